@@ -1,1 +1,48 @@
-//! stub
+//! One trainer, one command line, one run folder and one package layout for every application of the zoo.
+//!
+//! An application implements [`Task`] and calls [`main`]; all else is here. The way of a batch from file to loss:
+//!
+//! ```text
+//! recipe.toml ─► Recipe ─► Task::load ─► Task::fit ─► Task::encode ─► Splits ─► Trainer ─► runs/<recipe>/<time>/
+//!                                                                     │                     recipe.toml  metrics.jsonl
+//!            Task::batches ─► Task::loss ─► gradients ◄───────────────┘                     curves.svg  report.md
+//!                                                                                           last/  best/ = Package
+//! ```
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`task`] | the trait that an application implements |
+//! | [`recipe`], [`settings`], [`optimizer`] | TOML files, their overrides and checks |
+//! | [`trainer`], [`clip`], [`checkpoint`] | the loop; global-norm clipping; resuming |
+//! | [`run`], [`curves`], [`card`] | the run folder, its plot, its report |
+//! | [`package`], [`weights`] | trained models on disk, in PyTorch's names |
+//! | [`backend`] | `--backend` |
+//! | [`cli`] | what may be typed |
+
+pub mod backend;
+pub mod card;
+pub mod checkpoint;
+pub mod cli;
+pub mod clip;
+mod commands;
+pub mod curves;
+mod error;
+mod files;
+mod interrupt;
+mod machine;
+pub mod optimizer;
+pub mod package;
+pub mod progress;
+mod random;
+pub mod recipe;
+pub mod run;
+pub mod settings;
+pub mod task;
+pub mod trainer;
+pub mod weights;
+
+pub use commands::main;
+pub use error::{Result, TaskError, TrainingError};
+pub use package::Package;
+pub use recipe::Recipe;
+pub use task::{Carry, Context, Loss, Metrics, Monitor, RecipeOf, Splits, Task, TaskResult};

@@ -1,0 +1,79 @@
+//! The model card of a package and the report of a run, both Markdown.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::package::{Config, Outcome};
+use crate::progress::duration;
+use crate::task::{Metrics, RecipeOf, Task};
+use crate::weights::Precision;
+
+/// The model card.
+pub fn text<T: Task>(config: &Config<T::Data, T::Architecture>, precision: Precision) -> String {
+    let Config { recipe, parameters, .. } = config;
+    let bits = if precision == Precision::Half { 16 } else { 32 };
+    let mut card = format!("# {}\n\n{}\n\n", recipe.name, recipe.about);
+    let _ = writeln!(card, "{parameters} parameters, stored with {bits} bits each under PyTorch's names.\n");
+    if let Some(outcome) = &config.outcome {
+        card += &results(outcome);
+        card += &circumstances::<T>(recipe, outcome);
+    }
+    card + T::CARD
+}
+
+/// The report of a finished run.
+pub fn report<T: Task>(recipe: &RecipeOf<T>, outcome: &Outcome, parameters: usize) -> String {
+    let mut report = format!("# {}: a run\n\n{}\n\n", recipe.name, recipe.about);
+    report += &results(outcome);
+    report += "![curves](curves.svg)\n\n";
+    report += &circumstances::<T>(recipe, outcome);
+    let _ = writeln!(report, "- parameters: {parameters}");
+    report += "- every setting: [recipe.toml](recipe.toml); every epoch: [metrics.jsonl](metrics.jsonl)\n";
+    for (name, expected) in &recipe.expected {
+        let measured = outcome.test.get(name).copied().unwrap_or(f64::NAN);
+        let verdict = if expected.holds(measured) { "as expected" } else { "NOT as expected" };
+        let _ = writeln!(report, "- {name}: {verdict} ({} ± {})", expected.value, expected.tolerance);
+    }
+    report
+}
+
+/// The results table: the model and its baselines, a column a metric.
+fn results(outcome: &Outcome) -> String {
+    let mut rows: BTreeMap<&str, &Metrics> = outcome.baselines.iter().map(|(name, row)| (name.as_str(), row)).collect();
+    let columns: Vec<&String> = outcome.test.keys().collect();
+    let mut table = "| | ".to_owned();
+    let _ = writeln!(table, "{} |", columns.iter().map(|name| format!("test {name}")).collect::<Vec<_>>().join(" | "));
+    let _ = writeln!(table, "|---|{}", "---|".repeat(columns.len()));
+    let mut row = |name: &str, metrics: &Metrics| {
+        let cells = columns.iter().map(|column| metrics.get(*column).map_or("–".to_owned(), |value| format!("{value:.4}")));
+        let _ = writeln!(table, "| {name} | {} |", cells.collect::<Vec<_>>().join(" | "));
+    };
+    row("**this model**", &outcome.test);
+    while let Some((name, metrics)) = rows.pop_first() {
+        row(name, metrics);
+    }
+    let valid = outcome.valid.iter().map(|(name, value)| format!("{name} {value:.4}")).collect::<Vec<_>>().join(", ");
+    let chosen = match outcome.best_epoch {
+        0 => String::new(),
+        epoch => format!(" The weights are those of epoch {epoch}, chosen by validation."),
+    };
+    format!("{table}\nOn the validation part: {valid}.{chosen}\n\n")
+}
+
+fn circumstances<T: Task>(recipe: &RecipeOf<T>, outcome: &Outcome) -> String {
+    let provenance = &outcome.provenance;
+    let memory = provenance.peak_memory.map_or("not measured".to_owned(), |bytes| format!("{} MiB", bytes >> 20));
+    format!(
+        "- repeat it: `cargo run -p {} -- train --recipe {} --seed {}`\n- backend: {}, {} threads\n- time: {}\n\
+         - peak memory: {memory}\n- data: {}\n- program: {} {}\n",
+        T::PACKAGE,
+        recipe.name,
+        recipe.seed,
+        provenance.backend,
+        provenance.threads,
+        duration(provenance.seconds),
+        provenance.data,
+        T::PACKAGE,
+        provenance.version,
+    )
+}

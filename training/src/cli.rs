@@ -1,0 +1,144 @@
+//! The command line, the same in every application.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::backend::Backend;
+use crate::weights::Precision;
+
+/// What may be typed. `V` holds the application's own verbs.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = false)]
+pub struct Cli<V: Subcommand> {
+    /// What to do; `train` with the first recipe if nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command<V>>,
+    /// Choices that mean the same for every verb.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command<V: Subcommand> {
+    /// Train by a recipe; measure on the test part at the end
+    Train(Train),
+    /// Measure a trained model
+    Eval(Eval),
+    /// Measure every shipped model again and compare with its card
+    Verify(Verify),
+    /// List the recipes, or print one
+    Recipes(Recipes),
+    /// Copy the best weights of a run into a package
+    Export(Export),
+    /// The application's own.
+    #[command(flatten)]
+    Own(V),
+}
+
+/// Choices that mean the same for every verb.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Where to compute
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "NAME")]
+    pub backend: Backend,
+    /// Which device of the backend
+    #[arg(long, global = true, default_value_t = 0, value_name = "N")]
+    pub device: usize,
+    /// Threads of the CPU backends [default: one a core]
+    #[arg(long, global = true, value_name = "N")]
+    pub threads: Option<std::num::NonZeroUsize>,
+    /// Folder, or archive, with the data [default: $RNN_ZOO_DATA, then the cache, then a download]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Print one JSON object a line on standard output and nothing else
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// `train`.
+#[derive(Debug, Default, Args)]
+pub struct Train {
+    /// Name of a recipe, or path of a TOML file [default: the first of `recipes`]
+    #[arg(long, value_name = "NAME|FILE", conflicts_with = "resume")]
+    pub recipe: Option<String>,
+    /// Change one setting of the recipe, such as optimizer.lr=0.001 (may be repeated)
+    #[arg(long = "set", value_name = "KEY=VALUE", conflicts_with = "resume")]
+    pub set: Vec<String>,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    pub seed: Option<u64>,
+    /// Passes over the training part
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    pub epochs: Option<usize>,
+    /// Folder for this run [default: runs/<recipe>/<time>]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub run: Option<PathBuf>,
+    /// Go on with the run in this folder
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
+}
+
+/// Which trained model.
+#[derive(Clone, Debug, Default, Args)]
+#[group(multiple = false)]
+pub struct Choice {
+    /// A shipped model by name, or the folder of a package
+    #[arg(long, value_name = "NAME|DIR")]
+    pub pretrained: Option<String>,
+    /// The best weights of a run
+    #[arg(long, value_name = "DIR")]
+    pub run: Option<PathBuf>,
+}
+
+/// `eval`.
+#[derive(Debug, Args)]
+pub struct Eval {
+    /// Which model.
+    #[command(flatten)]
+    pub choice: Choice,
+    /// Which part of the data
+    #[arg(long, value_enum, default_value_t)]
+    pub split: Split,
+}
+
+/// A part of the data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Split {
+    /// The part that choices are made on.
+    Valid,
+    /// The part that nothing was chosen on.
+    #[default]
+    Test,
+}
+
+/// `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Only these shipped models
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+}
+
+/// `recipes`.
+#[derive(Debug, Args)]
+pub struct Recipes {
+    /// Print this one
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// `export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Which model.
+    #[command(flatten)]
+    pub choice: Choice,
+    /// Where to: a folder that is new or a package to replace
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// Precision of the stored weights
+    #[arg(long, value_enum, default_value_t)]
+    pub precision: Precision,
+}

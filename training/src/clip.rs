@@ -1,0 +1,102 @@
+//! Gradient clipping by global norm ([Pascanu et al. 2013](https://arxiv.org/abs/1211.5063)).
+//!
+//! burn's own clipping bounds each parameter by itself, which turns the update away from the gradient's direction;
+//! here one norm is taken over all parameters, and all are scaled alike.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+
+/// Multiplies all gradients by `scale`, then, if their global L2 norm exceeds `max_norm`, by `max_norm / norm`.
+/// Returns the norm between the two, which is the one to report.
+pub fn clip_global_norm<M: Module>(
+    module: &M,
+    grads: GradientsParams,
+    scale: f64,
+    max_norm: Option<f64>,
+) -> (GradientsParams, f64) {
+    let mut norm = SquaredNorm { grads: &grads, parts: Vec::new() };
+    module.visit(&mut norm);
+    let norm = norm.total().sqrt() * scale;
+    let factor = max_norm.filter(|max| norm > *max).map_or(1.0, |max| max / norm) * scale;
+    if factor == 1.0 || !norm.is_finite() {
+        return (grads, norm);
+    }
+    let mut scaled = Scale { from: grads, to: GradientsParams::new(), factor };
+    module.visit(&mut scaled);
+    (scaled.to, norm)
+}
+
+struct SquaredNorm<'a> {
+    grads: &'a GradientsParams,
+    parts: Vec<Tensor<1>>,
+}
+
+impl SquaredNorm<'_> {
+    /// Adds the parts on the device, so that a GPU is read once a step.
+    fn total(self) -> f64 {
+        if self.parts.is_empty() { 0.0 } else { Tensor::cat(self.parts, 0).sum().into_scalar::<f32>() as f64 }
+    }
+}
+
+impl ModuleVisitor for SquaredNorm<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(grad) = self.grads.get::<D>(param.id) {
+            self.parts.push(grad.powi_scalar(2).sum());
+        }
+    }
+}
+
+struct Scale {
+    from: GradientsParams,
+    to: GradientsParams,
+    factor: f64,
+}
+
+impl ModuleVisitor for Scale {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(grad) = self.from.remove::<D>(param.id) {
+            self.to.register(param.id, grad.mul_scalar(self.factor));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::nn::{Linear, LinearConfig};
+    use burn::tensor::Device;
+
+    /// A layer 2 → 1 whose gradients are weight (3, 0) and bias 4: global norm 5.
+    fn layer_and_gradients() -> (Linear, GradientsParams) {
+        let device = Device::flex().autodiff();
+        let layer = LinearConfig::new(2, 1).init(&device);
+        let loss = layer.forward(Tensor::<2>::from_floats([[0.75, 0.0]], &device)).mul_scalar(4.0).sum();
+        let grads = GradientsParams::from_grads(loss.backward(), &layer);
+        (layer, grads)
+    }
+
+    fn weight_and_bias(layer: &Linear, grads: &GradientsParams) -> (f32, f32) {
+        let weight = grads.get::<2>(layer.weight.id).unwrap().sum().into_scalar();
+        let bias = grads.get::<1>(layer.bias.as_ref().unwrap().id).unwrap().sum().into_scalar();
+        (weight, bias)
+    }
+
+    #[test]
+    fn one_norm_over_all_parameters() {
+        let (layer, grads) = layer_and_gradients();
+        let (clipped, norm) = clip_global_norm(&layer, grads, 1.0, Some(1.0));
+        approx::assert_relative_eq!(norm, 5.0, epsilon = 1e-6);
+        let (weight, bias) = weight_and_bias(&layer, &clipped);
+        approx::assert_relative_eq!(weight, 0.6, epsilon = 1e-6);
+        approx::assert_relative_eq!(bias, 0.8, epsilon = 1e-6);
+    }
+
+    #[test]
+    fn small_gradients_are_only_scaled() {
+        let (layer, grads) = layer_and_gradients();
+        let (scaled, norm) = clip_global_norm(&layer, grads, 0.5, Some(10.0));
+        approx::assert_relative_eq!(norm, 2.5, epsilon = 1e-6);
+        assert_eq!(weight_and_bias(&layer, &scaled), (1.5, 2.0));
+    }
+}

@@ -1,0 +1,37 @@
+//! `eval`: a trained model measured on a part of the data.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::{Setting, list, print_json, print_line};
+use crate::cli::{Eval, Split};
+use crate::error::Result;
+use crate::package::Package;
+use crate::task::Task;
+
+pub(super) fn run<T: Task>(args: Eval, setting: &Setting) -> Result<()> {
+    let started = Instant::now();
+    let package = Package::<T>::open(&args.choice.dir::<T>(None)?, setting.device())?;
+    let raw = T::load(&package.config.recipe.data, setting.data_dir())?;
+    let splits = package.task.encode(raw);
+    let (name, set) = match args.split {
+        Split::Valid => ("valid", &splits.valid),
+        Split::Test => ("test", &splits.test),
+    };
+    let metrics = package.task.evaluate(&package.model, set, setting.device());
+    // Baselines are defined on the test part.
+    let baselines = if args.split == Split::Test { package.task.baselines(&splits)? } else { BTreeMap::new() };
+    if setting.context.json {
+        return print_json(&json!({
+            "recipe": package.config.recipe.name, "run": package.dir, "split": name, "metrics": metrics,
+            "baselines": baselines, "seconds": started.elapsed().as_secs_f64(),
+        }));
+    }
+    print_line(&format!("{} on {name}: {}", package.config.recipe.name, list(&metrics)))?;
+    for (name, metrics) in &baselines {
+        print_line(&format!("  {name}: {}", list(metrics)))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! What the verbs of the command line do.
+
+mod eval;
+mod export;
+mod recipes;
+mod train;
+mod verify;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use burn::tensor::Device;
+use clap::{CommandFactory, FromArgMatches};
+
+use crate::cli::{Choice, Cli, Command, Common, Train};
+use crate::error::{Result, TrainingError};
+use crate::interrupt;
+use crate::package::Package;
+use crate::run::Run;
+use crate::task::{Context, Task};
+
+/// All that the verbs need to know from the command line.
+pub(crate) struct Setting {
+    pub context: Context,
+    pub backend: &'static str,
+    pub threads: usize,
+}
+
+/// The whole program of an application. `version` is its own, usually `env!("CARGO_PKG_VERSION")`.
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong usage.
+pub fn main<T: Task>() -> ExitCode {
+    let matches = Cli::<T::Verb>::command().name(T::PACKAGE).about(T::ABOUT).get_matches();
+    let cli = Cli::<T::Verb>::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match dispatch::<T>(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {}", one_line(&error));
+            ExitCode::from(if error.is_usage() { 2 } else { 1 })
+        }
+    }
+}
+
+fn dispatch<T: Task>(cli: Cli<T::Verb>) -> Result<ExitCode> {
+    let setting = Setting::new::<T>(cli.common)?;
+    interrupt::listen();
+    match cli.command.unwrap_or_else(|| Command::Train(Train::default())) {
+        Command::Train(args) => return train::run::<T>(args, &setting),
+        Command::Eval(args) => eval::run::<T>(args, &setting)?,
+        Command::Verify(args) => verify::run::<T>(args, &setting)?,
+        Command::Recipes(args) => recipes::run::<T>(args, &setting)?,
+        Command::Export(args) => export::run::<T>(args, &setting)?,
+        Command::Own(verb) => T::run(verb, &setting.context)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Setting {
+    fn new<T: Task>(common: Common) -> Result<Self> {
+        if let Some(threads) = common.threads {
+            // Fails only if the pool is there already, which at start-up it is not.
+            let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
+        }
+        let device = common.backend.device(common.device, T::PACKAGE)?;
+        let context = Context { device, data_dir: common.data_dir, json: common.json };
+        Ok(Self { context, backend: common.backend.name(), threads: rayon::current_num_threads() })
+    }
+
+    fn data_dir(&self) -> Option<&Path> {
+        self.context.data_dir.as_deref()
+    }
+
+    fn device(&self) -> &Device {
+        &self.context.device
+    }
+}
+
+impl Choice {
+    /// The folder of the chosen package; `default` is a shipped one for when nothing was chosen.
+    pub fn dir<T: Task>(&self, default: Option<&str>) -> Result<PathBuf> {
+        match (&self.pretrained, &self.run, default) {
+            (Some(name), _, _) => Package::<T>::find(name),
+            (None, Some(run), _) => Run::finished(run),
+            (None, None, Some(name)) => Package::<T>::find(name),
+            (None, None, None) => Err(TrainingError::NoModelChosen),
+        }
+    }
+}
+
+fn one_line(error: &TrainingError) -> String {
+    error.to_string().split('\n').map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+/// Metrics or anything else as one JSON line on standard output. A closed pipe ends the program quietly.
+pub(crate) fn print_json(value: &serde_json::Value) -> Result<()> {
+    print_line(&value.to_string())
+}
+
+/// One line on standard output.
+pub(crate) fn print_line(line: &str) -> Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => Err(TrainingError::io("write", Path::new("standard output"))(error)),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// `accuracy 0.9012, loss 0.2511`.
+fn list(metrics: &crate::task::Metrics) -> String {
+    metrics.iter().map(|(name, value)| format!("{name} {value:.4}")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,48 @@
+//! `verify`: every shipped model measured again and compared with its card.
+
+use serde_json::json;
+
+use super::{Setting, print_json, print_line};
+use crate::cli::Verify;
+use crate::error::{Result, TrainingError};
+use crate::package::Package;
+use crate::task::Task;
+
+pub(super) fn run<T: Task>(args: Verify, setting: &Setting) -> Result<()> {
+    let names = if args.names.is_empty() { Package::<T>::shipped() } else { args.names };
+    let (mut failed, mut total) = (0, 0);
+    for name in names {
+        eprintln!("measuring {name}");
+        for (metric, expected, measured) in measure::<T>(&name, setting)? {
+            let ok = expected.holds(measured);
+            total += 1;
+            failed += usize::from(!ok);
+            let (value, tolerance) = (expected.value, expected.tolerance);
+            if setting.context.json {
+                print_json(&json!({
+                    "model": name, "metric": metric, "expected": value, "tolerance": tolerance, "measured": measured,
+                    "ok": ok,
+                }))?;
+            } else {
+                let verdict = if ok { "ok" } else { "NOT OK" };
+                print_line(&format!("{name} {metric}: {measured:.4}, expected {value:.4} ± {tolerance}: {verdict}"))?;
+            }
+        }
+    }
+    if failed > 0 { Err(TrainingError::Unverified { failed, total }) } else { Ok(()) }
+}
+
+fn measure<T: Task>(name: &str, setting: &Setting) -> Result<Vec<(String, crate::recipe::Expected, f64)>> {
+    let package = Package::<T>::open(&Package::<T>::find(name)?, setting.device())?;
+    let raw = T::load(&package.config.recipe.data, setting.data_dir())?;
+    let splits = package.task.encode(raw);
+    let measured = package.task.evaluate(&package.model, &splits.test, setting.device());
+    let expected = package.config.expected();
+    Ok(expected
+        .into_iter()
+        .map(|(metric, expected)| {
+            let value = measured.get(&metric).copied().unwrap_or(f64::NAN);
+            (metric, expected, value)
+        })
+        .collect())
+}

@@ -1,0 +1,181 @@
+//! A trained model in a folder, in the layout of model hubs.
+//!
+//! `model.safetensors` (PyTorch's names and layouts), `config.json` ([`Config`]), the task's own files (vocabulary,
+//! scaler), and a model card `README.md`. A run keeps its best weights in this form; `export` copies it in half
+//! precision; `verify` measures it again.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, TrainingError};
+use crate::recipe::{Expected, Recipe};
+use crate::task::{Metrics, RecipeOf, Task};
+use crate::weights::{self, Precision};
+use crate::{card, files};
+
+/// The version of the package layout that this crate writes.
+const FORMAT: u32 = 1;
+/// How far a shipped model's measurement may lie from its card where the recipe does not say.
+const TOLERANCE: f64 = 0.002;
+
+/// `config.json` of a package.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "D: Serialize + DeserializeOwned, M: Serialize + DeserializeOwned")]
+pub struct Config<D, M> {
+    /// Version of the layout.
+    pub format: u32,
+    /// The application's cargo package.
+    pub application: String,
+    /// Number of trained parameters.
+    pub parameters: usize,
+    /// SHA-256 of `model.safetensors`, checked when the package is read.
+    pub weights_sha256: String,
+    /// What was measured when training ended; absent while it goes on.
+    pub outcome: Option<Outcome>,
+    /// The recipe, with all that the command line changed.
+    pub recipe: Recipe<D, M>,
+}
+
+/// What a finished run measured, and under which circumstances.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The epoch whose weights these are, from 1; 0 for none.
+    pub best_epoch: usize,
+    /// On the validation part, with those weights.
+    pub valid: Metrics,
+    /// On the test part.
+    pub test: Metrics,
+    /// Baselines on the test part.
+    pub baselines: BTreeMap<String, Metrics>,
+    /// The circumstances.
+    pub provenance: Provenance,
+}
+
+/// The circumstances of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Version of this program.
+    pub version: String,
+    /// Backend by name.
+    pub backend: String,
+    /// Threads of the CPU backends.
+    pub threads: usize,
+    /// What identifies the data.
+    pub data: String,
+    /// Time spent training and evaluating, in seconds.
+    pub seconds: f64,
+    /// Largest resident memory, in bytes, where the system tells.
+    pub peak_memory: Option<u64>,
+}
+
+impl<D, M> Config<D, M> {
+    /// The metrics to verify, each with its tolerance: what the outcome says on the test part, for those metrics that
+    /// the recipe expects; all of them if it expects none.
+    pub fn expected(&self) -> BTreeMap<String, Expected> {
+        let measured = self.outcome.iter().flat_map(|outcome| &outcome.test);
+        let wanted = &self.recipe.expected;
+        measured
+            .filter(|(name, _)| wanted.is_empty() || wanted.contains_key(*name))
+            .map(|(name, value)| {
+                let tolerance = wanted.get(name).map_or(TOLERANCE, |expected| expected.tolerance.min(TOLERANCE));
+                (name.clone(), Expected { value: *value, tolerance })
+            })
+            .collect()
+    }
+}
+
+/// A package that has been read: what it takes to use a model.
+pub struct Package<T: Task> {
+    /// Its folder.
+    pub dir: PathBuf,
+    /// Its configuration.
+    pub config: Config<T::Data, T::Architecture>,
+    /// What was fitted without gradients.
+    pub task: T,
+    /// The network, without gradients.
+    pub model: T::Model,
+}
+
+impl<T: Task> Package<T> {
+    /// Reads the package in a folder.
+    pub fn open(dir: &Path, device: &Device) -> Result<Self> {
+        let path = dir.join("config.json");
+        let text = std::fs::read_to_string(&path).map_err(TrainingError::io("read", &path))?;
+        let config: Config<T::Data, T::Architecture> = serde_json::from_str(&text)
+            .map_err(|error| TrainingError::damaged(&path, format!("is not a package's configuration: {error}")))?;
+        if config.format > FORMAT {
+            let message = format!("has format {}, and this version reads up to {FORMAT}; update the program", config.format);
+            return Err(TrainingError::damaged(&path, message));
+        }
+        let task = T::open(&config.recipe, dir)?;
+        let mut model = task.init(device);
+        let weights = dir.join("model.safetensors");
+        weights::load(&mut model, &weights, T::WEIGHT_NAMES)?;
+        if files::sha256(&weights)? != config.weights_sha256 {
+            let message = "is not the file that config.json gives the SHA-256 of; take both from one source";
+            return Err(TrainingError::damaged(&weights, message));
+        }
+        Ok(Self { dir: dir.to_path_buf(), config, task, model })
+    }
+
+    /// The folder of a package: a shipped one by name, or a path.
+    pub fn find(name: &str) -> Result<PathBuf> {
+        let shipped = Path::new(T::PRETRAINED).join(name);
+        let given = Path::new(name);
+        if shipped.join("config.json").is_file() {
+            Ok(shipped)
+        } else if given.join("config.json").is_file() {
+            Ok(given.to_path_buf())
+        } else {
+            let known = Self::shipped().join(", ");
+            let known = if known.is_empty() { "none".to_owned() } else { known };
+            Err(TrainingError::UnknownPackage { name: name.to_owned(), known })
+        }
+    }
+
+    /// The names of the shipped packages, sorted.
+    pub fn shipped() -> Vec<String> {
+        let entries = std::fs::read_dir(T::PRETRAINED).into_iter().flatten().flatten();
+        let mut names: Vec<_> = entries
+            .filter(|entry| entry.path().join("config.json").is_file())
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Writes a package in the place of `dir`, in one move.
+    pub fn write(
+        dir: &Path,
+        task: &T,
+        model: &T::Model,
+        recipe: &RecipeOf<T>,
+        outcome: Option<&Outcome>,
+        precision: Precision,
+    ) -> Result<()> {
+        files::replace_dir(dir, |dir| {
+            let weights = dir.join("model.safetensors");
+            weights::save(model, &weights, T::WEIGHT_NAMES, precision)?;
+            let config = Config {
+                format: FORMAT,
+                application: T::PACKAGE.to_owned(),
+                parameters: burn::module::Module::num_params(model),
+                weights_sha256: files::sha256(&weights)?,
+                outcome: outcome.cloned(),
+                recipe: recipe.clone(),
+            };
+            files::write(&dir.join("config.json"), &files::json(&config)?)?;
+            files::write(&dir.join("README.md"), card::text::<T>(&config, precision).as_bytes())?;
+            Ok(task.save(dir)?)
+        })
+    }
+
+    /// Writes this package elsewhere, in another precision.
+    pub fn export(&self, dir: &Path, precision: Precision) -> Result<()> {
+        Self::write(dir, &self.task, &self.model, &self.config.recipe, self.config.outcome.as_ref(), precision)
+    }
+}

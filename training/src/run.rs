@@ -1,0 +1,151 @@
+//! A run: the folder that says all that happened.
+//!
+//! `recipe.toml` (every setting), `metrics.jsonl` (a line an epoch), `curves.svg`, `report.md`, `last/` (the state to
+//! resume from) and `best/` (a package of the best weights).
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, TrainingError};
+use crate::recipe::RecipeText;
+use crate::task::Metrics;
+use crate::{curves, files};
+
+/// A run folder.
+#[derive(Clone, Debug)]
+pub struct Run {
+    dir: PathBuf,
+}
+
+/// One line of `metrics.jsonl`. It holds no times, so that two runs of one recipe can be compared line for line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Number of the epoch, from 1.
+    pub epoch: usize,
+    /// Optimiser steps so far.
+    pub step: usize,
+    /// Learning rate of the last step.
+    pub lr: f64,
+    /// Mean training loss over the epoch.
+    pub train_loss: f64,
+    /// Mean global gradient norm over the epoch's steps, before clipping.
+    pub gradient_norm: f64,
+    /// Metrics on the validation part.
+    pub valid: Metrics,
+}
+
+impl Run {
+    /// A new run in `dir`, which must not hold anything yet.
+    pub fn create(dir: PathBuf, recipe: &impl Serialize) -> Result<Self> {
+        if std::fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_some()) {
+            return Err(TrainingError::RunExists { path: dir });
+        }
+        let existed = dir.exists();
+        files::create_dir(&dir)?;
+        let run = Self { dir };
+        let text = toml::to_string(recipe).map_err(|error| TrainingError::Task(error.into()))?;
+        files::write(&run.recipe(), text.as_bytes()).inspect_err(|_| {
+            if !existed {
+                let _ = std::fs::remove_dir(&run.dir);
+            }
+        })?;
+        Ok(run)
+    }
+
+    /// `runs/<recipe>/<time>`, with a number where the second is taken.
+    pub fn default_dir(recipe: &str) -> PathBuf {
+        let time = jiff::Zoned::now().strftime("%Y-%m-%dT%H-%M-%S").to_string();
+        let base = Path::new("runs").join(recipe).join(time);
+        let mut dir = base.clone();
+        for number in 2.. {
+            if !dir.exists() {
+                break;
+            }
+            dir = base.with_added_extension(number.to_string());
+        }
+        dir
+    }
+
+    /// The run in `dir`.
+    pub fn open(dir: PathBuf) -> Result<Self> {
+        let run = Self { dir };
+        if run.recipe().is_file() {
+            Ok(run)
+        } else {
+            Err(TrainingError::NotARun { path: run.dir, missing: "recipe.toml" })
+        }
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The recipe, with all that the command line changed.
+    pub fn recipe(&self) -> PathBuf {
+        self.dir.join("recipe.toml")
+    }
+
+    /// Reads the recipe.
+    pub fn recipe_text(&self) -> Result<RecipeText> {
+        RecipeText::read(&self.recipe())
+    }
+
+    /// The state to resume from.
+    pub fn last(&self) -> PathBuf {
+        self.dir.join("last")
+    }
+
+    /// The package of the best weights.
+    pub fn best(&self) -> PathBuf {
+        self.dir.join("best")
+    }
+
+    /// The package of the best weights, which must be there.
+    pub fn finished(dir: &Path) -> Result<PathBuf> {
+        let best = Self::open(dir.to_path_buf())?.best();
+        if best.join("config.json").is_file() {
+            Ok(best)
+        } else {
+            Err(TrainingError::NotARun { path: dir.to_path_buf(), missing: "best/config.json" })
+        }
+    }
+
+    /// Writes `metrics.jsonl` and `curves.svg` anew.
+    pub fn write_history(&self, history: &[Epoch]) -> Result<()> {
+        let mut lines = String::new();
+        for epoch in history {
+            lines += &serde_json::to_string(epoch).map_err(|error| TrainingError::Task(error.into()))?;
+            lines.push('\n');
+        }
+        files::write(&self.dir.join("metrics.jsonl"), lines.as_bytes())?;
+        files::write(&self.dir.join("curves.svg"), curves::draw(history)?.as_bytes())
+    }
+
+    /// Writes `report.md`.
+    pub fn write_report(&self, text: &str) -> Result<()> {
+        files::write(&self.dir.join("report.md"), text.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_in_use_is_refused_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("mine"), "x").unwrap();
+        let error = Run::create(dir.path().to_path_buf(), &toml::Table::new()).unwrap_err();
+        assert!(matches!(error, TrainingError::RunExists { .. }));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_without_a_recipe_is_no_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Run::open(dir.path().to_path_buf()).unwrap_err();
+        assert!(error.is_usage() && error.to_string().contains("recipe.toml"), "{error}");
+    }
+}

@@ -1,0 +1,76 @@
+//! Numbers that are valid by their type, so that a wrong one is refused where the recipe is read, with its line.
+
+use serde::{Deserialize, Serialize};
+
+/// A finite number greater than zero.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Positive(f64);
+
+/// A number from 0 up to but not including 1: a dropout probability, a momentum, a share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Fraction(f64);
+
+impl Positive {
+    /// The number.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl Fraction {
+    /// The number.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for Positive {
+    type Error = String;
+
+    fn try_from(value: f64) -> Result<Self, String> {
+        if value.is_finite() && value > 0.0 {
+            Ok(Self(value))
+        } else {
+            Err(format!("{value} is not a number greater than 0"))
+        }
+    }
+}
+
+impl TryFrom<f64> for Fraction {
+    type Error = String;
+
+    fn try_from(value: f64) -> Result<Self, String> {
+        if (0.0..1.0).contains(&value) { Ok(Self(value)) } else { Err(format!("{value} is not in 0 ≤ x < 1")) }
+    }
+}
+
+impl From<Positive> for f64 {
+    fn from(value: Positive) -> f64 {
+        value.0
+    }
+}
+
+impl From<Fraction> for f64 {
+    fn from(value: Fraction) -> f64 {
+        value.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds() {
+        assert_eq!(Positive::try_from(0.5).map(f64::from), Ok(0.5));
+        for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(Positive::try_from(bad).is_err(), "{bad}");
+        }
+        assert_eq!(Fraction::try_from(0.0).map(f64::from), Ok(0.0));
+        for bad in [1.0, -0.1, f64::NAN] {
+            assert!(Fraction::try_from(bad).is_err(), "{bad}");
+        }
+    }
+}

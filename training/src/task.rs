@@ -1,0 +1,162 @@
+//! What an application adds: the [`Task`] trait.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use rand::rngs::ChaCha8Rng;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::TaskError;
+use crate::recipe::Recipe;
+use crate::weights::WeightNames;
+
+/// The result of a task's own functions.
+pub type TaskResult<T> = Result<T, TaskError>;
+
+/// Metrics by their plain names: `accuracy`, `loss`, `perplexity`, `mse`, …
+pub type Metrics = BTreeMap<String, f64>;
+
+/// The recipe of a task.
+pub type RecipeOf<T> = Recipe<<T as Task>::Data, <T as Task>::Architecture>;
+
+/// What is kept from batch to batch within an epoch: the hidden state of truncated back-propagation through time.
+/// Empty at the start of every epoch, and always for tasks whose batches do not follow one another.
+pub type Carry = Vec<Tensor<3>>;
+
+/// A data set in three parts, and where it came from.
+#[derive(Clone, Debug)]
+pub struct Splits<S> {
+    /// Learned from.
+    pub train: S,
+    /// Chosen by.
+    pub valid: S,
+    /// Measured on, once.
+    pub test: S,
+}
+
+/// The loss of one batch.
+#[derive(Debug)]
+pub struct Loss {
+    /// Mean over the batch, `[1]`, in the graph.
+    pub mean: Tensor<1>,
+    /// How many items (or tokens) the mean is over: its weight in the mean over several batches.
+    pub count: usize,
+}
+
+/// The metric by which the best epoch is chosen, on the validation part.
+#[derive(Clone, Copy, Debug)]
+pub struct Monitor {
+    /// Its name in [`Metrics`].
+    pub metric: &'static str,
+    /// Whether more is better.
+    pub higher_is_better: bool,
+}
+
+impl Monitor {
+    /// Whether `value` beats `best`.
+    pub fn improves(&self, value: f64, best: Option<f64>) -> bool {
+        best.is_none_or(|best| if self.higher_is_better { value > best } else { value < best })
+    }
+}
+
+/// Choices of the command line that a verb of the application may need.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Where to compute.
+    pub device: Device,
+    /// `--data-dir`.
+    pub data_dir: Option<PathBuf>,
+    /// `--json`: standard output carries one JSON object a line and nothing else.
+    pub json: bool,
+}
+
+/// An application: its data, model, loss, metrics and baselines. Trainer, checkpoints, reports and command line are
+/// written once, against this trait.
+///
+/// The value itself is what is fitted on the training part without gradients: a vocabulary, a scaler, a baseline.
+pub trait Task: Sized {
+    /// The cargo package, as in `cargo run -p PACKAGE`.
+    const PACKAGE: &'static str;
+    /// One line for `--help`.
+    const ABOUT: &'static str;
+    /// Texts of the embedded recipes; the first is the default.
+    const RECIPES: &'static [&'static str];
+    /// The folder of the shipped packages.
+    const PRETRAINED: &'static str;
+    /// PyTorch's names of the network's weights.
+    const WEIGHT_NAMES: WeightNames;
+    /// For the model card, in Markdown: what the model is for, preprocessing, limits, licence of the data.
+    const CARD: &'static str;
+    /// What to type after training, and why; `RUN` stands for the run folder.
+    const NEXT: &'static [(&'static str, &'static str)];
+    /// The metric that chooses the best epoch.
+    const MONITOR: Monitor;
+
+    /// `[data]` of the recipes.
+    type Data: Clone + Serialize + DeserializeOwned;
+    /// `[model]` of the recipes.
+    type Architecture: Clone + Serialize + DeserializeOwned;
+    /// The data as they were found, before anything is fitted to them.
+    type Raw;
+    /// One part of the data as the model reads it.
+    type Set;
+    /// The network.
+    type Model: Module;
+    /// Which items make up a batch; tensors are made from it by [`Task::loss`].
+    type Batch;
+    /// Verbs of the command line beside the shared ones, such as `predict`.
+    type Verb: clap::Subcommand;
+
+    /// Finds and reads the data.
+    fn load(data: &Self::Data, data_dir: Option<&Path>) -> TaskResult<Self::Raw>;
+
+    /// A text that changes when the data do, such as their checksum.
+    fn fingerprint(raw: &Self::Raw) -> String;
+
+    /// Fits what is fitted without gradients, on the training part alone.
+    fn fit(recipe: &RecipeOf<Self>, raw: &Self::Raw) -> TaskResult<Self>;
+
+    /// Writes what was fitted into the folder of a package.
+    fn save(&self, dir: &Path) -> TaskResult<()>;
+
+    /// Reads it back.
+    fn open(recipe: &RecipeOf<Self>, dir: &Path) -> TaskResult<Self>;
+
+    /// Turns the data into what the model reads.
+    fn encode(&self, raw: Self::Raw) -> Splits<Self::Set>;
+
+    /// The network with random weights.
+    fn init(&self, device: &Device) -> Self::Model;
+
+    /// The batches of one epoch, in order. All randomness from `rng`.
+    fn batches(&self, set: &Self::Set, size: usize, rng: &mut ChaCha8Rng) -> Vec<Self::Batch>;
+
+    /// The loss of one batch. The device is seeded before each call; randomness of the host comes from `rng`.
+    fn loss(
+        &self,
+        model: &Self::Model,
+        set: &Self::Set,
+        batch: &Self::Batch,
+        carry: &mut Carry,
+        rng: &mut ChaCha8Rng,
+        device: &Device,
+    ) -> Loss;
+
+    /// Metrics of the network on a part, without dropout or gradients.
+    fn evaluate(&self, model: &Self::Model, set: &Self::Set, device: &Device) -> Metrics;
+
+    /// Metrics on the test part of what a model must beat, by the baseline's name. Learned from the training part.
+    fn baselines(&self, splits: &Splits<Self::Set>) -> TaskResult<BTreeMap<String, Metrics>>;
+
+    /// Called with the best weights when training ends: the place to choose on `valid` what has no gradient.
+    fn finish(&mut self, _model: &Self::Model, _valid: &Self::Set, _device: &Device) {}
+
+    /// A few lines that show the trained model at work.
+    fn demonstrate(&self, model: &Self::Model, device: &Device) -> Vec<String>;
+
+    /// Runs a verb of the application.
+    fn run(verb: Self::Verb, context: &Context) -> TaskResult<()>;
+}
