@@ -45,7 +45,8 @@ fn results(outcome: &Outcome) -> String {
     let _ = writeln!(table, "{} |", columns.iter().map(|name| format!("test {name}")).collect::<Vec<_>>().join(" | "));
     let _ = writeln!(table, "|---|{}", "---|".repeat(columns.len()));
     let mut row = |name: &str, metrics: &Metrics| {
-        let cells = columns.iter().map(|column| metrics.get(*column).map_or("–".to_owned(), |value| format!("{value:.4}")));
+        let cells =
+            columns.iter().map(|column| metrics.get(*column).map_or("–".to_owned(), |value| format!("{value:.4}")));
         let _ = writeln!(table, "| {name} | {} |", cells.collect::<Vec<_>>().join(" | "));
     };
     row("**this model**", &outcome.test);

@@ -65,7 +65,11 @@ pub struct Sums {
 pub fn save<M: Module>(dir: &Path, model: &M, optimizer: &ModuleOptimizer, state: &State) -> Result<()> {
     files::replace_dir(dir, |dir| {
         let weights = dir.join("model.bpk");
-        model.clone().into_record().save(&weights).map_err(|error| TrainingError::damaged(&weights, error.to_string()))?;
+        model
+            .clone()
+            .into_record()
+            .save(&weights)
+            .map_err(|error| TrainingError::damaged(&weights, error.to_string()))?;
         let moments = dir.join("optimizer.bpk");
         optimizer.save(&moments).map_err(|error| TrainingError::damaged(&moments, error.to_string()))?;
         files::write(&dir.join("state.json"), &files::json(&State { format: FORMAT, ..state.clone() })?)

@@ -9,7 +9,8 @@ use crate::run::Epoch;
 const SIZE: (u32, u32) = (900, 360);
 const TRAIN: RGBColor = RGBColor(31, 119, 180);
 const VALID: RGBColor = RGBColor(214, 90, 20);
-const OTHERS: [RGBColor; 4] = [RGBColor(44, 140, 60), RGBColor(148, 103, 189), RGBColor(140, 86, 75), RGBColor(90, 90, 90)];
+const OTHERS: [RGBColor; 4] =
+    [RGBColor(44, 140, 60), RGBColor(148, 103, 189), RGBColor(140, 86, 75), RGBColor(90, 90, 90)];
 
 struct Series {
     name: String,

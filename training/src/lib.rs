@@ -41,7 +41,7 @@ pub mod task;
 pub mod trainer;
 pub mod weights;
 
-pub use commands::main;
+pub use commands::{main, print_line};
 pub use error::{Result, TaskError, TrainingError};
 pub use package::Package;
 pub use recipe::Recipe;

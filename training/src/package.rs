@@ -108,7 +108,8 @@ impl<T: Task> Package<T> {
         let config: Config<T::Data, T::Architecture> = serde_json::from_str(&text)
             .map_err(|error| TrainingError::damaged(&path, format!("is not a package's configuration: {error}")))?;
         if config.format > FORMAT {
-            let message = format!("has format {}, and this version reads up to {FORMAT}; update the program", config.format);
+            let message =
+                format!("has format {}, and this version reads up to {FORMAT}; update the program", config.format);
             return Err(TrainingError::damaged(&path, message));
         }
         let task = T::open(&config.recipe, dir)?;

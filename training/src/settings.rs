@@ -13,6 +13,9 @@ pub struct Positive(f64);
 pub struct Fraction(f64);
 
 impl Positive {
+    /// The number 1.
+    pub const ONE: Self = Self(1.0);
+
     /// The number.
     pub fn get(self) -> f64 {
         self.0

@@ -16,13 +16,13 @@ use burn::tensor::Device;
 use crate::checkpoint::{self, State, Sums};
 use crate::clip::clip_global_norm;
 use crate::error::{Result, TrainingError};
+use crate::interrupt;
 use crate::package::Package;
 use crate::progress::{Progress, duration};
 use crate::random::{Purpose, device_seed, stream};
 use crate::run::{Epoch, Run};
 use crate::task::{Carry, RecipeOf, Splits, Task};
 use crate::weights::{self, Precision};
-use crate::interrupt;
 
 /// How often a checkpoint is written within an epoch.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(120);
@@ -109,7 +109,8 @@ impl<'a, T: Task> Trainer<'a, T> {
         }
         let training = &self.recipe.training;
         let steps = training.epochs * batches.div_ceil(training.accumulate.get());
-        let schedule = self.recipe.schedule.init(steps.max(1), state.step).map_err(|text| TrainingError::Task(text.into()))?;
+        let schedule =
+            self.recipe.schedule.init(steps.max(1), state.step).map_err(|text| TrainingError::Task(text.into()))?;
         let carry = checkpoint::carry_from_data(&state.carry, &self.device);
         Ok(Learner { model, optimizer, schedule, carry, state })
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::store::{
-    FloatCastAdapter, KeyRemapper, ModuleAdapter, ModuleSnapshot, PyTorchToBurnAdapter, BurnToPyTorchAdapter,
+    BurnToPyTorchAdapter, FloatCastAdapter, KeyRemapper, ModuleAdapter, ModuleSnapshot, PyTorchToBurnAdapter,
     SafetensorsStore,
 };
 use burn::tensor::DType;

@@ -97,7 +97,7 @@ pub(crate) fn print_json(value: &serde_json::Value) -> Result<()> {
 }
 
 /// One line on standard output.
-pub(crate) fn print_line(line: &str) -> Result<()> {
+pub fn print_line(line: &str) -> Result<()> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
     match writeln!(out, "{line}").and_then(|()| out.flush()) {

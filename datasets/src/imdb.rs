@@ -1,0 +1,199 @@
+//! The IMDB large movie review set ([Maas et al. 2011](https://aclanthology.org/P11-1015/)): 25,000 reviews to learn
+//! from and 25,000 to test on, half of each positive (rated 7 to 10), half negative (1 to 4).
+//!
+//! No formal licence; for research, citing the paper. 123 texts stand in both parts, a known property of the set.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use flate2::read::GzDecoder;
+use sha2::{Digest, Sha256};
+
+use crate::error::{DataError, Result};
+use crate::review::{Review, ReviewSet, Reviews};
+use crate::source::{Checksum, DataFile, DataSet, Found, Locator};
+
+/// Reviews of each sign in each part.
+const EACH: usize = 12_500;
+
+const IMDB: DataSet = DataSet {
+    name: "the IMDB review set",
+    folder: "imdb",
+    unpacked: "aclImdb",
+    files: &[
+        // The same reviews without the unlabelled ones.
+        DataFile {
+            name: "aclImdb_train_test.tar.gz",
+            checksum: Checksum::Sha256("13aae681a8c1704c6ce6bc6a8bf912112b13e3f1eec5c070b13452be96076c43"),
+            url: None,
+        },
+        // Its publishers give no SHA-256.
+        DataFile {
+            name: "aclImdb_v1.tar.gz",
+            checksum: Checksum::Md5("7c2ac02c03563afcf9b574c7e56c153a"),
+            url: Some("https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"),
+        },
+    ],
+};
+
+/// Finds and reads the reviews, ordered by part, sign and number whatever the order on disk.
+pub fn load(locator: &Locator) -> Result<Reviews> {
+    match locator.find(&IMDB)? {
+        Found::Folder(dir) => {
+            let mut reviews = from_folder(&dir)?;
+            let source = format!("{} (folder, SHA-256 {})", IMDB.name, content_sha256(&mut reviews));
+            split(reviews, &dir, source, EACH)
+        }
+        Found::Archive(path, sum) => {
+            let source = format!("{} ({}, {sum})", IMDB.name, path.file_name().unwrap_or_default().display());
+            split(from_archive(&path)?, &path, source, EACH)
+        }
+    }
+}
+
+fn from_archive(path: &Path) -> Result<Vec<Review>> {
+    let damaged = |error: std::io::Error| DataError::parse(path, None, format!("is not a whole .tar.gz ({error})"));
+    let file = File::open(path).map_err(DataError::io("read", path))?;
+    let mut archive = tar::Archive::new(GzDecoder::new(file));
+    let mut reviews = Vec::new();
+    for entry in archive.entries().map_err(damaged)? {
+        let mut entry = entry.map_err(damaged)?;
+        let name = entry.path().map_err(damaged)?.to_string_lossy().into_owned();
+        let Some(id) = review_id(&name) else { continue };
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).map_err(damaged)?;
+        reviews.push(review(id, bytes, &path.join(&name))?);
+    }
+    Ok(reviews)
+}
+
+fn from_folder(dir: &Path) -> Result<Vec<Review>> {
+    let mut reviews = Vec::new();
+    for folder in ["train/pos", "train/neg", "test/pos", "test/neg"] {
+        let path = dir.join(folder);
+        for entry in std::fs::read_dir(&path).map_err(DataError::io("read", &path))? {
+            let file = entry.map_err(DataError::io("read", &path))?.path();
+            let name = format!("{folder}/{}", file.file_name().unwrap_or_default().display());
+            let Some(id) = review_id(&name) else { continue };
+            let bytes = std::fs::read(&file).map_err(DataError::io("read", &file))?;
+            reviews.push(review(id, bytes, &file)?);
+        }
+    }
+    Ok(reviews)
+}
+
+/// `train/pos/123_9` of a path that ends in `train/pos/123_9.txt`; `None` for other files.
+fn review_id(path: &str) -> Option<String> {
+    let parts: Vec<&str> = path.rsplitn(4, '/').collect();
+    let [file, sign @ ("pos" | "neg"), part @ ("train" | "test"), ..] = parts.as_slice() else { return None };
+    let id = file.strip_suffix(".txt")?;
+    Some(format!("{part}/{sign}/{id}"))
+}
+
+fn review(id: String, bytes: Vec<u8>, path: &Path) -> Result<Review> {
+    let text =
+        String::from_utf8(bytes).map_err(|error| DataError::parse(path, None, format!("is not UTF-8 ({error})")))?;
+    let rating = id.rsplit_once('_').and_then(|(_, rating)| rating.parse().ok());
+    let positive = id.contains("/pos/");
+    Ok(Review { id, rating, text, positive })
+}
+
+fn split(mut reviews: Vec<Review>, path: &Path, source: String, each: usize) -> Result<Reviews> {
+    reviews.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    for folder in ["train/pos", "train/neg", "test/pos", "test/neg"] {
+        let found = reviews.iter().filter(|review| review.id.starts_with(folder)).count();
+        if found != each {
+            let what = format!("reviews in {folder}");
+            return Err(DataError::Count { path: path.to_path_buf(), what, found, wanted: each });
+        }
+    }
+    let (train, test) = reviews.into_iter().partition(|review| review.id.starts_with("train/"));
+    Ok(Reviews { train: ReviewSet(train), test: ReviewSet(test), source })
+}
+
+/// A checksum of all texts, in the order of their names.
+fn content_sha256(reviews: &mut [Review]) -> String {
+    reviews.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    let mut hash = Sha256::new();
+    for review in reviews {
+        hash.update(&review.id);
+        hash.update(&review.text);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+
+    const FILES: [(&str, &str); 6] = [
+        ("aclImdb/test/neg/1_2.txt", "weak"),
+        ("aclImdb/train/pos/7_9.txt", "fine<br />film"),
+        ("aclImdb/train/unsup/3_0.txt", "unlabelled"),
+        ("aclImdb/test/pos/5_10.txt", "superb"),
+        ("aclImdb/train/neg/2_1.txt", "awful"),
+        ("aclImdb/README", "about"),
+    ];
+
+    fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        for (name, content) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            header.set_cksum();
+            tar.append_data(&mut header, name, *content).unwrap();
+        }
+        tar.into_inner().unwrap().finish().unwrap()
+    }
+
+    fn bytes() -> Vec<u8> {
+        archive(&FILES.map(|(name, text)| (name, text.as_bytes())))
+    }
+
+    #[test]
+    fn folder_and_archive_give_the_same_reviews() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.tar.gz");
+        std::fs::write(&path, bytes()).unwrap();
+        for (name, text) in FILES {
+            let file = dir.path().join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        }
+        let packed = split(from_archive(&path).unwrap(), &path, "a".into(), 1).unwrap();
+        let unpacked = split(from_folder(&dir.path().join("aclImdb")).unwrap(), &path, "a".into(), 1).unwrap();
+        assert_eq!(packed, unpacked);
+        let ids: Vec<_> = packed.train.0.iter().map(|review| review.id.as_str()).collect();
+        assert_eq!(ids, ["train/neg/2_1", "train/pos/7_9"]);
+        assert_eq!((packed.train.0[1].rating, packed.train.0[1].positive), (Some(9), true));
+        assert_eq!(packed.test.0[0].text, "weak");
+    }
+
+    #[test]
+    fn missing_reviews_are_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.tar.gz");
+        std::fs::write(&path, bytes()).unwrap();
+        let error = split(from_archive(&path).unwrap(), &path, "a".into(), 2).unwrap_err().to_string();
+        assert!(error.contains("1 reviews in train/pos") && error.contains("has 2"), "{error}");
+    }
+
+    #[test]
+    fn a_cut_archive_and_text_that_is_not_utf8_name_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.tar.gz");
+        let whole = bytes();
+        for (content, part) in [
+            (whole[..whole.len() - 20].to_vec(), "whole .tar.gz"),
+            (b"no archive".to_vec(), "whole .tar.gz"),
+            (archive(&[("aclImdb/train/pos/7_9.txt", b"\xff\xfe")]), "7_9.txt"),
+        ] {
+            std::fs::write(&path, content).unwrap();
+            let error = from_archive(&path).unwrap_err().to_string();
+            assert!(error.contains("a.tar.gz") && error.contains(part), "{error}");
+        }
+    }
+}

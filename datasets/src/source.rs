@@ -1,0 +1,382 @@
+//! Where data come from: `--data-dir`, the folder that `RNN_ZOO_DATA` names, the user's cache, or a download.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use md5::Md5;
+use sha2::{Digest, Sha256};
+
+use crate::error::{DataError, Result};
+
+/// The environment variable that names the data folder.
+pub const DATA_VARIABLE: &str = "RNN_ZOO_DATA";
+
+/// A published checksum, in lower-case hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checksum {
+    /// MD5, where nothing better was published: it finds damage, not forgery.
+    Md5(&'static str),
+    /// SHA-256.
+    Sha256(&'static str),
+}
+
+/// A file that is one form of a data set.
+#[derive(Clone, Copy, Debug)]
+pub struct DataFile {
+    /// Its name.
+    pub name: &'static str,
+    /// What its content must hash to.
+    pub checksum: Checksum,
+    /// Its published address, if it can be downloaded.
+    pub url: Option<&'static str>,
+}
+
+/// A data set as files: in `folder`, either unpacked under the name `unpacked` or as one of `files`.
+#[derive(Clone, Copy, Debug)]
+pub struct DataSet {
+    /// Name for messages.
+    pub name: &'static str,
+    /// Subfolder of a data folder.
+    pub folder: &'static str,
+    /// The folder that the archives hold.
+    pub unpacked: &'static str,
+    /// The archives, in the order of preference.
+    pub files: &'static [DataFile],
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The unpacked folder.
+    Folder(PathBuf),
+    /// An archive whose checksum is right, and the checksum.
+    Archive(PathBuf, String),
+}
+
+/// The places to look for data, in order.
+#[derive(Clone, Debug)]
+pub struct Locator {
+    given: Option<PathBuf>,
+    roots: Vec<PathBuf>,
+    cache: PathBuf,
+}
+
+impl Locator {
+    /// Looks in `data_dir` alone if it is given; else in the folder of [`DATA_VARIABLE`], then in the user's cache,
+    /// then at the published address.
+    pub fn new(data_dir: Option<&Path>) -> Self {
+        let variable = std::env::var_os(DATA_VARIABLE).map(PathBuf::from);
+        let cache = dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("rnn-zoo");
+        Self::with_places(data_dir, variable, cache)
+    }
+
+    /// The same with all places named.
+    pub fn with_places(data_dir: Option<&Path>, variable: Option<PathBuf>, cache: PathBuf) -> Self {
+        let given = data_dir.map(Path::to_path_buf);
+        let roots = match &given {
+            Some(dir) => vec![dir.clone()],
+            None => variable.into_iter().chain([cache.clone()]).collect(),
+        };
+        Self { given, roots, cache }
+    }
+
+    /// Finds a set, downloading it if it is nowhere and `--data-dir` was not given.
+    pub fn find(&self, set: &DataSet) -> Result<Found> {
+        for root in &self.roots {
+            if let Some(found) = look_in(root, set)? {
+                return Ok(found);
+            }
+        }
+        let remote = set.files.iter().find_map(|file| file.url.map(|url| (file, url)));
+        match (&self.given, remote) {
+            (None, Some((file, url))) => self.download(set, file, url),
+            _ => Err(self.not_found(set)),
+        }
+    }
+
+    fn download(&self, set: &DataSet, file: &DataFile, url: &str) -> Result<Found> {
+        let path = self.cache.join(set.folder).join(file.name);
+        eprintln!("{} is in none of {}: downloading {url}", set.name, self.places());
+        download(url, &path, file.checksum)?;
+        Ok(Found::Archive(path, file.checksum.digits().to_owned()))
+    }
+
+    fn not_found(&self, set: &DataSet) -> DataError {
+        let archives = set.files.iter().map(|file| format!("{}/{}", set.folder, file.name));
+        let wanted: Vec<_> = [format!("{}/{}/", set.folder, set.unpacked)].into_iter().chain(archives).collect();
+        DataError::NotFound { set: set.name, places: self.places(), wanted: wanted.join(" or ") }
+    }
+
+    fn places(&self) -> String {
+        self.roots.iter().map(|root| root.display().to_string()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The set in a data folder, in the set's own subfolder, or `root` itself if that is the set.
+fn look_in(root: &Path, set: &DataSet) -> Result<Option<Found>> {
+    for dir in [root.join(set.folder), root.to_path_buf()] {
+        if dir.join(set.unpacked).is_dir() {
+            return Ok(Some(Found::Folder(dir.join(set.unpacked))));
+        }
+        for file in set.files {
+            let path = dir.join(file.name);
+            if path.is_file() {
+                return check(&path, file.checksum).map(|()| Some(Found::Archive(path, file.checksum.digits().into())));
+            }
+        }
+    }
+    let itself = root.file_name().is_some_and(|name| name == set.unpacked) && root.is_dir();
+    if itself {
+        return Ok(Some(Found::Folder(root.to_path_buf())));
+    }
+    match set.files.iter().find(|file| root.is_file() && root.file_name().is_some_and(|name| name == file.name)) {
+        Some(file) => {
+            check(root, file.checksum)?;
+            Ok(Some(Found::Archive(root.to_path_buf(), file.checksum.digits().into())))
+        }
+        None => Ok(None),
+    }
+}
+
+impl Checksum {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Md5(_) => "MD5",
+            Self::Sha256(_) => "SHA-256",
+        }
+    }
+
+    fn digits(self) -> &'static str {
+        match self {
+            Self::Md5(digits) | Self::Sha256(digits) => digits,
+        }
+    }
+
+    fn of(self, file: File) -> std::io::Result<String> {
+        match self {
+            Self::Md5(_) => digest::<Md5>(file),
+            Self::Sha256(_) => digest::<Sha256>(file),
+        }
+    }
+}
+
+fn digest<D: Digest>(mut file: File) -> std::io::Result<String> {
+    let mut hash = D::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            read => hash.update(&buffer[..read]),
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Compares a file's checksum with the published one.
+fn check(path: &Path, checksum: Checksum) -> Result<()> {
+    let found = File::open(path).and_then(|file| checksum.of(file)).map_err(DataError::io("read", path))?;
+    if found == checksum.digits() {
+        return Ok(());
+    }
+    let (kind, wanted) = (checksum.kind(), checksum.digits().to_owned());
+    Err(DataError::Checksum { path: path.to_path_buf(), kind, found, wanted })
+}
+
+/// Downloads a file by way of `<path>.part`, going on where an earlier attempt stopped, and moves it into place once its
+/// checksum is right.
+fn download(url: &str, path: &Path, checksum: Checksum) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(DataError::io("create", folder))?;
+    let part = path.with_added_extension("part");
+    let failed = |reason: String| DataError::Download { url: url.to_owned(), reason, path: path.to_path_buf() };
+    fetch(url, &part).map_err(failed)?;
+    if let Err(error) = check(&part, checksum) {
+        let _ = std::fs::remove_file(&part);
+        let reason = error.to_string();
+        return Err(failed(format!("what came is not the published file and was removed ({reason})")));
+    }
+    std::fs::rename(&part, path).map_err(DataError::io("write", path))
+}
+
+/// Appends what is missing of `url` to `part`.
+fn fetch(url: &str, part: &Path) -> std::result::Result<(), String> {
+    let mut file = OpenOptions::new().create(true).append(true).open(part).map_err(|error| error.to_string())?;
+    let have = file.stream_position().and_then(|_| file.metadata()).map_err(|error| error.to_string())?.len();
+    let agent = ureq::Agent::config_builder()
+        .timeout_connect(Some(Duration::from_secs(20)))
+        .timeout_recv_response(Some(Duration::from_secs(30)))
+        .build()
+        .new_agent();
+    let response = agent.get(url).header("Range", format!("bytes={have}-")).call();
+    let mut response = match response {
+        // The range begins at the end: all of it is there already.
+        Err(ureq::Error::StatusCode(416)) if have > 0 => return Ok(()),
+        other => other.map_err(|error| error.to_string())?,
+    };
+    let resumed = response.status() == 206;
+    if !resumed {
+        file.set_len(0).map_err(|error| error.to_string())?;
+    }
+    let have = if resumed { have } else { 0 };
+    let length = response.body().content_length().map(|left| left + have);
+    let mut body = response.body_mut().with_config().limit(u64::MAX).reader();
+    copy(&mut body, &mut file, bar(length, have), length)
+}
+
+fn copy(from: &mut impl Read, to: &mut File, bar: ProgressBar, length: Option<u64>) -> std::result::Result<(), String> {
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = from.read(&mut buffer).map_err(|error| format!("the connection broke ({error})"))?;
+        if read == 0 {
+            break;
+        }
+        to.write_all(&buffer[..read]).map_err(|error| error.to_string())?;
+        bar.inc(read as u64);
+    }
+    to.sync_all().map_err(|error| error.to_string())?;
+    bar.finish_and_clear();
+    match length {
+        Some(length) if bar.position() < length => {
+            Err(format!("the connection broke at {} of {length} bytes", bar.position()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A bar on standard error, hidden off a terminal.
+fn bar(length: Option<u64>, position: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:32} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left");
+    let bar = match length {
+        Some(length) => ProgressBar::new(length),
+        None => ProgressBar::no_length(),
+    };
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_position(position)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, BufReader};
+    use std::net::TcpListener;
+
+    const CONTENT: &[u8] = b"not only good but great";
+    /// Of nothing here.
+    const OTHER: Checksum = Checksum::Sha256("00");
+
+    fn sum() -> Checksum {
+        let digits: String = Sha256::digest(CONTENT).iter().map(|byte| format!("{byte:02x}")).collect();
+        Checksum::Sha256(digits.leak())
+    }
+
+    /// A server that answers one request after another: each with a status line, headers, and the content from the
+    /// asked-for byte, cut after `sent` bytes.
+    fn serve(answers: Vec<(&'static str, usize)>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for (status, sent) in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let from = if status.starts_with("206") { requested_start(&stream) } else { 0 };
+                let body = &CONTENT[from.min(CONTENT.len())..];
+                let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+                stream.write_all(head.as_bytes()).unwrap();
+                stream.write_all(&body[..sent.min(body.len())]).unwrap();
+            }
+        });
+        format!("http://{address}/set.tar.gz")
+    }
+
+    fn requested_start(stream: &std::net::TcpStream) -> usize {
+        let lines =
+            BufReader::new(stream).lines().map_while(std::result::Result::ok).take_while(|line| !line.is_empty());
+        let range =
+            lines.filter_map(|line| line.to_lowercase().strip_prefix("range: bytes=").map(str::to_owned)).last();
+        range.and_then(|range| range.trim_end_matches('-').parse().ok()).unwrap_or(0)
+    }
+
+    #[test]
+    fn a_cut_download_keeps_its_part_and_goes_on_from_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("imdb/set.tar.gz");
+        let url = serve(vec![("206 Partial Content", 9), ("206 Partial Content", 99)]);
+        let error = download(&url, &path, sum()).unwrap_err().to_string();
+        assert!(error.contains(&url) && error.contains("broke") && error.contains("set.tar.gz"), "{error}");
+        assert!(!path.exists());
+        assert_eq!(std::fs::read(path.with_added_extension("part")).unwrap(), &CONTENT[..9]);
+        download(&url, &path, sum()).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), CONTENT);
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_server_without_ranges_sends_it_all_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("set.tar.gz");
+        std::fs::write(path.with_added_extension("part"), b"stale").unwrap();
+        download(&serve(vec![("200 OK", 99)]), &path, sum()).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), CONTENT);
+    }
+
+    #[test]
+    fn other_content_is_removed_and_reported() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("set.tar.gz");
+        let error = download(&serve(vec![("200 OK", 99)]), &path, OTHER).unwrap_err().to_string();
+        assert!(error.contains("not the published file") && error.contains("SHA-256"), "{error}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn no_server_and_no_such_page_name_the_address() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("set.tar.gz");
+        for url in ["http://127.0.0.1:9/set.tar.gz".to_owned(), serve(vec![("404 Not Found", 0)])] {
+            let error = download(&url, &path, sum()).unwrap_err().to_string();
+            assert!(error.contains(&url) && !path.exists(), "{error}");
+        }
+    }
+
+    fn set() -> DataSet {
+        let file = DataFile { name: "set.tar.gz", checksum: sum(), url: None };
+        DataSet { name: "the set", folder: "set", unpacked: "things", files: vec![file].leak() }
+    }
+
+    #[test]
+    fn looks_in_the_given_folder_alone_then_in_variable_and_cache() {
+        let dir = tempfile::tempdir().unwrap();
+        let [given, variable, cache] = ["given", "variable", "cache"].map(|name| dir.path().join(name));
+        for root in [&variable, &cache] {
+            std::fs::create_dir_all(root.join("set")).unwrap();
+            std::fs::write(root.join("set/set.tar.gz"), CONTENT).unwrap();
+        }
+        let locator = Locator::with_places(None, Some(variable.clone()), cache.clone());
+        let Found::Archive(path, _) = locator.find(&set()).unwrap() else { panic!() };
+        assert_eq!(path, variable.join("set/set.tar.gz"));
+        let error = Locator::with_places(Some(&given), Some(variable), cache).find(&set()).unwrap_err().to_string();
+        assert!(error.contains("given") && error.contains("--data-dir") && error.contains("set/set.tar.gz"), "{error}");
+        assert!(!error.contains("cache"), "{error}");
+    }
+
+    #[test]
+    fn the_given_path_may_be_the_set_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let archive = dir.path().join("set.tar.gz");
+        std::fs::write(&archive, CONTENT).unwrap();
+        std::fs::create_dir(dir.path().join("things")).unwrap();
+        for (given, folder) in [(archive, false), (dir.path().join("things"), true), (dir.path().to_path_buf(), true)] {
+            let locator = Locator::with_places(Some(&given), None, dir.path().join("cache"));
+            assert_eq!(matches!(locator.find(&set()).unwrap(), Found::Folder(_)), folder, "{}", given.display());
+        }
+    }
+
+    #[test]
+    fn an_altered_archive_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("set.tar.gz"), b"altered").unwrap();
+        let error = Locator::with_places(Some(dir.path()), None, dir.path().join("cache")).find(&set()).unwrap_err();
+        assert!(matches!(error, DataError::Checksum { .. }), "{error}");
+    }
+}

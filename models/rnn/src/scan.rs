@@ -1,0 +1,245 @@
+//! One layer read in one direction, step by step: the place where nearly all the time of a recurrent network goes.
+//!
+//! [`scan`] is the seam for kernels. What stands here is composed of burn's own operations and runs on every backend;
+//! the rest of the crate calls `scan` and nothing else of this file but its types.
+
+use burn::tensor::activation::{relu, sigmoid};
+use burn::tensor::{Bool, Device, Tensor, TensorData};
+
+use crate::{Cell, Weights};
+
+/// The order in which the steps are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    Forward,
+    Backward,
+}
+
+/// What one layer and direction hands from step to step.
+#[derive(Clone, Debug)]
+pub(crate) struct Carry {
+    /// `[B, H]`
+    pub hidden: Tensor<2>,
+    /// `[B, H]`, of an LSTM
+    pub cell: Option<Tensor<2>>,
+}
+
+/// Where the sequences of a batch have ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Padding {
+    /// The length of the shortest sequence: no step before it is padding.
+    shortest: usize,
+    /// `[T, B, 1]`, true where a step is at or beyond its sequence's length.
+    mask: Tensor<3, Bool>,
+}
+
+impl Padding {
+    /// None if all sequences are as long as the batch.
+    pub fn new(lengths: &[usize], time: usize, device: &Device) -> Option<Self> {
+        let shortest = lengths.iter().copied().min().filter(|&shortest| shortest < time)?;
+        let mask: Vec<bool> = (0..time).flat_map(|t| lengths.iter().map(move |&length| t >= length)).collect();
+        let mask = Tensor::from_data(TensorData::new(mask, [time, lengths.len(), 1]), device);
+        Some(Self { shortest, mask })
+    }
+
+    /// Writes zeros over the padding of `[T, B, features]`.
+    pub fn clear(&self, steps: Tensor<3>) -> Tensor<3> {
+        let shape = steps.dims();
+        steps.mask_fill(self.mask.clone().expand(shape), 0.0)
+    }
+
+    /// The state after step `t`: `before` where a sequence has ended, `after` where it goes on.
+    fn hold(&self, t: usize, before: Carry, after: Carry) -> Carry {
+        if t < self.shortest {
+            return after;
+        }
+        let shape = after.hidden.dims();
+        let ended = self.mask.clone().narrow(0, t, 1).squeeze_dim::<2>(0).expand(shape); // [B, H]
+        let cell = after.cell.zip(before.cell).map(|(after, before)| after.mask_where(ended.clone(), before));
+        Carry { hidden: after.hidden.mask_where(ended, before.hidden), cell }
+    }
+}
+
+/// Reads all steps of `input` in `order`, from the state `initial`.
+///
+/// # Shapes
+///
+/// - `input`: `[T, B, input]`
+/// - returned: the hidden state after every step, `[T, B, H]`, zero in the padding; and the state after the last step
+///   of each sequence in reading order. Padding leaves the state as it is, so that a backward reading begins at each
+///   sequence's own end.
+pub(crate) fn scan(
+    cell: Cell,
+    order: Order,
+    input: Tensor<3>,
+    weights: &Weights,
+    initial: Carry,
+    padding: Option<&Padding>,
+) -> (Tensor<3>, Carry) {
+    let products = input_products(cell, input, weights); // T × [B, gates × H]
+    let mut steps: Vec<_> = products.into_iter().enumerate().collect();
+    if order == Order::Backward {
+        steps.reverse();
+    }
+
+    let step = Step::new(cell, weights);
+    let mut carry = initial;
+    let mut outputs = Vec::with_capacity(steps.len()); // T × [B, H]
+    for (t, product) in steps {
+        let after = step.forward(product, carry.clone());
+        carry = match padding {
+            Some(padding) => padding.hold(t, carry, after),
+            None => after,
+        };
+        outputs.push(carry.hidden.clone());
+    }
+
+    if order == Order::Backward {
+        outputs.reverse();
+    }
+    let outputs = Tensor::stack(outputs, 0); // [T, B, H]
+    match padding {
+        Some(padding) => (padding.clear(outputs), carry),
+        None => (outputs, carry),
+    }
+}
+
+/// What all gates take from the input at each step, computed ahead of the recurrence in few large products:
+/// `[T, B, input]` → `T × [B, gates × H]`.
+///
+/// The biases of the recurrent product are added here too where the cell lets them.
+fn input_products(cell: Cell, input: Tensor<3>, weights: &Weights) -> Vec<Tensor<2>> {
+    let weight = weights.weight_ih.val().transpose(); // [input, gates × H]
+    let bias_hh = match cell {
+        // The reset gate scales the bias of gate n, which is left to the steps.
+        Cell::Gru => {
+            let [bias_rz, bias_n] = split(weights.bias_hh.val(), 0, 2 * weights.hidden_size());
+            Tensor::cat(vec![bias_rz, bias_n.zeros_like()], 0)
+        }
+        _ => weights.bias_hh.val(),
+    };
+    let bias = (weights.bias_ih.val() + bias_hh).unsqueeze(); // [1, gates × H]
+
+    let product = |block: Tensor<3>| {
+        let [time, batch, features] = block.dims();
+        let rows = block.reshape([time * batch, features]); // one row a step and sequence
+        let products = rows.matmul(weight.clone()) + bias.clone(); // [time × B, gates × H]
+        let width = products.dims()[1];
+        products.reshape([time, batch, width])
+    };
+    let blocks = pieces(input, BLOCK).into_iter().map(product);
+    blocks.flat_map(|block| pieces(block, 1)).map(|step| step.squeeze_dim(0)).collect()
+}
+
+/// How many steps of the input are multiplied at once: enough for a product at full speed. All of them would cost more
+/// in the end, for the gradient of [`pieces`] would then go through memory, not the cache.
+const BLOCK: usize = 16;
+
+/// Cuts `[T, B, features]` into pieces of at most `most` steps.
+///
+/// By halving, because the gradient of a slice is as large as what was sliced, zeros for the most part: `T` slices of
+/// the whole would cost `O(T²)`, halves of halves cost `O(T log T)`.
+fn pieces(steps: Tensor<3>, most: usize) -> Vec<Tensor<3>> {
+    let time = steps.dims()[0];
+    if time <= most {
+        return vec![steps];
+    }
+    split(steps, 0, time / 2).into_iter().flat_map(|half| pieces(half, most)).collect()
+}
+
+/// The first `size` of a dimension, and the rest.
+fn split<const D: usize>(tensor: Tensor<D>, dim: usize, size: usize) -> [Tensor<D>; 2] {
+    let rest = tensor.dims()[dim] - size;
+    [tensor.clone().narrow(dim, 0, size), tensor.narrow(dim, size, rest)]
+}
+
+/// One step of each [`Cell`], with the recurrent weights laid out for it: transposed, to multiply rows of states.
+enum Step {
+    /// `[H, H]`
+    Elman { weight: Tensor<2> },
+    /// `[H, H]`
+    ElmanRelu { weight: Tensor<2> },
+    /// `[H, 4 × H]`
+    Lstm { weight: Tensor<2> },
+    /// `[H, 3 × H]` and `[1, H]`
+    Gru { weight: Tensor<2>, bias_n: Tensor<2> },
+    /// `[H, 2 × H]` and `[H, H]`
+    GruResetBefore { weight_rz: Tensor<2>, weight_n: Tensor<2> },
+}
+
+impl Step {
+    fn new(cell: Cell, weights: &Weights) -> Self {
+        let weight = weights.weight_hh.val().transpose(); // [H, gates × H]
+        let hidden_size = weights.hidden_size();
+        match cell {
+            Cell::Elman => Step::Elman { weight },
+            Cell::ElmanRelu => Step::ElmanRelu { weight },
+            Cell::Lstm => Step::Lstm { weight },
+            Cell::Gru => {
+                let [_, bias_n] = split(weights.bias_hh.val(), 0, 2 * hidden_size);
+                Step::Gru { weight, bias_n: bias_n.unsqueeze() }
+            }
+            Cell::GruResetBefore => {
+                let [weight_rz, weight_n] = split(weight, 1, 2 * hidden_size);
+                Step::GruResetBefore { weight_rz, weight_n }
+            }
+        }
+    }
+
+    /// The state after the step, from its input product `[B, gates × H]` and the state before it.
+    fn forward(&self, product: Tensor<2>, before: Carry) -> Carry {
+        let hidden = before.hidden;
+        match self {
+            Step::Elman { weight } => (product + hidden.matmul(weight.clone())).tanh().into(),
+            Step::ElmanRelu { weight } => relu(product + hidden.matmul(weight.clone())).into(),
+            Step::Lstm { weight } => {
+                let Some(cell) = before.cell else { unreachable!("the state of an LSTM has a cell: `Rnn` checks it") };
+                lstm(product + hidden.matmul(weight.clone()), cell)
+            }
+            Step::Gru { weight, bias_n } => {
+                let recurrent = hidden.clone().matmul(weight.clone());
+                gru(product, recurrent, bias_n.clone(), hidden).into()
+            }
+            Step::GruResetBefore { weight_rz, weight_n } => {
+                gru_reset_before(product, weight_rz.clone(), weight_n.clone(), hidden).into()
+            }
+        }
+    }
+}
+
+/// `gates`: `[B, 4 × H]`; `cell`: `[B, H]`.
+fn lstm(gates: Tensor<2>, cell: Tensor<2>) -> Carry {
+    let hidden_size = cell.dims()[1];
+    let gate = |index: usize| gates.clone().narrow(1, index * hidden_size, hidden_size); // [B, H]
+    let i = sigmoid(gate(0));
+    let f = sigmoid(gate(1));
+    let g = gate(2).tanh();
+    let o = sigmoid(gate(3));
+    let cell = f * cell + i * g;
+    Carry { hidden: o * cell.clone().tanh(), cell: Some(cell) }
+}
+
+/// `product` and `recurrent`: `[B, 3 × H]`; `hidden`: `[B, H]`.
+fn gru(product: Tensor<2>, recurrent: Tensor<2>, bias_n: Tensor<2>, hidden: Tensor<2>) -> Tensor<2> {
+    let hidden_size = hidden.dims()[1];
+    let [product_rz, product_n] = split(product, 1, 2 * hidden_size);
+    let [recurrent_rz, recurrent_n] = split(recurrent, 1, 2 * hidden_size);
+    let [r, z] = split(sigmoid(product_rz + recurrent_rz), 1, hidden_size); // [B, H] each
+    let n = (product_n + r * (recurrent_n + bias_n)).tanh();
+    n.clone() + z * (hidden - n) // (1 − z) ⊙ n + z ⊙ h
+}
+
+/// `product`: `[B, 3 × H]`; `hidden`: `[B, H]`.
+fn gru_reset_before(product: Tensor<2>, weight_rz: Tensor<2>, weight_n: Tensor<2>, hidden: Tensor<2>) -> Tensor<2> {
+    let hidden_size = hidden.dims()[1];
+    let [product_rz, product_n] = split(product, 1, 2 * hidden_size);
+    let [r, z] = split(sigmoid(product_rz + hidden.clone().matmul(weight_rz)), 1, hidden_size); // [B, H] each
+    let n = (product_n + (r * hidden.clone()).matmul(weight_n)).tanh();
+    n.clone() + z * (hidden - n) // (1 − z) ⊙ n + z ⊙ h
+}
+
+impl From<Tensor<2>> for Carry {
+    fn from(hidden: Tensor<2>) -> Self {
+        Self { hidden, cell: None }
+    }
+}

@@ -1,0 +1,57 @@
+//! What the layers promise, in one program so that burn is linked once.
+
+#![allow(clippy::unwrap_used)]
+
+mod dropout;
+mod init;
+mod padding;
+mod pytorch;
+mod refusals;
+mod store;
+mod streaming;
+
+use burn::module::Module;
+use burn::tensor::{Device, Distribution, Tensor};
+use rnn::{Cell, Rnn, RnnConfig};
+
+/// All cells there are.
+const CELLS: [Cell; 5] = [Cell::Elman, Cell::ElmanRelu, Cell::Lstm, Cell::Gru, Cell::GruResetBefore];
+
+/// A device that records.
+fn device() -> Device {
+    Device::flex().autodiff()
+}
+
+/// Two layers of each cell, in one or both directions.
+fn stacked(cell: Cell, bidirectional: bool) -> Rnn {
+    RnnConfig::new(cell, 3, 4).with_num_layers(2).with_bidirectional(bidirectional).init(&device())
+}
+
+fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
+    Tensor::random(shape, Distribution::Normal(0.0, 1.0), &device())
+}
+
+fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
+    tensor.to_data().try_to_vec().unwrap()
+}
+
+/// The largest difference of two tensors of the same shape; NaN if there is one in either.
+#[track_caller]
+fn difference<const D: usize>(a: &Tensor<D>, b: &Tensor<D>) -> f32 {
+    assert_eq!(a.dims(), b.dims());
+    let largest = |largest: f32, d: f32| if d > largest || d.is_nan() { d } else { largest };
+    values(a).iter().zip(values(b)).map(|(a, b)| (a - b).abs()).fold(0.0, largest)
+}
+
+/// The gradients that one backward pass gave all parameters, one after the other.
+fn parameter_gradients(rnn: &Rnn, gradients: &burn::tensor::Gradients) -> Vec<f32> {
+    struct Collect<'a>(&'a burn::tensor::Gradients, Vec<f32>);
+    impl burn::module::ModuleVisitor for Collect<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &burn::module::Param<Tensor<D>>) {
+            self.1.extend(values(&param.val().grad(self.0).unwrap()));
+        }
+    }
+    let mut collect = Collect(gradients, Vec::new());
+    rnn.visit(&mut collect);
+    collect.1
+}

@@ -1,0 +1,101 @@
+//! Padding changes nothing, whatever it holds.
+
+use burn::tensor::{Tensor, TensorData};
+use proptest::prelude::*;
+use rnn::{Rnn, State};
+
+use crate::{CELLS, device, difference, parameter_gradients, random, stacked, values};
+
+const TIME: usize = 6;
+
+proptest! {
+    // Nothing is kept of failures: the values of tensors are drawn anew.
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A ragged batch gives each sequence what it gets alone and whole.
+    #[test]
+    fn a_batch_is_its_sequences(
+        cell in prop::sample::select(CELLS.to_vec()),
+        bidirectional: bool,
+        lengths in prop::collection::vec(1..=TIME, 1..5),
+    ) {
+        let rnn = stacked(cell, bidirectional);
+        let input = random([lengths.len(), TIME, 3]);
+        let initial = random_state(&rnn, lengths.len());
+        let (output, last) = rnn.forward(input.clone(), Some(&lengths), Some(initial.clone()));
+        for (row, &length) in lengths.iter().enumerate() {
+            let alone = input.clone().slice([row..row + 1, 0..length]);
+            let (expected, expected_last) = rnn.forward(alone, None, Some(of_row(&initial, row)));
+            let output = output.clone().narrow(0, row, 1);
+            prop_assert!(difference(&expected, &output.clone().narrow(1, 0, length)) < 1e-5);
+            if length < TIME {
+                let padding = output.narrow(1, length, TIME - length);
+                prop_assert!(values(&padding).iter().all(|&value| value == 0.0));
+            }
+            let last = of_row(&last, row);
+            prop_assert!(difference(&expected_last.hidden, &last.hidden) < 1e-5);
+            if let (Some(expected), Some(cell)) = (expected_last.cell, last.cell) {
+                prop_assert!(difference(&expected, &cell) < 1e-5);
+            }
+        }
+    }
+
+    /// What the padding holds reaches no output and no gradient; the padding gets a gradient of zero.
+    #[test]
+    fn rubbish_in_the_padding_is_not_read(
+        cell in prop::sample::select(CELLS.to_vec()),
+        bidirectional: bool,
+        lengths in prop::collection::vec(0..=TIME, 1..5),
+        rubbish in prop::sample::select(vec![1.0, -1e30, f32::INFINITY, f32::NAN]),
+    ) {
+        let rnn = stacked(cell, bidirectional);
+        let clean = random([lengths.len(), TIME, 3]);
+        let ended = (0..lengths.len() * TIME * 3).map(|i| i / 3 % TIME >= lengths[i / 3 / TIME]).collect::<Vec<_>>();
+        let ended = Tensor::from_data(TensorData::new(ended, [lengths.len(), TIME, 3]), &device());
+        let soiled = clean.clone().mask_fill(ended.clone(), rubbish);
+
+        let run = |input: Tensor<3>| {
+            let input = input.require_grad();
+            let (output, state) = rnn.forward(input.clone(), Some(&lengths), None);
+            let gradients = (output.clone().powi_scalar(2).sum() + state.hidden.clone().sum()).backward();
+            let of_input = input.grad(&gradients).unwrap();
+            (output, state.hidden, of_input, parameter_gradients(&rnn, &gradients))
+        };
+        let (output, last, of_input, of_parameters) = run(clean);
+        let (output_soiled, last_soiled, of_input_soiled, of_parameters_soiled) = run(soiled);
+        prop_assert_eq!(difference(&output, &output_soiled), 0.0);
+        prop_assert_eq!(difference(&last, &last_soiled), 0.0);
+        prop_assert_eq!(difference(&of_input, &of_input_soiled), 0.0);
+        prop_assert_eq!(of_parameters, of_parameters_soiled);
+        let of_own = of_input.clone().mask_fill(ended.inner(), 0.0);
+        prop_assert_eq!(difference(&of_input, &of_own), 0.0);
+    }
+}
+
+#[test]
+fn an_empty_sequence_keeps_its_initial_state() {
+    for cell in CELLS {
+        for lengths in [[0, 2], [0, 0]] {
+            let rnn = stacked(cell, true);
+            let initial = random_state(&rnn, 2);
+            let (output, last) = rnn.forward(random([2, TIME, 3]), Some(&lengths), Some(initial.clone()));
+            assert!(values(&output.narrow(0, 0, 1)).iter().all(|&value| value == 0.0), "{cell:?} {lengths:?}");
+            let (initial, last) = (of_row(&initial, 0), of_row(&last, 0));
+            assert_eq!(difference(&initial.hidden, &last.hidden), 0.0, "{cell:?} {lengths:?}");
+            if let (Some(initial), Some(last)) = (initial.cell, last.cell) {
+                assert_eq!(difference(&initial, &last), 0.0, "{cell:?} {lengths:?}");
+            }
+        }
+    }
+}
+
+fn random_state(rnn: &Rnn, batch: usize) -> State {
+    let shape = rnn.zero_state(batch, &device()).hidden.dims();
+    State { hidden: random(shape), cell: rnn.cell.has_memory().then(|| random(shape)) }
+}
+
+/// The state of one sequence of a batch.
+fn of_row(state: &State, row: usize) -> State {
+    let of_row = |all: &Tensor<3>| all.clone().narrow(1, row, 1);
+    State { hidden: of_row(&state.hidden), cell: state.cell.as_ref().map(of_row) }
+}
