@@ -1,1 +1,25 @@
-//! stub
+//! Whether a film review is favourable, from end to end: data, models, training, packages, prediction.
+//!
+//! ```sh
+//! cargo run -p sentiment                                        # learn the embedded sample in a minute
+//! cargo run -p sentiment -- predict "Not a dull moment."        # ask a shipped model
+//! cargo run -p sentiment -- train --recipe imdb-lstm            # the real reviews
+//! cargo run -p sentiment -- verify                              # measure every shipped model again
+//! ```
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `model.rs` | the network: embedding → recurrent layers → pooling → dense |
+//! | `ngram.rs` | the yardstick: NB-weighted n-grams |
+//! | `data.rs` | reviews as numbers, in batches |
+//! | `task.rs` | the above as a [`training::Task`] |
+//! | `predict.rs` | the verb `predict` |
+//! | `recipes/` | one file a training run |
+
+pub mod data;
+pub mod model;
+pub mod ngram;
+pub mod predict;
+mod task;
+
+pub use task::{Architecture, Opinion, Sentiment};

@@ -1,0 +1,175 @@
+//! Reviews as the models read them.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use datasets::{Locator, Review, ReviewSet, Reviews, Vocabulary, imdb, sample, tokenize};
+use rand::rngs::ChaCha8Rng;
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+use training::{Splits, TaskResult};
+
+/// How many batches' worth of reviews are sorted by length together.
+const BUCKET: usize = 50;
+
+/// `[data]` of a recipe.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// Which reviews.
+    pub set: Set,
+    /// How many of the published training part are held out for validation.
+    pub valid: NonZeroUsize,
+    /// Seed of which they are; apart from the recipe's seed, so that runs with several seeds share one split.
+    #[serde(default)]
+    pub valid_seed: u64,
+    /// The network knows this many words, the most frequent ones of the training part.
+    pub vocabulary: NonZeroUsize,
+    /// The network reads this many words of a review.
+    pub max_words: NonZeroUsize,
+    /// Which of them.
+    pub keep: Keep,
+}
+
+/// The sets on offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Set {
+    /// Short reviews of a seeded generator, part of the program.
+    Sample,
+    /// The IMDB large movie review set.
+    Imdb,
+}
+
+/// Which words of a review that is too long are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// Those at its beginning.
+    First,
+    /// Those at its end, where many reviews sum up.
+    Last,
+}
+
+/// A review as the network reads it, and its text for the n-grams.
+#[derive(Clone, Debug)]
+pub struct Example {
+    /// The text as published.
+    pub text: String,
+    /// Numbers of the words that the network reads.
+    pub words: Vec<u32>,
+    /// Whether it is favourable.
+    pub positive: bool,
+}
+
+impl DataConfig {
+    /// Finds the reviews and holds out the validation part. Returns also what identifies the data.
+    pub fn load(&self, data_dir: Option<&Path>) -> TaskResult<(Splits<ReviewSet>, String)> {
+        let Reviews { train, test, source } = match self.set {
+            Set::Sample => sample::load(),
+            Set::Imdb => imdb::load(&Locator::new(data_dir))?,
+        };
+        let total = train.0.len();
+        if self.valid.get() >= total {
+            return Err(format!("data.valid = {}: there are only {total} reviews to learn from", self.valid).into());
+        }
+        let (train, valid) = train.hold_out(self.valid.get(), self.valid_seed);
+        Ok((Splits { train, valid, test }, source))
+    }
+
+    /// The vocabulary of the training part.
+    pub fn vocabulary(&self, train: &ReviewSet) -> Vocabulary {
+        let texts: Vec<Vec<String>> = train.0.iter().map(|review| tokenize(&review.text)).collect();
+        Vocabulary::build(texts.iter().map(Vec::as_slice), self.vocabulary.get())
+    }
+
+    /// The numbers of the words that the network reads of a text.
+    pub fn encode(&self, text: &str, vocabulary: &Vocabulary) -> Vec<u32> {
+        vocabulary.encode(self.kept(&tokenize(text)))
+    }
+
+    /// The words that the network reads of all words of a text.
+    pub fn kept<'a>(&self, words: &'a [String]) -> &'a [String] {
+        let most = self.max_words.get().min(words.len());
+        match self.keep {
+            Keep::First => &words[..most],
+            Keep::Last => &words[words.len() - most..],
+        }
+    }
+
+    /// All reviews of a part as the network reads them.
+    pub fn examples(&self, reviews: ReviewSet, vocabulary: &Vocabulary) -> Vec<Example> {
+        let example =
+            |Review { text, positive, .. }: Review| Example { words: self.encode(&text, vocabulary), text, positive };
+        reviews.0.into_iter().map(example).collect()
+    }
+}
+
+/// Random batches of reviews of nearly equal length, in random order: little is spent on padding.
+pub fn bucketed(examples: &[Example], size: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..examples.len()).collect();
+    order.shuffle(rng);
+    for bucket in order.chunks_mut(BUCKET * size) {
+        bucket.sort_by_key(|index| examples[*index].words.len());
+    }
+    let mut batches: Vec<Vec<usize>> =
+        order.chunks(BUCKET * size).flat_map(|bucket| bucket.chunks(size)).map(<[usize]>::to_vec).collect();
+    batches.shuffle(rng);
+    batches
+}
+
+/// Batches in order of length, for measuring.
+pub fn by_length(texts: &[&[u32]], size: usize) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..texts.len()).collect();
+    order.sort_by_key(|index| texts[*index].len());
+    order.chunks(size).map(<[usize]>::to_vec).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+
+    fn config(keep: Keep) -> DataConfig {
+        let number = |number| NonZeroUsize::new(number).unwrap();
+        DataConfig {
+            set: Set::Sample,
+            valid: number(400),
+            valid_seed: 0,
+            vocabulary: number(100),
+            max_words: number(2),
+            keep,
+        }
+    }
+
+    #[test]
+    fn long_reviews_keep_their_first_or_last_words() {
+        let words = tokenize("one two three");
+        assert_eq!(config(Keep::First).kept(&words), ["one", "two"]);
+        assert_eq!(config(Keep::Last).kept(&words), ["two", "three"]);
+        assert!(config(Keep::Last).kept(&[]).is_empty());
+    }
+
+    #[test]
+    fn batches_hold_every_review_once_and_neighbours_in_length() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let example = |words: usize| Example { text: String::new(), words: vec![2; words], positive: true };
+        let examples: Vec<Example> = (0..1000).map(|_| example(rng.random_range(1..200))).collect();
+        let batches = bucketed(&examples, 8, &mut rng);
+        let mut all: Vec<usize> = batches.concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..1000).collect::<Vec<_>>());
+        let padded: usize = batches
+            .iter()
+            .map(|batch| batch.len() * batch.iter().map(|i| examples[*i].words.len()).max().unwrap())
+            .sum();
+        let words: usize = examples.iter().map(|example| example.words.len()).sum();
+        assert!(padded < words * 11 / 10, "{padded} steps for {words} words");
+    }
+
+    #[test]
+    fn too_many_held_out_reviews_are_refused() {
+        let config = DataConfig { valid: NonZeroUsize::new(4000).unwrap(), ..config(Keep::Last) };
+        assert!(config.load(None).unwrap_err().to_string().contains("data.valid = 4000"));
+    }
+}

@@ -1,0 +1,7 @@
+//! The program `sentiment`; see the library of the same name.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    training::main::<sentiment::Sentiment>()
+}
