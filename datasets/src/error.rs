@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// The set is in none of the places looked at.
-    #[error("{set} was not found in {places}; point --data-dir or RNN_ZOO_DATA to a folder that has {wanted}")]
+    #[error(
+        "{set} was not found in {places}; point --data-dir or RNN_ZOO_DATA to a folder that has {wanted}{}",
+        address.map_or(String::new(), |url| format!(", or leave --data-dir out to download {url}"))
+    )]
     NotFound {
         /// The set's name.
         set: &'static str,
@@ -12,6 +15,8 @@ pub enum DataError {
         places: String,
         /// The paths that would have been taken.
         wanted: String,
+        /// Where the set can be downloaded, if it can.
+        address: Option<&'static str>,
     },
     /// A file or folder could not be read or written.
     #[error("cannot {action} {}: {source}", path.display())]
@@ -23,8 +28,12 @@ pub enum DataError {
         /// The system's answer.
         source: std::io::Error,
     },
-    /// A download failed; what came of it is kept.
-    #[error("cannot download {url}: {reason}; try again to go on where it stopped, or put the file at {}", path.display())]
+    /// A download failed.
+    #[error(
+        "cannot download {url}: {reason}; run again, or put the file at {}, or point --data-dir or RNN_ZOO_DATA to a \
+         folder that has it",
+        path.display()
+    )]
     Download {
         /// The address.
         url: String,
@@ -34,19 +43,30 @@ pub enum DataError {
         path: PathBuf,
     },
     /// The content of a file is not the published one.
-    #[error("{} is damaged or altered: its {kind} is {found}, not {wanted}; remove it and run again to download it anew", path.display())]
+    #[error(
+        "{} is damaged or altered: its {kind} is {found}, not {wanted}; {}, or point --data-dir or RNN_ZOO_DATA to a \
+         good copy",
+        path.display(),
+        address.map_or("replace it with the published file".to_owned(), |url| format!("replace it with {url}"))
+    )]
     Checksum {
         /// The file.
         path: PathBuf,
-        /// Which checksum.
+        /// Which checksum, or the size.
         kind: &'static str,
         /// What it is.
         found: String,
         /// What it should be.
         wanted: String,
+        /// Where the file is published, if it is.
+        address: Option<&'static str>,
     },
     /// The set lacks items.
-    #[error("{} has {found} {what}, and the published set has {wanted}; extract the archive again", path.display())]
+    #[error(
+        "{} has {found} {what}, and the published set has {wanted}; extract the archive again, or point --data-dir or \
+         RNN_ZOO_DATA to a whole copy",
+        path.display()
+    )]
     Count {
         /// The folder or archive.
         path: PathBuf,

@@ -4,7 +4,7 @@
 //! No formal licence; for research, citing the paper. 123 texts stand in both parts, a known property of the set.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use flate2::read::GzDecoder;
@@ -25,19 +25,21 @@ const IMDB: DataSet = DataSet {
         // The same reviews without the unlabelled ones.
         DataFile {
             name: "aclImdb_train_test.tar.gz",
+            bytes: 28_063_867,
             checksum: Checksum::Sha256("13aae681a8c1704c6ce6bc6a8bf912112b13e3f1eec5c070b13452be96076c43"),
             url: None,
         },
-        // Its publishers give no SHA-256.
+        // Its publishers give no SHA-256; the size is checked beside the MD5.
         DataFile {
             name: "aclImdb_v1.tar.gz",
+            bytes: 84_125_825,
             checksum: Checksum::Md5("7c2ac02c03563afcf9b574c7e56c153a"),
             url: Some("https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"),
         },
     ],
 };
 
-/// Finds and reads the reviews, ordered by part, sign and number whatever the order on disk.
+/// Finds and reads the reviews, ordered by [`Review::id`] whatever the order on disk.
 pub fn load(locator: &Locator) -> Result<Reviews> {
     match locator.find(&IMDB)? {
         Found::Folder(dir) => {
@@ -72,7 +74,12 @@ fn from_folder(dir: &Path) -> Result<Vec<Review>> {
     let mut reviews = Vec::new();
     for folder in ["train/pos", "train/neg", "test/pos", "test/neg"] {
         let path = dir.join(folder);
-        for entry in std::fs::read_dir(&path).map_err(DataError::io("read", &path))? {
+        let entries = match std::fs::read_dir(&path) {
+            // The counts will tell.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            entries => entries.map_err(DataError::io("read", &path))?,
+        };
+        for entry in entries {
             let file = entry.map_err(DataError::io("read", &path))?.path();
             let name = format!("{folder}/{}", file.file_name().unwrap_or_default().display());
             let Some(id) = review_id(&name) else { continue };
@@ -88,6 +95,8 @@ fn review_id(path: &str) -> Option<String> {
     let parts: Vec<&str> = path.rsplitn(4, '/').collect();
     let [file, sign @ ("pos" | "neg"), part @ ("train" | "test"), ..] = parts.as_slice() else { return None };
     let id = file.strip_suffix(".txt")?;
+    let (number, rating) = id.split_once('_')?;
+    number.parse::<u32>().ok().zip(rating.parse::<u8>().ok())?;
     Some(format!("{part}/{sign}/{id}"))
 }
 
@@ -128,13 +137,15 @@ mod tests {
     use super::*;
     use flate2::{Compression, write::GzEncoder};
 
-    const FILES: [(&str, &str); 6] = [
+    const FILES: [(&str, &str); 8] = [
         ("aclImdb/test/neg/1_2.txt", "weak"),
         ("aclImdb/train/pos/7_9.txt", "fine<br />film"),
         ("aclImdb/train/unsup/3_0.txt", "unlabelled"),
         ("aclImdb/test/pos/5_10.txt", "superb"),
         ("aclImdb/train/neg/2_1.txt", "awful"),
         ("aclImdb/README", "about"),
+        ("aclImdb/train/pos/notes.txt", "the user's own"),
+        ("aclImdb/train/pos/._7_9.txt", "left by macOS"),
     ];
 
     fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
@@ -179,6 +190,14 @@ mod tests {
         std::fs::write(&path, bytes()).unwrap();
         let error = split(from_archive(&path).unwrap(), &path, "a".into(), 2).unwrap_err().to_string();
         assert!(error.contains("1 reviews in train/pos") && error.contains("has 2"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_folder_counts_as_empty() {
+        let dir = tempfile::tempdir().unwrap();
+        let reviews = from_folder(dir.path()).unwrap();
+        let error = split(reviews, dir.path(), "a".into(), EACH).unwrap_err().to_string();
+        assert!(error.contains("0 reviews in train/pos") && error.contains("--data-dir"), "{error}");
     }
 
     #[test]

@@ -20,6 +20,8 @@
 //! assert_eq!(valid.0.len(), 500);
 //! ```
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod error;
 pub mod imdb;
 mod review;

@@ -51,10 +51,14 @@ impl ReviewSet {
     pub fn hold_out(self, count: usize, seed: u64) -> (Self, Self) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let total = self.0.len();
+        let count = count.min(total);
         let mut held = vec![false; total];
+        let mut left = count;
         for sign in [true, false] {
             let mut indices: Vec<usize> = (0..total).filter(|index| self.0[*index].positive == sign).collect();
-            let share = (indices.len() * count + total / 2) / total.max(1);
+            // Both signs round up at an odd count: the second takes what the first left.
+            let share = ((indices.len() * count + total / 2) / total.max(1)).min(left);
+            left -= share;
             indices.shuffle(&mut rng);
             indices.iter().take(share).for_each(|index| held[*index] = true);
         }
@@ -88,6 +92,14 @@ mod tests {
         assert_eq!(all, (0..100).collect::<Vec<_>>());
         assert_eq!(set(100).hold_out(20, 7), (train.clone(), valid));
         assert_ne!(set(100).hold_out(20, 8).0, train);
+    }
+
+    #[test]
+    fn as_many_are_held_out_as_asked() {
+        for (total, count, held) in [(10, 5, 5), (3, 1, 1), (7, 3, 3), (4, 9, 4), (4, 0, 0), (0, 2, 0)] {
+            let (train, valid) = set(total).hold_out(count, 1);
+            assert_eq!((train.len(), valid.len()), (total - held, held), "{count} of {total}");
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The embedded sample: short film reviews, written by a seeded generator, in which word order decides.
 //!
-//! Every adjective stands as often in favourable as in unfavourable reviews' wording; what decides is how clauses are put
-//! together: a negation some words before ("the plot is not , to be fair , clever"), which side of "but" or "although" a
-//! clause stands on, whether a reported opinion is shared, whether the last scene changes everything or nothing. Counting
-//! words or short phrases can follow little of that; reading from left to right can follow all of it. The test part also
-//! speaks of things that the training part never names.
+//! Every adjective stands about as often in favourable as in unfavourable reviews, so that counting words finds nothing.
+//! What decides is how they are put together. Some of that shows in neighbouring words ("not clever", "anything but
+//! dull", "less moving than silly"); for the rest the whole review must be read: which side of "but" or "although" a
+//! clause stands on, whether a friend's opinion is shared, whether the last scene changes everything or nothing. The test
+//! part also speaks of things and people that the training part never names.
+
+use std::collections::HashSet;
 
 use rand::rngs::ChaCha8Rng;
 use rand::seq::IndexedRandom;
@@ -74,35 +76,51 @@ const NEW_TOPICS: [&str; 10] = [
     "costume",
 ];
 const PEOPLE: [&str; 8] =
-    ["my friend", "my sister", "a critic", "the poster", "everybody", "my neighbour", "the press", "a colleague"];
+    ["my friend", "my sister", "a critic", "my brother", "my neighbour", "a colleague", "my teacher", "a stranger"];
 /// Said in the test part only.
-const NEW_PEOPLE: [&str; 3] = ["my grandfather", "the usher", "a podcast"];
-const ASIDES: [&str; 8] = [
-    "to be fair",
-    "in the end",
-    "at any point",
-    "from start to finish",
-    "for me at least",
-    "as far as i can tell",
-    "on the whole",
-    "if you ask me",
-];
+const NEW_PEOPLE: [&str; 3] = ["my grandfather", "the usher", "my dentist"];
+const ASIDES: [&str; 6] =
+    ["to be fair", "in the end", "for me at least", "as far as i can tell", "on the whole", "if you ask me"];
 
 /// The sample: 4,000 reviews to learn from and 1,000 to test on, half of each favourable; the same at every call.
 pub fn load() -> Reviews {
-    let mut rng = ChaCha8Rng::seed_from_u64(SEED);
-    let train = part(&mut rng, "train", TRAIN, 0.0);
-    let test = part(&mut rng, "test", TEST, 0.5);
-    Reviews { train, test, source: format!("the embedded sample (generator seed {SEED})") }
+    generate(SEED)
 }
 
-fn part(rng: &mut ChaCha8Rng, name: &str, count: usize, novelty: f64) -> ReviewSet {
+fn generate(seed: u64) -> Reviews {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut seen = HashSet::new();
+    let train = part(&mut rng, &mut seen, "train", TRAIN, 0.0);
+    let test = part(&mut rng, &mut seen, "test", TEST, 0.5);
+    Reviews { train, test, source: format!("the embedded sample (generator seed {seed})") }
+}
+
+/// Reviews with texts that were not seen before.
+fn part(rng: &mut ChaCha8Rng, seen: &mut HashSet<String>, name: &str, count: usize, novelty: f64) -> ReviewSet {
+    let mut writer = Writer { rng, novelty };
     let review = |index: usize| {
         let positive = index.is_multiple_of(2);
-        let text = Writer { rng, novelty }.review(positive);
+        let text = loop {
+            let text = capitalised(&writer.review(positive));
+            if seen.insert(text.clone()) {
+                break text;
+            }
+        };
         Review { id: format!("{name}/{index}"), rating: None, text, positive }
     };
     ReviewSet((0..count).map(review).collect())
+}
+
+/// Sentences begin with a capital letter, and so does "I".
+fn capitalised(text: &str) -> String {
+    let mut begins = true;
+    let raise = |word: &str| {
+        let (first, rest) = word.split_at(1);
+        let raised = if begins || word == "i" { first.to_uppercase() } else { first.to_owned() };
+        begins = word.ends_with('.');
+        raised + rest
+    };
+    text.split(' ').map(raise).collect::<Vec<_>>().join(" ")
 }
 
 struct Writer<'a> {
@@ -114,93 +132,118 @@ struct Writer<'a> {
 impl Writer<'_> {
     /// A whole review with the given sign.
     fn review(&mut self, good: bool) -> String {
-        let text = match self.rng.random_range(0..10) {
-            0 => self.plain(good),
-            1 | 2 => self.contrast(good),
-            3 => self.not_only(good),
-            4 | 5 => self.report(good),
-            6 | 7 => self.expectation(good),
+        let text = match self.rng.random_range(0..20) {
+            0..6 => self.statements(good),
+            6..8 => self.comparison(good),
+            8..10 => self.not_only(good),
+            10..15 => self.contrast(good),
+            15 | 16 => self.report(good),
+            17 | 18 => self.expectation(good),
             _ => self.reversal(good),
         };
-        format!("{text} .")
+        match self.rng.random_range(0..4) {
+            0 => format!("i saw it with {}. {text}.", self.person()),
+            _ => format!("{text}."),
+        }
     }
 
-    fn plain(&mut self, good: bool) -> String {
-        format!("{} , and {}", self.clause(good), self.clause(good))
+    fn statements(&mut self, good: bool) -> String {
+        format!("{}, and {}", self.clause(good), self.clause(good))
+    }
+
+    fn comparison(&mut self, good: bool) -> String {
+        let (topic, more, less) = (self.topic(), self.quality(good), self.quality(!good));
+        match self.rng.random() {
+            true => format!("the {topic} is less {less} than {more}"),
+            false => format!("the {topic} is more {more} than {less}"),
+        }
+    }
+
+    /// A "not" that denies nothing.
+    fn not_only(&mut self, good: bool) -> String {
+        let (topic, quality, person) = (self.topic(), self.quality(good), self.person());
+        match self.rng.random() {
+            true => format!("not only is the {topic} {quality}, but {} as well", self.plain(good)),
+            false => format!("the {topic} is not only {quality}, it is {quality} enough to talk about with {person}"),
+        }
     }
 
     /// Two clauses against each other: the main clause is what the review says.
     fn contrast(&mut self, good: bool) -> String {
         let (main, side) = (self.clause(good), self.clause(!good));
         match self.rng.random_range(0..4) {
-            0 => format!("{side} , but {main}"),
-            1 => format!("although {side} , {main}"),
-            2 => format!("{main} , although {side}"),
-            _ => format!("{side} ; what counts in the end is that {main}"),
+            0 => format!("{side}, but {main}"),
+            1 => format!("although {side}, {main}"),
+            _ => format!("{main}, although {side}"),
         }
-    }
-
-    fn not_only(&mut self, good: bool) -> String {
-        let (topic, quality) = (self.topic(), self.quality(good));
-        let more = self.clause(good);
-        format!("not only is the {topic} {quality} , but {more} as well")
     }
 
     /// Somebody's opinion, shared or not.
     fn report(&mut self, good: bool) -> String {
         let agree = self.rng.random();
-        let who = if self.novel() { self.pick(&NEW_PEOPLE) } else { self.pick(&PEOPLE) };
-        let claim = self.clause(good == agree);
+        let (person, claim) = (self.person(), self.plain(good == agree));
         let answer = if agree {
-            self.pick(&["i could not agree more", "and that is true", "i saw it the same way"])
+            self.pick(&["i agree", "that is true", "i saw it the same way"])
         } else {
-            self.pick(&["i could not disagree more", "and that is nonsense", "i saw it the other way round"])
+            self.pick(&["i disagree", "that is nonsense", "i saw it the other way round"])
         };
-        format!("{who} told me that {claim} . {answer}")
+        format!("{person} told me that {claim}. {answer}")
     }
 
     /// What was expected, and whether it came.
     fn expectation(&mut self, good: bool) -> String {
         let came = self.rng.random();
-        let (quality, topic) = (self.quality(good == came), self.topic());
+        let (quality, person) = (self.quality(good == came), self.person());
         let result = if came {
-            self.pick(&["that is what i got", "i was right", "so it turned out"])
+            self.pick(&["i was right", "i got just that", "so it turned out"])
         } else {
-            self.pick(&["that is not what i got", "i was wrong", "it turned out the opposite"])
+            self.pick(&["i was wrong", "i got the opposite", "it turned out otherwise"])
         };
-        let verb = self.pick(&["expected", "was prepared for", "went in for"]);
-        format!("i {verb} something {quality} , with the {topic} in mind , and {result}")
+        let verb = self.pick(&["expected", "was prepared for", "had promised"]);
+        match verb {
+            "had promised" => format!("i {verb} {person} something {quality}. {result}"),
+            _ => format!("i {verb} something {quality}. {result}"),
+        }
     }
 
     /// An impression that the last scene overturns, or does not.
     fn reversal(&mut self, good: bool) -> String {
         let overturned = self.rng.random();
-        let before = good != overturned;
-        let first = self.clause(before);
-        let second = self.clause(before);
+        let first = self.plain(good != overturned);
         let last = if overturned {
-            self.pick(&["the last scene changed everything", "by the credits i had changed my mind", "then it turned"])
+            self.pick(&["the last scene changed everything", "then i changed my mind", "then it turned around"])
         } else {
-            self.pick(&[
-                "the last scene changed nothing",
-                "by the credits i had not changed my mind",
-                "it never turned",
-            ])
+            self.pick(&["the last scene changed nothing", "i never changed my mind", "it never turned around"])
         };
-        format!("for an hour {first} , and {second} . {last}")
+        format!("an hour in, {first}. {last}")
     }
 
     /// A statement about one thing, in words of the same sign or negated ones of the other.
     fn clause(&mut self, good: bool) -> String {
-        let negated = self.rng.random_bool(0.5);
-        let (topic, quality, aside) = (self.topic(), self.quality(good != negated), self.pick(&ASIDES));
-        match (self.rng.random_range(0..3), negated) {
-            (0, false) => format!("the {topic} is , {aside} , {quality}"),
-            (0, true) => format!("the {topic} is not , {aside} , {quality}"),
-            (1, false) => format!("much about the {topic} struck me as {quality}"),
-            (1, true) => format!("nothing about the {topic} struck me as {quality}"),
-            (_, false) => format!("i would call the {topic} {quality}"),
-            (_, true) => format!("i would never call the {topic} {quality}"),
+        if self.rng.random() { self.plain(good) } else { self.negated(!good) }
+    }
+
+    fn plain(&mut self, good: bool) -> String {
+        let (topic, quality) = (self.topic(), self.quality(good));
+        match self.rng.random_range(0..5) {
+            0 | 1 => format!("the {topic} is {quality}"),
+            2 => format!("the {topic} is always {quality}"),
+            3 => format!("i would call the {topic} {quality}"),
+            _ => format!("the {topic} is, {}, {quality}", self.pick(&ASIDES)),
+        }
+    }
+
+    /// Denies a quality of the given sign.
+    fn negated(&mut self, good: bool) -> String {
+        let (topic, quality) = (self.topic(), self.quality(good));
+        match self.rng.random_range(0..8) {
+            0 | 1 => format!("the {topic} is not {quality}"),
+            2 => format!("the {topic} is never {quality}"),
+            3 => format!("the {topic} is far from {quality}"),
+            4 => format!("the {topic} is anything but {quality}"),
+            5 => format!("there is nothing {quality} about the {topic}"),
+            6 => format!("i would not call the {topic} {quality}"),
+            _ => format!("the {topic} is not, {}, {quality}", self.pick(&ASIDES)),
         }
     }
 
@@ -210,6 +253,10 @@ impl Writer<'_> {
 
     fn topic(&mut self) -> &'static str {
         if self.novel() { self.pick(&NEW_TOPICS) } else { self.pick(&TOPICS) }
+    }
+
+    fn person(&mut self) -> &'static str {
+        if self.novel() { self.pick(&NEW_PEOPLE) } else { self.pick(&PEOPLE) }
     }
 
     fn novel(&mut self) -> bool {
@@ -225,20 +272,18 @@ impl Writer<'_> {
 mod tests {
     use super::*;
     use crate::tokenize;
-    use std::collections::HashSet;
 
     #[test]
-    fn it_is_the_same_every_time_balanced_and_of_the_promised_size() {
+    fn it_is_the_same_every_time_balanced_without_repetitions_and_of_the_promised_size() {
         let Reviews { train, test, .. } = load();
         assert_eq!(load().train, train);
+        assert_ne!(generate(SEED + 1).train, train);
         for (set, count) in [(&train, TRAIN), (&test, TEST)] {
             assert_eq!(set.0.len(), count);
             assert_eq!(set.0.iter().filter(|review| review.positive).count(), count / 2);
         }
-        let texts: HashSet<_> = train.0.iter().map(|review| &review.text).collect();
-        assert!(texts.len() * 10 > train.0.len() * 9, "{} distinct texts", texts.len());
-        let seen = test.0.iter().filter(|review| texts.contains(&review.text)).count();
-        assert!(seen * 50 < test.0.len(), "{seen} test texts stand in the training part");
+        let texts: HashSet<_> = train.0.iter().chain(&test.0).map(|review| &review.text).collect();
+        assert_eq!(texts.len(), TRAIN + TEST);
     }
 
     #[test]
@@ -250,6 +295,16 @@ mod tests {
         assert!(words(&train).difference(&words(&test)).next().is_none());
     }
 
+    #[test]
+    fn it_reads_like_reviews() {
+        for review in load().train.0.iter().chain(&load().test.0) {
+            let (text, tokens) = (&review.text, tokenize(&review.text).len());
+            assert!((8..=34).contains(&tokens), "{tokens} tokens: {text}");
+            assert!(text.starts_with(char::is_uppercase) && text.ends_with('.'), "{text}");
+            assert!(!["  ", " ,", " .", " i "].iter().any(|blot| text.contains(blot)), "{text}");
+        }
+    }
+
     /// Adjectives alone say little: the best guess by a single word is right for hardly more than half of its reviews.
     #[test]
     fn no_adjective_gives_the_sign_away() {
@@ -258,7 +313,7 @@ mod tests {
             let with: Vec<_> =
                 train.0.iter().filter(|review| tokenize(&review.text).iter().any(|w| w == word)).collect();
             let share = with.iter().filter(|review| review.positive).count() as f64 / with.len() as f64;
-            assert!((0.35..0.65).contains(&share), "{word}: {share} of {}", with.len());
+            assert!((0.3..0.7).contains(&share), "{word}: {share} of {}", with.len());
         }
     }
 }

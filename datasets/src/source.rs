@@ -1,6 +1,6 @@
 //! Where data come from: `--data-dir`, the folder that `RNN_ZOO_DATA` names, the user's cache, or a download.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,6 +28,8 @@ pub enum Checksum {
 pub struct DataFile {
     /// Its name.
     pub name: &'static str,
+    /// Its size.
+    pub bytes: u64,
     /// What its content must hash to.
     pub checksum: Checksum,
     /// Its published address, if it can be downloaded.
@@ -68,7 +70,7 @@ impl Locator {
     /// Looks in `data_dir` alone if it is given; else in the folder of [`DATA_VARIABLE`], then in the user's cache,
     /// then at the published address.
     pub fn new(data_dir: Option<&Path>) -> Self {
-        let variable = std::env::var_os(DATA_VARIABLE).map(PathBuf::from);
+        let variable = std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
         let cache = dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("rnn-zoo");
         Self::with_places(data_dir, variable, cache)
     }
@@ -100,14 +102,15 @@ impl Locator {
     fn download(&self, set: &DataSet, file: &DataFile, url: &str) -> Result<Found> {
         let path = self.cache.join(set.folder).join(file.name);
         eprintln!("{} is in none of {}: downloading {url}", set.name, self.places());
-        download(url, &path, file.checksum)?;
+        download(url, &path, file)?;
         Ok(Found::Archive(path, file.checksum.digits().to_owned()))
     }
 
     fn not_found(&self, set: &DataSet) -> DataError {
         let archives = set.files.iter().map(|file| format!("{}/{}", set.folder, file.name));
         let wanted: Vec<_> = [format!("{}/{}/", set.folder, set.unpacked)].into_iter().chain(archives).collect();
-        DataError::NotFound { set: set.name, places: self.places(), wanted: wanted.join(" or ") }
+        let address = set.files.iter().find_map(|file| file.url);
+        DataError::NotFound { set: set.name, places: self.places(), wanted: wanted.join(" or "), address }
     }
 
     fn places(&self) -> String {
@@ -124,7 +127,7 @@ fn look_in(root: &Path, set: &DataSet) -> Result<Option<Found>> {
         for file in set.files {
             let path = dir.join(file.name);
             if path.is_file() {
-                return check(&path, file.checksum).map(|()| Some(Found::Archive(path, file.checksum.digits().into())));
+                return check(&path, file).map(|()| Some(Found::Archive(path, file.checksum.digits().into())));
             }
         }
     }
@@ -134,7 +137,7 @@ fn look_in(root: &Path, set: &DataSet) -> Result<Option<Found>> {
     }
     match set.files.iter().find(|file| root.is_file() && root.file_name().is_some_and(|name| name == file.name)) {
         Some(file) => {
-            check(root, file.checksum)?;
+            check(root, file)?;
             Ok(Some(Found::Archive(root.to_path_buf(), file.checksum.digits().into())))
         }
         None => Ok(None),
@@ -175,28 +178,37 @@ fn digest<D: Digest>(mut file: File) -> std::io::Result<String> {
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Compares a file's checksum with the published one.
-fn check(path: &Path, checksum: Checksum) -> Result<()> {
-    let found = File::open(path).and_then(|file| checksum.of(file)).map_err(DataError::io("read", path))?;
-    if found == checksum.digits() {
-        return Ok(());
+/// Compares a file's size and checksum with the published ones.
+fn check(path: &Path, file: &DataFile) -> Result<()> {
+    let differs = |kind, found, wanted| {
+        Err(DataError::Checksum { path: path.to_path_buf(), kind, found, wanted, address: file.url })
+    };
+    let opened = File::open(path).map_err(DataError::io("read", path))?;
+    let bytes = opened.metadata().map_err(DataError::io("read", path))?.len();
+    if bytes != file.bytes {
+        return differs("size", format!("{bytes} bytes"), file.bytes.to_string());
     }
-    let (kind, wanted) = (checksum.kind(), checksum.digits().to_owned());
-    Err(DataError::Checksum { path: path.to_path_buf(), kind, found, wanted })
+    let found = file.checksum.of(opened).map_err(DataError::io("read", path))?;
+    if found != file.checksum.digits() {
+        return differs(file.checksum.kind(), found, file.checksum.digits().to_owned());
+    }
+    Ok(())
 }
 
 /// Downloads a file by way of `<path>.part`, going on where an earlier attempt stopped, and moves it into place once its
 /// checksum is right.
-fn download(url: &str, path: &Path, checksum: Checksum) -> Result<()> {
+fn download(url: &str, path: &Path, file: &DataFile) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(DataError::io("create", folder))?;
     let part = path.with_added_extension("part");
     let failed = |reason: String| DataError::Download { url: url.to_owned(), reason, path: path.to_path_buf() };
     fetch(url, &part).map_err(failed)?;
-    if let Err(error) = check(&part, checksum) {
+    if let Err(error) = check(&part, file) {
+        let DataError::Checksum { kind, found, wanted, .. } = error else { return Err(error) };
+        // Nothing can be added to it that would make it right.
         let _ = std::fs::remove_file(&part);
-        let reason = error.to_string();
-        return Err(failed(format!("what came is not the published file and was removed ({reason})")));
+        let reason = format!("what came was removed, for its {kind} is {found}, not the published {wanted}");
+        return Err(failed(reason));
     }
     std::fs::rename(&part, path).map_err(DataError::io("write", path))
 }
@@ -204,6 +216,9 @@ fn download(url: &str, path: &Path, checksum: Checksum) -> Result<()> {
 /// Appends what is missing of `url` to `part`.
 fn fetch(url: &str, part: &Path) -> std::result::Result<(), String> {
     let mut file = OpenOptions::new().create(true).append(true).open(part).map_err(|error| error.to_string())?;
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        return Err("another program is downloading it".to_owned());
+    }
     let have = file.stream_position().and_then(|_| file.metadata()).map_err(|error| error.to_string())?.len();
     let agent = ureq::Agent::config_builder()
         .timeout_connect(Some(Duration::from_secs(20)))
@@ -240,7 +255,7 @@ fn copy(from: &mut impl Read, to: &mut File, bar: ProgressBar, length: Option<u6
     bar.finish_and_clear();
     match length {
         Some(length) if bar.position() < length => {
-            Err(format!("the connection broke at {} of {length} bytes", bar.position()))
+            Err(format!("the connection broke at {} of {length} bytes, which are kept", bar.position()))
         }
         _ => Ok(()),
     }
@@ -263,12 +278,12 @@ mod tests {
     use std::net::TcpListener;
 
     const CONTENT: &[u8] = b"not only good but great";
-    /// Of nothing here.
-    const OTHER: Checksum = Checksum::Sha256("00");
 
-    fn sum() -> Checksum {
+    /// The file as published.
+    fn published() -> DataFile {
         let digits: String = Sha256::digest(CONTENT).iter().map(|byte| format!("{byte:02x}")).collect();
-        Checksum::Sha256(digits.leak())
+        let (bytes, checksum) = (CONTENT.len() as u64, Checksum::Sha256(digits.leak()));
+        DataFile { name: "set.tar.gz", bytes, checksum, url: None }
     }
 
     /// A server that answers one request after another: each with a status line, headers, and the content from the
@@ -302,11 +317,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("imdb/set.tar.gz");
         let url = serve(vec![("206 Partial Content", 9), ("206 Partial Content", 99)]);
-        let error = download(&url, &path, sum()).unwrap_err().to_string();
+        let error = download(&url, &path, &published()).unwrap_err().to_string();
         assert!(error.contains(&url) && error.contains("broke") && error.contains("set.tar.gz"), "{error}");
         assert!(!path.exists());
         assert_eq!(std::fs::read(path.with_added_extension("part")).unwrap(), &CONTENT[..9]);
-        download(&url, &path, sum()).unwrap();
+        download(&url, &path, &published()).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), CONTENT);
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }
@@ -316,7 +331,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("set.tar.gz");
         std::fs::write(path.with_added_extension("part"), b"stale").unwrap();
-        download(&serve(vec![("200 OK", 99)]), &path, sum()).unwrap();
+        download(&serve(vec![("200 OK", 99)]), &path, &published()).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), CONTENT);
     }
 
@@ -324,9 +339,15 @@ mod tests {
     fn other_content_is_removed_and_reported() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("set.tar.gz");
-        let error = download(&serve(vec![("200 OK", 99)]), &path, OTHER).unwrap_err().to_string();
-        assert!(error.contains("not the published file") && error.contains("SHA-256"), "{error}");
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        for (other, kind) in [
+            (DataFile { checksum: Checksum::Sha256("00"), ..published() }, "SHA-256"),
+            (DataFile { checksum: Checksum::Md5("00"), ..published() }, "MD5"),
+            (DataFile { bytes: 7, ..published() }, "23 bytes, not the published 7"),
+        ] {
+            let error = download(&serve(vec![("200 OK", 99)]), &path, &other).unwrap_err().to_string();
+            assert!(error.contains("was removed") && error.contains(kind), "{error}");
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        }
     }
 
     #[test]
@@ -334,14 +355,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("set.tar.gz");
         for url in ["http://127.0.0.1:9/set.tar.gz".to_owned(), serve(vec![("404 Not Found", 0)])] {
-            let error = download(&url, &path, sum()).unwrap_err().to_string();
+            let error = download(&url, &path, &published()).unwrap_err().to_string();
             assert!(error.contains(&url) && !path.exists(), "{error}");
         }
     }
 
     fn set() -> DataSet {
-        let file = DataFile { name: "set.tar.gz", checksum: sum(), url: None };
-        DataSet { name: "the set", folder: "set", unpacked: "things", files: vec![file].leak() }
+        DataSet { name: "the set", folder: "set", unpacked: "things", files: vec![published()].leak() }
     }
 
     #[test]
@@ -375,8 +395,41 @@ mod tests {
     #[test]
     fn an_altered_archive_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("set.tar.gz"), b"altered").unwrap();
-        let error = Locator::with_places(Some(dir.path()), None, dir.path().join("cache")).find(&set()).unwrap_err();
-        assert!(matches!(error, DataError::Checksum { .. }), "{error}");
+        for (content, part) in [(&CONTENT[..9], "size is 9 bytes"), (b"not only good but grand", "SHA-256")] {
+            std::fs::write(dir.path().join("set.tar.gz"), content).unwrap();
+            let locator = Locator::with_places(Some(dir.path()), None, dir.path().join("cache"));
+            let error = locator.find(&set()).unwrap_err().to_string();
+            assert!(error.contains(part) && error.contains("set.tar.gz") && error.contains("--data-dir"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_whole_part_is_taken_without_its_bytes_sent_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("set.tar.gz");
+        std::fs::write(path.with_added_extension("part"), CONTENT).unwrap();
+        download(&serve(vec![("416 Range Not Satisfiable", 0)]), &path, &published()).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), CONTENT);
+    }
+
+    #[test]
+    fn two_programs_do_not_write_one_part() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("set.tar.gz");
+        let other = File::create(path.with_added_extension("part")).unwrap();
+        other.lock().unwrap();
+        let error = download("http://127.0.0.1:9/set.tar.gz", &path, &published()).unwrap_err().to_string();
+        assert!(error.contains("another program"), "{error}");
+    }
+
+    #[test]
+    fn what_is_nowhere_is_downloaded_to_the_cache_and_found_there_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = Some(&*serve(vec![("200 OK", 99)]).leak());
+        let set = DataSet { files: vec![DataFile { url, ..published() }].leak(), ..set() };
+        let locator = Locator::with_places(None, Some(dir.path().join("nothing")), dir.path().join("cache"));
+        let found = locator.find(&set).unwrap();
+        assert!(matches!(&found, Found::Archive(path, _) if *path == dir.path().join("cache/set/set.tar.gz")));
+        assert_eq!(locator.find(&set).unwrap(), found);
     }
 }

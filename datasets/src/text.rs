@@ -8,7 +8,7 @@ use crate::error::{DataError, Result};
 /// Splits a text into lower-case tokens.
 ///
 /// A word is a run of letters and digits, with apostrophes inside (`don't`); every other visible character is a token by
-/// itself. HTML line breaks, which the IMDB reviews are full of, are blanks.
+/// itself, so an emoji of several characters is several tokens. HTML line breaks, which the IMDB reviews are full of, are blanks.
 ///
 /// ```
 /// assert_eq!(datasets::tokenize("Don't miss it!<br />10/10"), ["don't", "miss", "it", "!", "10", "/", "10"]);
@@ -68,10 +68,10 @@ impl Vocabulary {
 
     /// The `size` most frequent words of some texts, the specials included; equal counts in alphabetical order.
     ///
-    /// Build it on the training part alone.
+    /// Build it on the training part alone. Specials among the words keep their own numbers.
     pub fn build<'a>(texts: impl IntoIterator<Item = &'a [String]>, size: usize) -> Self {
         let mut counts: HashMap<&str, usize> = HashMap::new();
-        for word in texts.into_iter().flatten() {
+        for word in texts.into_iter().flatten().filter(|word| !Self::SPECIAL.contains(&word.as_str())) {
             *counts.entry(word).or_default() += 1;
         }
         let mut counts: Vec<_> = counts.into_iter().collect();
@@ -178,6 +178,14 @@ mod tests {
     }
 
     #[test]
+    fn specials_among_the_words_stand_once() {
+        let words = ["<unk>", "a", "<pad>", "<unk>"].map(str::to_owned);
+        let vocabulary = Vocabulary::build([words.as_slice()], 10);
+        assert_eq!((vocabulary.len(), vocabulary.encode(&words)), (3, vec![1, 2, 0, 1]));
+        assert_eq!(Vocabulary::build([], 0).len(), 2);
+    }
+
+    #[test]
     fn a_vocabulary_comes_back_from_its_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("vocab.txt");
@@ -207,6 +215,18 @@ mod tests {
         fn any_text_is_tokenised_into_visible_words(text in ".*") {
             for token in tokenize(&text) {
                 prop_assert!(!token.is_empty() && !token.chars().any(char::is_whitespace));
+            }
+        }
+
+        #[test]
+        fn any_vocabulary_comes_back_from_its_file(text in ".*", size in 0usize..20) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("vocab.txt");
+            let vocabulary = Vocabulary::build([words(&text).as_slice()], size);
+            vocabulary.save(&path).unwrap();
+            prop_assert_eq!(&Vocabulary::load(&path).unwrap(), &vocabulary);
+            for number in 0..vocabulary.len() as u32 {
+                prop_assert_eq!(vocabulary.number(vocabulary.word(number).unwrap()), number);
             }
         }
 

@@ -151,6 +151,9 @@ impl TrainingError {
 
     /// Whether the command line was at fault (exit code 2) rather than the work (exit code 1).
     pub fn is_usage(&self) -> bool {
+        if let Self::Task(error) = self {
+            return error.downcast_ref::<Self>().is_some_and(Self::is_usage);
+        }
         matches!(
             self,
             Self::Recipe { .. }

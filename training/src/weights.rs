@@ -39,6 +39,9 @@ pub fn save<M: Module>(module: &M, path: &Path, names: WeightNames, precision: P
     };
     let mut store = SafetensorsStore::from_file(path)
         .overwrite(true)
+        // One entry alone: several are written in random order, and equal weights should be equal files.
+        .clear_metadata()
+        .metadata("format", "pt")
         .remap(remapper(names.to_pytorch)?)
         .with_to_adapter(BurnToPyTorchAdapter.chain(FloatCastAdapter::to(dtype)));
     module.save_into(&mut store).map_err(|error| TrainingError::damaged(path, one_line(&error)))

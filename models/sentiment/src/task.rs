@@ -224,7 +224,7 @@ impl Task for Sentiment {
             "The plot is not, at any point, clever.",
             "The cast is wonderful, but nothing about the script struck me as fresh.",
             "Although the opening is dull, I would call the ending superb.",
-            "My friend told me that the film is, to be fair, brilliant. I could not disagree more.",
+            "My friend told me that the plot is brilliant. I could not disagree more.",
         ];
         let say = |text: &&str| crate::predict::line(&self.opinion(model, text, device), text);
         ["".to_owned()].into_iter().chain(SENTENCES.iter().map(say)).collect()

@@ -1,0 +1,6 @@
+//! Short programs that teach, each runnable in under a minute on the CPU.
+//!
+//! | program | what it shows |
+//! |---|---|
+//! | `cargo run -p examples --example elman_by_hand` | forward and backward pass of a recurrent network written out on arrays, equal to burn's |
+//! | `cargo run -p examples --example sine_wave` | a stacked LSTM forecasts a noisy sine wave; draws `sine_wave.svg` |

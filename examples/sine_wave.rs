@@ -1,0 +1,154 @@
+//! A stacked LSTM learns a noisy sine wave and forecasts it from its own forecasts.
+//!
+//! ```text
+//! window [B, 50, 1] ─► LSTM, 2 layers of 32 ─► last output [B, 32] ─► dense ─► the next value [B, 1]
+//! ```
+//!
+//! ```sh
+//! cargo run -p examples --example sine_wave
+//! ```
+//!
+//! prints the error one step ahead and over 150 steps without looking, beside that of repeating the last value, and draws
+//! `sine_wave.svg`.
+
+use burn::module::Module;
+use burn::nn::{Linear, LinearConfig};
+use burn::optim::{AdamConfig, GradientsParams};
+use burn::tensor::{Device, Tensor, TensorData};
+use plotters::prelude::*;
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+use rnn::{Cell, Rnn, RnnConfig};
+
+const LOOK_BACK: usize = 50;
+const BATCH: usize = 32;
+const STEPS: usize = 400;
+const HORIZON: usize = 150;
+const NOISE: f32 = 0.1;
+
+#[derive(Module, Debug)]
+struct Forecaster {
+    rnn: Rnn,
+    dense: Linear,
+}
+
+impl Forecaster {
+    fn new(device: &Device) -> Self {
+        Self {
+            rnn: RnnConfig::new(Cell::Lstm, 1, 32).with_num_layers(2).init(device),
+            dense: LinearConfig::new(32, 1).init(device),
+        }
+    }
+
+    /// Windows `[batch, LOOK_BACK, 1]` → the value after each, `[batch, 1]`.
+    fn forward(&self, windows: Tensor<3>) -> Tensor<2> {
+        let (outputs, _) = self.rnn.forward(windows, None, None); // [B, T, 32]
+        self.dense.forward(outputs.narrow(1, LOOK_BACK - 1, 1).squeeze_dim(1))
+    }
+
+    /// Forecasts `steps` values after a window, each from the ones before it.
+    fn forecast(&self, window: &[f32], steps: usize, device: &Device) -> Vec<f32> {
+        let mut values = window.to_vec();
+        for _ in 0..steps {
+            let last = &values[values.len() - LOOK_BACK..];
+            values.push(self.forward(tensor(&[last], device)).into_scalar());
+        }
+        values.split_off(window.len())
+    }
+}
+
+fn tensor(windows: &[&[f32]], device: &Device) -> Tensor<3> {
+    Tensor::from_data(TensorData::new(windows.concat(), [windows.len(), LOOK_BACK, 1]), device)
+}
+
+fn clean(step: usize) -> f32 {
+    (step as f32 * std::f32::consts::TAU / 40.0).sin()
+}
+
+/// A sine wave of period 40 with noise.
+fn noisy(steps: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+    (0..steps).map(|step| clean(step) + rng.random_range(-NOISE..NOISE)).collect()
+}
+
+fn train(series: &[f32], steps: usize, rng: &mut ChaCha8Rng) -> Forecaster {
+    let device = Device::flex().autodiff();
+    device.seed(1);
+    let mut model = Forecaster::new(&device);
+    let mut adam = AdamConfig::new().init();
+    for step in 1..=steps {
+        let starts: Vec<usize> = (0..BATCH).map(|_| rng.random_range(0..series.len() - LOOK_BACK)).collect();
+        let windows: Vec<&[f32]> = starts.iter().map(|start| &series[*start..start + LOOK_BACK]).collect();
+        let next: Vec<f32> = starts.iter().map(|start| series[start + LOOK_BACK]).collect();
+        let next = Tensor::<2>::from_data(TensorData::new(next, [BATCH, 1]), &device);
+        let loss = (model.forward(tensor(&windows, &device)) - next).powi_scalar(2).mean();
+        if step % 50 == 0 {
+            println!("step {step}: mean squared error {:.4}", loss.clone().into_scalar::<f32>());
+        }
+        let grads = GradientsParams::from_grads(loss.backward(), &model);
+        let rate = 0.01 * (1.0 - step as f64 / steps as f64); // a straight line down to 0
+        model = adam.step(rate, model, grads);
+    }
+    model.valid()
+}
+
+fn mean_absolute(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>() / a.len() as f32
+}
+
+/// History, truth and forecast, as points of step and value.
+fn draw(path: &str, history: &[f32], truth: &[f32], forecast: &[f32]) -> Result<(), Box<dyn std::error::Error>> {
+    let root = SVGBackend::new(path, (900, 320)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let start = history.len();
+    let mut chart = ChartBuilder::on(&root)
+        .caption(format!("A stacked LSTM goes on for {} steps from its own forecasts", truth.len()), ("sans-serif", 17))
+        .margin(12)
+        .x_label_area_size(36)
+        .y_label_area_size(48)
+        .build_cartesian_2d(0..start + truth.len(), -1.4f32..1.6)?;
+    chart.configure_mesh().light_line_style(TRANSPARENT).x_desc("step").y_desc("value").draw()?;
+    let lines = [
+        ("noisy history", BLACK.mix(0.45), 0, history),
+        ("truth", RGBColor(31, 119, 180).to_rgba(), start, truth),
+        ("forecast", RGBColor(214, 90, 20).to_rgba(), start, forecast),
+    ];
+    for (name, color, from, values) in lines {
+        let points = values.iter().enumerate().map(|(step, value)| (from + step, *value));
+        let legend = move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2));
+        chart.draw_series(LineSeries::new(points, color.stroke_width(2)))?.label(name).legend(legend);
+    }
+    let position = SeriesLabelPosition::UpperLeft;
+    chart.configure_series_labels().position(position).background_style(WHITE.mix(0.8)).draw()?;
+    Ok(root.present()?)
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let series = noisy(2000, &mut rng);
+    let model = train(&series, STEPS, &mut rng);
+    let history = &series[series.len() - 100..];
+    let truth: Vec<f32> = (0..HORIZON).map(|step| clean(series.len() + step)).collect();
+    let forecast = model.forecast(history, HORIZON, &Device::flex());
+    let repeated = vec![series[series.len() - 1]; HORIZON];
+    println!("mean absolute error over {HORIZON} steps: {:.3}", mean_absolute(&forecast, &truth));
+    println!("  of repeating the last value: {:.3}", mean_absolute(&repeated, &truth));
+    draw("sine_wave.svg", history, &truth, &forecast)?;
+    println!("drawn: sine_wave.svg");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_follows_the_wave_without_looking() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let series = noisy(2000, &mut rng);
+        let model = train(&series, STEPS, &mut rng);
+        let forecast = model.forecast(&series[1900..], 80, &Device::flex());
+        let truth: Vec<f32> = (0..80).map(|step| clean(2000 + step)).collect();
+        let error = mean_absolute(&forecast, &truth);
+        assert!(error < 0.15, "{error}");
+    }
+}

@@ -1,0 +1,399 @@
+//! The real program, as a user runs it: what it prints, what it leaves behind, and what it says when something is wrong.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Settings that make `quick` small enough for a test.
+const SMALL: [&str; 8] = [
+    "--set",
+    "model.network.hidden_size=12",
+    "--set",
+    "model.network.embedding_size=12",
+    "--set",
+    "optimizer.lr=0.02",
+    "--epochs",
+    "2",
+];
+
+fn sentiment(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sentiment"));
+    command.args(args).stdin(Stdio::null()).env_remove("RNN_ZOO_DATA").env_remove("RUST_BACKTRACE");
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    sentiment(args).output().unwrap()
+}
+
+fn run_with_input(args: &[&str], input: &[u8]) -> Output {
+    let mut child =
+        sentiment(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // The program may end before it has read everything.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn json_lines(output: &Output) -> Vec<Value> {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn train(dir: &Path, more: &[&str]) -> Output {
+    run(&[&["train", "--run", dir.to_str().unwrap()], &SMALL[..], more].concat())
+}
+
+/// A small finished run that several tests look at.
+fn trained() -> &'static Path {
+    static RUN: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, path) = RUN.get_or_init(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run");
+        let output = train(&path, &["--json"]);
+        let result = &json_lines(&output)[0];
+        assert_eq!((&result["recipe"], &result["split"]), (&"quick".into(), &"test".into()));
+        assert!(result["metrics"]["accuracy"].as_f64().unwrap() > 0.8, "{result}");
+        assert_eq!(result["baselines"]["majority class"]["accuracy"], 0.5);
+        assert!(result["seconds"].as_f64().unwrap() > 0.0);
+        (dir, path)
+    });
+    path
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn a_run_folder_says_all_that_happened() {
+    let run = trained();
+    assert!(read(run.join("recipe.toml")).contains("hidden_size = 12"));
+    let metrics = read(run.join("metrics.jsonl"));
+    assert_eq!(metrics.lines().count(), 2);
+    assert!(metrics.contains("\"gradient_norm\"") && metrics.contains("\"accuracy\""), "{metrics}");
+    assert!(read(run.join("curves.svg")).contains("</svg>"));
+    let report = read(run.join("report.md"));
+    for part in ["test accuracy", "majority class", "NB-weighted", "peak memory", "backend: flex", "time:"] {
+        assert!(report.contains(part), "{part} is not in:\n{report}");
+    }
+    let config: Value = serde_json::from_str(&read(run.join("best/config.json"))).unwrap();
+    assert_eq!(config["recipe"]["name"], "quick");
+    assert!(
+        read(run.join("best/README.md")).contains("Licence") || read(run.join("best/README.md")).contains("licence")
+    );
+    assert!(read(run.join("best/vocab.txt")).starts_with("<pad>\n<unk>\n"));
+}
+
+#[test]
+fn two_runs_with_one_seed_are_equal_and_another_seed_differs() {
+    let dir = tempfile::tempdir().unwrap();
+    let [again, other] = ["again", "other"].map(|name| dir.path().join(name));
+    assert!(train(&again, &[]).status.success());
+    assert!(train(&other, &["--seed", "2"]).status.success());
+    let metrics = |run: &Path| read(run.join("metrics.jsonl"));
+    assert_eq!(metrics(&again), metrics(trained()));
+    assert_ne!(metrics(&other), metrics(trained()));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_stopped_by_ctrl_c_and_resumed_equals_one_that_never_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("run");
+    let args = [&["train", "--run", path.to_str().unwrap()], &SMALL[..]].concat();
+    let child = sentiment(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while !path.join("recipe.toml").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(150));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let stopped = child.wait_with_output().unwrap();
+    let message = text(&stopped.stderr);
+    assert_eq!(stopped.status.code(), Some(1), "{message}");
+    assert!(message.contains("go on by: cargo run -p sentiment -- train --resume"), "{message}");
+    assert!(!path.join("report.md").exists());
+
+    let resumed = run(&["train", "--resume", path.to_str().unwrap()]);
+    assert!(resumed.status.success(), "{}", text(&resumed.stderr));
+    for file in ["metrics.jsonl", "best/model.safetensors"] {
+        let bytes = |run: &Path| std::fs::read(run.join(file)).unwrap();
+        assert!(bytes(&path) == bytes(trained()), "{file} differs");
+    }
+}
+
+fn predict(args: &[&str]) -> Vec<Value> {
+    let run_dir = trained().to_str().unwrap();
+    json_lines(&run(&[&["predict", "--json", "--run", run_dir], args].concat()))
+}
+
+#[test]
+fn predict_answers_whatever_it_is_asked() {
+    let long = "not a dull moment ".repeat(50_000);
+    for text in ["The plot is clever.", "😀😀", "<br /><br />", "xyzzy plugh", "!", "<b>bold</b> &amp; brave", "日本語"]
+    {
+        let answer = &predict(&[text])[0];
+        let probability = answer["probability"].as_f64().unwrap();
+        assert!((0.0..=1.0).contains(&probability), "{answer}");
+        assert_eq!(answer["label"], if probability > 0.5 { "positive" } else { "negative" });
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("reviews.txt");
+    std::fs::write(&file, format!("fine\n\n{long}\r\nlast without end")).unwrap();
+    assert_eq!(predict(&["--file", file.to_str().unwrap()]).len(), 3);
+    assert_eq!(predict(&["one", "two"]).len(), 2);
+}
+
+#[test]
+fn predict_reads_standard_input() {
+    let run_dir = trained().to_str().unwrap();
+    for args in [vec!["predict", "--json", "--run", run_dir, "-"], vec!["predict", "--json", "--run", run_dir]] {
+        assert_eq!(json_lines(&run_with_input(&args, b"fine\ndull\n")).len(), 2);
+    }
+}
+
+#[test]
+fn explanations_name_every_word_and_show_the_strongest() {
+    let answer = &predict(&["--explain", "the plot is not clever"])[0];
+    let words: Vec<_> = answer["words"].as_array().unwrap().iter().map(|word| word["word"].as_str().unwrap()).collect();
+    assert_eq!(words, ["the", "plot", "is", "not", "clever"]);
+    assert!(answer["words"].as_array().unwrap().iter().any(|word| word["contribution"].as_f64().unwrap() != 0.0));
+    let plain = run(&["predict", "--run", trained().to_str().unwrap(), "--explain", "the plot is clever"]);
+    assert!(text(&plain.stdout).lines().count() == 5, "{}", text(&plain.stdout));
+}
+
+#[test]
+fn eval_and_export_repeat_what_training_measured() {
+    let dir = tempfile::tempdir().unwrap();
+    let package = dir.path().join("package");
+    let [run_dir, to] = [trained(), &package].map(|path| path.to_str().unwrap());
+    let from_run = &json_lines(&run(&["eval", "--json", "--run", run_dir]))[0];
+    assert!(run(&["export", "--run", run_dir, "--to", to, "--precision", "single"]).status.success());
+    let exported = &json_lines(&run(&["eval", "--json", "--pretrained", to]))[0];
+    assert_eq!(from_run["metrics"], exported["metrics"]);
+    let single = std::fs::metadata(package.join("model.safetensors")).unwrap().len();
+    assert!(run(&["export", "--run", run_dir, "--to", to]).status.success());
+    let half = std::fs::metadata(package.join("model.safetensors")).unwrap().len();
+    assert!(half * 10 < single * 6, "{half} of {single} bytes");
+    let valid = &json_lines(&run(&["eval", "--json", "--split", "valid", "--pretrained", to]))[0];
+    assert_eq!(valid["split"], "valid");
+}
+
+#[test]
+fn every_embedded_recipe_is_listed_and_can_be_read() {
+    let recipes = json_lines(&run(&["recipes", "--json"]));
+    let names: Vec<_> = recipes.iter().map(|recipe| recipe["recipe"].as_str().unwrap()).collect();
+    assert_eq!(names, ["quick", "imdb-rnn", "imdb-lstm", "imdb-bigru", "imdb-ngrams", "imdb-hybrid"]);
+    assert!(text(&run(&["recipes", "quick"]).stdout).contains("[model.network]"));
+}
+
+/// Asserts that the program ended with `code` and one line that names all `parts`, and did not panic.
+fn assert_error(output: &Output, code: i32, parts: &[&str]) {
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{message}");
+    let errors: Vec<&str> = message.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(errors.len(), 1, "{message}");
+    assert_eq!(message.lines().last(), errors.first().copied(), "{message}");
+    for part in parts {
+        assert!(errors[0].contains(part), "{part} is not in: {}", errors[0]);
+    }
+}
+
+fn recipe_with(from: &str, to: &str, dir: &Path) -> String {
+    let recipe = read(Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/quick.toml"));
+    assert!(recipe.contains(from));
+    let path = dir.join("mine.toml");
+    std::fs::write(&path, recipe.replace(from, to)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn wrong_recipes_and_arguments() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("run");
+    for (from, to, parts) in [
+        ("lr = 0.005", "lr = 0.005\nspeed = 3", ["mine.toml", "speed"]),
+        ("hidden_size = 48", "hidden_size = \"big\"", ["mine.toml", "hidden_size = \"big\""]),
+        ("lr = 0.005", "lr = -0.005", ["lr = -0.005", "greater than 0"]),
+        ("word_dropout = 0.02", "word_dropout = 1.5", ["word_dropout = 1.5", "0 ≤ x < 1"]),
+        ("epochs = 7", "epochs = -1", ["epochs = -1", "mine.toml"]),
+        ("[training]", "[training", ["mine.toml", "line"]),
+        ("valid = 500", "valid = 4000", ["data.valid = 4000", "there are only"]),
+    ] {
+        let recipe = recipe_with(from, to, dir.path());
+        let output = run(&["train", "--recipe", &recipe, "--run", target.to_str().unwrap()]);
+        let code = if from == "valid = 500" { 1 } else { 2 };
+        assert_error(&output, code, &parts);
+        assert!(!target.exists());
+    }
+    for (args, parts) in [
+        (vec!["train", "--recipe", "huge"], ["no recipe `huge`", "quick"]),
+        (vec!["train", "--recipe", "missing.toml"], ["cannot read missing.toml", "No such file"]),
+        (vec!["train", "--set", "optimizer.lr"], ["--set optimizer.lr", "no `=`"]),
+        (vec!["train", "--set", "optimizer.lr=-1"], ["lr = -1", "--set"]),
+        (vec!["train", "--device", "3"], ["--device 3", "flex"]),
+        (vec!["train", "--resume", env!("CARGO_MANIFEST_DIR")], ["not a run folder", "recipe.toml"]),
+        (vec!["eval"], ["--pretrained", "--run"]),
+        (vec!["eval", "--run", env!("CARGO_MANIFEST_DIR")], ["not a run folder", "recipe.toml"]),
+        (vec!["predict", "--pretrained", "huge", "x"], ["no pretrained model `huge`", "folder"]),
+    ] {
+        let code = if args.contains(&"missing.toml") { 1 } else { 2 };
+        assert_error(&run(&args), code, &parts);
+    }
+    let wrong = run(&["train", "--run"]);
+    assert_eq!(wrong.status.code(), Some(2));
+}
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_backend_not_compiled_in_names_its_feature() {
+    assert_error(&run(&["train", "--backend", "cuda"]), 2, &["cargo run -p sentiment --features cuda"]);
+}
+
+#[test]
+fn missing_cut_and_altered_archives() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("run");
+    let train = |data: &Path| {
+        run(&[
+            "train",
+            "--recipe",
+            "imdb-lstm",
+            "--data-dir",
+            data.to_str().unwrap(),
+            "--run",
+            target.to_str().unwrap(),
+        ])
+    };
+    let missing = dir.path().join("nowhere");
+    assert_error(&train(&missing), 1, &["nowhere", "--data-dir", "aclImdb_v1.tar.gz"]);
+    let archive = dir.path().join("aclImdb_train_test.tar.gz");
+    // Cut short, and altered: of the published size, but all zeros.
+    for (bytes, what) in [(1000, "size"), (28_063_867, "SHA-256")] {
+        std::fs::File::create(&archive).unwrap().set_len(bytes).unwrap();
+        for data in [dir.path(), &archive] {
+            assert_error(&train(data), 1, &["aclImdb_train_test.tar.gz is damaged or altered", what, "--data-dir"]);
+        }
+    }
+    let folder = dir.path().join("unpacked/aclImdb");
+    for part in ["train/pos", "train/neg", "test/pos", "test/neg"] {
+        std::fs::create_dir_all(folder.join(part)).unwrap();
+        std::fs::write(folder.join(part).join("1_9.txt"), "fine").unwrap();
+    }
+    assert_error(&train(&folder), 1, &["aclImdb", "has 1 reviews in train/pos", "12500"]);
+    std::fs::write(folder.join("test/neg/2_2.txt"), b"\xff").unwrap();
+    assert_error(&train(&folder), 1, &["2_2.txt", "UTF-8"]);
+    assert!(!target.exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn run_folders_that_cannot_be_written() {
+    // A file system that nobody can write to, root neither.
+    assert_error(&train(Path::new("/sys/rnn-zoo"), &[]), 1, &["/sys/rnn-zoo"]);
+
+    let dir = tempfile::tempdir().unwrap();
+    let used = dir.path().join("used");
+    std::fs::create_dir(&used).unwrap();
+    std::fs::write(used.join("mine"), "x").unwrap();
+    assert_error(&train(&used, &[]), 2, &["used", "--resume"]);
+    assert_eq!(read(used.join("mine")), "x");
+
+    // A full disk, played by a limit on the size of files: writing fails as it does without space.
+    let full = dir.path().join("full");
+    let limited = "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\"";
+    let output = Command::new("bash")
+        .args(["-c", limited, env!("CARGO_BIN_EXE_sentiment"), "train", "--run", full.to_str().unwrap()])
+        .args(SMALL)
+        .output()
+        .unwrap();
+    assert_error(&output, 1, &["full"]);
+    let left: Vec<_> = std::fs::read_dir(&full).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".tmp")), "{left:?}");
+}
+
+/// A copy of the trained package to damage.
+fn copy_of_package(dir: &Path) -> PathBuf {
+    let package = dir.join("package");
+    std::fs::create_dir_all(&package).unwrap();
+    for entry in std::fs::read_dir(trained().join("best")).unwrap() {
+        let file = entry.unwrap().path();
+        std::fs::copy(&file, package.join(file.file_name().unwrap())).unwrap();
+    }
+    package
+}
+
+#[test]
+fn packages_that_do_not_fit_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let damage: [(&str, &dyn Fn(Vec<u8>) -> Vec<u8>, &[&str]); 7] = [
+        (
+            "config.json",
+            &|text| replace(text, "\"hidden_size\": 12", "\"hidden_size\": 7"),
+            &["model.safetensors", "weight"],
+        ),
+        ("config.json", &|text| replace(text, "\"format\": 1", "\"format\": 99"), &["config.json", "format 99"]),
+        ("config.json", &|text| replace(text, "\"seed\"", "\"sead\""), &["config.json", "sead"]),
+        ("model.safetensors", &|bytes| bytes[..bytes.len() / 2].to_vec(), &["model.safetensors", "not a weight file"]),
+        ("model.safetensors", &|bytes| flip_last(bytes), &["model.safetensors", "SHA-256"]),
+        ("vocab.txt", &|text| replace(text, "<unk>\n", ""), &["vocab.txt, line 2", "<unk>"]),
+        (
+            "vocab.txt",
+            &|mut text| {
+                text.extend(b"oneword\n");
+                text
+            },
+            &["model.safetensors", "embedding"],
+        ),
+    ];
+    for (file, change, parts) in damage {
+        let package = copy_of_package(dir.path());
+        let path = package.join(file);
+        std::fs::write(&path, change(std::fs::read(&path).unwrap())).unwrap();
+        assert_error(&run(&["predict", "--pretrained", package.to_str().unwrap(), "fine"]), 1, parts);
+    }
+}
+
+fn replace(text: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains(from), "{from} is not in {text}");
+    text.replacen(from, to, 1).into_bytes()
+}
+
+fn flip_last(mut bytes: Vec<u8>) -> Vec<u8> {
+    *bytes.last_mut().unwrap() ^= 1;
+    bytes
+}
+
+#[test]
+fn input_that_is_no_text() {
+    let run_dir = trained().to_str().unwrap();
+    let args = ["predict", "--run", run_dir];
+    assert_error(&run_with_input(&args, b"\n"), 1, &["no text"]);
+    assert_error(&run_with_input(&args, b""), 1, &["no text"]);
+    let output = run_with_input(&args, b"fine\n\xff\xfe\n");
+    assert_error(&output, 1, &["standard input, line 2", "UTF-8"]);
+    assert_eq!(text(&output.stdout).lines().count(), 1);
+    assert_error(&run(&["predict", "--run", run_dir, "--file", "nowhere.txt"]), 1, &["cannot read nowhere.txt"]);
+}
+
+#[test]
+fn damaged_checkpoints_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("run");
+    assert!(train(&path, &[]).status.success());
+    for (file, part) in [("state.json", "state.json"), ("model.bpk", "model.bpk"), ("optimizer.bpk", "optimizer.bpk")] {
+        let file = path.join("last").join(file);
+        let whole = std::fs::read(&file).unwrap();
+        std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+        assert_error(&run(&["train", "--resume", path.to_str().unwrap()]), 1, &[part]);
+        std::fs::write(&file, whole).unwrap();
+    }
+}
