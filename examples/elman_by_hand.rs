@@ -74,13 +74,11 @@ impl Network {
             let (h, before) = (states[t + 1], states[t]);
             // through tanh, whose slope is 1 − h²
             let da: Vector = std::array::from_fn(|i| dh[i] * (1.0 - h[i] * h[i]));
-            for i in 0..HIDDEN {
-                // Every step uses the same parameters: their gradients add up over time.
-                grad.u[i] += da[i] * x;
-                grad.b[i] += da[i];
-                for j in 0..HIDDEN {
-                    grad.w[i][j] += da[i] * before[j];
-                }
+            // Every step uses the same parameters: their gradients add up over time.
+            for (i, slope) in da.iter().enumerate() {
+                grad.u[i] += slope * x;
+                grad.b[i] += slope;
+                grad.w[i].iter_mut().zip(before).for_each(|(w, h)| *w += slope * h);
             }
             // … then from the step after it: Wᵀ·da. Leaving this line out is the commonest mistake in tutorials.
             dh = std::array::from_fn(|j| (0..HIDDEN).map(|i| self.w[i][j] * da[i]).sum());

@@ -21,14 +21,16 @@ pub fn text<T: Task>(config: &Config<T::Data, T::Architecture>, precision: Preci
     card + T::CARD
 }
 
-/// The report of a finished run.
-pub fn report<T: Task>(recipe: &RecipeOf<T>, outcome: &Outcome, parameters: usize) -> String {
+/// The report of a finished run, with its curves if it has any.
+pub fn report<T: Task>(recipe: &RecipeOf<T>, outcome: &Outcome, parameters: usize, curves: bool) -> String {
     let mut report = format!("# {}: a run\n\n{}\n\n", recipe.name, recipe.about);
     report += &results(outcome);
-    report += "![curves](curves.svg)\n\n";
+    if curves {
+        report += "![curves](curves.svg)\n\n";
+    }
     report += &circumstances::<T>(recipe, outcome);
     let _ = writeln!(report, "- parameters: {parameters}");
-    report += "- every setting: [recipe.toml](recipe.toml); every epoch: [metrics.jsonl](metrics.jsonl)\n";
+    report += "- every setting: [recipe.toml](recipe.toml)\n";
     for (name, expected) in &recipe.expected {
         let measured = outcome.test.get(name).copied().unwrap_or(f64::NAN);
         let verdict = if expected.holds(measured) { "as expected" } else { "NOT as expected" };

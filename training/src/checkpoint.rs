@@ -1,7 +1,7 @@
 //! The state of an unfinished training run, whole, so that resuming equals never having stopped.
 //!
 //! Weights and optimiser moments keep burn's parameter identities. Random generators need no saving: every draw is
-//! derived from the seed, the epoch and the batch (see [`crate::random`]).
+//! derived from the seed and the number of the epoch or batch.
 
 use std::path::Path;
 

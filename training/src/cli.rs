@@ -72,7 +72,7 @@ pub struct Train {
     /// Passes over the training part
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     pub epochs: Option<usize>,
-    /// Folder for this run [default: runs/<recipe>/<time>]
+    /// Folder for this run [default: runs/RECIPE/TIME]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub run: Option<PathBuf>,
     /// Go on with the run in this folder

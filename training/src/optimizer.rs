@@ -55,7 +55,7 @@ impl OptimizerConfig {
 
     fn momentum(&self) -> Option<MomentumConfig> {
         let momentum = self.momentum.get();
-        (momentum > 0.0).then(|| MomentumConfig { momentum, dampening: 0.0, nesterov: false })
+        (momentum > 0.0).then_some(MomentumConfig { momentum, dampening: 0.0, nesterov: false })
     }
 }
 

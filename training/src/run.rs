@@ -112,6 +112,11 @@ impl Run {
         }
     }
 
+    /// The curves; they are there after the first epoch.
+    pub fn curves(&self) -> PathBuf {
+        self.dir.join("curves.svg")
+    }
+
     /// Writes `metrics.jsonl` and `curves.svg` anew.
     pub fn write_history(&self, history: &[Epoch]) -> Result<()> {
         let mut lines = String::new();
@@ -120,7 +125,7 @@ impl Run {
             lines.push('\n');
         }
         files::write(&self.dir.join("metrics.jsonl"), lines.as_bytes())?;
-        files::write(&self.dir.join("curves.svg"), curves::draw(history)?.as_bytes())
+        files::write(&self.curves(), curves::draw(history)?.as_bytes())
     }
 
     /// Writes `report.md`.

@@ -131,8 +131,8 @@ pub trait Task: Sized {
     /// The network with random weights.
     fn init(&self, device: &Device) -> Self::Model;
 
-    /// The batches of one epoch, in order. All randomness from `rng`.
-    fn batches(&self, set: &Self::Set, size: usize, rng: &mut ChaCha8Rng) -> Vec<Self::Batch>;
+    /// The batches of an epoch (counted from 0), in order; as many in every epoch. All randomness from `rng`.
+    fn batches(&self, set: &Self::Set, size: usize, epoch: usize, rng: &mut ChaCha8Rng) -> Vec<Self::Batch>;
 
     /// The loss of one batch. The device is seeded before each call; randomness of the host comes from `rng`.
     fn loss(

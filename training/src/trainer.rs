@@ -57,7 +57,7 @@ struct Learner<M> {
 }
 
 impl<'a, T: Task> Trainer<'a, T> {
-    /// A trainer on `device`. `data` identifies the data, as given by [`Task::fingerprint`].
+    /// A trainer on `device`. `data` identifies the data, as given by [`Task::fingerprint`]; time counts from `started`.
     pub fn new(
         task: &'a T,
         recipe: &'a RecipeOf<T>,
@@ -65,9 +65,10 @@ impl<'a, T: Task> Trainer<'a, T> {
         device: &Device,
         run: &'a Run,
         data: String,
+        started: Instant,
     ) -> Self {
         let device = device.clone().autodiff();
-        Self { task, recipe, splits, device, run, data, started: Instant::now() }
+        Self { task, recipe, splits, device, run, data, started }
     }
 
     /// Trains from the start, or from the run's last checkpoint.
@@ -125,7 +126,7 @@ impl<'a, T: Task> Trainer<'a, T> {
 
     fn plan(&self, epoch: usize) -> Vec<T::Batch> {
         let mut order = stream(self.recipe.seed, Purpose::Order, epoch);
-        self.task.batches(&self.splits.train, self.recipe.training.batch_size.get(), &mut order)
+        self.task.batches(&self.splits.train, self.recipe.training.batch_size.get(), epoch, &mut order)
     }
 
     fn ended(&self, state: &State) -> bool {

@@ -29,6 +29,11 @@ pub struct DataConfig {
     pub max_words: NonZeroUsize,
     /// Which of them.
     pub keep: Keep,
+    /// How many words are read in the first epochs, one number an epoch; `max_words` after them, and always outside
+    /// training. A network that answers from its last state alone may learn nothing for an epoch if it has to read
+    /// hundreds of words from the start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curriculum: Vec<NonZeroUsize>,
 }
 
 /// The sets on offer.
@@ -89,8 +94,18 @@ impl DataConfig {
     }
 
     /// The words that the network reads of all words of a text.
-    pub fn kept<'a>(&self, words: &'a [String]) -> &'a [String] {
-        let most = self.max_words.get().min(words.len());
+    pub fn kept<'a, W>(&self, words: &'a [W]) -> &'a [W] {
+        self.cut(words, self.max_words)
+    }
+
+    /// How many words are read in an epoch of training, counted from 0.
+    pub fn words_in_epoch(&self, epoch: usize) -> NonZeroUsize {
+        self.curriculum.get(epoch).copied().unwrap_or(self.max_words)
+    }
+
+    /// At most so many words of a text.
+    pub fn cut<'a, W>(&self, words: &'a [W], most: NonZeroUsize) -> &'a [W] {
+        let most = most.get().min(words.len());
         match self.keep {
             Keep::First => &words[..most],
             Keep::Last => &words[words.len() - most..],
@@ -105,15 +120,25 @@ impl DataConfig {
     }
 }
 
+/// Reviews that are learned from together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Their places in their set.
+    pub reviews: Vec<usize>,
+    /// How many words of each are read.
+    pub words: NonZeroUsize,
+}
+
 /// Random batches of reviews of nearly equal length, in random order: little is spent on padding.
-pub fn bucketed(examples: &[Example], size: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
+pub fn bucketed(examples: &[Example], size: usize, words: NonZeroUsize, rng: &mut ChaCha8Rng) -> Vec<Batch> {
     let mut order: Vec<usize> = (0..examples.len()).collect();
     order.shuffle(rng);
     for bucket in order.chunks_mut(BUCKET * size) {
         bucket.sort_by_key(|index| examples[*index].words.len());
     }
-    let mut batches: Vec<Vec<usize>> =
-        order.chunks(BUCKET * size).flat_map(|bucket| bucket.chunks(size)).map(<[usize]>::to_vec).collect();
+    let batch = |reviews: &[usize]| Batch { reviews: reviews.to_vec(), words };
+    let mut batches: Vec<Batch> =
+        order.chunks(BUCKET * size).flat_map(|bucket| bucket.chunks(size)).map(batch).collect();
     batches.shuffle(rng);
     batches
 }
@@ -139,6 +164,7 @@ mod tests {
             vocabulary: number(100),
             max_words: number(2),
             keep,
+            curriculum: vec![number(1)],
         }
     }
 
@@ -147,7 +173,15 @@ mod tests {
         let words = tokenize("one two three");
         assert_eq!(config(Keep::First).kept(&words), ["one", "two"]);
         assert_eq!(config(Keep::Last).kept(&words), ["two", "three"]);
-        assert!(config(Keep::Last).kept(&[]).is_empty());
+        assert!(config(Keep::Last).kept(&words[..0]).is_empty());
+    }
+
+    #[test]
+    fn the_curriculum_shortens_the_first_epochs() {
+        let config = config(Keep::Last);
+        let words = tokenize("one two three");
+        assert_eq!(config.cut(&words, config.words_in_epoch(0)), ["three"]);
+        assert_eq!(config.cut(&words, config.words_in_epoch(1)), ["two", "three"]);
     }
 
     #[test]
@@ -155,7 +189,8 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let example = |words: usize| Example { text: String::new(), words: vec![2; words], positive: true };
         let examples: Vec<Example> = (0..1000).map(|_| example(rng.random_range(1..200))).collect();
-        let batches = bucketed(&examples, 8, &mut rng);
+        let batches = bucketed(&examples, 8, NonZeroUsize::MAX, &mut rng);
+        let batches: Vec<Vec<usize>> = batches.into_iter().map(|batch| batch.reviews).collect();
         let mut all: Vec<usize> = batches.concat();
         all.sort_unstable();
         assert_eq!(all, (0..1000).collect::<Vec<_>>());

@@ -122,7 +122,7 @@ impl NetworkConfig {
         };
         Network {
             embedding: EmbeddingConfig::new(vocabulary, embedding_size)
-                .with_initializer(Initializer::Normal { mean: 0.0, std: 0.1 })
+                .with_initializer(Initializer::Normal { mean: 0.0, std: 0.3 })
                 .init(device),
             embedding_dropout: LockedDropout::new(self.embedding_dropout.get()),
             rnn,

@@ -80,7 +80,7 @@ impl Predict {
     }
 
     /// The texts, one after the other: a file need not fit into memory.
-    fn inputs(&self) -> TaskResult<Box<dyn Iterator<Item = TaskResult<String>>>> {
+    fn inputs(&self) -> TaskResult<Box<dyn Iterator<Item = TaskResult<String>> + '_>> {
         match (&self.file, self.texts.as_slice()) {
             (Some(path), _) => {
                 let file =
@@ -89,7 +89,7 @@ impl Predict {
             }
             (None, []) => Ok(lines(Path::new("standard input"), std::io::stdin())),
             (None, [dash]) if dash == "-" => Ok(lines(Path::new("standard input"), std::io::stdin())),
-            (None, texts) => Ok(Box::new(texts.to_vec().into_iter().map(Ok))),
+            (None, texts) => Ok(Box::new(texts.iter().cloned().map(Ok))),
         }
     }
 }

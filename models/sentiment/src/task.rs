@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use training::weights::WeightNames;
 use training::{Carry, Context, Loss, Metrics, Monitor, Package, RecipeOf, Splits, Task, TaskResult};
 
-use crate::data::{DataConfig, Example, bucketed, by_length};
+use crate::data::{Batch, DataConfig, Example, bucketed, by_length};
 use crate::model::{Network, NetworkConfig, Words};
 use crate::ngram::{NgramClassifier, NgramConfig};
 use crate::predict::Verb;
@@ -89,7 +89,7 @@ impl Task for Sentiment {
     type Raw = (Splits<ReviewSet>, String);
     type Set = Vec<Example>;
     type Model = Option<Network>;
-    type Batch = Vec<usize>;
+    type Batch = Batch;
     type Verb = Verb;
 
     fn load(data: &DataConfig, data_dir: Option<&Path>) -> TaskResult<Self::Raw> {
@@ -146,8 +146,8 @@ impl Task for Sentiment {
         self.architecture.network.as_ref().map(|config| config.init(self.vocabulary.len(), device))
     }
 
-    fn batches(&self, set: &Vec<Example>, size: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
-        bucketed(set, size, rng)
+    fn batches(&self, set: &Vec<Example>, size: usize, epoch: usize, rng: &mut ChaCha8Rng) -> Vec<Batch> {
+        bucketed(set, size, self.data.words_in_epoch(epoch), rng)
     }
 
     /// Mean binary cross-entropy.
@@ -155,20 +155,22 @@ impl Task for Sentiment {
         &self,
         model: &Option<Network>,
         set: &Vec<Example>,
-        batch: &Vec<usize>,
+        batch: &Batch,
         _carry: &mut Carry,
         rng: &mut ChaCha8Rng,
         device: &Device,
     ) -> Loss {
-        let dropped: Vec<Vec<u32>> = batch.iter().map(|index| self.drop_words(&set[*index].words, rng)).collect();
-        let words = self.words(dropped.iter().map(Vec::as_slice), device);
-        let signs: Vec<f32> = batch.iter().map(|index| if set[*index].positive { 1.0 } else { -1.0 }).collect();
-        let signs = Tensor::<1>::from_data(TensorData::new(signs, [batch.len()]), device);
+        let examples: Vec<&Example> = batch.reviews.iter().map(|index| &set[*index]).collect();
+        let read = examples.iter().map(|example| self.data.cut(&example.words, batch.words));
+        let read: Vec<Vec<u32>> = read.map(|words| self.drop_words(words, rng)).collect();
+        let words = self.words(read.iter().map(Vec::as_slice), device);
+        let signs: Vec<f32> = examples.iter().map(|example| if example.positive { 1.0 } else { -1.0 }).collect();
+        let signs = Tensor::<1>::from_data(TensorData::new(signs, [examples.len()]), device);
         let mean = match model {
             Some(network) => log_sigmoid(network.forward(words) * signs).mean().neg(), // [1]
             None => signs.mean().mul_scalar(0.0),
         };
-        Loss { mean, count: batch.len() }
+        Loss { mean, count: examples.len() }
     }
 
     fn evaluate(&self, model: &Option<Network>, set: &Vec<Example>, device: &Device) -> Metrics {

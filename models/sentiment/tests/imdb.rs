@@ -1,5 +1,7 @@
 //! On the real reviews, where `RNN_ZOO_DATA` says they are.
 
+#![allow(clippy::unwrap_used)]
+
 use std::process::Command;
 
 fn data_dir() -> Option<std::ffi::OsString> {

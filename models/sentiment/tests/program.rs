@@ -1,5 +1,7 @@
 //! The real program, as a user runs it: what it prints, what it leaves behind, and what it says when something is wrong.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -333,7 +335,8 @@ fn copy_of_package(dir: &Path) -> PathBuf {
 #[test]
 fn packages_that_do_not_fit_together() {
     let dir = tempfile::tempdir().unwrap();
-    let damage: [(&str, &dyn Fn(Vec<u8>) -> Vec<u8>, &[&str]); 7] = [
+    type Change = dyn Fn(Vec<u8>) -> Vec<u8>;
+    let damage: [(&str, &Change, &[&str]); 7] = [
         (
             "config.json",
             &|text| replace(text, "\"hidden_size\": 12", "\"hidden_size\": 7"),

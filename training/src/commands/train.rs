@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use burn::module::Module;
 use serde_json::json;
@@ -20,6 +21,7 @@ use crate::trainer::{Ending, Trainer};
 use crate::weights::Precision;
 
 pub(super) fn run<T: Task>(args: Train, setting: &Setting) -> Result<ExitCode> {
+    let started = Instant::now();
     let recipe = recipe::<T>(&args)?;
     let raw = T::load(&recipe.data, setting.data_dir())?;
     let data = T::fingerprint(&raw);
@@ -31,7 +33,7 @@ pub(super) fn run<T: Task>(args: Train, setting: &Setting) -> Result<ExitCode> {
     };
     eprintln!("recipe {}: {}\nrun folder {}", recipe.name, recipe.about, run.dir().display());
 
-    let trainer = Trainer::new(&task, &recipe, &splits, setting.device(), &run, data.clone());
+    let trainer = Trainer::new(&task, &recipe, &splits, setting.device(), &run, data.clone(), started);
     let (model, state) = match trainer.fit(args.resume.is_some())? {
         Ending::Done(model, state) => (model, state),
         Ending::Interrupted => {
@@ -40,7 +42,7 @@ pub(super) fn run<T: Task>(args: Train, setting: &Setting) -> Result<ExitCode> {
             return Ok(ExitCode::from(1));
         }
     };
-    let measuring = std::time::Instant::now();
+    let measuring = Instant::now();
     eprintln!("measuring on the test part, and the baselines");
     task.finish(&model, &splits.valid, setting.device());
     let outcome = Outcome {
@@ -58,7 +60,7 @@ pub(super) fn run<T: Task>(args: Train, setting: &Setting) -> Result<ExitCode> {
         },
     };
     Package::write(&run.best(), &task, &model, &recipe, Some(&outcome), Precision::Single)?;
-    run.write_report(&card::report::<T>(&recipe, &outcome, model.num_params()))?;
+    run.write_report(&card::report::<T>(&recipe, &outcome, model.num_params(), run.curves().exists()))?;
     tell::<T>(&task, &model, &recipe, &run, &outcome, setting)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -103,7 +105,9 @@ fn tell<T: Task>(
     let shown = |path: &Path| path.display().to_string();
     print_line(&format!("\n{} in {}", shown(run.dir()), duration(seconds)))?;
     print_line(&format!("  report  {}", shown(&run.dir().join("report.md"))))?;
-    print_line(&format!("  curves  {}", shown(&run.dir().join("curves.svg"))))?;
+    if run.curves().exists() {
+        print_line(&format!("  curves  {}", shown(&run.curves())))?;
+    }
     print_line("\nnext:")?;
     for (command, what) in T::NEXT {
         let command = command.replace("RUN", &shown(run.dir()));
