@@ -19,7 +19,7 @@ use crate::{card, files};
 
 /// The version of the package layout that this crate writes.
 const FORMAT: u32 = 1;
-/// How far a shipped model's measurement may lie from its card where the recipe does not say.
+/// How far a shipped model's measurement may lie from its card: half precision and another machine's rounding.
 const TOLERANCE: f64 = 0.002;
 
 /// `config.json` of a package.
@@ -73,17 +73,14 @@ pub struct Provenance {
 }
 
 impl<D, M> Config<D, M> {
-    /// The metrics to verify, each with its tolerance: what the outcome says on the test part, for those metrics that
-    /// the recipe expects; all of them if it expects none.
-    pub fn expected(&self) -> BTreeMap<String, Expected> {
-        let measured = self.outcome.iter().flat_map(|outcome| &outcome.test);
+    /// What to verify, each with its tolerance: the outcome on the test part of those metrics that the recipe expects,
+    /// or of `monitor` if it expects none.
+    pub fn expected(&self, monitor: &str) -> BTreeMap<String, Expected> {
         let wanted = &self.recipe.expected;
+        let measured = self.outcome.iter().flat_map(|outcome| &outcome.test);
         measured
-            .filter(|(name, _)| wanted.is_empty() || wanted.contains_key(*name))
-            .map(|(name, value)| {
-                let tolerance = wanted.get(name).map_or(TOLERANCE, |expected| expected.tolerance.min(TOLERANCE));
-                (name.clone(), Expected { value: *value, tolerance })
-            })
+            .filter(|(name, _)| wanted.contains_key(*name) || (wanted.is_empty() && *name == monitor))
+            .map(|(name, value)| (name.clone(), Expected { value: *value, tolerance: TOLERANCE }))
             .collect()
     }
 }

@@ -127,18 +127,28 @@ pub struct Batch {
     pub reviews: Vec<usize>,
     /// How many words of each are read.
     pub words: NonZeroUsize,
+    /// What is learned from them.
+    pub lesson: Lesson,
+}
+
+/// What a batch teaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lesson {
+    /// Which word comes next.
+    NextWord,
+    /// Whether the review is favourable.
+    Sign,
 }
 
 /// Random batches of reviews of nearly equal length, in random order: little is spent on padding.
-pub fn bucketed(examples: &[Example], size: usize, words: NonZeroUsize, rng: &mut ChaCha8Rng) -> Vec<Batch> {
+pub fn bucketed(examples: &[Example], size: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..examples.len()).collect();
     order.shuffle(rng);
     for bucket in order.chunks_mut(BUCKET * size) {
         bucket.sort_by_key(|index| examples[*index].words.len());
     }
-    let batch = |reviews: &[usize]| Batch { reviews: reviews.to_vec(), words };
-    let mut batches: Vec<Batch> =
-        order.chunks(BUCKET * size).flat_map(|bucket| bucket.chunks(size)).map(batch).collect();
+    let mut batches: Vec<Vec<usize>> =
+        order.chunks(BUCKET * size).flat_map(|bucket| bucket.chunks(size)).map(<[usize]>::to_vec).collect();
     batches.shuffle(rng);
     batches
 }
@@ -189,8 +199,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let example = |words: usize| Example { text: String::new(), words: vec![2; words], positive: true };
         let examples: Vec<Example> = (0..1000).map(|_| example(rng.random_range(1..200))).collect();
-        let batches = bucketed(&examples, 8, NonZeroUsize::MAX, &mut rng);
-        let batches: Vec<Vec<usize>> = batches.into_iter().map(|batch| batch.reviews).collect();
+        let batches = bucketed(&examples, 8, &mut rng);
         let mut all: Vec<usize> = batches.concat();
         all.sort_unstable();
         assert_eq!(all, (0..1000).collect::<Vec<_>>());

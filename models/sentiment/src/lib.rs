@@ -11,6 +11,7 @@
 //! |---|---|
 //! | `model.rs` | the network: embedding → recurrent layers → pooling → dense |
 //! | `ngram.rs` | the yardstick: NB-weighted n-grams |
+//! | `pretraining.rs` | learning to continue texts before learning their signs |
 //! | `data.rs` | reviews as numbers, in batches |
 //! | `task.rs` | the above as a [`training::Task`] |
 //! | `predict.rs` | the verb `predict` |
@@ -20,6 +21,7 @@ pub mod data;
 pub mod model;
 pub mod ngram;
 pub mod predict;
+pub mod pretraining;
 mod task;
 
 pub use task::{Architecture, Opinion, Sentiment};

@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use training::settings::Fraction;
 
+use crate::pretraining::PretrainingConfig;
+
 /// `[model.network]` of a recipe.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,9 +47,15 @@ pub struct NetworkConfig {
     /// Locked dropout of word features.
     #[serde(default)]
     pub embedding_dropout: Fraction,
+    /// Locked dropout of the outputs before pooling.
+    #[serde(default)]
+    pub output_dropout: Fraction,
     /// Dropout of the pooled vector, and between layers.
     #[serde(default)]
     pub dropout: Fraction,
+    /// Learning to continue texts before learning their signs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pretraining: Option<PretrainingConfig>,
 }
 
 fn one() -> NonZeroUsize {
@@ -97,6 +105,8 @@ pub struct Network {
     pub embedding_dropout: LockedDropout,
     /// The recurrent layers.
     pub rnn: Rnn,
+    /// Of their outputs.
+    pub output_dropout: LockedDropout,
     /// Of the pooled vector.
     pub dropout: Dropout,
     /// F → 1.
@@ -126,6 +136,7 @@ impl NetworkConfig {
                 .init(device),
             embedding_dropout: LockedDropout::new(self.embedding_dropout.get()),
             rnn,
+            output_dropout: LockedDropout::new(self.output_dropout.get()),
             dropout: DropoutConfig::new(self.dropout.get()).init(),
             dense: LinearConfig::new(pooled, 1).init(device),
             pooling: self.pooling,
@@ -140,7 +151,7 @@ impl Network {
         let (outputs, state) = self.rnn.forward(embedded, Some(&words.lengths), None); // [B, T, D·H], [L·D, B, H]
         let pooled = match self.pooling {
             Pooling::Last => self.last(state.hidden),
-            Pooling::MaxMean => max_and_mean(outputs, &words.lengths),
+            Pooling::MaxMean => max_and_mean(self.output_dropout.forward(outputs), &words.lengths),
         }; // [B, F]
         self.dense.forward(self.dropout.forward(pooled)).squeeze_dim(1)
     }
@@ -162,8 +173,8 @@ fn max_and_mean(outputs: Tensor<3>, lengths: &[usize]) -> Tensor<2> {
     let counts = Tensor::<2>::from_data(TensorData::new(counts, [batch, 1]), &device);
     let mean = outputs.clone().sum_dim(1).squeeze_dim::<2>(1) / counts; // [B, F]
 
-    // Outputs are between -1 and 1: less 3 in the padding, none of it is a maximum.
-    let below = |length: &usize| (0..time).map(|step| if step < *length { 0.0 } else { -3.0 }).collect::<Vec<f32>>();
+    // Outputs are between -1 and 1, a few times that after dropout: less 100 in the padding, none of it is a maximum.
+    let below = |length: &usize| (0..time).map(|step| if step < *length { 0.0 } else { -100.0 }).collect::<Vec<f32>>();
     let padding: Vec<f32> = lengths.iter().flat_map(below).collect();
     let padding = Tensor::<3>::from_data(TensorData::new(padding, [batch, time, 1]), &device);
     let max = (outputs + padding).max_dim(1).squeeze_dim::<2>(1); // [B, F]

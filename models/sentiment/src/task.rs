@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use training::weights::WeightNames;
 use training::{Carry, Context, Loss, Metrics, Monitor, Package, RecipeOf, Splits, Task, TaskResult};
 
-use crate::data::{Batch, DataConfig, Example, bucketed, by_length};
+use crate::data::{Batch, DataConfig, Example, Lesson, bucketed, by_length};
 use crate::model::{Network, NetworkConfig, Words};
 use crate::ngram::{NgramClassifier, NgramConfig};
 use crate::predict::Verb;
+use crate::pretraining::{self, PretrainingConfig};
 
 /// Texts that are measured together.
 const MEASURE_BATCH: usize = 64;
@@ -79,8 +80,8 @@ impl Task for Sentiment {
     const CARD: &'static str = include_str!("card.md");
     const NEXT: &'static [(&'static str, &'static str)] = &[
         ("predict --run RUN --explain \"not a dull moment\"", "ask this model, and why"),
-        ("train --recipe imdb-lstm", "the real reviews, downloaded once (84 MB)"),
-        ("recipes", "what else there is to train"),
+        ("export --run RUN --to my-model", "make it a package for others"),
+        ("train --recipe imdb-lstm", "learn the real reviews, downloaded once (84 MB)"),
     ];
     const MONITOR: Monitor = Monitor { metric: "accuracy", higher_is_better: true };
 
@@ -104,6 +105,12 @@ impl Task for Sentiment {
         let architecture = recipe.model.clone();
         if architecture.network.is_none() && architecture.ngrams.is_none() {
             return Err("the recipe has neither [model.network] nor [model.ngrams]; add one".into());
+        }
+        if let Some(NetworkConfig { embedding_size, hidden_size, pretraining: Some(_), .. }) = &architecture.network
+            && embedding_size != hidden_size
+        {
+            let sizes = format!("hidden_size = {hidden_size} and embedding_size = {embedding_size}");
+            return Err(format!("model.network.pretraining needs equal sizes, not {sizes}").into());
         }
         let vocabulary = match &recipe.start_from {
             Some(name) => Vocabulary::load(&Package::<Self>::find(name)?.join("vocab.txt"))?,
@@ -147,10 +154,13 @@ impl Task for Sentiment {
     }
 
     fn batches(&self, set: &Vec<Example>, size: usize, epoch: usize, rng: &mut ChaCha8Rng) -> Vec<Batch> {
-        bucketed(set, size, self.data.words_in_epoch(epoch), rng)
+        let pretraining = self.pretraining().map_or(0, |pretraining| pretraining.epochs);
+        let lesson = if epoch < pretraining { Lesson::NextWord } else { Lesson::Sign };
+        let words = self.data.words_in_epoch(epoch);
+        bucketed(set, size, rng).into_iter().map(|reviews| Batch { reviews, words, lesson }).collect()
     }
 
-    /// Mean binary cross-entropy.
+    /// Mean binary cross-entropy of the signs; while pretraining that of the next words.
     fn loss(
         &self,
         model: &Option<Network>,
@@ -161,16 +171,21 @@ impl Task for Sentiment {
         device: &Device,
     ) -> Loss {
         let examples: Vec<&Example> = batch.reviews.iter().map(|index| &set[*index]).collect();
-        let read = examples.iter().map(|example| self.data.cut(&example.words, batch.words));
-        let read: Vec<Vec<u32>> = read.map(|words| self.drop_words(words, rng)).collect();
-        let words = self.words(read.iter().map(Vec::as_slice), device);
-        let signs: Vec<f32> = examples.iter().map(|example| if example.positive { 1.0 } else { -1.0 }).collect();
-        let signs = Tensor::<1>::from_data(TensorData::new(signs, [examples.len()]), device);
-        let mean = match model {
-            Some(network) => log_sigmoid(network.forward(words) * signs).mean().neg(), // [1]
-            None => signs.mean().mul_scalar(0.0),
-        };
-        Loss { mean, count: examples.len() }
+        let texts: Vec<&[u32]> = examples.iter().map(|example| self.data.cut(&example.words, batch.words)).collect();
+        match (model, self.pretraining(), batch.lesson) {
+            (Some(network), Some(config), Lesson::NextWord) => {
+                pretraining::loss(network, &texts, Vocabulary::UNKNOWN, config, rng, device)
+            }
+            (Some(network), _, _) => {
+                let texts: Vec<Vec<u32>> = texts.iter().map(|words| self.drop_words(words, rng)).collect();
+                let words = self.words(texts.iter().map(Vec::as_slice), device);
+                let signs = examples.iter().map(|example| if example.positive { 1.0 } else { -1.0 }).collect();
+                let signs = Tensor::<1>::from_data(TensorData::new::<f32, _>(signs, [examples.len()]), device);
+                let mean = log_sigmoid(network.forward(words) * signs).mean().neg(); // [1]
+                Loss { mean, count: examples.len() }
+            }
+            (None, _, _) => Loss { mean: Tensor::zeros([1], device).require_grad(), count: examples.len() },
+        }
     }
 
     fn evaluate(&self, model: &Option<Network>, set: &Vec<Example>, device: &Device) -> Metrics {
@@ -313,6 +328,10 @@ impl Sentiment {
 
     fn words<'a>(&self, texts: impl IntoIterator<Item = &'a [u32]>, device: &Device) -> Words {
         Words::new(texts, Vocabulary::UNKNOWN, device)
+    }
+
+    fn pretraining(&self) -> Option<&PretrainingConfig> {
+        self.architecture.network.as_ref()?.pretraining.as_ref()
     }
 
     fn drop_words(&self, words: &[u32], rng: &mut ChaCha8Rng) -> Vec<u32> {

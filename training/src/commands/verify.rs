@@ -37,7 +37,7 @@ fn measure<T: Task>(name: &str, setting: &Setting) -> Result<Vec<(String, crate:
     let raw = T::load(&package.config.recipe.data, setting.data_dir())?;
     let splits = package.task.encode(raw);
     let measured = package.task.evaluate(&package.model, &splits.test, setting.device());
-    let expected = package.config.expected();
+    let expected = package.config.expected(T::MONITOR.metric);
     Ok(expected
         .into_iter()
         .map(|(metric, expected)| {
