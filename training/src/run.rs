@@ -36,11 +36,17 @@ pub struct Epoch {
 }
 
 impl Run {
+    /// Refuses a folder that holds anything. To be asked before the data are read, which takes a while.
+    pub fn check_free(dir: &Path) -> Result<()> {
+        match std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) {
+            true => Err(TrainingError::RunExists { path: dir.to_path_buf() }),
+            false => Ok(()),
+        }
+    }
+
     /// A new run in `dir`, which must not hold anything yet.
     pub fn create(dir: PathBuf, recipe: &impl Serialize) -> Result<Self> {
-        if std::fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_some()) {
-            return Err(TrainingError::RunExists { path: dir });
-        }
+        Self::check_free(&dir)?;
         let existed = dir.exists();
         files::create_dir(&dir)?;
         let run = Self { dir };

@@ -23,13 +23,15 @@ use crate::weights::Precision;
 pub(super) fn run<T: Task>(args: Train, setting: &Setting) -> Result<ExitCode> {
     let started = Instant::now();
     let recipe = recipe::<T>(&args)?;
+    let new = args.run.clone().unwrap_or_else(|| Run::default_dir(&recipe.name));
+    Run::check_free(&new)?;
     let raw = T::load(&recipe.data, setting.data_dir())?;
     let data = T::fingerprint(&raw);
     let mut task = T::fit(&recipe, &raw)?;
     let splits = task.encode(raw);
     let run = match &args.resume {
         Some(dir) => Run::open(dir.clone())?,
-        None => Run::create(args.run.clone().unwrap_or_else(|| Run::default_dir(&recipe.name)), &recipe)?,
+        None => Run::create(new, &recipe)?,
     };
     eprintln!("recipe {}: {}\nrun folder {}", recipe.name, recipe.about, run.dir().display());
 
