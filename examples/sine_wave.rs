@@ -105,7 +105,7 @@ fn draw(path: &str, history: &[f32], truth: &[f32], forecast: &[f32]) -> Result<
         .margin(12)
         .x_label_area_size(36)
         .y_label_area_size(48)
-        .build_cartesian_2d(0..start + truth.len(), -1.4f32..1.6)?;
+        .build_cartesian_2d(0..start + truth.len(), -1.4f32..2.2)?;
     chart.configure_mesh().light_line_style(TRANSPARENT).x_desc("step").y_desc("value").draw()?;
     let lines = [
         ("noisy history", BLACK.mix(0.45), 0, history),
