@@ -1,6 +1,7 @@
 //! Reviews as the models read them.
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::path::Path;
 
 use datasets::{Locator, Review, ReviewSet, Reviews, Vocabulary, imdb, sample, tokenize};
@@ -105,10 +106,14 @@ impl DataConfig {
 
     /// At most so many words of a text.
     pub fn cut<'a, W>(&self, words: &'a [W], most: NonZeroUsize) -> &'a [W] {
-        let most = most.get().min(words.len());
+        &words[self.range(words.len(), most.get())]
+    }
+
+    /// Where the words that are read stand in a text of so many words.
+    pub fn range(&self, words: usize, most: usize) -> Range<usize> {
         match self.keep {
-            Keep::First => &words[..most],
-            Keep::Last => &words[words.len() - most..],
+            Keep::First => 0..most.min(words),
+            Keep::Last => words.saturating_sub(most)..words,
         }
     }
 

@@ -16,6 +16,7 @@
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer, Linear, LinearConfig};
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use datasets::Vocabulary;
 use rnn::{Cell, Init, LockedDropout, Rnn, RnnConfig};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
@@ -83,13 +84,13 @@ pub struct Words {
 
 impl Words {
     /// Pads some texts to the longest. A text without words becomes one unknown word.
-    pub fn new<'a>(texts: impl IntoIterator<Item = &'a [u32]>, unknown: u32, device: &Device) -> Self {
+    pub fn new<'a>(texts: impl IntoIterator<Item = &'a [u32]>, device: &Device) -> Self {
         let texts: Vec<&[u32]> = texts.into_iter().collect();
         let lengths: Vec<usize> = texts.iter().map(|text| text.len().max(1)).collect();
         let time = lengths.iter().copied().max().unwrap_or(1);
         let mut numbers = vec![0i32; texts.len() * time];
         for (row, text) in numbers.chunks_mut(time).zip(&texts) {
-            row[0] = unknown as i32;
+            row[0] = Vocabulary::UNKNOWN as i32;
             row.iter_mut().zip(*text).for_each(|(number, word)| *number = *word as i32);
         }
         Self { numbers: Tensor::from_data(TensorData::new(numbers, [texts.len(), time]), device), lengths }
@@ -199,7 +200,7 @@ mod tests {
         for pooling in [Pooling::Last, Pooling::MaxMean] {
             let network = network(pooling);
             let answer = |texts: Vec<&[u32]>| -> Vec<f32> {
-                network.forward(Words::new(texts, 1, &Device::flex())).into_data().try_to_vec().unwrap()
+                network.forward(Words::new(texts, &Device::flex())).into_data().try_to_vec().unwrap()
             };
             let together = answer(vec![&[2, 3, 4, 5, 6], &[7], &[]]);
             for (text, expected) in [(&[2, 3, 4, 5, 6][..], together[0]), (&[7], together[1]), (&[1], together[2])] {
@@ -221,7 +222,7 @@ mod tests {
     fn word_order_matters() {
         let network = network(Pooling::MaxMean);
         let answers: Vec<f32> = network
-            .forward(Words::new([&[2, 3, 4][..], &[4, 3, 2]], 1, &Device::flex()))
+            .forward(Words::new([&[2, 3, 4][..], &[4, 3, 2]], &Device::flex()))
             .into_data()
             .try_to_vec()
             .unwrap();

@@ -14,6 +14,7 @@
 use std::num::NonZeroUsize;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use datasets::Vocabulary;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt};
@@ -46,12 +47,11 @@ struct Questions {
 pub fn loss(
     network: &Network,
     texts: &[&[u32]],
-    unknown: u32,
     config: &PretrainingConfig,
     rng: &mut ChaCha8Rng,
     device: &Device,
 ) -> Loss {
-    let words = Words::new(texts.iter().copied(), unknown, device);
+    let words = Words::new(texts.iter().copied(), device);
     let [batch, time] = words.numbers.dims();
     let features = network.embedding.weight.dims()[1];
     let embedded = network.embedding.forward(words.numbers); // [B, T, E]
@@ -59,7 +59,7 @@ pub fn loss(
     let directions = network.rnn.output_size() / features;
     let outputs = outputs.reshape([batch * time, directions * features]);
 
-    let negatives = pick_words(texts, config.negatives, unknown, rng);
+    let negatives = pick_words(texts, config.negatives, rng);
     let mut losses = Vec::new();
     for direction in 0..directions {
         let questions = Questions::draw(texts, time, direction == 1, config.one_in, rng);
@@ -115,9 +115,9 @@ impl Questions {
 }
 
 /// Words at random places of the batch: frequent ones more often.
-fn pick_words(texts: &[&[u32]], count: NonZeroUsize, unknown: u32, rng: &mut ChaCha8Rng) -> Vec<i32> {
+fn pick_words(texts: &[&[u32]], count: NonZeroUsize, rng: &mut ChaCha8Rng) -> Vec<i32> {
     let all: Vec<u32> = texts.concat();
-    let mut pick = || all.choose(rng as &mut dyn Rng).copied().unwrap_or(unknown) as i32;
+    let mut pick = || all.choose(rng as &mut dyn Rng).copied().unwrap_or(Vocabulary::UNKNOWN) as i32;
     (0..count.get()).map(|_| pick()).collect()
 }
 
@@ -129,7 +129,17 @@ fn integers(numbers: Vec<i32>, device: &Device) -> Tensor<1, Int> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::NetworkConfig;
+    use burn::optim::{AdamConfig, GradientsParams};
     use rand::SeedableRng;
+
+    fn network(device: &Device) -> Network {
+        let config: NetworkConfig = serde_json::from_value(serde_json::json!({
+            "cell": "gru", "embedding_size": 8, "hidden_size": 8, "bidirectional": true, "pooling": "max-mean",
+        }))
+        .unwrap();
+        config.init(20, device)
+    }
 
     #[test]
     fn questions_point_at_the_neighbour_on_the_way() {
@@ -142,5 +152,42 @@ mod tests {
         assert_eq!(backward, Questions { places: vec![1, 2, 7], words: vec![5, 6, 9] });
         let some = Questions::draw(&[&[4; 4000]], 4000, false, NonZeroUsize::new(4).unwrap(), &mut rng);
         assert!((800..1200).contains(&some.places.len()), "{}", some.places.len());
+    }
+
+    #[test]
+    fn a_blind_guess_costs_the_logarithm_of_the_choices() {
+        let device = Device::flex();
+        let blind = Tensor::zeros([2, 8], &device);
+        // One of the others is the first question's own word, and is no choice there.
+        let costs = cross_entropy(&network(&device), blind, vec![2, 3], vec![2, 4, 5], &device);
+        let costs: Vec<f32> = costs.into_data().try_to_vec().unwrap();
+        approx::assert_relative_eq!(costs[0], 3f32.ln(), epsilon = 1e-5);
+        approx::assert_relative_eq!(costs[1], 4f32.ln(), epsilon = 1e-5);
+    }
+
+    #[test]
+    fn a_text_that_repeats_itself_becomes_foreseeable_both_ways() {
+        let device = Device::flex().autodiff();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let text: Vec<u32> = [4, 7, 9, 12, 15].repeat(6);
+        let number = |number| NonZeroUsize::new(number).unwrap();
+        let config = PretrainingConfig { epochs: 1, negatives: number(10), one_in: number(1) };
+        let (mut network, mut adam) = (network(&device), AdamConfig::new().init());
+        let mut costs = Vec::new();
+        for _ in 0..60 {
+            let loss = loss(&network, &[&text, &text[2..]], &config, &mut rng, &device);
+            costs.push(loss.mean.clone().into_scalar::<f32>());
+            let grads = GradientsParams::from_grads(loss.mean.backward(), &network);
+            network = adam.step(0.02, network, grads);
+        }
+        assert!(costs[59] < costs[0] / 4.0, "{} to {}", costs[0], costs[59]);
+    }
+
+    #[test]
+    fn texts_of_one_word_have_nothing_to_continue() {
+        let device = Device::flex().autodiff();
+        let config = PretrainingConfig { epochs: 1, negatives: NonZeroUsize::MIN, one_in: NonZeroUsize::MIN };
+        let loss = loss(&network(&device), &[&[3], &[]], &config, &mut ChaCha8Rng::seed_from_u64(1), &device);
+        assert_eq!(loss.mean.into_scalar::<f32>(), 0.0);
     }
 }

@@ -173,12 +173,10 @@ impl Task for Sentiment {
         let examples: Vec<&Example> = batch.reviews.iter().map(|index| &set[*index]).collect();
         let texts: Vec<&[u32]> = examples.iter().map(|example| self.data.cut(&example.words, batch.words)).collect();
         match (model, self.pretraining(), batch.lesson) {
-            (Some(network), Some(config), Lesson::NextWord) => {
-                pretraining::loss(network, &texts, Vocabulary::UNKNOWN, config, rng, device)
-            }
+            (Some(network), Some(config), Lesson::NextWord) => pretraining::loss(network, &texts, config, rng, device),
             (Some(network), _, _) => {
                 let texts: Vec<Vec<u32>> = texts.iter().map(|words| self.drop_words(words, rng)).collect();
-                let words = self.words(texts.iter().map(Vec::as_slice), device);
+                let words = Words::new(texts.iter().map(Vec::as_slice), device);
                 let signs = examples.iter().map(|example| if example.positive { 1.0 } else { -1.0 }).collect();
                 let signs = Tensor::<1>::from_data(TensorData::new::<f32, _>(signs, [examples.len()]), device);
                 let mean = log_sigmoid(network.forward(words) * signs).mean().neg(); // [1]
@@ -273,10 +271,8 @@ impl Sentiment {
                 *share += (1.0 - self.blend) * part;
             }
         }
-        let read = self.data.kept(&words);
-        let first = read.as_ptr_range().start as usize - words.as_ptr_range().start as usize;
-        let first = first / size_of::<String>();
-        for (share, part) in shares[first..].iter_mut().zip(self.occlusion(model, read, device)) {
+        let read = self.data.range(words.len(), self.data.max_words.get());
+        for (share, part) in shares[read.clone()].iter_mut().zip(self.occlusion(model, &words[read], device)) {
             *share += self.blend * part;
         }
         words.into_iter().zip(shares).collect()
@@ -319,15 +315,11 @@ impl Sentiment {
         let network = model.as_ref()?;
         let mut odds = vec![0.0; texts.len()];
         for batch in by_length(texts, MEASURE_BATCH) {
-            let words = self.words(batch.iter().map(|index| texts[*index]), device);
+            let words = Words::new(batch.iter().map(|index| texts[*index]), device);
             let answers = network.forward(words).into_data().convert::<f32>();
             batch.iter().zip(answers.iter::<f32>()).for_each(|(index, answer)| odds[*index] = answer);
         }
         Some(odds)
-    }
-
-    fn words<'a>(&self, texts: impl IntoIterator<Item = &'a [u32]>, device: &Device) -> Words {
-        Words::new(texts, Vocabulary::UNKNOWN, device)
     }
 
     fn pretraining(&self) -> Option<&PretrainingConfig> {
