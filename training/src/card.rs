@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::package::{Config, Outcome};
-use crate::progress::duration;
+use crate::progress::{duration, list};
 use crate::task::{Metrics, RecipeOf, Task};
 use crate::weights::Precision;
 
@@ -55,7 +55,7 @@ fn results(outcome: &Outcome) -> String {
     while let Some((name, metrics)) = rows.pop_first() {
         row(name, metrics);
     }
-    let valid = outcome.valid.iter().map(|(name, value)| format!("{name} {value:.4}")).collect::<Vec<_>>().join(", ");
+    let valid = list(&outcome.valid);
     let chosen = match outcome.best_epoch {
         0 => String::new(),
         epoch => format!(" The weights are those of epoch {epoch}, chosen by validation."),

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::task::Metrics;
+
 /// How often a line is written off a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
@@ -70,6 +72,11 @@ pub fn duration(seconds: f64) -> String {
         60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
     }
+}
+
+/// Metrics as people read them: `accuracy 0.9012, loss 0.2511`.
+pub fn list(metrics: &Metrics) -> String {
+    metrics.iter().map(|(name, value)| format!("{name} {value:.4}")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

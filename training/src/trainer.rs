@@ -18,7 +18,7 @@ use crate::clip::clip_global_norm;
 use crate::error::{Result, TrainingError};
 use crate::interrupt;
 use crate::package::Package;
-use crate::progress::{Progress, duration};
+use crate::progress::{Progress, duration, list};
 use crate::random::{Purpose, device_seed, stream};
 use crate::run::{Epoch, Run};
 use crate::task::{Carry, RecipeOf, Splits, Task};
@@ -243,7 +243,7 @@ impl<'a, T: Task> Trainer<'a, T> {
     }
 
     fn epoch_line(&self, epoch: &Epoch, better: bool) -> String {
-        let valid = epoch.valid.iter().map(|(name, value)| format!("{name} {value:.4}")).collect::<Vec<_>>().join(", ");
+        let valid = list(&epoch.valid);
         format!(
             "epoch {}/{}: training loss {:.4}, gradient norm {:.3}, validation {valid}{} ({})",
             epoch.epoch,

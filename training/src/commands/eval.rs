@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::{Setting, list, print_json, print_line};
+use super::{Setting, print_json, print_line};
 use crate::cli::{Eval, Split};
 use crate::error::Result;
 use crate::package::Package;
+use crate::progress::list;
 use crate::task::Task;
 
 pub(super) fn run<T: Task>(args: Eval, setting: &Setting) -> Result<()> {

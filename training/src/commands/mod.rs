@@ -106,8 +106,3 @@ pub fn print_line(line: &str) -> Result<()> {
         Ok(()) => Ok(()),
     }
 }
-
-/// `accuracy 0.9012, loss 0.2511`.
-fn list(metrics: &crate::task::Metrics) -> String {
-    metrics.iter().map(|(name, value)| format!("{name} {value:.4}")).collect::<Vec<_>>().join(", ")
-}

@@ -7,13 +7,13 @@ use std::time::Instant;
 use burn::module::Module;
 use serde_json::json;
 
-use super::{Setting, list, print_json, print_line};
+use super::{Setting, print_json, print_line};
 use crate::card;
 use crate::cli::Train;
 use crate::error::{Result, TrainingError};
 use crate::machine;
 use crate::package::{Outcome, Package, Provenance};
-use crate::progress::duration;
+use crate::progress::{duration, list};
 use crate::recipe::RecipeText;
 use crate::run::Run;
 use crate::task::{RecipeOf, Task};
