@@ -2,7 +2,7 @@
 //!
 //! burn's tensors carry their device, so one program holds every compiled backend and `--backend` picks one.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, DeviceType};
 
 use crate::error::{Result, TrainingError};
 
@@ -42,35 +42,26 @@ impl Backend {
 
     /// Device number `index` of this backend. `package` is named in the error when the backend is not compiled in.
     pub fn device(self, index: usize, package: &'static str) -> Result<Device> {
-        let only_device = |device| {
-            if index == 0 { Ok(device) } else { Err(TrainingError::NoSuchDevice { index, backend: self.name() }) }
-        };
-        match self {
-            Self::Flex => only_device(Device::flex()),
-            // Deprecated in favour of flex, and kept as the independent CPU implementation to check against.
-            #[allow(deprecated)]
-            Self::Ndarray => only_device(Device::ndarray()),
+        let kind = match self {
+            Self::Flex => DeviceType::Flex,
+            Self::Ndarray => DeviceType::NdArray,
             #[cfg(feature = "wgpu")]
-            Self::Wgpu => Ok(Device::wgpu(graphics_device(index))),
+            Self::Wgpu => DeviceType::Wgpu,
             #[cfg(feature = "vulkan")]
-            Self::Vulkan => Ok(Device::vulkan(graphics_device(index))),
+            Self::Vulkan => DeviceType::Vulkan,
             #[cfg(feature = "metal")]
-            Self::Metal => Ok(Device::metal(graphics_device(index))),
+            Self::Metal => DeviceType::Metal,
             #[cfg(feature = "cuda")]
-            Self::Cuda => Ok(Device::cuda(index)),
+            Self::Cuda => DeviceType::Cuda,
             #[cfg(feature = "rocm")]
-            Self::Rocm => Ok(Device::rocm(index)),
+            Self::Rocm => DeviceType::Rocm,
             #[allow(unreachable_patterns)]
-            _ => Err(TrainingError::BackendNotCompiled { name: self.name(), package }),
-        }
+            _ => return Err(TrainingError::BackendNotCompiled { name: self.name(), package }),
+        };
+        let devices = Device::enumerate(kind);
+        let found = devices.len();
+        devices.into_iter().nth(index).ok_or(TrainingError::NoSuchDevice { index, backend: self.name(), found })
     }
-}
-
-/// Number 0 is the adapter that the system prefers, which on a machine without a GPU is its software Vulkan.
-#[cfg(any(feature = "wgpu", feature = "vulkan", feature = "metal"))]
-fn graphics_device(index: usize) -> burn::tensor::DeviceKind {
-    use burn::tensor::DeviceKind;
-    if index == 0 { DeviceKind::DefaultDevice } else { DeviceKind::DiscreteGpu(index - 1) }
 }
 
 #[cfg(test)]
@@ -81,7 +72,7 @@ mod tests {
     fn cpu_backends_are_always_there_with_one_device() {
         for backend in [Backend::Flex, Backend::Ndarray] {
             assert!(backend.device(0, "app").is_ok());
-            assert!(matches!(backend.device(1, "app"), Err(TrainingError::NoSuchDevice { index: 1, .. })));
+            assert!(matches!(backend.device(1, "app"), Err(TrainingError::NoSuchDevice { index: 1, found: 1, .. })));
         }
     }
 

@@ -57,12 +57,14 @@ pub enum TrainingError {
         package: &'static str,
     },
     /// A device number that the backend does not have.
-    #[error("--device {index}: backend `{backend}` has one device, number 0")]
+    #[error("--device {index}: backend `{backend}` finds {found} devices on this machine, numbered from 0")]
     NoSuchDevice {
         /// The number asked for.
         index: usize,
         /// The backend.
         backend: &'static str,
+        /// How many the backend finds.
+        found: usize,
     },
     /// The folder given to `--resume` or `--run` holds no run.
     #[error("{} is not a run folder: it has no {missing}; runs are made by `train` under runs/", path.display())]

@@ -153,6 +153,15 @@ mod tests {
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
+    /// A resumed run writes again what it has read, and must write the same.
+    #[test]
+    fn an_epoch_read_back_is_the_epoch_written() {
+        // A value that a parser which rounds carelessly takes for its neighbour.
+        let line = r#"{"epoch":5,"step":1760,"lr":0.001,"train_loss":0.3,"gradient_norm":1.0,"valid":{"loss":0.22798732804230581}}"#;
+        let epoch: Epoch = serde_json::from_str(line).unwrap();
+        assert_eq!(serde_json::to_string(&epoch).unwrap(), line);
+    }
+
     #[test]
     fn a_folder_without_a_recipe_is_no_run() {
         let dir = tempfile::tempdir().unwrap();
