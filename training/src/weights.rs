@@ -10,6 +10,7 @@ use burn::store::{
 use burn::tensor::DType;
 
 use crate::error::{Result, TrainingError};
+use crate::files;
 
 /// The precision of stored weights. Computing is always in single precision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -37,14 +38,15 @@ pub fn save<M: Module>(module: &M, path: &Path, names: WeightNames, precision: P
         Precision::Half => DType::F16,
         Precision::Single => DType::F32,
     };
-    let mut store = SafetensorsStore::from_file(path)
-        .overwrite(true)
+    // In memory first: the store's own file is for its owner's eyes only.
+    let mut store = SafetensorsStore::from_bytes(None)
         // One entry alone: several are written in random order, and equal weights should be equal files.
         .clear_metadata()
         .metadata("format", "pt")
         .remap(remapper(names.to_pytorch)?)
         .with_to_adapter(BurnToPyTorchAdapter.chain(FloatCastAdapter::to(dtype)));
-    module.save_into(&mut store).map_err(|error| TrainingError::damaged(path, one_line(&error)))
+    let written = module.save_into(&mut store).and_then(|()| store.get_bytes());
+    files::write(path, &written.map_err(|error| TrainingError::damaged(path, one_line(&error)))?)
 }
 
 /// Reads weights into a module. Every tensor must be there, with its shape, and none besides.
