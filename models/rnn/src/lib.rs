@@ -50,7 +50,8 @@
 //! |---|---|
 //! | `cell.rs` | which recurrences there are |
 //! | `rnn.rs` | stacking, directions, checks of shapes |
-//! | `scan.rs` | one layer in one direction: all steps in turn; where the time goes |
+//! | `scan.rs` | one layer in one direction, composed of burn's operations: all steps in turn |
+//! | `fused.rs`, `kernel/` | the same as one operation on the CPU, forward and backward; where the time goes |
 //! | `state.rs`, `weights.rs`, `init.rs` | what is remembered, what is learnt, what that starts from |
 //! | `dropout.rs`, `names.rs` | locked dropout; PyTorch's names |
 //!
@@ -74,7 +75,10 @@
 
 mod cell;
 mod dropout;
+mod fused;
 mod init;
+#[allow(unsafe_code)] // memory shared by threads, and the innermost loop
+mod kernel;
 mod names;
 mod rnn;
 mod scan;

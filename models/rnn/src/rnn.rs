@@ -3,7 +3,7 @@ use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
 
-use crate::scan::{Carry, Order, Padding, scan};
+use crate::scan::{Carry, Order, scan};
 use crate::{Cell, Init, State, Weights};
 
 /// Configuration of an [`Rnn`].
@@ -106,31 +106,24 @@ impl Rnn {
     ///
     /// If a shape or a length does not fit, as burn's own layers do; the message names the numbers.
     pub fn forward(&self, input: Tensor<3>, lengths: Option<&[usize]>, state: Option<State>) -> (Tensor<3>, State) {
-        let [batch, time, _] = input.dims();
+        let [batch, _, _] = input.dims();
         let device = input.device();
         self.check_input(input.dims(), lengths);
         let state = state.unwrap_or_else(|| self.zero_state(batch, &device));
         self.check_state(&state, batch);
 
-        let padding = lengths.and_then(|lengths| Padding::new(lengths, time, &device));
-        let padding = padding.as_ref();
-
-        // Time first inside: each step is then one piece of memory.
-        let mut steps = input.swap_dims(0, 1); // [T, B, input]
-        if let Some(padding) = padding {
-            steps = padding.clear(steps); // NaN times a gradient of zero would be NaN
-        }
+        let mut steps = input; // [B, T, input]
         let mut initial = state.into_rows();
         let mut finals = Vec::with_capacity(self.rows());
         for (index, layer) in self.layers.iter().enumerate() {
             if index > 0 {
                 steps = self.dropout.forward(steps);
             }
-            let (outputs, last) = layer.forward(self.cell, steps, &mut initial, padding);
-            steps = outputs; // [T, B, directions × H]
+            let (outputs, last) = layer.forward(self.cell, steps, &mut initial, lengths);
+            steps = outputs; // [B, T, directions × H]
             finals.extend(last);
         }
-        (steps.swap_dims(0, 1), State::from_rows(finals))
+        (steps, State::from_rows(finals))
     }
 
     /// Reads one step of every sequence: for streams and for generating, where the next input hangs on this output.
@@ -208,19 +201,19 @@ impl Layer {
         std::iter::once(forward).chain(backward)
     }
 
-    /// `[T, B, input]` → `[T, B, directions × H]`, with the final state of each direction. Takes as many of the initial
+    /// `[B, T, input]` → `[B, T, directions × H]`, with the final state of each direction. Takes as many of the initial
     /// states as there are directions.
     fn forward(
         &self,
         cell: Cell,
         steps: Tensor<3>,
         initial: &mut impl Iterator<Item = Carry>,
-        padding: Option<&Padding>,
+        lengths: Option<&[usize]>,
     ) -> (Tensor<3>, Vec<Carry>) {
         let (outputs, finals): (Vec<_>, Vec<_>) = self
             .directions()
             .zip(initial)
-            .map(|((order, weights), initial)| scan(cell, order, steps.clone(), weights, initial, padding))
+            .map(|((order, weights), initial)| scan(cell, order, steps.clone(), weights, initial, lengths))
             .unzip();
         (Tensor::cat(outputs, 2), finals)
     }

@@ -1,12 +1,12 @@
 //! One layer read in one direction, step by step: the place where nearly all the time of a recurrent network goes.
 //!
-//! [`scan`] is the seam for kernels. What stands here is composed of burn's own operations and runs on every backend;
-//! the rest of the crate calls `scan` and nothing else of this file but its types.
+//! [`scan`] takes the kernels of [`fused`] where they serve. What stands here is composed of burn's own operations: it
+//! runs on every backend and in every precision, and is what the kernels are held against.
 
 use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 
-use crate::{Cell, Weights};
+use crate::{Cell, Weights, fused};
 
 /// The order in which the steps are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,48 +24,12 @@ pub(crate) struct Carry {
     pub cell: Option<Tensor<2>>,
 }
 
-/// Where the sequences of a batch have ended.
-#[derive(Clone, Debug)]
-pub(crate) struct Padding {
-    /// The length of the shortest sequence: no step before it is padding.
-    shortest: usize,
-    /// `[T, B, 1]`, true where a step is at or beyond its sequence's length.
-    mask: Tensor<3, Bool>,
-}
-
-impl Padding {
-    /// None if all sequences are as long as the batch.
-    pub fn new(lengths: &[usize], time: usize, device: &Device) -> Option<Self> {
-        let shortest = lengths.iter().copied().min().filter(|&shortest| shortest < time)?;
-        let mask: Vec<bool> = (0..time).flat_map(|t| lengths.iter().map(move |&length| t >= length)).collect();
-        let mask = Tensor::from_data(TensorData::new(mask, [time, lengths.len(), 1]), device);
-        Some(Self { shortest, mask })
-    }
-
-    /// Writes zeros over the padding of `[T, B, features]`.
-    pub fn clear(&self, steps: Tensor<3>) -> Tensor<3> {
-        let shape = steps.dims();
-        steps.mask_fill(self.mask.clone().expand(shape), 0.0)
-    }
-
-    /// The state after step `t`: `before` where a sequence has ended, `after` where it goes on.
-    fn hold(&self, t: usize, before: Carry, after: Carry) -> Carry {
-        if t < self.shortest {
-            return after;
-        }
-        let shape = after.hidden.dims();
-        let ended = self.mask.clone().narrow(0, t, 1).squeeze_dim::<2>(0).expand(shape); // [B, H]
-        let cell = after.cell.zip(before.cell).map(|(after, before)| after.mask_where(ended.clone(), before));
-        Carry { hidden: after.hidden.mask_where(ended, before.hidden), cell }
-    }
-}
-
-/// Reads all steps of `input` in `order`, from the state `initial`.
+/// Reads all steps of `input` in `order`, from the state `initial`. Sequences end at their `lengths`.
 ///
 /// # Shapes
 ///
-/// - `input`: `[T, B, input]`
-/// - returned: the hidden state after every step, `[T, B, H]`, zero in the padding; and the state after the last step
+/// - `input`: `[B, T, input]`
+/// - returned: the hidden state after every step, `[B, T, H]`, zero in the padding; and the state after the last step
 ///   of each sequence in reading order. Padding leaves the state as it is, so that a backward reading begins at each
 ///   sequence's own end.
 pub(crate) fn scan(
@@ -74,8 +38,30 @@ pub(crate) fn scan(
     input: Tensor<3>,
     weights: &Weights,
     initial: Carry,
-    padding: Option<&Padding>,
+    lengths: Option<&[usize]>,
 ) -> (Tensor<3>, Carry) {
+    match fused::serves(&input, weights, &initial) {
+        true => fused::scan(cell, order, input, weights, initial, lengths),
+        false => composed(cell, order, input, weights, initial, lengths),
+    }
+}
+
+/// [`scan`], composed of operations of burn.
+pub(crate) fn composed(
+    cell: Cell,
+    order: Order,
+    input: Tensor<3>,
+    weights: &Weights,
+    initial: Carry,
+    lengths: Option<&[usize]>,
+) -> (Tensor<3>, Carry) {
+    let padding = lengths.and_then(|lengths| Padding::new(lengths, input.dims()[1], &input.device()));
+    let padding = padding.as_ref();
+    // Time first: each step is then one piece of memory.
+    let mut input = input.swap_dims(0, 1); // [T, B, input]
+    if let Some(padding) = padding {
+        input = padding.clear(input); // NaN times a gradient of zero would be NaN
+    }
     let products = input_products(cell, input, weights); // T × [B, gates × H]
     let mut steps: Vec<_> = products.into_iter().enumerate().collect();
     if order == Order::Backward {
@@ -97,10 +83,46 @@ pub(crate) fn scan(
     if order == Order::Backward {
         outputs.reverse();
     }
-    let outputs = Tensor::stack(outputs, 0); // [T, B, H]
-    match padding {
-        Some(padding) => (padding.clear(outputs), carry),
-        None => (outputs, carry),
+    let mut outputs = Tensor::stack(outputs, 0); // [T, B, H]
+    if let Some(padding) = padding {
+        outputs = padding.clear(outputs);
+    }
+    (outputs.swap_dims(0, 1), carry)
+}
+
+/// Where the sequences of a batch have ended.
+#[derive(Clone, Debug)]
+struct Padding {
+    /// The length of the shortest sequence: no step before it is padding.
+    shortest: usize,
+    /// `[T, B, 1]`, true where a step is at or beyond its sequence's length.
+    mask: Tensor<3, Bool>,
+}
+
+impl Padding {
+    /// None if all sequences are as long as the batch.
+    fn new(lengths: &[usize], time: usize, device: &Device) -> Option<Self> {
+        let shortest = lengths.iter().copied().min().filter(|&shortest| shortest < time)?;
+        let mask: Vec<bool> = (0..time).flat_map(|t| lengths.iter().map(move |&length| t >= length)).collect();
+        let mask = Tensor::from_data(TensorData::new(mask, [time, lengths.len(), 1]), device);
+        Some(Self { shortest, mask })
+    }
+
+    /// Writes zeros over the padding of `[T, B, features]`.
+    fn clear(&self, steps: Tensor<3>) -> Tensor<3> {
+        let shape = steps.dims();
+        steps.mask_fill(self.mask.clone().expand(shape), 0.0)
+    }
+
+    /// The state after step `t`: `before` where a sequence has ended, `after` where it goes on.
+    fn hold(&self, t: usize, before: Carry, after: Carry) -> Carry {
+        if t < self.shortest {
+            return after;
+        }
+        let shape = after.hidden.dims();
+        let ended = self.mask.clone().narrow(0, t, 1).squeeze_dim::<2>(0).expand(shape); // [B, H]
+        let cell = after.cell.zip(before.cell).map(|(after, before)| after.mask_where(ended.clone(), before));
+        Carry { hidden: after.hidden.mask_where(ended, before.hidden), cell }
     }
 }
 
@@ -241,5 +263,76 @@ fn gru_reset_before(product: Tensor<2>, weight_rz: Tensor<2>, weight_n: Tensor<2
 impl From<Tensor<2>> for Carry {
     fn from(hidden: Tensor<2>) -> Self {
         Self { hidden, cell: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Distribution;
+
+    use super::*;
+    use crate::Init;
+
+    type Scan = fn(Cell, Order, Tensor<3>, &Weights, Carry, Option<&[usize]>) -> (Tensor<3>, Carry);
+
+    /// The outputs, final states and gradients of one layer.
+    fn results(
+        scan: Scan,
+        cell: Cell,
+        order: Order,
+        [batch, time, input, hidden]: [usize; 4],
+        ragged: bool,
+    ) -> Vec<Vec<f32>> {
+        let device = Device::flex().autodiff();
+        device.seed(3);
+        let draw = |shape: [usize; 3]| Tensor::random(shape, Distribution::Normal(0.0, 1.0), &device);
+        let weights = Weights::new(Init::Uniform, cell, input, hidden, &device);
+        let input = draw([batch, time, input]).require_grad();
+        let states: [Tensor<2>; 2] = [0, 1].map(|_| draw([1, batch, hidden]).squeeze_dim(0).require_grad());
+        let [state, memory] = states.clone();
+        let initial = Carry { hidden: state, cell: cell.has_memory().then_some(memory) };
+        let lengths: Vec<usize> = (0..batch).map(|row| (3 * row + 1) % (time + 1)).collect();
+
+        let (output, last) = scan(cell, order, input.clone(), &weights, initial, ragged.then_some(&lengths));
+        let states_after: Vec<Tensor<2>> = std::iter::once(last.hidden).chain(last.cell).collect();
+        let weigh = |tensor: Tensor<3>| (tensor.clone() * draw(tensor.dims())).sum();
+        let parts = states_after.iter().map(|state| weigh(state.clone().unsqueeze()));
+        let loss = parts.fold(weigh(output.clone()), |sum, part| sum + part);
+        let gradients = loss.backward();
+
+        fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+            tensor.into_data().try_to_vec().unwrap()
+        }
+        let mut all = vec![values(output), values(input.grad(&gradients).unwrap())];
+        all.extend(states_after.into_iter().map(values));
+        all.extend(states.iter().take(all.len() - 2).map(|state| values(state.grad(&gradients).unwrap())));
+        all.extend(
+            [&weights.weight_ih, &weights.weight_hh].map(|weight| values(weight.val().grad(&gradients).unwrap())),
+        );
+        all.extend([&weights.bias_ih, &weights.bias_hh].map(|bias| values(bias.val().grad(&gradients).unwrap())));
+        all
+    }
+
+    #[test]
+    fn kernels_agree_with_what_is_composed() {
+        for cell in [Cell::Elman, Cell::ElmanRelu, Cell::Lstm, Cell::Gru, Cell::GruResetBefore] {
+            for order in [Order::Forward, Order::Backward] {
+                for (shape, ragged) in [([1, 1, 1, 1], false), ([3, 40, 5, 19], true), ([34, 9, 20, 33], true)] {
+                    let [by_kernel, composed] =
+                        [scan as Scan, composed].map(|scan| results(scan, cell, order, shape, ragged));
+                    assert_eq!(by_kernel.len(), composed.len());
+                    for (index, (given, expected)) in by_kernel.iter().zip(&composed).enumerate() {
+                        let largest = expected.iter().fold(1e-3f32, |largest, value| largest.max(value.abs()));
+                        for (given, expected) in given.iter().zip(expected) {
+                            let error = (given - expected).abs() / largest;
+                            assert!(
+                                error < 1e-5,
+                                "{cell:?} {order:?} {shape:?}, result {index}: {given}, not {expected}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
     }
 }

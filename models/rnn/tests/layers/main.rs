@@ -7,6 +7,7 @@ mod init;
 mod padding;
 mod pytorch;
 mod refusals;
+mod shapes;
 mod store;
 mod streaming;
 
@@ -45,10 +46,15 @@ fn difference<const D: usize>(a: &Tensor<D>, b: &Tensor<D>) -> f32 {
 
 /// The gradients that one backward pass gave all parameters, one after the other.
 fn parameter_gradients(rnn: &Rnn, gradients: &burn::tensor::Gradients) -> Vec<f32> {
-    struct Collect<'a>(&'a burn::tensor::Gradients, Vec<f32>);
+    parameter_gradients_each(rnn, gradients).concat()
+}
+
+/// The same, parameter by parameter.
+fn parameter_gradients_each(rnn: &Rnn, gradients: &burn::tensor::Gradients) -> Vec<Vec<f32>> {
+    struct Collect<'a>(&'a burn::tensor::Gradients, Vec<Vec<f32>>);
     impl burn::module::ModuleVisitor for Collect<'_> {
         fn visit_float<const D: usize>(&mut self, param: &burn::module::Param<Tensor<D>>) {
-            self.1.extend(values(&param.val().grad(self.0).unwrap()));
+            self.1.push(values(&param.val().grad(self.0).unwrap()));
         }
     }
     let mut collect = Collect(gradients, Vec::new());

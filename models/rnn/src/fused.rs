@@ -1,0 +1,201 @@
+//! The kernels as an operation of burn: a layer in one direction is one node of the graph, with its gradients.
+
+use std::sync::Arc;
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, DispatchDevice, Flex, backend_extension};
+use burn::tensor::{DType, Tensor, TensorData};
+
+use crate::kernel::{self, Aligned, Layer};
+use crate::scan::{Carry, Order};
+use crate::{Cell, Weights};
+
+/// Whether the kernels can take these: values of 32 bits on `flex`.
+pub(crate) fn serves(input: &Tensor<3>, weights: &Weights, initial: &Carry) -> bool {
+    let on_flex = matches!(input.device().without_autodiff().as_dispatch(), DispatchDevice::Flex(_));
+    let types = [input.dtype(), weights.weight_hh.val().dtype(), initial.hidden.dtype()];
+    on_flex && types.iter().all(|&dtype| dtype == DType::F32)
+}
+
+/// What [`scan`](crate::scan::scan) computes, by a kernel.
+pub(crate) fn scan(
+    cell: Cell,
+    order: Order,
+    input: Tensor<3>,
+    weights: &Weights,
+    initial: Carry,
+    lengths: Option<&[usize]>,
+) -> (Tensor<3>, Carry) {
+    let [batch, time, _] = input.dims();
+    let hidden_size = weights.hidden_size();
+    let Carry { hidden, cell: memory } = initial;
+    let states = std::iter::once(hidden).chain(memory).collect::<Vec<_>>();
+    let initial: Tensor<3> = Tensor::stack(states, 0); // [1 or 2, B, H]
+    let setting = Setting { cell, order, lengths: lengths.map(Arc::from) };
+    let all = <Dispatch as RecurrentLayer>::recurrent_layer(
+        input.into_dispatch(),
+        weights.weight_ih.val().into_dispatch(),
+        weights.weight_hh.val().into_dispatch(),
+        weights.bias_ih.val().into_dispatch(),
+        weights.bias_hh.val().into_dispatch(),
+        initial.into_dispatch(),
+        setting,
+    );
+    let all = Tensor::<2>::from_dispatch(all); // [B × T + B (+ B), H]
+    let rows = batch * time;
+    let outputs = all.clone().narrow(0, 0, rows).reshape([batch, time, hidden_size]);
+    let hidden = all.clone().narrow(0, rows, batch);
+    let memory = cell.has_memory().then(|| all.narrow(0, rows + batch, batch));
+    (outputs, Carry { hidden, cell: memory })
+}
+
+/// What a layer is told beside its tensors.
+#[derive(Clone, Debug)]
+pub(crate) struct Setting {
+    cell: Cell,
+    order: Order,
+    lengths: Option<Arc<[usize]>>,
+}
+
+/// One layer in one direction over whole sequences.
+#[backend_extension(Flex, Autodiff)]
+pub(crate) trait RecurrentLayer: Backend {
+    /// The outputs, the final hidden state and the final cell state one under the other, as a node of the graph has one
+    /// output: `[B × T + B (+ B), H]`.
+    ///
+    /// `input`: `[B, T, input]`; `initial`: the hidden state and the cell state, `[1 or 2, B, H]`; weights as in
+    /// [`Weights`].
+    fn recurrent_layer(
+        input: FloatTensor<Self>,
+        weight_ih: FloatTensor<Self>,
+        weight_hh: FloatTensor<Self>,
+        bias_ih: FloatTensor<Self>,
+        bias_hh: FloatTensor<Self>,
+        initial: FloatTensor<Self>,
+        setting: Setting,
+    ) -> FloatTensor<Self>;
+}
+
+impl RecurrentLayer for Flex {
+    fn recurrent_layer(
+        input: FlexTensor,
+        weight_ih: FlexTensor,
+        weight_hh: FlexTensor,
+        bias_ih: FlexTensor,
+        bias_hh: FlexTensor,
+        initial: FlexTensor,
+        setting: Setting,
+    ) -> FlexTensor {
+        Call::new([input, weight_ih, weight_hh, bias_ih, bias_hh, initial], setting).forward(false).0
+    }
+}
+
+impl<C: CheckpointStrategy> RecurrentLayer for Autodiff<Flex, C> {
+    fn recurrent_layer(
+        input: FloatTensor<Self>,
+        weight_ih: FloatTensor<Self>,
+        weight_hh: FloatTensor<Self>,
+        bias_ih: FloatTensor<Self>,
+        bias_hh: FloatTensor<Self>,
+        initial: FloatTensor<Self>,
+        setting: Setting,
+    ) -> FloatTensor<Self> {
+        let inputs = [input, weight_ih, weight_hh, bias_ih, bias_hh, initial];
+        let nodes = inputs.each_ref().map(|tensor| tensor.node());
+        let call = Call::new(inputs.map(|tensor| tensor.into_primitive()), setting);
+        match LayerBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(node) => {
+                let (outputs, kept) = call.forward(true);
+                node.finish(State { call, outputs: outputs.clone(), kept: kept.map(Arc::new) }, outputs)
+            }
+            OpsKind::UnTracked(node) => node.finish(call.forward(false).0),
+        }
+    }
+}
+
+/// A layer's tensors, laid out as its kernel reads them.
+#[derive(Clone, Debug)]
+struct Call {
+    /// Input, weights, biases and initial states.
+    inputs: [FlexTensor; 6],
+    setting: Setting,
+}
+
+impl Call {
+    fn new(inputs: [FlexTensor; 6], setting: Setting) -> Self {
+        Self { inputs: inputs.map(|tensor| tensor.to_contiguous()), setting }
+    }
+
+    fn layer(&self) -> Layer<'_> {
+        let [input, weight_ih, weight_hh, bias_ih, bias_hh, initial] = self.inputs.each_ref().map(values);
+        let [batch, time, input_size] = self.inputs[0].layout().shape().dims();
+        let hidden_size = self.inputs[2].layout().shape()[1];
+        let (initial_hidden, initial_cell) = initial.split_at(batch * hidden_size);
+        let Setting { cell, order, ref lengths } = self.setting;
+        Layer {
+            cell,
+            order,
+            batch,
+            time,
+            input_size,
+            hidden_size,
+            lengths: lengths.as_deref(),
+            input,
+            weight_ih,
+            weight_hh,
+            bias_ih,
+            bias_hh,
+            initial_hidden,
+            initial_cell,
+        }
+    }
+
+    fn forward(&self, keep: bool) -> (FlexTensor, Option<Aligned>) {
+        let layer = self.layer();
+        let kernel::Forward { outputs, kept } = kernel::forward(&layer, keep);
+        let shape = [outputs.len() / layer.hidden_size, layer.hidden_size];
+        (tensor(outputs, shape), kept)
+    }
+}
+
+fn values(tensor: &FlexTensor) -> &[f32] {
+    let Some(values) = tensor.as_slice() else { unreachable!("`can_read` and `Call::new` see to it") };
+    values
+}
+
+fn tensor(values: Vec<f32>, shape: impl Into<burn::tensor::Shape>) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, shape))
+}
+
+#[derive(Debug)]
+struct LayerBackward;
+
+#[derive(Clone, Debug)]
+struct State {
+    call: Call,
+    outputs: FlexTensor,
+    kept: Option<Arc<Aligned>>,
+}
+
+impl Backward<Flex, 6> for LayerBackward {
+    type State = State;
+
+    fn backward(self, ops: Ops<State, 6>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let State { call, outputs, kept } = ops.state;
+        let given = gradients.consume::<Flex>(&ops.node).to_contiguous();
+        let layer = call.layer();
+        let kept = kept.and_then(Arc::into_inner).unwrap_or_else(|| unreachable!("a node goes back once"));
+        let back = kernel::backward(&layer, kept, values(&outputs), values(&given));
+        let all = [back.input, back.weight_ih, back.weight_hh, back.bias_ih, back.bias_hh, back.initial];
+        for ((parent, like), values) in ops.parents.into_iter().zip(&call.inputs).zip(all) {
+            if let Some(parent) = parent {
+                gradients.register::<Flex>(parent.id, tensor(values, like.layout().shape().clone()));
+            }
+        }
+    }
+}

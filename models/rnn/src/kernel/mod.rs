@@ -1,0 +1,240 @@
+//! One layer in one direction over whole sequences, forward and backward, as single operations on the CPU.
+//!
+//! The forward pass makes the products with the input for a block of steps at once, then takes the steps one by one: the
+//! product with the hidden state and, while its sums are at hand, the functions of the gates. The backward pass takes the
+//! steps in reverse, which leaves the gradients of all gates, and then makes the gradients of the input and of the
+//! weights from them as large products. The weights are laid out once a call, in the order in which they are read.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `forward.rs`, `backward.rs` | the steps, and the products around them |
+//! | `cells.rs`, `reset_before.rs` | the functions of the gates and their derivatives; the one cell of two products a step |
+//! | `simd.rs`, `pack.rs` | products of few rows with panels of a matrix; the panels |
+//! | `team.rs`, `memory.rs` | threads that take their share of a layer; what they share |
+//!
+//! Every sum adds its terms in one order, whatever the number of threads and whatever share a thread takes: results do
+//! not depend on it, bit for bit.
+
+// A plain loop over an array of vectors becomes registers; iterators and closures over it may stay calls, without the
+// vector instructions.
+#![allow(clippy::needless_range_loop)]
+
+mod backward;
+mod cells;
+mod forward;
+mod memory;
+mod pack;
+mod reset_before;
+mod simd;
+mod team;
+
+use std::ops::Range;
+
+use pulp::{Arch, Simd, WithSimd};
+
+use crate::Cell;
+use crate::scan::Order;
+
+pub(crate) use self::backward::Gradients;
+pub(crate) use self::forward::Forward;
+pub(crate) use self::memory::Aligned;
+use self::team::Member;
+
+/// A layer and what it reads: `B` sequences of `T` steps, one sequence after the other.
+#[derive(Clone, Copy)]
+pub(crate) struct Layer<'a> {
+    pub cell: Cell,
+    pub order: Order,
+    pub batch: usize,
+    pub time: usize,
+    pub input_size: usize,
+    pub hidden_size: usize,
+    /// `[B]`, none above `T`; without them all are `T`.
+    pub lengths: Option<&'a [usize]>,
+    /// `[B, T, input]`
+    pub input: &'a [f32],
+    /// `[gates × H, input]`
+    pub weight_ih: &'a [f32],
+    /// `[gates × H, H]`
+    pub weight_hh: &'a [f32],
+    /// `[gates × H]`
+    pub bias_ih: &'a [f32],
+    /// `[gates × H]`
+    pub bias_hh: &'a [f32],
+    /// The initial hidden state, `[B, H]`.
+    pub initial_hidden: &'a [f32],
+    /// The initial cell state, `[B, H]`; empty for cells without one.
+    pub initial_cell: &'a [f32],
+}
+
+/// Reads all steps. `keep` is for [`backward`] to follow.
+pub(crate) fn forward(layer: &Layer, keep: bool) -> Forward {
+    match layer.cell {
+        Cell::Elman => forward::forward::<cells::Elman, 1, 1>(layer, keep),
+        Cell::ElmanRelu => forward::forward::<cells::ElmanRelu, 1, 1>(layer, keep),
+        Cell::Lstm => forward::forward::<cells::Lstm, 4, 5>(layer, keep),
+        Cell::Gru => forward::forward::<cells::Gru, 3, 4>(layer, keep),
+        Cell::GruResetBefore => reset_before::forward(layer, keep),
+    }
+}
+
+/// Takes gradients back through all steps. `kept` and `outputs` are those of [`forward`], and `d_outputs` has the shape of
+/// `outputs`.
+pub(crate) fn backward(layer: &Layer, kept: Aligned, outputs: &[f32], d_outputs: &[f32]) -> Gradients {
+    let (outputs, _) = outputs.split_at(layer.outputs_len());
+    let (d_outputs, d_final) = d_outputs.split_at(layer.outputs_len());
+    let given = backward::Given { layer, outputs, d_outputs, d_final };
+    match layer.cell {
+        Cell::Elman => backward::backward::<cells::Elman, 1, 1>(given, kept),
+        Cell::ElmanRelu => backward::backward::<cells::ElmanRelu, 1, 1>(given, kept),
+        Cell::Lstm => backward::backward::<cells::Lstm, 4, 5>(given, kept),
+        Cell::Gru => backward::backward::<cells::Gru, 3, 4>(given, kept),
+        Cell::GruResetBefore => reset_before::backward(given, kept),
+    }
+}
+
+impl Layer<'_> {
+    fn outputs_len(&self) -> usize {
+        self.batch * self.time * self.hidden_size
+    }
+
+    fn length(&self, sequence: usize) -> usize {
+        self.lengths.map_or(self.time, |lengths| lengths[sequence])
+    }
+
+    /// The step that is read at `index`.
+    fn step(&self, index: usize) -> usize {
+        match self.order {
+            Order::Forward => index,
+            Order::Backward => self.time - 1 - index,
+        }
+    }
+
+    /// The row of `[B × T]` whose state a step begins with; none where that is the initial state.
+    fn before(&self, sequence: usize, step: usize) -> Option<usize> {
+        let before = match self.order {
+            Order::Forward => step.checked_sub(1),
+            Order::Backward => Some(step + 1).filter(|&step| step < self.length(sequence)),
+        };
+        before.map(|step| sequence * self.time + step)
+    }
+
+    /// The row of `[B × T]` that is read last; none of an empty sequence.
+    fn last(&self, sequence: usize) -> Option<usize> {
+        let last = self.length(sequence).checked_sub(1)?;
+        let step = match self.order {
+            Order::Forward => last,
+            Order::Backward => 0,
+        };
+        Some(sequence * self.time + step)
+    }
+
+    /// The rows of `[B × T]` that are no padding.
+    fn rows(&self) -> Vec<usize> {
+        let steps = |sequence| (0..self.length(sequence)).map(move |step| sequence * self.time + step);
+        (0..self.batch).flat_map(steps).collect()
+    }
+
+    /// Those of `sequences` that have a step number `step`.
+    fn running(&self, sequences: Range<usize>, step: usize, into: &mut Vec<usize>) {
+        into.clear();
+        into.extend(sequences.filter(|&sequence| step < self.length(sequence)));
+    }
+
+    /// The input, `[input]`, at a row of `[B × T]`.
+    fn input_at(&self, row: usize) -> &[f32] {
+        &self.input[row * self.input_size..][..self.input_size]
+    }
+
+    /// The hidden state, `[H]`, before the step of a row of `[B × T]`.
+    fn state_before<'a>(&'a self, outputs: &'a [f32], row: usize) -> &'a [f32] {
+        let [sequence, step] = [row / self.time, row % self.time];
+        let (states, row) = match self.before(sequence, step) {
+            Some(row) => (outputs, row),
+            None => (self.initial_hidden, sequence),
+        };
+        &states[row * self.hidden_size..][..self.hidden_size]
+    }
+}
+
+/// What one member of a team computes of every step.
+struct Share {
+    sequences: Range<usize>,
+    units: Range<usize>,
+    /// Whether other members have other units of the same sequences, which it must wait for.
+    together: bool,
+}
+
+/// The fewest sequences of a member: fewer rows make slow products.
+const FEWEST_SEQUENCES: usize = 16;
+
+/// The largest recurrent matrix, in values, that each member may read whole at every step: what stays in a core's cache.
+const LARGEST_MATRIX: usize = 1 << 18;
+
+/// The multiplications below which threads cost more than they save.
+const LEAST_WORK: usize = 1 << 18;
+
+impl Layer<'_> {
+    /// Whether members take sequences, and need not wait for each other; else they take units.
+    fn by_sequence(&self) -> bool {
+        self.weight_hh.len() <= LARGEST_MATRIX && self.batch >= 2 * FEWEST_SEQUENCES
+    }
+
+    /// The most members of use.
+    fn members(&self) -> usize {
+        if self.batch * self.time * (self.weight_hh.len() + self.weight_ih.len()) < LEAST_WORK {
+            1
+        } else if self.by_sequence() {
+            self.batch / FEWEST_SEQUENCES
+        } else {
+            self.hidden_size.div_ceil(lanes())
+        }
+    }
+
+    fn share(&self, member: &Member) -> Share {
+        if self.by_sequence() {
+            Share { sequences: member.part(self.batch), units: 0..self.hidden_size, together: false }
+        } else {
+            let units = vectors(member, self.hidden_size);
+            Share { sequences: 0..self.batch, units, together: !member.alone() }
+        }
+    }
+}
+
+/// A member's part of `units`, in whole vectors.
+fn vectors(member: &Member, units: usize) -> Range<usize> {
+    let lanes = lanes();
+    let part = member.part(units.div_ceil(lanes));
+    (part.start * lanes).min(units)..(part.end * lanes).min(units)
+}
+
+/// What the members of a team do, in the widest vectors the processor has.
+trait Job: Sync {
+    fn run<S: Simd>(&self, simd: S, member: &Member);
+}
+
+fn work(layer: &Layer, job: &impl Job) {
+    struct One<'a, J>(&'a J, &'a Member<'a>);
+    impl<J: Job> WithSimd for One<'_, J> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            self.0.run(simd, self.1);
+        }
+    }
+    team::run(layer.members(), |member| Arch::new().dispatch(One(job, member)));
+}
+
+/// How many values the processor's vectors hold.
+fn lanes() -> usize {
+    struct Lanes;
+    impl WithSimd for Lanes {
+        type Output = usize;
+
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            S::F32_LANES
+        }
+    }
+    Arch::new().dispatch(Lanes)
+}

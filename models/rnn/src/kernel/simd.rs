@@ -1,0 +1,284 @@
+//! Vectors: loads and stores that end where a row ends, the gates' functions, and the product of few rows with a panel.
+
+use std::ops::Range;
+
+use pulp::{NullaryFnOnce, Simd};
+
+use super::pack::{Columns, MOST_VECTORS};
+
+/// The first lanes of `from`; zeros where it is shorter than a vector.
+#[inline(always)]
+pub(crate) fn load<S: Simd>(simd: S, from: &[f32]) -> S::f32s {
+    match S::as_simd_f32s(from).0.first() {
+        Some(vector) => *vector,
+        None => simd.partial_load_f32s(from),
+    }
+}
+
+/// Writes as many lanes as `to` has room for.
+#[inline(always)]
+pub(crate) fn store<S: Simd>(simd: S, to: &mut [f32], vector: S::f32s) {
+    match S::as_mut_simd_f32s(to).0.first_mut() {
+        Some(whole) => *whole = vector,
+        None => simd.partial_store_f32s(to, vector),
+    }
+}
+
+/// tanh as `x · P(x²) / Q(x²)`, fitted to the least largest relative error on |x| ≤ 9, beyond which tanh is 1 in `f32`.
+///
+/// The error is below 4e-7 of the value; no value lies outside [-1, 1]; NaN stays NaN.
+#[inline(always)]
+pub(crate) fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    const P: [f32; 5] = [1.0, 0.133_810_28, 3.495_591e-3, 2.060_912_6e-5, 1.335_471_5e-8];
+    const Q: [f32; 5] = [1.0, 0.467_143_45, 2.587_699_3e-2, 3.285_639_4e-4, 7.776_581_6e-7];
+    let x = within(simd, x, 9.0);
+    let square = simd.mul_f32s(x, x);
+    let polynomial = |coefficients: [f32; 5]| {
+        let [c0, c1, c2, c3, c4] = coefficients.map(|c| simd.splat_f32s(c));
+        let sum = simd.mul_add_f32s(c4, square, c3);
+        let sum = simd.mul_add_f32s(sum, square, c2);
+        let sum = simd.mul_add_f32s(sum, square, c1);
+        simd.mul_add_f32s(sum, square, c0)
+    };
+    within(simd, simd.div_f32s(simd.mul_f32s(x, polynomial(P)), polynomial(Q)), 1.0)
+}
+
+/// The nearest value in `[-bound, bound]`, and NaN for NaN, which minimum and maximum would drop on some processors.
+#[inline(always)]
+fn within<S: Simd>(simd: S, x: S::f32s, bound: f32) -> S::f32s {
+    let [high, low] = [bound, -bound].map(|bound| simd.splat_f32s(bound));
+    let x = simd.select_f32s(simd.greater_than_f32s(x, high), high, x);
+    simd.select_f32s(simd.less_than_f32s(x, low), low, x)
+}
+
+/// `max(0, x)`, and NaN for NaN.
+#[inline(always)]
+pub(crate) fn relu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let zero = simd.splat_f32s(0.0);
+    simd.select_f32s(simd.less_than_f32s(x, zero), zero, x)
+}
+
+/// The logistic function, `½ + ½ tanh(x / 2)`; its error is below 2e-7.
+#[inline(always)]
+pub(crate) fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let half = simd.splat_f32s(0.5);
+    simd.mul_add_f32s(tanh(simd, simd.mul_f32s(x, half)), half, half)
+}
+
+/// The most rows of any tile.
+const MOST_ROWS: usize = 8;
+
+/// The most rows of a tile: as many as leave a register for each vector of the panel and one for the row's value.
+const fn most_rows(registers: usize, vectors: usize) -> usize {
+    let accumulators = if registers >= 32 { 24 } else { 12 };
+    let rows = accumulators / vectors;
+    if rows > MOST_ROWS { MOST_ROWS } else { rows }
+}
+
+/// Multiplies rows of `depth` values with a panel `[depth, V vectors]`, and adds `start`.
+///
+/// Every sum runs over the depth in order, one fused multiply-add after the other, so that the result for a row does
+/// not depend on which rows share its tile.
+#[inline(always)]
+pub(crate) fn multiply<'a, S: Simd, const V: usize>(
+    simd: S,
+    rows: &[usize],
+    row: impl Fn(usize) -> &'a [f32],
+    panel: &[f32],
+    start: [S::f32s; V],
+    mut each: impl FnMut(usize, [S::f32s; V]),
+) {
+    let (panel, _) = S::as_simd_f32s(panel).0.as_chunks::<V>();
+    let most = const { most_rows(S::REGISTER_COUNT, V) };
+    let tiles = rows.len().div_ceil(most);
+    for tile in 0..tiles {
+        let rows = &rows[rows.len() * tile / tiles..rows.len() * (tile + 1) / tiles];
+        let mut sums = [start; MOST_ROWS];
+        macro_rules! add {
+            ($($count:literal)*) => {
+                match rows.len() {
+                    $($count if $count <= most => {
+                        let values: [&[f32]; $count] = std::array::from_fn(|index| row(rows[index]));
+                        if let Some((sums, _)) = sums.split_first_chunk_mut() {
+                            product::<S, $count, V>(simd, &values, 1, panel, sums);
+                        }
+                    })*
+                    _ => unreachable!("a tile has 1 to {most} rows"),
+                }
+            };
+        }
+        add!(1 2 3 4 5 6 7 8);
+        for (&row, sums) in rows.iter().zip(sums) {
+            each(row, sums);
+        }
+    }
+}
+
+/// Writes the products of rows with a panel to rows, or adds them.
+#[inline(always)]
+pub(crate) fn multiply_to<'a, 'b, S: Simd>(
+    simd: S,
+    rows: &[usize],
+    row: impl Fn(usize) -> &'a [f32],
+    columns: &Columns,
+    panel: usize,
+    add: bool,
+    to: impl Fn(usize, Range<usize>) -> &'b mut [f32],
+) {
+    let (panel, values) = columns.panel(panel);
+    macro_rules! multiply_panel {
+        ($($vectors:literal)*) => {
+            match panel.vectors {
+                $($vectors => multiply::<S, $vectors>(simd, rows, row, values, [simd.splat_f32s(0.0); $vectors], |row, sums| {
+                    write(simd, to(row, panel.columns.clone()), sums, add);
+                }),)*
+                _ => unreachable!("panels have 1 to {MOST_VECTORS} vectors"),
+            }
+        };
+    }
+    multiply_panel!(1 2 3);
+}
+
+/// Adds the product of rows, whose values are `stride` apart, with a panel.
+///
+/// A function of its own, so that all registers are the sums'.
+#[inline(never)]
+fn product<S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    rows: &[&[f32]; R],
+    stride: usize,
+    panel: &[[S::f32s; V]],
+    sums: &mut [[S::f32s; V]; R],
+) {
+    struct Product<'a, S: Simd, const R: usize, const V: usize> {
+        simd: S,
+        rows: &'a [&'a [f32]; R],
+        stride: usize,
+        panel: &'a [[S::f32s; V]],
+        sums: &'a mut [[S::f32s; V]; R],
+    }
+    impl<S: Simd, const R: usize, const V: usize> NullaryFnOnce for Product<'_, S, R, V> {
+        type Output = ();
+        #[inline(always)]
+        fn call(self) {
+            let Self { simd, rows, stride, panel, sums } = self;
+            for row in rows {
+                assert!(panel.is_empty() || row.len() > (panel.len() - 1) * stride);
+            }
+            let rows = rows.map(<[f32]>::as_ptr);
+            let mut totals = *sums;
+            for (k, vectors) in panel.iter().enumerate() {
+                for r in 0..R {
+                    // SAFETY: no row ends before its value for the last vectors of the panel.
+                    let value = simd.splat_f32s(unsafe { *rows[r].add(k * stride) });
+                    for v in 0..V {
+                        totals[r][v] = simd.mul_add_f32s(value, vectors[v], totals[r][v]);
+                    }
+                }
+            }
+            *sums = totals;
+        }
+    }
+    simd.vectorize(Product { simd, rows, stride, panel, sums });
+}
+
+#[inline(always)]
+fn write<S: Simd, const V: usize>(simd: S, to: &mut [f32], sums: [S::f32s; V], add: bool) {
+    for (to, sum) in to.chunks_mut(S::F32_LANES).zip(sums) {
+        // What is written for the first time is not read: the kernel gives a page at the first access to it, and another
+        // at the first write if that was no write.
+        store(simd, to, if add { simd.add_f32s(load(simd, to), sum) } else { sum });
+    }
+}
+
+/// The rows of a tile of [`outer`].
+pub(crate) const TILE: usize = MOST_ROWS;
+
+/// Writes the product of `left`, `[depth, TILE]`, transposed, with a panel to the first `count` rows, or adds it.
+#[inline(always)]
+pub(crate) fn outer<'a, S: Simd>(
+    simd: S,
+    left: &[f32],
+    columns: &Columns,
+    panel: usize,
+    count: usize,
+    add: bool,
+    to: impl Fn(usize, Range<usize>) -> &'a mut [f32],
+) {
+    let (panel, values) = columns.panel(panel);
+    macro_rules! multiply_panel {
+        ($($vectors:literal)*) => {
+            match panel.vectors {
+                $($vectors => {
+                    let mut sums = [[simd.splat_f32s(0.0); $vectors]; TILE];
+                    let rows: [&[f32]; TILE] = std::array::from_fn(|row| &left[row..]);
+                    product::<S, TILE, $vectors>(simd, &rows, TILE, S::as_simd_f32s(values).0.as_chunks().0, &mut sums);
+                    for (row, sums) in sums.iter().enumerate().take(count) {
+                        write(simd, to(row, panel.columns.clone()), *sums, add);
+                    }
+                })*
+                _ => unreachable!("panels have 1 to {MOST_VECTORS} vectors"),
+            }
+        };
+    }
+    multiply_panel!(1 2 3);
+}
+
+#[cfg(test)]
+mod tests {
+    use pulp::{Arch, WithSimd};
+
+    use super::*;
+
+    #[derive(Clone, Copy)]
+    enum Function {
+        Tanh,
+        Sigmoid,
+        Relu,
+    }
+
+    struct Each<'a>(Function, &'a mut [f32]);
+
+    impl WithSimd for Each<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            let function = match self.0 {
+                Function::Tanh => tanh,
+                Function::Sigmoid => sigmoid,
+                Function::Relu => relu,
+            };
+            for values in self.1.chunks_mut(S::F32_LANES) {
+                let result = function(simd, load(simd, values));
+                store(simd, values, result);
+            }
+        }
+    }
+
+    /// On a million values, in the processor's vectors and in none.
+    fn check(function: Function, exact: fn(f64) -> f64, error: fn(f64, f64) -> f64, bound: f64) {
+        let arguments: Vec<f32> = (0..1_000_003).map(|index| (index as f32 - 500_001.0) / 25_000.0).collect();
+        for arch in [Arch::new(), Arch::Scalar] {
+            let mut values = arguments.clone();
+            arch.dispatch(Each(function, &mut values));
+            for (&x, &y) in arguments.iter().zip(&values) {
+                let error = error(y.into(), exact(x.into()));
+                assert!(error <= bound, "{error:e} at {x} in {arch:?}");
+            }
+            let mut special = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+            arch.dispatch(Each(function, &mut special));
+            let [not_a_number, above, below] = special.map(f64::from);
+            assert!(not_a_number.is_nan(), "{arch:?}");
+            assert_eq!([above, below], [exact(f64::INFINITY), exact(f64::NEG_INFINITY)], "{arch:?}");
+        }
+    }
+
+    #[test]
+    fn the_gates_functions_keep_their_bounds() {
+        let relative = |y: f64, exact: f64| if exact == 0.0 { y.abs() } else { (y / exact - 1.0).abs() };
+        check(Function::Tanh, f64::tanh, relative, 4e-7);
+        check(Function::Sigmoid, |x| 1.0 / (1.0 + (-x).exp()), |y, exact| (y - exact).abs(), 2e-7);
+        check(Function::Relu, |x| x.max(0.0), |y, exact| (y - exact).abs(), 0.0);
+    }
+}
