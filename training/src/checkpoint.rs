@@ -61,34 +61,50 @@ pub struct Sums {
     pub lr: f64,
 }
 
-/// Writes model, optimiser and state into `dir` in one move.
-pub fn save<M: Module>(dir: &Path, model: &M, optimizer: &ModuleOptimizer, state: &State) -> Result<()> {
+/// Writes model, average, optimiser and state into `dir` in one move.
+pub fn save<M: Module>(
+    dir: &Path,
+    model: &M,
+    average: Option<&M>,
+    optimizer: &ModuleOptimizer,
+    state: &State,
+) -> Result<()> {
     files::replace_dir(dir, |dir| {
-        let weights = dir.join("model.bpk");
-        model
-            .clone()
-            .into_record()
-            .save(&weights)
-            .map_err(|error| TrainingError::damaged(&weights, error.to_string()))?;
+        save_weights(&dir.join("model.bpk"), model)?;
+        if let Some(average) = average {
+            save_weights(&dir.join("average.bpk"), average)?;
+        }
         let moments = dir.join("optimizer.bpk");
         optimizer.save(&moments).map_err(|error| TrainingError::damaged(&moments, error.to_string()))?;
         files::write(&dir.join("state.json"), &files::json(&State { format: FORMAT, ..state.clone() })?)
     })
 }
 
-/// Reads them back into a fresh model and optimiser.
-pub fn load<M: Module>(dir: &Path, model: M, optimizer: ModuleOptimizer) -> Result<(M, ModuleOptimizer, State)> {
+fn save_weights<M: Module>(path: &Path, model: &M) -> Result<()> {
+    model.clone().into_record().save(path).map_err(|error| TrainingError::damaged(path, error.to_string()))
+}
+
+/// Reads them back into a fresh model, average and optimiser.
+pub fn load<M: Module>(
+    dir: &Path,
+    model: M,
+    average: Option<M>,
+    optimizer: ModuleOptimizer,
+) -> Result<(M, Option<M>, ModuleOptimizer, State)> {
     let state = load_state(dir)?;
-    let damaged = |path: &Path, error: &dyn std::fmt::Display| {
-        TrainingError::damaged(path, format!("cannot be resumed from ({error}); start a new run"))
-    };
-    let weights = dir.join("model.bpk");
-    let model = ModuleRecord::load(&weights)
-        .and_then(|record| model.try_load_record(record))
-        .map_err(|error| damaged(&weights, &error))?;
+    let model = load_weights(&dir.join("model.bpk"), model)?;
+    let average = average.map(|average| load_weights(&dir.join("average.bpk"), average)).transpose()?;
     let moments = dir.join("optimizer.bpk");
     let optimizer = optimizer.load(&moments).map_err(|error| damaged(&moments, &error))?;
-    Ok((model, optimizer, state))
+    Ok((model, average, optimizer, state))
+}
+
+fn load_weights<M: Module>(path: &Path, model: M) -> Result<M> {
+    ModuleRecord::load(path).and_then(|record| model.try_load_record(record)).map_err(|error| damaged(path, &error))
+}
+
+fn damaged(path: &Path, error: &dyn std::fmt::Display) -> TrainingError {
+    TrainingError::damaged(path, format!("cannot be resumed from ({error}); start a new run"))
 }
 
 fn load_state(dir: &Path) -> Result<State> {

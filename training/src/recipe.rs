@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TrainingError};
 use crate::optimizer::{OptimizerConfig, ScheduleConfig};
-use crate::settings::Positive;
+use crate::settings::{Fraction, Positive};
 
 /// One training run: which data, which model, how it is trained, and what it should reach.
 ///
@@ -56,6 +56,10 @@ pub struct TrainingConfig {
     /// Largest global gradient norm; absent for no clipping.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<Positive>,
+    /// How much of the weights' moving average stays at each step, such as 0.999; it is then the average that is measured,
+    /// chosen and kept. Absent for the weights themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<Fraction>,
     /// Epochs without a better validation metric after which training stops; absent to run all epochs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience: Option<NonZeroUsize>,

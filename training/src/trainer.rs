@@ -13,6 +13,7 @@ use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLrScheduler;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::Device;
 
+use crate::average;
 use crate::checkpoint::{self, State, Sums};
 use crate::clip::clip_global_norm;
 use crate::error::{Result, TrainingError};
@@ -50,10 +51,19 @@ pub enum Ending<M> {
 /// All that changes from step to step.
 struct Learner<M> {
     model: M,
+    /// The moving average of the model's weights, without gradients.
+    average: Option<M>,
     optimizer: ModuleOptimizer,
     schedule: ModuleLrScheduler,
     carry: Carry,
     state: State,
+}
+
+impl<M: Module> Learner<M> {
+    /// What is measured and kept: the average if there is one.
+    fn judged(&self) -> M {
+        self.average.clone().unwrap_or_else(|| self.model.valid())
+    }
 }
 
 impl<'a, T: Task> Trainer<'a, T> {
@@ -87,7 +97,7 @@ impl<'a, T: Task> Trainer<'a, T> {
             }
         }
         progress.finish();
-        let mut model = learner.model.valid();
+        let mut model = learner.judged();
         if learner.state.best.is_some() {
             weights::load(&mut model, &self.run.best().join("model.safetensors"), T::WEIGHT_NAMES)?;
         }
@@ -102,10 +112,11 @@ impl<'a, T: Task> Trainer<'a, T> {
             let weights = Package::<T>::find(name)?.join("model.safetensors");
             weights::load(&mut model, &weights, T::WEIGHT_NAMES)?;
         }
+        let mut average = self.recipe.training.average.map(|_| model.valid());
         let mut optimizer = self.recipe.optimizer.init();
         let mut state = State { data: self.data.clone(), ..State::default() };
         if resume && self.run.last().exists() {
-            (model, optimizer, state) = checkpoint::load(&self.run.last(), model, optimizer)?;
+            (model, average, optimizer, state) = checkpoint::load(&self.run.last(), model, average, optimizer)?;
             self.check_data(&state)?;
         }
         let training = &self.recipe.training;
@@ -113,7 +124,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         let schedule =
             self.recipe.schedule.init(steps.max(1), state.step).map_err(|text| TrainingError::Task(text.into()))?;
         let carry = checkpoint::carry_from_data(&state.carry, &self.device);
-        Ok(Learner { model, optimizer, schedule, carry, state })
+        Ok(Learner { model, average, optimizer, schedule, carry, state })
     }
 
     fn check_data(&self, state: &State) -> Result<()> {
@@ -185,6 +196,10 @@ impl<'a, T: Task> Trainer<'a, T> {
         let lr = self.recipe.optimizer.lr.get() * learner.schedule.step().base();
         learner.model = learner.optimizer.step(lr, learner.model.clone(), grads);
         learner.state.step += 1;
+        if let (Some(decay), Some(average)) = (self.recipe.training.average, learner.average.take()) {
+            let model = learner.model.valid();
+            learner.average = Some(average::update(average, &model, decay.get(), learner.state.step));
+        }
         let sums = &mut learner.state.sums;
         *sums = Sums { norm: sums.norm + norm, steps: sums.steps + 1, lr, ..*sums };
         Ok(())
@@ -203,7 +218,7 @@ impl<'a, T: Task> Trainer<'a, T> {
     }
 
     fn finish_epoch(&self, learner: &mut Learner<T::Model>, progress: &mut Progress) -> Result<()> {
-        let model = learner.model.valid();
+        let model = learner.judged();
         let valid = self.task.evaluate(&model, &self.splits.valid, &self.device.clone().inner());
         let state = &mut learner.state;
         let Sums { loss, count, norm, steps, lr } = std::mem::take(&mut state.sums);
@@ -232,7 +247,7 @@ impl<'a, T: Task> Trainer<'a, T> {
 
     fn save(&self, learner: &mut Learner<T::Model>) -> Result<()> {
         learner.state.carry = checkpoint::carry_to_data(&learner.carry);
-        checkpoint::save(&self.run.last(), &learner.model, &learner.optimizer, &learner.state)
+        checkpoint::save(&self.run.last(), &learner.model, learner.average.as_ref(), &learner.optimizer, &learner.state)
     }
 
     fn describe(&self, state: &State) -> String {

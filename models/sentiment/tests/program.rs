@@ -11,15 +11,17 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Settings that make `quick` small enough for a test.
-const SMALL: [&str; 8] = [
+const SMALL: [&str; 10] = [
     "--set",
     "model.network.hidden_size=12",
     "--set",
     "model.network.embedding_size=12",
     "--set",
     "optimizer.lr=0.02",
+    "--set",
+    "training.average=0.5",
     "--epochs",
-    "2",
+    "4",
 ];
 
 fn sentiment(args: &[&str]) -> Command {
@@ -79,7 +81,7 @@ fn a_run_folder_says_all_that_happened() {
     let run = trained();
     assert!(read(run.join("recipe.toml")).contains("hidden_size = 12"));
     let metrics = read(run.join("metrics.jsonl"));
-    assert_eq!(metrics.lines().count(), 2);
+    assert_eq!(metrics.lines().count(), 4);
     assert!(metrics.contains("\"gradient_norm\"") && metrics.contains("\"accuracy\""), "{metrics}");
     assert!(read(run.join("curves.svg")).contains("</svg>"));
     let report = read(run.join("report.md"));
