@@ -54,10 +54,10 @@ pub(super) fn sigmoid_slope<S: Simd>(simd: S, y: S::f32s) -> S::f32s {
     simd.negate_mul_add_f32s(y, y, y)
 }
 
-/// Elman's cell, kept as its hidden state.
-pub(crate) struct Elman;
+/// Elman's cell, with tanh or with max(0, x), kept as its hidden state.
+pub(crate) struct Elman<const RELU: bool>;
 
-impl Gates<1, 1> for Elman {
+impl<const RELU: bool> Gates<1, 1> for Elman<RELU> {
     const CELL: Option<usize> = None;
     const INPUTS: [usize; 1] = [0];
     const RECURRENT: [usize; 1] = [0];
@@ -65,37 +65,20 @@ impl Gates<1, 1> for Elman {
 
     #[inline(always)]
     fn forward<S: Simd>(simd: S, [x]: [S::f32s; 1], [r]: [S::f32s; 1], _: S::f32s) -> ([S::f32s; 1], S::f32s) {
-        let hidden = tanh(simd, simd.add_f32s(x, r));
+        let sum = simd.add_f32s(x, r);
+        let hidden = if RELU { relu(simd, sum) } else { tanh(simd, sum) };
         ([hidden], hidden)
     }
 
     #[inline(always)]
     fn backward<S: Simd>(simd: S, [y]: [S::f32s; 1], _: S::f32s, after: Pair<S>) -> ([S::f32s; 1], Pair<S>) {
         let zero = simd.splat_f32s(0.0);
-        ([simd.mul_f32s(after.hidden, tanh_slope(simd, y))], Pair { hidden: zero, cell: zero })
-    }
-}
-
-/// Elman's cell with max(x, 0).
-pub(crate) struct ElmanRelu;
-
-impl Gates<1, 1> for ElmanRelu {
-    const CELL: Option<usize> = None;
-    const INPUTS: [usize; 1] = [0];
-    const RECURRENT: [usize; 1] = [0];
-    const GRADIENTS: usize = 1;
-
-    #[inline(always)]
-    fn forward<S: Simd>(simd: S, [x]: [S::f32s; 1], [r]: [S::f32s; 1], _: S::f32s) -> ([S::f32s; 1], S::f32s) {
-        let hidden = relu(simd, simd.add_f32s(x, r));
-        ([hidden], hidden)
-    }
-
-    #[inline(always)]
-    fn backward<S: Simd>(simd: S, [y]: [S::f32s; 1], _: S::f32s, after: Pair<S>) -> ([S::f32s; 1], Pair<S>) {
-        let zero = simd.splat_f32s(0.0);
-        let on = simd.greater_than_f32s(y, zero);
-        ([simd.select_f32s(on, after.hidden, zero)], Pair { hidden: zero, cell: zero })
+        let d_sum = if RELU {
+            simd.select_f32s(simd.greater_than_f32s(y, zero), after.hidden, zero)
+        } else {
+            simd.mul_f32s(after.hidden, tanh_slope(simd, y))
+        };
+        ([d_sum], Pair { hidden: zero, cell: zero })
     }
 }
 

@@ -70,8 +70,8 @@ pub(crate) struct Layer<'a> {
 /// Reads all steps. `keep` is for [`backward`] to follow.
 pub(crate) fn forward(layer: &Layer, keep: bool) -> Forward {
     match layer.cell {
-        Cell::Elman => forward::forward::<cells::Elman, 1, 1>(layer, keep),
-        Cell::ElmanRelu => forward::forward::<cells::ElmanRelu, 1, 1>(layer, keep),
+        Cell::Elman => forward::forward::<cells::Elman<false>, 1, 1>(layer, keep),
+        Cell::ElmanRelu => forward::forward::<cells::Elman<true>, 1, 1>(layer, keep),
         Cell::Lstm => forward::forward::<cells::Lstm, 4, 5>(layer, keep),
         Cell::Gru => forward::forward::<cells::Gru, 3, 4>(layer, keep),
         Cell::GruResetBefore => reset_before::forward(layer, keep),
@@ -85,8 +85,8 @@ pub(crate) fn backward(layer: &Layer, kept: Aligned, outputs: &[f32], d_outputs:
     let (d_outputs, d_final) = d_outputs.split_at(layer.outputs_len());
     let given = backward::Given { layer, outputs, d_outputs, d_final };
     match layer.cell {
-        Cell::Elman => backward::backward::<cells::Elman, 1, 1>(given, kept),
-        Cell::ElmanRelu => backward::backward::<cells::ElmanRelu, 1, 1>(given, kept),
+        Cell::Elman => backward::backward::<cells::Elman<false>, 1, 1>(given, kept),
+        Cell::ElmanRelu => backward::backward::<cells::Elman<true>, 1, 1>(given, kept),
         Cell::Lstm => backward::backward::<cells::Lstm, 4, 5>(given, kept),
         Cell::Gru => backward::backward::<cells::Gru, 3, 4>(given, kept),
         Cell::GruResetBefore => reset_before::backward(given, kept),
