@@ -164,7 +164,7 @@ impl Call {
 }
 
 fn values(tensor: &FlexTensor) -> &[f32] {
-    let Some(values) = tensor.as_slice() else { unreachable!("`can_read` and `Call::new` see to it") };
+    let Some(values) = tensor.as_slice() else { unreachable!("`serves` and `Call::new` see to it") };
     values
 }
 
