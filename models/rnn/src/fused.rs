@@ -11,26 +11,21 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, DispatchDevice, Flex, backend_extension};
 use burn::tensor::{DType, Tensor, TensorData};
 
+use crate::Cell;
 use crate::kernel::{self, Aligned, Layer};
-use crate::scan::{Carry, Order};
-use crate::{Cell, Weights};
+use crate::scan::{Carry, Order, Reading};
 
 /// Whether the kernels can take these: values of 32 bits on `flex`.
-pub(crate) fn serves(input: &Tensor<3>, weights: &Weights, initial: &Carry) -> bool {
+pub(crate) fn serves(reading: &Reading) -> bool {
+    let Reading { input, weights, initial, .. } = reading;
     let on_flex = matches!(input.device().without_autodiff().as_dispatch(), DispatchDevice::Flex(_));
     let types = [input.dtype(), weights.weight_hh.val().dtype(), initial.hidden.dtype()];
     on_flex && types.iter().all(|&dtype| dtype == DType::F32)
 }
 
 /// What [`scan`](crate::scan::scan) computes, by a kernel.
-pub(crate) fn scan(
-    cell: Cell,
-    order: Order,
-    input: Tensor<3>,
-    weights: &Weights,
-    initial: Carry,
-    lengths: Option<&[usize]>,
-) -> (Tensor<3>, Carry) {
+pub(crate) fn scan(reading: Reading) -> (Tensor<3>, Carry) {
+    let Reading { cell, order, input, weights, initial, lengths } = reading;
     let [batch, time, _] = input.dims();
     let hidden_size = weights.hidden_size();
     let Carry { hidden, cell: memory } = initial;
@@ -69,7 +64,7 @@ pub(crate) trait RecurrentLayer: Backend {
     /// output: `[B × T + B (+ B), H]`.
     ///
     /// `input`: `[B, T, input]`; `initial`: the hidden state and the cell state, `[1 or 2, B, H]`; weights as in
-    /// [`Weights`].
+    /// [`Weights`](crate::Weights).
     fn recurrent_layer(
         input: FloatTensor<Self>,
         weight_ih: FloatTensor<Self>,

@@ -3,7 +3,7 @@ use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
 
-use crate::scan::{Carry, Order, scan};
+use crate::scan::{Carry, Order, Reading, scan};
 use crate::{Cell, Init, State, Weights};
 
 /// Configuration of an [`Rnn`].
@@ -213,7 +213,9 @@ impl Layer {
         let (outputs, finals): (Vec<_>, Vec<_>) = self
             .directions()
             .zip(initial)
-            .map(|((order, weights), initial)| scan(cell, order, steps.clone(), weights, initial, lengths))
+            .map(|((order, weights), initial)| {
+                scan(Reading { cell, order, input: steps.clone(), weights, initial, lengths })
+            })
             .unzip();
         (Tensor::cat(outputs, 2), finals)
     }

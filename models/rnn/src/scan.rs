@@ -24,37 +24,34 @@ pub(crate) struct Carry {
     pub cell: Option<Tensor<2>>,
 }
 
-/// Reads all steps of `input` in `order`, from the state `initial`. Sequences end at their `lengths`.
+/// A layer in one direction and what it reads.
+pub(crate) struct Reading<'a> {
+    pub cell: Cell,
+    pub order: Order,
+    /// `[B, T, input]`
+    pub input: Tensor<3>,
+    pub weights: &'a Weights,
+    /// The state to start from.
+    pub initial: Carry,
+    /// Where the sequences end; at `T` if `None`.
+    pub lengths: Option<&'a [usize]>,
+}
+
+/// Reads all steps.
 ///
-/// # Shapes
-///
-/// - `input`: `[B, T, input]`
-/// - returned: the hidden state after every step, `[B, T, H]`, zero in the padding; and the state after the last step
-///   of each sequence in reading order. Padding leaves the state as it is, so that a backward reading begins at each
-///   sequence's own end.
-pub(crate) fn scan(
-    cell: Cell,
-    order: Order,
-    input: Tensor<3>,
-    weights: &Weights,
-    initial: Carry,
-    lengths: Option<&[usize]>,
-) -> (Tensor<3>, Carry) {
-    match fused::serves(&input, weights, &initial) {
-        true => fused::scan(cell, order, input, weights, initial, lengths),
-        false => composed(cell, order, input, weights, initial, lengths),
+/// Returns the hidden state after every step, `[B, T, H]`, zero in the padding; and the state after the last step of each
+/// sequence in reading order. Padding leaves the state as it is, so that a backward reading begins at each sequence's own
+/// end.
+pub(crate) fn scan(reading: Reading) -> (Tensor<3>, Carry) {
+    match fused::serves(&reading) {
+        true => fused::scan(reading),
+        false => composed(reading),
     }
 }
 
 /// [`scan`], composed of operations of burn.
-pub(crate) fn composed(
-    cell: Cell,
-    order: Order,
-    input: Tensor<3>,
-    weights: &Weights,
-    initial: Carry,
-    lengths: Option<&[usize]>,
-) -> (Tensor<3>, Carry) {
+pub(crate) fn composed(reading: Reading) -> (Tensor<3>, Carry) {
+    let Reading { cell, order, input, weights, initial, lengths } = reading;
     let padding = lengths.and_then(|lengths| Padding::new(lengths, input.dims()[1], &input.device()));
     let padding = padding.as_ref();
     // Time first: each step is then one piece of memory.
@@ -273,7 +270,7 @@ mod tests {
     use super::*;
     use crate::Init;
 
-    type Scan = fn(Cell, Order, Tensor<3>, &Weights, Carry, Option<&[usize]>) -> (Tensor<3>, Carry);
+    type Scan = fn(Reading) -> (Tensor<3>, Carry);
 
     /// The outputs, final states and gradients of one layer.
     fn results(
@@ -293,7 +290,8 @@ mod tests {
         let initial = Carry { hidden: state, cell: cell.has_memory().then_some(memory) };
         let lengths: Vec<usize> = (0..batch).map(|row| (3 * row + 1) % (time + 1)).collect();
 
-        let (output, last) = scan(cell, order, input.clone(), &weights, initial, ragged.then_some(&lengths));
+        let lengths = ragged.then_some(&lengths[..]);
+        let (output, last) = scan(Reading { cell, order, input: input.clone(), weights: &weights, initial, lengths });
         let states_after: Vec<Tensor<2>> = std::iter::once(last.hidden).chain(last.cell).collect();
         let weigh = |tensor: Tensor<3>| (tensor.clone() * draw(tensor.dims())).sum();
         let parts = states_after.iter().map(|state| weigh(state.clone().unsqueeze()));
