@@ -4,3 +4,4 @@
 //! |---|---|
 //! | `cargo run -p examples --example elman_by_hand` | forward and backward pass of a recurrent network written out on arrays, equal to burn's |
 //! | `cargo run -p examples --example sine_wave` | a stacked LSTM forecasts a noisy sine wave; draws `sine_wave.svg` |
+//! | `cargo run -p examples --example training_step` | a training step without the trainer, and how long it takes |

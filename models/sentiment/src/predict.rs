@@ -11,7 +11,7 @@ use training::{Context, Package, TaskResult, print_line};
 use crate::task::{Opinion, Sentiment};
 
 /// The shipped model that answers when none is chosen.
-const DEFAULT_MODEL: &str = "imdb-lstm";
+const DEFAULT_MODEL: &str = "imdb-hybrid";
 /// Words shown by `--explain`.
 const SHOWN: usize = 8;
 /// Characters of a text that are shown.

@@ -1,4 +1,4 @@
-//! The steps in reverse, and the gradients.
+//! The steps in reverse.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -7,10 +7,11 @@ use pulp::Simd;
 
 use super::cells::{Gates, Pair};
 use super::memory::{Aligned, Shared};
-use super::pack::{Columns, to_and_fro};
-use super::simd::{TILE, load, multiply_to, outer, store};
+use super::pack::{Panels, to_and_fro};
+use super::products::{Factor, Kept, input, weights};
+use super::simd::{load, multiply_to, store};
 use super::team::Member;
-use super::{Job, Layer, Share, vectors, work};
+use super::{Job, Layer, Place, vectors, work};
 
 /// What the backward pass starts from.
 #[derive(Clone, Copy)]
@@ -36,27 +37,36 @@ pub(crate) struct Gradients {
 }
 
 impl Gradients {
-    /// Zeros, but those of the initial states, which begin as those of the final ones and go back step by step.
-    pub(super) fn new(given: &Given) -> Self {
+    /// From a function that goes through all steps, given what the forward pass kept in some `slots`.
+    pub(super) fn from(
+        given: Given,
+        mut kept: Aligned,
+        slots: usize,
+        steps: impl FnOnce(Kept, SharedGradients),
+    ) -> Self {
+        let layer = given.layer;
         let zeros = |like: &[f32]| vec![0.0; like.len()];
-        let Layer { input, weight_ih, weight_hh, bias_ih, bias_hh, .. } = *given.layer;
-        let [input, weight_ih, weight_hh, bias_ih, bias_hh] =
-            [input, weight_ih, weight_hh, bias_ih, bias_hh].map(zeros);
-        Self { input, weight_ih, weight_hh, bias_ih, bias_hh, initial: given.d_final.to_vec() }
-    }
-
-    /// To be written by a team.
-    pub(super) fn shared(&mut self, layer: &Layer) -> SharedGradients<'_> {
-        let (hidden, cell) = self.initial.split_at_mut(layer.initial_hidden.len());
-        SharedGradients {
-            input: Shared::new(&mut self.input),
-            weight_ih: Shared::new(&mut self.weight_ih),
-            weight_hh: Shared::new(&mut self.weight_hh),
-            bias_ih: Shared::new(&mut self.bias_ih),
-            bias_hh: Shared::new(&mut self.bias_hh),
+        let mut all = Self {
+            input: zeros(layer.input),
+            weight_ih: zeros(layer.weight_ih),
+            weight_hh: zeros(layer.weight_hh),
+            bias_ih: zeros(layer.bias_ih),
+            bias_hh: zeros(layer.bias_hh),
+            // Those of the final states, which go back step by step.
+            initial: given.d_final.to_vec(),
+        };
+        let (hidden, cell) = all.initial.split_at_mut(layer.initial_hidden.len());
+        let shared = SharedGradients {
+            input: Shared::new(&mut all.input),
+            weight_ih: Shared::new(&mut all.weight_ih),
+            weight_hh: Shared::new(&mut all.weight_hh),
+            bias_ih: Shared::new(&mut all.bias_ih),
+            bias_hh: Shared::new(&mut all.bias_hh),
             hidden: Shared::new(hidden),
             cell: Shared::new(cell),
-        }
+        };
+        steps(Kept { memory: Shared::new(kept.values_mut()), steps: layer.time, slots, layer }, shared);
+        all
     }
 }
 
@@ -74,67 +84,55 @@ pub(super) struct SharedGradients<'a> {
     pub cell: Shared<'a>,
 }
 
-pub(super) fn backward<C: Gates<G, N>, const G: usize, const N: usize>(given: Given, mut kept: Aligned) -> Gradients {
-    let layer = given.layer;
-    let mut gradients = Gradients::new(&given);
-    let steps = Steps::<C, G, N> {
-        given,
-        gates: GateGradients { memory: Shared::new(kept.values_mut()), slots: N, layer },
-        to: gradients.shared(layer),
-        cell: PhantomData,
-    };
-    work(layer, &steps);
-    gradients
-}
-
-/// What the forward pass kept, which step by step becomes the gradients of the gates: `[B, T, slots, H]`.
-#[derive(Clone, Copy)]
-pub(super) struct GateGradients<'a> {
-    pub memory: Shared<'a>,
-    pub slots: usize,
-    pub layer: &'a Layer<'a>,
-}
-
-impl<'a> GateGradients<'a> {
-    /// Where a slot of a row of `[B × T]` begins.
-    #[inline(always)]
-    pub fn at(&self, row: usize, slot: usize) -> usize {
-        (row * self.slots + slot) * self.layer.hidden_size
+impl<'a> SharedGradients<'a> {
+    /// The factor of input weights whose gates' gradients are in `slots`.
+    pub fn of_input(&self, layer: &Layer, slots: &'a [usize], at: &'a dyn Fn(usize) -> &'a [f32]) -> Factor<'a> {
+        let Layer { hidden_size, input_size: size, .. } = *layer;
+        Factor { slots, first_gate: 0, hidden_size, size, at, d_weight: self.weight_ih, d_bias: self.bias_ih }
     }
 
-    /// Some slots of a row.
-    ///
-    /// # Safety
-    ///
-    /// Nobody writes them.
-    #[inline(always)]
-    pub unsafe fn read(&self, row: usize, slots: Range<usize>) -> &'a [f32] {
-        // SAFETY: the caller's promise.
-        unsafe { self.memory.read(self.at(row, slots.start), slots.len() * self.layer.hidden_size) }
+    /// The factor of recurrent weights, from a gate on, whose gates' gradients are in `slots`.
+    pub fn of_state(
+        &self,
+        layer: &Layer,
+        first_gate: usize,
+        slots: &'a [usize],
+        at: &'a dyn Fn(usize) -> &'a [f32],
+    ) -> Factor<'a> {
+        let Layer { hidden_size, .. } = *layer;
+        Factor { slots, first_gate, hidden_size, size: hidden_size, at, d_weight: self.weight_hh, d_bias: self.bias_hh }
     }
+}
+
+pub(super) fn backward<C: Gates<G, N>, const G: usize, const N: usize>(given: Given, kept: Aligned) -> Gradients {
+    Gradients::from(given, kept, N, |kept, to| {
+        work(given.layer, &Steps::<C, G, N> { given, kept, to, gates: PhantomData });
+    })
 }
 
 struct Steps<'a, C, const G: usize, const N: usize> {
     given: Given<'a>,
-    gates: GateGradients<'a>,
+    /// What the forward pass kept, which step by step becomes the gradients of the gates.
+    kept: Kept<'a>,
     to: SharedGradients<'a>,
-    cell: PhantomData<C>,
+    gates: PhantomData<C>,
 }
 
 impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> {
     #[inline(always)]
     fn run<S: Simd>(&self, simd: S, member: &Member) {
-        let Self { given: Given { layer, outputs, .. }, gates, to, .. } = *self;
-        self.gates(simd, member);
+        let Self { given: Given { layer, outputs, .. }, kept, to, .. } = *self;
+        self.steps(simd, member);
         member.wait();
 
+        let rows = layer.rows();
+        let read = |row: usize| layer.input_at(row);
+        let state = |row: usize| layer.state_before(outputs, row / layer.time, row % layer.time);
+        let factors = [to.of_input(layer, &C::INPUTS, &read), to.of_state(layer, 0, &C::RECURRENT, &state)];
         // SAFETY: nobody writes the gates' gradients any more; each member writes rows and units of its own.
         unsafe {
-            input(simd, member, gates, C::INPUTS, to.input);
-            let input = |row: usize| layer.input_at(row);
-            let state = |row: usize| layer.state_before(outputs, row);
-            weights(simd, member, gates, &C::INPUTS, 0, input, to.weight_ih, to.bias_ih);
-            weights(simd, member, gates, &C::RECURRENT, 0, state, to.weight_hh, to.bias_hh);
+            input(simd, member, &rows, kept, C::INPUTS, to.input);
+            weights(simd, member, &rows, kept, factors);
         }
     }
 }
@@ -145,171 +143,85 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
     /// A member writes its own sequences and units of everything. It reads all units of its sequences' gates at a step:
     /// those of other members when all have come there, after which nobody writes them.
     #[inline(always)]
-    fn gates<S: Simd>(&self, simd: S, member: &Member) {
-        let Self { given: Given { layer, outputs, d_outputs, .. }, gates, to, .. } = *self;
-        let Layer { time, hidden_size, .. } = *layer;
-        let Share { sequences, units, together } = layer.share(member);
-        let lanes = S::F32_LANES;
-        let zero = simd.splat_f32s(0.0);
-        let weight = |k: usize| &layer.weight_hh[k * hidden_size..][..hidden_size];
-        let columns = Columns::new(G * hidden_size, weight, units.clone(), lanes);
+    fn steps<S: Simd>(&self, simd: S, member: &Member) {
+        let Self { given: Given { layer, .. }, kept, to, .. } = *self;
+        let Layer { batch, time, hidden_size, .. } = *layer;
+        let share = layer.share(member);
         let span = G * hidden_size;
-        let mut copy = Aligned::new(if together { layer.batch * span } else { 0 });
+        let weight = |k: usize| &layer.weight_hh[k * hidden_size..][..hidden_size];
+        let weights = Panels::of_columns(span, weight, share.units.clone(), S::F32_LANES);
+        let mut copy = Aligned::new(if share.together { batch * span } else { 0 });
         let mut running = Vec::new();
         for index in (0..time).rev() {
             let step = layer.step(index);
-            layer.running(sequences.clone(), step, &mut running);
+            layer.running(share.sequences.clone(), step, &mut running);
             for &sequence in &running {
-                let row = sequence * time + step;
-                let before = layer.before(sequence, step);
-                for first in units.clone().step_by(lanes) {
-                    let width = lanes.min(units.end - first);
-                    let own = sequence * hidden_size + first;
-                    let before = match (C::CELL, before) {
-                        // SAFETY: this member's own, here and below.
-                        (Some(slot), Some(row)) => unsafe { gates.memory.read(gates.at(row, slot) + first, width) },
-                        (Some(_), None) => &layer.initial_cell[own..][..width],
-                        (None, Some(row)) => &outputs[row * hidden_size + first..][..width],
-                        (None, None) => &layer.initial_hidden[own..][..width],
-                    };
-                    let mut values = [zero; N];
-                    for slot in 0..N {
-                        values[slot] = load(simd, unsafe { gates.memory.read(gates.at(row, slot) + first, width) });
-                    }
-                    let hidden = unsafe { to.hidden.write(own, width) };
-                    let output = load(simd, &d_outputs[row * hidden_size + first..][..width]);
-                    let mut after = Pair { hidden: simd.add_f32s(load(simd, hidden), output), cell: zero };
-                    if C::CELL.is_some() {
-                        after.cell = load(simd, unsafe { to.cell.read(own, width) });
-                    }
-                    let (gradients, before) = C::backward(simd, values, load(simd, before), after);
-                    for slot in 0..C::GRADIENTS {
-                        let gate = unsafe { gates.memory.write(gates.at(row, slot) + first, width) };
-                        store(simd, gate, gradients[slot]);
-                    }
-                    store(simd, hidden, before.hidden);
-                    if C::CELL.is_some() {
-                        store(simd, unsafe { to.cell.write(own, width) }, before.cell);
-                    }
+                for units in vectors(share.units.clone(), S::F32_LANES) {
+                    // SAFETY: this member's own.
+                    unsafe { self.gates(simd, &Place { sequence, step, units }) };
                 }
             }
 
             // SAFETY: all have written the gates' gradients at this step.
-            let recurrent =
-                |sequence: usize| unsafe { gates.read(sequence * time + step, C::RECURRENT[0]..C::RECURRENT[0] + G) };
-            if together {
+            let gates =
+                |sequence: usize| unsafe { kept.row(sequence * time + step, C::RECURRENT[0]..C::RECURRENT[0] + G) };
+            if share.together {
                 member.wait();
                 // All at once, as they come from other cores.
                 for &sequence in &running {
-                    copy.values_mut()[sequence * span..][..span].copy_from_slice(recurrent(sequence));
+                    copy.values_mut()[sequence * span..][..span].copy_from_slice(gates(sequence));
                 }
             }
-            let recurrent = |sequence: usize| match together {
+            let gates = |sequence: usize| match share.together {
                 true => &copy.values()[sequence * span..][..span],
-                false => recurrent(sequence),
+                false => gates(sequence),
             };
-            for panel in to_and_fro(index, columns.count()) {
+            for panel in to_and_fro(index, weights.count()) {
                 // SAFETY: this member's own.
                 let hidden = |sequence: usize, units: Range<usize>| unsafe {
                     to.hidden.write(sequence * hidden_size + units.start, units.len())
                 };
-                multiply_to(simd, &running, recurrent, &columns, panel, true, hidden);
+                multiply_to(simd, &running, gates, &weights, panel, true, hidden);
             }
         }
     }
-}
 
-/// The gradient of the input: each member writes some rows of `[B × T]`. `slots` are those of the gates, side by side.
-///
-/// # Safety
-///
-/// Nobody writes the gates' gradients, and nobody else uses `d_input`.
-#[inline(always)]
-pub(super) unsafe fn input<S: Simd, const G: usize>(
-    simd: S,
-    member: &Member,
-    gates: GateGradients,
-    slots: [usize; G],
-    d_input: Shared,
-) {
-    let Layer { input_size, hidden_size, weight_ih, .. } = *gates.layer;
-    let rows = gates.layer.rows();
-    let rows = &rows[member.part(rows.len())];
-    let mut order: [usize; G] = std::array::from_fn(|gate| gate);
-    order.sort_unstable_by_key(|&gate| slots[gate]);
-    let first = slots[order[0]];
-    let weight = |k: usize| {
-        let row = order[k / hidden_size] * hidden_size + k % hidden_size;
-        &weight_ih[row * input_size..][..input_size]
-    };
-    let columns = Columns::new(G * hidden_size, weight, 0..input_size, S::F32_LANES);
-    // SAFETY: the caller's promise.
-    let gradients = |row: usize| unsafe { gates.read(row, first..first + G) };
-    for panel in 0..columns.count() {
-        // SAFETY: a row of this member's own.
-        let to = |row: usize, columns: Range<usize>| unsafe {
-            d_input.write(row * input_size + columns.start, columns.len())
-        };
-        multiply_to(simd, rows, gradients, &columns, panel, false, to);
-    }
-}
-
-/// How many rows are multiplied before the products are added to a weight's gradient.
-const DEPTH: usize = 256;
-
-/// The gradients of a weight and its bias: each member writes those of some units. `slots` are those of the gates from
-/// `first_gate` on; `right` is what the weight was multiplied with at a row.
-///
-/// # Safety
-///
-/// Nobody writes the gates' gradients, and nobody else uses `d_weight` and `d_bias`.
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-pub(super) unsafe fn weights<'a, S: Simd>(
-    simd: S,
-    member: &Member,
-    gates: GateGradients,
-    slots: &[usize],
-    first_gate: usize,
-    right: impl Fn(usize) -> &'a [f32],
-    d_weight: Shared,
-    d_bias: Shared,
-) {
-    let layer = gates.layer;
-    let hidden_size = layer.hidden_size;
-    let units = vectors(member, hidden_size);
-    let mut left = Aligned::new(DEPTH * TILE);
-    let all = layer.rows();
-    for (block, rows) in all.chunks(DEPTH).enumerate() {
-        let size = right(rows[0]).len();
-        let right = Columns::new(rows.len(), |k| right(rows[k]), 0..size, S::F32_LANES);
-        for (&slot, gate) in slots.iter().zip(first_gate..) {
-            for first in units.clone().step_by(TILE) {
-                let count = TILE.min(units.end - first);
-                let mut sums = [0.0; TILE];
-                let left = &mut left.values_mut()[..rows.len() * TILE];
-                for (&row, left) in rows.iter().zip(left.as_chunks_mut::<TILE>().0) {
-                    // SAFETY: the caller's promise.
-                    let gradients = unsafe { gates.memory.read(gates.at(row, slot) + first, count) };
-                    match gradients.try_into() {
-                        Ok(whole) => *left = whole,
-                        Err(_) => left[..count].copy_from_slice(gradients),
-                    }
-                    for (sum, gradient) in sums.iter_mut().zip(left) {
-                        *sum += *gradient;
-                    }
-                }
-                let own = gate * hidden_size + first;
-                // SAFETY: units of this member's own, here and below.
-                for (to, sum) in unsafe { d_bias.write(own, count) }.iter_mut().zip(sums) {
-                    *to += sum;
-                }
-                for panel in to_and_fro(first / TILE, right.count()) {
-                    let to = |unit: usize, columns: Range<usize>| unsafe {
-                        d_weight.write((own + unit) * size + columns.start, columns.len())
-                    };
-                    outer(simd, left, &right, panel, count, block > 0, to);
-                }
+    /// The gradients of some units' gates at a step, and of their states before it but for the recurrent product.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else uses the values of these units and this sequence.
+    #[inline(always)]
+    unsafe fn gates<S: Simd>(&self, simd: S, place: &Place) {
+        let Self { given: Given { layer, outputs, d_outputs, .. }, kept, to, .. } = *self;
+        let Layer { time, hidden_size, .. } = *layer;
+        let Place { sequence, step, ref units } = *place;
+        let own = sequence * hidden_size + units.start;
+        let output = &d_outputs[(sequence * time + step) * hidden_size..][units.clone()];
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut values = [simd.splat_f32s(0.0); N];
+            for slot in 0..N {
+                values[slot] = kept.load(simd, place, slot);
+            }
+            let before = match (C::CELL, layer.step_before(sequence, step)) {
+                (None, _) => load(simd, &layer.state_before(outputs, sequence, step)[units.clone()]),
+                (Some(slot), Some(step)) => kept.load(simd, &Place { step, ..place.clone() }, slot),
+                (Some(_), None) => load(simd, &layer.initial_cell[own..][..units.len()]),
+            };
+            let hidden = to.hidden.write(own, units.len());
+            let mut after =
+                Pair { hidden: simd.add_f32s(load(simd, hidden), load(simd, output)), cell: simd.splat_f32s(0.0) };
+            if C::CELL.is_some() {
+                after.cell = load(simd, to.cell.read(own, units.len()));
+            }
+            let (gradients, before) = C::backward(simd, values, before, after);
+            for slot in 0..C::GRADIENTS {
+                kept.store(simd, place, slot, gradients[slot]);
+            }
+            store(simd, hidden, before.hidden);
+            if C::CELL.is_some() {
+                store(simd, to.cell.write(own, units.len()), before.cell);
             }
         }
     }

@@ -7,8 +7,9 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `forward.rs`, `backward.rs` | the steps, and the products around them |
+//! | `forward.rs`, `backward.rs` | the steps in reading order, and in reverse |
 //! | `cells.rs`, `reset_before.rs` | the functions of the gates and their derivatives; the one cell of two products a step |
+//! | `products.rs` | the large products: of all inputs before the steps, and of all gradients after them |
 //! | `simd.rs`, `pack.rs` | products of few rows with panels of a matrix; the panels |
 //! | `team.rs`, `memory.rs` | threads that take their share of a layer; what they share |
 //!
@@ -24,6 +25,7 @@ mod cells;
 mod forward;
 mod memory;
 mod pack;
+mod products;
 mod reset_before;
 mod simd;
 mod team;
@@ -110,13 +112,12 @@ impl Layer<'_> {
         }
     }
 
-    /// The row of `[B × T]` whose state a step begins with; none where that is the initial state.
-    fn before(&self, sequence: usize, step: usize) -> Option<usize> {
-        let before = match self.order {
+    /// The step that is read before another; none before the first.
+    fn step_before(&self, sequence: usize, step: usize) -> Option<usize> {
+        match self.order {
             Order::Forward => step.checked_sub(1),
             Order::Backward => Some(step + 1).filter(|&step| step < self.length(sequence)),
-        };
-        before.map(|step| sequence * self.time + step)
+        }
     }
 
     /// The row of `[B × T]` that is read last; none of an empty sequence.
@@ -146,15 +147,22 @@ impl Layer<'_> {
         &self.input[row * self.input_size..][..self.input_size]
     }
 
-    /// The hidden state, `[H]`, before the step of a row of `[B × T]`.
-    fn state_before<'a>(&'a self, outputs: &'a [f32], row: usize) -> &'a [f32] {
-        let [sequence, step] = [row / self.time, row % self.time];
-        let (states, row) = match self.before(sequence, step) {
-            Some(row) => (outputs, row),
+    /// The hidden state, `[H]`, before a step.
+    fn state_before<'a>(&'a self, outputs: &'a [f32], sequence: usize, step: usize) -> &'a [f32] {
+        let (states, row) = match self.step_before(sequence, step) {
+            Some(step) => (outputs, sequence * self.time + step),
             None => (self.initial_hidden, sequence),
         };
         &states[row * self.hidden_size..][..self.hidden_size]
     }
+}
+
+/// Some units of one sequence at one step: as many as a vector holds, or the last ones.
+#[derive(Clone)]
+struct Place {
+    sequence: usize,
+    step: usize,
+    units: Range<usize>,
 }
 
 /// What one member of a team computes of every step.
@@ -163,6 +171,15 @@ struct Share {
     units: Range<usize>,
     /// Whether other members have other units of the same sequences, which it must wait for.
     together: bool,
+}
+
+impl Share {
+    /// Waits for the others where they have other units of the same sequences.
+    fn meet(&self, member: &Member) {
+        if self.together {
+            member.wait();
+        }
+    }
 }
 
 /// The fewest sequences of a member: fewer rows make slow products.
@@ -195,17 +212,23 @@ impl Layer<'_> {
         if self.by_sequence() {
             Share { sequences: member.part(self.batch), units: 0..self.hidden_size, together: false }
         } else {
-            let units = vectors(member, self.hidden_size);
+            let units = own_units(member, self.hidden_size);
             Share { sequences: 0..self.batch, units, together: !member.alone() }
         }
     }
 }
 
 /// A member's part of `units`, in whole vectors.
-fn vectors(member: &Member, units: usize) -> Range<usize> {
+fn own_units(member: &Member, units: usize) -> Range<usize> {
     let lanes = lanes();
     let part = member.part(units.div_ceil(lanes));
     (part.start * lanes).min(units)..(part.end * lanes).min(units)
+}
+
+/// Cuts units into vectors, the last of which may be short.
+#[inline(always)]
+fn vectors(units: Range<usize>, lanes: usize) -> impl Iterator<Item = Range<usize>> {
+    units.clone().step_by(lanes).map(move |first| first..units.end.min(first + lanes))
 }
 
 /// What the members of a team do, in the widest vectors the processor has.

@@ -4,71 +4,66 @@ use std::ops::Range;
 
 use super::memory::Aligned;
 
-/// A matrix `[gates × H, depth]` as panels `[depth, gates × lanes]`, one for each vector of `units`: a row's product with
-/// a panel is all gates of `lanes` units. Zeros stand for units beyond the last.
-pub(crate) fn gates(matrix: &[f32], hidden_size: usize, units: Range<usize>, gates: usize, lanes: usize) -> Aligned {
-    let depth = matrix.len() / (gates * hidden_size);
-    let width = gates * lanes;
-    let mut packed = Aligned::new(units.len().div_ceil(lanes) * depth * width);
-    for (panel, first) in packed.values_mut().chunks_exact_mut(depth * width).zip(units.clone().step_by(lanes)) {
-        let end = units.end.min(first + lanes);
-        if end < first + lanes {
-            panel.fill(0.0);
-        }
-        for gate in 0..gates {
-            // Blocks, as both sides then stay in the nearest cache.
-            for block in (0..depth).step_by(16) {
-                for unit in first..end {
-                    let row = &matrix[(gate * hidden_size + unit) * depth..][..depth];
-                    let column = gate * lanes + unit - first;
-                    for k in block..depth.min(block + 16) {
-                        panel[k * width + column] = row[k];
-                    }
-                }
-            }
-        }
-    }
-    packed
-}
-
-/// The most vectors of a panel: with [`MOST_ROWS`](super::simd) sums for each they fill the registers.
+/// The most vectors of a panel of [`Panels::of_columns`]: with [`MOST_ROWS`](super::simd) sums for each they fill the
+/// registers.
 pub(crate) const MOST_VECTORS: usize = 3;
 
-/// Columns of a matrix, cut into panels `[depth, vectors × lanes]`.
-pub(crate) struct Columns {
+/// A matrix cut into panels `[depth, vectors × lanes]`.
+pub(crate) struct Panels {
     packed: Aligned,
     panels: Vec<Panel>,
     depth: usize,
     lanes: usize,
 }
 
-/// Some vectors of [`Columns`].
+/// Some vectors of [`Panels`].
 pub(crate) struct Panel {
     start: usize,
     pub vectors: usize,
-    /// The columns it covers. Zeros fill its last vector.
-    pub columns: Range<usize>,
+    /// The columns, or the units, that it covers. Zeros fill its last vector.
+    pub covers: Range<usize>,
 }
 
-impl Columns {
+impl Panels {
+    /// Of a matrix `[gates × H, depth]` a panel for each vector of `units`: a row's product with it is all gates of its
+    /// units.
+    pub fn of_gates(matrix: &[f32], hidden_size: usize, units: Range<usize>, gates: usize, lanes: usize) -> Self {
+        let depth = matrix.len() / (gates * hidden_size);
+        let panels: Vec<_> = super::vectors(units, lanes)
+            .enumerate()
+            .map(|(index, covers)| Panel { start: index * depth * gates * lanes, vectors: gates, covers })
+            .collect();
+        let mut packed = Aligned::new(panels.len() * depth * gates * lanes);
+        for (values, Panel { covers, .. }) in packed.values_mut().chunks_exact_mut(depth * gates * lanes).zip(&panels) {
+            if covers.len() < lanes {
+                values.fill(0.0);
+            }
+            for gate in 0..gates {
+                let rows = &matrix[(gate * hidden_size + covers.start) * depth..][..covers.len() * depth];
+                transpose(rows, depth, &mut values[gate * lanes..], gates * lanes);
+            }
+        }
+        Self { packed, panels, depth, lanes }
+    }
+
     /// The given columns of `depth` rows.
-    pub fn new<'a>(depth: usize, row: impl Fn(usize) -> &'a [f32], columns: Range<usize>, lanes: usize) -> Self {
+    pub fn of_columns<'a>(depth: usize, row: impl Fn(usize) -> &'a [f32], columns: Range<usize>, lanes: usize) -> Self {
         let vectors = columns.len().div_ceil(lanes);
         let count = vectors.div_ceil(MOST_VECTORS);
         let panel = |index: usize| {
             let [first, end] = [vectors * index / count, vectors * (index + 1) / count];
-            let columns = columns.start + first * lanes..columns.end.min(columns.start + end * lanes);
-            Panel { start: first * lanes * depth, vectors: end - first, columns }
+            let covers = columns.start + first * lanes..columns.end.min(columns.start + end * lanes);
+            Panel { start: first * lanes * depth, vectors: end - first, covers }
         };
         let panels: Vec<_> = (0..count).map(panel).collect();
         let mut packed = Aligned::new(vectors * lanes * depth);
         let values = packed.values_mut();
         for k in 0..depth {
             let row = row(k);
-            for Panel { start, vectors, columns } in &panels {
+            for Panel { start, vectors, covers } in &panels {
                 let width = vectors * lanes;
-                let (to, beyond) = values[start + k * width..][..width].split_at_mut(columns.len());
-                to.copy_from_slice(&row[columns.clone()]);
+                let (to, beyond) = values[start + k * width..][..width].split_at_mut(covers.len());
+                to.copy_from_slice(&row[covers.clone()]);
                 beyond.fill(0.0);
             }
         }
@@ -84,6 +79,18 @@ impl Columns {
         let panel = &self.panels[index];
         let length = self.depth * panel.vectors * self.lanes;
         (panel, &self.packed.values()[panel.start..][..length])
+    }
+}
+
+/// Rows of `depth` values become the first columns of a matrix of some width.
+fn transpose(rows: &[f32], depth: usize, to: &mut [f32], width: usize) {
+    // Blocks, as both sides then stay in the nearest cache.
+    for block in (0..depth).step_by(16) {
+        for (column, row) in rows.chunks_exact(depth).enumerate() {
+            for k in block..depth.min(block + 16) {
+                to[k * width + column] = row[k];
+            }
+        }
     }
 }
 

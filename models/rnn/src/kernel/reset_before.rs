@@ -5,14 +5,15 @@ use std::ops::Range;
 
 use pulp::Simd;
 
-use super::backward::{GateGradients, Given, Gradients, SharedGradients, input, weights};
+use super::backward::{Given, Gradients, SharedGradients};
 use super::cells::{sigmoid_slope, tanh_slope};
-use super::forward::{Forward, InputProducts, Kept, block, with_final_states};
+use super::forward::{Forward, read};
 use super::memory::{Aligned, Shared};
-use super::pack::{self, Columns};
+use super::pack::Panels;
+use super::products::{InputProducts, Kept, input, weights};
 use super::simd::{load, multiply, multiply_to, sigmoid, store, tanh};
 use super::team::Member;
-use super::{Job, Layer, Share, work};
+use super::{Job, Layer, Place, vectors, work};
 
 // What is kept of a unit and step.
 const N: usize = 0;
@@ -26,22 +27,13 @@ const SLOTS: usize = 4;
 const INPUTS: [usize; 3] = [R, Z, N];
 
 pub(super) fn forward(layer: &Layer, keep: bool) -> Forward {
-    let kept_steps = if keep { layer.time } else { block(layer) };
-    let mut kept = Aligned::new(layer.batch * kept_steps * SLOTS * layer.hidden_size);
     let mut states = Aligned::new(layer.initial_hidden.len());
     states.values_mut().copy_from_slice(layer.initial_hidden);
     let mut resets = Aligned::new(layer.initial_hidden.len());
-    let outputs = with_final_states(layer, |outputs, _| {
-        let steps = Steps {
-            layer,
-            kept: Kept { memory: Shared::new(kept.values_mut()), steps: kept_steps, slots: SLOTS, layer },
-            states: Shared::new(states.values_mut()),
-            resets: Shared::new(resets.values_mut()),
-            outputs: Shared::new(outputs),
-        };
-        work(layer, &steps);
-    });
-    Forward { outputs, kept: keep.then_some(kept) }
+    read(layer, keep, SLOTS, |kept, outputs, _| {
+        let [states, resets] = [&mut states, &mut resets].map(|memory| Shared::new(memory.values_mut()));
+        work(layer, &Steps { layer, kept, states, resets, outputs });
+    })
 }
 
 struct Steps<'a> {
@@ -62,103 +54,124 @@ struct Steps<'a> {
 impl Job for Steps<'_> {
     #[inline(always)]
     fn run<S: Simd>(&self, simd: S, member: &Member) {
-        let Self { layer, kept, states, resets, outputs } = *self;
+        let Self { layer, kept, states, resets, .. } = *self;
         let Layer { time, hidden_size, .. } = *layer;
-        let Share { sequences, units, together } = layer.share(member);
-        let lanes = S::F32_LANES;
-        let zero = simd.splat_f32s(0.0);
-        let mut inputs = InputProducts::<S, 3>::new(simd, layer, units.clone(), INPUTS, [true; 3]);
+        let share = layer.share(member);
+        let mut inputs = InputProducts::<S, 3>::new(simd, kept, &share, INPUTS, [true; 3]);
         let (weight_rz, weight_n) = layer.weight_hh.split_at(2 * hidden_size * hidden_size);
-        let weight_rz = pack::gates(weight_rz, hidden_size, units.clone(), 2, lanes);
-        let weight_n = pack::gates(weight_n, hidden_size, units.clone(), 1, lanes);
-        let vectors = || units.clone().step_by(lanes).map(|first| (first, lanes.min(units.end - first)));
-        let meet = || {
-            if together {
-                member.wait();
-            }
-        };
+        let weight_rz = Panels::of_gates(weight_rz, hidden_size, share.units.clone(), 2, S::F32_LANES);
+        let weight_n = Panels::of_gates(weight_n, hidden_size, share.units.clone(), 1, S::F32_LANES);
+        let zero = simd.splat_f32s(0.0);
         let mut running = Vec::new();
-
-        let block = block(layer);
         for index in 0..time {
-            if index % block == 0 {
-                // SAFETY: this member's own.
-                unsafe { inputs.write(kept, sequences.clone(), index..time.min(index + block)) };
-            }
+            // SAFETY: this member's own.
+            unsafe { inputs.write(index) };
             let step = layer.step(index);
-            layer.running(sequences.clone(), step, &mut running);
-            let slot =
-                |sequence: usize, slot: usize, first: usize| kept.at(sequence, step) + slot * hidden_size + first;
+            layer.running(share.sequences.clone(), step, &mut running);
 
-            meet();
-            // SAFETY: `states` is written in the other half; the rest is this member's own, here and below.
+            share.meet(member);
+            // SAFETY: `states` is written in the other half.
             let state = |sequence: usize| unsafe { states.read(sequence * hidden_size, hidden_size) };
-            for (panel, (first, width)) in weight_rz.values().chunks_exact(hidden_size * 2 * lanes).zip(vectors()) {
-                multiply::<S, 2>(simd, &running, state, panel, [zero; 2], |sequence, recurrent| {
-                    let gate = |index: usize| {
-                        let input = unsafe { kept.memory.read(slot(sequence, INPUTS[index], first), width) };
-                        sigmoid(simd, simd.add_f32s(load(simd, input), recurrent[index]))
-                    };
-                    let [r, z] = [gate(0), gate(1)];
-                    let reset = simd.mul_f32s(r, load(simd, &state(sequence)[first..][..width]));
-                    for (kind, value) in [(R, r), (Z, z), (RESET, reset)] {
-                        store(simd, unsafe { kept.memory.write(slot(sequence, kind, first), width) }, value);
-                    }
-                    store(simd, unsafe { resets.write(sequence * hidden_size + first, width) }, reset);
+            for panel in 0..weight_rz.count() {
+                let (panel, values) = weight_rz.panel(panel);
+                multiply::<S, 2>(simd, &running, state, values, [zero; 2], |sequence, recurrent| {
+                    let place = Place { sequence, step, units: panel.covers.clone() };
+                    // SAFETY: this member's own.
+                    unsafe { self.reset(simd, &place, recurrent, &state(sequence)[place.units.clone()]) };
                 });
             }
 
-            meet();
-            // SAFETY: `resets` is written in the other half; the rest is this member's own, here and below.
+            share.meet(member);
+            // SAFETY: `resets` is written in the other half.
             let reset = |sequence: usize| unsafe { resets.read(sequence * hidden_size, hidden_size) };
-            for (panel, (first, width)) in weight_n.values().chunks_exact(hidden_size * lanes).zip(vectors()) {
-                multiply::<S, 1>(simd, &running, reset, panel, [zero], |sequence, [recurrent]| {
-                    let at = |kind: usize| slot(sequence, kind, first);
-                    let input = load(simd, unsafe { kept.memory.read(at(N), width) });
-                    let z = load(simd, unsafe { kept.memory.read(at(Z), width) });
-                    let state = unsafe { states.write(sequence * hidden_size + first, width) };
-                    let n = tanh(simd, simd.add_f32s(input, recurrent));
-                    let hidden = simd.mul_add_f32s(z, simd.sub_f32s(load(simd, state), n), n);
-                    store(simd, unsafe { kept.memory.write(at(N), width) }, n);
-                    store(simd, state, hidden);
-                    let row = sequence * time + step;
-                    store(simd, unsafe { outputs.write(row * hidden_size + first, width) }, hidden);
+            for panel in 0..weight_n.count() {
+                let (panel, values) = weight_n.panel(panel);
+                multiply::<S, 1>(simd, &running, reset, values, [zero], |sequence, [recurrent]| {
+                    let place = Place { sequence, step, units: panel.covers.clone() };
+                    // SAFETY: this member's own.
+                    unsafe { self.renew(simd, &place, recurrent) };
                 });
             }
         }
     }
 }
 
-pub(super) fn backward(given: Given, mut kept: Aligned) -> Gradients {
-    let layer = given.layer;
-    let mut gradients = Gradients::new(&given);
-    let gates = GateGradients { memory: Shared::new(kept.values_mut()), slots: SLOTS, layer };
-    work(layer, &BackwardSteps { given, gates, to: gradients.shared(layer) });
-    gradients
+impl Steps<'_> {
+    /// Gates r and z of some units at a step, and their states as far as r lets them, from their recurrent products.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else uses the values of these units and this sequence, but for their states.
+    #[inline(always)]
+    unsafe fn reset<S: Simd>(&self, simd: S, place: &Place, recurrent: [S::f32s; 2], state: &[f32]) {
+        let Self { layer, kept, resets, .. } = *self;
+        let own = place.sequence * layer.hidden_size + place.units.start;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let r = sigmoid(simd, simd.add_f32s(kept.load(simd, place, R), recurrent[0]));
+            let z = sigmoid(simd, simd.add_f32s(kept.load(simd, place, Z), recurrent[1]));
+            let reset = simd.mul_f32s(r, load(simd, state));
+            kept.store(simd, place, R, r);
+            kept.store(simd, place, Z, z);
+            kept.store(simd, place, RESET, reset);
+            store(simd, resets.write(own, place.units.len()), reset);
+        }
+    }
+
+    /// Gate n of some units at a step, and their states after it, from their recurrent product.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else uses the values of these units and this sequence.
+    #[inline(always)]
+    unsafe fn renew<S: Simd>(&self, simd: S, place: &Place, recurrent: S::f32s) {
+        let Self { layer: Layer { time, hidden_size, .. }, kept, states, outputs, .. } = *self;
+        let Place { sequence, step, ref units } = *place;
+        let output = (sequence * time + step) * hidden_size + units.start;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let state = states.write(sequence * hidden_size + units.start, units.len());
+            let n = tanh(simd, simd.add_f32s(kept.load(simd, place, N), recurrent));
+            let z = kept.load(simd, place, Z);
+            let hidden = simd.mul_add_f32s(z, simd.sub_f32s(load(simd, state), n), n);
+            kept.store(simd, place, N, n);
+            store(simd, state, hidden);
+            store(simd, outputs.write(output, units.len()), hidden);
+        }
+    }
+}
+
+pub(super) fn backward(given: Given, kept: Aligned) -> Gradients {
+    Gradients::from(given, kept, SLOTS, |kept, to| work(given.layer, &BackwardSteps { given, kept, to }))
 }
 
 struct BackwardSteps<'a> {
     given: Given<'a>,
-    gates: GateGradients<'a>,
+    /// What the forward pass kept, which step by step becomes the gradients of the gates.
+    kept: Kept<'a>,
     to: SharedGradients<'a>,
 }
 
 impl Job for BackwardSteps<'_> {
     #[inline(always)]
     fn run<S: Simd>(&self, simd: S, member: &Member) {
-        let Self { given: Given { layer, outputs, .. }, gates, to } = *self;
-        self.gates(simd, member);
+        let Self { given: Given { layer, outputs, .. }, kept, to } = *self;
+        self.steps(simd, member);
         member.wait();
 
-        // SAFETY: nobody writes the gates' gradients any more; each member writes rows and units of its own.
+        let rows = layer.rows();
+        let read = |row: usize| layer.input_at(row);
+        let state = |row: usize| layer.state_before(outputs, row / layer.time, row % layer.time);
+        // SAFETY: nobody writes what was kept any more, here and below; each member writes rows and units of its own.
+        let reset = |row: usize| unsafe { kept.row(row, RESET..RESET + 1) };
+        let factors = [
+            to.of_input(layer, &INPUTS, &read),
+            to.of_state(layer, 0, &[R, Z], &state),
+            to.of_state(layer, 2, &[N], &reset),
+        ];
         unsafe {
-            input(simd, member, gates, INPUTS, to.input);
-            let input = |row: usize| layer.input_at(row);
-            let state = |row: usize| layer.state_before(outputs, row);
-            let reset = |row: usize| gates.read(row, RESET..RESET + 1);
-            weights(simd, member, gates, &INPUTS, 0, input, to.weight_ih, to.bias_ih);
-            weights(simd, member, gates, &[R, Z], 0, state, to.weight_hh, to.bias_hh);
-            weights(simd, member, gates, &[N], 2, reset, to.weight_hh, to.bias_hh);
+            input(simd, member, &rows, kept, INPUTS, to.input);
+            weights(simd, member, &rows, kept, factors);
         }
     }
 }
@@ -169,89 +182,94 @@ impl BackwardSteps<'_> {
     /// A member writes its own sequences and units of everything. It reads all units of its sequences' gates n, and then of
     /// r and z, at a step: when all have come there, after which nobody writes them.
     #[inline(always)]
-    fn gates<S: Simd>(&self, simd: S, member: &Member) {
-        let Self {
-            given: Given { layer, outputs, d_outputs, .. },
-            gates,
-            to: SharedGradients { hidden: d_hidden, .. },
-        } = *self;
-        let Layer { time, hidden_size, .. } = *layer;
-        let Share { sequences, units, together } = layer.share(member);
-        let lanes = S::F32_LANES;
+    fn steps<S: Simd>(&self, simd: S, member: &Member) {
+        let Self { given: Given { layer, .. }, kept, to, .. } = *self;
+        let Layer { batch, time, hidden_size, .. } = *layer;
+        let share = layer.share(member);
         let weight = |k: usize| &layer.weight_hh[k * hidden_size..][..hidden_size];
-        let columns_rz = Columns::new(2 * hidden_size, weight, units.clone(), lanes);
-        let columns_n = Columns::new(hidden_size, |k| weight(2 * hidden_size + k), units.clone(), lanes);
-        let vectors = || units.clone().step_by(lanes).map(|first| (first, lanes.min(units.end - first)));
-        let meet = || {
-            if together {
-                member.wait();
-            }
-        };
-        let mut d_resets = Aligned::new(layer.batch * hidden_size);
+        let weights_rz = Panels::of_columns(2 * hidden_size, weight, share.units.clone(), S::F32_LANES);
+        let weights_n =
+            Panels::of_columns(hidden_size, |k| weight(2 * hidden_size + k), share.units.clone(), S::F32_LANES);
+        let mut d_resets = Aligned::new(batch * hidden_size);
         let d_resets = Shared::new(d_resets.values_mut());
         let mut running = Vec::new();
         for step in (0..time).rev().map(|index| layer.step(index)) {
-            layer.running(sequences.clone(), step, &mut running);
-            // SAFETY: this member's own, here and below.
-            let kept = |row: usize, slot: usize, first: usize, width: usize| {
-                load(simd, unsafe { gates.memory.read(gates.at(row, slot) + first, width) })
-            };
-            let write = |row: usize, slot: usize, first: usize, width: usize, value: S::f32s| {
-                store(simd, unsafe { gates.memory.write(gates.at(row, slot) + first, width) }, value);
-            };
-            for &sequence in &running {
-                let row = sequence * time + step;
-                let before = layer.state_before(outputs, row);
-                for (first, width) in vectors() {
-                    let hidden = unsafe { d_hidden.write(sequence * hidden_size + first, width) };
-                    let output = load(simd, &d_outputs[row * hidden_size + first..][..width]);
-                    let after = simd.add_f32s(load(simd, hidden), output);
-                    let [n, z] = [N, Z].map(|slot| kept(row, slot, first, width));
-                    let before = load(simd, &before[first..][..width]);
-                    let direct = simd.mul_f32s(after, z);
-                    let d_n = simd.mul_f32s(simd.sub_f32s(after, direct), tanh_slope(simd, n));
-                    let d_z = simd.mul_f32s(simd.mul_f32s(after, simd.sub_f32s(before, n)), sigmoid_slope(simd, z));
-                    write(row, N, first, width, d_n);
-                    write(row, Z, first, width, d_z);
-                    store(simd, hidden, direct);
-                }
-            }
-
-            meet();
-            // SAFETY: all have written gate n's gradients at this step.
-            let gate_n = |sequence: usize| unsafe { gates.read(sequence * time + step, N..N + 1) };
-            for panel in 0..columns_n.count() {
-                // SAFETY: this member's own.
-                let to = |sequence: usize, units: Range<usize>| unsafe {
-                    d_resets.write(sequence * hidden_size + units.start, units.len())
-                };
-                multiply_to(simd, &running, gate_n, &columns_n, panel, false, to);
-            }
-            for &sequence in &running {
-                let row = sequence * time + step;
-                let before = layer.state_before(outputs, row);
-                for (first, width) in vectors() {
-                    let own = sequence * hidden_size + first;
+            layer.running(share.sequences.clone(), step, &mut running);
+            // What a product of some slots' gradients with a weight is written to, or added to.
+            let product = |slots: Range<usize>, weights: &Panels, add: bool, to: Shared| {
+                // SAFETY: all have written these gradients at this step.
+                let gradients = |sequence: usize| unsafe { kept.row(sequence * time + step, slots.clone()) };
+                for panel in 0..weights.count() {
                     // SAFETY: this member's own.
-                    let d_reset = load(simd, unsafe { d_resets.read(own, width) });
-                    let hidden = unsafe { d_hidden.write(own, width) };
-                    let r = kept(row, R, first, width);
-                    let d_r = simd.mul_f32s(d_reset, load(simd, &before[first..][..width]));
-                    write(row, R, first, width, simd.mul_f32s(d_r, sigmoid_slope(simd, r)));
-                    store(simd, hidden, simd.mul_add_f32s(d_reset, r, load(simd, hidden)));
+                    let to = |sequence: usize, units: Range<usize>| unsafe {
+                        to.write(sequence * hidden_size + units.start, units.len())
+                    };
+                    multiply_to(simd, &running, gradients, weights, panel, add, to);
+                }
+            };
+            for &sequence in &running {
+                for units in vectors(share.units.clone(), S::F32_LANES) {
+                    // SAFETY: this member's own, here and below.
+                    unsafe { self.renew(simd, &Place { sequence, step, units }) };
                 }
             }
-
-            meet();
-            // SAFETY: all have written the gradients of gates r and z at this step.
-            let gates_rz = |sequence: usize| unsafe { gates.read(sequence * time + step, R..Z + 1) };
-            for panel in 0..columns_rz.count() {
-                // SAFETY: this member's own.
-                let hidden = |sequence: usize, units: Range<usize>| unsafe {
-                    d_hidden.write(sequence * hidden_size + units.start, units.len())
-                };
-                multiply_to(simd, &running, gates_rz, &columns_rz, panel, true, hidden);
+            share.meet(member);
+            product(N..N + 1, &weights_n, false, d_resets);
+            for &sequence in &running {
+                for units in vectors(share.units.clone(), S::F32_LANES) {
+                    unsafe { self.reset(simd, &Place { sequence, step, units }, d_resets) };
+                }
             }
+            share.meet(member);
+            product(R..Z + 1, &weights_rz, true, to.hidden);
+        }
+    }
+
+    /// The gradients of some units' gates n and z at a step, and of their states before it by the direct way.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else uses the values of these units and this sequence.
+    #[inline(always)]
+    unsafe fn renew<S: Simd>(&self, simd: S, place: &Place) {
+        let Self { given: Given { layer, outputs, d_outputs, .. }, kept, to } = *self;
+        let Layer { time, hidden_size, .. } = *layer;
+        let Place { sequence, step, ref units } = *place;
+        let before = load(simd, &layer.state_before(outputs, sequence, step)[units.clone()]);
+        let output = load(simd, &d_outputs[(sequence * time + step) * hidden_size..][units.clone()]);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let hidden = to.hidden.write(sequence * hidden_size + units.start, units.len());
+            let after = simd.add_f32s(load(simd, hidden), output);
+            let [n, z] = [kept.load(simd, place, N), kept.load(simd, place, Z)];
+            let direct = simd.mul_f32s(after, z);
+            let d_n = simd.mul_f32s(simd.sub_f32s(after, direct), tanh_slope(simd, n));
+            let d_z = simd.mul_f32s(simd.mul_f32s(after, simd.sub_f32s(before, n)), sigmoid_slope(simd, z));
+            kept.store(simd, place, N, d_n);
+            kept.store(simd, place, Z, d_z);
+            store(simd, hidden, direct);
+        }
+    }
+
+    /// The gradients of some units' gates r at a step, and of their states before it by way of gate n.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else uses the values of these units and this sequence.
+    #[inline(always)]
+    unsafe fn reset<S: Simd>(&self, simd: S, place: &Place, d_resets: Shared) {
+        let Self { given: Given { layer, outputs, .. }, kept, to } = *self;
+        let Place { sequence, step, ref units } = *place;
+        let own = sequence * layer.hidden_size + units.start;
+        let before = load(simd, &layer.state_before(outputs, sequence, step)[units.clone()]);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let d_reset = load(simd, d_resets.read(own, units.len()));
+            let hidden = to.hidden.write(own, units.len());
+            let r = kept.load(simd, place, R);
+            let d_r = simd.mul_f32s(simd.mul_f32s(d_reset, before), sigmoid_slope(simd, r));
+            kept.store(simd, place, R, d_r);
+            store(simd, hidden, simd.mul_add_f32s(d_reset, r, load(simd, hidden)));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulp::{NullaryFnOnce, Simd};
 
-use super::pack::{Columns, MOST_VECTORS};
+use super::pack::{MOST_VECTORS, Panels};
 
 /// The first lanes of `from`; zeros where it is shorter than a vector.
 #[inline(always)]
@@ -120,7 +120,7 @@ pub(crate) fn multiply_to<'a, 'b, S: Simd>(
     simd: S,
     rows: &[usize],
     row: impl Fn(usize) -> &'a [f32],
-    columns: &Columns,
+    columns: &Panels,
     panel: usize,
     add: bool,
     to: impl Fn(usize, Range<usize>) -> &'b mut [f32],
@@ -130,7 +130,7 @@ pub(crate) fn multiply_to<'a, 'b, S: Simd>(
         ($($vectors:literal)*) => {
             match panel.vectors {
                 $($vectors => multiply::<S, $vectors>(simd, rows, row, values, [simd.splat_f32s(0.0); $vectors], |row, sums| {
-                    write(simd, to(row, panel.columns.clone()), sums, add);
+                    write(simd, to(row, panel.covers.clone()), sums, add);
                 }),)*
                 _ => unreachable!("panels have 1 to {MOST_VECTORS} vectors"),
             }
@@ -199,7 +199,7 @@ pub(crate) const TILE: usize = MOST_ROWS;
 pub(crate) fn outer<'a, S: Simd>(
     simd: S,
     left: &[f32],
-    columns: &Columns,
+    columns: &Panels,
     panel: usize,
     count: usize,
     add: bool,
@@ -214,7 +214,7 @@ pub(crate) fn outer<'a, S: Simd>(
                     let rows: [&[f32]; TILE] = std::array::from_fn(|row| &left[row..]);
                     product::<S, TILE, $vectors>(simd, &rows, TILE, S::as_simd_f32s(values).0.as_chunks().0, &mut sums);
                     for (row, sums) in sums.iter().enumerate().take(count) {
-                        write(simd, to(row, panel.columns.clone()), *sums, add);
+                        write(simd, to(row, panel.covers.clone()), *sums, add);
                     }
                 })*
                 _ => unreachable!("panels have 1 to {MOST_VECTORS} vectors"),

@@ -1,0 +1,113 @@
+//! A training step written out, and how long it takes: forward, loss, backward, clipping, update.
+//!
+//! ```text
+//! cargo run -p examples --example training_step
+//! ```
+//!
+//! Two models on made-up words: the network of `imdb-bigru`, and a word-level language model as large as the small one of
+//! [Zaremba et al. 2014](https://arxiv.org/abs/1409.2329). `models/rnn/comparison/compare_steps.py` sets them beside the
+//! same steps in PyTorch.
+
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
+use burn::optim::{AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer};
+use burn::tensor::activation::log_sigmoid;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use rnn::{Cell, Rnn, RnnConfig};
+use sentiment::Sentiment;
+use sentiment::model::Words;
+use training::clip::clip_global_norm;
+use training::recipe::RecipeText;
+use training::{RecipeOf, Task, TaskResult};
+
+/// Steps before those that count.
+const WARM_UP: usize = 3;
+const RUNS: usize = 15;
+
+fn main() -> TaskResult<()> {
+    let device = Device::flex().autodiff();
+    reviews(&device)?;
+    language(&device);
+    Ok(())
+}
+
+/// 64 reviews of 256 words, each said to be favourable.
+fn reviews(device: &Device) -> TaskResult<()> {
+    let recipe: RecipeOf<Sentiment> = RecipeText::find("imdb-bigru", Sentiment::RECIPES)?.parse()?;
+    let config = recipe.model.network.ok_or("imdb-bigru has no network")?;
+    let vocabulary = recipe.data.vocabulary.get();
+    let texts = texts(64, 256, vocabulary);
+    measure("imdb-bigru", config.init(vocabulary, device), AdamWConfig::new().init(), |network| {
+        let words = Words::new(texts.iter().map(Vec::as_slice), device);
+        log_sigmoid(network.forward(words)).mean().neg() // [1]
+    });
+    Ok(())
+}
+
+/// Words → embedding → two LSTM layers → which word comes next?
+#[derive(Module, Debug)]
+struct LanguageModel {
+    embedding: Embedding,
+    rnn: Rnn,
+    dense: Linear,
+}
+
+/// 20 texts of 20 words and the next.
+fn language(device: &Device) {
+    const VOCABULARY: usize = 10_000;
+    const HIDDEN_SIZE: usize = 200;
+    let model = LanguageModel {
+        embedding: EmbeddingConfig::new(VOCABULARY, HIDDEN_SIZE).init(device),
+        rnn: RnnConfig::new(Cell::Lstm, HIDDEN_SIZE, HIDDEN_SIZE).with_num_layers(2).init(device),
+        dense: LinearConfig::new(HIDDEN_SIZE, VOCABULARY).init(device),
+    };
+    let cross_entropy = CrossEntropyLossConfig::new().init(device);
+    let texts = texts(20, 21, VOCABULARY);
+    measure("ptb-lstm", model, AdamConfig::new().init(), |model| {
+        let words: Tensor<2, Int> = numbers(&texts, 0..20, device); // [B, T]
+        let next = numbers(&texts, 1..21, device).reshape([20 * 20]); // [B × T]
+        let (outputs, _) = model.rnn.forward(model.embedding.forward(words), None, None); // [B, T, H]
+        let scores = model.dense.forward(outputs.reshape([20 * 20, HIDDEN_SIZE])); // [B × T, V]
+        cross_entropy.forward(scores, next) // [1]
+    });
+}
+
+/// Trains the model for some steps and prints how long one takes, a median.
+fn measure<M: Module>(
+    name: &str,
+    mut model: M,
+    mut optimizer: ModuleOptimizer,
+    loss: impl Fn(&M) -> Tensor<1>,
+) {
+    let mut times = Vec::new();
+    for _ in 0..WARM_UP + RUNS {
+        let start = Instant::now();
+        let grads = GradientsParams::from_grads(loss(&model).backward(), &model);
+        let (grads, _norm) = clip_global_norm(&model, grads, 1.0, Some(0.1));
+        model = optimizer.step(1e-3, model, grads);
+        times.push(1e3 * start.elapsed().as_secs_f64());
+    }
+    let times = &mut times[WARM_UP..];
+    times.sort_by(f64::total_cmp);
+    println!(r#"{{"model":"{name}","step_ms":{:.3}}}"#, times[RUNS / 2]);
+}
+
+/// Words as frequent as those of a language: number `n` about as often as `1 / (n + 1)`.
+fn texts(batch: usize, time: usize, vocabulary: usize) -> Vec<Vec<u32>> {
+    let mut state = 1u64;
+    let mut word = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        let uniform = (state >> 33) as f64 / (1u64 << 31) as f64;
+        (vocabulary as f64).powf(uniform) as u32 - 1
+    };
+    (0..batch).map(|_| (0..time).map(|_| word()).collect()).collect()
+}
+
+fn numbers(texts: &[Vec<u32>], steps: std::ops::Range<usize>, device: &Device) -> Tensor<2, Int> {
+    let shape = [texts.len(), steps.len()];
+    let words = texts.iter().flat_map(|text| text[steps.clone()].iter().map(|&word| word as i32)).collect();
+    Tensor::from_data(TensorData::new::<i32, _>(words, shape), device)
+}

@@ -1,0 +1,68 @@
+"""The two training steps of `examples/training_step.rs`, in PyTorch: the same models, words and batches."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from layers import milliseconds
+import json
+
+
+class Reviews(nn.Module):
+    """`imdb-bigru` (models/sentiment/src/model.rs)."""
+
+    def __init__(self, words=20_000, size=128):
+        super().__init__()
+        self.embedding = nn.Embedding(words, size)
+        self.rnn = nn.GRU(size, size, bidirectional=True, batch_first=True)
+        self.dense = nn.Linear(4 * size, 1)
+
+    def forward(self, words):
+        outputs, _ = self.rnn(locked_dropout(self.embedding(words), 0.4))
+        outputs = locked_dropout(outputs, 0.3)
+        pooled = torch.cat([outputs.amax(1), outputs.mean(1)], 1)
+        return self.dense(functional.dropout(pooled, 0.5)).squeeze(1)
+
+
+class Language(nn.Module):
+    def __init__(self, words=10_000, size=200):
+        super().__init__()
+        self.embedding = nn.Embedding(words, size)
+        self.rnn = nn.LSTM(size, size, num_layers=2, batch_first=True)
+        self.dense = nn.Linear(size, words)
+
+    def forward(self, words):
+        return self.dense(self.rnn(self.embedding(words))[0])
+
+
+def locked_dropout(x, prob):
+    mask = torch.empty(x.shape[0], 1, x.shape[2]).bernoulli_(1 - prob) / (1 - prob)
+    return x * mask
+
+
+def texts(batch, time, vocabulary):
+    state, words = 1, []
+    for _ in range(batch * time):
+        state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
+        words.append(int(vocabulary ** ((state >> 33) / 2**31)) - 1)
+    return torch.tensor(words).reshape(batch, time)
+
+
+def measure(name, model, optimizer, loss):
+    def step():
+        optimizer.zero_grad()
+        loss(model).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+        optimizer.step()
+
+    print(json.dumps({"model": name, "step_ms": milliseconds(step)}), flush=True)
+
+
+reviews, words = Reviews(), texts(64, 256, 20_000)
+adamw = torch.optim.AdamW(reviews.parameters(), lr=1e-3)
+measure("imdb-bigru", reviews, adamw, lambda model: -functional.logsigmoid(model(words)).mean())
+
+language, words = Language(), texts(20, 21, 10_000)
+adam = torch.optim.Adam(language.parameters(), lr=1e-3)
+inputs, targets = words[:, :20], words[:, 1:].reshape(-1)
+measure("ptb-lstm", language, adam, lambda model: functional.cross_entropy(model(inputs).reshape(400, -1), targets))
