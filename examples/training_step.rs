@@ -76,12 +76,7 @@ fn language(device: &Device) {
 }
 
 /// Trains the model for some steps and prints how long one takes, a median.
-fn measure<M: Module>(
-    name: &str,
-    mut model: M,
-    mut optimizer: ModuleOptimizer,
-    loss: impl Fn(&M) -> Tensor<1>,
-) {
+fn measure<M: Module>(name: &str, mut model: M, mut optimizer: ModuleOptimizer, loss: impl Fn(&M) -> Tensor<1>) {
     let mut times = Vec::new();
     for _ in 0..WARM_UP + RUNS {
         let start = Instant::now();

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{DataError, Result};
 use crate::review::{Review, ReviewSet, Reviews};
-use crate::source::{Checksum, DataFile, DataSet, Found, Locator};
+use crate::source::{DataFile, DataSet, Found, Locator};
 
 /// Reviews of each sign in each part.
 const EACH: usize = 12_500;
@@ -26,32 +26,35 @@ const IMDB: DataSet = DataSet {
         DataFile {
             name: "aclImdb_train_test.tar.gz",
             bytes: 28_063_867,
-            checksum: Checksum::Sha256("13aae681a8c1704c6ce6bc6a8bf912112b13e3f1eec5c070b13452be96076c43"),
+            sha256: "13aae681a8c1704c6ce6bc6a8bf912112b13e3f1eec5c070b13452be96076c43",
             url: None,
         },
-        // Its publishers give no SHA-256; the size is checked beside the MD5.
+        // Its publishers give no SHA-256; this is the one that TensorFlow Datasets checks.
         DataFile {
             name: "aclImdb_v1.tar.gz",
             bytes: 84_125_825,
-            checksum: Checksum::Md5("7c2ac02c03563afcf9b574c7e56c153a"),
+            sha256: "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe",
             url: Some("https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"),
         },
     ],
 };
 
+/// What all reviews hash to, whatever form they come in: see [`content_sha256`].
+const CONTENT: &str = "62b693fa8f9bd10028c06021ffeb1f367f69f38efb754794d63ac1471830148a";
+
 /// Finds and reads the reviews, ordered by [`Review::id`] whatever the order on disk.
 pub fn load(locator: &Locator) -> Result<Reviews> {
-    match locator.find(&IMDB)? {
-        Found::Folder(dir) => {
-            let mut reviews = from_folder(&dir)?;
-            let source = format!("{} (folder, SHA-256 {})", IMDB.name, content_sha256(&mut reviews));
-            split(reviews, &dir, source, EACH)
-        }
-        Found::Archive(path, sum) => {
-            let source = format!("{} ({}, {sum})", IMDB.name, path.file_name().unwrap_or_default().display());
-            split(from_archive(&path)?, &path, source, EACH)
-        }
+    let (path, reviews) = match locator.find(&IMDB)? {
+        Found::Folder(path) => (path.clone(), from_folder(&path)?),
+        Found::Archive(path) => (path.clone(), from_archive(&path)?),
+    };
+    let reviews = split(reviews, &path, EACH)?;
+    let found = content_sha256(&reviews);
+    if found != CONTENT {
+        let wanted = CONTENT.to_owned();
+        return Err(DataError::Checksum { path, kind: "SHA-256 of the texts", found, wanted, address: IMDB.address() });
     }
+    Ok(Reviews { source: format!("{} (SHA-256 of the texts {found})", IMDB.name), ..reviews })
 }
 
 fn from_archive(path: &Path) -> Result<Vec<Review>> {
@@ -108,7 +111,7 @@ fn review(id: String, bytes: Vec<u8>, path: &Path) -> Result<Review> {
     Ok(Review { id, rating, text, positive })
 }
 
-fn split(mut reviews: Vec<Review>, path: &Path, source: String, each: usize) -> Result<Reviews> {
+fn split(mut reviews: Vec<Review>, path: &Path, each: usize) -> Result<Reviews> {
     reviews.sort_unstable_by(|a, b| a.id.cmp(&b.id));
     for folder in ["train/pos", "train/neg", "test/pos", "test/neg"] {
         let found = reviews.iter().filter(|review| review.id.starts_with(folder)).count();
@@ -118,16 +121,17 @@ fn split(mut reviews: Vec<Review>, path: &Path, source: String, each: usize) -> 
         }
     }
     let (train, test) = reviews.into_iter().partition(|review| review.id.starts_with("train/"));
-    Ok(Reviews { train: ReviewSet(train), test: ReviewSet(test), source })
+    Ok(Reviews { train: ReviewSet(train), test: ReviewSet(test), source: String::new() })
 }
 
-/// A checksum of all texts, in the order of their names.
-fn content_sha256(reviews: &mut [Review]) -> String {
-    reviews.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+/// Of the names and texts in the order of their names, which puts those to test on first, each ended by a zero byte.
+fn content_sha256(reviews: &Reviews) -> String {
     let mut hash = Sha256::new();
-    for review in reviews {
-        hash.update(&review.id);
-        hash.update(&review.text);
+    for review in reviews.test.0.iter().chain(&reviews.train.0) {
+        for part in [&review.id, &review.text] {
+            hash.update(part);
+            hash.update([0]);
+        }
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -174,8 +178,8 @@ mod tests {
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
             std::fs::write(file, text).unwrap();
         }
-        let packed = split(from_archive(&path).unwrap(), &path, "a".into(), 1).unwrap();
-        let unpacked = split(from_folder(&dir.path().join("aclImdb")).unwrap(), &path, "a".into(), 1).unwrap();
+        let packed = split(from_archive(&path).unwrap(), &path, 1).unwrap();
+        let unpacked = split(from_folder(&dir.path().join("aclImdb")).unwrap(), &path, 1).unwrap();
         assert_eq!(packed, unpacked);
         let ids: Vec<_> = packed.train.0.iter().map(|review| review.id.as_str()).collect();
         assert_eq!(ids, ["train/neg/2_1", "train/pos/7_9"]);
@@ -188,7 +192,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.tar.gz");
         std::fs::write(&path, bytes()).unwrap();
-        let error = split(from_archive(&path).unwrap(), &path, "a".into(), 2).unwrap_err().to_string();
+        let error = split(from_archive(&path).unwrap(), &path, 2).unwrap_err().to_string();
         assert!(error.contains("1 reviews in train/pos") && error.contains("has 2"), "{error}");
     }
 
@@ -196,7 +200,7 @@ mod tests {
     fn a_missing_folder_counts_as_empty() {
         let dir = tempfile::tempdir().unwrap();
         let reviews = from_folder(dir.path()).unwrap();
-        let error = split(reviews, dir.path(), "a".into(), EACH).unwrap_err().to_string();
+        let error = split(reviews, dir.path(), EACH).unwrap_err().to_string();
         assert!(error.contains("0 reviews in train/pos") && error.contains("--data-dir"), "{error}");
     }
 

@@ -31,5 +31,5 @@ mod text;
 
 pub use error::{DataError, Result};
 pub use review::{Review, ReviewSet, Reviews};
-pub use source::{Checksum, DATA_VARIABLE, DataFile, DataSet, Found, Locator};
+pub use source::{DATA_VARIABLE, DataFile, DataSet, Found, Locator};
 pub use text::{Vocabulary, tokenize};

@@ -1,27 +1,17 @@
 //! Where data come from: `--data-dir`, the folder that `RNN_ZOO_DATA` names, the user's cache, or a download.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{Read, Write, stderr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use md5::Md5;
 use sha2::{Digest, Sha256};
 
 use crate::error::{DataError, Result};
 
 /// The environment variable that names the data folder.
 pub const DATA_VARIABLE: &str = "RNN_ZOO_DATA";
-
-/// A published checksum, in lower-case hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Checksum {
-    /// MD5, where nothing better was published: it finds damage, not forgery.
-    Md5(&'static str),
-    /// SHA-256.
-    Sha256(&'static str),
-}
 
 /// A file that is one form of a data set.
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +20,8 @@ pub struct DataFile {
     pub name: &'static str,
     /// Its size.
     pub bytes: u64,
-    /// What its content must hash to.
-    pub checksum: Checksum,
+    /// What its content must hash to, in lower-case hexadecimal digits.
+    pub sha256: &'static str,
     /// Its published address, if it can be downloaded.
     pub url: Option<&'static str>,
 }
@@ -54,8 +44,8 @@ pub struct DataSet {
 pub enum Found {
     /// The unpacked folder.
     Folder(PathBuf),
-    /// An archive whose checksum is right, and the checksum.
-    Archive(PathBuf, String),
+    /// An archive whose checksum is right.
+    Archive(PathBuf),
 }
 
 /// The places to look for data, in order.
@@ -101,20 +91,28 @@ impl Locator {
 
     fn download(&self, set: &DataSet, file: &DataFile, url: &str) -> Result<Found> {
         let path = self.cache.join(set.folder).join(file.name);
-        eprintln!("{} is in none of {}: downloading {url}", set.name, self.places());
+        // Nobody may be reading, which is no reason to stop.
+        let _ = writeln!(stderr(), "{} is in none of {}: downloading {url}", set.name, self.places());
         download(url, &path, file)?;
-        Ok(Found::Archive(path, file.checksum.digits().to_owned()))
+        Ok(Found::Archive(path))
     }
 
     fn not_found(&self, set: &DataSet) -> DataError {
         let archives = set.files.iter().map(|file| format!("{}/{}", set.folder, file.name));
         let wanted: Vec<_> = [format!("{}/{}/", set.folder, set.unpacked)].into_iter().chain(archives).collect();
-        let address = set.files.iter().find_map(|file| file.url);
-        DataError::NotFound { set: set.name, places: self.places(), wanted: wanted.join(" or "), address }
+        let wanted = wanted.join(" or ");
+        DataError::NotFound { set: set.name, places: self.places(), wanted, address: set.address() }
     }
 
     fn places(&self) -> String {
         self.roots.iter().map(|root| root.display().to_string()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl DataSet {
+    /// Where it can be downloaded, if it can.
+    pub fn address(&self) -> Option<&'static str> {
+        self.files.iter().find_map(|file| file.url)
     }
 }
 
@@ -127,7 +125,7 @@ fn look_in(root: &Path, set: &DataSet) -> Result<Option<Found>> {
         for file in set.files {
             let path = dir.join(file.name);
             if path.is_file() {
-                return check(&path, file).map(|()| Some(Found::Archive(path, file.checksum.digits().into())));
+                return check(&path, file).map(|()| Some(Found::Archive(path)));
             }
         }
     }
@@ -138,36 +136,14 @@ fn look_in(root: &Path, set: &DataSet) -> Result<Option<Found>> {
     match set.files.iter().find(|file| root.is_file() && root.file_name().is_some_and(|name| name == file.name)) {
         Some(file) => {
             check(root, file)?;
-            Ok(Some(Found::Archive(root.to_path_buf(), file.checksum.digits().into())))
+            Ok(Some(Found::Archive(root.to_path_buf())))
         }
         None => Ok(None),
     }
 }
 
-impl Checksum {
-    fn kind(self) -> &'static str {
-        match self {
-            Self::Md5(_) => "MD5",
-            Self::Sha256(_) => "SHA-256",
-        }
-    }
-
-    fn digits(self) -> &'static str {
-        match self {
-            Self::Md5(digits) | Self::Sha256(digits) => digits,
-        }
-    }
-
-    fn of(self, file: File) -> std::io::Result<String> {
-        match self {
-            Self::Md5(_) => digest::<Md5>(file),
-            Self::Sha256(_) => digest::<Sha256>(file),
-        }
-    }
-}
-
-fn digest<D: Digest>(mut file: File) -> std::io::Result<String> {
-    let mut hash = D::new();
+fn sha256(mut file: File) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
         match file.read(&mut buffer)? {
@@ -188,9 +164,9 @@ fn check(path: &Path, file: &DataFile) -> Result<()> {
     if bytes != file.bytes {
         return differs("size", format!("{bytes} bytes"), file.bytes.to_string());
     }
-    let found = file.checksum.of(opened).map_err(DataError::io("read", path))?;
-    if found != file.checksum.digits() {
-        return differs(file.checksum.kind(), found, file.checksum.digits().to_owned());
+    let found = sha256(opened).map_err(DataError::io("read", path))?;
+    if found != file.sha256 {
+        return differs("SHA-256", found, file.sha256.to_owned());
     }
     Ok(())
 }
@@ -219,10 +195,11 @@ fn fetch(url: &str, part: &Path) -> std::result::Result<(), String> {
     if let Err(TryLockError::WouldBlock) = file.try_lock() {
         return Err("another program is downloading it".to_owned());
     }
-    let have = file.stream_position().and_then(|_| file.metadata()).map_err(|error| error.to_string())?.len();
+    let have = file.metadata().map_err(|error| error.to_string())?.len();
     let agent = ureq::Agent::config_builder()
         .timeout_connect(Some(Duration::from_secs(20)))
         .timeout_recv_response(Some(Duration::from_secs(30)))
+        .timeout_recv_body(Some(Duration::from_secs(3600)))
         .build()
         .new_agent();
     let response = agent.get(url).header("Range", format!("bytes={have}-")).call();
@@ -282,8 +259,7 @@ mod tests {
     /// The file as published.
     fn published() -> DataFile {
         let digits: String = Sha256::digest(CONTENT).iter().map(|byte| format!("{byte:02x}")).collect();
-        let (bytes, checksum) = (CONTENT.len() as u64, Checksum::Sha256(digits.leak()));
-        DataFile { name: "set.tar.gz", bytes, checksum, url: None }
+        DataFile { name: "set.tar.gz", bytes: CONTENT.len() as u64, sha256: digits.leak(), url: None }
     }
 
     /// A server that answers one request after another: each with a status line, headers, and the content from the
@@ -340,8 +316,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("set.tar.gz");
         for (other, kind) in [
-            (DataFile { checksum: Checksum::Sha256("00"), ..published() }, "SHA-256"),
-            (DataFile { checksum: Checksum::Md5("00"), ..published() }, "MD5"),
+            (DataFile { sha256: "00", ..published() }, "SHA-256"),
             (DataFile { bytes: 7, ..published() }, "23 bytes, not the published 7"),
         ] {
             let error = download(&serve(vec![("200 OK", 99)]), &path, &other).unwrap_err().to_string();
@@ -373,7 +348,7 @@ mod tests {
             std::fs::write(root.join("set/set.tar.gz"), CONTENT).unwrap();
         }
         let locator = Locator::with_places(None, Some(variable.clone()), cache.clone());
-        let Found::Archive(path, _) = locator.find(&set()).unwrap() else { panic!() };
+        let Found::Archive(path) = locator.find(&set()).unwrap() else { panic!() };
         assert_eq!(path, variable.join("set/set.tar.gz"));
         let error = Locator::with_places(Some(&given), Some(variable), cache).find(&set()).unwrap_err().to_string();
         assert!(error.contains("given") && error.contains("--data-dir") && error.contains("set/set.tar.gz"), "{error}");
@@ -429,7 +404,7 @@ mod tests {
         let set = DataSet { files: vec![DataFile { url, ..published() }].leak(), ..set() };
         let locator = Locator::with_places(None, Some(dir.path().join("nothing")), dir.path().join("cache"));
         let found = locator.find(&set).unwrap();
-        assert!(matches!(&found, Found::Archive(path, _) if *path == dir.path().join("cache/set/set.tar.gz")));
+        assert!(matches!(&found, Found::Archive(path) if *path == dir.path().join("cache/set/set.tar.gz")));
         assert_eq!(locator.find(&set).unwrap(), found);
     }
 }

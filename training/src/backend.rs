@@ -40,6 +40,14 @@ impl Backend {
         }
     }
 
+    /// What `cargo run` has to be told for it: nothing for those that are always there.
+    pub fn features(self) -> String {
+        match self {
+            Self::Flex | Self::Ndarray => String::new(),
+            other => format!(" --features {}", other.name()),
+        }
+    }
+
     /// Device number `index` of this backend. `package` is named in the error when the backend is not compiled in.
     pub fn device(self, index: usize, package: &'static str) -> Result<Device> {
         let kind = match self {

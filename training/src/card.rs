@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use crate::package::{Config, Outcome};
 use crate::progress::{duration, list};
+use crate::recipe::RecipeText;
 use crate::task::{Metrics, RecipeOf, Task};
 use crate::weights::Precision;
 
@@ -18,7 +19,7 @@ pub fn text<T: Task>(config: &Config<T::Data, T::Architecture>, precision: Preci
         card += &results(outcome);
         card += &circumstances::<T>(recipe, outcome);
     }
-    card + T::CARD
+    format!("{card}\n{}", T::CARD)
 }
 
 /// The report of a finished run, with its curves if it has any.
@@ -41,7 +42,6 @@ pub fn report<T: Task>(recipe: &RecipeOf<T>, outcome: &Outcome, parameters: usiz
 
 /// The results table: the model and its baselines, a column a metric.
 fn results(outcome: &Outcome) -> String {
-    let mut rows: BTreeMap<&str, &Metrics> = outcome.baselines.iter().map(|(name, row)| (name.as_str(), row)).collect();
     let columns: Vec<&String> = outcome.test.keys().collect();
     let mut table = "| | ".to_owned();
     let _ = writeln!(table, "{} |", columns.iter().map(|name| format!("test {name}")).collect::<Vec<_>>().join(" | "));
@@ -52,7 +52,7 @@ fn results(outcome: &Outcome) -> String {
         let _ = writeln!(table, "| {name} | {} |", cells.collect::<Vec<_>>().join(" | "));
     };
     row("**this model**", &outcome.test);
-    while let Some((name, metrics)) = rows.pop_first() {
+    for (name, metrics) in &outcome.baselines {
         row(name, metrics);
     }
     let valid = list(&outcome.valid);
@@ -67,11 +67,8 @@ fn circumstances<T: Task>(recipe: &RecipeOf<T>, outcome: &Outcome) -> String {
     let provenance = &outcome.provenance;
     let memory = provenance.peak_memory.map_or("not measured".to_owned(), |bytes| format!("{} MiB", bytes >> 20));
     format!(
-        "- repeat it: `cargo run -p {} -- train --recipe {} --seed {}`\n- backend: {}, {} threads\n- time: {}\n\
-         - peak memory: {memory}\n- data: {}\n- program: {} {}\n",
-        T::PACKAGE,
-        recipe.name,
-        recipe.seed,
+        "- repeat it: {}\n- backend: {}, {} threads\n- time: {}\n- peak memory: {memory}\n- data: {}\n- program: {} {}\n",
+        repetition::<T>(recipe),
         provenance.backend,
         provenance.threads,
         duration(provenance.seconds),
@@ -79,4 +76,37 @@ fn circumstances<T: Task>(recipe: &RecipeOf<T>, outcome: &Outcome) -> String {
         T::PACKAGE,
         provenance.version,
     )
+}
+
+/// The command that trains the same model again: a recipe of the program by its name, and what was changed of it.
+fn repetition<T: Task>(recipe: &RecipeOf<T>) -> String {
+    let embedded = RecipeText::find(&recipe.name, T::RECIPES).and_then(|text| text.parse::<RecipeOf<T>>());
+    let Ok(embedded) = embedded.map(|recipe| settings(&recipe)) else {
+        return "by a recipe of one's own, of which every setting was kept".to_owned();
+    };
+    let mut command = format!("cargo run -p {} -- train --recipe {} --seed {}", T::PACKAGE, recipe.name, recipe.seed);
+    for (key, value) in settings(recipe).iter().filter(|(key, value)| embedded.get(*key) != Some(value)) {
+        let _ = write!(command, " --set '{key}={value}'");
+    }
+    format!("`{command}`")
+}
+
+/// All settings that bear on the result, by their dotted keys.
+fn settings(recipe: &impl serde::Serialize) -> BTreeMap<String, serde_json::Value> {
+    fn collect(key: String, value: serde_json::Value, into: &mut BTreeMap<String, serde_json::Value>) {
+        match value {
+            serde_json::Value::Object(table) => {
+                for (name, value) in table {
+                    collect(if key.is_empty() { name } else { format!("{key}.{name}") }, value, into);
+                }
+            }
+            value => {
+                into.insert(key, value);
+            }
+        }
+    }
+    let mut settings = BTreeMap::new();
+    collect(String::new(), serde_json::to_value(recipe).unwrap_or_default(), &mut settings);
+    settings.retain(|key, _| key != "seed" && !key.starts_with("expected."));
+    settings
 }

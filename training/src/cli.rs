@@ -67,11 +67,11 @@ pub struct Train {
     #[arg(long = "set", value_name = "KEY=VALUE", conflicts_with = "resume")]
     pub set: Vec<String>,
     /// Seed of everything random
-    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    #[arg(long, value_name = "N", conflicts_with = "resume", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
     /// Passes over the training part
     #[arg(long, value_name = "N", conflicts_with = "resume")]
-    pub epochs: Option<usize>,
+    pub epochs: Option<u32>,
     /// Folder for this run [default: runs/RECIPE/TIME]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub run: Option<PathBuf>,
@@ -135,7 +135,7 @@ pub struct Export {
     /// Which model.
     #[command(flatten)]
     pub choice: Choice,
-    /// Where to: a folder that is new or a package to replace
+    /// Where to: a folder that is new or empty, or a package to replace
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
     /// Precision of the stored weights

@@ -80,6 +80,20 @@ pub enum TrainingError {
         /// The folder.
         path: PathBuf,
     },
+    /// The folder given to `export --to` holds something else.
+    #[error("{} holds {holds}, which is no part of a package that could be replaced; choose a new folder", path.display())]
+    NotAPackage {
+        /// The folder.
+        path: PathBuf,
+        /// A file or folder in it.
+        holds: String,
+    },
+    /// A run that has not come to the end of its first epoch has no weights to use.
+    #[error("{} has no finished epoch yet; go on with it by: train --resume {}", path.display(), path.display())]
+    NoEpoch {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A checkpoint, package or configuration file that does not hold what it should.
     #[error("{} {message}", path.display())]
     Damaged {
@@ -123,6 +137,12 @@ pub enum TrainingError {
         /// Where the last good state is.
         kept: String,
     },
+    /// A model that gives nothing to compare with.
+    #[error("{name} says of no metric what was measured; export it from a run that came to its end")]
+    NothingToVerify {
+        /// The model.
+        name: String,
+    },
     /// Shipped models did not measure what their cards say.
     #[error("{failed} of {total} measurements are outside their tolerance")]
     Unverified {
@@ -165,6 +185,8 @@ impl TrainingError {
                 | Self::NoSuchDevice { .. }
                 | Self::NotARun { .. }
                 | Self::RunExists { .. }
+                | Self::NotAPackage { .. }
+                | Self::NoEpoch { .. }
                 | Self::UnknownPackage { .. }
                 | Self::NoModelChosen
         )

@@ -24,28 +24,29 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
-/// Fills a folder by `fill`, then puts it in the place of `path` in one move. On failure `path` is as it was.
+/// Fills a folder by `fill`, then puts it in the place of `path`. On failure `path` is as it was.
 pub fn replace_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let (new, old) = (path.with_added_extension("tmp"), path.with_added_extension("old"));
-    remove_dir(&new)?;
+    let path = std::path::absolute(path).map_err(TrainingError::io("find", path))?;
+    let (Some(parent), Some(_)) = (path.parent(), path.file_name()) else {
+        return Err(TrainingError::damaged(&path, "is no name for a new folder; give another"));
+    };
+    create_dir(parent)?;
+    // Beside it, so that moving is renaming. It takes what it holds with it when it is dropped.
+    let workshop = tempfile::Builder::new().prefix(".new-").tempdir_in(parent);
+    let workshop = workshop.map_err(TrainingError::io("write", &path))?;
+    let [new, old] = ["new", "old"].map(|name| workshop.path().join(name));
     create_dir(&new)?;
-    if let Err(error) = fill(&new) {
-        let _ = std::fs::remove_dir_all(&new);
-        return Err(error);
+    fill(&new)?;
+    let replaced = path.exists();
+    if replaced {
+        std::fs::rename(&path, &old).map_err(TrainingError::io("replace", &path))?;
     }
-    remove_dir(&old)?;
-    if path.exists() {
-        std::fs::rename(path, &old).map_err(TrainingError::io("replace", path))?;
-    }
-    std::fs::rename(&new, path).map_err(TrainingError::io("replace", path))?;
-    remove_dir(&old)
-}
-
-fn remove_dir(path: &Path) -> Result<()> {
-    match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(TrainingError::io("remove", path)(error)),
-        _ => Ok(()),
-    }
+    std::fs::rename(&new, &path).map_err(|error| {
+        if replaced {
+            let _ = std::fs::rename(&old, &path);
+        }
+        TrainingError::io("replace", &path)(error)
+    })
 }
 
 /// A value as indented JSON with a final newline.

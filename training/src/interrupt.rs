@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::progress::say;
+
 static STOP: AtomicBool = AtomicBool::new(false);
 
 /// The exit code of a program that Ctrl-C ended.
@@ -14,7 +16,7 @@ pub fn listen() {
         if STOP.swap(true, Ordering::SeqCst) {
             std::process::exit(INTERRUPTED);
         }
-        eprintln!("stopping at the next step; press Ctrl-C again to stop at once");
+        say("stopping at the next step; press Ctrl-C again to stop at once");
     });
 }
 

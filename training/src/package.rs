@@ -100,15 +100,7 @@ pub struct Package<T: Task> {
 impl<T: Task> Package<T> {
     /// Reads the package in a folder.
     pub fn open(dir: &Path, device: &Device) -> Result<Self> {
-        let path = dir.join("config.json");
-        let text = std::fs::read_to_string(&path).map_err(TrainingError::io("read", &path))?;
-        let config: Config<T::Data, T::Architecture> = serde_json::from_str(&text)
-            .map_err(|error| TrainingError::damaged(&path, format!("is not a package's configuration: {error}")))?;
-        if config.format > FORMAT {
-            let message =
-                format!("has format {}, and this version reads up to {FORMAT}; update the program", config.format);
-            return Err(TrainingError::damaged(&path, message));
-        }
+        let config = Self::read_config(dir)?;
         let task = T::open(&config.recipe, dir)?;
         let mut model = task.init(device);
         let weights = dir.join("model.safetensors");
@@ -118,6 +110,25 @@ impl<T: Task> Package<T> {
             return Err(TrainingError::damaged(&weights, message));
         }
         Ok(Self { dir: dir.to_path_buf(), config, task, model })
+    }
+
+    /// Reads the configuration of the package in a folder.
+    pub fn read_config(dir: &Path) -> Result<Config<T::Data, T::Architecture>> {
+        let path = dir.join("config.json");
+        let text = std::fs::read_to_string(&path).map_err(TrainingError::io("read", &path))?;
+        let refuse = |message: String| TrainingError::damaged(&path, message);
+        let config: Config<T::Data, T::Architecture> = serde_json::from_str(&text)
+            .map_err(|error| refuse(format!("is not the configuration of a {} package: {error}", T::PACKAGE)))?;
+        if config.application != T::PACKAGE {
+            return Err(refuse(format!("is of a {} package, not of {}", config.application, T::PACKAGE)));
+        }
+        if config.format > FORMAT {
+            let format = config.format;
+            return Err(refuse(format!(
+                "has format {format}, and this version reads up to {FORMAT}; update the program"
+            )));
+        }
+        Ok(config)
     }
 
     /// The folder of a package: a shipped one by name, or a path.

@@ -1,6 +1,6 @@
 //! Progress on standard error: a bar with metrics and time left on a terminal, plain lines elsewhere.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -40,14 +40,14 @@ impl Progress {
             self.bar.set_message(message());
         } else if self.last_line.elapsed() >= LINE_EVERY {
             let left = duration(self.seconds_left());
-            eprintln!("{}, {left} left", message());
+            say(&format!("{}, {left} left", message()));
             self.last_line = Instant::now();
         }
     }
 
     /// Writes a line above the bar.
     pub fn line(&mut self, text: &str) {
-        self.bar.suspend(|| eprintln!("{text}"));
+        self.bar.suspend(|| say(text));
         self.last_line = Instant::now();
     }
 
@@ -62,6 +62,11 @@ impl Progress {
         let left = self.bar.length().unwrap_or(position).saturating_sub(position) as f64;
         self.started.elapsed().as_secs_f64() / done * left
     }
+}
+
+/// A line on standard error. Where nobody can read it, training goes on all the same: `eprintln` would panic.
+pub fn say(line: &str) {
+    let _ = writeln!(stderr(), "{line}");
 }
 
 /// Seconds as people write them: `12.3 s`, `4 min 05 s`, `1 h 02 min`.

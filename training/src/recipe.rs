@@ -1,7 +1,6 @@
 //! Recipes: small TOML files that say all there is to say about a training run.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -9,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TrainingError};
 use crate::optimizer::{OptimizerConfig, ScheduleConfig};
-use crate::settings::{Fraction, Positive};
+use crate::settings::{Count, Fraction, Positive};
 
 /// One training run: which data, which model, how it is trained, and what it should reach.
 ///
@@ -47,12 +46,12 @@ pub struct Recipe<D, M> {
 #[serde(deny_unknown_fields)]
 pub struct TrainingConfig {
     /// Passes over the training part; 0 to train nothing and only fit what is not learned by gradient.
-    pub epochs: usize,
+    pub epochs: u32,
     /// Items a batch.
-    pub batch_size: NonZeroUsize,
+    pub batch_size: Count,
     /// Batches whose gradients are averaged into one optimiser step.
     #[serde(default = "one")]
-    pub accumulate: NonZeroUsize,
+    pub accumulate: Count,
     /// Largest global gradient norm; absent for no clipping.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<Positive>,
@@ -62,7 +61,7 @@ pub struct TrainingConfig {
     pub average: Option<Fraction>,
     /// Epochs without a better validation metric after which training stops; absent to run all epochs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub patience: Option<NonZeroUsize>,
+    pub patience: Option<Count>,
 }
 
 /// A metric's value and how far from it a measurement may lie.
@@ -82,8 +81,8 @@ impl Expected {
     }
 }
 
-fn one() -> NonZeroUsize {
-    NonZeroUsize::MIN
+fn one() -> Count {
+    Count::ONE
 }
 
 /// The text of a recipe, and the name under which errors speak of it.
@@ -193,7 +192,7 @@ mod tests {
     #[derive(Clone, Debug, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Model {
-        hidden_size: NonZeroUsize,
+        hidden_size: Count,
     }
 
     const TEXT: &str = r#"
@@ -242,7 +241,7 @@ lr = 0.01
         for (from, to, parts) in [
             ("lr = 0.01", "lr = -0.01", ["line 18", "`lr = -0.01`", "greater than 0"]),
             ("lr = 0.01", "lr = \"fast\"", ["line 18", "fast", "f64"]),
-            ("batch_size = 4", "batch_size = 0", ["line 14", "batch_size = 0", "nonzero"]),
+            ("batch_size = 4", "batch_size = 0", ["line 14", "batch_size = 0", "1 to 1000000"]),
             ("hidden_size = 8", "hidden_size = 8\nhiden = 3", ["line 11", "`hiden = 3`", "unknown field"]),
             ("kind = \"adam\"", "kind = \"adom\"", ["line 17", "adom", "unknown variant"]),
         ] {

@@ -108,13 +108,13 @@ impl Run {
         self.dir.join("best")
     }
 
-    /// The package of the best weights, which must be there.
-    pub fn finished(dir: &Path) -> Result<PathBuf> {
+    /// The package of the best weights so far of the run in `dir`.
+    pub fn best_of(dir: &Path) -> Result<PathBuf> {
         let best = Self::open(dir.to_path_buf())?.best();
         if best.join("config.json").is_file() {
             Ok(best)
         } else {
-            Err(TrainingError::NotARun { path: dir.to_path_buf(), missing: "best/config.json" })
+            Err(TrainingError::NoEpoch { path: dir.to_path_buf() })
         }
     }
 

@@ -12,6 +12,46 @@ pub struct Positive(f64);
 #[serde(try_from = "f64", into = "f64")]
 pub struct Fraction(f64);
 
+/// A whole number from 1 to a million: a size, a number of texts or steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub struct Count(u32);
+
+impl Count {
+    /// The number 1.
+    pub const ONE: Self = Self(1);
+    /// The largest.
+    const MOST: u32 = 1_000_000;
+
+    /// The number.
+    pub fn get(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl TryFrom<u64> for Count {
+    type Error = String;
+
+    fn try_from(value: u64) -> Result<Self, String> {
+        match u32::try_from(value) {
+            Ok(count @ 1..=Self::MOST) => Ok(Self(count)),
+            _ => Err(format!("{value} is not a whole number from 1 to {}", Self::MOST)),
+        }
+    }
+}
+
+impl From<Count> for u64 {
+    fn from(value: Count) -> u64 {
+        value.0.into()
+    }
+}
+
+impl std::fmt::Display for Count {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
 impl Positive {
     /// The number 1.
     pub const ONE: Self = Self(1.0);
@@ -74,6 +114,10 @@ mod tests {
         assert_eq!(Fraction::try_from(0.0).map(f64::from), Ok(0.0));
         for bad in [1.0, -0.1, f64::NAN] {
             assert!(Fraction::try_from(bad).is_err(), "{bad}");
+        }
+        assert_eq!(Count::try_from(1_000_000).map(Count::get), Ok(1_000_000));
+        for bad in [0, 1_000_001, u64::MAX] {
+            assert!(Count::try_from(bad).is_err(), "{bad}");
         }
     }
 }

@@ -23,10 +23,10 @@ pub type Metrics = BTreeMap<String, f64>;
 pub type RecipeOf<T> = Recipe<<T as Task>::Data, <T as Task>::Architecture>;
 
 /// What is kept from batch to batch within an epoch: the hidden state of truncated back-propagation through time.
-/// Empty at the start of every epoch, and always for tasks whose batches do not follow one another.
+/// The trainer cuts it off the graph after each batch. Empty at the start of every epoch, and always for tasks whose batches do not follow one another.
 pub type Carry = Vec<Tensor<3>>;
 
-/// A data set in three parts, and where it came from.
+/// A data set in three parts.
 #[derive(Clone, Debug)]
 pub struct Splits<S> {
     /// Learned from.
@@ -56,9 +56,9 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Whether `value` beats `best`.
+    /// Whether `value` beats `best`. What is no finite number beats nothing.
     pub fn improves(&self, value: f64, best: Option<f64>) -> bool {
-        best.is_none_or(|best| if self.higher_is_better { value > best } else { value < best })
+        value.is_finite() && best.is_none_or(|best| if self.higher_is_better { value > best } else { value < best })
     }
 }
 
@@ -159,4 +159,19 @@ pub trait Task: Sized {
 
     /// Runs a verb of the application.
     fn run(verb: Self::Verb, context: &Context) -> TaskResult<()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_better_number_improves() {
+        let accuracy = Monitor { metric: "accuracy", higher_is_better: true };
+        let perplexity = Monitor { metric: "perplexity", higher_is_better: false };
+        assert!(accuracy.improves(0.6, Some(0.5)) && !accuracy.improves(0.5, Some(0.5)));
+        assert!(perplexity.improves(90.0, Some(91.0)) && !perplexity.improves(92.0, Some(91.0)));
+        assert!(perplexity.improves(90.0, None));
+        assert!(!perplexity.improves(f64::NAN, None) && !perplexity.improves(f64::INFINITY, None));
+    }
 }

@@ -19,7 +19,7 @@ use crate::clip::clip_global_norm;
 use crate::error::{Result, TrainingError};
 use crate::interrupt;
 use crate::package::Package;
-use crate::progress::{Progress, duration, list};
+use crate::progress::{Progress, duration, list, say};
 use crate::random::{Purpose, device_seed, stream};
 use crate::run::{Epoch, Run};
 use crate::task::{Carry, RecipeOf, Splits, Task};
@@ -86,7 +86,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         let batches = self.plan(0).len();
         let mut learner = self.start(resume, batches)?;
         let before = learner.state.seconds;
-        let mut progress = Progress::new(batches * self.recipe.training.epochs, learner.state.batches);
+        let mut progress = Progress::new(batches * self.epochs(), learner.state.batches);
         while !self.ended(&learner.state) {
             let stopped = self.epoch(&mut learner, &mut progress)?;
             learner.state.seconds = before + self.started.elapsed().as_secs_f64();
@@ -115,12 +115,14 @@ impl<'a, T: Task> Trainer<'a, T> {
         let mut average = self.recipe.training.average.map(|_| model.valid());
         let mut optimizer = self.recipe.optimizer.init();
         let mut state = State { data: self.data.clone(), ..State::default() };
-        if resume && self.run.last().exists() {
+        if resume && !self.run.last().exists() {
+            say("no checkpoint had been written yet: starting anew");
+        } else if resume {
             (model, average, optimizer, state) = checkpoint::load(&self.run.last(), model, average, optimizer)?;
             self.check_data(&state)?;
         }
         let training = &self.recipe.training;
-        let steps = training.epochs * batches.div_ceil(training.accumulate.get());
+        let steps = self.epochs() * batches.div_ceil(training.accumulate.get());
         let schedule =
             self.recipe.schedule.init(steps.max(1), state.step).map_err(|text| TrainingError::Task(text.into()))?;
         let carry = checkpoint::carry_from_data(&state.carry, &self.device);
@@ -140,10 +142,14 @@ impl<'a, T: Task> Trainer<'a, T> {
         self.task.batches(&self.splits.train, self.recipe.training.batch_size.get(), epoch, &mut order)
     }
 
+    fn epochs(&self) -> usize {
+        self.recipe.training.epochs as usize
+    }
+
     fn ended(&self, state: &State) -> bool {
         let since_best = state.epoch - state.best.map_or(0, |(epoch, _)| epoch);
         let patience = self.recipe.training.patience.map_or(usize::MAX, |patience| patience.get());
-        state.epoch >= self.recipe.training.epochs || (state.batch == 0 && since_best >= patience)
+        state.epoch >= self.epochs() || (state.batch == 0 && since_best >= patience)
     }
 
     /// Trains to the end of the current epoch. Returns whether somebody asked to stop.
@@ -177,6 +183,8 @@ impl<'a, T: Task> Trainer<'a, T> {
             let loss = self.task.loss(model, &self.splits.train, batch, carry, &mut rng, &self.device);
             let value = f64::from(loss.mean.clone().into_scalar::<f32>());
             self.check_finite("the loss", value, state)?;
+            // What is carried to the next batch ends here: back-propagation is truncated to one batch.
+            carry.iter_mut().for_each(|state| *state = state.clone().detach());
             let grads = loss.mean.mul_scalar(loss.count as f64).backward();
             accumulator.accumulate(model, GradientsParams::from_grads(grads, model));
             items += loss.count;
@@ -254,7 +262,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         let loss = state.sums.loss / state.sums.count.max(1) as f64;
         let monitor = T::MONITOR.metric;
         let best = state.best.map_or(String::new(), |(_, value)| format!("  best {monitor} {value:.4}"));
-        format!("epoch {}/{}  loss {loss:.4}{best}", state.epoch + 1, self.recipe.training.epochs)
+        format!("epoch {}/{}  loss {loss:.4}{best}", state.epoch + 1, self.epochs())
     }
 
     fn epoch_line(&self, epoch: &Epoch, better: bool) -> String {
@@ -262,7 +270,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         format!(
             "epoch {}/{}: training loss {:.4}, gradient norm {:.3}, validation {valid}{} ({})",
             epoch.epoch,
-            self.recipe.training.epochs,
+            self.epochs(),
             epoch.train_loss,
             epoch.gradient_norm,
             if better { " *" } else { "" },

@@ -51,6 +51,7 @@ pub fn save<M: Module>(module: &M, path: &Path, names: WeightNames, precision: P
 
 /// Reads weights into a module. Every tensor must be there, with its shape, and none besides.
 pub fn load<M: Module>(module: &mut M, path: &Path, names: WeightNames) -> Result<()> {
+    std::fs::File::open(path).map_err(TrainingError::io("read", path))?;
     let mut store = SafetensorsStore::from_file(path)
         .remap(remapper(names.from_pytorch)?)
         .with_from_adapter(PyTorchToBurnAdapter.chain(FloatCastAdapter::to(DType::F32)))

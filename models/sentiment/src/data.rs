@@ -1,6 +1,5 @@
 //! Reviews as the models read them.
 
-use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::Path;
 
@@ -8,6 +7,7 @@ use datasets::{Locator, Review, ReviewSet, Reviews, Vocabulary, imdb, sample, to
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
+use training::settings::Count;
 use training::{Splits, TaskResult};
 
 /// How many batches' worth of reviews are sorted by length together.
@@ -20,21 +20,21 @@ pub struct DataConfig {
     /// Which reviews.
     pub set: Set,
     /// How many of the published training part are held out for validation.
-    pub valid: NonZeroUsize,
+    pub valid: Count,
     /// Seed of which they are; apart from the recipe's seed, so that runs with several seeds share one split.
     #[serde(default)]
     pub valid_seed: u64,
     /// The network knows this many words, the most frequent ones of the training part.
-    pub vocabulary: NonZeroUsize,
+    pub vocabulary: Count,
     /// The network reads this many words of a review.
-    pub max_words: NonZeroUsize,
+    pub max_words: Count,
     /// Which of them.
     pub keep: Keep,
     /// How many words are read in the first epochs, one number an epoch; `max_words` after them, and always outside
     /// training. A network that answers from its last state alone may learn nothing for an epoch if it has to read
     /// hundreds of words from the start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub curriculum: Vec<NonZeroUsize>,
+    pub curriculum: Vec<Count>,
 }
 
 /// The sets on offer.
@@ -94,18 +94,37 @@ impl DataConfig {
         vocabulary.encode(self.kept(&tokenize(text)))
     }
 
+    /// Refuses to go on with a model of `other` data: it must have read texts in the same way, and have learned from
+    /// none that are held out here.
+    pub fn check_like(&self, other: &Self, name: &str) -> TaskResult<()> {
+        let differs = [
+            ("set", self.set != other.set),
+            ("valid", self.valid != other.valid),
+            ("valid_seed", self.valid_seed != other.valid_seed),
+            ("vocabulary", self.vocabulary != other.vocabulary),
+            ("max_words", self.max_words != other.max_words),
+            ("keep", self.keep != other.keep),
+        ];
+        match differs.iter().find(|(_, differs)| *differs) {
+            Some((key, _)) => {
+                Err(format!("data.{key} is not that of {name}, which start_from names; set both alike").into())
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The words that the network reads of all words of a text.
     pub fn kept<'a, W>(&self, words: &'a [W]) -> &'a [W] {
         self.cut(words, self.max_words)
     }
 
     /// How many words are read in an epoch of training, counted from 0.
-    pub fn words_in_epoch(&self, epoch: usize) -> NonZeroUsize {
+    pub fn words_in_epoch(&self, epoch: usize) -> Count {
         self.curriculum.get(epoch).copied().unwrap_or(self.max_words)
     }
 
     /// At most so many words of a text.
-    pub fn cut<'a, W>(&self, words: &'a [W], most: NonZeroUsize) -> &'a [W] {
+    pub fn cut<'a, W>(&self, words: &'a [W], most: Count) -> &'a [W] {
         &words[self.range(words.len(), most.get())]
     }
 
@@ -131,7 +150,7 @@ pub struct Batch {
     /// Their places in their set.
     pub reviews: Vec<usize>,
     /// How many words of each are read.
-    pub words: NonZeroUsize,
+    pub words: Count,
     /// What is learned from them.
     pub lesson: Lesson,
 }
@@ -171,7 +190,7 @@ mod tests {
     use rand::{RngExt, SeedableRng};
 
     fn config(keep: Keep) -> DataConfig {
-        let number = |number| NonZeroUsize::new(number).unwrap();
+        let number = |number| Count::try_from(number).unwrap();
         DataConfig {
             set: Set::Sample,
             valid: number(400),
@@ -218,7 +237,7 @@ mod tests {
 
     #[test]
     fn too_many_held_out_reviews_are_refused() {
-        let config = DataConfig { valid: NonZeroUsize::new(4000).unwrap(), ..config(Keep::Last) };
+        let config = DataConfig { valid: Count::try_from(4000).unwrap(), ..config(Keep::Last) };
         assert!(config.load(None).unwrap_err().to_string().contains("data.valid = 4000"));
     }
 }

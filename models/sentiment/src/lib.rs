@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo run -p sentiment                                        # learn the embedded sample in a minute
-//! cargo run -p sentiment -- predict "Not a dull moment."        # ask a shipped model
+//! cargo run -p sentiment -- predict "Wonderfully acted."          # ask a shipped model
 //! cargo run -p sentiment -- train --recipe imdb-lstm            # the real reviews
 //! cargo run -p sentiment -- verify                              # measure every shipped model again
 //! ```

@@ -19,8 +19,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use datasets::Vocabulary;
 use rnn::{Cell, Init, LockedDropout, Rnn, RnnConfig};
 use serde::{Deserialize, Serialize};
-use std::num::NonZeroUsize;
-use training::settings::Fraction;
+use training::settings::{Count, Fraction};
 
 use crate::pretraining::PretrainingConfig;
 
@@ -31,12 +30,12 @@ pub struct NetworkConfig {
     /// The recurrence.
     pub cell: Cell,
     /// Features of a word, E.
-    pub embedding_size: NonZeroUsize,
+    pub embedding_size: Count,
     /// Features of a state, H.
-    pub hidden_size: NonZeroUsize,
+    pub hidden_size: Count,
     /// Layers on one another.
     #[serde(default = "one")]
-    pub layers: NonZeroUsize,
+    pub layers: Count,
     /// Whether to read from both ends; D is then 2, else 1.
     #[serde(default)]
     pub bidirectional: bool,
@@ -59,8 +58,8 @@ pub struct NetworkConfig {
     pub pretraining: Option<PretrainingConfig>,
 }
 
-fn one() -> NonZeroUsize {
-    NonZeroUsize::MIN
+fn one() -> Count {
+    Count::ONE
 }
 
 /// How the outputs at all steps become one vector of F features.

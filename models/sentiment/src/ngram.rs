@@ -18,7 +18,7 @@ use std::{io, iter};
 use half::f16;
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
-use training::settings::Positive;
+use training::settings::{Count, Positive};
 
 /// The regression has converged when no text's residual, a probability, is off by more than this.
 const TOLERANCE: f64 = 1e-4;
@@ -41,7 +41,7 @@ pub struct NgramConfig {
     pub c: Positive,
     /// Keeps only so many n-grams, those with the largest weights; all if absent. Each takes 10 bytes in a file.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub keep: Option<std::num::NonZeroUsize>,
+    pub keep: Option<Count>,
 }
 
 impl Default for NgramConfig {
@@ -501,7 +501,7 @@ mod tests {
         assert!(full.prune(0).is_empty());
 
         let (texts, positive) = reviews();
-        let keep = std::num::NonZeroUsize::new(2);
+        let keep = Some(Count::try_from(2).unwrap());
         let kept = NgramClassifier::fit(&texts, &positive, &NgramConfig { keep, ..config(3, 1.0) });
         assert_eq!(kept, fitted().prune(2));
     }

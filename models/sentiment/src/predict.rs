@@ -53,24 +53,24 @@ impl Predict {
     fn run(self, context: &Context) -> TaskResult<()> {
         let package = Package::<Sentiment>::open(&self.choice.dir::<Sentiment>(Some(DEFAULT_MODEL))?, &context.device)?;
         let mut answered = false;
-        for text in self.inputs()? {
+        for (number, text) in (1..).zip(self.inputs()?) {
             let text = text?;
             if !text.trim().is_empty() {
                 answered = true;
-                self.answer(&package, &text, context)?;
+                self.answer(&package, number, &text, context)?;
             }
         }
         if answered { Ok(()) } else { Err("there is no text to judge: all lines are empty".into()) }
     }
 
-    fn answer(&self, package: &Package<Sentiment>, text: &str, context: &Context) -> TaskResult<()> {
+    fn answer(&self, package: &Package<Sentiment>, number: usize, text: &str, context: &Context) -> TaskResult<()> {
         let opinion = package.task.opinion(&package.model, text, &context.device);
         let words = match self.explain {
             true => package.task.explain(&package.model, text, &context.device),
             false => Vec::new(),
         };
         if context.json {
-            return print_json(text, &opinion, self.explain.then_some(words));
+            return print_json(number, text, &opinion, self.explain.then_some(words));
         }
         print_line(&line(&opinion, text))?;
         for (word, share) in strongest(words) {
@@ -98,12 +98,14 @@ fn lines(path: &Path, source: impl Read + 'static) -> Box<dyn Iterator<Item = Ta
     let path = path.display().to_string();
     Box::new(BufReader::new(source).split(b'\n').zip(1..).map(move |(line, number)| {
         let line = line.map_err(|error| format!("cannot read {path}: {error}"))?;
-        String::from_utf8(line)
-            .map_err(|_| format!("{path}, line {number}: is not UTF-8; convert it, for instance with iconv").into())
+        let line = String::from_utf8(line)
+            .map_err(|_| format!("{path}, line {number}: is not UTF-8; convert it, for instance with iconv"))?;
+        // What Windows puts at the beginning of a file and at the end of a line.
+        Ok(line.trim_start_matches('\u{feff}').trim_end_matches('\r').to_owned())
     }))
 }
 
-/// `favourable 0.98  Not a dull moment.`
+/// `positive 0.980  Wonderfully acted.`
 pub(crate) fn line(opinion: &Opinion, text: &str) -> String {
     let (label, probability) = label(opinion);
     let text: Vec<&str> = text.split_whitespace().collect();
@@ -126,9 +128,10 @@ fn strongest(mut words: Vec<(String, f32)>) -> Vec<(String, f32)> {
     words
 }
 
-fn print_json(text: &str, opinion: &Opinion, words: Option<Vec<(String, f32)>>) -> TaskResult<()> {
+/// `number` is that of the line, or of the argument, from 1: empty ones get no answer.
+fn print_json(number: usize, text: &str, opinion: &Opinion, words: Option<Vec<(String, f32)>>) -> TaskResult<()> {
     let (label, probability) = label(opinion);
-    let mut answer = json!({ "text": text, "label": label, "probability": probability });
+    let mut answer = json!({ "line": number, "text": text, "label": label, "probability": probability });
     if let Some(words) = words {
         answer["words"] = words.iter().map(|(word, share)| json!({ "word": word, "contribution": share })).collect();
     }

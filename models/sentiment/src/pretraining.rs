@@ -11,8 +11,6 @@
 //! backward output before "moment ever"   ·  the same                               ─►  which is the one before?
 //! ```
 
-use std::num::NonZeroUsize;
-
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use datasets::Vocabulary;
 use rand::rngs::ChaCha8Rng;
@@ -20,6 +18,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 use training::Loss;
+use training::settings::Count;
 
 use crate::model::{Network, Words};
 
@@ -28,11 +27,11 @@ use crate::model::{Network, Words};
 #[serde(deny_unknown_fields)]
 pub struct PretrainingConfig {
     /// How many epochs; the labels are learned in those that follow.
-    pub epochs: usize,
+    pub epochs: Count,
     /// How many other words the next one is to be told from.
-    pub negatives: NonZeroUsize,
+    pub negatives: Count,
     /// One in so many places of the texts is asked about.
-    pub one_in: NonZeroUsize,
+    pub one_in: Count,
 }
 
 /// Places in a batch and the words that are asked for there.
@@ -99,11 +98,11 @@ fn cross_entropy(
 
 impl Questions {
     /// One in so many places, each with the word after it or, read backwards, before it.
-    fn draw(texts: &[&[u32]], time: usize, backwards: bool, one_in: NonZeroUsize, rng: &mut ChaCha8Rng) -> Self {
+    fn draw(texts: &[&[u32]], time: usize, backwards: bool, one_in: Count, rng: &mut ChaCha8Rng) -> Self {
         let mut questions = Self::default();
         for (row, text) in texts.iter().enumerate() {
             for step in 1..text.len() {
-                if rng.random_ratio(1, one_in.get() as u32) {
+                if rng.random_bool(1.0 / one_in.get() as f64) {
                     let (place, word) = if backwards { (step, step - 1) } else { (step - 1, step) };
                     questions.places.push((row * time + place) as i32);
                     questions.words.push(text[word] as i32);
@@ -115,7 +114,7 @@ impl Questions {
 }
 
 /// Words at random places of the batch: frequent ones more often.
-fn pick_words(texts: &[&[u32]], count: NonZeroUsize, rng: &mut ChaCha8Rng) -> Vec<i32> {
+fn pick_words(texts: &[&[u32]], count: Count, rng: &mut ChaCha8Rng) -> Vec<i32> {
     let all: Vec<u32> = texts.concat();
     let mut pick = || all.choose(rng as &mut dyn Rng).copied().unwrap_or(Vocabulary::UNKNOWN) as i32;
     (0..count.get()).map(|_| pick()).collect()
@@ -143,14 +142,14 @@ mod tests {
 
     #[test]
     fn questions_point_at_the_neighbour_on_the_way() {
-        let one = NonZeroUsize::MIN;
+        let one = Count::ONE;
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let texts = [&[5, 6, 7][..], &[8], &[9, 10]];
         let forward = Questions::draw(&texts, 3, false, one, &mut rng);
         assert_eq!(forward, Questions { places: vec![0, 1, 6], words: vec![6, 7, 10] });
         let backward = Questions::draw(&texts, 3, true, one, &mut rng);
         assert_eq!(backward, Questions { places: vec![1, 2, 7], words: vec![5, 6, 9] });
-        let some = Questions::draw(&[&[4; 4000]], 4000, false, NonZeroUsize::new(4).unwrap(), &mut rng);
+        let some = Questions::draw(&[&[4; 4000]], 4000, false, Count::try_from(4).unwrap(), &mut rng);
         assert!((800..1200).contains(&some.places.len()), "{}", some.places.len());
     }
 
@@ -170,8 +169,8 @@ mod tests {
         let device = Device::flex().autodiff();
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let text: Vec<u32> = [4, 7, 9, 12, 15].repeat(6);
-        let number = |number| NonZeroUsize::new(number).unwrap();
-        let config = PretrainingConfig { epochs: 1, negatives: number(10), one_in: number(1) };
+        let number = |number| Count::try_from(number).unwrap();
+        let config = PretrainingConfig { epochs: Count::ONE, negatives: number(10), one_in: number(1) };
         let (mut network, mut adam) = (network(&device), AdamConfig::new().init());
         let mut costs = Vec::new();
         for _ in 0..60 {
@@ -186,7 +185,7 @@ mod tests {
     #[test]
     fn texts_of_one_word_have_nothing_to_continue() {
         let device = Device::flex().autodiff();
-        let config = PretrainingConfig { epochs: 1, negatives: NonZeroUsize::MIN, one_in: NonZeroUsize::MIN };
+        let config = PretrainingConfig { epochs: Count::ONE, negatives: Count::ONE, one_in: Count::ONE };
         let loss = loss(&network(&device), &[&[3], &[]], &config, &mut ChaCha8Rng::seed_from_u64(1), &device);
         assert_eq!(loss.mean.into_scalar::<f32>(), 0.0);
     }

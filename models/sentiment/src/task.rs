@@ -79,7 +79,7 @@ impl Task for Sentiment {
         WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
     const CARD: &'static str = include_str!("card.md");
     const NEXT: &'static [(&'static str, &'static str)] = &[
-        ("predict --run RUN --explain \"not a dull moment\"", "ask this model, and why"),
+        ("predict --run RUN --explain \"The cast is warm, but the plot is not clever.\"", "ask this model, and why"),
         ("export --run RUN --to my-model", "make it a package for others"),
         ("train --recipe imdb-lstm", "learn the real reviews, downloaded once (84 MB)"),
     ];
@@ -102,18 +102,14 @@ impl Task for Sentiment {
     }
 
     fn fit(recipe: &RecipeOf<Self>, (reviews, _): &Self::Raw) -> TaskResult<Self> {
+        check(recipe)?;
         let architecture = recipe.model.clone();
-        if architecture.network.is_none() && architecture.ngrams.is_none() {
-            return Err("the recipe has neither [model.network] nor [model.ngrams]; add one".into());
-        }
-        if let Some(NetworkConfig { embedding_size, hidden_size, pretraining: Some(_), .. }) = &architecture.network
-            && embedding_size != hidden_size
-        {
-            let sizes = format!("hidden_size = {hidden_size} and embedding_size = {embedding_size}");
-            return Err(format!("model.network.pretraining needs equal sizes, not {sizes}").into());
-        }
         let vocabulary = match &recipe.start_from {
-            Some(name) => Vocabulary::load(&Package::<Self>::find(name)?.join("vocab.txt"))?,
+            Some(name) => {
+                let dir = Package::<Self>::find(name)?;
+                recipe.data.check_like(&Package::<Self>::read_config(&dir)?.recipe.data, name)?;
+                Vocabulary::load(&dir.join("vocab.txt"))?
+            }
             None => recipe.data.vocabulary(&reviews.train),
         };
         let ngrams = architecture.ngrams.as_ref().map(|config| {
@@ -154,7 +150,7 @@ impl Task for Sentiment {
     }
 
     fn batches(&self, set: &Vec<Example>, size: usize, epoch: usize, rng: &mut ChaCha8Rng) -> Vec<Batch> {
-        let pretraining = self.pretraining().map_or(0, |pretraining| pretraining.epochs);
+        let pretraining = self.pretraining().map_or(0, |pretraining| pretraining.epochs.get());
         let lesson = if epoch < pretraining { Lesson::NextWord } else { Lesson::Sign };
         let words = self.data.words_in_epoch(epoch);
         bucketed(set, size, rng).into_iter().map(|reviews| Batch { reviews, words, lesson }).collect()
@@ -182,7 +178,7 @@ impl Task for Sentiment {
                 let mean = log_sigmoid(network.forward(words) * signs).mean().neg(); // [1]
                 Loss { mean, count: examples.len() }
             }
-            (None, _, _) => Loss { mean: Tensor::zeros([1], device).require_grad(), count: examples.len() },
+            (None, ..) => Loss { mean: Tensor::zeros([1], device).require_grad(), count: examples.len() },
         }
     }
 
@@ -342,6 +338,33 @@ impl Blend {
         let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
         Ok(serde_json::from_str(&text).map_err(|error| wrong(&error))?)
     }
+}
+
+/// Refuses settings that do not go together.
+fn check(recipe: &RecipeOf<Sentiment>) -> TaskResult<()> {
+    let Architecture { network, ngrams } = &recipe.model;
+    let epochs = recipe.training.epochs as usize;
+    let wrong = match network {
+        None if ngrams.is_none() => "the recipe has neither [model.network] nor [model.ngrams]; add one".to_owned(),
+        None if epochs > 0 => format!("training.epochs = {epochs}, but n-grams alone have no epochs; set it to 0"),
+        Some(NetworkConfig { pretraining: Some(pretraining), embedding_size, hidden_size, .. }) => {
+            let PretrainingConfig { epochs: first, .. } = pretraining;
+            let patience = recipe.training.patience.map_or(usize::MAX, |patience| patience.get());
+            if embedding_size != hidden_size {
+                let sizes = format!("hidden_size = {hidden_size} and embedding_size = {embedding_size}");
+                format!("model.network.pretraining needs equal sizes, not {sizes}")
+            } else if epochs <= first.get() {
+                let more = "set more of them, or fewer of model.network.pretraining.epochs";
+                format!("training.epochs = {epochs}, of which the first {first} learn no signs; {more}")
+            } else if patience <= first.get() {
+                format!("training.patience = {patience} would end the {first} epochs that learn no signs; set more")
+            } else {
+                return Ok(());
+            }
+        }
+        _ => return Ok(()),
+    };
+    Err(wrong.into())
 }
 
 fn tokenized(reviews: &ReviewSet) -> (Vec<Vec<String>>, Vec<bool>) {

@@ -5,7 +5,7 @@
 use std::process::Command;
 
 fn data_dir() -> Option<std::ffi::OsString> {
-    let dir = std::env::var_os("RNN_ZOO_DATA");
+    let dir = std::env::var_os("RNN_ZOO_DATA").filter(|dir| !dir.is_empty());
     if dir.is_none() {
         eprintln!("skipped: RNN_ZOO_DATA is not set, so there are no IMDB reviews to test on");
     }

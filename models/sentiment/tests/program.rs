@@ -11,15 +11,23 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Settings that make `quick` small enough for a test.
-const SMALL: [&str; 10] = [
+const SMALL: [&str; 18] = [
     "--set",
     "model.network.hidden_size=12",
     "--set",
     "model.network.embedding_size=12",
     "--set",
+    "model.network.dropout=0.1",
+    "--set",
     "optimizer.lr=0.02",
     "--set",
     "training.average=0.5",
+    "--set",
+    "training.batch_size=8",
+    "--set",
+    "training.accumulate=2",
+    "--set",
+    "training.patience=3",
     "--epochs",
     "4",
 ];
@@ -114,10 +122,11 @@ fn a_run_stopped_by_ctrl_c_and_resumed_equals_one_that_never_stopped() {
     let path = dir.path().join("run");
     let args = [&["train", "--run", path.to_str().unwrap()], &SMALL[..]].concat();
     let child = sentiment(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    while !path.join("recipe.toml").exists() {
+    // In the second epoch: there are best weights, a history and averaged weights by then.
+    while !path.join("metrics.jsonl").exists() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    std::thread::sleep(std::time::Duration::from_millis(150));
+    std::thread::sleep(std::time::Duration::from_millis(50));
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let stopped = child.wait_with_output().unwrap();
     let message = text(&stopped.stderr);
@@ -150,8 +159,10 @@ fn predict_answers_whatever_it_is_asked() {
     }
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("reviews.txt");
-    std::fs::write(&file, format!("fine\n\n{long}\r\nlast without end")).unwrap();
-    assert_eq!(predict(&["--file", file.to_str().unwrap()]).len(), 3);
+    std::fs::write(&file, format!("\u{feff}fine\r\n\n{long}\r\nlast without end")).unwrap();
+    let answers = predict(&["--file", file.to_str().unwrap()]);
+    assert_eq!(answers.iter().map(|answer| answer["line"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 3, 4]);
+    assert_eq!(answers[0]["text"], "fine");
     assert_eq!(predict(&["one", "two"]).len(), 2);
 }
 
@@ -191,11 +202,81 @@ fn eval_and_export_repeat_what_training_measured() {
 }
 
 #[test]
+fn the_default_run_learns_word_order_which_ngrams_cannot() {
+    let dir = tempfile::tempdir().unwrap();
+    let result = &json_lines(&run(&["train", "--json", "--run", dir.path().join("run").to_str().unwrap()]))[0];
+    let accuracy = result["metrics"]["accuracy"].as_f64().unwrap();
+    let ngrams = result["baselines"]["NB-weighted 1–3-grams"]["accuracy"].as_f64().unwrap();
+    assert!(accuracy >= 0.95 && accuracy >= ngrams + 0.10, "{result}");
+    assert!(read(dir.path().join("run/report.md")).contains("accuracy: as expected"));
+}
+
+#[test]
+fn the_report_says_how_to_repeat_what_was_changed() {
+    let report = read(trained().join("report.md"));
+    for setting in
+        ["train --recipe quick --seed 1", "--set 'model.network.hidden_size=12'", "--set 'training.epochs=4'"]
+    {
+        assert!(report.contains(setting), "{setting} is not in:\n{report}");
+    }
+}
+
+#[test]
+fn export_replaces_a_package_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let export = |to: &str| {
+        let args = ["export", "--run", trained().to_str().unwrap(), "--to", to];
+        sentiment(&args).current_dir(path("work")).output().unwrap()
+    };
+    for folder in ["work", "app", "package.tmp", "package.old"] {
+        std::fs::create_dir(path(folder)).unwrap();
+        std::fs::write(path(folder).join("mine.txt"), "x").unwrap();
+    }
+    std::fs::write(path("app/config.json"), "{}").unwrap();
+    for to in [".", "..", "../app", "../work"] {
+        assert_error(&export(to), 2, &["no part of a package"]);
+    }
+    for _ in 0..2 {
+        let exported = export("../package");
+        assert!(exported.status.success(), "{}", text(&exported.stderr));
+    }
+    std::fs::write(path("package/mine.txt"), "x").unwrap();
+    assert_error(&export("../package"), 2, &["mine.txt", "no part of a package"]);
+    for folder in ["work", "app", "package.tmp", "package.old", "package"] {
+        assert_eq!(read(path(folder).join("mine.txt")), "x");
+    }
+}
+
+/// Whoever reads the messages may leave, as `head` does.
+#[cfg(unix)]
+#[test]
+fn training_goes_on_when_nobody_reads_its_messages() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("run");
+    let args = [&["train", "--run", path.to_str().unwrap()], &SMALL[..]].concat();
+    let mut child = sentiment(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    assert!(child.wait().unwrap().success());
+    assert!(path.join("report.md").exists());
+}
+
+#[test]
+fn what_a_model_starts_from_must_have_read_the_same_texts() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = format!("start_from={:?}", trained().join("best"));
+    let args = ["--set", start.as_str(), "--set", "data.valid_seed=7"];
+    assert_error(&train(&dir.path().join("run"), &args), 1, &["data.valid_seed", "start_from"]);
+    assert!(train(&dir.path().join("run"), &args[..2]).status.success());
+}
+
+#[test]
 fn every_embedded_recipe_is_listed_and_can_be_read() {
     let recipes = json_lines(&run(&["recipes", "--json"]));
     let names: Vec<_> = recipes.iter().map(|recipe| recipe["recipe"].as_str().unwrap()).collect();
     assert_eq!(names, ["quick", "imdb-rnn", "imdb-lstm", "imdb-bigru", "imdb-ngrams", "imdb-hybrid"]);
     assert!(text(&run(&["recipes", "quick"]).stdout).contains("[model.network]"));
+    assert!(json_lines(&run(&["recipes", "--json", "quick"]))[0]["text"].as_str().unwrap().contains("[model.network]"));
 }
 
 /// Asserts that the program ended with `code` and one line that names all `parts`, and did not panic.
@@ -222,6 +303,9 @@ fn recipe_with(from: &str, to: &str, dir: &Path) -> String {
 fn wrong_recipes_and_arguments() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("run");
+    let quick = read(Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/quick.toml"));
+    let network = &quick[quick.find("[model.network]").unwrap()..quick.find("[training]").unwrap()];
+    let pretraining = "embedding_size = 48\npretraining = { epochs = 7, negatives = 9, one_in = 2 }";
     for (from, to, parts) in [
         ("lr = 0.005", "lr = 0.005\nspeed = 3", ["mine.toml", "speed"]),
         ("hidden_size = 48", "hidden_size = \"big\"", ["mine.toml", "hidden_size = \"big\""]),
@@ -229,11 +313,18 @@ fn wrong_recipes_and_arguments() {
         ("word_dropout = 0.02", "word_dropout = 1.5", ["word_dropout = 1.5", "0 ≤ x < 1"]),
         ("epochs = 7", "epochs = -1", ["epochs = -1", "mine.toml"]),
         ("[training]", "[training", ["mine.toml", "line"]),
+        ("hidden_size = 48", "hidden_size = 9223372036854775807", ["hidden_size = 92", "1 to 1000000"]),
+        ("epochs = 7", "epochs = 9223372036854775807", ["epochs = 92", "mine.toml"]),
+        ("batch_size = 16", "batch_size = 0", ["batch_size = 0", "1 to 1000000"]),
         ("valid = 500", "valid = 4000", ["data.valid = 4000", "there are only"]),
+        ("embedding_size = 32", pretraining, ["training.epochs = 7", "first 7"]),
+        (network.trim_end(), "[model.ngrams]", ["training.epochs = 7", "n-grams alone"]),
+        ("[model.network]", "[model.ngrams]\n[model.spare]", ["mine.toml", "spare"]),
     ] {
         let recipe = recipe_with(from, to, dir.path());
         let output = run(&["train", "--recipe", &recipe, "--run", target.to_str().unwrap()]);
-        let code = if from == "valid = 500" { 1 } else { 2 };
+        // What no type allows is wrong usage; what does not go together is found with the data.
+        let code = if ["valid = 4000", pretraining, "[model.ngrams]"].contains(&to) { 1 } else { 2 };
         assert_error(&output, code, &parts);
         assert!(!target.exists());
     }

@@ -1,5 +1,7 @@
 //! `export`: the best weights of a run as a package for others.
 
+use std::path::Path;
+
 use super::{Setting, print_json, print_line};
 use crate::cli::Export;
 use crate::error::{Result, TrainingError};
@@ -8,13 +10,21 @@ use crate::task::Task;
 
 pub(super) fn run<T: Task>(args: Export, setting: &Setting) -> Result<()> {
     let package = Package::<T>::open(&args.choice.dir::<T>(None)?, setting.device())?;
-    let in_use = std::fs::read_dir(&args.to).is_ok_and(|mut entries| entries.next().is_some());
-    if in_use && !args.to.join("config.json").is_file() {
-        return Err(TrainingError::RunExists { path: args.to });
-    }
+    check_target(&args.to, &package)?;
     package.export(&args.to, args.precision)?;
     if setting.context.json {
         return print_json(&serde_json::json!({ "package": args.to, "recipe": package.config.recipe.name }));
     }
     print_line(&format!("{} is in {}", package.config.recipe.name, args.to.display()))
+}
+
+/// Refuses a folder that holds anything but files which a package has, for they will be replaced.
+fn check_target<T: Task>(to: &Path, package: &Package<T>) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(to) else { return Ok(()) };
+    let entries: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    let is_package = Package::<T>::read_config(to).is_ok();
+    match entries.iter().find(|name| !is_package || !package.dir.join(name).is_file()) {
+        Some(name) => Err(TrainingError::NotAPackage { path: to.to_path_buf(), holds: name.display().to_string() }),
+        None => Ok(()),
+    }
 }

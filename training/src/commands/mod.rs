@@ -12,10 +12,11 @@ use std::process::ExitCode;
 use burn::tensor::Device;
 use clap::{CommandFactory, FromArgMatches};
 
+use crate::backend::Backend;
 use crate::cli::{Choice, Cli, Command, Common, Train};
 use crate::error::{Result, TrainingError};
-use crate::interrupt;
 use crate::package::Package;
+use crate::progress::say;
 use crate::run::Run;
 use crate::task::{Context, Task};
 
@@ -24,9 +25,12 @@ pub(crate) struct Setting {
     pub context: Context,
     pub backend: &'static str,
     pub threads: usize,
+    /// What has to be typed again to go on with the same backend and data: after `cargo run`, and at the end.
+    pub features: String,
+    pub flags: String,
 }
 
-/// The whole program of an application. `version` is its own, usually `env!("CARGO_PKG_VERSION")`.
+/// The whole program of an application.
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage.
 pub fn main<T: Task>() -> ExitCode {
@@ -35,7 +39,7 @@ pub fn main<T: Task>() -> ExitCode {
     match dispatch::<T>(cli) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", one_line(&error));
+            say(&format!("error: {}", one_line(&error)));
             ExitCode::from(if error.is_usage() { 2 } else { 1 })
         }
     }
@@ -43,7 +47,6 @@ pub fn main<T: Task>() -> ExitCode {
 
 fn dispatch<T: Task>(cli: Cli<T::Verb>) -> Result<ExitCode> {
     let setting = Setting::new::<T>(cli.common)?;
-    interrupt::listen();
     match cli.command.unwrap_or_else(|| Command::Train(Train::default())) {
         Command::Train(args) => return train::run::<T>(args, &setting),
         Command::Eval(args) => eval::run::<T>(args, &setting)?,
@@ -62,8 +65,9 @@ impl Setting {
             let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
         }
         let device = common.backend.device(common.device, T::PACKAGE)?;
+        let (features, flags) = (common.backend.features(), common.flags());
         let context = Context { device, data_dir: common.data_dir, json: common.json };
-        Ok(Self { context, backend: common.backend.name(), threads: rayon::current_num_threads() })
+        Ok(Self { context, backend: common.backend.name(), threads: rayon::current_num_threads(), features, flags })
     }
 
     fn data_dir(&self) -> Option<&Path> {
@@ -75,12 +79,29 @@ impl Setting {
     }
 }
 
+impl Common {
+    /// What was chosen, as it would be typed.
+    fn flags(&self) -> String {
+        let mut flags = String::new();
+        if self.backend != Backend::default() {
+            flags += &format!(" --backend {}", self.backend.name());
+        }
+        if self.device != 0 {
+            flags += &format!(" --device {}", self.device);
+        }
+        if let Some(dir) = &self.data_dir {
+            flags += &format!(" --data-dir {}", dir.display());
+        }
+        flags
+    }
+}
+
 impl Choice {
     /// The folder of the chosen package; `default` is a shipped one for when nothing was chosen.
     pub fn dir<T: Task>(&self, default: Option<&str>) -> Result<PathBuf> {
         match (&self.pretrained, &self.run, default) {
             (Some(name), _, _) => Package::<T>::find(name),
-            (None, Some(run), _) => Run::finished(run),
+            (None, Some(run), _) => Run::best_of(run),
             (None, None, Some(name)) => Package::<T>::find(name),
             (None, None, None) => Err(TrainingError::NoModelChosen),
         }

@@ -10,7 +10,11 @@ use crate::task::{RecipeOf, Task};
 
 pub(super) fn run<T: Task>(args: Recipes, setting: &Setting) -> Result<()> {
     if let Some(name) = args.name {
-        return print_line(RecipeText::find(&name, T::RECIPES)?.as_str().trim_end());
+        let text = RecipeText::find(&name, T::RECIPES)?;
+        return match setting.context.json {
+            true => print_json(&json!({ "recipe": name, "text": text.as_str() })),
+            false => print_line(text.as_str().trim_end()),
+        };
     }
     for text in T::RECIPES {
         let recipe: RecipeOf<T> = RecipeText::embedded(text).parse()?;

@@ -11,9 +11,10 @@ use super::{Setting, print_json, print_line};
 use crate::card;
 use crate::cli::Train;
 use crate::error::{Result, TrainingError};
+use crate::interrupt;
 use crate::machine;
 use crate::package::{Outcome, Package, Provenance};
-use crate::progress::{duration, list};
+use crate::progress::{duration, list, say};
 use crate::recipe::RecipeText;
 use crate::run::Run;
 use crate::task::{RecipeOf, Task};
@@ -33,19 +34,21 @@ pub(super) fn run<T: Task>(args: Train, setting: &Setting) -> Result<ExitCode> {
         Some(dir) => Run::open(dir.clone())?,
         None => Run::create(new, &recipe)?,
     };
-    eprintln!("recipe {}: {}\nrun folder {}", recipe.name, recipe.about, run.dir().display());
+    say(&format!("recipe {}: {}\nrun folder {}", recipe.name, recipe.about, run.dir().display()));
 
     let trainer = Trainer::new(&task, &recipe, &splits, setting.device(), &run, data.clone(), started);
+    interrupt::listen();
     let (model, state) = match trainer.fit(args.resume.is_some())? {
         Ending::Done(model, state) => (model, state),
         Ending::Interrupted => {
-            let command = format!("cargo run -p {} -- train --resume {}", T::PACKAGE, run.dir().display());
-            eprintln!("stopped with a checkpoint; go on by: {command}");
+            let dir = run.dir().display();
+            let command = format!("cargo run -p {}{} -- train --resume {dir}", T::PACKAGE, setting.features);
+            say(&format!("stopped with a checkpoint; go on by: {command}{}", setting.flags));
             return Ok(ExitCode::from(1));
         }
     };
     let measuring = Instant::now();
-    eprintln!("measuring on the test part, and the baselines");
+    say("measuring on the test part, and the baselines");
     task.finish(&model, &splits.valid, setting.device());
     let outcome = Outcome {
         best_epoch: state.best.map_or(0, |(epoch, _)| epoch),

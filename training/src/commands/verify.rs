@@ -6,13 +6,17 @@ use super::{Setting, print_json, print_line};
 use crate::cli::Verify;
 use crate::error::{Result, TrainingError};
 use crate::package::Package;
+use crate::progress::say;
 use crate::task::Task;
 
 pub(super) fn run<T: Task>(args: Verify, setting: &Setting) -> Result<()> {
     let names = if args.names.is_empty() { Package::<T>::shipped() } else { args.names };
+    if names.is_empty() {
+        return Err(TrainingError::NothingToVerify { name: format!("{} (no package)", T::PRETRAINED) });
+    }
     let (mut failed, mut total) = (0, 0);
     for name in names {
-        eprintln!("measuring {name}");
+        say(&format!("measuring {name}"));
         for (metric, expected, measured) in measure::<T>(&name, setting)? {
             let ok = expected.holds(measured);
             total += 1;
@@ -38,6 +42,9 @@ fn measure<T: Task>(name: &str, setting: &Setting) -> Result<Vec<(String, crate:
     let splits = package.task.encode(raw);
     let measured = package.task.evaluate(&package.model, &splits.test, setting.device());
     let expected = package.config.expected(T::MONITOR.metric);
+    if expected.is_empty() {
+        return Err(TrainingError::NothingToVerify { name: name.to_owned() });
+    }
     Ok(expected
         .into_iter()
         .map(|(metric, expected)| {
