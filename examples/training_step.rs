@@ -11,16 +11,17 @@
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::nn::loss::CrossEntropyLossConfig;
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
-use burn::optim::{AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use rnn::{Cell, Rnn, RnnConfig};
+use rnn::{Cell, Rnn, RnnConfig, cross_entropy};
 use sentiment::Sentiment;
 use sentiment::model::Words;
 use training::clip::clip_global_norm;
+use training::optimizer::{OptimizerConfig, OptimizerKind};
 use training::recipe::RecipeText;
+use training::settings::{Fraction, Positive};
 use training::{RecipeOf, Task, TaskResult};
 
 /// Steps before those that count.
@@ -40,7 +41,7 @@ fn reviews(device: &Device) -> TaskResult<()> {
     let config = recipe.model.network.ok_or("imdb-bigru has no network")?;
     let vocabulary = recipe.data.vocabulary.get();
     let texts = texts(64, 256, vocabulary);
-    measure("imdb-bigru", config.init(vocabulary, device), AdamWConfig::new().init(), |network| {
+    measure("imdb-bigru", config.init(vocabulary, device), recipe.optimizer.init(), |network| {
         let words = Words::new(texts.iter().map(Vec::as_slice), device);
         log_sigmoid(network.forward(words)).mean().neg() // [1]
     });
@@ -64,14 +65,19 @@ fn language(device: &Device) {
         rnn: RnnConfig::new(Cell::Lstm, HIDDEN_SIZE, HIDDEN_SIZE).with_num_layers(2).init(device),
         dense: LinearConfig::new(HIDDEN_SIZE, VOCABULARY).init(device),
     };
-    let cross_entropy = CrossEntropyLossConfig::new().init(device);
     let texts = texts(20, 21, VOCABULARY);
-    measure("ptb-lstm", model, AdamConfig::new().init(), |model| {
+    let adam = OptimizerConfig {
+        kind: OptimizerKind::Adam,
+        lr: Positive::ONE,
+        weight_decay: Fraction::default(),
+        momentum: Fraction::default(),
+    };
+    measure("ptb-lstm", model, adam.init(), |model| {
         let words: Tensor<2, Int> = numbers(&texts, 0..20, device); // [B, T]
         let next = numbers(&texts, 1..21, device).reshape([20 * 20]); // [B × T]
         let (outputs, _) = model.rnn.forward(model.embedding.forward(words), None, None); // [B, T, H]
         let scores = model.dense.forward(outputs.reshape([20 * 20, HIDDEN_SIZE])); // [B × T, V]
-        cross_entropy.forward(scores, next) // [1]
+        cross_entropy(scores, next).mean() // [1]
     });
 }
 

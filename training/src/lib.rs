@@ -19,6 +19,7 @@
 //! | [`backend`] | `--backend` |
 //! | [`cli`] | what may be typed |
 
+mod adam;
 mod average;
 pub mod backend;
 pub mod card;

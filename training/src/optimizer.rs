@@ -5,11 +5,10 @@ use burn::lr_scheduler::{
     LrSchedulerConfig, cosine::CosineAnnealingLrSchedulerConfig, linear::LinearLrSchedulerConfig,
     sequential::SequentialLrSchedulerConfig,
 };
-use burn::optim::{
-    AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig, decay::WeightDecayConfig, momentum::MomentumConfig,
-};
+use burn::optim::{ModuleOptimizer, SgdConfig, decay::WeightDecayConfig, momentum::MomentumConfig};
 use serde::{Deserialize, Serialize};
 
+use crate::adam::Adam;
 use crate::settings::{Fraction, Positive};
 
 /// `[optimizer]` of a recipe.
@@ -47,8 +46,8 @@ impl OptimizerConfig {
         let decay = self.weight_decay.get() as f32;
         let l2 = (decay > 0.0).then(|| WeightDecayConfig::new(decay));
         match self.kind {
-            OptimizerKind::Adam => AdamConfig::new().with_epsilon(1e-8).with_weight_decay(l2).init(),
-            OptimizerKind::AdamW => AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(decay).init(),
+            OptimizerKind::Adam => Adam::new(decay, 0.0).into(),
+            OptimizerKind::AdamW => Adam::new(0.0, decay).into(),
             OptimizerKind::Sgd => SgdConfig::new().with_weight_decay(l2).with_momentum(self.momentum()).init(),
         }
     }

@@ -88,7 +88,8 @@ impl<'a, T: Task> Trainer<'a, T> {
         let before = learner.state.seconds;
         let mut progress = Progress::new(batches * self.epochs(), learner.state.batches);
         while !self.ended(&learner.state) {
-            let stopped = self.epoch(&mut learner, &mut progress)?;
+            let stopped;
+            (learner, stopped) = self.epoch(learner, &mut progress)?;
             learner.state.seconds = before + self.started.elapsed().as_secs_f64();
             self.save(&mut learner)?;
             if stopped && !self.ended(&learner.state) {
@@ -153,33 +154,39 @@ impl<'a, T: Task> Trainer<'a, T> {
     }
 
     /// Trains to the end of the current epoch. Returns whether somebody asked to stop.
-    fn epoch(&self, learner: &mut Learner<T::Model>, progress: &mut Progress) -> Result<bool> {
+    fn epoch(&self, mut learner: Learner<T::Model>, progress: &mut Progress) -> Result<(Learner<T::Model>, bool)> {
         let plan = self.plan(learner.state.epoch);
         let group = self.recipe.training.accumulate.get();
         let mut saved = Instant::now();
         while learner.state.batch < plan.len() {
             let end = (learner.state.batch + group).min(plan.len());
-            self.step(learner, &plan[learner.state.batch..end], progress)?;
+            let group = &plan[learner.state.batch..end];
+            learner = self.step(learner, group, progress)?;
             if interrupt::requested() && end < plan.len() {
-                return Ok(true);
+                return Ok((learner, true));
             }
             if saved.elapsed() >= CHECKPOINT_EVERY {
-                self.save(learner)?;
+                self.save(&mut learner)?;
                 saved = Instant::now();
             }
         }
-        self.finish_epoch(learner, progress)?;
-        Ok(interrupt::requested())
+        self.finish_epoch(&mut learner, progress)?;
+        Ok((learner, interrupt::requested()))
     }
 
     /// One optimiser step on the average gradient of a group of batches, each item weighing the same.
-    fn step(&self, learner: &mut Learner<T::Model>, group: &[T::Batch], progress: &mut Progress) -> Result<()> {
+    fn step(
+        &self,
+        mut learner: Learner<T::Model>,
+        group: &[T::Batch],
+        progress: &mut Progress,
+    ) -> Result<Learner<T::Model>> {
         let mut accumulator = GradientsAccumulator::new();
         let mut items = 0;
         for batch in group {
             let mut rng = stream(self.recipe.seed, Purpose::Batch, learner.state.batches);
             self.device.seed(device_seed(&mut rng));
-            let Learner { model, carry, state, .. } = &mut *learner;
+            let Learner { model, carry, state, .. } = &mut learner;
             let loss = self.task.loss(model, &self.splits.train, batch, carry, &mut rng, &self.device);
             let value = f64::from(loss.mean.clone().into_scalar::<f32>());
             self.check_finite("the loss", value, state)?;
@@ -197,12 +204,18 @@ impl<'a, T: Task> Trainer<'a, T> {
         self.update(learner, accumulator.grads(), items)
     }
 
-    fn update(&self, learner: &mut Learner<T::Model>, grads: GradientsParams, items: usize) -> Result<()> {
+    /// The model is handed over, not lent: what nobody else holds can be changed in place.
+    fn update(
+        &self,
+        mut learner: Learner<T::Model>,
+        grads: GradientsParams,
+        items: usize,
+    ) -> Result<Learner<T::Model>> {
         let max_norm = self.recipe.training.clip_norm.map(|norm| norm.get());
         let (grads, norm) = clip_global_norm(&learner.model, grads, 1.0 / items as f64, max_norm);
         self.check_finite("the gradient's norm", norm, &learner.state)?;
         let lr = self.recipe.optimizer.lr.get() * learner.schedule.step().base();
-        learner.model = learner.optimizer.step(lr, learner.model.clone(), grads);
+        learner.model = learner.optimizer.step(lr, learner.model, grads);
         learner.state.step += 1;
         if let (Some(decay), Some(average)) = (self.recipe.training.average, learner.average.take()) {
             let model = learner.model.valid();
@@ -210,7 +223,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         }
         let sums = &mut learner.state.sums;
         *sums = Sums { norm: sums.norm + norm, steps: sums.steps + 1, lr, ..*sums };
-        Ok(())
+        Ok(learner)
     }
 
     fn check_finite(&self, what: &'static str, value: f64, state: &State) -> Result<()> {

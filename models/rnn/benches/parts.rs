@@ -72,10 +72,3 @@ fn learning(bencher: Bencher, config: RnnConfig, lengths: Option<&[usize]>) {
     let input = input(BATCH, TIME, &device);
     bencher.bench_local(|| rnn.forward(input.clone().require_grad(), lengths, None).0.sum().backward());
 }
-
-/// Forward composed of burn's operations, as on backends without a kernel.
-#[divan::bench(args = CELLS)]
-fn read_composed(bencher: Bencher, cell: Cell) {
-    let (rnn, input) = reader(cell, BATCH, TIME, &Device::ndarray());
-    bencher.bench_local(|| rnn.forward(input.clone(), None, None));
-}

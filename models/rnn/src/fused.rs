@@ -1,5 +1,6 @@
 //! The kernels as an operation of burn: a layer in one direction is one node of the graph, with its gradients.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -9,7 +10,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, DispatchDevice, Flex, backend_extension};
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use crate::Cell;
 use crate::kernel::{self, Aligned, Layer};
@@ -18,8 +19,11 @@ use crate::scan::{Carry, Order, Reading};
 /// Whether the kernels can take these: values of 32 bits on `flex`.
 pub(crate) fn serves(reading: &Reading) -> bool {
     let Reading { input, weights, initial, .. } = reading;
-    let on_flex = matches!(input.device().without_autodiff().as_dispatch(), DispatchDevice::Flex(_));
-    let types = [input.dtype(), weights.weight_hh.val().dtype(), initial.hidden.dtype()];
+    has_kernels(&input.device(), &[input.dtype(), weights.weight_hh.val().dtype(), initial.hidden.dtype()])
+}
+
+pub(crate) fn has_kernels(device: &Device, types: &[DType]) -> bool {
+    let on_flex = matches!(device.clone().without_autodiff().as_dispatch(), DispatchDevice::Flex(_));
     on_flex && types.iter().all(|&dtype| dtype == DType::F32)
 }
 
@@ -41,11 +45,12 @@ pub(crate) fn scan(reading: Reading) -> (Tensor<3>, Carry) {
         initial.into_dispatch(),
         setting,
     );
-    let all = Tensor::<2>::from_dispatch(all); // [B × T + B (+ B), H]
-    let rows = batch * time;
-    let outputs = all.clone().narrow(0, 0, rows).reshape([batch, time, hidden_size]);
-    let hidden = all.clone().narrow(0, rows, batch);
-    let memory = cell.has_memory().then(|| all.narrow(0, rows + batch, batch));
+    let rows = |start: usize, count: usize| {
+        Tensor::<2>::from_dispatch(<Dispatch as Rows>::rows(all.clone(), start..start + count))
+    };
+    let outputs = rows(0, batch * time).reshape([batch, time, hidden_size]);
+    let hidden = rows(batch * time, batch);
+    let memory = cell.has_memory().then(|| rows(batch * time + batch, batch));
     (outputs, Carry { hidden, cell: memory })
 }
 
@@ -113,6 +118,52 @@ impl<C: CheckpointStrategy> RecurrentLayer for Autodiff<Flex, C> {
     }
 }
 
+/// Some rows of what a layer computes, without the copies that the gradient of burn's own slices makes of all of them.
+#[backend_extension(Flex, Autodiff)]
+trait Rows: Backend {
+    /// `[N, H]` → `[rows, H]`
+    fn rows(all: FloatTensor<Self>, rows: Range<usize>) -> FloatTensor<Self>;
+}
+
+impl Rows for Flex {
+    fn rows(all: FlexTensor, rows: Range<usize>) -> FlexTensor {
+        all.narrow(0, rows.start, rows.len())
+    }
+}
+
+impl<C: CheckpointStrategy> Rows for Autodiff<Flex, C> {
+    fn rows(all: FloatTensor<Self>, rows: Range<usize>) -> FloatTensor<Self> {
+        let node = all.node();
+        let all = all.into_primitive();
+        let [count, size] = all.layout().shape().dims();
+        let some = Flex::rows(all, rows.clone());
+        match RowsBackward.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(node) => node.finish((rows.start, [count, size]), some),
+            OpsKind::UnTracked(node) => node.finish(some),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct RowsBackward;
+
+impl Backward<Flex, 1> for RowsBackward {
+    /// Where the rows begin, and the shape of all.
+    type State = (usize, [usize; 2]);
+
+    fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let (start, [count, size]) = ops.state;
+        let given = gradients.consume::<Flex>(&ops.node).to_contiguous();
+        if let [Some(parent)] = ops.parents {
+            let mut all = Vec::with_capacity(count * size);
+            all.resize(start * size, 0.0);
+            all.extend_from_slice(values(&given));
+            all.resize(count * size, 0.0);
+            gradients.register::<Flex>(parent.id, tensor(all, [count, size]));
+        }
+    }
+}
+
 /// A layer's tensors, laid out as its kernel reads them.
 #[derive(Clone, Debug)]
 struct Call {
@@ -158,12 +209,12 @@ impl Call {
     }
 }
 
-fn values(tensor: &FlexTensor) -> &[f32] {
+pub(crate) fn values(tensor: &FlexTensor) -> &[f32] {
     let Some(values) = tensor.as_slice() else { unreachable!("`serves` and `Call::new` see to it") };
     values
 }
 
-fn tensor(values: Vec<f32>, shape: impl Into<burn::tensor::Shape>) -> FlexTensor {
+pub(crate) fn tensor(values: Vec<f32>, shape: impl Into<burn::tensor::Shape>) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
 }
 

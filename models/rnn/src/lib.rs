@@ -54,8 +54,9 @@
 //! | `fused.rs`, `kernel/` | the same as one operation on the CPU, forward and backward; where the time goes |
 //! | `state.rs`, `weights.rs`, `init.rs` | what is remembered, what is learnt, what that starts from |
 //! | `dropout.rs`, `names.rs` | locked dropout; PyTorch's names |
+//! | `cross_entropy.rs` | the loss of a choice among many words |
 //!
-//! `cargo run -p rnn --example speed` times the layers beside burn's own.
+//! `cargo run -p rnn --example layer_speed` times the layers beside burn's own.
 //!
 //! # References
 //!
@@ -74,6 +75,7 @@
 //!   [arXiv:1512.05287](https://arxiv.org/abs/1512.05287).
 
 mod cell;
+mod cross_entropy;
 mod dropout;
 mod fused;
 mod init;
@@ -86,6 +88,7 @@ mod state;
 mod weights;
 
 pub use cell::Cell;
+pub use cross_entropy::cross_entropy;
 pub use dropout::LockedDropout;
 pub use init::Init;
 pub use names::{from_pytorch_names, pytorch_names};

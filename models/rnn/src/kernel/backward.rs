@@ -106,7 +106,7 @@ impl<'a> SharedGradients<'a> {
 
 pub(super) fn backward<C: Gates<G, N>, const G: usize, const N: usize>(given: Given, kept: Aligned) -> Gradients {
     Gradients::from(given, kept, N, |kept, to| {
-        work(given.layer, &Steps::<C, G, N> { given, kept, to, gates: PhantomData });
+        work(given.layer.members(), &Steps::<C, G, N> { given, kept, to, gates: PhantomData });
     })
 }
 

@@ -29,7 +29,7 @@ pub(super) fn forward<C: Gates<G, N>, const G: usize, const N: usize>(layer: &La
     }
     read(layer, keep, N, |kept, outputs, cells| {
         let states = Shared::new(states.values_mut());
-        work(layer, &Steps::<C, G, N> { layer, keep, kept, states, cells, outputs, gates: PhantomData });
+        work(layer.members(), &Steps::<C, G, N> { layer, keep, kept, states, cells, outputs, gates: PhantomData });
     })
 }
 

@@ -1,4 +1,5 @@
-//! One layer in one direction over whole sequences, forward and backward, as single operations on the CPU.
+//! One layer in one direction over whole sequences, forward and backward, as single operations on the CPU; and what a
+//! language model has at its end.
 //!
 //! The forward pass makes the products with the input for a block of steps at once, then takes the steps one by one: the
 //! product with the hidden state and, while its sums are at hand, the functions of the gates. The backward pass takes the
@@ -10,6 +11,7 @@
 //! | `forward.rs`, `backward.rs` | the steps in reading order, and in reverse |
 //! | `cells.rs`, `reset_before.rs` | the functions of the gates and their derivatives; the one cell of two products a step |
 //! | `products.rs` | the large products: of all inputs before the steps, and of all gradients after them |
+//! | `softmax.rs` | the cross-entropy of a softmax over many classes |
 //! | `simd.rs`, `pack.rs` | products of few rows with panels of a matrix; the panels |
 //! | `team.rs`, `memory.rs` | threads that take their share of a layer; what they share |
 //!
@@ -28,6 +30,7 @@ mod pack;
 mod products;
 mod reset_before;
 mod simd;
+pub(crate) mod softmax;
 mod team;
 
 use std::ops::Range;
@@ -236,7 +239,8 @@ trait Job: Sync {
     fn run<S: Simd>(&self, simd: S, member: &Member);
 }
 
-fn work(layer: &Layer, job: &impl Job) {
+/// Runs a job with at most `most` members.
+fn work(most: usize, job: &impl Job) {
     struct One<'a, J>(&'a J, &'a Member<'a>);
     impl<J: Job> WithSimd for One<'_, J> {
         type Output = ();
@@ -246,7 +250,7 @@ fn work(layer: &Layer, job: &impl Job) {
             self.0.run(simd, self.1);
         }
     }
-    team::run(layer.members(), |member| Arch::new().dispatch(One(job, member)));
+    team::run(most, |member| Arch::new().dispatch(One(job, member)));
 }
 
 /// How many values the processor's vectors hold.

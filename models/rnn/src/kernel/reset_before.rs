@@ -32,7 +32,7 @@ pub(super) fn forward(layer: &Layer, keep: bool) -> Forward {
     let mut resets = Aligned::new(layer.initial_hidden.len());
     read(layer, keep, SLOTS, |kept, outputs, _| {
         let [states, resets] = [&mut states, &mut resets].map(|memory| Shared::new(memory.values_mut()));
-        work(layer, &Steps { layer, kept, states, resets, outputs });
+        work(layer.members(), &Steps { layer, kept, states, resets, outputs });
     })
 }
 
@@ -142,7 +142,7 @@ impl Steps<'_> {
 }
 
 pub(super) fn backward(given: Given, kept: Aligned) -> Gradients {
-    Gradients::from(given, kept, SLOTS, |kept, to| work(given.layer, &BackwardSteps { given, kept, to }))
+    Gradients::from(given, kept, SLOTS, |kept, to| work(given.layer.members(), &BackwardSteps { given, kept, to }))
 }
 
 struct BackwardSteps<'a> {

@@ -65,6 +65,33 @@ pub(crate) fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.mul_add_f32s(tanh(simd, simd.mul_f32s(x, half)), half, half)
 }
 
+/// `eˣ` for x ≤ 0, with an error below 3e-7 of the value; 1e-38 instead of anything less.
+///
+/// `2ⁿ · eʳ` with a whole number n and |r| ≤ ½ ln 2. The polynomial is that of the Cephes library (Moshier 1989).
+#[inline(always)]
+pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    /// ln 2, cut off after a few bits, so that its products with n are exact; and the rest of it.
+    const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+    const P: [f32; 6] = [1.987_569_1e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5];
+    /// Added to a small number, it leaves that number, rounded and plus 127, in the last bits.
+    const ROUND: f32 = 12_582_912.0 + 127.0;
+    let constant = |value: f32| simd.splat_f32s(value);
+    // No maximum: it would drop NaN on some processors.
+    let x = simd.select_f32s(simd.less_than_f32s(x, constant(-87.0)), constant(-87.0), x);
+    let rounded = simd.mul_add_f32s(x, constant(std::f32::consts::LOG2_E), constant(ROUND));
+    let n = simd.sub_f32s(rounded, constant(ROUND));
+    let r = simd.negate_mul_add_f32s(n, constant(LN_2[0]), x);
+    let r = simd.negate_mul_add_f32s(n, constant(LN_2[1]), r);
+    let mut sum = constant(P[0]);
+    for index in 1..P.len() {
+        sum = simd.mul_add_f32s(sum, r, constant(P[index]));
+    }
+    let power = simd.mul_add_f32s(simd.mul_f32s(r, r), sum, simd.add_f32s(r, constant(1.0)));
+    // The exponent of 2ⁿ is n + 127.
+    let exponent = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(rounded), simd.splat_u32s(23));
+    simd.mul_f32s(power, simd.transmute_f32s_u32s(exponent))
+}
+
 /// The most rows of any tile.
 const MOST_ROWS: usize = 8;
 
@@ -235,6 +262,7 @@ mod tests {
         Tanh,
         Sigmoid,
         Relu,
+        Exp,
     }
 
     struct Each<'a>(Function, &'a mut [f32]);
@@ -248,6 +276,7 @@ mod tests {
                 Function::Tanh => tanh,
                 Function::Sigmoid => sigmoid,
                 Function::Relu => relu,
+                Function::Exp => exp,
             };
             for values in self.1.chunks_mut(S::F32_LANES) {
                 let result = function(simd, load(simd, values));
@@ -280,5 +309,20 @@ mod tests {
         check(Function::Tanh, f64::tanh, relative, 4e-7);
         check(Function::Sigmoid, |x| 1.0 / (1.0 + (-x).exp()), |y, exact| (y - exact).abs(), 2e-7);
         check(Function::Relu, |x| x.max(0.0), |y, exact| (y - exact).abs(), 0.0);
+    }
+    #[test]
+    fn powers_of_e_keep_their_bound() {
+        let arguments: Vec<f32> = (0..=1_000_000).map(|index| index as f32 * -87e-6).collect();
+        for arch in [Arch::new(), Arch::Scalar] {
+            let mut values = arguments.clone();
+            arch.dispatch(Each(Function::Exp, &mut values));
+            for (&x, &y) in arguments.iter().zip(&values) {
+                let error = (f64::from(y) / f64::from(x).exp() - 1.0).abs();
+                assert!(error <= 3e-7, "{error:e} at {x} in {arch:?}");
+            }
+            let mut special = [f32::NAN, f32::NEG_INFINITY, 0.0];
+            arch.dispatch(Each(Function::Exp, &mut special));
+            assert!(special[0].is_nan() && special[1] < 2e-38 && special[2] == 1.0, "{special:?} in {arch:?}");
+        }
     }
 }

@@ -1,0 +1,181 @@
+//! Adam ([Kingma & Ba 2015](https://arxiv.org/abs/1412.6980)) and AdamW
+//! ([Loshchilov & Hutter 2019](https://arxiv.org/abs/1711.05101)).
+//!
+//! Composed of tensor operations, a step goes over weights, gradients and moments a dozen times, each time into new memory:
+//! for a large embedding longer than everything else. On `flex` it goes over them once, in place.
+
+use burn::backend::DispatchDevice;
+use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, LearningRate, Optimizer};
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use pulp::Arch;
+use rayon::prelude::*;
+
+const BETA_1: f32 = 0.9;
+const BETA_2: f32 = 0.999;
+/// As in PyTorch.
+const EPSILON: f32 = 1e-8;
+
+/// How many values a thread takes at once.
+const CHUNK: usize = 1 << 14;
+
+/// The rule. State and results are those of burn's.
+#[derive(Clone)]
+pub struct Adam {
+    composed: AdamW,
+    l2: f32,
+    decay: f32,
+}
+
+impl Adam {
+    /// `l2` times the weights is added to the gradient; `decay` times the learning rate is what weights lose a step.
+    pub fn new(l2: f32, decay: f32) -> Self {
+        let composed = AdamWConfig::new().with_beta_1(BETA_1).with_beta_2(BETA_2).with_epsilon(EPSILON);
+        Self { composed: composed.with_weight_decay(decay).build(), l2, decay }
+    }
+}
+
+impl Optimizer for Adam {
+    type State<const D: usize> = AdamWState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: LearningRate,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<AdamWState<D>>,
+    ) -> (Tensor<D>, Option<AdamWState<D>>) {
+        if in_memory(&tensor) && in_memory(&grad) {
+            let zero = || AdaptiveMomentumState::new(0, tensor.zeros_like(), tensor.zeros_like());
+            let momentum = state.map_or_else(zero, |state| state.momentum);
+            let (tensor, momentum) = self.in_place(lr, tensor, grad, momentum);
+            return (tensor, Some(AdamWState::new(momentum)));
+        }
+        let grad = if self.l2 > 0.0 { grad + tensor.clone().mul_scalar(self.l2) } else { grad };
+        self.composed.step(lr, tensor, grad, state)
+    }
+
+    fn to_device<const D: usize>(state: AdamWState<D>, device: &Device) -> AdamWState<D> {
+        AdamW::to_device(state, device)
+    }
+}
+
+/// Whether a tensor's values can be had without a copy.
+fn in_memory<const D: usize>(tensor: &Tensor<D>) -> bool {
+    let device = tensor.device().without_autodiff();
+    matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && tensor.dtype() == DType::F32
+}
+
+impl Adam {
+    fn in_place<const D: usize>(
+        &self,
+        lr: LearningRate,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: AdaptiveMomentumState<D>,
+    ) -> (Tensor<D>, AdaptiveMomentumState<D>) {
+        let device = tensor.device();
+        let time = state.time + 1;
+        let step = Step::new(self, lr, time);
+        let [mut weights, mut moment_1, mut moment_2] =
+            [tensor, state.moment_1, state.moment_2].map(|tensor| tensor.into_data());
+        step.run(grad.into_data(), [&mut weights, &mut moment_1, &mut moment_2]);
+        let [weights, moment_1, moment_2] = [weights, moment_1, moment_2].map(|data| Tensor::from_data(data, &device));
+        (weights, AdaptiveMomentumState { time, moment_1, moment_2, max_moment_2: None })
+    }
+}
+
+/// What a step multiplies with.
+#[derive(Clone, Copy)]
+struct Step {
+    l2: f32,
+    /// What stays of a weight.
+    keep: f32,
+    /// The learning rate over `1 − β₁ᵗ`.
+    rate: f32,
+    /// `1 / √(1 − β₂ᵗ)`
+    scale: f32,
+}
+
+impl Step {
+    fn new(adam: &Adam, lr: LearningRate, time: usize) -> Self {
+        let left = |beta: f32| 1.0 - f64::from(beta).powi(time as i32);
+        Self {
+            l2: adam.l2,
+            keep: (1.0 - lr * f64::from(adam.decay)) as f32,
+            rate: (lr / left(BETA_1)) as f32,
+            scale: left(BETA_2).sqrt().recip() as f32,
+        }
+    }
+
+    /// Changes weights and moments.
+    fn run(self, grads: TensorData, changed: [&mut TensorData; 3]) {
+        let [weights, moment_1, moment_2] = changed.map(|data| data.as_mut_slice::<f32>());
+        let (Ok(weights), Ok(moment_1), Ok(moment_2), Ok(grads)) = (weights, moment_1, moment_2, grads.as_slice())
+        else {
+            unreachable!("`in_memory` has seen that they are of 32 bits")
+        };
+        let weights = weights.par_chunks_mut(CHUNK);
+        let moments = moment_1.par_chunks_mut(CHUNK).zip(moment_2.par_chunks_mut(CHUNK));
+        weights.zip(moments).zip(grads.par_chunks(CHUNK)).for_each(|((weights, (moment_1, moment_2)), grads)| {
+            // With the vectors that the processor has.
+            Arch::new().dispatch(|| self.change(weights, moment_1, moment_2, grads));
+        });
+    }
+
+    #[inline(always)]
+    fn change(self, weights: &mut [f32], moment_1: &mut [f32], moment_2: &mut [f32], grads: &[f32]) {
+        for (((weight, first), second), grad) in weights.iter_mut().zip(moment_1).zip(moment_2).zip(grads) {
+            let grad = grad + self.l2 * *weight;
+            *first = BETA_1 * *first + (1.0 - BETA_1) * grad;
+            *second = BETA_2 * *second + (1.0 - BETA_2) * grad * grad;
+            *weight = self.keep * *weight - self.rate * *first / (second.sqrt() * self.scale + EPSILON);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEPS: usize = 50;
+    const LR: f64 = 0.01;
+
+    /// The gradient at a weight: it falls from step to step and pulls to a multiple of π.
+    fn grad(weight: f64, step: usize) -> f64 {
+        (3.0 * weight).sin() / step as f64
+    }
+
+    /// The rule by the letter, one weight at a time and in double precision.
+    fn by_the_letter(mut weight: f64, l2: f64, decay: f64) -> f64 {
+        let (beta_1, beta_2) = (0.9, 0.999);
+        let (mut first, mut second) = (0.0, 0.0);
+        for step in 1..=STEPS {
+            let grad = grad(weight, step) + l2 * weight;
+            first = beta_1 * first + (1.0 - beta_1) * grad;
+            second = beta_2 * second + (1.0 - beta_2) * grad * grad;
+            let corrected = [first / (1.0 - beta_1.powi(step as i32)), second / (1.0 - beta_2.powi(step as i32))];
+            weight -= LR * decay * weight;
+            weight -= LR * corrected[0] / (corrected[1].sqrt() + 1e-8);
+        }
+        weight
+    }
+
+    #[test]
+    fn weights_move_by_the_rule() {
+        // More than a thread takes at once.
+        let start: Vec<f32> = (0..20_000).map(|index| index as f32 / 5_000.0 - 2.0).collect();
+        for (l2, decay) in [(0.0, 0.0), (0.1, 0.0), (0.0, 0.1)] {
+            let adam = Adam::new(l2, decay);
+            let (mut tensor, mut state) = (Tensor::<1>::from_floats(start.as_slice(), &Device::flex()), None);
+            for step in 1..=STEPS {
+                let grad = (tensor.clone() * 3.0).sin() / step as f32;
+                (tensor, state) = adam.step(LR, tensor, grad, state);
+            }
+            let weights: Vec<f32> = tensor.into_data().try_to_vec().unwrap();
+            for (&weight, &start) in weights.iter().zip(&start) {
+                let exact = by_the_letter(start.into(), l2.into(), decay.into());
+                approx::assert_abs_diff_eq!(f64::from(weight), exact, epsilon = 5e-6);
+            }
+        }
+    }
+}
