@@ -65,7 +65,7 @@ impl Gradients {
             hidden: Shared::new(hidden),
             cell: Shared::new(cell),
         };
-        steps(Kept { memory: Shared::new(kept.values_mut()), steps: layer.time, slots, layer }, shared);
+        steps(Kept { memory: Shared::new(kept.values_mut()), steps: layer.time, first: 0, slots, layer }, shared);
         all
     }
 }
@@ -149,7 +149,7 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
         let share = layer.share(member);
         let span = G * hidden_size;
         let weight = |k: usize| &layer.weight_hh[k * hidden_size..][..hidden_size];
-        let weights = Panels::of_columns(span, weight, share.units.clone(), S::F32_LANES);
+        let weights = Panels::of_columns(simd, span, weight, share.units.clone());
         let mut copy = Aligned::new(if share.together { batch * span } else { 0 });
         let mut running = Vec::new();
         for index in (0..time).rev() {

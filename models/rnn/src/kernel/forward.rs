@@ -35,16 +35,16 @@ pub(super) fn forward<C: Gates<G, N>, const G: usize, const N: usize>(layer: &La
 
 /// The outputs and final states, from a function that writes the outputs, `[B, T, H]`, and takes the cell states, `[B, H]`,
 /// from the initial to the final ones.
-pub(super) fn read(layer: &Layer, keep: bool, slots: usize, steps: impl FnOnce(Kept, Shared, Shared)) -> Forward {
+pub(super) fn read(layer: &Layer, keep: bool, slots: usize, run: impl FnOnce(Kept, Shared, Shared)) -> Forward {
     let size = layer.hidden_size;
-    let kept_steps = if keep { layer.time } else { block(layer) };
-    let mut kept = Aligned::new(layer.batch * kept_steps * slots * size);
+    let steps = if keep { layer.time } else { block(layer) };
+    let mut kept = Aligned::new(layer.batch * steps * slots * size);
     let mut all = vec![0.0; layer.outputs_len() + layer.initial_hidden.len() + layer.initial_cell.len()];
     let (outputs, last) = all.split_at_mut(layer.outputs_len());
     let (hidden, cell) = last.split_at_mut(layer.initial_hidden.len());
     cell.copy_from_slice(layer.initial_cell);
     let memory = Shared::new(kept.values_mut());
-    steps(Kept { memory, steps: kept_steps, slots, layer }, Shared::new(outputs), Shared::new(cell));
+    run(Kept { memory, steps, first: 0, slots, layer }, Shared::new(outputs), Shared::new(cell));
     hidden.copy_from_slice(layer.initial_hidden);
     for (sequence, hidden) in hidden.chunks_exact_mut(size).enumerate() {
         if let Some(row) = layer.last(sequence) {
@@ -84,7 +84,7 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> 
         let mut running = Vec::new();
         for index in 0..time {
             // SAFETY: this member's own.
-            unsafe { inputs.write(index) };
+            let kept = unsafe { inputs.at(index) };
             let step = layer.step(index);
             layer.running(share.sequences.clone(), step, &mut running);
             let [before, after] = [index % 2, (index + 1) % 2].map(|half| half * batch * hidden_size);
@@ -105,7 +105,7 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> 
                 multiply::<S, G>(simd, &running, state, values, bias, |sequence, recurrent| {
                     let place = Place { sequence, step, units: panel.covers.clone() };
                     // SAFETY: this member's own.
-                    let hidden = unsafe { self.gates(simd, &place, recurrent, state(sequence)) };
+                    let hidden = unsafe { self.gates(simd, kept, &place, recurrent, state(sequence)) };
                     let own = after + sequence * hidden_size + place.units.start;
                     // SAFETY: as above.
                     store(simd, unsafe { states.write(own, place.units.len()) }, hidden);
@@ -122,8 +122,15 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
     ///
     /// Nobody else uses the values of these units and this sequence.
     #[inline(always)]
-    unsafe fn gates<S: Simd>(&self, simd: S, place: &Place, recurrent: [S::f32s; G], state: &[f32]) -> S::f32s {
-        let Self { layer: Layer { time, hidden_size, .. }, kept, cells, outputs, .. } = *self;
+    unsafe fn gates<S: Simd>(
+        &self,
+        simd: S,
+        kept: Kept,
+        place: &Place,
+        recurrent: [S::f32s; G],
+        state: &[f32],
+    ) -> S::f32s {
+        let Self { layer: Layer { time, hidden_size, .. }, cells, outputs, .. } = *self;
         let Place { sequence, step, ref units } = *place;
         let own = sequence * hidden_size + units.start;
         let output = (sequence * time + step) * hidden_size + units.start;

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
+use pulp::Simd;
+
 use super::memory::Aligned;
+use super::simd::{load, store};
 
 /// The most vectors of a panel of [`Panels::of_columns`]: with [`MOST_ROWS`](super::simd) sums for each they fill the
 /// registers.
@@ -47,7 +50,14 @@ impl Panels {
     }
 
     /// The given columns of `depth` rows.
-    pub fn of_columns<'a>(depth: usize, row: impl Fn(usize) -> &'a [f32], columns: Range<usize>, lanes: usize) -> Self {
+    #[inline(always)]
+    pub fn of_columns<'a, S: Simd>(
+        simd: S,
+        depth: usize,
+        row: impl Fn(usize) -> &'a [f32],
+        columns: Range<usize>,
+    ) -> Self {
+        let lanes = S::F32_LANES;
         let vectors = columns.len().div_ceil(lanes);
         let count = vectors.div_ceil(MOST_VECTORS);
         let panel = |index: usize| {
@@ -61,10 +71,10 @@ impl Panels {
         for k in 0..depth {
             let row = row(k);
             for Panel { start, vectors, covers } in &panels {
-                let width = vectors * lanes;
-                let (to, beyond) = values[start + k * width..][..width].split_at_mut(covers.len());
-                to.copy_from_slice(&row[covers.clone()]);
-                beyond.fill(0.0);
+                let to = &mut values[start + k * vectors * lanes..][..vectors * lanes];
+                for (columns, to) in super::vectors(covers.clone(), lanes).zip(to.chunks_exact_mut(lanes)) {
+                    store(simd, to, load(simd, &row[columns]));
+                }
             }
         }
         Self { packed, panels, depth, lanes }

@@ -19,7 +19,10 @@ use super::{Layer, Place, Share, own_units};
 #[derive(Clone, Copy)]
 pub(super) struct Kept<'a> {
     pub memory: Shared<'a>,
+    /// How many steps have room of their own.
     pub steps: usize,
+    /// The first of them: later blocks of steps use the room again.
+    pub first: usize,
     pub slots: usize,
     pub layer: &'a Layer<'a>,
 }
@@ -27,7 +30,7 @@ pub(super) struct Kept<'a> {
 impl<'a> Kept<'a> {
     #[inline(always)]
     fn at(&self, place: &Place, slot: usize) -> usize {
-        let row = place.sequence * self.steps + place.step % self.steps;
+        let row = place.sequence * self.steps + place.step - self.first;
         (row * self.slots + slot) * self.layer.hidden_size + place.units.start
     }
 
@@ -85,7 +88,10 @@ pub(super) struct InputProducts<'a, S: Simd, const G: usize> {
     slots: [usize; G],
     /// Which gates' recurrent bias is added here.
     bias_hh: [bool; G],
-    rows: Vec<usize>,
+    /// Of a block: sequence and step.
+    places: Vec<[usize; 2]>,
+    /// `0..places`
+    numbers: Vec<usize>,
 }
 
 impl<'a, S: Simd, const G: usize> InputProducts<'a, S, G> {
@@ -93,34 +99,53 @@ impl<'a, S: Simd, const G: usize> InputProducts<'a, S, G> {
     pub fn new(simd: S, kept: Kept<'a>, share: &Share, slots: [usize; G], bias_hh: [bool; G]) -> Self {
         let Layer { weight_ih, hidden_size, .. } = *kept.layer;
         let weights = Panels::of_gates(weight_ih, hidden_size, share.units.clone(), G, S::F32_LANES);
-        Self { simd, kept, sequences: share.sequences.clone(), weights, slots, bias_hh, rows: Vec::new() }
+        let sequences = share.sequences.clone();
+        Self { simd, kept, sequences, weights, slots, bias_hh, places: Vec::new(), numbers: Vec::new() }
     }
 
-    /// Writes the products, with the biases, of the steps read from `index` on, if a block begins there.
+    /// Where the products of the step read at `index` are, with the biases. If a block begins there, it writes them.
     ///
     /// # Safety
     ///
     /// Nobody else uses these sequences' and units' values in `kept`.
     #[inline(always)]
-    pub unsafe fn write(&mut self, index: usize) {
+    pub unsafe fn at(&mut self, index: usize) -> Kept<'a> {
+        if index.is_multiple_of(block(self.kept.layer)) {
+            // SAFETY: the caller's promise.
+            unsafe { self.write(index) };
+        }
+        self.kept
+    }
+
+    /// Writes those of a block.
+    ///
+    /// # Safety
+    ///
+    /// As above.
+    #[inline(always)]
+    unsafe fn write(&mut self, index: usize) {
         let layer = self.kept.layer;
-        let block = block(layer);
-        if !index.is_multiple_of(block) {
-            return;
+        let end = layer.time.min(index + block(layer));
+        if self.kept.steps < layer.time {
+            self.kept.first = layer.step(index).min(layer.step(end - 1));
         }
-        self.rows.clear();
+        self.places.clear();
         for sequence in self.sequences.clone() {
-            let steps = (index..layer.time.min(index + block)).map(|index| layer.step(index));
+            let steps = (index..end).map(|index| layer.step(index));
             let steps = steps.filter(|&step| step < layer.length(sequence));
-            self.rows.extend(steps.map(|step| sequence * layer.time + step));
+            self.places.extend(steps.map(|step| [sequence, step]));
         }
-        let input = |row: usize| layer.input_at(row);
+        self.numbers.clear();
+        self.numbers.extend(0..self.places.len());
+        let places = &self.places;
+        let input = |number: usize| layer.input_at(places[number][0] * layer.time + places[number][1]);
         for panel in 0..self.weights.count() {
             let (panel, values) = self.weights.panel(panel);
             let units = &panel.covers;
             let bias = array::from_fn(|gate| self.bias(gate, units));
-            multiply::<S, G>(self.simd, &self.rows, input, values, bias, |row, products| {
-                let place = Place { sequence: row / layer.time, step: row % layer.time, units: units.clone() };
+            multiply::<S, G>(self.simd, &self.numbers, input, values, bias, |number, products| {
+                let [sequence, step] = places[number];
+                let place = Place { sequence, step, units: units.clone() };
                 for gate in 0..G {
                     // SAFETY: the caller's promise.
                     unsafe { self.kept.store(self.simd, &place, self.slots[gate], products[gate]) };
@@ -163,7 +188,7 @@ pub(super) unsafe fn input<S: Simd, const G: usize>(
         let row = gates[k / hidden_size] * hidden_size + k % hidden_size;
         &weight_ih[row * input_size..][..input_size]
     };
-    let weights = Panels::of_columns(G * hidden_size, weight, 0..input_size, S::F32_LANES);
+    let weights = Panels::of_columns(simd, G * hidden_size, weight, 0..input_size);
     let rows = &rows[member.part(rows.len())];
     // SAFETY: the caller's promise.
     let gradient = |row: usize| unsafe { gradients.row(row, first..first + G) };
@@ -213,7 +238,7 @@ pub(super) unsafe fn weights<S: Simd, const K: usize>(
     for (block, rows) in rows.chunks(DEPTH).enumerate() {
         let right = factors
             .each_ref()
-            .map(|factor| Panels::of_columns(rows.len(), |k| (factor.at)(rows[k]), 0..factor.size, S::F32_LANES));
+            .map(|factor| Panels::of_columns(simd, rows.len(), |k| (factor.at)(rows[k]), 0..factor.size));
         for slot in 0..gradients.slots {
             let gates = factors.each_ref().map(|factor| factor.gate(slot));
             if gates.iter().all(Option::is_none) {
@@ -252,7 +277,6 @@ impl<'a> Tile<'a> {
     #[inline(always)]
     unsafe fn gather(kept: Kept, rows: &[usize], slot: usize, units: Range<usize>, memory: &'a mut [f32]) -> Self {
         let gradients = &mut memory[..rows.len() * TILE];
-        let mut sums = [0.0; TILE];
         for (&row, to) in rows.iter().zip(gradients.as_chunks_mut::<TILE>().0) {
             // SAFETY: the caller's promise.
             let from = unsafe { &kept.row(row, slot..slot + 1)[units.clone()] };
@@ -260,11 +284,26 @@ impl<'a> Tile<'a> {
                 Ok(whole) => *to = whole,
                 Err(_) => to[..units.len()].copy_from_slice(from),
             }
-            for (sum, gradient) in sums.iter_mut().zip(to) {
-                *sum += *gradient;
-            }
+        }
+        // Several sums, as each addition waits for the one before.
+        const SUMS: usize = 4;
+        let mut several = [0.0; SUMS * TILE];
+        let (groups, rest) = gradients.as_chunks::<{ SUMS * TILE }>();
+        for group in groups {
+            add(&mut several, group);
+        }
+        let mut sums = [0.0; TILE];
+        for row in several.as_chunks::<TILE>().0.iter().chain(rest.as_chunks::<TILE>().0) {
+            add(&mut sums, row);
         }
         Self { units, gradients, sums }
+    }
+}
+
+#[inline(always)]
+fn add<const N: usize>(sums: &mut [f32; N], values: &[f32; N]) {
+    for index in 0..N {
+        sums[index] += values[index];
     }
 }
 

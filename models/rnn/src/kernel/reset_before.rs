@@ -65,7 +65,7 @@ impl Job for Steps<'_> {
         let mut running = Vec::new();
         for index in 0..time {
             // SAFETY: this member's own.
-            unsafe { inputs.write(index) };
+            let kept = unsafe { inputs.at(index) };
             let step = layer.step(index);
             layer.running(share.sequences.clone(), step, &mut running);
 
@@ -77,7 +77,7 @@ impl Job for Steps<'_> {
                 multiply::<S, 2>(simd, &running, state, values, [zero; 2], |sequence, recurrent| {
                     let place = Place { sequence, step, units: panel.covers.clone() };
                     // SAFETY: this member's own.
-                    unsafe { self.reset(simd, &place, recurrent, &state(sequence)[place.units.clone()]) };
+                    unsafe { self.reset(simd, kept, &place, recurrent, &state(sequence)[place.units.clone()]) };
                 });
             }
 
@@ -89,7 +89,7 @@ impl Job for Steps<'_> {
                 multiply::<S, 1>(simd, &running, reset, values, [zero], |sequence, [recurrent]| {
                     let place = Place { sequence, step, units: panel.covers.clone() };
                     // SAFETY: this member's own.
-                    unsafe { self.renew(simd, &place, recurrent) };
+                    unsafe { self.renew(simd, kept, &place, recurrent) };
                 });
             }
         }
@@ -103,8 +103,8 @@ impl Steps<'_> {
     ///
     /// Nobody else uses the values of these units and this sequence, but for their states.
     #[inline(always)]
-    unsafe fn reset<S: Simd>(&self, simd: S, place: &Place, recurrent: [S::f32s; 2], state: &[f32]) {
-        let Self { layer, kept, resets, .. } = *self;
+    unsafe fn reset<S: Simd>(&self, simd: S, kept: Kept, place: &Place, recurrent: [S::f32s; 2], state: &[f32]) {
+        let Self { layer, resets, .. } = *self;
         let own = place.sequence * layer.hidden_size + place.units.start;
         // SAFETY: the caller's promise.
         unsafe {
@@ -124,8 +124,8 @@ impl Steps<'_> {
     ///
     /// Nobody else uses the values of these units and this sequence.
     #[inline(always)]
-    unsafe fn renew<S: Simd>(&self, simd: S, place: &Place, recurrent: S::f32s) {
-        let Self { layer: Layer { time, hidden_size, .. }, kept, states, outputs, .. } = *self;
+    unsafe fn renew<S: Simd>(&self, simd: S, kept: Kept, place: &Place, recurrent: S::f32s) {
+        let Self { layer: Layer { time, hidden_size, .. }, states, outputs, .. } = *self;
         let Place { sequence, step, ref units } = *place;
         let output = (sequence * time + step) * hidden_size + units.start;
         // SAFETY: the caller's promise.
@@ -187,9 +187,8 @@ impl BackwardSteps<'_> {
         let Layer { batch, time, hidden_size, .. } = *layer;
         let share = layer.share(member);
         let weight = |k: usize| &layer.weight_hh[k * hidden_size..][..hidden_size];
-        let weights_rz = Panels::of_columns(2 * hidden_size, weight, share.units.clone(), S::F32_LANES);
-        let weights_n =
-            Panels::of_columns(hidden_size, |k| weight(2 * hidden_size + k), share.units.clone(), S::F32_LANES);
+        let weights_rz = Panels::of_columns(simd, 2 * hidden_size, weight, share.units.clone());
+        let weights_n = Panels::of_columns(simd, hidden_size, |k| weight(2 * hidden_size + k), share.units.clone());
         let mut d_resets = Aligned::new(batch * hidden_size);
         let d_resets = Shared::new(d_resets.values_mut());
         let mut running = Vec::new();
