@@ -5,61 +5,100 @@ import json
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
 PEERS = ["pytorch", "tensorflow", "jax", "onnx"]
-ZOO = ["cargo", "run", "--quiet", "-p", "rnn", "--example", "layer_speed", "--", "--json"]
+SHAPES = [(32, 200, 128, 128), (20, 20, 200, 200), (20, 35, 650, 650), (64, 120, 7, 32), (1, 200, 128, 128)]
+CELLS = ["lstm", "gru"]
+# Threads of the program before may wait for more work for a while, and would take a core from the next.
+PAUSE = 0.25
 
 
-def lines(command):
-    done = subprocess.run(command, cwd=HERE, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+def example(package, name, *arguments):
+    """The command of an example, built first, so that no build falls into the first round."""
+    subprocess.run(["cargo", "build", "--quiet", "-p", package, "--example", name], cwd=HERE, check=True)
+    return ["cargo", "run", "--quiet", "-p", package, "--example", name, "--", *arguments]
 
 
-def measure(programs, rounds):
-    """{(cell, shape): {program: {measure: [milliseconds, a round each]}}}"""
+def start(command):
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=HERE, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
+
+
+def ask(program, request):
+    program.stdin.write(request + "\n")
+    program.stdin.flush()
+    for line in program.stdout:
+        if line.startswith("{"):
+            return json.loads(line)
+    raise SystemExit(f"{program.args} ended; run it by hand, type `{request}`, and see why")
+
+
+def layers(programs, rounds):
+    """{(cell, shape): {program: {kind: median of milliseconds}}}, the programs asked in turn."""
+    medians = {}
+    for shape in SHAPES:
+        for cell in CELLS:
+            request = " ".join(map(str, [cell, *shape]))
+            print(request, file=sys.stderr)
+            answers = {name: [] for name in programs}
+            for _ in range(rounds):
+                for name, program in programs.items():
+                    time.sleep(PAUSE)
+                    answers[name].append(ask(program, request))
+            medians[cell, shape] = {name: median(given) for name, given in answers.items()}
+    return medians
+
+
+def median(answers):
+    return {kind: statistics.median(answer[kind] for answer in answers) for kind in answers[0]}
+
+
+def steps(rounds):
+    """{model: {program: median milliseconds of a whole training step}}"""
+    commands = {"zoo": example("examples", "training_step"), "pytorch": [sys.executable, "steps_pytorch.py"]}
     times = {}
     for number in range(rounds):
-        for name, command in programs.items():
-            print(f"round {number + 1} of {rounds}: {name}", file=sys.stderr)
-            for line in lines(command):
-                key = (line["cell"], tuple(line[size] for size in ["batch", "time", "input", "hidden"]))
-                program = times.setdefault(key, {}).setdefault(name, {})
-                for kind in ["forward_ms", "train_ms"]:
-                    if kind in line:
-                        program.setdefault(kind, []).append(line[kind])
-    return times
+        for name, command in commands.items():
+            print(f"training steps, round {number + 1} of {rounds}: {name}", file=sys.stderr)
+            output = subprocess.run(command, cwd=HERE, check=True, stdout=subprocess.PIPE, text=True).stdout
+            for line in map(json.loads, output.splitlines()):
+                times.setdefault(line["model"], {}).setdefault(name, []).append(line["step_ms"])
+    return {model: {name: statistics.median(all) for name, all in of.items()} for model, of in times.items()}
 
 
-def table(times, programs, kind, title):
+def table(medians, programs, kind, title):
     """Rows of medians, and of the zoo's over the best peer's, ONNX Runtime apart: it cannot train."""
     rivals = [name for name in programs if name not in ("zoo", "onnx")]
     print(f"\n{title}, milliseconds\n\n| cell, batch × steps × input → hidden | {' | '.join(programs)} | zoo / best |")
     print("|---|" + "---|" * (len(programs) + 1))
-    rows = []
-    for (cell, (batch, time, inputs, hidden)), measured in times.items():
-        median = {name: statistics.median(kinds[kind]) for name, kinds in measured.items() if kind in kinds}
-        ratio = median["zoo"] / min(median[name] for name in rivals) if rivals else float("nan")
-        cells = [f"{median[name]:.2f}" if name in median else "" for name in programs]
-        label = f"{cell} {batch} × {time} × {inputs} → {hidden}"
-        print(f"| {label} | {' | '.join(cells)} | {ratio:.2f} |")
-        rows.append((cell, label, median, ratio))
-    for cell in ["lstm", "gru"]:
-        of_cell = [ratio for kind_of, _, _, ratio in rows if kind_of == cell][:4]
-        print(f"\ngeometric mean, {cell}, first four shapes: {statistics.geometric_mean(of_cell):.2f}")
-    return rows
+    ratios = {cell: [] for cell in CELLS}
+    for (cell, shape), measured in medians.items():
+        times = {name: measured[name][kind] for name in programs}
+        ratio = times["zoo"] / min(times[name] for name in rivals)
+        cells = " | ".join(f"{times[name]:.2f}" for name in programs)
+        print(f"| {label(cell, shape)} | {cells} | {ratio:.2f} |")
+        ratios[cell].append(ratio)
+    means = [f"{cell} {statistics.geometric_mean(of_cell[:4]):.2f}" for cell, of_cell in ratios.items()]
+    print(f"\nGeometric means over the first four shapes: {', '.join(means)}.")
 
 
-def plot(rows, programs, path):
+def label(cell, shape):
+    batch, steps, inputs, hidden = shape
+    return f"{cell} {batch} × {steps} × {inputs} → {hidden}"
+
+
+def plot(medians, programs, path):
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(9, 4.5))
     width = 0.8 / len(programs)
     for index, name in enumerate(programs):
-        heights = [median[name] / median["zoo"] if name in median else 0 for _, _, median, _ in rows]
-        axes.bar([row + (index + 0.5) * width - 0.4 for row in range(len(rows))], heights, width, label=name)
-    axes.set_xticks(range(len(rows)), [label.replace(" → ", "→").replace(" × ", "×") for _, label, _, _ in rows], rotation=30, ha="right")
+        heights = [measured[name]["train_ms"] / measured["zoo"]["train_ms"] for measured in medians.values()]
+        axes.bar([row + (index + 0.5) * width - 0.4 for row in range(len(heights))], heights, width, label=name)
+    axes.set_xticks(range(len(medians)), [label(*key) for key in medians], rotation=30, ha="right", fontsize=8)
     axes.set_ylabel("time over the zoo's (log scale)")
     axes.set_yscale("log")
     axes.set_title("One layer forward and backward, beside the zoo: above 1 is slower")
@@ -71,17 +110,22 @@ def plot(rows, programs, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS)
+    parser.add_argument("--rounds", type=int, default=7, help="how often each program is asked the same [default: 7]")
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS)
+    parser.add_argument("--steps", action="store_true", help="whole training steps, beside PyTorch alone")
     chosen = parser.parse_args()
-    programs = {"zoo": ZOO} | {name: [sys.executable, f"peer_{name}.py"] for name in chosen.peers}
-    # Built first, so that no build falls into the first round.
-    subprocess.run(["cargo", "build", "--quiet", "-p", "rnn", "--example", "layer_speed"], cwd=HERE, check=True)
-    times = measure(programs, chosen.rounds)
-    table(times, programs, "forward_ms", "Forward alone")
-    training = {name: command for name, command in programs.items() if name != "onnx"}
-    rows = table(times, training, "train_ms", "Forward and backward")
-    plot(rows, training, HERE / "layer_speed.svg")
+    if chosen.steps:
+        print("\n| training step | zoo | pytorch | zoo / pytorch |\n|---|---|---|---|")
+        for model, of in steps(chosen.rounds).items():
+            print(f"| {model} | {of['zoo']:.1f} | {of['pytorch']:.1f} | {of['zoo'] / of['pytorch']:.2f} |")
+        return
+    programs = {"zoo": start(example("rnn", "layer_speed", "--ask"))}
+    programs |= {name: start([sys.executable, f"peer_{name}.py"]) for name in chosen.peers}
+    medians = layers(programs, chosen.rounds)
+    table(medians, list(programs), "forward_ms", "Forward alone")
+    training = [name for name in programs if name != "onnx"]
+    table(medians, training, "train_ms", "Forward and backward")
+    plot(medians, training, HERE / "layer_speed.svg")
 
 
 if __name__ == "__main__":

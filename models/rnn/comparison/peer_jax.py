@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from layers import CELLS, SHAPES, milliseconds, report
+from asked import answer
 
 
 def lstm(parameters, x):
@@ -39,20 +39,21 @@ def gru(parameters, x):
     return jnp.swapaxes(lax.scan(step, jnp.zeros((x.shape[0], hidden)), products)[1], 0, 1)
 
 
-for shape in SHAPES:
-    for cell in CELLS:
-        batch, time, inputs, hidden = shape
-        layer, gates = {"lstm": (lstm, 4), "gru": (gru, 3)}[cell]
-        keys = jax.random.split(jax.random.key(0), 3)
-        scale = hidden**-0.5
-        w = scale * jax.random.uniform(keys[0], (inputs, gates * hidden), minval=-1)
-        u = scale * jax.random.uniform(keys[1], (hidden, gates * hidden), minval=-1)
-        x = jax.random.normal(keys[2], (batch, time, inputs))
-        parameters = (w, u, jnp.zeros(gates * hidden))
-        forward = jax.jit(layer)
-        train = jax.jit(jax.grad(lambda parameters, x: layer(parameters, x).sum(), argnums=(0, 1)))
+def prepare(cell, batch, time, inputs, hidden):
+    layer, gates = {"lstm": (lstm, 4), "gru": (gru, 3)}[cell]
+    keys = jax.random.split(jax.random.key(0), 3)
+    scale = hidden**-0.5
+    w = scale * jax.random.uniform(keys[0], (inputs, gates * hidden), minval=-1)
+    u = scale * jax.random.uniform(keys[1], (hidden, gates * hidden), minval=-1)
+    x = jax.random.normal(keys[2], (batch, time, inputs))
+    parameters = (w, u, jnp.zeros(gates * hidden))
+    forward = jax.jit(layer)
+    train = jax.jit(jax.grad(lambda parameters, x: layer(parameters, x).sum(), argnums=(0, 1)))
 
-        def run(function):
-            return milliseconds(lambda: jax.block_until_ready(function(parameters, x)))
+    def run(function):
+        return lambda: jax.block_until_ready(function(parameters, x))
 
-        report(cell, shape, forward_ms=run(forward), train_ms=run(train))
+    return {"forward_ms": run(forward), "train_ms": run(train)}
+
+
+answer(prepare)

@@ -7,15 +7,16 @@ import onnxruntime
 import torch
 from torch import nn
 
-from layers import CELLS, SHAPES, milliseconds, report
+from asked import answer
 
-for shape in SHAPES:
-    for cell in CELLS:
-        batch, time, inputs, hidden = shape
-        layer = {"lstm": nn.LSTM, "gru": nn.GRU}[cell](inputs, hidden, batch_first=True)
-        x = torch.randn(batch, time, inputs)
-        file = io.BytesIO()
-        torch.onnx.export(layer, (x,), file, input_names=["x"], dynamo=False)
-        session = onnxruntime.InferenceSession(file.getvalue(), providers=["CPUExecutionProvider"])
-        values = {"x": x.numpy().astype(np.float32)}
-        report(cell, shape, forward_ms=milliseconds(lambda: session.run(None, values)))
+def prepare(cell, batch, time, inputs, hidden):
+    layer = {"lstm": nn.LSTM, "gru": nn.GRU}[cell](inputs, hidden, batch_first=True)
+    x = torch.randn(batch, time, inputs)
+    file = io.BytesIO()
+    torch.onnx.export(layer, (x,), file, input_names=["x"], dynamo=False)
+    session = onnxruntime.InferenceSession(file.getvalue(), providers=["CPUExecutionProvider"])
+    values = {"x": x.numpy().astype(np.float32)}
+    return {"forward_ms": lambda: session.run(None, values)}
+
+
+answer(prepare)

@@ -1,11 +1,12 @@
 """The two training steps of `examples/training_step.rs`, in PyTorch: the same models, words and batches."""
 
+import json
+
 import torch
 from torch import nn
 from torch.nn import functional
 
-from layers import milliseconds
-import json
+from asked import milliseconds
 
 
 class Reviews(nn.Module):

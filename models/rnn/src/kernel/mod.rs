@@ -34,6 +34,7 @@ pub(crate) mod softmax;
 mod team;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -234,7 +235,19 @@ fn vectors(units: Range<usize>, lanes: usize) -> impl Iterator<Item = Range<usiz
     units.clone().step_by(lanes).map(move |first| first..units.end.min(first + lanes))
 }
 
-/// What the members of a team do, in the widest vectors the processor has.
+/// The widest vectors that the processor has; narrower ones, to check them, where the variable `RNN_ZOO_SIMD` says `avx2`
+/// or `scalar`.
+fn arch() -> Arch {
+    static ARCH: OnceLock<Arch> = OnceLock::new();
+    *ARCH.get_or_init(|| match std::env::var("RNN_ZOO_SIMD").as_deref() {
+        Ok("scalar") => Arch::Scalar,
+        #[cfg(target_arch = "x86_64")]
+        Ok("avx2") => pulp::x86::V3::try_new().map_or_else(Arch::new, Arch::V3),
+        _ => Arch::new(),
+    })
+}
+
+/// What the members of a team do, in the processor's vectors.
 trait Job: Sync {
     fn run<S: Simd>(&self, simd: S, member: &Member);
 }
@@ -250,7 +263,7 @@ fn work(most: usize, job: &impl Job) {
             self.0.run(simd, self.1);
         }
     }
-    team::run(most, |member| Arch::new().dispatch(One(job, member)));
+    team::run(most, |member| arch().dispatch(One(job, member)));
 }
 
 /// How many values the processor's vectors hold.
@@ -263,5 +276,5 @@ fn lanes() -> usize {
             S::F32_LANES
         }
     }
-    Arch::new().dispatch(Lanes)
+    arch().dispatch(Lanes)
 }

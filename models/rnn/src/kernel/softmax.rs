@@ -73,19 +73,25 @@ impl Job for Forward<'_> {
     }
 }
 
+/// How many powers are added in single precision: more would lose digits in a sum of thousands.
+const FEW: usize = 512;
+
 /// `Σ exp(score − largest)`.
 #[inline(always)]
 fn sum_of_powers<S: Simd>(simd: S, row: &[f32], largest: f32) -> f32 {
     let largest = simd.splat_f32s(largest);
-    let (vectors, rest) = S::as_simd_f32s(row);
-    let mut sum = simd.splat_f32s(0.0);
-    for &scores in vectors {
-        sum = simd.add_f32s(sum, exp(simd, simd.sub_f32s(scores, largest)));
+    let mut sum = 0.0;
+    for scores in row.chunks(FEW) {
+        let (vectors, rest) = S::as_simd_f32s(scores);
+        let mut some = simd.splat_f32s(0.0);
+        for &scores in vectors {
+            some = simd.add_f32s(some, exp(simd, simd.sub_f32s(scores, largest)));
+        }
+        let mut last = [0.0f32; 64];
+        store(simd, &mut last[..rest.len()], exp(simd, simd.sub_f32s(load(simd, rest), largest)));
+        sum += f64::from(simd.reduce_sum_f32s(some)) + f64::from(last.iter().sum::<f32>());
     }
-    let mut last = [0.0f32; 64];
-    let last = &mut last[..S::F32_LANES];
-    store(simd, last, exp(simd, simd.sub_f32s(load(simd, rest), largest)));
-    simd.reduce_sum_f32s(sum) + last[..rest.len()].iter().sum::<f32>()
+    sum as f32
 }
 
 /// The gradient of the scores, `[N, classes]`, from those of the cross-entropies.
