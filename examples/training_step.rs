@@ -1,12 +1,14 @@
 //! A training step written out, and how long it takes: forward, loss, backward, clipping, update.
 //!
 //! ```text
-//! cargo run -p examples --example training_step
+//! cargo run -p examples --example training_step               # both models
+//! cargo run -p examples --example training_step -- ptb-lstm    # one of them
 //! ```
 //!
 //! Two models on made-up words: the network of `imdb-bigru`, and a word-level language model as large as the small one of
 //! [Zaremba et al. 2014](https://arxiv.org/abs/1409.2329). `models/rnn/comparison/compare_steps.py` sets them beside the
-//! same steps in PyTorch.
+//! same steps in PyTorch. `memory_mib` is by how much the largest resident memory of the process grew; of the second model
+//! in one process it says nothing.
 
 use std::time::Instant;
 
@@ -19,6 +21,7 @@ use rnn::{Cell, Rnn, RnnConfig, cross_entropy};
 use sentiment::Sentiment;
 use sentiment::model::Words;
 use training::clip::clip_global_norm;
+use training::machine::peak_memory;
 use training::optimizer::{OptimizerConfig, OptimizerKind};
 use training::recipe::RecipeText;
 use training::settings::{Fraction, Positive};
@@ -30,8 +33,14 @@ const RUNS: usize = 15;
 
 fn main() -> TaskResult<()> {
     let device = Device::flex().autodiff();
-    reviews(&device)?;
-    language(&device);
+    let wanted = std::env::args().nth(1);
+    let wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
+    if wanted("imdb-bigru") {
+        reviews(&device)?;
+    }
+    if wanted("ptb-lstm") {
+        language(&device);
+    }
     Ok(())
 }
 
@@ -41,10 +50,15 @@ fn reviews(device: &Device) -> TaskResult<()> {
     let config = recipe.model.network.ok_or("imdb-bigru has no network")?;
     let vocabulary = recipe.data.vocabulary.get();
     let texts = texts(64, 256, vocabulary);
-    measure("imdb-bigru", config.init(vocabulary, device), recipe.optimizer.init(), |network| {
-        let words = Words::new(texts.iter().map(Vec::as_slice), device);
-        log_sigmoid(network.forward(words)).mean().neg() // [1]
-    });
+    measure(
+        "imdb-bigru",
+        || config.init(vocabulary, device),
+        recipe.optimizer.init(),
+        |network| {
+            let words = Words::new(texts.iter().map(Vec::as_slice), device);
+            log_sigmoid(network.forward(words)).mean().neg() // [1]
+        },
+    );
     Ok(())
 }
 
@@ -60,7 +74,7 @@ struct LanguageModel {
 fn language(device: &Device) {
     const VOCABULARY: usize = 10_000;
     const HIDDEN_SIZE: usize = 200;
-    let model = LanguageModel {
+    let model = || LanguageModel {
         embedding: EmbeddingConfig::new(VOCABULARY, HIDDEN_SIZE).init(device),
         rnn: RnnConfig::new(Cell::Lstm, HIDDEN_SIZE, HIDDEN_SIZE).with_num_layers(2).init(device),
         dense: LinearConfig::new(HIDDEN_SIZE, VOCABULARY).init(device),
@@ -81,8 +95,15 @@ fn language(device: &Device) {
     });
 }
 
-/// Trains the model for some steps and prints how long one takes, a median.
-fn measure<M: Module>(name: &str, mut model: M, mut optimizer: ModuleOptimizer, loss: impl Fn(&M) -> Tensor<1>) {
+/// Trains a model for some steps and prints how long one takes, a median, and how much memory.
+fn measure<M: Module>(
+    name: &str,
+    model: impl FnOnce() -> M,
+    mut optimizer: ModuleOptimizer,
+    loss: impl Fn(&M) -> Tensor<1>,
+) {
+    let before = peak_memory().unwrap_or(0);
+    let mut model = model();
     let mut times = Vec::new();
     for _ in 0..WARM_UP + RUNS {
         let start = Instant::now();
@@ -93,7 +114,8 @@ fn measure<M: Module>(name: &str, mut model: M, mut optimizer: ModuleOptimizer, 
     }
     let times = &mut times[WARM_UP..];
     times.sort_by(f64::total_cmp);
-    println!(r#"{{"model":"{name}","step_ms":{:.3}}}"#, times[RUNS / 2]);
+    let memory = (peak_memory().unwrap_or(0) - before) >> 20;
+    println!(r#"{{"model":"{name}","step_ms":{:.3},"memory_mib":{memory}}}"#, times[RUNS / 2]);
 }
 
 /// Words as frequent as those of a language: number `n` about as often as `1 / (n + 1)`.

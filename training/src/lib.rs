@@ -31,7 +31,7 @@ pub mod curves;
 mod error;
 mod files;
 mod interrupt;
-mod machine;
+pub mod machine;
 pub mod optimizer;
 pub mod package;
 pub mod progress;

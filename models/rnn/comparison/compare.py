@@ -57,16 +57,18 @@ def median(answers):
 
 
 def steps(rounds):
-    """{model: {program: median milliseconds of a whole training step}}"""
+    """{model: {program: medians of the time and memory of a whole training step}}"""
     commands = {"zoo": example("examples", "training_step"), "pytorch": [sys.executable, "steps_pytorch.py"]}
-    times = {}
-    for number in range(rounds):
-        for name, command in commands.items():
-            print(f"training steps, round {number + 1} of {rounds}: {name}", file=sys.stderr)
-            output = subprocess.run(command, cwd=HERE, check=True, stdout=subprocess.PIPE, text=True).stdout
-            for line in map(json.loads, output.splitlines()):
-                times.setdefault(line["model"], {}).setdefault(name, []).append(line["step_ms"])
-    return {model: {name: statistics.median(all) for name, all in of.items()} for model, of in times.items()}
+    medians = {}
+    for model in ["imdb-bigru", "ptb-lstm"]:
+        answers = {name: [] for name in commands}
+        for number in range(rounds):
+            print(f"{model}, round {number + 1} of {rounds}", file=sys.stderr)
+            for name, command in commands.items():
+                done = subprocess.run([*command, model], cwd=HERE, check=True, stdout=subprocess.PIPE, text=True)
+                answers[name].append({key: value for key, value in json.loads(done.stdout).items() if key != "model"})
+        medians[model] = {name: median(given) for name, given in answers.items()}
+    return medians
 
 
 def table(medians, programs, kind, title):
@@ -115,9 +117,11 @@ def main():
     parser.add_argument("--steps", action="store_true", help="whole training steps, beside PyTorch alone")
     chosen = parser.parse_args()
     if chosen.steps:
-        print("\n| training step | zoo | pytorch | zoo / pytorch |\n|---|---|---|---|")
+        print("\n| training step | | zoo | pytorch | zoo / pytorch |\n|---|---|---|---|---|")
         for model, of in steps(chosen.rounds).items():
-            print(f"| {model} | {of['zoo']:.1f} | {of['pytorch']:.1f} | {of['zoo'] / of['pytorch']:.2f} |")
+            for kind, unit in [("step_ms", "ms"), ("memory_mib", "MiB")]:
+                zoo, pytorch = of["zoo"][kind], of["pytorch"][kind]
+                print(f"| {model} | {unit} | {zoo:.1f} | {pytorch:.1f} | {zoo / pytorch:.2f} |")
         return
     programs = {"zoo": start(example("rnn", "layer_speed", "--ask"))}
     programs |= {name: start([sys.executable, f"peer_{name}.py"]) for name in chosen.peers}

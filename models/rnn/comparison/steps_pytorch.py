@@ -1,6 +1,7 @@
-"""The two training steps of `examples/training_step.rs`, in PyTorch: the same models, words and batches."""
+"""One of the training steps of `examples/training_step.rs`, in PyTorch: the same models, words and batches."""
 
 import json
+import sys
 
 import torch
 from torch import nn
@@ -49,6 +50,12 @@ def texts(batch, time, vocabulary):
     return torch.tensor(words).reshape(batch, time)
 
 
+def peak_memory():
+    """In MiB, as `training::machine` has it."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024
+
+
 def measure(name, model, optimizer, loss):
     def step():
         optimizer.zero_grad()
@@ -56,14 +63,17 @@ def measure(name, model, optimizer, loss):
         nn.utils.clip_grad_norm_(model.parameters(), 0.1)
         optimizer.step()
 
-    print(json.dumps({"model": name, "step_ms": milliseconds(step)}), flush=True)
+    step_ms = milliseconds(step)
+    print(json.dumps({"model": name, "step_ms": step_ms, "memory_mib": peak_memory() - BEFORE}), flush=True)
 
 
-reviews, words = Reviews(), texts(64, 256, 20_000)
-adamw = torch.optim.AdamW(reviews.parameters(), lr=1e-3)
-measure("imdb-bigru", reviews, adamw, lambda model: -functional.logsigmoid(model(words)).mean())
-
-language, words = Language(), texts(20, 21, 10_000)
-adam = torch.optim.Adam(language.parameters(), lr=1e-3)
-inputs, targets = words[:, :20], words[:, 1:].reshape(-1)
-measure("ptb-lstm", language, adam, lambda model: functional.cross_entropy(model(inputs).reshape(400, -1), targets))
+BEFORE = peak_memory()
+if "imdb-bigru" in sys.argv:
+    reviews, words = Reviews(), texts(64, 256, 20_000)
+    adamw = torch.optim.AdamW(reviews.parameters(), lr=1e-3)
+    measure("imdb-bigru", reviews, adamw, lambda model: -functional.logsigmoid(model(words)).mean())
+else:
+    language, words = Language(), texts(20, 21, 10_000)
+    adam = torch.optim.Adam(language.parameters(), lr=1e-3)
+    inputs, targets = words[:, :20], words[:, 1:].reshape(-1)
+    measure("ptb-lstm", language, adam, lambda model: functional.cross_entropy(model(inputs).reshape(400, -1), targets))

@@ -115,6 +115,21 @@ fn two_runs_with_one_seed_are_equal_and_another_seed_differs() {
     assert_ne!(metrics(&other), metrics(trained()));
 }
 
+#[test]
+fn the_number_of_threads_changes_no_weight() {
+    let dir = tempfile::tempdir().unwrap();
+    // As large as the recipe has it: smaller layers are one thread's work.
+    let weights = |threads: &str| {
+        let path = dir.path().join(threads);
+        let args = ["train", "--threads", threads, "--epochs", "1", "--run", path.to_str().unwrap()];
+        let output = run(&args);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        std::fs::read(path.join("best/model.safetensors")).unwrap()
+    };
+    let one = weights("1");
+    assert!(weights("2") == one && weights("3") == one);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_run_stopped_by_ctrl_c_and_resumed_equals_one_that_never_stopped() {
