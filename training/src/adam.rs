@@ -4,19 +4,17 @@
 //! Composed of tensor operations, a step goes over weights, gradients and moments a dozen times, each time into new memory:
 //! for a large embedding longer than everything else. On `flex` it goes over them once, in place.
 
-use burn::backend::DispatchDevice;
 use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, LearningRate, Optimizer};
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use pulp::Arch;
 use rayon::prelude::*;
+
+use crate::host::{self, CHUNK};
 
 const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
 /// As in PyTorch.
 const EPSILON: f32 = 1e-8;
-
-/// How many values a thread takes at once.
-const CHUNK: usize = 1 << 14;
 
 /// The rule. State and results are those of burn's.
 #[derive(Clone)]
@@ -44,7 +42,7 @@ impl Optimizer for Adam {
         grad: Tensor<D>,
         state: Option<AdamWState<D>>,
     ) -> (Tensor<D>, Option<AdamWState<D>>) {
-        if in_memory(&tensor) && in_memory(&grad) {
+        if host::has(&tensor) && host::has(&grad) {
             let zero = || AdaptiveMomentumState::new(0, tensor.zeros_like(), tensor.zeros_like());
             let momentum = state.map_or_else(zero, |state| state.momentum);
             let (tensor, momentum) = self.in_place(lr, tensor, grad, momentum);
@@ -57,12 +55,6 @@ impl Optimizer for Adam {
     fn to_device<const D: usize>(state: AdamWState<D>, device: &Device) -> AdamWState<D> {
         AdamW::to_device(state, device)
     }
-}
-
-/// Whether a tensor's values can be had without a copy.
-fn in_memory<const D: usize>(tensor: &Tensor<D>) -> bool {
-    let device = tensor.device().without_autodiff();
-    matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && tensor.dtype() == DType::F32
 }
 
 impl Adam {
@@ -112,7 +104,7 @@ impl Step {
         let [weights, moment_1, moment_2] = changed.map(|data| data.as_mut_slice::<f32>());
         let (Ok(weights), Ok(moment_1), Ok(moment_2), Ok(grads)) = (weights, moment_1, moment_2, grads.as_slice())
         else {
-            unreachable!("`in_memory` has seen that they are of 32 bits")
+            unreachable!("`host::has` has seen that they are of 32 bits")
         };
         let weights = weights.par_chunks_mut(CHUNK);
         let moments = moment_1.par_chunks_mut(CHUNK).zip(moment_2.par_chunks_mut(CHUNK));

@@ -6,16 +6,20 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
+use pulp::Arch;
+use rayon::prelude::*;
+
+use crate::host;
 
 /// Multiplies all gradients by `scale`, then, if their global L2 norm exceeds `max_norm`, by `max_norm / norm`.
 /// Returns the norm between the two, which is the one to report.
 pub fn clip_global_norm<M: Module>(
     module: &M,
-    grads: GradientsParams,
+    mut grads: GradientsParams,
     scale: f64,
     max_norm: Option<f64>,
 ) -> (GradientsParams, f64) {
-    let mut norm = SquaredNorm { grads: &grads, parts: Vec::new() };
+    let mut norm = SquaredNorm { grads: &mut grads, sum: 0.0, parts: Vec::new() };
     module.visit(&mut norm);
     let norm = norm.total().sqrt() * scale;
     let factor = max_norm.filter(|max| norm > *max).map_or(1.0, |max| max / norm) * scale;
@@ -28,22 +32,33 @@ pub fn clip_global_norm<M: Module>(
 }
 
 struct SquaredNorm<'a> {
-    grads: &'a GradientsParams,
+    grads: &'a mut GradientsParams,
+    /// Of gradients in memory.
+    sum: f64,
+    /// Of each of the others, `[1]`.
     parts: Vec<Tensor<1>>,
 }
 
 impl SquaredNorm<'_> {
     /// Adds the parts on the device, so that a GPU is read once a step.
     fn total(self) -> f64 {
-        if self.parts.is_empty() { 0.0 } else { Tensor::cat(self.parts, 0).sum().into_scalar::<f32>() as f64 }
+        match self.parts.is_empty() {
+            true => self.sum,
+            false => self.sum + f64::from(Tensor::cat(self.parts, 0).sum().into_scalar::<f32>()),
+        }
     }
 }
 
 impl ModuleVisitor for SquaredNorm<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(grad) = self.grads.get::<D>(param.id) {
-            self.parts.push(grad.powi_scalar(2).sum());
-        }
+        let Some(grad) = self.grads.remove::<D>(param.id) else { return };
+        let grad = if host::has(&grad) {
+            host::change(grad, |values| self.sum += sum_of_squares(values))
+        } else {
+            self.parts.push(grad.clone().powi_scalar(2).sum());
+            grad
+        };
+        self.grads.register(param.id, grad);
     }
 }
 
@@ -56,9 +71,34 @@ struct Scale {
 impl ModuleVisitor for Scale {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(grad) = self.from.remove::<D>(param.id) {
-            self.to.register(param.id, grad.mul_scalar(self.factor));
+            let scaled = match host::has(&grad) {
+                true => host::change(grad, |values| scale(values, self.factor as f32)),
+                false => grad.mul_scalar(self.factor),
+            };
+            self.to.register(param.id, scaled);
         }
     }
+}
+
+/// In one order, whatever the number of threads.
+fn sum_of_squares(values: &[f32]) -> f64 {
+    let sum = |values: &[f32]| {
+        let (groups, rest) = values.as_chunks::<16>();
+        let mut sums = [0.0f32; 16];
+        for group in groups {
+            for (sum, value) in sums.iter_mut().zip(group) {
+                *sum += value * value;
+            }
+        }
+        sums.iter().map(|sum| f64::from(*sum)).sum::<f64>()
+            + rest.iter().map(|value| f64::from(value * value)).sum::<f64>()
+    };
+    let parts: Vec<f64> = values.par_chunks(host::CHUNK).map(|values| Arch::new().dispatch(|| sum(values))).collect();
+    parts.iter().sum()
+}
+
+fn scale(values: &mut [f32], factor: f32) {
+    values.par_chunks_mut(host::CHUNK).for_each(|values| values.iter_mut().for_each(|value| *value *= factor));
 }
 
 #[cfg(test)]

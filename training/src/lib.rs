@@ -30,6 +30,7 @@ mod commands;
 pub mod curves;
 mod error;
 mod files;
+mod host;
 mod interrupt;
 pub mod machine;
 pub mod optimizer;
