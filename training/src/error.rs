@@ -89,7 +89,7 @@ pub enum TrainingError {
         holds: String,
     },
     /// A run that has not come to the end of its first epoch has no weights to use.
-    #[error("{} has no finished epoch yet; go on with it by: train --resume {}", path.display(), path.display())]
+    #[error("{} has no finished epoch yet; go on with it: … train --resume {}", path.display(), path.display())]
     NoEpoch {
         /// The folder.
         path: PathBuf,
@@ -111,8 +111,11 @@ pub enum TrainingError {
         known: String,
     },
     /// A verb that needs a trained model was given none.
-    #[error("which model? give --pretrained NAME or --run DIR")]
-    NoModelChosen,
+    #[error("which model? give --run DIR, or --pretrained with the folder of a package or one of: {known}")]
+    NoModelChosen {
+        /// The names there are.
+        known: String,
+    },
     /// The data are not those the run was started with.
     #[error("{} was trained on {was}, the data found now are {now}; point --data-dir to the former", path.display())]
     DataChanged {
@@ -188,7 +191,7 @@ impl TrainingError {
                 | Self::NotAPackage { .. }
                 | Self::NoEpoch { .. }
                 | Self::UnknownPackage { .. }
-                | Self::NoModelChosen
+                | Self::NoModelChosen { .. }
         )
     }
 }

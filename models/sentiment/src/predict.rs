@@ -20,7 +20,7 @@ const EXCERPT: usize = 72;
 /// The verbs of this application.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Tell whether texts are favourable
+    /// Tell whether texts are favourable: the number is the probability that they are
     Predict(Predict),
 }
 

@@ -256,6 +256,7 @@ fn export_replaces_a_package_and_nothing_else() {
         let exported = export("../package");
         assert!(exported.status.success(), "{}", text(&exported.stderr));
     }
+    assert_error(&export("../app/mine.txt"), 1, &["export to ../app/mine.txt", "Not a directory"]);
     std::fs::write(path("package/mine.txt"), "x").unwrap();
     assert_error(&export("../package"), 2, &["mine.txt", "no part of a package"]);
     for folder in ["work", "app", "package.tmp", "package.old", "package"] {

@@ -1,5 +1,6 @@
 //! `export`: the best weights of a run as a package for others.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::{Setting, print_json, print_line};
@@ -20,7 +21,10 @@ pub(super) fn run<T: Task>(args: Export, setting: &Setting) -> Result<()> {
 
 /// Refuses a folder that holds anything but files which a package has, for they will be replaced.
 fn check_target<T: Task>(to: &Path, package: &Package<T>) -> Result<()> {
-    let Ok(entries) = std::fs::read_dir(to) else { return Ok(()) };
+    let entries = match std::fs::read_dir(to) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(TrainingError::io("export to", to))?,
+    };
     let entries: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
     let is_package = Package::<T>::read_config(to).is_ok();
     match entries.iter().find(|name| !is_package || !package.dir.join(name).is_file()) {

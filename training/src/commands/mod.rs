@@ -103,7 +103,7 @@ impl Choice {
             (Some(name), _, _) => Package::<T>::find(name),
             (None, Some(run), _) => Run::best_of(run),
             (None, None, Some(name)) => Package::<T>::find(name),
-            (None, None, None) => Err(TrainingError::NoModelChosen),
+            (None, None, None) => Err(TrainingError::NoModelChosen { known: Package::<T>::shipped().join(", ") }),
         }
     }
 }
