@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Two models on made-up words: the network of `imdb-bigru`, and a word-level language model as large as the small one of
-//! [Zaremba et al. 2014](https://arxiv.org/abs/1409.2329). `models/rnn/comparison/compare_steps.py` sets them beside the
-//! same steps in PyTorch. `memory_mib` is by how much the largest resident memory of the process grew; of the second model
+//! [Zaremba et al. 2014](https://arxiv.org/abs/1409.2329). `models/rnn/comparison/compare.py --steps` sets them beside
+//! the same steps in PyTorch. `memory_mib` is by how much the largest resident memory of the process grew; of the second model
 //! in one process it says nothing.
 
 use std::time::Instant;

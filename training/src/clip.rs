@@ -26,9 +26,8 @@ pub fn clip_global_norm<M: Module>(
     if factor == 1.0 || !norm.is_finite() {
         return (grads, norm);
     }
-    let mut scaled = Scale { from: grads, to: GradientsParams::new(), factor };
-    module.visit(&mut scaled);
-    (scaled.to, norm)
+    module.visit(&mut Scale { grads: &mut grads, factor });
+    (grads, norm)
 }
 
 struct SquaredNorm<'a> {
@@ -62,21 +61,19 @@ impl ModuleVisitor for SquaredNorm<'_> {
     }
 }
 
-struct Scale {
-    from: GradientsParams,
-    to: GradientsParams,
+struct Scale<'a> {
+    grads: &'a mut GradientsParams,
     factor: f64,
 }
 
-impl ModuleVisitor for Scale {
+impl ModuleVisitor for Scale<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(grad) = self.from.remove::<D>(param.id) {
-            let scaled = match host::has(&grad) {
-                true => host::change(grad, |values| scale(values, self.factor as f32)),
-                false => grad.mul_scalar(self.factor),
-            };
-            self.to.register(param.id, scaled);
-        }
+        let Some(grad) = self.grads.remove::<D>(param.id) else { return };
+        let scaled = match host::has(&grad) {
+            true => host::change(grad, |values| scale(values, self.factor as f32)),
+            false => grad.mul_scalar(self.factor),
+        };
+        self.grads.register(param.id, scaled);
     }
 }
 

@@ -218,11 +218,12 @@ impl Task for Sentiment {
             return;
         }
         let opinions = self.opinions(model, valid, device);
-        let cost = |blend: &f32| {
-            cross_entropy(valid, opinions.iter().map(|opinion| mix(opinion.network, opinion.ngrams, *blend)))
+        let cost = |blend: f32| {
+            cross_entropy(valid, opinions.iter().map(|opinion| mix(opinion.network, opinion.ngrams, blend)))
         };
         let shares = (0..=BLEND_STEPS).map(|step| step as f32 / BLEND_STEPS as f32);
-        self.blend = shares.min_by(|one, other| cost(one).total_cmp(&cost(other))).unwrap_or(self.blend);
+        let costs = shares.map(|share| (cost(share), share));
+        self.blend = costs.min_by(|(one, _), (other, _)| one.total_cmp(other)).map_or(self.blend, |(_, share)| share);
     }
 
     fn demonstrate(&self, model: &Option<Network>, device: &Device) -> Vec<String> {
