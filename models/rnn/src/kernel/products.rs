@@ -236,20 +236,20 @@ pub(super) unsafe fn weights<S: Simd, const K: usize>(
     let units = own_units(member, gradients.layer.hidden_size);
     let mut left = Aligned::new(DEPTH * TILE);
     for (block, rows) in rows.chunks(DEPTH).enumerate() {
-        let right = factors
-            .each_ref()
-            .map(|factor| Panels::of_columns(simd, rows.len(), |k| (factor.at)(rows[k]), 0..factor.size));
+        let mut right = Vec::with_capacity(K);
+        for factor in &factors {
+            right.push(Panels::of_columns(simd, rows.len(), |k| (factor.at)(rows[k]), 0..factor.size));
+        }
         for slot in 0..gradients.slots {
-            let gates = factors.each_ref().map(|factor| factor.gate(slot));
-            if gates.iter().all(Option::is_none) {
+            if factors.iter().all(|factor| factor.gate(slot).is_none()) {
                 continue;
             }
             for units in super::vectors(units.clone(), TILE) {
                 // SAFETY: the caller's promise; units of this member's own.
                 unsafe {
                     let tile = Tile::gather(gradients, rows, slot, units, left.values_mut());
-                    for ((factor, gate), right) in factors.iter().zip(gates).zip(&right) {
-                        if let Some(gate) = gate {
+                    for (factor, right) in factors.iter().zip(&right) {
+                        if let Some(gate) = factor.gate(slot) {
                             factor.add(simd, gate, &tile, right, block > 0);
                         }
                     }
