@@ -21,7 +21,7 @@ use rnn::{Cell, Rnn, RnnConfig, cross_entropy};
 use sentiment::Sentiment;
 use sentiment::model::Words;
 use training::clip::clip_global_norm;
-use training::machine::peak_memory;
+use training::machine::{keep_memory, peak_memory};
 use training::optimizer::{OptimizerConfig, OptimizerKind};
 use training::recipe::RecipeText;
 use training::settings::{Fraction, Positive};
@@ -32,6 +32,7 @@ const WARM_UP: usize = 3;
 const RUNS: usize = 15;
 
 fn main() -> TaskResult<()> {
+    keep_memory();
     let device = Device::flex().autodiff();
     let wanted = std::env::args().nth(1);
     let wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);

@@ -12,6 +12,7 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::tensor::{Device, Distribution, Tensor};
 use rnn::{Cell, Rnn, RnnConfig};
+use training::machine::keep_memory;
 
 /// Batch, steps, input size, hidden size: a sentiment classifier, a small and a medium language model, a forecaster, and
 /// one text at a time.
@@ -24,6 +25,7 @@ const CELLS: [(&str, Cell); 2] = [("lstm", Cell::Lstm), ("gru", Cell::Gru)];
 const WARM_UP: usize = 2;
 
 fn main() {
+    keep_memory();
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.get(1).map(String::as_str) {
         Some("--ask") => stdin().lines().map_while(Result::ok).for_each(|request| answer(&request)),

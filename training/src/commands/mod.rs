@@ -15,6 +15,7 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::backend::Backend;
 use crate::cli::{Choice, Cli, Command, Common, Train};
 use crate::error::{Result, TrainingError};
+use crate::machine::keep_memory;
 use crate::package::Package;
 use crate::progress::say;
 use crate::run::Run;
@@ -34,6 +35,7 @@ pub(crate) struct Setting {
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage.
 pub fn main<T: Task>() -> ExitCode {
+    keep_memory();
     let matches = Cli::<T::Verb>::command().name(T::PACKAGE).about(T::ABOUT).get_matches();
     let cli = Cli::<T::Verb>::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match dispatch::<T>(cli) {
