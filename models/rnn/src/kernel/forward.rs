@@ -100,9 +100,10 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> 
                 false => unsafe { states.read(before + sequence * hidden_size, hidden_size) },
             };
             for panel in to_and_fro(index, weights.count()) {
+                let ahead = weights.ahead(index, panel);
                 let (panel, values) = weights.panel(panel);
                 let bias = self.recurrent_bias(simd, panel.covers.start, panel.covers.len());
-                multiply::<S, G>(simd, &running, state, values, bias, |sequence, recurrent| {
+                multiply::<S, G>(simd, &running, state, (values, ahead), bias, |sequence, recurrent| {
                     let place = Place { sequence, step, units: panel.covers.clone() };
                     // SAFETY: this member's own.
                     let hidden = unsafe { self.gates(simd, kept, &place, recurrent, state(sequence)) };

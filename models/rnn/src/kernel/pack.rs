@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use pulp::Simd;
 
+use super::LARGEST_MATRIX;
 use super::memory::Aligned;
 use super::simd::{load, store};
 
@@ -82,6 +83,12 @@ impl Panels {
 
     pub fn count(&self) -> usize {
         self.panels.len()
+    }
+
+    /// The values of the panel after one in [`to_and_fro`], where all panels are more than a core's cache holds.
+    pub fn ahead(&self, turn: usize, index: usize) -> Option<&[f32]> {
+        let next = if turn.is_multiple_of(2) { index + 1 } else { index.wrapping_sub(1) };
+        (self.packed.values().len() > LARGEST_MATRIX && next < self.count()).then(|| self.panel(next).1)
     }
 
     /// A panel, and its values.

@@ -143,7 +143,7 @@ impl<'a, S: Simd, const G: usize> InputProducts<'a, S, G> {
             let (panel, values) = self.weights.panel(panel);
             let units = &panel.covers;
             let bias = array::from_fn(|gate| self.bias(gate, units));
-            multiply::<S, G>(self.simd, &self.numbers, input, values, bias, |number, products| {
+            multiply::<S, G>(self.simd, &self.numbers, input, (values, None), bias, |number, products| {
                 let [sequence, step] = places[number];
                 let place = Place { sequence, step, units: units.clone() };
                 for gate in 0..G {

@@ -74,7 +74,7 @@ impl Job for Steps<'_> {
             let state = |sequence: usize| unsafe { states.read(sequence * hidden_size, hidden_size) };
             for panel in 0..weight_rz.count() {
                 let (panel, values) = weight_rz.panel(panel);
-                multiply::<S, 2>(simd, &running, state, values, [zero; 2], |sequence, recurrent| {
+                multiply::<S, 2>(simd, &running, state, (values, None), [zero; 2], |sequence, recurrent| {
                     let place = Place { sequence, step, units: panel.covers.clone() };
                     // SAFETY: this member's own.
                     unsafe { self.reset(simd, kept, &place, recurrent, &state(sequence)[place.units.clone()]) };
@@ -86,7 +86,7 @@ impl Job for Steps<'_> {
             let reset = |sequence: usize| unsafe { resets.read(sequence * hidden_size, hidden_size) };
             for panel in 0..weight_n.count() {
                 let (panel, values) = weight_n.panel(panel);
-                multiply::<S, 1>(simd, &running, reset, values, [zero], |sequence, [recurrent]| {
+                multiply::<S, 1>(simd, &running, reset, (values, None), [zero], |sequence, [recurrent]| {
                     let place = Place { sequence, step, units: panel.covers.clone() };
                     // SAFETY: this member's own.
                     unsafe { self.renew(simd, kept, &place, recurrent) };

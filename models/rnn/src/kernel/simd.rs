@@ -113,6 +113,8 @@ const fn most_rows(registers: usize, vectors: usize) -> usize {
 
 /// Multiplies rows of `depth` values with a panel `[depth, V vectors]`, and adds `start`.
 ///
+/// Meanwhile the panel `ahead`, if any, is fetched to the cache: memory alone would be slower than the products.
+///
 /// Every sum runs over the depth in order, one fused multiply-add after the other, so that the result for a row does
 /// not depend on which rows share its tile.
 #[inline(always)]
@@ -120,7 +122,7 @@ pub(crate) fn multiply<'a, S: Simd, const V: usize>(
     simd: S,
     rows: &[usize],
     row: impl Fn(usize) -> &'a [f32],
-    panel: &[f32],
+    (panel, ahead): (&[f32], Option<&[f32]>),
     start: [S::f32s; V],
     mut each: impl FnMut(usize, [S::f32s; V]),
 ) {
@@ -139,7 +141,13 @@ pub(crate) fn multiply<'a, S: Simd, const V: usize>(
                             values[index] = row(rows[index]);
                         }
                         if let Some((sums, _)) = sums.split_first_chunk_mut() {
-                            product::<S, $count, V>(simd, &values, 1, panel, sums);
+                            match ahead {
+                                None => product::<S, $count, V, false>(simd, &values, 1, panel, &[], sums),
+                                Some(ahead) => {
+                                    let ahead = &ahead[ahead.len() * tile / tiles..]; // each tile fetches its part
+                                    product::<S, $count, V, true>(simd, &values, 1, panel, ahead, sums);
+                                }
+                            }
                         }
                     })*
                     _ => unreachable!("a tile has 1 to {most} rows"),
@@ -168,7 +176,7 @@ pub(crate) fn multiply_to<'a, 'b, S: Simd>(
     macro_rules! multiply_panel {
         ($($vectors:literal)*) => {
             match panel.vectors {
-                $($vectors => multiply::<S, $vectors>(simd, rows, row, values, [simd.splat_f32s(0.0); $vectors], |row, sums| {
+                $($vectors => multiply::<S, $vectors>(simd, rows, row, (values, None), [simd.splat_f32s(0.0); $vectors], |row, sums| {
                     write(simd, to(row, panel.covers.clone()), sums, add);
                 }),)*
                 _ => unreachable!("panels have 1 to {MOST_VECTORS} vectors"),
@@ -178,29 +186,32 @@ pub(crate) fn multiply_to<'a, 'b, S: Simd>(
     multiply_panel!(1 2 3);
 }
 
-/// Adds the product of rows, whose values are `stride` apart, with a panel.
+/// Adds the product of rows, whose values are `stride` apart, with a panel; fetches as many cache lines of `ahead` as the
+/// panel is deep.
 ///
 /// A function of its own, so that all registers are the sums'.
 #[inline(never)]
-fn product<S: Simd, const R: usize, const V: usize>(
+fn product<S: Simd, const R: usize, const V: usize, const AHEAD: bool>(
     simd: S,
     rows: &[&[f32]; R],
     stride: usize,
     panel: &[[S::f32s; V]],
+    ahead: &[f32],
     sums: &mut [[S::f32s; V]; R],
 ) {
-    struct Product<'a, S: Simd, const R: usize, const V: usize> {
+    struct Product<'a, S: Simd, const R: usize, const V: usize, const AHEAD: bool> {
         simd: S,
         rows: &'a [&'a [f32]; R],
         stride: usize,
         panel: &'a [[S::f32s; V]],
+        ahead: &'a [f32],
         sums: &'a mut [[S::f32s; V]; R],
     }
-    impl<S: Simd, const R: usize, const V: usize> NullaryFnOnce for Product<'_, S, R, V> {
+    impl<S: Simd, const R: usize, const V: usize, const AHEAD: bool> NullaryFnOnce for Product<'_, S, R, V, AHEAD> {
         type Output = ();
         #[inline(always)]
         fn call(self) {
-            let Self { simd, rows, stride, panel, sums } = self;
+            let Self { simd, rows, stride, panel, ahead, sums } = self;
             for row in rows {
                 assert!(panel.is_empty() || row.len() > (panel.len() - 1) * stride);
             }
@@ -210,6 +221,9 @@ fn product<S: Simd, const R: usize, const V: usize>(
             }
             let mut totals = *sums;
             for (k, vectors) in panel.iter().enumerate() {
+                if AHEAD {
+                    prefetch(ahead, k);
+                }
                 for r in 0..R {
                     // SAFETY: no row ends before its value for the last vectors of the panel.
                     let value = simd.splat_f32s(unsafe { *starts[r].add(k * stride) });
@@ -221,7 +235,18 @@ fn product<S: Simd, const R: usize, const V: usize>(
             *sums = totals;
         }
     }
-    simd.vectorize(Product { simd, rows, stride, panel, sums });
+    simd.vectorize(Product::<S, R, V, AHEAD> { simd, rows, stride, panel, ahead, sums });
+}
+
+/// Has a cache line of values fetched, where the processor can be told to.
+#[inline(always)]
+fn prefetch(values: &[f32], line: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: a hint, which any address may be given to.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(values.as_ptr().wrapping_add(16 * line).cast()) };
+    }
 }
 
 #[inline(always)]
@@ -257,7 +282,7 @@ pub(crate) fn outer<'a, S: Simd>(
                     for row in 0..TILE {
                         rows[row] = &left[row..];
                     }
-                    product::<S, TILE, $vectors>(simd, &rows, TILE, S::as_simd_f32s(values).0.as_chunks().0, &mut sums);
+                    product::<S, TILE, $vectors, false>(simd, &rows, TILE, S::as_simd_f32s(values).0.as_chunks().0, &[], &mut sums);
                     for (row, sums) in sums.iter().enumerate().take(count) {
                         write(simd, to(row, panel.covers.clone()), *sums, add);
                     }
