@@ -265,7 +265,8 @@ impl From<Tensor<2>> for Carry {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Distribution;
+    use burn::module::Param;
+    use burn::tensor::{DType, Distribution};
 
     use super::*;
     use crate::Init;
@@ -328,6 +329,83 @@ mod tests {
                                 "{cell:?} {order:?} {shape:?}, result {index}: {given}, not {expected}"
                             );
                         }
+                    }
+                }
+            }
+        }
+    }
+
+    /// A weighted sum of the outputs and final states of one layer, in 64 bits, and its gradient to each of `parts`: the
+    /// input, the initial states, and the weights.
+    fn loss(cell: Cell, order: Order, parts: &[(Vec<f64>, Vec<usize>)]) -> (f64, Vec<Vec<f64>>) {
+        let device = Device::flex().autodiff();
+        let options = || (&device, DType::F64);
+        let data = |index: usize| {
+            let (values, shape) = &parts[index];
+            TensorData::new(values.clone(), shape.clone())
+        };
+        let matrices: [Tensor<2>; 4] =
+            [1, 2, 3, 4].map(|index| Tensor::from_data(data(index), options()).require_grad());
+        let biases: [Tensor<1>; 2] = [5, 6].map(|index| Tensor::from_data(data(index), options()).require_grad());
+        let input: Tensor<3> = Tensor::from_data(data(0), options()).require_grad();
+        let [hidden, memory, weight_ih, weight_hh] = matrices.clone().map(Param::from_tensor);
+        let [bias_ih, bias_hh] = biases.clone().map(Param::from_tensor);
+        let weights = Weights { weight_ih, weight_hh, bias_ih, bias_hh };
+        let initial = Carry { hidden: hidden.val(), cell: cell.has_memory().then(|| memory.val()) };
+        let lengths = [3, 1];
+
+        let reading =
+            Reading { cell, order, input: input.clone(), weights: &weights, initial, lengths: Some(&lengths) };
+        let (output, last) = scan(reading);
+        let weigh = |tensor: Tensor<3>| (tensor.clone() * tensor.clone() + tensor.sin()).sum();
+        let states = std::iter::once(last.hidden).chain(last.cell).map(|state| weigh(state.unsqueeze()));
+        let loss = states.fold(weigh(output), |sum, part| sum + part);
+        let gradients = loss.backward();
+
+        let mut all = vec![input.grad(&gradients).map(Tensor::into_data)];
+        all.extend(matrices.iter().map(|matrix| matrix.grad(&gradients).map(Tensor::into_data)));
+        all.extend(biases.iter().map(|bias| bias.grad(&gradients).map(Tensor::into_data)));
+        let gradients = all.into_iter().zip(parts).map(|(gradient, (values, _))| match gradient {
+            Some(gradient) => gradient.try_to_vec().unwrap(),
+            None => vec![0.0; values.len()],
+        });
+        (loss.into_scalar(), gradients.collect())
+    }
+
+    #[test]
+    fn gradients_are_those_of_finite_differences() {
+        const STEP: f64 = 1e-5;
+        for cell in [Cell::Elman, Cell::ElmanRelu, Cell::Lstm, Cell::Gru, Cell::GruResetBefore] {
+            for order in [Order::Forward, Order::Backward] {
+                let (input, hidden, gates) = (2, 3, cell.gates());
+                let shapes = [
+                    vec![2, 3, input],
+                    vec![2, hidden],
+                    vec![2, hidden],
+                    vec![gates * hidden, input],
+                    vec![gates * hidden, hidden],
+                    vec![gates * hidden],
+                    vec![gates * hidden],
+                ];
+                let mut parts = shapes.map(|shape| {
+                    let values = (0..shape.iter().product())
+                        .map(|index: usize| 0.7 * (index as f64 * 1.7 + shape.len() as f64).sin());
+                    (values.collect::<Vec<f64>>(), shape)
+                });
+                let (_, gradients) = loss(cell, order, &parts);
+                for (part, gradient) in gradients.iter().enumerate() {
+                    for (index, gradient) in gradient.iter().enumerate() {
+                        let value = parts[part].0[index];
+                        let [above, below] = [value + STEP, value - STEP].map(|value| {
+                            parts[part].0[index] = value;
+                            loss(cell, order, &parts).0
+                        });
+                        parts[part].0[index] = value;
+                        let difference = (above - below) / (2.0 * STEP);
+                        assert!(
+                            (gradient - difference).abs() < 1e-8 * gradient.abs().max(1.0),
+                            "{cell:?} {order:?}, part {part}, value {index}: {gradient}, not {difference}"
+                        );
                     }
                 }
             }

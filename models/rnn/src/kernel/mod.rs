@@ -193,7 +193,7 @@ const FEWEST_SEQUENCES: usize = 16;
 const LARGEST_MATRIX: usize = 1 << 18;
 
 /// The multiplications below which threads cost more than they save.
-const LEAST_WORK: usize = 1 << 18;
+const LEAST_WORK: usize = if cfg!(test) { 1 } else { 1 << 18 };
 
 impl Layer<'_> {
     /// Whether members take sequences, and need not wait for each other; else they take units.
@@ -277,4 +277,59 @@ fn lanes() -> usize {
         }
     }
     arch().dispatch(Lanes)
+}
+
+#[cfg(test)]
+mod tests {
+    use rayon::ThreadPoolBuilder;
+
+    use super::*;
+
+    /// Made-up values.
+    fn values(length: usize) -> Vec<f32> {
+        (0..length).map(|index| (index as f32 * 0.7).sin() * 0.5).collect()
+    }
+
+    /// The outputs, and the gradients of all that a layer of ragged sequences reads.
+    fn results(cell: Cell, order: Order, [batch, time, input, hidden]: [usize; 4]) -> [Vec<f32>; 7] {
+        let gates = cell.gates();
+        let memory = if cell.has_memory() { batch * hidden } else { 0 };
+        let lengths: Vec<usize> = (0..batch).map(|sequence| sequence % (time + 1)).collect();
+        let layer = Layer {
+            cell,
+            order,
+            batch,
+            time,
+            input_size: input,
+            hidden_size: hidden,
+            lengths: Some(&lengths),
+            input: &values(batch * time * input),
+            weight_ih: &values(gates * hidden * input),
+            weight_hh: &values(gates * hidden * hidden),
+            bias_ih: &values(gates * hidden),
+            bias_hh: &values(gates * hidden),
+            initial_hidden: &values(batch * hidden),
+            initial_cell: &values(memory),
+        };
+        let Forward { outputs, kept } = forward(&layer, true);
+        let Gradients { input, weight_ih, weight_hh, bias_ih, bias_hh, initial } =
+            backward(&layer, kept.unwrap(), &outputs, &values(outputs.len()));
+        [outputs, input, weight_ih, weight_hh, bias_ih, bias_hh, initial]
+    }
+
+    /// Also what Miri and the thread sanitizer are given to watch:
+    /// `RAYON_NUM_THREADS=2 cargo +nightly miri test -p rnn --lib team`
+    #[test]
+    fn a_team_and_one_thread_agree_to_the_bit() {
+        let alone = ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        for cell in [Cell::Elman, Cell::ElmanRelu, Cell::Lstm, Cell::Gru, Cell::GruResetBefore] {
+            for order in [Order::Forward, Order::Backward] {
+                // Members take sequences of the first, and units of the second.
+                for shape in [[33, 3, 2, 19], [3, 4, 5, 67]] {
+                    let given = results(cell, order, shape);
+                    assert!(alone.install(|| results(cell, order, shape)) == given, "{cell:?} {order:?} {shape:?}");
+                }
+            }
+        }
+    }
 }
