@@ -69,12 +69,12 @@ fn circumstances<T: Task>(recipe: &RecipeOf<T>, outcome: &Outcome) -> String {
     format!(
         "- repeat it: {}\n- backend: {}, {} threads\n- time: {}\n- peak memory: {memory}\n- data: {}\n- program: {} {}\n",
         repetition::<T>(recipe),
-        provenance.backend,
-        provenance.threads,
+        provenance.start.backend,
+        provenance.start.threads,
         duration(provenance.seconds),
-        provenance.data,
+        provenance.start.data,
         T::PACKAGE,
-        provenance.version,
+        provenance.start.version,
     )
 }
 

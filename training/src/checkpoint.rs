@@ -1,31 +1,48 @@
 //! The state of an unfinished training run, whole, so that resuming equals never having stopped.
 //!
-//! Weights and optimiser moments keep burn's parameter identities. Random generators need no saving: every draw is
-//! derived from the seed and the number of the epoch or batch.
+//! ```text
+//! checkpoints/000041/    the one before, in case the newest is damaged
+//! checkpoints/000042/    model.bpk  average.bpk  optimizer.bpk  state.json  SHA256SUMS
+//! ```
+//!
+//! A checkpoint is written under another name, and renamed when it is on the disk. Weights and optimiser moments keep burn's
+//! parameter identities. Random generators need no saving: every draw is derived from the seed and the number of the epoch
+//! or batch.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::store::ModuleRecord;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TrainingError};
 use crate::files;
+use crate::progress::say;
 use crate::run::Epoch;
 use crate::task::Carry;
 
 /// The version of the checkpoint layout that this crate writes.
 const FORMAT: u32 = 1;
 
+/// What changes from step to step.
+pub struct Snapshot<M> {
+    /// The network.
+    pub model: M,
+    /// The moving average of its weights, without gradients.
+    pub average: Option<M>,
+    /// The update rule and its moments.
+    pub optimizer: ModuleOptimizer,
+    /// All else.
+    pub state: State,
+}
+
 /// Where training stands.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct State {
     /// Version of the layout.
     pub format: u32,
-    /// What identifies the data.
-    pub data: String,
     /// Epochs done.
     pub epoch: usize,
     /// Batches done in the current epoch.
@@ -61,60 +78,124 @@ pub struct Sums {
     pub lr: f64,
 }
 
-/// Writes model, average, optimiser and state into `dir` in one move.
-pub fn save<M: Module>(
-    dir: &Path,
-    model: &M,
-    average: Option<&M>,
-    optimizer: &ModuleOptimizer,
-    state: &State,
-) -> Result<()> {
-    files::replace_dir(dir, |dir| {
-        save_weights(&dir.join("model.bpk"), model)?;
-        if let Some(average) = average {
-            save_weights(&dir.join("average.bpk"), average)?;
+/// The folder of a run's checkpoints.
+pub struct Checkpoints {
+    dir: PathBuf,
+    /// The last that is known to be whole.
+    last: Option<PathBuf>,
+}
+
+impl Checkpoints {
+    /// The checkpoints in a folder that need not be there yet.
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir, last: None }
+    }
+
+    /// The last that was written or read.
+    pub fn last(&self) -> Option<&Path> {
+        self.last.as_deref()
+    }
+
+    /// Writes a new one. Only it and the last one before it are kept.
+    pub fn save<M: Module>(&mut self, snapshot: &Snapshot<M>) -> Result<()> {
+        let number = self.numbers()?.last().map_or(1, |last| last + 1);
+        let path = self.dir.join(format!("{number:06}"));
+        files::new_dir(&path, |dir| write(dir, snapshot))?;
+        let before = self.last.replace(path);
+        self.remove_all_but(&[&before, &self.last]);
+        Ok(())
+    }
+
+    /// Reads the newest that is whole into a fresh snapshot; `None` where none had been written yet.
+    pub fn load<M: Module>(&mut self, fresh: Snapshot<M>) -> Result<Option<Snapshot<M>>> {
+        let mut damaged = None;
+        for number in self.numbers()?.into_iter().rev() {
+            let path = self.dir.join(format!("{number:06}"));
+            match files::check_sums(&path) {
+                Ok(()) => {
+                    self.last = Some(path.clone());
+                    return read(&path, fresh).map(Some);
+                }
+                Err(error) => {
+                    say(&format!("{error}: going back to the checkpoint before"));
+                    damaged.get_or_insert(path);
+                }
+            }
         }
-        let moments = dir.join("optimizer.bpk");
-        optimizer.save(&moments).map_err(|error| TrainingError::damaged(&moments, error.to_string()))?;
-        files::write(&dir.join("state.json"), &files::json(&State { format: FORMAT, ..state.clone() })?)
-    })
+        damaged.map_or(Ok(None), |path| {
+            Err(TrainingError::damaged(&path, "cannot be resumed from, nor can any before it; start a new run"))
+        })
+    }
+
+    /// The numbers of those there are, in order.
+    fn numbers(&self) -> Result<Vec<u64>> {
+        let entries = match std::fs::read_dir(&self.dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(TrainingError::io("read", &self.dir))?,
+        };
+        let names = entries.flatten().map(|entry| entry.file_name());
+        let mut numbers: Vec<u64> = names.filter_map(|name| name.to_str()?.parse().ok()).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// What cannot be removed is left: it does no harm.
+    fn remove_all_but(&self, kept: &[&Option<PathBuf>]) {
+        for entry in std::fs::read_dir(&self.dir).into_iter().flatten().flatten() {
+            if !kept.iter().any(|kept| kept.as_ref() == Some(&entry.path())) {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+    }
 }
 
-fn save_weights<M: Module>(path: &Path, model: &M) -> Result<()> {
-    model.clone().into_record().save(path).map_err(|error| TrainingError::damaged(path, error.to_string()))
+fn write<M: Module>(dir: &Path, snapshot: &Snapshot<M>) -> Result<()> {
+    let Snapshot { model, average, optimizer, state } = snapshot;
+    let record = |name: &str, bytes: std::result::Result<Bytes, _>| {
+        let path = dir.join(name);
+        let bytes =
+            bytes.map_err(|error: burn::store::RecordError| TrainingError::damaged(&path, error.to_string()))?;
+        files::write(&path, &bytes)
+    };
+    record("model.bpk", model.clone().into_record().into_bytes())?;
+    if let Some(average) = average {
+        record("average.bpk", average.clone().into_record().into_bytes())?;
+    }
+    record("optimizer.bpk", optimizer.into_bytes())?;
+    files::write(&dir.join("state.json"), &files::json(&State { format: FORMAT, ..state.clone() })?)?;
+    files::write_sums(dir)
 }
 
-/// Reads them back into a fresh model, average and optimiser.
-pub fn load<M: Module>(
-    dir: &Path,
-    model: M,
-    average: Option<M>,
-    optimizer: ModuleOptimizer,
-) -> Result<(M, Option<M>, ModuleOptimizer, State)> {
-    let state = load_state(dir)?;
-    let model = load_weights(&dir.join("model.bpk"), model)?;
-    let average = average.map(|average| load_weights(&dir.join("average.bpk"), average)).transpose()?;
+fn read<M: Module>(dir: &Path, fresh: Snapshot<M>) -> Result<Snapshot<M>> {
+    let state = read_state(&dir.join("state.json"))?;
+    let bytes = |path: &Path| {
+        let bytes = std::fs::read(path).map_err(TrainingError::io("read", path))?;
+        Ok::<_, TrainingError>(Bytes::from_bytes_vec(bytes))
+    };
+    let weights = |name: &str, model: M| {
+        let path = dir.join(name);
+        let record = ModuleRecord::from_bytes(bytes(&path)?);
+        record.and_then(|record| model.try_load_record(record)).map_err(|error| other(&path, &error))
+    };
+    let model = weights("model.bpk", fresh.model)?;
+    let average = fresh.average.map(|average| weights("average.bpk", average)).transpose()?;
     let moments = dir.join("optimizer.bpk");
-    let optimizer = optimizer.load(&moments).map_err(|error| damaged(&moments, &error))?;
-    Ok((model, average, optimizer, state))
+    let optimizer = fresh.optimizer.from_bytes(bytes(&moments)?).map_err(|error| other(&moments, &error))?;
+    Ok(Snapshot { model, average, optimizer, state })
 }
 
-fn load_weights<M: Module>(path: &Path, model: M) -> Result<M> {
-    ModuleRecord::load(path).and_then(|record| model.try_load_record(record)).map_err(|error| damaged(path, &error))
+/// A file that is as it was written, but not what this program and recipe need.
+fn other(path: &Path, error: &dyn std::fmt::Display) -> TrainingError {
+    TrainingError::damaged(path, format!("does not fit the recipe of its run ({error}); start a new run"))
 }
 
-fn damaged(path: &Path, error: &dyn std::fmt::Display) -> TrainingError {
-    TrainingError::damaged(path, format!("cannot be resumed from ({error}); start a new run"))
-}
-
-fn load_state(dir: &Path) -> Result<State> {
-    let path = dir.join("state.json");
-    let text = std::fs::read_to_string(&path).map_err(TrainingError::io("read", &path))?;
+fn read_state(path: &Path) -> Result<State> {
+    let text = std::fs::read_to_string(path).map_err(TrainingError::io("read", path))?;
     let state: State = serde_json::from_str(&text)
-        .map_err(|error| TrainingError::damaged(&path, format!("is not a checkpoint's state: {error}")))?;
+        .map_err(|error| TrainingError::damaged(path, format!("is not a checkpoint's state: {error}")))?;
     if state.format > FORMAT {
         let message = format!("has format {}, and this version reads up to {FORMAT}; update the program", state.format);
-        return Err(TrainingError::damaged(&path, message));
+        return Err(TrainingError::damaged(path, message));
     }
     Ok(state)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::backend::Backend;
+use crate::trainer::Interval;
 use crate::weights::Precision;
 
 /// What may be typed. `V` holds the application's own verbs.
@@ -78,6 +79,9 @@ pub struct Train {
     /// Go on with the run in this folder
     #[arg(long, value_name = "DIR")]
     pub resume: Option<PathBuf>,
+    /// How often to write a checkpoint: a time, such as 30s or 5m, or a number of optimiser steps
+    #[arg(long, value_name = "WHEN", default_value_t)]
+    pub checkpoint_every: Interval,
 }
 
 /// Which trained model.

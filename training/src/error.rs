@@ -80,6 +80,24 @@ pub enum TrainingError {
         /// The folder.
         path: PathBuf,
     },
+    /// A network that this machine has not the memory for.
+    #[error(
+        "a network of {parameters:e} parameters takes at least {needed:.0} GiB, and {available:.1} GiB are free; lower the sizes under [model]"
+    )]
+    TooLarge {
+        /// How many it would have.
+        parameters: f64,
+        /// What they take, in GiB.
+        needed: f64,
+        /// What could be had, in GiB.
+        available: f64,
+    },
+    /// Another process trains in the folder.
+    #[error("another process trains in {}; wait for it, or stop it", path.display())]
+    RunInUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The folder given to `export --to` holds something else.
     #[error("{} holds {holds}, which is no part of a package that could be replaced; choose a new folder", path.display())]
     NotAPackage {
@@ -190,6 +208,7 @@ impl TrainingError {
                 | Self::RunExists { .. }
                 | Self::NotAPackage { .. }
                 | Self::NoEpoch { .. }
+                | Self::TooLarge { .. }
                 | Self::UnknownPackage { .. }
                 | Self::NoModelChosen { .. }
         )

@@ -1,9 +1,10 @@
 //! Writing files so that a reader sees the old content or the new, never half of it.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use tempfile::TempDir;
 
 use crate::error::{Result, TrainingError};
 
@@ -24,19 +25,18 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
+/// Fills a new folder by `fill`; it appears as `path` when all of it is on the disk. What lies at `path` already must be an
+/// empty folder.
+pub fn new_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let (workshop, new, path) = filled(path, fill)?;
+    std::fs::rename(&new, &path).map_err(TrainingError::io("write", &path))?;
+    sync_dir(workshop.path().parent().unwrap_or(Path::new("/")))
+}
+
 /// Fills a folder by `fill`, then puts it in the place of `path`. On failure `path` is as it was.
 pub fn replace_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let path = std::path::absolute(path).map_err(TrainingError::io("find", path))?;
-    let (Some(parent), Some(_)) = (path.parent(), path.file_name()) else {
-        return Err(TrainingError::damaged(&path, "is no name for a new folder; give another"));
-    };
-    create_dir(parent)?;
-    // Beside it, so that moving is renaming. It takes what it holds with it when it is dropped.
-    let workshop = tempfile::Builder::new().prefix(".new-").tempdir_in(parent);
-    let workshop = workshop.map_err(TrainingError::io("write", &path))?;
-    let [new, old] = ["new", "old"].map(|name| workshop.path().join(name));
-    create_dir(&new)?;
-    fill(&new)?;
+    let (workshop, new, path) = filled(path, fill)?;
+    let old = workshop.path().join("old");
     let replaced = path.exists();
     if replaced {
         std::fs::rename(&path, &old).map_err(TrainingError::io("replace", &path))?;
@@ -47,6 +47,34 @@ pub fn replace_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Resul
         }
         TrainingError::io("replace", &path)(error)
     })
+}
+
+/// The start of the names of folders that are being filled. A killed program leaves them behind.
+pub const UNFINISHED: &str = ".new-";
+
+/// A filled folder beside `path`, as moving is then renaming; in one that takes it along when it is dropped. And `path`,
+/// absolute.
+fn filled(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<(TempDir, PathBuf, PathBuf)> {
+    let path = std::path::absolute(path).map_err(TrainingError::io("find", path))?;
+    let (Some(parent), Some(_)) = (path.parent(), path.file_name()) else {
+        return Err(TrainingError::damaged(&path, "is no name for a new folder; give another"));
+    };
+    create_dir(parent)?;
+    let workshop = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(parent);
+    let workshop = workshop.map_err(TrainingError::io("write", &path))?;
+    let new = workshop.path().join("new");
+    create_dir(&new)?;
+    fill(&new)?;
+    sync_dir(&new)?;
+    Ok((workshop, new, path))
+}
+
+/// Has the names in a folder written to the disk, where folders can be opened for that.
+fn sync_dir(path: &Path) -> Result<()> {
+    match cfg!(unix) {
+        true => std::fs::File::open(path).and_then(|dir| dir.sync_all()).map_err(TrainingError::io("write", path)),
+        false => Ok(()),
+    }
 }
 
 /// A value as indented JSON with a final newline.
@@ -60,6 +88,37 @@ pub fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
 pub fn sha256(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).map_err(TrainingError::io("read", path))?;
     Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// As `sha256sum -c` reads it.
+const SUMS: &str = "SHA256SUMS";
+
+/// Writes the checksums of all files of a folder into it.
+pub fn write_sums(dir: &Path) -> Result<()> {
+    let entries = std::fs::read_dir(dir).map_err(TrainingError::io("read", dir))?;
+    let mut lines = Vec::new();
+    for entry in entries.flatten() {
+        lines.push(format!("{}  {}\n", sha256(&entry.path())?, entry.file_name().display()));
+    }
+    lines.sort();
+    write(&dir.join(SUMS), lines.concat().as_bytes())
+}
+
+/// Whether the files of a folder are those of which [`write_sums`] wrote the checksums.
+pub fn check_sums(dir: &Path) -> Result<()> {
+    let sums = dir.join(SUMS);
+    let text = std::fs::read_to_string(&sums).map_err(TrainingError::io("read", &sums))?;
+    let damaged = |name: &str| TrainingError::damaged(&dir.join(name), "is damaged");
+    if text.is_empty() {
+        return Err(damaged(SUMS));
+    }
+    for line in text.lines() {
+        let (sum, name) = line.split_once("  ").ok_or_else(|| damaged(SUMS))?;
+        if sha256(&dir.join(name))? != sum {
+            return Err(damaged(name));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

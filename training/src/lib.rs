@@ -6,7 +6,7 @@
 //! recipe.toml ─► Recipe ─► Task::load ─► Task::fit ─► Task::encode ─► Splits ─► Trainer ─► runs/<recipe>/<time>/
 //!                                                                     │                     recipe.toml  metrics.jsonl
 //!            Task::batches ─► Task::loss ─► gradients ◄───────────────┘                     curves.svg  report.md
-//!                                                                                           last/  best/ = Package
+//!                                                                                           checkpoints/  best/ = Package
 //! ```
 //!
 //! | module | what it holds |
@@ -14,6 +14,7 @@
 //! | [`task`] | the trait that an application implements |
 //! | [`recipe`], [`settings`], [`optimizer`] | TOML files, their overrides and checks |
 //! | [`trainer`], [`clip`], [`checkpoint`] | the loop; global-norm clipping; resuming |
+//! | [`streams`] | batches for truncated back-propagation through time |
 //! | [`run`], [`curves`], [`card`] | the run folder, its plot, its report |
 //! | [`package`], [`weights`] | trained models on disk, in PyTorch's names |
 //! | [`backend`] | `--backend` |
@@ -40,6 +41,7 @@ mod random;
 pub mod recipe;
 pub mod run;
 pub mod settings;
+pub mod streams;
 pub mod task;
 pub mod trainer;
 pub mod weights;

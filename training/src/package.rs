@@ -12,7 +12,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TrainingError};
+use crate::machine::check_memory;
 use crate::recipe::{Expected, Recipe};
+use crate::run::Start;
 use crate::task::{Metrics, RecipeOf, Task};
 use crate::weights::{self, Precision};
 use crate::{card, files};
@@ -58,14 +60,9 @@ pub struct Outcome {
 /// The circumstances of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Provenance {
-    /// Version of this program.
-    pub version: String,
-    /// Backend by name.
-    pub backend: String,
-    /// Threads of the CPU backends.
-    pub threads: usize,
-    /// What identifies the data.
-    pub data: String,
+    /// How the run was started.
+    #[serde(flatten)]
+    pub start: Start,
     /// Time spent training and evaluating, in seconds.
     pub seconds: f64,
     /// Largest resident memory, in bytes, where the system tells.
@@ -102,6 +99,7 @@ impl<T: Task> Package<T> {
     pub fn open(dir: &Path, device: &Device) -> Result<Self> {
         let config = Self::read_config(dir)?;
         let task = T::open(&config.recipe, dir)?;
+        check_memory(task.num_params(), 1.0)?;
         let mut model = task.init(device);
         let weights = dir.join("model.safetensors");
         weights::load(&mut model, &weights, T::WEIGHT_NAMES)?;

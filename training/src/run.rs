@@ -1,21 +1,44 @@
 //! A run: the folder that says all that happened.
 //!
-//! `recipe.toml` (every setting), `metrics.jsonl` (a line an epoch), `curves.svg`, `report.md`, `last/` (the state to
-//! resume from) and `best/` (a package of the best weights).
+//! `recipe.toml` (every setting), `run.json` ([`Start`]), `metrics.jsonl` (a line an epoch), `curves.svg`, `report.md`,
+//! `checkpoints/` (the states to resume from) and `best/` (a package of the best weights).
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TrainingError};
+use crate::progress::say;
 use crate::recipe::RecipeText;
 use crate::task::Metrics;
 use crate::{curves, files};
 
 /// A run folder.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Run {
     dir: PathBuf,
+}
+
+/// `run.json`: what a run was started with beside its recipe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// Version of the program.
+    pub version: String,
+    /// Backend by name.
+    pub backend: String,
+    /// Threads of the CPU backends.
+    pub threads: usize,
+    /// What identifies the data.
+    pub data: String,
+}
+
+const START: &str = "run.json";
+
+/// The right to train in a run folder. The system takes it back from a process that ends, however it ends.
+#[derive(Debug)]
+pub struct RunLock {
+    _file: File,
 }
 
 /// One line of `metrics.jsonl`. It holds no times, so that two runs of one recipe can be compared line for line.
@@ -45,15 +68,18 @@ impl Run {
     }
 
     /// A new run in `dir`, which must not hold anything yet.
-    pub fn create(dir: PathBuf, recipe: &impl Serialize) -> Result<Self> {
+    pub fn create(dir: PathBuf, recipe: &impl Serialize, start: &Start) -> Result<Self> {
         Self::check_free(&dir)?;
         let existed = dir.exists();
         files::create_dir(&dir)?;
         let run = Self { dir };
         let text = toml::to_string(recipe).map_err(|error| TrainingError::Task(error.into()))?;
-        files::write(&run.recipe(), text.as_bytes()).inspect_err(|_| {
+        // The recipe last: the folder is a run when it is there.
+        let written = files::write(&run.dir.join(START), &files::json(start)?)
+            .and_then(|()| files::write(&run.recipe(), text.as_bytes()));
+        written.inspect_err(|_| {
             if !existed {
-                let _ = std::fs::remove_dir(&run.dir);
+                let _ = std::fs::remove_dir_all(&run.dir);
             }
         })?;
         Ok(run)
@@ -83,6 +109,33 @@ impl Run {
         }
     }
 
+    /// What the run was started with. Its data must be those found `now`.
+    pub fn check_start(&self, now: &Start) -> Result<()> {
+        let path = self.dir.join(START);
+        let text = std::fs::read_to_string(&path).map_err(TrainingError::io("read", &path))?;
+        let was: Start = serde_json::from_str(&text)
+            .map_err(|error| TrainingError::damaged(&path, format!("does not say how the run was started: {error}")))?;
+        if was.data != now.data {
+            let (path, was, now) = (self.dir.clone(), was.data, now.data.clone());
+            return Err(TrainingError::DataChanged { path, was, now });
+        }
+        if was.backend != now.backend {
+            say(&format!("started with --backend {}, going on with {}: not to the bit", was.backend, now.backend));
+        }
+        Ok(())
+    }
+
+    /// Keeps other processes from training in this folder, for as long as the lock is held.
+    pub fn lock(&self) -> Result<RunLock> {
+        let path = self.dir.join("lock");
+        let file = File::create(&path).map_err(TrainingError::io("write", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(RunLock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(TrainingError::RunInUse { path: self.dir.clone() }),
+            Err(TryLockError::Error(error)) => Err(TrainingError::io("lock", &path)(error)),
+        }
+    }
+
     /// The folder.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -98,9 +151,9 @@ impl Run {
         RecipeText::read(&self.recipe())
     }
 
-    /// The state to resume from.
-    pub fn last(&self) -> PathBuf {
-        self.dir.join("last")
+    /// The states to resume from.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.dir.join("checkpoints")
     }
 
     /// The package of the best weights.
@@ -144,11 +197,24 @@ impl Run {
 mod tests {
     use super::*;
 
+    fn start() -> Start {
+        Start { version: "1".to_owned(), backend: "flex".to_owned(), threads: 2, data: "a".to_owned() }
+    }
+
+    #[test]
+    fn other_data_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = Run::create(dir.path().to_path_buf(), &toml::Table::new(), &start()).unwrap();
+        run.check_start(&start()).unwrap();
+        let error = run.check_start(&Start { data: "b".to_owned(), ..start() }).unwrap_err();
+        assert!(matches!(error, TrainingError::DataChanged { .. }), "{error}");
+    }
+
     #[test]
     fn a_folder_in_use_is_refused_and_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("mine"), "x").unwrap();
-        let error = Run::create(dir.path().to_path_buf(), &toml::Table::new()).unwrap_err();
+        let error = Run::create(dir.path().to_path_buf(), &toml::Table::new(), &start()).unwrap_err();
         assert!(matches!(error, TrainingError::RunExists { .. }));
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }

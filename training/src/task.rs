@@ -128,6 +128,9 @@ pub trait Task: Sized {
     /// Turns the data into what the model reads.
     fn encode(&self, raw: Self::Raw) -> Splits<Self::Set>;
 
+    /// How many parameters [`Task::init`] will make; asked before, so that no size is too large.
+    fn num_params(&self) -> f64;
+
     /// The network with random weights.
     fn init(&self, device: &Device) -> Self::Model;
 

@@ -6,18 +6,21 @@
 //!        └── next epoch ◄── stop early? ◄── best/ if better ◄── metrics on validation ◄── end of epoch
 //! ```
 
+use std::fmt::{Display, Formatter};
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use burn::module::Module;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLrScheduler;
-use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Device;
 
 use crate::average;
-use crate::checkpoint::{self, State, Sums};
+use crate::checkpoint::{self, Checkpoints, Snapshot, State, Sums};
 use crate::clip::clip_global_norm;
 use crate::error::{Result, TrainingError};
 use crate::interrupt;
+use crate::machine::check_memory;
 use crate::package::Package;
 use crate::progress::{Progress, duration, list, say};
 use crate::random::{Purpose, device_seed, stream};
@@ -25,8 +28,47 @@ use crate::run::{Epoch, Run};
 use crate::task::{Carry, RecipeOf, Splits, Task};
 use crate::weights::{self, Precision};
 
-/// How often a checkpoint is written within an epoch.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(120);
+/// How often a checkpoint is written within an epoch; at its end there is always one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Interval {
+    /// After so many optimiser steps.
+    Steps(usize),
+    /// After so much time.
+    Time(Duration),
+}
+
+impl Default for Interval {
+    fn default() -> Self {
+        Self::Time(Duration::from_secs(60))
+    }
+}
+
+impl FromStr for Interval {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+        let unit = &text[digits.len()..];
+        match (digits.parse::<u32>(), unit) {
+            (Ok(number @ 1..), "") => Ok(Self::Steps(number as usize)),
+            (Ok(number @ 1..), "s") => Ok(Self::Time(Duration::from_secs(number.into()))),
+            (Ok(number @ 1..), "m") => Ok(Self::Time(Duration::from_secs(60 * u64::from(number)))),
+            _ => Err("write 30s, 5m, or a number of optimiser steps"),
+        }
+    }
+}
+
+impl Display for Interval {
+    fn fmt(&self, formatter: &mut Formatter) -> std::fmt::Result {
+        match self {
+            Self::Steps(steps) => write!(formatter, "{steps}"),
+            Self::Time(time) => write!(formatter, "{}s", time.as_secs()),
+        }
+    }
+}
+
+/// Numbers to a parameter while training: itself, its gradient, and two moments.
+const COPIES: f64 = 4.0;
 
 /// Trains one task by one recipe in one run folder.
 pub struct Trainer<'a, T: Task> {
@@ -36,7 +78,7 @@ pub struct Trainer<'a, T: Task> {
     /// Records gradients.
     device: Device,
     run: &'a Run,
-    data: String,
+    interval: Interval,
     started: Instant,
 }
 
@@ -44,98 +86,101 @@ pub struct Trainer<'a, T: Task> {
 pub enum Ending<M> {
     /// All epochs done, or stopped early: the best weights, without gradients.
     Done(M, State),
-    /// Somebody asked to stop; the state is in `last/`.
+    /// Somebody asked to stop; there is a checkpoint.
     Interrupted,
 }
 
 /// All that changes from step to step.
 struct Learner<M> {
-    model: M,
-    /// The moving average of the model's weights, without gradients.
-    average: Option<M>,
-    optimizer: ModuleOptimizer,
+    now: Snapshot<M>,
     schedule: ModuleLrScheduler,
     carry: Carry,
-    state: State,
+    checkpoints: Checkpoints,
 }
 
 impl<M: Module> Learner<M> {
     /// What is measured and kept: the average if there is one.
     fn judged(&self) -> M {
-        self.average.clone().unwrap_or_else(|| self.model.valid())
+        self.now.average.clone().unwrap_or_else(|| self.now.model.valid())
+    }
+
+    fn save(&mut self) -> Result<()> {
+        self.now.state.carry = checkpoint::carry_to_data(&self.carry);
+        self.checkpoints.save(&self.now)
     }
 }
 
 impl<'a, T: Task> Trainer<'a, T> {
-    /// A trainer on `device`. `data` identifies the data, as given by [`Task::fingerprint`]; time counts from `started`.
+    /// A trainer on `device`. Time counts from `started`.
     pub fn new(
         task: &'a T,
         recipe: &'a RecipeOf<T>,
         splits: &'a Splits<T::Set>,
         device: &Device,
         run: &'a Run,
-        data: String,
+        interval: Interval,
         started: Instant,
     ) -> Self {
         let device = device.clone().autodiff();
-        Self { task, recipe, splits, device, run, data, started }
+        Self { task, recipe, splits, device, run, interval, started }
     }
 
     /// Trains from the start, or from the run's last checkpoint.
     pub fn fit(&self, resume: bool) -> Result<Ending<T::Model>> {
         let batches = self.plan(0).len();
         let mut learner = self.start(resume, batches)?;
-        let before = learner.state.seconds;
-        let mut progress = Progress::new(batches * self.epochs(), learner.state.batches);
-        while !self.ended(&learner.state) {
+        let before = learner.now.state.seconds;
+        let mut progress = Progress::new(batches * self.epochs(), learner.now.state.batches);
+        while !self.ended(&learner.now.state) {
             let stopped;
             (learner, stopped) = self.epoch(learner, &mut progress)?;
-            learner.state.seconds = before + self.started.elapsed().as_secs_f64();
-            self.save(&mut learner)?;
-            if stopped && !self.ended(&learner.state) {
+            learner.now.state.seconds = before + self.started.elapsed().as_secs_f64();
+            learner.save()?;
+            if stopped && !self.ended(&learner.now.state) {
                 progress.finish();
                 return Ok(Ending::Interrupted);
             }
         }
         progress.finish();
         let mut model = learner.judged();
-        if learner.state.best.is_some() {
+        let mut state = learner.now.state;
+        if state.best.is_some() {
             weights::load(&mut model, &self.run.best().join("model.safetensors"), T::WEIGHT_NAMES)?;
         }
-        learner.state.seconds = before + self.started.elapsed().as_secs_f64();
-        Ok(Ending::Done(model, learner.state))
+        state.seconds = before + self.started.elapsed().as_secs_f64();
+        Ok(Ending::Done(model, state))
     }
 
     fn start(&self, resume: bool, batches: usize) -> Result<Learner<T::Model>> {
+        let mut checkpoints = Checkpoints::new(self.run.checkpoints());
+        let fresh = self.fresh()?;
+        let now = match resume {
+            false => fresh,
+            true => match checkpoints.load(fresh)? {
+                Some(now) => now,
+                None => {
+                    say("no checkpoint had been written yet: starting anew");
+                    self.fresh()?
+                }
+            },
+        };
+        let steps = self.epochs() * batches.div_ceil(self.recipe.training.accumulate.get());
+        let schedule =
+            self.recipe.schedule.init(steps.max(1), now.state.step).map_err(|text| TrainingError::Task(text.into()))?;
+        let carry = checkpoint::carry_from_data(&now.state.carry, &self.device);
+        Ok(Learner { now, schedule, carry, checkpoints })
+    }
+
+    fn fresh(&self) -> Result<Snapshot<T::Model>> {
+        check_memory(self.task.num_params(), COPIES)?;
         self.device.seed(device_seed(&mut stream(self.recipe.seed, Purpose::Weights, 0)));
         let mut model = self.task.init(&self.device);
         if let Some(name) = &self.recipe.start_from {
             let weights = Package::<T>::find(name)?.join("model.safetensors");
             weights::load(&mut model, &weights, T::WEIGHT_NAMES)?;
         }
-        let mut average = self.recipe.training.average.map(|_| model.valid());
-        let mut optimizer = self.recipe.optimizer.init();
-        let mut state = State { data: self.data.clone(), ..State::default() };
-        if resume && !self.run.last().exists() {
-            say("no checkpoint had been written yet: starting anew");
-        } else if resume {
-            (model, average, optimizer, state) = checkpoint::load(&self.run.last(), model, average, optimizer)?;
-            self.check_data(&state)?;
-        }
-        let training = &self.recipe.training;
-        let steps = self.epochs() * batches.div_ceil(training.accumulate.get());
-        let schedule =
-            self.recipe.schedule.init(steps.max(1), state.step).map_err(|text| TrainingError::Task(text.into()))?;
-        let carry = checkpoint::carry_from_data(&state.carry, &self.device);
-        Ok(Learner { model, average, optimizer, schedule, carry, state })
-    }
-
-    fn check_data(&self, state: &State) -> Result<()> {
-        if state.data == self.data {
-            return Ok(());
-        }
-        let (path, was, now) = (self.run.dir().to_path_buf(), state.data.clone(), self.data.clone());
-        Err(TrainingError::DataChanged { path, was, now })
+        let average = self.recipe.training.average.map(|_| model.valid());
+        Ok(Snapshot { model, average, optimizer: self.recipe.optimizer.init(), state: State::default() })
     }
 
     fn plan(&self, epoch: usize) -> Vec<T::Batch> {
@@ -155,19 +200,23 @@ impl<'a, T: Task> Trainer<'a, T> {
 
     /// Trains to the end of the current epoch. Returns whether somebody asked to stop.
     fn epoch(&self, mut learner: Learner<T::Model>, progress: &mut Progress) -> Result<(Learner<T::Model>, bool)> {
-        let plan = self.plan(learner.state.epoch);
+        let plan = self.plan(learner.now.state.epoch);
         let group = self.recipe.training.accumulate.get();
-        let mut saved = Instant::now();
-        while learner.state.batch < plan.len() {
-            let end = (learner.state.batch + group).min(plan.len());
-            let group = &plan[learner.state.batch..end];
+        let mut saved = (learner.now.state.step, Instant::now());
+        while learner.now.state.batch < plan.len() {
+            let end = (learner.now.state.batch + group).min(plan.len());
+            let group = &plan[learner.now.state.batch..end];
             learner = self.step(learner, group, progress)?;
             if interrupt::requested() && end < plan.len() {
                 return Ok((learner, true));
             }
-            if saved.elapsed() >= CHECKPOINT_EVERY {
-                self.save(&mut learner)?;
-                saved = Instant::now();
+            let due = match self.interval {
+                Interval::Steps(steps) => learner.now.state.step >= saved.0 + steps,
+                Interval::Time(time) => saved.1.elapsed() >= time,
+            };
+            if due {
+                learner.save()?;
+                saved = (learner.now.state.step, Instant::now());
             }
         }
         self.finish_epoch(&mut learner, progress)?;
@@ -184,12 +233,12 @@ impl<'a, T: Task> Trainer<'a, T> {
         let mut accumulator = GradientsAccumulator::new();
         let mut items = 0;
         for batch in group {
-            let mut rng = stream(self.recipe.seed, Purpose::Batch, learner.state.batches);
+            let Learner { now: Snapshot { model, state, .. }, carry, checkpoints, .. } = &mut learner;
+            let mut rng = stream(self.recipe.seed, Purpose::Batch, state.batches);
             self.device.seed(device_seed(&mut rng));
-            let Learner { model, carry, state, .. } = &mut learner;
             let loss = self.task.loss(model, &self.splits.train, batch, carry, &mut rng, &self.device);
             let value = f64::from(loss.mean.clone().into_scalar::<f32>());
-            self.check_finite("the loss", value, state)?;
+            check_finite("the loss", value, state, checkpoints)?;
             // What is carried to the next batch ends here: back-propagation is truncated to one batch.
             carry.iter_mut().for_each(|state| *state = state.clone().detach());
             let grads = loss.mean.mul_scalar(loss.count as f64).backward();
@@ -205,43 +254,27 @@ impl<'a, T: Task> Trainer<'a, T> {
     }
 
     /// The model is handed over, not lent: what nobody else holds can be changed in place.
-    fn update(
-        &self,
-        mut learner: Learner<T::Model>,
-        grads: GradientsParams,
-        items: usize,
-    ) -> Result<Learner<T::Model>> {
+    fn update(&self, learner: Learner<T::Model>, grads: GradientsParams, items: usize) -> Result<Learner<T::Model>> {
         let max_norm = self.recipe.training.clip_norm.map(|norm| norm.get());
-        let (grads, norm) = clip_global_norm(&learner.model, grads, 1.0 / items as f64, max_norm);
-        self.check_finite("the gradient's norm", norm, &learner.state)?;
-        let lr = self.recipe.optimizer.lr.get() * learner.schedule.step().base();
-        learner.model = learner.optimizer.step(lr, learner.model, grads);
-        learner.state.step += 1;
-        if let (Some(decay), Some(average)) = (self.recipe.training.average, learner.average.take()) {
-            let model = learner.model.valid();
-            learner.average = Some(average::update(average, &model, decay.get(), learner.state.step));
-        }
-        let sums = &mut learner.state.sums;
-        *sums = Sums { norm: sums.norm + norm, steps: sums.steps + 1, lr, ..*sums };
-        Ok(learner)
-    }
-
-    fn check_finite(&self, what: &'static str, value: f64, state: &State) -> Result<()> {
-        if value.is_finite() {
-            return Ok(());
-        }
-        let kept = if self.run.last().exists() {
-            format!("The last good state is in {}", self.run.last().display())
-        } else {
-            "No checkpoint had been written yet".to_owned()
+        let Learner { now: Snapshot { model, average, mut optimizer, mut state }, mut schedule, carry, checkpoints } =
+            learner;
+        let (grads, norm) = clip_global_norm(&model, grads, 1.0 / items as f64, max_norm);
+        check_finite("the gradient's norm", norm, &state, &checkpoints)?;
+        let lr = self.recipe.optimizer.lr.get() * schedule.step().base();
+        let model = optimizer.step(lr, model, grads);
+        state.step += 1;
+        let average = match (self.recipe.training.average, average) {
+            (Some(decay), Some(average)) => Some(average::update(average, &model.valid(), decay.get(), state.step)),
+            _ => None,
         };
-        Err(TrainingError::NonFinite { what, value, step: state.step + 1, epoch: state.epoch + 1, kept })
+        state.sums = Sums { norm: state.sums.norm + norm, steps: state.sums.steps + 1, lr, ..state.sums };
+        Ok(Learner { now: Snapshot { model, average, optimizer, state }, schedule, carry, checkpoints })
     }
 
     fn finish_epoch(&self, learner: &mut Learner<T::Model>, progress: &mut Progress) -> Result<()> {
         let model = learner.judged();
         let valid = self.task.evaluate(&model, &self.splits.valid, &self.device.clone().inner());
-        let state = &mut learner.state;
+        let state = &mut learner.now.state;
         let Sums { loss, count, norm, steps, lr } = std::mem::take(&mut state.sums);
         state.epoch += 1;
         state.batch = 0;
@@ -266,11 +299,6 @@ impl<'a, T: Task> Trainer<'a, T> {
         Ok(())
     }
 
-    fn save(&self, learner: &mut Learner<T::Model>) -> Result<()> {
-        learner.state.carry = checkpoint::carry_to_data(&learner.carry);
-        checkpoint::save(&self.run.last(), &learner.model, learner.average.as_ref(), &learner.optimizer, &learner.state)
-    }
-
     fn describe(&self, state: &State) -> String {
         let loss = state.sums.loss / state.sums.count.max(1) as f64;
         let monitor = T::MONITOR.metric;
@@ -290,4 +318,15 @@ impl<'a, T: Task> Trainer<'a, T> {
             duration(self.started.elapsed().as_secs_f64()),
         )
     }
+}
+
+fn check_finite(what: &'static str, value: f64, state: &State, checkpoints: &Checkpoints) -> Result<()> {
+    if value.is_finite() {
+        return Ok(());
+    }
+    let kept = match checkpoints.last() {
+        Some(path) => format!("The last good state is in {}", path.display()),
+        None => "No checkpoint had been written yet".to_owned(),
+    };
+    Err(TrainingError::NonFinite { what, value, step: state.step + 1, epoch: state.epoch + 1, kept })
 }

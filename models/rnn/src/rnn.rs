@@ -30,6 +30,14 @@ pub struct RnnConfig {
 }
 
 impl RnnConfig {
+    /// How many parameters the [`Rnn`] has; to be asked before it takes the memory for them, so that no size is too large.
+    pub fn num_params(&self) -> f64 {
+        let directions = if self.bidirectional { 2.0 } else { 1.0 };
+        let [input, hidden, layers] = [self.input_size, self.hidden_size, self.num_layers].map(|size| size as f64);
+        let layer = |input: f64| directions * self.cell.gates() as f64 * hidden * (input + hidden + 2.0);
+        layer(input) + (layers - 1.0) * layer(directions * hidden)
+    }
+
     /// Draws the parameters of an [`Rnn`]; `device.seed(n)` before it makes them repeatable.
     ///
     /// # Panics

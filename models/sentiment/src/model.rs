@@ -119,27 +119,38 @@ pub struct Network {
 impl NetworkConfig {
     /// The network with random weights, for a vocabulary of some size.
     pub fn init(&self, vocabulary: usize, device: &Device) -> Network {
-        let (embedding_size, hidden_size) = (self.embedding_size.get(), self.hidden_size.get());
-        let rnn = RnnConfig::new(self.cell, embedding_size, hidden_size)
+        Network {
+            embedding: EmbeddingConfig::new(vocabulary, self.embedding_size.get())
+                .with_initializer(Initializer::Normal { mean: 0.0, std: 0.3 })
+                .init(device),
+            embedding_dropout: LockedDropout::new(self.embedding_dropout.get()),
+            rnn: self.rnn().init(device),
+            output_dropout: LockedDropout::new(self.output_dropout.get()),
+            dropout: DropoutConfig::new(self.dropout.get()).init(),
+            dense: LinearConfig::new(self.pooled(), 1).init(device),
+            pooling: self.pooling,
+        }
+    }
+
+    /// How many parameters it has; asked before it takes the memory for them.
+    pub fn num_params(&self, vocabulary: usize) -> f64 {
+        vocabulary as f64 * self.embedding_size.get() as f64 + self.rnn().num_params() + self.pooled() as f64 + 1.0
+    }
+
+    fn rnn(&self) -> RnnConfig {
+        RnnConfig::new(self.cell, self.embedding_size.get(), self.hidden_size.get())
             .with_num_layers(self.layers.get())
             .with_bidirectional(self.bidirectional)
             .with_dropout(self.dropout.get())
             .with_initializer(Init::Orthogonal)
-            .init(device);
-        let pooled = match self.pooling {
-            Pooling::Last => rnn.output_size(),
-            Pooling::MaxMean => 2 * rnn.output_size(),
-        };
-        Network {
-            embedding: EmbeddingConfig::new(vocabulary, embedding_size)
-                .with_initializer(Initializer::Normal { mean: 0.0, std: 0.3 })
-                .init(device),
-            embedding_dropout: LockedDropout::new(self.embedding_dropout.get()),
-            rnn,
-            output_dropout: LockedDropout::new(self.output_dropout.get()),
-            dropout: DropoutConfig::new(self.dropout.get()).init(),
-            dense: LinearConfig::new(pooled, 1).init(device),
-            pooling: self.pooling,
+    }
+
+    /// The size of the vector that a text becomes.
+    fn pooled(&self) -> usize {
+        let output = self.hidden_size.get() * if self.bidirectional { 2 } else { 1 };
+        match self.pooling {
+            Pooling::Last => output,
+            Pooling::MaxMean => 2 * output,
         }
     }
 }

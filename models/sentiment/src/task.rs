@@ -145,6 +145,10 @@ impl Task for Sentiment {
         Splits { train: examples(reviews.train), valid: examples(reviews.valid), test: examples(reviews.test) }
     }
 
+    fn num_params(&self) -> f64 {
+        self.architecture.network.as_ref().map_or(0.0, |config| config.num_params(self.vocabulary.len()))
+    }
+
     fn init(&self, device: &Device) -> Option<Network> {
         self.architecture.network.as_ref().map(|config| config.init(self.vocabulary.len(), device))
     }

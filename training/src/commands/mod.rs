@@ -18,7 +18,7 @@ use crate::error::{Result, TrainingError};
 use crate::machine::keep_memory;
 use crate::package::Package;
 use crate::progress::say;
-use crate::run::Run;
+use crate::run::{Run, Start};
 use crate::task::{Context, Task};
 
 /// All that the verbs need to know from the command line.
@@ -70,6 +70,12 @@ impl Setting {
         let (features, flags) = (common.backend.features(), common.flags());
         let context = Context { device, data_dir: common.data_dir, json: common.json };
         Ok(Self { context, backend: common.backend.name(), threads: rayon::current_num_threads(), features, flags })
+    }
+
+    /// What a run on these data starts with.
+    fn start(&self, data: String) -> Start {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        Start { version, backend: self.backend.to_owned(), threads: self.threads, data }
     }
 
     fn data_dir(&self) -> Option<&Path> {

@@ -27,25 +27,32 @@ pub(super) fn run<T: Task>(args: Train, setting: &Setting) -> Result<ExitCode> {
     let new = args.run.clone().unwrap_or_else(|| Run::default_dir(&recipe.name));
     Run::check_free(&new)?;
     let raw = T::load(&recipe.data, setting.data_dir())?;
-    let data = T::fingerprint(&raw);
+    let start = setting.start(T::fingerprint(&raw));
     let mut task = T::fit(&recipe, &raw)?;
     let splits = task.encode(raw);
     let run = match &args.resume {
         Some(dir) => Run::open(dir.clone())?,
-        None => Run::create(new, &recipe)?,
+        None => Run::create(new, &recipe, &start)?,
     };
+    let _lock = run.lock()?;
+    run.check_start(&start)?;
     say(&format!("recipe {}: {}\nrun folder {}", recipe.name, recipe.about, run.dir().display()));
 
-    let trainer = Trainer::new(&task, &recipe, &splits, setting.device(), &run, data.clone(), started);
+    let trainer = Trainer::new(&task, &recipe, &splits, setting.device(), &run, args.checkpoint_every, started);
     interrupt::listen();
-    let (model, state) = match trainer.fit(args.resume.is_some())? {
-        Ending::Done(model, state) => (model, state),
-        Ending::Interrupted => {
-            let dir = run.dir().display();
-            let command = format!("cargo run -p {}{} -- train --resume {dir}", T::PACKAGE, setting.features);
-            say(&format!("stopped with a checkpoint; go on by: {command}{}", setting.flags));
+    let dir = run.dir().display();
+    let command = format!("cargo run -p {}{} -- train --resume {dir}{}", T::PACKAGE, setting.features, setting.flags);
+    let (model, state) = match trainer.fit(args.resume.is_some()) {
+        Ok(Ending::Done(model, state)) => (model, state),
+        Ok(Ending::Interrupted) => {
+            say(&format!("stopped with a checkpoint; go on by: {command}"));
             return Ok(ExitCode::from(1));
         }
+        Err(error @ TrainingError::Io { .. }) => {
+            say(&format!("stopped; when the cause is mended, go on from the last checkpoint by: {command}"));
+            return Err(error);
+        }
+        Err(error) => return Err(error),
     };
     let measuring = Instant::now();
     say("measuring on the test part, and the baselines");
@@ -56,10 +63,7 @@ pub(super) fn run<T: Task>(args: Train, setting: &Setting) -> Result<ExitCode> {
         test: task.evaluate(&model, &splits.test, setting.device()),
         baselines: task.baselines(&splits)?,
         provenance: Provenance {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            backend: setting.backend.to_owned(),
-            threads: setting.threads,
-            data,
+            start,
             seconds: state.seconds + measuring.elapsed().as_secs_f64(),
             peak_memory: machine::peak_memory(),
         },

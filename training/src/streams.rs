@@ -1,0 +1,144 @@
+//! Text for truncated back-propagation through time ([Williams & Peng 1990](https://doi.org/10.1162/neco.1990.2.4.490)):
+//! every row of a batch goes on where the row of the batch before it ended.
+//!
+//! ```text
+//! tokens    a b c d e f g h i j k l
+//! row 0     a b c d e f          windows of 2 steps: [a b] → [b c], [c d] → [d e], [e] → [f]
+//! row 1     g h i j k l                              [g h] → [h i], [i j] → [j k], [k] → [l]
+//! ```
+
+use std::ops::Range;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::task::Carry;
+
+/// One text in `rows` equal pieces, read side by side.
+#[derive(Clone, Debug)]
+pub struct Streams {
+    /// `[rows, length]`
+    tokens: Vec<u32>,
+    rows: usize,
+    length: usize,
+}
+
+/// Some steps of a window in which no document ends but with the last of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Steps of the window, from 0.
+    pub steps: Range<usize>,
+    /// The rows whose document ends there: their state is to be [`reset`].
+    pub ended: Vec<usize>,
+}
+
+impl Streams {
+    /// Cuts a text; tokens that do not fill the rows are left out at its end.
+    pub fn new(tokens: &[u32], rows: usize) -> Self {
+        let length = tokens.len() / rows.max(1);
+        Self { tokens: tokens[..length * rows].to_vec(), rows, length }
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The windows, in order, each of `steps` steps but for the last. Every token but the first of a row is once a target.
+    pub fn windows(&self, steps: usize) -> Vec<Range<usize>> {
+        let last = self.length.saturating_sub(1);
+        (0..last).step_by(steps).map(|start| start..last.min(start + steps)).collect()
+    }
+
+    /// What is read in a window, `[rows, steps]`.
+    pub fn inputs(&self, window: &Range<usize>, device: &Device) -> Tensor<2, Int> {
+        self.tensor(window.clone(), device)
+    }
+
+    /// What comes next after each of its tokens, `[rows, steps]`.
+    pub fn targets(&self, window: &Range<usize>, device: &Device) -> Tensor<2, Int> {
+        self.tensor(window.start + 1..window.end + 1, device)
+    }
+
+    fn tensor(&self, columns: Range<usize>, device: &Device) -> Tensor<2, Int> {
+        let shape = [self.rows, columns.len()];
+        let rows = self.tokens.chunks_exact(self.length.max(1));
+        let tokens = rows.flat_map(|row| row[columns.clone()].iter().map(|&token| token as i32)).collect();
+        Tensor::from_data(TensorData::new::<i32, _>(tokens, shape), device)
+    }
+
+    /// A window in pieces between which the states of some rows are to be reset: a document ends with token `end`.
+    pub fn segments(&self, window: &Range<usize>, end: u32) -> Vec<Segment> {
+        let mut segments = Vec::new();
+        let mut start = window.start;
+        for column in window.clone() {
+            let ended: Vec<usize> =
+                (0..self.rows).filter(|row| self.tokens[row * self.length + column] == end).collect();
+            if !ended.is_empty() || column + 1 == window.end {
+                segments.push(Segment { steps: start - window.start..column + 1 - window.start, ended });
+                start = column + 1;
+            }
+        }
+        segments
+    }
+}
+
+/// Sets the states of some rows to zero. States are `[…, rows, H]`.
+pub fn reset(carry: &mut Carry, rows: &[usize]) {
+    for state in carry.iter_mut().filter(|_| !rows.is_empty()) {
+        let [_, count, _] = state.dims();
+        let kept: Vec<f32> = (0..count).map(|row| if rows.contains(&row) { 0.0 } else { 1.0 }).collect();
+        let kept: Tensor<3> = Tensor::from_data(TensorData::new(kept, [1, count, 1]), &state.device());
+        *state = state.clone() * kept;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn streams() -> Streams {
+        Streams::new(&(0..13).collect::<Vec<_>>(), 2)
+    }
+
+    fn values(tensor: Tensor<2, Int>) -> Vec<i64> {
+        tensor.into_data().iter::<i64>().collect()
+    }
+
+    #[test]
+    fn every_row_goes_on_and_every_token_is_a_target_once() {
+        let (streams, device) = (streams(), Device::flex());
+        let windows = streams.windows(2);
+        assert_eq!(windows, [0..2, 2..4, 4..5]);
+        assert_eq!(values(streams.inputs(&windows[1], &device)), [2, 3, 8, 9]);
+        assert_eq!(values(streams.targets(&windows[1], &device)), [3, 4, 9, 10]);
+        let mut targets: Vec<i64> =
+            windows.iter().flat_map(|window| values(streams.targets(window, &device))).collect();
+        targets.sort();
+        assert_eq!(targets, [1, 2, 3, 4, 5, 7, 8, 9, 10, 11]);
+    }
+
+    #[test]
+    fn a_window_is_cut_where_a_document_ends() {
+        let streams = streams();
+        let whole = Segment { steps: 0..3, ended: vec![] };
+        assert_eq!(streams.segments(&(1..4), 0), [whole]);
+        let [first, second] = [Segment { steps: 0..2, ended: vec![1] }, Segment { steps: 2..3, ended: vec![] }];
+        assert_eq!(streams.segments(&(1..4), 8), [first, second]);
+        assert_eq!(streams.segments(&(1..4), 3), [Segment { steps: 0..3, ended: vec![0] }]);
+    }
+
+    #[test]
+    fn only_the_given_rows_are_reset() {
+        let ones: Tensor<3> = Tensor::ones([2, 3, 1], &Device::flex());
+        let mut carry = vec![ones];
+        reset(&mut carry, &[1]);
+        let values: Vec<f32> = carry[0].to_data().try_to_vec().unwrap_or_default();
+        assert_eq!(values, [1.0, 0.0, 1.0, 1.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn too_short_a_text_has_no_window() {
+        assert!(Streams::new(&[1, 2, 3], 4).windows(5).is_empty());
+        assert!(Streams::new(&[1, 2, 3], 3).windows(5).is_empty());
+    }
+}
