@@ -20,7 +20,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rnn::{Cell, Rnn, RnnConfig, cross_entropy};
 use sentiment::Sentiment;
 use sentiment::model::Words;
-use training::clip::clip_global_norm;
+use training::clip::{Clip, clip};
 use training::machine::{keep_memory, peak_memory};
 use training::optimizer::{OptimizerConfig, OptimizerKind};
 use training::recipe::RecipeText;
@@ -109,7 +109,7 @@ fn measure<M: Module>(
     for _ in 0..WARM_UP + RUNS {
         let start = Instant::now();
         let grads = GradientsParams::from_grads(loss(&model).backward(), &model);
-        let (grads, _norm) = clip_global_norm(&model, grads, 1.0, Some(0.1));
+        let (grads, _norm) = clip(&model, grads, 1.0, Some(Clip::Norm(0.1)));
         model = optimizer.step(1e-3, model, grads);
         times.push(1e3 * start.elapsed().as_secs_f64());
     }

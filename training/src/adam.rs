@@ -2,9 +2,10 @@
 //! ([Loshchilov & Hutter 2019](https://arxiv.org/abs/1711.05101)).
 //!
 //! Composed of tensor operations, a step goes over weights, gradients and moments a dozen times, each time into new memory:
-//! for a large embedding longer than everything else. On `flex` it goes over them once, in place.
+//! for a large embedding longer than everything else. On `flex` it goes over them once, in place. The powers of β are taken
+//! in double precision, unlike burn's own: the first steps depend on them.
 
-use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, LearningRate, Optimizer};
+use burn::optim::{AdamW, AdamWState, AdaptiveMomentumState, LearningRate, Optimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use pulp::Arch;
 use rayon::prelude::*;
@@ -16,10 +17,9 @@ const BETA_2: f32 = 0.999;
 /// As in PyTorch.
 const EPSILON: f32 = 1e-8;
 
-/// The rule. State and results are those of burn's.
+/// The rule. Its state is that of burn's.
 #[derive(Clone)]
 pub struct Adam {
-    composed: AdamW,
     l2: f32,
     decay: f32,
 }
@@ -27,8 +27,7 @@ pub struct Adam {
 impl Adam {
     /// `l2` times the weights is added to the gradient; `decay` times the learning rate is what weights lose a step.
     pub fn new(l2: f32, decay: f32) -> Self {
-        let composed = AdamWConfig::new().with_beta_1(BETA_1).with_beta_2(BETA_2).with_epsilon(EPSILON);
-        Self { composed: composed.with_weight_decay(decay).build(), l2, decay }
+        Self { l2, decay }
     }
 }
 
@@ -42,14 +41,14 @@ impl Optimizer for Adam {
         grad: Tensor<D>,
         state: Option<AdamWState<D>>,
     ) -> (Tensor<D>, Option<AdamWState<D>>) {
-        if host::has(&tensor) && host::has(&grad) {
-            let zero = || AdaptiveMomentumState::new(0, tensor.zeros_like(), tensor.zeros_like());
-            let momentum = state.map_or_else(zero, |state| state.momentum);
-            let (tensor, momentum) = self.in_place(lr, tensor, grad, momentum);
-            return (tensor, Some(AdamWState::new(momentum)));
-        }
-        let grad = if self.l2 > 0.0 { grad + tensor.clone().mul_scalar(self.l2) } else { grad };
-        self.composed.step(lr, tensor, grad, state)
+        let zero = || AdaptiveMomentumState::new(0, tensor.zeros_like(), tensor.zeros_like());
+        let state = state.map_or_else(zero, |state| state.momentum);
+        let step = Step::new(self, lr, state.time + 1);
+        let (tensor, state) = match host::has(&tensor) && host::has(&grad) {
+            true => step.in_place(tensor, grad, state),
+            false => step.composed(tensor, grad, state),
+        };
+        (tensor, Some(AdamWState::new(state)))
     }
 
     fn to_device<const D: usize>(state: AdamWState<D>, device: &Device) -> AdamWState<D> {
@@ -57,28 +56,11 @@ impl Optimizer for Adam {
     }
 }
 
-impl Adam {
-    fn in_place<const D: usize>(
-        &self,
-        lr: LearningRate,
-        tensor: Tensor<D>,
-        grad: Tensor<D>,
-        state: AdaptiveMomentumState<D>,
-    ) -> (Tensor<D>, AdaptiveMomentumState<D>) {
-        let device = tensor.device();
-        let time = state.time + 1;
-        let step = Step::new(self, lr, time);
-        let [mut weights, mut moment_1, mut moment_2] =
-            [tensor, state.moment_1, state.moment_2].map(|tensor| tensor.into_data());
-        step.run(grad.into_data(), [&mut weights, &mut moment_1, &mut moment_2]);
-        let [weights, moment_1, moment_2] = [weights, moment_1, moment_2].map(|data| Tensor::from_data(data, &device));
-        (weights, AdaptiveMomentumState { time, moment_1, moment_2, max_moment_2: None })
-    }
-}
-
 /// What a step multiplies with.
 #[derive(Clone, Copy)]
 struct Step {
+    /// Its number, from 1.
+    time: usize,
     l2: f32,
     /// What stays of a weight.
     keep: f32,
@@ -92,11 +74,40 @@ impl Step {
     fn new(adam: &Adam, lr: LearningRate, time: usize) -> Self {
         let left = |beta: f32| 1.0 - f64::from(beta).powi(time as i32);
         Self {
+            time,
             l2: adam.l2,
             keep: (1.0 - lr * f64::from(adam.decay)) as f32,
             rate: (lr / left(BETA_1)) as f32,
             scale: left(BETA_2).sqrt().recip() as f32,
         }
+    }
+
+    fn composed<const D: usize>(
+        self,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: AdaptiveMomentumState<D>,
+    ) -> (Tensor<D>, AdaptiveMomentumState<D>) {
+        let grad = if self.l2 > 0.0 { grad + tensor.clone().mul_scalar(self.l2) } else { grad };
+        let moment_1 = state.moment_1.mul_scalar(BETA_1) + grad.clone().mul_scalar(1.0 - BETA_1);
+        let moment_2 = state.moment_2.mul_scalar(BETA_2) + grad.powi_scalar(2).mul_scalar(1.0 - BETA_2);
+        let spread = moment_2.clone().sqrt().mul_scalar(self.scale).add_scalar(EPSILON);
+        let tensor = tensor.mul_scalar(self.keep) - moment_1.clone().div(spread).mul_scalar(self.rate);
+        (tensor, AdaptiveMomentumState { time: self.time, moment_1, moment_2, max_moment_2: None })
+    }
+
+    fn in_place<const D: usize>(
+        self,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: AdaptiveMomentumState<D>,
+    ) -> (Tensor<D>, AdaptiveMomentumState<D>) {
+        let device = tensor.device();
+        let [mut weights, mut moment_1, mut moment_2] =
+            [tensor, state.moment_1, state.moment_2].map(|tensor| tensor.into_data());
+        self.run(grad.into_data(), [&mut weights, &mut moment_1, &mut moment_2]);
+        let [weights, moment_1, moment_2] = [weights, moment_1, moment_2].map(|data| Tensor::from_data(data, &device));
+        (weights, AdaptiveMomentumState { time: self.time, moment_1, moment_2, max_moment_2: None })
     }
 
     /// Changes weights and moments.

@@ -9,6 +9,7 @@
 //! parameter identities. Random generators need no saving: every draw is derived from the seed and the number of the epoch
 //! or batch.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
@@ -57,6 +58,10 @@ pub struct State {
     pub best: Option<(usize, f64)>,
     /// Finished epochs.
     pub history: Vec<Epoch>,
+    /// Gradient norms of the last steps.
+    pub norms: VecDeque<f64>,
+    /// Steps of which the weights are in the average.
+    pub averaged: usize,
     /// Seconds spent so far.
     pub seconds: f64,
     /// The carried hidden state.
@@ -74,8 +79,25 @@ pub struct Sums {
     pub norm: f64,
     /// Optimiser steps.
     pub steps: usize,
+    /// Largest gradient norm.
+    pub largest_norm: f64,
     /// Learning rate of the last step.
     pub lr: f64,
+    /// Steps passed over because something was no finite number.
+    pub skipped: usize,
+}
+
+impl State {
+    /// How many gradient norms are remembered.
+    const NORMS: usize = 8;
+
+    /// Remembers the gradient norm of a step.
+    pub fn remember_norm(&mut self, norm: f64) {
+        if self.norms.len() == Self::NORMS {
+            self.norms.pop_front();
+        }
+        self.norms.push_back(norm);
+    }
 }
 
 /// The folder of a run's checkpoints.
@@ -177,8 +199,11 @@ fn read<M: Module>(dir: &Path, fresh: Snapshot<M>) -> Result<Snapshot<M>> {
         let record = ModuleRecord::from_bytes(bytes(&path)?);
         record.and_then(|record| model.try_load_record(record)).map_err(|error| other(&path, &error))
     };
+    let average = match dir.join("average.bpk").exists() {
+        true => Some(weights("average.bpk", fresh.model.valid())?),
+        false => None,
+    };
     let model = weights("model.bpk", fresh.model)?;
-    let average = fresh.average.map(|average| weights("average.bpk", average)).transpose()?;
     let moments = dir.join("optimizer.bpk");
     let optimizer = fresh.optimizer.from_bytes(bytes(&moments)?).map_err(|error| other(&moments, &error))?;
     Ok(Snapshot { model, average, optimizer, state })

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::backend::Backend;
-use crate::trainer::Interval;
+use crate::trainer::{Interval, OnNonFinite};
 use crate::weights::Precision;
 
 /// What may be typed. `V` holds the application's own verbs.
@@ -82,6 +82,9 @@ pub struct Train {
     /// How often to write a checkpoint: a time, such as 30s or 5m, or a number of optimiser steps
     #[arg(long, value_name = "WHEN", default_value_t)]
     pub checkpoint_every: Interval,
+    /// What to do when the loss or a gradient is no finite number
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub on_nonfinite: OnNonFinite,
 }
 
 /// Which trained model.

@@ -1,4 +1,4 @@
-//! Gradient clipping by global norm ([Pascanu et al. 2013](https://arxiv.org/abs/1211.5063)).
+//! Gradient clipping, by global norm ([Pascanu et al. 2013](https://arxiv.org/abs/1211.5063)) or by value.
 //!
 //! burn's own clipping bounds each parameter by itself, which turns the update away from the gradient's direction;
 //! here one norm is taken over all parameters, and all are scaled alike.
@@ -11,22 +11,38 @@ use rayon::prelude::*;
 
 use crate::host;
 
-/// Multiplies all gradients by `scale`, then, if their global L2 norm exceeds `max_norm`, by `max_norm / norm`.
-/// Returns the norm between the two, which is the one to report.
-pub fn clip_global_norm<M: Module>(
+/// As in PyTorch.
+const EPSILON: f64 = 1e-6;
+
+/// What is done to gradients that are too large.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Clip {
+    /// All are scaled alike, so that their global L2 norm is at most this.
+    Norm(f64),
+    /// Each value is brought into ± this.
+    Value(f64),
+}
+
+/// Multiplies all gradients by `scale`, then clips them. Returns the global norm between the two, which is the one to report.
+///
+/// Where the norm is no finite number, the gradients are left as they were.
+pub fn clip<M: Module>(
     module: &M,
     mut grads: GradientsParams,
     scale: f64,
-    max_norm: Option<f64>,
+    clip: Option<Clip>,
 ) -> (GradientsParams, f64) {
     let mut norm = SquaredNorm { grads: &mut grads, sum: 0.0, parts: Vec::new() };
     module.visit(&mut norm);
     let norm = norm.total().sqrt() * scale;
-    let factor = max_norm.filter(|max| norm > *max).map_or(1.0, |max| max / norm) * scale;
-    if factor == 1.0 || !norm.is_finite() {
-        return (grads, norm);
+    let (factor, bound) = match clip {
+        Some(Clip::Norm(max)) if norm > max => (max / (norm + EPSILON) * scale, f64::INFINITY),
+        Some(Clip::Value(max)) => (scale, max),
+        _ => (scale, f64::INFINITY),
+    };
+    if norm.is_finite() && (factor, bound) != (1.0, f64::INFINITY) {
+        module.visit(&mut Scale { grads: &mut grads, factor, bound });
     }
-    module.visit(&mut Scale { grads: &mut grads, factor });
     (grads, norm)
 }
 
@@ -64,14 +80,16 @@ impl ModuleVisitor for SquaredNorm<'_> {
 struct Scale<'a> {
     grads: &'a mut GradientsParams,
     factor: f64,
+    /// Of the values after scaling.
+    bound: f64,
 }
 
 impl ModuleVisitor for Scale<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let Some(grad) = self.grads.remove::<D>(param.id) else { return };
         let scaled = match host::has(&grad) {
-            true => host::change(grad, |values| scale(values, self.factor as f32)),
-            false => grad.mul_scalar(self.factor),
+            true => host::change(grad, |values| scale(values, self.factor as f32, self.bound as f32)),
+            false => grad.mul_scalar(self.factor).clamp(-self.bound, self.bound),
         };
         self.grads.register(param.id, scaled);
     }
@@ -94,8 +112,13 @@ fn sum_of_squares(values: &[f32]) -> f64 {
     parts.iter().sum()
 }
 
-fn scale(values: &mut [f32], factor: f32) {
-    values.par_chunks_mut(host::CHUNK).for_each(|values| values.iter_mut().for_each(|value| *value *= factor));
+fn scale(values: &mut [f32], factor: f32, bound: f32) {
+    let scale = |values: &mut [f32]| {
+        for value in values {
+            *value = (*value * factor).clamp(-bound, bound);
+        }
+    };
+    values.par_chunks_mut(host::CHUNK).for_each(|values| Arch::new().dispatch(|| scale(values)));
 }
 
 #[cfg(test)]
@@ -122,7 +145,7 @@ mod tests {
     #[test]
     fn one_norm_over_all_parameters() {
         let (layer, grads) = layer_and_gradients();
-        let (clipped, norm) = clip_global_norm(&layer, grads, 1.0, Some(1.0));
+        let (clipped, norm) = clip(&layer, grads, 1.0, Some(Clip::Norm(1.0)));
         approx::assert_relative_eq!(norm, 5.0, epsilon = 1e-6);
         let (weight, bias) = weight_and_bias(&layer, &clipped);
         approx::assert_relative_eq!(weight, 0.6, epsilon = 1e-6);
@@ -132,8 +155,16 @@ mod tests {
     #[test]
     fn small_gradients_are_only_scaled() {
         let (layer, grads) = layer_and_gradients();
-        let (scaled, norm) = clip_global_norm(&layer, grads, 0.5, Some(10.0));
+        let (scaled, norm) = clip(&layer, grads, 0.5, Some(Clip::Norm(10.0)));
         approx::assert_relative_eq!(norm, 2.5, epsilon = 1e-6);
         assert_eq!(weight_and_bias(&layer, &scaled), (1.5, 2.0));
+    }
+
+    #[test]
+    fn values_are_bounded_each_by_itself() {
+        let (layer, grads) = layer_and_gradients();
+        let (clipped, norm) = clip(&layer, grads, 0.5, Some(Clip::Value(1.75)));
+        approx::assert_relative_eq!(norm, 2.5, epsilon = 1e-6);
+        assert_eq!(weight_and_bias(&layer, &clipped), (1.5, 1.75));
     }
 }

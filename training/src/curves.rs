@@ -97,6 +97,8 @@ mod tests {
             lr: 0.1,
             train_loss,
             gradient_norm: 1.0,
+            largest_norm: 2.0,
+            skipped: 0,
             valid: [("accuracy".to_owned(), 0.5), ("loss".to_owned(), 0.7)].into(),
         };
         for history in [vec![], vec![epoch(1, 0.6)], vec![epoch(1, 0.6), epoch(2, f64::NAN), epoch(3, 0.4)]] {

@@ -30,6 +30,14 @@ pub enum TrainingError {
         /// What is wrong with it.
         message: String,
     },
+    /// Settings of a recipe that do not go together.
+    #[error("recipe {recipe}: {message}")]
+    Settings {
+        /// The recipe's name.
+        recipe: String,
+        /// Which, and what to do.
+        message: String,
+    },
     /// No recipe has this name and no file this path.
     #[error("no recipe `{name}`; the recipes are {known}, or give the path of a TOML file")]
     UnknownRecipe {
@@ -145,7 +153,9 @@ pub enum TrainingError {
         now: String,
     },
     /// The loss or the gradient left the numbers.
-    #[error("{what} is {value} at step {step} (epoch {epoch}); lower optimizer.lr or training.clip_norm. {kept}")]
+    #[error(
+        "{what} is {value} at step {step}, in {batch} of epoch {epoch} (gradient norms before it: {norms}); lower optimizer.lr or training.clip_norm, or pass over such steps by --on-nonfinite skip. {kept}"
+    )]
     NonFinite {
         /// "the loss" or "the gradient's norm".
         what: &'static str,
@@ -153,8 +163,12 @@ pub enum TrainingError {
         value: f64,
         /// Optimiser step, from 1.
         step: usize,
+        /// Which batches of the epoch, from 1.
+        batch: String,
         /// Epoch, from 1.
         epoch: usize,
+        /// The norms of the steps before.
+        norms: String,
         /// Where the last good state is.
         kept: String,
     },
@@ -200,6 +214,7 @@ impl TrainingError {
         matches!(
             self,
             Self::Recipe { .. }
+                | Self::Settings { .. }
                 | Self::UnknownRecipe { .. }
                 | Self::Override { .. }
                 | Self::BackendNotCompiled { .. }

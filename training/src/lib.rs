@@ -12,8 +12,9 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`task`] | the trait that an application implements |
-//! | [`recipe`], [`settings`], [`optimizer`] | TOML files, their overrides and checks |
-//! | [`trainer`], [`clip`], [`checkpoint`] | the loop; global-norm clipping; resuming |
+//! | [`recipe`], [`settings`] | TOML files, their overrides and checks |
+//! | [`trainer`], [`checkpoint`] | the loop; resuming |
+//! | [`optimizer`], [`schedule`], [`clip`], [`average`] | what happens at a step |
 //! | [`streams`] | batches for truncated back-propagation through time |
 //! | [`run`], [`curves`], [`card`] | the run folder, its plot, its report |
 //! | [`package`], [`weights`] | trained models on disk, in PyTorch's names |
@@ -21,7 +22,7 @@
 //! | [`cli`] | what may be typed |
 
 mod adam;
-mod average;
+pub mod average;
 pub mod backend;
 pub mod card;
 pub mod checkpoint;
@@ -29,6 +30,7 @@ pub mod cli;
 pub mod clip;
 mod commands;
 pub mod curves;
+mod decay;
 mod error;
 mod files;
 mod host;
@@ -40,6 +42,7 @@ pub mod progress;
 mod random;
 pub mod recipe;
 pub mod run;
+pub mod schedule;
 pub mod settings;
 pub mod streams;
 pub mod task;

@@ -6,9 +6,12 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::average::Averaging;
+use crate::clip::Clip;
 use crate::error::{Result, TrainingError};
-use crate::optimizer::{OptimizerConfig, ScheduleConfig};
-use crate::settings::{Count, Fraction, Positive};
+use crate::optimizer::{OptimizerConfig, OptimizerKind};
+use crate::schedule::ScheduleConfig;
+use crate::settings::{Count, Positive};
 
 /// One training run: which data, which model, how it is trained, and what it should reach.
 ///
@@ -52,16 +55,40 @@ pub struct TrainingConfig {
     /// Batches whose gradients are averaged into one optimiser step.
     #[serde(default = "one")]
     pub accumulate: Count,
-    /// Largest global gradient norm; absent for no clipping.
+    /// Largest global gradient norm; absent for no such clipping.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<Positive>,
-    /// How much of the weights' moving average stays at each step, such as 0.999; it is then the average that is measured,
-    /// chosen and kept. Absent for the weights themselves.
+    /// Largest size of any value of a gradient; absent for no such clipping.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub average: Option<Fraction>,
+    pub clip_value: Option<Positive>,
+    /// The average that is measured, chosen and kept in place of the weights; absent for the weights themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<Averaging>,
     /// Epochs without a better validation metric after which training stops; absent to run all epochs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience: Option<Count>,
+}
+
+impl<D, M> Recipe<D, M> {
+    /// Refuses settings of the trainer that do not go together.
+    pub fn check(&self) -> Result<()> {
+        let refuse = |message: String| Err(TrainingError::Settings { recipe: self.name.clone(), message });
+        if self.training.clip_norm.is_some() && self.training.clip_value.is_some() {
+            return refuse("training.clip_norm and training.clip_value exclude each other; remove one".to_owned());
+        }
+        if self.optimizer.momentum.get() > 0.0 && self.optimizer.kind != OptimizerKind::Sgd {
+            return refuse("optimizer.momentum belongs to the kind sgd; remove it".to_owned());
+        }
+        self.schedule.check().or_else(refuse)
+    }
+}
+
+impl TrainingConfig {
+    /// What is done to gradients that are too large.
+    pub fn clip(&self) -> Option<Clip> {
+        let norm = self.clip_norm.map(|norm| Clip::Norm(norm.get()));
+        norm.or_else(|| self.clip_value.map(|value| Clip::Value(value.get())))
+    }
 }
 
 /// A metric's value and how far from it a measurement may lie.
@@ -233,7 +260,7 @@ lr = 0.01
         let recipe = parse(TEXT, &["optimizer.lr=0.5", "data.set=imdb", "schedule.kind=cosine"]).unwrap();
         assert_eq!(recipe.optimizer.lr.get(), 0.5);
         assert_eq!(recipe.data.set, "imdb");
-        assert_eq!(recipe.schedule.kind, crate::optimizer::ScheduleKind::Cosine);
+        assert_eq!(recipe.schedule.kind, crate::schedule::ScheduleKind::Cosine);
     }
 
     #[test]
@@ -251,6 +278,20 @@ lr = 0.01
             }
             assert!(!error.contains('\n'), "{error}");
         }
+    }
+
+    #[test]
+    fn settings_that_exclude_each_other_are_refused() {
+        for (given, part) in [
+            (&["training.clip_norm=1.0", "training.clip_value=1.0"][..], "exclude each other"),
+            (&["optimizer.momentum=0.9"], "belongs to the kind sgd"),
+            (&["schedule.floor=0.1"], "schedule.floor"),
+        ] {
+            let error = parse(TEXT, given).unwrap().check().unwrap_err();
+            assert!(error.is_usage() && error.to_string().contains(part), "{error}");
+        }
+        let error = parse(TEXT, &["training.average=often"]).unwrap_err().to_string();
+        assert!(error.contains("average = { after = EPOCHS }"), "{error}");
     }
 
     #[test]

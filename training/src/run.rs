@@ -3,10 +3,11 @@
 //! `recipe.toml` (every setting), `run.json` ([`Start`]), `metrics.jsonl` (a line an epoch), `curves.svg`, `report.md`,
 //! `checkpoints/` (the states to resume from) and `best/` (a package of the best weights).
 
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Result, TrainingError};
 use crate::progress::say;
@@ -33,6 +34,10 @@ pub struct Start {
     pub data: String,
 }
 
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 const START: &str = "run.json";
 
 /// The right to train in a run folder. The system takes it back from a process that ends, however it ends.
@@ -51,11 +56,29 @@ pub struct Epoch {
     /// Learning rate of the last step.
     pub lr: f64,
     /// Mean training loss over the epoch.
+    #[serde(deserialize_with = "number")]
     pub train_loss: f64,
     /// Mean global gradient norm over the epoch's steps, before clipping.
+    #[serde(deserialize_with = "number")]
     pub gradient_norm: f64,
+    /// The largest of them.
+    pub largest_norm: f64,
+    /// Steps passed over because something was no finite number.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped: usize,
     /// Metrics on the validation part.
+    #[serde(deserialize_with = "numbers")]
     pub valid: Metrics,
+}
+
+/// What is no finite number is written as `null`.
+fn number<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<f64, D::Error> {
+    Option::deserialize(from).map(|number: Option<f64>| number.unwrap_or(f64::NAN))
+}
+
+fn numbers<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Metrics, D::Error> {
+    let metrics = BTreeMap::<String, Option<f64>>::deserialize(from)?;
+    Ok(metrics.into_iter().map(|(name, number)| (name, number.unwrap_or(f64::NAN))).collect())
 }
 
 impl Run {
@@ -223,8 +246,16 @@ mod tests {
     #[test]
     fn an_epoch_read_back_is_the_epoch_written() {
         // A value that a parser which rounds carelessly takes for its neighbour.
-        let line = r#"{"epoch":5,"step":1760,"lr":0.001,"train_loss":0.3,"gradient_norm":1.0,"valid":{"loss":0.22798732804230581}}"#;
+        let line = r#"{"epoch":5,"step":1760,"lr":0.001,"train_loss":0.3,"gradient_norm":1.0,"largest_norm":2.0,"valid":{"loss":0.22798732804230581}}"#;
         let epoch: Epoch = serde_json::from_str(line).unwrap();
+        assert_eq!(serde_json::to_string(&epoch).unwrap(), line);
+    }
+
+    #[test]
+    fn an_epoch_that_is_no_number_can_be_read_back() {
+        let line = r#"{"epoch":5,"step":0,"lr":0.0,"train_loss":null,"gradient_norm":null,"largest_norm":0.0,"skipped":9,"valid":{"loss":null}}"#;
+        let epoch: Epoch = serde_json::from_str(line).unwrap();
+        assert!(epoch.train_loss.is_nan() && epoch.valid["loss"].is_nan());
         assert_eq!(serde_json::to_string(&epoch).unwrap(), line);
     }
 

@@ -11,13 +11,12 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use burn::module::Module;
-use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLrScheduler;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Device;
 
-use crate::average;
+use crate::average::{self, Averaging};
 use crate::checkpoint::{self, Checkpoints, Snapshot, State, Sums};
-use crate::clip::clip_global_norm;
+use crate::clip::clip;
 use crate::error::{Result, TrainingError};
 use crate::interrupt;
 use crate::machine::check_memory;
@@ -25,6 +24,7 @@ use crate::package::Package;
 use crate::progress::{Progress, duration, list, say};
 use crate::random::{Purpose, device_seed, stream};
 use crate::run::{Epoch, Run};
+use crate::schedule::Moment;
 use crate::task::{Carry, RecipeOf, Splits, Task};
 use crate::weights::{self, Precision};
 
@@ -67,6 +67,25 @@ impl Display for Interval {
     }
 }
 
+/// What to do when the loss or a gradient is no finite number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnNonFinite {
+    /// Stop with an error; the last checkpoint stays.
+    #[default]
+    Stop,
+    /// Pass over the step, and begin the next one without a carried state.
+    Skip,
+}
+
+/// What is chosen by whoever starts the trainer, and is no part of the recipe.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules {
+    /// How often a checkpoint is written.
+    pub interval: Interval,
+    /// What to do when something is no finite number.
+    pub on_nonfinite: OnNonFinite,
+}
+
 /// Numbers to a parameter while training: itself, its gradient, and two moments.
 const COPIES: f64 = 4.0;
 
@@ -78,14 +97,14 @@ pub struct Trainer<'a, T: Task> {
     /// Records gradients.
     device: Device,
     run: &'a Run,
-    interval: Interval,
+    rules: Rules,
     started: Instant,
 }
 
 /// The end of training.
 pub enum Ending<M> {
     /// All epochs done, or stopped early: the best weights, without gradients.
-    Done(M, State),
+    Done(M, Box<State>),
     /// Somebody asked to stop; there is a checkpoint.
     Interrupted,
 }
@@ -93,9 +112,10 @@ pub enum Ending<M> {
 /// All that changes from step to step.
 struct Learner<M> {
     now: Snapshot<M>,
-    schedule: ModuleLrScheduler,
     carry: Carry,
     checkpoints: Checkpoints,
+    /// Optimiser steps of the whole run.
+    steps: usize,
 }
 
 impl<M: Module> Learner<M> {
@@ -118,11 +138,11 @@ impl<'a, T: Task> Trainer<'a, T> {
         splits: &'a Splits<T::Set>,
         device: &Device,
         run: &'a Run,
-        interval: Interval,
+        rules: Rules,
         started: Instant,
     ) -> Self {
         let device = device.clone().autodiff();
-        Self { task, recipe, splits, device, run, interval, started }
+        Self { task, recipe, splits, device, run, rules, started }
     }
 
     /// Trains from the start, or from the run's last checkpoint.
@@ -148,7 +168,7 @@ impl<'a, T: Task> Trainer<'a, T> {
             weights::load(&mut model, &self.run.best().join("model.safetensors"), T::WEIGHT_NAMES)?;
         }
         state.seconds = before + self.started.elapsed().as_secs_f64();
-        Ok(Ending::Done(model, state))
+        Ok(Ending::Done(model, Box::new(state)))
     }
 
     fn start(&self, resume: bool, batches: usize) -> Result<Learner<T::Model>> {
@@ -165,10 +185,8 @@ impl<'a, T: Task> Trainer<'a, T> {
             },
         };
         let steps = self.epochs() * batches.div_ceil(self.recipe.training.accumulate.get());
-        let schedule =
-            self.recipe.schedule.init(steps.max(1), now.state.step).map_err(|text| TrainingError::Task(text.into()))?;
         let carry = checkpoint::carry_from_data(&now.state.carry, &self.device);
-        Ok(Learner { now, schedule, carry, checkpoints })
+        Ok(Learner { now, carry, checkpoints, steps })
     }
 
     fn fresh(&self) -> Result<Snapshot<T::Model>> {
@@ -179,7 +197,10 @@ impl<'a, T: Task> Trainer<'a, T> {
             let weights = Package::<T>::find(name)?.join("model.safetensors");
             weights::load(&mut model, &weights, T::WEIGHT_NAMES)?;
         }
-        let average = self.recipe.training.average.map(|_| model.valid());
+        let average = match self.recipe.training.average {
+            Some(Averaging::Moving(_)) => Some(model.valid()),
+            Some(Averaging::Triggered(_)) | None => None,
+        };
         Ok(Snapshot { model, average, optimizer: self.recipe.optimizer.init(), state: State::default() })
     }
 
@@ -210,7 +231,7 @@ impl<'a, T: Task> Trainer<'a, T> {
             if interrupt::requested() && end < plan.len() {
                 return Ok((learner, true));
             }
-            let due = match self.interval {
+            let due = match self.rules.interval {
                 Interval::Steps(steps) => learner.now.state.step >= saved.0 + steps,
                 Interval::Time(time) => saved.1.elapsed() >= time,
             };
@@ -231,51 +252,90 @@ impl<'a, T: Task> Trainer<'a, T> {
         progress: &mut Progress,
     ) -> Result<Learner<T::Model>> {
         let mut accumulator = GradientsAccumulator::new();
-        let mut items = 0;
+        let (mut items, mut total) = (0, 0.0);
         for batch in group {
-            let Learner { now: Snapshot { model, state, .. }, carry, checkpoints, .. } = &mut learner;
+            let Learner { now: Snapshot { model, state, .. }, carry, .. } = &mut learner;
             let mut rng = stream(self.recipe.seed, Purpose::Batch, state.batches);
             self.device.seed(device_seed(&mut rng));
             let loss = self.task.loss(model, &self.splits.train, batch, carry, &mut rng, &self.device);
-            let value = f64::from(loss.mean.clone().into_scalar::<f32>());
-            check_finite("the loss", value, state, checkpoints)?;
+            total += f64::from(loss.mean.clone().into_scalar::<f32>()) * loss.count as f64;
+            items += loss.count;
             // What is carried to the next batch ends here: back-propagation is truncated to one batch.
             carry.iter_mut().for_each(|state| *state = state.clone().detach());
             let grads = loss.mean.mul_scalar(loss.count as f64).backward();
             accumulator.accumulate(model, GradientsParams::from_grads(grads, model));
-            items += loss.count;
-            state.sums.loss += value * loss.count as f64;
-            state.sums.count += loss.count;
             state.batch += 1;
             state.batches += 1;
             progress.step(|| self.describe(state));
         }
-        self.update(learner, accumulator.grads(), items)
+        let (grads, norm) =
+            clip(&learner.now.model, accumulator.grads(), 1.0 / items as f64, self.recipe.training.clip());
+        for (what, value) in [("the loss", total / items as f64), ("the gradient's norm", norm)] {
+            if !value.is_finite() {
+                self.pass_over(&mut learner, what, value, group.len())?;
+                return Ok(learner);
+            }
+        }
+        let sums = &mut learner.now.state.sums;
+        sums.loss += total;
+        sums.count += items;
+        Ok(self.update(learner, grads, norm))
     }
 
     /// The model is handed over, not lent: what nobody else holds can be changed in place.
-    fn update(&self, learner: Learner<T::Model>, grads: GradientsParams, items: usize) -> Result<Learner<T::Model>> {
-        let max_norm = self.recipe.training.clip_norm.map(|norm| norm.get());
-        let Learner { now: Snapshot { model, average, mut optimizer, mut state }, mut schedule, carry, checkpoints } =
-            learner;
-        let (grads, norm) = clip_global_norm(&model, grads, 1.0 / items as f64, max_norm);
-        check_finite("the gradient's norm", norm, &state, &checkpoints)?;
-        let lr = self.recipe.optimizer.lr.get() * schedule.step().base();
+    fn update(&self, learner: Learner<T::Model>, grads: GradientsParams, norm: f64) -> Learner<T::Model> {
+        let Learner { now: Snapshot { model, average, mut optimizer, mut state }, carry, checkpoints, steps } = learner;
+        let lr = self.recipe.optimizer.lr.get() * self.share(&state, steps);
         let model = optimizer.step(lr, model, grads);
         state.step += 1;
+        state.remember_norm(norm);
         let average = match (self.recipe.training.average, average) {
-            (Some(decay), Some(average)) => Some(average::update(average, &model.valid(), decay.get(), state.step)),
+            (Some(averaging), Some(average)) => {
+                state.averaged += 1;
+                Some(average::update(average, &model.valid(), averaging.share(state.averaged)))
+            }
             _ => None,
         };
-        state.sums = Sums { norm: state.sums.norm + norm, steps: state.sums.steps + 1, lr, ..state.sums };
-        Ok(Learner { now: Snapshot { model, average, optimizer, state }, schedule, carry, checkpoints })
+        let Sums { norm: norms, steps: done, largest_norm, .. } = state.sums;
+        let largest_norm = largest_norm.max(norm);
+        state.sums = Sums { norm: norms + norm, steps: done + 1, largest_norm, lr, ..state.sums };
+        Learner { now: Snapshot { model, average, optimizer, state }, carry, checkpoints, steps }
+    }
+
+    /// The share of the peak learning rate that the next step takes.
+    fn share(&self, state: &State, steps: usize) -> f64 {
+        let schedule = &self.recipe.schedule;
+        let drops = schedule.drops(T::MONITOR, state.history.iter().map(monitored::<T>));
+        schedule.share(Moment { step: state.step, steps, epoch: state.epoch, drops })
+    }
+
+    /// A step that led out of the numbers: an error, or a step less.
+    fn pass_over(&self, learner: &mut Learner<T::Model>, what: &'static str, value: f64, batches: usize) -> Result<()> {
+        let state = &mut learner.now.state;
+        let batch = match batches {
+            1 => format!("batch {}", state.batch),
+            _ => format!("batches {} to {}", state.batch + 1 - batches, state.batch),
+        };
+        if self.rules.on_nonfinite == OnNonFinite::Skip {
+            say(&format!("{what} is {value} in {batch} of epoch {}: passed over", state.epoch + 1));
+            state.sums.skipped += 1;
+            learner.carry.clear();
+            return Ok(());
+        }
+        let kept = match learner.checkpoints.last() {
+            Some(path) => format!("The last good state is in {}", path.display()),
+            None => "No checkpoint had been written yet".to_owned(),
+        };
+        let norms = state.norms.iter().map(|norm| format!("{norm:.3}")).collect::<Vec<_>>().join(", ");
+        let (step, epoch) = (state.step + 1, state.epoch + 1);
+        Err(TrainingError::NonFinite { what, value, step, batch, epoch, norms, kept })
     }
 
     fn finish_epoch(&self, learner: &mut Learner<T::Model>, progress: &mut Progress) -> Result<()> {
         let model = learner.judged();
         let valid = self.task.evaluate(&model, &self.splits.valid, &self.device.clone().inner());
         let state = &mut learner.now.state;
-        let Sums { loss, count, norm, steps, lr } = std::mem::take(&mut state.sums);
+        let Sums { loss, count, norm, steps, largest_norm, lr, skipped } = std::mem::take(&mut state.sums);
         state.epoch += 1;
         state.batch = 0;
         learner.carry.clear();
@@ -285,13 +345,23 @@ impl<'a, T: Task> Trainer<'a, T> {
             lr,
             train_loss: loss / count as f64,
             gradient_norm: norm / steps as f64,
+            largest_norm,
+            skipped,
             valid,
         };
-        let value = epoch.valid.get(T::MONITOR.metric).copied().unwrap_or(f64::NAN);
+        let value = monitored::<T>(&epoch);
         let better = T::MONITOR.improves(value, state.best.map(|(_, value)| value));
         progress.line(&self.epoch_line(&epoch, better));
         state.history.push(epoch);
         self.run.write_history(&state.history)?;
+        let values: Vec<f64> = state.history.iter().map(monitored::<T>).collect();
+        if let Some(Averaging::Triggered(trigger)) = self.recipe.training.average
+            && learner.now.average.is_none()
+            && trigger.fires(T::MONITOR, &values)
+        {
+            progress.line("no better for a while: averaging the weights from here on");
+            learner.now.average = Some(learner.now.model.valid());
+        }
         if better {
             state.best = Some((state.epoch, value));
             Package::write(&self.run.best(), self.task, &model, self.recipe, None, Precision::Single)?;
@@ -320,13 +390,7 @@ impl<'a, T: Task> Trainer<'a, T> {
     }
 }
 
-fn check_finite(what: &'static str, value: f64, state: &State, checkpoints: &Checkpoints) -> Result<()> {
-    if value.is_finite() {
-        return Ok(());
-    }
-    let kept = match checkpoints.last() {
-        Some(path) => format!("The last good state is in {}", path.display()),
-        None => "No checkpoint had been written yet".to_owned(),
-    };
-    Err(TrainingError::NonFinite { what, value, step: state.step + 1, epoch: state.epoch + 1, kept })
+/// The metric that chooses the best epoch.
+fn monitored<T: Task>(epoch: &Epoch) -> f64 {
+    epoch.valid.get(T::MONITOR.metric).copied().unwrap_or(f64::NAN)
 }

@@ -18,12 +18,13 @@ use crate::progress::{duration, list, say};
 use crate::recipe::RecipeText;
 use crate::run::Run;
 use crate::task::{RecipeOf, Task};
-use crate::trainer::{Ending, Trainer};
+use crate::trainer::{Ending, Rules, Trainer};
 use crate::weights::Precision;
 
 pub(super) fn run<T: Task>(args: Train, setting: &Setting) -> Result<ExitCode> {
     let started = Instant::now();
     let recipe = recipe::<T>(&args)?;
+    recipe.check()?;
     let new = args.run.clone().unwrap_or_else(|| Run::default_dir(&recipe.name));
     Run::check_free(&new)?;
     let raw = T::load(&recipe.data, setting.data_dir())?;
@@ -38,7 +39,8 @@ pub(super) fn run<T: Task>(args: Train, setting: &Setting) -> Result<ExitCode> {
     run.check_start(&start)?;
     say(&format!("recipe {}: {}\nrun folder {}", recipe.name, recipe.about, run.dir().display()));
 
-    let trainer = Trainer::new(&task, &recipe, &splits, setting.device(), &run, args.checkpoint_every, started);
+    let rules = Rules { interval: args.checkpoint_every, on_nonfinite: args.on_nonfinite };
+    let trainer = Trainer::new(&task, &recipe, &splits, setting.device(), &run, rules, started);
     interrupt::listen();
     let dir = run.dir().display();
     let command = format!("cargo run -p {}{} -- train --resume {dir}{}", T::PACKAGE, setting.features, setting.flags);

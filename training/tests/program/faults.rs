@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::resume::{OFTEN, finish, started, whole};
 use super::{Test, path, program, run, text};
 
-pub const TESTS: [Test; 7] = [
+pub const TESTS: [Test; 8] = [
     ("a_full_disk", a_full_disk),
     ("a_folder_made_read_only", a_folder_made_read_only),
     ("ctrl_c_once_and_twice", ctrl_c_once_and_twice),
@@ -15,6 +15,7 @@ pub const TESTS: [Test; 7] = [
     ("a_clock_set_back", a_clock_set_back),
     ("a_second_process_on_the_run", a_second_process_on_the_run),
     ("a_network_larger_than_the_memory", a_network_larger_than_the_memory),
+    ("a_loss_that_is_no_number", a_loss_that_is_no_number),
 ];
 
 /// Sends a signal and waits for the end. Returns the exit code and what was said.
@@ -149,4 +150,24 @@ fn a_network_larger_than_the_memory() {
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{message}");
     assert!(message.contains("error: a network of 8"), "{message}");
+}
+
+fn a_loss_that_is_no_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().join("run");
+    let wild = ["train", "--run", path(&dir), "--set", "optimizer.lr=1e30", "--checkpoint-every", "1"];
+    let output = run(&wild);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    let error = message.lines().last().unwrap();
+    assert!(
+        error.starts_with("error: the gradient's norm is NaN") && error.contains("in batches 3 to 4 of epoch 1"),
+        "{message}"
+    );
+    assert!(error.contains("--on-nonfinite skip") && error.contains("checkpoints/000001"), "{message}");
+
+    let output = run(&["train", "--resume", path(&dir), "--on-nonfinite", "skip"]);
+    let message = text(&output.stderr);
+    assert!(output.status.success() && message.contains("of epoch 1: passed over"), "{message}");
+    assert!(std::fs::read_to_string(dir.join("metrics.jsonl")).unwrap().contains("\"skipped\":40"), "{message}");
 }

@@ -54,6 +54,9 @@ pub(crate) fn run(most: usize, job: impl Fn(&Member) + Sync) {
     }
 }
 
+/// How often to look before leaving the core to others. Miri takes minutes for so many looks.
+const SPINS: usize = if cfg!(miri) { 1 } else { 10_000 };
+
 /// Spins, as a step of a layer is over in microseconds.
 #[derive(Default)]
 struct Barrier {
@@ -71,7 +74,7 @@ impl Barrier {
         }
         let mut spins = 0;
         while self.round.load(Ordering::Acquire) == round {
-            if spins < 10_000 {
+            if spins < SPINS {
                 spins += 1;
                 spin_loop();
             } else {
