@@ -16,7 +16,7 @@
 //! | [`trainer`], [`checkpoint`] | the loop; resuming |
 //! | [`optimizer`], [`schedule`], [`clip`], [`average`] | what happens at a step |
 //! | [`streams`] | batches for truncated back-propagation through time |
-//! | [`run`], [`curves`], [`card`] | the run folder, its plot, its report |
+//! | [`run`], [`curves`], [`events`], [`card`] | the run folder, its plot, its TensorBoard file, its report |
 //! | [`package`], [`weights`] | trained models on disk, in PyTorch's names |
 //! | [`backend`] | `--backend` |
 //! | [`cli`] | what may be typed |
@@ -32,6 +32,7 @@ mod commands;
 pub mod curves;
 mod decay;
 mod error;
+pub mod events;
 mod files;
 mod host;
 mod interrupt;

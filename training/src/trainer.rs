@@ -18,6 +18,7 @@ use crate::average::{self, Averaging};
 use crate::checkpoint::{self, Checkpoints, Snapshot, State, Sums};
 use crate::clip::clip;
 use crate::error::{Result, TrainingError};
+use crate::events::Events;
 use crate::interrupt;
 use crate::machine::check_memory;
 use crate::package::Package;
@@ -114,6 +115,7 @@ struct Learner<M> {
     now: Snapshot<M>,
     carry: Carry,
     checkpoints: Checkpoints,
+    events: Events,
     /// Optimiser steps of the whole run.
     steps: usize,
 }
@@ -126,6 +128,7 @@ impl<M: Module> Learner<M> {
 
     fn save(&mut self) -> Result<()> {
         self.now.state.carry = checkpoint::carry_to_data(&self.carry);
+        self.events.flush()?;
         self.checkpoints.save(&self.now)
     }
 }
@@ -186,7 +189,8 @@ impl<'a, T: Task> Trainer<'a, T> {
         };
         let steps = self.epochs() * batches.div_ceil(self.recipe.training.accumulate.get());
         let carry = checkpoint::carry_from_data(&now.state.carry, &self.device);
-        Ok(Learner { now, carry, checkpoints, steps })
+        let events = Events::create(self.run.dir(), now.state.step)?;
+        Ok(Learner { now, carry, checkpoints, events, steps })
     }
 
     fn fresh(&self) -> Result<Snapshot<T::Model>> {
@@ -279,12 +283,18 @@ impl<'a, T: Task> Trainer<'a, T> {
         let sums = &mut learner.now.state.sums;
         sums.loss += total;
         sums.count += items;
-        Ok(self.update(learner, grads, norm))
+        let mut learner = self.update(learner, grads, norm);
+        let State { step, sums, .. } = &learner.now.state;
+        let values =
+            [("training/loss", total / items as f64), ("training/gradient norm", norm), ("training/rate", sums.lr)];
+        learner.events.scalars(*step, values)?;
+        Ok(learner)
     }
 
     /// The model is handed over, not lent: what nobody else holds can be changed in place.
     fn update(&self, learner: Learner<T::Model>, grads: GradientsParams, norm: f64) -> Learner<T::Model> {
-        let Learner { now: Snapshot { model, average, mut optimizer, mut state }, carry, checkpoints, steps } = learner;
+        let Learner { now: Snapshot { model, average, mut optimizer, mut state }, carry, checkpoints, events, steps } =
+            learner;
         let lr = self.recipe.optimizer.lr.get() * self.share(&state, steps);
         let model = optimizer.step(lr, model, grads);
         state.step += 1;
@@ -299,7 +309,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         let Sums { norm: norms, steps: done, largest_norm, .. } = state.sums;
         let largest_norm = largest_norm.max(norm);
         state.sums = Sums { norm: norms + norm, steps: done + 1, largest_norm, lr, ..state.sums };
-        Learner { now: Snapshot { model, average, optimizer, state }, carry, checkpoints, steps }
+        Learner { now: Snapshot { model, average, optimizer, state }, carry, checkpoints, events, steps }
     }
 
     /// The share of the peak learning rate that the next step takes.
@@ -352,6 +362,8 @@ impl<'a, T: Task> Trainer<'a, T> {
         let value = monitored::<T>(&epoch);
         let better = T::MONITOR.improves(value, state.best.map(|(_, value)| value));
         progress.line(&self.epoch_line(&epoch, better));
+        let names = epoch.valid.iter().map(|(name, value)| (format!("validation/{name}"), *value)).collect::<Vec<_>>();
+        learner.events.scalars(state.step, names.iter().map(|(name, value)| (&name[..], *value)))?;
         state.history.push(epoch);
         self.run.write_history(&state.history)?;
         let values: Vec<f64> = state.history.iter().map(monitored::<T>).collect();

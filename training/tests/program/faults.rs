@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, SystemTime};
 
-use super::resume::{OFTEN, finish, started, whole};
+use super::resume::{OFTEN, checkpoints, finish, started, whole};
 use super::{Test, path, program, run, text};
 
 pub const TESTS: [Test; 8] = [
@@ -49,7 +49,7 @@ fn with_mounts(script: &str, dir: &Path) -> Option<String> {
 
 fn a_full_disk() {
     let dir = tempfile::tempdir().unwrap();
-    let (whole, _) = whole(dir.path());
+    let whole = whole(dir.path());
     std::fs::create_dir(dir.path().join("disk")).unwrap();
     let script = "
         mount -t tmpfs -o size=140k tmpfs disk
@@ -66,7 +66,7 @@ fn a_full_disk() {
 
 fn a_folder_made_read_only() {
     let dir = tempfile::tempdir().unwrap();
-    let (whole, _) = whole(dir.path());
+    let whole = whole(dir.path());
     let stopped = started(&dir.path().join("run"), &[]);
     stop(stopped, &["-KILL"]);
     std::fs::create_dir(dir.path().join("disk")).unwrap();
@@ -82,7 +82,7 @@ fn a_folder_made_read_only() {
 
 fn ctrl_c_once_and_twice() {
     let dir = tempfile::tempdir().unwrap();
-    let (whole, _) = whole(dir.path());
+    let whole = whole(dir.path());
     for (name, signals, codes) in [("once", &["-INT"][..], &[1][..]), ("twice", &["-INT", "-INT"], &[1, 130])] {
         let dir = dir.path().join(name);
         let (code, message) = stop(started(&dir, &[]), signals);
@@ -99,7 +99,7 @@ fn ctrl_c_once_and_twice() {
 /// The program is told of it, and cannot write there any more.
 fn a_closed_terminal() {
     let dir = tempfile::tempdir().unwrap();
-    let (whole, _) = whole(dir.path());
+    let whole = whole(dir.path());
     let dir = dir.path().join("run");
     let mut child = started(&dir, &[]);
     drop((child.stdout.take(), child.stderr.take()));
@@ -111,13 +111,11 @@ fn a_closed_terminal() {
 /// The newest checkpoint is the one with the highest number, whatever the clock says.
 fn a_clock_set_back() {
     let dir = tempfile::tempdir().unwrap();
-    let (whole, _) = whole(dir.path());
+    let whole = whole(dir.path());
     let dir = dir.path().join("run");
     let (code, _) = stop(started(&dir, &[]), &["-INT"]);
     assert_eq!(code, Some(1));
-    let mut checkpoints: Vec<_> =
-        dir.join("checkpoints").read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
-    checkpoints.sort();
+    let checkpoints = checkpoints(&dir);
     for (age, checkpoint) in checkpoints.iter().enumerate() {
         let time = SystemTime::now() - Duration::from_secs(1_000_000 * age as u64);
         std::fs::File::open(checkpoint).unwrap().set_modified(time).unwrap();

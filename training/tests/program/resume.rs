@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Child;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -22,12 +22,12 @@ pub fn results(run: &Path) -> [Vec<u8>; 3] {
     ["best/model.safetensors", "metrics.jsonl", "curves.svg"].map(|name| std::fs::read(run.join(name)).unwrap())
 }
 
-/// A run that nothing stopped, and how long it took.
-pub fn whole(dir: &Path) -> (PathBuf, Duration) {
-    let (dir, started) = (dir.join("whole"), Instant::now());
+/// A run that nothing stopped.
+pub fn whole(dir: &Path) -> PathBuf {
+    let dir = dir.join("whole");
     let output = run(&[&["train", "--run", path(&dir)], &OFTEN[..]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
-    (dir, started.elapsed())
+    dir
 }
 
 /// Resumes a run and holds what it leaves against the whole one.
@@ -42,46 +42,50 @@ pub fn finish(dir: &Path, whole: &Path) -> String {
 /// A run that has just begun and goes on.
 pub fn started(dir: &Path, more: &[&str]) -> Child {
     let child = program(&[&["train", "--run", path(dir)], &OFTEN[..], more].concat()).spawn().unwrap();
-    while !dir.join("checkpoints/000002").exists() {
+    wait_for_checkpoint(dir, 2);
+    child
+}
+
+/// Waits until a run has come so far.
+fn wait_for_checkpoint(run: &Path, number: u32) {
+    while checkpoints(run).last().is_none_or(|last| *last < run.join(format!("checkpoints/{number:06}"))) {
         std::thread::sleep(Duration::from_millis(1));
     }
-    child
+}
+
+/// Those there are, in order.
+pub fn checkpoints(run: &Path) -> Vec<PathBuf> {
+    let entries = run.join("checkpoints").read_dir().into_iter().flatten().flatten();
+    let mut all: Vec<_> =
+        entries.map(|entry| entry.path()).filter(|path| !path.to_string_lossy().contains(".new-")).collect();
+    all.sort();
+    all
 }
 
 fn killed_at_any_moment() {
     let dir = tempfile::tempdir().unwrap();
-    let (whole, time) = whole(dir.path());
-    let mut within = 0;
+    let whole = whole(dir.path());
     for seed in 0..25 {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let dir = dir.path().join(seed.to_string());
-        let mut start = vec!["train", "--run"];
-        // Twice, as misfortunes do not come alone.
-        for _ in 0..2 {
-            let mut child = program(&[&start[..], &[path(&dir)], &OFTEN].concat()).spawn().unwrap();
-            std::thread::sleep(time.mul_f64(rng.random_range(0.1..0.8)));
+        let mut kill = |start: &str, first: u32, last: u32| {
+            let mut child = program(&[&["train", start, path(&dir)], &OFTEN[..]].concat()).spawn().unwrap();
+            wait_for_checkpoint(&dir, rng.random_range(first..last));
+            std::thread::sleep(Duration::from_micros(rng.random_range(0..5000)));
             child.kill().unwrap();
             child.wait().unwrap();
-            if dir.join("recipe.toml").exists() {
-                start = vec!["train", "--resume"];
-            }
-        }
-        within += usize::from(dir.join("checkpoints").exists() && !dir.join("report.md").exists());
-        match dir.join("recipe.toml").exists() {
-            true => drop(finish(&dir, &whole)),
-            false => assert!(!dir.exists() || dir.read_dir().unwrap().count() <= 1, "seed {seed}"),
-        }
+            assert!(!dir.join("report.md").exists());
+        };
+        // Twice, as misfortunes do not come alone. A whole run has 86 checkpoints.
+        kill("--run", 1, 40);
+        kill("--resume", 42, 80);
+        finish(&dir, &whole);
     }
-    assert!(within >= 12, "only {within} runs were killed while they trained");
 }
 
 fn damaged_checkpoints() {
     let dir = tempfile::tempdir().unwrap();
-    let (whole, _) = whole(dir.path());
-    let newest = |run: &Path| {
-        let folders = run.join("checkpoints").read_dir().unwrap();
-        folders.map(|entry| entry.unwrap().path()).max().unwrap()
-    };
+    let whole = whole(dir.path());
     type Damage = fn(&Path);
     let damages: [(&str, Damage); 5] = [
         ("truncated", |dir| change(&dir.join("model.bpk"), |bytes| bytes.truncate(bytes.len() / 2))),
@@ -95,7 +99,7 @@ fn damaged_checkpoints() {
         let mut child = started(&dir, &[]);
         child.kill().unwrap();
         child.wait().unwrap();
-        damage(&newest(&dir));
+        damage(checkpoints(&dir).last().unwrap());
         let message = finish(&dir, &whole);
         assert!(message.contains("going back to the checkpoint before"), "{what}: {message}");
     }
@@ -104,8 +108,8 @@ fn damaged_checkpoints() {
     let mut child = started(&dir, &[]);
     child.kill().unwrap();
     child.wait().unwrap();
-    for checkpoint in dir.join("checkpoints").read_dir().unwrap() {
-        change(&checkpoint.unwrap().path().join("state.json"), Vec::clear);
+    for checkpoint in checkpoints(&dir) {
+        std::fs::write(checkpoint.join("state.json"), "").unwrap();
     }
     let output = run(&["train", "--resume", path(&dir)]);
     let message = text(&output.stderr);

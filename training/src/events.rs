@@ -1,0 +1,130 @@
+//! Event files for TensorBoard: the loss, the gradient norm and the learning rate of every step, and the validation metrics of
+//! every epoch.
+//!
+//! A record is a length, its checksum, an `Event` message and its checksum; a message holds numbers and texts with their field
+//! numbers ([protocol buffers](https://protobuf.dev/programming-guides/encoding/)). The crates that write them have not been
+//! looked after for years, and scalars need no more than what stands here.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::error::{Result, TrainingError};
+
+/// An event file that is being written.
+pub struct Events {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl Events {
+    /// A new file in a folder. What files of the same folder say of `step` and later steps no longer holds.
+    pub fn create(dir: &Path, step: usize) -> Result<Self> {
+        let mut number = 1;
+        let path = loop {
+            let path = dir.join(format!("events.out.tfevents.{number:04}"));
+            if !path.exists() {
+                break path;
+            }
+            number += 1;
+        };
+        let file = File::create_new(&path).map_err(TrainingError::io("write", &path))?;
+        let mut events = Self { path, file: BufWriter::new(file) };
+        events.write(0, text(3, b"brain.Event:2"))?;
+        const START: u64 = 1;
+        events.write(step, text(7, &number_field(1, START)))?; // a session log
+        events.flush()?;
+        Ok(events)
+    }
+
+    /// Writes some values of a step.
+    pub fn scalars<'a>(&mut self, step: usize, values: impl IntoIterator<Item = (&'a str, f64)>) -> Result<()> {
+        let mut summary = Vec::new();
+        for (name, value) in values {
+            let value = [text(1, name.as_bytes()), vec![tag(2, FOUR_BYTES)], (value as f32).to_le_bytes().to_vec()];
+            summary.extend(text(1, &value.concat()));
+        }
+        self.write(step, text(5, &summary))
+    }
+
+    /// Hands all that was written to the system.
+    pub fn flush(&mut self) -> Result<()> {
+        self.file.flush().map_err(TrainingError::io("write", &self.path))
+    }
+
+    /// Writes a record of one event.
+    fn write(&mut self, step: usize, what: Vec<u8>) -> Result<()> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
+        let time = [vec![tag(1, EIGHT_BYTES)], now.to_le_bytes().to_vec()].concat();
+        let event = [time, number_field(2, step as u64), what].concat();
+        let length = (event.len() as u64).to_le_bytes();
+        let sums = [&length[..], &event].map(|bytes| masked(crc32c::crc32c(bytes)).to_le_bytes());
+        let record = [&length[..], &sums[0], &event, &sums[1]].concat();
+        self.file.write_all(&record).map_err(TrainingError::io("write", &self.path))
+    }
+}
+
+/// The checksum as records have it.
+fn masked(sum: u32) -> u32 {
+    sum.rotate_right(15).wrapping_add(0xa282_ead8)
+}
+
+// How a field's value is encoded.
+const VARIABLE: u8 = 0;
+const EIGHT_BYTES: u8 = 1;
+const WITH_LENGTH: u8 = 2;
+const FOUR_BYTES: u8 = 5;
+
+fn tag(field: u8, kind: u8) -> u8 {
+    field << 3 | kind
+}
+
+fn number_field(field: u8, number: u64) -> Vec<u8> {
+    [vec![tag(field, VARIABLE)], variable(number)].concat()
+}
+
+/// A text, or a message within a message.
+fn text(field: u8, bytes: &[u8]) -> Vec<u8> {
+    [vec![tag(field, WITH_LENGTH)], variable(bytes.len() as u64), bytes.to_vec()].concat()
+}
+
+/// Seven bits a byte, the lowest first; all bytes but the last have the highest bit.
+fn variable(mut number: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_records_of_events() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut events = Events::create(dir.path(), 300).unwrap();
+        events.scalars(300, [("loss", 0.5)]).unwrap();
+        events.flush().unwrap();
+        assert!(Events::create(dir.path(), 0).unwrap().path.ends_with("events.out.tfevents.0002"));
+
+        let bytes = std::fs::read(&events.path).unwrap();
+        let (mut rest, mut records) = (&bytes[..], Vec::new());
+        while let Some((length, after)) = rest.split_first_chunk::<8>() {
+            let length = u64::from_le_bytes(*length) as usize;
+            let (event, after) = after[4..].split_at(length);
+            assert_eq!(after[..4], masked(crc32c::crc32c(event)).to_le_bytes());
+            records.push(event[9..].to_vec()); // without the time
+            rest = &after[4..];
+        }
+        assert_eq!(records.len(), 3);
+        assert!(records[0].ends_with(b"brain.Event:2"));
+        assert_eq!(records[1], [0x10, 0xac, 0x02, 0x3a, 0x02, 0x08, 0x01]);
+        let scalar = [&[0x10, 0xac, 0x02, 0x2a, 0x0d, 0x0a, 0x0b, 0x0a, 0x04][..], b"loss", &[0x15, 0, 0, 0, 0x3f]];
+        assert_eq!(records[2], scalar.concat());
+    }
+}
