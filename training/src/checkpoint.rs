@@ -91,12 +91,22 @@ impl State {
     /// How many gradient norms are remembered.
     const NORMS: usize = 8;
 
-    /// Remembers the gradient norm of a step.
-    pub fn remember_norm(&mut self, norm: f64) {
+    /// Notes what a step was like: its mean loss over some items, its gradient norm and its learning rate.
+    pub fn note(&mut self, loss: f64, items: usize, norm: f64, rate: f64) {
         if self.norms.len() == Self::NORMS {
             self.norms.pop_front();
         }
         self.norms.push_back(norm);
+        let Sums { loss: losses, count, norm: norms, steps, largest_norm, skipped, .. } = self.sums;
+        self.sums = Sums {
+            loss: losses + loss * items as f64,
+            count: count + items,
+            norm: norms + norm,
+            steps: steps + 1,
+            largest_norm: largest_norm.max(norm),
+            lr: rate,
+            skipped,
+        };
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::backend::Backend;
-use crate::trainer::{Interval, OnNonFinite};
+use crate::rules::{Interval, OnNonFinite};
 use crate::weights::Precision;
 
 /// What may be typed. `V` holds the application's own verbs.
@@ -31,6 +31,10 @@ pub enum Command<V: Subcommand> {
     Verify(Verify),
     /// List the recipes, or print one
     Recipes(Recipes),
+    /// Try ever larger learning rates and draw the loss
+    FindRate(FindRate),
+    /// List runs and compare them
+    Runs(Runs),
     /// Copy the best weights of a run into a package
     Export(Export),
     /// The application's own.
@@ -58,26 +62,58 @@ pub struct Common {
     pub json: bool,
 }
 
+/// Which recipe, and what is changed of it.
+#[derive(Clone, Debug, Default, Args)]
+#[group(id = "changed-recipe", multiple = true)]
+pub struct ChangedRecipe {
+    /// Name of a recipe, or path of a TOML file [default: the first of `recipes`]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub recipe: Option<String>,
+    /// Change one setting of the recipe, such as optimizer.lr=0.001 (may be repeated)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub seed: Option<u64>,
+    /// Passes over the training part
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<u32>,
+}
+
+/// `find-rate`.
+#[derive(Debug, Args)]
+pub struct FindRate {
+    /// Which recipe.
+    #[command(flatten)]
+    pub recipe: ChangedRecipe,
+    /// The smallest learning rate
+    #[arg(long, value_name = "RATE", default_value = "1e-6")]
+    pub from: f64,
+    /// The largest
+    #[arg(long, value_name = "RATE", default_value = "10")]
+    pub to: f64,
+    /// Optimiser steps between them
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub steps: usize,
+    /// Where to draw
+    #[arg(long, value_name = "FILE", default_value = "find-rate.svg")]
+    pub plot: PathBuf,
+}
+
 /// `train`.
 #[derive(Debug, Default, Args)]
 pub struct Train {
-    /// Name of a recipe, or path of a TOML file [default: the first of `recipes`]
-    #[arg(long, value_name = "NAME|FILE", conflicts_with = "resume")]
-    pub recipe: Option<String>,
-    /// Change one setting of the recipe, such as optimizer.lr=0.001 (may be repeated)
-    #[arg(long = "set", value_name = "KEY=VALUE", conflicts_with = "resume")]
-    pub set: Vec<String>,
-    /// Seed of everything random
-    #[arg(long, value_name = "N", conflicts_with = "resume", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    pub seed: Option<u64>,
-    /// Passes over the training part
-    #[arg(long, value_name = "N", conflicts_with = "resume")]
-    pub epochs: Option<u32>,
+    /// Which recipe.
+    #[command(flatten)]
+    pub recipe: ChangedRecipe,
     /// Folder for this run [default: runs/RECIPE/TIME]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub run: Option<PathBuf>,
-    /// Go on with the run in this folder
-    #[arg(long, value_name = "DIR")]
+    /// Train with so many seeds, one after the other, and tell mean and standard deviation
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    pub seeds: Option<std::num::NonZeroUsize>,
+    /// Go on with the run, or the runs of all seeds, in this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "changed-recipe")]
     pub resume: Option<PathBuf>,
     /// How often to write a checkpoint: a time, such as 30s or 5m, or a number of optimiser steps
     #[arg(long, value_name = "WHEN", default_value_t)]
@@ -134,6 +170,17 @@ pub struct Recipes {
     /// Print this one
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
+}
+
+/// `runs`.
+#[derive(Debug, Args)]
+pub struct Runs {
+    /// Run folders, or folders with run folders in them [default: runs]
+    #[arg(value_name = "DIR")]
+    pub dirs: Vec<PathBuf>,
+    /// Draw their validation metric over the epochs, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
 }
 
 /// `export`.

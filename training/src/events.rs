@@ -19,7 +19,8 @@ pub struct Events {
 }
 
 impl Events {
-    /// A new file in a folder. What files of the same folder say of `step` and later steps no longer holds.
+    /// A new file in a folder. What files of the same folder say of steps after `step` no longer
+    /// holds.
     pub fn create(dir: &Path, step: usize) -> Result<Self> {
         let mut number = 1;
         let path = loop {
@@ -33,7 +34,7 @@ impl Events {
         let mut events = Self { path, file: BufWriter::new(file) };
         events.write(0, text(3, b"brain.Event:2"))?;
         const START: u64 = 1;
-        events.write(step, text(7, &number_field(1, START)))?; // a session log
+        events.write(step + 1, text(7, &number_field(1, START)))?; // a session log
         events.flush()?;
         Ok(events)
     }
@@ -123,7 +124,7 @@ mod tests {
         }
         assert_eq!(records.len(), 3);
         assert!(records[0].ends_with(b"brain.Event:2"));
-        assert_eq!(records[1], [0x10, 0xac, 0x02, 0x3a, 0x02, 0x08, 0x01]);
+        assert_eq!(records[1], [0x10, 0xad, 0x02, 0x3a, 0x02, 0x08, 0x01]);
         let scalar = [&[0x10, 0xac, 0x02, 0x2a, 0x0d, 0x0a, 0x0b, 0x0a, 0x04][..], b"loss", &[0x15, 0, 0, 0, 0x3f]];
         assert_eq!(records[2], scalar.concat());
     }

@@ -13,7 +13,7 @@
 //! |---|---|
 //! | [`task`] | the trait that an application implements |
 //! | [`recipe`], [`settings`] | TOML files, their overrides and checks |
-//! | [`trainer`], [`checkpoint`] | the loop; resuming |
+//! | [`trainer`], [`rules`], [`checkpoint`] | the loop; resuming |
 //! | [`optimizer`], [`schedule`], [`clip`], [`average`] | what happens at a step |
 //! | [`streams`] | batches for truncated back-propagation through time |
 //! | [`run`], [`curves`], [`events`], [`card`] | the run folder, its plot, its TensorBoard file, its report |
@@ -42,9 +42,11 @@ pub mod package;
 pub mod progress;
 mod random;
 pub mod recipe;
+pub mod rules;
 pub mod run;
 pub mod schedule;
 pub mod settings;
+mod steps;
 pub mod streams;
 pub mod task;
 pub mod trainer;

@@ -33,9 +33,9 @@ impl Progress {
         Self { bar, lines, last_line: now, started: now, first: done as u64 }
     }
 
-    /// One batch is done.
-    pub fn step(&mut self, message: impl FnOnce() -> String) {
-        self.bar.inc(1);
+    /// Some batches are done.
+    pub fn step(&mut self, batches: usize, message: impl FnOnce() -> String) {
+        self.bar.inc(batches as u64);
         if !self.lines {
             self.bar.set_message(message());
         } else if self.last_line.elapsed() >= LINE_EVERY {

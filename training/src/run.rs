@@ -39,6 +39,7 @@ fn is_zero(count: &usize) -> bool {
 }
 
 const START: &str = "run.json";
+const METRICS: &str = "metrics.jsonl";
 
 /// The right to train in a run folder. The system takes it back from a process that ends, however it ends.
 #[derive(Debug)]
@@ -199,6 +200,20 @@ impl Run {
         self.dir.join("curves.svg")
     }
 
+    /// The finished epochs, from `metrics.jsonl`.
+    pub fn history(&self) -> Result<Vec<Epoch>> {
+        let path = self.dir.join(METRICS);
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let text = std::fs::read_to_string(&path).map_err(TrainingError::io("read", &path))?;
+        let epoch = |(index, line)| {
+            serde_json::from_str(line)
+                .map_err(|error| TrainingError::damaged(&path, format!("line {}: {error}", index + 1)))
+        };
+        text.lines().enumerate().map(epoch).collect()
+    }
+
     /// Writes `metrics.jsonl` and `curves.svg` anew.
     pub fn write_history(&self, history: &[Epoch]) -> Result<()> {
         let mut lines = String::new();
@@ -206,7 +221,7 @@ impl Run {
             lines += &serde_json::to_string(epoch).map_err(|error| TrainingError::Task(error.into()))?;
             lines.push('\n');
         }
-        files::write(&self.dir.join("metrics.jsonl"), lines.as_bytes())?;
+        files::write(&self.dir.join(METRICS), lines.as_bytes())?;
         files::write(&self.curves(), curves::draw(history)?.as_bytes())
     }
 

@@ -6,97 +6,31 @@
 //!        └── next epoch ◄── stop early? ◄── best/ if better ◄── metrics on validation ◄── end of epoch
 //! ```
 
-use std::fmt::{Display, Formatter};
-use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use burn::module::Module;
-use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Device;
 
-use crate::average::{self, Averaging};
+use crate::average::Averaging;
 use crate::checkpoint::{self, Checkpoints, Snapshot, State, Sums};
-use crate::clip::clip;
 use crate::error::{Result, TrainingError};
 use crate::events::Events;
 use crate::interrupt;
-use crate::machine::check_memory;
 use crate::package::Package;
 use crate::progress::{Progress, duration, list, say};
-use crate::random::{Purpose, device_seed, stream};
+use crate::rules::{Interval, OnNonFinite, Rules};
 use crate::run::{Epoch, Run};
 use crate::schedule::Moment;
+use crate::steps::Stepper;
 use crate::task::{Carry, RecipeOf, Splits, Task};
 use crate::weights::{self, Precision};
-
-/// How often a checkpoint is written within an epoch; at its end there is always one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Interval {
-    /// After so many optimiser steps.
-    Steps(usize),
-    /// After so much time.
-    Time(Duration),
-}
-
-impl Default for Interval {
-    fn default() -> Self {
-        Self::Time(Duration::from_secs(60))
-    }
-}
-
-impl FromStr for Interval {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
-        let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-        let unit = &text[digits.len()..];
-        match (digits.parse::<u32>(), unit) {
-            (Ok(number @ 1..), "") => Ok(Self::Steps(number as usize)),
-            (Ok(number @ 1..), "s") => Ok(Self::Time(Duration::from_secs(number.into()))),
-            (Ok(number @ 1..), "m") => Ok(Self::Time(Duration::from_secs(60 * u64::from(number)))),
-            _ => Err("write 30s, 5m, or a number of optimiser steps"),
-        }
-    }
-}
-
-impl Display for Interval {
-    fn fmt(&self, formatter: &mut Formatter) -> std::fmt::Result {
-        match self {
-            Self::Steps(steps) => write!(formatter, "{steps}"),
-            Self::Time(time) => write!(formatter, "{}s", time.as_secs()),
-        }
-    }
-}
-
-/// What to do when the loss or a gradient is no finite number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum OnNonFinite {
-    /// Stop with an error; the last checkpoint stays.
-    #[default]
-    Stop,
-    /// Pass over the step, and begin the next one without a carried state.
-    Skip,
-}
-
-/// What is chosen by whoever starts the trainer, and is no part of the recipe.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Rules {
-    /// How often a checkpoint is written.
-    pub interval: Interval,
-    /// What to do when something is no finite number.
-    pub on_nonfinite: OnNonFinite,
-}
-
-/// Numbers to a parameter while training: itself, its gradient, and two moments.
-const COPIES: f64 = 4.0;
 
 /// Trains one task by one recipe in one run folder.
 pub struct Trainer<'a, T: Task> {
     task: &'a T,
     recipe: &'a RecipeOf<T>,
     splits: &'a Splits<T::Set>,
-    /// Records gradients.
-    device: Device,
+    stepper: Stepper<'a, T>,
     run: &'a Run,
     rules: Rules,
     started: Instant,
@@ -144,13 +78,13 @@ impl<'a, T: Task> Trainer<'a, T> {
         rules: Rules,
         started: Instant,
     ) -> Self {
-        let device = device.clone().autodiff();
-        Self { task, recipe, splits, device, run, rules, started }
+        let stepper = Stepper { task, recipe, train: &splits.train, device: device.clone().autodiff() };
+        Self { task, recipe, splits, stepper, run, rules, started }
     }
 
     /// Trains from the start, or from the run's last checkpoint.
     pub fn fit(&self, resume: bool) -> Result<Ending<T::Model>> {
-        let batches = self.plan(0).len();
+        let batches = self.stepper.plan(0).len();
         let mut learner = self.start(resume, batches)?;
         let before = learner.now.state.seconds;
         let mut progress = Progress::new(batches * self.epochs(), learner.now.state.batches);
@@ -176,41 +110,21 @@ impl<'a, T: Task> Trainer<'a, T> {
 
     fn start(&self, resume: bool, batches: usize) -> Result<Learner<T::Model>> {
         let mut checkpoints = Checkpoints::new(self.run.checkpoints());
-        let fresh = self.fresh()?;
+        let fresh = self.stepper.fresh()?;
         let now = match resume {
             false => fresh,
             true => match checkpoints.load(fresh)? {
                 Some(now) => now,
                 None => {
                     say("no checkpoint had been written yet: starting anew");
-                    self.fresh()?
+                    self.stepper.fresh()?
                 }
             },
         };
         let steps = self.epochs() * batches.div_ceil(self.recipe.training.accumulate.get());
-        let carry = checkpoint::carry_from_data(&now.state.carry, &self.device);
+        let carry = checkpoint::carry_from_data(&now.state.carry, &self.stepper.device);
         let events = Events::create(self.run.dir(), now.state.step)?;
         Ok(Learner { now, carry, checkpoints, events, steps })
-    }
-
-    fn fresh(&self) -> Result<Snapshot<T::Model>> {
-        check_memory(self.task.num_params(), COPIES)?;
-        self.device.seed(device_seed(&mut stream(self.recipe.seed, Purpose::Weights, 0)));
-        let mut model = self.task.init(&self.device);
-        if let Some(name) = &self.recipe.start_from {
-            let weights = Package::<T>::find(name)?.join("model.safetensors");
-            weights::load(&mut model, &weights, T::WEIGHT_NAMES)?;
-        }
-        let average = match self.recipe.training.average {
-            Some(Averaging::Moving(_)) => Some(model.valid()),
-            Some(Averaging::Triggered(_)) | None => None,
-        };
-        Ok(Snapshot { model, average, optimizer: self.recipe.optimizer.init(), state: State::default() })
-    }
-
-    fn plan(&self, epoch: usize) -> Vec<T::Batch> {
-        let mut order = stream(self.recipe.seed, Purpose::Order, epoch);
-        self.task.batches(&self.splits.train, self.recipe.training.batch_size.get(), epoch, &mut order)
     }
 
     fn epochs(&self) -> usize {
@@ -225,13 +139,14 @@ impl<'a, T: Task> Trainer<'a, T> {
 
     /// Trains to the end of the current epoch. Returns whether somebody asked to stop.
     fn epoch(&self, mut learner: Learner<T::Model>, progress: &mut Progress) -> Result<(Learner<T::Model>, bool)> {
-        let plan = self.plan(learner.now.state.epoch);
+        let plan = self.stepper.plan(learner.now.state.epoch);
         let group = self.recipe.training.accumulate.get();
         let mut saved = (learner.now.state.step, Instant::now());
         while learner.now.state.batch < plan.len() {
             let end = (learner.now.state.batch + group).min(plan.len());
             let group = &plan[learner.now.state.batch..end];
-            learner = self.step(learner, group, progress)?;
+            learner = self.step(learner, group)?;
+            progress.step(group.len(), || self.describe(&learner.now.state));
             if interrupt::requested() && end < plan.len() {
                 return Ok((learner, true));
             }
@@ -248,75 +163,26 @@ impl<'a, T: Task> Trainer<'a, T> {
         Ok((learner, interrupt::requested()))
     }
 
-    /// One optimiser step on the average gradient of a group of batches, each item weighing the same.
-    fn step(
-        &self,
-        mut learner: Learner<T::Model>,
-        group: &[T::Batch],
-        progress: &mut Progress,
-    ) -> Result<Learner<T::Model>> {
-        let mut accumulator = GradientsAccumulator::new();
-        let (mut items, mut total) = (0, 0.0);
-        for batch in group {
-            let Learner { now: Snapshot { model, state, .. }, carry, .. } = &mut learner;
-            let mut rng = stream(self.recipe.seed, Purpose::Batch, state.batches);
-            self.device.seed(device_seed(&mut rng));
-            let loss = self.task.loss(model, &self.splits.train, batch, carry, &mut rng, &self.device);
-            total += f64::from(loss.mean.clone().into_scalar::<f32>()) * loss.count as f64;
-            items += loss.count;
-            // What is carried to the next batch ends here: back-propagation is truncated to one batch.
-            carry.iter_mut().for_each(|state| *state = state.clone().detach());
-            let grads = loss.mean.mul_scalar(loss.count as f64).backward();
-            accumulator.accumulate(model, GradientsParams::from_grads(grads, model));
-            state.batch += 1;
-            state.batches += 1;
-            progress.step(|| self.describe(state));
+    /// One optimiser step.
+    fn step(&self, mut learner: Learner<T::Model>, group: &[T::Batch]) -> Result<Learner<T::Model>> {
+        let found = self.stepper.gradients(&mut learner.now, &mut learner.carry, group);
+        if let Some((what, value)) = found.nonfinite() {
+            self.pass_over(&mut learner, what, value, group.len())?;
+            return Ok(learner);
         }
-        let (grads, norm) =
-            clip(&learner.now.model, accumulator.grads(), 1.0 / items as f64, self.recipe.training.clip());
-        for (what, value) in [("the loss", total / items as f64), ("the gradient's norm", norm)] {
-            if !value.is_finite() {
-                self.pass_over(&mut learner, what, value, group.len())?;
-                return Ok(learner);
-            }
-        }
-        let sums = &mut learner.now.state.sums;
-        sums.loss += total;
-        sums.count += items;
-        let mut learner = self.update(learner, grads, norm);
-        let State { step, sums, .. } = &learner.now.state;
-        let values =
-            [("training/loss", total / items as f64), ("training/gradient norm", norm), ("training/rate", sums.lr)];
-        learner.events.scalars(*step, values)?;
+        let rate = self.rate(&learner.now.state, learner.steps);
+        let values = [("training/loss", found.loss), ("training/gradient norm", found.norm), ("training/rate", rate)];
+        learner.now = self.stepper.update(learner.now, found, rate);
+        learner.events.scalars(learner.now.state.step, values)?;
         Ok(learner)
     }
 
-    /// The model is handed over, not lent: what nobody else holds can be changed in place.
-    fn update(&self, learner: Learner<T::Model>, grads: GradientsParams, norm: f64) -> Learner<T::Model> {
-        let Learner { now: Snapshot { model, average, mut optimizer, mut state }, carry, checkpoints, events, steps } =
-            learner;
-        let lr = self.recipe.optimizer.lr.get() * self.share(&state, steps);
-        let model = optimizer.step(lr, model, grads);
-        state.step += 1;
-        state.remember_norm(norm);
-        let average = match (self.recipe.training.average, average) {
-            (Some(averaging), Some(average)) => {
-                state.averaged += 1;
-                Some(average::update(average, &model.valid(), averaging.share(state.averaged)))
-            }
-            _ => None,
-        };
-        let Sums { norm: norms, steps: done, largest_norm, .. } = state.sums;
-        let largest_norm = largest_norm.max(norm);
-        state.sums = Sums { norm: norms + norm, steps: done + 1, largest_norm, lr, ..state.sums };
-        Learner { now: Snapshot { model, average, optimizer, state }, carry, checkpoints, events, steps }
-    }
-
-    /// The share of the peak learning rate that the next step takes.
-    fn share(&self, state: &State, steps: usize) -> f64 {
+    /// The learning rate of the next step.
+    fn rate(&self, state: &State, steps: usize) -> f64 {
         let schedule = &self.recipe.schedule;
         let drops = schedule.drops(T::MONITOR, state.history.iter().map(monitored::<T>));
-        schedule.share(Moment { step: state.step, steps, epoch: state.epoch, drops })
+        let share = schedule.share(Moment { step: state.step, steps, epoch: state.epoch, drops });
+        self.recipe.optimizer.lr.get() * share
     }
 
     /// A step that led out of the numbers: an error, or a step less.
@@ -343,7 +209,7 @@ impl<'a, T: Task> Trainer<'a, T> {
 
     fn finish_epoch(&self, learner: &mut Learner<T::Model>, progress: &mut Progress) -> Result<()> {
         let model = learner.judged();
-        let valid = self.task.evaluate(&model, &self.splits.valid, &self.device.clone().inner());
+        let valid = self.task.evaluate(&model, &self.splits.valid, &self.stepper.device.clone().inner());
         let state = &mut learner.now.state;
         let Sums { loss, count, norm, steps, largest_norm, lr, skipped } = std::mem::take(&mut state.sums);
         state.epoch += 1;

@@ -2,7 +2,10 @@
 
 mod eval;
 mod export;
+mod find_rate;
 mod recipes;
+mod runs;
+mod series;
 mod train;
 mod verify;
 
@@ -54,6 +57,8 @@ fn dispatch<T: Task>(cli: Cli<T::Verb>) -> Result<ExitCode> {
         Command::Eval(args) => eval::run::<T>(args, &setting)?,
         Command::Verify(args) => verify::run::<T>(args, &setting)?,
         Command::Recipes(args) => recipes::run::<T>(args, &setting)?,
+        Command::FindRate(args) => find_rate::run::<T>(args, &setting)?,
+        Command::Runs(args) => runs::run::<T>(args, &setting)?,
         Command::Export(args) => export::run::<T>(args, &setting)?,
         Command::Own(verb) => T::run(verb, &setting.context)?,
     }

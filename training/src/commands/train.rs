@@ -1,94 +1,139 @@
 //! `train`: from a recipe, or a run to resume, to a finished run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use burn::module::Module;
 use serde_json::json;
 
+use super::series::Series;
 use super::{Setting, print_json, print_line};
 use crate::card;
-use crate::cli::Train;
+use crate::cli::{ChangedRecipe, Train};
 use crate::error::{Result, TrainingError};
 use crate::interrupt;
 use crate::machine;
 use crate::package::{Outcome, Package, Provenance};
 use crate::progress::{duration, list, say};
 use crate::recipe::RecipeText;
+use crate::rules::Rules;
 use crate::run::Run;
 use crate::task::{RecipeOf, Task};
-use crate::trainer::{Ending, Rules, Trainer};
+use crate::trainer::{Ending, Trainer};
 use crate::weights::Precision;
 
 pub(super) fn run<T: Task>(args: Train, setting: &Setting) -> Result<ExitCode> {
-    let started = Instant::now();
-    let recipe = recipe::<T>(&args)?;
-    recipe.check()?;
-    let new = args.run.clone().unwrap_or_else(|| Run::default_dir(&recipe.name));
-    Run::check_free(&new)?;
-    let raw = T::load(&recipe.data, setting.data_dir())?;
-    let start = setting.start(T::fingerprint(&raw));
-    let mut task = T::fit(&recipe, &raw)?;
-    let splits = task.encode(raw);
-    let run = match &args.resume {
-        Some(dir) => Run::open(dir.clone())?,
-        None => Run::create(new, &recipe, &start)?,
-    };
-    let _lock = run.lock()?;
-    run.check_start(&start)?;
-    say(&format!("recipe {}: {}\nrun folder {}", recipe.name, recipe.about, run.dir().display()));
-
-    let rules = Rules { interval: args.checkpoint_every, on_nonfinite: args.on_nonfinite };
-    let trainer = Trainer::new(&task, &recipe, &splits, setting.device(), &run, rules, started);
     interrupt::listen();
-    let dir = run.dir().display();
-    let command = format!("cargo run -p {}{} -- train --resume {dir}{}", T::PACKAGE, setting.features, setting.flags);
-    let (model, state) = match trainer.fit(args.resume.is_some()) {
-        Ok(Ending::Done(model, state)) => (model, state),
-        Ok(Ending::Interrupted) => {
-            say(&format!("stopped with a checkpoint; go on by: {command}"));
-            return Ok(ExitCode::from(1));
+    let rules = Rules { interval: args.checkpoint_every, on_nonfinite: args.on_nonfinite };
+    if let Some(dir) = &args.resume {
+        if Series::is_in(dir) {
+            return Series::open(dir)?.run::<T>(dir, rules, setting);
         }
-        Err(error @ TrainingError::Io { .. }) => {
-            say(&format!("stopped; when the cause is mended, go on from the last checkpoint by: {command}"));
-            return Err(error);
-        }
-        Err(error) => return Err(error),
-    };
-    let measuring = Instant::now();
-    say("measuring on the test part, and the baselines");
-    task.finish(&model, &splits.valid, setting.device());
-    let outcome = Outcome {
-        best_epoch: state.best.map_or(0, |(epoch, _)| epoch),
-        valid: task.evaluate(&model, &splits.valid, setting.device()),
-        test: task.evaluate(&model, &splits.test, setting.device()),
-        baselines: task.baselines(&splits)?,
-        provenance: Provenance {
-            start,
-            seconds: state.seconds + measuring.elapsed().as_secs_f64(),
-            peak_memory: machine::peak_memory(),
-        },
-    };
-    Package::write(&run.best(), &task, &model, &recipe, Some(&outcome), Precision::Single)?;
-    run.write_report(&card::report::<T>(&recipe, &outcome, model.num_params(), run.curves().exists()))?;
-    tell::<T>(&task, &model, &recipe, &run, &outcome, setting)?;
-    Ok(ExitCode::SUCCESS)
+        let recipe = Run::open(dir.clone())?.recipe_text()?.parse()?;
+        return exit_code(Job::<T> { recipe, place: Place::Run(dir.clone()) }.run(rules, setting)?);
+    }
+    let recipe = args.recipe.read::<T>()?;
+    let dir = args.run.unwrap_or_else(|| Run::default_dir(&recipe.name));
+    match args.seeds {
+        Some(count) => Series::create::<T>(&dir, &recipe, count.get())?.run::<T>(&dir, rules, setting),
+        None => exit_code(Job::<T> { recipe, place: Place::New(dir) }.run(rules, setting)?),
+    }
 }
 
-fn recipe<T: Task>(args: &Train) -> Result<RecipeOf<T>> {
-    if let Some(dir) = &args.resume {
-        return Run::open(dir.clone())?.recipe_text()?.parse();
+fn exit_code(outcome: Option<Outcome>) -> Result<ExitCode> {
+    Ok(outcome.map_or(ExitCode::from(1), |_| ExitCode::SUCCESS))
+}
+
+/// One run to be made.
+pub(super) struct Job<T: Task> {
+    pub recipe: RecipeOf<T>,
+    pub place: Place,
+}
+
+/// Where.
+pub(super) enum Place {
+    /// In a folder that must be empty.
+    New(PathBuf),
+    /// In the folder of a run, to go on with.
+    Run(PathBuf),
+}
+
+impl<T: Task> Job<T> {
+    /// Trains and measures; `None` if somebody asked to stop.
+    pub fn run(self, rules: Rules, setting: &Setting) -> Result<Option<Outcome>> {
+        let started = Instant::now();
+        let recipe = &self.recipe;
+        if let Place::New(dir) = &self.place {
+            Run::check_free(dir)?;
+        }
+        let raw = T::load(&recipe.data, setting.data_dir())?;
+        let start = setting.start(T::fingerprint(&raw));
+        let mut task = T::fit(recipe, &raw)?;
+        let splits = task.encode(raw);
+        let (run, resume) = match self.place {
+            Place::Run(dir) => (Run::open(dir)?, true),
+            Place::New(dir) => (Run::create(dir, recipe, &start)?, false),
+        };
+        let _lock = run.lock()?;
+        run.check_start(&start)?;
+        say(&format!("recipe {}: {}\nrun folder {}", recipe.name, recipe.about, run.dir().display()));
+
+        let trainer = Trainer::new(&task, recipe, &splits, setting.device(), &run, rules, started);
+        let (model, state) = match trainer.fit(resume) {
+            Ok(Ending::Done(model, state)) => (model, state),
+            Ok(Ending::Interrupted) => {
+                say(&format!("stopped with a checkpoint; go on by: {}", resume_command::<T>(&run, setting)));
+                return Ok(None);
+            }
+            Err(error @ TrainingError::Io { .. }) => {
+                let command = resume_command::<T>(&run, setting);
+                say(&format!("stopped; when the cause is mended, go on from the last checkpoint by: {command}"));
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        };
+        let measuring = Instant::now();
+        say("measuring on the test part, and the baselines");
+        task.finish(&model, &splits.valid, setting.device());
+        let outcome = Outcome {
+            best_epoch: state.best.map_or(0, |(epoch, _)| epoch),
+            valid: task.evaluate(&model, &splits.valid, setting.device()),
+            test: task.evaluate(&model, &splits.test, setting.device()),
+            baselines: task.baselines(&splits)?,
+            provenance: Provenance {
+                start,
+                seconds: state.seconds + measuring.elapsed().as_secs_f64(),
+                peak_memory: machine::peak_memory(),
+            },
+        };
+        Package::write(&run.best(), &task, &model, recipe, Some(&outcome), Precision::Single)?;
+        run.write_report(&card::report::<T>(recipe, &outcome, model.num_params(), run.curves().exists()))?;
+        tell::<T>(&task, &model, recipe, &run, &outcome, setting)?;
+        Ok(Some(outcome))
     }
-    let text = match (&args.recipe, T::RECIPES.first()) {
-        (Some(name), _) => RecipeText::find(name, T::RECIPES)?,
-        (None, Some(first)) => RecipeText::embedded(first),
-        (None, None) => return Err(TrainingError::UnknownRecipe { name: String::new(), known: "none".to_owned() }),
-    };
-    let mut overrides = args.set.clone();
-    overrides.extend(args.seed.map(|seed| format!("seed={seed}")));
-    overrides.extend(args.epochs.map(|epochs| format!("training.epochs={epochs}")));
-    text.with_overrides(&overrides)?.parse()
+}
+
+fn resume_command<T: Task>(run: &Run, setting: &Setting) -> String {
+    let dir = run.dir().display();
+    format!("cargo run -p {}{} -- train --resume {dir}{}", T::PACKAGE, setting.features, setting.flags)
+}
+
+impl ChangedRecipe {
+    /// The recipe with its changes.
+    pub(super) fn read<T: Task>(&self) -> Result<RecipeOf<T>> {
+        let text = match (&self.recipe, T::RECIPES.first()) {
+            (Some(name), _) => RecipeText::find(name, T::RECIPES)?,
+            (None, Some(first)) => RecipeText::embedded(first),
+            (None, None) => return Err(TrainingError::UnknownRecipe { name: String::new(), known: "none".to_owned() }),
+        };
+        let mut overrides = self.set.clone();
+        overrides.extend(self.seed.map(|seed| format!("seed={seed}")));
+        overrides.extend(self.epochs.map(|epochs| format!("training.epochs={epochs}")));
+        let recipe: RecipeOf<T> = text.with_overrides(&overrides)?.parse()?;
+        recipe.check()?;
+        Ok(recipe)
+    }
 }
 
 fn tell<T: Task>(

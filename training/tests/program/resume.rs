@@ -9,9 +9,10 @@ use rand::{RngExt, SeedableRng};
 
 use super::{Test, path, program, run, text};
 
-pub const TESTS: [Test; 2] = [
+pub const TESTS: [Test; 3] = [
     ("a_run_killed_at_any_moment_ends_as_if_it_had_not_been", killed_at_any_moment),
     ("a_damaged_checkpoint_is_passed_over", damaged_checkpoints),
+    ("several_seeds_are_gone_on_with_where_they_were", several_seeds),
 ];
 
 /// So often that many a kill comes while a checkpoint is being written.
@@ -121,4 +122,25 @@ fn change(file: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = std::fs::read(file).unwrap();
     change(&mut bytes);
     std::fs::write(file, bytes).unwrap();
+}
+
+fn several_seeds() {
+    let dir = tempfile::tempdir().unwrap();
+    let [whole, stopped] = ["whole", "stopped"].map(|name| dir.path().join(name));
+    let seeds = |dir: &Path| program(&[&["train", "--seeds", "3", "--json", "--run", path(dir)], &OFTEN[..]].concat());
+    let output = seeds(&whole).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let last = text(&output.stdout).lines().last().unwrap().parse::<serde_json::Value>().unwrap();
+    assert!(last["mean"]["perplexity"].as_f64().unwrap() < 1.8 && last["sd"]["perplexity"].as_f64().unwrap() > 0.0);
+
+    let mut child = seeds(&stopped).spawn().unwrap();
+    wait_for_checkpoint(&stopped.join("seed-2"), 3);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let output = run(&["train", "--resume", path(&stopped)]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for seed in ["seed-1", "seed-2", "seed-3"] {
+        assert!(results(&stopped.join(seed)) == results(&whole.join(seed)), "{seed}");
+    }
+    assert_eq!(std::fs::read(stopped.join("report.md")).unwrap(), std::fs::read(whole.join("report.md")).unwrap());
 }
