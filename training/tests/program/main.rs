@@ -7,6 +7,7 @@
 mod faults;
 mod resume;
 mod sentences;
+mod verbs;
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
@@ -17,7 +18,7 @@ fn main() -> ExitCode {
     if std::env::var_os("SENTENCES").is_some() {
         return training::main::<sentences::Sentences>();
     }
-    let tests = resume::TESTS.into_iter().chain(faults::TESTS).map(|(name, test)| {
+    let tests = resume::TESTS.into_iter().chain(faults::TESTS).chain(verbs::TESTS).map(|(name, test)| {
         Trial::test(name, move || {
             test();
             Ok(())

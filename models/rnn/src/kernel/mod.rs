@@ -317,6 +317,10 @@ mod tests {
         [outputs, input, weight_ih, weight_hh, bias_ih, bias_hh, initial]
     }
 
+    /// Members take sequences of the first, and units of the second. Miri is slow.
+    const SHAPES: [[usize; 4]; 2] =
+        if cfg!(miri) { [[33, 2, 1, 3], [2, 3, 1, 6]] } else { [[33, 3, 2, 19], [3, 4, 5, 67]] };
+
     /// Also what Miri is given to watch:
     /// `MIRIFLAGS="-Zmiri-tree-borrows -Zmiri-disable-isolation -Zmiri-ignore-leaks" RAYON_NUM_THREADS=2 cargo +nightly miri
     /// test -p rnn --lib team`
@@ -325,8 +329,7 @@ mod tests {
         let alone = ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         for cell in [Cell::Elman, Cell::ElmanRelu, Cell::Lstm, Cell::Gru, Cell::GruResetBefore] {
             for order in [Order::Forward, Order::Backward] {
-                // Members take sequences of the first, and units of the second.
-                for shape in [[33, 3, 2, 19], [3, 4, 5, 67]] {
+                for shape in SHAPES {
                     let given = results(cell, order, shape);
                     assert!(alone.install(|| results(cell, order, shape)) == given, "{cell:?} {order:?} {shape:?}");
                 }
