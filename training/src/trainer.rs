@@ -17,11 +17,11 @@ use crate::error::{Result, TrainingError};
 use crate::events::Events;
 use crate::interrupt;
 use crate::package::Package;
-use crate::progress::{Progress, duration, list, say};
+use crate::progress::{Progress, Step, duration, list, say};
 use crate::rules::{Interval, OnNonFinite, Rules};
 use crate::run::{Epoch, Run};
 use crate::schedule::Moment;
-use crate::steps::Stepper;
+use crate::steps::{Found, Stepper};
 use crate::task::{Carry, RecipeOf, Splits, Task};
 use crate::weights::{self, Precision};
 
@@ -145,8 +145,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         while learner.now.state.batch < plan.len() {
             let end = (learner.now.state.batch + group).min(plan.len());
             let group = &plan[learner.now.state.batch..end];
-            learner = self.step(learner, group)?;
-            progress.step(group.len(), || self.describe(&learner.now.state));
+            learner = self.step(learner, group, progress)?;
             if interrupt::requested() && end < plan.len() {
                 return Ok((learner, true));
             }
@@ -164,16 +163,23 @@ impl<'a, T: Task> Trainer<'a, T> {
     }
 
     /// One optimiser step.
-    fn step(&self, mut learner: Learner<T::Model>, group: &[T::Batch]) -> Result<Learner<T::Model>> {
+    fn step(
+        &self,
+        mut learner: Learner<T::Model>,
+        group: &[T::Batch],
+        progress: &mut Progress,
+    ) -> Result<Learner<T::Model>> {
         let found = self.stepper.gradients(&mut learner.now, &mut learner.carry, group);
         if let Some((what, value)) = found.nonfinite() {
             self.pass_over(&mut learner, what, value, group.len())?;
             return Ok(learner);
         }
         let rate = self.rate(&learner.now.state, learner.steps);
-        let values = [("training/loss", found.loss), ("training/gradient norm", found.norm), ("training/rate", rate)];
+        let Found { items, loss, norm, .. } = found;
         learner.now = self.stepper.update(learner.now, found, rate);
+        let values = [("training/loss", loss), ("training/gradient norm", norm), ("training/rate", rate)];
         learner.events.scalars(learner.now.state.step, values)?;
+        progress.step(Step { batches: group.len(), items, loss, norm, rate }, || self.describe(&learner.now.state));
         Ok(learner)
     }
 
@@ -248,10 +254,10 @@ impl<'a, T: Task> Trainer<'a, T> {
     }
 
     fn describe(&self, state: &State) -> String {
-        let loss = state.sums.loss / state.sums.count.max(1) as f64;
         let monitor = T::MONITOR.metric;
-        let best = state.best.map_or(String::new(), |(_, value)| format!("  best {monitor} {value:.4}"));
-        format!("epoch {}/{}  loss {loss:.4}{best}", state.epoch + 1, self.epochs())
+        let best =
+            state.best.map_or(String::new(), |(epoch, value)| format!(", best {monitor} {value:.4} in epoch {epoch}"));
+        format!("epoch {}/{}{best}", state.epoch + 1, self.epochs())
     }
 
     fn epoch_line(&self, epoch: &Epoch, better: bool) -> String {
