@@ -15,6 +15,10 @@
 //! | `simd.rs`, `pack.rs` | products of few rows with panels of a matrix; the panels |
 //! | `team.rs`, `memory.rs` | threads that take their share of a layer; what they share |
 //!
+//! What is unsafe is [`memory::Shared`], of which each member of a team promises to write its own part, and the reads of
+//! `simd::product`, whose bounds are checked before its loop. The test `a_team_and_one_thread_agree_to_the_bit` is run under
+//! Miri by hand, and all tests with every access checked in `.ci/run`.
+//!
 //! Every sum adds its terms in one order, whatever the number of threads and whatever share a thread takes: results do
 //! not depend on it, bit for bit.
 
