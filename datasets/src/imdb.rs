@@ -219,4 +219,19 @@ mod tests {
             assert!(error.contains("a.tar.gz") && error.contains(part), "{error}");
         }
     }
+
+    /// Damaged before it is compressed: after that, a checksum of gzip would find it.
+    #[test]
+    fn damaged_archives_are_errors() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.tar.gz");
+        let mut tar = Vec::new();
+        GzDecoder::new(&bytes()[..]).read_to_end(&mut tar).unwrap();
+        crate::damage::try_damaged(&tar, |bytes| {
+            let mut file = GzEncoder::new(File::create(&path).unwrap(), Compression::fast());
+            std::io::Write::write_all(&mut file, bytes).unwrap();
+            file.finish().unwrap();
+            let _ = from_archive(&path).and_then(|reviews| split(reviews, &path, 1));
+        });
+    }
 }

@@ -22,6 +22,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+#[cfg(test)]
+#[path = "../../training/src/damage.rs"]
+mod damage;
 mod error;
 pub mod imdb;
 mod review;

@@ -236,4 +236,16 @@ mod tests {
             prop_assert_eq!(tokenize(&once.join(" ")), once);
         }
     }
+
+    #[test]
+    fn damaged_vocabularies_are_errors() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("vocab.txt");
+        let words = ["a", "fine", "film"].map(str::to_owned);
+        Vocabulary::build([&words[..]], 10).save(&path).unwrap();
+        crate::damage::try_damaged(&std::fs::read(&path).unwrap(), |bytes| {
+            std::fs::write(&path, bytes).unwrap();
+            let _ = Vocabulary::load(&path);
+        });
+    }
 }

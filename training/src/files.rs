@@ -22,7 +22,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     written.map_err(|error| {
         let _ = std::fs::remove_file(&temporary);
         TrainingError::io("write", path)(error)
-    })
+    })?;
+    sync_dir(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
 }
 
 /// Fills a new folder by `fill`; it appears as `path` when all of it is on the disk. What lies at `path` already must be an
@@ -109,14 +110,21 @@ pub fn check_sums(dir: &Path) -> Result<()> {
     let sums = dir.join(SUMS);
     let text = std::fs::read_to_string(&sums).map_err(TrainingError::io("read", &sums))?;
     let damaged = |name: &str| TrainingError::damaged(&dir.join(name), "is damaged");
-    if text.is_empty() {
-        return Err(damaged(SUMS));
-    }
+    let mut listed = Vec::new();
     for line in text.lines() {
         let (sum, name) = line.split_once("  ").ok_or_else(|| damaged(SUMS))?;
         if sha256(&dir.join(name))? != sum {
             return Err(damaged(name));
         }
+        listed.push(name);
+    }
+    let entries = std::fs::read_dir(dir).map_err(TrainingError::io("read", dir))?;
+    let unknown = entries
+        .flatten()
+        .map(|entry| entry.file_name())
+        .find(|name| name != SUMS && !listed.iter().any(|listed| name == *listed));
+    if unknown.is_some() {
+        return Err(damaged(SUMS));
     }
     Ok(())
 }

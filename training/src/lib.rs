@@ -30,6 +30,8 @@ pub mod cli;
 pub mod clip;
 mod commands;
 pub mod curves;
+#[cfg(test)]
+mod damage;
 mod decay;
 mod error;
 pub mod events;

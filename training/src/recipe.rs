@@ -209,6 +209,7 @@ fn set(root: &mut toml::Table, given: &str) -> std::result::Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::damage::try_damaged;
 
     #[derive(Clone, Debug, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -309,5 +310,13 @@ lr = 0.01
         let error = RecipeText::find("huge", &[TEXT]).unwrap_err();
         assert!(error.is_usage());
         assert!(error.to_string().contains("the recipes are tiny"), "{error}");
+    }
+
+    #[test]
+    fn damaged_recipes_and_overrides_are_errors() {
+        try_damaged(TEXT.as_bytes(), |bytes| {
+            let _ = parse(&String::from_utf8_lossy(bytes), &[]).and_then(|recipe| recipe.check());
+        });
+        try_damaged(b"schedule.kind=cosine", |bytes| drop(parse(TEXT, &[&String::from_utf8_lossy(bytes)])));
     }
 }

@@ -86,6 +86,7 @@ fn one_line(error: &impl std::fmt::Display) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::damage::try_damaged;
     use burn::nn::{Linear, LinearConfig};
     use burn::tensor::Device;
 
@@ -129,5 +130,16 @@ mod tests {
             let error = load(&mut layer(5), &path, NAMES).unwrap_err().to_string();
             assert!(error.contains("is not a weight file") && !error.contains('\n'), "{error}");
         }
+    }
+
+    #[test]
+    fn damaged_files_are_errors() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.safetensors");
+        save(&layer(5), &path, NAMES, Precision::Half).unwrap();
+        try_damaged(&std::fs::read(&path).unwrap(), |bytes| {
+            std::fs::write(&path, bytes).unwrap();
+            let _ = load(&mut layer(5), &path, NAMES);
+        });
     }
 }

@@ -17,6 +17,9 @@
 //! | `predict.rs` | the verb `predict` |
 //! | `recipes/` | one file a training run |
 
+#[cfg(test)]
+#[path = "../../../training/src/damage.rs"]
+mod damage;
 pub mod data;
 pub mod model;
 pub mod ngram;

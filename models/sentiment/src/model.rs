@@ -15,6 +15,7 @@
 
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer, Linear, LinearConfig};
+use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use datasets::Vocabulary;
 use rnn::{Cell, Init, LockedDropout, Rnn, RnnConfig};
@@ -53,6 +54,10 @@ pub struct NetworkConfig {
     /// Dropout of the pooled vector, and between layers.
     #[serde(default)]
     pub dropout: Fraction,
+    /// How far the goal is from certainty: a sign is to be given the probability 1 − this / 2
+    /// ([Szegedy et al. 2016](https://arxiv.org/abs/1512.00567)).
+    #[serde(default)]
+    pub label_smoothing: Fraction,
     /// Learning to continue texts before learning their signs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pretraining: Option<PretrainingConfig>,
@@ -119,12 +124,13 @@ pub struct Network {
 impl NetworkConfig {
     /// The network with random weights, for a vocabulary of some size.
     pub fn init(&self, vocabulary: usize, device: &Device) -> Network {
+        let rnn = self.rnn().init(device);
         Network {
             embedding: EmbeddingConfig::new(vocabulary, self.embedding_size.get())
                 .with_initializer(Initializer::Normal { mean: 0.0, std: 0.3 })
                 .init(device),
             embedding_dropout: LockedDropout::new(self.embedding_dropout.get()),
-            rnn: self.rnn().init(device),
+            rnn,
             output_dropout: LockedDropout::new(self.output_dropout.get()),
             dropout: DropoutConfig::new(self.dropout.get()).init(),
             dense: LinearConfig::new(self.pooled(), 1).init(device),
@@ -192,17 +198,45 @@ fn max_and_mean(outputs: Tensor<3>, lengths: &[usize]) -> Tensor<2> {
     Tensor::cat(vec![max, mean], 1)
 }
 
+/// The mean cost of log-odds of what is true, `[B]` → `[1]`: `−(1 − ε/2) log σ(o) − ε/2 log σ(−o)` with smoothing `ε`.
+pub fn binary_cross_entropy(odds: Tensor<1>, smoothing: f64) -> Tensor<1> {
+    let cost = log_sigmoid(odds.clone()).mean().neg();
+    // log σ(−o) is log σ(o) − o.
+    if smoothing > 0.0 { cost + odds.mean().mul_scalar(smoothing / 2.0) } else { cost }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn network(pooling: Pooling) -> Network {
-        let config: NetworkConfig = serde_json::from_value(serde_json::json!({
+    fn config(pooling: Pooling) -> NetworkConfig {
+        serde_json::from_value(serde_json::json!({
             "cell": "gru", "embedding_size": 5, "hidden_size": 4, "layers": 2, "bidirectional": true,
             "pooling": pooling,
         }))
-        .unwrap();
-        config.init(10, &Device::flex())
+        .unwrap()
+    }
+
+    fn network(pooling: Pooling) -> Network {
+        config(pooling).init(10, &Device::flex())
+    }
+
+    #[test]
+    fn smoothed_costs_are_least_where_the_probability_is() {
+        let cost = |probability: f32, smoothing| -> f32 {
+            let odds = Tensor::<1>::from_floats([(probability / (1.0 - probability)).ln()], &Device::flex());
+            binary_cross_entropy(odds, smoothing).into_scalar()
+        };
+        approx::assert_abs_diff_eq!(cost(0.9, 0.0), -0.9f32.ln(), epsilon = 1e-6);
+        approx::assert_abs_diff_eq!(cost(0.9, 0.2), -0.9 * 0.9f32.ln() - 0.1 * 0.1f32.ln(), epsilon = 1e-6);
+        assert!(cost(0.9, 0.2) < cost(0.85, 0.2) && cost(0.9, 0.2) < cost(0.95, 0.2));
+    }
+
+    #[test]
+    fn parameters_are_counted_before_they_are_made() {
+        for pooling in [Pooling::Last, Pooling::MaxMean] {
+            assert_eq!(config(pooling).num_params(10), network(pooling).num_params() as f64);
+        }
     }
 
     #[test]

@@ -571,4 +571,16 @@ mod tests {
             read(wrong).unwrap_err();
         }
     }
+
+    #[test]
+    fn damaged_models_are_errors() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ngrams.safetensors");
+        let (texts, signs) = reviews();
+        NgramClassifier::fit(&texts, &signs, &config(2, 1.0)).save(&path).unwrap();
+        crate::damage::try_damaged(&std::fs::read(&path).unwrap(), |bytes| {
+            std::fs::write(&path, bytes).unwrap();
+            let _ = NgramClassifier::load(&path);
+        });
+    }
 }

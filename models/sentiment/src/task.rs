@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
 use datasets::{ReviewSet, Vocabulary, tokenize};
 use rand::RngExt;
@@ -13,7 +12,7 @@ use training::weights::WeightNames;
 use training::{Carry, Context, Loss, Metrics, Monitor, Package, RecipeOf, Splits, Task, TaskResult};
 
 use crate::data::{Batch, DataConfig, Example, Lesson, bucketed, by_length};
-use crate::model::{Network, NetworkConfig, Words};
+use crate::model::{Network, NetworkConfig, Words, binary_cross_entropy};
 use crate::ngram::{NgramClassifier, NgramConfig};
 use crate::predict::Verb;
 use crate::pretraining::{self, PretrainingConfig};
@@ -174,13 +173,13 @@ impl Task for Sentiment {
         let texts: Vec<&[u32]> = examples.iter().map(|example| self.data.cut(&example.words, batch.words)).collect();
         match (model, self.pretraining(), batch.lesson) {
             (Some(network), Some(config), Lesson::NextWord) => pretraining::loss(network, &texts, config, rng, device),
-            (Some(network), _, _) => {
+            (Some(network), ..) => {
                 let texts: Vec<Vec<u32>> = texts.iter().map(|words| self.drop_words(words, rng)).collect();
                 let words = Words::new(texts.iter().map(Vec::as_slice), device);
                 let signs = examples.iter().map(|example| if example.positive { 1.0 } else { -1.0 }).collect();
                 let signs = Tensor::<1>::from_data(TensorData::new::<f32, _>(signs, [examples.len()]), device);
-                let mean = log_sigmoid(network.forward(words) * signs).mean().neg(); // [1]
-                Loss { mean, count: examples.len() }
+                let odds = network.forward(words) * signs; // [B], above 0 where the sign is right
+                Loss { mean: binary_cross_entropy(odds, self.label_smoothing()), count: examples.len() }
             }
             (None, ..) => Loss { mean: Tensor::zeros([1], device).require_grad(), count: examples.len() },
         }
@@ -321,6 +320,10 @@ impl Sentiment {
 
     fn pretraining(&self) -> Option<&PretrainingConfig> {
         self.architecture.network.as_ref()?.pretraining.as_ref()
+    }
+
+    fn label_smoothing(&self) -> f64 {
+        self.architecture.network.as_ref().map_or(0.0, |network| network.label_smoothing.get())
     }
 
     fn drop_words(&self, words: &[u32], rng: &mut ChaCha8Rng) -> Vec<u32> {

@@ -1,6 +1,7 @@
 //! What parameters start from, and the configuration that says so.
 
 use burn::config::Config;
+use burn::module::Module;
 use burn::tensor::Tensor;
 use rnn::{Cell, Init, RnnConfig};
 
@@ -51,4 +52,14 @@ fn configurations_survive_json() {
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains("\"gru-reset-before\"") && text.contains("\"orthogonal\""), "{text}");
     assert_eq!(RnnConfig::load(&path).unwrap(), config);
+}
+
+#[test]
+fn parameters_are_counted_before_they_are_made() {
+    for cell in CELLS {
+        for bidirectional in [false, true] {
+            let config = RnnConfig::new(cell, 5, 7).with_num_layers(3).with_bidirectional(bidirectional);
+            assert_eq!(config.num_params(), config.init(&device()).num_params() as f64, "{config:?}");
+        }
+    }
 }

@@ -1,0 +1,50 @@
+//! For tests, of all crates: no file can make a program panic. What is read of a damaged one is some value or a typed error.
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::{Config, TestRunner};
+
+/// Some bytes of a file give way to others.
+#[derive(Clone, Debug)]
+struct Edit {
+    at: Index,
+    remove: usize,
+    insert: Vec<u8>,
+}
+
+fn edits() -> impl Strategy<Value = Vec<Edit>> {
+    let remove = prop_oneof![4 => Just(0usize), 4 => Just(1), 3 => 2..40usize, 1 => Just(usize::MAX / 2)];
+    let insert = prop_oneof![
+        2 => Just(Vec::new()),
+        4 => any::<u8>().prop_map(|byte| vec![byte]),
+        2 => prop::collection::vec(any::<u8>(), 2..9),
+        2 => prop::sample::select(STUMBLING_BLOCKS).prop_map(|text| text.as_bytes().to_vec()),
+    ];
+    let edit = (any::<Index>(), remove, insert).prop_map(|(at, remove, insert)| Edit { at, remove, insert });
+    prop::collection::vec(edit, 1..6)
+}
+
+/// What a parser may stumble over.
+const STUMBLING_BLOCKS: &[&str] =
+    &["-1", "0", "1e999", "nan", "18446744073709551616", "9223372036854775807", "[", "{", "\"", "=", "\n", "\u{feff}"];
+
+fn damage(mut bytes: Vec<u8>, edits: &[Edit]) -> Vec<u8> {
+    for Edit { at, remove, insert } in edits {
+        let start = at.index(bytes.len() + 1);
+        let end = bytes.len().min(start + remove);
+        bytes.splice(start..end, insert.iter().copied());
+    }
+    bytes
+}
+
+/// Has `read` read a file again and again, with some bytes changed, left out or put in: 20,000 times, or as often as the
+/// variable `PROPTEST_CASES` says.
+pub fn try_damaged(whole: &[u8], read: impl Fn(&[u8])) {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(20_000);
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let tried = TestRunner::new(config).run(&edits(), |edits| {
+        read(&damage(whole.to_vec(), &edits));
+        Ok(())
+    });
+    assert!(tried.is_ok(), "{tried:?}");
+}
