@@ -134,7 +134,7 @@ impl Checkpoints {
         let path = self.dir.join(format!("{number:06}"));
         files::new_dir(&path, |dir| write(dir, snapshot))?;
         let before = self.last.replace(path);
-        self.remove_all_but(&[&before, &self.last]);
+        self.remove_older(number, before.as_deref());
         Ok(())
     }
 
@@ -148,6 +148,8 @@ impl Checkpoints {
                     self.last = Some(path.clone());
                     return read(&path, fresh).map(Some);
                 }
+                // Not damaged, as far as one can tell: to go back would throw away what is there.
+                Err(error @ TrainingError::Io { .. }) if !error.is_missing_file() => return Err(error),
                 Err(error) => {
                     say(&format!("{error}: going back to the checkpoint before"));
                     damaged.get_or_insert(path);
@@ -171,10 +173,14 @@ impl Checkpoints {
         Ok(numbers)
     }
 
-    /// What cannot be removed is left: it does no harm.
-    fn remove_all_but(&self, kept: &[&Option<PathBuf>]) {
+    /// Removes all before `newest` but `kept`, damaged ones too, and what killed programs left. What cannot be removed does no
+    /// harm.
+    fn remove_older(&self, newest: u64, kept: Option<&Path>) {
         for entry in std::fs::read_dir(&self.dir).into_iter().flatten().flatten() {
-            if !kept.iter().any(|kept| kept.as_ref() == Some(&entry.path())) {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let older = name.parse::<u64>().is_ok_and(|number| number < newest) && kept != Some(&entry.path());
+            if older || name.starts_with(files::UNFINISHED) {
                 let _ = std::fs::remove_dir_all(entry.path());
             }
         }

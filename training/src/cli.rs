@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::backend::Backend;
 use crate::rules::{Interval, OnNonFinite};
+use crate::settings::Count;
 use crate::weights::Precision;
 
 /// What may be typed. `V` holds the application's own verbs.
@@ -69,7 +70,7 @@ pub struct ChangedRecipe {
     /// Name of a recipe, or path of a TOML file [default: the first of `recipes`]
     #[arg(long, value_name = "NAME|FILE")]
     pub recipe: Option<String>,
-    /// Change one setting of the recipe, such as optimizer.lr=0.001 (may be repeated)
+    /// Change one setting of the recipe, such as optimizer.lr=0.001, or take it away, such as training.patience= (may be repeated)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// Seed of everything random
@@ -111,7 +112,7 @@ pub struct Train {
     pub run: Option<PathBuf>,
     /// Train with so many seeds, one after the other, and tell mean and standard deviation
     #[arg(long, value_name = "N", conflicts_with = "resume")]
-    pub seeds: Option<std::num::NonZeroUsize>,
+    pub seeds: Option<Count>,
     /// Go on with the run, or the runs of all seeds, in this folder
     #[arg(long, value_name = "DIR", conflicts_with = "changed-recipe")]
     pub resume: Option<PathBuf>,

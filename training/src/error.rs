@@ -82,6 +82,14 @@ pub enum TrainingError {
         /// The file that a run would have.
         missing: &'static str,
     },
+    /// No run in the folders given to `runs`.
+    #[error("there is no run of {package} in {}; runs are made by `train` under runs/", path.display())]
+    NoRuns {
+        /// The first of them.
+        path: PathBuf,
+        /// The application.
+        package: &'static str,
+    },
     /// The folder given to `train --run` is in use.
     #[error("{} already holds files; choose a new folder, or go on with that run by --resume {}", path.display(), path.display())]
     RunExists {
@@ -154,7 +162,7 @@ pub enum TrainingError {
     },
     /// The loss or the gradient left the numbers.
     #[error(
-        "{what} is {value} at step {step}, in {batch} of epoch {epoch} (gradient norms before it: {norms}); lower optimizer.lr or training.clip_norm, or pass over such steps by --on-nonfinite skip. {kept}"
+        "{what} is {value} at step {step}, in {batch} of epoch {epoch} (gradient norms before it: {norms}); start a new run with a lower optimizer.lr or training.clip_norm, or go on by --on-nonfinite skip, which passes over such steps. {kept}"
     )]
     NonFinite {
         /// "the loss" or "the gradient's norm".
@@ -169,7 +177,7 @@ pub enum TrainingError {
         epoch: usize,
         /// The norms of the steps before.
         norms: String,
-        /// Where the last good state is.
+        /// Where the last checkpoint is.
         kept: String,
     },
     /// A model that gives nothing to compare with.
@@ -206,6 +214,11 @@ impl TrainingError {
         Self::Damaged { path: path.to_path_buf(), message: message.into() }
     }
 
+    /// Whether a file was not there.
+    pub fn is_missing_file(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+    }
+
     /// Whether the command line was at fault (exit code 2) rather than the work (exit code 1).
     pub fn is_usage(&self) -> bool {
         if let Self::Task(error) = self {
@@ -221,6 +234,7 @@ impl TrainingError {
                 | Self::NoSuchDevice { .. }
                 | Self::NotARun { .. }
                 | Self::RunExists { .. }
+                | Self::NoRuns { .. }
                 | Self::NotAPackage { .. }
                 | Self::NoEpoch { .. }
                 | Self::TooLarge { .. }

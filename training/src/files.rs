@@ -34,10 +34,11 @@ pub fn new_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()
     sync_dir(workshop.path().parent().unwrap_or(Path::new("/")))
 }
 
-/// Fills a folder by `fill`, then puts it in the place of `path`. On failure `path` is as it was.
+/// Fills a folder by `fill`, then puts it in the place of `path`. On failure `path` is as it was; if the program is killed
+/// between the two, [`finish_replacing`] mends it.
 pub fn replace_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let (workshop, new, path) = filled(path, fill)?;
-    let old = workshop.path().join("old");
+    let old = workshop.path().join(OLD);
     let replaced = path.exists();
     if replaced {
         std::fs::rename(&path, &old).map_err(TrainingError::io("replace", &path))?;
@@ -47,8 +48,29 @@ pub fn replace_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Resul
             let _ = std::fs::rename(&old, &path);
         }
         TrainingError::io("replace", &path)(error)
-    })
+    })?;
+    sync_dir(workshop.path().parent().unwrap_or(Path::new("/")))
 }
+
+/// Ends what [`replace_dir`] had begun when the program was killed, and removes what it left beside `path`.
+///
+/// For a folder in which no other process works.
+pub fn finish_replacing(path: &Path) -> Result<()> {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(parent).map_err(TrainingError::io("read", parent))?;
+    for workshop in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
+        let [old, new] = [OLD, NEW].map(|name| workshop.path().join(name));
+        // The old one is moved when the new one is whole.
+        if !path.exists() && old.exists() && new.exists() {
+            std::fs::rename(&new, path).map_err(TrainingError::io("replace", path))?;
+        }
+        std::fs::remove_dir_all(workshop.path()).map_err(TrainingError::io("remove", &workshop.path()))?;
+    }
+    Ok(())
+}
+
+const OLD: &str = "old";
+const NEW: &str = "new";
 
 /// The start of the names of folders that are being filled. A killed program leaves them behind.
 pub const UNFINISHED: &str = ".new-";
@@ -63,7 +85,7 @@ fn filled(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<(TempDi
     create_dir(parent)?;
     let workshop = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(parent);
     let workshop = workshop.map_err(TrainingError::io("write", &path))?;
-    let new = workshop.path().join("new");
+    let new = workshop.path().join(NEW);
     create_dir(&new)?;
     fill(&new)?;
     sync_dir(&new)?;
@@ -147,6 +169,19 @@ mod tests {
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
         replace_dir(&dir, |dir| write(&dir.join("a"), b"3")).unwrap();
         assert_eq!(std::fs::read(dir.join("a")).unwrap(), b"3");
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_replacement_that_was_killed_is_ended() {
+        let root = tempfile::tempdir().unwrap();
+        let best = root.path().join("best");
+        for (name, text) in [(".new-a/old", "1"), (".new-a/new", "2"), (".new-b/new", "half")] {
+            std::fs::create_dir_all(root.path().join(name)).unwrap();
+            std::fs::write(root.path().join(name).join("a"), text).unwrap();
+        }
+        finish_replacing(&best).unwrap();
+        assert_eq!(std::fs::read(best.join("a")).unwrap(), b"2");
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
     }
 }

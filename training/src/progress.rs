@@ -72,6 +72,11 @@ impl Progress {
         }
     }
 
+    /// Some batches were passed over.
+    pub fn skip(&mut self, batches: usize) {
+        self.bar.inc(batches as u64);
+    }
+
     /// Writes a line above the dashboard.
     pub fn line(&mut self, text: &str) {
         self.bar.suspend(|| say(text));

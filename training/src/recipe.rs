@@ -149,7 +149,8 @@ impl RecipeText {
         &self.text
     }
 
-    /// Applies `key=value` settings, dots in keys naming tables. The value is TOML; what is not TOML is a string.
+    /// Applies `key=value` settings, dots in keys naming tables. The value is TOML; what is not TOML is a string; nothing takes
+    /// the setting away.
     pub fn with_overrides(self, overrides: &[String]) -> Result<Self> {
         if overrides.is_empty() {
             return Ok(self);
@@ -202,7 +203,10 @@ fn set(root: &mut toml::Table, given: &str) -> std::result::Result<(), String> {
             .as_table_mut()
             .ok_or_else(|| format!("`{name}` is not a table"))?;
     }
-    table.insert(leaf.to_owned(), value);
+    match given.ends_with('=') {
+        true => drop(table.remove(leaf)),
+        false => drop(table.insert(leaf.to_owned(), value)),
+    }
     Ok(())
 }
 
@@ -261,6 +265,7 @@ lr = 0.01
         let recipe = parse(TEXT, &["optimizer.lr=0.5", "data.set=imdb", "schedule.kind=cosine"]).unwrap();
         assert_eq!(recipe.optimizer.lr.get(), 0.5);
         assert_eq!(recipe.data.set, "imdb");
+        assert!(parse(TEXT, &["training.patience=3", "training.patience="]).unwrap().training.patience.is_none());
         assert_eq!(recipe.schedule.kind, crate::schedule::ScheduleKind::Cosine);
     }
 

@@ -1,10 +1,12 @@
 //! A run: the folder that says all that happened.
 //!
 //! `recipe.toml` (every setting), `run.json` ([`Start`]), `metrics.jsonl` (a line an epoch), `curves.svg`, `report.md`,
-//! `checkpoints/` (the states to resume from) and `best/` (a package of the best weights).
+//! `events.out.tfevents.…` (every step, for TensorBoard), `checkpoints/` (the states to resume from), `best/` (a package of the
+//! best weights) and `lock` (held by the process that trains).
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -38,13 +40,43 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
+const RECIPE: &str = "recipe.toml";
+const LOCK: &str = "lock";
 const START: &str = "run.json";
 const METRICS: &str = "metrics.jsonl";
 
 /// The right to train in a run folder. The system takes it back from a process that ends, however it ends.
 #[derive(Debug)]
-pub struct RunLock {
+pub struct Lock {
+    dir: PathBuf,
+    /// Whether the folder was made for it.
+    made: bool,
     _file: File,
+}
+
+impl Lock {
+    fn new(dir: &Path, made: bool) -> Result<Self> {
+        let path = dir.join(LOCK);
+        let file = File::create(&path).map_err(TrainingError::io("write", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { dir: dir.to_path_buf(), made, _file: file }),
+            Err(TryLockError::WouldBlock) => Err(TrainingError::RunInUse { path: dir.to_path_buf() }),
+            Err(TryLockError::Error(error)) => Err(TrainingError::io("lock", &path)(error)),
+        }
+    }
+}
+
+impl Drop for Lock {
+    /// Of a run that has not begun nothing is left.
+    fn drop(&mut self) {
+        if !self.dir.join(RECIPE).exists() {
+            let _ = std::fs::remove_file(self.dir.join(START));
+            let _ = std::fs::remove_file(self.dir.join(LOCK));
+            if self.made {
+                let _ = std::fs::remove_dir(&self.dir);
+            }
+        }
+    }
 }
 
 /// One line of `metrics.jsonl`. It holds no times, so that two runs of one recipe can be compared line for line.
@@ -83,54 +115,62 @@ fn numbers<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Metrics, D
 }
 
 impl Run {
-    /// Refuses a folder that holds anything. To be asked before the data are read, which takes a while.
+    /// Takes a folder for a new run: `dir`, which must not hold anything, or `runs/<recipe>/<time>`.
+    ///
+    /// Before the data are read, which takes a while. If the run does not [begin](Self::begin), nothing is left of it.
+    pub fn claim(dir: Option<PathBuf>, recipe: &str) -> Result<(Self, Lock)> {
+        let Some(dir) = dir else { return Self::claim_default(recipe) };
+        Self::check_free(&dir)?;
+        let made = !dir.exists();
+        files::create_dir(&dir)?;
+        let lock = Lock::new(&dir, made)?;
+        Self::check_free(&dir)?; // of what another process has begun since
+        Ok((Self { dir }, lock))
+    }
+
+    /// With a number where the second is taken.
+    fn claim_default(recipe: &str) -> Result<(Self, Lock)> {
+        let time = jiff::Zoned::now().strftime("%Y-%m-%dT%H-%M-%S").to_string();
+        let base = Path::new("runs").join(recipe).join(time);
+        files::create_dir(base.parent().unwrap_or(&base))?;
+        let mut dir = base.clone();
+        for number in 2.. {
+            match std::fs::create_dir(&dir) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    dir = base.with_added_extension(number.to_string());
+                }
+                made => {
+                    made.map_err(TrainingError::io("create", &dir))?;
+                    break;
+                }
+            }
+        }
+        let lock = Lock::new(&dir, true)?;
+        Ok((Self { dir }, lock))
+    }
+
+    /// Refuses a folder that holds anything but what a run leaves that was stopped before it began.
     pub fn check_free(dir: &Path) -> Result<()> {
-        match std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) {
+        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+        let ours = |name: &str| [LOCK, START].contains(&name) || name.ends_with(".tmp");
+        match entries.map(|entry| entry.file_name()).any(|name| !name.to_str().is_some_and(ours)) {
             true => Err(TrainingError::RunExists { path: dir.to_path_buf() }),
             false => Ok(()),
         }
     }
 
-    /// A new run in `dir`, which must not hold anything yet.
-    pub fn create(dir: PathBuf, recipe: &impl Serialize, start: &Start) -> Result<Self> {
-        Self::check_free(&dir)?;
-        let existed = dir.exists();
-        files::create_dir(&dir)?;
-        let run = Self { dir };
+    /// Makes the folder a run.
+    pub fn begin(&self, recipe: &impl Serialize, start: &Start) -> Result<()> {
         let text = toml::to_string(recipe).map_err(|error| TrainingError::Task(error.into()))?;
+        files::write(&self.dir.join(START), &files::json(start)?)?;
         // The recipe last: the folder is a run when it is there.
-        let written = files::write(&run.dir.join(START), &files::json(start)?)
-            .and_then(|()| files::write(&run.recipe(), text.as_bytes()));
-        written.inspect_err(|_| {
-            if !existed {
-                let _ = std::fs::remove_dir_all(&run.dir);
-            }
-        })?;
-        Ok(run)
-    }
-
-    /// `runs/<recipe>/<time>`, with a number where the second is taken.
-    pub fn default_dir(recipe: &str) -> PathBuf {
-        let time = jiff::Zoned::now().strftime("%Y-%m-%dT%H-%M-%S").to_string();
-        let base = Path::new("runs").join(recipe).join(time);
-        let mut dir = base.clone();
-        for number in 2.. {
-            if !dir.exists() {
-                break;
-            }
-            dir = base.with_added_extension(number.to_string());
-        }
-        dir
+        files::write(&self.recipe(), text.as_bytes())
     }
 
     /// The run in `dir`.
     pub fn open(dir: PathBuf) -> Result<Self> {
         let run = Self { dir };
-        if run.recipe().is_file() {
-            Ok(run)
-        } else {
-            Err(TrainingError::NotARun { path: run.dir, missing: "recipe.toml" })
-        }
+        if run.recipe().is_file() { Ok(run) } else { Err(TrainingError::NotARun { path: run.dir, missing: RECIPE }) }
     }
 
     /// What the run was started with. Its data must be those found `now`.
@@ -149,15 +189,11 @@ impl Run {
         Ok(())
     }
 
-    /// Keeps other processes from training in this folder, for as long as the lock is held.
-    pub fn lock(&self) -> Result<RunLock> {
-        let path = self.dir.join("lock");
-        let file = File::create(&path).map_err(TrainingError::io("write", &path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(RunLock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(TrainingError::RunInUse { path: self.dir.clone() }),
-            Err(TryLockError::Error(error)) => Err(TrainingError::io("lock", &path)(error)),
-        }
+    /// Keeps other processes from training in this folder, and puts right what a killed one left.
+    pub fn lock(&self) -> Result<Lock> {
+        let lock = Lock::new(&self.dir, false)?;
+        files::finish_replacing(&self.best())?;
+        Ok(lock)
     }
 
     /// The folder.
@@ -167,7 +203,7 @@ impl Run {
 
     /// The recipe, with all that the command line changed.
     pub fn recipe(&self) -> PathBuf {
-        self.dir.join("recipe.toml")
+        self.dir.join(RECIPE)
     }
 
     /// Reads the recipe.
@@ -242,7 +278,8 @@ mod tests {
     #[test]
     fn other_data_are_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let run = Run::create(dir.path().to_path_buf(), &toml::Table::new(), &start()).unwrap();
+        let (run, _lock) = Run::claim(Some(dir.path().to_path_buf()), "").unwrap();
+        run.begin(&toml::Table::new(), &start()).unwrap();
         run.check_start(&start()).unwrap();
         let error = run.check_start(&Start { data: "b".to_owned(), ..start() }).unwrap_err();
         assert!(matches!(error, TrainingError::DataChanged { .. }), "{error}");
@@ -252,9 +289,27 @@ mod tests {
     fn a_folder_in_use_is_refused_and_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("mine"), "x").unwrap();
-        let error = Run::create(dir.path().to_path_buf(), &toml::Table::new(), &start()).unwrap_err();
+        let error = Run::claim(Some(dir.path().to_path_buf()), "").unwrap_err();
         assert!(matches!(error, TrainingError::RunExists { .. }));
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn of_a_run_that_does_not_begin_nothing_is_left() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("runs/mine");
+        let (_, lock) = Run::claim(Some(dir.clone()), "").unwrap();
+        assert!(matches!(Run::claim(Some(dir.clone()), ""), Err(TrainingError::RunInUse { .. })));
+        drop(lock);
+        assert!(!dir.exists());
+
+        // Killed before the recipe was written: the folder can be taken again.
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join("run.json"), "{").unwrap();
+        std::fs::write(dir.join("recipe.toml.tmp"), "").unwrap();
+        let (run, _lock) = Run::claim(Some(dir), "").unwrap();
+        run.begin(&toml::Table::new(), &start()).unwrap();
+        run.check_start(&start()).unwrap();
     }
 
     /// A resumed run writes again what it has read, and must write the same.

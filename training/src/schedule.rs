@@ -80,6 +80,13 @@ impl ScheduleConfig {
             ("every", self.every.is_some(), &[Step], false),
             ("patience", self.patience.is_some(), &[Plateau], true),
         ];
+        if kind == OneCycle && self.warmup.get() == 0.0 {
+            return Err(
+                "schedule.warmup is needed by the kind OneCycle; give the share of the steps in which it rises, \
+                        such as 0.3"
+                    .to_owned(),
+            );
+        }
         for (name, given, kinds, needed) in given {
             if given && !kinds.contains(&kind) {
                 return Err(format!("schedule.{name} means nothing to the kind {kind:?}; remove one of the two"));

@@ -40,6 +40,14 @@ impl TryFrom<u64> for Count {
     }
 }
 
+impl std::str::FromStr for Count {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse::<u64>().map_err(|error| error.to_string())?.try_into()
+    }
+}
+
 impl From<Count> for u64 {
     fn from(value: Count) -> u64 {
         value.0.into()

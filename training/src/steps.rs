@@ -15,7 +15,7 @@ use crate::task::{Carry, RecipeOf, Task};
 use crate::weights;
 
 /// Numbers to a parameter while training: itself, its gradient, and two moments.
-const COPIES: f64 = 4.0;
+pub const COPIES: f64 = 4.0;
 
 /// A task, its training part and its recipe.
 pub struct Stepper<'a, T: Task> {

@@ -52,6 +52,9 @@ struct Learner<M> {
     events: Events,
     /// Optimiser steps of the whole run.
     steps: usize,
+    /// Seconds spent before this program was started.
+    before: f64,
+    started: Instant,
 }
 
 impl<M: Module> Learner<M> {
@@ -61,6 +64,7 @@ impl<M: Module> Learner<M> {
     }
 
     fn save(&mut self) -> Result<()> {
+        self.now.state.seconds = self.before + self.started.elapsed().as_secs_f64();
         self.now.state.carry = checkpoint::carry_to_data(&self.carry);
         self.events.flush()?;
         self.checkpoints.save(&self.now)
@@ -86,12 +90,10 @@ impl<'a, T: Task> Trainer<'a, T> {
     pub fn fit(&self, resume: bool) -> Result<Ending<T::Model>> {
         let batches = self.stepper.plan(0).len();
         let mut learner = self.start(resume, batches)?;
-        let before = learner.now.state.seconds;
         let mut progress = Progress::new(batches * self.epochs(), learner.now.state.batches);
         while !self.ended(&learner.now.state) {
             let stopped;
             (learner, stopped) = self.epoch(learner, &mut progress)?;
-            learner.now.state.seconds = before + self.started.elapsed().as_secs_f64();
             learner.save()?;
             if stopped && !self.ended(&learner.now.state) {
                 progress.finish();
@@ -100,11 +102,11 @@ impl<'a, T: Task> Trainer<'a, T> {
         }
         progress.finish();
         let mut model = learner.judged();
-        let mut state = learner.now.state;
+        let seconds = learner.before + self.started.elapsed().as_secs_f64();
+        let state = State { seconds, ..learner.now.state };
         if state.best.is_some() {
             weights::load(&mut model, &self.run.best().join("model.safetensors"), T::WEIGHT_NAMES)?;
         }
-        state.seconds = before + self.started.elapsed().as_secs_f64();
         Ok(Ending::Done(model, Box::new(state)))
     }
 
@@ -124,7 +126,12 @@ impl<'a, T: Task> Trainer<'a, T> {
         let steps = self.epochs() * batches.div_ceil(self.recipe.training.accumulate.get());
         let carry = checkpoint::carry_from_data(&now.state.carry, &self.stepper.device);
         let events = Events::create(self.run.dir(), now.state.step)?;
-        Ok(Learner { now, carry, checkpoints, events, steps })
+        // What a killed program wrote of an epoch that its last checkpoint does not know.
+        if resume {
+            self.run.write_history(&now.state.history)?;
+        }
+        let before = now.state.seconds;
+        Ok(Learner { now, carry, checkpoints, events, steps, before, started: self.started })
     }
 
     fn epochs(&self) -> usize {
@@ -171,7 +178,7 @@ impl<'a, T: Task> Trainer<'a, T> {
     ) -> Result<Learner<T::Model>> {
         let found = self.stepper.gradients(&mut learner.now, &mut learner.carry, group);
         if let Some((what, value)) = found.nonfinite() {
-            self.pass_over(&mut learner, what, value, group.len())?;
+            self.pass_over(&mut learner, (what, value), group.len(), progress)?;
             return Ok(learner);
         }
         let rate = self.rate(&learner.now.state, learner.steps);
@@ -192,20 +199,27 @@ impl<'a, T: Task> Trainer<'a, T> {
     }
 
     /// A step that led out of the numbers: an error, or a step less.
-    fn pass_over(&self, learner: &mut Learner<T::Model>, what: &'static str, value: f64, batches: usize) -> Result<()> {
+    fn pass_over(
+        &self,
+        learner: &mut Learner<T::Model>,
+        (what, value): (&'static str, f64),
+        batches: usize,
+        progress: &mut Progress,
+    ) -> Result<()> {
         let state = &mut learner.now.state;
         let batch = match batches {
             1 => format!("batch {}", state.batch),
             _ => format!("batches {} to {}", state.batch + 1 - batches, state.batch),
         };
         if self.rules.on_nonfinite == OnNonFinite::Skip {
-            say(&format!("{what} is {value} in {batch} of epoch {}: passed over", state.epoch + 1));
+            progress.line(&format!("{what} is {value} in {batch} of epoch {}: passed over", state.epoch + 1));
+            progress.skip(batches);
             state.sums.skipped += 1;
             learner.carry.clear();
             return Ok(());
         }
         let kept = match learner.checkpoints.last() {
-            Some(path) => format!("The last good state is in {}", path.display()),
+            Some(path) => format!("The last checkpoint is {}", path.display()),
             None => "No checkpoint had been written yet".to_owned(),
         };
         let norms = state.norms.iter().map(|norm| format!("{norm:.3}")).collect::<Vec<_>>().join(", ");

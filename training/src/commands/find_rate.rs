@@ -13,8 +13,11 @@ use crate::{curves, files};
 /// What stays of the smoothed loss at each step.
 const SMOOTHING: f64 = 0.95;
 
-/// Training has got out of hand when the loss is this many times the least.
-const TOO_MUCH: f64 = 4.0;
+/// Training has got out of hand when the smoothed loss lies this many times its first value above the least.
+const TOO_MUCH: f64 = 1.0;
+
+/// The share of the steps over which a slope is taken, and of the first ones, which are noise.
+const SPAN: f64 = 0.1;
 
 pub(super) fn run<T: Task>(args: FindRate, setting: &Setting) -> Result<()> {
     let recipe = args.recipe.read::<T>()?;
@@ -27,11 +30,12 @@ pub(super) fn run<T: Task>(args: FindRate, setting: &Setting) -> Result<()> {
     let train = task.encode(raw).train;
     let losses = losses(&task, &recipe, &train, setting.device(), &args)?;
     let smoothed = smooth(&losses);
-    files::write(&args.plot, curves::rates(&losses, &smoothed)?.as_bytes())?;
     let Some((rate, least)) = steepest(&smoothed) else {
-        let message = format!("no step of {} came to a finite loss; lower --from", losses.len());
+        let message =
+            format!("only {} steps came to a finite loss; give a smaller --from or more --steps", losses.len());
         return Err(TrainingError::Settings { recipe: recipe.name, message });
     };
+    files::write(&args.plot, curves::rates(&losses, &smoothed)?.as_bytes())?;
     if setting.context.json {
         return print_json(&json!({ "recipe": recipe.name, "steepest": rate, "least": least, "plot": args.plot }));
     }
@@ -49,14 +53,12 @@ fn losses<T: Task>(
 ) -> Result<Vec<(f64, f64)>> {
     let stepper = Stepper { task, recipe, train, device: device.clone().autodiff() };
     let mut now = stepper.fresh()?;
-    let (mut carry, mut losses, mut least) = (Carry::new(), Vec::new(), f64::INFINITY);
+    let (mut carry, mut losses) = (Carry::new(), Vec::new());
     for epoch in 0.. {
         let plan = stepper.plan(epoch);
         for group in plan.chunks(recipe.training.accumulate.get()) {
             let found = stepper.gradients(&mut now, &mut carry, group);
-            least = least.min(found.loss);
-            let enough = losses.len() == args.steps || found.nonfinite().is_some() || found.loss > TOO_MUCH * least;
-            if enough {
+            if losses.len() == args.steps || found.nonfinite().is_some() || out_of_hand(&losses) {
                 return Ok(losses);
             }
             let rate = args.from * (args.to / args.from).powf(losses.len() as f64 / (args.steps - 1) as f64);
@@ -71,6 +73,15 @@ fn losses<T: Task>(
     Ok(losses)
 }
 
+fn out_of_hand(losses: &[(f64, f64)]) -> bool {
+    let smoothed = smooth(losses);
+    let least = smoothed.iter().map(|(_, loss)| *loss).fold(f64::INFINITY, f64::min);
+    match (smoothed.first(), smoothed.last()) {
+        (Some((_, first)), Some((_, last))) => last - least > TOO_MUCH * first.abs(),
+        _ => false,
+    }
+}
+
 /// A moving average, corrected for its beginning at zero.
 fn smooth(losses: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let (mut sum, mut weight) = (0.0, 0.0);
@@ -82,12 +93,14 @@ fn smooth(losses: &[(f64, f64)]) -> Vec<(f64, f64)> {
     smoothed.collect()
 }
 
-/// The rates at which the loss falls fastest and at which it is least.
+/// The rates at which the loss falls fastest and at which it is least, past the first steps.
 fn steepest(smoothed: &[(f64, f64)]) -> Option<(f64, f64)> {
-    let least = smoothed.iter().min_by(|a, b| a.1.total_cmp(&b.1))?.0;
-    let falls = smoothed.windows(2).filter(|pair| pair[1].0 <= least);
-    let fastest = falls.min_by(|a, b| (a[1].1 - a[0].1).total_cmp(&(b[1].1 - b[0].1)));
-    Some((fastest.map_or(least, |pair| pair[1].0), least))
+    let span = ((smoothed.len() as f64 * SPAN) as usize).max(1);
+    let later = smoothed.get(span..)?;
+    let least = later.iter().min_by(|a, b| a.1.total_cmp(&b.1))?.0;
+    let falls = later.windows(span + 1).filter(|steps| steps[span].0 <= least);
+    let fastest = falls.min_by(|a, b| (a[span].1 - a[0].1).total_cmp(&(b[span].1 - b[0].1)));
+    Some((fastest.map_or(least, |steps| steps[span / 2].0), least))
 }
 
 #[cfg(test)]
@@ -96,9 +109,21 @@ mod tests {
 
     #[test]
     fn the_steepest_fall_is_before_the_least_loss() {
-        let losses = [(1.0, 5.0), (2.0, 4.9), (4.0, 3.0), (8.0, 2.5), (16.0, 9.0), (32.0, 1.0 + 9.0)];
-        assert_eq!(steepest(&losses), Some((4.0, 8.0)));
+        // Flat but for a dip in the first steps, then down to step 30, then up.
+        let loss = |step: usize| match step {
+            0..5 => 0.1 + step as f64 / 10.0,
+            5..20 => 1.0,
+            20..30 => 1.0 - (step - 20) as f64 * 0.05,
+            _ => 0.5 + (step - 30) as f64,
+        };
+        let losses: Vec<_> = (0..50).map(|step| (1e-5 * 1.3f64.powi(step as i32), loss(step))).collect();
+        let (fastest, least) = steepest(&losses).unwrap();
+        assert!((losses[20].0..losses[30].0).contains(&fastest), "{fastest}");
+        assert_eq!(least, losses[30].0);
         assert_eq!(steepest(&[]), None);
+        assert!(
+            out_of_hand(&[(1.0, 1.0), (2.0, 0.9), (3.0, 40.0)]) && !out_of_hand(&[(1.0, 1.0), (2.0, 0.9), (3.0, 1.5)])
+        );
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Common {
             flags += &format!(" --device {}", self.device);
         }
         if let Some(dir) = &self.data_dir {
-            flags += &format!(" --data-dir {}", dir.display());
+            flags += &format!(" --data-dir {}", quoted(dir));
         }
         flags
     }
@@ -119,6 +119,13 @@ impl Choice {
             (None, None, None) => Err(TrainingError::NoModelChosen { known: Package::<T>::shipped().join(", ") }),
         }
     }
+}
+
+/// A path as it is typed in a shell.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = text.chars().all(|letter| letter.is_alphanumeric() || "/._-+:=@,~".contains(letter));
+    if plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 fn one_line(error: &TrainingError) -> String {

@@ -30,6 +30,7 @@ pub(super) fn run<T: Task>(args: Runs, setting: &Setting) -> Result<()> {
         find(dir, 3, &mut dirs);
     }
     dirs.sort();
+    dirs.dedup();
     // One damaged run must not hide the others.
     let read = |dir| {
         summary::<T>(dir).unwrap_or_else(|error| {
@@ -39,7 +40,7 @@ pub(super) fn run<T: Task>(args: Runs, setting: &Setting) -> Result<()> {
     };
     let all: Vec<_> = dirs.into_iter().filter_map(read).collect();
     if all.is_empty() {
-        return Err(TrainingError::NotARun { path: given[0].clone(), missing: "recipe.toml" });
+        return Err(TrainingError::NoRuns { path: given[0].clone(), package: T::PACKAGE });
     }
     if setting.context.json {
         all.iter().try_for_each(|run| print_json(&as_json::<T>(run)))?;
@@ -64,10 +65,12 @@ fn find(dir: &Path, depth: usize, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// None of a run of another application.
+/// None of a run of another application, whose recipe has other tables.
 fn summary<T: Task>(dir: PathBuf) -> Result<Option<Summary>> {
     let run = Run::open(dir.clone())?;
-    let Ok(recipe) = run.recipe_text()?.parse::<crate::task::RecipeOf<T>>() else { return Ok(None) };
+    let text = run.recipe_text()?;
+    text.parse::<toml::Table>()?;
+    let Ok(recipe) = text.parse::<crate::task::RecipeOf<T>>() else { return Ok(None) };
     let outcome = match run.best().join("config.json").exists() {
         true => Package::<T>::read_config(&run.best())?.outcome,
         false => None,

@@ -35,13 +35,13 @@ impl Series {
     }
 
     /// A new one, with `count` seeds from the recipe's on.
-    pub fn create<T: Task>(dir: &Path, recipe: &RecipeOf<T>, count: usize) -> Result<Self> {
-        Run::check_free(dir)?;
+    pub fn create<T: Task>(dir: Option<PathBuf>, recipe: &RecipeOf<T>, count: usize) -> Result<(Self, PathBuf)> {
+        let (run, _lock) = Run::claim(dir, &recipe.name)?;
+        let dir = run.dir().to_path_buf();
         let text = toml::to_string(recipe).map_err(|error| TrainingError::Task(error.into()))?;
         let series = Self { recipe: text, seeds: (0..count as u64).map(|index| recipe.seed + index).collect() };
-        files::create_dir(dir)?;
         files::write(&dir.join(FILE), &files::json(&series)?)?;
-        Ok(series)
+        Ok((series, dir))
     }
 
     /// The one in a folder.
@@ -57,7 +57,7 @@ impl Series {
         let mut outcomes = Vec::new();
         for seed in &self.seeds {
             let place = dir.join(format!("seed-{seed}"));
-            if !place.join("report.md").exists() && self.job::<T>(*seed, &place)?.run(rules, setting)?.is_none() {
+            if !place.join("report.md").exists() && self.job::<T>(*seed, &place, dir)?.run(rules, setting)?.is_none() {
                 return Ok(ExitCode::from(1));
             }
             let config = Package::<T>::read_config(&Run::open(place)?.best())?;
@@ -67,14 +67,14 @@ impl Series {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn job<T: Task>(&self, seed: u64, place: &Path) -> Result<Job<T>> {
+    fn job<T: Task>(&self, seed: u64, place: &Path, dir: &Path) -> Result<Job<T>> {
         let mut recipe: RecipeOf<T> = RecipeText::embedded(&self.recipe).parse()?;
         recipe.seed = seed;
         let place = match Run::open(place.to_path_buf()) {
             Ok(_) => Place::Run(place.to_path_buf()),
-            Err(_) => Place::New(place.to_path_buf()),
+            Err(_) => Place::New(Some(place.to_path_buf())),
         };
-        Ok(Job { recipe, place })
+        Ok(Job { recipe, place, series: Some(dir.to_path_buf()) })
     }
 
     fn report(&self, dir: &Path, outcomes: &[Metrics], setting: &Setting) -> Result<()> {
@@ -102,7 +102,7 @@ fn list(seeds: &[u64]) -> String {
     seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Mean and standard deviation (of a sample) of each metric.
+/// Mean and standard deviation (of a sample) of each metric; NaN is that of one value.
 fn spreads(outcomes: &[Metrics]) -> BTreeMap<String, [f64; 2]> {
     let names = outcomes.first().into_iter().flat_map(|metrics| metrics.keys());
     let spread = |name: &String| {
@@ -110,7 +110,7 @@ fn spreads(outcomes: &[Metrics]) -> BTreeMap<String, [f64; 2]> {
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        (name.clone(), [mean, (squares / (count - 1.0).max(1.0)).sqrt()])
+        (name.clone(), [mean, (squares / (count - 1.0)).sqrt()])
     };
     names.map(spread).collect()
 }
@@ -125,6 +125,6 @@ mod tests {
         let [mean, deviation] = spreads(&[metrics(0.5), metrics(0.6), metrics(0.7)])["accuracy"];
         approx::assert_relative_eq!(mean, 0.6);
         approx::assert_relative_eq!(deviation, 0.1, epsilon = 1e-12);
-        assert_eq!(spreads(&[metrics(0.5)])["accuracy"], [0.5, 0.0]);
+        assert!(spreads(&[metrics(0.5)])["accuracy"][1].is_nan());
     }
 }

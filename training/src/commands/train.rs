@@ -8,17 +8,18 @@ use burn::module::Module;
 use serde_json::json;
 
 use super::series::Series;
-use super::{Setting, print_json, print_line};
+use super::{Setting, print_json, print_line, quoted};
 use crate::card;
 use crate::cli::{ChangedRecipe, Train};
 use crate::error::{Result, TrainingError};
 use crate::interrupt;
-use crate::machine;
+use crate::machine::{self, check_memory};
 use crate::package::{Outcome, Package, Provenance};
 use crate::progress::{duration, list, say};
 use crate::recipe::RecipeText;
-use crate::rules::Rules;
+use crate::rules::{OnNonFinite, Rules};
 use crate::run::Run;
+use crate::steps::COPIES;
 use crate::task::{RecipeOf, Task};
 use crate::trainer::{Ending, Trainer};
 use crate::weights::Precision;
@@ -31,13 +32,15 @@ pub(super) fn run<T: Task>(args: Train, setting: &Setting) -> Result<ExitCode> {
             return Series::open(dir)?.run::<T>(dir, rules, setting);
         }
         let recipe = Run::open(dir.clone())?.recipe_text()?.parse()?;
-        return exit_code(Job::<T> { recipe, place: Place::Run(dir.clone()) }.run(rules, setting)?);
+        return exit_code(Job::<T> { recipe, place: Place::Run(dir.clone()), series: None }.run(rules, setting)?);
     }
     let recipe = args.recipe.read::<T>()?;
-    let dir = args.run.unwrap_or_else(|| Run::default_dir(&recipe.name));
     match args.seeds {
-        Some(count) => Series::create::<T>(&dir, &recipe, count.get())?.run::<T>(&dir, rules, setting),
-        None => exit_code(Job::<T> { recipe, place: Place::New(dir) }.run(rules, setting)?),
+        Some(count) => {
+            let (series, dir) = Series::create::<T>(args.run, &recipe, count.get())?;
+            series.run::<T>(&dir, rules, setting)
+        }
+        None => exit_code(Job::<T> { recipe, place: Place::New(args.run), series: None }.run(rules, setting)?),
     }
 }
 
@@ -49,12 +52,14 @@ fn exit_code(outcome: Option<Outcome>) -> Result<ExitCode> {
 pub(super) struct Job<T: Task> {
     pub recipe: RecipeOf<T>,
     pub place: Place,
+    /// The folder of the series that it is part of.
+    pub series: Option<PathBuf>,
 }
 
 /// Where.
 pub(super) enum Place {
-    /// In a folder that must be empty.
-    New(PathBuf),
+    /// In a folder that must be empty; in one named after the time if none is given.
+    New(Option<PathBuf>),
     /// In the folder of a run, to go on with.
     Run(PathBuf),
 }
@@ -64,30 +69,40 @@ impl<T: Task> Job<T> {
     pub fn run(self, rules: Rules, setting: &Setting) -> Result<Option<Outcome>> {
         let started = Instant::now();
         let recipe = &self.recipe;
-        if let Place::New(dir) = &self.place {
-            Run::check_free(dir)?;
-        }
+        let (run, lock, resume) = match self.place {
+            Place::New(dir) => {
+                let (run, lock) = Run::claim(dir, &recipe.name)?;
+                (run, lock, false)
+            }
+            Place::Run(dir) => {
+                let run = Run::open(dir)?;
+                let lock = run.lock()?;
+                (run, lock, true)
+            }
+        };
         let raw = T::load(&recipe.data, setting.data_dir())?;
         let start = setting.start(T::fingerprint(&raw));
         let mut task = T::fit(recipe, &raw)?;
+        check_memory(task.num_params(), COPIES)?;
         let splits = task.encode(raw);
-        let (run, resume) = match self.place {
-            Place::Run(dir) => (Run::open(dir)?, true),
-            Place::New(dir) => (Run::create(dir, recipe, &start)?, false),
-        };
-        let _lock = run.lock()?;
-        run.check_start(&start)?;
+        match resume {
+            true => run.check_start(&start)?,
+            false => run.begin(recipe, &start)?,
+        }
         say(&format!("recipe {}: {}\nrun folder {}", recipe.name, recipe.about, run.dir().display()));
 
         let trainer = Trainer::new(&task, recipe, &splits, setting.device(), &run, rules, started);
         let (model, state) = match trainer.fit(resume) {
             Ok(Ending::Done(model, state)) => (model, state),
             Ok(Ending::Interrupted) => {
-                say(&format!("stopped with a checkpoint; go on by: {}", resume_command::<T>(&run, setting)));
+                say(&format!(
+                    "stopped with a checkpoint; go on by: {}",
+                    resume_command::<T>(self.series.as_deref().unwrap_or(run.dir()), rules, setting)
+                ));
                 return Ok(None);
             }
             Err(error @ TrainingError::Io { .. }) => {
-                let command = resume_command::<T>(&run, setting);
+                let command = resume_command::<T>(self.series.as_deref().unwrap_or(run.dir()), rules, setting);
                 say(&format!("stopped; when the cause is mended, go on from the last checkpoint by: {command}"));
                 return Err(error);
             }
@@ -110,13 +125,15 @@ impl<T: Task> Job<T> {
         Package::write(&run.best(), &task, &model, recipe, Some(&outcome), Precision::Single)?;
         run.write_report(&card::report::<T>(recipe, &outcome, model.num_params(), run.curves().exists()))?;
         tell::<T>(&task, &model, recipe, &run, &outcome, setting)?;
+        drop(lock);
         Ok(Some(outcome))
     }
 }
 
-fn resume_command<T: Task>(run: &Run, setting: &Setting) -> String {
-    let dir = run.dir().display();
-    format!("cargo run -p {}{} -- train --resume {dir}{}", T::PACKAGE, setting.features, setting.flags)
+fn resume_command<T: Task>(dir: &Path, rules: Rules, setting: &Setting) -> String {
+    let (dir, features, flags) = (quoted(dir), &setting.features, &setting.flags);
+    let skip = if rules.on_nonfinite == OnNonFinite::Skip { " --on-nonfinite skip" } else { "" };
+    format!("cargo run -p {}{features} -- train --resume {dir}{flags}{skip}", T::PACKAGE)
 }
 
 impl ChangedRecipe {

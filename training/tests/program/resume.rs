@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Child;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -49,7 +49,9 @@ pub fn started(dir: &Path, more: &[&str]) -> Child {
 
 /// Waits until a run has come so far.
 fn wait_for_checkpoint(run: &Path, number: u32) {
+    let started = Instant::now();
     while checkpoints(run).last().is_none_or(|last| *last < run.join(format!("checkpoints/{number:06}"))) {
+        assert!(started.elapsed() < Duration::from_secs(60), "{} has not come to checkpoint {number}", run.display());
         std::thread::sleep(Duration::from_millis(1));
     }
 }
@@ -79,7 +81,7 @@ fn killed_at_any_moment() {
         };
         // Twice, as misfortunes do not come alone. A whole run has 86 checkpoints.
         kill("--run", 1, 40);
-        kill("--resume", 42, 80);
+        kill("--resume", 42, 60);
         finish(&dir, &whole);
     }
 }
