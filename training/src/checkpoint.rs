@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! checkpoints/000041/    the one before, in case the newest is damaged
-//! checkpoints/000042/    model.bpk  average.bpk  optimizer.bpk  state.json  SHA256SUMS
+//! checkpoints/000042/    model.bpk  average.bpk  optimizer.bpk  carry.safetensors  state.json  SHA256SUMS
 //! ```
 //!
 //! A checkpoint is written under another name, and renamed when it is on the disk. Weights and optimiser moments keep burn's
@@ -16,6 +16,7 @@ use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Device, Tensor, TensorData};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TrainingError};
@@ -35,12 +36,15 @@ pub struct Snapshot<M> {
     pub average: Option<M>,
     /// The update rule and its moments.
     pub optimizer: ModuleOptimizer,
+    /// What is kept from batch to batch.
+    pub carry: Carry,
     /// All else.
     pub state: State,
 }
 
-/// Where training stands.
+/// Where training stands. What an older version did not know of is as at the start.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct State {
     /// Version of the layout.
     pub format: u32,
@@ -64,12 +68,11 @@ pub struct State {
     pub averaged: usize,
     /// Seconds spent so far.
     pub seconds: f64,
-    /// The carried hidden state.
-    pub carry: Vec<TensorData>,
 }
 
 /// What an epoch's means are made from.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Sums {
     /// Loss times items.
     pub loss: f64,
@@ -139,14 +142,14 @@ impl Checkpoints {
     }
 
     /// Reads the newest that is whole into a fresh snapshot; `None` where none had been written yet.
-    pub fn load<M: Module>(&mut self, fresh: Snapshot<M>) -> Result<Option<Snapshot<M>>> {
+    pub fn load<M: Module>(&mut self, fresh: Snapshot<M>, device: &Device) -> Result<Option<Snapshot<M>>> {
         let mut damaged = None;
         for number in self.numbers()?.into_iter().rev() {
             let path = self.dir.join(format!("{number:06}"));
             match files::check_sums(&path) {
                 Ok(()) => {
                     self.last = Some(path.clone());
-                    return read(&path, fresh).map(Some);
+                    return read(&path, fresh, device).map(Some);
                 }
                 // Not damaged, as far as one can tell: to go back would throw away what is there.
                 Err(error @ TrainingError::Io { .. }) if !error.is_missing_file() => return Err(error),
@@ -188,7 +191,7 @@ impl Checkpoints {
 }
 
 fn write<M: Module>(dir: &Path, snapshot: &Snapshot<M>) -> Result<()> {
-    let Snapshot { model, average, optimizer, state } = snapshot;
+    let Snapshot { model, average, optimizer, carry, state } = snapshot;
     let record = |name: &str, bytes: std::result::Result<Bytes, _>| {
         let path = dir.join(name);
         let bytes =
@@ -200,11 +203,14 @@ fn write<M: Module>(dir: &Path, snapshot: &Snapshot<M>) -> Result<()> {
         record("average.bpk", average.clone().into_record().into_bytes())?;
     }
     record("optimizer.bpk", optimizer.into_bytes())?;
+    if !carry.is_empty() {
+        write_carry(&dir.join(CARRY), carry)?;
+    }
     files::write(&dir.join("state.json"), &files::json(&State { format: FORMAT, ..state.clone() })?)?;
     files::write_sums(dir)
 }
 
-fn read<M: Module>(dir: &Path, fresh: Snapshot<M>) -> Result<Snapshot<M>> {
+fn read<M: Module>(dir: &Path, fresh: Snapshot<M>, device: &Device) -> Result<Snapshot<M>> {
     let state = read_state(&dir.join("state.json"))?;
     let bytes = |path: &Path| {
         let bytes = std::fs::read(path).map_err(TrainingError::io("read", path))?;
@@ -222,7 +228,11 @@ fn read<M: Module>(dir: &Path, fresh: Snapshot<M>) -> Result<Snapshot<M>> {
     let model = weights("model.bpk", fresh.model)?;
     let moments = dir.join("optimizer.bpk");
     let optimizer = fresh.optimizer.from_bytes(bytes(&moments)?).map_err(|error| other(&moments, &error))?;
-    Ok(Snapshot { model, average, optimizer, state })
+    let carry = match dir.join(CARRY).exists() {
+        true => read_carry(&dir.join(CARRY), device)?,
+        false => Carry::new(),
+    };
+    Ok(Snapshot { model, average, optimizer, carry, state })
 }
 
 /// A file that is as it was written, but not what this program and recipe need.
@@ -241,14 +251,41 @@ fn read_state(path: &Path) -> Result<State> {
     Ok(state)
 }
 
-/// The carried hidden state as data.
-pub fn carry_to_data(carry: &Carry) -> Vec<TensorData> {
-    carry.iter().map(|tensor| tensor.clone().into_data()).collect()
+const CARRY: &str = "carry.safetensors";
+
+/// Tensors `0`, `1`, … of 32 bits.
+fn write_carry(path: &Path, carry: &Carry) -> Result<()> {
+    let bytes: Vec<(String, [usize; 3], Vec<u8>)> = carry
+        .iter()
+        .enumerate()
+        .map(|(index, tensor)| {
+            let values = tensor.to_data().iter::<f32>().flat_map(f32::to_le_bytes).collect();
+            (index.to_string(), tensor.dims(), values)
+        })
+        .collect();
+    let views = bytes
+        .iter()
+        .map(|(name, shape, values)| TensorView::new(Dtype::F32, shape.to_vec(), values).map(|view| (name, view)));
+    let written = views.collect::<std::result::Result<Vec<_>, _>>().and_then(|views| serialize(views, None));
+    files::write(path, &written.map_err(|error| TrainingError::damaged(path, error.to_string()))?)
 }
 
-/// And back.
-pub fn carry_from_data(data: &[TensorData], device: &Device) -> Carry {
-    data.iter().map(|data| Tensor::from_data(data.clone(), device)).collect()
+fn read_carry(path: &Path, device: &Device) -> Result<Carry> {
+    let bytes = std::fs::read(path).map_err(TrainingError::io("read", path))?;
+    let damaged =
+        |what: &dyn std::fmt::Display| TrainingError::damaged(path, format!("holds no carried state ({what})"));
+    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error))?;
+    let tensor = |index: usize| {
+        let view = tensors.tensor(&index.to_string()).map_err(|error| damaged(&error))?;
+        let shape: [usize; 3] = view.shape().try_into().map_err(|error| damaged(&error))?;
+        let (values, rest) = view.data().as_chunks::<4>();
+        if view.dtype() != Dtype::F32 || !rest.is_empty() {
+            return Err(damaged(&"not of 32 bits"));
+        }
+        let values: Vec<f32> = values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        Ok(Tensor::from_data(TensorData::new(values, shape), device))
+    };
+    (0..tensors.len()).map(tensor).collect()
 }
 
 #[cfg(test)]
@@ -262,7 +299,7 @@ mod tests {
     fn fresh() -> Snapshot<Linear> {
         let model = LinearConfig::new(3, 2).init(&Device::flex().autodiff());
         let optimizer = SgdConfig::new().with_momentum(Some(MomentumConfig::new())).init();
-        Snapshot { model, average: None, optimizer, state: State::default() }
+        Snapshot { model, average: None, optimizer, carry: Carry::new(), state: State::default() }
     }
 
     /// After one step.
@@ -273,15 +310,16 @@ mod tests {
         let model = optimizer.step(0.1, model, grads);
         state.note(0.5, 3, 1.0, 0.1);
         let average = Some(model.valid());
-        Snapshot { model, average, optimizer, state }
+        let carry = vec![Tensor::ones([1, 2, 3], &model.weight.device())];
+        Snapshot { model, average, optimizer, carry, state }
     }
 
-    /// What the checksums find is not read; the state is tried without them.
+    /// What the checksums find is not read; state and carried state are tried without them.
     #[test]
     fn damaged_checkpoints_are_errors() {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), &stepped()).unwrap();
-        for name in ["state.json", "model.bpk", "optimizer.bpk", "SHA256SUMS"] {
+        for name in ["state.json", CARRY, "model.bpk", "optimizer.bpk", "SHA256SUMS"] {
             let path = dir.path().join(name);
             let whole = std::fs::read(&path).unwrap();
             try_damaged(&whole, |bytes| {
@@ -289,12 +327,15 @@ mod tests {
                 let found = files::check_sums(dir.path());
                 // The list itself may gain or lose its last line end, or a line that stands twice.
                 assert!(found.is_err() || bytes == whole || name == "SHA256SUMS", "{name}");
-                if name == "state.json" {
-                    let _ = read_state(&path);
+                match name {
+                    "state.json" => drop(read_state(&path)),
+                    CARRY => drop(read_carry(&path, &Device::flex())),
+                    _ => {}
                 }
             });
             std::fs::write(&path, whole).unwrap();
         }
-        assert_eq!(read(dir.path(), fresh()).unwrap().state.sums.count, 3);
+        let whole = read(dir.path(), fresh(), &Device::flex()).unwrap();
+        assert_eq!((whole.state.sums.count, whole.carry[0].dims()), (3, [1, 2, 3]));
     }
 }

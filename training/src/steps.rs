@@ -58,7 +58,8 @@ impl<T: Task> Stepper<'_, T> {
             Some(Averaging::Moving(_)) => Some(model.valid()),
             Some(Averaging::Triggered(_)) | None => None,
         };
-        Ok(Snapshot { model, average, optimizer: self.recipe.optimizer.init(), state: State::default() })
+        let (optimizer, carry, state) = (self.recipe.optimizer.init(), Carry::new(), State::default());
+        Ok(Snapshot { model, average, optimizer, carry, state })
     }
 
     /// The batches of an epoch.
@@ -68,8 +69,8 @@ impl<T: Task> Stepper<'_, T> {
     }
 
     /// The average gradient of a group of batches, each item weighing the same.
-    pub fn gradients(&self, now: &mut Snapshot<T::Model>, carry: &mut Carry, group: &[T::Batch]) -> Found {
-        let Snapshot { model, state, .. } = now;
+    pub fn gradients(&self, now: &mut Snapshot<T::Model>, group: &[T::Batch]) -> Found {
+        let Snapshot { model, carry, state, .. } = now;
         let mut accumulator = GradientsAccumulator::new();
         let (mut items, mut total) = (0, 0.0);
         for batch in group {
@@ -91,7 +92,7 @@ impl<T: Task> Stepper<'_, T> {
 
     /// Changes the weights. The model is handed over, not lent: what nobody else holds can be changed in place.
     pub fn update(&self, now: Snapshot<T::Model>, found: Found, rate: f64) -> Snapshot<T::Model> {
-        let Snapshot { model, average, mut optimizer, mut state } = now;
+        let Snapshot { model, average, mut optimizer, carry, mut state } = now;
         let Found { grads, norm, loss, items } = found;
         let model = optimizer.step(rate, model, grads);
         state.step += 1;
@@ -103,6 +104,6 @@ impl<T: Task> Stepper<'_, T> {
             }
             _ => None,
         };
-        Snapshot { model, average, optimizer, state }
+        Snapshot { model, average, optimizer, carry, state }
     }
 }

@@ -12,7 +12,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 
 use crate::average::Averaging;
-use crate::checkpoint::{self, Checkpoints, Snapshot, State, Sums};
+use crate::checkpoint::{Checkpoints, Snapshot, State, Sums};
 use crate::error::{Result, TrainingError};
 use crate::events::Events;
 use crate::interrupt;
@@ -22,7 +22,7 @@ use crate::rules::{Interval, OnNonFinite, Rules};
 use crate::run::{Epoch, Run};
 use crate::schedule::Moment;
 use crate::steps::{Found, Stepper};
-use crate::task::{Carry, RecipeOf, Splits, Task};
+use crate::task::{RecipeOf, Splits, Task};
 use crate::weights::{self, Precision};
 
 /// Trains one task by one recipe in one run folder.
@@ -47,7 +47,6 @@ pub enum Ending<M> {
 /// All that changes from step to step.
 struct Learner<M> {
     now: Snapshot<M>,
-    carry: Carry,
     checkpoints: Checkpoints,
     events: Events,
     /// Optimiser steps of the whole run.
@@ -65,7 +64,6 @@ impl<M: Module> Learner<M> {
 
     fn save(&mut self) -> Result<()> {
         self.now.state.seconds = self.before + self.started.elapsed().as_secs_f64();
-        self.now.state.carry = checkpoint::carry_to_data(&self.carry);
         self.events.flush()?;
         self.checkpoints.save(&self.now)
     }
@@ -115,7 +113,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         let fresh = self.stepper.fresh()?;
         let now = match resume {
             false => fresh,
-            true => match checkpoints.load(fresh)? {
+            true => match checkpoints.load(fresh, &self.stepper.device)? {
                 Some(now) => now,
                 None => {
                     say("no checkpoint had been written yet: starting anew");
@@ -124,14 +122,13 @@ impl<'a, T: Task> Trainer<'a, T> {
             },
         };
         let steps = self.epochs() * batches.div_ceil(self.recipe.training.accumulate.get());
-        let carry = checkpoint::carry_from_data(&now.state.carry, &self.stepper.device);
         let events = Events::create(self.run.dir(), now.state.step)?;
         // What a killed program wrote of an epoch that its last checkpoint does not know.
         if resume {
             self.run.write_history(&now.state.history)?;
         }
         let before = now.state.seconds;
-        Ok(Learner { now, carry, checkpoints, events, steps, before, started: self.started })
+        Ok(Learner { now, checkpoints, events, steps, before, started: self.started })
     }
 
     fn epochs(&self) -> usize {
@@ -176,7 +173,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         group: &[T::Batch],
         progress: &mut Progress,
     ) -> Result<Learner<T::Model>> {
-        let found = self.stepper.gradients(&mut learner.now, &mut learner.carry, group);
+        let found = self.stepper.gradients(&mut learner.now, group);
         if let Some((what, value)) = found.nonfinite() {
             self.pass_over(&mut learner, (what, value), group.len(), progress)?;
             return Ok(learner);
@@ -215,7 +212,7 @@ impl<'a, T: Task> Trainer<'a, T> {
             progress.line(&format!("{what} is {value} in {batch} of epoch {}: passed over", state.epoch + 1));
             progress.skip(batches);
             state.sums.skipped += 1;
-            learner.carry.clear();
+            learner.now.carry.clear();
             return Ok(());
         }
         let kept = match learner.checkpoints.last() {
@@ -234,7 +231,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         let Sums { loss, count, norm, steps, largest_norm, lr, skipped } = std::mem::take(&mut state.sums);
         state.epoch += 1;
         state.batch = 0;
-        learner.carry.clear();
+        learner.now.carry.clear();
         let epoch = Epoch {
             epoch: state.epoch,
             step: state.step,

@@ -7,7 +7,7 @@ use super::{Setting, print_json, print_line};
 use crate::cli::FindRate;
 use crate::error::{Result, TrainingError};
 use crate::steps::Stepper;
-use crate::task::{Carry, RecipeOf, Task};
+use crate::task::{RecipeOf, Task};
 use crate::{curves, files};
 
 /// What stays of the smoothed loss at each step.
@@ -53,11 +53,11 @@ fn losses<T: Task>(
 ) -> Result<Vec<(f64, f64)>> {
     let stepper = Stepper { task, recipe, train, device: device.clone().autodiff() };
     let mut now = stepper.fresh()?;
-    let (mut carry, mut losses) = (Carry::new(), Vec::new());
+    let mut losses = Vec::new();
     for epoch in 0.. {
         let plan = stepper.plan(epoch);
         for group in plan.chunks(recipe.training.accumulate.get()) {
-            let found = stepper.gradients(&mut now, &mut carry, group);
+            let found = stepper.gradients(&mut now, group);
             if losses.len() == args.steps || found.nonfinite().is_some() || out_of_hand(&losses) {
                 return Ok(losses);
             }
@@ -65,7 +65,7 @@ fn losses<T: Task>(
             losses.push((rate, found.loss));
             now = stepper.update(now, found, rate);
         }
-        carry.clear();
+        now.carry.clear();
         if plan.is_empty() {
             break;
         }

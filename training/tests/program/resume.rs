@@ -9,9 +9,10 @@ use rand::{RngExt, SeedableRng};
 
 use super::{Test, path, program, run, text};
 
-pub const TESTS: [Test; 3] = [
+pub const TESTS: [Test; 4] = [
     ("a_run_killed_at_any_moment_ends_as_if_it_had_not_been", killed_at_any_moment),
     ("a_damaged_checkpoint_is_passed_over", damaged_checkpoints),
+    ("a_checkpoint_of_every_version_is_read", old_checkpoints),
     ("several_seeds_are_gone_on_with_where_they_were", several_seeds),
 ];
 
@@ -145,4 +146,26 @@ fn several_seeds() {
         assert!(results(&stopped.join(seed)) == results(&whole.join(seed)), "{seed}");
     }
     assert_eq!(std::fs::read(stopped.join("report.md")).unwrap(), std::fs::read(whole.join("report.md")).unwrap());
+}
+
+/// Format 1: a run of `sentences.toml` with four units, stopped in its second epoch.
+fn old_checkpoints() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().join("run");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/program/checkpoint-1"), &dir);
+    let output = run(&["train", "--resume", path(&dir), "--json"]);
+    let message = text(&output.stderr);
+    assert!(output.status.success() && message.contains("epoch 2/4") && !message.contains("epoch 1/4"), "{message}");
+    let result: serde_json::Value = text(&output.stdout).parse().unwrap();
+    assert!(result["metrics"]["perplexity"].as_f64().unwrap() < 4.0, "{result}");
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in from.read_dir().unwrap().map(Result::unwrap) {
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &to.join(entry.file_name())),
+            false => drop(std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
+        }
+    }
 }
