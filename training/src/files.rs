@@ -23,15 +23,15 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         let _ = std::fs::remove_file(&temporary);
         TrainingError::io("write", path)(error)
     })?;
-    sync_dir(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+    sync_parent(path)
 }
 
 /// Fills a new folder by `fill`; it appears as `path` when all of it is on the disk. What lies at `path` already must be an
 /// empty folder.
 pub fn new_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let (workshop, new, path) = filled(path, fill)?;
+    let (_workshop, new, path) = filled(path, fill)?;
     std::fs::rename(&new, &path).map_err(TrainingError::io("write", &path))?;
-    sync_dir(workshop.path().parent().unwrap_or(Path::new("/")))
+    sync_parent(&path)
 }
 
 /// Fills a folder by `fill`, then puts it in the place of `path`. On failure `path` is as it was; if the program is killed
@@ -49,7 +49,7 @@ pub fn replace_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Resul
         }
         TrainingError::io("replace", &path)(error)
     })?;
-    sync_dir(workshop.path().parent().unwrap_or(Path::new("/")))
+    sync_parent(&path)
 }
 
 /// Ends what [`replace_dir`] had begun when the program was killed, and removes what it left beside `path`.
@@ -90,6 +90,11 @@ fn filled(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<(TempDi
     fill(&new)?;
     sync_dir(&new)?;
     Ok((workshop, new, path))
+}
+
+/// Has the name of a file or folder written to the disk.
+fn sync_parent(path: &Path) -> Result<()> {
+    sync_dir(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
 }
 
 /// Has the names in a folder written to the disk, where folders can be opened for that.

@@ -62,8 +62,13 @@ impl<M: Module> Learner<M> {
         self.now.average.clone().unwrap_or_else(|| self.now.model.valid())
     }
 
+    /// Seconds spent, by all programs that worked on the run.
+    fn seconds(&self) -> f64 {
+        self.before + self.started.elapsed().as_secs_f64()
+    }
+
     fn save(&mut self) -> Result<()> {
-        self.now.state.seconds = self.before + self.started.elapsed().as_secs_f64();
+        self.now.state.seconds = self.seconds();
         self.events.flush()?;
         self.checkpoints.save(&self.now)
     }
@@ -100,8 +105,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         }
         progress.finish();
         let mut model = learner.judged();
-        let seconds = learner.before + self.started.elapsed().as_secs_f64();
-        let state = State { seconds, ..learner.now.state };
+        let state = State { seconds: learner.seconds(), ..learner.now.state };
         if state.best.is_some() {
             weights::load(&mut model, &self.run.best().join("model.safetensors"), T::WEIGHT_NAMES)?;
         }

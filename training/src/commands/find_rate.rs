@@ -53,16 +53,17 @@ fn losses<T: Task>(
 ) -> Result<Vec<(f64, f64)>> {
     let stepper = Stepper { task, recipe, train, device: device.clone().autodiff() };
     let mut now = stepper.fresh()?;
-    let mut losses = Vec::new();
+    let (mut losses, mut hold) = (Vec::new(), Hold::default());
     for epoch in 0.. {
         let plan = stepper.plan(epoch);
         for group in plan.chunks(recipe.training.accumulate.get()) {
             let found = stepper.gradients(&mut now, group);
-            if losses.len() == args.steps || found.nonfinite().is_some() || out_of_hand(&losses) {
+            if losses.len() == args.steps || found.nonfinite().is_some() || hold.is_lost() {
                 return Ok(losses);
             }
             let rate = args.from * (args.to / args.from).powf(losses.len() as f64 / (args.steps - 1) as f64);
             losses.push((rate, found.loss));
+            hold.see(found.loss);
             now = stepper.update(now, found, rate);
         }
         now.carry.clear();
@@ -73,24 +74,43 @@ fn losses<T: Task>(
     Ok(losses)
 }
 
-fn out_of_hand(losses: &[(f64, f64)]) -> bool {
-    let smoothed = smooth(losses);
-    let least = smoothed.iter().map(|(_, loss)| *loss).fold(f64::INFINITY, f64::min);
-    match (smoothed.first(), smoothed.last()) {
-        (Some((_, first)), Some((_, last))) => last - least > TOO_MUCH * first.abs(),
-        _ => false,
+/// Whether training is still in hand, by its smoothed losses: the first, the least and the last.
+#[derive(Default)]
+struct Hold {
+    average: Average,
+    seen: Option<[f64; 3]>,
+}
+
+impl Hold {
+    fn see(&mut self, loss: f64) {
+        let last = self.average.push(loss);
+        let [first, least, _] = self.seen.unwrap_or([last; 3]);
+        self.seen = Some([first, least.min(last), last]);
+    }
+
+    fn is_lost(&self) -> bool {
+        self.seen.is_some_and(|[first, least, last]| last - least > TOO_MUCH * first.abs())
     }
 }
 
 /// A moving average, corrected for its beginning at zero.
+#[derive(Default)]
+struct Average {
+    sum: f64,
+    weight: f64,
+}
+
+impl Average {
+    fn push(&mut self, loss: f64) -> f64 {
+        self.sum = SMOOTHING * self.sum + (1.0 - SMOOTHING) * loss;
+        self.weight = SMOOTHING * self.weight + (1.0 - SMOOTHING);
+        self.sum / self.weight
+    }
+}
+
 fn smooth(losses: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let (mut sum, mut weight) = (0.0, 0.0);
-    let smoothed = losses.iter().map(|(rate, loss)| {
-        sum = SMOOTHING * sum + (1.0 - SMOOTHING) * loss;
-        weight = SMOOTHING * weight + (1.0 - SMOOTHING);
-        (*rate, sum / weight)
-    });
-    smoothed.collect()
+    let mut average = Average::default();
+    losses.iter().map(|(rate, loss)| (*rate, average.push(*loss))).collect()
 }
 
 /// The rates at which the loss falls fastest and at which it is least, past the first steps.
@@ -121,6 +141,11 @@ mod tests {
         assert!((losses[20].0..losses[30].0).contains(&fastest), "{fastest}");
         assert_eq!(least, losses[30].0);
         assert_eq!(steepest(&[]), None);
+        let out_of_hand = |losses: &[(f64, f64)]| {
+            let mut hold = Hold::default();
+            losses.iter().for_each(|(_, loss)| hold.see(*loss));
+            hold.is_lost()
+        };
         assert!(
             out_of_hand(&[(1.0, 1.0), (2.0, 0.9), (3.0, 40.0)]) && !out_of_hand(&[(1.0, 1.0), (2.0, 0.9), (3.0, 1.5)])
         );

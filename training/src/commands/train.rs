@@ -69,7 +69,7 @@ impl<T: Task> Job<T> {
     pub fn run(self, rules: Rules, setting: &Setting) -> Result<Option<Outcome>> {
         let started = Instant::now();
         let recipe = &self.recipe;
-        let (run, lock, resume) = match self.place {
+        let (run, _lock, resume) = match self.place {
             Place::New(dir) => {
                 let (run, lock) = Run::claim(dir, &recipe.name)?;
                 (run, lock, false)
@@ -92,17 +92,14 @@ impl<T: Task> Job<T> {
         say(&format!("recipe {}: {}\nrun folder {}", recipe.name, recipe.about, run.dir().display()));
 
         let trainer = Trainer::new(&task, recipe, &splits, setting.device(), &run, rules, started);
+        let command = resume_command::<T>(self.series.as_deref().unwrap_or(run.dir()), rules, setting);
         let (model, state) = match trainer.fit(resume) {
             Ok(Ending::Done(model, state)) => (model, state),
             Ok(Ending::Interrupted) => {
-                say(&format!(
-                    "stopped with a checkpoint; go on by: {}",
-                    resume_command::<T>(self.series.as_deref().unwrap_or(run.dir()), rules, setting)
-                ));
+                say(&format!("stopped with a checkpoint; go on by: {command}"));
                 return Ok(None);
             }
             Err(error @ TrainingError::Io { .. }) => {
-                let command = resume_command::<T>(self.series.as_deref().unwrap_or(run.dir()), rules, setting);
                 say(&format!("stopped; when the cause is mended, go on from the last checkpoint by: {command}"));
                 return Err(error);
             }
@@ -125,7 +122,6 @@ impl<T: Task> Job<T> {
         Package::write(&run.best(), &task, &model, recipe, Some(&outcome), Precision::Single)?;
         run.write_report(&card::report::<T>(recipe, &outcome, model.num_params(), run.curves().exists()))?;
         tell::<T>(&task, &model, recipe, &run, &outcome, setting)?;
-        drop(lock);
         Ok(Some(outcome))
     }
 }
