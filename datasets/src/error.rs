@@ -6,7 +6,7 @@ pub enum DataError {
     /// The set is in none of the places looked at.
     #[error(
         "{set} was not found in {places}; point --data-dir or RNN_ZOO_DATA to a folder that has {wanted}{}",
-        address.map_or(String::new(), |url| format!(", or leave --data-dir out to download {url}"))
+        address.as_ref().map_or(String::new(), |url| format!(", or leave --data-dir out to download {url}"))
     )]
     NotFound {
         /// The set's name.
@@ -16,7 +16,7 @@ pub enum DataError {
         /// The paths that would have been taken.
         wanted: String,
         /// Where the set can be downloaded, if it can.
-        address: Option<&'static str>,
+        address: Option<String>,
     },
     /// A file or folder could not be read or written.
     #[error("cannot {action} {}: {source}", path.display())]
@@ -47,7 +47,7 @@ pub enum DataError {
         "{} is damaged or altered: its {kind} is {found}, not {wanted}; {}, or point --data-dir or RNN_ZOO_DATA to a \
          good copy",
         path.display(),
-        address.map_or("replace it with the published file".to_owned(), |url| format!("replace it with {url}"))
+        address.as_ref().map_or("replace it with the published file".to_owned(), |url| format!("replace it with {url}"))
     )]
     Checksum {
         /// The file.
@@ -59,7 +59,7 @@ pub enum DataError {
         /// What it should be.
         wanted: String,
         /// Where the file is published, if it is.
-        address: Option<&'static str>,
+        address: Option<String>,
     },
     /// The set lacks items.
     #[error(

@@ -52,7 +52,13 @@ pub fn load(locator: &Locator) -> Result<Reviews> {
     let found = content_sha256(&reviews);
     if found != CONTENT {
         let wanted = CONTENT.to_owned();
-        return Err(DataError::Checksum { path, kind: "SHA-256 of the texts", found, wanted, address: IMDB.address() });
+        return Err(DataError::Checksum {
+            path,
+            kind: "SHA-256 of the texts",
+            found,
+            wanted,
+            address: IMDB.address().map(str::to_owned),
+        });
     }
     Ok(Reviews { source: format!("{} (SHA-256 of the texts {found})", IMDB.name), ..reviews })
 }

@@ -4,35 +4,43 @@
 //! |---|---|
 //! | [`imdb`] | IMDB large movie reviews, from the published archive or its folder |
 //! | [`sample`] | short reviews by a generator of our own, part of the program |
+//! | [`ptb`], [`wikitext2`] | Penn Treebank and WikiText-2, for language models |
+//! | [`grammar`] | sentences of a grammar of our own, part of the program, with their entropy |
+//! | [`own_text`] | any text file |
 //!
 //! [`Locator`] finds the files: `--data-dir`, the folder that `RNN_ZOO_DATA` names, the user's cache, the published
 //! address. [`tokenize`] and [`Vocabulary`] turn text into numbers. Every set implements burn's
 //! [`Dataset`](burn_dataset::Dataset).
 //!
 //! ```
-//! use datasets::{Vocabulary, sample, tokenize};
+//! use datasets::{Vocabulary, Zero, sample, tokenize};
 //!
 //! let reviews = sample::load();
 //! let (train, valid) = reviews.train.hold_out(500, 1);
 //! let texts: Vec<Vec<String>> = train.0.iter().map(|review| tokenize(&review.text)).collect();
-//! let vocabulary = Vocabulary::build(texts.iter().map(Vec::as_slice), 1000);
+//! let vocabulary = Vocabulary::build(Zero::Padding, texts.iter().flatten().map(String::as_str), 1000);
 //! assert_eq!(vocabulary.encode(&tokenize("the plot is xyzzy"))[3], Vocabulary::UNKNOWN);
 //! assert_eq!(valid.0.len(), 500);
 //! ```
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod corpus;
 #[cfg(test)]
 #[path = "../../training/src/damage.rs"]
 mod damage;
 mod error;
+pub mod grammar;
 pub mod imdb;
+pub mod ptb;
 mod review;
 pub mod sample;
 mod source;
 mod text;
+pub mod wikitext2;
 
+pub use corpus::{Corpus, Level, own_text};
 pub use error::{DataError, Result};
 pub use review::{Review, ReviewSet, Reviews};
-pub use source::{DATA_VARIABLE, DataFile, DataSet, Found, Locator};
-pub use text::{Vocabulary, tokenize};
+pub use source::{Archive, DATA_VARIABLE, DataFile, DataSet, Found, Locator, PublishedFile};
+pub use text::{Vocabulary, Zero, tokenize};

@@ -5,6 +5,7 @@ use std::io::{Read, Write, stderr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use flate2::read::GzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 
@@ -37,6 +38,32 @@ pub struct DataSet {
     pub unpacked: &'static str,
     /// The archives, in the order of preference.
     pub files: &'static [DataFile],
+}
+
+/// One file of a data set, known by what it says, however it is packed: as it is, in a `.gz`, or in an archive.
+#[derive(Clone, Copy, Debug)]
+pub struct PublishedFile<'a> {
+    /// Name of the set for messages.
+    pub set: &'static str,
+    /// Subfolder of a data folder.
+    pub folder: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// What its content must hash to, in lower-case hexadecimal digits.
+    pub sha256: &'static str,
+    /// The archive that it is published in.
+    pub archive: Option<Archive>,
+    /// Its published address; the archive's, if that ends with the archive's name.
+    pub url: &'a str,
+}
+
+/// An archive, `.zip` or `.tgz`, and the path of a file in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Archive {
+    /// The archive's name.
+    pub name: &'static str,
+    /// The file's path in it.
+    pub member: &'static str,
 }
 
 /// What was found.
@@ -89,11 +116,45 @@ impl Locator {
         }
     }
 
+    /// The content of a file, downloaded if it is nowhere and `--data-dir` was not given.
+    pub fn read(&self, file: &PublishedFile) -> Result<Vec<u8>> {
+        let packings = file.packings();
+        let found = self.roots.iter().find_map(|root| file.look_in(root, &packings));
+        let (path, packing) = match (found, &self.given) {
+            (Some(found), _) => found,
+            (None, Some(_)) => {
+                let wanted: Vec<_> = packings.iter().map(|(name, _)| format!("{}/{name}", file.folder)).collect();
+                let (set, wanted, address) = (file.set, wanted.join(" or "), Some(file.url.to_owned()));
+                return Err(DataError::NotFound { set, places: self.places(), wanted, address });
+            }
+            (None, None) => self.fetch(file)?,
+        };
+        let bytes = packing.unpack(&path)?;
+        let found = hex(&Sha256::digest(&bytes));
+        if found != file.sha256 {
+            let (wanted, address) = (file.sha256.to_owned(), Some(file.url.to_owned()));
+            return Err(DataError::Checksum { path, kind: "SHA-256 of the content", found, wanted, address });
+        }
+        Ok(bytes)
+    }
+
+    fn fetch(&self, file: &PublishedFile) -> Result<(PathBuf, Packing)> {
+        let (name, packing) = match file.archive {
+            Some(Archive { name, member }) if file.url.ends_with(name) => (name, Packing::Archive(member)),
+            _ => (file.name, Packing::Plain),
+        };
+        let path = self.cache.join(file.folder).join(name);
+        let _ = writeln!(stderr(), "{} is in none of {}: downloading {}", file.name, self.places(), file.url);
+        // The content is checked when it is read.
+        download(file.url, &path, |_| Ok(()))?;
+        Ok((path, packing))
+    }
+
     fn download(&self, set: &DataSet, file: &DataFile, url: &str) -> Result<Found> {
         let path = self.cache.join(set.folder).join(file.name);
         // Nobody may be reading, which is no reason to stop.
         let _ = writeln!(stderr(), "{} is in none of {}: downloading {url}", set.name, self.places());
-        download(url, &path, file)?;
+        download(url, &path, |part| check(part, file))?;
         Ok(Found::Archive(path))
     }
 
@@ -101,7 +162,7 @@ impl Locator {
         let archives = set.files.iter().map(|file| format!("{}/{}", set.folder, file.name));
         let wanted: Vec<_> = [format!("{}/{}/", set.folder, set.unpacked)].into_iter().chain(archives).collect();
         let wanted = wanted.join(" or ");
-        DataError::NotFound { set: set.name, places: self.places(), wanted, address: set.address() }
+        DataError::NotFound { set: set.name, places: self.places(), wanted, address: set.address().map(str::to_owned) }
     }
 
     fn places(&self) -> String {
@@ -142,6 +203,72 @@ fn look_in(root: &Path, set: &DataSet) -> Result<Option<Found>> {
     }
 }
 
+/// How a file lies on the disk.
+#[derive(Clone, Copy, Debug)]
+enum Packing {
+    Plain,
+    Gzip,
+    /// With its path in it.
+    Archive(&'static str),
+}
+
+impl Packing {
+    fn unpack(self, path: &Path) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut file = File::open(path).map_err(DataError::io("read", path))?;
+        let is_zip = path.extension().is_some_and(|extension| extension == "zip");
+        let unpacked = match self {
+            Self::Plain => file.read_to_end(&mut bytes).map(drop),
+            Self::Gzip => GzDecoder::new(file).read_to_end(&mut bytes).map(drop),
+            Self::Archive(member) if is_zip => unzip(file, member, &mut bytes),
+            Self::Archive(member) => untar(file, member, &mut bytes),
+        };
+        let damaged = |error| DataError::parse(path, None, format!("cannot be unpacked ({error}); get a whole copy"));
+        unpacked.map(|()| bytes).map_err(damaged)
+    }
+}
+
+fn unzip(file: File, member: &str, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+    let mut archive = zip::ZipArchive::new(file)?;
+    archive.by_name(member)?.read_to_end(bytes)?;
+    Ok(())
+}
+
+fn untar(file: File, member: &str, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+    for entry in tar::Archive::new(GzDecoder::new(file)).entries()? {
+        let mut entry = entry?;
+        // Some archives say `./` before each path.
+        if entry.path()?.strip_prefix(".").unwrap_or(&entry.path()?) == Path::new(member) {
+            entry.read_to_end(bytes)?;
+            return Ok(());
+        }
+    }
+    Err(std::io::Error::other(format!("it holds no {member}")))
+}
+
+impl PublishedFile<'_> {
+    /// The names that it may have on the disk.
+    fn packings(&self) -> Vec<(String, Packing)> {
+        let mut packings = vec![(self.name.to_owned(), Packing::Plain), (format!("{}.gz", self.name), Packing::Gzip)];
+        packings.extend(self.archive.map(|archive| (archive.name.to_owned(), Packing::Archive(archive.member))));
+        packings
+    }
+
+    /// The file in a data folder, in the set's own subfolder, or `root` itself if that is the file.
+    fn look_in(&self, root: &Path, packings: &[(String, Packing)]) -> Option<(PathBuf, Packing)> {
+        let itself =
+            packings.iter().find(|(name, _)| root.is_file() && root.file_name().is_some_and(|own| own == &**name));
+        let inside = [root.join(self.folder), root.to_path_buf()];
+        let inside = inside.iter().flat_map(|dir| packings.iter().map(|(name, packing)| (dir.join(name), *packing)));
+        let itself = itself.map(|(_, packing)| (root.to_path_buf(), *packing));
+        itself.into_iter().chain(inside).find(|(path, _)| path.is_file())
+    }
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn sha256(mut file: File) -> std::io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
@@ -151,13 +278,13 @@ fn sha256(mut file: File) -> std::io::Result<String> {
             read => hash.update(&buffer[..read]),
         }
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hash.finalize()))
 }
 
 /// Compares a file's size and checksum with the published ones.
 fn check(path: &Path, file: &DataFile) -> Result<()> {
     let differs = |kind, found, wanted| {
-        Err(DataError::Checksum { path: path.to_path_buf(), kind, found, wanted, address: file.url })
+        Err(DataError::Checksum { path: path.to_path_buf(), kind, found, wanted, address: file.url.map(str::to_owned) })
     };
     let opened = File::open(path).map_err(DataError::io("read", path))?;
     let bytes = opened.metadata().map_err(DataError::io("read", path))?.len();
@@ -171,15 +298,15 @@ fn check(path: &Path, file: &DataFile) -> Result<()> {
     Ok(())
 }
 
-/// Downloads a file by way of `<path>.part`, going on where an earlier attempt stopped, and moves it into place once its
-/// checksum is right.
-fn download(url: &str, path: &Path, file: &DataFile) -> Result<()> {
+/// Downloads a file by way of `<path>.part`, going on where an earlier attempt stopped, and moves it into place once it
+/// passes `check`.
+fn download(url: &str, path: &Path, check: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(DataError::io("create", folder))?;
     let part = path.with_added_extension("part");
     let failed = |reason: String| DataError::Download { url: url.to_owned(), reason, path: path.to_path_buf() };
     fetch(url, &part).map_err(failed)?;
-    if let Err(error) = check(&part, file) {
+    if let Err(error) = check(&part) {
         let DataError::Checksum { kind, found, wanted, .. } = error else { return Err(error) };
         // Nothing can be added to it that would make it right.
         let _ = std::fs::remove_file(&part);
@@ -251,6 +378,7 @@ fn bar(length: Option<u64>, position: u64) -> ProgressBar {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flate2::{Compression, write::GzEncoder};
     use std::io::{BufRead, BufReader};
     use std::net::TcpListener;
 
@@ -260,6 +388,10 @@ mod tests {
     fn published() -> DataFile {
         let digits: String = Sha256::digest(CONTENT).iter().map(|byte| format!("{byte:02x}")).collect();
         DataFile { name: "set.tar.gz", bytes: CONTENT.len() as u64, sha256: digits.leak(), url: None }
+    }
+
+    fn is_published(part: &Path) -> Result<()> {
+        check(part, &published())
     }
 
     /// A server that answers one request after another: each with a status line, headers, and the content from the
@@ -293,11 +425,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("imdb/set.tar.gz");
         let url = serve(vec![("206 Partial Content", 9), ("206 Partial Content", 99)]);
-        let error = download(&url, &path, &published()).unwrap_err().to_string();
+        let error = download(&url, &path, is_published).unwrap_err().to_string();
         assert!(error.contains(&url) && error.contains("broke") && error.contains("set.tar.gz"), "{error}");
         assert!(!path.exists());
         assert_eq!(std::fs::read(path.with_added_extension("part")).unwrap(), &CONTENT[..9]);
-        download(&url, &path, &published()).unwrap();
+        download(&url, &path, is_published).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), CONTENT);
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }
@@ -307,7 +439,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("set.tar.gz");
         std::fs::write(path.with_added_extension("part"), b"stale").unwrap();
-        download(&serve(vec![("200 OK", 99)]), &path, &published()).unwrap();
+        download(&serve(vec![("200 OK", 99)]), &path, is_published).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), CONTENT);
     }
 
@@ -319,7 +451,8 @@ mod tests {
             (DataFile { sha256: "00", ..published() }, "SHA-256"),
             (DataFile { bytes: 7, ..published() }, "23 bytes, not the published 7"),
         ] {
-            let error = download(&serve(vec![("200 OK", 99)]), &path, &other).unwrap_err().to_string();
+            let error =
+                download(&serve(vec![("200 OK", 99)]), &path, |part| check(part, &other)).unwrap_err().to_string();
             assert!(error.contains("was removed") && error.contains(kind), "{error}");
             assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
         }
@@ -330,7 +463,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("set.tar.gz");
         for url in ["http://127.0.0.1:9/set.tar.gz".to_owned(), serve(vec![("404 Not Found", 0)])] {
-            let error = download(&url, &path, &published()).unwrap_err().to_string();
+            let error = download(&url, &path, is_published).unwrap_err().to_string();
             assert!(error.contains(&url) && !path.exists(), "{error}");
         }
     }
@@ -383,7 +516,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("set.tar.gz");
         std::fs::write(path.with_added_extension("part"), CONTENT).unwrap();
-        download(&serve(vec![("416 Range Not Satisfiable", 0)]), &path, &published()).unwrap();
+        download(&serve(vec![("416 Range Not Satisfiable", 0)]), &path, is_published).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), CONTENT);
     }
 
@@ -393,7 +526,7 @@ mod tests {
         let path = dir.path().join("set.tar.gz");
         let other = File::create(path.with_added_extension("part")).unwrap();
         other.lock().unwrap();
-        let error = download("http://127.0.0.1:9/set.tar.gz", &path, &published()).unwrap_err().to_string();
+        let error = download("http://127.0.0.1:9/set.tar.gz", &path, is_published).unwrap_err().to_string();
         assert!(error.contains("another program"), "{error}");
     }
 
@@ -406,5 +539,91 @@ mod tests {
         let found = locator.find(&set).unwrap();
         assert!(matches!(&found, Found::Archive(path) if *path == dir.path().join("cache/set/set.tar.gz")));
         assert_eq!(locator.find(&set).unwrap(), found);
+    }
+
+    const PUBLISHED: PublishedFile = PublishedFile {
+        set: "the set",
+        folder: "set",
+        name: "part.txt",
+        sha256: "",
+        archive: Some(Archive { name: "set.zip", member: "inner/part.txt" }),
+        url: "http://127.0.0.1:9/part.txt",
+    };
+
+    /// The file in all its packings, and its description.
+    fn packed(dir: &Path) -> PublishedFile {
+        std::fs::create_dir_all(dir.join("set")).unwrap();
+        std::fs::write(dir.join("set/part.txt"), CONTENT).unwrap();
+        let mut gzip = GzEncoder::new(File::create(dir.join("set/part.txt.gz")).unwrap(), Compression::fast());
+        gzip.write_all(CONTENT).unwrap();
+        gzip.finish().unwrap();
+        let mut zip = zip::ZipWriter::new(File::create(dir.join("set/set.zip")).unwrap());
+        zip.start_file("inner/part.txt", zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(CONTENT).unwrap();
+        zip.finish().unwrap();
+        PublishedFile { sha256: hex(&Sha256::digest(CONTENT)).leak(), ..PUBLISHED }
+    }
+
+    #[test]
+    fn a_file_is_read_plain_from_gzip_and_from_an_archive() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = packed(dir.path());
+        for name in ["part.txt", "part.txt.gz", "set.zip"] {
+            let path = dir.path().join("set").join(name);
+            for given in [dir.path(), &dir.path().join("set"), &path] {
+                let locator = Locator::with_places(Some(given), None, dir.path().join("cache"));
+                assert_eq!(locator.read(&file).unwrap(), CONTENT, "{}", given.display());
+            }
+            std::fs::remove_file(&path).unwrap();
+        }
+        let error = Locator::with_places(Some(dir.path()), None, dir.path().join("cache")).read(&file).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains("set/part.txt or set/part.txt.gz or set/set.zip") && error.contains(file.url),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_member_of_a_tar_is_found_under_either_form_of_its_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("set.tgz");
+        for name in ["./inner/part.txt", "inner/part.txt"] {
+            let mut tar = tar::Builder::new(GzEncoder::new(File::create(&path).unwrap(), Compression::fast()));
+            let mut header = tar::Header::new_gnu();
+            header.set_size(CONTENT.len() as u64);
+            header.set_mode(0o644);
+            header.set_cksum();
+            tar.append_data(&mut header, name, CONTENT).unwrap();
+            tar.into_inner().unwrap().finish().unwrap();
+            assert_eq!(Packing::Archive("inner/part.txt").unpack(&path).unwrap(), CONTENT);
+        }
+        let error = Packing::Archive("other.txt").unpack(&path).unwrap_err().to_string();
+        assert!(error.contains("set.tgz") && error.contains("no other.txt"), "{error}");
+    }
+
+    #[test]
+    fn an_altered_file_is_refused_and_a_missing_one_downloaded() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = packed(dir.path());
+        std::fs::write(dir.path().join("set/part.txt"), "altered").unwrap();
+        let error = Locator::with_places(Some(dir.path()), None, dir.path().join("cache")).read(&file).unwrap_err();
+        assert!(error.to_string().contains("SHA-256 of the content"), "{error}");
+
+        let file = PublishedFile { url: serve(vec![("200 OK", 99)]).leak(), ..file };
+        let locator = Locator::with_places(None, None, dir.path().join("cache"));
+        assert_eq!(locator.read(&file).unwrap(), CONTENT);
+        assert_eq!(std::fs::read(dir.path().join("cache/set/part.txt")).unwrap(), CONTENT);
+    }
+
+    #[test]
+    fn damaged_zips_are_errors() {
+        let dir = tempfile::tempdir().unwrap();
+        packed(dir.path());
+        let path = dir.path().join("damaged.zip");
+        crate::damage::try_damaged(&std::fs::read(dir.path().join("set/set.zip")).unwrap(), |bytes| {
+            std::fs::write(&path, bytes).unwrap();
+            let _ = Packing::Archive("inner/part.txt").unpack(&path);
+        });
     }
 }

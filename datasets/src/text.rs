@@ -52,7 +52,26 @@ fn line_break(text: &str) -> Option<&str> {
     inner.trim_start_matches(' ').trim_start_matches('/').strip_prefix('>')
 }
 
-/// The words a model knows, by number. 0 is padding, 1 stands for every word it does not know.
+/// What the number 0 of a [`Vocabulary`] stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zero {
+    /// Padding, where texts are read side by side.
+    Padding,
+    /// The end of a line, where texts are read one after the other.
+    EndOfLine,
+}
+
+impl Zero {
+    /// As it is written.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Padding => "<pad>",
+            Self::EndOfLine => "<eos>",
+        }
+    }
+}
+
+/// The words a model knows, by number. 0 is [`Zero`], 1 stands for every word it does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vocabulary {
     words: Vec<String>,
@@ -60,25 +79,26 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// The number of padding.
-    pub const PADDING: u32 = 0;
     /// The number of unknown words.
     pub const UNKNOWN: u32 = 1;
-    const SPECIAL: [&str; 2] = ["<pad>", "<unk>"];
+    /// As they are written.
+    pub const UNKNOWN_WORD: &str = "<unk>";
 
-    /// The `size` most frequent words of some texts, the specials included; equal counts in alphabetical order.
+    /// The `size` most frequent of some words, the specials `<pad>` or `<eos>` and `<unk>` included; equal counts in
+    /// alphabetical order.
     ///
     /// Build it on the training part alone. Specials among the words keep their own numbers.
-    pub fn build<'a>(texts: impl IntoIterator<Item = &'a [String]>, size: usize) -> Self {
+    pub fn build<'a>(zero: Zero, words: impl IntoIterator<Item = &'a str>, size: usize) -> Self {
+        let special = [zero.word(), Self::UNKNOWN_WORD];
         let mut counts: HashMap<&str, usize> = HashMap::new();
-        for word in texts.into_iter().flatten().filter(|word| !Self::SPECIAL.contains(&word.as_str())) {
+        for word in words.into_iter().filter(|word| !special.contains(word)) {
             *counts.entry(word).or_default() += 1;
         }
         let mut counts: Vec<_> = counts.into_iter().collect();
         counts.sort_unstable_by(|(word, count), (other, others)| others.cmp(count).then(word.cmp(other)));
-        let known = size.saturating_sub(Self::SPECIAL.len());
+        let known = size.saturating_sub(special.len());
         let words = counts.into_iter().take(known).map(|(word, _)| word.to_owned());
-        Self::from_words(Self::SPECIAL.map(str::to_owned).into_iter().chain(words).collect())
+        Self::from_words(special.map(str::to_owned).into_iter().chain(words).collect())
     }
 
     fn from_words(words: Vec<String>) -> Self {
@@ -119,10 +139,10 @@ impl Vocabulary {
     }
 
     /// Reads what [`save`](Self::save) wrote. The specials must come first, and no word twice.
-    pub fn load(path: &Path) -> Result<Self> {
+    pub fn load(zero: Zero, path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(DataError::io("read", path))?;
         let words: Vec<String> = text.lines().map(str::to_owned).collect();
-        for (index, special) in Self::SPECIAL.into_iter().enumerate() {
+        for (index, special) in [zero.word(), Self::UNKNOWN_WORD].into_iter().enumerate() {
             if words.get(index).map(String::as_str) != Some(special) {
                 return Err(DataError::parse(path, Some(index + 1), format!("a vocabulary has `{special}` here")));
             }
@@ -168,9 +188,13 @@ mod tests {
         tokenize(text)
     }
 
+    fn build(words: &[String], size: usize) -> Vocabulary {
+        Vocabulary::build(Zero::Padding, words.iter().map(String::as_str), size)
+    }
+
     #[test]
     fn the_most_frequent_words_come_first_and_ties_by_alphabet() {
-        let vocabulary = Vocabulary::build([words("b a b c").as_slice(), words("a d").as_slice()], 5);
+        let vocabulary = Vocabulary::build(Zero::Padding, "b a b c a d".split(' '), 5);
         let known: Vec<_> = (0..5).filter_map(|number| vocabulary.word(number)).collect();
         assert_eq!(known, ["<pad>", "<unk>", "a", "b", "c"]);
         assert_eq!(vocabulary.encode(&words("c d a")), [4, 1, 2]);
@@ -180,18 +204,18 @@ mod tests {
     #[test]
     fn specials_among_the_words_stand_once() {
         let words = ["<unk>", "a", "<pad>", "<unk>"].map(str::to_owned);
-        let vocabulary = Vocabulary::build([words.as_slice()], 10);
+        let vocabulary = build(&words, 10);
         assert_eq!((vocabulary.len(), vocabulary.encode(&words)), (3, vec![1, 2, 0, 1]));
-        assert_eq!(Vocabulary::build([], 0).len(), 2);
+        assert_eq!(build(&[], 0).len(), 2);
     }
 
     #[test]
     fn a_vocabulary_comes_back_from_its_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("vocab.txt");
-        let vocabulary = Vocabulary::build([words("not only good but great 😀").as_slice()], 100);
+        let vocabulary = build(&words("not only good but great 😀"), 100);
         vocabulary.save(&path).unwrap();
-        assert_eq!(Vocabulary::load(&path).unwrap(), vocabulary);
+        assert_eq!(Vocabulary::load(Zero::Padding, &path).unwrap(), vocabulary);
     }
 
     #[test]
@@ -205,7 +229,7 @@ mod tests {
             ("<pad>\n<unk>\n\ngood\n", 3, "empty"),
         ] {
             std::fs::write(&path, text).unwrap();
-            let error = Vocabulary::load(&path).unwrap_err().to_string();
+            let error = Vocabulary::load(Zero::Padding, &path).unwrap_err().to_string();
             assert!(error.contains(&format!("vocab.txt, line {line}")) && error.contains(part), "{error}");
         }
     }
@@ -222,9 +246,9 @@ mod tests {
         fn any_vocabulary_comes_back_from_its_file(text in ".*", size in 0usize..20) {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("vocab.txt");
-            let vocabulary = Vocabulary::build([words(&text).as_slice()], size);
+            let vocabulary = build(&words(&text), size);
             vocabulary.save(&path).unwrap();
-            prop_assert_eq!(&Vocabulary::load(&path).unwrap(), &vocabulary);
+            prop_assert_eq!(&Vocabulary::load(Zero::Padding, &path).unwrap(), &vocabulary);
             for number in 0..vocabulary.len() as u32 {
                 prop_assert_eq!(vocabulary.number(vocabulary.word(number).unwrap()), number);
             }
@@ -242,10 +266,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("vocab.txt");
         let words = ["a", "fine", "film"].map(str::to_owned);
-        Vocabulary::build([&words[..]], 10).save(&path).unwrap();
+        build(&words, 10).save(&path).unwrap();
         crate::damage::try_damaged(&std::fs::read(&path).unwrap(), |bytes| {
             std::fs::write(&path, bytes).unwrap();
-            let _ = Vocabulary::load(&path);
+            let _ = Vocabulary::load(Zero::Padding, &path);
         });
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use datasets::{Locator, Review, ReviewSet, Reviews, Vocabulary, imdb, sample, tokenize};
+use datasets::{Locator, Review, ReviewSet, Reviews, Vocabulary, Zero, imdb, sample, tokenize};
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
@@ -86,7 +86,7 @@ impl DataConfig {
     /// The vocabulary of the training part.
     pub fn vocabulary(&self, train: &ReviewSet) -> Vocabulary {
         let texts: Vec<Vec<String>> = train.0.iter().map(|review| tokenize(&review.text)).collect();
-        Vocabulary::build(texts.iter().map(Vec::as_slice), self.vocabulary.get())
+        Vocabulary::build(Zero::Padding, texts.iter().flatten().map(String::as_str), self.vocabulary.get())
     }
 
     /// The numbers of the words that the network reads of a text.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use datasets::{ReviewSet, Vocabulary, tokenize};
+use datasets::{ReviewSet, Vocabulary, Zero, tokenize};
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -107,7 +107,7 @@ impl Task for Sentiment {
             Some(name) => {
                 let dir = Package::<Self>::find(name)?;
                 recipe.data.check_like(&Package::<Self>::read_config(&dir)?.recipe.data, name)?;
-                Vocabulary::load(&dir.join("vocab.txt"))?
+                Vocabulary::load(Zero::Padding, &dir.join("vocab.txt"))?
             }
             None => recipe.data.vocabulary(&reviews.train),
         };
@@ -130,7 +130,7 @@ impl Task for Sentiment {
 
     fn open(recipe: &RecipeOf<Self>, dir: &Path) -> TaskResult<Self> {
         let (data, architecture) = (recipe.data.clone(), recipe.model.clone());
-        let vocabulary = Vocabulary::load(&dir.join("vocab.txt"))?;
+        let vocabulary = Vocabulary::load(Zero::Padding, &dir.join("vocab.txt"))?;
         let (mut ngrams, mut blend) = (None, 1.0);
         if architecture.ngrams.is_some() {
             ngrams = Some(NgramClassifier::load(&dir.join("ngrams.safetensors"))?);
