@@ -27,6 +27,8 @@ struct Series {
     /// In the legend; empty where the panel's title says it.
     name: String,
     points: Vec<(f64, f64)>,
+    /// Whether it is there to be looked through.
+    faint: bool,
 }
 
 struct Panel<'a> {
@@ -68,8 +70,9 @@ pub fn compare(metric: &str, runs: &[(String, Vec<Epoch>)]) -> Result<String> {
 
 /// The loss at each learning rate.
 pub fn rates(losses: &[(f64, f64)], smoothed: &[(f64, f64)]) -> Result<String> {
-    let series = |name: &str, points: &[(f64, f64)]| Series { name: name.to_owned(), points: points.to_vec() };
-    let series = vec![series("of a step", losses), series("smoothed", smoothed)];
+    let series =
+        |name: &str, points: &[(f64, f64)], faint| Series { name: name.to_owned(), points: points.to_vec(), faint };
+    let series = vec![series("smoothed", smoothed, false), series("of a step", losses, true)];
     let panel = Panel { title: "training loss", x: "learning rate", series };
     let (low, high) = bounds(losses.iter().map(|(rate, _)| *rate)).unwrap_or((1e-4, 1.0));
     svg((2 * SIZE.0, 2 * SIZE.1), |root| {
@@ -88,7 +91,7 @@ fn svg(size: (u32, u32), paint: impl FnOnce(&Area) -> Drawn) -> Result<String> {
 
 fn of_epochs(name: &str, history: &[Epoch], value: impl Fn(&Epoch) -> Option<f64>) -> Series {
     let point = |epoch: &Epoch| value(epoch).filter(|value| value.is_finite()).map(|value| (epoch.epoch as f64, value));
-    Series { name: name.to_owned(), points: history.iter().filter_map(point).collect() }
+    Series { name: name.to_owned(), points: history.iter().filter_map(point).collect(), faint: false }
 }
 
 fn bounds(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
@@ -135,12 +138,13 @@ where
         .x_label_formatter(&label)
         .y_label_formatter(&|value| format!("{value:.digits$}"))
         .draw()?;
-    for (Series { name, points }, color) in panel.series.iter().zip(COLORS.iter().cycle()) {
-        let line = LineSeries::new(points.iter().copied(), color.stroke_width(2));
+    for (Series { name, points, faint }, color) in panel.series.iter().zip(COLORS.iter().cycle()) {
+        let style = if *faint { BLACK.mix(0.25).stroke_width(1) } else { color.stroke_width(2) };
+        let line = LineSeries::new(points.iter().copied(), style);
         let line = line.point_size(if points.len() > 40 { 0 } else { 3 });
         let drawn = chart.draw_series(line)?;
         if !name.is_empty() {
-            let sample = move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2));
+            let sample = move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style);
             drawn.label(name).legend(sample);
         }
     }

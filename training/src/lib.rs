@@ -21,6 +21,10 @@
 //! | [`backend`] | `--backend` |
 //! | [`cli`] | what may be typed |
 
+// The application that the tests train names this crate as applications do.
+#[cfg(test)]
+extern crate self as training;
+
 mod adam;
 pub mod average;
 pub mod backend;
@@ -47,15 +51,20 @@ pub mod recipe;
 pub mod rules;
 pub mod run;
 pub mod schedule;
+#[cfg(test)]
+#[path = "../tests/program/sentences.rs"]
+mod sentences;
 pub mod settings;
+mod sgd;
 mod steps;
 pub mod streams;
 pub mod task;
 pub mod trainer;
 pub mod weights;
 
-pub use commands::{main, print_line};
+pub use commands::{main, print_line, print_text};
 pub use error::{Result, TaskError, TrainingError};
 pub use package::Package;
+pub use progress::say;
 pub use recipe::Recipe;
 pub use task::{Carry, Context, Loss, Metrics, Monitor, RecipeOf, Splits, Task, TaskResult};

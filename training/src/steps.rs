@@ -107,3 +107,39 @@ impl<T: Task> Stepper<'_, T> {
         Snapshot { model, average, optimizer, carry, state }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::RecipeText;
+    use crate::sentences::Sentences;
+
+    #[test]
+    fn every_item_of_a_group_weighs_the_same() {
+        let text = RecipeText::embedded(Sentences::RECIPES[0]).with_overrides(&["training.clip_norm=1e9".to_owned()]);
+        let recipe: RecipeOf<Sentences> = text.unwrap().parse().unwrap();
+        let raw = Sentences::load(&recipe.data, None).unwrap();
+        let task = Sentences::fit(&recipe, &raw).unwrap();
+        let train = task.encode(raw).train;
+        let stepper = Stepper { task: &task, recipe: &recipe, train: &train, device: Device::flex().autodiff() };
+        let (mut now, mut later) = (stepper.fresh().unwrap(), stepper.fresh().unwrap());
+        let [long, short] = [0..9, 9..10];
+
+        let together = stepper.gradients(&mut now, &[long.clone(), short.clone()]);
+        let parts = [stepper.gradients(&mut later, &[long]), stepper.gradients(&mut later, &[short])];
+
+        let shares = [0.9, 0.1];
+        let loss: f64 = parts.iter().zip(shares).map(|(part, share)| share * part.loss).sum();
+        approx::assert_relative_eq!(together.loss, loss, max_relative = 1e-6);
+        let gradient = |found: &Found, model: &<Sentences as Task>::Model| {
+            found.grads.get::<2>(model.dense.weight.id).unwrap().into_data()
+        };
+        let parts = parts.iter().zip(shares).map(|(part, share)| {
+            gradient(part, &later.model).iter::<f64>().map(|value| share * value).collect::<Vec<_>>()
+        });
+        let sum = parts.reduce(|one, other| one.iter().zip(other).map(|(one, other)| one + other).collect()).unwrap();
+        for (together, sum) in gradient(&together, &now.model).iter::<f64>().zip(sum) {
+            approx::assert_abs_diff_eq!(together, sum, epsilon = 1e-7);
+        }
+    }
+}

@@ -131,6 +131,9 @@ impl<'a, T: Task> Trainer<'a, T> {
         if resume {
             self.run.write_history(&now.state.history)?;
         }
+        if resume && self.ended(&now.state) {
+            say("all its epochs are done: measuring again");
+        }
         let before = now.state.seconds;
         Ok(Learner { now, checkpoints, events, steps, before, started: self.started })
     }

@@ -1,17 +1,20 @@
 //! Whatever stops a run, nothing that was saved is lost, and one line says what happened.
 
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
-use super::resume::{OFTEN, checkpoints, finish, started, whole};
+use super::resume::{OFTEN, checkpoints, finish, results, started, wait_for_checkpoint, whole};
 use super::{Test, path, program, run, text};
 
-pub const TESTS: [Test; 8] = [
+pub const TESTS: [Test; 9] = [
     ("a_full_disk", a_full_disk),
     ("a_folder_made_read_only", a_folder_made_read_only),
     ("ctrl_c_once_and_twice", ctrl_c_once_and_twice),
     ("a_closed_terminal", a_closed_terminal),
+    ("a_closed_terminal_under_nohup", a_closed_terminal_under_nohup),
     ("a_clock_set_back", a_clock_set_back),
     ("a_second_process_on_the_run", a_second_process_on_the_run),
     ("a_network_larger_than_the_memory", a_network_larger_than_the_memory),
@@ -101,12 +104,27 @@ fn a_closed_terminal() {
     let dir = tempfile::tempdir().unwrap();
     let whole = whole(dir.path());
     let dir = dir.path().join("run");
+    // Where the tests themselves run under nohup: what a program handles is not ignored by those that it starts.
+    signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::new(AtomicBool::new(false))).unwrap();
     let mut child = started(&dir, &[]);
     drop((child.stdout.take(), child.stderr.take()));
     // A shell sends it, and then the system.
     let (code, _) = stop(child, &["-HUP", "-HUP"]);
     assert_eq!(code, Some(1));
     finish(&dir, &whole);
+}
+
+fn a_closed_terminal_under_nohup() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = whole(dir.path());
+    let dir = dir.path().join("run");
+    let mut command = Command::new("nohup");
+    command.arg(std::env::current_exe().unwrap()).env("SENTENCES", "");
+    command.args(["train", "--run", path(&dir)]).args(OFTEN).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    wait_for_checkpoint(&dir, 2);
+    let (code, message) = stop(child, &["-HUP"]);
+    assert!(code == Some(0) && results(&dir) == results(&whole), "{message}");
 }
 
 /// The newest checkpoint is the one with the highest number, whatever the clock says.

@@ -49,7 +49,7 @@ pub fn started(dir: &Path, more: &[&str]) -> Child {
 }
 
 /// Waits until a run has come so far.
-fn wait_for_checkpoint(run: &Path, number: u32) {
+pub fn wait_for_checkpoint(run: &Path, number: u32) {
     let started = Instant::now();
     while checkpoints(run).last().is_none_or(|last| *last < run.join(format!("checkpoints/{number:06}"))) {
         assert!(started.elapsed() < Duration::from_secs(60), "{} has not come to checkpoint {number}", run.display());

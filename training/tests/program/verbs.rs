@@ -3,9 +3,10 @@
 use super::resume::whole;
 use super::{Test, path, run, text};
 
-pub const TESTS: [Test; 2] = [
+pub const TESTS: [Test; 3] = [
     ("runs_are_listed_and_compared", runs_are_listed_and_compared),
     ("a_learning_rate_is_found", a_learning_rate_is_found),
+    ("training_ends_when_nothing_gets_better", training_ends_when_nothing_gets_better),
 ];
 
 fn runs_are_listed_and_compared() {
@@ -42,4 +43,18 @@ fn a_learning_rate_is_found() {
     assert!((1e-3..0.2).contains(&steepest) && (5e-3..1.0).contains(&least), "{found}");
     assert!(std::fs::read_to_string(&plot).unwrap().contains("learning rate"));
     assert_eq!(run(&["find-rate", "--from", "1", "--to", "0.1"]).status.code(), Some(2));
+}
+
+fn training_ends_when_nothing_gets_better() {
+    let dir = tempfile::tempdir().unwrap();
+    let run_dir = dir.path().join("run");
+    // Too small to change a weight: no epoch is better than the first.
+    let settings = ["--set", "optimizer.lr=1e-30", "--set", "training.patience=2", "--epochs", "9"];
+    let output = run(&[&["train", "--run", path(&run_dir)][..], &settings].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let history = std::fs::read_to_string(run_dir.join("metrics.jsonl")).unwrap();
+    assert_eq!(history.lines().count(), 3, "{history}");
+
+    let again = run(&["train", "--resume", path(&run_dir)]);
+    assert!(again.status.success() && text(&again.stderr).contains("measuring again"), "{}", text(&again.stderr));
 }
