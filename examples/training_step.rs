@@ -1,30 +1,26 @@
 //! A training step written out, and how long it takes: forward, loss, backward, clipping, update.
 //!
 //! ```text
-//! cargo run -p examples --example training_step               # both models
-//! cargo run -p examples --example training_step -- ptb-lstm    # one of them
+//! cargo run -p examples --example training_step               # all models
+//! cargo run -p examples --example training_step -- ptb-awd    # one of them
 //! ```
 //!
-//! Two models on made-up words: the network of `imdb-bigru`, and a word-level language model as large as the small one of
-//! [Zaremba et al. 2014](https://arxiv.org/abs/1409.2329). `models/rnn/comparison/compare.py --steps` sets them beside
-//! the same steps in PyTorch. `memory_mib` is by how much the largest resident memory of the process grew; of the second model
-//! in one process it says nothing.
+//! The networks of three recipes on made-up words: `imdb-bigru`, `ptb-lstm-small` and `ptb-awd`.
+//! `models/rnn/comparison/compare.py --steps` sets them beside the same steps in PyTorch. `memory_mib` is by how much the
+//! largest resident memory of the process grew; of the second model in one process it says nothing.
 
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use rnn::{Cell, Rnn, RnnConfig, cross_entropy};
+use language_model::LanguageModel;
 use sentiment::Sentiment;
 use sentiment::model::Words;
 use training::clip::{Clip, clip};
 use training::machine::{keep_memory, peak_memory};
-use training::optimizer::{OptimizerConfig, OptimizerKind};
 use training::recipe::RecipeText;
-use training::settings::{Fraction, Positive};
 use training::{RecipeOf, Task, TaskResult};
 
 /// Steps before those that count.
@@ -39,8 +35,10 @@ fn main() -> TaskResult<()> {
     if wanted("imdb-bigru") {
         reviews(&device)?;
     }
-    if wanted("ptb-lstm") {
-        language(&device);
+    for name in ["ptb-lstm-small", "ptb-awd"] {
+        if wanted(name) {
+            language(name, &device)?;
+        }
     }
     Ok(())
 }
@@ -63,37 +61,21 @@ fn reviews(device: &Device) -> TaskResult<()> {
     Ok(())
 }
 
-/// Words → embedding → two LSTM layers → which word comes next?
-#[derive(Module, Debug)]
-struct LanguageModel {
-    embedding: Embedding,
-    rnn: Rnn,
-    dense: Linear,
-}
-
-/// 20 texts of 20 words and the next.
-fn language(device: &Device) {
-    const VOCABULARY: usize = 10_000;
-    const HIDDEN_SIZE: usize = 200;
-    let model = || LanguageModel {
-        embedding: EmbeddingConfig::new(VOCABULARY, HIDDEN_SIZE).init(device),
-        rnn: RnnConfig::new(Cell::Lstm, HIDDEN_SIZE, HIDDEN_SIZE).with_num_layers(2).init(device),
-        dense: LinearConfig::new(HIDDEN_SIZE, VOCABULARY).init(device),
-    };
-    let texts = texts(20, 21, VOCABULARY);
-    let adam = OptimizerConfig {
-        kind: OptimizerKind::Adam,
-        lr: Positive::ONE,
-        weight_decay: Fraction::default(),
-        momentum: Fraction::default(),
-    };
-    measure("ptb-lstm", model, adam.init(), |model| {
-        let words: Tensor<2, Int> = numbers(&texts, 0..20, device); // [B, T]
-        let next = numbers(&texts, 1..21, device).reshape([20 * 20]); // [B × T]
-        let (outputs, _) = model.rnn.forward(model.embedding.forward(words), None, None); // [B, T, H]
-        let scores = model.dense.forward(outputs.reshape([20 * 20, HIDDEN_SIZE])); // [B × T, V]
-        cross_entropy(scores, next).mean() // [1]
-    });
+/// A batch of texts of a language model's recipe, and the next words.
+fn language(name: &str, device: &Device) -> TaskResult<()> {
+    let recipe: RecipeOf<LanguageModel> = RecipeText::find(name, LanguageModel::RECIPES)?.parse()?;
+    let (vocabulary, window) = (recipe.data.vocabulary.get(), recipe.data.window.get());
+    let texts = texts(recipe.training.batch_size.get(), window + 1, vocabulary);
+    measure(
+        name,
+        || recipe.model.init(vocabulary, device),
+        recipe.optimizer.init(),
+        |network| {
+            let [words, next] = [0..window, 1..window + 1].map(|steps| numbers(&texts, steps, device)); // [B, T]
+            network.loss(&network.forward(words, None), next) // [1]
+        },
+    );
+    Ok(())
 }
 
 /// Trains a model for some steps and prints how long one takes, a median, and how much memory.

@@ -12,7 +12,7 @@ pub fn keep_memory() {
     #[expect(unsafe_code, reason = "the C library offers no other way")]
     // SAFETY: it only sets numbers, and may be called at any time. Where it refuses one, the default stays.
     unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 32 << 20); // the most that it takes
+        libc::mallopt(libc::M_MMAP_MAX, 0); // the scores of a large vocabulary are beyond every threshold that it takes
         libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
     }
 }

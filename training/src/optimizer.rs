@@ -1,11 +1,12 @@
 //! Optimisers, chosen by a recipe.
 
-use burn::optim::{ModuleOptimizer, Sgd, SgdConfig, decay::WeightDecayConfig, momentum::MomentumConfig};
+use burn::optim::ModuleOptimizer;
 use serde::{Deserialize, Serialize};
 
 use crate::adam::Adam;
 use crate::decay::SparingBiases;
 use crate::settings::{Fraction, Positive};
+use crate::sgd::Sgd;
 
 /// `[optimizer]` of a recipe.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,19 +45,10 @@ impl OptimizerConfig {
             OptimizerKind::Adam => SparingBiases { decaying: Adam::new(decay, 0.0), bare: Adam::new(0.0, 0.0) }.into(),
             OptimizerKind::AdamW => SparingBiases { decaying: Adam::new(0.0, decay), bare: Adam::new(0.0, 0.0) }.into(),
             OptimizerKind::Sgd => {
-                let l2 = (decay > 0.0).then(|| WeightDecayConfig::new(decay));
-                SparingBiases { decaying: self.sgd(l2), bare: self.sgd(None) }.into()
+                let momentum = self.momentum.get();
+                SparingBiases { decaying: Sgd::new(decay, momentum), bare: Sgd::new(0.0, momentum) }.into()
             }
         }
-    }
-
-    fn sgd(&self, l2: Option<WeightDecayConfig>) -> Sgd {
-        SgdConfig::new().with_weight_decay(l2).with_momentum(self.momentum()).build()
-    }
-
-    fn momentum(&self) -> Option<MomentumConfig> {
-        let momentum = self.momentum.get();
-        (momentum > 0.0).then_some(MomentumConfig { momentum, dampening: 0.0, nesterov: false })
     }
 }
 

@@ -19,7 +19,7 @@ use crate::scan::{Carry, Order, Reading};
 /// Whether the kernels can take these: values of 32 bits on `flex`.
 pub(crate) fn serves(reading: &Reading) -> bool {
     let Reading { input, weights, initial, .. } = reading;
-    has_kernels(&input.device(), &[input.dtype(), weights.weight_hh.val().dtype(), initial.hidden.dtype()])
+    has_kernels(&input.device(), &[input.dtype(), weights.weight_hh.dtype(), initial.hidden.dtype()])
 }
 
 pub(crate) fn has_kernels(device: &Device, types: &[DType]) -> bool {
@@ -38,10 +38,10 @@ pub(crate) fn scan(reading: Reading) -> (Tensor<3>, Carry) {
     let setting = Setting { cell, order, lengths: lengths.map(Arc::from) };
     let all = <Dispatch as RecurrentLayer>::recurrent_layer(
         input.into_dispatch(),
-        weights.weight_ih.val().into_dispatch(),
-        weights.weight_hh.val().into_dispatch(),
-        weights.bias_ih.val().into_dispatch(),
-        weights.bias_hh.val().into_dispatch(),
+        weights.weight_ih.into_dispatch(),
+        weights.weight_hh.into_dispatch(),
+        weights.bias_ih.into_dispatch(),
+        weights.bias_hh.into_dispatch(),
         initial.into_dispatch(),
         setting,
     );

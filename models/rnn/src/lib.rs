@@ -53,8 +53,9 @@
 //! | `scan.rs` | one layer in one direction, composed of burn's operations: all steps in turn |
 //! | `fused.rs`, `kernel/` | the same as one operation on the CPU, forward and backward; where the time goes |
 //! | `state.rs`, `weights.rs`, `init.rs` | what is remembered, what is learnt, what that starts from |
-//! | `dropout.rs`, `names.rs` | locked dropout; PyTorch's names |
-//! | `cross_entropy.rs` | the loss of a choice among many words |
+//! | `dropout/`, `activation.rs` | regularisers: of features, words and weights; of activations |
+//! | `names.rs` | PyTorch's names |
+//! | `dense_cross_entropy.rs` | the loss of a choice among many words, with the layer that makes it |
 //!
 //! `cargo run -p rnn --example layer_speed` times the layers beside burn's own.
 //!
@@ -73,9 +74,15 @@
 //! - Jozefowicz, Zaremba & Sutskever (2015), *An empirical exploration of recurrent network architectures*, ICML.
 //! - Gal & Ghahramani (2016), *A theoretically grounded application of dropout in recurrent neural networks*, NIPS,
 //!   [arXiv:1512.05287](https://arxiv.org/abs/1512.05287).
+//! - Wan et al. (2013), *Regularization of neural networks using DropConnect*, ICML.
+//! - Merity, McCann & Socher (2017), *Revisiting activation regularization for language RNNs*,
+//!   [arXiv:1708.01009](https://arxiv.org/abs/1708.01009).
+//! - Merity, Keskar & Socher (2018), *Regularizing and optimizing LSTM language models*, ICLR,
+//!   [arXiv:1708.02182](https://arxiv.org/abs/1708.02182).
 
+mod activation;
 mod cell;
-mod cross_entropy;
+mod dense_cross_entropy;
 mod dropout;
 mod fused;
 mod init;
@@ -87,9 +94,10 @@ mod scan;
 mod state;
 mod weights;
 
+pub use activation::{activation_regularization, temporal_activation_regularization};
 pub use cell::Cell;
-pub use cross_entropy::cross_entropy;
-pub use dropout::LockedDropout;
+pub use dense_cross_entropy::dense_cross_entropy;
+pub use dropout::{EmbeddingDropout, LockedDropout, WeightDropout};
 pub use init::Init;
 pub use names::{from_pytorch_names, pytorch_names};
 pub use rnn::{Layer, Rnn, RnnConfig};

@@ -3,8 +3,9 @@ use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
 
-use crate::scan::{Carry, Order, Reading, scan};
-use crate::{Cell, Init, State, Weights};
+use crate::scan::{Order, Reading, scan};
+use crate::weights::Values;
+use crate::{Cell, Init, LockedDropout, State, WeightDropout, Weights};
 
 /// Configuration of an [`Rnn`].
 #[derive(Config, Debug, PartialEq)]
@@ -24,6 +25,12 @@ pub struct RnnConfig {
     /// The probability of dropping a feature between two layers, anew at every step. Acts on autodiff devices only.
     #[config(default = 0.0)]
     pub dropout: f64,
+    /// The probability of dropping a feature between two layers, the same at all steps: [`LockedDropout`].
+    #[config(default = 0.0)]
+    pub locked_dropout: f64,
+    /// The probability of dropping a recurrent weight: [`WeightDropout`].
+    #[config(default = 0.0)]
+    pub weight_dropout: f64,
     /// The values that parameters start from.
     #[config(default = "Init::Uniform")]
     pub initializer: Init,
@@ -42,7 +49,7 @@ impl RnnConfig {
     ///
     /// # Panics
     ///
-    /// If a size is zero or `dropout` is not in `[0, 1)`.
+    /// If a size is zero or a probability is not in `[0, 1)`.
     pub fn init(&self, device: &Device) -> Rnn {
         let Self { cell, input_size, hidden_size, num_layers, .. } = *self;
         assert!(
@@ -58,6 +65,8 @@ impl RnnConfig {
         Rnn {
             layers: (0..num_layers).map(layer).collect(),
             dropout: DropoutConfig::new(self.dropout).init(),
+            locked_dropout: LockedDropout::new(self.locked_dropout),
+            weight_dropout: WeightDropout::new(self.weight_dropout),
             cell,
             input_size,
             hidden_size,
@@ -74,6 +83,10 @@ pub struct Rnn {
     pub layers: Vec<Layer>,
     /// Acts between layers, not on the output of the last.
     pub dropout: Dropout,
+    /// The same.
+    pub locked_dropout: LockedDropout,
+    /// Acts on the recurrent weights of all layers.
+    pub weight_dropout: WeightDropout,
     /// The recurrence.
     #[module(skip)]
     pub cell: Cell,
@@ -125,10 +138,17 @@ impl Rnn {
         let mut finals = Vec::with_capacity(self.rows());
         for (index, layer) in self.layers.iter().enumerate() {
             if index > 0 {
-                steps = self.dropout.forward(steps);
+                steps = self.locked_dropout.forward(self.dropout.forward(steps));
             }
-            let (outputs, last) = layer.forward(self.cell, steps, &mut initial, lengths);
-            steps = outputs; // [B, T, directions × H]
+            let (outputs, last): (Vec<_>, Vec<_>) = layer
+                .directions()
+                .zip(&mut initial)
+                .map(|((order, weights), initial)| {
+                    let weights = self.dropped(weights.values());
+                    scan(Reading { cell: self.cell, order, input: steps.clone(), weights, initial, lengths })
+                })
+                .unzip();
+            steps = Tensor::cat(outputs, 2); // [B, T, directions × H]
             finals.extend(last);
         }
         (steps, State::from_rows(finals))
@@ -166,6 +186,10 @@ impl Rnn {
     /// The number of features of a step of the output.
     pub fn output_size(&self) -> usize {
         if self.is_bidirectional() { 2 * self.hidden_size } else { self.hidden_size }
+    }
+
+    fn dropped(&self, weights: Values) -> Values {
+        Values { weight_hh: self.weight_dropout.forward(weights.weight_hh), ..weights }
     }
 
     /// The number of rows of a [`State`].
@@ -207,24 +231,5 @@ impl Layer {
         let forward = (Order::Forward, &self.forward);
         let backward = self.backward.as_ref().map(|weights| (Order::Backward, weights));
         std::iter::once(forward).chain(backward)
-    }
-
-    /// `[B, T, input]` → `[B, T, directions × H]`, with the final state of each direction. Takes as many of the initial
-    /// states as there are directions.
-    fn forward(
-        &self,
-        cell: Cell,
-        steps: Tensor<3>,
-        initial: &mut impl Iterator<Item = Carry>,
-        lengths: Option<&[usize]>,
-    ) -> (Tensor<3>, Vec<Carry>) {
-        let (outputs, finals): (Vec<_>, Vec<_>) = self
-            .directions()
-            .zip(initial)
-            .map(|((order, weights), initial)| {
-                scan(Reading { cell, order, input: steps.clone(), weights, initial, lengths })
-            })
-            .unzip();
-        (Tensor::cat(outputs, 2), finals)
     }
 }

@@ -6,7 +6,8 @@
 use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 
-use crate::{Cell, Weights, fused};
+use crate::weights::Values;
+use crate::{Cell, fused};
 
 /// The order in which the steps are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub(crate) struct Reading<'a> {
     pub order: Order,
     /// `[B, T, input]`
     pub input: Tensor<3>,
-    pub weights: &'a Weights,
+    pub weights: Values,
     /// The state to start from.
     pub initial: Carry,
     /// Where the sequences end; at `T` if `None`.
@@ -59,7 +60,7 @@ pub(crate) fn composed(reading: Reading) -> (Tensor<3>, Carry) {
     if let Some(padding) = padding {
         input = padding.clear(input); // NaN times a gradient of zero would be NaN
     }
-    let products = input_products(cell, input, weights); // T × [B, gates × H]
+    let products = input_products(cell, input, &weights); // T × [B, gates × H]
     let mut steps: Vec<_> = products.into_iter().enumerate().collect();
     if order == Order::Backward {
         steps.reverse();
@@ -127,17 +128,17 @@ impl Padding {
 /// `[T, B, input]` → `T × [B, gates × H]`.
 ///
 /// The biases of the recurrent product are added here too where the cell lets them.
-fn input_products(cell: Cell, input: Tensor<3>, weights: &Weights) -> Vec<Tensor<2>> {
-    let weight = weights.weight_ih.val().transpose(); // [input, gates × H]
+fn input_products(cell: Cell, input: Tensor<3>, weights: &Values) -> Vec<Tensor<2>> {
+    let weight = weights.weight_ih.clone().transpose(); // [input, gates × H]
     let bias_hh = match cell {
         // The reset gate scales the bias of gate n, which is left to the steps.
         Cell::Gru => {
-            let [bias_rz, bias_n] = split(weights.bias_hh.val(), 0, 2 * weights.hidden_size());
+            let [bias_rz, bias_n] = split(weights.bias_hh.clone(), 0, 2 * weights.hidden_size());
             Tensor::cat(vec![bias_rz, bias_n.zeros_like()], 0)
         }
-        _ => weights.bias_hh.val(),
+        _ => weights.bias_hh.clone(),
     };
-    let bias = (weights.bias_ih.val() + bias_hh).unsqueeze(); // [1, gates × H]
+    let bias = (weights.bias_ih.clone() + bias_hh).unsqueeze(); // [1, gates × H]
 
     let product = |block: Tensor<3>| {
         let [time, batch, features] = block.dims();
@@ -187,15 +188,15 @@ enum Step {
 }
 
 impl Step {
-    fn new(cell: Cell, weights: &Weights) -> Self {
-        let weight = weights.weight_hh.val().transpose(); // [H, gates × H]
+    fn new(cell: Cell, weights: Values) -> Self {
         let hidden_size = weights.hidden_size();
+        let weight = weights.weight_hh.transpose(); // [H, gates × H]
         match cell {
             Cell::Elman => Step::Elman { weight },
             Cell::ElmanRelu => Step::ElmanRelu { weight },
             Cell::Lstm => Step::Lstm { weight },
             Cell::Gru => {
-                let [_, bias_n] = split(weights.bias_hh.val(), 0, 2 * hidden_size);
+                let [_, bias_n] = split(weights.bias_hh, 0, 2 * hidden_size);
                 Step::Gru { weight, bias_n: bias_n.unsqueeze() }
             }
             Cell::GruResetBefore => {
@@ -265,11 +266,10 @@ impl From<Tensor<2>> for Carry {
 
 #[cfg(test)]
 mod tests {
-    use burn::module::Param;
     use burn::tensor::{DType, Distribution};
 
     use super::*;
-    use crate::Init;
+    use crate::{Init, Weights};
 
     type Scan = fn(Reading) -> (Tensor<3>, Carry);
 
@@ -292,7 +292,8 @@ mod tests {
         let lengths: Vec<usize> = (0..batch).map(|row| (3 * row + 1) % (time + 1)).collect();
 
         let lengths = ragged.then_some(&lengths[..]);
-        let (output, last) = scan(Reading { cell, order, input: input.clone(), weights: &weights, initial, lengths });
+        let reading = Reading { cell, order, input: input.clone(), weights: weights.values(), initial, lengths };
+        let (output, last) = scan(reading);
         let states_after: Vec<Tensor<2>> = std::iter::once(last.hidden).chain(last.cell).collect();
         let weigh = |tensor: Tensor<3>| (tensor.clone() * draw(tensor.dims())).sum();
         let parts = states_after.iter().map(|state| weigh(state.clone().unsqueeze()));
@@ -348,14 +349,13 @@ mod tests {
             [1, 2, 3, 4].map(|index| Tensor::from_data(data(index), options()).require_grad());
         let biases: [Tensor<1>; 2] = [5, 6].map(|index| Tensor::from_data(data(index), options()).require_grad());
         let input: Tensor<3> = Tensor::from_data(data(0), options()).require_grad();
-        let [hidden, memory, weight_ih, weight_hh] = matrices.clone().map(Param::from_tensor);
-        let [bias_ih, bias_hh] = biases.clone().map(Param::from_tensor);
-        let weights = Weights { weight_ih, weight_hh, bias_ih, bias_hh };
-        let initial = Carry { hidden: hidden.val(), cell: cell.has_memory().then(|| memory.val()) };
+        let [hidden, memory, weight_ih, weight_hh] = matrices.clone();
+        let [bias_ih, bias_hh] = biases.clone();
+        let weights = Values { weight_ih, weight_hh, bias_ih, bias_hh };
+        let initial = Carry { hidden, cell: cell.has_memory().then_some(memory) };
         let lengths = [3, 1];
 
-        let reading =
-            Reading { cell, order, input: input.clone(), weights: &weights, initial, lengths: Some(&lengths) };
+        let reading = Reading { cell, order, input: input.clone(), weights, initial, lengths: Some(&lengths) };
         let (output, last) = scan(reading);
         let weigh = |tensor: Tensor<3>| (tensor.clone() * tensor.clone() + tensor.sin()).sum();
         let states = std::iter::once(last.hidden).chain(last.cell).map(|state| weigh(state.unsqueeze()));

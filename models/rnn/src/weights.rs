@@ -29,8 +29,29 @@ impl Weights {
         }
     }
 
+    /// What they are now.
+    pub(crate) fn values(&self) -> Values {
+        Values {
+            weight_ih: self.weight_ih.val(),
+            weight_hh: self.weight_hh.val(),
+            bias_ih: self.bias_ih.val(),
+            bias_hh: self.bias_hh.val(),
+        }
+    }
+}
+
+/// The values of [`Weights`] for one reading; of the same shapes.
+#[derive(Clone, Debug)]
+pub(crate) struct Values {
+    pub weight_ih: Tensor<2>,
+    pub weight_hh: Tensor<2>,
+    pub bias_ih: Tensor<1>,
+    pub bias_hh: Tensor<1>,
+}
+
+impl Values {
     /// The size of the state.
-    pub(crate) fn hidden_size(&self) -> usize {
-        self.weight_hh.val().dims()[1]
+    pub fn hidden_size(&self) -> usize {
+        self.weight_hh.dims()[1]
     }
 }

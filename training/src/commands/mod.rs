@@ -132,16 +132,21 @@ fn one_line(error: &TrainingError) -> String {
     error.to_string().split('\n').map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
-/// Metrics or anything else as one JSON line on standard output. A closed pipe ends the program quietly.
+/// Metrics or anything else as one JSON line on standard output.
 pub(crate) fn print_json(value: &serde_json::Value) -> Result<()> {
     print_line(&value.to_string())
 }
 
 /// One line on standard output.
 pub fn print_line(line: &str) -> Result<()> {
+    print_text(&format!("{line}\n"))
+}
+
+/// Some text on standard output, at once. A closed pipe ends the program quietly.
+pub fn print_text(text: &str) -> Result<()> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
-    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
         Err(error) => Err(TrainingError::io("write", Path::new("standard output"))(error)),
         Ok(()) => Ok(()),

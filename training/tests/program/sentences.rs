@@ -10,7 +10,7 @@ use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Linear, Linea
 use burn::tensor::{Device, Int, Tensor};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rnn::{Cell, Rnn, RnnConfig, State, cross_entropy};
+use rnn::{Cell, Rnn, RnnConfig, State, dense_cross_entropy};
 use serde::{Deserialize, Serialize};
 use training::settings::Count;
 use training::streams::{Streams, reset};
@@ -40,12 +40,12 @@ pub struct Model {
     embedding: Embedding,
     rnn: Rnn,
     dropout: Dropout,
-    dense: Linear,
+    pub dense: Linear,
 }
 
 impl Model {
-    /// Scores of the next words, `[rows × steps, words]`, after a window. `carry` is the state before it, and then after it.
-    fn forward(&self, streams: &Streams, window: &Range<usize>, carry: &mut Carry, device: &Device) -> Tensor<2> {
+    /// The costs of the next words, `[rows × steps]`, in a window. `carry` is the state before it, and then after it.
+    fn costs(&self, streams: &Streams, window: &Range<usize>, carry: &mut Carry, device: &Device) -> Tensor<1> {
         let embedded = self.embedding.forward(streams.inputs(window, device)); // [rows, steps, H]
         let mut outputs = Vec::new();
         for segment in streams.segments(window, END) {
@@ -59,14 +59,10 @@ impl Model {
             carry.extend(std::iter::once(state.hidden).chain(state.cell));
             reset(carry, &segment.ended);
         }
-        let outputs = self.dropout.forward(Tensor::cat(outputs, 1)); // [rows, steps, H]
-        self.dense.forward(outputs).flatten(0, 1)
-    }
-
-    fn costs(&self, streams: &Streams, window: &Range<usize>, carry: &mut Carry, device: &Device) -> Tensor<1> {
-        let scores = self.forward(streams, window, carry, device);
+        let outputs = self.dropout.forward(Tensor::cat(outputs, 1)).flatten(0, 1); // [rows × steps, H]
         let targets: Tensor<1, Int> = streams.targets(window, device).flatten(0, 1);
-        cross_entropy(scores, targets)
+        let bias = self.dense.bias.as_ref().unwrap().val();
+        dense_cross_entropy(outputs, self.dense.weight.val().transpose(), bias, targets)
     }
 }
 

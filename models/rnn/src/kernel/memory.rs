@@ -89,6 +89,10 @@ impl<'a> Shared<'a> {
         Self { start: memory.as_mut_ptr(), length: memory.len(), lifetime: PhantomData }
     }
 
+    pub fn length(self) -> usize {
+        self.length
+    }
+
     /// `length` values from `start`.
     ///
     /// # Safety

@@ -11,12 +11,13 @@
 //! | `forward.rs`, `backward.rs` | the steps in reading order, and in reverse |
 //! | `cells.rs`, `reset_before.rs` | the functions of the gates and their derivatives; the one cell of two products a step |
 //! | `products.rs` | the large products: of all inputs before the steps, and of all gradients after them |
-//! | `softmax.rs` | the cross-entropy of a softmax over many classes |
+//! | `softmax.rs` | a dense layer, a softmax over its many classes and their cross-entropy |
 //! | `simd.rs`, `pack.rs` | products of few rows with panels of a matrix; the panels |
 //! | `team.rs`, `memory.rs` | threads that take their share of a layer; what they share |
 //!
 //! What is unsafe is `memory.rs` (what members share, each of which promises to write its own part; lines of floats taken for
-//! bytes), the reads of `simd::product`, whose bounds are checked before its loop, and a hint to the cache. The test
+//! bytes), the reads of `simd::product`, whose bounds are checked before its loop, a hint to the cache, and the call of
+//! `gemm`, which takes pointers. The test
 //! `a_team_and_one_thread_agree_to_the_bit` is run under Miri by hand, and this crate's tests with every access checked in
 //! `.ci/run`.
 //!

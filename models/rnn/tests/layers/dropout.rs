@@ -1,8 +1,9 @@
-//! Dropout of whole features, and dropout between layers.
+//! Dropout of whole features, words and weights, and dropout between layers.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
-use rnn::{Cell, LockedDropout, RnnConfig};
+use burn::nn::EmbeddingConfig;
+use burn::tensor::{Device, Int, Tensor};
+use rnn::{Cell, EmbeddingDropout, LockedDropout, RnnConfig, WeightDropout};
 
 use crate::{device, difference, random, values};
 
@@ -31,21 +32,58 @@ fn locked_dropout_rests_where_nothing_is_trained() {
 }
 
 #[test]
-#[should_panic = "locked dropout: probability 1 is not in [0, 1)"]
+#[should_panic = "dropout: probability 1 is not in [0, 1)"]
 fn locked_dropout_of_everything_is_refused() {
     LockedDropout::new(1.0);
 }
 
 #[test]
+fn a_dropped_word_is_dropped_wherever_it_stands() {
+    let embedding = EmbeddingConfig::new(1000, 3).init(&device());
+    let words = Tensor::<1, Int>::arange(0..1000, &device()).reshape([2, 500]).repeat_dim(1, 2); // every word twice
+    let whole = embedding.forward(words.clone());
+    let dropped = EmbeddingDropout::new(0.2).forward(&embedding, words);
+    let [first, second] = [0, 500].map(|start| dropped.clone().narrow(1, start, 500));
+    assert_eq!(difference(&first, &second), 0.0);
+    let shares: Vec<f32> = values(&(dropped / whole));
+    assert!(shares.iter().all(|share| *share == 0.0 || (share - 1.25).abs() < 1e-4));
+    assert!(shares.chunks(3).all(|word| (word[0] == 0.0) == (word[2] == 0.0)), "words are dropped, not features");
+    let kept = shares.chunks(3).filter(|word| word[0] != 0.0).count() / 2;
+    assert!((740..860).contains(&kept), "{kept} of 1000 kept");
+}
+
+#[test]
+fn dropped_weights_are_dropped_for_all_steps_and_in_training_alone() {
+    for (rows, columns) in [(40, 50), (400, 300)] {
+        let weight = Tensor::<2>::ones([rows, columns], &device());
+        let all = values(&WeightDropout::new(0.2).forward(weight.clone()));
+        let kept = all.iter().filter(|value| **value == 1.25).count();
+        let share = kept as f64 / (rows * columns) as f64;
+        assert!((0.77..0.83).contains(&share) && all.len() - kept == all.iter().filter(|value| **value == 0.0).count());
+        assert!(values(&WeightDropout::new(0.2).forward(weight)) != all, "every call draws anew");
+    }
+    let weight = Tensor::<2>::ones([40, 50], &device());
+    assert_eq!(difference(&WeightDropout::new(0.5).forward(weight.clone().inner()), &weight.inner()), 0.0);
+
+    let rnn = RnnConfig::new(Cell::Lstm, 3, 16).with_weight_dropout(0.5).init(&device());
+    let gradients = rnn.forward(random([2, 5, 3]), None, None).0.sum().backward();
+    let gradient = values(&rnn.layers[0].forward.weight_hh.val().grad(&gradients).unwrap());
+    let zeros = gradient.iter().filter(|value| **value == 0.0).count();
+    assert!((420..604).contains(&zeros), "half of the 1024 weights took part in no step, not {zeros}");
+}
+
+#[test]
 fn dropout_acts_between_layers_and_in_training_alone() {
-    let config = RnnConfig::new(Cell::Gru, 3, 16).with_dropout(0.5);
-    let one_layer = config.clone().init(&device());
-    let two_layers = config.with_num_layers(2).init(&device());
+    let config = RnnConfig::new(Cell::Gru, 3, 16);
     let input = random([2, 5, 3]);
     let twice = |rnn: &rnn::Rnn, input: &Tensor<3>| {
         difference(&rnn.forward(input.clone(), None, None).0, &rnn.forward(input.clone(), None, None).0)
     };
-    assert_eq!(twice(&one_layer, &input), 0.0, "nothing to drop: there is no second layer");
-    assert!(twice(&two_layers, &input) > 0.0);
-    assert_eq!(twice(&two_layers.valid(), &input.inner().to_device(&Device::flex())), 0.0);
+    for config in [config.clone().with_dropout(0.5), config.with_locked_dropout(0.5)] {
+        let one_layer = config.clone().init(&device());
+        let two_layers = config.with_num_layers(2).init(&device());
+        assert_eq!(twice(&one_layer, &input), 0.0, "nothing to drop: there is no second layer");
+        assert!(twice(&two_layers, &input) > 0.0);
+        assert_eq!(twice(&two_layers.valid(), &input.clone().inner().to_device(&Device::flex())), 0.0);
+    }
 }

@@ -1,5 +1,7 @@
-use burn::module::{Flag, Module, Param};
-use burn::tensor::{Distribution, Tensor};
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use super::Mask;
 
 /// Dropout with one mask for all steps of a sequence: *variational* or *locked* dropout (Gal & Ghahramani 2016).
 ///
@@ -10,10 +12,7 @@ use burn::tensor::{Distribution, Tensor};
 /// It acts on autodiff devices only, as [`burn::nn::Dropout`] does, and not in a frozen module.
 #[derive(Module, Debug)]
 pub struct LockedDropout {
-    /// The probability that a feature is dropped.
-    pub prob: f64,
-    /// Cleared by [`freeze`](burn::module::Module::freeze).
-    pub training: Param<Flag>,
+    mask: Mask,
 }
 
 impl LockedDropout {
@@ -23,8 +22,7 @@ impl LockedDropout {
     ///
     /// If `prob` is not in `[0, 1)`.
     pub fn new(prob: f64) -> Self {
-        assert!((0.0..1.0).contains(&prob), "locked dropout: probability {prob} is not in [0, 1)");
-        Self { prob, training: Param::from_bool(true) }
+        Self { mask: Mask::new(prob) }
     }
 
     /// Drops features of `input`.
@@ -33,13 +31,10 @@ impl LockedDropout {
     ///
     /// - input and output: `[batch, time, feature]`
     pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
-        let device = input.device();
-        if self.prob == 0.0 || !device.is_autodiff() || !self.training.is_enabled() {
-            return input;
-        }
         let [batch, _, features] = input.dims();
-        let keep = 1.0 - self.prob;
-        let mask = Tensor::random([batch, 1, features], Distribution::Bernoulli(keep), &device); // [B, 1, F]
-        input * mask.div_scalar(keep)
+        match self.mask.draw([batch, 1, features], &input.device()) {
+            Some(mask) => input * mask,
+            None => input,
+        }
     }
 }

@@ -1,0 +1,104 @@
+//! A corpus as numbers.
+
+use std::path::{Path, PathBuf};
+
+use datasets::{Corpus, Level, Locator, Vocabulary, Zero, grammar, own_text, ptb, wikitext2};
+use serde::{Deserialize, Serialize};
+use training::TaskResult;
+use training::settings::Count;
+use training::streams::Streams;
+
+/// `[data]` of a recipe.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// Which text.
+    pub set: Set,
+    /// The file of the set `text`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// What a token is.
+    #[serde(default)]
+    pub level: Tokens,
+    /// The network knows at most this many tokens, the most frequent ones of the training part.
+    pub vocabulary: Count,
+    /// Steps of truncated back-propagation through time.
+    pub window: Count,
+}
+
+/// The texts on offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Set {
+    /// Sentences of a seeded grammar, part of the program.
+    Grammar,
+    /// Penn Treebank.
+    Ptb,
+    /// WikiText-2.
+    #[serde(rename = "wikitext-2")]
+    WikiText2,
+    /// A text file.
+    Text,
+}
+
+/// What a token is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tokens {
+    /// A word; `<eos>` ends a line.
+    #[default]
+    Word,
+    /// A character; `<eos>` ends a line.
+    Character,
+}
+
+impl From<Tokens> for Level {
+    fn from(tokens: Tokens) -> Self {
+        match tokens {
+            Tokens::Word => Self::Word,
+            Tokens::Character => Self::Character,
+        }
+    }
+}
+
+/// One part of a corpus.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Its tokens, in order.
+    pub tokens: Vec<u32>,
+    /// The same in as many rows as a batch has.
+    pub streams: Streams,
+    /// The perplexity that no model can be expected to beat, where that is known.
+    pub floor: Option<f64>,
+}
+
+impl DataConfig {
+    /// Finds the text.
+    pub fn load(&self, data_dir: Option<&Path>) -> TaskResult<Corpus> {
+        match (self.set, &self.file) {
+            (Set::Text, Some(file)) => Ok(own_text(file, self.level.into())?),
+            (Set::Text, None) => Err("data.set = \"text\" needs a file; give one with --text FILE".into()),
+            (_, Some(_)) => Err("data.file means nothing to this data.set; set data.set = \"text\"".into()),
+            (Set::Grammar, None) => Ok(grammar::load()),
+            (Set::Ptb, None) => Ok(ptb::load(&Locator::new(data_dir))?),
+            (Set::WikiText2, None) => Ok(wikitext2::load(&Locator::new(data_dir))?),
+        }
+    }
+
+    /// The vocabulary of the training part.
+    pub fn vocabulary(&self, train: &str) -> Vocabulary {
+        Vocabulary::build(Zero::EndOfLine, Level::from(self.level).tokens(train), self.vocabulary.get())
+    }
+
+    /// The numbers of a text's tokens.
+    pub fn encode(&self, text: &str, vocabulary: &Vocabulary) -> Vec<u32> {
+        Level::from(self.level).tokens(text).map(|token| vocabulary.number(token)).collect()
+    }
+}
+
+impl Part {
+    /// A part whose batches have `rows` rows.
+    pub fn new(tokens: Vec<u32>, rows: usize, floor: Option<f64>) -> Self {
+        Self { streams: Streams::new(&tokens, rows), tokens, floor }
+    }
+}

@@ -1,0 +1,223 @@
+//! The language model as a [`Task`]: what the shared trainer and command line need to know.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+use burn::tensor::Device;
+use datasets::{Corpus, Level, Vocabulary, Zero, tokenize};
+use rand::rngs::ChaCha8Rng;
+use training::weights::WeightNames;
+use training::{Carry, Context, Loss, Metrics, Monitor, RecipeOf, Splits, Task, TaskResult};
+
+use crate::data::{DataConfig, Part, Set, Tokens};
+use crate::kneser_ney::KneserNey;
+use crate::model::{Network, NetworkConfig};
+use crate::perplexity::{Reading, carry, costs, mean, state_of};
+use crate::sampling::Sampling;
+use crate::verbs::Verb;
+use crate::writer::Writer;
+
+/// The order of the n-grams that a network is held against.
+const ORDER: usize = 5;
+
+/// A language model: what comes next in a text.
+pub struct LanguageModel {
+    data: DataConfig,
+    network: NetworkConfig,
+    batch_size: usize,
+    vocabulary: Vocabulary,
+}
+
+impl Task for LanguageModel {
+    const PACKAGE: &'static str = "language-model";
+    const ABOUT: &'static str = "Tells what comes next in a text: recurrent language models.";
+    const RECIPES: &'static [&'static str] = &[
+        include_str!("../recipes/quick.toml"),
+        include_str!("../recipes/ptb-rnn.toml"),
+        include_str!("../recipes/ptb-gru.toml"),
+        include_str!("../recipes/ptb-lstm-small.toml"),
+        include_str!("../recipes/ptb-awd.toml"),
+        include_str!("../recipes/wikitext2-lstm.toml"),
+        include_str!("../recipes/char-lstm.toml"),
+    ];
+    const PRETRAINED: &'static str = concat!(env!("CARGO_MANIFEST_DIR"), "/pretrained");
+    const WEIGHT_NAMES: WeightNames =
+        WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
+    const CARD: &'static str = include_str!("card.md");
+    const NEXT: &'static [(&'static str, &'static str)] = &[
+        ("generate --run RUN \"the old dog\"", "let this model write on"),
+        ("score --run RUN \"the dogs that see the cat sleeps .\"", "how surprising each word is"),
+        ("train --recipe ptb-lstm-small", "learn the Penn Treebank, downloaded once (6 MB)"),
+    ];
+    const MONITOR: Monitor = Monitor { metric: "perplexity", higher_is_better: false };
+
+    type Data = DataConfig;
+    type Architecture = NetworkConfig;
+    type Raw = Corpus;
+    type Set = Part;
+    type Model = Network;
+    /// Columns of the streams.
+    type Batch = Range<usize>;
+    type Verb = Verb;
+
+    fn load(data: &DataConfig, data_dir: Option<&Path>) -> TaskResult<Corpus> {
+        data.load(data_dir)
+    }
+
+    fn fingerprint(corpus: &Corpus) -> String {
+        corpus.source.clone()
+    }
+
+    fn fit(recipe: &RecipeOf<Self>, corpus: &Corpus) -> TaskResult<Self> {
+        Self::new(recipe, recipe.data.vocabulary(&corpus.train))
+    }
+
+    fn save(&self, dir: &Path) -> TaskResult<()> {
+        Ok(self.vocabulary.save(&dir.join("vocab.txt"))?)
+    }
+
+    fn open(recipe: &RecipeOf<Self>, dir: &Path) -> TaskResult<Self> {
+        Self::new(recipe, Vocabulary::load(Zero::EndOfLine, &dir.join("vocab.txt"))?)
+    }
+
+    fn encode(&self, corpus: Corpus) -> Splits<Part> {
+        let part = |text: &str| Part::new(self.data.encode(text, &self.vocabulary), self.batch_size, corpus.floor);
+        Splits { train: part(&corpus.train), valid: part(&corpus.valid), test: part(&corpus.test) }
+    }
+
+    fn num_params(&self) -> f64 {
+        self.network.num_params(self.vocabulary.len())
+    }
+
+    fn init(&self, device: &Device) -> Network {
+        self.network.init(self.vocabulary.len(), device)
+    }
+
+    /// Windows of the streams, in order: the state is carried from each to the next.
+    fn batches(&self, part: &Part, _size: usize, _epoch: usize, _rng: &mut ChaCha8Rng) -> Vec<Range<usize>> {
+        part.streams.windows(self.data.window.get())
+    }
+
+    /// Mean cross-entropy of the next token, and the costs of activations.
+    fn loss(
+        &self,
+        network: &Network,
+        part: &Part,
+        window: &Range<usize>,
+        state: &mut Carry,
+        _rng: &mut ChaCha8Rng,
+        device: &Device,
+    ) -> Loss {
+        let outputs = network.forward(part.streams.inputs(window, device), state_of(state)); // [B·T, V]
+        *state = carry(outputs.state.clone());
+        let targets = part.streams.targets(window, device); // [B, T]
+        Loss { count: targets.dims().iter().product(), mean: network.loss(&outputs, targets) }
+    }
+
+    /// Of every token, each from all before it.
+    fn evaluate(&self, network: &Network, part: &Part, device: &Device) -> Metrics {
+        let loss = mean(&costs(network, &part.tokens, Reading::default(), device));
+        let mut metrics = Metrics::from([("loss".to_owned(), loss), ("perplexity".to_owned(), loss.exp())]);
+        if self.data.level == Tokens::Character {
+            metrics.insert("bits_per_character".to_owned(), loss / std::f64::consts::LN_2);
+        }
+        metrics
+    }
+
+    fn baselines(&self, splits: &Splits<Part>) -> TaskResult<BTreeMap<String, Metrics>> {
+        let row = |perplexity: f64| Metrics::from([("perplexity".to_owned(), perplexity)]);
+        let n_grams = KneserNey::fit(&splits.train.tokens, ORDER, self.vocabulary.len());
+        let mut rows =
+            BTreeMap::from([(format!("Kneser-Ney {ORDER}-grams"), row(n_grams.perplexity(&splits.test.tokens)))]);
+        if let Some(floor) = splits.test.floor {
+            rows.insert("the grammar itself (the floor)".to_owned(), row(floor));
+        }
+        Ok(rows)
+    }
+
+    fn demonstrate(&self, network: &Network, device: &Device) -> Vec<String> {
+        let sampling = Sampling::default();
+        let (mut writer, _) = Writer::new(self, network, "", &sampling, device);
+        let text: String = (0..self.usual_length()).map(|_| writer.write()).collect();
+        ["", "It writes:"].into_iter().chain(text.lines()).map(str::to_owned).collect()
+    }
+
+    fn run(verb: Verb, context: &Context) -> TaskResult<()> {
+        verb.run(context)
+    }
+}
+
+impl LanguageModel {
+    /// The token that ends a line, and stands before the first.
+    pub const END: u32 = 0;
+
+    /// The tokens of a prompt, behind the end of the line before it; and the words of it that are not known.
+    pub fn read_prompt(&self, prompt: &str) -> (Vec<u32>, Vec<String>) {
+        let (mut tokens, mut unknown) = (Vec::new(), Vec::new());
+        for line in prompt.lines() {
+            tokens.push(Self::END);
+            for word in self.words(line) {
+                tokens.push(self.number(&word));
+                if tokens.last() == Some(&Vocabulary::UNKNOWN) && word != Vocabulary::UNKNOWN_WORD {
+                    unknown.push(word);
+                }
+            }
+        }
+        (tokens, unknown)
+    }
+
+    /// The tokens of a text, each line ended, and how they are written.
+    pub fn read_text(&self, text: &str) -> (Vec<u32>, Vec<String>) {
+        let ended = |line| self.words(line).into_iter().chain([Zero::EndOfLine.word().to_owned()]);
+        let words: Vec<String> = text.lines().flat_map(ended).collect();
+        (words.iter().map(|word| self.number(word)).collect(), words)
+    }
+
+    /// A token as it is printed behind another.
+    pub fn piece(&self, before: u32, token: u32) -> String {
+        let blank = if self.data.level == Tokens::Word && before != Self::END { " " } else { "" };
+        match self.vocabulary.word(token) {
+            Some(word) if token != Self::END => format!("{blank}{word}"),
+            _ => "\n".to_owned(),
+        }
+    }
+
+    /// How many tokens make a paragraph.
+    pub fn usual_length(&self) -> usize {
+        match self.data.level {
+            Tokens::Word => 60,
+            Tokens::Character => 600,
+        }
+    }
+
+    /// The tokens of a line, prepared as the text that was learned from.
+    fn words(&self, line: &str) -> Vec<String> {
+        match (self.data.set, self.data.level) {
+            (Set::Text, Tokens::Word) => tokenize(line),
+            (_, level) => Level::from(level).of_line(line).map(str::to_owned).collect(),
+        }
+    }
+
+    /// The number of a word, in lower case if only that is known.
+    fn number(&self, word: &str) -> u32 {
+        match self.vocabulary.number(word) {
+            Vocabulary::UNKNOWN => self.vocabulary.number(&word.to_lowercase()),
+            number => number,
+        }
+    }
+
+    fn new(recipe: &RecipeOf<Self>, vocabulary: Vocabulary) -> TaskResult<Self> {
+        let NetworkConfig { tied, embedding_size, hidden_size, .. } = &recipe.model;
+        if *tied && embedding_size != hidden_size {
+            let sizes = format!("embedding_size = {embedding_size} and hidden_size = {hidden_size}");
+            return Err(format!("model.tied needs equal sizes, not {sizes}").into());
+        }
+        Ok(Self {
+            data: recipe.data.clone(),
+            network: recipe.model.clone(),
+            batch_size: recipe.training.batch_size.get(),
+            vocabulary,
+        })
+    }
+}

@@ -1,0 +1,32 @@
+//! The verbs of this application.
+
+mod generate;
+mod score;
+
+use clap::Subcommand;
+use training::{Context, TaskResult};
+
+pub use generate::Generate;
+pub use score::Score;
+
+/// The shipped model that answers when none is chosen.
+const DEFAULT_MODEL: &str = "ptb-awd";
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Let a model write on
+    Generate(Generate),
+    /// Tell a text's perplexity, and how surprising each word is
+    Score(Score),
+}
+
+impl Verb {
+    /// Runs the verb.
+    pub fn run(self, context: &Context) -> TaskResult<()> {
+        match self {
+            Self::Generate(generate) => generate.run(context),
+            Self::Score(score) => score.run(context),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+use burn::module::Module;
+use burn::nn::Embedding;
+use burn::tensor::{Int, Tensor};
+
+use super::Mask;
+
+/// Dropout of whole words (Gal & Ghahramani 2016): a word that is dropped is zero wherever it stands in the batch.
+///
+/// Words kept are scaled by `1 / (1 − prob)`. It acts on autodiff devices only, and not in a frozen module.
+#[derive(Module, Debug)]
+pub struct EmbeddingDropout {
+    mask: Mask,
+}
+
+impl EmbeddingDropout {
+    /// A layer that drops words with probability `prob`.
+    ///
+    /// # Panics
+    ///
+    /// If `prob` is not in `[0, 1)`.
+    pub fn new(prob: f64) -> Self {
+        Self { mask: Mask::new(prob) }
+    }
+
+    /// The features of some words, some words dropped.
+    ///
+    /// # Shapes
+    ///
+    /// - words: `[batch, time]`
+    /// - output: `[batch, time, feature]`
+    pub fn forward(&self, embedding: &Embedding, words: Tensor<2, Int>) -> Tensor<3> {
+        let ([batch, time], [vocabulary, _]) = (words.dims(), embedding.weight.dims());
+        let features = embedding.forward(words.clone()); // [B, T, E]
+        match self.mask.draw([vocabulary], &features.device()) {
+            Some(mask) => features * mask.select(0, words.flatten(0, 1)).reshape([batch, time, 1]),
+            None => features,
+        }
+    }
+}
