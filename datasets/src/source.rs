@@ -402,7 +402,9 @@ mod tests {
         std::thread::spawn(move || {
             for (status, sent) in answers {
                 let (mut stream, _) = listener.accept().unwrap();
-                let from = if status.starts_with("206") { requested_start(&stream) } else { 0 };
+                // Always read: a connection that is closed with something unread in it is cut off.
+                let asked = requested_start(&stream);
+                let from = if status.starts_with("206") { asked } else { 0 };
                 let body = &CONTENT[from.min(CONTENT.len())..];
                 let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
                 stream.write_all(head.as_bytes()).unwrap();
@@ -551,7 +553,7 @@ mod tests {
     };
 
     /// The file in all its packings, and its description.
-    fn packed(dir: &Path) -> PublishedFile {
+    fn packed(dir: &Path) -> PublishedFile<'static> {
         std::fs::create_dir_all(dir.join("set")).unwrap();
         std::fs::write(dir.join("set/part.txt"), CONTENT).unwrap();
         let mut gzip = GzEncoder::new(File::create(dir.join("set/part.txt.gz")).unwrap(), Compression::fast());

@@ -9,13 +9,13 @@ use crate::rules::{Interval, OnNonFinite};
 use crate::settings::Count;
 use crate::weights::Precision;
 
-/// What may be typed. `V` holds the application's own verbs.
+/// What may be typed. `V` holds the application's own verbs, and `O` its own options of a recipe.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = false)]
-pub struct Cli<V: Subcommand> {
+pub struct Cli<V: Subcommand, O: Args> {
     /// What to do; `train` with the first recipe if nothing is said.
     #[command(subcommand)]
-    pub command: Option<Command<V>>,
+    pub command: Option<Command<V, O>>,
     /// Choices that mean the same for every verb.
     #[command(flatten)]
     pub common: Common,
@@ -23,9 +23,9 @@ pub struct Cli<V: Subcommand> {
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
-pub enum Command<V: Subcommand> {
+pub enum Command<V: Subcommand, O: Args> {
     /// Train by a recipe; measure on the test part at the end
-    Train(Train),
+    Train(Train<O>),
     /// Measure a trained model
     Eval(Eval),
     /// Measure every shipped model again and compare with its card
@@ -33,7 +33,7 @@ pub enum Command<V: Subcommand> {
     /// List the recipes, or print one
     Recipes(Recipes),
     /// Try ever larger learning rates and draw the loss
-    FindRate(FindRate),
+    FindRate(FindRate<O>),
     /// List runs and compare them
     Runs(Runs),
     /// Copy the best weights of a run into a package
@@ -66,7 +66,7 @@ pub struct Common {
 /// Which recipe, and what is changed of it.
 #[derive(Clone, Debug, Default, Args)]
 #[group(id = "changed-recipe", multiple = true)]
-pub struct ChangedRecipe {
+pub struct ChangedRecipe<O: Args> {
     /// Name of a recipe, or path of a TOML file [default: the first of `recipes`]
     #[arg(long, value_name = "NAME|FILE")]
     pub recipe: Option<String>,
@@ -79,14 +79,21 @@ pub struct ChangedRecipe {
     /// Passes over the training part
     #[arg(long, value_name = "N")]
     pub epochs: Option<u32>,
+    /// The application's own.
+    #[command(flatten)]
+    pub options: O,
 }
+
+/// Of applications that have no options of their own.
+#[derive(Clone, Debug, Default, Args)]
+pub struct NoOptions {}
 
 /// `find-rate`.
 #[derive(Debug, Args)]
-pub struct FindRate {
+pub struct FindRate<O: Args> {
     /// Which recipe.
     #[command(flatten)]
-    pub recipe: ChangedRecipe,
+    pub recipe: ChangedRecipe<O>,
     /// The smallest learning rate
     #[arg(long, value_name = "RATE", default_value = "1e-6")]
     pub from: f64,
@@ -103,10 +110,10 @@ pub struct FindRate {
 
 /// `train`.
 #[derive(Debug, Default, Args)]
-pub struct Train {
+pub struct Train<O: Args> {
     /// Which recipe.
     #[command(flatten)]
-    pub recipe: ChangedRecipe,
+    pub recipe: ChangedRecipe<O>,
     /// Folder for this run [default: runs/RECIPE/TIME]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub run: Option<PathBuf>,

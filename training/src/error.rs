@@ -90,6 +90,12 @@ pub enum TrainingError {
         /// The application.
         package: &'static str,
     },
+    /// `--resume` together with options that change the recipe.
+    #[error("{} is gone on with as it was begun; leave out the options that change its recipe", path.display())]
+    ResumedOtherwise {
+        /// The run folder.
+        path: PathBuf,
+    },
     /// The folder given to `train --run` is in use.
     #[error("{} already holds files; choose a new folder, or go on with that run by --resume {}", path.display(), path.display())]
     RunExists {
@@ -235,6 +241,7 @@ impl TrainingError {
                 | Self::NotARun { .. }
                 | Self::RunExists { .. }
                 | Self::NoRuns { .. }
+                | Self::ResumedOtherwise { .. }
                 | Self::NotAPackage { .. }
                 | Self::NoEpoch { .. }
                 | Self::TooLarge { .. }

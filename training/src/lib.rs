@@ -67,4 +67,4 @@ pub use error::{Result, TaskError, TrainingError};
 pub use package::Package;
 pub use progress::say;
 pub use recipe::Recipe;
-pub use task::{Carry, Context, Loss, Metrics, Monitor, RecipeOf, Splits, Task, TaskResult};
+pub use task::{Carry, Changes, Context, Loss, Metrics, Monitor, RecipeOf, Splits, Task, TaskResult};

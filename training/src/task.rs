@@ -62,6 +62,15 @@ impl Monitor {
     }
 }
 
+/// What options of an application change of a recipe.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The recipe to take where none is named.
+    pub recipe: Option<&'static str>,
+    /// Settings, as after `--set`.
+    pub settings: Vec<String>,
+}
+
 /// Choices of the command line that a verb of the application may need.
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -109,6 +118,14 @@ pub trait Task: Sized {
     type Batch;
     /// Verbs of the command line beside the shared ones, such as `predict`.
     type Verb: clap::Subcommand;
+    /// Options of `train` beside the shared ones, that stand for settings of a recipe;
+    /// [`NoOptions`](crate::cli::NoOptions) for none.
+    type Options: clap::Args + Clone + Default + std::fmt::Debug;
+
+    /// What such options stand for.
+    fn changes(_options: &Self::Options) -> TaskResult<Changes> {
+        Ok(Changes::default())
+    }
 
     /// Finds and reads the data.
     fn load(data: &Self::Data, data_dir: Option<&Path>) -> TaskResult<Self::Raw>;

@@ -1,12 +1,14 @@
 //! A corpus as numbers.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use clap::{Args, ValueEnum};
 use datasets::{Corpus, Level, Locator, Vocabulary, Zero, grammar, own_text, ptb, wikitext2};
 use serde::{Deserialize, Serialize};
-use training::TaskResult;
 use training::settings::Count;
 use training::streams::Streams;
+use training::{Changes, TaskResult};
 
 /// `[data]` of a recipe.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,7 +44,7 @@ pub enum Set {
 }
 
 /// What a token is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Tokens {
     /// A word; `<eos>` ends a line.
@@ -50,6 +52,34 @@ pub enum Tokens {
     Word,
     /// A character; `<eos>` ends a line.
     Character,
+}
+
+/// Options of `train` for a text of one's own.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TextOptions {
+    /// Learn from this text file, in UTF-8; by the recipe char-lstm if none is named
+    #[arg(long, value_name = "FILE")]
+    text: Option<PathBuf>,
+    /// What a token of it is
+    #[arg(long, value_enum, requires = "text", value_name = "LEVEL")]
+    level: Option<Tokens>,
+}
+
+impl TextOptions {
+    /// The settings that they stand for.
+    pub fn changes(&self) -> TaskResult<Changes> {
+        let Some(file) = &self.text else { return Ok(Changes::default()) };
+        let path = std::path::absolute(file).map_err(|error| format!("cannot find {}: {error}", file.display()))?;
+        let path = path.to_str().ok_or_else(|| format!("{} is not UTF-8; rename it", file.display()))?;
+        let mut settings = vec!["data.set=text".to_owned(), format!("data.file={}", toml::Value::from(path))];
+        settings.extend(self.level.map(|level| {
+            format!(
+                "data.level={}",
+                level.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned())
+            )
+        }));
+        Ok(Changes { recipe: Some("char-lstm"), settings })
+    }
 }
 
 impl From<Tokens> for Level {
@@ -70,6 +100,8 @@ pub struct Part {
     pub streams: Streams,
     /// The perplexity that no model can be expected to beat, where that is known.
     pub floor: Option<f64>,
+    /// The tokens of the training part.
+    pub training: Arc<[u32]>,
 }
 
 impl DataConfig {
@@ -98,7 +130,7 @@ impl DataConfig {
 
 impl Part {
     /// A part whose batches have `rows` rows.
-    pub fn new(tokens: Vec<u32>, rows: usize, floor: Option<f64>) -> Self {
-        Self { streams: Streams::new(&tokens, rows), tokens, floor }
+    pub fn new(tokens: Vec<u32>, rows: usize, floor: Option<f64>, training: Arc<[u32]>) -> Self {
+        Self { streams: Streams::new(&tokens, rows), tokens, floor, training }
     }
 }

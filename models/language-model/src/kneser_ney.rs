@@ -134,6 +134,9 @@ fn history(tokens: &[u32], position: usize, order: usize) -> impl Iterator<Item 
     before.take(order - 1).take_while(move |word| !std::mem::replace(&mut ended, *word == END))
 }
 
+/// The least that is taken off: without it a word never seen in any context would be impossible.
+const LEAST: f64 = 0.1;
+
 /// From how many n-grams occur once, twice, three and four times.
 fn discounts([one, two, three, four]: [f64; 4]) -> [f64; 3] {
     if one == 0.0 || two == 0.0 || three == 0.0 {
@@ -142,7 +145,7 @@ fn discounts([one, two, three, four]: [f64; 4]) -> [f64; 3] {
     }
     let share = one / (one + 2.0 * two);
     [(1.0, two / one), (2.0, three / two), (3.0, four / three)]
-        .map(|(count, ratio): (f64, f64)| (count - (count + 1.0) * share * ratio).clamp(0.0, count))
+        .map(|(count, ratio): (f64, f64)| (count - (count + 1.0) * share * ratio).clamp(LEAST, count))
 }
 
 #[cfg(test)]
@@ -176,6 +179,13 @@ mod tests {
     fn histories_end_at_the_line_before() {
         let of = |position| history(&TEXT, position, 4).collect::<Vec<_>>();
         assert_eq!((of(0), of(2), of(3), of(4), of(5)), (vec![0], vec![2, 1, 0], vec![3, 2, 1], vec![0], vec![1, 0]));
+    }
+
+    #[test]
+    fn nothing_is_impossible_however_often_a_text_repeats_itself() {
+        let text = [1, 2, 3, 1, 2, 0].repeat(50);
+        let perplexity = KneserNey::fit(&text, 5, 7).perplexity(&[3, 3, 4, 0]);
+        assert!(perplexity.is_finite() && perplexity > 7.0, "{perplexity}");
     }
 
     #[test]

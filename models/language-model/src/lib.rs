@@ -12,6 +12,7 @@
 //! | `model.rs` | the network: embedding → recurrent layers → scores of the next word |
 //! | `data.rs` | a corpus as numbers |
 //! | `perplexity.rs` | reading a whole text with the state carried, for its perplexity |
+//! | `cache.rs`, `dynamic.rs` | adapting to the text being read: neural cache, dynamic evaluation |
 //! | `kneser_ney.rs` | the yardstick: interpolated Kneser-Ney n-grams |
 //! | `task.rs` | the above as a [`training::Task`] |
 //! | `sampling.rs`, `writer.rs` | drawing the next token, and writing on from a prompt |
@@ -19,7 +20,9 @@
 //! | `generate.rs`, `score.rs` | the verbs |
 //! | `recipes/` | one file a training run |
 
+pub mod cache;
 pub mod data;
+pub mod dynamic;
 pub mod kneser_ney;
 pub mod model;
 pub mod perplexity;

@@ -19,8 +19,8 @@ use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer};
 use burn::tensor::{Device, Int, Tensor};
 use rnn::{
-    Cell, EmbeddingDropout, Init, LockedDropout, Rnn, RnnConfig, State, activation_regularization, dense_cross_entropy,
-    temporal_activation_regularization,
+    Cell, EmbeddingDropout, Init, LockedDropout, Rnn, RnnConfig, State, WeightDropout, activation_regularization,
+    dense_cross_entropy, temporal_activation_regularization,
 };
 use serde::{Deserialize, Serialize};
 use training::settings::{Count, Fraction};
@@ -67,6 +67,20 @@ pub struct NetworkConfig {
     /// β of temporal activation regularisation.
     #[serde(default)]
     pub temporal_activation: f64,
+    /// Ways to adapt to the text being read that are measured beside the network alone, with settings chosen on the
+    /// validation part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adaptive: Vec<Adaptive>,
+}
+
+/// Ways to adapt to the text being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Adaptive {
+    /// The neural cache: [`crate::cache`].
+    Cache,
+    /// Dynamic evaluation: [`crate::dynamic`].
+    Dynamic,
 }
 
 /// The network. See [the module](self) for its shape.
@@ -189,9 +203,21 @@ impl Network {
         loss
     }
 
-    /// The state after reading a piece of text, without what comes next.
-    pub fn read(&self, words: Tensor<2, Int>, state: Option<State>) -> State {
-        self.rnn.forward(self.embedding.forward(words), None, state).1
+    /// The same network, to be trained on without dropout.
+    pub fn without_dropout(mut self) -> Self {
+        self.embedding_dropout = EmbeddingDropout::new(0.0);
+        self.input_dropout = LockedDropout::new(0.0);
+        self.rnn.dropout = DropoutConfig::new(0.0).init();
+        self.rnn.locked_dropout = LockedDropout::new(0.0);
+        self.rnn.weight_dropout = WeightDropout::new(0.0);
+        self.output_dropout = LockedDropout::new(0.0);
+        self.dropout = DropoutConfig::new(0.0).init();
+        self
+    }
+
+    /// The outputs, `[B, T, H]`, and the state after a piece of text, without what comes next.
+    pub fn read(&self, words: Tensor<2, Int>, state: Option<State>) -> (Tensor<3>, State) {
+        self.rnn.forward(self.embedding.forward(words), None, state)
     }
 }
 

@@ -39,25 +39,25 @@ impl Default for Reading {
 }
 
 /// A text laid out in rows.
-struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     tokens: &'a [u32],
-    rows: usize,
+    pub rows: usize,
     /// Tokens that a row counts.
-    length: usize,
+    pub length: usize,
     /// Tokens that a row reads before them.
-    before: usize,
+    pub before: usize,
 }
 
 impl<'a> Rows<'a> {
     /// As many rows as are worth what they read twice.
-    fn new(tokens: &'a [u32], reading: Reading) -> Self {
+    pub fn new(tokens: &'a [u32], reading: Reading) -> Self {
         let rows = (tokens.len() / (2 * reading.before.max(1))).clamp(1, reading.rows);
         let before = if rows == 1 { 0 } else { reading.before };
         Self { tokens, rows, length: tokens.len().div_ceil(rows), before }
     }
 
     /// Places in the text: those of every row in some columns, negative before the text begins.
-    fn places(&self, columns: Range<usize>) -> impl Iterator<Item = isize> {
+    pub fn places(&self, columns: Range<usize>) -> impl Iterator<Item = isize> {
         let (length, before) = (self.length as isize, self.before as isize);
         (0..self.rows as isize)
             .flat_map(move |row| columns.clone().map(move |column| row * length + column as isize - before))
@@ -71,13 +71,25 @@ impl<'a> Rows<'a> {
     }
 
     /// What is read before the tokens of some columns.
-    fn inputs(&self, columns: &Range<usize>, device: &Device) -> Tensor<2, Int> {
+    pub fn inputs(&self, columns: &Range<usize>, device: &Device) -> Tensor<2, Int> {
         self.tensor(self.places(columns.clone()).map(|place| place - 1), columns.len(), device)
     }
 
     /// The tokens of some columns.
-    fn targets(&self, columns: &Range<usize>, device: &Device) -> Tensor<2, Int> {
+    pub fn targets(&self, columns: &Range<usize>, device: &Device) -> Tensor<2, Int> {
         self.tensor(self.places(columns.clone()), columns.len(), device)
+    }
+
+    /// Reads what stands before the tokens to be counted: the state after it, as at the beginning for the first row, and the
+    /// outputs, `[rows, before, H]`. `None` for one row alone.
+    pub fn read_before(&self, network: &Network, window: usize, device: &Device) -> Option<(State, Tensor<3>)> {
+        let (mut state, mut outputs) = (None, Vec::new());
+        for columns in windows(0..self.before, window) {
+            let (read, after) = network.read(self.inputs(&columns, device), state);
+            outputs.push(read);
+            state = Some(after);
+        }
+        state.map(|state| (forget(state, 0), Tensor::cat(outputs, 1)))
     }
 }
 
@@ -85,12 +97,7 @@ impl<'a> Rows<'a> {
 pub fn costs(network: &Network, tokens: &[u32], reading: Reading, device: &Device) -> Vec<f32> {
     let rows = Rows::new(tokens, reading);
     let mut costs = vec![0.0; rows.rows * rows.length];
-    let mut state = None;
-    for columns in windows(0..rows.before, reading.window) {
-        state = Some(network.read(rows.inputs(&columns, device), state));
-    }
-    // There is nothing before the first row.
-    state = state.map(|state| forget(state, 0));
+    let mut state = rows.read_before(network, reading.window, device).map(|(state, _)| state);
     let end = rows.before + rows.length;
     for columns in windows(rows.before..end, reading.window) {
         let outputs = network.forward(rows.inputs(&columns, device), state);
@@ -109,7 +116,7 @@ pub fn mean(costs: &[f32]) -> f64 {
     costs.iter().map(|cost| f64::from(*cost)).sum::<f64>() / costs.len() as f64
 }
 
-fn windows(columns: Range<usize>, window: usize) -> impl Iterator<Item = Range<usize>> {
+pub(crate) fn windows(columns: Range<usize>, window: usize) -> impl Iterator<Item = Range<usize>> {
     columns.clone().step_by(window).map(move |start| start..columns.end.min(start + window))
 }
 
@@ -136,26 +143,28 @@ pub fn state_of(carry: &mut Carry) -> Option<State> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::model::NetworkConfig;
 
-    fn network(device: &Device) -> Network {
+    /// Of 11 words, with dropout, untrained.
+    pub fn network(device: &Device) -> Network {
+        device.seed(1);
         let config: NetworkConfig = serde_json::from_value(serde_json::json!({
-            "cell": "lstm", "embedding_size": 8, "hidden_size": 8, "layers": 2, "tied": true,
+            "cell": "lstm", "embedding_size": 8, "hidden_size": 8, "layers": 2, "tied": true, "output_dropout": 0.3,
         }))
         .unwrap();
         config.init(11, device)
     }
 
-    fn text(length: usize) -> Vec<u32> {
+    /// That repeats itself.
+    pub fn text(length: usize) -> Vec<u32> {
         (0..length).map(|place| ((place * place + 3 * place) % 11) as u32).collect()
     }
 
     #[test]
     fn costs_hang_neither_on_rows_nor_on_windows() {
         let device = Device::flex();
-        device.seed(1);
         let (network, text) = (network(&device), text(1003));
         let one_row = costs(&network, &text, Reading { rows: 1, before: 0, window: 1003 }, &device);
         assert_eq!(one_row.len(), 1003);

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::Device;
 use datasets::{Corpus, Level, Vocabulary, Zero, tokenize};
 use rand::rngs::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use training::weights::WeightNames;
-use training::{Carry, Context, Loss, Metrics, Monitor, RecipeOf, Splits, Task, TaskResult};
+use training::{Carry, Changes, Context, Loss, Metrics, Monitor, RecipeOf, Splits, Task, TaskResult};
 
-use crate::data::{DataConfig, Part, Set, Tokens};
+use crate::cache::Cache;
+use crate::data::{DataConfig, Part, Set, TextOptions, Tokens};
+use crate::dynamic::{Dynamic, Trained};
 use crate::kneser_ney::KneserNey;
-use crate::model::{Network, NetworkConfig};
+use crate::model::{Adaptive, Network, NetworkConfig};
 use crate::perplexity::{Reading, carry, costs, mean, state_of};
 use crate::sampling::Sampling;
 use crate::verbs::Verb;
@@ -20,6 +24,7 @@ use crate::writer::Writer;
 
 /// The order of the n-grams that a network is held against.
 const ORDER: usize = 5;
+const ADAPTATION: &str = "adaptation.json";
 
 /// A language model: what comes next in a text.
 pub struct LanguageModel {
@@ -27,6 +32,17 @@ pub struct LanguageModel {
     network: NetworkConfig,
     batch_size: usize,
     vocabulary: Vocabulary,
+    adaptation: Adaptation,
+}
+
+/// How the network adapts to a text that it is measured on; the content of `adaptation.json`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Adaptation {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<Cache>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dynamic: Option<Dynamic>,
 }
 
 impl Task for LanguageModel {
@@ -60,6 +76,11 @@ impl Task for LanguageModel {
     /// Columns of the streams.
     type Batch = Range<usize>;
     type Verb = Verb;
+    type Options = TextOptions;
+
+    fn changes(options: &TextOptions) -> TaskResult<Changes> {
+        options.changes()
+    }
 
     fn load(data: &DataConfig, data_dir: Option<&Path>) -> TaskResult<Corpus> {
         data.load(data_dir)
@@ -74,16 +95,31 @@ impl Task for LanguageModel {
     }
 
     fn save(&self, dir: &Path) -> TaskResult<()> {
-        Ok(self.vocabulary.save(&dir.join("vocab.txt"))?)
+        self.vocabulary.save(&dir.join("vocab.txt"))?;
+        if !self.network.adaptive.is_empty() {
+            std::fs::write(dir.join(ADAPTATION), serde_json::to_string_pretty(&self.adaptation)? + "\n")?;
+        }
+        Ok(())
     }
 
     fn open(recipe: &RecipeOf<Self>, dir: &Path) -> TaskResult<Self> {
-        Self::new(recipe, Vocabulary::load(Zero::EndOfLine, &dir.join("vocab.txt"))?)
+        let mut task = Self::new(recipe, Vocabulary::load(Zero::EndOfLine, &dir.join("vocab.txt"))?)?;
+        if !task.network.adaptive.is_empty() {
+            let path = dir.join(ADAPTATION);
+            let wrong =
+                |error: &dyn std::fmt::Display| format!("{}: {error}; export the package again", path.display());
+            let text = std::fs::read_to_string(&path).map_err(|error| wrong(&error))?;
+            task.adaptation = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
+        }
+        Ok(task)
     }
 
     fn encode(&self, corpus: Corpus) -> Splits<Part> {
-        let part = |text: &str| Part::new(self.data.encode(text, &self.vocabulary), self.batch_size, corpus.floor);
-        Splits { train: part(&corpus.train), valid: part(&corpus.valid), test: part(&corpus.test) }
+        let [train, valid, test] =
+            [&corpus.train, &corpus.valid, &corpus.test].map(|text| self.data.encode(text, &self.vocabulary));
+        let training: Arc<[u32]> = train.as_slice().into();
+        let part = |tokens| Part::new(tokens, self.batch_size, corpus.floor, training.clone());
+        Splits { train: part(train), valid: part(valid), test: part(test) }
     }
 
     fn num_params(&self) -> f64 {
@@ -122,7 +158,28 @@ impl Task for LanguageModel {
         if self.data.level == Tokens::Character {
             metrics.insert("bits_per_character".to_owned(), loss / std::f64::consts::LN_2);
         }
+        if let Some(cache) = self.adaptation.cache {
+            let loss = cache.cost(network, &part.tokens, device);
+            metrics.insert("perplexity_cache".to_owned(), loss.exp());
+        }
+        if let Some(dynamic) = self.adaptation.dynamic {
+            let trained = Trained::new(network, &part.training, device);
+            metrics.insert("perplexity_dynamic".to_owned(), dynamic.cost(&trained, &part.tokens, device).exp());
+        }
         metrics
+    }
+
+    /// Chooses the settings of the recipe's ways to adapt.
+    fn finish(&mut self, network: &Network, valid: &Part, device: &Device) {
+        for adaptive in &self.network.adaptive {
+            match adaptive {
+                Adaptive::Cache => self.adaptation.cache = Some(Cache::choose(network, &valid.tokens, device)),
+                Adaptive::Dynamic => {
+                    let trained = Trained::new(network, &valid.training, device);
+                    self.adaptation.dynamic = Some(Dynamic::choose(&trained, &valid.tokens, device));
+                }
+            }
+        }
     }
 
     fn baselines(&self, splits: &Splits<Part>) -> TaskResult<BTreeMap<String, Metrics>> {
@@ -218,6 +275,7 @@ impl LanguageModel {
             network: recipe.model.clone(),
             batch_size: recipe.training.batch_size.get(),
             vocabulary,
+            adaptation: Adaptation::default(),
         })
     }
 }

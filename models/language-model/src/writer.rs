@@ -40,7 +40,7 @@ impl<'a> Writer<'a> {
             None => (LanguageModel::END, &[][..]),
         };
         for piece in before.chunks(WINDOW) {
-            state = Some(network.read(row(piece, device), state));
+            state = Some(network.read(row(piece, device), state).1);
         }
         (Self { task, network, sampling, rng: sampling.rng(), device: device.clone(), last, state }, unknown)
     }

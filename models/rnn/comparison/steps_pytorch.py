@@ -26,15 +26,40 @@ class Reviews(nn.Module):
         return self.dense(functional.dropout(pooled, 0.5)).squeeze(1)
 
 
-class Language(nn.Module):
+class Small(nn.Module):
+    """`ptb-lstm-small` (models/language-model/src/model.rs)."""
+
     def __init__(self, words=10_000, size=200):
         super().__init__()
         self.embedding = nn.Embedding(words, size)
         self.rnn = nn.LSTM(size, size, num_layers=2, batch_first=True)
-        self.dense = nn.Linear(size, words)
+        self.decoder = nn.Linear(size, words)
 
-    def forward(self, words):
-        return self.dense(self.rnn(self.embedding(words))[0])
+    def loss(self, words, targets):
+        return functional.cross_entropy(self.decoder(self.rnn(self.embedding(words))[0]).flatten(0, 1), targets)
+
+
+class Awd(nn.Module):
+    """`ptb-awd`, regularised as the code of Merity et al. is."""
+
+    def __init__(self, words=10_000, size=400, layers=3):
+        super().__init__()
+        self.embedding = nn.Embedding(words, size)
+        self.layers = nn.ModuleList(nn.LSTM(size, size, batch_first=True) for _ in range(layers))
+        self.bias = nn.Parameter(torch.zeros(words))
+
+    def loss(self, words, targets):
+        mask = torch.empty(self.embedding.num_embeddings, 1).bernoulli_(0.9) / 0.9
+        outputs = locked_dropout(functional.embedding(words, self.embedding.weight * mask), 0.3)
+        for index, layer in enumerate(self.layers):
+            if index > 0:
+                outputs = locked_dropout(outputs, 0.2)
+            weights = {"weight_hh_l0": functional.dropout(layer.weight_hh_l0, 0.4)}
+            outputs, _ = torch.func.functional_call(layer, weights, (outputs,))
+        dropped = locked_dropout(outputs, 0.35)
+        scores = functional.linear(dropped.flatten(0, 1), self.embedding.weight, self.bias)
+        activation = 2 * dropped.square().mean() + (outputs[:, 1:] - outputs[:, :-1]).square().mean()
+        return functional.cross_entropy(scores, targets) + activation
 
 
 def locked_dropout(x, prob):
@@ -72,8 +97,11 @@ if "imdb-bigru" in sys.argv:
     reviews, words = Reviews(), texts(64, 256, 20_000)
     adamw = torch.optim.AdamW(reviews.parameters(), lr=1e-3)
     measure("imdb-bigru", reviews, adamw, lambda model: -functional.logsigmoid(model(words)).mean())
-else:
-    language, words = Language(), texts(20, 21, 10_000)
-    adam = torch.optim.Adam(language.parameters(), lr=1e-3)
-    inputs, targets = words[:, :20], words[:, 1:].reshape(-1)
-    measure("ptb-lstm", language, adam, lambda model: functional.cross_entropy(model(inputs).reshape(400, -1), targets))
+for name, network, batch, window, optimizer in [
+    ("ptb-lstm-small", Small, 20, 20, torch.optim.SGD),
+    ("ptb-awd", Awd, 20, 70, torch.optim.AdamW),
+]:
+    if name in sys.argv:
+        language, words = network(), texts(batch, window + 1, 10_000)
+        inputs, targets = words[:, :-1], words[:, 1:].reshape(-1)
+        measure(name, language, optimizer(language.parameters(), lr=1e-3), lambda model: model.loss(inputs, targets))

@@ -8,6 +8,7 @@ use datasets::{ReviewSet, Vocabulary, Zero, tokenize};
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+use training::cli::NoOptions;
 use training::weights::WeightNames;
 use training::{Carry, Context, Loss, Metrics, Monitor, Package, RecipeOf, Splits, Task, TaskResult};
 
@@ -91,6 +92,7 @@ impl Task for Sentiment {
     type Model = Option<Network>;
     type Batch = Batch;
     type Verb = Verb;
+    type Options = NoOptions;
 
     fn load(data: &DataConfig, data_dir: Option<&Path>) -> TaskResult<Self::Raw> {
         data.load(data_dir)

@@ -19,7 +19,7 @@ const TOO_MUCH: f64 = 1.0;
 /// The share of the steps over which a slope is taken, and of the first ones, which are noise.
 const SPAN: f64 = 0.1;
 
-pub(super) fn run<T: Task>(args: FindRate, setting: &Setting) -> Result<()> {
+pub(super) fn run<T: Task>(args: FindRate<T::Options>, setting: &Setting) -> Result<()> {
     let recipe = args.recipe.read::<T>()?;
     if !(args.from > 0.0 && args.from < args.to && args.to.is_finite() && args.steps > 1) {
         let message = "find-rate needs 0 < --from < --to and --steps of at least 2; change them".to_owned();
@@ -49,7 +49,7 @@ fn losses<T: Task>(
     recipe: &RecipeOf<T>,
     train: &T::Set,
     device: &Device,
-    args: &FindRate,
+    args: &FindRate<T::Options>,
 ) -> Result<Vec<(f64, f64)>> {
     let stepper = Stepper { task, recipe, train, device: device.clone().autodiff() };
     let mut now = stepper.fresh()?;

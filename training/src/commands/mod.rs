@@ -39,8 +39,8 @@ pub(crate) struct Setting {
 /// Exit codes: 0 done, 1 failed, 2 wrong usage.
 pub fn main<T: Task>() -> ExitCode {
     keep_memory();
-    let matches = Cli::<T::Verb>::command().name(T::PACKAGE).about(T::ABOUT).get_matches();
-    let cli = Cli::<T::Verb>::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let matches = Cli::<T::Verb, T::Options>::command().name(T::PACKAGE).about(T::ABOUT).get_matches();
+    let cli = Cli::<T::Verb, T::Options>::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match dispatch::<T>(cli) {
         Ok(code) => code,
         Err(error) => {
@@ -50,7 +50,7 @@ pub fn main<T: Task>() -> ExitCode {
     }
 }
 
-fn dispatch<T: Task>(cli: Cli<T::Verb>) -> Result<ExitCode> {
+fn dispatch<T: Task>(cli: Cli<T::Verb, T::Options>) -> Result<ExitCode> {
     let setting = Setting::new::<T>(cli.common)?;
     match cli.command.unwrap_or_else(|| Command::Train(Train::default())) {
         Command::Train(args) => return train::run::<T>(args, &setting),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use burn::module::Module;
+use clap::Args;
 use serde_json::json;
 
 use super::series::Series;
@@ -20,14 +21,17 @@ use crate::recipe::RecipeText;
 use crate::rules::{OnNonFinite, Rules};
 use crate::run::Run;
 use crate::steps::COPIES;
-use crate::task::{RecipeOf, Task};
+use crate::task::{Changes, RecipeOf, Task};
 use crate::trainer::{Ending, Trainer};
 use crate::weights::Precision;
 
-pub(super) fn run<T: Task>(args: Train, setting: &Setting) -> Result<ExitCode> {
+pub(super) fn run<T: Task>(args: Train<T::Options>, setting: &Setting) -> Result<ExitCode> {
     interrupt::listen();
     let rules = Rules { interval: args.checkpoint_every, on_nonfinite: args.on_nonfinite };
     if let Some(dir) = &args.resume {
+        if T::changes(&args.recipe.options)? != Changes::default() {
+            return Err(TrainingError::ResumedOtherwise { path: dir.clone() });
+        }
         if Series::is_in(dir) {
             return Series::open(dir)?.run::<T>(dir, rules, setting);
         }
@@ -132,15 +136,16 @@ fn resume_command<T: Task>(dir: &Path, rules: Rules, setting: &Setting) -> Strin
     format!("cargo run -p {}{features} -- train --resume {dir}{flags}{skip}", T::PACKAGE)
 }
 
-impl ChangedRecipe {
+impl<O: Args> ChangedRecipe<O> {
     /// The recipe with its changes.
-    pub(super) fn read<T: Task>(&self) -> Result<RecipeOf<T>> {
-        let text = match (&self.recipe, T::RECIPES.first()) {
+    pub(super) fn read<T: Task<Options = O>>(&self) -> Result<RecipeOf<T>> {
+        let Changes { recipe, settings: mut overrides } = T::changes(&self.options)?;
+        let text = match (self.recipe.as_deref().or(recipe), T::RECIPES.first()) {
             (Some(name), _) => RecipeText::find(name, T::RECIPES)?,
             (None, Some(first)) => RecipeText::embedded(first),
             (None, None) => return Err(TrainingError::UnknownRecipe { name: String::new(), known: "none".to_owned() }),
         };
-        let mut overrides = self.set.clone();
+        overrides.extend(self.set.iter().cloned());
         overrides.extend(self.seed.map(|seed| format!("seed={seed}")));
         overrides.extend(self.epochs.map(|epochs| format!("training.epochs={epochs}")));
         let recipe: RecipeOf<T> = text.with_overrides(&overrides)?.parse()?;

@@ -12,6 +12,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use rnn::{Cell, Rnn, RnnConfig, State, dense_cross_entropy};
 use serde::{Deserialize, Serialize};
+use training::cli::NoOptions;
 use training::settings::Count;
 use training::streams::{Streams, reset};
 use training::weights::WeightNames;
@@ -98,6 +99,7 @@ impl Task for Sentences {
     type Model = Model;
     type Batch = Range<usize>;
     type Verb = Verb;
+    type Options = NoOptions;
 
     /// Words that count up, by a stride that a sentence keeps: to know it, one has to remember.
     fn load(data: &Data, _: Option<&Path>) -> TaskResult<Vec<u32>> {
