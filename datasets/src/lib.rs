@@ -7,6 +7,7 @@
 //! | [`ptb`], [`wikitext2`] | Penn Treebank and WikiText-2, for language models |
 //! | [`grammar`] | sentences of a grammar of our own, part of the program, with their entropy |
 //! | [`own_text`] | any text file |
+//! | [`Series`] | numbers over time, from any CSV file |
 //!
 //! [`Locator`] finds the files: `--data-dir`, the folder that `RNN_ZOO_DATA` names, the user's cache, the published
 //! address. [`tokenize`] and [`Vocabulary`] turn text into numbers. Every set implements burn's
@@ -29,12 +30,14 @@ mod corpus;
 #[cfg(test)]
 #[path = "../../training/src/damage.rs"]
 mod damage;
+mod dates;
 mod error;
 pub mod grammar;
 pub mod imdb;
 pub mod ptb;
 mod review;
 pub mod sample;
+mod series;
 mod source;
 mod text;
 pub mod wikitext2;
@@ -42,5 +45,6 @@ pub mod wikitext2;
 pub use corpus::{Corpus, Level, own_text};
 pub use error::{DataError, Result};
 pub use review::{Review, ReviewSet, Reviews};
+pub use series::{CsvFormat, Doubled, Gaps, Missing, Series};
 pub use source::{Archive, DATA_VARIABLE, DataFile, DataSet, Found, Locator, PublishedFile};
 pub use text::{Vocabulary, Zero, tokenize};

@@ -1,0 +1,136 @@
+//! Times as they are written in tables.
+
+use jiff::civil::{Date, DateTime};
+use jiff::fmt::strtime;
+use jiff::{Timestamp, tz::TimeZone};
+
+/// What came of some texts.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Times {
+    Read(Vec<DateTime>),
+    /// The number of a row, from 0, and what is wrong there.
+    Wrong(usize, String),
+}
+
+/// The parts of a time that may have columns of their own, from the largest.
+const PARTS: [&str; 6] = ["year", "month", "day", "hour", "minute", "second"];
+/// Other names of columns that hold a time.
+const NAMES: [&str; 8] = ["date", "datetime", "timestamp", "time", "date time", "date_time", "ds", "day"];
+
+/// Ways to write a date, and those to write a time of day after it.
+const DATES: [&str; 15] = [
+    "%Y/%m/%d",
+    "%d.%m.%Y",
+    "%Y.%m.%d",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%m/%d/%y",
+    "%d/%m/%y",
+    "%Y%m%d",
+    "%b %d %Y",
+    "%b %d, %Y",
+    "%d %b %Y",
+    "%d-%b-%Y",
+    "%d-%b-%y",
+];
+const DAYTIMES: [&str; 5] = ["", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p"];
+
+/// The columns of a header that hold the time, by their names.
+pub(crate) fn columns(header: &[String]) -> Option<Vec<usize>> {
+    let find = |name: &str| header.iter().position(|column| column.eq_ignore_ascii_case(name));
+    if let (Some(date), Some(time)) = (find("date"), find("time")) {
+        return Some(vec![date, time]);
+    }
+    let parts: Vec<usize> = PARTS.iter().map_while(|part| find(part)).collect();
+    if parts.len() > 1 {
+        return Some(parts);
+    }
+    NAMES.iter().find_map(|name| find(name)).map(|column| vec![column])
+}
+
+/// Reads the times of some rows, each of one text a column. All are written in one way: `format`, or the only one that fits
+/// all of them.
+pub(crate) fn read(columns: &[&str], rows: &[Vec<String>], format: Option<&str>) -> Times {
+    let part = |column: &&str| PARTS.iter().position(|part| part.eq_ignore_ascii_case(column));
+    if let Some(parts) = columns.iter().map(part).collect::<Option<Vec<_>>>()
+        && columns.len() > 1
+    {
+        return all(rows, |texts| from_parts(&parts, texts), "is no date");
+    }
+    let texts: Vec<Vec<String>> = rows.iter().map(|texts| vec![texts.join(" ")]).collect();
+    if let Some(format) = format {
+        let what = format!("is not written as --date-format '{format}' says");
+        return all(&texts, |texts| by_format(format, &texts[0]), &what);
+    }
+    let iso = all(&texts, |texts| iso(&texts[0]), "");
+    if let Times::Read(_) = iso {
+        return iso;
+    }
+    by_some_format(&texts)
+}
+
+/// The times by the only format that fits all of them.
+fn by_some_format(texts: &[Vec<String>]) -> Times {
+    let formats = DATES.iter().flat_map(|date| DAYTIMES.iter().map(move |time| format!("{date}{time}")));
+    let fit = |format: String| match all(texts, |texts| by_format(&format, &texts[0]), "") {
+        Times::Read(times) => Some((format, times)),
+        Times::Wrong(..) => None,
+    };
+    let mut fitting: Vec<(String, Vec<DateTime>)> = formats.filter_map(fit).collect();
+    // Two formats that say the same are one.
+    fitting.dedup_by(|(_, one), (_, other)| one == other);
+    match fitting.as_slice() {
+        [(one, _), (other, _), ..] => {
+            let message =
+                format!("`{}` could be read in more than one way; say --date-format '{one}' or '{other}'", texts[0][0]);
+            Times::Wrong(0, message)
+        }
+        [_] => Times::Read(fitting.remove(0).1),
+        [] => {
+            let wrong = texts.iter().position(|texts| iso(&texts[0]).is_none()).unwrap_or(0);
+            let shown = texts.get(wrong).map_or("", |texts| &texts[0]);
+            let message = format!(
+                "`{shown}` is not written as a time that is known here; say how with --date-format, such as '%d.%m.%Y %H:%M'"
+            );
+            Times::Wrong(wrong, message)
+        }
+    }
+}
+
+fn all(rows: &[Vec<String>], read: impl Fn(&[String]) -> Option<DateTime>, wrong: &str) -> Times {
+    let mut times = Vec::with_capacity(rows.len());
+    for (index, texts) in rows.iter().enumerate() {
+        match read(texts) {
+            Some(time) => times.push(time),
+            None => return Times::Wrong(index, format!("`{}` {wrong}", texts.join(" "))),
+        }
+    }
+    Times::Read(times)
+}
+
+/// `2020-01-31`, `2020-01-31 23:50:00`, or with an offset, which is then taken off.
+fn iso(text: &str) -> Option<DateTime> {
+    let of_zone = || text.parse::<Timestamp>().ok().map(|time| time.to_zoned(TimeZone::UTC).datetime());
+    let month = || text.split_once('-').and_then(|_| format!("{text}-01").parse::<Date>().ok());
+    text.parse::<DateTime>().ok().or_else(of_zone).or_else(|| month().map(|date| date.at(0, 0, 0, 0)))
+}
+
+fn by_format(format: &str, text: &str) -> Option<DateTime> {
+    let time = strtime::parse(format, text).ok()?;
+    let time = time.to_datetime().or_else(|_| time.to_date().map(|date| date.at(0, 0, 0, 0))).ok()?;
+    // `09` is no year of four digits.
+    (time.year() >= 100 || !format.contains("%Y")).then_some(time)
+}
+
+/// From numbers of years, months, …, as `columns` says which of [`PARTS`] they are.
+fn from_parts(columns: &[usize], texts: &[String]) -> Option<DateTime> {
+    let mut parts = [0, 1, 1, 0, 0, 0];
+    for (&part, text) in columns.iter().zip(texts) {
+        parts[part] = text.parse::<i16>().ok()?;
+    }
+    let [year, month, day, hour, minute, second] = parts;
+    let small = |number: i16| i8::try_from(number).ok();
+    DateTime::new(year, small(month)?, small(day)?, small(hour)?, small(minute)?, small(second)?, 0).ok()
+}
