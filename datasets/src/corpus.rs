@@ -124,7 +124,7 @@ impl Published {
             name: part.name,
             sha256: part.sha256,
             archive: Some(Archive { name: self.archive, member: part.member }),
-            url: &format!("{}{}", self.address, part.remote),
+            url: Some(&format!("{}{}", self.address, part.remote)),
         })?;
         let path = Path::new(self.folder).join(part.name);
         let text = String::from_utf8(bytes)

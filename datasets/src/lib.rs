@@ -7,6 +7,7 @@
 //! | [`ptb`], [`wikitext2`] | Penn Treebank and WikiText-2, for language models |
 //! | [`grammar`] | sentences of a grammar of our own, part of the program, with their entropy |
 //! | [`own_text`] | any text file |
+//! | [`weather`], [`energy`], [`stocks`] | Jena, Seattle; ETTh1, PJM East; S&P 500, VIX |
 //! | [`Series`] | numbers over time, from any CSV file |
 //!
 //! [`Locator`] finds the files: `--data-dir`, the folder that `RNN_ZOO_DATA` names, the user's cache, the published
@@ -31,6 +32,7 @@ mod corpus;
 #[path = "../../training/src/damage.rs"]
 mod damage;
 mod dates;
+pub mod energy;
 mod error;
 pub mod grammar;
 pub mod imdb;
@@ -39,7 +41,9 @@ mod review;
 pub mod sample;
 mod series;
 mod source;
+pub mod stocks;
 mod text;
+pub mod weather;
 pub mod wikitext2;
 
 pub use corpus::{Corpus, Level, own_text};

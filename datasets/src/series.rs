@@ -11,13 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::dates::{self, Times};
 use crate::error::{DataError, Result};
+use crate::source::{Locator, PublishedFile};
 
 /// Numbers over time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     /// The names of the columns.
     pub columns: Vec<String>,
-    /// The time of each row, rising.
+    /// The time of each row, none before the one before it.
     pub times: Vec<DateTime>,
     /// `[rows, columns]`
     pub values: Vec<f32>,
@@ -75,6 +76,8 @@ pub enum Doubled {
     Last,
     /// Their mean.
     Mean,
+    /// All of them stay: rows are steps.
+    Keep,
 }
 
 /// What becomes of times that are left out.
@@ -97,6 +100,13 @@ struct Row {
     /// In the file, from 1.
     line: u64,
     values: Vec<Option<f32>>,
+}
+
+impl PublishedFile<'_> {
+    /// Finds and reads a table.
+    pub(crate) fn series(&self, locator: &Locator, format: &CsvFormat) -> Result<Series> {
+        Series::from_bytes(&locator.read(self)?, &Path::new(self.folder).join(self.name), format)
+    }
 }
 
 impl Series {
@@ -293,6 +303,9 @@ fn sort(rows: &mut [Row], notes: &mut Vec<String>) {
 }
 
 fn doubled(rows: &mut Vec<Row>, rule: Doubled, path: &Path, notes: &mut Vec<String>) -> Result<()> {
+    if rule == Doubled::Keep {
+        return Ok(());
+    }
     let before = rows.len();
     let mut kept: Vec<Row> = Vec::with_capacity(before);
     for group in rows.chunk_by(|one, other| one.time == other.time) {
@@ -303,13 +316,13 @@ fn doubled(rows: &mut Vec<Row>, rule: Doubled, path: &Path, notes: &mut Vec<Stri
         kept.push(match rule {
             Doubled::Refuse => {
                 let message = format!(
-                    "has the time of line {}, {}; say --doubled first, last or mean",
+                    "has the time of line {}, {}; say --doubled first, last, mean or keep",
                     first.line.min(last.line),
                     first.time
                 );
                 return Err(DataError::parse(path, Some(first.line.max(last.line) as usize), message));
             }
-            Doubled::First => first.clone(),
+            Doubled::First | Doubled::Keep => first.clone(),
             Doubled::Last => last.clone(),
             Doubled::Mean => Row { values: means(group), ..first.clone() },
         });
@@ -496,7 +509,7 @@ mod tests {
     #[test]
     fn doubled_rows_are_refused_or_handled_as_told() {
         let text = "date,a,b\n2020-01-01,1,NA\n2020-01-02,2,5\n2020-01-02,4,NA\n2020-01-03,9,9\n";
-        assert_fails(text, &plain(), &["line 4", "line 3", "--doubled first, last or mean"]);
+        assert_fails(text, &plain(), &["line 4", "line 3", "--doubled first, last, mean or keep"]);
         let first_column = |doubled| {
             let format = CsvFormat { doubled, missing: Missing::Previous, columns: vec!["a".to_owned()], ..plain() };
             values(text, &format)
@@ -504,6 +517,7 @@ mod tests {
         assert_eq!(first_column(Doubled::First), [1.0, 2.0, 9.0]);
         assert_eq!(first_column(Doubled::Last), [1.0, 4.0, 9.0]);
         assert_eq!(first_column(Doubled::Mean), [1.0, 3.0, 9.0]);
+        assert_eq!(first_column(Doubled::Keep), [1.0, 2.0, 4.0, 9.0]);
         let both = CsvFormat { doubled: Doubled::Mean, missing: Missing::Drop, ..plain() };
         assert_eq!(values(text, &both), [3.0, 5.0, 9.0, 9.0]);
     }

@@ -53,8 +53,8 @@ pub struct PublishedFile<'a> {
     pub sha256: &'static str,
     /// The archive that it is published in.
     pub archive: Option<Archive>,
-    /// Its published address; the archive's, if that ends with the archive's name.
-    pub url: &'a str,
+    /// Its published address, if it can be downloaded; the archive's, if that ends with the archive's name.
+    pub url: Option<&'a str>,
 }
 
 /// An archive, `.zip` or `.tgz`, and the path of a file in it.
@@ -120,33 +120,33 @@ impl Locator {
     pub fn read(&self, file: &PublishedFile) -> Result<Vec<u8>> {
         let packings = file.packings();
         let found = self.roots.iter().find_map(|root| file.look_in(root, &packings));
-        let (path, packing) = match (found, &self.given) {
+        let (path, packing) = match (found, file.url.filter(|_| self.given.is_none())) {
             (Some(found), _) => found,
-            (None, Some(_)) => {
+            (None, None) => {
                 let wanted: Vec<_> = packings.iter().map(|(name, _)| format!("{}/{name}", file.folder)).collect();
-                let (set, wanted, address) = (file.set, wanted.join(" or "), Some(file.url.to_owned()));
+                let (set, wanted, address) = (file.set, wanted.join(" or "), file.url.map(str::to_owned));
                 return Err(DataError::NotFound { set, places: self.places(), wanted, address });
             }
-            (None, None) => self.fetch(file)?,
+            (None, Some(url)) => self.fetch(file, url)?,
         };
         let bytes = packing.unpack(&path)?;
         let found = hex(&Sha256::digest(&bytes));
         if found != file.sha256 {
-            let (wanted, address) = (file.sha256.to_owned(), Some(file.url.to_owned()));
+            let (wanted, address) = (file.sha256.to_owned(), file.url.map(str::to_owned));
             return Err(DataError::Checksum { path, kind: "SHA-256 of the content", found, wanted, address });
         }
         Ok(bytes)
     }
 
-    fn fetch(&self, file: &PublishedFile) -> Result<(PathBuf, Packing)> {
+    fn fetch(&self, file: &PublishedFile, url: &str) -> Result<(PathBuf, Packing)> {
         let (name, packing) = match file.archive {
-            Some(Archive { name, member }) if file.url.ends_with(name) => (name, Packing::Archive(member)),
+            Some(Archive { name, member }) if url.ends_with(name) => (name, Packing::Archive(member)),
             _ => (file.name, Packing::Plain),
         };
         let path = self.cache.join(file.folder).join(name);
-        let _ = writeln!(stderr(), "{} is in none of {}: downloading {}", file.name, self.places(), file.url);
+        let _ = writeln!(stderr(), "{} is in none of {}: downloading {}", file.name, self.places(), url);
         // The content is checked when it is read.
-        download(file.url, &path, |_| Ok(()))?;
+        download(url, &path, |_| Ok(()))?;
         Ok((path, packing))
     }
 
@@ -549,7 +549,7 @@ mod tests {
         name: "part.txt",
         sha256: "",
         archive: Some(Archive { name: "set.zip", member: "inner/part.txt" }),
-        url: "http://127.0.0.1:9/part.txt",
+        url: Some("http://127.0.0.1:9/part.txt"),
     };
 
     /// The file in all its packings, and its description.
@@ -581,7 +581,7 @@ mod tests {
         let error = Locator::with_places(Some(dir.path()), None, dir.path().join("cache")).read(&file).unwrap_err();
         let error = error.to_string();
         assert!(
-            error.contains("set/part.txt or set/part.txt.gz or set/set.zip") && error.contains(file.url),
+            error.contains("set/part.txt or set/part.txt.gz or set/set.zip") && error.contains(file.url.unwrap()),
             "{error}"
         );
     }
@@ -612,7 +612,7 @@ mod tests {
         let error = Locator::with_places(Some(dir.path()), None, dir.path().join("cache")).read(&file).unwrap_err();
         assert!(error.to_string().contains("SHA-256 of the content"), "{error}");
 
-        let file = PublishedFile { url: serve(vec![("200 OK", 99)]).leak(), ..file };
+        let file = PublishedFile { url: Some(serve(vec![("200 OK", 99)]).leak()), ..file };
         let locator = Locator::with_places(None, None, dir.path().join("cache"));
         assert_eq!(locator.read(&file).unwrap(), CONTENT);
         assert_eq!(std::fs::read(dir.path().join("cache/set/part.txt")).unwrap(), CONTENT);
