@@ -9,14 +9,15 @@ use crate::recipe::RecipeText;
 use crate::task::{Metrics, RecipeOf, Task};
 use crate::weights::Precision;
 
-/// The model card.
-pub fn text<T: Task>(config: &Config<T::Data, T::Architecture>, precision: Precision) -> String {
+/// The model card, with the curves of the run if there are any.
+pub fn text<T: Task>(config: &Config<T::Data, T::Architecture>, precision: Precision, curves: bool) -> String {
     let Config { recipe, parameters, .. } = config;
     let bits = if precision == Precision::Half { 16 } else { 32 };
     let mut card = format!("# {}\n\n{}\n\n", recipe.name, recipe.about);
     let _ = writeln!(card, "{parameters} parameters, stored with {bits} bits each under PyTorch's names.\n");
     if let Some(outcome) = &config.outcome {
         card += &results(outcome);
+        card += picture(curves);
         card += &circumstances::<T>(recipe, outcome);
     }
     format!("{card}\n{}", T::CARD)
@@ -26,9 +27,7 @@ pub fn text<T: Task>(config: &Config<T::Data, T::Architecture>, precision: Preci
 pub fn report<T: Task>(recipe: &RecipeOf<T>, outcome: &Outcome, parameters: usize, curves: bool) -> String {
     let mut report = format!("# {}: a run\n\n{}\n\n", recipe.name, recipe.about);
     report += &results(outcome);
-    if curves {
-        report += "![curves](curves.svg)\n\n";
-    }
+    report += picture(curves);
     report += &circumstances::<T>(recipe, outcome);
     let _ = writeln!(report, "- parameters: {parameters}");
     report += "- every setting: [recipe.toml](recipe.toml)\n";
@@ -38,6 +37,10 @@ pub fn report<T: Task>(recipe: &RecipeOf<T>, outcome: &Outcome, parameters: usiz
         let _ = writeln!(report, "- {name}: {verdict} ({} ± {})", expected.value, expected.tolerance);
     }
     report
+}
+
+fn picture(curves: bool) -> &'static str {
+    if curves { "![curves](curves.svg)\n\n" } else { "" }
 }
 
 /// The results table: the model and its baselines, a column a metric.
@@ -66,8 +69,12 @@ fn results(outcome: &Outcome) -> String {
 fn circumstances<T: Task>(recipe: &RecipeOf<T>, outcome: &Outcome) -> String {
     let provenance = &outcome.provenance;
     let memory = provenance.peak_memory.map_or("not measured".to_owned(), |bytes| format!("{} MiB", bytes >> 20));
+    let speed = provenance.items.map_or(String::new(), |items| {
+        let rate = items as f64 / provenance.seconds;
+        format!(", {items} {} at {rate:.0} a second, with all that was measured on the way", T::ITEMS)
+    });
     format!(
-        "- repeat it: {}\n- backend: {}, {} threads\n- time: {}\n- peak memory: {memory}\n- data: {}\n- program: {} {}\n",
+        "- repeat it: {}\n- backend: {}, {} threads\n- time: {}{speed}\n- peak memory: {memory}\n- data: {}\n- program: {} {}\n",
         repetition::<T>(recipe),
         provenance.start.backend,
         provenance.start.threads,

@@ -68,6 +68,8 @@ pub struct State {
     pub averaged: usize,
     /// Seconds spent so far.
     pub seconds: f64,
+    /// Items learned from so far, as often as they were.
+    pub items: usize,
 }
 
 /// What an epoch's means are made from.
@@ -100,6 +102,7 @@ impl State {
             self.norms.pop_front();
         }
         self.norms.push_back(norm);
+        self.items += items;
         let Sums { loss: losses, count, norm: norms, steps, largest_norm, skipped, .. } = self.sums;
         self.sums = Sums {
             loss: losses + loss * items as f64,

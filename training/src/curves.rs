@@ -75,8 +75,11 @@ pub fn rates(losses: &[(f64, f64)], smoothed: &[(f64, f64)]) -> Result<String> {
     let series = vec![series("smoothed", smoothed, false), series("of a step", losses, true)];
     let panel = Panel { title: "training loss", x: "learning rate", series };
     let (low, high) = bounds(losses.iter().map(|(rate, _)| *rate)).unwrap_or((1e-4, 1.0));
+    // Single losses beyond the smoothed ones may be as high as they like.
+    let most = smoothed.iter().map(|(_, loss)| *loss).fold(f64::NEG_INFINITY, f64::max);
+    let shown: Vec<_> = smoothed.iter().chain(losses).copied().filter(|(_, loss)| *loss <= most).collect();
     svg((2 * SIZE.0, 2 * SIZE.1), |root| {
-        chart(root, &panel, (low..high).log_scale(), smoothed, &|rate| format!("{rate:.0e}"), 8)
+        chart(root, &panel, (low..high).log_scale(), &shown, &|rate| format!("{rate:.0e}"), 8)
     })
 }
 
@@ -148,7 +151,9 @@ where
             drawn.label(name).legend(sample);
         }
     }
-    chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK.mix(0.3)).draw()?;
+    if panel.series.iter().any(|series| !series.name.is_empty()) {
+        chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK.mix(0.3)).draw()?;
+    }
     Ok(())
 }
 

@@ -21,6 +21,8 @@ use crate::{card, files};
 
 /// The version of the package layout that this crate writes.
 const FORMAT: u32 = 1;
+/// The name of the curves in a package, as in a run folder.
+const CURVES: &str = "curves.svg";
 /// How far a shipped model's measurement may lie from its card: half precision and another machine's rounding.
 const TOLERANCE: f64 = 0.002;
 
@@ -57,6 +59,15 @@ pub struct Outcome {
     pub provenance: Provenance,
 }
 
+/// What a package has of a run that came to its end.
+#[derive(Clone, Copy, Debug)]
+pub struct Finished<'a> {
+    /// What was measured.
+    pub outcome: &'a Outcome,
+    /// The run's curves, as SVG, if it had epochs.
+    pub curves: Option<&'a str>,
+}
+
 /// The circumstances of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Provenance {
@@ -65,6 +76,9 @@ pub struct Provenance {
     pub start: Start,
     /// Time spent training and evaluating, in seconds.
     pub seconds: f64,
+    /// Items that were learned from, as often as they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<usize>,
     /// Largest resident memory, in bytes, where the system tells.
     pub peak_memory: Option<u64>,
 }
@@ -161,7 +175,7 @@ impl<T: Task> Package<T> {
         task: &T,
         model: &T::Model,
         recipe: &RecipeOf<T>,
-        outcome: Option<&Outcome>,
+        finished: Option<Finished>,
         precision: Precision,
     ) -> Result<()> {
         files::replace_dir(dir, |dir| {
@@ -172,17 +186,23 @@ impl<T: Task> Package<T> {
                 application: T::PACKAGE.to_owned(),
                 parameters: burn::module::Module::num_params(model),
                 weights_sha256: files::sha256(&weights)?,
-                outcome: outcome.cloned(),
+                outcome: finished.map(|finished| finished.outcome.clone()),
                 recipe: recipe.clone(),
             };
             files::write(&dir.join("config.json"), &files::json(&config)?)?;
-            files::write(&dir.join("README.md"), card::text::<T>(&config, precision).as_bytes())?;
+            let curves = finished.and_then(|finished| finished.curves);
+            files::write(&dir.join("README.md"), card::text::<T>(&config, precision, curves.is_some()).as_bytes())?;
+            if let Some(curves) = curves {
+                files::write(&dir.join(CURVES), curves.as_bytes())?;
+            }
             Ok(task.save(dir)?)
         })
     }
 
     /// Writes this package elsewhere, in another precision.
     pub fn export(&self, dir: &Path, precision: Precision) -> Result<()> {
-        Self::write(dir, &self.task, &self.model, &self.config.recipe, self.config.outcome.as_ref(), precision)
+        let curves = std::fs::read_to_string(self.dir.join(CURVES)).ok();
+        let finished = self.config.outcome.as_ref().map(|outcome| Finished { outcome, curves: curves.as_deref() });
+        Self::write(dir, &self.task, &self.model, &self.config.recipe, finished, precision)
     }
 }

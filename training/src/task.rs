@@ -103,6 +103,8 @@ pub trait Task: Sized {
     const NEXT: &'static [(&'static str, &'static str)];
     /// The metric that chooses the best epoch.
     const MONITOR: Monitor;
+    /// What [`Loss::count`] counts, in the plural.
+    const ITEMS: &'static str;
 
     /// `[data]` of the recipes.
     type Data: Clone + Serialize + DeserializeOwned;

@@ -66,6 +66,7 @@ impl Task for LanguageModel {
         ("score --run RUN \"the dogs that see the cat sleeps .\"", "how surprising each word is"),
         ("train --recipe ptb-lstm-small", "learn the Penn Treebank, downloaded once (6 MB)"),
     ];
+    const ITEMS: &'static str = "tokens";
     const MONITOR: Monitor = Monitor { metric: "perplexity", higher_is_better: false };
 
     type Data = DataConfig;

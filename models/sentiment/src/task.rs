@@ -83,6 +83,7 @@ impl Task for Sentiment {
         ("export --run RUN --to my-model", "make it a package for others"),
         ("train --recipe imdb-lstm", "learn the real reviews, downloaded once (84 MB)"),
     ];
+    const ITEMS: &'static str = "reviews";
     const MONITOR: Monitor = Monitor { metric: "accuracy", higher_is_better: true };
 
     type Data = DataConfig;

@@ -15,7 +15,7 @@ use crate::cli::{ChangedRecipe, Train};
 use crate::error::{Result, TrainingError};
 use crate::interrupt;
 use crate::machine::{self, check_memory};
-use crate::package::{Outcome, Package, Provenance};
+use crate::package::{Finished, Outcome, Package, Provenance};
 use crate::progress::{duration, list, say};
 use crate::recipe::RecipeText;
 use crate::rules::{OnNonFinite, Rules};
@@ -120,10 +120,13 @@ impl<T: Task> Job<T> {
             provenance: Provenance {
                 start,
                 seconds: state.seconds + measuring.elapsed().as_secs_f64(),
+                items: (state.items > 0).then_some(state.items),
                 peak_memory: machine::peak_memory(),
             },
         };
-        Package::write(&run.best(), &task, &model, recipe, Some(&outcome), Precision::Single)?;
+        let curves = std::fs::read_to_string(run.curves()).ok();
+        let finished = Finished { outcome: &outcome, curves: curves.as_deref() };
+        Package::write(&run.best(), &task, &model, recipe, Some(finished), Precision::Single)?;
         run.write_report(&card::report::<T>(recipe, &outcome, model.num_params(), run.curves().exists()))?;
         tell::<T>(&task, &model, recipe, &run, &outcome, setting)?;
         Ok(Some(outcome))

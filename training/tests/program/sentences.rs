@@ -90,6 +90,7 @@ impl Task for Sentences {
         WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
     const CARD: &'static str = "For tests.";
     const NEXT: &'static [(&'static str, &'static str)] = &[];
+    const ITEMS: &'static str = "words";
     const MONITOR: Monitor = Monitor { metric: "perplexity", higher_is_better: false };
 
     type Data = Data;
