@@ -1,0 +1,191 @@
+//! How far off forecasts are, and whether one is better than another beyond chance.
+//!
+//! - Hyndman & Koehler (2006), *Another look at measures of forecast accuracy*: MASE.
+//! - Diebold & Mariano (1995), *Comparing predictive accuracy*; Harvey, Leybourne & Newbold (1997) for its small-sample form.
+//! - Künsch (1989), *The jackknife and the bootstrap for general stationary observations*: resampling by blocks.
+
+use std::ops::Range;
+
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+use statrs::distribution::{Beta, ContinuousCDF, StudentsT};
+
+/// The mean of some numbers; NaN of none.
+pub fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
+    let (mut sum, mut count) = (0.0, 0usize);
+    for value in values {
+        sum += value;
+        count += 1;
+    }
+    sum / count as f64
+}
+
+/// Mean absolute error, in the units of the values.
+pub fn mae(forecast: &[f64], truth: &[f64]) -> f64 {
+    mean(forecast.iter().zip(truth).map(|(forecast, truth)| (forecast - truth).abs()))
+}
+
+/// Mean squared error, in their units squared.
+pub fn mse(forecast: &[f64], truth: &[f64]) -> f64 {
+    mean(forecast.iter().zip(truth).map(|(forecast, truth)| (forecast - truth).powi(2)))
+}
+
+/// Symmetric mean absolute percentage error, from 0 to 200; where both are zero there is no error.
+pub fn smape(forecast: &[f64], truth: &[f64]) -> f64 {
+    mean(forecast.iter().zip(truth).map(|(forecast, truth)| {
+        let size = forecast.abs() + truth.abs();
+        if size == 0.0 { 0.0 } else { 200.0 * (forecast - truth).abs() / size }
+    }))
+}
+
+/// Mean absolute scaled error: over that of seasonal persistence, one step ahead, on the training part. Below 1 is better.
+pub fn mase(forecast: &[f64], truth: &[f64], training: &[f64], season: usize) -> f64 {
+    let naive = training.iter().skip(season).zip(training).map(|(after, before)| (after - before).abs());
+    mae(forecast, truth) / mean(naive)
+}
+
+/// The quantile loss of a forecast of the `level`-quantile; its mean over all levels is half the CRPS.
+pub fn pinball(forecast: &[f64], truth: &[f64], level: f64) -> f64 {
+    mean(forecast.iter().zip(truth).map(|(forecast, truth)| {
+        let short = truth - forecast;
+        if short > 0.0 { level * short } else { (level - 1.0) * short }
+    }))
+}
+
+/// The share of truths that lie within their intervals.
+pub fn coverage(intervals: &[[f64; 2]], truth: &[f64]) -> f64 {
+    mean(intervals.iter().zip(truth).map(|([low, high], truth)| f64::from(u8::from(low <= truth && truth <= high))))
+}
+
+/// A volatility's cost, `σ²/v − ln(σ²/v) − 1` ([Patton 2011](https://doi.org/10.1016/j.jeconom.2010.03.034)): the ranking it
+/// gives holds though the true variance is seen through noise. Both are variances.
+pub fn qlike(forecast: &[f64], truth: &[f64]) -> f64 {
+    mean(forecast.iter().zip(truth).map(|(forecast, truth)| {
+        let ratio = truth / forecast;
+        ratio - ratio.ln() - 1.0
+    }))
+}
+
+/// A number and the interval in which it lies with some confidence.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// The number.
+    pub value: f64,
+    /// Lower and upper end.
+    pub interval: [f64; 2],
+}
+
+/// A share of trials, with its 95 % interval (Clopper & Pearson 1934).
+pub fn share(hits: usize, trials: usize) -> Estimate {
+    let quantile =
+        |level: f64, hits: f64, misses: f64| Beta::new(hits, misses).map_or(f64::NAN, |beta| beta.inverse_cdf(level));
+    let (hit, missed) = (hits as f64, (trials - hits) as f64);
+    let low = if hits == 0 { 0.0 } else { quantile(0.025, hit, missed + 1.0) };
+    let high = if hits == trials { 1.0 } else { quantile(0.975, hit + 1.0, missed) };
+    Estimate { value: hit / trials as f64, interval: [low, high] }
+}
+
+/// How often resampling is repeated.
+const RESAMPLES: usize = 2000;
+
+/// The skill of a forecast over a yardstick, `1 − its cost / the yardstick's`, with a 95 % interval: costs of neighbouring places
+/// go together, so that they are drawn by blocks of some length, forecast and yardstick alike.
+pub fn skill(costs: &[f64], yardstick: &[f64], block: usize, seed: u64) -> Estimate {
+    let of = |rows: &mut dyn Iterator<Item = Range<usize>>| {
+        let (mut own, mut other) = (0.0, 0.0);
+        for rows in rows {
+            own += costs[rows.clone()].iter().sum::<f64>();
+            other += yardstick[rows].iter().sum::<f64>();
+        }
+        1.0 - own / other
+    };
+    let block = block.clamp(1, costs.len().max(1));
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let blocks = costs.len().div_ceil(block);
+    let mut resampled: Vec<f64> = (0..RESAMPLES)
+        .map(|_| {
+            let mut draw = || rng.random_range(0..=costs.len() - block);
+            of(&mut (0..blocks).map(|_| draw()).map(|start| start..start + block))
+        })
+        .collect();
+    resampled.sort_by(f64::total_cmp);
+    let quantile = |share: f64| resampled[((RESAMPLES - 1) as f64 * share).round() as usize];
+    Estimate { value: of(&mut std::iter::once(0..costs.len())), interval: [quantile(0.025), quantile(0.975)] }
+}
+
+/// The probability, were two forecasts equally good, that their costs differ as much as they do (Diebold–Mariano, two-sided).
+/// `horizon` is how many steps ahead they look: so far their errors overlap.
+pub fn diebold_mariano(costs: &[f64], others: &[f64], horizon: usize) -> f64 {
+    let differences: Vec<f64> = costs.iter().zip(others).map(|(cost, other)| cost - other).collect();
+    let (count, average) = (differences.len() as f64, mean(differences.iter().copied()));
+    let covariance = |lag: usize| {
+        let pairs = differences.iter().skip(lag).zip(&differences);
+        pairs.map(|(after, before)| (after - average) * (before - average)).sum::<f64>() / count
+    };
+    // Weights that fall with the lag (Newey & West 1987) keep the variance above zero.
+    let weighted = |lag: usize| 2.0 * (1.0 - lag as f64 / horizon as f64) * covariance(lag);
+    let variance = (covariance(0) + (1..horizon.min(differences.len())).map(weighted).sum::<f64>()) / count;
+    let steps = horizon as f64;
+    let correction = ((count + 1.0 - 2.0 * steps + steps * (steps - 1.0) / count) / count).max(0.0).sqrt();
+    let statistic = correction * average / variance.sqrt();
+    match StudentsT::new(0.0, 1.0, count - 1.0) {
+        Ok(distribution) if statistic.is_finite() => 2.0 * (1.0 - distribution.cdf(statistic.abs())),
+        _ => 1.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_what_their_formulas_say() {
+        let (forecast, truth) = ([1.0, 2.0, 4.0], [2.0, 2.0, 1.0]);
+        approx::assert_relative_eq!(mae(&forecast, &truth), 4.0 / 3.0);
+        approx::assert_relative_eq!(mse(&forecast, &truth), 10.0 / 3.0);
+        approx::assert_relative_eq!(smape(&forecast, &truth), (200.0 / 3.0 + 0.0 + 120.0) / 3.0);
+        approx::assert_relative_eq!(mase(&forecast, &truth, &[1.0, 3.0, 2.0, 7.0], 2), 4.0 / 3.0 / 2.5);
+        approx::assert_relative_eq!(pinball(&forecast, &truth, 0.9), (0.9 + 0.0 + 0.3) / 3.0);
+        approx::assert_relative_eq!(coverage(&[[0.0, 2.0], [2.5, 3.0], [1.0, 1.0]], &truth), 2.0 / 3.0);
+        assert_eq!(qlike(&[2.0], &[2.0]), 0.0);
+        assert!(qlike(&[1.0], &[2.0]) > qlike(&[4.0], &[2.0]), "to say too little is worse");
+    }
+
+    /// Against `scipy.stats.binomtest(hits, trials).proportion_ci()`.
+    #[test]
+    fn shares_have_the_exact_interval() {
+        for (hits, trials, low, high) in
+            [(0, 10, 0.0, 0.308_497_1), (7, 10, 0.347_547_1, 0.933_260_5), (530, 1000, 0.498_510_5, 0.561_305_7)]
+        {
+            let Estimate { interval, .. } = share(hits, trials);
+            approx::assert_abs_diff_eq!(interval[0], low, epsilon = 1e-5);
+            approx::assert_abs_diff_eq!(interval[1], high, epsilon = 1e-5);
+        }
+    }
+
+    /// Errors that go together over ten steps, as those of overlapping forecasts do.
+    fn costs(seed: u64, length: usize) -> Vec<f64> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let noise: Vec<f64> = (0..length + 9).map(|_| rng.random::<f64>()).collect();
+        noise.windows(10).map(|window| mean(window.iter().copied())).collect()
+    }
+
+    #[test]
+    fn chance_is_told_from_skill() {
+        let mut surprises = 0;
+        for seed in 0..200 {
+            let [one, other] = [2 * seed, 2 * seed + 1].map(|seed| costs(seed, 1000));
+            surprises += usize::from(diebold_mariano(&one, &other, 20) < 0.05);
+            if seed < 40 {
+                let Estimate { interval: [low, high], .. } = skill(&one, &other, 40, seed);
+                assert!(high - low < 0.2 && low < 0.1 && high > -0.1, "{low} {high}");
+            }
+        }
+        assert!((1..30).contains(&surprises), "{surprises} of 200 at 5 %");
+        let better: Vec<f64> = costs(2, 1000).into_iter().map(|cost| 0.8 * cost).collect();
+        assert!(diebold_mariano(&better, &costs(3, 1000), 20) < 1e-6);
+        let Estimate { value, interval: [low, high] } = skill(&better, &costs(3, 1000), 40, 1);
+        assert!(low < value && value < high && low > 0.1, "{low} {value} {high}");
+        assert_eq!(diebold_mariano(&better, &better, 20), 1.0);
+    }
+}
