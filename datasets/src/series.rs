@@ -8,10 +8,11 @@ use std::path::Path;
 
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::dates::{self, Times};
 use crate::error::{DataError, Result};
-use crate::source::{Locator, PublishedFile};
+use crate::source::{Locator, PublishedFile, hex};
 
 /// Numbers over time.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +25,8 @@ pub struct Series {
     pub values: Vec<f32>,
     /// What was mended, for people to read.
     pub notes: Vec<String>,
+    /// Where it came from, with a checksum.
+    pub source: String,
 }
 
 /// How a CSV file is to be read.
@@ -132,8 +135,9 @@ impl Series {
         if rows.is_empty() {
             return Err(DataError::parse(path, None, "has no rows with values"));
         }
+        let source = format!("{} (SHA-256 {})", path.display(), hex(&Sha256::digest(bytes)));
         let values = rows.iter().flat_map(|row| row.values.iter().map(|value| value.unwrap_or(f32::NAN))).collect();
-        Ok(Self { columns: names, times: rows.into_iter().map(|row| row.time).collect(), values, notes })
+        Ok(Self { columns: names, times: rows.into_iter().map(|row| row.time).collect(), values, notes, source })
     }
 
     /// How many rows there are.

@@ -120,7 +120,7 @@ mod tests {
         let recipe: RecipeOf<Sentences> = text.unwrap().parse().unwrap();
         let raw = Sentences::load(&recipe.data, None).unwrap();
         let task = Sentences::fit(&recipe, &raw).unwrap();
-        let train = task.encode(raw).train;
+        let train = task.encode(raw).unwrap().train;
         let stepper = Stepper { task: &task, recipe: &recipe, train: &train, device: Device::flex().autodiff() };
         let (mut now, mut later) = (stepper.fresh().unwrap(), stepper.fresh().unwrap());
         let [long, short] = [0..9, 9..10];

@@ -145,7 +145,7 @@ pub trait Task: Sized {
     fn open(recipe: &RecipeOf<Self>, dir: &Path) -> TaskResult<Self>;
 
     /// Turns the data into what the model reads.
-    fn encode(&self, raw: Self::Raw) -> Splits<Self::Set>;
+    fn encode(&self, raw: Self::Raw) -> TaskResult<Splits<Self::Set>>;
 
     /// How many parameters [`Task::init`] will make; asked before, so that no size is too large.
     fn num_params(&self) -> f64;

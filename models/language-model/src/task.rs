@@ -115,12 +115,12 @@ impl Task for LanguageModel {
         Ok(task)
     }
 
-    fn encode(&self, corpus: Corpus) -> Splits<Part> {
+    fn encode(&self, corpus: Corpus) -> TaskResult<Splits<Part>> {
         let [train, valid, test] =
             [&corpus.train, &corpus.valid, &corpus.test].map(|text| self.data.encode(text, &self.vocabulary));
         let training: Arc<[u32]> = train.as_slice().into();
         let part = |tokens| Part::new(tokens, self.batch_size, corpus.floor, training.clone());
-        Splits { train: part(train), valid: part(valid), test: part(test) }
+        Ok(Splits { train: part(train), valid: part(valid), test: part(test) })
     }
 
     fn num_params(&self) -> f64 {

@@ -142,9 +142,10 @@ impl Task for Sentiment {
         Ok(Self { data, architecture, vocabulary, ngrams, blend })
     }
 
-    fn encode(&self, (reviews, _): Self::Raw) -> Splits<Vec<Example>> {
+    fn encode(&self, (reviews, _): Self::Raw) -> TaskResult<Splits<Vec<Example>>> {
         let examples = |part| self.data.examples(part, &self.vocabulary);
-        Splits { train: examples(reviews.train), valid: examples(reviews.valid), test: examples(reviews.test) }
+        let Splits { train, valid, test } = reviews;
+        Ok(Splits { train: examples(train), valid: examples(valid), test: examples(test) })
     }
 
     fn num_params(&self) -> f64 {

@@ -16,7 +16,7 @@ pub(super) fn run<T: Task>(args: Eval, setting: &Setting) -> Result<()> {
     let started = Instant::now();
     let package = Package::<T>::open(&args.choice.dir::<T>(None)?, setting.device())?;
     let raw = T::load(&package.config.recipe.data, setting.data_dir())?;
-    let splits = package.task.encode(raw);
+    let splits = package.task.encode(raw)?;
     let (name, set) = match args.split {
         Split::Valid => ("valid", &splits.valid),
         Split::Test => ("test", &splits.test),

@@ -27,7 +27,7 @@ pub(super) fn run<T: Task>(args: FindRate<T::Options>, setting: &Setting) -> Res
     }
     let raw = T::load(&recipe.data, setting.data_dir())?;
     let task = T::fit(&recipe, &raw)?;
-    let train = task.encode(raw).train;
+    let train = task.encode(raw)?.train;
     let losses = losses(&task, &recipe, &train, setting.device(), &args)?;
     let smoothed = smooth(&losses);
     let Some((rate, least)) = steepest(&smoothed) else {

@@ -88,7 +88,7 @@ impl<T: Task> Job<T> {
         let start = setting.start(T::fingerprint(&raw));
         let mut task = T::fit(recipe, &raw)?;
         check_memory(task.num_params(), COPIES)?;
-        let splits = task.encode(raw);
+        let splits = task.encode(raw)?;
         match resume {
             true => run.check_start(&start)?,
             false => run.begin(recipe, &start)?,

@@ -39,7 +39,7 @@ pub(super) fn run<T: Task>(args: Verify, setting: &Setting) -> Result<()> {
 fn measure<T: Task>(name: &str, setting: &Setting) -> Result<Vec<(String, crate::recipe::Expected, f64)>> {
     let package = Package::<T>::open(&Package::<T>::find(name)?, setting.device())?;
     let raw = T::load(&package.config.recipe.data, setting.data_dir())?;
-    let splits = package.task.encode(raw);
+    let splits = package.task.encode(raw)?;
     let measured = package.task.evaluate(&package.model, &splits.test, setting.device());
     let expected = package.config.expected(T::MONITOR.metric);
     if expected.is_empty() {

@@ -130,11 +130,11 @@ impl Task for Sentences {
         Self::fit(recipe, &Vec::new())
     }
 
-    fn encode(&self, raw: Vec<u32>) -> Splits<Streams> {
+    fn encode(&self, raw: Vec<u32>) -> TaskResult<Splits<Streams>> {
         let tenth = raw.len() / 10;
         let (train, rest) = raw.split_at(8 * tenth);
         let (valid, test) = rest.split_at(tenth);
-        Splits { train: Streams::new(train, 4), valid: Streams::new(valid, 4), test: Streams::new(test, 4) }
+        Ok(Splits { train: Streams::new(train, 4), valid: Streams::new(valid, 4), test: Streams::new(test, 4) })
     }
 
     fn num_params(&self) -> f64 {
