@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use crate::error::{DataError, Result};
-use crate::source::{Archive, Locator, PublishedFile};
+use crate::source::{Archive, Locator, PublishedFile, hex};
 use crate::text::{Zero, tokenize};
 
 /// A text in three parts, each read from its beginning to its end.
@@ -43,6 +45,15 @@ impl Level {
         text.lines().flat_map(move |line| self.of_line(line).chain([Zero::EndOfLine.word()]))
     }
 
+    /// A line of anybody's text, prepared: its words in lower case and split off their punctuation by [`tokenize`], or
+    /// characters that cannot be seen as blanks.
+    pub fn clean(self, line: &str) -> String {
+        match self {
+            Self::Word => tokenize(line).join(" "),
+            Self::Character => line.replace(char::is_control, " "),
+        }
+    }
+
     /// The tokens of a line.
     pub fn of_line(self, line: &str) -> impl Iterator<Item = &str> {
         let words = (self == Self::Word).then(|| line.split_whitespace());
@@ -62,11 +73,7 @@ pub fn own_text(path: &Path, level: Level) -> Result<Corpus> {
         let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
         DataError::parse(path, Some(line + 1), "is not UTF-8; convert the file first, with iconv for example")
     })?;
-    let clean = |line: &str| match level {
-        Level::Word => tokenize(line).join(" "),
-        Level::Character => line.replace(char::is_control, " "),
-    };
-    let lines: Vec<String> = text.trim_start_matches('\u{feff}').lines().map(clean).collect();
+    let lines: Vec<String> = text.trim_start_matches('\u{feff}').lines().map(|line| level.clean(line)).collect();
     let kept = lines.len() / KEPT;
     if kept == 0 {
         let message =
@@ -76,7 +83,7 @@ pub fn own_text(path: &Path, level: Level) -> Result<Corpus> {
     let (train, rest) = lines.split_at(lines.len() - 2 * kept);
     let (valid, test) = rest.split_at(kept);
     let part = |lines: &[String]| lines.join("\n") + "\n";
-    let source = format!("{} ({} bytes)", path.display(), text.len());
+    let source = format!("{} (SHA-256 {})", path.display(), hex(&Sha256::digest(&text)));
     Ok(Corpus { train: part(train), valid: part(valid), test: part(test), source, floor: None })
 }
 

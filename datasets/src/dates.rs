@@ -15,7 +15,7 @@ pub(crate) enum Times {
 /// The parts of a time that may have columns of their own, from the largest.
 const PARTS: [&str; 6] = ["year", "month", "day", "hour", "minute", "second"];
 /// Other names of columns that hold a time.
-const NAMES: [&str; 8] = ["date", "datetime", "timestamp", "time", "date time", "date_time", "ds", "day"];
+const NAMES: [&str; 7] = ["date", "datetime", "timestamp", "time", "date time", "date_time", "ds"];
 
 /// Ways to write a date, and those to write a time of day after it.
 const DATES: [&str; 15] = [
@@ -44,7 +44,7 @@ pub(crate) fn columns(header: &[String]) -> Option<Vec<usize>> {
         return Some(vec![date, time]);
     }
     let parts: Vec<usize> = PARTS.iter().map_while(|part| find(part)).collect();
-    if parts.len() > 1 {
+    if !parts.is_empty() {
         return Some(parts);
     }
     NAMES.iter().find_map(|name| find(name)).map(|column| vec![column])
@@ -55,7 +55,7 @@ pub(crate) fn columns(header: &[String]) -> Option<Vec<usize>> {
 pub(crate) fn read(columns: &[&str], rows: &[Vec<String>], format: Option<&str>) -> Times {
     let part = |column: &&str| PARTS.iter().position(|part| part.eq_ignore_ascii_case(column));
     if let Some(parts) = columns.iter().map(part).collect::<Option<Vec<_>>>()
-        && columns.len() > 1
+        && parts.contains(&0)
     {
         return all(rows, |texts| from_parts(&parts, texts), "is no date");
     }
@@ -74,9 +74,14 @@ pub(crate) fn read(columns: &[&str], rows: &[Vec<String>], format: Option<&str>)
 /// The times by the only format that fits all of them.
 fn by_some_format(texts: &[Vec<String>]) -> Times {
     let formats = DATES.iter().flat_map(|date| DAYTIMES.iter().map(move |time| format!("{date}{time}")));
+    // The first row that the format which came furthest could not read.
+    let mut wrong = texts.iter().position(|texts| iso(&texts[0]).is_none()).unwrap_or(0);
     let fit = |format: String| match all(texts, |texts| by_format(&format, &texts[0]), "") {
         Times::Read(times) => Some((format, times)),
-        Times::Wrong(..) => None,
+        Times::Wrong(row, _) => {
+            wrong = wrong.max(row);
+            None
+        }
     };
     let mut fitting: Vec<(String, Vec<DateTime>)> = formats.filter_map(fit).collect();
     // Two formats that say the same are one.
@@ -89,7 +94,6 @@ fn by_some_format(texts: &[Vec<String>]) -> Times {
         }
         [_] => Times::Read(fitting.remove(0).1),
         [] => {
-            let wrong = texts.iter().position(|texts| iso(&texts[0]).is_none()).unwrap_or(0);
             let shown = texts.get(wrong).map_or("", |texts| &texts[0]);
             let message = format!(
                 "`{shown}` is not written as a time that is known here; say how with --date-format, such as '%d.%m.%Y %H:%M'"
@@ -112,14 +116,19 @@ fn all(rows: &[Vec<String>], read: impl Fn(&[String]) -> Option<DateTime>, wrong
 
 /// `2020-01-31`, `2020-01-31 23:50:00`, or with an offset, which is then taken off.
 fn iso(text: &str) -> Option<DateTime> {
-    let of_zone = || text.parse::<Timestamp>().ok().map(|time| time.to_zoned(TimeZone::UTC).datetime());
+    // First, as a `DateTime` would be read without its offset.
+    let of_zone = text.parse::<Timestamp>().ok().map(|time| time.to_zoned(TimeZone::UTC).datetime());
     let month = || text.split_once('-').and_then(|_| format!("{text}-01").parse::<Date>().ok());
-    text.parse::<DateTime>().ok().or_else(of_zone).or_else(|| month().map(|date| date.at(0, 0, 0, 0)))
+    of_zone.or_else(|| text.parse::<DateTime>().ok()).or_else(|| month().map(|date| date.at(0, 0, 0, 0)))
 }
 
 fn by_format(format: &str, text: &str) -> Option<DateTime> {
     let time = strtime::parse(format, text).ok()?;
-    let time = time.to_datetime().or_else(|_| time.to_date().map(|date| date.at(0, 0, 0, 0))).ok()?;
+    // With seconds since 1970 or an offset.
+    let of_zone = time.to_timestamp().ok().map(|time| time.to_zoned(TimeZone::UTC).datetime());
+    let first_of_month = || Date::new(time.year()?, time.month().unwrap_or(1), time.day().unwrap_or(1)).ok();
+    let date = || time.to_date().ok().or_else(first_of_month).map(|date| date.at(0, 0, 0, 0));
+    let time = of_zone.or_else(|| time.to_datetime().ok()).or_else(date)?;
     // `09` is no year of four digits.
     (time.year() >= 100 || !format.contains("%Y")).then_some(time)
 }

@@ -11,8 +11,10 @@ use rand::distr::Distribution;
 use rand::distr::weighted::WeightedIndex;
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
+use sha2::{Digest, Sha256};
 
 use crate::corpus::Corpus;
+use crate::source::hex;
 
 const SEED: u64 = 1906;
 /// Sentences of the training, validation and test part.
@@ -24,7 +26,8 @@ pub fn load() -> Corpus {
     let grammar = Grammar::new();
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     let [(train, _), (valid, _), (test, floor)] = SENTENCES.map(|count| grammar.text(count, &mut rng));
-    let source = format!("sentences of the embedded grammar (generator seed {SEED})");
+    let sum = hex(&Sha256::digest(&train));
+    let source = format!("sentences of the embedded grammar (SHA-256 of the training part {sum})");
     Corpus { train, valid, test, source, floor: Some(floor) }
 }
 

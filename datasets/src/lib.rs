@@ -11,8 +11,8 @@
 //! | [`Series`] | numbers over time, from any CSV file |
 //!
 //! [`Locator`] finds the files: `--data-dir`, the folder that `RNN_ZOO_DATA` names, the user's cache, the published
-//! address. [`tokenize`] and [`Vocabulary`] turn text into numbers. Every set implements burn's
-//! [`Dataset`](burn_dataset::Dataset).
+//! address. [`tokenize`] and [`Vocabulary`] turn text into numbers. Sets of items, such as
+//! [`ReviewSet`], are burn's [`Dataset`](burn_dataset::Dataset).
 //!
 //! ```
 //! use datasets::{Vocabulary, Zero, sample, tokenize};

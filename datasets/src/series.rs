@@ -73,9 +73,9 @@ pub enum Doubled {
     /// They are an error.
     #[default]
     Refuse,
-    /// The first of them stays.
+    /// The first of them stays, in order of time and then of the file.
     First,
-    /// The last of them stays.
+    /// The last of them stays; of a file that is newest first, the one that stands higher.
     Last,
     /// Their mean.
     Mean,
@@ -124,14 +124,14 @@ impl Series {
         let table = Table::read(bytes, path)?;
         let time = table.time_columns(&format.time)?;
         let times = table.times(&time, format.date_format.as_deref())?;
-        let columns = table.value_columns(&format.columns, &time, format.sentinel)?;
         let mut notes = Vec::new();
+        let columns = table.value_columns(&format.columns, &time, format.sentinel, &mut notes)?;
         let mut rows = table.rows(times, &columns, format.sentinel)?;
         sort(&mut rows, &mut notes);
         doubled(&mut rows, format.doubled, path, &mut notes)?;
         let names: Vec<String> = columns.iter().map(|&column| table.header[column].clone()).collect();
         missing(&mut rows, format.missing, path, &names, &mut notes)?;
-        gaps(&mut rows, format.gaps, &mut notes);
+        gaps(&mut rows, format.gaps, path, &mut notes)?;
         if rows.is_empty() {
             return Err(DataError::parse(path, None, "has no rows with values"));
         }
@@ -169,6 +169,8 @@ impl Series {
 /// The file as text.
 struct Table<'a> {
     path: &'a Path,
+    /// Whether a comma within a number is a decimal one: it is where it separates no columns.
+    decimal_comma: bool,
     header: Vec<String>,
     /// Line and fields.
     records: Vec<(u64, csv::StringRecord)>,
@@ -177,11 +179,11 @@ struct Table<'a> {
 impl<'a> Table<'a> {
     fn read(bytes: &[u8], path: &'a Path) -> Result<Self> {
         let text = decode(bytes);
-        let first = text.lines().next().unwrap_or_default();
-        let separator = [b',', b';', b'\t']
-            .into_iter()
-            .max_by_key(|separator| first.bytes().filter(|byte| byte == separator).count())
-            .unwrap_or(b',');
+        let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        // What stands between quotation marks separates nothing.
+        let plain: String = first.split('"').step_by(2).collect();
+        let count = |separator: &u8| plain.bytes().filter(|byte| byte == separator).count();
+        let separator = [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',');
         let mut reader =
             csv::ReaderBuilder::new().delimiter(separator).trim(csv::Trim::All).from_reader(text.as_bytes());
         let wrong = |error: csv::Error| {
@@ -194,7 +196,7 @@ impl<'a> Table<'a> {
             let record = record.map_err(wrong)?;
             records.push((record.position().map_or(0, csv::Position::line), record));
         }
-        Ok(Self { path, header, records })
+        Ok(Self { path, decimal_comma: separator != b',', header, records })
     }
 
     fn error(&self, line: Option<u64>, message: impl Into<String>) -> DataError {
@@ -234,17 +236,41 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn value_columns(&self, names: &[String], time: &[usize], sentinel: Option<f32>) -> Result<Vec<usize>> {
+    fn number(&self, field: &str, sentinel: Option<f32>) -> Number {
+        match self.decimal_comma {
+            true => number(&field.replace(',', "."), sentinel),
+            false => number(field, sentinel),
+        }
+    }
+
+    /// The columns of these names; if there are none, those of which at least half of what is there is a number, so that one
+    /// wrong value is an error and words are left out.
+    fn value_columns(
+        &self,
+        names: &[String],
+        time: &[usize],
+        sentinel: Option<f32>,
+        notes: &mut Vec<String>,
+    ) -> Result<Vec<usize>> {
         if !names.is_empty() {
             return self.find(names, "--target and --covariates");
         }
-        let is_number = |field: &str| !matches!(number(field, sentinel), Number::Wrong);
         let has_numbers = |column: &usize| {
-            self.records.iter().all(|(_, record)| is_number(&record[*column]))
-                && self.records.iter().any(|(_, record)| matches!(number(&record[*column], sentinel), Number::Is(_)))
+            let fields = self.records.iter().map(|(_, record)| self.number(&record[*column], sentinel));
+            let (mut numbers, mut words) = (0, 0);
+            fields.for_each(|field| match field {
+                Number::Is(_) => numbers += 1,
+                Number::Wrong => words += 1,
+                Number::Missing => {}
+            });
+            numbers > words
         };
-        let columns: Vec<usize> =
-            (0..self.header.len()).filter(|column| !time.contains(column)).filter(has_numbers).collect();
+        let (columns, others): (Vec<usize>, Vec<usize>) =
+            (0..self.header.len()).filter(|column| !time.contains(column)).partition(has_numbers);
+        if !others.is_empty() {
+            let others: Vec<&str> = others.iter().map(|&column| self.header[column].as_str()).collect();
+            notes.push(format!("columns without numbers left out: {}", others.join(", ")));
+        }
         match columns.is_empty() {
             true => Err(self.error(None, "has no column of numbers beside the time")),
             false => Ok(columns),
@@ -253,7 +279,7 @@ impl<'a> Table<'a> {
 
     fn rows(&self, times: Vec<DateTime>, columns: &[usize], sentinel: Option<f32>) -> Result<Vec<Row>> {
         let row = |(time, (line, record)): (DateTime, &(u64, csv::StringRecord))| {
-            let value = |&column: &usize| match number(&record[column], sentinel) {
+            let value = |&column: &usize| match self.number(&record[column], sentinel) {
                 Number::Is(value) => Ok(Some(value)),
                 Number::Missing => Ok(None),
                 Number::Wrong => {
@@ -286,8 +312,7 @@ fn number(field: &str, sentinel: Option<f32>) -> Number {
     if matches!(field.to_ascii_lowercase().as_str(), "" | "na" | "n/a" | "nan" | "null" | "none" | "?" | "-" | ".") {
         return Number::Missing;
     }
-    // A comma that did not separate columns is a decimal one.
-    match field.parse::<f32>().or_else(|_| field.replace(',', ".").parse()) {
+    match field.parse::<f32>() {
         Ok(value) if Some(value) == sentinel => Number::Missing,
         Ok(value) if value.is_finite() => Number::Is(value),
         _ => Number::Wrong,
@@ -365,7 +390,11 @@ fn missing(rows: &mut Vec<Row>, rule: Missing, path: &Path, names: &[String], no
                 fill(rows, column, rule == Missing::Interpolate);
             }
             // Before the first value there is nothing to go by.
+            let before = rows.len();
             rows.retain(|row| lacking(row).is_none());
+            if rows.len() < before {
+                notes.push(format!("{} rows before the first value of some column left out", before - rows.len()));
+            }
         }
     }
     notes.push(format!(
@@ -386,10 +415,14 @@ fn fill(rows: &mut [Row], column: usize, straight: bool) {
         let to = known.get(index + 1).copied();
         let start = rows[from].values[column].unwrap_or_default();
         let end = to.and_then(|to| rows[to].values[column]).unwrap_or(start);
-        let span = to.unwrap_or(rows.len()) - from;
-        for step in 1..span {
-            let share = if straight { step as f32 / span as f32 } else { 0.0 };
-            rows[from + step].values[column] = Some(start + share * (end - start));
+        let whole = to.map_or(0, |to| seconds(rows[from].time, rows[to].time));
+        for row in from + 1..to.unwrap_or(rows.len()) {
+            let share = if straight && whole > 0 {
+                seconds(rows[from].time, rows[row].time) as f32 / whole as f32
+            } else {
+                0.0
+            };
+            rows[row].values[column] = Some(start + share * (end - start));
         }
     }
 }
@@ -407,20 +440,25 @@ fn most_common_step(times: impl Iterator<Item = DateTime> + Clone) -> i64 {
     groups.max_by_key(|group| (group.len(), -group[0])).map_or(0, |group| group[0])
 }
 
-fn gaps(rows: &mut Vec<Row>, rule: Gaps, notes: &mut Vec<String>) {
+fn gaps(rows: &mut Vec<Row>, rule: Gaps, path: &Path, notes: &mut Vec<String>) -> Result<()> {
     let step = most_common_step(rows.iter().map(|row| row.time));
     if step <= 0 {
-        return;
+        return Ok(());
     }
     // Steps that are left out, such as 0 between a month and a longer one.
-    let left_out = |one: &Row, other: &Row| (seconds(one.time, other.time) / step - 1).max(0) as usize;
+    let left_out = |one: &Row, other: &Row| ((seconds(one.time, other.time) + step / 2) / step - 1).max(0) as usize;
     let total: usize = rows.windows(2).map(|pair| left_out(&pair[0], &pair[1])).sum();
     if total == 0 {
-        return;
+        return Ok(());
     }
-    if rule == Gaps::Keep || total > MOST_FILLED * rows.len() {
+    if rule == Gaps::Keep {
         notes.push(format!("{total} steps of {step} s are left out, and stay so: rows count as steps"));
-        return;
+        return Ok(());
+    }
+    if total > MOST_FILLED * rows.len() {
+        let message =
+            format!("{total} steps of {step} s are left out, too many to fill {} rows up; say --gaps keep", rows.len());
+        return Err(DataError::parse(path, None, message));
     }
     let mut filled = Vec::with_capacity(rows.len() + total);
     for pair in rows.windows(2) {
@@ -445,6 +483,7 @@ fn gaps(rows: &mut Vec<Row>, rule: Gaps, notes: &mut Vec<String>) {
         }
     ));
     *rows = filled;
+    Ok(())
 }
 
 /// Rows that gaps are filled with at most, for one that there is.
@@ -494,7 +533,11 @@ mod tests {
     #[test]
     fn columns_of_words_are_left_out_unless_they_are_asked_for() {
         let text = "date,a,weather\n2020-01-01,1,rain\n2020-01-02,2,sun\n";
-        assert_eq!(read(text, &plain()).unwrap().columns, ["a"]);
+        let series = read(text, &plain()).unwrap();
+        assert_eq!(
+            (&series.columns[..], &series.notes[0][..]),
+            (&["a".to_owned()][..], "columns without numbers left out: weather")
+        );
         let asked = CsvFormat { columns: vec!["weather".to_owned()], ..plain() };
         assert_fails(text, &asked, &["line 2", "`rain`", "`weather`"]);
         let unknown = CsvFormat { columns: vec!["b".to_owned()], ..plain() };
@@ -538,6 +581,25 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_straight_in_time_not_in_rows() {
+        let text = "time,a\n2020-01-01 00:00,0\n2020-01-01 00:10,NA\n2020-01-01 05:00,30\n2020-01-01 05:10,31\n";
+        assert_eq!(values(text, &CsvFormat { missing: Missing::Interpolate, ..plain() }), [0.0, 1.0, 30.0, 31.0]);
+        let no_february = "date,a\n2020-01,1\n2020-03,3\n2020-04,4\n2020-05,5\n2020-06,6\n2020-07,7\n2020-08,8\n";
+        let series = read(no_february, &CsvFormat { gaps: Gaps::Interpolate, ..plain() }).unwrap();
+        assert_eq!(series.values[..3], [1.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    fn numbers_are_read_as_they_are_meant_or_not_at_all() {
+        let thousands = "date,a\n2020-01-01,\"1,234\"\n2020-01-02,999\n2020-01-03,998\n";
+        assert_fails(thousands, &plain(), &["line 2", "`1,234`", "is no number"]);
+        let quoted = "\"a, b\";date\n1,5;2020-01-01\n2;2020-01-02\n";
+        assert_eq!(values(quoted, &plain()), [1.5, 2.0]);
+        let one_wrong = "\ndate,a,b\n2020-01-01,1,x\n2020-01-02,12..3,y\n2020-01-03,3,z\n";
+        assert_fails(one_wrong, &plain(), &["line 4", "`12..3`"]);
+    }
+
+    #[test]
     fn gaps_stay_or_are_filled() {
         let text = "time,a\n2020-01-01 00:00,0\n2020-01-01 00:10,1\n2020-01-01 00:20,2\n2020-01-01 00:50,8\n";
         let kept = read(text, &plain()).unwrap();
@@ -574,6 +636,13 @@ mod tests {
             &["line 2", "--date-format '%d/%m/%Y' or '%m/%d/%Y'"],
         );
         assert_fails(&rows("2020-01-01", "Monday"), &plain(), &["line 3", "`Monday`", "--date-format"]);
+        let zones = read(&rows("2020-10-25T02:30:00+02:00", "2020-10-25T02:30:00+01:00"), &plain()).unwrap();
+        assert_eq!((zones.times[0].to_string(), zones.step()), ("2020-10-25T00:30:00".to_owned(), 3600));
+        let years = read("year,a\n1999,1\n2000,2\n", &plain()).unwrap();
+        assert_eq!(years.times[1].to_string(), "2000-01-01T00:00:00");
+        let seconds = CsvFormat { date_format: Some("%s".to_owned()), ..plain() };
+        assert_eq!(read(&rows("0", "86400"), &seconds).unwrap().times[1].to_string(), "1970-01-02T00:00:00");
+        assert_fails(&rows("31.12.2009", "31.13.2009"), &plain(), &["line 3", "`31.13.2009`"]);
         let told = CsvFormat { date_format: Some("%d/%m/%Y".to_owned()), ..plain() };
         assert_eq!(read(&rows("01/02/2020", "03/04/2020"), &told).unwrap().times[0].month(), 2);
         assert_fails(&rows("2020-01-01", "2020-01-02"), &told, &["line 2", "%d/%m/%Y"]);

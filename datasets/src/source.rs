@@ -129,13 +129,8 @@ impl Locator {
             }
             (None, Some(url)) => self.fetch(file, url)?,
         };
-        let bytes = packing.unpack(&path)?;
-        let found = hex(&Sha256::digest(&bytes));
-        if found != file.sha256 {
-            let (wanted, address) = (file.sha256.to_owned(), file.url.map(str::to_owned));
-            return Err(DataError::Checksum { path, kind: "SHA-256 of the content", found, wanted, address });
-        }
-        Ok(bytes)
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        file.check(packing.unpack(&path, &name)?, &path)
     }
 
     fn fetch(&self, file: &PublishedFile, url: &str) -> Result<(PathBuf, Packing)> {
@@ -145,8 +140,7 @@ impl Locator {
         };
         let path = self.cache.join(file.folder).join(name);
         let _ = writeln!(stderr(), "{} is in none of {}: downloading {}", file.name, self.places(), url);
-        // The content is checked when it is read.
-        download(url, &path, |_| Ok(()))?;
+        download(url, &path, |part| file.check(packing.unpack(part, name)?, part).map(drop))?;
         Ok((path, packing))
     }
 
@@ -213,10 +207,11 @@ enum Packing {
 }
 
 impl Packing {
-    fn unpack(self, path: &Path) -> Result<Vec<u8>> {
+    /// The content of a file that is to have some name.
+    fn unpack(self, path: &Path, name: &str) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let mut file = File::open(path).map_err(DataError::io("read", path))?;
-        let is_zip = path.extension().is_some_and(|extension| extension == "zip");
+        let is_zip = name.ends_with(".zip");
         let unpacked = match self {
             Self::Plain => file.read_to_end(&mut bytes).map(drop),
             Self::Gzip => GzDecoder::new(file).read_to_end(&mut bytes).map(drop),
@@ -247,6 +242,16 @@ fn untar(file: File, member: &str, bytes: &mut Vec<u8>) -> std::io::Result<()> {
 }
 
 impl PublishedFile<'_> {
+    /// Its content, if it is that.
+    fn check(&self, content: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
+        let found = hex(&Sha256::digest(&content));
+        if found == self.sha256 {
+            return Ok(content);
+        }
+        let (path, wanted, address) = (path.to_path_buf(), self.sha256.to_owned(), self.url.map(str::to_owned));
+        Err(DataError::Checksum { path, kind: "SHA-256 of the content", found, wanted, address })
+    }
+
     /// The names that it may have on the disk.
     fn packings(&self) -> Vec<(String, Packing)> {
         let mut packings = vec![(self.name.to_owned(), Packing::Plain), (format!("{}.gz", self.name), Packing::Gzip)];
@@ -598,9 +603,9 @@ mod tests {
             header.set_cksum();
             tar.append_data(&mut header, name, CONTENT).unwrap();
             tar.into_inner().unwrap().finish().unwrap();
-            assert_eq!(Packing::Archive("inner/part.txt").unpack(&path).unwrap(), CONTENT);
+            assert_eq!(Packing::Archive("inner/part.txt").unpack(&path, "set.tgz").unwrap(), CONTENT);
         }
-        let error = Packing::Archive("other.txt").unpack(&path).unwrap_err().to_string();
+        let error = Packing::Archive("other.txt").unpack(&path, "set.tgz").unwrap_err().to_string();
         assert!(error.contains("set.tgz") && error.contains("no other.txt"), "{error}");
     }
 
@@ -616,6 +621,12 @@ mod tests {
         let locator = Locator::with_places(None, None, dir.path().join("cache"));
         assert_eq!(locator.read(&file).unwrap(), CONTENT);
         assert_eq!(std::fs::read(dir.path().join("cache/set/part.txt")).unwrap(), CONTENT);
+
+        // A page that says to log in first is not kept.
+        let file = PublishedFile { sha256: "00", url: Some(serve(vec![("200 OK", 99)]).leak()), ..file };
+        let locator = Locator::with_places(None, None, dir.path().join("other"));
+        let error = locator.read(&file).unwrap_err().to_string();
+        assert!(error.contains("was removed") && !dir.path().join("other/set/part.txt").exists(), "{error}");
     }
 
     #[test]
@@ -625,7 +636,7 @@ mod tests {
         let path = dir.path().join("damaged.zip");
         crate::damage::try_damaged(&std::fs::read(dir.path().join("set/set.zip")).unwrap(), |bytes| {
             std::fs::write(&path, bytes).unwrap();
-            let _ = Packing::Archive("inner/part.txt").unpack(&path);
+            let _ = Packing::Archive("inner/part.txt").unpack(&path, "damaged.zip");
         });
     }
 }

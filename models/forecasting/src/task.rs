@@ -34,6 +34,7 @@ pub enum ModelConfig {
 }
 
 /// A model.
+#[expect(clippy::large_enum_variant, reason = "there is one, not an array of them")]
 #[derive(Module, Debug)]
 pub enum Model {
     /// Segments read and written by a GRU.
