@@ -43,7 +43,7 @@ impl Optimizer for Sgd {
         }
         let (keep, lr) = (1.0 - lr as f32 * self.l2, lr as f32);
         let grad = grad.into_data();
-        let grad = grad.as_slice::<f32>().unwrap_or_default();
+        let Ok(grad) = grad.as_slice::<f32>() else { unreachable!("`host::has` has seen that it is of 32 bits") };
         let change = |(weights, grads): (&mut [f32], &[f32])| {
             for (weight, grad) in weights.iter_mut().zip(grads) {
                 *weight = keep * *weight - lr * grad;

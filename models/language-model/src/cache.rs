@@ -24,10 +24,14 @@ pub struct Cache {
     pub share: f64,
 }
 
-/// What is tried on the validation part.
+/// What is tried on the validation part, or on as many of its first tokens.
+const TRIED: usize = 100_000;
 const PLACES: [usize; 3] = [500, 1000, 2000];
 const SHARPNESS: [f64; 6] = [0.1, 0.2, 0.3, 0.5, 0.7, 1.0];
 const SHARES: [f64; 8] = [0.02, 0.05, 0.08, 0.11, 0.14, 0.18, 0.22, 0.3];
+
+/// The most places that a machine has the memory for.
+const MOST_PLACES: usize = 100_000;
 
 /// Steps at once.
 const WINDOW: usize = 64;
@@ -42,19 +46,24 @@ struct Probabilities {
 impl Cache {
     /// The cache under which a text is least surprising.
     pub fn choose(network: &Network, tokens: &[u32], device: &Device) -> Self {
-        let tried: Vec<(usize, f64)> =
-            PLACES.into_iter().flat_map(|places| SHARPNESS.map(|sharpness| (places, sharpness))).collect();
-        let probabilities = probabilities(network, tokens, &tried, device);
-        let settings = tried.iter().zip(&probabilities.caches).flat_map(|(&(places, sharpness), cache)| {
+        let tokens = &tokens[..tokens.len().min(TRIED)];
+        let probabilities = probabilities(network, tokens, &PLACES, &SHARPNESS, device);
+        let tried = SHARPNESS.into_iter().flat_map(|sharpness| PLACES.map(|places| (places, sharpness)));
+        let settings = tried.zip(&probabilities.caches).flat_map(|((places, sharpness), cache)| {
             SHARES.map(|share| (cost(&probabilities.network, cache, share), Self { places, sharpness, share }))
         });
         let best = settings.min_by(|(one, _), (other, _)| one.total_cmp(other));
         best.map_or(Self { places: PLACES[0], sharpness: SHARPNESS[0], share: SHARES[0] }, |(_, cache)| cache)
     }
 
+    /// Whether these are settings of a cache: a file may say anything.
+    pub fn is_valid(&self) -> bool {
+        (1..=MOST_PLACES).contains(&self.places) && self.sharpness.is_finite() && (0.0..1.0).contains(&self.share)
+    }
+
     /// The mean cost of a text's tokens, in nats.
     pub fn cost(&self, network: &Network, tokens: &[u32], device: &Device) -> f64 {
-        let probabilities = probabilities(network, tokens, &[(self.places, self.sharpness)], device);
+        let probabilities = probabilities(network, tokens, &[self.places], &[self.sharpness], device);
         cost(&probabilities.network, &probabilities.caches[0], self.share)
     }
 }
@@ -64,13 +73,20 @@ fn cost(network: &[f64], cache: &[f64], share: f64) -> f64 {
     costs.sum::<f64>() / network.len() as f64
 }
 
-/// Reads a text once for several caches, each of some places and sharpness.
-fn probabilities(network: &Network, tokens: &[u32], caches: &[(usize, f64)], device: &Device) -> Probabilities {
-    let before = caches.iter().map(|(places, _)| *places).max().unwrap_or(0);
+/// Reads a text once for several caches: of each sharpness in turn one of each number of places, which rise.
+fn probabilities(
+    network: &Network,
+    tokens: &[u32],
+    places: &[usize],
+    sharpness: &[f64],
+    device: &Device,
+) -> Probabilities {
+    // The oldest state that is remembered must be what it would be in one row, too.
+    let before = places.last().copied().unwrap_or(0) + Reading::default().before;
     let rows = Rows::new(tokens, Reading { rows: 32, before, window: WINDOW });
     let mut all = Probabilities {
         network: vec![0.0; rows.rows * rows.length],
-        caches: vec![vec![0.0; rows.rows * rows.length]; caches.len()],
+        caches: vec![vec![0.0; rows.rows * rows.length]; places.len() * sharpness.len()],
     };
     // What was read, [rows, places read, H]; the first row begins with nothing.
     let (mut state, mut past) = rows.read_before(network, WINDOW, device).unzip();
@@ -80,14 +96,14 @@ fn probabilities(network: &Network, tokens: &[u32], caches: &[(usize, f64)], dev
         let hidden = outputs.hidden; // [rows, T, H]
         let known = past.map_or(hidden.clone(), |past| Tensor::cat(vec![past, hidden.clone()], 1)); // [rows, P, H]
         let likeness = hidden.matmul(known.clone().swap_dims(1, 2)); // [rows, T, P]
-        let [_, _, places] = likeness.dims();
+        let [_, _, known_places] = likeness.dims();
         let likeness: Vec<f32> = likeness.into_data().iter::<f32>().collect();
 
         let asked: Vec<usize> = rows.places(columns.clone()).map(|place| place as usize).collect();
-        let answers: Vec<Vec<f64>> = (asked.par_iter().enumerate().zip(likeness.par_chunks(places)))
+        let answers: Vec<Vec<f64>> = (asked.par_iter().enumerate().zip(likeness.par_chunks(known_places)))
             .map(|((index, &place), likeness)| {
-                let earlier = places - columns.len() + index % columns.len();
-                memories(tokens, place, &likeness[..earlier], caches)
+                let earlier = known_places - columns.len() + index % columns.len();
+                memories(tokens, place, &likeness[..earlier], places, sharpness)
             })
             .collect();
         for ((place, cost), answers) in asked.into_iter().zip(costs.iter::<f32>()).zip(answers) {
@@ -113,25 +129,25 @@ fn last(known: Tensor<3>, count: usize) -> Tensor<3> {
 
 /// The probability that each cache gives to the token at `place`. `likeness` is that of the state there to the states before
 /// the tokens that stand before it.
-fn memories(tokens: &[u32], place: usize, likeness: &[f32], caches: &[(usize, f64)]) -> Vec<f64> {
-    let Some(&token) = tokens.get(place) else { return vec![0.0; caches.len()] };
+fn memories(tokens: &[u32], place: usize, likeness: &[f32], places: &[usize], sharpness: &[f64]) -> Vec<f64> {
+    let Some(&token) = tokens.get(place) else { return vec![0.0; places.len() * sharpness.len()] };
     // Before the first token there is nothing to remember.
     let likeness = &likeness[likeness.len() - likeness.len().min(place)..];
     let largest = likeness.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    caches
-        .iter()
-        .map(|&(places, sharpness)| {
-            let (mut all, mut right) = (0.0, 0.0);
-            for (back, likeness) in (1..=places).zip(likeness.iter().rev()) {
+    let mut answers = Vec::new();
+    for sharpness in sharpness {
+        let (mut back, mut all, mut right) = (0, 0.0, 0.0);
+        for &places in places {
+            for likeness in likeness.iter().rev().take(places).skip(back) {
+                back += 1;
                 let weight = (sharpness * f64::from(likeness - largest)).exp();
                 all += weight;
-                if tokens[place - back] == token {
-                    right += weight;
-                }
+                right += if tokens[place - back] == token { weight } else { 0.0 };
             }
-            if all > 0.0 { right / all } else { 0.0 }
-        })
-        .collect()
+            answers.push(if all > 0.0 { right / all } else { 0.0 });
+        }
+    }
+    answers
 }
 
 #[cfg(test)]
@@ -143,22 +159,22 @@ mod tests {
     #[test]
     fn the_cache_is_what_its_formula_says() {
         let device = Device::flex();
-        let (network, tokens) = (network(&device), text(503));
-        let caches = [(20, 3.0), (120, 0.5)];
-        let all = probabilities(&network, &tokens, &caches, &device);
+        let (network, tokens) = (network(&device), text(2103));
+        let (places, sharpness) = ([20, 120], [100.0, 300.0]);
+        let all = probabilities(&network, &tokens, &places, &sharpness, &device);
+        let caches = sharpness.into_iter().flat_map(|sharpness| places.map(|places| (places, sharpness)));
 
         let whole = Rows::new(&tokens, Reading { rows: 1, before: 0, window: tokens.len() });
         let (hidden, _) = network.read(whole.inputs(&(0..tokens.len()), &device), None);
         let likeness = hidden.clone().matmul(hidden.swap_dims(1, 2)).into_data(); // [1, T, T]
         let likeness: Vec<f64> = likeness.iter::<f64>().collect();
-        for (&(places, sharpness), cache) in caches.iter().zip(&all.caches) {
+        for ((places, sharpness), cache) in caches.zip(&all.caches) {
             for (place, &token) in tokens.iter().enumerate() {
                 let weights = (place.saturating_sub(places)..place)
                     .map(|before| (tokens[before], (sharpness * likeness[place * tokens.len() + before]).exp()));
                 let total: f64 = weights.clone().map(|(_, weight)| weight).sum();
                 let right: f64 = weights.filter(|(other, _)| *other == token).map(|(_, weight)| weight).sum();
                 let expected = if place == 0 { 0.0 } else { right / total };
-                // The oldest state that a row remembers is one of its first.
                 approx::assert_abs_diff_eq!(cache[place], expected, epsilon = 1e-3);
             }
         }

@@ -65,6 +65,9 @@ pub struct TextOptions {
     level: Option<Tokens>,
 }
 
+/// Words that a network knows of a text of one's own: there are many more of them than characters.
+const WORDS: usize = 20_000;
+
 impl TextOptions {
     /// The settings that they stand for.
     pub fn changes(&self) -> TaskResult<Changes> {
@@ -72,6 +75,9 @@ impl TextOptions {
         let path = std::path::absolute(file).map_err(|error| format!("cannot find {}: {error}", file.display()))?;
         let path = path.to_str().ok_or_else(|| format!("{} is not UTF-8; rename it", file.display()))?;
         let mut settings = vec!["data.set=text".to_owned(), format!("data.file={}", toml::Value::from(path))];
+        if self.level == Some(Tokens::Word) {
+            settings.push(format!("data.vocabulary={WORDS}"));
+        }
         settings.extend(self.level.map(|level| {
             format!(
                 "data.level={}",

@@ -54,6 +54,11 @@ impl Dynamic {
         best.map_or(Self { rate: RATES[0], decay: DECAYS[0] }, |(_, settings)| settings)
     }
 
+    /// Whether these are settings of dynamic evaluation: a file may say anything.
+    pub fn is_valid(&self) -> bool {
+        [self.rate, self.decay].into_iter().all(|value| value.is_finite() && value >= 0.0)
+    }
+
     /// The mean cost of a text's tokens, in nats.
     pub fn cost(&self, trained: &Trained, tokens: &[u32], device: &Device) -> f64 {
         let device = device.clone().autodiff();

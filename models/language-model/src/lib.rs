@@ -17,7 +17,6 @@
 //! | `task.rs` | the above as a [`training::Task`] |
 //! | `sampling.rs`, `writer.rs` | drawing the next token, and writing on from a prompt |
 //! | `verbs/` | `generate` and `score` |
-//! | `generate.rs`, `score.rs` | the verbs |
 //! | `recipes/` | one file a training run |
 
 pub mod cache;

@@ -23,7 +23,7 @@ use rnn::{
     dense_cross_entropy, temporal_activation_regularization,
 };
 use serde::{Deserialize, Serialize};
-use training::settings::{Count, Fraction};
+use training::settings::{Count, Fraction, Positive};
 
 /// Embeddings and decoder start uniform between plus and minus this.
 const SPREAD: f64 = 0.1;
@@ -62,11 +62,11 @@ pub struct NetworkConfig {
     #[serde(default)]
     pub weight_dropout: Fraction,
     /// α of activation regularisation.
-    #[serde(default)]
-    pub activation: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation: Option<Positive>,
     /// β of temporal activation regularisation.
-    #[serde(default)]
-    pub temporal_activation: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temporal_activation: Option<Positive>,
     /// Ways to adapt to the text being read that are measured beside the network alone, with settings chosen on the
     /// validation part.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -146,8 +146,8 @@ impl NetworkConfig {
                 bias: Param::from_tensor(Tensor::zeros([vocabulary], device)),
             },
             rnn,
-            activation: self.activation,
-            temporal_activation: self.temporal_activation,
+            activation: self.activation.map_or(0.0, Positive::get),
+            temporal_activation: self.temporal_activation.map_or(0.0, Positive::get),
         }
     }
 

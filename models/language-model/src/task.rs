@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use datasets::{Corpus, Level, Vocabulary, Zero, tokenize};
+use datasets::{Corpus, Level, Vocabulary, Zero};
 use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use training::weights::WeightNames;
@@ -92,13 +92,22 @@ impl Task for LanguageModel {
     }
 
     fn fit(recipe: &RecipeOf<Self>, corpus: &Corpus) -> TaskResult<Self> {
-        Self::new(recipe, recipe.data.vocabulary(&corpus.train))
+        let task = Self::new(recipe, recipe.data.vocabulary(&corpus.train))?;
+        let (tokens, rows) = (task.data.encode(&corpus.train, &task.vocabulary).len(), task.batch_size);
+        if tokens < 2 * rows {
+            let message =
+                format!("{}: {tokens} tokens to learn from are too few for batches of {rows} rows", corpus.source);
+            return Err(format!("{message}; give more text, or lower training.batch_size").into());
+        }
+        Ok(task)
     }
 
     fn save(&self, dir: &Path) -> TaskResult<()> {
         self.vocabulary.save(&dir.join("vocab.txt"))?;
         if !self.network.adaptive.is_empty() {
-            std::fs::write(dir.join(ADAPTATION), serde_json::to_string_pretty(&self.adaptation)? + "\n")?;
+            let path = dir.join(ADAPTATION);
+            let written = std::fs::write(&path, serde_json::to_string_pretty(&self.adaptation)? + "\n");
+            written.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
         }
         Ok(())
     }
@@ -111,6 +120,10 @@ impl Task for LanguageModel {
                 |error: &dyn std::fmt::Display| format!("{}: {error}; export the package again", path.display());
             let text = std::fs::read_to_string(&path).map_err(|error| wrong(&error))?;
             task.adaptation = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
+            let Adaptation { cache, dynamic } = &task.adaptation;
+            if !cache.is_none_or(|cache| cache.is_valid()) || !dynamic.is_none_or(|dynamic| dynamic.is_valid()) {
+                return Err(wrong(&"a number is out of range").into());
+            }
         }
         Ok(task)
     }
@@ -119,7 +132,10 @@ impl Task for LanguageModel {
         let [train, valid, test] =
             [&corpus.train, &corpus.valid, &corpus.test].map(|text| self.data.encode(text, &self.vocabulary));
         let training: Arc<[u32]> = train.as_slice().into();
-        let part = |tokens| Part::new(tokens, self.batch_size, corpus.floor, training.clone());
+        // What is known of the words that were drawn says nothing of characters, nor of words read as one.
+        let same = self.data.level == Tokens::Word && !test.contains(&Vocabulary::UNKNOWN);
+        let floor = corpus.floor.filter(|_| same);
+        let part = |tokens| Part::new(tokens, self.batch_size, floor, training.clone());
         Ok(Splits { train: part(train), valid: part(valid), test: part(test) })
     }
 
@@ -146,7 +162,7 @@ impl Task for LanguageModel {
         _rng: &mut ChaCha8Rng,
         device: &Device,
     ) -> Loss {
-        let outputs = network.forward(part.streams.inputs(window, device), state_of(state)); // [B·T, V]
+        let outputs = network.forward(part.streams.inputs(window, device), state_of(state)); // [B, T, H]
         *state = carry(outputs.state.clone());
         let targets = part.streams.targets(window, device); // [B, T]
         Loss { count: targets.dims().iter().product(), mean: network.loss(&outputs, targets) }
@@ -213,11 +229,11 @@ impl LanguageModel {
     /// The tokens of a prompt, behind the end of the line before it; and the words of it that are not known.
     pub fn read_prompt(&self, prompt: &str) -> (Vec<u32>, Vec<String>) {
         let (mut tokens, mut unknown) = (Vec::new(), Vec::new());
-        for line in prompt.lines() {
+        for line in prompt.split('\n') {
             tokens.push(Self::END);
             for word in self.words(line) {
                 tokens.push(self.number(&word));
-                if tokens.last() == Some(&Vocabulary::UNKNOWN) && word != Vocabulary::UNKNOWN_WORD {
+                if self.is_unknown(&word) {
                     unknown.push(word);
                 }
             }
@@ -225,11 +241,14 @@ impl LanguageModel {
         (tokens, unknown)
     }
 
-    /// The tokens of a text, each line ended, and how they are written.
+    /// The tokens of a text, each line ended, and how they are written: `<unk>` behind a word that is not known.
     pub fn read_text(&self, text: &str) -> (Vec<u32>, Vec<String>) {
         let ended = |line| self.words(line).into_iter().chain([Zero::EndOfLine.word().to_owned()]);
-        let words: Vec<String> = text.lines().flat_map(ended).collect();
-        (words.iter().map(|word| self.number(word)).collect(), words)
+        let words: Vec<String> = text.trim_start_matches('\u{feff}').lines().flat_map(ended).collect();
+        let tokens = words.iter().map(|word| self.number(word)).collect();
+        let unknown = Vocabulary::UNKNOWN_WORD;
+        let shown = |word: String| if self.is_unknown(&word) { format!("{word} {unknown}") } else { word };
+        (tokens, words.into_iter().map(shown).collect())
     }
 
     /// A token as it is printed behind another.
@@ -251,10 +270,13 @@ impl LanguageModel {
 
     /// The tokens of a line, prepared as the text that was learned from.
     fn words(&self, line: &str) -> Vec<String> {
-        match (self.data.set, self.data.level) {
-            (Set::Text, Tokens::Word) => tokenize(line),
-            (_, level) => Level::from(level).of_line(line).map(str::to_owned).collect(),
-        }
+        let level = Level::from(self.data.level);
+        let line = if self.data.set == Set::Text { level.clean(line) } else { line.to_owned() };
+        level.of_line(&line).map(str::to_owned).collect()
+    }
+
+    fn is_unknown(&self, word: &str) -> bool {
+        self.number(word) == Vocabulary::UNKNOWN && word != Vocabulary::UNKNOWN_WORD
     }
 
     /// The number of a word, in lower case if only that is known.

@@ -31,7 +31,7 @@ use crate::kernel::softmax::{self, Dense, Kept};
 ///
 /// # Panics
 ///
-/// If the shapes do not fit, or a target is not below `classes`.
+/// If the shapes do not fit; on `flex` also if a target is not below `classes`.
 pub fn dense_cross_entropy(
     inputs: Tensor<2>,
     weight: Tensor<2>,

@@ -71,7 +71,8 @@ pub(crate) fn forward(dense: Dense) -> (Vec<f32>, Kept) {
     let (rows, classes, features) = (dense.targets.len(), dense.bias.len(), dense.features());
     let mut scores = Aligned::new(rows * classes);
     let weight = Matrix::new(dense.weight, features).transposed();
-    multiply(Matrix::new(dense.inputs, features), weight, scores.values_mut().as_mut_ptr());
+    // SAFETY: there are so many scores.
+    unsafe { multiply(Matrix::new(dense.inputs, features), weight, scores.values_mut().as_mut_ptr()) };
     let [mut costs, mut largest, mut totals] = [(); 3].map(|()| vec![0.0; rows]);
     work(
         dense.members(),
@@ -230,6 +231,7 @@ struct Matrix<'a> {
 impl<'a> Matrix<'a> {
     /// Of rows of some length.
     fn new(values: &'a [f32], columns: usize) -> Self {
+        assert!(values.len().is_multiple_of(columns), "a matrix of whole rows");
         Self { values, shape: [values.len() / columns, columns], strides: [columns as isize, 1] }
     }
 
@@ -243,18 +245,24 @@ impl<'a> Matrix<'a> {
 fn product(left: Matrix, right: Matrix) -> Vec<f32> {
     let length = left.shape[0] * right.shape[1];
     let mut to = Vec::with_capacity(length);
-    multiply(left, right, to.as_mut_ptr());
-    // SAFETY: `multiply` has written so many.
-    unsafe { to.set_len(length) };
+    // SAFETY: there is room for so many, and they are written.
+    unsafe {
+        multiply(left, right, to.as_mut_ptr());
+        to.set_len(length);
+    }
     to
 }
 
-/// Writes `left · right` row after row to memory that has room for it, by the crate that burn too multiplies with: what is
-/// large and plain needs no kernel of our own.
-fn multiply(left: Matrix, right: Matrix, to: *mut f32) {
+/// Writes `left · right` row after row, by the crate that burn too multiplies with: what is large and plain needs no kernel of
+/// our own.
+///
+/// # Safety
+///
+/// At `to` there is room for as many values as `left` has rows times `right` columns, and nobody else uses it.
+unsafe fn multiply(left: Matrix, right: Matrix, to: *mut f32) {
     let ([rows, depth], [other, columns]) = (left.shape, right.shape);
     assert_eq!(depth, other, "a product of matrices that do not fit");
-    // SAFETY: the matrices are as long as their shapes and strides say, which `Matrix::new` sees to.
+    // SAFETY: the matrices are as long as their shapes and strides say, which `Matrix::new` sees to; else the caller's promise.
     unsafe {
         gemm::gemm(
             rows,
