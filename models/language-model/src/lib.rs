@@ -3,8 +3,8 @@
 //! ```sh
 //! cargo run -p language-model                                     # learn the embedded grammar in a minute
 //! cargo run -p language-model -- train --recipe ptb-lstm-small    # Penn Treebank, downloaded once (6 MB)
-//! cargo run -p language-model -- generate "the company said"      # let a shipped model write on
-//! cargo run -p language-model -- score "the dog sees the cat ."   # how surprising each word is
+//! cargo run -p language-model -- generate --run RUN "the old dog" # let a model write on
+//! cargo run -p language-model -- score --run RUN "the dog sleep ." # how surprising each word is
 //! ```
 //!
 //! | file | what it holds |

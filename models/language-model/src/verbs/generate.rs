@@ -8,7 +8,6 @@ use training::cli::Choice;
 use training::settings::Count;
 use training::{Context, Package, TaskResult, print_line, print_text, say};
 
-use super::DEFAULT_MODEL;
 use crate::sampling::Sampling;
 use crate::task::LanguageModel;
 use crate::writer::Writer;
@@ -34,7 +33,7 @@ pub struct Generate {
 impl Generate {
     /// Runs the verb.
     pub fn run(self, context: &Context) -> TaskResult<()> {
-        let dir = self.choice.dir::<LanguageModel>(Some(DEFAULT_MODEL))?;
+        let dir = self.choice.dir::<LanguageModel>(None)?;
         let package = Package::<LanguageModel>::open(&dir, &context.device)?;
         match self.interactive {
             true => self.complete_lines(&package, context),

@@ -9,9 +9,6 @@ use training::{Context, TaskResult};
 pub use generate::Generate;
 pub use score::Score;
 
-/// The shipped model that answers when none is chosen.
-const DEFAULT_MODEL: &str = "ptb-awd";
-
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {

@@ -8,7 +8,6 @@ use serde_json::json;
 use training::cli::Choice;
 use training::{Context, Package, TaskResult, print_line};
 
-use super::DEFAULT_MODEL;
 use crate::perplexity::{Reading, costs, mean};
 use crate::task::LanguageModel;
 
@@ -31,7 +30,7 @@ pub struct Score {
 impl Score {
     /// Runs the verb.
     pub fn run(self, context: &Context) -> TaskResult<()> {
-        let dir = self.choice.dir::<LanguageModel>(Some(DEFAULT_MODEL))?;
+        let dir = self.choice.dir::<LanguageModel>(None)?;
         let Package { task, model, .. } = Package::<LanguageModel>::open(&dir, &context.device)?;
         let (tokens, words) = task.read_text(&self.text()?);
         if words.is_empty() {
