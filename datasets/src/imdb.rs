@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{DataError, Result};
 use crate::review::{Review, ReviewSet, Reviews};
-use crate::source::{DataFile, DataSet, Found, Locator};
+use crate::source::{DataFile, DataSet, Found, Locator, hex};
 
 /// Reviews of each sign in each part.
 const EACH: usize = 12_500;
@@ -139,7 +139,7 @@ fn content_sha256(reviews: &Reviews) -> String {
             hash.update([0]);
         }
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize())
 }
 
 #[cfg(test)]

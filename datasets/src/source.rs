@@ -391,7 +391,7 @@ mod tests {
 
     /// The file as published.
     fn published() -> DataFile {
-        let digits: String = Sha256::digest(CONTENT).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits: String = hex(&Sha256::digest(CONTENT));
         DataFile { name: "set.tar.gz", bytes: CONTENT.len() as u64, sha256: digits.leak(), url: None }
     }
 

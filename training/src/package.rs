@@ -96,6 +96,18 @@ impl<D, M> Config<D, M> {
     }
 }
 
+/// Writes what a task fitted without gradients into its package, as JSON.
+pub fn save_fitted(value: &impl Serialize, path: &Path) -> Result<()> {
+    files::write(path, &files::json(value)?)
+}
+
+/// Reads what [`save_fitted`] wrote.
+pub fn load_fitted<F: DeserializeOwned>(path: &Path) -> Result<F> {
+    let text = std::fs::read_to_string(path).map_err(TrainingError::io("read", path))?;
+    serde_json::from_str(&text)
+        .map_err(|error| TrainingError::damaged(path, format!("cannot be read: {error}; export the package again")))
+}
+
 /// A package that has been read: what it takes to use a model.
 pub struct Package<T: Task> {
     /// Its folder.

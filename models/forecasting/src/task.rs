@@ -10,6 +10,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use training::cli::NoOptions;
+use training::package::{load_fitted, save_fitted};
 use training::weights::WeightNames;
 use training::{Carry, Context, Loss, Metrics, Monitor, RecipeOf, Splits, Task, TaskResult};
 
@@ -120,14 +121,11 @@ impl Task for Forecasting {
     }
 
     fn save(&self, dir: &Path) -> TaskResult<()> {
-        Ok(std::fs::write(dir.join(SCALER), serde_json::to_string_pretty(&self.scaler)? + "\n")?)
+        Ok(save_fitted(&self.scaler, &dir.join(SCALER))?)
     }
 
     fn open(recipe: &RecipeOf<Self>, dir: &Path) -> TaskResult<Self> {
-        let path = dir.join(SCALER);
-        let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}; export the package again", path.display());
-        let text = std::fs::read_to_string(&path).map_err(|error| wrong(&error))?;
-        Self::new(recipe, serde_json::from_str(&text).map_err(|error| wrong(&error))?)
+        Self::new(recipe, load_fitted(&dir.join(SCALER))?)
     }
 
     fn encode(&self, series: Series) -> TaskResult<Splits<Windows>> {

@@ -13,7 +13,6 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rnn::State;
-use training::Carry;
 use training::streams::reset;
 
 use crate::model::Network;
@@ -89,7 +88,9 @@ impl<'a> Rows<'a> {
             outputs.push(read);
             state = Some(after);
         }
-        state.map(|state| (forget(state, 0), Tensor::cat(outputs, 1)))
+        let mut tensors = state?.into_tensors();
+        reset(&mut tensors, &[0]);
+        Some((State::from_tensors(tensors)?, Tensor::cat(outputs, 1)))
     }
 }
 
@@ -118,28 +119,6 @@ pub fn mean(costs: &[f32]) -> f64 {
 
 pub(crate) fn windows(columns: Range<usize>, window: usize) -> impl Iterator<Item = Range<usize>> {
     columns.clone().step_by(window).map(move |start| start..columns.end.min(start + window))
-}
-
-/// The state with one row as at the beginning.
-fn forget(state: State, row: usize) -> State {
-    let mut carry = carry(state);
-    reset(&mut carry, &[row]);
-    match state_of(&mut carry) {
-        Some(state) => state,
-        None => unreachable!("a state was carried"),
-    }
-}
-
-/// A state as the trainer carries it.
-pub fn carry(state: State) -> Carry {
-    std::iter::once(state.hidden).chain(state.cell).collect()
-}
-
-/// And back; `None` at the beginning.
-pub fn state_of(carry: &mut Carry) -> Option<State> {
-    let mut parts = std::mem::take(carry).into_iter();
-    let hidden = parts.next()?;
-    Some(State { hidden, cell: parts.next() })
 }
 
 #[cfg(test)]

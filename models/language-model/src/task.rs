@@ -8,7 +8,9 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use datasets::{Corpus, Level, Vocabulary, Zero};
 use rand::rngs::ChaCha8Rng;
+use rnn::State;
 use serde::{Deserialize, Serialize};
+use training::package::{load_fitted, save_fitted};
 use training::weights::WeightNames;
 use training::{Carry, Changes, Context, Loss, Metrics, Monitor, RecipeOf, Splits, Task, TaskResult};
 
@@ -17,7 +19,7 @@ use crate::data::{DataConfig, Part, Set, TextOptions, Tokens};
 use crate::dynamic::{Dynamic, Trained};
 use crate::kneser_ney::KneserNey;
 use crate::model::{Adaptive, Network, NetworkConfig};
-use crate::perplexity::{Reading, carry, costs, mean, state_of};
+use crate::perplexity::{Reading, costs, mean};
 use crate::sampling::Sampling;
 use crate::verbs::Verb;
 use crate::writer::Writer;
@@ -92,22 +94,13 @@ impl Task for LanguageModel {
     }
 
     fn fit(recipe: &RecipeOf<Self>, corpus: &Corpus) -> TaskResult<Self> {
-        let task = Self::new(recipe, recipe.data.vocabulary(&corpus.train))?;
-        let (tokens, rows) = (task.data.encode(&corpus.train, &task.vocabulary).len(), task.batch_size);
-        if tokens < 2 * rows {
-            let message =
-                format!("{}: {tokens} tokens to learn from are too few for batches of {rows} rows", corpus.source);
-            return Err(format!("{message}; give more text, or lower training.batch_size").into());
-        }
-        Ok(task)
+        Self::new(recipe, recipe.data.vocabulary(&corpus.train))
     }
 
     fn save(&self, dir: &Path) -> TaskResult<()> {
         self.vocabulary.save(&dir.join("vocab.txt"))?;
         if !self.network.adaptive.is_empty() {
-            let path = dir.join(ADAPTATION);
-            let written = std::fs::write(&path, serde_json::to_string_pretty(&self.adaptation)? + "\n");
-            written.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+            save_fitted(&self.adaptation, &dir.join(ADAPTATION))?;
         }
         Ok(())
     }
@@ -116,14 +109,11 @@ impl Task for LanguageModel {
         let mut task = Self::new(recipe, Vocabulary::load(Zero::EndOfLine, &dir.join("vocab.txt"))?)?;
         if !task.network.adaptive.is_empty() {
             let path = dir.join(ADAPTATION);
-            let wrong =
-                |error: &dyn std::fmt::Display| format!("{}: {error}; export the package again", path.display());
-            let text = std::fs::read_to_string(&path).map_err(|error| wrong(&error))?;
-            task.adaptation = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
-            let Adaptation { cache, dynamic } = &task.adaptation;
+            let Adaptation { cache, dynamic } = load_fitted(&path)?;
             if !cache.is_none_or(|cache| cache.is_valid()) || !dynamic.is_none_or(|dynamic| dynamic.is_valid()) {
-                return Err(wrong(&"a number is out of range").into());
+                return Err(format!("{}: a number is out of range; export the package again", path.display()).into());
             }
+            task.adaptation = Adaptation { cache, dynamic };
         }
         Ok(task)
     }
@@ -131,6 +121,12 @@ impl Task for LanguageModel {
     fn encode(&self, corpus: Corpus) -> TaskResult<Splits<Part>> {
         let [train, valid, test] =
             [&corpus.train, &corpus.valid, &corpus.test].map(|text| self.data.encode(text, &self.vocabulary));
+        if train.len() < 2 * self.batch_size {
+            let (tokens, rows) = (train.len(), self.batch_size);
+            let message =
+                format!("{}: {tokens} tokens to learn from are too few for batches of {rows} rows", corpus.source);
+            return Err(format!("{message}; give more text, or lower training.batch_size").into());
+        }
         let training: Arc<[u32]> = train.as_slice().into();
         // What is known of the words that were drawn says nothing of characters, nor of words read as one.
         let same = self.data.level == Tokens::Word && !test.contains(&Vocabulary::UNKNOWN);
@@ -162,8 +158,8 @@ impl Task for LanguageModel {
         _rng: &mut ChaCha8Rng,
         device: &Device,
     ) -> Loss {
-        let outputs = network.forward(part.streams.inputs(window, device), state_of(state)); // [B, T, H]
-        *state = carry(outputs.state.clone());
+        let outputs = network.forward(part.streams.inputs(window, device), State::from_tensors(std::mem::take(state)));
+        *state = outputs.state.clone().into_tensors();
         let targets = part.streams.targets(window, device); // [B, T]
         Loss { count: targets.dims().iter().product(), mean: network.loss(&outputs, targets) }
     }

@@ -29,6 +29,18 @@ impl State {
         Self { hidden: self.hidden.detach(), cell: self.cell.map(Tensor::detach) }
     }
 
+    /// The hidden state and, of an LSTM, the cell state.
+    pub fn into_tensors(self) -> Vec<Tensor<3>> {
+        std::iter::once(self.hidden).chain(self.cell).collect()
+    }
+
+    /// The inverse of [`into_tensors`](Self::into_tensors); `None` of none.
+    pub fn from_tensors(tensors: Vec<Tensor<3>>) -> Option<Self> {
+        let mut tensors = tensors.into_iter();
+        let hidden = tensors.next()?;
+        Some(Self { hidden, cell: tensors.next() })
+    }
+
     /// The state of each layer and direction.
     pub(crate) fn into_rows(self) -> impl Iterator<Item = Carry> {
         let row = |all: &Tensor<3>, index| all.clone().narrow(0, index, 1).squeeze_dim(0); // [B, H]

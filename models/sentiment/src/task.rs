@@ -9,6 +9,7 @@ use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use training::cli::NoOptions;
+use training::package::{load_fitted, save_fitted};
 use training::weights::WeightNames;
 use training::{Carry, Context, Loss, Metrics, Monitor, Package, RecipeOf, Splits, Task, TaskResult};
 
@@ -126,7 +127,7 @@ impl Task for Sentiment {
         self.vocabulary.save(&dir.join("vocab.txt"))?;
         if let Some(ngrams) = &self.ngrams {
             ngrams.save(&dir.join("ngrams.safetensors"))?;
-            std::fs::write(dir.join("blend.json"), serde_json::to_string(&Blend { network: self.blend })?)?;
+            save_fitted(&Blend { network: self.blend }, &dir.join("blend.json"))?;
         }
         Ok(())
     }
@@ -137,7 +138,7 @@ impl Task for Sentiment {
         let (mut ngrams, mut blend) = (None, 1.0);
         if architecture.ngrams.is_some() {
             ngrams = Some(NgramClassifier::load(&dir.join("ngrams.safetensors"))?);
-            blend = Blend::load(&dir.join("blend.json"))?.network;
+            blend = load_fitted::<Blend>(&dir.join("blend.json"))?.network;
         }
         Ok(Self { data, architecture, vocabulary, ngrams, blend })
     }
@@ -342,14 +343,6 @@ impl Sentiment {
 struct Blend {
     /// The network's share of the log-odds.
     network: f32,
-}
-
-impl Blend {
-    fn load(path: &Path) -> TaskResult<Self> {
-        let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}; export the package again", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
-        Ok(serde_json::from_str(&text).map_err(|error| wrong(&error))?)
-    }
 }
 
 /// Refuses settings that do not go together.

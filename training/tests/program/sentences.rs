@@ -51,13 +51,10 @@ impl Model {
         let mut outputs = Vec::new();
         for segment in streams.segments(window, END) {
             let words = embedded.clone().narrow(1, segment.steps.start, segment.steps.len());
-            let state = match <[_; 2]>::try_from(std::mem::take(carry)) {
-                Ok([hidden, cell]) => Some(State { hidden, cell: Some(cell) }),
-                Err(_) => None,
-            };
+            let state = State::from_tensors(std::mem::take(carry));
             let (output, state) = self.rnn.forward(words, None, state);
             outputs.push(output);
-            carry.extend(std::iter::once(state.hidden).chain(state.cell));
+            *carry = state.into_tensors();
             reset(carry, &segment.ended);
         }
         let outputs = self.dropout.forward(Tensor::cat(outputs, 1)).flatten(0, 1); // [rows × steps, H]
