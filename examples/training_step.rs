@@ -5,7 +5,7 @@
 //! cargo run -p examples --example training_step -- ptb-awd    # one of them
 //! ```
 //!
-//! The networks of three recipes on made-up words: `imdb-bigru`, `ptb-lstm-small` and `ptb-awd`.
+//! The networks of some recipes, `imdb-bigru`, `ptb-lstm-small` and `ptb-awd` on made-up words and `etth1-96` on noise.
 //! `models/rnn/comparison/compare.py --steps` sets them beside the same steps in PyTorch. `memory_mib` is by how much the
 //! largest resident memory of the process grew; of the second model in one process it says nothing.
 
@@ -14,7 +14,9 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_sigmoid;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
+use forecasting::Forecasting;
+use forecasting::model::Kind;
 use language_model::LanguageModel;
 use sentiment::Sentiment;
 use sentiment::model::Words;
@@ -39,6 +41,9 @@ fn main() -> TaskResult<()> {
         if wanted(name) {
             language(name, &device)?;
         }
+    }
+    if wanted("etth1-96") {
+        series(&device)?;
     }
     Ok(())
 }
@@ -74,6 +79,24 @@ fn language(name: &str, device: &Device) -> TaskResult<()> {
             let [words, next] = [0..window, 1..window + 1].map(|steps| numbers(&texts, steps, device)); // [B, T]
             network.loss(&network.forward(words, None), next) // [1]
         },
+    );
+    Ok(())
+}
+
+/// A batch of windows of seven columns, and what comes next.
+fn series(device: &Device) -> TaskResult<()> {
+    const COLUMNS: usize = 7;
+    let recipe: RecipeOf<Forecasting> = RecipeText::find("etth1-96", Forecasting::RECIPES)?.parse()?;
+    let (look_back, horizon) = (recipe.data.look_back.get(), recipe.data.horizon.get());
+    let noise =
+        |steps| Tensor::<3>::random([recipe.training.batch_size.get(), steps, COLUMNS], Distribution::Default, device);
+    let (inputs, targets) = (noise(look_back), noise(horizon)); // [B, L, C], [B, H, C]
+    let Kind::SegRnn(config) = &recipe.model.kind else { return Err("etth1-96 is no SegRNN".into()) };
+    measure(
+        "etth1-96",
+        || config.init(COLUMNS, horizon, device),
+        recipe.optimizer.init(),
+        |model| (model.forward(inputs.clone()) - targets.clone()).abs().mean(), // [1]
     );
     Ok(())
 }

@@ -1,6 +1,10 @@
 //! Prices over trading days.
 
-use crate::error::Result;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+use crate::error::{DataError, Result};
 use crate::series::{CsvFormat, Series};
 use crate::source::{Locator, PublishedFile};
 
@@ -26,6 +30,15 @@ const VIX: PublishedFile = PublishedFile {
     ),
 };
 
+const COMPANIES: PublishedFile = PublishedFile {
+    set: "the prices of 40 companies",
+    folder: "stocks",
+    name: "sp500-individual-40-daily-2015-2020.tar",
+    sha256: "b6fff63ff4e346d0b318d522d231000832e10d41c89beac9a252c7b2598a4d29",
+    archive: None,
+    url: None,
+};
+
 /// The S&P 500, 24,114 trading days from 1927 to 2023: open, high, low, close, volume. Before 1962 the four prices are one,
 /// and until 1982 many opens are 0: use the close, or the rows from 1983 on. From Yahoo Finance, for personal use.
 pub fn sp_500(locator: &Locator) -> Result<Series> {
@@ -36,4 +49,28 @@ pub fn sp_500(locator: &Locator) -> Result<Series> {
 /// year. PDDL.
 pub fn vix(locator: &Locator) -> Result<Series> {
     VIX.series(locator, &CsvFormat::default())
+}
+
+/// The closing prices of 40 companies of the S&P 500, adjusted for splits and dividends, on the 1,256 trading days from January 2015
+/// to January 2020 on which all of them were traded: a column a ticker. From Yahoo Finance.
+pub fn companies(locator: &Locator) -> Result<Series> {
+    let archive = locator.read(&COMPANIES)?;
+    let path = Path::new(COMPANIES.folder).join(COMPANIES.name);
+    let mut companies = BTreeMap::new();
+    for entry in tar::Archive::new(archive.as_slice()).entries().map_err(DataError::io("read", &path))? {
+        let mut entry = entry.map_err(DataError::io("read", &path))?;
+        let member = entry.path().map_err(DataError::io("read", &path))?.into_owned();
+        let name = member.file_name().unwrap_or_default().to_string_lossy();
+        let Some(ticker) = name.strip_suffix("_data.csv").map(str::to_owned) else { continue };
+        let mut text = Vec::new();
+        entry.read_to_end(&mut text).map_err(DataError::io("read", &path))?;
+        let format = CsvFormat { columns: vec!["Adj Close".to_owned()], ..CsvFormat::default() };
+        let Series { times, values, .. } = Series::from_bytes(&text, &member, &format)?;
+        companies.insert(ticker, times.into_iter().zip(values).collect::<BTreeMap<_, _>>());
+    }
+    let days = companies.values().next().into_iter().flat_map(|prices| prices.keys());
+    let days: Vec<_> = days.filter(|day| companies.values().all(|prices| prices.contains_key(day))).copied().collect();
+    let values = days.iter().flat_map(|day| companies.values().filter_map(|prices| prices.get(day).copied())).collect();
+    let source = format!("{} (SHA-256 {})", path.display(), COMPANIES.sha256);
+    Ok(Series { columns: companies.into_keys().collect(), times: days, values, notes: Vec::new(), source })
 }

@@ -19,7 +19,7 @@ const JENA_2020: PublishedFile = PublishedFile {
 /// Planck Institute for Biogeochemistry, Jena (to be cited; <https://www.bgc-jena.mpg.de/wetter/>). As those papers have
 /// it, with the -9999 that sensors say when they do not know.
 pub fn jena_2020(locator: &Locator) -> Result<Series> {
-    JENA_2020.series(locator, &CsvFormat { doubled: Doubled::Keep, ..CsvFormat::default() })
+    jena(locator, &CsvFormat { doubled: Doubled::Keep, ..CsvFormat::default() })
 }
 
 /// The same with every time once, and the last value that was known in place of each -9999.
@@ -31,7 +31,16 @@ pub fn jena_2020_mended(locator: &Locator) -> Result<Series> {
         gaps: Gaps::Previous,
         ..CsvFormat::default()
     };
-    JENA_2020.series(locator, &format)
+    jena(locator, &format)
+}
+
+/// The file as it goes round has lost the letters `²` and `µ`.
+fn jena(locator: &Locator, format: &CsvFormat) -> Result<Series> {
+    let mut series = JENA_2020.series(locator, format)?;
+    for name in &mut series.columns {
+        *name = name.replace("/m\u{fffd}", "/m²").replace('\u{fffd}', "µ");
+    }
+    Ok(series)
 }
 
 /// Seattle's weather of 2012 to 2015, day by day: precipitation (mm), highest and lowest temperature (°C), wind (m/s).

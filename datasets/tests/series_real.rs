@@ -34,6 +34,7 @@ fn the_published_series_have_their_known_properties() {
 
     assert_eq!(shape(&stocks::sp_500(&locator).unwrap()), (24_114, 6, 86_400));
     assert_eq!(shape(&stocks::vix(&locator).unwrap()), (9_235, 4, 86_400));
+    assert_eq!(shape(&stocks::companies(&locator).unwrap()), (1_256, 40, 86_400));
     assert_eq!(shape(&weather::seattle().unwrap()), (1461, 4, 86_400));
 }
 

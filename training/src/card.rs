@@ -3,60 +3,66 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::package::{Config, Outcome};
+use crate::package::{Config, Finished, Outcome};
 use crate::progress::{duration, list};
 use crate::recipe::RecipeText;
-use crate::task::{Metrics, RecipeOf, Task};
+use crate::task::{RecipeOf, Task};
 use crate::weights::Precision;
 
-/// The model card, with the curves of the run if there are any.
-pub fn text<T: Task>(config: &Config<T::Data, T::Architecture>, precision: Precision, curves: bool) -> String {
+/// The model card of a package.
+pub fn text<T: Task>(
+    config: &Config<T::Data, T::Architecture>,
+    precision: Precision,
+    finished: Option<&Finished>,
+) -> String {
     let Config { recipe, parameters, .. } = config;
     let bits = if precision == Precision::Half { 16 } else { 32 };
     let mut card = format!("# {}\n\n{}\n\n", recipe.name, recipe.about);
     let _ = writeln!(card, "{parameters} parameters, stored with {bits} bits each under PyTorch's names.\n");
-    if let Some(outcome) = &config.outcome {
-        card += &results(outcome);
-        card += picture(curves);
-        card += &circumstances::<T>(recipe, outcome);
+    if let Some(finished) = finished {
+        card += &body::<T>(recipe, finished);
     }
     format!("{card}\n{}", T::CARD)
 }
 
-/// The report of a finished run, with its curves if it has any.
-pub fn report<T: Task>(recipe: &RecipeOf<T>, outcome: &Outcome, parameters: usize, curves: bool) -> String {
+/// The report of a finished run.
+pub fn report<T: Task>(recipe: &RecipeOf<T>, finished: &Finished, parameters: usize) -> String {
     let mut report = format!("# {}: a run\n\n{}\n\n", recipe.name, recipe.about);
-    report += &results(outcome);
-    report += picture(curves);
-    report += &circumstances::<T>(recipe, outcome);
+    report += &body::<T>(recipe, finished);
     let _ = writeln!(report, "- parameters: {parameters}");
     report += "- every setting: [recipe.toml](recipe.toml)\n";
     for (name, expected) in &recipe.expected {
-        let measured = outcome.test.get(name).copied().unwrap_or(f64::NAN);
+        let measured = finished.outcome.test.get(name).copied().unwrap_or(f64::NAN);
         let verdict = if expected.holds(measured) { "as expected" } else { "NOT as expected" };
         let _ = writeln!(report, "- {name}: {verdict} ({} ± {})", expected.value, expected.tolerance);
     }
     report
 }
 
-fn picture(curves: bool) -> &'static str {
-    if curves { "![curves](curves.svg)\n\n" } else { "" }
+/// Results, the model at work, its curves and its circumstances.
+fn body<T: Task>(recipe: &RecipeOf<T>, Finished { outcome, demonstration, curves }: &Finished) -> String {
+    let mut body = results(outcome);
+    if !demonstration.lines.is_empty() {
+        let _ = writeln!(body, "```text\n{}\n```\n", demonstration.lines.join("\n").trim_matches('\n'));
+    }
+    for (name, picture) in [("demonstration", &demonstration.picture), ("curves", curves)] {
+        if picture.is_some() {
+            let _ = writeln!(body, "![{name}]({name}.svg)\n");
+        }
+    }
+    body + &circumstances::<T>(recipe, outcome)
 }
 
-/// The results table: the model and its baselines, a column a metric.
+/// The results table: a row a metric, the model and its baselines as columns.
 fn results(outcome: &Outcome) -> String {
-    let columns: Vec<&String> = outcome.test.keys().collect();
-    let mut table = "| | ".to_owned();
-    let _ = writeln!(table, "{} |", columns.iter().map(|name| format!("test {name}")).collect::<Vec<_>>().join(" | "));
-    let _ = writeln!(table, "|---|{}", "---|".repeat(columns.len()));
-    let mut row = |name: &str, metrics: &Metrics| {
-        let cells =
-            columns.iter().map(|column| metrics.get(*column).map_or("–".to_owned(), |value| format!("{value:.4}")));
-        let _ = writeln!(table, "| {name} | {} |", cells.collect::<Vec<_>>().join(" | "));
-    };
-    row("**this model**", &outcome.test);
-    for (name, metrics) in &outcome.baselines {
-        row(name, metrics);
+    let baselines = &outcome.baselines;
+    let head = baselines.keys().map(|name| format!(" {name} |")).collect::<String>();
+    let mut table = format!("| test | **this model** |{head}\n|---|---|{}\n", "---|".repeat(baselines.len()));
+    for (name, value) in &outcome.test {
+        let others = baselines
+            .values()
+            .map(|metrics| metrics.get(name).map_or(" – |".to_owned(), |value| format!(" {value:.4} |")));
+        let _ = writeln!(table, "| {name} | {value:.4} |{}", others.collect::<String>());
     }
     let valid = list(&outcome.valid);
     let chosen = match outcome.best_epoch {

@@ -17,6 +17,7 @@
 //! | [`optimizer`], [`schedule`], [`clip`], [`average`] | what happens at a step |
 //! | [`streams`] | batches for truncated back-propagation through time |
 //! | [`run`], [`curves`], [`events`], [`card`] | the run folder, its plot, its TensorBoard file, its report |
+//! | [`plot`] | panels with lines and bands, as SVG |
 //! | [`package`], [`weights`] | trained models on disk, in PyTorch's names |
 //! | [`backend`] | `--backend` |
 //! | [`cli`] | what may be typed |
@@ -45,6 +46,7 @@ mod interrupt;
 pub mod machine;
 pub mod optimizer;
 pub mod package;
+pub mod plot;
 pub mod progress;
 mod random;
 pub mod recipe;
@@ -62,9 +64,9 @@ pub mod task;
 pub mod trainer;
 pub mod weights;
 
-pub use commands::{main, print_line, print_text};
+pub use commands::{main, print_line, print_text, quoted, train};
 pub use error::{Result, TaskError, TrainingError};
-pub use package::Package;
+pub use package::{Outcome, Package};
 pub use progress::say;
 pub use recipe::Recipe;
-pub use task::{Carry, Changes, Context, Loss, Metrics, Monitor, RecipeOf, Splits, Task, TaskResult};
+pub use task::{Carry, Changes, Context, Demonstration, Loss, Metrics, Monitor, RecipeOf, Splits, Task, TaskResult};

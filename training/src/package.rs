@@ -15,7 +15,7 @@ use crate::error::{Result, TrainingError};
 use crate::machine::check_memory;
 use crate::recipe::{Expected, Recipe};
 use crate::run::Start;
-use crate::task::{Metrics, RecipeOf, Task};
+use crate::task::{Demonstration, Metrics, RecipeOf, Task};
 use crate::weights::{self, Precision};
 use crate::{card, files};
 
@@ -23,7 +23,10 @@ use crate::{card, files};
 const FORMAT: u32 = 1;
 /// The name of the curves in a package, as in a run folder.
 const CURVES: &str = "curves.svg";
-/// How far a shipped model's measurement may lie from its card: half precision and another machine's rounding.
+/// The name of the picture of the model at work.
+pub(crate) const PICTURE: &str = "demonstration.svg";
+/// How far a shipped model's measurement may lie from its card, of values above 1 as a share of them: half precision and another
+/// machine's rounding.
 const TOLERANCE: f64 = 0.002;
 
 /// `config.json` of a package.
@@ -40,6 +43,9 @@ pub struct Config<D, M> {
     pub weights_sha256: String,
     /// What was measured when training ended; absent while it goes on.
     pub outcome: Option<Outcome>,
+    /// The model at work, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub demonstration: Vec<String>,
     /// The recipe, with all that the command line changed.
     pub recipe: Recipe<D, M>,
 }
@@ -60,12 +66,14 @@ pub struct Outcome {
 }
 
 /// What a package has of a run that came to its end.
-#[derive(Clone, Copy, Debug)]
-pub struct Finished<'a> {
+#[derive(Clone, Debug)]
+pub struct Finished {
     /// What was measured.
-    pub outcome: &'a Outcome,
+    pub outcome: Outcome,
+    /// The model at work.
+    pub demonstration: Demonstration,
     /// The run's curves, as SVG, if it had epochs.
-    pub curves: Option<&'a str>,
+    pub curves: Option<String>,
 }
 
 /// The circumstances of a run.
@@ -91,7 +99,9 @@ impl<D, M> Config<D, M> {
         let measured = self.outcome.iter().flat_map(|outcome| &outcome.test);
         measured
             .filter(|(name, _)| wanted.contains_key(*name) || (wanted.is_empty() && *name == monitor))
-            .map(|(name, value)| (name.clone(), Expected { value: *value, tolerance: TOLERANCE }))
+            .map(|(name, value)| {
+                (name.clone(), Expected { value: *value, tolerance: TOLERANCE * value.abs().max(1.0) })
+            })
             .collect()
     }
 }
@@ -187,7 +197,7 @@ impl<T: Task> Package<T> {
         task: &T,
         model: &T::Model,
         recipe: &RecipeOf<T>,
-        finished: Option<Finished>,
+        finished: Option<&Finished>,
         precision: Precision,
     ) -> Result<()> {
         files::replace_dir(dir, |dir| {
@@ -199,13 +209,20 @@ impl<T: Task> Package<T> {
                 parameters: burn::module::Module::num_params(model),
                 weights_sha256: files::sha256(&weights)?,
                 outcome: finished.map(|finished| finished.outcome.clone()),
+                demonstration: finished.map_or(Vec::new(), |finished| finished.demonstration.lines.clone()),
                 recipe: recipe.clone(),
             };
             files::write(&dir.join("config.json"), &files::json(&config)?)?;
-            let curves = finished.and_then(|finished| finished.curves);
-            files::write(&dir.join("README.md"), card::text::<T>(&config, precision, curves.is_some()).as_bytes())?;
-            if let Some(curves) = curves {
-                files::write(&dir.join(CURVES), curves.as_bytes())?;
+            let card = card::text::<T>(&config, precision, finished);
+            files::write(&dir.join("README.md"), card.as_bytes())?;
+            let [curves, picture] = [
+                finished.and_then(|run| run.curves.as_ref()),
+                finished.and_then(|run| run.demonstration.picture.as_ref()),
+            ];
+            for (name, picture) in [(CURVES, curves), (PICTURE, picture)] {
+                if let Some(picture) = picture {
+                    files::write(&dir.join(name), picture.as_bytes())?;
+                }
             }
             Ok(task.save(dir)?)
         })
@@ -213,8 +230,10 @@ impl<T: Task> Package<T> {
 
     /// Writes this package elsewhere, in another precision.
     pub fn export(&self, dir: &Path, precision: Precision) -> Result<()> {
-        let curves = std::fs::read_to_string(self.dir.join(CURVES)).ok();
-        let finished = self.config.outcome.as_ref().map(|outcome| Finished { outcome, curves: curves.as_deref() });
-        Self::write(dir, &self.task, &self.model, &self.config.recipe, finished, precision)
+        let picture = |name: &str| std::fs::read_to_string(self.dir.join(name)).ok();
+        let demonstration = Demonstration { lines: self.config.demonstration.clone(), picture: picture(PICTURE) };
+        let outcome = self.config.outcome.clone();
+        let finished = outcome.map(|outcome| Finished { outcome, demonstration, curves: picture(CURVES) });
+        Self::write(dir, &self.task, &self.model, &self.config.recipe, finished.as_ref(), precision)
     }
 }

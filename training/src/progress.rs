@@ -1,5 +1,6 @@
 //! Progress on standard error: a dashboard on a terminal, plain lines elsewhere.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
@@ -179,6 +180,25 @@ pub fn list(metrics: &Metrics) -> String {
     metrics.iter().map(|(name, value)| format!("{name} {value:.4}")).collect::<Vec<_>>().join(", ")
 }
 
+/// Metrics of a model and of its baselines as a table: a line a metric.
+pub fn table(what: &str, model: &Metrics, baselines: &BTreeMap<String, Metrics>) -> String {
+    let columns: Vec<(&str, &Metrics)> =
+        [("this model", model)].into_iter().chain(baselines.iter().map(|(name, row)| (name.as_str(), row))).collect();
+    let first = model.keys().map(|name| name.chars().count()).chain([what.chars().count()]).max().unwrap_or(0);
+    let cells = |cell: &dyn Fn(&str, &Metrics) -> String| -> String {
+        columns
+            .iter()
+            .map(|(name, row)| format!("  {:>width$}", cell(name, row), width = name.chars().count().max(8)))
+            .collect()
+    };
+    let mut lines = vec![format!("{what:first$}{}", cells(&|name, _| name.to_owned()))];
+    for name in model.keys() {
+        let value = |_: &str, row: &Metrics| row.get(name).map_or("–".to_owned(), |value| format!("{value:.4}"));
+        lines.push(format!("{name:first$}{}", cells(&value)));
+    }
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +208,14 @@ mod tests {
         assert_eq!(duration(12.34), "12.3 s");
         assert_eq!(duration(245.0), "4 min 05 s");
         assert_eq!(duration(3725.0), "1 h 02 min");
+    }
+
+    #[test]
+    fn a_table_has_a_line_a_metric() {
+        let metrics = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), 0.5)).collect::<Metrics>();
+        let baselines = BTreeMap::from([("persistence".to_owned(), metrics(&["mae"]))]);
+        let expected = "test  this model  persistence\nmae       0.5000       0.5000\nmse       0.5000            –";
+        assert_eq!(table("test", &metrics(&["mae", "mse"]), &baselines), expected);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A run: the folder that says all that happened.
 //!
-//! `recipe.toml` (every setting), `run.json` ([`Start`]), `metrics.jsonl` (a line an epoch), `curves.svg`, `report.md`,
+//! `recipe.toml` (every setting), `run.json` ([`Start`]), `metrics.jsonl` (a line an epoch), `curves.svg`, `demonstration.svg`, `report.md`,
 //! `events.out.tfevents.…` (every step, for TensorBoard), `checkpoints/` (the states to resume from), `best/` (a package of the
 //! best weights) and `lock` (held by the process that trains).
 
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Result, TrainingError};
+use crate::package::PICTURE;
 use crate::progress::say;
 use crate::recipe::RecipeText;
 use crate::task::Metrics;
@@ -236,6 +237,16 @@ impl Run {
         self.dir.join("curves.svg")
     }
 
+    /// The model at work, as a picture; there when training has ended, of applications that draw one.
+    pub fn picture(&self) -> PathBuf {
+        self.dir.join(PICTURE)
+    }
+
+    /// Writes it.
+    pub fn write_picture(&self, svg: Option<&str>) -> Result<()> {
+        svg.map_or(Ok(()), |svg| files::write(&self.picture(), svg.as_bytes()))
+    }
+
     /// The finished epochs, from `metrics.jsonl`.
     pub fn history(&self) -> Result<Vec<Epoch>> {
         let path = self.dir.join(METRICS);
@@ -261,9 +272,14 @@ impl Run {
         files::write(&self.curves(), curves::draw(history)?.as_bytes())
     }
 
-    /// Writes `report.md`.
+    /// The report; there when training has ended.
+    pub fn report(&self) -> PathBuf {
+        self.dir.join("report.md")
+    }
+
+    /// Writes it.
     pub fn write_report(&self, text: &str) -> Result<()> {
-        files::write(&self.dir.join("report.md"), text.as_bytes())
+        files::write(&self.report(), text.as_bytes())
     }
 }
 

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rand::rngs::ChaCha8Rng;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::error::TaskError;
+use crate::package::Outcome;
 use crate::recipe::Recipe;
 use crate::weights::WeightNames;
 
@@ -62,6 +63,17 @@ impl Monitor {
     }
 }
 
+/// A trained model at work, for people to see: printed when training ends, and kept in the run and the package.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Demonstration {
+    /// Lines of text.
+    pub lines: Vec<String>,
+    /// An SVG, if there is something to be drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
+}
+
 /// What options of an application change of a recipe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -80,6 +92,13 @@ pub struct Context {
     pub data_dir: Option<PathBuf>,
     /// `--json`: standard output carries one JSON object a line and nothing else.
     pub json: bool,
+    /// The backend's name.
+    pub(crate) backend: &'static str,
+    /// Threads of the CPU backends.
+    pub(crate) threads: usize,
+    /// What has to be typed again to go on with the same backend and data: after `cargo run`, and at the end.
+    pub(crate) features: String,
+    pub(crate) flags: String,
 }
 
 /// An application: its data, model, loss, metrics and baselines. Trainer, checkpoints, reports and command line are
@@ -176,8 +195,14 @@ pub trait Task: Sized {
     /// Called with the best weights when training ends: the place to choose on `valid` what has no gradient.
     fn finish(&mut self, _model: &Self::Model, _valid: &Self::Set, _device: &Device) {}
 
-    /// A few lines that show the trained model at work.
-    fn demonstrate(&self, model: &Self::Model, device: &Device) -> Vec<String>;
+    /// Shows the trained model at work; `outcome` is what was measured of it.
+    fn demonstrate(
+        &self,
+        model: &Self::Model,
+        outcome: &Outcome,
+        test: &Self::Set,
+        device: &Device,
+    ) -> TaskResult<Demonstration>;
 
     /// Runs a verb of the application.
     fn run(verb: Self::Verb, context: &Context) -> TaskResult<()>;

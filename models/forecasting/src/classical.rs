@@ -1,27 +1,55 @@
-//! The yardsticks of every forecast: each knows the values up to now, and says what comes in the next `horizon` steps.
+//! The yardsticks of every forecast: each knows the values up to now, and says what comes in the next steps.
 //!
 //! - Holt (1957), *Forecasting seasonals and trends by exponentially weighted moving averages*; Winters (1960).
 
 use crate::simplex;
 
-/// Nothing changes.
-pub fn persistence(past: &[f64], horizon: usize) -> Vec<f64> {
-    vec![past.last().copied().unwrap_or(f64::NAN); horizon]
+/// What a forecast has to beat.
+#[derive(Clone, Debug)]
+pub enum Yardstick {
+    /// Nothing changes.
+    Persistence,
+    /// All is as one season ago, of so many steps.
+    Seasonal(usize),
+    /// It goes on as it went from the first value to the last.
+    Drift,
+    /// Exponential smoothing with trend and season.
+    HoltWinters(HoltWinters),
 }
 
-/// All is as one season ago. Of less than a season of past, as its last value.
-pub fn seasonal_persistence(past: &[f64], season: usize, horizon: usize) -> Vec<f64> {
-    match past.len().checked_sub(season) {
-        Some(start) => past[start..].iter().copied().cycle().take(horizon).collect(),
-        None => persistence(past, horizon),
+impl Yardstick {
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Persistence => "persistence",
+            Self::Seasonal(_) => "seasonal persistence",
+            Self::Drift => "drift",
+            Self::HoltWinters(_) => "Holt-Winters",
+        }
     }
-}
 
-/// It goes on as it went from the first value to the last.
-pub fn drift(past: &[f64], horizon: usize) -> Vec<f64> {
-    let (Some(first), Some(last)) = (past.first(), past.last()) else { return vec![f64::NAN; horizon] };
-    let slope = (last - first) / (past.len().max(2) - 1) as f64;
-    (1..=horizon).map(|step| last + slope * step as f64).collect()
+    /// Forecasts of the `horizon` steps from each origin on, of which it knows all values before: `[origins, horizon]`.
+    pub fn forecasts(&self, series: &[f32], origins: impl Iterator<Item = usize>, horizon: usize) -> Vec<f32> {
+        if let Self::HoltWinters(smoothing) = self {
+            return smoothing.forecasts(series, origins, horizon);
+        }
+        let of = |origin: usize| {
+            let past = &series[..origin];
+            (0..horizon).map(move |step| self.value(past, step))
+        };
+        origins.flat_map(of).collect()
+    }
+
+    /// The value `step` steps after the first that comes.
+    fn value(&self, past: &[f32], step: usize) -> f32 {
+        let (Some(first), Some(last)) = (past.first(), past.last()) else { return f32::NAN };
+        match self {
+            // Of less than a season of past, its last value.
+            Self::Seasonal(season) if past.len() >= *season => past[past.len() - season + step % season],
+            Self::Drift => last + (last - first) / (past.len().max(2) - 1) as f32 * (step + 1) as f32,
+            _ => *last,
+        }
+    }
 }
 
 /// Exponential smoothing with a level, a trend and an additive season: Holt & Winters.
@@ -36,15 +64,17 @@ pub struct HoltWinters {
 struct Smoothed {
     level: f64,
     trend: f64,
-    /// From the next step on.
+    /// By the place in the season.
     seasonal: Vec<f64>,
+    /// Values gone through.
+    steps: usize,
 }
 
 impl HoltWinters {
     /// Finds α, β and γ for which the one-step errors on `training` are least. A season of 1 is none.
     ///
     /// `None` if there are not two whole seasons.
-    pub fn fit(training: &[f64], season: usize) -> Option<Self> {
+    pub fn fit(training: &[f32], season: usize) -> Option<Self> {
         let season = season.max(1);
         if training.len() < 2 * season + 1 {
             return None;
@@ -54,43 +84,63 @@ impl HoltWinters {
         Some(of(found))
     }
 
-    /// What comes next.
-    pub fn forecast(&self, past: &[f64], horizon: usize) -> Vec<f64> {
-        let (Smoothed { level, trend, seasonal }, _) = self.smooth(past);
-        (1..=horizon).zip(seasonal.iter().cycle()).map(|(step, season)| level + trend * step as f64 + season).collect()
-    }
-
-    fn errors(&self, past: &[f64]) -> f64 {
-        self.smooth(past).1
-    }
-
-    /// Goes through the values; also the sum of squares of the one-step errors after the first two seasons.
-    fn smooth(&self, past: &[f64]) -> (Smoothed, f64) {
-        let (season, [alpha, beta, gamma]) = (self.season, self.follow);
-        let first = &past[..season.min(past.len())];
-        let average = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
-        let mut level = average(first);
-        let second = past.get(season..2 * season).map_or(level, average);
-        let mut trend = (second - level) / season as f64;
-        let mut seasonal: Vec<f64> =
-            if season == 1 { vec![0.0] } else { first.iter().map(|value| value - level).collect() };
-        seasonal.resize(season, 0.0);
-        let mut errors = 0.0;
-        for (step, value) in past.iter().enumerate().skip(season) {
-            let place = step % season;
-            let error = value - (level + trend + seasonal[place]);
-            if step >= 2 * season {
-                errors += error * error;
+    /// Forecasts from some origins, in order: `[origins, horizon]`.
+    fn forecasts(&self, series: &[f32], origins: impl Iterator<Item = usize>, horizon: usize) -> Vec<f32> {
+        let mut smoothed = Smoothed::begin(series, self.season);
+        let mut forecasts = Vec::new();
+        for origin in origins {
+            for value in &series[smoothed.steps.min(origin)..origin] {
+                self.follow(&mut smoothed, *value);
             }
-            let before = level;
-            level = alpha * (value - seasonal[place]) + (1.0 - alpha) * (level + trend);
-            trend = beta * (level - before) + (1.0 - beta) * trend;
-            if season > 1 {
-                seasonal[place] = gamma * (value - level) + (1.0 - gamma) * seasonal[place];
-            }
+            forecasts.extend((1..=horizon).map(|step| smoothed.ahead(step) as f32));
         }
-        seasonal.rotate_left(past.len() % season);
-        (Smoothed { level, trend, seasonal }, errors)
+        forecasts
+    }
+
+    /// The sum of squares of the one-step errors after the first two seasons.
+    fn errors(&self, series: &[f32]) -> f64 {
+        let mut smoothed = Smoothed::begin(series, self.season);
+        let mut errors = 0.0;
+        for value in &series[smoothed.steps..] {
+            if smoothed.steps >= 2 * self.season {
+                errors += (f64::from(*value) - smoothed.ahead(1)).powi(2);
+            }
+            self.follow(&mut smoothed, *value);
+        }
+        errors
+    }
+
+    /// The value that comes next is known.
+    fn follow(&self, smoothed: &mut Smoothed, value: f32) {
+        let (value, [alpha, beta, gamma]) = (f64::from(value), self.follow);
+        let Smoothed { level, trend, seasonal, steps } = smoothed;
+        let place = *steps % self.season;
+        let before = *level;
+        *level = alpha * (value - seasonal[place]) + (1.0 - alpha) * (*level + *trend);
+        *trend = beta * (*level - before) + (1.0 - beta) * *trend;
+        if self.season > 1 {
+            seasonal[place] = gamma * (value - *level) + (1.0 - gamma) * seasonal[place];
+        }
+        *steps += 1;
+    }
+}
+
+impl Smoothed {
+    /// From the first season, and the trend to the second.
+    fn begin(series: &[f32], season: usize) -> Self {
+        let average = |values: &[f32]| values.iter().copied().map(f64::from).sum::<f64>() / values.len().max(1) as f64;
+        let first = &series[..season.min(series.len())];
+        let level = average(first);
+        let second = series.get(season..2 * season).map_or(level, average);
+        let mut seasonal: Vec<f64> =
+            if season == 1 { vec![0.0] } else { first.iter().map(|value| f64::from(*value) - level).collect() };
+        seasonal.resize(season, 0.0);
+        Self { level, trend: (second - level) / season as f64, seasonal, steps: first.len() }
+    }
+
+    /// The value so many steps ahead, from 1.
+    fn ahead(&self, step: usize) -> f64 {
+        self.level + self.trend * step as f64 + self.seasonal[(self.steps + step - 1) % self.seasonal.len()]
     }
 }
 
@@ -98,26 +148,32 @@ impl HoltWinters {
 mod tests {
     use super::*;
 
+    fn forecast(yardstick: &Yardstick, past: &[f32], horizon: usize) -> Vec<f32> {
+        yardstick.forecasts(past, [past.len()].into_iter(), horizon)
+    }
+
     #[test]
     fn yardsticks_say_what_they_are_named_after() {
         let past = [1.0, 2.0, 3.0, 5.0];
-        assert_eq!(persistence(&past, 2), [5.0, 5.0]);
-        assert_eq!(seasonal_persistence(&past, 3, 4), [2.0, 3.0, 5.0, 2.0]);
-        assert_eq!(seasonal_persistence(&past, 9, 2), [5.0, 5.0]);
+        assert_eq!(forecast(&Yardstick::Persistence, &past, 2), [5.0, 5.0]);
+        assert_eq!(forecast(&Yardstick::Seasonal(3), &past, 4), [2.0, 3.0, 5.0, 2.0]);
+        assert_eq!(forecast(&Yardstick::Seasonal(9), &past, 2), [5.0, 5.0]);
         let slope = 4.0 / 3.0;
-        approx::assert_relative_eq!(drift(&past, 2)[..], [5.0 + slope, 5.0 + 2.0 * slope][..]);
+        approx::assert_relative_eq!(forecast(&Yardstick::Drift, &past, 2)[..], [5.0 + slope, 5.0 + 2.0 * slope][..]);
+        assert_eq!(Yardstick::Persistence.forecasts(&past, 2..4, 1), [2.0, 3.0]);
     }
 
     #[test]
     fn smoothing_follows_trend_and_season() {
-        let value = |step: usize| 10.0 + 0.5 * step as f64 + [3.0, -1.0, -4.0, 2.0][step % 4];
-        let past: Vec<f64> = (0..62).map(value).collect();
+        let value = |step: usize| 10.0 + 0.5 * step as f32 + [3.0, -1.0, -4.0, 2.0][step % 4];
+        let past: Vec<f32> = (0..62).map(value).collect();
         let smoothing = HoltWinters::fit(&past, 4).unwrap();
-        for (step, forecast) in (62..).zip(smoothing.forecast(&past, 8)) {
-            approx::assert_abs_diff_eq!(forecast, value(step), epsilon = 0.05);
-        }
         let without = HoltWinters::fit(&past, 1).unwrap();
         assert!(without.errors(&past) > 10.0 * smoothing.errors(&past) + 1.0);
         assert!(HoltWinters::fit(&past[..8], 4).is_none());
+        let forecasts = Yardstick::HoltWinters(smoothing).forecasts(&past, [50, 62].into_iter(), 8);
+        for (step, forecast) in (50..58).chain(62..70).zip(forecasts) {
+            approx::assert_abs_diff_eq!(forecast, value(step), epsilon = 0.05);
+        }
     }
 }

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use datasets::{CsvFormat, Locator, Series, energy, stocks, weather};
+use datasets::{CsvFormat, Locator, Series, Span, energy, stocks, weather};
 use serde::{Deserialize, Serialize};
 use training::settings::{Count, Fraction};
 use training::{Splits, TaskResult};
 
 use crate::frame::{Frame, Scaler, Windows};
+use crate::volatility;
 
 /// `[data]` of a recipe.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,8 +33,16 @@ pub struct DataConfig {
     pub look_back: Count,
     /// Steps that are forecast.
     pub horizon: Count,
-    /// Steps after which things repeat themselves, for seasonal persistence.
-    pub season: Count,
+    /// Length of a step, to which rows are averaged; a step is a row if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freq: Option<Span>,
+    /// Steps from one window to the next.
+    #[serde(default = "one")]
+    pub stride: Count,
+    /// Steps after which things repeat themselves, for yardsticks: those of a day, a week or a year if absent, whichever is the
+    /// shortest of more than one step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub season: Option<Count>,
     /// How the rows are shared out, in order of time.
     pub split: Split,
 }
@@ -54,6 +63,10 @@ pub enum Set {
     PjmEast,
     /// The S&P 500 by trading day.
     Sp500,
+    /// The logarithm of its daily variance, its return in percent, the logarithm of the VIX.
+    Sp500Volatility,
+    /// The prices of 40 companies by trading day.
+    Companies,
     /// A table of one's own.
     Csv,
 }
@@ -89,8 +102,20 @@ impl Split {
 }
 
 impl DataConfig {
-    /// Finds the series.
+    /// Finds the series, long enough for its parts.
     pub fn load(&self, data_dir: Option<&Path>) -> TaskResult<Series> {
+        let series = self.series(data_dir)?;
+        self.check(&series)?;
+        Ok(series)
+    }
+
+    /// The same of another file of one's own.
+    pub fn of_file(&self, file: PathBuf) -> Self {
+        Self { set: Set::Csv, file: Some(file), ..self.clone() }
+    }
+
+    /// Finds the series.
+    pub fn series(&self, data_dir: Option<&Path>) -> TaskResult<Series> {
         let locator = Locator::new(data_dir);
         let series = match (self.set, &self.file) {
             (Set::Csv, Some(file)) => Series::from_csv(file, &self.format.clone().unwrap_or_default())?,
@@ -102,9 +127,13 @@ impl DataConfig {
             (Set::Etth1, None) => energy::etth1(&locator)?,
             (Set::PjmEast, None) => energy::pjm_east(&locator)?,
             (Set::Sp500, None) => stocks::sp_500(&locator)?,
+            (Set::Companies, None) => stocks::companies(&locator)?,
+            (Set::Sp500Volatility, None) => volatility::series(&locator)?,
         };
-        self.check(&series)?;
-        Ok(series)
+        Ok(match self.freq {
+            Some(span) => series.averaged(span)?,
+            None => series,
+        })
     }
 
     /// Refuses a series that is too short for its parts and windows.
@@ -154,11 +183,31 @@ impl DataConfig {
     /// The windows of each part.
     pub fn windows(&self, series: &Series, scaler: &Scaler) -> TaskResult<Splits<Windows>> {
         let (columns, targets) = self.columns(series)?;
-        let frame = Arc::new(Frame::new(series, &columns, targets, scaler.clone()));
         let [train, valid, test] = self.split.ends(series.len());
-        let part = |rows| Windows::new(frame.clone(), rows, self.look_back.get(), self.horizon.get());
+        let frame = Arc::new(Frame::new(series, &columns, targets, train, self.season(series), scaler.clone()));
+        let part =
+            |rows| Windows::new(frame.clone(), rows, self.look_back.get(), self.horizon.get(), self.stride.get());
         Ok(Splits { train: part(0..train), valid: part(train..valid), test: part(valid..test) })
     }
+
+    /// Steps after which things repeat themselves.
+    pub fn season(&self, series: &Series) -> usize {
+        const DAY: i64 = 86_400;
+        // Of calendar days, and of the trading days that are five a week.
+        let usual = || match series.step() {
+            step if step <= 0 => 1,
+            step if step < DAY => (DAY / step) as usize,
+            step if step < 7 * DAY => 7,
+            step if step < 28 * DAY => 52,
+            step if step < 32 * DAY => 12,
+            _ => 1,
+        };
+        self.season.map_or_else(usual, Count::get)
+    }
+}
+
+fn one() -> Count {
+    Count::ONE
 }
 
 #[cfg(test)]
@@ -186,7 +235,8 @@ mod tests {
         let config = config("target = ['b']\ncovariates = ['a']");
         assert_eq!(config.columns(&series).unwrap(), (vec![1, 0], 1));
         let windows = config.windows(&series, &config.scaler(&series).unwrap()).unwrap();
-        assert_eq!((windows.train.origins, windows.valid.origins, windows.test.origins), (6..67, 70..77, 80..97));
+        let ends = |windows: Windows| (windows.origins[0], windows.origins[windows.len() - 1]);
+        assert_eq!([windows.train, windows.valid, windows.test].map(ends), [(6, 66), (70, 76), (80, 96)]);
         let twice = DataConfig { covariates: vec!["b".to_owned()], ..config.clone() };
         assert!(twice.columns(&series).unwrap_err().to_string().contains("twice"));
         let unknown = DataConfig { target: vec!["c".to_owned()], ..config };

@@ -16,7 +16,7 @@ use jiff::civil::DateTime;
 pub const CALENDAR: usize = 8;
 
 /// A series, standardised by its training part.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Frame {
     /// Standardised values of the targets and then of the covariates, `[rows, columns]`.
     values: Vec<f32>,
@@ -28,9 +28,13 @@ pub struct Frame {
     pub scaler: Scaler,
     /// How many of the columns are forecast.
     pub targets: usize,
+    /// Rows of the training part.
+    pub train: usize,
+    /// Steps after which things repeat themselves.
+    pub season: usize,
 }
 
-/// Mean and standard deviation of each column over the training part.
+/// What is fitted to the training part: mean and standard deviation of each column, and whether there are years to learn from.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scaler {
@@ -40,6 +44,8 @@ pub struct Scaler {
     pub means: Vec<f32>,
     /// Their standard deviations; 1 where a column never changes.
     pub deviations: Vec<f32>,
+    /// Whether the course of the year is read: one that was not seen twice cannot be told from chance.
+    pub yearly: bool,
 }
 
 impl Scaler {
@@ -55,7 +61,20 @@ impl Scaler {
             (mean as f32, deviation as f32)
         };
         let (means, deviations) = columns.iter().map(of).unzip();
-        Self { columns: columns.iter().map(|&column| series.columns[column].clone()).collect(), means, deviations }
+        let columns = columns.iter().map(|&column| series.columns[column].clone()).collect();
+        let covered = series.times[..rows].first().zip(series.times[..rows].last());
+        let yearly = covered.is_some_and(|(first, last)| last.duration_since(*first).as_hours() >= 24 * (2 * 365 - 1));
+        Self { columns, means, deviations, yearly }
+    }
+
+    /// Whether there is a mean and a deviation above zero of each column.
+    pub fn is_valid(&self) -> bool {
+        let count = self.columns.len();
+        let finite = self.means.iter().chain(&self.deviations).all(|value| value.is_finite());
+        finite
+            && self.means.len() == count
+            && self.deviations.len() == count
+            && self.deviations.iter().all(|d| *d > 0.0)
     }
 
     /// A value of a column in its own units, standardised.
@@ -70,8 +89,15 @@ impl Scaler {
 }
 
 impl Frame {
-    /// Some columns of a series, the first `targets` of which are forecast.
-    pub fn new(series: &Series, columns: &[usize], targets: usize, scaler: Scaler) -> Self {
+    /// Some columns of a series, the first `targets` of which are forecast; of its rows, the first `train` are learned from.
+    pub fn new(
+        series: &Series,
+        columns: &[usize],
+        targets: usize,
+        train: usize,
+        season: usize,
+        scaler: Scaler,
+    ) -> Self {
         let row = |row: usize| {
             let scaler = &scaler;
             let values = series.row(row);
@@ -79,9 +105,11 @@ impl Frame {
         };
         Self {
             values: (0..series.len()).flat_map(row).collect(),
-            calendar: series.times.iter().flat_map(|time| calendar(*time)).collect(),
+            calendar: series.times.iter().flat_map(|time| calendar(*time, scaler.yearly)).collect(),
             times: series.times.clone(),
             targets,
+            train,
+            season,
             scaler,
         }
     }
@@ -105,11 +133,22 @@ impl Frame {
     pub fn value(&self, row: usize, column: usize) -> f32 {
         self.values[row * self.columns() + column]
     }
+
+    /// The standardised values of a column.
+    pub fn column(&self, column: usize) -> Vec<f32> {
+        self.values.iter().skip(column).step_by(self.columns()).copied().collect()
+    }
+
+    /// The column of a name, in its own units.
+    pub fn named(&self, name: &str) -> Option<Vec<f64>> {
+        let column = self.scaler.columns.iter().position(|column| column == name)?;
+        Some(self.column(column).into_iter().map(|value| f64::from(self.scaler.restore(column, value))).collect())
+    }
 }
 
 /// Year's, week's and day's course as points on circles, the share of the year, and whether it is a weekend: what repeats
-/// itself, without jumps at midnight and New Year.
-pub fn calendar(time: DateTime) -> [f32; CALENDAR] {
+/// itself, without jumps at midnight and New Year. Zeros for the year unless it is read.
+pub fn calendar(time: DateTime, yearly: bool) -> [f32; CALENDAR] {
     let date = time.date();
     let day = (f32::from(time.hour()) + f32::from(time.minute()) / 60.0) / 24.0;
     let weekday = f32::from(date.weekday().to_monday_zero_offset());
@@ -117,16 +156,18 @@ pub fn calendar(time: DateTime) -> [f32; CALENDAR] {
     let circle = |share: f32| (std::f32::consts::TAU * share).sin_cos();
     let [(day_sin, day_cos), (week_sin, week_cos), (year_sin, year_cos)] =
         [circle(day), circle((weekday + day) / 7.0), circle(year)];
-    [day_sin, day_cos, week_sin, week_cos, year_sin, year_cos, year - 0.5, if weekday >= 5.0 { 0.5 } else { -0.5 }]
+    let of_year = if yearly { [year_sin, year_cos, year - 0.5] } else { [0.0; 3] };
+    let weekend = if weekday >= 5.0 { 0.5 } else { -0.5 };
+    [day_sin, day_cos, week_sin, week_cos, of_year[0], of_year[1], of_year[2], weekend]
 }
 
-/// Windows of a [`Frame`]: one for each origin, the first row that is forecast.
+/// Windows of a [`Frame`]: one for each origin, the first row that is forecast. Tensors are made of them when they are needed.
 #[derive(Clone, Debug)]
 pub struct Windows {
     /// What they look at.
     pub frame: Arc<Frame>,
-    /// Where they begin to forecast.
-    pub origins: Range<usize>,
+    /// Where they begin to forecast, in order.
+    pub origins: Vec<usize>,
     /// Rows that are read, L.
     pub look_back: usize,
     /// Rows that are forecast, H.
@@ -134,11 +175,12 @@ pub struct Windows {
 }
 
 impl Windows {
-    /// All windows whose forecasts lie in `rows`.
-    pub fn new(frame: Arc<Frame>, rows: Range<usize>, look_back: usize, horizon: usize) -> Self {
+    /// The windows whose forecasts lie in `rows`: the last one, and one every `stride` rows before it.
+    pub fn new(frame: Arc<Frame>, rows: Range<usize>, look_back: usize, horizon: usize, stride: usize) -> Self {
         let start = rows.start.max(look_back);
-        let end = (rows.end + 1).saturating_sub(horizon).max(start);
-        Self { frame, origins: start..end, look_back, horizon }
+        let mut origins: Vec<usize> = (start..(rows.end + 1).saturating_sub(horizon)).rev().step_by(stride).collect();
+        origins.reverse();
+        Self { frame, origins, look_back, horizon }
     }
 
     /// How many there are.
@@ -201,7 +243,13 @@ pub(crate) mod tests {
     fn frame(rows: usize) -> Arc<Frame> {
         let series = series(rows);
         let scaler = Scaler::fit(&series, &[0, 1], 10);
-        Arc::new(Frame::new(&series, &[0, 1], 1, scaler))
+        Arc::new(Frame::new(&series, &[0, 1], 1, 10, 24, scaler))
+    }
+
+    /// Windows of 6 and 4 steps over the same rows, of which the first so many columns are forecast.
+    pub fn windows(rows: usize, targets: usize) -> Windows {
+        let frame = Arc::new(Frame { targets, ..Arc::unwrap_or_clone(frame(rows)) });
+        Windows::new(frame, 0..rows, 6, 4, 1)
     }
 
     #[test]
@@ -215,8 +263,8 @@ pub(crate) mod tests {
     #[test]
     fn windows_read_what_is_before_and_forecast_what_is_after() {
         let (frame, device) = (frame(40), Device::flex());
-        let windows = Windows::new(frame.clone(), 10..30, 6, 4);
-        assert_eq!((windows.origins.clone(), windows.len()), (10..27, 17));
+        let windows = Windows::new(frame.clone(), 10..30, 6, 4, 1);
+        assert_eq!(windows.origins, (10..27).collect::<Vec<_>>());
         let numbers = |tensor: Tensor<3>, column: usize| -> Vec<f32> {
             let [_, _, columns] = tensor.dims();
             let values: Vec<f32> = tensor.into_data().try_to_vec().unwrap();
@@ -226,17 +274,20 @@ pub(crate) mod tests {
         assert_eq!(numbers(windows.targets(&[10, 26], &device), 0), [10.0, 11.0, 12.0, 13.0, 26.0, 27.0, 28.0, 29.0]);
         assert_eq!(windows.calendar(&[10, 26], &device).dims(), [2, 10, CALENDAR]);
         // The first look back no further than the first row.
-        assert_eq!(Windows::new(frame.clone(), 0..10, 6, 4).origins, 6..7);
-        assert!(Windows::new(frame, 0..8, 6, 4).is_empty());
+        assert_eq!(Windows::new(frame.clone(), 0..10, 6, 4, 1).origins, [6]);
+        assert!(Windows::new(frame.clone(), 0..8, 6, 4, 1).is_empty());
+        // The last one ends with the part.
+        assert_eq!(Windows::new(frame, 10..30, 6, 4, 5).origins, [11, 16, 21, 26]);
     }
 
     #[test]
     fn the_calendar_has_no_jump_at_midnight_and_new_year() {
         let [before, after] =
-            ["2019-12-31 23:59:00", "2020-01-01 00:01:00"].map(|time| calendar(time.parse().unwrap()));
+            ["2019-12-31 23:59:00", "2020-01-01 00:01:00"].map(|time| calendar(time.parse().unwrap(), true));
         for (index, (before, after)) in before.iter().zip(&after).enumerate().filter(|(index, _)| *index != 6) {
             assert!((before - after).abs() < 0.05, "number {index}: {before} {after}");
         }
-        assert!(calendar("2020-01-04 12:00:00".parse().unwrap())[7] > 0.0, "a Saturday");
+        let saturday = calendar("2020-01-04 12:00:00".parse().unwrap(), false);
+        assert!(saturday[7] > 0.0 && saturday[4..7] == [0.0; 3]);
     }
 }

@@ -3,99 +3,66 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use datasets::Series;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
-use serde::{Deserialize, Serialize};
-use training::cli::NoOptions;
 use training::package::{load_fitted, save_fitted};
 use training::weights::WeightNames;
-use training::{Carry, Context, Loss, Metrics, Monitor, RecipeOf, Splits, Task, TaskResult};
+use training::{
+    Carry, Changes, Context, Demonstration, Loss, Metrics, Monitor, Outcome, RecipeOf, Splits, Task, TaskResult, say,
+};
 
-use crate::classical::{persistence, seasonal_persistence};
 use crate::data::DataConfig;
+use crate::forecast::{Calibration, Forecast};
 use crate::frame::{Scaler, Windows};
-use crate::linear::{LinearModel, LinearModelConfig};
-use crate::segrnn::{SegRnn, SegRnnConfig};
+use crate::head::Head;
+use crate::measure::Costs;
+use crate::model::{Architecture, Model, Sizes};
+use crate::options::SeriesOptions;
+use crate::verbs::Verb;
+use crate::{demonstration, direction, measure, volatility};
 
-/// Windows that are measured together.
-const MEASURE_BATCH: usize = 64;
 const SCALER: &str = "scaler.json";
-
-/// `[model]` of a recipe.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum ModelConfig {
-    /// Segments read and written by a GRU.
-    SegRnn(SegRnnConfig),
-    /// A linear map.
-    Linear(LinearModelConfig),
-}
-
-/// A model.
-#[expect(clippy::large_enum_variant, reason = "there is one, not an array of them")]
-#[derive(Module, Debug)]
-pub enum Model {
-    /// Segments read and written by a GRU.
-    SegRnn(SegRnn),
-    /// A linear map.
-    Linear(LinearModel),
-}
-
-impl Model {
-    /// Standardised forecasts of all columns: `[B, L, C]` → `[B, H, C]`.
-    pub fn forward(&self, inputs: Tensor<3>) -> Tensor<3> {
-        match self {
-            Self::SegRnn(model) => model.forward(inputs),
-            Self::Linear(model) => model.forward(inputs),
-        }
-    }
-}
-
-/// What is made small by training.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Cost {
-    /// Absolute errors: what is forecast is the median.
-    Mae,
-    /// Squared errors: what is forecast is the mean.
-    Mse,
-}
-
-/// `[model]` and what it is trained for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Architecture {
-    /// What training makes small.
-    pub loss: Cost,
-    /// The model.
-    #[serde(flatten)]
-    pub model: ModelConfig,
-}
+const CALIBRATION: &str = "calibration.json";
 
 /// Forecasting: what comes next in a series of numbers.
 pub struct Forecasting {
-    data: DataConfig,
-    architecture: Architecture,
-    scaler: Scaler,
+    /// Which series, and how it is cut.
+    pub data: DataConfig,
+    /// Which model.
+    pub architecture: Architecture,
+    /// How values are standardised.
+    pub scaler: Scaler,
+    /// How wide intervals have to be; known when training has ended.
+    pub calibration: Option<Calibration>,
 }
 
 impl Task for Forecasting {
     const PACKAGE: &'static str = "forecasting";
     const ABOUT: &'static str = "Tells what comes next in a series of numbers, beside honest yardsticks.";
     const RECIPES: &'static [&'static str] = &[
+        include_str!("../recipes/quick.toml"),
+        include_str!("../recipes/weather-temperature-24h.toml"),
+        include_str!("../recipes/energy-day-ahead.toml"),
+        include_str!("../recipes/stock-volatility.toml"),
+        include_str!("../recipes/stock-direction.toml"),
         include_str!("../recipes/etth1-96.toml"),
         include_str!("../recipes/etth1-96-linear.toml"),
         include_str!("../recipes/weather-96.toml"),
         include_str!("../recipes/weather-96-linear.toml"),
+        include_str!("../recipes/own-series.toml"),
     ];
     const PRETRAINED: &'static str = concat!(env!("CARGO_MANIFEST_DIR"), "/pretrained");
     const WEIGHT_NAMES: WeightNames =
         WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
-    const CARD: &'static str = "";
-    const NEXT: &'static [(&'static str, &'static str)] = &[];
-    const MONITOR: Monitor = Monitor { metric: "mse", higher_is_better: false };
+    const CARD: &'static str = include_str!("card.md");
+    const NEXT: &'static [(&'static str, &'static str)] = &[
+        ("forecast --run RUN", "what comes after the last row, with intervals"),
+        ("backtest --recipe quick", "the same, learned anew as time goes on"),
+        ("train --csv FILE --target COLUMN", "learn a table of your own"),
+    ];
+    const MONITOR: Monitor = Monitor { metric: "loss", higher_is_better: false };
     const ITEMS: &'static str = "windows";
 
     type Data = DataConfig;
@@ -106,10 +73,16 @@ impl Task for Forecasting {
     /// Origins of windows.
     type Batch = Vec<usize>;
     type Verb = Verb;
-    type Options = NoOptions;
+    type Options = SeriesOptions;
+
+    fn changes(options: &SeriesOptions) -> TaskResult<Changes> {
+        options.changes()
+    }
 
     fn load(data: &DataConfig, data_dir: Option<&Path>) -> TaskResult<Series> {
-        data.load(data_dir)
+        let series = data.load(data_dir)?;
+        series.notes.iter().for_each(|note| say(&format!("data: {note}")));
+        Ok(series)
     }
 
     fn fingerprint(series: &Series) -> String {
@@ -117,15 +90,28 @@ impl Task for Forecasting {
     }
 
     fn fit(recipe: &RecipeOf<Self>, series: &Series) -> TaskResult<Self> {
-        Self::new(recipe, recipe.data.scaler(series)?)
+        Self::new(recipe, recipe.data.scaler(series)?, None)
     }
 
     fn save(&self, dir: &Path) -> TaskResult<()> {
-        Ok(save_fitted(&self.scaler, &dir.join(SCALER))?)
+        save_fitted(&self.scaler, &dir.join(SCALER))?;
+        if let Some(calibration) = &self.calibration {
+            save_fitted(calibration, &dir.join(CALIBRATION))?;
+        }
+        Ok(())
     }
 
     fn open(recipe: &RecipeOf<Self>, dir: &Path) -> TaskResult<Self> {
-        Self::new(recipe, load_fitted(&dir.join(SCALER))?)
+        let path = dir.join(CALIBRATION);
+        // Not there while training goes on.
+        let calibration: Option<Calibration> = if path.exists() { Some(load_fitted(&path)?) } else { None };
+        let task = Self::new(recipe, load_fitted(&dir.join(SCALER))?, calibration)?;
+        let Sizes { horizon, targets, .. } = task.sizes();
+        if !task.scaler.is_valid() || !task.calibration.as_ref().is_none_or(|found| found.fits(horizon * targets)) {
+            let message = "scaler.json or calibration.json does not fit the recipe; export the package again";
+            return Err(format!("{}: {message}", dir.display()).into());
+        }
+        Ok(task)
     }
 
     fn encode(&self, series: Series) -> TaskResult<Splits<Windows>> {
@@ -133,24 +119,16 @@ impl Task for Forecasting {
     }
 
     fn num_params(&self) -> f64 {
-        let (look_back, horizon) = (self.data.look_back.get(), self.data.horizon.get());
-        match &self.architecture.model {
-            ModelConfig::SegRnn(config) => config.num_params(self.scaler.columns.len(), horizon),
-            ModelConfig::Linear(config) => config.num_params(look_back, horizon),
-        }
+        self.architecture.num_params(self.sizes())
     }
 
     fn init(&self, device: &Device) -> Model {
-        let (look_back, horizon) = (self.data.look_back.get(), self.data.horizon.get());
-        match &self.architecture.model {
-            ModelConfig::SegRnn(config) => Model::SegRnn(config.init(self.scaler.columns.len(), horizon, device)),
-            ModelConfig::Linear(config) => Model::Linear(config.init(look_back, horizon, device)),
-        }
+        self.architecture.init(self.sizes(), device)
     }
 
     /// All windows once, in random order.
     fn batches(&self, windows: &Windows, size: usize, _epoch: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
-        let mut origins: Vec<usize> = windows.origins.clone().collect();
+        let mut origins = windows.origins.clone();
         origins.shuffle(rng);
         origins.chunks(size).map(<[usize]>::to_vec).collect()
     }
@@ -164,86 +142,87 @@ impl Task for Forecasting {
         _rng: &mut ChaCha8Rng,
         device: &Device,
     ) -> Loss {
-        let errors = errors(model, windows, origins, device); // [B, H, targets]
-        let mean = match self.architecture.loss {
-            Cost::Mae => errors.abs().mean(),
-            Cost::Mse => errors.square().mean(),
-        };
-        Loss { mean, count: origins.len() }
+        let (said, values) = model.teach(windows, origins, device); // [B, S, T, P], [B, S, T]
+        Loss { mean: self.architecture.loss.cost(said, values, &self.scaler), count: origins.len() }
     }
 
-    /// Over all windows, steps and targets, standardised.
+    /// The loss, and when training has ended all that forecasts are worth.
     fn evaluate(&self, model: &Model, windows: &Windows, device: &Device) -> Metrics {
-        let (mut squares, mut sizes, mut count) = (0.0, 0.0, 0);
-        let origins: Vec<usize> = windows.origins.clone().collect();
-        for origins in origins.chunks(MEASURE_BATCH) {
-            let errors = errors(model, windows, origins, device);
-            count += errors.dims().iter().product::<usize>();
-            squares += f64::from(errors.clone().square().sum().into_scalar::<f32>());
-            sizes += f64::from(errors.abs().sum().into_scalar::<f32>());
+        let head = self.architecture.loss;
+        let mut metrics = Metrics::from([("loss".to_owned(), measure::cost(model, head, windows, device))]);
+        if self.calibration.is_some() {
+            let forecast = self.forecasts(model, windows, device);
+            metrics.extend(match head {
+                Head::Direction => direction::measure(&forecast, windows),
+                Head::Qlike => volatility::measure(&forecast, windows),
+                _ => measure::values(&forecast, windows),
+            });
         }
-        metrics(squares / count as f64, sizes / count as f64)
+        metrics
+    }
+
+    /// Finds out how wide intervals have to be.
+    fn finish(&mut self, model: &Model, valid: &Windows, device: &Device) {
+        self.calibration = Some(match self.architecture.loss {
+            Head::Direction => Calibration::none(self.sizes().horizon * self.sizes().targets),
+            head => measure::calibrate(model, head, valid, device),
+        });
     }
 
     fn baselines(&self, splits: &Splits<Windows>) -> TaskResult<BTreeMap<String, Metrics>> {
-        let season = self.data.season.get();
-        let horizon = self.data.horizon.get();
-        Ok(BTreeMap::from([
-            ("persistence".to_owned(), yardstick(&splits.test, |past| persistence(past, horizon))),
-            (
-                "seasonal persistence".to_owned(),
-                yardstick(&splits.test, |past| seasonal_persistence(past, season, horizon)),
-            ),
-        ]))
+        Ok(match self.architecture.loss {
+            Head::Direction => direction::baselines(&splits.test),
+            Head::Qlike => volatility::baselines(&splits.test),
+            _ => measure::yardsticks(&splits.test),
+        })
     }
 
-    fn demonstrate(&self, _model: &Model, _device: &Device) -> Vec<String> {
-        Vec::new()
+    fn demonstrate(
+        &self,
+        model: &Model,
+        outcome: &Outcome,
+        test: &Windows,
+        device: &Device,
+    ) -> TaskResult<Demonstration> {
+        demonstration::of(self, model, outcome, test, device)
     }
 
-    fn run(verb: Verb, _context: &Context) -> TaskResult<()> {
-        match verb {}
+    fn run(verb: Verb, context: &Context) -> TaskResult<()> {
+        verb.run(context)
     }
 }
-
-/// The verbs of this application.
-#[derive(Debug, clap::Subcommand)]
-pub enum Verb {}
 
 impl Forecasting {
-    fn new(recipe: &RecipeOf<Self>, scaler: Scaler) -> TaskResult<Self> {
-        if let ModelConfig::SegRnn(config) = &recipe.model.model {
-            config.check(recipe.data.look_back.get(), recipe.data.horizon.get())?;
+    /// Forecasts of all windows, standardised, with intervals as wide as they have been found to have to be.
+    pub fn forecasts(&self, model: &Model, windows: &Windows, device: &Device) -> Forecast {
+        let mut forecast = measure::forecasts(model, self.architecture.loss, windows, device);
+        if let Some(calibration) = &self.calibration {
+            calibration.apply(&mut forecast);
         }
-        Ok(Self { data: recipe.data.clone(), architecture: recipe.model.clone(), scaler })
+        forecast
     }
-}
 
-/// Forecast less truth, `[B, H, targets]`.
-fn errors(model: &Model, windows: &Windows, origins: &[usize], device: &Device) -> Tensor<3> {
-    let targets = windows.targets(origins, device);
-    let forecast = model.forward(windows.inputs(origins, device)); // [B, H, C]
-    forecast.narrow(2, 0, windows.frame.targets) - targets
-}
-
-fn metrics(mse: f64, mae: f64) -> Metrics {
-    [("loss", mse), ("mse", mse), ("mae", mae)].map(|(name, value)| (name.to_owned(), value)).into()
-}
-
-/// How far off a yardstick is, over all windows, steps and targets; it sees the look-back of one target at a time.
-fn yardstick(windows: &Windows, forecast: impl Fn(&[f64]) -> Vec<f64>) -> Metrics {
-    let (mut squares, mut sizes, mut count) = (0.0, 0.0, 0);
-    for origin in windows.origins.clone() {
-        for target in 0..windows.frame.targets {
-            let value = |row: usize| f64::from(windows.frame.value(row, target));
-            let past: Vec<f64> = (origin - windows.look_back..origin).map(value).collect();
-            for (forecast, row) in forecast(&past).into_iter().zip(origin..origin + windows.horizon) {
-                let error = forecast - value(row);
-                squares += error * error;
-                sizes += error.abs();
-                count += 1;
-            }
+    /// What they cost, window by window, beside the yardsticks.
+    pub fn costs(&self, forecast: &Forecast, windows: &Windows) -> Vec<Costs> {
+        match self.architecture.loss {
+            Head::Direction => vec![direction::costs(forecast, windows)],
+            Head::Qlike => volatility::costs(forecast, windows).into(),
+            _ => vec![measure::absolute_errors(forecast, windows)],
         }
     }
-    metrics(squares / f64::from(count), sizes / f64::from(count))
+
+    fn sizes(&self) -> Sizes {
+        let (look_back, horizon) = (self.data.look_back.get(), self.data.horizon.get());
+        let columns = self.scaler.columns.len();
+        Sizes { look_back, horizon, columns, targets: columns - self.data.covariates.len() }
+    }
+
+    fn new(recipe: &RecipeOf<Self>, scaler: Scaler, calibration: Option<Calibration>) -> TaskResult<Self> {
+        if scaler.columns.len() <= recipe.data.covariates.len() {
+            return Err("there is no column to forecast; name one in data.target".into());
+        }
+        let task = Self { data: recipe.data.clone(), architecture: recipe.model.clone(), scaler, calibration };
+        task.architecture.check(task.sizes())?;
+        Ok(task)
+    }
 }

@@ -12,7 +12,9 @@ use rnn::State;
 use serde::{Deserialize, Serialize};
 use training::package::{load_fitted, save_fitted};
 use training::weights::WeightNames;
-use training::{Carry, Changes, Context, Loss, Metrics, Monitor, RecipeOf, Splits, Task, TaskResult};
+use training::{
+    Carry, Changes, Context, Demonstration, Loss, Metrics, Monitor, Outcome, RecipeOf, Splits, Task, TaskResult,
+};
 
 use crate::cache::Cache;
 use crate::data::{DataConfig, Part, Set, TextOptions, Tokens};
@@ -206,11 +208,18 @@ impl Task for LanguageModel {
         Ok(rows)
     }
 
-    fn demonstrate(&self, network: &Network, device: &Device) -> Vec<String> {
+    fn demonstrate(
+        &self,
+        network: &Network,
+        _outcome: &Outcome,
+        _test: &Part,
+        device: &Device,
+    ) -> TaskResult<Demonstration> {
         let sampling = Sampling::default();
         let (mut writer, _) = Writer::new(self, network, "", &sampling, device);
         let text: String = (0..self.usual_length()).map(|_| writer.write()).collect();
-        ["", "It writes:"].into_iter().chain(text.lines()).map(str::to_owned).collect()
+        let lines = ["", "It writes:"].into_iter().chain(text.lines()).map(str::to_owned).collect();
+        Ok(Demonstration { lines, picture: None })
     }
 
     fn run(verb: Verb, context: &Context) -> TaskResult<()> {

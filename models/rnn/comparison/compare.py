@@ -60,7 +60,7 @@ def steps(rounds):
     """{model: {program: medians of the time and memory of a whole training step}}"""
     commands = {"zoo": example("examples", "training_step"), "pytorch": [sys.executable, "steps_pytorch.py"]}
     medians = {}
-    for model in ["imdb-bigru", "ptb-lstm-small", "ptb-awd"]:
+    for model in ["imdb-bigru", "ptb-lstm-small", "ptb-awd", "etth1-96"]:
         answers = {name: [] for name in commands}
         for number in range(rounds):
             print(f"{model}, round {number + 1} of {rounds}", file=sys.stderr)

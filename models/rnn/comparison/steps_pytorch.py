@@ -62,6 +62,31 @@ class Awd(nn.Module):
         return functional.cross_entropy(scores, targets) + activation
 
 
+class SegRnn(nn.Module):
+    """`etth1-96` (models/forecasting/src/segrnn.rs)."""
+
+    def __init__(self, columns=7, horizon=96, size=512, segment=48):
+        super().__init__()
+        self.encoder = nn.Linear(segment, size)
+        self.rnn = nn.GRU(size, size, batch_first=True)
+        self.positions = nn.Parameter(torch.randn(horizon // segment, size // 2))
+        self.channels = nn.Parameter(torch.randn(columns, size // 2))
+        self.decoder = nn.Linear(size, segment)
+
+    def forward(self, inputs):
+        batch, steps, columns = inputs.shape
+        segment, count = self.encoder.in_features, len(self.positions)
+        last = inputs[:, -1:]
+        segments = (inputs - last).transpose(1, 2).reshape(batch * columns, steps // segment, segment)
+        _, state = self.rnn(functional.relu(self.encoder(segments)))
+        positions = self.positions.expand(columns, -1, -1)
+        channels = self.channels.unsqueeze(1).expand(-1, count, -1)
+        places = torch.cat([positions, channels], 2).repeat(batch, 1, 1).flatten(0, 1).unsqueeze(1)
+        states, _ = self.rnn(places, state.repeat_interleave(count, 1))
+        forecast = self.decoder(functional.dropout(states, 0.5))
+        return forecast.reshape(batch, columns, count * segment).transpose(1, 2) + last
+
+
 def locked_dropout(x, prob):
     mask = torch.empty(x.shape[0], 1, x.shape[2]).bernoulli_(1 - prob) / (1 - prob)
     return x * mask
@@ -105,3 +130,8 @@ for name, network, batch, window, optimizer in [
         language, words = network(), texts(batch, window + 1, 10_000)
         inputs, targets = words[:, :-1], words[:, 1:].reshape(-1)
         measure(name, language, optimizer(language.parameters(), lr=1e-3), lambda model: model.loss(inputs, targets))
+if "etth1-96" in sys.argv:
+    inputs, targets = torch.randn(256, 720, 7), torch.randn(256, 96, 7)
+    segments = SegRnn()
+    adam = torch.optim.Adam(segments.parameters(), lr=1e-3)
+    measure("etth1-96", segments, adam, lambda model: (model(inputs) - targets).abs().mean())

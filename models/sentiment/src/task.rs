@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use training::cli::NoOptions;
 use training::package::{load_fitted, save_fitted};
 use training::weights::WeightNames;
-use training::{Carry, Context, Loss, Metrics, Monitor, Package, RecipeOf, Splits, Task, TaskResult};
+use training::{
+    Carry, Context, Demonstration, Loss, Metrics, Monitor, Outcome, Package, RecipeOf, Splits, Task, TaskResult,
+};
 
 use crate::data::{Batch, DataConfig, Example, Lesson, bucketed, by_length};
 use crate::model::{Network, NetworkConfig, Words, binary_cross_entropy};
@@ -234,7 +236,13 @@ impl Task for Sentiment {
         self.blend = costs.min_by(|(one, _), (other, _)| one.total_cmp(other)).map_or(self.blend, |(_, share)| share);
     }
 
-    fn demonstrate(&self, model: &Option<Network>, device: &Device) -> Vec<String> {
+    fn demonstrate(
+        &self,
+        model: &Option<Network>,
+        _outcome: &Outcome,
+        _test: &Vec<Example>,
+        device: &Device,
+    ) -> TaskResult<Demonstration> {
         const SENTENCES: [&str; 5] = [
             "The plot is clever, and the cast is warm.",
             "The plot is not, at any point, clever.",
@@ -243,7 +251,8 @@ impl Task for Sentiment {
             "My friend told me that the plot is brilliant. I could not disagree more.",
         ];
         let say = |text: &&str| crate::predict::line(&self.opinion(model, text, device), text);
-        ["".to_owned()].into_iter().chain(SENTENCES.iter().map(say)).collect()
+        let lines = ["".to_owned()].into_iter().chain(SENTENCES.iter().map(say)).collect();
+        Ok(Demonstration { lines, picture: None })
     }
 
     fn run(verb: Verb, context: &Context) -> TaskResult<()> {

@@ -5,34 +5,30 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::{Setting, print_json, print_line};
+use super::{print_json, print_line};
 use crate::cli::{Eval, Split};
 use crate::error::Result;
 use crate::package::Package;
-use crate::progress::list;
-use crate::task::Task;
+use crate::progress::table;
+use crate::task::{Context, Task};
 
-pub(super) fn run<T: Task>(args: Eval, setting: &Setting) -> Result<()> {
+pub(super) fn run<T: Task>(args: Eval, context: &Context) -> Result<()> {
     let started = Instant::now();
-    let package = Package::<T>::open(&args.choice.dir::<T>(None)?, setting.device())?;
-    let raw = T::load(&package.config.recipe.data, setting.data_dir())?;
+    let package = Package::<T>::open(&args.choice.dir::<T>(None)?, &context.device)?;
+    let raw = T::load(&package.config.recipe.data, context.data_dir.as_deref())?;
     let splits = package.task.encode(raw)?;
     let (name, set) = match args.split {
         Split::Valid => ("valid", &splits.valid),
         Split::Test => ("test", &splits.test),
     };
-    let metrics = package.task.evaluate(&package.model, set, setting.device());
+    let metrics = package.task.evaluate(&package.model, set, &context.device);
     // Baselines are defined on the test part.
     let baselines = if args.split == Split::Test { package.task.baselines(&splits)? } else { BTreeMap::new() };
-    if setting.context.json {
+    if context.json {
         return print_json(&json!({
             "recipe": package.config.recipe.name, "run": package.dir, "split": name, "metrics": metrics,
             "baselines": baselines, "seconds": started.elapsed().as_secs_f64(),
         }));
     }
-    print_line(&format!("{} on {name}: {}", package.config.recipe.name, list(&metrics)))?;
-    for (name, metrics) in &baselines {
-        print_line(&format!("  {name}: {}", list(metrics)))?;
-    }
-    Ok(())
+    print_line(&format!("{}\n{}", package.config.recipe.name, table(name, &metrics, &baselines)))
 }

@@ -3,17 +3,17 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{Setting, print_json, print_line};
+use super::{print_json, print_line};
 use crate::cli::Export;
 use crate::error::{Result, TrainingError};
 use crate::package::Package;
-use crate::task::Task;
+use crate::task::{Context, Task};
 
-pub(super) fn run<T: Task>(args: Export, setting: &Setting) -> Result<()> {
-    let package = Package::<T>::open(&args.choice.dir::<T>(None)?, setting.device())?;
+pub(super) fn run<T: Task>(args: Export, context: &Context) -> Result<()> {
+    let package = Package::<T>::open(&args.choice.dir::<T>(None)?, &context.device)?;
     check_target(&args.to, &package)?;
     package.export(&args.to, args.precision)?;
-    if setting.context.json {
+    if context.json {
         return print_json(&serde_json::json!({ "package": args.to, "recipe": package.config.recipe.name }));
     }
     print_line(&format!("{} is in {}", package.config.recipe.name, args.to.display()))

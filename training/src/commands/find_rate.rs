@@ -3,11 +3,11 @@
 use burn::tensor::Device;
 use serde_json::json;
 
-use super::{Setting, print_json, print_line};
+use super::{print_json, print_line};
 use crate::cli::FindRate;
 use crate::error::{Result, TrainingError};
 use crate::steps::Stepper;
-use crate::task::{RecipeOf, Task};
+use crate::task::{Context, RecipeOf, Task};
 use crate::{curves, files};
 
 /// What stays of the smoothed loss at each step.
@@ -19,16 +19,16 @@ const TOO_MUCH: f64 = 1.0;
 /// The share of the steps over which a slope is taken, and of the first ones, which are noise.
 const SPAN: f64 = 0.1;
 
-pub(super) fn run<T: Task>(args: FindRate<T::Options>, setting: &Setting) -> Result<()> {
+pub(super) fn run<T: Task>(args: FindRate<T::Options>, context: &Context) -> Result<()> {
     let recipe = args.recipe.read::<T>()?;
     if !(args.from > 0.0 && args.from < args.to && args.to.is_finite() && args.steps > 1) {
         let message = "find-rate needs 0 < --from < --to and --steps of at least 2; change them".to_owned();
         return Err(TrainingError::Settings { recipe: recipe.name, message });
     }
-    let raw = T::load(&recipe.data, setting.data_dir())?;
+    let raw = T::load(&recipe.data, context.data_dir.as_deref())?;
     let task = T::fit(&recipe, &raw)?;
     let train = task.encode(raw)?.train;
-    let losses = losses(&task, &recipe, &train, setting.device(), &args)?;
+    let losses = losses(&task, &recipe, &train, &context.device, &args)?;
     let smoothed = smooth(&losses);
     let Some((rate, least)) = steepest(&smoothed) else {
         let message =
@@ -36,7 +36,7 @@ pub(super) fn run<T: Task>(args: FindRate<T::Options>, setting: &Setting) -> Res
         return Err(TrainingError::Settings { recipe: recipe.name, message });
     };
     files::write(&args.plot, curves::rates(&losses, &smoothed)?.as_bytes())?;
-    if setting.context.json {
+    if context.json {
         return print_json(&json!({ "recipe": recipe.name, "steepest": rate, "least": least, "plot": args.plot }));
     }
     print_line(&format!("the loss falls fastest at {rate:.1e} and is least at {least:.1e}: {}", args.plot.display()))?;

@@ -9,10 +9,11 @@ mod series;
 mod train;
 mod verify;
 
+pub use train::train;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use burn::tensor::Device;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::backend::Backend;
@@ -23,16 +24,6 @@ use crate::package::Package;
 use crate::progress::say;
 use crate::run::{Run, Start};
 use crate::task::{Context, Task};
-
-/// All that the verbs need to know from the command line.
-pub(crate) struct Setting {
-    pub context: Context,
-    pub backend: &'static str,
-    pub threads: usize,
-    /// What has to be typed again to go on with the same backend and data: after `cargo run`, and at the end.
-    pub features: String,
-    pub flags: String,
-}
 
 /// The whole program of an application.
 ///
@@ -51,44 +42,41 @@ pub fn main<T: Task>() -> ExitCode {
 }
 
 fn dispatch<T: Task>(cli: Cli<T::Verb, T::Options>) -> Result<ExitCode> {
-    let setting = Setting::new::<T>(cli.common)?;
+    let context = Context::new::<T>(cli.common)?;
     match cli.command.unwrap_or_else(|| Command::Train(Train::default())) {
-        Command::Train(args) => return train::run::<T>(args, &setting),
-        Command::Eval(args) => eval::run::<T>(args, &setting)?,
-        Command::Verify(args) => verify::run::<T>(args, &setting)?,
-        Command::Recipes(args) => recipes::run::<T>(args, &setting)?,
-        Command::FindRate(args) => find_rate::run::<T>(args, &setting)?,
-        Command::Runs(args) => runs::run::<T>(args, &setting)?,
-        Command::Export(args) => export::run::<T>(args, &setting)?,
-        Command::Own(verb) => T::run(verb, &setting.context)?,
+        Command::Train(args) => return train::run::<T>(args, &context),
+        Command::Eval(args) => eval::run::<T>(args, &context)?,
+        Command::Verify(args) => verify::run::<T>(args, &context)?,
+        Command::Recipes(args) => recipes::run::<T>(args, &context)?,
+        Command::FindRate(args) => find_rate::run::<T>(args, &context)?,
+        Command::Runs(args) => runs::run::<T>(args, &context)?,
+        Command::Export(args) => export::run::<T>(args, &context)?,
+        Command::Own(verb) => T::run(verb, &context)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-impl Setting {
+impl Context {
     fn new<T: Task>(common: Common) -> Result<Self> {
         if let Some(threads) = common.threads {
             // Fails only if the pool is there already, which at start-up it is not.
             let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
         }
-        let device = common.backend.device(common.device, T::PACKAGE)?;
-        let (features, flags) = (common.backend.features(), common.flags());
-        let context = Context { device, data_dir: common.data_dir, json: common.json };
-        Ok(Self { context, backend: common.backend.name(), threads: rayon::current_num_threads(), features, flags })
+        Ok(Self {
+            device: common.backend.device(common.device, T::PACKAGE)?,
+            backend: common.backend.name(),
+            threads: rayon::current_num_threads(),
+            features: common.backend.features(),
+            flags: common.flags(),
+            data_dir: common.data_dir,
+            json: common.json,
+        })
     }
 
     /// What a run on these data starts with.
     fn start(&self, data: String) -> Start {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         Start { version, backend: self.backend.to_owned(), threads: self.threads, data }
-    }
-
-    fn data_dir(&self) -> Option<&Path> {
-        self.context.data_dir.as_deref()
-    }
-
-    fn device(&self) -> &Device {
-        &self.context.device
     }
 }
 
@@ -122,7 +110,7 @@ impl Choice {
 }
 
 /// A path as it is typed in a shell.
-fn quoted(path: &Path) -> String {
+pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = text.chars().all(|letter| letter.is_alphanumeric() || "/._-+:=@,~".contains(letter));
     if plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }

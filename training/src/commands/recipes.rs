@@ -2,23 +2,23 @@
 
 use serde_json::json;
 
-use super::{Setting, print_json, print_line};
+use super::{print_json, print_line};
 use crate::cli::Recipes;
 use crate::error::Result;
 use crate::recipe::RecipeText;
-use crate::task::{RecipeOf, Task};
+use crate::task::{Context, RecipeOf, Task};
 
-pub(super) fn run<T: Task>(args: Recipes, setting: &Setting) -> Result<()> {
+pub(super) fn run<T: Task>(args: Recipes, context: &Context) -> Result<()> {
     if let Some(name) = args.name {
         let text = RecipeText::find(&name, T::RECIPES)?;
-        return match setting.context.json {
+        return match context.json {
             true => print_json(&json!({ "recipe": name, "text": text.as_str() })),
             false => print_line(text.as_str().trim_end()),
         };
     }
     for text in T::RECIPES {
         let recipe: RecipeOf<T> = RecipeText::embedded(text).parse()?;
-        if setting.context.json {
+        if context.json {
             print_json(&json!({ "recipe": recipe.name, "about": recipe.about, "expected": recipe.expected }))?;
         } else {
             print_line(&format!("{:<14} {}", recipe.name, recipe.about))?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{Setting, print_json, print_line};
+use super::{print_json, print_line};
 use crate::cli::Runs;
 use crate::curves;
 use crate::error::{Result, TrainingError};
@@ -12,7 +12,7 @@ use crate::files;
 use crate::package::{Outcome, Package};
 use crate::progress::{duration, say};
 use crate::run::{Epoch, Run};
-use crate::task::Task;
+use crate::task::{Context, Task};
 
 /// What is shown of a run.
 struct Summary {
@@ -23,7 +23,7 @@ struct Summary {
     outcome: Option<Outcome>,
 }
 
-pub(super) fn run<T: Task>(args: Runs, setting: &Setting) -> Result<()> {
+pub(super) fn run<T: Task>(args: Runs, context: &Context) -> Result<()> {
     let given = if args.dirs.is_empty() { vec![PathBuf::from("runs")] } else { args.dirs };
     let mut dirs = Vec::new();
     for dir in &given {
@@ -42,7 +42,7 @@ pub(super) fn run<T: Task>(args: Runs, setting: &Setting) -> Result<()> {
     if all.is_empty() {
         return Err(TrainingError::NoRuns { path: given[0].clone(), package: T::PACKAGE });
     }
-    if setting.context.json {
+    if context.json {
         all.iter().try_for_each(|run| print_json(&as_json::<T>(run)))?;
     } else {
         table::<T>(&all).iter().try_for_each(|line| print_line(line))?;

@@ -8,15 +8,14 @@ use std::process::ExitCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::train::{Job, Place};
-use super::{Setting, print_json, print_line};
+use super::train::train;
+use super::{print_json, print_line, quoted};
 use crate::error::{Result, TrainingError};
 use crate::files;
-use crate::package::Package;
 use crate::recipe::RecipeText;
 use crate::rules::Rules;
 use crate::run::Run;
-use crate::task::{Metrics, RecipeOf, Task};
+use crate::task::{Context, Metrics, RecipeOf, Task};
 
 /// `series.json`: what the runs of a folder, `seed-1`, `seed-2`, …, have in common.
 #[derive(Debug, Serialize, Deserialize)]
@@ -53,31 +52,22 @@ impl Series {
     }
 
     /// Makes the runs that have not come to their end, and reports.
-    pub fn run<T: Task>(&self, dir: &Path, rules: Rules, setting: &Setting) -> Result<ExitCode> {
+    pub fn run<T: Task>(&self, dir: &Path, rules: Rules, context: &Context) -> Result<ExitCode> {
+        let again = format!("train --resume {}", quoted(dir));
         let mut outcomes = Vec::new();
         for seed in &self.seeds {
-            let place = dir.join(format!("seed-{seed}"));
-            if !place.join("report.md").exists() && self.job::<T>(*seed, &place, dir)?.run(rules, setting)?.is_none() {
-                return Ok(ExitCode::from(1));
+            let mut recipe: RecipeOf<T> = RecipeText::embedded(&self.recipe).parse()?;
+            recipe.seed = *seed;
+            match train::<T>(recipe, &dir.join(format!("seed-{seed}")), &again, rules, context)? {
+                Some(outcome) => outcomes.push(outcome.test),
+                None => return Ok(ExitCode::from(1)),
             }
-            let config = Package::<T>::read_config(&Run::open(place)?.best())?;
-            outcomes.extend(config.outcome.map(|outcome| outcome.test));
         }
-        self.report(dir, &outcomes, setting)?;
+        self.report(dir, &outcomes, context)?;
         Ok(ExitCode::SUCCESS)
     }
 
-    fn job<T: Task>(&self, seed: u64, place: &Path, dir: &Path) -> Result<Job<T>> {
-        let mut recipe: RecipeOf<T> = RecipeText::embedded(&self.recipe).parse()?;
-        recipe.seed = seed;
-        let place = match Run::open(place.to_path_buf()) {
-            Ok(_) => Place::Run(place.to_path_buf()),
-            Err(_) => Place::New(Some(place.to_path_buf())),
-        };
-        Ok(Job { recipe, place, series: Some(dir.to_path_buf()) })
-    }
-
-    fn report(&self, dir: &Path, outcomes: &[Metrics], setting: &Setting) -> Result<()> {
+    fn report(&self, dir: &Path, outcomes: &[Metrics], context: &Context) -> Result<()> {
         let spreads = spreads(outcomes);
         let path: PathBuf = dir.join("report.md");
         let mut report = format!("# Seeds {}\n\n| | mean | standard deviation |\n|---|---|---|\n", list(&self.seeds));
@@ -85,7 +75,7 @@ impl Series {
             let _ = writeln!(report, "| test {name} | {mean:.4} | {deviation:.4} |");
         }
         files::write(&path, report.as_bytes())?;
-        if setting.context.json {
+        if context.json {
             let (mean, deviation): (BTreeMap<_, _>, BTreeMap<_, _>) =
                 spreads.iter().map(|(name, [mean, deviation])| ((name, mean), (name, deviation))).unzip();
             return print_json(&json!({ "run": dir, "seeds": self.seeds, "mean": mean, "sd": deviation }));

@@ -9,23 +9,23 @@ use clap::Args;
 use serde_json::json;
 
 use super::series::Series;
-use super::{Setting, print_json, print_line, quoted};
+use super::{print_json, print_line, quoted};
 use crate::card;
 use crate::cli::{ChangedRecipe, Train};
 use crate::error::{Result, TrainingError};
 use crate::interrupt;
 use crate::machine::{self, check_memory};
 use crate::package::{Finished, Outcome, Package, Provenance};
-use crate::progress::{duration, list, say};
+use crate::progress::{duration, say, table};
 use crate::recipe::RecipeText;
 use crate::rules::{OnNonFinite, Rules};
 use crate::run::Run;
 use crate::steps::COPIES;
-use crate::task::{Changes, RecipeOf, Task};
+use crate::task::{Changes, Context, RecipeOf, Task};
 use crate::trainer::{Ending, Trainer};
 use crate::weights::Precision;
 
-pub(super) fn run<T: Task>(args: Train<T::Options>, setting: &Setting) -> Result<ExitCode> {
+pub(super) fn run<T: Task>(args: Train<T::Options>, context: &Context) -> Result<ExitCode> {
     interrupt::listen();
     let rules = Rules { interval: args.checkpoint_every, on_nonfinite: args.on_nonfinite };
     if let Some(dir) = &args.resume {
@@ -33,18 +33,18 @@ pub(super) fn run<T: Task>(args: Train<T::Options>, setting: &Setting) -> Result
             return Err(TrainingError::ResumedOtherwise { path: dir.clone() });
         }
         if Series::is_in(dir) {
-            return Series::open(dir)?.run::<T>(dir, rules, setting);
+            return Series::open(dir)?.run::<T>(dir, rules, context);
         }
         let recipe = Run::open(dir.clone())?.recipe_text()?.parse()?;
-        return exit_code(Job::<T> { recipe, place: Place::Run(dir.clone()), series: None }.run(rules, setting)?);
+        return exit_code(Job::<T> { recipe, place: Place::Run(dir.clone()), again: None }.run(rules, context)?);
     }
     let recipe = args.recipe.read::<T>()?;
     match args.seeds {
         Some(count) => {
             let (series, dir) = Series::create::<T>(args.run, &recipe, count.get())?;
-            series.run::<T>(&dir, rules, setting)
+            series.run::<T>(&dir, rules, context)
         }
-        None => exit_code(Job::<T> { recipe, place: Place::New(args.run), series: None }.run(rules, setting)?),
+        None => exit_code(Job::<T> { recipe, place: Place::New(args.run), again: None }.run(rules, context)?),
     }
 }
 
@@ -56,8 +56,26 @@ fn exit_code(outcome: Option<Outcome>) -> Result<ExitCode> {
 pub(super) struct Job<T: Task> {
     pub recipe: RecipeOf<T>,
     pub place: Place,
-    /// The folder of the series that it is part of.
-    pub series: Option<PathBuf>,
+    /// What to type to go on with it, if it is not `train --resume` with its own folder.
+    pub again: Option<String>,
+}
+
+/// Makes a run in a folder, or goes on with the one that is there; tells what it came to, without doing anything if that is known.
+/// `again` is what to type after the program's name to go on if it is stopped, which `None` says that it was.
+pub fn train<T: Task>(
+    recipe: RecipeOf<T>,
+    dir: &Path,
+    again: &str,
+    rules: Rules,
+    context: &Context,
+) -> Result<Option<Outcome>> {
+    interrupt::listen();
+    let place = match Run::open(dir.to_path_buf()) {
+        Ok(run) if run.report().exists() => return Ok(Package::<T>::read_config(&run.best())?.outcome),
+        Ok(_) => Place::Run(dir.to_path_buf()),
+        Err(_) => Place::New(Some(dir.to_path_buf())),
+    };
+    Job::<T> { recipe, place, again: Some(again.to_owned()) }.run(rules, context)
 }
 
 /// Where.
@@ -70,7 +88,7 @@ pub(super) enum Place {
 
 impl<T: Task> Job<T> {
     /// Trains and measures; `None` if somebody asked to stop.
-    pub fn run(self, rules: Rules, setting: &Setting) -> Result<Option<Outcome>> {
+    pub fn run(self, rules: Rules, context: &Context) -> Result<Option<Outcome>> {
         let started = Instant::now();
         let recipe = &self.recipe;
         let (run, _lock, resume) = match self.place {
@@ -84,8 +102,8 @@ impl<T: Task> Job<T> {
                 (run, lock, true)
             }
         };
-        let raw = T::load(&recipe.data, setting.data_dir())?;
-        let start = setting.start(T::fingerprint(&raw));
+        let raw = T::load(&recipe.data, context.data_dir.as_deref())?;
+        let start = context.start(T::fingerprint(&raw));
         let mut task = T::fit(recipe, &raw)?;
         check_memory(task.num_params(), COPIES)?;
         let splits = task.encode(raw)?;
@@ -95,8 +113,9 @@ impl<T: Task> Job<T> {
         }
         say(&format!("recipe {}: {}\nrun folder {}", recipe.name, recipe.about, run.dir().display()));
 
-        let trainer = Trainer::new(&task, recipe, &splits, setting.device(), &run, rules, started);
-        let command = resume_command::<T>(self.series.as_deref().unwrap_or(run.dir()), rules, setting);
+        let trainer = Trainer::new(&task, recipe, &splits, &context.device, &run, rules, started);
+        let again = self.again.clone().unwrap_or_else(|| format!("train --resume {}", quoted(run.dir())));
+        let command = resume_command::<T>(&again, rules, context);
         let (model, state) = match trainer.fit(resume) {
             Ok(Ending::Done(model, state)) => (model, state),
             Ok(Ending::Interrupted) => {
@@ -111,11 +130,11 @@ impl<T: Task> Job<T> {
         };
         let measuring = Instant::now();
         say("measuring on the test part, and the baselines");
-        task.finish(&model, &splits.valid, setting.device());
+        task.finish(&model, &splits.valid, &context.device);
         let outcome = Outcome {
             best_epoch: state.best.map_or(0, |(epoch, _)| epoch),
-            valid: task.evaluate(&model, &splits.valid, setting.device()),
-            test: task.evaluate(&model, &splits.test, setting.device()),
+            valid: task.evaluate(&model, &splits.valid, &context.device),
+            test: task.evaluate(&model, &splits.test, &context.device),
             baselines: task.baselines(&splits)?,
             provenance: Provenance {
                 start,
@@ -124,24 +143,36 @@ impl<T: Task> Job<T> {
                 peak_memory: machine::peak_memory(),
             },
         };
+        let demonstration = task.demonstrate(&model, &outcome, &splits.test, &context.device)?;
         let curves = std::fs::read_to_string(run.curves()).ok();
-        let finished = Finished { outcome: &outcome, curves: curves.as_deref() };
-        Package::write(&run.best(), &task, &model, recipe, Some(finished), Precision::Single)?;
-        run.write_report(&card::report::<T>(recipe, &outcome, model.num_params(), run.curves().exists()))?;
-        tell::<T>(&task, &model, recipe, &run, &outcome, setting)?;
-        Ok(Some(outcome))
+        let finished = Finished { outcome, demonstration, curves };
+        Package::write(&run.best(), &task, &model, recipe, Some(&finished), Precision::Single)?;
+        run.write_picture(finished.demonstration.picture.as_deref())?;
+        run.write_report(&card::report::<T>(recipe, &finished, model.num_params()))?;
+        tell::<T>(recipe, &run, &finished, self.again.is_some(), context)?;
+        Ok(Some(finished.outcome))
     }
 }
 
-fn resume_command<T: Task>(dir: &Path, rules: Rules, setting: &Setting) -> String {
-    let (dir, features, flags) = (quoted(dir), &setting.features, &setting.flags);
+fn resume_command<T: Task>(again: &str, rules: Rules, context: &Context) -> String {
+    let Context { features, flags, .. } = context;
     let skip = if rules.on_nonfinite == OnNonFinite::Skip { " --on-nonfinite skip" } else { "" };
-    format!("cargo run -p {}{features} -- train --resume {dir}{flags}{skip}", T::PACKAGE)
+    format!("cargo run -p {}{features} -- {again}{flags}{skip}", T::PACKAGE)
 }
 
 impl<O: Args> ChangedRecipe<O> {
+    /// What has to be typed for the same recipe.
+    pub fn typed<T: Task<Options = O>>(&self) -> Result<String> {
+        let Changes { recipe, settings } = T::changes(&self.options)?;
+        let recipe = self.recipe.as_deref().or(recipe).map(|name| format!("--recipe {}", quoted(Path::new(name))));
+        let seed = self.seed.map(|seed| format!("--seed {seed}"));
+        let epochs = self.epochs.map(|epochs| format!("--epochs {epochs}"));
+        let settings = settings.iter().chain(&self.set).map(|setting| format!("--set {}", quoted(Path::new(setting))));
+        Ok(recipe.into_iter().chain(settings).chain(seed).chain(epochs).collect::<Vec<_>>().join(" "))
+    }
+
     /// The recipe with its changes.
-    pub(super) fn read<T: Task<Options = O>>(&self) -> Result<RecipeOf<T>> {
+    pub fn read<T: Task<Options = O>>(&self) -> Result<RecipeOf<T>> {
         let Changes { recipe, settings: mut overrides } = T::changes(&self.options)?;
         let text = match (self.recipe.as_deref().or(recipe), T::RECIPES.first()) {
             (Some(name), _) => RecipeText::find(name, T::RECIPES)?,
@@ -157,33 +188,30 @@ impl<O: Args> ChangedRecipe<O> {
     }
 }
 
-fn tell<T: Task>(
-    task: &T,
-    model: &T::Model,
-    recipe: &RecipeOf<T>,
-    run: &Run,
-    outcome: &Outcome,
-    setting: &Setting,
-) -> Result<()> {
+/// Tells what came of a run; of one that is part of a series, nothing of what to do next.
+fn tell<T: Task>(recipe: &RecipeOf<T>, run: &Run, finished: &Finished, is_part: bool, context: &Context) -> Result<()> {
+    let Finished { outcome, demonstration, .. } = finished;
     let seconds = outcome.provenance.seconds;
-    if setting.context.json {
+    if context.json {
         return print_json(&json!({
             "recipe": recipe.name, "run": run.dir(), "split": "test", "metrics": outcome.test,
             "baselines": outcome.baselines, "seconds": seconds,
         }));
     }
-    print_line(&format!("\ntest: {}", list(&outcome.test)))?;
-    for (name, metrics) in &outcome.baselines {
-        print_line(&format!("  {name}: {}", list(metrics)))?;
-    }
-    for line in task.demonstrate(model, setting.device()) {
-        print_line(&line)?;
+    print_line(&format!("\n{}", table("test", &outcome.test, &outcome.baselines)))?;
+    for line in &demonstration.lines {
+        print_line(line)?;
     }
     let shown = |path: &Path| path.display().to_string();
     print_line(&format!("\n{} in {}", shown(run.dir()), duration(seconds)))?;
-    print_line(&format!("  report  {}", shown(&run.dir().join("report.md"))))?;
-    if run.curves().exists() {
-        print_line(&format!("  curves  {}", shown(&run.curves())))?;
+    print_line(&format!("  report   {}", shown(&run.report())))?;
+    for (name, path) in [("curves", run.curves()), ("picture", run.picture())] {
+        if path.exists() {
+            print_line(&format!("  {name:7}  {}", shown(&path)))?;
+        }
+    }
+    if is_part {
+        return Ok(());
     }
     print_line("\nnext:")?;
     for (command, what) in T::NEXT {

@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::{Setting, print_json, print_line};
+use super::{print_json, print_line};
 use crate::cli::Verify;
 use crate::error::{Result, TrainingError};
 use crate::package::Package;
 use crate::progress::say;
-use crate::task::Task;
+use crate::task::{Context, Task};
 
-pub(super) fn run<T: Task>(args: Verify, setting: &Setting) -> Result<()> {
+pub(super) fn run<T: Task>(args: Verify, context: &Context) -> Result<()> {
     let names = if args.names.is_empty() { Package::<T>::shipped() } else { args.names };
     if names.is_empty() {
         return Err(TrainingError::NothingToVerify { name: format!("{} (no package)", T::PRETRAINED) });
@@ -17,12 +17,12 @@ pub(super) fn run<T: Task>(args: Verify, setting: &Setting) -> Result<()> {
     let (mut failed, mut total) = (0, 0);
     for name in names {
         say(&format!("measuring {name}"));
-        for (metric, expected, measured) in measure::<T>(&name, setting)? {
+        for (metric, expected, measured) in measure::<T>(&name, context)? {
             let ok = expected.holds(measured);
             total += 1;
             failed += usize::from(!ok);
             let (value, tolerance) = (expected.value, expected.tolerance);
-            if setting.context.json {
+            if context.json {
                 print_json(&json!({
                     "model": name, "metric": metric, "expected": value, "tolerance": tolerance, "measured": measured,
                     "ok": ok,
@@ -36,11 +36,11 @@ pub(super) fn run<T: Task>(args: Verify, setting: &Setting) -> Result<()> {
     if failed > 0 { Err(TrainingError::Unverified { failed, total }) } else { Ok(()) }
 }
 
-fn measure<T: Task>(name: &str, setting: &Setting) -> Result<Vec<(String, crate::recipe::Expected, f64)>> {
-    let package = Package::<T>::open(&Package::<T>::find(name)?, setting.device())?;
-    let raw = T::load(&package.config.recipe.data, setting.data_dir())?;
+fn measure<T: Task>(name: &str, context: &Context) -> Result<Vec<(String, crate::recipe::Expected, f64)>> {
+    let package = Package::<T>::open(&Package::<T>::find(name)?, &context.device)?;
+    let raw = T::load(&package.config.recipe.data, context.data_dir.as_deref())?;
     let splits = package.task.encode(raw)?;
-    let measured = package.task.evaluate(&package.model, &splits.test, setting.device());
+    let measured = package.task.evaluate(&package.model, &splits.test, &context.device);
     let expected = package.config.expected(T::MONITOR.metric);
     if expected.is_empty() {
         return Err(TrainingError::NothingToVerify { name: name.to_owned() });

@@ -16,7 +16,7 @@ use training::cli::NoOptions;
 use training::settings::Count;
 use training::streams::{Streams, reset};
 use training::weights::WeightNames;
-use training::{Carry, Context, Loss, Metrics, Monitor, RecipeOf, Splits, Task, TaskResult};
+use training::{Carry, Context, Demonstration, Loss, Metrics, Monitor, Outcome, RecipeOf, Splits, Task, TaskResult};
 
 const VOCABULARY: usize = 9;
 /// The word that ends a sentence.
@@ -181,8 +181,8 @@ impl Task for Sentences {
         Ok([("any word".to_owned(), any.into())].into())
     }
 
-    fn demonstrate(&self, _: &Model, _: &Device) -> Vec<String> {
-        Vec::new()
+    fn demonstrate(&self, _: &Model, _: &Outcome, _: &Streams, _: &Device) -> TaskResult<Demonstration> {
+        Ok(Demonstration::default())
     }
 
     fn run(verb: Verb, _: &Context) -> TaskResult<()> {

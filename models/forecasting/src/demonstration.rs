@@ -1,0 +1,102 @@
+//! What a trained model is worth, in words and as a picture.
+
+use burn::tensor::Device;
+use training::{Demonstration, Metrics, Outcome, TaskResult};
+
+use crate::frame::Windows;
+use crate::head::Head;
+use crate::model::Model;
+use crate::picture;
+use crate::task::Forecasting;
+
+/// Of volatility, as metrics name them.
+const YARDSTICKS: [&str; 4] = ["ewma", "garch", "har", "log_har_with_vix"];
+
+/// Verdicts over the yardsticks, and the last forecast of the test part.
+pub fn of(
+    task: &Forecasting,
+    model: &Model,
+    outcome: &Outcome,
+    test: &Windows,
+    device: &Device,
+) -> TaskResult<Demonstration> {
+    let head = task.architecture.loss;
+    let test_metrics = &outcome.test;
+    let (lines, picture) = match head {
+        Head::Direction => (directions(test_metrics), None),
+        Head::Qlike => {
+            let mut lines = verdicts(test_metrics, "qlike", "QLIKE", &YARDSTICKS);
+            lines.extend(verdicts(test_metrics, "volatility_mae", "absolute error", &YARDSTICKS));
+            (lines, Some(picture::of_days(test, &task.forecasts(model, test, device), head)?))
+        }
+        _ => {
+            let mut lines = verdicts(test_metrics, "mae", "absolute error", &["persistence", "seasonal_persistence"]);
+            lines.push(coverage(test_metrics));
+            (lines, of_last(task, model, test, device)?)
+        }
+    };
+    let lines = ["".to_owned()].into_iter().chain(lines).collect();
+    Ok(Demonstration { lines, picture })
+}
+
+fn of_last(task: &Forecasting, model: &Model, test: &Windows, device: &Device) -> TaskResult<Option<String>> {
+    let Some(&origin) = test.origins.last() else { return Ok(None) };
+    if test.horizon == 1 {
+        return Ok(Some(picture::of_days(test, &task.forecasts(model, test, device), task.architecture.loss)?));
+    }
+    let alone = Windows { origins: vec![origin], ..test.clone() };
+    Ok(Some(picture::of_window(test, origin, &task.forecasts(model, &alone, device))?))
+}
+
+/// One line a yardstick: how much smaller the cost is, and whether that is more than chance.
+pub fn verdicts(metrics: &Metrics, cost: &str, name: &str, yardsticks: &[&str]) -> Vec<String> {
+    let verdict = |yardstick: &&str| {
+        let of = |what: &str| metrics.get(&format!("{what}_{cost}_{yardstick}")).copied().unwrap_or(f64::NAN);
+        let end = |end: &str| metrics.get(&format!("skill_{cost}_{yardstick}_{end}")).copied().unwrap_or(f64::NAN);
+        let (skill, low, high, chance) = (of("skill"), end("low"), end("high"), of("p"));
+        let plain = yardstick.replace('_', " ");
+        let numbers = format!(
+            "{:.1} % (95 % interval {:.1} to {:.1}; {})",
+            100.0 * skill,
+            100.0 * low,
+            100.0 * high,
+            probability(chance)
+        );
+        match (low > 0.0, high < 0.0) {
+            (true, _) => format!("{name} smaller than by {plain}, by {numbers}"),
+            (_, true) => format!("{name} LARGER than by {plain}: skill {numbers}"),
+            _ => format!("{name} as by {plain}, as far as can be told: skill {numbers}"),
+        }
+    };
+    yardsticks.iter().map(verdict).collect()
+}
+
+fn probability(value: f64) -> String {
+    if value < 0.001 { "p < 0.001".to_owned() } else { format!("p = {value:.3}") }
+}
+
+fn coverage(metrics: &Metrics) -> String {
+    let of = |claim: u32| 100.0 * metrics.get(&format!("coverage_{claim}")).copied().unwrap_or(f64::NAN);
+    format!("80 % intervals held {:.1} % of the values, 95 % intervals {:.1} %", of(80), of(95))
+}
+
+fn directions(metrics: &Metrics) -> Vec<String> {
+    let of = |name: &str| metrics.get(name).copied().unwrap_or(f64::NAN);
+    let (low, high, majority) = (of("accuracy_low"), of("accuracy_high"), 1.0 - of("error_majority"));
+    let chance = of("p_error_majority");
+    let verdict = match (chance < 0.05, of("accuracy") > majority) {
+        (true, true) => "better than that, beyond chance",
+        (true, false) => "WORSE than that, beyond chance",
+        (false, _) => "no different from that, as far as can be told",
+    };
+    vec![
+        format!(
+            "right on {:.1} % of the days (95 % interval {:.1} to {:.1}); always saying the more frequent direction is right on {:.1} %",
+            100.0 * of("accuracy"),
+            100.0 * low,
+            100.0 * high,
+            100.0 * majority
+        ),
+        format!("{verdict} ({})", probability(chance)),
+    ]
+}

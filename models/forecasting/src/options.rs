@@ -1,0 +1,166 @@
+//! Options of `train` for a subject, or for a table of one's own.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use datasets::Span;
+use serde::Serialize;
+use training::settings::Count;
+use training::{Changes, TaskResult};
+
+/// Options of `train`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SeriesOptions {
+    /// Forecast this, by the recipe made for it
+    #[arg(long, value_enum, value_name = "SUBJECT", conflicts_with_all = ["recipe", "csv"])]
+    dataset: Option<Subject>,
+    /// Learn from this CSV file; by the recipe own-series if none is named
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// The columns that hold the time [default: found by their names]
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "csv")]
+    time: Vec<String>,
+    /// The columns to forecast [default: all that hold numbers]
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "csv")]
+    target: Vec<String>,
+    /// The columns to read and not to forecast [default: none]
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "csv")]
+    covariates: Vec<String>,
+    /// Average rows to steps of this length, such as 10min, 1h, 1d or 1w [default: a row is a step]
+    #[arg(long, value_name = "SPAN", requires = "csv")]
+    freq: Option<Span>,
+    /// Steps to forecast
+    #[arg(long, value_name = "STEPS")]
+    horizon: Option<Count>,
+    /// Steps to read before them
+    #[arg(long, value_name = "STEPS")]
+    look_back: Option<Count>,
+    /// How the time is written, as for strftime, such as %d.%m.%Y [default: found out]
+    #[arg(long, value_name = "FORMAT", requires = "csv")]
+    date_format: Option<String>,
+    /// A number that stands for a missing value, such as -9999
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, requires = "csv")]
+    sentinel: Option<f32>,
+    /// What becomes of missing values [default: they are an error]
+    #[arg(long, value_name = "RULE", requires = "csv", value_parser = ["previous", "interpolate", "drop"])]
+    missing: Option<String>,
+    /// What becomes of rows with the same time [default: they are an error]
+    #[arg(long, value_name = "RULE", requires = "csv", value_parser = ["first", "last", "mean", "keep"])]
+    doubled: Option<String>,
+    /// What becomes of times that are left out [default: they stay so, and rows are steps]
+    #[arg(long, value_name = "RULE", requires = "csv", value_parser = ["previous", "interpolate"])]
+    gaps: Option<String>,
+}
+
+/// What may be forecast with data that the zoo knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Subject {
+    /// The temperature of the next 24 hours (weather-temperature-24h)
+    Weather,
+    /// How much the S&P 500 will move tomorrow (stock-volatility)
+    Stock,
+    /// The electric load of the next day (energy-day-ahead)
+    Energy,
+}
+
+impl Subject {
+    fn recipe(self) -> &'static str {
+        match self {
+            Self::Weather => "weather-temperature-24h",
+            Self::Stock => "stock-volatility",
+            Self::Energy => "energy-day-ahead",
+        }
+    }
+}
+
+impl SeriesOptions {
+    /// The settings that they stand for.
+    pub fn changes(&self) -> TaskResult<Changes> {
+        let mut settings = Settings::default();
+        let mut recipe = self.dataset.map(Subject::recipe);
+        if let Some(file) = &self.csv {
+            let path = std::path::absolute(file).map_err(|error| format!("cannot find {}: {error}", file.display()))?;
+            let path = path.to_str().ok_or_else(|| format!("{} is not UTF-8; rename it", file.display()))?;
+            recipe = Some("own-series");
+            settings.set("set", Some("csv"))?;
+            settings.set("file", Some(path))?;
+        }
+        let named = |names: &[String]| (!names.is_empty()).then(|| names.to_vec());
+        let read = [self.target.as_slice(), &self.covariates].concat();
+        settings.set("format.time", named(&self.time))?;
+        settings.set("format.columns", named(&read))?;
+        settings.set("format.date_format", self.date_format.as_deref())?;
+        settings.set("format.sentinel", self.sentinel)?;
+        settings.set("format.missing", self.missing.as_deref())?;
+        settings.set("format.doubled", self.doubled.as_deref())?;
+        settings.set("format.gaps", self.gaps.as_deref())?;
+        settings.set("target", named(&self.target))?;
+        settings.set("covariates", named(&self.covariates))?;
+        settings.set("freq", self.freq)?;
+        settings.set("horizon", self.horizon)?;
+        settings.set("look_back", self.look_back)?;
+        Ok(Changes { recipe, settings: settings.0 })
+    }
+}
+
+#[derive(Default)]
+struct Settings(Vec<String>);
+
+impl Settings {
+    /// Of `[data]`, where it is given.
+    fn set(&mut self, key: &str, value: Option<impl Serialize>) -> TaskResult<()> {
+        if let Some(value) = value {
+            let value = toml::Value::try_from(value).map_err(|error| format!("cannot set data.{key}: {error}"))?;
+            self.0.push(format!("data.{key}={value}"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        options: SeriesOptions,
+        #[arg(long)]
+        recipe: Option<String>,
+    }
+
+    fn changes(line: &str) -> Result<Changes, String> {
+        let cli = Cli::try_parse_from(line.split(' ')).map_err(|error| error.to_string())?;
+        cli.options.changes().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn options_stand_for_settings() {
+        let found =
+            changes("train --csv /a.csv --time day,hour --target x,y --covariates z --freq 1h --sentinel -9999");
+        let Changes { recipe, settings } = found.unwrap();
+        assert_eq!(recipe, Some("own-series"));
+        let expected = [
+            r#"data.set="csv""#,
+            r#"data.file="/a.csv""#,
+            r#"data.format.time=["day", "hour"]"#,
+            r#"data.format.columns=["x", "y", "z"]"#,
+            "data.format.sentinel=-9999.0",
+            r#"data.target=["x", "y"]"#,
+            r#"data.covariates=["z"]"#,
+            r#"data.freq="1h""#,
+        ];
+        assert_eq!(settings, expected);
+        let Changes { recipe, settings } = changes("train --dataset energy --horizon 12").unwrap();
+        assert_eq!((recipe, settings), (Some("energy-day-ahead"), vec!["data.horizon=12".to_owned()]));
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        for line in ["train --target x", "train --dataset stock --csv a", "train --dataset stock --recipe b"] {
+            assert!(changes(line).is_err(), "{line}");
+        }
+    }
+}

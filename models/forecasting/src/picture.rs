@@ -1,0 +1,101 @@
+//! Forecasts as pictures: what came before, what was forecast, how sure that was, and what came.
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use training::TaskResult;
+use training::plot::{self, Axis, Band, Line, Panel, SIZE};
+
+use crate::forecast::Forecast;
+use crate::frame::Windows;
+use crate::head::Head;
+
+/// Columns that are drawn at most.
+const MOST_COLUMNS: usize = 4;
+/// Steps that are drawn before a forecast, as often as it has steps.
+const BEFORE: usize = 3;
+/// Windows that are drawn where each is of one step.
+const DAYS: usize = 250;
+
+/// The forecast of one window, a panel a column.
+pub fn of_window(windows: &Windows, origin: usize, forecast: &Forecast) -> TaskResult<String> {
+    let Windows { frame, horizon, look_back, .. } = windows;
+    let before = origin - (BEFORE * horizon).min(*look_back)..origin;
+    let panel = |target: usize| {
+        let row = |step: usize| step * frame.targets + target;
+        let value = |row: usize| f64::from(frame.scaler.restore(target, frame.value(row, target)));
+        let restored = |value: f32| f64::from(frame.scaler.restore(target, value));
+        let steps = || (0..*horizon).map(|step| (seconds(frame.times[origin + step]), row(step)));
+        // Lines and bands begin at the last value that is known.
+        let last = (seconds(frame.times[origin - 1]), value(origin - 1));
+        let band = |name: &str, low: usize, high: usize| Band {
+            name: name.to_owned(),
+            points: [(last.0, [last.1; 2])]
+                .into_iter()
+                .chain(steps().map(|(x, row)| (x, [low, high].map(|end| restored(forecast.ends[row][end])))))
+                .collect(),
+        };
+        let history = before.clone().chain(origin..origin + horizon).map(|row| (seconds(frame.times[row]), value(row)));
+        Panel {
+            title: format!("{}, forecast from {}", frame.scaler.columns[target], written(frame.times[origin])),
+            x: "time".to_owned(),
+            y: frame.scaler.columns[target].clone(),
+            axis: Axis::Time,
+            bands: vec![band("95 % interval", 0, 3), band("80 % interval", 1, 2)],
+            lines: vec![
+                line("observed", history),
+                line("forecast", [last].into_iter().chain(steps().map(|(x, row)| (x, restored(forecast.points[row]))))),
+            ],
+            highest: None,
+        }
+    };
+    let panels: Vec<Panel> = (0..frame.targets.min(MOST_COLUMNS)).map(panel).collect();
+    drawn(&panels)
+}
+
+/// The forecasts of the last windows, each of one step: of variances, as volatilities.
+pub fn of_days(windows: &Windows, forecast: &Forecast, head: Head) -> TaskResult<String> {
+    let frame = &windows.frame;
+    let first = windows.len().saturating_sub(DAYS);
+    let shown = |value: f32| {
+        let value = f64::from(frame.scaler.restore(0, value));
+        if head == Head::Qlike { (value / 2.0).exp() } else { value }
+    };
+    let days = || (first..windows.len()).map(|place| (place, seconds(frame.times[windows.origins[place]])));
+    let band = |name: &str, low: usize, high: usize| Band {
+        name: name.to_owned(),
+        points: days().map(|(place, x)| (x, [low, high].map(|end| shown(forecast.ends[place][end])))).collect(),
+    };
+    let name = if head == Head::Qlike { "volatility of a day, percent" } else { &frame.scaler.columns[0] };
+    let panel = Panel {
+        title: format!("{name}: forecasts of the day before"),
+        x: "time".to_owned(),
+        y: name.to_owned(),
+        axis: Axis::Time,
+        bands: vec![band("95 % interval", 0, 3), band("80 % interval", 1, 2)],
+        lines: vec![
+            line("observed", days().map(|(place, x)| (x, shown(frame.value(windows.origins[place], 0))))),
+            line("forecast", days().map(|(place, x)| (x, shown(forecast.points[place])))),
+        ],
+        highest: None,
+    };
+    drawn(&[panel])
+}
+
+fn drawn(panels: &[Panel]) -> TaskResult<String> {
+    let size = if panels.len() == 1 { (2 * SIZE.0, SIZE.1 + SIZE.1 / 3) } else { (SIZE.0 + SIZE.0 / 3, SIZE.1) };
+    Ok(plot::draw(panels, panels.len().min(2), size)?)
+}
+
+fn line(name: &str, points: impl Iterator<Item = (f64, f64)>) -> Line {
+    Line { name: name.to_owned(), points: points.collect(), faint: false }
+}
+
+/// A time as tables have it: without midnight where all days have it.
+pub fn written(time: DateTime) -> String {
+    let format = if time.time() == jiff::civil::Time::midnight() { "%Y-%m-%d" } else { "%Y-%m-%d %H:%M" };
+    time.strftime(format).to_string()
+}
+
+fn seconds(time: DateTime) -> f64 {
+    time.to_zoned(TimeZone::UTC).map_or(f64::NAN, |zoned| zoned.timestamp().as_second() as f64)
+}

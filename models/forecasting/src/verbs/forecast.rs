@@ -1,0 +1,177 @@
+//! `forecast`: what comes next.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use datasets::Series;
+use jiff::civil::DateTime;
+use serde_json::json;
+use training::cli::Choice;
+use training::{Context, Package, TaskResult, print_line, say};
+
+use crate::forecast::Forecast;
+use crate::frame::{Frame, Windows};
+use crate::head::Head;
+use crate::picture::{self, written};
+use crate::task::Forecasting;
+
+/// The model that is taken if none is named.
+const DEFAULT: &str = "weather-temperature-24h";
+
+/// `forecast`.
+#[derive(Debug, Args)]
+pub struct ForecastVerb {
+    /// Go on from this CSV file, with the columns that the model was trained on [default: the model's own data]
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// The first time to forecast, such as 2020-12-01 or 2020-12-01T06:00 [default: after the last row]
+    #[arg(long, value_name = "TIME")]
+    at: Option<DateTime>,
+    /// Where to draw
+    #[arg(long, value_name = "FILE", default_value = "forecast.svg")]
+    plot: PathBuf,
+    #[command(flatten)]
+    choice: Choice,
+}
+
+impl ForecastVerb {
+    /// Runs the verb.
+    pub fn run(self, context: &Context) -> TaskResult<()> {
+        let dir = self.choice.dir::<Forecasting>(Some(DEFAULT))?;
+        let Package { task, model, .. } = Package::<Forecasting>::open(&dir, &context.device)?;
+        let data = self.csv.as_ref().map_or(task.data.clone(), |file| task.data.of_file(file.clone()));
+        let series = data.series(context.data_dir.as_deref())?;
+        series.notes.iter().for_each(|note| say(&format!("data: {note}")));
+        let (windows, origin) = self.window(&task, series)?;
+        let forecast = task.forecasts(&model, &windows, &context.device);
+        match context.json {
+            true => print_line(&as_json(&task, &windows, origin, &forecast).to_string())?,
+            false => print_table(&task, &windows, origin, &forecast)?,
+        }
+        if task.architecture.loss == Head::Direction {
+            return Ok(());
+        }
+        let svg = picture::of_window(&windows, origin, &forecast)?;
+        std::fs::write(&self.plot, svg).map_err(|error| format!("cannot write {}: {error}", self.plot.display()))?;
+        if !context.json {
+            print_line(&format!("\ndrawn in {}", self.plot.display()))?;
+        }
+        Ok(())
+    }
+
+    /// The window to forecast, which may end beyond the series.
+    fn window(&self, task: &Forecasting, series: Series) -> TaskResult<(Windows, usize)> {
+        let (look_back, horizon) = (task.data.look_back.get(), task.data.horizon.get());
+        let known = series.len();
+        let origin = self.at.map_or(known, |at| series.times.partition_point(|time| *time < at));
+        if origin < look_back {
+            let message =
+                format!("{look_back} steps have to be known before the first that is forecast, and there are {origin}");
+            return Err(format!("{message}; give more rows, or a later --at").into());
+        }
+        if let (Some(at), Some(last)) = (self.at, series.times.last())
+            && at > *last
+            && origin == known
+        {
+            return Err(format!("--at {at} is after the last row, {last}; leave it out to go on from there").into());
+        }
+        let series = series.extended((origin + horizon).saturating_sub(known));
+        let (columns, targets) = task.data.columns(&series)?;
+        let season = task.data.season(&series);
+        let frame = Frame::new(&series, &columns, targets, known, season, task.scaler.clone());
+        Ok((Windows { frame: Arc::new(frame), origins: vec![origin], look_back, horizon }, origin))
+    }
+}
+
+/// A forecast value in its own units, its intervals, and what came, if that is known.
+struct Row {
+    time: DateTime,
+    point: f64,
+    /// From the lowest.
+    ends: [f64; 4],
+    truth: Option<f64>,
+}
+
+fn rows(task: &Forecasting, windows: &Windows, origin: usize, forecast: &Forecast, target: usize) -> Vec<Row> {
+    let frame = &windows.frame;
+    let head = task.architecture.loss;
+    let shown = |value: f32| {
+        let value_in_units = f64::from(frame.scaler.restore(target, value));
+        match head {
+            Head::Qlike => (value_in_units / 2.0).exp(),
+            Head::Direction => 1.0 / (1.0 + (-f64::from(value)).exp()),
+            _ => value_in_units,
+        }
+    };
+    let row = |step: usize| {
+        let place = step * frame.targets + target;
+        let truth = frame.value(origin + step, target);
+        let truth = match head {
+            Head::Direction => f64::from(u8::from(frame.scaler.restore(target, truth) > 0.0)),
+            _ => shown(truth),
+        };
+        Row {
+            time: frame.times[origin + step],
+            point: shown(forecast.points[place]),
+            ends: forecast.ends[place].map(shown),
+            truth: (!frame.value(origin + step, target).is_nan()).then_some(truth),
+        }
+    };
+    (0..windows.horizon).map(row).collect()
+}
+
+fn name(task: &Forecasting, target: usize) -> String {
+    match task.architecture.loss {
+        Head::Qlike => "volatility, percent a day".to_owned(),
+        Head::Direction => "chance of a rise".to_owned(),
+        _ => task.scaler.columns[target].clone(),
+    }
+}
+
+fn print_table(task: &Forecasting, windows: &Windows, origin: usize, forecast: &Forecast) -> TaskResult<()> {
+    let is_direction = task.architecture.loss == Head::Direction;
+    for target in 0..windows.frame.targets {
+        let rows = rows(task, windows, origin, forecast, target);
+        let largest = rows.iter().map(|row| row.point.abs()).fold(0.0, f64::max);
+        let digits = if largest < 10.0 {
+            3
+        } else if largest < 1000.0 {
+            1
+        } else {
+            0
+        };
+        print_line(&format!("{}{}", if target > 0 { "\n" } else { "" }, name(task, target)))?;
+        let intervals = if is_direction { "" } else { "      80 % interval            95 % interval" };
+        print_line(&format!("{:16}  forecast{intervals}      observed", "time"))?;
+        for Row { time, point, ends: [lowest, low, high, highest], truth } in rows {
+            let truth = truth.map_or("–".to_owned(), |truth| format!("{truth:.digits$}"));
+            let intervals = match is_direction {
+                true => String::new(),
+                false => {
+                    format!("  {low:>9.digits$} to {high:>9.digits$}  {lowest:>9.digits$} to {highest:>9.digits$}")
+                }
+            };
+            print_line(&format!("{:16}  {point:>8.digits$}{intervals}  {truth:>8}", written(time)))?;
+        }
+    }
+    Ok(())
+}
+
+fn as_json(task: &Forecasting, windows: &Windows, origin: usize, forecast: &Forecast) -> serde_json::Value {
+    let column = |target: usize| {
+        let rows = rows(task, windows, origin, forecast, target);
+        let of = |value: fn(&Row) -> serde_json::Value| rows.iter().map(value).collect::<Vec<_>>();
+        let values = json!({
+            "time": of(|row| json!(row.time.to_string())),
+            "forecast": of(|row| json!(row.point)),
+            "low_80": of(|row| json!(row.ends[1])),
+            "high_80": of(|row| json!(row.ends[2])),
+            "low_95": of(|row| json!(row.ends[0])),
+            "high_95": of(|row| json!(row.ends[3])),
+            "observed": of(|row| json!(row.truth)),
+        });
+        (name(task, target), values)
+    };
+    (0..windows.frame.targets).map(column).collect::<serde_json::Map<_, _>>().into()
+}

@@ -1,0 +1,122 @@
+//! No forecast knows what comes after it, and none is better than it can be.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::Command;
+
+use burn::tensor::Device;
+use datasets::{CsvFormat, Series};
+use forecasting::classical::{HoltWinters, Yardstick};
+use forecasting::data::DataConfig;
+use forecasting::model::{Architecture, Sizes};
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+
+/// Every kind of model, and every way to tell of the steps to come.
+const MODELS: [&str; 7] = [
+    "kind = 'segrnn'\nloss = 'mae'\nhidden_size = 16\nsegment = 4",
+    "kind = 'linear'\nloss = 'mse'\nform = 'decomposed'",
+    "kind = 'linear'\nloss = 'mae'\nform = 'normalised'",
+    "kind = 'recurrent'\nloss = 'quantiles'\ncell = 'gru'\nhidden_size = 16\nlayers = 1\ndecoding = 'direct'\nnormalise = 'window'",
+    "kind = 'recurrent'\nloss = 'gaussian'\ncell = 'elman'\nhidden_size = 16\nlayers = 1\ndecoding = 'direct'\nnormalise = 'last'",
+    "kind = 'recurrent'\nloss = 'student-t'\ncell = 'lstm'\nhidden_size = 16\nlayers = 1\ndecoding = 'autoregressive'\nnormalise = 'window'",
+    "kind = 'recurrent'\nloss = 'mae'\ncell = 'gru'\nhidden_size = 16\nlayers = 1\ndecoding = 'autoregressive'\nnormalise = 'last'",
+];
+
+fn random_walk(rows: usize, seed: u64) -> String {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let (mut text, mut value) = ("date,value\n".to_owned(), 100.0f64);
+    let start = jiff::civil::date(2000, 1, 1);
+    for row in 0..rows {
+        value += (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0;
+        let day = start.checked_add(jiff::Span::new().days(row as i64)).unwrap();
+        writeln!(text, "{day},{value}").unwrap();
+    }
+    text
+}
+
+fn series(text: &str) -> Series {
+    Series::from_bytes(text.as_bytes(), Path::new("walk.csv"), &CsvFormat::default()).unwrap()
+}
+
+/// The same with everything from a row on raised.
+fn shifted(series: &Series, from: usize) -> Series {
+    let mut shifted = series.clone();
+    shifted.values[from * series.columns.len()..].iter_mut().for_each(|value| *value += 50.0);
+    shifted
+}
+
+#[test]
+fn no_forecast_changes_when_the_future_does() {
+    let data: DataConfig = toml::from_str("set = 'csv'\nlook_back = 24\nhorizon = 8\nsplit = [0.6, 0.2, 0.2]").unwrap();
+    let device = Device::flex();
+    let series = series(&random_walk(400, 1));
+    let sizes = Sizes { look_back: 24, horizon: 8, columns: 1, targets: 1 };
+    for text in MODELS {
+        let architecture: Architecture = toml::from_str(text).unwrap();
+        architecture.check(sizes).unwrap();
+        device.seed(1);
+        let model = architecture.init(sizes, &device);
+        for origin in [320, 350, 392] {
+            let forecast = |series: &Series| {
+                let scaler = data.scaler(series).unwrap();
+                let windows = data.windows(series, &scaler).unwrap().test;
+                model.forecast(architecture.loss, &windows, &[origin], &device)
+            };
+            assert_eq!(forecast(&series), forecast(&shifted(&series, origin)), "{text}");
+            assert_ne!(forecast(&series), forecast(&shifted(&series, origin - 1)), "{text}: the last value is read");
+        }
+    }
+}
+
+#[test]
+fn no_yardstick_changes_when_the_future_does() {
+    let series = series(&random_walk(400, 1));
+    let smoothing = HoltWinters::fit(&series.values[..240], 7).unwrap();
+    for yardstick in
+        [Yardstick::Persistence, Yardstick::Seasonal(7), Yardstick::Drift, Yardstick::HoltWinters(smoothing)]
+    {
+        let forecasts = |series: &Series| yardstick.forecasts(&series.values, [300, 350].into_iter(), 8);
+        assert_eq!(forecasts(&series), forecasts(&shifted(&series, 350)), "{}", yardstick.name());
+        assert_ne!(forecasts(&series), forecasts(&shifted(&series, 349)), "{}", yardstick.name());
+    }
+}
+
+/// What is fitted sees the training part alone.
+#[test]
+fn nothing_is_fitted_to_what_comes_later() {
+    let data: DataConfig = toml::from_str("set = 'csv'\nlook_back = 24\nhorizon = 8\nsplit = [0.6, 0.2, 0.2]").unwrap();
+    let series = series(&random_walk(400, 1));
+    assert_eq!(data.scaler(&series).unwrap(), data.scaler(&shifted(&series, 240)).unwrap());
+    assert_ne!(data.scaler(&series).unwrap(), data.scaler(&shifted(&series, 239)).unwrap());
+}
+
+/// Tomorrow of a random walk is today: nothing can be better, and what is trained is hardly worse.
+#[test]
+fn no_model_has_skill_on_a_random_walk() {
+    let dir = tempfile::tempdir().unwrap();
+    let csv = dir.path().join("walk.csv");
+    std::fs::write(&csv, random_walk(3000, 2)).unwrap();
+    let recipe = dir.path().join("recipe.toml");
+    for (number, model) in MODELS.into_iter().enumerate() {
+        let head = "name = 'walk'\nabout = ''\nseed = 1\n[data]\nset = 'csv'\nlook_back = 24\nhorizon = 8\nsplit = [0.6, 0.2, 0.2]";
+        let tail = "[training]\nepochs = 12\nbatch_size = 32\nclip_norm = 1\n[optimizer]\nkind = 'adam'\nlr = 0.003\n[schedule]\nkind = 'cosine'";
+        std::fs::write(&recipe, format!("{head}\n[model]\n{model}\n{tail}")).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_forecasting"))
+            .args(["train", "--json", "--recipe"])
+            .arg(&recipe)
+            .arg("--csv")
+            .arg(&csv)
+            .arg("--run")
+            .arg(dir.path().join(number.to_string()))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let metric = |name: &str| result["metrics"][name].as_f64().unwrap();
+        let (skill, low) = (metric("skill_mae_persistence"), metric("skill_mae_persistence_low"));
+        assert!(low < 0.02 && (-0.15..0.1).contains(&skill), "{model}: {skill}, from {low}");
+    }
+}

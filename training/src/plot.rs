@@ -1,0 +1,284 @@
+//! Plots as SVG: panels with lines and bands.
+
+use std::ops::Range;
+
+use plotters::coord::Shift;
+use plotters::coord::ranged1d::{AsRangedCoord, DefaultFormatting, KeyPointHint, Ranged, ValueFormatter};
+use plotters::prelude::*;
+
+use crate::error::{Result, TrainingError};
+
+/// A panel's usual size in pixels, width and height.
+pub const SIZE: (u32, u32) = (450, 330);
+const COLORS: [RGBColor; 8] = [
+    RGBColor(31, 119, 180),
+    RGBColor(214, 90, 20),
+    RGBColor(44, 140, 60),
+    RGBColor(148, 103, 189),
+    RGBColor(200, 40, 50),
+    RGBColor(140, 86, 75),
+    RGBColor(23, 160, 175),
+    RGBColor(90, 90, 90),
+];
+/// Lines of more points have no dots.
+const DOTTED: usize = 40;
+
+type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+/// A plot with its axes.
+#[derive(Clone, Debug, Default)]
+pub struct Panel {
+    /// Above it.
+    pub title: String,
+    /// What lies along the horizontal axis, with its unit.
+    pub x: String,
+    /// What lies along the vertical axis, with its unit; empty where the title says it.
+    pub y: String,
+    /// What numbers of the horizontal axis mean.
+    pub axis: Axis,
+    /// Areas, behind the lines.
+    pub bands: Vec<Band>,
+    /// Lines.
+    pub lines: Vec<Line>,
+    /// The largest value that is shown, if it is not the largest there is.
+    pub highest: Option<f64>,
+}
+
+/// What numbers of a horizontal axis mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Axis {
+    /// Numbers.
+    #[default]
+    Number,
+    /// Numbers whose logarithms lie evenly.
+    Logarithm,
+    /// Whole numbers from 1, such as epochs.
+    Count,
+    /// Seconds since 1970.
+    Time,
+}
+
+/// A line.
+#[derive(Clone, Debug, Default)]
+pub struct Line {
+    /// In the legend; empty where the panel's title says it.
+    pub name: String,
+    /// From left to right.
+    pub points: Vec<(f64, f64)>,
+    /// Whether it is there to be looked through.
+    pub faint: bool,
+}
+
+/// An area between two lines.
+#[derive(Clone, Debug, Default)]
+pub struct Band {
+    /// In the legend.
+    pub name: String,
+    /// From left to right: where, from and to.
+    pub points: Vec<(f64, [f64; 2])>,
+}
+
+/// Panels in rows of `columns`, each of a size.
+pub fn draw(panels: &[Panel], columns: usize, size: (u32, u32)) -> Result<String> {
+    let rows = panels.len().div_ceil(columns.max(1)).max(1);
+    let mut svg = String::new();
+    let root = SVGBackend::with_string(&mut svg, (size.0 * columns as u32, size.1 * rows as u32)).into_drawing_area();
+    let painted = root.fill(&WHITE).map_err(Into::into).and_then(|()| {
+        let areas = root.split_evenly((rows, columns.max(1)));
+        areas.iter().zip(panels).try_for_each(|(area, panel)| panel.draw(area))?;
+        Ok(root.present()?)
+    });
+    painted.map_err(|error: Box<dyn std::error::Error>| TrainingError::Task(error.to_string().into()))?;
+    drop(root);
+    Ok(svg)
+}
+
+fn bounds(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    values.filter(|value| value.is_finite()).fold(None, |bounds, value| {
+        let (low, high) = bounds.unwrap_or((value, value));
+        Some((value.min(low), value.max(high)))
+    })
+}
+
+impl Panel {
+    fn draw(&self, area: &Area) -> Drawn {
+        let of_lines = self.lines.iter().flat_map(|line| line.points.iter().map(|(x, _)| *x));
+        let (low, high) =
+            bounds(of_lines.chain(self.bands.iter().flat_map(|band| band.points.iter().map(|(x, _)| *x))))
+                .unwrap_or((1.0, 1.0));
+        match self.axis {
+            Axis::Number => self.chart(area, low..high.max(low + 1e-9), &|x| short(x, high - low), 8),
+            Axis::Logarithm => self.chart(area, (low..high).log_scale(), &|x| format!("{x:.0e}"), 8),
+            Axis::Count => {
+                let last = high.max(1.0);
+                self.chart(area, 0.9..last + 0.1, &|x| format!("{x:.0}"), (last as usize).min(10))
+            }
+            Axis::Time => {
+                let (ticks, format) = ticks(low, high);
+                let axis = TimeAxis { range: low..high.max(low + 1.0), ticks };
+                self.chart(area, axis, &|x| written(x, format), TICKS)
+            }
+        }
+    }
+
+    fn chart<X>(&self, area: &Area, x: X, label: &dyn Fn(f64) -> String, labels: usize) -> Drawn
+    where
+        X: AsRangedCoord<Value = f64>,
+        X::CoordDescType: ValueFormatter<f64>,
+    {
+        let of_lines = self.lines.iter().flat_map(|line| line.points.iter().map(|(_, value)| *value));
+        let all = of_lines.chain(self.bands.iter().flat_map(|band| band.points.iter().flat_map(|(_, ends)| *ends)));
+        let highest = self.highest.unwrap_or(f64::INFINITY);
+        let (low, high) = bounds(all.filter(|value| *value <= highest)).unwrap_or((0.0, 1.0));
+        let margin = ((high - low) * 0.08).max(high.abs() * 1e-3).max(1e-12);
+        // Above bands there is room for the legend.
+        let room = if self.bands.is_empty() { 0.0 } else { 0.25 * (high - low) };
+        let mut chart = ChartBuilder::on(area)
+            .caption(&self.title, ("sans-serif", 17))
+            .margin(12)
+            .x_label_area_size(36)
+            .y_label_area_size(64)
+            .build_cartesian_2d(x, low - margin..high + margin + room)?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .x_desc(&self.x)
+            .y_desc(&self.y)
+            .x_labels(labels)
+            .x_label_formatter(&|x| label(*x))
+            .y_label_formatter(&|value| short(*value, high - low))
+            .draw()?;
+        // The widest first, under the others.
+        for (index, Band { name, points }) in self.bands.iter().enumerate() {
+            let style = COLORS[0].mix(0.15 + 0.15 * index as f64).filled();
+            let upper = points.iter().map(|(x, [_, high])| (*x, *high));
+            let outline: Vec<_> = upper.chain(points.iter().rev().map(|(x, [low, _])| (*x, *low))).collect();
+            let drawn = chart.draw_series([Polygon::new(outline, style)])?;
+            drawn.label(name).legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 18, y + 5)], style));
+        }
+        for (Line { name, points, faint }, color) in self.lines.iter().zip(COLORS.iter().cycle()) {
+            let style = if *faint { BLACK.mix(0.25).stroke_width(1) } else { color.stroke_width(2) };
+            let shown = points.iter().copied().filter(|(_, value)| value.is_finite());
+            let line = LineSeries::new(shown, style).point_size(if points.len() > DOTTED { 0 } else { 3 });
+            let drawn = chart.draw_series(line)?;
+            if !name.is_empty() {
+                drawn.label(name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+            }
+        }
+        if self.lines.iter().any(|line| !line.name.is_empty()) {
+            let mut legend = chart.configure_series_labels();
+            let place =
+                if self.bands.is_empty() { SeriesLabelPosition::MiddleRight } else { SeriesLabelPosition::UpperLeft };
+            legend.position(place).background_style(WHITE.mix(0.8)).border_style(BLACK.mix(0.3)).draw()?;
+        }
+        Ok(())
+    }
+}
+
+/// An axis that is marked at given places.
+struct TimeAxis {
+    range: Range<f64>,
+    ticks: Vec<f64>,
+}
+
+impl Ranged for TimeAxis {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, (first, last): (i32, i32)) -> i32 {
+        let share = (value - self.range.start) / (self.range.end - self.range.start);
+        first + (share * f64::from(last - first)).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        self.ticks.clone()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.range.clone()
+    }
+}
+
+/// A number with the digits that tell it from others within a range.
+fn short(value: f64, range: f64) -> String {
+    let digits = (2.0 - range.max(1e-9).log10().floor()).clamp(0.0, 8.0) as usize;
+    format!("{value:.digits$}")
+}
+
+/// Places on an axis of time that are marked at most.
+const TICKS: usize = 7;
+
+/// Round times between two, in seconds since 1970, and how they are written.
+fn ticks(low: f64, high: f64) -> (Vec<f64>, &'static str) {
+    const HOUR: f64 = 3600.0;
+    const DAY: f64 = 24.0 * HOUR;
+    let spans = [1.0, 3.0, 6.0, 12.0].map(|hours| (hours * HOUR, "%b %-d %H:%M"));
+    let days = [1.0, 2.0, 7.0, 14.0].map(|days| (days * DAY, "%b %-d"));
+    if let Some((span, format)) = spans.into_iter().chain(days).find(|(span, _)| (high - low) / span <= TICKS as f64) {
+        let first = (low / span).ceil() as i64;
+        return ((first..).map(|tick| tick as f64 * span).take_while(|tick| *tick <= high).collect(), format);
+    }
+    let month = |number: i64| {
+        let (year, month) = (1970 + number.div_euclid(12), 1 + number.rem_euclid(12));
+        let date = jiff::civil::Date::new(year as i16, month as i8, 1).ok()?;
+        Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second() as f64)
+    };
+    let number = |seconds: f64| (seconds / (30.436_875 * DAY)) as i64;
+    let months = number(high) - number(low) + 1;
+    let span = [1, 2, 3, 6, 12, 24, 60, 120].into_iter().find(|span| months / span < TICKS as i64).unwrap_or(600);
+    let first = number(low).div_euclid(span) * span;
+    let marked =
+        (0..=2 * TICKS as i64).filter_map(|tick| month(first + tick * span)).filter(|tick| (low..=high).contains(tick));
+    (marked.collect(), if span < 12 { "%b %Y" } else { "%Y" })
+}
+
+fn written(seconds: f64, format: &str) -> String {
+    let time = jiff::Timestamp::from_second(seconds as i64);
+    time.map_or(String::new(), |time| time.to_zoned(jiff::tz::TimeZone::UTC).strftime(format).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(name: &str, points: &[(f64, f64)]) -> Line {
+        Line { name: name.to_owned(), points: points.to_vec(), faint: false }
+    }
+
+    #[test]
+    fn panels_have_axes_legends_and_bands() {
+        let lines = vec![line("truth", &[(0.0, 1.0), (90_000.0, f64::NAN), (180_000.0, 3.0)])];
+        let bands =
+            vec![Band { name: "80 %".to_owned(), points: vec![(90_000.0, [1.0, 2.0]), (180_000.0, [0.0, 4.0])] }];
+        let panel = Panel {
+            title: "load".to_owned(),
+            x: "day".to_owned(),
+            y: "MW".to_owned(),
+            axis: Axis::Time,
+            lines,
+            bands,
+            highest: None,
+        };
+        let svg = draw(&[panel.clone(), Panel::default(), panel], 2, SIZE).unwrap();
+        for part in ["load", "day", "MW", "truth", "80 %", "Jan 2 00:00", "<polygon", "width=\"900\" height=\"660\""] {
+            assert!(svg.contains(part), "{part} is not in {svg}");
+        }
+        assert!(svg.trim_end().ends_with("</svg>") && !svg.contains("NaN"));
+    }
+
+    #[test]
+    fn times_are_marked_where_they_are_round() {
+        const DAY: f64 = 86_400.0;
+        let marks = |days: f64| {
+            let (ticks, format) = ticks(2.9 * DAY, (2.9 + days) * DAY);
+            assert!((2..=TICKS + 1).contains(&ticks.len()), "{days}: {ticks:?}");
+            ticks.into_iter().map(|tick| written(tick, format)).collect::<Vec<_>>()
+        };
+        assert_eq!(marks(1.0)[..2], ["Jan 4 00:00", "Jan 4 06:00"]);
+        assert_eq!(marks(6.0)[..2], ["Jan 4", "Jan 5"]);
+        assert_eq!(marks(200.0)[..2], ["Feb 1970", "Mar 1970"]);
+        assert_eq!(marks(3000.0)[..2], ["1972", "1974"]);
+        [0.3, 3.0, 30.0, 90.0, 400.0, 9000.0].map(marks);
+    }
+}
