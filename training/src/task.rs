@@ -186,6 +186,12 @@ pub trait Task: Sized {
         device: &Device,
     ) -> Loss;
 
+    /// What is measured on the validation part after each epoch, [`Task::MONITOR`] at least: all there is to measure, if it is
+    /// not said otherwise.
+    fn watch(&self, model: &Self::Model, valid: &Self::Set, device: &Device) -> Metrics {
+        self.evaluate(model, valid, device)
+    }
+
     /// Metrics of the network on a part, without dropout or gradients.
     fn evaluate(&self, model: &Self::Model, set: &Self::Set, device: &Device) -> Metrics;
 

@@ -233,7 +233,7 @@ impl<'a, T: Task> Trainer<'a, T> {
 
     fn finish_epoch(&self, learner: &mut Learner<T::Model>, progress: &mut Progress) -> Result<()> {
         let model = learner.judged();
-        let valid = self.task.evaluate(&model, &self.splits.valid, &self.stepper.device.clone().inner());
+        let valid = self.task.watch(&model, &self.splits.valid, &self.stepper.device.clone().inner());
         let state = &mut learner.now.state;
         let Sums { loss, count, norm, steps, largest_norm, lr, skipped } = std::mem::take(&mut state.sums);
         state.epoch += 1;

@@ -184,7 +184,8 @@ impl DataConfig {
     pub fn windows(&self, series: &Series, scaler: &Scaler) -> TaskResult<Splits<Windows>> {
         let (columns, targets) = self.columns(series)?;
         let [train, valid, test] = self.split.ends(series.len());
-        let frame = Arc::new(Frame::new(series, &columns, targets, train, self.season(series), scaler.clone()));
+        let frame = Frame::new(series, &columns, targets, scaler.clone());
+        let frame = Arc::new(frame.with_parts(train, valid - train, self.season(series)));
         let part =
             |rows| Windows::new(frame.clone(), rows, self.look_back.get(), self.horizon.get(), self.stride.get());
         Ok(Splits { train: part(0..train), valid: part(train..valid), test: part(valid..test) })

@@ -30,6 +30,8 @@ pub struct Frame {
     pub targets: usize,
     /// Rows of the training part.
     pub train: usize,
+    /// Rows of the validation part.
+    pub valid: usize,
     /// Steps after which things repeat themselves.
     pub season: usize,
 }
@@ -89,15 +91,8 @@ impl Scaler {
 }
 
 impl Frame {
-    /// Some columns of a series, the first `targets` of which are forecast; of its rows, the first `train` are learned from.
-    pub fn new(
-        series: &Series,
-        columns: &[usize],
-        targets: usize,
-        train: usize,
-        season: usize,
-        scaler: Scaler,
-    ) -> Self {
+    /// Some columns of a series, the first `targets` of which are forecast, without parts or a season.
+    pub fn new(series: &Series, columns: &[usize], targets: usize, scaler: Scaler) -> Self {
         let row = |row: usize| {
             let scaler = &scaler;
             let values = series.row(row);
@@ -108,10 +103,16 @@ impl Frame {
             calendar: series.times.iter().flat_map(|time| calendar(*time, scaler.yearly)).collect(),
             times: series.times.clone(),
             targets,
-            train,
-            season,
+            train: 0,
+            valid: 0,
+            season: 1,
             scaler,
         }
+    }
+
+    /// With training and validation parts of so many rows, and a season of so many steps.
+    pub fn with_parts(self, train: usize, valid: usize, season: usize) -> Self {
+        Self { train, valid, season, ..self }
     }
 
     /// How many rows there are.
@@ -172,6 +173,8 @@ pub struct Windows {
     pub look_back: usize,
     /// Rows that are forecast, H.
     pub horizon: usize,
+    /// Rows from one origin to the next.
+    pub stride: usize,
 }
 
 impl Windows {
@@ -180,7 +183,7 @@ impl Windows {
         let start = rows.start.max(look_back);
         let mut origins: Vec<usize> = (start..(rows.end + 1).saturating_sub(horizon)).rev().step_by(stride).collect();
         origins.reverse();
-        Self { frame, origins, look_back, horizon }
+        Self { frame, origins, look_back, horizon, stride }
     }
 
     /// How many there are.
@@ -191,6 +194,22 @@ impl Windows {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.origins.is_empty()
+    }
+
+    /// How many windows forecast one and the same step.
+    pub fn overlap(&self) -> usize {
+        self.horizon.div_ceil(self.stride)
+    }
+
+    /// The origins of windows that are over before the first of these begins: as many as lie in a validation part, or as there are.
+    pub fn before(&self) -> Vec<usize> {
+        let Some(&first) = self.origins.first() else { return Vec::new() };
+        let count = self.frame.valid / self.stride;
+        let over = (1..).map_while(|number| first.checked_sub(number * self.stride));
+        let over = over.filter(|origin| origin + self.horizon <= first).take_while(|origin| *origin >= self.look_back);
+        let mut origins: Vec<usize> = over.take(count).collect();
+        origins.reverse();
+        origins
     }
 
     /// What is read, `[B, L, columns]`.
@@ -243,7 +262,7 @@ pub(crate) mod tests {
     fn frame(rows: usize) -> Arc<Frame> {
         let series = series(rows);
         let scaler = Scaler::fit(&series, &[0, 1], 10);
-        Arc::new(Frame::new(&series, &[0, 1], 1, 10, 24, scaler))
+        Arc::new(Frame::new(&series, &[0, 1], 1, scaler).with_parts(10, 8, 24))
     }
 
     /// Windows of 6 and 4 steps over the same rows, of which the first so many columns are forecast.
@@ -276,6 +295,9 @@ pub(crate) mod tests {
         // The first look back no further than the first row.
         assert_eq!(Windows::new(frame.clone(), 0..10, 6, 4, 1).origins, [6]);
         assert!(Windows::new(frame.clone(), 0..8, 6, 4, 1).is_empty());
+        assert_eq!(windows.before(), [6], "and is over before the first");
+        let later = Windows::new(frame.clone(), 30..40, 6, 4, 2);
+        assert_eq!((later.before(), later.overlap()), (vec![20, 22, 24, 26], 2));
         // The last one ends with the part.
         assert_eq!(Windows::new(frame, 10..30, 6, 4, 5).origins, [11, 16, 21, 26]);
     }

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use training::Metrics;
 
 use crate::classical::{HoltWinters, Yardstick};
-use crate::forecast::{Calibration, Forecast, LEVELS};
+use crate::forecast::{Forecast, LEVELS};
 use crate::frame::{Frame, Windows};
 use crate::head::Head;
 use crate::metrics::{Estimate, diebold_mariano, mean, pinball, share, skill, smape};
@@ -29,15 +29,18 @@ pub fn cost(model: &Model, head: Head, windows: &Windows, device: &Device) -> f6
     sum / count as f64
 }
 
-/// The forecasts of all windows of a part.
+/// The forecasts of all windows of a part, with intervals calibrated on those before them.
 pub fn forecasts(model: &Model, head: Head, windows: &Windows, device: &Device) -> Forecast {
-    let mut all = Forecast::default();
-    for origins in windows.origins.chunks(BATCH) {
-        let Forecast { points, ends } = model.forecast(head, windows, origins, device);
-        all.points.extend(points);
-        all.ends.extend(ends);
+    let before = if head == Head::Direction { Vec::new() } else { windows.before() };
+    let count = before.len();
+    let all = Windows { origins: [before, windows.origins.clone()].concat(), ..windows.clone() };
+    let mut forecast = Forecast::default();
+    for origins in all.origins.chunks(BATCH) {
+        let Forecast { points, ends } = model.forecast(head, &all, origins, device);
+        forecast.points.extend(points);
+        forecast.ends.extend(ends);
     }
-    all
+    forecast.calibrated(count, &all.origins, windows.horizon, &truth(&all))
 }
 
 /// The values of all windows, `[windows, H, targets]`, standardised.
@@ -97,22 +100,13 @@ pub fn key(name: &str) -> String {
     name.to_lowercase().replace([' ', '-'], "_")
 }
 
-/// How many windows forecast one and the same step.
-pub fn overlap(windows: &Windows) -> usize {
-    let stride = match windows.origins[..] {
-        [one, other, ..] => other - one,
-        _ => 1,
-    };
-    windows.horizon.div_ceil(stride)
-}
-
 /// The mean absolute error of each window, standardised, beside persistence and seasonal persistence.
 pub fn absolute_errors(forecast: &Forecast, windows: &Windows) -> Costs {
     let naive = [Yardstick::Persistence, Yardstick::Seasonal(windows.frame.season)];
     let others =
         naive.iter().map(|naive| (naive.name().to_owned(), of_windows(windows, &points(windows, naive), f64::abs)));
     let own = of_windows(windows, &forecast.points, f64::abs);
-    Costs { name: "mae", own, others: others.collect(), overlap: overlap(windows) }
+    Costs { name: "mae", own, others: others.collect(), overlap: windows.overlap() }
 }
 
 /// All that is measured of numbers and of the intervals around them.
@@ -221,7 +215,7 @@ fn usual_change(frame: &Frame, target: usize) -> f64 {
 /// How often the last step was forecast on the right side of the last known value, of windows that do not overlap.
 fn direction(forecast: &Forecast, windows: &Windows) -> Metrics {
     let (horizon, frame) = (windows.horizon, &windows.frame);
-    let moves = windows.origins.iter().zip(forecast.points.chunks(horizon)).step_by(overlap(windows));
+    let moves = windows.origins.iter().zip(forecast.points.chunks(horizon)).step_by(windows.overlap());
     let hits = moves.filter_map(|(&origin, points)| {
         let last = frame.value(origin - 1, 0);
         let came = frame.value(origin + horizon - 1, 0) - last;
@@ -251,10 +245,4 @@ pub fn intervals(forecast: &Forecast, windows: &Windows) -> Metrics {
 /// A number and the ends of its interval.
 pub fn estimate(name: &str, Estimate { value, interval: [low, high] }: Estimate) -> [(String, f64); 3] {
     [(name.to_owned(), value), (format!("{name}_low"), low), (format!("{name}_high"), high)]
-}
-
-/// The calibration of intervals on a part.
-pub fn calibrate(model: &Model, head: Head, windows: &Windows, device: &Device) -> Calibration {
-    let values = windows.horizon * windows.frame.targets;
-    Calibration::fit(&forecasts(model, head, windows, device), &truth(windows), values)
 }

@@ -14,7 +14,7 @@ use training::{
 };
 
 use crate::data::DataConfig;
-use crate::forecast::{Calibration, Forecast};
+use crate::forecast::Forecast;
 use crate::frame::{Scaler, Windows};
 use crate::head::Head;
 use crate::measure::Costs;
@@ -24,7 +24,6 @@ use crate::verbs::Verb;
 use crate::{demonstration, direction, measure, volatility};
 
 const SCALER: &str = "scaler.json";
-const CALIBRATION: &str = "calibration.json";
 
 /// Forecasting: what comes next in a series of numbers.
 pub struct Forecasting {
@@ -34,8 +33,6 @@ pub struct Forecasting {
     pub architecture: Architecture,
     /// How values are standardised.
     pub scaler: Scaler,
-    /// How wide intervals have to be; known when training has ended.
-    pub calibration: Option<Calibration>,
 }
 
 impl Task for Forecasting {
@@ -90,28 +87,20 @@ impl Task for Forecasting {
     }
 
     fn fit(recipe: &RecipeOf<Self>, series: &Series) -> TaskResult<Self> {
-        Self::new(recipe, recipe.data.scaler(series)?, None)
+        Self::new(recipe, recipe.data.scaler(series)?)
     }
 
     fn save(&self, dir: &Path) -> TaskResult<()> {
-        save_fitted(&self.scaler, &dir.join(SCALER))?;
-        if let Some(calibration) = &self.calibration {
-            save_fitted(calibration, &dir.join(CALIBRATION))?;
-        }
-        Ok(())
+        Ok(save_fitted(&self.scaler, &dir.join(SCALER))?)
     }
 
     fn open(recipe: &RecipeOf<Self>, dir: &Path) -> TaskResult<Self> {
-        let path = dir.join(CALIBRATION);
-        // Not there while training goes on.
-        let calibration: Option<Calibration> = if path.exists() { Some(load_fitted(&path)?) } else { None };
-        let task = Self::new(recipe, load_fitted(&dir.join(SCALER))?, calibration)?;
-        let Sizes { horizon, targets, .. } = task.sizes();
-        if !task.scaler.is_valid() || !task.calibration.as_ref().is_none_or(|found| found.fits(horizon * targets)) {
-            let message = "scaler.json or calibration.json does not fit the recipe; export the package again";
-            return Err(format!("{}: {message}", dir.display()).into());
+        let path = dir.join(SCALER);
+        let scaler: Scaler = load_fitted(&path)?;
+        if !scaler.is_valid() {
+            return Err(format!("{}: a number is out of range; export the package again", path.display()).into());
         }
-        Ok(task)
+        Self::new(recipe, scaler)
     }
 
     fn encode(&self, series: Series) -> TaskResult<Splits<Windows>> {
@@ -146,27 +135,20 @@ impl Task for Forecasting {
         Loss { mean: self.architecture.loss.cost(said, values, &self.scaler), count: origins.len() }
     }
 
-    /// The loss, and when training has ended all that forecasts are worth.
-    fn evaluate(&self, model: &Model, windows: &Windows, device: &Device) -> Metrics {
-        let head = self.architecture.loss;
-        let mut metrics = Metrics::from([("loss".to_owned(), measure::cost(model, head, windows, device))]);
-        if self.calibration.is_some() {
-            let forecast = self.forecasts(model, windows, device);
-            metrics.extend(match head {
-                Head::Direction => direction::measure(&forecast, windows),
-                Head::Qlike => volatility::measure(&forecast, windows),
-                _ => measure::values(&forecast, windows),
-            });
-        }
-        metrics
+    /// The loss alone: the rest takes longer, and chooses nothing.
+    fn watch(&self, model: &Model, windows: &Windows, device: &Device) -> Metrics {
+        Metrics::from([("loss".to_owned(), measure::cost(model, self.architecture.loss, windows, device))])
     }
 
-    /// Finds out how wide intervals have to be.
-    fn finish(&mut self, model: &Model, valid: &Windows, device: &Device) {
-        self.calibration = Some(match self.architecture.loss {
-            Head::Direction => Calibration::none(self.sizes().horizon * self.sizes().targets),
-            head => measure::calibrate(model, head, valid, device),
+    fn evaluate(&self, model: &Model, windows: &Windows, device: &Device) -> Metrics {
+        let mut metrics = self.watch(model, windows, device);
+        let forecast = self.forecasts(model, windows, device);
+        metrics.extend(match self.architecture.loss {
+            Head::Direction => direction::measure(&forecast, windows),
+            Head::Qlike => volatility::measure(&forecast, windows),
+            _ => measure::values(&forecast, windows),
         });
+        metrics
     }
 
     fn baselines(&self, splits: &Splits<Windows>) -> TaskResult<BTreeMap<String, Metrics>> {
@@ -193,13 +175,9 @@ impl Task for Forecasting {
 }
 
 impl Forecasting {
-    /// Forecasts of all windows, standardised, with intervals as wide as they have been found to have to be.
+    /// Forecasts of all windows, standardised, with calibrated intervals.
     pub fn forecasts(&self, model: &Model, windows: &Windows, device: &Device) -> Forecast {
-        let mut forecast = measure::forecasts(model, self.architecture.loss, windows, device);
-        if let Some(calibration) = &self.calibration {
-            calibration.apply(&mut forecast);
-        }
-        forecast
+        measure::forecasts(model, self.architecture.loss, windows, device)
     }
 
     /// What they cost, window by window, beside the yardsticks.
@@ -217,11 +195,11 @@ impl Forecasting {
         Sizes { look_back, horizon, columns, targets: columns - self.data.covariates.len() }
     }
 
-    fn new(recipe: &RecipeOf<Self>, scaler: Scaler, calibration: Option<Calibration>) -> TaskResult<Self> {
+    fn new(recipe: &RecipeOf<Self>, scaler: Scaler) -> TaskResult<Self> {
         if scaler.columns.len() <= recipe.data.covariates.len() {
             return Err("there is no column to forecast; name one in data.target".into());
         }
-        let task = Self { data: recipe.data.clone(), architecture: recipe.model.clone(), scaler, calibration };
+        let task = Self { data: recipe.data.clone(), architecture: recipe.model.clone(), scaler };
         task.architecture.check(task.sizes())?;
         Ok(task)
     }

@@ -37,7 +37,7 @@ fn the_load_has_every_hour_once() {
         return;
     }
     let data: DataConfig =
-        toml::from_str("set = 'pjm-east'\nlook_back = 168\nhorizon = 24\nstride = 24\nsplit = [105191, 17520, 22680]")
+        toml::from_str("set = 'pjm-east'\nlook_back = 168\nhorizon = 24\nstride = 24\nsplit = [113951, 8760, 22680]")
             .unwrap();
     let series = data.load(None).unwrap();
     assert!(series.times.windows(2).all(|pair| pair[1].duration_since(pair[0]).as_secs() == 3600));

@@ -78,9 +78,10 @@ impl ForecastVerb {
         }
         let series = series.extended((origin + horizon).saturating_sub(known));
         let (columns, targets) = task.data.columns(&series)?;
-        let season = task.data.season(&series);
-        let frame = Frame::new(&series, &columns, targets, known, season, task.scaler.clone());
-        Ok((Windows { frame: Arc::new(frame), origins: vec![origin], look_back, horizon }, origin))
+        let [train, valid, _] = task.data.split.ends(known);
+        let frame = Frame::new(&series, &columns, targets, task.scaler.clone());
+        let frame = Arc::new(frame.with_parts(train, valid - train, task.data.season(&series)));
+        Ok((Windows { frame, origins: vec![origin], look_back, horizon, stride: task.data.stride.get() }, origin))
     }
 }
 
