@@ -129,7 +129,7 @@ impl Published {
             set: self.name,
             folder: self.folder,
             name: part.name,
-            sha256: part.sha256,
+            sha256: Some(part.sha256),
             archive: Some(Archive { name: self.archive, member: part.member }),
             url: Some(&format!("{}{}", self.address, part.remote)),
         })?;

@@ -8,7 +8,7 @@ const ETTH1: PublishedFile = PublishedFile {
     set: "ETTh1",
     folder: "energy",
     name: "ETTh1.csv",
-    sha256: "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066",
+    sha256: Some("f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066"),
     archive: None,
     url: Some(
         "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/1d16c8f4f943005d613b5bc962e9eeb06058cf07/ETT-small/ETTh1.csv",
@@ -19,7 +19,7 @@ const PJM_EAST: PublishedFile = PublishedFile {
     set: "the load of PJM East",
     folder: "energy",
     name: "PJME_hourly.csv",
-    sha256: "4eb2b16d42bf07ec41ab55cb842191594cb69452725a6d3c0991658a628fde84",
+    sha256: Some("4eb2b16d42bf07ec41ab55cb842191594cb69452725a6d3c0991658a628fde84"),
     archive: None,
     url: Some(
         "https://raw.githubusercontent.com/panambY/Hourly_Energy_Consumption/3d9359d970ce534e3d3a81bf70a4d3abc7008b8c/data/PJME_hourly.csv",

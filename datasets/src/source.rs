@@ -49,8 +49,9 @@ pub struct PublishedFile<'a> {
     pub folder: &'static str,
     /// Its name.
     pub name: &'static str,
-    /// What its content must hash to, in lower-case hexadecimal digits.
-    pub sha256: &'static str,
+    /// What its content must hash to, in lower-case hexadecimal digits; `None` where the publisher does not say and nobody here
+    /// has seen it: whoever reads it then checks what it says.
+    pub sha256: Option<&'static str>,
     /// The archive that it is published in.
     pub archive: Option<Archive>,
     /// Its published address, if it can be downloaded; the archive's, if that ends with the archive's name.
@@ -244,11 +245,12 @@ fn untar(file: File, member: &str, bytes: &mut Vec<u8>) -> std::io::Result<()> {
 impl PublishedFile<'_> {
     /// Its content, if it is that.
     fn check(&self, content: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
+        let Some(wanted) = self.sha256 else { return Ok(content) };
         let found = hex(&Sha256::digest(&content));
-        if found == self.sha256 {
+        if found == wanted {
             return Ok(content);
         }
-        let (path, wanted, address) = (path.to_path_buf(), self.sha256.to_owned(), self.url.map(str::to_owned));
+        let (path, wanted, address) = (path.to_path_buf(), wanted.to_owned(), self.url.map(str::to_owned));
         Err(DataError::Checksum { path, kind: "SHA-256 of the content", found, wanted, address })
     }
 
@@ -552,7 +554,7 @@ mod tests {
         set: "the set",
         folder: "set",
         name: "part.txt",
-        sha256: "",
+        sha256: None,
         archive: Some(Archive { name: "set.zip", member: "inner/part.txt" }),
         url: Some("http://127.0.0.1:9/part.txt"),
     };
@@ -568,7 +570,7 @@ mod tests {
         zip.start_file("inner/part.txt", zip::write::SimpleFileOptions::default()).unwrap();
         zip.write_all(CONTENT).unwrap();
         zip.finish().unwrap();
-        PublishedFile { sha256: hex(&Sha256::digest(CONTENT)).leak(), ..PUBLISHED }
+        PublishedFile { sha256: Some(hex(&Sha256::digest(CONTENT)).leak()), ..PUBLISHED }
     }
 
     #[test]
@@ -623,7 +625,7 @@ mod tests {
         assert_eq!(std::fs::read(dir.path().join("cache/set/part.txt")).unwrap(), CONTENT);
 
         // A page that says to log in first is not kept.
-        let file = PublishedFile { sha256: "00", url: Some(serve(vec![("200 OK", 99)]).leak()), ..file };
+        let file = PublishedFile { sha256: Some("00"), url: Some(serve(vec![("200 OK", 99)]).leak()), ..file };
         let locator = Locator::with_places(None, None, dir.path().join("other"));
         let error = locator.read(&file).unwrap_err().to_string();
         assert!(error.contains("was removed") && !dir.path().join("other/set/part.txt").exists(), "{error}");

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use crate::error::{DataError, Result};
 use crate::series::{CsvFormat, Series};
-use crate::source::{Locator, PublishedFile};
+use crate::source::{Locator, PublishedFile, hex};
 
 const SP_500: PublishedFile = PublishedFile {
     set: "the S&P 500",
     folder: "stocks",
     name: "GSPC-daily-1927-2023.csv",
-    sha256: "baf4e47ab3d5f1328ab22772a836f3579af810d861a95742fd472f33ba180a7c",
+    sha256: Some("baf4e47ab3d5f1328ab22772a836f3579af810d861a95742fd472f33ba180a7c"),
     archive: None,
     url: Some(
         "https://raw.githubusercontent.com/fja05680/stock_market_calendar/7041e86bf1f3a18c7b0a24a2fbb27031dc1388c5/%5EGSPC.csv",
@@ -23,7 +25,7 @@ const VIX: PublishedFile = PublishedFile {
     set: "the VIX",
     folder: "stocks",
     name: "vix-daily.csv",
-    sha256: "fa8f8119bb2fa785bb408bcae541a1e630fef97f3acb160b94ed3115c1318db5",
+    sha256: Some("fa8f8119bb2fa785bb408bcae541a1e630fef97f3acb160b94ed3115c1318db5"),
     archive: None,
     url: Some(
         "https://raw.githubusercontent.com/datasets/finance-vix/6f56e2760520824b787cf6b85945c62186d38bc6/data/vix-daily.csv",
@@ -34,7 +36,7 @@ const COMPANIES: PublishedFile = PublishedFile {
     set: "the prices of 40 companies",
     folder: "stocks",
     name: "sp500-individual-40-daily-2015-2020.tar",
-    sha256: "b6fff63ff4e346d0b318d522d231000832e10d41c89beac9a252c7b2598a4d29",
+    sha256: Some("b6fff63ff4e346d0b318d522d231000832e10d41c89beac9a252c7b2598a4d29"),
     archive: None,
     url: None,
 };
@@ -71,6 +73,6 @@ pub fn companies(locator: &Locator) -> Result<Series> {
     let days = companies.values().next().into_iter().flat_map(|prices| prices.keys());
     let days: Vec<_> = days.filter(|day| companies.values().all(|prices| prices.contains_key(day))).copied().collect();
     let values = days.iter().flat_map(|day| companies.values().filter_map(|prices| prices.get(day).copied())).collect();
-    let source = format!("{} (SHA-256 {})", path.display(), COMPANIES.sha256);
+    let source = format!("{} (SHA-256 {})", path.display(), hex(&Sha256::digest(&archive)));
     Ok(Series { columns: companies.into_keys().collect(), times: days, values, notes: Vec::new(), source })
 }

@@ -57,6 +57,9 @@ pub enum Set {
     Jena,
     /// The same with times and values mended.
     JenaMended,
+    /// Jena's weather of 2009 to 2016.
+    #[serde(rename = "jena-2009-2016")]
+    Jena2009,
     /// A transformer's load and oil temperature by the hour.
     Etth1,
     /// The load of PJM's region East by the hour.
@@ -124,6 +127,7 @@ impl DataConfig {
             (Set::Seattle, None) => weather::seattle()?,
             (Set::Jena, None) => weather::jena_2020(&locator)?,
             (Set::JenaMended, None) => weather::jena_2020_mended(&locator)?,
+            (Set::Jena2009, None) => weather::jena_2009_2016(&locator)?,
             (Set::Etth1, None) => energy::etth1(&locator)?,
             (Set::PjmEast, None) => energy::pjm_east(&locator)?,
             (Set::Sp500, None) => stocks::sp_500(&locator)?,

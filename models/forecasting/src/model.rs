@@ -34,7 +34,6 @@ pub enum Kind {
 }
 
 /// A model.
-#[expect(clippy::large_enum_variant, reason = "there is one, not an array of them")]
 #[derive(Module, Debug)]
 pub enum Model {
     /// Segments read and written by a GRU.

@@ -15,7 +15,7 @@ pub enum Verb {
     /// Tell what comes next, with intervals; draw it
     Forecast(ForecastVerb),
     /// Learn anew as time goes on, and measure on what comes after each time
-    Backtest(Backtest),
+    Backtest(Box<Backtest>),
 }
 
 impl Verb {
