@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::package::{Config, Finished, Outcome};
-use crate::progress::{duration, list};
+use crate::progress::{duration, list, own};
 use crate::recipe::RecipeText;
 use crate::task::{RecipeOf, Task};
 use crate::weights::Precision;
@@ -58,13 +58,13 @@ fn results(outcome: &Outcome) -> String {
     let baselines = &outcome.baselines;
     let head = baselines.keys().map(|name| format!(" {name} |")).collect::<String>();
     let mut table = format!("| test | **this model** |{head}\n|---|---|{}\n", "---|".repeat(baselines.len()));
-    for (name, value) in &outcome.test {
+    for (name, value) in &own(&outcome.test, baselines) {
         let others = baselines
             .values()
             .map(|metrics| metrics.get(name).map_or(" – |".to_owned(), |value| format!(" {value:.4} |")));
         let _ = writeln!(table, "| {name} | {value:.4} |{}", others.collect::<String>());
     }
-    let valid = list(&outcome.valid);
+    let valid = list(&own(&outcome.valid, baselines));
     let chosen = match outcome.best_epoch {
         0 => String::new(),
         epoch => format!(" The weights are those of epoch {epoch}, chosen by validation."),

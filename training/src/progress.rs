@@ -180,8 +180,24 @@ pub fn list(metrics: &Metrics) -> String {
     metrics.iter().map(|(name, value)| format!("{name} {value:.4}")).collect::<Vec<_>>().join(", ")
 }
 
+/// A baseline's name as part of a metric's that compares with it: `skill_mae_seasonal_persistence`.
+pub fn key(baseline: &str) -> String {
+    baseline.to_lowercase().replace([' ', '-'], "_")
+}
+
+/// Metrics without those that compare with a baseline: tables have columns for these.
+pub fn own(metrics: &Metrics, baselines: &BTreeMap<String, Metrics>) -> Metrics {
+    let keys: Vec<String> = baselines.keys().map(|name| format!("_{}", key(name))).collect();
+    let compares = |name: &str| {
+        let name = name.trim_end_matches("_low").trim_end_matches("_high");
+        keys.iter().any(|key| name.ends_with(key.as_str()))
+    };
+    metrics.iter().filter(|(name, _)| !compares(name)).map(|(name, value)| (name.clone(), *value)).collect()
+}
+
 /// Metrics of a model and of its baselines as a table: a line a metric.
 pub fn table(what: &str, model: &Metrics, baselines: &BTreeMap<String, Metrics>) -> String {
+    let model = &own(model, baselines);
     let columns: Vec<(&str, &Metrics)> =
         [("this model", model)].into_iter().chain(baselines.iter().map(|(name, row)| (name.as_str(), row))).collect();
     let first = model.keys().map(|name| name.chars().count()).chain([what.chars().count()]).max().unwrap_or(0);
@@ -213,9 +229,10 @@ mod tests {
     #[test]
     fn a_table_has_a_line_a_metric() {
         let metrics = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), 0.5)).collect::<Metrics>();
-        let baselines = BTreeMap::from([("persistence".to_owned(), metrics(&["mae"]))]);
-        let expected = "test  this model  persistence\nmae       0.5000       0.5000\nmse       0.5000            –";
-        assert_eq!(table("test", &metrics(&["mae", "mse"]), &baselines), expected);
+        let baselines = BTreeMap::from([("Holt-Winters".to_owned(), metrics(&["mae"]))]);
+        let expected = "test  this model  Holt-Winters\nmae       0.5000        0.5000\nmse       0.5000             –";
+        let found = metrics(&["mae", "mse", "skill_mae_holt_winters", "skill_mae_holt_winters_low"]);
+        assert_eq!(table("test", &found, &baselines), expected);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use training::{Demonstration, Metrics, Outcome, TaskResult};
 use crate::frame::Windows;
 use crate::head::Head;
 use crate::model::Model;
-use crate::picture;
+use crate::picture::{self, written};
 use crate::task::Forecasting;
 
 /// Of volatility, as metrics name them.
@@ -35,8 +35,10 @@ pub fn of(
             (lines, of_last(task, model, test, device)?)
         }
     };
-    let lines = ["".to_owned()].into_iter().chain(lines).collect();
-    Ok(Demonstration { lines, picture })
+    let time = |origin: Option<&usize>| origin.map_or(String::new(), |&row| written(test.frame.times[row]));
+    let (first, last) = (time(test.origins.first()), time(test.origins.last()));
+    let head = format!("{} forecasts of the test part, from {first} to {last}:", test.len());
+    Ok(Demonstration { lines: ["".to_owned(), head].into_iter().chain(lines).collect(), picture })
 }
 
 fn of_last(task: &Forecasting, model: &Model, test: &Windows, device: &Device) -> TaskResult<Option<String>> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use training::Metrics;
+use training::progress::key;
 
 use crate::classical::{HoltWinters, Yardstick};
 use crate::forecast::{Forecast, LEVELS};
@@ -93,11 +94,6 @@ impl Costs {
         }
         self
     }
-}
-
-/// A yardstick's name as part of a metric's.
-pub fn key(name: &str) -> String {
-    name.to_lowercase().replace([' ', '-'], "_")
 }
 
 /// The mean absolute error of each window, standardised, beside persistence and seasonal persistence.

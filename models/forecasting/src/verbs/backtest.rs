@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 use training::cli::ChangedRecipe;
+use training::progress::key;
 use training::rules::Rules;
 use training::settings::Count;
 use training::{Context, Metrics, Package, Task, TaskResult, print_line, quoted, train};
 
 use crate::data::Split;
 use crate::demonstration::verdicts;
-use crate::measure::{Costs, key};
+use crate::measure::Costs;
 use crate::options::SeriesOptions;
 use crate::task::Forecasting;
 
