@@ -38,6 +38,7 @@ pub mod curves;
 #[cfg(test)]
 mod damage;
 mod decay;
+mod descend;
 mod error;
 pub mod events;
 mod files;
@@ -65,6 +66,7 @@ pub mod trainer;
 pub mod weights;
 
 pub use commands::{main, print_line, print_text, quoted, train};
+pub use descend::descend;
 pub use error::{Result, TaskError, TrainingError};
 pub use package::{Outcome, Package};
 pub use progress::say;

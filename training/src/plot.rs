@@ -20,7 +20,7 @@ const COLORS: [RGBColor; 8] = [
     RGBColor(23, 160, 175),
     RGBColor(90, 90, 90),
 ];
-/// Lines of more points have no dots.
+/// Where a line has more points, none has dots.
 const DOTTED: usize = 40;
 
 type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
@@ -43,6 +43,37 @@ pub struct Panel {
     pub lines: Vec<Line>,
     /// The largest value that is shown, if it is not the largest there is.
     pub highest: Option<f64>,
+    /// Below it: what there is to see.
+    pub caption: String,
+    /// Where the names of lines and bands stand.
+    pub legend: Legend,
+}
+
+/// Where the names of lines and bands stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Legend {
+    /// In the middle of the right side.
+    #[default]
+    Right,
+    /// In the upper left corner, with room above what is drawn.
+    UpperLeft,
+    /// In the lower left corner.
+    LowerLeft,
+}
+
+/// Numbers of a table as colours.
+#[derive(Clone, Debug, Default)]
+pub struct HeatMap {
+    /// Above it.
+    pub title: String,
+    /// What its columns are, such as the words of a sentence.
+    pub columns: Vec<String>,
+    /// What its rows are.
+    pub rows: Vec<String>,
+    /// From 0, white, to 1, dark: `[rows][columns]`.
+    pub values: Vec<Vec<f64>>,
+    /// Below it: what there is to see, and what dark means.
+    pub caption: String,
 }
 
 /// What numbers of a horizontal axis mean.
@@ -81,17 +112,83 @@ pub struct Band {
 
 /// Panels in rows of `columns`, each of a size.
 pub fn draw(panels: &[Panel], columns: usize, size: (u32, u32)) -> Result<String> {
-    let rows = panels.len().div_ceil(columns.max(1)).max(1);
+    let columns = columns.max(1);
+    let rows = panels.len().div_ceil(columns).max(1);
+    svg((size.0 * columns as u32, size.1 * rows as u32), |root| {
+        let areas = root.split_evenly((rows, columns));
+        areas.iter().zip(panels).try_for_each(|(area, panel)| panel.draw(&captioned(area, &panel.caption)?))
+    })
+}
+
+/// A heat map.
+pub fn heat_map(map: &HeatMap) -> Result<String> {
+    // Of a cell, of the names of rows, and of those of columns, which stand upright.
+    const CELL: (i32, i32) = (26, 22);
+    const LEFT: i32 = 110;
+    const TOP: i32 = 110;
+    let width = (LEFT + CELL.0 * map.columns.len() as i32 + 12).max(480);
+    let text = wrapped(&map.caption, width).len() as i32 * LINE;
+    let size = (width as u32, (TOP + CELL.1 * map.rows.len() as i32 + text + 24) as u32);
+    svg(size, |root| {
+        let area = captioned(root, &map.caption)?;
+        let font = ("sans-serif", 13).into_font();
+        area.draw(&Text::new(map.title.as_str(), (12, 10), ("sans-serif", 17).into_font()))?;
+        for (column, name) in map.columns.iter().enumerate() {
+            let upright = font.transform(FontTransform::Rotate270);
+            let place = (LEFT + CELL.0 * column as i32 + 6, TOP - 6);
+            area.draw(&Text::new(name.as_str(), place, upright))?;
+        }
+        for (row, (name, values)) in map.rows.iter().zip(&map.values).enumerate() {
+            let top = TOP + CELL.1 * row as i32;
+            area.draw(&Text::new(name.as_str(), (12, top + 5), font.clone()))?;
+            for (column, value) in values.iter().enumerate() {
+                let left = LEFT + CELL.0 * column as i32;
+                let corners = [(left, top), (left + CELL.0 - 1, top + CELL.1 - 1)];
+                area.draw(&Rectangle::new(corners, COLORS[0].mix(value.clamp(0.0, 1.0)).filled()))?;
+                area.draw(&Rectangle::new(corners, BLACK.mix(0.15)))?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn svg(size: (u32, u32), paint: impl FnOnce(&Area) -> Drawn) -> Result<String> {
     let mut svg = String::new();
-    let root = SVGBackend::with_string(&mut svg, (size.0 * columns as u32, size.1 * rows as u32)).into_drawing_area();
-    let painted = root.fill(&WHITE).map_err(Into::into).and_then(|()| {
-        let areas = root.split_evenly((rows, columns.max(1)));
-        areas.iter().zip(panels).try_for_each(|(area, panel)| panel.draw(area))?;
-        Ok(root.present()?)
-    });
+    let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+    let painted = root.fill(&WHITE).map_err(Into::into).and_then(|()| paint(&root)).and_then(|()| Ok(root.present()?));
     painted.map_err(|error: Box<dyn std::error::Error>| TrainingError::Task(error.to_string().into()))?;
     drop(root);
     Ok(svg)
+}
+
+/// Pixels from one line of a caption to the next.
+const LINE: i32 = 18;
+
+/// Writes a caption at the bottom of an area; what is left of it.
+fn captioned<'a>(area: &Area<'a>, caption: &str) -> std::result::Result<Area<'a>, Box<dyn std::error::Error>> {
+    let (width, height) = area.dim_in_pixel();
+    let lines = wrapped(caption, width as i32);
+    if lines.is_empty() {
+        return Ok(area.clone());
+    }
+    let (rest, below) = area.split_vertically(height as i32 - LINE * lines.len() as i32 - 6);
+    for (line, text) in lines.iter().enumerate() {
+        below.draw(&Text::new(text.as_str(), (16, LINE * line as i32), ("sans-serif", 13).into_font()))?;
+    }
+    Ok(rest)
+}
+
+/// The lines of a text that is so many pixels wide.
+fn wrapped(text: &str, width: i32) -> Vec<String> {
+    let most = (width - 32) as usize / 6;
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + word.chars().count() < most => *line += &format!(" {word}"),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn bounds(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
@@ -132,8 +229,7 @@ impl Panel {
         let highest = self.highest.unwrap_or(f64::INFINITY);
         let (low, high) = bounds(all.filter(|value| *value <= highest)).unwrap_or((0.0, 1.0));
         let margin = ((high - low) * 0.08).max(high.abs() * 1e-3).max(1e-12);
-        // Above bands there is room for the legend.
-        let room = if self.bands.is_empty() { 0.0 } else { 0.25 * (high - low) };
+        let room = if self.legend == Legend::UpperLeft { 0.25 * (high - low) } else { 0.0 };
         let mut chart = ChartBuilder::on(area)
             .caption(&self.title, ("sans-serif", 17))
             .margin(12)
@@ -157,10 +253,11 @@ impl Panel {
             let drawn = chart.draw_series([Polygon::new(outline, style)])?;
             drawn.label(name).legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 18, y + 5)], style));
         }
+        let dotted = self.lines.iter().all(|line| line.points.len() <= DOTTED);
         for (Line { name, points, faint }, color) in self.lines.iter().zip(COLORS.iter().cycle()) {
             let style = if *faint { BLACK.mix(0.25).stroke_width(1) } else { color.stroke_width(2) };
             let shown = points.iter().copied().filter(|(_, value)| value.is_finite());
-            let line = LineSeries::new(shown, style).point_size(if points.len() > DOTTED { 0 } else { 3 });
+            let line = LineSeries::new(shown, style).point_size(if dotted { 3 } else { 0 });
             let drawn = chart.draw_series(line)?;
             if !name.is_empty() {
                 drawn.label(name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
@@ -168,8 +265,11 @@ impl Panel {
         }
         if self.lines.iter().any(|line| !line.name.is_empty()) {
             let mut legend = chart.configure_series_labels();
-            let place =
-                if self.bands.is_empty() { SeriesLabelPosition::MiddleRight } else { SeriesLabelPosition::UpperLeft };
+            let place = match self.legend {
+                Legend::Right => SeriesLabelPosition::MiddleRight,
+                Legend::UpperLeft => SeriesLabelPosition::UpperLeft,
+                Legend::LowerLeft => SeriesLabelPosition::LowerLeft,
+            };
             legend.position(place).background_style(WHITE.mix(0.8)).border_style(BLACK.mix(0.3)).draw()?;
         }
         Ok(())
@@ -258,13 +358,40 @@ mod tests {
             axis: Axis::Time,
             lines,
             bands,
-            highest: None,
+            caption: "it rises".to_owned(),
+            ..Panel::default()
         };
         let svg = draw(&[panel.clone(), Panel::default(), panel], 2, SIZE).unwrap();
-        for part in ["load", "day", "MW", "truth", "80 %", "Jan 2 00:00", "<polygon", "width=\"900\" height=\"660\""] {
+        for part in [
+            "load",
+            "day",
+            "MW",
+            "truth",
+            "80 %",
+            "it rises",
+            "Jan 2 00:00",
+            "<polygon",
+            "width=\"900\" height=\"660\"",
+        ] {
             assert!(svg.contains(part), "{part} is not in {svg}");
         }
         assert!(svg.trim_end().ends_with("</svg>") && !svg.contains("NaN"));
+    }
+
+    #[test]
+    fn a_heat_map_names_its_rows_and_columns() {
+        let map = HeatMap {
+            title: "gates".to_owned(),
+            columns: vec!["the".to_owned(), "plot".to_owned()],
+            rows: vec!["unit 1".to_owned()],
+            values: vec![vec![0.0, 2.0]],
+            caption: "dark is open ".repeat(20),
+        };
+        let svg = heat_map(&map).unwrap();
+        for part in ["gates", ">\nthe", "plot", "unit 1", "rotate(270", "dark is open"] {
+            assert!(svg.contains(part), "{part} is not in {svg}");
+        }
+        assert!(svg.matches("dark is").count() > 20 && wrapped(&map.caption, 480).len() == 4);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use training::TaskResult;
-use training::plot::{self, Axis, Band, Line, Panel, SIZE};
+use training::plot::{self, Axis, Band, Legend, Line, Panel, SIZE};
 
 use crate::forecast::Forecast;
 use crate::frame::Windows;
@@ -45,7 +45,8 @@ pub fn of_window(windows: &Windows, origin: usize, forecast: &Forecast) -> TaskR
                 line("observed", history),
                 line("forecast", [last].into_iter().chain(steps().map(|(x, row)| (x, restored(forecast.points[row]))))),
             ],
-            highest: None,
+            legend: Legend::UpperLeft,
+            ..Panel::default()
         }
     };
     let panels: Vec<Panel> = (0..frame.targets.min(MOST_COLUMNS)).map(panel).collect();
@@ -76,7 +77,8 @@ pub fn of_days(windows: &Windows, forecast: &Forecast, head: Head) -> TaskResult
             line("observed", days().map(|(place, x)| (x, shown(frame.value(windows.origins[place], 0))))),
             line("forecast", days().map(|(place, x)| (x, shown(forecast.points[place])))),
         ],
-        highest: None,
+        legend: Legend::UpperLeft,
+        ..Panel::default()
     };
     drawn(&[panel])
 }
