@@ -302,7 +302,7 @@ impl Ranged for TimeAxis {
 
 /// A number with the digits that tell it from others within a range.
 fn short(value: f64, range: f64) -> String {
-    let digits = (2.0 - range.max(1e-9).log10().floor()).clamp(0.0, 8.0) as usize;
+    let digits = (1.0 - range.max(1e-9).log10().floor()).clamp(0.0, 8.0) as usize;
     format!("{value:.digits$}")
 }
 
