@@ -64,8 +64,7 @@ impl Network {
     fn gradient(&self, inputs: &[f64], target: f64, steps: usize) -> (f64, Self) {
         let (states, output) = self.forward(inputs);
         let error = output - target;
-        let mut grad = Self::default();
-        grad.v = states[inputs.len()].map(|h| error * h);
+        let mut grad = Self { v: states[inputs.len()].map(|h| error * h), ..Self::default() };
 
         // ∂L/∂h of the step at hand: at first from the output alone …
         let mut dh: Vector = self.v.map(|v| error * v);

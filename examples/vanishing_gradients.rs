@@ -53,7 +53,7 @@ fn networks(device: &Device) -> Vec<(&'static str, Rnn)> {
     // The forget gate's biases: the second quarter of them.
     open.layers[0].forward.bias_ih = open.layers[0].forward.bias_ih.clone().map(|bias| {
         let forget = Tensor::full([HIDDEN], 4.0, &bias.device());
-        bias.slice_assign([HIDDEN..2 * HIDDEN], forget)
+        Tensor::cat(vec![bias.clone().narrow(0, 0, HIDDEN), forget, bias.narrow(0, 2 * HIDDEN, 2 * HIDDEN)], 0)
     });
     vec![
         ("Elman", rnn(Cell::Elman, Init::Uniform)),
