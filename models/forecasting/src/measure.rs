@@ -111,8 +111,8 @@ pub fn values(forecast: &Forecast, windows: &Windows) -> Metrics {
     let costs = absolute_errors(forecast, windows);
     metrics.extend(costs.means());
     metrics.extend(costs.skills());
-    let naive = errors(windows, &points(windows, &Yardstick::Persistence));
-    metrics.insert("mse_persistence".to_owned(), naive["mse"]);
+    let naive = of_windows(windows, &points(windows, &Yardstick::Persistence), |error| error * error);
+    metrics.insert("mse_persistence".to_owned(), mean(naive));
     if windows.frame.targets == 1 {
         metrics.extend(direction(forecast, windows));
     }
