@@ -53,6 +53,7 @@
 //! | `scan.rs` | one layer in one direction, composed of burn's operations: all steps in turn |
 //! | `fused.rs`, `kernel/` | the same as one operation on the CPU, forward and backward; where the time goes |
 //! | `state.rs`, `weights.rs`, `init.rs` | what is remembered, what is learnt, what that starts from |
+//! | `attention.rs` | one vector of all steps |
 //! | `dropout/`, `activation.rs` | regularisers: of features, words and weights; of activations |
 //! | `names.rs` | PyTorch's names |
 //! | `dense_cross_entropy.rs` | the loss of a choice among many words, with the layer that makes it |
@@ -71,6 +72,9 @@
 //! - Glorot & Bengio (2010), *Understanding the difficulty of training deep feedforward neural networks*, AISTATS.
 //! - Saxe, McClelland & Ganguli (2014), *Exact solutions to the nonlinear dynamics of learning in deep linear neural
 //!   networks*, ICLR, [arXiv:1312.6120](https://arxiv.org/abs/1312.6120).
+//! - Bahdanau, Cho & Bengio (2015), *Neural machine translation by jointly learning to align and translate*, ICLR,
+//!   [arXiv:1409.0473](https://arxiv.org/abs/1409.0473).
+//! - Yang et al. (2016), *Hierarchical attention networks for document classification*, NAACL.
 //! - Jozefowicz, Zaremba & Sutskever (2015), *An empirical exploration of recurrent network architectures*, ICML.
 //! - Gal & Ghahramani (2016), *A theoretically grounded application of dropout in recurrent neural networks*, NIPS,
 //!   [arXiv:1512.05287](https://arxiv.org/abs/1512.05287).
@@ -81,6 +85,7 @@
 //!   [arXiv:1708.02182](https://arxiv.org/abs/1708.02182).
 
 mod activation;
+mod attention;
 mod cell;
 mod dense_cross_entropy;
 mod dropout;
@@ -95,6 +100,7 @@ mod state;
 mod weights;
 
 pub use activation::{activation_regularization, temporal_activation_regularization};
+pub use attention::AttentionPooling;
 pub use cell::Cell;
 pub use dense_cross_entropy::dense_cross_entropy;
 pub use dropout::{EmbeddingDropout, LockedDropout, WeightDropout};

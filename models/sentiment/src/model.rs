@@ -7,7 +7,8 @@
 //! With pooling `last` and one LSTM layer this is the model of the tutorials
 //! ([Dai & Le 2015](https://arxiv.org/abs/1511.01432) give it 86.5 % on IMDB). With `max-mean` over a bidirectional GRU
 //! it is the flagship: the maximum finds the strongest word of each feature, the mean weighs all of them
-//! ([Howard & Ruder 2018](https://arxiv.org/abs/1801.06146) pool likewise).
+//! ([Howard & Ruder 2018](https://arxiv.org/abs/1801.06146) pool likewise). With `attention` the network learns which words
+//! to look at.
 //!
 //! ```sh
 //! cargo run -p sentiment -- train --recipe imdb-bigru
@@ -17,8 +18,8 @@ use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer, Linear, LinearConfig};
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use datasets::Vocabulary;
-use rnn::{Cell, Init, LockedDropout, Rnn, RnnConfig};
+use datasets::{Vocabulary, tokenize};
+use rnn::{AttentionPooling, Cell, Init, LockedDropout, Rnn, RnnConfig};
 use serde::{Deserialize, Serialize};
 use training::settings::{Count, Fraction};
 
@@ -75,6 +76,8 @@ pub enum Pooling {
     Last,
     /// Maximum and mean over the words, side by side; F = 2·D·H.
     MaxMean,
+    /// The mean over the words, each weighed by how much it matters; F = D·H.
+    Attention,
 }
 
 /// A batch of texts as numbers.
@@ -87,6 +90,12 @@ pub struct Words {
 }
 
 impl Words {
+    /// Reads some texts by a vocabulary.
+    pub fn read<'a>(texts: impl IntoIterator<Item = &'a str>, vocabulary: &Vocabulary, device: &Device) -> Self {
+        let texts: Vec<Vec<u32>> = texts.into_iter().map(|text| vocabulary.encode(&tokenize(text))).collect();
+        Self::new(texts.iter().map(Vec::as_slice), device)
+    }
+
     /// Pads some texts to the longest. A text without words becomes one unknown word.
     pub fn new<'a>(texts: impl IntoIterator<Item = &'a [u32]>, device: &Device) -> Self {
         let texts: Vec<&[u32]> = texts.into_iter().collect();
@@ -112,6 +121,8 @@ pub struct Network {
     pub rnn: Rnn,
     /// Of their outputs.
     pub output_dropout: LockedDropout,
+    /// With [`Pooling::Attention`].
+    pub attention: Option<AttentionPooling>,
     /// Of the pooled vector.
     pub dropout: Dropout,
     /// F → 1.
@@ -125,6 +136,7 @@ impl NetworkConfig {
     /// The network with random weights, for a vocabulary of some size.
     pub fn init(&self, vocabulary: usize, device: &Device) -> Network {
         let rnn = self.rnn().init(device);
+        let attention = (self.pooling == Pooling::Attention).then(|| AttentionPooling::new(rnn.output_size(), device));
         Network {
             embedding: EmbeddingConfig::new(vocabulary, self.embedding_size.get())
                 .with_initializer(Initializer::Normal { mean: 0.0, std: 0.3 })
@@ -132,6 +144,7 @@ impl NetworkConfig {
             embedding_dropout: LockedDropout::new(self.embedding_dropout.get()),
             rnn,
             output_dropout: LockedDropout::new(self.output_dropout.get()),
+            attention,
             dropout: DropoutConfig::new(self.dropout.get()).init(),
             dense: LinearConfig::new(self.pooled(), 1).init(device),
             pooling: self.pooling,
@@ -140,7 +153,12 @@ impl NetworkConfig {
 
     /// How many parameters it has; asked before it takes the memory for them.
     pub fn num_params(&self, vocabulary: usize) -> f64 {
-        vocabulary as f64 * self.embedding_size.get() as f64 + self.rnn().num_params() + self.pooled() as f64 + 1.0
+        let attention = match self.pooling {
+            Pooling::Attention => AttentionPooling::num_params(self.pooled()),
+            Pooling::Last | Pooling::MaxMean => 0.0,
+        };
+        let embedding = vocabulary as f64 * self.embedding_size.get() as f64;
+        embedding + self.rnn().num_params() + attention + self.pooled() as f64 + 1.0
     }
 
     fn rnn(&self) -> RnnConfig {
@@ -155,7 +173,7 @@ impl NetworkConfig {
     fn pooled(&self) -> usize {
         let output = self.hidden_size.get() * if self.bidirectional { 2 } else { 1 };
         match self.pooling {
-            Pooling::Last => output,
+            Pooling::Last | Pooling::Attention => output,
             Pooling::MaxMean => 2 * output,
         }
     }
@@ -166,9 +184,11 @@ impl Network {
     pub fn forward(&self, words: Words) -> Tensor<1> {
         let embedded = self.embedding_dropout.forward(self.embedding.forward(words.numbers)); // [B, T, E]
         let (outputs, state) = self.rnn.forward(embedded, Some(&words.lengths), None); // [B, T, D·H], [L·D, B, H]
-        let pooled = match self.pooling {
-            Pooling::Last => self.last(state.hidden),
-            Pooling::MaxMean => max_and_mean(self.output_dropout.forward(outputs), &words.lengths),
+        let outputs = self.output_dropout.forward(outputs);
+        let pooled = match (&self.attention, self.pooling) {
+            (Some(attention), _) => attention.forward(outputs, &words.lengths),
+            (None, Pooling::Last) => self.last(state.hidden),
+            (None, _) => max_and_mean(outputs, &words.lengths),
         }; // [B, F]
         self.dense.forward(self.dropout.forward(pooled)).squeeze_dim(1)
     }
@@ -209,6 +229,8 @@ pub fn binary_cross_entropy(odds: Tensor<1>, smoothing: f64) -> Tensor<1> {
 mod tests {
     use super::*;
 
+    const POOLINGS: [Pooling; 3] = [Pooling::Last, Pooling::MaxMean, Pooling::Attention];
+
     fn config(pooling: Pooling) -> NetworkConfig {
         serde_json::from_value(serde_json::json!({
             "cell": "gru", "embedding_size": 5, "hidden_size": 4, "layers": 2, "bidirectional": true,
@@ -234,14 +256,14 @@ mod tests {
 
     #[test]
     fn parameters_are_counted_before_they_are_made() {
-        for pooling in [Pooling::Last, Pooling::MaxMean] {
+        for pooling in POOLINGS {
             assert_eq!(config(pooling).num_params(10), network(pooling).num_params() as f64);
         }
     }
 
     #[test]
     fn padding_changes_no_answer() {
-        for pooling in [Pooling::Last, Pooling::MaxMean] {
+        for pooling in POOLINGS {
             let network = network(pooling);
             let answer = |texts: Vec<&[u32]>| -> Vec<f32> {
                 network.forward(Words::new(texts, &Device::flex())).into_data().try_to_vec().unwrap()

@@ -18,7 +18,7 @@ fn locked_dropout_keeps_its_mask_through_a_sequence() {
     assert!((1350..1650).contains(&kept.len()), "{} of 2000 kept", kept.len());
 
     let [one, other] = [0, 1].map(|row| first.clone().narrow(0, row, 1));
-    assert!(difference(&one, &other) > 1.0, "each sequence has its own mask");
+    assert!(difference(&one, &other) > 0.5, "each sequence has its own mask");
 }
 
 #[test]
