@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{DataError, Result};
 use crate::source::{Archive, Locator, PublishedFile, hex};
-use crate::text::{Zero, tokenize};
+use crate::text::{Vocabulary, Zero, tokenize};
 
 /// A text in three parts, each read from its beginning to its end.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +43,11 @@ impl Level {
     /// ```
     pub fn tokens(self, text: &str) -> impl Iterator<Item = &str> {
         text.lines().flat_map(move |line| self.of_line(line).chain([Zero::EndOfLine.word()]))
+    }
+
+    /// The numbers of a text's tokens.
+    pub fn encode(self, text: &str, vocabulary: &Vocabulary) -> Vec<u32> {
+        self.tokens(text).map(|token| vocabulary.number(token)).collect()
     }
 
     /// A line of anybody's text, prepared: its words in lower case and split off their punctuation by [`tokenize`], or

@@ -88,6 +88,10 @@ pub struct ChangedRecipe<O: Args> {
 #[derive(Clone, Debug, Default, Args)]
 pub struct NoOptions {}
 
+/// Of applications that have no verbs of their own.
+#[derive(Clone, Copy, Debug, clap::Subcommand)]
+pub enum NoVerbs {}
+
 /// `find-rate`.
 #[derive(Debug, Args)]
 pub struct FindRate<O: Args> {

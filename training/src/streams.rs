@@ -9,6 +9,7 @@
 
 use std::ops::Range;
 
+use burn::nn::loss::CrossEntropyLoss;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::task::Carry;
@@ -64,6 +65,13 @@ impl Streams {
         let rows = self.tokens.chunks_exact(self.length.max(1));
         let tokens = rows.flat_map(|row| row[columns.clone()].iter().map(|&token| token as i32)).collect();
         Tensor::from_data(TensorData::new::<i32, _>(tokens, shape), device)
+    }
+
+    /// The mean cost of what comes next in a window, in nats, `[1]`, by scores `[rows, steps, tokens]` of all that might.
+    pub fn cross_entropy(&self, scores: Tensor<3>, window: &Range<usize>) -> Tensor<1> {
+        let device = scores.device();
+        let next = self.targets(window, &device).flatten(0, 1);
+        CrossEntropyLoss::new(None, &device).forward(scores.flatten(0, 1), next)
     }
 
     /// A window in pieces between which the states of some rows are to be reset: a document ends with token `end`.

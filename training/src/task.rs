@@ -112,14 +112,14 @@ pub trait Task: Sized {
     const ABOUT: &'static str;
     /// Texts of the embedded recipes; the first is the default.
     const RECIPES: &'static [&'static str];
-    /// The folder of the shipped packages.
-    const PRETRAINED: &'static str;
+    /// The folder of the shipped packages, if there are any.
+    const PRETRAINED: &'static str = "pretrained";
     /// PyTorch's names of the network's weights.
-    const WEIGHT_NAMES: WeightNames;
+    const WEIGHT_NAMES: WeightNames = WeightNames::SAME;
     /// For the model card, in Markdown: what the model is for, preprocessing, limits, licence of the data.
-    const CARD: &'static str;
+    const CARD: &'static str = "";
     /// What to type after training, and why; `RUN` stands for the run folder.
-    const NEXT: &'static [(&'static str, &'static str)];
+    const NEXT: &'static [(&'static str, &'static str)] = &[];
     /// The metric that chooses the best epoch.
     const MONITOR: Monitor;
     /// What [`Loss::count`] counts, in the plural.
@@ -151,14 +151,18 @@ pub trait Task: Sized {
     /// Finds and reads the data.
     fn load(data: &Self::Data, data_dir: Option<&Path>) -> TaskResult<Self::Raw>;
 
-    /// A text that changes when the data do, such as their checksum.
-    fn fingerprint(raw: &Self::Raw) -> String;
+    /// A text that changes when the data do, such as their checksum; empty where they come from the recipe alone.
+    fn fingerprint(_raw: &Self::Raw) -> String {
+        String::new()
+    }
 
     /// Fits what is fitted without gradients, on the training part alone.
     fn fit(recipe: &RecipeOf<Self>, raw: &Self::Raw) -> TaskResult<Self>;
 
-    /// Writes what was fitted into the folder of a package.
-    fn save(&self, dir: &Path) -> TaskResult<()>;
+    /// Writes what was fitted into the folder of a package; nothing, if nothing was.
+    fn save(&self, _dir: &Path) -> TaskResult<()> {
+        Ok(())
+    }
 
     /// Reads it back.
     fn open(recipe: &RecipeOf<Self>, dir: &Path) -> TaskResult<Self>;
@@ -166,8 +170,10 @@ pub trait Task: Sized {
     /// Turns the data into what the model reads.
     fn encode(&self, raw: Self::Raw) -> TaskResult<Splits<Self::Set>>;
 
-    /// How many parameters [`Task::init`] will make; asked before, so that no size is too large.
-    fn num_params(&self) -> f64;
+    /// How many parameters [`Task::init`] will make; asked before, so that no size is too large. 0 if it is not known.
+    fn num_params(&self) -> f64 {
+        0.0
+    }
 
     /// The network with random weights.
     fn init(&self, device: &Device) -> Self::Model;
@@ -201,17 +207,21 @@ pub trait Task: Sized {
     /// Called with the best weights when training ends: the place to choose on `valid` what has no gradient.
     fn finish(&mut self, _model: &Self::Model, _valid: &Self::Set, _device: &Device) {}
 
-    /// Shows the trained model at work; `outcome` is what was measured of it.
+    /// Shows the trained model at work, if there is something to be seen; `outcome` is what was measured of it.
     fn demonstrate(
         &self,
-        model: &Self::Model,
-        outcome: &Outcome,
-        test: &Self::Set,
-        device: &Device,
-    ) -> TaskResult<Demonstration>;
+        _model: &Self::Model,
+        _outcome: &Outcome,
+        _test: &Self::Set,
+        _device: &Device,
+    ) -> TaskResult<Demonstration> {
+        Ok(Demonstration::default())
+    }
 
-    /// Runs a verb of the application.
-    fn run(verb: Self::Verb, context: &Context) -> TaskResult<()>;
+    /// Runs a verb of the application, where it has verbs of its own.
+    fn run(_verb: Self::Verb, _context: &Context) -> TaskResult<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,11 @@ pub struct WeightNames {
     pub from_pytorch: &'static [(&'static str, &'static str)],
 }
 
+impl WeightNames {
+    /// Of applications whose names are what they are.
+    pub const SAME: Self = Self { to_pytorch: &[], from_pytorch: &[] };
+}
+
 /// Writes a module's weights. The file appears whole or not at all.
 pub fn save<M: Module>(module: &M, path: &Path, names: WeightNames, precision: Precision) -> Result<()> {
     let dtype = match precision {

@@ -130,7 +130,7 @@ impl DataConfig {
 
     /// The numbers of a text's tokens.
     pub fn encode(&self, text: &str, vocabulary: &Vocabulary) -> Vec<u32> {
-        Level::from(self.level).tokens(text).map(|token| vocabulary.number(token)).collect()
+        Level::from(self.level).encode(text, vocabulary)
     }
 }
 

@@ -12,11 +12,11 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use rnn::{Cell, Rnn, RnnConfig, State, dense_cross_entropy};
 use serde::{Deserialize, Serialize};
-use training::cli::NoOptions;
+use training::cli::{NoOptions, NoVerbs};
 use training::settings::Count;
 use training::streams::{Streams, reset};
 use training::weights::WeightNames;
-use training::{Carry, Context, Demonstration, Loss, Metrics, Monitor, Outcome, RecipeOf, Splits, Task, TaskResult};
+use training::{Carry, Loss, Metrics, Monitor, RecipeOf, Splits, Task, TaskResult};
 
 const VOCABULARY: usize = 9;
 /// The word that ends a sentence.
@@ -75,18 +75,12 @@ impl Sentences {
     }
 }
 
-#[derive(clap::Subcommand)]
-pub enum Verb {}
-
 impl Task for Sentences {
     const PACKAGE: &'static str = "sentences";
     const ABOUT: &'static str = "A language model of made-up sentences.";
     const RECIPES: &'static [&'static str] = &[include_str!("sentences.toml")];
-    const PRETRAINED: &'static str = "none";
     const WEIGHT_NAMES: WeightNames =
         WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
-    const CARD: &'static str = "For tests.";
-    const NEXT: &'static [(&'static str, &'static str)] = &[];
     const ITEMS: &'static str = "words";
     const MONITOR: Monitor = Monitor { metric: "perplexity", higher_is_better: false };
 
@@ -96,7 +90,7 @@ impl Task for Sentences {
     type Set = Streams;
     type Model = Model;
     type Batch = Range<usize>;
-    type Verb = Verb;
+    type Verb = NoVerbs;
     type Options = NoOptions;
 
     /// Words that count up, by a stride that a sentence keeps: to know it, one has to remember.
@@ -117,10 +111,6 @@ impl Task for Sentences {
 
     fn fit(recipe: &RecipeOf<Self>, _: &Vec<u32>) -> TaskResult<Self> {
         Ok(Self { steps: recipe.data.steps.get(), hidden_size: recipe.model.hidden_size.get() })
-    }
-
-    fn save(&self, _: &Path) -> TaskResult<()> {
-        Ok(())
     }
 
     fn open(recipe: &RecipeOf<Self>, _: &Path) -> TaskResult<Self> {
@@ -179,13 +169,5 @@ impl Task for Sentences {
     fn baselines(&self, _: &Splits<Streams>) -> TaskResult<BTreeMap<String, Metrics>> {
         let any = [("perplexity".to_owned(), VOCABULARY as f64)];
         Ok([("any word".to_owned(), any.into())].into())
-    }
-
-    fn demonstrate(&self, _: &Model, _: &Outcome, _: &Streams, _: &Device) -> TaskResult<Demonstration> {
-        Ok(Demonstration::default())
-    }
-
-    fn run(verb: Verb, _: &Context) -> TaskResult<()> {
-        match verb {}
     }
 }
