@@ -47,7 +47,7 @@ fn of_last(task: &Forecasting, model: &Model, test: &Windows, device: &Device) -
         return Ok(Some(picture::of_days(test, &task.forecasts(model, test, device), task.architecture.loss)?));
     }
     let alone = Windows { origins: vec![origin], ..test.clone() };
-    Ok(Some(picture::of_window(test, origin, &task.forecasts(model, &alone, device))?))
+    Ok(Some(picture::of_window(test, origin, &task.forecasts(model, &alone, device), task.architecture.loss)?))
 }
 
 /// One line a yardstick: how much smaller the cost is, and whether that is more than chance.

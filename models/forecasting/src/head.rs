@@ -112,6 +112,25 @@ impl Head {
         }
     }
 
+    /// A standardised number of a column as people are shown it: in its own units; of the logarithm of a variance the
+    /// volatility, of a logit the chance.
+    pub fn shown(self, scaler: &Scaler, column: usize, value: f32) -> f64 {
+        match self {
+            Self::Qlike => (f64::from(scaler.restore(column, value)) / 2.0).exp(),
+            Self::Direction => 1.0 / (1.0 + (-f64::from(value)).exp()),
+            _ => f64::from(scaler.restore(column, value)),
+        }
+    }
+
+    /// What [`shown`](Self::shown) numbers of a column are.
+    pub fn name(self, scaler: &Scaler, column: usize) -> &str {
+        match self {
+            Self::Qlike => "volatility, percent a day",
+            Self::Direction => "chance of a rise",
+            _ => &scaler.columns[column],
+        }
+    }
+
     /// The number to expect of what was said of one value: its median, or its mean.
     pub fn point(self, said: &[f32]) -> f32 {
         match self {

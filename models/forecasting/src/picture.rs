@@ -11,19 +11,21 @@ use crate::head::Head;
 
 /// Columns that are drawn at most.
 const MOST_COLUMNS: usize = 4;
-/// Steps that are drawn before a forecast, as often as it has steps.
+/// Steps that are drawn before a forecast: so many times its own, and at least so many.
 const BEFORE: usize = 3;
+const LEAST_BEFORE: usize = 20;
 /// Windows that are drawn where each is of one step.
 const DAYS: usize = 250;
 
 /// The forecast of one window, a panel a column.
-pub fn of_window(windows: &Windows, origin: usize, forecast: &Forecast) -> TaskResult<String> {
-    let Windows { frame, horizon, look_back, .. } = windows;
-    let before = origin - (BEFORE * horizon).min(*look_back)..origin;
+pub fn of_window(windows: &Windows, origin: usize, forecast: &Forecast, head: Head) -> TaskResult<String> {
+    let Windows { frame, horizon, .. } = windows;
+    let before = origin - (BEFORE * horizon).max(LEAST_BEFORE).min(origin)..origin;
     let panel = |target: usize| {
         let row = |step: usize| step * frame.targets + target;
-        let value = |row: usize| f64::from(frame.scaler.restore(target, frame.value(row, target)));
-        let restored = |value: f32| f64::from(frame.scaler.restore(target, value));
+        let name = head.name(&frame.scaler, target);
+        let shown = |value: f32| head.shown(&frame.scaler, target, value);
+        let value = |row: usize| shown(frame.value(row, target));
         let steps = || (0..*horizon).map(|step| (seconds(frame.times[origin + step]), row(step)));
         // Lines and bands begin at the last value that is known.
         let last = (seconds(frame.times[origin - 1]), value(origin - 1));
@@ -31,19 +33,19 @@ pub fn of_window(windows: &Windows, origin: usize, forecast: &Forecast) -> TaskR
             name: name.to_owned(),
             points: [(last.0, [last.1; 2])]
                 .into_iter()
-                .chain(steps().map(|(x, row)| (x, [low, high].map(|end| restored(forecast.ends[row][end])))))
+                .chain(steps().map(|(x, row)| (x, [low, high].map(|end| shown(forecast.ends[row][end])))))
                 .collect(),
         };
         let history = before.clone().chain(origin..origin + horizon).map(|row| (seconds(frame.times[row]), value(row)));
         Panel {
-            title: format!("{}, forecast from {}", frame.scaler.columns[target], written(frame.times[origin])),
+            title: format!("{name}: forecast from {}", written(frame.times[origin])),
             x: "time".to_owned(),
-            y: frame.scaler.columns[target].clone(),
+            y: name.to_owned(),
             axis: Axis::Time,
             bands: vec![band("95 % interval", 0, 3), band("80 % interval", 1, 2)],
             lines: vec![
                 line("observed", history),
-                line("forecast", [last].into_iter().chain(steps().map(|(x, row)| (x, restored(forecast.points[row]))))),
+                line("forecast", [last].into_iter().chain(steps().map(|(x, row)| (x, shown(forecast.points[row]))))),
             ],
             legend: Legend::UpperLeft,
             ..Panel::default()
@@ -57,16 +59,13 @@ pub fn of_window(windows: &Windows, origin: usize, forecast: &Forecast) -> TaskR
 pub fn of_days(windows: &Windows, forecast: &Forecast, head: Head) -> TaskResult<String> {
     let frame = &windows.frame;
     let first = windows.len().saturating_sub(DAYS);
-    let shown = |value: f32| {
-        let value = f64::from(frame.scaler.restore(0, value));
-        if head == Head::Qlike { (value / 2.0).exp() } else { value }
-    };
+    let shown = |value: f32| head.shown(&frame.scaler, 0, value);
     let days = || (first..windows.len()).map(|place| (place, seconds(frame.times[windows.origins[place]])));
     let band = |name: &str, low: usize, high: usize| Band {
         name: name.to_owned(),
         points: days().map(|(place, x)| (x, [low, high].map(|end| shown(forecast.ends[place][end])))).collect(),
     };
-    let name = if head == Head::Qlike { "volatility of a day, percent" } else { &frame.scaler.columns[0] };
+    let name = head.name(&frame.scaler, 0);
     let panel = Panel {
         title: format!("{name}: forecasts of the day before"),
         x: "time".to_owned(),

@@ -53,7 +53,7 @@ fn a_run_tells_and_draws_what_it_is_worth() {
         assert!(report.contains(part), "{part} is not in {report}");
     }
     let picture = std::fs::read_to_string(Path::new(trained()).join("demonstration.svg")).unwrap();
-    for part in ["temp_max, forecast from 2015-12-25", "80 % interval", "observed", "Dec 24"] {
+    for part in ["temp_max: forecast from 2015-12-25", "80 % interval", "observed", "Dec 24"] {
         assert!(picture.contains(part), "{part} is not in the picture");
     }
 }

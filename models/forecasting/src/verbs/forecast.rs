@@ -52,7 +52,7 @@ impl ForecastVerb {
         if task.architecture.loss == Head::Direction {
             return Ok(());
         }
-        let svg = picture::of_window(&windows, origin, &forecast)?;
+        let svg = picture::of_window(&windows, origin, &forecast, task.architecture.loss)?;
         std::fs::write(&self.plot, svg).map_err(|error| format!("cannot write {}: {error}", self.plot.display()))?;
         if !context.json {
             print_line(&format!("\ndrawn in {}", self.plot.display()))?;
@@ -97,14 +97,7 @@ struct Row {
 fn rows(task: &Forecasting, windows: &Windows, origin: usize, forecast: &Forecast, target: usize) -> Vec<Row> {
     let frame = &windows.frame;
     let head = task.architecture.loss;
-    let shown = |value: f32| {
-        let value_in_units = f64::from(frame.scaler.restore(target, value));
-        match head {
-            Head::Qlike => (value_in_units / 2.0).exp(),
-            Head::Direction => 1.0 / (1.0 + (-f64::from(value)).exp()),
-            _ => value_in_units,
-        }
-    };
+    let shown = |value: f32| head.shown(&frame.scaler, target, value);
     let row = |step: usize| {
         let place = step * frame.targets + target;
         let truth = frame.value(origin + step, target);
@@ -122,16 +115,9 @@ fn rows(task: &Forecasting, windows: &Windows, origin: usize, forecast: &Forecas
     (0..windows.horizon).map(row).collect()
 }
 
-fn name(task: &Forecasting, target: usize) -> String {
-    match task.architecture.loss {
-        Head::Qlike => "volatility, percent a day".to_owned(),
-        Head::Direction => "chance of a rise".to_owned(),
-        _ => task.scaler.columns[target].clone(),
-    }
-}
-
 fn print_table(task: &Forecasting, windows: &Windows, origin: usize, forecast: &Forecast) -> TaskResult<()> {
-    let is_direction = task.architecture.loss == Head::Direction;
+    let head = task.architecture.loss;
+    let is_direction = head == Head::Direction;
     for target in 0..windows.frame.targets {
         let rows = rows(task, windows, origin, forecast, target);
         let largest = rows.iter().map(|row| row.point.abs()).fold(0.0, f64::max);
@@ -142,7 +128,7 @@ fn print_table(task: &Forecasting, windows: &Windows, origin: usize, forecast: &
         } else {
             0
         };
-        print_line(&format!("{}{}", if target > 0 { "\n" } else { "" }, name(task, target)))?;
+        print_line(&format!("{}{}", if target > 0 { "\n" } else { "" }, head.name(&task.scaler, target)))?;
         let intervals = if is_direction { "" } else { "      80 % interval            95 % interval" };
         print_line(&format!("{:16}  forecast{intervals}      observed", "time"))?;
         for Row { time, point, ends: [lowest, low, high, highest], truth } in rows {
@@ -172,7 +158,7 @@ fn as_json(task: &Forecasting, windows: &Windows, origin: usize, forecast: &Fore
             "high_95": of(|row| json!(row.ends[3])),
             "observed": of(|row| json!(row.truth)),
         });
-        (name(task, target), values)
+        (task.architecture.loss.name(&task.scaler, target).to_owned(), values)
     };
     (0..windows.frame.targets).map(column).collect::<serde_json::Map<_, _>>().into()
 }
