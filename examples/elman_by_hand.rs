@@ -121,12 +121,10 @@ fn sequence(rng: &mut ChaCha8Rng) -> [f64; STEPS] {
 
 fn main() {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let network = Network::random(&mut rng);
-    let inputs = sequence(&mut rng);
+    let (network, inputs) = (Network::random(&mut rng), sequence(&mut rng));
     let (_, by_hand) = network.gradient(&inputs, inputs[0], STEPS);
     let difference = largest_difference(by_hand, gradient_by_burn(&network, &inputs, inputs[0]));
     println!("largest difference between the gradient by hand and burn's: {difference:.1e}\n");
-
     println!("recalling the first of {STEPS} numbers, mean loss:");
     println!("{:>14}  through all steps  of the last step alone", "sequences seen");
     let [whole, cut] = [STEPS, 1].map(|steps| train(network.clone(), 10, steps));
@@ -148,24 +146,5 @@ fn train(mut network: Network, rounds: usize, steps: usize) -> Vec<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bptt_by_hand_equals_autodiff() {
-        let mut rng = ChaCha8Rng::seed_from_u64(2);
-        for _ in 0..20 {
-            let (network, inputs) = (Network::random(&mut rng), sequence(&mut rng));
-            let by_burn = gradient_by_burn(&network, &inputs, 0.5);
-            let difference = |steps| largest_difference(network.gradient(&inputs, 0.5, steps).1, by_burn.clone());
-            assert!(difference(STEPS) < 1e-5 && difference(1) > 1e-4, "{} {}", difference(STEPS), difference(1));
-        }
-    }
-
-    #[test]
-    fn only_the_whole_gradient_learns_to_recall() {
-        let network = Network::random(&mut ChaCha8Rng::seed_from_u64(1));
-        let [whole, cut] = [STEPS, 1].map(|steps| train(network.clone(), 10, steps)[9]);
-        assert!(whole < 0.02 && cut > 0.1, "{whole} {cut}");
-    }
-}
+#[path = "tests/elman_by_hand.rs"]
+mod tests;

@@ -134,21 +134,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "Higher is better; guessing is right in 0.125. Carrying symbols along unchanged is what orthogonal weights \
                        do by themselves: after 1,500 batches Elman's network with them keeps up with the gates."
             .to_owned();
-    std::fs::write("long_memory.svg", plot::draw(&[adding, copying], 2, (560, 400))?)?;
-    println!("drawn: long_memory.svg");
-    Ok(())
+    examples::save("long_memory.svg", &plot::draw(&[adding, copying], 2, (560, 400))?)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_cell_remembers_what_another_does_not() {
-        let [elman, _, _, gru] = CELLS.map(|(_, cell)| cell);
-        let [elman_error, gru_error] = [elman, gru].map(|cell| error_of_adding(cell, 30, 300));
-        assert!(gru_error < 0.03 && elman_error > 0.1, "adding: {gru_error} {elman_error}");
-        let [elman, gru] = [elman, gru].map(|cell| accuracy_of_copying(cell, 20, 1500));
-        assert!(gru > 0.95 && elman < 0.85, "copying: {gru} {elman}");
-    }
-}
+#[path = "tests/long_memory.rs"]
+mod tests;

@@ -124,23 +124,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let repeated = vec![series[series.len() - 1]; HORIZON];
     println!("mean absolute error over {HORIZON} steps: {:.3}", mean_absolute(&forecast, &truth));
     println!("  of repeating the last value: {:.3}", mean_absolute(&repeated, &truth));
-    std::fs::write("sine_wave.svg", plot::draw(&[picture(history, &truth, &forecast)], 1, (900, 400))?)?;
-    println!("drawn: sine_wave.svg");
-    Ok(())
+    examples::save("sine_wave.svg", &plot::draw(&[picture(history, &truth, &forecast)], 1, (900, 400))?)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn it_follows_the_wave_without_looking() {
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let series = noisy(2000, &mut rng);
-        let model = train(&series, STEPS, &mut rng);
-        let forecast = model.forecast(&series[1900..], 80, &Device::flex());
-        let truth: Vec<f32> = (0..80).map(|step| clean(2000 + step)).collect();
-        let error = mean_absolute(&forecast, &truth);
-        assert!(error < 0.15, "{error}");
-    }
-}
+#[path = "tests/sine_wave.rs"]
+mod tests;

@@ -1,0 +1,12 @@
+use super::*;
+
+#[test]
+fn it_follows_the_wave_without_looking() {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let series = noisy(2000, &mut rng);
+    let model = train(&series, STEPS, &mut rng);
+    let forecast = model.forecast(&series[1900..], 80, &Device::flex());
+    let truth: Vec<f32> = (0..80).map(|step| clean(2000 + step)).collect();
+    let error = mean_absolute(&forecast, &truth);
+    assert!(error < 0.15, "{error}");
+}
