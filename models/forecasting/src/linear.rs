@@ -4,6 +4,7 @@
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
+use rnn::dense;
 use serde::{Deserialize, Serialize};
 
 /// `[model]` of a recipe with `kind = "linear"`.
@@ -57,12 +58,12 @@ impl LinearModel {
         let forecast = match &self.trend {
             Some(trend) => {
                 let average = moving_average(by_column.clone());
-                self.map.forward(by_column - average.clone()) + trend.forward(average)
+                dense(&self.map, by_column - average.clone()) + dense(trend, average)
             }
             None => {
                 let steps = by_column.dims()[2];
                 let last = by_column.clone().narrow(2, steps - 1, 1); // [B, C, 1]
-                self.map.forward(by_column - last.clone()) + last
+                dense(&self.map, by_column - last.clone()) + last
             }
         }; // [B, C, H]
         forecast.swap_dims(1, 2)

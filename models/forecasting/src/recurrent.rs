@@ -18,7 +18,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use rnn::{Cell, Rnn, RnnConfig, State};
+use rnn::{Cell, Rnn, RnnConfig, State, dense};
 use serde::{Deserialize, Serialize};
 use training::settings::{Count, Fraction};
 
@@ -193,7 +193,7 @@ impl Recurrent {
         let last = last.expand([batch, windows.horizon, hidden]);
         let states = match &self.steps {
             Some(Steps { map, positions }) => {
-                relu(map.forward(Tensor::cat(vec![last, to_come], 2)) + positions.val().unsqueeze_dim(0))
+                relu(dense(map, Tensor::cat(vec![last, to_come], 2)) + positions.val().unsqueeze_dim(0))
             }
             None => last,
         }; // [B, H, N]
@@ -252,7 +252,7 @@ impl Recurrent {
     /// What is said from states: `[B, S, N]` → `[B, S, T, P]`.
     fn say(&self, states: Tensor<3>, scale: &Scale) -> Tensor<4> {
         let [batch, steps, _] = states.dims();
-        let outputs = self.output.forward(self.dropout.forward(states)); // [B, S, T·P]
+        let outputs = dense(&self.output, self.dropout.forward(states)); // [B, S, T·P]
         let width = self.head.width();
         let targets = outputs.dims()[2] / width;
         let said = self.head.said(outputs.reshape([batch, steps, targets, width]));

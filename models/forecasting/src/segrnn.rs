@@ -10,7 +10,7 @@ use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Initializer, Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use rnn::{Cell, Rnn, RnnConfig, State};
+use rnn::{Cell, Rnn, RnnConfig, State, dense};
 use serde::{Deserialize, Serialize};
 use training::settings::{Count, Fraction};
 
@@ -88,7 +88,7 @@ impl SegRnn {
         let [segment, hidden] = self.encoder.weight.dims();
         let last = inputs.clone().narrow(1, look_back - 1, 1); // [B, 1, C]
         let segments = (inputs - last.clone()).swap_dims(1, 2).reshape([batch * columns, look_back / segment, segment]);
-        let (_, state) = self.rnn.forward(relu(self.encoder.forward(segments)), None, None); // [1, B·C, H]
+        let (_, state) = self.rnn.forward(relu(dense(&self.encoder, segments)), None, None); // [1, B·C, H]
 
         let [count, half] = self.positions.dims();
         let positions = self.positions.val().unsqueeze_dim::<3>(0).expand([columns, count, half]); // [C, m, H/2]
@@ -100,7 +100,7 @@ impl SegRnn {
         let state = State { hidden: states.reshape([1, rows, hidden]), cell: None };
 
         let (states, _) = self.rnn.forward(places, None, Some(state)); // [B·C·m, 1, H]
-        let forecast = self.decoder.forward(self.dropout.forward(states)); // [B·C·m, 1, w]
+        let forecast = dense(&self.decoder, self.dropout.forward(states)); // [B·C·m, 1, w]
         forecast.reshape([batch, columns, count * segment]).swap_dims(1, 2) + last
     }
 }

@@ -3,6 +3,8 @@ use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::dense;
+
 /// What is added to the score of a step of padding: its weight is then zero.
 const PADDING: f32 = -1e9;
 
@@ -44,7 +46,7 @@ impl AttentionPooling {
     pub fn weights(&self, steps: Tensor<3>, lengths: &[usize]) -> Tensor<2> {
         let [batch, time, _] = steps.dims();
         let device = steps.device();
-        let scores = self.question.forward(self.key.forward(steps).tanh()).squeeze_dim::<2>(2); // [B, T]
+        let scores = dense(&self.question, dense(&self.key, steps).tanh()).squeeze_dim::<2>(2); // [B, T]
         let padding = lengths.iter().flat_map(|length| (0..time).map(move |t| if t < *length { 0.0 } else { PADDING }));
         let padding = TensorData::new(padding.collect::<Vec<f32>>(), [batch, time]);
         softmax(scores + Tensor::from_data(padding, &device), 1)

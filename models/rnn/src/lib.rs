@@ -56,6 +56,7 @@
 //! | `attention.rs` | one vector of all steps |
 //! | `dropout/`, `activation.rs` | regularisers: of features, words and weights; of activations |
 //! | `names.rs` | PyTorch's names |
+//! | `dense.rs` | a dense layer at every step |
 //! | `dense_cross_entropy.rs` | the loss of a choice among many words, with the layer that makes it |
 //!
 //! `cargo run -p rnn --example layer_speed` times the layers beside burn's own.
@@ -87,6 +88,7 @@
 mod activation;
 mod attention;
 mod cell;
+mod dense;
 mod dense_cross_entropy;
 mod dropout;
 mod fused;
@@ -102,6 +104,7 @@ mod weights;
 pub use activation::{activation_regularization, temporal_activation_regularization};
 pub use attention::AttentionPooling;
 pub use cell::Cell;
+pub use dense::dense;
 pub use dense_cross_entropy::dense_cross_entropy;
 pub use dropout::{EmbeddingDropout, LockedDropout, WeightDropout};
 pub use init::Init;

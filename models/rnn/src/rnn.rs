@@ -148,7 +148,7 @@ impl Rnn {
                     scan(Reading { cell: self.cell, order, input: steps.clone(), weights, initial, lengths })
                 })
                 .unzip();
-            steps = Tensor::cat(outputs, 2); // [B, T, directions × H]
+            steps = side_by_side(outputs); // [B, T, directions × H]
             finals.extend(last);
         }
         (steps, State::from_rows(finals))
@@ -231,5 +231,13 @@ impl Layer {
         let forward = (Order::Forward, &self.forward);
         let backward = self.backward.as_ref().map(|weights| (Order::Backward, weights));
         std::iter::once(forward).chain(backward)
+    }
+}
+
+/// The outputs of both directions `[B, T, 2 × H]`; those of one as they are, without a copy.
+fn side_by_side(outputs: Vec<Tensor<3>>) -> Tensor<3> {
+    match <[Tensor<3>; 1]>::try_from(outputs) {
+        Ok([alone]) => alone,
+        Err(both) => Tensor::cat(both, 2),
     }
 }

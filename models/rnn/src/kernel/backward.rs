@@ -7,7 +7,7 @@ use pulp::Simd;
 
 use super::cells::{Gates, Pair};
 use super::memory::{Aligned, Shared};
-use super::pack::{Panels, to_and_fro};
+use super::pack::{Panels, at_once, to_and_fro};
 use super::products::{Factor, Kept, input, weights};
 use super::simd::{load, multiply_to, store};
 use super::team::Member;
@@ -176,12 +176,14 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
                 true => &copy.values()[sequence * span..][..span],
                 false => gates(sequence),
             };
-            for panel in to_and_fro(index, weights.count()) {
-                // SAFETY: this member's own.
-                let hidden = |sequence: usize, units: Range<usize>| unsafe {
-                    to.hidden.write(sequence * hidden_size + units.start, units.len())
-                };
-                multiply_to(simd, &running, gates, &weights, panel, true, hidden);
+            // SAFETY: this member's own.
+            let hidden = |sequence: usize, units: Range<usize>| unsafe {
+                to.hidden.write(sequence * hidden_size + units.start, units.len())
+            };
+            for running in at_once(&running, span) {
+                for panel in to_and_fro(index, weights.count()) {
+                    multiply_to(simd, running, gates, &weights, panel, true, hidden);
+                }
             }
         }
     }

@@ -7,7 +7,7 @@ use pulp::Simd;
 
 use super::cells::Gates;
 use super::memory::{Aligned, Shared};
-use super::pack::{Panels, to_and_fro};
+use super::pack::{Panels, at_once, to_and_fro};
 use super::products::{InputProducts, Kept, block};
 use super::simd::{load, multiply, store};
 use super::team::Member;
@@ -99,18 +99,20 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> 
                 // SAFETY: this member's own.
                 false => unsafe { states.read(before + sequence * hidden_size, hidden_size) },
             };
-            for panel in to_and_fro(index, weights.count()) {
-                let ahead = weights.ahead(index, panel);
-                let (panel, values) = weights.panel(panel);
-                let bias = self.recurrent_bias(simd, panel.covers.start, panel.covers.len());
-                multiply::<S, G>(simd, &running, state, (values, ahead), bias, |sequence, recurrent| {
-                    let place = Place { sequence, step, units: panel.covers.clone() };
-                    // SAFETY: this member's own.
-                    let hidden = unsafe { self.gates(simd, kept, &place, recurrent, state(sequence)) };
-                    let own = after + sequence * hidden_size + place.units.start;
-                    // SAFETY: as above.
-                    store(simd, unsafe { states.write(own, place.units.len()) }, hidden);
-                });
+            for running in at_once(&running, hidden_size) {
+                for panel in to_and_fro(index, weights.count()) {
+                    let ahead = weights.ahead(index, panel);
+                    let (panel, values) = weights.panel(panel);
+                    let bias = self.recurrent_bias(simd, panel.covers.start, panel.covers.len());
+                    multiply::<S, G>(simd, running, state, (values, ahead), bias, |sequence, recurrent| {
+                        let place = Place { sequence, step, units: panel.covers.clone() };
+                        // SAFETY: this member's own.
+                        let hidden = unsafe { self.gates(simd, kept, &place, recurrent, state(sequence)) };
+                        let own = after + sequence * hidden_size + place.units.start;
+                        // SAFETY: as above.
+                        store(simd, unsafe { states.write(own, place.units.len()) }, hidden);
+                    });
+                }
             }
         }
     }

@@ -198,13 +198,17 @@ const FEWEST_SEQUENCES: usize = 16;
 /// The largest recurrent matrix, in values, that each member may read whole at every step: what stays in a core's cache.
 const LARGEST_MATRIX: usize = 1 << 18;
 
+/// The sequences among which a larger matrix may be read whole too: so many products are made of each of its values.
+const MANY_SEQUENCES: usize = 128;
+
 /// The multiplications below which threads cost more than they save.
 const LEAST_WORK: usize = if cfg!(test) { 1 } else { 1 << 18 };
 
 impl Layer<'_> {
     /// Whether members take sequences, and need not wait for each other; else they take units.
     fn by_sequence(&self) -> bool {
-        self.weight_hh.len() <= LARGEST_MATRIX && self.batch >= 2 * FEWEST_SEQUENCES
+        let shared = self.weight_hh.len() <= LARGEST_MATRIX || self.batch >= MANY_SEQUENCES;
+        shared && self.batch >= 2 * FEWEST_SEQUENCES
     }
 
     /// The most members of use.

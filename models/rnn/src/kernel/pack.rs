@@ -6,7 +6,7 @@ use pulp::Simd;
 
 use super::LARGEST_MATRIX;
 use super::memory::Aligned;
-use super::simd::{load, store};
+use super::simd::{TILE, load, store};
 
 /// The most vectors of a panel of [`Panels::of_columns`]: with [`MOST_ROWS`](super::simd) sums for each they fill the
 /// registers.
@@ -109,6 +109,14 @@ fn transpose(rows: &[f32], depth: usize, to: &mut [f32], width: usize) {
             }
         }
     }
+}
+
+/// Values of rows that stay in a core's cache while one panel after the other is multiplied with them.
+const CACHED: usize = 1 << 17;
+
+/// Cuts rows of `depth` values into as many as stay in the cache.
+pub(crate) fn at_once(rows: &[usize], depth: usize) -> impl Iterator<Item = &[usize]> {
+    rows.chunks((CACHED / TILE / depth.max(1)).max(1) * TILE)
 }
 
 /// `0..count`, in reverse at every other turn: what the last turn read last is still in the cache.

@@ -7,7 +7,7 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::memory::{Aligned, Shared};
-use super::pack::{Panels, to_and_fro};
+use super::pack::{Panels, at_once, to_and_fro};
 use super::simd::{TILE, load, multiply, multiply_to, outer, store};
 use super::team::Member;
 use super::{Layer, Place, Share, own_units};
@@ -139,18 +139,20 @@ impl<'a, S: Simd, const G: usize> InputProducts<'a, S, G> {
         self.numbers.extend(0..self.places.len());
         let places = &self.places;
         let input = |number: usize| layer.input_at(places[number][0] * layer.time + places[number][1]);
-        for panel in 0..self.weights.count() {
-            let (panel, values) = self.weights.panel(panel);
-            let units = &panel.covers;
-            let bias = array::from_fn(|gate| self.bias(gate, units));
-            multiply::<S, G>(self.simd, &self.numbers, input, (values, None), bias, |number, products| {
-                let [sequence, step] = places[number];
-                let place = Place { sequence, step, units: units.clone() };
-                for gate in 0..G {
-                    // SAFETY: the caller's promise.
-                    unsafe { self.kept.store(self.simd, &place, self.slots[gate], products[gate]) };
-                }
-            });
+        for numbers in at_once(&self.numbers, layer.input_size) {
+            for panel in 0..self.weights.count() {
+                let (panel, values) = self.weights.panel(panel);
+                let units = &panel.covers;
+                let bias = array::from_fn(|gate| self.bias(gate, units));
+                multiply::<S, G>(self.simd, numbers, input, (values, None), bias, |number, products| {
+                    let [sequence, step] = places[number];
+                    let place = Place { sequence, step, units: units.clone() };
+                    for gate in 0..G {
+                        // SAFETY: the caller's promise.
+                        unsafe { self.kept.store(self.simd, &place, self.slots[gate], products[gate]) };
+                    }
+                });
+            }
         }
     }
 
@@ -192,12 +194,13 @@ pub(super) unsafe fn input<S: Simd, const G: usize>(
     let rows = &rows[member.part(rows.len())];
     // SAFETY: the caller's promise.
     let gradient = |row: usize| unsafe { gradients.row(row, first..first + G) };
-    for panel in 0..weights.count() {
-        // SAFETY: a row of this member's own.
-        let to = |row: usize, columns: Range<usize>| unsafe {
-            d_input.write(row * input_size + columns.start, columns.len())
-        };
-        multiply_to(simd, rows, gradient, &weights, panel, false, to);
+    // SAFETY: a row of this member's own.
+    let to =
+        |row: usize, columns: Range<usize>| unsafe { d_input.write(row * input_size + columns.start, columns.len()) };
+    for rows in at_once(rows, G * hidden_size) {
+        for panel in 0..weights.count() {
+            multiply_to(simd, rows, gradient, &weights, panel, false, to);
+        }
     }
 }
 

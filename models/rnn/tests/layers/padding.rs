@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, TensorData};
 use proptest::prelude::*;
-use rnn::{Rnn, State};
+use rnn::{Cell, Rnn, RnnConfig, State};
 
 use crate::{CELLS, device, difference, parameter_gradients, random, stacked, values};
 
@@ -98,4 +98,23 @@ fn random_state(rnn: &Rnn, batch: usize) -> State {
 fn of_row(state: &State, row: usize) -> State {
     let of_row = |all: &Tensor<3>| all.clone().narrow(1, row, 1);
     State { hidden: of_row(&state.hidden), cell: state.cell.as_ref().map(of_row) }
+}
+
+/// More sequences than stay in the cache at once, and a matrix larger than it: outputs and gradients are those of each
+/// sequence alone.
+#[test]
+fn a_large_batch_is_its_sequences() {
+    for cell in [Cell::Lstm, Cell::Gru] {
+        let rnn = RnnConfig::new(cell, 20, 520).init(&device());
+        let input = random([300, 3, 20]).require_grad();
+        let (output, _) = rnn.forward(input.clone(), None, None);
+        let gradient = input.grad(&output.clone().powi_scalar(2).sum().backward()).unwrap();
+        for row in [0, 250, 299] {
+            let alone = input.clone().narrow(0, row, 1).detach().require_grad();
+            let (expected, _) = rnn.forward(alone.clone(), None, None);
+            let expected_gradient = alone.grad(&expected.clone().powi_scalar(2).sum().backward()).unwrap();
+            assert!(difference(&expected, &output.clone().narrow(0, row, 1)) == 0.0, "{cell:?} {row}");
+            assert!(difference(&expected_gradient, &gradient.clone().narrow(0, row, 1)) == 0.0, "{cell:?} {row}");
+        }
+    }
 }
