@@ -5,7 +5,7 @@
 //!                                                        └──► weights [B, T] ─┘
 //! ```
 //!
-//! Which clause is the reviewer's own opinion, "but" and "although" decide: the network has to look at the other one.
+//! "But" and "although" decide which clause is the reviewer's own opinion: there the network has to look.
 //!
 //! ```sh
 //! cargo run -p examples --example attention_weights

@@ -22,8 +22,8 @@ const WINDOW: usize = 10;
 /// Windows that are learned from, one after the other; what comes after them is measured on.
 const STEPS: usize = 1000;
 const MEASURED: usize = 40;
-/// Of the wave, in steps; no multiple of it is one of the window.
-const PERIOD: f32 = 31.4;
+/// Of the wave, in steps. No window is ever the same as one before.
+const PERIOD: f32 = 10.0 * std::f32::consts::PI;
 
 #[derive(Module, Debug)]
 struct Network {
@@ -112,7 +112,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         lines,
         legend: Legend::UpperLeft,
         caption: "At steps 0, 10, 20, … the network with an empty state has seen one value, which fits a rising and a falling \
-                  wave: it says something between. Carried over, the state knows."
+                  wave: it says something between, and needs some steps more. Carried over, the state knows."
             .to_owned(),
         ..Panel::default()
     };

@@ -23,7 +23,6 @@ use training::streams::Streams;
 
 const SIZE: usize = 32;
 const BATCH: usize = 32;
-const WINDOW: usize = 20;
 const STEPS: usize = 4000;
 /// Alike but for their first noun.
 const SINGULAR: &str = "the dog that the cats see sleeps .";
@@ -76,7 +75,6 @@ impl Network {
     }
 }
 
-/// One row of words, `[1, T]`.
 fn row(words: &[u32]) -> Tensor<2, Int> {
     Streams::new(words, 1).inputs(&(0..words.len()), &Device::flex())
 }
@@ -97,7 +95,7 @@ fn train(steps: usize) -> (Vocabulary, Network) {
     let text = grammar::load().train;
     let vocabulary = Vocabulary::build(Zero::EndOfLine, Level::Word.tokens(&text), 1000);
     let text = Streams::new(&Level::Word.encode(&text, &vocabulary), BATCH);
-    let windows = text.windows(WINDOW);
+    let windows = text.windows(20);
     let network = Network {
         embedding: EmbeddingConfig::new(vocabulary.len(), SIZE).init(&device),
         lstm: RnnConfig::new(Cell::Lstm, SIZE, SIZE).init(&device),
@@ -122,9 +120,9 @@ fn picture(unit: usize, sentences: &[Vec<Seen>; 2]) -> HeatMap {
     let mut map = HeatMap {
         title: "One unit of an LSTM over a sentence".to_owned(),
         columns: SINGULAR.split(' ').map(|word| word.replace("dog", "dog(s)").replace("sleeps", "sleep(s)")).collect(),
-        caption: "Gates: dark is open, white is closed. Memory: dark is above zero, white below. After \"dog\" the memory stays dark up to \
-                  the verb; at \"dogs\" the forget gate empties it. By that the network knows which verb to expect, with cats \
-                  in between. Once the verb is there, both are alike."
+        caption: "Gates: dark is open, white is closed. Memory: dark is above zero, white below. At each word up to the verb \
+                  the memory is darker after \"dog\" than after \"dogs\", with cats in between: by that the network knows which \
+                  verb to expect. Once the verb is there, both are alike."
             .to_owned(),
         ..HeatMap::default()
     };

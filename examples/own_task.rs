@@ -72,19 +72,23 @@ impl Task for Gestures {
     type Verb = NoVerbs;
     type Options = NoOptions;
 
+    /// The data as they are found: here they are drawn; others are read from the folder that is given.
     fn load(data: &Size, _: Option<&Path>) -> TaskResult<Vec<Recording>> {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         Ok((0..data.size.get()).map(|_| recording(&mut rng)).collect())
     }
 
+    /// What is fitted on the training part, such as a vocabulary or a scaler: nothing.
     fn fit(recipe: &RecipeOf<Self>, _: &Vec<Recording>) -> TaskResult<Self> {
         Ok(Self(recipe.model.size.get()))
     }
 
+    /// What was fitted, from the folder of a package.
     fn open(recipe: &RecipeOf<Self>, _: &Path) -> TaskResult<Self> {
         Ok(Self(recipe.model.size.get()))
     }
 
+    /// What the network reads, in three parts.
     fn encode(&self, mut train: Vec<Recording>) -> TaskResult<Splits<Vec<Recording>>> {
         let test = train.split_off(train.len() * 9 / 10);
         let valid = train.split_off(train.len() * 8 / 9);

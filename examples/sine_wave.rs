@@ -8,7 +8,7 @@
 //! cargo run -p examples --example sine_wave
 //! ```
 //!
-//! prints the error one step ahead and over 150 steps without looking, beside that of repeating the last value, and draws
+//! prints the loss as it learns and the error over 150 steps without looking, beside that of repeating the last value, and draws
 //! `sine_wave.svg`.
 
 use burn::module::Module;
@@ -107,8 +107,8 @@ fn picture(history: &[f32], truth: &[f32], forecast: &[f32]) -> Panel {
             line("noisy history", 0, history, true),
         ],
         legend: Legend::UpperLeft,
-        caption: "From step 100 on the network sees nothing but what it said itself. It keeps the wave's height and nearly its \
-                  pace: small errors of phase add up."
+        caption: "From step 100 on no true value enters, from 150 on the network sees nothing but what it said itself. It keeps \
+                  the wave's height and nearly its pace: small errors of phase add up."
             .to_owned(),
         ..Panel::default()
     }

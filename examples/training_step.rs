@@ -140,3 +140,7 @@ fn numbers(texts: &[Vec<u32>], steps: std::ops::Range<usize>, device: &Device) -
     let words = texts.iter().flat_map(|text| text[steps.clone()].iter().map(|&word| word as i32)).collect();
     Tensor::from_data(TensorData::new::<i32, _>(words, shape), device)
 }
+
+#[cfg(test)]
+#[path = "tests/training_step.rs"]
+mod tests;

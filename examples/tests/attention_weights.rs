@@ -5,7 +5,7 @@ fn it_looks_at_the_clause_that_decides() {
     let reviews = sample::load();
     let reader = Reader::train(&reviews.train, STEPS);
     assert!(reader.accuracy(&reviews.test) > 0.9);
-    // Words 3 and 10 are the adjectives of the first and of the second clause.
+    // The second clause begins at word 6.
     let [(favourable, but), (not, although)] = [BUT, ALTHOUGH].map(|text| reader.look(text));
     assert!(favourable > 0.5 && not < 0.5, "{favourable} {not}");
     assert!(but[6..].iter().sum::<f64>() > although[6..].iter().sum::<f64>() + 0.3, "{but:?} {although:?}");

@@ -4,8 +4,12 @@ use super::*;
 fn the_lstm_reaches_back_where_elman_does_not() {
     let device = Device::flex().autodiff();
     device.seed(1);
-    let first = |number: usize| norms(&networks(&device)[number].1, &device)[0];
-    let (elman, lstm) = (first(0), first(3));
-    assert!(lstm > 1e-3 && lstm > 100.0 * elman, "{lstm} {elman}");
-    approx::assert_relative_eq!(clipped(&[3.0, 4.0])[..], [0.6, 0.8][..], epsilon = 1e-12);
+    let measured: Vec<_> = networks(&device).iter().map(|(_, rnn)| norms(rnn, &device)).collect();
+    let [elman, orthogonal, large, open, bias_1, gru] = [0, 1, 2, 3, 4, 5].map(|number| measured[number].0[0]);
+    assert!(elman > 0.0 && open > 1e-3 && open > 100.0 * elman, "{open} {elman}");
+    assert!(bias_1 > 100.0 * orthogonal && orthogonal > 100.0 * elman, "{bias_1} {orthogonal} {elman}");
+    assert!(gru > 100.0 * elman && large > 1e3, "{gru} {large}");
+    let clipped = clipped(&measured[2]);
+    approx::assert_relative_eq!(clipped[0], large * CLIP / measured[2].1, max_relative = 1e-12);
+    assert!(clipped[0] < large);
 }
