@@ -114,6 +114,12 @@ pub enum TrainingError {
         /// What could be had, in GiB.
         available: f64,
     },
+    /// A run that would be taken for another one.
+    #[error("{} holds a run of another recipe or other settings; give another --run, or delete the folder", path.display())]
+    OtherRecipe {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Another process trains in the folder.
     #[error("another process trains in {}; wait for it, or stop it", path.display())]
     RunInUse {

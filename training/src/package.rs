@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Result, TrainingError};
 use crate::machine::check_memory;
 use crate::recipe::{Expected, Recipe};
-use crate::run::Start;
+use crate::run::{Start, numbers};
 use crate::task::{Demonstration, Metrics, RecipeOf, Task};
 use crate::weights::{self, Precision};
 use crate::{card, files};
@@ -56,13 +56,24 @@ pub struct Outcome {
     /// The epoch whose weights these are, from 1; 0 for none.
     pub best_epoch: usize,
     /// On the validation part, with those weights.
+    #[serde(deserialize_with = "numbers")]
     pub valid: Metrics,
     /// On the test part.
+    #[serde(deserialize_with = "numbers")]
     pub test: Metrics,
     /// Baselines on the test part.
+    #[serde(deserialize_with = "tables")]
     pub baselines: BTreeMap<String, Metrics>,
     /// The circumstances.
     pub provenance: Provenance,
+}
+
+/// What is no finite number, such as an error over one that is zero, is written as `null`.
+fn tables<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<BTreeMap<String, Metrics>, D::Error> {
+    #[derive(Deserialize)]
+    struct Table(#[serde(deserialize_with = "numbers")] Metrics);
+    let tables = BTreeMap::<String, Table>::deserialize(from)?;
+    Ok(tables.into_iter().map(|(name, Table(metrics))| (name, metrics)).collect())
 }
 
 /// What a package has of a run that came to its end.

@@ -9,12 +9,13 @@ use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Result, TrainingError};
 use crate::package::PICTURE;
 use crate::progress::say;
-use crate::recipe::RecipeText;
+use crate::recipe::{Recipe, RecipeText};
 use crate::task::Metrics;
 use crate::{curves, files};
 
@@ -110,7 +111,8 @@ fn number<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<f64, D::Err
     Option::deserialize(from).map(|number: Option<f64>| number.unwrap_or(f64::NAN))
 }
 
-fn numbers<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Metrics, D::Error> {
+/// Metrics; likewise.
+pub(crate) fn numbers<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Metrics, D::Error> {
     let metrics = BTreeMap::<String, Option<f64>>::deserialize(from)?;
     Ok(metrics.into_iter().map(|(name, number)| (name, number.unwrap_or(f64::NAN))).collect())
 }
@@ -210,6 +212,16 @@ impl Run {
     /// Reads the recipe.
     pub fn recipe_text(&self) -> Result<RecipeText> {
         RecipeText::read(&self.recipe())
+    }
+
+    /// Whether it is a run of this recipe, with all that was changed of it.
+    pub fn is_of<D, M>(&self, recipe: &Recipe<D, M>) -> Result<bool>
+    where
+        D: Serialize + DeserializeOwned,
+        M: Serialize + DeserializeOwned,
+    {
+        let own: Recipe<D, M> = self.recipe_text()?.parse()?;
+        Ok(files::json(&own)? == files::json(recipe)?)
     }
 
     /// The states to resume from.

@@ -159,17 +159,12 @@ impl DataConfig {
 
     /// The numbers of the columns to read, those to forecast first, and how many these are.
     pub fn columns(&self, series: &Series) -> TaskResult<(Vec<usize>, usize)> {
-        let find = |name: &String| {
-            let known = series.columns.join(", ");
-            series.column(name).ok_or_else(|| format!("there is no column `{name}`; there are: {known}"))
-        };
         let mut columns = match self.target.is_empty() {
-            true => (0..series.columns.len()).collect::<Vec<_>>(),
-            false => self.target.iter().map(find).collect::<Result<_, _>>()?,
+            true => (0..series.columns.len()).collect(),
+            false => places(series, &self.target)?,
         };
         let targets = columns.len();
-        for name in &self.covariates {
-            let column = find(name)?;
+        for (name, column) in self.covariates.iter().zip(places(series, &self.covariates)?) {
             if columns.contains(&column) {
                 return Err(format!("column `{name}` is named twice in data.target and data.covariates").into());
             }
@@ -213,6 +208,15 @@ impl DataConfig {
 
 fn one() -> Count {
     Count::ONE
+}
+
+/// Where columns of these names are in a series.
+pub fn places(series: &Series, names: &[String]) -> TaskResult<Vec<usize>> {
+    let find = |name: &String| {
+        let known = series.columns.join(", ");
+        series.column(name).ok_or_else(|| format!("there is no column `{name}`; there are: {known}").into())
+    };
+    names.iter().map(find).collect()
 }
 
 #[cfg(test)]

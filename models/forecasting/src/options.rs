@@ -24,7 +24,7 @@ pub struct SeriesOptions {
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "csv")]
     target: Vec<String>,
     /// The columns to read and not to forecast [default: none]
-    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "csv")]
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "target")]
     covariates: Vec<String>,
     /// Average rows to steps of this length, such as 10min, 1h, 1d or 1w [default: a row is a step]
     #[arg(long, value_name = "SPAN", requires = "csv")]

@@ -100,6 +100,9 @@ fn a_backtest_learns_anew_and_goes_on_where_it_was() {
     assert!(result["metrics"]["skill_mae_persistence"].as_f64().unwrap() > 0.0, "{result}");
     let again = run(&args);
     assert_eq!((json(&again), text(&again.stdout).lines().count()), (result, 1), "finished folds are not made again");
+
+    let other = run(&["backtest", "--epochs", "1", "--folds", "2", "--run", shown(&place)]);
+    assert!(text(&other.stderr).contains("run of another recipe or other settings"), "{}", text(&other.stderr));
 }
 
 /// A table of one's own, with `more` lines at its end.
@@ -161,6 +164,31 @@ fn tables_nobody_has_seen_train_or_name_the_flag_to_give() {
     let doubled = table(dir.path(), "date,load", |n| format!("{},{}", day(n), wave(n)), "2000-01-01,3\n");
     fails(&doubled, &[], "--doubled");
     works(&doubled, &["--doubled", "mean"]);
+}
+
+/// The season of seconds is a day of them, longer than the table: no error over that of seasonal persistence is defined.
+/// Columns are found by their names.
+#[test]
+fn a_model_goes_on_from_a_table_whose_columns_stand_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let time = |number: usize| format!("2020-01-01 00:{:02}:{:02}", number / 60, number % 60);
+    let wave = |number: usize| (number as f64 / 5.0).sin();
+    let row = |number| format!("{},{},{}", time(number), wave(number), 1000.0 + wave(number));
+    let csv = table(dir.path(), "time,low,high", row, "");
+    let (trained, said) = own(dir.path(), &csv, &[]);
+    assert!(trained, "{said}");
+    let place = dir.path().join("run-1");
+
+    let plot = dir.path().join("forecast.svg");
+    let forecast =
+        |csv: &Path| run(&["forecast", "--json", "--run", shown(&place), "--csv", shown(csv), "--plot", shown(&plot)]);
+    let expected = json(&forecast(&csv));
+    let row = |number| format!("{},7,{},{}", time(number), 1000.0 + wave(number), wave(number));
+    let turned = table(dir.path(), "time,more,high,low", row, "");
+    assert_eq!(json(&forecast(&turned)), expected);
+    let row = |number| format!("{},{}", time(number), wave(number));
+    let output = forecast(&table(dir.path(), "time,low", row, ""));
+    assert!(text(&output.stderr).contains("there is no column `high`"), "{}", text(&output.stderr));
 }
 
 #[test]

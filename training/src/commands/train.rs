@@ -71,6 +71,7 @@ pub fn train<T: Task>(
 ) -> Result<Option<Outcome>> {
     interrupt::listen();
     let place = match Run::open(dir.to_path_buf()) {
+        Ok(run) if !run.is_of(&recipe)? => return Err(TrainingError::OtherRecipe { path: dir.to_path_buf() }),
         Ok(run) if run.report().exists() => return Ok(Package::<T>::read_config(&run.best())?.outcome),
         Ok(_) => Place::Run(dir.to_path_buf()),
         Err(_) => Place::New(Some(dir.to_path_buf())),

@@ -10,6 +10,7 @@ use serde_json::json;
 use training::cli::Choice;
 use training::{Context, Package, TaskResult, print_line, say};
 
+use crate::data::places;
 use crate::forecast::Forecast;
 use crate::frame::{Frame, Windows};
 use crate::head::Head;
@@ -77,7 +78,9 @@ impl ForecastVerb {
             return Err(format!("--at {at} is after the last row, {last}; leave it out to go on from there").into());
         }
         let series = series.extended((origin + horizon).saturating_sub(known));
-        let (columns, targets) = task.data.columns(&series)?;
+        // By their names: a table of one's own may have them in another order, and others beside them.
+        let columns = places(&series, &task.scaler.columns)?;
+        let targets = columns.len() - task.data.covariates.len();
         let [train, valid, _] = task.data.split.ends(known);
         let frame = Frame::new(&series, &columns, targets, task.scaler.clone());
         let frame = Arc::new(frame.with_parts(train, valid - train, task.data.season(&series)));
