@@ -211,7 +211,7 @@ fn tell<T: Task>(recipe: &RecipeOf<T>, run: &Run, finished: &Finished, is_part: 
             print_line(&format!("  {name:7}  {}", shown(&path)))?;
         }
     }
-    if is_part {
+    if is_part || T::NEXT.is_empty() {
         return Ok(());
     }
     print_line("\nnext:")?;
