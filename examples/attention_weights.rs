@@ -16,10 +16,10 @@
 
 use burn::module::Module;
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use datasets::{Review, ReviewSet, Vocabulary, Zero, sample, tokenize};
 use rnn::{AttentionPooling, Cell, Rnn, RnnConfig};
-use sentiment::model::{Words, binary_cross_entropy};
+use sentiment::model::{Words, binary_cross_entropy, of_truth};
 use training::descend;
 use training::plot::{self, HeatMap};
 
@@ -73,10 +73,9 @@ impl Reader {
         let vocabulary = Vocabulary::build(Zero::Padding, tokens.iter().flatten().map(String::as_str), 1000);
         let (network, _) = descend(Network::new(vocabulary.len(), &device), steps, 0.005, |network, step| {
             let batch: Vec<&Review> = reviews.0.iter().cycle().skip(step * BATCH).take(BATCH).collect();
-            let signs = batch.iter().map(|review| if review.positive { 1.0 } else { -1.0 }).collect::<Vec<f32>>();
             let odds =
                 network.forward(&Words::read(batch.iter().map(|review| review.text.as_str()), &vocabulary, &device));
-            binary_cross_entropy(odds * Tensor::from_data(TensorData::new(signs, [BATCH]), &device), 0.0)
+            binary_cross_entropy(of_truth(odds, batch.iter().map(|review| review.positive)), 0.0)
         });
         Self { vocabulary, network }
     }

@@ -72,15 +72,14 @@ fn train(carry: bool, steps: usize) -> Network {
 fn errors(network: &Network, carry: bool) -> Vec<[f32; WINDOW]> {
     let mut state = None;
     // Some windows are read before the first that counts, so that there is something to carry.
-    let mut errors = (STEPS - 5..STEPS + MEASURED).map(|number| {
+    let windows = (STEPS - 5..STEPS + MEASURED).map(|number| {
         let (sine, cosine) = window(number, &Device::flex());
         let (said, after) = network.forward(sine, state.take().filter(|_| carry));
         state = Some(after);
         let error: Vec<f32> = (said - cosine).into_data().iter::<f32>().collect();
         std::array::from_fn(|step| error[step])
     });
-    errors.by_ref().nth(4);
-    errors.collect()
+    windows.skip(5).collect()
 }
 
 /// The mean absolute error of the first steps of windows, and of the others.

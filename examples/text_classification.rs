@@ -13,10 +13,10 @@
 
 use burn::module::Module;
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use datasets::{Review, ReviewSet, Vocabulary, Zero, sample, tokenize};
 use rnn::{Cell, Rnn, RnnConfig};
-use sentiment::model::{Words, binary_cross_entropy};
+use sentiment::model::{Words, binary_cross_entropy, of_truth};
 use training::descend;
 
 const BATCH: usize = 32;
@@ -53,10 +53,9 @@ fn train(reviews: &ReviewSet, steps: usize) -> (Vocabulary, Classifier) {
     let vocabulary = Vocabulary::build(Zero::Padding, tokens.iter().flatten().map(String::as_str), 1000);
     let (classifier, _) = descend(Classifier::new(vocabulary.len(), &device), steps, 0.01, |classifier, step| {
         let batch: Vec<&Review> = reviews.0.iter().cycle().skip(step * BATCH).take(BATCH).collect();
-        let signs = batch.iter().map(|review| if review.positive { 1.0 } else { -1.0 }).collect::<Vec<f32>>();
         let texts = batch.iter().map(|review| review.text.as_str());
         let odds = classifier.forward(Words::read(texts, &vocabulary, &device));
-        binary_cross_entropy(odds * Tensor::from_data(TensorData::new(signs, [BATCH]), &device), 0.0)
+        binary_cross_entropy(of_truth(odds, batch.iter().map(|review| review.positive)), 0.0)
     });
     (vocabulary, classifier)
 }

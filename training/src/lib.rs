@@ -17,6 +17,7 @@
 //! | [`optimizer`], [`schedule`], [`clip`], [`average`] | what happens at a step |
 //! | [`streams`] | batches for truncated back-propagation through time |
 //! | [`run`], [`curves`], [`events`], [`card`] | the run folder, its plot, its TensorBoard file, its report |
+//! | [`descend()`] | the loop of short programs, without a task |
 //! | [`plot`] | panels with lines and bands, as SVG |
 //! | [`package`], [`weights`] | trained models on disk, in PyTorch's names |
 //! | [`backend`] | `--backend` |

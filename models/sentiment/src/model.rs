@@ -218,6 +218,13 @@ fn max_and_mean(outputs: Tensor<3>, lengths: &[usize]) -> Tensor<2> {
     Tensor::cat(vec![max, mean], 1)
 }
 
+/// The log-odds of what is true, `[B]`, from those of being favourable and from whether each text is.
+pub fn of_truth(odds: Tensor<1>, favourable: impl IntoIterator<Item = bool>) -> Tensor<1> {
+    let signs: Vec<f32> = favourable.into_iter().map(|favourable| if favourable { 1.0 } else { -1.0 }).collect();
+    let (count, device) = (signs.len(), odds.device());
+    odds * Tensor::from_data(TensorData::new(signs, [count]), &device)
+}
+
 /// The mean cost of log-odds of what is true, `[B]` → `[1]`: `−(1 − ε/2) log σ(o) − ε/2 log σ(−o)` with smoothing `ε`.
 pub fn binary_cross_entropy(odds: Tensor<1>, smoothing: f64) -> Tensor<1> {
     let cost = log_sigmoid(odds.clone()).mean().neg();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use datasets::{ReviewSet, Vocabulary, Zero, tokenize};
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
@@ -16,7 +16,7 @@ use training::{
 };
 
 use crate::data::{Batch, DataConfig, Example, Lesson, bucketed, by_length};
-use crate::model::{Network, NetworkConfig, Words, binary_cross_entropy};
+use crate::model::{Network, NetworkConfig, Words, binary_cross_entropy, of_truth};
 use crate::ngram::{NgramClassifier, NgramConfig};
 use crate::predict::Verb;
 use crate::pretraining::{self, PretrainingConfig};
@@ -183,9 +183,7 @@ impl Task for Sentiment {
             (Some(network), ..) => {
                 let texts: Vec<Vec<u32>> = texts.iter().map(|words| self.drop_words(words, rng)).collect();
                 let words = Words::new(texts.iter().map(Vec::as_slice), device);
-                let signs = examples.iter().map(|example| if example.positive { 1.0 } else { -1.0 }).collect();
-                let signs = Tensor::<1>::from_data(TensorData::new::<f32, _>(signs, [examples.len()]), device);
-                let odds = network.forward(words) * signs; // [B], above 0 where the sign is right
+                let odds = of_truth(network.forward(words), examples.iter().map(|example| example.positive)); // [B]
                 Loss { mean: binary_cross_entropy(odds, self.label_smoothing()), count: examples.len() }
             }
             (None, ..) => Loss { mean: Tensor::zeros([1], device).require_grad(), count: examples.len() },
