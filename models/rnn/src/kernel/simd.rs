@@ -104,7 +104,8 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 /// The most rows of any tile.
 const MOST_ROWS: usize = 8;
 
-/// The most rows of a tile: as many as leave a register for each vector of the panel and one for the row's value.
+/// The most rows of a tile: as many as leave a register for each vector of the panel and one for the row's value, or, if
+/// that is less, for each row's value and one vector.
 const fn most_rows(registers: usize, vectors: usize) -> usize {
     let accumulators = if registers >= 32 { 24 } else { 12 };
     let rows = accumulators / vectors;
@@ -224,11 +225,25 @@ fn product<S: Simd, const R: usize, const V: usize, const AHEAD: bool>(
                 if AHEAD {
                     prefetch(ahead, k);
                 }
-                for r in 0..R {
-                    // SAFETY: no row ends before its value for the last vectors of the panel.
-                    let value = simd.splat_f32s(unsafe { *starts[r].add(k * stride) });
+                // SAFETY: no row ends before its value for the last vectors of the panel.
+                let value = |r: usize| simd.splat_f32s(unsafe { *starts[r].add(k * stride) });
+                // What is fewer, values or vectors, stays in registers.
+                if R < V {
+                    let mut values = [simd.splat_f32s(0.0); R];
+                    for r in 0..R {
+                        values[r] = value(r);
+                    }
                     for v in 0..V {
-                        totals[r][v] = simd.mul_add_f32s(value, vectors[v], totals[r][v]);
+                        for r in 0..R {
+                            totals[r][v] = simd.mul_add_f32s(values[r], vectors[v], totals[r][v]);
+                        }
+                    }
+                } else {
+                    for r in 0..R {
+                        let value = value(r);
+                        for v in 0..V {
+                            totals[r][v] = simd.mul_add_f32s(value, vectors[v], totals[r][v]);
+                        }
                     }
                 }
             }
@@ -282,7 +297,15 @@ pub(crate) fn outer<'a, S: Simd>(
                     for row in 0..TILE {
                         rows[row] = &left[row..];
                     }
-                    product::<S, TILE, $vectors, false>(simd, &rows, TILE, S::as_simd_f32s(values).0.as_chunks().0, &[], &mut sums);
+                    let values = S::as_simd_f32s(values).0.as_chunks().0;
+                    if const { most_rows(S::REGISTER_COUNT, $vectors) == TILE } {
+                        product::<S, TILE, $vectors, false>(simd, &rows, TILE, values, &[], &mut sums);
+                    } else {
+                        let (rows, sums) = (rows.as_chunks::<{ TILE / 2 }>().0, sums.as_chunks_mut().0);
+                        for (rows, sums) in rows.iter().zip(sums) {
+                            product::<S, { TILE / 2 }, $vectors, false>(simd, rows, TILE, values, &[], sums);
+                        }
+                    }
                     for (row, sums) in sums.iter().enumerate().take(count) {
                         write(simd, to(row, panel.covers.clone()), *sums, add);
                     }
