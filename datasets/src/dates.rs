@@ -40,14 +40,20 @@ const DAYTIMES: [&str; 5] = ["", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M 
 /// The columns of a header that hold the time, by their names.
 pub(crate) fn columns(header: &[String]) -> Option<Vec<usize>> {
     let find = |name: &str| header.iter().position(|column| column.eq_ignore_ascii_case(name));
-    if let (Some(date), Some(time)) = (find("date"), find("time")) {
-        return Some(vec![date, time]);
+    if let Some(date) = find("date") {
+        let daytime = find("time").map_or_else(|| parts_from(&find, 3), |time| vec![time]);
+        return Some([vec![date], daytime].concat());
     }
-    let parts: Vec<usize> = PARTS.iter().map_while(|part| find(part)).collect();
+    let parts = parts_from(&find, 0);
     if !parts.is_empty() {
         return Some(parts);
     }
     NAMES.iter().find_map(|name| find(name)).map(|column| vec![column])
+}
+
+/// The columns of a time's parts, from one of [`PARTS`] to the smallest that there is.
+fn parts_from(find: impl Fn(&str) -> Option<usize>, first: usize) -> Vec<usize> {
+    PARTS[first..].iter().map_while(|part| find(part)).collect()
 }
 
 /// Reads the times of some rows, each of one text a column. All are written in one way: `format`, or the only one that fits
@@ -59,7 +65,12 @@ pub(crate) fn read(columns: &[&str], rows: &[Vec<String>], format: Option<&str>)
     {
         return all(rows, |texts| from_parts(&parts, texts), "is no date");
     }
-    let texts: Vec<Vec<String>> = rows.iter().map(|texts| vec![texts.join(" ")]).collect();
+    let of_parts = columns[1..].iter().all(|column| part(column).is_some());
+    let whole = |texts: &Vec<String>| match texts.split_first() {
+        Some((date, parts)) if of_parts && !parts.is_empty() => format!("{date} {}", daytime(parts)),
+        _ => texts.join(" "),
+    };
+    let texts: Vec<Vec<String>> = rows.iter().map(|texts| vec![whole(texts)]).collect();
     if let Some(format) = format {
         let what = format!("is not written as --date-format '{format}' says");
         return all(&texts, |texts| by_format(format, &texts[0]), &what);
@@ -69,6 +80,15 @@ pub(crate) fn read(columns: &[&str], rows: &[Vec<String>], format: Option<&str>)
         return iso;
     }
     by_some_format(&texts)
+}
+
+/// `7` and `30` as `07:30`, and `7` alone as `07:00`.
+fn daytime(parts: &[String]) -> String {
+    let mut parts: Vec<String> = parts.iter().map(|part| format!("{part:0>2}")).collect();
+    if parts.len() == 1 {
+        parts.push("00".to_owned());
+    }
+    parts.join(":")
 }
 
 /// The times by the only format that fits all of them.

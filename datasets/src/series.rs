@@ -121,8 +121,9 @@ impl Series {
 
     /// Reads the content of a CSV file; `path` is for messages.
     pub fn from_bytes(bytes: &[u8], path: &Path, format: &CsvFormat) -> Result<Self> {
-        let table = Table::read(bytes, path)?;
+        let mut table = Table::read(bytes, path)?;
         let time = table.time_columns(&format.time)?;
+        table.decimal_comma &= !table.has_decimal_points(&time);
         let times = table.times(&time, format.date_format.as_deref())?;
         let mut notes = Vec::new();
         let columns = table.value_columns(&format.columns, &time, format.sentinel, &mut notes)?;
@@ -169,7 +170,7 @@ impl Series {
 /// The file as text.
 struct Table<'a> {
     path: &'a Path,
-    /// Whether a comma within a number is a decimal one: it is where it separates no columns.
+    /// Whether a comma within a number is a decimal one: it is where it separates no columns, and no number has a point.
     decimal_comma: bool,
     header: Vec<String>,
     /// Line and fields.
@@ -222,6 +223,15 @@ impl<'a> Table<'a> {
             let known = self.header.join(", ");
             self.error(Some(1), format!("which columns hold the time? give --time one or more of: {known}"))
         })
+    }
+
+    /// Whether some number outside of these columns is written with a decimal point.
+    fn has_decimal_points(&self, time: &[usize]) -> bool {
+        let is_pointed = |field: &str| field.contains('.') && field.parse::<f32>().is_ok();
+        let pointed = |record: &csv::StringRecord| {
+            record.iter().enumerate().any(|(column, field)| !time.contains(&column) && is_pointed(field))
+        };
+        self.records.iter().any(|(_, record)| pointed(record))
     }
 
     fn times(&self, columns: &[usize], format: Option<&str>) -> Result<Vec<DateTime>> {
@@ -345,7 +355,7 @@ fn doubled(rows: &mut Vec<Row>, rule: Doubled, path: &Path, notes: &mut Vec<Stri
         kept.push(match rule {
             Doubled::Refuse => {
                 let message = format!(
-                    "has the time of line {}, {}; say --doubled first, last, mean or keep",
+                    "has the time of line {}, {}; name all columns of the time with --time, or say --doubled first, last, mean or keep",
                     first.line.min(last.line),
                     first.time
                 );
@@ -520,6 +530,8 @@ mod tests {
             "\u{feff}Date;a;b\r\n01.01.2020;1,5;2\r\n02.01.2020;-3;4\r\n",
             "a\ttime\tb\n1.5\t2020/01/01 00:00\t2\n-3\t2020/01/01 00:10\t4\n",
             "year,month,day,hour,a,b\n2020,1,1,0,1.5,2\n2020,1,1,1,-3,4\n",
+            "date,hour,a,b\n2020-01-01,9,1.5,2\n2020-01-01,10,-3,4\n",
+            "date;hour;minute;a;b\n13.01.2020;9;50;1,5;2\n13.01.2020;10;0;-3;4\n",
             "\"ds\",\"a\",\"b\"\n\"2020-01-01T05:00:00Z\",\"1.5\",\"2\"\n\"2020-01-01T07:00:00+01:00\",\"-3\",\"4\"\n",
         ] {
             let series = read(text, &plain()).unwrap();
@@ -593,6 +605,8 @@ mod tests {
     fn numbers_are_read_as_they_are_meant_or_not_at_all() {
         let thousands = "date,a\n2020-01-01,\"1,234\"\n2020-01-02,999\n2020-01-03,998\n";
         assert_fails(thousands, &plain(), &["line 2", "`1,234`", "is no number"]);
+        let pointed = "date;a\n2020-01-01;1,234\n2020-01-02;999.5\n2020-01-03;998\n";
+        assert_fails(pointed, &plain(), &["line 2", "`1,234`", "is no number"]);
         let quoted = "\"a, b\";date\n1,5;2020-01-01\n2;2020-01-02\n";
         assert_eq!(values(quoted, &plain()), [1.5, 2.0]);
         let one_wrong = "\ndate,a,b\n2020-01-01,1,x\n2020-01-02,12..3,y\n2020-01-03,3,z\n";

@@ -25,9 +25,12 @@ enum Unit {
     Week,
 }
 
+/// In seconds.
+const DAY: i64 = 86_400;
+
 /// Names, from the shortest unit, and seconds.
 const UNITS: [(&str, Unit, i64); 4] =
-    [("min", Unit::Minute, 60), ("h", Unit::Hour, 3600), ("d", Unit::Day, 86_400), ("w", Unit::Week, 604_800)];
+    [("min", Unit::Minute, 60), ("h", Unit::Hour, 3600), ("d", Unit::Day, DAY), ("w", Unit::Week, 604_800)];
 
 impl Span {
     /// Its length.
@@ -103,21 +106,31 @@ impl Series {
         Ok(Self { columns: self.columns.clone(), times, values, notes, source: self.source.clone() })
     }
 
+    /// Whether some rows are of a Saturday or a Sunday, as those of trading days are not.
+    pub fn has_weekends(&self) -> bool {
+        self.times.iter().any(|time| is_weekend(*time))
+    }
+
     /// With so many rows more, of which the times alone are known: values are NaN. Rows go on as far apart as they most often
-    /// are; days that have been left out so far, such as those of weekends, are left out.
+    /// are, by the calendar where that is months or years; weekends that have been left out so far are left out.
     pub fn extended(mut self, rows: usize) -> Self {
-        const DAY: i64 = 86_400;
         let step = self.step().max(1);
-        let weekends = self.times.iter().any(|time| is_weekend(*time)) || step != DAY;
-        let Some(mut time) = self.times.last().copied() else { return self };
-        let target = self.len() + rows;
-        while self.times.len() < target {
-            let Ok(next) = time.checked_add(SignedDuration::from_secs(step)) else { break };
-            time = next;
-            if weekends || !is_weekend(time) {
-                self.times.push(time);
-            }
-        }
+        let Some(last) = self.times.last().copied() else { return self };
+        let same_day = self.times.iter().all(|time| time.day() == last.day());
+        let months = match step / DAY {
+            _ if !same_day => 0,
+            28..=31 => 1,
+            89..=92 => 3,
+            365 | 366 => 12,
+            _ => 0,
+        };
+        let after = |number: i64| match months {
+            0 => last.checked_add(SignedDuration::from_secs(step * number)).ok(),
+            _ => last.checked_add(jiff::Span::new().try_months(months * number).ok()?).ok(),
+        };
+        let weekends = step != DAY || self.has_weekends();
+        let times = (1..).map_while(after).filter(|time| weekends || !is_weekend(*time));
+        self.times.extend(times.take(rows));
         self.values.resize(self.times.len() * self.columns.len(), f32::NAN);
         self
     }
@@ -178,5 +191,9 @@ mod tests {
         assert!(hours.values[2..].iter().all(|value| value.is_nan()) && hours.values.len() == 4);
         let trading = series(&[("2020-01-02", 1.0), ("2020-01-03", 2.0)]).extended(2);
         assert_eq!(times(&trading)[2..], ["2020-01-06T00:00:00", "2020-01-07T00:00:00"]);
+        let months = series(&[("2020-01-01", 1.0), ("2020-02-01", 2.0), ("2020-03-01", 3.0)]).extended(3);
+        assert_eq!(times(&months)[3..], ["2020-04-01T00:00:00", "2020-05-01T00:00:00", "2020-06-01T00:00:00"]);
+        let years = series(&[("2019-07-01", 1.0), ("2020-07-01", 2.0)]).extended(1);
+        assert_eq!(times(&years)[2..], ["2021-07-01T00:00:00"]);
     }
 }
