@@ -9,6 +9,7 @@ use training::settings::{Count, Fraction};
 use training::{Splits, TaskResult};
 
 use crate::frame::{Frame, Scaler, Windows};
+use crate::options::TableOptions;
 use crate::volatility;
 
 /// `[data]` of a recipe.
@@ -68,6 +69,8 @@ pub enum Set {
     Sp500,
     /// The logarithm of its daily variance, its return in percent, the logarithm of the VIX.
     Sp500Volatility,
+    /// The VIX by trading day.
+    Vix,
     /// The prices of 40 companies by trading day.
     Companies,
     /// A table of one's own.
@@ -112,9 +115,10 @@ impl DataConfig {
         Ok(series)
     }
 
-    /// The same of another file of one's own.
-    pub fn of_file(&self, file: PathBuf) -> Self {
-        Self { set: Set::Csv, file: Some(file), ..self.clone() }
+    /// The same of another file of one's own, read as its own format says where `options` do not.
+    pub fn of_file(&self, file: PathBuf, options: &TableOptions) -> TaskResult<Self> {
+        let format = options.over(self.format.clone().unwrap_or_default())?;
+        Ok(Self { set: Set::Csv, file: Some(file), format: Some(format), ..self.clone() })
     }
 
     /// Finds the series.
@@ -131,6 +135,7 @@ impl DataConfig {
             (Set::Etth1, None) => energy::etth1(&locator)?,
             (Set::PjmEast, None) => energy::pjm_east(&locator)?,
             (Set::Sp500, None) => stocks::sp_500(&locator)?,
+            (Set::Vix, None) => stocks::vix(&locator)?,
             (Set::Companies, None) => stocks::companies(&locator)?,
             (Set::Sp500Volatility, None) => volatility::series(&locator)?,
         };
@@ -193,13 +198,15 @@ impl DataConfig {
     /// Steps after which things repeat themselves.
     pub fn season(&self, series: &Series) -> usize {
         const DAY: i64 = 86_400;
-        // Of calendar days, and of the trading days that are five a week.
         let usual = || match series.step() {
             step if step <= 0 => 1,
             step if step < DAY => (DAY / step) as usize,
+            // Of trading days there are five a week.
+            DAY if !series.has_weekends() => 5,
             step if step < 7 * DAY => 7,
             step if step < 28 * DAY => 52,
             step if step < 32 * DAY => 12,
+            step if step < 93 * DAY => 4,
             _ => 1,
         };
         self.season.map_or_else(usual, Count::get)

@@ -31,7 +31,7 @@ pub fn of(
         }
         _ => {
             let mut lines = verdicts(test_metrics, "mae", "absolute error", &["persistence", "seasonal_persistence"]);
-            lines.push(coverage(test_metrics));
+            lines.extend(coverage(test_metrics));
             (lines, of_last(task, model, test, device)?)
         }
     };
@@ -77,9 +77,11 @@ fn probability(value: f64) -> String {
     if value < 0.001 { "p < 0.001".to_owned() } else { format!("p = {value:.3}") }
 }
 
-fn coverage(metrics: &Metrics) -> String {
-    let of = |claim: u32| 100.0 * metrics.get(&format!("coverage_{claim}")).copied().unwrap_or(f64::NAN);
-    format!("80 % intervals held {:.1} % of the values, 95 % intervals {:.1} %", of(80), of(95))
+/// How often intervals held; nothing if they are not known.
+fn coverage(metrics: &Metrics) -> Option<String> {
+    let of = |claim: u32| metrics.get(&format!("coverage_{claim}")).filter(|share| share.is_finite());
+    let (held_80, held_95) = (100.0 * of(80)?, 100.0 * of(95)?);
+    Some(format!("80 % intervals held {held_80:.1} % of the values, 95 % intervals {held_95:.1} %"))
 }
 
 fn directions(metrics: &Metrics) -> Vec<String> {

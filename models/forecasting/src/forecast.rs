@@ -17,7 +17,7 @@ pub const LEVELS: [f64; 4] = [0.025, 0.1, 0.9, 0.975];
 pub struct Forecast {
     /// The numbers to expect.
     pub points: Vec<f32>,
-    /// The ends of the intervals around them, at [`LEVELS`].
+    /// The ends of the intervals around them, at [`LEVELS`]; NaN where nothing tells how wide they are.
     pub ends: Vec<[f32; 4]>,
 }
 
@@ -97,20 +97,24 @@ const RENEWALS: usize = 20;
 impl Forecast {
     /// The forecasts of the last windows, calibrated on those before them: `origins` are those of all windows, the first `count` of
     /// which serve for that alone, and `truth` holds their values. Time and again the factors are found anew, on as many windows, the
-    /// last ones of which every value was known before the forecast; without any, intervals stay as they are.
-    pub fn calibrated(mut self, count: usize, origins: &[usize], horizon: usize, truth: &[f32]) -> Self {
+    /// last ones of which every value was known before the forecast; without any, intervals stay as they are where `claimed`, and
+    /// are not known otherwise.
+    pub fn calibrated(mut self, count: usize, origins: &[usize], horizon: usize, truth: &[f32], claimed: bool) -> Self {
         let values = self.points.len() / origins.len().max(1);
         let said = self.ends.clone();
         let length = (origins.len() - count).div_ceil(RENEWALS).max(1);
         for start in (count..origins.len()).step_by(length) {
             let known = origins.partition_point(|origin| origin + horizon <= origins[start]);
             let before = known.saturating_sub(count) * values..known * values;
+            let block = start * values..(start + length).min(origins.len()) * values;
             if before.is_empty() {
+                if !claimed {
+                    self.ends[block].fill([f32::NAN; 4]);
+                }
                 continue;
             }
             let calibration =
                 Calibration::fit(&self.points[before.clone()], &said[before.clone()], &truth[before], values);
-            let block = start * values..(start + length).min(origins.len()) * values;
             calibration.apply(&self.points[block.clone()], &mut self.ends[block]);
         }
         Self { points: self.points.split_off(count * values), ends: self.ends.split_off(count * values) }
@@ -147,7 +151,7 @@ mod tests {
             .collect();
         let forecast = Forecast { points: vec![0.0; 2 * WINDOWS], ends: vec![[-0.98, -0.64, 0.64, 0.98]; 2 * WINDOWS] };
         let origins: Vec<usize> = (0..WINDOWS).collect();
-        let found = forecast.calibrated(1000, &origins, 2, &truth);
+        let found = forecast.calibrated(1000, &origins, 2, &truth, false);
         assert_eq!((found.points.len(), found.ends.len()), (2 * 5000, 2 * 5000));
         let truth = &truth[2 * 1000..];
         for step in 0..2 {
@@ -169,9 +173,17 @@ mod tests {
         let origins: Vec<usize> = (10..30).collect();
         let forecast = || Forecast { points: vec![0.0; 20], ends: vec![[-2.0, -1.0, 1.0, 2.0]; 20] };
         let truth = |later: f32| (0..20).map(|window| if window < 10 { 1.0 } else { later }).collect::<Vec<f32>>();
-        let [one, other] = [1.0, 50.0].map(|later| forecast().calibrated(5, &origins, 4, &truth(later)));
+        let [one, other] = [1.0, 50.0].map(|later| forecast().calibrated(5, &origins, 4, &truth(later), true));
         // The eleventh window's value is known four rows later.
         assert_eq!(one.ends[..9], other.ends[..9]);
         assert_ne!(one.ends[9..], other.ends[9..]);
+    }
+
+    #[test]
+    fn intervals_of_which_nothing_is_known_are_not_made_up() {
+        let forecast = || Forecast { points: vec![0.0; 3], ends: vec![[-2.0, -1.0, 1.0, 2.0]; 3] };
+        let known = |claimed| forecast().calibrated(0, &[10, 11, 12], 4, &[1.0; 3], claimed).ends;
+        assert_eq!(known(true), forecast().ends);
+        assert!(known(false).iter().flatten().all(|end| end.is_nan()));
     }
 }

@@ -41,7 +41,7 @@ pub fn forecasts(model: &Model, head: Head, windows: &Windows, device: &Device) 
         forecast.points.extend(points);
         forecast.ends.extend(ends);
     }
-    forecast.calibrated(count, &all.origins, windows.horizon, &truth(&all))
+    forecast.calibrated(count, &all.origins, windows.horizon, &truth(&all), head.has_intervals())
 }
 
 /// The values of all windows, `[windows, H, targets]`, standardised.
@@ -77,11 +77,12 @@ impl Costs {
     /// by chance: `skill_mae_persistence`, `…_low`, `…_high`; `p_mae_persistence`.
     pub fn skills(&self) -> Metrics {
         let mut metrics = Metrics::new();
+        // As far as costs go together: beyond what forecasts share, errors last.
         let block = (2 * self.overlap).max((self.own.len() as f64).sqrt() as usize);
         for (name, costs) in &self.others {
             let name = format!("{}_{}", self.name, key(name));
             metrics.extend(estimate(&format!("skill_{name}"), skill(&self.own, costs, block, SEED)));
-            metrics.insert(format!("p_{name}"), diebold_mariano(&self.own, costs, self.overlap));
+            metrics.insert(format!("p_{name}"), diebold_mariano(&self.own, costs, block));
         }
         metrics
     }
@@ -221,18 +222,22 @@ fn direction(forecast: &Forecast, windows: &Windows) -> Metrics {
     estimate("direction", share(hits.iter().filter(|hit| **hit).count(), hits.len())).into()
 }
 
-/// How often intervals hold the value, and the mean quantile loss of their ends and of the middle.
+/// How often intervals hold the value, and the mean quantile loss of their ends and of the middle; of those that are known.
 pub fn intervals(forecast: &Forecast, windows: &Windows) -> Metrics {
     let truth = truth(windows);
+    let known: Vec<(f32, [f32; 4], f32)> = (forecast.points.iter().zip(&forecast.ends).zip(&truth))
+        .map(|((&point, &ends), &truth)| (point, ends, truth))
+        .filter(|(_, ends, _)| ends.iter().all(|end| end.is_finite()))
+        .collect();
     let held = |low: usize, high: usize| {
-        let held = forecast.ends.iter().zip(&truth).filter(|(ends, truth)| (ends[low]..=ends[high]).contains(truth));
-        held.count() as f64 / truth.len() as f64
+        let held = known.iter().filter(|(_, ends, truth)| (ends[low]..=ends[high]).contains(truth));
+        held.count() as f64 / known.len() as f64
     };
-    let of = |((point, ends), truth): ((&f32, &[f32; 4]), &f32)| {
+    let of = |(point, ends, truth): &(f32, [f32; 4], f32)| {
         let quantiles = ends.iter().zip(LEVELS).chain([(point, 0.5)]);
         mean(quantiles.map(|(quantile, level)| pinball(f64::from(*quantile), f64::from(*truth), level)))
     };
-    let pinball = mean(forecast.points.iter().zip(&forecast.ends).zip(&truth).map(of));
+    let pinball = mean(known.iter().map(of));
     [("coverage_80", held(1, 2)), ("coverage_95", held(0, 3)), ("pinball", pinball)]
         .map(|(name, value)| (name.to_owned(), value))
         .into()

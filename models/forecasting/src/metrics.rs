@@ -1,6 +1,6 @@
 //! How far off forecasts are, and whether one is better than another beyond chance.
 //!
-//! - Diebold & Mariano (1995), *Comparing predictive accuracy*; Harvey, Leybourne & Newbold (1997) for its small-sample form.
+//! - Diebold & Mariano (1995), *Comparing predictive accuracy*, with the variance of Newey & West (1987).
 //! - Künsch (1989), *The jackknife and the bootstrap for general stationary observations*: resampling by blocks.
 
 use std::ops::Range;
@@ -86,20 +86,18 @@ pub fn skill(costs: &[f64], yardstick: &[f64], block: usize, seed: u64) -> Estim
 }
 
 /// The probability, were two forecasts equally good, that their costs differ as much as they do (Diebold–Mariano, two-sided).
-/// `horizon` is how many steps ahead they look: so far their errors overlap.
-pub fn diebold_mariano(costs: &[f64], others: &[f64], horizon: usize) -> f64 {
+/// `bandwidth` is how far apart, in places, costs still go together: longer than forecasts overlap, as errors last, too.
+pub fn diebold_mariano(costs: &[f64], others: &[f64], bandwidth: usize) -> f64 {
     let differences: Vec<f64> = costs.iter().zip(others).map(|(cost, other)| cost - other).collect();
     let (count, average) = (differences.len() as f64, mean(differences.iter().copied()));
     let covariance = |lag: usize| {
         let pairs = differences.iter().skip(lag).zip(&differences);
         pairs.map(|(after, before)| (after - average) * (before - average)).sum::<f64>() / count
     };
-    // Weights that fall with the lag (Newey & West 1987) keep the variance above zero.
-    let weighted = |lag: usize| 2.0 * (1.0 - lag as f64 / horizon as f64) * covariance(lag);
-    let variance = (covariance(0) + (1..horizon.min(differences.len())).map(weighted).sum::<f64>()) / count;
-    let steps = horizon as f64;
-    let correction = ((count + 1.0 - 2.0 * steps + steps * (steps - 1.0) / count) / count).max(0.0).sqrt();
-    let statistic = correction * average / variance.sqrt();
+    // Weights that fall with the lag keep the variance above zero.
+    let weighted = |lag: usize| 2.0 * (1.0 - lag as f64 / bandwidth as f64) * covariance(lag);
+    let variance = (covariance(0) + (1..bandwidth.min(differences.len())).map(weighted).sum::<f64>()) / count;
+    let statistic = average / variance.sqrt();
     match StudentsT::new(0.0, 1.0, count - 1.0) {
         Ok(distribution) if statistic.is_finite() => 2.0 * (1.0 - distribution.cdf(statistic.abs())),
         _ => 1.0,
@@ -144,7 +142,7 @@ mod tests {
         let mut surprises = 0;
         for seed in 0..200 {
             let [one, other] = [2 * seed, 2 * seed + 1].map(|seed| costs(seed, 1000));
-            surprises += usize::from(diebold_mariano(&one, &other, 20) < 0.05);
+            surprises += usize::from(diebold_mariano(&one, &other, 40) < 0.05);
             if seed < 40 {
                 let Estimate { interval: [low, high], .. } = skill(&one, &other, 40, seed);
                 assert!(high - low < 0.2 && low < 0.1 && high > -0.1, "{low} {high}");
@@ -152,9 +150,9 @@ mod tests {
         }
         assert!((1..30).contains(&surprises), "{surprises} of 200 at 5 %");
         let better: Vec<f64> = costs(2, 1000).into_iter().map(|cost| 0.8 * cost).collect();
-        assert!(diebold_mariano(&better, &costs(3, 1000), 20) < 1e-6);
+        assert!(diebold_mariano(&better, &costs(3, 1000), 40) < 1e-6);
         let Estimate { value, interval: [low, high] } = skill(&better, &costs(3, 1000), 40, 1);
         assert!(low < value && value < high && low > 0.1, "{low} {value} {high}");
-        assert_eq!(diebold_mariano(&better, &better, 20), 1.0);
+        assert_eq!(diebold_mariano(&better, &better, 40), 1.0);
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use datasets::Span;
+use datasets::{CsvFormat, Span};
 use serde::Serialize;
 use training::settings::Count;
 use training::{Changes, TaskResult};
@@ -17,9 +17,8 @@ pub struct SeriesOptions {
     /// Learn from this CSV file; by the recipe own-series if none is named
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// The columns that hold the time [default: found by their names]
-    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "csv")]
-    time: Vec<String>,
+    #[command(flatten)]
+    table: TableOptions,
     /// The columns to forecast [default: all that hold numbers]
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "csv")]
     target: Vec<String>,
@@ -35,6 +34,15 @@ pub struct SeriesOptions {
     /// Steps to read before them
     #[arg(long, value_name = "STEPS")]
     look_back: Option<Count>,
+}
+
+/// Options for a table of one's own: how it is to be read.
+#[derive(Clone, Debug, Default, Args, Serialize)]
+pub struct TableOptions {
+    /// The columns that hold the time [default: found by their names]
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "csv")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    time: Vec<String>,
     /// How the time is written, as for strftime, such as %d.%m.%Y [default: found out]
     #[arg(long, value_name = "FORMAT", requires = "csv")]
     date_format: Option<String>,
@@ -87,19 +95,30 @@ impl SeriesOptions {
         }
         let named = |names: &[String]| (!names.is_empty()).then(|| names.to_vec());
         let read = [self.target.as_slice(), &self.covariates].concat();
-        settings.set("format.time", named(&self.time))?;
+        for (key, value) in self.table.given()? {
+            settings.set(&format!("format.{key}"), Some(value))?;
+        }
         settings.set("format.columns", named(&read))?;
-        settings.set("format.date_format", self.date_format.as_deref())?;
-        settings.set("format.sentinel", self.sentinel)?;
-        settings.set("format.missing", self.missing.as_deref())?;
-        settings.set("format.doubled", self.doubled.as_deref())?;
-        settings.set("format.gaps", self.gaps.as_deref())?;
         settings.set("target", named(&self.target))?;
         settings.set("covariates", named(&self.covariates))?;
         settings.set("freq", self.freq)?;
         settings.set("horizon", self.horizon)?;
         settings.set("look_back", self.look_back)?;
         Ok(Changes { recipe, settings: settings.0 })
+    }
+}
+
+impl TableOptions {
+    /// Those that are given, as settings of a [`CsvFormat`].
+    fn given(&self) -> TaskResult<toml::Table> {
+        Ok(toml::Table::try_from(self)?)
+    }
+
+    /// A format, with what is given in place of what it says.
+    pub fn over(&self, format: CsvFormat) -> TaskResult<CsvFormat> {
+        let mut settings = toml::Table::try_from(format)?;
+        settings.extend(self.given()?);
+        Ok(settings.try_into()?)
     }
 }
 
@@ -120,6 +139,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use datasets::{Doubled, Missing};
 
     use super::*;
 
@@ -145,9 +165,9 @@ mod tests {
         let expected = [
             r#"data.set="csv""#,
             r#"data.file="/a.csv""#,
+            "data.format.sentinel=-9999.0",
             r#"data.format.time=["day", "hour"]"#,
             r#"data.format.columns=["x", "y", "z"]"#,
-            "data.format.sentinel=-9999.0",
             r#"data.target=["x", "y"]"#,
             r#"data.covariates=["z"]"#,
             r#"data.freq="1h""#,
@@ -155,6 +175,14 @@ mod tests {
         assert_eq!(settings, expected);
         let Changes { recipe, settings } = changes("train --dataset energy --horizon 12").unwrap();
         assert_eq!((recipe, settings), (Some("energy-day-ahead"), vec!["data.horizon=12".to_owned()]));
+    }
+
+    #[test]
+    fn options_replace_what_a_format_says() {
+        let format = CsvFormat { sentinel: Some(-1.0), missing: Missing::Drop, ..CsvFormat::default() };
+        let cli = Cli::try_parse_from("forecast --csv a --sentinel -9 --doubled mean".split(' ')).unwrap();
+        let expected = CsvFormat { sentinel: Some(-9.0), doubled: Doubled::Mean, ..format.clone() };
+        assert_eq!(cli.options.table.over(format).unwrap(), expected);
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub fn of_window(windows: &Windows, origin: usize, forecast: &Forecast, head: He
             x: "time".to_owned(),
             y: name.to_owned(),
             axis: Axis::Time,
-            bands: vec![band("95 % interval", 0, 3), band("80 % interval", 1, 2)],
+            bands: bands(forecast, band),
             lines: vec![
                 line("observed", history),
                 line("forecast", [last].into_iter().chain(steps().map(|(x, row)| (x, shown(forecast.points[row]))))),
@@ -71,7 +71,7 @@ pub fn of_days(windows: &Windows, forecast: &Forecast, head: Head) -> TaskResult
         x: "time".to_owned(),
         y: name.to_owned(),
         axis: Axis::Time,
-        bands: vec![band("95 % interval", 0, 3), band("80 % interval", 1, 2)],
+        bands: bands(forecast, band),
         lines: vec![
             line("observed", days().map(|(place, x)| (x, shown(frame.value(windows.origins[place], 0))))),
             line("forecast", days().map(|(place, x)| (x, shown(forecast.points[place])))),
@@ -80,6 +80,14 @@ pub fn of_days(windows: &Windows, forecast: &Forecast, head: Head) -> TaskResult
         ..Panel::default()
     };
     drawn(&[panel])
+}
+
+/// The wider interval and the narrower one; none if it is not known how wide they are.
+fn bands(forecast: &Forecast, band: impl Fn(&str, usize, usize) -> Band) -> Vec<Band> {
+    match forecast.ends.iter().flatten().all(|end| end.is_finite()) {
+        true => vec![band("95 % interval", 0, 3), band("80 % interval", 1, 2)],
+        false => Vec::new(),
+    }
 }
 
 fn drawn(panels: &[Panel]) -> TaskResult<String> {

@@ -277,10 +277,13 @@ fn least_squares<const N: usize>(rows: &[([f64; N], f64)]) -> Option<[f64; N]> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use rand::rngs::ChaCha8Rng;
     use rand::{RngExt, SeedableRng};
 
     use super::*;
+    use crate::frame::Scaler;
 
     /// Returns of a GARCH(1,1) process with these ω, α and β, and their true variances.
     fn process(constant: f64, shock: f64, memory: f64, length: usize) -> (Vec<f64>, Vec<f64>) {
@@ -344,5 +347,35 @@ mod tests {
         let last = variances.len() - 1;
         let forecast = har.forecast(&variances[..last], log_vix[last - 1]);
         approx::assert_relative_eq!(forecast, (mean_log + 0.32).exp(), max_relative = 0.1);
+    }
+
+    #[test]
+    fn no_yardstick_changes_when_the_future_does() {
+        const DAYS: usize = 1500;
+        let (returns, variances) = process(0.05, 0.1, 0.85, DAYS);
+        // Everything is larger from a day on.
+        let forecasts = |from: usize| {
+            let row = |day: usize| {
+                let more = if day < from { 0.0 } else { 1.0 };
+                [variances[day].ln() + more, returns[day] * (1.0 + more), 3.0 + 0.1 * returns[day] + more]
+            };
+            let start = jiff::civil::date(2000, 1, 1).at(0, 0, 0, 0);
+            let series = Series {
+                columns: COLUMNS.map(str::to_owned).to_vec(),
+                times: (0..DAYS as i64).map(|day| start + jiff::Span::new().days(day)).collect(),
+                values: (0..DAYS).flat_map(row).map(|value| value as f32).collect(),
+                notes: Vec::new(),
+                source: String::new(),
+            };
+            let scaler = Scaler::fit(&series, &[0, 1, 2], 1000);
+            let frame = Frame::new(&series, &[0, 1, 2], 1, scaler).with_parts(1000, 200, 5);
+            yardsticks(&Windows::new(Arc::new(frame), 1200..DAYS, 30, 1, 1))
+        };
+        let (known, changed) = (forecasts(DAYS), forecasts(1350));
+        assert_eq!(known.len(), 4);
+        for ((name, one), (_, other)) in known.iter().zip(&changed) {
+            assert_eq!(one[..=150], other[..=150], "{name}");
+            assert_ne!(one[151], other[151], "{name}: the last day is read");
+        }
     }
 }

@@ -14,6 +14,7 @@ use crate::data::places;
 use crate::forecast::Forecast;
 use crate::frame::{Frame, Windows};
 use crate::head::Head;
+use crate::options::TableOptions;
 use crate::picture::{self, written};
 use crate::task::Forecasting;
 
@@ -26,6 +27,8 @@ pub struct ForecastVerb {
     /// Go on from this CSV file, with the columns that the model was trained on [default: the model's own data]
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+    #[command(flatten)]
+    table: TableOptions,
     /// The first time to forecast, such as 2020-12-01 or 2020-12-01T06:00 [default: after the last row]
     #[arg(long, value_name = "TIME")]
     at: Option<DateTime>,
@@ -41,7 +44,10 @@ impl ForecastVerb {
     pub fn run(self, context: &Context) -> TaskResult<()> {
         let dir = self.choice.dir::<Forecasting>(Some(DEFAULT))?;
         let Package { task, model, .. } = Package::<Forecasting>::open(&dir, &context.device)?;
-        let data = self.csv.as_ref().map_or(task.data.clone(), |file| task.data.of_file(file.clone()));
+        let data = match &self.csv {
+            Some(file) => task.data.of_file(file.clone(), &self.table)?,
+            None => task.data.clone(),
+        };
         let series = data.series(context.data_dir.as_deref())?;
         series.notes.iter().for_each(|note| say(&format!("data: {note}")));
         let (windows, origin) = self.window(&task, series)?;
@@ -120,9 +126,9 @@ fn rows(task: &Forecasting, windows: &Windows, origin: usize, forecast: &Forecas
 
 fn print_table(task: &Forecasting, windows: &Windows, origin: usize, forecast: &Forecast) -> TaskResult<()> {
     let head = task.architecture.loss;
-    let is_direction = head == Head::Direction;
     for target in 0..windows.frame.targets {
         let rows = rows(task, windows, origin, forecast, target);
+        let are_known = rows.iter().flat_map(|row| row.ends).all(f64::is_finite);
         let largest = rows.iter().map(|row| row.point.abs()).fold(0.0, f64::max);
         let digits = if largest < 10.0 {
             3
@@ -132,15 +138,13 @@ fn print_table(task: &Forecasting, windows: &Windows, origin: usize, forecast: &
             0
         };
         print_line(&format!("{}{}", if target > 0 { "\n" } else { "" }, head.name(&task.scaler, target)))?;
-        let intervals = if is_direction { "" } else { "      80 % interval            95 % interval" };
+        let intervals = if are_known { "      80 % interval            95 % interval" } else { "" };
         print_line(&format!("{:16}  forecast{intervals}      observed", "time"))?;
         for Row { time, point, ends: [lowest, low, high, highest], truth } in rows {
             let truth = truth.map_or("–".to_owned(), |truth| format!("{truth:.digits$}"));
-            let intervals = match is_direction {
-                true => String::new(),
-                false => {
-                    format!("  {low:>9.digits$} to {high:>9.digits$}  {lowest:>9.digits$} to {highest:>9.digits$}")
-                }
+            let intervals = match are_known {
+                true => format!("  {low:>9.digits$} to {high:>9.digits$}  {lowest:>9.digits$} to {highest:>9.digits$}"),
+                false => String::new(),
             };
             print_line(&format!("{:16}  {point:>8.digits$}{intervals}  {truth:>8}", written(time)))?;
         }
