@@ -10,6 +10,7 @@ use training::{Context, Package, TaskResult, print_line, print_text, say};
 
 use crate::sampling::Sampling;
 use crate::task::LanguageModel;
+use crate::verbs::DEFAULT;
 use crate::writer::Writer;
 
 /// `generate`.
@@ -33,7 +34,7 @@ pub struct Generate {
 impl Generate {
     /// Runs the verb.
     pub fn run(self, context: &Context) -> TaskResult<()> {
-        let dir = self.choice.dir::<LanguageModel>(None)?;
+        let dir = self.choice.dir::<LanguageModel>(Some(DEFAULT))?;
         let package = Package::<LanguageModel>::open(&dir, &context.device)?;
         match self.interactive {
             true => self.complete_lines(&package, context),

@@ -9,6 +9,9 @@ use training::{Context, TaskResult};
 pub use generate::Generate;
 pub use score::Score;
 
+/// The model that is taken if none is named.
+const DEFAULT: &str = "ptb-lstm-small";
+
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {

@@ -10,6 +10,7 @@ use training::{Context, Package, TaskResult, print_line};
 
 use crate::perplexity::{Reading, costs, mean};
 use crate::task::LanguageModel;
+use crate::verbs::DEFAULT;
 
 /// `score`.
 #[derive(Debug, Args)]
@@ -30,7 +31,7 @@ pub struct Score {
 impl Score {
     /// Runs the verb.
     pub fn run(self, context: &Context) -> TaskResult<()> {
-        let dir = self.choice.dir::<LanguageModel>(None)?;
+        let dir = self.choice.dir::<LanguageModel>(Some(DEFAULT))?;
         let Package { task, model, .. } = Package::<LanguageModel>::open(&dir, &context.device)?;
         let (tokens, words) = task.read_text(&self.text()?);
         if words.is_empty() {
