@@ -15,7 +15,7 @@ pub(crate) enum Times {
 /// The parts of a time that may have columns of their own, from the largest.
 const PARTS: [&str; 6] = ["year", "month", "day", "hour", "minute", "second"];
 /// Other names of columns that hold a time.
-const NAMES: [&str; 7] = ["date", "datetime", "timestamp", "time", "date time", "date_time", "ds"];
+const NAMES: [&str; 9] = ["date", "datetime", "timestamp", "time", "date time", "date_time", "ds", "month", "datum"];
 
 /// Ways to write a date, and those to write a time of day after it.
 const DATES: [&str; 15] = [
@@ -57,8 +57,29 @@ fn parts_from(find: impl Fn(&str) -> Option<usize>, first: usize) -> Vec<usize> 
 }
 
 /// Reads the times of some rows, each of one text a column. All are written in one way: `format`, or the only one that fits
-/// all of them.
+/// all of them. The hour 24 is the next day's first.
 pub(crate) fn read(columns: &[&str], rows: &[Vec<String>], format: Option<&str>) -> Times {
+    let hour = columns.iter().position(|column| column.eq_ignore_ascii_case("hour"));
+    let is_late = |texts: &Vec<String>| hour.is_some_and(|hour| texts[hour] == "24");
+    if !rows.iter().any(is_late) {
+        return read_early(columns, rows, format);
+    }
+    let mut early = rows.to_vec();
+    for texts in early.iter_mut().filter(|texts| is_late(texts)) {
+        hour.into_iter().for_each(|hour| texts[hour] = "0".to_owned());
+    }
+    let day = |late: bool| jiff::Span::new().days(i64::from(late));
+    match read_early(columns, &early, format) {
+        Times::Read(times) => {
+            let moved = times.iter().zip(rows).map(|(time, texts)| time.saturating_add(day(is_late(texts))));
+            Times::Read(moved.collect())
+        }
+        wrong => wrong,
+    }
+}
+
+/// The same without an hour 24.
+fn read_early(columns: &[&str], rows: &[Vec<String>], format: Option<&str>) -> Times {
     let part = |column: &&str| PARTS.iter().position(|part| part.eq_ignore_ascii_case(column));
     if let Some(parts) = columns.iter().map(part).collect::<Option<Vec<_>>>()
         && parts.contains(&0)
@@ -66,6 +87,15 @@ pub(crate) fn read(columns: &[&str], rows: &[Vec<String>], format: Option<&str>)
         return all(rows, |texts| from_parts(&parts, texts), "is no date");
     }
     let of_parts = columns[1..].iter().all(|column| part(column).is_some());
+    // The time of day may stand in the first column already.
+    if of_parts && columns.len() > 1 {
+        let dates: Vec<Vec<String>> = rows.iter().map(|texts| texts[..1].to_vec()).collect();
+        if let Times::Read(times) = read_early(&columns[..1], &dates, format)
+            && times.iter().any(|time| time.time() != jiff::civil::Time::midnight())
+        {
+            return Times::Read(times);
+        }
+    }
     let whole = |texts: &Vec<String>| match texts.split_first() {
         Some((date, parts)) if of_parts && !parts.is_empty() => format!("{date} {}", daytime(parts)),
         _ => texts.join(" "),

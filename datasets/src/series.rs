@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::dates::{self, Times};
 use crate::error::{DataError, Result};
 use crate::source::{Locator, PublishedFile, hex};
+use crate::span::Rhythm;
 
 /// Numbers over time.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,9 +122,8 @@ impl Series {
 
     /// Reads the content of a CSV file; `path` is for messages.
     pub fn from_bytes(bytes: &[u8], path: &Path, format: &CsvFormat) -> Result<Self> {
-        let mut table = Table::read(bytes, path)?;
+        let table = Table::read(bytes, path)?;
         let time = table.time_columns(&format.time)?;
-        table.decimal_comma &= !table.has_decimal_points(&time);
         let times = table.times(&time, format.date_format.as_deref())?;
         let mut notes = Vec::new();
         let columns = table.value_columns(&format.columns, &time, format.sentinel, &mut notes)?;
@@ -131,6 +131,11 @@ impl Series {
         sort(&mut rows, &mut notes);
         doubled(&mut rows, format.doubled, path, &mut notes)?;
         let names: Vec<String> = columns.iter().map(|&column| table.header[column].clone()).collect();
+        if let Some(name) =
+            (1..names.len()).map(|index| &names[index]).find(|name| names.iter().filter(|one| one == name).count() > 1)
+        {
+            return Err(table.error(Some(1), format!("has two columns `{name}`; rename one, or leave them out")));
+        }
         missing(&mut rows, format.missing, path, &names, &mut notes)?;
         gaps(&mut rows, format.gaps, path, &mut notes)?;
         if rows.is_empty() {
@@ -170,9 +175,10 @@ impl Series {
 /// The file as text.
 struct Table<'a> {
     path: &'a Path,
-    /// Whether a comma within a number is a decimal one: it is where it separates no columns, and no number has a point.
-    decimal_comma: bool,
     header: Vec<String>,
+    /// Of each column, whether a comma within a number is a decimal one: it is where it separates no columns, and no number of the
+    /// column has a point.
+    decimal_commas: Vec<bool>,
     /// Line and fields.
     records: Vec<(u64, csv::StringRecord)>,
 }
@@ -191,13 +197,21 @@ impl<'a> Table<'a> {
             let line = error.position().map(|position| position.line() as usize);
             DataError::parse(path, line, format!("is no row of the table ({error})"))
         };
-        let header = reader.headers().map_err(wrong)?.iter().map(str::to_owned).collect();
+        let header: Vec<String> = reader.headers().map_err(wrong)?.iter().map(str::to_owned).collect();
         let mut records = Vec::new();
         for record in reader.into_records() {
             let record = record.map_err(wrong)?;
             records.push((record.position().map_or(0, csv::Position::line), record));
         }
-        Ok(Self { path, decimal_comma: separator != b',', header, records })
+        let is_pointed = |field: &str| field.contains('.') && field.parse::<f32>().is_ok();
+        let pointed =
+            |column: usize| records.iter().any(|(_, record): &(u64, csv::StringRecord)| is_pointed(&record[column]));
+        let decimal_commas = (0..header.len()).map(|column| separator != b',' && !pointed(column)).collect();
+        let table = Self { path, header, decimal_commas, records };
+        match table.records.is_empty() {
+            true => Err(table.error(None, "has no rows below its header")),
+            false => Ok(table),
+        }
     }
 
     fn error(&self, line: Option<u64>, message: impl Into<String>) -> DataError {
@@ -205,11 +219,11 @@ impl<'a> Table<'a> {
     }
 
     /// The numbers of the columns of these names.
-    fn find(&self, names: &[String], flag: &str) -> Result<Vec<usize>> {
+    fn find(&self, names: &[String], who: &str) -> Result<Vec<usize>> {
         let find = |name: &String| {
             self.header.iter().position(|column| column == name).ok_or_else(|| {
-                let known = self.header.join(", ");
-                self.error(Some(1), format!("has no column `{name}`; give {flag} one of: {known}"))
+                let known = self.header.join("`, `");
+                self.error(Some(1), format!("has no column `{name}`, which {who} names; there are: `{known}`"))
             })
         };
         names.iter().map(find).collect()
@@ -225,15 +239,6 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// Whether some number outside of these columns is written with a decimal point.
-    fn has_decimal_points(&self, time: &[usize]) -> bool {
-        let is_pointed = |field: &str| field.contains('.') && field.parse::<f32>().is_ok();
-        let pointed = |record: &csv::StringRecord| {
-            record.iter().enumerate().any(|(column, field)| !time.contains(&column) && is_pointed(field))
-        };
-        self.records.iter().any(|(_, record)| pointed(record))
-    }
-
     fn times(&self, columns: &[usize], format: Option<&str>) -> Result<Vec<DateTime>> {
         let texts = |record: &csv::StringRecord| -> Vec<String> {
             columns.iter().map(|&column| record[column].to_owned()).collect()
@@ -246,10 +251,11 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn number(&self, field: &str, sentinel: Option<f32>) -> Number {
-        match self.decimal_comma {
-            true => number(&field.replace(',', "."), sentinel),
-            false => number(field, sentinel),
+    /// The number in a column of a record.
+    fn number(&self, record: &csv::StringRecord, column: usize, sentinel: Option<f32>) -> Number {
+        match self.decimal_commas[column] {
+            true => number(&record[column].replace(',', "."), sentinel),
+            false => number(&record[column], sentinel),
         }
     }
 
@@ -263,10 +269,10 @@ impl<'a> Table<'a> {
         notes: &mut Vec<String>,
     ) -> Result<Vec<usize>> {
         if !names.is_empty() {
-            return self.find(names, "--target and --covariates");
+            return self.find(names, "--target, --covariates or the model");
         }
         let has_numbers = |column: &usize| {
-            let fields = self.records.iter().map(|(_, record)| self.number(&record[*column], sentinel));
+            let fields = self.records.iter().map(|(_, record)| self.number(record, *column, sentinel));
             let (mut numbers, mut words) = (0, 0);
             fields.for_each(|field| match field {
                 Number::Is(_) => numbers += 1,
@@ -289,7 +295,7 @@ impl<'a> Table<'a> {
 
     fn rows(&self, times: Vec<DateTime>, columns: &[usize], sentinel: Option<f32>) -> Result<Vec<Row>> {
         let row = |(time, (line, record)): (DateTime, &(u64, csv::StringRecord))| {
-            let value = |&column: &usize| match self.number(&record[column], sentinel) {
+            let value = |&column: &usize| match self.number(record, column, sentinel) {
                 Number::Is(value) => Ok(Some(value)),
                 Number::Missing => Ok(None),
                 Number::Wrong => {
@@ -442,7 +448,7 @@ fn seconds(from: DateTime, to: DateTime) -> i64 {
     to.duration_since(from).as_secs()
 }
 
-fn most_common_step(times: impl Iterator<Item = DateTime> + Clone) -> i64 {
+pub(crate) fn most_common_step(times: impl Iterator<Item = DateTime> + Clone) -> i64 {
     let mut steps: Vec<i64> = times.clone().zip(times.skip(1)).map(|(one, other)| seconds(one, other)).collect();
     steps.sort_unstable();
     let groups = steps.chunk_by(|one, other| one == other);
@@ -451,7 +457,9 @@ fn most_common_step(times: impl Iterator<Item = DateTime> + Clone) -> i64 {
 }
 
 fn gaps(rows: &mut Vec<Row>, rule: Gaps, path: &Path, notes: &mut Vec<String>) -> Result<()> {
-    let step = most_common_step(rows.iter().map(|row| row.time));
+    let times: Vec<DateTime> = rows.iter().map(|row| row.time).collect();
+    let rhythm = Rhythm::of(&times);
+    let step = rhythm.seconds;
     if step <= 0 {
         return Ok(());
     }
@@ -479,8 +487,7 @@ fn gaps(rows: &mut Vec<Row>, rule: Gaps, path: &Path, notes: &mut Vec<String>) -
             let share = if rule == Gaps::Interpolate { number as f32 / (count + 1) as f32 } else { 0.0 };
             let between = |(one, other): (&Option<f32>, &Option<f32>)| Some((*one)? + share * ((*other)? - (*one)?));
             let values = one.values.iter().zip(&other.values).map(between).collect();
-            let after = jiff::SignedDuration::from_secs(step * number as i64);
-            let Ok(time) = one.time.checked_add(after) else { continue };
+            let Some(time) = rhythm.after(one.time, number as i64) else { continue };
             filled.push(Row { time, line: one.line, values });
         }
     }
@@ -531,6 +538,7 @@ mod tests {
             "a\ttime\tb\n1.5\t2020/01/01 00:00\t2\n-3\t2020/01/01 00:10\t4\n",
             "year,month,day,hour,a,b\n2020,1,1,0,1.5,2\n2020,1,1,1,-3,4\n",
             "date,hour,a,b\n2020-01-01,9,1.5,2\n2020-01-01,10,-3,4\n",
+            "date,hour,a,b\n2020-01-01 09:00,9,1.5,2\n2020-01-01 10:00,10,-3,4\n",
             "date;hour;minute;a;b\n13.01.2020;9;50;1,5;2\n13.01.2020;10;0;-3;4\n",
             "\"ds\",\"a\",\"b\"\n\"2020-01-01T05:00:00Z\",\"1.5\",\"2\"\n\"2020-01-01T07:00:00+01:00\",\"-3\",\"4\"\n",
         ] {
@@ -553,7 +561,7 @@ mod tests {
         let asked = CsvFormat { columns: vec!["weather".to_owned()], ..plain() };
         assert_fails(text, &asked, &["line 2", "`rain`", "`weather`"]);
         let unknown = CsvFormat { columns: vec!["b".to_owned()], ..plain() };
-        assert_fails(text, &unknown, &["no column `b`", "--target", "date, a, weather"]);
+        assert_fails(text, &unknown, &["no column `b`", "--target", "`date`, `a`, `weather`"]);
     }
 
     #[test]
@@ -607,6 +615,8 @@ mod tests {
         assert_fails(thousands, &plain(), &["line 2", "`1,234`", "is no number"]);
         let pointed = "date;a\n2020-01-01;1,234\n2020-01-02;999.5\n2020-01-03;998\n";
         assert_fails(pointed, &plain(), &["line 2", "`1,234`", "is no number"]);
+        let version = "date;load;version\n2020-01-01;1,5;2.1\n2020-01-02;2,5;2.1\n";
+        assert_eq!(values(version, &plain()), [1.5, 2.1, 2.5, 2.1]);
         let quoted = "\"a, b\";date\n1,5;2020-01-01\n2;2020-01-02\n";
         assert_eq!(values(quoted, &plain()), [1.5, 2.0]);
         let one_wrong = "\ndate,a,b\n2020-01-01,1,x\n2020-01-02,12..3,y\n2020-01-03,3,z\n";
@@ -622,6 +632,9 @@ mod tests {
         let with = |gaps| values(text, &CsvFormat { gaps, ..plain() });
         assert_eq!(with(Gaps::Previous), [0.0, 1.0, 2.0, 2.0, 2.0, 8.0]);
         assert_eq!(with(Gaps::Interpolate), [0.0, 1.0, 2.0, 4.0, 6.0, 8.0]);
+        let no_march = "date,a\n2020-01-31,1\n2020-02-29,2\n2020-04-30,4\n2020-05-31,5\n2020-06-30,6\n2020-07-31,7\n";
+        let filled = read(no_march, &CsvFormat { gaps: Gaps::Interpolate, ..plain() }).unwrap();
+        assert_eq!((filled.values[2], filled.times[2].to_string()), (3.0, "2020-03-31T00:00:00".to_owned()));
         // Months are of several lengths, and that is no gap.
         let months = "date,a\n2020-01,1\n2020-02,2\n2020-03,3\n2020-04,4\n";
         assert_eq!(read(months, &plain()).unwrap().notes, [""; 0]);
@@ -652,6 +665,8 @@ mod tests {
         assert_fails(&rows("2020-01-01", "Monday"), &plain(), &["line 3", "`Monday`", "--date-format"]);
         let zones = read(&rows("2020-10-25T02:30:00+02:00", "2020-10-25T02:30:00+01:00"), &plain()).unwrap();
         assert_eq!((zones.times[0].to_string(), zones.step()), ("2020-10-25T00:30:00".to_owned(), 3600));
+        let late = read("date,hour,a\n2020-01-31,23,1\n2020-01-31,24,2\n", &plain()).unwrap();
+        assert_eq!(late.times[1].to_string(), "2020-02-01T00:00:00");
         let years = read("year,a\n1999,1\n2000,2\n", &plain()).unwrap();
         assert_eq!(years.times[1].to_string(), "2000-01-01T00:00:00");
         let seconds = CsvFormat { date_format: Some("%s".to_owned()), ..plain() };
@@ -665,10 +680,11 @@ mod tests {
     #[test]
     fn what_is_no_table_is_an_error() {
         for (text, part) in [
-            ("", "--time"),
+            ("", "no rows"),
             ("when,a\n1,2\n", "give --time one or more of: when, a"),
             ("date,a\n2020-01-01,1\n2020-01-02,1,2\n", "line 3"),
-            ("date,a\n", "no column of numbers"),
+            ("date,a\n", "no rows"),
+            ("date,a,b,a\n2020-01-01,1,2,3\n", "two columns `a`"),
             ("date,a\n2020-01-01,NA\n", "no column of numbers"),
         ] {
             assert_fails(text, &plain(), &[part]);

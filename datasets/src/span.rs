@@ -7,7 +7,7 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DataError, Result};
-use crate::series::Series;
+use crate::series::{Series, most_common_step};
 
 /// A length of time, such as `10min`, `1h`, `1d` or `2w`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,8 +81,11 @@ impl Series {
     pub fn averaged(&self, span: Span) -> Result<Self> {
         let (length, step) = (span.seconds(), self.step());
         if length < step {
-            let message = format!("has rows {step} s apart, which cannot be averaged to {span}; give a longer --freq");
-            return Err(DataError::parse(Path::new(&self.source), None, message));
+            let message = format!(
+                "has rows {step} s apart, which cannot be averaged to {span}; give rows that are closer, or train with a longer --freq"
+            );
+            let file = self.source.split(" (SHA-256").next().unwrap_or_default();
+            return Err(DataError::parse(Path::new(file), None, message));
         }
         let start = |time: &DateTime| {
             // Weeks begin on a Monday, as this one did.
@@ -111,28 +114,52 @@ impl Series {
         self.times.iter().any(|time| is_weekend(*time))
     }
 
-    /// With so many rows more, of which the times alone are known: values are NaN. Rows go on as far apart as they most often
-    /// are, by the calendar where that is months or years; weekends that have been left out so far are left out.
+    /// With so many rows more, of which the times alone are known: values are NaN. Weekends that have been left out so far are left
+    /// out.
     pub fn extended(mut self, rows: usize) -> Self {
-        let step = self.step().max(1);
+        let rhythm = Rhythm::of(&self.times);
         let Some(last) = self.times.last().copied() else { return self };
-        let same_day = self.times.iter().all(|time| time.day() == last.day());
-        let months = match step / DAY {
-            _ if !same_day => 0,
+        let weekends = rhythm.seconds != DAY || self.has_weekends();
+        let times = (1..).map_while(|number| rhythm.after(last, number));
+        self.times.extend(times.filter(|time| weekends || !is_weekend(*time)).take(rows));
+        self.values.resize(self.times.len() * self.columns.len(), f32::NAN);
+        self
+    }
+}
+
+/// How times follow one another: most often by so many seconds, or by the calendar.
+pub(crate) struct Rhythm {
+    pub seconds: i64,
+    /// Months from one to the next; 0 if they are not of months.
+    months: i64,
+    /// Of the month, or its last one if that is earlier.
+    day: i8,
+}
+
+impl Rhythm {
+    /// That of some times in order.
+    pub fn of(times: &[DateTime]) -> Self {
+        let seconds = most_common_step(times.iter().copied());
+        let day = times.iter().map(|time| time.day()).max().unwrap_or(1);
+        let on_the_day = times.iter().all(|time| time.day() == day.min(time.date().days_in_month()));
+        let months = match seconds / DAY {
             28..=31 => 1,
             89..=92 => 3,
             365 | 366 => 12,
             _ => 0,
         };
-        let after = |number: i64| match months {
-            0 => last.checked_add(SignedDuration::from_secs(step * number)).ok(),
-            _ => last.checked_add(jiff::Span::new().try_months(months * number).ok()?).ok(),
-        };
-        let weekends = step != DAY || self.has_weekends();
-        let times = (1..).map_while(after).filter(|time| weekends || !is_weekend(*time));
-        self.times.extend(times.take(rows));
-        self.values.resize(self.times.len() * self.columns.len(), f32::NAN);
-        self
+        Self { seconds, months: if on_the_day { months } else { 0 }, day }
+    }
+
+    /// The time so many steps after another.
+    pub fn after(&self, time: DateTime, number: i64) -> Option<DateTime> {
+        if self.months == 0 {
+            return time.checked_add(SignedDuration::from_secs(self.seconds.max(1).checked_mul(number)?)).ok();
+        }
+        let months = jiff::Span::new().try_months(self.months * number).ok()?;
+        let month = time.date().first_of_month().checked_add(months).ok()?;
+        let date = month.with().day(self.day.min(month.days_in_month())).build().ok()?;
+        Some(date.to_datetime(time.time()))
     }
 }
 
@@ -193,6 +220,10 @@ mod tests {
         assert_eq!(times(&trading)[2..], ["2020-01-06T00:00:00", "2020-01-07T00:00:00"]);
         let months = series(&[("2020-01-01", 1.0), ("2020-02-01", 2.0), ("2020-03-01", 3.0)]).extended(3);
         assert_eq!(times(&months)[3..], ["2020-04-01T00:00:00", "2020-05-01T00:00:00", "2020-06-01T00:00:00"]);
+        let ends = series(&[("2020-10-31", 1.0), ("2020-11-30", 2.0), ("2020-12-31", 3.0)]).extended(3);
+        assert_eq!(times(&ends)[3..], ["2021-01-31T00:00:00", "2021-02-28T00:00:00", "2021-03-31T00:00:00"]);
+        let four_weeks = series(&[("2020-01-01", 1.0), ("2020-01-29", 2.0), ("2020-02-26", 3.0)]).extended(1);
+        assert_eq!(times(&four_weeks)[3..], ["2020-03-25T00:00:00"]);
         let years = series(&[("2019-07-01", 1.0), ("2020-07-01", 2.0)]).extended(1);
         assert_eq!(times(&years)[2..], ["2021-07-01T00:00:00"]);
     }

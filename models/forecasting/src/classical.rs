@@ -71,14 +71,15 @@ struct Smoothed {
 }
 
 impl HoltWinters {
-    /// Finds α, β and γ for which the one-step errors on `training` are least. A season of 1 is none.
+    /// Finds α, β and γ for which the one-step errors on `training` are least. A season of 1 is none, and one that was not seen three
+    /// times is left out: the first two are what it begins with.
     ///
-    /// `None` if there are not two whole seasons.
+    /// `None` of fewer than three values.
     pub fn fit(training: &[f32], season: usize) -> Option<Self> {
-        let season = season.max(1);
-        if training.len() < 2 * season + 1 {
+        if training.len() < 3 {
             return None;
         }
+        let season = if training.len() < 3 * season { 1 } else { season.max(1) };
         let of = |raw: [f64; 3]| Self { follow: raw.map(|value| 1.0 / (1.0 + (-value).exp())), season };
         let found = simplex::minimum([-1.0, -4.0, -2.0], 1.0, |raw| of(raw).errors(training));
         Some(of(found))
@@ -170,7 +171,8 @@ mod tests {
         let smoothing = HoltWinters::fit(&past, 4).unwrap();
         let without = HoltWinters::fit(&past, 1).unwrap();
         assert!(without.errors(&past) > 10.0 * smoothing.errors(&past) + 1.0);
-        assert!(HoltWinters::fit(&past[..8], 4).is_none());
+        assert_eq!(HoltWinters::fit(&past[..11], 4).unwrap().season, 1);
+        assert!(HoltWinters::fit(&past[..2], 4).is_none());
         let forecasts = Yardstick::HoltWinters(smoothing).forecasts(&past, [50, 62].into_iter(), 8);
         for (step, forecast) in (50..58).chain(62..70).zip(forecasts) {
             approx::assert_abs_diff_eq!(forecast, value(step), epsilon = 0.05);

@@ -41,7 +41,7 @@ pub struct DataConfig {
     #[serde(default = "one")]
     pub stride: Count,
     /// Steps after which things repeat themselves, for yardsticks: those of a day, a week or a year if absent, whichever is the
-    /// shortest of more than one step.
+    /// shortest of more than one whole step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub season: Option<Count>,
     /// How the rows are shared out, in order of time.
@@ -115,9 +115,10 @@ impl DataConfig {
         Ok(series)
     }
 
-    /// The same of another file of one's own, read as its own format says where `options` do not.
-    pub fn of_file(&self, file: PathBuf, options: &TableOptions) -> TaskResult<Self> {
-        let format = options.over(self.format.clone().unwrap_or_default())?;
+    /// The same columns of another file of one's own, read as the first one was where `options` say nothing else.
+    pub fn of_file(&self, file: PathBuf, columns: &[String], options: &TableOptions) -> TaskResult<Self> {
+        let format = CsvFormat { columns: columns.to_vec(), ..self.format.clone().unwrap_or_default() };
+        let format = options.over(format)?;
         Ok(Self { set: Set::Csv, file: Some(file), format: Some(format), ..self.clone() })
     }
 
@@ -159,7 +160,8 @@ impl DataConfig {
         } else {
             return Ok(());
         };
-        Err(format!("{wrong}; change data.split, data.look_back or data.horizon").into())
+        Err(format!("{wrong}; give more rows, a shorter --look-back or --horizon, or other parts by --set data.split")
+            .into())
     }
 
     /// The numbers of the columns to read, those to forecast first, and how many these are.
@@ -181,7 +183,13 @@ impl DataConfig {
     /// Mean and deviation of its columns over the training part.
     pub fn scaler(&self, series: &Series) -> TaskResult<Scaler> {
         let [train, _, _] = self.split.ends(series.len());
-        Ok(Scaler::fit(series, &self.columns(series)?.0, train))
+        let (columns, targets) = self.columns(series)?;
+        let changes = |&column: &usize| (1..train).any(|row| series.row(row)[column] != series.row(0)[column]);
+        if let Some(&column) = columns[..targets].iter().find(|column| !changes(column)) {
+            let name = &series.columns[column];
+            return Err(format!("column `{name}` never changes in the training part; name others in --target").into());
+        }
+        Ok(Scaler::fit(series, &columns, train))
     }
 
     /// The windows of each part.
@@ -198,15 +206,16 @@ impl DataConfig {
     /// Steps after which things repeat themselves.
     pub fn season(&self, series: &Series) -> usize {
         const DAY: i64 = 86_400;
+        const WEEK: i64 = 7 * DAY;
+        const YEAR: i64 = 31_557_600;
         let usual = || match series.step() {
-            step if step <= 0 => 1,
-            step if step < DAY => (DAY / step) as usize,
             // Of trading days there are five a week.
             DAY if !series.has_weekends() => 5,
-            step if step < 7 * DAY => 7,
-            step if step < 28 * DAY => 52,
-            step if step < 32 * DAY => 12,
-            step if step < 93 * DAY => 4,
+            step if step > 0 => {
+                let whole = |span: i64| Some((span as f64 / step as f64).round() as usize).filter(|steps| *steps > 1);
+                let fits = |span: &i64| span % step == 0 && *span > step;
+                [DAY, WEEK].into_iter().find(fits).and_then(whole).or_else(|| whole(YEAR)).unwrap_or(1)
+            }
             _ => 1,
         };
         self.season.map_or_else(usual, Count::get)

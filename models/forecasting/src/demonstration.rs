@@ -9,7 +9,9 @@ use crate::model::Model;
 use crate::picture::{self, written};
 use crate::task::Forecasting;
 
-/// Of volatility, as metrics name them.
+/// Of values, as metrics name them.
+const VALUES: [&str; 3] = ["persistence", "seasonal_persistence", "holt_winters"];
+/// Of volatility.
 const YARDSTICKS: [&str; 4] = ["ewma", "garch", "har", "log_har_with_vix"];
 
 /// Verdicts over the yardsticks, and the last forecast of the test part.
@@ -30,7 +32,7 @@ pub fn of(
             (lines, Some(picture::of_days(test, &task.forecasts(model, test, device), head)?))
         }
         _ => {
-            let mut lines = verdicts(test_metrics, "mae", "absolute error", &["persistence", "seasonal_persistence"]);
+            let mut lines = verdicts(test_metrics, "mae", "absolute error", &VALUES);
             lines.extend(coverage(test_metrics));
             (lines, of_last(task, model, test, device)?)
         }
@@ -64,13 +66,21 @@ pub fn verdicts(metrics: &Metrics, cost: &str, name: &str, yardsticks: &[&str]) 
             100.0 * high,
             probability(chance)
         );
-        match (low > 0.0, high < 0.0) {
+        if low.is_nan() {
+            return format!(
+                "{name}: skill over {plain} {:.1} %, of too few windows to be told from chance",
+                100.0 * skill
+            );
+        }
+        // Both ways to tell have to agree.
+        match (low > 0.0 && chance < 0.05, high < 0.0 && chance < 0.05) {
             (true, _) => format!("{name} smaller than by {plain}, by {numbers}"),
             (_, true) => format!("{name} LARGER than by {plain}: skill {numbers}"),
             _ => format!("{name} as by {plain}, as far as can be told: skill {numbers}"),
         }
     };
-    yardsticks.iter().map(verdict).collect()
+    let measured = |yardstick: &&&str| metrics.contains_key(&format!("skill_{cost}_{yardstick}"));
+    yardsticks.iter().filter(measured).map(verdict).collect()
 }
 
 fn probability(value: f64) -> String {

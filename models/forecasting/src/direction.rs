@@ -57,3 +57,37 @@ fn is_up(frame: &Frame, row: usize) -> bool {
 fn rises(frame: &Frame) -> f64 {
     mean((0..frame.train).map(|row| f64::from(u8::from(is_up(frame, row)))))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use datasets::{CsvFormat, Series};
+
+    use super::*;
+    use crate::frame::Scaler;
+
+    /// Of the six days to learn from four are rises; four days are measured.
+    fn windows() -> Windows {
+        let moves = [1, 1, -1, 1, 1, -1, 1, -1, -1, 1];
+        let row = |(day, value): (usize, &i32)| format!("2020-01-{:02},{value}\n", day + 1);
+        let text = moves.iter().enumerate().map(row).fold("date,return\n".to_owned(), |text, row| text + &row);
+        let series = Series::from_bytes(text.as_bytes(), Path::new("test.csv"), &CsvFormat::default()).unwrap();
+        let frame = Frame::new(&series, &[0], 1, Scaler::fit(&series, &[0], 6)).with_parts(6, 0, 1);
+        Windows::new(Arc::new(frame), 6..10, 2, 1, 1)
+    }
+
+    #[test]
+    fn all_say_what_they_know_the_day_before() {
+        let forecast = Forecast { points: vec![0.5, 0.5, -0.5, 0.5], ends: Vec::new() };
+        let Costs { own, others, .. } = costs(&forecast, &windows());
+        assert_eq!(own, [0.0, 1.0, 0.0, 0.0]);
+        assert_eq!(others["majority"], [0.0, 1.0, 1.0, 0.0]);
+        assert_eq!(others["day before"], [1.0, 1.0, 0.0, 1.0]);
+        assert_eq!(measure(&forecast, &windows())["accuracy"], 0.75);
+        let rows = baselines(&windows());
+        assert_eq!((rows["majority"]["accuracy"], rows["day before"]["accuracy"]), (0.5, 0.25));
+        approx::assert_relative_eq!(rows["majority"]["loss"], -((2.0f64 / 3.0).ln() + (1.0f64 / 3.0).ln()) / 2.0);
+    }
+}

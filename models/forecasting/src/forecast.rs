@@ -1,9 +1,8 @@
 //! Forecasts as numbers: the point and the ends of two intervals of each value, and how wide those have to be.
 //!
-//! Intervals are calibrated by conformal prediction ([Romano et al. 2019](https://arxiv.org/abs/1905.03222)): the way from the point to
-//! each end is stretched by the factor that would have left as many of the latest known values beyond it as it claims, step
-//! by step. What is latest moves on with time, as what is usual does
-//! ([Xu & Xie 2021](https://arxiv.org/abs/2010.09107)).
+//! Intervals are calibrated by conformal prediction ([Romano et al. 2019](https://arxiv.org/abs/1905.03222)): each end is moved by
+//! as much as would have left as many of the latest known values beyond it as it claims, step by step, but never beyond the
+//! point. What is latest moves on with time, as what is usual does ([Xu & Xie 2021](https://arxiv.org/abs/2010.09107)).
 
 use burn::tensor::Tensor;
 
@@ -11,6 +10,9 @@ use crate::head::Head;
 
 /// The quantiles that are the ends of the 95 % and the 80 % interval, from the lowest.
 pub const LEVELS: [f64; 4] = [0.025, 0.1, 0.9, 0.975];
+
+/// Where outwards is, at each of them.
+const SIDES: [f32; 4] = [-1.0, -1.0, 1.0, 1.0];
 
 /// Forecasts of some windows, `[windows, H, targets]` in order.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,48 +58,47 @@ fn quantile(sorted: &[f32], level: f64) -> f32 {
     sorted[low] + share * (high - sorted[low])
 }
 
-/// By how much the ends of intervals, at [`LEVELS`], have to be moved away from the point: of each step and target, `[H, targets]`.
+/// By how much the ends of intervals, at [`LEVELS`], have to be moved outwards: of each step and target, `[H, targets]`.
 struct Calibration(Vec<[f32; 4]>);
 
 impl Calibration {
-    /// Finds the factors on forecasts whose values are known; `values` is how many values a window has, `H · targets`.
-    fn fit(points: &[f32], ends: &[[f32; 4]], truth: &[f32], values: usize) -> Self {
-        let mut shares = Vec::with_capacity(points.len() / values);
+    /// Finds them on forecasts whose values are known; `values` is how many values a window has, `H · targets`.
+    fn fit(ends: &[[f32; 4]], truth: &[f32], values: usize) -> Self {
+        let mut beyond = Vec::with_capacity(ends.len() / values);
         let of = |value: usize| {
             std::array::from_fn(|end| {
-                // How far each value lay from the point towards this end, as a share of the way.
-                let side = if end < 2 { -1.0 } else { 1.0 };
-                shares.clear();
-                shares.extend((value..points.len()).step_by(values).map(|place| {
-                    let way: f32 = side * (ends[place][end] - points[place]);
-                    side * (truth[place] - points[place]) / way.max(f32::MIN_POSITIVE)
-                }));
-                let beyond = LEVELS[end].min(1.0 - LEVELS[end]);
+                // How far each value lay beyond this end.
+                beyond.clear();
+                beyond.extend((value..ends.len()).step_by(values).map(|at| SIDES[end] * (truth[at] - ends[at][end])));
+                let share = LEVELS[end].min(1.0 - LEVELS[end]);
                 // One more than there are: the value to come is one of them.
-                let rank = ((1.0 - beyond) * (shares.len() + 1) as f64).ceil() as usize;
-                let rank = rank.clamp(1, shares.len()) - 1;
-                *shares.select_nth_unstable_by(rank, f32::total_cmp).1
+                let rank = ((1.0 - share) * (beyond.len() + 1) as f64).ceil() as usize;
+                let rank = rank.clamp(1, beyond.len()) - 1;
+                *beyond.select_nth_unstable_by(rank, f32::total_cmp).1
             })
         };
         Self((0..values).map(of).collect())
     }
 
-    /// Moves the ends of intervals; those of the wider one are never within the narrower one.
+    /// Moves the ends of intervals; those of the wider one are never within the narrower one, which holds the point.
     fn apply(&self, points: &[f32], ends: &mut [[f32; 4]]) {
-        for ((point, ends), factors) in points.iter().zip(ends).zip(self.0.iter().cycle()) {
-            let moved: [f32; 4] = std::array::from_fn(|end| point + factors[end] * (ends[end] - point));
-            *ends = [moved[0].min(moved[1]), moved[1], moved[2], moved[3].max(moved[2])];
+        for ((&point, ends), ways) in points.iter().zip(ends).zip(self.0.iter().cycle()) {
+            let [lowest, low, high, highest]: [f32; 4] = std::array::from_fn(|end| ends[end] + SIDES[end] * ways[end]);
+            let (low, high) = (low.min(point), high.max(point));
+            *ends = [lowest.min(low), low, high, highest.max(high)];
         }
     }
 }
 
+/// The windows that calibration needs: among fewer none is as rare as what lies beyond an end of the 95 % interval.
+const FEWEST: usize = 39;
 /// How often intervals are calibrated anew over a part.
 const RENEWALS: usize = 20;
 
 impl Forecast {
     /// The forecasts of the last windows, calibrated on those before them: `origins` are those of all windows, the first `count` of
-    /// which serve for that alone, and `truth` holds their values. Time and again the factors are found anew, on as many windows, the
-    /// last ones of which every value was known before the forecast; without any, intervals stay as they are where `claimed`, and
+    /// which serve for that alone, and `truth` holds their values. Time and again it is found anew how far ends have to move, on as many windows, the
+    /// last ones of which every value was known before the forecast; of too few, intervals stay as they are where `claimed`, and
     /// are not known otherwise.
     pub fn calibrated(mut self, count: usize, origins: &[usize], horizon: usize, truth: &[f32], claimed: bool) -> Self {
         let values = self.points.len() / origins.len().max(1);
@@ -107,14 +108,13 @@ impl Forecast {
             let known = origins.partition_point(|origin| origin + horizon <= origins[start]);
             let before = known.saturating_sub(count) * values..known * values;
             let block = start * values..(start + length).min(origins.len()) * values;
-            if before.is_empty() {
+            if before.len() < FEWEST * values {
                 if !claimed {
                     self.ends[block].fill([f32::NAN; 4]);
                 }
                 continue;
             }
-            let calibration =
-                Calibration::fit(&self.points[before.clone()], &said[before.clone()], &truth[before], values);
+            let calibration = Calibration::fit(&said[before.clone()], &truth[before], values);
             calibration.apply(&self.points[block.clone()], &mut self.ends[block]);
         }
         Self { points: self.points.split_off(count * values), ends: self.ends.split_off(count * values) }
@@ -170,20 +170,23 @@ mod tests {
     /// A window that is not over yet tells nothing of how wide intervals have to be.
     #[test]
     fn nothing_is_calibrated_on_what_is_not_known_yet() {
-        let origins: Vec<usize> = (10..30).collect();
-        let forecast = || Forecast { points: vec![0.0; 20], ends: vec![[-2.0, -1.0, 1.0, 2.0]; 20] };
-        let truth = |later: f32| (0..20).map(|window| if window < 10 { 1.0 } else { later }).collect::<Vec<f32>>();
-        let [one, other] = [1.0, 50.0].map(|later| forecast().calibrated(5, &origins, 4, &truth(later), true));
-        // The eleventh window's value is known four rows later.
-        assert_eq!(one.ends[..9], other.ends[..9]);
-        assert_ne!(one.ends[9..], other.ends[9..]);
+        let origins: Vec<usize> = (10..130).collect();
+        let forecast = || Forecast { points: vec![0.0; 120], ends: vec![[-2.0, -1.0, 1.0, 2.0]; 120] };
+        let truth = |later: f32| (0..120).map(|window| if window < 90 { 1.0 } else { later }).collect::<Vec<f32>>();
+        let [one, other] = [1.0, 50.0].map(|later| forecast().calibrated(80, &origins, 4, &truth(later), true));
+        // The value of the window 90 is known four rows later: of the last 40, the fifteenth is the first that may know it.
+        assert_eq!(one.ends[..14], other.ends[..14]);
+        assert_ne!(one.ends[14..], other.ends[14..]);
     }
 
     #[test]
     fn intervals_of_which_nothing_is_known_are_not_made_up() {
-        let forecast = || Forecast { points: vec![0.0; 3], ends: vec![[-2.0, -1.0, 1.0, 2.0]; 3] };
-        let known = |claimed| forecast().calibrated(0, &[10, 11, 12], 4, &[1.0; 3], claimed).ends;
-        assert_eq!(known(true), forecast().ends);
-        assert!(known(false).iter().flatten().all(|end| end.is_nan()));
+        for windows in [3, 41] {
+            let forecast = || Forecast { points: vec![0.0; windows], ends: vec![[-2.0, -1.0, 1.0, 2.0]; windows] };
+            let origins: Vec<usize> = (10..10 + windows).collect();
+            let known = |claimed| forecast().calibrated(windows - 1, &origins, 4, &vec![1.0; windows], claimed).ends;
+            assert_eq!(known(true), [[-2.0, -1.0, 1.0, 2.0]]);
+            assert!(known(false).iter().flatten().all(|end| end.is_nan()));
+        }
     }
 }

@@ -140,7 +140,7 @@ impl Head {
     }
 
     /// The ends of its intervals, in the order of [`LEVELS`]; of heads that know none, a distance of 1 around the point, to
-    /// be stretched by what is seen on the validation part.
+    /// be moved by what is seen on the latest windows that are over.
     pub fn ends(self, said: &[f32]) -> [f32; 4] {
         match self {
             Self::Gaussian => LEVELS.map(|level| said[0] + said[1] * Normal::standard().inverse_cdf(level) as f32),

@@ -13,7 +13,7 @@
 //! | `metrics.rs` | costs of a value; skill, and whether it is more than chance |
 //! | `measure.rs` | all of it over a part of the data |
 //! | `classical.rs` | the yardsticks: persistence, seasonal persistence, drift, exponential smoothing |
-//! | `volatility.rs` | how much a price will move, and its yardsticks: EWMA, HAR, GARCH(1,1) |
+//! | `volatility.rs` | how much a price will move, and its yardsticks: EWMA, GARCH(1,1), HAR, log-HAR with the VIX |
 //! | `direction.rs` | up or down, and its yardsticks |
 //! | `simplex.rs` | the minimum of a function of a few numbers |
 //! | `demonstration.rs`, `picture.rs` | verdicts in words, forecasts as pictures |

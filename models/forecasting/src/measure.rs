@@ -97,13 +97,14 @@ impl Costs {
     }
 }
 
-/// The mean absolute error of each window, standardised, beside persistence and seasonal persistence.
+/// The mean absolute error of each window, standardised, beside persistence, seasonal persistence and exponential smoothing.
 pub fn absolute_errors(forecast: &Forecast, windows: &Windows) -> Costs {
     let naive = [Yardstick::Persistence, Yardstick::Seasonal(windows.frame.season)];
-    let others =
-        naive.iter().map(|naive| (naive.name().to_owned(), of_windows(windows, &points(windows, naive), f64::abs)));
-    let own = of_windows(windows, &forecast.points, f64::abs);
-    Costs { name: "mae", own, others: others.collect(), overlap: windows.overlap() }
+    let naive = naive.iter().map(|naive| (naive.name(), points(windows, naive)));
+    let smoothed = holt_winters(windows).map(|points| ("Holt-Winters", points));
+    let of = |points: &[f32]| of_windows(windows, points, f64::abs);
+    let others = naive.chain(smoothed).map(|(name, points)| (name.to_owned(), of(&points))).collect();
+    Costs { name: "mae", own: of(&forecast.points), others, overlap: windows.overlap() }
 }
 
 /// All that is measured of numbers and of the intervals around them.
@@ -246,4 +247,45 @@ pub fn intervals(forecast: &Forecast, windows: &Windows) -> Metrics {
 /// A number and the ends of its interval.
 pub fn estimate(name: &str, Estimate { value, interval: [low, high] }: Estimate) -> [(String, f64); 3] {
     [(name.to_owned(), value), (format!("{name}_low"), low), (format!("{name}_high"), high)]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use datasets::{CsvFormat, Series};
+
+    use super::*;
+    use crate::frame::Scaler;
+
+    /// Six steps to learn from, which change by 1 over a season of 2; two windows of two steps are measured.
+    fn windows() -> Windows {
+        let row = |(day, value): (usize, &i32)| format!("2020-01-{:02},{value}\n", day + 1);
+        let values = [0, 2, 1, 3, 2, 4, 3, 9, 4, 16];
+        let text = values.iter().enumerate().map(row).fold("date,a\n".to_owned(), |text, row| text + &row);
+        let series = Series::from_bytes(text.as_bytes(), Path::new("test.csv"), &CsvFormat::default()).unwrap();
+        let frame = Frame::new(&series, &[0], 1, Scaler::fit(&series, &[0], 6)).with_parts(6, 0, 2);
+        Windows::new(Arc::new(frame), 6..10, 2, 2, 2)
+    }
+
+    #[test]
+    fn errors_are_what_their_names_say() {
+        let windows = windows();
+        let standardised = |value: &f32| windows.frame.scaler.standardise(0, *value);
+        let points: Vec<f32> = [3.0, 3.0, 6.0, 16.0].iter().map(standardised).collect();
+        let errors = errors(&windows, &points);
+        approx::assert_relative_eq!(errors["mae_in_units"], 2.0, max_relative = 1e-6);
+        approx::assert_relative_eq!(errors["rmse_in_units"], 10f64.sqrt(), max_relative = 1e-6);
+        approx::assert_relative_eq!(errors["mase"], 2.0, max_relative = 1e-6);
+        approx::assert_relative_eq!(errors["smape"], (0.0 + 100.0 + 40.0 + 0.0) / 4.0, max_relative = 1e-6);
+        // From 4 to 9, and 3 was said; from 9 to 16, as was said.
+        let forecast = Forecast { points, ends: Vec::new() };
+        assert_eq!(direction(&forecast, &windows)["direction"], 0.5);
+        let costs = absolute_errors(&forecast, &windows);
+        let unit = f64::from(windows.frame.scaler.deviations[0]);
+        let in_units = |name: &str| costs.others[name].iter().map(|cost| cost * unit).collect::<Vec<_>>();
+        approx::assert_relative_eq!(in_units("persistence")[..], [3.0, 6.0][..], max_relative = 1e-6);
+        approx::assert_relative_eq!(in_units("seasonal persistence")[..], [3.0, 4.0][..], max_relative = 1e-6);
+    }
 }

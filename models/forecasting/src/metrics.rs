@@ -1,9 +1,8 @@
 //! How far off forecasts are, and whether one is better than another beyond chance.
 //!
-//! - Diebold & Mariano (1995), *Comparing predictive accuracy*, with the variance of Newey & West (1987).
-//! - Künsch (1989), *The jackknife and the bootstrap for general stationary observations*: resampling by blocks.
-
-use std::ops::Range;
+//! - Diebold & Mariano (1995), *Comparing predictive accuracy*, with the variance of Newey & West (1987) and the critical values
+//!   of Kiefer & Vogelsang (2005), *A new asymptotic theory for heteroskedasticity-autocorrelation robust tests*.
+//! - Politis & Romano (1992), *A circular block-resampling procedure for stationary data*.
 
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -59,35 +58,47 @@ pub fn share(hits: usize, trials: usize) -> Estimate {
 
 /// How often resampling is repeated.
 const RESAMPLES: usize = 2000;
+/// Costs have to fill at least so many blocks that go together, or nothing is known of chance.
+const FEWEST_BLOCKS: usize = 5;
 
 /// The skill of a forecast over a yardstick, `1 − its cost / the yardstick's`, with a 95 % interval: costs of neighbouring places
-/// go together, so that they are drawn by blocks of some length, forecast and yardstick alike.
+/// go together, so that they are drawn by blocks of some length, forecast and yardstick alike. Of too few blocks the interval is
+/// not known: NaN.
 pub fn skill(costs: &[f64], yardstick: &[f64], block: usize, seed: u64) -> Estimate {
-    let of = |rows: &mut dyn Iterator<Item = Range<usize>>| {
+    let of = |rows: &mut dyn Iterator<Item = usize>| {
         let (mut own, mut other) = (0.0, 0.0);
-        for rows in rows {
-            own += costs[rows.clone()].iter().sum::<f64>();
-            other += yardstick[rows].iter().sum::<f64>();
+        for row in rows {
+            own += costs[row];
+            other += yardstick[row];
         }
         1.0 - own / other
     };
-    let block = block.clamp(1, costs.len().max(1));
+    let count = costs.len();
+    let value = of(&mut (0..count));
+    if count < FEWEST_BLOCKS * block {
+        return Estimate { value, interval: [f64::NAN; 2] };
+    }
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let blocks = costs.len().div_ceil(block);
+    // Round in a circle, so that the first and the last costs are drawn as often as others.
     let mut resampled: Vec<f64> = (0..RESAMPLES)
         .map(|_| {
-            let mut draw = || rng.random_range(0..=costs.len() - block);
-            of(&mut (0..blocks).map(|_| draw()).map(|start| start..start + block))
+            let starts = (0..count.div_ceil(block)).map(|_| rng.random_range(0..count));
+            let starts: Vec<usize> = starts.collect();
+            of(&mut starts.into_iter().flat_map(|start| (start..start + block).map(|row| row % count)).take(count))
         })
         .collect();
     resampled.sort_by(f64::total_cmp);
     let quantile = |share: f64| resampled[((RESAMPLES - 1) as f64 * share).round() as usize];
-    Estimate { value: of(&mut std::iter::once(0..costs.len())), interval: [quantile(0.025), quantile(0.975)] }
+    Estimate { value, interval: [quantile(0.025), quantile(0.975)] }
 }
 
 /// The probability, were two forecasts equally good, that their costs differ as much as they do (Diebold–Mariano, two-sided).
-/// `bandwidth` is how far apart, in places, costs still go together: longer than forecasts overlap, as errors last, too.
+/// `bandwidth` is how far apart, in places, costs still go together: longer than forecasts overlap, as errors last, too. NaN if
+/// there are too few costs for it.
 pub fn diebold_mariano(costs: &[f64], others: &[f64], bandwidth: usize) -> f64 {
+    if costs.len() < FEWEST_BLOCKS * bandwidth {
+        return f64::NAN;
+    }
     let differences: Vec<f64> = costs.iter().zip(others).map(|(cost, other)| cost - other).collect();
     let (count, average) = (differences.len() as f64, mean(differences.iter().copied()));
     let covariance = |lag: usize| {
@@ -96,8 +107,12 @@ pub fn diebold_mariano(costs: &[f64], others: &[f64], bandwidth: usize) -> f64 {
     };
     // Weights that fall with the lag keep the variance above zero.
     let weighted = |lag: usize| 2.0 * (1.0 - lag as f64 / bandwidth as f64) * covariance(lag);
-    let variance = (covariance(0) + (1..bandwidth.min(differences.len())).map(weighted).sum::<f64>()) / count;
-    let statistic = average / variance.sqrt();
+    let variance = (covariance(0) + (1..bandwidth).map(weighted).sum::<f64>()) / count;
+    // The wider the bandwidth, the less sure the variance: by so much the critical value at 5 % lies above that of a normal
+    // distribution.
+    let share = bandwidth as f64 / count;
+    let wider = (1.96 + 2.9694 * share + 0.416 * share.powi(2) - 0.5324 * share.powi(3)) / 1.96;
+    let statistic = average / variance.sqrt() / wider;
     match StudentsT::new(0.0, 1.0, count - 1.0) {
         Ok(distribution) if statistic.is_finite() => 2.0 * (1.0 - distribution.cdf(statistic.abs())),
         _ => 1.0,
@@ -139,20 +154,31 @@ mod tests {
 
     #[test]
     fn chance_is_told_from_skill() {
-        let mut surprises = 0;
-        for seed in 0..200 {
-            let [one, other] = [2 * seed, 2 * seed + 1].map(|seed| costs(seed, 1000));
-            surprises += usize::from(diebold_mariano(&one, &other, 40) < 0.05);
-            if seed < 40 {
-                let Estimate { interval: [low, high], .. } = skill(&one, &other, 40, seed);
-                assert!(high - low < 0.2 && low < 0.1 && high > -0.1, "{low} {high}");
+        // Of many costs, and of as few as are taken.
+        for (length, bandwidth) in [(1000, 40), (100, 20)] {
+            let mut surprises = 0;
+            for seed in 0..400 {
+                let [one, other] = [2 * seed, 2 * seed + 1].map(|seed| costs(seed, length));
+                surprises += usize::from(diebold_mariano(&one, &other, bandwidth) < 0.05);
+                if seed < 40 {
+                    let Estimate { interval: [low, high], .. } = skill(&one, &other, bandwidth, seed);
+                    assert!(high - low < 0.5 && low < 0.1 && high > -0.1, "{low} {high}");
+                }
             }
+            assert!((8..40).contains(&surprises), "{surprises} of 400 of {length} at 5 %");
         }
-        assert!((1..30).contains(&surprises), "{surprises} of 200 at 5 %");
         let better: Vec<f64> = costs(2, 1000).into_iter().map(|cost| 0.8 * cost).collect();
         assert!(diebold_mariano(&better, &costs(3, 1000), 40) < 1e-6);
         let Estimate { value, interval: [low, high] } = skill(&better, &costs(3, 1000), 40, 1);
         assert!(low < value && value < high && low > 0.1, "{low} {value} {high}");
         assert_eq!(diebold_mariano(&better, &better, 40), 1.0);
+    }
+
+    #[test]
+    fn of_few_costs_nothing_is_said_of_chance() {
+        let (few, others) = (costs(1, 30), costs(2, 30));
+        let Estimate { value, interval } = skill(&few, &others, 10, 1);
+        assert!(value.is_finite() && interval.iter().all(|end| end.is_nan()));
+        assert!(diebold_mariano(&few, &others, 10).is_nan());
     }
 }

@@ -49,14 +49,14 @@ pub struct TableOptions {
     /// A number that stands for a missing value, such as -9999
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, requires = "csv")]
     sentinel: Option<f32>,
-    /// What becomes of missing values [default: they are an error]
-    #[arg(long, value_name = "RULE", requires = "csv", value_parser = ["previous", "interpolate", "drop"])]
+    /// What becomes of missing values [default: refuse, they are an error]
+    #[arg(long, value_name = "RULE", requires = "csv", value_parser = ["refuse", "previous", "interpolate", "drop"])]
     missing: Option<String>,
-    /// What becomes of rows with the same time [default: they are an error]
-    #[arg(long, value_name = "RULE", requires = "csv", value_parser = ["first", "last", "mean", "keep"])]
+    /// What becomes of rows with the same time [default: refuse, they are an error]
+    #[arg(long, value_name = "RULE", requires = "csv", value_parser = ["refuse", "first", "last", "mean", "keep"])]
     doubled: Option<String>,
-    /// What becomes of times that are left out [default: they stay so, and rows are steps]
-    #[arg(long, value_name = "RULE", requires = "csv", value_parser = ["previous", "interpolate"])]
+    /// What becomes of times that are left out [default: keep, rows are steps]
+    #[arg(long, value_name = "RULE", requires = "csv", value_parser = ["keep", "previous", "interpolate"])]
     gaps: Option<String>,
 }
 

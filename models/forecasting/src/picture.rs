@@ -55,7 +55,7 @@ pub fn of_window(windows: &Windows, origin: usize, forecast: &Forecast, head: He
     drawn(&panels)
 }
 
-/// The forecasts of the last windows, each of one step: of variances, as volatilities.
+/// The forecasts of the last windows, each of one step, of the first target: of variances, as volatilities.
 pub fn of_days(windows: &Windows, forecast: &Forecast, head: Head) -> TaskResult<String> {
     let frame = &windows.frame;
     let first = windows.len().saturating_sub(DAYS);
@@ -63,7 +63,9 @@ pub fn of_days(windows: &Windows, forecast: &Forecast, head: Head) -> TaskResult
     let days = || (first..windows.len()).map(|place| (place, seconds(frame.times[windows.origins[place]])));
     let band = |name: &str, low: usize, high: usize| Band {
         name: name.to_owned(),
-        points: days().map(|(place, x)| (x, [low, high].map(|end| shown(forecast.ends[place][end])))).collect(),
+        points: days()
+            .map(|(place, x)| (x, [low, high].map(|end| shown(forecast.ends[place * frame.targets][end]))))
+            .collect(),
     };
     let name = head.name(&frame.scaler, 0);
     let panel = Panel {
@@ -74,7 +76,7 @@ pub fn of_days(windows: &Windows, forecast: &Forecast, head: Head) -> TaskResult
         bands: bands(forecast, band),
         lines: vec![
             line("observed", days().map(|(place, x)| (x, shown(frame.value(windows.origins[place], 0))))),
-            line("forecast", days().map(|(place, x)| (x, shown(forecast.points[place])))),
+            line("forecast", days().map(|(place, x)| (x, shown(forecast.points[place * frame.targets])))),
         ],
         legend: Legend::UpperLeft,
         ..Panel::default()
@@ -99,10 +101,16 @@ fn line(name: &str, points: impl Iterator<Item = (f64, f64)>) -> Line {
     Line { name: name.to_owned(), points: points.collect(), faint: false }
 }
 
-/// A time as tables have it: without midnight where all days have it.
+/// A time as tables have it: the date alone at midnight.
 pub fn written(time: DateTime) -> String {
-    let format = if time.time() == jiff::civil::Time::midnight() { "%Y-%m-%d" } else { "%Y-%m-%d %H:%M" };
-    time.strftime(format).to_string()
+    written_alike(&[time]).concat()
+}
+
+/// The same of several: dates alone if all are at midnight.
+pub fn written_alike(times: &[DateTime]) -> Vec<String> {
+    let midnight = |time: &DateTime| time.time() == jiff::civil::Time::midnight();
+    let format = if times.iter().all(midnight) { "%Y-%m-%d" } else { "%Y-%m-%d %H:%M" };
+    times.iter().map(|time| time.strftime(format).to_string()).collect()
 }
 
 fn seconds(time: DateTime) -> f64 {

@@ -56,7 +56,7 @@ impl Task for Forecasting {
     const CARD: &'static str = include_str!("card.md");
     const NEXT: &'static [(&'static str, &'static str)] = &[
         ("forecast --run RUN", "what comes after the last row, with intervals"),
-        ("backtest --recipe quick", "the same, learned anew as time goes on"),
+        ("backtest --recipe RUN/recipe.toml", "the same, learned anew as time goes on"),
         ("train --csv FILE --target COLUMN", "learn a table of your own"),
     ];
     const MONITOR: Monitor = Monitor { metric: "loss", higher_is_better: false };

@@ -82,7 +82,7 @@ fn what_comes_next_is_told_with_intervals() {
 #[test]
 fn times_that_cannot_be_forecast_are_refused() {
     for (at, part) in
-        [("2012-01-05", "28 steps have to be known"), ("2030-01-01", "after the last row"), ("soon", "--at")]
+        [("2012-01-05", "28 steps have to be known"), ("2030-01-01", "is after 2016-01-01T00:00:00"), ("soon", "--at")]
     {
         let output = run(&["forecast", "--run", trained(), "--at", at]);
         assert!(!output.status.success() && text(&output.stderr).contains(part), "{}", text(&output.stderr));
@@ -158,7 +158,7 @@ fn tables_nobody_has_seen_train_or_name_the_flag_to_give() {
     let ten_minutes = table(dir.path(), "when,load", minutes, "");
     fails(&ten_minutes, &[], "--time");
     works(&ten_minutes, &["--time", "when"]);
-    fails(&ten_minutes, &["--time", "when", "--freq", "1d"], "data.look_back");
+    fails(&ten_minutes, &["--time", "when", "--freq", "1d"], "--look-back");
     fails(&ten_minutes, &["--time", "when", "--freq", "1min"], "--freq");
 
     let doubled = table(dir.path(), "date,load", |n| format!("{},{}", day(n), wave(n)), "2000-01-01,3\n");
@@ -188,7 +188,7 @@ fn a_model_goes_on_from_a_table_whose_columns_stand_elsewhere() {
     assert_eq!(json(&forecast(&turned)), expected);
     let row = |number| format!("{},{}", time(number), wave(number));
     let output = forecast(&table(dir.path(), "time,low", row, ""));
-    assert!(text(&output.stderr).contains("there is no column `high`"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("has no column `high`"), "{}", text(&output.stderr));
 }
 
 #[test]

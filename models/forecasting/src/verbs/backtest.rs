@@ -10,7 +10,7 @@ use training::rules::Rules;
 use training::settings::Count;
 use training::{Context, Metrics, Package, Task, TaskResult, print_line, quoted, train};
 
-use crate::data::Split;
+use crate::data::{DataConfig, Split};
 use crate::demonstration::verdicts;
 use crate::measure::Costs;
 use crate::options::SeriesOptions;
@@ -38,10 +38,12 @@ impl Backtest {
         let again =
             format!("backtest {} --folds {} --run {}", self.recipe.typed::<Forecasting>()?, self.folds, quoted(&dir));
         let mut all: Vec<Costs> = Vec::new();
-        let folds = folds(recipe.data.split, series.len(), self.folds.get(), recipe.data.horizon.get())?;
+        let folds = folds(&recipe.data, series.len(), self.folds.get())?;
         for (fold, split) in folds.into_iter().enumerate() {
             let mut recipe = recipe.clone();
             recipe.data.split = split;
+            // Of other days.
+            recipe.expected.clear();
             let place = dir.join(format!("fold-{}", fold + 1));
             if train::<Forecasting>(recipe, &place, &again, Rules::default(), context)?.is_none() {
                 return Err("stopped before all folds were measured".into());
@@ -59,9 +61,11 @@ impl Backtest {
 }
 
 /// The splits of each fold: a validation part as long as the recipe's ends where the fold begins, and before it is learned from.
-fn folds(split: Split, rows: usize, count: usize, horizon: usize) -> TaskResult<Vec<Split>> {
-    let [train, valid, test] = split.ends(rows);
-    let length = (test - valid) / count;
+fn folds(data: &DataConfig, rows: usize, count: usize) -> TaskResult<Vec<Split>> {
+    let (horizon, stride) = (data.horizon.get(), data.stride.get());
+    let [train, valid, test] = data.split.ends(rows);
+    // Of whole strides, so that windows begin where those of the recipe do.
+    let length = (test - valid) / count / stride * stride;
     if length < horizon {
         let message = format!(
             "{count} folds of the {} rows of the test part are shorter than the horizon of {horizon}",
@@ -69,9 +73,11 @@ fn folds(split: Split, rows: usize, count: usize, horizon: usize) -> TaskResult<
         );
         return Err(format!("{message}; give fewer --folds").into());
     }
+    // What is left over is learned from.
+    let first = train + (test - valid) - count * length;
     let rows = |fold: usize| -> Result<Split, String> {
         let [train, valid, length] =
-            [train + fold * length, valid - train, length].map(|size| Count::try_from(size as u64));
+            [first + fold * length, valid - train, length].map(|size| Count::try_from(size as u64));
         Ok(Split::Rows([train?, valid?, length?]))
     };
     Ok((0..count).map(rows).collect::<Result<_, _>>()?)
@@ -103,9 +109,15 @@ mod tests {
 
     #[test]
     fn each_fold_learns_all_that_came_before_it() {
-        let split: Split = serde_json::from_str("[0.5, 0.1, 0.4]").unwrap();
-        let ends: Vec<_> = folds(split, 100, 4, 5).unwrap().into_iter().map(|split| split.ends(100)).collect();
-        assert_eq!(ends, [[50, 60, 70], [60, 70, 80], [70, 80, 90], [80, 90, 100]]);
-        assert!(folds(split, 100, 9, 5).unwrap_err().to_string().contains("--folds"));
+        let data = |stride: usize| -> DataConfig {
+            let text = "set = 'csv'\nlook_back = 6\nhorizon = 5\nsplit = [0.5, 0.1, 0.4]\nstride = ";
+            toml::from_str(&format!("{text}{stride}")).unwrap()
+        };
+        let ends = |data: &DataConfig| -> Vec<_> {
+            folds(data, 100, 4).unwrap().into_iter().map(|split| split.ends(100)).collect()
+        };
+        assert_eq!(ends(&data(1)), [[50, 60, 70], [60, 70, 80], [70, 80, 90], [80, 90, 100]]);
+        assert_eq!(ends(&data(8)), [[58, 68, 76], [66, 76, 84], [74, 84, 92], [82, 92, 100]]);
+        assert!(folds(&data(1), 100, 9).unwrap_err().to_string().contains("--folds"));
     }
 }

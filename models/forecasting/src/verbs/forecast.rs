@@ -15,7 +15,7 @@ use crate::forecast::Forecast;
 use crate::frame::{Frame, Windows};
 use crate::head::Head;
 use crate::options::TableOptions;
-use crate::picture::{self, written};
+use crate::picture::{self, written_alike};
 use crate::task::Forecasting;
 
 /// The model that is taken if none is named.
@@ -32,7 +32,7 @@ pub struct ForecastVerb {
     /// The first time to forecast, such as 2020-12-01 or 2020-12-01T06:00 [default: after the last row]
     #[arg(long, value_name = "TIME")]
     at: Option<DateTime>,
-    /// Where to draw
+    /// Where to draw; chances of a rise are not drawn
     #[arg(long, value_name = "FILE", default_value = "forecast.svg")]
     plot: PathBuf,
     #[command(flatten)]
@@ -44,8 +44,9 @@ impl ForecastVerb {
     pub fn run(self, context: &Context) -> TaskResult<()> {
         let dir = self.choice.dir::<Forecasting>(Some(DEFAULT))?;
         let Package { task, model, .. } = Package::<Forecasting>::open(&dir, &context.device)?;
+        say(&format!("model: {}", dir.display()));
         let data = match &self.csv {
-            Some(file) => task.data.of_file(file.clone(), &self.table)?,
+            Some(file) => task.data.of_file(file.clone(), &task.scaler.columns, &self.table)?,
             None => task.data.clone(),
         };
         let series = data.series(context.data_dir.as_deref())?;
@@ -77,13 +78,12 @@ impl ForecastVerb {
                 format!("{look_back} steps have to be known before the first that is forecast, and there are {origin}");
             return Err(format!("{message}; give more rows, or a later --at").into());
         }
-        if let (Some(at), Some(last)) = (self.at, series.times.last())
-            && at > *last
-            && origin == known
-        {
-            return Err(format!("--at {at} is after the last row, {last}; leave it out to go on from there").into());
-        }
         let series = series.extended((origin + horizon).saturating_sub(known));
+        if let (Some(at), Some(next)) = (self.at, series.times.get(known))
+            && at > *next
+        {
+            return Err(format!("--at {at} is after {next}, the first step that is not known; leave it out").into());
+        }
         // By their names: a table of one's own may have them in another order, and others beside them.
         let columns = places(&series, &task.scaler.columns)?;
         let targets = columns.len() - task.data.covariates.len();
@@ -124,29 +124,35 @@ fn rows(task: &Forecasting, windows: &Windows, origin: usize, forecast: &Forecas
     (0..windows.horizon).map(row).collect()
 }
 
+/// Behind the point, of numbers of which the largest is this.
+fn digits(largest: f64) -> usize {
+    match largest {
+        0.0 => 1,
+        _ if largest < 1.0 => (2.0 - largest.log10().floor()) as usize,
+        _ if largest < 10.0 => 3,
+        _ if largest < 1000.0 => 1,
+        _ => 0,
+    }
+}
+
 fn print_table(task: &Forecasting, windows: &Windows, origin: usize, forecast: &Forecast) -> TaskResult<()> {
     let head = task.architecture.loss;
     for target in 0..windows.frame.targets {
         let rows = rows(task, windows, origin, forecast, target);
         let are_known = rows.iter().flat_map(|row| row.ends).all(f64::is_finite);
-        let largest = rows.iter().map(|row| row.point.abs()).fold(0.0, f64::max);
-        let digits = if largest < 10.0 {
-            3
-        } else if largest < 1000.0 {
-            1
-        } else {
-            0
-        };
+        let digits = digits(rows.iter().map(|row| row.point.abs()).fold(0.0, f64::max));
         print_line(&format!("{}{}", if target > 0 { "\n" } else { "" }, head.name(&task.scaler, target)))?;
         let intervals = if are_known { "      80 % interval            95 % interval" } else { "" };
-        print_line(&format!("{:16}  forecast{intervals}      observed", "time"))?;
-        for Row { time, point, ends: [lowest, low, high, highest], truth } in rows {
+        let observed = if are_known { "      observed" } else { "  observed" };
+        print_line(&format!("{:16}  forecast{intervals}{observed}", "time"))?;
+        let times = written_alike(&rows.iter().map(|row| row.time).collect::<Vec<_>>());
+        for (time, Row { point, ends: [lowest, low, high, highest], truth, .. }) in times.iter().zip(rows) {
             let truth = truth.map_or("–".to_owned(), |truth| format!("{truth:.digits$}"));
             let intervals = match are_known {
                 true => format!("  {low:>9.digits$} to {high:>9.digits$}  {lowest:>9.digits$} to {highest:>9.digits$}"),
                 false => String::new(),
             };
-            print_line(&format!("{:16}  {point:>8.digits$}{intervals}  {truth:>8}", written(time)))?;
+            print_line(&format!("{time:16}  {point:>8.digits$}{intervals}  {truth:>8}"))?;
         }
     }
     Ok(())
