@@ -284,12 +284,22 @@ impl<'a> Table<'a> {
         let (columns, others): (Vec<usize>, Vec<usize>) =
             (0..self.header.len()).filter(|column| !time.contains(column)).partition(has_numbers);
         if !others.is_empty() {
-            let others: Vec<&str> = others.iter().map(|&column| self.header[column].as_str()).collect();
-            notes.push(format!("columns without numbers left out: {}", others.join(", ")));
+            let names: Vec<&str> = others.iter().map(|&column| self.header[column].as_str()).collect();
+            notes.push(format!("columns without numbers left out: {}", names.join(", ")));
         }
         match columns.is_empty() {
-            true => Err(self.error(None, "has no column of numbers beside the time")),
+            true => Err(self.error(None, format!("has no column of numbers beside the time{}", self.example(&others)))),
             false => Ok(columns),
+        }
+    }
+
+    /// What stands there instead.
+    fn example(&self, columns: &[usize]) -> String {
+        match (columns.first(), self.records.first()) {
+            (Some(&column), Some((_, record))) => {
+                format!("; `{}` in column `{}` is none", &record[column], self.header[column])
+            }
+            _ => String::new(),
         }
     }
 

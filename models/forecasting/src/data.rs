@@ -222,6 +222,13 @@ impl DataConfig {
     }
 }
 
+/// A number of seconds in the largest unit of which they are a whole number.
+pub fn apart(seconds: i64) -> String {
+    let units = [("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)];
+    let fits = |(_, length): &(&str, i64)| seconds % length == 0;
+    units.into_iter().find(fits).map_or(String::new(), |(unit, length)| format!("{} {unit}", seconds / length))
+}
+
 fn one() -> Count {
     Count::ONE
 }

@@ -91,7 +91,7 @@ impl Calibration {
 }
 
 /// The windows that calibration needs: among fewer none is as rare as what lies beyond an end of the 95 % interval.
-const FEWEST: usize = 39;
+pub const FEWEST: usize = 39;
 /// How often intervals are calibrated anew over a part.
 const RENEWALS: usize = 20;
 

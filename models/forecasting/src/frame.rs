@@ -48,6 +48,9 @@ pub struct Scaler {
     pub deviations: Vec<f32>,
     /// Whether the course of the year is read: one that was not seen twice cannot be told from chance.
     pub yearly: bool,
+    /// The seconds from row to row; absent of models from before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<i64>,
 }
 
 impl Scaler {
@@ -66,7 +69,7 @@ impl Scaler {
         let columns = columns.iter().map(|&column| series.columns[column].clone()).collect();
         let covered = series.times[..rows].first().zip(series.times[..rows].last());
         let yearly = covered.is_some_and(|(first, last)| last.duration_since(*first).as_hours() >= 24 * (2 * 365 - 1));
-        Self { columns, means, deviations, yearly }
+        Self { columns, means, deviations, yearly, step: Some(series.step()) }
     }
 
     /// Whether there is a mean and a deviation above zero of each column.

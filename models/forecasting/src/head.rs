@@ -221,7 +221,7 @@ mod tests {
         [Head::Mae, Head::Mse, Head::Gaussian, Head::StudentT, Head::Quantiles, Head::Qlike, Head::Direction];
 
     fn scaler() -> Scaler {
-        Scaler { columns: vec!["a".to_owned()], means: vec![0.2], deviations: vec![2.0], yearly: false }
+        Scaler { columns: vec!["a".to_owned()], means: vec![0.2], deviations: vec![2.0], yearly: false, step: None }
     }
 
     fn cost(head: Head, said: &[f32], value: f32) -> f32 {

@@ -13,7 +13,7 @@ use training::{
     Carry, Changes, Context, Demonstration, Loss, Metrics, Monitor, Outcome, RecipeOf, Splits, Task, TaskResult, say,
 };
 
-use crate::data::DataConfig;
+use crate::data::{DataConfig, apart};
 use crate::forecast::Forecast;
 use crate::frame::{Scaler, Windows};
 use crate::head::Head;
@@ -79,6 +79,8 @@ impl Task for Forecasting {
     fn load(data: &DataConfig, data_dir: Option<&Path>) -> TaskResult<Series> {
         let series = data.load(data_dir)?;
         series.notes.iter().for_each(|note| say(&format!("data: {note}")));
+        let (rows, step, season) = (series.len(), apart(series.step()), data.season(&series));
+        say(&format!("data: {rows} rows {step} apart, a season being {season} of them"));
         Ok(series)
     }
 

@@ -189,6 +189,9 @@ fn a_model_goes_on_from_a_table_whose_columns_stand_elsewhere() {
     let row = |number| format!("{},{}", time(number), wave(number));
     let output = forecast(&table(dir.path(), "time,low", row, ""));
     assert!(text(&output.stderr).contains("has no column `high`"), "{}", text(&output.stderr));
+    let row = |number: usize| format!("{},1,2", 1600 + number);
+    let output = forecast(&table(dir.path(), "year,high,low", row, ""));
+    assert!(text(&output.stderr).contains("rows are 365 d apart"), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -10,8 +10,8 @@ use serde_json::json;
 use training::cli::Choice;
 use training::{Context, Package, TaskResult, print_line, say};
 
-use crate::data::places;
-use crate::forecast::Forecast;
+use crate::data::{apart, places};
+use crate::forecast::{FEWEST, Forecast};
 use crate::frame::{Frame, Windows};
 use crate::head::Head;
 use crate::options::TableOptions;
@@ -51,7 +51,21 @@ impl ForecastVerb {
         };
         let series = data.series(context.data_dir.as_deref())?;
         series.notes.iter().for_each(|note| say(&format!("data: {note}")));
+        // Months are of several lengths.
+        let differs = |step: &i64| (step - series.step()).abs() > step / 7;
+        if let Some(step) = task.scaler.step.filter(differs) {
+            let steps = [series.step(), step].map(apart);
+            return Err(
+                format!("rows are {} apart, and the model was trained on rows {} apart", steps[0], steps[1]).into()
+            );
+        }
         let (windows, origin) = self.window(&task, series)?;
+        let over = windows.before().len();
+        if over < FEWEST && task.architecture.loss.has_intervals() {
+            say(&format!(
+                "intervals are the network's own: {over} windows that are over are too few to calibrate them"
+            ));
+        }
         let forecast = task.forecasts(&model, &windows, &context.device);
         match context.json {
             true => print_line(&as_json(&task, &windows, origin, &forecast).to_string())?,
