@@ -41,10 +41,10 @@ const DAYTIMES: [&str; 5] = ["", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M 
 pub(crate) fn columns(header: &[String]) -> Option<Vec<usize>> {
     let find = |name: &str| header.iter().position(|column| column.eq_ignore_ascii_case(name));
     if let Some(date) = find("date") {
-        let daytime = find("time").map_or_else(|| parts_from(&find, 3), |time| vec![time]);
+        let daytime = find("time").map_or_else(|| parts_from(find, 3), |time| vec![time]);
         return Some([vec![date], daytime].concat());
     }
-    let parts = parts_from(&find, 0);
+    let parts = parts_from(find, 0);
     if !parts.is_empty() {
         return Some(parts);
     }

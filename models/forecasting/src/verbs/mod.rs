@@ -14,7 +14,7 @@ pub use forecast::ForecastVerb;
 pub enum Verb {
     /// Tell what comes next, with intervals; draw it
     #[command(after_help = "Without --run and --pretrained the shipped weather-temperature-24h is taken.")]
-    Forecast(ForecastVerb),
+    Forecast(Box<ForecastVerb>),
     /// Learn anew as time goes on, and measure on what comes after each time
     Backtest(Box<Backtest>),
 }
