@@ -60,22 +60,12 @@ fn rises(frame: &Frame) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-    use std::sync::Arc;
-
-    use datasets::{CsvFormat, Series};
-
     use super::*;
-    use crate::frame::Scaler;
+    use crate::frame::tests::days;
 
     /// Of the six days to learn from four are rises; four days are measured.
     fn windows() -> Windows {
-        let moves = [1, 1, -1, 1, 1, -1, 1, -1, -1, 1];
-        let row = |(day, value): (usize, &i32)| format!("2020-01-{:02},{value}\n", day + 1);
-        let text = moves.iter().enumerate().map(row).fold("date,return\n".to_owned(), |text, row| text + &row);
-        let series = Series::from_bytes(text.as_bytes(), Path::new("test.csv"), &CsvFormat::default()).unwrap();
-        let frame = Frame::new(&series, &[0], 1, Scaler::fit(&series, &[0], 6)).with_parts(6, 0, 1);
-        Windows::new(Arc::new(frame), 6..10, 2, 1, 1)
+        Windows::new(days(&[1, 1, -1, 1, 1, -1, 1, -1, -1, 1], 6, 1), 6..10, 2, 1, 1)
     }
 
     #[test]

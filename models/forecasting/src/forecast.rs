@@ -97,9 +97,9 @@ const RENEWALS: usize = 20;
 
 impl Forecast {
     /// The forecasts of the last windows, calibrated on those before them: `origins` are those of all windows, the first `count` of
-    /// which serve for that alone, and `truth` holds their values. Time and again it is found anew how far ends have to move, on as many windows, the
-    /// last ones of which every value was known before the forecast; of too few, intervals stay as they are where `claimed`, and
-    /// are not known otherwise.
+    /// which serve for that alone, and `truth` holds their values. Time and again it is found anew how far ends have
+    /// to move, on as many windows, the last ones of which every value was known before the forecast; of too few, intervals stay
+    /// as they are where `claimed`, and are not known otherwise.
     pub fn calibrated(mut self, count: usize, origins: &[usize], horizon: usize, truth: &[f32], claimed: bool) -> Self {
         let values = self.points.len() / origins.len().max(1);
         let said = self.ends.clone();

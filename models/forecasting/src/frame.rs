@@ -262,6 +262,15 @@ pub(crate) mod tests {
         Series::from_bytes(text.as_bytes(), std::path::Path::new("test.csv"), &CsvFormat::default()).unwrap()
     }
 
+    /// A day for each value, the first so many of which are learned from.
+    pub fn days(values: &[i32], train: usize, season: usize) -> Arc<Frame> {
+        let row = |(day, value): (usize, &i32)| format!("2020-01-{:02},{value}\n", day + 1);
+        let text = values.iter().enumerate().map(row).fold("date,a\n".to_owned(), |text, row| text + &row);
+        let path = std::path::Path::new("test.csv");
+        let series = Series::from_bytes(text.as_bytes(), path, &CsvFormat::default()).unwrap();
+        Arc::new(Frame::new(&series, &[0], 1, Scaler::fit(&series, &[0], train)).with_parts(train, 0, season))
+    }
+
     fn frame(rows: usize) -> Arc<Frame> {
         let series = series(rows);
         let scaler = Scaler::fit(&series, &[0, 1], 10);

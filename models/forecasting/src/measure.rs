@@ -251,22 +251,12 @@ pub fn estimate(name: &str, Estimate { value, interval: [low, high] }: Estimate)
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-    use std::sync::Arc;
-
-    use datasets::{CsvFormat, Series};
-
     use super::*;
-    use crate::frame::Scaler;
+    use crate::frame::tests::days;
 
     /// Six steps to learn from, which change by 1 over a season of 2; two windows of two steps are measured.
     fn windows() -> Windows {
-        let row = |(day, value): (usize, &i32)| format!("2020-01-{:02},{value}\n", day + 1);
-        let values = [0, 2, 1, 3, 2, 4, 3, 9, 4, 16];
-        let text = values.iter().enumerate().map(row).fold("date,a\n".to_owned(), |text, row| text + &row);
-        let series = Series::from_bytes(text.as_bytes(), Path::new("test.csv"), &CsvFormat::default()).unwrap();
-        let frame = Frame::new(&series, &[0], 1, Scaler::fit(&series, &[0], 6)).with_parts(6, 0, 2);
-        Windows::new(Arc::new(frame), 6..10, 2, 2, 2)
+        Windows::new(days(&[0, 2, 1, 3, 2, 4, 3, 9, 4, 16], 6, 2), 6..10, 2, 2, 2)
     }
 
     #[test]

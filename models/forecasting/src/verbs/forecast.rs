@@ -19,7 +19,7 @@ use crate::picture::{self, written_alike};
 use crate::task::Forecasting;
 
 /// The model that is taken if none is named.
-const DEFAULT: &str = "weather-temperature-24h";
+pub(super) const DEFAULT: &str = "weather-temperature-24h";
 
 /// `forecast`.
 #[derive(Debug, Args)]

@@ -13,7 +13,7 @@ pub use forecast::ForecastVerb;
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Tell what comes next, with intervals; draw it
-    #[command(after_help = "Without --run and --pretrained the shipped weather-temperature-24h is taken.")]
+    #[command(after_help = format!("Without --run and --pretrained the shipped {} is taken.", forecast::DEFAULT))]
     Forecast(Box<ForecastVerb>),
     /// Learn anew as time goes on, and measure on what comes after each time
     Backtest(Box<Backtest>),
