@@ -42,23 +42,23 @@ class Small(nn.Module):
 class Awd(nn.Module):
     """`ptb-awd`, regularised as the code of Merity et al. is."""
 
-    def __init__(self, words=10_000, size=400, layers=3):
+    def __init__(self, words=10_000, size=400, layers=2):
         super().__init__()
         self.embedding = nn.Embedding(words, size)
         self.layers = nn.ModuleList(nn.LSTM(size, size, batch_first=True) for _ in range(layers))
         self.bias = nn.Parameter(torch.zeros(words))
 
     def loss(self, words, targets):
-        mask = torch.empty(self.embedding.num_embeddings, 1).bernoulli_(0.9) / 0.9
+        mask = torch.empty(self.embedding.num_embeddings, 1).bernoulli_(0.95) / 0.95
         outputs = locked_dropout(functional.embedding(words, self.embedding.weight * mask), 0.3)
         for index, layer in enumerate(self.layers):
             if index > 0:
-                outputs = locked_dropout(outputs, 0.2)
-            weights = {"weight_hh_l0": functional.dropout(layer.weight_hh_l0, 0.4)}
+                outputs = locked_dropout(outputs, 0.25)
+            weights = {"weight_hh_l0": functional.dropout(layer.weight_hh_l0, 0.35)}
             outputs, _ = torch.func.functional_call(layer, weights, (outputs,))
         dropped = locked_dropout(outputs, 0.35)
         scores = functional.linear(dropped.flatten(0, 1), self.embedding.weight, self.bias)
-        activation = 2 * dropped.square().mean() + (outputs[:, 1:] - outputs[:, :-1]).square().mean()
+        activation = dropped.square().mean() + 0.5 * (outputs[:, 1:] - outputs[:, :-1]).square().mean()
         return functional.cross_entropy(scores, targets) + activation
 
 
@@ -124,7 +124,7 @@ if "imdb-bigru" in sys.argv:
     measure("imdb-bigru", reviews, adamw, lambda model: -functional.logsigmoid(model(words)).mean())
 for name, network, batch, window, optimizer in [
     ("ptb-lstm-small", Small, 20, 20, torch.optim.SGD),
-    ("ptb-awd", Awd, 20, 70, torch.optim.AdamW),
+    ("ptb-awd", Awd, 20, 35, torch.optim.AdamW),
 ]:
     if name in sys.argv:
         language, words = network(), texts(batch, window + 1, 10_000)
