@@ -10,7 +10,7 @@ pub use generate::Generate;
 pub use score::Score;
 
 /// The model that is taken if none is named.
-const DEFAULT: &str = "ptb-lstm-small";
+const DEFAULT: &str = "ptb-awd";
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
