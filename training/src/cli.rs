@@ -147,6 +147,11 @@ pub struct Choice {
     pub run: Option<PathBuf>,
 }
 
+/// What the help of a verb says that takes a shipped model where [`Choice`] names none.
+pub fn default_model(name: &str) -> String {
+    format!("Without --run and --pretrained the shipped {name} is taken.")
+}
+
 /// `eval`.
 #[derive(Debug, Args)]
 pub struct Eval {

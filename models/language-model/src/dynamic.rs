@@ -29,14 +29,14 @@ pub struct Dynamic {
 }
 
 /// What is tried on the validation part, or on as many of its first tokens.
-const RATES: [f64; 3] = [1e-3, 2e-3, 4e-3];
-const DECAYS: [f64; 3] = [0.01, 0.03, 0.1];
-const TRIED: usize = 5_000;
+const RATES: [f64; 3] = [5e-4, 1e-3, 2e-3];
+const DECAYS: [f64; 3] = [0.003, 0.01, 0.03];
+const TRIED: usize = 10_000;
 
 /// Tokens from one change of the weights to the next.
-const SEGMENT: usize = 10;
+const SEGMENT: usize = 20;
 /// The training part's windows over which squared gradients are averaged: at most so many, of so many rows and steps.
-const WINDOWS: usize = 100;
+const WINDOWS: usize = 50;
 const ROWS: usize = 20;
 const STEPS: usize = 70;
 /// ε

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use training::cli::Choice;
+use training::cli::{Choice, default_model};
 use training::{Context, Package, TaskResult, print_line};
 
 use crate::task::{Opinion, Sentiment};
@@ -21,6 +21,7 @@ const EXCERPT: usize = 72;
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Tell whether texts are favourable: the number is the probability that they are
+    #[command(after_help = default_model(DEFAULT_MODEL))]
     Predict(Predict),
 }
 

@@ -4,6 +4,7 @@ mod backtest;
 mod forecast;
 
 use clap::Subcommand;
+use training::cli::default_model;
 use training::{Context, TaskResult};
 
 pub use backtest::Backtest;
@@ -13,7 +14,7 @@ pub use forecast::ForecastVerb;
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Tell what comes next, with intervals; draw it
-    #[command(after_help = format!("Without --run and --pretrained the shipped {} is taken.", forecast::DEFAULT))]
+    #[command(after_help = default_model(forecast::DEFAULT))]
     Forecast(Box<ForecastVerb>),
     /// Learn anew as time goes on, and measure on what comes after each time
     Backtest(Box<Backtest>),

@@ -4,6 +4,7 @@ mod generate;
 mod score;
 
 use clap::Subcommand;
+use training::cli::default_model;
 use training::{Context, TaskResult};
 
 pub use generate::Generate;
@@ -16,8 +17,10 @@ const DEFAULT: &str = "ptb-awd";
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Let a model write on
+    #[command(after_help = default_model(DEFAULT))]
     Generate(Generate),
     /// Tell a text's perplexity, and how surprising each word is
+    #[command(after_help = default_model(DEFAULT))]
     Score(Score),
 }
 
