@@ -33,7 +33,7 @@ pub struct Reading {
 
 impl Default for Reading {
     fn default() -> Self {
-        Self { rows: 32, before: 256, window: 64 }
+        Self { rows: 32, before: 1024, window: 64 }
     }
 }
 

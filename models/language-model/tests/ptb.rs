@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+use burn::tensor::Device;
 use datasets::{Level, Locator, Vocabulary, Zero, ptb, wikitext2};
+use language_model::LanguageModel;
 use language_model::kneser_ney::KneserNey;
+use language_model::perplexity::{Reading, costs, mean};
+use training::Package;
 
 fn has_data() -> bool {
     let has = std::env::var_os("RNN_ZOO_DATA").is_some_and(|dir| !dir.is_empty());
@@ -27,6 +31,22 @@ fn kneser_ney_reaches_what_the_literature_reports() {
     assert_eq!((train.len(), test.len()), (929_589, 82_430));
     let perplexity = KneserNey::fit(&train, 5, vocabulary.len()).perplexity(&test);
     assert!((138.0..146.0).contains(&perplexity), "{perplexity}");
+}
+
+/// A trained network remembers more of a text than one of random weights: what each row reads before must be enough for it.
+#[test]
+fn the_flagships_perplexity_hangs_neither_on_rows_nor_on_windows() {
+    if !has_data() {
+        return;
+    }
+    let device = Device::flex();
+    let flagship = Package::<LanguageModel>::find("ptb-awd").unwrap();
+    let flagship = Package::<LanguageModel>::open(&flagship, &device).unwrap();
+    let (tokens, _) = flagship.task.read_text(&ptb::load(&Locator::new(None)).unwrap().test);
+    let perplexity = |reading| mean(&costs(&flagship.model, &tokens[..20_000], reading, &device)).exp();
+    let in_rows = perplexity(Reading::default());
+    let in_one_row = perplexity(Reading { rows: 1, before: 0, window: 500 });
+    assert!((in_rows - in_one_row).abs() < 1e-4, "{in_rows} {in_one_row}");
 }
 
 #[test]
