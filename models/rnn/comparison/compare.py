@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 PEERS = ["pytorch", "tensorflow", "jax", "onnx"]
 SHAPES = [(32, 200, 128, 128), (20, 20, 200, 200), (20, 35, 650, 650), (64, 120, 7, 32), (1, 200, 128, 128)]
 CELLS = ["lstm", "gru"]
+MODELS = ["imdb-bigru", "ptb-lstm-small", "ptb-awd", "etth1-96"]
 # Threads of the program before may wait for more work for a while, and would take a core from the next.
 PAUSE = 0.25
 
@@ -56,19 +57,17 @@ def median(answers):
     return {kind: statistics.median(answer[kind] for answer in answers) for kind in answers[0]}
 
 
-def steps(rounds):
-    """{model: {program: medians of the time and memory of a whole training step}}"""
+def steps(models, rounds):
+    """Of each model in turn its name, and {program: medians of the time and memory of a whole training step}."""
     commands = {"zoo": example("examples", "training_step"), "pytorch": [sys.executable, "steps_pytorch.py"]}
-    medians = {}
-    for model in ["imdb-bigru", "ptb-lstm-small", "ptb-awd", "etth1-96"]:
+    for model in models:
         answers = {name: [] for name in commands}
         for number in range(rounds):
             print(f"{model}, round {number + 1} of {rounds}", file=sys.stderr)
             for name, command in commands.items():
                 done = subprocess.run([*command, model], cwd=HERE, check=True, stdout=subprocess.PIPE, text=True)
                 answers[name].append({key: value for key, value in json.loads(done.stdout).items() if key != "model"})
-        medians[model] = {name: median(given) for name, given in answers.items()}
-    return medians
+        yield model, {name: median(given) for name, given in answers.items()}
 
 
 def table(medians, programs, kind, title):
@@ -115,14 +114,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="how often each program is asked the same [default: 7]")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS)
-    parser.add_argument("--steps", action="store_true", help="whole training steps, beside PyTorch alone")
+    help_steps = "whole training steps of these models, or of all, beside PyTorch alone"
+    parser.add_argument("--steps", nargs="*", metavar="MODEL", help=f"{help_steps}: {', '.join(MODELS)}")
     chosen = parser.parse_args()
-    if chosen.steps:
+    if chosen.steps is not None:
         print("\n| training step | | zoo | pytorch | zoo / pytorch |\n|---|---|---|---|---|")
-        for model, of in steps(chosen.rounds).items():
+        for model, of in steps(chosen.steps or MODELS, chosen.rounds):
             for kind, unit in [("step_ms", "ms"), ("memory_mib", "MiB")]:
                 zoo, pytorch = of["zoo"][kind], of["pytorch"][kind]
-                print(f"| {model} | {unit} | {zoo:.1f} | {pytorch:.1f} | {zoo / pytorch:.2f} |")
+                print(f"| {model} | {unit} | {zoo:.1f} | {pytorch:.1f} | {zoo / pytorch:.2f} |", flush=True)
         return
     programs = {"zoo": start(example("rnn", "layer_speed", "--ask"))}
     programs |= {name: start([sys.executable, f"peer_{name}.py"]) for name in chosen.peers}
