@@ -81,8 +81,10 @@ pub fn own_text(path: &Path, level: Level) -> Result<Corpus> {
     let lines: Vec<String> = text.trim_start_matches('\u{feff}').lines().map(|line| level.clean(line)).collect();
     let kept = lines.len() / KEPT;
     if kept == 0 {
-        let message =
-            format!("has {} lines, which is too few for three parts: at least {KEPT} are needed", lines.len());
+        let message = format!(
+            "has {} lines, which is too few for three parts: at least {KEPT} are needed; break it into lines, with fold -s for example",
+            lines.len()
+        );
         return Err(DataError::parse(path, None, message));
     }
     let (train, rest) = lines.split_at(lines.len() - 2 * kept);

@@ -5,6 +5,8 @@
 //! p(w) = (1 − λ) · p_network(w) + λ · p_cache(w),   p_cache(w) ∝ Σ exp(θ hₜ·hᵢ) over the last places i that w followed
 //! ```
 
+use std::ops::RangeInclusive;
+
 use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -31,10 +33,9 @@ const SHARPNESS: [f64; 6] = [0.1, 0.2, 0.3, 0.5, 0.7, 1.0];
 const SHARES: [f64; 8] = [0.02, 0.05, 0.08, 0.11, 0.14, 0.18, 0.22, 0.3];
 
 /// The most places that a machine has the memory for.
-const MOST_PLACES: usize = 100_000;
-
-/// Steps at once.
-const WINDOW: usize = 64;
+const MOST_PLACES: f64 = 100_000.0;
+/// The cache knows but the words just read: something must be left for the others.
+const MOST_SHARE: f64 = 0.99;
 
 /// The probabilities of a text's tokens.
 struct Probabilities {
@@ -47,7 +48,7 @@ impl Cache {
     /// The cache under which a text is least surprising.
     pub fn choose(network: &Network, tokens: &[u32], device: &Device) -> Self {
         let tokens = &tokens[..tokens.len().min(TRIED)];
-        let probabilities = probabilities(network, tokens, &PLACES, &SHARPNESS, device);
+        let probabilities = probabilities(network, tokens, &PLACES, &SHARPNESS, Reading::default(), device);
         let tried = SHARPNESS.into_iter().flat_map(|sharpness| PLACES.map(|places| (places, sharpness)));
         let settings = tried.zip(&probabilities.caches).flat_map(|((places, sharpness), cache)| {
             SHARES.map(|share| (cost(&probabilities.network, cache, share), Self { places, sharpness, share }))
@@ -56,14 +57,19 @@ impl Cache {
         best.map_or(Self { places: PLACES[0], sharpness: SHARPNESS[0], share: SHARES[0] }, |(_, cache)| cache)
     }
 
-    /// Whether these are settings of a cache: a file may say anything.
-    pub fn is_valid(&self) -> bool {
-        (1..=MOST_PLACES).contains(&self.places) && self.sharpness.is_finite() && (0.0..1.0).contains(&self.share)
+    /// Its settings, and where they may lie.
+    pub fn ranges(&self) -> [(&'static str, f64, RangeInclusive<f64>); 3] {
+        [
+            ("cache.places", self.places as f64, 1.0..=MOST_PLACES),
+            ("cache.sharpness", self.sharpness, 0.0..=f64::MAX),
+            ("cache.share", self.share, 0.0..=MOST_SHARE),
+        ]
     }
 
     /// The mean cost of a text's tokens, in nats.
     pub fn cost(&self, network: &Network, tokens: &[u32], device: &Device) -> f64 {
-        let probabilities = probabilities(network, tokens, &[self.places], &[self.sharpness], device);
+        let probabilities =
+            probabilities(network, tokens, &[self.places], &[self.sharpness], Reading::default(), device);
         cost(&probabilities.network, &probabilities.caches[0], self.share)
     }
 }
@@ -79,18 +85,20 @@ fn probabilities(
     tokens: &[u32],
     places: &[usize],
     sharpness: &[f64],
+    reading: Reading,
     device: &Device,
 ) -> Probabilities {
+    let most_places = places.last().copied().unwrap_or(0);
     // The oldest state that is remembered must be what it would be in one row, too.
-    let before = places.last().copied().unwrap_or(0) + Reading::default().before;
-    let rows = Rows::new(tokens, Reading { rows: 32, before, window: WINDOW });
+    let rows = Rows::new(tokens, Reading { before: most_places + reading.before, ..reading });
     let mut all = Probabilities {
         network: vec![0.0; rows.rows * rows.length],
         caches: vec![vec![0.0; rows.rows * rows.length]; places.len() * sharpness.len()],
     };
-    // What was read, [rows, places read, H]; the first row begins with nothing.
-    let (mut state, mut past) = rows.read_before(network, WINDOW, device).unzip();
-    for columns in windows(rows.before..rows.before + rows.length, WINDOW) {
+    // What is remembered, [rows, places, H]; the first row begins with nothing.
+    let (mut state, past) = rows.read_before(network, reading.window, device).unzip();
+    let mut past = past.map(|past| last(past, most_places));
+    for columns in windows(rows.before..rows.before + rows.length, reading.window) {
         let outputs = network.forward(rows.inputs(&columns, device), state);
         let costs = network.costs(&outputs, rows.targets(&columns, device)).into_data();
         let hidden = outputs.hidden; // [rows, T, H]
@@ -113,7 +121,7 @@ fn probabilities(
             }
         }
         state = Some(outputs.state);
-        past = Some(last(known, before));
+        past = Some(last(known, most_places));
     }
     all.network.truncate(tokens.len());
     all.caches.iter_mut().for_each(|cache| cache.truncate(tokens.len()));
@@ -155,13 +163,14 @@ mod tests {
     use super::*;
     use crate::perplexity::tests::{network, text};
 
-    /// The formula, place by place, in one row.
+    /// The formula, place by place, in one row; the program reads in three.
     #[test]
     fn the_cache_is_what_its_formula_says() {
         let device = Device::flex();
         let (network, tokens) = (network(&device), text(2103));
         let (places, sharpness) = ([20, 120], [100.0, 300.0]);
-        let all = probabilities(&network, &tokens, &places, &sharpness, &device);
+        let reading = Reading { rows: 3, before: 40, window: 64 };
+        let all = probabilities(&network, &tokens, &places, &sharpness, reading, &device);
         let caches = sharpness.into_iter().flat_map(|sharpness| places.map(|places| (places, sharpness)));
 
         let whole = Rows::new(&tokens, Reading { rows: 1, before: 0, window: tokens.len() });

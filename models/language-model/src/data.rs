@@ -123,6 +123,14 @@ impl DataConfig {
         }
     }
 
+    /// Refuses to go on with a model of `other` data, whose tokens are others.
+    pub fn check_like(&self, other: &Self, name: &str) -> TaskResult<()> {
+        match self.level == other.level {
+            true => Ok(()),
+            false => Err(format!("data.level is not that of {name}, which start_from names; set both alike").into()),
+        }
+    }
+
     /// The vocabulary of the training part.
     pub fn vocabulary(&self, train: &str) -> Vocabulary {
         Vocabulary::build(Zero::EndOfLine, Level::from(self.level).tokens(train), self.vocabulary.get())

@@ -20,7 +20,8 @@ use crate::model::Network;
 /// The token before the first one: the end of a line.
 const START: u32 = 0;
 
-/// How a text is read. What it costs does not hang on it, but for the rounding of the last digits.
+/// How a text is read. What it costs does not hang on it, but for rounding, if `before` is as much as the network
+/// remembers: of `ptb-awd` 256 tokens change the perplexity by 3e-3, 1,024 by 3e-5.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading {
     /// Rows at most; fewer for a short text.
@@ -126,11 +127,13 @@ pub(crate) mod tests {
     use super::*;
     use crate::model::NetworkConfig;
 
-    /// Of 11 words, with dropout, untrained.
+    /// Of 11 words, with every regulariser, untrained.
     pub fn network(device: &Device) -> Network {
         device.seed(1);
         let config: NetworkConfig = serde_json::from_value(serde_json::json!({
-            "cell": "lstm", "embedding_size": 8, "hidden_size": 8, "layers": 2, "tied": true, "output_dropout": 0.3,
+            "cell": "lstm", "embedding_size": 8, "hidden_size": 8, "layers": 2, "tied": true, "dropout": 0.3,
+            "embedding_dropout": 0.3, "input_dropout": 0.3, "hidden_dropout": 0.3, "output_dropout": 0.3,
+            "weight_dropout": 0.3, "activation": 2.0, "temporal_activation": 3.0,
         }))
         .unwrap();
         config.init(11, device)

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use training::package::{load_fitted, save_fitted};
 use training::weights::WeightNames;
 use training::{
-    Carry, Changes, Context, Demonstration, Loss, Metrics, Monitor, Outcome, RecipeOf, Splits, Task, TaskResult,
+    Carry, Changes, Context, Demonstration, Loss, Metrics, Monitor, Outcome, Package, RecipeOf, Splits, Task,
+    TaskResult,
 };
 
 use crate::cache::Cache;
@@ -49,6 +50,16 @@ struct Adaptation {
     dynamic: Option<Dynamic>,
 }
 
+impl Adaptation {
+    /// A setting that no network can adapt with: a file may say anything.
+    fn out_of_range(&self) -> Option<String> {
+        let cache = self.cache.iter().flat_map(Cache::ranges);
+        let mut settings = cache.chain(self.dynamic.iter().flat_map(Dynamic::ranges));
+        let (name, value, _) = settings.find(|(_, value, range)| !range.contains(value))?;
+        Some(format!("{name} = {value}"))
+    }
+}
+
 impl Task for LanguageModel {
     const PACKAGE: &'static str = "language-model";
     const ABOUT: &'static str = "Tells what comes next in a text: recurrent language models.";
@@ -66,8 +77,8 @@ impl Task for LanguageModel {
         WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
     const CARD: &'static str = include_str!("card.md");
     const NEXT: &'static [(&'static str, &'static str)] = &[
-        ("generate --run RUN \"the old dog\"", "let this model write on"),
-        ("score --run RUN \"the dogs that see the cat sleeps .\"", "how surprising each word is"),
+        ("generate --run RUN \"the\"", "let this model write on"),
+        ("score --run RUN --file FILE", "how surprising each word of a text is to it"),
         ("train --recipe ptb-lstm-small", "learn the Penn Treebank, downloaded once (6 MB)"),
     ];
     const ITEMS: &'static str = "tokens";
@@ -96,7 +107,15 @@ impl Task for LanguageModel {
     }
 
     fn fit(recipe: &RecipeOf<Self>, corpus: &Corpus) -> TaskResult<Self> {
-        Self::new(recipe, recipe.data.vocabulary(&corpus.train))
+        let vocabulary = match &recipe.start_from {
+            Some(name) => {
+                let dir = Package::<Self>::find(name)?;
+                recipe.data.check_like(&Package::<Self>::read_config(&dir)?.recipe.data, name)?;
+                Vocabulary::load(Zero::EndOfLine, &dir.join("vocab.txt"))?
+            }
+            None => recipe.data.vocabulary(&corpus.train),
+        };
+        Self::new(recipe, vocabulary)
     }
 
     fn save(&self, dir: &Path) -> TaskResult<()> {
@@ -111,11 +130,11 @@ impl Task for LanguageModel {
         let mut task = Self::new(recipe, Vocabulary::load(Zero::EndOfLine, &dir.join("vocab.txt"))?)?;
         if !task.network.adaptive.is_empty() {
             let path = dir.join(ADAPTATION);
-            let Adaptation { cache, dynamic } = load_fitted(&path)?;
-            if !cache.is_none_or(|cache| cache.is_valid()) || !dynamic.is_none_or(|dynamic| dynamic.is_valid()) {
-                return Err(format!("{}: a number is out of range; export the package again", path.display()).into());
+            task.adaptation = load_fitted(&path)?;
+            if let Some(setting) = task.adaptation.out_of_range() {
+                let path = path.display();
+                return Err(format!("{path}: {setting} is out of range; export the package again").into());
             }
-            task.adaptation = Adaptation { cache, dynamic };
         }
         Ok(task)
     }
@@ -246,14 +265,11 @@ impl LanguageModel {
         (tokens, unknown)
     }
 
-    /// The tokens of a text, each line ended, and how they are written: `<unk>` behind a word that is not known.
+    /// The tokens of a text, each line ended, and the words that they stand for.
     pub fn read_text(&self, text: &str) -> (Vec<u32>, Vec<String>) {
         let ended = |line| self.words(line).into_iter().chain([Zero::EndOfLine.word().to_owned()]);
         let words: Vec<String> = text.trim_start_matches('\u{feff}').lines().flat_map(ended).collect();
-        let tokens = words.iter().map(|word| self.number(word)).collect();
-        let unknown = Vocabulary::UNKNOWN_WORD;
-        let shown = |word: String| if self.is_unknown(&word) { format!("{word} {unknown}") } else { word };
-        (tokens, words.into_iter().map(shown).collect())
+        (words.iter().map(|word| self.number(word)).collect(), words)
     }
 
     /// A token as it is printed behind another.
@@ -262,6 +278,14 @@ impl LanguageModel {
         match self.vocabulary.word(token) {
             Some(word) if token != Self::END => format!("{blank}{word}"),
             _ => "\n".to_owned(),
+        }
+    }
+
+    /// A prompt as it stands before the next [`piece`](Self::piece), which brings its own blank.
+    pub fn before_a_word<'a>(&self, prompt: &'a str) -> &'a str {
+        match self.data.level {
+            Tokens::Word => prompt.trim_end_matches(' '),
+            Tokens::Character => prompt,
         }
     }
 
@@ -280,7 +304,8 @@ impl LanguageModel {
         level.of_line(&line).map(str::to_owned).collect()
     }
 
-    fn is_unknown(&self, word: &str) -> bool {
+    /// Whether a word is read as `<unk>` for want of a better.
+    pub fn is_unknown(&self, word: &str) -> bool {
         self.number(word) == Vocabulary::UNKNOWN && word != Vocabulary::UNKNOWN_WORD
     }
 

@@ -35,10 +35,7 @@ impl<'a> Writer<'a> {
     ) -> (Self, Vec<String>) {
         let (tokens, unknown) = task.read_prompt(prompt);
         let mut state = None;
-        let (last, before) = match tokens.split_last() {
-            Some((last, before)) => (*last, before),
-            None => (LanguageModel::END, &[][..]),
-        };
+        let (&last, before) = tokens.split_last().unwrap_or((&LanguageModel::END, &[]));
         for piece in before.chunks(WINDOW) {
             state = Some(network.read(row(piece, device), state).1);
         }

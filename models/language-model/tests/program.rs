@@ -108,6 +108,13 @@ fn prompts_of_every_kind_are_written_on_from() {
         assert_eq!(text(&output.stdout).lines().count(), prompt.lines().count());
         assert_eq!(text(&output.stderr).contains("xyzzy"), prompt.contains("xyzzy"));
     }
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("prompt.txt");
+    std::fs::write(&file, &long).unwrap();
+    let output = run(&["generate", "--run", trained(), "--length", "5", "--file", file.to_str().unwrap()]);
+    assert!(text(&output.stdout).starts_with(long.trim_end()), "{}", text(&output.stderr));
+    let output = run_with_input(&["generate", "--run", trained(), "--length", "5", "-"], "the old dog \n");
+    assert!(text(&output.stdout).starts_with("the old dog ") && !text(&output.stdout).starts_with("the old dog  "));
     let output = run(&["generate", "--run", trained(), "--length", "5"]);
     assert!(output.status.success() && !text(&output.stdout).starts_with(' '), "{}", text(&output.stderr));
 }
@@ -124,6 +131,53 @@ fn temperatures_and_probabilities_out_of_range_are_refused() {
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");
         assert!(text(&output.stderr).contains(wrong[0]), "{}", text(&output.stderr));
     }
+}
+
+#[test]
+fn every_recipe_can_be_trained_by() {
+    let list = text(&run(&["recipes", "--json"]).stdout);
+    let names = list.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["recipe"].clone());
+    let known = ["quick", "ptb-rnn", "ptb-gru", "ptb-lstm-small", "ptb-awd", "wikitext2-lstm", "char-lstm"];
+    assert_eq!(names.collect::<Vec<_>>(), known);
+}
+
+/// A package of one's own text is gone on with, with its own words.
+#[test]
+fn a_model_is_fine_tuned_with_its_own_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let [file, run_dir, other] =
+        ["text.txt", "run", "other"].map(|name| dir.path().join(name).to_str().unwrap().to_owned());
+    std::fs::write(&file, "the old cat sees the dog .\nxyzzy\n".repeat(200)).unwrap();
+    let best = Path::new(trained()).join("best").to_str().unwrap().to_owned();
+    let start = format!("start_from={}", toml::Value::from(best));
+    let recipe = Path::new(trained()).join("recipe.toml").to_str().unwrap().to_owned();
+    let tune = |level: &str, to: &str| {
+        let settings = ["--set", &start, "--set", "model.adaptive=", "--epochs", "1"];
+        run(&[&["train", "--recipe", &recipe, "--text", &file, "--level", level, "--run", to], &settings[..]].concat())
+    };
+    let tuned = tune("word", &run_dir);
+    assert!(tuned.status.success(), "{}", text(&tuned.stderr));
+    let words = |package: &str| std::fs::read(Path::new(package).join("best/vocab.txt")).unwrap();
+    assert!(words(&run_dir) == words(trained()));
+    let perplexity = |package: &str| {
+        let answer = json(&run(&["score", "--json", "--run", package, "the old cat sees the dog ."]));
+        answer["perplexity"].as_f64().unwrap()
+    };
+    assert!(perplexity(&run_dir) < 0.7 * perplexity(trained()));
+    let refused = tune("character", &other);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("data.level is not that of"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn settings_of_adapting_that_mean_nothing_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let package = dir.path().join("package").to_str().unwrap().to_owned();
+    assert!(run(&["export", "--run", trained(), "--to", &package]).status.success());
+    let adaptation = Path::new(&package).join("adaptation.json");
+    std::fs::write(&adaptation, r#"{"cache": {"places": 500, "sharpness": -1, "share": 0.1}}"#).unwrap();
+    let refused = text(&run(&["eval", "--pretrained", &package]).stderr);
+    assert!(refused.contains("adaptation.json: cache.sharpness = -1 is out of range"), "{refused}");
 }
 
 #[test]
@@ -145,7 +199,13 @@ fn the_first_command_finds_wrong_agreement_surprising() {
     };
     assert!(surprise("the dogs that the cat sees sleep .") * 1.5 < surprise("the dogs that the cat sees sleeps ."));
     let table = text(&run_with_input(&["score", "--run", trained(), "-"], "the dog xyzzy\n").stdout);
-    assert!(table.contains("<eos>") && table.contains("perplexity") && table.lines().count() == 6, "{table}");
+    assert!(
+        table.contains("xyzzy  <unk>")
+            && table.contains("<eos>")
+            && table.contains("perplexity")
+            && table.lines().count() == 6,
+        "{table}"
+    );
     let empty = run(&["score", "--run", trained(), ""]);
     assert!(!empty.status.success() && text(&empty.stderr).contains("empty"));
 }

@@ -24,7 +24,7 @@ fn kneser_ney_reaches_what_the_literature_reports() {
         return;
     }
     let corpus = ptb::load(&Locator::new(None)).unwrap();
-    let vocabulary = Vocabulary::build(Zero::EndOfLine, Level::Word.tokens(&corpus.train), 10_000);
+    let vocabulary = Vocabulary::build(Zero::EndOfLine, Level::Word.tokens(&corpus.train), 100_000);
     assert_eq!(vocabulary.len(), 10_000);
     let [train, test] = [&corpus.train, &corpus.test]
         .map(|text| Level::Word.tokens(text).map(|word| vocabulary.number(word)).collect::<Vec<_>>());

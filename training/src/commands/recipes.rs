@@ -18,6 +18,7 @@ pub(super) fn run<T: Task>(args: Recipes, context: &Context) -> Result<()> {
     }
     for text in T::RECIPES {
         let recipe: RecipeOf<T> = RecipeText::embedded(text).parse()?;
+        recipe.check()?;
         if context.json {
             print_json(&json!({ "recipe": recipe.name, "about": recipe.about, "expected": recipe.expected }))?;
         } else {

@@ -9,10 +9,11 @@ use rand::{RngExt, SeedableRng};
 
 use super::{Test, path, program, run, text};
 
-pub const TESTS: [Test; 4] = [
+pub const TESTS: [Test; 5] = [
     ("a_run_killed_at_any_moment_ends_as_if_it_had_not_been", killed_at_any_moment),
     ("a_damaged_checkpoint_is_passed_over", damaged_checkpoints),
     ("a_checkpoint_of_every_version_is_read", old_checkpoints),
+    ("an_average_that_began_meanwhile_goes_on", average_begun_meanwhile),
     ("several_seeds_are_gone_on_with_where_they_were", several_seeds),
 ];
 
@@ -125,6 +126,23 @@ fn change(file: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = std::fs::read(file).unwrap();
     change(&mut bytes);
     std::fs::write(file, bytes).unwrap();
+}
+
+/// NT-ASGD: the average begins when the metric has grown worse, which so large a learning rate sees to.
+fn average_begun_meanwhile() {
+    let settings = ["training.average={ after = 1 }", "training.patience=", "optimizer.lr=0.5", "training.epochs=8"];
+    let settings: Vec<_> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+    let dir = tempfile::tempdir().unwrap();
+    let [whole, stopped] = ["whole", "stopped"].map(|name| dir.path().join(name));
+    let output = run(&[&["train", "--run", path(&whole)], &OFTEN[..], &settings].concat());
+    assert!(text(&output.stderr).contains("averaging the weights from here on"), "{}", text(&output.stderr));
+
+    let mut child = started(&stopped, &settings);
+    wait_for_checkpoint(&stopped, 130);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(checkpoints(&stopped).first().unwrap().join("average.bpk").exists());
+    finish(&stopped, &whole);
 }
 
 fn several_seeds() {

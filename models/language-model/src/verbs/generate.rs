@@ -1,6 +1,7 @@
 //! `generate`: writing on from a prompt.
 
 use std::io::{BufRead, IsTerminal, Write, stdin};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
@@ -10,22 +11,25 @@ use training::{Context, Package, TaskResult, print_line, print_text, say};
 
 use crate::sampling::Sampling;
 use crate::task::LanguageModel;
-use crate::verbs::DEFAULT;
+use crate::verbs::{DEFAULT, text};
 use crate::writer::Writer;
 
 /// `generate`.
 #[derive(Debug, Args)]
 pub struct Generate {
-    /// What the text begins with [default: the beginning of a line]
-    #[arg(value_name = "PROMPT", default_value = "", hide_default_value = true)]
+    /// What the text begins with; `-` reads standard input [default: the beginning of a line]
+    #[arg(value_name = "PROMPT", default_value = "", hide_default_value = true, conflicts_with = "file")]
     prompt: String,
+    /// Read what the text begins with from this file
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
     /// How many tokens to write [default: 60 words, 600 characters]
     #[arg(long, value_name = "N")]
     length: Option<Count>,
     #[command(flatten)]
     sampling: Sampling,
     /// Complete each line that is typed, up to its end
-    #[arg(long, conflicts_with = "prompt")]
+    #[arg(long, conflicts_with_all = ["prompt", "file"])]
     interactive: bool,
     #[command(flatten)]
     choice: Choice,
@@ -43,10 +47,13 @@ impl Generate {
     }
 
     fn write_on(&self, package: &Package<LanguageModel>, context: &Context) -> TaskResult<()> {
-        let mut writer = self.begin(package, &self.prompt, context);
+        let given = text::read(self.file.as_deref(), &self.prompt)?;
+        // The end of a file, or of what `echo` writes, begins no line of its own.
+        let prompt = given.strip_suffix('\n').unwrap_or(&given);
+        let mut writer = self.begin(package, prompt, context);
         let mut text = String::new();
         if !context.json {
-            print_text(&self.prompt)?;
+            print_text(package.task.before_a_word(prompt))?;
         }
         for _ in 0..self.length.map_or(package.task.usual_length(), Count::get) {
             let piece = writer.write();
@@ -56,9 +63,7 @@ impl Generate {
             }
         }
         match context.json {
-            true => {
-                print_line(&json!({ "prompt": self.prompt, "text": text, "seed": self.sampling.seed }).to_string())?
-            }
+            true => print_line(&json!({ "prompt": prompt, "text": text, "seed": self.sampling.seed }).to_string())?,
             false => print_line("")?,
         }
         Ok(())
@@ -79,7 +84,7 @@ impl Generate {
             let text: String = pieces.collect();
             match context.json {
                 true => print_line(&json!({ "prompt": prompt, "text": text, "seed": self.sampling.seed }).to_string())?,
-                false => print_line(&format!("{prompt}{text}"))?,
+                false => print_line(&format!("{}{text}", package.task.before_a_word(&prompt)))?,
             }
             ask();
         }

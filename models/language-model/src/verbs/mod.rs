@@ -2,6 +2,7 @@
 
 mod generate;
 mod score;
+mod text;
 
 use clap::Subcommand;
 use training::cli::default_model;

@@ -1,6 +1,5 @@
 //! `score`: how surprising a text is.
 
-use std::io::Read;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -10,14 +9,14 @@ use training::{Context, Package, TaskResult, print_line};
 
 use crate::perplexity::{Reading, costs, mean};
 use crate::task::LanguageModel;
-use crate::verbs::DEFAULT;
+use crate::verbs::{DEFAULT, text};
 
 /// `score`.
 #[derive(Debug, Args)]
 pub struct Score {
     /// The text; `-`, or none, reads standard input
-    #[arg(value_name = "TEXT", conflicts_with = "file")]
-    text: Option<String>,
+    #[arg(value_name = "TEXT", conflicts_with = "file", default_value = "-", hide_default_value = true)]
+    text: String,
     /// Read the text from this file
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -33,7 +32,7 @@ impl Score {
     pub fn run(self, context: &Context) -> TaskResult<()> {
         let dir = self.choice.dir::<LanguageModel>(Some(DEFAULT))?;
         let Package { task, model, .. } = Package::<LanguageModel>::open(&dir, &context.device)?;
-        let (tokens, words) = task.read_text(&self.text()?);
+        let (tokens, words) = task.read_text(&text::read(self.file.as_deref(), &self.text)?);
         if words.is_empty() {
             return Err("there is no text to score: it is empty".into());
         }
@@ -43,33 +42,21 @@ impl Score {
         if context.json {
             let mut answer = json!({ "perplexity": perplexity, "tokens": tokens.len() });
             if !self.brief {
-                answer["surprise"] =
-                    words.iter().zip(bits()).map(|(word, bits)| json!({ "token": word, "bits": bits })).collect();
+                answer["surprise"] = words
+                    .iter()
+                    .zip(bits())
+                    .map(|(word, bits)| json!({ "token": word, "unknown": task.is_unknown(word), "bits": bits }))
+                    .collect();
             }
             return Ok(print_line(&answer.to_string())?);
         }
         if !self.brief {
             print_line(" bits")?;
             for (word, bits) in words.iter().zip(bits()) {
-                print_line(&format!("{bits:5.1}  {word}"))?;
+                let unknown = if task.is_unknown(word) { "  <unk>" } else { "" };
+                print_line(&format!("{bits:5.1}  {word}{unknown}"))?;
             }
         }
         Ok(print_line(&format!("perplexity {perplexity:.2} over {} tokens", tokens.len()))?)
-    }
-
-    fn text(&self) -> TaskResult<String> {
-        let read = |path: &PathBuf| {
-            std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
-        };
-        match (&self.file, &self.text) {
-            (Some(path), _) => Ok(read(path)?),
-            (None, Some(text)) if text != "-" => Ok(text.clone()),
-            _ => {
-                let mut text = String::new();
-                let read = std::io::stdin().read_to_string(&mut text);
-                read.map_err(|error| format!("cannot read standard input: {error}"))?;
-                Ok(text)
-            }
-        }
     }
 }

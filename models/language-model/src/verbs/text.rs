@@ -1,0 +1,20 @@
+//! Texts that are given to a verb.
+
+use std::io::Read;
+use std::path::Path;
+
+use training::TaskResult;
+
+/// The text of a file if there is one; else what was typed, or standard input where that is `-`.
+pub fn read(file: Option<&Path>, typed: &str) -> TaskResult<String> {
+    let read = match (file, typed) {
+        (Some(path), _) => std::fs::read_to_string(path).map_err(|error| (path.display().to_string(), error)),
+        (None, "-") => {
+            let mut text = String::new();
+            let read = std::io::stdin().read_to_string(&mut text);
+            read.map(|_| text).map_err(|error| ("standard input".to_owned(), error))
+        }
+        (None, typed) => return Ok(typed.to_owned()),
+    };
+    read.map_err(|(what, error)| format!("cannot read {what}: {error}").into())
+}
