@@ -128,10 +128,11 @@ fn change(file: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     std::fs::write(file, bytes).unwrap();
 }
 
-/// NT-ASGD: the average begins when the metric has grown worse, which so large a learning rate sees to.
+/// NT-ASGD: the average begins when the metric has grown worse, which a learning rate that only rises sees to.
 fn average_begun_meanwhile() {
-    let settings = ["training.average={ after = 1 }", "training.patience=", "optimizer.lr=0.5", "training.epochs=8"];
-    let settings: Vec<_> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+    let average = ["training.average={ after = 1 }", "training.patience=", "training.epochs=8"];
+    let rises = ["optimizer.lr=4", "schedule.warmup=0.9"];
+    let settings: Vec<_> = average.iter().chain(&rises).flat_map(|setting| ["--set", setting]).collect();
     let dir = tempfile::tempdir().unwrap();
     let [whole, stopped] = ["whole", "stopped"].map(|name| dir.path().join(name));
     let output = run(&[&["train", "--run", path(&whole)], &OFTEN[..], &settings].concat());
