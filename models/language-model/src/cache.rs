@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::model::Network;
-use crate::perplexity::{Reading, Rows, windows};
+use crate::perplexity::{Layout, Reading, windows};
 
 /// Settings of a cache.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,24 +90,24 @@ fn probabilities(
 ) -> Probabilities {
     let most_places = places.last().copied().unwrap_or(0);
     // The oldest state that is remembered must be what it would be in one row, too.
-    let rows = Rows::new(tokens, Reading { before: most_places + reading.before, ..reading });
+    let layout = Layout::new(tokens, Reading { before: most_places + reading.before, ..reading });
     let mut all = Probabilities {
-        network: vec![0.0; rows.rows * rows.length],
-        caches: vec![vec![0.0; rows.rows * rows.length]; places.len() * sharpness.len()],
+        network: vec![0.0; layout.rows * layout.length],
+        caches: vec![vec![0.0; layout.rows * layout.length]; places.len() * sharpness.len()],
     };
     // What is remembered, [rows, places, H]; the first row begins with nothing.
-    let (mut state, past) = rows.read_before(network, reading.window, device).unzip();
+    let (mut state, past) = layout.read_before(network, reading.window, device).unzip();
     let mut past = past.map(|past| last(past, most_places));
-    for columns in windows(rows.before..rows.before + rows.length, reading.window) {
-        let outputs = network.forward(rows.inputs(&columns, device), state);
-        let costs = network.costs(&outputs, rows.targets(&columns, device)).into_data();
+    for columns in windows(layout.before..layout.before + layout.length, reading.window) {
+        let outputs = network.forward(layout.inputs(&columns, device), state);
+        let costs = network.costs(&outputs, layout.targets(&columns, device)).into_data();
         let hidden = outputs.hidden; // [rows, T, H]
         let known = past.map_or(hidden.clone(), |past| Tensor::cat(vec![past, hidden.clone()], 1)); // [rows, P, H]
         let likeness = hidden.matmul(known.clone().swap_dims(1, 2)); // [rows, T, P]
         let [_, _, known_places] = likeness.dims();
         let likeness: Vec<f32> = likeness.into_data().iter::<f32>().collect();
 
-        let asked: Vec<usize> = rows.places(columns.clone()).map(|place| place as usize).collect();
+        let asked: Vec<usize> = layout.places(columns.clone()).map(|place| place as usize).collect();
         let answers: Vec<Vec<f64>> = (asked.par_iter().enumerate().zip(likeness.par_chunks(known_places)))
             .map(|((index, &place), likeness)| {
                 let earlier = known_places - columns.len() + index % columns.len();
@@ -173,7 +173,7 @@ mod tests {
         let all = probabilities(&network, &tokens, &places, &sharpness, reading, &device);
         let caches = sharpness.into_iter().flat_map(|sharpness| places.map(|places| (places, sharpness)));
 
-        let whole = Rows::new(&tokens, Reading { rows: 1, before: 0, window: tokens.len() });
+        let whole = Layout::new(&tokens, Reading { rows: 1, before: 0, window: tokens.len() });
         let (hidden, _) = network.read(whole.inputs(&(0..tokens.len()), &device), None);
         let likeness = hidden.clone().matmul(hidden.swap_dims(1, 2)).into_data(); // [1, T, T]
         let likeness: Vec<f64> = likeness.iter::<f64>().collect();

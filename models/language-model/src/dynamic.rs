@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use training::streams::Streams;
 
 use crate::model::Network;
-use crate::perplexity::{Reading, Rows, mean, windows};
+use crate::perplexity::{Layout, Reading, mean, windows};
 
 /// Settings of dynamic evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,11 +64,11 @@ impl Dynamic {
     /// The mean cost of a text's tokens, in nats.
     pub fn cost(&self, trained: &Trained, tokens: &[u32], device: &Device) -> f64 {
         let device = device.clone().autodiff();
-        let rows = Rows::new(tokens, Reading { rows: 1, before: 0, window: SEGMENT });
+        let layout = Layout::new(tokens, Reading { rows: 1, before: 0, window: SEGMENT });
         let (mut network, mut state, mut all) = (trained.network.clone(), None, Vec::with_capacity(tokens.len()));
         for columns in windows(0..tokens.len(), SEGMENT) {
-            let outputs = network.forward(rows.inputs(&columns, &device), state);
-            let costs = network.costs(&outputs, rows.targets(&columns, &device)); // [T]
+            let outputs = network.forward(layout.inputs(&columns, &device), state);
+            let costs = network.costs(&outputs, layout.targets(&columns, &device)); // [T]
             all.extend(costs.clone().into_data().iter::<f32>());
             state = Some(outputs.state.detach());
             let grads = GradientsParams::from_grads(costs.mean().backward(), &network);

@@ -39,7 +39,7 @@ impl Default for Reading {
 }
 
 /// A text laid out in rows.
-pub(crate) struct Rows<'a> {
+pub(crate) struct Layout<'a> {
     tokens: &'a [u32],
     pub rows: usize,
     /// Tokens that a row counts.
@@ -48,7 +48,7 @@ pub(crate) struct Rows<'a> {
     pub before: usize,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> Layout<'a> {
     /// As many rows as are worth what they read twice.
     pub fn new(tokens: &'a [u32], reading: Reading) -> Self {
         let rows = (tokens.len() / (2 * reading.before.max(1))).clamp(1, reading.rows);
@@ -97,14 +97,14 @@ impl<'a> Rows<'a> {
 
 /// The cost of every token of a text, in nats.
 pub fn costs(network: &Network, tokens: &[u32], reading: Reading, device: &Device) -> Vec<f32> {
-    let rows = Rows::new(tokens, reading);
-    let mut costs = vec![0.0; rows.rows * rows.length];
-    let mut state = rows.read_before(network, reading.window, device).map(|(state, _)| state);
-    let end = rows.before + rows.length;
-    for columns in windows(rows.before..end, reading.window) {
-        let outputs = network.forward(rows.inputs(&columns, device), state);
-        let window = network.costs(&outputs, rows.targets(&columns, device)).into_data();
-        for (place, cost) in rows.places(columns).zip(window.iter::<f32>()) {
+    let layout = Layout::new(tokens, reading);
+    let mut costs = vec![0.0; layout.rows * layout.length];
+    let mut state = layout.read_before(network, reading.window, device).map(|(state, _)| state);
+    let end = layout.before + layout.length;
+    for columns in windows(layout.before..end, reading.window) {
+        let outputs = network.forward(layout.inputs(&columns, device), state);
+        let window = network.costs(&outputs, layout.targets(&columns, device)).into_data();
+        for (place, cost) in layout.places(columns).zip(window.iter::<f32>()) {
             costs[place as usize] = cost;
         }
         state = Some(outputs.state);

@@ -9,7 +9,7 @@ use training::settings::Count;
 #[derive(Clone, Debug, Args)]
 pub struct Sampling {
     /// Below 1 likely words become likelier, above 1 less so; at 0 the likeliest is taken
-    #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = temperature, allow_negative_numbers = true)]
+    #[arg(long, value_name = "T", default_value_t = Self::default().temperature, value_parser = temperature, allow_negative_numbers = true)]
     pub temperature: f32,
     /// Draw from the K likeliest words alone
     #[arg(long, value_name = "K")]
@@ -18,7 +18,7 @@ pub struct Sampling {
     #[arg(long, value_name = "P", value_parser = share, allow_negative_numbers = true)]
     pub top_p: Option<f32>,
     /// Seed of what is drawn
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = Self::default().seed)]
     pub seed: u64,
 }
 
