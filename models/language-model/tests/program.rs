@@ -113,6 +113,8 @@ fn prompts_of_every_kind_are_written_on_from() {
     std::fs::write(&file, &long).unwrap();
     let output = run(&["generate", "--run", trained(), "--length", "5", "--file", file.to_str().unwrap()]);
     assert!(text(&output.stdout).starts_with(long.trim_end()), "{}", text(&output.stderr));
+    let typed = run(&["generate", "--run", trained(), "--length", "5", "--json", "the dog\n"]);
+    assert_eq!(json(&typed)["prompt"], "the dog\n");
     let output = run_with_input(&["generate", "--run", trained(), "--length", "5", "-"], "the old dog \n");
     assert!(text(&output.stdout).starts_with("the old dog ") && !text(&output.stdout).starts_with("the old dog  "));
     let output = run(&["generate", "--run", trained(), "--length", "5"]);

@@ -115,7 +115,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=7, help="how often each program is asked the same [default: 7]")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS)
     help_steps = "whole training steps of these models, or of all, beside PyTorch alone"
-    parser.add_argument("--steps", nargs="*", metavar="MODEL", help=f"{help_steps}: {', '.join(MODELS)}")
+    parser.add_argument("--steps", nargs="*", choices=MODELS, help=help_steps)
     chosen = parser.parse_args()
     if chosen.steps is not None:
         print("\n| training step | | zoo | pytorch | zoo / pytorch |\n|---|---|---|---|---|")

@@ -48,8 +48,9 @@ impl Generate {
 
     fn write_on(&self, package: &Package<LanguageModel>, context: &Context) -> TaskResult<()> {
         let given = text::read(self.file.as_deref(), &self.prompt)?;
-        // The end of a file, or of what `echo` writes, begins no line of its own.
-        let prompt = given.strip_suffix('\n').unwrap_or(&given);
+        // The end of a file, or of what `echo` writes, begins no line of its own; one that was typed does.
+        let typed = self.file.is_none() && self.prompt != "-";
+        let prompt = if typed { &given } else { given.strip_suffix('\n').unwrap_or(&given) };
         let mut writer = self.begin(package, prompt, context);
         let mut text = String::new();
         if !context.json {
