@@ -9,7 +9,7 @@ use super::cells::Gates;
 use super::memory::{Aligned, Shared};
 use super::pack::{Panels, at_once, to_and_fro};
 use super::products::{InputProducts, Kept, block};
-use super::simd::{load, multiply, store};
+use super::simd::{load, multiply, store, tiles};
 use super::team::Member;
 use super::{Job, Layer, Place, work};
 
@@ -104,14 +104,17 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> 
                     let ahead = weights.ahead(index, panel);
                     let (panel, values) = weights.panel(panel);
                     let bias = self.recurrent_bias(simd, panel.covers.start, panel.covers.len());
-                    multiply::<S, G>(simd, running, state, (values, ahead), bias, |sequence, recurrent| {
-                        let place = Place { sequence, step, units: panel.covers.clone() };
-                        // SAFETY: this member's own.
-                        let hidden = unsafe { self.gates(simd, kept, &place, recurrent, state(sequence)) };
-                        let own = after + sequence * hidden_size + place.units.start;
-                        // SAFETY: as above.
-                        store(simd, unsafe { states.write(own, place.units.len()) }, hidden);
-                    });
+                    for (tile, ahead) in tiles::<S, G>(running, ahead) {
+                        let recurrent = multiply::<S, G>(simd, tile, state, (values, ahead), bias);
+                        for row in 0..tile.len() {
+                            let place = Place { sequence: tile[row], step, units: panel.covers.clone() };
+                            // SAFETY: this member's own.
+                            let hidden = unsafe { self.gates(simd, kept, &place, recurrent[row], state(tile[row])) };
+                            let own = after + tile[row] * hidden_size + place.units.start;
+                            // SAFETY: as above.
+                            store(simd, unsafe { states.write(own, place.units.len()) }, hidden);
+                        }
+                    }
                 }
             }
         }

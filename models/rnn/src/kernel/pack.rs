@@ -8,9 +8,10 @@ use super::LARGEST_MATRIX;
 use super::memory::Aligned;
 use super::simd::{TILE, load, store};
 
-/// The most vectors of a panel of [`Panels::of_columns`]: with [`MOST_ROWS`](super::simd) sums for each they fill the
-/// registers.
-pub(crate) const MOST_VECTORS: usize = 3;
+/// The most vectors of a panel of [`Panels::of_columns`]: 8 rows' sums of 3 fill 32 registers, 6 rows' of 2 fill 16.
+const fn most_vectors(registers: usize) -> usize {
+    if registers >= 32 { 3 } else { 2 }
+}
 
 /// A matrix cut into panels `[depth, vectors × lanes]`.
 pub(crate) struct Panels {
@@ -60,7 +61,7 @@ impl Panels {
     ) -> Self {
         let lanes = S::F32_LANES;
         let vectors = columns.len().div_ceil(lanes);
-        let count = vectors.div_ceil(MOST_VECTORS);
+        let count = vectors.div_ceil(most_vectors(S::REGISTER_COUNT));
         let panel = |index: usize| {
             let [first, end] = [vectors * index / count, vectors * (index + 1) / count];
             let covers = columns.start + first * lanes..columns.end.min(columns.start + end * lanes);

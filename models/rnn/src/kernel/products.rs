@@ -8,7 +8,7 @@ use pulp::Simd;
 
 use super::memory::{Aligned, Shared};
 use super::pack::{Panels, at_once, to_and_fro};
-use super::simd::{TILE, load, multiply, multiply_to, outer, store};
+use super::simd::{TILE, load, multiply, multiply_to, outer, store, tiles};
 use super::team::Member;
 use super::{Layer, Place, Share, own_units};
 
@@ -144,14 +144,17 @@ impl<'a, S: Simd, const G: usize> InputProducts<'a, S, G> {
                 let (panel, values) = self.weights.panel(panel);
                 let units = &panel.covers;
                 let bias = array::from_fn(|gate| self.bias(gate, units));
-                multiply::<S, G>(self.simd, numbers, input, (values, None), bias, |number, products| {
-                    let [sequence, step] = places[number];
-                    let place = Place { sequence, step, units: units.clone() };
-                    for gate in 0..G {
-                        // SAFETY: the caller's promise.
-                        unsafe { self.kept.store(self.simd, &place, self.slots[gate], products[gate]) };
+                for (tile, _) in tiles::<S, G>(numbers, None) {
+                    let products = multiply::<S, G>(self.simd, tile, input, (values, None), bias);
+                    for row in 0..tile.len() {
+                        let [sequence, step] = places[tile[row]];
+                        let place = Place { sequence, step, units: units.clone() };
+                        for gate in 0..G {
+                            // SAFETY: the caller's promise.
+                            unsafe { self.kept.store(self.simd, &place, self.slots[gate], products[row][gate]) };
+                        }
                     }
-                });
+                }
             }
         }
     }

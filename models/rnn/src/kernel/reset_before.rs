@@ -11,7 +11,7 @@ use super::forward::{Forward, read};
 use super::memory::{Aligned, Shared};
 use super::pack::Panels;
 use super::products::{InputProducts, Kept, input, weights};
-use super::simd::{load, multiply, multiply_to, sigmoid, store, tanh};
+use super::simd::{load, multiply, multiply_to, sigmoid, store, tanh, tiles};
 use super::team::Member;
 use super::{Job, Layer, Place, vectors, work};
 
@@ -74,11 +74,15 @@ impl Job for Steps<'_> {
             let state = |sequence: usize| unsafe { states.read(sequence * hidden_size, hidden_size) };
             for panel in 0..weight_rz.count() {
                 let (panel, values) = weight_rz.panel(panel);
-                multiply::<S, 2>(simd, &running, state, (values, None), [zero; 2], |sequence, recurrent| {
-                    let place = Place { sequence, step, units: panel.covers.clone() };
-                    // SAFETY: this member's own.
-                    unsafe { self.reset(simd, kept, &place, recurrent, &state(sequence)[place.units.clone()]) };
-                });
+                for (tile, _) in tiles::<S, 2>(&running, None) {
+                    let recurrent = multiply::<S, 2>(simd, tile, state, (values, None), [zero; 2]);
+                    for row in 0..tile.len() {
+                        let place = Place { sequence: tile[row], step, units: panel.covers.clone() };
+                        let own = &state(tile[row])[place.units.clone()];
+                        // SAFETY: this member's own.
+                        unsafe { self.reset(simd, kept, &place, recurrent[row], own) };
+                    }
+                }
             }
 
             share.meet(member);
@@ -86,11 +90,15 @@ impl Job for Steps<'_> {
             let reset = |sequence: usize| unsafe { resets.read(sequence * hidden_size, hidden_size) };
             for panel in 0..weight_n.count() {
                 let (panel, values) = weight_n.panel(panel);
-                multiply::<S, 1>(simd, &running, reset, (values, None), [zero], |sequence, [recurrent]| {
-                    let place = Place { sequence, step, units: panel.covers.clone() };
-                    // SAFETY: this member's own.
-                    unsafe { self.renew(simd, kept, &place, recurrent) };
-                });
+                for (tile, _) in tiles::<S, 1>(&running, None) {
+                    let recurrent = multiply::<S, 1>(simd, tile, reset, (values, None), [zero]);
+                    for row in 0..tile.len() {
+                        let place = Place { sequence: tile[row], step, units: panel.covers.clone() };
+                        let [recurrent] = recurrent[row];
+                        // SAFETY: this member's own.
+                        unsafe { self.renew(simd, kept, &place, recurrent) };
+                    }
+                }
             }
         }
     }
@@ -183,7 +191,7 @@ impl BackwardSteps<'_> {
     /// r and z, at a step: when all have come there, after which nobody writes them.
     #[inline(always)]
     fn steps<S: Simd>(&self, simd: S, member: &Member) {
-        let Self { given: Given { layer, .. }, kept, to, .. } = *self;
+        let Self { given: Given { layer, .. }, to, .. } = *self;
         let Layer { batch, time, hidden_size, .. } = *layer;
         let share = layer.share(member);
         let weight = |k: usize| &layer.weight_hh[k * hidden_size..][..hidden_size];
@@ -194,33 +202,47 @@ impl BackwardSteps<'_> {
         let mut running = Vec::new();
         for step in (0..time).rev().map(|index| layer.step(index)) {
             layer.running(share.sequences.clone(), step, &mut running);
-            // What a product of some slots' gradients with a weight is written to, or added to.
-            let product = |slots: Range<usize>, weights: &Panels, add: bool, to: Shared| {
-                // SAFETY: all have written these gradients at this step.
-                let gradients = |sequence: usize| unsafe { kept.row(sequence * time + step, slots.clone()) };
-                for panel in 0..weights.count() {
-                    // SAFETY: this member's own.
-                    let to = |sequence: usize, units: Range<usize>| unsafe {
-                        to.write(sequence * hidden_size + units.start, units.len())
-                    };
-                    multiply_to(simd, &running, gradients, weights, panel, add, to);
-                }
-            };
             for &sequence in &running {
                 for units in vectors(share.units.clone(), S::F32_LANES) {
-                    // SAFETY: this member's own, here and below.
+                    // SAFETY: this member's own, here and below; all have come there where gradients are read.
                     unsafe { self.renew(simd, &Place { sequence, step, units }) };
                 }
             }
             share.meet(member);
-            product(N..N + 1, &weights_n, false, d_resets);
+            unsafe { self.product(simd, (&running, step), N..N + 1, &weights_n, false, d_resets) };
             for &sequence in &running {
                 for units in vectors(share.units.clone(), S::F32_LANES) {
                     unsafe { self.reset(simd, &Place { sequence, step, units }, d_resets) };
                 }
             }
             share.meet(member);
-            product(R..Z + 1, &weights_rz, true, to.hidden);
+            unsafe { self.product(simd, (&running, step), R..Z + 1, &weights_rz, true, to.hidden) };
+        }
+    }
+
+    /// Writes, or adds, the products of some slots' gradients with a weight, for all `running` sequences at a step.
+    ///
+    /// # Safety
+    ///
+    /// Nobody writes these gradients, and nobody else uses these sequences and the weight's units of `to`.
+    #[inline(always)]
+    unsafe fn product<S: Simd>(
+        &self,
+        simd: S,
+        (running, step): (&[usize], usize),
+        slots: Range<usize>,
+        weights: &Panels,
+        add: bool,
+        to: Shared,
+    ) {
+        let Layer { time, hidden_size, .. } = *self.given.layer;
+        // SAFETY: the caller's promise, here and below.
+        let gradients = |sequence: usize| unsafe { self.kept.row(sequence * time + step, slots.clone()) };
+        let to = |sequence: usize, units: Range<usize>| unsafe {
+            to.write(sequence * hidden_size + units.start, units.len())
+        };
+        for panel in 0..weights.count() {
+            multiply_to(simd, running, gradients, weights, panel, add, to);
         }
     }
 

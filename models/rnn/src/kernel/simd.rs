@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulp::{NullaryFnOnce, Simd};
 
-use super::pack::{MOST_VECTORS, Panels};
+use super::pack::Panels;
 
 /// The first lanes of `from`; zeros where it is shorter than a vector.
 #[inline(always)]
@@ -107,14 +107,31 @@ const MOST_ROWS: usize = 8;
 /// The most rows of a tile: as many as leave a register for each vector of the panel and one for the row's value, or, if
 /// that is less, for each row's value and one vector.
 const fn most_rows(registers: usize, vectors: usize) -> usize {
-    let accumulators = if registers >= 32 { 24 } else { 12 };
-    let rows = accumulators / vectors;
+    let rows = match (registers, vectors) {
+        (32.., _) => 24 / vectors,
+        // Not 4, though they fit: compilers keep one of the sums in memory, and every step waits for it.
+        (_, 3) => 3,
+        _ => 12 / vectors,
+    };
     if rows > MOST_ROWS { MOST_ROWS } else { rows }
 }
 
-/// Multiplies rows of `depth` values with a panel `[depth, V vectors]`, and adds `start`.
+/// Cuts rows into tiles for [`multiply`] by panels of `V` vectors, and the panel `ahead`, if any, into what each fetches.
+pub(crate) fn tiles<'a, S: Simd, const V: usize>(
+    rows: &'a [usize],
+    ahead: Option<&'a [f32]>,
+) -> impl Iterator<Item = (&'a [usize], Option<&'a [f32]>)> {
+    let count = rows.len().div_ceil(most_rows(S::REGISTER_COUNT, V));
+    (0..count).map(move |tile| {
+        let rows = &rows[rows.len() * tile / count..rows.len() * (tile + 1) / count];
+        (rows, ahead.map(|ahead| &ahead[ahead.len() * tile / count..]))
+    })
+}
+
+/// `start` and the products of one of the [`tiles`] of rows of `depth` values with a panel `[depth, V vectors]`, as many as
+/// there are rows.
 ///
-/// Meanwhile the panel `ahead`, if any, is fetched to the cache: memory alone would be slower than the products.
+/// Meanwhile what is `ahead` is fetched to the cache: memory alone would be slower than the products.
 ///
 /// Every sum runs over the depth in order, one fused multiply-add after the other, so that the result for a row does
 /// not depend on which rows share its tile.
@@ -125,41 +142,31 @@ pub(crate) fn multiply<'a, S: Simd, const V: usize>(
     row: impl Fn(usize) -> &'a [f32],
     (panel, ahead): (&[f32], Option<&[f32]>),
     start: [S::f32s; V],
-    mut each: impl FnMut(usize, [S::f32s; V]),
-) {
+) -> [[S::f32s; V]; MOST_ROWS] {
     let (panel, _) = S::as_simd_f32s(panel).0.as_chunks::<V>();
     let most = const { most_rows(S::REGISTER_COUNT, V) };
-    let tiles = rows.len().div_ceil(most);
-    for tile in 0..tiles {
-        let rows = &rows[rows.len() * tile / tiles..rows.len() * (tile + 1) / tiles];
-        let mut sums = [start; MOST_ROWS];
-        macro_rules! add {
-            ($($count:literal)*) => {
-                match rows.len() {
-                    $($count if $count <= most => {
-                        let mut values: [&[f32]; $count] = [&[]; $count];
-                        for index in 0..$count {
-                            values[index] = row(rows[index]);
+    let mut all = [start; MOST_ROWS];
+    macro_rules! add {
+        ($($count:literal)*) => {
+            match rows.len() {
+                $($count if $count <= most => {
+                    let mut values: [&[f32]; $count] = [&[]; $count];
+                    for index in 0..$count {
+                        values[index] = row(rows[index]);
+                    }
+                    if let Some((sums, _)) = all.split_first_chunk_mut() {
+                        match ahead {
+                            None => product::<S, $count, V, false>(simd, &values, 1, panel, &[], sums),
+                            Some(ahead) => product::<S, $count, V, true>(simd, &values, 1, panel, ahead, sums),
                         }
-                        if let Some((sums, _)) = sums.split_first_chunk_mut() {
-                            match ahead {
-                                None => product::<S, $count, V, false>(simd, &values, 1, panel, &[], sums),
-                                Some(ahead) => {
-                                    let ahead = &ahead[ahead.len() * tile / tiles..]; // each tile fetches its part
-                                    product::<S, $count, V, true>(simd, &values, 1, panel, ahead, sums);
-                                }
-                            }
-                        }
-                    })*
-                    _ => unreachable!("a tile has 1 to {most} rows"),
-                }
-            };
-        }
-        add!(1 2 3 4 5 6 7 8);
-        for index in 0..rows.len() {
-            each(rows[index], sums[index]);
-        }
+                    }
+                })*
+                _ => unreachable!("a tile has 1 to {most} rows"),
+            }
+        };
     }
+    add!(1 2 3 4 5 6 7 8);
+    all
 }
 
 /// Writes the products of rows with a panel to rows, or adds them.
@@ -177,10 +184,13 @@ pub(crate) fn multiply_to<'a, 'b, S: Simd>(
     macro_rules! multiply_panel {
         ($($vectors:literal)*) => {
             match panel.vectors {
-                $($vectors => multiply::<S, $vectors>(simd, rows, row, (values, None), [simd.splat_f32s(0.0); $vectors], |row, sums| {
-                    write(simd, to(row, panel.covers.clone()), sums, add);
-                }),)*
-                _ => unreachable!("panels have 1 to {MOST_VECTORS} vectors"),
+                $($vectors => for (rows, _) in tiles::<S, $vectors>(rows, None) {
+                    let sums = multiply::<S, $vectors>(simd, rows, &row, (values, None), [simd.splat_f32s(0.0); $vectors]);
+                    for index in 0..rows.len() {
+                        write(simd, to(rows[index], panel.covers.clone()), sums[index], add);
+                    }
+                })*
+                _ => unreachable!("panels have 1 to 3 vectors"),
             }
         };
     }
@@ -310,7 +320,7 @@ pub(crate) fn outer<'a, S: Simd>(
                         write(simd, to(row, panel.covers.clone()), *sums, add);
                     }
                 })*
-                _ => unreachable!("panels have 1 to {MOST_VECTORS} vectors"),
+                _ => unreachable!("panels have 1 to 3 vectors"),
             }
         };
     }
