@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{DataError, Result};
@@ -24,11 +25,13 @@ pub struct Corpus {
 }
 
 /// What a token is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// What stands between blanks.
+    /// What stands between blanks; `<eos>` ends a line.
+    #[default]
     Word,
-    /// A character.
+    /// A character; `<eos>` ends a line.
     Character,
 }
 

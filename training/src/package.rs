@@ -191,6 +191,14 @@ impl<T: Task> Package<T> {
         }
     }
 
+    /// The folder of the package that a recipe starts from, if it does, and what that has learned from.
+    pub fn start_of(recipe: &RecipeOf<T>) -> Result<Option<(PathBuf, T::Data)>> {
+        let Some(name) = &recipe.start_from else { return Ok(None) };
+        let dir = Self::find(name)?;
+        let data = Self::read_config(&dir)?.recipe.data;
+        Ok(Some((dir, data)))
+    }
+
     /// The names of the shipped packages, sorted.
     pub fn shipped() -> Vec<String> {
         let entries = std::fs::read_dir(T::PRETRAINED).into_iter().flatten().flatten();

@@ -50,9 +50,8 @@ impl<T: Task> Stepper<'_, T> {
         check_memory(self.task.num_params(), COPIES)?;
         self.device.seed(device_seed(&mut stream(self.recipe.seed, Purpose::Weights, 0)));
         let mut model = self.task.init(&self.device);
-        if let Some(name) = &self.recipe.start_from {
-            let weights = Package::<T>::find(name)?.join("model.safetensors");
-            weights::load(&mut model, &weights, T::WEIGHT_NAMES)?;
+        if let Some((dir, _)) = Package::<T>::start_of(self.recipe)? {
+            weights::load(&mut model, &dir.join("model.safetensors"), T::WEIGHT_NAMES)?;
         }
         let average = match self.recipe.training.average {
             Some(Averaging::Moving(_)) => Some(model.valid()),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use datasets::{Corpus, Level, Locator, Vocabulary, Zero, grammar, own_text, ptb, wikitext2};
 use serde::{Deserialize, Serialize};
 use training::settings::Count;
@@ -21,7 +21,7 @@ pub struct DataConfig {
     pub file: Option<PathBuf>,
     /// What a token is.
     #[serde(default)]
-    pub level: Tokens,
+    pub level: Level,
     /// The network knows at most this many tokens, the most frequent ones of the training part.
     pub vocabulary: Count,
     /// Steps of truncated back-propagation through time.
@@ -43,17 +43,6 @@ pub enum Set {
     Text,
 }
 
-/// What a token is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Tokens {
-    /// A word; `<eos>` ends a line.
-    #[default]
-    Word,
-    /// A character; `<eos>` ends a line.
-    Character,
-}
-
 /// Options of `train` for a text of one's own.
 #[derive(Clone, Debug, Default, Args)]
 pub struct TextOptions {
@@ -61,10 +50,11 @@ pub struct TextOptions {
     #[arg(long, value_name = "FILE")]
     text: Option<PathBuf>,
     /// What a token of it is
-    #[arg(long, value_enum, requires = "text", value_name = "LEVEL")]
-    level: Option<Tokens>,
+    #[arg(long, value_parser = [WORD, "character"], requires = "text", value_name = "LEVEL")]
+    level: Option<String>,
 }
 
+const WORD: &str = "word";
 /// Words that a network knows of a text of one's own: there are many more of them than characters.
 const WORDS: usize = 20_000;
 
@@ -75,25 +65,11 @@ impl TextOptions {
         let path = std::path::absolute(file).map_err(|error| format!("cannot find {}: {error}", file.display()))?;
         let path = path.to_str().ok_or_else(|| format!("{} is not UTF-8; rename it", file.display()))?;
         let mut settings = vec!["data.set=text".to_owned(), format!("data.file={}", toml::Value::from(path))];
-        if self.level == Some(Tokens::Word) {
-            settings.push(format!("data.vocabulary={WORDS}"));
+        if let Some(level) = &self.level {
+            settings.push(format!("data.level={level}"));
+            settings.extend((level == WORD).then(|| format!("data.vocabulary={WORDS}")));
         }
-        settings.extend(self.level.map(|level| {
-            format!(
-                "data.level={}",
-                level.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned())
-            )
-        }));
         Ok(Changes { recipe: Some("char-lstm"), settings })
-    }
-}
-
-impl From<Tokens> for Level {
-    fn from(tokens: Tokens) -> Self {
-        match tokens {
-            Tokens::Word => Self::Word,
-            Tokens::Character => Self::Character,
-        }
     }
 }
 
@@ -101,7 +77,7 @@ impl From<Tokens> for Level {
 #[derive(Clone, Debug)]
 pub struct Part {
     /// Its tokens, in order.
-    pub tokens: Vec<u32>,
+    pub tokens: Arc<[u32]>,
     /// The same in as many rows as a batch has.
     pub streams: Streams,
     /// The perplexity that no model can be expected to beat, where that is known.
@@ -114,7 +90,7 @@ impl DataConfig {
     /// Finds the text.
     pub fn load(&self, data_dir: Option<&Path>) -> TaskResult<Corpus> {
         match (self.set, &self.file) {
-            (Set::Text, Some(file)) => Ok(own_text(file, self.level.into())?),
+            (Set::Text, Some(file)) => Ok(own_text(file, self.level)?),
             (Set::Text, None) => Err("data.set = \"text\" needs a file; give one with --text FILE".into()),
             (_, Some(_)) => Err("data.file means nothing to this data.set; set data.set = \"text\"".into()),
             (Set::Grammar, None) => Ok(grammar::load()),
@@ -124,27 +100,27 @@ impl DataConfig {
     }
 
     /// Refuses to go on with a model of `other` data, whose tokens are others.
-    pub fn check_like(&self, other: &Self, name: &str) -> TaskResult<()> {
+    pub fn check_like(&self, other: &Self) -> TaskResult<()> {
         match self.level == other.level {
             true => Ok(()),
-            false => Err(format!("data.level is not that of {name}, which start_from names; set both alike").into()),
+            false => Err("data.level is not that of the model that start_from names; set both alike".into()),
         }
     }
 
     /// The vocabulary of the training part.
     pub fn vocabulary(&self, train: &str) -> Vocabulary {
-        Vocabulary::build(Zero::EndOfLine, Level::from(self.level).tokens(train), self.vocabulary.get())
+        Vocabulary::build(Zero::EndOfLine, self.level.tokens(train), self.vocabulary.get())
     }
 
     /// The numbers of a text's tokens.
     pub fn encode(&self, text: &str, vocabulary: &Vocabulary) -> Vec<u32> {
-        Level::from(self.level).encode(text, vocabulary)
+        self.level.encode(text, vocabulary)
     }
 }
 
 impl Part {
     /// A part whose batches have `rows` rows.
-    pub fn new(tokens: Vec<u32>, rows: usize, floor: Option<f64>, training: Arc<[u32]>) -> Self {
+    pub fn new(tokens: Arc<[u32]>, rows: usize, floor: Option<f64>, training: Arc<[u32]>) -> Self {
         Self { streams: Streams::new(&tokens, rows), tokens, floor, training }
     }
 }

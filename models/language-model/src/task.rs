@@ -18,7 +18,7 @@ use training::{
 };
 
 use crate::cache::Cache;
-use crate::data::{DataConfig, Part, Set, TextOptions, Tokens};
+use crate::data::{DataConfig, Part, Set, TextOptions};
 use crate::dynamic::{Dynamic, Trained};
 use crate::kneser_ney::KneserNey;
 use crate::model::{Adaptive, Network, NetworkConfig};
@@ -107,10 +107,9 @@ impl Task for LanguageModel {
     }
 
     fn fit(recipe: &RecipeOf<Self>, corpus: &Corpus) -> TaskResult<Self> {
-        let vocabulary = match &recipe.start_from {
-            Some(name) => {
-                let dir = Package::<Self>::find(name)?;
-                recipe.data.check_like(&Package::<Self>::read_config(&dir)?.recipe.data, name)?;
+        let vocabulary = match Package::<Self>::start_of(recipe)? {
+            Some((dir, data)) => {
+                recipe.data.check_like(&data)?;
                 Vocabulary::load(Zero::EndOfLine, &dir.join("vocab.txt"))?
             }
             None => recipe.data.vocabulary(&corpus.train),
@@ -140,20 +139,19 @@ impl Task for LanguageModel {
     }
 
     fn encode(&self, corpus: Corpus) -> TaskResult<Splits<Part>> {
-        let [train, valid, test] =
-            [&corpus.train, &corpus.valid, &corpus.test].map(|text| self.data.encode(text, &self.vocabulary));
+        let [train, valid, test]: [Arc<[u32]>; 3] =
+            [&corpus.train, &corpus.valid, &corpus.test].map(|text| self.data.encode(text, &self.vocabulary).into());
         if train.len() < 2 * self.batch_size {
             let (tokens, rows) = (train.len(), self.batch_size);
             let message =
                 format!("{}: {tokens} tokens to learn from are too few for batches of {rows} rows", corpus.source);
             return Err(format!("{message}; give more text, or lower training.batch_size").into());
         }
-        let training: Arc<[u32]> = train.as_slice().into();
         // What is known of the words that were drawn says nothing of characters, nor of words read as one.
-        let same = self.data.level == Tokens::Word && !test.contains(&Vocabulary::UNKNOWN);
+        let same = self.data.level == Level::Word && !test.contains(&Vocabulary::UNKNOWN);
         let floor = corpus.floor.filter(|_| same);
-        let part = |tokens| Part::new(tokens, self.batch_size, floor, training.clone());
-        Ok(Splits { train: part(train), valid: part(valid), test: part(test) })
+        let part = |tokens: &Arc<[u32]>| Part::new(tokens.clone(), self.batch_size, floor, train.clone());
+        Ok(Splits { train: part(&train), valid: part(&valid), test: part(&test) })
     }
 
     fn num_params(&self) -> f64 {
@@ -189,7 +187,7 @@ impl Task for LanguageModel {
     fn evaluate(&self, network: &Network, part: &Part, device: &Device) -> Metrics {
         let loss = mean(&costs(network, &part.tokens, Reading::default(), device));
         let mut metrics = Metrics::from([("loss".to_owned(), loss), ("perplexity".to_owned(), loss.exp())]);
-        if self.data.level == Tokens::Character {
+        if self.data.level == Level::Character {
             metrics.insert("bits_per_character".to_owned(), loss / std::f64::consts::LN_2);
         }
         if let Some(cache) = self.adaptation.cache {
@@ -274,7 +272,7 @@ impl LanguageModel {
 
     /// A token as it is printed behind another.
     pub fn piece(&self, before: u32, token: u32) -> String {
-        let blank = if self.data.level == Tokens::Word && before != Self::END { " " } else { "" };
+        let blank = if self.data.level == Level::Word && before != Self::END { " " } else { "" };
         match self.vocabulary.word(token) {
             Some(word) if token != Self::END => format!("{blank}{word}"),
             _ => "\n".to_owned(),
@@ -284,22 +282,22 @@ impl LanguageModel {
     /// A prompt as it stands before the next [`piece`](Self::piece), which brings its own blank.
     pub fn before_a_word<'a>(&self, prompt: &'a str) -> &'a str {
         match self.data.level {
-            Tokens::Word => prompt.trim_end_matches(' '),
-            Tokens::Character => prompt,
+            Level::Word => prompt.trim_end_matches(' '),
+            Level::Character => prompt,
         }
     }
 
     /// How many tokens make a paragraph.
     pub fn usual_length(&self) -> usize {
         match self.data.level {
-            Tokens::Word => 60,
-            Tokens::Character => 600,
+            Level::Word => 60,
+            Level::Character => 600,
         }
     }
 
     /// The tokens of a line, prepared as the text that was learned from.
     fn words(&self, line: &str) -> Vec<String> {
-        let level = Level::from(self.data.level);
+        let level = self.data.level;
         let line = if self.data.set == Set::Text { level.clean(line) } else { line.to_owned() };
         level.of_line(&line).map(str::to_owned).collect()
     }

@@ -96,7 +96,7 @@ impl DataConfig {
 
     /// Refuses to go on with a model of `other` data: it must have read texts in the same way, and have learned from
     /// none that are held out here.
-    pub fn check_like(&self, other: &Self, name: &str) -> TaskResult<()> {
+    pub fn check_like(&self, other: &Self) -> TaskResult<()> {
         let differs = [
             ("set", self.set != other.set),
             ("valid", self.valid != other.valid),
@@ -107,7 +107,7 @@ impl DataConfig {
         ];
         match differs.iter().find(|(_, differs)| *differs) {
             Some((key, _)) => {
-                Err(format!("data.{key} is not that of {name}, which start_from names; set both alike").into())
+                Err(format!("data.{key} is not that of the model that start_from names; set both alike").into())
             }
             None => Ok(()),
         }

@@ -109,10 +109,9 @@ impl Task for Sentiment {
     fn fit(recipe: &RecipeOf<Self>, (reviews, _): &Self::Raw) -> TaskResult<Self> {
         check(recipe)?;
         let architecture = recipe.model.clone();
-        let vocabulary = match &recipe.start_from {
-            Some(name) => {
-                let dir = Package::<Self>::find(name)?;
-                recipe.data.check_like(&Package::<Self>::read_config(&dir)?.recipe.data, name)?;
+        let vocabulary = match Package::<Self>::start_of(recipe)? {
+            Some((dir, data)) => {
+                recipe.data.check_like(&data)?;
                 Vocabulary::load(Zero::Padding, &dir.join("vocab.txt"))?
             }
             None => recipe.data.vocabulary(&reviews.train),
