@@ -82,6 +82,9 @@ pub fn own_text(path: &Path, level: Level) -> Result<Corpus> {
         DataError::parse(path, Some(line + 1), "is not UTF-8; convert the file first, with iconv for example")
     })?;
     let lines: Vec<String> = text.trim_start_matches('\u{feff}').lines().map(|line| level.clean(line)).collect();
+    if lines.is_empty() {
+        return Err(DataError::parse(path, None, "is empty; give a text to learn from"));
+    }
     let kept = lines.len() / KEPT;
     if kept == 0 {
         let message = format!(

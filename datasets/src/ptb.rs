@@ -44,3 +44,35 @@ const PTB: Published = Published {
 pub fn load(locator: &Locator) -> Result<Corpus> {
     PTB.load(locator)
 }
+
+/// What the Treebank splits off a word's end.
+const ENDINGS: [&str; 7] = ["n't", "'s", "'re", "'ve", "'ll", "'d", "'m"];
+
+/// A word of ordinary writing as the set would have it: in lower case, without punctuation, endings apart, `N` for numbers and
+/// for `%`.
+///
+/// ```
+/// use datasets::ptb::words;
+///
+/// assert_eq!(words("(Don't!)"), ["do", "n't"]);
+/// assert_eq!(words("Chairman’s,"), ["chairman", "'s"]);
+/// assert_eq!(words("$1,200.50"), ["$", "N"]);
+/// assert_eq!(words("27%."), ["N", "N"]);
+/// assert_eq!(words("30-Year"), ["30-year"]);
+/// assert!(words("--").is_empty());
+/// ```
+pub fn words(word: &str) -> Vec<String> {
+    let word = word.to_lowercase().replace('’', "'");
+    let word = word.trim_matches(|character: char| !character.is_alphanumeric() && !"$%&".contains(character));
+    let (dollar, word) = word.strip_prefix('$').map_or(("", word), |amount| ("$", amount));
+    let (word, percent) = word.strip_suffix('%').map_or((word, ""), |share| (share, "N"));
+    let ending = ENDINGS.into_iter().find(|ending| word.ends_with(ending)).unwrap_or("");
+    let stem = &word[..word.len() - ending.len()];
+    let stem = if is_number(stem) { "N" } else { stem };
+    [dollar, stem, ending, percent].into_iter().filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+fn is_number(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_digit())
+        && word.chars().all(|character| character.is_ascii_digit() || ".,:/".contains(character))
+}

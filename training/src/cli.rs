@@ -53,8 +53,8 @@ pub struct Common {
     #[arg(long, global = true, default_value_t = 0, value_name = "N")]
     pub device: usize,
     /// Threads of the CPU backends [default: one a core]
-    #[arg(long, global = true, value_name = "N")]
-    pub threads: Option<std::num::NonZeroUsize>,
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
     /// Folder, or archive, with the data [default: $RNN_ZOO_DATA, then the cache, then a download]
     #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,

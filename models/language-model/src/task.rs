@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use datasets::{Corpus, Level, Vocabulary, Zero};
+use datasets::{Corpus, Level, Vocabulary, Zero, ptb};
 use rand::rngs::ChaCha8Rng;
 use rnn::State;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use training::package::{load_fitted, save_fitted};
 use training::weights::WeightNames;
 use training::{
     Carry, Changes, Context, Demonstration, Loss, Metrics, Monitor, Outcome, Package, RecipeOf, Splits, Task,
-    TaskResult,
+    TaskResult, say,
 };
 
 use crate::cache::Cache;
@@ -29,6 +29,8 @@ use crate::writer::Writer;
 
 /// The order of the n-grams that a network is held against.
 const ORDER: usize = 5;
+/// Percent of a text that a user should hear of: the Penn Treebank and WikiText-2 have 3 to 5.
+const MANY_UNKNOWN: usize = 10;
 const ADAPTATION: &str = "adaptation.json";
 
 /// A language model: what comes next in a text.
@@ -146,6 +148,10 @@ impl Task for LanguageModel {
             let message =
                 format!("{}: {tokens} tokens to learn from are too few for batches of {rows} rows", corpus.source);
             return Err(format!("{message}; give more text, or lower training.batch_size").into());
+        }
+        let unknown = train.iter().filter(|&&token| token == Vocabulary::UNKNOWN).count() * 100 / train.len();
+        if unknown >= MANY_UNKNOWN {
+            say(&format!("{unknown} % of the tokens to learn from are none that the model knows, and read as <unk>"));
         }
         // What is known of the words that were drawn says nothing of characters, nor of words read as one.
         let same = self.data.level == Level::Word && !test.contains(&Vocabulary::UNKNOWN);
@@ -266,7 +272,7 @@ impl LanguageModel {
     /// The tokens of a text, each line ended, and the words that they stand for.
     pub fn read_text(&self, text: &str) -> (Vec<u32>, Vec<String>) {
         let ended = |line| self.words(line).into_iter().chain([Zero::EndOfLine.word().to_owned()]);
-        let words: Vec<String> = text.trim_start_matches('\u{feff}').lines().flat_map(ended).collect();
+        let words: Vec<String> = text.lines().flat_map(ended).collect();
         (words.iter().map(|word| self.number(word)).collect(), words)
     }
 
@@ -295,11 +301,16 @@ impl LanguageModel {
         }
     }
 
-    /// The tokens of a line, prepared as the text that was learned from.
+    /// The tokens of a line, prepared as the text that was learned from. A word that the Penn Treebank does not have is taken
+    /// for ordinary writing.
     fn words(&self, line: &str) -> Vec<String> {
-        let level = self.data.level;
-        let line = if self.data.set == Set::Text { level.clean(line) } else { line.to_owned() };
-        level.of_line(&line).map(str::to_owned).collect()
+        let DataConfig { level, set, .. } = self.data;
+        let line = if set == Set::Text { level.clean(line) } else { line.to_owned() };
+        let prepared = |word: &str| match set == Set::Ptb && level == Level::Word && self.is_unknown(word) {
+            true => ptb::words(word),
+            false => vec![word.to_owned()],
+        };
+        level.of_line(&line).flat_map(prepared).collect()
     }
 
     /// Whether a word is read as `<unk>` for want of a better.

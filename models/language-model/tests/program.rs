@@ -166,6 +166,9 @@ fn a_model_is_fine_tuned_with_its_own_words() {
         answer["perplexity"].as_f64().unwrap()
     };
     assert!(perplexity(&run_dir) < 0.7 * perplexity(trained()));
+    assert!(text(&tuned.stderr).contains("10 % of the tokens"), "{}", text(&tuned.stderr));
+    let answer = json(&run(&["score", "--json", "--brief", "--run", &run_dir, "the old xyzzy"]));
+    assert_eq!(answer["unknown"], 1);
     let refused = tune("character", &other);
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("data.level is not that of"), "{}", text(&refused.stderr));

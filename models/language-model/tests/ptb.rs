@@ -17,6 +17,18 @@ fn has_data() -> bool {
     has
 }
 
+/// What people type is not prepared as the Treebank is.
+#[test]
+fn ordinary_writing_is_read_as_the_treebanks() {
+    let flagship = Package::<LanguageModel>::find("ptb-awd").unwrap();
+    let flagship = Package::<LanguageModel>::open(&flagship, &Device::flex()).unwrap();
+    let (tokens, words) =
+        flagship.task.read_text("The chairman's $5 didn't last, in the U.S. or 5% of mr. <unk> in 1987.");
+    let expected = "The chairman 's $ N did n't last in the U.S. or N N of mr. <unk> in N <eos>";
+    assert_eq!(words.join(" "), expected);
+    assert_eq!(tokens.iter().filter(|&&token| token == Vocabulary::UNKNOWN).count(), 1);
+}
+
 /// The yardstick must be as good as it is published to be: 141 ([Mikolov 2012], by SRILM).
 #[test]
 fn kneser_ney_reaches_what_the_literature_reports() {

@@ -60,7 +60,7 @@ impl Context {
     fn new<T: Task>(common: Common) -> Result<Self> {
         if let Some(threads) = common.threads {
             // Fails only if the pool is there already, which at start-up it is not.
-            let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
+            let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();
         }
         Ok(Self {
             device: common.backend.device(common.device, T::PACKAGE)?,

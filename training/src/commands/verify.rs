@@ -14,6 +14,10 @@ pub(super) fn run<T: Task>(args: Verify, context: &Context) -> Result<()> {
     if names.is_empty() {
         return Err(TrainingError::NothingToVerify { name: format!("{} (no package)", T::PRETRAINED) });
     }
+    // A name that nothing has is not told after minutes.
+    for name in &names {
+        Package::<T>::find(name)?;
+    }
     let (mut failed, mut total) = (0, 0);
     for name in names {
         say(&format!("measuring {name}"));
@@ -29,7 +33,9 @@ pub(super) fn run<T: Task>(args: Verify, context: &Context) -> Result<()> {
                 }))?;
             } else {
                 let verdict = if ok { "ok" } else { "NOT OK" };
-                print_line(&format!("{name} {metric}: {measured:.4}, expected {value:.4} ± {tolerance}: {verdict}"))?;
+                print_line(&format!(
+                    "{name} {metric}: {measured:.4}, expected {value:.4} ± {tolerance:.4}: {verdict}"
+                ))?;
             }
         }
     }

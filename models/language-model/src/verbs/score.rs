@@ -38,9 +38,10 @@ impl Score {
         }
         let costs = costs(&model, &tokens, Reading::default(), &context.device);
         let perplexity = mean(&costs).exp();
+        let unknown = words.iter().filter(|word| task.is_unknown(word)).count();
         let bits = || costs.iter().map(|cost| f64::from(*cost) / std::f64::consts::LN_2);
         if context.json {
-            let mut answer = json!({ "perplexity": perplexity, "tokens": tokens.len() });
+            let mut answer = json!({ "perplexity": perplexity, "tokens": tokens.len(), "unknown": unknown });
             if !self.brief {
                 answer["surprise"] = words
                     .iter()
@@ -57,6 +58,7 @@ impl Score {
                 print_line(&format!("{bits:5.1}  {word}{unknown}"))?;
             }
         }
-        Ok(print_line(&format!("perplexity {perplexity:.2} over {} tokens", tokens.len()))?)
+        let unknown = if unknown > 0 { format!(", {unknown} of them not known: read as <unk>") } else { String::new() };
+        Ok(print_line(&format!("perplexity {perplexity:.2} over {} tokens{unknown}", tokens.len()))?)
     }
 }

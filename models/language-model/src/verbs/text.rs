@@ -5,7 +5,8 @@ use std::path::Path;
 
 use training::TaskResult;
 
-/// The text of a file if there is one; else what was typed, or standard input where that is `-`.
+/// The text of a file if there is one; else what was typed, or standard input where that is `-`. Without what some editors
+/// put before it and at the end of its lines.
 pub fn read(file: Option<&Path>, typed: &str) -> TaskResult<String> {
     let read = match (file, typed) {
         (Some(path), _) => std::fs::read_to_string(path).map_err(|error| (path.display().to_string(), error)),
@@ -16,5 +17,6 @@ pub fn read(file: Option<&Path>, typed: &str) -> TaskResult<String> {
         }
         (None, typed) => return Ok(typed.to_owned()),
     };
-    read.map_err(|(what, error)| format!("cannot read {what}: {error}").into())
+    let text = read.map_err(|(what, error)| format!("cannot read {what}: {error}"))?;
+    Ok(text.trim_start_matches('\u{feff}').replace("\r\n", "\n"))
 }
