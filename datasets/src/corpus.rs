@@ -182,8 +182,8 @@ mod tests {
     fn texts_that_cannot_be_used_name_the_file_and_the_line() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("own.txt");
-        for (bytes, part) in [(&b"one\ntwo\xff\n"[..], "own.txt, line 2: is not UTF-8"), (b"one\ntwo\n", "has 2 lines")]
-        {
+        let not_utf8 = (&b"one\ntwo\xff\n"[..], "own.txt, line 2: is not UTF-8");
+        for (bytes, part) in [not_utf8, (b"one\ntwo\n", "has 2 lines"), (b"\xef\xbb\xbf", "own.txt: is empty")] {
             std::fs::write(&path, bytes).unwrap();
             let error = own_text(&path, Level::Word).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");

@@ -49,27 +49,45 @@ pub fn load(locator: &Locator) -> Result<Corpus> {
 const ENDINGS: [&str; 7] = ["n't", "'s", "'re", "'ve", "'ll", "'d", "'m"];
 
 /// A word of ordinary writing as the set would have it: in lower case, without punctuation, endings apart, `N` for numbers and
-/// for `%`.
+/// for `%`, `#` for pounds. Marks that belong to a `known` word stay.
 ///
 /// ```
-/// use datasets::ptb::words;
+/// let words = |word| datasets::ptb::from_writing(word, |word| ["u.s.", "'s"].contains(&word));
 ///
 /// assert_eq!(words("(Don't!)"), ["do", "n't"]);
 /// assert_eq!(words("Chairman’s,"), ["chairman", "'s"]);
-/// assert_eq!(words("$1,200.50"), ["$", "N"]);
+/// assert_eq!(words("investors'"), ["investors", "'"]);
+/// assert_eq!(words("’s"), ["'s"]);
+/// assert_eq!(words("(U.S.),"), ["u.s."]);
+/// assert_eq!(words("cannot"), ["can", "not"]);
+/// assert_eq!(words("US$1,200.50"), ["us$", "N"]);
 /// assert_eq!(words("27%."), ["N", "N"]);
-/// assert_eq!(words("30-Year"), ["30-year"]);
+/// assert_eq!(words("30-day—so"), ["30-day", "so"]);
 /// assert!(words("--").is_empty());
 /// ```
-pub fn words(word: &str) -> Vec<String> {
-    let word = word.to_lowercase().replace('’', "'");
-    let word = word.trim_matches(|character: char| !character.is_alphanumeric() && !"$%&".contains(character));
-    let (dollar, word) = word.strip_prefix('$').map_or(("", word), |amount| ("$", amount));
+pub fn from_writing(word: &str, known: impl Fn(&str) -> bool) -> Vec<String> {
+    let word = word.to_lowercase().replace('’', "'").replace('£', "#").replace('—', "--");
+    word.split("--").flat_map(|word| split(word, &known)).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// A word in lower case: what stands before an amount, the word or number, `N` for `%`, and the ending; those that it lacks are
+/// empty.
+fn split<'a>(word: &'a str, known: &impl Fn(&str) -> bool) -> [&'a str; 4] {
+    let word = word.trim_matches(|mark: char| !mark.is_alphanumeric() && !"$#%&.'".contains(mark));
+    if known(word) {
+        return ["", word, "", ""];
+    }
+    let plural = if word.ends_with("s'") && !word.starts_with('\'') { "'" } else { "" };
+    let word = word.trim_matches(['.', '\'']);
+    if word == "cannot" {
+        return ["", "can", "", "not"];
+    }
+    let (currency, word) = word.split_at(word.find(['$', '#']).map_or(0, |sign| sign + 1));
     let (word, percent) = word.strip_suffix('%').map_or((word, ""), |share| (share, "N"));
     let ending = ENDINGS.into_iter().find(|ending| word.ends_with(ending)).unwrap_or("");
     let stem = &word[..word.len() - ending.len()];
     let stem = if is_number(stem) { "N" } else { stem };
-    [dollar, stem, ending, percent].into_iter().filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    [currency, stem, percent, if ending.is_empty() { plural } else { ending }]
 }
 
 fn is_number(word: &str) -> bool {

@@ -55,8 +55,8 @@ pub struct TextOptions {
 }
 
 const WORD: &str = "word";
-/// Words that a network knows of a text of one's own: there are many more of them than characters.
-const WORDS: usize = 20_000;
+/// The most words that a network knows of a text of one's own: there are many more of them than characters.
+const MOST_WORDS: usize = 20_000;
 
 impl TextOptions {
     /// The settings that they stand for.
@@ -67,7 +67,7 @@ impl TextOptions {
         let mut settings = vec!["data.set=text".to_owned(), format!("data.file={}", toml::Value::from(path))];
         if let Some(level) = &self.level {
             settings.push(format!("data.level={level}"));
-            settings.extend((level == WORD).then(|| format!("data.vocabulary={WORDS}")));
+            settings.extend((level == WORD).then(|| format!("data.vocabulary={MOST_WORDS}")));
         }
         Ok(Changes { recipe: Some("char-lstm"), settings })
     }

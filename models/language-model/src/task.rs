@@ -301,13 +301,13 @@ impl LanguageModel {
         }
     }
 
-    /// The tokens of a line, prepared as the text that was learned from. A word that the Penn Treebank does not have is taken
-    /// for ordinary writing.
+    /// The tokens of a line, prepared as the text that was learned from. Of a model of the Penn Treebank, a word that it does
+    /// not know is taken for ordinary writing.
     fn words(&self, line: &str) -> Vec<String> {
         let DataConfig { level, set, .. } = self.data;
         let line = if set == Set::Text { level.clean(line) } else { line.to_owned() };
         let prepared = |word: &str| match set == Set::Ptb && level == Level::Word && self.is_unknown(word) {
-            true => ptb::words(word),
+            true => ptb::from_writing(word, |word| !self.is_unknown(word)),
             false => vec![word.to_owned()],
         };
         level.of_line(&line).flat_map(prepared).collect()

@@ -169,9 +169,23 @@ fn a_model_is_fine_tuned_with_its_own_words() {
     assert!(text(&tuned.stderr).contains("10 % of the tokens"), "{}", text(&tuned.stderr));
     let answer = json(&run(&["score", "--json", "--brief", "--run", &run_dir, "the old xyzzy"]));
     assert_eq!(answer["unknown"], 1);
+    // As some editors write it.
+    let brief = run_with_input(&["score", "--brief", "--run", &run_dir, "-"], "\u{feff}the xyzzy\r\nthe dog");
+    let said = text(&brief.stdout);
+    assert!(said.contains("over 6 tokens, 1 of them not known"), "{said}");
     let refused = tune("character", &other);
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("data.level is not that of"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn what_cannot_be_is_told_at_once() {
+    let unknown = run(&["verify", "ptb-lstm-small", "ptb-lstm-smal"]);
+    let said = text(&unknown.stderr);
+    assert!(!unknown.status.success() && said.contains("ptb-lstm-smal") && !said.contains("measuring"), "{said}");
+    let threads = run(&["generate", "--threads", "257", "the"]);
+    assert_eq!(threads.status.code(), Some(2));
+    assert!(text(&threads.stderr).contains("1..=256"), "{}", text(&threads.stderr));
 }
 
 #[test]

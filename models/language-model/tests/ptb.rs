@@ -23,8 +23,8 @@ fn ordinary_writing_is_read_as_the_treebanks() {
     let flagship = Package::<LanguageModel>::find("ptb-awd").unwrap();
     let flagship = Package::<LanguageModel>::open(&flagship, &Device::flex()).unwrap();
     let (tokens, words) =
-        flagship.task.read_text("The chairman's $5 didn't last, in the U.S. or 5% of mr. <unk> in 1987.");
-    let expected = "The chairman 's $ N did n't last in the U.S. or N N of mr. <unk> in N <eos>";
+        flagship.task.read_text("The chairman's $5 didn't last, in the (U.S.), or 5% of Mr. <unk> in 1987.");
+    let expected = "The chairman 's $ N did n't last in the u.s. or N N of Mr. <unk> in N <eos>";
     assert_eq!(words.join(" "), expected);
     assert_eq!(tokens.iter().filter(|&&token| token == Vocabulary::UNKNOWN).count(), 1);
 }

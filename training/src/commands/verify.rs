@@ -14,9 +14,12 @@ pub(super) fn run<T: Task>(args: Verify, context: &Context) -> Result<()> {
     if names.is_empty() {
         return Err(TrainingError::NothingToVerify { name: format!("{} (no package)", T::PRETRAINED) });
     }
-    // A name that nothing has is not told after minutes.
+    // All names are checked first: measuring takes minutes.
     for name in &names {
-        Package::<T>::find(name)?;
+        let config = Package::<T>::read_config(&Package::<T>::find(name)?)?;
+        if config.expected(T::MONITOR.metric).is_empty() {
+            return Err(TrainingError::NothingToVerify { name: name.clone() });
+        }
     }
     let (mut failed, mut total) = (0, 0);
     for name in names {
@@ -47,12 +50,8 @@ fn measure<T: Task>(name: &str, context: &Context) -> Result<Vec<(String, crate:
     let raw = T::load(&package.config.recipe.data, context.data_dir.as_deref())?;
     let splits = package.task.encode(raw)?;
     let measured = package.task.evaluate(&package.model, &splits.test, &context.device);
-    let expected = package.config.expected(T::MONITOR.metric);
-    if expected.is_empty() {
-        return Err(TrainingError::NothingToVerify { name: name.to_owned() });
-    }
+    let expected = package.config.expected(T::MONITOR.metric).into_iter();
     Ok(expected
-        .into_iter()
         .map(|(metric, expected)| {
             let value = measured.get(&metric).copied().unwrap_or(f64::NAN);
             (metric, expected, value)

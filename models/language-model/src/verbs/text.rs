@@ -15,7 +15,7 @@ pub fn read(file: Option<&Path>, typed: &str) -> TaskResult<String> {
             let read = std::io::stdin().read_to_string(&mut text);
             read.map(|_| text).map_err(|error| ("standard input".to_owned(), error))
         }
-        (None, typed) => return Ok(typed.to_owned()),
+        (None, typed) => Ok(typed.to_owned()),
     };
     let text = read.map_err(|(what, error)| format!("cannot read {what}: {error}"))?;
     Ok(text.trim_start_matches('\u{feff}').replace("\r\n", "\n"))

@@ -6,12 +6,7 @@ use pulp::Simd;
 
 use super::LARGEST_MATRIX;
 use super::memory::Aligned;
-use super::simd::{TILE, load, store};
-
-/// The most vectors of a panel of [`Panels::of_columns`]: 8 rows' sums of 3 fill 32 registers, 6 rows' of 2 fill 16.
-const fn most_vectors(registers: usize) -> usize {
-    if registers >= 32 { 3 } else { 2 }
-}
+use super::simd::{TILE, load, most_vectors, store};
 
 /// A matrix cut into panels `[depth, vectors × lanes]`.
 pub(crate) struct Panels {

@@ -104,8 +104,16 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 /// The most rows of any tile.
 const MOST_ROWS: usize = 8;
 
-/// The most rows of a tile: as many as leave a register for each vector of the panel and one for the row's value, or, if
-/// that is less, for each row's value and one vector.
+/// The most vectors of a panel of columns.
+const MOST_VECTORS: usize = 3;
+
+/// The most vectors of a panel of columns: 8 rows' sums of 3 fill 32 registers, 6 rows' of 2 fill 16.
+pub(crate) const fn most_vectors(registers: usize) -> usize {
+    if registers >= 32 { MOST_VECTORS } else { 2 }
+}
+
+/// The most rows of a tile, up to [`MOST_ROWS`]: as many as leave a register for each vector of the panel and one for the row's
+/// value, or, if that is less, for each row's value and one vector.
 const fn most_rows(registers: usize, vectors: usize) -> usize {
     let rows = match (registers, vectors) {
         (32.., _) => 24 / vectors,
@@ -128,8 +136,8 @@ pub(crate) fn tiles<'a, S: Simd, const V: usize>(
     })
 }
 
-/// `start` and the products of one of the [`tiles`] of rows of `depth` values with a panel `[depth, V vectors]`, as many as
-/// there are rows.
+/// Of one of the [`tiles`] of rows of `depth` values, for each row `start` plus its product with a panel `[depth, V vectors]`;
+/// what follows the last row's means nothing.
 ///
 /// Meanwhile what is `ahead` is fetched to the cache: memory alone would be slower than the products.
 ///
@@ -190,7 +198,7 @@ pub(crate) fn multiply_to<'a, 'b, S: Simd>(
                         write(simd, to(rows[index], panel.covers.clone()), sums[index], add);
                     }
                 })*
-                _ => unreachable!("panels have 1 to 3 vectors"),
+                _ => unreachable!("panels have 1 to {MOST_VECTORS} vectors"),
             }
         };
     }
@@ -320,7 +328,7 @@ pub(crate) fn outer<'a, S: Simd>(
                         write(simd, to(row, panel.covers.clone()), *sums, add);
                     }
                 })*
-                _ => unreachable!("panels have 1 to 3 vectors"),
+                _ => unreachable!("panels have 1 to {MOST_VECTORS} vectors"),
             }
         };
     }
