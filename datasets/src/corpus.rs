@@ -87,9 +87,9 @@ pub fn own_text(path: &Path, level: Level) -> Result<Corpus> {
     }
     let kept = lines.len() / KEPT;
     if kept == 0 {
-        let lines = lines.len();
         let message = format!(
-            "has too few lines for three parts: {lines}, where at least {KEPT} are needed; break them with fold -s"
+            "has {} lines, which is too few for three parts: at least {KEPT} are needed; break it into lines, with fold -s for example",
+            lines.len()
         );
         return Err(DataError::parse(path, None, message));
     }
