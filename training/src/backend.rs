@@ -6,13 +6,13 @@ use burn::tensor::{Device, DeviceType};
 
 use crate::error::{Result, TrainingError};
 
-/// Where tensors live and compute. `flex` and `ndarray` run on any CPU; the others are cargo features of the same name.
+/// Where tensors live and compute. `flex` is always there; the others are cargo features of the same name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Backend {
     /// burn's CPU backend, the fastest one here.
     #[default]
     Flex,
-    /// burn's older CPU backend on `ndarray`.
+    /// burn's older CPU backend, which burn has deprecated.
     Ndarray,
     /// Any GPU through WebGPU.
     Wgpu,
@@ -40,10 +40,10 @@ impl Backend {
         }
     }
 
-    /// What `cargo run` has to be told for it: nothing for those that are always there.
+    /// What `cargo run` has to be told for it: nothing for `flex`, which is always there.
     pub fn features(self) -> String {
         match self {
-            Self::Flex | Self::Ndarray => String::new(),
+            Self::Flex => String::new(),
             other => format!(" --features {}", other.name()),
         }
     }
@@ -52,6 +52,7 @@ impl Backend {
     pub fn device(self, index: usize, package: &'static str) -> Result<Device> {
         let kind = match self {
             Self::Flex => DeviceType::Flex,
+            #[cfg(feature = "ndarray")]
             Self::Ndarray => DeviceType::NdArray,
             #[cfg(feature = "wgpu")]
             Self::Wgpu => DeviceType::Wgpu,
@@ -77,11 +78,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cpu_backends_are_always_there_with_one_device() {
-        for backend in [Backend::Flex, Backend::Ndarray] {
-            assert!(backend.device(0, "app").is_ok());
-            assert!(matches!(backend.device(1, "app"), Err(TrainingError::NoSuchDevice { index: 1, found: 1, .. })));
-        }
+    fn flex_is_always_there_with_one_device() {
+        assert!(Backend::Flex.device(0, "app").is_ok());
+        assert!(matches!(Backend::Flex.device(1, "app"), Err(TrainingError::NoSuchDevice { index: 1, found: 1, .. })));
     }
 
     #[cfg(not(feature = "cuda"))]

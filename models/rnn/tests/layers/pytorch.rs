@@ -34,16 +34,13 @@ fn gru_reset_before() {
     compare("gru-reset-before", Cell::GruResetBefore);
 }
 
-#[allow(deprecated)] // `ndarray`: on its way out of burn, and offered as long as it is there
 fn compare(file: &str, cell: Cell) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/{file}.safetensors"));
-    for device in [Device::flex(), Device::ndarray()] {
-        let fixture = Fixture { bytes: std::fs::read(&path).unwrap(), path: path.clone(), device: device.autodiff() };
-        for layers in [1, 2] {
-            for bidirectional in [false, true] {
-                for variant in ["full", "ragged", "state"] {
-                    fixture.check(cell, layers, bidirectional, variant);
-                }
+    let fixture = Fixture { bytes: std::fs::read(&path).unwrap(), path, device: Device::flex().autodiff() };
+    for layers in [1, 2] {
+        for bidirectional in [false, true] {
+            for variant in ["full", "ragged", "state"] {
+                fixture.check(cell, layers, bidirectional, variant);
             }
         }
     }
