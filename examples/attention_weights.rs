@@ -1,31 +1,35 @@
-//! Where a network looks: the weights of attention pooling over the words of a review.
+//! Attention weights: the words of a review with the largest weights in attention pooling.
 //!
 //! ```text
 //! words [B, T] ─► embedding ─► bidirectional GRU [B, T, 64] ─► weighted mean [B, 64] ─► dense [B]
 //!                                                        └──► weights [B, T] ─┘
 //! ```
 //!
-//! "But" and "although" decide which clause is the reviewer's own opinion: there the network has to look.
+//! "But" and "although" determine which clause states the reviewer's opinion. The network learns to attend to that
+//! clause.
 //!
 //! ```sh
 //! cargo run -p examples --example attention_weights
 //! ```
 //!
-//! prints the accuracy and what two reviews are taken for, and draws `attention_weights.svg`.
-//! `cargo run -p sentiment -- train --set 'model.network.pooling="attention"'` trains such a network for use.
+//! prints the accuracy and the predictions for two reviews, and writes `attention_weights.svg`.
+//! `cargo run -p sentiment -- train --set 'model.network.pooling="attention"'` trains such a network
+//! and saves it.
 
 use burn::module::Module;
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
-use datasets::{Review, ReviewSet, Vocabulary, Zero, sample, tokenize};
+use datasets::{Review, sample};
+use examples::{binary_cross_entropy, encode};
+use inference::text::{Vocabulary, tokenize};
 use rnn::{AttentionPooling, Cell, Rnn, RnnConfig};
-use sentiment::model::{Words, binary_cross_entropy, of_truth};
+use sentiment::model::Batch;
 use training::descend;
 use training::plot::{self, HeatMap};
 
-const BATCH: usize = 32;
+const BATCH_SIZE: usize = 32;
 const STEPS: usize = 800;
-/// Alike but for one word, and of opposite signs.
+/// Two reviews that differ in one word and have opposite labels.
 const BUT: &str = "The plot is dull, but the cast is warm.";
 const ALTHOUGH: &str = "The plot is dull, although the cast is warm.";
 
@@ -47,73 +51,72 @@ impl Network {
         }
     }
 
-    /// What each word is, read from both ends: `[B, T, 64]`.
-    fn read(&self, words: &Words) -> Tensor<3> {
-        self.gru.forward(self.embedding.forward(words.numbers.clone()), Some(&words.lengths), None).0
+    /// The outputs of the GRU, `[B, T, 64]`.
+    fn outputs(&self, batch: &Batch) -> Tensor<3> {
+        self.gru.forward(self.embedding.forward(batch.ids.clone()), Some(&batch.lengths), None).0
     }
 
-    /// The log-odds of a favourable review, `[B]`.
-    fn forward(&self, words: &Words) -> Tensor<1> {
-        let pooled = self.attention.forward(self.read(words), &words.lengths); // [B, 64]
+    /// The logits of the positive label, `[B]`.
+    fn forward(&self, batch: &Batch) -> Tensor<1> {
+        let pooled = self.attention.forward(self.outputs(batch), &batch.lengths); // [B, 64]
         self.dense.forward(pooled).squeeze_dim(1)
     }
 }
 
-/// A network and the words it knows.
-struct Reader {
+/// A network and its vocabulary.
+struct Classifier {
     vocabulary: Vocabulary,
     network: Network,
 }
 
-impl Reader {
-    fn train(reviews: &ReviewSet, steps: usize) -> Self {
+impl Classifier {
+    fn train(reviews: &[Review], steps: usize) -> Self {
         let device = Device::flex().autodiff();
         device.seed(1);
-        let tokens: Vec<Vec<String>> = reviews.0.iter().map(|review| tokenize(&review.text)).collect();
-        let vocabulary = Vocabulary::build(Zero::Padding, tokens.iter().flatten().map(String::as_str), 1000);
+        let vocabulary = examples::vocabulary(reviews);
         let (network, _) = descend(Network::new(vocabulary.len(), &device), steps, 0.005, |network, step| {
-            let batch: Vec<&Review> = reviews.0.iter().cycle().skip(step * BATCH).take(BATCH).collect();
-            let odds =
-                network.forward(&Words::read(batch.iter().map(|review| review.text.as_str()), &vocabulary, &device));
-            binary_cross_entropy(of_truth(odds, batch.iter().map(|review| review.positive)), 0.0)
+            let batch: Vec<&Review> = reviews.iter().cycle().skip(step * BATCH_SIZE).take(BATCH_SIZE).collect();
+            let logits = network.forward(&encode(batch.iter().map(|review| &review.text), &vocabulary, &device));
+            binary_cross_entropy(logits, batch.iter().map(|review| review.positive))
         });
         Self { vocabulary, network }
     }
 
-    fn accuracy(&self, reviews: &ReviewSet) -> f32 {
-        let words = Words::read(reviews.0.iter().map(|review| review.text.as_str()), &self.vocabulary, &Device::flex());
-        let odds = self.network.forward(&words).into_data();
-        let right = odds.iter::<f32>().zip(&reviews.0).filter(|(odds, review)| (*odds > 0.0) == review.positive);
-        right.count() as f32 / reviews.0.len() as f32
+    fn accuracy(&self, reviews: &[Review]) -> f32 {
+        let batch = encode(reviews.iter().map(|review| &review.text), &self.vocabulary, &Device::flex());
+        let logits = self.network.forward(&batch).into_data();
+        let correct = logits.iter::<f32>().zip(reviews).filter(|(logit, review)| (*logit > 0.0) == review.positive);
+        correct.count() as f32 / reviews.len() as f32
     }
 
-    /// The probability that a review is favourable, and the weight of each of its words.
-    fn look(&self, text: &str) -> (f32, Vec<f64>) {
-        let words = Words::read([text], &self.vocabulary, &Device::flex());
-        let odds: f32 = self.network.forward(&words).into_scalar();
-        let weights = self.network.attention.weights(self.network.read(&words), &words.lengths);
-        (1.0 / (1.0 + (-odds).exp()), weights.into_data().iter::<f64>().collect())
+    /// The probability of the positive label, and the attention weight of each word.
+    fn weights(&self, text: &str) -> (f32, Vec<f64>) {
+        let batch = encode([text], &self.vocabulary, &Device::flex());
+        let logit: f32 = self.network.forward(&batch).into_scalar();
+        let weights = self.network.attention.weights(self.network.outputs(&batch), &batch.lengths);
+        (1.0 / (1.0 + (-logit).exp()), weights.into_data().iter::<f64>().collect())
     }
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let reviews = sample::load();
-    let reader = Reader::train(&reviews.train, STEPS);
-    println!("accuracy on {} reviews not seen: {:.3}\n", reviews.test.0.len(), reader.accuracy(&reviews.test));
-    let looked = [BUT, ALTHOUGH].map(|text| (text, reader.look(text)));
-    for (text, (probability, weights)) in &looked {
-        println!("{:>4.0} % favourable: {text}", 100.0 * probability);
+    let classifier = Classifier::train(&reviews.train, STEPS);
+    println!("accuracy on {} test reviews: {:.3}\n", reviews.test.len(), classifier.accuracy(&reviews.test));
+    let results = [BUT, ALTHOUGH].map(|text| (text, classifier.weights(text)));
+    for (text, (probability, weights)) in &results {
+        println!("{:>4.0} % positive: {text}", 100.0 * probability);
         let words = tokenize(text);
-        let weighed = words.iter().zip(weights).map(|(word, weight)| format!("{word} {:.0}", 100.0 * weight));
-        println!("      weights, %: {}\n", weighed.collect::<Vec<_>>().join(", "));
+        let weighted = words.iter().zip(weights).map(|(word, weight)| format!("{word} {:.0}", 100.0 * weight));
+        println!("      weights, %: {}\n", weighted.collect::<Vec<_>>().join(", "));
     }
     let map = HeatMap {
-        title: "The weights of attention pooling".to_owned(),
+        title: "Weights of attention pooling".to_owned(),
         columns: tokenize(BUT).iter().map(|word| word.replace("but", "but / although")).collect(),
         rows: vec!["… but …".to_owned(), "… although …".to_owned()],
-        values: looked.iter().map(|(_, (_, weights))| weights.clone()).collect(),
-        caption: "How much each word counts, from 0, white, to 1, dark. One word changes, and the network looks at the other \
-                  clause: the one that says what the reviewer thinks. (The GRU has read each word with those around it.)"
+        values: results.iter().map(|(_, (_, weights))| weights.clone()).collect(),
+        caption: "Attention weight of each word, from 0 (white) to 1 (dark). The reviews differ in one word. That word moves \
+                  the attention to the clause with the reviewer's opinion. (The bidirectional GRU gives each position \
+                  information about its neighbours.)"
             .to_owned(),
     };
     examples::save("attention_weights.svg", &plot::heat_map(&map)?)

@@ -1,15 +1,17 @@
-//! Regression with a carried state: an Elman network reads a sine wave and says the cosine.
+//! Stateful regression with truncated back-propagation through time: an Elman network predicts cos from sin.
 //!
-//! One value of the sine fits two of the cosine, rising or falling: it takes the values before it to tell. A network that
-//! begins each window with an empty state must guess at the window's start; one that carries its state over does not.
-//! The gradient stops at the window's edge all the same: truncated back-propagation through time
-//! ([Williams & Peng 1990](https://doi.org/10.1162/neco.1990.2.4.490)).
+//! A value of the sine fits two values of the cosine, one for the rising and one for the falling wave. The previous
+//! values determine which of them is correct. With a zero state at the start of each window, a network lacks these
+//! values for the first steps. With the state of the window before, it has them. In both cases the gradient stops at
+//! the start of the window: truncated back-propagation through time ([Williams & Peng
+//! 1990](https://doi.org/10.1162/neco.1990.2.4.490)).
 //!
 //! ```sh
 //! cargo run -p examples --example carried_state
 //! ```
 //!
-//! prints both errors, at the first step of windows and at the others, and draws `carried_state.svg`.
+//! prints the errors of both networks, at the first step of a window and at the other steps, and writes
+//! `carried_state.svg`.
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
@@ -19,10 +21,13 @@ use training::descend;
 use training::plot::{self, Legend, Line, Panel};
 
 const WINDOW: usize = 10;
-/// Windows that are learned from, one after the other; what comes after them is measured on.
+/// Training windows, in order of time. Each takes one optimizer step.
 const STEPS: usize = 1000;
-const MEASURED: usize = 40;
-/// Of the wave, in steps. No window is ever the same as one before.
+/// Test windows, which follow the training windows.
+const TEST: usize = 40;
+/// Windows before the test windows that only update the carried state.
+const WARM_UP: usize = 5;
+/// Period of the wave in steps. It is irrational, so no window repeats.
 const PERIOD: f32 = 10.0 * std::f32::consts::PI;
 
 #[derive(Module, Debug)]
@@ -37,16 +42,16 @@ impl Network {
         Self { rnn, dense: LinearConfig::new(16, 1).init(device) }
     }
 
-    /// A window `[1, T, 1]` and the state before it → a value at each step `[1, T, 1]`, and the state after it.
+    /// A window `[1, T, 1]` and its initial state → a prediction at each step `[1, T, 1]`, and the final state.
     fn forward(&self, window: Tensor<3>, state: Option<State>) -> (Tensor<3>, State) {
         let (outputs, state) = self.rnn.forward(window, None, state); // [1, T, 16]
         (self.dense.forward(outputs), state)
     }
 }
 
-/// Sine and cosine of the steps of a window, `[1, WINDOW, 1]` each.
-fn window(number: usize, device: &Device) -> (Tensor<3>, Tensor<3>) {
-    let angles = Tensor::<1>::from_floats(angles(number), device).reshape([1, WINDOW, 1]);
+/// Sine and cosine at the steps of a window, `[1, WINDOW, 1]` each.
+fn window(index: usize, device: &Device) -> (Tensor<3>, Tensor<3>) {
+    let angles = Tensor::<1>::from_floats(angles(index), device).reshape([1, WINDOW, 1]);
     (angles.clone().sin(), angles.cos())
 }
 
@@ -54,36 +59,35 @@ fn angles(window: usize) -> [f32; WINDOW] {
     std::array::from_fn(|step| ((window * WINDOW + step) as f32 / PERIOD).fract() * std::f32::consts::TAU)
 }
 
-/// Learns the windows in turn.
+/// Trains a network on the windows in order of time, with the state carried from window to window if `carry` is true.
 fn train(carry: bool, steps: usize) -> Network {
     let device = Device::flex().autodiff();
     device.seed(1);
     let mut state = None;
     let (network, _) = descend(Network::new(&device), steps, 0.01, |network, step| {
         let (sine, cosine) = window(step, &device);
-        let (said, after) = network.forward(sine, state.take().filter(|_| carry));
-        state = Some(after.detach()); // values go on, gradients do not
-        (said - cosine).square().mean()
+        let (prediction, last) = network.forward(sine, state.take().filter(|_| carry));
+        state = Some(last.detach()); // keeps the values, cuts the gradient
+        (prediction - cosine).square().mean()
     });
     network
 }
 
-/// What is said of the windows after those that were learned: the errors by step, `[window][step]`.
+/// Absolute errors on the test windows, `[window][step]`.
 fn errors(network: &Network, carry: bool) -> Vec<[f32; WINDOW]> {
     let mut state = None;
-    // Some windows are read before the first that counts, so that there is something to carry.
-    let windows = (STEPS - 5..STEPS + MEASURED).map(|number| {
-        let (sine, cosine) = window(number, &Device::flex());
-        let (said, after) = network.forward(sine, state.take().filter(|_| carry));
-        state = Some(after);
-        let error: Vec<f32> = (said - cosine).into_data().iter::<f32>().collect();
+    let windows = (STEPS - WARM_UP..STEPS + TEST).map(|index| {
+        let (sine, cosine) = window(index, &Device::flex());
+        let (prediction, last) = network.forward(sine, state.take().filter(|_| carry));
+        state = Some(last);
+        let error: Vec<f32> = (prediction - cosine).into_data().iter::<f32>().collect();
         std::array::from_fn(|step| error[step])
     });
-    windows.skip(5).collect()
+    windows.skip(WARM_UP).collect()
 }
 
-/// The mean absolute error of the first steps of windows, and of the others.
-fn means(errors: &[[f32; WINDOW]]) -> [f32; 2] {
+/// The mean absolute error at the first step of the windows, and at the other steps.
+fn mean_errors(errors: &[[f32; WINDOW]]) -> [f32; 2] {
     let mean = |steps: std::ops::Range<usize>| {
         let of_window = |errors: &[f32; WINDOW]| errors[steps.clone()].iter().map(|error| error.abs()).sum::<f32>();
         errors.iter().map(of_window).sum::<f32>() / (errors.len() * steps.len()) as f32
@@ -92,26 +96,26 @@ fn means(errors: &[[f32; WINDOW]]) -> [f32; 2] {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let kinds = [("state carried over", true), ("empty state at each window", false)];
-    let measured = kinds.map(|(name, carry)| (name, errors(&train(carry, STEPS), carry)));
-    let cosine = |place: usize| f64::from(angles(STEPS + place / WINDOW)[place % WINDOW].cos());
+    let variants = [("carried state", true), ("zero state at each window", false)];
+    let results = variants.map(|(name, carry)| (name, errors(&train(carry, STEPS), carry)));
+    let cosine = |step: usize| f64::from(angles(STEPS + step / WINDOW)[step % WINDOW].cos());
     let shown = 0..6 * WINDOW;
-    let truth = shown.clone().map(|place| (place as f64, cosine(place))).collect();
+    let truth = shown.clone().map(|step| (step as f64, cosine(step))).collect();
     let mut lines = vec![Line { name: "cosine".to_owned(), points: truth, faint: true }];
-    for (name, errors) in measured {
-        let [first, others] = means(&errors);
-        println!("{name:26} mean absolute error at the first step of windows {first:.3}, at the others {others:.3}");
-        let said = |place: usize| (place as f64, cosine(place) + f64::from(errors[place / WINDOW][place % WINDOW]));
-        lines.push(Line { name: name.to_owned(), points: shown.clone().map(said).collect(), faint: false });
+    for (name, errors) in results {
+        let [first, others] = mean_errors(&errors);
+        println!("{name:26} mean absolute error at the first step {first:.3}, at the other steps {others:.3}");
+        let prediction = |step: usize| (step as f64, cosine(step) + f64::from(errors[step / WINDOW][step % WINDOW]));
+        lines.push(Line { name: name.to_owned(), points: shown.clone().map(prediction).collect(), faint: false });
     }
     let panel = Panel {
-        title: "The cosine, told from the sine".to_owned(),
-        x: "step; a window has 10".to_owned(),
+        title: "Cosine, predicted from the sine".to_owned(),
+        x: "step (windows of 10 steps)".to_owned(),
         y: "value".to_owned(),
         lines,
         legend: Legend::UpperLeft,
-        caption: "At steps 0, 10, 20, … the network with an empty state has seen one value, which fits a rising and a falling \
-                  wave: it says something between, and needs some steps more. Carried over, the state knows."
+        caption: "At steps 0, 10, 20, … the network with a zero state has one input value. This value fits a rising and a \
+                  falling wave, so the prediction lies between both. The carried state contains the direction of the wave."
             .to_owned(),
         ..Panel::default()
     };

@@ -1,14 +1,15 @@
-//! Four ways to model a sequence, on one task at one budget: which word comes next in sentences of the embedded grammar?
+//! Four language models on one task with one budget: predict the next word in sentences of the embedded grammar.
 //!
 //! - an LSTM;
-//! - causal convolutions over 2, 4, 8 and 16 words ([Oord et al. 2016](https://arxiv.org/abs/1609.03499));
-//! - a Transformer of one layer ([Vaswani et al. 2017](https://arxiv.org/abs/1706.03762));
-//! - a Markov model: the counts of up to five words in a row, smoothed
-//!   ([Kneser & Ney 1995](https://doi.org/10.1109/ICASSP.1995.479394)).
+//! - causal convolutions with a receptive field of 2, 4, 8 and 16 words ([Oord et al.
+//!   2016](https://arxiv.org/abs/1609.03499));
+//! - a Transformer with one layer ([Vaswani et al. 2017](https://arxiv.org/abs/1706.03762));
+//! - a Markov model: 5-grams with smoothed counts ([Kneser & Ney 1995](https://doi.org/10.1109/ICASSP.1995.479394)).
 //!
-//! The networks have as many parameters, see the same batches at the same learning rate, and are measured on words that
-//! have 16 before them in a row, the Markov model on all. The text's own perplexity is known: none can do better.
-//! `cargo run -p examples --example four_models` prints parameters, seconds and perplexity, and draws `four_models.svg`.
+//! The networks have about equally many parameters, the same batches and the same learning rate. They are evaluated on
+//! words with at least 16 words of context, the Markov model on all words. The perplexity of the grammar itself is the
+//! lower bound. `cargo run -p examples --example four_models` prints parameters, seconds and perplexity, and writes
+//! `four_models.svg`.
 
 use std::time::Instant;
 
@@ -21,26 +22,28 @@ use burn::nn::{
 };
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor};
-use datasets::{Level, Vocabulary, Zero, grammar};
-use language_model::kneser_ney::KneserNey;
+use datasets::grammar;
+use inference::text::{Level, Reserved, Vocabulary};
+use language_model::train::kneser_ney::KneserNey;
 use rnn::{Cell, Rnn, RnnConfig};
-use training::descend;
 use training::plot::{self, Line, Panel};
 use training::streams::Streams;
+use training::{Interrupt, descend};
 
 const SIZE: usize = 64;
-const BATCH: usize = 32;
+const BATCH_SIZE: usize = 32;
 const WINDOW: usize = 32;
-/// Words of a row that are read before those that are measured.
-const SEEN: usize = 16;
+/// Words of context before the first evaluated word of a row.
+const CONTEXT: usize = 16;
 const STEPS: usize = 800;
-/// Batches between two measurements.
-const EVERY: usize = 100;
+/// Training steps between two evaluations.
+const INTERVAL: usize = 100;
 
-/// Words `[B, T]` → embedding → body `[B, T, SIZE]` → dense → scores of the next words `[B, T, vocabulary]`.
+/// Token ids `[B, T]` → embedding → body `[B, T, SIZE]` → dense → logits of the next words `[B, T, V]`.
 type Network = (Embedding, Body, Linear);
 
-/// Each of about 33,000 parameters; none looks ahead.
+/// The network between embedding and output layer, with about 33,000 parameters. An output depends only on the inputs
+/// up to its step.
 #[derive(Module, Debug)]
 enum Body {
     Recurrent(Rnn),
@@ -49,62 +52,61 @@ enum Body {
 }
 
 impl Body {
-    fn forward(&self, words: Tensor<3>) -> Tensor<3> {
+    fn forward(&self, inputs: Tensor<3>) -> Tensor<3> {
         match self {
-            Self::Recurrent(rnn) => rnn.forward(words, None, None).0,
+            Self::Recurrent(rnn) => rnn.forward(inputs, None, None).0,
             Self::Convolutional(layers) => {
                 let residual = |x: Tensor<3>, layer: &Conv1d| x.clone() + relu(layer.forward(x)); // [B, SIZE, T]
-                layers.iter().fold(words.swap_dims(1, 2), residual).swap_dims(1, 2)
+                layers.iter().fold(inputs.swap_dims(1, 2), residual).swap_dims(1, 2)
             }
-            Self::Transformer((places, layers)) => {
-                let [batch, time, _] = words.dims();
-                let past = generate_autoregressive_mask(batch, time, &words.device());
-                layers.forward(TransformerEncoderInput::new(places.forward(words)).mask_attn(past))
+            Self::Transformer((positions, layers)) => {
+                let [batch, time, _] = inputs.dims();
+                let mask = generate_autoregressive_mask(batch, time, &inputs.device());
+                layers.forward(TransformerEncoderInput::new(positions.forward(inputs)).mask_attn(mask))
             }
         }
     }
 }
 
-fn scores((embedding, body, dense): &Network, words: Tensor<2, Int>) -> Tensor<3> {
-    dense.forward(body.forward(embedding.forward(words)))
+fn logits((embedding, body, dense): &Network, ids: Tensor<2, Int>) -> Tensor<3> {
+    dense.forward(body.forward(embedding.forward(ids)))
 }
 
-/// The perplexity of the words of rows that have `SEEN` before them.
+/// The perplexity of the words after the first `CONTEXT` words of each row.
 fn perplexity(network: &Network, rows: &Streams) -> f64 {
-    let scores = scores(&network.clone().valid(), rows.inputs(&(0..WINDOW), &Device::flex()));
-    let cost = rows.cross_entropy(scores.narrow(1, SEEN, WINDOW - SEEN), &(SEEN..WINDOW));
-    f64::from(cost.into_scalar::<f32>()).exp()
+    let logits = logits(&network.clone().valid(), rows.inputs(&(0..WINDOW), &Device::flex()));
+    let loss = rows.cross_entropy(logits.narrow(1, CONTEXT, WINDOW - CONTEXT), &(CONTEXT..WINDOW));
+    f64::from(loss.into_scalar::<f32>()).exp()
 }
 
-/// Trains a network; its perplexity on the test text after so many batches.
+/// Trains a network. Returns pairs of training step and test perplexity.
 fn train(mut network: Network, steps: usize, [train, test]: &[Streams; 2]) -> Vec<(f64, f64)> {
-    let (device, windows, mut course) = (Device::flex().autodiff(), train.windows(WINDOW), Vec::new());
+    let (device, windows, mut curve) = (Device::flex().autodiff(), train.windows(WINDOW), Vec::new());
     (network, _) = descend(network, steps, 0.01, |network, step| {
-        if step > 0 && step % EVERY == 0 {
-            course.push((step as f64, perplexity(network, test)));
+        if step > 0 && step % INTERVAL == 0 {
+            curve.push((step as f64, perplexity(network, test)));
         }
         let window = &windows[step % windows.len()];
-        train.cross_entropy(scores(network, train.inputs(window, &device)), window)
+        train.cross_entropy(logits(network, train.inputs(window, &device)), window)
     });
-    course.push((steps as f64, perplexity(&network, test)));
-    course
+    curve.push((steps as f64, perplexity(&network, test)));
+    curve
 }
 
-/// The networks, with random weights.
+/// The three untrained networks with their names.
 fn networks(vocabulary: usize) -> [(&'static str, Network); 3] {
     let device = Device::flex().autodiff();
     device.seed(1);
     let convolution = |dilation| {
-        // All padding on the left: a word is seen with those before it.
-        let padding = PaddingConfig1d::Explicit(dilation, 0);
+        let padding = PaddingConfig1d::Explicit(dilation, 0); // causal: on the left alone
         Conv1dConfig::new(SIZE, SIZE, 2).with_dilation(dilation).with_padding(padding).init(&device)
     };
-    let places = PositionalEncodingConfig::new(SIZE).init(&device);
+    let positions = PositionalEncodingConfig::new(SIZE).init(&device);
     let attention = TransformerEncoderConfig::new(SIZE, 2 * SIZE, 4, 1).with_dropout(0.0).init(&device);
     let bodies = [
         ("LSTM", Body::Recurrent(RnnConfig::new(Cell::Lstm, SIZE, SIZE).init(&device))),
         ("convolutions", Body::Convolutional([1, 2, 4, 8].map(convolution).into())),
-        ("Transformer", Body::Transformer((places, attention))),
+        ("Transformer", Body::Transformer((positions, attention))),
     ];
     bodies.map(|(name, body)| {
         let embedding = EmbeddingConfig::new(vocabulary, SIZE).init(&device);
@@ -114,10 +116,11 @@ fn networks(vocabulary: usize) -> [(&'static str, Network); 3] {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let corpus = grammar::load();
-    let vocabulary = Vocabulary::build(Zero::EndOfLine, Level::Word.tokens(&corpus.train), 1000);
-    let texts = [&corpus.train, &corpus.test].map(|text| Level::Word.encode(text, &vocabulary));
-    let markov = KneserNey::fit(&texts[0], 5, vocabulary.len()).perplexity(&texts[1]);
-    let streams = [(0, BATCH), (1, texts[1].len() / (WINDOW + 1))].map(|(part, rows)| Streams::new(&texts[part], rows));
+    let vocabulary = Vocabulary::build(Reserved::EndOfLine, Level::Word.tokens(&corpus.train), 1000);
+    let [text, test] = [&corpus.train, &corpus.test].map(|text| Level::Word.encode(text, &vocabulary));
+    let interrupt = Interrupt::default();
+    let markov = KneserNey::fit(&text, 5, vocabulary.len(), &interrupt)?.perplexity(&test, &interrupt)?;
+    let streams = [Streams::new(&text, BATCH_SIZE), Streams::new(&test, test.len() / (WINDOW + 1))];
     println!("{:14} {:>10} {:>8} {:>10}", "", "parameters", "seconds", "perplexity");
     let mut lines = Vec::new();
     for (name, network) in networks(vocabulary.len()) {
@@ -127,18 +130,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{name:14} {parameters:>10} {seconds:>8.1} {perplexity:>10.2}");
         lines.push(Line { name: name.to_owned(), points, faint: false });
     }
-    for (name, level, faint) in [("Markov", markov, false), ("the text's own", corpus.floor.unwrap_or(1.0), true)] {
+    for (name, level, faint) in [("Markov", markov, false), ("lower bound", corpus.floor.unwrap_or(1.0), true)] {
         println!("{name:14} {level:>30.2}");
-        lines.push(Line { name: name.to_owned(), points: [EVERY, STEPS].map(|x| (x as f64, level)).into(), faint });
+        lines.push(Line { name: name.to_owned(), points: [INTERVAL, STEPS].map(|x| (x as f64, level)).into(), faint });
     }
     let panel = Panel {
-        title: "Four models of one language".to_owned(),
-        x: "batches of 32 × 32 words".to_owned(),
-        y: "perplexity of a text not seen".to_owned(),
+        title: "Four models on one task".to_owned(),
+        x: "training steps (32 × 32 words each)".to_owned(),
+        y: "test perplexity".to_owned(),
         lines,
-        caption: "Lower is better. Words four places back are all a Markov model sees; the networks, as large as one \
-                  another, learn to see further. From as many words the LSTM learns most."
-            .to_owned(),
+        caption:
+            "Lower is better. The lower bound is the perplexity of the grammar. The Markov model has a context of \
+                  four words, the networks use more. The LSTM has the lowest perplexity."
+                .to_owned(),
         ..Panel::default()
     };
     examples::save("four_models.svg", &plot::draw(&[panel], 1, (900, 450))?)

@@ -1,8 +1,34 @@
 #![doc = include_str!("README.md")]
 
-/// Writes a picture where the program was started, and says so.
+use burn::tensor::activation::log_sigmoid;
+use burn::tensor::{Device, Tensor};
+use datasets::Review;
+use inference::text::{Reserved, Vocabulary, tokenize};
+use sentiment::model::Batch;
+
+/// Writes a picture to the current folder and prints the file name.
 pub fn save(name: &str, svg: &str) -> Result<(), Box<dyn std::error::Error>> {
     std::fs::write(name, svg).map_err(|error| format!("cannot write {name}: {error}"))?;
-    println!("drawn: {name}");
+    println!("picture: {name}");
     Ok(())
+}
+
+/// The 1,000 most frequent words of reviews.
+pub fn vocabulary(reviews: &[Review]) -> Vocabulary {
+    let tokens: Vec<Vec<String>> = reviews.iter().map(|review| tokenize(&review.text)).collect();
+    Vocabulary::build(Reserved::Padding, tokens.iter().flatten().map(String::as_str), 1000)
+}
+
+/// The token ids of texts, padded to the longest text.
+pub fn encode(texts: impl IntoIterator<Item = impl AsRef<str>>, vocabulary: &Vocabulary, device: &Device) -> Batch {
+    let ids: Vec<Vec<u32>> = texts.into_iter().map(|text| vocabulary.encode(&tokenize(text.as_ref()))).collect();
+    Batch::new(ids.iter().map(Vec::as_slice), device)
+}
+
+/// Mean binary cross-entropy, `[1]`, of the logits of the positive label, `[B]`.
+pub fn binary_cross_entropy(logits: Tensor<1>, labels: impl Iterator<Item = bool>) -> Tensor<1> {
+    // The logit of the negative label is minus the logit of the positive label.
+    let signs: Vec<f32> = labels.map(|positive| if positive { 1.0 } else { -1.0 }).collect();
+    let signs = Tensor::from_floats(&signs[..], &logits.device());
+    log_sigmoid(logits * signs).mean().neg()
 }

@@ -1,14 +1,17 @@
-//! Which cell learns to remember how long? Two tasks made for the question by
-//! [Hochreiter & Schmidhuber 1997](https://doi.org/10.1162/neco.1997.9.8.1735), at growing lengths.
+//! Long-term dependencies: the adding problem ([Hochreiter & Schmidhuber
+//! 1997](https://doi.org/10.1162/neco.1997.9.8.1735)) and the copy task at growing lengths, for Elman network, LSTM and
+//! GRU.
 //!
-//! - **Adding**: of a sequence of random numbers two are marked; at the end, say their sum. Always saying 1 has a squared error of 1/6.
-//! - **Copying**: three symbols, then nothing for a while; then a signal, and say the three in order. Guessing is right in 1 of 8.
+//! - **Adding**: two values of a random sequence are marked. The target is their sum. The constant prediction 1 has a
+//!   mean squared error of 1/6.
+//! - **Copying**: three symbols, a delay of blanks, then a signal. The target is the three symbols in order. Random
+//!   guessing has an accuracy of 1/8.
 //!
 //! ```sh
 //! cargo run -p examples --example long_memory
 //! ```
 //!
-//! prints what each cell comes to at each length in half a minute, and draws `long_memory.svg`.
+//! prints the result of each cell at each length, and writes `long_memory.svg`.
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
@@ -20,7 +23,7 @@ use rnn::{Cell, Init, Rnn, RnnConfig};
 use training::descend;
 use training::plot::{self, Legend, Line, Panel};
 
-/// A cell and what its weights start from: Elman's as libraries have it, and orthogonal; the LSTM with a bias of 1 at its forget gates.
+/// A cell and the initializer of its weights. `Orthogonal` also sets the forget bias of the LSTM to 1.
 type Start = (Cell, Init);
 const CELLS: [(&str, Start); 4] = [
     ("Elman", (Cell::Elman, Init::Uniform)),
@@ -29,7 +32,7 @@ const CELLS: [(&str, Start); 4] = [
     ("GRU", (Cell::Gru, Init::Orthogonal)),
 ];
 const HIDDEN: usize = 32;
-const BATCH: usize = 32;
+const BATCH_SIZE: usize = 32;
 const SYMBOLS: usize = 8;
 const COPIED: usize = 3;
 
@@ -45,7 +48,7 @@ impl Network {
         Self { rnn, dense: LinearConfig::new(HIDDEN, outputs).init(device) }
     }
 
-    /// What is said at the last steps: `[B, T, inputs]` → `[B, steps, outputs]`.
+    /// The outputs at the last `steps` steps: `[B, T, inputs]` → `[B, steps, outputs]`.
     fn forward(&self, inputs: Tensor<3>, steps: usize) -> Tensor<3> {
         let time = inputs.dims()[1];
         let (states, _) = self.rnn.forward(inputs, None, None); // [B, T, H]
@@ -53,33 +56,34 @@ impl Network {
     }
 }
 
-/// Numbers and marks `[B, T, 2]`, and the sums of the marked ones `[B, 1, 1]`.
+/// Values and marks `[B, T, 2]`, and the sums of the marked values `[B, 1, 1]`.
 fn adding(length: usize, rng: &mut ChaCha8Rng, device: &Device) -> (Tensor<3>, Tensor<3>) {
     let (mut inputs, mut sums) = (Vec::new(), Vec::new());
-    for _ in 0..BATCH {
+    for _ in 0..BATCH_SIZE {
         let marked = [rng.random_range(0..length / 2), rng.random_range(length / 2..length)];
-        let numbers: Vec<f32> = (0..length).map(|_| rng.random()).collect();
-        sums.push(marked.iter().map(|step| numbers[*step]).sum::<f32>());
-        inputs.extend((0..length).flat_map(|step| [numbers[step], f32::from(u8::from(marked.contains(&step)))]));
+        let values: Vec<f32> = (0..length).map(|_| rng.random()).collect();
+        sums.push(marked.iter().map(|step| values[*step]).sum::<f32>());
+        inputs.extend((0..length).flat_map(|step| [values[step], f32::from(u8::from(marked.contains(&step)))]));
     }
-    let inputs = Tensor::from_data(TensorData::new(inputs, [BATCH, length, 2]), device);
-    (inputs, Tensor::from_data(TensorData::new(sums, [BATCH, 1, 1]), device))
+    let inputs = Tensor::from_data(TensorData::new(inputs, [BATCH_SIZE, length, 2]), device);
+    (inputs, Tensor::from_data(TensorData::new(sums, [BATCH_SIZE, 1, 1]), device))
 }
 
-/// Symbols, blanks and signals, one-hot `[B, COPIED + delay + COPIED, SYMBOLS + 2]`, and the symbols `[B, COPIED]`.
+/// Symbols, blanks and signals as one-hot vectors `[B, COPIED + delay + COPIED, SYMBOLS + 2]`, and the symbols
+/// `[B, COPIED]`.
 fn copying(delay: usize, rng: &mut ChaCha8Rng, device: &Device) -> (Tensor<3>, Tensor<2, Int>) {
-    let symbols: Vec<i32> = (0..BATCH * COPIED).map(|_| rng.random_range(0..SYMBOLS as i32)).collect();
+    let symbols: Vec<i32> = (0..BATCH_SIZE * COPIED).map(|_| rng.random_range(0..SYMBOLS as i32)).collect();
     let blank = std::iter::repeat_n(SYMBOLS as i32, delay);
     let signal = std::iter::repeat_n(SYMBOLS as i32 + 1, COPIED);
     let rows = symbols.chunks(COPIED).flat_map(|row| row.iter().copied().chain(blank.clone()).chain(signal.clone()));
-    let shape = [BATCH, 2 * COPIED + delay];
+    let shape = [BATCH_SIZE, 2 * COPIED + delay];
     let inputs = Tensor::<2, Int>::from_data(TensorData::new(rows.collect::<Vec<i32>>(), shape), device);
-    let symbols = Tensor::from_data(TensorData::new(symbols, [BATCH, COPIED]), device);
+    let symbols = Tensor::from_data(TensorData::new(symbols, [BATCH_SIZE, COPIED]), device);
     (inputs.one_hot_fill::<3>(SYMBOLS + 2, 1.0, 0.0, 2).float(), symbols)
 }
 
-/// The squared error of sums after learning, on sequences not seen before.
-fn error_of_adding(cell: Start, length: usize, steps: usize) -> f32 {
+/// The mean squared error on new sequences after training.
+fn adding_error(cell: Start, length: usize, steps: usize) -> f32 {
     let (device, mut rng) = (Device::flex().autodiff(), ChaCha8Rng::seed_from_u64(1));
     device.seed(1);
     let mut batch = |network: &Network, device: &Device| {
@@ -90,21 +94,21 @@ fn error_of_adding(cell: Start, length: usize, steps: usize) -> f32 {
     (0..8).map(|_| batch(&network, &Device::flex()).into_scalar::<f32>()).sum::<f32>() / 8.0
 }
 
-/// The share of symbols that are said right after learning, of sequences not seen before.
-fn accuracy_of_copying(cell: Start, delay: usize, steps: usize) -> f32 {
+/// The accuracy on the symbols of new sequences after training.
+fn copying_accuracy(cell: Start, delay: usize, steps: usize) -> f32 {
     let (device, mut rng) = (Device::flex().autodiff(), ChaCha8Rng::seed_from_u64(1));
     device.seed(1);
     let (network, _) = descend(Network::new(cell, SYMBOLS + 2, SYMBOLS, &device), steps, 0.01, |network, _| {
         let (inputs, symbols) = copying(delay, &mut rng, &device);
-        let chances = log_softmax(network.forward(inputs, COPIED), 2); // [B, COPIED, SYMBOLS]
-        chances.gather(2, symbols.unsqueeze_dim(2)).mean().neg()
+        let log_probabilities = log_softmax(network.forward(inputs, COPIED), 2); // [B, COPIED, SYMBOLS]
+        log_probabilities.gather(2, symbols.unsqueeze_dim(2)).mean().neg()
     });
-    let right = |_| {
+    let accuracy = |_| {
         let (inputs, symbols) = copying(delay, &mut rng, &Device::flex());
-        let said = network.forward(inputs, COPIED).argmax(2).squeeze_dim::<2>(2);
-        said.equal(symbols).float().mean().into_scalar::<f32>()
+        let predictions = network.forward(inputs, COPIED).argmax(2).squeeze_dim::<2>(2);
+        predictions.equal(symbols).float().mean().into_scalar::<f32>()
     };
-    (0..8).map(right).sum::<f32>() / 8.0
+    (0..8).map(accuracy).sum::<f32>() / 8.0
 }
 
 fn panel(title: &str, x: &str, y: &str, lengths: &[usize], measure: impl Fn(Start, usize) -> f32) -> Panel {
@@ -119,24 +123,20 @@ fn panel(title: &str, x: &str, y: &str, lengths: &[usize], measure: impl Fn(Star
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut adding =
-        panel("adding two marked numbers", "length, steps", "squared error", &[10, 30, 60, 100], |cell, length| {
-            error_of_adding(cell, length, 600)
+        panel("adding problem", "sequence length, steps", "mean squared error", &[10, 30, 60, 100], |cell, length| {
+            adding_error(cell, length, 600)
         });
     adding.caption =
-        "Lower is better; always saying 1 costs 0.167. After 600 batches the GRU adds over any of these lengths, \
-         the LSTM over 30 steps, Elman's network with orthogonal weights over 10, and without them over none."
+        "Lower is better; the constant prediction 1 has an error of 0.167. After 600 training steps the GRU solves all \
+         lengths, the LSTM 30 steps, the Elman network with orthogonal weights 10 steps, and with uniform weights none."
             .to_owned();
-    let mut copying = panel(
-        "copying three symbols after a delay",
-        "delay, steps",
-        "share said right",
-        &[2, 10, 20, 40],
-        |cell, delay| accuracy_of_copying(cell, delay, 1500),
-    );
+    let mut copying = panel("copy task, three symbols", "delay, steps", "accuracy", &[2, 10, 20, 40], |cell, delay| {
+        copying_accuracy(cell, delay, 1500)
+    });
     copying.legend = Legend::LowerLeft;
     copying.caption =
-        "Higher is better; guessing is right in 0.125. After 1,500 batches all copy over 10 steps; over 20 the GRU and \
-         Elman's network with orthogonal weights, which carry what they hold unchanged; over 40 none."
+        "Higher is better; random guessing has an accuracy of 0.125. After 1,500 training steps all cells solve a delay of \
+         10 steps. The GRU and the Elman network with orthogonal weights solve 20 steps, and no cell solves 40."
             .to_owned();
     examples::save("long_memory.svg", &plot::draw(&[adding, copying], 2, (560, 400))?)
 }

@@ -1,34 +1,34 @@
-//! Watching an LSTM remember: its gates over a sentence, as a heat map.
+//! LSTM gates and cell state over a sentence, as a heat map.
 //!
-//! "The dog that the cats see sleeps": the verb must agree with a noun five words back, past another noun. A small LSTM
-//! learns sentences of the embedded grammar; of its units the one is shown that tells singular from plural best.
+//! "The dog that the cats see sleeps": the verb agrees with the noun five words before, and another noun is in between.
+//! A small LSTM language model is trained on sentences of the embedded grammar. The heat map shows the unit whose cell
+//! state separates singular and plural best.
 //!
 //! ```sh
 //! cargo run -p examples --example lstm_gates
 //! ```
 //!
-//! prints which verb the network expects, and draws `lstm_gates.svg`.
-
-use std::ops::RangeInclusive;
+//! prints the probabilities of both verbs, and writes `lstm_gates.svg`.
 
 use burn::module::Module;
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
 use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Device, Int, Tensor};
-use datasets::{Level, Vocabulary, Zero, grammar};
+use datasets::grammar;
+use inference::text::{Level, Reserved, Vocabulary};
 use rnn::{Cell, Rnn, RnnConfig};
 use training::descend;
 use training::plot::{self, HeatMap};
 use training::streams::Streams;
 
 const SIZE: usize = 32;
-const BATCH: usize = 32;
+const BATCH_SIZE: usize = 32;
 const STEPS: usize = 4000;
-/// Alike but for their first noun.
+/// A sentence with a singular subject. [`PLURAL`] is the same sentence with a plural subject.
 const SINGULAR: &str = "the dog that the cats see sleeps .";
 const PLURAL: &str = "the dogs that the cats see sleep .";
-/// From the noun to the word before the verb; word 0 is the end of the sentence before.
-const BETWEEN: RangeInclusive<usize> = 2..=6;
+/// Positions from the noun to the word before the verb. Position 0 is the `<eos>` of the previous sentence.
+const BETWEEN: std::ops::RangeInclusive<usize> = 2..=6;
 
 #[derive(Module, Debug)]
 struct Network {
@@ -37,64 +37,64 @@ struct Network {
     dense: Linear,
 }
 
-/// What there is to see at a word, from 0 to 1: three gates, and ½ + ½ tanh of the memory; of each unit.
-type Seen = [Vec<f64>; 4];
-const SEEN: [&str; 4] = ["input", "forget", "output", "memory"];
-const MEMORY: usize = 3;
+/// The gates of all units at one step, and their cell state `c` as ½ + ½ tanh c. All values lie between 0 and 1.
+type Gates = [Vec<f64>; 4];
+const GATES: [&str; 4] = ["input", "forget", "output", "cell state"];
+const CELL: usize = 3;
 
 impl Network {
-    /// Words `[B, T]` → scores of the next words `[B, T, vocabulary]`.
-    fn forward(&self, words: Tensor<2, Int>) -> Tensor<3> {
-        self.dense.forward(self.lstm.forward(self.embedding.forward(words), None, None).0)
+    /// Token ids `[B, T]` → logits of the next words `[B, T, V]`.
+    fn forward(&self, ids: Tensor<2, Int>) -> Tensor<3> {
+        self.dense.forward(self.lstm.forward(self.embedding.forward(ids), None, None).0)
     }
 
-    /// Reads a sentence as the layer does, step by step, and keeps what it sees.
-    fn watch(&self, words: &[u32]) -> Vec<Seen> {
+    /// Computes the layer step by step and returns the gates at each step.
+    fn gates(&self, ids: &[u32]) -> Vec<Gates> {
         let weights = &self.lstm.layers[0].forward;
         let [mut h, mut c] = [0, 1].map(|_| Tensor::<2>::zeros([1, SIZE], &Device::flex()));
-        let mut seen = Vec::new();
-        for word in words {
-            let x = self.embedding.forward(row(&[*word])).squeeze_dim::<2>(1); // [1, SIZE]
+        let mut gates = Vec::new();
+        for id in ids {
+            let x = self.embedding.forward(row(&[*id])).squeeze_dim::<2>(1); // [1, SIZE]
             let from_input = x.matmul(weights.weight_ih.val().transpose()) + weights.bias_ih.val().unsqueeze();
             let from_state = h.matmul(weights.weight_hh.val().transpose()) + weights.bias_hh.val().unsqueeze();
             let all = from_input + from_state; // [1, 4 · SIZE]
-            let [input, forget, new, output] = [0, 1, 2, 3].map(|gate| all.clone().narrow(1, gate * SIZE, SIZE));
+            let [input, forget, candidate, output] = [0, 1, 2, 3].map(|gate| all.clone().narrow(1, gate * SIZE, SIZE));
             let [input, forget, output] = [input, forget, output].map(sigmoid);
-            c = forget.clone() * c + input.clone() * new.tanh();
+            c = forget.clone() * c + input.clone() * candidate.tanh();
             h = output.clone() * c.clone().tanh();
-            seen.push([input, forget, output, c.clone().tanh() * 0.5 + 0.5].map(numbers));
+            gates.push([input, forget, output, c.clone().tanh() * 0.5 + 0.5].map(values));
         }
-        seen
+        gates
     }
 
-    /// The probability of a word after a beginning.
-    fn probability(&self, vocabulary: &Vocabulary, beginning: &str, word: &str) -> f64 {
-        let words = encode(vocabulary, beginning);
-        let scores = self.forward(row(&words)).narrow(1, words.len() - 1, 1);
-        numbers(softmax(scores, 2))[vocabulary.number(word) as usize]
+    /// The probability of a word after a prefix.
+    fn probability(&self, vocabulary: &Vocabulary, prefix: &str, word: &str) -> f64 {
+        let ids = encode(vocabulary, prefix);
+        let logits = self.forward(row(&ids)).narrow(1, ids.len() - 1, 1);
+        values(softmax(logits, 2))[vocabulary.id(word) as usize]
     }
 }
 
-fn row(words: &[u32]) -> Tensor<2, Int> {
-    Streams::new(words, 1).inputs(&(0..words.len()), &Device::flex())
+fn row(ids: &[u32]) -> Tensor<2, Int> {
+    Streams::new(ids, 1).inputs(&(0..ids.len()), &Device::flex())
 }
 
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.into_data().iter::<f64>().collect()
 }
 
-/// A sentence after the end of another.
+/// The token ids of a sentence, after the `<eos>` of the previous sentence.
 fn encode(vocabulary: &Vocabulary, sentence: &str) -> Vec<u32> {
-    [Zero::EndOfLine.word()].into_iter().chain(sentence.split(' ')).map(|word| vocabulary.number(word)).collect()
+    [Reserved::EndOfLine.token()].into_iter().chain(sentence.split(' ')).map(|word| vocabulary.id(word)).collect()
 }
 
-/// Learns the next words of the grammar's sentences.
+/// Trains a language model on the grammar.
 fn train(steps: usize) -> (Vocabulary, Network) {
     let device = Device::flex().autodiff();
     device.seed(1);
     let text = grammar::load().train;
-    let vocabulary = Vocabulary::build(Zero::EndOfLine, Level::Word.tokens(&text), 1000);
-    let text = Streams::new(&Level::Word.encode(&text, &vocabulary), BATCH);
+    let vocabulary = Vocabulary::build(Reserved::EndOfLine, Level::Word.tokens(&text), 1000);
+    let text = Streams::new(&Level::Word.encode(&text, &vocabulary), BATCH_SIZE);
     let windows = text.windows(20);
     let network = Network {
         embedding: EmbeddingConfig::new(vocabulary.len(), SIZE).init(&device),
@@ -108,28 +108,28 @@ fn train(steps: usize) -> (Vocabulary, Network) {
     (vocabulary, descend(network, steps, 0.01, loss).0)
 }
 
-/// The unit whose memory differs most between two sentences, at all words from the noun to the one before the verb.
-fn most_different([one, other]: &[Vec<Seen>; 2]) -> usize {
-    let apart = |word: usize, unit: usize| (one[word][MEMORY][unit] - other[word][MEMORY][unit]).abs();
-    let least = |unit| BETWEEN.map(|word| apart(word, unit)).fold(1.0, f64::min);
-    (0..SIZE).max_by(|one, other| least(*one).total_cmp(&least(*other))).unwrap_or(0)
+/// The unit whose cell states differ most between two sentences, by the smallest difference at positions `BETWEEN`.
+fn most_different([singular, plural]: &[Vec<Gates>; 2]) -> usize {
+    let difference = |step: usize, unit: usize| (singular[step][CELL][unit] - plural[step][CELL][unit]).abs();
+    let smallest = |unit| BETWEEN.map(|step| difference(step, unit)).fold(1.0, f64::min);
+    (0..SIZE).max_by(|a, b| smallest(*a).total_cmp(&smallest(*b))).unwrap_or(0)
 }
 
-/// What a unit does in both sentences.
-fn picture(unit: usize, sentences: &[Vec<Seen>; 2]) -> HeatMap {
+/// The gates of a unit in both sentences.
+fn picture(unit: usize, sentences: &[Vec<Gates>; 2]) -> HeatMap {
     let mut map = HeatMap {
         title: "One unit of an LSTM over a sentence".to_owned(),
         columns: SINGULAR.split(' ').map(|word| word.replace("dog", "dog(s)").replace("sleeps", "sleep(s)")).collect(),
-        caption: "Gates: dark is open, white is closed. Memory: dark is above zero, white below. At each word up to the verb \
-                  the memory is darker after \"dog\" than after \"dogs\", with cats in between: by that the network knows which \
-                  verb to expect. Once the verb is there, both are alike."
+        caption: "Gates: dark is open, white is closed. Cell state: dark is positive, white is negative. From the noun to \
+                  the verb the cell state is darker after \"dog\" than after \"dogs\", although \"cats\" is in between. This \
+                  difference determines the predicted verb. After the verb the cell states are almost equal."
             .to_owned(),
         ..HeatMap::default()
     };
-    for (noun, words) in ["dog", "dogs"].iter().zip(sentences) {
-        for (index, name) in SEEN.iter().enumerate() {
+    for (noun, steps) in ["dog", "dogs"].iter().zip(sentences) {
+        for (index, name) in GATES.iter().enumerate() {
             map.rows.push(format!("{noun}: {name}"));
-            map.values.push(words[1..].iter().map(|seen| seen[index][unit]).collect());
+            map.values.push(steps[1..].iter().map(|gates| gates[index][unit]).collect());
         }
     }
     map
@@ -137,11 +137,11 @@ fn picture(unit: usize, sentences: &[Vec<Seen>; 2]) -> HeatMap {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (vocabulary, network) = train(STEPS);
-    for beginning in ["the dog", "the dogs", "the dog that the cats see", "the dogs that the cats see"] {
-        let [one, many] = ["sleeps", "sleep"].map(|verb| network.probability(&vocabulary, beginning, verb));
-        println!("{beginning:>28} …  sleeps {:.1} %, sleep {:.1} %", 100.0 * one, 100.0 * many);
+    for prefix in ["the dog", "the dogs", "the dog that the cats see", "the dogs that the cats see"] {
+        let [singular, plural] = ["sleeps", "sleep"].map(|verb| network.probability(&vocabulary, prefix, verb));
+        println!("{prefix:>28} …  sleeps {:.1} %, sleep {:.1} %", 100.0 * singular, 100.0 * plural);
     }
-    let sentences = [SINGULAR, PLURAL].map(|sentence| network.watch(&encode(&vocabulary, sentence)));
+    let sentences = [SINGULAR, PLURAL].map(|sentence| network.gates(&encode(&vocabulary, sentence)));
     examples::save("lstm_gates.svg", &plot::heat_map(&picture(most_different(&sentences), &sentences))?)
 }
 

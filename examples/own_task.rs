@@ -1,137 +1,169 @@
-//! One's own data and one's own model under the shared trainer, in under 100 lines of code: which movement did a wrist
-//! make? Recipes, checkpoints, resuming, schedules, reports, plots, packages and `verify` come with the trainer.
+//! Your own data and your own model: which movement did a wrist make? [`Predictor`] is the trained model, and [`Task`]
+//! is its training. Command line, recipes, checkpoints, resuming, schedules, reports and packages come with the two
+//! traits.
 //!
 //! ```sh
-//! cargo run -p examples --example own_task                 # train; results in runs/gestures
-//! cargo run -p examples --example own_task -- train --set model.size=8 --epochs 3
-//! cargo run -p examples --example own_task -- --help
+//! cargo run -p examples --example own_task                     # trains; the last lines name the run folder, RUN
+//! cargo run -p examples --example own_task -- train --set model.hidden_size=8 --epochs 3
+//! cargo run -p examples --example own_task -- predict --model RUN '[[0.1, 0.2, 0.0], …]'    # 40 steps
 //! ```
 
-use std::{collections::BTreeMap, f32::consts::TAU, path::Path, process::ExitCode};
+use std::{collections::BTreeMap, f32::consts::TAU, process::ExitCode};
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig, loss::CrossEntropyLoss};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng, seq::SliceRandom};
+use inference::{Package, PackageError, PredictError, Predictor, settings::Count, weights::WeightNames};
+use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 use rnn::{Cell, Rnn, RnnConfig};
 use serde::{Deserialize, Serialize};
-use training::cli::{NoOptions, NoVerbs};
-use training::settings::Count;
-use training::{Carry, Loss, Metrics, Monitor, RecipeOf, Splits, Task, TaskResult};
+use training::{CollateContext, Contents, Interrupt, LoadContext, Loss, Measured, Metric, Monitor, Pretrained};
+use training::{RecipeOf, Splits, StepContext, Task, TaskResult, shuffled};
 
-/// Accelerations along three axes, step by step, and which movement they are of: waving, circling or knocking.
-type Recording = ([[f32; 3]; 40], i32);
+const MOVEMENTS: [&str; 3] = ["waving", "circling", "knocking"];
 
-/// `[data]` of the recipe, how many recordings; and `[model]`, how large a state.
+type Steps = [[f32; 3]; 40];
+/// Accelerations along three axes in 40 steps, and the index of the movement.
+type Recording = (Steps, i32);
+
+/// The table `[data]` of the recipe.
 #[derive(Clone, Serialize, Deserialize)]
-struct Size {
-    size: Count,
+struct Data {
+    recordings: Count,
 }
 
-/// Recordings `[B, T, 3]` → GRU → its last state `[B, H]` → scores of the movements `[B, 3]`.
+/// The table `[model]` of the recipe, which alone determines the task.
+#[derive(Clone, Serialize, Deserialize)]
+struct GestureTask {
+    hidden_size: Count,
+}
+
+/// Recordings `[B, T, 3]` → GRU → last hidden state `[B, H]` → logits of the movements `[B, 3]`.
 #[derive(Module, Debug)]
-struct Model {
+struct Network {
     rnn: Rnn,
     dense: Linear,
 }
 
-struct Gestures(usize);
+impl Network {
+    fn new(GestureTask { hidden_size }: &GestureTask, device: &Device) -> Self {
+        let rnn = RnnConfig::new(Cell::Gru, 3, hidden_size.get()).init(device);
+        Self { rnn, dense: LinearConfig::new(hidden_size.get(), MOVEMENTS.len()).init(device) }
+    }
 
+    fn forward(&self, batch: &[Steps]) -> Tensor<2> {
+        let steps = TensorData::new(batch.as_flattened().as_flattened().to_vec(), [batch.len(), 40, 3]);
+        let (_, state) = self.rnn.forward(Tensor::from_data(steps, &self.dense.weight.device()), None, None);
+        self.dense.forward(state.hidden.squeeze_dim(0))
+    }
+}
+
+/// The trained model.
+struct Gestures(Network, GestureTask);
+
+impl Predictor for Gestures {
+    const APPLICATION: &'static str = "gestures";
+    type Input = Vec<[f32; 3]>;
+    type Options = ();
+    type Output = &'static str;
+
+    fn open(package: &Package, device: &Device) -> Result<Self, PackageError> {
+        let task = package.settings()?;
+        let mut network = Network::new(&task, device);
+        package.load_weights(&mut network, WeightNames::SAME)?;
+        Ok(Self(network, task))
+    }
+
+    fn predict(&self, inputs: &[Vec<[f32; 3]>], (): &()) -> Result<Vec<&'static str>, PredictError> {
+        let error = |steps: &[_]| PredictError::bad_input("input", format!("{} steps instead of 40", steps.len()));
+        let batch = inputs.iter().map(|steps| steps[..].try_into().map_err(|_| error(steps)));
+        let logits = self.0.forward(&batch.collect::<Result<Vec<_>, _>>()?);
+        Ok(logits.argmax(1).into_data().iter::<i32>().map(|index| MOVEMENTS[index as usize]).collect())
+    }
+}
+
+impl Task for GestureTask {
+    const RECIPES: &'static [&'static str] = &[include_str!("own_task.toml")];
+    const MONITOR: Monitor = Monitor { metric: "accuracy", higher_is_better: true };
+    type Predictor = Gestures;
+    type Data = Data;
+    type Architecture = Self;
+    type Raw = Vec<Recording>;
+    type Set = Vec<Recording>;
+    type Model = Network;
+    type Items = Vec<usize>;
+    type Batch = (Vec<Steps>, Vec<i32>);
+
+    fn load(data: &Data, _: &mut LoadContext) -> TaskResult<Vec<Recording>> {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        Ok((0..data.recordings.get()).map(|_| recording(&mut rng)).collect())
+    }
+
+    fn fit(recipe: &RecipeOf<Self>, _: &Vec<Recording>, _: Option<Pretrained<Self>>) -> TaskResult<Self> {
+        Ok(recipe.model.clone())
+    }
+
+    fn of_trained(_: &RecipeOf<Self>, Gestures(_, task): &Gestures) -> TaskResult<Self> {
+        Ok(task.clone())
+    }
+
+    fn encode(&self, mut train: Vec<Recording>, _: &mut LoadContext) -> TaskResult<Splits<Vec<Recording>>> {
+        let test = train.split_off(train.len() * 9 / 10);
+        let valid = train.split_off(train.len() * 8 / 9);
+        Ok(Splits { train, valid, test })
+    }
+
+    fn init(&self, device: &Device) -> Option<Network> {
+        Some(Network::new(self, device))
+    }
+
+    fn plan(&self, set: &Vec<Recording>, size: usize, _: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
+        shuffled(set.len(), size, rng)
+    }
+
+    fn collate(&self, set: &Vec<Recording>, items: &Vec<usize>, _: &mut CollateContext) -> TaskResult<Self::Batch> {
+        Ok(items.iter().map(|index| set[*index]).unzip())
+    }
+
+    fn loss(&self, network: &Network, (steps, movements): Self::Batch, cx: &mut StepContext) -> TaskResult<Loss> {
+        let targets = Tensor::<1, Int>::from_data(&movements[..], cx.device);
+        let mean = CrossEntropyLoss::new(None, cx.device).forward(network.forward(&steps), targets);
+        Ok(Loss { mean, count: steps.len() })
+    }
+
+    fn predictor(&self, network: Option<Network>, _: &Device) -> TaskResult<Gestures> {
+        Ok(Gestures(network.ok_or_else(|| "the network is missing".to_owned())?, self.clone()))
+    }
+
+    fn contents(Gestures(network, task): &Gestures) -> TaskResult<Contents<'_, Network>> {
+        Ok(Contents { settings: serde_json::json!(task), network: Some(network), files: vec![] })
+    }
+
+    fn evaluate(&self, predictor: &Gestures, set: &Vec<Recording>, _: &Interrupt) -> TaskResult<Measured> {
+        let inputs: Vec<_> = set.iter().map(|(steps, _)| steps.to_vec()).collect();
+        let predictions = predictor.predict(&inputs, &())?;
+        let correct = predictions.iter().zip(set).filter(|(name, (_, index))| **name == MOVEMENTS[*index as usize]);
+        Ok(vec![Metric::higher("accuracy", correct.count() as f64 / set.len() as f64)].into())
+    }
+
+    fn baselines(&self, _: &Splits<Vec<Recording>>, _: &Interrupt) -> TaskResult<BTreeMap<String, Measured>> {
+        Ok([("random guess".to_owned(), vec![Metric::higher("accuracy", 1.0 / 3.0)].into())].into())
+    }
+}
+
+/// A generated recording: a periodic movement with noise.
 fn recording(rng: &mut ChaCha8Rng) -> Recording {
-    let (movement, pace, start) = (rng.random_range(0..3), rng.random_range(0.05..0.15), rng.random::<f32>());
+    let (movement, frequency, start) = (rng.random_range(0..3), rng.random_range(0.05..0.15), rng.random::<f32>());
     let steps = |step: usize| {
-        let phase = TAU * (start + pace * step as f32);
+        let phase = TAU * (start + frequency * step as f32);
         let [x, y] = [[phase.sin(), 0.0], [phase.sin(), phase.cos()], [phase.sin().powi(9), 0.0]][movement as usize];
         [x, y, 0.0].map(|value: f32| value + rng.random_range(-1.0..1.0))
     };
     (std::array::from_fn(steps), movement)
 }
 
-/// The scores of some recordings `[B, 3]`, and what they are of `[B]`.
-fn scores(model: &Model, batch: &[Recording], device: &Device) -> (Tensor<2>, Tensor<1, Int>) {
-    let steps = batch.iter().flat_map(|(steps, _)| steps.as_flattened().iter().copied()).collect::<Vec<f32>>();
-    let movements = batch.iter().map(|(_, movement)| *movement).collect::<Vec<i32>>();
-    let state =
-        model.rnn.forward(Tensor::from_data(TensorData::new(steps, [batch.len(), 40, 3]), device), None, None).1;
-    let movements = Tensor::from_data(TensorData::new(movements, [batch.len()]), device);
-    (model.dense.forward(state.hidden.squeeze_dim(0)), movements)
-}
-
-impl Task for Gestures {
-    const PACKAGE: &'static str = "examples --example own_task";
-    const ABOUT: &'static str = "Tells which movement a wrist made.";
-    const RECIPES: &'static [&'static str] = &[include_str!("own_task.toml")];
-    const MONITOR: Monitor = Monitor { metric: "accuracy", higher_is_better: true };
-    const ITEMS: &'static str = "recordings";
-    type Data = Size;
-    type Architecture = Size;
-    type Raw = Vec<Recording>;
-    type Set = Vec<Recording>;
-    type Model = Model;
-    type Batch = Vec<Recording>;
-    type Verb = NoVerbs;
-    type Options = NoOptions;
-
-    /// The data as they are found: here they are drawn; others are read from the folder that is given.
-    fn load(data: &Size, _: Option<&Path>) -> TaskResult<Vec<Recording>> {
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        Ok((0..data.size.get()).map(|_| recording(&mut rng)).collect())
-    }
-
-    /// What is fitted on the training part, such as a vocabulary or a scaler: nothing.
-    fn fit(recipe: &RecipeOf<Self>, _: &Vec<Recording>) -> TaskResult<Self> {
-        Ok(Self(recipe.model.size.get()))
-    }
-
-    /// What was fitted, from the folder of a package.
-    fn open(recipe: &RecipeOf<Self>, _: &Path) -> TaskResult<Self> {
-        Ok(Self(recipe.model.size.get()))
-    }
-
-    /// What the network reads, in three parts.
-    fn encode(&self, mut train: Vec<Recording>) -> TaskResult<Splits<Vec<Recording>>> {
-        let test = train.split_off(train.len() * 9 / 10);
-        let valid = train.split_off(train.len() * 8 / 9);
-        Ok(Splits { train, valid, test })
-    }
-
-    fn init(&self, device: &Device) -> Model {
-        let rnn = RnnConfig::new(Cell::Gru, 3, self.0).init(device);
-        Model { rnn, dense: LinearConfig::new(self.0, 3).init(device) }
-    }
-
-    fn batches(&self, set: &Vec<Recording>, size: usize, _: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<Recording>> {
-        let mut set = set.clone();
-        set.shuffle(rng);
-        set.chunks(size).map(<[Recording]>::to_vec).collect()
-    }
-
-    fn loss(
-        &self,
-        model: &Model,
-        _: &Vec<Recording>,
-        batch: &Vec<Recording>,
-        _: &mut Carry,
-        _: &mut ChaCha8Rng,
-        device: &Device,
-    ) -> Loss {
-        let (scores, movements) = scores(model, batch, device);
-        Loss { mean: CrossEntropyLoss::new(None, device).forward(scores, movements), count: batch.len() }
-    }
-
-    fn evaluate(&self, model: &Model, set: &Vec<Recording>, device: &Device) -> Metrics {
-        let (scores, movements) = scores(model, set, device);
-        let right: f32 = scores.argmax(1).squeeze_dim::<1>(1).equal(movements).float().mean().into_scalar();
-        Metrics::from([("accuracy".to_owned(), f64::from(right))])
-    }
-
-    fn baselines(&self, _: &Splits<Vec<Recording>>) -> TaskResult<BTreeMap<String, Metrics>> {
-        Ok(BTreeMap::from([("guessing".to_owned(), Metrics::from([("accuracy".to_owned(), 1.0 / 3.0)]))]))
-    }
-}
-
 fn main() -> ExitCode {
-    training::main::<Gestures>()
+    cli::main::<cli::Plain<GestureTask>>()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A stacked LSTM learns a noisy sine wave and forecasts it from its own forecasts.
+//! Multi-step time-series forecasting: a stacked LSTM forecasts a noisy sine wave recursively.
 //!
 //! ```text
 //! window [B, 50, 1] ─► LSTM, 2 layers of 32 ─► last output [B, 32] ─► dense ─► the next value [B, 1]
@@ -8,8 +8,8 @@
 //! cargo run -p examples --example sine_wave
 //! ```
 //!
-//! prints the loss as it learns and the error over 150 steps without looking, beside that of repeating the last value, and draws
-//! `sine_wave.svg`.
+//! prints the training loss and the error of a forecast over 150 steps. Each forecast value becomes an input of the
+//! next steps. The baseline repeats the last value. The picture is `sine_wave.svg`.
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
@@ -21,7 +21,7 @@ use training::descend;
 use training::plot::{self, Legend, Line, Panel};
 
 const LOOK_BACK: usize = 50;
-const BATCH: usize = 32;
+const BATCH_SIZE: usize = 32;
 const STEPS: usize = 400;
 const HORIZON: usize = 150;
 const NOISE: f32 = 0.1;
@@ -40,13 +40,13 @@ impl Forecaster {
         }
     }
 
-    /// Windows `[batch, LOOK_BACK, 1]` → the value after each, `[batch, 1]`.
+    /// Windows `[B, LOOK_BACK, 1]` → the next value of each, `[B, 1]`.
     fn forward(&self, windows: Tensor<3>) -> Tensor<2> {
         let (outputs, _) = self.rnn.forward(windows, None, None); // [B, T, 32]
         self.dense.forward(outputs.narrow(1, LOOK_BACK - 1, 1).squeeze_dim(1))
     }
 
-    /// Forecasts `steps` values after a window, each from the ones before it.
+    /// Forecasts `steps` values after a window recursively.
     fn forecast(&self, window: &[f32], steps: usize, device: &Device) -> Vec<f32> {
         let mut values = window.to_vec();
         for _ in 0..steps {
@@ -74,10 +74,10 @@ fn train(series: &[f32], steps: usize, rng: &mut ChaCha8Rng) -> Forecaster {
     let device = Device::flex().autodiff();
     device.seed(1);
     let (model, losses) = descend(Forecaster::new(&device), steps, 0.01, |model, _| {
-        let starts: Vec<usize> = (0..BATCH).map(|_| rng.random_range(0..series.len() - LOOK_BACK)).collect();
+        let starts: Vec<usize> = (0..BATCH_SIZE).map(|_| rng.random_range(0..series.len() - LOOK_BACK)).collect();
         let windows: Vec<&[f32]> = starts.iter().map(|start| &series[*start..start + LOOK_BACK]).collect();
         let next: Vec<f32> = starts.iter().map(|start| series[start + LOOK_BACK]).collect();
-        let next = Tensor::<2>::from_data(TensorData::new(next, [BATCH, 1]), &device);
+        let next = Tensor::<2>::from_data(TensorData::new(next, [BATCH_SIZE, 1]), &device);
         (model.forward(tensor(&windows, &device)) - next).square().mean()
     });
     for step in (49..steps).step_by(50) {
@@ -86,11 +86,11 @@ fn train(series: &[f32], steps: usize, rng: &mut ChaCha8Rng) -> Forecaster {
     model
 }
 
-fn mean_absolute(a: &[f32], b: &[f32]) -> f32 {
+fn mean_absolute_error(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>() / a.len() as f32
 }
 
-/// History, truth and forecast over the steps.
+/// Plots history, truth and forecast.
 fn picture(history: &[f32], truth: &[f32], forecast: &[f32]) -> Panel {
     let line = |name: &str, from: usize, values: &[f32], faint| {
         let points = values.iter().enumerate().map(|(step, value)| ((from + step) as f64, f64::from(*value)));
@@ -98,7 +98,7 @@ fn picture(history: &[f32], truth: &[f32], forecast: &[f32]) -> Panel {
     };
     let start = history.len();
     Panel {
-        title: "A stacked LSTM forecasts from its own forecasts".to_owned(),
+        title: "Recursive forecast of a stacked LSTM".to_owned(),
         x: "step".to_owned(),
         y: "value".to_owned(),
         lines: vec![
@@ -107,9 +107,10 @@ fn picture(history: &[f32], truth: &[f32], forecast: &[f32]) -> Panel {
             line("noisy history", 0, history, true),
         ],
         legend: Legend::UpperLeft,
-        caption: "From step 100 on no true value enters, from 150 on the network sees nothing but what it said itself. It keeps \
-                  the wave's height and nearly its pace: small errors of phase add up."
-            .to_owned(),
+        caption:
+            "From step 100 on, the network has no true values. From step 150 on, its inputs are forecasts only. The \
+                  amplitude stays correct, and small phase errors accumulate."
+                .to_owned(),
         ..Panel::default()
     }
 }
@@ -122,8 +123,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let truth: Vec<f32> = (0..HORIZON).map(|step| clean(series.len() + step)).collect();
     let forecast = model.forecast(history, HORIZON, &Device::flex());
     let repeated = vec![series[series.len() - 1]; HORIZON];
-    println!("mean absolute error over {HORIZON} steps: {:.3}", mean_absolute(&forecast, &truth));
-    println!("  of repeating the last value: {:.3}", mean_absolute(&repeated, &truth));
+    println!("mean absolute error over {HORIZON} steps: {:.3}", mean_absolute_error(&forecast, &truth));
+    println!("baseline, last value repeated: {:.3}", mean_absolute_error(&repeated, &truth));
     examples::save("sine_wave.svg", &plot::draw(&[picture(history, &truth, &forecast)], 1, (900, 400))?)
 }
 

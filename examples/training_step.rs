@@ -1,13 +1,14 @@
-//! A training step written out, and how long it takes: forward, loss, backward, clipping, update.
+//! A training step without the trainer, and its time: forward, loss, backward, clipping, update.
 //!
 //! ```text
 //! cargo run -p examples --example training_step               # all models
 //! cargo run -p examples --example training_step -- ptb-awd    # one of them
 //! ```
 //!
-//! The networks of some recipes, `imdb-bigru`, `ptb-lstm-small` and `ptb-awd` on made-up words and `etth1-96` on noise.
-//! `models/rnn/comparison/compare.py --steps` sets them beside the same steps in PyTorch. `memory_mib` is by how much the
-//! largest resident memory of the process grew; of the second model in one process it says nothing.
+//! It trains the networks of four recipes: `imdb-bigru`, `ptb-lstm-small` and `ptb-awd` on artificial token ids, and
+//! `etth1-96` on noise. `models/rnn/comparison/compare.py --steps` compares them to the same steps in PyTorch.
+//! `memory_mib` is the growth of the largest resident memory of the process. It is valid only for the first model of a
+//! process.
 
 use std::time::Instant;
 
@@ -15,60 +16,61 @@ use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
-use forecasting::Forecasting;
 use forecasting::model::Kind;
-use language_model::LanguageModel;
-use sentiment::Sentiment;
-use sentiment::model::Words;
+use forecasting::train::Forecasting;
+use language_model::train::LanguageModelTask;
+use sentiment::model::Batch;
+use sentiment::train::SentimentTask;
 use training::clip::{Clip, clip};
 use training::machine::{keep_memory, peak_memory};
 use training::recipe::RecipeText;
 use training::{RecipeOf, Task, TaskResult};
 
-/// Steps before those that count.
+/// Steps without time measurement, before the timed steps.
 const WARM_UP: usize = 3;
+/// The number of timed steps.
 const RUNS: usize = 15;
 
 fn main() -> TaskResult<()> {
     keep_memory();
     let device = Device::flex().autodiff();
-    let wanted = std::env::args().nth(1);
-    let wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
-    if wanted("imdb-bigru") {
+    let argument = std::env::args().nth(1);
+    let selected = |name: &str| argument.as_ref().is_none_or(|argument| argument == name);
+    if selected("imdb-bigru") {
         reviews(&device)?;
     }
     for name in ["ptb-lstm-small", "ptb-awd"] {
-        if wanted(name) {
+        if selected(name) {
             language(name, &device)?;
         }
     }
-    if wanted("etth1-96") {
+    if selected("etth1-96") {
         series(&device)?;
     }
     Ok(())
 }
 
-/// 64 reviews of 256 words, each said to be favourable.
+/// Measures the recipe `imdb-bigru` on 64 reviews of 256 words, all with the positive label.
 fn reviews(device: &Device) -> TaskResult<()> {
-    let recipe: RecipeOf<Sentiment> = RecipeText::find("imdb-bigru", Sentiment::RECIPES)?.parse()?;
-    let config = recipe.model.network.ok_or("imdb-bigru has no network")?;
+    let recipe: RecipeOf<SentimentTask> = RecipeText::find("imdb-bigru", SentimentTask::RECIPES)?.parse()?;
+    let network = recipe.model.network.ok_or("imdb-bigru has no network".to_owned())?;
     let vocabulary = recipe.data.vocabulary.get();
     let texts = texts(64, 256, vocabulary);
     measure(
         "imdb-bigru",
-        || config.init(vocabulary, device),
+        || network.config().init(vocabulary, network.dropouts(), device),
         recipe.optimizer.init(),
         |network| {
-            let words = Words::new(texts.iter().map(Vec::as_slice), device);
-            log_sigmoid(network.forward(words)).mean().neg() // [1]
+            let batch = Batch::new(texts.iter().map(Vec::as_slice), device);
+            log_sigmoid(network.forward(batch)).mean().neg() // [1]
         },
     );
     Ok(())
 }
 
-/// A batch of texts of a language model's recipe, and the next words.
+/// Measures the recipe of a language model on a batch of token ids and the ids that follow them.
 fn language(name: &str, device: &Device) -> TaskResult<()> {
-    let recipe: RecipeOf<LanguageModel> = RecipeText::find(name, LanguageModel::RECIPES)?.parse()?;
+    let recipe: RecipeOf<LanguageModelTask> = RecipeText::find(name, LanguageModelTask::RECIPES)?.parse()?;
     let (vocabulary, window) = (recipe.data.vocabulary.get(), recipe.data.window.get());
     let texts = texts(recipe.training.batch_size.get(), window + 1, vocabulary);
     measure(
@@ -76,14 +78,14 @@ fn language(name: &str, device: &Device) -> TaskResult<()> {
         || recipe.model.init(vocabulary, device),
         recipe.optimizer.init(),
         |network| {
-            let [words, next] = [0..window, 1..window + 1].map(|steps| numbers(&texts, steps, device)); // [B, T]
-            network.loss(&network.forward(words, None), next) // [1]
+            let [inputs, targets] = [0..window, 1..window + 1].map(|steps| ids(&texts, steps, device)); // [B, T]
+            network.loss(&network.forward(inputs, None), targets) // [1]
         },
     );
     Ok(())
 }
 
-/// A batch of windows of seven columns, and what comes next.
+/// Measures the recipe `etth1-96` on a batch of windows of seven columns and the values that follow.
 fn series(device: &Device) -> TaskResult<()> {
     const COLUMNS: usize = 7;
     let recipe: RecipeOf<Forecasting> = RecipeText::find("etth1-96", Forecasting::RECIPES)?.parse()?;
@@ -91,7 +93,7 @@ fn series(device: &Device) -> TaskResult<()> {
     let noise =
         |steps| Tensor::<3>::random([recipe.training.batch_size.get(), steps, COLUMNS], Distribution::Default, device);
     let (inputs, targets) = (noise(look_back), noise(horizon)); // [B, L, C], [B, H, C]
-    let Kind::SegRnn(config) = &recipe.model.kind else { return Err("etth1-96 is no SegRNN".into()) };
+    let Kind::SegRnn(config) = &recipe.model.kind else { return Err("etth1-96 is not a SegRNN".to_owned().into()) };
     measure(
         "etth1-96",
         || config.init(COLUMNS, horizon, device),
@@ -101,7 +103,7 @@ fn series(device: &Device) -> TaskResult<()> {
     Ok(())
 }
 
-/// Trains a model for some steps and prints how long one takes, a median, and how much memory.
+/// Trains a model and prints the median time per step and the memory.
 fn measure<M: Module>(
     name: &str,
     model: impl FnOnce() -> M,
@@ -124,21 +126,21 @@ fn measure<M: Module>(
     println!(r#"{{"model":"{name}","step_ms":{:.3},"memory_mib":{memory}}}"#, times[RUNS / 2]);
 }
 
-/// Words as frequent as those of a language: number `n` about as often as `1 / (n + 1)`.
+/// Token ids with the word frequencies of a natural language: id `n` has a probability of about `1 / (n + 1)`.
 fn texts(batch: usize, time: usize, vocabulary: usize) -> Vec<Vec<u32>> {
     let mut state = 1u64;
-    let mut word = || {
+    let mut id = || {
         state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         let uniform = (state >> 33) as f64 / (1u64 << 31) as f64;
         (vocabulary as f64).powf(uniform) as u32 - 1
     };
-    (0..batch).map(|_| (0..time).map(|_| word()).collect()).collect()
+    (0..batch).map(|_| (0..time).map(|_| id()).collect()).collect()
 }
 
-fn numbers(texts: &[Vec<u32>], steps: std::ops::Range<usize>, device: &Device) -> Tensor<2, Int> {
+fn ids(texts: &[Vec<u32>], steps: std::ops::Range<usize>, device: &Device) -> Tensor<2, Int> {
     let shape = [texts.len(), steps.len()];
-    let words = texts.iter().flat_map(|text| text[steps.clone()].iter().map(|&word| word as i32)).collect();
-    Tensor::from_data(TensorData::new::<i32, _>(words, shape), device)
+    let ids = texts.iter().flat_map(|text| text[steps.clone()].iter().map(|&id| id as i32)).collect();
+    Tensor::from_data(TensorData::new::<i32, _>(ids, shape), device)
 }
 
 #[cfg(test)]

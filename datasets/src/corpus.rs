@@ -1,159 +1,76 @@
-//! Texts for language models: lines of tokens, in three parts.
+//! Texts for language models, in three parts.
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::error::{DataError, Result};
-use crate::source::{Archive, Locator, PublishedFile, hex};
-use crate::text::{Vocabulary, Zero, tokenize};
+use crate::error::{DataError, Result, utf8};
+use crate::source::{Locator, Source, hex};
 
-/// A text in three parts, each read from its beginning to its end.
+/// A raw text in three parts: lines that end in `\n`, in their original order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Corpus {
-    /// To learn from.
+    /// Training part.
     pub train: String,
-    /// To choose by.
+    /// Validation part.
     pub valid: String,
-    /// To measure on.
+    /// Test part.
     pub test: String,
-    /// Where it came from, with a checksum.
+    /// Name and checksum of the data.
     pub source: String,
-    /// The perplexity of the words of the test part to what drew them, where that is known.
+    /// Perplexity of the test part under the distribution that generated the text, if it is known. No word-level model
+    /// can have a lower expected perplexity. The end of a line counts as a word.
     pub floor: Option<f64>,
 }
 
-/// What a token is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// What stands between blanks; `<eos>` ends a line.
-    #[default]
-    Word,
-    /// A character; `<eos>` ends a line.
-    Character,
-}
+/// The validation part and the test part each get one of `HELD_OUT` equal shares of the lines.
+const HELD_OUT: usize = 20;
 
-impl Level {
-    /// The tokens of a text: those of each line, and `<eos>` at its end.
-    ///
-    /// ```
-    /// use datasets::Level;
-    ///
-    /// assert_eq!(Level::Word.tokens("a fine day\nno").collect::<Vec<_>>(), ["a", "fine", "day", "<eos>", "no", "<eos>"]);
-    /// assert_eq!(Level::Character.tokens("no").collect::<Vec<_>>(), ["n", "o", "<eos>"]);
-    /// ```
-    pub fn tokens(self, text: &str) -> impl Iterator<Item = &str> {
-        text.lines().flat_map(move |line| self.of_line(line).chain([Zero::EndOfLine.word()]))
-    }
-
-    /// The numbers of a text's tokens.
-    pub fn encode(self, text: &str, vocabulary: &Vocabulary) -> Vec<u32> {
-        self.tokens(text).map(|token| vocabulary.number(token)).collect()
-    }
-
-    /// A line of anybody's text, prepared: its words in lower case and split off their punctuation by [`tokenize`], or
-    /// characters that cannot be seen as blanks.
-    pub fn clean(self, line: &str) -> String {
-        match self {
-            Self::Word => tokenize(line).join(" "),
-            Self::Character => line.replace(char::is_control, " "),
-        }
-    }
-
-    /// The tokens of a line.
-    pub fn of_line(self, line: &str) -> impl Iterator<Item = &str> {
-        let words = (self == Self::Word).then(|| line.split_whitespace());
-        let characters = (self == Self::Character).then(|| line.split("").filter(|character| !character.is_empty()));
-        words.into_iter().flatten().chain(characters.into_iter().flatten())
-    }
-}
-
-/// The share of a text of one's own that is kept to choose by, and the share to measure on.
-const KEPT: usize = 20;
-
-/// A plain-text file of one's own: the first nine tenths of its lines to learn from, then a twentieth to choose by and one
-/// to measure on. As words it is split up by [`tokenize`]. Characters that cannot be seen become blanks.
-pub fn own_text(path: &Path, level: Level) -> Result<Corpus> {
+/// Reads a plain-text file in UTF-8 and splits it by lines: the first 90 % for training, the next 5 % for validation,
+/// the last 5 % for testing.
+///
+/// A byte-order mark is removed and CRLF line ends become LF. The text is not changed otherwise.
+///
+/// # Errors
+///
+/// [`DataError::Io`], [`DataError::NotUtf8`] with the line, [`DataError::Empty`], and [`DataError::TooFewLines`] below
+/// 20 lines.
+pub fn own_text(path: &Path) -> Result<Corpus> {
     let bytes = std::fs::read(path).map_err(DataError::io("read", path))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
-        DataError::parse(path, Some(line + 1), "is not UTF-8; convert the file first, with iconv for example")
-    })?;
-    let lines: Vec<String> = text.trim_start_matches('\u{feff}').lines().map(|line| level.clean(line)).collect();
+    let text = utf8(bytes, path)?;
+    let lines: Vec<&str> = text.trim_start_matches('\u{feff}').lines().collect();
     if lines.is_empty() {
-        return Err(DataError::parse(path, None, "is empty; give a text to learn from"));
+        return Err(DataError::Empty { path: path.to_path_buf(), what: "lines" });
     }
-    let kept = lines.len() / KEPT;
-    if kept == 0 {
-        let message = format!(
-            "has {} lines, which is too few for three parts: at least {KEPT} are needed; break it into lines, with fold -s for example",
-            lines.len()
-        );
-        return Err(DataError::parse(path, None, message));
+    let held_out = lines.len() / HELD_OUT;
+    if held_out == 0 {
+        return Err(DataError::TooFewLines { path: path.to_path_buf(), lines: lines.len(), needed: HELD_OUT });
     }
-    let (train, rest) = lines.split_at(lines.len() - 2 * kept);
-    let (valid, test) = rest.split_at(kept);
-    let part = |lines: &[String]| lines.join("\n") + "\n";
+    let (train, rest) = lines.split_at(lines.len() - 2 * held_out);
+    let (valid, test) = rest.split_at(held_out);
+    let part = |lines: &[&str]| lines.join("\n") + "\n";
     let source = format!("{} (SHA-256 {})", path.display(), hex(&Sha256::digest(&text)));
     Ok(Corpus { train: part(train), valid: part(valid), test: part(test), source, floor: None })
 }
 
-/// A published corpus.
-pub(crate) struct Published {
-    /// Its name.
-    pub name: &'static str,
-    /// Its subfolder of a data folder.
-    pub folder: &'static str,
-    /// What the addresses of its parts begin with.
-    pub address: &'static str,
-    /// The archive in which some people have it.
-    pub archive: &'static str,
-    /// Training, validation and test part.
-    pub parts: [Part; 3],
-}
-
-/// A part of a published corpus.
-pub(crate) struct Part {
-    /// The name of its file.
-    pub name: &'static str,
-    /// Of its text.
-    pub sha256: &'static str,
-    /// What its address ends with.
-    pub remote: &'static str,
-    /// Its path in the archive.
-    pub member: &'static str,
-    /// How many words it has, with one `<eos>` a line.
-    pub tokens: usize,
-}
-
-impl Published {
-    /// Finds, reads and counts it.
-    pub fn load(&self, locator: &Locator) -> Result<Corpus> {
-        let [train, valid, test] = &self.parts;
-        let source = format!("{} (SHA-256 of the training part {})", self.name, train.sha256);
-        let read = |part| self.read(part, locator);
-        Ok(Corpus { train: read(train)?, valid: read(valid)?, test: read(test)?, source, floor: None })
-    }
-
-    fn read(&self, part: &Part, locator: &Locator) -> Result<String> {
-        let bytes = locator.read(&PublishedFile {
-            set: self.name,
-            folder: self.folder,
-            name: part.name,
-            sha256: Some(part.sha256),
-            archive: Some(Archive { name: self.archive, member: part.member }),
-            url: Some(&format!("{}{}", self.address, part.remote)),
-        })?;
-        let path = Path::new(self.folder).join(part.name);
-        let text = String::from_utf8(bytes)
-            .map_err(|error| DataError::parse(&path, None, format!("is not UTF-8 ({error})")))?;
-        match Level::Word.tokens(&text).count() {
-            found if found == part.tokens => Ok(text),
-            found => Err(DataError::Count { path, what: "tokens".to_owned(), found, wanted: part.tokens }),
+/// Reads a corpus that is published as one file each for training, validation and testing. `tokens` are the published
+/// numbers of tokens in these files: words separated by whitespace, and one end-of-line token per line.
+pub(crate) fn published(source: &Source, tokens: [usize; 3], locator: &Locator) -> Result<Corpus> {
+    let mut parts = Vec::with_capacity(tokens.len());
+    for (file, wanted) in source.files.iter().zip(tokens) {
+        let path = Path::new(source.folder).join(file.name);
+        let text = utf8(locator.read(source, file)?, &path)?;
+        let found = text.lines().map(|line| line.split_whitespace().count() + 1).sum();
+        if found != wanted {
+            return Err(DataError::Count { path, what: "tokens".to_owned(), found, wanted });
         }
+        parts.push(text);
     }
+    let sum = source.files.first().and_then(|train| train.sha256).unwrap_or_default();
+    let name = format!("{} (SHA-256 of the training part {sum})", source.name);
+    let mut parts = parts.into_iter();
+    let mut next = || parts.next().unwrap_or_default();
+    Ok(Corpus { train: next(), valid: next(), test: next(), source: name, floor: None })
 }
 
 #[cfg(test)]
@@ -161,44 +78,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_of_ones_own_is_cut_by_lines_in_order() {
+    fn a_text_is_split_by_lines_in_order() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("own.txt");
         let lines: Vec<String> = (0..100).map(|line| format!("Line {line}, it's\tso.\r")).collect();
-        std::fs::write(&path, format!("\u{feff}{}", lines.join("\n"))).unwrap();
-
-        let words = own_text(&path, Level::Word).unwrap();
-        assert_eq!(words.train.lines().count(), 90);
-        assert_eq!(words.valid.lines().next(), Some("line 90 , it's so ."));
-        assert_eq!(words.test.lines().last(), Some("line 99 , it's so ."));
-
-        let characters = own_text(&path, Level::Character).unwrap();
-        assert_eq!(characters.train.lines().next(), Some("Line 0, it's so."));
-        let tokens: Vec<_> = Level::Character.tokens("é 😀\n\na").collect();
-        assert_eq!(tokens, ["é", " ", "😀", "<eos>", "<eos>", "a", "<eos>"]);
+        std::fs::write(&path, format!("\u{feff}{}\n", lines.join("\n"))).unwrap();
+        let corpus = own_text(&path).unwrap();
+        assert_eq!(corpus.train.lines().count(), 90);
+        assert_eq!(corpus.train.lines().next(), Some("Line 0, it's\tso."));
+        assert_eq!(corpus.valid.lines().next(), Some("Line 90, it's\tso."));
+        assert_eq!(corpus.test, lines[95..].iter().map(|line| line.replace('\r', "\n")).collect::<String>());
     }
 
     #[test]
-    fn texts_that_cannot_be_used_name_the_file_and_the_line() {
+    fn unusable_texts_are_errors_that_name_the_file() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("own.txt");
-        let not_utf8 = (&b"one\ntwo\xff\n"[..], "own.txt, line 2: is not UTF-8");
-        for (bytes, part) in [not_utf8, (b"one\ntwo\n", "has 2 lines"), (b"\xef\xbb\xbf", "own.txt: is empty")] {
-            std::fs::write(&path, bytes).unwrap();
-            let error = own_text(&path, Level::Word).unwrap_err().to_string();
-            assert!(error.contains(part), "{error}");
-        }
-        assert!(own_text(&dir.path().join("none.txt"), Level::Word).unwrap_err().to_string().contains("none.txt"));
+        let file = dir.path().join("own.txt");
+        let read = |bytes: &[u8]| {
+            std::fs::write(&file, bytes).unwrap();
+            own_text(&file).unwrap_err()
+        };
+        assert!(matches!(read(b"one\ntwo\xff\n"), DataError::NotUtf8 { line: Some(2), path } if path == file));
+        assert!(matches!(read(b"one\ntwo\n"), DataError::TooFewLines { lines: 2, needed: 20, .. }));
+        assert!(matches!(read(b"\xef\xbb\xbf"), DataError::Empty { .. }));
+        let none = own_text(&dir.path().join("none.txt")).unwrap_err();
+        assert!(matches!(none, DataError::Io { path, .. } if path.ends_with("none.txt")));
     }
 
     #[test]
     fn damaged_texts_are_texts_or_errors() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("own.txt");
-        crate::damage::try_damaged("a b\u{e9}\n".repeat(40).as_bytes(), |bytes| {
+        test_support::try_damaged("a b\u{e9}\n".repeat(40).as_bytes(), |bytes| {
             std::fs::write(&path, bytes).unwrap();
-            let _ = own_text(&path, Level::Character).map(|corpus| Level::Character.tokens(&corpus.train).count());
-            let _ = own_text(&path, Level::Word);
+            if let Ok(corpus) = own_text(&path) {
+                assert!(corpus.valid.lines().count() == corpus.test.lines().count());
+            }
         });
     }
 }

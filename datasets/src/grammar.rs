@@ -1,9 +1,9 @@
-//! The embedded text: sentences of a seeded probabilistic grammar of our own, whose entropy is known.
+//! Embedded text: sentences of a seeded probabilistic context-free grammar with known entropy.
 //!
-//! `grammar.txt` holds the rules. Numbers have to agree over whole clauses ("the dogs that the cat near the red door sees
-//! sleep"), verbs ask for things or for those who act, `if` for `then`: what stands in the last four words is not enough.
-//! Each sentence has one derivation, so that its probability is the product of those of the rules used; no model can
-//! expect a smaller perplexity than the grammar's own.
+//! `grammar.txt` holds the rules. Number agreement spans whole clauses ("the dogs that the cat near the red door sees
+//! sleep"), verbs select animate or inanimate objects, and `if` requires `then`, so that a context of four words does
+//! not determine the next word. Each sentence has one derivation, so its probability is the product of the
+//! probabilities of its rules. No model has a smaller expected perplexity than the grammar.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,9 @@ const SEED: u64 = 1906;
 const SENTENCES: [usize; 3] = [20_000, 2_000, 2_000];
 const START: &str = "SENTENCE";
 
-/// Draws the text; the same at every call.
+/// Generates the corpus: 20,000 / 2,000 / 2,000 sentences, one per line. Every call returns the same text.
+///
+/// [`Corpus::floor`] is the perplexity of the test part under the grammar.
 pub fn load() -> Corpus {
     let grammar = Grammar::new();
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
@@ -35,12 +37,12 @@ struct Grammar {
     rules: HashMap<&'static str, Rules>,
 }
 
-/// The ways to write out a name.
+/// The productions of one nonterminal of the grammar, with their probabilities.
 struct Rules {
-    ways: Vec<Vec<&'static str>>,
+    productions: Vec<Vec<&'static str>>,
     draw: WeightedIndex<f64>,
-    /// Natural logarithms of their probabilities.
-    costs: Vec<f64>,
+    /// Natural logarithms of the productions' probabilities.
+    log_probs: Vec<f64>,
 }
 
 impl Grammar {
@@ -49,7 +51,7 @@ impl Grammar {
         Self { rules: lines.filter_map(rules).collect() }
     }
 
-    /// Some sentences, one a line, and their perplexity, the end of a line being a word.
+    /// Draws sentences, one per line. Returns them with their perplexity, in which the end of a line counts as a word.
     fn text(&self, sentences: usize, rng: &mut impl Rng) -> (String, f64) {
         let (mut text, mut words, mut nats) = (String::new(), 0, 0.0);
         for _ in 0..sentences {
@@ -62,56 +64,61 @@ impl Grammar {
         (text, (nats / words as f64).exp())
     }
 
-    /// Writes a symbol out and returns the logarithm of the probability of how.
+    /// Expands a symbol at random, appends the words to `sentence`, and returns the log-probability of the derivation.
     fn write(&self, symbol: &'static str, sentence: &mut Vec<&'static str>, rng: &mut impl Rng) -> f64 {
         let Some(rules) = self.rules.get(symbol) else {
             sentence.push(symbol);
             return 0.0;
         };
-        let way = rules.draw.sample(rng);
-        rules.costs[way] + rules.ways[way].iter().map(|symbol| self.write(symbol, sentence, rng)).sum::<f64>()
+        let chosen = rules.draw.sample(rng);
+        rules.log_probs[chosen]
+            + rules.productions[chosen].iter().map(|symbol| self.write(symbol, sentence, rng)).sum::<f64>()
     }
 }
 
-/// `NAME = weight symbols | …` or `NAME ~ words`; `None` for what is neither, which the tests exclude.
+/// Parses `NAME = weight symbols | …` or `NAME ~ words`. A malformed line gives `None`; a test excludes those.
 fn rules(line: &'static str) -> Option<(&'static str, Rules)> {
-    let (name, ways): (_, Vec<(f64, Vec<_>)>) = match (line.split_once('='), line.split_once('~')) {
-        (Some((name, ways)), _) => {
-            let way = |way: &'static str| {
-                let (weight, symbols) = way.trim().split_once(' ')?;
+    let (name, productions): (_, Vec<(f64, Vec<_>)>) = match (line.split_once('='), line.split_once('~')) {
+        (Some((name, productions)), _) => {
+            let production = |text: &'static str| {
+                let (weight, symbols) = text.trim().split_once(' ')?;
                 Some((weight.parse().ok()?, symbols.split_whitespace().collect()))
             };
-            (name, ways.split('|').map(way).collect::<Option<_>>()?)
+            (name, productions.split('|').map(production).collect::<Option<_>>()?)
         }
         (None, Some((name, words))) => {
             (name, words.split_whitespace().zip(1..).map(|(word, rank)| (1.0 / f64::from(rank), vec![word])).collect())
         }
         (None, None) => return None,
     };
-    let (weights, ways): (Vec<f64>, _) = ways.into_iter().unzip();
+    let (weights, productions): (Vec<f64>, _) = productions.into_iter().unzip();
     let total: f64 = weights.iter().sum();
-    let costs = weights.iter().map(|weight| (weight / total).ln()).collect();
-    Some((name.trim(), Rules { ways, draw: WeightedIndex::new(&weights).ok()?, costs }))
+    let log_probs = weights.iter().map(|weight| (weight / total).ln()).collect();
+    Some((name.trim(), Rules { productions, draw: WeightedIndex::new(&weights).ok()?, log_probs }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Level;
 
-    /// Solves `value(name) = Σ probability × (own(probability) + Σ value(symbol))`, where a word is worth `word`.
+    /// Solves `value(name) = Σ probability × (own(log_prob) + Σ value(symbol))`, where each word has the value `word`.
     fn expected(grammar: &Grammar, own: impl Fn(f64) -> f64, word: f64) -> f64 {
         let mut values: HashMap<&str, f64> = HashMap::new();
         for _ in 0..1000 {
             let value = |rules: &Rules| -> f64 {
-                let of = |way: &Vec<&str>| -> f64 {
+                let sum = |production: &Vec<&str>| -> f64 {
                     let symbol = |symbol: &&str| match grammar.rules.contains_key(symbol) {
                         true => values.get(symbol).copied().unwrap_or(0.0),
                         false => word,
                     };
-                    way.iter().map(symbol).sum()
+                    production.iter().map(symbol).sum()
                 };
-                rules.ways.iter().zip(&rules.costs).map(|(way, cost)| cost.exp() * (own(*cost) + of(way))).sum()
+                rules
+                    .productions
+                    .iter()
+                    .zip(&rules.log_probs)
+                    .map(|(production, log_prob)| log_prob.exp() * (own(*log_prob) + sum(production)))
+                    .sum()
             };
             values = grammar.rules.iter().map(|(name, rules)| (*name, value(rules))).collect();
         }
@@ -124,26 +131,26 @@ mod tests {
         let lines =
             include_str!("grammar.txt").lines().filter(|line| line.contains(['=', '~']) && !line.starts_with('#'));
         assert_eq!(lines.count(), grammar.rules.len());
-        let symbols = grammar.rules.values().flat_map(|rules| rules.ways.iter().flatten());
+        let symbols = grammar.rules.values().flat_map(|rules| rules.productions.iter().flatten());
         for symbol in symbols.filter(|symbol| symbol.starts_with(char::is_uppercase)) {
             assert!(grammar.rules.contains_key(symbol), "{symbol}");
         }
     }
 
-    /// The text's own perplexity against the entropy of the grammar, computed from its rules alone.
+    /// Compares the perplexity of the text with the entropy of the grammar, computed from the rules alone.
     #[test]
-    fn the_text_is_as_hard_as_the_grammar_says() {
+    fn the_text_has_the_entropy_of_the_grammar() {
         let grammar = Grammar::new();
-        let (nats, words) = (expected(&grammar, |cost| -cost, 0.0), expected(&grammar, |_| 0.0, 1.0));
+        let (nats, words) = (expected(&grammar, |log_prob| -log_prob, 0.0), expected(&grammar, |_| 0.0, 1.0));
         let floor = (nats / (words + 1.0)).exp();
         assert!((8.0..10.0).contains(&floor), "{floor}");
         let corpus = load();
-        assert!((corpus.floor.unwrap() / floor - 1.0).abs() < 0.03, "{:?} beside {floor}", corpus.floor);
-        let tokens = Level::Word.tokens(&corpus.train).count() as f64;
+        assert!((corpus.floor.unwrap() / floor - 1.0).abs() < 0.03, "{:?}, expected {floor}", corpus.floor);
+        let tokens = corpus.train.lines().map(|line| line.split_whitespace().count() + 1).sum::<usize>() as f64;
         assert!((tokens / 20_000.0 / (words + 1.0) - 1.0).abs() < 0.02, "{tokens}");
     }
 
-    /// In how many ways each name derives each stretch of a sentence.
+    /// Counts the derivations of each span of a sentence from each symbol (CYK).
     struct Parser<'a> {
         grammar: &'a Grammar,
         sentence: Vec<&'a str>,
@@ -158,7 +165,7 @@ mod tests {
             if let Some(count) = self.known.get(&(symbol, start, end)) {
                 return *count;
             }
-            let count = rules.ways.iter().map(|way| self.count_all(way, start, end)).sum();
+            let count = rules.productions.iter().map(|symbols| self.count_all(symbols, start, end)).sum();
             self.known.insert((symbol, start, end), count);
             count
         }
@@ -167,7 +174,7 @@ mod tests {
             match symbols {
                 [] => usize::from(start == end),
                 [last] => self.count(last, start, end),
-                // Every symbol is one word at least.
+                // Every symbol derives at least one word.
                 [first, rest @ ..] => (start + 1..=end.saturating_sub(rest.len()))
                     .map(|middle| match self.count(first, start, middle) {
                         0 => 0,

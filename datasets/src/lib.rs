@@ -1,37 +1,36 @@
-//! Data sets: acquired, verified, parsed and split, in this order, one file a set.
+//! Public data sets for recurrent networks: reviews, texts and time series.
 //!
-//! | module | set |
+//! Each loader finds the published files or downloads them, verifies their checksums, parses them, and returns plain
+//! Rust values in the published parts. Tokenisation, scaling and batching are left to the caller.
+//!
+//! | module | data |
 //! |---|---|
-//! | [`imdb`] | IMDB large movie reviews, from the published archive or its folder |
-//! | [`sample`] | short reviews by a generator of our own, part of the program |
-//! | [`ptb`], [`wikitext2`] | Penn Treebank and WikiText-2, for language models |
-//! | [`grammar`] | sentences of a grammar of our own, part of the program, with their entropy |
-//! | [`own_text`] | any text file |
-//! | [`weather`], [`energy`], [`stocks`] | Jena, Seattle; ETTh1, PJM East; S&P 500, VIX |
-//! | [`Series`] | numbers over time, from any CSV file |
+//! | [`imdb`] | IMDB large movie reviews: 25,000 training and 25,000 test reviews with labels |
+//! | [`sample`] | embedded: 5,000 generated short reviews in which word order determines the label |
+//! | [`ptb`], [`wikitext2`] | Penn Treebank and WikiText-2, corpora for language models |
+//! | [`grammar`] | embedded: sentences of a generated grammar with known entropy |
+//! | [`weather`] | Jena every ten minutes; embedded: Seattle every day |
+//! | [`energy`] | ETTh1, a transformer every hour; the load of PJM East every hour |
+//! | [`stocks`] | S&P 500, VIX, 40 companies, by trading day |
+//! | [`own_text`] | any text file, split into three parts |
+//! | [`Series`] | any CSV file with a time column |
 //!
-//! [`Locator`] finds the files: `--data-dir`, the folder that `RNN_ZOO_DATA` names, the user's cache, the published
-//! address. [`tokenize`] and [`Vocabulary`] turn text into numbers. Sets of items, such as
-//! [`ReviewSet`], are burn's [`Dataset`](burn_dataset::Dataset).
+//! Embedded sets need no files. For the others, a [`Locator`] searches a given folder, the folder that the environment
+//! variable `RNN_ZOO_DATA` names, and the user's cache, and then downloads the published file into the cache. The crate
+//! prints nothing; [`Locator::with_progress`] reports downloads. [`DataError`] names the file, the line and the setting
+//! to change.
+//!
+//! The feature `download` (default) brings an HTTPS client. Without it, a missing file is an error.
 //!
 //! ```
-//! use datasets::{Vocabulary, Zero, sample, tokenize};
-//!
-//! let reviews = sample::load();
-//! let (train, valid) = reviews.train.hold_out(500, 1);
-//! let texts: Vec<Vec<String>> = train.0.iter().map(|review| tokenize(&review.text)).collect();
-//! let vocabulary = Vocabulary::build(Zero::Padding, texts.iter().flatten().map(String::as_str), 1000);
-//! assert_eq!(vocabulary.encode(&tokenize("the plot is xyzzy"))[3], Vocabulary::UNKNOWN);
-//! assert_eq!(valid.0.len(), 500);
+//! let reviews = datasets::sample::load();
+//! let (train, valid) = datasets::hold_out(reviews.train, 400, 0);
+//! assert_eq!((train.len(), valid.len(), reviews.test.len()), (3600, 400, 1000));
 //! ```
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod corpus;
-#[cfg(test)]
-#[path = "../../training/src/damage.rs"]
-mod damage;
-mod dates;
 pub mod energy;
 mod error;
 pub mod grammar;
@@ -41,16 +40,12 @@ mod review;
 pub mod sample;
 mod series;
 mod source;
-mod span;
 pub mod stocks;
-mod text;
 pub mod weather;
 pub mod wikitext2;
 
-pub use corpus::{Corpus, Level, own_text};
+pub use corpus::{Corpus, own_text};
 pub use error::{DataError, Result};
-pub use review::{Review, ReviewSet, Reviews};
-pub use series::{CsvFormat, Doubled, Gaps, Missing, Series};
-pub use source::{Archive, DATA_VARIABLE, DataFile, DataSet, Found, Locator, PublishedFile};
-pub use span::Span;
-pub use text::{Vocabulary, Zero, tokenize};
+pub use review::{Review, Reviews, hold_out};
+pub use series::{CsvFormat, Duplicates, Gaps, Missing, Note, Series, Span};
+pub use source::{DATA_VARIABLE, Form, Found, Locator, Packing, Progress, PublishedFile, Source};

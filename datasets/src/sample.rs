@@ -1,10 +1,10 @@
-//! The embedded sample: short film reviews, written by a seeded generator, in which word order decides.
+//! Embedded sample: short film reviews from a seeded generator, in which word order determines the label.
 //!
-//! Every adjective stands about as often in favourable as in unfavourable reviews, so that counting words finds nothing.
-//! What decides is how they are put together. Some of that shows in neighbouring words ("not clever", "anything but
-//! dull", "less moving than silly"); for the rest the whole review must be read: which side of "but" or "although" a
-//! clause stands on, whether a friend's opinion is shared, whether the last scene changes everything or nothing. The test
-//! part also speaks of things and people that the training part never names.
+//! Every adjective occurs about equally often in positive and negative reviews, so a bag of words cannot tell them
+//! apart. Some labels follow from neighbouring words ("not clever", "anything but dull", "less moving than silly").
+//! Others need the whole review: the side of "but" or "although" on which a clause is, whether the writer agrees with a
+//! friend, whether the last scene changes the verdict. The test part also names topics and people that the training
+//! part never names.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
-use crate::review::{Review, ReviewSet, Reviews};
+use crate::review::{Review, Reviews};
 
 const SEED: u64 = 2013;
 const TRAIN: usize = 4000;
@@ -62,7 +62,7 @@ const TOPICS: [&str; 20] = [
     "camera",
     "score",
 ];
-/// Named in the test part only.
+/// Topics that occur only in the test part.
 const NEW_TOPICS: [&str; 10] = [
     "soundtrack",
     "heroine",
@@ -77,12 +77,12 @@ const NEW_TOPICS: [&str; 10] = [
 ];
 const PEOPLE: [&str; 8] =
     ["my friend", "my sister", "a critic", "my brother", "my neighbour", "a colleague", "my teacher", "a stranger"];
-/// Said in the test part only.
+/// People who occur only in the test part.
 const NEW_PEOPLE: [&str; 3] = ["my grandfather", "the usher", "my dentist"];
 const ASIDES: [&str; 6] =
     ["to be fair", "in the end", "for me at least", "as far as i can tell", "on the whole", "if you ask me"];
 
-/// The sample: 4,000 reviews to learn from and 1,000 to test on, half of each favourable; the same at every call.
+/// Generates 4,000 training and 1,000 test reviews, half of each positive. Every call returns the same reviews.
 pub fn load() -> Reviews {
     generate(SEED)
 }
@@ -95,8 +95,8 @@ fn generate(seed: u64) -> Reviews {
     Reviews { train, test, source: format!("the embedded sample (generator seed {seed})") }
 }
 
-/// Reviews with texts that were not seen before.
-fn part(rng: &mut ChaCha8Rng, seen: &mut HashSet<String>, name: &str, count: usize, novelty: f64) -> ReviewSet {
+/// Generates `count` reviews whose texts are not in `seen`.
+fn part(rng: &mut ChaCha8Rng, seen: &mut HashSet<String>, name: &str, count: usize, novelty: f64) -> Vec<Review> {
     let mut writer = Writer { rng, novelty };
     let review = |index: usize| {
         let positive = index.is_multiple_of(2);
@@ -108,10 +108,10 @@ fn part(rng: &mut ChaCha8Rng, seen: &mut HashSet<String>, name: &str, count: usi
         };
         Review { id: format!("{name}/{index}"), rating: None, text, positive }
     };
-    ReviewSet((0..count).map(review).collect())
+    (0..count).map(review).collect()
 }
 
-/// Sentences begin with a capital letter, and so does "I".
+/// Capitalises the first letter of each sentence and the word "I".
 fn capitalised(text: &str) -> String {
     let mut begins = true;
     let raise = |word: &str| {
@@ -125,12 +125,12 @@ fn capitalised(text: &str) -> String {
 
 struct Writer<'a> {
     rng: &'a mut ChaCha8Rng,
-    /// Share of things and people that only the test part names.
+    /// The probability of a topic or person that occurs only in the test part.
     novelty: f64,
 }
 
 impl Writer<'_> {
-    /// A whole review with the given sign.
+    /// A review with the given label.
     fn review(&mut self, good: bool) -> String {
         let text = match self.rng.random_range(0..20) {
             0..6 => self.statements(good),
@@ -159,7 +159,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A "not" that denies nothing.
+    /// A sentence with "not only", which negates nothing.
     fn not_only(&mut self, good: bool) -> String {
         let (topic, quality, person) = (self.topic(), self.quality(good), self.person());
         match self.rng.random() {
@@ -168,7 +168,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Two clauses against each other: the main clause is what the review says.
+    /// A sentence with two clauses of opposite sentiment. The main clause carries the label.
     fn contrast(&mut self, good: bool) -> String {
         let (main, side) = (self.clause(good), self.clause(!good));
         match self.rng.random_range(0..4) {
@@ -178,7 +178,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Somebody's opinion, shared or not.
+    /// A sentence about another person's opinion, with which the writer agrees or disagrees.
     fn report(&mut self, good: bool) -> String {
         let agree = self.rng.random();
         let (person, claim) = (self.person(), self.plain(good == agree));
@@ -190,7 +190,7 @@ impl Writer<'_> {
         format!("{person} told me that {claim}. {answer}")
     }
 
-    /// What was expected, and whether it came.
+    /// A sentence about an expectation that the film meets or does not meet.
     fn expectation(&mut self, good: bool) -> String {
         let came = self.rng.random();
         let (quality, person) = (self.quality(good == came), self.person());
@@ -206,7 +206,7 @@ impl Writer<'_> {
         }
     }
 
-    /// An impression that the last scene overturns, or does not.
+    /// Sentences about a first impression, which the last scene reverses or confirms.
     fn reversal(&mut self, good: bool) -> String {
         let overturned = self.rng.random();
         let first = self.plain(good != overturned);
@@ -218,7 +218,7 @@ impl Writer<'_> {
         format!("an hour in, {first}. {last}")
     }
 
-    /// A statement about one thing, in words of the same sign or negated ones of the other.
+    /// A statement about one topic: an adjective of the given sentiment, or a negated one of the opposite.
     fn clause(&mut self, good: bool) -> String {
         if self.rng.random() { self.plain(good) } else { self.negated(!good) }
     }
@@ -233,7 +233,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Denies a quality of the given sign.
+    /// A negated adjective of the given sentiment.
     fn negated(&mut self, good: bool) -> String {
         let (topic, quality) = (self.topic(), self.quality(good));
         match self.rng.random_range(0..8) {
@@ -271,24 +271,28 @@ impl Writer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokenize;
+
+    /// Words in lower case, and punctuation marks.
+    fn tokens(text: &str) -> Vec<String> {
+        text.replace('.', " .").replace(',', " ,").split_whitespace().map(str::to_lowercase).collect()
+    }
 
     #[test]
-    fn it_is_the_same_every_time_balanced_without_repetitions_and_of_the_promised_size() {
+    fn the_sample_is_reproducible_balanced_and_without_duplicates() {
         let Reviews { train, test, .. } = load();
         assert_eq!(load().train, train);
         assert_ne!(generate(SEED + 1).train, train);
         for (set, count) in [(&train, TRAIN), (&test, TEST)] {
-            assert_eq!(set.0.len(), count);
-            assert_eq!(set.0.iter().filter(|review| review.positive).count(), count / 2);
+            assert_eq!(set.len(), count);
+            assert_eq!(set.iter().filter(|review| review.positive).count(), count / 2);
         }
-        let texts: HashSet<_> = train.0.iter().chain(&test.0).map(|review| &review.text).collect();
+        let texts: HashSet<_> = train.iter().chain(&test).map(|review| &review.text).collect();
         assert_eq!(texts.len(), TRAIN + TEST);
     }
 
     #[test]
-    fn the_test_part_has_words_that_the_training_part_never_shows() {
-        let words = |set: &ReviewSet| set.0.iter().flat_map(|review| tokenize(&review.text)).collect::<HashSet<_>>();
+    fn the_test_part_has_words_that_the_training_part_lacks() {
+        let words = |set: &[Review]| set.iter().flat_map(|review| tokens(&review.text)).collect::<HashSet<_>>();
         let Reviews { train, test, .. } = load();
         let new: HashSet<_> = words(&test).difference(&words(&train)).cloned().collect();
         assert!(NEW_TOPICS.iter().all(|topic| new.contains(*topic)), "{new:?}");
@@ -296,22 +300,21 @@ mod tests {
     }
 
     #[test]
-    fn it_reads_like_reviews() {
-        for review in load().train.0.iter().chain(&load().test.0) {
-            let (text, tokens) = (&review.text, tokenize(&review.text).len());
+    fn reviews_are_well_formed_sentences() {
+        for review in load().train.iter().chain(&load().test) {
+            let (text, tokens) = (&review.text, tokens(&review.text).len());
             assert!((8..=34).contains(&tokens), "{tokens} tokens: {text}");
             assert!(text.starts_with(char::is_uppercase) && text.ends_with('.'), "{text}");
             assert!(!["  ", " ,", " .", " i "].iter().any(|blot| text.contains(blot)), "{text}");
         }
     }
 
-    /// Adjectives alone say little: the best guess by a single word is right for hardly more than half of its reviews.
+    /// The best prediction from one adjective is hardly better than chance.
     #[test]
-    fn no_adjective_gives_the_sign_away() {
+    fn no_adjective_determines_the_label() {
         let train = load().train;
         for word in GOOD.iter().chain(&BAD) {
-            let with: Vec<_> =
-                train.0.iter().filter(|review| tokenize(&review.text).iter().any(|w| w == word)).collect();
+            let with: Vec<_> = train.iter().filter(|review| tokens(&review.text).iter().any(|w| w == word)).collect();
             let share = with.iter().filter(|review| review.positive).count() as f64 / with.len() as f64;
             assert!((0.3..0.7).contains(&share), "{word}: {share} of {}", with.len());
         }

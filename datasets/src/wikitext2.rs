@@ -1,42 +1,47 @@
-//! WikiText-2 ([Merity et al. 2017](https://arxiv.org/abs/1609.07843)): good and featured articles of Wikipedia, 33,277 words and
-//! `<eos>`. CC BY-SA.
+//! WikiText-2 ([Merity et al. 2017](https://arxiv.org/abs/1609.07843)): good and featured articles of Wikipedia, a
+//! vocabulary of 33,277 words and `<eos>`.
 
-use crate::corpus::{Corpus, Part, Published};
+use crate::corpus::{Corpus, published};
 use crate::error::Result;
-use crate::source::Locator;
+use crate::source::{Form, Locator, PublishedFile, Source};
 
-const WIKITEXT_2: Published = Published {
+/// Describes one part of the corpus: the copy in PyTorch's examples, because the authors' archive has moved more than
+/// once, or a member of the authors' archive.
+macro_rules! part {
+    ($name:literal, $remote:literal, $sha256:literal) => {
+        PublishedFile {
+            name: $name,
+            sha256: Some($sha256),
+            forms: &[
+                Form::plain($name).at(concat!(
+                    "https://raw.githubusercontent.com/pytorch/examples/77f55b912142e11fcfdf5b530231fb9c52f181e8/",
+                    "word_language_model/data/wikitext-2/",
+                    $remote
+                )),
+                Form::gzip(concat!($name, ".gz")),
+                Form::member("wikitext-2-v1.zip", concat!("wikitext-2/", $name)),
+            ],
+        }
+    };
+}
+
+/// The published files of the training, validation and test part.
+pub const SOURCE: Source = Source {
     name: "WikiText-2",
     folder: "wikitext-2",
-    // The same files, in the examples of PyTorch; the authors' archive has moved more than once.
-    address: "https://raw.githubusercontent.com/pytorch/examples/77f55b912142e11fcfdf5b530231fb9c52f181e8/word_language_model/data/wikitext-2/",
-    archive: "wikitext-2-v1.zip",
-    parts: [
-        Part {
-            name: "wiki.train.tokens",
-            sha256: "9e9fa1ad55b1c2c95b08e37dd8e653f638fac2c6de904b79e813611eefbc985f",
-            remote: "train.txt",
-            member: "wikitext-2/wiki.train.tokens",
-            tokens: 2_088_628,
-        },
-        Part {
-            name: "wiki.valid.tokens",
-            sha256: "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8",
-            remote: "valid.txt",
-            member: "wikitext-2/wiki.valid.tokens",
-            tokens: 217_646,
-        },
-        Part {
-            name: "wiki.test.tokens",
-            sha256: "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0",
-            remote: "test.txt",
-            member: "wikitext-2/wiki.test.tokens",
-            tokens: 245_569,
-        },
+    files: &[
+        part!("wiki.train.tokens", "train.txt", "9e9fa1ad55b1c2c95b08e37dd8e653f638fac2c6de904b79e813611eefbc985f"),
+        part!("wiki.valid.tokens", "valid.txt", "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8"),
+        part!("wiki.test.tokens", "test.txt", "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0"),
     ],
+    licence: "CC BY-SA",
+    citation: "https://arxiv.org/abs/1609.07843",
 };
 
-/// Finds and reads the set.
+/// The number of tokens in each part, including one `<eos>` per line.
+const TOKENS: [usize; 3] = [2_088_628, 217_646, 245_569];
+
+/// Loads the corpus: 2,088,628 / 217,646 / 245,569 tokens, one `<eos>` per line included.
 pub fn load(locator: &Locator) -> Result<Corpus> {
-    WIKITEXT_2.load(locator)
+    published(&SOURCE, TOKENS, locator)
 }

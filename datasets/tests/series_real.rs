@@ -1,4 +1,4 @@
-//! The published series, where `RNN_ZOO_DATA` names a folder that has them.
+//! Properties of published time series. Skipped unless `RNN_ZOO_DATA` names a folder that has them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -21,9 +21,8 @@ fn the_published_series_have_their_known_properties() {
     let jena = weather::jena_2020(&locator).unwrap();
     assert_eq!(shape(&jena), (52_696, 21, 600));
     assert!(jena.columns[16].contains("SWDR") && jena.values.contains(&-9999.0));
-    let mended = weather::jena_2020_mended(&locator).unwrap();
-    println!("{:?} {:?}", jena.notes, mended.notes);
-    assert!(mended.len() == 52_704 && mended.values.iter().all(|value| *value > -100.0));
+    let cleaned = weather::jena_2020_mended(&locator).unwrap();
+    assert!(cleaned.len() == 52_704 && cleaned.values.iter().all(|value| *value > -100.0));
 
     assert_eq!(shape(&energy::etth1(&locator).unwrap()), (17_420, 7, 3600));
     let load = energy::pjm_east(&locator).unwrap();
@@ -38,9 +37,9 @@ fn the_published_series_have_their_known_properties() {
     assert_eq!(shape(&weather::seattle().unwrap()), (1461, 4, 86_400));
 }
 
-/// Tables that nothing here was made for.
+/// Files that the reader was not written for.
 #[test]
-fn other_peoples_tables_are_read_or_say_which_flag_to_give() {
+fn unknown_tables_are_read_or_name_the_deciding_setting() {
     let Some(folder) = folder() else { return };
     let read = |name: &str, format: &CsvFormat| Series::from_csv(&folder.join(name), format);
     let plain = CsvFormat::default();
@@ -53,8 +52,7 @@ fn other_peoples_tables_are_read_or_say_which_flag_to_give() {
     ] {
         assert_eq!(read(name, &plain).unwrap().len(), rows, "{name}");
     }
-    let companies = read("stocks/vega-stocks-monthly.csv", &plain).unwrap_err().to_string();
-    assert!(companies.contains("--doubled"), "{companies}");
+    assert_eq!(read("stocks/vega-stocks-monthly.csv", &plain).unwrap_err().setting(), Some("duplicates"));
     let filled = CsvFormat { gaps: Gaps::Previous, missing: Missing::Previous, ..plain };
-    assert_eq!(read("weather/daily-max-temperatures.csv", &filled).unwrap().len(), 3652, "two 29ths of February");
+    assert_eq!(read("weather/daily-max-temperatures.csv", &filled).unwrap().len(), 3652, "two leap days are filled");
 }

@@ -12,8 +12,8 @@ fn bptt_by_hand_equals_autodiff() {
 }
 
 #[test]
-fn only_the_whole_gradient_learns_to_recall() {
+fn only_the_full_gradient_reduces_the_loss() {
     let network = Network::random(&mut ChaCha8Rng::seed_from_u64(1));
-    let [whole, cut] = [STEPS, 1].map(|steps| train(network.clone(), 10, steps)[9]);
-    assert!(whole < 0.02 && cut > 0.1, "{whole} {cut}");
+    let [full, truncated] = [STEPS, 1].map(|steps| train(network.clone(), 10, steps)[9]);
+    assert!(full < 0.02 && truncated > 0.1, "{full} {truncated}");
 }

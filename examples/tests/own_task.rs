@@ -1,23 +1,22 @@
-use training::descend;
 use training::recipe::RecipeText;
+use training::{Fitted, Session, Training};
 
 use super::*;
 
 #[test]
-fn it_learns_by_the_loss_that_the_trainer_asks_for() {
-    let recipe: RecipeOf<Gestures> = RecipeText::find("gestures", Gestures::RECIPES).unwrap().parse().unwrap();
-    let raw = Gestures::load(&recipe.data, None).unwrap();
-    let task = Gestures::fit(&recipe, &raw).unwrap();
-    let parts = task.encode(raw).unwrap();
-    assert_eq!([parts.train.len(), parts.valid.len(), parts.test.len()], [1200, 150, 150]);
-
-    let device = Device::flex().autodiff();
-    device.seed(1);
-    let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let batches = task.batches(&parts.train, 30, 0, &mut rng);
-    let (model, _) = descend(task.init(&device), 200, 0.01, |model, step| {
-        task.loss(model, &parts.train, &batches[step % batches.len()], &mut Carry::new(), &mut rng, &device).mean
-    });
-    let accuracy = task.evaluate(&model, &parts.test, &Device::flex())["accuracy"];
+fn a_trained_model_predicts_movements() {
+    let recipe = RecipeText::find("gestures", GestureTask::RECIPES).unwrap().parse().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let training = Training::<GestureTask>::new(recipe).in_folder(dir.path().join("run"));
+    let Fitted::Trained(trained) = training.fit(&mut Session::default()).unwrap() else { panic!("interrupted") };
+    let accuracy = trained.outcome.test.get("accuracy").unwrap();
     assert!(accuracy > 0.85, "{accuracy}");
+
+    let model = Gestures::from_pretrained(trained.run.best().to_str().unwrap()).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let recordings: Vec<Recording> = (0..100).map(|_| recording(&mut rng)).collect();
+    let predictions = recordings.iter().map(|(steps, _)| model.predict_one(steps.to_vec()).unwrap());
+    let correct = predictions.zip(&recordings).filter(|(name, (_, index))| *name == MOVEMENTS[*index as usize]).count();
+    assert!(correct > 80, "{correct}");
+    assert!(matches!(model.predict_one(vec![[0.0; 3]; 7]), Err(PredictError::BadInput { field: "input", .. })));
 }

@@ -4,18 +4,18 @@ use burn::optim::AdamConfig;
 use super::*;
 
 #[test]
-fn words_are_as_frequent_as_they_should_be() {
-    let words = texts(100, 100, 1000).concat();
-    assert!(words.iter().all(|word| *word < 1000));
-    // ln 10 / ln 1000 of them are among the first nine.
-    let first = words.iter().filter(|word| **word < 9).count();
-    assert!((3000..3700).contains(&first), "{first}");
+fn token_ids_have_word_frequencies() {
+    let ids = texts(100, 100, 1000).concat();
+    assert!(ids.iter().all(|id| *id < 1000));
+    // A fraction ln 10 / ln 1000 of the ids is below 9.
+    let frequent = ids.iter().filter(|id| **id < 9).count();
+    assert!((3000..3700).contains(&frequent), "{frequent}");
 }
 
 #[test]
-fn a_step_is_measured() {
+fn a_linear_model_is_timed() {
     let device = Device::flex().autodiff();
     let inputs = Tensor::<2>::random([4, 3], Distribution::Default, &device);
     let model = || LinearConfig::new(3, 1).init(&device);
-    measure("a line", model, AdamConfig::new().init(), |model| model.forward(inputs.clone()).mean());
+    measure("linear", model, AdamConfig::new().init(), |model| model.forward(inputs.clone()).mean());
 }

@@ -1,9 +1,10 @@
 //! Adam ([Kingma & Ba 2015](https://arxiv.org/abs/1412.6980)) and AdamW
 //! ([Loshchilov & Hutter 2019](https://arxiv.org/abs/1711.05101)).
 //!
-//! Composed of tensor operations, a step goes over weights, gradients and moments a dozen times, each time into new memory:
-//! for a large embedding longer than everything else. On `flex` it goes over them once, in place. The powers of β are taken
-//! in double precision, unlike burn's own: the first steps depend on them.
+//! A step composed of tensor operations reads weights, gradients and moments about a dozen times and allocates each
+//! result. For a large embedding that takes longer than the rest of training. On `flex` one pass updates all values in
+//! place. The powers of β are computed in double precision, which burn's own Adam does not do: the first steps are
+//! sensitive to their rounding.
 
 use burn::optim::{AdamW, AdamWState, AdaptiveMomentumState, LearningRate, Optimizer};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -14,10 +15,10 @@ use crate::host::{self, CHUNK};
 
 const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
-/// As in PyTorch.
+/// The value ε that is added to the denominator of an update: PyTorch's default.
 const EPSILON: f32 = 1e-8;
 
-/// The rule. Its state is that of burn's.
+/// Adam or AdamW. The state has the same type as the state of burn's AdamW.
 #[derive(Clone)]
 pub struct Adam {
     l2: f32,
@@ -25,7 +26,8 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// `l2` times the weights is added to the gradient; `decay` times the learning rate is what weights lose a step.
+    /// Creates the optimizer. `l2`: the multiple of the weights that is added to the gradient (Adam). `decay`: in each
+    /// step, weights shrink by `decay` times the learning rate (AdamW).
     pub fn new(l2: f32, decay: f32) -> Self {
         Self { l2, decay }
     }
@@ -44,7 +46,7 @@ impl Optimizer for Adam {
         let zero = || AdaptiveMomentumState::new(0, tensor.zeros_like(), tensor.zeros_like());
         let state = state.map_or_else(zero, |state| state.momentum);
         let step = Step::new(self, lr, state.time + 1);
-        let (tensor, state) = match host::has(&tensor) && host::has(&grad) {
+        let (tensor, state) = match host::is_slice(&tensor) && host::is_slice(&grad) {
             true => step.in_place(tensor, grad, state),
             false => step.composed(tensor, grad, state),
         };
@@ -56,29 +58,29 @@ impl Optimizer for Adam {
     }
 }
 
-/// What a step multiplies with.
+/// The coefficients of one optimizer step.
 #[derive(Clone, Copy)]
 struct Step {
-    /// Its number, from 1.
+    /// The number of the step, from 1.
     time: usize,
     l2: f32,
-    /// What stays of a weight.
+    /// The factor by which decoupled weight decay multiplies the weights.
     keep: f32,
-    /// The learning rate over `1 − β₁ᵗ`.
-    rate: f32,
-    /// `1 / √(1 − β₂ᵗ)`
+    /// The learning rate divided by `1 − β₁ᵗ`, which corrects the bias of the first moment.
+    lr: f32,
+    /// The factor `1 / √(1 − β₂ᵗ)`, which corrects the bias of the second moment.
     scale: f32,
 }
 
 impl Step {
     fn new(adam: &Adam, lr: LearningRate, time: usize) -> Self {
-        let left = |beta: f32| 1.0 - f64::from(beta).powi(time as i32);
+        let correction = |beta: f32| 1.0 - f64::from(beta).powi(time as i32);
         Self {
             time,
             l2: adam.l2,
             keep: (1.0 - lr * f64::from(adam.decay)) as f32,
-            rate: (lr / left(BETA_1)) as f32,
-            scale: left(BETA_2).sqrt().recip() as f32,
+            lr: (lr / correction(BETA_1)) as f32,
+            scale: correction(BETA_2).sqrt().recip() as f32,
         }
     }
 
@@ -91,8 +93,8 @@ impl Step {
         let grad = if self.l2 > 0.0 { grad + tensor.clone().mul_scalar(self.l2) } else { grad };
         let moment_1 = state.moment_1.mul_scalar(BETA_1) + grad.clone().mul_scalar(1.0 - BETA_1);
         let moment_2 = state.moment_2.mul_scalar(BETA_2) + grad.powi_scalar(2).mul_scalar(1.0 - BETA_2);
-        let spread = moment_2.clone().sqrt().mul_scalar(self.scale).add_scalar(EPSILON);
-        let tensor = tensor.mul_scalar(self.keep) - moment_1.clone().div(spread).mul_scalar(self.rate);
+        let deviation = moment_2.clone().sqrt().mul_scalar(self.scale).add_scalar(EPSILON);
+        let tensor = tensor.mul_scalar(self.keep) - moment_1.clone().div(deviation).mul_scalar(self.lr);
         (tensor, AdaptiveMomentumState { time: self.time, moment_1, moment_2, max_moment_2: None })
     }
 
@@ -110,28 +112,28 @@ impl Step {
         (weights, AdaptiveMomentumState { time: self.time, moment_1, moment_2, max_moment_2: None })
     }
 
-    /// Changes weights and moments.
-    fn run(self, grads: TensorData, changed: [&mut TensorData; 3]) {
-        let [weights, moment_1, moment_2] = changed.map(|data| data.as_mut_slice::<f32>());
+    /// Updates the values of a parameter and its two moments.
+    fn run(self, grads: TensorData, updated: [&mut TensorData; 3]) {
+        let [weights, moment_1, moment_2] = updated.map(|data| data.as_mut_slice::<f32>());
         let (Ok(weights), Ok(moment_1), Ok(moment_2), Ok(grads)) = (weights, moment_1, moment_2, grads.as_slice())
         else {
-            unreachable!("`host::has` has seen that they are of 32 bits")
+            unreachable!("`host::is_slice` checks for single precision")
         };
         let weights = weights.par_chunks_mut(CHUNK);
         let moments = moment_1.par_chunks_mut(CHUNK).zip(moment_2.par_chunks_mut(CHUNK));
         weights.zip(moments).zip(grads.par_chunks(CHUNK)).for_each(|((weights, (moment_1, moment_2)), grads)| {
-            // With the vectors that the processor has.
-            Arch::new().dispatch(|| self.change(weights, moment_1, moment_2, grads));
+            // Uses the widest vector instructions of the processor.
+            Arch::new().dispatch(|| self.update(weights, moment_1, moment_2, grads));
         });
     }
 
     #[inline(always)]
-    fn change(self, weights: &mut [f32], moment_1: &mut [f32], moment_2: &mut [f32], grads: &[f32]) {
+    fn update(self, weights: &mut [f32], moment_1: &mut [f32], moment_2: &mut [f32], grads: &[f32]) {
         for (((weight, first), second), grad) in weights.iter_mut().zip(moment_1).zip(moment_2).zip(grads) {
             let grad = grad + self.l2 * *weight;
             *first = BETA_1 * *first + (1.0 - BETA_1) * grad;
             *second = BETA_2 * *second + (1.0 - BETA_2) * grad * grad;
-            *weight = self.keep * *weight - self.rate * *first / (second.sqrt() * self.scale + EPSILON);
+            *weight = self.keep * *weight - self.lr * *first / (second.sqrt() * self.scale + EPSILON);
         }
     }
 }
@@ -143,13 +145,13 @@ mod tests {
     const STEPS: usize = 50;
     const LR: f64 = 0.01;
 
-    /// The gradient at a weight: it falls from step to step and pulls to a multiple of π.
+    /// The gradient at a weight: a periodic function that decreases with the steps.
     fn grad(weight: f64, step: usize) -> f64 {
         (3.0 * weight).sin() / step as f64
     }
 
-    /// The rule by the letter, one weight at a time and in double precision.
-    fn by_the_letter(mut weight: f64, l2: f64, decay: f64) -> f64 {
+    /// The published update rule for one weight, in double precision.
+    fn reference(mut weight: f64, l2: f64, decay: f64) -> f64 {
         let (beta_1, beta_2) = (0.9, 0.999);
         let (mut first, mut second) = (0.0, 0.0);
         for step in 1..=STEPS {
@@ -164,8 +166,8 @@ mod tests {
     }
 
     #[test]
-    fn weights_move_by_the_rule() {
-        // More than a thread takes at once.
+    fn weights_follow_the_published_update_rule() {
+        // More values than one chunk, so that several threads work.
         let start: Vec<f32> = (0..20_000).map(|index| index as f32 / 5_000.0 - 2.0).collect();
         for (l2, decay) in [(0.0, 0.0), (0.1, 0.0), (0.0, 0.1)] {
             let adam = Adam::new(l2, decay);
@@ -176,7 +178,7 @@ mod tests {
             }
             let weights: Vec<f32> = tensor.into_data().try_to_vec().unwrap();
             for (&weight, &start) in weights.iter().zip(&start) {
-                let exact = by_the_letter(start.into(), l2.into(), decay.into());
+                let exact = reference(start.into(), l2.into(), decay.into());
                 approx::assert_abs_diff_eq!(f64::from(weight), exact, epsilon = 5e-6);
             }
         }

@@ -1,5 +1,8 @@
-//! Averages of the weights ([Polyak & Juditsky 1992](https://doi.org/10.1137/0330046)): they lie nearer to the middle of the
-//! region that the optimiser wanders through, and often generalise better than its last step.
+//! Weight averaging ([Polyak & Juditsky 1992](https://doi.org/10.1137/0330046)): exponential moving average (EMA) and
+//! averaged SGD (ASGD).
+//!
+//! The optimizer moves around a minimum. The average of its weights lies closer to the center, and often generalizes
+//! better than the last weights.
 
 use std::collections::VecDeque;
 
@@ -7,62 +10,64 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::settings::{Count, Fraction};
-use crate::task::Monitor;
+use crate::metric::Monitor;
+use inference::settings::{Count, Fraction};
 
-/// `training.average` of a recipe: which average is measured, chosen and kept in place of the weights.
+/// `training.average` of a recipe: the average that is validated and stored instead of the weights.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(
     untagged,
-    expecting = "write average = 0.999, the share that stays at each step, or average = { after = EPOCHS }"
+    expecting = "write average = 0.999 for a moving average with this decay, or average = { after = EPOCHS }"
 )]
 pub enum Averaging {
-    /// A moving average: this much of it stays at each step.
+    /// An exponential moving average with this decay per step.
     Moving(Fraction),
-    /// The mean of all weights from the epoch on in which the validation metric was worse than the best of all but the last
-    /// `after` epochs: with plain SGD, NT-ASGD ([Merity et al. 2018](https://arxiv.org/abs/1708.02182)).
+    /// The mean of the weights of all steps since the trigger. Together with plain SGD this is NT-ASGD
+    /// ([Merity et al. 2018](https://arxiv.org/abs/1708.02182)).
     Triggered(Trigger),
 }
 
-/// When averaging begins.
+/// The start of averaging: NT-ASGD's criterion. After every epoch its validation metric is compared with the best
+/// metric of all earlier epochs, without the last `after` of them. Averaging starts when the epoch is worse.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trigger {
-    /// Epochs without improvement that are forgiven.
+    /// The number of most recent epochs before the current one that are left out of the comparison.
     pub after: Count,
 }
 
 impl Averaging {
-    /// How far the average moves towards the weights at the `step`-th step since it began, counted from 1.
+    /// The weight of the new weights in the average, at the `step`-th step (from 1) since averaging started.
     ///
-    /// A moving average moves faster in its first steps, so that the weights it began with are soon forgotten.
-    pub fn share(self, step: usize) -> f64 {
+    /// A moving average gives more weight to the new weights in its first steps, so that the initial weights lose their
+    /// influence soon.
+    pub fn weight(self, step: usize) -> f64 {
         let step = step as f64;
         match self {
             Self::Moving(decay) => 1.0 - decay.get().min(step / (step + 10.0)),
-            // As PyTorch's ASGD has it: the first step's weights are left out.
+            // PyTorch's ASGD also replaces the average at the first two steps.
             Self::Triggered(_) => 1.0 / (step - 1.0).max(1.0),
         }
     }
 }
 
 impl Trigger {
-    /// Whether averaging is to begin, from the validation metrics of all epochs so far.
-    pub fn fires(self, monitor: Monitor, values: &[f64]) -> bool {
+    /// Whether averaging starts now, given the validation metric of every epoch so far.
+    pub(crate) fn fires(self, monitor: Monitor, values: &[f64]) -> bool {
         let Some((last, before)) = values.split_last() else { return false };
-        let forgiven = before.len().saturating_sub(self.after.get());
-        before[..forgiven].iter().any(|value| monitor.improves(*value, Some(*last)))
+        let compared = before.len().saturating_sub(self.after.get());
+        before[..compared].iter().any(|value| monitor.improves(*value, Some(*last)))
     }
 }
 
-/// Moves `average` towards `model` by a share of the way.
-pub fn update<M: Module>(average: M, model: &M, share: f64) -> M {
-    let mut towards = Weights(VecDeque::new());
-    model.visit(&mut towards);
-    average.map(&mut Move { towards, share })
+/// The weighted mean of two modules: `average + weight × (model − average)`.
+pub fn update<M: Module>(average: M, model: &M, weight: f64) -> M {
+    let mut new = Weights(VecDeque::new());
+    model.visit(&mut new);
+    average.map(&mut Mean { new, weight })
 }
 
-/// The weights of a module in the order in which it shows them, flat.
+/// The weights of a module, flattened, in the order in which the module visits them.
 struct Weights(VecDeque<Tensor<1>>);
 
 impl ModuleVisitor for Weights {
@@ -73,17 +78,17 @@ impl ModuleVisitor for Weights {
     }
 }
 
-struct Move {
-    towards: Weights,
-    share: f64,
+struct Mean {
+    new: Weights,
+    weight: f64,
 }
 
-impl ModuleMapper for Move {
+impl ModuleMapper for Mean {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(goal) = self.towards.0.pop_front() else { return param };
+        let Some(new) = self.new.0.pop_front() else { return param };
         param.map(|average| {
-            let goal = goal.reshape(average.shape());
-            average.clone() + (goal - average).mul_scalar(self.share)
+            let new = new.reshape(average.shape());
+            average.clone() + (new - average).mul_scalar(self.weight)
         })
     }
 }
@@ -109,27 +114,27 @@ mod tests {
     }
 
     #[test]
-    fn it_moves_each_weight_by_its_share() {
-        let moved = update(layer(1.0), &layer(3.0), 0.25);
-        assert_eq!(values(&moved), [1.5, 1.5, 3.0]);
+    fn update_is_a_weighted_mean_of_every_parameter() {
+        let mean = update(layer(1.0), &layer(3.0), 0.25);
+        assert_eq!(values(&mean), [1.5, 1.5, 3.0]);
     }
 
     #[test]
-    fn a_moving_average_forgets_its_beginning_and_a_triggered_one_is_the_mean() {
+    fn a_moving_average_warms_up_and_a_triggered_average_is_the_mean() {
         let moving = Averaging::Moving(Fraction::try_from(0.75).unwrap());
-        approx::assert_relative_eq!(moving.share(1), 10.0 / 11.0);
-        assert_eq!(moving.share(1_000_000), 0.25);
+        approx::assert_relative_eq!(moving.weight(1), 10.0 / 11.0);
+        assert_eq!(moving.weight(1_000_000), 0.25);
 
         let triggered = Averaging::Triggered(Trigger { after: Count::ONE });
         let mean = [7.0, 1.0, 5.0, 3.0]
             .iter()
             .enumerate()
-            .fold(layer(9.0), |average, (index, value)| update(average, &layer(*value), triggered.share(index + 1)));
+            .fold(layer(9.0), |average, (index, value)| update(average, &layer(*value), triggered.weight(index + 1)));
         assert_eq!(values(&mean), [3.0, 3.0, 6.0]);
     }
 
     #[test]
-    fn averaging_begins_when_the_best_is_not_among_the_last() {
+    fn averaging_starts_when_the_last_epochs_are_worse_than_an_earlier_one() {
         let perplexity = Monitor { metric: "perplexity", higher_is_better: false };
         let fires = |values: &[f64]| Trigger { after: Count::try_from(2).unwrap() }.fires(perplexity, values);
         assert!(!fires(&[]) && !fires(&[9.0, 9.5, 9.6]));

@@ -1,18 +1,18 @@
 //! The choice of a backend at run time.
 //!
-//! burn's tensors carry their device, so one program holds every compiled backend and `--backend` picks one.
+//! burn's tensors carry their device, so one program contains every compiled backend.
 
 use burn::tensor::{Device, DeviceType};
 
 use crate::error::{Result, TrainingError};
 
-/// Where tensors live and compute. `flex` is always there; the others are cargo features of the same name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+/// A burn backend. `flex` is always compiled in. Each of the others needs the cargo feature of the same name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Backend {
-    /// burn's CPU backend, the fastest one here.
+    /// burn's CPU backend, with the fused recurrent kernels of this workspace.
     #[default]
     Flex,
-    /// burn's older CPU backend, which burn has deprecated.
+    /// burn's older CPU backend, deprecated by burn.
     Ndarray,
     /// Any GPU through WebGPU.
     Wgpu,
@@ -27,7 +27,7 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// The name on the command line, which is the cargo feature's too.
+    /// The name on the command line, which is also the name of the cargo feature.
     pub fn name(self) -> &'static str {
         match self {
             Self::Flex => "flex",
@@ -40,16 +40,21 @@ impl Backend {
         }
     }
 
-    /// What `cargo run` has to be told for it: nothing for `flex`, which is always there.
-    pub fn features(self) -> String {
-        match self {
-            Self::Flex => String::new(),
-            other => format!(" --features {}", other.name()),
-        }
+    /// All backends, compiled in or not.
+    pub const ALL: [Self; 7] =
+        [Self::Flex, Self::Ndarray, Self::Wgpu, Self::Vulkan, Self::Metal, Self::Cuda, Self::Rocm];
+
+    /// The cargo feature that compiles this backend in; `None` for the default backend.
+    pub fn feature(self) -> Option<&'static str> {
+        (self != Self::Flex).then(|| self.name())
     }
 
-    /// Device number `index` of this backend. `package` is named in the error when the backend is not compiled in.
-    pub fn device(self, index: usize, package: &'static str) -> Result<Device> {
+    /// The device with number `index` of this backend, from 0.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainingError::BackendNotCompiled`], [`TrainingError::NoSuchDevice`].
+    pub fn device(self, index: usize) -> Result<Device> {
         let kind = match self {
             Self::Flex => DeviceType::Flex,
             #[cfg(feature = "ndarray")]
@@ -65,11 +70,22 @@ impl Backend {
             #[cfg(feature = "rocm")]
             Self::Rocm => DeviceType::Rocm,
             #[allow(unreachable_patterns)]
-            _ => return Err(TrainingError::BackendNotCompiled { name: self.name(), package }),
+            _ => return Err(TrainingError::BackendNotCompiled { name: self.name() }),
         };
         let devices = Device::enumerate(kind);
         let found = devices.len();
         devices.into_iter().nth(index).ok_or(TrainingError::NoSuchDevice { index, backend: self.name(), found })
+    }
+}
+
+impl std::str::FromStr for Backend {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        Self::ALL.into_iter().find(|backend| backend.name() == text).ok_or_else(|| {
+            let known = Self::ALL.map(Self::name).join(", ");
+            format!("no backend `{text}`; known backends: {known}")
+        })
     }
 }
 
@@ -78,15 +94,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flex_is_always_there_with_one_device() {
-        assert!(Backend::Flex.device(0, "app").is_ok());
-        assert!(matches!(Backend::Flex.device(1, "app"), Err(TrainingError::NoSuchDevice { index: 1, found: 1, .. })));
+    fn flex_is_always_compiled_in_and_has_one_device() {
+        assert!(Backend::Flex.device(0).is_ok());
+        assert!(matches!(Backend::Flex.device(1), Err(TrainingError::NoSuchDevice { index: 1, found: 1, .. })));
+    }
+
+    #[test]
+    fn names_parse_to_their_backends() {
+        assert!(Backend::ALL.into_iter().all(|backend| backend.name().parse() == Ok(backend)));
     }
 
     #[cfg(not(feature = "cuda"))]
     #[test]
-    fn a_backend_not_compiled_in_names_its_feature() {
-        let error = Backend::Cuda.device(0, "sentiment").unwrap_err().to_string();
-        assert!(error.contains("cargo run -p sentiment --features cuda"), "{error}");
+    fn a_backend_that_is_not_compiled_in_is_an_error() {
+        assert!(matches!(Backend::Cuda.device(0), Err(TrainingError::BackendNotCompiled { name: "cuda" })));
     }
 }

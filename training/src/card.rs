@@ -1,24 +1,27 @@
-//! The model card of a package and the report of a run, both Markdown.
+//! The model card of a package and the report of a run, both in Markdown.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::package::{Config, Finished, Outcome};
-use crate::progress::{duration, list, own};
+use inference::weights::Precision;
+
+use crate::metric::Metric;
+use crate::package::{Finished, Outcome};
 use crate::recipe::RecipeText;
-use crate::task::{RecipeOf, Task};
-use crate::weights::Precision;
+use crate::task::{RecipeOf, Task, application};
 
 /// The model card of a package.
-pub fn text<T: Task>(
-    config: &Config<T::Data, T::Architecture>,
+pub(crate) fn text<T: Task>(
+    recipe: &RecipeOf<T>,
+    parameters: usize,
     precision: Precision,
     finished: Option<&Finished>,
 ) -> String {
-    let Config { recipe, parameters, .. } = config;
-    let bits = if precision == Precision::Half { 16 } else { 32 };
     let mut card = format!("# {}\n\n{}\n\n", recipe.name, recipe.about);
-    let _ = writeln!(card, "{parameters} parameters, stored with {bits} bits each under PyTorch's names.\n");
+    if parameters > 0 {
+        let bits = precision.bits();
+        let _ = writeln!(card, "{parameters} parameters, stored with {bits} bits each under PyTorch's names.\n");
+    }
     if let Some(finished) = finished {
         card += &body::<T>(recipe, finished);
     }
@@ -26,20 +29,21 @@ pub fn text<T: Task>(
 }
 
 /// The report of a finished run.
-pub fn report<T: Task>(recipe: &RecipeOf<T>, finished: &Finished, parameters: usize) -> String {
+pub(crate) fn report<T: Task>(recipe: &RecipeOf<T>, finished: &Finished, parameters: usize) -> String {
     let mut report = format!("# {}: a run\n\n{}\n\n", recipe.name, recipe.about);
     report += &body::<T>(recipe, finished);
     let _ = writeln!(report, "- parameters: {parameters}");
-    report += "- every setting: [recipe.toml](recipe.toml)\n";
+    report += "- all settings: [recipe.toml](recipe.toml)\n";
+    let test = finished.outcome.test.flat();
     for (name, expected) in &recipe.expected {
-        let measured = finished.outcome.test.get(name).copied().unwrap_or(f64::NAN);
+        let measured = test.get(name).copied().unwrap_or(f64::NAN);
         let verdict = if expected.holds(measured) { "as expected" } else { "NOT as expected" };
         let _ = writeln!(report, "- {name}: {verdict} ({} ± {})", expected.value, expected.tolerance);
     }
     report
 }
 
-/// Results, the model at work, its curves and its circumstances.
+/// The part that model card and report share: results, demonstration, training curves and provenance.
 fn body<T: Task>(recipe: &RecipeOf<T>, Finished { outcome, demonstration, curves }: &Finished) -> String {
     let mut body = results(outcome);
     if !demonstration.lines.is_empty() {
@@ -50,61 +54,64 @@ fn body<T: Task>(recipe: &RecipeOf<T>, Finished { outcome, demonstration, curves
             let _ = writeln!(body, "![{name}]({name}.svg)\n");
         }
     }
-    body + &circumstances::<T>(recipe, outcome)
+    body + &provenance::<T>(recipe, outcome)
 }
 
-/// The results table: a row a metric, the model and its baselines as columns.
+/// The results table: one row per metric, the model and its baselines as columns.
 fn results(outcome: &Outcome) -> String {
     let baselines = &outcome.baselines;
     let head = baselines.keys().map(|name| format!(" {name} |")).collect::<String>();
     let mut table = format!("| test | **this model** |{head}\n|---|---|{}\n", "---|".repeat(baselines.len()));
-    for (name, value) in &own(&outcome.test, baselines) {
+    for Metric { name, value, interval, unit, .. } in &outcome.test.metrics {
         let others = baselines
             .values()
-            .map(|metrics| metrics.get(name).map_or(" – |".to_owned(), |value| format!(" {value:.4} |")));
-        let _ = writeln!(table, "| {name} | {value:.4} |{}", others.collect::<String>());
+            .map(|measured| measured.get(name).map_or(" – |".to_owned(), |value| format!(" {value:.4} |")));
+        let unit = unit.as_ref().map_or(String::new(), |unit| format!(" {unit}"));
+        let interval = interval.map_or(String::new(), |[low, high]| format!(" ({low:.4} to {high:.4})"));
+        let _ = writeln!(table, "| {name} | {value:.4}{unit}{interval} |{}", others.collect::<String>());
     }
-    let valid = list(&own(&outcome.valid, baselines));
     let chosen = match outcome.best_epoch {
         0 => String::new(),
-        epoch => format!(" The weights are those of epoch {epoch}, chosen by validation."),
+        epoch => format!(" The weights are from epoch {epoch}, which was the best on the validation part."),
     };
-    format!("{table}\nOn the validation part: {valid}.{chosen}\n\n")
+    format!("{table}\nOn the validation part: {}.{chosen}\n\n", outcome.valid.list())
 }
 
-fn circumstances<T: Task>(recipe: &RecipeOf<T>, outcome: &Outcome) -> String {
+fn provenance<T: Task>(recipe: &RecipeOf<T>, outcome: &Outcome) -> String {
     let provenance = &outcome.provenance;
     let memory = provenance.peak_memory.map_or("not measured".to_owned(), |bytes| format!("{} MiB", bytes >> 20));
     let speed = provenance.items.map_or(String::new(), |items| {
-        let rate = items as f64 / provenance.seconds;
-        format!(", {items} {} at {rate:.0} a second, with all that was measured on the way", T::ITEMS)
+        let speed = items as f64 / provenance.seconds;
+        format!(", {items} {} at {speed:.0} per second, measurements included", T::ITEMS)
     });
     format!(
-        "- repeat it: {}\n- backend: {}, {} threads\n- time: {}{speed}\n- peak memory: {memory}\n- data: {}\n- program: {} {}\n",
-        repetition::<T>(recipe),
+        "- reproduce: {}\n- backend: {}, {} threads\n- time: {}{speed}\n- peak memory: {memory}\n- data: {}\n\
+         - program: {} {}\n",
+        command::<T>(recipe),
         provenance.start.backend,
         provenance.start.threads,
         duration(provenance.seconds),
         provenance.start.data,
-        T::PACKAGE,
+        application::<T>(),
         provenance.start.version,
     )
 }
 
-/// The command that trains the same model again: a recipe of the program by its name, and what was changed of it.
-fn repetition<T: Task>(recipe: &RecipeOf<T>) -> String {
+/// The command line that trains the same model again: the name of an embedded recipe, and the overrides.
+fn command<T: Task>(recipe: &RecipeOf<T>) -> String {
     let embedded = RecipeText::find(&recipe.name, T::RECIPES).and_then(|text| text.parse::<RecipeOf<T>>());
     let Ok(embedded) = embedded.map(|recipe| settings(&recipe)) else {
-        return "by a recipe of one's own, of which every setting was kept".to_owned();
+        return "from a custom recipe".to_owned();
     };
-    let mut command = format!("cargo run -p {} -- train --recipe {} --seed {}", T::PACKAGE, recipe.name, recipe.seed);
+    let mut command =
+        format!("cargo run -p {} -- train --recipe {} --seed {}", application::<T>(), recipe.name, recipe.seed);
     for (key, value) in settings(recipe).iter().filter(|(key, value)| embedded.get(*key) != Some(value)) {
         let _ = write!(command, " --set '{key}={value}'");
     }
     format!("`{command}`")
 }
 
-/// All settings that bear on the result, by their dotted keys.
+/// All settings of a recipe that affect the result, by their dotted keys.
 fn settings(recipe: &impl serde::Serialize) -> BTreeMap<String, serde_json::Value> {
     fn collect(key: String, value: serde_json::Value, into: &mut BTreeMap<String, serde_json::Value>) {
         match value {
@@ -120,6 +127,28 @@ fn settings(recipe: &impl serde::Serialize) -> BTreeMap<String, serde_json::Valu
     }
     let mut settings = BTreeMap::new();
     collect(String::new(), serde_json::to_value(recipe).unwrap_or_default(), &mut settings);
-    settings.retain(|key, _| key != "seed" && !key.starts_with("expected."));
+    settings.retain(|key, _| !["seed", "about"].contains(&key.as_str()) && !key.starts_with("expected."));
     settings
+}
+
+/// A time in seconds as text: `12.3 s`, `4 min 05 s`, `1 h 02 min`.
+pub fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        0..60 => format!("{seconds:.1} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(duration(12.34), "12.3 s");
+        assert_eq!(duration(245.0), "4 min 05 s");
+        assert_eq!(duration(3725.0), "1 h 02 min");
+    }
 }

@@ -1,13 +1,13 @@
-//! The state of an unfinished training run, whole, so that resuming equals never having stopped.
+//! Checkpoints: the complete state of an unfinished training run, for bit-exact resuming.
 //!
 //! ```text
-//! checkpoints/000041/    the one before, in case the newest is damaged
+//! checkpoints/000041/    the previous checkpoint, in case the newest is damaged
 //! checkpoints/000042/    model.bpk  average.bpk  optimizer.bpk  carry.safetensors  state.json  SHA256SUMS
 //! ```
 //!
-//! A checkpoint is written under another name, and renamed when it is on the disk. Weights and optimiser moments keep burn's
-//! parameter identities. Random generators need no saving: every draw is derived from the seed and the number of the epoch
-//! or batch.
+//! A checkpoint is written to a temporary folder, flushed to disk, and renamed. Weights and optimizer state keep burn's
+//! parameter ids. Random generators have no state to save: all random numbers are derived from the seed and the number
+//! of the epoch or batch.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -21,83 +21,82 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TrainingError};
 use crate::files;
-use crate::progress::say;
 use crate::run::Epoch;
 use crate::task::Carry;
 
 /// The version of the checkpoint layout that this crate writes.
 const FORMAT: u32 = 1;
 
-/// What changes from step to step.
+/// The state of training between two steps.
 pub struct Snapshot<M> {
     /// The network.
     pub model: M,
-    /// The moving average of its weights, without gradients.
+    /// The network with averaged weights (EMA or ASGD), without gradients; `None` if there is no averaging, or not yet.
     pub average: Option<M>,
-    /// The update rule and its moments.
+    /// The optimizer with its state, such as moments.
     pub optimizer: ModuleOptimizer,
-    /// What is kept from batch to batch.
+    /// The hidden state that is carried from batch to batch.
     pub carry: Carry,
-    /// All else.
+    /// Counters and metrics.
     pub state: State,
 }
 
-/// Where training stands. What an older version did not know of is as at the start.
+/// Counters and metrics. Fields that are missing in older checkpoints get their defaults.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
-    /// Version of the layout.
+    /// Version of the checkpoint layout.
     pub format: u32,
-    /// Epochs done.
+    /// The number of finished epochs.
     pub epoch: usize,
-    /// Batches done in the current epoch.
+    /// The number of finished batches in the current epoch.
     pub batch: usize,
-    /// Batches done in all.
+    /// The number of finished batches in all epochs.
     pub batches: usize,
-    /// Optimiser steps done.
+    /// The number of finished optimizer steps.
     pub step: usize,
     /// Sums over the batches of the current epoch.
     pub sums: Sums,
-    /// The best epoch so far and its validation metric.
+    /// The number of the best epoch so far, from 1, and its validation metric.
     pub best: Option<(usize, f64)>,
-    /// Finished epochs.
+    /// The metrics of all finished epochs.
     pub history: Vec<Epoch>,
-    /// Gradient norms of the last steps.
+    /// The gradient norms of the most recent steps, for error messages.
     pub norms: VecDeque<f64>,
-    /// Steps of which the weights are in the average.
+    /// The number of steps whose weights are in the average.
     pub averaged: usize,
-    /// Seconds spent so far.
+    /// Seconds spent on the run so far.
     pub seconds: f64,
-    /// Items learned from so far, as often as they were.
+    /// Items trained on so far. An item counts once per epoch.
     pub items: usize,
 }
 
-/// What an epoch's means are made from.
+/// Sums over the steps of an epoch, for its mean loss and gradient norm.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Sums {
-    /// Loss times items.
+    /// Sum of the losses of all items.
     pub loss: f64,
-    /// Items.
+    /// Number of items.
     pub count: usize,
-    /// Gradient norms.
+    /// Sum of the gradient norms.
     pub norm: f64,
-    /// Optimiser steps.
+    /// Number of optimizer steps.
     pub steps: usize,
     /// Largest gradient norm.
     pub largest_norm: f64,
-    /// Learning rate of the last step.
+    /// The learning rate of the most recent step.
     pub lr: f64,
-    /// Steps passed over because something was no finite number.
+    /// Steps skipped because the loss or the gradient was NaN or infinite.
     pub skipped: usize,
 }
 
 impl State {
-    /// How many gradient norms are remembered.
+    /// The number of gradient norms that are kept for error messages.
     const NORMS: usize = 8;
 
-    /// Notes what a step was like: its mean loss over some items, its gradient norm and its learning rate.
-    pub fn note(&mut self, loss: f64, items: usize, norm: f64, rate: f64) {
+    /// Adds the results of a step: the mean loss over its items, the gradient norm, and the learning rate.
+    pub fn add_step(&mut self, loss: f64, items: usize, norm: f64, lr: f64) {
         if self.norms.len() == Self::NORMS {
             self.norms.pop_front();
         }
@@ -110,7 +109,7 @@ impl State {
             norm: norms + norm,
             steps: steps + 1,
             largest_norm: largest_norm.max(norm),
-            lr: rate,
+            lr,
             skipped,
         };
     }
@@ -119,22 +118,22 @@ impl State {
 /// The folder of a run's checkpoints.
 pub struct Checkpoints {
     dir: PathBuf,
-    /// The last that is known to be whole.
+    /// The last checkpoint that was written or read, and is therefore not damaged.
     last: Option<PathBuf>,
 }
 
 impl Checkpoints {
-    /// The checkpoints in a folder that need not be there yet.
+    /// The checkpoints in a folder, which need not exist yet.
     pub fn new(dir: PathBuf) -> Self {
         Self { dir, last: None }
     }
 
-    /// The last that was written or read.
+    /// The last checkpoint that was written or read.
     pub fn last(&self) -> Option<&Path> {
         self.last.as_deref()
     }
 
-    /// Writes a new one. Only it and the last one before it are kept.
+    /// Writes a new checkpoint. Removes all older checkpoints except the one before it.
     pub fn save<M: Module>(&mut self, snapshot: &Snapshot<M>) -> Result<()> {
         let number = self.numbers()?.last().map_or(1, |last| last + 1);
         let path = self.dir.join(format!("{number:06}"));
@@ -144,30 +143,44 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Reads the newest that is whole into a fresh snapshot; `None` where none had been written yet.
-    pub fn load<M: Module>(&mut self, fresh: Snapshot<M>, device: &Device) -> Result<Option<Snapshot<M>>> {
+    /// Loads the newest undamaged checkpoint into a fresh snapshot. Returns the fresh snapshot if there is no
+    /// checkpoint yet.
+    ///
+    /// Calls `note` with a message about each damaged checkpoint, and if there is none.
+    pub fn load<M: Module>(
+        &mut self,
+        fresh: Snapshot<M>,
+        device: &Device,
+        note: &mut dyn FnMut(&str),
+    ) -> Result<Snapshot<M>> {
         let mut damaged = None;
         for number in self.numbers()?.into_iter().rev() {
             let path = self.dir.join(format!("{number:06}"));
             match files::check_sums(&path) {
                 Ok(()) => {
                     self.last = Some(path.clone());
-                    return read(&path, fresh, device).map(Some);
+                    return read(&path, fresh, device);
                 }
-                // Not damaged, as far as one can tell: to go back would throw away what is there.
+                // The checkpoint may be intact. Falling back to an older one would discard it.
                 Err(error @ TrainingError::Io { .. }) if !error.is_missing_file() => return Err(error),
                 Err(error) => {
-                    say(&format!("{error}: going back to the checkpoint before"));
+                    note(&format!("{error}: falling back to the checkpoint before it"));
                     damaged.get_or_insert(path);
                 }
             }
         }
-        damaged.map_or(Ok(None), |path| {
-            Err(TrainingError::damaged(&path, "cannot be resumed from, nor can any before it; start a new run"))
-        })
+        match damaged {
+            Some(path) => {
+                Err(TrainingError::damaged(&path, "is damaged, and there is no older checkpoint; start a new run"))
+            }
+            None => {
+                note("the run has no checkpoint yet: starting from the beginning");
+                Ok(fresh)
+            }
+        }
     }
 
-    /// The numbers of those there are, in order.
+    /// The numbers of all checkpoints, in ascending order.
     fn numbers(&self) -> Result<Vec<u64>> {
         let entries = match std::fs::read_dir(&self.dir) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -179,8 +192,8 @@ impl Checkpoints {
         Ok(numbers)
     }
 
-    /// Removes all before `newest` but `kept`, damaged ones too, and what killed programs left. What cannot be removed does no
-    /// harm.
+    /// Removes all checkpoints before `newest` except `kept`, and temporary folders of killed processes. Failures are
+    /// ignored: an old checkpoint that stays does no harm.
     fn remove_older(&self, newest: u64, kept: Option<&Path>) {
         for entry in std::fs::read_dir(&self.dir).into_iter().flatten().flatten() {
             let name = entry.file_name();
@@ -222,7 +235,7 @@ fn read<M: Module>(dir: &Path, fresh: Snapshot<M>, device: &Device) -> Result<Sn
     let weights = |name: &str, model: M| {
         let path = dir.join(name);
         let record = ModuleRecord::from_bytes(bytes(&path)?);
-        record.and_then(|record| model.try_load_record(record)).map_err(|error| other(&path, &error))
+        record.and_then(|record| model.try_load_record(record)).map_err(|error| mismatch(&path, &error))
     };
     let average = match dir.join("average.bpk").exists() {
         true => Some(weights("average.bpk", fresh.model.valid())?),
@@ -230,7 +243,7 @@ fn read<M: Module>(dir: &Path, fresh: Snapshot<M>, device: &Device) -> Result<Sn
     };
     let model = weights("model.bpk", fresh.model)?;
     let moments = dir.join("optimizer.bpk");
-    let optimizer = fresh.optimizer.from_bytes(bytes(&moments)?).map_err(|error| other(&moments, &error))?;
+    let optimizer = fresh.optimizer.from_bytes(bytes(&moments)?).map_err(|error| mismatch(&moments, &error))?;
     let carry = match dir.join(CARRY).exists() {
         true => read_carry(&dir.join(CARRY), device)?,
         false => Carry::new(),
@@ -238,15 +251,15 @@ fn read<M: Module>(dir: &Path, fresh: Snapshot<M>, device: &Device) -> Result<Sn
     Ok(Snapshot { model, average, optimizer, carry, state })
 }
 
-/// A file that is as it was written, but not what this program and recipe need.
-fn other(path: &Path, error: &dyn std::fmt::Display) -> TrainingError {
-    TrainingError::damaged(path, format!("does not fit the recipe of its run ({error}); start a new run"))
+/// The error of an undamaged checkpoint file that does not match the recipe.
+fn mismatch(path: &Path, error: &dyn std::fmt::Display) -> TrainingError {
+    TrainingError::damaged(path, format!("does not match the recipe of its run ({error}); start a new run"))
 }
 
 fn read_state(path: &Path) -> Result<State> {
     let text = std::fs::read_to_string(path).map_err(TrainingError::io("read", path))?;
     let state: State = serde_json::from_str(&text)
-        .map_err(|error| TrainingError::damaged(path, format!("is not a checkpoint's state: {error}")))?;
+        .map_err(|error| TrainingError::damaged(path, format!("is not the state of a checkpoint: {error}")))?;
     if state.format > FORMAT {
         let message = format!("has format {}, and this version reads up to {FORMAT}; update the program", state.format);
         return Err(TrainingError::damaged(path, message));
@@ -256,7 +269,7 @@ fn read_state(path: &Path) -> Result<State> {
 
 const CARRY: &str = "carry.safetensors";
 
-/// Tensors `0`, `1`, … of 32 bits.
+/// Writes tensors with the names `0`, `1`, … in single precision.
 fn write_carry(path: &Path, carry: &Carry) -> Result<()> {
     let bytes: Vec<(String, [usize; 3], Vec<u8>)> = carry
         .iter()
@@ -276,14 +289,14 @@ fn write_carry(path: &Path, carry: &Carry) -> Result<()> {
 fn read_carry(path: &Path, device: &Device) -> Result<Carry> {
     let bytes = std::fs::read(path).map_err(TrainingError::io("read", path))?;
     let damaged =
-        |what: &dyn std::fmt::Display| TrainingError::damaged(path, format!("holds no carried state ({what})"));
+        |what: &dyn std::fmt::Display| TrainingError::damaged(path, format!("is not a carried state ({what})"));
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error))?;
     let tensor = |index: usize| {
         let view = tensors.tensor(&index.to_string()).map_err(|error| damaged(&error))?;
         let shape: [usize; 3] = view.shape().try_into().map_err(|error| damaged(&error))?;
         let (values, rest) = view.data().as_chunks::<4>();
         if view.dtype() != Dtype::F32 || !rest.is_empty() {
-            return Err(damaged(&"not of 32 bits"));
+            return Err(damaged(&"the values are not 32-bit floats"));
         }
         let values: Vec<f32> = values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
         Ok(Tensor::from_data(TensorData::new(values, shape), device))
@@ -297,7 +310,7 @@ mod tests {
     use burn::optim::{GradientsParams, SgdConfig, momentum::MomentumConfig};
 
     use super::*;
-    use crate::damage::try_damaged;
+    use test_support::try_damaged;
 
     fn fresh() -> Snapshot<Linear> {
         let model = LinearConfig::new(3, 2).init(&Device::flex().autodiff());
@@ -305,19 +318,19 @@ mod tests {
         Snapshot { model, average: None, optimizer, carry: Carry::new(), state: State::default() }
     }
 
-    /// After one step.
+    /// A snapshot after one step.
     fn stepped() -> Snapshot<Linear> {
         let Snapshot { model, mut optimizer, mut state, .. } = fresh();
         let loss = model.forward(Tensor::<2>::ones([1, 3], &model.weight.device())).sum();
         let grads = GradientsParams::from_grads(loss.backward(), &model);
         let model = optimizer.step(0.1, model, grads);
-        state.note(0.5, 3, 1.0, 0.1);
+        state.add_step(0.5, 3, 1.0, 0.1);
         let average = Some(model.valid());
         let carry = vec![Tensor::ones([1, 2, 3], &model.weight.device())];
         Snapshot { model, average, optimizer, carry, state }
     }
 
-    /// What the checksums find is not read; state and carried state are tried without them.
+    /// The checksums detect all damage. The parsers of two files are also tested without them.
     #[test]
     fn damaged_checkpoints_are_errors() {
         let dir = tempfile::tempdir().unwrap();
@@ -328,7 +341,7 @@ mod tests {
             try_damaged(&whole, |bytes| {
                 std::fs::write(&path, bytes).unwrap();
                 let found = files::check_sums(dir.path());
-                // The list itself may gain or lose its last line end, or a line that stands twice.
+                // Some changes of SHA256SUMS do not change its meaning: a final newline, or a repeated line.
                 assert!(found.is_err() || bytes == whole || name == "SHA256SUMS", "{name}");
                 match name {
                     "state.json" => drop(read_state(&path)),

@@ -1,7 +1,7 @@
 //! Gradient clipping, by global norm ([Pascanu et al. 2013](https://arxiv.org/abs/1211.5063)) or by value.
 //!
-//! burn's own clipping bounds each parameter by itself, which turns the update away from the gradient's direction;
-//! here one norm is taken over all parameters, and all are scaled alike.
+//! burn's clipping bounds the gradient of each parameter alone, which changes the direction of the update. Here one
+//! norm is computed over all parameters, and one factor scales all gradients, as `torch.nn.utils.clip_grad_norm_` does.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
@@ -11,21 +11,21 @@ use rayon::prelude::*;
 
 use crate::host;
 
-/// As in PyTorch.
+/// The value that is added to the norm to avoid a division by zero, as in PyTorch.
 const EPSILON: f64 = 1e-6;
 
-/// What is done to gradients that are too large.
+/// The kind of gradient clipping, with its limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Clip {
-    /// All are scaled alike, so that their global L2 norm is at most this.
+    /// Scales all gradients by one factor, so that their global L2 norm is at most this value.
     Norm(f64),
-    /// Each value is brought into ± this.
+    /// Clamps each value of a gradient to the range from −x to x.
     Value(f64),
 }
 
-/// Multiplies all gradients by `scale`, then clips them. Returns the global norm between the two, which is the one to report.
+/// Multiplies all gradients by `scale` and then clips them. Returns the global norm after scaling and before clipping.
 ///
-/// Where the norm is no finite number, the gradients are left as they were.
+/// Gradients whose norm is NaN or infinite are returned unchanged.
 pub fn clip<M: Module>(
     module: &M,
     mut grads: GradientsParams,
@@ -48,14 +48,14 @@ pub fn clip<M: Module>(
 
 struct SquaredNorm<'a> {
     grads: &'a mut GradientsParams,
-    /// Of gradients in memory.
+    /// The sum of squares of the gradients in host memory.
     sum: f64,
-    /// Of each of the others, `[1]`.
+    /// The sums of squares of the other gradients, each `[1]`.
     parts: Vec<Tensor<1>>,
 }
 
 impl SquaredNorm<'_> {
-    /// Adds the parts on the device, so that a GPU is read once a step.
+    /// The total sum of squares. The parts are added on the device, so that the host waits for a GPU once per step.
     fn total(self) -> f64 {
         match self.parts.is_empty() {
             true => self.sum,
@@ -67,8 +67,8 @@ impl SquaredNorm<'_> {
 impl ModuleVisitor for SquaredNorm<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let Some(grad) = self.grads.remove::<D>(param.id) else { return };
-        let grad = if host::has(&grad) {
-            host::change(grad, |values| self.sum += sum_of_squares(values))
+        let grad = if host::is_slice(&grad) {
+            host::update(grad, |values| self.sum += sum_of_squares(values))
         } else {
             self.parts.push(grad.clone().powi_scalar(2).sum());
             grad
@@ -80,22 +80,23 @@ impl ModuleVisitor for SquaredNorm<'_> {
 struct Scale<'a> {
     grads: &'a mut GradientsParams,
     factor: f64,
-    /// Of the values after scaling.
+    /// The limit of the absolute value of each gradient element, after scaling.
     bound: f64,
 }
 
 impl ModuleVisitor for Scale<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let Some(grad) = self.grads.remove::<D>(param.id) else { return };
-        let scaled = match host::has(&grad) {
-            true => host::change(grad, |values| scale(values, self.factor as f32, self.bound as f32)),
+        let scaled = match host::is_slice(&grad) {
+            true => host::update(grad, |values| scale(values, self.factor as f32, self.bound as f32)),
             false => grad.mul_scalar(self.factor).clamp(-self.bound, self.bound),
         };
         self.grads.register(param.id, scaled);
     }
 }
 
-/// In one order, whatever the number of threads.
+/// The sum of the squared values. The order of additions, and therefore the rounding, does not depend on the number of
+/// threads.
 fn sum_of_squares(values: &[f32]) -> f64 {
     let sum = |values: &[f32]| {
         let (groups, rest) = values.as_chunks::<16>();
@@ -127,7 +128,7 @@ mod tests {
     use burn::nn::{Linear, LinearConfig};
     use burn::tensor::Device;
 
-    /// A layer 2 → 1 whose gradients are weight (3, 0) and bias 4: global norm 5.
+    /// A layer 2 → 1 with the gradients (3, 0) of the weight and 4 of the bias: the global norm is 5.
     fn layer_and_gradients() -> (Linear, GradientsParams) {
         let device = Device::flex().autodiff();
         let layer = LinearConfig::new(2, 1).init(&device);
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn one_norm_over_all_parameters() {
+    fn the_norm_is_taken_over_all_parameters() {
         let (layer, grads) = layer_and_gradients();
         let (clipped, norm) = clip(&layer, grads, 1.0, Some(Clip::Norm(1.0)));
         approx::assert_relative_eq!(norm, 5.0, epsilon = 1e-6);
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_bounded_each_by_itself() {
+    fn each_value_is_clamped() {
         let (layer, grads) = layer_and_gradients();
         let (clipped, norm) = clip(&layer, grads, 0.5, Some(Clip::Value(1.75)));
         approx::assert_relative_eq!(norm, 2.5, epsilon = 1e-6);

@@ -1,49 +1,49 @@
-//! What is plotted of training: the curves of a run, runs side by side, and the loss over growing learning rates.
+//! Plots of training: the curves of a run, a comparison of runs, and the learning-rate range test.
 
 use crate::error::Result;
 use crate::plot::{self, Axis, Line, Panel, SIZE};
 use crate::run::Epoch;
 
-/// Of a plot that is alone.
+/// The size of a plot with one panel in pixels: width and height.
 const LARGE: (u32, u32) = (2 * SIZE.0, 2 * SIZE.1);
 
-/// The epochs of a run so far: loss, other validation metrics, gradient norm and learning rate.
-pub fn draw(history: &[Epoch]) -> Result<String> {
+/// The curves of a run: loss, other validation metrics, gradient norm and learning rate over the epochs.
+pub(crate) fn draw(history: &[Epoch]) -> Result<String> {
     let train = of_epochs("training", history, |epoch| Some(epoch.train_loss));
     let valid = of_epochs("validation", history, |epoch| epoch.valid.get("loss").copied());
     let names = history.first().into_iter().flat_map(|epoch| epoch.valid.keys()).filter(|name| *name != "loss");
     let metrics = names.map(|name| of_epochs(name, history, |epoch| epoch.valid.get(name).copied())).collect();
     let norm = of_epochs("mean", history, |epoch| Some(epoch.gradient_norm));
     let largest = of_epochs("largest", history, |epoch| Some(epoch.largest_norm));
-    let rate = of_epochs("", history, |epoch| Some(epoch.lr));
+    let lr = of_epochs("", history, |epoch| Some(epoch.lr));
     let mut panels = vec![
         over_epochs("loss", vec![train, valid]),
         over_epochs("validation metrics", metrics),
         over_epochs("gradient norm before clipping", vec![norm, largest]),
-        over_epochs("learning rate at the end of an epoch", vec![rate]),
+        over_epochs("learning rate at the end of an epoch", vec![lr]),
     ];
-    // There may be no metric beside the loss.
+    // A task may have no metric besides the loss.
     panels.retain(|panel| !panel.lines.is_empty());
     plot::draw(&panels, 2, SIZE)
 }
 
-/// A validation metric of several runs, each with its name, over their epochs.
+/// A validation metric of several named runs over the epochs, as SVG.
 pub fn compare(metric: &str, runs: &[(String, Vec<Epoch>)]) -> Result<String> {
     let lines = runs.iter().map(|(name, history)| of_epochs(name, history, |epoch| epoch.valid.get(metric).copied()));
     plot::draw(&[over_epochs(&format!("validation {metric}"), lines.collect())], 1, LARGE)
 }
 
-/// The loss at each learning rate.
-pub fn rates(losses: &[(f64, f64)], smoothed: &[(f64, f64)]) -> Result<String> {
+/// A plot of the loss over the learning rate: every step, and smoothed.
+pub(crate) fn range_test(losses: &[(f64, f64)], smoothed: &[(f64, f64)]) -> Result<String> {
     let line =
         |name: &str, points: &[(f64, f64)], faint| Line { name: name.to_owned(), points: points.to_vec(), faint };
-    // Single losses beyond the smoothed ones may be as high as they like.
+    // Outliers of single steps may lie outside of the panel.
     let highest = smoothed.iter().map(|(_, loss)| *loss).fold(f64::NEG_INFINITY, f64::max);
     let panel = Panel {
         title: "training loss".to_owned(),
         x: "learning rate".to_owned(),
         axis: Axis::Logarithm,
-        lines: vec![line("smoothed", smoothed, false), line("of a step", losses, true)],
+        lines: vec![line("smoothed", smoothed, false), line("per step", losses, true)],
         highest: Some(highest),
         ..Panel::default()
     };
@@ -82,17 +82,17 @@ mod tests {
     }
 
     #[test]
-    fn draws_one_epoch_many_epochs_and_values_that_are_no_numbers() {
+    fn draws_no_epoch_one_epoch_and_values_that_are_nan() {
         for history in [vec![], vec![epoch(1, 0.6)], vec![epoch(1, 0.6), epoch(2, f64::NAN), epoch(3, 0.4)]] {
             assert_is_svg(&draw(&history).unwrap(), &["epoch", "gradient norm", "learning rate"]);
         }
     }
 
     #[test]
-    fn draws_runs_and_rates() {
+    fn draws_comparisons_and_range_tests() {
         let runs = [("first".to_owned(), vec![epoch(1, 0.6), epoch(2, 0.5)]), ("second".to_owned(), vec![])];
         assert_is_svg(&compare("accuracy", &runs).unwrap(), &["first", "second", "validation accuracy"]);
         let losses = [(1e-4, 2.0), (1e-3, 1.0), (1e-2, 9.0)];
-        assert_is_svg(&rates(&losses, &losses).unwrap(), &["learning rate", "smoothed"]);
+        assert_is_svg(&range_test(&losses, &losses).unwrap(), &["learning rate", "smoothed"]);
     }
 }

@@ -1,18 +1,19 @@
-//! Weight decay that spares biases: a bias does not make a function steeper, and to pull it to zero only shifts it.
+//! Weight decay for weight matrices only, which is the usual choice. Small weights keep the function of a network
+//! smooth. A bias only shifts the function, so decay of a bias has no such benefit.
 
 use burn::optim::{LearningRate, Optimizer};
 use burn::tensor::{Device, Tensor};
 
-/// One rule with weight decay for matrices, and without for vectors.
+/// An optimizer with weight decay for matrices and without weight decay for vectors.
 #[derive(Clone)]
-pub struct SparingBiases<O> {
-    /// For parameters of two dimensions and more.
+pub struct DecayMatrices<O> {
+    /// The optimizer with weight decay, for parameters with two or more dimensions.
     pub decaying: O,
-    /// For all others.
-    pub bare: O,
+    /// The optimizer without weight decay, for all other parameters, such as biases.
+    pub plain: O,
 }
 
-impl<O: Optimizer> Optimizer for SparingBiases<O> {
+impl<O: Optimizer> Optimizer for DecayMatrices<O> {
     type State<const D: usize> = O::State<D>;
 
     fn step<const D: usize>(
@@ -23,7 +24,7 @@ impl<O: Optimizer> Optimizer for SparingBiases<O> {
         state: Option<Self::State<D>>,
     ) -> (Tensor<D>, Option<Self::State<D>>) {
         match D {
-            0 | 1 => self.bare.step(lr, tensor, grad, state),
+            0 | 1 => self.plain.step(lr, tensor, grad, state),
             _ => self.decaying.step(lr, tensor, grad, state),
         }
     }

@@ -1,4 +1,4 @@
-//! The loop that short programs have in common; whole applications have the [trainer](crate::trainer).
+//! A minimal training loop for short programs. Applications use [`Training`](crate::Training).
 
 use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsParams};
@@ -6,17 +6,31 @@ use burn::tensor::Tensor;
 
 use crate::clip::{Clip, clip};
 
-/// The largest norm of a gradient.
+/// The gradient clipping of the loop.
 const CLIP: Clip = Clip::Norm(1.0);
 
-/// Trains a model for some steps of Adam ([Kingma & Ba 2015](https://arxiv.org/abs/1412.6980)), whose rate falls from `rate` to zero in
-/// a straight line; gradients are clipped to a norm of 1. `loss` draws the batch of a step, counted from 0, and tells its loss, `[1]`.
+/// A minimal training loop: Adam ([Kingma & Ba 2015](https://arxiv.org/abs/1412.6980)) with gradient clipping to norm 1
+/// and a learning rate that decreases linearly from `lr` to 0.
 ///
-/// The model comes back without gradients and dropout, and with it the losses of all steps.
+/// `loss` makes the batch of a step, counted from 0, and returns the loss `[1]`. The result is the trained model,
+/// without gradients and dropout, and the loss of every step.
+///
+/// ```
+/// use burn::nn::LinearConfig;
+/// use burn::tensor::{Device, Tensor};
+///
+/// let device = Device::flex().autodiff();
+/// let x = Tensor::<2>::from_floats([[0.0], [1.0], [2.0]], &device);
+/// let y = x.clone() * 3.0 - 1.0;
+/// let model = LinearConfig::new(1, 1).init(&device);
+/// let (model, losses) =
+///     training::descend(model, 300, 0.1, |model, _step| (model.forward(x.clone()) - y.clone()).square().mean());
+/// assert!(losses.len() == 300 && losses[299] < 1e-3);
+/// ```
 pub fn descend<M: Module>(
     mut model: M,
     steps: usize,
-    rate: f64,
+    lr: f64,
     mut loss: impl FnMut(&M, usize) -> Tensor<1>,
 ) -> (M, Vec<f32>) {
     let mut adam = AdamConfig::new().init();
@@ -26,7 +40,7 @@ pub fn descend<M: Module>(
         losses.push(loss.clone().into_scalar::<f32>());
         let grads = GradientsParams::from_grads(loss.backward(), &model);
         let (grads, _norm) = clip(&model, grads, 1.0, Some(CLIP));
-        model = adam.step(rate * (1.0 - step as f64 / steps as f64), model, grads);
+        model = adam.step(lr * (1.0 - step as f64 / steps as f64), model, grads);
     }
     (model.valid(), losses)
 }
@@ -39,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_found() {
+    fn linear_regression_converges() {
         let device = Device::flex().autodiff();
         device.seed(1);
         let x = Tensor::<2>::from_floats([[0.0], [1.0], [2.0]], &device);

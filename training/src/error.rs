@@ -1,146 +1,190 @@
-//! What can go wrong, each as one line that names the thing and says what to do.
+//! Errors of training. Each message is one line that names the file or setting, and says what to do.
 
 use std::path::{Path, PathBuf};
 
-/// The error type of a task's own functions: loading data, assets, prediction.
-pub type TaskError = Box<dyn std::error::Error + Send + Sync>;
+use datasets::DataError;
+use inference::{PackageError, PredictError};
 
-/// What can go wrong between a recipe and a result.
+/// The result of this crate's functions.
+pub type Result<T> = std::result::Result<T, TrainingError>;
+
+/// The result of a task's functions.
+pub type TaskResult<T> = std::result::Result<T, TaskError>;
+
+/// Why a function of a task failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TaskError {
+    /// A stop was requested: see [`Interrupt`](crate::Interrupt).
+    #[error("interrupted")]
+    Interrupted,
+    /// A setting of the recipe is not valid, or excludes another setting.
+    #[error("{setting}: {message}")]
+    Setting {
+        /// The key, such as `data.valid`.
+        setting: &'static str,
+        /// What is wrong, with the value, and what to change.
+        message: String,
+    },
+    /// The data could not be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A package could not be read.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// A prediction failed.
+    #[error(transparent)]
+    Predict(#[from] PredictError),
+    /// A function of this crate failed.
+    #[error(transparent)]
+    Training(#[from] Box<TrainingError>),
+    /// Another failure, described in one line.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl TaskError {
+    /// The error of a setting that is not valid.
+    pub fn setting(setting: &'static str, message: impl Into<String>) -> Self {
+        Self::Setting { setting, message: message.into() }
+    }
+}
+
+impl From<String> for TaskError {
+    fn from(message: String) -> Self {
+        Self::Other(message)
+    }
+}
+
+impl From<TrainingError> for TaskError {
+    fn from(error: TrainingError) -> Self {
+        match error {
+            TrainingError::Task(error) => error,
+            other => Self::Training(Box::new(other)),
+        }
+    }
+}
+
+/// Why a training failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrainingError {
     /// A file or folder could not be read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried, as a verb: "read", "write", "create".
+        /// The action as a verb: "read", "write", "create".
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The text of a recipe is not a recipe.
+    /// The text of a recipe is not valid.
     #[error("recipe {origin}, line {line} (`{text}`): {message}")]
     Recipe {
-        /// The recipe's name or file, and "with --set" where the command line changed it.
+        /// The recipe's name or file.
         origin: String,
-        /// Line number, from 1.
+        /// The number of the line, from 1.
         line: usize,
-        /// That line.
+        /// The text of the line.
         text: String,
-        /// What is wrong with it.
+        /// What is wrong with the line.
         message: String,
     },
-    /// Settings of a recipe that do not go together.
+    /// The settings of a recipe exclude each other.
     #[error("recipe {recipe}: {message}")]
     Settings {
         /// The recipe's name.
         recipe: String,
-        /// Which, and what to do.
+        /// Which settings exclude each other, and what to change.
         message: String,
     },
-    /// No recipe has this name and no file this path.
-    #[error("no recipe `{name}`; the recipes are {known}, or give the path of a TOML file")]
+    /// There is no recipe with this name, and no file with this path.
+    #[error("no recipe `{name}`; known recipes: {known}; or use the path of a TOML file")]
     UnknownRecipe {
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// The names there are.
+        /// The names of the embedded recipes.
         known: String,
     },
-    /// `--set` without `key=value`, or with a key that names no table.
-    #[error("--set {given}: {message}; write it as --set optimizer.lr=0.001")]
+    /// An override has no `=`, or its key is not in a table.
+    #[error("setting {given}: {message}; an example of a setting is optimizer.lr=0.001")]
     Override {
-        /// The argument.
+        /// The override as the user typed it.
         given: String,
-        /// What is wrong with it.
+        /// What is wrong with the override.
         message: String,
     },
-    /// A backend this program was built without.
-    #[error(
-        "backend `{name}` is not compiled in; build with its cargo feature: cargo run -p {package} --features {name} -- …"
-    )]
+    /// The program was built without this backend.
+    #[error("backend `{name}` is not compiled in; build the program with the cargo feature `{name}`")]
     BackendNotCompiled {
-        /// The backend, which is also the feature's name.
+        /// The backend, which is also the name of the feature.
         name: &'static str,
-        /// The application's package.
-        package: &'static str,
     },
-    /// A device number that the backend does not have.
-    #[error("--device {index}: backend `{backend}` finds {found} devices on this machine, numbered from 0")]
+    /// The backend has fewer devices than requested.
+    #[error("backend `{backend}` has no device {index}; devices on this machine: {found}, numbered from 0")]
     NoSuchDevice {
-        /// The number asked for.
+        /// The requested device number, from 0.
         index: usize,
         /// The backend.
         backend: &'static str,
-        /// How many the backend finds.
+        /// The number of devices of the backend.
         found: usize,
     },
-    /// The folder given to `--resume` or `--run` holds no run.
-    #[error("{} is not a run folder: it has no {missing}; runs are made by `train` under runs/", path.display())]
+    /// The folder is not a run folder.
+    #[error("{} is not a run folder: {missing} is missing", path.display())]
     NotARun {
         /// The folder.
         path: PathBuf,
-        /// The file that a run would have.
+        /// The missing file.
         missing: &'static str,
     },
-    /// No run in the folders given to `runs`.
-    #[error("there is no run of {package} in {}; runs are made by `train` under runs/", path.display())]
-    NoRuns {
-        /// The first of them.
-        path: PathBuf,
-        /// The application.
-        package: &'static str,
-    },
-    /// `--resume` together with options that change the recipe.
-    #[error("{} is gone on with as it was begun; leave out the options that change its recipe", path.display())]
-    ResumedOtherwise {
-        /// The run folder.
-        path: PathBuf,
-    },
-    /// The folder given to `train --run` is in use.
-    #[error("{} already holds files; choose a new folder, or go on with that run by --resume {}", path.display(), path.display())]
+    /// The folder of a new run is not empty.
+    #[error("{} is not empty; choose another folder, or resume that run", path.display())]
     RunExists {
         /// The folder.
         path: PathBuf,
     },
-    /// A network that this machine has not the memory for.
+    /// The network needs more memory than the machine has.
     #[error(
-        "a network of {parameters:e} parameters takes at least {needed:.0} GiB, and {available:.1} GiB are free; lower the sizes under [model]"
+        "a network of {parameters:e} parameters needs at least {needed:.0} GiB of memory, but only {available:.1} GiB \
+         are free; reduce the sizes under [model]"
     )]
     TooLarge {
-        /// How many it would have.
+        /// The number of parameters.
         parameters: f64,
-        /// What they take, in GiB.
+        /// Required memory in GiB.
         needed: f64,
-        /// What could be had, in GiB.
+        /// Free memory in GiB.
         available: f64,
     },
-    /// A run that would be taken for another one.
-    #[error("{} holds a run of another recipe or other settings; give another --run, or delete the folder", path.display())]
+    /// The folder contains a run with another recipe.
+    #[error("{} contains a run with other settings; choose another folder, or delete this one", path.display())]
     OtherRecipe {
         /// The folder.
         path: PathBuf,
     },
-    /// Another process trains in the folder.
-    #[error("another process trains in {}; wait for it, or stop it", path.display())]
+    /// Another process is training in the folder.
+    #[error("another process is training in {}; wait until it ends, or stop it", path.display())]
     RunInUse {
         /// The folder.
         path: PathBuf,
     },
-    /// The folder given to `export --to` holds something else.
-    #[error("{} holds {holds}, which is no part of a package that could be replaced; choose a new folder", path.display())]
+    /// The target folder of an export contains a file that does not belong to a package.
+    #[error("{} contains {holds}, which does not belong to a package; choose another folder", path.display())]
     NotAPackage {
         /// The folder.
         path: PathBuf,
-        /// A file or folder in it.
+        /// The name of the file.
         holds: String,
     },
-    /// A run that has not come to the end of its first epoch has no weights to use.
-    #[error("{} has no finished epoch yet; go on with it: … train --resume {}", path.display(), path.display())]
+    /// The run has no package yet, because no epoch is finished.
+    #[error("{} has no finished epoch yet; resume it first", path.display())]
     NoEpoch {
         /// The folder.
         path: PathBuf,
     },
-    /// A checkpoint, package or configuration file that does not hold what it should.
+    /// The content of a file is not valid.
     #[error("{} {message}", path.display())]
     Damaged {
         /// The file.
@@ -148,111 +192,76 @@ pub enum TrainingError {
         /// What is wrong and what to do.
         message: String,
     },
-    /// No shipped model has this name and no folder this path.
-    #[error("no pretrained model `{name}`; there are {known}, or give the folder of a package")]
-    UnknownPackage {
-        /// What was asked for.
-        name: String,
-        /// The names there are.
-        known: String,
-    },
-    /// A verb that needs a trained model was given none.
-    #[error("which model? give --run DIR, or --pretrained with the folder of a package or one of: {known}")]
-    NoModelChosen {
-        /// The names there are.
-        known: String,
-    },
-    /// The data are not those the run was started with.
-    #[error("{} was trained on {was}, the data found now are {now}; point --data-dir to the former", path.display())]
+    /// The data have changed since the run was started.
+    #[error(
+        "the data have changed since {} was started (they were {was}, and are now {now}); use the original data",
+        path.display()
+    )]
     DataChanged {
         /// The run folder.
         path: PathBuf,
-        /// Checksums in the run.
+        /// The fingerprint of the data when the run was started.
         was: String,
-        /// Checksums now.
+        /// The fingerprint of the data now.
         now: String,
     },
-    /// The loss or the gradient left the numbers.
+    /// The loss or the gradient is NaN or infinite.
     #[error(
-        "{what} is {value} at step {step}, in {batch} of epoch {epoch} (gradient norms before it: {norms}); start a new run with a lower optimizer.lr or training.clip_norm, or go on by --on-nonfinite skip, which passes over such steps. {kept}"
+        "the {what} is {value} at step {step}, in {batch} of epoch {epoch} (previous gradient norms: {norms}); lower \
+         optimizer.lr or training.clip_norm in a new run, or skip such steps. {checkpoint}"
     )]
     NonFinite {
-        /// "the loss" or "the gradient's norm".
+        /// The quantity that is not finite: "loss" or "gradient norm".
         what: &'static str,
-        /// Its value.
+        /// The value of the quantity: NaN or infinity.
         value: f64,
-        /// Optimiser step, from 1.
+        /// Optimizer step, from 1.
         step: usize,
-        /// Which batches of the epoch, from 1.
+        /// The batches of the step, counted from 1 within the epoch.
         batch: String,
         /// Epoch, from 1.
         epoch: usize,
-        /// The norms of the steps before.
+        /// The gradient norms of the previous steps.
         norms: String,
-        /// Where the last checkpoint is.
-        kept: String,
+        /// A sentence about the last checkpoint.
+        checkpoint: String,
     },
-    /// A model that gives nothing to compare with.
-    #[error("{name} says of no metric what was measured; export it from a run that came to its end")]
+    /// The package has no test metrics to verify.
+    #[error("{name} has no recorded test metrics to verify against; export it from a finished run")]
     NothingToVerify {
-        /// The model.
+        /// The name of the model.
         name: String,
     },
-    /// Shipped models did not measure what their cards say.
-    #[error("{failed} of {total} measurements are outside their tolerance")]
-    Unverified {
-        /// How many.
-        failed: usize,
-        /// Of how many.
-        total: usize,
-    },
-    /// A task's own error.
+    /// A function of the task failed.
     #[error(transparent)]
     Task(#[from] TaskError),
 }
 
-/// The result of this crate's functions.
-pub type Result<T> = std::result::Result<T, TrainingError>;
+impl From<PackageError> for TrainingError {
+    fn from(error: PackageError) -> Self {
+        Self::Task(error.into())
+    }
+}
 
 impl TrainingError {
-    /// Wraps an input/output error with what was tried on which path.
+    /// Converts an I/O error, for `map_err`: `.map_err(TrainingError::io("read", path))`.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Io { action, path, source }
     }
 
-    /// A file that does not hold what it should.
-    pub fn damaged(path: &Path, message: impl Into<String>) -> Self {
+    /// The error of a file with invalid content.
+    pub(crate) fn damaged(path: &Path, message: impl Into<String>) -> Self {
         Self::Damaged { path: path.to_path_buf(), message: message.into() }
     }
 
-    /// Whether a file was not there.
-    pub fn is_missing_file(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+    /// The error of a value that cannot be serialized.
+    pub(crate) fn serialize(error: impl std::fmt::Display) -> Self {
+        Self::Task(TaskError::Other(format!("cannot serialize: {error}")))
     }
 
-    /// Whether the command line was at fault (exit code 2) rather than the work (exit code 1).
-    pub fn is_usage(&self) -> bool {
-        if let Self::Task(error) = self {
-            return error.downcast_ref::<Self>().is_some_and(Self::is_usage);
-        }
-        matches!(
-            self,
-            Self::Recipe { .. }
-                | Self::Settings { .. }
-                | Self::UnknownRecipe { .. }
-                | Self::Override { .. }
-                | Self::BackendNotCompiled { .. }
-                | Self::NoSuchDevice { .. }
-                | Self::NotARun { .. }
-                | Self::RunExists { .. }
-                | Self::NoRuns { .. }
-                | Self::ResumedOtherwise { .. }
-                | Self::NotAPackage { .. }
-                | Self::NoEpoch { .. }
-                | Self::TooLarge { .. }
-                | Self::UnknownPackage { .. }
-                | Self::NoModelChosen { .. }
-        )
+    /// Whether the error is a file that does not exist.
+    pub(crate) fn is_missing_file(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
     }
 }

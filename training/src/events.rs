@@ -1,9 +1,9 @@
-//! Event files for TensorBoard: the loss, the gradient norm and the learning rate of every step, and the validation metrics of
-//! every epoch.
+//! Event files for TensorBoard: loss, gradient norm and learning rate of every step, and validation metrics of every
+//! epoch.
 //!
-//! A record is a length, its checksum, an `Event` message and its checksum; a message holds numbers and texts with their field
-//! numbers ([protocol buffers](https://protobuf.dev/programming-guides/encoding/)). The crates that write them have not been
-//! looked after for years, and scalars need no more than what stands here.
+//! A record consists of a length, the checksum of the length, an `Event` message, and the checksum of the message. A
+//! message is encoded as [protocol buffers](https://protobuf.dev/programming-guides/encoding/). The existing crates for
+//! this format are unmaintained, and scalars need only the few functions below.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -12,15 +12,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Result, TrainingError};
 
-/// An event file that is being written.
+/// An event file, open for writing.
 pub struct Events {
     path: PathBuf,
     file: BufWriter<File>,
 }
 
 impl Events {
-    /// A new file in a folder. What files of the same folder say of steps after `step` no longer
-    /// holds.
+    /// Creates a new file in a folder. TensorBoard then ignores events after `step` in the older files of the folder,
+    /// which a killed process wrote after its last checkpoint.
     pub fn create(dir: &Path, step: usize) -> Result<Self> {
         let mut number = 1;
         let path = loop {
@@ -34,12 +34,12 @@ impl Events {
         let mut events = Self { path, file: BufWriter::new(file) };
         events.write(0, text(3, b"brain.Event:2"))?;
         const START: u64 = 1;
-        events.write(step + 1, text(7, &number_field(1, START)))?; // a session log
+        events.write(step + 1, text(7, &number_field(1, START)))?; // a session log with status START
         events.flush()?;
         Ok(events)
     }
 
-    /// Writes some values of a step.
+    /// Writes named values of a step.
     pub fn scalars<'a>(&mut self, step: usize, values: impl IntoIterator<Item = (&'a str, f64)>) -> Result<()> {
         let mut summary = Vec::new();
         for (name, value) in values {
@@ -49,16 +49,16 @@ impl Events {
         self.write(step, text(5, &summary))
     }
 
-    /// Hands all that was written to the system.
+    /// Flushes the buffer to the operating system.
     pub fn flush(&mut self) -> Result<()> {
         self.file.flush().map_err(TrainingError::io("write", &self.path))
     }
 
-    /// Writes a record of one event.
-    fn write(&mut self, step: usize, what: Vec<u8>) -> Result<()> {
+    /// Writes one record.
+    fn write(&mut self, step: usize, content: Vec<u8>) -> Result<()> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
         let time = [vec![tag(1, EIGHT_BYTES)], now.to_le_bytes().to_vec()].concat();
-        let event = [time, number_field(2, step as u64), what].concat();
+        let event = [time, number_field(2, step as u64), content].concat();
         let length = (event.len() as u64).to_le_bytes();
         let sums = [&length[..], &event].map(|bytes| masked(crc32c::crc32c(bytes)).to_le_bytes());
         let record = [&length[..], &sums[0], &event, &sums[1]].concat();
@@ -66,12 +66,12 @@ impl Events {
     }
 }
 
-/// The checksum as records have it.
+/// Masks the CRC-32C of a record, as TensorBoard's file format requires.
 fn masked(sum: u32) -> u32 {
     sum.rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-// How a field's value is encoded.
+// The wire types of protocol buffers.
 const VARIABLE: u8 = 0;
 const EIGHT_BYTES: u8 = 1;
 const WITH_LENGTH: u8 = 2;
@@ -82,16 +82,16 @@ fn tag(field: u8, kind: u8) -> u8 {
 }
 
 fn number_field(field: u8, number: u64) -> Vec<u8> {
-    [vec![tag(field, VARIABLE)], variable(number)].concat()
+    [vec![tag(field, VARIABLE)], varint(number)].concat()
 }
 
-/// A text, or a message within a message.
+/// Encodes a string or an embedded message as a field of a protocol buffer.
 fn text(field: u8, bytes: &[u8]) -> Vec<u8> {
-    [vec![tag(field, WITH_LENGTH)], variable(bytes.len() as u64), bytes.to_vec()].concat()
+    [vec![tag(field, WITH_LENGTH)], varint(bytes.len() as u64), bytes.to_vec()].concat()
 }
 
-/// Seven bits a byte, the lowest first; all bytes but the last have the highest bit.
-fn variable(mut number: u64) -> Vec<u8> {
+/// Encodes a number as a varint: 7 bits per byte, lowest first. The highest bit is set in all bytes but the last.
+fn varint(mut number: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     while number >= 0x80 {
         bytes.push(number as u8 | 0x80);
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_records_of_events() {
+    fn a_file_consists_of_records_with_checksums() {
         let dir = tempfile::tempdir().unwrap();
         let mut events = Events::create(dir.path(), 300).unwrap();
         events.scalars(300, [("loss", 0.5)]).unwrap();
@@ -119,7 +119,7 @@ mod tests {
             let length = u64::from_le_bytes(*length) as usize;
             let (event, after) = after[4..].split_at(length);
             assert_eq!(after[..4], masked(crc32c::crc32c(event)).to_le_bytes());
-            records.push(event[9..].to_vec()); // without the time
+            records.push(event[9..].to_vec()); // skips the time
             rest = &after[4..];
         }
         assert_eq!(records.len(), 3);

@@ -1,44 +1,64 @@
-//! Writing files so that a reader sees the old content or the new, never half of it.
+//! Atomic writes of files and folders: a reader sees the old content or the new content, and never a part of it.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::error::{Result, TrainingError};
 
-/// Creates a folder and those above it.
-pub fn create_dir(path: &Path) -> Result<()> {
+/// The ending of the names of temporary files.
+pub(crate) const TEMPORARY: &str = ".tmp";
+
+/// Creates a folder and its parent folders.
+pub(crate) fn create_dir(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(TrainingError::io("create", path))
 }
 
-/// Writes a file by way of a temporary one beside it.
+/// Writes a file atomically: writes a temporary file in the same folder, flushes it to disk, and renames it.
+///
+/// Several processes may write the same file at the same time; the last one wins.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let temporary = path.with_added_extension("tmp");
-    let written = std::fs::File::create(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&temporary, path));
-    written.map_err(|error| {
-        let _ = std::fs::remove_file(&temporary);
-        TrainingError::io("write", path)(error)
-    })?;
-    sync_parent(path)
+    temporary(path)
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.as_file().sync_all()?;
+            file.persist(path)?;
+            Ok(())
+        })
+        .map_err(TrainingError::io("write", path))?;
+    sync_dir(parent(path))
 }
 
-/// Fills a new folder by `fill`; it appears as `path` when all of it is on the disk. What lies at `path` already must be an
-/// empty folder.
-pub fn new_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let (_workshop, new, path) = filled(path, fill)?;
+/// Creates a temporary file with a unique name beside `path`. It is deleted when it is dropped.
+fn temporary(path: &Path) -> std::io::Result<NamedTempFile> {
+    let mut prefix = std::ffi::OsString::from(UNFINISHED);
+    prefix.push(path.file_name().unwrap_or_default());
+    prefix.push(".");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(TEMPORARY);
+    // The permissions of ordinary new files, which the umask restricts. By default only the owner could read the file.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(parent(path))
+}
+
+/// Creates a folder atomically: `fill` writes the files into a temporary folder, which is then renamed to `path`. If
+/// `path` exists, it must be an empty folder.
+pub(crate) fn new_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let (_temporary, new, path) = filled(path, fill)?;
     std::fs::rename(&new, &path).map_err(TrainingError::io("write", &path))?;
-    sync_parent(&path)
+    sync_dir(parent(&path))
 }
 
-/// Fills a folder by `fill`, then puts it in the place of `path`. On failure `path` is as it was; if the program is killed
-/// between the two, [`finish_replacing`] mends it.
+/// Creates or replaces a folder: `fill` writes the files into a temporary folder, which then takes the place of `path`.
+///
+/// If `fill` fails, the old folder stays. A process that is killed between the two renames leaves neither at `path`;
+/// the next process that resumes the run completes the replacement.
 pub fn replace_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let (workshop, new, path) = filled(path, fill)?;
-    let old = workshop.path().join(OLD);
+    let (temporary, new, path) = filled(path, fill)?;
+    let old = temporary.path().join(OLD);
     let replaced = path.exists();
     if replaced {
         std::fs::rename(&path, &old).map_err(TrainingError::io("replace", &path))?;
@@ -49,55 +69,66 @@ pub fn replace_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Resul
         }
         TrainingError::io("replace", &path)(error)
     })?;
-    sync_parent(&path)
+    sync_dir(parent(&path))
 }
 
-/// Ends what [`replace_dir`] had begun when the program was killed, and removes what it left beside `path`.
+/// Completes a [`replace_dir`] of a killed process, and removes temporary files and folders beside `path`.
 ///
-/// For a folder in which no other process works.
-pub fn finish_replacing(path: &Path) -> Result<()> {
-    let parent = path.parent().unwrap_or(Path::new("."));
+/// No other process may write in the parent folder at the same time.
+pub(crate) fn finish_replacing(path: &Path) -> Result<()> {
+    let parent = parent(path);
     let entries = std::fs::read_dir(parent).map_err(TrainingError::io("read", parent))?;
-    for workshop in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
-        let [old, new] = [OLD, NEW].map(|name| workshop.path().join(name));
-        // The old one is moved when the new one is whole.
+    for entry in entries.flatten() {
+        let (name, entry) = (entry.file_name(), entry.path());
+        if !name.to_string_lossy().starts_with(UNFINISHED) {
+            continue;
+        }
+        if entry.is_file() {
+            std::fs::remove_file(&entry).map_err(TrainingError::io("remove", &entry))?;
+            continue;
+        }
+        let [old, new] = [OLD, NEW].map(|name| entry.join(name));
+        // The new folder is complete if the old folder has been moved away.
         if !path.exists() && old.exists() && new.exists() {
             std::fs::rename(&new, path).map_err(TrainingError::io("replace", path))?;
         }
-        std::fs::remove_dir_all(workshop.path()).map_err(TrainingError::io("remove", &workshop.path()))?;
+        std::fs::remove_dir_all(&entry).map_err(TrainingError::io("remove", &entry))?;
     }
     Ok(())
 }
 
+/// The name of the replaced folder inside a temporary folder.
 const OLD: &str = "old";
+/// The name of the new folder inside a temporary folder.
 const NEW: &str = "new";
 
-/// The start of the names of folders that are being filled. A killed program leaves them behind.
-pub const UNFINISHED: &str = ".new-";
+/// The prefix of the names of temporary files and folders. A killed process may leave such files behind.
+pub(crate) const UNFINISHED: &str = ".new-";
 
-/// A filled folder beside `path`, as moving is then renaming; in one that takes it along when it is dropped. And `path`,
-/// absolute.
+/// Calls `fill` with a new folder inside a temporary folder beside `path`, on the same file system. Returns the
+/// temporary folder, which is deleted when it is dropped, the filled folder, and `path` as an absolute path.
 fn filled(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<(TempDir, PathBuf, PathBuf)> {
     let path = std::path::absolute(path).map_err(TrainingError::io("find", path))?;
     let (Some(parent), Some(_)) = (path.parent(), path.file_name()) else {
-        return Err(TrainingError::damaged(&path, "is no name for a new folder; give another"));
+        return Err(TrainingError::damaged(&path, "is not the path of a new folder; choose another path"));
     };
     create_dir(parent)?;
-    let workshop = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(parent);
-    let workshop = workshop.map_err(TrainingError::io("write", &path))?;
-    let new = workshop.path().join(NEW);
+    let temporary = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(parent);
+    let temporary = temporary.map_err(TrainingError::io("write", &path))?;
+    let new = temporary.path().join(NEW);
     create_dir(&new)?;
     fill(&new)?;
     sync_dir(&new)?;
-    Ok((workshop, new, path))
+    Ok((temporary, new, path))
 }
 
-/// Has the name of a file or folder written to the disk.
-fn sync_parent(path: &Path) -> Result<()> {
-    sync_dir(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+/// The folder that contains a file or folder.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Has the names in a folder written to the disk, where folders can be opened for that.
+/// Flushes the entries of a folder to disk, so that a renamed file survives a power failure. Only Unix systems can open
+/// a folder for this.
 fn sync_dir(path: &Path) -> Result<()> {
     match cfg!(unix) {
         true => std::fs::File::open(path).and_then(|dir| dir.sync_all()).map_err(TrainingError::io("write", path)),
@@ -107,22 +138,22 @@ fn sync_dir(path: &Path) -> Result<()> {
 
 /// A value as indented JSON with a final newline.
 pub fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| TrainingError::Task(error.into()))?;
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(TrainingError::serialize)?;
     bytes.push(b'\n');
     Ok(bytes)
 }
 
 /// SHA-256 of a file in lower-case hexadecimal digits.
-pub fn sha256(path: &Path) -> Result<String> {
+fn sha256(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).map_err(TrainingError::io("read", path))?;
     Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// As `sha256sum -c` reads it.
+/// The name of the checksum file, in the format of `sha256sum -c`.
 const SUMS: &str = "SHA256SUMS";
 
-/// Writes the checksums of all files of a folder into it.
-pub fn write_sums(dir: &Path) -> Result<()> {
+/// Writes the checksums of all files in a folder to `SHA256SUMS`.
+pub(crate) fn write_sums(dir: &Path) -> Result<()> {
     let entries = std::fs::read_dir(dir).map_err(TrainingError::io("read", dir))?;
     let mut lines = Vec::new();
     for entry in entries.flatten() {
@@ -132,8 +163,8 @@ pub fn write_sums(dir: &Path) -> Result<()> {
     write(&dir.join(SUMS), lines.concat().as_bytes())
 }
 
-/// Whether the files of a folder are those of which [`write_sums`] wrote the checksums.
-pub fn check_sums(dir: &Path) -> Result<()> {
+/// Checks that a folder has exactly the files that [`write_sums`] listed, with the same content.
+pub(crate) fn check_sums(dir: &Path) -> Result<()> {
     let sums = dir.join(SUMS);
     let text = std::fs::read_to_string(&sums).map_err(TrainingError::io("read", &sums))?;
     let damaged = |name: &str| TrainingError::damaged(&dir.join(name), "is damaged");
@@ -178,15 +209,45 @@ mod tests {
     }
 
     #[test]
-    fn a_replacement_that_was_killed_is_ended() {
+    fn an_interrupted_replacement_is_completed() {
         let root = tempfile::tempdir().unwrap();
         let best = root.path().join("best");
         for (name, text) in [(".new-a/old", "1"), (".new-a/new", "2"), (".new-b/new", "half")] {
             std::fs::create_dir_all(root.path().join(name)).unwrap();
             std::fs::write(root.path().join(name).join("a"), text).unwrap();
         }
+        std::fs::write(root.path().join(".new-metrics.jsonl.AbCdEf.tmp"), "half").unwrap();
         finish_replacing(&best).unwrap();
         assert_eq!(std::fs::read(best.join("a")).unwrap(), b"2");
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn concurrent_writers_of_one_file_do_not_collide() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("file");
+        std::thread::scope(|scope| {
+            for writer in 0..4u8 {
+                let path = &path;
+                scope.spawn(move || (0..20).for_each(|_| write(path, &[writer; 10_000]).unwrap()));
+            }
+        });
+        let content = std::fs::read(&path).unwrap();
+        assert!(content.len() == 10_000 && content.iter().all(|byte| *byte == content[0]));
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
+        assert!(matches!(write(&root.path().join("absent/file"), b""), Err(TrainingError::Io { action: "write", .. })));
+    }
+
+    /// The files of a run can be read by everyone who can read files that other programs create.
+    #[cfg(unix)]
+    #[test]
+    fn files_have_ordinary_permissions() {
+        use std::os::unix::fs::PermissionsExt;
+        let root = tempfile::tempdir().unwrap();
+        let [written, ordinary] = ["written", "ordinary"].map(|name| root.path().join(name));
+        write(&written, b"1").unwrap();
+        std::fs::write(&ordinary, b"1").unwrap();
+        let [written, ordinary] = [written, ordinary].map(|path| std::fs::metadata(path).unwrap().permissions().mode());
+        assert_eq!(written, ordinary);
     }
 }

@@ -1,23 +1,24 @@
-//! Values that can be read and changed where they are: single precision on `flex`.
+//! In-place access to tensor values in host memory: single precision on the backend `flex`.
 
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Tensor};
 
-/// How many values a thread takes at once.
+/// The number of values that one task of a thread processes.
 pub const CHUNK: usize = 1 << 14;
 
-/// Whether a tensor's values can be had without a copy, if nobody else holds them.
-pub fn has<const D: usize>(tensor: &Tensor<D>) -> bool {
+/// Whether the values of a tensor are in host memory, so that [`update`] can change them in place. [`update`] copies
+/// the values first if another tensor shares them.
+pub fn is_slice<const D: usize>(tensor: &Tensor<D>) -> bool {
     let device = tensor.device().without_autodiff();
     matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && tensor.dtype() == DType::F32
 }
 
-/// Lets `change` read or change the values of a tensor of which [`has`] is true.
-pub fn change<const D: usize>(tensor: Tensor<D>, change: impl FnOnce(&mut [f32])) -> Tensor<D> {
+/// Changes the values of a tensor by calling `update`. Requires that [`is_slice`] returns true for the tensor.
+pub fn update<const D: usize>(tensor: Tensor<D>, update: impl FnOnce(&mut [f32])) -> Tensor<D> {
     let device = tensor.device();
     let mut data = tensor.into_data();
     if let Ok(values) = data.as_mut_slice() {
-        change(values);
+        update(values);
     }
     Tensor::from_data(data, &device)
 }

@@ -1,48 +1,30 @@
-//! Ctrl-C and termination: asked to stop, training ends at the next step with a checkpoint.
+//! A handle that stops a training from a signal handler, a button, or another thread.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::progress::say;
+use crate::error::TaskError;
 
-static STOP: AtomicBool = AtomicBool::new(false);
-
-/// The exit code of a program that Ctrl-C ended.
-const INTERRUPTED: i32 = 130;
-
-/// Takes over Ctrl-C, SIGTERM, and the SIGHUP of a terminal that is closed: training is asked to stop. A second Ctrl-C or
-/// SIGTERM ends the program at once; a second SIGHUP does not, as a shell and the system both send it.
+/// Stops a training. Clones share one flag; handles that were created separately are independent.
 ///
-/// Where there are no such signals, Ctrl-C ends the program, and the last checkpoint remains.
-pub fn listen() {
-    #[cfg(unix)]
-    {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        let hang_up = (!ignores_hang_up()).then_some(SIGHUP);
-        // Fails only for signals that cannot be taken over.
-        let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM].into_iter().chain(hang_up)) else {
-            return;
-        };
-        std::thread::spawn(move || {
-            for signal in signals.forever() {
-                if !STOP.swap(true, Ordering::SeqCst) {
-                    say("stopping at the next step; press Ctrl-C again to stop at once");
-                } else if signal != SIGHUP {
-                    std::process::exit(INTERRUPTED);
-                }
-            }
-        });
+/// After a request, training stops at the end of the current optimizer step and writes a checkpoint. Evaluation stops
+/// where the task [checks](Self::check) the flag. [`Training::resume`](crate::Training::resume) continues the run.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Requests a stop. Returns whether a stop had been requested before.
+    pub fn request(&self) -> bool {
+        self.0.swap(true, Ordering::SeqCst)
     }
-}
 
-/// Whether the program was started by `nohup`, and is to go on when its terminal is closed.
-#[cfg(unix)]
-fn ignores_hang_up() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
-}
+    /// Whether a stop was requested.
+    pub fn is_requested(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
 
-/// Whether somebody asked to stop.
-pub fn requested() -> bool {
-    STOP.load(Ordering::SeqCst)
+    /// Returns [`TaskError::Interrupted`] if a stop was requested. Call it in long loops.
+    pub fn check(&self) -> Result<(), TaskError> {
+        if self.is_requested() { Err(TaskError::Interrupted) } else { Ok(()) }
+    }
 }

@@ -1,29 +1,45 @@
-//! One trainer, one command line, one run folder and one package layout for every application of the zoo.
+//! Training as a library: one trainer, one layout of run folders and one package format for all applications.
 //!
-//! An application implements [`Task`] and calls [`main`]; all else is here. The way of a batch from file to loss:
+//! An application implements [`Task`], and [`Training`] does the rest:
 //!
 //! ```text
-//! recipe.toml ─► Recipe ─► Task::load ─► Task::fit ─► Task::encode ─► Splits ─► Trainer ─► runs/<recipe>/<time>/
-//!                                                                     │                     recipe.toml  metrics.jsonl
-//!            Task::batches ─► Task::loss ─► gradients ◄───────────────┘                     curves.svg  report.md
-//!                                                                                           checkpoints/  best/ = Package
+//! once:        recipe.toml ─► Task::load ─► Task::fit ─► Task::encode ─► Splits
+//! each epoch:  Task::plan ─► batches, in order
+//! each batch:  Task::collate (loader thread) ─► Task::loss ─► gradients ─► optimizer step
+//! each epoch:  Task::predictor ─► Task::validate ─► best/ if better, metrics.jsonl, checkpoints/
+//! at the end:  Task::finish ─► Task::evaluate, Task::baselines ─► best/ (package), report.md
 //! ```
 //!
-//! | module | what it holds |
+//! The crate does not read the command line, prints nothing, and never exits the process. An [`Observer`] receives
+//! [events](Event), and an [`Interrupt`] stops a training with a checkpoint. A resumed run equals an uninterrupted run
+//! bit for bit, on the same machine and backend. This holds for one training at a time in a process, because the random
+//! generator of a burn device, which dropout uses, is global to the process.
+//!
+//! burn's own trainer (burn-train) cannot carry hidden state from batch to batch, clips the gradient of each parameter
+//! separately, and resumes only at the end of an epoch. Therefore this crate has its own training loop, made of burn's
+//! parts.
+//!
+//! | item | purpose |
 //! |---|---|
-//! | [`task`] | the trait that an application implements |
-//! | [`recipe`], [`settings`] | TOML files, their overrides and checks |
-//! | [`trainer`], [`rules`], [`checkpoint`] | the loop; resuming |
-//! | [`optimizer`], [`schedule`], [`clip`], [`average`] | what happens at a step |
+//! | [`Task`] | the trait that an application implements |
+//! | [`Training`], [`Session`] | trains or resumes one run |
+//! | [`seeds`], [`find_rate`] | runs with several seeds; the learning-rate range test |
+//! | [`recipe`] | TOML files, overrides and checks |
+//! | [`Metric`], [`Measured`], [`Comparison`] | metrics and comparisons with baselines |
+//! | [`observer`], [`Interrupt`], [`options`] | events, stopping, checkpoints |
+//! | [`optimizer`], [`schedule`], [`clip`], [`average`] | parts of an optimizer step |
 //! | [`streams`] | batches for truncated back-propagation through time |
-//! | [`run`], [`curves`], [`events`], [`card`] | the run folder, its plot, its TensorBoard file, its report |
-//! | [`descend()`] | the loop of short programs, without a task |
-//! | [`plot`] | panels with lines and bands, as SVG |
-//! | [`package`], [`weights`] | trained models on disk, in PyTorch's names |
-//! | [`backend`] | `--backend` |
-//! | [`cli`] | what may be typed |
+//! | [`run`], [`package`], [`card`] | run folder, package of the best weights, model card |
+//! | [`curves`], [`plot`] | plots as SVG |
+//! | [`files`] | atomic writes |
+//! | [`descend()`] | a minimal training loop for short programs |
+//! | [`backend`], [`machine`] | devices and memory |
+//! | [`settings`] | number types that refuse invalid values |
 
-// The application that the tests train names this crate as applications do.
+// A library must not write to the streams of its caller, nor end its process.
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::exit)]
+
+// The task of the tests is also compiled by integration tests, which refer to this crate as `training`.
 #[cfg(test)]
 extern crate self as training;
 
@@ -31,45 +47,51 @@ mod adam;
 pub mod average;
 pub mod backend;
 pub mod card;
-pub mod checkpoint;
-pub mod cli;
+mod checkpoint;
 pub mod clip;
-mod commands;
 pub mod curves;
-#[cfg(test)]
-mod damage;
 mod decay;
 mod descend;
 mod error;
-pub mod events;
-mod files;
+mod events;
+pub mod files;
+pub mod find_rate;
+mod fit;
 mod host;
 mod interrupt;
+mod loader;
 pub mod machine;
+mod metric;
+pub mod observer;
 pub mod optimizer;
+pub mod options;
 pub mod package;
 pub mod plot;
-pub mod progress;
 mod random;
 pub mod recipe;
-pub mod rules;
 pub mod run;
 pub mod schedule;
+pub mod seeds;
 #[cfg(test)]
-#[path = "../tests/program/sentences.rs"]
+#[allow(missing_docs)]
+#[path = "../tests/support/sentences.rs"]
 mod sentences;
-pub mod settings;
 mod sgd;
 mod steps;
 pub mod streams;
-pub mod task;
-pub mod trainer;
-pub mod weights;
+mod task;
+mod trainer;
 
-pub use commands::{main, print_line, print_text, quoted, train};
 pub use descend::descend;
-pub use error::{Result, TaskError, TrainingError};
-pub use package::{Outcome, Package};
-pub use progress::say;
+pub use error::{Result, TaskError, TaskResult, TrainingError};
+pub use fit::{Fitted, Session, Trained, Training};
+pub use inference::settings;
+pub use interrupt::Interrupt;
+pub use metric::{Comparison, Measured, Metric, Metrics, Monitor, Skill};
+pub use observer::{Event, Observer};
+pub use package::Outcome;
 pub use recipe::Recipe;
-pub use task::{Carry, Changes, Context, Demonstration, Loss, Metrics, Monitor, RecipeOf, Splits, Task, TaskResult};
+pub use task::{
+    Carry, CollateContext, Contents, Demonstration, LoadContext, Loss, Pretrained, RecipeOf, Splits, StepContext, Task,
+    shuffled,
+};

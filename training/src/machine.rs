@@ -1,24 +1,24 @@
-//! This process and its machine.
+//! Memory of this process and this machine.
 
 use crate::error::{Result, TrainingError};
 
-/// Keeps the memory of dropped tensors for the next ones, for as long as the process runs; for the start of a program that
-/// trains.
+/// Lets the allocator keep freed memory for new tensors. Call it at the start of a program that trains.
 ///
-/// The C library of Linux would return megabytes to the system after every step and ask for them again, and the kernel
-/// fills each page with zeros on its way: a tenth of a step. On other systems nothing is done.
+/// By default glibc returns large blocks to the kernel after every step and requests them again, and the kernel fills
+/// each new page with zeros. That takes about a tenth of a training step. On other systems the function does nothing.
 pub fn keep_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    #[expect(unsafe_code, reason = "the C library offers no other way")]
-    // SAFETY: it only sets numbers, and may be called at any time. Where it refuses one, the default stays.
+    #[expect(unsafe_code, reason = "glibc has no safe interface for this")]
+    // SAFETY: mallopt only sets parameters and may be called at any time. If it fails, the default stays.
     unsafe {
-        libc::mallopt(libc::M_MMAP_MAX, 0); // the scores of a large vocabulary are beyond every threshold that it takes
+        // M_MMAP_THRESHOLD would not help: its maximum is smaller than the logits of a large vocabulary.
+        libc::mallopt(libc::M_MMAP_MAX, 0);
         libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
     }
 }
 
-/// Refuses a network that this machine has not the memory for: `copies` times its parameters of 4 bytes.
-pub fn check_memory(parameters: f64, copies: f64) -> Result<()> {
+/// Checks that the free memory can hold `copies` values of 4 bytes for each parameter.
+pub(crate) fn check_memory(parameters: f64, copies: f64) -> Result<()> {
     let needed = parameters * copies * 4.0;
     match available_memory() {
         Some(available) if needed > available as f64 => Err(TrainingError::TooLarge {
@@ -32,17 +32,17 @@ pub fn check_memory(parameters: f64, copies: f64) -> Result<()> {
 
 const GIBIBYTE: f64 = (1u64 << 30) as f64;
 
-/// Memory that could be had, in bytes; `None` where the system does not tell.
+/// Free memory in bytes; `None` on systems other than Linux.
 fn available_memory() -> Option<u64> {
     kibibytes("/proc/meminfo", "MemAvailable:")
 }
 
-/// Largest resident memory of this process so far, in bytes; `None` where the system does not tell.
+/// Peak resident memory of this process in bytes; `None` on systems other than Linux.
 pub fn peak_memory() -> Option<u64> {
     kibibytes("/proc/self/status", "VmHWM:")
 }
 
-/// The bytes in a line of a file of Linux, which gives them in units of 1024.
+/// Reads the line `NAME VALUE kB` of a file of `/proc`. Returns the value in bytes.
 fn kibibytes(file: &str, name: &str) -> Option<u64> {
     let text = std::fs::read_to_string(file).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
@@ -53,14 +53,14 @@ fn kibibytes(file: &str, name: &str) -> Option<u64> {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     #[test]
-    fn what_no_machine_holds_is_refused() {
+    fn a_network_larger_than_the_memory_is_an_error() {
         super::check_memory(1e6, 4.0).unwrap();
         let error = super::check_memory(1e15, 4.0).unwrap_err();
-        assert!(error.is_usage() && error.to_string().contains("1e15"), "{error}");
+        assert!(matches!(error, crate::TrainingError::TooLarge { parameters: 1e15, .. }), "{error}");
     }
 
     #[test]
-    fn this_process_uses_some_memory() {
+    fn peak_memory_is_more_than_a_megabyte() {
         assert!(super::peak_memory().is_some_and(|bytes| bytes > 1 << 20));
     }
 }

@@ -1,52 +1,54 @@
-//! Optimisers, chosen by a recipe.
+//! Optimizers: Adam, AdamW and SGD, selected by a recipe.
 
 use burn::optim::ModuleOptimizer;
 use serde::{Deserialize, Serialize};
 
 use crate::adam::Adam;
-use crate::decay::SparingBiases;
-use crate::settings::{Fraction, Positive};
+use crate::decay::DecayMatrices;
 use crate::sgd::Sgd;
+use inference::settings::{Fraction, Positive};
 
-/// `[optimizer]` of a recipe.
+/// The table `[optimizer]` of a recipe.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OptimizerConfig {
-    /// The rule.
+    /// The algorithm.
     pub kind: OptimizerKind,
-    /// Peak learning rate.
+    /// The peak learning rate, which the schedule multiplies by a factor.
     pub lr: Positive,
     /// Weight decay: an L2 term in the gradient for `adam` and `sgd`, decoupled for `adamw`
-    /// ([Loshchilov & Hutter 2019](https://arxiv.org/abs/1711.05101)). Biases are spared.
+    /// ([Loshchilov & Hutter 2019](https://arxiv.org/abs/1711.05101)). It does not apply to biases.
     #[serde(default)]
     pub weight_decay: Fraction,
-    /// Momentum of `sgd`; the Adam family uses its own 0.9 and 0.999.
+    /// Momentum of `sgd`. Adam and AdamW always use β₁ = 0.9 and β₂ = 0.999.
     #[serde(default)]
     pub momentum: Fraction,
 }
 
-/// The update rules on offer.
+/// The available optimizers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OptimizerKind {
-    /// [Kingma & Ba 2015](https://arxiv.org/abs/1412.6980).
+    /// Adam ([Kingma & Ba 2015](https://arxiv.org/abs/1412.6980)).
     Adam,
-    /// Adam with decoupled weight decay.
+    /// AdamW: Adam with decoupled weight decay.
     AdamW,
     /// Stochastic gradient descent.
     Sgd,
 }
 
 impl OptimizerConfig {
-    /// The optimiser with empty state. ε is 1e-8, as in PyTorch.
+    /// The optimizer with an empty state. ε of Adam is 1e-8, PyTorch's default.
     pub fn init(&self) -> ModuleOptimizer {
         let decay = self.weight_decay.get() as f32;
         match self.kind {
-            OptimizerKind::Adam => SparingBiases { decaying: Adam::new(decay, 0.0), bare: Adam::new(0.0, 0.0) }.into(),
-            OptimizerKind::AdamW => SparingBiases { decaying: Adam::new(0.0, decay), bare: Adam::new(0.0, 0.0) }.into(),
+            OptimizerKind::Adam => DecayMatrices { decaying: Adam::new(decay, 0.0), plain: Adam::new(0.0, 0.0) }.into(),
+            OptimizerKind::AdamW => {
+                DecayMatrices { decaying: Adam::new(0.0, decay), plain: Adam::new(0.0, 0.0) }.into()
+            }
             OptimizerKind::Sgd => {
                 let momentum = self.momentum.get();
-                SparingBiases { decaying: Sgd::new(decay, momentum), bare: Sgd::new(0.0, momentum) }.into()
+                DecayMatrices { decaying: Sgd::new(decay, momentum), plain: Sgd::new(0.0, momentum) }.into()
             }
         }
     }

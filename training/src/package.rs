@@ -1,258 +1,218 @@
-//! A trained model in a folder, in the layout of model hubs.
+//! Writing packages: the trained model of a run, in the layout of [`inference::package`].
 //!
-//! `model.safetensors` (PyTorch's names and layouts), `config.json` ([`Config`]), the task's own files (vocabulary,
-//! scaler), and a model card `README.md`. A run keeps its best weights in this form; `export` copies it in half
-//! precision; `verify` measures it again.
+//! A run stores its best weights as a package. [`Opened::export`] copies a package, optionally in half precision. The
+//! test metrics in `training.json` are the reference for [`Record::expected`].
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
 use burn::tensor::Device;
+use inference::package::{FORMAT, FileEntry, MANIFEST, WEIGHTS};
+use inference::weights::{self, Precision};
+use inference::{Files, Folder, Manifest, Package, PackageError, Predictor};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TrainingError};
-use crate::machine::check_memory;
+use crate::metric::Measured;
 use crate::recipe::{Expected, Recipe};
-use crate::run::{Start, numbers};
-use crate::task::{Demonstration, Metrics, RecipeOf, Task};
-use crate::weights::{self, Precision};
+use crate::run::Start;
+use crate::task::{Contents, Demonstration, RecipeOf, Task, application};
 use crate::{card, files};
 
-/// The version of the package layout that this crate writes.
-const FORMAT: u32 = 1;
-/// The name of the curves in a package, as in a run folder.
+/// The training record of a package.
+const RECORD: &str = "training.json";
+/// The training record and manifest of packages of format 1.
+const RECORD_1: &str = "config.json";
+/// The file name of the training curves, in a package and in a run.
 const CURVES: &str = "curves.svg";
-/// The name of the picture of the model at work.
+/// The file name of the demonstration picture, in a package and in a run.
 pub(crate) const PICTURE: &str = "demonstration.svg";
-/// How far a shipped model's measurement may lie from its card, of values above 1 as a share of them: half precision and another
-/// machine's rounding.
+/// The allowed difference between a metric and [`Record::expected`]: absolute for values up to 1, relative for larger
+/// values. It covers the rounding of half precision and of other processors.
 const TOLERANCE: f64 = 0.002;
 
-/// `config.json` of a package.
+/// The content of `training.json`: the recipe and the results of a model.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "D: Serialize + DeserializeOwned, M: Serialize + DeserializeOwned")]
-pub struct Config<D, M> {
-    /// Version of the layout.
-    pub format: u32,
-    /// The application's cargo package.
-    pub application: String,
-    /// Number of trained parameters.
-    pub parameters: usize,
-    /// SHA-256 of `model.safetensors`, checked when the package is read.
-    pub weights_sha256: String,
-    /// What was measured when training ended; absent while it goes on.
+pub struct Record<D, M> {
+    /// The results; absent until training is finished.
     pub outcome: Option<Outcome>,
-    /// The model at work, in words.
+    /// The demonstration of the model as text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub demonstration: Vec<String>,
-    /// The recipe, with all that the command line changed.
+    /// The recipe with all overrides.
     pub recipe: Recipe<D, M>,
 }
 
-/// What a finished run measured, and under which circumstances.
+/// The training record of a task.
+pub type RecordOf<T> = Record<<T as Task>::Data, <T as Task>::Architecture>;
+
+/// The results of a finished run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Outcome {
-    /// The epoch whose weights these are, from 1; 0 for none.
+    /// The number of the epoch whose weights are stored, from 1; 0 for models without a network.
     pub best_epoch: usize,
-    /// On the validation part, with those weights.
-    #[serde(deserialize_with = "numbers")]
-    pub valid: Metrics,
-    /// On the test part.
-    #[serde(deserialize_with = "numbers")]
-    pub test: Metrics,
-    /// Baselines on the test part.
-    #[serde(deserialize_with = "tables")]
-    pub baselines: BTreeMap<String, Metrics>,
-    /// The circumstances.
+    /// Metrics on the validation part.
+    pub valid: Measured,
+    /// Metrics on the test part.
+    pub test: Measured,
+    /// Metrics of the baselines on the test part, by name of the baseline.
+    pub baselines: BTreeMap<String, Measured>,
+    /// How and where the model was trained.
     pub provenance: Provenance,
 }
 
-/// What is no finite number, such as an error over one that is zero, is written as `null`.
-fn tables<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<BTreeMap<String, Metrics>, D::Error> {
-    #[derive(Deserialize)]
-    struct Table(#[serde(deserialize_with = "numbers")] Metrics);
-    let tables = BTreeMap::<String, Table>::deserialize(from)?;
-    Ok(tables.into_iter().map(|(name, Table(metrics))| (name, metrics)).collect())
-}
-
-/// What a package has of a run that came to its end.
-#[derive(Clone, Debug)]
-pub struct Finished {
-    /// What was measured.
-    pub outcome: Outcome,
-    /// The model at work.
-    pub demonstration: Demonstration,
-    /// The run's curves, as SVG, if it had epochs.
-    pub curves: Option<String>,
-}
-
-/// The circumstances of a run.
+/// How and where a model was trained.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Provenance {
-    /// How the run was started.
+    /// Version of the program, backend and data.
     #[serde(flatten)]
     pub start: Start,
-    /// Time spent training and evaluating, in seconds.
+    /// The time for training and evaluation, in seconds.
     pub seconds: f64,
-    /// Items that were learned from, as often as they were.
+    /// The number of items trained on. An item counts once per epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<usize>,
-    /// Largest resident memory, in bytes, where the system tells.
+    /// Peak resident memory in bytes, if the system reports it.
     pub peak_memory: Option<u64>,
 }
 
-impl<D, M> Config<D, M> {
-    /// What to verify, each with its tolerance: the outcome on the test part of those metrics that the recipe expects,
-    /// or of `monitor` if it expects none.
+/// The results of a finished run for the model card.
+#[derive(Clone, Debug)]
+pub(crate) struct Finished {
+    /// The results.
+    pub outcome: Outcome,
+    /// The demonstration of the model.
+    pub demonstration: Demonstration,
+    /// The training curves as SVG, if there were epochs.
+    pub curves: Option<String>,
+}
+
+impl<D, M> Record<D, M> {
+    /// The recorded test metrics to verify, by name, with a tolerance: the metrics that the recipe expects, or
+    /// `monitor` if the recipe expects none.
     pub fn expected(&self, monitor: &str) -> BTreeMap<String, Expected> {
         let wanted = &self.recipe.expected;
-        let measured = self.outcome.iter().flat_map(|outcome| &outcome.test);
+        let measured = self.outcome.iter().flat_map(|outcome| outcome.test.flat());
         measured
-            .filter(|(name, _)| wanted.contains_key(*name) || (wanted.is_empty() && *name == monitor))
-            .map(|(name, value)| {
-                (name.clone(), Expected { value: *value, tolerance: TOLERANCE * value.abs().max(1.0) })
-            })
+            .filter(|(name, _)| wanted.contains_key(name) || (wanted.is_empty() && *name == monitor))
+            .map(|(name, value)| (name, Expected { value, tolerance: TOLERANCE * value.abs().max(1.0) }))
             .collect()
     }
 }
 
-/// Writes what a task fitted without gradients into its package, as JSON.
-pub fn save_fitted(value: &impl Serialize, path: &Path) -> Result<()> {
-    files::write(path, &files::json(value)?)
-}
-
-/// Reads what [`save_fitted`] wrote.
-pub fn load_fitted<F: DeserializeOwned>(path: &Path) -> Result<F> {
-    let text = std::fs::read_to_string(path).map_err(TrainingError::io("read", path))?;
-    serde_json::from_str(&text)
-        .map_err(|error| TrainingError::damaged(path, format!("cannot be read: {error}; export the package again")))
-}
-
-/// A package that has been read: what it takes to use a model.
-pub struct Package<T: Task> {
-    /// Its folder.
+/// An open package, for evaluation or export.
+pub struct Opened<T: Task> {
+    /// The folder of the package.
     pub dir: PathBuf,
-    /// Its configuration.
-    pub config: Config<T::Data, T::Architecture>,
-    /// What was fitted without gradients.
-    pub task: T,
-    /// The network, without gradients.
-    pub model: T::Model,
+    /// The training record.
+    pub record: RecordOf<T>,
+    /// The trained model.
+    pub predictor: T::Predictor,
 }
 
-impl<T: Task> Package<T> {
-    /// Reads the package in a folder.
+impl<T: Task> Opened<T> {
+    /// Opens the package in a folder.
     pub fn open(dir: &Path, device: &Device) -> Result<Self> {
-        let config = Self::read_config(dir)?;
-        let task = T::open(&config.recipe, dir)?;
-        check_memory(task.num_params(), 1.0)?;
-        let mut model = task.init(device);
-        let weights = dir.join("model.safetensors");
-        weights::load(&mut model, &weights, T::WEIGHT_NAMES)?;
-        if files::sha256(&weights)? != config.weights_sha256 {
-            let message = "is not the file that config.json gives the SHA-256 of; take both from one source";
-            return Err(TrainingError::damaged(&weights, message));
-        }
-        Ok(Self { dir: dir.to_path_buf(), config, task, model })
+        let files = Folder::new(dir);
+        let package = Package::open(&files, application::<T>())?;
+        let predictor = T::Predictor::open(&package, device)?;
+        Ok(Self { dir: dir.to_path_buf(), record: read_record::<T>(&package, &files)?, predictor })
     }
 
-    /// Reads the configuration of the package in a folder.
-    pub fn read_config(dir: &Path) -> Result<Config<T::Data, T::Architecture>> {
-        let path = dir.join("config.json");
-        let text = std::fs::read_to_string(&path).map_err(TrainingError::io("read", &path))?;
-        let refuse = |message: String| TrainingError::damaged(&path, message);
-        let config: Config<T::Data, T::Architecture> = serde_json::from_str(&text)
-            .map_err(|error| refuse(format!("is not the configuration of a {} package: {error}", T::PACKAGE)))?;
-        if config.application != T::PACKAGE {
-            return Err(refuse(format!("is of a {} package, not of {}", config.application, T::PACKAGE)));
-        }
-        if config.format > FORMAT {
-            let format = config.format;
-            return Err(refuse(format!(
-                "has format {format}, and this version reads up to {FORMAT}; update the program"
-            )));
-        }
-        Ok(config)
-    }
-
-    /// The folder of a package: a shipped one by name, or a path.
-    pub fn find(name: &str) -> Result<PathBuf> {
-        let shipped = Path::new(T::PRETRAINED).join(name);
-        let given = Path::new(name);
-        if shipped.join("config.json").is_file() {
-            Ok(shipped)
-        } else if given.join("config.json").is_file() {
-            Ok(given.to_path_buf())
-        } else {
-            let known = Self::shipped().join(", ");
-            let known = if known.is_empty() { "none".to_owned() } else { known };
-            Err(TrainingError::UnknownPackage { name: name.to_owned(), known })
-        }
-    }
-
-    /// The folder of the package that a recipe starts from, if it does, and what that has learned from.
-    pub fn start_of(recipe: &RecipeOf<T>) -> Result<Option<(PathBuf, T::Data)>> {
-        let Some(name) = &recipe.start_from else { return Ok(None) };
-        let dir = Self::find(name)?;
-        let data = Self::read_config(&dir)?.recipe.data;
-        Ok(Some((dir, data)))
-    }
-
-    /// The names of the shipped packages, sorted.
-    pub fn shipped() -> Vec<String> {
-        let entries = std::fs::read_dir(T::PRETRAINED).into_iter().flatten().flatten();
-        let mut names: Vec<_> = entries
-            .filter(|entry| entry.path().join("config.json").is_file())
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .collect();
-        names.sort();
-        names
-    }
-
-    /// Writes a package in the place of `dir`, in one move.
-    pub fn write(
-        dir: &Path,
-        task: &T,
-        model: &T::Model,
-        recipe: &RecipeOf<T>,
-        finished: Option<&Finished>,
-        precision: Precision,
-    ) -> Result<()> {
-        files::replace_dir(dir, |dir| {
-            let weights = dir.join("model.safetensors");
-            weights::save(model, &weights, T::WEIGHT_NAMES, precision)?;
-            let config = Config {
-                format: FORMAT,
-                application: T::PACKAGE.to_owned(),
-                parameters: burn::module::Module::num_params(model),
-                weights_sha256: files::sha256(&weights)?,
-                outcome: finished.map(|finished| finished.outcome.clone()),
-                demonstration: finished.map_or(Vec::new(), |finished| finished.demonstration.lines.clone()),
-                recipe: recipe.clone(),
-            };
-            files::write(&dir.join("config.json"), &files::json(&config)?)?;
-            let card = card::text::<T>(&config, precision, finished);
-            files::write(&dir.join("README.md"), card.as_bytes())?;
-            let [curves, picture] = [
-                finished.and_then(|run| run.curves.as_ref()),
-                finished.and_then(|run| run.demonstration.picture.as_ref()),
-            ];
-            for (name, picture) in [(CURVES, curves), (PICTURE, picture)] {
-                if let Some(picture) = picture {
-                    files::write(&dir.join(name), picture.as_bytes())?;
-                }
-            }
-            Ok(task.save(dir)?)
-        })
-    }
-
-    /// Writes this package elsewhere, in another precision.
-    pub fn export(&self, dir: &Path, precision: Precision) -> Result<()> {
+    /// Writes the package to another folder, in the current format. An older package in that folder is replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainingError::NotAPackage`] if the folder contains files that do not belong to a package.
+    pub fn export(&self, to: &Path, precision: Precision) -> Result<()> {
+        check_target(to, &self.dir)?;
         let picture = |name: &str| std::fs::read_to_string(self.dir.join(name)).ok();
-        let demonstration = Demonstration { lines: self.config.demonstration.clone(), picture: picture(PICTURE) };
-        let outcome = self.config.outcome.clone();
+        let demonstration = Demonstration { lines: self.record.demonstration.clone(), picture: picture(PICTURE) };
+        let outcome = self.record.outcome.clone();
         let finished = outcome.map(|outcome| Finished { outcome, demonstration, curves: picture(CURVES) });
-        Self::write(dir, &self.task, &self.model, &self.config.recipe, finished.as_ref(), precision)
+        write::<T>(to, &self.predictor, &self.record.recipe, finished.as_ref(), precision)
     }
+}
+
+/// The training record of the package in a folder.
+pub fn record_in<T: Task>(dir: &Path) -> Result<RecordOf<T>> {
+    let files = Folder::new(dir);
+    read_record::<T>(&Package::open(&files, application::<T>())?, &files)
+}
+
+pub(crate) fn read_record<T: Task>(package: &Package, files: &Folder) -> Result<RecordOf<T>> {
+    match package.manifest.format {
+        1 => {
+            let content = files.read(RECORD_1)?;
+            Ok(serde_json::from_slice(&content).map_err(|error| package.invalid(RECORD_1, error.to_string()))?)
+        }
+        _ => Ok(package.json(RECORD)?),
+    }
+}
+
+/// Whether a folder holds a package.
+pub fn is_package(dir: &Path) -> bool {
+    [MANIFEST, RECORD_1].iter().any(|name| dir.join(name).is_file())
+}
+
+/// Checks that a folder contains only files of a package, because writing a package replaces the folder.
+fn check_target(to: &Path, from: &Path) -> Result<()> {
+    let entries = match std::fs::read_dir(to) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(TrainingError::io("export to", to))?,
+    };
+    let known =
+        |name: &str| is_package(to) && ([MANIFEST, RECORD, RECORD_1].contains(&name) || from.join(name).is_file());
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    match names.into_iter().find(|name| !known(name)) {
+        Some(holds) => Err(TrainingError::NotAPackage { path: to.to_path_buf(), holds }),
+        None => Ok(()),
+    }
+}
+
+/// Writes a package, which atomically replaces the folder `dir`.
+pub(crate) fn write<T: Task>(
+    dir: &Path,
+    predictor: &T::Predictor,
+    recipe: &RecipeOf<T>,
+    finished: Option<&Finished>,
+    precision: Precision,
+) -> Result<()> {
+    let Contents { settings, network, files: own } = T::contents(predictor)?;
+    let parameters = network.map_or(0, Module::num_params);
+    let record = Record {
+        outcome: finished.map(|finished| finished.outcome.clone()),
+        demonstration: finished.map_or(Vec::new(), |finished| finished.demonstration.lines.clone()),
+        recipe: recipe.clone(),
+    };
+    let mut all: Vec<(&str, Vec<u8>)> = own;
+    if let Some(network) = network {
+        let content = weights::save(network, T::WEIGHT_NAMES, precision)
+            .map_err(|message| PackageError::invalid(WEIGHTS, message))?;
+        all.push((WEIGHTS, content));
+    }
+    all.push((RECORD, files::json(&record)?));
+    all.push(("README.md", card::text::<T>(recipe, parameters, precision, finished).into_bytes()));
+    let pictures = finished.map(|run| [(CURVES, &run.curves), (PICTURE, &run.demonstration.picture)]);
+    for (name, picture) in pictures.into_iter().flatten() {
+        all.extend(picture.as_ref().map(|picture| (name, picture.clone().into_bytes())));
+    }
+    let manifest = Manifest {
+        format: FORMAT,
+        application: application::<T>().to_owned(),
+        name: recipe.name.clone(),
+        about: recipe.about.clone(),
+        parameters,
+        settings,
+        files: all.iter().map(|(name, content)| ((*name).to_owned(), FileEntry::new(content))).collect(),
+    };
+    files::replace_dir(dir, |dir| {
+        for (name, content) in &all {
+            files::write(&dir.join(name), content)?;
+        }
+        files::write(&dir.join(MANIFEST), &files::json(&manifest)?)
+    })
 }

@@ -1,4 +1,4 @@
-//! Plots as SVG: panels with lines and bands.
+//! Plots as SVG: panels with lines and bands, and heat maps.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use plotters::prelude::*;
 
 use crate::error::{Result, TrainingError};
 
-/// A panel's usual size in pixels, width and height.
+/// The usual size of a panel in pixels: width and height.
 pub const SIZE: (u32, u32) = (450, 330);
 const COLORS: [RGBColor; 8] = [
     RGBColor(31, 119, 180),
@@ -20,7 +20,7 @@ const COLORS: [RGBColor; 8] = [
     RGBColor(23, 160, 175),
     RGBColor(90, 90, 90),
 ];
-/// Where a line has more points, none has dots.
+/// The largest number of points per line with which the points are marked with dots.
 const DOTTED: usize = 40;
 
 type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
@@ -29,60 +29,60 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// A plot with its axes.
 #[derive(Clone, Debug, Default)]
 pub struct Panel {
-    /// Above it.
+    /// The title.
     pub title: String,
-    /// What lies along the horizontal axis, with its unit.
+    /// Label of the horizontal axis, with its unit.
     pub x: String,
-    /// What lies along the vertical axis, with its unit; empty where the title says it.
+    /// Label of the vertical axis, with its unit; may be empty if the title is enough.
     pub y: String,
-    /// What numbers of the horizontal axis mean.
+    /// The kind of the horizontal axis.
     pub axis: Axis,
-    /// Areas, behind the lines.
+    /// The bands, which are drawn behind the lines.
     pub bands: Vec<Band>,
-    /// Lines.
+    /// The lines of the panel.
     pub lines: Vec<Line>,
-    /// The largest value that is shown, if it is not the largest there is.
+    /// The upper limit of the vertical axis; if absent, the largest value of the data.
     pub highest: Option<f64>,
-    /// Below it: what there is to see.
+    /// The caption below the panel.
     pub caption: String,
-    /// Where the names of lines and bands stand.
+    /// The position of the legend.
     pub legend: Legend,
 }
 
-/// Where the names of lines and bands stand.
+/// The position of the legend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Legend {
-    /// In the middle of the right side.
+    /// The middle of the right side.
     #[default]
     Right,
-    /// In the upper left corner, with room above what is drawn.
+    /// The upper left corner, with additional room above the data.
     UpperLeft,
-    /// In the lower left corner.
+    /// The lower left corner.
     LowerLeft,
 }
 
-/// Numbers of a table as colours.
+/// A table of values as colors.
 #[derive(Clone, Debug, Default)]
 pub struct HeatMap {
-    /// Above it.
+    /// The title.
     pub title: String,
-    /// What its columns are, such as the words of a sentence.
+    /// Labels of the columns, such as the words of a sentence.
     pub columns: Vec<String>,
-    /// What its rows are.
+    /// Labels of the rows.
     pub rows: Vec<String>,
-    /// From 0, white, to 1, dark: `[rows][columns]`.
+    /// Values from 0 (white) to 1 (dark), `[rows][columns]`.
     pub values: Vec<Vec<f64>>,
-    /// Below it: what there is to see, and what dark means.
+    /// The caption below the heat map.
     pub caption: String,
 }
 
-/// What numbers of a horizontal axis mean.
+/// The kind of a horizontal axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Axis {
-    /// Numbers.
+    /// A linear scale.
     #[default]
     Number,
-    /// Numbers whose logarithms lie evenly.
+    /// A logarithmic scale.
     Logarithm,
     /// Whole numbers from 1, such as epochs.
     Count,
@@ -90,27 +90,27 @@ pub enum Axis {
     Time,
 }
 
-/// A line.
+/// A line of a plot.
 #[derive(Clone, Debug, Default)]
 pub struct Line {
-    /// In the legend; empty where the panel's title says it.
+    /// Name in the legend; empty for a line without an entry.
     pub name: String,
-    /// From left to right.
+    /// The points (x, y) of the line, from left to right.
     pub points: Vec<(f64, f64)>,
-    /// Whether it is there to be looked through.
+    /// Whether the line is thin, gray and semi-transparent.
     pub faint: bool,
 }
 
 /// An area between two lines.
 #[derive(Clone, Debug, Default)]
 pub struct Band {
-    /// In the legend.
+    /// Name in the legend of the plot.
     pub name: String,
-    /// From left to right: where, from and to.
+    /// The points (x, [lower y, upper y]) of the band, from left to right.
     pub points: Vec<(f64, [f64; 2])>,
 }
 
-/// Panels in rows of `columns`, each of a size.
+/// Draws panels in a grid with `columns` columns. `size` is the size of one panel in pixels.
 pub fn draw(panels: &[Panel], columns: usize, size: (u32, u32)) -> Result<String> {
     let columns = columns.max(1);
     let rows = panels.len().div_ceil(columns).max(1);
@@ -120,9 +120,9 @@ pub fn draw(panels: &[Panel], columns: usize, size: (u32, u32)) -> Result<String
     })
 }
 
-/// A heat map.
+/// Draws a heat map.
 pub fn heat_map(map: &HeatMap) -> Result<String> {
-    // Of a cell, of the names of rows, and of those of columns, which stand upright.
+    // Sizes in pixels: a cell, the labels of the rows, and the vertical labels of the columns.
     const CELL: (i32, i32) = (26, 22);
     const LEFT: i32 = 110;
     const TOP: i32 = 110;
@@ -134,9 +134,9 @@ pub fn heat_map(map: &HeatMap) -> Result<String> {
         let font = ("sans-serif", 13).into_font();
         area.draw(&Text::new(map.title.as_str(), (12, 10), ("sans-serif", 17).into_font()))?;
         for (column, name) in map.columns.iter().enumerate() {
-            let upright = font.transform(FontTransform::Rotate270);
+            let vertical = font.transform(FontTransform::Rotate270);
             let place = (LEFT + CELL.0 * column as i32 + 6, TOP - 6);
-            area.draw(&Text::new(name.as_str(), place, upright))?;
+            area.draw(&Text::new(name.as_str(), place, vertical))?;
         }
         for (row, (name, values)) in map.rows.iter().zip(&map.values).enumerate() {
             let top = TOP + CELL.1 * row as i32;
@@ -152,19 +152,19 @@ pub fn heat_map(map: &HeatMap) -> Result<String> {
     })
 }
 
-fn svg(size: (u32, u32), paint: impl FnOnce(&Area) -> Drawn) -> Result<String> {
+fn svg(size: (u32, u32), draw: impl FnOnce(&Area) -> Drawn) -> Result<String> {
     let mut svg = String::new();
     let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-    let painted = root.fill(&WHITE).map_err(Into::into).and_then(|()| paint(&root)).and_then(|()| Ok(root.present()?));
-    painted.map_err(|error: Box<dyn std::error::Error>| TrainingError::Task(error.to_string().into()))?;
+    let drawn = root.fill(&WHITE).map_err(Into::into).and_then(|()| draw(&root)).and_then(|()| Ok(root.present()?));
+    drawn.map_err(|error: Box<dyn std::error::Error>| TrainingError::Task(error.to_string().into()))?;
     drop(root);
     Ok(svg)
 }
 
-/// Pixels from one line of a caption to the next.
+/// The height of one line of a caption in pixels.
 const LINE: i32 = 18;
 
-/// Writes a caption at the bottom of an area; what is left of it.
+/// Writes a caption at the bottom of an area. Returns the remaining area above the caption.
 fn captioned<'a>(area: &Area<'a>, caption: &str) -> std::result::Result<Area<'a>, Box<dyn std::error::Error>> {
     let (width, height) = area.dim_in_pixel();
     let lines = wrapped(caption, width as i32);
@@ -178,13 +178,13 @@ fn captioned<'a>(area: &Area<'a>, caption: &str) -> std::result::Result<Area<'a>
     Ok(rest)
 }
 
-/// The lines of a text that is so many pixels wide.
+/// Breaks a text into lines of at most `width` pixels, with an estimated width per character.
 fn wrapped(text: &str, width: i32) -> Vec<String> {
-    let most = (width - 32) as usize / 6;
+    let max = (width - 32) as usize / 6;
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + word.chars().count() < most => *line += &format!(" {word}"),
+            Some(line) if line.chars().count() + word.chars().count() < max => *line += &format!(" {word}"),
             _ => lines.push(word.to_owned()),
         }
     }
@@ -200,9 +200,9 @@ fn bounds(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
 
 impl Panel {
     fn draw(&self, area: &Area) -> Drawn {
-        let of_lines = self.lines.iter().flat_map(|line| line.points.iter().map(|(x, _)| *x));
+        let line_values = self.lines.iter().flat_map(|line| line.points.iter().map(|(x, _)| *x));
         let (low, high) =
-            bounds(of_lines.chain(self.bands.iter().flat_map(|band| band.points.iter().map(|(x, _)| *x))))
+            bounds(line_values.chain(self.bands.iter().flat_map(|band| band.points.iter().map(|(x, _)| *x))))
                 .unwrap_or((1.0, 1.0));
         match self.axis {
             Axis::Number => self.chart(area, low..high.max(low + 1e-9), &|x| short(x, high - low), 8),
@@ -214,7 +214,7 @@ impl Panel {
             Axis::Time => {
                 let (ticks, format) = ticks(low, high);
                 let axis = TimeAxis { range: low..high.max(low + 1.0), ticks };
-                self.chart(area, axis, &|x| written(x, format), TICKS)
+                self.chart(area, axis, &|x| format_time(x, format), TICKS)
             }
         }
     }
@@ -224,8 +224,9 @@ impl Panel {
         X: AsRangedCoord<Value = f64>,
         X::CoordDescType: ValueFormatter<f64>,
     {
-        let of_lines = self.lines.iter().flat_map(|line| line.points.iter().map(|(_, value)| *value));
-        let all = of_lines.chain(self.bands.iter().flat_map(|band| band.points.iter().flat_map(|(_, ends)| *ends)));
+        let line_values = self.lines.iter().flat_map(|line| line.points.iter().map(|(_, value)| *value));
+        let all =
+            line_values.chain(self.bands.iter().flat_map(|band| band.points.iter().flat_map(|(_, bounds)| *bounds)));
         let highest = self.highest.unwrap_or(f64::INFINITY);
         let (low, high) = bounds(all.filter(|value| *value <= highest)).unwrap_or((0.0, 1.0));
         let margin = ((high - low) * 0.08).max(high.abs() * 1e-3).max(1e-12);
@@ -245,7 +246,7 @@ impl Panel {
             .x_label_formatter(&|x| label(*x))
             .y_label_formatter(&|value| short(*value, high - low))
             .draw()?;
-        // The widest first, under the others.
+        // The bands are ordered from the widest to the narrowest, and later ones are darker.
         for (index, Band { name, points }) in self.bands.iter().enumerate() {
             let style = COLORS[0].mix(0.15 + 0.15 * index as f64).filled();
             let upper = points.iter().map(|(x, [_, high])| (*x, *high));
@@ -276,7 +277,7 @@ impl Panel {
     }
 }
 
-/// An axis that is marked at given places.
+/// An axis of times with ticks at the given positions.
 struct TimeAxis {
     range: Range<f64>,
     ticks: Vec<f64>,
@@ -287,8 +288,8 @@ impl Ranged for TimeAxis {
     type ValueType = f64;
 
     fn map(&self, value: &f64, (first, last): (i32, i32)) -> i32 {
-        let share = (value - self.range.start) / (self.range.end - self.range.start);
-        first + (share * f64::from(last - first)).round() as i32
+        let fraction = (value - self.range.start) / (self.range.end - self.range.start);
+        first + (fraction * f64::from(last - first)).round() as i32
     }
 
     fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
@@ -300,16 +301,18 @@ impl Ranged for TimeAxis {
     }
 }
 
-/// A number with the digits that tell it from others within a range.
+/// Formats a number with as many digits as the labels of an axis from which it comes need; `range` is the length of the
+/// axis.
 fn short(value: f64, range: f64) -> String {
     let digits = (1.0 - range.max(1e-9).log10().floor()).clamp(0.0, 8.0) as usize;
     format!("{value:.digits$}")
 }
 
-/// Places on an axis of time that are marked at most.
+/// The largest number of ticks on a time axis.
 const TICKS: usize = 7;
 
-/// Round times between two, in seconds since 1970, and how they are written.
+/// The positions of ticks at round times between `low` and `high`, in seconds since 1970, and the format of the tick
+/// labels.
 fn ticks(low: f64, high: f64) -> (Vec<f64>, &'static str) {
     const HOUR: f64 = 3600.0;
     const DAY: f64 = 24.0 * HOUR;
@@ -328,12 +331,12 @@ fn ticks(low: f64, high: f64) -> (Vec<f64>, &'static str) {
     let months = number(high) - number(low) + 1;
     let span = [1, 2, 3, 6, 12, 24, 60, 120].into_iter().find(|span| months / span < TICKS as i64).unwrap_or(600);
     let first = number(low).div_euclid(span) * span;
-    let marked =
+    let inside =
         (0..=2 * TICKS as i64).filter_map(|tick| month(first + tick * span)).filter(|tick| (low..=high).contains(tick));
-    (marked.collect(), if span < 12 { "%b %Y" } else { "%Y" })
+    (inside.collect(), if span < 12 { "%b %Y" } else { "%Y" })
 }
 
-fn written(seconds: f64, format: &str) -> String {
+fn format_time(seconds: f64, format: &str) -> String {
     let time = jiff::Timestamp::from_second(seconds as i64);
     time.map_or(String::new(), |time| time.to_zoned(jiff::tz::TimeZone::UTC).strftime(format).to_string())
 }
@@ -347,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn panels_have_axes_legends_and_bands() {
+    fn panels_have_labels_lines_bands_and_captions() {
         let lines = vec![line("truth", &[(0.0, 1.0), (90_000.0, f64::NAN), (180_000.0, 3.0)])];
         let bands =
             vec![Band { name: "80 %".to_owned(), points: vec![(90_000.0, [1.0, 2.0]), (180_000.0, [0.0, 4.0])] }];
@@ -379,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_heat_map_names_its_rows_and_columns() {
+    fn heat_maps_have_labels_and_a_caption() {
         let map = HeatMap {
             title: "gates".to_owned(),
             columns: vec!["the".to_owned(), "plot".to_owned()],
@@ -395,19 +398,19 @@ mod tests {
     }
 
     #[test]
-    fn times_are_marked_where_they_are_round() {
+    fn time_axes_have_ticks_at_round_times() {
         const DAY: f64 = 86_400.0;
-        let marks = |days: f64| {
+        let labels = |days: f64| {
             let (ticks, format) = ticks(2.9 * DAY, (2.9 + days) * DAY);
             assert!((2..=TICKS + 1).contains(&ticks.len()), "{days}: {ticks:?}");
-            ticks.into_iter().map(|tick| written(tick, format)).collect::<Vec<_>>()
+            ticks.into_iter().map(|tick| format_time(tick, format)).collect::<Vec<_>>()
         };
-        assert_eq!(marks(1.0)[..2], ["Jan 4 00:00", "Jan 4 06:00"]);
-        assert_eq!(marks(6.0)[..2], ["Jan 4", "Jan 5"]);
-        assert_eq!(marks(200.0)[..2], ["Mar 1970", "May 1970"]);
-        assert_eq!(marks(3000.0)[..2], ["1972", "1974"]);
+        assert_eq!(labels(1.0)[..2], ["Jan 4 00:00", "Jan 4 06:00"]);
+        assert_eq!(labels(6.0)[..2], ["Jan 4", "Jan 5"]);
+        assert_eq!(labels(200.0)[..2], ["Mar 1970", "May 1970"]);
+        assert_eq!(labels(3000.0)[..2], ["1972", "1974"]);
         for days in [0.3, 3.0, 30.0, 90.0, 400.0, 9000.0] {
-            marks(days);
+            labels(days);
         }
     }
 }

@@ -1,30 +1,30 @@
-//! Randomness derived from the recipe's seed, never carried along.
+//! Random numbers that are derived from the recipe's seed.
 //!
-//! Every use has its own stream of ChaCha8, found from the seed, the purpose and a counter. So nothing about random
-//! generators needs saving, and a resumed run draws what the uninterrupted one would have drawn.
+//! Each use has its own stream of ChaCha8, identified by seed, purpose and index. A checkpoint therefore stores no
+//! generator state, and a resumed run draws the same numbers as an uninterrupted run.
 
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
-/// What a stream of random numbers is for.
+/// The purpose of a stream of random numbers. The number of each variant determines its stream and must not change.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
     /// Initial weights.
     Weights = 1,
     /// Order of the batches in an epoch.
     Order = 2,
-    /// One batch: dropout on the host and on the device.
+    /// One batch: collating, loss and dropout.
     Batch = 3,
 }
 
-/// The stream for the `index`-th use (epoch or batch) of a purpose.
+/// The stream for a purpose and an index. The index is the number of an epoch or batch.
 pub(crate) fn stream(seed: u64, purpose: Purpose, index: usize) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(((purpose as u64) << 56) | index as u64);
     rng
 }
 
-/// One number from that stream, to seed a device with.
+/// Draws a seed for the random generator of a device.
 pub(crate) fn device_seed(rng: &mut ChaCha8Rng) -> u64 {
     rng.next_u64()
 }
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn streams_differ_by_seed_purpose_and_index_and_repeat() {
+    fn streams_are_reproducible_and_differ_by_seed_purpose_and_index() {
         let draw = |seed, purpose, index| stream(seed, purpose, index).next_u64();
         let first = draw(1, Purpose::Order, 0);
         assert_eq!(first, draw(1, Purpose::Order, 0));

@@ -1,4 +1,4 @@
-//! Recipes: small TOML files that say all there is to say about a training run.
+//! Recipes: TOML files with all settings of a training run.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,98 +11,99 @@ use crate::clip::Clip;
 use crate::error::{Result, TrainingError};
 use crate::optimizer::{OptimizerConfig, OptimizerKind};
 use crate::schedule::ScheduleConfig;
-use crate::settings::{Count, Positive};
+use inference::settings::{Count, Positive};
 
-/// One training run: which data, which model, how it is trained, and what it should reach.
+/// The settings of a training run: data, model, training, optimizer, schedule and expected results.
 ///
-/// `D` and `M` are the application's own tables, `[data]` and `[model]`. Unknown keys are refused.
+/// `D` and `M` are the tables `[data]` and `[model]`, which each application defines. Unknown keys are errors.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound = "D: Serialize + DeserializeOwned, M: Serialize + DeserializeOwned")]
 pub struct Recipe<D, M> {
-    /// The name on the command line and of the run folder.
+    /// The name, on the command line and in the path of the run folder.
     pub name: String,
-    /// One line for `recipes`.
+    /// A description in one line.
     pub about: String,
-    /// Seed of everything random.
+    /// The seed of all random numbers.
     pub seed: u64,
-    /// The shipped model whose weights training starts from, instead of random ones.
+    /// The name or folder of a trained model whose weights are the initial weights; absent for random weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_from: Option<String>,
-    /// Data set and preprocessing.
+    /// The data set and its preprocessing.
     pub data: D,
-    /// Architecture.
+    /// The architecture.
     pub model: M,
-    /// Length and rhythm of training.
+    /// Epochs, batches, clipping, averaging and early stopping.
     pub training: TrainingConfig,
-    /// The update rule.
+    /// The optimizer.
     pub optimizer: OptimizerConfig,
-    /// The learning rate over time.
+    /// The learning-rate schedule.
     #[serde(default)]
     pub schedule: ScheduleConfig,
-    /// Test metrics that this recipe reached here, by name, and how far off another run may be.
+    /// The expected test metrics, by name.
     #[serde(default)]
     pub expected: BTreeMap<String, Expected>,
 }
 
-/// `[training]` of a recipe.
+/// The table `[training]` of a recipe.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingConfig {
-    /// Passes over the training part; 0 to train nothing and only fit what is not learned by gradient.
+    /// The number of passes over the training part; 0 for models without a network.
     pub epochs: u32,
-    /// Items a batch.
+    /// Items per batch.
     pub batch_size: Count,
-    /// Batches whose gradients are averaged into one optimiser step.
+    /// Gradient accumulation: the number of batches per optimizer step.
     #[serde(default = "one")]
     pub accumulate: Count,
-    /// Largest global gradient norm; absent for no such clipping.
+    /// Gradient clipping by global norm: the largest global norm; absent for no clipping by norm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<Positive>,
-    /// Largest size of any value of a gradient; absent for no such clipping.
+    /// Gradient clipping by value: the largest absolute value; absent for no clipping by value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_value: Option<Positive>,
-    /// The average that is measured, chosen and kept in place of the weights; absent for the weights themselves.
+    /// Weight averaging: the average is validated and stored instead of the weights; absent for no averaging.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average: Option<Averaging>,
-    /// Epochs without a better validation metric after which training stops; absent to run all epochs.
+    /// Early stopping: the number of epochs without a better validation metric after which training stops; absent to
+    /// run all epochs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience: Option<Count>,
 }
 
 impl<D, M> Recipe<D, M> {
-    /// Refuses settings of the trainer that do not go together.
+    /// Checks that the settings of the trainer agree with each other.
     pub fn check(&self) -> Result<()> {
         let refuse = |message: String| Err(TrainingError::Settings { recipe: self.name.clone(), message });
         if self.training.clip_norm.is_some() && self.training.clip_value.is_some() {
             return refuse("training.clip_norm and training.clip_value exclude each other; remove one".to_owned());
         }
         if self.optimizer.momentum.get() > 0.0 && self.optimizer.kind != OptimizerKind::Sgd {
-            return refuse("optimizer.momentum belongs to the kind sgd; remove it".to_owned());
+            return refuse("only the kind sgd uses optimizer.momentum; remove this setting".to_owned());
         }
         self.schedule.check().or_else(refuse)
     }
 }
 
 impl TrainingConfig {
-    /// What is done to gradients that are too large.
-    pub fn clip(&self) -> Option<Clip> {
+    /// The gradient clipping of `clip_norm` or `clip_value`.
+    pub(crate) fn clip(&self) -> Option<Clip> {
         let norm = self.clip_norm.map(|norm| Clip::Norm(norm.get()));
         norm.or_else(|| self.clip_value.map(|value| Clip::Value(value.get())))
     }
 }
 
-/// A metric's value and how far from it a measurement may lie.
+/// The expected value of a metric, with a tolerance.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
-    /// The value.
+    /// The expected value of the metric.
     pub value: f64,
-    /// Largest allowed distance from it.
+    /// The largest allowed difference from the expected value.
     pub tolerance: f64,
 }
 
 impl Expected {
-    /// Whether `measured` is within the tolerance.
+    /// Whether a measured value is within the tolerance.
     pub fn holds(self, measured: f64) -> bool {
         (measured - self.value).abs() <= self.tolerance
     }
@@ -112,7 +113,7 @@ fn one() -> Count {
     Count::ONE
 }
 
-/// The text of a recipe, and the name under which errors speak of it.
+/// The text of a recipe, and its name or file for error messages.
 #[derive(Clone, Debug)]
 pub struct RecipeText {
     origin: String,
@@ -120,7 +121,7 @@ pub struct RecipeText {
 }
 
 impl RecipeText {
-    /// One of the `embedded` recipes by its name, or a file by its path.
+    /// Finds one of the `embedded` recipes by its name, or reads a file by its path.
     pub fn find(name: &str, embedded: &[&str]) -> Result<Self> {
         let found = embedded.iter().find(|text| declared_name(text) == name);
         match found {
@@ -133,12 +134,12 @@ impl RecipeText {
         }
     }
 
-    /// A recipe that is part of the program.
+    /// A recipe that is compiled into the program.
     pub fn embedded(text: &str) -> Self {
         Self { origin: declared_name(text), text: text.to_owned() }
     }
 
-    /// The recipe in a file.
+    /// Reads the recipe in a file.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(TrainingError::io("read", path))?;
         Ok(Self { origin: path.display().to_string(), text })
@@ -149,8 +150,8 @@ impl RecipeText {
         &self.text
     }
 
-    /// Applies `key=value` settings, dots in keys naming tables. The value is TOML; what is not TOML is a string; nothing takes
-    /// the setting away.
+    /// Applies overrides such as `optimizer.lr=0.001`. A dot separates a table from its key. A value that is not valid
+    /// TOML is a string. An empty value removes the key.
     pub fn with_overrides(self, overrides: &[String]) -> Result<Self> {
         if overrides.is_empty() {
             return Ok(self);
@@ -161,10 +162,10 @@ impl RecipeText {
         }
         let text = toml::to_string(&root)
             .map_err(|error| TrainingError::Override { given: overrides.join(" "), message: error.to_string() })?;
-        Ok(Self { origin: format!("{} with --set", self.origin), text })
+        Ok(Self { origin: format!("{} with overrides", self.origin), text })
     }
 
-    /// Reads the text as a `T`, usually a [`Recipe`].
+    /// Parses the text as a `T`, usually a [`Recipe`].
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
         toml::from_str(&self.text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start.min(self.text.len()));
@@ -179,7 +180,7 @@ impl RecipeText {
     }
 }
 
-/// The `name` of a recipe's text; empty where there is none, which its parsing will report.
+/// The `name` in the text of a recipe; empty if there is none, which is an error when the recipe is parsed.
 fn declared_name(text: &str) -> String {
     #[derive(Deserialize)]
     struct Named {
@@ -189,7 +190,7 @@ fn declared_name(text: &str) -> String {
 }
 
 fn set(root: &mut toml::Table, given: &str) -> std::result::Result<(), String> {
-    let (key, value) = given.split_once('=').ok_or("there is no `=`")?;
+    let (key, value) = given.split_once('=').ok_or("`=` is missing")?;
     let value = toml::from_str::<toml::Table>(&format!("value = {value}"))
         .ok()
         .and_then(|mut table| table.remove("value"))
@@ -213,7 +214,7 @@ fn set(root: &mut toml::Table, given: &str) -> std::result::Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::damage::try_damaged;
+    use test_support::try_damaged;
 
     #[derive(Clone, Debug, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -253,7 +254,7 @@ lr = 0.01
     }
 
     #[test]
-    fn reads_back_what_it_writes() {
+    fn recipes_are_written_and_read_without_changes() {
         let recipe = parse(TEXT, &[]).unwrap();
         let text = toml::to_string(&recipe).unwrap();
         let again: Recipe<Data, Model> = toml::from_str(&text).unwrap();
@@ -261,7 +262,7 @@ lr = 0.01
     }
 
     #[test]
-    fn overrides_reach_into_tables_and_may_be_bare_words() {
+    fn overrides_change_keys_of_tables_and_may_be_bare_strings() {
         let recipe = parse(TEXT, &["optimizer.lr=0.5", "data.set=imdb", "schedule.kind=cosine"]).unwrap();
         assert_eq!(recipe.optimizer.lr.get(), 0.5);
         assert_eq!(recipe.data.set, "imdb");
@@ -270,51 +271,48 @@ lr = 0.01
     }
 
     #[test]
-    fn errors_name_recipe_line_text_and_reason() {
-        for (from, to, parts) in [
-            ("lr = 0.01", "lr = -0.01", ["line 18", "`lr = -0.01`", "greater than 0"]),
-            ("lr = 0.01", "lr = \"fast\"", ["line 18", "fast", "f64"]),
-            ("batch_size = 4", "batch_size = 0", ["line 14", "batch_size = 0", "1 to 1000000"]),
-            ("hidden_size = 8", "hidden_size = 8\nhiden = 3", ["line 11", "`hiden = 3`", "unknown field"]),
-            ("kind = \"adam\"", "kind = \"adom\"", ["line 17", "adom", "unknown variant"]),
+    fn errors_have_the_line_and_its_text() {
+        for (from, to, expected) in [
+            ("lr = 0.01", "lr = -0.01", (18, "lr = -0.01")),
+            ("lr = 0.01", "lr = \"fast\"", (18, "lr = \"fast\"")),
+            ("batch_size = 4", "batch_size = 0", (14, "batch_size = 0")),
+            ("hidden_size = 8", "hidden_size = 8\nhiden = 3", (11, "hiden = 3")),
+            ("kind = \"adam\"", "kind = \"adom\"", (17, "kind = \"adom\"")),
         ] {
-            let error = parse(&TEXT.replace(from, to), &[]).unwrap_err().to_string();
-            for part in parts {
-                assert!(error.contains(part), "{part} is not in: {error}");
-            }
-            assert!(!error.contains('\n'), "{error}");
+            let error = parse(&TEXT.replace(from, to), &[]).unwrap_err();
+            let TrainingError::Recipe { line, text, message, .. } = &error else { panic!("{error}") };
+            assert_eq!((*line, text.as_str()), expected);
+            assert!(!message.contains('\n'), "{error}");
         }
     }
 
     #[test]
     fn settings_that_exclude_each_other_are_refused() {
-        for (given, part) in [
-            (&["training.clip_norm=1.0", "training.clip_value=1.0"][..], "exclude each other"),
-            (&["optimizer.momentum=0.9"], "belongs to the kind sgd"),
-            (&["schedule.floor=0.1"], "schedule.floor"),
+        for given in [
+            &["training.clip_norm=1.0", "training.clip_value=1.0"][..],
+            &["optimizer.momentum=0.9"],
+            &["schedule.floor=0.1"],
         ] {
             let error = parse(TEXT, given).unwrap().check().unwrap_err();
-            assert!(error.is_usage() && error.to_string().contains(part), "{error}");
+            assert!(matches!(error, TrainingError::Settings { .. }), "{error}");
         }
-        let error = parse(TEXT, &["training.average=often"]).unwrap_err().to_string();
-        assert!(error.contains("average = { after = EPOCHS }"), "{error}");
+        assert!(matches!(parse(TEXT, &["training.average=often"]), Err(TrainingError::Recipe { .. })));
     }
 
     #[test]
-    fn overrides_that_cannot_be_applied_say_so() {
-        for (given, part) in [("optimizer.lr", "no `=`"), ("name.x=1", "`name` is not a table")] {
-            let error = parse(TEXT, &[given]).unwrap_err().to_string();
-            assert!(error.contains(part), "{error}");
+    fn overrides_that_cannot_be_applied_are_errors() {
+        for given in ["optimizer.lr", "name.x=1"] {
+            assert!(matches!(parse(TEXT, &[given]), Err(TrainingError::Override { .. })), "{given}");
         }
-        let error = parse(TEXT, &["optimizer.lr=-1"]).unwrap_err().to_string();
-        assert!(error.contains("tiny with --set") && error.contains("`lr = -1`"), "{error}");
+        let error = parse(TEXT, &["optimizer.lr=-1"]).unwrap_err();
+        let TrainingError::Recipe { origin, text, .. } = &error else { panic!("{error}") };
+        assert_eq!((origin.as_str(), text.as_str()), ("tiny with overrides", "lr = -1"));
     }
 
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
-        let error = RecipeText::find("huge", &[TEXT]).unwrap_err();
-        assert!(error.is_usage());
-        assert!(error.to_string().contains("the recipes are tiny"), "{error}");
+        let Err(TrainingError::UnknownRecipe { known, .. }) = RecipeText::find("huge", &[TEXT]) else { panic!() };
+        assert_eq!(known, "tiny");
     }
 
     #[test]

@@ -1,76 +1,77 @@
-//! Learning rates over time: the share of the peak rate that each optimiser step takes.
+//! Learning-rate schedules: the factor by which the peak learning rate is multiplied at each optimizer step.
 
 use serde::{Deserialize, Serialize};
 
-use crate::settings::{Count, Fraction};
-use crate::task::Monitor;
+use crate::metric::Monitor;
+use inference::settings::{Count, Fraction};
 
-/// `[schedule]` of a recipe.
+/// The table `[schedule]` of a recipe.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScheduleConfig {
-    /// The curve after warm-up.
+    /// The kind of curve that the learning rate follows after the warm-up.
     pub kind: ScheduleKind,
-    /// Share of the steps in which the rate first rises to its peak: in a straight line, and in half a cosine for
-    /// `one-cycle`.
+    /// Fraction of the steps for the warm-up, in which the learning rate increases to its peak: linearly, or as half a
+    /// cosine for `one-cycle`.
     pub warmup: Fraction,
-    /// Share of the peak at which `linear` and `cosine` end.
+    /// The factor at the end of the schedules `linear` and `cosine`.
     pub floor: Fraction,
-    /// What stays of the rate at each drop of `step` and `plateau`.
+    /// The factor by which each drop of `step` and `plateau` multiplies the learning rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub factor: Option<Fraction>,
-    /// Epochs before the first drop of `step`.
+    /// The number of epochs before the first drop of `step`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Count>,
-    /// Epochs from drop to drop of `step`; 1 if absent.
+    /// The number of epochs between two drops of `step`; 1 if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every: Option<Count>,
-    /// Epochs without a better validation metric after which `plateau` drops.
+    /// The number of epochs without a better validation metric before a drop of `plateau`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<Count>,
 }
 
-/// The curves on offer.
+/// The available schedules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ScheduleKind {
-    /// The peak to the end.
+    /// Constant learning rate.
     #[default]
     Constant,
-    /// A straight line down.
+    /// Linear decay.
     Linear,
-    /// Half a cosine down ([Loshchilov & Hutter 2017](https://arxiv.org/abs/1608.03983)).
+    /// Cosine decay ([Loshchilov & Hutter 2017](https://arxiv.org/abs/1608.03983)).
     Cosine,
-    /// From a 25th of the peak up in half a cosine, and down in another to almost nothing
-    /// ([Smith & Topin 2018](https://arxiv.org/abs/1708.07120)).
+    /// One-cycle: a cosine from a 25th of the peak up to the peak, and a cosine down to almost 0, as PyTorch's
+    /// `OneCycleLR` ([Smith & Topin 2018](https://arxiv.org/abs/1708.07120)).
     OneCycle,
-    /// Times `factor` after some epochs, and then again and again
+    /// Multiplies by `factor` after `after` epochs, and again after each `every` epochs
     /// ([Zaremba et al. 2014](https://arxiv.org/abs/1409.2329)).
     Step,
-    /// Times `factor` whenever the validation metric has not become better for a while.
+    /// Multiplies by `factor` when the validation metric has not improved for `patience` epochs.
     Plateau,
 }
 
-/// Where training stands, as a schedule sees it.
+/// The position in a training run.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    /// Optimiser steps done.
+pub(crate) struct Position {
+    /// The number of finished optimizer steps.
     pub step: usize,
-    /// Optimiser steps of the whole run.
+    /// The number of optimizer steps in the whole run.
     pub steps: usize,
-    /// Epochs done.
+    /// The number of finished epochs.
     pub epoch: usize,
-    /// How often a plateau was met: [`ScheduleConfig::drops`].
+    /// Number of plateaus so far: see [`ScheduleConfig::drops`].
     pub drops: usize,
 }
 
-/// Where `one-cycle` begins, and where it ends, as shares of the peak: PyTorch's.
+/// The first factor of `one-cycle`: PyTorch's default.
 const BEGIN: f64 = 1.0 / 25.0;
+/// The last factor of `one-cycle`: PyTorch's default.
 const END: f64 = BEGIN / 1e4;
 
 impl ScheduleConfig {
-    /// Refuses settings that the curve does not read, and the lack of one that it needs.
-    pub fn check(&self) -> Result<(), String> {
+    /// Checks that the kind of schedule uses all settings that are given, and that no setting that it needs is missing.
+    pub(crate) fn check(&self) -> Result<(), String> {
         use ScheduleKind::*;
         let kind = self.kind;
         let given = [
@@ -81,32 +82,30 @@ impl ScheduleConfig {
             ("patience", self.patience.is_some(), &[Plateau], true),
         ];
         if kind == OneCycle && self.warmup.get() == 0.0 {
-            return Err(
-                "schedule.warmup is needed by the kind OneCycle; give the share of the steps in which it rises, \
-                        such as 0.3"
-                    .to_owned(),
-            );
+            let message =
+                "the kind OneCycle needs schedule.warmup, such as 0.3: the fraction of the steps for the warm-up";
+            return Err(message.to_owned());
         }
         for (name, given, kinds, needed) in given {
             if given && !kinds.contains(&kind) {
-                return Err(format!("schedule.{name} means nothing to the kind {kind:?}; remove one of the two"));
+                return Err(format!("the kind {kind:?} does not use schedule.{name}; remove the setting"));
             }
             if !given && needed && kinds.contains(&kind) {
-                return Err(format!("schedule.{name} is needed by the kind {kind:?}; give it"));
+                return Err(format!("the kind {kind:?} needs schedule.{name}; add this setting"));
             }
         }
         Ok(())
     }
 
-    /// The share of the peak rate that the next step takes.
-    pub fn share(&self, at: Moment) -> f64 {
+    /// The factor for the next step: its learning rate is the factor times the peak.
+    pub(crate) fn factor(&self, at: Position) -> f64 {
         let warmup = (self.warmup.get() * at.steps as f64).round();
         let step = at.step as f64;
         if self.kind == ScheduleKind::OneCycle {
             let (top, last) = ((self.warmup.get() * at.steps as f64 - 1.0).max(0.0), at.steps as f64 - 1.0);
             return match step < top {
-                true => between(BEGIN, 1.0, step / top),
-                false => between(1.0, END, (step - top) / (last - top).max(1.0)),
+                true => cosine(BEGIN, 1.0, step / top),
+                false => cosine(1.0, END, (step - top) / (last - top).max(1.0)),
             };
         }
         if step < warmup {
@@ -118,7 +117,7 @@ impl ScheduleConfig {
         match self.kind {
             ScheduleKind::Constant | ScheduleKind::OneCycle => 1.0,
             ScheduleKind::Linear => 1.0 + (floor - 1.0) * done,
-            ScheduleKind::Cosine => between(1.0, floor, done),
+            ScheduleKind::Cosine => cosine(1.0, floor, done),
             ScheduleKind::Step => {
                 let [after, every] = [self.after, self.every].map(|epochs| epochs.map_or(1, |epochs| epochs.get()));
                 dropped((at.epoch + every).saturating_sub(after) / every)
@@ -127,9 +126,9 @@ impl ScheduleConfig {
         }
     }
 
-    /// How often the validation metric stayed without improvement for `patience` epochs, which are counted anew after each
-    /// time.
-    pub fn drops(&self, monitor: Monitor, values: impl Iterator<Item = f64>) -> usize {
+    /// The number of plateaus: how often the validation metric has not improved for `patience` epochs. The count of
+    /// epochs restarts at each plateau.
+    pub(crate) fn drops(&self, monitor: Monitor, values: impl Iterator<Item = f64>) -> usize {
         let Some(patience) = self.patience else { return 0 };
         let (mut best, mut since, mut drops) = (None, 0, 0);
         for value in values {
@@ -144,9 +143,9 @@ impl ScheduleConfig {
     }
 }
 
-/// On half a cosine from one value to another.
-fn between(from: f64, to: f64, share: f64) -> f64 {
-    to + (from - to) * (1.0 + (std::f64::consts::PI * share).cos()) / 2.0
+/// Cosine interpolation between two values.
+fn cosine(from: f64, to: f64, progress: f64) -> f64 {
+    to + (from - to) * (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0
 }
 
 #[cfg(test)]
@@ -159,35 +158,35 @@ mod tests {
         schedule
     }
 
-    /// The shares of all steps of a run, of which an epoch has `epoch`.
-    fn shares(text: &str, steps: usize, epoch: usize) -> Vec<f64> {
+    /// The factors of all steps of a run with `epoch` steps per epoch.
+    fn factors(text: &str, steps: usize, epoch: usize) -> Vec<f64> {
         let schedule = schedule(text);
-        (0..steps).map(|step| schedule.share(Moment { step, steps, epoch: step / epoch, drops: 0 })).collect()
+        (0..steps).map(|step| schedule.factor(Position { step, steps, epoch: step / epoch, drops: 0 })).collect()
     }
 
     #[track_caller]
-    fn assert_shares(text: &str, epoch: usize, expected: &[f64]) {
-        for (share, expected) in shares(text, expected.len(), epoch).iter().zip(expected) {
-            approx::assert_abs_diff_eq!(*share, expected, epsilon = 1e-9);
+    fn assert_factors(text: &str, epoch: usize, expected: &[f64]) {
+        for (factor, expected) in factors(text, expected.len(), epoch).iter().zip(expected) {
+            approx::assert_abs_diff_eq!(*factor, expected, epsilon = 1e-9);
         }
     }
 
     #[test]
-    fn warm_up_rises_to_the_peak_and_the_line_falls_to_the_floor() {
+    fn linear_warms_up_to_the_peak_and_decays_to_the_floor() {
         let expected = [0.25, 0.4375, 0.625, 0.8125, 1.0, 0.8, 0.6, 0.4];
-        assert_shares("kind = 'linear'\nwarmup = 0.5\nfloor = 0.2", 8, &expected);
+        assert_factors("kind = 'linear'\nwarmup = 0.5\nfloor = 0.2", 8, &expected);
     }
 
     #[test]
-    fn cosine_is_half_way_in_the_middle() {
-        let shares = shares("kind = 'cosine'", 100, 10);
-        approx::assert_abs_diff_eq!(shares[50], 0.5, epsilon = 1e-9);
-        assert!(shares[0] == 1.0 && shares[99] < 0.001);
+    fn cosine_is_one_half_in_the_middle() {
+        let factors = factors("kind = 'cosine'", 100, 10);
+        approx::assert_abs_diff_eq!(factors[50], 0.5, epsilon = 1e-9);
+        assert!(factors[0] == 1.0 && factors[99] < 0.001);
     }
 
     /// `torch.optim.lr_scheduler.OneCycleLR(sgd, max_lr=1.0, total_steps=10, pct_start=0.3)`
     #[test]
-    fn one_cycle_is_that_of_pytorch() {
+    fn one_cycle_equals_pytorchs() {
         let expected = [
             0.04,
             0.52,
@@ -200,17 +199,17 @@ mod tests {
             0.049_519_367_99,
             4e-6,
         ];
-        assert_shares("kind = 'one-cycle'\nwarmup = 0.3", 10, &expected);
+        assert_factors("kind = 'one-cycle'\nwarmup = 0.3", 10, &expected);
     }
 
     #[test]
-    fn a_step_drops_after_some_epochs_and_then_every_so_often() {
-        assert_shares("kind = 'step'\nafter = 2\nfactor = 0.5", 1, &[1.0, 1.0, 0.5, 0.25, 0.125]);
-        assert_shares("kind = 'step'\nafter = 1\nevery = 2\nfactor = 0.5", 1, &[1.0, 0.5, 0.5, 0.25, 0.25]);
+    fn step_drops_first_after_and_then_every_some_epochs() {
+        assert_factors("kind = 'step'\nafter = 2\nfactor = 0.5", 1, &[1.0, 1.0, 0.5, 0.25, 0.125]);
+        assert_factors("kind = 'step'\nafter = 1\nevery = 2\nfactor = 0.5", 1, &[1.0, 0.5, 0.5, 0.25, 0.25]);
     }
 
     #[test]
-    fn a_plateau_drops_when_nothing_becomes_better() {
+    fn plateau_drops_when_the_metric_does_not_improve() {
         let schedule = schedule("kind = 'plateau'\npatience = 2\nfactor = 0.1");
         let perplexity = Monitor { metric: "perplexity", higher_is_better: false };
         let drops = |values: &[f64]| schedule.drops(perplexity, values.iter().copied());
@@ -218,11 +217,11 @@ mod tests {
         assert_eq!(drops(&[9.0, 8.0, 8.5, 8.0]), 1);
         assert_eq!(drops(&[9.0, 8.0, 8.5, 8.0, 8.2]), 1);
         assert_eq!(drops(&[9.0, 8.0, 8.5, 8.0, 8.2, 8.1, 7.0]), 2);
-        approx::assert_abs_diff_eq!(schedule.share(Moment { step: 9, steps: 10, epoch: 9, drops: 2 }), 0.01);
+        approx::assert_abs_diff_eq!(schedule.factor(Position { step: 9, steps: 10, epoch: 9, drops: 2 }), 0.01);
     }
 
     #[test]
-    fn settings_that_mean_nothing_or_lack_are_refused() {
+    fn unused_and_missing_settings_are_refused() {
         let check = |text: &str| toml::from_str::<ScheduleConfig>(text).unwrap().check().unwrap_err();
         assert!(check("kind = 'cosine'\nfactor = 0.5").contains("schedule.factor"));
         assert!(check("kind = 'step'\nfactor = 0.5").contains("schedule.after"));

@@ -1,105 +1,131 @@
-//! What happens at a step: from a group of batches to changed weights.
+//! One optimizer step: gradient accumulation, clipping, update and weight averaging.
+
+use std::sync::mpsc::Receiver;
+use std::thread::Scope;
 
 use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Device;
+use inference::Package;
 
 use crate::average::{self, Averaging};
 use crate::checkpoint::{Snapshot, State};
 use crate::clip::clip;
-use crate::error::Result;
+use crate::error::{Result, TaskError};
+use crate::loader::{self, Cursor, Prepared};
 use crate::machine::check_memory;
-use crate::package::Package;
 use crate::random::{Purpose, device_seed, stream};
-use crate::task::{Carry, RecipeOf, Task};
-use crate::weights;
+use crate::task::{Carry, Loss, RecipeOf, StepContext, Task};
 
-/// Numbers to a parameter while training: itself, its gradient, and two moments.
+/// The number of values in memory per parameter during training: the parameter, its gradient, and two moments.
 pub const COPIES: f64 = 4.0;
 
-/// A task, its training part and its recipe.
+/// Computes the steps of a training run.
 pub struct Stepper<'a, T: Task> {
     pub task: &'a T,
     pub recipe: &'a RecipeOf<T>,
     pub train: &'a T::Set,
-    /// Records gradients.
+    /// The package from which the initial weights are loaded; `None` for random weights.
+    pub start: Option<&'a Package<'a>>,
+    /// The device, with autodiff.
     pub device: Device,
 }
 
-/// What a group of batches says.
-pub struct Found {
-    /// The mean over all items, clipped.
+/// The gradient and the loss of the batches of one optimizer step.
+pub struct StepResult {
+    /// The mean gradient over all items, clipped.
     pub grads: GradientsParams,
     /// The gradient's global norm before clipping.
     pub norm: f64,
-    /// The mean over all items.
+    /// The mean loss over all items.
     pub loss: f64,
+    /// The number of items.
     pub items: usize,
 }
 
-impl Found {
-    /// What of it is no finite number, if anything is.
+impl StepResult {
+    /// Returns the loss or the gradient norm, with its name, if it is NaN or infinite.
     pub fn nonfinite(&self) -> Option<(&'static str, f64)> {
-        [("the loss", self.loss), ("the gradient's norm", self.norm)].into_iter().find(|(_, value)| !value.is_finite())
+        [("loss", self.loss), ("gradient norm", self.norm)].into_iter().find(|(_, value)| !value.is_finite())
     }
 }
 
-impl<T: Task> Stepper<'_, T> {
-    /// Everything before the first step.
-    pub fn fresh(&self) -> Result<Snapshot<T::Model>> {
+impl<'a, T: Task> Stepper<'a, T> {
+    /// The state before the first step; `None` for a model without a network.
+    pub fn fresh(&self) -> Result<Option<Snapshot<T::Model>>> {
         check_memory(self.task.num_params(), COPIES)?;
         self.device.seed(device_seed(&mut stream(self.recipe.seed, Purpose::Weights, 0)));
-        let mut model = self.task.init(&self.device);
-        if let Some((dir, _)) = Package::<T>::start_of(self.recipe)? {
-            weights::load(&mut model, &dir.join("model.safetensors"), T::WEIGHT_NAMES)?;
+        let Some(mut model) = self.task.init(&self.device) else { return Ok(None) };
+        if let Some(package) = self.start {
+            package.load_weights(&mut model, T::WEIGHT_NAMES)?;
         }
         let average = match self.recipe.training.average {
             Some(Averaging::Moving(_)) => Some(model.valid()),
             Some(Averaging::Triggered(_)) | None => None,
         };
         let (optimizer, carry, state) = (self.recipe.optimizer.init(), Carry::new(), State::default());
-        Ok(Snapshot { model, average, optimizer, carry, state })
+        Ok(Some(Snapshot { model, average, optimizer, carry, state }))
     }
 
-    /// The batches of an epoch.
-    pub fn plan(&self, epoch: usize) -> Vec<T::Batch> {
+    /// The items of each batch of an epoch.
+    pub fn plan(&self, epoch: usize) -> Vec<T::Items> {
         let mut order = stream(self.recipe.seed, Purpose::Order, epoch);
-        self.task.batches(self.train, self.recipe.training.batch_size.get(), epoch, &mut order)
+        self.task.plan(self.train, self.recipe.training.batch_size.get(), epoch, &mut order)
     }
 
-    /// The average gradient of a group of batches, each item weighing the same.
-    pub fn gradients(&self, now: &mut Snapshot<T::Model>, group: &[T::Batch]) -> Found {
+    /// Starts the data loader: a thread of `scope` that makes the batches of `plan`.
+    pub fn load<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        plan: &'scope [T::Items],
+        state: &State,
+    ) -> Receiver<Prepared<T::Batch>> {
+        let cursor = Cursor { seed: self.recipe.seed, epoch: state.epoch, batches: state.batches };
+        loader::load(scope, self.task, self.train, plan, cursor, &self.device)
+    }
+
+    /// Computes the mean gradient over the items of the next `count` batches.
+    pub fn gradients(
+        &self,
+        now: &mut Snapshot<T::Model>,
+        batches: &Receiver<Prepared<T::Batch>>,
+        count: usize,
+    ) -> Result<StepResult> {
         let Snapshot { model, carry, state, .. } = now;
         let mut accumulator = GradientsAccumulator::new();
         let (mut items, mut total) = (0, 0.0);
-        for batch in group {
-            let mut rng = stream(self.recipe.seed, Purpose::Batch, state.batches);
-            self.device.seed(device_seed(&mut rng));
-            let loss = self.task.loss(model, self.train, batch, carry, &mut rng, &self.device);
-            total += f64::from(loss.mean.clone().into_scalar::<f32>()) * loss.count as f64;
-            items += loss.count;
-            // What is carried to the next batch ends here: back-propagation is truncated to one batch.
+        for _ in 0..count {
+            let panicked = |_| TaskError::Other("the data loader has panicked".to_owned());
+            let Prepared { batch, seed, mut rng } = batches.recv().map_err(panicked)?;
+            self.device.seed(seed);
+            let (epoch, step) = (state.epoch, state.step);
+            let mut cx = StepContext { device: &self.device, epoch, step, carry, rng: &mut rng };
+            let Loss { mean, count } = self.task.loss(model, batch?, &mut cx)?;
+            total += f64::from(mean.clone().into_scalar::<f32>()) * count as f64;
+            items += count;
+            // Truncated back-propagation: no gradient flows into the previous batch.
             carry.iter_mut().for_each(|state| *state = state.clone().detach());
-            let grads = loss.mean.mul_scalar(loss.count as f64).backward();
+            let grads = mean.mul_scalar(count as f64).backward();
             accumulator.accumulate(model, GradientsParams::from_grads(grads, model));
             state.batch += 1;
             state.batches += 1;
         }
         let (grads, norm) = clip(model, accumulator.grads(), 1.0 / items as f64, self.recipe.training.clip());
-        Found { grads, norm, loss: total / items as f64, items }
+        Ok(StepResult { grads, norm, loss: total / items as f64, items })
     }
 
-    /// Changes the weights. The model is handed over, not lent: what nobody else holds can be changed in place.
-    pub fn update(&self, now: Snapshot<T::Model>, found: Found, rate: f64) -> Snapshot<T::Model> {
+    /// Performs the optimizer step: updates the weights in `now`. `now` is passed by value, because a tensor can be
+    /// updated in place only if it has a single owner.
+    pub fn update(&self, now: Snapshot<T::Model>, result: StepResult, lr: f64) -> Snapshot<T::Model> {
         let Snapshot { model, average, mut optimizer, carry, mut state } = now;
-        let Found { grads, norm, loss, items } = found;
-        let model = optimizer.step(rate, model, grads);
+        let StepResult { grads, norm, loss, items } = result;
+        let model = optimizer.step(lr, model, grads);
         state.step += 1;
-        state.note(loss, items, norm, rate);
+        state.add_step(loss, items, norm, lr);
         let average = match (self.recipe.training.average, average) {
             (Some(averaging), Some(average)) => {
                 state.averaged += 1;
-                Some(average::update(average, &model.valid(), averaging.share(state.averaged)))
+                Some(average::update(average, &model.valid(), averaging.weight(state.averaged)))
             }
             _ => None,
         };
@@ -110,35 +136,41 @@ impl<T: Task> Stepper<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fit::Session;
     use crate::recipe::RecipeText;
     use crate::sentences::Sentences;
 
-    #[test]
-    fn every_item_of_a_group_weighs_the_same() {
+    /// Loss and gradient of the dense layer for two batches, of 9 and 1 steps, in the given groups. The weights stay
+    /// the same.
+    fn results(groups: &[usize]) -> Vec<(f64, Vec<f64>)> {
         let text = RecipeText::embedded(Sentences::RECIPES[0]).with_overrides(&["training.clip_norm=1e9".to_owned()]);
         let recipe: RecipeOf<Sentences> = text.unwrap().parse().unwrap();
-        let raw = Sentences::load(&recipe.data, None).unwrap();
-        let task = Sentences::fit(&recipe, &raw).unwrap();
-        let train = task.encode(raw).unwrap().train;
-        let stepper = Stepper { task: &task, recipe: &recipe, train: &train, device: Device::flex().autodiff() };
-        let (mut now, mut later) = (stepper.fresh().unwrap(), stepper.fresh().unwrap());
-        let [long, short] = [0..9, 9..10];
+        let mut session = Session::default();
+        let raw = session.load::<Sentences>(&recipe.data).unwrap();
+        let task = Sentences::fit(&recipe, &raw, None).unwrap();
+        let splits = session.encode(&task, raw).unwrap();
+        let device = Device::flex().autodiff();
+        let stepper = Stepper { task: &task, recipe: &recipe, train: &splits.train, start: None, device };
+        let mut now = stepper.fresh().unwrap().unwrap();
+        let plan = [0..9, 9..10];
+        std::thread::scope(|scope| {
+            let batches = stepper.load(scope, &plan, &now.state);
+            let mut step = |count: &usize| {
+                let result = stepper.gradients(&mut now, &batches, *count).unwrap();
+                let gradient = result.grads.get::<2>(now.model.dense.weight.id).unwrap().into_data();
+                (result.loss, gradient.iter::<f64>().collect())
+            };
+            groups.iter().map(&mut step).collect()
+        })
+    }
 
-        let together = stepper.gradients(&mut now, &[long.clone(), short.clone()]);
-        let parts = [stepper.gradients(&mut later, &[long]), stepper.gradients(&mut later, &[short])];
-
-        let shares = [0.9, 0.1];
-        let loss: f64 = parts.iter().zip(shares).map(|(part, share)| share * part.loss).sum();
-        approx::assert_relative_eq!(together.loss, loss, max_relative = 1e-6);
-        let gradient = |found: &Found, model: &<Sentences as Task>::Model| {
-            found.grads.get::<2>(model.dense.weight.id).unwrap().into_data()
-        };
-        let parts = parts.iter().zip(shares).map(|(part, share)| {
-            gradient(part, &later.model).iter::<f64>().map(|value| share * value).collect::<Vec<_>>()
-        });
-        let sum = parts.reduce(|one, other| one.iter().zip(other).map(|(one, other)| one + other).collect()).unwrap();
-        for (together, sum) in gradient(&together, &now.model).iter::<f64>().zip(sum) {
-            approx::assert_abs_diff_eq!(together, sum, epsilon = 1e-7);
+    #[test]
+    fn every_item_has_the_same_weight_in_gradient_accumulation() {
+        let (together, apart) = (results(&[2]), results(&[1, 1]));
+        let [(long_loss, long), (short_loss, short)] = &apart[..] else { unreachable!() };
+        approx::assert_relative_eq!(together[0].0, 0.9 * long_loss + 0.1 * short_loss, max_relative = 1e-6);
+        for (together, (long, short)) in together[0].1.iter().zip(long.iter().zip(short)) {
+            approx::assert_abs_diff_eq!(*together, 0.9 * long + 0.1 * short, epsilon = 1e-7);
         }
     }
 }

@@ -1,5 +1,7 @@
-//! Text for truncated back-propagation through time ([Williams & Peng 1990](https://doi.org/10.1162/neco.1990.2.4.490)):
-//! every row of a batch goes on where the row of the batch before it ended.
+//! Batches for truncated back-propagation through time (TBPTT).
+//!
+//! Row `i` of a batch continues row `i` of the previous batch, so that the hidden state can be carried over
+//! ([Williams & Peng 1990](https://doi.org/10.1162/neco.1990.2.4.490)).
 //!
 //! ```text
 //! tokens    a b c d e f g h i j k l
@@ -14,48 +16,60 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::task::Carry;
 
-/// One text in `rows` equal pieces, read side by side.
+/// A sequence of tokens, cut into `rows` parts of equal length that are read in parallel.
 #[derive(Clone, Debug)]
 pub struct Streams {
-    /// `[rows, length]`
+    /// The tokens, row by row: `[rows, length]`.
     tokens: Vec<u32>,
     rows: usize,
     length: usize,
 }
 
-/// Some steps of a window in which no document ends but with the last of them.
+/// A part of a window in which documents end only at the last step, so that hidden states can be reset after the part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// Steps of the window, from 0.
+    /// The steps, counted from the start of the window.
     pub steps: Range<usize>,
-    /// The rows whose document ends there: their state is to be [`reset`].
+    /// The rows whose document ends at the last step. [`reset`] their hidden state after it.
     pub ended: Vec<usize>,
 }
 
 impl Streams {
-    /// Cuts a text; tokens that do not fill the rows are left out at its end.
+    /// Cuts a sequence into rows. The remainder at its end is dropped.
     pub fn new(tokens: &[u32], rows: usize) -> Self {
         let length = tokens.len() / rows.max(1);
         Self { tokens: tokens[..length * rows].to_vec(), rows, length }
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// The windows, in order, each of `steps` steps but for the last. Every token but the first of a row is once a target.
+    /// The windows, in order. Each has `steps` steps; the last may be shorter. Every token is a target exactly once,
+    /// except for the first token of each row.
     pub fn windows(&self, steps: usize) -> Vec<Range<usize>> {
         let last = self.length.saturating_sub(1);
         (0..last).step_by(steps).map(|start| start..last.min(start + steps)).collect()
     }
 
-    /// What is read in a window, `[rows, steps]`.
+    /// Copies a window and the token after it: the inputs and targets of one batch.
+    pub fn part(&self, window: &Range<usize>) -> Self {
+        let length = window.len() + 1;
+        let rows = self.tokens.chunks_exact(self.length.max(1));
+        Self {
+            tokens: rows.flat_map(|row| &row[window.start..window.end + 1]).copied().collect(),
+            rows: self.rows,
+            length,
+        }
+    }
+
+    /// The input tokens of a window, `[rows, steps]`.
     pub fn inputs(&self, window: &Range<usize>, device: &Device) -> Tensor<2, Int> {
         self.tensor(window.clone(), device)
     }
 
-    /// What comes next after each of its tokens, `[rows, steps]`.
+    /// The target tokens of a window, which are the inputs shifted by one step, `[rows, steps]`.
     pub fn targets(&self, window: &Range<usize>, device: &Device) -> Tensor<2, Int> {
         self.tensor(window.start + 1..window.end + 1, device)
     }
@@ -67,14 +81,14 @@ impl Streams {
         Tensor::from_data(TensorData::new::<i32, _>(tokens, shape), device)
     }
 
-    /// The mean cost of what comes next in a window, in nats, `[1]`, by scores `[rows, steps, tokens]` of all that might.
-    pub fn cross_entropy(&self, scores: Tensor<3>, window: &Range<usize>) -> Tensor<1> {
-        let device = scores.device();
-        let next = self.targets(window, &device).flatten(0, 1);
-        CrossEntropyLoss::new(None, &device).forward(scores.flatten(0, 1), next)
+    /// The mean cross-entropy of the targets of a window, `[1]`, for logits `[rows, steps, vocabulary]`.
+    pub fn cross_entropy(&self, logits: Tensor<3>, window: &Range<usize>) -> Tensor<1> {
+        let device = logits.device();
+        let targets = self.targets(window, &device).flatten(0, 1);
+        CrossEntropyLoss::new(None, &device).forward(logits.flatten(0, 1), targets)
     }
 
-    /// A window in pieces between which the states of some rows are to be reset: a document ends with token `end`.
+    /// Splits a window after each step at which a document ends in any row. The token `end` ends a document.
     pub fn segments(&self, window: &Range<usize>, end: u32) -> Vec<Segment> {
         let mut segments = Vec::new();
         let mut start = window.start;
@@ -90,13 +104,13 @@ impl Streams {
     }
 }
 
-/// Sets the states of some rows to zero. States are `[…, rows, H]`.
+/// Sets the hidden states of some rows to zero. Each state has the shape `[layers, rows, features]`.
 pub fn reset(carry: &mut Carry, rows: &[usize]) {
     for state in carry.iter_mut().filter(|_| !rows.is_empty()) {
         let [_, count, _] = state.dims();
-        let kept: Vec<f32> = (0..count).map(|row| if rows.contains(&row) { 0.0 } else { 1.0 }).collect();
-        let kept: Tensor<3> = Tensor::from_data(TensorData::new(kept, [1, count, 1]), &state.device());
-        *state = state.clone() * kept;
+        let mask: Vec<f32> = (0..count).map(|row| if rows.contains(&row) { 0.0 } else { 1.0 }).collect();
+        let mask: Tensor<3> = Tensor::from_data(TensorData::new(mask, [1, count, 1]), &state.device());
+        *state = state.clone() * mask;
     }
 }
 
@@ -113,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_goes_on_and_every_token_is_a_target_once() {
+    fn windows_continue_each_row_and_every_token_is_a_target_once() {
         let (streams, device) = (streams(), Device::flex());
         let windows = streams.windows(2);
         assert_eq!(windows, [0..2, 2..4, 4..5]);
@@ -126,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_is_cut_where_a_document_ends() {
+    fn windows_are_split_where_a_document_ends() {
         let streams = streams();
         let whole = Segment { steps: 0..3, ended: vec![] };
         assert_eq!(streams.segments(&(1..4), 0), [whole]);
@@ -136,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_given_rows_are_reset() {
+    fn reset_changes_the_given_rows_only() {
         let ones: Tensor<3> = Tensor::ones([2, 3, 1], &Device::flex());
         let mut carry = vec![ones];
         reset(&mut carry, &[1]);
@@ -145,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn too_short_a_text_has_no_window() {
+    fn a_sequence_shorter_than_its_rows_has_no_windows() {
         assert!(Streams::new(&[1, 2, 3], 4).windows(5).is_empty());
         assert!(Streams::new(&[1, 2, 3], 3).windows(5).is_empty());
     }

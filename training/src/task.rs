@@ -1,240 +1,242 @@
-//! What an application adds: the [`Task`] trait.
+//! The [`Task`] trait: how the model of an application is trained and evaluated.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+use datasets::Locator;
+use inference::weights::WeightNames;
+use inference::{Package, Predictor};
 use rand::rngs::ChaCha8Rng;
+use rand::seq::SliceRandom;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::error::TaskError;
+use crate::error::TaskResult;
+use crate::interrupt::Interrupt;
+use crate::metric::{Measured, Monitor};
 use crate::package::Outcome;
 use crate::recipe::Recipe;
-use crate::weights::WeightNames;
 
-/// The result of a task's own functions.
-pub type TaskResult<T> = Result<T, TaskError>;
-
-/// Metrics by their plain names: `accuracy`, `loss`, `perplexity`, `mse`, …
-pub type Metrics = BTreeMap<String, f64>;
-
-/// The recipe of a task.
+/// The recipe type of a task.
 pub type RecipeOf<T> = Recipe<<T as Task>::Data, <T as Task>::Architecture>;
 
-/// What is kept from batch to batch within an epoch: the hidden state of truncated back-propagation through time.
-/// The trainer cuts it off the graph after each batch. Empty at the start of every epoch, and always for tasks whose batches do not follow one another.
+/// The name of the application of a task, such as `sentiment`.
+pub(crate) const fn application<T: Task>() -> &'static str {
+    <T::Predictor as Predictor>::APPLICATION
+}
+
+/// The hidden state that [`Task::loss`] carries from batch to batch, for truncated back-propagation through time.
+/// The trainer detaches the tensors from the graph after each batch, and clears them at the start of every epoch.
 pub type Carry = Vec<Tensor<3>>;
 
 /// A data set in three parts.
 #[derive(Clone, Debug)]
 pub struct Splits<S> {
-    /// Learned from.
+    /// The training part.
     pub train: S,
-    /// Chosen by.
+    /// The validation part, for all choices, such as the best epoch.
     pub valid: S,
-    /// Measured on, once.
+    /// The test part, for the final evaluation only.
     pub test: S,
 }
 
 /// The loss of one batch.
 #[derive(Debug)]
 pub struct Loss {
-    /// Mean over the batch, `[1]`, in the graph.
+    /// Mean loss over the items of the batch, `[1]`, with its graph.
     pub mean: Tensor<1>,
-    /// How many items (or tokens) the mean is over: its weight in the mean over several batches.
+    /// The number of items or tokens in the mean. It is the weight of this batch in gradient accumulation.
     pub count: usize,
 }
 
-/// The metric by which the best epoch is chosen, on the validation part.
-#[derive(Clone, Copy, Debug)]
-pub struct Monitor {
-    /// Its name in [`Metrics`].
-    pub metric: &'static str,
-    /// Whether more is better.
-    pub higher_is_better: bool,
-}
-
-impl Monitor {
-    /// Whether `value` beats `best`. What is no finite number beats nothing.
-    pub fn improves(&self, value: f64, best: Option<f64>) -> bool {
-        value.is_finite() && best.is_none_or(|best| if self.higher_is_better { value > best } else { value < best })
-    }
-}
-
-/// A trained model at work, for people to see: printed when training ends, and kept in the run and the package.
+/// A demonstration of a trained model: examples of its predictions. It is shown when training ends, and stored in the
+/// run and in the package.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Demonstration {
     /// Lines of text.
     pub lines: Vec<String>,
-    /// An SVG, if there is something to be drawn.
+    /// A picture as SVG, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<String>,
 }
 
-/// What options of an application change of a recipe.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// The recipe to take where none is named.
-    pub recipe: Option<&'static str>,
-    /// Settings, as after `--set`.
-    pub settings: Vec<String>,
+/// The context of [`Task::load`] and [`Task::encode`].
+pub struct LoadContext<'a> {
+    /// Finds the files of published data sets.
+    pub locator: Locator,
+    note: &'a mut dyn FnMut(&str),
 }
 
-/// Choices of the command line that a verb of the application may need.
-#[derive(Clone, Debug)]
-pub struct Context {
-    /// Where to compute.
-    pub device: Device,
-    /// `--data-dir`.
-    pub data_dir: Option<PathBuf>,
-    /// `--json`: standard output carries one JSON object a line and nothing else.
-    pub json: bool,
-    /// The backend's name.
-    pub(crate) backend: &'static str,
-    /// Threads of the CPU backends.
-    pub(crate) threads: usize,
-    /// What has to be typed again to go on with the same backend and data: after `cargo run`, and at the end.
-    pub(crate) features: String,
-    pub(crate) flags: String,
-}
-
-/// An application: its data, model, loss, metrics and baselines. Trainer, checkpoints, reports and command line are
-/// written once, against this trait.
-///
-/// The value itself is what is fitted on the training part without gradients: a vocabulary, a scaler, a baseline.
-pub trait Task: Sized {
-    /// The cargo package, as in `cargo run -p PACKAGE`.
-    const PACKAGE: &'static str;
-    /// One line for `--help`.
-    const ABOUT: &'static str;
-    /// Texts of the embedded recipes; the first is the default.
-    const RECIPES: &'static [&'static str];
-    /// The folder of the shipped packages, if there are any.
-    const PRETRAINED: &'static str = "pretrained";
-    /// PyTorch's names of the network's weights.
-    const WEIGHT_NAMES: WeightNames = WeightNames::SAME;
-    /// For the model card, in Markdown: what the model is for, preprocessing, limits, licence of the data.
-    const CARD: &'static str = "";
-    /// What to type after training, and why; `RUN` stands for the run folder.
-    const NEXT: &'static [(&'static str, &'static str)] = &[];
-    /// The metric that chooses the best epoch.
-    const MONITOR: Monitor;
-    /// What [`Loss::count`] counts, in the plural.
-    const ITEMS: &'static str;
-
-    /// `[data]` of the recipes.
-    type Data: Clone + Serialize + DeserializeOwned;
-    /// `[model]` of the recipes.
-    type Architecture: Clone + Serialize + DeserializeOwned;
-    /// The data as they were found, before anything is fitted to them.
-    type Raw;
-    /// One part of the data as the model reads it.
-    type Set;
-    /// The network.
-    type Model: Module;
-    /// Which items make up a batch; tensors are made from it by [`Task::loss`].
-    type Batch;
-    /// Verbs of the command line beside the shared ones, such as `predict`.
-    type Verb: clap::Subcommand;
-    /// Options of `train` beside the shared ones, that stand for settings of a recipe;
-    /// [`NoOptions`](crate::cli::NoOptions) for none.
-    type Options: clap::Args + Clone + Default + std::fmt::Debug;
-
-    /// What such options stand for.
-    fn changes(_options: &Self::Options) -> TaskResult<Changes> {
-        Ok(Changes::default())
+impl<'a> LoadContext<'a> {
+    /// A context that passes notes to a function.
+    pub fn new(locator: Locator, note: &'a mut dyn FnMut(&str)) -> Self {
+        Self { locator, note }
     }
 
-    /// Finds and reads the data.
-    fn load(data: &Self::Data, data_dir: Option<&Path>) -> TaskResult<Self::Raw>;
+    /// Reports a fact about the data that users should know, such as repaired gaps.
+    pub fn note(&mut self, text: &str) {
+        (self.note)(text);
+    }
+}
 
-    /// A text that changes when the data do, such as their checksum; empty where they come from the recipe alone.
+/// The context of [`Task::collate`], which runs in the thread of the data loader.
+pub struct CollateContext<'a> {
+    /// The device of the batch, with autodiff.
+    pub device: &'a Device,
+    /// The epoch, from 0.
+    pub epoch: usize,
+    /// The random generator of this batch. [`Task::loss`] continues with the same generator. Do not draw from the
+    /// random generator of the device here, because the loss of another batch draws from it at the same time.
+    pub rng: &'a mut ChaCha8Rng,
+}
+
+/// The context of [`Task::loss`].
+pub struct StepContext<'a> {
+    /// The device of the model, with autodiff. It is seeded before each batch.
+    pub device: &'a Device,
+    /// The epoch, from 0.
+    pub epoch: usize,
+    /// The optimizer step in the whole run, from 0.
+    pub step: usize,
+    /// The hidden state from the previous batch. Replace it with the state after this batch.
+    pub carry: &'a mut Carry,
+    /// The random generator of this batch.
+    pub rng: &'a mut ChaCha8Rng,
+}
+
+/// The indices `0..count` in random order, in batches: the [`plan`](Task::plan) of most tasks.
+pub fn shuffled(count: usize, size: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..count).collect();
+    order.shuffle(rng);
+    order.chunks(size).map(<[usize]>::to_vec).collect()
+}
+
+/// The contents of a package besides its training record: see [`Task::contents`].
+pub struct Contents<'a, M> {
+    /// The settings that [`Predictor::open`] reads.
+    pub settings: serde_json::Value,
+    /// The network, if the model has one.
+    pub network: Option<&'a M>,
+    /// The application's own files, by name.
+    pub files: Vec<(&'static str, Vec<u8>)>,
+}
+
+/// How the model of an application is trained and evaluated.
+///
+/// A value of the type holds what was fitted to the training part without gradients, such as a vocabulary or a scaler.
+/// The crate documentation shows the order of the calls. If a function returns an error, the training ends with it.
+///
+/// ```text
+/// recipe.toml ─► load ─► fit ─► encode ─► Splits ─► plan ─► collate ─► loss ─► gradients
+///                                                           (thread)
+///                                           model ─► predictor ─► validate, evaluate ─► Package
+/// ```
+pub trait Task: Sized + Sync {
+    /// The trained model with the interface for users, from raw input to answer. Evaluations use the same interface.
+    type Predictor: Predictor;
+    /// The table `[data]` of a recipe.
+    type Data: Clone + Serialize + DeserializeOwned;
+    /// The table `[model]` of a recipe.
+    type Architecture: Clone + Serialize + DeserializeOwned;
+    /// The data as loaded, before they are split and encoded.
+    type Raw;
+    /// One encoded part of the data.
+    type Set: Sync;
+    /// The network.
+    type Model: Module;
+    /// What identifies the items of one batch, such as indices.
+    type Items: Send + Sync;
+    /// A batch as tensors.
+    type Batch: Send;
+
+    /// The texts of the embedded recipes; the first is the default.
+    const RECIPES: &'static [&'static str];
+    /// Part of the model card, in Markdown: intended use, preprocessing, limits, license of the data.
+    const CARD: &'static str = "";
+    /// The metric that chooses the best epoch.
+    const MONITOR: Monitor;
+    /// The name of the items that [`Loss::count`] counts, in the plural, such as `tokens`.
+    const ITEMS: &'static str = "items";
+    /// The mapping between the names of the network's parameters and PyTorch's names.
+    const WEIGHT_NAMES: WeightNames = WeightNames::SAME;
+
+    /// Loads the data.
+    fn load(data: &Self::Data, cx: &mut LoadContext) -> TaskResult<Self::Raw>;
+
+    /// A text that changes whenever the data change, such as a checksum. It may be empty if the recipe determines the
+    /// data.
     fn fingerprint(_raw: &Self::Raw) -> String {
         String::new()
     }
 
-    /// Fits what is fitted without gradients, on the training part alone.
-    fn fit(recipe: &RecipeOf<Self>, raw: &Self::Raw) -> TaskResult<Self>;
+    /// Fits everything that needs no gradients, such as a vocabulary, to the training part only. `start` is the model
+    /// that the recipe names as `start_from`.
+    fn fit(recipe: &RecipeOf<Self>, raw: &Self::Raw, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self>;
 
-    /// Writes what was fitted into the folder of a package; nothing, if nothing was.
-    fn save(&self, _dir: &Path) -> TaskResult<()> {
-        Ok(())
-    }
+    /// Restores the task of a trained model, for evaluation.
+    fn of_trained(recipe: &RecipeOf<Self>, predictor: &Self::Predictor) -> TaskResult<Self>;
 
-    /// Reads it back.
-    fn open(recipe: &RecipeOf<Self>, dir: &Path) -> TaskResult<Self>;
+    /// Encodes the data for the model, and splits them.
+    fn encode(&self, raw: Self::Raw, cx: &mut LoadContext) -> TaskResult<Splits<Self::Set>>;
 
-    /// Turns the data into what the model reads.
-    fn encode(&self, raw: Self::Raw) -> TaskResult<Splits<Self::Set>>;
-
-    /// How many parameters [`Task::init`] will make; asked before, so that no size is too large. 0 if it is not known.
+    /// The number of parameters of the network. The trainer compares it with the free memory before [`Task::init`].
     fn num_params(&self) -> f64 {
         0.0
     }
 
-    /// The network with random weights.
-    fn init(&self, device: &Device) -> Self::Model;
+    /// Creates the network with random weights; `None` for models without a network, which are not trained in epochs.
+    fn init(&self, device: &Device) -> Option<Self::Model>;
 
-    /// The batches of an epoch (counted from 0), in order; as many in every epoch. All randomness from `rng`.
-    fn batches(&self, set: &Self::Set, size: usize, epoch: usize, rng: &mut ChaCha8Rng) -> Vec<Self::Batch>;
+    /// The items of each batch of an epoch, in order. `size` is the batch size of the recipe.
+    ///
+    /// The number of batches must be the same in every epoch. For reproducible runs, use no generator other than `rng`.
+    fn plan(&self, set: &Self::Set, size: usize, epoch: usize, rng: &mut ChaCha8Rng) -> Vec<Self::Items>;
 
-    /// The loss of one batch. The device is seeded before each call; randomness of the host comes from `rng`.
-    fn loss(
-        &self,
-        model: &Self::Model,
-        set: &Self::Set,
-        batch: &Self::Batch,
-        carry: &mut Carry,
-        rng: &mut ChaCha8Rng,
-        device: &Device,
-    ) -> Loss;
+    /// Makes a batch, in a thread that runs ahead of the optimizer steps. A PyTorch user would call this `collate_fn`.
+    fn collate(&self, set: &Self::Set, items: &Self::Items, cx: &mut CollateContext) -> TaskResult<Self::Batch>;
 
-    /// What is measured on the validation part after each epoch, [`Task::MONITOR`] at least: all there is to measure, if it is
-    /// not said otherwise.
-    fn watch(&self, model: &Self::Model, valid: &Self::Set, device: &Device) -> Metrics {
-        self.evaluate(model, valid, device)
+    /// Computes the loss of a batch.
+    fn loss(&self, model: &Self::Model, batch: Self::Batch, cx: &mut StepContext) -> TaskResult<Loss>;
+
+    /// Makes the predictor. `network` is in evaluation mode: without dropout and gradients.
+    fn predictor(&self, network: Option<Self::Model>, device: &Device) -> TaskResult<Self::Predictor>;
+
+    /// The contents of the package of a predictor. [`Predictor::open`] must be able to read them.
+    fn contents(predictor: &Self::Predictor) -> TaskResult<Contents<'_, Self::Model>>;
+
+    /// Metrics on the validation part after each epoch, including [`Task::MONITOR`].
+    fn validate(&self, predictor: &Self::Predictor, set: &Self::Set, interrupt: &Interrupt) -> TaskResult<Measured> {
+        self.evaluate(predictor, set, interrupt)
     }
 
-    /// Metrics of the network on a part, without dropout or gradients.
-    fn evaluate(&self, model: &Self::Model, set: &Self::Set, device: &Device) -> Metrics;
+    /// All metrics on one part of the data. Long loops should [check](Interrupt::check) the interrupt.
+    fn evaluate(&self, predictor: &Self::Predictor, set: &Self::Set, interrupt: &Interrupt) -> TaskResult<Measured>;
 
-    /// Metrics on the test part of what a model must beat, by the baseline's name. Learned from the training part.
-    fn baselines(&self, splits: &Splits<Self::Set>) -> TaskResult<BTreeMap<String, Metrics>>;
+    /// Metrics of the baselines on the test part, by name of the baseline. Baselines are fitted to the training part.
+    fn baselines(&self, splits: &Splits<Self::Set>, interrupt: &Interrupt) -> TaskResult<BTreeMap<String, Measured>>;
 
-    /// Called with the best weights when training ends: the place to choose on `valid` what has no gradient.
-    fn finish(&mut self, _model: &Self::Model, _valid: &Self::Set, _device: &Device) {}
+    /// Tunes settings without gradients on the validation part. It is called after training, with the best weights.
+    fn finish(&self, _predictor: &mut Self::Predictor, _valid: &Self::Set, _interrupt: &Interrupt) -> TaskResult<()> {
+        Ok(())
+    }
 
-    /// Shows the trained model at work, if there is something to be seen; `outcome` is what was measured of it.
+    /// Makes a demonstration of the trained model.
     fn demonstrate(
         &self,
-        _model: &Self::Model,
+        _predictor: &Self::Predictor,
         _outcome: &Outcome,
         _test: &Self::Set,
-        _device: &Device,
     ) -> TaskResult<Demonstration> {
         Ok(Demonstration::default())
     }
-
-    /// Runs a verb of the application, where it has verbs of its own.
-    fn run(_verb: Self::Verb, _context: &Context) -> TaskResult<()> {
-        Ok(())
-    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_better_number_improves() {
-        let accuracy = Monitor { metric: "accuracy", higher_is_better: true };
-        let perplexity = Monitor { metric: "perplexity", higher_is_better: false };
-        assert!(accuracy.improves(0.6, Some(0.5)) && !accuracy.improves(0.5, Some(0.5)));
-        assert!(perplexity.improves(90.0, Some(91.0)) && !perplexity.improves(92.0, Some(91.0)));
-        assert!(perplexity.improves(90.0, None));
-        assert!(!perplexity.improves(f64::NAN, None) && !perplexity.improves(f64::INFINITY, None));
-    }
+/// The trained model that a recipe names as `start_from`.
+pub struct Pretrained<'a, T: Task> {
+    /// The package of the model.
+    pub package: &'a Package<'a>,
+    /// The table `[data]` of the recipe that the model was trained with.
+    pub data: T::Data,
 }

@@ -1,68 +1,78 @@
-//! The training loop, written once for every application.
+//! The training loop of all applications.
 //!
 //! ```text
-//! batches of an epoch ─► loss ─► backward ─► average over the group ─► clip the global norm ─► optimiser step
-//!        ▲                                                                                        │
-//!        └── next epoch ◄── stop early? ◄── best/ if better ◄── metrics on validation ◄── end of epoch
+//! batches of an epoch ─► loss ─► backward ─► gradient accumulation ─► gradient clipping ─► optimizer step
+//!        ▲                                                                                      │
+//!        └── next epoch ◄── early stopping ◄── best/ if better ◄── validation metrics ◄── end of epoch
 //! ```
 
+use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::Device;
+use inference::weights::Precision;
+use inference::{Folder, Package};
 
 use crate::average::Averaging;
 use crate::checkpoint::{Checkpoints, Snapshot, State, Sums};
 use crate::error::{Result, TrainingError};
 use crate::events::Events;
-use crate::interrupt;
-use crate::package::Package;
-use crate::progress::{Progress, Step, duration, list, say};
-use crate::rules::{Interval, OnNonFinite, Rules};
+use crate::interrupt::Interrupt;
+use crate::loader::Prepared;
+use crate::observer::{Event, Observer, Step};
+use crate::options::{Interval, OnNonFinite, TrainerOptions};
+use crate::package;
 use crate::run::{Epoch, Run};
-use crate::schedule::Moment;
-use crate::steps::{Found, Stepper};
-use crate::task::{RecipeOf, Splits, Task};
-use crate::weights::{self, Precision};
+use crate::schedule::Position;
+use crate::steps::{StepResult, Stepper};
+use crate::task::{RecipeOf, Splits, Task, application};
 
-/// Trains one task by one recipe in one run folder.
+/// Trains a network in a run folder.
 pub struct Trainer<'a, T: Task> {
-    task: &'a T,
-    recipe: &'a RecipeOf<T>,
-    splits: &'a Splits<T::Set>,
-    stepper: Stepper<'a, T>,
-    run: &'a Run,
-    rules: Rules,
-    started: Instant,
+    pub task: &'a T,
+    pub recipe: &'a RecipeOf<T>,
+    pub splits: &'a Splits<T::Set>,
+    /// The package from which the initial weights are loaded; `None` for random weights.
+    pub start: Option<&'a Package<'a>>,
+    /// The device, without autodiff.
+    pub device: &'a Device,
+    pub run: &'a Run,
+    pub options: TrainerOptions,
+    pub interrupt: &'a Interrupt,
+    pub started: Instant,
 }
 
-/// The end of training.
-pub enum Ending<M> {
-    /// All epochs done, or stopped early: the best weights, without gradients.
+/// How the training loop ended.
+pub enum FitOutcome<M> {
+    /// Training is done. The model has the best weights, without gradients.
     Done(M, Box<State>),
-    /// Somebody asked to stop; there is a checkpoint.
+    /// The interrupt was requested, and a checkpoint was written.
     Interrupted,
+    /// The model has no network, so there is nothing to train by gradient descent.
+    NoNetwork,
 }
 
-/// All that changes from step to step.
+/// The state of training, and the files that record it.
 struct Learner<M> {
+    /// The state that checkpoints store.
     now: Snapshot<M>,
     checkpoints: Checkpoints,
     events: Events,
-    /// Optimiser steps of the whole run.
+    /// The number of optimizer steps in the whole run.
     steps: usize,
-    /// Seconds spent before this program was started.
+    /// Seconds that earlier processes spent on the run.
     before: f64,
     started: Instant,
 }
 
 impl<M: Module> Learner<M> {
-    /// What is measured and kept: the average if there is one.
-    fn judged(&self) -> M {
+    /// The weights for validation and for the package: the average, if there is one.
+    fn averaged(&self) -> M {
         self.now.average.clone().unwrap_or_else(|| self.now.model.valid())
     }
 
-    /// Seconds spent, by all programs that worked on the run.
+    /// Seconds that all processes have spent on the run.
     fn seconds(&self) -> f64 {
         self.before + self.started.elapsed().as_secs_f64()
     }
@@ -74,65 +84,53 @@ impl<M: Module> Learner<M> {
     }
 }
 
-impl<'a, T: Task> Trainer<'a, T> {
-    /// A trainer on `device`. Time counts from `started`.
-    pub fn new(
-        task: &'a T,
-        recipe: &'a RecipeOf<T>,
-        splits: &'a Splits<T::Set>,
-        device: &Device,
-        run: &'a Run,
-        rules: Rules,
-        started: Instant,
-    ) -> Self {
-        let stepper = Stepper { task, recipe, train: &splits.train, device: device.clone().autodiff() };
-        Self { task, recipe, splits, stepper, run, rules, started }
-    }
-
-    /// Trains from the start, or from the run's last checkpoint.
-    pub fn fit(&self, resume: bool) -> Result<Ending<T::Model>> {
-        let batches = self.stepper.plan(0).len();
-        let mut learner = self.start(resume, batches)?;
-        let mut progress = Progress::new(batches * self.epochs(), learner.now.state.batches);
-        while !self.ended(&learner.now.state) {
-            let stopped;
-            (learner, stopped) = self.epoch(learner, &mut progress)?;
-            learner.save()?;
-            if stopped && !self.ended(&learner.now.state) {
-                progress.finish();
-                return Ok(Ending::Interrupted);
-            }
-        }
-        progress.finish();
-        let mut model = learner.judged();
+impl<T: Task> Trainer<'_, T> {
+    /// Trains from the beginning, or from the last checkpoint of the run.
+    pub fn fit(&self, resume: bool, observer: &mut dyn Observer) -> Result<FitOutcome<T::Model>> {
+        let stepper = Stepper {
+            task: self.task,
+            recipe: self.recipe,
+            train: &self.splits.train,
+            start: self.start,
+            device: self.device.clone().autodiff(),
+        };
+        let Some(fresh) = stepper.fresh()? else { return Ok(FitOutcome::NoNetwork) };
+        let batches = stepper.plan(0).len();
+        let learner = self.begin(fresh, resume, batches, observer)?;
+        observer.observe(&Event::Fitting { batches: batches * self.epochs(), done: learner.now.state.batches });
+        let fitted = self.train_epochs(&stepper, learner, observer);
+        observer.observe(&Event::Stopped);
+        let Some(learner) = fitted? else { return Ok(FitOutcome::Interrupted) };
+        let mut model = learner.averaged();
         let state = State { seconds: learner.seconds(), ..learner.now.state };
         if state.best.is_some() {
-            weights::load(&mut model, &self.run.best().join("model.safetensors"), T::WEIGHT_NAMES)?;
+            let files = Folder::new(self.run.best());
+            Package::open(&files, application::<T>())?.load_weights(&mut model, T::WEIGHT_NAMES)?;
         }
-        Ok(Ending::Done(model, Box::new(state)))
+        Ok(FitOutcome::Done(model, Box::new(state)))
     }
 
-    fn start(&self, resume: bool, batches: usize) -> Result<Learner<T::Model>> {
+    fn begin(
+        &self,
+        fresh: Snapshot<T::Model>,
+        resume: bool,
+        batches: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<Learner<T::Model>> {
         let mut checkpoints = Checkpoints::new(self.run.checkpoints());
-        let fresh = self.stepper.fresh()?;
+        let mut note = |text: &str| observer.observe(&Event::Note(text));
         let now = match resume {
             false => fresh,
-            true => match checkpoints.load(fresh, &self.stepper.device)? {
-                Some(now) => now,
-                None => {
-                    say("no checkpoint had been written yet: starting anew");
-                    self.stepper.fresh()?
-                }
-            },
+            true => checkpoints.load(fresh, &self.device.clone().autodiff(), &mut note)?,
         };
         let steps = self.epochs() * batches.div_ceil(self.recipe.training.accumulate.get());
         let events = Events::create(self.run.dir(), now.state.step)?;
-        // What a killed program wrote of an epoch that its last checkpoint does not know.
         if resume {
+            // A killed process may have written an epoch to metrics.jsonl after its last checkpoint.
             self.run.write_history(&now.state.history)?;
-        }
-        if resume && self.ended(&now.state) {
-            say("all its epochs are done: measuring again");
+            if self.ended(&now.state) {
+                note("all epochs are done: measuring again");
+            }
         }
         let before = now.state.seconds;
         Ok(Learner { now, checkpoints, events, steps, before, started: self.started })
@@ -148,110 +146,140 @@ impl<'a, T: Task> Trainer<'a, T> {
         state.epoch >= self.epochs() || (state.batch == 0 && since_best >= patience)
     }
 
-    /// Trains to the end of the current epoch. Returns whether somebody asked to stop.
-    fn epoch(&self, mut learner: Learner<T::Model>, progress: &mut Progress) -> Result<(Learner<T::Model>, bool)> {
-        let plan = self.stepper.plan(learner.now.state.epoch);
-        let group = self.recipe.training.accumulate.get();
-        let mut saved = (learner.now.state.step, Instant::now());
-        while learner.now.state.batch < plan.len() {
-            let end = (learner.now.state.batch + group).min(plan.len());
-            let group = &plan[learner.now.state.batch..end];
-            learner = self.step(learner, group, progress)?;
-            if interrupt::requested() && end < plan.len() {
-                return Ok((learner, true));
+    /// Trains the remaining epochs. Returns `None` if the interrupt was requested before the end.
+    fn train_epochs(
+        &self,
+        stepper: &Stepper<T>,
+        mut learner: Learner<T::Model>,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Learner<T::Model>>> {
+        while !self.ended(&learner.now.state) {
+            let plan = stepper.plan(learner.now.state.epoch);
+            learner = self.train_steps(stepper, learner, &plan, observer)?;
+            if learner.now.state.batch == plan.len() {
+                self.finish_epoch(&mut learner, observer)?;
             }
-            let due = match self.rules.interval {
-                Interval::Steps(steps) => learner.now.state.step >= saved.0 + steps,
-                Interval::Time(time) => saved.1.elapsed() >= time,
-            };
-            if due {
-                learner.save()?;
-                saved = (learner.now.state.step, Instant::now());
+            learner.save()?;
+            if self.interrupt.is_requested() && !self.ended(&learner.now.state) {
+                return Ok(None);
             }
         }
-        self.finish_epoch(&mut learner, progress)?;
-        Ok((learner, interrupt::requested()))
+        Ok(Some(learner))
     }
 
-    /// One optimiser step.
+    /// Trains the remaining steps of the current epoch, until the interrupt is requested.
+    fn train_steps(
+        &self,
+        stepper: &Stepper<T>,
+        mut learner: Learner<T::Model>,
+        plan: &[T::Items],
+        observer: &mut dyn Observer,
+    ) -> Result<Learner<T::Model>> {
+        let group = self.recipe.training.accumulate.get();
+        let mut last_saved = (learner.now.state.step, Instant::now());
+        std::thread::scope(|scope| {
+            let batches = stepper.load(scope, &plan[learner.now.state.batch..], &learner.now.state);
+            while learner.now.state.batch < plan.len() {
+                let count = group.min(plan.len() - learner.now.state.batch);
+                learner = self.step(stepper, learner, &batches, count, observer)?;
+                if self.interrupt.is_requested() {
+                    break;
+                }
+                let due = match self.options.interval {
+                    Interval::Steps(steps) => learner.now.state.step >= last_saved.0 + steps,
+                    Interval::Time(time) => last_saved.1.elapsed() >= time,
+                };
+                if due {
+                    learner.save()?;
+                    last_saved = (learner.now.state.step, Instant::now());
+                }
+            }
+            Ok(learner)
+        })
+    }
+
+    /// Performs one optimizer step with `count` batches.
     fn step(
         &self,
+        stepper: &Stepper<T>,
         mut learner: Learner<T::Model>,
-        group: &[T::Batch],
-        progress: &mut Progress,
+        batches: &Receiver<Prepared<T::Batch>>,
+        count: usize,
+        observer: &mut dyn Observer,
     ) -> Result<Learner<T::Model>> {
-        let found = self.stepper.gradients(&mut learner.now, group);
-        if let Some((what, value)) = found.nonfinite() {
-            self.pass_over(&mut learner, (what, value), group.len(), progress)?;
+        let result = stepper.gradients(&mut learner.now, batches, count)?;
+        if let Some(nonfinite) = result.nonfinite() {
+            self.skip_step(&mut learner, nonfinite, count, observer)?;
             return Ok(learner);
         }
-        let rate = self.rate(&learner.now.state, learner.steps);
-        let Found { items, loss, norm, .. } = found;
-        learner.now = self.stepper.update(learner.now, found, rate);
-        let values = [("training/loss", loss), ("training/gradient norm", norm), ("training/rate", rate)];
-        learner.events.scalars(learner.now.state.step, values)?;
-        progress.step(Step { batches: group.len(), items, loss, norm, rate }, || self.describe(&learner.now.state));
+        let lr = self.learning_rate(&learner.now.state, learner.steps);
+        let StepResult { items, loss, norm, .. } = result;
+        learner.now = stepper.update(learner.now, result, lr);
+        let state = &learner.now.state;
+        let values = [("training/loss", loss), ("training/gradient norm", norm), ("training/rate", lr)];
+        learner.events.scalars(state.step, values)?;
+        observer.observe(&Event::Step(Step {
+            batches: count,
+            items,
+            loss,
+            norm,
+            lr,
+            epoch: state.epoch + 1,
+            epochs: self.epochs(),
+            best: state.best,
+            monitor: T::MONITOR.metric,
+        }));
         Ok(learner)
     }
 
     /// The learning rate of the next step.
-    fn rate(&self, state: &State, steps: usize) -> f64 {
+    fn learning_rate(&self, state: &State, steps: usize) -> f64 {
         let schedule = &self.recipe.schedule;
         let drops = schedule.drops(T::MONITOR, state.history.iter().map(monitored::<T>));
-        let share = schedule.share(Moment { step: state.step, steps, epoch: state.epoch, drops });
-        self.recipe.optimizer.lr.get() * share
+        let factor = schedule.factor(Position { step: state.step, steps, epoch: state.epoch, drops });
+        self.recipe.optimizer.lr.get() * factor
     }
 
-    /// A step that led out of the numbers: an error, or a step less.
-    fn pass_over(
+    /// Handles a loss or gradient that is NaN or infinite: returns an error, or skips the step.
+    fn skip_step(
         &self,
         learner: &mut Learner<T::Model>,
         (what, value): (&'static str, f64),
         batches: usize,
-        progress: &mut Progress,
+        observer: &mut dyn Observer,
     ) -> Result<()> {
         let state = &mut learner.now.state;
+        let (step, epoch) = (state.step + 1, state.epoch + 1);
         let batch = match batches {
             1 => format!("batch {}", state.batch),
             _ => format!("batches {} to {}", state.batch + 1 - batches, state.batch),
         };
-        if self.rules.on_nonfinite == OnNonFinite::Skip {
-            progress.line(&format!("{what} is {value} in {batch} of epoch {}: passed over", state.epoch + 1));
-            progress.skip(batches);
+        if self.options.on_nonfinite == OnNonFinite::Skip {
+            observer.observe(&Event::Skipped { what, value, batch: &batch, epoch, batches });
             state.sums.skipped += 1;
             learner.now.carry.clear();
             return Ok(());
         }
-        let kept = match learner.checkpoints.last() {
+        let checkpoint = match learner.checkpoints.last() {
             Some(path) => format!("The last checkpoint is {}", path.display()),
-            None => "No checkpoint had been written yet".to_owned(),
+            None => "There is no checkpoint yet".to_owned(),
         };
         let norms = state.norms.iter().map(|norm| format!("{norm:.3}")).collect::<Vec<_>>().join(", ");
-        let (step, epoch) = (state.step + 1, state.epoch + 1);
-        Err(TrainingError::NonFinite { what, value, step, batch, epoch, norms, kept })
+        Err(TrainingError::NonFinite { what, value, step, batch, epoch, norms, checkpoint })
     }
 
-    fn finish_epoch(&self, learner: &mut Learner<T::Model>, progress: &mut Progress) -> Result<()> {
-        let model = learner.judged();
-        let valid = self.task.watch(&model, &self.splits.valid, &self.stepper.device.clone().inner());
-        let state = &mut learner.now.state;
-        let Sums { loss, count, norm, steps, largest_norm, lr, skipped } = std::mem::take(&mut state.sums);
-        state.epoch += 1;
-        state.batch = 0;
+    /// Validates the weights, and writes the package if they are the best so far.
+    fn finish_epoch(&self, learner: &mut Learner<T::Model>, observer: &mut dyn Observer) -> Result<()> {
+        let predictor = self.task.predictor(Some(learner.averaged()), self.device)?;
+        // The interrupt does not stop the validation, which takes seconds: the whole epoch would be lost.
+        let valid = self.task.validate(&predictor, &self.splits.valid, &Interrupt::default())?.flat();
+        let epoch = close_epoch(&mut learner.now.state, valid);
         learner.now.carry.clear();
-        let epoch = Epoch {
-            epoch: state.epoch,
-            step: state.step,
-            lr,
-            train_loss: loss / count as f64,
-            gradient_norm: norm / steps as f64,
-            largest_norm,
-            skipped,
-            valid,
-        };
         let value = monitored::<T>(&epoch);
-        let better = T::MONITOR.improves(value, state.best.map(|(_, value)| value));
-        progress.line(&self.epoch_line(&epoch, better));
+        let state = &mut learner.now.state;
+        let is_best = T::MONITOR.improves(value, state.best.map(|(_, value)| value));
+        let seconds = self.started.elapsed().as_secs_f64();
+        observer.observe(&Event::Epoch { epoch: &epoch, epochs: self.epochs(), is_best, seconds });
         let names = epoch.valid.iter().map(|(name, value)| (format!("validation/{name}"), *value)).collect::<Vec<_>>();
         learner.events.scalars(state.step, names.iter().map(|(name, value)| (&name[..], *value)))?;
         state.history.push(epoch);
@@ -261,38 +289,35 @@ impl<'a, T: Task> Trainer<'a, T> {
             && learner.now.average.is_none()
             && trigger.fires(T::MONITOR, &values)
         {
-            progress.line("no better for a while: averaging the weights from here on");
+            observer.observe(&Event::Note("no improvement for some epochs: averaging the weights from now on"));
             learner.now.average = Some(learner.now.model.valid());
         }
-        if better {
-            state.best = Some((state.epoch, value));
-            Package::write(&self.run.best(), self.task, &model, self.recipe, None, Precision::Single)?;
+        if is_best {
+            learner.now.state.best = Some((learner.now.state.epoch, value));
+            package::write::<T>(&self.run.best(), &predictor, self.recipe, None, Precision::Single)?;
         }
         Ok(())
     }
+}
 
-    fn describe(&self, state: &State) -> String {
-        let monitor = T::MONITOR.metric;
-        let best =
-            state.best.map_or(String::new(), |(epoch, value)| format!(", best {monitor} {value:.4} in epoch {epoch}"));
-        format!("epoch {}/{}{best}", state.epoch + 1, self.epochs())
-    }
-
-    fn epoch_line(&self, epoch: &Epoch, better: bool) -> String {
-        let valid = list(&epoch.valid);
-        format!(
-            "epoch {}/{}: training loss {:.4}, gradient norm {:.3}, validation {valid}{} ({})",
-            epoch.epoch,
-            self.epochs(),
-            epoch.train_loss,
-            epoch.gradient_norm,
-            if better { " *" } else { "" },
-            duration(self.started.elapsed().as_secs_f64()),
-        )
+/// Advances the state to the next epoch. Returns the metrics of the epoch that ended.
+fn close_epoch(state: &mut State, valid: crate::Metrics) -> Epoch {
+    let Sums { loss, count, norm, steps, largest_norm, lr, skipped } = std::mem::take(&mut state.sums);
+    state.epoch += 1;
+    state.batch = 0;
+    Epoch {
+        epoch: state.epoch,
+        step: state.step,
+        lr,
+        train_loss: loss / count as f64,
+        gradient_norm: norm / steps as f64,
+        largest_norm,
+        skipped,
+        valid,
     }
 }
 
-/// The metric that chooses the best epoch.
+/// The value of the metric that chooses the best epoch.
 fn monitored<T: Task>(epoch: &Epoch) -> f64 {
     epoch.valid.get(T::MONITOR.metric).copied().unwrap_or(f64::NAN)
 }

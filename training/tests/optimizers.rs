@@ -1,4 +1,5 @@
-//! Optimisers, averaging and clipping against PyTorch: `fixtures/make_optimizers.py` wrote what it makes of the same problem.
+//! Optimizers, weight averaging and gradient clipping against PyTorch. `fixtures/make_optimizers.py` wrote the expected
+//! weights.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,12 +15,14 @@ use training::settings::Count;
 
 const STEPS: usize = 100;
 
-fn wave(shape: [usize; 2], pace: usize, device: &Device) -> Tensor<2> {
-    let values: Vec<f32> = (0..shape[0] * shape[1]).map(|index| (((index * pace) % 97) as f32 - 48.0) / 64.0).collect();
+/// The values of `wave` in `fixtures/make_optimizers.py`.
+fn wave(shape: [usize; 2], stride: usize, device: &Device) -> Tensor<2> {
+    let values: Vec<f32> =
+        (0..shape[0] * shape[1]).map(|index| (((index * stride) % 97) as f32 - 48.0) / 64.0).collect();
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-/// Trains the layer. Returns it, or the average of its weights.
+/// Trains the layer of the fixtures. Returns the layer, or the average of its weights.
 fn train(config: &str, limit: Option<Clip>, averaging: Option<Averaging>, device: &Device) -> Linear {
     let device = &device.clone().autodiff();
     let mut layer = LinearConfig::new(3, 4).init(device);
@@ -36,14 +39,14 @@ fn train(config: &str, limit: Option<Clip>, averaging: Option<Averaging>, device
         let (grads, _) = clip(&layer, grads, 1.0, limit);
         layer = optimizer.step(lr, layer, grads);
         if let Some(averaging) = averaging {
-            average = average::update(average, &layer.valid(), averaging.share(step));
+            average = average::update(average, &layer.valid(), averaging.weight(step));
         }
     }
     if averaging.is_some() { average } else { layer.valid() }
 }
 
 #[track_caller]
-fn assert_is_pytorchs(name: &str, config: &str, limit: Option<Clip>, averaging: Option<Averaging>) {
+fn assert_equals_pytorch(name: &str, config: &str, limit: Option<Clip>, averaging: Option<Averaging>) {
     let expected: Value = serde_json::from_str(include_str!("fixtures/optimizers.json")).unwrap();
     let layer = train(config, limit, averaging, &Device::flex());
     let weight = layer.weight.val().transpose().into_data();
@@ -60,31 +63,31 @@ fn assert_is_pytorchs(name: &str, config: &str, limit: Option<Clip>, averaging: 
 
 #[test]
 fn adam() {
-    assert_is_pytorchs("adam", "kind = 'adam'\nlr = 0.01\nweight_decay = 0.01", None, None);
+    assert_equals_pytorch("adam", "kind = 'adam'\nlr = 0.01\nweight_decay = 0.01", None, None);
 }
 
 #[test]
 fn adamw() {
-    assert_is_pytorchs("adamw", "kind = 'adamw'\nlr = 0.01\nweight_decay = 0.1", None, None);
+    assert_equals_pytorch("adamw", "kind = 'adamw'\nlr = 0.01\nweight_decay = 0.1", None, None);
 }
 
 #[test]
 fn sgd_with_momentum() {
-    assert_is_pytorchs("sgd", "kind = 'sgd'\nlr = 0.05\nweight_decay = 0.01\nmomentum = 0.9", None, None);
+    assert_equals_pytorch("sgd", "kind = 'sgd'\nlr = 0.05\nweight_decay = 0.01\nmomentum = 0.9", None, None);
 }
 
 #[test]
 fn averaged_sgd() {
     let averaging = Averaging::Triggered(Trigger { after: Count::ONE });
-    assert_is_pytorchs("asgd", "kind = 'sgd'\nlr = 0.5\nweight_decay = 0.01", None, Some(averaging));
+    assert_equals_pytorch("asgd", "kind = 'sgd'\nlr = 0.5\nweight_decay = 0.01", None, Some(averaging));
 }
 
 #[test]
 fn clipping_by_the_global_norm() {
-    assert_is_pytorchs("clip_norm", "kind = 'sgd'\nlr = 0.5", Some(Clip::Norm(0.05)), None);
+    assert_equals_pytorch("clip_norm", "kind = 'sgd'\nlr = 0.5", Some(Clip::Norm(0.05)), None);
 }
 
 #[test]
 fn clipping_by_value() {
-    assert_is_pytorchs("clip_value", "kind = 'sgd'\nlr = 0.5", Some(Clip::Value(0.01)), None);
+    assert_equals_pytorch("clip_value", "kind = 'sgd'\nlr = 0.5", Some(Clip::Value(0.01)), None);
 }

@@ -1,44 +1,64 @@
-//! What comes next in a series of numbers, and whether it is known better than by looking at yesterday.
+//! Forecasts of time series with calibrated intervals, by recurrent networks beside naive and classical baselines.
 //!
-//! | file | what it holds |
+//! A program opens a shipped model by its name, and asks it with the known past of a series:
+//!
+//! ```
+//! # #[cfg(feature = "folder")] {
+//! use forecasting::{Forecaster, History, Predictor};
+//!
+//! # let start = jiff::civil::date(2021, 3, 1).at(0, 0, 0, 0);
+//! # let wave = |level: f32, size: f32| (0..200).map(|hour| level + size * (hour as f32 * 0.2618).sin()).collect();
+//! # let history = History {
+//! #     times: (0..200).map(|hour| start + jiff::Span::new().hours(hour)).collect(),
+//! #     columns: [("T (degC)", 10.0, 6.0), ("p (mbar)", 990.0, 0.0), ("rh (%)", 70.0, -20.0), ("VPdef (mbar)", 4.0, 3.0),
+//! #         ("wv (m/s)", 2.0, 0.5), ("SWDR (W/m²)", 150.0, 150.0), ("rain (mm)", 0.0, 0.0)]
+//! #         .into_iter().map(|(name, level, size)| (name.to_owned(), wave(level, size))).collect(),
+//! # };
+//! let model = Forecaster::from_pretrained("weather-temperature-24h")?;
+//! let forecast = model.predict_one(history)?;
+//! println!("{:.1} °C in 24 hours", forecast.columns[0].forecast[23]);
+//! # assert_eq!(forecast.columns[0].name, "T (degC)");
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The file `src/train/mod.rs` describes training, and `src/app/mod.rs` the command line. Without the features `train`
+//! and `cli`, the crate holds what inference needs, and builds for `wasm32-unknown-unknown`.
+//!
+//! | module | contents |
 //! |---|---|
-//! | `data.rs`, `options.rs` | which series, which columns, how it is cut; the same as flags |
-//! | `frame.rs` | a series standardised, and its windows |
-//! | `model.rs` | `[model]` of a recipe, and the models on offer |
-//! | `recurrent.rs` | an Elman network, LSTM or GRU: all steps at once, or one after the other (DeepAR) |
-//! | `segrnn.rs`, `linear.rs` | SegRNN; DLinear and NLinear |
-//! | `head.rs` | what is said of a value: a number, a distribution, quantiles, a chance; and its loss |
-//! | `forecast.rs` | points and intervals, and their calibration |
-//! | `task.rs` | the above as a [`training::Task`] |
-//! | `metrics.rs` | costs of a value; skill, and whether it is more than chance |
-//! | `measure.rs` | all of it over a part of the data |
-//! | `classical.rs` | the yardsticks: persistence, seasonal persistence, drift, exponential smoothing |
-//! | `volatility.rs` | how much a price will move, and its yardsticks: EWMA, GARCH(1,1), HAR, log-HAR with the VIX |
-//! | `direction.rs` | up or down, and its yardsticks |
-//! | `simplex.rs` | the minimum of a function of a few numbers |
-//! | `demonstration.rs`, `picture.rs` | verdicts in words, forecasts as pictures |
-//! | `verbs/` | `forecast`, `backtest` |
+//! | [`Forecaster`] | the predictor: opens a package, forecasts |
+//! | [`History`], [`Forecast`], [`Options`] | input, output and options |
+//! | [`settings`] | windows and architecture, as in packages |
+//! | [`scaler`], [`frame`] | standardised series, calendar features, windows, batches |
+//! | [`model`] | the architectures |
+//! | [`recurrent`] | Elman, LSTM or GRU: direct, or autoregressive (DeepAR) |
+//! | [`segrnn`], [`linear`] | SegRNN; DLinear and NLinear |
+//! | [`likelihood`] | losses and output distributions |
+//! | [`calibration`] | point forecasts and interval bounds; conformal calibration |
+//! | `train` | data, loss, evaluation, baselines, backtest (feature `train`) |
+//! | `app` | options and verbs of the command line (feature `cli`) |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub mod classical;
-pub mod data;
-mod demonstration;
-mod direction;
-pub mod forecast;
+#[cfg(feature = "cli")]
+pub mod app;
+pub mod calibration;
+mod forecaster;
 pub mod frame;
-pub mod head;
+mod history;
+pub mod likelihood;
 pub mod linear;
-pub mod measure;
-pub mod metrics;
 pub mod model;
-pub mod options;
-mod picture;
+mod output;
 pub mod recurrent;
+pub mod scaler;
 pub mod segrnn;
-mod simplex;
-mod task;
-mod verbs;
-pub mod volatility;
+pub mod settings;
+#[cfg(feature = "train")]
+pub mod train;
 
-pub use task::Forecasting;
+pub use forecaster::Forecaster;
+pub use history::History;
+pub use inference::Predictor;
+pub use output::{ColumnForecast, Forecast, Options};

@@ -1,5 +1,5 @@
-//! DLinear and NLinear ([Zeng et al. 2023](https://arxiv.org/abs/2205.13504)): one linear map from the steps that are read to those that
-//! are forecast, the same for every column. Few networks beat them.
+//! DLinear and NLinear ([Zeng et al. 2023](https://arxiv.org/abs/2205.13504)): one linear map from the look-back to the
+//! forecast, shared by all columns.
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
@@ -7,44 +7,45 @@ use burn::tensor::{Device, Tensor};
 use rnn::dense;
 use serde::{Deserialize, Serialize};
 
-/// `[model]` of a recipe with `kind = "linear"`.
+/// The table `[model]` of a recipe with `kind = "linear"`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinearModelConfig {
-    /// What is mapped.
+    /// How the values are prepared before the linear map.
     pub form: Form,
 }
 
-/// What is mapped.
+/// How the values are prepared before the linear map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
-    /// DLinear: the moving average over 25 steps, and what is left of the values, each by a map of its own.
+    /// DLinear: the values are split into their moving average over 25 steps and the remainder. Each of the two has its
+    /// own map.
     Decomposed,
-    /// NLinear: the values less the last one, which is added again.
+    /// NLinear: the last value is subtracted from the inputs, and added to the outputs.
     Normalised,
 }
 
-/// Steps of the moving average of [`Form::Decomposed`].
+/// The number of steps of the moving average of [`Form::Decomposed`].
 const AVERAGE: usize = 25;
 
-/// The model.
+/// The network of DLinear or NLinear.
 #[derive(Module, Debug)]
 pub struct LinearModel {
-    /// L → H
+    /// The linear map over time, from L steps to H steps.
     pub map: Linear,
-    /// L → H, of the moving average; `None` without one.
+    /// The linear map of the moving average, from L steps to H steps; `None` for NLinear.
     pub trend: Option<Linear>,
 }
 
 impl LinearModelConfig {
-    /// The model with random weights.
+    /// The network with random weights.
     pub fn init(&self, look_back: usize, horizon: usize, device: &Device) -> LinearModel {
         let map = || LinearConfig::new(look_back, horizon).init(device);
         LinearModel { map: map(), trend: (self.form == Form::Decomposed).then(map) }
     }
 
-    /// How many parameters [`init`](Self::init) makes.
+    /// The number of parameters that [`init`](Self::init) creates.
     pub fn num_params(&self, look_back: usize, horizon: usize) -> f64 {
         let maps = if self.form == Form::Decomposed { 2.0 } else { 1.0 };
         maps * (look_back as f64 + 1.0) * horizon as f64
@@ -52,7 +53,7 @@ impl LinearModelConfig {
 }
 
 impl LinearModel {
-    /// The next steps of all columns: `[B, L, C]` → `[B, H, C]`.
+    /// The forecast of all columns: `[B, L, C]` → `[B, H, C]`.
     pub fn forward(&self, inputs: Tensor<3>) -> Tensor<3> {
         let by_column = inputs.swap_dims(1, 2); // [B, C, L]
         let forecast = match &self.trend {
@@ -70,7 +71,7 @@ impl LinearModel {
     }
 }
 
-/// Over [`AVERAGE`] steps around each, the first and the last value going on beyond the ends: `[B, C, L]` → `[B, C, L]`.
+/// The moving average over [`AVERAGE`] steps, with replicate padding: `[B, C, L]` → `[B, C, L]`.
 fn moving_average(values: Tensor<3>) -> Tensor<3> {
     let [batch, columns, steps] = values.dims();
     let beyond = AVERAGE / 2;
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_moving_average_goes_on_beyond_the_ends() {
+    fn the_moving_average_pads_with_the_first_and_last_value() {
         let values: Vec<f32> = (0..60).map(|step| step as f32).collect();
         let values = Tensor::<1>::from_floats(&values[..], &Device::flex()).reshape([1, 1, 60]);
         let average: Vec<f32> = moving_average(values).into_data().try_to_vec().unwrap();
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shift_of_the_values_shifts_the_forecast_of_nlinear() {
+    fn shifted_inputs_shift_the_forecast_of_nlinear() {
         let device = Device::flex();
         let inputs = Tensor::<3>::random([2, 30, 3], burn::tensor::Distribution::Default, &device);
         for form in [Form::Decomposed, Form::Normalised] {

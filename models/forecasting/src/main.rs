@@ -1,7 +1,7 @@
-//! The program `forecasting`; see the library of the same name.
+//! The program `forecasting`: see the library of the same name.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    training::main::<forecasting::Forecasting>()
+    cli::main::<forecasting::app::App>()
 }

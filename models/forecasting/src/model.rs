@@ -1,85 +1,83 @@
-//! `[model]` of a recipe, and the models on offer: what each is, is told by its own file.
+//! The table `[model]` of a recipe, and the networks that it can select. Each network has a file of its own.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::forecast::{self, Forecast};
-use crate::frame::Windows;
-use crate::head::Head;
+use crate::calibration::Forecasts;
+use crate::frame::Batch;
+use crate::likelihood::Likelihood;
 use crate::linear::{LinearModel, LinearModelConfig};
 use crate::recurrent::{Recurrent, RecurrentConfig};
 use crate::segrnn::{SegRnn, SegRnnConfig};
+use crate::settings::BadSetting;
 
-/// `[model]` of a recipe.
+/// The table `[model]` of a recipe.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Architecture {
-    /// What training makes small, and so what the model says.
-    pub loss: Head,
-    /// The model.
+    /// The training loss, which also determines the output distribution.
+    pub loss: Likelihood,
+    /// The network and its settings.
     #[serde(flatten)]
     pub kind: Kind,
 }
 
-/// Which model.
+/// The settings of a network, by its kind.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Kind {
-    /// Segments read and written by a GRU.
+    /// SegRNN: a GRU over segments.
     SegRnn(SegRnnConfig),
-    /// A linear map.
+    /// DLinear or NLinear: a linear map.
     Linear(LinearModelConfig),
     /// An Elman network, LSTM or GRU.
     Recurrent(RecurrentConfig),
 }
 
-/// A model.
+/// A network, by its kind.
 #[derive(Module, Debug)]
 pub enum Model {
-    /// Segments read and written by a GRU.
+    /// SegRNN: a GRU over segments.
     SegRnn(SegRnn),
-    /// A linear map.
+    /// DLinear or NLinear: a linear map.
     Linear(LinearModel),
     /// An Elman network, LSTM or GRU.
     Recurrent(Recurrent),
 }
 
-/// The sizes that data give a model.
+/// The sizes of a network that depend on the data.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
-    /// Steps that are read, L.
+    /// The number of steps that a window reads, L.
     pub look_back: usize,
-    /// Steps that are forecast, H.
+    /// The number of steps that a window forecasts, H.
     pub horizon: usize,
-    /// Columns that are read, C.
+    /// The number of columns that are read, C.
     pub columns: usize,
-    /// Columns that are forecast, T: the first of those.
+    /// The number of columns that are forecast, T. They are the first columns.
     pub targets: usize,
 }
 
 impl Architecture {
-    /// Why the sizes do not fit, if they do not.
-    pub fn check(&self, sizes: Sizes) -> Result<(), String> {
+    /// Checks that the settings of network and loss agree with each other and with the sizes.
+    pub fn check(&self, sizes: Sizes) -> Result<(), BadSetting> {
         let Sizes { look_back, horizon, columns, targets } = sizes;
-        if matches!(self.loss, Head::Qlike | Head::Direction) && (horizon, targets) != (1, 1) {
-            return Err(
-                "model.loss = \"qlike\" and \"direction\" are of one step and one target; set data.horizon = 1 and \
-                        name one column in data.target"
-                    .to_owned(),
-            );
+        if matches!(self.loss, Likelihood::Qlike | Likelihood::Direction) && (horizon, targets) != (1, 1) {
+            let message = "qlike and direction forecast one step of one target; set data.horizon = 1 and name one column \
+                           in data.target";
+            return Err(BadSetting::new("model.loss", message));
         }
         match &self.kind {
             Kind::Recurrent(config) => config.check(look_back, columns, targets, self.loss),
-            _ if self.loss.width() > 1 => Err(
-                "model.loss asks for more than a number of each value, which model.kind = \"recurrent\" alone can say"
-                    .to_owned(),
-            ),
+            _ if self.loss.width() > 1 => {
+                Err(BadSetting::new("model.loss", "distributions need model.kind = \"recurrent\"; take mae or mse"))
+            }
             Kind::SegRnn(config) => config.check(look_back, horizon),
             Kind::Linear(_) => Ok(()),
         }
     }
 
-    /// How many parameters [`init`](Self::init) makes.
+    /// The number of parameters that [`init`](Self::init) creates.
     pub fn num_params(&self, sizes: Sizes) -> f64 {
         let Sizes { look_back, horizon, columns, targets } = sizes;
         match &self.kind {
@@ -89,7 +87,7 @@ impl Architecture {
         }
     }
 
-    /// The model with random weights.
+    /// The network with random weights.
     pub fn init(&self, sizes: Sizes, device: &Device) -> Model {
         let Sizes { look_back, horizon, columns, targets } = sizes;
         match &self.kind {
@@ -101,32 +99,34 @@ impl Architecture {
 }
 
 impl Model {
-    /// What is said of each step that the model learns from, and the values that came: `[B, S, T, P]` and `[B, S, T]`.
-    pub fn teach(&self, windows: &Windows, origins: &[usize], device: &Device) -> (Tensor<4>, Tensor<3>) {
+    /// The forward pass for training. Returns the parameters of the output distribution, `[B, S, T, P]`, and the true
+    /// values, `[B, S, T]`, of the S steps that the loss covers.
+    pub fn forward_train(&self, batch: Batch) -> (Tensor<4>, Tensor<3>) {
         match self {
-            Self::Recurrent(model) => model.teach(windows, origins, device),
-            _ => (self.tell(windows, origins, device), windows.targets(origins, device)),
+            Self::Recurrent(model) => model.forward_train(batch),
+            _ => (self.forward(&batch), batch.targets),
         }
     }
 
-    /// Forecasts, standardised.
-    pub fn forecast(&self, head: Head, windows: &Windows, origins: &[usize], device: &Device) -> Forecast {
+    /// Standardised forecasts of a batch of windows.
+    pub fn forecast(&self, likelihood: Likelihood, batch: &Batch) -> Forecasts {
         match self {
             Self::Recurrent(model) if model.is_autoregressive() => {
-                let (paths, count) = model.paths(windows, origins, device);
-                forecast::of_paths(&paths, count, windows.horizon * windows.frame.targets)
+                let [_, horizon, targets] = batch.targets.dims();
+                let (samples, paths) = model.sample_paths(batch);
+                Forecasts::of_sample_paths(&samples, paths, horizon * targets)
             }
-            _ => forecast::of_said(head, self.tell(windows, origins, device)),
+            _ => Forecasts::of_parameters(likelihood, self.forward(batch)),
         }
     }
 
-    /// What is said of each step to come by a model that tells of all at once: `[B, H, T, P]`.
-    fn tell(&self, windows: &Windows, origins: &[usize], device: &Device) -> Tensor<4> {
+    /// The parameters of the output distribution for all H future steps, computed at once: `[B, H, T, P]`.
+    fn forward(&self, batch: &Batch) -> Tensor<4> {
         let all = match self {
-            Self::Recurrent(model) => return model.tell(windows, origins, device),
-            Self::SegRnn(model) => model.forward(windows.inputs(origins, device)), // [B, H, C]
-            Self::Linear(model) => model.forward(windows.inputs(origins, device)),
+            Self::Recurrent(model) => return model.forward(batch),
+            Self::SegRnn(model) => model.forward(batch.inputs.clone()), // [B, H, C]
+            Self::Linear(model) => model.forward(batch.inputs.clone()),
         };
-        all.narrow(2, 0, windows.frame.targets).unsqueeze_dim(3)
+        all.narrow(2, 0, batch.targets.dims()[2]).unsqueeze_dim(3)
     }
 }

@@ -1,59 +1,64 @@
-//! SegRNN ([Lin et al. 2023](https://arxiv.org/abs/2308.11200)): a GRU that reads segments instead of single steps, and writes all
-//! segments of the forecast at once. Each column is read by itself.
+//! SegRNN ([Lin et al. 2023](https://arxiv.org/abs/2308.11200)): a GRU that reads segments instead of steps, and
+//! decodes all segments of the forecast in parallel. Columns are independent (channel independence).
 //!
 //! ```text
-//! last value taken off [B·C, L] ─► segments [B·C, L/w, w] ─► linear, ReLU [B·C, L/w, H] ─► GRU ─► state [B·C, H]
-//!   position and column of each segment to come [B·C·m, H] ─► one GRU step from that state ─► linear [B·C, m·w] ─► last value added
+//! less the last value [B·C, L] ─► segments [B·C, L/w, w] ─► linear, ReLU [B·C, L/w, H] ─► GRU ─► state [B·C, H]
+//!   embeddings of position and column of each future segment [B·C·m, H] ─► one GRU step from the state ─► linear [B·C, m·w] ─► plus the last value
 //! ```
 
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Initializer, Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+use inference::settings::{Count, Fraction};
 use rnn::{Cell, Rnn, RnnConfig, State, dense};
 use serde::{Deserialize, Serialize};
-use training::settings::{Count, Fraction};
 
-/// `[model]` of a recipe with `kind = "segrnn"`.
+use crate::settings::BadSetting;
+
+/// The table `[model]` of a recipe with `kind = "segrnn"`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SegRnnConfig {
-    /// Features of a state, H; even.
+    /// The number of features of the hidden state, H, which must be even.
     pub hidden_size: Count,
-    /// Steps of a segment, w; look-back and horizon are whole multiples.
+    /// The number of steps per segment, w. Look-back and horizon must be multiples of w.
     pub segment: Count,
-    /// Dropout of the states before the last layer.
+    /// The dropout probability before the last layer.
     #[serde(default)]
     pub dropout: Fraction,
 }
 
-/// The network. See [the module](self) for its shape.
+/// The SegRNN network. [The module](self) shows its layers and shapes.
 #[derive(Module, Debug)]
 pub struct SegRnn {
-    /// w → H
+    /// The linear layer that encodes a segment: from w values to H features.
     pub encoder: Linear,
-    /// One GRU layer.
+    /// The recurrent network: one GRU layer.
     pub rnn: Rnn,
-    /// Of each segment to come, `[m, H / 2]`.
+    /// Embedding of the position of each future segment, `[m, H / 2]`.
     pub positions: Param<Tensor<2>>,
-    /// Of each column, `[C, H / 2]`.
+    /// Embedding of each column, `[C, H / 2]`.
     pub channels: Param<Tensor<2>>,
-    /// Of the states of the segments to come.
+    /// Dropout of the states of the decoder, before the last layer.
     pub dropout: Dropout,
-    /// H → w
+    /// The linear layer that decodes a state: from H features to the w values of a segment.
     pub decoder: Linear,
 }
 
 impl SegRnnConfig {
-    /// Why the sizes do not fit a look-back and a horizon, if they do not.
-    pub fn check(&self, look_back: usize, horizon: usize) -> Result<(), String> {
+    /// Checks that the sizes fit the look-back and the horizon.
+    pub fn check(&self, look_back: usize, horizon: usize) -> Result<(), BadSetting> {
         let (segment, hidden) = (self.segment.get(), self.hidden_size.get());
         if !look_back.is_multiple_of(segment) || !horizon.is_multiple_of(segment) {
             let sizes = format!("data.look_back = {look_back} and data.horizon = {horizon}");
-            return Err(format!("model.segment = {segment} does not divide {sizes}; change one of them"));
+            return Err(BadSetting::new(
+                "model.segment",
+                format!("{segment} does not divide {sizes}; change one of them"),
+            ));
         }
         if !hidden.is_multiple_of(2) {
-            return Err(format!("model.hidden_size = {hidden} is odd; half of it is for the position of a segment"));
+            return Err(BadSetting::new("model.hidden_size", format!("{hidden} is odd; make it even")));
         }
         Ok(())
     }
@@ -72,7 +77,7 @@ impl SegRnnConfig {
         }
     }
 
-    /// How many parameters [`init`](Self::init) makes.
+    /// The number of parameters that [`init`](Self::init) creates.
     pub fn num_params(&self, columns: usize, horizon: usize) -> f64 {
         let [segment, hidden] = [self.segment, self.hidden_size].map(|size| size.get() as f64);
         let rnn = RnnConfig::new(Cell::Gru, self.hidden_size.get(), self.hidden_size.get()).num_params();
@@ -82,7 +87,7 @@ impl SegRnnConfig {
 }
 
 impl SegRnn {
-    /// The next steps of all columns: `[B, L, C]` → `[B, m·w, C]`.
+    /// Forecasts all columns: `[B, L, C]` → `[B, m·w, C]`, where m·w is the horizon.
     pub fn forward(&self, inputs: Tensor<3>) -> Tensor<3> {
         let [batch, look_back, columns] = inputs.dims();
         let [segment, hidden] = self.encoder.weight.dims();
@@ -126,7 +131,7 @@ mod tests {
         let changed = Tensor::cat(vec![inputs.clone().narrow(2, 0, 2), inputs.clone().narrow(2, 2, 1) + 1.0], 2);
         let difference = (network.forward(changed) - forecast.clone()).abs();
         assert_eq!(difference.clone().narrow(2, 0, 2).max().into_scalar::<f32>(), 0.0);
-        // Raised by 1, the third column is forecast 1 higher: its last value is taken off and added again.
+        // A third column that is larger by 1 has a forecast that is larger by 1.
         approx::assert_abs_diff_eq!(difference.narrow(2, 2, 1).mean().into_scalar::<f32>(), 1.0, epsilon = 1e-5);
         let alone = network.forward(inputs.narrow(0, 1, 1));
         let difference = (alone - forecast.narrow(0, 1, 1)).abs().max().into_scalar::<f32>();
@@ -136,9 +141,10 @@ mod tests {
     #[test]
     fn sizes_that_do_not_fit_are_refused() {
         assert!(config().check(12, 8).is_ok());
-        assert!(config().check(13, 8).unwrap_err().contains("model.segment = 4"));
-        assert!(config().check(12, 6).unwrap_err().contains("data.horizon = 6"));
+        for (look_back, horizon) in [(13, 8), (12, 6)] {
+            assert_eq!(config().check(look_back, horizon).unwrap_err().setting, "model.segment");
+        }
         let odd = SegRnnConfig { hidden_size: 7u64.try_into().unwrap(), ..config() };
-        assert!(odd.check(12, 8).unwrap_err().contains("odd"));
+        assert_eq!(odd.check(12, 8).unwrap_err().setting, "model.hidden_size");
     }
 }

@@ -1,28 +1,31 @@
-//! No forecast knows what comes after it, and none is better than it can be.
+//! No forecast reads the future, and none has skill where there can be none.
 
 #![allow(clippy::unwrap_used)]
 
 use std::fmt::Write;
 use std::path::Path;
-use std::process::Command;
 
 use burn::tensor::Device;
 use datasets::{CsvFormat, Series};
-use forecasting::classical::{HoltWinters, Yardstick};
-use forecasting::data::DataConfig;
-use forecasting::forecast::Forecast;
-use forecasting::measure;
-use forecasting::model::{Architecture, Sizes};
+use forecasting::Forecaster;
+use forecasting::calibration::Forecasts;
+use forecasting::model::Architecture;
+use forecasting::settings::Settings;
+use forecasting::train::Forecasting;
+use forecasting::train::classical::{Baseline, HoltWinters};
+use forecasting::train::data::DataConfig;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
+use training::recipe::RecipeText;
+use training::{Fitted, Outcome, RecipeOf, Session, Training};
 
-/// Those that look one step ahead.
+/// Models of one step.
 const OF_ONE_STEP: [&str; 2] = [
     "kind = 'recurrent'\nloss = 'qlike'\ncell = 'gru'\nhidden_size = 16\nlayers = 1\ndecoding = 'direct'",
     "kind = 'recurrent'\nloss = 'direction'\ncell = 'gru'\nhidden_size = 16\nlayers = 1\ndecoding = 'direct'",
 ];
 
-/// Every kind of model, and every way to tell of the steps to come.
+/// Every kind of model, and every form of decoding.
 const MODELS: [&str; 7] = [
     "kind = 'segrnn'\nloss = 'mae'\nhidden_size = 16\nsegment = 4",
     "kind = 'linear'\nloss = 'mse'\nform = 'decomposed'",
@@ -49,14 +52,14 @@ fn series(text: &str) -> Series {
     Series::from_bytes(text.as_bytes(), Path::new("walk.csv"), &CsvFormat::default()).unwrap()
 }
 
-/// A walk, and another beside it.
+/// A random walk and a second one beside it.
 fn two_walks(rows: usize) -> Series {
     let [one, other] = [1, 2].map(|seed| series(&random_walk(rows, seed)));
     let values = one.values.iter().zip(&other.values).flat_map(|(one, other)| [*one, *other]).collect();
     Series { columns: ["value", "beside"].map(str::to_owned).to_vec(), values, ..one }
 }
 
-/// The same with everything from a row on raised.
+/// The same series with larger values from a row on.
 fn shifted(series: &Series, from: usize) -> Series {
     let mut shifted = series.clone();
     shifted.values[from * series.columns.len()..].iter_mut().for_each(|value| *value += 50.0);
@@ -68,127 +71,124 @@ fn data(horizon: usize) -> String {
     format!("set = 'csv'\nlook_back = 24\nhorizon = {horizon}\nsplit = [0.6, 0.2, 0.2]\n")
 }
 
-/// Each model on a series alone, and those that can with another beside it.
-fn models() -> impl Iterator<Item = (&'static str, DataConfig, Architecture, Sizes)> {
+/// Each model with random weights on the training part of a series: alone, and where possible with a second column.
+fn models(series: &Series) -> Vec<(String, DataConfig, Forecaster)> {
+    let device = Device::flex();
     let kinds = MODELS.map(|text| (text, 8)).into_iter().chain(OF_ONE_STEP.map(|text| (text, 1)));
     let kinds = kinds.flat_map(|(text, horizon)| [1, 2].map(|columns| (text, horizon, columns)));
-    kinds.filter_map(|(text, horizon, columns)| {
+    let models = kinds.filter_map(|(text, horizon, columns)| {
         let beside = if columns == 2 { "covariates = ['beside']" } else { "" };
         let data: DataConfig = toml::from_str(&format!("{}target = ['value']\n{beside}", data(horizon))).unwrap();
-        let architecture: Architecture = toml::from_str(text).unwrap();
-        let sizes = Sizes { look_back: 24, horizon, columns, targets: 1 };
-        let fits = architecture.check(sizes).is_ok();
-        assert!(fits || columns == 2, "{text}");
-        fits.then_some((text, data, architecture, sizes))
-    })
+        let model: Architecture = toml::from_str(text).unwrap();
+        let settings = Settings { data: data.window_settings(), model };
+        let scaler = data.scaler(series).unwrap();
+        let sizes = settings.sizes(&scaler);
+        assert!(sizes.is_ok() || columns == 2, "{text}");
+        device.seed(1);
+        let network = settings.model.init(sizes.ok()?, &device);
+        Some((text.to_owned(), data, Forecaster::new(settings, scaler, network, device.clone())))
+    });
+    models.collect()
+}
+
+/// The forecasts of the windows of the test part with these origins; of all windows if none are given.
+fn forecasts(data: &DataConfig, forecaster: &Forecaster, series: &Series, origins: &[usize]) -> Forecasts {
+    let mut windows = data.windows(series, forecaster.scaler()).unwrap().test;
+    if !origins.is_empty() {
+        windows.origins = origins.to_vec();
+    }
+    forecaster.forecasts(&windows, || Ok::<_, ()>(())).unwrap()
 }
 
 #[test]
 fn no_forecast_changes_when_the_future_does() {
-    let device = Device::flex();
     let series = two_walks(400);
-    for (text, data, architecture, sizes) in models() {
-        device.seed(1);
-        let model = architecture.init(sizes, &device);
+    for (text, data, forecaster) in models(&series) {
         for origin in [320, 350, 392] {
-            let forecast = |series: &Series| {
-                let scaler = data.scaler(series).unwrap();
-                let windows = data.windows(series, &scaler).unwrap().test;
-                model.forecast(architecture.loss, &windows, &[origin], &device)
-            };
+            let forecast = |series: &Series| forecasts(&data, &forecaster, series, &[origin]).points;
             assert_eq!(forecast(&series), forecast(&shifted(&series, origin)), "{text}");
             assert_ne!(forecast(&series), forecast(&shifted(&series, origin - 1)), "{text}: the last value is read");
         }
     }
 }
 
-/// Intervals are calibrated on windows that are over.
+/// Intervals are calibrated on windows that have ended.
 #[test]
 fn no_interval_changes_when_the_future_does() {
-    let device = Device::flex();
     let series = two_walks(400);
-    for (text, data, architecture, sizes) in models() {
-        device.seed(1);
-        let model = architecture.init(sizes, &device);
-        let windows = |series: &Series| data.windows(series, &data.scaler(series).unwrap()).unwrap().test;
-        let forecasts = |series: &Series| {
-            device.seed(2);
-            measure::forecasts(&model, architecture.loss, &windows(series), &device)
-        };
-        let (known, changed) = (forecasts(&series), forecasts(&shifted(&series, 360)));
-        let before = windows(&series).origins.partition_point(|&origin| origin <= 360) * sizes.horizon;
+    for (text, data, forecaster) in models(&series) {
+        let [known, changed] =
+            [&series, &shifted(&series, 360)].map(|series| forecasts(&data, &forecaster, series, &[]));
+        let windows = data.windows(&series, forecaster.scaler()).unwrap().test;
+        let before = windows.origins.partition_point(|&origin| origin <= 360) * windows.horizon;
         assert_eq!(known.points[..before], changed.points[..before], "{text}");
-        // Of a direction there are none: NaN.
-        let bits =
-            |forecast: &Forecast| forecast.ends[..before].iter().flatten().map(|end| end.to_bits()).collect::<Vec<_>>();
+        // Directions have no intervals: NaN.
+        let bits = |forecasts: &Forecasts| -> Vec<u32> {
+            forecasts.bounds[..before].iter().flatten().map(|bound| bound.to_bits()).collect()
+        };
         assert_eq!(bits(&known), bits(&changed), "{text}");
         assert_ne!(known.points[before..], changed.points[before..], "{text}");
     }
 }
 
 #[test]
-fn no_yardstick_changes_when_the_future_does() {
+fn no_baseline_changes_when_the_future_does() {
     let series = series(&random_walk(400, 1));
     let smoothing = HoltWinters::fit(&series.values[..240], 7).unwrap();
-    for yardstick in
-        [Yardstick::Persistence, Yardstick::Seasonal(7), Yardstick::Drift, Yardstick::HoltWinters(smoothing)]
-    {
-        let forecasts = |series: &Series| yardstick.forecasts(&series.values, [300, 350].into_iter(), 8);
-        assert_eq!(forecasts(&series), forecasts(&shifted(&series, 350)), "{}", yardstick.name());
-        assert_ne!(forecasts(&series), forecasts(&shifted(&series, 349)), "{}", yardstick.name());
+    for baseline in [Baseline::Persistence, Baseline::Seasonal(7), Baseline::Drift, Baseline::HoltWinters(smoothing)] {
+        let forecasts = |series: &Series| baseline.forecasts(&series.values, [300, 350].into_iter(), 8);
+        assert_eq!(forecasts(&series), forecasts(&shifted(&series, 350)), "{}", baseline.name());
+        assert_ne!(forecasts(&series), forecasts(&shifted(&series, 349)), "{}", baseline.name());
     }
 }
 
-/// What is fitted sees the training part alone.
+/// Only the training part is fitted.
 #[test]
-fn nothing_is_fitted_to_what_comes_later() {
+fn nothing_is_fitted_to_the_future() {
     let data: DataConfig = toml::from_str(&data(8)).unwrap();
     let series = series(&random_walk(400, 1));
     assert_eq!(data.scaler(&series).unwrap(), data.scaler(&shifted(&series, 240)).unwrap());
     assert_ne!(data.scaler(&series).unwrap(), data.scaler(&shifted(&series, 239)).unwrap());
 }
 
-/// Trains a model on a table; what came of it.
-fn trained(csv: &str, model: &str, horizon: usize) -> serde_json::Value {
+/// Trains a model on a table.
+fn trained(csv: &str, model: &str, horizon: usize) -> Outcome {
     let dir = tempfile::tempdir().unwrap();
-    let [table, recipe, place] = ["own.csv", "recipe.toml", "run"].map(|name| dir.path().join(name));
+    let table = dir.path().join("own.csv");
+    std::fs::write(&table, csv).unwrap();
     let training = "[training]\nepochs = 12\nbatch_size = 32\nclip_norm = 1\n[optimizer]\nkind = 'adam'\nlr = 0.003";
-    let data = data(horizon);
+    let data = format!("{}file = '{}'\n", data(horizon), table.display());
     let text = format!(
         "name = 'own'\nabout = ''\nseed = 1\n[data]\n{data}[model]\n{model}\n{training}\n[schedule]\nkind = 'cosine'"
     );
-    std::fs::write(&table, csv).unwrap();
-    std::fs::write(&recipe, text).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_forecasting"));
-    command.args(["train", "--json", "--recipe"]).arg(&recipe).arg("--csv").arg(&table).arg("--run").arg(&place);
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+    let recipe: RecipeOf<Forecasting> = RecipeText::embedded(&text).parse().unwrap();
+    let training = Training::<Forecasting>::new(recipe).in_folder(dir.path().join("run"));
+    let Fitted::Trained(trained) = training.fit(&mut Session::default()).unwrap() else { panic!("interrupted") };
+    trained.outcome
 }
 
-/// Tomorrow of a random walk is today: nothing can be better, and what is trained is hardly worse.
+/// Tomorrow of a random walk is today: nothing can be better, and a trained model is hardly worse.
 #[test]
 fn no_model_has_skill_on_a_random_walk() {
     let walk = random_walk(3000, 2);
     for model in MODELS {
-        let result = trained(&walk, model, 8);
-        let metric = |name: &str| result["metrics"][name].as_f64().unwrap();
-        let (skill, low) = (metric("skill_mae_persistence"), metric("skill_mae_persistence_low"));
-        assert!(low < 0.01 && (-0.08..0.03).contains(&skill), "{model}: {skill}, from {low}");
+        let outcome = trained(&walk, model, 8);
+        let skill = outcome.test.comparison("mae", "persistence").and_then(|comparison| comparison.skill).unwrap();
+        assert!(skill.interval[0] < 0.01 && (-0.08..0.03).contains(&skill.value), "{model}: {skill:?}");
     }
 }
 
-/// Its next step goes up or down by chance.
+/// The direction of the next step is chance.
 #[test]
-fn no_model_tells_the_direction_of_noise() {
+fn no_model_forecasts_the_direction_of_noise() {
     let walk = random_walk(3001, 2);
     let rows: Vec<(&str, f64)> = (walk.lines().skip(1))
         .map(|line| line.split_once(',').unwrap())
         .map(|(day, value)| (day, value.parse().unwrap()))
         .collect();
     let changes: String = rows.windows(2).map(|pair| format!("{},{}\n", pair[1].0, pair[1].1 - pair[0].1)).collect();
-    let result = trained(&format!("date,change\n{changes}"), OF_ONE_STEP[1], 1);
-    let metric = |name: &str| result["metrics"][name].as_f64().unwrap();
-    assert!(metric("accuracy_low") < 0.5 && metric("accuracy_high") > 0.5, "{result}");
-    assert!(metric("p_error_majority") > 0.05, "{result}");
+    let outcome = trained(&format!("date,change\n{changes}"), OF_ONE_STEP[1], 1);
+    let flat = outcome.test.flat();
+    assert!(flat["accuracy_low"] < 0.5 && flat["accuracy_high"] > 0.5, "{flat:?}");
+    assert!(flat["p_error_majority"] > 0.05, "{flat:?}");
 }

@@ -9,103 +9,136 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn run(args: &[&str]) -> Output {
+/// The exit code for wrong usage.
+const USAGE: i32 = 2;
+
+fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_forecasting"));
     command.args(args).stdin(Stdio::null()).env_remove("RNN_ZOO_DATA").env_remove("RUST_BACKTRACE");
-    command.output().unwrap()
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    command(args).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-fn json(output: &Output) -> Value {
+/// The objects on standard output of a program that succeeded.
+fn json(output: &Output) -> Vec<Value> {
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let text = text(&output.stdout);
-    serde_json::from_str(text.lines().last().unwrap()).unwrap()
+    text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[track_caller]
+fn assert_refused(args: &[&str], option: &str) {
+    let output = run(args);
+    let message = text(&output.stderr);
+    let error = message.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
+    assert!(!output.status.success() && error.contains(option), "{option} is not in: {message}");
 }
 
 fn shown(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// The quick recipe, trained.
+/// A run of the quick recipe.
 fn trained() -> &'static str {
     static RUN: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
     let (_, path) = RUN.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("run");
-        let result = json(&run(&["train", "--json", "--run", shown(&path)]));
-        let metric = |name: &str| result["metrics"][name].as_f64().unwrap();
-        assert!(metric("skill_mae_persistence_low") > 0.1, "{result}");
-        assert!(metric("skill_mae_seasonal_persistence_low") > 0.1, "{result}");
-        assert!((metric("coverage_80") - 0.8).abs() < 0.05 && (metric("coverage_95") - 0.95).abs() < 0.05, "{result}");
-        assert!(metric("mae") < result["baselines"]["Holt-Winters"]["mae"].as_f64().unwrap());
+        let output = run(&["train", "--json", "--out", shown(&path)]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
         (dir, path)
     });
     path.to_str().unwrap()
 }
 
+/// The flat test metrics of the quick recipe.
 #[test]
-fn a_run_tells_and_draws_what_it_is_worth() {
+fn the_quick_recipe_is_better_than_its_baselines() {
+    let result = &json(&run(&["eval", "--json", "--model", trained()]))[0];
+    let metric = |name: &str| result["metrics"][name].as_f64().unwrap();
+    assert!(metric("skill_mae_persistence_low") > 0.1, "{result}");
+    assert!(metric("skill_mae_seasonal_persistence_low") > 0.1, "{result}");
+    assert!((metric("coverage_80") - 0.8).abs() < 0.05 && (metric("coverage_95") - 0.95).abs() < 0.05, "{result}");
+    assert!(metric("mae") < metric("mae_holt_winters"));
     let report = std::fs::read_to_string(Path::new(trained()).join("report.md")).unwrap();
-    for part in ["| coverage_80 |", "smaller than by seasonal persistence", "![demonstration]", "Holt-Winters"] {
-        assert!(report.contains(part), "{part} is not in {report}");
-    }
+    assert!(report.contains("| coverage_80 |") && report.contains("Holt-Winters"), "{report}");
     let picture = std::fs::read_to_string(Path::new(trained()).join("demonstration.svg")).unwrap();
-    for part in ["temp_max: forecast from 2015-12-25", "80 % interval", "observed", "Dec 24"] {
-        assert!(picture.contains(part), "{part} is not in the picture");
-    }
+    assert!(picture.contains("temp_max") && picture.contains("80 % interval"), "the picture has no legend");
 }
 
 #[test]
-fn what_comes_next_is_told_with_intervals() {
+fn forecasts_are_tables_json_and_plots() {
     let dir = tempfile::tempdir().unwrap();
     let plot = dir.path().join("forecast.svg");
-    let args = ["forecast", "--run", trained(), "--plot", shown(&plot)];
+    let args = ["forecast", "--model", trained(), "--plot", shown(&plot)];
     let table = text(&run(&args).stdout);
-    assert!(table.contains("2016-01-01") && table.contains("80 % interval") && table.contains('–'), "{table}");
+    assert!(table.contains("2016-01-01") && table.contains("temp_max") && table.contains('–'), "{table}");
     assert!(plot.exists());
 
-    let known = json(&run(&[&args[..], &["--json", "--at", "2015-07-01"]].concat()));
-    let column = &known["temp_max"];
-    assert_eq!(column["time"][0], "2015-07-01T00:00:00");
+    let known = &json(&run(&[&args[..], &["--json", "--at", "2015-07-01"]].concat()))[0];
+    let column = &known["columns"][0];
+    assert_eq!((&column["name"], &column["quantity"]), (&Value::from("temp_max"), &Value::from("value")));
+    assert_eq!((&column["time"][0], &known["calibrated"]), (&Value::from("2015-07-01T00:00:00"), &Value::from(true)));
     let number = |name: &str, step: usize| column[name][step].as_f64().unwrap();
     for step in 0..7 {
-        let ends = ["low_95", "low_80", "forecast", "high_80", "high_95"].map(|name| number(name, step));
-        assert!(ends.is_sorted() && number("observed", step) > 10.0, "{column}");
+        let bounds = ["low_95", "low_80", "forecast", "high_80", "high_95"].map(|name| number(name, step));
+        assert!(bounds.is_sorted() && number("observed", step) > 10.0, "{column}");
     }
-    let unknown = json(&run(&[&args[..], &["--json"]].concat()));
-    assert!(unknown["temp_max"]["observed"][0].is_null());
+    let unknown = &json(&run(&[&args[..], &["--json"]].concat()))[0];
+    assert!(unknown["columns"][0]["observed"][0].is_null());
 }
 
 #[test]
-fn times_that_cannot_be_forecast_are_refused() {
-    for (at, part) in
-        [("2012-01-05", "28 steps have to be known"), ("2030-01-01", "is after 2016-01-01T00:00:00"), ("soon", "--at")]
-    {
-        let output = run(&["forecast", "--run", trained(), "--at", at]);
-        assert!(!output.status.success() && text(&output.stderr).contains(part), "{}", text(&output.stderr));
+fn times_that_cannot_be_forecast_are_wrong_usage() {
+    for at in ["2012-01-05", "2030-01-01", "soon"] {
+        let output = run(&["forecast", "--model", trained(), "--at", at]);
+        assert_eq!(output.status.code(), Some(USAGE), "{}", text(&output.stderr));
     }
 }
 
 #[test]
-fn a_backtest_learns_anew_and_goes_on_where_it_was() {
+fn a_backtest_keeps_its_finished_folds() {
     let dir = tempfile::tempdir().unwrap();
     let place = dir.path().join("folds");
-    let args = ["backtest", "--json", "--epochs", "2", "--folds", "2", "--run", shown(&place)];
-    let output = run(&args);
-    let result = json(&output);
-    assert_eq!(text(&output.stdout).lines().count(), 3, "two folds and what they come to");
+    let args = ["backtest", "--json", "--epochs", "2", "--folds", "2", "--out", shown(&place)];
+    let first = json(&run(&args));
+    let [_, _, result] = &first[..] else { panic!("two folds and their summary: {first:?}") };
     assert!(result["metrics"]["skill_mae_persistence"].as_f64().unwrap() > 0.0, "{result}");
-    let again = run(&args);
-    assert_eq!((json(&again), text(&again.stdout).lines().count()), (result, 1), "finished folds are not made again");
-
-    let other = run(&["backtest", "--epochs", "1", "--folds", "2", "--run", shown(&place)]);
-    assert!(text(&other.stderr).contains("run of another recipe or other settings"), "{}", text(&other.stderr));
+    assert_eq!(json(&run(&args)), std::slice::from_ref(result), "finished folds are not trained again");
+    let other = run(&["backtest", "--epochs", "1", "--folds", "2", "--out", shown(&place)]);
+    assert_eq!(other.status.code(), Some(USAGE), "{}", text(&other.stderr));
 }
 
-/// A table of one's own, with `more` lines at its end.
+/// Ctrl-C in the second fold stops with a checkpoint, and the same command resumes.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_backtest_resumes_in_the_second_fold() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("folds");
+    let args = ["backtest", "--json", "--epochs", "8", "--folds", "2", "--out", shown(&place)];
+    let second = place.join("fold-2");
+    let mut running = command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !second.join("metrics.jsonl").exists() {
+        assert!(running.try_wait().unwrap().is_none(), "the program ended before the second fold");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap().success());
+    assert_eq!(running.wait().unwrap().code(), Some(130));
+    assert!(std::fs::read_dir(second.join("checkpoints")).unwrap().next().is_some(), "there is no checkpoint");
+    assert!(!second.join("report.md").exists());
+
+    let resumed = json(&run(&args));
+    let [fold, _] = &resumed[..] else { panic!("the second fold and the summary: {resumed:?}") };
+    assert_eq!(Path::new(fold["run"].as_str().unwrap()), second);
+}
+
+/// A CSV file of 400 rows, with `more` lines at its end.
 fn table(dir: &Path, header: &str, row: impl Fn(usize) -> String, more: &str) -> PathBuf {
     let rows: String = (0..400).map(|number| row(number) + "\n").collect();
     let path = dir.join("own.csv");
@@ -113,92 +146,87 @@ fn table(dir: &Path, header: &str, row: impl Fn(usize) -> String, more: &str) ->
     path
 }
 
-/// Trains a moment on a table; the exit code and what was said.
-fn own(dir: &Path, csv: &Path, more: &[&str]) -> (bool, String) {
-    let place = dir.join(format!("run-{}", std::fs::read_dir(dir).unwrap().count()));
+/// Trains for one epoch on a CSV file, in `place`.
+fn train(place: &Path, csv: &Path, more: &[&str]) -> Output {
     let small = ["--epochs", "1", "--look-back", "12", "--horizon", "4", "--set", "model.hidden_size=8"];
-    let output = run(&[&["train", "--csv", shown(csv), "--run", shown(&place)], &small[..], more].concat());
-    (output.status.success(), text(&output.stderr))
+    run(&[&["train", "--csv", shown(csv), "--out", shown(place)], &small[..], more].concat())
 }
 
 #[test]
-fn tables_nobody_has_seen_train_or_name_the_flag_to_give() {
+fn unknown_tables_train_or_name_the_option_to_give() {
     let dir = tempfile::tempdir().unwrap();
     let day = |number: usize| format!("20{:02}-{:02}-{:02}", number / 336, number / 28 % 12 + 1, number % 28 + 1);
     let wave = |number: usize| (number as f64 / 5.0).sin() + 20.0;
-    let works = |csv: &Path, more: &[&str]| {
-        let (done, said) = own(dir.path(), csv, more);
-        assert!(done, "{said}");
-        said
+    let mut runs = 0;
+    let mut attempt = |csv: &Path, more: &[&str]| {
+        runs += 1;
+        let output = train(&dir.path().join(format!("run-{runs}")), csv, more);
+        (output.status.success(), text(&output.stderr))
     };
-    let fails = |csv: &Path, more: &[&str], part: &str| {
-        let (done, said) = own(dir.path(), csv, more);
-        let error = said.lines().find(|line| line.starts_with("error: ")).unwrap_or_default().to_owned();
-        assert!(!done && error.contains(part), "{part} is not in: {said}");
+    let mut works = |csv: &Path, more: &[&str]| {
+        let (done, message) = attempt(csv, more);
+        assert!(done, "{message}");
+    };
+    let fails = |csv: &Path, more: &[&str], option: &str| {
+        assert_refused(&[&["train", "--csv", shown(csv), "--out", "/nowhere/run"], more].concat(), option);
     };
 
-    let missing = table(
-        dir.path(),
-        "date,load",
-        |n| format!("{},{}", day(n), if n == 7 { "NA".to_owned() } else { wave(n).to_string() }),
-        "",
-    );
-    fails(&missing, &[], "--missing previous");
-    assert!(works(&missing, &["--missing", "previous"]).contains("1 missing value"));
+    let missing = |n: usize| format!("{},{}", day(n), if n == 7 { "NA".to_owned() } else { wave(n).to_string() });
+    let missing = table(dir.path(), "date,load", missing, "");
+    fails(&missing, &[], "--missing");
+    works(&missing, &["--missing", "previous"]);
 
     let split = table(dir.path(), "year,month,day,load", |n| format!("{},{}", day(n).replace('-', ","), wave(n)), "");
     works(&split, &["--target", "load"]);
 
     let newest_first = table(dir.path(), "date,load,price", |n| format!("{},{},{}", day(399 - n), wave(n), n % 7), "");
-    let said = works(&newest_first, &["--target", "load", "--covariates", "price"]);
-    assert!(said.contains("newest first"), "{said}");
+    works(&newest_first, &["--target", "load", "--covariates", "price"]);
     fails(&newest_first, &["--target", "loads"], "--target");
 
     let minutes = |n: usize| format!("2020-01-{:02} {:02}:{:02},{}", 1 + n / 144, n / 6 % 24, 10 * (n % 6), wave(n));
     let ten_minutes = table(dir.path(), "when,load", minutes, "");
     fails(&ten_minutes, &[], "--time");
     works(&ten_minutes, &["--time", "when"]);
-    fails(&ten_minutes, &["--time", "when", "--freq", "1d"], "--look-back");
+    fails(&ten_minutes, &["--time", "when", "--freq", "1d"], "data.look_back");
     fails(&ten_minutes, &["--time", "when", "--freq", "1min"], "--freq");
 
-    let doubled = table(dir.path(), "date,load", |n| format!("{},{}", day(n), wave(n)), "2000-01-01,3\n");
-    fails(&doubled, &[], "--doubled");
-    works(&doubled, &["--doubled", "mean"]);
+    let duplicate = table(dir.path(), "date,load", |n| format!("{},{}", day(n), wave(n)), "2000-01-01,3\n");
+    fails(&duplicate, &[], "--duplicates");
+    works(&duplicate, &["--duplicates", "mean"]);
+    works(&duplicate, &["--doubled", "mean"]);
 }
 
-/// The season of seconds is a day of them, longer than the table: no error over that of seasonal persistence is defined.
-/// Columns are found by their names.
+/// Columns are found by name. The season of seconds is a day, longer than the table: the error of seasonal persistence
+/// is not defined.
 #[test]
-fn a_model_goes_on_from_a_table_whose_columns_stand_elsewhere() {
+fn forecasts_of_other_tables_find_their_columns_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let time = |number: usize| format!("2020-01-01 00:{:02}:{:02}", number / 60, number % 60);
     let wave = |number: usize| (number as f64 / 5.0).sin();
     let row = |number| format!("{},{},{}", time(number), wave(number), 1000.0 + wave(number));
     let csv = table(dir.path(), "time,low,high", row, "");
-    let (trained, said) = own(dir.path(), &csv, &[]);
-    assert!(trained, "{said}");
-    let place = dir.path().join("run-1");
+    let place = dir.path().join("run");
+    let output = train(&place, &csv, &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
 
     let plot = dir.path().join("forecast.svg");
-    let forecast =
-        |csv: &Path| run(&["forecast", "--json", "--run", shown(&place), "--csv", shown(csv), "--plot", shown(&plot)]);
+    let forecast = |csv: &Path| {
+        run(&["forecast", "--json", "--model", shown(&place), "--csv", shown(csv), "--plot", shown(&plot)])
+    };
     let expected = json(&forecast(&csv));
     let row = |number| format!("{},7,{},{}", time(number), 1000.0 + wave(number), wave(number));
-    let turned = table(dir.path(), "time,more,high,low", row, "");
-    assert_eq!(json(&forecast(&turned)), expected);
+    assert_eq!(json(&forecast(&table(dir.path(), "time,more,high,low", row, ""))), expected);
     let row = |number| format!("{},{}", time(number), wave(number));
     let output = forecast(&table(dir.path(), "time,low", row, ""));
-    assert!(text(&output.stderr).contains("has no column `high`"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("high"), "{}", text(&output.stderr));
     let row = |number: usize| format!("{},1,2", 1600 + number);
     let output = forecast(&table(dir.path(), "year,high,low", row, ""));
-    assert!(text(&output.stderr).contains("rows are 365 d apart"), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(USAGE), "{}", text(&output.stderr));
 }
 
 #[test]
-fn subjects_need_their_data_and_say_where_it_is() {
+fn subjects_name_the_folder_where_their_data_were_not_found() {
     for subject in ["weather", "stock", "energy"] {
-        let output = run(&["train", "--dataset", subject, "--data-dir", "/nowhere"]);
-        let said = text(&output.stderr);
-        assert!(!output.status.success() && said.contains("/nowhere"), "{said}");
+        assert_refused(&["train", "--dataset", subject, "--data-dir", "/nowhere", "--out", "/nowhere/run"], "/nowhere");
     }
 }

@@ -1,33 +1,69 @@
-//! What comes next in a text, from end to end: data, models, training, packages, generation.
+//! Recurrent language models: text generation, perplexity, and training.
 //!
-//! ```sh
-//! cargo run -p language-model                                     # learn the embedded grammar in a minute
-//! cargo run -p language-model -- train --recipe ptb-lstm-small    # Penn Treebank, downloaded once (6 MB)
-//! cargo run -p language-model -- generate --run RUN "the old dog" # let a model write on
-//! cargo run -p language-model -- score --run RUN "the dog sleep ." # how surprising each word is
+//! A [`LanguageModel`] predicts the next token of a text, word by word or character by character. It generates text
+//! after a prompt ([`Predictor`], [`Streaming`]), and scores text ([`LanguageModel::score`]):
+//!
+//! ```
+//! use language_model::{LanguageModel, Predictor};
+//!
+//! let model = LanguageModel::from_pretrained("ptb-lstm-small")?;
+//! let answer = model.predict_one("the chairman said")?;
+//! println!("{}{}", answer.prompt, answer.text);
+//! # assert!(!answer.text.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! | file | what it holds |
+//! A server or a browser receives the text piece by piece. The session owns its state, and the model is shared:
+//!
+//! ```
+//! # use language_model::{Generation, LanguageModel, Predictor, Streaming};
+//! # let model = LanguageModel::from_pretrained("ptb-lstm-small")?;
+//! let options = Generation { stop_at_line_end: true, ..Generation::default() };
+//! let mut session = model.begin(&"the chairman".into(), &options)?;
+//! while let Some(piece) = model.next(&mut session)? {
+//!     print!("{}", piece.text);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The program of the same name trains and measures models, and answers from the command line:
+//!
+//! ```sh
+//! cargo run -p language-model                                        # train on the embedded grammar, in a minute
+//! cargo run -p language-model -- train --recipe ptb-lstm-small       # Penn Treebank, downloaded once (6 MB)
+//! cargo run -p language-model -- generate --model RUN "the old dog"  # generate text
+//! cargo run -p language-model -- score --model RUN "the dog sleep ." # bits per word, and perplexity
+//! ```
+//!
+//! | file | contents |
 //! |---|---|
-//! | `model.rs` | the network: embedding → recurrent layers → scores of the next word |
-//! | `data.rs` | a corpus as numbers |
-//! | `perplexity.rs` | reading a whole text with the state carried, for its perplexity |
-//! | `cache.rs`, `dynamic.rs` | adapting to the text being read: neural cache, dynamic evaluation |
-//! | `kneser_ney.rs` | the yardstick: interpolated Kneser-Ney n-grams |
-//! | `task.rs` | the above as a [`training::Task`] |
-//! | `sampling.rs`, `writer.rs` | drawing the next token, and writing on from a prompt |
-//! | `verbs/` | `generate` and `score` |
-//! | `recipes/` | one file a training run |
+//! | `model.rs` | the network: embedding → recurrent layers → logits of the next token |
+//! | `predictor.rs` | [`LanguageModel`]: a package in memory |
+//! | `text.rs` | text to token ids and back, in the spelling of the training text |
+//! | `generate.rs` | prompts, sampling options, sessions |
+//! | `score.rs`, `evaluation.rs` | perplexity, and the loss of every token |
+//! | `adaptation.rs` | settings of neural cache and dynamic evaluation |
+//! | `train/` | data, loss, evaluation, Kneser-Ney baseline (feature `train`) |
+//! | `app.rs`, `main.rs` | the command line (feature `cli`) |
+//! | `recipes/`, `pretrained/` | one file per training run; shipped models |
+//!
+//! Without features the crate contains inference alone: no training, no data sets, no command line.
 
-pub mod cache;
-pub mod data;
-pub mod dynamic;
-pub mod kneser_ney;
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod adaptation;
+#[cfg(feature = "cli")]
+pub mod app;
+pub mod evaluation;
+pub mod generate;
 pub mod model;
-pub mod perplexity;
-pub mod sampling;
-mod task;
-mod verbs;
-mod writer;
+pub mod predictor;
+pub mod score;
+pub mod text;
+#[cfg(feature = "train")]
+pub mod train;
 
-pub use task::LanguageModel;
+pub use generate::{Generated, Generation, Piece, Prompt, Session};
+pub use inference::{Predictor, Streaming};
+pub use predictor::LanguageModel;
+pub use score::{Score, TokenScore};

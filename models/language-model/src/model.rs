@@ -1,149 +1,151 @@
-//! The network: words → recurrent layers → the score of every word as the next one.
+//! The network: token ids → embedding → recurrent layers → logits of the next token.
 //!
 //! ```text
-//! words [B, T] ─► embedding [B, T, E] ─► dropout ─► rnn [B, T, H] ─► dropout ─► decoder [B·T, V] ─► softmax
-//!                  │ words dropped                  │ recurrent weights dropped      │
-//!                  └──────────────────────────── the same matrix if tied ────────────┘
+//! ids [B, T] ─► embedding [B, T, E] ─► dropout ─► rnn [B, T, H] ─► dropout ─► decoder [B·T, V] ─► softmax
+//!                │ embedding dropout               │ weight dropout            │
+//!                └─────────────────────── one shared matrix if tied ───────────┘
 //! ```
 //!
-//! Without regularisers and with two LSTM layers of 200 this is the small model of
-//! [Zaremba et al. 2014](https://arxiv.org/abs/1409.2329), but that recurrent weights start as PyTorch's do. With all of
-//! them and tied it is the network of [Merity et al. 2018](https://arxiv.org/abs/1708.02182), which `training.average =
-//! { after = EPOCHS }` trains as they did, and the recipe `ptb-awd` by AdamW in far fewer epochs; tying is from
-//! [Press & Wolf 2017](https://arxiv.org/abs/1608.05859) and [Inan et al. 2017](https://arxiv.org/abs/1611.01462).
-//!
-//! ```sh
-//! cargo run -p language-model -- train --recipe ptb-awd
-//! ```
+//! Two LSTM layers of 200 units without regularization are the small model of [Zaremba et al.
+//! 2014](https://arxiv.org/abs/1409.2329), except that recurrent weights are initialized as in PyTorch. Tied weights
+//! with all regularizers are the AWD-LSTM of [Merity et al. 2018](https://arxiv.org/abs/1708.02182). They trained it
+//! with averaged SGD, which is `training.average = { after = EPOCHS }` in a recipe; the recipe `ptb-awd` uses AdamW and
+//! far fewer epochs. Weight tying: [Press & Wolf 2017](https://arxiv.org/abs/1608.05859) and [Inan et al.
+//! 2017](https://arxiv.org/abs/1611.01462).
 
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer};
 use burn::tensor::{Device, Int, Tensor};
+use inference::settings::{Count, Fraction, Positive};
+use inference::weights::WeightNames;
 use rnn::{
     Cell, EmbeddingDropout, Init, LockedDropout, Rnn, RnnConfig, State, WeightDropout, activation_regularization,
     dense_cross_entropy, temporal_activation_regularization,
 };
 use serde::{Deserialize, Serialize};
-use training::settings::{Count, Fraction, Positive};
 
-/// Embeddings and decoder start uniform between plus and minus this.
-const SPREAD: f64 = 0.1;
+/// Embedding and decoder are initialized uniformly between minus and plus this number.
+const INIT_RANGE: f64 = 0.1;
 
-/// `[model]` of a recipe.
+/// PyTorch's names of the network's weights.
+pub const WEIGHT_NAMES: WeightNames =
+    WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
+
+/// The table `[model]` of a recipe, and `model` in the settings of a package.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
-    /// The recurrence.
+    /// The recurrent cell.
     pub cell: Cell,
-    /// Features of a word, E.
+    /// The number of features of an embedding, E.
     pub embedding_size: Count,
-    /// Features of a state, H.
+    /// The number of hidden units per layer, H.
     pub hidden_size: Count,
-    /// Layers on one another.
+    /// Number of recurrent layers.
     pub layers: Count,
-    /// Whether the decoder's matrix is that of the embedding; E must then be H.
+    /// Whether decoder and embedding share one matrix; E must then equal H.
     #[serde(default)]
     pub tied: bool,
-    /// Dropout anew at every step, of word features, between layers and of outputs.
+    /// Probability of ordinary dropout (a new mask at every step) of embeddings, between layers, and of outputs.
     #[serde(default)]
     pub dropout: Fraction,
-    /// Dropout of whole words.
+    /// Probability that a word is dropped from the embedding matrix, for all its occurrences in a batch.
     #[serde(default)]
     pub embedding_dropout: Fraction,
-    /// Locked dropout of word features.
+    /// Probability of locked dropout of embeddings: one mask for all steps.
     #[serde(default)]
     pub input_dropout: Fraction,
-    /// Locked dropout between layers.
+    /// Probability of locked dropout between layers: one mask for all steps.
     #[serde(default)]
     pub hidden_dropout: Fraction,
-    /// Locked dropout of outputs.
+    /// Probability of locked dropout of outputs: one mask for all steps.
     #[serde(default)]
     pub output_dropout: Fraction,
-    /// Dropout of recurrent weights.
+    /// Probability that a hidden-to-hidden weight is dropped (DropConnect).
     #[serde(default)]
     pub weight_dropout: Fraction,
-    /// α of activation regularisation.
+    /// The factor α of activation regularization; absent for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activation: Option<Positive>,
-    /// β of temporal activation regularisation.
+    /// The factor β of temporal activation regularization; absent for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temporal_activation: Option<Positive>,
-    /// Ways to adapt to the text being read that are measured beside the network alone, with settings chosen on the
-    /// validation part.
+    /// Methods that adapt the network to the text that it reads. Each is measured beside the network alone, with
+    /// settings chosen on the validation part.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adaptive: Vec<Adaptive>,
 }
 
-/// Ways to adapt to the text being read.
+/// A method that adapts a network to the text that it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Adaptive {
-    /// The neural cache: [`crate::cache`].
+    /// The neural cache: see [`CacheConfig`](crate::adaptation::CacheConfig).
     Cache,
-    /// Dynamic evaluation: [`crate::dynamic`].
+    /// Dynamic evaluation: see [`DynamicConfig`](crate::adaptation::DynamicConfig).
     Dynamic,
 }
 
-/// The network. See [the module](self) for its shape.
+/// The language model as a network. The [module](self) shows its layers.
 #[derive(Module, Debug)]
 pub struct Network {
-    /// `[V, E]`
+    /// Embedding matrix, `[V, E]`.
     pub embedding: Embedding,
-    /// Of words.
+    /// Dropout of whole words in the embedding matrix.
     pub embedding_dropout: EmbeddingDropout,
-    /// Of word features.
+    /// Locked dropout of embeddings.
     pub input_dropout: LockedDropout,
     /// The recurrent layers.
     pub rnn: Rnn,
-    /// Of outputs.
+    /// Locked dropout of outputs.
     pub output_dropout: LockedDropout,
-    /// Of word features and of outputs, anew at every step.
+    /// Dropout of embeddings and outputs, with a new mask at every step.
     pub dropout: Dropout,
-    /// From outputs to scores.
+    /// The output layer, which computes logits from outputs.
     pub decoder: Decoder,
-    /// α of activation regularisation.
+    /// The factor α of activation regularization.
     #[module(skip)]
     pub activation: f64,
-    /// β of temporal activation regularisation.
+    /// The factor β of temporal activation regularization.
     #[module(skip)]
     pub temporal_activation: f64,
 }
 
-/// `scores = outputs · weightᵀ + bias`, with PyTorch's layout.
+/// The output layer: `logits = outputs · weightᵀ + bias`, with PyTorch's layout.
 #[derive(Module, Debug)]
 pub struct Decoder {
-    /// `[V, H]`; the embedding's if absent.
+    /// The weight matrix, `[V, H]`; `None` if the embedding matrix serves as the weight matrix.
     pub weight: Option<Param<Tensor<2>>>,
-    /// `[V]`
+    /// The bias of each token's logit, `[V]`.
     pub bias: Param<Tensor<1>>,
 }
 
-/// What the network says of some text.
+/// The result of [`Network::forward`].
 #[derive(Debug)]
 pub struct Outputs {
     /// Outputs of the last layer, `[B, T, H]`.
     pub hidden: Tensor<3>,
-    /// The same after dropout.
+    /// Outputs of the last layer after dropout, `[B, T, H]`.
     pub dropped: Tensor<3>,
-    /// The state after the last step.
+    /// The recurrent state after the last step.
     pub state: State,
 }
 
 impl NetworkConfig {
-    /// The network with random weights, for a vocabulary of some size.
+    /// The network with random weights, for a vocabulary of this size.
     pub fn init(&self, vocabulary: usize, device: &Device) -> Network {
-        let spread = Initializer::Uniform { min: -SPREAD, max: SPREAD };
+        let uniform = Initializer::Uniform { min: -INIT_RANGE, max: INIT_RANGE };
         let rnn = self.rnn().init(device);
         Network {
             embedding: EmbeddingConfig::new(vocabulary, self.embedding_size.get())
-                .with_initializer(spread.clone())
+                .with_initializer(uniform.clone())
                 .init(device),
             embedding_dropout: EmbeddingDropout::new(self.embedding_dropout.get()),
             input_dropout: LockedDropout::new(self.input_dropout.get()),
             output_dropout: LockedDropout::new(self.output_dropout.get()),
             dropout: DropoutConfig::new(self.dropout.get()).init(),
             decoder: Decoder {
-                weight: (!self.tied).then(|| spread.init([vocabulary, self.hidden_size.get()], device)),
+                weight: (!self.tied).then(|| uniform.init([vocabulary, self.hidden_size.get()], device)),
                 bias: Param::from_tensor(Tensor::zeros([vocabulary], device)),
             },
             rnn,
@@ -152,12 +154,27 @@ impl NetworkConfig {
         }
     }
 
-    /// How many parameters [`init`](Self::init) makes.
+    /// Checks that embedding and hidden size are equal if the weights are tied.
+    ///
+    /// # Errors
+    ///
+    /// The reason, with both sizes.
+    pub fn check(&self) -> Result<(), String> {
+        let Self { tied, embedding_size, hidden_size, .. } = self;
+        if *tied && embedding_size != hidden_size {
+            return Err(format!(
+                "tied weights need equal sizes, not embedding_size = {embedding_size} and hidden_size = {hidden_size}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// The number of parameters of [`init`](Self::init).
     pub fn num_params(&self, vocabulary: usize) -> f64 {
-        let [words, features, outputs] =
+        let [tokens, features, outputs] =
             [vocabulary, self.embedding_size.get(), self.hidden_size.get()].map(|size| size as f64);
-        let decoder = if self.tied { words } else { words * (outputs + 1.0) };
-        words * features + self.rnn().num_params() + decoder
+        let decoder = if self.tied { tokens } else { tokens * (outputs + 1.0) };
+        tokens * features + self.rnn().num_params() + decoder
     }
 
     fn rnn(&self) -> RnnConfig {
@@ -171,30 +188,31 @@ impl NetworkConfig {
 }
 
 impl Network {
-    /// Reads a piece of text, `[B, T]`, from a state, or from its beginning.
-    pub fn forward(&self, words: Tensor<2, Int>, state: Option<State>) -> Outputs {
-        let features = self.embedding_dropout.forward(&self.embedding, words); // [B, T, E]
+    /// The forward pass up to the outputs of the last layer. `ids`: token ids, `[B, T]`. `state`: the initial recurrent
+    /// state; `None` for zeros.
+    pub fn forward(&self, ids: Tensor<2, Int>, state: Option<State>) -> Outputs {
+        let features = self.embedding_dropout.forward(&self.embedding, ids); // [B, T, E]
         let features = self.dropout.forward(self.input_dropout.forward(features));
         let (hidden, state) = self.rnn.forward(features, None, state); // [B, T, H], [L, B, H]
         let dropped = self.dropout.forward(self.output_dropout.forward(hidden.clone()));
         Outputs { hidden, dropped, state }
     }
 
-    /// The score of every word as the next one, `[B·T, V]`.
-    pub fn scores(&self, outputs: &Outputs) -> Tensor<2> {
+    /// The logits of each token of the vocabulary as the next token, `[B·T, V]`.
+    pub fn logits(&self, outputs: &Outputs) -> Tensor<2> {
         let (weight, bias) = self.decoder.values(&self.embedding); // [V, H], [V]
         outputs.dropped.clone().flatten(0, 1).matmul(weight.transpose()) + bias.unsqueeze()
     }
 
-    /// The cost of each next word in nats, `[B·T]`; targets are `[B, T]`.
-    pub fn costs(&self, outputs: &Outputs, targets: Tensor<2, Int>) -> Tensor<1> {
+    /// The cross-entropy loss of each next token in nats, `[B·T]`; targets are `[B, T]`.
+    pub fn losses(&self, outputs: &Outputs, targets: Tensor<2, Int>) -> Tensor<1> {
         let (weight, bias) = self.decoder.values(&self.embedding); // [V, H], [V]
         dense_cross_entropy(outputs.dropped.clone().flatten(0, 1), weight, bias, targets.flatten(0, 1))
     }
 
-    /// The mean cost, and what is added to it for activations, `[1]`.
+    /// The training loss, `[1]`: the mean cross-entropy, plus the activation penalties.
     pub fn loss(&self, outputs: &Outputs, targets: Tensor<2, Int>) -> Tensor<1> {
-        let mut loss = self.costs(outputs, targets).mean();
+        let mut loss = self.losses(outputs, targets).mean();
         if self.activation > 0.0 {
             loss = loss + activation_regularization(outputs.dropped.clone(), self.activation);
         }
@@ -204,7 +222,7 @@ impl Network {
         loss
     }
 
-    /// The same network, to be trained on without dropout.
+    /// The same network with all dropout probabilities set to zero, so that training it further is deterministic.
     pub fn without_dropout(mut self) -> Self {
         self.embedding_dropout = EmbeddingDropout::new(0.0);
         self.input_dropout = LockedDropout::new(0.0);
@@ -216,14 +234,15 @@ impl Network {
         self
     }
 
-    /// The outputs, `[B, T, H]`, and the state after a piece of text, without what comes next.
-    pub fn read(&self, words: Tensor<2, Int>, state: Option<State>) -> (Tensor<3>, State) {
-        self.rnn.forward(self.embedding.forward(words), None, state)
+    /// The outputs of the last layer without dropout, `[B, T, H]`, and the state after the last step. The output layer
+    /// is not applied.
+    pub fn encode(&self, ids: Tensor<2, Int>, state: Option<State>) -> (Tensor<3>, State) {
+        self.rnn.forward(self.embedding.forward(ids), None, state)
     }
 }
 
 impl Decoder {
-    /// Weight and bias.
+    /// The weight matrix, `[V, H]`, and the bias, `[V]`.
     fn values(&self, embedding: &Embedding) -> (Tensor<2>, Tensor<1>) {
         (self.weight.as_ref().unwrap_or(&embedding.weight).val(), self.bias.val())
     }
@@ -232,22 +251,46 @@ impl Decoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::perplexity::tests::network;
+    use crate::evaluation::tests::network;
 
-    /// Activations are paid for as the decoder sees them, and their changes as they leave the layers.
+    /// The penalty of activations sees dropout, and the penalty of their changes does not (Merity et al. 2017).
     #[test]
-    fn activations_cost_what_merity_says() {
+    fn activation_penalties_equal_their_formulas() {
         let device = Device::flex();
         let network = network(&device);
-        let words = Tensor::<2, Int>::from_data([[1, 2, 3], [4, 5, 6]], &device);
-        let mut outputs = network.forward(words.clone(), None);
+        let ids = Tensor::<2, Int>::from_data([[1, 2, 3], [4, 5, 6]], &device);
+        let mut outputs = network.forward(ids.clone(), None);
         outputs.dropped = outputs.dropped.mul_scalar(1.5);
         let [hidden, dropped] = [&outputs.hidden, &outputs.dropped].map(|tensor| tensor.clone().into_data());
         let [hidden, dropped] = [hidden, dropped].map(|data| data.iter::<f64>().collect::<Vec<_>>()); // [2, 3, 8]
         let squares = dropped.iter().map(|value| value * value).sum::<f64>() / 48.0;
         let changes = (0..48).filter(|place| place % 24 >= 8).map(|place| (hidden[place] - hidden[place - 8]).powi(2));
-        let cost = network.costs(&outputs, words.clone()).mean().into_scalar::<f64>();
-        let expected = cost + 2.0 * squares + 3.0 * changes.sum::<f64>() / 32.0;
-        approx::assert_relative_eq!(network.loss(&outputs, words).into_scalar::<f64>(), expected, max_relative = 1e-5);
+        let entropy = network.losses(&outputs, ids.clone()).mean().into_scalar::<f64>();
+        let expected = entropy + 2.0 * squares + 3.0 * changes.sum::<f64>() / 32.0;
+        approx::assert_relative_eq!(network.loss(&outputs, ids).into_scalar::<f64>(), expected, max_relative = 1e-5);
+    }
+
+    #[test]
+    fn tied_weights_need_equal_sizes() {
+        let config = |hidden_size: u32| -> NetworkConfig {
+            let json = serde_json::json!({
+                "cell": "lstm", "embedding_size": 8, "hidden_size": hidden_size, "layers": 1, "tied": true,
+            });
+            serde_json::from_value(json).unwrap()
+        };
+        assert!(config(8).check().is_ok());
+        assert!(config(9).check().is_err());
+    }
+
+    #[test]
+    fn the_number_of_parameters_is_that_of_the_network() {
+        let device = Device::flex();
+        for (cell, tied, layers) in [("lstm", true, 2), ("gru", false, 1), ("elman", false, 3)] {
+            let json = serde_json::json!({
+                "cell": cell, "embedding_size": 8, "hidden_size": 8, "layers": layers, "tied": tied,
+            });
+            let config: NetworkConfig = serde_json::from_value(json).unwrap();
+            assert_eq!(config.init(11, &device).num_params() as f64, config.num_params(11));
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What a layer's parts cost: `cargo bench -p rnn`, or `cargo bench -p rnn -- learn` for some of them.
+//! Benchmarks of single layers: `cargo bench -p rnn`, or `cargo bench -p rnn -- train` for some of them.
 
 use burn::tensor::{Device, Distribution, Tensor};
 use divan::Bencher;
@@ -6,17 +6,19 @@ use rnn::{Cell, Rnn, RnnConfig};
 
 const CELLS: [Cell; 5] = [Cell::Elman, Cell::ElmanRelu, Cell::Lstm, Cell::Gru, Cell::GruResetBefore];
 
-/// Sequences, steps, and features of the input and of the state.
+/// The batch size.
 const BATCH: usize = 32;
+/// The number of steps.
 const TIME: usize = 100;
+/// The input size and the hidden size.
 const SIZE: usize = 128;
 
 fn main() {
     divan::main();
 }
 
-/// A layer that does not learn, and an input.
-fn reader(cell: Cell, batch: usize, time: usize, device: &Device) -> (Rnn, Tensor<3>) {
+/// A layer without autodiff, and a random input `[batch, time, SIZE]`.
+fn inference(cell: Cell, batch: usize, time: usize, device: &Device) -> (Rnn, Tensor<3>) {
     (RnnConfig::new(cell, SIZE, SIZE).init(device), input(batch, time, device))
 }
 
@@ -24,49 +26,49 @@ fn input(batch: usize, time: usize, device: &Device) -> Tensor<3> {
     Tensor::random([batch, time, SIZE], Distribution::Normal(0.0, 1.0), device)
 }
 
-/// Forward, with nothing kept for a way back.
+/// Forward pass without gradients.
 #[divan::bench(args = CELLS)]
-fn read(bencher: Bencher, cell: Cell) {
-    let (rnn, input) = reader(cell, BATCH, TIME, &Device::flex());
+fn forward(bencher: Bencher, cell: Cell) {
+    let (rnn, input) = inference(cell, BATCH, TIME, &Device::flex());
     bencher.bench_local(|| rnn.forward(input.clone(), None, None));
 }
 
-/// One sequence.
+/// Forward pass of one sequence.
 #[divan::bench(args = CELLS)]
-fn read_one(bencher: Bencher, cell: Cell) {
-    let (rnn, input) = reader(cell, 1, TIME, &Device::flex());
+fn forward_one_sequence(bencher: Bencher, cell: Cell) {
+    let (rnn, input) = inference(cell, 1, TIME, &Device::flex());
     bencher.bench_local(|| rnn.forward(input.clone(), None, None));
 }
 
-/// One step of one sequence: what streaming costs.
+/// One step of one sequence: the cost of streaming.
 #[divan::bench(args = CELLS)]
 fn step(bencher: Bencher, cell: Cell) {
     let device = Device::flex();
-    let (rnn, input) = reader(cell, 1, 1, &device);
+    let (rnn, input) = inference(cell, 1, 1, &device);
     let (input, state) = (input.squeeze_dim::<2>(1), rnn.zero_state(1, &device));
     bencher.bench_local(|| rnn.step(input.clone(), state.clone()));
 }
 
-/// Forward and backward, to the input and all weights.
+/// Forward and backward pass, with the gradients of the input and all weights.
 #[divan::bench(args = CELLS)]
-fn learn(bencher: Bencher, cell: Cell) {
-    learning(bencher, RnnConfig::new(cell, SIZE, SIZE), None);
+fn train(bencher: Bencher, cell: Cell) {
+    train_layer(bencher, RnnConfig::new(cell, SIZE, SIZE), None);
 }
 
-/// The same where a quarter of all steps is padding.
+/// Forward and backward pass of a batch in which a quarter of all steps is padding.
 #[divan::bench(args = CELLS)]
-fn learn_ragged(bencher: Bencher, cell: Cell) {
+fn train_ragged(bencher: Bencher, cell: Cell) {
     let lengths: Vec<usize> = (0..BATCH).map(|row| TIME - row * TIME / (2 * BATCH)).collect();
-    learning(bencher, RnnConfig::new(cell, SIZE, SIZE), Some(&lengths));
+    train_layer(bencher, RnnConfig::new(cell, SIZE, SIZE), Some(&lengths));
 }
 
-/// The same in both directions.
+/// Forward and backward pass of a bidirectional layer.
 #[divan::bench(args = CELLS)]
-fn learn_both_ways(bencher: Bencher, cell: Cell) {
-    learning(bencher, RnnConfig::new(cell, SIZE, SIZE).with_bidirectional(true), None);
+fn train_bidirectional(bencher: Bencher, cell: Cell) {
+    train_layer(bencher, RnnConfig::new(cell, SIZE, SIZE).with_bidirectional(true), None);
 }
 
-fn learning(bencher: Bencher, config: RnnConfig, lengths: Option<&[usize]>) {
+fn train_layer(bencher: Bencher, config: RnnConfig, lengths: Option<&[usize]>) {
     let device = Device::flex().autodiff();
     let rnn = config.init(&device);
     let input = input(BATCH, TIME, &device);

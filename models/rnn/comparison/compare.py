@@ -1,7 +1,8 @@
-"""Runs the zoo and its peers in turn and prints the medians: see README.md."""
+"""Runs the zoo and its peers in turn and prints median times: see README.md."""
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -13,19 +14,23 @@ PEERS = ["pytorch", "tensorflow", "jax", "onnx"]
 SHAPES = [(32, 200, 128, 128), (20, 20, 200, 200), (20, 35, 650, 650), (64, 120, 7, 32), (1, 200, 128, 128)]
 CELLS = ["lstm", "gru"]
 MODELS = ["imdb-bigru", "ptb-lstm-small", "ptb-awd", "etth1-96"]
-# Threads of the program before may wait for more work for a while, and would take a core from the next.
+# Idle threads of the previous program may spin for a while and would take a core from the next program.
 PAUSE = 0.25
+# glibc keeps freed memory, like `training::machine::keep_memory` in the training programs of the zoo.
+KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
 
 
 def example(package, name, *arguments):
-    """The command of an example, built first, so that no build falls into the first round."""
+    """The command of an example. Builds the example first, so that the first round does not include a build."""
     subprocess.run(["cargo", "build", "--quiet", "-p", package, "--example", name], cwd=HERE, check=True)
     return ["cargo", "run", "--quiet", "-p", package, "--example", name, "--", *arguments]
 
 
-def start(command):
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=HERE, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
+def start(command, **variables):
+    pipe, environment = subprocess.PIPE, os.environ | variables
+    return subprocess.Popen(
+        command, cwd=HERE, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=environment
+    )
 
 
 def ask(program, request):
@@ -34,11 +39,11 @@ def ask(program, request):
     for line in program.stdout:
         if line.startswith("{"):
             return json.loads(line)
-    raise SystemExit(f"{program.args} ended; run it by hand, type `{request}`, and see why")
+    raise SystemExit(f"{program.args} ended without an answer; run it by hand and type `{request}` to see its error")
 
 
 def layers(programs, rounds):
-    """{(cell, shape): {program: {kind: median of milliseconds}}}, the programs asked in turn."""
+    """{(cell, shape): {program: {kind: median milliseconds}}}. Every round sends the request to each program in turn."""
     medians = {}
     for shape in SHAPES:
         for cell in CELLS:
@@ -58,7 +63,7 @@ def median(answers):
 
 
 def steps(models, rounds):
-    """Of each model in turn its name, and {program: medians of the time and memory of a whole training step}."""
+    """Yields the name of each model and {program: median time and memory of a whole training step}."""
     commands = {"zoo": example("examples", "training_step"), "pytorch": [sys.executable, "steps_pytorch.py"]}
     for model in models:
         answers = {name: [] for name in commands}
@@ -71,7 +76,7 @@ def steps(models, rounds):
 
 
 def table(medians, programs, kind, title):
-    """Rows of medians, and of the zoo's over the best peer's, ONNX Runtime apart: it cannot train."""
+    """Prints the medians, and the ratio of the zoo to the fastest peer, without ONNX Runtime, which cannot train."""
     rivals = [name for name in programs if name not in ("zoo", "onnx")]
     print(f"\n{title}, milliseconds\n\n| cell, batch × steps × input → hidden | {' | '.join(programs)} | zoo / best |")
     print("|---|" + "---|" * (len(programs) + 1))
@@ -100,10 +105,10 @@ def plot(medians, programs, path):
         heights = [measured[name]["train_ms"] / measured["zoo"]["train_ms"] for measured in medians.values()]
         axes.bar([row + (index + 0.5) * width - 0.4 for row in range(len(heights))], heights, width, label=name)
     axes.set_xticks(range(len(medians)), [label(*key) for key in medians], rotation=30, ha="right", fontsize=8)
-    axes.set_ylabel("time over the zoo's (log scale)")
+    axes.set_ylabel("time relative to the zoo (log scale)")
     axes.set_yscale("log", base=2)
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.set_title("One layer forward and backward, beside the zoo: above 1 is slower")
+    axes.set_title("One layer, forward and backward, relative to the zoo: above 1 is slower")
     axes.axhline(1, color="black", linewidth=0.8)
     axes.legend()
     figure.tight_layout()
@@ -112,9 +117,9 @@ def plot(medians, programs, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="how often each program is asked the same [default: 7]")
+    parser.add_argument("--rounds", type=int, default=7, help="measurements per program and shape [default: 7]")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS)
-    help_steps = "whole training steps of these models, or of all, beside PyTorch alone"
+    help_steps = "compare whole training steps of these models (default: all) with PyTorch"
     parser.add_argument("--steps", nargs="*", choices=MODELS, help=help_steps)
     chosen = parser.parse_args()
     if chosen.steps is not None:
@@ -124,7 +129,7 @@ def main():
                 zoo, pytorch = of["zoo"][kind], of["pytorch"][kind]
                 print(f"| {model} | {unit} | {zoo:.1f} | {pytorch:.1f} | {zoo / pytorch:.2f} |", flush=True)
         return
-    programs = {"zoo": start(example("rnn", "layer_speed", "--ask"))}
+    programs = {"zoo": start(example("rnn", "layer_speed", "--serve"), **KEEP_MEMORY)}
     programs |= {name: start([sys.executable, f"peer_{name}.py"]) for name in chosen.peers}
     medians = layers(programs, chosen.rounds)
     table(medians, list(programs), "forward_ms", "Forward alone")

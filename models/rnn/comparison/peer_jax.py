@@ -1,10 +1,10 @@
-"""Layers as JAX users write them: the input product of all steps at once, then `lax.scan`."""
+"""Layers in idiomatic JAX: one input product for all steps, then `lax.scan`."""
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from asked import answer
+from serve import answer
 
 
 def lstm(parameters, x):

@@ -1,4 +1,4 @@
-"""PyTorch's layers, exported and run by ONNX Runtime: forward alone."""
+"""PyTorch's layers, exported to ONNX and run by ONNX Runtime: forward pass only."""
 
 import io
 
@@ -7,7 +7,7 @@ import onnxruntime
 import torch
 from torch import nn
 
-from asked import answer
+from serve import answer
 
 def prepare(cell, batch, time, inputs, hidden):
     layer = {"lstm": nn.LSTM, "gru": nn.GRU}[cell](inputs, hidden, batch_first=True)

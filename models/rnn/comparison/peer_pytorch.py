@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from asked import answer
+from serve import answer
 
 
 def prepare(cell, batch, time, inputs, hidden):

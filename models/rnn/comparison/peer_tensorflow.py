@@ -3,7 +3,7 @@ import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 import tensorflow as tf
 
-from asked import answer
+from serve import answer
 
 
 def prepare(cell, batch, time, inputs, hidden):

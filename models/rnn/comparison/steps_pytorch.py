@@ -1,4 +1,4 @@
-"""One of the training steps of `examples/training_step.rs`, in PyTorch: the same models, words and batches."""
+"""The training steps of `examples/training_step.rs` in PyTorch: the same models, word distribution and batch shapes."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from asked import milliseconds
+from serve import milliseconds
 
 
 class Reviews(nn.Module):
@@ -40,7 +40,7 @@ class Small(nn.Module):
 
 
 class Awd(nn.Module):
-    """`ptb-awd`, regularised as the code of Merity et al. is."""
+    """`ptb-awd`, with the regularisation of the code of Merity et al."""
 
     def __init__(self, words=10_000, size=400, layers=2):
         super().__init__()
@@ -57,9 +57,9 @@ class Awd(nn.Module):
             weights = {"weight_hh_l0": functional.dropout(layer.weight_hh_l0, 0.35)}
             outputs, _ = torch.func.functional_call(layer, weights, (outputs,))
         dropped = locked_dropout(outputs, 0.35)
-        scores = functional.linear(dropped.flatten(0, 1), self.embedding.weight, self.bias)
+        logits = functional.linear(dropped.flatten(0, 1), self.embedding.weight, self.bias)
         activation = dropped.square().mean() + 0.5 * (outputs[:, 1:] - outputs[:, :-1]).square().mean()
-        return functional.cross_entropy(scores, targets) + activation
+        return functional.cross_entropy(logits, targets) + activation
 
 
 class SegRnn(nn.Module):
@@ -101,7 +101,7 @@ def texts(batch, time, vocabulary):
 
 
 def peak_memory():
-    """In MiB, as `training::machine` has it."""
+    """Peak resident memory in MiB, measured like `training::machine::peak_memory`."""
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024
 

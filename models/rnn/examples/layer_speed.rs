@@ -1,9 +1,16 @@
-//! How long one layer takes: forward alone, and forward and backward to the input and all weights.
+//! Speed of one layer: the forward pass alone, and forward and backward to the input and all weights.
 //!
 //! ```text
-//! cargo run -p rnn --example layer_speed             # a table, with burn's own layers
-//! cargo run -p rnn --example layer_speed -- --json   # a line a layer
-//! cargo run -p rnn --example layer_speed -- --ask    # for `models/rnn/comparison`: answers what standard input asks
+//! cargo run -p rnn --example layer_speed             # a table, with burn's own layers for comparison
+//! cargo run -p rnn --example layer_speed -- --json   # one JSON object per layer
+//! cargo run -p rnn --example layer_speed -- --serve  # for `models/rnn/comparison`: answers requests on standard input
+//! ```
+//!
+//! Training programs of the zoo keep freed memory for the next step (`training::machine::keep_memory`). On Linux with
+//! glibc, these environment variables have the same effect here:
+//!
+//! ```text
+//! MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647 cargo run -p rnn --example layer_speed
 //! ```
 
 use std::io::stdin;
@@ -12,23 +19,21 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::tensor::{Device, Distribution, Tensor};
 use rnn::{Cell, Rnn, RnnConfig};
-use training::machine::keep_memory;
 
-/// Batch, steps, input size, hidden size: a sentiment classifier, a small and a medium language model, a forecaster, and
-/// one text at a time.
+/// Batch size, steps, input size and hidden size of: a sentiment classifier, a small and a medium language model, a
+/// forecaster, and a single text.
 const SHAPES: [[usize; 4]; 5] =
     [[32, 200, 128, 128], [20, 20, 200, 200], [20, 35, 650, 650], [64, 120, 7, 32], [1, 200, 128, 128]];
 
 const CELLS: [(&str, Cell); 2] = [("lstm", Cell::Lstm), ("gru", Cell::Gru)];
 
-/// Runs before those that count.
+/// The number of runs without time measurement, before the measured runs.
 const WARM_UP: usize = 2;
 
 fn main() {
-    keep_memory();
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.get(1).map(String::as_str) {
-        Some("--ask") => stdin().lines().map_while(Result::ok).for_each(|request| answer(&request)),
+        Some("--serve") => stdin().lines().map_while(Result::ok).for_each(|request| answer(&request)),
         Some("--json") => each(|name, cell, shape @ [batch, time, input, hidden]| {
             let [forward, train] = measure(cell, shape, 15);
             println!(
@@ -36,11 +41,11 @@ fn main() {
             );
         }),
         _ => {
-            println!("milliseconds, medians            forward   forward + backward   burn::nn, the same");
+            println!("median milliseconds              forward   forward + backward   burn::nn, forward + backward");
             each(|name, cell, shape @ [batch, time, input, hidden]| {
                 let ([forward, train], theirs) = (measure(cell, shape, 15), burns(cell, shape));
                 println!(
-                    "{name:<4} {batch:>2} × {time:>3} × {input:>3} → {hidden:>3} {forward:>14.2} {train:>20.2} {theirs:>18.2}"
+                    "{name:<4} {batch:>2} × {time:>3} × {input:>3} → {hidden:>3} {forward:>14.2} {train:>20.2} {theirs:>28.2}"
                 );
             });
         }
@@ -57,19 +62,19 @@ fn each(show: impl Fn(&str, Cell, [usize; 4])) {
 
 /// Answers a request such as `lstm 32 200 128 128`.
 fn answer(request: &str) {
-    let mut words = request.split_whitespace();
-    let cell = CELLS.iter().find(|(name, _)| words.clone().next() == Some(name));
-    let sizes: Vec<usize> = words.by_ref().skip(1).filter_map(|word| word.parse().ok()).collect();
+    let mut fields = request.split_whitespace();
+    let cell = CELLS.iter().find(|(name, _)| fields.clone().next() == Some(name));
+    let sizes: Vec<usize> = fields.by_ref().skip(1).filter_map(|field| field.parse().ok()).collect();
     match (cell, <[usize; 4]>::try_from(sizes)) {
         (Some((_, cell)), Ok(shape)) => {
             let [forward, train] = measure(*cell, shape, 7);
             println!(r#"{{"forward_ms":{forward:.4},"train_ms":{train:.4}}}"#);
         }
-        _ => eprintln!("not a cell, batch, time, input and hidden size: {request}"),
+        _ => eprintln!("expected `cell batch time input hidden`, got: {request}"),
     }
 }
 
-/// Forward without gradients, and forward and backward.
+/// The median times of the forward pass without gradients, and of forward and backward pass together, in milliseconds.
 fn measure(cell: Cell, [batch, time, input, hidden]: [usize; 4], runs: usize) -> [f64; 2] {
     let device = Device::flex().autodiff();
     let rnn = RnnConfig::new(cell, input, hidden).init(&device);
@@ -79,7 +84,7 @@ fn measure(cell: Cell, [batch, time, input, hidden]: [usize; 4], runs: usize) ->
     [forward, train(runs, x, |x| rnn.forward(x, None, None).0)]
 }
 
-/// burn's own layer, forward and backward.
+/// The median time of forward and backward pass of burn's own layer, in milliseconds.
 fn burns(cell: Cell, [batch, time, input, hidden]: [usize; 4]) -> f64 {
     let device = Device::flex().autodiff();
     let x = Tensor::random([batch, time, input], Distribution::Normal(0.0, 1.0), &device);
@@ -92,7 +97,8 @@ fn burns(cell: Cell, [batch, time, input, hidden]: [usize; 4]) -> f64 {
     }
 }
 
-/// The input asks for its gradient, as one from an embedding does.
+/// The median time of forward and backward pass in milliseconds. The input requires a gradient too, like the output of
+/// an embedding layer.
 fn train(runs: usize, x: Tensor<3>, forward: impl Fn(Tensor<3>) -> Tensor<3>) -> f64 {
     milliseconds(runs, || drop(forward(x.clone().require_grad()).sum().backward()))
 }

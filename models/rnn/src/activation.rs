@@ -1,23 +1,23 @@
-//! Costs of activations, added to the loss (Merity, McCann & Socher 2017).
+//! Penalties on activations, added to the loss (Merity, McCann & Socher 2017).
 
 use burn::tensor::Tensor;
 
-/// Activation regularisation (AR): `α · mean(h²)`, which keeps activations small.
+/// Activation regularisation (AR): `α · mean(h²)`. It keeps activations small.
 ///
 /// # Shapes
 ///
-/// - outputs: `[batch, time, feature]`, of the last layer, after its dropout
+/// - outputs: `[batch, time, feature]`, the output of the last layer after dropout
 /// - output: `[1]`
 pub fn activation_regularization(outputs: Tensor<3>, alpha: f64) -> Tensor<1> {
     outputs.square().mean().mul_scalar(alpha)
 }
 
-/// Temporal activation regularisation (TAR): `β · mean((h_{t+1} − h_t)²)`, which makes the state change slowly. Zero
-/// where there is one step alone.
+/// Temporal activation regularisation (TAR): `β · mean((h_{t+1} − h_t)²)`. It makes the hidden state change
+/// slowly. Zero for a sequence of one step.
 ///
 /// # Shapes
 ///
-/// - outputs: `[batch, time, feature]`, of the last layer, before its dropout
+/// - outputs: `[batch, time, feature]`, the output of the last layer before dropout
 /// - output: `[1]`
 pub fn temporal_activation_regularization(outputs: Tensor<3>, beta: f64) -> Tensor<1> {
     let [_, time, _] = outputs.dims();
@@ -35,14 +35,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn costs_of_activations_and_of_their_changes() {
+    fn penalties_match_the_formulas() {
         let outputs = Tensor::<3>::from_floats([[[1.0, 2.0], [3.0, 2.0], [3.0, -1.0]]], &Device::flex());
-        let number = |cost: Tensor<1>| cost.into_scalar::<f32>();
-        approx::assert_relative_eq!(number(activation_regularization(outputs.clone(), 2.0)), 2.0 * 28.0 / 6.0);
+        let value = |penalty: Tensor<1>| penalty.into_scalar::<f32>();
+        approx::assert_relative_eq!(value(activation_regularization(outputs.clone(), 2.0)), 2.0 * 28.0 / 6.0);
         approx::assert_relative_eq!(
-            number(temporal_activation_regularization(outputs.clone(), 3.0)),
+            value(temporal_activation_regularization(outputs.clone(), 3.0)),
             3.0 * (4.0 + 9.0) / 4.0
         );
-        assert_eq!(number(temporal_activation_regularization(outputs.narrow(1, 0, 1), 3.0)), 0.0);
+        assert_eq!(value(temporal_activation_regularization(outputs.narrow(1, 0, 1), 3.0)), 0.0);
     }
 }

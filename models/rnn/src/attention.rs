@@ -5,24 +5,24 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::dense;
 
-/// What is added to the score of a step of padding: its weight is then zero.
+/// The value that is added to the scores of padded steps, so that the softmax gives them weight zero.
 const PADDING: f32 = -1e9;
 
-/// One vector of a whole sequence: the mean of its steps, each weighed by how much it matters.
+/// Attention pooling: one vector per sequence, the weighted mean of its steps with learned weights.
 ///
-/// The weight of step `t` is `softmax(v · tanh(W hₜ + b))` over the sequence's own steps: the additive attention of
-/// [Bahdanau et al. 2015](https://arxiv.org/abs/1409.0473) with one learned question `v`, as
-/// [Yang et al. 2016](https://aclanthology.org/N16-1174) pool the words of a review.
+/// The weight of step `t` is `softmax(v · tanh(W hₜ + b))` over the valid steps of the sequence. This is the additive
+/// attention of [Bahdanau et al. 2015](https://arxiv.org/abs/1409.0473) with one learned query vector `v`, used by
+/// [Yang et al. 2016](https://aclanthology.org/N16-1174) for document classification.
 #[derive(Module, Debug)]
 pub struct AttentionPooling {
-    /// `W` and `b`: features → features.
+    /// `W` and `b`: a linear layer from `features` to `features`.
     pub key: Linear,
-    /// `v`: features → 1.
+    /// The query vector `v`: a linear layer from `features` to 1.
     pub question: Linear,
 }
 
 impl AttentionPooling {
-    /// With random weights, for steps of so many features.
+    /// Initialises the layer with random weights, for steps with the given number of features.
     pub fn new(features: usize, device: &Device) -> Self {
         Self {
             key: LinearConfig::new(features, features).init(device),
@@ -30,19 +30,24 @@ impl AttentionPooling {
         }
     }
 
-    /// How many parameters it has.
+    /// The number of parameters.
     pub fn num_params(features: usize) -> f64 {
         features as f64 * (features as f64 + 2.0)
     }
 
-    /// `steps` `[batch, time, features]`, of which `lengths` are each sequence's own → the pooled vectors
-    /// `[batch, features]`.
+    /// Pools each sequence into one vector.
+    ///
+    /// # Shapes
+    ///
+    /// - steps: `[batch, time, features]`
+    /// - lengths: the length of each sequence; later steps are padding
+    /// - output: `[batch, features]`
     pub fn forward(&self, steps: Tensor<3>, lengths: &[usize]) -> Tensor<2> {
         let weights = self.weights(steps.clone(), lengths); // [B, T]
         weights.unsqueeze_dim::<3>(1).matmul(steps).squeeze_dim(1)
     }
 
-    /// How much each step matters, `[batch, time]`: they sum to 1 over a sequence, and are zero in its padding.
+    /// The attention weights, `[batch, time]`. They sum to 1 over each sequence and are zero in the padding.
     pub fn weights(&self, steps: Tensor<3>, lengths: &[usize]) -> Tensor<2> {
         let [batch, time, _] = steps.dims();
         let device = steps.device();

@@ -4,22 +4,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::Cell;
 
-/// The values that parameters start from.
+/// The initialiser of the parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Init {
-    /// PyTorch's: all parameters uniform in `±1/√hidden_size`.
+    /// PyTorch's default: all parameters are uniform in `±1/√hidden_size`.
     #[default]
     Uniform,
 
-    /// What papers on recurrent networks mostly use, gate by gate: recurrent weights orthogonal (Saxe et al. 2014), so
-    /// that a state neither grows nor shrinks from step to step; input weights uniform after Glorot & Bengio (2010);
-    /// biases zero, but 1 for the forget gate of an LSTM (Jozefowicz et al. 2015), which then remembers from the start.
+    /// The common choice in papers on recurrent networks, drawn separately for each gate. Recurrent weights are
+    /// orthogonal (Saxe et al. 2014), so the norm of the state neither grows nor shrinks from step to step. Input
+    /// weights are Glorot uniform (Glorot & Bengio 2010). Biases are 0, except the forget gate bias of an LSTM, which
+    /// is 1 so that an untrained LSTM keeps its cell state (Jozefowicz et al. 2015).
     Orthogonal,
 }
 
 impl Init {
-    /// The input weights: `[gates × hidden, input]`.
+    /// Draws the input weight matrix: `[gates × hidden, input]`.
     pub(crate) fn weight_ih(self, cell: Cell, input: usize, hidden: usize, device: &Device) -> Tensor<2> {
         let bound = match self {
             Init::Uniform => pytorch_bound(hidden),
@@ -28,7 +29,7 @@ impl Init {
         uniform([cell.gates() * hidden, input], bound, device)
     }
 
-    /// The recurrent weights: `[gates × hidden, hidden]`.
+    /// Draws the recurrent weight matrix: `[gates × hidden, hidden]`.
     pub(crate) fn weight_hh(self, cell: Cell, hidden: usize, device: &Device) -> Tensor<2> {
         match self {
             Init::Uniform => uniform([cell.gates() * hidden, hidden], pytorch_bound(hidden), device),
@@ -39,11 +40,11 @@ impl Init {
         }
     }
 
-    /// The bias added to the input product: `[gates × hidden]`.
+    /// Draws the bias of the input product: `[gates × hidden]`.
     pub(crate) fn bias_ih(self, cell: Cell, hidden: usize, device: &Device) -> Tensor<1> {
         match self {
             Init::Uniform => uniform([cell.gates() * hidden], pytorch_bound(hidden), device),
-            // Gates i, f, g, o.
+            // Gate order: i, f, g, o.
             Init::Orthogonal if cell == Cell::Lstm => {
                 let gate = |bias: f64| Tensor::full([hidden], bias, device);
                 Tensor::cat([0.0, 1.0, 0.0, 0.0].map(gate).to_vec(), 0)
@@ -52,7 +53,7 @@ impl Init {
         }
     }
 
-    /// The bias added to the recurrent product: `[gates × hidden]`.
+    /// Draws the bias of the recurrent product: `[gates × hidden]`.
     pub(crate) fn bias_hh(self, cell: Cell, hidden: usize, device: &Device) -> Tensor<1> {
         match self {
             Init::Uniform => uniform([cell.gates() * hidden], pytorch_bound(hidden), device),

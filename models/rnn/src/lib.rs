@@ -1,5 +1,5 @@
-//! Recurrent layers for burn: Elman, LSTM and GRU; one or more layers, in one or both directions, over batches of
-//! sequences of different lengths.
+//! Recurrent layers for burn: Elman, LSTM and GRU, stacked, in one or both directions, over batches of sequences of
+//! different lengths.
 //!
 //! ```
 //! use burn::tensor::{Device, Distribution, Tensor};
@@ -8,16 +8,16 @@
 //! let device = Device::flex();
 //! let rnn = RnnConfig::new(Cell::Lstm, 8, 16).with_num_layers(2).with_bidirectional(true).init(&device);
 //!
-//! // Three sequences in one batch; the second ends after 4 steps, the third after 1.
+//! // A batch of three sequences with 5, 4 and 1 steps, padded to 5 steps.
 //! let input = Tensor::random([3, 5, 8], Distribution::Default, &device); // [batch, time, input]
 //! let (output, state) = rnn.forward(input, Some(&[5, 4, 1]), None);
 //!
-//! assert_eq!(output.dims(), [3, 5, 2 * 16]); // [batch, time, directions × hidden]; zero beyond a sequence's end
+//! assert_eq!(output.dims(), [3, 5, 2 * 16]); // [batch, time, directions × hidden]; zero in the padding
 //! assert_eq!(state.hidden.dims(), [2 * 2, 3, 16]); // [layers × directions, batch, hidden]
 //! ```
 //!
-//! A layer that reads in one direction can be fed step by step, with the same results, and a long text can be read in
-//! windows, each from the state the one before left:
+//! A unidirectional network can also run step by step, with the same results. A long sequence can be split into
+//! windows: each window starts from the final state of the previous window (truncated backpropagation through time):
 //!
 //! ```
 //! # use burn::tensor::{Device, Distribution, Tensor};
@@ -34,40 +34,47 @@
 //! }
 //!
 //! let window = Tensor::random([1, 5, 8], Distribution::Default, &device);
-//! let (_, state) = rnn.forward(window, None, Some(state.detach())); // gradients stop at the window's edge
+//! let (_, state) = rnn.forward(window, None, Some(state.detach())); // gradients stop at the start of the window
 //! # let _ = state;
 //! ```
 //!
-//! # What it computes
+//! # Compatibility with PyTorch
 //!
-//! [`Cell`] gives each cell's equations. Parameters have PyTorch's layouts, and [`pytorch_names`] give them PyTorch's
-//! names: weights go from `torch.nn.LSTM`, `GRU` and `RNN` to an [`Rnn`] and back as they are, and give the same
-//! results.
+//! [`Cell`] documents the equations of each cell. Weight matrices and biases have PyTorch's layout, and
+//! [`pytorch_names`] maps parameter names to PyTorch's names. Weights of `torch.nn.LSTM`, `GRU` and `RNN` therefore
+//! load into an [`Rnn`] without conversion, and the reverse, and give the same results.
 //!
-//! # How it is built
+//! # Cargo features
 //!
-//! | file | holds |
+//! - `autodiff` (default): gradients. The crate works for inference without it, and also builds for `wasm32`, where the
+//!   kernels use one thread.
+//!
+//! # Source files
+//!
+//! | file | contents |
 //! |---|---|
-//! | `cell.rs` | which recurrences there are |
-//! | `rnn.rs` | stacking, directions, checks of shapes |
-//! | `scan.rs` | one layer in one direction, composed of burn's operations: all steps in turn |
-//! | `fused.rs`, `kernel/` | the same as one operation on the CPU, forward and backward; where the time goes |
-//! | `state.rs`, `weights.rs`, `init.rs` | what is remembered, what is learnt, what that starts from |
-//! | `attention.rs` | one vector of all steps |
-//! | `dropout/`, `activation.rs` | regularisers: of features, words and weights; of activations |
-//! | `names.rs` | PyTorch's names |
-//! | `dense.rs` | a dense layer at every step |
-//! | `dense_cross_entropy.rs` | the loss of a choice among many words, with the layer that makes it |
+//! | `cell.rs` | the recurrences and their equations |
+//! | `rnn.rs`, `shape_error.rs` | stacked and bidirectional layers; checks of shapes |
+//! | `scan.rs` | one layer in one direction, composed of burn operations |
+//! | `fused/` | the same layer as one burn operation on the CPU; its gradient (feature `autodiff`) |
+//! | `kernel/` | the CPU kernels of the fused operations, forward and backward |
+//! | `state.rs`, `weights.rs`, `init.rs` | hidden and cell state, weights, initialisers |
+//! | `attention.rs` | attention pooling |
+//! | `dropout/`, `activation.rs` | regularisation: locked, embedding and weight dropout; activation penalties |
+//! | `names.rs` | PyTorch's parameter names |
+//! | `dense.rs` | a linear layer at every step |
+//! | `dense_cross_entropy/` | linear layer, softmax and cross-entropy loss in one operation; its gradient |
 //!
-//! `cargo run -p rnn --example layer_speed` times the layers beside burn's own.
+//! `cargo run -p rnn --example layer_speed` compares the speed of these layers with burn's own layers.
 //!
 //! # References
 //!
 //! - Elman (1990), *Finding structure in time*, Cognitive Science 14(2).
 //! - Hochreiter & Schmidhuber (1997), *Long short-term memory*, Neural Computation 9(8).
-//! - Gers, Schmidhuber & Cummins (2000), *Learning to forget: continual prediction with LSTM*, Neural Computation 12(10).
-//! - Cho et al. (2014), *Learning phrase representations using RNN encoder–decoder for statistical machine translation*,
-//!   EMNLP, [arXiv:1406.1078](https://arxiv.org/abs/1406.1078).
+//! - Gers, Schmidhuber & Cummins (2000), *Learning to forget: continual prediction with LSTM*, Neural Computation
+//!   12(10).
+//! - Cho et al. (2014), *Learning phrase representations using RNN encoder–decoder for statistical machine
+//!   translation*, EMNLP, [arXiv:1406.1078](https://arxiv.org/abs/1406.1078).
 //! - Le, Jaitly & Hinton (2015), *A simple way to initialize recurrent networks of rectified linear units*,
 //!   [arXiv:1504.00941](https://arxiv.org/abs/1504.00941).
 //! - Glorot & Bengio (2010), *Understanding the difficulty of training deep feedforward neural networks*, AISTATS.
@@ -93,11 +100,15 @@ mod dense_cross_entropy;
 mod dropout;
 mod fused;
 mod init;
-#[allow(unsafe_code)] // memory shared by threads, and the innermost loop
+// Threads share buffers, and the inner loops read without bounds checks.
+#[allow(unsafe_code)]
+// Only the gradients call the backward kernels. The kernels' own tests need them in every configuration.
+#[cfg_attr(not(feature = "autodiff"), allow(dead_code))]
 mod kernel;
 mod names;
 mod rnn;
 mod scan;
+mod shape_error;
 mod state;
 mod weights;
 
@@ -110,5 +121,6 @@ pub use dropout::{EmbeddingDropout, LockedDropout, WeightDropout};
 pub use init::Init;
 pub use names::{from_pytorch_names, pytorch_names};
 pub use rnn::{Layer, Rnn, RnnConfig};
+pub use shape_error::ShapeError;
 pub use state::State;
 pub use weights::Weights;

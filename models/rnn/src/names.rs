@@ -1,18 +1,15 @@
-/// How this crate's parameter names become PyTorch's: `layers.0.forward.weight_ih` → `weight_ih_l0`,
-/// `layers.0.backward.bias_hh` → `bias_hh_l0_reverse`, whatever path stands before them.
+/// Maps this crate's parameter names to PyTorch's: `layers.0.forward.weight_ih` → `weight_ih_l0`,
+/// `layers.0.backward.bias_hh` → `bias_hh_l0_reverse`. Any path prefix is kept.
 ///
-/// Each pair is a pattern and its replacement, as `burn::store::KeyRemapper` and `with_key_remapping` take them. Give
-/// them to a store that *saves*; [`from_pytorch_names`] are for a store that loads. Layouts are PyTorch's already:
-/// nothing is transposed on the way.
+/// Each pair is a regular expression and its replacement, for `burn::store::KeyRemapper` and `with_key_remapping`. Use
+/// the pairs in a store that *saves*; use [`from_pytorch_names`] in a store that loads. No tensor is transposed,
+/// because the layouts are the same.
 ///
 /// ```
 /// use burn::store::{KeyRemapper, SafetensorsStore};
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let names = KeyRemapper::from_pattern_iter(rnn::pytorch_names())?;
+/// let names = KeyRemapper::from_pattern_iter(rnn::pytorch_names()).expect("the patterns are valid");
 /// let store = SafetensorsStore::from_file("model.safetensors").remap(names);
-/// # Ok(())
-/// # }
 /// ```
 pub const fn pytorch_names() -> [(&'static str, &'static str); 2] {
     [
@@ -21,7 +18,8 @@ pub const fn pytorch_names() -> [(&'static str, &'static str); 2] {
     ]
 }
 
-/// How PyTorch's parameter names become this crate's: the inverse of [`pytorch_names`], for a store that *loads*.
+/// Maps PyTorch's parameter names to this crate's names, for a store that *loads*. It is the inverse of
+/// [`pytorch_names`].
 pub const fn from_pytorch_names() -> [(&'static str, &'static str); 2] {
     [
         (r"(^|\.)((?:weight|bias)_[ih]h)_l(\d+)$", "${1}layers.${3}.forward.${2}"),

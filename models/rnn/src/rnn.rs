@@ -3,41 +3,42 @@ use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
 
-use crate::scan::{Order, Reading, scan};
-use crate::weights::Values;
-use crate::{Cell, Init, LockedDropout, State, WeightDropout, Weights};
+use crate::scan::{Direction, ScanInput, scan};
+use crate::weights::WeightTensors;
+use crate::{Cell, Init, LockedDropout, ShapeError, State, WeightDropout, Weights};
 
 /// Configuration of an [`Rnn`].
 #[derive(Config, Debug, PartialEq)]
 pub struct RnnConfig {
-    /// The recurrence.
+    /// The recurrence: Elman, LSTM or GRU.
     pub cell: Cell,
-    /// The number of features of a step of the input.
+    /// The number of input features per step.
     pub input_size: usize,
-    /// The size of the state of each layer and direction.
+    /// The number of hidden units of each layer and direction.
     pub hidden_size: usize,
-    /// How many layers stand on one another.
+    /// The number of stacked layers.
     #[config(default = 1)]
     pub num_layers: usize,
-    /// Whether each layer reads the sequence from its end too; outputs are then twice as wide.
+    /// Whether each layer also processes the sequence in reverse. The output then has `2 × hidden_size` features.
     #[config(default = false)]
     pub bidirectional: bool,
-    /// The probability of dropping a feature between two layers, anew at every step. Acts on autodiff devices only.
+    /// Dropout probability between layers, with a new mask at every step. Active on autodiff devices only.
     #[config(default = 0.0)]
     pub dropout: f64,
-    /// The probability of dropping a feature between two layers, the same at all steps: [`LockedDropout`].
+    /// Dropout probability between layers, with one mask for all steps: [`LockedDropout`].
     #[config(default = 0.0)]
     pub locked_dropout: f64,
-    /// The probability of dropping a recurrent weight: [`WeightDropout`].
+    /// Dropout probability of recurrent weights: [`WeightDropout`].
     #[config(default = 0.0)]
     pub weight_dropout: f64,
-    /// The values that parameters start from.
+    /// The initialiser of the parameters.
     #[config(default = "Init::Uniform")]
     pub initializer: Init,
 }
 
 impl RnnConfig {
-    /// How many parameters the [`Rnn`] has; to be asked before it takes the memory for them, so that no size is too large.
+    /// The number of parameters of the [`Rnn`], without allocating them. It is a float because a configuration may ask
+    /// for more parameters than an integer or the memory can hold.
     pub fn num_params(&self) -> f64 {
         let directions = if self.bidirectional { 2.0 } else { 1.0 };
         let [input, hidden, layers] = [self.input_size, self.hidden_size, self.num_layers].map(|size| size as f64);
@@ -45,7 +46,7 @@ impl RnnConfig {
         layer(input) + (layers - 1.0) * layer(directions * hidden)
     }
 
-    /// Draws the parameters of an [`Rnn`]; `device.seed(n)` before it makes them repeatable.
+    /// Initialises an [`Rnn`] with random parameters. Call `device.seed(n)` first for reproducible values.
     ///
     /// # Panics
     ///
@@ -54,7 +55,7 @@ impl RnnConfig {
         let Self { cell, input_size, hidden_size, num_layers, .. } = *self;
         assert!(
             input_size > 0 && hidden_size > 0 && num_layers > 0,
-            "rnn: input_size {input_size}, hidden_size {hidden_size} and num_layers {num_layers} must all be above 0"
+            "rnn: input_size {input_size}, hidden_size {hidden_size} and num_layers {num_layers} must be at least 1"
         );
         let directions = if self.bidirectional { 2 } else { 1 };
         let layer = |index| {
@@ -74,48 +75,48 @@ impl RnnConfig {
     }
 }
 
-/// Recurrent layers, one or more, reading in one or both directions. See [the crate](crate) for an example.
+/// A recurrent network: one or more stacked layers, unidirectional or bidirectional. [The crate](crate) has an example.
 ///
-/// Should be created with [`RnnConfig`].
+/// Created with [`RnnConfig`].
 #[derive(Module, Debug)]
 pub struct Rnn {
-    /// The layers, from the input up.
+    /// The layers, from the input to the output.
     pub layers: Vec<Layer>,
-    /// Acts between layers, not on the output of the last.
+    /// Dropout between layers, with a new mask at every step. The output of the last layer is not dropped.
     pub dropout: Dropout,
-    /// The same.
+    /// Dropout between layers, with one mask for all steps. The output of the last layer is not dropped.
     pub locked_dropout: LockedDropout,
-    /// Acts on the recurrent weights of all layers.
+    /// Dropout of the recurrent weights of all layers.
     pub weight_dropout: WeightDropout,
     /// The recurrence.
     #[module(skip)]
     pub cell: Cell,
-    /// The number of features of a step of the input.
+    /// The number of input features per step.
     pub input_size: usize,
-    /// The size of the state of each layer and direction.
+    /// The number of hidden units of each layer and direction.
     pub hidden_size: usize,
 }
 
 /// The parameters of one layer.
 #[derive(Module, Debug)]
 pub struct Layer {
-    /// Of the direction that reads from the first step to the last.
+    /// Parameters of the forward direction: from the first step to the last.
     pub forward: Weights,
-    /// Of the direction that reads from the last step to the first, if there is one.
+    /// Parameters of the reverse direction: from the last step to the first. `None` in a unidirectional layer.
     pub backward: Option<Weights>,
 }
 
 impl Rnn {
-    /// Reads a batch of sequences.
+    /// Processes a batch of sequences.
     ///
-    /// - `lengths`: how many steps of each sequence are its own; the rest is padding. All of them if `None`. Padding
-    ///   changes nothing, neither results nor gradients, whatever it holds (NaN included). A sequence may be empty: its
-    ///   output is zero and its final state the initial one.
-    /// - `state`: what to start from; zeros if `None`.
+    /// - `lengths`: the length of each sequence; later steps are padding. `None`: all sequences have `time` steps.
+    ///   Padding never affects results or gradients, whatever values it holds (NaN included). A length of 0 is valid:
+    ///   the output is zero, and the final state is the initial state.
+    /// - `state`: the initial state; `None`: zeros.
     ///
-    /// Returns the output of the last layer at every step (both directions side by side), zero in the padding; and the
-    /// final state of every layer and direction: after each sequence's own last step, for the backward direction after
-    /// its first.
+    /// Returns the output of the last layer at every step and the final state of every layer and direction. The output
+    /// concatenates both directions and is zero in the padding. The final state is the state after the last valid step
+    /// of each sequence; for the reverse direction, after its first step.
     ///
     /// # Shapes
     ///
@@ -125,17 +126,20 @@ impl Rnn {
     ///
     /// # Panics
     ///
-    /// If a shape or a length does not fit, as burn's own layers do; the message names the numbers.
+    /// If the input, a length or the state does not fit the network, with the message of a [`ShapeError`].
+    /// [`check_input`](Self::check_input) checks the input without a panic.
     pub fn forward(&self, input: Tensor<3>, lengths: Option<&[usize]>, state: Option<State>) -> (Tensor<3>, State) {
         let [batch, _, _] = input.dims();
         let device = input.device();
-        self.check_input(input.dims(), lengths);
+        let checked = self.check_input(input.dims(), lengths);
         let state = state.unwrap_or_else(|| self.zero_state(batch, &device));
-        self.check_state(&state, batch);
+        if let Err(error) = checked.and_then(|()| self.check_state(&state, batch)) {
+            panic!("{error}");
+        }
 
         let mut steps = input; // [B, T, input]
-        let mut initial = state.into_rows();
-        let mut finals = Vec::with_capacity(self.rows());
+        let mut initial = state.into_layer_states();
+        let mut finals = Vec::with_capacity(self.num_states());
         for (index, layer) in self.layers.iter().enumerate() {
             if index > 0 {
                 steps = self.locked_dropout.forward(self.dropout.forward(steps));
@@ -143,20 +147,21 @@ impl Rnn {
             let (outputs, last): (Vec<_>, Vec<_>) = layer
                 .directions()
                 .zip(&mut initial)
-                .map(|((order, weights), initial)| {
-                    let weights = self.dropped(weights.values());
-                    scan(Reading { cell: self.cell, order, input: steps.clone(), weights, initial, lengths })
+                .map(|((direction, weights), initial)| {
+                    let weights = self.drop_weights(weights.tensors());
+                    scan(ScanInput { cell: self.cell, direction, input: steps.clone(), weights, initial, lengths })
                 })
                 .unzip();
-            steps = side_by_side(outputs); // [B, T, directions × H]
+            steps = concat_directions(outputs); // [B, T, directions × H]
             finals.extend(last);
         }
-        (steps, State::from_rows(finals))
+        (steps, State::from_layer_states(finals))
     }
 
-    /// Reads one step of every sequence: for streams and for generating, where the next input hangs on this output.
+    /// Processes one step of every sequence: for streaming, and for generation, where each input depends on the
+    /// previous output.
     ///
-    /// Steps one after the other give what [`forward`](Self::forward) gives for all of them together.
+    /// A loop over `step` gives the same results as one call of [`forward`](Self::forward) for all steps.
     ///
     /// # Shapes
     ///
@@ -165,79 +170,89 @@ impl Rnn {
     ///
     /// # Panics
     ///
-    /// If the layers are bidirectional: the backward direction begins at a last step that is not there yet. And where
-    /// [`forward`](Self::forward) does.
+    /// If the network is bidirectional, because the reverse direction starts at the last step. Also where
+    /// [`forward`](Self::forward) panics.
     pub fn step(&self, input: Tensor<2>, state: State) -> (Tensor<2>, State) {
-        assert!(!self.is_bidirectional(), "rnn: step cannot serve bidirectional layers, which read from the end");
+        assert!(!self.is_bidirectional(), "rnn: a bidirectional network cannot run step by step");
         let (output, state) = self.forward(input.unsqueeze_dim(1), None, Some(state));
         (output.squeeze_dim(1), state)
     }
 
-    /// The state before anything was read.
+    /// The initial state: zeros.
     pub fn zero_state(&self, batch: usize, device: &Device) -> State {
-        State::zero(self.cell, [self.rows(), batch, self.hidden_size], device)
+        State::zero(self.cell, [self.num_states(), batch, self.hidden_size], device)
     }
 
-    /// Whether the layers read in both directions.
+    /// Whether the network is bidirectional.
     pub fn is_bidirectional(&self) -> bool {
         self.layers.iter().any(|layer| layer.backward.is_some())
     }
 
-    /// The number of features of a step of the output.
+    /// The number of output features per step.
     pub fn output_size(&self) -> usize {
         if self.is_bidirectional() { 2 * self.hidden_size } else { self.hidden_size }
     }
 
-    fn dropped(&self, weights: Values) -> Values {
-        Values { weight_hh: self.weight_dropout.forward(weights.weight_hh), ..weights }
-    }
-
-    /// The number of rows of a [`State`].
-    fn rows(&self) -> usize {
-        self.layers.iter().map(|layer| layer.directions().count()).sum()
-    }
-
-    fn check_input(&self, [batch, time, features]: [usize; 3], lengths: Option<&[usize]>) {
-        assert!(
-            features == self.input_size,
-            "rnn: input [batch {batch}, time {time}, features {features}] where features must be {}",
-            self.input_size
-        );
-        assert!(batch > 0 && time > 0, "rnn: input of batch {batch} and time {time}, where both must be above 0");
-        let Some(lengths) = lengths else { return };
-        assert!(lengths.len() == batch, "rnn: {} lengths for a batch of {batch}", lengths.len());
-        for (row, &length) in lengths.iter().enumerate() {
-            assert!(length <= time, "rnn: length {length} of sequence {row} is beyond the {time} steps of the input");
+    /// Checks the shape of an input, `[batch, time, features]`, and its sequence lengths, for programs that must not
+    /// panic.
+    ///
+    /// # Errors
+    ///
+    /// If [`forward`](Self::forward) would panic for this input.
+    pub fn check_input(&self, input: [usize; 3], lengths: Option<&[usize]>) -> Result<(), ShapeError> {
+        let [batch, time, features] = input;
+        if features != self.input_size {
+            return Err(ShapeError::Features { input, expected: self.input_size });
+        }
+        if batch == 0 || time == 0 {
+            return Err(ShapeError::Empty { batch, time });
+        }
+        let Some(lengths) = lengths else { return Ok(()) };
+        if lengths.len() != batch {
+            return Err(ShapeError::LengthCount { lengths: lengths.len(), batch });
+        }
+        match lengths.iter().position(|&length| length > time) {
+            Some(sequence) => Err(ShapeError::Length { sequence, length: lengths[sequence], time }),
+            None => Ok(()),
         }
     }
 
-    fn check_state(&self, state: &State, batch: usize) {
-        let expected = [self.rows(), batch, self.hidden_size];
-        let check = |name: &str, given: [usize; 3]| {
-            assert!(given == expected, "rnn: {name} state {given:?} where [rows, batch, hidden] must be {expected:?}");
+    fn check_state(&self, state: &State, batch: usize) -> Result<(), ShapeError> {
+        let expected = [self.num_states(), batch, self.hidden_size];
+        let check = |name, found: [usize; 3]| match found == expected {
+            true => Ok(()),
+            false => Err(ShapeError::State { name, found, expected }),
         };
-        check("hidden", state.hidden.dims());
+        check("hidden", state.hidden.dims())?;
         match &state.cell {
             Some(cell) if self.cell.has_memory() => check("cell", cell.dims()),
-            None if self.cell.has_memory() => panic!("rnn: the state of an {:?} needs a cell state", self.cell),
-            Some(_) => panic!("rnn: the state of {:?} has no cell state", self.cell),
-            None => {}
+            None if !self.cell.has_memory() => Ok(()),
+            _ => Err(ShapeError::CellState { cell: self.cell }),
         }
+    }
+
+    fn drop_weights(&self, weights: WeightTensors) -> WeightTensors {
+        WeightTensors { weight_hh: self.weight_dropout.forward(weights.weight_hh), ..weights }
+    }
+
+    /// The number of layers times directions: the first dimension of a [`State`].
+    fn num_states(&self) -> usize {
+        self.layers.iter().map(|layer| layer.directions().count()).sum()
     }
 }
 
 impl Layer {
-    fn directions(&self) -> impl Iterator<Item = (Order, &Weights)> {
-        let forward = (Order::Forward, &self.forward);
-        let backward = self.backward.as_ref().map(|weights| (Order::Backward, weights));
-        std::iter::once(forward).chain(backward)
+    fn directions(&self) -> impl Iterator<Item = (Direction, &Weights)> {
+        let forward = (Direction::Forward, &self.forward);
+        let reverse = self.backward.as_ref().map(|weights| (Direction::Reverse, weights));
+        std::iter::once(forward).chain(reverse)
     }
 }
 
-/// The outputs of both directions `[B, T, 2 × H]`; those of one as they are, without a copy.
-fn side_by_side(outputs: Vec<Tensor<3>>) -> Tensor<3> {
+/// Concatenates the outputs of both directions: `[B, T, 2 × H]`. The output of a single direction is not copied.
+fn concat_directions(outputs: Vec<Tensor<3>>) -> Tensor<3> {
     match <[Tensor<3>; 1]>::try_from(outputs) {
-        Ok([alone]) => alone,
+        Ok([single]) => single,
         Err(both) => Tensor::cat(both, 2),
     }
 }

@@ -3,23 +3,23 @@ use burn::tensor::{Device, Tensor};
 
 use crate::{Cell, Init};
 
-/// The parameters of one layer in one direction, in PyTorch's layout: the blocks of all gates one above the other, in
-/// the order that [`Cell`] gives.
+/// The parameters of one layer in one direction, in PyTorch's layout: each matrix stacks the blocks of all gates, in
+/// the gate order of [`Cell`].
 #[derive(Module, Debug)]
 pub struct Weights {
-    /// What the gates take from the input: `[gates × hidden, input]`.
+    /// Input weight matrix: `[gates × hidden, input]`.
     pub weight_ih: Param<Tensor<2>>,
-    /// What the gates take from the state: `[gates × hidden, hidden]`.
+    /// Recurrent weight matrix: `[gates × hidden, hidden]`.
     pub weight_hh: Param<Tensor<2>>,
-    /// Added to the input product: `[gates × hidden]`.
+    /// Bias of the input product: `[gates × hidden]`.
     pub bias_ih: Param<Tensor<1>>,
-    /// Added to the recurrent product: `[gates × hidden]`.
+    /// Bias of the recurrent product: `[gates × hidden]`.
     pub bias_hh: Param<Tensor<1>>,
 }
 
 impl Weights {
-    /// Draws the values at once: a lazy parameter would draw at its first use, and the same seed would then give other
-    /// weights in a program that uses its modules in another order.
+    /// Draws all values immediately. A lazy parameter draws its values at first use, so the same seed would give
+    /// different weights in a program that uses its modules in a different order.
     pub(crate) fn new(init: Init, cell: Cell, input: usize, hidden: usize, device: &Device) -> Self {
         Self {
             weight_ih: Param::from_tensor(init.weight_ih(cell, input, hidden, device)),
@@ -29,9 +29,9 @@ impl Weights {
         }
     }
 
-    /// What they are now.
-    pub(crate) fn values(&self) -> Values {
-        Values {
+    /// The current values.
+    pub(crate) fn tensors(&self) -> WeightTensors {
+        WeightTensors {
             weight_ih: self.weight_ih.val(),
             weight_hh: self.weight_hh.val(),
             bias_ih: self.bias_ih.val(),
@@ -40,17 +40,21 @@ impl Weights {
     }
 }
 
-/// The values of [`Weights`] for one reading; of the same shapes.
+/// The values of [`Weights`] for one call of [`scan`](crate::scan::scan), with the same shapes.
+///
+/// Extension point for prepared inference (`Rnn::prepared`): every layer takes its weights from this struct, so it is
+/// the place for weight panels that are packed once and reused by every [`step`](crate::Rnn::step). Today the kernels
+/// pack both matrices in every call (`kernel/pack.rs`).
 #[derive(Clone, Debug)]
-pub(crate) struct Values {
+pub(crate) struct WeightTensors {
     pub weight_ih: Tensor<2>,
     pub weight_hh: Tensor<2>,
     pub bias_ih: Tensor<1>,
     pub bias_hh: Tensor<1>,
 }
 
-impl Values {
-    /// The size of the state.
+impl WeightTensors {
+    /// The number of hidden units.
     pub fn hidden_size(&self) -> usize {
         self.weight_hh.dims()[1]
     }

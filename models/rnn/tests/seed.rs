@@ -1,5 +1,5 @@
-//! The same seed gives the same parameters. A program of its own: burn's generator is global, and another test drawing
-//! from it in another thread would be in the way.
+//! The same seed gives the same parameters. A separate program, because burn's random generator is global and other
+//! tests would draw from it in other threads.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,7 +13,7 @@ fn the_same_seed_gives_the_same_parameters() {
     for init in [Init::Uniform, Init::Orthogonal] {
         let config =
             RnnConfig::new(Cell::Lstm, 3, 4).with_num_layers(2).with_bidirectional(true).with_initializer(init);
-        // Whatever is drawn after `init` and before the parameters are used changes nothing.
+        // Draws between `init` and the first use of the parameters must not change them.
         let draw = |seed, others: usize| {
             device.seed(seed);
             let rnn = config.init(&device);

@@ -1,4 +1,4 @@
-//! Results do not depend on the number of threads, bit for bit. A program of its own, as the pool of threads is global.
+//! Results are bit-identical for any number of threads. A separate program, because rayon's thread pool is global.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,11 +8,11 @@ use rnn::{Cell, Rnn, RnnConfig};
 #[test]
 fn five_threads_and_one_give_the_same_results() {
     rayon::ThreadPoolBuilder::new().num_threads(5).build_global().unwrap();
-    // A layer asked for by a thread of a pool is that thread's alone.
+    // A layer called from a thread of a pool runs on that thread only.
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let device = Device::flex().autodiff();
     for cell in [Cell::Elman, Cell::Lstm, Cell::Gru, Cell::GruResetBefore] {
-        // Members share the sequences of the first shape, and the units of the second.
+        // The threads divide the sequences of the first shape and the units of the second shape.
         for [batch, time, input, hidden] in [[81, 20, 40, 60], [7, 30, 50, 200]] {
             let rnn = RnnConfig::new(cell, input, hidden).with_bidirectional(true).init(&device);
             let x = Tensor::random([batch, time, input], Distribution::Normal(0.0, 1.0), &device).require_grad();
@@ -26,7 +26,7 @@ fn five_threads_and_one_give_the_same_results() {
     }
 }
 
-/// Outputs and gradients as bits.
+/// The bits of outputs and gradients.
 fn results(rnn: &Rnn, x: &Tensor<3>, lengths: &[usize]) -> Vec<Vec<u32>> {
     let (output, state) = rnn.forward(x.clone(), Some(lengths), None);
     let gradients = (output.clone().powi_scalar(2).sum() + state.hidden.sum()).backward();

@@ -1,30 +1,51 @@
-//! Whether a film review is favourable, from end to end: data, models, training, packages, prediction.
+//! Classification of film reviews as positive or negative: trained models, their training, and the program `sentiment`.
+//!
+//! ```
+//! use sentiment::{Predictor, Sentiment};
+//!
+//! let model = Sentiment::from_pretrained("imdb-hybrid")?;
+//! let answer = model.predict_one("Funny, warm and wonderfully acted.")?;
+//! println!("{:?} {:.2}", answer.label, answer.probability); // Positive 0.99
+//! # assert!(answer.label == sentiment::Label::Positive && answer.probability > 0.9);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! ```sh
-//! cargo run -p sentiment                                        # learn the embedded sample in a minute
-//! cargo run -p sentiment -- predict "Wonderfully acted."          # ask a shipped model
-//! cargo run -p sentiment -- train --recipe imdb-lstm            # the real reviews
+//! cargo run -p sentiment                                        # train on the embedded sample, about ten seconds
+//! cargo run -p sentiment -- predict "Wonderfully acted."        # ask a shipped model
+//! cargo run -p sentiment -- train --recipe imdb-lstm            # train on the IMDB reviews
 //! cargo run -p sentiment -- verify                              # measure every shipped model again
 //! ```
 //!
-//! | file | what it holds |
+//! Without cargo features the crate is the predictor alone: it reads packages from bytes, and knows no trainer, no
+//! command line and no files. The feature `folder` adds `from_pretrained`, `train` adds training, and `cli` (default)
+//! the program.
+//!
+//! | file | contents |
 //! |---|---|
+//! | `predictor.rs` | [`Sentiment`], the [`Predictor`]: a network, n-grams, or a blend |
+//! | `prediction.rs` | [`Options`], [`Prediction`] and the other types of the JSON interface |
 //! | `model.rs` | the network: embedding → recurrent layers → pooling → dense |
-//! | `ngram.rs` | the yardstick: NB-weighted n-grams |
-//! | `pretraining.rs` | learning to continue texts before learning their signs |
-//! | `data.rs` | reviews as numbers, in batches |
-//! | `task.rs` | the above as a [`training::Task`] |
-//! | `predict.rs` | the verb `predict` |
-//! | `recipes/` | one file a training run |
+//! | `network.rs` | the network with its vocabulary: batches of texts, occlusion |
+//! | `ngrams.rs` | the n-gram classifier and its file |
+//! | `settings.rs` | the settings in a package |
+//! | `train/` | data, losses, evaluation, baselines (feature `train`) |
+//! | `app.rs` | the command line (feature `cli`) |
+//! | `recipes/` | one file per training run |
 
-#[cfg(test)]
-#[path = "../../../training/src/damage.rs"]
-mod damage;
-pub mod data;
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+#[cfg(feature = "cli")]
+pub mod app;
 pub mod model;
-pub mod ngram;
-pub mod predict;
-pub mod pretraining;
-mod task;
+pub mod network;
+pub mod ngrams;
+pub mod prediction;
+pub mod predictor;
+pub mod settings;
+#[cfg(feature = "train")]
+pub mod train;
 
-pub use task::{Architecture, Opinion, Sentiment};
+pub use inference::Predictor;
+pub use prediction::{Contribution, Label, Logits, Options, Prediction};
+pub use predictor::Sentiment;

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    training::main::<sentiment::Sentiment>()
+    cli::main::<sentiment::app::App>()
 }

@@ -4,16 +4,17 @@ use burn::tensor::{Int, Tensor};
 
 use super::Mask;
 
-/// Dropout of whole words (Gal & Ghahramani 2016): a word that is dropped is zero wherever it stands in the batch.
+/// Embedding dropout (Gal & Ghahramani 2016): drops whole words. All occurrences of a dropped word in the batch are
+/// zero.
 ///
-/// Words kept are scaled by `1 / (1 − prob)`. It acts on autodiff devices only, and not in a frozen module.
+/// Other words are scaled by `1 / (1 − prob)`. Active on autodiff devices only, and not in a frozen module.
 #[derive(Module, Debug)]
 pub struct EmbeddingDropout {
     mask: Mask,
 }
 
 impl EmbeddingDropout {
-    /// A layer that drops words with probability `prob`.
+    /// Creates a layer that drops each word with probability `prob`.
     ///
     /// # Panics
     ///
@@ -22,7 +23,7 @@ impl EmbeddingDropout {
         Self { mask: Mask::new(prob) }
     }
 
-    /// The features of some words, some words dropped.
+    /// Looks up the embeddings of `words` and applies the dropout.
     ///
     /// # Shapes
     ///

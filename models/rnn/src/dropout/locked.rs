@@ -3,20 +3,20 @@ use burn::tensor::Tensor;
 
 use super::Mask;
 
-/// Dropout with one mask for all steps of a sequence: *variational* or *locked* dropout (Gal & Ghahramani 2016).
+/// *Variational* or *locked* dropout (Gal & Ghahramani 2016): one mask for all steps of a sequence.
 ///
-/// Ordinary dropout draws a new mask at every step; what one step drops the next shows, so that a recurrent layer sees
-/// noise rather than a smaller network. Here a feature dropped from a sequence stays dropped to its end. Each sequence
-/// of the batch has its own mask, and what is kept is scaled by `1 / (1 − prob)`.
+/// Ordinary dropout draws a new mask at every step. A recurrent layer then sees noise instead of a thinned network,
+/// because a feature dropped at one step is visible at the next. Here a dropped feature is zero at all steps. Each
+/// sequence of the batch has its own mask. Other features are scaled by `1 / (1 − prob)`.
 ///
-/// It acts on autodiff devices only, as [`burn::nn::Dropout`] does, and not in a frozen module.
+/// Active on autodiff devices only, like [`burn::nn::Dropout`], and not in a frozen module.
 #[derive(Module, Debug)]
 pub struct LockedDropout {
     mask: Mask,
 }
 
 impl LockedDropout {
-    /// A layer that drops features with probability `prob`.
+    /// Creates a layer that drops each feature with probability `prob`.
     ///
     /// # Panics
     ///
@@ -25,7 +25,7 @@ impl LockedDropout {
         Self { mask: Mask::new(prob) }
     }
 
-    /// Drops features of `input`.
+    /// Applies the dropout.
     ///
     /// # Shapes
     ///

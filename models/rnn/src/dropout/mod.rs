@@ -1,4 +1,4 @@
-//! The kinds of dropout that recurrent networks need; [`burn::nn::Dropout`] draws anew at every step.
+//! Dropout for recurrent networks. [`burn::nn::Dropout`] draws a new mask at every step; these layers do not.
 
 mod embedding;
 mod locked;
@@ -15,11 +15,12 @@ pub use embedding::EmbeddingDropout;
 pub use locked::LockedDropout;
 pub use weight::WeightDropout;
 
-/// What a kind of dropout multiplies by. It acts on autodiff devices only, as burn's does, and not in a frozen module.
+/// Draws the masks of the dropout layers. Like burn's dropout, it is active on autodiff devices only, and not in a
+/// frozen module. Without the feature `autodiff` of burn it never draws a mask.
 #[derive(Module, Debug)]
 struct Mask {
     prob: f64,
-    /// Cleared by [`freeze`](burn::module::Module::freeze).
+    /// Whether the module is not frozen. [`freeze`](burn::module::Module::freeze) sets the flag to false.
     training: Param<Flag>,
 }
 
@@ -32,29 +33,30 @@ impl Mask {
         Self { prob, training: Param::from_bool(true) }
     }
 
-    /// Zeros with probability `prob`, else `1 / (1 − prob)`; `None` where nothing is to be dropped.
+    /// A mask of zeros with probability `prob` and `1 / (1 − prob)` otherwise. `None` if the dropout is inactive.
     fn draw<const D: usize>(&self, shape: [usize; D], device: &Device) -> Option<Tensor<D>> {
-        let acts = self.prob > 0.0 && device.is_autodiff() && self.training.is_enabled();
+        let active = self.prob > 0.0 && device.is_autodiff() && self.training.is_enabled();
         let keep = 1.0 - self.prob;
         match shape.iter().product::<usize>() >= LARGE && has_kernels(device, &[]) {
-            _ if !acts => None,
-            true => Some(large(shape, keep, device)),
+            _ if !active => None,
+            true => Some(host_mask(shape, keep, device)),
             false => Some(Tensor::random(shape, Distribution::Bernoulli(keep), device).div_scalar(keep)),
         }
     }
 }
 
-/// Values from which on a mask is drawn by [`large`].
+/// Masks with at least this many values are drawn by [`host_mask`].
 const LARGE: usize = 1 << 16;
 
-/// A mask drawn on the host, from 16 random bits a value: ten times as fast as burn's. The seed comes from the device.
-fn large<const D: usize>(shape: [usize; D], keep: f64, device: &Device) -> Tensor<D> {
+/// Draws a mask on the host from 16 random bits per value: ten times as fast as burn's Bernoulli distribution. The seed
+/// comes from the device's generator, so `device.seed(n)` makes the mask reproducible.
+fn host_mask<const D: usize>(shape: [usize; D], keep: f64, device: &Device) -> Tensor<D> {
     let seed = Tensor::<1>::random([1], Distribution::Uniform(0.0, f64::from(1 << 24)), device);
     let mut rng = ChaCha8Rng::seed_from_u64(f64::from(seed.into_scalar::<f32>()) as u64);
     let mut bits = vec![0; 2 * shape.iter().product::<usize>()];
     rng.fill_bytes(&mut bits);
-    let (below, scale) = ((keep * 65536.0).round() as u32, (1.0 / keep) as f32);
-    let value = |bits: &[u8; 2]| if u32::from(u16::from_le_bytes(*bits)) < below { scale } else { 0.0 };
+    let (threshold, scale) = ((keep * 65536.0).round() as u32, (1.0 / keep) as f32);
+    let value = |bits: &[u8; 2]| if u32::from(u16::from_le_bytes(*bits)) < threshold { scale } else { 0.0 };
     let values: Vec<f32> = bits.as_chunks().0.iter().map(value).collect();
     Tensor::from_data(TensorData::new(values, shape), device)
 }

@@ -3,17 +3,18 @@ use burn::tensor::Tensor;
 
 use super::Mask;
 
-/// Dropout of weights: *DropConnect* (Wan et al. 2013), which Merity et al. (2018) put on the recurrent weights of an LSTM.
+/// Weight dropout, or *DropConnect* (Wan et al. 2013). Merity et al. (2018) apply it to the recurrent weights of an
+/// LSTM.
 ///
-/// One mask serves all steps of all sequences of a batch, so that the state flows through one and the same smaller network.
-/// Weights kept are scaled by `1 / (1 − prob)`. It acts on autodiff devices only, and not in a frozen module.
+/// All steps of all sequences of a batch share one mask. Other weights are scaled by `1 / (1 − prob)`. Active on
+/// autodiff devices only, and not in a frozen module.
 #[derive(Module, Debug)]
 pub struct WeightDropout {
     mask: Mask,
 }
 
 impl WeightDropout {
-    /// A layer that drops weights with probability `prob`.
+    /// Creates a layer that drops each weight with probability `prob`.
     ///
     /// # Panics
     ///
@@ -22,7 +23,7 @@ impl WeightDropout {
         Self { mask: Mask::new(prob) }
     }
 
-    /// Drops some of the weights.
+    /// Applies the dropout.
     ///
     /// # Shapes
     ///

@@ -1,27 +1,30 @@
-//! What tells one cell from another: the functions of its gates, and their derivatives.
+//! The cells: gate activations and their derivatives.
 
 use pulp::Simd;
 
 use super::simd::{relu, sigmoid, tanh};
 
-/// A cell of `G` gates, of which `N` values a unit and step are kept for the way back.
+/// A cell with `G` gates that saves `N` values per unit and step for the backward pass. The saved values are numbered
+/// slots.
 ///
-/// Everything below is one vector of units of one sequence.
+/// All functions work on one vector of hidden units of one sequence at one step.
 pub(crate) trait Gates<const G: usize, const N: usize>: Sync {
-    /// Where the kept values hold the cell state, of cells that have one.
+    /// The slot of the cell state, for cells that have one.
     const CELL: Option<usize>;
-    /// Which kept value the input product of each gate becomes.
+    /// The slot that first holds the input product of each gate, then its activation, and in the backward pass the
+    /// gradient of the input product.
     const INPUTS: [usize; G];
-    /// Which kept values the recurrent product of each gate led to, side by side.
+    /// The slot that holds the gradient of each gate's recurrent product in the backward pass. These slots are
+    /// consecutive.
     const RECURRENT: [usize; G];
-    /// The gate whose recurrent bias belongs to the recurrent product, as a function of another gate scales both. The other
-    /// biases are added to the input product.
+    /// The gate whose recurrent bias must be added to the recurrent product, because another gate scales their sum. The
+    /// biases of all other gates are added to the input product.
     const RECURRENT_BIAS: Option<usize> = None;
-    /// How many kept values, from the first, the way back turns to gradients.
+    /// The number of slots that the backward pass replaces with gradients. They are the first slots.
     const GRADIENTS: usize;
 
-    /// What is kept, and the hidden state, from the products with the input and with the hidden state. `before` is the
-    /// cell state before the step, and the hidden state of cells without one.
+    /// Returns the saved values and the hidden state after the step, from the input products and the recurrent
+    /// products. `before` is the cell state before the step, or the hidden state for cells without a cell state.
     fn forward<S: Simd>(
         simd: S,
         input: [S::f32s; G],
@@ -29,32 +32,38 @@ pub(crate) trait Gates<const G: usize, const N: usize>: Sync {
         before: S::f32s,
     ) -> ([S::f32s; N], S::f32s);
 
-    /// The gradients of what was kept, from those of the states after the step.
-    fn backward<S: Simd>(simd: S, kept: [S::f32s; N], before: S::f32s, after: Pair<S>) -> ([S::f32s; N], Pair<S>);
+    /// Returns the gradients of the saved values and of the states before the step, from the gradients of the states
+    /// after the step.
+    fn backward<S: Simd>(
+        simd: S,
+        saved: [S::f32s; N],
+        before: S::f32s,
+        after: StateGradients<S>,
+    ) -> ([S::f32s; N], StateGradients<S>);
 }
 
-/// Gradients of the hidden state and, where there is one, of the cell state.
+/// Gradients of the hidden state and of the cell state.
 ///
-/// Before a step, the part of the hidden state's gradient that does not flow through the recurrent product.
+/// For the states before a step, `hidden` excludes the gradient through the recurrent product.
 #[derive(Clone, Copy)]
-pub(crate) struct Pair<S: Simd> {
+pub(crate) struct StateGradients<S: Simd> {
     pub hidden: S::f32s,
     pub cell: S::f32s,
 }
 
-/// `1 − y²`, the derivative of tanh where its value is `y`.
+/// `1 − y²`, the derivative of tanh from its value `y`.
 #[inline(always)]
 pub(super) fn tanh_slope<S: Simd>(simd: S, y: S::f32s) -> S::f32s {
     simd.negate_mul_add_f32s(y, y, simd.splat_f32s(1.0))
 }
 
-/// `y (1 − y)`, the derivative of the logistic function where its value is `y`.
+/// `y (1 − y)`, the derivative of the logistic function from its value `y`.
 #[inline(always)]
 pub(super) fn sigmoid_slope<S: Simd>(simd: S, y: S::f32s) -> S::f32s {
     simd.negate_mul_add_f32s(y, y, y)
 }
 
-/// Elman's cell, with tanh or with max(0, x), kept as its hidden state.
+/// The Elman cell, with tanh or ReLU. Saves the hidden state.
 pub(crate) struct Elman<const RELU: bool>;
 
 impl<const RELU: bool> Gates<1, 1> for Elman<RELU> {
@@ -71,18 +80,23 @@ impl<const RELU: bool> Gates<1, 1> for Elman<RELU> {
     }
 
     #[inline(always)]
-    fn backward<S: Simd>(simd: S, [y]: [S::f32s; 1], _: S::f32s, after: Pair<S>) -> ([S::f32s; 1], Pair<S>) {
+    fn backward<S: Simd>(
+        simd: S,
+        [y]: [S::f32s; 1],
+        _: S::f32s,
+        after: StateGradients<S>,
+    ) -> ([S::f32s; 1], StateGradients<S>) {
         let zero = simd.splat_f32s(0.0);
         let d_sum = if RELU {
             simd.select_f32s(simd.greater_than_f32s(y, zero), after.hidden, zero)
         } else {
             simd.mul_f32s(after.hidden, tanh_slope(simd, y))
         };
-        ([d_sum], Pair { hidden: zero, cell: zero })
+        ([d_sum], StateGradients { hidden: zero, cell: zero })
     }
 }
 
-/// Kept: i, f, g, o and the cell state.
+/// The LSTM. Saves i, f, g, o and the cell state.
 pub(crate) struct Lstm;
 
 impl Gates<4, 5> for Lstm {
@@ -103,22 +117,27 @@ impl Gates<4, 5> for Lstm {
     }
 
     #[inline(always)]
-    fn backward<S: Simd>(simd: S, kept: [S::f32s; 5], before: S::f32s, after: Pair<S>) -> ([S::f32s; 5], Pair<S>) {
-        let [i, f, g, o, cell] = kept;
-        let bent = tanh(simd, cell);
+    fn backward<S: Simd>(
+        simd: S,
+        saved: [S::f32s; 5],
+        before: S::f32s,
+        after: StateGradients<S>,
+    ) -> ([S::f32s; 5], StateGradients<S>) {
+        let [i, f, g, o, cell] = saved;
+        let tanh_cell = tanh(simd, cell);
         let through_output = simd.mul_f32s(after.hidden, o);
-        let d_cell = simd.mul_add_f32s(through_output, tanh_slope(simd, bent), after.cell);
+        let d_cell = simd.mul_add_f32s(through_output, tanh_slope(simd, tanh_cell), after.cell);
         let d_i = simd.mul_f32s(simd.mul_f32s(d_cell, g), sigmoid_slope(simd, i));
         let d_f = simd.mul_f32s(simd.mul_f32s(d_cell, before), sigmoid_slope(simd, f));
         let d_g = simd.mul_f32s(simd.mul_f32s(d_cell, i), tanh_slope(simd, g));
-        let d_o = simd.mul_f32s(simd.mul_f32s(after.hidden, bent), sigmoid_slope(simd, o));
-        let before = Pair { hidden: simd.splat_f32s(0.0), cell: simd.mul_f32s(d_cell, f) };
+        let d_o = simd.mul_f32s(simd.mul_f32s(after.hidden, tanh_cell), sigmoid_slope(simd, o));
+        let before = StateGradients { hidden: simd.splat_f32s(0.0), cell: simd.mul_f32s(d_cell, f) };
         ([d_i, d_f, d_g, d_o, cell], before)
     }
 }
 
-/// Kept: n, r, z, and the recurrent product of gate n, `q`, in an order that has the gradients of both products side by
-/// side: those with the input n, r, z, those with the hidden state r, z, q.
+/// The GRU with `reset_after`. Saves n, r, z and `q`, the recurrent product of gate n. In this order, the gradients of
+/// the input products (n, r, z) are consecutive, and so are those of the recurrent products (r, z, q).
 pub(crate) struct Gru;
 
 impl Gates<3, 4> for Gru {
@@ -138,13 +157,18 @@ impl Gates<3, 4> for Gru {
     }
 
     #[inline(always)]
-    fn backward<S: Simd>(simd: S, kept: [S::f32s; 4], before: S::f32s, after: Pair<S>) -> ([S::f32s; 4], Pair<S>) {
-        let [n, r, z, q] = kept;
+    fn backward<S: Simd>(
+        simd: S,
+        saved: [S::f32s; 4],
+        before: S::f32s,
+        after: StateGradients<S>,
+    ) -> ([S::f32s; 4], StateGradients<S>) {
+        let [n, r, z, q] = saved;
         let direct = simd.mul_f32s(after.hidden, z);
         let d_n = simd.mul_f32s(simd.sub_f32s(after.hidden, direct), tanh_slope(simd, n));
         let d_z = simd.mul_f32s(simd.mul_f32s(after.hidden, simd.sub_f32s(before, n)), sigmoid_slope(simd, z));
         let d_r = simd.mul_f32s(simd.mul_f32s(d_n, q), sigmoid_slope(simd, r));
         let d_q = simd.mul_f32s(d_n, r);
-        ([d_n, d_r, d_z, d_q], Pair { hidden: direct, cell: after.cell })
+        ([d_n, d_r, d_z, d_q], StateGradients { hidden: direct, cell: after.cell })
     }
 }

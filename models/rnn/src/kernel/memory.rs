@@ -1,12 +1,12 @@
-//! Memory of the kernels: aligned and used again, or shared by the members of a team.
+//! Buffers of the kernels: aligned and reused, or shared by the threads of a team.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
 
-/// Values that begin at a cache line, so that no vector lies across two.
+/// A buffer that starts at a cache line, so that no vector crosses two lines.
 ///
-/// A thread keeps what it gives up for its next call: the kernel zeroes fresh memory page by page, which costs as much as
-/// a layer's arithmetic.
+/// Each thread keeps dropped buffers for reuse. The operating system fills every page of new memory with zeros, which
+/// would take as long as the arithmetic of a layer.
 #[derive(Debug)]
 pub(crate) struct Aligned {
     lines: Vec<Line>,
@@ -21,20 +21,20 @@ impl Line {
     const LENGTH: usize = 16;
 }
 
-// SAFETY: floats without padding, all bits of which may be zero.
+// SAFETY: an array of floats without padding bytes; all-zero bits are valid floats.
 unsafe impl bytemuck::Zeroable for Line {}
-// SAFETY: floats without padding, whose bits may be any.
+// SAFETY: an array of floats without padding bytes; any bits are valid floats.
 unsafe impl bytemuck::Pod for Line {}
 
 thread_local! {
     static SPARE: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// How many pieces of memory a thread keeps.
-const MOST_SPARE: usize = 16;
+/// The largest number of dropped buffers that a thread keeps for reuse.
+const MAX_SPARE: usize = 16;
 
 impl Aligned {
-    /// `length` values, not to be read before they are written: they are what the memory held before.
+    /// A buffer of `length` values. The contents are unspecified, because the memory is reused.
     pub fn new(length: usize) -> Self {
         let count = length.div_ceil(Line::LENGTH);
         let spare = SPARE.with_borrow_mut(|spare| {
@@ -58,11 +58,11 @@ impl Aligned {
 impl Drop for Aligned {
     fn drop(&mut self) {
         let lines = std::mem::take(&mut self.lines);
-        // A thread that ends has no spare memory any more.
+        // Fails in a thread that is ending; its buffers are freed.
         let _ = SPARE.try_with(|spare| {
             let mut spare = spare.borrow_mut();
             spare.push(lines);
-            if spare.len() > MOST_SPARE
+            if spare.len() > MAX_SPARE
                 && let Some(smallest) = (0..spare.len()).min_by_key(|&index| spare[index].len())
             {
                 spare.swap_remove(smallest);
@@ -71,7 +71,7 @@ impl Drop for Aligned {
     }
 }
 
-/// Memory that the members of a team read and write in turns.
+/// A buffer that the threads of a team read and write.
 #[derive(Clone, Copy)]
 pub(crate) struct Shared<'a> {
     start: *mut f32,
@@ -79,7 +79,7 @@ pub(crate) struct Shared<'a> {
     lifetime: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: a `&mut [f32]` whose uses the callers of `read` and `write` keep apart.
+// SAFETY: a `&mut [f32]`; the callers of `read` and `write` promise that accesses do not conflict.
 unsafe impl Send for Shared<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Shared<'_> {}
@@ -93,27 +93,27 @@ impl<'a> Shared<'a> {
         self.length
     }
 
-    /// `length` values from `start`.
+    /// The `length` values from `start`.
     ///
     /// # Safety
     ///
-    /// They lie in the memory, and nobody writes them while the slice is used.
+    /// The range is in bounds, and no thread writes it during the lifetime of the slice.
     #[inline(always)]
     pub unsafe fn read(self, start: usize, length: usize) -> &'a [f32] {
         debug_assert!(start + length <= self.length);
-        // SAFETY: the caller's promise; the memory is borrowed for `'a`.
+        // SAFETY: promised by the caller; the memory is borrowed for `'a`.
         unsafe { std::slice::from_raw_parts(self.start.add(start), length) }
     }
 
-    /// `length` values from `start`, to be written.
+    /// The `length` values from `start`, mutable.
     ///
     /// # Safety
     ///
-    /// They lie in the memory, and nobody else reads or writes them while the slice is used.
+    /// The range is in bounds, and nothing else reads or writes it during the lifetime of the slice.
     #[inline(always)]
     pub unsafe fn write(self, start: usize, length: usize) -> &'a mut [f32] {
         debug_assert!(start + length <= self.length);
-        // SAFETY: the caller's promise; the memory is borrowed mutably for `'a`.
+        // SAFETY: promised by the caller; the memory is borrowed mutably for `'a`.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(start), length) }
     }
 }

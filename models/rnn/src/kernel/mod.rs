@@ -1,31 +1,30 @@
-//! One layer in one direction over whole sequences, forward and backward, as single operations on the CPU; and what a
-//! language model has at its end.
+//! CPU kernels: one layer in one direction over whole sequences, forward and backward; and the linear layer with
+//! cross-entropy loss at the end of a language model.
 //!
-//! The forward pass makes the products with the input for a block of steps at once, then takes the steps one by one: the
-//! product with the hidden state and, while its sums are at hand, the functions of the gates. The backward pass takes the
-//! steps in reverse, which leaves the gradients of all gates, and then makes the gradients of the input and of the
-//! weights from them as large products. The weights are laid out once a call, in the order in which they are read.
+//! The forward pass computes the input products of a block of steps in one matrix product. Then it computes the steps
+//! one by one: the recurrent product and, while its sums are in registers, the gate activations. The backward pass
+//! computes the gradients of all gates step by step, last step first. Then it computes the gradients of the input and
+//! of the weight matrices in large matrix products. Each call packs the weight matrices once, into panels in the order
+//! of access.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `forward.rs`, `backward.rs` | the steps in reading order, and in reverse |
-//! | `cells.rs`, `reset_before.rs` | the functions of the gates and their derivatives; the one cell of two products a step |
-//! | `products.rs` | the large products: of all inputs before the steps, and of all gradients after them |
-//! | `softmax.rs` | a dense layer, a softmax over its many classes and their cross-entropy |
-//! | `simd.rs`, `pack.rs` | products of few rows with panels of a matrix; the panels |
-//! | `team.rs`, `memory.rs` | threads that take their share of a layer; what they share |
+//! | `forward.rs`, `backward.rs` | the loops over the steps, forward and backward |
+//! | `cells.rs`, `reset_before.rs` | gate activations and derivatives; the GRU with two recurrent products per step |
+//! | `products.rs` | the large matrix products: input products, and gradients of the input and of the weights |
+//! | `softmax.rs` | linear layer, softmax and cross-entropy over many classes |
+//! | `simd.rs`, `pack.rs` | vector functions and the micro-kernel; packing of matrices into panels |
+//! | `team.rs`, `memory.rs` | the threads that share a layer; their shared buffers |
 //!
-//! What is unsafe is `memory.rs` (what members share, each of which promises to write its own part; lines of floats taken for
-//! bytes), the reads of `simd::product`, whose bounds are checked before its loop, a hint to the cache, and the call of
-//! `gemm`, which takes pointers. The test
-//! `a_team_and_one_thread_agree_to_the_bit` is run under Miri by hand, and this crate's tests with every access checked in
-//! `.ci/run`.
+//! Unsafe code: `memory.rs` (shared buffers, in which each thread promises to write only its own part; cache lines of
+//! floats cast to bytes), the reads of `simd::product` (bounds are checked before its loop), a prefetch hint, and the
+//! call of `gemm`, which takes pointers. The test `results_do_not_depend_on_the_number_of_threads` is run under Miri by
+//! hand. `.ci/run` runs this crate's tests with debug assertions, which check every access to shared buffers.
 //!
-//! Every sum adds its terms in one order, whatever the number of threads and whatever share a thread takes: results do
-//! not depend on it, bit for bit.
+//! Every sum adds its terms in a fixed order. Results are therefore bit-identical for any number of threads.
 
-// A plain loop over an array of vectors becomes registers; iterators and closures over it may stay calls, without the
-// vector instructions.
+// Plain index loops over arrays of vectors compile to registers. Iterators and closures may remain calls, outside the
+// function with the vector instructions enabled.
 #![allow(clippy::needless_range_loop)]
 
 mod backward;
@@ -45,42 +44,42 @@ use std::sync::OnceLock;
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::Cell;
-use crate::scan::Order;
+use crate::scan::Direction;
 
 pub(crate) use self::backward::Gradients;
 pub(crate) use self::forward::Forward;
 pub(crate) use self::memory::Aligned;
 use self::team::Member;
 
-/// A layer and what it reads: `B` sequences of `T` steps, one sequence after the other.
+/// The arguments of a kernel: one layer in one direction, and a batch of `B` sequences of `T` steps.
 #[derive(Clone, Copy)]
-pub(crate) struct Layer<'a> {
+pub(crate) struct LayerArgs<'a> {
     pub cell: Cell,
-    pub order: Order,
+    pub direction: Direction,
     pub batch: usize,
     pub time: usize,
     pub input_size: usize,
     pub hidden_size: usize,
-    /// `[B]`, none above `T`; without them all are `T`.
+    /// The length of each sequence, `[B]`, at most `T`; `None` if all sequences have `T` steps.
     pub lengths: Option<&'a [usize]>,
-    /// `[B, T, input]`
+    /// The input of the layer, `[B, T, input]`.
     pub input: &'a [f32],
-    /// `[gates × H, input]`
+    /// The input weight matrix, `[gates × H, input]`.
     pub weight_ih: &'a [f32],
-    /// `[gates × H, H]`
+    /// The recurrent weight matrix, `[gates × H, H]`.
     pub weight_hh: &'a [f32],
-    /// `[gates × H]`
+    /// The bias of the input product, `[gates × H]`.
     pub bias_ih: &'a [f32],
-    /// `[gates × H]`
+    /// The bias of the recurrent product, `[gates × H]`.
     pub bias_hh: &'a [f32],
-    /// The initial hidden state, `[B, H]`.
+    /// Initial hidden state, `[B, H]`.
     pub initial_hidden: &'a [f32],
-    /// The initial cell state, `[B, H]`; empty for cells without one.
+    /// Initial cell state, `[B, H]`; empty for cells without one.
     pub initial_cell: &'a [f32],
 }
 
-/// Reads all steps. `keep` is for [`backward`] to follow.
-pub(crate) fn forward(layer: &Layer, keep: bool) -> Forward {
+/// The forward pass over all steps. `keep`: save what [`backward`] needs.
+pub(crate) fn forward(layer: &LayerArgs, keep: bool) -> Forward {
     match layer.cell {
         Cell::Elman => forward::forward::<cells::Elman<false>, 1, 1>(layer, keep),
         Cell::ElmanRelu => forward::forward::<cells::Elman<true>, 1, 1>(layer, keep),
@@ -90,22 +89,22 @@ pub(crate) fn forward(layer: &Layer, keep: bool) -> Forward {
     }
 }
 
-/// Takes gradients back through all steps. `kept` and `outputs` are those of [`forward`], and `d_outputs` has the shape of
+/// The backward pass over all steps. `saved` and `outputs` come from [`forward`]; `d_outputs` has the shape of
 /// `outputs`.
-pub(crate) fn backward(layer: &Layer, kept: Aligned, outputs: &[f32], d_outputs: &[f32]) -> Gradients {
+pub(crate) fn backward(layer: &LayerArgs, saved: Aligned, outputs: &[f32], d_outputs: &[f32]) -> Gradients {
     let (outputs, _) = outputs.split_at(layer.outputs_len());
     let (d_outputs, d_final) = d_outputs.split_at(layer.outputs_len());
-    let given = backward::Given { layer, outputs, d_outputs, d_final };
+    let inputs = backward::BackwardInputs { layer, outputs, d_outputs, d_final };
     match layer.cell {
-        Cell::Elman => backward::backward::<cells::Elman<false>, 1, 1>(given, kept),
-        Cell::ElmanRelu => backward::backward::<cells::Elman<true>, 1, 1>(given, kept),
-        Cell::Lstm => backward::backward::<cells::Lstm, 4, 5>(given, kept),
-        Cell::Gru => backward::backward::<cells::Gru, 3, 4>(given, kept),
-        Cell::GruResetBefore => reset_before::backward(given, kept),
+        Cell::Elman => backward::backward::<cells::Elman<false>, 1, 1>(inputs, saved),
+        Cell::ElmanRelu => backward::backward::<cells::Elman<true>, 1, 1>(inputs, saved),
+        Cell::Lstm => backward::backward::<cells::Lstm, 4, 5>(inputs, saved),
+        Cell::Gru => backward::backward::<cells::Gru, 3, 4>(inputs, saved),
+        Cell::GruResetBefore => reset_before::backward(inputs, saved),
     }
 }
 
-impl Layer<'_> {
+impl LayerArgs<'_> {
     fn outputs_len(&self) -> usize {
         self.batch * self.time * self.hidden_size
     }
@@ -114,50 +113,50 @@ impl Layer<'_> {
         self.lengths.map_or(self.time, |lengths| lengths[sequence])
     }
 
-    /// The step that is read at `index`.
+    /// The time step that is processed at position `index`: counted from the end in the reverse direction.
     fn step(&self, index: usize) -> usize {
-        match self.order {
-            Order::Forward => index,
-            Order::Backward => self.time - 1 - index,
+        match self.direction {
+            Direction::Forward => index,
+            Direction::Reverse => self.time - 1 - index,
         }
     }
 
-    /// The step that is read before another; none before the first.
+    /// The time step that is processed before `step`; `None` for the first one.
     fn step_before(&self, sequence: usize, step: usize) -> Option<usize> {
-        match self.order {
-            Order::Forward => step.checked_sub(1),
-            Order::Backward => Some(step + 1).filter(|&step| step < self.length(sequence)),
+        match self.direction {
+            Direction::Forward => step.checked_sub(1),
+            Direction::Reverse => Some(step + 1).filter(|&step| step < self.length(sequence)),
         }
     }
 
-    /// The row of `[B × T]` that is read last; none of an empty sequence.
+    /// The row of `[B × T]` that is processed last; `None` for an empty sequence.
     fn last(&self, sequence: usize) -> Option<usize> {
         let last = self.length(sequence).checked_sub(1)?;
-        let step = match self.order {
-            Order::Forward => last,
-            Order::Backward => 0,
+        let step = match self.direction {
+            Direction::Forward => last,
+            Direction::Reverse => 0,
         };
         Some(sequence * self.time + step)
     }
 
-    /// The rows of `[B × T]` that are no padding.
+    /// The rows of `[B × T]` that are not padding.
     fn rows(&self) -> Vec<usize> {
         let steps = |sequence| (0..self.length(sequence)).map(move |step| sequence * self.time + step);
         (0..self.batch).flat_map(steps).collect()
     }
 
-    /// Those of `sequences` that have a step number `step`.
-    fn running(&self, sequences: Range<usize>, step: usize, into: &mut Vec<usize>) {
+    /// Collects the sequences for which `step` is not padding.
+    fn active(&self, sequences: Range<usize>, step: usize, into: &mut Vec<usize>) {
         into.clear();
         into.extend(sequences.filter(|&sequence| step < self.length(sequence)));
     }
 
-    /// The input, `[input]`, at a row of `[B × T]`.
+    /// The input features, `[input]`, at a row of `[B × T]`.
     fn input_at(&self, row: usize) -> &[f32] {
         &self.input[row * self.input_size..][..self.input_size]
     }
 
-    /// The hidden state, `[H]`, before a step.
+    /// The hidden state before a step, `[H]`.
     fn state_before<'a>(&'a self, outputs: &'a [f32], sequence: usize, step: usize) -> &'a [f32] {
         let (states, row) = match self.step_before(sequence, step) {
             Some(step) => (outputs, sequence * self.time + step),
@@ -167,85 +166,87 @@ impl Layer<'_> {
     }
 }
 
-/// Some units of one sequence at one step: as many as a vector holds, or the last ones.
+/// Hidden units of one sequence at one step: one vector of units, or the rest at the end.
 #[derive(Clone)]
-struct Place {
+struct Position {
     sequence: usize,
     step: usize,
     units: Range<usize>,
 }
 
-/// What one member of a team computes of every step.
+/// The part of every step that one thread of the team computes.
 struct Share {
     sequences: Range<usize>,
     units: Range<usize>,
-    /// Whether other members have other units of the same sequences, which it must wait for.
-    together: bool,
+    /// Whether other threads compute other units of the same sequences, so that all must synchronise at every step.
+    needs_barrier: bool,
 }
 
 impl Share {
-    /// Waits for the others where they have other units of the same sequences.
-    fn meet(&self, member: &Member) {
-        if self.together {
+    /// Waits for the other threads if they compute other units of the same sequences.
+    fn synchronize(&self, member: &Member) {
+        if self.needs_barrier {
             member.wait();
         }
     }
 }
 
-/// The fewest sequences of a member: fewer rows make slow products.
-const FEWEST_SEQUENCES: usize = 16;
+/// The smallest number of sequences per thread. Matrix products with fewer rows are slow.
+const MIN_SEQUENCES: usize = 16;
 
-/// The largest recurrent matrix, in values, that each member may read whole at every step: what stays in a core's cache.
-const LARGEST_MATRIX: usize = 1 << 18;
+/// The largest number of values of a recurrent weight matrix that fit the cache of a core. Up to this size, every
+/// thread can read the whole matrix at every step.
+const CACHED_MATRIX: usize = 1 << 18;
 
-/// The sequences among which a larger matrix may be read whole too: so many products are made of each of its values.
-const MANY_SEQUENCES: usize = 128;
+/// The batch size from which every thread reads a recurrent weight matrix that is larger than the cache: each value
+/// then serves enough multiplications.
+const LARGE_BATCH: usize = 128;
 
-/// The multiplications below which threads cost more than they save.
-const LEAST_WORK: usize = if cfg!(test) { 1 } else { 1 << 18 };
+/// The number of multiplications below which one thread is faster than several threads.
+const MIN_PARALLEL_WORK: usize = if cfg!(test) { 1 } else { 1 << 18 };
 
-impl Layer<'_> {
-    /// Whether members take sequences, and need not wait for each other; else they take units.
-    fn by_sequence(&self) -> bool {
-        let shared = self.weight_hh.len() <= LARGEST_MATRIX || self.batch >= MANY_SEQUENCES;
-        shared && self.batch >= 2 * FEWEST_SEQUENCES
+impl LayerArgs<'_> {
+    /// Whether the threads divide the sequences, without synchronisation. Otherwise they divide the hidden units.
+    fn split_by_sequence(&self) -> bool {
+        let shared = self.weight_hh.len() <= CACHED_MATRIX || self.batch >= LARGE_BATCH;
+        shared && self.batch >= 2 * MIN_SEQUENCES
     }
 
-    /// The most members of use.
-    fn members(&self) -> usize {
-        if self.batch * self.time * (self.weight_hh.len() + self.weight_ih.len()) < LEAST_WORK {
+    /// The largest useful number of threads.
+    fn max_threads(&self) -> usize {
+        if self.batch * self.time * (self.weight_hh.len() + self.weight_ih.len()) < MIN_PARALLEL_WORK {
             1
-        } else if self.by_sequence() {
-            self.batch / FEWEST_SEQUENCES
+        } else if self.split_by_sequence() {
+            self.batch / MIN_SEQUENCES
         } else {
             self.hidden_size.div_ceil(lanes())
         }
     }
 
     fn share(&self, member: &Member) -> Share {
-        if self.by_sequence() {
-            Share { sequences: member.part(self.batch), units: 0..self.hidden_size, together: false }
+        if self.split_by_sequence() {
+            Share { sequences: member.part(self.batch), units: 0..self.hidden_size, needs_barrier: false }
         } else {
-            let units = own_units(member, self.hidden_size);
-            Share { sequences: 0..self.batch, units, together: !member.alone() }
+            let units = member_units(member, self.hidden_size);
+            Share { sequences: 0..self.batch, units, needs_barrier: !member.alone() }
         }
     }
 }
 
-/// A member's part of `units`, in whole vectors.
-fn own_units(member: &Member, units: usize) -> Range<usize> {
+/// A thread's part of the units, in whole vectors.
+fn member_units(member: &Member, units: usize) -> Range<usize> {
     let lanes = lanes();
     let part = member.part(units.div_ceil(lanes));
     (part.start * lanes).min(units)..(part.end * lanes).min(units)
 }
 
-/// Cuts units into vectors, the last of which may be short.
+/// Splits units into vectors. The last one may be shorter.
 #[inline(always)]
 fn vectors(units: Range<usize>, lanes: usize) -> impl Iterator<Item = Range<usize>> {
     units.clone().step_by(lanes).map(move |first| first..units.end.min(first + lanes))
 }
 
-/// The widest vectors that the processor has; narrower ones, to check them, where the variable `RNN_ZOO_SIMD` says `avx2`
+/// The widest vector instructions of the processor. For tests, the environment variable `RNN_ZOO_SIMD` selects `avx2`
 /// or `scalar`.
 fn arch() -> Arch {
     static ARCH: OnceLock<Arch> = OnceLock::new();
@@ -257,13 +258,13 @@ fn arch() -> Arch {
     })
 }
 
-/// What the members of a team do, in the processor's vectors.
+/// The work of one thread of a team, with the vector instructions `S`.
 trait Job: Sync {
     fn run<S: Simd>(&self, simd: S, member: &Member);
 }
 
-/// Runs a job with at most `most` members.
-fn work(most: usize, job: &impl Job) {
+/// Runs a job on at most `max_threads` threads.
+fn run_team(max_threads: usize, job: &impl Job) {
     struct One<'a, J>(&'a J, &'a Member<'a>);
     impl<J: Job> WithSimd for One<'_, J> {
         type Output = ();
@@ -273,10 +274,10 @@ fn work(most: usize, job: &impl Job) {
             self.0.run(simd, self.1);
         }
     }
-    team::run(most, |member| arch().dispatch(One(job, member)));
+    team::run(max_threads, |member| arch().dispatch(One(job, member)));
 }
 
-/// How many values the processor's vectors hold.
+/// The number of values per vector.
 fn lanes() -> usize {
     struct Lanes;
     impl WithSimd for Lanes {
@@ -295,19 +296,19 @@ mod tests {
 
     use super::*;
 
-    /// Made-up values in ±½.
+    /// Deterministic values in ±½.
     fn values(length: usize) -> Vec<f32> {
         (0..length).map(|index| (index * 37 % 101) as f32 / 101.0 - 0.5).collect()
     }
 
-    /// The outputs, and the gradients of all that a layer of ragged sequences reads.
-    fn results(cell: Cell, order: Order, [batch, time, input, hidden]: [usize; 4]) -> [Vec<f32>; 7] {
+    /// The outputs and all gradients of a layer on sequences of different lengths.
+    fn results(cell: Cell, direction: Direction, [batch, time, input, hidden]: [usize; 4]) -> [Vec<f32>; 7] {
         let gates = cell.gates();
-        let memory = if cell.has_memory() { batch * hidden } else { 0 };
+        let cell_state = if cell.has_memory() { batch * hidden } else { 0 };
         let lengths: Vec<usize> = (0..batch).map(|sequence| sequence % (time + 1)).collect();
-        let layer = Layer {
+        let layer = LayerArgs {
             cell,
-            order,
+            direction,
             batch,
             time,
             input_size: input,
@@ -319,31 +320,31 @@ mod tests {
             bias_ih: &values(gates * hidden),
             bias_hh: &values(gates * hidden),
             initial_hidden: &values(batch * hidden),
-            initial_cell: &values(memory),
+            initial_cell: &values(cell_state),
         };
-        let Forward { outputs, kept } = forward(&layer, true);
+        let Forward { outputs, saved } = forward(&layer, true);
         let Gradients { input, weight_ih, weight_hh, bias_ih, bias_hh, initial } =
-            backward(&layer, kept.unwrap(), &outputs, &values(outputs.len()));
+            backward(&layer, saved.unwrap(), &outputs, &values(outputs.len()));
         [outputs, input, weight_ih, weight_hh, bias_ih, bias_hh, initial]
     }
 
-    /// Members take sequences of the first, and units of the second. Miri is slow.
+    /// Threads divide the sequences of the first shape and the units of the second. Miri is slow, so its shapes are
+    /// smaller.
     const SHAPES: [[usize; 4]; 2] =
         if cfg!(miri) { [[33, 2, 1, 3], [2, 3, 1, 6]] } else { [[33, 3, 2, 19], [3, 4, 5, 67]] };
 
-    /// Also what Miri is given to watch:
-    /// `MIRIFLAGS="-Zmiri-tree-borrows -Zmiri-disable-isolation -Zmiri-ignore-leaks" RAYON_NUM_THREADS=2 cargo +nightly miri
-    /// test -p rnn --lib team`
+    /// Run under Miri to check the shared buffers: `MIRIFLAGS="-Zmiri-tree-borrows -Zmiri-disable-isolation
+    /// -Zmiri-ignore-leaks" RAYON_NUM_THREADS=2 cargo +nightly miri test -p rnn --lib number_of_threads`
     #[test]
-    fn a_team_and_one_thread_agree_to_the_bit() {
+    fn results_do_not_depend_on_the_number_of_threads() {
         let alone = ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         for cell in [Cell::Elman, Cell::ElmanRelu, Cell::Lstm, Cell::Gru, Cell::GruResetBefore] {
-            for order in [Order::Forward, Order::Backward] {
+            for direction in [Direction::Forward, Direction::Reverse] {
                 for shape in SHAPES {
-                    let one = alone.install(|| results(cell, order, shape));
-                    // Several times, as another test's team leaves this one a single member.
+                    let one = alone.install(|| results(cell, direction, shape));
+                    // Several times, because a team of another test can reduce this one to a single thread.
                     for _ in 0..3 {
-                        assert!(results(cell, order, shape) == one, "{cell:?} {order:?} {shape:?}");
+                        assert!(results(cell, direction, shape) == one, "{cell:?} {direction:?} {shape:?}");
                     }
                 }
             }

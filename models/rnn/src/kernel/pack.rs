@@ -1,14 +1,17 @@
-//! Matrices laid out for [`multiply`](super::simd::multiply): panels of a few vectors, read from front to back.
+//! Packing: matrices stored as panels, in the order in which [`multiply`](super::simd::multiply) reads them.
+//!
+//! Extension point for prepared weights: [`Panels`] depend only on the weight matrix, the number of gates, the vector
+//! width and the units of a thread, so inference could pack them once instead of in every call.
 
 use std::ops::Range;
 
 use pulp::Simd;
 
-use super::LARGEST_MATRIX;
+use super::CACHED_MATRIX;
 use super::memory::Aligned;
-use super::simd::{TILE, load, most_vectors, store};
+use super::simd::{TILE, load, max_vectors, store};
 
-/// A matrix cut into panels `[depth, vectors × lanes]`.
+/// A packed matrix: panels of shape `[depth, vectors × lanes]`.
 pub(crate) struct Panels {
     packed: Aligned,
     panels: Vec<Panel>,
@@ -16,17 +19,17 @@ pub(crate) struct Panels {
     lanes: usize,
 }
 
-/// Some vectors of [`Panels`].
+/// One panel of a packed matrix: one to three vectors of columns.
 pub(crate) struct Panel {
     start: usize,
     pub vectors: usize,
-    /// The columns, or the units, that it covers. Zeros fill its last vector.
+    /// The columns or hidden units of the panel. Zeros fill the last vector.
     pub covers: Range<usize>,
 }
 
 impl Panels {
-    /// Of a matrix `[gates × H, depth]` a panel for each vector of `units`: a row's product with it is all gates of its
-    /// units.
+    /// Packs a weight matrix `[gates × H, depth]` into one panel per vector of `units`. The product of a row with a
+    /// panel gives all gates of these units.
     pub fn of_gates(matrix: &[f32], hidden_size: usize, units: Range<usize>, gates: usize, lanes: usize) -> Self {
         let depth = matrix.len() / (gates * hidden_size);
         let panels: Vec<_> = super::vectors(units, lanes)
@@ -46,7 +49,7 @@ impl Panels {
         Self { packed, panels, depth, lanes }
     }
 
-    /// The given columns of `depth` rows.
+    /// Packs the given columns of a matrix with `depth` rows.
     #[inline(always)]
     pub fn of_columns<'a, S: Simd>(
         simd: S,
@@ -56,7 +59,7 @@ impl Panels {
     ) -> Self {
         let lanes = S::F32_LANES;
         let vectors = columns.len().div_ceil(lanes);
-        let count = vectors.div_ceil(most_vectors(S::REGISTER_COUNT));
+        let count = vectors.div_ceil(max_vectors(S::REGISTER_COUNT));
         let panel = |index: usize| {
             let [first, end] = [vectors * index / count, vectors * (index + 1) / count];
             let covers = columns.start + first * lanes..columns.end.min(columns.start + end * lanes);
@@ -81,13 +84,14 @@ impl Panels {
         self.panels.len()
     }
 
-    /// The values of the panel after one in [`to_and_fro`], where all panels are more than a core's cache holds.
-    pub fn ahead(&self, turn: usize, index: usize) -> Option<&[f32]> {
+    /// The values of the panel that follows in the order of [`serpentine`], to be prefetched. `None` after the last
+    /// panel, and if all panels fit the cache.
+    pub fn next_panel(&self, turn: usize, index: usize) -> Option<&[f32]> {
         let next = if turn.is_multiple_of(2) { index + 1 } else { index.wrapping_sub(1) };
-        (self.packed.values().len() > LARGEST_MATRIX && next < self.count()).then(|| self.panel(next).1)
+        (self.packed.values().len() > CACHED_MATRIX && next < self.count()).then(|| self.panel(next).1)
     }
 
-    /// A panel, and its values.
+    /// The panel with an index, and its packed values.
     pub fn panel(&self, index: usize) -> (&Panel, &[f32]) {
         let panel = &self.panels[index];
         let length = self.depth * panel.vectors * self.lanes;
@@ -95,9 +99,9 @@ impl Panels {
     }
 }
 
-/// Rows of `depth` values become the first columns of a matrix of some width.
+/// Writes rows of `depth` values to the first columns of a matrix of the given width.
 fn transpose(rows: &[f32], depth: usize, to: &mut [f32], width: usize) {
-    // Blocks, as both sides then stay in the nearest cache.
+    // In blocks, so that source and destination stay in the L1 cache.
     for block in (0..depth).step_by(16) {
         for (column, row) in rows.chunks_exact(depth).enumerate() {
             for k in block..depth.min(block + 16) {
@@ -107,16 +111,17 @@ fn transpose(rows: &[f32], depth: usize, to: &mut [f32], width: usize) {
     }
 }
 
-/// Values of rows that stay in a core's cache while one panel after the other is multiplied with them.
-const CACHED: usize = 1 << 17;
+/// The number of values of rows that stay in the cache while all panels are multiplied with them.
+const CACHED_ROWS: usize = 1 << 17;
 
-/// Cuts rows of `depth` values into as many as stay in the cache.
-pub(crate) fn at_once(rows: &[usize], depth: usize) -> impl Iterator<Item = &[usize]> {
-    rows.chunks((CACHED / TILE / depth.max(1)).max(1) * TILE)
+/// Splits rows of `depth` values into blocks that fit the cache.
+pub(crate) fn cache_blocks(rows: &[usize], depth: usize) -> impl Iterator<Item = &[usize]> {
+    rows.chunks((CACHED_ROWS / TILE / depth.max(1)).max(1) * TILE)
 }
 
-/// `0..count`, in reverse at every other turn: what the last turn read last is still in the cache.
+/// The indices `0..count`, in reverse order in every other turn. Each turn thus starts with the panels that the
+/// previous turn has left in the cache.
 #[inline(always)]
-pub(crate) fn to_and_fro(turn: usize, count: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn serpentine(turn: usize, count: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |index| if turn.is_multiple_of(2) { index } else { count - 1 - index })
 }

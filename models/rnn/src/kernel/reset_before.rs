@@ -1,102 +1,103 @@
-//! The gated recurrent unit whose reset gate acts before the recurrent product: two products a step, the second with what
-//! the first led to.
+//! The GRU whose reset gate acts before the recurrent product. Each step has two recurrent products: the second one
+//! uses the reset gate, which depends on the first one.
 
 use std::ops::Range;
 
 use pulp::Simd;
 
-use super::backward::{Given, Gradients, SharedGradients};
+use super::backward::{BackwardInputs, Gradients, SharedGradients};
 use super::cells::{sigmoid_slope, tanh_slope};
-use super::forward::{Forward, read};
+use super::forward::{Forward, run_forward};
 use super::memory::{Aligned, Shared};
 use super::pack::Panels;
-use super::products::{InputProducts, Kept, input, weights};
+use super::products::{InputProducts, Workspace, input_gradient, weight_gradients};
 use super::simd::{load, multiply, multiply_to, sigmoid, store, tanh, tiles};
 use super::team::Member;
-use super::{Job, Layer, Place, vectors, work};
+use super::{Job, LayerArgs, Position, run_team, vectors};
 
-// What is kept of a unit and step.
+// The slots of the workspace.
 const N: usize = 0;
 const R: usize = 1;
 const Z: usize = 2;
-/// `r ⊙ h`
+/// The slot of the product `r ⊙ h`.
 const RESET: usize = 3;
 const SLOTS: usize = 4;
 
 /// The slots of gates r, z and n.
 const INPUTS: [usize; 3] = [R, Z, N];
 
-pub(super) fn forward(layer: &Layer, keep: bool) -> Forward {
+pub(super) fn forward(layer: &LayerArgs, keep: bool) -> Forward {
     let mut states = Aligned::new(layer.initial_hidden.len());
     states.values_mut().copy_from_slice(layer.initial_hidden);
     let mut resets = Aligned::new(layer.initial_hidden.len());
-    read(layer, keep, SLOTS, |kept, outputs, _| {
+    run_forward(layer, keep, SLOTS, |workspace, outputs, _| {
         let [states, resets] = [&mut states, &mut resets].map(|memory| Shared::new(memory.values_mut()));
-        work(layer.members(), &Steps { layer, kept, states, resets, outputs });
+        run_team(layer.max_threads(), &Steps { layer, workspace, states, resets, outputs });
     })
 }
 
 struct Steps<'a> {
-    layer: &'a Layer<'a>,
-    kept: Kept<'a>,
-    /// `[B, H]`
+    layer: &'a LayerArgs<'a>,
+    workspace: Workspace<'a>,
+    /// The hidden states, `[B, H]`.
     states: Shared<'a>,
-    /// `r ⊙ h`, `[B, H]`
+    /// The products `r ⊙ h`, `[B, H]`.
     resets: Shared<'a>,
-    /// `[B, T, H]`
+    /// The hidden state after every step, `[B, T, H]`.
     outputs: Shared<'a>,
 }
 
-/// One member's share of all steps.
+/// One thread's share of all steps.
 ///
-/// It writes its own sequences and units of everything. It reads all units of its sequences in `states` in the first half
-/// of a step and in `resets` in the second, when all have come there, and each is written in the other half alone.
+/// A thread writes only its own sequences and units. It reads all units of its sequences: in `states` in the first half
+/// of a step, and in `resets` in the second half. Barriers separate the halves, and each buffer is written only in the
+/// half in which it is not read.
 impl Job for Steps<'_> {
     #[inline(always)]
     fn run<S: Simd>(&self, simd: S, member: &Member) {
-        let Self { layer, kept, states, resets, .. } = *self;
-        let Layer { time, hidden_size, .. } = *layer;
+        let Self { layer, workspace, states, resets, .. } = *self;
+        let LayerArgs { time, hidden_size, .. } = *layer;
         let share = layer.share(member);
-        let mut inputs = InputProducts::<S, 3>::new(simd, kept, &share, INPUTS, [true; 3]);
+        let mut inputs = InputProducts::<S, 3>::new(simd, workspace, &share, INPUTS, [true; 3]);
         let (weight_rz, weight_n) = layer.weight_hh.split_at(2 * hidden_size * hidden_size);
         let weight_rz = Panels::of_gates(weight_rz, hidden_size, share.units.clone(), 2, S::F32_LANES);
         let weight_n = Panels::of_gates(weight_n, hidden_size, share.units.clone(), 1, S::F32_LANES);
         let zero = simd.splat_f32s(0.0);
-        let mut running = Vec::new();
+        let mut active = Vec::new();
         for index in 0..time {
-            // SAFETY: this member's own.
-            let kept = unsafe { inputs.at(index) };
+            // SAFETY: only this thread uses its sequences and units.
+            let workspace = unsafe { inputs.at(index) };
             let step = layer.step(index);
-            layer.running(share.sequences.clone(), step, &mut running);
+            layer.active(share.sequences.clone(), step, &mut active);
 
-            share.meet(member);
-            // SAFETY: `states` is written in the other half.
+            share.synchronize(member);
+            // SAFETY: no thread writes `states` in this half.
             let state = |sequence: usize| unsafe { states.read(sequence * hidden_size, hidden_size) };
             for panel in 0..weight_rz.count() {
                 let (panel, values) = weight_rz.panel(panel);
-                for (tile, _) in tiles::<S, 2>(&running, None) {
+                for (tile, _) in tiles::<S, 2>(&active, None) {
                     let recurrent = multiply::<S, 2>(simd, tile, state, (values, None), [zero; 2]);
                     for row in 0..tile.len() {
-                        let place = Place { sequence: tile[row], step, units: panel.covers.clone() };
-                        let own = &state(tile[row])[place.units.clone()];
-                        // SAFETY: this member's own.
-                        unsafe { self.reset(simd, kept, &place, recurrent[row], own) };
+                        let position = Position { sequence: tile[row], step, units: panel.covers.clone() };
+                        let own = &state(tile[row])[position.units.clone()];
+                        // SAFETY: only this thread uses its sequences and units.
+                        unsafe { self.reset_and_update_gates(simd, workspace, &position, recurrent[row], own) };
                     }
                 }
             }
 
-            share.meet(member);
-            // SAFETY: `resets` is written in the other half.
+            share.synchronize(member);
+            // SAFETY: no thread writes `resets` in this half.
             let reset = |sequence: usize| unsafe { resets.read(sequence * hidden_size, hidden_size) };
             for panel in 0..weight_n.count() {
                 let (panel, values) = weight_n.panel(panel);
-                for (tile, _) in tiles::<S, 1>(&running, None) {
+                for (tile, _) in tiles::<S, 1>(&active, None) {
                     let recurrent = multiply::<S, 1>(simd, tile, reset, (values, None), [zero]);
                     for row in 0..tile.len() {
-                        let place = Place { sequence: tile[row], step, units: panel.covers.clone() };
+                        let position = Position { sequence: tile[row], step, units: panel.covers.clone() };
                         let [recurrent] = recurrent[row];
-                        // SAFETY: this member's own.
-                        unsafe { self.renew(simd, kept, &place, recurrent) };
+                        // SAFETY: only this thread uses its sequences and units.
+                        unsafe { self.candidate(simd, workspace, &position, recurrent) };
                     }
                 }
             }
@@ -105,191 +106,206 @@ impl Job for Steps<'_> {
 }
 
 impl Steps<'_> {
-    /// Gates r and z of some units at a step, and their states as far as r lets them, from their recurrent products.
+    /// Computes gates r and z of some units at a step, and `r ⊙ h`, from the recurrent products of these gates.
     ///
     /// # Safety
     ///
-    /// Nobody else uses the values of these units and this sequence, but for their states.
+    /// No other thread uses the values of these units and this sequence, except the hidden state `h`.
     #[inline(always)]
-    unsafe fn reset<S: Simd>(&self, simd: S, kept: Kept, place: &Place, recurrent: [S::f32s; 2], state: &[f32]) {
+    unsafe fn reset_and_update_gates<S: Simd>(
+        &self,
+        simd: S,
+        workspace: Workspace,
+        position: &Position,
+        recurrent: [S::f32s; 2],
+        state: &[f32],
+    ) {
         let Self { layer, resets, .. } = *self;
-        let own = place.sequence * layer.hidden_size + place.units.start;
-        // SAFETY: the caller's promise.
+        let own = position.sequence * layer.hidden_size + position.units.start;
+        // SAFETY: promised by the caller.
         unsafe {
-            let r = sigmoid(simd, simd.add_f32s(kept.load(simd, place, R), recurrent[0]));
-            let z = sigmoid(simd, simd.add_f32s(kept.load(simd, place, Z), recurrent[1]));
+            let r = sigmoid(simd, simd.add_f32s(workspace.load(simd, position, R), recurrent[0]));
+            let z = sigmoid(simd, simd.add_f32s(workspace.load(simd, position, Z), recurrent[1]));
             let reset = simd.mul_f32s(r, load(simd, state));
-            kept.store(simd, place, R, r);
-            kept.store(simd, place, Z, z);
-            kept.store(simd, place, RESET, reset);
-            store(simd, resets.write(own, place.units.len()), reset);
+            workspace.store(simd, position, R, r);
+            workspace.store(simd, position, Z, z);
+            workspace.store(simd, position, RESET, reset);
+            store(simd, resets.write(own, position.units.len()), reset);
         }
     }
 
-    /// Gate n of some units at a step, and their states after it, from their recurrent product.
+    /// Computes gate n of some units at a step, and their states after the step, from the recurrent product of gate n.
     ///
     /// # Safety
     ///
-    /// Nobody else uses the values of these units and this sequence.
+    /// No other thread uses the values of these units and this sequence.
     #[inline(always)]
-    unsafe fn renew<S: Simd>(&self, simd: S, kept: Kept, place: &Place, recurrent: S::f32s) {
-        let Self { layer: Layer { time, hidden_size, .. }, states, outputs, .. } = *self;
-        let Place { sequence, step, ref units } = *place;
+    unsafe fn candidate<S: Simd>(&self, simd: S, workspace: Workspace, position: &Position, recurrent: S::f32s) {
+        let Self { layer: LayerArgs { time, hidden_size, .. }, states, outputs, .. } = *self;
+        let Position { sequence, step, ref units } = *position;
         let output = (sequence * time + step) * hidden_size + units.start;
-        // SAFETY: the caller's promise.
+        // SAFETY: promised by the caller.
         unsafe {
             let state = states.write(sequence * hidden_size + units.start, units.len());
-            let n = tanh(simd, simd.add_f32s(kept.load(simd, place, N), recurrent));
-            let z = kept.load(simd, place, Z);
+            let n = tanh(simd, simd.add_f32s(workspace.load(simd, position, N), recurrent));
+            let z = workspace.load(simd, position, Z);
             let hidden = simd.mul_add_f32s(z, simd.sub_f32s(load(simd, state), n), n);
-            kept.store(simd, place, N, n);
+            workspace.store(simd, position, N, n);
             store(simd, state, hidden);
             store(simd, outputs.write(output, units.len()), hidden);
         }
     }
 }
 
-pub(super) fn backward(given: Given, kept: Aligned) -> Gradients {
-    Gradients::from(given, kept, SLOTS, |kept, to| work(given.layer.members(), &BackwardSteps { given, kept, to }))
+pub(super) fn backward(inputs: BackwardInputs, saved: Aligned) -> Gradients {
+    Gradients::compute(inputs, saved, SLOTS, |workspace, grads| {
+        run_team(inputs.layer.max_threads(), &BackwardSteps { inputs, workspace, grads })
+    })
 }
 
 struct BackwardSteps<'a> {
-    given: Given<'a>,
-    /// What the forward pass kept, which step by step becomes the gradients of the gates.
-    kept: Kept<'a>,
-    to: SharedGradients<'a>,
+    inputs: BackwardInputs<'a>,
+    /// The values saved by the forward pass. The loop over the steps replaces them with the gradients of the gates.
+    workspace: Workspace<'a>,
+    grads: SharedGradients<'a>,
 }
 
 impl Job for BackwardSteps<'_> {
     #[inline(always)]
     fn run<S: Simd>(&self, simd: S, member: &Member) {
-        let Self { given: Given { layer, outputs, .. }, kept, to } = *self;
+        let Self { inputs: BackwardInputs { layer, outputs, .. }, workspace, grads } = *self;
         self.steps(simd, member);
         member.wait();
 
         let rows = layer.rows();
         let read = |row: usize| layer.input_at(row);
         let state = |row: usize| layer.state_before(outputs, row / layer.time, row % layer.time);
-        // SAFETY: nobody writes what was kept any more, here and below; each member writes rows and units of its own.
-        let reset = |row: usize| unsafe { kept.row(row, RESET..RESET + 1) };
-        let factors = [
-            to.of_input(layer, &INPUTS, &read),
-            to.of_state(layer, 0, &[R, Z], &state),
-            to.of_state(layer, 2, &[N], &reset),
+        // SAFETY: after the barrier no thread writes the workspace, here and below; each thread writes its own rows and
+        // units.
+        let reset = |row: usize| unsafe { workspace.row(row, RESET..RESET + 1) };
+        let gradients = [
+            grads.input_weights(layer, &INPUTS, &read),
+            grads.recurrent_weights(layer, 0, &[R, Z], &state),
+            grads.recurrent_weights(layer, 2, &[N], &reset),
         ];
         unsafe {
-            input(simd, member, &rows, kept, INPUTS, to.input);
-            weights(simd, member, &rows, kept, factors);
+            input_gradient(simd, member, &rows, workspace, INPUTS, grads.input);
+            weight_gradients(simd, member, &rows, workspace, gradients);
         }
     }
 }
 
 impl BackwardSteps<'_> {
-    /// The gradients of the gates at all steps, and of the initial states.
+    /// Computes the gradients of the gates at all steps and of the initial states.
     ///
-    /// A member writes its own sequences and units of everything. It reads all units of its sequences' gates n, and then of
-    /// r and z, at a step: when all have come there, after which nobody writes them.
+    /// A thread writes only its own sequences and units. It reads the gradients of all units of gate n, and then of
+    /// gates r and z, of its sequences at a step. Other threads write those gradients before a barrier, and never after
+    /// it.
     #[inline(always)]
     fn steps<S: Simd>(&self, simd: S, member: &Member) {
-        let Self { given: Given { layer, .. }, to, .. } = *self;
-        let Layer { batch, time, hidden_size, .. } = *layer;
+        let Self { inputs: BackwardInputs { layer, .. }, grads, .. } = *self;
+        let LayerArgs { batch, time, hidden_size, .. } = *layer;
         let share = layer.share(member);
         let weight = |k: usize| &layer.weight_hh[k * hidden_size..][..hidden_size];
         let weights_rz = Panels::of_columns(simd, 2 * hidden_size, weight, share.units.clone());
         let weights_n = Panels::of_columns(simd, hidden_size, |k| weight(2 * hidden_size + k), share.units.clone());
         let mut d_resets = Aligned::new(batch * hidden_size);
         let d_resets = Shared::new(d_resets.values_mut());
-        let mut running = Vec::new();
+        let mut active = Vec::new();
         for step in (0..time).rev().map(|index| layer.step(index)) {
-            layer.running(share.sequences.clone(), step, &mut running);
-            for &sequence in &running {
+            layer.active(share.sequences.clone(), step, &mut active);
+            for &sequence in &active {
                 for units in vectors(share.units.clone(), S::F32_LANES) {
-                    // SAFETY: this member's own, here and below; all have come there where gradients are read.
-                    unsafe { self.renew(simd, &Place { sequence, step, units }) };
+                    // SAFETY: only this thread uses its sequences and units, here and below; the gradients of other
+                    // threads are read after a barrier.
+                    unsafe { self.candidate_gradients(simd, &Position { sequence, step, units }) };
                 }
             }
-            share.meet(member);
-            unsafe { self.product(simd, (&running, step), N..N + 1, &weights_n, false, d_resets) };
-            for &sequence in &running {
+            share.synchronize(member);
+            unsafe { self.product(simd, (&active, step), N..N + 1, &weights_n, false, d_resets) };
+            for &sequence in &active {
                 for units in vectors(share.units.clone(), S::F32_LANES) {
-                    unsafe { self.reset(simd, &Place { sequence, step, units }, d_resets) };
+                    unsafe { self.reset_gradients(simd, &Position { sequence, step, units }, d_resets) };
                 }
             }
-            share.meet(member);
-            unsafe { self.product(simd, (&running, step), R..Z + 1, &weights_rz, true, to.hidden) };
+            share.synchronize(member);
+            unsafe { self.product(simd, (&active, step), R..Z + 1, &weights_rz, true, grads.hidden) };
         }
     }
 
-    /// Writes, or adds, the products of some slots' gradients with a weight, for all `running` sequences at a step.
+    /// Multiplies the gradients in some slots by a weight matrix, for all `active` sequences at a step, and writes the
+    /// products to `to`, or adds them (`add`).
     ///
     /// # Safety
     ///
-    /// Nobody writes these gradients, and nobody else uses these sequences and the weight's units of `to`.
+    /// No thread writes these gradients, and no other thread uses these sequences and units of `to`.
     #[inline(always)]
     unsafe fn product<S: Simd>(
         &self,
         simd: S,
-        (running, step): (&[usize], usize),
+        (active, step): (&[usize], usize),
         slots: Range<usize>,
         weights: &Panels,
         add: bool,
         to: Shared,
     ) {
-        let Layer { time, hidden_size, .. } = *self.given.layer;
-        // SAFETY: the caller's promise, here and below.
-        let gradients = |sequence: usize| unsafe { self.kept.row(sequence * time + step, slots.clone()) };
+        let LayerArgs { time, hidden_size, .. } = *self.inputs.layer;
+        // SAFETY: promised by the caller, here and below.
+        let gradients = |sequence: usize| unsafe { self.workspace.row(sequence * time + step, slots.clone()) };
         let to = |sequence: usize, units: Range<usize>| unsafe {
             to.write(sequence * hidden_size + units.start, units.len())
         };
         for panel in 0..weights.count() {
-            multiply_to(simd, running, gradients, weights, panel, add, to);
+            multiply_to(simd, active, gradients, weights, panel, add, to);
         }
     }
 
-    /// The gradients of some units' gates n and z at a step, and of their states before it by the direct way.
+    /// Computes the gradients of gates n and z of some units at a step, and the gradient of their states before the
+    /// step through `z ⊙ h`.
     ///
     /// # Safety
     ///
-    /// Nobody else uses the values of these units and this sequence.
+    /// No other thread uses the values of these units and this sequence.
     #[inline(always)]
-    unsafe fn renew<S: Simd>(&self, simd: S, place: &Place) {
-        let Self { given: Given { layer, outputs, d_outputs, .. }, kept, to } = *self;
-        let Layer { time, hidden_size, .. } = *layer;
-        let Place { sequence, step, ref units } = *place;
+    unsafe fn candidate_gradients<S: Simd>(&self, simd: S, position: &Position) {
+        let Self { inputs: BackwardInputs { layer, outputs, d_outputs, .. }, workspace, grads } = *self;
+        let LayerArgs { time, hidden_size, .. } = *layer;
+        let Position { sequence, step, ref units } = *position;
         let before = load(simd, &layer.state_before(outputs, sequence, step)[units.clone()]);
         let output = load(simd, &d_outputs[(sequence * time + step) * hidden_size..][units.clone()]);
-        // SAFETY: the caller's promise.
+        // SAFETY: promised by the caller.
         unsafe {
-            let hidden = to.hidden.write(sequence * hidden_size + units.start, units.len());
+            let hidden = grads.hidden.write(sequence * hidden_size + units.start, units.len());
             let after = simd.add_f32s(load(simd, hidden), output);
-            let [n, z] = [kept.load(simd, place, N), kept.load(simd, place, Z)];
+            let [n, z] = [workspace.load(simd, position, N), workspace.load(simd, position, Z)];
             let direct = simd.mul_f32s(after, z);
             let d_n = simd.mul_f32s(simd.sub_f32s(after, direct), tanh_slope(simd, n));
             let d_z = simd.mul_f32s(simd.mul_f32s(after, simd.sub_f32s(before, n)), sigmoid_slope(simd, z));
-            kept.store(simd, place, N, d_n);
-            kept.store(simd, place, Z, d_z);
+            workspace.store(simd, position, N, d_n);
+            workspace.store(simd, position, Z, d_z);
             store(simd, hidden, direct);
         }
     }
 
-    /// The gradients of some units' gates r at a step, and of their states before it by way of gate n.
+    /// Computes the gradient of gate r of some units at a step, and the gradient of their states before the step
+    /// through gate n.
     ///
     /// # Safety
     ///
-    /// Nobody else uses the values of these units and this sequence.
+    /// No other thread uses the values of these units and this sequence.
     #[inline(always)]
-    unsafe fn reset<S: Simd>(&self, simd: S, place: &Place, d_resets: Shared) {
-        let Self { given: Given { layer, outputs, .. }, kept, to } = *self;
-        let Place { sequence, step, ref units } = *place;
+    unsafe fn reset_gradients<S: Simd>(&self, simd: S, position: &Position, d_resets: Shared) {
+        let Self { inputs: BackwardInputs { layer, outputs, .. }, workspace, grads } = *self;
+        let Position { sequence, step, ref units } = *position;
         let own = sequence * layer.hidden_size + units.start;
         let before = load(simd, &layer.state_before(outputs, sequence, step)[units.clone()]);
-        // SAFETY: the caller's promise.
+        // SAFETY: promised by the caller.
         unsafe {
             let d_reset = load(simd, d_resets.read(own, units.len()));
-            let hidden = to.hidden.write(own, units.len());
-            let r = kept.load(simd, place, R);
+            let hidden = grads.hidden.write(own, units.len());
+            let r = workspace.load(simd, position, R);
             let d_r = simd.mul_f32s(simd.mul_f32s(d_reset, before), sigmoid_slope(simd, r));
-            kept.store(simd, place, R, d_r);
+            workspace.store(simd, position, R, d_r);
             store(simd, hidden, simd.mul_add_f32s(d_reset, r, load(simd, hidden)));
         }
     }

@@ -1,9 +1,9 @@
-//! A dense layer, a softmax over its many classes and their cross-entropy: the end of a language model, where half of its
-//! time goes.
+//! Linear layer, softmax and cross-entropy loss over many classes: the output layer of a language model, which takes
+//! half of its time.
 //!
-//! `scores = inputs · weightᵀ + bias`; the cost is `ln Σ exp(score) − score of the right class`, a row at a time. The gradient of
-//! the scores is `exp(score) / Σ exp(score)`, less 1 at the right class, and is written where the scores were: they are
-//! the largest thing in a language model's memory. Every sum has one order, whatever the number of threads.
+//! `logits = inputs · weightᵀ + bias`; the loss of a row is `ln Σ exp(logit) − logit of the target class`. The gradient
+//! of the logits is `exp(logit) / Σ exp(logit)`, minus 1 at the target class. It overwrites the logits, because they
+//! are the largest buffer of a language model. Every sum has a fixed order, for any number of threads.
 
 use std::ops::Range;
 
@@ -13,23 +13,26 @@ use pulp::Simd;
 use super::memory::{Aligned, Shared};
 use super::simd::{exp, load, store};
 use super::team::Member;
-use super::{Job, own_units, vectors, work};
+use super::{Job, member_units, run_team, vectors};
 
-/// The fewest scores of a member.
-const FEWEST_SCORES: usize = 1 << 15;
-/// Rows whose scores are made at once where nothing is kept.
+/// The smallest number of logits per thread.
+const MIN_LOGITS: usize = 1 << 15;
+/// The number of rows per block when no backward pass follows.
 const BLOCK_ROWS: usize = 512;
 
-/// A dense layer, what it reads, and the right classes.
+/// The parallelism of the products with `gemm`: all threads of rayon's pool, or one thread on wasm, as in `team.rs`.
+const PARALLELISM: Parallelism = if cfg!(target_family = "wasm") { Parallelism::None } else { Parallelism::Rayon(0) };
+
+/// The arguments: a linear layer, its inputs and the target classes.
 #[derive(Clone, Copy)]
 pub(crate) struct Dense<'a> {
-    /// `[N, features]`
+    /// The inputs, `[N, features]`.
     pub inputs: &'a [f32],
-    /// `[classes, features]`
+    /// The weight matrix, `[classes, features]`.
     pub weight: &'a [f32],
-    /// `[classes]`
+    /// The bias, `[classes]`.
     pub bias: &'a [f32],
-    /// `[N]`, all below `classes`.
+    /// The target class of each row, `[N]`, each below `classes`.
     pub targets: &'a [usize],
 }
 
@@ -43,55 +46,56 @@ impl<'a> Dense<'a> {
         Self { inputs, targets: &self.targets[rows], ..*self }
     }
 
-    fn members(&self) -> usize {
-        (self.targets.len() * self.bias.len() / FEWEST_SCORES).max(1)
+    fn max_threads(&self) -> usize {
+        (self.targets.len() * self.bias.len() / MIN_LOGITS).max(1)
     }
 }
 
-/// What [`backward`] needs.
+/// The values that [`backward`] needs.
 #[derive(Debug)]
-pub(crate) struct Kept {
-    /// `[N, classes]`
-    scores: Aligned,
-    /// `[N]`. Apart from `totals`, because the sum of their logarithms would lose the digits of the smaller.
+pub(crate) struct SavedLogits {
+    /// The logits, `[N, classes]`.
+    logits: Aligned,
+    /// The largest logit of each row, `[N]`. Separate from `totals`, because adding the logarithm of the total would
+    /// lose digits of the smaller number.
     largest: Vec<f32>,
-    /// `Σ exp(score − largest)`, `[N]`
+    /// The sum `Σ exp(logit − largest)` of each row, `[N]`.
     totals: Vec<f32>,
 }
 
-/// The cross-entropies, `[N]`, without what the way back would need.
-pub(crate) fn costs(dense: Dense) -> Vec<f32> {
+/// The losses, `[N]`, computed block by block without saving the logits.
+pub(crate) fn losses(dense: Dense) -> Vec<f32> {
     let rows = dense.targets.len();
     let blocks = (0..rows).step_by(BLOCK_ROWS).map(|start| start..rows.min(start + BLOCK_ROWS));
     blocks.flat_map(|block| forward(dense.rows(block)).0).collect()
 }
 
-/// The cross-entropies, `[N]`.
-pub(crate) fn forward(dense: Dense) -> (Vec<f32>, Kept) {
+/// The losses, `[N]`, and the values for the backward pass.
+pub(crate) fn forward(dense: Dense) -> (Vec<f32>, SavedLogits) {
     let (rows, classes, features) = (dense.targets.len(), dense.bias.len(), dense.features());
-    let mut scores = Aligned::new(rows * classes);
+    let mut logits = Aligned::new(rows * classes);
     let weight = Matrix::new(dense.weight, features).transposed();
-    // SAFETY: there are so many scores.
-    unsafe { multiply(Matrix::new(dense.inputs, features), weight, scores.values_mut().as_mut_ptr()) };
-    let [mut costs, mut largest, mut totals] = [(); 3].map(|()| vec![0.0; rows]);
-    work(
-        dense.members(),
+    // SAFETY: the buffer has `rows × classes` values.
+    unsafe { multiply(Matrix::new(dense.inputs, features), weight, logits.values_mut().as_mut_ptr()) };
+    let [mut losses, mut largest, mut totals] = [(); 3].map(|()| vec![0.0; rows]);
+    run_team(
+        dense.max_threads(),
         &Forward {
             dense,
-            scores: Shared::new(scores.values_mut()),
-            costs: Shared::new(&mut costs),
+            logits: Shared::new(logits.values_mut()),
+            losses: Shared::new(&mut losses),
             largest: Shared::new(&mut largest),
             totals: Shared::new(&mut totals),
         },
     );
-    (costs, Kept { scores, largest, totals })
+    (losses, SavedLogits { logits, largest, totals })
 }
 
 struct Forward<'a> {
     dense: Dense<'a>,
-    /// Without the bias; then with it.
-    scores: Shared<'a>,
-    costs: Shared<'a>,
+    /// The logits, first without and then with the bias.
+    logits: Shared<'a>,
+    losses: Shared<'a>,
     largest: Shared<'a>,
     totals: Shared<'a>,
 }
@@ -99,52 +103,52 @@ struct Forward<'a> {
 impl Job for Forward<'_> {
     #[inline(always)]
     fn run<S: Simd>(&self, simd: S, member: &Member) {
-        let Self { dense: Dense { bias, targets, .. }, scores, costs, largest, totals } = *self;
+        let Self { dense: Dense { bias, targets, .. }, logits, losses, largest, totals } = *self;
         for index in member.part(targets.len()) {
-            // SAFETY: a row of this member's own.
-            let row = unsafe { scores.write(index * bias.len(), bias.len()) };
+            // SAFETY: only this thread uses its rows.
+            let row = unsafe { logits.write(index * bias.len(), bias.len()) };
             let most = add_bias(simd, row, bias);
-            let total = sum_of_powers(simd, row, most);
-            let cost = total.ln() + (most - row[targets[index]]);
-            for (to, value) in [(costs, cost), (largest, most), (totals, total)] {
-                // SAFETY: a row of this member's own.
+            let total = sum_of_exp(simd, row, most);
+            let loss = total.ln() + (most - row[targets[index]]);
+            for (to, value) in [(losses, loss), (largest, most), (totals, total)] {
+                // SAFETY: only this thread uses its rows.
                 unsafe { to.write(index, 1)[0] = value };
             }
         }
     }
 }
 
-/// Adds the bias to a row of scores, and returns the largest. NaN need not be found here: it comes out of the sum.
+/// Adds the bias to a row of logits and returns the largest logit. NaN may be missed here; it shows in the sum.
 #[inline(always)]
-fn add_bias<S: Simd>(simd: S, scores: &mut [f32], bias: &[f32]) -> f32 {
-    let (scores, scores_rest) = S::as_mut_simd_f32s(scores);
+fn add_bias<S: Simd>(simd: S, logits: &mut [f32], bias: &[f32]) -> f32 {
+    let (logits, logits_rest) = S::as_mut_simd_f32s(logits);
     let (bias, bias_rest) = S::as_simd_f32s(bias);
     let mut most = simd.splat_f32s(f32::NEG_INFINITY);
-    for (score, bias) in scores.iter_mut().zip(bias) {
-        *score = simd.add_f32s(*score, *bias);
-        most = simd.max_f32s(most, *score);
+    for (logit, bias) in logits.iter_mut().zip(bias) {
+        *logit = simd.add_f32s(*logit, *bias);
+        most = simd.max_f32s(most, *logit);
     }
     let mut largest = simd.reduce_max_f32s(most);
-    for (score, bias) in scores_rest.iter_mut().zip(bias_rest) {
-        *score += bias;
-        largest = largest.max(*score);
+    for (logit, bias) in logits_rest.iter_mut().zip(bias_rest) {
+        *logit += bias;
+        largest = largest.max(*logit);
     }
     largest
 }
 
-/// How many powers are added in single precision: more would lose digits in a sum of thousands.
-const FEW: usize = 512;
+/// The number of terms summed in single precision. Longer sums would lose digits.
+const SUM_BLOCK: usize = 512;
 
-/// `Σ exp(score − largest)`.
+/// The sum `Σ exp(logit − largest)` over the logits of a row.
 #[inline(always)]
-fn sum_of_powers<S: Simd>(simd: S, row: &[f32], largest: f32) -> f32 {
+fn sum_of_exp<S: Simd>(simd: S, row: &[f32], largest: f32) -> f32 {
     let largest = simd.splat_f32s(largest);
     let mut sum = 0.0;
-    for scores in row.chunks(FEW) {
-        let (vectors, rest) = S::as_simd_f32s(scores);
+    for logits in row.chunks(SUM_BLOCK) {
+        let (vectors, rest) = S::as_simd_f32s(logits);
         let mut some = simd.splat_f32s(0.0);
-        for &scores in vectors {
-            some = simd.add_f32s(some, exp(simd, simd.sub_f32s(scores, largest)));
+        for &logits in vectors {
+            some = simd.add_f32s(some, exp(simd, simd.sub_f32s(logits, largest)));
         }
         let mut last = [0.0f32; 64];
         store(simd, &mut last[..rest.len()], exp(simd, simd.sub_f32s(load(simd, rest), largest)));
@@ -153,32 +157,32 @@ fn sum_of_powers<S: Simd>(simd: S, row: &[f32], largest: f32) -> f32 {
     sum as f32
 }
 
-/// Gradients of what a [`Dense`] reads, in the shapes given there.
+/// The gradients of the tensors of [`Dense`], with the shapes documented there.
 pub(crate) struct Gradients {
     pub inputs: Vec<f32>,
     pub weight: Vec<f32>,
     pub bias: Vec<f32>,
 }
 
-/// From the gradients of the cross-entropies, `[N]`.
-pub(crate) fn backward(dense: Dense, mut kept: Kept, d_costs: &[f32]) -> Gradients {
+/// The backward pass, from the gradients of the losses, `[N]`.
+pub(crate) fn backward(dense: Dense, mut saved: SavedLogits, d_losses: &[f32]) -> Gradients {
     let (classes, features) = (dense.bias.len(), dense.features());
     let mut bias = vec![0.0; classes];
-    work(
-        dense.members(),
+    run_team(
+        dense.max_threads(),
         &Backward {
             targets: dense.targets,
-            largest: &kept.largest,
-            totals: &kept.totals,
-            d_costs,
-            scores: Shared::new(kept.scores.values_mut()),
+            largest: &saved.largest,
+            totals: &saved.totals,
+            d_losses,
+            logits: Shared::new(saved.logits.values_mut()),
             d_bias: Shared::new(&mut bias),
         },
     );
-    let d_scores = Matrix::new(kept.scores.values(), classes);
+    let d_logits = Matrix::new(saved.logits.values(), classes);
     Gradients {
-        inputs: product(d_scores, Matrix::new(dense.weight, features)),
-        weight: product(d_scores.transposed(), Matrix::new(dense.inputs, features)),
+        inputs: product(d_logits, Matrix::new(dense.weight, features)),
+        weight: product(d_logits.transposed(), Matrix::new(dense.inputs, features)),
         bias,
     }
 }
@@ -187,40 +191,40 @@ struct Backward<'a> {
     targets: &'a [usize],
     largest: &'a [f32],
     totals: &'a [f32],
-    d_costs: &'a [f32],
-    /// The scores, and then their gradients.
-    scores: Shared<'a>,
+    d_losses: &'a [f32],
+    /// The logits, replaced by their gradients.
+    logits: Shared<'a>,
     d_bias: Shared<'a>,
 }
 
 impl Job for Backward<'_> {
-    /// A member takes some classes of all rows: the bias's gradient is a sum over rows, in their order.
+    /// Each thread computes some classes of all rows, because the gradient of the bias sums over the rows in order.
     #[inline(always)]
     fn run<S: Simd>(&self, simd: S, member: &Member) {
-        let Self { targets, largest, totals, d_costs, scores, d_bias } = *self;
-        let classes = scores.length() / targets.len().max(1);
-        let own = own_units(member, classes);
-        // SAFETY: classes of this member's own, here and below.
+        let Self { targets, largest, totals, d_losses, logits, d_bias } = *self;
+        let classes = logits.length() / targets.len().max(1);
+        let own = member_units(member, classes);
+        // SAFETY: only this thread uses its classes, here and below.
         let d_bias = unsafe { d_bias.write(own.start, own.len()) };
         for row in 0..targets.len() {
-            let scores = unsafe { scores.write(row * classes + own.start, own.len()) };
+            let logits = unsafe { logits.write(row * classes + own.start, own.len()) };
             let most = simd.splat_f32s(largest[row]);
-            let scale = simd.splat_f32s(d_costs[row] / totals[row]);
+            let scale = simd.splat_f32s(d_losses[row] / totals[row]);
             for part in vectors(0..own.len(), S::F32_LANES) {
-                let power = exp(simd, simd.sub_f32s(load(simd, &scores[part.clone()]), most));
-                store(simd, &mut scores[part], simd.mul_f32s(scale, power));
+                let power = exp(simd, simd.sub_f32s(load(simd, &logits[part.clone()]), most));
+                store(simd, &mut logits[part], simd.mul_f32s(scale, power));
             }
             if own.contains(&targets[row]) {
-                scores[targets[row] - own.start] -= d_costs[row];
+                logits[targets[row] - own.start] -= d_losses[row];
             }
-            for (sum, score) in d_bias.iter_mut().zip(scores) {
-                *sum += *score;
+            for (sum, logit) in d_bias.iter_mut().zip(logits) {
+                *sum += *logit;
             }
         }
     }
 }
 
-/// A matrix in memory, row after row or column after column.
+/// A view of a row-major or column-major matrix.
 #[derive(Clone, Copy)]
 struct Matrix<'a> {
     values: &'a [f32],
@@ -229,9 +233,9 @@ struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// Of rows of some length.
+    /// A row-major matrix with the given number of columns.
     fn new(values: &'a [f32], columns: usize) -> Self {
-        assert!(values.len().is_multiple_of(columns), "a matrix of whole rows");
+        assert!(values.len().is_multiple_of(columns), "the length of a matrix must be a multiple of its columns");
         Self { values, shape: [values.len() / columns, columns], strides: [columns as isize, 1] }
     }
 
@@ -241,11 +245,11 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// `left · right`
+/// The matrix product `left · right`, in row-major order.
 fn product(left: Matrix, right: Matrix) -> Vec<f32> {
     let length = left.shape[0] * right.shape[1];
     let mut to = Vec::with_capacity(length);
-    // SAFETY: there is room for so many, and they are written.
+    // SAFETY: the vector has capacity for all values, and `multiply` writes all of them.
     unsafe {
         multiply(left, right, to.as_mut_ptr());
         to.set_len(length);
@@ -253,16 +257,15 @@ fn product(left: Matrix, right: Matrix) -> Vec<f32> {
     to
 }
 
-/// Writes `left · right` row after row, by the crate that burn too multiplies with: what is large and plain needs no kernel of
-/// our own.
+/// Writes `left · right` in row-major order, with the crate `gemm`, which burn-flex uses too.
 ///
 /// # Safety
 ///
-/// At `to` there is room for as many values as `left` has rows times `right` columns, and nobody else uses it.
+/// `to` has room for the rows of `left` times the columns of `right`, and nothing else uses this memory.
 unsafe fn multiply(left: Matrix, right: Matrix, to: *mut f32) {
     let ([rows, depth], [other, columns]) = (left.shape, right.shape);
-    assert_eq!(depth, other, "a product of matrices that do not fit");
-    // SAFETY: the matrices are as long as their shapes and strides say, which `Matrix::new` sees to; else the caller's promise.
+    assert_eq!(depth, other, "the inner dimensions of a matrix product must match");
+    // SAFETY: `Matrix::new` checks the length of the matrices against their shapes; the caller promises the rest.
     unsafe {
         gemm::gemm(
             rows,
@@ -283,7 +286,7 @@ unsafe fn multiply(left: Matrix, right: Matrix, to: *mut f32) {
             false,
             false,
             false,
-            Parallelism::Rayon(0),
+            PARALLELISM,
         );
     }
 }

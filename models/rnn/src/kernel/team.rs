@@ -1,4 +1,4 @@
-//! Threads that work on one layer together.
+//! Teams of threads that compute one layer together.
 
 use std::hint::spin_loop;
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::yield_now;
 
-/// One of the threads that run a job.
+/// One thread of a team.
 pub(crate) struct Member<'a> {
     index: usize,
     count: usize,
@@ -14,32 +14,33 @@ pub(crate) struct Member<'a> {
 }
 
 impl Member<'_> {
-    /// Whether it works alone.
+    /// Whether this thread is the only one of its team.
     pub fn alone(&self) -> bool {
         self.count == 1
     }
 
-    /// Returns when all members have called it: then each sees what the others wrote before.
+    /// A barrier: returns when all threads have called it. Writes before the barrier are visible after it.
     pub fn wait(&self) {
         if !self.alone() {
             self.barrier.wait(self.count);
         }
     }
 
-    /// This member's part of `0..length`.
+    /// The part of `0..length` that this thread computes.
     pub fn part(&self, length: usize) -> Range<usize> {
         length * self.index / self.count..length * (self.index + 1) / self.count
     }
 }
 
-/// Runs `job` on at most `most` threads of rayon's pool at once, and returns when all have ended.
+/// Runs `job` on at most `max_threads` threads of rayon's pool, and returns when all have finished.
 ///
-/// Members wait for each other, so that all must run at the same time. Two teams could each hold a thread that the other
-/// waits for: where a team runs already, or the caller is a thread of the pool, the job has one member.
-pub(crate) fn run(most: usize, job: impl Fn(&Member) + Sync) {
+/// The threads wait for each other at barriers, so all of them must run at the same time. Two teams at once could
+/// deadlock, each with a thread that the other needs. The job therefore runs on one thread if a team is running
+/// already, or if the caller is a thread of the pool.
+pub(crate) fn run(max_threads: usize, job: impl Fn(&Member) + Sync) {
     static RUNNING: Mutex<()> = Mutex::new(());
     let barrier = Barrier::default();
-    let count = most.min(rayon::current_num_threads());
+    let count = max_threads.min(available_threads());
     if count > 1
         && rayon::current_thread_index().is_none()
         && let Ok(_running) = RUNNING.try_lock()
@@ -54,10 +55,15 @@ pub(crate) fn run(most: usize, job: impl Fn(&Member) + Sync) {
     }
 }
 
-/// How often to look before leaving the core to others. Miri takes minutes for so many looks.
+/// The size of rayon's pool. On wasm always 1: the main thread of a browser must not block at a barrier.
+fn available_threads() -> usize {
+    if cfg!(target_family = "wasm") { 1 } else { rayon::current_num_threads() }
+}
+
+/// The number of spins before the thread yields its core. Miri would take minutes for the full number.
 const SPINS: usize = if cfg!(miri) { 1 } else { 10_000 };
 
-/// Spins, as a step of a layer is over in microseconds.
+/// A spin barrier, because a step of a layer takes only microseconds.
 #[derive(Default)]
 struct Barrier {
     arrived: AtomicUsize,
@@ -78,7 +84,7 @@ impl Barrier {
                 spins += 1;
                 spin_loop();
             } else {
-                yield_now(); // a member may be waiting for this thread's core
+                yield_now(); // another thread of the team may need this core
             }
         }
     }

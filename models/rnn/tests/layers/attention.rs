@@ -1,4 +1,4 @@
-//! Attention pooling: what padding holds does not count, and the weights are those of the formula.
+//! Attention pooling: padding has no influence, and the weights match the formula.
 
 use burn::tensor::Tensor;
 use rnn::AttentionPooling;
@@ -6,7 +6,7 @@ use rnn::AttentionPooling;
 use crate::{device, difference, random, values};
 
 #[test]
-fn a_sequence_is_pooled_as_if_it_were_alone() {
+fn padding_does_not_change_pooled_vectors() {
     let attention = AttentionPooling::new(4, &device());
     let steps = random([2, 5, 4]);
     let pooled = attention.forward(steps.clone(), &[5, 3]);

@@ -1,4 +1,4 @@
-//! What parameters start from, and the configuration that says so.
+//! Initialisers and the configuration.
 
 use burn::config::Config;
 use burn::module::Module;
@@ -8,7 +8,7 @@ use rnn::{Cell, Init, RnnConfig};
 use crate::{CELLS, device, difference, values};
 
 #[test]
-fn uniform_fills_pytorchs_range() {
+fn uniform_has_the_range_of_pytorch() {
     let rnn = RnnConfig::new(Cell::Gru, 7, 16).init(&device());
     let weights = &rnn.layers[0].forward;
     let all = [values(&weights.weight_ih.val()), values(&weights.weight_hh.val())].concat();
@@ -19,7 +19,7 @@ fn uniform_fills_pytorchs_range() {
 }
 
 #[test]
-fn orthogonal_gates_neither_grow_nor_shrink() {
+fn orthogonal_gates_are_orthogonal() {
     for cell in CELLS {
         let rnn = RnnConfig::new(cell, 7, 16).with_initializer(Init::Orthogonal).init(&device());
         let weights = &rnn.layers[0].forward;
@@ -29,7 +29,7 @@ fn orthogonal_gates_neither_grow_nor_shrink() {
             assert!(difference(&product, &Tensor::eye(16, &device())) < 1e-5, "{cell:?}");
         }
         for pair in gates.windows(2) {
-            assert!(difference(&pair[0], &pair[1]) > 1e-2, "{cell:?}: each gate has its own matrix");
+            assert!(difference(&pair[0], &pair[1]) > 1e-2, "{cell:?}: each gate must have its own matrix");
         }
         let bound = (6.0f32 / (7.0 + 16.0)).sqrt();
         let largest = values(&weights.weight_ih.val()).iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
@@ -44,7 +44,7 @@ fn orthogonal_gates_neither_grow_nor_shrink() {
 }
 
 #[test]
-fn configurations_survive_json() {
+fn configurations_round_trip_through_json() {
     let config = RnnConfig::new(Cell::GruResetBefore, 3, 4).with_dropout(0.5).with_initializer(Init::Orthogonal);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.json");
@@ -55,7 +55,7 @@ fn configurations_survive_json() {
 }
 
 #[test]
-fn parameters_are_counted_before_they_are_made() {
+fn num_params_counts_all_parameters() {
     for cell in CELLS {
         for bidirectional in [false, true] {
             let config = RnnConfig::new(cell, 5, 7).with_num_layers(3).with_bidirectional(bidirectional);

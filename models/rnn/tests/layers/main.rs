@@ -1,4 +1,4 @@
-//! What the layers promise, in one program so that burn is linked once.
+//! Tests of the layers, in one program so that burn is linked only once.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,15 +16,15 @@ use burn::module::Module;
 use burn::tensor::{Device, Distribution, Tensor};
 use rnn::{Cell, Rnn, RnnConfig};
 
-/// All cells there are.
+/// All cells.
 const CELLS: [Cell; 5] = [Cell::Elman, Cell::ElmanRelu, Cell::Lstm, Cell::Gru, Cell::GruResetBefore];
 
-/// A device that records.
+/// An autodiff device.
 fn device() -> Device {
     Device::flex().autodiff()
 }
 
-/// Two layers of each cell, in one or both directions.
+/// Two stacked layers.
 fn stacked(cell: Cell, bidirectional: bool) -> Rnn {
     RnnConfig::new(cell, 3, 4).with_num_layers(2).with_bidirectional(bidirectional).init(&device())
 }
@@ -37,9 +37,9 @@ fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
     tensor.to_data().try_to_vec().unwrap()
 }
 
-/// The largest difference of two tensors of the same shape; NaN if there is one in either. It is a share of the
-/// largest value where that is above 1: an Elman network with ReLU that drew an unstable matrix has gradients of
-/// thousands, and they are rounded as such.
+/// The largest difference between two tensors of the same shape; NaN if one of them contains NaN. The difference is
+/// relative to the largest value if that value is above 1, because an Elman network with ReLU and an unstable weight
+/// matrix can have gradients of several thousand.
 fn difference<const D: usize>(a: &Tensor<D>, b: &Tensor<D>) -> f32 {
     assert_eq!(a.dims(), b.dims());
     difference_of(&values(a), &values(b))
@@ -52,12 +52,12 @@ fn difference_of(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, larger) / scale
 }
 
-/// The gradients that one backward pass gave all parameters, one after the other.
+/// The gradients of all parameters, concatenated.
 fn parameter_gradients(rnn: &Rnn, gradients: &burn::tensor::Gradients) -> Vec<f32> {
     parameter_gradients_each(rnn, gradients).concat()
 }
 
-/// The same, parameter by parameter.
+/// The gradient of each parameter.
 fn parameter_gradients_each(rnn: &Rnn, gradients: &burn::tensor::Gradients) -> Vec<Vec<f32>> {
     struct Collect<'a>(&'a burn::tensor::Gradients, Vec<Vec<f32>>);
     impl burn::module::ModuleVisitor for Collect<'_> {

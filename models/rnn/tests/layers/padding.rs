@@ -1,4 +1,4 @@
-//! Padding changes nothing, whatever it holds.
+//! Padding does not change results or gradients, whatever values it holds.
 
 use burn::tensor::{Tensor, TensorData};
 use proptest::prelude::*;
@@ -9,12 +9,12 @@ use crate::{CELLS, device, difference, parameter_gradients, random, stacked, val
 const TIME: usize = 6;
 
 proptest! {
-    // Nothing is kept of failures: the values of tensors are drawn anew.
+    // Failures are not saved, because the tensors are random and a replay would draw other values.
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A ragged batch gives each sequence what it gets alone and whole.
+    /// Each sequence of a ragged batch gets the same results as alone without padding.
     #[test]
-    fn a_batch_is_its_sequences(
+    fn a_batch_gives_the_results_of_its_sequences(
         cell in prop::sample::select(CELLS.to_vec()),
         bidirectional: bool,
         lengths in prop::collection::vec(1..=TIME, 1..5),
@@ -40,19 +40,19 @@ proptest! {
         }
     }
 
-    /// What the padding holds reaches no output and no gradient; the padding gets a gradient of zero.
+    /// The values in the padding affect no output and no gradient. The gradient of the padding is zero.
     #[test]
-    fn rubbish_in_the_padding_is_not_read(
+    fn values_in_the_padding_are_ignored(
         cell in prop::sample::select(CELLS.to_vec()),
         bidirectional: bool,
         lengths in prop::collection::vec(0..=TIME, 1..5),
-        rubbish in prop::sample::select(vec![1.0, -1e30, f32::INFINITY, f32::NAN]),
+        garbage in prop::sample::select(vec![1.0, -1e30, f32::INFINITY, f32::NAN]),
     ) {
         let rnn = stacked(cell, bidirectional);
         let clean = random([lengths.len(), TIME, 3]);
-        let ended = (0..lengths.len() * TIME * 3).map(|i| i / 3 % TIME >= lengths[i / 3 / TIME]).collect::<Vec<_>>();
-        let ended = Tensor::from_data(TensorData::new(ended, [lengths.len(), TIME, 3]), &device());
-        let soiled = clean.clone().mask_fill(ended.clone(), rubbish);
+        let padding = (0..lengths.len() * TIME * 3).map(|i| i / 3 % TIME >= lengths[i / 3 / TIME]).collect::<Vec<_>>();
+        let padding = Tensor::from_data(TensorData::new(padding, [lengths.len(), TIME, 3]), &device());
+        let dirty = clean.clone().mask_fill(padding.clone(), garbage);
 
         let run = |input: Tensor<3>| {
             let input = input.require_grad();
@@ -62,13 +62,13 @@ proptest! {
             (output, state.hidden, of_input, parameter_gradients(&rnn, &gradients))
         };
         let (output, last, of_input, of_parameters) = run(clean);
-        let (output_soiled, last_soiled, of_input_soiled, of_parameters_soiled) = run(soiled);
-        prop_assert_eq!(difference(&output, &output_soiled), 0.0);
-        prop_assert_eq!(difference(&last, &last_soiled), 0.0);
-        prop_assert_eq!(difference(&of_input, &of_input_soiled), 0.0);
-        prop_assert_eq!(of_parameters, of_parameters_soiled);
-        let of_own = of_input.clone().mask_fill(ended.inner(), 0.0);
-        prop_assert_eq!(difference(&of_input, &of_own), 0.0);
+        let (output_dirty, last_dirty, of_input_dirty, of_parameters_dirty) = run(dirty);
+        prop_assert_eq!(difference(&output, &output_dirty), 0.0);
+        prop_assert_eq!(difference(&last, &last_dirty), 0.0);
+        prop_assert_eq!(difference(&of_input, &of_input_dirty), 0.0);
+        prop_assert_eq!(of_parameters, of_parameters_dirty);
+        let outside_padding = of_input.clone().mask_fill(padding.inner(), 0.0);
+        prop_assert_eq!(difference(&of_input, &outside_padding), 0.0);
     }
 }
 
@@ -100,10 +100,10 @@ fn of_row(state: &State, row: usize) -> State {
     State { hidden: of_row(&state.hidden), cell: state.cell.as_ref().map(of_row) }
 }
 
-/// More sequences than stay in the cache at once, and a matrix larger than it: outputs and gradients are those of each
-/// sequence alone.
+/// With more sequences than fit the cache and a weight matrix larger than the cache, outputs and gradients equal those
+/// of each sequence alone.
 #[test]
-fn a_large_batch_is_its_sequences() {
+fn a_large_batch_gives_the_results_of_its_sequences() {
     for cell in [Cell::Lstm, Cell::Gru] {
         let rnn = RnnConfig::new(cell, 20, 520).init(&device());
         let input = random([300, 3, 20]).require_grad();

@@ -1,4 +1,4 @@
-//! Outputs, final states and gradients are PyTorch's, of weights read from PyTorch's names and layouts.
+//! Outputs, final states and gradients equal PyTorch's, with weights loaded from PyTorch's names and layouts.
 
 use std::path::{Path, PathBuf};
 
@@ -74,11 +74,11 @@ impl Fixture {
         expect("output", output.clone());
         expect("h_n", state.hidden.clone());
 
-        let weigh = |key: &str, result: Tensor<3>| (result * self.tensor(&format!("{name}.weigh.{key}"))).sum();
-        let mut loss = weigh("output", output) + weigh("h_n", state.hidden);
+        let weighted_sum = |key: &str, result: Tensor<3>| (result * self.tensor(&format!("{name}.weigh.{key}"))).sum();
+        let mut loss = weighted_sum("output", output) + weighted_sum("h_n", state.hidden);
         if let Some(cell) = state.cell {
             expect("c_n", cell.clone());
-            loss = loss + weigh("c_n", cell);
+            loss = loss + weighted_sum("c_n", cell);
         }
         let gradients = loss.backward();
         expect("grad.input", Tensor::from_inner(input.grad(&gradients).unwrap()));

@@ -1,5 +1,6 @@
-//! Layers of 240 shapes against PyTorch in double precision: batches of 1 to 70, 1 to 300 steps, sizes that are no multiple
-//! of a vector, sequences of different lengths. `fixtures/make_shapes.py` says what the file holds.
+//! 240 layers of different shapes, compared with PyTorch in double precision: batch sizes of 1 to 70, 1 to 300 steps,
+//! sizes that are no multiple of a vector, sequences of different lengths. `fixtures/make_shapes.py` documents the
+//! file.
 
 use std::path::Path;
 
@@ -10,11 +11,11 @@ use safetensors::SafeTensors;
 
 use crate::{device, parameter_gradients_each, values};
 
-/// Of the largest value of a result.
+/// Relative to the largest value of a result.
 const TOLERANCE: f32 = 1e-5;
 
 #[test]
-fn results_and_gradients_are_pytorchs() {
+fn results_and_gradients_equal_pytorchs() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/shapes.safetensors");
     let bytes = std::fs::read(path).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -31,7 +32,7 @@ struct Case {
     batch: usize,
     time: usize,
     lengths: Vec<usize>,
-    /// A row a result: its largest value, its sum with random signs, some of its values.
+    /// One row per result: its largest value, its sum with random signs, some of its values.
     results: Vec<Vec<f32>>,
 }
 
@@ -58,18 +59,18 @@ impl Case {
         let rnn = self.config.init(&device()).map(&mut parameters);
         let input = draw(seed, 0, [batch, time, input_size], 1.0).require_grad();
         let hidden = draw(seed, 1, [states, batch, hidden_size], 0.5).require_grad();
-        let memory = (cell == Cell::Lstm).then(|| draw(seed, 2, [states, batch, hidden_size], 0.5).require_grad());
-        let initial = State { hidden: hidden.clone(), cell: memory.clone() };
+        let cell_state = (cell == Cell::Lstm).then(|| draw(seed, 2, [states, batch, hidden_size], 0.5).require_grad());
+        let initial = State { hidden: hidden.clone(), cell: cell_state.clone() };
 
         let (output, last) = rnn.forward(input.clone(), Some(&self.lengths), Some(initial));
         let results: Vec<_> = [Some(output), Some(last.hidden), last.cell].into_iter().flatten().collect();
-        let weigh =
+        let weighted_sum =
             |(index, result): (usize, &Tensor<3>)| (result.clone() * draw(seed, 10 + index, result.dims(), 1.0)).sum();
-        let loss = results.iter().enumerate().map(weigh).reduce(|sum, part| sum + part).unwrap();
+        let loss = results.iter().enumerate().map(weighted_sum).reduce(|sum, part| sum + part).unwrap();
         let gradients = loss.backward();
 
         let mut given: Vec<_> = results.iter().map(values).collect();
-        for tensor in [Some(input), Some(hidden), memory].into_iter().flatten() {
+        for tensor in [Some(input), Some(hidden), cell_state].into_iter().flatten() {
             given.push(values(&Tensor::<3>::from_inner(tensor.grad(&gradients).unwrap())));
         }
         given.extend(parameter_gradients_each(&rnn, &gradients));
@@ -87,19 +88,19 @@ impl Case {
         let places = bits(*seed, 2000 + index).map(|bits| (bits % given.len() as u64) as usize);
         for (place, sample) in places.zip(samples) {
             let difference = (given[place] - sample).abs();
-            assert!(difference <= bound, "{}: {} where {sample} is expected at {place}", case(), given[place]);
+            assert!(difference <= bound, "{}: got {}, expected {sample} at index {place}", case(), given[place]);
         }
-        // One wrong value of any size shows here, and so do many that are slightly wrong.
+        // The signed sum detects a single wrong value and many slightly wrong ones.
         let signed = bits(*seed, 1000 + index).zip(given);
         let signed: f64 =
             signed.map(|(bits, &value)| if bits >> 63 == 0 { value.into() } else { -f64::from(value) }).sum();
         let difference = (signed - f64::from(*sum)).abs();
         let bound = f64::from(bound) * (given.len() as f64).sqrt() + f64::from(sum.abs()) * 1e-6;
-        assert!(difference <= bound, "{}: the signed sum is {signed}, not {sum}", case());
+        assert!(difference <= bound, "{}: the signed sum is {signed}, expected {sum}", case());
     }
 }
 
-/// Splitmix64 of a counter.
+/// The splitmix64 generator, as in `make_shapes.py`.
 fn bits(seed: usize, stream: usize) -> impl Iterator<Item = u64> {
     const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
     let start = (seed as u64 * 1_000_003 + stream as u64).wrapping_mul(STEP);
@@ -117,7 +118,7 @@ fn draw<const D: usize>(seed: usize, stream: usize, shape: [usize; D], scale: f3
     Tensor::from_data(TensorData::new(values, shape), &device())
 }
 
-/// Draws the parameters one after the other.
+/// Replaces each parameter in turn with values from the generator.
 struct Draw {
     seed: usize,
     stream: usize,

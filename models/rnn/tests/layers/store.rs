@@ -1,4 +1,4 @@
-//! What is saved has PyTorch's names and layouts.
+//! Saved parameters have PyTorch's names and layouts.
 
 use burn::store::{KeyRemapper, ModuleSnapshot, SafetensorsStore};
 use burn::tensor::{Device, Tensor};
@@ -16,7 +16,7 @@ fn layers(device: &Device) -> Rnn {
 }
 
 #[test]
-fn saved_parameters_are_pytorchs() {
+fn saved_parameters_have_pytorchs_names_and_shapes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     let rnn = layers(&crate::device());
@@ -43,7 +43,7 @@ fn saved_parameters_are_pytorchs() {
 }
 
 #[test]
-fn what_was_saved_loads() {
+fn saved_parameters_load() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     let (saved, mut loaded) = (layers(&Device::flex()), layers(&Device::flex()));
@@ -58,7 +58,7 @@ fn what_was_saved_loads() {
 }
 
 #[test]
-fn names_keep_the_path_before_them_and_leave_others_alone() {
+fn renaming_keeps_path_prefixes_and_other_names() {
     let rename = |patterns: [(&str, &str); 2], name: &str| {
         names(patterns)
             .patterns

@@ -1,11 +1,11 @@
-//! Steps, windows and whole sequences agree.
+//! Single steps, windows and whole sequences give the same results.
 
 use burn::tensor::Tensor;
 
 use crate::{CELLS, device, difference, difference_of, parameter_gradients, random, stacked};
 
 #[test]
-fn steps_give_what_the_whole_gives() {
+fn steps_give_the_results_of_the_whole_sequence() {
     for cell in CELLS {
         let rnn = stacked(cell, false);
         let input = random([2, 5, 3]);
@@ -24,9 +24,10 @@ fn steps_give_what_the_whole_gives() {
     }
 }
 
-/// Values and gradients; long enough to be read in several blocks, which are of other lengths in each window.
+/// Compares outputs and gradients. The sequence is long enough for several blocks of steps, of different lengths in
+/// each window.
 #[test]
-fn windows_with_their_state_give_what_the_whole_gives() {
+fn windows_give_the_results_of_the_whole_sequence() {
     for cell in CELLS {
         let rnn = stacked(cell, false);
         let input = random([2, 77, 3]).require_grad();
@@ -54,7 +55,7 @@ fn windows_with_their_state_give_what_the_whole_gives() {
 }
 
 #[test]
-fn detach_cuts_the_graph_and_keeps_the_values() {
+fn detach_stops_gradients_and_keeps_values() {
     for cell in CELLS {
         let rnn = stacked(cell, false);
         let first_window = random([2, 4, 3]).require_grad();
@@ -67,9 +68,9 @@ fn detach_cuts_the_graph_and_keeps_the_values() {
             assert!(second_window.grad(&gradients).is_some());
             first_window.grad(&gradients)
         };
-        let cut = state.clone().detach();
-        assert_eq!(difference(&state.hidden, &cut.hidden), 0.0);
-        assert!(gradient_of_first(cut).is_none(), "{cell:?}");
+        let detached = state.clone().detach();
+        assert_eq!(difference(&state.hidden, &detached.hidden), 0.0);
+        assert!(gradient_of_first(detached).is_none(), "{cell:?}");
         assert!(gradient_of_first(state).is_some(), "{cell:?}");
     }
 }

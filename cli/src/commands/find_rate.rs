@@ -1,0 +1,26 @@
+//! `find-rate`: the learning-rate range test.
+
+use serde_json::json;
+use training::files;
+use training::find_rate::{Range, RateTest};
+
+use super::train::ChangedRecipeExt;
+use crate::application::Application;
+use crate::args::FindRate;
+use crate::context::Context;
+use crate::error::Result;
+use crate::output::{print_json, print_line};
+
+pub fn run<A: Application>(args: &FindRate<A::Options>, cx: &mut Context) -> Result<()> {
+    let recipe = args.recipe.read::<A>()?;
+    let range = Range { from: args.from, to: args.to, steps: args.steps };
+    let test = RateTest::run::<A::Task>(&recipe, range, &mut cx.session)?;
+    files::write(&args.plot, test.draw()?.as_bytes())?;
+    let RateTest { steepest, least, .. } = test;
+    if cx.json {
+        return print_json(&json!({ "recipe": recipe.name, "steepest": steepest, "least": least, "plot": args.plot }));
+    }
+    let plot = args.plot.display();
+    print_line(&format!("the loss falls fastest at rate {steepest:.1e} and is smallest at {least:.1e}; plot: {plot}"))?;
+    print_line(&format!("a common choice is a tenth of the second rate: --set optimizer.lr={:.1e}", least / 10.0))
+}

@@ -1,0 +1,31 @@
+//! `recipes`: lists the recipes, or prints one.
+
+use serde_json::json;
+use training::recipe::RecipeText;
+use training::{RecipeOf, Task};
+
+use crate::application::Application;
+use crate::args::Recipes;
+use crate::context::Context;
+use crate::error::Result;
+use crate::output::{columns, print_json, print_line};
+
+pub fn run<A: Application>(args: Recipes, cx: &Context) -> Result<()> {
+    if let Some(name) = args.name {
+        let text = RecipeText::find(&name, A::Task::RECIPES)?;
+        return match cx.json {
+            true => print_json(&json!({ "recipe": name, "text": text.as_str() })),
+            false => print_line(text.as_str().trim_end()),
+        };
+    }
+    let mut rows = Vec::new();
+    for text in A::Task::RECIPES {
+        let recipe: RecipeOf<A::Task> = RecipeText::embedded(text).parse()?;
+        recipe.check()?;
+        if cx.json {
+            print_json(&json!({ "recipe": recipe.name, "about": recipe.about, "expected": recipe.expected }))?;
+        }
+        rows.push([recipe.name, recipe.about]);
+    }
+    if cx.json { Ok(()) } else { columns(&rows).iter().try_for_each(|line| print_line(line)) }
+}

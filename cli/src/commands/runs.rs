@@ -1,0 +1,120 @@
+//! `runs`: lists runs and compares them.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use training::card::duration;
+use training::package::{is_package, record_in};
+use training::run::{Epoch, Run};
+use training::{Outcome, RecipeOf, Task, curves, files};
+
+use crate::application::Application;
+use crate::args::Runs;
+use crate::context::Context;
+use crate::error::{CliError, Result};
+use crate::output::{columns, log, print_json, print_line};
+
+/// The facts about a run that the verb `runs` displays.
+struct Summary {
+    dir: PathBuf,
+    recipe: String,
+    history: Vec<Epoch>,
+    /// The final results; `None` if the run is not finished.
+    outcome: Option<Outcome>,
+}
+
+pub fn run<A: Application>(args: Runs, cx: &Context) -> Result<()> {
+    let given = if args.dirs.is_empty() { vec![PathBuf::from("runs")] } else { args.dirs };
+    let mut dirs = Vec::new();
+    for dir in &given {
+        find(dir, 3, &mut dirs);
+    }
+    dirs.sort();
+    dirs.dedup();
+    // A damaged run must not hide the others.
+    let read = |dir| {
+        summary::<A::Task>(dir).unwrap_or_else(|error| {
+            log(&format!("{error}: skipped"));
+            None
+        })
+    };
+    let all: Vec<_> = dirs.into_iter().filter_map(read).collect();
+    if all.is_empty() {
+        return Err(CliError::Usage(format!("no runs in {}; `train` makes runs under runs/", given[0].display())));
+    }
+    match cx.json {
+        true => all.iter().try_for_each(|run| print_json(&as_json::<A::Task>(run)))?,
+        false => columns(&rows::<A::Task>(&all)).iter().try_for_each(|line| print_line(line))?,
+    }
+    if let Some(path) = &args.plot {
+        let named = all.into_iter().map(|run| (run.dir.display().to_string(), run.history)).collect::<Vec<_>>();
+        files::write(path, curves::compare(A::Task::MONITOR.metric, &named)?.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Collects the run folders in a folder, or the folder itself.
+fn find(dir: &Path, depth: usize, into: &mut Vec<PathBuf>) {
+    if Run::open(dir.to_path_buf()).is_ok() {
+        into.push(dir.to_path_buf());
+    } else if depth > 0 {
+        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten().filter(|entry| entry.path().is_dir()) {
+            find(&entry.path(), depth - 1, into);
+        }
+    }
+}
+
+/// Reads the summary of a run. `None` if the run belongs to another application, so that its recipe has other tables.
+fn summary<T: Task>(dir: PathBuf) -> training::Result<Option<Summary>> {
+    let run = Run::open(dir.clone())?;
+    let text = run.recipe_text()?;
+    text.parse::<serde_json::Value>()?; // is it TOML at all?
+    let Ok(recipe) = text.parse::<RecipeOf<T>>() else { return Ok(None) };
+    let outcome = if is_package(&run.best()) { record_in::<T>(&run.best())?.outcome } else { None };
+    Ok(Some(Summary { dir, recipe: recipe.name, history: run.history()?, outcome }))
+}
+
+impl Summary {
+    /// The number of the best epoch, and the value of the metric that chooses the best epoch.
+    fn best<T: Task>(&self) -> Option<(usize, f64)> {
+        let values = self.history.iter().filter_map(|epoch| Some((epoch.epoch, *epoch.valid.get(T::MONITOR.metric)?)));
+        values.fold(None, |best, (epoch, value)| {
+            let better = T::MONITOR.improves(value, best.map(|(_, best)| best));
+            if better { Some((epoch, value)) } else { best }
+        })
+    }
+
+    fn test<T: Task>(&self) -> Option<f64> {
+        self.outcome.as_ref()?.test.get(T::MONITOR.metric)
+    }
+}
+
+fn as_json<T: Task>(run: &Summary) -> serde_json::Value {
+    json!({
+        "run": run.dir, "recipe": run.recipe, "epochs": run.history.len(), "finished": run.outcome.is_some(),
+        "metric": T::MONITOR.metric, "best_epoch": run.best::<T>().map(|(epoch, _)| epoch),
+        "valid": run.best::<T>().map(|(_, value)| value), "test": run.test::<T>(),
+        "seconds": run.outcome.as_ref().map(|outcome| outcome.provenance.seconds),
+    })
+}
+
+fn rows<T: Task>(all: &[Summary]) -> Vec<[String; 7]> {
+    let metric = T::MONITOR.metric;
+    let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));
+    let mut rows = vec![["run", "recipe", "epochs", "best", "valid", "test", "time"].map(str::to_owned)];
+    rows[0][4] += &format!(" {metric}");
+    rows[0][5] += &format!(" {metric}");
+    rows.extend(all.iter().map(|run| {
+        let best = run.best::<T>();
+        [
+            run.dir.display().to_string(),
+            run.recipe.clone(),
+            run.history.len().to_string(),
+            best.map_or("-".to_owned(), |(epoch, _)| epoch.to_string()),
+            number(best.map(|(_, value)| value)),
+            number(run.test::<T>()),
+            run.outcome.as_ref().map_or("unfinished".to_owned(), |outcome| duration(outcome.provenance.seconds)),
+        ]
+    }));
+    rows
+}

@@ -1,0 +1,177 @@
+//! `train`: a new run, a run to resume, or runs with several seeds.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use clap::Args;
+use inference::Predictor;
+use serde_json::json;
+use training::card::duration;
+use training::options::TrainerOptions;
+use training::recipe::RecipeText;
+use training::seeds::{Seeds, Spreads};
+use training::{Fitted, RecipeOf, Task, Trained, Training, TrainingError};
+
+use crate::application::{Application, Changes};
+use crate::args::{ChangedRecipe, Train};
+use crate::context::Context;
+use crate::error::{CliError, Result};
+use crate::output::{log, print_json, print_line, quoted, table};
+
+pub fn run<A: Application>(args: Train<A::Options>, cx: &mut Context) -> Result<()> {
+    cx.session.options = TrainerOptions { interval: args.checkpoint_every, on_nonfinite: args.on_nonfinite.into() };
+    if let Some(dir) = &args.resume {
+        if A::changes(&args.recipe.options)? != Changes::default() {
+            let message =
+                format!("--resume uses the recipe saved in {}; leave out options that change it", dir.display());
+            return Err(CliError::Usage(message));
+        }
+        return match Seeds::is_in(dir) {
+            true => several::<A>(&Seeds::open(dir)?, cx),
+            false => one::<A>(Training::resume(dir)?, Some(dir), cx),
+        };
+    }
+    let recipe = args.recipe.read::<A>()?;
+    match (args.seeds, args.out) {
+        (Some(count), out) => several::<A>(&Seeds::create::<A::Task>(out, &recipe, count.get())?, cx),
+        (None, Some(out)) => one::<A>(Training::new(recipe).in_folder(out), None, cx),
+        (None, None) => one::<A>(Training::new(recipe), None, cx),
+    }
+}
+
+fn one<A: Application>(training: Training<A::Task>, resumed: Option<&Path>, cx: &mut Context) -> Result<()> {
+    match training.fit(&mut cx.session) {
+        Ok(Fitted::Trained(trained)) => {
+            report(&trained, cx)?;
+            next_commands::<A>(&trained, cx)
+        }
+        Ok(Fitted::Interrupted) => {
+            match cx.current_run().is_some() || resumed.is_some() {
+                true => cx.log_resume(&cx.train_resume(resumed)),
+                false => log("stopped before the run began: there is nothing to resume"),
+            }
+            Err(CliError::Interrupted)
+        }
+        Err(error) => {
+            let error = error.into();
+            cx.log_failure(&error, &cx.train_resume(None));
+            Err(error)
+        }
+    }
+}
+
+fn several<A: Application>(seeds: &Seeds, cx: &mut Context) -> Result<()> {
+    let json = cx.json;
+    let fitted = seeds.fit::<A::Task>(&mut cx.session, |fitted| match fitted {
+        // A closed output must not stop the other seeds.
+        Fitted::Trained(trained) => report_to(trained, json).or(Ok(())),
+        Fitted::Interrupted => Ok(()),
+    });
+    let again = cx.train_resume(Some(seeds.dir()));
+    match fitted {
+        Ok(Some(spreads)) => report_spreads(seeds, &spreads, cx),
+        Ok(None) => {
+            cx.log_resume(&again);
+            Err(CliError::Interrupted)
+        }
+        Err(error) => {
+            let error = error.into();
+            cx.log_failure(&error, &again);
+            Err(error)
+        }
+    }
+}
+
+/// Prints the results of a run.
+fn report<T: Task>(trained: &Trained<T>, cx: &Context) -> Result<()> {
+    report_to(trained, cx.json)
+}
+
+fn report_to<T: Task>(trained: &Trained<T>, json: bool) -> Result<()> {
+    let Trained { run, recipe, outcome, demonstration, .. } = trained;
+    let seconds = outcome.provenance.seconds;
+    if json {
+        let baselines: BTreeMap<_, _> = outcome.baselines.iter().map(|(name, row)| (name, row.flat())).collect();
+        return print_json(&json!({
+            "recipe": recipe.name, "run": run.dir(), "split": "test", "metrics": outcome.test.flat(),
+            "baselines": baselines, "seconds": seconds,
+        }));
+    }
+    print_line(&format!("\n{}", table("test", &outcome.test, &outcome.baselines)))?;
+    for line in demonstration {
+        print_line(line)?;
+    }
+    let display = |path: &Path| path.display().to_string();
+    print_line(&format!("\n{} in {}", display(run.dir()), duration(seconds)))?;
+    print_line(&format!("  report   {}", display(&run.report())))?;
+    for (name, path) in [("curves", run.curves()), ("picture", run.picture())] {
+        if path.exists() {
+            print_line(&format!("  {name:7}  {}", display(&path)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints commands to try next.
+fn next_commands<A: Application>(trained: &Trained<A::Task>, cx: &Context) -> Result<()> {
+    if cx.json || A::NEXT.is_empty() {
+        return Ok(());
+    }
+    print_line("\nnext:")?;
+    for (command, purpose) in A::NEXT {
+        let command = command.replace("RUN", &quoted(trained.run.dir()));
+        print_line(&format!("  {}    # {purpose}", cx.command(&command)))?;
+    }
+    Ok(())
+}
+
+fn report_spreads(seeds: &Seeds, spreads: &Spreads, cx: &Context) -> Result<()> {
+    if cx.json {
+        let (mean, deviation): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            spreads.iter().map(|(name, [mean, deviation])| ((name, mean), (name, deviation))).unzip();
+        return print_json(&json!({ "run": seeds.dir(), "seeds": seeds.seeds, "mean": mean, "sd": deviation }));
+    }
+    print_line(&format!("\ntest, mean and standard deviation of {} seeds:", seeds.seeds.len()))?;
+    for (name, [mean, deviation]) in spreads {
+        print_line(&format!("  {name} {mean:.4} ± {deviation:.4}"))?;
+    }
+    print_line(&format!("  report  {}", seeds.report().display()))
+}
+
+/// Reads the recipe that the command line names.
+pub trait ChangedRecipeExt<O: Args> {
+    /// The recipe with its overrides.
+    fn read<A: Application<Options = O>>(&self) -> Result<RecipeOf<A::Task>>;
+
+    /// The command-line options that give this recipe, as a user types them.
+    fn typed<A: Application<Options = O>>(&self) -> Result<String>;
+}
+
+impl<O: Args> ChangedRecipeExt<O> for ChangedRecipe<O> {
+    fn read<A: Application<Options = O>>(&self) -> Result<RecipeOf<A::Task>> {
+        let Changes { recipe, settings: mut overrides } = A::changes(&self.options)?;
+        let text = match (self.recipe.as_deref().or(recipe), A::Task::RECIPES.first()) {
+            (Some(name), _) => RecipeText::find(name, A::Task::RECIPES)?,
+            (None, Some(first)) => RecipeText::embedded(first),
+            (None, None) => {
+                let name = <A::Task as Task>::Predictor::APPLICATION.to_owned();
+                return Err(TrainingError::UnknownRecipe { name, known: "none".to_owned() }.into());
+            }
+        };
+        overrides.extend(self.set.iter().cloned());
+        overrides.extend(self.seed.map(|seed| format!("seed={seed}")));
+        overrides.extend(self.epochs.map(|epochs| format!("training.epochs={epochs}")));
+        let recipe: RecipeOf<A::Task> = text.with_overrides(&overrides)?.parse()?;
+        recipe.check()?;
+        Ok(recipe)
+    }
+
+    fn typed<A: Application<Options = O>>(&self) -> Result<String> {
+        let Changes { recipe, settings } = A::changes(&self.options)?;
+        let recipe = self.recipe.as_deref().or(recipe).map(|name| format!("--recipe {}", quoted(Path::new(name))));
+        let seed = self.seed.map(|seed| format!("--seed {seed}"));
+        let epochs = self.epochs.map(|epochs| format!("--epochs {epochs}"));
+        let settings = settings.iter().chain(&self.set).map(|setting| format!("--set {}", quoted(Path::new(setting))));
+        Ok(recipe.into_iter().chain(settings).chain(seed).chain(epochs).collect::<Vec<_>>().join(" "))
+    }
+}

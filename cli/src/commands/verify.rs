@@ -1,0 +1,69 @@
+//! `verify`: measures shipped models again and compares them to their cards.
+
+use inference::{Catalog, Predictor};
+use serde_json::json;
+use training::package::{Opened, record_in};
+use training::recipe::Expected;
+use training::{Task, TrainingError};
+
+use crate::application::Application;
+use crate::args::Verify;
+use crate::context::Context;
+use crate::error::{CliError, Result};
+use crate::output::{log, print_json, print_line};
+
+pub fn run<A: Application>(args: Verify, cx: &mut Context) -> Result<()> {
+    let catalog = Catalog::of::<<A::Task as Task>::Predictor>();
+    let names = match args.names.is_empty() {
+        true => catalog.list().into_iter().map(|(name, _)| name).collect(),
+        false => args.names,
+    };
+    if names.is_empty() {
+        let name = format!("{}: no model", <A::Task as Task>::Predictor::APPLICATION);
+        return Err(TrainingError::NothingToVerify { name }.into());
+    }
+    // All records are checked first, because measuring takes minutes.
+    for name in &names {
+        if record_in::<A::Task>(&catalog.find(name)?)?.expected(A::Task::MONITOR.metric).is_empty() {
+            return Err(TrainingError::NothingToVerify { name: name.clone() }.into());
+        }
+    }
+    let (mut failed, mut total) = (0, 0);
+    for name in names {
+        log(&format!("measuring {name}"));
+        for (metric, expected, measured) in measure::<A>(&catalog, &name, cx)? {
+            let ok = expected.holds(measured);
+            total += 1;
+            failed += usize::from(!ok);
+            let Expected { value, tolerance } = expected;
+            if cx.json {
+                print_json(&json!({
+                    "model": name, "metric": metric, "expected": value, "tolerance": tolerance, "measured": measured,
+                    "ok": ok,
+                }))?;
+            } else {
+                let verdict = if ok { "ok" } else { "NOT OK" };
+                print_line(&format!(
+                    "{name} {metric}: {measured:.4}, expected {value:.4} ± {tolerance:.4}: {verdict}"
+                ))?;
+            }
+        }
+    }
+    if failed > 0 { Err(CliError::Unverified { failed, total }) } else { Ok(()) }
+}
+
+fn measure<A: Application>(catalog: &Catalog, name: &str, cx: &mut Context) -> Result<Vec<(String, Expected, f64)>> {
+    let opened = Opened::<A::Task>::open(&catalog.find(name)?, &cx.session.device)?;
+    let recipe = &opened.record.recipe;
+    let raw = cx.session.load::<A::Task>(&recipe.data)?;
+    let task = A::Task::of_trained(recipe, &opened.predictor)?;
+    let splits = cx.session.encode(&task, raw)?;
+    let measured = task.evaluate(&opened.predictor, &splits.test, &cx.session.interrupt)?.flat();
+    let expected = opened.record.expected(A::Task::MONITOR.metric).into_iter();
+    Ok(expected
+        .map(|(metric, expected)| {
+            let value = measured.get(&metric).copied().unwrap_or(f64::NAN);
+            (metric, expected, value)
+        })
+        .collect())
+}

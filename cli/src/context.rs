@@ -1,0 +1,151 @@
+//! The context of a verb: session, output format, and the command lines to suggest.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use datasets::Locator;
+use inference::{Catalog, Folder, Package, Predictor};
+use training::backend::Backend;
+use training::options::{OnNonFinite, TrainerOptions};
+use training::run::Run;
+use training::{Interrupt, Session, TrainingError};
+
+use crate::args::{Common, ModelArgs};
+use crate::error::{CliError, Result};
+use crate::output::{log, quoted};
+use crate::progress::{Console, download_progress};
+use crate::signals;
+
+/// The context in which a verb runs.
+pub struct Context {
+    /// Backend, data folders, interrupt handle and progress display.
+    pub session: Session<'static>,
+    /// Whether to print JSON, by the option `--json`.
+    pub json: bool,
+    /// The program as it is typed, such as `cargo run -p sentiment --` or `zoo sentiment`.
+    program: String,
+    /// The global options that a user must type again to resume a run, as text.
+    flags: String,
+    /// The folder of the training run in progress, if there is one.
+    current_run: Arc<Mutex<Option<PathBuf>>>,
+}
+
+impl Context {
+    /// Creates the context for the global options. `program` is the command that starts the application without cargo.
+    pub(crate) fn new(common: &Common, application: &str, program: &str) -> Result<Self> {
+        if let Some(threads) = common.threads {
+            // This fails only if the pool exists already, which it does not at start-up.
+            let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();
+        }
+        let current_run = Arc::new(Mutex::new(None));
+        let session = Session {
+            backend: common.backend,
+            device: common.backend.device(common.device)?,
+            locator: Locator::new(common.data_dir.as_deref()).with_progress(download_progress()),
+            options: TrainerOptions::default(),
+            interrupt: Interrupt::default(),
+            observer: Box::new(Console::new(current_run.clone())),
+        };
+        // `cargo run` sets this variable for the programs that it starts.
+        let program = match std::env::var_os("CARGO") {
+            Some(_) => {
+                let features = common.backend.feature().map(|feature| format!(" --features {feature}"));
+                format!("cargo run -p {}{} --", cargo_target(application), features.unwrap_or_default())
+            }
+            None => program.to_owned(),
+        };
+        Ok(Self { session, json: common.json, program, flags: flags(common), current_run })
+    }
+
+    /// Connects Ctrl-C, SIGTERM and SIGHUP to the session's interrupt. Verbs that check the interrupt call this
+    /// function. In all other verbs the first Ctrl-C ends the process.
+    pub fn listen(&mut self) {
+        self.session.interrupt = signals::interrupt();
+    }
+
+    /// The folder of the model that `--model` names, or of `default` if the option is absent.
+    pub fn model_folder<P: Predictor>(&self, chosen: &ModelArgs, default: Option<&str>) -> Result<PathBuf> {
+        let catalog = Catalog::of::<P>();
+        let Some(name) = chosen.model.as_deref().or(default) else {
+            let known = catalog.list().into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
+            let known = if known.is_empty() { "there are none yet".to_owned() } else { known };
+            return Err(CliError::Usage(format!(
+                "--model is missing; give a run folder, the folder of a package, or a name: {known}"
+            )));
+        };
+        match Run::open(PathBuf::from(name)) {
+            Ok(_) => Ok(Run::best_of(Path::new(name))?),
+            Err(TrainingError::NotARun { .. }) => Ok(catalog.find(name)?),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens the model that `--model` names, or `default` if the option is absent, on the context's device.
+    pub fn open<P: Predictor>(&self, chosen: &ModelArgs, default: Option<&str>) -> Result<P> {
+        let files = Folder::new(self.model_folder::<P>(chosen, default)?);
+        Ok(P::open(&Package::open(&files, P::APPLICATION)?, &self.session.device)?)
+    }
+
+    /// A complete command line of this application with the given arguments, as a user types it.
+    pub fn command(&self, arguments: &str) -> String {
+        format!("{} {arguments}", self.program)
+    }
+
+    /// Logs the command that resumes an interrupted command. `arguments` are the verb and its options.
+    pub fn log_resume(&self, arguments: &str) {
+        log(&format!("stopped with a checkpoint; resume with: {}", self.resume_command(arguments)));
+    }
+
+    /// Logs the command that resumes a training that failed because of the system, such as a full disk.
+    pub(crate) fn log_failure(&self, error: &CliError, arguments: &str) {
+        if matches!(error, CliError::Training(TrainingError::Io { .. })) && self.current_run().is_some() {
+            log(&format!("training failed; fix the problem, then resume with: {}", self.resume_command(arguments)));
+        }
+    }
+
+    /// The folder of the training run that was started last.
+    pub(crate) fn current_run(&self) -> Option<PathBuf> {
+        self.current_run.lock().ok()?.clone()
+    }
+
+    /// The command line `train --resume DIR` for `dir`, or for the run that was started last.
+    pub(crate) fn train_resume(&self, dir: Option<&Path>) -> String {
+        let run = dir.map(Path::to_path_buf).or_else(|| self.current_run()).unwrap_or_else(|| PathBuf::from("RUN"));
+        format!("train --resume {}", quoted(&run))
+    }
+
+    fn resume_command(&self, arguments: &str) -> String {
+        let skip = match self.session.options.on_nonfinite {
+            OnNonFinite::Skip => " --on-nonfinite skip",
+            OnNonFinite::Stop => "",
+        };
+        format!("{} {arguments}{}{skip}", self.program, self.flags)
+    }
+}
+
+/// The arguments after `cargo run -p`: the name of the application, or `PACKAGE --example NAME` for an example.
+fn cargo_target(application: &str) -> String {
+    let program =
+        std::env::current_exe().ok().filter(|path| path.parent().is_some_and(|dir| dir.ends_with("examples")));
+    let example = program.as_deref().and_then(Path::file_stem).and_then(|name| name.to_str());
+    // `cargo run` also sets this variable.
+    match (example, std::env::var("CARGO_PKG_NAME")) {
+        (Some(example), Ok(package)) => format!("{package} --example {example}"),
+        _ => application.to_owned(),
+    }
+}
+
+/// The global options that differ from their defaults, as a user types them.
+fn flags(common: &Common) -> String {
+    let mut flags = String::new();
+    if common.backend != Backend::default() {
+        flags += &format!(" --backend {}", common.backend.name());
+    }
+    if common.device != 0 {
+        flags += &format!(" --device {}", common.device);
+    }
+    if let Some(dir) = &common.data_dir {
+        flags += &format!(" --data-dir {}", quoted(dir));
+    }
+    flags
+}

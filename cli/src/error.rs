@@ -1,0 +1,136 @@
+//! Errors of the command line, and their exit codes.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use datasets::DataError;
+use inference::{PackageError, PredictError};
+use training::{TaskError, TrainingError};
+
+/// The result of a verb.
+pub type Result<T> = std::result::Result<T, CliError>;
+
+/// Why a verb failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CliError {
+    /// Options or arguments that cannot be used.
+    #[error("{0}")]
+    Usage(String),
+    /// A user asked to stop. The command that resumes the work has been printed.
+    #[error("interrupted")]
+    Interrupted,
+    /// The reader of standard output has closed it, such as `head`. This is no failure.
+    #[error("standard output is closed")]
+    ClosedOutput,
+    /// A file could not be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// The attempted action, as a verb.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// The measurements of shipped models differ from their model cards.
+    #[error("{failed} of {total} measurements are outside their tolerance")]
+    Unverified {
+        /// The number of measurements outside their tolerance.
+        failed: usize,
+        /// The number of all measurements.
+        total: usize,
+    },
+    /// A training failed.
+    #[error(transparent)]
+    Training(TrainingError),
+    /// A package could not be opened.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// A prediction failed.
+    #[error(transparent)]
+    Predict(#[from] PredictError),
+}
+
+impl From<TrainingError> for CliError {
+    fn from(error: TrainingError) -> Self {
+        match error {
+            TrainingError::Task(TaskError::Interrupted) => Self::Interrupted,
+            TrainingError::Task(TaskError::Package(error)) => Self::Package(error),
+            TrainingError::Task(TaskError::Predict(error)) => Self::Predict(error),
+            TrainingError::Task(TaskError::Training(error)) => (*error).into(),
+            other => Self::Training(other),
+        }
+    }
+}
+
+impl From<TaskError> for CliError {
+    fn from(error: TaskError) -> Self {
+        TrainingError::Task(error).into()
+    }
+}
+
+impl From<DataError> for CliError {
+    fn from(error: DataError) -> Self {
+        TaskError::Data(error).into()
+    }
+}
+
+impl CliError {
+    /// The exit code: 1 failed, 2 wrong usage, 130 interrupted, 0 for a closed pipe.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::ClosedOutput => ExitCode::SUCCESS,
+            Self::Interrupted => ExitCode::from(130),
+            error if error.is_usage() => ExitCode::from(2),
+            _ => ExitCode::from(1),
+        }
+    }
+
+    fn is_usage(&self) -> bool {
+        match self {
+            Self::Usage(_) | Self::Predict(PredictError::BadInput { .. }) => true,
+            Self::Package(PackageError::NotFound { .. } | PackageError::Application { .. }) => true,
+            Self::Training(error) => matches!(
+                error,
+                TrainingError::Recipe { .. }
+                    | TrainingError::Settings { .. }
+                    | TrainingError::UnknownRecipe { .. }
+                    | TrainingError::Override { .. }
+                    | TrainingError::BackendNotCompiled { .. }
+                    | TrainingError::NoSuchDevice { .. }
+                    | TrainingError::NotARun { .. }
+                    | TrainingError::RunExists { .. }
+                    | TrainingError::OtherRecipe { .. }
+                    | TrainingError::NotAPackage { .. }
+                    | TrainingError::NoEpoch { .. }
+                    | TrainingError::TooLarge { .. }
+                    | TrainingError::Task(TaskError::Setting { .. })
+            ),
+            _ => false,
+        }
+    }
+
+    /// Advice on the option or setting that resolves the error, as a user types it.
+    pub fn advice(&self, data_option: fn(&str) -> Option<&'static str>) -> Option<String> {
+        let Self::Training(error) = self else { return None };
+        Some(match error {
+            TrainingError::Task(TaskError::Data(error)) => {
+                let setting = error.setting()?;
+                let shared = (setting == "data_dir").then_some("--data-dir or RNN_ZOO_DATA");
+                format!("see {}", shared.or_else(|| data_option(setting))?)
+            }
+            TrainingError::Task(TaskError::Setting { setting, .. }) if setting.contains('.') => {
+                format!("change it by --set {setting}=VALUE")
+            }
+            TrainingError::NonFinite { .. } => "to skip such steps, resume with --on-nonfinite skip".to_owned(),
+            TrainingError::RunExists { path } => format!("resume it by --resume {}", path.display()),
+            TrainingError::NoEpoch { path } => format!("resume it by train --resume {}", path.display()),
+            TrainingError::BackendNotCompiled { name } => {
+                format!("for example: cargo run -p sentiment --features {name}")
+            }
+            TrainingError::Override { .. } => "see --set".to_owned(),
+            _ => return None,
+        })
+    }
+}

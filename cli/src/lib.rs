@@ -1,0 +1,36 @@
+//! The command line of every application: verbs, options, progress and exit codes, written once.
+//!
+//! An [`Application`] adds its texts, its options of `train` and its own verbs. [`main()`] runs one application as a
+//! program, and [`zoo()`] runs all of them as one.
+//!
+//! Results go to standard output, progress and messages to standard error. With `--json`, standard output has one JSON
+//! object per line. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (with a checkpoint to resume from).
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`application`] | the trait |
+//! | [`args`] | options and verbs that all applications share |
+//! | [`context`] | what a verb works with |
+//! | [`plain`] | any task as a program, with `predict` from JSON to JSON |
+//! | [`error`] | errors and exit codes |
+//! | [`input`], [`output`] | texts from arguments, files and standard input; lines, JSON and tables |
+//! | [`progress`] | an observer that shows training on a terminal |
+
+pub mod application;
+pub mod args;
+mod commands;
+pub mod context;
+pub mod error;
+pub mod input;
+pub mod output;
+pub mod plain;
+mod program;
+pub mod progress;
+mod signals;
+
+pub use application::{Application, Changes};
+pub use commands::train::ChangedRecipeExt;
+pub use context::Context;
+pub use error::{CliError, Result};
+pub use plain::Plain;
+pub use program::{Entry, entry, main, zoo};

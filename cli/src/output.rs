@@ -1,0 +1,99 @@
+//! Standard output: lines, JSON and tables. Standard error: messages.
+
+use std::collections::BTreeMap;
+use std::io::{Write, stderr, stdout};
+use std::path::Path;
+
+use inference::PredictError;
+use serde::Serialize;
+use training::Measured;
+
+use crate::error::{CliError, Result};
+
+/// Writes a line to standard error. Unlike `eprintln`, it does not panic if standard error is closed.
+pub fn log(line: &str) {
+    let _ = writeln!(stderr(), "{line}");
+}
+
+/// Writes one line to standard output.
+pub fn print_line(line: &str) -> Result<()> {
+    print_text(&format!("{line}\n"))
+}
+
+/// Writes text to standard output and flushes it at once.
+pub fn print_text(text: &str) -> Result<()> {
+    let mut out = stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(CliError::ClosedOutput),
+        Err(source) => Err(CliError::Io { action: "write", path: "standard output".into(), source }),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Writes a value as one line of JSON to standard output.
+pub fn print_json(value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string(value).map_err(|error| PredictError::Internal(error.into()))?;
+    print_line(&text)
+}
+
+/// A path, quoted if a shell needs quotes.
+pub fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = text.chars().all(|letter| letter.is_alphanumeric() || "/._-+:=@,~".contains(letter));
+    if plain && !text.is_empty() { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// Aligns rows of text as columns. The last column has no padding.
+pub fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+/// A table of the metrics of a model and of its baselines: one line per metric.
+pub fn table(title: &str, model: &Measured, baselines: &BTreeMap<String, Measured>) -> String {
+    let all: Vec<(&str, &Measured)> =
+        [("this model", model)].into_iter().chain(baselines.iter().map(|(name, row)| (name.as_str(), row))).collect();
+    let names = || model.metrics.iter().map(|metric| metric.name.as_str());
+    let first = names().chain([title]).map(|name| name.chars().count()).max().unwrap_or(0);
+    let cells = |cell: &dyn Fn(&str, &Measured) -> String| -> String {
+        let cells = all.iter();
+        cells.map(|(name, row)| format!("  {:>width$}", cell(name, row), width = name.chars().count().max(8))).collect()
+    };
+    let mut lines = vec![format!("{title:first$}{}", cells(&|name, _| name.to_owned()))];
+    for name in names() {
+        let value = |_: &str, row: &Measured| row.get(name).map_or("–".to_owned(), |value| format!("{value:.4}"));
+        lines.push(format!("{name:first$}{}", cells(&value)));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use training::Metric;
+
+    use super::*;
+
+    #[test]
+    fn a_table_has_one_line_per_metric() {
+        let measured = |names: &[&str]| -> Measured {
+            names.iter().map(|name| Metric::lower(*name, 0.5)).collect::<Vec<_>>().into()
+        };
+        let baselines = BTreeMap::from([("Holt-Winters".to_owned(), measured(&["mae"]))]);
+        insta::assert_snapshot!(table("test", &measured(&["mae", "mse"]), &baselines), @r"
+        test  this model  Holt-Winters
+        mae       0.5000        0.5000
+        mse       0.5000             –
+        ");
+    }
+
+    #[test]
+    fn paths_are_quoted_for_a_shell() {
+        assert_eq!(quoted(Path::new("runs/a-1")), "runs/a-1");
+        assert_eq!(quoted(Path::new("it's")), r"'it'\''s'");
+    }
+}

@@ -1,0 +1,106 @@
+//! Programs: one application, or all of them.
+
+use std::process::ExitCode;
+
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use inference::Predictor;
+use training::Task;
+use training::machine::keep_memory;
+
+use crate::application::Application;
+use crate::args::{Arguments, Models};
+use crate::commands::{self, models};
+use crate::context::Context;
+use crate::error::{CliError, Result};
+use crate::output::log;
+
+type PredictorOf<A> = <<A as Application>::Task as Task>::Predictor;
+type ArgumentsOf<A> = Arguments<<A as Application>::Verb, <A as Application>::Options>;
+
+/// The last section of every help text: the environment variables for models and data.
+const ENVIRONMENT: &str = "Environment:
+  RNN_ZOO_MODELS  a folder of models, searched first: APPLICATION/NAME
+  RNN_ZOO_DATA    a folder of data sets, searched before the cache";
+
+/// One application of the program [`zoo`].
+pub struct Entry {
+    name: &'static str,
+    command: fn() -> Command,
+    run: fn(&ArgMatches, &str) -> ExitCode,
+    models: fn() -> Vec<models::Listed>,
+}
+
+/// Makes the entry of an application for [`zoo`].
+pub fn entry<A: Application>() -> Entry {
+    Entry { name: PredictorOf::<A>::APPLICATION, command: command::<A>, run: run::<A>, models: models::list::<A> }
+}
+
+/// Runs the program of one application. Returns its exit code.
+pub fn main<A: Application>() -> ExitCode {
+    keep_memory();
+    let matches = command::<A>().get_matches();
+    run::<A>(&matches, PredictorOf::<A>::APPLICATION)
+}
+
+/// Runs the program with all applications: `zoo APPLICATION VERB`. Returns its exit code.
+pub fn zoo(entries: &[Entry]) -> ExitCode {
+    keep_memory();
+    let mut program = Command::new("zoo")
+        .about("Recurrent networks for text, series and signals: train them, measure them, ask them.")
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(ENVIRONMENT)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands(entries.iter().map(|entry| (entry.command)()))
+        // `augment_args` sets the description of its type, so that `about` follows it.
+        .subcommand(
+            Models::augment_args(Command::new("models")).about("List the models of all applications, or install them"),
+        )
+        .subcommand(
+            crate::args::Completions::augment_args(Command::new("completions"))
+                .about("Print a completion script for a shell"),
+        );
+    let matches = program.clone().get_matches();
+    let Some((name, arguments)) = matches.subcommand() else { return ExitCode::from(2) };
+    if let Some(entry) = entries.iter().find(|entry| entry.name == name) {
+        return (entry.run)(arguments, &format!("zoo {name}"));
+    }
+    let done = match name {
+        "completions" => crate::args::Completions::from_arg_matches(arguments)
+            .map_err(|error| CliError::Usage(error.to_string()))
+            .and_then(|args| commands::completions(args, &mut program)),
+        _ => Models::from_arg_matches(arguments).map_err(|error| CliError::Usage(error.to_string())).and_then(|args| {
+            models::run(&args, entries.iter().map(|entry| (entry.name, (entry.models)())).collect(), false)
+        }),
+    };
+    report(done, |_| None)
+}
+
+fn command<A: Application>() -> Command {
+    let name = PredictorOf::<A>::APPLICATION;
+    ArgumentsOf::<A>::augment_args(Command::new(name))
+        .about(A::ABOUT)
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(ENVIRONMENT)
+}
+
+fn run<A: Application>(matches: &ArgMatches, program: &str) -> ExitCode {
+    let arguments = ArgumentsOf::<A>::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
+    report(dispatch::<A>(arguments, program), A::data_option)
+}
+
+fn dispatch<A: Application>(arguments: ArgumentsOf<A>, program: &str) -> Result<()> {
+    let mut cx = Context::new(&arguments.common, PredictorOf::<A>::APPLICATION, program)?;
+    commands::run::<A>(arguments.command, &mut cx, &mut command::<A>())
+}
+
+/// Prints an error as one line, with advice, and returns the exit code.
+fn report(done: Result<()>, data_option: fn(&str) -> Option<&'static str>) -> ExitCode {
+    let Err(error) = done else { return ExitCode::SUCCESS };
+    if !matches!(error, CliError::Interrupted | CliError::ClosedOutput) {
+        let message = error.to_string().split('\n').map(str::trim).collect::<Vec<_>>().join(" ");
+        let advice = error.advice(data_option).map_or(String::new(), |advice| format!("; {advice}"));
+        log(&format!("error: {message}{advice}"));
+    }
+    error.exit_code()
+}

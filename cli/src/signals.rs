@@ -1,0 +1,60 @@
+//! Ctrl-C and termination signals: one listener for the whole process.
+
+use std::sync::OnceLock;
+
+use training::Interrupt;
+
+use crate::output::log;
+
+/// The exit code of a program that a second Ctrl-C ends at once.
+#[cfg(unix)]
+const INTERRUPTED: i32 = 130;
+
+/// The interrupt handle of the process. Ctrl-C, SIGTERM, and SIGHUP (the terminal was closed) request a stop through
+/// it. A second Ctrl-C or SIGTERM ends the process at once. A second SIGHUP does not, because a shell and the system
+/// both send one.
+///
+/// All callers get clones of one handle, and one listener counts the signals. On systems without these signals Ctrl-C
+/// ends the process, and the last checkpoint remains.
+pub fn interrupt() -> Interrupt {
+    static LISTENING: OnceLock<Interrupt> = OnceLock::new();
+    LISTENING
+        .get_or_init(|| {
+            let interrupt = Interrupt::default();
+            listen(interrupt.clone());
+            interrupt
+        })
+        .clone()
+}
+
+#[cfg(unix)]
+fn listen(interrupt: Interrupt) {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let hang_up = (!ignores_hang_up()).then_some(SIGHUP);
+    // This fails only for signals that cannot be handled.
+    let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM].into_iter().chain(hang_up)) else {
+        return;
+    };
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            if !interrupt.request() {
+                log("stopping; press Ctrl-C again to stop at once");
+            } else if signal != SIGHUP {
+                std::process::exit(INTERRUPTED);
+            }
+        }
+    });
+}
+
+#[cfg(not(unix))]
+fn listen(_: Interrupt) {
+    let _ = log;
+}
+
+/// Whether the program was started by `nohup`, which keeps it running when the terminal is closed.
+#[cfg(unix)]
+fn ignores_hang_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}

@@ -1,0 +1,119 @@
+//! Cleaning of a table: order of rows, duplicate times, missing values.
+
+use std::path::Path;
+
+use super::{Duplicates, Missing, Note, Row, seconds};
+use crate::error::{DataError, Result};
+
+/// Sorts the rows by time. Rows with equal times keep their order in the file; if the file has the newest row first,
+/// their order is reversed.
+pub(super) fn sort(rows: &mut [Row], notes: &mut Vec<Note>) {
+    if rows.is_sorted_by_key(|row| row.time) {
+        return;
+    }
+    let newest_first = rows.is_sorted_by(|one, other| one.time >= other.time);
+    notes.push(if newest_first { Note::Reversed } else { Note::Sorted });
+    if newest_first {
+        rows.reverse();
+    }
+    rows.sort_by_key(|row| row.time);
+}
+
+/// Applies the rule for rows with equal times.
+pub(super) fn duplicates(rows: &mut Vec<Row>, rule: Duplicates, path: &Path, notes: &mut Vec<Note>) -> Result<()> {
+    if rule == Duplicates::Keep {
+        return Ok(());
+    }
+    let before = rows.len();
+    let mut kept: Vec<Row> = Vec::with_capacity(before);
+    for group in rows.chunk_by(|one, other| one.time == other.time) {
+        let [first, .., last] = group else {
+            kept.extend_from_slice(group);
+            continue;
+        };
+        kept.push(match rule {
+            Duplicates::Refuse => {
+                return Err(DataError::DuplicateTimes {
+                    path: path.to_path_buf(),
+                    line: first.line.max(last.line),
+                    other_line: first.line.min(last.line),
+                    time: first.time,
+                });
+            }
+            Duplicates::First | Duplicates::Keep => first.clone(),
+            Duplicates::Last => last.clone(),
+            Duplicates::Mean => Row { values: means(group), ..first.clone() },
+        });
+    }
+    if kept.len() < before {
+        notes.push(Note::DuplicatesMerged { rows: before - kept.len() });
+    }
+    *rows = kept;
+    Ok(())
+}
+
+/// The mean of each column over the rows that have a value in the column; `None` if no row has one.
+fn means(rows: &[Row]) -> Vec<Option<f32>> {
+    let mean = |column: usize| {
+        let values: Vec<f32> = rows.iter().filter_map(|row| row.values[column]).collect();
+        (!values.is_empty()).then(|| values.iter().sum::<f32>() / values.len() as f32)
+    };
+    (0..rows.first().map_or(0, |row| row.values.len())).map(mean).collect()
+}
+
+/// Applies the rule for missing values. `names` are the names of the columns.
+pub(super) fn missing(
+    rows: &mut Vec<Row>,
+    rule: Missing,
+    path: &Path,
+    names: &[String],
+    notes: &mut Vec<Note>,
+) -> Result<()> {
+    let empty_column = |row: &Row| row.values.iter().position(Option::is_none);
+    let Some((first, column)) = rows.iter().find_map(|row| Some((row, empty_column(row)?))) else { return Ok(()) };
+    let count = rows.iter().flat_map(|row| &row.values).filter(|value| value.is_none()).count();
+    match rule {
+        Missing::Refuse => {
+            return Err(DataError::MissingValues {
+                path: path.to_path_buf(),
+                line: first.line,
+                column: names[column].clone(),
+                count,
+            });
+        }
+        Missing::Drop => rows.retain(|row| empty_column(row).is_none()),
+        Missing::Previous | Missing::Interpolate => {
+            for column in 0..names.len() {
+                fill(rows, column, rule == Missing::Interpolate);
+            }
+            // Rows before the first value of a column have no previous value.
+            let before = rows.len();
+            rows.retain(|row| empty_column(row).is_none());
+            if rows.len() < before {
+                notes.push(Note::LeadingRowsDropped { rows: before - rows.len() });
+            }
+        }
+    }
+    notes.push(Note::MissingValues { count, rule });
+    Ok(())
+}
+
+/// Fills the missing values of a column after its first value: with the previous value, or on a `straight` line to the
+/// next one.
+fn fill(rows: &mut [Row], column: usize, straight: bool) {
+    let known: Vec<usize> = (0..rows.len()).filter(|&row| rows[row].values[column].is_some()).collect();
+    for (index, &from) in known.iter().enumerate() {
+        let to = known.get(index + 1).copied();
+        let start = rows[from].values[column].unwrap_or_default();
+        let end = to.and_then(|to| rows[to].values[column]).unwrap_or(start);
+        let whole = to.map_or(0, |to| seconds(rows[from].time, rows[to].time));
+        for row in from + 1..to.unwrap_or(rows.len()) {
+            let share = if straight && whole > 0 {
+                seconds(rows[from].time, rows[row].time) as f32 / whole as f32
+            } else {
+                0.0
+            };
+            rows[row].values[column] = Some(start + share * (end - start));
+        }
+    }
+}

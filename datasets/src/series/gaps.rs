@@ -1,0 +1,54 @@
+//! Missing times between rows.
+
+use std::path::Path;
+
+use jiff::civil::DateTime;
+use timesteps::Rhythm;
+
+use super::{Gaps, Note, Row, seconds};
+use crate::error::{DataError, Result};
+
+/// The largest number of rows that may be added per existing row.
+const MOST_FILLED: usize = 10;
+
+/// Applies the rule for missing times between rows.
+pub(super) fn fill(rows: &mut Vec<Row>, rule: Gaps, path: &Path, notes: &mut Vec<Note>) -> Result<()> {
+    let times: Vec<DateTime> = rows.iter().map(|row| row.time).collect();
+    let rhythm = Rhythm::of(&times);
+    let step = rhythm.seconds();
+    if step <= 0 {
+        return Ok(());
+    }
+    // Rounded: months have different lengths and no gaps.
+    let missing_between =
+        |one: &Row, other: &Row| ((seconds(one.time, other.time) + step / 2) / step - 1).max(0) as usize;
+    let total: usize = rows.windows(2).map(|pair| missing_between(&pair[0], &pair[1])).sum();
+    if total == 0 {
+        return Ok(());
+    }
+    if rule == Gaps::Keep {
+        notes.push(Note::Gaps { steps: total, step, rule });
+        return Ok(());
+    }
+    if total > MOST_FILLED * rows.len() {
+        let path = path.to_path_buf();
+        return Err(DataError::IrregularTimes { path, missing: total, step, rows: rows.len() });
+    }
+    let mut filled = Vec::with_capacity(rows.len() + total);
+    for pair in rows.windows(2) {
+        let [one, other] = pair else { continue };
+        filled.push(one.clone());
+        let count = missing_between(one, other);
+        for number in 1..=count {
+            let share = if rule == Gaps::Interpolate { number as f32 / (count + 1) as f32 } else { 0.0 };
+            let between = |(one, other): (&Option<f32>, &Option<f32>)| Some((*one)? + share * ((*other)? - (*one)?));
+            let values = one.values.iter().zip(&other.values).map(between).collect();
+            let Some(time) = rhythm.after(one.time, number as i64) else { continue };
+            filled.push(Row { time, line: one.line, values });
+        }
+    }
+    filled.extend(rows.pop());
+    notes.push(Note::Gaps { steps: total, step, rule });
+    *rows = filled;
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! Time series and the CSV files that hold them.
+//!
+//! A CSV file has a header and is separated by commas, semicolons or tabs, in UTF-8 or Latin-1. The time is in one
+//! column or in several (`year`, `month`, `day`, `hour`; `date`, `time`). Rows may be in any order. The reader does not
+//! guess: if a file has several interpretations, the error names the line and the setting that decides.
+
+mod clean;
+mod dates;
+mod gaps;
+mod note;
+mod span;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use jiff::civil::DateTime;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use note::Note;
+pub use span::Span;
+
+use crate::error::{DataError, Result};
+use crate::source::{Locator, Source, hex};
+use table::Table;
+
+/// A multivariate time series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// The names of the columns.
+    pub columns: Vec<String>,
+    /// The time of each row, in ascending order. Local or UTC, as in the file.
+    pub times: Vec<DateTime>,
+    /// All values in row-major order, `[rows, columns]`.
+    pub values: Vec<f32>,
+    /// What the reader changed or left out.
+    pub notes: Vec<Note>,
+    /// Path or name of the file, and its checksum.
+    pub source: String,
+}
+
+/// How to read a CSV file. The default detects the time columns, reads all columns of numbers, and refuses missing
+/// values and duplicate times.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CsvFormat {
+    /// The columns that hold the time, in the order in which they are joined. Empty: detected by name.
+    pub time: Vec<String>,
+    /// The format of the time, as for `strftime`. `None`: detected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_format: Option<String>,
+    /// The columns to read. Empty: all columns of numbers.
+    pub columns: Vec<String>,
+    /// A number that stands for a missing value, such as -9999.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sentinel: Option<f32>,
+    /// Treatment of missing values.
+    pub missing: Missing,
+    /// Treatment of rows with equal times. Serialised as `doubled`, the name in existing recipes and packages.
+    #[serde(rename = "doubled", alias = "duplicates")]
+    pub duplicates: Duplicates,
+    /// Treatment of missing times.
+    pub gaps: Gaps,
+}
+
+/// Treatment of missing values: empty fields, `NA`, `NaN`, `null`, `?`, `-`, and the sentinel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Missing {
+    /// Return [`DataError::MissingValues`].
+    #[default]
+    Refuse,
+    /// Repeat the previous value (forward fill).
+    Previous,
+    /// Interpolate linearly in time. Uses the next value, which a forecaster does not know yet.
+    Interpolate,
+    /// Drop the row.
+    Drop,
+}
+
+/// Treatment of rows with equal times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Duplicates {
+    /// Return [`DataError::DuplicateTimes`].
+    #[default]
+    Refuse,
+    /// Keep the first row. In a file with the newest row first, this is the lower one.
+    First,
+    /// Keep the last row. In a file with the newest row first, this is the upper one.
+    Last,
+    /// Average the rows.
+    Mean,
+    /// Keep all rows: rows count as steps.
+    Keep,
+}
+
+/// Treatment of missing times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gaps {
+    /// Keep the gaps: rows count as steps, as trading days do.
+    #[default]
+    Keep,
+    /// Repeat the previous row (forward fill).
+    Previous,
+    /// Interpolate linearly between the rows before and after the gap.
+    Interpolate,
+}
+
+/// A row of the table while the series is built.
+#[derive(Clone, Debug)]
+struct Row {
+    time: DateTime,
+    /// The line of the row in the file, from 1.
+    line: usize,
+    values: Vec<Option<f32>>,
+}
+
+/// Seconds between two times.
+fn seconds(from: DateTime, to: DateTime) -> i64 {
+    to.duration_since(from).as_secs()
+}
+
+impl Source {
+    /// Finds and reads the first file of the set, a CSV file.
+    pub(crate) fn series(&self, locator: &Locator, format: &CsvFormat) -> Result<Series> {
+        let file = &self.files[0];
+        Series::from_bytes(&locator.read(self, file)?, &Path::new(self.folder).join(file.name), format)
+    }
+}
+
+impl Series {
+    /// Reads a CSV file.
+    pub fn from_csv(path: &Path, format: &CsvFormat) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(DataError::io("read", path))?;
+        Self::from_bytes(&bytes, path, format)
+    }
+
+    /// Reads the content of a CSV file. `path` appears in errors and in [`source`](Self::source).
+    pub fn from_bytes(bytes: &[u8], path: &Path, format: &CsvFormat) -> Result<Self> {
+        let table = Table::read(bytes, path)?;
+        let time = table.time_columns(&format.time)?;
+        let times = table.times(&time, format.date_format.as_deref())?;
+        let mut notes = Vec::new();
+        let columns = table.value_columns(&format.columns, &time, format.sentinel, &mut notes)?;
+        let mut rows = table.rows(times, &columns, format.sentinel)?;
+        clean::sort(&mut rows, &mut notes);
+        clean::duplicates(&mut rows, format.duplicates, path, &mut notes)?;
+        let names = table.distinct_names(&columns)?;
+        clean::missing(&mut rows, format.missing, path, &names, &mut notes)?;
+        gaps::fill(&mut rows, format.gaps, path, &mut notes)?;
+        if rows.is_empty() {
+            return Err(DataError::Empty { path: path.to_path_buf(), what: "rows" });
+        }
+        let source = format!("{} (SHA-256 {})", path.display(), hex(&Sha256::digest(bytes)));
+        let values = rows.iter().flat_map(|row| row.values.iter().map(|value| value.unwrap_or(f32::NAN))).collect();
+        Ok(Self { columns: names, times: rows.into_iter().map(|row| row.time).collect(), values, notes, source })
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// Whether the series has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.times.is_empty()
+    }
+
+    /// The values of a row, one per column.
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.values[row * self.columns.len()..][..self.columns.len()]
+    }
+
+    /// The index of a column.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column == name)
+    }
+
+    /// The length of a step in seconds: the most common difference between consecutive rows.
+    pub fn step(&self) -> i64 {
+        timesteps::most_common_step(self.times.iter().copied())
+    }
+}

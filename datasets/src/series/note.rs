@@ -1,0 +1,84 @@
+//! Changes that the reader of a series makes.
+
+use std::fmt;
+
+use super::{Gaps, Missing, Span};
+
+/// A change that was made to a table while it was read.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Note {
+    /// Columns without numbers were left out.
+    ColumnsSkipped {
+        /// The names of these columns.
+        columns: Vec<String>,
+    },
+    /// The rows were in descending order of time and were reversed.
+    Reversed,
+    /// The rows were not in order of time and were sorted.
+    Sorted,
+    /// Rows with equal times were merged into one.
+    DuplicatesMerged {
+        /// The number of removed rows.
+        rows: usize,
+    },
+    /// Missing values were filled, or their rows dropped.
+    MissingValues {
+        /// The number of missing values.
+        count: usize,
+        /// How the values were treated.
+        rule: Missing,
+    },
+    /// Leading rows were dropped, because some column has no value yet.
+    LeadingRowsDropped {
+        /// The number of dropped rows.
+        rows: usize,
+    },
+    /// Times are missing between rows.
+    Gaps {
+        /// The number of missing steps.
+        steps: usize,
+        /// The length of a step in seconds.
+        step: i64,
+        /// How the missing times were treated.
+        rule: Gaps,
+    },
+    /// Rows were averaged over longer steps.
+    Averaged {
+        /// The number of rows before averaging.
+        rows: usize,
+        /// The number of steps after averaging.
+        steps: usize,
+        /// The length of a step after averaging.
+        span: Span,
+    },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ColumnsSkipped { columns } => {
+                write!(formatter, "skipped columns without numbers: {}", columns.join(", "))
+            }
+            Self::Reversed => write!(formatter, "reversed the rows: the newest was first"),
+            Self::Sorted => write!(formatter, "sorted the rows by time"),
+            Self::DuplicatesMerged { rows } => write!(formatter, "removed {rows} rows with duplicate times"),
+            Self::MissingValues { count, rule } => match rule {
+                Missing::Drop => write!(formatter, "dropped the rows of {count} missing values"),
+                Missing::Interpolate => write!(formatter, "interpolated {count} missing values"),
+                _ => write!(formatter, "filled {count} missing values with the previous value"),
+            },
+            Self::LeadingRowsDropped { rows } => {
+                write!(formatter, "dropped {rows} rows before the first value of some column")
+            }
+            Self::Gaps { steps, step, rule } => match rule {
+                Gaps::Keep => write!(formatter, "{steps} steps of {step} s are missing and were not filled"),
+                Gaps::Previous => write!(formatter, "filled {steps} missing steps of {step} s with the previous row"),
+                Gaps::Interpolate => write!(formatter, "interpolated {steps} missing steps of {step} s"),
+            },
+            Self::Averaged { rows, steps, span } => {
+                write!(formatter, "averaged {rows} rows to {steps} steps of {span}")
+            }
+        }
+    }
+}

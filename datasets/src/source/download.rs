@@ -1,0 +1,89 @@
+//! Downloads that resume after an interruption.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::error::{DataError, Result};
+
+/// Size in bytes of the pieces in which a response is read.
+const CHUNK: usize = 1 << 16;
+
+/// Downloads `url` to `<path>.part`, resuming an earlier attempt, and renames the file to `path` if it passes `check`.
+/// `report` receives the bytes on disk and the total size.
+pub(super) fn download(
+    url: &str,
+    path: &Path,
+    check: impl FnOnce(&Path) -> Result<()>,
+    report: impl Fn(u64, Option<u64>),
+) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(DataError::io("create", folder))?;
+    let part = path.with_added_extension("part");
+    let failed = |reason: String| DataError::Download { url: url.to_owned(), reason, path: path.to_path_buf() };
+    fetch(url, &part, report).map_err(failed)?;
+    if let Err(error) = check(&part) {
+        let DataError::Checksum { kind, found, wanted, .. } = error else { return Err(error) };
+        // A resumed download cannot correct wrong content.
+        let _ = std::fs::remove_file(&part);
+        return Err(failed(format!("the received file was removed: its {kind} is {found}, expected {wanted}")));
+    }
+    std::fs::rename(&part, path).map_err(DataError::io("write", path))
+}
+
+/// Appends the missing bytes of `url` to `part`.
+fn fetch(url: &str, part: &Path, report: impl Fn(u64, Option<u64>)) -> std::result::Result<(), String> {
+    let mut file = OpenOptions::new().create(true).append(true).open(part).map_err(|error| error.to_string())?;
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        return Err("another program is downloading the file".to_owned());
+    }
+    let have = file.metadata().map_err(|error| error.to_string())?.len();
+    report(have, None);
+    let agent = ureq::Agent::config_builder()
+        .timeout_connect(Some(Duration::from_secs(20)))
+        .timeout_recv_response(Some(Duration::from_secs(30)))
+        .timeout_recv_body(Some(Duration::from_secs(3600)))
+        .build()
+        .new_agent();
+    let response = agent.get(url).header("Range", format!("bytes={have}-")).call();
+    let mut response = match response {
+        // The requested range begins at the end of the file: the part is complete.
+        Err(ureq::Error::StatusCode(416)) if have > 0 => return Ok(()),
+        other => other.map_err(|error| error.to_string())?,
+    };
+    let resumed = response.status() == 206;
+    if !resumed {
+        file.set_len(0).map_err(|error| error.to_string())?;
+    }
+    let have = if resumed { have } else { 0 };
+    let total = response.body().content_length().map(|left| left + have);
+    let mut body = response.body_mut().with_config().limit(u64::MAX).reader();
+    copy(&mut body, &mut file, have, total, report)
+}
+
+fn copy(
+    from: &mut impl Read,
+    to: &mut File,
+    mut received: u64,
+    total: Option<u64>,
+    report: impl Fn(u64, Option<u64>),
+) -> std::result::Result<(), String> {
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let read = from.read(&mut buffer).map_err(|error| format!("connection lost ({error})"))?;
+        if read == 0 {
+            break;
+        }
+        to.write_all(&buffer[..read]).map_err(|error| error.to_string())?;
+        received += read as u64;
+        report(received, total);
+    }
+    to.sync_all().map_err(|error| error.to_string())?;
+    match total {
+        Some(total) if received < total => {
+            Err(format!("connection lost at {received} of {total} bytes; the received bytes are kept"))
+        }
+        _ => Ok(()),
+    }
+}

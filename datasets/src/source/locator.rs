@@ -1,0 +1,166 @@
+//! Search for data files in folders, and download as the last resort.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Form, Found, Packing, PublishedFile, Source};
+use crate::error::{DataError, Result};
+
+/// The environment variable that names the data folder.
+pub const DATA_VARIABLE: &str = "RNN_ZOO_DATA";
+
+/// Finds published files: in a given folder, in the folder that [`DATA_VARIABLE`] names, in the user's cache, or by
+/// download into the cache.
+///
+/// A locator is cheap to clone and can be shared between threads.
+///
+/// ```no_run
+/// use datasets::{Locator, imdb};
+///
+/// let locator = Locator::new(None).with_progress(|progress| eprintln!("{} bytes", progress.received));
+/// let reviews = imdb::load(&locator)?;
+/// # Ok::<(), datasets::DataError>(())
+/// ```
+#[derive(Clone)]
+pub struct Locator {
+    /// The folders to search, in this order.
+    places: Vec<PathBuf>,
+    /// The folder for downloads; `None` if only the given folder may be used.
+    cache: Option<PathBuf>,
+    progress: Option<Arc<Callback>>,
+}
+
+/// Receives the state of a download.
+type Callback = dyn Fn(Progress<'_>) + Send + Sync;
+
+/// The state of a download.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Progress<'a> {
+    /// Name of the data set.
+    pub set: &'a str,
+    /// The address of the download.
+    pub url: &'a str,
+    /// Bytes on disk, including those of an earlier, interrupted download.
+    pub received: u64,
+    /// Size of the whole file in bytes, if the server reports it.
+    pub total: Option<u64>,
+}
+
+impl Locator {
+    /// With `data_dir`, searches that folder alone and downloads nothing. Otherwise searches the folder of
+    /// [`DATA_VARIABLE`], then the user's cache, and downloads what neither holds.
+    ///
+    /// `data_dir` may also be the path of the data file itself.
+    pub fn new(data_dir: Option<&Path>) -> Self {
+        let variable = std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let cache = dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("rnn-zoo");
+        Self::with_places(data_dir, variable, cache)
+    }
+
+    /// Like [`new`](Self::new), with the folder of the environment variable and the cache given by the caller.
+    pub fn with_places(data_dir: Option<&Path>, variable: Option<PathBuf>, cache: PathBuf) -> Self {
+        match data_dir {
+            Some(dir) => Self { places: vec![dir.to_path_buf()], cache: None, progress: None },
+            None => {
+                let places = variable.into_iter().chain([cache.clone()]).collect();
+                Self { places, cache: Some(cache), progress: None }
+            }
+        }
+    }
+
+    /// Calls `progress` when a download starts and after each received chunk of at most 64 KiB.
+    ///
+    /// Without a callback, downloads are silent.
+    #[must_use]
+    pub fn with_progress(self, progress: impl Fn(Progress<'_>) + Send + Sync + 'static) -> Self {
+        Self { progress: Some(Arc::new(progress)), ..self }
+    }
+
+    /// Finds a file or folder of a set and checks the packed checksum, if one is published. Downloads the file if no
+    /// place holds it and no data folder was given.
+    pub fn find(&self, source: &Source, file: &PublishedFile) -> Result<Found> {
+        match self.search(source, file) {
+            Some((path, form)) => {
+                if path.is_file() {
+                    form.check(&path)?;
+                }
+                Ok(Found { path, packing: form.packing })
+            }
+            None => self.download(source, file),
+        }
+    }
+
+    /// Finds a file of a set like [`find`](Self::find), unpacks it, and checks the checksum of its content.
+    pub fn read(&self, source: &Source, file: &PublishedFile) -> Result<Vec<u8>> {
+        let Found { path, packing } = self.find(source, file)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        file.check(packing.unpack(&path, &name)?, &path)
+    }
+
+    /// Searches the places in order and returns the first accepted form that exists. A place may be a folder that
+    /// contains the subfolder of the set, a folder that contains the file, or the file itself.
+    fn search(&self, source: &Source, file: &PublishedFile) -> Option<(PathBuf, &'static Form)> {
+        self.places.iter().find_map(|place| {
+            let inside = [place.join(source.folder), place.clone()].into_iter();
+            let inside = inside.flat_map(|folder| file.forms.iter().map(move |form| (folder.join(form.name), form)));
+            let named = |form: &&Form| place.file_name().is_some_and(|name| name == form.name);
+            let itself = file.forms.iter().filter(named).map(|form| (place.clone(), form));
+            inside.chain(itself).find(|(path, form)| match form.packing {
+                Packing::Folder => path.is_dir(),
+                _ => path.is_file(),
+            })
+        })
+    }
+
+    #[cfg(feature = "download")]
+    fn download(&self, source: &Source, file: &PublishedFile) -> Result<Found> {
+        let remote = file.forms.iter().find_map(|form| form.url.map(|url| (form, url)));
+        let (Some(cache), Some((form, url))) = (&self.cache, remote) else { return Err(self.not_found(source, file)) };
+        let path = cache.join(source.folder).join(form.name);
+        let report = |received, total| {
+            if let Some(progress) = &self.progress {
+                progress(Progress { set: source.name, url, received, total });
+            }
+        };
+        let check = |part: &Path| {
+            form.check(part)?;
+            match form.packing {
+                Packing::Folder | Packing::TarGz => Ok(()),
+                packing => file.check(packing.unpack(part, form.name)?, part).map(drop),
+            }
+        };
+        super::download::download(url, &path, check, report)?;
+        Ok(Found { path, packing: form.packing })
+    }
+
+    #[cfg(not(feature = "download"))]
+    fn download(&self, source: &Source, file: &PublishedFile) -> Result<Found> {
+        Err(self.not_found(source, file))
+    }
+
+    fn not_found(&self, source: &Source, file: &PublishedFile) -> DataError {
+        let path = |form: &Form| {
+            let end = if form.packing == Packing::Folder { "/" } else { "" };
+            format!("{}/{}{end}", source.folder, form.name)
+        };
+        DataError::NotFound {
+            set: source.name,
+            places: self.places.clone(),
+            wanted: file.forms.iter().map(path).collect(),
+            url: file.url().map(str::to_owned),
+        }
+    }
+}
+
+impl fmt::Debug for Locator {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Locator")
+            .field("places", &self.places)
+            .field("cache", &self.cache)
+            .field("progress", &self.progress.is_some())
+            .finish()
+    }
+}

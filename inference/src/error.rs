@@ -1,0 +1,116 @@
+//! Errors of packages and of predictions.
+
+use std::path::PathBuf;
+
+/// Why a package could not be opened. Each message is one line that names the file, and says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PackageError {
+    /// None of the searched folders contains the model.
+    #[error(
+        "no model `{name}` for {application}; searched: {}; set RNN_ZOO_MODELS, or use the path of a package",
+        join(searched)
+    )]
+    NotFound {
+        /// The application, such as `sentiment`.
+        application: &'static str,
+        /// The requested name of a model.
+        name: String,
+        /// Every folder that was searched, in order.
+        searched: Vec<PathBuf>,
+    },
+    /// A file of the package does not exist.
+    #[error("{file} does not exist; the folder is not a package, or the package is incomplete")]
+    Missing {
+        /// The name of the file, with its folder if the package is a folder.
+        file: String,
+    },
+    /// The operating system could not read a file.
+    #[error("cannot read {file}: {source}")]
+    Io {
+        /// The file.
+        file: String,
+        /// The operating system's error.
+        source: std::io::Error,
+    },
+    /// The content of a file does not match the manifest.
+    #[error(
+        "{file} has SHA-256 {found}, but the manifest expects {expected}; copy or download the whole package again"
+    )]
+    Checksum {
+        /// The file.
+        file: String,
+        /// The SHA-256 of the file's content.
+        found: String,
+        /// The SHA-256 that the manifest lists for the file.
+        expected: String,
+    },
+    /// The content of a file is not valid.
+    #[error(
+        "{file}{}: {message}; copy, download or export the package again",
+        line.map_or(String::new(), |line| format!(", line {line}"))
+    )]
+    Invalid {
+        /// The file.
+        file: String,
+        /// The line of the error, counted from 1, if the file is a text file.
+        line: Option<usize>,
+        /// What is wrong, with the invalid value.
+        message: String,
+    },
+    /// The package belongs to another application.
+    #[error("{file} describes a model of {found}, not of {expected}; open the model with the program {found}")]
+    Application {
+        /// The manifest.
+        file: String,
+        /// The application that the manifest names.
+        found: String,
+        /// The application that tried to open the package.
+        expected: &'static str,
+    },
+    /// A newer program wrote the package.
+    #[error("{file} has format {found}, and this version reads formats up to {supported}; update the program")]
+    Format {
+        /// The manifest.
+        file: String,
+        /// The format of the package.
+        found: u32,
+        /// The newest format that this version reads.
+        supported: u32,
+    },
+}
+
+impl PackageError {
+    /// The error of a file with invalid content.
+    pub fn invalid(file: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid { file: file.into(), line: None, message: message.into() }
+    }
+}
+
+fn join(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Why a prediction failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PredictError {
+    /// An input or option is not valid: exit code 2, HTTP status 400.
+    #[error("{field}: {reason}")]
+    BadInput {
+        /// The field of the input or of the options.
+        field: &'static str,
+        /// What is wrong and what to change.
+        reason: String,
+    },
+    /// The program failed: exit code 1, HTTP status 500.
+    #[error("internal error: {0}")]
+    Internal(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl PredictError {
+    /// The error of a field that is not valid.
+    pub fn bad_input(field: &'static str, reason: impl Into<String>) -> Self {
+        Self::BadInput { field, reason: reason.into() }
+    }
+}

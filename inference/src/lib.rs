@@ -1,0 +1,44 @@
+//! Inference: opens a trained model from the bytes of a package, and returns typed predictions.
+//!
+//! Each application implements [`Predictor`] for its model. A program opens the model by name, or from any source of
+//! named bytes:
+//!
+//! ```text
+//! Files (folder, include_bytes!, download) ─► Package ─► Predictor::open ─► Predictor::predict ─► Output (serde)
+//!                                                                       └► Streaming::begin, next ─► Piece (serde)
+//! ```
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`files`] | sources of named bytes: [`Files`], [`MemoryFiles`], `Folder` |
+//! | [`package`] | [`Package`] and its `manifest.json`; SHA-256 of every file |
+//! | [`predictor`] | the traits [`Predictor`] and [`Streaming`] |
+//! | [`error`] | [`PackageError`], [`PredictError`] |
+//! | [`catalog`] | the folders that are searched for a model (feature `folder`) |
+//! | [`weights`] | safetensors with PyTorch's names and layouts |
+//! | [`text`] | tokenizer, vocabulary, Penn Treebank spelling |
+//! | [`sampling`] | temperature, top-k, nucleus sampling |
+//! | [`settings`] | number types that refuse invalid values |
+//!
+//! The crate has no command line, no trainer and no autodiff, and builds for `wasm32-unknown-unknown`.
+
+#[cfg(feature = "folder")]
+pub mod catalog;
+pub mod error;
+pub mod files;
+pub mod package;
+pub mod predictor;
+pub mod sampling;
+pub mod settings;
+pub mod text;
+pub mod weights;
+
+#[cfg(feature = "folder")]
+pub use catalog::Catalog;
+pub use error::{PackageError, PredictError};
+#[cfg(feature = "folder")]
+pub use files::Folder;
+pub use files::{Files, MemoryFiles};
+pub use package::{Manifest, Package};
+pub use predictor::{Predictor, Streaming};
+pub use sampling::Sampling;

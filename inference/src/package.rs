@@ -1,0 +1,287 @@
+//! Packages: the files of one trained model, listed in `manifest.json`.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `manifest.json` | [`Manifest`]: application, settings for inference, size and SHA-256 of every other file |
+//! | `model.safetensors` | weights with PyTorch's names and layouts, if the model has a network |
+//! | files of the application | vocabulary, scaler, n-grams, … |
+//! | `training.json` | recipe, results and provenance; inference does not read this file |
+//! | `README.md` | model card |
+//!
+//! Packages of format 1 have `config.json` instead of `manifest.json` and `training.json`. They can still be opened.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use burn::module::Module;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::PackageError;
+use crate::files::Files;
+use crate::weights::{self, WeightNames};
+
+/// The version of the package layout that this crate writes.
+pub const FORMAT: u32 = 2;
+/// The name of the manifest.
+pub const MANIFEST: &str = "manifest.json";
+/// The name of the weight file.
+pub const WEIGHTS: &str = "model.safetensors";
+/// The manifest of format 1.
+const CONFIG: &str = "config.json";
+
+/// `manifest.json`: the description of a package for inference.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of the layout.
+    pub format: u32,
+    /// The application, such as `sentiment`.
+    pub application: String,
+    /// The name of the model.
+    pub name: String,
+    /// One sentence about the model.
+    pub about: String,
+    /// Number of trained parameters.
+    pub parameters: usize,
+    /// The settings of the application, such as the architecture.
+    pub settings: serde_json::Value,
+    /// All other files of the package, by name.
+    pub files: BTreeMap<String, FileEntry>,
+}
+
+/// One file in a [`Manifest`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Size in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the content, in lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+impl FileEntry {
+    /// The entry of a file with this content.
+    pub fn new(content: &[u8]) -> Self {
+        Self { bytes: content.len() as u64, sha256: sha256(content) }
+    }
+}
+
+/// The SHA-256 of bytes, in lower-case hexadecimal digits.
+pub fn sha256(content: &[u8]) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The files of one model and their manifest.
+pub struct Package<'a> {
+    files: &'a dyn Files,
+    /// The manifest. For a package of format 1 it is derived from `config.json`.
+    pub manifest: Manifest,
+}
+
+/// The fields that every format of a manifest has.
+#[derive(Deserialize)]
+struct Header {
+    format: u32,
+    application: String,
+}
+
+/// The parts of format 1's `config.json` that inference needs.
+#[derive(Deserialize)]
+struct Format1 {
+    format: u32,
+    application: String,
+    parameters: usize,
+    weights_sha256: String,
+    /// The recipe, whose tables `data` and `model` contain the settings that inference needs.
+    recipe: serde_json::Value,
+}
+
+impl<'a> Package<'a> {
+    /// Reads the manifest of a package of `application`.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError::Missing`] if there is no manifest, [`PackageError::Invalid`] if it cannot be parsed,
+    /// [`PackageError::Application`] if it belongs to another application, and [`PackageError::Format`] if the program
+    /// is too old for it.
+    pub fn open(files: &'a dyn Files, application: &'static str) -> Result<Self, PackageError> {
+        let (name, content) = match files.read(MANIFEST) {
+            Ok(content) => (MANIFEST, content),
+            Err(missing @ PackageError::Missing { .. }) => match files.read(CONFIG) {
+                Ok(content) => (CONFIG, content),
+                Err(PackageError::Missing { .. }) => return Err(missing),
+                Err(other) => return Err(other),
+            },
+            Err(other) => return Err(other),
+        };
+        let file = files.display(name);
+        // The header first: a later format may have other fields.
+        let header: Header = parse(&content, &file)?;
+        if header.application != application {
+            return Err(PackageError::Application { file, found: header.application, expected: application });
+        }
+        if header.format > FORMAT {
+            return Err(PackageError::Format { file, found: header.format, supported: FORMAT });
+        }
+        let manifest = if name == CONFIG { upgrade(parse(&content, &file)?) } else { parse(&content, &file)? };
+        Ok(Self { files, manifest })
+    }
+
+    /// Parses the settings of the application from the manifest.
+    pub fn settings<S: DeserializeOwned>(&self) -> Result<S, PackageError> {
+        serde_json::from_value(self.manifest.settings.clone()).map_err(|error| self.invalid_settings(error.to_string()))
+    }
+
+    /// Reads a file, and compares its SHA-256 with the manifest.
+    pub fn read(&self, name: &str) -> Result<Cow<'a, [u8]>, PackageError> {
+        let content = self.files.read(name)?;
+        match self.manifest.files.get(name) {
+            Some(entry) if entry.sha256 != sha256(&content) => Err(PackageError::Checksum {
+                file: self.files.display(name),
+                found: sha256(&content),
+                expected: entry.sha256.clone(),
+            }),
+            // Format 1 has no SHA-256 of files other than the weights.
+            None if self.manifest.format > 1 => Err(PackageError::invalid(
+                self.files.display(MANIFEST),
+                format!("`{name}` is not in its list of files"),
+            )),
+            _ => Ok(content),
+        }
+    }
+
+    /// Reads a text file in UTF-8.
+    pub fn text(&self, name: &str) -> Result<String, PackageError> {
+        String::from_utf8(self.read(name)?.into_owned()).map_err(|_| self.invalid(name, "the text is not UTF-8"))
+    }
+
+    /// Reads a JSON file.
+    pub fn json<T: DeserializeOwned>(&self, name: &str) -> Result<T, PackageError> {
+        parse(&self.read(name)?, &self.files.display(name))
+    }
+
+    /// Loads `model.safetensors` into a module. Names and shapes of all tensors must match.
+    pub fn load_weights<M: Module>(&self, module: &mut M, names: WeightNames) -> Result<(), PackageError> {
+        let content = self.read(WEIGHTS)?;
+        weights::load(module, content.into_owned(), names).map_err(|message| self.invalid(WEIGHTS, message))
+    }
+
+    /// Checks that `model.safetensors` has as many values as a network with these settings has parameters.
+    ///
+    /// Call it before the network is built, so that damaged settings cannot allocate more memory than the weights need.
+    pub fn check_parameters(&self, parameters: f64) -> Result<(), PackageError> {
+        let content = self.read(WEIGHTS)?;
+        let values = weights::count(&content).map_err(|message| self.invalid(WEIGHTS, message))?;
+        if parameters == values as f64 {
+            return Ok(());
+        }
+        Err(self.invalid(
+            WEIGHTS,
+            format!("the file has {values} values, and the settings describe {parameters} parameters"),
+        ))
+    }
+
+    /// The error of a file of this package with invalid content.
+    pub fn invalid(&self, name: &str, message: impl Into<String>) -> PackageError {
+        PackageError::invalid(self.files.display(name), message)
+    }
+
+    /// The error of settings that are not valid. It names the manifest of the package's format.
+    pub fn invalid_settings(&self, message: impl Into<String>) -> PackageError {
+        self.invalid(if self.manifest.format == 1 { CONFIG } else { MANIFEST }, message)
+    }
+}
+
+fn parse<T: DeserializeOwned>(content: &[u8], file: &str) -> Result<T, PackageError> {
+    serde_json::from_slice(content).map_err(|error| PackageError::Invalid {
+        file: file.to_owned(),
+        line: Some(error.line()),
+        message: error.to_string(),
+    })
+}
+
+fn upgrade(old: Format1) -> Manifest {
+    let text = |key: &str| old.recipe.get(key).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
+    let weights = FileEntry { bytes: 0, sha256: old.weights_sha256 };
+    Manifest {
+        name: text("name"),
+        about: text("about"),
+        format: old.format,
+        application: old.application,
+        parameters: old.parameters,
+        settings: old.recipe,
+        files: BTreeMap::from([(WEIGHTS.to_owned(), weights)]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::MemoryFiles;
+
+    const APPLICATION: &str = "echo";
+
+    fn manifest(format: u32, application: &str) -> Manifest {
+        Manifest {
+            format,
+            application: application.to_owned(),
+            name: "tiny".to_owned(),
+            about: "A package for tests.".to_owned(),
+            parameters: 3,
+            settings: serde_json::json!({ "size": 3 }),
+            files: BTreeMap::from([("vocab.txt".to_owned(), FileEntry::new(b"a\n"))]),
+        }
+    }
+
+    fn files(manifest: &Manifest) -> MemoryFiles<'static> {
+        let mut files = MemoryFiles::default();
+        files.insert(MANIFEST, serde_json::to_vec(manifest).unwrap());
+        files.insert("vocab.txt", b"a\n".to_vec());
+        files.insert("extra.txt", b"b\n".to_vec());
+        files
+    }
+
+    #[test]
+    fn files_are_compared_with_their_checksums() {
+        let mut files = files(&manifest(FORMAT, APPLICATION));
+        let package = Package::open(&files, APPLICATION).unwrap();
+        assert_eq!(package.text("vocab.txt").unwrap(), "a\n");
+        assert_eq!(package.settings::<serde_json::Value>().unwrap()["size"], 3);
+        assert!(
+            matches!(package.read("extra.txt"), Err(PackageError::Invalid { .. })),
+            "the manifest does not list it"
+        );
+        assert!(matches!(package.read("none.txt"), Err(PackageError::Missing { .. })));
+        files.insert("vocab.txt", b"c\n".to_vec());
+        let package = Package::open(&files, APPLICATION).unwrap();
+        assert!(matches!(package.read("vocab.txt"), Err(PackageError::Checksum { .. })));
+    }
+
+    #[test]
+    fn other_applications_newer_formats_and_invalid_manifests_are_errors() {
+        let other = files(&manifest(FORMAT, "other"));
+        assert!(matches!(Package::open(&other, APPLICATION), Err(PackageError::Application { .. })));
+        let newer = files(&manifest(FORMAT + 1, APPLICATION));
+        assert!(matches!(Package::open(&newer, APPLICATION), Err(PackageError::Format { found: 3, .. })));
+        assert!(matches!(Package::open(&MemoryFiles::default(), APPLICATION), Err(PackageError::Missing { .. })));
+        let broken = MemoryFiles::from([(MANIFEST, &b"{"[..])]);
+        assert!(matches!(Package::open(&broken, APPLICATION), Err(PackageError::Invalid { line: Some(1), .. })));
+    }
+
+    #[test]
+    fn packages_of_format_1_have_the_recipe_as_settings() {
+        let config = serde_json::json!({
+            "format": 1, "application": APPLICATION, "parameters": 3, "weights_sha256": "00", "outcome": null,
+            "recipe": { "name": "old", "about": "An old one.", "model": { "size": 3 } },
+        });
+        let mut files = MemoryFiles::default();
+        files.insert(CONFIG, config.to_string().into_bytes());
+        files.insert("vocab.txt", b"a\n".to_vec());
+        files.insert(WEIGHTS, Vec::new());
+        let package = Package::open(&files, APPLICATION).unwrap();
+        assert_eq!((package.manifest.format, package.manifest.name.as_str()), (1, "old"));
+        assert_eq!(package.settings::<serde_json::Value>().unwrap()["model"]["size"], 3);
+        assert_eq!(package.text("vocab.txt").unwrap(), "a\n", "format 1 has no checksum of this file");
+        assert!(matches!(package.read(WEIGHTS), Err(PackageError::Checksum { .. })));
+    }
+}

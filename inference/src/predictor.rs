@@ -1,0 +1,94 @@
+//! The traits of a trained model: [`Predictor`] returns whole answers, [`Streaming`] returns an answer piece by piece.
+
+use burn::tensor::Device;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{PackageError, PredictError};
+use crate::files::Files;
+use crate::package::Package;
+
+/// A trained model.
+///
+/// A predictor is immutable, and any number of threads may share a reference to it. The command line, the HTTP server
+/// and the browser exchange input, options and output as JSON.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use inference::{Package, PackageError, PredictError, Predictor};
+///
+/// /// Repeats a text.
+/// struct Echo;
+///
+/// impl Predictor for Echo {
+///     const APPLICATION: &'static str = "echo";
+///     type Input = String;
+///     type Options = ();
+///     type Output = String;
+///
+///     fn open(_package: &Package<'_>, _device: &Device) -> Result<Self, PackageError> {
+///         Ok(Self)
+///     }
+///
+///     fn predict(&self, inputs: &[String], _options: &()) -> Result<Vec<String>, PredictError> {
+///         Ok(inputs.to_vec())
+///     }
+/// }
+///
+/// assert_eq!(Echo.predict_one("hello")?, "hello");
+/// # Ok::<(), PredictError>(())
+/// ```
+pub trait Predictor: Sized + Send + Sync {
+    /// The name of the application, in `zoo APPLICATION predict` and in manifests.
+    const APPLICATION: &'static str;
+    /// One input.
+    type Input: DeserializeOwned;
+    /// Options of the prediction, such as a temperature.
+    type Options: Default + DeserializeOwned;
+    /// One prediction.
+    type Output: Serialize;
+
+    /// Builds the model of a package on a device, and loads its weights.
+    fn open(package: &Package<'_>, device: &Device) -> Result<Self, PackageError>;
+
+    /// Predicts one output per input, in order. An output does not depend on the other inputs.
+    ///
+    /// # Errors
+    ///
+    /// [`PredictError::BadInput`] with the field of the input or option that is not valid.
+    fn predict(&self, inputs: &[Self::Input], options: &Self::Options) -> Result<Vec<Self::Output>, PredictError>;
+
+    /// Opens a package on the CPU, from any source of named bytes.
+    fn from_files(files: &dyn Files) -> Result<Self, PackageError> {
+        Self::open(&Package::open(files, Self::APPLICATION)?, &Device::flex())
+    }
+
+    /// Opens a model on the CPU, by its name or by the folder of its package. [`Catalog`](crate::Catalog) lists the
+    /// folders that are searched.
+    #[cfg(feature = "folder")]
+    fn from_pretrained(name: &str) -> Result<Self, PackageError> {
+        Self::from_files(&crate::Folder::new(crate::Catalog::of::<Self>().find(name)?))
+    }
+
+    /// Predicts the output for one input, with the default options.
+    fn predict_one(&self, input: impl Into<Self::Input>) -> Result<Self::Output, PredictError> {
+        let answers = self.predict(&[input.into()], &Self::Options::default())?;
+        answers.into_iter().next().ok_or_else(|| PredictError::Internal("the model returned no prediction".into()))
+    }
+}
+
+/// A model that returns its answer piece by piece, such as token by token.
+///
+/// The session owns its state, and sessions share the model: a server keeps one model and many sessions.
+pub trait Streaming: Predictor {
+    /// The state of one answer in progress.
+    type Session: Send + 'static;
+    /// A piece of the answer.
+    type Piece: Serialize;
+
+    /// Reads the input, and starts a session.
+    fn begin(&self, input: &Self::Input, options: &Self::Options) -> Result<Self::Session, PredictError>;
+
+    /// Returns the next piece, or `None` when the answer is complete.
+    fn next(&self, session: &mut Self::Session) -> Result<Option<Self::Piece>, PredictError>;
+}

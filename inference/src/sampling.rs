@@ -1,0 +1,143 @@
+//! Sampling the next token from logits: temperature, top-k, and nucleus sampling
+//! ([Holtzman et al. 2020](https://arxiv.org/abs/1904.09751)).
+
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+use serde::{Deserialize, Serialize};
+
+use crate::error::PredictError;
+use crate::settings::Count;
+
+/// The settings for sampling the next token.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sampling {
+    /// The divisor of the logits. Values below 1 make likely tokens more likely; 0 always takes the most likely token.
+    pub temperature: f32,
+    /// Sample from the `top_k` most likely tokens only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_k: Option<Count>,
+    /// Nucleus sampling: sample from the smallest set of most likely tokens whose total probability is at least this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f32>,
+    /// The seed of the random generator.
+    pub seed: u64,
+}
+
+impl Default for Sampling {
+    /// Samples from the unchanged distribution of the model.
+    fn default() -> Self {
+        Self { temperature: 1.0, top_k: None, top_p: None, seed: 1 }
+    }
+}
+
+impl Sampling {
+    /// Checks that all values are in their range.
+    pub fn check(&self) -> Result<(), PredictError> {
+        let Self { temperature, top_p, .. } = *self;
+        if !(temperature >= 0.0 && temperature.is_finite()) {
+            let reason = format!("{temperature} is out of range; use a number of at least 0");
+            return Err(PredictError::bad_input("temperature", reason));
+        }
+        match top_p {
+            Some(top_p) if !(top_p > 0.0 && top_p <= 1.0) => Err(PredictError::bad_input(
+                "top_p",
+                format!("{top_p} is out of range; use a number above 0 and at most 1"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// A random generator with this seed.
+    pub fn rng(&self) -> ChaCha8Rng {
+        ChaCha8Rng::seed_from_u64(self.seed)
+    }
+
+    /// Samples a token id. `logits` has one value per token; the token `excluded` is never sampled.
+    pub fn draw(&self, logits: &[f32], excluded: u32, rng: &mut ChaCha8Rng) -> u32 {
+        let mut likely: Vec<(u32, f32)> =
+            (0..).zip(logits.iter().copied()).filter(|(token, _)| *token != excluded).collect();
+        likely.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+        let kept = if self.temperature == 0.0 { 1 } else { self.top_k.map_or(likely.len(), Count::get) };
+        likely.truncate(kept);
+        let Some(&(first, largest)) = likely.first() else { return 0 };
+        if likely.len() == 1 {
+            return first;
+        }
+        let mut weights: Vec<f32> =
+            likely.iter().map(|(_, logit)| ((logit - largest) / self.temperature).exp()).collect();
+        if let Some(top) = self.top_p {
+            let wanted = top * weights.iter().sum::<f32>();
+            let mut sum = 0.0;
+            let before = weights.iter().take_while(|weight| {
+                sum += **weight;
+                sum < wanted
+            });
+            let kept = before.count() + 1;
+            weights.truncate(kept);
+        }
+        let mut place = rng.random::<f32>() * weights.iter().sum::<f32>();
+        let index = weights.iter().position(|weight| {
+            place -= weight;
+            place < 0.0
+        });
+        likely[index.unwrap_or(0)].0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOGITS: [f32; 5] = [0.0, 9.0, 2.0, 1.0, -1.0];
+
+    fn sampling(temperature: f32, top_k: Option<u64>, top_p: Option<f32>) -> Sampling {
+        Sampling { temperature, top_k: top_k.map(|count| count.try_into().unwrap()), top_p, seed: 7 }
+    }
+
+    /// The number of times that each token is sampled, of 10,000. Token 1 is excluded.
+    fn drawn(sampling: &Sampling) -> [usize; 5] {
+        let mut rng = sampling.rng();
+        let mut counts = [0; 5];
+        (0..10_000).for_each(|_| counts[sampling.draw(&LOGITS, 1, &mut rng) as usize] += 1);
+        counts
+    }
+
+    #[test]
+    fn frequencies_match_the_probabilities() {
+        for temperature in [1.0, 0.5, 2.0] {
+            let weights = LOGITS.map(|logit: f32| (logit / temperature).exp());
+            let total: f32 = weights.iter().sum::<f32>() - weights[1];
+            let counts = drawn(&sampling(temperature, None, None));
+            assert_eq!(counts[1], 0);
+            for token in [0, 2, 3, 4] {
+                let (probability, frequency) = (weights[token] / total, counts[token] as f32 / 10_000.0);
+                assert!(
+                    (probability - frequency).abs() < 0.02,
+                    "{token} at {temperature}: {frequency} for {probability}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn top_k_and_top_p_exclude_unlikely_tokens() {
+        assert_eq!(drawn(&sampling(0.0, None, None)), [0, 0, 10_000, 0, 0]);
+        assert_eq!(drawn(&sampling(1.0, Some(1), None)), [0, 0, 10_000, 0, 0]);
+        let of_two = drawn(&sampling(1.0, Some(2), None));
+        assert!(of_two[0] == 0 && of_two[4] == 0 && of_two[3] > 2000, "{of_two:?}");
+        // The probabilities are 0.64, 0.24, 0.09 and 0.03.
+        let of_most = drawn(&sampling(1.0, None, Some(0.7)));
+        assert!(of_most[0] == 0 && of_most[4] == 0 && of_most[3] > 2000, "{of_most:?}");
+        assert_eq!(drawn(&sampling(1.0, None, Some(0.5))), [0, 0, 10_000, 0, 0]);
+    }
+
+    #[test]
+    fn values_out_of_range_are_errors() {
+        for (temperature, top_p) in [(-1.0, None), (f32::NAN, None), (1.0, Some(0.0)), (1.0, Some(1.5))] {
+            let sampling = Sampling { temperature, top_p, ..Sampling::default() };
+            assert!(matches!(sampling.check(), Err(PredictError::BadInput { .. })), "{sampling:?}");
+        }
+        assert!(sampling(0.0, None, Some(1.0)).check().is_ok());
+    }
+}

@@ -1,0 +1,185 @@
+//! Weights as safetensors with PyTorch's names and layouts, so that weights can be exchanged with PyTorch.
+
+use burn::module::Module;
+use burn::store::{
+    BurnToPyTorchAdapter, FloatCastAdapter, KeyRemapper, ModuleAdapter, ModuleSnapshot, PyTorchToBurnAdapter,
+    SafetensorsStore,
+};
+use burn::tensor::DType;
+use half::f16;
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use serde::{Deserialize, Serialize};
+
+/// The precision of stored weights. All computations are in single precision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 16 bits per weight: half the size, about three significant digits.
+    #[default]
+    Half,
+    /// 32 bits per weight, exactly as trained.
+    Single,
+}
+
+impl Precision {
+    /// Bits per weight.
+    pub fn bits(self) -> usize {
+        match self {
+            Self::Half => 16,
+            Self::Single => 32,
+        }
+    }
+}
+
+/// The mapping between the parameter names of a module and PyTorch's names: pairs of a regular expression and its
+/// replacement, as for [`KeyRemapper`].
+#[derive(Clone, Copy, Debug)]
+pub struct WeightNames {
+    /// Patterns that rename the module's parameters to PyTorch's names, for saving.
+    pub to_pytorch: &'static [(&'static str, &'static str)],
+    /// Patterns that rename PyTorch's parameters to the module's names, for loading.
+    pub from_pytorch: &'static [(&'static str, &'static str)],
+}
+
+impl WeightNames {
+    /// The names of the module equal PyTorch's names.
+    pub const SAME: Self = Self { to_pytorch: &[], from_pytorch: &[] };
+}
+
+/// Saves the weights of a module. Returns the content of a safetensors file.
+pub fn save<M: Module>(module: &M, names: WeightNames, precision: Precision) -> Result<Vec<u8>, String> {
+    let dtype = match precision {
+        Precision::Half => DType::F16,
+        Precision::Single => DType::F32,
+    };
+    let mut store = SafetensorsStore::from_bytes(None)
+        // Equal weights must give equal files, but several metadata entries would be written in random order.
+        .clear_metadata()
+        .metadata("format", "pt")
+        .remap(remapper(names.to_pytorch)?)
+        .with_to_adapter(BurnToPyTorchAdapter.chain(FloatCastAdapter::to(dtype)));
+    let saved = module.save_into(&mut store).and_then(|()| store.get_bytes());
+    saved.map_err(|error| one_line(&error))
+}
+
+/// Loads the content of a safetensors file into a module. Names and shapes of all tensors must match.
+pub fn load<M: Module>(module: &mut M, content: Vec<u8>, names: WeightNames) -> Result<(), String> {
+    let mut store = SafetensorsStore::from_bytes(Some(content))
+        .remap(remapper(names.from_pytorch)?)
+        .with_from_adapter(PyTorchToBurnAdapter.chain(FloatCastAdapter::to(DType::F32)))
+        .allow_partial(true)
+        .validate(false);
+    let applied = module
+        .load_from(&mut store)
+        .map_err(|error| format!("the file is not valid safetensors: {}", one_line(&error)))?;
+    let mismatch = applied
+        .errors
+        .first()
+        .map(one_line)
+        .or_else(|| applied.missing.first().map(|(name, _)| format!("the tensor `{name}` is missing")))
+        .or_else(|| applied.unused.first().map(|name| format!("the model has no parameter `{name}`")));
+    match mismatch {
+        None => Ok(()),
+        Some(mismatch) => Err(format!("the weights do not match the settings of the model: {mismatch}")),
+    }
+}
+
+/// The number of values in a safetensors file.
+pub fn count(content: &[u8]) -> Result<usize, String> {
+    let file =
+        SafeTensors::deserialize(content).map_err(|error| format!("the file is not valid safetensors: {error}"))?;
+    Ok(file.tensors().iter().map(|(_, tensor)| tensor.shape().iter().product::<usize>()).sum())
+}
+
+/// Converts the content of a safetensors file to another precision.
+pub fn cast(content: &[u8], precision: Precision) -> Result<Vec<u8>, String> {
+    let file =
+        SafeTensors::deserialize(content).map_err(|error| format!("the file is not valid safetensors: {error}"))?;
+    let mut tensors = Vec::new();
+    for (name, tensor) in file.tensors() {
+        let shape = tensor.shape().to_vec();
+        tensors.push(match (tensor.dtype(), precision) {
+            (Dtype::F32, Precision::Half) => {
+                let values = tensor
+                    .data()
+                    .chunks_exact(4)
+                    .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+                (name, Dtype::F16, shape, values.flat_map(|value| f16::from_f32(value).to_le_bytes()).collect())
+            }
+            (Dtype::F16, Precision::Single) => {
+                let values = tensor.data().chunks_exact(2).map(|bytes| f16::from_le_bytes([bytes[0], bytes[1]]));
+                (name, Dtype::F32, shape, values.flat_map(|value| value.to_f32().to_le_bytes()).collect())
+            }
+            (dtype, _) => (name, dtype, shape, tensor.data().to_vec()),
+        });
+    }
+    let views = tensors.iter().map(|(name, dtype, shape, data): &(String, Dtype, Vec<usize>, Vec<u8>)| {
+        Ok((name, TensorView::new(*dtype, shape.clone(), data)?))
+    });
+    let metadata = Some([("format".to_owned(), "pt".to_owned())].into());
+    let cast = views.collect::<Result<Vec<_>, _>>().and_then(|views| safetensors::serialize(views, metadata));
+    cast.map_err(|error| one_line(&error))
+}
+
+fn remapper(pairs: &[(&str, &str)]) -> Result<KeyRemapper, String> {
+    KeyRemapper::from_patterns(pairs.to_vec()).map_err(|error| one_line(&error))
+}
+
+fn one_line(error: &impl std::fmt::Display) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::nn::{Linear, LinearConfig};
+    use burn::tensor::Device;
+
+    use super::*;
+
+    const NAMES: WeightNames = WeightNames {
+        to_pytorch: &[(r"^weight$", "dense.weight"), (r"^bias$", "dense.bias")],
+        from_pytorch: &[(r"^dense\.(.+)$", "$1")],
+    };
+
+    fn layer(inputs: usize) -> Linear {
+        LinearConfig::new(inputs, 3).init(&Device::flex())
+    }
+
+    #[test]
+    fn weights_are_saved_and_loaded_with_pytorchs_names_and_layouts() {
+        for (precision, tolerance) in [(Precision::Single, 0.0), (Precision::Half, 1e-3)] {
+            let (written, mut read) = (layer(5), layer(5));
+            let content = save(&written, NAMES, precision).unwrap();
+            let file = SafeTensors::deserialize(&content).unwrap();
+            assert_eq!(file.tensor("dense.weight").unwrap().shape(), [3, 5]);
+            assert_eq!(count(&content), Ok(3 * 5 + 3));
+            load(&mut read, content, NAMES).unwrap();
+            let difference: f32 = (written.weight.val() - read.weight.val()).abs().max().into_scalar();
+            assert!(difference <= tolerance, "{precision:?}: {difference}");
+        }
+    }
+
+    #[test]
+    fn cast_equals_saving_in_the_other_precision() {
+        let layer = layer(5);
+        let [half, single] =
+            [Precision::Half, Precision::Single].map(|precision| save(&layer, NAMES, precision).unwrap());
+        let values = |content: &[u8]| {
+            let file = SafeTensors::deserialize(content).unwrap();
+            ["dense.weight", "dense.bias"].map(|name| file.tensor(name).unwrap().data().to_vec())
+        };
+        assert_eq!(values(&cast(&single, Precision::Half).unwrap()), values(&half));
+        assert_eq!(values(&cast(&single, Precision::Single).unwrap()), values(&single));
+    }
+
+    #[test]
+    fn mismatched_shapes_and_damaged_files_are_errors() {
+        let content = save(&layer(5), NAMES, Precision::Single).unwrap();
+        assert!(load(&mut layer(4), content.clone(), NAMES).unwrap_err().contains("weight"));
+        for damaged in [&content[..content.len() / 2], &content[..4], &[][..]] {
+            assert!(load(&mut layer(5), damaged.to_vec(), NAMES).is_err());
+            assert!(count(damaged).is_err() && cast(damaged, Precision::Half).is_err());
+        }
+    }
+}

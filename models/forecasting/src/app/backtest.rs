@@ -1,0 +1,74 @@
+//! The verb `backtest`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use cli::args::ChangedRecipe;
+use cli::output::{log, print_json, print_line, quoted};
+use cli::{ChangedRecipeExt, CliError, Context, Result};
+use inference::settings::Count;
+use serde_json::json;
+use training::{Fitted, Measured};
+
+use super::{App, SeriesOptions};
+use crate::train::backtest::backtest;
+use crate::train::demonstration::verdicts;
+use crate::train::measure::Losses;
+
+/// Arguments of the verb `backtest`.
+#[derive(Debug, Args)]
+pub struct Backtest {
+    #[command(flatten)]
+    recipe: ChangedRecipe<SeriesOptions>,
+    /// The number of folds, each with a training
+    #[arg(long, value_name = "N", default_value = "4", help_heading = "Recipe")]
+    folds: Count,
+    /// Folder for the runs; finished runs in it are kept [default: runs/RECIPE-backtest]
+    #[arg(long, alias = "run", value_name = "DIR", help_heading = "Output")]
+    out: Option<PathBuf>,
+}
+
+impl Backtest {
+    pub fn run(&self, cx: &mut Context) -> Result<()> {
+        cx.listen();
+        let recipe = self.recipe.read::<App>()?;
+        let out = self.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/{}-backtest", recipe.name)));
+        let mut trained = Vec::new();
+        let folds = backtest(&recipe, self.folds.get(), &out, &mut cx.session, |fitted| {
+            if let Fitted::Trained(fold) = fitted {
+                log(&format!("{}: {}", fold.run.dir().display(), fold.outcome.test.list()));
+                trained.push(json!({ "run": fold.run.dir(), "test": fold.outcome.test.flat() }));
+            }
+            Ok(())
+        })?;
+        if cx.json {
+            trained.iter().try_for_each(print_json)?;
+        }
+        let Some(losses) = folds else {
+            let recipe = self.recipe.typed::<App>()?;
+            cx.log_resume(&format!("backtest {recipe} --folds {} --out {}", self.folds, quoted(&out)));
+            return Err(CliError::Interrupted);
+        };
+        report(&recipe.name, &losses, cx.json)
+    }
+}
+
+fn report(recipe: &str, all: &[Losses], json: bool) -> Result<()> {
+    if json {
+        let mut measured = Measured::default();
+        all.iter().for_each(|losses| measured.extend(losses.measured()));
+        return print_json(&json!({ "recipe": recipe, "split": "backtest", "metrics": measured.flat() }));
+    }
+    for losses in all {
+        let (metric, measured) = (losses.metric, losses.measured());
+        print_line(&format!("\n{recipe}, {metric} over {} windows of all folds:", losses.model.len()))?;
+        print_line(&format!("  {}", measured.list()))?;
+        for comparison in &measured.comparisons {
+            print_line(&format!("  {metric} of {} {:.4}", comparison.baseline, comparison.value))?;
+        }
+        for line in verdicts(&measured, metric, metric) {
+            print_line(&format!("  {line}"))?;
+        }
+    }
+    Ok(())
+}

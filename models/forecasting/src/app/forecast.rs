@@ -1,0 +1,112 @@
+//! The verb `forecast`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use cli::args::ModelArgs;
+use cli::output::{log, print_json, print_line};
+use cli::{Application, CliError, Context, Result};
+use jiff::civil::DateTime;
+use training::package::Opened;
+
+use super::App;
+use super::options::TableOptions;
+use crate::likelihood::Likelihood;
+use crate::output::{ColumnForecast, Options};
+use crate::train::Forecasting;
+use crate::train::data::history;
+use crate::train::picture::{self, written_alike};
+use crate::{Forecast, Forecaster};
+
+/// Arguments of the verb `forecast`.
+#[derive(Debug, Args)]
+pub struct ForecastArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Forecast this CSV file, which has the columns of the training data [default: the model's own data]
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    csv: Option<PathBuf>,
+    #[command(flatten)]
+    table: TableOptions,
+    /// The first time to forecast, such as 2020-12-01 or 2020-12-01T06:00 [default: after the last row]
+    #[arg(long, value_name = "TIME", help_heading = "Data")]
+    at: Option<DateTime>,
+    /// File for the plot (SVG); probabilities are not drawn
+    #[arg(long, value_name = "FILE", default_value = "forecast.svg", help_heading = "Output")]
+    plot: PathBuf,
+}
+
+impl ForecastArgs {
+    pub fn run(&self, cx: &Context) -> Result<()> {
+        let dir = cx.model_folder::<Forecaster>(&self.model, App::DEFAULT_MODEL)?;
+        let Opened { predictor, record, .. } = Opened::<Forecasting>::open(&dir, &cx.session.device)?;
+        log(&format!("model: {}", dir.display()));
+        let mut data = record.recipe.data;
+        if let Some(file) = &self.csv {
+            let format = self.table.replace(data.format.clone().unwrap_or_default())?;
+            data = data.of_file(file.clone(), &predictor.scaler().columns, format);
+        }
+        let series = data.series(&cx.session.locator)?;
+        series.notes.iter().for_each(|note| log(&format!("data: {note}")));
+
+        let windows = predictor.window(&history(&series), &Options { at: self.at })?;
+        let forecasts = predictor.forecasts(&windows, || cx.session.interrupt.check())?;
+        let forecast = predictor.answer(&windows, &forecasts);
+        if !forecast.calibrated && predictor.likelihood().has_intervals() {
+            let count = forecast.past_windows;
+            log(&format!("only {count} past windows: intervals are the network's own, without calibration"));
+        }
+        if cx.json {
+            print_json(&forecast)?
+        } else {
+            print_table(&forecast)?
+        }
+        if predictor.likelihood() == Likelihood::Direction {
+            return Ok(());
+        }
+        let svg = picture::of_window(&windows, &forecasts, predictor.likelihood())?;
+        let failed = |source| CliError::Io { action: "write", path: self.plot.clone(), source };
+        std::fs::write(&self.plot, svg).map_err(failed)?;
+        if cx.json { Ok(()) } else { print_line(&format!("\nplot in {}", self.plot.display())) }
+    }
+}
+
+/// The number of decimal places for a table whose largest absolute value is `largest`.
+fn decimals(largest: f64) -> usize {
+    match largest {
+        0.0 => 1,
+        _ if largest < 1.0 => (2.0 - largest.log10().floor()) as usize,
+        _ if largest < 10.0 => 3,
+        _ if largest < 1000.0 => 1,
+        _ => 0,
+    }
+}
+
+fn print_table(forecast: &Forecast) -> Result<()> {
+    for (index, column) in forecast.columns.iter().enumerate() {
+        if index > 0 {
+            print_line("")?;
+        }
+        print_column(column)?;
+    }
+    Ok(())
+}
+
+fn print_column(column: &ColumnForecast) -> Result<()> {
+    let ColumnForecast { low_80, high_80, low_95, high_95, .. } = column;
+    let interval = |step: usize| Some([low_80[step]?, high_80[step]?, low_95[step]?, high_95[step]?]);
+    let intervals: Option<Vec<[f64; 4]>> = (0..column.time.len()).map(interval).collect();
+    let decimals = decimals(column.forecast.iter().map(|point| point.abs()).fold(0.0, f64::max));
+    print_line(column.quantity.label(&column.name))?;
+    let header = if intervals.is_some() { "      80 % interval            95 % interval    " } else { "" };
+    print_line(&format!("{:16}  forecast{header}  observed", "time"))?;
+    for (step, time) in written_alike(&column.time).iter().enumerate() {
+        let observed = column.observed[step].map_or("–".to_owned(), |observed| format!("{observed:.decimals$}"));
+        let bounds = intervals.as_ref().map_or(String::new(), |intervals| {
+            let [low, high, lowest, highest] = intervals[step];
+            format!("  {low:>9.decimals$} to {high:>9.decimals$}  {lowest:>9.decimals$} to {highest:>9.decimals$}")
+        });
+        print_line(&format!("{time:16}  {:>8.decimals$}{bounds}  {observed:>8}", column.forecast[step]))?;
+    }
+    Ok(())
+}

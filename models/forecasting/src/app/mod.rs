@@ -1,0 +1,60 @@
+//! The command line: texts of the help, the options of `train`, and the verbs `forecast` and `backtest`.
+
+mod backtest;
+mod forecast;
+mod options;
+
+use clap::Subcommand;
+use cli::{Application, Changes, Context, Result};
+
+use self::backtest::Backtest;
+use self::forecast::ForecastArgs;
+pub use self::options::SeriesOptions;
+use crate::train::Forecasting;
+
+/// The application `forecasting`.
+pub struct App;
+
+/// The verbs of this application.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Forecast the next steps of a series, with intervals and a plot
+    #[command(after_help = "Examples:
+  forecast                                         the data of weather-temperature-24h, after the last row
+  forecast --model energy-day-ahead --at 2018-01-05   from a time that is known
+  forecast --model RUN --csv FILE                  another table with the same columns")]
+    Forecast(Box<ForecastArgs>),
+    /// Train again and again on a growing training part, and measure on the fold after it
+    #[command(after_help = "Examples:
+  backtest --recipe RECIPE --folds 4               resume it by the same command")]
+    Backtest(Box<Backtest>),
+}
+
+impl Application for App {
+    type Task = Forecasting;
+    type Options = SeriesOptions;
+    type Verb = Verb;
+
+    const ABOUT: &'static str = "Forecast time series with calibrated intervals, beside naive and classical baselines.";
+    const DEFAULT_MODEL: Option<&'static str> = Some("weather-temperature-24h");
+    const NEXT: &'static [(&'static str, &'static str)] = &[
+        ("forecast --model RUN", "forecast the steps after the last row, with intervals"),
+        ("backtest --recipe RUN/recipe.toml", "train again for each fold of the test part"),
+        ("train --csv FILE --target COLUMN", "train on your own table"),
+    ];
+
+    fn changes(options: &SeriesOptions) -> Result<Changes> {
+        options.changes()
+    }
+
+    fn data_option(setting: &str) -> Option<&'static str> {
+        options::data_option(setting)
+    }
+
+    fn run(verb: Verb, cx: &mut Context) -> Result<()> {
+        match verb {
+            Verb::Forecast(forecast) => forecast.run(cx),
+            Verb::Backtest(backtest) => backtest.run(cx),
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Point forecasts with the bounds of two intervals, and the calibration of the bounds.
+//!
+//! The calibration is conformal prediction ([Romano et al. 2019](https://arxiv.org/abs/1905.03222)): for each step of
+//! the forecast, a bound is moved so that the nominal fraction of the most recent known values lies beyond the bound. A
+//! bound never crosses the point forecast. The set of recent values moves with time ([Xu & Xie
+//! 2021](https://arxiv.org/abs/2010.09107)).
+
+use burn::tensor::Tensor;
+
+use crate::likelihood::Likelihood;
+
+/// The quantile levels of the four bounds of the 95 % and the 80 % interval, in ascending order.
+pub const LEVELS: [f64; 4] = [0.025, 0.1, 0.9, 0.975];
+
+/// The direction in which each bound moves if its interval grows: -1 down, 1 up.
+const SIDES: [f32; 4] = [-1.0, -1.0, 1.0, 1.0];
+
+/// Standardised forecasts of several windows: one item per window, step and target, in the order of
+/// `[windows, H, targets]`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Forecasts {
+    /// The point forecasts.
+    pub points: Vec<f32>,
+    /// The interval bounds at the quantiles [`LEVELS`]; NaN where they are unknown.
+    pub bounds: Vec<[f32; 4]>,
+}
+
+impl Forecasts {
+    /// Computes point forecasts and bounds from the parameters of output distributions, `[B, H, T, P]`.
+    pub fn of_parameters(likelihood: Likelihood, parameters: Tensor<4>) -> Self {
+        let numbers: Vec<f32> = parameters.into_data().iter::<f32>().collect();
+        let each = || numbers.chunks_exact(likelihood.width());
+        Self {
+            points: each().map(|parameters| likelihood.point(parameters)).collect(),
+            bounds: each().map(|parameters| likelihood.bounds(parameters)).collect(),
+        }
+    }
+
+    /// Computes point forecasts (the medians) and bounds (quantiles) from sample paths, `[windows, paths, values]`.
+    pub fn of_sample_paths(samples: &[f32], paths: usize, values: usize) -> Self {
+        let mut forecasts = Self::default();
+        for window in samples.chunks_exact(paths * values) {
+            for value in 0..values {
+                let mut sorted: Vec<f32> = window.iter().skip(value).step_by(values).copied().collect();
+                sorted.sort_by(f32::total_cmp);
+                let at = |level: f64| quantile(&sorted, level);
+                let point = at(0.5);
+                forecasts.points.push(point);
+                let bounds =
+                    if paths == 1 { [point - 1.0, point - 1.0, point + 1.0, point + 1.0] } else { LEVELS.map(at) };
+                forecasts.bounds.push(bounds);
+            }
+        }
+        forecasts
+    }
+
+    /// Appends the forecasts of later windows.
+    pub fn extend(&mut self, later: Self) {
+        self.points.extend(later.points);
+        self.bounds.extend(later.bounds);
+    }
+}
+
+/// A quantile of sorted numbers, interpolated linearly.
+fn quantile(sorted: &[f32], level: f64) -> f32 {
+    let place = level * (sorted.len() - 1) as f64;
+    let (low, fraction) = (place.floor() as usize, (place - place.floor()) as f32);
+    let high = sorted[(low + 1).min(sorted.len() - 1)];
+    sorted[low] + fraction * (high - sorted[low])
+}
+
+/// The outward shift of each bound for each step and target, `[H, targets]`; the bounds are those at [`LEVELS`].
+struct Calibration(Vec<[f32; 4]>);
+
+impl Calibration {
+    /// Fits the shifts to past forecasts, `bounds`, and the values that were observed, `truth`. `values` is the number
+    /// of values of a window, `H · targets`.
+    fn fit(bounds: &[[f32; 4]], truth: &[f32], values: usize) -> Self {
+        let mut excess = Vec::with_capacity(bounds.len() / values);
+        let of = |value: usize| {
+            std::array::from_fn(|bound| {
+                // The distance of each true value beyond the bound.
+                excess.clear();
+                let places = (value..bounds.len()).step_by(values);
+                excess.extend(places.map(|at| SIDES[bound] * (truth[at] - bounds[at][bound])));
+                let beyond = LEVELS[bound].min(1.0 - LEVELS[bound]);
+                // The future value counts as one of the known values.
+                let rank = ((1.0 - beyond) * (excess.len() + 1) as f64).ceil() as usize;
+                let rank = rank.clamp(1, excess.len()) - 1;
+                *excess.select_nth_unstable_by(rank, f32::total_cmp).1
+            })
+        };
+        Self((0..values).map(of).collect())
+    }
+
+    /// Moves the bounds outwards by the fitted shifts. The 95 % interval then contains the 80 % interval, which
+    /// contains the point forecast.
+    fn apply(&self, points: &[f32], bounds: &mut [[f32; 4]]) {
+        for ((&point, bounds), shifts) in points.iter().zip(bounds).zip(self.0.iter().cycle()) {
+            let [lowest, low, high, highest]: [f32; 4] =
+                std::array::from_fn(|bound| bounds[bound] + SIDES[bound] * shifts[bound]);
+            let (low, high) = (low.min(point), high.max(point));
+            *bounds = [lowest.min(low), low, high, highest.max(high)];
+        }
+    }
+}
+
+/// The smallest number of past windows for a calibration. With fewer windows, even the most extreme observed value is
+/// not rare enough to estimate a bound of the 95 % interval.
+pub const FEWEST: usize = 39;
+/// The number of times that the bounds are recalibrated within one part of the data.
+const RENEWALS: usize = 20;
+
+impl Forecasts {
+    /// Recalibrates the bounds periodically on the most recent windows that have ended.
+    ///
+    /// `origins` and `truth` are the origins and the observed values of all windows. The first `count` windows serve
+    /// only for calibration, and the result does not contain them. Each calibration uses the latest `count` windows
+    /// whose values are all known at the time of the forecast. With fewer than [`FEWEST`] of them, the bounds stay as
+    /// they are if the network's own intervals are meaningful (`has_intervals`), and are NaN otherwise.
+    pub fn calibrated(
+        mut self,
+        count: usize,
+        origins: &[usize],
+        horizon: usize,
+        truth: &[f32],
+        has_intervals: bool,
+    ) -> Self {
+        let values = self.points.len() / origins.len().max(1);
+        let original = self.bounds.clone();
+        let length = (origins.len() - count).div_ceil(RENEWALS).max(1);
+        for start in (count..origins.len()).step_by(length) {
+            let known = origins.partition_point(|origin| origin + horizon <= origins[start]);
+            let past = known.saturating_sub(count) * values..known * values;
+            let block = start * values..(start + length).min(origins.len()) * values;
+            if past.len() < FEWEST * values {
+                if !has_intervals {
+                    self.bounds[block].fill([f32::NAN; 4]);
+                }
+                continue;
+            }
+            let calibration = Calibration::fit(&original[past.clone()], &truth[past], values);
+            calibration.apply(&self.points[block.clone()], &mut self.bounds[block]);
+        }
+        Self { points: self.points.split_off(count * values), bounds: self.bounds.split_off(count * values) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::ChaCha8Rng;
+    use rand::{RngExt, SeedableRng};
+
+    use super::*;
+
+    #[test]
+    fn quantiles_of_sample_paths_are_interpolated() {
+        let samples: Vec<f32> = (0..=100).flat_map(|path| [path as f32, 10.0 * path as f32]).collect();
+        let forecast = Forecasts::of_sample_paths(&samples, 101, 2);
+        assert_eq!(forecast.points, [50.0, 500.0]);
+        approx::assert_relative_eq!(forecast.bounds[1][..], [25.0, 100.0, 900.0, 975.0][..], epsilon = 1e-3);
+    }
+
+    /// The network's intervals are too narrow for the first step and too wide for the second, and later errors are
+    /// twice as large. Calibrated intervals cover the nominal fraction, before and after.
+    #[test]
+    fn calibrated_intervals_cover_the_nominal_fraction() {
+        const WINDOWS: usize = 6000;
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let mut normal = || (0..12).map(|_| rng.random::<f32>()).sum::<f32>() - 6.0;
+        let truth: Vec<f32> = (0..WINDOWS)
+            .flat_map(|window| {
+                let size = if window < WINDOWS / 2 { 1.0 } else { 2.0 };
+                [2.0 * size * normal(), 0.1 * size * normal()]
+            })
+            .collect();
+        let forecast =
+            Forecasts { points: vec![0.0; 2 * WINDOWS], bounds: vec![[-0.98, -0.64, 0.64, 0.98]; 2 * WINDOWS] };
+        let origins: Vec<usize> = (0..WINDOWS).collect();
+        let calibrated = forecast.calibrated(1000, &origins, 2, &truth, false);
+        assert_eq!((calibrated.points.len(), calibrated.bounds.len()), (2 * 5000, 2 * 5000));
+        let truth = &truth[2 * 1000..];
+        for step in 0..2 {
+            for (low, high, nominal) in [(1, 2, 0.8), (0, 3, 0.95)] {
+                for part in [step..4000, 7000 + step..10_000] {
+                    let places = part.clone().step_by(2);
+                    let covered = places.filter(|&at| {
+                        calibrated.bounds[at][low] <= truth[at] && truth[at] <= calibrated.bounds[at][high]
+                    });
+                    let fraction = covered.count() as f64 / (part.len() / 2) as f64;
+                    approx::assert_abs_diff_eq!(fraction, nominal, epsilon = 0.03);
+                }
+            }
+        }
+    }
+
+    /// A window that has not ended does not affect the calibration.
+    #[test]
+    fn unknown_values_do_not_calibrate() {
+        let origins: Vec<usize> = (10..130).collect();
+        let forecast = || Forecasts { points: vec![0.0; 120], bounds: vec![[-2.0, -1.0, 1.0, 2.0]; 120] };
+        let truth = |later: f32| (0..120).map(|window| if window < 90 { 1.0 } else { later }).collect::<Vec<f32>>();
+        let [one, other] = [1.0, 50.0].map(|later| forecast().calibrated(80, &origins, 4, &truth(later), true));
+        // The value of window 90 is known four rows later: the fifteenth of the last 40 windows may use it first.
+        assert_eq!(one.bounds[..14], other.bounds[..14]);
+        assert_ne!(one.bounds[14..], other.bounds[14..]);
+    }
+
+    #[test]
+    fn without_past_windows_only_own_intervals_remain() {
+        for windows in [3, 41] {
+            let forecast = || Forecasts { points: vec![0.0; windows], bounds: vec![[-2.0, -1.0, 1.0, 2.0]; windows] };
+            let origins: Vec<usize> = (10..10 + windows).collect();
+            let known = |has_intervals| {
+                forecast().calibrated(windows - 1, &origins, 4, &vec![1.0; windows], has_intervals).bounds
+            };
+            assert_eq!(known(true), [[-2.0, -1.0, 1.0, 2.0]]);
+            assert!(known(false).iter().flatten().all(|bound| bound.is_nan()));
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! A trained forecaster: from the known past of a series to forecasts with intervals.
+
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use inference::weights::WeightNames;
+use inference::{Package, PackageError, PredictError, Predictor};
+
+use crate::calibration::{FEWEST, Forecasts};
+use crate::frame::{Frame, Windows};
+use crate::history::{History, duration};
+use crate::likelihood::Likelihood;
+use crate::model::Model;
+use crate::output::{ColumnForecast, Forecast, Options};
+use crate::scaler::Scaler;
+use crate::settings::Settings;
+
+/// The file of the scaler in a package.
+pub const SCALER: &str = "scaler.json";
+/// PyTorch's names of the weights.
+pub const WEIGHT_NAMES: WeightNames =
+    WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
+/// The number of windows per forward pass.
+const BATCH: usize = 64;
+
+/// A trained forecaster. See the [crate](crate) for its use.
+#[derive(Debug)]
+pub struct Forecaster {
+    settings: Settings,
+    scaler: Scaler,
+    network: Model,
+    device: Device,
+}
+
+impl Predictor for Forecaster {
+    const APPLICATION: &'static str = "forecasting";
+    type Input = History;
+    type Options = Options;
+    type Output = Forecast;
+
+    fn open(package: &Package<'_>, device: &Device) -> Result<Self, PackageError> {
+        let settings: Settings = package.settings()?;
+        let scaler: Scaler = package.json(SCALER)?;
+        if !scaler.is_valid() {
+            return Err(package.invalid(SCALER, "a mean or a deviation is missing or out of range"));
+        }
+        let bad =
+            |bad: crate::settings::BadSetting| package.invalid_settings(format!("{}: {}", bad.setting, bad.message));
+        let sizes = settings.sizes(&scaler).map_err(bad)?;
+        package.check_parameters(settings.model.num_params(sizes))?;
+        let mut network = settings.model.init(sizes, device);
+        package.load_weights(&mut network, WEIGHT_NAMES)?;
+        Ok(Self { settings, scaler, network, device: device.clone() })
+    }
+
+    fn predict(&self, inputs: &[History], options: &Options) -> Result<Vec<Forecast>, PredictError> {
+        let forecast = |history: &History| {
+            let windows = self.window(history, options)?;
+            let forecasts = self.forecasts(&windows, || Ok::<_, PredictError>(()))?;
+            Ok(self.answer(&windows, &forecasts))
+        };
+        inputs.iter().map(forecast).collect()
+    }
+}
+
+impl Forecaster {
+    /// A forecaster of a trained network.
+    pub fn new(settings: Settings, scaler: Scaler, network: Model, device: Device) -> Self {
+        Self { settings, scaler, network, device }
+    }
+
+    /// The settings of the package.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The means and standard deviations of the columns.
+    pub fn scaler(&self) -> &Scaler {
+        &self.scaler
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Model {
+        &self.network
+    }
+
+    /// The device of the network.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The likelihood: the loss of the training and the output distribution.
+    pub fn likelihood(&self) -> Likelihood {
+        self.settings.model.loss
+    }
+
+    /// Returns the window to forecast, as a set of one window. The window may end after the last row of the history.
+    ///
+    /// # Errors
+    ///
+    /// [`PredictError::BadInput`] if the history does not fit the model, or `at` is not in or right after the history.
+    pub fn window(&self, history: &History, options: &Options) -> Result<Windows, PredictError> {
+        let (look_back, horizon) = (self.settings.data.look_back.get(), self.settings.data.horizon.get());
+        history.check(&self.scaler.columns)?;
+        let known = history.len();
+        let origin = options.at.map_or(known, |at| history.times.partition_point(|time| *time < at));
+        // A single row has no step.
+        let needed = look_back.max(2);
+        if origin < needed {
+            let reason = match options.at {
+                Some(at) if known >= needed => {
+                    return Err(PredictError::bad_input(
+                        "at",
+                        format!("{needed} rows are needed before {at}, and there are {origin}; take a later time"),
+                    ));
+                }
+                _ => format!("{needed} rows are needed, and there are {origin}"),
+            };
+            return Err(PredictError::bad_input("times", reason));
+        }
+        self.check_step(history)?;
+        // By name: a history may have other columns, and in another order.
+        let targets = self.scaler.columns.len() - self.settings.data.covariates.len();
+        let [train, valid, _] = self.settings.data.split.bounds(known);
+        let frame = Frame::new(history, targets, self.scaler.clone())?.with_parts(train, valid - train);
+        let frame = frame.extended((origin + horizon).saturating_sub(known));
+        if frame.len() < origin + horizon {
+            return Err(PredictError::bad_input("times", "the forecast would end after the last representable time"));
+        }
+        if let (Some(at), Some(next)) = (options.at, frame.times.get(known))
+            && at > *next
+        {
+            let reason = format!("{at} is after {next}, the first unknown step; leave it out to forecast from there");
+            return Err(PredictError::bad_input("at", reason));
+        }
+        let stride = self.settings.data.stride.get();
+        Ok(Windows { frame: Arc::new(frame), origins: vec![origin], look_back, horizon, stride })
+    }
+
+    fn check_step(&self, history: &History) -> Result<(), PredictError> {
+        let found = history.rhythm().seconds();
+        // Months have different lengths.
+        let differs = |step: &i64| (step - found).abs() > step / 7;
+        match self.scaler.step.filter(differs) {
+            Some(step) => {
+                let [found, step] = [found, step].map(duration);
+                let reason = format!("rows are {found} apart, and the model was trained on rows {step} apart");
+                Err(PredictError::bad_input("times", reason))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The origins of the past windows on whose errors the intervals of `windows` are calibrated. Empty for a model of
+    /// directions, which has no intervals.
+    fn calibration_windows(&self, windows: &Windows) -> Vec<usize> {
+        if self.likelihood() == Likelihood::Direction { Vec::new() } else { windows.past() }
+    }
+
+    /// Standardised forecasts of all windows, with intervals calibrated on past windows. Calls `check` before each
+    /// batch, and returns its error if there is one.
+    pub fn forecasts<E>(&self, windows: &Windows, mut check: impl FnMut() -> Result<(), E>) -> Result<Forecasts, E> {
+        let past = self.calibration_windows(windows);
+        let count = past.len();
+        let all = Windows { origins: [past, windows.origins.clone()].concat(), ..windows.clone() };
+        let mut forecasts = Forecasts::default();
+        for origins in all.origins.chunks(BATCH) {
+            check()?;
+            forecasts.extend(self.network.forecast(self.likelihood(), &all.batch(origins, &self.device)));
+        }
+        let has_intervals = self.likelihood().has_intervals();
+        Ok(forecasts.calibrated(count, &all.origins, windows.horizon, &all.truth(), has_intervals))
+    }
+
+    /// The answer to the user for the first window of `windows`, taken from their `forecasts`.
+    pub fn answer(&self, windows: &Windows, forecasts: &Forecasts) -> Forecast {
+        let past_windows = self.calibration_windows(windows).len();
+        let column = |origin: usize| {
+            let column = move |target| ColumnForecast::new(self.likelihood(), windows, origin, forecasts, target);
+            (0..windows.frame.targets).map(column)
+        };
+        let columns = windows.origins.first().into_iter().flat_map(|origin| column(*origin)).collect();
+        Forecast { columns, past_windows, calibrated: past_windows >= FEWEST }
+    }
+
+    /// The mean training loss over all windows. Calls `check` before each batch, and returns its error if there is one.
+    pub fn mean_loss<E>(&self, windows: &Windows, mut check: impl FnMut() -> Result<(), E>) -> Result<f64, E> {
+        let (mut sum, mut count) = (0.0, 0);
+        for origins in windows.origins.chunks(BATCH) {
+            check()?;
+            let (parameters, values) = self.network.forward_train(windows.batch(origins, &self.device));
+            let loss = self.likelihood().loss(parameters, values, &self.scaler).into_scalar::<f32>();
+            sum += f64::from(loss) * origins.len() as f64;
+            count += origins.len();
+        }
+        Ok(sum / count as f64)
+    }
+}

@@ -1,0 +1,80 @@
+//! The known past of a series, which a caller passes to a forecaster.
+
+use std::collections::BTreeMap;
+
+use inference::PredictError;
+use jiff::civil::DateTime;
+use serde::{Deserialize, Serialize};
+use timesteps::Rhythm;
+
+/// The known rows of a series: the input of [`Forecaster`](crate::Forecaster).
+///
+/// More rows than the model reads are useful: intervals are calibrated on the forecasts of past windows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct History {
+    /// The time of each row in ascending order, such as `2020-12-31T23:00:00`. Local time or UTC, as in the training
+    /// data.
+    pub times: Vec<DateTime>,
+    /// The values of each column by its name, one per row, in the units of the training data. Columns that the model
+    /// does not read are ignored.
+    pub columns: BTreeMap<String, Vec<f32>>,
+}
+
+impl History {
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.times.is_empty()
+    }
+
+    /// The distance in time between consecutive rows.
+    pub fn rhythm(&self) -> Rhythm {
+        Rhythm::of(&self.times)
+    }
+
+    /// The values of a column.
+    ///
+    /// # Errors
+    ///
+    /// [`PredictError::BadInput`] if there is no such column, or it has another number of values than there are times.
+    pub fn column(&self, name: &str) -> Result<&[f32], PredictError> {
+        let Some(values) = self.columns.get(name) else {
+            let known = self.columns.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            return Err(PredictError::bad_input("columns", format!("there is no column `{name}`, but: {known}")));
+        };
+        if values.len() != self.len() {
+            let (values, times) = (values.len(), self.len());
+            let reason = format!("column `{name}` has {values} values, and there are {times} times");
+            return Err(PredictError::bad_input("columns", reason));
+        }
+        Ok(values)
+    }
+
+    /// Checks that a model with these columns can read the rows.
+    pub(crate) fn check(&self, columns: &[String]) -> Result<(), PredictError> {
+        if let Some(pair) = self.times.windows(2).find(|pair| pair[0] > pair[1]) {
+            let reason = format!("{} comes after {}; sort the rows by time", pair[1], pair[0]);
+            return Err(PredictError::bad_input("times", reason));
+        }
+        for name in columns {
+            let values = self.column(name)?;
+            if let Some(row) = values.iter().position(|value| !value.is_finite()) {
+                let reason = format!("column `{name}` is {} at {}; fill missing values", values[row], self.times[row]);
+                return Err(PredictError::bad_input("columns", reason));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A number of seconds as text, in the largest unit that divides it without remainder: `10 min`.
+pub fn duration(seconds: i64) -> String {
+    let units = [("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)];
+    let fits = |(_, length): &(&str, i64)| seconds % length == 0;
+    units.into_iter().find(fits).map_or(String::new(), |(unit, length)| format!("{} {unit}", seconds / length))
+}

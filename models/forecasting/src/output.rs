@@ -1,0 +1,89 @@
+//! Options and answers of a forecast: the JSON of the command line, of HTTP and of the browser.
+
+use jiff::civil::DateTime;
+use serde::{Deserialize, Serialize};
+
+use crate::calibration::Forecasts;
+use crate::frame::Windows;
+use crate::likelihood::{Likelihood, Quantity};
+
+/// The options of a forecast.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Options {
+    /// The first time to forecast, such as `2020-12-01T06:00:00`. The forecast begins at the first row from this time
+    /// on, and does not read the rows after its start. `null`: after the last row.
+    pub at: Option<DateTime>,
+}
+
+/// The forecasts of all target columns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// One forecast per target column, in the order of the training recipe.
+    pub columns: Vec<ColumnForecast>,
+    /// The number of past windows in the history whose forecast errors are available for the calibration of the
+    /// intervals.
+    pub past_windows: usize,
+    /// Whether the intervals are calibrated on past windows. If not, the intervals come from the network's output
+    /// distribution, or are `null` if there is none.
+    pub calibrated: bool,
+}
+
+/// The forecast of one column. All lists have one item per future step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnForecast {
+    /// The name of the column.
+    pub name: String,
+    /// The quantity of all values: `value` in the column's own unit, `volatility-percent-per-day`, or
+    /// `rise-probability` from 0 to 1.
+    pub quantity: Quantity,
+    /// The time of each step.
+    pub time: Vec<DateTime>,
+    /// The point forecast: median or mean.
+    pub forecast: Vec<f64>,
+    /// Lower bound of the 80 % interval, in the unit of `forecast`; `null` if the bound is unknown.
+    pub low_80: Vec<Option<f64>>,
+    /// Upper bound of the 80 % interval, like `low_80`.
+    pub high_80: Vec<Option<f64>>,
+    /// Lower bound of the 95 % interval, like `low_80`.
+    pub low_95: Vec<Option<f64>>,
+    /// Upper bound of the 95 % interval, like `low_80`.
+    pub high_95: Vec<Option<f64>>,
+    /// The observed value in the unit of `forecast`; `null` if the history does not contain the step. For rise
+    /// probabilities: 1 if the value rose, else 0.
+    pub observed: Vec<Option<f64>>,
+}
+
+impl ColumnForecast {
+    /// Makes the answer for one target column: its forecast at the first of the given windows.
+    pub(crate) fn new(
+        likelihood: Likelihood,
+        windows: &Windows,
+        origin: usize,
+        forecasts: &Forecasts,
+        target: usize,
+    ) -> Self {
+        let frame = &windows.frame;
+        let to_units = |value: f32| likelihood.to_units(&frame.scaler, target, value);
+        let places = || (0..windows.horizon).map(|step| step * frame.targets + target);
+        let bound = |bound: usize| {
+            let known = |place: usize| Some(to_units(forecasts.bounds[place][bound])).filter(|bound| bound.is_finite());
+            places().map(known).collect()
+        };
+        let observed = |row: usize| {
+            let value = frame.value(row, target);
+            (!value.is_nan()).then(|| likelihood.observed(&frame.scaler, target, value))
+        };
+        Self {
+            name: frame.scaler.columns[target].clone(),
+            quantity: likelihood.quantity(),
+            time: frame.times[origin..origin + windows.horizon].to_vec(),
+            forecast: places().map(|place| to_units(forecasts.points[place])).collect(),
+            low_95: bound(0),
+            low_80: bound(1),
+            high_80: bound(2),
+            high_95: bound(3),
+            observed: (origin..origin + windows.horizon).map(observed).collect(),
+        }
+    }
+}

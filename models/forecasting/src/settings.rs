@@ -1,0 +1,119 @@
+//! The settings of a package: the parts of `[data]` and `[model]` of a recipe that forecasting needs.
+
+use inference::settings::{Count, Fraction};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Architecture, Sizes};
+use crate::scaler::Scaler;
+
+/// The settings in the manifest of a package. In packages of format 1 they are the whole recipe, of which unknown keys
+/// are ignored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Settings {
+    /// What the network reads and forecasts.
+    pub data: WindowSettings,
+    /// The architecture of the network and its likelihood.
+    pub model: Architecture,
+}
+
+/// What the network reads and forecasts, and on which past windows its intervals are calibrated.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WindowSettings {
+    /// The number of steps that a window reads.
+    pub look_back: Count,
+    /// The number of steps that a window forecasts.
+    pub horizon: Count,
+    /// The number of steps from one window to the next.
+    #[serde(default = "one")]
+    pub stride: Count,
+    /// The names of columns that are read and not forecast.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covariates: Vec<String>,
+    /// How the series is split into parts. Intervals are calibrated on as many past windows as fit into the validation
+    /// part.
+    pub split: Split,
+}
+
+/// How the rows are split into training, validation and test part, in order of time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "write split = [0.7, 0.1, 0.2], the fractions of the training, validation and test part, or whole \
+                 numbers of rows"
+)]
+pub enum Split {
+    /// Numbers of rows; the remaining rows are not used.
+    Rows([Count; 3]),
+    /// Fractions of the rows. The validation part gets the rows that remain after rounding.
+    Fractions([Fraction; 3]),
+}
+
+impl Split {
+    /// The row at which each part ends (exclusive): training, validation and test part.
+    pub fn bounds(self, rows: usize) -> [usize; 3] {
+        let sizes = match self {
+            Self::Rows(sizes) => sizes.map(Count::get),
+            Self::Fractions(fractions) => {
+                let [train, _, test] = fractions.map(|fraction| (fraction.get() * rows as f64) as usize);
+                let used =
+                    (fractions.iter().map(|fraction| fraction.get()).sum::<f64>() * rows as f64).round() as usize;
+                [train, used.min(rows).saturating_sub(train + test), test]
+            }
+        };
+        let [train, valid, test] = sizes;
+        [train, train + valid, train + valid + test]
+    }
+}
+
+/// The error of a setting that does not fit the other settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadSetting {
+    /// The key of the setting, such as `model.loss`.
+    pub setting: &'static str,
+    /// What is wrong and what to change.
+    pub message: String,
+}
+
+impl BadSetting {
+    /// Creates the error of a setting that cannot be used.
+    pub fn new(setting: &'static str, message: impl Into<String>) -> Self {
+        Self { setting, message: message.into() }
+    }
+}
+
+impl Settings {
+    /// The sizes of the network for these columns.
+    ///
+    /// # Errors
+    ///
+    /// [`BadSetting`] if the settings exclude each other.
+    pub fn sizes(&self, scaler: &Scaler) -> Result<Sizes, BadSetting> {
+        let (look_back, horizon) = (self.data.look_back.get(), self.data.horizon.get());
+        let columns = scaler.columns.len();
+        let targets = columns.saturating_sub(self.data.covariates.len());
+        if targets == 0 {
+            return Err(BadSetting::new("data.target", "there is no column to forecast; name one"));
+        }
+        let sizes = Sizes { look_back, horizon, columns, targets };
+        self.model.check(sizes)?;
+        Ok(sizes)
+    }
+}
+
+fn one() -> Count {
+    Count::ONE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_split_as_in_the_papers() {
+        let fractions: Split = serde_json::from_str("[0.7, 0.1, 0.2]").unwrap();
+        assert_eq!(fractions.bounds(52_696), [36_887, 42_157, 52_696]);
+        let hours: Split = serde_json::from_str("[8640, 2880, 2880]").unwrap();
+        assert_eq!(hours.bounds(17_420), [8640, 11_520, 14_400]);
+        assert!(serde_json::from_str::<Split>("[1.5, 1, 2]").is_err());
+    }
+}

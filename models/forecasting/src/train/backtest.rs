@@ -1,0 +1,102 @@
+//! Backtest: the test part is divided into folds, and each fold is forecast by a model that was trained on all data
+//! before the fold.
+
+use std::path::Path;
+
+use inference::settings::Count;
+use training::package::Opened;
+use training::{Fitted, RecipeOf, Session, Task, TaskError, Training, TrainingError};
+
+use super::data::DataConfig;
+use super::measure::Losses;
+use super::task::{Forecasting, losses};
+use crate::settings::Split;
+
+/// Trains one model per fold in `dir/fold-1`, `dir/fold-2`, …, and measures it on its fold. Folds that an earlier call
+/// has finished are not trained again. `each` is called with every run that this call finishes.
+///
+/// Returns the losses over all folds, one item per metric; `None` if someone asked to stop. The same call resumes.
+pub fn backtest(
+    recipe: &RecipeOf<Forecasting>,
+    folds: usize,
+    dir: &Path,
+    session: &mut Session,
+    mut each: impl FnMut(&Fitted<Forecasting>) -> Result<(), TrainingError>,
+) -> Result<Option<Vec<Losses>>, TrainingError> {
+    let series = session.load::<Forecasting>(&recipe.data)?;
+    let mut all: Option<Vec<Losses>> = None;
+    for (fold, split) in splits(&recipe.data, series.len(), folds)?.into_iter().enumerate() {
+        let mut recipe = recipe.clone();
+        recipe.data.split = split;
+        // Expected metrics belong to the recipe's own test part.
+        recipe.expected.clear();
+        let place = dir.join(format!("fold-{}", fold + 1));
+        let training = Training::<Forecasting>::new(recipe.clone()).in_folder_or_resume(&place)?;
+        let predictor = match training.outcome()? {
+            Some(_) => Opened::<Forecasting>::open(&place.join("best"), &session.device)?.predictor,
+            None => {
+                let fitted = training.fit(session)?;
+                each(&fitted)?;
+                match fitted {
+                    Fitted::Trained(trained) => trained.predictor,
+                    Fitted::Interrupted => return Ok(None),
+                }
+            }
+        };
+        let task = Forecasting::of_trained(&recipe, &predictor)?;
+        let windows = session.encode(&task, series.clone())?.test;
+        let forecasts = match predictor.forecasts(&windows, || session.interrupt.check()) {
+            Err(TaskError::Interrupted) => return Ok(None),
+            forecasts => forecasts?,
+        };
+        let losses = losses(predictor.likelihood(), &forecasts, &windows);
+        all = Some(match all {
+            None => losses,
+            Some(all) => all.into_iter().zip(losses).map(|(all, later)| all.and(later)).collect(),
+        });
+    }
+    Ok(Some(all.unwrap_or_default()))
+}
+
+/// The split of each fold: the fold is the test part, the validation part is as long as the recipe's and ends where the
+/// fold begins, and the training part is everything before.
+fn splits(data: &DataConfig, rows: usize, count: usize) -> Result<Vec<Split>, TaskError> {
+    let (horizon, stride) = (data.horizon.get(), data.stride.get());
+    let [train, valid, test] = data.split.bounds(rows);
+    // Whole strides, so that windows begin where those of the recipe do.
+    let length = (test - valid) / count.max(1) / stride * stride;
+    if length < horizon {
+        let rows = test - valid;
+        let message = format!(
+            "{count} is too many: a fold of the {rows} test rows would be shorter than the horizon of {horizon}"
+        );
+        return Err(TaskError::setting("folds", message));
+    }
+    // The remaining rows extend the training part.
+    let first = train + (test - valid) - count * length;
+    let rows = |fold: usize| -> Result<Split, String> {
+        let [train, valid, length] =
+            [first + fold * length, valid - train, length].map(|size| Count::try_from(size as u64));
+        Ok(Split::Rows([train?, valid?, length?]))
+    };
+    Ok((0..count).map(rows).collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fold_trains_on_everything_before_it() {
+        let data = |stride: usize| -> DataConfig {
+            let text = "set = 'csv'\nlook_back = 6\nhorizon = 5\nsplit = [0.5, 0.1, 0.4]\nstride = ";
+            toml::from_str(&format!("{text}{stride}")).unwrap()
+        };
+        let bounds = |data: &DataConfig| -> Vec<_> {
+            splits(data, 100, 4).unwrap().into_iter().map(|split| split.bounds(100)).collect()
+        };
+        assert_eq!(bounds(&data(1)), [[50, 60, 70], [60, 70, 80], [70, 80, 90], [80, 90, 100]]);
+        assert_eq!(bounds(&data(8)), [[58, 68, 76], [66, 76, 84], [74, 84, 92], [82, 92, 100]]);
+        assert!(matches!(splits(&data(1), 100, 9), Err(TaskError::Setting { .. })));
+    }
+}

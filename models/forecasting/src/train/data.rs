@@ -1,0 +1,287 @@
+//! The table `[data]` of a recipe: which series, which columns, and how the series is split.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use datasets::{CsvFormat, Locator, Series, Span, energy, stocks, weather};
+use inference::settings::Count;
+use serde::{Deserialize, Serialize};
+use timesteps::Rhythm;
+use training::{Splits, TaskError, TaskResult};
+
+use super::volatility;
+use crate::frame::{Frame, Windows};
+use crate::history::History;
+use crate::scaler::Scaler;
+use crate::settings::{Split, WindowSettings};
+
+/// The table `[data]` of a recipe.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// The series to load.
+    pub set: Set,
+    /// The CSV file, for `set = "csv"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// The format of the CSV file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<CsvFormat>,
+    /// The names of the columns to forecast; all columns if absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub target: Vec<String>,
+    /// The names of columns that are read and not forecast.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covariates: Vec<String>,
+    /// The number of steps that a window reads.
+    pub look_back: Count,
+    /// The number of steps that a window forecasts.
+    pub horizon: Count,
+    /// The length of a step, such as `1h`: rows are averaged over each step. If absent, each row is a step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freq: Option<Span>,
+    /// The number of steps from one window to the next.
+    #[serde(default = "one")]
+    pub stride: Count,
+    /// The number of steps per season, for seasonal baselines. If absent: the shortest of a day, a week and a year that
+    /// has more than one step and a whole number of steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub season: Option<Count>,
+    /// How the rows are split, in order of time.
+    pub split: Split,
+}
+
+/// The known series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Set {
+    /// Seattle's weather every day, embedded in the program.
+    Seattle,
+    /// Jena's weather of 2020, every ten minutes, as in the literature.
+    Jena,
+    /// Jena's weather of 2020, with duplicate times averaged, and with gaps and missing values filled.
+    JenaMended,
+    /// Jena's weather of 2009 to 2016, every ten minutes.
+    #[serde(rename = "jena-2009-2016")]
+    Jena2009,
+    /// Load and oil temperature of a transformer every hour.
+    Etth1,
+    /// The load of PJM East every hour.
+    PjmEast,
+    /// The S&P 500 by trading day.
+    Sp500,
+    /// Three columns computed from the S&P 500 and the VIX: logarithm of the daily variance, return in percent,
+    /// logarithm of the VIX.
+    Sp500Volatility,
+    /// The VIX by trading day.
+    Vix,
+    /// The prices of 40 companies by trading day.
+    Companies,
+    /// The CSV file that `file` names.
+    Csv,
+}
+
+impl DataConfig {
+    /// Loads the series. An error if the series is too short for the windows.
+    pub fn load(&self, locator: &Locator) -> TaskResult<Series> {
+        let series = self.series(locator)?;
+        self.check(series.len())?;
+        Ok(series)
+    }
+
+    /// The same settings for another CSV file, with the given names of columns and format.
+    pub fn of_file(&self, file: PathBuf, columns: &[String], format: CsvFormat) -> Self {
+        let format = CsvFormat { columns: columns.to_vec(), ..format };
+        Self { set: Set::Csv, file: Some(file), format: Some(format), ..self.clone() }
+    }
+
+    /// Loads the series without checking its length.
+    pub fn series(&self, locator: &Locator) -> TaskResult<Series> {
+        let series = match (self.set, &self.file) {
+            (Set::Csv, Some(file)) => Series::from_csv(file, &self.format.clone().unwrap_or_default())?,
+            (Set::Csv, None) => {
+                return Err(TaskError::setting("data.file", "data.set = \"csv\" needs the path of a file"));
+            }
+            (_, Some(_)) => return Err(TaskError::setting("data.file", "a file needs data.set = \"csv\"")),
+            (Set::Seattle, None) => weather::seattle()?,
+            (Set::Jena, None) => weather::jena_2020(locator)?,
+            (Set::JenaMended, None) => weather::jena_2020_mended(locator)?,
+            (Set::Jena2009, None) => weather::jena_2009_2016(locator)?,
+            (Set::Etth1, None) => energy::etth1(locator)?,
+            (Set::PjmEast, None) => energy::pjm_east(locator)?,
+            (Set::Sp500, None) => stocks::sp_500(locator)?,
+            (Set::Vix, None) => stocks::vix(locator)?,
+            (Set::Companies, None) => stocks::companies(locator)?,
+            (Set::Sp500Volatility, None) => volatility::series(locator)?,
+        };
+        Ok(match self.freq {
+            Some(span) => series.averaged(span)?,
+            None => series,
+        })
+    }
+
+    /// Checks that parts and windows fit into a series of `rows` rows.
+    fn check(&self, rows: usize) -> TaskResult<()> {
+        let (look_back, horizon) = (self.look_back.get(), self.horizon.get());
+        let [train, valid, test] = self.split.bounds(rows);
+        if test > rows {
+            return Err(TaskError::setting("data.split", format!("it needs {test} rows, and there are {rows}")));
+        }
+        if train < look_back + horizon {
+            let message = format!(
+                "a window of {look_back} + {horizon} rows does not fit into the {train} rows of the training part; give more \
+                 rows, or a shorter data.look_back or data.horizon"
+            );
+            return Err(TaskError::setting("data.look_back", message));
+        }
+        if valid - train < horizon || test - valid < horizon {
+            let message = format!(
+                "{horizon} rows do not fit into the validation part of {} or the test part of {} rows; give more rows, or \
+                 another data.split",
+                valid - train,
+                test - valid
+            );
+            return Err(TaskError::setting("data.horizon", message));
+        }
+        Ok(())
+    }
+
+    /// The names of the columns to read, targets first, and the number of targets.
+    pub fn columns(&self, series: &Series) -> TaskResult<(Vec<String>, usize)> {
+        let check = |setting: &'static str, name: &String| match series.column(name) {
+            Some(_) => Ok(()),
+            None => {
+                let message = format!("there is no column `{name}`, but: {}", series.columns.join(", "));
+                Err(TaskError::setting(setting, message))
+            }
+        };
+        let mut columns = if self.target.is_empty() { series.columns.clone() } else { self.target.clone() };
+        let targets = columns.len();
+        columns.iter().try_for_each(|name| check("data.target", name))?;
+        for name in &self.covariates {
+            check("data.covariates", name)?;
+            if columns.contains(name) {
+                return Err(TaskError::setting("data.covariates", format!("column `{name}` is named twice")));
+            }
+            columns.push(name.clone());
+        }
+        Ok((columns, targets))
+    }
+
+    /// Computes means and standard deviations of the columns over the training part.
+    pub fn scaler(&self, series: &Series) -> TaskResult<Scaler> {
+        let [train, _, _] = self.split.bounds(series.len());
+        let (columns, targets) = self.columns(series)?;
+        let history = history(series);
+        for name in &columns[..targets] {
+            let values = &history.column(name)?[..train];
+            if values.iter().all(|value| Some(value) == values.first()) {
+                let message = format!("column `{name}` never changes in the training part; name others");
+                return Err(TaskError::setting("data.target", message));
+            }
+        }
+        Ok(Scaler::fit(&history, &columns, train)?)
+    }
+
+    /// Cuts the series into windows, for each part of the data.
+    pub fn windows(&self, series: &Series, scaler: &Scaler) -> TaskResult<Splits<Windows>> {
+        let (_, targets) = self.columns(series)?;
+        let [train, valid, test] = self.split.bounds(series.len());
+        let history = history(series);
+        let season = self.season(history.rhythm());
+        let frame = Frame::new(&history, targets, scaler.clone())?.with_parts(train, valid - train).with_season(season);
+        let frame = Arc::new(frame);
+        let part =
+            |rows| Windows::new(frame.clone(), rows, self.look_back.get(), self.horizon.get(), self.stride.get());
+        Ok(Splits { train: part(0..train), valid: part(train..valid), test: part(valid..test) })
+    }
+
+    /// The settings that a package stores for the predictor.
+    pub fn window_settings(&self) -> WindowSettings {
+        let Self { look_back, horizon, stride, split, .. } = *self;
+        WindowSettings { look_back, horizon, stride, covariates: self.covariates.clone(), split }
+    }
+
+    /// The number of steps per season for a series with this distance between rows.
+    pub fn season(&self, rhythm: Rhythm) -> usize {
+        const DAY: i64 = 86_400;
+        const WEEK: i64 = 7 * DAY;
+        const YEAR: i64 = 31_557_600;
+        let usual = || match rhythm.seconds() {
+            // Five trading days per week.
+            DAY if rhythm.is_working_days() => 5,
+            step if step > 0 => {
+                let whole = |span: i64| Some((span as f64 / step as f64).round() as usize).filter(|steps| *steps > 1);
+                let fits = |span: &i64| span % step == 0 && *span > step;
+                [DAY, WEEK].into_iter().find(fits).and_then(whole).or_else(|| whole(YEAR)).unwrap_or(1)
+            }
+            _ => 1,
+        };
+        self.season.map_or_else(usual, Count::get)
+    }
+}
+
+/// Converts a data set to the input of the predictor.
+pub fn history(series: &Series) -> History {
+    let width = series.columns.len();
+    let column = |(index, name): (usize, &String)| {
+        let values = series.values.iter().skip(index).step_by(width).copied().collect();
+        (name.clone(), values)
+    };
+    History { times: series.times.clone(), columns: series.columns.iter().enumerate().map(column).collect() }
+}
+
+fn one() -> Count {
+    Count::ONE
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// `rows` hours of `a = 0, 1, 2, …` and `b = −a`.
+    fn series(rows: usize) -> Series {
+        let mut text = "time,a,b\n".to_owned();
+        for row in 0..rows {
+            text += &format!("2020-01-{:02} {:02}:00,{row},-{row}\n", 1 + row / 24, row % 24);
+        }
+        Series::from_bytes(text.as_bytes(), Path::new("test.csv"), &CsvFormat::default()).unwrap()
+    }
+
+    fn config(more: &str) -> DataConfig {
+        let base = "set = 'csv'\nlook_back = 6\nhorizon = 4\nseason = 24\nsplit = [0.7, 0.1, 0.2]\n";
+        toml::from_str(&format!("{base}{more}")).unwrap()
+    }
+
+    #[track_caller]
+    fn assert_setting(error: &TaskError, expected: &str) {
+        assert!(matches!(error, TaskError::Setting { setting, .. } if *setting == expected), "{error}");
+    }
+
+    #[test]
+    fn targets_come_before_covariates() {
+        let series = series(100);
+        let names = |names: [&str; 2]| names.map(str::to_owned).to_vec();
+        assert_eq!(config("").columns(&series).unwrap(), (names(["a", "b"]), 2));
+        let config = config("target = ['b']\ncovariates = ['a']");
+        assert_eq!(config.columns(&series).unwrap(), (names(["b", "a"]), 1));
+        let windows = config.windows(&series, &config.scaler(&series).unwrap()).unwrap();
+        let ends = |windows: Windows| (windows.origins[0], windows.origins[windows.len() - 1]);
+        assert_eq!([windows.train, windows.valid, windows.test].map(ends), [(6, 66), (70, 76), (80, 96)]);
+        let twice = DataConfig { covariates: vec!["b".to_owned()], ..config.clone() };
+        assert_setting(&twice.columns(&series).unwrap_err(), "data.covariates");
+        let unknown = DataConfig { target: vec!["c".to_owned()], ..config };
+        assert_setting(&unknown.columns(&series).unwrap_err(), "data.target");
+    }
+
+    #[test]
+    fn series_too_short_for_their_parts_are_refused() {
+        assert_setting(&config("").check(12).unwrap_err(), "data.look_back");
+        assert_setting(&config("").check(30).unwrap_err(), "data.horizon");
+        let rows = DataConfig { split: serde_json::from_str("[20, 10, 10]").unwrap(), ..config("") };
+        assert_setting(&rows.check(30).unwrap_err(), "data.split");
+        assert!(config("").check(60).is_ok());
+    }
+}

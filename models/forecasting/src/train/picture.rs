@@ -1,0 +1,123 @@
+//! Plots of forecasts: past values, forecasts with intervals, and observed values.
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use training::TaskResult;
+use training::plot::{self, Axis, Band, Legend, Line, Panel, SIZE};
+
+use crate::calibration::Forecasts;
+use crate::frame::Windows;
+use crate::likelihood::Likelihood;
+
+/// The largest number of columns that are drawn.
+const MOST_COLUMNS: usize = 4;
+/// The number of past steps in a plot, as a multiple of the horizon.
+const PAST: usize = 3;
+/// The smallest number of past steps in a plot.
+const LEAST_PAST: usize = 20;
+/// The largest number of windows in a plot of one-step forecasts.
+const DAYS: usize = 250;
+
+/// Draws the forecast of the first window of `windows`, one panel per column.
+pub fn of_window(windows: &Windows, forecasts: &Forecasts, likelihood: Likelihood) -> TaskResult<String> {
+    let Windows { frame, horizon, .. } = windows;
+    let origin = windows.origins.first().copied().unwrap_or(windows.look_back);
+    let past = origin - (PAST * horizon).max(LEAST_PAST).min(origin)..origin;
+    let panel = |target: usize| {
+        let row = |step: usize| step * frame.targets + target;
+        let name = likelihood.quantity().label(&frame.scaler.columns[target]);
+        let to_units = |value: f32| likelihood.to_units(&frame.scaler, target, value);
+        let value = |row: usize| to_units(frame.value(row, target));
+        let steps = || (0..*horizon).map(|step| (seconds(frame.times[origin + step]), row(step)));
+        // Lines and bands begin at the last known value.
+        let last = (seconds(frame.times[origin - 1]), value(origin - 1));
+        let band = |name: &str, low: usize, high: usize| Band {
+            name: name.to_owned(),
+            points: [(last.0, [last.1; 2])]
+                .into_iter()
+                .chain(steps().map(|(x, row)| (x, [low, high].map(|bound| to_units(forecasts.bounds[row][bound])))))
+                .collect(),
+        };
+        let history = past.clone().chain(origin..origin + horizon).map(|row| (seconds(frame.times[row]), value(row)));
+        Panel {
+            title: format!("{name}: forecast from {}", written(frame.times[origin])),
+            x: "time".to_owned(),
+            y: name.to_owned(),
+            axis: Axis::Time,
+            bands: bands(forecasts, band),
+            lines: vec![
+                line("observed", history),
+                line(
+                    "forecast",
+                    [last].into_iter().chain(steps().map(|(x, row)| (x, to_units(forecasts.points[row])))),
+                ),
+            ],
+            legend: Legend::UpperLeft,
+            ..Panel::default()
+        }
+    };
+    let panels: Vec<Panel> = (0..frame.targets.min(MOST_COLUMNS)).map(panel).collect();
+    drawn(&panels)
+}
+
+/// Draws the one-step forecasts of the last windows, for the first target.
+pub fn of_days(windows: &Windows, forecasts: &Forecasts, likelihood: Likelihood) -> TaskResult<String> {
+    let frame = &windows.frame;
+    let first = windows.len().saturating_sub(DAYS);
+    let to_units = |value: f32| likelihood.to_units(&frame.scaler, 0, value);
+    let days = || (first..windows.len()).map(|place| (place, seconds(frame.times[windows.origins[place]])));
+    let band = |name: &str, low: usize, high: usize| Band {
+        name: name.to_owned(),
+        points: days()
+            .map(|(place, x)| (x, [low, high].map(|bound| to_units(forecasts.bounds[place * frame.targets][bound]))))
+            .collect(),
+    };
+    let name = likelihood.quantity().label(&frame.scaler.columns[0]);
+    let panel = Panel {
+        title: format!("{name}: one-step forecasts"),
+        x: "time".to_owned(),
+        y: name.to_owned(),
+        axis: Axis::Time,
+        bands: bands(forecasts, band),
+        lines: vec![
+            line("observed", days().map(|(place, x)| (x, to_units(frame.value(windows.origins[place], 0))))),
+            line("forecast", days().map(|(place, x)| (x, to_units(forecasts.points[place * frame.targets])))),
+        ],
+        legend: Legend::UpperLeft,
+        ..Panel::default()
+    };
+    drawn(&[panel])
+}
+
+/// The bands of the 95 % and the 80 % interval; no bands if the bounds are unknown.
+fn bands(forecasts: &Forecasts, band: impl Fn(&str, usize, usize) -> Band) -> Vec<Band> {
+    match forecasts.bounds.iter().flatten().all(|bound| bound.is_finite()) {
+        true => vec![band("95 % interval", 0, 3), band("80 % interval", 1, 2)],
+        false => Vec::new(),
+    }
+}
+
+fn drawn(panels: &[Panel]) -> TaskResult<String> {
+    let size = if panels.len() == 1 { (2 * SIZE.0, SIZE.1 + SIZE.1 / 3) } else { (SIZE.0 + SIZE.0 / 3, SIZE.1) };
+    Ok(plot::draw(panels, panels.len().min(2), size)?)
+}
+
+fn line(name: &str, points: impl Iterator<Item = (f64, f64)>) -> Line {
+    Line { name: name.to_owned(), points: points.collect(), faint: false }
+}
+
+/// A time as text: date and time of day, or the date alone if it is midnight.
+pub fn written(time: DateTime) -> String {
+    written_alike(&[time]).concat()
+}
+
+/// Several times as texts in one format: dates alone if all times are at midnight.
+pub fn written_alike(times: &[DateTime]) -> Vec<String> {
+    let midnight = |time: &DateTime| time.time() == jiff::civil::Time::midnight();
+    let format = if times.iter().all(midnight) { "%Y-%m-%d" } else { "%Y-%m-%d %H:%M" };
+    times.iter().map(|time| time.strftime(format).to_string()).collect()
+}
+
+fn seconds(time: DateTime) -> f64 {
+    time.to_zoned(TimeZone::UTC).map_or(f64::NAN, |zoned| zoned.timestamp().as_second() as f64)
+}

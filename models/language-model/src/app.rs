@@ -1,0 +1,248 @@
+//! The command line: texts of the help, the options of `train`, and the verbs `generate` and `score`.
+
+use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use cli::args::ModelArgs;
+use cli::output::{log, print_json, print_line, print_text};
+use cli::{Application, Changes, CliError, Context, Result, input};
+use inference::settings::Count;
+use inference::{Sampling, Streaming};
+
+use crate::generate::{Generation, Session};
+use crate::predictor::LanguageModel;
+use crate::train::LanguageModelTask;
+
+/// The vocabulary limit for `--text` with words.
+const MAX_WORDS: usize = 20_000;
+const WORD: &str = "word";
+
+/// The application `language-model`.
+pub struct App;
+
+impl Application for App {
+    type Task = LanguageModelTask;
+    type Options = TextOptions;
+    type Verb = Verb;
+
+    const ABOUT: &'static str = "Generate and score text: recurrent language models.";
+    const DEFAULT_MODEL: Option<&'static str> = Some("ptb-awd");
+    const NEXT: &'static [(&'static str, &'static str)] = &[
+        ("generate --model RUN \"the\"", "generate text with this model"),
+        ("score --model RUN --file FILE", "see how well it predicts each word of a text"),
+        ("train --recipe ptb-lstm-small", "train on the Penn Treebank, downloaded once (6 MB)"),
+    ];
+
+    fn changes(options: &TextOptions) -> Result<Changes> {
+        options.changes()
+    }
+
+    fn run(verb: Verb, cx: &mut Context) -> Result<()> {
+        match verb {
+            Verb::Generate(generate) => generate.run(cx),
+            Verb::Score(score) => score.run(cx),
+        }
+    }
+}
+
+/// Options of `train` for a text file of the user.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TextOptions {
+    /// Train on this text file in UTF-8, by the recipe char-lstm unless --recipe names another
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    text: Option<PathBuf>,
+    /// What a token of the text is
+    #[arg(long, value_parser = [WORD, "character"], requires = "text", value_name = "LEVEL", help_heading = "Data")]
+    level: Option<String>,
+}
+
+impl TextOptions {
+    fn changes(&self) -> Result<Changes> {
+        let Some(file) = &self.text else { return Ok(Changes::default()) };
+        let usage = |reason: &str| CliError::Usage(format!("--text {}: {reason}", file.display()));
+        let path = std::path::absolute(file).map_err(|error| usage(&error.to_string()))?;
+        let path = path.to_str().ok_or_else(|| usage("the path is not UTF-8; rename the file"))?;
+        let mut settings = vec!["data.set=text".to_owned(), format!("data.file={}", toml::Value::from(path))];
+        if let Some(level) = &self.level {
+            settings.push(format!("data.level={level}"));
+            settings.extend((level == WORD).then(|| format!("data.vocabulary={MAX_WORDS}")));
+        }
+        Ok(Changes { recipe: Some("char-lstm"), settings })
+    }
+}
+
+/// The verbs of this application.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Generate text after a prompt
+    #[command(after_help = "Examples:
+  generate \"the chairman said\"                    60 words, by the model ptb-awd
+  generate --temperature 0.7 --seed 3 \"the\"       likelier words, another text
+  generate --model RUN --interactive              complete each line that is typed")]
+    Generate(Generate),
+    /// Measure how well a model predicts a text: bits per token, and perplexity
+    #[command(after_help = "Examples:
+  score \"the chairman said he would resign\"       by the model ptb-awd
+  score --brief --file text.txt                   the perplexity alone")]
+    Score(Score),
+}
+
+/// Arguments of the verb `generate`.
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// The beginning of the text; `-` reads standard input [default: the beginning of a line]
+    #[arg(value_name = "PROMPT", default_value = "", hide_default_value = true, conflicts_with = "file")]
+    prompt: String,
+    /// Read the prompt from this file
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Complete each line that is typed, up to its end
+    #[arg(long, conflicts_with_all = ["prompt", "file"])]
+    interactive: bool,
+    /// How many tokens to generate [default: 60 words or 600 characters]
+    #[arg(long, value_name = "N", help_heading = "Sampling")]
+    length: Option<Count>,
+    #[command(flatten)]
+    sampling: SamplingArgs,
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+/// Options for sampling tokens.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Sampling")]
+struct SamplingArgs {
+    /// Divide the logits by T: below 1 likely tokens become likelier; 0 takes the likeliest token
+    #[arg(long, value_name = "T", default_value_t = Sampling::default().temperature, allow_negative_numbers = true)]
+    temperature: f32,
+    /// Sample from the K likeliest tokens only
+    #[arg(long, value_name = "K")]
+    top_k: Option<Count>,
+    /// Sample from the smallest set of likeliest tokens with at least this probability
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    top_p: Option<f32>,
+    /// Seed of the random numbers
+    #[arg(long, value_name = "N", default_value_t = Sampling::default().seed)]
+    seed: u64,
+}
+
+impl From<SamplingArgs> for Sampling {
+    fn from(SamplingArgs { temperature, top_k, top_p, seed }: SamplingArgs) -> Self {
+        Self { temperature, top_k, top_p, seed }
+    }
+}
+
+impl Generate {
+    fn run(&self, cx: &Context) -> Result<()> {
+        let options =
+            Generation { length: self.length, stop_at_line_end: self.interactive, sampling: self.sampling.into() };
+        options.sampling.check()?;
+        let model: LanguageModel = cx.open(&self.model, App::DEFAULT_MODEL)?;
+        if self.interactive {
+            return complete_lines(&model, &options, cx.json);
+        }
+        let given = input::text(self.file.as_deref(), &self.prompt)?;
+        // The last line end of a file, or of the output of `echo`, does not begin a line. A typed one does.
+        let typed = self.file.is_none() && self.prompt != "-";
+        let prompt = if typed { &given } else { given.strip_suffix('\n').unwrap_or(&given) };
+        answer(&model, prompt, &options, cx.json)
+    }
+}
+
+/// Reads standard input line by line, and completes each line up to its end.
+fn complete_lines(model: &LanguageModel, options: &Generation, json: bool) -> Result<()> {
+    let ask = || {
+        if stdin().is_terminal() {
+            let _ = write!(stderr(), "> ");
+        }
+    };
+    ask();
+    for line in stdin().lock().lines() {
+        let prompt = line.map_err(|source| CliError::Io { action: "read", path: "standard input".into(), source })?;
+        answer(model, &prompt, options, json)?;
+        ask();
+    }
+    Ok(())
+}
+
+/// Generates text after a prompt, and prints prompt and text token by token, or as one JSON object.
+fn answer(model: &LanguageModel, prompt: &str, options: &Generation, json: bool) -> Result<()> {
+    let warn = |unknown: &[String]| {
+        if !unknown.is_empty() {
+            log(&format!("unknown words, read as <unk>: {}", unknown.join(", ")));
+        }
+    };
+    if json {
+        let generated = model.generate(&prompt.into(), options)?;
+        warn(&generated.unknown);
+        return print_json(&generated);
+    }
+    let mut session: Session = model.begin(&prompt.into(), options)?;
+    warn(session.unknown());
+    print_text(model.codec().trim_prompt(prompt))?;
+    while let Some(piece) = model.next(&mut session)? {
+        print_text(&piece.text)?;
+    }
+    print_line("")
+}
+
+/// Arguments of the verb `score`.
+#[derive(Debug, Args)]
+pub struct Score {
+    /// The text; `-`, or none, reads standard input
+    #[arg(value_name = "TEXT", conflicts_with = "file", default_value = "-", hide_default_value = true)]
+    text: String,
+    /// Read the text from this file
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Print the perplexity without the tokens
+    #[arg(long, help_heading = "Output")]
+    brief: bool,
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+impl Score {
+    fn run(&self, cx: &Context) -> Result<()> {
+        let model: LanguageModel = cx.open(&self.model, App::DEFAULT_MODEL)?;
+        let mut score = model.score(&input::text(self.file.as_deref(), &self.text)?)?;
+        if self.brief {
+            score.surprise.clear();
+        }
+        if cx.json {
+            return print_json(&score);
+        }
+        if !self.brief {
+            print_line(" bits")?;
+        }
+        for token in &score.surprise {
+            let unknown = if token.unknown { "  <unk>" } else { "" };
+            print_line(&format!("{:5.1}  {}{unknown}", token.bits, token.token))?;
+        }
+        let unknown = match score.unknown {
+            0 => String::new(),
+            count => format!(", {count} of them unknown (read as <unk>)"),
+        };
+        print_line(&format!("perplexity {:.2} over {} tokens{unknown}", score.perplexity, score.tokens))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_own_text_changes_the_settings_of_the_data() {
+        let options = |level: Option<&str>| TextOptions {
+            text: Some("/a/it's [mine] = 1.txt".into()),
+            level: level.map(str::to_owned),
+        };
+        let file = r#"data.file="/a/it's [mine] = 1.txt""#;
+        let settings = |level| options(level).changes().unwrap().settings;
+        assert_eq!(settings(None), ["data.set=text", file]);
+        assert_eq!(settings(Some("character")), ["data.set=text", file, "data.level=character"]);
+        assert_eq!(settings(Some("word")), ["data.set=text", file, "data.level=word", "data.vocabulary=20000"]);
+        assert_eq!(TextOptions::default().changes().unwrap(), Changes::default());
+    }
+}

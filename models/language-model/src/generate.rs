@@ -1,0 +1,219 @@
+//! Text generation: sampling one token after another.
+
+use burn::tensor::{Device, Int, Tensor};
+use inference::settings::Count;
+use inference::text::{Level, Vocabulary};
+use inference::{PredictError, Sampling, Streaming};
+use rand::rngs::ChaCha8Rng;
+use rnn::State;
+use serde::{Deserialize, Serialize};
+
+use crate::predictor::LanguageModel;
+use crate::text::{TextCodec, plain};
+
+/// The number of prompt tokens per forward pass.
+const WINDOW: usize = 256;
+/// The default length of a generated text, in tokens.
+const WORDS: usize = 60;
+const CHARACTERS: usize = 600;
+
+/// A prompt: the beginning of a text, of any length. In JSON: a string, or `{ "prompt": "…" }`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "PromptForm")]
+pub struct Prompt {
+    /// The text of the prompt. The empty prompt stands for the beginning of a line.
+    pub prompt: String,
+}
+
+/// The JSON forms of a [`Prompt`].
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum PromptForm {
+    Text(String),
+    Object(PromptObject),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PromptObject {
+    prompt: String,
+}
+
+impl From<PromptForm> for Prompt {
+    fn from(form: PromptForm) -> Self {
+        match form {
+            PromptForm::Text(prompt) | PromptForm::Object(PromptObject { prompt }) => Self { prompt },
+        }
+    }
+}
+
+impl From<&str> for Prompt {
+    fn from(prompt: &str) -> Self {
+        Self { prompt: prompt.to_owned() }
+    }
+}
+
+impl From<String> for Prompt {
+    fn from(prompt: String) -> Self {
+        Self { prompt }
+    }
+}
+
+/// The options of text generation.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Generation {
+    /// The largest number of tokens to generate; 60 words or 600 characters if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub length: Option<Count>,
+    /// Whether to stop at the end of the line. The line end is then not part of the generated text.
+    pub stop_at_line_end: bool,
+    /// How tokens are sampled.
+    #[serde(flatten)]
+    pub sampling: Sampling,
+}
+
+/// A generated text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Generated {
+    /// The prompt, without a byte-order mark and with LF line ends.
+    pub prompt: String,
+    /// The generated text after the prompt. It starts with a space if the prompt and the first word are separated by a
+    /// space.
+    pub text: String,
+    /// Words (or characters) of the prompt that the model does not know and reads as `<unk>`, in order.
+    pub unknown: Vec<String>,
+    /// The seed of the random numbers.
+    pub seed: u64,
+}
+
+/// A part of a generated text: one token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Piece {
+    /// The text of the token, with the space or the line end that belongs to it.
+    pub text: String,
+}
+
+/// A generation in progress. It owns its recurrent state, so that many generations can share one model.
+#[derive(Debug)]
+pub struct Session {
+    sampling: Sampling,
+    rng: ChaCha8Rng,
+    stop_at_line_end: bool,
+    /// The most recent token, which the network has not read yet.
+    last: u32,
+    /// The recurrent state before `last` is read.
+    state: Option<State>,
+    /// The number of tokens that may still be generated.
+    left: usize,
+    prompt: String,
+    unknown: Vec<String>,
+}
+
+impl Session {
+    /// The prompt, without a byte-order mark and with LF line ends.
+    pub fn prompt(&self) -> &str {
+        &self.prompt
+    }
+
+    /// Words (or characters) of the prompt that the model does not know and reads as `<unk>`, in order.
+    pub fn unknown(&self) -> &[String] {
+        &self.unknown
+    }
+}
+
+impl LanguageModel {
+    /// The number of tokens that are generated if [`Generation::length`] is absent.
+    pub fn default_length(&self) -> usize {
+        match self.codec.level() {
+            Level::Word => WORDS,
+            Level::Character => CHARACTERS,
+        }
+    }
+
+    /// Generates text after a prompt.
+    ///
+    /// # Errors
+    ///
+    /// [`PredictError::BadInput`] for sampling options out of range.
+    pub fn generate(&self, prompt: &Prompt, options: &Generation) -> Result<Generated, PredictError> {
+        let mut session = self.begin(prompt, options)?;
+        let mut text = String::new();
+        while let Some(piece) = self.next(&mut session)? {
+            text += &piece.text;
+        }
+        let Session { prompt, unknown, .. } = session;
+        Ok(Generated { prompt, text, unknown, seed: options.sampling.seed })
+    }
+}
+
+impl Streaming for LanguageModel {
+    type Session = Session;
+    type Piece = Piece;
+
+    fn begin(&self, prompt: &Prompt, options: &Generation) -> Result<Session, PredictError> {
+        let Generation { length, stop_at_line_end, sampling } = options.clone();
+        sampling.check()?;
+        let prompt = plain(&prompt.prompt);
+        let encoded = self.codec.encode_prompt(&prompt);
+        let mut state = None;
+        let (&last, before) = encoded.ids.split_last().unwrap_or((&TextCodec::END_OF_LINE, &[]));
+        for ids in before.chunks(WINDOW) {
+            state = Some(self.network.encode(row(ids, &self.device), state).1);
+        }
+        let unknown = encoded.tokens.into_iter().filter(|token| self.codec.is_unknown(token)).collect();
+        let left = length.map_or(self.default_length(), Count::get);
+        Ok(Session { rng: sampling.rng(), sampling, stop_at_line_end, last, state, left, prompt, unknown })
+    }
+
+    fn next(&self, session: &mut Session) -> Result<Option<Piece>, PredictError> {
+        let Some(left) = session.left.checked_sub(1) else { return Ok(None) };
+        let outputs = self.network.forward(row(&[session.last], &self.device), session.state.take());
+        let logits: Vec<f32> = self.network.logits(&outputs).into_data().iter::<f32>().collect();
+        session.state = Some(outputs.state);
+        let id = session.sampling.draw(&logits, Vocabulary::UNKNOWN, &mut session.rng);
+        let text = self.codec.decode(session.last, id);
+        session.last = id;
+        if session.stop_at_line_end && id == TextCodec::END_OF_LINE {
+            session.left = 0;
+            return Ok(None);
+        }
+        session.left = left;
+        Ok(Some(Piece { text }))
+    }
+}
+
+/// Token ids as a batch of one row, `[1, T]`.
+fn row(ids: &[u32], device: &Device) -> Tensor<2, Int> {
+    let ids: Vec<i32> = ids.iter().map(|id| *id as i32).collect();
+    Tensor::<1, Int>::from_data(&ids[..], device).unsqueeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prompts_are_strings_or_objects() {
+        for json in [r#""the dog""#, r#"{ "prompt": "the dog" }"#] {
+            assert_eq!(serde_json::from_str::<Prompt>(json).unwrap(), Prompt::from("the dog"));
+        }
+        for json in ["7", "{}", r#"{ "prompt": "a", "promt": "b" }"#] {
+            assert!(serde_json::from_str::<Prompt>(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn options_are_one_flat_object() {
+        let json = r#"{ "length": 5, "stop_at_line_end": true, "temperature": 0.5, "top_k": 3, "seed": 18446744073709551615 }"#;
+        let options: Generation = serde_json::from_str(json).unwrap();
+        let sampling = Sampling { temperature: 0.5, top_k: Some(3.try_into().unwrap()), top_p: None, seed: u64::MAX };
+        assert_eq!(options, Generation { length: Some(5.try_into().unwrap()), stop_at_line_end: true, sampling });
+        let again: Generation = serde_json::from_str(&serde_json::to_string(&options).unwrap()).unwrap();
+        assert_eq!(again, options);
+        assert_eq!(serde_json::from_str::<Generation>("{}").unwrap(), Generation::default());
+        for json in [r#"{ "lenght": 5 }"#, r#"{ "length": 0 }"#, r#"{ "top_k": 0 }"#] {
+            assert!(serde_json::from_str::<Generation>(json).is_err(), "{json}");
+        }
+    }
+}

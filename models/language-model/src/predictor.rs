@@ -1,0 +1,101 @@
+//! The trained model: [`LanguageModel`].
+
+use burn::tensor::Device;
+use inference::text::{Level, Reserved, Vocabulary};
+use inference::{Package, PackageError, PredictError, Predictor};
+use serde::{Deserialize, Serialize};
+
+use crate::adaptation::{self, Adaptation};
+use crate::generate::{Generated, Generation, Prompt};
+use crate::model::{Network, NetworkConfig, WEIGHT_NAMES};
+use crate::text::{CorpusKind, TextCodec};
+
+/// The settings of a package: the keys of a recipe that inference needs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Settings {
+    /// The text that the model was trained on.
+    pub data: TextSettings,
+    /// The architecture.
+    pub model: NetworkConfig,
+}
+
+/// The keys of a recipe's table `[data]` that inference needs.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct TextSettings {
+    /// The corpus, which determines the spelling.
+    pub set: CorpusKind,
+    /// The unit of tokens: words or characters.
+    #[serde(default)]
+    pub level: Level,
+}
+
+/// A trained language model: it generates text after a prompt, and scores text.
+#[derive(Debug)]
+pub struct LanguageModel {
+    pub(crate) network: Network,
+    pub(crate) codec: TextCodec,
+    pub(crate) settings: Settings,
+    pub(crate) adaptation: Adaptation,
+    pub(crate) device: Device,
+}
+
+impl LanguageModel {
+    /// Creates a model from its parts. `network` must be on `device` and must not record gradients.
+    pub fn new(settings: Settings, vocabulary: Vocabulary, network: Network, device: &Device) -> Self {
+        let TextSettings { set, level } = settings.data;
+        let codec = TextCodec::new(level, set, vocabulary);
+        Self { network, codec, settings, adaptation: Adaptation::default(), device: device.clone() }
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Conversion between text and token ids.
+    pub fn codec(&self) -> &TextCodec {
+        &self.codec
+    }
+
+    /// The settings that are stored in a package.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Settings of the methods that adapt the network to a text. Generation and scores do not use them.
+    pub fn adaptation(&self) -> &Adaptation {
+        &self.adaptation
+    }
+
+    /// The device of the network.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+}
+
+impl Predictor for LanguageModel {
+    const APPLICATION: &'static str = "language-model";
+    type Input = Prompt;
+    type Options = Generation;
+    type Output = Generated;
+
+    fn open(package: &Package<'_>, device: &Device) -> Result<Self, PackageError> {
+        let settings: Settings = package.settings()?;
+        settings.model.check().map_err(|message| package.invalid_settings(message))?;
+        let vocabulary = Vocabulary::open(package, Reserved::EndOfLine)?;
+        package.check_parameters(settings.model.num_params(vocabulary.len()))?;
+        let mut network = settings.model.init(vocabulary.len(), device);
+        package.load_weights(&mut network, WEIGHT_NAMES)?;
+        let mut model = Self::new(settings, vocabulary, network, device);
+        if !model.settings.model.adaptive.is_empty() {
+            model.adaptation = package.json(adaptation::FILE)?;
+            model.adaptation.check().map_err(|message| package.invalid(adaptation::FILE, message))?;
+        }
+        Ok(model)
+    }
+
+    /// Generates one text per prompt. The random generator starts from `options`' seed for every text.
+    fn predict(&self, prompts: &[Prompt], options: &Generation) -> Result<Vec<Generated>, PredictError> {
+        prompts.iter().map(|prompt| self.generate(prompt, options)).collect()
+    }
+}

@@ -1,0 +1,181 @@
+//! From text to token ids and back, in the spelling of the text that a model was trained on.
+
+use std::borrow::Cow;
+
+use inference::text::{Level, Reserved, Vocabulary, treebank};
+use serde::{Deserialize, Serialize};
+
+/// The text that a model was trained on: `data.set` of a recipe. It determines how other texts are spelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CorpusKind {
+    /// Sentences of a seeded grammar, embedded in the program.
+    Grammar,
+    /// Penn Treebank. Words that the model does not know are spelled as the Treebank spells them: `don't` as `do n't`,
+    /// numbers as `N`.
+    Ptb,
+    /// WikiText-2.
+    #[serde(rename = "wikitext-2")]
+    WikiText2,
+    /// A text file. Every line is [normalized](Level::normalize).
+    Text,
+}
+
+/// Converts texts to token ids, and token ids to text.
+#[derive(Clone, Debug)]
+pub struct TextCodec {
+    level: Level,
+    corpus: CorpusKind,
+    vocabulary: Vocabulary,
+}
+
+/// The token ids of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// One id per token.
+    pub ids: Vec<u32>,
+    /// The text of each token.
+    pub tokens: Vec<String>,
+}
+
+impl TextCodec {
+    /// The token that ends a line. It also stands before the first line.
+    pub const END_OF_LINE: u32 = 0;
+
+    /// A codec for models of this level, trained on this corpus.
+    pub fn new(level: Level, corpus: CorpusKind, vocabulary: Vocabulary) -> Self {
+        Self { level, corpus, vocabulary }
+    }
+
+    /// The unit of tokens: words or characters.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// The tokens that the model knows.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// Encodes the beginning of a text: every line starts with the end of the line before it, and the last line stays
+    /// open.
+    pub fn encode_prompt(&self, prompt: &str) -> Encoded {
+        let end = Reserved::EndOfLine.token().to_owned();
+        self.encode(prompt.split('\n').flat_map(|line| [end.clone()].into_iter().chain(self.tokens(line))))
+    }
+
+    /// Encodes a whole text: every line ends with `<eos>`.
+    pub fn encode_text(&self, text: &str) -> Encoded {
+        let end = Reserved::EndOfLine.token().to_owned();
+        self.encode(text.lines().flat_map(|line| self.tokens(line).into_iter().chain([end.clone()])))
+    }
+
+    fn encode(&self, tokens: impl Iterator<Item = String>) -> Encoded {
+        let tokens: Vec<String> = tokens.collect();
+        Encoded { ids: tokens.iter().map(|token| self.id(token)).collect(), tokens }
+    }
+
+    /// Converts a token id to text. `before` is the id of the previous token: words on one line are separated by a
+    /// space.
+    pub fn decode(&self, before: u32, id: u32) -> String {
+        let space = if self.level == Level::Word && before != Self::END_OF_LINE { " " } else { "" };
+        match self.vocabulary.token(id) {
+            Some(token) if id != Self::END_OF_LINE => format!("{space}{token}"),
+            _ => "\n".to_owned(),
+        }
+    }
+
+    /// The prompt as it is displayed before the generated text. For words, trailing spaces are removed, because the
+    /// generated text starts with a space.
+    pub fn trim_prompt<'a>(&self, prompt: &'a str) -> &'a str {
+        match self.level {
+            Level::Word => prompt.trim_end_matches(' '),
+            Level::Character => prompt,
+        }
+    }
+
+    /// Whether the model reads a token as `<unk>`, although it is written differently.
+    pub fn is_unknown(&self, token: &str) -> bool {
+        self.id(token) == Vocabulary::UNKNOWN && token != Vocabulary::UNKNOWN_TOKEN
+    }
+
+    /// The tokens of a line, in the spelling of the training text.
+    fn tokens(&self, line: &str) -> Vec<String> {
+        let line = match self.corpus {
+            CorpusKind::Text => Cow::Owned(self.level.normalize(line)),
+            _ => Cow::Borrowed(line),
+        };
+        let treebank = self.corpus == CorpusKind::Ptb && self.level == Level::Word;
+        let respell = |token: &str| match treebank && self.is_unknown(token) {
+            true => treebank::tokens(token, |token| !self.is_unknown(token)),
+            false => vec![token.to_owned()],
+        };
+        self.level.tokens_of_line(&line).flat_map(respell).collect()
+    }
+
+    /// The id of a token. If the vocabulary has only the lower-case form of the token, the id of that form.
+    fn id(&self, token: &str) -> u32 {
+        match self.vocabulary.id(token) {
+            Vocabulary::UNKNOWN => self.vocabulary.id(&token.to_lowercase()),
+            id => id,
+        }
+    }
+}
+
+/// Removes a byte-order mark, and replaces CRLF line ends by LF.
+pub(crate) fn plain(text: &str) -> String {
+    text.trim_start_matches('\u{feff}').replace("\r\n", "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codec(level: Level, corpus: CorpusKind, tokens: &str) -> TextCodec {
+        TextCodec::new(level, corpus, Vocabulary::build(Reserved::EndOfLine, tokens.split('|'), 100))
+    }
+
+    #[test]
+    fn prompts_begin_lines_and_texts_end_them() {
+        let codec = codec(Level::Word, CorpusKind::Grammar, "a|dog");
+        assert_eq!(codec.encode_prompt("A dog\na").ids, [0, 2, 3, 0, 2]);
+        assert_eq!(codec.encode_prompt("").ids, [0]);
+        assert_eq!(codec.encode_text("a dog\n\na").ids, [2, 3, 0, 0, 2, 0]);
+        assert!(codec.encode_text("").ids.is_empty());
+    }
+
+    #[test]
+    fn unknown_treebank_words_are_respelled() {
+        let codec = codec(Level::Word, CorpusKind::Ptb, "do|n't|N|u.s.|'s");
+        assert_eq!(
+            codec.encode_text("don't 5 (U.S.) <unk> cat").tokens,
+            ["do", "n't", "N", "u.s.", "<unk>", "cat", "<eos>"]
+        );
+        assert!(codec.is_unknown("cat") && !codec.is_unknown("<unk>") && !codec.is_unknown("DO"));
+    }
+
+    #[test]
+    fn own_texts_are_normalized() {
+        let words = codec(Level::Word, CorpusKind::Text, "it's|,|so");
+        assert_eq!(words.encode_prompt("It’s, so").tokens, ["<eos>", "it's", ",", "so"]);
+        let characters = codec(Level::Character, CorpusKind::Text, "a|b");
+        assert_eq!(characters.encode_text("a\u{7}b\té").tokens, ["a", " ", "b", " ", "é", "<eos>"]);
+    }
+
+    #[test]
+    fn words_are_separated_by_spaces() {
+        let words = codec(Level::Word, CorpusKind::Grammar, "a");
+        assert_eq!(
+            (words.decode(0, 2), words.decode(2, 2), words.decode(2, 0)),
+            ("a".into(), " a".into(), "\n".into())
+        );
+        assert_eq!(words.trim_prompt("a  "), "a");
+        let characters = codec(Level::Character, CorpusKind::Grammar, "a");
+        assert_eq!((characters.decode(2, 2), characters.trim_prompt("a ")), ("a".into(), "a "));
+    }
+
+    #[test]
+    fn byte_order_marks_and_crlf_are_removed() {
+        assert_eq!(plain("\u{feff}a\r\nb\rc\n"), "a\nb\rc\n");
+    }
+}

@@ -1,0 +1,145 @@
+//! A corpus as token ids, and the table `[data]` of a recipe.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use datasets::{Corpus, Locator, grammar, own_text, ptb, wikitext2};
+use inference::text::{Level, Reserved, Vocabulary};
+use serde::{Deserialize, Serialize};
+use training::settings::Count;
+use training::streams::Streams;
+use training::{TaskError, TaskResult};
+
+use crate::predictor::TextSettings;
+use crate::text::CorpusKind;
+
+/// The table `[data]` of a recipe.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// The corpus to load.
+    pub set: CorpusKind,
+    /// The text file, for `set = "text"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// The unit of tokens: words or characters.
+    #[serde(default)]
+    pub level: Level,
+    /// The size of the vocabulary: only the most frequent tokens of the training part are in it.
+    pub vocabulary: Count,
+    /// The number of steps per window of truncated back-propagation through time.
+    pub window: Count,
+}
+
+/// One part of a corpus.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Token ids, in order.
+    pub ids: Arc<[u32]>,
+    /// The token ids cut into rows: as many rows as a batch has.
+    pub streams: Streams,
+    /// The lower bound of the perplexity of this part, if it is known.
+    pub floor: Option<f64>,
+    /// Token ids of the training part. Dynamic evaluation measures the size of gradients on them.
+    pub training: Arc<[u32]>,
+}
+
+impl DataConfig {
+    /// Finds and reads the corpus. Lines of an own text are [normalized](Level::normalize).
+    pub fn load(&self, locator: &Locator) -> TaskResult<Corpus> {
+        match (self.set, &self.file) {
+            (CorpusKind::Text, Some(file)) => Ok(normalize(own_text(file)?, self.level)),
+            (CorpusKind::Text, None) => Err(TaskError::setting("data.file", "data.set = \"text\" needs a text file")),
+            (_, Some(_)) => {
+                Err(TaskError::setting("data.file", "only data.set = \"text\" reads a file; remove the key"))
+            }
+            (CorpusKind::Grammar, None) => Ok(grammar::load()),
+            (CorpusKind::Ptb, None) => Ok(ptb::load(locator)?),
+            (CorpusKind::WikiText2, None) => Ok(wikitext2::load(locator)?),
+        }
+    }
+
+    /// The settings that a package stores for the predictor.
+    pub fn text_settings(&self) -> TextSettings {
+        TextSettings { set: self.set, level: self.level }
+    }
+
+    /// Checks that a model trained on `other` data can be the start of the training: both must have tokens of one
+    /// level.
+    pub fn check_start(&self, other: &Self) -> TaskResult<()> {
+        match self.level == other.level {
+            true => Ok(()),
+            false => {
+                let message =
+                    "the model that start_from names has the other level; use the same level, or another model";
+                Err(TaskError::setting("data.level", message))
+            }
+        }
+    }
+
+    /// Builds the vocabulary of the training part.
+    pub fn vocabulary(&self, train: &str) -> Vocabulary {
+        Vocabulary::build(Reserved::EndOfLine, self.level.tokens(train), self.vocabulary.get())
+    }
+}
+
+/// Normalizes every line of a corpus, for tokens of the given level.
+fn normalize(corpus: Corpus, level: Level) -> Corpus {
+    // `lines` would remove a carriage return, which is a character like others here.
+    let part = |text: &str| {
+        let lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
+        lines.map(|line| level.normalize(line) + "\n").collect()
+    };
+    Corpus { train: part(&corpus.train), valid: part(&corpus.valid), test: part(&corpus.test), ..corpus }
+}
+
+impl Part {
+    /// Creates a part of a corpus whose batches have `rows` rows.
+    pub fn new(ids: Arc<[u32]>, rows: usize, floor: Option<f64>, training: Arc<[u32]>) -> Self {
+        Self { streams: Streams::new(&ids, rows), ids, floor, training }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(json: serde_json::Value) -> DataConfig {
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn own_texts_are_normalized_line_by_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("own.txt");
+        let lines = "\u{feff}".to_owned() + &"It’s,\tso\u{7}\r\r\n\nno\rway \n".repeat(20);
+        std::fs::write(&path, lines).unwrap();
+        let load = |level: &str| {
+            let json = serde_json::json!({
+                "set": "text", "file": path, "level": level, "vocabulary": 100, "window": 5,
+            });
+            config(json).load(&Locator::new(None)).unwrap()
+        };
+        assert!(load("word").train.starts_with("it's , so\n\nno way\nit's"), "{}", load("word").train);
+        assert!(load("character").train.starts_with("It’s, so  \n\nno way \nIt’s"), "{}", load("character").train);
+        assert_eq!(load("character").valid.matches('\n').count(), 3);
+    }
+
+    #[test]
+    fn only_own_texts_have_a_file() {
+        for (set, file) in [("text", None), ("ptb", Some("a.txt"))] {
+            let json = serde_json::json!({ "set": set, "file": file, "vocabulary": 100, "window": 5 });
+            let error = config(json).load(&Locator::new(None)).unwrap_err();
+            assert!(matches!(error, TaskError::Setting { setting: "data.file", .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn training_starts_from_a_model_of_the_same_level() {
+        let [word, character] = ["word", "character"]
+            .map(|level| config(serde_json::json!({ "set": "ptb", "level": level, "vocabulary": 100, "window": 5 })));
+        assert!(word.check_start(&word).is_ok());
+        let error = word.check_start(&character).unwrap_err();
+        assert!(matches!(error, TaskError::Setting { setting: "data.level", .. }), "{error}");
+    }
+}

@@ -1,0 +1,17 @@
+//! Training and evaluation of language models: data, loss, methods that adapt the network to a text, and the baseline.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `data.rs` | a corpus as token ids; `[data]` of a recipe |
+//! | `task.rs` | [`LanguageModelTask`]: the [`training::Task`] |
+//! | `cache.rs`, `dynamic.rs` | neural cache and dynamic evaluation |
+//! | `kneser_ney.rs` | the baseline: interpolated Kneser-Ney n-grams |
+
+pub mod cache;
+pub mod data;
+pub mod dynamic;
+pub mod kneser_ney;
+mod task;
+
+pub use data::{DataConfig, Part};
+pub use task::{LanguageModelTask, Window};

@@ -1,0 +1,229 @@
+//! How a language model is trained and measured: [`LanguageModelTask`].
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use burn::tensor::{Device, Int, Tensor};
+use datasets::Corpus;
+use inference::text::{Level, Reserved, Vocabulary};
+use inference::weights::WeightNames;
+use rand::rngs::ChaCha8Rng;
+use rnn::State;
+use training::{
+    CollateContext, Contents, Demonstration, Interrupt, LoadContext, Loss, Measured, Metric, Monitor, Outcome,
+    Pretrained, RecipeOf, Splits, StepContext, Task, TaskError, TaskResult,
+};
+
+use crate::adaptation;
+use crate::evaluation::{EvalLayout, mean, try_losses};
+use crate::generate::{Generation, Prompt};
+use crate::model::{Adaptive, Network, NetworkConfig, WEIGHT_NAMES};
+use crate::predictor::{LanguageModel, Settings};
+use crate::train::data::{DataConfig, Part};
+use crate::train::dynamic::Trained;
+use crate::train::kneser_ney::KneserNey;
+use crate::train::{cache, dynamic};
+
+/// The length of the baseline's n-grams.
+const ORDER: usize = 5;
+/// The percentage of unknown tokens from which the user gets a note. The Penn Treebank and WikiText-2 have 3 to 5 %.
+const MANY_UNKNOWN: usize = 10;
+
+/// Trains a [`LanguageModel`] to predict the next token.
+pub struct LanguageModelTask {
+    data: DataConfig,
+    network: NetworkConfig,
+    batch_size: usize,
+    vocabulary: Vocabulary,
+}
+
+/// A batch: the same window of every row of the training text.
+#[derive(Debug)]
+pub struct Window {
+    /// Token ids, `[rows, steps]`.
+    pub inputs: Tensor<2, Int>,
+    /// The target of each input, which is the next token: `[rows, steps]`.
+    pub targets: Tensor<2, Int>,
+}
+
+impl LanguageModelTask {
+    fn new(recipe: &RecipeOf<Self>, vocabulary: Vocabulary) -> TaskResult<Self> {
+        recipe.model.check().map_err(|message| TaskError::setting("model.tied", message))?;
+        Ok(Self {
+            data: recipe.data.clone(),
+            network: recipe.model.clone(),
+            batch_size: recipe.training.batch_size.get(),
+            vocabulary,
+        })
+    }
+}
+
+impl Task for LanguageModelTask {
+    const RECIPES: &'static [&'static str] = &[
+        include_str!("../../recipes/quick.toml"),
+        include_str!("../../recipes/ptb-rnn.toml"),
+        include_str!("../../recipes/ptb-gru.toml"),
+        include_str!("../../recipes/ptb-lstm-small.toml"),
+        include_str!("../../recipes/ptb-awd.toml"),
+        include_str!("../../recipes/wikitext2-lstm.toml"),
+        include_str!("../../recipes/char-lstm.toml"),
+    ];
+    const CARD: &'static str = include_str!("../card.md");
+    const MONITOR: Monitor = Monitor { metric: "perplexity", higher_is_better: false };
+    const ITEMS: &'static str = "tokens";
+    const WEIGHT_NAMES: WeightNames = WEIGHT_NAMES;
+
+    type Predictor = LanguageModel;
+    type Data = DataConfig;
+    type Architecture = NetworkConfig;
+    type Raw = Corpus;
+    type Set = Part;
+    type Model = Network;
+    /// The columns of the streams that form a window.
+    type Items = Range<usize>;
+    type Batch = Window;
+
+    fn load(data: &DataConfig, cx: &mut LoadContext) -> TaskResult<Corpus> {
+        data.load(&cx.locator)
+    }
+
+    fn fingerprint(corpus: &Corpus) -> String {
+        corpus.source.clone()
+    }
+
+    /// Builds the vocabulary from the training part, or takes the vocabulary of the model whose weights are the initial
+    /// weights.
+    fn fit(recipe: &RecipeOf<Self>, corpus: &Corpus, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self> {
+        let vocabulary = match start {
+            Some(Pretrained { package, data }) => {
+                recipe.data.check_start(&data)?;
+                Vocabulary::open(package, Reserved::EndOfLine)?
+            }
+            None => recipe.data.vocabulary(&corpus.train),
+        };
+        Self::new(recipe, vocabulary)
+    }
+
+    fn of_trained(recipe: &RecipeOf<Self>, predictor: &LanguageModel) -> TaskResult<Self> {
+        Self::new(recipe, predictor.codec.vocabulary().clone())
+    }
+
+    fn encode(&self, corpus: Corpus, cx: &mut LoadContext) -> TaskResult<Splits<Part>> {
+        let level = self.data.level;
+        let [train, valid, test]: [Arc<[u32]>; 3] =
+            [&corpus.train, &corpus.valid, &corpus.test].map(|text| level.encode(text, &self.vocabulary).into());
+        if train.len() < 2 * self.batch_size {
+            let (source, tokens, rows) = (&corpus.source, train.len(), self.batch_size);
+            let message = format!("{rows} rows are too many for the {tokens} training tokens of {source}; use fewer");
+            return Err(TaskError::setting("training.batch_size", message));
+        }
+        let unknown = train.iter().filter(|&&id| id == Vocabulary::UNKNOWN).count() * 100 / train.len();
+        if unknown >= MANY_UNKNOWN {
+            cx.note(&format!("{unknown} % of the training tokens are out of vocabulary (<unk>)"));
+        }
+        // The known perplexity is that of words, all of them in the vocabulary.
+        let comparable = level == Level::Word && !test.contains(&Vocabulary::UNKNOWN);
+        let floor = corpus.floor.filter(|_| comparable);
+        let part = |ids: &Arc<[u32]>| Part::new(ids.clone(), self.batch_size, floor, train.clone());
+        Ok(Splits { train: part(&train), valid: part(&valid), test: part(&test) })
+    }
+
+    fn num_params(&self) -> f64 {
+        self.network.num_params(self.vocabulary.len())
+    }
+
+    fn init(&self, device: &Device) -> Option<Network> {
+        Some(self.network.init(self.vocabulary.len(), device))
+    }
+
+    /// Plans an epoch: the windows of the streams in order, because the state is carried from each window to the next.
+    fn plan(&self, part: &Part, _size: usize, _epoch: usize, _rng: &mut ChaCha8Rng) -> Vec<Range<usize>> {
+        part.streams.windows(self.data.window.get())
+    }
+
+    fn collate(&self, part: &Part, window: &Range<usize>, cx: &mut CollateContext) -> TaskResult<Window> {
+        let Part { streams, .. } = part;
+        Ok(Window { inputs: streams.inputs(window, cx.device), targets: streams.targets(window, cx.device) })
+    }
+
+    /// Computes the mean cross-entropy of the next token, plus the activation penalties.
+    fn loss(&self, network: &Network, Window { inputs, targets }: Window, cx: &mut StepContext) -> TaskResult<Loss> {
+        let outputs = network.forward(inputs, State::from_tensors(std::mem::take(cx.carry)));
+        *cx.carry = outputs.state.clone().into_tensors();
+        Ok(Loss { count: targets.dims().iter().product(), mean: network.loss(&outputs, targets) })
+    }
+
+    fn predictor(&self, network: Option<Network>, device: &Device) -> TaskResult<LanguageModel> {
+        let network = network.ok_or_else(|| TaskError::Other("a language model needs a network".to_owned()))?;
+        let settings = Settings { data: self.data.text_settings(), model: self.network.clone() };
+        Ok(LanguageModel::new(settings, self.vocabulary.clone(), network, device))
+    }
+
+    fn contents(predictor: &LanguageModel) -> TaskResult<Contents<'_, Network>> {
+        let LanguageModel { network, codec, settings, adaptation, .. } = predictor;
+        let other = |error: serde_json::Error| TaskError::Other(error.to_string());
+        let mut own = vec![(Vocabulary::FILE, codec.vocabulary().to_text().into_bytes())];
+        if !settings.model.adaptive.is_empty() {
+            let mut json = serde_json::to_vec_pretty(adaptation).map_err(other)?;
+            json.push(b'\n');
+            own.push((adaptation::FILE, json));
+        }
+        let settings = serde_json::to_value(settings).map_err(other)?;
+        Ok(Contents { settings, network: Some(network), files: own })
+    }
+
+    /// The perplexity over all tokens, each predicted from all tokens before it: with the network alone, and with each
+    /// adaptive method.
+    fn evaluate(&self, predictor: &LanguageModel, part: &Part, interrupt: &Interrupt) -> TaskResult<Measured> {
+        let LanguageModel { network, adaptation, device, .. } = predictor;
+        let loss = mean(&try_losses(network, &part.ids, EvalLayout::default(), device, || interrupt.check())?);
+        let mut metrics = vec![Metric::lower("loss", loss).with_unit("nats"), Metric::lower("perplexity", loss.exp())];
+        if self.data.level == Level::Character {
+            let bits = loss / std::f64::consts::LN_2;
+            metrics.push(Metric::lower("bits_per_character", bits).with_unit("bits"));
+        }
+        if let Some(config) = &adaptation.cache {
+            let loss = cache::loss(config, network, &part.ids, device, interrupt)?;
+            metrics.push(Metric::lower("perplexity_cache", loss.exp()));
+        }
+        if let Some(config) = &adaptation.dynamic {
+            let trained = Trained::new(network, &part.training, device, interrupt)?;
+            let loss = dynamic::loss(config, &trained, &part.ids, device, interrupt)?;
+            metrics.push(Metric::lower("perplexity_dynamic", loss.exp()));
+        }
+        Ok(metrics.into())
+    }
+
+    /// Chooses the settings of the recipe's adaptive methods on the validation part.
+    fn finish(&self, predictor: &mut LanguageModel, valid: &Part, interrupt: &Interrupt) -> TaskResult<()> {
+        let LanguageModel { network, adaptation, device, .. } = predictor;
+        for adaptive in &self.network.adaptive {
+            match adaptive {
+                Adaptive::Cache => adaptation.cache = Some(cache::choose(network, &valid.ids, device, interrupt)?),
+                Adaptive::Dynamic => {
+                    let trained = Trained::new(network, &valid.training, device, interrupt)?;
+                    adaptation.dynamic = Some(dynamic::choose(&trained, &valid.ids, device, interrupt)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn baselines(&self, splits: &Splits<Part>, interrupt: &Interrupt) -> TaskResult<BTreeMap<String, Measured>> {
+        let row = |perplexity: f64| Measured::from(vec![Metric::lower("perplexity", perplexity)]);
+        let n_grams = KneserNey::fit(&splits.train.ids, ORDER, self.vocabulary.len(), interrupt)?;
+        let perplexity = n_grams.perplexity(&splits.test.ids, interrupt)?;
+        let mut rows = BTreeMap::from([(format!("Kneser-Ney {ORDER}-grams"), row(perplexity))]);
+        if let Some(floor) = splits.test.floor {
+            rows.insert("the grammar itself (the floor)".to_owned(), row(floor));
+        }
+        Ok(rows)
+    }
+
+    fn demonstrate(&self, predictor: &LanguageModel, _: &Outcome, _test: &Part) -> TaskResult<Demonstration> {
+        let generated = predictor.generate(&Prompt::default(), &Generation::default())?;
+        let lines = ["", "Generated text:"].into_iter().chain(generated.text.lines()).map(str::to_owned).collect();
+        Ok(Demonstration { lines, picture: None })
+    }
+}

@@ -1,0 +1,225 @@
+//! The predictor on a stored package of format 1, without training and without data sets.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use inference::{Files, Folder, MemoryFiles, PackageError, PredictError, Predictor, Sampling, Streaming};
+use language_model::{Generation, LanguageModel, Prompt};
+use serde::Deserialize;
+
+/// Answers of the program that wrote the package, in `format-1/predictions.json`.
+#[derive(Deserialize)]
+struct Predictions {
+    generated: Vec<Expected>,
+    score: serde_json::Value,
+}
+
+#[derive(Deserialize)]
+struct Expected {
+    options: Generation,
+    prompt: String,
+    text: String,
+}
+
+fn folder() -> Folder {
+    Folder::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/format-1"))
+}
+
+fn model() -> LanguageModel {
+    LanguageModel::from_files(&folder()).unwrap()
+}
+
+fn predictions() -> Predictions {
+    serde_json::from_slice(&folder().read("predictions.json").unwrap()).unwrap()
+}
+
+fn options(length: u64, stop_at_line_end: bool) -> Generation {
+    Generation { length: Some(length.try_into().unwrap()), stop_at_line_end, ..Generation::default() }
+}
+
+/// The package in memory, with one file changed.
+fn changed(name: &str, change: impl Fn(String) -> String) -> MemoryFiles<'static> {
+    let mut files = MemoryFiles::default();
+    for file in ["config.json", "model.safetensors", "vocab.txt"] {
+        files.insert(file, folder().read(file).unwrap().into_owned());
+    }
+    let text = String::from_utf8(files.read(name).unwrap().into_owned()).unwrap();
+    files.insert(name, change(text).into_bytes());
+    files
+}
+
+#[test]
+fn a_package_of_format_1_gives_the_stored_predictions() {
+    let (model, Predictions { generated, score }) = (model(), predictions());
+    for Expected { options, prompt, text } in generated {
+        let answer = model.predict(&[Prompt::from(prompt)], &options).unwrap().remove(0);
+        assert_eq!(answer.text, text, "{options:?}");
+        assert_eq!(answer.seed, options.sampling.seed);
+    }
+    let answer = serde_json::to_value(model.score("the dog that the cats see sleeps xyzzy .").unwrap()).unwrap();
+    let value = |answer: &serde_json::Value, key: &str| answer[key].as_f64().unwrap();
+    // Other processors round differently.
+    approx::assert_relative_eq!(value(&answer, "perplexity"), value(&score, "perplexity"), max_relative = 1e-4);
+    for key in ["tokens", "unknown"] {
+        assert_eq!(answer[key], score[key]);
+    }
+    for (answer, score) in answer["surprise"].as_array().unwrap().iter().zip(score["surprise"].as_array().unwrap()) {
+        assert_eq!((&answer["token"], &answer["unknown"]), (&score["token"], &score["unknown"]));
+        approx::assert_abs_diff_eq!(value(answer, "bits"), value(score, "bits"), epsilon = 1e-3);
+    }
+}
+
+#[test]
+fn pieces_make_the_whole_text() {
+    let model = model();
+    let (prompt, options) = (Prompt::from("the old dog"), options(30, false));
+    let mut session = model.begin(&prompt, &options).unwrap();
+    let mut text = String::new();
+    // A session moves to another thread.
+    let mut session = std::thread::scope(|scope| {
+        scope
+            .spawn(|| {
+                for _ in 0..10 {
+                    text += &model.next(&mut session).unwrap().unwrap().text;
+                }
+                session
+            })
+            .join()
+            .unwrap()
+    });
+    while let Some(piece) = model.next(&mut session).unwrap() {
+        text += &piece.text;
+    }
+    assert_eq!(model.next(&mut session).unwrap(), None);
+    assert_eq!(model.predict(&[prompt], &options).unwrap()[0].text, text);
+}
+
+#[test]
+fn two_threads_get_the_same_answers_from_one_model() {
+    let model = model();
+    let ask = || (model.predict(&["the dog".into(), "a cat".into()], &options(40, false)), model.score("the dog ."));
+    let expected = ask();
+    std::thread::scope(|scope| {
+        for asked in [scope.spawn(ask), scope.spawn(ask)] {
+            let (generated, score) = asked.join().unwrap();
+            assert_eq!(generated.unwrap(), *expected.0.as_ref().unwrap());
+            assert_eq!(score.unwrap(), *expected.1.as_ref().unwrap());
+        }
+    });
+}
+
+#[test]
+fn answers_do_not_depend_on_other_inputs() {
+    let (model, options) = (model(), options(20, false));
+    let prompts: Vec<Prompt> = ["the dog", "", "a cat"].map(Prompt::from).into();
+    let together = model.predict(&prompts, &options).unwrap();
+    for (prompt, together) in prompts.into_iter().zip(together) {
+        assert_eq!(model.predict(&[prompt], &options).unwrap(), [together]);
+    }
+}
+
+#[test]
+fn generation_stops_at_the_line_end_if_asked() {
+    let model = model();
+    let whole = model.generate(&"the dog".into(), &options(60, false)).unwrap();
+    let line = model.generate(&"the dog".into(), &options(60, true)).unwrap();
+    assert_eq!(line.text, whole.text.split('\n').next().unwrap());
+}
+
+#[test]
+fn prompts_of_every_kind_are_answered_and_unknown_words_are_reported() {
+    let model = model();
+    let long = "the old dog sees the cat . ".repeat(5_000);
+    for (prompt, unknown) in [
+        ("", &[][..]),
+        ("the xyzzy dog", &["xyzzy"]),
+        ("the dog\nthe cat", &[]),
+        ("The DOG", &[]),
+        ("\0 😀", &["\0", "😀"]),
+        (&long, &[]),
+    ] {
+        let answer = model.generate(&prompt.into(), &options(5, false)).unwrap();
+        assert_eq!(
+            (answer.prompt.as_str(), &answer.unknown[..]),
+            (prompt, &unknown.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()[..])
+        );
+    }
+    let answer = model.generate(&"\u{feff}the dog\r\nthe".into(), &options(5, false)).unwrap();
+    assert_eq!((answer.prompt.as_str(), answer.unknown.len()), ("the dog\nthe", 0));
+    assert!(model.predict_one("the").unwrap().text.split_whitespace().count() > 40);
+}
+
+#[test]
+fn options_out_of_range_and_empty_texts_are_bad_inputs() {
+    let model = model();
+    for (sampling, name) in [
+        (Sampling { temperature: -1.0, ..Sampling::default() }, "temperature"),
+        (Sampling { temperature: f32::NAN, ..Sampling::default() }, "temperature"),
+        (Sampling { top_p: Some(0.0), ..Sampling::default() }, "top_p"),
+    ] {
+        let error = model.predict(&["the".into()], &Generation { sampling, ..Generation::default() }).unwrap_err();
+        assert!(matches!(error, PredictError::BadInput { field, .. } if field == name), "{error}");
+    }
+    assert!(matches!(model.score(""), Err(PredictError::BadInput { field: "text", .. })));
+    let greedy = |seed| {
+        let sampling = Sampling { temperature: 0.0, seed, ..Sampling::default() };
+        model.generate(&"the".into(), &Generation { sampling, ..Generation::default() }).unwrap().text
+    };
+    assert_eq!(greedy(1), greedy(9));
+}
+
+#[test]
+fn a_score_counts_lines_and_unknown_tokens() {
+    let model = model();
+    let score = model.score("\u{feff}the xyzzy\r\nthe dog").unwrap();
+    assert_eq!((score.tokens, score.unknown), (6, 1));
+    let tokens: Vec<_> = score.surprise.iter().map(|score| (score.token.as_str(), score.unknown)).collect();
+    let expected =
+        [("the", false), ("xyzzy", true), ("<eos>", false), ("the", false), ("dog", false), ("<eos>", false)];
+    assert_eq!(tokens, expected);
+    let bits = score.surprise.iter().map(|score| score.bits).sum::<f64>() / 6.0;
+    approx::assert_relative_eq!(bits.exp2(), score.perplexity, max_relative = 1e-9);
+}
+
+#[test]
+fn wrong_agreement_has_a_higher_perplexity() {
+    let model = model();
+    let perplexity = |text: &str| model.score(text).unwrap().perplexity;
+    let (right, wrong) = ("the dogs that the cat sees sleep .", "the dogs that the cat sees sleeps .");
+    assert!(perplexity(right) * 1.5 < perplexity(wrong));
+}
+
+#[test]
+fn settings_that_do_not_fit_are_package_errors() {
+    let open = |files: MemoryFiles| LanguageModel::from_files(&files).unwrap_err();
+    for (from, to) in [
+        ("\"hidden_size\": 96", "\"hidden_size\": 97"),
+        ("\"hidden_size\": 96", "\"hidden_size\": 1000000"),
+        ("\"tied\": true", "\"tied\": false"),
+        ("\"layers\": 1", "\"layers\": 1000000"),
+        ("\"set\": \"grammar\"", "\"set\": \"none\""),
+    ] {
+        let error = open(changed("config.json", |text| text.replace(from, to)));
+        assert!(matches!(error, PackageError::Invalid { .. }), "{to}: {error}");
+    }
+    let fewer = open(changed("vocab.txt", |text| text.lines().take(50).map(|line| format!("{line}\n")).collect()));
+    assert!(matches!(fewer, PackageError::Invalid { .. }), "{fewer}");
+    let twice = open(changed("vocab.txt", |text| text + "dog\n"));
+    assert!(matches!(twice, PackageError::Invalid { line: Some(_), .. }), "{twice}");
+    let adaptive = open(changed("config.json", |text| {
+        text.replace("\"tied\": true", "\"tied\": true, \"adaptive\": [\"cache\"]")
+    }));
+    assert!(matches!(adaptive, PackageError::Missing { .. }), "{adaptive}");
+}
+
+/// What people type is not spelled as the Treebank spells it.
+#[test]
+fn ordinary_writing_is_respelled_for_treebank_models() {
+    let model = LanguageModel::from_pretrained("ptb-awd").unwrap();
+    let encoded =
+        model.codec().encode_text("The chairman's $5 didn't last, in the (U.S.), or 5% of Mr. <unk> in 1987.");
+    let expected = "The chairman 's $ N did n't last in the u.s. or N N of Mr. <unk> in N <eos>";
+    assert_eq!(encoded.tokens.join(" "), expected);
+    assert_eq!(encoded.ids.iter().filter(|&&id| id == inference::text::Vocabulary::UNKNOWN).count(), 1);
+}

@@ -1,0 +1,114 @@
+//! The network with its vocabulary: computes logits from the words of a text.
+
+use burn::tensor::Device;
+use inference::text::{Reserved, Vocabulary};
+use inference::{Package, PackageError};
+
+use crate::model::{Batch, Dropouts, Network, NetworkConfig, WEIGHT_NAMES};
+use crate::settings::Reading;
+
+/// The number of texts in a batch.
+pub const BATCH: usize = 64;
+
+/// A network with its vocabulary, which classifies tokenised texts.
+#[derive(Debug)]
+pub struct NetworkClassifier {
+    network: Network,
+    vocabulary: Vocabulary,
+    reading: Reading,
+    device: Device,
+}
+
+impl NetworkClassifier {
+    /// Creates a classifier from a trained network. The network must be on `device`, and `vocabulary` must have as many
+    /// tokens as the network's embedding.
+    pub fn new(network: Network, vocabulary: Vocabulary, reading: Reading, device: Device) -> Self {
+        Self { network, vocabulary, reading, device }
+    }
+
+    /// Reads vocabulary and weights of a package.
+    pub fn open(
+        package: &Package<'_>,
+        config: &NetworkConfig,
+        reading: Reading,
+        device: &Device,
+    ) -> Result<Self, PackageError> {
+        let vocabulary = Vocabulary::open(package, Reserved::Padding)?;
+        package.check_parameters(config.num_params(vocabulary.len()))?;
+        let mut network = config.init(vocabulary.len(), Dropouts::default(), device);
+        package.load_weights(&mut network, WEIGHT_NAMES)?;
+        Ok(Self::new(network, vocabulary, reading, device.clone()))
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The tokens that the network knows.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// Which words of a long text the network reads.
+    pub fn reading(&self) -> Reading {
+        self.reading
+    }
+
+    /// The ids of the tokens that the network reads.
+    pub fn encode(&self, tokens: &[String]) -> Vec<u32> {
+        self.vocabulary.encode(self.reading.cut(tokens))
+    }
+
+    /// The logit of the positive label for each text, in order.
+    pub fn logits(&self, texts: &[Vec<String>]) -> Vec<f32> {
+        self.logits_of_ids(&texts.iter().map(|tokens| self.encode(tokens)).collect::<Vec<_>>())
+    }
+
+    fn logits_of_ids(&self, texts: &[Vec<u32>]) -> Vec<f32> {
+        let mut logits = vec![0.0; texts.len()];
+        for indices in by_length(texts.iter().map(Vec::len), BATCH) {
+            let batch = Batch::new(indices.iter().map(|index| texts[*index].as_slice()), &self.device);
+            let answers = self.network.forward(batch).into_data().convert::<f32>();
+            indices.iter().zip(answers.iter::<f32>()).for_each(|(index, answer)| logits[*index] = answer);
+        }
+        logits
+    }
+
+    /// The contribution of each token to the logit, by occlusion: the decrease of the logit when the unknown word
+    /// replaces the token. 0 for tokens that the network does not read.
+    pub fn contributions(&self, tokens: &[String]) -> Vec<f32> {
+        let ids = self.encode(tokens);
+        let mut variants = vec![ids.clone()];
+        variants.extend((0..ids.len()).map(|occluded| {
+            let mut variant = ids.clone();
+            variant[occluded] = Vocabulary::UNKNOWN;
+            variant
+        }));
+        let logits = self.logits_of_ids(&variants);
+        let mut contributions = vec![0.0; tokens.len()];
+        for (contribution, without) in contributions[self.reading.range(tokens.len())].iter_mut().zip(&logits[1..]) {
+            *contribution = logits[0] - without;
+        }
+        contributions
+    }
+}
+
+/// Batches of at most `size` texts in order of length, as indices: texts of equal length need no padding.
+pub fn by_length(lengths: impl IntoIterator<Item = usize>, size: usize) -> Vec<Vec<usize>> {
+    let lengths: Vec<usize> = lengths.into_iter().collect();
+    let mut order: Vec<usize> = (0..lengths.len()).collect();
+    order.sort_by_key(|index| lengths[*index]);
+    order.chunks(size).map(<[usize]>::to_vec).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_ordered_by_length_and_then_by_position() {
+        assert_eq!(by_length([3, 1, 3, 2, 1], 2), [vec![1, 4], vec![3, 0], vec![2]]);
+        assert!(by_length([], 2).is_empty());
+    }
+}

@@ -1,0 +1,244 @@
+//! The n-gram classifier: a weight for each word, pair and triple of words of a text.
+//!
+//! [Wang & Manning 2012](https://aclanthology.org/P12-2018/), "Baselines and Bigrams: Simple, Good Sentiment and Topic
+//! Classification", with logistic regression in the place of a support vector machine, so that the scores are logits.
+//! The feature `train` has the fit.
+//!
+//! A text is the set of n-grams (runs of 1 to `order` tokens) that it contains; repetitions do not count. N-grams are
+//! stored as 64-bit hashes: among the few million of a corpus of reviews, two share a hash with a probability of about
+//! one in a million.
+
+pub(crate) mod hash;
+
+use std::iter;
+
+use half::f16;
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
+
+use self::hash::{Position, hash, positions};
+
+/// Classifies texts by the n-grams that they contain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NgramClassifier {
+    /// The length of the longest n-grams, in tokens.
+    pub(crate) order: usize,
+    /// Hashes of the n-grams, strictly ascending.
+    pub(crate) keys: Vec<u64>,
+    /// The weight of each n-gram: the value that it adds to the logit. Half precision has about three significant
+    /// digits.
+    pub(crate) weights: Vec<f16>,
+    /// The logit of a text without any known n-gram.
+    pub(crate) bias: f32,
+}
+
+impl NgramClassifier {
+    /// Removes all n-grams except the `count` ones with the largest absolute weights. The bias does not change.
+    #[must_use]
+    pub fn prune(self, count: usize) -> Self {
+        let mut entries: Vec<(u64, f16)> = iter::zip(self.keys, self.weights).collect();
+        // The hash decides between equal weights, so that the result does not depend on the sort.
+        entries.sort_unstable_by(|(key, weight), (other_key, other)| {
+            other.to_f32().abs().total_cmp(&weight.to_f32().abs()).then(key.cmp(other_key))
+        });
+        entries.truncate(count);
+        entries.sort_unstable_by_key(|(key, _)| *key);
+        let (keys, weights) = entries.into_iter().unzip();
+        Self { keys, weights, ..self }
+    }
+
+    /// The number of n-grams with a weight.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether no n-gram has a weight.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The logit of the positive label: the bias and the weights of the text's n-grams, each counted once.
+    pub fn logit<S: AsRef<str>>(&self, tokens: &[S]) -> f32 {
+        let positions = sorted_positions(tokens, self.order);
+        self.bias + positions.chunk_by(same_ngram).map(|group| self.weight(group[0].key)).sum::<f32>()
+    }
+
+    /// The contribution of each token to the [`logit`](Self::logit); with the [`bias`](Self::bias) they add up to it.
+    /// The weight of an n-gram is shared equally among its tokens, at all positions where the n-gram occurs.
+    pub fn contributions<S: AsRef<str>>(&self, tokens: &[S]) -> Vec<f32> {
+        let mut shares = vec![0.0; tokens.len()];
+        for group in sorted_positions(tokens, self.order).chunk_by(same_ngram) {
+            let share = self.weight(group[0].key) / (group.len() * group[0].length) as f32;
+            for position in group {
+                shares[position.start..position.start + position.length].iter_mut().for_each(|sum| *sum += share);
+            }
+        }
+        shares
+    }
+
+    /// The logit of a text without any known n-gram.
+    pub fn bias(&self) -> f32 {
+        self.bias
+    }
+
+    /// Whether a word has a weight of its own.
+    pub fn knows(&self, token: &str) -> bool {
+        positions(&[token], self.order).any(|position| self.keys.binary_search(&position.key).is_ok())
+    }
+
+    pub(crate) fn weight(&self, key: u64) -> f32 {
+        self.keys.binary_search(&key).map_or(0.0, |index| self.weights[index].to_f32())
+    }
+
+    /// The content of a safetensors file: `keys` (u64) and `weights` (f16), one per n-gram, and the scalars `bias`
+    /// (f32), `order` and `checksum` (u64).
+    ///
+    /// # Errors
+    ///
+    /// The message of the safetensors library.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
+        let keys: Vec<u8> = self.keys.iter().flat_map(|key| key.to_le_bytes()).collect();
+        let weights: Vec<u8> = self.weights.iter().flat_map(|weight| weight.to_le_bytes()).collect();
+        let (bias, order) = (self.bias.to_le_bytes(), (self.order as u64).to_le_bytes());
+        let checksum = hash([&keys, &weights, &bias, &order]).to_le_bytes();
+        let tensors = [
+            ("keys", Dtype::U64, self.len(), keys.as_slice()),
+            ("weights", Dtype::F16, self.len(), &weights),
+            ("bias", Dtype::F32, 1, &bias),
+            ("order", Dtype::U64, 1, &order),
+            ("checksum", Dtype::U64, 1, &checksum),
+        ];
+        let views = tensors.map(|(name, dtype, len, data)| Ok((name, TensorView::new(dtype, vec![len], data)?)));
+        let views = views.into_iter().collect::<Result<Vec<_>, SafeTensorError>>();
+        views.and_then(|views| safetensors::serialize(views, None)).map_err(|error| error.to_string())
+    }
+
+    /// Reads a classifier from a file that [`to_bytes`](Self::to_bytes) wrote.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the content: a truncated or altered file is refused.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let file = SafeTensors::deserialize(bytes).map_err(|error| format!("not a safetensors file ({error})"))?;
+        let data = |name: &str, dtype| match file.tensor(name) {
+            Ok(tensor) if tensor.dtype() == dtype => Ok(tensor.data()),
+            _ => Err(format!("no `{name}` of type {dtype:?}")),
+        };
+        let (keys, weights) = (data("keys", Dtype::U64)?, data("weights", Dtype::F16)?);
+        let (bias, order) = (data("bias", Dtype::F32)?, data("order", Dtype::U64)?);
+        if data("checksum", Dtype::U64)? != hash([keys, weights, bias, order]).to_le_bytes() {
+            return Err("the content does not match its checksum".to_owned());
+        }
+        let keys: Vec<u64> = numbers(keys, u64::from_le_bytes);
+        let weights: Vec<f16> = numbers(weights, f16::from_le_bytes);
+        let (bias, order) = (numbers(bias, f32::from_le_bytes), numbers(order, u64::from_le_bytes));
+        let ([bias], [order]) = (bias.as_slice(), order.as_slice()) else {
+            return Err("`bias` and `order` are not scalars".to_owned());
+        };
+        if keys.len() != weights.len() || !keys.is_sorted_by(|a, b| a < b) {
+            return Err("the keys are not in ascending order, or not as many as the weights".to_owned());
+        }
+        if !bias.is_finite() || !weights.iter().all(|weight| weight.is_finite()) {
+            return Err("a weight is not a finite number".to_owned());
+        }
+        let order = usize::try_from(*order).map_err(|error| format!("`order`: {error}"))?;
+        Ok(Self { order, keys, weights, bias: *bias })
+    }
+}
+
+fn same_ngram(a: &Position, b: &Position) -> bool {
+    a.key == b.key
+}
+
+/// All n-grams of a text, sorted by hash, so that the positions of one n-gram are adjacent.
+fn sorted_positions<S: AsRef<str>>(tokens: &[S], order: usize) -> Vec<Position> {
+    let mut positions: Vec<Position> = positions(tokens, order).collect();
+    positions.sort_unstable();
+    positions
+}
+
+fn numbers<T, const N: usize>(bytes: &[u8], from_le_bytes: fn([u8; N]) -> T) -> Vec<T> {
+    bytes.as_chunks().0.iter().map(|bytes| from_le_bytes(*bytes)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_abs_diff_eq;
+
+    fn key(tokens: &[&str]) -> u64 {
+        positions(tokens, usize::MAX).max_by_key(|position| position.length).unwrap().key
+    }
+
+    /// Weights of some n-grams of one and two tokens.
+    fn classifier() -> NgramClassifier {
+        let mut entries =
+            [(key(&["fine"]), 1.5), (key(&["a"]), 0.25), (key(&["fine", "film"]), -0.5), (key(&["dull"]), -2.0)];
+        entries.sort_unstable_by_key(|(key, _)| *key);
+        let (keys, weights) = entries.into_iter().map(|(key, weight)| (key, f16::from_f32(weight))).unzip();
+        NgramClassifier { order: 2, keys, weights, bias: 0.125 }
+    }
+
+    #[test]
+    fn an_ngram_counts_once() {
+        let fine = classifier().logit(&["fine"]);
+        assert_eq!(fine, 1.625);
+        assert_eq!(classifier().logit(&["fine", "unheard", "fine"]), fine);
+        assert_eq!(classifier().logit(&["fine", "film"]), 1.125);
+        assert_eq!(classifier().logit::<&str>(&[]), classifier().bias());
+        assert!(classifier().knows("dull") && !classifier().knows("film"));
+    }
+
+    #[test]
+    fn contributions_add_up_to_the_logit() {
+        let text = ["a", "fine", ",", "fine", "film", ",", "unheard"];
+        let shares = classifier().contributions(&text);
+        assert_abs_diff_eq!(
+            classifier().bias() + shares.iter().sum::<f32>(),
+            classifier().logit(&text),
+            epsilon = 1e-5
+        );
+        assert_eq!(shares, [0.25, 0.75, 0.0, 0.5, -0.25, 0.0, 0.0]);
+        assert!(classifier().contributions::<&str>(&[]).is_empty());
+    }
+
+    #[test]
+    fn pruning_keeps_the_largest_weights() {
+        let weights = [0.5, -2.0, 0.0, 1.0, -0.5].map(f16::from_f32).to_vec();
+        let full = NgramClassifier { order: 1, keys: vec![1, 2, 3, 4, 5], weights, bias: 0.25 };
+        let pruned = full.clone().prune(3);
+        assert_eq!((pruned.keys.as_slice(), pruned.weight(2), pruned.bias), (&[1, 2, 4][..], -2.0, 0.25));
+        assert_eq!(full.clone().prune(9), full);
+        assert!(full.prune(0).is_empty());
+    }
+
+    #[test]
+    fn it_returns_from_its_bytes() {
+        for classifier in [classifier(), classifier().prune(0)] {
+            assert_eq!(NgramClassifier::parse(&classifier.to_bytes().unwrap()).unwrap(), classifier);
+        }
+    }
+
+    #[test]
+    fn damaged_bytes_are_errors() {
+        let whole = classifier().to_bytes().unwrap();
+        for end in 0..whole.len() {
+            NgramClassifier::parse(&whole[..end]).unwrap_err();
+            let mut altered = whole.clone();
+            altered[end] ^= 1;
+            NgramClassifier::parse(&altered).unwrap_err();
+        }
+        test_support::try_damaged(&whole, |bytes| {
+            let _ = NgramClassifier::parse(bytes);
+        });
+    }
+
+    #[test]
+    fn invalid_contents_are_errors() {
+        let keys = classifier().keys.iter().rev().copied().collect();
+        let unsorted = NgramClassifier { keys, ..classifier() };
+        let infinite = NgramClassifier { bias: f32::INFINITY, ..classifier() };
+        for wrong in [unsorted, infinite] {
+            NgramClassifier::parse(&wrong.to_bytes().unwrap()).unwrap_err();
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Predictions: the label of a text, its probability, and the contribution of each word.
+//!
+//! These types are the JSON of the command line, of HTTP and of the browser.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The number of characters of a text that [`Prediction`] displays.
+const EXCERPT: usize = 72;
+
+/// The options of a prediction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Whether to compute the contribution of each word. With a network this takes one more evaluation per word.
+    pub explain: bool,
+}
+
+/// The sentiment of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Label {
+    /// The review praises the film.
+    Positive,
+    /// The review criticises the film.
+    Negative,
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Positive => "positive",
+            Self::Negative => "negative",
+        })
+    }
+}
+
+/// The answer to one text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// The text that was classified.
+    pub text: String,
+    /// [`Label::Positive`] if the probability is greater than 0.5.
+    pub label: Label,
+    /// Probability of the positive label, from 0 to 1.
+    pub probability: f32,
+    /// The number of words that the model reads and does not know. A network reads at most `max_words` words at one end
+    /// of the text, and knows the words of its vocabulary. N-grams without a network read all words, and know the words
+    /// that have a weight.
+    pub unknown_words: usize,
+    /// Whether the network did not read the whole text, because the text has more than `max_words` words.
+    pub truncated: bool,
+    /// The contribution of every word, in the order of the text; only with [`Options::explain`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<Vec<Contribution>>,
+}
+
+/// The contribution of one word to an answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Contribution {
+    /// The word in lower case, or a punctuation character.
+    pub word: String,
+    /// Contribution to the logit of the positive label: above 0 for words that raise the logit, below 0 for words
+    /// that lower it. 0 for words that the model does not read.
+    pub contribution: f32,
+}
+
+/// Displays a prediction on one line: `positive 0.980  Wonderfully acted.`
+impl fmt::Display for Prediction {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        let text = self.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut excerpt: String = text.chars().take(EXCERPT).collect();
+        if excerpt.len() < text.len() {
+            excerpt.push('…');
+        }
+        write!(formatter, "{} {:.3}  {excerpt}", self.label, self.probability)
+    }
+}
+
+/// The logits of the positive label, from each part of a model and from the whole model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Logits {
+    /// The logit of the network, if the model has one.
+    pub network: Option<f32>,
+    /// The logit of the n-grams, if the model has them.
+    pub ngrams: Option<f32>,
+    /// The logit of the whole model: the weighted sum of the logits of its parts.
+    pub combined: f32,
+}
+
+impl Logits {
+    /// Combines the logits of the parts. `share` is the weight of the network's logit, from 0 to 1; the weight of the
+    /// n-grams' logit is `1 − share`.
+    pub fn blend(network: Option<f32>, ngrams: Option<f32>, share: f32) -> Self {
+        let combined = share * network.unwrap_or(0.0) + (1.0 - share) * ngrams.unwrap_or(0.0);
+        Self { network, ngrams, combined }
+    }
+
+    /// The probability of the positive label.
+    pub fn probability(&self) -> f32 {
+        sigmoid(f64::from(self.combined)) as f32
+    }
+
+    /// The more probable label.
+    pub fn label(&self) -> Label {
+        if self.probability() > 0.5 { Label::Positive } else { Label::Negative }
+    }
+}
+
+/// The logistic function: from a logit to a probability.
+pub(crate) fn sigmoid(logit: f64) -> f64 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prediction(text: &str) -> Prediction {
+        let (label, probability) = (Label::Negative, 0.25);
+        Prediction { text: text.to_owned(), label, probability, unknown_words: 1, truncated: false, words: None }
+    }
+
+    #[test]
+    fn the_json_has_these_fields() {
+        let json = serde_json::to_string(&prediction("dull")).unwrap();
+        let expected = r#"{"text":"dull","label":"negative","probability":0.25,"unknown_words":1,"truncated":false}"#;
+        assert_eq!(json, expected);
+        let words = vec![Contribution { word: "dull".to_owned(), contribution: -1.5 }];
+        let explained = Prediction { words: Some(words), ..prediction("dull") };
+        let json = serde_json::to_value(&explained).unwrap();
+        assert_eq!(json["words"], serde_json::json!([{ "word": "dull", "contribution": -1.5 }]));
+        assert_eq!(serde_json::from_value::<Prediction>(json).unwrap(), explained);
+    }
+
+    #[test]
+    fn options_have_defaults_and_refuse_unknown_keys() {
+        let read = |text| serde_json::from_str::<Options>(text);
+        assert_eq!(read("{}").unwrap(), Options { explain: false });
+        assert_eq!(read(r#"{"explain": true}"#).unwrap(), Options { explain: true });
+        read(r#"{"explane": true}"#).unwrap_err();
+    }
+
+    #[test]
+    fn long_texts_are_displayed_in_part() {
+        assert_eq!(prediction("a  dull\nfilm").to_string(), "negative 0.250  a dull film");
+        let long = prediction(&"é".repeat(100)).to_string();
+        assert!(long.ends_with("éé…") && long.chars().filter(|letter| *letter == 'é').count() == EXCERPT);
+    }
+
+    #[test]
+    fn logits_become_probabilities_and_labels() {
+        let logits = Logits::blend(Some(2.0), Some(-1.0), 0.5);
+        assert_eq!(logits.combined, 0.5);
+        approx::assert_abs_diff_eq!(logits.probability(), 0.622_459_3, epsilon = 1e-6);
+        assert_eq!(logits.label(), Label::Positive);
+        assert_eq!(Logits::blend(None, Some(0.0), 0.0).label(), Label::Negative);
+        for (logit, probability) in [(-200.0, 0.0), (200.0, 1.0)] {
+            assert_eq!(Logits::blend(Some(logit), None, 1.0).probability(), probability);
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The trained model, [`Sentiment`].
+
+use burn::tensor::Device;
+use inference::text::{Vocabulary, tokenize};
+use inference::{Package, PackageError, PredictError, Predictor};
+use serde::{Deserialize, Serialize};
+
+use crate::network::NetworkClassifier;
+use crate::ngrams::NgramClassifier;
+use crate::prediction::{Contribution, Logits, Options, Prediction};
+use crate::settings::Settings;
+
+/// The file of the n-grams in a package.
+pub const NGRAMS: &str = "ngrams.safetensors";
+/// The file of a blend's [`Share`] in a package.
+pub const BLEND: &str = "blend.json";
+
+/// Classifies film reviews as positive or negative, by a network, by n-grams, or by a blend of both.
+#[derive(Debug)]
+pub struct Sentiment {
+    settings: Settings,
+    classifier: Classifier,
+}
+
+/// What classifies a text: a network, n-grams, or a blend of both.
+#[derive(Debug)]
+pub enum Classifier {
+    /// A network alone.
+    Network(Box<NetworkClassifier>),
+    /// N-grams alone.
+    Ngrams(NgramClassifier),
+    /// A network and n-grams: the logit is a weighted sum of both logits.
+    Blend(Box<Blend>),
+}
+
+/// A network and n-grams whose logits are combined.
+#[derive(Debug)]
+pub struct Blend {
+    /// The network.
+    pub network: NetworkClassifier,
+    /// The n-grams.
+    pub ngrams: NgramClassifier,
+    /// The weight of the network's logit, from 0 to 1. The weight of the n-grams' logit is `1 − share`.
+    pub share: f32,
+}
+
+/// The content of `blend.json`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Share {
+    /// The weight of the network's logits, from 0 to 1.
+    pub network: f32,
+}
+
+impl Predictor for Sentiment {
+    const APPLICATION: &'static str = "sentiment";
+    /// The text of a review.
+    type Input = String;
+    type Options = Options;
+    type Output = Prediction;
+
+    fn open(package: &Package<'_>, device: &Device) -> Result<Self, PackageError> {
+        let settings: Settings = package.settings()?;
+        let network = settings.model.network.as_ref();
+        let network =
+            network.map(|config| NetworkClassifier::open(package, config, settings.data, device)).transpose()?;
+        let ngrams = settings.model.ngrams.map(|_| open_ngrams(package)).transpose()?;
+        let share = if network.is_some() && ngrams.is_some() { open_share(package)? } else { 1.0 };
+        let nothing = || package.invalid_settings("the settings describe neither a network nor n-grams");
+        let classifier = Classifier::new(network, ngrams, share).ok_or_else(nothing)?;
+        Ok(Self { settings, classifier })
+    }
+
+    fn predict(&self, inputs: &[String], options: &Options) -> Result<Vec<Prediction>, PredictError> {
+        if let Some(index) = inputs.iter().position(|text| text.trim().is_empty()) {
+            let which =
+                if inputs.len() == 1 { "it".to_owned() } else { format!("text {} of {}", index + 1, inputs.len()) };
+            return Err(PredictError::bad_input("text", format!("{which} is empty; give a text with words")));
+        }
+        let texts = tokenized(inputs);
+        let logits = self.logits_of_tokens(&texts);
+        let answers = inputs.iter().zip(texts).zip(logits).map(|((text, tokens), logits)| Prediction {
+            text: text.clone(),
+            label: logits.label(),
+            probability: logits.probability(),
+            unknown_words: self.unknown_words(&tokens),
+            truncated: self.network().is_some_and(|network| network.reading().range(tokens.len()).len() < tokens.len()),
+            words: options.explain.then(|| self.contributions_of_tokens(tokens)),
+        });
+        Ok(answers.collect())
+    }
+}
+
+impl Sentiment {
+    /// Creates a model from the parts that the settings describe.
+    pub fn new(settings: Settings, classifier: Classifier) -> Self {
+        Self { settings, classifier }
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The parts.
+    pub fn classifier(&self) -> &Classifier {
+        &self.classifier
+    }
+
+    /// The network, if there is one.
+    pub fn network(&self) -> Option<&NetworkClassifier> {
+        match &self.classifier {
+            Classifier::Network(network) => Some(network),
+            Classifier::Ngrams(_) => None,
+            Classifier::Blend(blend) => Some(&blend.network),
+        }
+    }
+
+    /// The n-grams, if there are any.
+    pub fn ngrams(&self) -> Option<&NgramClassifier> {
+        match &self.classifier {
+            Classifier::Network(_) => None,
+            Classifier::Ngrams(ngrams) => Some(ngrams),
+            Classifier::Blend(blend) => Some(&blend.ngrams),
+        }
+    }
+
+    /// The weight of the network's logit in a blend, from 0 to 1.
+    pub fn share(&self) -> f32 {
+        match &self.classifier {
+            Classifier::Network(_) => 1.0,
+            Classifier::Ngrams(_) => 0.0,
+            Classifier::Blend(blend) => blend.share,
+        }
+    }
+
+    /// Sets the weight of the network's logit in a blend. Without effect for other models.
+    pub fn set_share(&mut self, share: f32) {
+        if let Classifier::Blend(blend) = &mut self.classifier {
+            blend.share = share;
+        }
+    }
+
+    /// The logits of each text, in order. A text without words is read as one unknown word.
+    pub fn logits<S: AsRef<str>>(&self, texts: &[S]) -> Vec<Logits> {
+        self.logits_of_tokens(&tokenized(texts))
+    }
+
+    fn logits_of_tokens(&self, texts: &[Vec<String>]) -> Vec<Logits> {
+        let network = self.network().map(|network| network.logits(texts));
+        let logits = texts.iter().enumerate().map(|(index, tokens)| {
+            let ngrams = self.ngrams().map(|ngrams| ngrams.logit(tokens));
+            Logits::blend(network.as_ref().map(|logits| logits[index]), ngrams, self.share())
+        });
+        logits.collect()
+    }
+
+    /// The contribution of each word to the logit: for a network by occlusion, for n-grams by their weights, for a
+    /// blend the weighted sum of both.
+    fn contributions_of_tokens(&self, tokens: Vec<String>) -> Vec<Contribution> {
+        let mut sums = vec![0.0; tokens.len()];
+        let mut add = |share: f32, contributions: Vec<f32>| {
+            sums.iter_mut().zip(contributions).for_each(|(sum, contribution)| *sum += share * contribution);
+        };
+        if let Some(ngrams) = self.ngrams() {
+            add(1.0 - self.share(), ngrams.contributions(&tokens));
+        }
+        if let Some(network) = self.network() {
+            add(self.share(), network.contributions(&tokens));
+        }
+        tokens.into_iter().zip(sums).map(|(word, contribution)| Contribution { word, contribution }).collect()
+    }
+
+    /// See [`Prediction::unknown_words`].
+    fn unknown_words(&self, tokens: &[String]) -> usize {
+        match (self.network(), self.ngrams()) {
+            (Some(network), _) => network.encode(tokens).iter().filter(|id| **id == Vocabulary::UNKNOWN).count(),
+            (None, Some(ngrams)) => tokens.iter().filter(|token| !ngrams.knows(token)).count(),
+            (None, None) => tokens.len(),
+        }
+    }
+}
+
+impl Classifier {
+    /// The classifier of the given parts; `None` if there are none. `share` is the network's weight in a blend.
+    pub fn new(network: Option<NetworkClassifier>, ngrams: Option<NgramClassifier>, share: f32) -> Option<Self> {
+        match (network, ngrams) {
+            (Some(network), None) => Some(Self::Network(Box::new(network))),
+            (None, Some(ngrams)) => Some(Self::Ngrams(ngrams)),
+            (Some(network), Some(ngrams)) => Some(Self::Blend(Box::new(Blend { network, ngrams, share }))),
+            (None, None) => None,
+        }
+    }
+}
+
+fn tokenized<S: AsRef<str>>(texts: &[S]) -> Vec<Vec<String>> {
+    texts.iter().map(|text| tokenize(text.as_ref())).collect()
+}
+
+fn open_ngrams(package: &Package<'_>) -> Result<NgramClassifier, PackageError> {
+    NgramClassifier::parse(&package.read(NGRAMS)?).map_err(|message| package.invalid(NGRAMS, message))
+}
+
+fn open_share(package: &Package<'_>) -> Result<f32, PackageError> {
+    let Share { network } = package.json(BLEND)?;
+    match (0.0..=1.0).contains(&network) {
+        true => Ok(network),
+        false => Err(package.invalid(BLEND, format!("`network` is {network}, and must be from 0 to 1"))),
+    }
+}

@@ -1,0 +1,105 @@
+//! Settings of a trained model, as `manifest.json` stores them.
+//!
+//! The keys are those of a recipe's `[data]` and `[model]`. Packages of format 1 store their whole recipe instead, so
+//! keys that inference does not need are ignored.
+
+use std::ops::Range;
+
+use inference::settings::Count;
+use serde::{Deserialize, Serialize};
+
+use crate::model::NetworkConfig;
+
+/// All settings of a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// How the network reads a text.
+    pub data: Reading,
+    /// The parts of the model.
+    pub model: ModelSettings,
+}
+
+/// The parts of a model: a network, n-grams, or both.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelSettings {
+    /// The network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkConfig>,
+    /// The n-grams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ngrams: Option<NgramSettings>,
+}
+
+/// The settings of the n-grams. There are none, because the file `ngrams.safetensors` contains everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NgramSettings {}
+
+/// Which words of a text the network reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// The largest number of words that the network reads of a text.
+    pub max_words: Count,
+    /// Which words of a longer text the network reads.
+    pub keep: Keep,
+}
+
+/// Which end of a text is read if the text has more than `max_words` words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// The first words.
+    First,
+    /// The last words, because many reviews end with a summary.
+    Last,
+}
+
+impl Keep {
+    /// The positions of the words that are read in a text of `words` words, of which at most `most` are read.
+    pub fn range(self, words: usize, most: Count) -> Range<usize> {
+        match self {
+            Self::First => 0..most.get().min(words),
+            Self::Last => words.saturating_sub(most.get())..words,
+        }
+    }
+}
+
+impl Reading {
+    /// The words of a text that the network reads.
+    pub fn cut<'a, W>(&self, words: &'a [W]) -> &'a [W] {
+        &words[self.range(words.len())]
+    }
+
+    /// The positions of the words that are read in a text of `words` words.
+    pub fn range(&self, words: usize) -> Range<usize> {
+        self.keep.range(words, self.max_words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_keep_their_first_or_last_words() {
+        let reading = |keep| Reading { max_words: Count::try_from(2).unwrap(), keep };
+        let words = ["one", "two", "three"];
+        assert_eq!(reading(Keep::First).cut(&words), ["one", "two"]);
+        assert_eq!(reading(Keep::Last).cut(&words), ["two", "three"]);
+        assert_eq!(reading(Keep::Last).cut(&words[..1]), ["one"]);
+        assert!(reading(Keep::Last).cut(&words[..0]).is_empty());
+    }
+
+    #[test]
+    fn keys_for_training_are_ignored() {
+        let recipe = serde_json::json!({
+            "name": "mine", "optimizer": {},
+            "data": { "set": "imdb", "max_words": 5, "keep": "last" },
+            "model": { "network": { "cell": "gru", "embedding_size": 2, "hidden_size": 3, "pooling": "last", "dropout": 0.5 } },
+        });
+        let settings: Settings = serde_json::from_value(recipe).unwrap();
+        assert!(settings.model.network.is_some() && settings.model.ngrams.is_none());
+        let stored = serde_json::to_value(&settings).unwrap();
+        assert_eq!(stored["data"], serde_json::json!({ "max_words": 5, "keep": "last" }));
+        assert_eq!(serde_json::from_value::<Settings>(stored).unwrap(), settings);
+    }
+}

@@ -1,0 +1,194 @@
+//! Reviews as token ids, and the table `[data]` of a recipe.
+
+use datasets::{Review, Reviews, hold_out, imdb, sample};
+use inference::text::{Reserved, Vocabulary, tokenize};
+use rand::rngs::ChaCha8Rng;
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+use training::settings::Count;
+use training::{LoadContext, Splits, TaskError, TaskResult};
+
+use crate::settings::{Keep, Reading};
+
+/// The number of batches whose reviews are sorted by length together.
+const BUCKET: usize = 50;
+
+/// The table `[data]` of a recipe.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// The data set to load.
+    pub set: Set,
+    /// Number of reviews of the published training part that are held out for validation.
+    pub valid: Count,
+    /// Seed for the random choice of the validation reviews. It is separate from the recipe's seed, so that runs with
+    /// several seeds have the same validation part.
+    #[serde(default)]
+    pub valid_seed: u64,
+    /// Size of the vocabulary: the most frequent words of the training part.
+    pub vocabulary: Count,
+    /// The largest number of words of a review that the network reads.
+    pub max_words: Count,
+    /// Which words of a longer review the network reads.
+    pub keep: Keep,
+    /// Number of words that are read in the first epochs, one number per epoch; `max_words` after them, and always
+    /// outside training. A network that answers from its last state alone may learn nothing for an epoch if it has to
+    /// read hundreds of words from the start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curriculum: Vec<Count>,
+}
+
+/// The data sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Set {
+    /// Short reviews of a seeded generator, embedded in the program.
+    Sample,
+    /// The IMDB large movie reviews.
+    Imdb,
+}
+
+/// A review as token ids, with its label.
+#[derive(Clone, Debug)]
+pub struct Example {
+    /// The text as published.
+    pub text: String,
+    /// The ids of the words that the network reads.
+    pub ids: Vec<u32>,
+    /// Whether the label is positive.
+    pub positive: bool,
+}
+
+impl DataConfig {
+    /// Loads the reviews and holds out the validation part. Returns the parts, and a text that identifies the data by
+    /// name and checksum.
+    pub fn load(&self, cx: &mut LoadContext) -> TaskResult<(Splits<Vec<Review>>, String)> {
+        let Reviews { train, test, source } = match self.set {
+            Set::Sample => sample::load(),
+            Set::Imdb => imdb::load(&cx.locator)?,
+        };
+        let total = train.len();
+        if self.valid.get() >= total {
+            let message = format!("{}, but there are only {total} reviews to train on; decrease it", self.valid);
+            return Err(TaskError::setting("data.valid", message));
+        }
+        let (train, valid) = hold_out(train, self.valid.get(), self.valid_seed);
+        Ok((Splits { train, valid, test }, source))
+    }
+
+    /// Builds the vocabulary of the training part.
+    pub fn vocabulary(&self, train: &[Review]) -> Vocabulary {
+        let texts: Vec<Vec<String>> = train.iter().map(|review| tokenize(&review.text)).collect();
+        Vocabulary::build(Reserved::Padding, texts.iter().flatten().map(String::as_str), self.vocabulary.get())
+    }
+
+    /// Which words of a text the network reads, except in training with fewer words.
+    pub fn reading(&self) -> Reading {
+        Reading { max_words: self.max_words, keep: self.keep }
+    }
+
+    /// Checks that a model of `other` data can be the start of the training: it must read texts in the same way, and
+    /// must not have been trained on reviews that are in the validation part here.
+    pub fn check_like(&self, other: &Self) -> TaskResult<()> {
+        let differs = [
+            ("data.set", self.set != other.set),
+            ("data.valid", self.valid != other.valid),
+            ("data.valid_seed", self.valid_seed != other.valid_seed),
+            ("data.vocabulary", self.vocabulary != other.vocabulary),
+            ("data.max_words", self.max_words != other.max_words),
+            ("data.keep", self.keep != other.keep),
+        ];
+        match differs.iter().find(|(_, differs)| *differs) {
+            Some((key, _)) => {
+                Err(TaskError::setting(key, "it differs from that of the model in start_from; set the same value"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The largest number of words of a review that are read in an epoch of training. Epochs count from 0.
+    pub fn words_in_epoch(&self, epoch: usize) -> Count {
+        self.curriculum.get(epoch).copied().unwrap_or(self.max_words)
+    }
+
+    /// All reviews of a part as token ids.
+    pub fn examples(&self, reviews: Vec<Review>, vocabulary: &Vocabulary) -> Vec<Example> {
+        let example = |Review { text, positive, .. }: Review| {
+            let ids = vocabulary.encode(self.reading().cut(&tokenize(&text)));
+            Example { text, ids, positive }
+        };
+        reviews.into_iter().map(example).collect()
+    }
+}
+
+/// Batches of reviews of nearly equal length, so that there is little padding. The batches and the reviews of equal
+/// length are in random order.
+pub fn bucketed(examples: &[Example], size: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..examples.len()).collect();
+    order.shuffle(rng);
+    for bucket in order.chunks_mut(BUCKET * size) {
+        bucket.sort_by_key(|index| examples[*index].ids.len());
+    }
+    let mut batches: Vec<Vec<usize>> =
+        order.chunks(BUCKET * size).flat_map(|bucket| bucket.chunks(size)).map(<[usize]>::to_vec).collect();
+    batches.shuffle(rng);
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+
+    fn config(keep: Keep) -> DataConfig {
+        let number = |number| Count::try_from(number).unwrap();
+        DataConfig {
+            set: Set::Sample,
+            valid: number(400),
+            valid_seed: 0,
+            vocabulary: number(100),
+            max_words: number(2),
+            keep,
+            curriculum: vec![number(1)],
+        }
+    }
+
+    #[test]
+    fn the_curriculum_shortens_the_first_epochs() {
+        let config = config(Keep::Last);
+        assert_eq!([0, 1, 2].map(|epoch| config.words_in_epoch(epoch).get()), [1, 2, 2]);
+    }
+
+    #[test]
+    fn a_start_on_other_data_is_refused() {
+        let config = config(Keep::Last);
+        config.check_like(&config).unwrap();
+        let other = DataConfig { valid_seed: 7, ..config.clone() };
+        let error = config.check_like(&other).unwrap_err();
+        assert!(matches!(error, TaskError::Setting { setting: "data.valid_seed", .. }), "{error}");
+    }
+
+    #[test]
+    fn batches_hold_every_review_once_and_neighbours_in_length() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let example = |words: usize| Example { text: String::new(), ids: vec![2; words], positive: true };
+        let examples: Vec<Example> = (0..1000).map(|_| example(rng.random_range(1..200))).collect();
+        let batches = bucketed(&examples, 8, &mut rng);
+        let mut all: Vec<usize> = batches.concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..1000).collect::<Vec<_>>());
+        let padded: usize =
+            batches.iter().map(|batch| batch.len() * batch.iter().map(|i| examples[*i].ids.len()).max().unwrap()).sum();
+        let words: usize = examples.iter().map(|example| example.ids.len()).sum();
+        assert!(padded < words * 11 / 10, "{padded} steps for {words} words");
+    }
+
+    #[test]
+    fn too_many_held_out_reviews_are_refused() {
+        let config = DataConfig { valid: Count::try_from(4000).unwrap(), ..config(Keep::Last) };
+        let mut ignore = |_: &str| {};
+        let mut cx = LoadContext::new(datasets::Locator::new(None), &mut ignore);
+        let error = config.load(&mut cx).unwrap_err();
+        assert!(matches!(error, TaskError::Setting { setting: "data.valid", .. }), "{error}");
+    }
+}

@@ -1,0 +1,21 @@
+//! Training and evaluation of sentiment models (feature `train`).
+//!
+//! | file | contents |
+//! |---|---|
+//! | `task.rs` | [`SentimentTask`], the [`training::Task`] |
+//! | `recipe.rs` | `[model]` of the recipes |
+//! | `data.rs` | `[data]` of the recipes: reviews as token ids |
+//! | `classification.rs` | word dropout and the loss of the labels |
+//! | `pretraining.rs` | word prediction before classification |
+//! | `ngrams.rs` | the fit of the n-grams |
+//! | `evaluation.rs` | accuracy, cross-entropy, and the share of the network in a blend |
+
+pub mod classification;
+pub mod data;
+pub mod evaluation;
+pub mod ngrams;
+pub mod pretraining;
+pub mod recipe;
+mod task;
+
+pub use task::{SentimentTask, TrainingBatch};

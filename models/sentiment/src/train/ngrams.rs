@@ -1,0 +1,296 @@
+//! The fit of the n-grams: logistic regression on features weighted by naive Bayes.
+//!
+//! 1. `p` and `q` count the positive and the negative training texts that contain each n-gram, plus `smoothing`. Its
+//!    naive-Bayes ratio `r = ln((p / Σp) / (q / Σq))` is the value of its feature.
+//! 2. The regression minimises `½ Σ u² + C Σ ln(1 + exp(−y f))`, with labels `y = ±1` and logits `f = b + Σ u r`. Only
+//!    the products `w = u r` are kept, one weight per n-gram; the bias `b` is one more of them, with `r = 1`.
+
+use half::f16;
+use serde::{Deserialize, Serialize};
+use training::settings::{Count, Positive};
+use training::{Interrupt, TaskResult};
+
+use crate::ngrams::NgramClassifier;
+use crate::ngrams::hash::{hash, positions};
+use crate::prediction::sigmoid;
+
+/// Training stops when the predicted probability of every text changes by at most this value in one pass.
+const TOLERANCE: f64 = 1e-4;
+/// The largest number of passes over the texts.
+const MAX_PASSES: u64 = 100;
+
+/// The table `[model.ngrams]` of a recipe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NgramConfig {
+    /// The length of the longest n-grams, in tokens.
+    pub order: usize,
+    /// The smallest number of training texts that must contain an n-gram; rarer n-grams are left out.
+    pub min_count: u32,
+    /// The value that is added to the counts of naive Bayes (α in Wang & Manning 2012).
+    pub smoothing: Positive,
+    /// The factor `C` of the errors relative to the penalty on large coefficients. Larger values fit the training texts
+    /// more closely.
+    pub c: Positive,
+    /// The number of n-grams to keep, those with the largest absolute weights; all if absent. Each n-gram takes 10
+    /// bytes in a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Count>,
+}
+
+impl Default for NgramConfig {
+    /// The defaults: n-grams of 1 to 3 tokens that occur in at least two texts, `smoothing` and `C` equal to 1, and all
+    /// n-grams kept.
+    fn default() -> Self {
+        Self { order: 3, min_count: 2, smoothing: Positive::ONE, c: Positive::ONE, keep: None }
+    }
+}
+
+/// Fits the weights of all n-grams to tokenised texts and their labels (true for positive). Ignores `keep`. The result
+/// is deterministic.
+pub fn fit<S: AsRef<str>>(
+    texts: &[Vec<S>],
+    positive: &[bool],
+    config: &NgramConfig,
+    interrupt: &Interrupt,
+) -> TaskResult<NgramClassifier> {
+    let features = Features::of(texts, positive, config);
+    let mut weights = regress(&features, positive, config.c.get(), interrupt)?;
+    let bias = weights.pop().unwrap_or_default() as f32;
+    let weights = weights.into_iter().map(f16::from_f64).collect();
+    Ok(NgramClassifier { order: config.order, keys: features.keys, weights, bias })
+}
+
+/// The training texts, each as the set of its n-grams.
+struct Features {
+    /// Hashes of the n-grams, ascending.
+    keys: Vec<u64>,
+    /// The naive-Bayes ratio of each n-gram, followed by the ratio of the bias, which is 1.
+    ratios: Vec<f64>,
+    /// The n-grams of each text, as indices into `ratios`. Every text also contains the index of the bias.
+    texts: Vec<Vec<u32>>,
+}
+
+impl Features {
+    fn of<S: AsRef<str>>(texts: &[Vec<S>], positive: &[bool], config: &NgramConfig) -> Self {
+        let mut found: Vec<(u64, u32)> = Vec::new();
+        for (index, tokens) in texts.iter().enumerate() {
+            found.extend(positions(tokens, config.order).map(|position| (position.key, index as u32)));
+        }
+        found.sort_unstable();
+        found.dedup();
+
+        let mut features = Self { keys: Vec::new(), ratios: Vec::new(), texts: vec![Vec::new(); texts.len()] };
+        let mut counts: Vec<[u32; 2]> = Vec::new();
+        for group in found.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() >= config.min_count as usize) {
+            let mut count = [0; 2];
+            for (_, text) in group {
+                count[usize::from(positive[*text as usize])] += 1;
+                features.texts[*text as usize].push(counts.len() as u32);
+            }
+            features.keys.push(group[0].0);
+            counts.push(count);
+        }
+        features.texts.iter_mut().for_each(|text| text.push(counts.len() as u32));
+        features.ratios = ratios(&counts, config.smoothing.get());
+        features.ratios.push(1.0);
+        features
+    }
+}
+
+/// The naive-Bayes ratio of each n-gram, `ln((p / Σp) / (q / Σq))`, from the numbers of `[negative, positive]` texts
+/// that contain the n-gram.
+fn ratios(counts: &[[u32; 2]], smoothing: f64) -> Vec<f64> {
+    let total = |side: usize| counts.iter().map(|count| f64::from(count[side]) + smoothing).sum::<f64>();
+    let offset = total(0).ln() - total(1).ln();
+    let log = |count: u32| (f64::from(count) + smoothing).ln();
+    counts.iter().map(|[negative, positive]| log(*positive) - log(*negative) + offset).collect()
+}
+
+/// The weights `w = u r` of the regression, by coordinate descent on its dual problem
+/// ([Yu, Huang & Lin 2011](https://doi.org/10.1007/s10994-010-5221-8)).
+///
+/// The dual has one variable `α` between 0 and `C` per text, and `u = Σ α y x`, `x` being the text's features. At the
+/// minimum `α = C σ(−y f)`. Each step makes this true for one text. The code uses `t` with `α = C σ(t)`, which has no
+/// bounds and equals `−y f` at the minimum.
+fn regress(features: &Features, positive: &[bool], c: f64, interrupt: &Interrupt) -> TaskResult<Vec<f64>> {
+    // Weight and squared ratio side by side: they are always read together, and memory access takes most of the time.
+    let mut table: Vec<[f64; 2]> = features.ratios.iter().map(|ratio| [0.0, ratio * ratio]).collect();
+    let mut dual = vec![f64::NEG_INFINITY; positive.len()];
+    let mut order: Vec<usize> = (0..positive.len()).collect();
+    for pass in 0..MAX_PASSES {
+        interrupt.check()?;
+        // A new order in every pass, by hash: the descent is slow when texts of one label are adjacent.
+        order.sort_by_cached_key(|index| hash([&pass.to_le_bytes(), &(*index as u64).to_le_bytes()]));
+        let mut worst = 0.0f64;
+        for &index in &order {
+            let sign = if positive[index] { 1.0 } else { -1.0 };
+            let text = &features.texts[index];
+            let rows = text.iter().map(|feature| table[*feature as usize]);
+            let [logit, norm] = rows.fold([0.0; 2], |sum, row| [sum[0] + row[0], sum[1] + row[1]]);
+            let (old, margin) = (dual[index], sign * logit);
+            let new = solve(old, margin, c * norm);
+            let step = sign * c * (sigmoid(new) - sigmoid(old));
+            for feature in text {
+                let [weight, square] = &mut table[*feature as usize];
+                *weight += step * *square;
+            }
+            dual[index] = new;
+            worst = worst.max((sigmoid(-margin) - sigmoid(old)).abs());
+        }
+        if worst < TOLERANCE {
+            break;
+        }
+    }
+    Ok(table.into_iter().map(|[weight, _]| weight).collect())
+}
+
+/// The root `t` of the increasing function `t + margin + scale (σ(t) − σ(old))`, by Newton's method kept in a bracket.
+fn solve(old: f64, margin: f64, scale: f64) -> f64 {
+    let (mut low, mut high) = (-margin - scale * sigmoid(-old), -margin + scale * sigmoid(old));
+    let mut t = old.max(low).min(high);
+    for _ in 0..60 {
+        let probability = sigmoid(t);
+        let error = t + margin + scale * (probability - sigmoid(old));
+        if error.abs() < 1e-9 {
+            break;
+        }
+        if error > 0.0 {
+            high = t
+        } else {
+            low = t
+        }
+        let newton = t - error / (1.0 + scale * probability * (1.0 - probability));
+        t = if low < newton && newton < high { newton } else { 0.5 * (low + high) };
+    }
+    t
+}
+
+#[cfg(test)]
+mod tests {
+    use std::iter;
+
+    use super::*;
+    use approx::assert_abs_diff_eq;
+
+    fn words(text: &str) -> Vec<&str> {
+        text.split_whitespace().collect()
+    }
+
+    fn config(order: usize, c: f64) -> NgramConfig {
+        NgramConfig { order, min_count: 1, c: Positive::try_from(c).unwrap(), ..NgramConfig::default() }
+    }
+
+    fn fitted<S: AsRef<str>>(texts: &[Vec<S>], positive: &[bool], config: &NgramConfig) -> NgramClassifier {
+        fit(texts, positive, config, &Interrupt::default()).unwrap()
+    }
+
+    fn probability(classifier: &NgramClassifier, text: &str) -> f64 {
+        sigmoid(f64::from(classifier.logit(&words(text))))
+    }
+
+    fn key(text: &str) -> u64 {
+        positions(&words(text), usize::MAX).max_by_key(|position| position.length).unwrap().key
+    }
+
+    /// Four small reviews, two of each label.
+    fn reviews() -> ([Vec<&'static str>; 4], [bool; 4]) {
+        let texts = ["a fine film", "a dull film", "fine , very fine", "very dull indeed"].map(words);
+        (texts, [true, false, true, false])
+    }
+
+    #[test]
+    fn ratios_are_those_computed_by_hand() {
+        let texts = ["good film good", "good", "bad film"].map(words);
+        let features = Features::of(&texts, &[true, true, false], &config(1, 1.0));
+        // Positive counts plus 1: good 3, film 2, bad 1, together 6. Negative: 1, 2, 2, together 5.
+        for (word, ratio) in [("good", 2.5), ("film", 5.0 / 6.0), ("bad", 5.0 / 12.0)] {
+            let index = features.keys.binary_search(&key(word)).unwrap();
+            assert_abs_diff_eq!(features.ratios[index], f64::ln(ratio), epsilon = 1e-12);
+        }
+        assert_eq!(features.texts.iter().map(Vec::len).collect::<Vec<_>>(), [3, 2, 3], "with the bias");
+
+        let frequent = NgramConfig { min_count: 2, ..config(1, 1.0) };
+        assert_eq!(Features::of(&texts, &[true, true, false], &frequent).keys.len(), 2);
+    }
+
+    /// For the texts `a` and `b` the ratios are ±ln 2 and the weights ±w, with `w (1 + eʷ) = C ln² 2`.
+    #[test]
+    fn weights_are_those_computed_by_hand() {
+        let c = (1.0 + 1f64.exp()) / 2f64.ln().powi(2);
+        let classifier = fitted(&[["a"], ["b"]].map(Vec::from), &[true, false], &config(1, c));
+        assert_abs_diff_eq!(classifier.logit(&["a"]), 1.0, epsilon = 2e-3);
+        assert_abs_diff_eq!(classifier.logit(&["b", "b"]), -1.0, epsilon = 2e-3);
+        assert_abs_diff_eq!(probability(&classifier, "unknown"), 0.5, epsilon = 1e-3);
+        assert_abs_diff_eq!(probability(&classifier, "a"), 0.731, epsilon = 1e-3);
+    }
+
+    /// At the minimum the gradient `u − C Σ y σ(−y f) r` is zero.
+    #[test]
+    fn regression_ends_at_the_minimum() {
+        let (texts, positive) = reviews();
+        for c in [0.1, 1.0, 30.0] {
+            let features = Features::of(&texts, &positive, &config(3, c));
+            let weights = regress(&features, &positive, c, &Interrupt::default()).unwrap();
+            let pull = |text: &Vec<u32>, positive: bool| {
+                let logit: f64 = text.iter().map(|index| weights[*index as usize]).sum();
+                c * if positive { sigmoid(-logit) } else { -sigmoid(logit) }
+            };
+            for (index, ratio) in features.ratios.iter().enumerate().filter(|(_, ratio)| **ratio != 0.0) {
+                let with = iter::zip(&features.texts, positive).filter(|(text, _)| text.contains(&(index as u32)));
+                let gradient =
+                    weights[index] / ratio - with.map(|(text, positive)| pull(text, positive) * ratio).sum::<f64>();
+                assert!(gradient.abs() < 4.0 * c * TOLERANCE, "C {c}: {gradient} of {index}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_dimensional_solutions_are_roots() {
+        for (old, margin, scale) in [(f64::NEG_INFINITY, 0.3, 500.0), (-4.0, -30.0, 2.0), (900.0, 5.0, 1e6)] {
+            let t = solve(old, margin, scale);
+            assert_abs_diff_eq!(t + margin + scale * (sigmoid(t) - sigmoid(old)), 0.0, epsilon = 1e-6);
+        }
+    }
+
+    #[test]
+    fn bigrams_distinguish_what_words_cannot() {
+        let texts = ["not good", "good not", "bad never", "never bad"].map(words);
+        let positive = [false, true, true, false];
+        let logits = |order| {
+            let classifier = fitted(&texts, &positive, &config(order, 10.0));
+            texts.clone().map(|text| classifier.logit(&text))
+        };
+        assert_eq!(logits(2).map(|logit| logit > 0.5), positive);
+        assert_eq!(logits(2).map(|logit| logit > -0.5), positive);
+        let [a, same_as_a, b, same_as_b] = logits(1);
+        assert_eq!((a, b), (same_as_a, same_as_b));
+    }
+
+    #[test]
+    fn without_texts_or_words_the_probability_is_a_half() {
+        let nothing = fitted::<&str>(&[], &[], &NgramConfig::default());
+        assert_eq!(probability(&nothing, "word"), 0.5);
+        let silent = fitted::<&str>(&[vec![], vec![]], &[true, false], &config(3, 1.0));
+        assert_abs_diff_eq!(silent.logit(&["word"]), 0.0, epsilon = 5e-3);
+    }
+
+    #[test]
+    fn settings_have_defaults_and_refuse_unknown_keys() {
+        let read = |text| serde_json::from_str::<NgramConfig>(text);
+        assert_eq!(read("{}").unwrap(), NgramConfig::default());
+        assert_eq!(read(r#"{"order": 2, "c": 0.5}"#).unwrap(), NgramConfig { min_count: 2, ..config(2, 0.5) });
+        for wrong in [r#"{"orders": 2}"#, r#"{"c": 0}"#, r#"{"keep": 0}"#] {
+            read(wrong).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_fit_can_be_interrupted() {
+        let (texts, positive) = reviews();
+        let interrupt = Interrupt::default();
+        interrupt.request();
+        let interrupted = fit(&texts, &positive, &config(1, 1.0), &interrupt);
+        assert!(matches!(interrupted, Err(training::TaskError::Interrupted)));
+    }
+}

@@ -1,0 +1,209 @@
+//! Pretraining without labels: each direction of the network learns to predict the next word in its direction.
+//!
+//! [Dai & Le 2015](https://arxiv.org/abs/1511.01432) found that a recurrent network classifies better after it has
+//! learned to continue texts. A softmax over the whole vocabulary would take more time than the network itself, so the
+//! next word is predicted among words drawn at random from the same batch, with the loss of [van den Oord et al.
+//! 2018](https://arxiv.org/abs/1807.03748). The outputs are compared with the word features themselves: every trained
+//! parameter is one that the classifier uses.
+//!
+//! ```text
+//!          forward output after "not a"  ·  features of "dull", "the", "film", …   ─►  which is the next word?
+//! backward output before "moment ever"   ·  the same                               ─►  which is the previous word?
+//! ```
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use inference::text::Vocabulary;
+use rand::rngs::ChaCha8Rng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, RngExt};
+use serde::{Deserialize, Serialize};
+use training::Loss;
+use training::settings::Count;
+
+use crate::model::{Batch, Network};
+
+/// The table `[model.network.pretraining]` of a recipe. It requires that `embedding_size` equals `hidden_size`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PretrainingConfig {
+    /// The number of epochs of pretraining. The labels are learned in the epochs after them.
+    pub epochs: Count,
+    /// The number of wrong words with which the right word competes in each prediction.
+    pub negatives: Count,
+    /// The network makes a prediction at one in `one_in` positions of the texts, on average.
+    pub one_in: Count,
+}
+
+/// A batch of texts with the words to predict.
+#[derive(Clone, Debug)]
+pub struct PretrainingBatch {
+    texts: Batch,
+    /// The wrong words, which all predictions share.
+    negatives: Vec<i32>,
+    /// The words to predict, one item per direction.
+    targets: Vec<Targets>,
+}
+
+/// Positions in a batch, and the word to predict at each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Targets {
+    /// The index of each position in the flattened batch: `text · time + step`.
+    positions: Vec<i32>,
+    words: Vec<i32>,
+}
+
+impl PretrainingBatch {
+    /// Draws the wrong words and the positions for a batch of texts as token ids. `directions` is 1 or 2.
+    pub fn draw(
+        texts: &[&[u32]],
+        directions: usize,
+        config: &PretrainingConfig,
+        rng: &mut ChaCha8Rng,
+        device: &Device,
+    ) -> Self {
+        let negatives = draw_words(texts, config.negatives, rng);
+        let batch = Batch::new(texts.iter().copied(), device);
+        let [_, time] = batch.ids.dims();
+        let targets = (0..directions).map(|direction| Targets::draw(texts, time, direction == 1, config.one_in, rng));
+        Self { negatives, targets: targets.collect(), texts: batch }
+    }
+
+    /// Computes the mean cross-entropy of the right word among the wrong words.
+    pub fn loss(self, network: &Network) -> Loss {
+        let Self { texts, negatives, targets } = self;
+        let [batch, time] = texts.ids.dims();
+        let features = network.embedding.weight.dims()[1];
+        let embedded = network.embedding.forward(texts.ids); // [B, T, E]
+        let (outputs, _) = network.rnn.forward(embedded, Some(&texts.lengths), None); // [B, T, D·E]
+        let outputs = outputs.reshape([batch * time, targets.len() * features]);
+
+        let mut losses = Vec::new();
+        for (direction, Targets { positions, words }) in targets.into_iter().enumerate() {
+            if !positions.is_empty() {
+                let positions = integers(positions, &outputs.device());
+                let outputs = outputs.clone().select(0, positions); // [Q, D·E]
+                let outputs = outputs.narrow(1, direction * features, features); // [Q, E]
+                losses.push(cross_entropy(network, outputs, words, negatives.clone()));
+            }
+        }
+        let mean = match losses.is_empty() {
+            // Texts of one word each have no next word.
+            true => outputs.sum().mul_scalar(0.0),
+            false => Tensor::cat(losses, 0).mean(),
+        };
+        Loss { mean, count: batch }
+    }
+}
+
+/// The cross-entropy of each output in nats: `ln Σ exp(logits) − logit of the right word`, `[Q]`.
+fn cross_entropy(network: &Network, outputs: Tensor<2>, words: Vec<i32>, negatives: Vec<i32>) -> Tensor<1> {
+    let device = outputs.device();
+    let (predictions, others) = (words.len(), negatives.len());
+    let weights = network.embedding.weight.val(); // [V, E]
+    let words = integers(words, &device); // [Q]
+    let negatives = integers(negatives, &device); // [N]
+    let right = (outputs.clone() * weights.clone().select(0, words.clone())).sum_dim(1); // [Q, 1]
+    let same = words.reshape([predictions, 1]).equal(negatives.clone().reshape([1, others])); // [Q, N]
+    let wrong = outputs.matmul(weights.select(0, negatives).transpose()).mask_fill(same, -1e4); // [Q, N]
+    let logits = Tensor::cat(vec![right.clone(), wrong], 1); // [Q, 1 + N]
+    let largest = logits.clone().max_dim(1).detach(); // [Q, 1]
+    let total = (logits - largest.clone()).exp().sum_dim(1).log() + largest; // [Q, 1]
+    (total - right).squeeze_dim(1)
+}
+
+impl Targets {
+    /// Draws one in `one_in` positions on average, each with the word to predict: the next word, or, if `backwards`,
+    /// the previous word.
+    fn draw(texts: &[&[u32]], time: usize, backwards: bool, one_in: Count, rng: &mut ChaCha8Rng) -> Self {
+        let mut targets = Self::default();
+        for (row, text) in texts.iter().enumerate() {
+            for step in 1..text.len() {
+                if rng.random_bool(1.0 / one_in.get() as f64) {
+                    let (position, word) = if backwards { (step, step - 1) } else { (step - 1, step) };
+                    targets.positions.push((row * time + position) as i32);
+                    targets.words.push(text[word] as i32);
+                }
+            }
+        }
+        targets
+    }
+}
+
+/// Draws words at random positions of the batch, so that frequent words are drawn more often.
+fn draw_words(texts: &[&[u32]], count: Count, rng: &mut ChaCha8Rng) -> Vec<i32> {
+    let all: Vec<u32> = texts.concat();
+    let mut draw = || all.choose(rng as &mut dyn Rng).copied().unwrap_or(Vocabulary::UNKNOWN) as i32;
+    (0..count.get()).map(|_| draw()).collect()
+}
+
+fn integers(values: Vec<i32>, device: &Device) -> Tensor<1, Int> {
+    let count = values.len();
+    Tensor::from_data(TensorData::new(values, [count]), device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Dropouts, NetworkConfig};
+    use burn::optim::{AdamConfig, GradientsParams};
+    use rand::SeedableRng;
+
+    fn network(device: &Device) -> Network {
+        let config: NetworkConfig = serde_json::from_value(serde_json::json!({
+            "cell": "gru", "embedding_size": 8, "hidden_size": 8, "bidirectional": true, "pooling": "max-mean",
+        }))
+        .unwrap();
+        config.init(20, Dropouts::default(), device)
+    }
+
+    #[test]
+    fn targets_are_the_neighbours_in_reading_direction() {
+        let one = Count::ONE;
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let texts = [&[5, 6, 7][..], &[8], &[9, 10]];
+        let forward = Targets::draw(&texts, 3, false, one, &mut rng);
+        assert_eq!(forward, Targets { positions: vec![0, 1, 6], words: vec![6, 7, 10] });
+        let backward = Targets::draw(&texts, 3, true, one, &mut rng);
+        assert_eq!(backward, Targets { positions: vec![1, 2, 7], words: vec![5, 6, 9] });
+        let some = Targets::draw(&[&[4; 4000]], 4000, false, Count::try_from(4).unwrap(), &mut rng);
+        assert!((800..1200).contains(&some.positions.len()), "{}", some.positions.len());
+    }
+
+    #[test]
+    fn equal_logits_give_the_logarithm_of_the_number_of_choices() {
+        let device = Device::flex();
+        let zeros = Tensor::zeros([2, 8], &device);
+        // One negative is the first target itself and does not count there.
+        let losses = cross_entropy(&network(&device), zeros, vec![2, 3], vec![2, 4, 5]);
+        let losses: Vec<f32> = losses.into_data().try_to_vec().unwrap();
+        approx::assert_relative_eq!(losses[0], 3f32.ln(), epsilon = 1e-5);
+        approx::assert_relative_eq!(losses[1], 4f32.ln(), epsilon = 1e-5);
+    }
+
+    #[test]
+    fn a_periodic_text_becomes_predictable_in_both_directions() {
+        let device = Device::flex().autodiff();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let text: Vec<u32> = [4, 7, 9, 12, 15].repeat(6);
+        let count = |count| Count::try_from(count).unwrap();
+        let config = PretrainingConfig { epochs: Count::ONE, negatives: count(10), one_in: count(1) };
+        let (mut network, mut adam) = (network(&device), AdamConfig::new().init());
+        let mut losses = Vec::new();
+        for _ in 0..60 {
+            let loss = PretrainingBatch::draw(&[&text, &text[2..]], 2, &config, &mut rng, &device).loss(&network);
+            losses.push(loss.mean.clone().into_scalar::<f32>());
+            let grads = GradientsParams::from_grads(loss.mean.backward(), &network);
+            network = adam.step(0.02, network, grads);
+        }
+        assert!(losses[59] < losses[0] / 4.0, "{} to {}", losses[0], losses[59]);
+    }
+
+    #[test]
+    fn texts_of_one_word_have_no_next_word() {
+        let device = Device::flex().autodiff();
+        let config = PretrainingConfig { epochs: Count::ONE, negatives: Count::ONE, one_in: Count::ONE };
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let loss = PretrainingBatch::draw(&[&[3], &[]], 2, &config, &mut rng, &device).loss(&network(&device));
+        assert_eq!((loss.mean.into_scalar::<f32>(), loss.count), (0.0, 2));
+    }
+}

@@ -1,0 +1,131 @@
+//! The table `[model]` of a recipe.
+
+use rnn::Cell;
+use serde::{Deserialize, Serialize};
+use training::settings::{Count, Fraction};
+use training::{RecipeOf, TaskError, TaskResult};
+
+use crate::model::{Dropouts, NetworkConfig, Pooling, one};
+use crate::settings::{ModelSettings, NgramSettings};
+use crate::train::SentimentTask;
+use crate::train::ngrams::NgramConfig;
+use crate::train::pretraining::PretrainingConfig;
+
+/// The table `[model]` of a recipe: a network, n-grams, or a blend of both.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Architecture {
+    /// The network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkRecipe>,
+    /// The n-grams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ngrams: Option<NgramConfig>,
+}
+
+/// The table `[model.network]` of a recipe: the architecture of the network and its regularisation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkRecipe {
+    /// The recurrent cell.
+    pub cell: Cell,
+    /// The number of features per word.
+    pub embedding_size: Count,
+    /// The number of features per hidden state.
+    pub hidden_size: Count,
+    /// The number of stacked recurrent layers.
+    #[serde(default = "one")]
+    pub layers: Count,
+    /// Whether the network reads in both directions.
+    #[serde(default)]
+    pub bidirectional: bool,
+    /// How the outputs of the recurrent layers become one vector.
+    pub pooling: Pooling,
+    /// Probability that a word of a training text is replaced by the unknown word.
+    #[serde(default)]
+    pub word_dropout: Fraction,
+    /// Probability of locked dropout of word features: one mask for all words of a text.
+    #[serde(default)]
+    pub embedding_dropout: Fraction,
+    /// Probability of locked dropout of the outputs before pooling: one mask for all words of a text.
+    #[serde(default)]
+    pub output_dropout: Fraction,
+    /// Probability of dropout of the pooled vector, and between layers.
+    #[serde(default)]
+    pub dropout: Fraction,
+    /// Label smoothing ε: the target probability of the true label is 1 − ε / 2
+    /// ([Szegedy et al. 2016](https://arxiv.org/abs/1512.00567)).
+    #[serde(default)]
+    pub label_smoothing: Fraction,
+    /// Settings of pretraining by word prediction, before the labels are learned; no pretraining if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pretraining: Option<PretrainingConfig>,
+}
+
+impl NetworkRecipe {
+    /// The architecture without regularisation, which a package stores.
+    pub fn config(&self) -> NetworkConfig {
+        NetworkConfig {
+            cell: self.cell,
+            embedding_size: self.embedding_size,
+            hidden_size: self.hidden_size,
+            layers: self.layers,
+            bidirectional: self.bidirectional,
+            pooling: self.pooling,
+        }
+    }
+
+    /// The dropout probabilities of the network.
+    pub fn dropouts(&self) -> Dropouts {
+        Dropouts {
+            embedding: self.embedding_dropout.get(),
+            output: self.output_dropout.get(),
+            dense: self.dropout.get(),
+        }
+    }
+}
+
+impl Architecture {
+    /// The model settings that a package stores.
+    pub fn settings(&self) -> ModelSettings {
+        ModelSettings {
+            network: self.network.as_ref().map(NetworkRecipe::config),
+            ngrams: self.ngrams.as_ref().map(|_| NgramSettings {}),
+        }
+    }
+}
+
+/// Checks that the settings agree with each other.
+pub fn check(recipe: &RecipeOf<SentimentTask>) -> TaskResult<()> {
+    let Architecture { network, ngrams } = &recipe.model;
+    let epochs = recipe.training.epochs as usize;
+    let Some(network) = network else {
+        return match ngrams {
+            None => Err(TaskError::setting("model", "neither [model.network] nor [model.ngrams] is given; add one")),
+            Some(_) if epochs > 0 => {
+                let message = format!("{epochs}, but n-grams without a network have no epochs; set 0");
+                Err(TaskError::setting("training.epochs", message))
+            }
+            Some(_) => Ok(()),
+        };
+    };
+    let Some(PretrainingConfig { epochs: first, .. }) = network.pretraining else { return Ok(()) };
+    let (embedding, hidden) = (network.embedding_size, network.hidden_size);
+    let patience = recipe.training.patience.map_or(usize::MAX, |patience| patience.get());
+    if embedding != hidden {
+        let sizes = format!("hidden_size = {hidden} and embedding_size = {embedding}");
+        return Err(TaskError::setting("model.network.pretraining", format!("it needs equal sizes, not {sizes}")));
+    }
+    if epochs <= first.get() {
+        let message = format!(
+            "{epochs}, of which the first {first} are for pretraining; increase it, or decrease model.network.pretraining.epochs"
+        );
+        return Err(TaskError::setting("training.epochs", message));
+    }
+    if patience <= first.get() {
+        let message =
+            format!("{patience}, which could stop training within the {first} epochs of pretraining; increase it");
+        return Err(TaskError::setting("training.patience", message));
+    }
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! The learning-rate range test ([Smith 2017](https://arxiv.org/abs/1506.01186)): the loss while the learning rate
+//! increases.
+
+use crate::curves;
+use crate::error::{Result, TaskError, TrainingError};
+use crate::fit::{Origin, Session};
+use crate::steps::Stepper;
+use crate::task::{RecipeOf, Task};
+
+/// The decay of the moving average that smooths the loss.
+const SMOOTHING: f64 = 0.95;
+
+/// The threshold of divergence. Training has diverged if the smoothed loss exceeds its minimum by this multiple of its
+/// first value.
+const DIVERGED: f64 = 1.0;
+
+/// The fraction of the steps over which the slope of the loss is computed. The same fraction of steps is ignored at the
+/// start, because the loss is noisy there.
+const SPAN: f64 = 0.1;
+
+/// The learning rates to test.
+#[derive(Clone, Copy, Debug)]
+pub struct Range {
+    /// The smallest learning rate.
+    pub from: f64,
+    /// The largest learning rate.
+    pub to: f64,
+    /// The number of optimizer steps.
+    pub steps: usize,
+}
+
+/// The result of a range test.
+#[derive(Clone, Debug)]
+pub struct RateTest {
+    /// The learning rate and the loss of each step.
+    pub losses: Vec<(f64, f64)>,
+    /// The learning rate at which the smoothed loss decreases fastest.
+    pub steepest: f64,
+    /// The learning rate at which the smoothed loss is smallest.
+    pub least: f64,
+}
+
+impl RateTest {
+    /// Trains a new network with an increasing learning rate. The network is discarded, and no run folder is written.
+    pub fn run<T: Task>(recipe: &RecipeOf<T>, range: Range, session: &mut Session) -> Result<Self> {
+        let Range { from, to, steps } = range;
+        if !(from > 0.0 && from < to && to.is_finite() && steps > 1) {
+            let message = format!("{from} to {to} in {steps} steps: use 0 < from < to and at least 2 steps");
+            return Err(TaskError::setting("range", message).into());
+        }
+        let raw = session.load::<T>(&recipe.data)?;
+        let origin = Origin::find::<T>(recipe)?;
+        let package = origin.open::<T>()?;
+        let task = T::fit(recipe, &raw, origin.pretrained::<T>(package.as_ref())?)?;
+        let train = session.encode(&task, raw)?.train;
+        let device = session.device.clone().autodiff();
+        let stepper = Stepper { task: &task, recipe, train: &train, start: package.as_ref(), device };
+        let losses = losses(&stepper, range)?;
+        match steepest(&smooth(&losses)) {
+            Some((steepest, least)) => Ok(Self { losses, steepest, least }),
+            None => {
+                let message = format!("only {} steps had a finite loss; start at a lower rate", losses.len());
+                Err(TaskError::setting("range", message).into())
+            }
+        }
+    }
+
+    /// A plot of the loss over the learning rate, as SVG.
+    pub fn draw(&self) -> Result<String> {
+        curves::range_test(&self.losses, &smooth(&self.losses))
+    }
+}
+
+/// Learning rates in geometric progression, each with the loss before its step.
+fn losses<T: Task>(stepper: &Stepper<T>, Range { from, to, steps }: Range) -> Result<Vec<(f64, f64)>> {
+    let Some(mut now) = stepper.fresh()? else {
+        return Err(TaskError::setting("model", "it has no network, so there is no learning rate to find").into());
+    };
+    let (mut losses, mut divergence) = (Vec::new(), Divergence::default());
+    let group = stepper.recipe.training.accumulate.get();
+    for epoch in 0.. {
+        now.state.epoch = epoch;
+        let plan = stepper.plan(epoch);
+        let ended = std::thread::scope(|scope| {
+            let batches = stepper.load(scope, &plan, &now.state);
+            for group in plan.chunks(group) {
+                let result = stepper.gradients(&mut now, &batches, group.len())?;
+                if losses.len() == steps || result.nonfinite().is_some() || divergence.is_detected() {
+                    return Ok::<_, TrainingError>(None);
+                }
+                let lr = from * (to / from).powf(losses.len() as f64 / (steps - 1) as f64);
+                losses.push((lr, result.loss));
+                divergence.push(result.loss);
+                now = stepper.update(now, result, lr);
+            }
+            Ok(Some(now))
+        })?;
+        match ended {
+            Some(after) if !plan.is_empty() => now = after,
+            _ => break,
+        }
+        now.carry.clear();
+    }
+    Ok(losses)
+}
+
+/// Detects divergence of the training.
+#[derive(Default)]
+struct Divergence {
+    average: Average,
+    /// The first, the smallest and the last smoothed loss.
+    losses: Option<[f64; 3]>,
+}
+
+impl Divergence {
+    fn push(&mut self, loss: f64) {
+        let last = self.average.push(loss);
+        let [first, least, _] = self.losses.unwrap_or([last; 3]);
+        self.losses = Some([first, least.min(last), last]);
+    }
+
+    fn is_detected(&self) -> bool {
+        self.losses.is_some_and(|[first, least, last]| last - least > DIVERGED * first.abs())
+    }
+}
+
+/// An exponential moving average with bias correction.
+#[derive(Default)]
+struct Average {
+    sum: f64,
+    weight: f64,
+}
+
+impl Average {
+    fn push(&mut self, loss: f64) -> f64 {
+        self.sum = SMOOTHING * self.sum + (1.0 - SMOOTHING) * loss;
+        self.weight = SMOOTHING * self.weight + (1.0 - SMOOTHING);
+        self.sum / self.weight
+    }
+}
+
+fn smooth(losses: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let mut average = Average::default();
+    losses.iter().map(|(lr, loss)| (*lr, average.push(*loss))).collect()
+}
+
+/// The learning rate at which the smoothed loss decreases fastest, and the one at which it is smallest. The first steps
+/// are ignored.
+fn steepest(smoothed: &[(f64, f64)]) -> Option<(f64, f64)> {
+    let span = ((smoothed.len() as f64 * SPAN) as usize).max(1);
+    let later = smoothed.get(span..)?;
+    let least = later.iter().min_by(|a, b| a.1.total_cmp(&b.1))?.0;
+    let falls = later.windows(span + 1).filter(|steps| steps[span].0 <= least);
+    let fastest = falls.min_by(|a, b| (a[span].1 - a[0].1).total_cmp(&(b[span].1 - b[0].1)));
+    Some((fastest.map_or(least, |steps| steps[span / 2].0), least))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_steepest_slope_comes_before_the_smallest_loss() {
+        // A dip in the first steps, constant to step 20, decreasing to step 30, then increasing.
+        let loss = |step: usize| match step {
+            0..5 => 0.1 + step as f64 / 10.0,
+            5..20 => 1.0,
+            20..30 => 1.0 - (step - 20) as f64 * 0.05,
+            _ => 0.5 + (step - 30) as f64,
+        };
+        let losses: Vec<_> = (0..50).map(|step| (1e-5 * 1.3f64.powi(step as i32), loss(step))).collect();
+        let (fastest, least) = steepest(&losses).unwrap();
+        assert!((losses[20].0..losses[30].0).contains(&fastest), "{fastest}");
+        assert_eq!(least, losses[30].0);
+        assert_eq!(steepest(&[]), None);
+        let diverged = |losses: &[(f64, f64)]| {
+            let mut divergence = Divergence::default();
+            losses.iter().for_each(|(_, loss)| divergence.push(*loss));
+            divergence.is_detected()
+        };
+        assert!(diverged(&[(1.0, 1.0), (2.0, 0.9), (3.0, 40.0)]) && !diverged(&[(1.0, 1.0), (2.0, 0.9), (3.0, 1.5)]));
+    }
+
+    #[test]
+    fn smoothing_starts_at_the_first_value() {
+        let smoothed = smooth(&[(1.0, 2.0), (2.0, 2.0), (3.0, 4.0)]);
+        approx::assert_relative_eq!(smoothed[1].1, 2.0);
+        assert!(smoothed[2].1 > 2.0 && smoothed[2].1 < 3.0);
+    }
+}

@@ -1,0 +1,359 @@
+//! Training as a library call: from a recipe, or from a run to resume, to a finished run.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use burn::tensor::Device;
+use datasets::Locator;
+use inference::weights::Precision;
+use inference::{Catalog, Folder, Package};
+
+use crate::backend::Backend;
+use crate::checkpoint::State;
+use crate::error::{Result, TaskError, TrainingError};
+use crate::interrupt::Interrupt;
+use crate::machine::{self, check_memory};
+use crate::metric::Measured;
+use crate::observer::{Event, Observer, Silent};
+use crate::options::TrainerOptions;
+use crate::package::{self, Finished, Outcome, Provenance, record_in};
+use crate::run::{Lock, Run, Start};
+use crate::steps::COPIES;
+use crate::task::{LoadContext, Pretrained, RecipeOf, Splits, Task, application};
+use crate::trainer::{FitOutcome, Trainer};
+use crate::{card, files};
+
+/// The environment of a training: device, data folders, options, interrupt and observer. Several trainings may share
+/// it.
+pub struct Session<'a> {
+    /// The backend, whose name is recorded in the run.
+    pub backend: Backend,
+    /// A device of the backend.
+    pub device: Device,
+    /// Finds the files of data sets.
+    pub locator: Locator,
+    /// Interval of checkpoints, and reaction to values that are NaN or infinite.
+    pub options: TrainerOptions,
+    /// Stops the training.
+    pub interrupt: Interrupt,
+    /// Receives events.
+    pub observer: Box<dyn Observer + 'a>,
+}
+
+impl Default for Session<'_> {
+    /// A session on the CPU, with the default data folders and without an observer.
+    fn default() -> Self {
+        Self {
+            backend: Backend::default(),
+            device: Device::flex(),
+            locator: Locator::new(None),
+            options: TrainerOptions::default(),
+            interrupt: Interrupt::default(),
+            observer: Box::new(Silent),
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Loads the data of a recipe. Passes notes about the data to the observer.
+    pub fn load<T: Task>(&mut self, data: &T::Data) -> Result<T::Raw> {
+        let Self { locator, observer, .. } = self;
+        let mut note = |text: &str| observer.observe(&Event::Note(text));
+        Ok(T::load(data, &mut LoadContext::new(locator.clone(), &mut note))?)
+    }
+
+    /// Encodes the data for the model, in three parts. Passes notes about the data to the observer.
+    pub fn encode<T: Task>(&mut self, task: &T, raw: T::Raw) -> Result<Splits<T::Set>> {
+        let Self { locator, observer, .. } = self;
+        let mut note = |text: &str| observer.observe(&Event::Note(text));
+        Ok(task.encode(raw, &mut LoadContext::new(locator.clone(), &mut note))?)
+    }
+}
+
+/// A training run that starts or resumes when [`fit`](Self::fit) is called.
+///
+/// ```no_run
+/// # fn example<T: training::Task>() -> training::Result<()> {
+/// use training::{Fitted, Recipe, RecipeOf, Session, Training};
+///
+/// let recipe = training::recipe::RecipeText::find("quick", T::RECIPES)?.parse::<RecipeOf<T>>()?;
+/// match Training::<T>::new(recipe).in_folder("runs/mine").fit(&mut Session::default())? {
+///     Fitted::Trained(trained) => println!("{}", trained.outcome.test.list()),
+///     Fitted::Interrupted => println!("stopped with a checkpoint"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Training<T: Task> {
+    recipe: RecipeOf<T>,
+    place: Place,
+    /// The folder in which several runs share the results of the baselines; `None` for the run folder.
+    baselines: Option<PathBuf>,
+}
+
+/// Where a run is stored.
+enum Place {
+    /// A new run in this folder, or in `runs/RECIPE/TIME`.
+    New(Option<PathBuf>),
+    /// The folder of a run to resume.
+    Run(PathBuf),
+}
+
+/// The result of [`Training::fit`].
+pub enum Fitted<T: Task> {
+    /// The run is finished and evaluated.
+    Trained(Box<Trained<T>>),
+    /// The [`Interrupt`] was requested. [`Training::resume`] continues the run.
+    Interrupted,
+}
+
+/// A finished run.
+pub struct Trained<T: Task> {
+    /// The run folder.
+    pub run: Run,
+    /// The recipe.
+    pub recipe: RecipeOf<T>,
+    /// The trained model with the best weights.
+    pub predictor: T::Predictor,
+    /// The metrics of the model and the baselines.
+    pub outcome: Outcome,
+    /// The lines of text of the demonstration.
+    pub demonstration: Vec<String>,
+}
+
+impl<T: Task> Training<T> {
+    /// A new run. Its folder is `runs/RECIPE/TIME`, unless [`in_folder`](Self::in_folder) sets another folder.
+    pub fn new(recipe: RecipeOf<T>) -> Self {
+        Self { recipe, place: Place::New(None), baselines: None }
+    }
+
+    /// Resumes the run in a folder, with the recipe that is saved there.
+    pub fn resume(dir: impl Into<PathBuf>) -> Result<Self> {
+        let dir = dir.into();
+        let recipe = Run::open(dir.clone())?.recipe_text()?.parse()?;
+        Ok(Self { recipe, place: Place::Run(dir), baselines: None })
+    }
+
+    /// Sets the folder of a new run, which must be empty if it exists.
+    pub fn in_folder(self, dir: impl Into<PathBuf>) -> Self {
+        Self { place: Place::New(Some(dir.into())), ..self }
+    }
+
+    /// Sets the folder of a new run, or resumes the run in this folder.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainingError::OtherRecipe`] if the folder holds a run with another recipe.
+    pub fn in_folder_or_resume(self, dir: impl Into<PathBuf>) -> Result<Self> {
+        let dir = dir.into();
+        let place = match Run::open(dir.clone()) {
+            Ok(run) if !run.is_of(&self.recipe)? => return Err(TrainingError::OtherRecipe { path: dir }),
+            Ok(_) => Place::Run(dir),
+            Err(_) => Place::New(Some(dir)),
+        };
+        Ok(Self { place, ..self })
+    }
+
+    /// Shares the results of the baselines with other runs through this folder, so that they are computed once. By
+    /// default they are in the run folder.
+    pub fn with_baselines_in(self, dir: impl Into<PathBuf>) -> Self {
+        Self { baselines: Some(dir.into()), ..self }
+    }
+
+    /// The results of the run, if it is already finished.
+    pub fn outcome(&self) -> Result<Option<Outcome>> {
+        let Place::Run(dir) = &self.place else { return Ok(None) };
+        let run = Run::open(dir.clone())?;
+        if run.report().exists() { Ok(record_in::<T>(&run.best())?.outcome) } else { Ok(None) }
+    }
+
+    /// Trains the model, evaluates it and the baselines on the test part, and writes the package of the best weights.
+    ///
+    /// # Errors
+    ///
+    /// Every [`TrainingError`]. A failed run can be resumed from its last checkpoint.
+    pub fn fit(self, session: &mut Session) -> Result<Fitted<T>> {
+        match self.run(session) {
+            Err(TrainingError::Task(TaskError::Interrupted)) => Ok(Fitted::Interrupted),
+            other => other,
+        }
+    }
+
+    fn run(self, session: &mut Session) -> Result<Fitted<T>> {
+        let started = Instant::now();
+        let (run, _lock, resume) = self.claim()?;
+        let recipe = self.recipe;
+        let raw = session.load::<T>(&recipe.data)?;
+        session.interrupt.check()?;
+        let start = Start {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            backend: session.backend.name().to_owned(),
+            threads: rayon::current_num_threads(),
+            data: T::fingerprint(&raw),
+        };
+        let origin = Origin::find::<T>(&recipe)?;
+        let package = origin.open::<T>()?;
+        let task = T::fit(&recipe, &raw, origin.pretrained::<T>(package.as_ref())?)?;
+        check_memory(task.num_params(), COPIES)?;
+        let splits = session.encode(&task, raw)?;
+        session.interrupt.check()?;
+        match resume {
+            true => {
+                if let Some(note) = run.check_start(&start)? {
+                    session.observer.observe(&Event::Note(&note));
+                }
+            }
+            false => run.begin(&recipe, &start)?,
+        }
+        let event = Event::Started { recipe: &recipe.name, about: &recipe.about, run: run.dir() };
+        session.observer.observe(&event);
+
+        let job = Job { task: &task, recipe: &recipe, splits: &splits, package: package.as_ref(), run: &run, started };
+        let Some((network, state)) = job.train(resume, session)? else { return Ok(Fitted::Interrupted) };
+        let dir = self.baselines.unwrap_or_else(|| run.dir().to_path_buf());
+        let (predictor, finished) = job.measure(network, &state, start, &dir, session)?;
+        let Finished { outcome, demonstration, .. } = finished;
+        let demonstration = demonstration.lines;
+        Ok(Fitted::Trained(Box::new(Trained { run, recipe, predictor, outcome, demonstration })))
+    }
+
+    fn claim(&self) -> Result<(Run, Lock, bool)> {
+        match &self.place {
+            Place::New(dir) => {
+                let (run, lock) = Run::claim(dir.clone(), &self.recipe.name)?;
+                Ok((run, lock, false))
+            }
+            Place::Run(dir) => {
+                let run = Run::open(dir.clone())?;
+                let lock = run.lock()?;
+                Ok((run, lock, true))
+            }
+        }
+    }
+}
+
+/// The folder of the model from which training starts, if the recipe names one.
+pub(crate) struct Origin(Option<Folder>);
+
+impl Origin {
+    pub fn find<T: Task>(recipe: &RecipeOf<T>) -> Result<Self> {
+        Ok(Self(match &recipe.start_from {
+            Some(name) => Some(Folder::new(Catalog::of::<T::Predictor>().find(name)?)),
+            None => None,
+        }))
+    }
+
+    pub fn open<T: Task>(&self) -> Result<Option<Package<'_>>> {
+        let open = |files| Package::open(files, application::<T>());
+        Ok(self.0.as_ref().map(|files| open(files)).transpose()?)
+    }
+
+    /// The package of the model from which training starts, with the settings of the data that the model was trained
+    /// on.
+    pub fn pretrained<'a, T: Task>(&self, package: Option<&'a Package<'a>>) -> Result<Option<Pretrained<'a, T>>> {
+        let (Some(files), Some(package)) = (&self.0, package) else { return Ok(None) };
+        Ok(Some(Pretrained { package, data: package::read_record::<T>(package, files)?.recipe.data }))
+    }
+}
+
+/// A run whose data are loaded.
+struct Job<'a, T: Task> {
+    task: &'a T,
+    recipe: &'a RecipeOf<T>,
+    splits: &'a Splits<T::Set>,
+    package: Option<&'a Package<'a>>,
+    run: &'a Run,
+    started: Instant,
+}
+
+impl<T: Task> Job<'_, T> {
+    /// Trains the network. Returns the network with the best weights, or no network if the model has none; `None` if
+    /// the interrupt was requested.
+    fn train(&self, resume: bool, session: &mut Session) -> Result<Option<(Option<T::Model>, State)>> {
+        let trainer = Trainer {
+            task: self.task,
+            recipe: self.recipe,
+            splits: self.splits,
+            start: self.package,
+            device: &session.device,
+            run: self.run,
+            options: session.options,
+            interrupt: &session.interrupt,
+            started: self.started,
+        };
+        Ok(match trainer.fit(resume, &mut *session.observer)? {
+            FitOutcome::Done(network, state) => Some((Some(network), *state)),
+            FitOutcome::NoNetwork => {
+                let seconds = self.started.elapsed().as_secs_f64();
+                Some((None, State { seconds, ..State::default() }))
+            }
+            FitOutcome::Interrupted => None,
+        })
+    }
+
+    /// Evaluates the model and the baselines, and writes the package and the report.
+    fn measure(
+        &self,
+        network: Option<T::Model>,
+        state: &State,
+        start: Start,
+        baselines: &Path,
+        session: &mut Session,
+    ) -> Result<(T::Predictor, Finished)> {
+        let Self { task, recipe, splits, run, .. } = self;
+        let (measuring, interrupt) = (Instant::now(), &session.interrupt);
+        session.observer.observe(&Event::Measuring);
+        let mut predictor = task.predictor(network, &session.device)?;
+        task.finish(&mut predictor, &splits.valid, interrupt)?;
+        let outcome = Outcome {
+            best_epoch: state.best.map_or(0, |(epoch, _)| epoch),
+            valid: task.evaluate(&predictor, &splits.valid, interrupt)?,
+            test: task.evaluate(&predictor, &splits.test, interrupt)?,
+            baselines: cached_baselines(baselines, *task, recipe, &start.data, splits, interrupt)?,
+            provenance: Provenance {
+                start,
+                seconds: state.seconds + measuring.elapsed().as_secs_f64(),
+                items: (state.items > 0).then_some(state.items),
+                peak_memory: machine::peak_memory(),
+            },
+        };
+        let demonstration = task.demonstrate(&predictor, &outcome, &splits.test)?;
+        let curves = std::fs::read_to_string(run.curves()).ok();
+        let finished = Finished { outcome, demonstration, curves };
+        package::write::<T>(&run.best(), &predictor, recipe, Some(&finished), Precision::Single)?;
+        run.write_picture(finished.demonstration.picture.as_deref())?;
+        let parameters = T::contents(&predictor)?.network.map_or(0, burn::module::Module::num_params);
+        run.write_report(&card::report::<T>(recipe, &finished, parameters))?;
+        Ok((predictor, finished))
+    }
+}
+
+/// The results of the baselines, from `dir/baselines.json` if an earlier run with the same data and model settings has
+/// stored them there.
+fn cached_baselines<T: Task>(
+    dir: &Path,
+    task: &T,
+    recipe: &RecipeOf<T>,
+    data: &str,
+    splits: &Splits<T::Set>,
+    interrupt: &Interrupt,
+) -> Result<BTreeMap<String, Measured>> {
+    /// Prevents several runs in one process that share a folder from computing the same baselines at the same time.
+    static LOCK: Mutex<()> = Mutex::new(());
+    let _guard = LOCK.lock();
+    let path = dir.join("baselines.json");
+    let settings = files::json(&(env!("CARGO_PKG_VERSION"), data, &recipe.data, &recipe.model))?;
+    let key = inference::package::sha256(&settings);
+    // If the file cannot be read, the baselines are computed again.
+    let cached = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let mut cached: BTreeMap<String, BTreeMap<String, Measured>> = cached.unwrap_or_default();
+    if let Some(baselines) = cached.get(&key) {
+        return Ok(baselines.clone());
+    }
+    let baselines = task.baselines(splits, interrupt)?;
+    cached.insert(key, baselines.clone());
+    files::write(&path, &files::json(&cached)?)?;
+    Ok(baselines)
+}

@@ -1,0 +1,71 @@
+//! The data loader: a thread that makes batches ahead of the optimizer steps.
+//!
+//! The random numbers of a batch are derived from the seed and the number of the batch. The batches are therefore the
+//! same, bit for bit, as in a loop without threads.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::Scope;
+
+use burn::tensor::Device;
+use rand::rngs::ChaCha8Rng;
+
+use crate::error::TaskResult;
+use crate::random::{Purpose, device_seed, stream};
+use crate::task::{CollateContext, Task};
+
+/// The largest number of finished batches that wait for the optimizer step.
+const AHEAD: usize = 2;
+
+/// A batch, or the error of [`Task::collate`], and the random numbers of its step.
+pub struct Prepared<B> {
+    pub batch: TaskResult<B>,
+    /// The seed for the random generator of the device in this step.
+    pub seed: u64,
+    /// The random generator of the batch, in its state after collating.
+    pub rng: ChaCha8Rng,
+}
+
+/// The position from which the loader starts: the next batch of a training run.
+#[derive(Clone, Copy)]
+pub struct Cursor {
+    /// The seed of the recipe.
+    pub seed: u64,
+    /// The epoch, from 0.
+    pub epoch: usize,
+    /// The number of finished batches in all epochs.
+    pub batches: usize,
+}
+
+/// Starts a thread of `scope` that makes the batches of `plan` in order. The thread ends after the last batch, after an
+/// error, or when the receiver is dropped.
+pub fn load<'scope, T: Task>(
+    scope: &'scope Scope<'scope, '_>,
+    task: &'scope T,
+    set: &'scope T::Set,
+    plan: &'scope [T::Items],
+    cursor: Cursor,
+    device: &'scope Device,
+) -> Receiver<Prepared<T::Batch>> {
+    let (sender, receiver) = sync_channel(AHEAD);
+    scope.spawn(move || produce(task, set, plan, cursor, device, &sender));
+    receiver
+}
+
+fn produce<T: Task>(
+    task: &T,
+    set: &T::Set,
+    plan: &[T::Items],
+    cursor: Cursor,
+    device: &Device,
+    sender: &SyncSender<Prepared<T::Batch>>,
+) {
+    for (index, items) in plan.iter().enumerate() {
+        let mut rng = stream(cursor.seed, Purpose::Batch, cursor.batches + index);
+        let seed = device_seed(&mut rng);
+        let batch = task.collate(set, items, &mut CollateContext { device, epoch: cursor.epoch, rng: &mut rng });
+        let failed = batch.is_err();
+        if sender.send(Prepared { batch, seed, rng }).is_err() || failed {
+            return;
+        }
+    }
+}

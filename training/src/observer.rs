@@ -1,0 +1,117 @@
+//! Events of a training, and the [`Observer`] that receives them. The library itself prints nothing.
+
+use std::path::Path;
+
+use crate::run::Epoch;
+
+/// Receives the events of a training, in the thread that trains.
+///
+/// A run emits `Started`, `Fitting`, then `Step` and `Epoch` in turn, `Stopped`, and `Measuring`; `Note` may come at
+/// any time. Every closure that takes an [`Event`] is an observer:
+///
+/// ```
+/// use training::{Event, Observer};
+///
+/// let mut epochs = 0;
+/// let mut observer = |event: &Event| {
+///     if let Event::Epoch { .. } = event {
+///         epochs += 1;
+///     }
+/// };
+/// observer.observe(&Event::Measuring);
+/// ```
+pub trait Observer {
+    /// Receives one event.
+    fn observe(&mut self, event: &Event);
+}
+
+impl<F: FnMut(&Event)> Observer for F {
+    fn observe(&mut self, event: &Event) {
+        self(event);
+    }
+}
+
+/// An observer that ignores all events.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn observe(&mut self, _: &Event) {}
+}
+
+/// An event that a training reports.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// Information for the user, such as a repair of the data.
+    Note(&'a str),
+    /// A run has started or is resumed.
+    Started {
+        /// The name of the recipe.
+        recipe: &'a str,
+        /// The description of the recipe.
+        about: &'a str,
+        /// The run folder.
+        run: &'a Path,
+    },
+    /// The optimizer steps start.
+    Fitting {
+        /// The number of batches in the whole run.
+        batches: usize,
+        /// The number of batches that were done before this process started.
+        done: usize,
+    },
+    /// An optimizer step is done.
+    Step(Step),
+    /// An optimizer step was skipped because its loss or gradient is NaN or infinite.
+    Skipped {
+        /// The quantity that is not finite: `loss` or `gradient norm`.
+        what: &'static str,
+        /// The value of the quantity: NaN or infinity.
+        value: f64,
+        /// The batches of the step, such as `batches 3 to 4`.
+        batch: &'a str,
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The number of batches in the step.
+        batches: usize,
+    },
+    /// An epoch is done and validated.
+    Epoch {
+        /// The metrics of the epoch.
+        epoch: &'a Epoch,
+        /// The number of epochs in the recipe.
+        epochs: usize,
+        /// Whether it is the best epoch so far.
+        is_best: bool,
+        /// Seconds since this process started the run.
+        seconds: f64,
+    },
+    /// The evaluation of the model and the baselines on the test part starts.
+    Measuring,
+    /// The optimizer steps have ended: training is done, interrupted or failed.
+    Stopped,
+}
+
+/// One optimizer step.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// The number of batches in the step.
+    pub batches: usize,
+    /// The number of items in these batches.
+    pub items: usize,
+    /// The mean loss over the items.
+    pub loss: f64,
+    /// Global norm of the gradient before clipping.
+    pub norm: f64,
+    /// The learning rate of the step.
+    pub lr: f64,
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// The number of epochs in the recipe.
+    pub epochs: usize,
+    /// The best epoch so far, from 1, and its value of the monitored metric.
+    pub best: Option<(usize, f64)>,
+    /// The name of the metric that determines the best epoch.
+    pub monitor: &'static str,
+}

@@ -1,0 +1,18 @@
+//! Every application of the zoo in one program: `zoo APPLICATION VERB`.
+//!
+//! ```sh
+//! cargo install --path zoo
+//! zoo models --install                                  # copy the shipped models to the user's data folder
+//! zoo sentiment predict "Funny, warm and wonderfully acted."
+//! zoo completions bash                                  # a completion script
+//! ```
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::zoo(&[
+        cli::entry::<sentiment::app::App>(),
+        cli::entry::<language_model::app::App>(),
+        cli::entry::<forecasting::app::App>(),
+    ])
+}
