@@ -1,6 +1,8 @@
 #!/bin/sh
 # A crate outside of the workspace that asks a shipped model: it compiles without the trainer, the command line and
-# autodiff. And the predictors compile for the browser. Usage: .ci/lean.sh SCRATCH-FOLDER
+# autodiff. And the predictors compile for the browser. Usage: .ci/lean.sh SCRATCH-FOLDER [--release]
+#
+# Without --release the crate is built without optimisation, which is faster.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 predictors="sentiment language-model forecasting"
@@ -34,8 +36,8 @@ if cargo tree -e normal --prefix none | grep -E "$forbidden"; then
     echo "a program that asks a model depends on the packages above" >&2
     exit 1
 fi
-cargo run --release
-ls -l target/release/lean
+cargo run ${2:-}
+ls -l target/*/lean
 
 cd "$root"
 rustup target add wasm32-unknown-unknown
