@@ -6,9 +6,7 @@ use burn::store::{
     SafetensorsStore,
 };
 use burn::tensor::DType;
-use half::f16;
 use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
 /// The precision of stored weights. All computations are in single precision.
@@ -92,36 +90,6 @@ pub fn count(content: &[u8]) -> Result<usize, String> {
     Ok(file.tensors().iter().map(|(_, tensor)| tensor.shape().iter().product::<usize>()).sum())
 }
 
-/// Converts the content of a safetensors file to another precision.
-pub fn cast(content: &[u8], precision: Precision) -> Result<Vec<u8>, String> {
-    let file =
-        SafeTensors::deserialize(content).map_err(|error| format!("the file is not valid safetensors: {error}"))?;
-    let mut tensors = Vec::new();
-    for (name, tensor) in file.tensors() {
-        let shape = tensor.shape().to_vec();
-        tensors.push(match (tensor.dtype(), precision) {
-            (Dtype::F32, Precision::Half) => {
-                let values = tensor
-                    .data()
-                    .chunks_exact(4)
-                    .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
-                (name, Dtype::F16, shape, values.flat_map(|value| f16::from_f32(value).to_le_bytes()).collect())
-            }
-            (Dtype::F16, Precision::Single) => {
-                let values = tensor.data().chunks_exact(2).map(|bytes| f16::from_le_bytes([bytes[0], bytes[1]]));
-                (name, Dtype::F32, shape, values.flat_map(|value| value.to_f32().to_le_bytes()).collect())
-            }
-            (dtype, _) => (name, dtype, shape, tensor.data().to_vec()),
-        });
-    }
-    let views = tensors.iter().map(|(name, dtype, shape, data): &(String, Dtype, Vec<usize>, Vec<u8>)| {
-        Ok((name, TensorView::new(*dtype, shape.clone(), data)?))
-    });
-    let metadata = Some([("format".to_owned(), "pt".to_owned())].into());
-    let cast = views.collect::<Result<Vec<_>, _>>().and_then(|views| safetensors::serialize(views, metadata));
-    cast.map_err(|error| one_line(&error))
-}
-
 fn remapper(pairs: &[(&str, &str)]) -> Result<KeyRemapper, String> {
     KeyRemapper::from_patterns(pairs.to_vec()).map_err(|error| one_line(&error))
 }
@@ -161,25 +129,12 @@ mod tests {
     }
 
     #[test]
-    fn cast_equals_saving_in_the_other_precision() {
-        let layer = layer(5);
-        let [half, single] =
-            [Precision::Half, Precision::Single].map(|precision| save(&layer, NAMES, precision).unwrap());
-        let values = |content: &[u8]| {
-            let file = SafeTensors::deserialize(content).unwrap();
-            ["dense.weight", "dense.bias"].map(|name| file.tensor(name).unwrap().data().to_vec())
-        };
-        assert_eq!(values(&cast(&single, Precision::Half).unwrap()), values(&half));
-        assert_eq!(values(&cast(&single, Precision::Single).unwrap()), values(&single));
-    }
-
-    #[test]
     fn mismatched_shapes_and_damaged_files_are_errors() {
         let content = save(&layer(5), NAMES, Precision::Single).unwrap();
         assert!(load(&mut layer(4), content.clone(), NAMES).unwrap_err().contains("weight"));
         for damaged in [&content[..content.len() / 2], &content[..4], &[][..]] {
             assert!(load(&mut layer(5), damaged.to_vec(), NAMES).is_err());
-            assert!(count(damaged).is_err() && cast(damaged, Precision::Half).is_err());
+            assert!(count(damaged).is_err());
         }
     }
 }
