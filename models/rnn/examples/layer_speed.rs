@@ -1,4 +1,5 @@
-//! Speed of one layer: the forward pass alone, and forward and backward to the input and all weights.
+//! Measures the speed of one layer: of the forward pass alone, and of forward and backward pass together, with the
+//! gradients of the input and all weights.
 //!
 //! ```text
 //! cargo run -p rnn --example layer_speed             # a table, with burn's own layers for comparison
@@ -20,14 +21,14 @@ use burn::module::Module;
 use burn::tensor::{Device, Distribution, Tensor};
 use rnn::{Cell, Rnn, RnnConfig};
 
-/// Batch size, steps, input size and hidden size of: a sentiment classifier, a small and a medium language model, a
-/// forecaster, and a single text.
+/// The measured layers as batch size, number of steps, input size and hidden size. They are those of a sentiment
+/// classifier, a small and a medium language model, a forecaster, and a single text.
 const SHAPES: [[usize; 4]; 5] =
     [[32, 200, 128, 128], [20, 20, 200, 200], [20, 35, 650, 650], [64, 120, 7, 32], [1, 200, 128, 128]];
 
 const CELLS: [(&str, Cell); 2] = [("lstm", Cell::Lstm), ("gru", Cell::Gru)];
 
-/// The number of runs without time measurement, before the measured runs.
+/// The number of runs before the measured runs. Their times are ignored.
 const WARM_UP: usize = 2;
 
 fn main() {
@@ -60,7 +61,8 @@ fn each(show: impl Fn(&str, Cell, [usize; 4])) {
     }
 }
 
-/// Answers a request such as `lstm 32 200 128 128`.
+/// Measures the layer that a request names as `cell batch time input hidden`, such as `lstm 32 200 128 128`, and prints
+/// the two times in milliseconds as JSON.
 fn answer(request: &str) {
     let mut fields = request.split_whitespace();
     let cell = CELLS.iter().find(|(name, _)| fields.clone().next() == Some(name));
@@ -70,7 +72,9 @@ fn answer(request: &str) {
             let [forward, train] = measure(*cell, shape, 7);
             println!(r#"{{"forward_ms":{forward:.4},"train_ms":{train:.4}}}"#);
         }
-        _ => eprintln!("expected `cell batch time input hidden`, got: {request}"),
+        _ => eprintln!(
+            "a request must be `cell batch time input hidden`, such as `lstm 32 200 128 128`, but is: {request}"
+        ),
     }
 }
 
@@ -84,7 +88,7 @@ fn measure(cell: Cell, [batch, time, input, hidden]: [usize; 4], runs: usize) ->
     [forward, train(runs, x, |x| rnn.forward(x, None, None).0)]
 }
 
-/// The median time of forward and backward pass of burn's own layer, in milliseconds.
+/// The median time in milliseconds of forward and backward pass of burn's own LSTM or GRU layer (`burn::nn`).
 fn burns(cell: Cell, [batch, time, input, hidden]: [usize; 4]) -> f64 {
     let device = Device::flex().autodiff();
     let x = Tensor::random([batch, time, input], Distribution::Normal(0.0, 1.0), &device);

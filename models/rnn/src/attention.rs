@@ -15,9 +15,10 @@ const PADDING: f32 = -1e9;
 /// [Yang et al. 2016](https://aclanthology.org/N16-1174) for document classification.
 #[derive(Module, Debug)]
 pub struct AttentionPooling {
-    /// `W` and `b`: a linear layer from `features` to `features`.
+    /// The linear layer `W h + b`, from `features` to `features`, which is applied to each step `h` before the tanh.
     pub key: Linear,
-    /// The query vector `v`: a linear layer from `features` to 1.
+    /// The linear layer without bias from `features` to 1. Its weight is the query vector `v`, and its output is the
+    /// score of a step before the softmax.
     pub question: Linear,
 }
 
@@ -30,7 +31,7 @@ impl AttentionPooling {
         }
     }
 
-    /// The number of parameters.
+    /// The number of parameters of a layer for steps with the given number of features.
     pub fn num_params(features: usize) -> f64 {
         features as f64 * (features as f64 + 2.0)
     }

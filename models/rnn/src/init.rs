@@ -4,18 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::Cell;
 
-/// The initialiser of the parameters.
+/// The method that initialises the parameters of an [`Rnn`](crate::Rnn).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Init {
-    /// PyTorch's default: all parameters are uniform in `±1/√hidden_size`.
+    /// PyTorch's default: all parameters are drawn from the uniform distribution on `±1/√hidden_size`.
     #[default]
     Uniform,
 
-    /// The common choice in papers on recurrent networks, drawn separately for each gate. Recurrent weights are
-    /// orthogonal (Saxe et al. 2014), so the norm of the state neither grows nor shrinks from step to step. Input
-    /// weights are Glorot uniform (Glorot & Bengio 2010). Biases are 0, except the forget gate bias of an LSTM, which
-    /// is 1 so that an untrained LSTM keeps its cell state (Jozefowicz et al. 2015).
+    /// Orthogonal recurrent weights, a common choice in papers on recurrent networks. The matrix of each gate is drawn
+    /// separately. Recurrent weights are orthogonal (Saxe et al. 2014), so the norm of the state neither grows nor
+    /// shrinks from step to step. Input weights are Glorot uniform (Glorot & Bengio 2010). Biases are 0, except the
+    /// forget gate bias of an LSTM, which is 1 so that an untrained LSTM keeps its cell state (Jozefowicz et al. 2015).
     Orthogonal,
 }
 
@@ -40,11 +40,11 @@ impl Init {
         }
     }
 
-    /// Draws the bias of the input product: `[gates × hidden]`.
+    /// Draws the bias that is added to the product of input and `weight_ih`: `[gates × hidden]`.
     pub(crate) fn bias_ih(self, cell: Cell, hidden: usize, device: &Device) -> Tensor<1> {
         match self {
             Init::Uniform => uniform([cell.gates() * hidden], pytorch_bound(hidden), device),
-            // Gate order: i, f, g, o.
+            // The gates are in the order i, f, g, o; only the bias of the forget gate f is 1.
             Init::Orthogonal if cell == Cell::Lstm => {
                 let gate = |bias: f64| Tensor::full([hidden], bias, device);
                 Tensor::cat([0.0, 1.0, 0.0, 0.0].map(gate).to_vec(), 0)
@@ -53,7 +53,7 @@ impl Init {
         }
     }
 
-    /// Draws the bias of the recurrent product: `[gates × hidden]`.
+    /// Draws the bias that is added to the product of hidden state and `weight_hh`: `[gates × hidden]`.
     pub(crate) fn bias_hh(self, cell: Cell, hidden: usize, device: &Device) -> Tensor<1> {
         match self {
             Init::Uniform => uniform([cell.gates() * hidden], pytorch_bound(hidden), device),

@@ -61,6 +61,7 @@
 //! | `state.rs`, `weights.rs`, `init.rs` | hidden and cell state, weights, initialisers |
 //! | `attention.rs` | attention pooling |
 //! | `dropout/`, `activation.rs` | regularisation: locked, embedding and weight dropout; activation penalties |
+//! | `crf/` | conditional random field over label sequences: loss, Viterbi, marginals |
 //! | `names.rs` | PyTorch's parameter names |
 //! | `dense.rs` | a linear layer at every step |
 //! | `dense_cross_entropy/` | linear layer, softmax and cross-entropy loss in one operation; its gradient |
@@ -80,6 +81,10 @@
 //! - Glorot & Bengio (2010), *Understanding the difficulty of training deep feedforward neural networks*, AISTATS.
 //! - Saxe, McClelland & Ganguli (2014), *Exact solutions to the nonlinear dynamics of learning in deep linear neural
 //!   networks*, ICLR, [arXiv:1312.6120](https://arxiv.org/abs/1312.6120).
+//! - Lafferty, McCallum & Pereira (2001), *Conditional random fields: probabilistic models for segmenting and labeling
+//!   sequence data*, ICML.
+//! - Lample et al. (2016), *Neural architectures for named entity recognition*, NAACL,
+//!   [arXiv:1603.01360](https://arxiv.org/abs/1603.01360).
 //! - Bahdanau, Cho & Bengio (2015), *Neural machine translation by jointly learning to align and translate*, ICLR,
 //!   [arXiv:1409.0473](https://arxiv.org/abs/1409.0473).
 //! - Yang et al. (2016), *Hierarchical attention networks for document classification*, NAACL.
@@ -95,14 +100,15 @@
 mod activation;
 mod attention;
 mod cell;
+mod crf;
 mod dense;
 mod dense_cross_entropy;
 mod dropout;
 mod fused;
 mod init;
-// Threads share buffers, and the inner loops read without bounds checks.
+// In `kernel`, threads share buffers, and the inner loops read without bounds checks.
 #[allow(unsafe_code)]
-// Only the gradients call the backward kernels. The kernels' own tests need them in every configuration.
+// Only the gradients call the backward kernels. The tests of the kernels need them in every configuration.
 #[cfg_attr(not(feature = "autodiff"), allow(dead_code))]
 mod kernel;
 mod names;
@@ -115,6 +121,7 @@ mod weights;
 pub use activation::{activation_regularization, temporal_activation_regularization};
 pub use attention::AttentionPooling;
 pub use cell::Cell;
+pub use crf::{Allowed, Crf, CrfConfig, CrfError, Lattice};
 pub use dense::dense;
 pub use dense_cross_entropy::dense_cross_entropy;
 pub use dropout::{EmbeddingDropout, LockedDropout, WeightDropout};

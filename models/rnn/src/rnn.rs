@@ -4,6 +4,7 @@ use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
 
 use crate::scan::{Direction, ScanInput, scan};
+use crate::shape_error::check_batch;
 use crate::weights::WeightTensors;
 use crate::{Cell, Init, LockedDropout, ShapeError, State, WeightDropout, Weights};
 
@@ -22,7 +23,8 @@ pub struct RnnConfig {
     /// Whether each layer also processes the sequence in reverse. The output then has `2 × hidden_size` features.
     #[config(default = false)]
     pub bidirectional: bool,
-    /// Dropout probability between layers, with a new mask at every step. Active on autodiff devices only.
+    /// Dropout probability between layers, with a new mask at every step. The dropout is active on autodiff devices
+    /// only.
     #[config(default = 0.0)]
     pub dropout: f64,
     /// Dropout probability between layers, with one mask for all steps: [`LockedDropout`].
@@ -77,7 +79,7 @@ impl RnnConfig {
 
 /// A recurrent network: one or more stacked layers, unidirectional or bidirectional. [The crate](crate) has an example.
 ///
-/// Created with [`RnnConfig`].
+/// Create it with [`RnnConfig`].
 #[derive(Module, Debug)]
 pub struct Rnn {
     /// The layers, from the input to the output.
@@ -86,9 +88,9 @@ pub struct Rnn {
     pub dropout: Dropout,
     /// Dropout between layers, with one mask for all steps. The output of the last layer is not dropped.
     pub locked_dropout: LockedDropout,
-    /// Dropout of the recurrent weights of all layers.
+    /// Dropout of the recurrent weights of all layers, with one mask for all steps of a batch.
     pub weight_dropout: WeightDropout,
-    /// The recurrence.
+    /// The recurrence of all layers: Elman, LSTM or GRU.
     #[module(skip)]
     pub cell: Cell,
     /// The number of input features per step.
@@ -97,7 +99,7 @@ pub struct Rnn {
     pub hidden_size: usize,
 }
 
-/// The parameters of one layer.
+/// The parameters of one layer, in one or both directions.
 #[derive(Module, Debug)]
 pub struct Layer {
     /// Parameters of the forward direction: from the first step to the last.
@@ -170,15 +172,15 @@ impl Rnn {
     ///
     /// # Panics
     ///
-    /// If the network is bidirectional, because the reverse direction starts at the last step. Also where
-    /// [`forward`](Self::forward) panics.
+    /// If the network is bidirectional, because the reverse direction starts at the last step. The function also panics
+    /// where [`forward`](Self::forward) panics.
     pub fn step(&self, input: Tensor<2>, state: State) -> (Tensor<2>, State) {
         assert!(!self.is_bidirectional(), "rnn: a bidirectional network cannot run step by step");
         let (output, state) = self.forward(input.unsqueeze_dim(1), None, Some(state));
         (output.squeeze_dim(1), state)
     }
 
-    /// The initial state: zeros.
+    /// The initial state for `batch` sequences: zeros.
     pub fn zero_state(&self, batch: usize, device: &Device) -> State {
         State::zero(self.cell, [self.num_states(), batch, self.hidden_size], device)
     }
@@ -200,21 +202,7 @@ impl Rnn {
     ///
     /// If [`forward`](Self::forward) would panic for this input.
     pub fn check_input(&self, input: [usize; 3], lengths: Option<&[usize]>) -> Result<(), ShapeError> {
-        let [batch, time, features] = input;
-        if features != self.input_size {
-            return Err(ShapeError::Features { input, expected: self.input_size });
-        }
-        if batch == 0 || time == 0 {
-            return Err(ShapeError::Empty { batch, time });
-        }
-        let Some(lengths) = lengths else { return Ok(()) };
-        if lengths.len() != batch {
-            return Err(ShapeError::LengthCount { lengths: lengths.len(), batch });
-        }
-        match lengths.iter().position(|&length| length > time) {
-            Some(sequence) => Err(ShapeError::Length { sequence, length: lengths[sequence], time }),
-            None => Ok(()),
-        }
+        check_batch(input, self.input_size, lengths)
     }
 
     fn check_state(&self, state: &State, batch: usize) -> Result<(), ShapeError> {
@@ -235,7 +223,7 @@ impl Rnn {
         WeightTensors { weight_hh: self.weight_dropout.forward(weights.weight_hh), ..weights }
     }
 
-    /// The number of layers times directions: the first dimension of a [`State`].
+    /// The number of layers times the number of directions, which is the first dimension of the tensors in a [`State`].
     fn num_states(&self) -> usize {
         self.layers.iter().map(|layer| layer.directions().count()).sum()
     }
@@ -249,7 +237,8 @@ impl Layer {
     }
 }
 
-/// Concatenates the outputs of both directions: `[B, T, 2 × H]`. The output of a single direction is not copied.
+/// Concatenates the outputs of both directions to `[batch, time, 2 × hidden]`. The output of a single direction is
+/// returned without a copy.
 fn concat_directions(outputs: Vec<Tensor<3>>) -> Tensor<3> {
     match <[Tensor<3>; 1]>::try_from(outputs) {
         Ok([single]) => single,

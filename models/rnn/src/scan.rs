@@ -1,7 +1,8 @@
-//! One layer in one direction, over all steps.
+//! Computes one recurrent layer in one direction, over all steps.
 //!
-//! [`scan`] uses the kernels of [`fused`] where they support the input. The composed form in this file consists of burn
-//! operations. It runs on every backend and in every precision, and it is the reference for the tests of the kernels.
+//! [`scan`] uses the kernels of [`fused`] where they support the input. The function [`composed`] consists of burn's
+//! tensor operations. It runs on every backend and in every precision, and it is the reference for the tests of the
+//! kernels.
 
 use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Bool, Device, Tensor, TensorData};
@@ -16,32 +17,33 @@ pub(crate) enum Direction {
     Reverse,
 }
 
-/// The state of one layer in one direction.
+/// The hidden state and, for an LSTM, the cell state of one layer in one direction.
 #[derive(Clone, Debug)]
 pub(crate) struct LayerState {
-    /// The hidden state, `[B, H]`.
+    /// The hidden state, `[batch, hidden]`.
     pub hidden: Tensor<2>,
-    /// The cell state of an LSTM, `[B, H]`; `None` for other cells.
+    /// The cell state of an LSTM, `[batch, hidden]`; `None` for other cells.
     pub cell_state: Option<Tensor<2>>,
 }
 
-/// The arguments of [`scan`].
+/// The arguments of [`scan`], which computes one layer in one direction.
 pub(crate) struct ScanInput<'a> {
     pub cell: Cell,
     pub direction: Direction,
-    /// The input of the layer, `[B, T, input]`.
+    /// The input of the layer, `[batch, time, input]`.
     pub input: Tensor<3>,
     pub weights: WeightTensors,
     /// The state before the first step.
     pub initial: LayerState,
-    /// The length of each sequence; `T` if `None`.
+    /// The length of each sequence, `[batch]`; `None` if all sequences have `time` steps.
     pub lengths: Option<&'a [usize]>,
 }
 
-/// Processes all steps.
+/// Processes all steps of a batch with one layer in one direction.
 ///
-/// Returns the hidden state after every step, `[B, T, H]`, zero in the padding, and the final state of each sequence.
-/// Padding does not change the state, so the reverse direction starts at the last valid step of each sequence.
+/// Returns the hidden state after every step, `[batch, time, hidden]`, zero in the padding, and the final state of each
+/// sequence. Padding does not change the state, so the reverse direction starts at the last valid step of each
+/// sequence.
 pub(crate) fn scan(input: ScanInput) -> (Tensor<3>, LayerState) {
     match fused::supports(&input) {
         true => fused::scan(input),
@@ -49,12 +51,12 @@ pub(crate) fn scan(input: ScanInput) -> (Tensor<3>, LayerState) {
     }
 }
 
-/// [`scan`], composed of burn operations.
+/// Computes [`scan`] with burn's tensor operations, on any backend.
 pub(crate) fn composed(scan: ScanInput) -> (Tensor<3>, LayerState) {
     let ScanInput { cell, direction, input, weights, initial, lengths } = scan;
     let padding = lengths.and_then(|lengths| Padding::new(lengths, input.dims()[1], &input.device()));
     let padding = padding.as_ref();
-    // Time first, so that each step is contiguous.
+    // The time is the first dimension, so that each step is contiguous in memory.
     let mut input = input.swap_dims(0, 1); // [T, B, input]
     if let Some(padding) = padding {
         input = padding.clear(input); // otherwise NaN × a gradient of 0 would be NaN
@@ -90,14 +92,14 @@ pub(crate) fn composed(scan: ScanInput) -> (Tensor<3>, LayerState) {
 /// The padding mask of a batch.
 #[derive(Clone, Debug)]
 struct Padding {
-    /// The length of the shortest sequence. No step before it is padding.
+    /// The length of the shortest sequence. At the steps before it, no sequence has padding.
     shortest: usize,
-    /// `[T, B, 1]`, true where a step is padding.
+    /// The mask, `[time, batch, 1]`: true where the step of a sequence is padding.
     mask: Tensor<3, Bool>,
 }
 
 impl Padding {
-    /// The mask for the given sequence lengths; `None` if no step is padding.
+    /// Makes the mask for the given sequence lengths; `None` if no step is padding.
     fn new(lengths: &[usize], time: usize, device: &Device) -> Option<Self> {
         let shortest = lengths.iter().copied().min().filter(|&shortest| shortest < time)?;
         let mask: Vec<bool> = (0..time).flat_map(|t| lengths.iter().map(move |&length| t >= length)).collect();
@@ -105,13 +107,13 @@ impl Padding {
         Some(Self { shortest, mask })
     }
 
-    /// Sets the padding of `[T, B, features]` to zero.
+    /// Sets the padding in `steps`, `[time, batch, features]`, to zero.
     fn clear(&self, steps: Tensor<3>) -> Tensor<3> {
         let shape = steps.dims();
         steps.mask_fill(self.mask.clone().expand(shape), 0.0)
     }
 
-    /// The state after step `t`: `before` where the step is padding, `after` elsewhere.
+    /// The state after step `t`: for each sequence, `before` if the step is padding, and `after` otherwise.
     fn hold(&self, t: usize, before: LayerState, after: LayerState) -> LayerState {
         if t < self.shortest {
             return after;
@@ -124,14 +126,14 @@ impl Padding {
     }
 }
 
-/// The input products of all gates, computed before the recurrence in a few large matrix products:
-/// `[T, B, input]` → `T × [B, gates × H]`.
+/// Computes the input products of all gates for all steps, in a few large matrix products: `[time, batch, input]` → one
+/// `[batch, gates × hidden]` per step.
 ///
-/// Includes the biases of the recurrent product where the cell's equations allow it.
+/// The products include the biases of the recurrent product, except where a reset gate scales the recurrent bias.
 fn input_products(cell: Cell, input: Tensor<3>, weights: &WeightTensors) -> Vec<Tensor<2>> {
     let weight = weights.weight_ih.clone().transpose(); // [input, gates × H]
     let bias_hh = match cell {
-        // The reset gate scales the recurrent bias of gate n, so `Step` adds that bias.
+        // The reset gate scales the recurrent bias of the candidate n, so `Step` adds that bias.
         Cell::Gru => {
             let [bias_rz, bias_n] = split(weights.bias_hh.clone(), 0, 2 * weights.hidden_size());
             Tensor::cat(vec![bias_rz, bias_n.zeros_like()], 0)
@@ -151,14 +153,14 @@ fn input_products(cell: Cell, input: Tensor<3>, weights: &WeightTensors) -> Vec<
     blocks.flat_map(|block| pieces(block, 1)).map(|step| step.squeeze_dim(0)).collect()
 }
 
-/// The number of steps per matrix product: enough for full speed. With more steps, the gradients of [`pieces`] would no
-/// longer fit the cache.
+/// The number of steps per matrix product of inputs and input weights: enough for full speed. With more steps, the
+/// gradients of [`pieces`] would no longer fit the cache.
 const BLOCK: usize = 16;
 
-/// Splits `[T, B, features]` into pieces of at most `most` steps.
+/// Splits `steps`, `[time, batch, features]`, into pieces of at most `most` steps.
 ///
 /// It splits by repeated halving, because the gradient of a slice is a tensor of the size of the sliced tensor, mostly
-/// zeros: `T` slices of the whole tensor would cost `O(T²)`, repeated halving costs `O(T log T)`.
+/// zeros: one slice per step of the whole tensor would cost `O(time²)`, repeated halving costs `O(time · log time)`.
 fn pieces(steps: Tensor<3>, most: usize) -> Vec<Tensor<3>> {
     let time = steps.dims()[0];
     if time <= most {
@@ -167,23 +169,25 @@ fn pieces(steps: Tensor<3>, most: usize) -> Vec<Tensor<3>> {
     split(steps, 0, time / 2).into_iter().flat_map(|half| pieces(half, most)).collect()
 }
 
-/// Splits a dimension into its first `size` elements and the rest.
+/// Splits a dimension of a tensor into its first `size` elements and the rest.
 fn split<const D: usize>(tensor: Tensor<D>, dim: usize, size: usize) -> [Tensor<D>; 2] {
     let rest = tensor.dims()[dim] - size;
     [tensor.clone().narrow(dim, 0, size), tensor.narrow(dim, size, rest)]
 }
 
-/// One step of a [`Cell`], with the transposed recurrent weight matrix.
+/// Computes one step of a [`Cell`]. Each variant holds the transposed recurrent weight matrix.
 enum Step {
-    /// Recurrent weight matrix: `[H, H]`.
+    /// The Elman cell with tanh: recurrent weight matrix, transposed, `[hidden, hidden]`.
     Elman { weight: Tensor<2> },
-    /// Recurrent weight matrix: `[H, H]`.
+    /// The Elman cell with ReLU: recurrent weight matrix, transposed, `[hidden, hidden]`.
     ElmanRelu { weight: Tensor<2> },
-    /// Recurrent weight matrix: `[H, 4 × H]`.
+    /// The LSTM: recurrent weight matrix, transposed, `[hidden, 4 × hidden]`.
     Lstm { weight: Tensor<2> },
-    /// Recurrent weight matrix, `[H, 3 × H]`, and the recurrent bias of gate n, `[1, H]`.
+    /// PyTorch's GRU: recurrent weight matrix, transposed, `[hidden, 3 × hidden]`, and the recurrent bias of the
+    /// candidate n, `[1, hidden]`.
     Gru { weight: Tensor<2>, bias_n: Tensor<2> },
-    /// Recurrent weight matrices of gates r and z, `[H, 2 × H]`, and of gate n, `[H, H]`.
+    /// The GRU with the reset gate before the recurrent product: transposed recurrent weight matrices of the gates r
+    /// and z, `[hidden, 2 × hidden]`, and of the candidate n, `[hidden, hidden]`.
     GruResetBefore { weight_rz: Tensor<2>, weight_n: Tensor<2> },
 }
 
@@ -206,7 +210,7 @@ impl Step {
         }
     }
 
-    /// The state after the step, from the input product `[B, gates × H]` and the state before the step.
+    /// The state after the step, from the input product `[batch, gates × hidden]` and the state before the step.
     fn forward(&self, product: Tensor<2>, before: LayerState) -> LayerState {
         let hidden = before.hidden;
         match self {
@@ -229,8 +233,8 @@ impl Step {
     }
 }
 
-/// The state after a step of the LSTM. `gates`: the sums of input and recurrent products, `[B, 4 × H]`; `cell_state`:
-/// `[B, H]`.
+/// The state after a step of the LSTM. `gates`: the sums of input and recurrent products, `[batch, 4 × hidden]`;
+/// `cell_state`: the cell state before the step, `[batch, hidden]`.
 fn lstm(gates: Tensor<2>, cell_state: Tensor<2>) -> LayerState {
     let hidden_size = cell_state.dims()[1];
     let gate = |index: usize| gates.clone().narrow(1, index * hidden_size, hidden_size); // [B, H]
@@ -242,8 +246,8 @@ fn lstm(gates: Tensor<2>, cell_state: Tensor<2>) -> LayerState {
     LayerState { hidden: o * cell_state.clone().tanh(), cell_state: Some(cell_state) }
 }
 
-/// The state after a step of the GRU. `product` (input product) and `recurrent` (recurrent product): `[B, 3 × H]`;
-/// `hidden`: `[B, H]`.
+/// The hidden state after a step of PyTorch's GRU. `product`: the input product, and `recurrent`: the recurrent
+/// product, both `[batch, 3 × hidden]`; `hidden`: the hidden state before the step, `[batch, hidden]`.
 fn gru(product: Tensor<2>, recurrent: Tensor<2>, bias_n: Tensor<2>, hidden: Tensor<2>) -> Tensor<2> {
     let hidden_size = hidden.dims()[1];
     let [product_rz, product_n] = split(product, 1, 2 * hidden_size);
@@ -253,8 +257,8 @@ fn gru(product: Tensor<2>, recurrent: Tensor<2>, bias_n: Tensor<2>, hidden: Tens
     n.clone() + z * (hidden - n) // (1 − z) ⊙ n + z ⊙ h
 }
 
-/// The state after a step of the GRU with the reset gate before the recurrent product. `product` (input product):
-/// `[B, 3 × H]`; `hidden`: `[B, H]`.
+/// The hidden state after a step of the GRU with the reset gate before the recurrent product. `product`: the input
+/// product, `[batch, 3 × hidden]`; `hidden`: the hidden state before the step, `[batch, hidden]`.
 fn gru_reset_before(product: Tensor<2>, weight_rz: Tensor<2>, weight_n: Tensor<2>, hidden: Tensor<2>) -> Tensor<2> {
     let hidden_size = hidden.dims()[1];
     let [product_rz, product_n] = split(product, 1, 2 * hidden_size);

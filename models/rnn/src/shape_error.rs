@@ -3,7 +3,8 @@ use std::fmt;
 
 use crate::Cell;
 
-/// Why an input or a state does not fit an [`Rnn`](crate::Rnn): see [`Rnn::check_input`](crate::Rnn::check_input).
+/// Why an input or a state does not fit an [`Rnn`](crate::Rnn) or a [`Crf`](crate::Crf): see
+/// [`Rnn::check_input`](crate::Rnn::check_input) and [`Crf::check_input`](crate::Crf::check_input).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ShapeError {
@@ -23,7 +24,7 @@ pub enum ShapeError {
     },
     /// The number of sequence lengths is not the batch size.
     LengthCount {
-        /// The number of lengths.
+        /// The number of sequence lengths.
         lengths: usize,
         /// The batch size of the input.
         batch: usize,
@@ -41,7 +42,7 @@ pub enum ShapeError {
     State {
         /// The name of the state: `"hidden"` or `"cell"`.
         name: &'static str,
-        /// The shape of the state.
+        /// The shape of the given state.
         found: [usize; 3],
         /// The required shape of the state: `[layers × directions, batch, hidden_size]`.
         expected: [usize; 3],
@@ -81,3 +82,22 @@ impl fmt::Display for ShapeError {
 }
 
 impl Error for ShapeError {}
+
+/// Checks the shape of an input, `[batch, time, features]`, and its sequence lengths.
+pub(crate) fn check_batch(input: [usize; 3], expected: usize, lengths: Option<&[usize]>) -> Result<(), ShapeError> {
+    let [batch, time, features] = input;
+    if features != expected {
+        return Err(ShapeError::Features { input, expected });
+    }
+    if batch == 0 || time == 0 {
+        return Err(ShapeError::Empty { batch, time });
+    }
+    let Some(lengths) = lengths else { return Ok(()) };
+    if lengths.len() != batch {
+        return Err(ShapeError::LengthCount { lengths: lengths.len(), batch });
+    }
+    match lengths.iter().position(|&length| length > time) {
+        Some(sequence) => Err(ShapeError::Length { sequence, length: lengths[sequence], time }),
+        None => Ok(()),
+    }
+}

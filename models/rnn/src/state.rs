@@ -34,14 +34,15 @@ impl State {
         std::iter::once(self.hidden).chain(self.cell).collect()
     }
 
-    /// The inverse of [`into_tensors`](Self::into_tensors). Returns `None` if `tensors` is empty.
+    /// Makes a state from the tensors that [`into_tensors`](Self::into_tensors) returns. Returns `None` if `tensors` is
+    /// empty.
     pub fn from_tensors(tensors: Vec<Tensor<3>>) -> Option<Self> {
         let mut tensors = tensors.into_iter();
         let hidden = tensors.next()?;
         Some(Self { hidden, cell: tensors.next() })
     }
 
-    /// The state of each layer and direction.
+    /// Splits the state into one state per layer and direction, `[batch, hidden]`, in PyTorch's order.
     pub(crate) fn into_layer_states(self) -> impl Iterator<Item = LayerState> {
         let row = |all: &Tensor<3>, index| all.clone().narrow(0, index, 1).squeeze_dim(0); // [B, H]
         let count = self.hidden.dims()[0];
@@ -51,7 +52,7 @@ impl State {
         })
     }
 
-    /// The inverse of [`into_layer_states`](Self::into_layer_states).
+    /// Joins the states of all layers and directions: the inverse of [`into_layer_states`](Self::into_layer_states).
     pub(crate) fn from_layer_states(states: Vec<LayerState>) -> Self {
         let (hidden, cells): (Vec<_>, Vec<_>) =
             states.into_iter().map(|state| (state.hidden, state.cell_state)).unzip();

@@ -11,15 +11,15 @@ pub struct Weights {
     pub weight_ih: Param<Tensor<2>>,
     /// Recurrent weight matrix: `[gates × hidden, hidden]`.
     pub weight_hh: Param<Tensor<2>>,
-    /// Bias of the input product: `[gates × hidden]`.
+    /// The bias that is added to the product of input and `weight_ih`: `[gates × hidden]`.
     pub bias_ih: Param<Tensor<1>>,
-    /// Bias of the recurrent product: `[gates × hidden]`.
+    /// The bias that is added to the product of hidden state and `weight_hh`: `[gates × hidden]`.
     pub bias_hh: Param<Tensor<1>>,
 }
 
 impl Weights {
-    /// Draws all values immediately. A lazy parameter draws its values at first use, so the same seed would give
-    /// different weights in a program that uses its modules in a different order.
+    /// Creates the parameters and draws all values immediately. A lazy parameter draws its values at first use, so the
+    /// same seed would give different weights in a program that uses its modules in a different order.
     pub(crate) fn new(init: Init, cell: Cell, input: usize, hidden: usize, device: &Device) -> Self {
         Self {
             weight_ih: Param::from_tensor(init.weight_ih(cell, input, hidden, device)),
@@ -29,7 +29,7 @@ impl Weights {
         }
     }
 
-    /// The current values.
+    /// The current values of the parameters.
     pub(crate) fn tensors(&self) -> WeightTensors {
         WeightTensors {
             weight_ih: self.weight_ih.val(),

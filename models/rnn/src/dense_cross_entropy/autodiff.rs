@@ -1,5 +1,4 @@
-//! The gradient of [`dense_cross_entropy`](super::dense_cross_entropy): the operation is one node of the autodiff
-//! graph.
+//! The gradient of [`dense_cross_entropy`](super::dense_cross_entropy), which is one node of burn's autodiff graph.
 
 use std::sync::Arc;
 

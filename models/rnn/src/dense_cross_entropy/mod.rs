@@ -17,8 +17,8 @@ use crate::kernel::softmax::{self, Dense};
 /// Linear layer, softmax and cross-entropy: one loss per row, in nats. With `logits = inputs · weightᵀ + bias`, the
 /// loss is `ln Σ exp(logit) − logit of the target class`.
 ///
-/// On `flex` this is one operation, which reads the logits once in each direction and stores them once; on other
-/// backends it is composed of burn operations. The mean of the losses is the loss of a language model; `exp` of the
+/// On `flex` this is one operation, which stores the logits and then their gradients in one buffer; on other backends
+/// it is composed of burn's tensor operations. The mean of the losses is the loss of a language model; `exp` of the
 /// mean is its perplexity.
 ///
 /// # Shapes
@@ -63,7 +63,7 @@ pub fn dense_cross_entropy(
     Tensor::from_dispatch(losses)
 }
 
-/// [`dense_cross_entropy`], composed of burn operations.
+/// Computes [`dense_cross_entropy`] with burn's tensor operations, on backends without a kernel for it.
 fn composed(inputs: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, targets: Tensor<1, Int>) -> Tensor<1> {
     let rows = targets.dims()[0];
     let logits = inputs.matmul(weight.transpose()) + bias.unsqueeze(); // [N, classes]
@@ -73,8 +73,8 @@ fn composed(inputs: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, targets: Tens
 /// Linear layer, softmax and cross-entropy as one operation of a burn backend.
 #[backend_extension(Flex, Autodiff: cfg(feature = "autodiff"))]
 trait DenseCrossEntropy: Backend {
-    /// The loss of each row, `[N]`, from inputs `[N, features]`, weight `[classes, features]`, bias `[classes]` and
-    /// targets `[N]`.
+    /// Returns the loss of each row, `[rows]`, from inputs `[rows, features]`, weight `[classes, features]`, bias
+    /// `[classes]` and target classes `[rows]`.
     fn dense_cross_entropy(
         inputs: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -94,10 +94,11 @@ impl DenseCrossEntropy for Flex {
     }
 }
 
-/// The arguments of one call, with contiguous tensors as the kernel needs them.
+/// The arguments of one call of [`DenseCrossEntropy::dense_cross_entropy`]. The tensors are contiguous, so that the
+/// kernel can read them as slices.
 #[derive(Clone, Debug)]
 struct Call {
-    /// Inputs, weight and bias.
+    /// Inputs `[rows, features]`, weight `[classes, features]` and bias `[classes]`, in this order.
     tensors: [FlexTensor; 3],
     targets: Arc<[usize]>,
 }
@@ -112,7 +113,7 @@ impl Call {
         Dense { inputs, weight, bias, targets: &self.targets }
     }
 
-    /// The loss of each row, computed without saving the logits for a backward pass.
+    /// Computes the loss of each row, `[rows]`, without saving the logits for a backward pass.
     fn losses(&self) -> FlexTensor {
         tensor(softmax::losses(self.dense()), [self.targets.len()])
     }

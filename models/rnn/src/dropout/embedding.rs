@@ -7,7 +7,8 @@ use super::Mask;
 /// Embedding dropout (Gal & Ghahramani 2016): drops whole words. All occurrences of a dropped word in the batch are
 /// zero.
 ///
-/// Other words are scaled by `1 / (1 − prob)`. Active on autodiff devices only, and not in a frozen module.
+/// The embeddings of all other words are scaled by `1 / (1 − prob)`. The dropout is active on autodiff devices only,
+/// and not in a frozen module.
 #[derive(Module, Debug)]
 pub struct EmbeddingDropout {
     mask: Mask,

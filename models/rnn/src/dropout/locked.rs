@@ -7,9 +7,9 @@ use super::Mask;
 ///
 /// Ordinary dropout draws a new mask at every step. A recurrent layer then sees noise instead of a thinned network,
 /// because a feature dropped at one step is visible at the next. Here a dropped feature is zero at all steps. Each
-/// sequence of the batch has its own mask. Other features are scaled by `1 / (1 − prob)`.
+/// sequence of the batch has its own mask. The other features are scaled by `1 / (1 − prob)`.
 ///
-/// Active on autodiff devices only, like [`burn::nn::Dropout`], and not in a frozen module.
+/// The dropout is active on autodiff devices only, like [`burn::nn::Dropout`], and not in a frozen module.
 #[derive(Module, Debug)]
 pub struct LockedDropout {
     mask: Mask,
@@ -25,7 +25,7 @@ impl LockedDropout {
         Self { mask: Mask::new(prob) }
     }
 
-    /// Applies the dropout.
+    /// Drops random features of each sequence.
     ///
     /// # Shapes
     ///

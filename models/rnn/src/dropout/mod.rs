@@ -20,11 +20,14 @@ pub use weight::WeightDropout;
 #[derive(Module, Debug)]
 struct Mask {
     prob: f64,
-    /// Whether the module is not frozen. [`freeze`](burn::module::Module::freeze) sets the flag to false.
+    /// True until [`freeze`](burn::module::Module::freeze) sets the flag to false. In a frozen module, the dropout is
+    /// inactive.
     training: Param<Flag>,
 }
 
 impl Mask {
+    /// Creates a generator of masks that drop each value with probability `prob`.
+    ///
     /// # Panics
     ///
     /// If `prob` is not in `[0, 1)`.
@@ -33,7 +36,8 @@ impl Mask {
         Self { prob, training: Param::from_bool(true) }
     }
 
-    /// A mask of zeros with probability `prob` and `1 / (1 − prob)` otherwise. `None` if the dropout is inactive.
+    /// Draws a mask of the given shape: each value is 0 with probability `prob`, and `1 / (1 − prob)` otherwise.
+    /// Returns `None` if the dropout is inactive.
     fn draw<const D: usize>(&self, shape: [usize; D], device: &Device) -> Option<Tensor<D>> {
         let active = self.prob > 0.0 && device.is_autodiff() && self.training.is_enabled();
         let keep = 1.0 - self.prob;
@@ -45,10 +49,10 @@ impl Mask {
     }
 }
 
-/// Masks with at least this many values are drawn by [`host_mask`].
+/// The smallest number of values of a mask that is drawn by [`host_mask`].
 const LARGE: usize = 1 << 16;
 
-/// Draws a mask on the host from 16 random bits per value: ten times as fast as burn's Bernoulli distribution. The seed
+/// Draws a mask on the CPU from 16 random bits per value, which is faster than burn's Bernoulli distribution. The seed
 /// comes from the device's generator, so `device.seed(n)` makes the mask reproducible.
 fn host_mask<const D: usize>(shape: [usize; D], keep: f64, device: &Device) -> Tensor<D> {
     let seed = Tensor::<1>::random([1], Distribution::Uniform(0.0, f64::from(1 << 24)), device);

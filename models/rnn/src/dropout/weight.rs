@@ -3,11 +3,11 @@ use burn::tensor::Tensor;
 
 use super::Mask;
 
-/// Weight dropout, or *DropConnect* (Wan et al. 2013). Merity et al. (2018) apply it to the recurrent weights of an
-/// LSTM.
+/// Weight dropout, or *DropConnect* (Wan et al. 2013): sets random weights of a matrix to zero. Merity et al. (2018)
+/// apply it to the recurrent weights of an LSTM.
 ///
-/// All steps of all sequences of a batch share one mask. Other weights are scaled by `1 / (1 − prob)`. Active on
-/// autodiff devices only, and not in a frozen module.
+/// All steps of all sequences of a batch share one mask. The other weights are scaled by `1 / (1 − prob)`. The dropout
+/// is active on autodiff devices only, and not in a frozen module.
 #[derive(Module, Debug)]
 pub struct WeightDropout {
     mask: Mask,
@@ -23,7 +23,7 @@ impl WeightDropout {
         Self { mask: Mask::new(prob) }
     }
 
-    /// Applies the dropout.
+    /// Drops random weights of a matrix.
     ///
     /// # Shapes
     ///

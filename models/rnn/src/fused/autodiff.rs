@@ -45,7 +45,8 @@ impl<C: CheckpointStrategy> RecurrentLayer for Autodiff<Flex, C> {
 #[derive(Debug)]
 struct LayerBackward;
 
-/// The values that the backward pass of a layer needs: the arguments, the outputs and the saved activations.
+/// The values that the backward pass of a layer needs: the arguments, the outputs and the activations saved by the
+/// forward pass.
 #[derive(Clone, Debug)]
 struct SavedCall {
     call: Call,
@@ -88,7 +89,8 @@ impl<C: CheckpointStrategy> Rows for Autodiff<Flex, C> {
 struct RowsBackward;
 
 impl Backward<Flex, 1> for RowsBackward {
-    /// The index of the first selected row, and the shape of the whole tensor.
+    /// The values that the backward pass needs: the index of the first selected row, and the shape `[rows, hidden]` of
+    /// the tensor from which the rows were selected.
     type State = (usize, [usize; 2]);
 
     fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {

@@ -1,4 +1,4 @@
-//! A layer in one direction as one burn operation on the CPU (backend `flex`), computed by [`kernel`].
+//! A recurrent layer in one direction as one burn operation on the CPU (backend `flex`), computed by [`kernel`].
 //!
 //! The file `autodiff.rs` (feature `autodiff`) makes the operation one node of the autodiff graph.
 //!
@@ -21,16 +21,16 @@ use crate::Cell;
 use crate::kernel::{self, Aligned, LayerArgs};
 use crate::scan::{Direction, LayerState, ScanInput};
 
-/// Whether the kernels support this input: 32-bit floats on `flex`.
+/// Whether the CPU kernels can compute a layer: its input, weights and initial state must be 32-bit floats on `flex`.
 pub(crate) fn supports(scan: &ScanInput) -> bool {
     let ScanInput { input, weights, initial, .. } = scan;
     has_kernels(&input.device(), &[input.dtype(), weights.weight_hh.dtype(), initial.hidden.dtype()])
 }
 
-/// Whether the device has kernels for tensors of these types.
+/// Whether this crate has kernels for tensors of the given types on the device.
 ///
 /// Another crate can enable burn's autodiff without this crate's feature `autodiff`. The kernels then have no gradient,
-/// so autodiff devices use the composed operations.
+/// so autodiff devices use burn's tensor operations.
 pub(crate) fn has_kernels(device: &Device, types: &[DType]) -> bool {
     if device.is_autodiff() && !cfg!(feature = "autodiff") {
         return false;
@@ -39,7 +39,7 @@ pub(crate) fn has_kernels(device: &Device, types: &[DType]) -> bool {
     on_flex && types.iter().all(|&dtype| dtype == DType::F32)
 }
 
-/// Computes [`scan`](crate::scan::scan) with a kernel.
+/// Computes [`scan`](crate::scan::scan), which processes all steps of a layer in one direction, with a CPU kernel.
 pub(crate) fn scan(scan: ScanInput) -> (Tensor<3>, LayerState) {
     let ScanInput { cell, direction, input, weights, initial, lengths } = scan;
     let [batch, time, _] = input.dims();
@@ -66,7 +66,7 @@ pub(crate) fn scan(scan: ScanInput) -> (Tensor<3>, LayerState) {
     (outputs, LayerState { hidden, cell_state })
 }
 
-/// The arguments of a layer that are not tensors.
+/// The arguments of [`RecurrentLayer::recurrent_layer`] that are not tensors.
 #[derive(Clone, Debug)]
 pub(crate) struct LayerOptions {
     cell: Cell,
@@ -77,11 +77,12 @@ pub(crate) struct LayerOptions {
 /// The burn operation that computes one layer in one direction over whole sequences.
 #[backend_extension(Flex, Autodiff: cfg(feature = "autodiff"))]
 pub(crate) trait RecurrentLayer: Backend {
-    /// Returns the outputs, the final hidden state and the final cell state, stacked as rows: `[B × T + B (+ B), H]`.
-    /// They share one tensor because a node of the autodiff graph has one output.
+    /// Returns one matrix with `hidden` columns. Its rows are the outputs, `batch × time` rows, then the final hidden
+    /// state, `batch` rows, and for an LSTM the final cell state, `batch` rows. They share one tensor because a node of
+    /// the autodiff graph has one output.
     ///
-    /// `input`: `[B, T, input]`; `initial`: hidden state and cell state, `[1 or 2, B, H]`; the weights have the shapes
-    /// of [`Weights`](crate::Weights).
+    /// `input`: `[batch, time, input]`; `initial`: the initial hidden state and, for an LSTM, cell state,
+    /// `[1 or 2, batch, hidden]`; the weights have the shapes of [`Weights`](crate::Weights).
     fn recurrent_layer(
         input: FloatTensor<Self>,
         weight_ih: FloatTensor<Self>,
@@ -107,11 +108,11 @@ impl RecurrentLayer for Flex {
     }
 }
 
-/// Selects rows of the result of [`RecurrentLayer`]. The gradient of burn's own slice copies the whole tensor several
-/// times.
+/// Selects rows of the matrix that [`RecurrentLayer`] returns. The operation has its own gradient, because the gradient
+/// of burn's slice copies the whole tensor several times.
 #[backend_extension(Flex, Autodiff: cfg(feature = "autodiff"))]
 trait Rows: Backend {
-    /// Selects rows: `[N, H]` → `[rows, H]`.
+    /// Returns the rows with the given indices of the matrix `all`: `[all rows, hidden]` → `[selected rows, hidden]`.
     fn rows(all: FloatTensor<Self>, rows: Range<usize>) -> FloatTensor<Self>;
 }
 
@@ -121,10 +122,11 @@ impl Rows for Flex {
     }
 }
 
-/// The arguments of one call, with contiguous tensors as the kernel needs them.
+/// The arguments of one call of [`RecurrentLayer::recurrent_layer`]. The tensors are contiguous, so that the kernel can
+/// read them as slices.
 #[derive(Clone, Debug)]
 struct Call {
-    /// Input, weight matrices, biases and initial states.
+    /// Input, input weights, recurrent weights, their two biases, and the initial states, in this order.
     inputs: [FlexTensor; 6],
     options: LayerOptions,
 }
@@ -158,7 +160,8 @@ impl Call {
         }
     }
 
-    /// The outputs and, if `keep`, the buffer that the backward pass needs.
+    /// Runs the forward kernel. Returns the rows that [`RecurrentLayer`] documents and, if `keep` is true, the values
+    /// that the backward pass needs.
     fn forward(&self, keep: bool) -> (FlexTensor, Option<Aligned>) {
         let args = self.args();
         let kernel::Forward { outputs, saved } = kernel::forward(&args, keep);
@@ -167,7 +170,7 @@ impl Call {
     }
 }
 
-/// The values of a contiguous tensor of 32-bit floats.
+/// The values of a contiguous tensor of 32-bit floats, in row-major order.
 pub(crate) fn values(tensor: &FlexTensor) -> &[f32] {
     let Some(values) = tensor.as_slice() else {
         unreachable!("`has_kernels` accepts 32-bit floats only, and `Call::new` makes tensors contiguous")

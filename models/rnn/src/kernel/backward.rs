@@ -1,4 +1,4 @@
-//! The backward pass: the loop over the steps, last step first.
+//! The backward pass of a recurrent layer: the loop over the steps, last step first.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -13,31 +13,33 @@ use super::simd::{load, multiply_to, store};
 use super::team::Member;
 use super::{Job, LayerArgs, Position, run_team, vectors};
 
-/// The inputs of the backward pass.
+/// The arguments of the backward pass of a layer.
 #[derive(Clone, Copy)]
 pub(super) struct BackwardInputs<'a> {
     pub layer: &'a LayerArgs<'a>,
-    /// The outputs of the forward pass: the hidden state after every step, `[B, T, H]`.
+    /// The outputs of the forward pass: the hidden state after every step, `[batch, time, hidden]`.
     pub outputs: &'a [f32],
-    /// The gradient of the outputs, `[B, T, H]`.
+    /// The gradient of the loss with respect to `outputs`, `[batch, time, hidden]`.
     pub d_outputs: &'a [f32],
-    /// The gradient of the final hidden and cell state, `[1 or 2, B, H]`.
+    /// The gradient of the loss with respect to the final hidden state and, for an LSTM, cell state:
+    /// `[1 or 2, batch, hidden]`.
     pub d_final: &'a [f32],
 }
 
-/// The gradients of the tensors of [`LayerArgs`], with the shapes documented there.
+/// The gradients of the loss with respect to the tensors of [`LayerArgs`], with the shapes of these tensors.
 pub(crate) struct Gradients {
     pub input: Vec<f32>,
     pub weight_ih: Vec<f32>,
     pub weight_hh: Vec<f32>,
     pub bias_ih: Vec<f32>,
     pub bias_hh: Vec<f32>,
-    /// The gradient of the initial hidden and cell state, `[1 or 2, B, H]`.
+    /// The gradient of the initial hidden state and, for an LSTM, cell state: `[1 or 2, batch, hidden]`.
     pub initial: Vec<f32>,
 }
 
 impl Gradients {
-    /// Allocates the gradients and calls `steps`, which computes them from the values saved by the forward pass.
+    /// Allocates the gradients and calls `steps`, which computes them from `saved`, the values saved by the forward
+    /// pass. `slots` is the number of saved values per step and hidden unit.
     pub(super) fn compute(
         inputs: BackwardInputs,
         mut saved: Aligned,
@@ -52,8 +54,8 @@ impl Gradients {
             weight_hh: zeros(layer.weight_hh),
             bias_ih: zeros(layer.bias_ih),
             bias_hh: zeros(layer.bias_hh),
-            // Starts as the gradient of the final states. The loop over the steps turns it into that of the initial
-            // states.
+            // The buffer starts as the gradient of the final states. The loop over the steps replaces it with the
+            // gradient of the initial states.
             initial: inputs.d_final.to_vec(),
         };
         let (hidden, cell) = all.initial.split_at_mut(layer.initial_hidden.len());
@@ -71,7 +73,7 @@ impl Gradients {
     }
 }
 
-/// [`Gradients`], shared by the threads of a team.
+/// The buffers of [`Gradients`], which all threads that compute a layer write.
 #[derive(Clone, Copy)]
 pub(super) struct SharedGradients<'a> {
     pub input: Shared<'a>,
@@ -79,17 +81,20 @@ pub(super) struct SharedGradients<'a> {
     pub weight_hh: Shared<'a>,
     pub bias_ih: Shared<'a>,
     pub bias_hh: Shared<'a>,
-    /// The gradient of the hidden state, `[B, H]`.
+    /// The gradient of a hidden state, `[batch, hidden]`. Before the backward loop over the steps it holds the gradient
+    /// of the final hidden state; after the loop, that of the initial hidden state.
     pub hidden: Shared<'a>,
-    /// The gradient of the cell state, `[B, H]`.
+    /// The gradient of a cell state, `[batch, hidden]`. Before the backward loop over the steps it holds the gradient of
+    /// the final cell state; after the loop, that of the initial cell state. Empty for cells without a cell state.
     pub cell: Shared<'a>,
 }
 
 impl<'a> SharedGradients<'a> {
-    /// Describes the gradient of the input weight matrix and its bias.
+    /// Describes to [`weight_gradients`] how to compute the gradients of the input weight matrix and its bias.
     ///
-    /// - `slots`: the slots of the [`Workspace`] with the gradients of the gates.
-    /// - `at`: the input at a row of `[B × T]`.
+    /// - `slots`: for each gate, the slot that holds its gradient, which is the index among the values that the
+    ///   [`Workspace`] holds per step and hidden unit.
+    /// - `at`: returns the input, `[input]`, of row `sequence × time + step`.
     pub fn input_weights(
         &self,
         layer: &LayerArgs,
@@ -100,12 +105,15 @@ impl<'a> SharedGradients<'a> {
         WeightGradient { slots, first_gate: 0, hidden_size, size, at, d_weight: self.weight_ih, d_bias: self.bias_ih }
     }
 
-    /// Describes the gradient of the recurrent weight matrix and its bias.
+    /// Describes to [`weight_gradients`] how to compute the gradients of the recurrent weight matrix and its bias.
     ///
-    /// - `first_gate`: the first of the gates to compute. The rows of the gates before it are left as they are.
-    /// - `slots`: the slots of the [`Workspace`] with the gradients of these gates.
-    /// - `at`: the vector that the matrix was multiplied with in the forward pass, for a row of `[B × T]`: the hidden
-    ///   state before the step; for gate n of a GRU that resets before the product, `r ⊙ h`.
+    /// - `first_gate`: the index of the first gate whose gradients are computed. The gradients of the gates before it
+    ///   do not change.
+    /// - `slots`: for each gate from `first_gate` on, the slot that holds its gradient, which is the index among the
+    ///   values that the [`Workspace`] holds per step and hidden unit.
+    /// - `at`: returns the vector, `[hidden]`, with which the forward pass multiplied the matrix, for row
+    ///   `sequence × time + step`. It is the hidden state before the step; for the candidate of a GRU with the reset
+    ///   gate before the product, it is `r ⊙ h`.
     pub fn recurrent_weights(
         &self,
         layer: &LayerArgs,
@@ -137,7 +145,8 @@ pub(super) fn backward<C: Gates<G, N>, const G: usize, const N: usize>(
 
 struct Steps<'a, C, const G: usize, const N: usize> {
     inputs: BackwardInputs<'a>,
-    /// The values saved by the forward pass. The loop over the steps replaces them with the gradients of the gates.
+    /// The values saved by the forward pass. The backward loop over the steps replaces them with the gradients of the
+    /// gates.
     workspace: Workspace<'a>,
     grads: SharedGradients<'a>,
     gates: PhantomData<C>,
@@ -155,8 +164,8 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> 
         let state = |row: usize| layer.state_before(outputs, row / layer.time, row % layer.time);
         let gradients =
             [grads.input_weights(layer, &C::INPUTS, &read), grads.recurrent_weights(layer, 0, &C::RECURRENT, &state)];
-        // SAFETY: after the barrier no thread writes the gradients of the gates; each thread writes its own rows and
-        // units.
+        // SAFETY: after the barrier no thread writes the gradients of the gates; each thread writes only its own rows
+        // and units.
         unsafe {
             input_gradient(simd, member, &rows, workspace, C::INPUTS, grads.input);
             weight_gradients(simd, member, &rows, workspace, gradients);
@@ -167,8 +176,8 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> 
 impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
     /// Computes the gradients of the gates at all steps and of the initial states.
     ///
-    /// A thread writes only its own sequences and units. It reads the gradients of all gate units of its sequences at a
-    /// step. Other threads write those gradients before the barrier in the step, and never after it.
+    /// A thread writes only its own sequences and units. At each step, it reads the gates' gradients of its sequences
+    /// for all units. Other threads write those gradients before the barrier in the step, and never after it.
     #[inline(always)]
     fn steps<S: Simd>(&self, simd: S, member: &Member) {
         let Self { inputs: BackwardInputs { layer, .. }, workspace, grads, .. } = *self;
@@ -195,7 +204,7 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
             };
             if share.needs_barrier {
                 member.wait();
-                // One copy of all values, because they come from the caches of other cores.
+                // Copy all values at once, because they come from the caches of other cores.
                 for &sequence in &active {
                     copy.values_mut()[sequence * span..][..span].copy_from_slice(gates(sequence));
                 }
@@ -216,12 +225,13 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
         }
     }
 
-    /// Computes the gradients of the gates of some units at a step and of their states before the step, without the
-    /// gradient through the recurrent product.
+    /// Computes, for a few hidden units of one sequence at one step, the gradients of the gates and the gradients of
+    /// the states before the step. The gradient of the hidden state does not yet contain the part that flows through
+    /// the recurrent product.
     ///
     /// # Safety
     ///
-    /// No other thread uses the values of these units and this sequence.
+    /// No other thread uses the values of the sequence and the hidden units in `position`.
     #[inline(always)]
     unsafe fn gates<S: Simd>(&self, simd: S, position: &Position) {
         let Self { inputs: BackwardInputs { layer, outputs, d_outputs, .. }, workspace, grads, .. } = *self;

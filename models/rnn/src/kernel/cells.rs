@@ -1,30 +1,32 @@
-//! The cells: gate activations and their derivatives.
+//! The recurrent cells (Elman, LSTM, GRU): gate activations and their derivatives.
 
 use pulp::Simd;
 
 use super::simd::{relu, sigmoid, tanh};
 
-/// A cell with `G` gates that saves `N` values per unit and step for the backward pass. The saved values are numbered
-/// slots.
+/// A cell with `G` gates that saves `N` values per hidden unit and step for the backward pass. The index of a saved
+/// value, from 0 to `N − 1`, is called its slot.
 ///
-/// All functions work on one vector of hidden units of one sequence at one step.
+/// All functions work on one SIMD vector of hidden units of one sequence at one step.
 pub(crate) trait Gates<const G: usize, const N: usize>: Sync {
-    /// The slot of the cell state, for cells that have one.
+    /// The slot (index among the saved values) of the cell state; `None` for cells without a cell state.
     const CELL: Option<usize>;
-    /// The slot that first holds the input product of each gate, then its activation, and in the backward pass the
-    /// gradient of the input product.
+    /// For each gate, the slot (index among the saved values) that first holds the product of input and input weights,
+    /// then the activation of the gate, and in the backward pass the gradient of that product.
     const INPUTS: [usize; G];
-    /// The slot that holds the gradient of each gate's recurrent product in the backward pass. These slots are
-    /// consecutive.
+    /// For each gate, the slot (index among the saved values) that holds the gradient of its recurrent product, `U·h`,
+    /// in the backward pass. The slots of all gates are consecutive.
     const RECURRENT: [usize; G];
-    /// The gate whose recurrent bias must be added to the recurrent product, because another gate scales their sum. The
-    /// biases of all other gates are added to the input product.
+    /// The gate whose recurrent bias must be added to its recurrent product, because the reset gate scales their sum.
+    /// The recurrent biases of all other gates are added to the input products.
     const RECURRENT_BIAS: Option<usize> = None;
-    /// The number of slots that the backward pass replaces with gradients. They are the first slots.
+    /// The number of slots (saved values per unit and step) that the backward pass replaces with gradients. These are
+    /// the slots from 0 to `GRADIENTS − 1`.
     const GRADIENTS: usize;
 
-    /// Returns the saved values and the hidden state after the step, from the input products and the recurrent
-    /// products. `before` is the cell state before the step, or the hidden state for cells without a cell state.
+    /// Computes one step. Returns the saved values and the hidden state after the step, from the input product `W·x`
+    /// and the recurrent product `U·h` of each gate. `before` is the cell state before the step, or the hidden state
+    /// for cells without a cell state.
     fn forward<S: Simd>(
         simd: S,
         input: [S::f32s; G],
@@ -32,8 +34,8 @@ pub(crate) trait Gates<const G: usize, const N: usize>: Sync {
         before: S::f32s,
     ) -> ([S::f32s; N], S::f32s);
 
-    /// Returns the gradients of the saved values and of the states before the step, from the gradients of the states
-    /// after the step.
+    /// Computes the backward pass of one step. Returns the gradients of the saved values and of the states before the
+    /// step, from the saved values, the state `before` the step, and the gradients of the states `after` the step.
     fn backward<S: Simd>(
         simd: S,
         saved: [S::f32s; N],
@@ -42,28 +44,28 @@ pub(crate) trait Gates<const G: usize, const N: usize>: Sync {
     ) -> ([S::f32s; N], StateGradients<S>);
 }
 
-/// Gradients of the hidden state and of the cell state.
+/// The gradients of the hidden state and of the cell state of a few units, before or after a step.
 ///
-/// For the states before a step, `hidden` excludes the gradient through the recurrent product.
+/// For the states before a step, `hidden` excludes the gradient through the recurrent product, which is added later.
 #[derive(Clone, Copy)]
 pub(crate) struct StateGradients<S: Simd> {
     pub hidden: S::f32s,
     pub cell: S::f32s,
 }
 
-/// `1 − y²`, the derivative of tanh from its value `y`.
+/// The derivative of tanh, `1 − y²`, where `y` is the value of tanh.
 #[inline(always)]
 pub(super) fn tanh_slope<S: Simd>(simd: S, y: S::f32s) -> S::f32s {
     simd.negate_mul_add_f32s(y, y, simd.splat_f32s(1.0))
 }
 
-/// `y (1 − y)`, the derivative of the logistic function from its value `y`.
+/// The derivative of the logistic function, `y (1 − y)`, where `y` is the value of the logistic function.
 #[inline(always)]
 pub(super) fn sigmoid_slope<S: Simd>(simd: S, y: S::f32s) -> S::f32s {
     simd.negate_mul_add_f32s(y, y, y)
 }
 
-/// The Elman cell, with tanh or ReLU. Saves the hidden state.
+/// The Elman cell, with tanh or ReLU. It saves the hidden state for the backward pass.
 pub(crate) struct Elman<const RELU: bool>;
 
 impl<const RELU: bool> Gates<1, 1> for Elman<RELU> {
@@ -96,7 +98,7 @@ impl<const RELU: bool> Gates<1, 1> for Elman<RELU> {
     }
 }
 
-/// The LSTM. Saves i, f, g, o and the cell state.
+/// The LSTM. It saves the gate activations i, f, g and o and the cell state for the backward pass.
 pub(crate) struct Lstm;
 
 impl Gates<4, 5> for Lstm {
@@ -136,8 +138,9 @@ impl Gates<4, 5> for Lstm {
     }
 }
 
-/// The GRU with `reset_after`. Saves n, r, z and `q`, the recurrent product of gate n. In this order, the gradients of
-/// the input products (n, r, z) are consecutive, and so are those of the recurrent products (r, z, q).
+/// PyTorch's GRU, with the reset gate after the recurrent product. It saves the candidate n, the gates r and z, and
+/// `q`, the recurrent product of the candidate. In this order, the gradients of the input products (n, r, z) are
+/// consecutive, and so are the gradients of the recurrent products (r, z, q).
 pub(crate) struct Gru;
 
 impl Gates<3, 4> for Gru {

@@ -1,4 +1,4 @@
-//! The forward pass: the loop over the steps.
+//! The forward pass of a recurrent layer: the loop over the steps.
 
 use std::array;
 use std::marker::PhantomData;
@@ -13,12 +13,12 @@ use super::simd::{load, multiply, store, tiles};
 use super::team::Member;
 use super::{Job, LayerArgs, Position, run_team};
 
-/// The results of the forward pass.
+/// The results of the forward pass of a layer.
 pub(crate) struct Forward {
-    /// The hidden state after every step, `[B, T, H]`, zero in the padding; then the final hidden state, `[B, H]`, and
-    /// the final cell state, `[B, H]`, for cells that have one.
+    /// The hidden state after every step, `[batch, time, hidden]`, zero in the padding; then the final hidden state,
+    /// `[batch, hidden]`; then, for an LSTM, the final cell state, `[batch, hidden]`.
     pub outputs: Vec<f32>,
-    /// The saved values for the backward pass; `None` if no backward pass follows.
+    /// The values that the forward pass saves for the backward pass; `None` if no backward pass follows.
     pub saved: Option<Aligned>,
 }
 
@@ -36,8 +36,9 @@ pub(super) fn forward<C: Gates<G, N>, const G: usize, const N: usize>(layer: &La
     })
 }
 
-/// Allocates the buffers and collects the results. `run` gets the workspace, the outputs, `[B, T, H]`, which it writes,
-/// and the cell states, `[B, H]`, which it updates from the initial to the final values.
+/// Allocates the buffers of the forward pass, calls `run`, and collects the results. `run` gets the workspace, the
+/// outputs, `[batch, time, hidden]`, which it writes, and the cell states, `[batch, hidden]`, which it updates from the
+/// initial to the final values.
 pub(super) fn run_forward(
     layer: &LayerArgs,
     keep: bool,
@@ -66,20 +67,20 @@ struct Steps<'a, C, const G: usize, const N: usize> {
     layer: &'a LayerArgs<'a>,
     keep: bool,
     workspace: Workspace<'a>,
-    /// Double buffer of hidden states before and after a step: `[2, B, H]`.
+    /// The hidden states before and after a step, `[2, batch, hidden]`. The two halves swap their roles at every step.
     states: Shared<'a>,
-    /// The cell state of each sequence, `[B, H]`.
+    /// The cell state of each sequence, `[batch, hidden]`.
     cells: Shared<'a>,
-    /// The hidden state after every step, `[B, T, H]`.
+    /// The hidden state after every step, `[batch, time, hidden]`.
     outputs: Shared<'a>,
     gates: PhantomData<C>,
 }
 
-/// One thread's share of all steps.
+/// Computes one thread's part of the forward pass.
 ///
-/// A thread writes only its own sequences and units. It reads all units of the states of its sequences before a step.
-/// Other threads write those states before the barrier at the start of the step, and not again until after the next
-/// barrier.
+/// A thread writes the states of its own sequences and units only. At each step, it reads the states of its sequences
+/// before the step, for all units. Other threads write those states before the barrier at the start of the step, and
+/// not again until after the next barrier.
 impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> {
     #[inline(always)]
     fn run<S: Simd>(&self, simd: S, member: &Member) {
@@ -99,7 +100,7 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> 
             let [before, after] = [index % 2, (index + 1) % 2].map(|half| half * batch * hidden_size);
             if share.needs_barrier {
                 member.wait();
-                // One copy of all values, because they come from the caches of other cores.
+                // Copy all values at once, because they come from the caches of other cores.
                 // SAFETY: all threads have written the states before this step; now they write the states after it.
                 copy.values_mut().copy_from_slice(unsafe { states.read(before, batch * hidden_size) });
             }
@@ -121,7 +122,7 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> 
                             let hidden =
                                 unsafe { self.gates(simd, workspace, &position, recurrent[row], state(tile[row])) };
                             let own = after + tile[row] * hidden_size + position.units.start;
-                            // SAFETY: as above.
+                            // SAFETY: only this thread uses its sequences and units.
                             store(simd, unsafe { states.write(own, position.units.len()) }, hidden);
                         }
                     }
@@ -132,12 +133,12 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> 
 }
 
 impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
-    /// Computes the hidden states of some units after a step, from their recurrent products and the states of all units
-    /// before the step.
+    /// Computes the hidden states of a few units after a step, from the units' recurrent products (one per gate) and
+    /// `state`, the hidden state of all units before the step, `[hidden]`.
     ///
     /// # Safety
     ///
-    /// No other thread uses the values of these units and this sequence.
+    /// No other thread uses the values of the sequence and the hidden units in `position`.
     #[inline(always)]
     unsafe fn gates<S: Simd>(
         &self,
@@ -175,8 +176,8 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
         }
     }
 
-    /// The initial values of the sums of the recurrent products: the recurrent biases of a vector of units, where
-    /// [`Gates::RECURRENT_BIAS`] requires them, and otherwise zeros.
+    /// The start values of the sums of the recurrent products, one vector of units per gate: the recurrent bias for the
+    /// gate [`Gates::RECURRENT_BIAS`], and zero for all other gates.
     #[inline(always)]
     fn recurrent_bias<S: Simd>(&self, simd: S, first: usize, count: usize) -> [S::f32s; G] {
         let mut bias = [simd.splat_f32s(0.0); G];

@@ -1,12 +1,12 @@
-//! Buffers of the kernels: aligned and reused, or shared by the threads of a team.
+//! Buffers of the kernels: buffers that are aligned and reused, and buffers that several threads share.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
 
-/// A buffer that starts at a cache line, so that no vector crosses two lines.
+/// A buffer that starts at a cache line, so that no SIMD vector crosses two cache lines.
 ///
-/// Each thread keeps dropped buffers for reuse. The operating system fills every page of new memory with zeros, which
-/// would take as long as the arithmetic of a layer.
+/// Each thread keeps dropped buffers for reuse, because the operating system fills every page of new memory with zeros,
+/// which takes time.
 #[derive(Debug)]
 pub(crate) struct Aligned {
     lines: Vec<Line>,
@@ -21,9 +21,9 @@ impl Line {
     const LENGTH: usize = 16;
 }
 
-// SAFETY: an array of floats without padding bytes; all-zero bits are valid floats.
+// SAFETY: a line is an array of floats without padding bytes, and all-zero bits are valid floats.
 unsafe impl bytemuck::Zeroable for Line {}
-// SAFETY: an array of floats without padding bytes; any bits are valid floats.
+// SAFETY: a line is an array of floats without padding bytes, and any bits are valid floats.
 unsafe impl bytemuck::Pod for Line {}
 
 thread_local! {
@@ -34,7 +34,7 @@ thread_local! {
 const MAX_SPARE: usize = 16;
 
 impl Aligned {
-    /// A buffer of `length` values. The contents are unspecified, because the memory is reused.
+    /// Returns a buffer of `length` values. The values are unspecified, because the memory may have been used before.
     pub fn new(length: usize) -> Self {
         let count = length.div_ceil(Line::LENGTH);
         let spare = SPARE.with_borrow_mut(|spare| {
@@ -58,7 +58,7 @@ impl Aligned {
 impl Drop for Aligned {
     fn drop(&mut self) {
         let lines = std::mem::take(&mut self.lines);
-        // Fails in a thread that is ending; its buffers are freed.
+        // `try_with` fails in a thread that is ending. The buffer is then freed.
         let _ = SPARE.try_with(|spare| {
             let mut spare = spare.borrow_mut();
             spare.push(lines);
@@ -71,7 +71,7 @@ impl Drop for Aligned {
     }
 }
 
-/// A buffer that the threads of a team read and write.
+/// A buffer of floats that all threads of a team read and write at the same time.
 #[derive(Clone, Copy)]
 pub(crate) struct Shared<'a> {
     start: *mut f32,
@@ -79,9 +79,9 @@ pub(crate) struct Shared<'a> {
     lifetime: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: a `&mut [f32]`; the callers of `read` and `write` promise that accesses do not conflict.
+// SAFETY: `Shared` is a `&mut [f32]` whose users promise, in `read` and `write`, that accesses do not conflict.
 unsafe impl Send for Shared<'_> {}
-// SAFETY: as above.
+// SAFETY: the users of `read` and `write` promise that accesses do not conflict.
 unsafe impl Sync for Shared<'_> {}
 
 impl<'a> Shared<'a> {
@@ -93,11 +93,11 @@ impl<'a> Shared<'a> {
         self.length
     }
 
-    /// The `length` values from `start`.
+    /// Returns the `length` values from index `start`.
     ///
     /// # Safety
     ///
-    /// The range is in bounds, and no thread writes it during the lifetime of the slice.
+    /// The range `start..start + length` is in bounds, and no thread writes it during the lifetime of the slice.
     #[inline(always)]
     pub unsafe fn read(self, start: usize, length: usize) -> &'a [f32] {
         debug_assert!(start + length <= self.length);
@@ -105,11 +105,12 @@ impl<'a> Shared<'a> {
         unsafe { std::slice::from_raw_parts(self.start.add(start), length) }
     }
 
-    /// The `length` values from `start`, mutable.
+    /// Returns the `length` values from index `start`, mutable.
     ///
     /// # Safety
     ///
-    /// The range is in bounds, and nothing else reads or writes it during the lifetime of the slice.
+    /// The range `start..start + length` is in bounds, and nothing else reads or writes it during the lifetime of the
+    /// slice.
     #[inline(always)]
     pub unsafe fn write(self, start: usize, length: usize) -> &'a mut [f32] {
         debug_assert!(start + length <= self.length);

@@ -1,11 +1,11 @@
-//! CPU kernels: one layer in one direction over whole sequences, forward and backward; and the linear layer with
-//! cross-entropy loss at the end of a language model.
+//! CPU kernels for forward and backward pass: a recurrent layer in one direction over whole sequences, and the linear
+//! layer with cross-entropy loss at the end of a language model.
 //!
-//! The forward pass computes the input products of a block of steps in one matrix product. Then it computes the steps
-//! one by one: the recurrent product and, while its sums are in registers, the gate activations. The backward pass
-//! computes the gradients of all gates step by step, last step first. Then it computes the gradients of the input and
-//! of the weight matrices in large matrix products. Each call packs the weight matrices once, into panels in the order
-//! of access.
+//! The forward pass computes the input products `W·x` of a block of steps in one matrix product. Then it computes the
+//! steps one by one: the recurrent product `U·h` and, while its sums are in registers, the gate activations. The
+//! backward pass computes the gradients of all gates step by step, last step first. Then it computes the gradients of
+//! the input and of the weight matrices in large matrix products. Each call packs the weight matrices once, into panels
+//! (blocks of columns) in the order of access.
 //!
 //! | file | contents |
 //! |---|---|
@@ -23,8 +23,8 @@
 //!
 //! Every sum adds its terms in a fixed order. Results are therefore bit-identical for any number of threads.
 
-// Plain index loops over arrays of vectors compile to registers. Iterators and closures may remain calls, outside the
-// function with the vector instructions enabled.
+// Compilers keep arrays of vectors in registers in plain index loops. Iterators and closures may remain function calls,
+// which do not use the vector instructions enabled in the caller.
 #![allow(clippy::needless_range_loop)]
 
 mod backward;
@@ -51,7 +51,7 @@ pub(crate) use self::forward::Forward;
 pub(crate) use self::memory::Aligned;
 use self::team::Member;
 
-/// The arguments of a kernel: one layer in one direction, and a batch of `B` sequences of `T` steps.
+/// The arguments of a kernel, which computes one layer in one direction for a batch of sequences.
 #[derive(Clone, Copy)]
 pub(crate) struct LayerArgs<'a> {
     pub cell: Cell,
@@ -60,25 +60,25 @@ pub(crate) struct LayerArgs<'a> {
     pub time: usize,
     pub input_size: usize,
     pub hidden_size: usize,
-    /// The length of each sequence, `[B]`, at most `T`; `None` if all sequences have `T` steps.
+    /// The length of each sequence, `[batch]`, at most `time`; `None` if all sequences have `time` steps.
     pub lengths: Option<&'a [usize]>,
-    /// The input of the layer, `[B, T, input]`.
+    /// The input of the layer, `[batch, time, input]`.
     pub input: &'a [f32],
-    /// The input weight matrix, `[gates × H, input]`.
+    /// The input weight matrix, `[gates × hidden, input]`.
     pub weight_ih: &'a [f32],
-    /// The recurrent weight matrix, `[gates × H, H]`.
+    /// The recurrent weight matrix, `[gates × hidden, hidden]`.
     pub weight_hh: &'a [f32],
-    /// The bias of the input product, `[gates × H]`.
+    /// The bias that is added to the product of input and `weight_ih`, `[gates × hidden]`.
     pub bias_ih: &'a [f32],
-    /// The bias of the recurrent product, `[gates × H]`.
+    /// The bias that is added to the product of hidden state and `weight_hh`, `[gates × hidden]`.
     pub bias_hh: &'a [f32],
-    /// Initial hidden state, `[B, H]`.
+    /// The initial hidden state, `[batch, hidden]`.
     pub initial_hidden: &'a [f32],
-    /// Initial cell state, `[B, H]`; empty for cells without one.
+    /// The initial cell state, `[batch, hidden]`; empty for cells without a cell state.
     pub initial_cell: &'a [f32],
 }
 
-/// The forward pass over all steps. `keep`: save what [`backward`] needs.
+/// Computes the forward pass over all steps of a layer. `keep`: whether to save the values that [`backward`] needs.
 pub(crate) fn forward(layer: &LayerArgs, keep: bool) -> Forward {
     match layer.cell {
         Cell::Elman => forward::forward::<cells::Elman<false>, 1, 1>(layer, keep),
@@ -89,8 +89,8 @@ pub(crate) fn forward(layer: &LayerArgs, keep: bool) -> Forward {
     }
 }
 
-/// The backward pass over all steps. `saved` and `outputs` come from [`forward`]; `d_outputs` has the shape of
-/// `outputs`.
+/// Computes the backward pass over all steps of a layer. `saved` and `outputs` come from [`forward`]; `d_outputs` is
+/// the gradient of `outputs`, with the same shape.
 pub(crate) fn backward(layer: &LayerArgs, saved: Aligned, outputs: &[f32], d_outputs: &[f32]) -> Gradients {
     let (outputs, _) = outputs.split_at(layer.outputs_len());
     let (d_outputs, d_final) = d_outputs.split_at(layer.outputs_len());
@@ -113,7 +113,8 @@ impl LayerArgs<'_> {
         self.lengths.map_or(self.time, |lengths| lengths[sequence])
     }
 
-    /// The time step that is processed at position `index`: counted from the end in the reverse direction.
+    /// The time step that the loop over the steps processes in iteration `index`. In the reverse direction, the loop
+    /// starts at the last step.
     fn step(&self, index: usize) -> usize {
         match self.direction {
             Direction::Forward => index,
@@ -121,7 +122,7 @@ impl LayerArgs<'_> {
         }
     }
 
-    /// The time step that is processed before `step`; `None` for the first one.
+    /// The time step of a sequence that the layer processes before `step`; `None` if `step` is processed first.
     fn step_before(&self, sequence: usize, step: usize) -> Option<usize> {
         match self.direction {
             Direction::Forward => step.checked_sub(1),
@@ -129,7 +130,8 @@ impl LayerArgs<'_> {
         }
     }
 
-    /// The row of `[B × T]` that is processed last; `None` for an empty sequence.
+    /// The row, `sequence × time + step`, of the step of a sequence that the layer processes last; `None` for a
+    /// sequence without steps.
     fn last(&self, sequence: usize) -> Option<usize> {
         let last = self.length(sequence).checked_sub(1)?;
         let step = match self.direction {
@@ -139,24 +141,25 @@ impl LayerArgs<'_> {
         Some(sequence * self.time + step)
     }
 
-    /// The rows of `[B × T]` that are not padding.
+    /// The rows, `sequence × time + step`, of all steps that are not padding.
     fn rows(&self) -> Vec<usize> {
         let steps = |sequence| (0..self.length(sequence)).map(move |step| sequence * self.time + step);
         (0..self.batch).flat_map(steps).collect()
     }
 
-    /// Collects the sequences for which `step` is not padding.
+    /// Replaces the content of `into` with the sequences for which `step` is not padding.
     fn active(&self, sequences: Range<usize>, step: usize, into: &mut Vec<usize>) {
         into.clear();
         into.extend(sequences.filter(|&sequence| step < self.length(sequence)));
     }
 
-    /// The input features, `[input]`, at a row of `[B × T]`.
+    /// The input features, `[input]`, of row `sequence × time + step`.
     fn input_at(&self, row: usize) -> &[f32] {
         &self.input[row * self.input_size..][..self.input_size]
     }
 
-    /// The hidden state before a step, `[H]`.
+    /// The hidden state, `[hidden]`, of a sequence before a step. It comes from `outputs`, or is the initial hidden
+    /// state.
     fn state_before<'a>(&'a self, outputs: &'a [f32], sequence: usize, step: usize) -> &'a [f32] {
         let (states, row) = match self.step_before(sequence, step) {
             Some(step) => (outputs, sequence * self.time + step),
@@ -166,7 +169,8 @@ impl LayerArgs<'_> {
     }
 }
 
-/// Hidden units of one sequence at one step: one vector of units, or the rest at the end.
+/// The position of values in the buffers of a layer: a sequence, a step, and a range of hidden units, at most one SIMD
+/// vector of units.
 #[derive(Clone)]
 struct Position {
     sequence: usize,
@@ -174,11 +178,12 @@ struct Position {
     units: Range<usize>,
 }
 
-/// The part of every step that one thread of the team computes.
+/// The sequences and hidden units that one thread computes at every step.
 struct Share {
     sequences: Range<usize>,
     units: Range<usize>,
-    /// Whether other threads compute other units of the same sequences, so that all must synchronise at every step.
+    /// Whether other threads compute other units of the same sequences, so that all threads must synchronise at every
+    /// step.
     needs_barrier: bool,
 }
 
@@ -191,28 +196,30 @@ impl Share {
     }
 }
 
-/// The smallest number of sequences per thread. Matrix products with fewer rows are slow.
+/// The smallest number of sequences per thread when the threads divide the sequences. Matrix products with fewer rows
+/// are slow.
 const MIN_SEQUENCES: usize = 16;
 
-/// The largest number of values of a recurrent weight matrix that fit the cache of a core. Up to this size, every
-/// thread can read the whole matrix at every step.
+/// The largest number of values of a recurrent weight matrix for which every thread can read the whole matrix at every
+/// step, because it fits the cache of a core.
 const CACHED_MATRIX: usize = 1 << 18;
 
-/// The batch size from which every thread reads a recurrent weight matrix that is larger than the cache: each value
-/// then serves enough multiplications.
+/// The smallest batch size for which the threads divide the sequences although the recurrent weight matrix is larger
+/// than the cache. Each value that a thread reads is then used in enough multiplications.
 const LARGE_BATCH: usize = 128;
 
-/// The number of multiplications below which one thread is faster than several threads.
+/// The number of multiplications in a layer below which one thread is faster than several threads.
 const MIN_PARALLEL_WORK: usize = if cfg!(test) { 1 } else { 1 << 18 };
 
 impl LayerArgs<'_> {
-    /// Whether the threads divide the sequences, without synchronisation. Otherwise they divide the hidden units.
+    /// Whether the threads divide the sequences, which needs no synchronisation. Otherwise they divide the hidden
+    /// units.
     fn split_by_sequence(&self) -> bool {
         let shared = self.weight_hh.len() <= CACHED_MATRIX || self.batch >= LARGE_BATCH;
         shared && self.batch >= 2 * MIN_SEQUENCES
     }
 
-    /// The largest useful number of threads.
+    /// The largest useful number of threads for this layer and batch.
     fn max_threads(&self) -> usize {
         if self.batch * self.time * (self.weight_hh.len() + self.weight_ih.len()) < MIN_PARALLEL_WORK {
             1
@@ -233,20 +240,20 @@ impl LayerArgs<'_> {
     }
 }
 
-/// A thread's part of the units, in whole vectors.
+/// The hidden units that a thread computes. The units are divided between the threads in whole SIMD vectors.
 fn member_units(member: &Member, units: usize) -> Range<usize> {
     let lanes = lanes();
     let part = member.part(units.div_ceil(lanes));
     (part.start * lanes).min(units)..(part.end * lanes).min(units)
 }
 
-/// Splits units into vectors. The last one may be shorter.
+/// Splits a range of hidden units into ranges of `lanes` units, one per SIMD vector. The last range may be shorter.
 #[inline(always)]
 fn vectors(units: Range<usize>, lanes: usize) -> impl Iterator<Item = Range<usize>> {
     units.clone().step_by(lanes).map(move |first| first..units.end.min(first + lanes))
 }
 
-/// The widest vector instructions of the processor. For tests, the environment variable `RNN_ZOO_SIMD` selects `avx2`
+/// The widest SIMD instruction set of the processor. For tests, the environment variable `RNN_ZOO_SIMD` selects `avx2`
 /// or `scalar`.
 fn arch() -> Arch {
     static ARCH: OnceLock<Arch> = OnceLock::new();
@@ -258,12 +265,12 @@ fn arch() -> Arch {
     })
 }
 
-/// The work of one thread of a team, with the vector instructions `S`.
+/// Work that the threads of a team do together. Each thread calls `run` with the SIMD instructions `S`.
 trait Job: Sync {
     fn run<S: Simd>(&self, simd: S, member: &Member);
 }
 
-/// Runs a job on at most `max_threads` threads.
+/// Runs a job on at most `max_threads` threads, and returns when all have finished.
 fn run_team(max_threads: usize, job: &impl Job) {
     struct One<'a, J>(&'a J, &'a Member<'a>);
     impl<J: Job> WithSimd for One<'_, J> {
@@ -277,7 +284,7 @@ fn run_team(max_threads: usize, job: &impl Job) {
     team::run(max_threads, |member| arch().dispatch(One(job, member)));
 }
 
-/// The number of values per vector.
+/// The number of 32-bit floats per SIMD vector of the instruction set that [`arch`] selects.
 fn lanes() -> usize {
     struct Lanes;
     impl WithSimd for Lanes {

@@ -1,7 +1,8 @@
-//! Packing: matrices stored as panels, in the order in which [`multiply`](super::simd::multiply) reads them.
+//! Packing: copies matrices into panels (blocks of columns), in the order in which [`multiply`](super::simd::multiply)
+//! reads them.
 //!
-//! Extension point for prepared weights: [`Panels`] depend only on the weight matrix, the number of gates, the vector
-//! width and the units of a thread, so inference could pack them once instead of in every call.
+//! Extension point for faster inference: [`Panels`] depend only on the weight matrix, the number of gates, the vector
+//! width and the hidden units of a thread, so inference could pack them once instead of in every call.
 
 use std::ops::Range;
 
@@ -11,7 +12,8 @@ use super::CACHED_MATRIX;
 use super::memory::Aligned;
 use super::simd::{TILE, load, max_vectors, store};
 
-/// A packed matrix: panels of shape `[depth, vectors × lanes]`.
+/// A matrix that is packed into panels. Each panel is a block of columns of shape `[depth, vectors × lanes]`, where
+/// `depth` is the number of rows of the matrix and `lanes` the number of values per SIMD vector.
 pub(crate) struct Panels {
     packed: Aligned,
     panels: Vec<Panel>,
@@ -19,17 +21,18 @@ pub(crate) struct Panels {
     lanes: usize,
 }
 
-/// One panel of a packed matrix: one to three vectors of columns.
+/// One panel of a packed matrix: a block of columns, stored as `vectors` SIMD vectors per row.
 pub(crate) struct Panel {
     start: usize,
     pub vectors: usize,
-    /// The columns or hidden units of the panel. Zeros fill the last vector.
+    /// The columns of the matrix, or the hidden units, that the panel contains. The last SIMD vector is filled with
+    /// zeros.
     pub covers: Range<usize>,
 }
 
 impl Panels {
-    /// Packs a weight matrix `[gates × H, depth]` into one panel per vector of `units`. The product of a row with a
-    /// panel gives all gates of these units.
+    /// Packs a weight matrix `[gates × hidden, depth]` into one panel per SIMD vector of `units`. A vector of `depth`
+    /// values times a panel gives the products of all gates for these units.
     pub fn of_gates(matrix: &[f32], hidden_size: usize, units: Range<usize>, gates: usize, lanes: usize) -> Self {
         let depth = matrix.len() / (gates * hidden_size);
         let panels: Vec<_> = super::vectors(units, lanes)
@@ -49,7 +52,7 @@ impl Panels {
         Self { packed, panels, depth, lanes }
     }
 
-    /// Packs the given columns of a matrix with `depth` rows.
+    /// Packs the given columns of a matrix with `depth` rows. `row` returns a row of the matrix.
     #[inline(always)]
     pub fn of_columns<'a, S: Simd>(
         simd: S,
@@ -84,14 +87,14 @@ impl Panels {
         self.panels.len()
     }
 
-    /// The values of the panel that follows in the order of [`serpentine`], to be prefetched. `None` after the last
-    /// panel, and if all panels fit the cache.
+    /// The values of the panel that [`serpentine`] visits after panel `index` in this `turn`, so that they can be
+    /// prefetched. Returns `None` after the last panel, and if all panels fit the cache.
     pub fn next_panel(&self, turn: usize, index: usize) -> Option<&[f32]> {
         let next = if turn.is_multiple_of(2) { index + 1 } else { index.wrapping_sub(1) };
         (self.packed.values().len() > CACHED_MATRIX && next < self.count()).then(|| self.panel(next).1)
     }
 
-    /// The panel with an index, and its packed values.
+    /// Returns the panel with an index, and its packed values.
     pub fn panel(&self, index: usize) -> (&Panel, &[f32]) {
         let panel = &self.panels[index];
         let length = self.depth * panel.vectors * self.lanes;
@@ -99,9 +102,10 @@ impl Panels {
     }
 }
 
-/// Writes rows of `depth` values to the first columns of a matrix of the given width.
+/// Transposes: writes each of the `rows`, which have `depth` values, to one column of the row-major matrix `to` with
+/// `width` columns.
 fn transpose(rows: &[f32], depth: usize, to: &mut [f32], width: usize) {
-    // In blocks, so that source and destination stay in the L1 cache.
+    // The loop runs over blocks, so that source and destination stay in the L1 cache.
     for block in (0..depth).step_by(16) {
         for (column, row) in rows.chunks_exact(depth).enumerate() {
             for k in block..depth.min(block + 16) {
@@ -111,16 +115,16 @@ fn transpose(rows: &[f32], depth: usize, to: &mut [f32], width: usize) {
     }
 }
 
-/// The number of values of rows that stay in the cache while all panels are multiplied with them.
+/// The number of values of a block of rows that stays in the cache while all panels are multiplied with it.
 const CACHED_ROWS: usize = 1 << 17;
 
-/// Splits rows of `depth` values into blocks that fit the cache.
+/// Splits rows of `depth` values each into blocks of rows that fit the cache.
 pub(crate) fn cache_blocks(rows: &[usize], depth: usize) -> impl Iterator<Item = &[usize]> {
     rows.chunks((CACHED_ROWS / TILE / depth.max(1)).max(1) * TILE)
 }
 
-/// The indices `0..count`, in reverse order in every other turn. Each turn thus starts with the panels that the
-/// previous turn has left in the cache.
+/// The indices `0..count`, in reverse order if `turn` is odd. Each turn thus starts with the panels that the previous
+/// turn has left in the cache.
 #[inline(always)]
 pub(crate) fn serpentine(turn: usize, count: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |index| if turn.is_multiple_of(2) { index } else { count - 1 - index })

@@ -1,6 +1,6 @@
-//! The large matrix products: the input products of a block of steps, before the loop over these steps; and the
-//! gradients of the input and of the weight matrices from the gradients of the gates, after the backward loop over the
-//! steps.
+//! The large matrix products of a recurrent layer: before the loop over the steps, the products of inputs and input
+//! weights for a block of steps; after the backward loop, the gradients of the input and of the weight matrices, from
+//! the gradients of the gates.
 
 use std::array;
 use std::ops::Range;
@@ -13,17 +13,17 @@ use super::simd::{TILE, load, multiply, multiply_to, outer, store, tiles};
 use super::team::Member;
 use super::{LayerArgs, Position, Share, member_units};
 
-/// The workspace: numbered slots of values per step and unit, `[B, steps, slots, H]`, for all steps or for one block of
-/// steps.
+/// The workspace of a layer: several values per step and hidden unit, `[batch, steps, slots, hidden]`, for all steps or
+/// for one block of steps. The index of a value among the values of a step and unit is called its slot.
 ///
-/// The slots first hold the input products. The forward pass replaces them with the values that the backward pass
-/// needs, and the backward pass replaces those with the gradients of the gates.
+/// The slots first hold the products of input and input weights. The forward pass replaces them with the values that
+/// the backward pass needs, and the backward pass replaces those with the gradients of the gates.
 #[derive(Clone, Copy)]
 pub(super) struct Workspace<'a> {
     pub memory: Shared<'a>,
-    /// The number of steps in the buffer.
+    /// The number of steps for which the buffer has room.
     pub steps: usize,
-    /// The first step in the buffer. Blocks of steps reuse the buffer.
+    /// The time step that is stored first in the buffer. It changes when the next block of steps reuses the buffer.
     pub first: usize,
     pub slots: usize,
     pub layer: &'a LayerArgs<'a>,
@@ -36,33 +36,35 @@ impl<'a> Workspace<'a> {
         (row * self.slots + slot) * self.layer.hidden_size + position.units.start
     }
 
-    /// Loads the values of one slot for a vector of hidden units.
+    /// Loads the values of one slot of the workspace for a SIMD vector of hidden units.
     ///
     /// # Safety
     ///
-    /// No other thread writes it.
+    /// No other thread writes the loaded values at the same time.
     #[inline(always)]
     pub unsafe fn load<S: Simd>(&self, simd: S, position: &Position, slot: usize) -> S::f32s {
         // SAFETY: promised by the caller.
         load(simd, unsafe { self.memory.read(self.at(position, slot), position.units.len()) })
     }
 
-    /// Writes the values of one slot for a vector of hidden units.
+    /// Writes the values of one slot of the workspace for a SIMD vector of hidden units.
     ///
     /// # Safety
     ///
-    /// No other thread uses it.
+    /// No other thread reads or writes the values in the workspace that this function overwrites at the same time.
     #[inline(always)]
     pub unsafe fn store<S: Simd>(&self, simd: S, position: &Position, slot: usize, values: S::f32s) {
         // SAFETY: promised by the caller.
         store(simd, unsafe { self.memory.write(self.at(position, slot), position.units.len()) }, values);
     }
 
-    /// The given slots of all units at a row of `[B × T]`. The buffer must hold all steps.
+    /// Returns the values in the slots `slots` for all hidden units of one sequence at one step: `[slots, hidden]`. A
+    /// slot is the index of a value among the values that the workspace holds per step and hidden unit. The argument
+    /// `row` is `sequence × layer.time + step`. The workspace must hold the values of all steps.
     ///
     /// # Safety
     ///
-    /// No thread writes them.
+    /// No thread writes the returned values while they are in use.
     #[inline(always)]
     pub unsafe fn row(&self, row: usize, slots: Range<usize>) -> &'a [f32] {
         let size = self.layer.hidden_size;
@@ -71,28 +73,30 @@ impl<'a> Workspace<'a> {
     }
 }
 
-/// The number of input rows per matrix product: enough for full speed, and few enough that the products are still in
-/// the cache when the steps use them.
+/// The number of input rows per matrix product with the input weights: enough for full speed, and few enough that the
+/// products are still in the cache when the steps use them.
 const BLOCK_ROWS: usize = 256;
 
-/// The number of steps per block of input products.
+/// The number of steps whose input products are computed together, in one matrix product.
 pub(super) fn block_steps(layer: &LayerArgs) -> usize {
     (BLOCK_ROWS / layer.batch).clamp(1, layer.time)
 }
 
-/// Computes the input products of one thread, block by block.
+/// Computes the products of inputs and input weights for the sequences and units of one thread, block of steps by block
+/// of steps.
 pub(super) struct InputProducts<'a, S: Simd, const G: usize> {
     simd: S,
     workspace: Workspace<'a>,
     sequences: Range<usize>,
     weights: Panels,
-    /// The slot of each gate's input product.
+    /// For each gate, the slot to which its input product is written: the index among the values that the workspace
+    /// holds per step and hidden unit.
     slots: [usize; G],
-    /// Whether the recurrent bias of each gate is added to its input product.
+    /// For each gate, whether its recurrent bias `bias_hh` is already added to the product of input and input weights.
     bias_hh: [bool; G],
-    /// The sequence and step of each row of the current block.
+    /// The sequence and the step of each input row of the current block of steps.
     rows: Vec<[usize; 2]>,
-    /// The indices of the rows of the current block: `0..rows.len()`.
+    /// The indices of the input rows of the current block of steps: `0..rows.len()`.
     indices: Vec<usize>,
 }
 
@@ -105,12 +109,13 @@ impl<'a, S: Simd, const G: usize> InputProducts<'a, S, G> {
         Self { simd, workspace, sequences, weights, slots, bias_hh, rows: Vec::new(), indices: Vec::new() }
     }
 
-    /// Returns the workspace with the input products, including biases, of the step at position `index`. Computes a
-    /// block of products if the step is the first one of its block.
+    /// Returns the workspace, in which the input products of one step, including biases, are ready. The argument `index`
+    /// counts the steps in the order in which the layer processes them, from 0. At the first step of a block, the
+    /// products of the whole block are computed.
     ///
     /// # Safety
     ///
-    /// No other thread uses the values of these sequences and units in the workspace.
+    /// No other thread uses the values in the workspace that belong to the sequences and units of this thread.
     #[inline(always)]
     pub unsafe fn at(&mut self, index: usize) -> Workspace<'a> {
         if index.is_multiple_of(block_steps(self.workspace.layer)) {
@@ -120,11 +125,12 @@ impl<'a, S: Simd, const G: usize> InputProducts<'a, S, G> {
         self.workspace
     }
 
-    /// Computes the input products of the block that starts at position `index`.
+    /// Computes the input products of one block of steps. The argument `index` is the index of the first step of the
+    /// block in the order in which the layer processes the steps, counted from 0.
     ///
     /// # Safety
     ///
-    /// As for [`at`](Self::at).
+    /// No other thread uses the values in the workspace that belong to the sequences and units of this thread.
     #[inline(always)]
     unsafe fn compute_block(&mut self, index: usize) {
         let layer = self.workspace.layer;
@@ -175,8 +181,10 @@ impl<'a, S: Simd, const G: usize> InputProducts<'a, S, G> {
     }
 }
 
-/// Computes the gradient of the input. Each thread writes some of the `rows` of `[B × T]`. `slots`: the consecutive
-/// slots of the gradients of the gates.
+/// Computes the gradient of the input, `[batch, time, input]`, and writes it to `d_input`. Each item of `rows` is
+/// `sequence × time + step`; each thread computes a part of the rows. The argument `slots` has, for each gate, the slot
+/// that holds its gradient: the index among the values that the workspace `gradients` holds per step and hidden unit.
+/// The slots are consecutive.
 ///
 /// # Safety
 ///
@@ -212,28 +220,32 @@ pub(super) unsafe fn input_gradient<S: Simd, const G: usize>(
     }
 }
 
-/// A weight matrix whose gradient is computed from the gradients of the gates, and the buffers for the result.
+/// A weight matrix whose gradient [`weight_gradients`] computes from the gradients of the gates, and the buffers for
+/// the result.
 pub(super) struct WeightGradient<'a> {
-    /// The slots with the gradients of the gates, from the gate `first_gate`.
+    /// For each gate from `first_gate` on, the slot that holds its gradient: the index among the values that the
+    /// workspace holds per step and hidden unit.
     pub slots: &'a [usize],
+    /// The index of the first gate whose gradients are computed.
     pub first_gate: usize,
     pub hidden_size: usize,
     /// The number of columns of the weight matrix.
     pub size: usize,
-    /// Returns the vector that the weight matrix was multiplied with at a row of `[B × T]`: the input, the hidden
-    /// state, or `r ⊙ h`.
+    /// Returns the vector with which the forward pass multiplied the weight matrix, for row `sequence × time + step`:
+    /// the input, the hidden state, or `r ⊙ h` (reset gate times hidden state).
     pub at: &'a dyn Fn(usize) -> &'a [f32],
-    /// The gradient of the weight matrix, `[gates × H, size]`.
+    /// The gradient of the weight matrix, `[gates × hidden, size]`.
     pub d_weight: Shared<'a>,
-    /// The gradient of the bias, `[gates × H]`.
+    /// The gradient of the bias, `[gates × hidden]`.
     pub d_bias: Shared<'a>,
 }
 
-/// The number of rows of `[B × T]` per matrix product. The products are summed in the gradient of the weight matrix.
+/// The number of steps, over all sequences, per matrix product. The products are summed in the gradient of the weight
+/// matrix.
 const DEPTH: usize = 256;
 
-/// Computes the gradients of weight matrices and biases from all `rows` of `[B × T]`. Each thread writes those of some
-/// units.
+/// Computes the gradients of weight matrices and biases as sums over all `rows`. Each item of `rows` is
+/// `sequence × time + step`. Each thread computes the gradients of some hidden units.
 ///
 /// # Safety
 ///
@@ -272,17 +284,17 @@ pub(super) unsafe fn weight_gradients<S: Simd, const K: usize>(
     }
 }
 
-/// The gradients of a few units of one gate at a block of rows, packed for [`outer`].
+/// The gradients of one gate for at most [`TILE`] hidden units, over a block of rows, packed for [`outer`].
 struct Tile<'a> {
     units: Range<usize>,
     /// The packed gradients, `[rows, TILE]`.
     gradients: &'a [f32],
-    /// The sum of each unit's gradients over the rows: the gradient of the bias.
+    /// For each unit, the sum of its gradients over the rows of the block, which is added to the gradient of the bias.
     sums: [f32; TILE],
 }
 
 impl<'a> Tile<'a> {
-    /// Packs the gradients into `memory`.
+    /// Copies the gradients of `units` in one slot of the workspace to `memory`, `[rows, TILE]`, and sums them.
     ///
     /// # Safety
     ///
@@ -304,7 +316,7 @@ impl<'a> Tile<'a> {
                 Err(_) => to[..units.len()].copy_from_slice(from),
             }
         }
-        // Several partial sums, because each addition waits for the previous one of the same sum.
+        // Several partial sums are faster, because each addition waits for the previous addition to the same sum.
         const SUMS: usize = 4;
         let mut several = [0.0; SUMS * TILE];
         let (groups, rest) = gradients.as_chunks::<{ SUMS * TILE }>();
@@ -327,17 +339,18 @@ fn add<const N: usize>(sums: &mut [f32; N], values: &[f32; N]) {
 }
 
 impl WeightGradient<'_> {
-    /// The gate whose gradients are in `slot`.
+    /// Returns the index of the gate whose gradients are in the slot `slot`; `None` if this weight matrix does not use
+    /// the slot. A slot is the index of a value among the values that the workspace holds per step and hidden unit.
     fn gate(&self, slot: usize) -> Option<usize> {
         self.slots.iter().position(|&own| own == slot).map(|gate| self.first_gate + gate)
     }
 
-    /// Writes the gradients of the weights and biases of one tile of units from one block of rows, or adds them
-    /// (`add`).
+    /// Adds the contribution of a block of rows to the gradients of the bias and the weights of the units in `tile`. If
+    /// `add` is false, the gradients of the weights are overwritten instead.
     ///
     /// # Safety
     ///
-    /// No other thread uses the gradients of these units.
+    /// No other thread uses the gradients of the weights and the bias of the units in `tile`.
     #[inline(always)]
     unsafe fn add<S: Simd>(&self, simd: S, gate: usize, tile: &Tile, right: &Panels, add: bool) {
         let Tile { units, gradients, sums } = tile;

@@ -1,5 +1,5 @@
-//! The GRU whose reset gate acts before the recurrent product. Each step has two recurrent products: the second one
-//! uses the reset gate, which depends on the first one.
+//! The GRU whose reset gate acts before the recurrent product. Each step has two recurrent products: the first one
+//! gives the reset gate r and the update gate z; the second one multiplies `r ⊙ h` and gives the candidate n.
 
 use std::ops::Range;
 
@@ -15,15 +15,17 @@ use super::simd::{load, multiply, multiply_to, sigmoid, store, tanh, tiles};
 use super::team::Member;
 use super::{Job, LayerArgs, Position, run_team, vectors};
 
-// The slots of the workspace.
+// The slots of the workspace: candidate n, reset gate r and update gate z.
 const N: usize = 0;
 const R: usize = 1;
 const Z: usize = 2;
-/// The slot of the product `r ⊙ h`.
+/// The slot of the product `r ⊙ h` of reset gate and hidden state: its index among the values that the workspace holds
+/// per step and hidden unit.
 const RESET: usize = 3;
 const SLOTS: usize = 4;
 
-/// The slots of gates r, z and n.
+/// The slots of the reset gate r, the update gate z and the candidate n, in the order of the weights. A slot is the
+/// index of a value among the values that the workspace holds per step and hidden unit.
 const INPUTS: [usize; 3] = [R, Z, N];
 
 pub(super) fn forward(layer: &LayerArgs, keep: bool) -> Forward {
@@ -39,19 +41,19 @@ pub(super) fn forward(layer: &LayerArgs, keep: bool) -> Forward {
 struct Steps<'a> {
     layer: &'a LayerArgs<'a>,
     workspace: Workspace<'a>,
-    /// The hidden states, `[B, H]`.
+    /// The hidden state of each sequence before or after the current step, `[batch, hidden]`.
     states: Shared<'a>,
-    /// The products `r ⊙ h`, `[B, H]`.
+    /// The product `r ⊙ h` of reset gate and hidden state at the current step, `[batch, hidden]`.
     resets: Shared<'a>,
-    /// The hidden state after every step, `[B, T, H]`.
+    /// The hidden state after every step, `[batch, time, hidden]`.
     outputs: Shared<'a>,
 }
 
-/// One thread's share of all steps.
+/// Computes one thread's part of the forward pass.
 ///
-/// A thread writes only its own sequences and units. It reads all units of its sequences: in `states` in the first half
-/// of a step, and in `resets` in the second half. Barriers separate the halves, and each buffer is written only in the
-/// half in which it is not read.
+/// A thread writes the values of its own sequences and units only. It reads all units of its sequences: in `states` in
+/// the first half of a step, and in `resets` in the second half. Barriers separate the halves, and each buffer is
+/// written only in the half in which it is not read.
 impl Job for Steps<'_> {
     #[inline(always)]
     fn run<S: Simd>(&self, simd: S, member: &Member) {
@@ -106,11 +108,12 @@ impl Job for Steps<'_> {
 }
 
 impl Steps<'_> {
-    /// Computes gates r and z of some units at a step, and `r ⊙ h`, from the recurrent products of these gates.
+    /// Computes the reset gate r and the update gate z of a few hidden units at a step, and `r ⊙ h`, from the recurrent
+    /// products of these gates.
     ///
     /// # Safety
     ///
-    /// No other thread uses the values of these units and this sequence, except the hidden state `h`.
+    /// No other thread uses the values of the sequence and the hidden units in `position`, except the hidden state `h`.
     #[inline(always)]
     unsafe fn reset_and_update_gates<S: Simd>(
         &self,
@@ -134,11 +137,12 @@ impl Steps<'_> {
         }
     }
 
-    /// Computes gate n of some units at a step, and their states after the step, from the recurrent product of gate n.
+    /// Computes the candidate n of a few hidden units at a step, and their hidden state after the step, from the
+    /// recurrent product of the candidate.
     ///
     /// # Safety
     ///
-    /// No other thread uses the values of these units and this sequence.
+    /// No other thread uses the values of the sequence and the hidden units in `position`.
     #[inline(always)]
     unsafe fn candidate<S: Simd>(&self, simd: S, workspace: Workspace, position: &Position, recurrent: S::f32s) {
         let Self { layer: LayerArgs { time, hidden_size, .. }, states, outputs, .. } = *self;
@@ -165,7 +169,8 @@ pub(super) fn backward(inputs: BackwardInputs, saved: Aligned) -> Gradients {
 
 struct BackwardSteps<'a> {
     inputs: BackwardInputs<'a>,
-    /// The values saved by the forward pass. The loop over the steps replaces them with the gradients of the gates.
+    /// The values saved by the forward pass. The backward loop over the steps replaces them with the gradients of the
+    /// gates.
     workspace: Workspace<'a>,
     grads: SharedGradients<'a>,
 }
@@ -198,9 +203,9 @@ impl Job for BackwardSteps<'_> {
 impl BackwardSteps<'_> {
     /// Computes the gradients of the gates at all steps and of the initial states.
     ///
-    /// A thread writes only its own sequences and units. It reads the gradients of all units of gate n, and then of
-    /// gates r and z, of its sequences at a step. Other threads write those gradients before a barrier, and never after
-    /// it.
+    /// A thread writes the values of its own sequences and units only. At each step it also reads gradients that other
+    /// threads write: first those of the candidate n, then those of the gates r and z, of its own sequences and all
+    /// units. Each of these two reads comes after a barrier, at which all threads have written the gradients of the step.
     #[inline(always)]
     fn steps<S: Simd>(&self, simd: S, member: &Member) {
         let Self { inputs: BackwardInputs { layer, .. }, grads, .. } = *self;
@@ -233,12 +238,13 @@ impl BackwardSteps<'_> {
         }
     }
 
-    /// Multiplies the gradients in some slots by a weight matrix, for all `active` sequences at a step, and writes the
-    /// products to `to`, or adds them (`add`).
+    /// Multiplies the gradients in some slots of the workspace by a weight matrix, for the `active` sequences at a
+    /// step. If `add` is true, the products are added to `to`; otherwise they overwrite it.
     ///
     /// # Safety
     ///
-    /// No thread writes these gradients, and no other thread uses these sequences and units of `to`.
+    /// No thread writes the gradients in `slots`, and no other thread uses the values in `to` that this function
+    /// writes.
     #[inline(always)]
     unsafe fn product<S: Simd>(
         &self,
@@ -260,12 +266,12 @@ impl BackwardSteps<'_> {
         }
     }
 
-    /// Computes the gradients of gates n and z of some units at a step, and the gradient of their states before the
-    /// step through `z ⊙ h`.
+    /// Computes the gradients of the candidate n and of the update gate z of a few hidden units at a step, and the part
+    /// of the gradient of their hidden state before the step that flows through `z ⊙ h`.
     ///
     /// # Safety
     ///
-    /// No other thread uses the values of these units and this sequence.
+    /// No other thread uses the values of the sequence and the hidden units in `position`.
     #[inline(always)]
     unsafe fn candidate_gradients<S: Simd>(&self, simd: S, position: &Position) {
         let Self { inputs: BackwardInputs { layer, outputs, d_outputs, .. }, workspace, grads } = *self;
@@ -287,12 +293,12 @@ impl BackwardSteps<'_> {
         }
     }
 
-    /// Computes the gradient of gate r of some units at a step, and the gradient of their states before the step
-    /// through gate n.
+    /// Computes the gradient of the reset gate r of a few hidden units at a step, and adds to the gradient of their
+    /// hidden state before the step the part that flows through `r ⊙ h`.
     ///
     /// # Safety
     ///
-    /// No other thread uses the values of these units and this sequence.
+    /// No other thread uses the values of the sequence and the hidden units in `position`.
     #[inline(always)]
     unsafe fn reset_gradients<S: Simd>(&self, simd: S, position: &Position, d_resets: Shared) {
         let Self { inputs: BackwardInputs { layer, outputs, .. }, workspace, grads } = *self;

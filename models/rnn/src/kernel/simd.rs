@@ -1,5 +1,5 @@
-//! Vector code: loads and stores at the end of a row, activation functions, and the micro-kernel: the product of a tile
-//! of rows with a packed panel.
+//! SIMD code: loads and stores at the end of a row, activation functions, and the product of a few rows with a packed
+//! panel of columns (the micro-kernel).
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use pulp::{NullaryFnOnce, Simd};
 
 use super::pack::Panels;
 
-/// Loads one vector from the start of `from`. Missing lanes are zero.
+/// Loads one SIMD vector from the start of `from`. If `from` is shorter than a vector, the missing lanes are zero.
 #[inline(always)]
 pub(crate) fn load<S: Simd>(simd: S, from: &[f32]) -> S::f32s {
     match S::as_simd_f32s(from).0.first() {
@@ -16,7 +16,7 @@ pub(crate) fn load<S: Simd>(simd: S, from: &[f32]) -> S::f32s {
     }
 }
 
-/// Stores a vector to the start of `to`, truncated to the length of `to`.
+/// Stores a SIMD vector to the start of `to`, truncated to the length of `to`.
 #[inline(always)]
 pub(crate) fn store<S: Simd>(simd: S, to: &mut [f32], vector: S::f32s) {
     match S::as_mut_simd_f32s(to).0.first_mut() {
@@ -25,8 +25,8 @@ pub(crate) fn store<S: Simd>(simd: S, to: &mut [f32], vector: S::f32s) {
     }
 }
 
-/// tanh as the rational function `x · P(x²) / Q(x²)`, a minimax fit of the relative error on |x| ≤ 9. Constant beyond
-/// [`TANH_LIMIT`].
+/// Evaluates tanh as the rational function `x · P(x²) / Q(x²)`, a minimax fit of the relative error on |x| ≤ 9. The
+/// result is constant for |x| beyond [`TANH_LIMIT`].
 ///
 /// The relative error is below 4e-7. All results lie in [-1, 1]. NaN gives NaN.
 #[inline(always)]
@@ -39,7 +39,7 @@ pub(crate) fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.div_f32s(numerator, polynomial(simd, square, Q))
 }
 
-/// The polynomial `c₀ + c₁ x + c₂ x² + …` by Horner's scheme.
+/// Evaluates the polynomial `c₀ + c₁ x + c₂ x² + …` by Horner's scheme.
 #[inline(always)]
 fn polynomial<S: Simd, const N: usize>(simd: S, x: S::f32s, coefficients: [f32; N]) -> S::f32s {
     let mut sum = simd.splat_f32s(coefficients[N - 1]);
@@ -49,10 +49,11 @@ fn polynomial<S: Simd, const N: usize>(simd: S, x: S::f32s, coefficients: [f32; 
     sum
 }
 
-/// tanh differs from 1 by 2e-7 here. Slightly above this limit, the quotient can round to more than 1.
+/// The largest |x| for which [`tanh`] evaluates its quotient. tanh(8.18) differs from 1 by 2e-7. Slightly above this
+/// limit, the quotient can round to more than 1.
 const TANH_LIMIT: f32 = 8.18;
 
-/// Clamps to `[-bound, bound]`. NaN gives NaN.
+/// Clamps the lanes of `x` to `[-bound, bound]`. NaN gives NaN.
 #[inline(always)]
 fn clamp<S: Simd>(simd: S, x: S::f32s, bound: f32) -> S::f32s {
     let (high, low) = (simd.splat_f32s(bound), simd.splat_f32s(-bound));
@@ -80,18 +81,20 @@ pub(crate) fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.mul_add_f32s(tanh(simd, simd.mul_f32s(x, half)), half, half)
 }
 
-/// `eˣ` for x ≤ 0, with a relative error below 3e-7. Results below 1e-38 are raised to 1e-38.
+/// Evaluates `eˣ` for x ≤ 0, with a relative error below 3e-7. Results below 1e-38 are raised to 1e-38.
 ///
-/// Computed as `2ⁿ · eʳ` with an integer n and |r| ≤ ½ ln 2. The polynomial is from the Cephes library (Moshier 1989).
+/// It is computed as `2ⁿ · eʳ` with an integer n and |r| ≤ ½ ln 2. The polynomial is from the Cephes library (Moshier
+/// 1989).
 #[inline(always)]
 pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    /// ln 2 in two parts. The first has few bits, so that its products with n are exact.
+    /// ln 2 as the sum of two numbers. The first number has few bits, so that its product with an integer n is exact.
     const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
     const P: [f32; 6] = [0.5, 0.166_666_65, 4.166_579_6e-2, 8.333_452e-3, 1.398_2e-3, 1.987_569_1e-4];
-    /// Adding this constant to a small number leaves the rounded number plus 127 in the low bits of the mantissa.
+    /// Adding this constant to a small number leaves the rounded number plus 127, the exponent bias of a 32-bit float,
+    /// in the low bits of the mantissa.
     const ROUND: f32 = 12_582_912.0 + 127.0;
     let constant = |value: f32| simd.splat_f32s(value);
-    // Not a maximum, because some processors would drop NaN.
+    // A select instead of a maximum, because the maximum of some processors would replace NaN by −87.
     let x = simd.select_f32s(simd.less_than_f32s(x, constant(-87.0)), constant(-87.0), x);
     let rounded = simd.mul_add_f32s(x, constant(std::f32::consts::LOG2_E), constant(ROUND));
     let n = simd.sub_f32s(rounded, constant(ROUND));
@@ -104,31 +107,33 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.mul_f32s(power, simd.transmute_f32s_u32s(exponent))
 }
 
-/// The largest number of rows in a tile.
+/// The largest number of rows that [`multiply`] multiplies with a panel at once.
 const MAX_ROWS: usize = 8;
 
-/// The largest number of vectors in a panel, on any processor.
+/// The largest number of SIMD vectors per row in a panel of columns, on any processor.
 const MAX_VECTORS: usize = 3;
 
-/// The most vectors of a panel of columns. The sums of 8 rows × 3 vectors use 24 of 32 registers; 6 × 2 use 12 of 16.
+/// The largest number of SIMD vectors per row in a panel of columns, for a processor with this number of vector
+/// registers. The sums of 8 rows × 3 vectors use 24 of 32 registers; those of 6 rows × 2 vectors use 12 of 16.
 pub(crate) const fn max_vectors(registers: usize) -> usize {
     if registers >= 32 { MAX_VECTORS } else { 2 }
 }
 
-/// The most rows of a tile, up to [`MAX_ROWS`]. Besides the sums, registers must hold either all vectors of the panel
-/// and one value of a row, or one value of each row and one vector, whichever needs fewer.
+/// The largest number of rows, at most [`MAX_ROWS`], that are multiplied at once with a panel of `vectors` SIMD vectors
+/// per row. The sums use one register per row and vector. The factors need registers too: one per vector plus one, or
+/// one per row plus one, whichever is less.
 const fn max_rows(registers: usize, vectors: usize) -> usize {
     let rows = match (registers, vectors) {
         (32.., _) => 24 / vectors,
-        // 4 rows would fit, but compilers spill one of the sums to memory, and every iteration waits for it.
+        // 4 rows would fit, but compilers then keep one of the sums in memory, and every iteration waits for it.
         (_, 3) => 3,
         _ => 12 / vectors,
     };
     if rows > MAX_ROWS { MAX_ROWS } else { rows }
 }
 
-/// Splits rows into tiles for [`multiply`] with panels of `V` vectors. Also splits the panel `ahead`, if any, into the
-/// parts that each tile prefetches.
+/// Splits rows into tiles (groups of rows) that [`multiply`] multiplies at once with a panel of `V` SIMD vectors per
+/// row. Also splits the values of the next panel, `ahead`, into the parts that the tiles prefetch.
 pub(crate) fn tiles<'a, S: Simd, const V: usize>(
     rows: &'a [usize],
     ahead: Option<&'a [f32]>,
@@ -140,13 +145,13 @@ pub(crate) fn tiles<'a, S: Simd, const V: usize>(
     })
 }
 
-/// Multiplies one of the [`tiles`] of rows by a panel `[depth, V vectors]`. Returns `start` plus the product for each
-/// row; entries beyond the last row are unspecified.
+/// Multiplies one group of rows from [`tiles`] by a packed panel of columns, `[depth, V vectors]`. Returns `start` plus
+/// the product for each row; entries beyond the last row are unspecified.
 ///
-/// Prefetches `ahead`, because the products would otherwise wait for memory.
+/// Prefetches `ahead`, the values of the next panel, so that the next products do not wait for memory.
 ///
 /// Each sum runs over the depth in order, with one fused multiply-add per term. The result of a row therefore does not
-/// depend on the other rows of the tile.
+/// depend on the other rows of the group.
 #[inline(always)]
 pub(crate) fn multiply<'a, S: Simd, const V: usize>(
     simd: S,
@@ -181,7 +186,8 @@ pub(crate) fn multiply<'a, S: Simd, const V: usize>(
     all
 }
 
-/// Multiplies rows by one panel and writes the products to rows of the result, or adds them (`add`).
+/// Multiplies rows by one packed panel of columns. If `add` is true, the products are added to the rows that `to`
+/// returns; otherwise they overwrite them.
 #[inline(always)]
 pub(crate) fn multiply_to<'a, 'b, S: Simd>(
     simd: S,
@@ -209,10 +215,10 @@ pub(crate) fn multiply_to<'a, 'b, S: Simd>(
     multiply_panel!(1 2 3);
 }
 
-/// The micro-kernel: adds the product of rows with a panel to `sums`. The values of a row are `stride` apart.
-/// Prefetches one cache line of `ahead` per iteration.
+/// The innermost loop of all matrix products: adds the product of `R` rows with a panel of columns to `sums`. The
+/// values of a row are `stride` apart in memory. Each iteration prefetches one cache line of `ahead`.
 ///
-/// Not inlined, so that all registers are available for the sums.
+/// The function is not inlined, so that all registers are available for the sums.
 #[inline(never)]
 fn product<S: Simd, const R: usize, const V: usize, const AHEAD: bool>(
     simd: S,
@@ -249,7 +255,7 @@ fn product<S: Simd, const R: usize, const V: usize, const AHEAD: bool>(
                 }
                 // SAFETY: the assertion above: every row has a value for each row of the panel.
                 let value = |r: usize| simd.splat_f32s(unsafe { *starts[r].add(k * stride) });
-                // Keep in registers whichever is fewer, values or vectors.
+                // Keep the rows' values or the panel's vectors in registers, whichever are fewer.
                 if R < V {
                     let mut values = [simd.splat_f32s(0.0); R];
                     for r in 0..R {
@@ -275,7 +281,7 @@ fn product<S: Simd, const R: usize, const V: usize, const AHEAD: bool>(
     simd.vectorize(Product::<S, R, V, AHEAD> { simd, rows, stride, panel, ahead, sums });
 }
 
-/// Prefetches a cache line of values, on processors with such an instruction.
+/// Prefetches cache line number `line` of `values`, on processors that have a prefetch instruction.
 #[inline(always)]
 fn prefetch(values: &[f32], line: usize) {
     #[cfg(target_arch = "x86_64")]
@@ -297,11 +303,11 @@ fn write<S: Simd, const V: usize>(simd: S, to: &mut [f32], sums: [S::f32s; V], a
     }
 }
 
-/// The number of rows of a tile of [`outer`].
+/// The number of columns of the matrix that [`outer`] transposes and multiplies at once.
 pub(crate) const TILE: usize = MAX_ROWS;
 
-/// Multiplies the transpose of `left`, `[depth, TILE]`, by one panel and writes the first `count` rows to the result,
-/// or adds them (`add`).
+/// Multiplies the transpose of `left`, `[depth, TILE]`, by one packed panel of columns, `[depth, columns]`. Adds the
+/// first `count` rows of the product to the rows that `to` returns or, if `add` is false, overwrites them.
 #[inline(always)]
 pub(crate) fn outer<'a, S: Simd>(
     simd: S,

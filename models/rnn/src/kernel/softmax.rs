@@ -1,5 +1,4 @@
-//! Linear layer, softmax and cross-entropy loss over many classes: the output layer of a language model, which takes
-//! half of its time.
+//! Linear layer, softmax and cross-entropy loss over many classes: the output layer of a language model.
 //!
 //! `logits = inputs · weightᵀ + bias`; the loss of a row is `ln Σ exp(logit) − logit of the target class`. The gradient
 //! of the logits is `exp(logit) / Σ exp(logit)`, minus 1 at the target class. It overwrites the logits, because they
@@ -15,24 +14,24 @@ use super::simd::{exp, load, store};
 use super::team::Member;
 use super::{Job, member_units, run_team, vectors};
 
-/// The smallest number of logits per thread.
+/// The smallest number of logits per thread when several threads are used.
 const MIN_LOGITS: usize = 1 << 15;
-/// The number of rows per block when no backward pass follows.
+/// The number of rows whose logits are in memory at the same time when no backward pass follows.
 const BLOCK_ROWS: usize = 512;
 
-/// The parallelism of the products with `gemm`: all threads of rayon's pool, or one thread on wasm, as in `team.rs`.
+/// The parallelism of the matrix products with the crate `gemm`: all threads of rayon's pool, or one thread on wasm.
 const PARALLELISM: Parallelism = if cfg!(target_family = "wasm") { Parallelism::None } else { Parallelism::Rayon(0) };
 
-/// The arguments: a linear layer, its inputs and the target classes.
+/// The arguments of the kernel: a linear layer, its inputs and the target classes.
 #[derive(Clone, Copy)]
 pub(crate) struct Dense<'a> {
-    /// The inputs, `[N, features]`.
+    /// The inputs of the linear layer, `[rows, features]`.
     pub inputs: &'a [f32],
-    /// The weight matrix, `[classes, features]`.
+    /// The weight matrix of the linear layer, `[classes, features]`.
     pub weight: &'a [f32],
-    /// The bias, `[classes]`.
+    /// The bias of the linear layer, `[classes]`.
     pub bias: &'a [f32],
-    /// The target class of each row, `[N]`, each below `classes`.
+    /// The target class of each row, `[rows]`; each target is below the number of classes.
     pub targets: &'a [usize],
 }
 
@@ -51,26 +50,26 @@ impl<'a> Dense<'a> {
     }
 }
 
-/// The values that [`backward`] needs.
+/// The values that the forward pass saves for [`backward`].
 #[derive(Debug)]
 pub(crate) struct SavedLogits {
-    /// The logits, `[N, classes]`.
+    /// The logits, `[rows, classes]`.
     logits: Aligned,
-    /// The largest logit of each row, `[N]`. Separate from `totals`, because adding the logarithm of the total would
-    /// lose digits of the smaller number.
+    /// The largest logit of each row, `[rows]`. It is stored separately from `totals`, because the sum
+    /// `largest + ln total` would lose digits of the smaller term.
     largest: Vec<f32>,
-    /// The sum `Σ exp(logit − largest)` of each row, `[N]`.
+    /// The sum `Σ exp(logit − largest)` over the classes for each row, `[rows]`.
     totals: Vec<f32>,
 }
 
-/// The losses, `[N]`, computed block by block without saving the logits.
+/// Computes the loss of each row, `[rows]`, block by block, without saving the logits.
 pub(crate) fn losses(dense: Dense) -> Vec<f32> {
     let rows = dense.targets.len();
     let blocks = (0..rows).step_by(BLOCK_ROWS).map(|start| start..rows.min(start + BLOCK_ROWS));
     blocks.flat_map(|block| forward(dense.rows(block)).0).collect()
 }
 
-/// The losses, `[N]`, and the values for the backward pass.
+/// Computes the loss of each row, `[rows]`, and the values for the backward pass.
 pub(crate) fn forward(dense: Dense) -> (Vec<f32>, SavedLogits) {
     let (rows, classes, features) = (dense.targets.len(), dense.bias.len(), dense.features());
     let mut logits = Aligned::new(rows * classes);
@@ -93,7 +92,7 @@ pub(crate) fn forward(dense: Dense) -> (Vec<f32>, SavedLogits) {
 
 struct Forward<'a> {
     dense: Dense<'a>,
-    /// The logits, first without and then with the bias.
+    /// The logits, `[rows, classes]`: without the bias at first; each thread adds the bias to its rows.
     logits: Shared<'a>,
     losses: Shared<'a>,
     largest: Shared<'a>,
@@ -118,7 +117,8 @@ impl Job for Forward<'_> {
     }
 }
 
-/// Adds the bias to a row of logits and returns the largest logit. NaN may be missed here; it shows in the sum.
+/// Adds the bias to a row of logits and returns the largest logit. The result may ignore a NaN among the logits, but
+/// [`sum_of_exp`] then returns NaN.
 #[inline(always)]
 fn add_bias<S: Simd>(simd: S, logits: &mut [f32], bias: &[f32]) -> f32 {
     let (logits, logits_rest) = S::as_mut_simd_f32s(logits);
@@ -136,7 +136,8 @@ fn add_bias<S: Simd>(simd: S, logits: &mut [f32], bias: &[f32]) -> f32 {
     largest
 }
 
-/// The number of terms summed in single precision. Longer sums would lose digits.
+/// The number of terms that are summed in single precision. These partial sums are added in double precision, because a
+/// long sum in single precision would lose digits.
 const SUM_BLOCK: usize = 512;
 
 /// The sum `Σ exp(logit − largest)` over the logits of a row.
@@ -157,14 +158,14 @@ fn sum_of_exp<S: Simd>(simd: S, row: &[f32], largest: f32) -> f32 {
     sum as f32
 }
 
-/// The gradients of the tensors of [`Dense`], with the shapes documented there.
+/// The gradients with respect to the tensors of [`Dense`], with the shapes of these tensors.
 pub(crate) struct Gradients {
     pub inputs: Vec<f32>,
     pub weight: Vec<f32>,
     pub bias: Vec<f32>,
 }
 
-/// The backward pass, from the gradients of the losses, `[N]`.
+/// Computes the gradients from the saved values and `d_losses`, the gradients of the losses, `[rows]`.
 pub(crate) fn backward(dense: Dense, mut saved: SavedLogits, d_losses: &[f32]) -> Gradients {
     let (classes, features) = (dense.bias.len(), dense.features());
     let mut bias = vec![0.0; classes];
@@ -192,13 +193,14 @@ struct Backward<'a> {
     largest: &'a [f32],
     totals: &'a [f32],
     d_losses: &'a [f32],
-    /// The logits, replaced by their gradients.
+    /// The logits, `[rows, classes]`, which are replaced by their gradients.
     logits: Shared<'a>,
     d_bias: Shared<'a>,
 }
 
 impl Job for Backward<'_> {
-    /// Each thread computes some classes of all rows, because the gradient of the bias sums over the rows in order.
+    /// Computes the gradients of the logits and of the bias. Each thread computes some classes for all rows, so that
+    /// the sum over the rows in the gradient of the bias has a fixed order.
     #[inline(always)]
     fn run<S: Simd>(&self, simd: S, member: &Member) {
         let Self { targets, largest, totals, d_losses, logits, d_bias } = *self;
@@ -257,11 +259,11 @@ fn product(left: Matrix, right: Matrix) -> Vec<f32> {
     to
 }
 
-/// Writes `left · right` in row-major order, with the crate `gemm`, which burn-flex uses too.
+/// Writes the matrix product `left · right` to `to`, in row-major order. Uses the crate `gemm`.
 ///
 /// # Safety
 ///
-/// `to` has room for the rows of `left` times the columns of `right`, and nothing else uses this memory.
+/// `to` has room for one value per row of `left` and column of `right`, and nothing else uses this memory.
 unsafe fn multiply(left: Matrix, right: Matrix, to: *mut f32) {
     let ([rows, depth], [other, columns]) = (left.shape, right.shape);
     assert_eq!(depth, other, "the inner dimensions of a matrix product must match");

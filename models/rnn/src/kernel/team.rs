@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::yield_now;
 
-/// One thread of a team.
+/// One thread of a team of threads that compute a layer together.
 pub(crate) struct Member<'a> {
     index: usize,
     count: usize,
@@ -19,14 +19,15 @@ impl Member<'_> {
         self.count == 1
     }
 
-    /// A barrier: returns when all threads have called it. Writes before the barrier are visible after it.
+    /// Waits at a barrier: returns when all threads of the team have called it. Writes before the barrier are visible
+    /// after it.
     pub fn wait(&self) {
         if !self.alone() {
             self.barrier.wait(self.count);
         }
     }
 
-    /// The part of `0..length` that this thread computes.
+    /// The part of `0..length` that this thread of the team computes.
     pub fn part(&self, length: usize) -> Range<usize> {
         length * self.index / self.count..length * (self.index + 1) / self.count
     }
@@ -55,15 +56,18 @@ pub(crate) fn run(max_threads: usize, job: impl Fn(&Member) + Sync) {
     }
 }
 
-/// The size of rayon's pool. On wasm always 1: the main thread of a browser must not block at a barrier.
+/// The number of threads of rayon's pool. On wasm it is always 1, because the main thread of a browser must not block
+/// at a barrier.
 fn available_threads() -> usize {
     if cfg!(target_family = "wasm") { 1 } else { rayon::current_num_threads() }
 }
 
-/// The number of spins before the thread yields its core. Miri would take minutes for the full number.
+/// The number of times that a waiting thread checks the barrier before it yields its core. Under the slow interpreter
+/// Miri it is 1.
 const SPINS: usize = if cfg!(miri) { 1 } else { 10_000 };
 
-/// A spin barrier, because a step of a layer takes only microseconds.
+/// A barrier at which waiting threads check a counter in a loop instead of sleeping, because a step of a layer takes
+/// only microseconds.
 #[derive(Default)]
 struct Barrier {
     arrived: AtomicUsize,

@@ -1,0 +1,52 @@
+use serde::{Deserialize, Serialize};
+
+use super::CrfError;
+
+/// Which labels may start a sequence, end it, and follow each other. The default, with empty lists, allows everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allowed {
+    /// Whether a sequence may start with each label: `[labels]`.
+    pub start: Vec<bool>,
+    /// Whether a sequence may end with each label: `[labels]`.
+    pub end: Vec<bool>,
+    /// Whether the label `to` may follow the label `from`: `[from][to]`.
+    pub transitions: Vec<Vec<bool>>,
+}
+
+impl Allowed {
+    /// Creates rules for the given number of labels that allow every label sequence.
+    pub fn all(labels: usize) -> Self {
+        Self { start: vec![true; labels], end: vec![true; labels], transitions: vec![vec![true; labels]; labels] }
+    }
+
+    /// Returns these rules for the given number of labels, where empty lists become rules that allow everything.
+    /// Returns `None` if the rules are for another number of labels.
+    pub(super) fn of_labels(&self, labels: usize) -> Option<Self> {
+        if *self == Self::default() {
+            return Some(Self::all(labels));
+        }
+        let square = self.transitions.len() == labels && self.transitions.iter().all(|row| row.len() == labels);
+        let fits = self.start.len() == labels && self.end.len() == labels && square;
+        fits.then(|| self.clone())
+    }
+
+    /// Checks the label ids, the start, the end and the transitions of a target. `sequence` is the index of the
+    /// sequence in the batch. The rules must not have empty lists.
+    pub(super) fn check(&self, sequence: usize, target: &[usize]) -> Result<(), CrfError> {
+        let labels = self.start.len();
+        if let Some(step) = target.iter().position(|&label| label >= labels) {
+            return Err(CrfError::Label { sequence, step, label: target[step], labels });
+        }
+        let [Some(&first), Some(&last)] = [target.first(), target.last()] else { return Ok(()) };
+        if !self.start[first] {
+            return Err(CrfError::Start { sequence, label: first });
+        }
+        if !self.end[last] {
+            return Err(CrfError::End { sequence, label: last });
+        }
+        match target.windows(2).position(|pair| !self.transitions[pair[0]][pair[1]]) {
+            Some(step) => Err(CrfError::Transition { sequence, step, from: target[step], to: target[step + 1] }),
+            None => Ok(()),
+        }
+    }
+}
