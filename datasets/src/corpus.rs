@@ -1,4 +1,4 @@
-//! Texts for language models, in three parts.
+//! Texts for language models, split into training, validation and test part.
 
 use std::path::Path;
 
@@ -10,20 +10,20 @@ use crate::source::{Locator, Source, hex};
 /// A raw text in three parts: lines that end in `\n`, in their original order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Corpus {
-    /// Training part.
+    /// The text of the training part.
     pub train: String,
-    /// Validation part.
+    /// The text of the validation part.
     pub valid: String,
-    /// Test part.
+    /// The text of the test part.
     pub test: String,
-    /// Name and checksum of the data.
+    /// The name and the checksum of the data set.
     pub source: String,
     /// Perplexity of the test part under the distribution that generated the text, if it is known. No word-level model
     /// can have a lower expected perplexity. The end of a line counts as a word.
     pub floor: Option<f64>,
 }
 
-/// The validation part and the test part each get one of `HELD_OUT` equal shares of the lines.
+/// The validation part and the test part each get 1 / `HELD_OUT` of the lines, which is 5 %.
 const HELD_OUT: usize = 20;
 
 /// Reads a plain-text file in UTF-8 and splits it by lines: the first 90 % for training, the next 5 % for validation,

@@ -1,10 +1,10 @@
-//! Electricity time series: a transformer in China, and the load of a region of the United States.
+//! Electricity time series: the measurements of a transformer in China, and the load of a region of the United States.
 
 use crate::error::Result;
 use crate::series::{CsvFormat, Duplicates, Gaps, Series};
 use crate::source::{Form, Locator, PublishedFile, Source};
 
-/// The published file that [`etth1`] loads.
+/// The published file with the ETTh1 series, which [`etth1`] loads.
 pub const ETTH1: Source = Source {
     name: "ETTh1",
     folder: "energy",
@@ -22,7 +22,7 @@ pub const ETTH1: Source = Source {
     citation: "https://arxiv.org/abs/2012.07436",
 };
 
-/// The published file that [`pjm_east`] loads.
+/// The published file with the load of the region PJM East, which [`pjm_east`] loads.
 pub const PJM_EAST: Source = Source {
     name: "the load of PJM East",
     folder: "energy",

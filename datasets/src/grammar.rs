@@ -17,7 +17,7 @@ use crate::corpus::Corpus;
 use crate::source::hex;
 
 const SEED: u64 = 1906;
-/// Sentences of the training, validation and test part.
+/// The numbers of sentences in the training, validation and test part.
 const SENTENCES: [usize; 3] = [20_000, 2_000, 2_000];
 const START: &str = "SENTENCE";
 
@@ -33,11 +33,12 @@ pub fn load() -> Corpus {
     Corpus { train, valid, test, source, floor: Some(floor) }
 }
 
-struct Grammar {
+/// A probabilistic context-free grammar.
+pub(crate) struct Grammar {
     rules: HashMap<&'static str, Rules>,
 }
 
-/// The productions of one nonterminal of the grammar, with their probabilities.
+/// The productions of one nonterminal symbol of the grammar, with their probabilities.
 struct Rules {
     productions: Vec<Vec<&'static str>>,
     draw: WeightedIndex<f64>,
@@ -47,11 +48,28 @@ struct Rules {
 
 impl Grammar {
     fn new() -> Self {
-        let lines = include_str!("grammar.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-        Self { rules: lines.filter_map(rules).collect() }
+        Self::parse(include_str!("grammar.txt").lines())
     }
 
-    /// Draws sentences, one per line. Returns them with their perplexity, in which the end of a line counts as a word.
+    /// Parses a grammar from texts that hold one rule each. Empty texts and texts that begin with `#` are skipped.
+    pub fn parse(texts: impl Iterator<Item = &'static str>) -> Self {
+        let texts = texts.filter(|text| !text.is_empty() && !text.starts_with('#'));
+        Self { rules: texts.filter_map(rules).collect() }
+    }
+
+    /// Draws a production of a symbol. `None` if the symbol has no rules.
+    pub fn draw(&self, symbol: &str, rng: &mut impl Rng) -> Option<&[&'static str]> {
+        let rules = self.rules.get(symbol)?;
+        rules.productions.get(rules.draw.sample(rng)).map(Vec::as_slice)
+    }
+
+    /// Returns the words of the word class `symbol`, in the order in which the grammar lists them.
+    pub fn words(&self, symbol: &str) -> impl Iterator<Item = &'static str> {
+        self.rules.get(symbol).into_iter().flat_map(|rules| rules.productions.iter().flatten().copied())
+    }
+
+    /// Draws sentences, one per line. Returns them with their perplexity under the grammar, in which the end of a line
+    /// counts as a word.
     fn text(&self, sentences: usize, rng: &mut impl Rng) -> (String, f64) {
         let (mut text, mut words, mut nats) = (String::new(), 0, 0.0);
         for _ in 0..sentences {
@@ -76,15 +94,19 @@ impl Grammar {
     }
 }
 
-/// Parses `NAME = weight symbols | …` or `NAME ~ words`. A malformed line gives `None`; a test excludes those.
+/// Parses `NAME = weight symbols | …` or `NAME ~ words`. A production without a weight has the weight 1. Returns `None`
+/// for a malformed line; tests check that all lines of the grammars in the program can be parsed.
 fn rules(line: &'static str) -> Option<(&'static str, Rules)> {
     let (name, productions): (_, Vec<(f64, Vec<_>)>) = match (line.split_once('='), line.split_once('~')) {
         (Some((name, productions)), _) => {
             let production = |text: &'static str| {
-                let (weight, symbols) = text.trim().split_once(' ')?;
-                Some((weight.parse().ok()?, symbols.split_whitespace().collect()))
+                let symbols: Vec<_> = text.split_whitespace().collect();
+                match symbols.first().map(|symbol| symbol.parse()) {
+                    Some(Ok(weight)) => (weight, symbols[1..].to_vec()),
+                    _ => (1.0, symbols),
+                }
             };
-            (name, productions.split('|').map(production).collect::<Option<_>>()?)
+            (name, productions.split('|').map(production).collect())
         }
         (None, Some((name, words))) => {
             (name, words.split_whitespace().zip(1..).map(|(word, rank)| (1.0 / f64::from(rank), vec![word])).collect())

@@ -1,7 +1,7 @@
 //! The IMDB large movie review set ([Maas et al. 2011](https://aclanthology.org/P11-1015/)): 25,000 training and 25,000
-//! test reviews, half of each positive (rated 7 to 10), half negative (rated 1 to 4).
+//! test reviews. In each part, half of the reviews are positive (rated 7 to 10), and half are negative (rated 1 to 4).
 //!
-//! 123 texts occur in both parts, a known property of the set.
+//! 123 texts occur in both parts, which is a known property of the set.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -14,26 +14,26 @@ use crate::error::{DataError, Result, utf8};
 use crate::review::{Review, Reviews};
 use crate::source::{Form, Found, Locator, Packing, PublishedFile, Source, hex};
 
-/// The number of reviews of each label in each part.
+/// The number of reviews of each label in the training part, and also in the test part.
 const EACH: usize = 12_500;
 
-/// The folders of the set, one for each label of each part.
+/// The folders of the data set, one for each label in the training and in the test part.
 const FOLDERS: [&str; 4] = ["train/pos", "train/neg", "test/pos", "test/neg"];
 
 const REVIEWS: PublishedFile = PublishedFile {
     name: "aclImdb",
-    // The content is checked with `CONTENT` instead, which does not depend on the form.
+    // The reviews are checked with `CONTENT`, which is the same for the folder and the archives.
     sha256: None,
     forms: &[
         Form { name: "aclImdb", packing: Packing::Folder, packed: None, url: None },
-        // The labelled reviews alone.
+        // An archive with the labelled reviews only.
         Form {
             name: "aclImdb_train_test.tar.gz",
             packing: Packing::TarGz,
             packed: Some((28_063_867, "13aae681a8c1704c6ce6bc6a8bf912112b13e3f1eec5c070b13452be96076c43")),
             url: None,
         },
-        // The publishers give no SHA-256; this is the one that TensorFlow Datasets checks.
+        // The publishers give no SHA-256. This is the value that TensorFlow Datasets checks.
         Form {
             name: "aclImdb_v1.tar.gz",
             packing: Packing::TarGz,
@@ -43,7 +43,7 @@ const REVIEWS: PublishedFile = PublishedFile {
     ],
 };
 
-/// The published set: the unpacked folder `aclImdb`, or one of two archives.
+/// The published data set: the unpacked folder `aclImdb`, or one of two archives.
 pub const SOURCE: Source = Source {
     name: "the IMDB review set",
     folder: "imdb",
@@ -52,10 +52,11 @@ pub const SOURCE: Source = Source {
     citation: "https://aclanthology.org/P11-1015/",
 };
 
-/// The SHA-256 of all reviews, computed by [`content_sha256`]; the same for the folder and the archives.
+/// The SHA-256 of the ids and texts of all reviews, computed by [`content_sha256`]. The folder and the archives have
+/// the same value.
 const CONTENT: &str = "62b693fa8f9bd10028c06021ffeb1f367f69f38efb754794d63ac1471830148a";
 
-/// Loads the reviews, ordered by [`Review::id`].
+/// Loads the IMDB reviews, sorted by [`Review::id`].
 pub fn load(locator: &Locator) -> Result<Reviews> {
     let Found { path, packing } = locator.find(&SOURCE, &REVIEWS)?;
     let reviews = match packing {
@@ -107,7 +108,7 @@ fn from_folder(dir: &Path) -> Result<Vec<Review>> {
     Ok(reviews)
 }
 
-/// The identifier `train/pos/123_9` from a path that ends in `train/pos/123_9.txt`; `None` for other files.
+/// The identifier `train/pos/123_9` of the review whose path ends in `train/pos/123_9.txt`; `None` for other files.
 fn review_id(path: &str) -> Option<String> {
     let parts: Vec<&str> = path.rsplitn(4, '/').collect();
     let [file, label @ ("pos" | "neg"), part @ ("train" | "test"), ..] = parts.as_slice() else { return None };
@@ -138,8 +139,8 @@ fn split(mut reviews: Vec<Review>, path: &Path, each: usize) -> Result<Reviews> 
     Ok(Reviews { train, test, source: String::new() })
 }
 
-/// SHA-256 over identifier and text of each review, each followed by a zero byte, in the order of the identifiers: the
-/// test part comes first.
+/// Computes the SHA-256 of the identifiers and texts of all reviews. Each identifier and each text is followed by a
+/// zero byte. The reviews are in the order of the identifiers, in which the test part comes first.
 fn content_sha256(reviews: &Reviews) -> String {
     let mut hash = Sha256::new();
     for review in reviews.test.iter().chain(&reviews.train) {

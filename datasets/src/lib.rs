@@ -9,9 +9,12 @@
 //! | [`sample`] | embedded: 5,000 generated short reviews in which word order determines the label |
 //! | [`ptb`], [`wikitext2`] | Penn Treebank and WikiText-2, corpora for language models |
 //! | [`grammar`] | embedded: sentences of a generated grammar with known entropy |
-//! | [`weather`] | Jena every ten minutes; embedded: Seattle every day |
-//! | [`energy`] | ETTh1, a transformer every hour; the load of PJM East every hour |
-//! | [`stocks`] | S&P 500, VIX, 40 companies, by trading day |
+//! | [`weather`] | the weather in Jena every ten minutes; embedded: the weather in Seattle every day |
+//! | [`energy`] | every hour: ETTh1 (an electricity transformer), and the electricity load of PJM East |
+//! | [`stocks`] | every trading day: the index S&P 500, its volatility index VIX, and the prices of 40 companies |
+//! | [`conll`] | sentences with named entities: WNUT-17, CoNLL-2003, and any file in CoNLL columns |
+//! | [`news`] | embedded: generated news and messages with named entities, whose kinds depend on the context |
+//! | [`vectors`] | word vectors: GloVe, and any file in its text form |
 //! | [`own_text`] | any text file, split into three parts |
 //! | [`Series`] | any CSV file with a time column |
 //!
@@ -30,17 +33,20 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod conll;
 mod corpus;
 pub mod energy;
 mod error;
 pub mod grammar;
 pub mod imdb;
+pub mod news;
 pub mod ptb;
 mod review;
 pub mod sample;
 mod series;
 mod source;
 pub mod stocks;
+pub mod vectors;
 pub mod weather;
 pub mod wikitext2;
 

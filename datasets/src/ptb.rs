@@ -6,7 +6,8 @@ use crate::corpus::{Corpus, published};
 use crate::error::Result;
 use crate::source::{Form, Locator, PublishedFile, Source};
 
-/// Describes one part of the corpus: a text file as Zaremba et al. published it, or a member of Mikolov's archive.
+/// Describes one part of the corpus, which may be stored as a text file, as Zaremba et al. published it, or in
+/// Mikolov's archive.
 macro_rules! part {
     ($name:literal, $sha256:literal) => {
         PublishedFile {
@@ -24,7 +25,7 @@ macro_rules! part {
     };
 }
 
-/// The published files of the training, validation and test part.
+/// The published files of the training, validation and test part of the Penn Treebank.
 pub const SOURCE: Source = Source {
     name: "the Penn Treebank",
     folder: "ptb",
@@ -37,10 +38,10 @@ pub const SOURCE: Source = Source {
     citation: "https://aclanthology.org/J93-2004/",
 };
 
-/// The number of tokens in each part, including one `<eos>` per line.
+/// The numbers of tokens in the training, validation and test part, including one `<eos>` per line.
 const TOKENS: [usize; 3] = [929_589, 73_760, 82_430];
 
-/// Loads the corpus: 929,589 / 73,760 / 82,430 tokens, one `<eos>` per line included.
+/// Loads the training, validation and test part: 929,589 / 73,760 / 82,430 tokens, including one `<eos>` per line.
 pub fn load(locator: &Locator) -> Result<Corpus> {
     published(&SOURCE, TOKENS, locator)
 }

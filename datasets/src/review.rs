@@ -1,30 +1,30 @@
-//! Labelled reviews.
+//! Reviews with a positive or negative label.
 
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 
-/// A text with a binary sentiment label.
+/// A review with a positive or negative label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Review {
-    /// Identifier in the set, such as `train/pos/123_9`.
+    /// The identifier of the review in its data set, such as `train/pos/123_9`.
     pub id: String,
-    /// Stars from 1 to 10, if the reviewer gave them.
+    /// The number of stars from 1 to 10, if the reviewer gave them.
     pub rating: Option<u8>,
-    /// The text as published.
+    /// The text of the review as published.
     pub text: String,
     /// The label: true for a positive review.
     pub positive: bool,
 }
 
-/// A review set in its published training and test parts.
+/// The reviews of a data set, in its published training and test parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reviews {
-    /// Training part, from which a validation part can be [held out](hold_out).
+    /// The reviews of the training part, from which a validation part can be [held out](hold_out).
     pub train: Vec<Review>,
-    /// Test part.
+    /// The reviews of the test part.
     pub test: Vec<Review>,
-    /// Name and checksum of the data.
+    /// The name and the checksum of the data set.
     pub source: String,
 }
 
@@ -45,7 +45,7 @@ pub fn hold_out(reviews: Vec<Review>, count: usize, seed: u64) -> (Vec<Review>, 
     let mut left = count;
     for label in [true, false] {
         let mut indices: Vec<usize> = (0..total).filter(|index| reviews[*index].positive == label).collect();
-        // Both labels may round up, so the second one takes at most the rest.
+        // The shares of both labels may be rounded up, so the second one is limited to the number that is left.
         let share = ((indices.len() * count + total / 2) / total.max(1)).min(left);
         left -= share;
         indices.shuffle(&mut rng);

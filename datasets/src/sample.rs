@@ -1,4 +1,4 @@
-//! Embedded sample: short film reviews from a seeded generator, in which word order determines the label.
+//! Generated sample: short film reviews from a generator with a fixed seed, in which word order determines the label.
 //!
 //! Every adjective occurs about equally often in positive and negative reviews, so a bag of words cannot tell them
 //! apart. Some labels follow from neighbouring words ("not clever", "anything but dull", "less moving than silly").
@@ -62,7 +62,7 @@ const TOPICS: [&str; 20] = [
     "camera",
     "score",
 ];
-/// Topics that occur only in the test part.
+/// Topics of reviews that occur only in the test part.
 const NEW_TOPICS: [&str; 10] = [
     "soundtrack",
     "heroine",
@@ -77,12 +77,13 @@ const NEW_TOPICS: [&str; 10] = [
 ];
 const PEOPLE: [&str; 8] =
     ["my friend", "my sister", "a critic", "my brother", "my neighbour", "a colleague", "my teacher", "a stranger"];
-/// People who occur only in the test part.
+/// People who are mentioned in reviews of the test part only.
 const NEW_PEOPLE: [&str; 3] = ["my grandfather", "the usher", "my dentist"];
 const ASIDES: [&str; 6] =
     ["to be fair", "in the end", "for me at least", "as far as i can tell", "on the whole", "if you ask me"];
 
-/// Generates 4,000 training and 1,000 test reviews, half of each positive. Every call returns the same reviews.
+/// Generates 4,000 training and 1,000 test reviews. In each part, half of the reviews are positive. Every call returns
+/// the same reviews.
 pub fn load() -> Reviews {
     generate(SEED)
 }
@@ -95,7 +96,7 @@ fn generate(seed: u64) -> Reviews {
     Reviews { train, test, source: format!("the embedded sample (generator seed {seed})") }
 }
 
-/// Generates `count` reviews whose texts are not in `seen`.
+/// Generates `count` reviews whose texts are not in `seen`, and adds their texts to `seen`.
 fn part(rng: &mut ChaCha8Rng, seen: &mut HashSet<String>, name: &str, count: usize, novelty: f64) -> Vec<Review> {
     let mut writer = Writer { rng, novelty };
     let review = |index: usize| {
@@ -125,12 +126,12 @@ fn capitalised(text: &str) -> String {
 
 struct Writer<'a> {
     rng: &'a mut ChaCha8Rng,
-    /// The probability of a topic or person that occurs only in the test part.
+    /// The probability that a topic or person is drawn from those that occur only in the test part.
     novelty: f64,
 }
 
 impl Writer<'_> {
-    /// A review with the given label.
+    /// Generates a review. `good`: whether its label is positive.
     fn review(&mut self, good: bool) -> String {
         let text = match self.rng.random_range(0..20) {
             0..6 => self.statements(good),
@@ -159,7 +160,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A sentence with "not only", which negates nothing.
+    /// Generates a sentence with "not only", in which "not" does not negate the adjective.
     fn not_only(&mut self, good: bool) -> String {
         let (topic, quality, person) = (self.topic(), self.quality(good), self.person());
         match self.rng.random() {
@@ -168,7 +169,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A sentence with two clauses of opposite sentiment. The main clause carries the label.
+    /// Generates a sentence with two clauses of opposite sentiment. The main clause has the sentiment of the label.
     fn contrast(&mut self, good: bool) -> String {
         let (main, side) = (self.clause(good), self.clause(!good));
         match self.rng.random_range(0..4) {
@@ -178,7 +179,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A sentence about another person's opinion, with which the writer agrees or disagrees.
+    /// Generates a sentence about another person's opinion, with which the writer agrees or disagrees.
     fn report(&mut self, good: bool) -> String {
         let agree = self.rng.random();
         let (person, claim) = (self.person(), self.plain(good == agree));
@@ -190,7 +191,7 @@ impl Writer<'_> {
         format!("{person} told me that {claim}. {answer}")
     }
 
-    /// A sentence about an expectation that the film meets or does not meet.
+    /// Generates a sentence about an expectation that the film meets or does not meet.
     fn expectation(&mut self, good: bool) -> String {
         let came = self.rng.random();
         let (quality, person) = (self.quality(good == came), self.person());
@@ -206,7 +207,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Sentences about a first impression, which the last scene reverses or confirms.
+    /// Generates two sentences: a first impression, and whether the last scene reverses or confirms it.
     fn reversal(&mut self, good: bool) -> String {
         let overturned = self.rng.random();
         let first = self.plain(good != overturned);
@@ -218,7 +219,8 @@ impl Writer<'_> {
         format!("an hour in, {first}. {last}")
     }
 
-    /// A statement about one topic: an adjective of the given sentiment, or a negated one of the opposite.
+    /// Generates a statement about one topic: with an adjective of the given sentiment, or with a negated adjective of
+    /// the opposite sentiment.
     fn clause(&mut self, good: bool) -> String {
         if self.rng.random() { self.plain(good) } else { self.negated(!good) }
     }
@@ -233,7 +235,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A negated adjective of the given sentiment.
+    /// Generates a statement about one topic that negates an adjective of the given sentiment.
     fn negated(&mut self, good: bool) -> String {
         let (topic, quality) = (self.topic(), self.quality(good));
         match self.rng.random_range(0..8) {

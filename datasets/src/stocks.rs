@@ -10,7 +10,7 @@ use crate::error::{DataError, Result};
 use crate::series::{CsvFormat, Series};
 use crate::source::{Form, Locator, PublishedFile, Source, hex};
 
-/// The published file that [`sp_500`] loads.
+/// The published file with the S&P 500 index, which [`sp_500`] loads.
 pub const SP_500: Source = Source {
     name: "the S&P 500",
     folder: "stocks",
@@ -28,7 +28,7 @@ pub const SP_500: Source = Source {
     citation: "https://finance.yahoo.com/quote/%5EGSPC/history",
 };
 
-/// The published file that [`vix`] loads.
+/// The published file with the volatility index VIX, which [`vix`] loads.
 pub const VIX: Source = Source {
     name: "the VIX",
     folder: "stocks",

@@ -1,4 +1,4 @@
-//! Weather time series: Jena every ten minutes, Seattle every day.
+//! Weather time series: Jena (Germany) every ten minutes, Seattle (United States) every day.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use crate::error::{DataError, Result};
 use crate::series::{CsvFormat, Duplicates, Gaps, Missing, Series};
 use crate::source::{Form, Locator, PublishedFile, Source};
 
-/// The published file that [`jena_2020`] loads.
+/// The published file with the weather in Jena in 2020, which [`jena_2020`] loads.
 pub const JENA_2020: Source = Source {
     name: "the Jena weather of 2020",
     folder: "weather",
@@ -19,13 +19,13 @@ pub const JENA_2020: Source = Source {
     citation: "Max Planck Institute for Biogeochemistry, Jena, https://www.bgc-jena.mpg.de/wetter/",
 };
 
-/// The published file that [`jena_2009_2016`] loads.
+/// The published file with the weather in Jena from 2009 to 2016, which [`jena_2009_2016`] loads.
 pub const JENA_2009_2016: Source = Source {
     name: "the Jena weather of 2009 to 2016",
     folder: "weather",
     files: &[PublishedFile {
         name: "jena_climate_2009_2016.csv",
-        // The publisher gives none; the number of rows is checked instead.
+        // The publisher gives no SHA-256; the number of rows is checked instead.
         sha256: None,
         forms: &[
             Form::plain("jena_climate_2009_2016.csv"),
@@ -72,7 +72,8 @@ fn jena_2009(text: &[u8], rows: usize) -> Result<Series> {
     Series::from_bytes(text, &path, &cleaned())
 }
 
-/// The format that cleans the Jena files.
+/// Returns the settings for reading and cleaning the Jena files: rows with equal times are averaged, each -9999 is
+/// replaced by the previous value, and gaps are filled with the previous row.
 fn cleaned() -> CsvFormat {
     CsvFormat {
         sentinel: Some(-9999.0),
@@ -83,7 +84,7 @@ fn cleaned() -> CsvFormat {
     }
 }
 
-/// Loads the published file, and restores the letters `²` and `µ` that its column names have lost.
+/// Loads the published file of [`jena_2020`], and restores the letters `²` and `µ` that its column names have lost.
 fn jena(locator: &Locator, format: &CsvFormat) -> Result<Series> {
     let mut series = JENA_2020.series(locator, format)?;
     for name in &mut series.columns {

@@ -25,7 +25,7 @@ macro_rules! part {
     };
 }
 
-/// The published files of the training, validation and test part.
+/// The published files of the training, validation and test part of WikiText-2.
 pub const SOURCE: Source = Source {
     name: "WikiText-2",
     folder: "wikitext-2",
@@ -38,10 +38,10 @@ pub const SOURCE: Source = Source {
     citation: "https://arxiv.org/abs/1609.07843",
 };
 
-/// The number of tokens in each part, including one `<eos>` per line.
+/// The numbers of tokens in the training, validation and test part, including one `<eos>` per line.
 const TOKENS: [usize; 3] = [2_088_628, 217_646, 245_569];
 
-/// Loads the corpus: 2,088,628 / 217,646 / 245,569 tokens, one `<eos>` per line included.
+/// Loads the training, validation and test part: 2,088,628 / 217,646 / 245,569 tokens, including one `<eos>` per line.
 pub fn load(locator: &Locator) -> Result<Corpus> {
     published(&SOURCE, TOKENS, locator)
 }

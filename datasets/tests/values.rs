@@ -7,9 +7,10 @@
 
 use std::path::PathBuf;
 
+use datasets::conll::{TaggedParts, wnut17};
 use datasets::{
-    Corpus, DATA_VARIABLE, Locator, Review, Reviews, Series, energy, grammar, hold_out, imdb, ptb, sample, stocks,
-    weather, wikitext2,
+    Corpus, DATA_VARIABLE, Locator, Review, Reviews, Series, energy, grammar, hold_out, imdb, news, ptb, sample,
+    stocks, weather, wikitext2,
 };
 use sha2::{Digest, Sha256};
 
@@ -64,6 +65,20 @@ fn corpus(Corpus { train, valid, test, .. }: &Corpus) -> String {
     hex(hash)
 }
 
+fn tagged(TaggedParts { train, valid, test, .. }: &TaggedParts) -> [String; 3] {
+    [train, valid, test].map(|part| {
+        let mut hash = Sha256::new();
+        for sentence in part {
+            hash.update(sentence.tokens.join("\0"));
+            for entity in &sentence.entities {
+                hash.update(format!("\0{}\0{}\0{}", entity.start, entity.end, entity.kind));
+            }
+            hash.update([1]);
+        }
+        hex(hash)
+    })
+}
+
 #[track_caller]
 fn assert_splits(set: &Reviews, count: usize, splits: [[&str; 2]; 2]) {
     for (seed, expected) in [0, 7].into_iter().zip(splits) {
@@ -86,6 +101,10 @@ fn embedded_sets_are_unchanged() {
         "sentences of the embedded grammar (SHA-256 of the training part \
          fe7109dbe2ce86bf79fae97746dd215f9405b5ae71d226e9f3873233bdbb4a03)"
     );
+
+    let items = news::load();
+    assert_eq!(tagged(&items), ["f340ed8582c29c0c", "e49e588823667866", "02fdda3610432345"]);
+    assert_eq!(items.source, "the embedded news (generator seed 2017)");
 
     assert_series(&weather::seattle().unwrap(), "5631685a35c6592c", "seattle-weather.csv (SHA-256 0845078a290b48e3");
 }
@@ -134,5 +153,13 @@ fn published_texts_are_unchanged() {
         wikipedia.source,
         "WikiText-2 (SHA-256 of the training part \
          9e9fa1ad55b1c2c95b08e37dd8e653f638fac2c6de904b79e813611eefbc985f)"
+    );
+
+    let tweets = wnut17::load(&locator).unwrap();
+    assert_eq!(tagged(&tweets), ["215616b40b7522b4", "b415cc311579a7cb", "e2841fb848639b82"]);
+    assert_eq!(
+        tweets.source,
+        "WNUT-17 (SHA-256 of the three files \
+         f43eab7cdc27d248b88ccdf02c1601f5238456956eb957f3fc048f31e1f81bae)"
     );
 }

@@ -1,4 +1,4 @@
-//! Cleaning of a table: order of rows, duplicate times, missing values.
+//! Cleaning of the rows of a CSV file: order, duplicate times, missing values.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ pub(super) fn sort(rows: &mut [Row], notes: &mut Vec<Note>) {
     rows.sort_by_key(|row| row.time);
 }
 
-/// Applies the rule for rows with equal times.
+/// Refuses, merges or keeps rows with equal times, as `rule` says.
 pub(super) fn duplicates(rows: &mut Vec<Row>, rule: Duplicates, path: &Path, notes: &mut Vec<Note>) -> Result<()> {
     if rule == Duplicates::Keep {
         return Ok(());
@@ -61,7 +61,7 @@ fn means(rows: &[Row]) -> Vec<Option<f32>> {
     (0..rows.first().map_or(0, |row| row.values.len())).map(mean).collect()
 }
 
-/// Applies the rule for missing values. `names` are the names of the columns.
+/// Refuses, fills or drops missing values, as `rule` says. `names` are the names of the columns.
 pub(super) fn missing(
     rows: &mut Vec<Row>,
     rule: Missing,
@@ -98,8 +98,8 @@ pub(super) fn missing(
     Ok(())
 }
 
-/// Fills the missing values of a column after its first value: with the previous value, or on a `straight` line to the
-/// next one.
+/// Fills the missing values of a column after its first value: with the previous value, or, if `straight` is true, by
+/// linear interpolation in time to the next value.
 fn fill(rows: &mut [Row], column: usize, straight: bool) {
     let known: Vec<usize> = (0..rows.len()).filter(|&row| rows[row].values[column].is_some()).collect();
     for (index, &from) in known.iter().enumerate() {

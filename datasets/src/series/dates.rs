@@ -1,17 +1,17 @@
-//! Formats of times in tables.
+//! Recognition and parsing of dates and times in CSV files.
 
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime;
 use jiff::{Timestamp, tz::TimeZone};
 
-/// Why the times of a table cannot be read. Rows count from 0.
+/// Why the times of a CSV file cannot be read. Rows are counted from 0.
 #[derive(Debug, PartialEq)]
 pub(super) enum Wrong {
-    /// The parts of a time in separate columns are not numbers of a date.
+    /// The parts of a time in separate columns, such as year and month, are not the numbers of a valid date.
     NoDate { row: usize, value: String },
-    /// The given format does not fit a time; or, without a given format, no known format fits it.
+    /// A time does not have the given format; or, if no format is given, it has none of the known formats.
     Format { row: usize, value: String },
-    /// Several formats fit all rows.
+    /// Several formats fit all rows and give different times.
     Ambiguous { value: String, formats: [String; 2] },
 }
 
@@ -19,10 +19,10 @@ type Times = Result<Vec<DateTime>, Wrong>;
 
 /// The usual names of columns that hold one part of a time, from the largest part to the smallest.
 const PARTS: [&str; 6] = ["year", "month", "day", "hour", "minute", "second"];
-/// Other usual names of time columns.
+/// The usual names of columns that hold a whole time or date, in lower case.
 const NAMES: [&str; 9] = ["date", "datetime", "timestamp", "time", "date time", "date_time", "ds", "month", "datum"];
 
-/// Formats of a date.
+/// The known `strptime` formats of a date.
 const DATES: [&str; 15] = [
     "%Y/%m/%d",
     "%d.%m.%Y",
@@ -40,7 +40,7 @@ const DATES: [&str; 15] = [
     "%d-%b-%Y",
     "%d-%b-%y",
 ];
-/// Formats of the time of day that may follow a date.
+/// The known `strptime` formats of a time of day that may follow a date.
 const DAYTIMES: [&str; 5] = ["", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p"];
 
 /// The indices of the time columns in a header, recognised by their usual names; `None` if there are none.
@@ -57,13 +57,14 @@ pub(super) fn columns(header: &[String]) -> Option<Vec<usize>> {
     NAMES.iter().find_map(|name| find(name)).map(|column| vec![column])
 }
 
-/// The indices of the columns for `PARTS[first]` and all smaller parts, as far as the header has them without a gap.
+/// The indices of the columns for `PARTS[first]` and the smaller parts that follow it, up to the first part without a
+/// column.
 fn parts_from(find: impl Fn(&str) -> Option<usize>, first: usize) -> Vec<usize> {
     PARTS[first..].iter().map_while(|part| find(part)).collect()
 }
 
 /// Reads the times of all rows, given as one text per time column. All rows have the same format: `format`, or else the
-/// only known one that fits them all. The hour 24 is hour 0 of the next day.
+/// only known format that fits all rows. The hour 24 is read as hour 0 of the next day.
 pub(super) fn read(columns: &[&str], rows: &[Vec<String>], format: Option<&str>) -> Times {
     let hour = columns.iter().position(|column| column.eq_ignore_ascii_case("hour"));
     let is_late = |texts: &Vec<String>| hour.is_some_and(|hour| texts[hour] == "24");
@@ -79,7 +80,7 @@ pub(super) fn read(columns: &[&str], rows: &[Vec<String>], format: Option<&str>)
     Ok(times.iter().zip(rows).map(|(time, texts)| time.saturating_add(day(is_late(texts)))).collect())
 }
 
-/// Like [`read`], for rows without the hour 24.
+/// Reads times like [`read`], for rows that do not contain the hour 24.
 fn read_early(columns: &[&str], rows: &[Vec<String>], format: Option<&str>) -> Times {
     let part = |column: &&str| PARTS.iter().position(|part| part.eq_ignore_ascii_case(column));
     if let Some(parts) = columns.iter().map(part).collect::<Option<Vec<_>>>()
@@ -89,7 +90,7 @@ fn read_early(columns: &[&str], rows: &[Vec<String>], format: Option<&str>) -> T
             .map_err(|row| Wrong::NoDate { row, value: rows[row].join(" ") });
     }
     let of_parts = columns[1..].iter().all(|column| part(column).is_some());
-    // The first column may hold the time of day already.
+    // The first column may hold the date and also the time of day.
     if of_parts && columns.len() > 1 {
         let dates: Vec<Vec<String>> = rows.iter().map(|texts| texts[..1].to_vec()).collect();
         if let Ok(times) = read_early(&columns[..1], &dates, format)
@@ -148,14 +149,14 @@ fn by_only_format(texts: &[String], not_iso: usize) -> Times {
     }
 }
 
-/// Reads every row, or returns the first row that cannot be read.
+/// Reads every row, or returns the index of the first row that cannot be read.
 fn all<T>(rows: &[T], read: impl Fn(&T) -> Option<DateTime>) -> Result<Vec<DateTime>, usize> {
     rows.iter().enumerate().map(|(index, row)| read(row).ok_or(index)).collect()
 }
 
 /// Parses `2020-01`, `2020-01-31` or `2020-01-31 23:50:00`. A time with an offset is converted to UTC.
 fn iso(text: &str) -> Option<DateTime> {
-    // Tried first, because parsing a `DateTime` ignores the offset.
+    // This comes first, because parsing a `DateTime` ignores the offset.
     let of_zone = text.parse::<Timestamp>().ok().map(|time| time.to_zoned(TimeZone::UTC).datetime());
     let month = || text.split_once('-').and_then(|_| format!("{text}-01").parse::<Date>().ok());
     of_zone.or_else(|| text.parse::<DateTime>().ok()).or_else(|| month().map(|date| date.at(0, 0, 0, 0)))
@@ -172,7 +173,8 @@ fn by_format(format: &str, text: &str) -> Option<DateTime> {
     (time.year() >= 100 || !format.contains("%Y")).then_some(time)
 }
 
-/// A time from its parts. `columns` gives the index in [`PARTS`] of each text.
+/// Makes a time from its parts, such as year and month. `columns` gives, for each text, the index of its part in
+/// [`PARTS`].
 fn from_parts(columns: &[usize], texts: &[String]) -> Option<DateTime> {
     let mut parts = [0, 1, 1, 0, 0, 0];
     for (&part, text) in columns.iter().zip(texts) {

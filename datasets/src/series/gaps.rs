@@ -1,4 +1,4 @@
-//! Missing times between rows.
+//! Detection and filling of missing times between the rows of a series.
 
 use std::path::Path;
 
@@ -8,10 +8,10 @@ use timesteps::Rhythm;
 use super::{Gaps, Note, Row, seconds};
 use crate::error::{DataError, Result};
 
-/// The largest number of rows that may be added per existing row.
+/// The largest number of rows that may be added for missing times, per row of the file.
 const MOST_FILLED: usize = 10;
 
-/// Applies the rule for missing times between rows.
+/// Keeps or fills the missing times between rows, as `rule` says.
 pub(super) fn fill(rows: &mut Vec<Row>, rule: Gaps, path: &Path, notes: &mut Vec<Note>) -> Result<()> {
     let times: Vec<DateTime> = rows.iter().map(|row| row.time).collect();
     let rhythm = Rhythm::of(&times);
@@ -19,7 +19,7 @@ pub(super) fn fill(rows: &mut Vec<Row>, rule: Gaps, path: &Path, notes: &mut Vec
     if step <= 0 {
         return Ok(());
     }
-    // Rounded: months have different lengths and no gaps.
+    // The number of steps is rounded, because months have different lengths without a missing time.
     let missing_between =
         |one: &Row, other: &Row| ((seconds(one.time, other.time) + step / 2) / step - 1).max(0) as usize;
     let total: usize = rows.windows(2).map(|pair| missing_between(&pair[0], &pair[1])).sum();

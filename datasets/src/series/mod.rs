@@ -26,18 +26,18 @@ use crate::error::{DataError, Result};
 use crate::source::{Locator, Source, hex};
 use table::Table;
 
-/// A multivariate time series.
+/// A multivariate time series: one row per time, and one column per variable.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// The names of the columns.
+    /// The names of the columns of values.
     pub columns: Vec<String>,
-    /// The time of each row, in ascending order. Local or UTC, as in the file.
+    /// The time of each row, in ascending order: local time or UTC, as in the file.
     pub times: Vec<DateTime>,
     /// All values in row-major order, `[rows, columns]`.
     pub values: Vec<f32>,
-    /// What the reader changed or left out.
+    /// The changes that were made to the rows and columns of the file while it was read.
     pub notes: Vec<Note>,
-    /// Path or name of the file, and its checksum.
+    /// The path or name of the file, and its checksum.
     pub source: String,
 }
 
@@ -46,86 +46,89 @@ pub struct Series {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CsvFormat {
-    /// The columns that hold the time, in the order in which they are joined. Empty: detected by name.
+    /// The names of the columns that hold the time, in the order in which they are joined. If empty, time columns are
+    /// recognised by their names.
     pub time: Vec<String>,
-    /// The format of the time, as for `strftime`. `None`: detected.
+    /// The format of the time, as for `strptime`. If `None`, the format is detected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_format: Option<String>,
-    /// The columns to read. Empty: all columns of numbers.
+    /// The names of the columns of values to read. If empty, all columns of numbers are read.
     pub columns: Vec<String>,
     /// A number that stands for a missing value, such as -9999.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sentinel: Option<f32>,
-    /// Treatment of missing values.
+    /// What the reader does with missing values.
     pub missing: Missing,
-    /// Treatment of rows with equal times. Serialised as `doubled`, the name in existing recipes and packages.
+    /// What the reader does with rows that have equal times. Serialised as `doubled`, the name in existing recipes and
+    /// packages.
     #[serde(rename = "doubled", alias = "duplicates")]
     pub duplicates: Duplicates,
-    /// Treatment of missing times.
+    /// What the reader does with missing times between rows.
     pub gaps: Gaps,
 }
 
-/// Treatment of missing values: empty fields, `NA`, `NaN`, `null`, `?`, `-`, and the sentinel.
+/// What the reader does with missing values, which are empty fields, `NA`, `NaN`, `null`, `?`, `-`, and the number in
+/// [`CsvFormat::sentinel`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Missing {
-    /// Return [`DataError::MissingValues`].
+    /// Return the error [`DataError::MissingValues`].
     #[default]
     Refuse,
     /// Repeat the previous value (forward fill).
     Previous,
-    /// Interpolate linearly in time. Uses the next value, which a forecaster does not know yet.
+    /// Interpolate linearly in time. This uses the next value, which is not known yet when a real forecast is made.
     Interpolate,
-    /// Drop the row.
+    /// Drop each row with a missing value.
     Drop,
 }
 
-/// Treatment of rows with equal times.
+/// What the reader does with rows that have equal times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Duplicates {
-    /// Return [`DataError::DuplicateTimes`].
+    /// Return the error [`DataError::DuplicateTimes`].
     #[default]
     Refuse,
-    /// Keep the first row. In a file with the newest row first, this is the lower one.
+    /// Keep the first row. In a file with the newest row first, this is the lower row in the file.
     First,
-    /// Keep the last row. In a file with the newest row first, this is the upper one.
+    /// Keep the last row. In a file with the newest row first, this is the upper row in the file.
     Last,
-    /// Average the rows.
+    /// Replace the rows by their mean.
     Mean,
-    /// Keep all rows: rows count as steps.
+    /// Keep all rows. Each row counts as one time step.
     Keep,
 }
 
-/// Treatment of missing times.
+/// What the reader does with missing times between rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Gaps {
-    /// Keep the gaps: rows count as steps, as trading days do.
+    /// Keep the gaps. Each row counts as one time step, as with trading days.
     #[default]
     Keep,
-    /// Repeat the previous row (forward fill).
+    /// Fill the gap with copies of the row before it (forward fill).
     Previous,
-    /// Interpolate linearly between the rows before and after the gap.
+    /// Fill the gap by linear interpolation between the rows before and after it.
     Interpolate,
 }
 
-/// A row of the table while the series is built.
+/// One row of a CSV file while the series is built.
 #[derive(Clone, Debug)]
 struct Row {
     time: DateTime,
-    /// The line of the row in the file, from 1.
+    /// The line number of the row in the file, from 1.
     line: usize,
     values: Vec<Option<f32>>,
 }
 
-/// Seconds between two times.
+/// The number of seconds from the time `from` to the time `to`.
 fn seconds(from: DateTime, to: DateTime) -> i64 {
     to.duration_since(from).as_secs()
 }
 
 impl Source {
-    /// Finds and reads the first file of the set, a CSV file.
+    /// Finds the first file of the data set, which must be a CSV file, and reads it as a series.
     pub(crate) fn series(&self, locator: &Locator, format: &CsvFormat) -> Result<Series> {
         let file = &self.files[0];
         Series::from_bytes(&locator.read(self, file)?, &Path::new(self.folder).join(file.name), format)
@@ -133,13 +136,13 @@ impl Source {
 }
 
 impl Series {
-    /// Reads a CSV file.
+    /// Reads a series from a CSV file.
     pub fn from_csv(path: &Path, format: &CsvFormat) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(DataError::io("read", path))?;
         Self::from_bytes(&bytes, path, format)
     }
 
-    /// Reads the content of a CSV file. `path` appears in errors and in [`source`](Self::source).
+    /// Reads a series from the content of a CSV file. `path` appears in errors and in [`source`](Self::source).
     pub fn from_bytes(bytes: &[u8], path: &Path, format: &CsvFormat) -> Result<Self> {
         let table = Table::read(bytes, path)?;
         let time = table.time_columns(&format.time)?;
@@ -160,7 +163,7 @@ impl Series {
         Ok(Self { columns: names, times: rows.into_iter().map(|row| row.time).collect(), values, notes, source })
     }
 
-    /// The number of rows.
+    /// The number of rows of the series.
     pub fn len(&self) -> usize {
         self.times.len()
     }
@@ -175,12 +178,12 @@ impl Series {
         &self.values[row * self.columns.len()..][..self.columns.len()]
     }
 
-    /// The index of a column.
+    /// The index of the column with this name; `None` if there is no such column.
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column == name)
     }
 
-    /// The length of a step in seconds: the most common difference between consecutive rows.
+    /// The length of a time step in seconds: the most common difference between consecutive rows.
     pub fn step(&self) -> i64 {
         timesteps::most_common_step(self.times.iter().copied())
     }

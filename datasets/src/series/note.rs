@@ -1,4 +1,4 @@
-//! Changes that the reader of a series makes.
+//! Descriptions of the changes that are made to a table while a series is read from it.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use super::{Gaps, Missing, Span};
 pub enum Note {
     /// Columns without numbers were left out.
     ColumnsSkipped {
-        /// The names of these columns.
+        /// The names of the columns that were left out.
         columns: Vec<String>,
     },
     /// The rows were in descending order of time and were reversed.
@@ -19,37 +19,37 @@ pub enum Note {
     Sorted,
     /// Rows with equal times were merged into one.
     DuplicatesMerged {
-        /// The number of removed rows.
+        /// The number of rows that were removed by merging.
         rows: usize,
     },
-    /// Missing values were filled, or their rows dropped.
+    /// Missing values were filled, or the rows with missing values were dropped.
     MissingValues {
         /// The number of missing values.
         count: usize,
-        /// How the values were treated.
+        /// How the missing values were treated.
         rule: Missing,
     },
-    /// Leading rows were dropped, because some column has no value yet.
+    /// The first rows were dropped, because some column has no value yet.
     LeadingRowsDropped {
-        /// The number of dropped rows.
+        /// The number of rows that were dropped at the start of the table.
         rows: usize,
     },
-    /// Times are missing between rows.
+    /// Times are missing between rows, where the step is longer than usual.
     Gaps {
-        /// The number of missing steps.
+        /// The number of time steps without a row.
         steps: usize,
-        /// The length of a step in seconds.
+        /// The length of a time step in seconds.
         step: i64,
         /// How the missing times were treated.
         rule: Gaps,
     },
-    /// Rows were averaged over longer steps.
+    /// Rows were averaged over longer time steps.
     Averaged {
         /// The number of rows before averaging.
         rows: usize,
-        /// The number of steps after averaging.
+        /// The number of time steps after averaging.
         steps: usize,
-        /// The length of a step after averaging.
+        /// The length of a time step after averaging.
         span: Span,
     },
 }

@@ -23,12 +23,12 @@ enum Unit {
     Week,
 }
 
-/// The name of each unit and its length in seconds.
+/// The name of each unit of time, and its length in seconds.
 const UNITS: [(&str, Unit, i64); 4] =
     [("min", Unit::Minute, 60), ("h", Unit::Hour, 3600), ("d", Unit::Day, 86_400), ("w", Unit::Week, 604_800)];
 
 impl Span {
-    /// The length in seconds.
+    /// The length of time in seconds.
     pub fn seconds(self) -> i64 {
         let of_unit = UNITS.iter().find(|(_, unit, _)| *unit == self.unit).map_or(1, |(_, _, seconds)| *seconds);
         i64::from(self.count) * of_unit

@@ -1,4 +1,4 @@
-//! CSV files as tables: separators, encodings, columns, numbers.
+//! CSV files as tables of text: separators, encodings, columns, numbers.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -9,14 +9,14 @@ use super::dates::{self, Wrong};
 use super::{Note, Row};
 use crate::error::{DataError, Result};
 
-/// The fields of a CSV file as text.
+/// The fields of a CSV file as text, with the header and the line number of each record.
 pub(super) struct Table<'a> {
     path: &'a Path,
     header: Vec<String>,
     /// For each column, whether a comma within a number is a decimal comma. True if commas do not separate the columns
     /// and no number of the column has a decimal point.
     decimal_commas: Vec<bool>,
-    /// The line in the file, from 1, and the fields of each record.
+    /// The line number in the file, from 1, and the fields of each record.
     records: Vec<(usize, csv::StringRecord)>,
 }
 
@@ -65,7 +65,7 @@ impl<'a> Table<'a> {
         names.iter().map(find).collect()
     }
 
-    /// The names of the columns with these indices. An error if two names are equal.
+    /// Returns the names of the columns with these indices, or an error if two names are equal.
     pub fn distinct_names(&self, columns: &[usize]) -> Result<Vec<String>> {
         let names: Vec<String> = columns.iter().map(|&column| self.header[column].clone()).collect();
         let mut seen = HashSet::new();
@@ -84,7 +84,8 @@ impl<'a> Table<'a> {
             .ok_or_else(|| DataError::NoTimeColumn { path: self.path.to_path_buf(), columns: self.header.clone() })
     }
 
-    /// The time of each record.
+    /// Parses the time of each record from the given columns. `format` is a `strptime` format; if `None`, it is
+    /// detected.
     pub fn times(&self, columns: &[usize], format: Option<&str>) -> Result<Vec<DateTime>> {
         let texts = |record: &csv::StringRecord| -> Vec<String> {
             columns.iter().map(|&column| record[column].to_owned()).collect()
@@ -101,7 +102,7 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// The number in one field; `sentinel` stands for a missing value.
+    /// Parses the number in one field. The number `sentinel` stands for a missing value.
     fn number(&self, record: &csv::StringRecord, column: usize, sentinel: Option<f32>) -> Number {
         match self.decimal_commas[column] {
             true => number(&record[column].replace(',', "."), sentinel),
@@ -143,13 +144,13 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The name and the first value of the first of some columns, for an error message.
+    /// The name and the first value of the first column in `columns`, for an error message.
     fn example(&self, columns: &[usize]) -> Option<(String, String)> {
         let (&column, (_, record)) = columns.first().zip(self.records.first())?;
         Some((self.header[column].clone(), record[column].to_owned()))
     }
 
-    /// Parses the values of the columns.
+    /// Parses the values of the given columns, and makes a row of each record and its time.
     pub fn rows(&self, times: Vec<DateTime>, columns: &[usize], sentinel: Option<f32>) -> Result<Vec<Row>> {
         let row = |(time, (line, record)): (DateTime, &(usize, csv::StringRecord))| {
             let value = |&column: &usize| match self.number(record, column, sentinel) {
@@ -169,7 +170,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Decodes UTF-8, or else Latin-1, in which every byte is a character.
+/// Decodes the bytes as UTF-8, or, if they are not valid UTF-8, as Latin-1.
 fn decode(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.trim_start_matches('\u{feff}').to_owned(),
@@ -177,7 +178,7 @@ fn decode(bytes: &[u8]) -> String {
     }
 }
 
-/// The content of a field.
+/// The content of a field in a column of numbers.
 enum Number {
     Is(f32),
     Missing,

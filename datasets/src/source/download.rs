@@ -1,4 +1,4 @@
-//! Downloads that resume after an interruption.
+//! Downloads of files, which resume after an interruption.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use crate::error::{DataError, Result};
 
-/// Size in bytes of the pieces in which a response is read.
+/// The size in bytes of the pieces in which a response is read.
 const CHUNK: usize = 1 << 16;
 
 /// Downloads `url` to `<path>.part`, resuming an earlier attempt, and renames the file to `path` if it passes `check`.
-/// `report` receives the bytes on disk and the total size.
+/// `report` is called with the number of bytes on disk and the total size in bytes.
 pub(super) fn download(
     url: &str,
     path: &Path,
@@ -25,14 +25,14 @@ pub(super) fn download(
     fetch(url, &part, report).map_err(failed)?;
     if let Err(error) = check(&part) {
         let DataError::Checksum { kind, found, wanted, .. } = error else { return Err(error) };
-        // A resumed download cannot correct wrong content.
+        // The file is removed, because a resumed download would keep the wrong content.
         let _ = std::fs::remove_file(&part);
         return Err(failed(format!("the received file was removed: its {kind} is {found}, expected {wanted}")));
     }
     std::fs::rename(&part, path).map_err(DataError::io("write", path))
 }
 
-/// Appends the missing bytes of `url` to `part`.
+/// Appends the bytes of `url` that the file `part` lacks.
 fn fetch(url: &str, part: &Path, report: impl Fn(u64, Option<u64>)) -> std::result::Result<(), String> {
     let mut file = OpenOptions::new().create(true).append(true).open(part).map_err(|error| error.to_string())?;
     if let Err(TryLockError::WouldBlock) = file.try_lock() {

@@ -1,4 +1,4 @@
-//! Search for data files in folders, and download as the last resort.
+//! Search for data files in folders, and download of files that no folder has.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Form, Found, Packing, PublishedFile, Source};
 use crate::error::{DataError, Result};
 
-/// The environment variable that names the data folder.
+/// The name of the environment variable that holds the path of the data folder.
 pub const DATA_VARIABLE: &str = "RNN_ZOO_DATA";
 
 /// Finds published files: in a given folder, in the folder that [`DATA_VARIABLE`] names, in the user's cache, or by
@@ -26,31 +26,31 @@ pub const DATA_VARIABLE: &str = "RNN_ZOO_DATA";
 pub struct Locator {
     /// The folders to search, in this order.
     places: Vec<PathBuf>,
-    /// The folder for downloads; `None` if only the given folder may be used.
+    /// The folder for downloads; `None` if downloads are not allowed, because the caller gave a data folder.
     cache: Option<PathBuf>,
     progress: Option<Arc<Callback>>,
 }
 
-/// Receives the state of a download.
+/// A function that is called with the state of a download.
 type Callback = dyn Fn(Progress<'_>) + Send + Sync;
 
-/// The state of a download.
+/// The state of a download, for a progress display.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Progress<'a> {
-    /// Name of the data set.
+    /// The name of the data set.
     pub set: &'a str,
-    /// The address of the download.
+    /// The URL of the download.
     pub url: &'a str,
-    /// Bytes on disk, including those of an earlier, interrupted download.
+    /// The number of bytes on disk, including those of an earlier, interrupted download.
     pub received: u64,
-    /// Size of the whole file in bytes, if the server reports it.
+    /// The size of the whole file in bytes, if the server reports it.
     pub total: Option<u64>,
 }
 
 impl Locator {
-    /// With `data_dir`, searches that folder alone and downloads nothing. Otherwise searches the folder of
-    /// [`DATA_VARIABLE`], then the user's cache, and downloads what neither holds.
+    /// Creates a locator. With `data_dir`, it searches that folder alone and downloads nothing. Otherwise it searches
+    /// the folder that [`DATA_VARIABLE`] names and the user's cache, and downloads a file that neither folder holds.
     ///
     /// `data_dir` may also be the path of the data file itself.
     pub fn new(data_dir: Option<&Path>) -> Self {
@@ -78,8 +78,8 @@ impl Locator {
         Self { progress: Some(Arc::new(progress)), ..self }
     }
 
-    /// Finds a file or folder of a set and checks the packed checksum, if one is published. Downloads the file if no
-    /// place holds it and no data folder was given.
+    /// Finds a file or folder of a data set, and checks its size and checksum before unpacking, if they are published.
+    /// Downloads the file if no searched folder holds it and the caller gave no data folder.
     pub fn find(&self, source: &Source, file: &PublishedFile) -> Result<Found> {
         match self.search(source, file) {
             Some((path, form)) => {
@@ -92,15 +92,15 @@ impl Locator {
         }
     }
 
-    /// Finds a file of a set like [`find`](Self::find), unpacks it, and checks the checksum of its content.
+    /// Finds a file of a data set like [`find`](Self::find), unpacks it, and checks the checksum of its content.
     pub fn read(&self, source: &Source, file: &PublishedFile) -> Result<Vec<u8>> {
         let Found { path, packing } = self.find(source, file)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         file.check(packing.unpack(&path, &name)?, &path)
     }
 
-    /// Searches the places in order and returns the first accepted form that exists. A place may be a folder that
-    /// contains the subfolder of the set, a folder that contains the file, or the file itself.
+    /// Searches the folders in order and returns the path and the form of the first match. A searched path may be a
+    /// folder that contains the subfolder of the data set, a folder that contains the file, or the file itself.
     fn search(&self, source: &Source, file: &PublishedFile) -> Option<(PathBuf, &'static Form)> {
         self.places.iter().find_map(|place| {
             let inside = [place.join(source.folder), place.clone()].into_iter();

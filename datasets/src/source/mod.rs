@@ -17,44 +17,44 @@ pub use locator::{DATA_VARIABLE, Locator, Progress};
 
 use crate::error::{DataError, Result};
 
-/// A published data set.
+/// A published data set: its files, licence and citation.
 #[derive(Clone, Copy, Debug)]
 pub struct Source {
-    /// Name of the set, as it appears in messages and in the `source` field of loaded data.
+    /// The name of the data set, as it appears in messages and in the `source` field of loaded data.
     pub name: &'static str,
-    /// Subfolder of a data folder that holds the set.
+    /// The subfolder of a data folder that holds the data set.
     pub folder: &'static str,
-    /// The files that make up the set.
+    /// The files that make up the data set.
     pub files: &'static [PublishedFile],
-    /// Terms of use, as the publisher states them.
+    /// The terms of use, as the publisher states them.
     pub licence: &'static str,
-    /// The paper to cite or the publisher's page.
+    /// The URL of the paper to cite, or of the publisher's page.
     pub citation: &'static str,
 }
 
-/// One file, or one folder, of a published data set. It may be stored in several forms.
+/// One file, or one folder, of a published data set. It may be stored in several forms, such as plain or compressed.
 #[derive(Clone, Copy, Debug)]
 pub struct PublishedFile {
-    /// Name of the unpacked file or folder.
+    /// The name of the unpacked file or folder.
     pub name: &'static str,
-    /// SHA-256 of the unpacked content in lower-case hexadecimal digits. `None` if unknown; the parser then validates
-    /// the content.
+    /// SHA-256 of the unpacked content in lower-case hexadecimal digits. `None` if it is unknown; the parser then
+    /// validates the content.
     pub sha256: Option<&'static str>,
-    /// The accepted forms, in the order of preference.
+    /// The forms in which the file may be stored, in order of preference.
     pub forms: &'static [Form],
 }
 
-/// A form in which a file is stored or downloaded.
+/// A form in which a file is stored or downloaded: plain, compressed, or in an archive.
 #[derive(Clone, Copy, Debug)]
 pub struct Form {
-    /// Name of the file or folder on disk.
+    /// The name of the file or folder on disk.
     pub name: &'static str,
-    /// How the content is packed.
+    /// How the content is packed in the file: plain, compressed, or in an archive.
     pub packing: Packing,
     /// Size in bytes and SHA-256 (in lower-case hexadecimal digits) of the file as published, before unpacking; `None`
     /// for a folder.
     pub packed: Option<(u64, &'static str)>,
-    /// The published address, if this form can be downloaded.
+    /// The URL of this form, if it can be downloaded.
     pub url: Option<&'static str>,
 }
 
@@ -63,47 +63,47 @@ pub struct Form {
 pub enum Packing {
     /// The file as it is, without packing.
     Plain,
-    /// gzip.
+    /// A file that is compressed with gzip.
     Gzip,
     /// A member of a `.zip` or a gzip-compressed tar archive, given by its path in the archive.
     Member(&'static str),
-    /// A folder.
+    /// A folder of files, without packing.
     Folder,
     /// A gzip-compressed tar archive of a folder.
     TarGz,
 }
 
-/// A file or folder on disk that passed the check of its packed size and checksum.
+/// A file or folder on disk. For a file, its published size and checksum, if there are any, have been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// The path of the file or folder.
+    /// The path of the file or folder that was found.
     pub path: PathBuf,
-    /// How its content is packed.
+    /// How the content of the file is packed.
     pub packing: Packing,
 }
 
 impl Form {
-    /// The file itself.
+    /// The form of a file that is stored without packing.
     pub const fn plain(name: &'static str) -> Self {
         Self { name, packing: Packing::Plain, packed: None, url: None }
     }
 
-    /// The file compressed with gzip; `name` ends in `.gz`.
+    /// The form of a file that is compressed with gzip; `name` ends in `.gz`.
     pub const fn gzip(name: &'static str) -> Self {
         Self { packing: Packing::Gzip, ..Self::plain(name) }
     }
 
-    /// A member of an archive: `name` is the archive's, `member` the path in it.
+    /// The form of a file in an archive: `name` is the name of the archive, and `member` the path of the file in it.
     pub const fn member(name: &'static str, member: &'static str) -> Self {
         Self { packing: Packing::Member(member), ..Self::plain(name) }
     }
 
-    /// Adds the address from which this form can be downloaded.
+    /// Adds the URL from which this form can be downloaded.
     pub const fn at(self, url: &'static str) -> Self {
         Self { url: Some(url), ..self }
     }
 
-    /// Compares the size and the checksum of a packed file with the published ones.
+    /// Compares the size and the checksum of a packed file with the published values.
     fn check(&self, path: &Path) -> Result<()> {
         let Some((bytes, sha256)) = self.packed else { return Ok(()) };
         let differs = |kind, found, wanted| {
@@ -125,7 +125,8 @@ impl Form {
 }
 
 impl PublishedFile {
-    /// Returns the unpacked content if its checksum is the published one.
+    /// Returns the unpacked content if its checksum equals the published one; otherwise an error. `path` is for the
+    /// error message.
     fn check(&self, content: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
         let Some(wanted) = self.sha256 else { return Ok(content) };
         let found = hex(&Sha256::digest(&content));
@@ -136,13 +137,13 @@ impl PublishedFile {
         Err(DataError::Checksum { path, kind: "SHA-256 of the content", found, wanted, url })
     }
 
-    /// The published address of the first form that can be downloaded.
+    /// Returns the URL of the first of the [`forms`](Self::forms) that has a URL; `None` if none of them has one.
     pub fn url(&self) -> Option<&'static str> {
         self.forms.iter().find_map(|form| form.url)
     }
 }
 
-/// The bytes of a digest as lower-case hexadecimal digits.
+/// Formats the bytes of a digest as lower-case hexadecimal digits.
 pub(crate) fn hex(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -12,7 +12,7 @@ use crate::error::{DataError, Result};
 impl Packing {
     /// Reads the unpacked content of the file at `path`. `name` is the published name: its ending tells a `.zip`
     /// archive from a tar archive, because the file at `path` may be a partial download with another ending.
-    pub(super) fn unpack(self, path: &Path, name: &str) -> Result<Vec<u8>> {
+    pub(crate) fn unpack(self, path: &Path, name: &str) -> Result<Vec<u8>> {
         let mut file = File::open(path).map_err(DataError::io("read", path))?;
         let mut bytes = Vec::new();
         let unpacked = match self {

@@ -1,0 +1,131 @@
+//! Sentences with named entities, in the columns of the CoNLL shared tasks.
+//!
+//! A line holds a token and its tag, among other columns, and an empty line ends a sentence:
+//!
+//! ```text
+//! Ada        B-person
+//! Lovelace   I-person
+//! saw        O
+//! London     B-location
+//! ```
+//!
+//! The tags are read as spans of tokens, whatever their [`Scheme`], and [`Scheme::tags`] writes spans as tags.
+
+pub mod conll2003;
+mod own;
+mod rows;
+mod scheme;
+#[cfg(test)]
+mod tests;
+pub mod wnut17;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use own::own_parts;
+pub use scheme::Scheme;
+
+use crate::error::{DataError, Result, utf8};
+use crate::source::{Locator, Source, hex};
+
+/// The tokens of a sentence and the entities among them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaggedSentence {
+    /// The tokens.
+    pub tokens: Vec<String>,
+    /// The entities, in the order of the tokens, without overlaps.
+    pub entities: Vec<EntitySpan>,
+}
+
+/// An entity: the tokens `start..end` of a sentence, and their kind.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EntitySpan {
+    /// The index of the first token.
+    pub start: usize,
+    /// The index after the last token.
+    pub end: usize,
+    /// The kind of entity, as the file names it, such as `person` or `LOC`.
+    pub kind: String,
+}
+
+/// How to read a file of columns. The default reads the first column as the token and the last one as the tag, and
+/// recognises the scheme.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConllFormat {
+    /// The names of all columns: `token` and `tag` once each, and any other names for columns to ignore. Empty: the
+    /// first column is the token and the last one is the tag.
+    pub columns: Vec<String>,
+    /// The tagging scheme. `None`: recognised from the tags of the whole file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<Scheme>,
+}
+
+/// Tagged sentences in a training, validation and test part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaggedParts {
+    /// Training part.
+    pub train: Vec<TaggedSentence>,
+    /// Validation part.
+    pub valid: Vec<TaggedSentence>,
+    /// Test part.
+    pub test: Vec<TaggedSentence>,
+    /// The name and the checksum of the data.
+    pub source: String,
+}
+
+/// Reads the sentences of a file; see [`parse`].
+///
+/// # Errors
+///
+/// [`DataError::Io`], [`DataError::NotUtf8`] with the line, and the errors of [`parse`].
+pub fn own_file(path: &Path, format: &ConllFormat) -> Result<Vec<TaggedSentence>> {
+    let bytes = std::fs::read(path).map_err(DataError::io("read", path))?;
+    parse(path, &utf8(bytes, path)?, format)
+}
+
+/// Reads the sentences of a text in CoNLL columns. `path` appears in the error messages.
+///
+/// The columns of a line are separated by tabs, if this gives the expected number of columns, or else by tabs and
+/// blanks. Several separators in a row count as one. Lines of white space, and lines whose first field is `-DOCSTART-`,
+/// end a sentence. Lines that begin with `# ` are comments, unless they can be a token with its tag.
+///
+/// # Errors
+///
+/// [`DataError::TokenColumns`] if the given column names do not contain `token` and `tag` once each,
+/// [`DataError::ColumnCount`] for a line with too few or too many columns, [`DataError::UnknownTag`] for a tag that
+/// does not belong to the scheme, [`DataError::MisplacedTag`] for a tag that cannot stand at its place, and
+/// [`DataError::Empty`] for a text without sentences.
+pub fn parse(path: &Path, text: &str, format: &ConllFormat) -> Result<Vec<TaggedSentence>> {
+    let sentences = rows::read(path, text, &format.columns)?;
+    if sentences.is_empty() {
+        return Err(DataError::Empty { path: path.to_path_buf(), what: "sentences" });
+    }
+    let scheme = match format.scheme {
+        Some(scheme) => scheme,
+        None => Scheme::recognise(path, &sentences)?,
+    };
+    let tagged = |rows: &Vec<rows::Row<'_>>| {
+        let tokens = rows.iter().map(|row| row.token.to_owned()).collect();
+        Ok(TaggedSentence { tokens, entities: scheme.spans(path, rows)? })
+    };
+    sentences.iter().map(tagged).collect()
+}
+
+/// Reads a set that is published as one file each for training, validation and testing.
+fn published(source: &Source, locator: &Locator) -> Result<TaggedParts> {
+    let mut hash = Sha256::new();
+    let mut parts = Vec::with_capacity(source.files.len());
+    for file in source.files {
+        let path = Path::new(source.folder).join(file.name);
+        let bytes = locator.read(source, file)?;
+        hash.update(&bytes);
+        parts.push(parse(&path, &utf8(bytes, &path)?, &ConllFormat::default())?);
+    }
+    let source = format!("{} (SHA-256 of the three files {})", source.name, hex(&hash.finalize()));
+    let mut parts = parts.into_iter();
+    let mut next = || parts.next().unwrap_or_default();
+    Ok(TaggedParts { train: next(), valid: next(), test: next(), source })
+}

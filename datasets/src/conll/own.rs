@@ -1,0 +1,86 @@
+//! Reads tagged sentences from the user's files, in a training, validation and test part.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::{ConllFormat, TaggedParts, parse};
+use crate::error::{DataError, Result, utf8};
+use crate::source::hex;
+
+/// The number of equal shares into which the sentences of a single file are divided. The validation part and the test
+/// part each get one share, which is 10 %.
+const HELD_OUT: usize = 10;
+
+/// Reads the user's sentences in three parts.
+///
+/// `held_out` holds the paths of the files with the validation and the test part. If it is `None`, the sentences of the
+/// file `train` are split in their order: the first 80 % for training, the next 10 % for validation, the last 10 % for
+/// testing.
+///
+/// # Errors
+///
+/// [`DataError::Io`], [`DataError::NotUtf8`] with the line, [`DataError::TooFewSentences`] if fewer than 10 sentences
+/// are to be split, [`DataError::NoEntities`] if the training part has no entity, and the errors of [`parse`].
+pub fn own_parts(train: &Path, held_out: Option<[&Path; 2]>, format: &ConllFormat) -> Result<TaggedParts> {
+    let mut hash = Sha256::new();
+    let mut read = |path: &Path| {
+        let bytes = std::fs::read(path).map_err(DataError::io("read", path))?;
+        hash.update(&bytes);
+        parse(path, &utf8(bytes, path)?, format)
+    };
+    let mut sentences = read(train)?;
+    let (valid, test) = match held_out {
+        Some([valid, test]) => (read(valid)?, read(test)?),
+        None => {
+            let count = sentences.len() / HELD_OUT;
+            if count == 0 {
+                let (path, needed) = (PathBuf::from(train), HELD_OUT);
+                return Err(DataError::TooFewSentences { path, sentences: sentences.len(), needed });
+            }
+            let test = sentences.split_off(sentences.len() - count);
+            (sentences.split_off(sentences.len() - count), test)
+        }
+    };
+    if sentences.iter().all(|sentence| sentence.entities.is_empty()) {
+        return Err(DataError::NoEntities { path: train.to_path_buf() });
+    }
+    let source = format!("{} (SHA-256 of all files {})", train.display(), hex(&hash.finalize()));
+    Ok(TaggedParts { train: sentences, valid, test, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(dir: &Path, name: &str, sentences: std::ops::Range<usize>) -> PathBuf {
+        let path = dir.join(name);
+        let text: String = sentences.map(|index| format!("Ada\tB-person\nword{index}\tO\n\n")).collect();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_file_is_split_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let parts = own_parts(&write(dir.path(), "all", 0..40), None, &ConllFormat::default()).unwrap();
+        assert_eq!([parts.train.len(), parts.valid.len(), parts.test.len()], [32, 4, 4]);
+        assert_eq!((parts.valid[0].tokens[1].as_str(), parts.test[3].tokens[1].as_str()), ("word32", "word39"));
+        let [train, valid, test] =
+            [("a", 0..3), ("b", 3..4), ("c", 4..6)].map(|(name, range)| write(dir.path(), name, range));
+        let given = own_parts(&train, Some([&valid, &test]), &ConllFormat::default()).unwrap();
+        assert_eq!([given.train.len(), given.valid.len(), given.test.len()], [3, 1, 2]);
+        assert_ne!(given.source, parts.source);
+    }
+
+    #[test]
+    fn files_that_cannot_be_trained_with_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let few = own_parts(&write(dir.path(), "few", 0..9), None, &ConllFormat::default()).unwrap_err();
+        assert!(matches!(few, DataError::TooFewSentences { sentences: 9, needed: 10, .. }), "{few}");
+        let path = dir.path().join("none");
+        std::fs::write(&path, "a O\n\n".repeat(20)).unwrap();
+        let none = own_parts(&path, None, &ConllFormat::default()).unwrap_err();
+        assert!(matches!(none, DataError::NoEntities { .. }), "{none}");
+    }
+}

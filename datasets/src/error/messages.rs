@@ -1,0 +1,55 @@
+//! Functions that format parts of the error messages.
+
+use std::path::{Path, PathBuf};
+
+use crate::conll::Scheme;
+
+pub(super) fn at(path: &Path, line: &Option<usize>) -> String {
+    match line {
+        Some(line) => format!("{}, line {line}", path.display()),
+        None => path.display().to_string(),
+    }
+}
+
+pub(super) fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn published_at(url: Option<&str>) -> String {
+    url.map_or(String::new(), |url| format!(" (published at {url})"))
+}
+
+pub(super) fn example_of((column, value): &(String, String)) -> String {
+    format!("; `{value}` in column `{column}` is not a number")
+}
+
+pub(super) fn format_advice(format: Option<&str>) -> String {
+    match format {
+        Some(format) => format!("does not match the date format '{format}'"),
+        None => "is not a recognised time; set `date_format`, for example to '%d.%m.%Y %H:%M'".to_owned(),
+    }
+}
+
+/// Says why a tag cannot stand at its place, and how to correct it. `previous` is `None` before the first token of a
+/// sentence, and `tag` is `None` after the last token.
+pub(super) fn misplaced(previous: Option<&str>, tag: Option<&str>, scheme: Scheme) -> String {
+    let place = match (previous, tag) {
+        (None, tag) => format!("`{}` cannot begin a sentence", tag.unwrap_or_default()),
+        (Some(previous), None) => format!("`{previous}` cannot end a sentence"),
+        (Some(previous), Some(tag)) => format!("`{tag}` cannot follow `{previous}`"),
+    };
+    let kind = tag.and_then(|tag| tag.split_once('-')).map_or("", |(_, kind)| kind);
+    let correction = match scheme {
+        Scheme::Bio2 => format!("change it to `B-{kind}`, or set `scheme` to iob1"),
+        Scheme::Iob1 => format!("change it to `I-{kind}`, or set `scheme` to iob1"),
+        Scheme::Bioes => "correct the tags, or set `scheme`".to_owned(),
+    };
+    format!("{place} in {scheme}; {correction}")
+}
+
+pub(super) fn unknown_tag(tag: &str, scheme: Option<Scheme>) -> String {
+    match scheme {
+        Some(scheme) => format!("`{tag}` is not a tag of {scheme}; correct it, or set `scheme`"),
+        None => format!("`{tag}` is not a tag such as `O`, `B-person` or `I-person`; correct it, or set `columns`"),
+    }
+}

