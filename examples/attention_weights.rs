@@ -29,7 +29,8 @@ use training::plot::{self, HeatMap};
 
 const BATCH_SIZE: usize = 32;
 const STEPS: usize = 800;
-/// Two reviews that differ in one word and have opposite labels.
+/// A positive review, because the clause after "but" states the opinion. [`ALTHOUGH`] differs in one word and is
+/// negative.
 const BUT: &str = "The plot is dull, but the cast is warm.";
 const ALTHOUGH: &str = "The plot is dull, although the cast is warm.";
 
@@ -51,7 +52,7 @@ impl Network {
         }
     }
 
-    /// The outputs of the GRU, `[B, T, 64]`.
+    /// The outputs of the GRU at each step, `[B, T, 64]`.
     fn outputs(&self, batch: &Batch) -> Tensor<3> {
         self.gru.forward(self.embedding.forward(batch.ids.clone()), Some(&batch.lengths), None).0
     }
@@ -63,7 +64,7 @@ impl Network {
     }
 }
 
-/// A network and its vocabulary.
+/// A trained network and its vocabulary.
 struct Classifier {
     vocabulary: Vocabulary,
     network: Network,
@@ -89,7 +90,7 @@ impl Classifier {
         correct.count() as f32 / reviews.len() as f32
     }
 
-    /// The probability of the positive label, and the attention weight of each word.
+    /// The probability of the positive label for a review, and the attention weight of each word.
     fn weights(&self, text: &str) -> (f32, Vec<f64>) {
         let batch = encode([text], &self.vocabulary, &Device::flex());
         let logit: f32 = self.network.forward(&batch).into_scalar();

@@ -1,10 +1,10 @@
 //! Stateful regression with truncated back-propagation through time: an Elman network predicts cos from sin.
 //!
 //! A value of the sine fits two values of the cosine, one for the rising and one for the falling wave. The previous
-//! values determine which of them is correct. With a zero state at the start of each window, a network lacks these
-//! values for the first steps. With the state of the window before, it has them. In both cases the gradient stops at
-//! the start of the window: truncated back-propagation through time ([Williams & Peng
-//! 1990](https://doi.org/10.1162/neco.1990.2.4.490)).
+//! values of the sine determine which cosine is correct. A network that starts each window with a zero state does not
+//! know them at the first steps of the window. A network that carries its hidden state over from the previous window
+//! does. For both networks the gradient stops at the start of the window: truncated back-propagation through time
+//! ([Williams & Peng 1990](https://doi.org/10.1162/neco.1990.2.4.490)).
 //!
 //! ```sh
 //! cargo run -p examples --example carried_state
@@ -21,13 +21,13 @@ use training::descend;
 use training::plot::{self, Legend, Line, Panel};
 
 const WINDOW: usize = 10;
-/// Training windows, in order of time. Each takes one optimizer step.
+/// The number of training windows, in order of time. Each window takes one optimizer step.
 const STEPS: usize = 1000;
-/// Test windows, which follow the training windows.
+/// The number of test windows, which follow the training windows.
 const TEST: usize = 40;
-/// Windows before the test windows that only update the carried state.
+/// The number of windows, before the test windows, that only update the carried hidden state.
 const WARM_UP: usize = 5;
-/// Period of the wave in steps. It is irrational, so no window repeats.
+/// The period of the wave in steps. It is irrational, so no window repeats.
 const PERIOD: f32 = 10.0 * std::f32::consts::PI;
 
 #[derive(Module, Debug)]
@@ -42,7 +42,7 @@ impl Network {
         Self { rnn, dense: LinearConfig::new(16, 1).init(device) }
     }
 
-    /// A window `[1, T, 1]` and its initial state → a prediction at each step `[1, T, 1]`, and the final state.
+    /// Maps a window `[1, T, 1]` and its initial state to a prediction at each step, `[1, T, 1]`, and the final state.
     fn forward(&self, window: Tensor<3>, state: Option<State>) -> (Tensor<3>, State) {
         let (outputs, state) = self.rnn.forward(window, None, state); // [1, T, 16]
         (self.dense.forward(outputs), state)
@@ -59,7 +59,8 @@ fn angles(window: usize) -> [f32; WINDOW] {
     std::array::from_fn(|step| ((window * WINDOW + step) as f32 / PERIOD).fract() * std::f32::consts::TAU)
 }
 
-/// Trains a network on the windows in order of time, with the state carried from window to window if `carry` is true.
+/// Trains a network on the windows in order of time. If `carry` is true, the hidden state is carried from window to
+/// window; otherwise each window starts with a zero state.
 fn train(carry: bool, steps: usize) -> Network {
     let device = Device::flex().autodiff();
     device.seed(1);
@@ -73,7 +74,7 @@ fn train(carry: bool, steps: usize) -> Network {
     network
 }
 
-/// Absolute errors on the test windows, `[window][step]`.
+/// Errors on the test windows, prediction minus cosine, `[window][step]`.
 fn errors(network: &Network, carry: bool) -> Vec<[f32; WINDOW]> {
     let mut state = None;
     let windows = (STEPS - WARM_UP..STEPS + TEST).map(|index| {

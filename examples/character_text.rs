@@ -4,8 +4,8 @@
 //! ids [B, T] ─► embedding [B, T, 32] ─► GRU [B, T, 128] ─► dense ─► logits of the next character [B, T, V]
 //! ```
 //!
-//! The embedded grammar generates the training text. The state is carried from window to window. The generator samples
-//! each character from the predicted distribution.
+//! The training text consists of sentences that are generated from a grammar (`datasets::grammar`). The hidden state is
+//! carried from window to window. The generated text is sampled character by character from the predicted distribution.
 //!
 //! ```sh
 //! cargo run -p examples --example character_text
@@ -34,9 +34,9 @@ const HIDDEN: usize = 128;
 const BATCH_SIZE: usize = 32;
 const WINDOW: usize = 50;
 const STEPS: usize = 1200;
-/// Characters of the test text.
+/// The number of characters in the test text.
 const TEST: usize = 5000;
-/// The numbers of training steps before which a sample is printed, in addition to the end of training.
+/// The numbers of training steps after which a sample is printed. One more sample is printed at the end of training.
 const SAMPLED: [usize; 3] = [0, 100, 300];
 
 #[derive(Module, Debug)]
@@ -76,7 +76,8 @@ impl Network {
     }
 }
 
-/// Trains on a text and calls `observe` before each step.
+/// Trains a network on the token ids of a text, and calls `observe` with step and network before each step.
+/// `characters` is the size of the vocabulary.
 fn train(text: &[u32], characters: usize, steps: usize, mut observe: impl FnMut(usize, &Network)) -> Network {
     let device = Device::flex().autodiff();
     device.seed(1);

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! prints the difference between both gradients (about 1e-7) and the training losses. Many tutorials use the gradient
-//! of the last step alone. It leaves the loss at 1/6, the loss of the constant prediction 0.
+//! of the last step alone. Trained with that gradient, the network keeps a loss of 1/6, the loss of the constant
+//! prediction 0.
 
 use burn::tensor::{Device, Tensor};
 use rand::rngs::ChaCha8Rng;
@@ -49,7 +50,8 @@ impl Network {
         self.u.iter_mut().chain(self.w.as_flattened_mut()).chain(&mut self.b).chain(&mut self.v)
     }
 
-    /// h₀ = 0, hₜ = tanh(u·xₜ + W·hₜ₋₁ + b), y = v·h_T. Returns all states, for the backward pass, and y.
+    /// Computes h₀ = 0, hₜ = tanh(u·xₜ + W·hₜ₋₁ + b) and y = v·h_T for the inputs x₁ … x_T. Returns all hidden states,
+    /// for the backward pass, and y.
     fn forward(&self, inputs: &[f64]) -> (Vec<Vector>, f64) {
         let mut states = vec![[0.0; HIDDEN]];
         for x in inputs {
@@ -60,7 +62,7 @@ impl Network {
         (states, output)
     }
 
-    /// The loss ½(y − target)² and its gradient by BPTT, truncated to the last `steps` steps.
+    /// The loss ½(y − target)² and its gradient by back-propagation through time, truncated to the last `steps` steps.
     fn gradient(&self, inputs: &[f64], target: f64, steps: usize) -> (f64, Self) {
         let (states, output) = self.forward(inputs);
         let error = output - target;
@@ -89,7 +91,7 @@ fn dot(a: &Vector, b: &Vector) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// The gradient of the same loss by burn's automatic differentiation.
+/// The gradient of the loss ½(y − target)² by burn's automatic differentiation.
 fn gradient_by_burn(network: &Network, inputs: &[f64], target: f64) -> Network {
     let device = Device::flex().autodiff();
     let column = |values: Vector| Tensor::<1>::from_floats(values.map(|x| x as f32), &device).reshape([HIDDEN, 1]);
@@ -125,7 +127,7 @@ fn main() {
     let (_, by_hand) = network.gradient(&inputs, inputs[0], STEPS);
     let difference = largest_difference(by_hand, gradient_by_burn(&network, &inputs, inputs[0]));
     println!("largest difference between the gradient by hand and burn's: {difference:.1e}\n");
-    println!("mean training loss, target: the first of {STEPS} values");
+    println!("mean training loss; the target is the first of the {STEPS} values of a sequence");
     println!("{:>14}  {:>17}  {:>22}", "sequences", "full gradient", "last step only");
     let [full, truncated] = [STEPS, 1].map(|steps| train(network.clone(), 10, steps));
     for (index, (full, truncated)) in full.iter().zip(&truncated).enumerate() {
@@ -133,7 +135,8 @@ fn main() {
     }
 }
 
-/// Stochastic gradient descent, one sequence per update. Returns the mean loss of each interval.
+/// Trains by stochastic gradient descent, one sequence per update. Returns the mean loss of each interval of `INTERVAL`
+/// sequences.
 fn train(mut network: Network, intervals: usize, steps: usize) -> Vec<f64> {
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     let mut update = || {

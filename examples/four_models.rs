@@ -1,4 +1,4 @@
-//! Four language models on one task with one budget: predict the next word in sentences of the embedded grammar.
+//! Four language models predict the next word in sentences that are generated from a grammar (`datasets::grammar`).
 //!
 //! - an LSTM;
 //! - causal convolutions with a receptive field of 2, 4, 8 and 16 words ([Oord et al.
@@ -33,17 +33,17 @@ use training::{Interrupt, descend};
 const SIZE: usize = 64;
 const BATCH_SIZE: usize = 32;
 const WINDOW: usize = 32;
-/// Words of context before the first evaluated word of a row.
+/// The number of words of context before the first evaluated word of a row.
 const CONTEXT: usize = 16;
 const STEPS: usize = 800;
-/// Training steps between two evaluations.
+/// The number of training steps between two evaluations.
 const INTERVAL: usize = 100;
 
-/// Token ids `[B, T]` → embedding → body `[B, T, SIZE]` → dense → logits of the next words `[B, T, V]`.
+/// Token ids `[B, T]` → embedding → body `[B, T, SIZE]` → dense layer → logits of the next words `[B, T, V]`.
 type Network = (Embedding, Body, Linear);
 
-/// The network between embedding and output layer, with about 33,000 parameters. An output depends only on the inputs
-/// up to its step.
+/// The network between the embedding and the output layer, with about 33,000 parameters. The output at a step depends
+/// only on the inputs up to that step.
 #[derive(Module, Debug)]
 enum Body {
     Recurrent(Rnn),
@@ -79,7 +79,7 @@ fn perplexity(network: &Network, rows: &Streams) -> f64 {
     f64::from(loss.into_scalar::<f32>()).exp()
 }
 
-/// Trains a network. Returns pairs of training step and test perplexity.
+/// Trains a network. Returns pairs of the number of training steps and the perplexity on the test text.
 fn train(mut network: Network, steps: usize, [train, test]: &[Streams; 2]) -> Vec<(f64, f64)> {
     let (device, windows, mut curve) = (Device::flex().autodiff(), train.windows(WINDOW), Vec::new());
     (network, _) = descend(network, steps, 0.01, |network, step| {
@@ -93,7 +93,7 @@ fn train(mut network: Network, steps: usize, [train, test]: &[Streams; 2]) -> Ve
     curve
 }
 
-/// The three untrained networks with their names.
+/// The three untrained networks (LSTM, causal convolutions, Transformer), with their names.
 fn networks(vocabulary: usize) -> [(&'static str, Network); 3] {
     let device = Device::flex().autodiff();
     device.seed(1);

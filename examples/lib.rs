@@ -13,7 +13,7 @@ pub fn save(name: &str, svg: &str) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The 1,000 most frequent words of reviews.
+/// The vocabulary of the 1,000 most frequent words in the reviews.
 pub fn vocabulary(reviews: &[Review]) -> Vocabulary {
     let tokens: Vec<Vec<String>> = reviews.iter().map(|review| tokenize(&review.text)).collect();
     Vocabulary::build(Reserved::Padding, tokens.iter().flatten().map(String::as_str), 1000)

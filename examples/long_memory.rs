@@ -48,7 +48,7 @@ impl Network {
         Self { rnn, dense: LinearConfig::new(HIDDEN, outputs).init(device) }
     }
 
-    /// The outputs at the last `steps` steps: `[B, T, inputs]` → `[B, steps, outputs]`.
+    /// Returns the outputs at the last `steps` steps: `[B, T, inputs]` → `[B, steps, outputs]`.
     fn forward(&self, inputs: Tensor<3>, steps: usize) -> Tensor<3> {
         let time = inputs.dims()[1];
         let (states, _) = self.rnn.forward(inputs, None, None); // [B, T, H]
@@ -56,7 +56,8 @@ impl Network {
     }
 }
 
-/// Values and marks `[B, T, 2]`, and the sums of the marked values `[B, 1, 1]`.
+/// Generates a batch of the adding problem: values and marks `[B, T, 2]`, and the sums of the marked values `[B, 1,
+/// 1]`.
 fn adding(length: usize, rng: &mut ChaCha8Rng, device: &Device) -> (Tensor<3>, Tensor<3>) {
     let (mut inputs, mut sums) = (Vec::new(), Vec::new());
     for _ in 0..BATCH_SIZE {
@@ -69,8 +70,8 @@ fn adding(length: usize, rng: &mut ChaCha8Rng, device: &Device) -> (Tensor<3>, T
     (inputs, Tensor::from_data(TensorData::new(sums, [BATCH_SIZE, 1, 1]), device))
 }
 
-/// Symbols, blanks and signals as one-hot vectors `[B, COPIED + delay + COPIED, SYMBOLS + 2]`, and the symbols
-/// `[B, COPIED]`.
+/// Generates a batch of the copy task: symbols, blanks and signals as one-hot vectors `[B, COPIED + delay + COPIED,
+/// SYMBOLS + 2]`, and the symbols to copy `[B, COPIED]`.
 fn copying(delay: usize, rng: &mut ChaCha8Rng, device: &Device) -> (Tensor<3>, Tensor<2, Int>) {
     let symbols: Vec<i32> = (0..BATCH_SIZE * COPIED).map(|_| rng.random_range(0..SYMBOLS as i32)).collect();
     let blank = std::iter::repeat_n(SYMBOLS as i32, delay);
@@ -82,7 +83,7 @@ fn copying(delay: usize, rng: &mut ChaCha8Rng, device: &Device) -> (Tensor<3>, T
     (inputs.one_hot_fill::<3>(SYMBOLS + 2, 1.0, 0.0, 2).float(), symbols)
 }
 
-/// The mean squared error on new sequences after training.
+/// Trains a network on the adding problem, and returns the mean squared error on new sequences.
 fn adding_error(cell: Start, length: usize, steps: usize) -> f32 {
     let (device, mut rng) = (Device::flex().autodiff(), ChaCha8Rng::seed_from_u64(1));
     device.seed(1);
@@ -94,7 +95,7 @@ fn adding_error(cell: Start, length: usize, steps: usize) -> f32 {
     (0..8).map(|_| batch(&network, &Device::flex()).into_scalar::<f32>()).sum::<f32>() / 8.0
 }
 
-/// The accuracy on the symbols of new sequences after training.
+/// Trains a network on the copy task, and returns the accuracy on the symbols of new sequences.
 fn copying_accuracy(cell: Start, delay: usize, steps: usize) -> f32 {
     let (device, mut rng) = (Device::flex().autodiff(), ChaCha8Rng::seed_from_u64(1));
     device.seed(1);

@@ -1,14 +1,16 @@
 //! LSTM gates and cell state over a sentence, as a heat map.
 //!
-//! "The dog that the cats see sleeps": the verb agrees with the noun five words before, and another noun is in between.
-//! A small LSTM language model is trained on sentences of the embedded grammar. The heat map shows the unit whose cell
-//! state separates singular and plural best.
+//! In "the dog that the cats see sleeps", the verb "sleeps" agrees with the noun "dog" five words before, although the
+//! noun "cats" is in between. The program trains a small LSTM language model on sentences that are generated from a
+//! grammar (`datasets::grammar`). The heat map shows the hidden unit whose cell state differs most between this
+//! sentence and the same sentence with "dogs" and "sleep".
 //!
 //! ```sh
 //! cargo run -p examples --example lstm_gates
 //! ```
 //!
-//! prints the probabilities of both verbs, and writes `lstm_gates.svg`.
+//! prints the probabilities of the next words "sleeps" and "sleep" after several beginnings of sentences, and writes
+//! `lstm_gates.svg`.
 
 use burn::module::Module;
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
@@ -27,7 +29,8 @@ const STEPS: usize = 4000;
 /// A sentence with a singular subject. [`PLURAL`] is the same sentence with a plural subject.
 const SINGULAR: &str = "the dog that the cats see sleeps .";
 const PLURAL: &str = "the dogs that the cats see sleep .";
-/// Positions from the noun to the word before the verb. Position 0 is the `<eos>` of the previous sentence.
+/// The positions in the sentence from the noun to the word before the verb. Position 0 is the `<eos>` of the previous
+/// sentence.
 const BETWEEN: std::ops::RangeInclusive<usize> = 2..=6;
 
 #[derive(Module, Debug)]
@@ -37,7 +40,8 @@ struct Network {
     dense: Linear,
 }
 
-/// The gates of all units at one step, and their cell state `c` as ½ + ½ tanh c. All values lie between 0 and 1.
+/// The input, forget and output gates of all units at one step, and their cell state `c` as ½ + ½ tanh c. All values
+/// lie between 0 and 1.
 type Gates = [Vec<f64>; 4];
 const GATES: [&str; 4] = ["input", "forget", "output", "cell state"];
 const CELL: usize = 3;
@@ -48,7 +52,7 @@ impl Network {
         self.dense.forward(self.lstm.forward(self.embedding.forward(ids), None, None).0)
     }
 
-    /// Computes the layer step by step and returns the gates at each step.
+    /// Computes the LSTM layer step by step, and returns the gates and the cell state at each step.
     fn gates(&self, ids: &[u32]) -> Vec<Gates> {
         let weights = &self.lstm.layers[0].forward;
         let [mut h, mut c] = [0, 1].map(|_| Tensor::<2>::zeros([1, SIZE], &Device::flex()));
@@ -67,7 +71,7 @@ impl Network {
         gates
     }
 
-    /// The probability of a word after a prefix.
+    /// The probability that `word` follows the words in `prefix`.
     fn probability(&self, vocabulary: &Vocabulary, prefix: &str, word: &str) -> f64 {
         let ids = encode(vocabulary, prefix);
         let logits = self.forward(row(&ids)).narrow(1, ids.len() - 1, 1);
@@ -83,12 +87,12 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.into_data().iter::<f64>().collect()
 }
 
-/// The token ids of a sentence, after the `<eos>` of the previous sentence.
+/// Returns the token ids of a sentence, preceded by the id of `<eos>`, which ends the previous sentence.
 fn encode(vocabulary: &Vocabulary, sentence: &str) -> Vec<u32> {
     [Reserved::EndOfLine.token()].into_iter().chain(sentence.split(' ')).map(|word| vocabulary.id(word)).collect()
 }
 
-/// Trains a language model on the grammar.
+/// Trains a language model on sentences that `datasets::grammar` generates.
 fn train(steps: usize) -> (Vocabulary, Network) {
     let device = Device::flex().autodiff();
     device.seed(1);
@@ -108,14 +112,15 @@ fn train(steps: usize) -> (Vocabulary, Network) {
     (vocabulary, descend(network, steps, 0.01, loss).0)
 }
 
-/// The unit whose cell states differ most between two sentences, by the smallest difference at positions `BETWEEN`.
+/// Returns the index of the unit whose cell state differs most between two sentences. For each unit, the smallest
+/// difference at the positions `BETWEEN` counts.
 fn most_different([singular, plural]: &[Vec<Gates>; 2]) -> usize {
     let difference = |step: usize, unit: usize| (singular[step][CELL][unit] - plural[step][CELL][unit]).abs();
     let smallest = |unit| BETWEEN.map(|step| difference(step, unit)).fold(1.0, f64::min);
     (0..SIZE).max_by(|a, b| smallest(*a).total_cmp(&smallest(*b))).unwrap_or(0)
 }
 
-/// The gates of a unit in both sentences.
+/// Draws the gates and the cell state of one unit in both sentences as a heat map.
 fn picture(unit: usize, sentences: &[Vec<Gates>; 2]) -> HeatMap {
     let mut map = HeatMap {
         title: "One unit of an LSTM over a sentence".to_owned(),
@@ -139,7 +144,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (vocabulary, network) = train(STEPS);
     for prefix in ["the dog", "the dogs", "the dog that the cats see", "the dogs that the cats see"] {
         let [singular, plural] = ["sleeps", "sleep"].map(|verb| network.probability(&vocabulary, prefix, verb));
-        println!("{prefix:>28} …  sleeps {:.1} %, sleep {:.1} %", 100.0 * singular, 100.0 * plural);
+        println!(
+            "{prefix:>28} …  the next word is \"sleeps\" with probability {:.1} %, and \"sleep\" with {:.1} %",
+            100.0 * singular,
+            100.0 * plural
+        );
     }
     let sentences = [SINGULAR, PLURAL].map(|sentence| network.gates(&encode(&vocabulary, sentence)));
     examples::save("lstm_gates.svg", &plot::heat_map(&picture(most_different(&sentences), &sentences))?)

@@ -1,14 +1,13 @@
-//! Your own data and your own model: which movement did a wrist make? [`Predictor`] is the trained model, and [`Task`]
-//! is its training. Command line, recipes, checkpoints, resuming, schedules, reports and packages come with the two
-//! traits.
+//! Your own data and your own model: which movement did a wrist make? The network is a [`Predictor`], and a [`Task`]
+//! trains it. Command line, recipes, checkpoints, resuming, reports and packages come with the two traits.
 //!
 //! ```sh
 //! cargo run -p examples --example own_task                     # trains; the last lines name the run folder, RUN
-//! cargo run -p examples --example own_task -- train --set model.hidden_size=8 --epochs 3
+//! cargo run -p examples --example own_task -- train --set model.size=8 --epochs 3
 //! cargo run -p examples --example own_task -- predict --model RUN '[[0.1, 0.2, 0.0], …]'    # 40 steps
 //! ```
 
-use std::{collections::BTreeMap, f32::consts::TAU, process::ExitCode};
+use std::{f32::consts::TAU, process::ExitCode};
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig, loss::CrossEntropyLoss};
@@ -22,20 +21,15 @@ use training::{RecipeOf, Splits, StepContext, Task, TaskResult, shuffled};
 
 const MOVEMENTS: [&str; 3] = ["waving", "circling", "knocking"];
 
-type Steps = [[f32; 3]; 40];
 /// Accelerations along three axes in 40 steps, and the index of the movement.
 type Recording = (Steps, i32);
+type Steps = [[f32; 3]; 40];
 
-/// The table `[data]` of the recipe.
+/// A table of the recipe: `[model]`, where `size` is the hidden size, or `[data]`, where `size` is the number of
+/// recordings.
 #[derive(Clone, Serialize, Deserialize)]
-struct Data {
-    recordings: Count,
-}
-
-/// The table `[model]` of the recipe, which alone determines the task.
-#[derive(Clone, Serialize, Deserialize)]
-struct GestureTask {
-    hidden_size: Count,
+struct Size {
+    size: Count,
 }
 
 /// Recordings `[B, T, 3]` → GRU → last hidden state `[B, H]` → logits of the movements `[B, 3]`.
@@ -46,9 +40,9 @@ struct Network {
 }
 
 impl Network {
-    fn new(GestureTask { hidden_size }: &GestureTask, device: &Device) -> Self {
-        let rnn = RnnConfig::new(Cell::Gru, 3, hidden_size.get()).init(device);
-        Self { rnn, dense: LinearConfig::new(hidden_size.get(), MOVEMENTS.len()).init(device) }
+    fn new(Size { size }: &Size, device: &Device) -> Self {
+        let rnn = RnnConfig::new(Cell::Gru, 3, size.get()).init(device);
+        Self { rnn, dense: LinearConfig::new(size.get(), MOVEMENTS.len()).init(device) }
     }
 
     fn forward(&self, batch: &[Steps]) -> Tensor<2> {
@@ -58,53 +52,52 @@ impl Network {
     }
 }
 
-/// The trained model.
-struct Gestures(Network, GestureTask);
-
-impl Predictor for Gestures {
+impl Predictor for Network {
     const APPLICATION: &'static str = "gestures";
     type Input = Vec<[f32; 3]>;
     type Options = ();
     type Output = &'static str;
 
     fn open(package: &Package, device: &Device) -> Result<Self, PackageError> {
-        let task = package.settings()?;
-        let mut network = Network::new(&task, device);
+        let mut network = Self::new(&package.settings()?, device);
         package.load_weights(&mut network, WeightNames::SAME)?;
-        Ok(Self(network, task))
+        Ok(network)
     }
 
     fn predict(&self, inputs: &[Vec<[f32; 3]>], (): &()) -> Result<Vec<&'static str>, PredictError> {
         let error = |steps: &[_]| PredictError::bad_input("input", format!("{} steps instead of 40", steps.len()));
         let batch = inputs.iter().map(|steps| steps[..].try_into().map_err(|_| error(steps)));
-        let logits = self.0.forward(&batch.collect::<Result<Vec<_>, _>>()?);
+        let logits = self.forward(&batch.collect::<Result<Vec<_>, _>>()?);
         Ok(logits.argmax(1).into_data().iter::<i32>().map(|index| MOVEMENTS[index as usize]).collect())
     }
 }
 
+/// The task that trains the network. It holds the table `[model]` of the recipe, from which the network is initialised.
+struct GestureTask(Size);
+
 impl Task for GestureTask {
     const RECIPES: &'static [&'static str] = &[include_str!("own_task.toml")];
     const MONITOR: Monitor = Monitor { metric: "accuracy", higher_is_better: true };
-    type Predictor = Gestures;
-    type Data = Data;
-    type Architecture = Self;
+    type Predictor = Network;
+    type Data = Size;
+    type Architecture = Size;
     type Raw = Vec<Recording>;
     type Set = Vec<Recording>;
     type Model = Network;
     type Items = Vec<usize>;
     type Batch = (Vec<Steps>, Vec<i32>);
 
-    fn load(data: &Data, _: &mut LoadContext) -> TaskResult<Vec<Recording>> {
+    fn load(data: &Size, _: &mut LoadContext) -> TaskResult<Vec<Recording>> {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        Ok((0..data.recordings.get()).map(|_| recording(&mut rng)).collect())
+        Ok((0..data.size.get()).map(|_| recording(&mut rng)).collect())
     }
 
     fn fit(recipe: &RecipeOf<Self>, _: &Vec<Recording>, _: Option<Pretrained<Self>>) -> TaskResult<Self> {
-        Ok(recipe.model.clone())
+        Ok(Self(recipe.model.clone()))
     }
 
-    fn of_trained(_: &RecipeOf<Self>, Gestures(_, task): &Gestures) -> TaskResult<Self> {
-        Ok(task.clone())
+    fn of_trained(recipe: &RecipeOf<Self>, _: &Network) -> TaskResult<Self> {
+        Ok(Self(recipe.model.clone()))
     }
 
     fn encode(&self, mut train: Vec<Recording>, _: &mut LoadContext) -> TaskResult<Splits<Vec<Recording>>> {
@@ -114,7 +107,7 @@ impl Task for GestureTask {
     }
 
     fn init(&self, device: &Device) -> Option<Network> {
-        Some(Network::new(self, device))
+        Some(Network::new(&self.0, device))
     }
 
     fn plan(&self, set: &Vec<Recording>, size: usize, _: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
@@ -131,27 +124,24 @@ impl Task for GestureTask {
         Ok(Loss { mean, count: steps.len() })
     }
 
-    fn predictor(&self, network: Option<Network>, _: &Device) -> TaskResult<Gestures> {
-        Ok(Gestures(network.ok_or_else(|| "the network is missing".to_owned())?, self.clone()))
+    fn predictor(&self, network: Option<Network>, _: &Device) -> TaskResult<Network> {
+        Ok(network.ok_or_else(|| "the network is missing".to_owned())?)
     }
 
-    fn contents(Gestures(network, task): &Gestures) -> TaskResult<Contents<'_, Network>> {
-        Ok(Contents { settings: serde_json::json!(task), network: Some(network), files: vec![] })
+    fn contents(network: &Network) -> TaskResult<Contents<'_, Network>> {
+        let settings = serde_json::json!({ "size": network.rnn.hidden_size });
+        Ok(Contents { settings, network: Some(network), files: vec![] })
     }
 
-    fn evaluate(&self, predictor: &Gestures, set: &Vec<Recording>, _: &Interrupt) -> TaskResult<Measured> {
-        let inputs: Vec<_> = set.iter().map(|(steps, _)| steps.to_vec()).collect();
-        let predictions = predictor.predict(&inputs, &())?;
-        let correct = predictions.iter().zip(set).filter(|(name, (_, index))| **name == MOVEMENTS[*index as usize]);
+    fn evaluate(&self, network: &Network, set: &Vec<Recording>, _: &Interrupt) -> TaskResult<Measured> {
+        let (steps, movements): (Vec<_>, Vec<_>) = set.iter().copied().unzip();
+        let predictions = network.forward(&steps).argmax(1).into_data();
+        let correct = predictions.iter::<i32>().zip(movements).filter(|(index, movement)| index == movement);
         Ok(vec![Metric::higher("accuracy", correct.count() as f64 / set.len() as f64)].into())
-    }
-
-    fn baselines(&self, _: &Splits<Vec<Recording>>, _: &Interrupt) -> TaskResult<BTreeMap<String, Measured>> {
-        Ok([("random guess".to_owned(), vec![Metric::higher("accuracy", 1.0 / 3.0)].into())].into())
     }
 }
 
-/// A generated recording: a periodic movement with noise.
+/// Generates a recording: a periodic movement with noise.
 fn recording(rng: &mut ChaCha8Rng) -> Recording {
     let (movement, frequency, start) = (rng.random_range(0..3), rng.random_range(0.05..0.15), rng.random::<f32>());
     let steps = |step: usize| {

@@ -40,13 +40,13 @@ impl Forecaster {
         }
     }
 
-    /// Windows `[B, LOOK_BACK, 1]` → the next value of each, `[B, 1]`.
+    /// Maps windows `[B, LOOK_BACK, 1]` to the next value of each window, `[B, 1]`.
     fn forward(&self, windows: Tensor<3>) -> Tensor<2> {
         let (outputs, _) = self.rnn.forward(windows, None, None); // [B, T, 32]
         self.dense.forward(outputs.narrow(1, LOOK_BACK - 1, 1).squeeze_dim(1))
     }
 
-    /// Forecasts `steps` values after a window recursively.
+    /// Forecasts `steps` values after a window. Each forecast value becomes an input of the next steps.
     fn forecast(&self, window: &[f32], steps: usize, device: &Device) -> Vec<f32> {
         let mut values = window.to_vec();
         for _ in 0..steps {
@@ -65,7 +65,7 @@ fn clean(step: usize) -> f32 {
     (step as f32 * std::f32::consts::TAU / 40.0).sin()
 }
 
-/// A sine wave of period 40 with noise.
+/// A sine wave with a period of 40 steps, plus uniform noise.
 fn noisy(steps: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
     (0..steps).map(|step| clean(step) + rng.random_range(-NOISE..NOISE)).collect()
 }
@@ -90,7 +90,7 @@ fn mean_absolute_error(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>() / a.len() as f32
 }
 
-/// Plots history, truth and forecast.
+/// Plots the noisy history, the true values and the forecast.
 fn picture(history: &[f32], truth: &[f32], forecast: &[f32]) -> Panel {
     let line = |name: &str, from: usize, values: &[f32], faint| {
         let points = values.iter().enumerate().map(|(step, value)| ((from + step) as f64, f64::from(*value)));
@@ -124,7 +124,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let forecast = model.forecast(history, HORIZON, &Device::flex());
     let repeated = vec![series[series.len() - 1]; HORIZON];
     println!("mean absolute error over {HORIZON} steps: {:.3}", mean_absolute_error(&forecast, &truth));
-    println!("baseline, last value repeated: {:.3}", mean_absolute_error(&repeated, &truth));
+    println!(
+        "mean absolute error of a forecast that repeats the last value: {:.3}",
+        mean_absolute_error(&repeated, &truth)
+    );
     examples::save("sine_wave.svg", &plot::draw(&[picture(history, &truth, &forecast)], 1, (900, 400))?)
 }
 

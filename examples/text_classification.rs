@@ -8,8 +8,9 @@
 //! cargo run -p examples --example text_classification
 //! ```
 //!
-//! prints the accuracy on the test part of the embedded reviews, the accuracy of a constant prediction, and the
-//! predictions for three sentences. `cargo run -p sentiment -- train --recipe imdb-bigru` trains on IMDB.
+//! prints the accuracy on the test part of generated reviews (`datasets::sample`), the accuracy of a constant
+//! prediction, and the predictions for three sentences. `cargo run -p sentiment -- train --recipe imdb-bigru` trains on
+//! IMDB.
 
 use burn::module::Module;
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
@@ -49,7 +50,7 @@ impl Classifier {
     }
 }
 
-/// Builds the vocabulary and trains the network.
+/// Builds the vocabulary from the reviews, and trains the network on them.
 fn train(reviews: &[Review], steps: usize) -> (Vocabulary, Classifier) {
     let device = Device::flex().autodiff();
     device.seed(1);
@@ -81,7 +82,7 @@ fn main() {
     let (vocabulary, classifier) = train(&reviews.train, STEPS);
     let (count, positive) = (reviews.test.len(), reviews.test.iter().filter(|review| review.positive).count());
     println!("accuracy on {count} test reviews: {:.3}", accuracy(&reviews.test, &vocabulary, &classifier));
-    println!("baseline, always positive: {:.3}\n", positive as f32 / count as f32);
+    println!("accuracy of the constant prediction `positive`: {:.3}\n", positive as f32 / count as f32);
     let texts = [
         "The plot is clever, and the cast is warm.",
         "The plot is not, at any point, clever.",

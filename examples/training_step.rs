@@ -1,14 +1,14 @@
-//! A training step without the trainer, and its time: forward, loss, backward, clipping, update.
+//! Measures the time of a training step without the trainer: forward, loss, backward, gradient clipping, update.
 //!
 //! ```text
 //! cargo run -p examples --example training_step               # all models
 //! cargo run -p examples --example training_step -- ptb-awd    # one of them
 //! ```
 //!
-//! It trains the networks of four recipes: `imdb-bigru`, `ptb-lstm-small` and `ptb-awd` on artificial token ids, and
-//! `etth1-96` on noise. `models/rnn/comparison/compare.py --steps` compares them to the same steps in PyTorch.
-//! `memory_mib` is the growth of the largest resident memory of the process. It is valid only for the first model of a
-//! process.
+//! The program trains the networks of four recipes: `imdb-bigru`, `ptb-lstm-small` and `ptb-awd` on artificial token
+//! ids, and `etth1-96` on noise. `models/rnn/comparison/compare.py --steps` compares the times with the times of the
+//! same steps in PyTorch. The printed `memory_mib` is the growth of the peak resident memory of the process in MiB. It
+//! is valid only for the first model of a process.
 
 use std::time::Instant;
 
@@ -26,7 +26,7 @@ use training::machine::{keep_memory, peak_memory};
 use training::recipe::RecipeText;
 use training::{RecipeOf, Task, TaskResult};
 
-/// Steps without time measurement, before the timed steps.
+/// The number of steps without time measurement, before the timed steps.
 const WARM_UP: usize = 3;
 /// The number of timed steps.
 const RUNS: usize = 15;
@@ -50,7 +50,8 @@ fn main() -> TaskResult<()> {
     Ok(())
 }
 
-/// Measures the recipe `imdb-bigru` on 64 reviews of 256 words, all with the positive label.
+/// Measures the time and the memory of training steps with the network of the recipe `imdb-bigru`. A batch has 64
+/// reviews of 256 words, all with the positive label.
 fn reviews(device: &Device) -> TaskResult<()> {
     let recipe: RecipeOf<SentimentTask> = RecipeText::find("imdb-bigru", SentimentTask::RECIPES)?.parse()?;
     let network = recipe.model.network.ok_or("imdb-bigru has no network".to_owned())?;
@@ -68,7 +69,8 @@ fn reviews(device: &Device) -> TaskResult<()> {
     Ok(())
 }
 
-/// Measures the recipe of a language model on a batch of token ids and the ids that follow them.
+/// Measures the time and the memory of training steps with the network of a language-model recipe. A batch holds random
+/// token ids, and the target of each step is the next token id.
 fn language(name: &str, device: &Device) -> TaskResult<()> {
     let recipe: RecipeOf<LanguageModelTask> = RecipeText::find(name, LanguageModelTask::RECIPES)?.parse()?;
     let (vocabulary, window) = (recipe.data.vocabulary.get(), recipe.data.window.get());
@@ -85,7 +87,8 @@ fn language(name: &str, device: &Device) -> TaskResult<()> {
     Ok(())
 }
 
-/// Measures the recipe `etth1-96` on a batch of windows of seven columns and the values that follow.
+/// Measures the time and the memory of training steps with the network of the recipe `etth1-96`. A batch holds windows
+/// of seven columns. The windows and the targets are noise.
 fn series(device: &Device) -> TaskResult<()> {
     const COLUMNS: usize = 7;
     let recipe: RecipeOf<Forecasting> = RecipeText::find("etth1-96", Forecasting::RECIPES)?.parse()?;
@@ -103,7 +106,7 @@ fn series(device: &Device) -> TaskResult<()> {
     Ok(())
 }
 
-/// Trains a model and prints the median time per step and the memory.
+/// Trains a model for a few steps, and prints the median time per step in ms and the growth of the peak memory in MiB.
 fn measure<M: Module>(
     name: &str,
     model: impl FnOnce() -> M,
@@ -126,7 +129,7 @@ fn measure<M: Module>(
     println!(r#"{{"model":"{name}","step_ms":{:.3},"memory_mib":{memory}}}"#, times[RUNS / 2]);
 }
 
-/// Token ids with the word frequencies of a natural language: id `n` has a probability of about `1 / (n + 1)`.
+/// Random token ids with the word frequencies of a natural language: id `n` has a probability of about `1 / (n + 1)`.
 fn texts(batch: usize, time: usize, vocabulary: usize) -> Vec<Vec<u32>> {
     let mut state = 1u64;
     let mut id = || {

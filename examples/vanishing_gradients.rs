@@ -11,7 +11,7 @@
 //! cargo run -p examples --example vanishing_gradients
 //! ```
 //!
-//! prints the norms 10 and 99 steps back, and writes `vanishing_gradients.svg`.
+//! prints the gradient norms 10 and 99 steps back, and writes `vanishing_gradients.svg`.
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Distribution, Tensor};
@@ -26,15 +26,15 @@ const INPUT: usize = 8;
 /// The maximum gradient norm for clipping.
 const CLIP: f64 = 1.0;
 
-/// ‖∂L/∂hₜ‖ for t = 1 … STEPS, averaged over a batch; and the norm of the gradient of all weights, which clipping
-/// limits. The loss L is a random projection of the last state.
+/// The norms ‖∂L/∂hₜ‖ for t = 1 … STEPS, averaged over a batch; and the norm of the gradient of all weights, which
+/// gradient clipping limits. The loss L is a random projection of the last hidden state.
 fn norms(rnn: &Rnn, device: &Device) -> (Vec<f64>, f64) {
     let mut state = rnn.zero_state(BATCH_SIZE, device);
     let mut probes = Vec::new();
     for _ in 0..STEPS {
         let input = Tensor::random([BATCH_SIZE, INPUT], Distribution::Normal(0.0, 1.0), device);
         state = rnn.step(input, state).1;
-        // The gradient of a zero tensor that is added to the state equals the gradient of the state.
+        // The gradient of a zero tensor that is added to the hidden state equals the gradient of the hidden state.
         let probe = Tensor::<3>::zeros(state.hidden.dims(), device).require_grad();
         state.hidden = state.hidden + probe.clone();
         probes.push(probe);
@@ -51,7 +51,7 @@ fn norms(rnn: &Rnn, device: &Device) -> (Vec<f64>, f64) {
     (states, clip(rnn, GradientsParams::from_grads(grads, rnn), 1.0, None).1)
 }
 
-/// The networks with their names.
+/// The networks to compare, with their names in the plot.
 fn networks(device: &Device) -> Vec<(&'static str, Rnn)> {
     let rnn = |cell, init| RnnConfig::new(cell, INPUT, HIDDEN).with_initializer(init).init(device);
     let mut large = rnn(Cell::Elman, Init::Orthogonal);
@@ -72,7 +72,7 @@ fn networks(device: &Device) -> Vec<(&'static str, Rnn)> {
     ]
 }
 
-/// The norms ‖∂L/∂hₜ‖ after clipping. Clipping scales the contributions of all steps by one factor.
+/// The norms ‖∂L/∂hₜ‖ after gradient clipping, which scales the contributions of all steps by one factor.
 fn clipped((norms, weights_norm): &(Vec<f64>, f64)) -> Vec<f64> {
     norms.iter().map(|norm| norm * (CLIP / weights_norm).min(1.0)).collect()
 }
@@ -88,7 +88,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     device.seed(1);
     let measured: Vec<_> = networks(&device).iter().map(|(name, rnn)| (*name, norms(rnn, &device))).collect();
     for (name, (norms, _)) in &measured {
-        println!("{name:32} 10 steps back {:.1e}, 99 steps back {:.1e}", norms[STEPS - 11], norms[0]);
+        println!("{name:32} gradient norm 10 steps back {:.1e}, 99 steps back {:.1e}", norms[STEPS - 11], norms[0]);
     }
     let mut lines: Vec<Line> = measured.iter().map(|(name, (norms, _))| line(name, norms)).collect();
     lines.push(line("2.5 × orthogonal, clipped", &clipped(&measured[2].1)));

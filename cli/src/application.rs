@@ -1,49 +1,75 @@
-//! What an application adds to the command line.
+//! The trait [`Application`]: the options, verbs and help texts that one application adds to the shared command line.
+
+use std::path::Path;
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use training::Task;
 
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{CliError, Result};
 
-/// The recipe and the overrides that an application's own options, such as `--text FILE`, stand for.
+/// The changes that an application's command-line options, such as `--text FILE`, make: another recipe, or other values
+/// of settings in the recipe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// The name of the recipe to use if the command line names none.
+    /// The name of the recipe to use if the option `--recipe` is absent.
     pub recipe: Option<&'static str>,
-    /// Overrides of recipe settings in the form of `--set`, such as `optimizer.lr=0.001`.
+    /// Overrides of recipe settings, each as `KEY=VALUE`, the form of the option `--set`: `optimizer.lr=0.001`.
     pub settings: Vec<String>,
 }
 
-/// An application on the command line. Its name is the predictor's
+impl Changes {
+    /// Adds an override of a recipe setting, such as `data.horizon`, if the user has given a value.
+    pub fn set(&mut self, key: &str, value: Option<impl Serialize>) -> Result<()> {
+        if let Some(value) = value {
+            let value = toml::Value::try_from(value).map_err(|error| CliError::Usage(format!("{key}: {error}")))?;
+            self.settings.push(format!("{key}={value}"));
+        }
+        Ok(())
+    }
+
+    /// Adds an override that sets the setting `key` to the absolute path of `file`. Does nothing if `file` is `None`.
+    /// `option` is the command-line option with which the user gave the file. Error messages name this option.
+    pub fn set_file(&mut self, key: &str, option: &str, file: Option<&Path>) -> Result<()> {
+        let Some(file) = file else { return Ok(()) };
+        let usage = |reason: &str| CliError::Usage(format!("{option} {}: {reason}", file.display()));
+        let path = std::path::absolute(file).map_err(|error| usage(&error.to_string()))?;
+        self.set(key, Some(path.to_str().ok_or_else(|| usage("the path is not UTF-8; rename the file"))?))
+    }
+}
+
+/// An application, such as `sentiment`, as a command-line program. Its name is the predictor's
 /// [`APPLICATION`](inference::Predictor::APPLICATION).
 pub trait Application: 'static {
-    /// The task that trains and measures the models of the application.
+    /// The task that trains and evaluates the models of the application.
     type Task: Task;
-    /// Options of `train` and `find-rate` that stand for settings of a recipe; [`NoOptions`](crate::args::NoOptions)
-    /// for none.
+    /// Options of the verbs `train` and `find-rate` that change settings of a recipe, such as `--text FILE`;
+    /// [`NoOptions`](crate::args::NoOptions) if there are none.
     type Options: Args + Clone + Default + std::fmt::Debug;
-    /// Verbs beside the shared ones, such as `predict`; [`NoVerbs`](crate::args::NoVerbs) for none.
+    /// Verbs of this application in addition to the shared ones, such as `predict`; [`NoVerbs`](crate::args::NoVerbs)
+    /// if there are none.
     type Verb: Subcommand;
 
-    /// One sentence for `--help`.
+    /// One sentence about the application, which `--help` displays.
     const ABOUT: &'static str;
-    /// The shipped model that a verb takes if `--model` is absent.
+    /// The name of the shipped model that a verb of this application opens if the option `--model` is absent.
     const DEFAULT_MODEL: Option<&'static str> = None;
-    /// Commands to try after training, each with its purpose. `RUN` stands for the run folder.
+    /// Commands that `train` suggests when it has finished: pairs of arguments and purpose. In the arguments, `RUN`
+    /// stands for the run folder.
     const NEXT: &'static [(&'static str, &'static str)] = &[];
 
-    /// Converts the application's own options to the recipe and the overrides that they stand for.
+    /// Converts the application's own options, such as `--text FILE`, to a recipe name and overrides of settings.
     fn changes(_options: &Self::Options) -> Result<Changes> {
         Ok(Changes::default())
     }
 
-    /// The command-line option that changes a [setting of the data](datasets::DataError::setting); `None` if there is
-    /// none.
+    /// The command-line option that changes the setting that [`DataError::setting`](datasets::DataError::setting)
+    /// names, such as `date_format`; `None` if there is no such option.
     fn data_option(_setting: &str) -> Option<&'static str> {
         None
     }
 
-    /// Runs a verb of the application.
+    /// Runs `verb`, one of the application's own verbs, such as `predict`.
     fn run(verb: Self::Verb, cx: &mut Context) -> Result<()>;
 }

@@ -1,4 +1,4 @@
-//! Options and verbs that all applications share.
+//! Command-line options and verbs that all applications share.
 
 use std::path::PathBuf;
 
@@ -9,60 +9,61 @@ use training::backend::Backend;
 use training::options::{Interval, OnNonFinite};
 use training::settings::Count;
 
-/// The arguments of one application. `V`: the application's own verbs. `O`: its own options of `train` and `find-rate`.
+/// The command-line arguments of one application. `V` is the type of its own verbs, and `O` the type of its own options
+/// of `train` and `find-rate`.
 #[derive(Debug, Args)]
 pub struct Arguments<V: Subcommand, O: Args> {
-    /// What to do; `train` with the first recipe if absent.
+    /// The verb to run; if absent, `train` with the application's first recipe.
     #[command(subcommand)]
     pub command: Option<Command<V, O>>,
-    /// Options of all verbs.
+    /// Options that every verb accepts, such as `--backend`.
     #[command(flatten)]
     pub common: Common,
 }
 
-/// The verbs.
+/// The verbs of the command line, such as `train` and `eval`.
 #[derive(Debug, Subcommand)]
 pub enum Command<V: Subcommand, O: Args> {
-    /// Train a model by a recipe and measure it on the test part
+    /// Train a model with the settings of a recipe, and measure it on the test part
     Train(Train<O>),
-    /// Measure a trained model
+    /// Measure a trained model on the validation part or the test part
     Eval(Eval),
-    /// Measure the shipped models again and compare them to their cards
+    /// Measure the shipped models again and compare the results with the recorded metrics
     Verify(Verify),
-    /// The application's own verbs.
+    /// A verb of the application itself, such as `predict`.
     #[command(flatten)]
     Own(V),
-    /// List the models with size, metric and folder
+    /// List the trained models with size, test metric and folder, or install them
     Models(Models),
-    /// Write a trained model as a package for others
+    /// Write a trained model as a package, a folder that other programs can open
     Export(Export),
-    /// List the recipes, or print one
+    /// List the recipes, which are TOML files of training settings, or print one
     Recipes(Recipes),
-    /// List runs and compare them
+    /// List training runs and compare their metrics
     Runs(Runs),
-    /// Draw the loss over growing learning rates
+    /// Plot the training loss over growing learning rates, to choose a learning rate
     FindRate(FindRate<O>),
     /// Print a completion script for a shell
     Completions(Completions),
 }
 
-/// Options of all verbs.
+/// Options that every verb accepts.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Common {
-    /// Backend that computes
+    /// burn backend that runs the computations
     #[arg(long, global = true, default_value = "flex", value_name = "NAME", value_parser = backend())]
     pub backend: Backend,
-    /// Device number of the backend
+    /// Number of the backend's device, counted from 0
     #[arg(long, global = true, default_value_t = 0, value_name = "N")]
     pub device: usize,
-    /// Threads of the CPU backends [default: one per core]
+    /// Number of threads of the CPU backends [default: one per core]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
-    /// Folder or archive with the data [default: $RNN_ZOO_DATA, the cache, a download]
+    /// Folder or archive with the data set [default: search $RNN_ZOO_DATA and the cache, or download it]
     #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Print one JSON object per line on standard output
+    /// Print results as JSON, one object per line
     #[arg(long, global = true)]
     pub json: bool,
 }
@@ -71,33 +72,34 @@ fn backend() -> impl TypedValueParser<Value = Backend> {
     PossibleValuesParser::new(Backend::ALL.map(Backend::name)).try_map(|name| name.parse::<Backend>())
 }
 
-/// A recipe and its overrides.
+/// A recipe, and the options that override its settings.
 #[derive(Clone, Debug, Default, Args)]
 #[group(id = "changed-recipe", multiple = true)]
 #[command(next_help_heading = "Recipe")]
 pub struct ChangedRecipe<O: Args> {
-    /// Name of a recipe, or path of a TOML file [default: the first of `recipes`]
+    /// Name of a recipe, or path of its TOML file [default: the first that `recipes` lists]
     #[arg(long, value_name = "NAME|FILE")]
     pub recipe: Option<String>,
-    /// Override a setting, such as optimizer.lr=0.001; an empty value removes it (may be repeated)
+    /// Override a setting of the recipe, such as optimizer.lr=0.001; an empty value removes the setting (may be
+    /// repeated)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Seed of all random numbers
+    /// Seed of all random numbers of the training
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
-    /// Passes over the training part
+    /// Number of epochs (passes over the training part)
     #[arg(long, value_name = "N")]
     pub epochs: Option<u32>,
-    /// The application's own options.
+    /// The application's own options, such as `--text FILE`.
     #[command(flatten)]
     pub options: O,
 }
 
-/// For applications without options of their own.
+/// The options of an application that adds none to the shared options.
 #[derive(Clone, Debug, Default, Args)]
 pub struct NoOptions {}
 
-/// For applications without verbs of their own.
+/// The verbs of an application that adds none to the shared verbs.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum NoVerbs {}
 
@@ -109,16 +111,16 @@ pub enum NoVerbs {}
   train --recipe NAME --seeds 5               mean and standard deviation over five seeds
   train --resume runs/NAME/TIME               continue after Ctrl-C, bit for bit")]
 pub struct Train<O: Args> {
-    /// The recipe to train by.
+    /// The recipe to train with, and its overrides.
     #[command(flatten)]
     pub recipe: ChangedRecipe<O>,
-    /// Train N times with different seeds and report mean and standard deviation
+    /// Train N times with different seeds, and report mean and standard deviation of the test metrics
     #[arg(long, value_name = "N", conflicts_with = "resume", help_heading = "Recipe")]
     pub seeds: Option<Count>,
-    /// Folder for the run [default: runs/RECIPE/TIME]
+    /// Folder for the files of the run [default: runs/RECIPE/TIME]
     #[arg(long, alias = "run", value_name = "DIR", conflicts_with = "resume", help_heading = "Output")]
     pub out: Option<PathBuf>,
-    /// Resume the run, or the runs of all seeds, in this folder
+    /// Resume the interrupted run in this folder, or the interrupted runs of all seeds
     #[arg(long, value_name = "DIR", conflicts_with = "changed-recipe", help_heading = "Output")]
     pub resume: Option<PathBuf>,
     /// How often to write a checkpoint: a time, such as 30s or 5m, or a number of optimizer steps
@@ -129,13 +131,13 @@ pub struct Train<O: Args> {
     pub on_nonfinite: NonFinite,
 }
 
-/// What to do when the loss or the gradient is not finite.
+/// What to do during training when the loss or the gradient is NaN or infinite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum NonFinite {
-    /// Stop with an error; the last checkpoint stays.
+    /// Stop the training with an error; the last checkpoint is kept.
     #[default]
     Stop,
-    /// Skip the step.
+    /// Leave the weights unchanged in this step, and continue.
     Skip,
 }
 
@@ -151,27 +153,27 @@ impl From<NonFinite> for OnNonFinite {
 /// Arguments of the verb `find-rate`.
 #[derive(Debug, Args)]
 pub struct FindRate<O: Args> {
-    /// The recipe to train by.
+    /// The recipe whose model is trained with growing learning rates, and the overrides of its settings.
     #[command(flatten)]
     pub recipe: ChangedRecipe<O>,
-    /// The smallest learning rate
+    /// Smallest learning rate of the range
     #[arg(long, value_name = "RATE", default_value = "1e-6", help_heading = "Range")]
     pub from: f64,
-    /// The largest learning rate
+    /// Largest learning rate of the range
     #[arg(long, value_name = "RATE", default_value = "10", help_heading = "Range")]
     pub to: f64,
-    /// Optimizer steps between them
+    /// Number of optimizer steps from the smallest to the largest learning rate
     #[arg(long, value_name = "N", default_value_t = 200, help_heading = "Range")]
     pub steps: usize,
-    /// File for the plot (SVG)
+    /// SVG file for the plot of the loss
     #[arg(long, value_name = "FILE", default_value = "find-rate.svg", help_heading = "Output")]
     pub plot: PathBuf,
 }
 
-/// The choice of a trained model.
+/// The option that selects a trained model.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ModelArgs {
-    /// Trained model: a name of `models`, a run folder, or the folder of a package
+    /// Trained model: a name that `models` lists, a run folder, or a package folder
     #[arg(long, aliases = ["pretrained", "run"], value_name = "NAME|RUN|DIR", help_heading = "Model")]
     pub model: Option<String>,
 }
@@ -182,17 +184,17 @@ pub struct Eval {
     /// The model to measure.
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Which part of the data
+    /// Part of the data set to measure on
     #[arg(long, value_enum, default_value_t, help_heading = "Data")]
     pub split: Part,
 }
 
-/// A part of the data.
+/// A part of the data set on which a model is measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// The validation part, on which choices are made.
+    /// The validation part, whose metrics decide which epoch and which settings are best.
     Valid,
-    /// The test part.
+    /// The test part, which training does not use.
     #[default]
     Test,
 }
@@ -200,7 +202,7 @@ pub enum Part {
 /// Arguments of the verb `verify`.
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// Only these models [default: all]
+    /// Names of the models to verify [default: all]
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
 }
@@ -208,7 +210,7 @@ pub struct Verify {
 /// Arguments of the verb `models`.
 #[derive(Clone, Debug, Args)]
 pub struct Models {
-    /// Copy the models to a folder where installed programs find them [default: the user's data folder]
+    /// Copy the shipped models from the source checkout to this folder [default: the user's data folder]
     #[arg(long, value_name = "DIR", num_args = 0..=1)]
     pub install: Option<Option<PathBuf>>,
 }
@@ -216,7 +218,7 @@ pub struct Models {
 /// Arguments of the verb `recipes`.
 #[derive(Debug, Args)]
 pub struct Recipes {
-    /// Print this recipe
+    /// Recipe to print [default: list all recipes]
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
 }
@@ -227,7 +229,7 @@ pub struct Runs {
     /// Run folders, or folders that contain run folders [default: runs]
     #[arg(value_name = "DIR")]
     pub dirs: Vec<PathBuf>,
-    /// Draw the validation metric over the epochs (SVG)
+    /// Plot the validation metric of all runs over the epochs to this SVG file
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub plot: Option<PathBuf>,
 }
@@ -246,13 +248,13 @@ pub struct Export {
     pub precision: Bits,
 }
 
-/// Precision of stored weights.
+/// The precision of the weights in an exported package.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Bits {
-    /// 16 bits per weight.
+    /// Store 16 bits per weight (half precision).
     #[default]
     Half,
-    /// 32 bits per weight.
+    /// Store 32 bits per weight (single precision).
     Single,
 }
 
@@ -268,6 +270,6 @@ impl From<Bits> for Precision {
 /// Arguments of the verb `completions`.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Completions {
-    /// The shell
+    /// Shell for which the script is printed
     pub shell: clap_complete::Shell,
 }

@@ -1,4 +1,4 @@
-//! The context of a verb: session, output format, and the command lines to suggest.
+//! The context of a verb (subcommand): the training session, the output format, and the commands that messages suggest.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -16,13 +16,13 @@ use crate::output::{log, quoted};
 use crate::progress::{Console, download_progress};
 use crate::signals;
 
-/// The context in which a verb runs.
+/// The training session and the output format with which a verb runs.
 pub struct Context {
-    /// Backend, data folders, interrupt handle and progress display.
+    /// The training session: backend, data folders, interrupt handle and progress display.
     pub session: Session<'static>,
-    /// Whether to print JSON, by the option `--json`.
+    /// Whether results are printed as JSON, because the option `--json` is given.
     pub json: bool,
-    /// The program as it is typed, such as `cargo run -p sentiment --` or `zoo sentiment`.
+    /// The command that starts the program, as a user types it, such as `cargo run -p sentiment --` or `zoo sentiment`.
     program: String,
     /// The global options that a user must type again to resume a run, as text.
     flags: String,
@@ -31,10 +31,11 @@ pub struct Context {
 }
 
 impl Context {
-    /// Creates the context for the global options. `program` is the command that starts the application without cargo.
+    /// Creates the context from the global options. `program` is the command that starts the application if cargo is
+    /// not used.
     pub(crate) fn new(common: &Common, application: &str, program: &str) -> Result<Self> {
         if let Some(threads) = common.threads {
-            // This fails only if the pool exists already, which it does not at start-up.
+            // This fails only if rayon's thread pool exists already, which is not the case at start-up.
             let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();
         }
         let current_run = Arc::new(Mutex::new(None));
@@ -46,7 +47,7 @@ impl Context {
             interrupt: Interrupt::default(),
             observer: Box::new(Console::new(current_run.clone())),
         };
-        // `cargo run` sets this variable for the programs that it starts.
+        // `cargo run` sets the variable `CARGO` for the programs that it starts.
         let program = match std::env::var_os("CARGO") {
             Some(_) => {
                 let features = common.backend.feature().map(|feature| format!(" --features {feature}"));
@@ -63,7 +64,7 @@ impl Context {
         self.session.interrupt = signals::interrupt();
     }
 
-    /// The folder of the model that `--model` names, or of `default` if the option is absent.
+    /// The folder of the model that the option `--model` names, or of the model `default` if the option is absent.
     pub fn model_folder<P: Predictor>(&self, chosen: &ModelArgs, default: Option<&str>) -> Result<PathBuf> {
         let catalog = Catalog::of::<P>();
         let Some(name) = chosen.model.as_deref().or(default) else {
@@ -80,7 +81,7 @@ impl Context {
         }
     }
 
-    /// Opens the model that `--model` names, or `default` if the option is absent, on the context's device.
+    /// Opens the model that `--model` names, or `default` if the option is absent, on the session's device.
     pub fn open<P: Predictor>(&self, chosen: &ModelArgs, default: Option<&str>) -> Result<P> {
         let files = Folder::new(self.model_folder::<P>(chosen, default)?);
         Ok(P::open(&Package::open(&files, P::APPLICATION)?, &self.session.device)?)
@@ -96,7 +97,8 @@ impl Context {
         log(&format!("stopped with a checkpoint; resume with: {}", self.resume_command(arguments)));
     }
 
-    /// Logs the command that resumes a training that failed because of the system, such as a full disk.
+    /// Logs the command that resumes a training run that failed because a file could not be read or written, for
+    /// example on a full disk.
     pub(crate) fn log_failure(&self, error: &CliError, arguments: &str) {
         if matches!(error, CliError::Training(TrainingError::Io { .. })) && self.current_run().is_some() {
             log(&format!("training failed; fix the problem, then resume with: {}", self.resume_command(arguments)));
@@ -128,7 +130,7 @@ fn cargo_target(application: &str) -> String {
     let program =
         std::env::current_exe().ok().filter(|path| path.parent().is_some_and(|dir| dir.ends_with("examples")));
     let example = program.as_deref().and_then(Path::file_stem).and_then(|name| name.to_str());
-    // `cargo run` also sets this variable.
+    // `cargo run` also sets the variable `CARGO_PKG_NAME`.
     match (example, std::env::var("CARGO_PKG_NAME")) {
         (Some(example), Ok(package)) => format!("{package} --example {example}"),
         _ => application.to_owned(),

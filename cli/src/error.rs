@@ -7,41 +7,43 @@ use datasets::DataError;
 use inference::{PackageError, PredictError};
 use training::{TaskError, TrainingError};
 
-/// The result of a verb.
+/// The result type of functions that run a verb.
 pub type Result<T> = std::result::Result<T, CliError>;
 
-/// Why a verb failed.
+/// The reason why a verb failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CliError {
-    /// Options or arguments that cannot be used.
+    /// The options or arguments are not valid. The text names the invalid value and says what to change.
     #[error("{0}")]
     Usage(String),
-    /// A user asked to stop. The command that resumes the work has been printed.
+    /// The user stopped the program with Ctrl-C or a signal. The command that resumes the work has been printed.
     #[error("interrupted")]
     Interrupted,
-    /// The reader of standard output has closed it, such as `head`. This is no failure.
+    /// The program that reads standard output, such as `head`, has closed it. The exit code is 0.
     #[error("standard output is closed")]
     ClosedOutput,
     /// A file could not be read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// The attempted action, as a verb.
+        /// The attempted action, such as `read`.
         action: &'static str,
-        /// The file.
+        /// The path of the file, or the text `standard input` or `standard output`.
         path: PathBuf,
-        /// The system's error.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// The measurements of shipped models differ from their model cards.
-    #[error("{failed} of {total} measurements are outside their tolerance")]
+    /// Metrics of shipped models, measured again, differ from the recorded values by more than the tolerance.
+    #[error(
+        "{failed} of {total} metrics differ from their recorded values by more than the tolerance; see the lines above"
+    )]
     Unverified {
-        /// The number of measurements outside their tolerance.
+        /// The number of metrics that differ by more than their tolerance.
         failed: usize,
-        /// The number of all measurements.
+        /// The number of all measured metrics.
         total: usize,
     },
-    /// A training failed.
+    /// Training or evaluation failed.
     #[error(transparent)]
     Training(TrainingError),
     /// A package could not be opened.
@@ -77,7 +79,8 @@ impl From<DataError> for CliError {
 }
 
 impl CliError {
-    /// The exit code: 1 failed, 2 wrong usage, 130 interrupted, 0 for a closed pipe.
+    /// The exit code of the program: 2 for wrong usage, 130 after an interruption, 0 if standard output was closed, and
+    /// 1 for all other errors.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::ClosedOutput => ExitCode::SUCCESS,
@@ -111,7 +114,8 @@ impl CliError {
         }
     }
 
-    /// Advice on the option or setting that resolves the error, as a user types it.
+    /// Advice to append to the message: the option or setting that resolves the error, as a user types it.
+    /// `data_option` returns the command-line option for the name of a data setting.
     pub fn advice(&self, data_option: fn(&str) -> Option<&'static str>) -> Option<String> {
         let Self::Training(error) = self else { return None };
         Some(match error {

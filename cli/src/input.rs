@@ -1,12 +1,69 @@
-//! Texts from arguments, files and standard input.
+//! Reads texts from arguments, files and standard input.
 
 use std::io::{BufRead, BufReader, Read, stdin};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use inference::PredictError;
 
 use crate::error::{CliError, Result};
 
-/// Texts, each with its number (line or argument), counted from 1.
+/// An iterator over texts, each with its number, counted from 1: the number of its line or of its argument.
 pub type Texts<'a> = Box<dyn Iterator<Item = Result<(usize, String)>> + 'a>;
+
+/// The arguments of a verb that reads texts and prints an answer for each of them.
+#[derive(Debug, Args)]
+pub struct TextArgs {
+    /// Texts; if absent or `-`, one text per line is read from standard input
+    #[arg(value_name = "TEXT", conflicts_with = "file")]
+    texts: Vec<String>,
+    /// Read one text per line from this file
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl TextArgs {
+    /// Reads the texts, and calls `answer` with batches of at most `size` texts and their numbers. The number of a text
+    /// is the number of its line or of its argument, counted from 1. Empty texts are skipped. Each line of standard
+    /// input is passed to `answer` as soon as it has been read.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if all texts are empty, if `answer` fails, or if a line cannot be read. All lines before an
+    /// unreadable line have then been passed to `answer`.
+    pub fn for_each_batch(
+        &self,
+        size: usize,
+        mut answer: impl FnMut(Vec<usize>, Vec<String>) -> Result<()>,
+    ) -> Result<()> {
+        let interactive = self.file.is_none() && matches!(&self.texts[..], [] | [_]);
+        let size = if interactive { 1 } else { size };
+        let (mut batch, mut answered) = (Vec::new(), false);
+        let mut finish = |batch: &mut Vec<(usize, String)>| {
+            let (lines, texts): (Vec<usize>, Vec<String>) = std::mem::take(batch).into_iter().unzip();
+            if lines.is_empty() { Ok(()) } else { answer(lines, texts) }
+        };
+        for line in texts(self.file.as_deref(), &self.texts)? {
+            match line {
+                Ok((_, text)) if text.trim().is_empty() => continue,
+                Ok(line) => batch.push(line),
+                Err(error) => {
+                    finish(&mut batch)?;
+                    return Err(error);
+                }
+            }
+            answered = true;
+            if batch.len() == size {
+                finish(&mut batch)?;
+            }
+        }
+        finish(&mut batch)?;
+        match answered {
+            true => Ok(()),
+            false => Err(PredictError::bad_input("text", "all lines are empty; give a text with words").into()),
+        }
+    }
+}
 
 /// The name of standard input in messages.
 const STDIN: &str = "standard input";
@@ -34,9 +91,9 @@ fn clean(text: &str) -> String {
     text.trim_start_matches('\u{feff}').replace("\r\n", "\n")
 }
 
-/// Reads texts with their numbers from 1: the lines of a file, if one is given; otherwise the arguments; without
-/// arguments, or for the single argument `-`, the lines of standard input. Lines are read one by one, so a file may be
-/// larger than the memory.
+/// Returns an iterator over texts and their numbers, counted from 1. The texts are the lines of `file` if it is given,
+/// and otherwise the arguments. If there are no arguments, or `-` is the only one, the texts are the lines of standard
+/// input. Lines are read one by one, so a file may be larger than the memory.
 pub fn texts<'a>(file: Option<&Path>, arguments: &'a [String]) -> Result<Texts<'a>> {
     match (file, arguments) {
         (Some(path), _) => Ok(lines(path, std::fs::File::open(path).map_err(io(path))?)),
@@ -71,6 +128,29 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_come_in_batches_with_their_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("texts");
+        let batches = |content: &[u8]| {
+            std::fs::write(&path, content).unwrap();
+            let mut batches = Vec::new();
+            let result = TextArgs { texts: vec![], file: Some(path.clone()) }.for_each_batch(2, |lines, texts| {
+                batches.push((lines, texts.concat()));
+                Ok(())
+            });
+            (batches, result)
+        };
+        let (three, result) = batches(b"a\n \nb\nc");
+        assert_eq!(three, [(vec![1, 3], "ab".to_owned()), (vec![4], "c".to_owned())]);
+        result.unwrap();
+        let (before, result) = batches(b"a\n\xff\nb\n");
+        assert_eq!(before, [(vec![1], "a".to_owned())]);
+        assert!(matches!(result, Err(CliError::Usage(_))));
+        let (none, result) = batches(b"\n  \n");
+        assert!(none.is_empty() && matches!(result, Err(CliError::Predict(PredictError::BadInput { .. }))));
+    }
 
     #[test]
     fn byte_order_marks_and_carriage_returns_are_removed() {

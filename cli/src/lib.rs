@@ -1,19 +1,20 @@
-//! The command line of every application: verbs, options, progress and exit codes, written once.
+//! The command line that all applications share: verbs, options, progress display and exit codes.
 //!
-//! An [`Application`] adds its texts, its options of `train` and its own verbs. [`main()`] runs one application as a
-//! program, and [`zoo()`] runs all of them as one.
+//! An [`Application`] adds its help texts, its options of `train` and its own verbs. [`main()`] runs one application as
+//! a program, and [`zoo()`] runs all of them as one.
 //!
 //! Results go to standard output, progress and messages to standard error. With `--json`, standard output has one JSON
 //! object per line. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (with a checkpoint to resume from).
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`application`] | the trait |
+//! | [`application`] | the trait [`Application`] |
 //! | [`args`] | options and verbs that all applications share |
-//! | [`context`] | what a verb works with |
-//! | [`plain`] | any task as a program, with `predict` from JSON to JSON |
+//! | [`context`] | the training session and the output format with which a verb runs |
+//! | [`plain`] | a program for any training task; its verb `predict` reads and writes JSON |
 //! | [`error`] | errors and exit codes |
-//! | [`input`], [`output`] | texts from arguments, files and standard input; lines, JSON and tables |
+//! | [`input`] | reads texts from arguments, files and standard input |
+//! | [`output`] | writes lines, JSON and tables to standard output, and messages to standard error |
 //! | [`progress`] | an observer that shows training on a terminal |
 
 pub mod application;

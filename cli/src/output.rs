@@ -36,7 +36,18 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
     print_line(&text)
 }
 
-/// A path, quoted if a shell needs quotes.
+/// The answer to one input text, with the number of the text. In JSON, the field `line` stands before the fields of the
+/// answer.
+#[derive(Serialize)]
+pub struct Numbered<'a, T: Serialize> {
+    /// The number of the input line or argument that contains the text, counted from 1.
+    pub line: usize,
+    /// The answer to the text.
+    #[serde(flatten)]
+    pub answer: &'a T,
+}
+
+/// Returns a path as text that can be typed into a shell. It is in single quotes if it contains special characters.
 pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = text.chars().all(|letter| letter.is_alphanumeric() || "/._-+:=@,~".contains(letter));
@@ -54,7 +65,7 @@ pub fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-/// A table of the metrics of a model and of its baselines: one line per metric.
+/// A table of metrics as text: one line per metric, and one column each for the model and its baselines.
 pub fn table(title: &str, model: &Measured, baselines: &BTreeMap<String, Measured>) -> String {
     let all: Vec<(&str, &Measured)> =
         [("this model", model)].into_iter().chain(baselines.iter().map(|(name, row)| (name.as_str(), row))).collect();

@@ -1,4 +1,4 @@
-//! An application without texts, options and verbs of its own: any task as a program.
+//! [`Plain`]: a command-line program for any training task, with the verb `predict`.
 
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -14,20 +14,21 @@ use crate::error::{CliError, Result};
 use crate::input::texts;
 use crate::output::print_json;
 
-/// Any task as a program: `cli::main::<cli::Plain<MyTask>>()`.
+/// The command-line program of a training task that needs no options and verbs except the shared ones and `predict`:
+/// `cli::main::<cli::Plain<MyTask>>()`.
 pub struct Plain<T>(PhantomData<T>);
 
-/// The verb `predict`, with JSON in and out.
+/// The verb `predict`, which reads inputs as JSON and prints outputs as JSON.
 #[derive(Debug, Subcommand)]
 pub enum JsonVerbs {
-    /// Ask a trained model: one JSON input per line, one JSON answer per line
+    /// Predict with a trained model: one JSON input per line, one JSON output per line
     Predict(Predict),
 }
 
 /// Arguments of the verb `predict`.
 #[derive(Debug, Args)]
 pub struct Predict {
-    /// Inputs as JSON; `-`, or none, reads one per line from standard input
+    /// Inputs as JSON; if absent or `-`, one input per line is read from standard input
     #[arg(value_name = "JSON", conflicts_with = "file")]
     inputs: Vec<String>,
     /// Read one JSON input per line from this file
@@ -41,7 +42,7 @@ impl<T: Task + 'static> Application for Plain<T> {
     type Task = T;
     type Options = NoOptions;
     type Verb = JsonVerbs;
-    const ABOUT: &'static str = "Train a model, measure it, and ask it.";
+    const ABOUT: &'static str = "Train a model, measure it, and predict with it.";
 
     fn run(JsonVerbs::Predict(args): JsonVerbs, cx: &mut Context) -> Result<()> {
         let predictor: T::Predictor = cx.open(&args.model, None)?;

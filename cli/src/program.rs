@@ -1,4 +1,4 @@
-//! Programs: one application, or all of them.
+//! The entry points of programs: [`main()`] for one application, and [`zoo()`] for all applications.
 
 use std::process::ExitCode;
 
@@ -22,7 +22,7 @@ const ENVIRONMENT: &str = "Environment:
   RNN_ZOO_MODELS  a folder of models, searched first: APPLICATION/NAME
   RNN_ZOO_DATA    a folder of data sets, searched before the cache";
 
-/// One application of the program [`zoo`].
+/// One application in a program that [`zoo()`] runs.
 pub struct Entry {
     name: &'static str,
     command: fn() -> Command,
@@ -30,12 +30,12 @@ pub struct Entry {
     models: fn() -> Vec<models::Listed>,
 }
 
-/// Makes the entry of an application for [`zoo`].
+/// Makes the entry of an application for [`zoo()`].
 pub fn entry<A: Application>() -> Entry {
     Entry { name: PredictorOf::<A>::APPLICATION, command: command::<A>, run: run::<A>, models: models::list::<A> }
 }
 
-/// Runs the program of one application. Returns its exit code.
+/// Runs the program of one application: `APPLICATION VERB`. Returns its exit code.
 pub fn main<A: Application>() -> ExitCode {
     keep_memory();
     let matches = command::<A>().get_matches();
@@ -46,13 +46,13 @@ pub fn main<A: Application>() -> ExitCode {
 pub fn zoo(entries: &[Entry]) -> ExitCode {
     keep_memory();
     let mut program = Command::new("zoo")
-        .about("Recurrent networks for text, series and signals: train them, measure them, ask them.")
+        .about("Recurrent networks for text, series and signals: train them, measure them, predict with them.")
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(ENVIRONMENT)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommands(entries.iter().map(|entry| (entry.command)()))
-        // `augment_args` sets the description of its type, so that `about` follows it.
+        // `about` must follow `augment_args`, which would replace the description.
         .subcommand(
             Models::augment_args(Command::new("models")).about("List the models of all applications, or install them"),
         )
@@ -94,7 +94,7 @@ fn dispatch<A: Application>(arguments: ArgumentsOf<A>, program: &str) -> Result<
     commands::run::<A>(arguments.command, &mut cx, &mut command::<A>())
 }
 
-/// Prints an error as one line, with advice, and returns the exit code.
+/// Prints an error as one line on standard error, with advice, and returns the exit code.
 fn report(done: Result<()>, data_option: fn(&str) -> Option<&'static str>) -> ExitCode {
     let Err(error) = done else { return ExitCode::SUCCESS };
     if !matches!(error, CliError::Interrupted | CliError::ClosedOutput) {

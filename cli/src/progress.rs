@@ -20,7 +20,7 @@ const LINE_EVERY: Duration = Duration::from_secs(30);
 /// The interval between two updates of the dashboard.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
 
-/// An observer that writes the events of a training to standard error.
+/// An observer that writes the events of a training run to standard error.
 pub struct Console {
     steps: Option<Steps>,
     current_run: Arc<Mutex<Option<PathBuf>>>,
@@ -32,7 +32,7 @@ impl Console {
         Self { steps: None, current_run }
     }
 
-    /// Writes a line, above the dashboard if there is one.
+    /// Writes a line of text to standard error: above the dashboard, if there is one.
     fn line(&mut self, text: &str) {
         match &mut self.steps {
             Some(steps) => steps.line(text),
@@ -61,7 +61,7 @@ impl Observer for Console {
                 self.line(&epoch_line(epoch, *epochs, *is_best, *seconds));
             }
             Event::Stopped => drop(self.steps.take().map(|steps| steps.bar.finish_and_clear())),
-            Event::Measuring => self.line("measuring on the test part, and the baselines"),
+            Event::Measuring => self.line("measuring the model and the baselines on the test part"),
             _ => {}
         }
     }
@@ -79,14 +79,14 @@ fn epoch_line(epoch: &Epoch, epochs: usize, is_best: bool, seconds: f64) -> Stri
     )
 }
 
-/// The progress display for the batches of a run.
+/// The display of the progress of one training run.
 struct Steps {
     bar: ProgressBar,
     /// Whether to write plain lines, because standard error is not a terminal.
     lines: bool,
     drawn: Instant,
     started: Instant,
-    /// Batches that were done before this process started.
+    /// The number of batches that were trained before this process started, if it resumes a run.
     first: u64,
     losses: Sparkline,
     norms: Sparkline,
@@ -176,9 +176,9 @@ pub fn download_progress() -> impl Fn(Progress<'_>) + Send + Sync + 'static {
 /// A series of values for a small chart: at most `WIDTH` means, each over the same number of consecutive values.
 #[derive(Debug)]
 struct Sparkline {
-    /// Sum and count of the values in each span of consecutive values.
+    /// Sum and count of the values in each group of consecutive values.
     spans: Vec<(f64, usize)>,
-    /// The number of values in a full span.
+    /// The number of values in a full group.
     length: usize,
 }
 
@@ -210,7 +210,7 @@ impl Sparkline {
         self.spans.iter().map(|(sum, count)| sum / *count as f64)
     }
 
-    /// The mean of the last span.
+    /// The mean of the most recent group of values.
     fn last(&self) -> f64 {
         self.means().last().unwrap_or(f64::NAN)
     }

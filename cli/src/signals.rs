@@ -11,8 +11,8 @@ use crate::output::log;
 const INTERRUPTED: i32 = 130;
 
 /// The interrupt handle of the process. Ctrl-C, SIGTERM, and SIGHUP (the terminal was closed) request a stop through
-/// it. A second Ctrl-C or SIGTERM ends the process at once. A second SIGHUP does not, because a shell and the system
-/// both send one.
+/// this handle. A second Ctrl-C or SIGTERM ends the process at once. A second SIGHUP does not, because a shell and the
+/// system both send one.
 ///
 /// All callers get clones of one handle, and one listener counts the signals. On systems without these signals Ctrl-C
 /// ends the process, and the last checkpoint remains.
@@ -31,7 +31,7 @@ pub fn interrupt() -> Interrupt {
 fn listen(interrupt: Interrupt) {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let hang_up = (!ignores_hang_up()).then_some(SIGHUP);
-    // This fails only for signals that cannot be handled.
+    // An error occurs only for signals that cannot be handled, such as SIGKILL.
     let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM].into_iter().chain(hang_up)) else {
         return;
     };

@@ -12,7 +12,7 @@ fn a_trained_model_predicts_movements() {
     let accuracy = trained.outcome.test.get("accuracy").unwrap();
     assert!(accuracy > 0.85, "{accuracy}");
 
-    let model = Gestures::from_pretrained(trained.run.best().to_str().unwrap()).unwrap();
+    let model = Network::from_pretrained(trained.run.best().to_str().unwrap()).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     let recordings: Vec<Recording> = (0..100).map(|_| recording(&mut rng)).collect();
     let predictions = recordings.iter().map(|(steps, _)| model.predict_one(steps.to_vec()).unwrap());

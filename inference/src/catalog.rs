@@ -6,7 +6,7 @@ use crate::error::PackageError;
 use crate::package::MANIFEST;
 use crate::predictor::Predictor;
 
-/// The environment variable that names a folder of models.
+/// The name of the environment variable that holds the path of a folder of models.
 pub const MODELS_VARIABLE: &str = "RNN_ZOO_MODELS";
 
 /// The folders of one application's models, in the order in which they are searched:
@@ -23,12 +23,12 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// The catalog of an application.
+    /// The catalog of the application whose models `P` opens.
     pub fn of<P: Predictor>() -> Self {
         Self::named(P::APPLICATION)
     }
 
-    /// The catalog of the application with this name.
+    /// Creates the catalog of the application with this name.
     pub fn named(application: &'static str) -> Self {
         let variable = std::env::var_os(MODELS_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
         let program = std::env::current_exe().ok();
@@ -39,7 +39,7 @@ impl Catalog {
         Self { application, roots }
     }
 
-    /// A catalog of the given folders only, each with one folder per model.
+    /// Creates a catalog that searches only the given folders, each with one subfolder per model.
     pub fn with_roots(application: &'static str, roots: Vec<PathBuf>) -> Self {
         Self { application, roots }
     }
@@ -59,7 +59,7 @@ impl Catalog {
         if is_package(given) {
             return Ok(given.to_path_buf());
         }
-        // A name has no separators, so that `..` does not leave the folders.
+        // A name with path separators or `..` is not looked up, because it could lead out of the model folders.
         let is_name = given.components().count() == 1 && given.file_name().is_some();
         let mut found = self.roots.iter().map(|root| root.join(name)).filter(|_| is_name);
         found.find(|dir| is_package(dir)).ok_or_else(|| PackageError::NotFound {
@@ -69,8 +69,8 @@ impl Catalog {
         })
     }
 
-    /// Name and folder of every model, sorted by name. If two folders have a model with the same name, the first folder
-    /// wins.
+    /// Name and folder of every model, sorted by name. If two folders have a model with the same name, the one in the
+    /// folder that is searched first is listed.
     pub fn list(&self) -> Vec<(String, PathBuf)> {
         let mut models: Vec<(String, PathBuf)> = Vec::new();
         for root in &self.roots {
@@ -86,12 +86,12 @@ impl Catalog {
     }
 }
 
-/// The folder for models in the user's data folder; `None` if the system has no such folder.
+/// The folder for models in the user's data folder; `None` if the system has no data folder for users.
 pub fn user_models() -> Option<PathBuf> {
     Some(dirs::data_dir()?.join("rnn-zoo/models"))
 }
 
-/// The models of an application in the checkout that the program was built from.
+/// The folder of an application's models in the source checkout that the program was built from.
 pub fn checkout_models(application: &str) -> PathBuf {
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     checkout.join("models").join(application).join("pretrained")

@@ -1,4 +1,4 @@
-//! Errors of packages and of predictions.
+//! Errors when packages are opened and when predictions are made.
 
 use std::path::PathBuf;
 
@@ -28,7 +28,7 @@ pub enum PackageError {
     /// The operating system could not read a file.
     #[error("cannot read {file}: {source}")]
     Io {
-        /// The file.
+        /// The name or path of the file.
         file: String,
         /// The operating system's error.
         source: std::io::Error,
@@ -38,7 +38,7 @@ pub enum PackageError {
         "{file} has SHA-256 {found}, but the manifest expects {expected}; copy or download the whole package again"
     )]
     Checksum {
-        /// The file.
+        /// The name or path of the file.
         file: String,
         /// The SHA-256 of the file's content.
         found: String,
@@ -51,17 +51,17 @@ pub enum PackageError {
         line.map_or(String::new(), |line| format!(", line {line}"))
     )]
     Invalid {
-        /// The file.
+        /// The name or path of the file.
         file: String,
-        /// The line of the error, counted from 1, if the file is a text file.
+        /// The line number of the error, counted from 1, if the file is a text file.
         line: Option<usize>,
-        /// What is wrong, with the invalid value.
+        /// What is wrong with the content, including the invalid value.
         message: String,
     },
     /// The package belongs to another application.
-    #[error("{file} describes a model of {found}, not of {expected}; open the model with the program {found}")]
+    #[error("{file} describes a model of the application {found}, not {expected}; open it with the program {found}")]
     Application {
-        /// The manifest.
+        /// The name or path of the manifest.
         file: String,
         /// The application that the manifest names.
         found: String,
@@ -71,17 +71,17 @@ pub enum PackageError {
     /// A newer program wrote the package.
     #[error("{file} has format {found}, and this version reads formats up to {supported}; update the program")]
     Format {
-        /// The manifest.
+        /// The name or path of the manifest.
         file: String,
-        /// The format of the package.
+        /// The version of the package format that the manifest names.
         found: u32,
-        /// The newest format that this version reads.
+        /// The newest version of the package format that this program reads.
         supported: u32,
     },
 }
 
 impl PackageError {
-    /// The error of a file with invalid content.
+    /// Creates the error for a file whose content is not valid.
     pub fn invalid(file: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid { file: file.into(), line: None, message: message.into() }
     }
@@ -98,9 +98,9 @@ pub enum PredictError {
     /// An input or option is not valid: exit code 2, HTTP status 400.
     #[error("{field}: {reason}")]
     BadInput {
-        /// The field of the input or of the options.
+        /// The name of the field, in the input or in the options, that is not valid.
         field: &'static str,
-        /// What is wrong and what to change.
+        /// What is wrong with the field, and what to change.
         reason: String,
     },
     /// The program failed: exit code 1, HTTP status 500.
@@ -109,7 +109,7 @@ pub enum PredictError {
 }
 
 impl PredictError {
-    /// The error of a field that is not valid.
+    /// Creates the error for a field, in the input or in the options, that is not valid.
     pub fn bad_input(field: &'static str, reason: impl Into<String>) -> Self {
         Self::BadInput { field, reason: reason.into() }
     }

@@ -1,11 +1,11 @@
-//! Sources of named bytes, from which packages are read.
+//! Sources of named files. Packages are read from these sources.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::error::PackageError;
 
-/// A source of named files: a folder, bytes compiled into the program, or a download of a browser.
+/// A source of named files: a folder, bytes compiled into the program, or files that a browser has downloaded.
 pub trait Files {
     /// Reads a file.
     ///
@@ -14,13 +14,13 @@ pub trait Files {
     /// [`PackageError::Missing`] if the file does not exist, [`PackageError::Io`] if it cannot be read.
     fn read(&self, name: &str) -> Result<Cow<'_, [u8]>, PackageError>;
 
-    /// The name or path of a file for error messages.
+    /// The name or path of a file, as error messages display it.
     fn display(&self, name: &str) -> String {
         name.to_owned()
     }
 }
 
-/// Files in memory.
+/// The files of a package in memory, by name.
 ///
 /// ```
 /// use inference::{Files, MemoryFiles};
@@ -34,7 +34,7 @@ pub trait Files {
 pub struct MemoryFiles<'a>(BTreeMap<String, Cow<'a, [u8]>>);
 
 impl MemoryFiles<'_> {
-    /// Adds or replaces a file.
+    /// Adds a file, or replaces the file with this name.
     pub fn insert(&mut self, name: impl Into<String>, content: Vec<u8>) {
         self.0.insert(name.into(), Cow::Owned(content));
     }
@@ -53,14 +53,14 @@ impl Files for MemoryFiles<'_> {
     }
 }
 
-/// The files in a folder.
+/// The files of a package in a folder on disk.
 #[cfg(feature = "folder")]
 #[derive(Clone, Debug)]
 pub struct Folder(std::path::PathBuf);
 
 #[cfg(feature = "folder")]
 impl Folder {
-    /// The folder at a path. It need not exist; reading a file of it then fails.
+    /// Creates a source of the files in the folder `path`. Reading a file fails if the folder does not exist.
     pub fn new(path: impl Into<std::path::PathBuf>) -> Self {
         Self(path.into())
     }

@@ -18,10 +18,12 @@
 //! | [`weights`] | safetensors with PyTorch's names and layouts |
 //! | [`text`] | tokenizer, vocabulary, Penn Treebank spelling |
 //! | [`sampling`] | temperature, top-k, nucleus sampling |
+//! | [`by_length()`] | batches of sequences with little padding |
 //! | [`settings`] | number types that refuse invalid values |
 //!
 //! The crate has no command line, no trainer and no autodiff, and builds for `wasm32-unknown-unknown`.
 
+mod batches;
 #[cfg(feature = "folder")]
 pub mod catalog;
 pub mod error;
@@ -33,6 +35,7 @@ pub mod settings;
 pub mod text;
 pub mod weights;
 
+pub use batches::by_length;
 #[cfg(feature = "folder")]
 pub use catalog::Catalog;
 pub use error::{PackageError, PredictError};

@@ -24,61 +24,61 @@ use crate::weights::{self, WeightNames};
 
 /// The version of the package layout that this crate writes.
 pub const FORMAT: u32 = 2;
-/// The name of the manifest.
+/// The name of the manifest file in a package.
 pub const MANIFEST: &str = "manifest.json";
-/// The name of the weight file.
+/// The name of the weight file in a package.
 pub const WEIGHTS: &str = "model.safetensors";
-/// The manifest of format 1.
+/// The name of the file that takes the place of the manifest in packages of format 1.
 const CONFIG: &str = "config.json";
 
 /// `manifest.json`: the description of a package for inference.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Version of the layout.
+    /// The version of the package layout: 1 or 2.
     pub format: u32,
-    /// The application, such as `sentiment`.
+    /// The name of the application, such as `sentiment`.
     pub application: String,
     /// The name of the model.
     pub name: String,
-    /// One sentence about the model.
+    /// One sentence that describes the model.
     pub about: String,
-    /// Number of trained parameters.
+    /// The number of trained parameters.
     pub parameters: usize,
-    /// The settings of the application, such as the architecture.
+    /// The settings that the application needs for inference, such as the architecture of the network.
     pub settings: serde_json::Value,
-    /// All other files of the package, by name.
+    /// The sizes and checksums of all other files of the package, by file name.
     pub files: BTreeMap<String, FileEntry>,
 }
 
-/// One file in a [`Manifest`].
+/// The size and the checksum of one file in a [`Manifest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileEntry {
-    /// Size in bytes.
+    /// The size of the file in bytes.
     pub bytes: u64,
-    /// SHA-256 of the content, in lower-case hexadecimal digits.
+    /// The SHA-256 of the file's content, in lower-case hexadecimal digits.
     pub sha256: String,
 }
 
 impl FileEntry {
-    /// The entry of a file with this content.
+    /// Creates the entry of a file from its content: size and SHA-256.
     pub fn new(content: &[u8]) -> Self {
         Self { bytes: content.len() as u64, sha256: sha256(content) }
     }
 }
 
-/// The SHA-256 of bytes, in lower-case hexadecimal digits.
+/// Computes the SHA-256 of `content`, in lower-case hexadecimal digits.
 pub fn sha256(content: &[u8]) -> String {
     Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The files of one model and their manifest.
+/// An opened package: the files of one trained model, and their manifest.
 pub struct Package<'a> {
     files: &'a dyn Files,
     /// The manifest. For a package of format 1 it is derived from `config.json`.
     pub manifest: Manifest,
 }
 
-/// The fields that every format of a manifest has.
+/// The fields that the manifests of all formats have.
 #[derive(Deserialize)]
 struct Header {
     format: u32,
@@ -115,7 +115,7 @@ impl<'a> Package<'a> {
             Err(other) => return Err(other),
         };
         let file = files.display(name);
-        // The header first: a later format may have other fields.
+        // The header is parsed first, because a later format may have other fields.
         let header: Header = parse(&content, &file)?;
         if header.application != application {
             return Err(PackageError::Application { file, found: header.application, expected: application });
@@ -132,7 +132,7 @@ impl<'a> Package<'a> {
         serde_json::from_value(self.manifest.settings.clone()).map_err(|error| self.invalid_settings(error.to_string()))
     }
 
-    /// Reads a file, and compares its SHA-256 with the manifest.
+    /// Reads a file of the package, and checks that its SHA-256 equals the one in the manifest.
     pub fn read(&self, name: &str) -> Result<Cow<'a, [u8]>, PackageError> {
         let content = self.files.read(name)?;
         match self.manifest.files.get(name) {
@@ -150,12 +150,12 @@ impl<'a> Package<'a> {
         }
     }
 
-    /// Reads a text file in UTF-8.
+    /// Reads a text file of the package, which must be valid UTF-8.
     pub fn text(&self, name: &str) -> Result<String, PackageError> {
         String::from_utf8(self.read(name)?.into_owned()).map_err(|_| self.invalid(name, "the text is not UTF-8"))
     }
 
-    /// Reads a JSON file.
+    /// Reads a JSON file of the package, and parses it.
     pub fn json<T: DeserializeOwned>(&self, name: &str) -> Result<T, PackageError> {
         parse(&self.read(name)?, &self.files.display(name))
     }
@@ -166,9 +166,11 @@ impl<'a> Package<'a> {
         weights::load(module, content.into_owned(), names).map_err(|message| self.invalid(WEIGHTS, message))
     }
 
-    /// Checks that `model.safetensors` has as many values as a network with these settings has parameters.
+    /// Checks that the file `model.safetensors` has exactly `parameters` values. `parameters` is the number of
+    /// parameters of the network that the settings of the package describe.
     ///
-    /// Call it before the network is built, so that damaged settings cannot allocate more memory than the weights need.
+    /// Call this function before the network is built, so that damaged settings cannot allocate more memory than the
+    /// weights need.
     pub fn check_parameters(&self, parameters: f64) -> Result<(), PackageError> {
         let content = self.read(WEIGHTS)?;
         let values = weights::count(&content).map_err(|message| self.invalid(WEIGHTS, message))?;
@@ -181,12 +183,13 @@ impl<'a> Package<'a> {
         ))
     }
 
-    /// The error of a file of this package with invalid content.
+    /// Creates the error for a file of this package whose content is not valid.
     pub fn invalid(&self, name: &str, message: impl Into<String>) -> PackageError {
         PackageError::invalid(self.files.display(name), message)
     }
 
-    /// The error of settings that are not valid. It names the manifest of the package's format.
+    /// Creates the error for settings that are not valid. It names the file that holds them: `manifest.json`, or
+    /// `config.json` for format 1.
     pub fn invalid_settings(&self, message: impl Into<String>) -> PackageError {
         self.invalid(if self.manifest.format == 1 { CONFIG } else { MANIFEST }, message)
     }

@@ -39,13 +39,13 @@ use crate::package::Package;
 /// # Ok::<(), PredictError>(())
 /// ```
 pub trait Predictor: Sized + Send + Sync {
-    /// The name of the application, in `zoo APPLICATION predict` and in manifests.
+    /// The name of the application, as in `zoo APPLICATION predict` and in manifests.
     const APPLICATION: &'static str;
-    /// One input.
+    /// The type of one input, such as a text.
     type Input: DeserializeOwned;
-    /// Options of the prediction, such as a temperature.
+    /// The type of the options of a prediction, such as a temperature.
     type Options: Default + DeserializeOwned;
-    /// One prediction.
+    /// The type of one prediction, such as a label with its probability.
     type Output: Serialize;
 
     /// Builds the model of a package on a device, and loads its weights.
@@ -55,7 +55,8 @@ pub trait Predictor: Sized + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] with the field of the input or option that is not valid.
+    /// [`PredictError::BadInput`] if an input or an option is not valid. The error names the field of the input, or the
+    /// option.
     fn predict(&self, inputs: &[Self::Input], options: &Self::Options) -> Result<Vec<Self::Output>, PredictError>;
 
     /// Opens a package on the CPU, from any source of named bytes.
@@ -81,9 +82,9 @@ pub trait Predictor: Sized + Send + Sync {
 ///
 /// The session owns its state, and sessions share the model: a server keeps one model and many sessions.
 pub trait Streaming: Predictor {
-    /// The state of one answer in progress.
+    /// The type of the state of one answer in progress.
     type Session: Send + 'static;
-    /// A piece of the answer.
+    /// The type of one piece of an answer, such as a token.
     type Piece: Serialize;
 
     /// Reads the input, and starts a session.

@@ -17,22 +17,23 @@ pub struct Sampling {
     /// Sample from the `top_k` most likely tokens only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<Count>,
-    /// Nucleus sampling: sample from the smallest set of most likely tokens whose total probability is at least this.
+    /// Nucleus sampling: sample from the smallest set of most likely tokens whose total probability is at least
+    /// `top_p`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_p: Option<f32>,
-    /// The seed of the random generator.
+    /// The seed of the random generator for sampling.
     pub seed: u64,
 }
 
 impl Default for Sampling {
-    /// Samples from the unchanged distribution of the model.
+    /// The settings that sample from the unchanged distribution of the model.
     fn default() -> Self {
         Self { temperature: 1.0, top_k: None, top_p: None, seed: 1 }
     }
 }
 
 impl Sampling {
-    /// Checks that all values are in their range.
+    /// Checks that temperature and `top_p` are in their range.
     pub fn check(&self) -> Result<(), PredictError> {
         let Self { temperature, top_p, .. } = *self;
         if !(temperature >= 0.0 && temperature.is_finite()) {
@@ -48,7 +49,7 @@ impl Sampling {
         }
     }
 
-    /// A random generator with this seed.
+    /// Creates a random generator that starts from `seed`.
     pub fn rng(&self) -> ChaCha8Rng {
         ChaCha8Rng::seed_from_u64(self.seed)
     }

@@ -7,20 +7,20 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "f64", into = "f64")]
 pub struct Positive(f64);
 
-/// A number x with 0 ≤ x < 1: a dropout probability, a momentum, a fraction.
+/// A number x with 0 ≤ x < 1, such as a dropout probability or a momentum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Fraction(f64);
 
-/// An integer from 1 to 1,000,000: a size, a number of steps.
+/// An integer from 1 to 1,000,000, such as a size or a number of steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u64", into = "u64")]
 pub struct Count(u32);
 
 impl Count {
-    /// The number 1.
+    /// The number 1 as a `Count`.
     pub const ONE: Self = Self(1);
-    /// The largest value.
+    /// The largest valid value.
     const MAX: u32 = 1_000_000;
 
     /// The value as an integer.
@@ -61,7 +61,7 @@ impl std::fmt::Display for Count {
 }
 
 impl Positive {
-    /// The number 1.
+    /// The number 1 as a `Positive`.
     pub const ONE: Self = Self(1.0);
 
     /// The value as a float.

@@ -21,7 +21,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// Bits per weight.
+    /// The number of bits per weight.
     pub fn bits(self) -> usize {
         match self {
             Self::Half => 16,
@@ -41,7 +41,7 @@ pub struct WeightNames {
 }
 
 impl WeightNames {
-    /// The names of the module equal PyTorch's names.
+    /// The mapping for a module whose parameter names equal PyTorch's names.
     pub const SAME: Self = Self { to_pytorch: &[], from_pytorch: &[] };
 }
 

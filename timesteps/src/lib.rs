@@ -1,6 +1,7 @@
-//! The steps of a time series: their length, and the times that follow the last row.
+//! The time steps of a series: detects the distance between consecutive times, and continues the times after the last
+//! one.
 //!
-//! Shared by the reader of CSV files, which fills missing times, and by forecasts, which continue a series.
+//! The reader of CSV files uses this crate to fill missing times, and forecasts use it to continue a series.
 //!
 //! ```
 //! use jiff::civil::date;
@@ -16,7 +17,7 @@
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 
-/// Seconds of a day.
+/// The number of seconds in a day.
 const DAY: i64 = 86_400;
 
 /// The distance between consecutive times of a series: a number of seconds, of calendar months, or of working days.
@@ -24,16 +25,17 @@ const DAY: i64 = 86_400;
 pub struct Rhythm {
     /// The most common difference between consecutive times, in seconds.
     seconds: i64,
-    /// Calendar months per step; 0 if steps are not calendar months.
+    /// The number of calendar months per step; 0 if steps are not calendar months.
     months: i64,
-    /// The day of the month of all times; shorter months use their last day.
+    /// For monthly steps: the largest day of the month among the times of the series, from 1 to 31. In a shorter month,
+    /// a step falls on the last day of the month.
     day: i8,
     /// Whether at least one time is on a Saturday or a Sunday.
     weekends: bool,
 }
 
 impl Rhythm {
-    /// Detects the rhythm of times in ascending order.
+    /// Detects the distance between consecutive times, which must be in ascending order.
     pub fn of(times: &[DateTime]) -> Self {
         let seconds = most_common_step(times.iter().copied());
         let day = times.iter().map(|time| time.day()).max().unwrap_or(1);
@@ -58,7 +60,8 @@ impl Rhythm {
         self.seconds == DAY && !self.weekends
     }
 
-    /// The time `number` steps after `time`, weekends included; `None` beyond the last representable time.
+    /// Returns the time that is `number` steps after `time`; `None` beyond the last representable time. Saturdays and
+    /// Sundays count as steps, even if the series has only working days.
     pub fn after(&self, time: DateTime, number: i64) -> Option<DateTime> {
         if self.months == 0 {
             return time.checked_add(SignedDuration::from_secs(self.seconds.max(1).checked_mul(number)?)).ok();
@@ -69,14 +72,15 @@ impl Rhythm {
         Some(date.to_datetime(time.time()))
     }
 
-    /// The times that follow `last`. Working days continue without weekends.
+    /// The times that follow `last`. If the series has working days only, weekends are left out.
     pub fn following(self, last: DateTime) -> impl Iterator<Item = DateTime> {
         let times = (1..).map_while(move |number| self.after(last, number));
         times.filter(move |time| !(self.is_working_days() && is_weekend(*time)))
     }
 }
 
-/// The most common difference in seconds; the smallest of equally common ones, and 0 for fewer than two times.
+/// The most common difference between consecutive times, in seconds: the smallest if several are equally common, and 0
+/// for fewer than two times.
 pub fn most_common_step(times: impl Iterator<Item = DateTime> + Clone) -> i64 {
     let pairs = times.clone().zip(times.skip(1));
     let mut steps: Vec<i64> = pairs.map(|(one, other)| other.duration_since(one).as_secs()).collect();

@@ -1,10 +1,9 @@
 //! Adam ([Kingma & Ba 2015](https://arxiv.org/abs/1412.6980)) and AdamW
 //! ([Loshchilov & Hutter 2019](https://arxiv.org/abs/1711.05101)).
 //!
-//! A step composed of tensor operations reads weights, gradients and moments about a dozen times and allocates each
-//! result. For a large embedding that takes longer than the rest of training. On `flex` one pass updates all values in
-//! place. The powers of β are computed in double precision, which burn's own Adam does not do: the first steps are
-//! sensitive to their rounding.
+//! On the CPU backend `flex`, one pass over a parameter updates its values and moments in place. A step composed of
+//! tensor operations would read them about a dozen times and allocate each intermediate result. The powers of β are
+//! computed in double precision, unlike in burn's own Adam, because the first steps are sensitive to their rounding.
 
 use burn::optim::{AdamW, AdamWState, AdaptiveMomentumState, LearningRate, Optimizer};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -18,7 +17,7 @@ const BETA_2: f32 = 0.999;
 /// The value ε that is added to the denominator of an update: PyTorch's default.
 const EPSILON: f32 = 1e-8;
 
-/// Adam or AdamW. The state has the same type as the state of burn's AdamW.
+/// The optimizers Adam and AdamW. The state has the same type as the state of burn's AdamW.
 #[derive(Clone)]
 pub struct Adam {
     l2: f32,
@@ -58,10 +57,10 @@ impl Optimizer for Adam {
     }
 }
 
-/// The coefficients of one optimizer step.
+/// The coefficients of one step of Adam or AdamW.
 #[derive(Clone, Copy)]
 struct Step {
-    /// The number of the step, from 1.
+    /// The number of the step, counted from 1.
     time: usize,
     l2: f32,
     /// The factor by which decoupled weight decay multiplies the weights.
@@ -112,7 +111,7 @@ impl Step {
         (weights, AdaptiveMomentumState { time: self.time, moment_1, moment_2, max_moment_2: None })
     }
 
-    /// Updates the values of a parameter and its two moments.
+    /// Applies one step of Adam in place. `updated`: the values of a parameter and its two moments.
     fn run(self, grads: TensorData, updated: [&mut TensorData; 3]) {
         let [weights, moment_1, moment_2] = updated.map(|data| data.as_mut_slice::<f32>());
         let (Ok(weights), Ok(moment_1), Ok(moment_2), Ok(grads)) = (weights, moment_1, moment_2, grads.as_slice())

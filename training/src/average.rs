@@ -13,31 +13,34 @@ use serde::{Deserialize, Serialize};
 use crate::metric::Monitor;
 use inference::settings::{Count, Fraction};
 
-/// `training.average` of a recipe: the average that is validated and stored instead of the weights.
+/// The setting `training.average` of a recipe: how the weights are averaged. The average is validated and stored
+/// instead of the last weights.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(
     untagged,
     expecting = "write average = 0.999 for a moving average with this decay, or average = { after = EPOCHS }"
 )]
 pub enum Averaging {
-    /// An exponential moving average with this decay per step.
+    /// An exponential moving average of the weights, with this decay per optimizer step.
     Moving(Fraction),
-    /// The mean of the weights of all steps since the trigger. Together with plain SGD this is NT-ASGD
-    /// ([Merity et al. 2018](https://arxiv.org/abs/1708.02182)).
+    /// The mean of the weights after each step since averaging started. Together with plain SGD this is NT-ASGD,
+    /// non-monotonically triggered averaged SGD ([Merity et al. 2018](https://arxiv.org/abs/1708.02182)).
     Triggered(Trigger),
 }
 
-/// The start of averaging: NT-ASGD's criterion. After every epoch its validation metric is compared with the best
-/// metric of all earlier epochs, without the last `after` of them. Averaging starts when the epoch is worse.
+/// The condition that starts weight averaging, as in NT-ASGD (Merity et al. 2018). After every epoch, its validation
+/// metric is compared with the metrics of all earlier epochs except the last `after` of them. Averaging starts when one
+/// of those metrics is better.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trigger {
-    /// The number of most recent epochs before the current one that are left out of the comparison.
+    /// The number of most recent epochs, before the current one, whose metrics are left out of the comparison.
     pub after: Count,
 }
 
 impl Averaging {
-    /// The weight of the new weights in the average, at the `step`-th step (from 1) since averaging started.
+    /// The weight, from 0 to 1, that the average gives to the model's weights after the `step`-th step (from 1) since
+    /// averaging started.
     ///
     /// A moving average gives more weight to the new weights in its first steps, so that the initial weights lose their
     /// influence soon.
@@ -45,14 +48,14 @@ impl Averaging {
         let step = step as f64;
         match self {
             Self::Moving(decay) => 1.0 - decay.get().min(step / (step + 10.0)),
-            // PyTorch's ASGD also replaces the average at the first two steps.
+            // As in PyTorch's ASGD, the weights replace the average at the first two steps.
             Self::Triggered(_) => 1.0 / (step - 1.0).max(1.0),
         }
     }
 }
 
 impl Trigger {
-    /// Whether averaging starts now, given the validation metric of every epoch so far.
+    /// Whether averaging starts after the last epoch in `values`, the validation metric of every epoch so far.
     pub(crate) fn fires(self, monitor: Monitor, values: &[f64]) -> bool {
         let Some((last, before)) = values.split_last() else { return false };
         let compared = before.len().saturating_sub(self.after.get());
@@ -60,14 +63,14 @@ impl Trigger {
     }
 }
 
-/// The weighted mean of two modules: `average + weight × (model − average)`.
+/// Computes the weighted mean of two modules: `average + weight × (model − average)`.
 pub fn update<M: Module>(average: M, model: &M, weight: f64) -> M {
     let mut new = Weights(VecDeque::new());
     model.visit(&mut new);
     average.map(&mut Mean { new, weight })
 }
 
-/// The weights of a module, flattened, in the order in which the module visits them.
+/// The weights of a module as flat tensors, in the order in which the module visits them.
 struct Weights(VecDeque<Tensor<1>>);
 
 impl ModuleVisitor for Weights {

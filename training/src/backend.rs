@@ -14,15 +14,15 @@ pub enum Backend {
     Flex,
     /// burn's older CPU backend, deprecated by burn.
     Ndarray,
-    /// Any GPU through WebGPU.
+    /// Any GPU that WebGPU supports.
     Wgpu,
-    /// A GPU through Vulkan.
+    /// Any GPU that Vulkan supports.
     Vulkan,
-    /// An Apple GPU.
+    /// An Apple GPU, through Metal.
     Metal,
-    /// An NVIDIA GPU.
+    /// An NVIDIA GPU, through CUDA.
     Cuda,
-    /// An AMD GPU.
+    /// An AMD GPU, through ROCm.
     Rocm,
 }
 
@@ -40,7 +40,7 @@ impl Backend {
         }
     }
 
-    /// All backends, compiled in or not.
+    /// All backends, whether they are compiled in or not.
     pub const ALL: [Self; 7] =
         [Self::Flex, Self::Ndarray, Self::Wgpu, Self::Vulkan, Self::Metal, Self::Cuda, Self::Rocm];
 
@@ -49,11 +49,12 @@ impl Backend {
         (self != Self::Flex).then(|| self.name())
     }
 
-    /// The device with number `index` of this backend, from 0.
+    /// Returns the device of this backend with the number `index`, counted from 0.
     ///
     /// # Errors
     ///
-    /// [`TrainingError::BackendNotCompiled`], [`TrainingError::NoSuchDevice`].
+    /// [`TrainingError::BackendNotCompiled`] if the program was built without the backend;
+    /// [`TrainingError::NoSuchDevice`] if the backend has no device `index`.
     pub fn device(self, index: usize) -> Result<Device> {
         let kind = match self {
             Self::Flex => DeviceType::Flex,

@@ -10,7 +10,7 @@ use crate::package::{Finished, Outcome};
 use crate::recipe::RecipeText;
 use crate::task::{RecipeOf, Task, application};
 
-/// The model card of a package.
+/// The Markdown text of the model card, `README.md` in a package.
 pub(crate) fn text<T: Task>(
     recipe: &RecipeOf<T>,
     parameters: usize,
@@ -28,7 +28,7 @@ pub(crate) fn text<T: Task>(
     format!("{card}\n{}", T::CARD)
 }
 
-/// The report of a finished run.
+/// The Markdown text of the report of a finished run, `report.md` in the run folder.
 pub(crate) fn report<T: Task>(recipe: &RecipeOf<T>, finished: &Finished, parameters: usize) -> String {
     let mut report = format!("# {}: a run\n\n{}\n\n", recipe.name, recipe.about);
     report += &body::<T>(recipe, finished);
@@ -111,7 +111,7 @@ fn command<T: Task>(recipe: &RecipeOf<T>) -> String {
     format!("`{command}`")
 }
 
-/// All settings of a recipe that affect the result, by their dotted keys.
+/// All settings of a recipe that affect the result, by their keys, such as `optimizer.lr`.
 fn settings(recipe: &impl serde::Serialize) -> BTreeMap<String, serde_json::Value> {
     fn collect(key: String, value: serde_json::Value, into: &mut BTreeMap<String, serde_json::Value>) {
         match value {
@@ -131,7 +131,7 @@ fn settings(recipe: &impl serde::Serialize) -> BTreeMap<String, serde_json::Valu
     settings
 }
 
-/// A time in seconds as text: `12.3 s`, `4 min 05 s`, `1 h 02 min`.
+/// Formats a time in seconds as text: `12.3 s`, `4 min 05 s`, `1 h 02 min`.
 pub fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match whole {

@@ -27,21 +27,23 @@ use crate::task::Carry;
 /// The version of the checkpoint layout that this crate writes.
 const FORMAT: u32 = 1;
 
-/// The state of training between two steps.
+/// The complete state of training between two optimizer steps.
 pub struct Snapshot<M> {
-    /// The network.
+    /// The network that is trained.
     pub model: M,
-    /// The network with averaged weights (EMA or ASGD), without gradients; `None` if there is no averaging, or not yet.
+    /// The network with averaged weights (EMA or ASGD), without gradients; `None` if weights are not averaged, or if
+    /// averaging has not started yet.
     pub average: Option<M>,
     /// The optimizer with its state, such as moments.
     pub optimizer: ModuleOptimizer,
     /// The hidden state that is carried from batch to batch.
     pub carry: Carry,
-    /// Counters and metrics.
+    /// The counters and metrics of the run.
     pub state: State,
 }
 
-/// Counters and metrics. Fields that are missing in older checkpoints get their defaults.
+/// The counters and metrics of a run, as stored in a checkpoint. Fields that are missing in older checkpoints get their
+/// defaults.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
@@ -57,17 +59,18 @@ pub struct State {
     pub step: usize,
     /// Sums over the batches of the current epoch.
     pub sums: Sums,
-    /// The number of the best epoch so far, from 1, and its validation metric.
+    /// The number of the best epoch so far, counted from 1, and its validation metric.
     pub best: Option<(usize, f64)>,
     /// The metrics of all finished epochs.
     pub history: Vec<Epoch>,
     /// The gradient norms of the most recent steps, for error messages.
     pub norms: VecDeque<f64>,
-    /// The number of steps whose weights are in the average.
+    /// The number of optimizer steps whose weights are in the average.
     pub averaged: usize,
-    /// Seconds spent on the run so far.
+    /// The time spent on the run so far, in seconds.
     pub seconds: f64,
-    /// Items trained on so far. An item counts once per epoch.
+    /// The number of items, such as sentences or tokens, that the run has trained on so far. An item counts once per
+    /// epoch.
     pub items: usize,
 }
 
@@ -75,19 +78,19 @@ pub struct State {
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Sums {
-    /// Sum of the losses of all items.
+    /// The sum of the losses of all items in the finished steps.
     pub loss: f64,
-    /// Number of items.
+    /// The number of items in the finished steps.
     pub count: usize,
-    /// Sum of the gradient norms.
+    /// The sum of the global gradient norms of all steps, before clipping.
     pub norm: f64,
-    /// Number of optimizer steps.
+    /// The number of optimizer steps in the sums.
     pub steps: usize,
-    /// Largest gradient norm.
+    /// The largest global gradient norm, before clipping.
     pub largest_norm: f64,
     /// The learning rate of the most recent step.
     pub lr: f64,
-    /// Steps skipped because the loss or the gradient was NaN or infinite.
+    /// The number of steps that were skipped because the loss or the gradient was NaN or infinite.
     pub skipped: usize,
 }
 
@@ -95,7 +98,8 @@ impl State {
     /// The number of gradient norms that are kept for error messages.
     const NORMS: usize = 8;
 
-    /// Adds the results of a step: the mean loss over its items, the gradient norm, and the learning rate.
+    /// Adds the results of an optimizer step: the mean loss over its items, the number of items, the global gradient
+    /// norm, and the learning rate.
     pub fn add_step(&mut self, loss: f64, items: usize, norm: f64, lr: f64) {
         if self.norms.len() == Self::NORMS {
             self.norms.pop_front();
@@ -115,7 +119,7 @@ impl State {
     }
 }
 
-/// The folder of a run's checkpoints.
+/// The folder that contains the checkpoints of a run.
 pub struct Checkpoints {
     dir: PathBuf,
     /// The last checkpoint that was written or read, and is therefore not damaged.
@@ -123,7 +127,7 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// The checkpoints in a folder, which need not exist yet.
+    /// Manages the checkpoints in a folder, which need not exist yet.
     pub fn new(dir: PathBuf) -> Self {
         Self { dir, last: None }
     }
@@ -133,7 +137,7 @@ impl Checkpoints {
         self.last.as_deref()
     }
 
-    /// Writes a new checkpoint. Removes all older checkpoints except the one before it.
+    /// Writes a new checkpoint. Removes all older checkpoints except the previous one.
     pub fn save<M: Module>(&mut self, snapshot: &Snapshot<M>) -> Result<()> {
         let number = self.numbers()?.last().map_or(1, |last| last + 1);
         let path = self.dir.join(format!("{number:06}"));
@@ -143,10 +147,10 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Loads the newest undamaged checkpoint into a fresh snapshot. Returns the fresh snapshot if there is no
-    /// checkpoint yet.
+    /// Loads the newest undamaged checkpoint. `fresh` is the state before the first step: it receives the loaded
+    /// values, and is returned unchanged if there is no checkpoint yet.
     ///
-    /// Calls `note` with a message about each damaged checkpoint, and if there is none.
+    /// Calls `note` with a message about each damaged checkpoint, or with a message that there is no checkpoint.
     pub fn load<M: Module>(
         &mut self,
         fresh: Snapshot<M>,
@@ -161,10 +165,10 @@ impl Checkpoints {
                     self.last = Some(path.clone());
                     return read(&path, fresh, device);
                 }
-                // The checkpoint may be intact. Falling back to an older one would discard it.
+                // The checkpoint cannot be read but may be intact. Loading an older one instead would discard it.
                 Err(error @ TrainingError::Io { .. }) if !error.is_missing_file() => return Err(error),
                 Err(error) => {
-                    note(&format!("{error}: falling back to the checkpoint before it"));
+                    note(&format!("{error}: falling back to the previous checkpoint"));
                     damaged.get_or_insert(path);
                 }
             }
@@ -251,7 +255,7 @@ fn read<M: Module>(dir: &Path, fresh: Snapshot<M>, device: &Device) -> Result<Sn
     Ok(Snapshot { model, average, optimizer, carry, state })
 }
 
-/// The error of an undamaged checkpoint file that does not match the recipe.
+/// Makes the error of an undamaged checkpoint file that does not match the recipe.
 fn mismatch(path: &Path, error: &dyn std::fmt::Display) -> TrainingError {
     TrainingError::damaged(path, format!("does not match the recipe of its run ({error}); start a new run"))
 }
@@ -269,7 +273,7 @@ fn read_state(path: &Path) -> Result<State> {
 
 const CARRY: &str = "carry.safetensors";
 
-/// Writes tensors with the names `0`, `1`, … in single precision.
+/// Writes the tensors of the carried hidden state in single precision, with the names `0`, `1`, ….
 fn write_carry(path: &Path, carry: &Carry) -> Result<()> {
     let bytes: Vec<(String, [usize; 3], Vec<u8>)> = carry
         .iter()

@@ -19,7 +19,7 @@ const EPSILON: f64 = 1e-6;
 pub enum Clip {
     /// Scales all gradients by one factor, so that their global L2 norm is at most this value.
     Norm(f64),
-    /// Clamps each value of a gradient to the range from −x to x.
+    /// Clamps each value of all gradients to the range from minus this limit to this limit.
     Value(f64),
 }
 
@@ -50,12 +50,13 @@ struct SquaredNorm<'a> {
     grads: &'a mut GradientsParams,
     /// The sum of squares of the gradients in host memory.
     sum: f64,
-    /// The sums of squares of the other gradients, each `[1]`.
+    /// The sums of squares of the gradients on other devices, each `[1]`.
     parts: Vec<Tensor<1>>,
 }
 
 impl SquaredNorm<'_> {
-    /// The total sum of squares. The parts are added on the device, so that the host waits for a GPU once per step.
+    /// The sum of squares of all gradients. The parts are added on the device, so that the CPU waits for a GPU once per
+    /// step.
     fn total(self) -> f64 {
         match self.parts.is_empty() {
             true => self.sum,

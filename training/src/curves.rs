@@ -4,10 +4,10 @@ use crate::error::Result;
 use crate::plot::{self, Axis, Line, Panel, SIZE};
 use crate::run::Epoch;
 
-/// The size of a plot with one panel in pixels: width and height.
+/// The width and the height, in pixels, of a plot that has one panel.
 const LARGE: (u32, u32) = (2 * SIZE.0, 2 * SIZE.1);
 
-/// The curves of a run: loss, other validation metrics, gradient norm and learning rate over the epochs.
+/// Draws the curves of a run as SVG: loss, other validation metrics, gradient norm and learning rate over the epochs.
 pub(crate) fn draw(history: &[Epoch]) -> Result<String> {
     let train = of_epochs("training", history, |epoch| Some(epoch.train_loss));
     let valid = of_epochs("validation", history, |epoch| epoch.valid.get("loss").copied());
@@ -22,22 +22,23 @@ pub(crate) fn draw(history: &[Epoch]) -> Result<String> {
         over_epochs("gradient norm before clipping", vec![norm, largest]),
         over_epochs("learning rate at the end of an epoch", vec![lr]),
     ];
-    // A task may have no metric besides the loss.
+    // A panel has no line if the task has no metric besides the loss.
     panels.retain(|panel| !panel.lines.is_empty());
     plot::draw(&panels, 2, SIZE)
 }
 
-/// A validation metric of several named runs over the epochs, as SVG.
+/// Draws a validation metric of several named runs over the epochs, as SVG.
 pub fn compare(metric: &str, runs: &[(String, Vec<Epoch>)]) -> Result<String> {
     let lines = runs.iter().map(|(name, history)| of_epochs(name, history, |epoch| epoch.valid.get(metric).copied()));
     plot::draw(&[over_epochs(&format!("validation {metric}"), lines.collect())], 1, LARGE)
 }
 
-/// A plot of the loss over the learning rate: every step, and smoothed.
+/// Draws the loss over the learning rate, as SVG. `losses` and `smoothed` contain the learning rate and the loss of
+/// each step, without and with smoothing.
 pub(crate) fn range_test(losses: &[(f64, f64)], smoothed: &[(f64, f64)]) -> Result<String> {
     let line =
         |name: &str, points: &[(f64, f64)], faint| Line { name: name.to_owned(), points: points.to_vec(), faint };
-    // Outliers of single steps may lie outside of the panel.
+    // The loss of single steps may lie outside of the panel.
     let highest = smoothed.iter().map(|(_, loss)| *loss).fold(f64::NEG_INFINITY, f64::max);
     let panel = Panel {
         title: "training loss".to_owned(),

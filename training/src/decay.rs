@@ -1,10 +1,10 @@
-//! Weight decay for weight matrices only, which is the usual choice. Small weights keep the function of a network
-//! smooth. A bias only shifts the function, so decay of a bias has no such benefit.
+//! Weight decay for weight matrices only, and not for biases. Weight decay keeps the function of a network smooth,
+//! because it makes the weights small. A bias only shifts the function, so decay of a bias has no such benefit.
 
 use burn::optim::{LearningRate, Optimizer};
 use burn::tensor::{Device, Tensor};
 
-/// An optimizer with weight decay for matrices and without weight decay for vectors.
+/// An optimizer with weight decay for parameters with two or more dimensions, and without weight decay for vectors.
 #[derive(Clone)]
 pub struct DecayMatrices<O> {
     /// The optimizer with weight decay, for parameters with two or more dimensions.

@@ -6,14 +6,14 @@ use burn::tensor::Tensor;
 
 use crate::clip::{Clip, clip};
 
-/// The gradient clipping of the loop.
+/// The gradient clipping of [`descend`]: to a global norm of at most 1.
 const CLIP: Clip = Clip::Norm(1.0);
 
 /// A minimal training loop: Adam ([Kingma & Ba 2015](https://arxiv.org/abs/1412.6980)) with gradient clipping to norm 1
 /// and a learning rate that decreases linearly from `lr` to 0.
 ///
-/// `loss` makes the batch of a step, counted from 0, and returns the loss `[1]`. The result is the trained model,
-/// without gradients and dropout, and the loss of every step.
+/// `loss` gets the model and the number of the step, counted from 0. It chooses the batch of the step and returns the
+/// loss, `[1]`. The result is the trained model, without gradients and dropout, and the loss of every step.
 ///
 /// ```
 /// use burn::nn::LinearConfig;

@@ -5,28 +5,28 @@ use std::path::{Path, PathBuf};
 use datasets::DataError;
 use inference::{PackageError, PredictError};
 
-/// The result of this crate's functions.
+/// The result type of this crate's functions.
 pub type Result<T> = std::result::Result<T, TrainingError>;
 
-/// The result of a task's functions.
+/// The result type of the functions of a [`Task`](crate::Task).
 pub type TaskResult<T> = std::result::Result<T, TaskError>;
 
-/// Why a function of a task failed.
+/// The reason why a function of a task failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TaskError {
     /// A stop was requested: see [`Interrupt`](crate::Interrupt).
-    #[error("interrupted")]
+    #[error("interrupted: a stop was requested")]
     Interrupted,
-    /// A setting of the recipe is not valid, or excludes another setting.
+    /// A setting of the recipe is not valid, or cannot be used together with another setting.
     #[error("{setting}: {message}")]
     Setting {
-        /// The key, such as `data.valid`.
+        /// The key of the setting, such as `data.valid`.
         setting: &'static str,
-        /// What is wrong, with the value, and what to change.
+        /// What is wrong with the setting, including its value, and what to change.
         message: String,
     },
-    /// The data could not be read.
+    /// The data of the recipe could not be read.
     #[error(transparent)]
     Data(#[from] DataError),
     /// A package could not be read.
@@ -35,7 +35,7 @@ pub enum TaskError {
     /// A prediction failed.
     #[error(transparent)]
     Predict(#[from] PredictError),
-    /// A function of this crate failed.
+    /// A function of the crate `training` failed.
     #[error(transparent)]
     Training(#[from] Box<TrainingError>),
     /// Another failure, described in one line.
@@ -44,7 +44,7 @@ pub enum TaskError {
 }
 
 impl TaskError {
-    /// The error of a setting that is not valid.
+    /// Makes the error of a setting that is not valid.
     pub fn setting(setting: &'static str, message: impl Into<String>) -> Self {
         Self::Setting { setting, message: message.into() }
     }
@@ -65,7 +65,7 @@ impl From<TrainingError> for TaskError {
     }
 }
 
-/// Why a training failed.
+/// The reason why a training failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainingError {
@@ -76,38 +76,38 @@ pub enum TrainingError {
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The system's error.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The text of a recipe is not valid.
     #[error("recipe {origin}, line {line} (`{text}`): {message}")]
     Recipe {
-        /// The recipe's name or file.
+        /// The name or the file of the recipe.
         origin: String,
-        /// The number of the line, from 1.
+        /// The number of the invalid line in the recipe, counted from 1.
         line: usize,
-        /// The text of the line.
+        /// The text of the invalid line.
         text: String,
-        /// What is wrong with the line.
+        /// What is wrong with the invalid line.
         message: String,
     },
-    /// The settings of a recipe exclude each other.
+    /// Settings of a recipe cannot be used together, or a setting is missing or has no effect.
     #[error("recipe {recipe}: {message}")]
     Settings {
         /// The recipe's name.
         recipe: String,
-        /// Which settings exclude each other, and what to change.
+        /// Which settings are wrong and why, and what to change.
         message: String,
     },
     /// There is no recipe with this name, and no file with this path.
-    #[error("no recipe `{name}`; known recipes: {known}; or use the path of a TOML file")]
+    #[error("there is no recipe `{name}`; use one of {known}, or the path of a TOML file")]
     UnknownRecipe {
-        /// The requested name.
+        /// The requested name or path of a recipe.
         name: String,
-        /// The names of the embedded recipes.
+        /// The names of the recipes that are compiled into the program.
         known: String,
     },
-    /// An override has no `=`, or its key is not in a table.
+    /// An override of a setting is not valid: for example, it has no `=`.
     #[error("setting {given}: {message}; an example of a setting is optimizer.lr=0.001")]
     Override {
         /// The override as the user typed it.
@@ -118,31 +118,31 @@ pub enum TrainingError {
     /// The program was built without this backend.
     #[error("backend `{name}` is not compiled in; build the program with the cargo feature `{name}`")]
     BackendNotCompiled {
-        /// The backend, which is also the name of the feature.
+        /// The name of the backend, which is also the name of the cargo feature.
         name: &'static str,
     },
     /// The backend has fewer devices than requested.
     #[error("backend `{backend}` has no device {index}; devices on this machine: {found}, numbered from 0")]
     NoSuchDevice {
-        /// The requested device number, from 0.
+        /// The requested device number, counted from 0.
         index: usize,
-        /// The backend.
+        /// The name of the backend.
         backend: &'static str,
         /// The number of devices of the backend.
         found: usize,
     },
     /// The folder is not a run folder.
-    #[error("{} is not a run folder: {missing} is missing", path.display())]
+    #[error("{} is not the folder of a training run: {missing} is missing; use another folder", path.display())]
     NotARun {
-        /// The folder.
+        /// The folder that is not a run folder.
         path: PathBuf,
-        /// The missing file.
+        /// The name of the file that is missing in the folder.
         missing: &'static str,
     },
     /// The folder of a new run is not empty.
-    #[error("{} is not empty; choose another folder, or resume that run", path.display())]
+    #[error("{} is not empty; choose another folder, or resume the run in this folder", path.display())]
     RunExists {
-        /// The folder.
+        /// The folder that is not empty.
         path: PathBuf,
     },
     /// The network needs more memory than the machine has.
@@ -159,37 +159,37 @@ pub enum TrainingError {
         available: f64,
     },
     /// The folder contains a run with another recipe.
-    #[error("{} contains a run with other settings; choose another folder, or delete this one", path.display())]
+    #[error("{} contains a run with other settings; choose another folder, or delete this folder", path.display())]
     OtherRecipe {
-        /// The folder.
+        /// The folder that contains the run.
         path: PathBuf,
     },
     /// Another process is training in the folder.
     #[error("another process is training in {}; wait until it ends, or stop it", path.display())]
     RunInUse {
-        /// The folder.
+        /// The folder in which another process is training.
         path: PathBuf,
     },
     /// The target folder of an export contains a file that does not belong to a package.
     #[error("{} contains {holds}, which does not belong to a package; choose another folder", path.display())]
     NotAPackage {
-        /// The folder.
+        /// The target folder of the export.
         path: PathBuf,
-        /// The name of the file.
+        /// The name of the file that does not belong to a package.
         holds: String,
     },
     /// The run has no package yet, because no epoch is finished.
-    #[error("{} has no finished epoch yet; resume it first", path.display())]
+    #[error("the run in {} has no finished epoch yet; resume the run first", path.display())]
     NoEpoch {
-        /// The folder.
+        /// The run folder.
         path: PathBuf,
     },
     /// The content of a file is not valid.
     #[error("{} {message}", path.display())]
     Damaged {
-        /// The file.
+        /// The file whose content is not valid.
         path: PathBuf,
-        /// What is wrong and what to do.
+        /// What is wrong with the file, and what to do.
         message: String,
     },
     /// The data have changed since the run was started.
@@ -198,7 +198,7 @@ pub enum TrainingError {
         path.display()
     )]
     DataChanged {
-        /// The run folder.
+        /// The folder of the run.
         path: PathBuf,
         /// The fingerprint of the data when the run was started.
         was: String,
@@ -215,19 +215,20 @@ pub enum TrainingError {
         what: &'static str,
         /// The value of the quantity: NaN or infinity.
         value: f64,
-        /// Optimizer step, from 1.
+        /// The number of the optimizer step, counted from 1.
         step: usize,
-        /// The batches of the step, counted from 1 within the epoch.
+        /// The numbers of the batches in the step, as text, such as `batches 3 to 4`. They are counted from 1 in each
+        /// epoch.
         batch: String,
-        /// Epoch, from 1.
+        /// The number of the epoch, counted from 1.
         epoch: usize,
-        /// The gradient norms of the previous steps.
+        /// The gradient norms of the most recent steps, separated by commas.
         norms: String,
-        /// A sentence about the last checkpoint.
+        /// A sentence that names the last checkpoint, or says that there is none.
         checkpoint: String,
     },
     /// The package has no test metrics to verify.
-    #[error("{name} has no recorded test metrics to verify against; export it from a finished run")]
+    #[error("the package {name} has no recorded test metrics to compare with; export the package from a finished run")]
     NothingToVerify {
         /// The name of the model.
         name: String,
@@ -244,23 +245,24 @@ impl From<PackageError> for TrainingError {
 }
 
 impl TrainingError {
-    /// Converts an I/O error, for `map_err`: `.map_err(TrainingError::io("read", path))`.
+    /// Converts an I/O error to a [`TrainingError`] with action and path, for `map_err`:
+    /// `.map_err(TrainingError::io("read", path))`.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Io { action, path, source }
     }
 
-    /// The error of a file with invalid content.
+    /// Makes the error of a file with invalid content.
     pub(crate) fn damaged(path: &Path, message: impl Into<String>) -> Self {
         Self::Damaged { path: path.to_path_buf(), message: message.into() }
     }
 
-    /// The error of a value that cannot be serialized.
+    /// Makes the error of a value that cannot be serialized.
     pub(crate) fn serialize(error: impl std::fmt::Display) -> Self {
         Self::Task(TaskError::Other(format!("cannot serialize: {error}")))
     }
 
-    /// Whether the error is a file that does not exist.
+    /// Whether the error says that a file does not exist.
     pub(crate) fn is_missing_file(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
     }

@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Result, TrainingError};
 
-/// An event file, open for writing.
+/// A TensorBoard event file, open for writing.
 pub struct Events {
     path: PathBuf,
     file: BufWriter<File>,
@@ -39,7 +39,7 @@ impl Events {
         Ok(events)
     }
 
-    /// Writes named values of a step.
+    /// Writes values with their names, such as `training/loss`, for an optimizer step.
     pub fn scalars<'a>(&mut self, step: usize, values: impl IntoIterator<Item = (&'a str, f64)>) -> Result<()> {
         let mut summary = Vec::new();
         for (name, value) in values {
@@ -54,7 +54,7 @@ impl Events {
         self.file.flush().map_err(TrainingError::io("write", &self.path))
     }
 
-    /// Writes one record.
+    /// Writes one record with its length and checksums.
     fn write(&mut self, step: usize, content: Vec<u8>) -> Result<()> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
         let time = [vec![tag(1, EIGHT_BYTES)], now.to_le_bytes().to_vec()].concat();
@@ -71,7 +71,7 @@ fn masked(sum: u32) -> u32 {
     sum.rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-// The wire types of protocol buffers.
+// The wire types of protocol buffers: the code that tells how the value of a field is encoded.
 const VARIABLE: u8 = 0;
 const EIGHT_BYTES: u8 = 1;
 const WITH_LENGTH: u8 = 2;

@@ -18,7 +18,7 @@ pub(crate) fn create_dir(path: &Path) -> Result<()> {
 
 /// Writes a file atomically: writes a temporary file in the same folder, flushes it to disk, and renames it.
 ///
-/// Several processes may write the same file at the same time; the last one wins.
+/// Several processes may write the same file at the same time. The file then has the content that was written last.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     temporary(path)
         .and_then(|mut file| {
@@ -38,7 +38,8 @@ fn temporary(path: &Path) -> std::io::Result<NamedTempFile> {
     prefix.push(".");
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(TEMPORARY);
-    // The permissions of ordinary new files, which the umask restricts. By default only the owner could read the file.
+    // The file gets the permissions of ordinary new files, which the umask restricts. By default only the owner could
+    // read a temporary file.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(parent(path))
@@ -54,8 +55,8 @@ pub(crate) fn new_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Re
 
 /// Creates or replaces a folder: `fill` writes the files into a temporary folder, which then takes the place of `path`.
 ///
-/// If `fill` fails, the old folder stays. A process that is killed between the two renames leaves neither at `path`;
-/// the next process that resumes the run completes the replacement.
+/// If `fill` fails, the old folder stays. A process that is killed between the two renames leaves neither the old nor
+/// the new folder at `path`; the next process that resumes the run completes the replacement.
 pub fn replace_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let (temporary, new, path) = filled(path, fill)?;
     let old = temporary.path().join(OLD);
@@ -88,7 +89,7 @@ pub(crate) fn finish_replacing(path: &Path) -> Result<()> {
             continue;
         }
         let [old, new] = [OLD, NEW].map(|name| entry.join(name));
-        // The new folder is complete if the old folder has been moved away.
+        // The new folder is complete if `replace_dir` has already moved the old folder away.
         if !path.exists() && old.exists() && new.exists() {
             std::fs::rename(&new, path).map_err(TrainingError::io("replace", path))?;
         }
@@ -136,14 +137,14 @@ fn sync_dir(path: &Path) -> Result<()> {
     }
 }
 
-/// A value as indented JSON with a final newline.
+/// Serializes a value as indented JSON with a final newline.
 pub fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(value).map_err(TrainingError::serialize)?;
     bytes.push(b'\n');
     Ok(bytes)
 }
 
-/// SHA-256 of a file in lower-case hexadecimal digits.
+/// The SHA-256 checksum of a file, in lower-case hexadecimal digits.
 fn sha256(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).map_err(TrainingError::io("read", path))?;
     Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())

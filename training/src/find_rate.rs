@@ -1,5 +1,5 @@
-//! The learning-rate range test ([Smith 2017](https://arxiv.org/abs/1506.01186)): the loss while the learning rate
-//! increases.
+//! The learning-rate range test ([Smith 2017](https://arxiv.org/abs/1506.01186)): it trains for some steps with an
+//! increasing learning rate, and records the loss of each step.
 
 use crate::curves;
 use crate::error::{Result, TaskError, TrainingError};
@@ -10,15 +10,15 @@ use crate::task::{RecipeOf, Task};
 /// The decay of the moving average that smooths the loss.
 const SMOOTHING: f64 = 0.95;
 
-/// The threshold of divergence. Training has diverged if the smoothed loss exceeds its minimum by this multiple of its
-/// first value.
+/// The threshold of divergence: training has diverged when the smoothed loss exceeds its minimum by more than this
+/// number times its first value.
 const DIVERGED: f64 = 1.0;
 
-/// The fraction of the steps over which the slope of the loss is computed. The same fraction of steps is ignored at the
-/// start, because the loss is noisy there.
+/// The fraction of the steps over which the slope of the loss is computed. The same fraction of the steps at the start
+/// is ignored, because the loss is noisy there.
 const SPAN: f64 = 0.1;
 
-/// The learning rates to test.
+/// The learning rates that a range test tries.
 #[derive(Clone, Copy, Debug)]
 pub struct Range {
     /// The smallest learning rate.
@@ -29,7 +29,7 @@ pub struct Range {
     pub steps: usize,
 }
 
-/// The result of a range test.
+/// The result of a learning-rate range test.
 #[derive(Clone, Debug)]
 pub struct RateTest {
     /// The learning rate and the loss of each step.
@@ -59,22 +59,23 @@ impl RateTest {
         match steepest(&smooth(&losses)) {
             Some((steepest, least)) => Ok(Self { losses, steepest, least }),
             None => {
-                let message = format!("only {} steps had a finite loss; start at a lower rate", losses.len());
+                let message = format!("only {} steps had a finite loss; start at a lower learning rate", losses.len());
                 Err(TaskError::setting("range", message).into())
             }
         }
     }
 
-    /// A plot of the loss over the learning rate, as SVG.
+    /// Draws the loss over the learning rate, as SVG.
     pub fn draw(&self) -> Result<String> {
         curves::range_test(&self.losses, &smooth(&self.losses))
     }
 }
 
-/// Learning rates in geometric progression, each with the loss before its step.
+/// Trains with learning rates in geometric progression. Returns each learning rate with the loss before its optimizer
+/// step.
 fn losses<T: Task>(stepper: &Stepper<T>, Range { from, to, steps }: Range) -> Result<Vec<(f64, f64)>> {
     let Some(mut now) = stepper.fresh()? else {
-        return Err(TaskError::setting("model", "it has no network, so there is no learning rate to find").into());
+        return Err(TaskError::setting("model", "a model without a network has no learning rate to find").into());
     };
     let (mut losses, mut divergence) = (Vec::new(), Divergence::default());
     let group = stepper.recipe.training.accumulate.get();
@@ -104,7 +105,7 @@ fn losses<T: Task>(stepper: &Stepper<T>, Range { from, to, steps }: Range) -> Re
     Ok(losses)
 }
 
-/// Detects divergence of the training.
+/// Detects that the training diverges.
 #[derive(Default)]
 struct Divergence {
     average: Average,
@@ -124,7 +125,7 @@ impl Divergence {
     }
 }
 
-/// An exponential moving average with bias correction.
+/// An exponential moving average of the loss, with bias correction.
 #[derive(Default)]
 struct Average {
     sum: f64,

@@ -1,4 +1,5 @@
-//! Training as a library call: from a recipe, or from a run to resume, to a finished run.
+//! Training with one library call: [`Training::fit`] starts a run from a recipe or resumes a run, trains the model, and
+//! evaluates it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,15 +31,15 @@ use crate::{card, files};
 pub struct Session<'a> {
     /// The backend, whose name is recorded in the run.
     pub backend: Backend,
-    /// A device of the backend.
+    /// The device of the backend on which models are trained.
     pub device: Device,
     /// Finds the files of data sets.
     pub locator: Locator,
-    /// Interval of checkpoints, and reaction to values that are NaN or infinite.
+    /// The interval of checkpoints, and the reaction to a loss or gradient that is NaN or infinite.
     pub options: TrainerOptions,
-    /// Stops the training.
+    /// The handle that stops the training from a signal handler or another thread.
     pub interrupt: Interrupt,
-    /// Receives events.
+    /// The receiver of the training's events, such as a progress display.
     pub observer: Box<dyn Observer + 'a>,
 }
 
@@ -57,14 +58,15 @@ impl Default for Session<'_> {
 }
 
 impl Session<'_> {
-    /// Loads the data of a recipe. Passes notes about the data to the observer.
+    /// Loads the data that the table `[data]` of a recipe describes. Passes notes about the data to the observer.
     pub fn load<T: Task>(&mut self, data: &T::Data) -> Result<T::Raw> {
         let Self { locator, observer, .. } = self;
         let mut note = |text: &str| observer.observe(&Event::Note(text));
         Ok(T::load(data, &mut LoadContext::new(locator.clone(), &mut note))?)
     }
 
-    /// Encodes the data for the model, in three parts. Passes notes about the data to the observer.
+    /// Encodes the loaded data for the model, in a training, a validation and a test part. Passes notes about the data
+    /// to the observer.
     pub fn encode<T: Task>(&mut self, task: &T, raw: T::Raw) -> Result<Splits<T::Set>> {
         let Self { locator, observer, .. } = self;
         let mut note = |text: &str| observer.observe(&Event::Note(text));
@@ -81,7 +83,7 @@ impl Session<'_> {
 /// let recipe = training::recipe::RecipeText::find("quick", T::RECIPES)?.parse::<RecipeOf<T>>()?;
 /// match Training::<T>::new(recipe).in_folder("runs/mine").fit(&mut Session::default())? {
 ///     Fitted::Trained(trained) => println!("{}", trained.outcome.test.list()),
-///     Fitted::Interrupted => println!("stopped with a checkpoint"),
+///     Fitted::Interrupted => println!("the training was interrupted, and can be resumed"),
 /// }
 /// # Ok(())
 /// # }
@@ -95,7 +97,7 @@ pub struct Training<T: Task> {
 
 /// Where a run is stored.
 enum Place {
-    /// A new run in this folder, or in `runs/RECIPE/TIME`.
+    /// A new run in this folder, or in a new folder `runs/RECIPE/TIME` if it is `None`.
     New(Option<PathBuf>),
     /// The folder of a run to resume.
     Run(PathBuf),
@@ -105,31 +107,31 @@ enum Place {
 pub enum Fitted<T: Task> {
     /// The run is finished and evaluated.
     Trained(Box<Trained<T>>),
-    /// The [`Interrupt`] was requested. [`Training::resume`] continues the run.
+    /// A stop was requested through the [`Interrupt`]. [`Training::resume`] continues the run.
     Interrupted,
 }
 
-/// A finished run.
+/// The results of a finished run.
 pub struct Trained<T: Task> {
     /// The run folder.
     pub run: Run,
-    /// The recipe.
+    /// The recipe of the run.
     pub recipe: RecipeOf<T>,
     /// The trained model with the best weights.
     pub predictor: T::Predictor,
     /// The metrics of the model and the baselines.
     pub outcome: Outcome,
-    /// The lines of text of the demonstration.
+    /// Example predictions of the trained model, as lines of text.
     pub demonstration: Vec<String>,
 }
 
 impl<T: Task> Training<T> {
-    /// A new run. Its folder is `runs/RECIPE/TIME`, unless [`in_folder`](Self::in_folder) sets another folder.
+    /// Prepares a new run. Its folder is `runs/RECIPE/TIME`, unless [`in_folder`](Self::in_folder) sets another folder.
     pub fn new(recipe: RecipeOf<T>) -> Self {
         Self { recipe, place: Place::New(None), baselines: None }
     }
 
-    /// Resumes the run in a folder, with the recipe that is saved there.
+    /// Prepares to resume the run in a folder, with the recipe that is saved there.
     pub fn resume(dir: impl Into<PathBuf>) -> Result<Self> {
         let dir = dir.into();
         let recipe = Run::open(dir.clone())?.recipe_text()?.parse()?;
@@ -141,7 +143,7 @@ impl<T: Task> Training<T> {
         Self { place: Place::New(Some(dir.into())), ..self }
     }
 
-    /// Sets the folder of a new run, or resumes the run in this folder.
+    /// Resumes the run in a folder, or sets the folder of a new run if there is no run yet.
     ///
     /// # Errors
     ///
@@ -157,12 +159,12 @@ impl<T: Task> Training<T> {
     }
 
     /// Shares the results of the baselines with other runs through this folder, so that they are computed once. By
-    /// default they are in the run folder.
+    /// default the results are stored in the run folder.
     pub fn with_baselines_in(self, dir: impl Into<PathBuf>) -> Self {
         Self { baselines: Some(dir.into()), ..self }
     }
 
-    /// The results of the run, if it is already finished.
+    /// The results of the run; `None` if the run is not finished.
     pub fn outcome(&self) -> Result<Option<Outcome>> {
         let Place::Run(dir) = &self.place else { return Ok(None) };
         let run = Run::open(dir.clone())?;
@@ -234,7 +236,7 @@ impl<T: Task> Training<T> {
     }
 }
 
-/// The folder of the model from which training starts, if the recipe names one.
+/// The folder of the trained model whose weights are the initial weights, if the recipe names one as `start_from`.
 pub(crate) struct Origin(Option<Folder>);
 
 impl Origin {
@@ -250,15 +252,14 @@ impl Origin {
         Ok(self.0.as_ref().map(|files| open(files)).transpose()?)
     }
 
-    /// The package of the model from which training starts, with the settings of the data that the model was trained
-    /// on.
+    /// The model from which training starts: its package, and the settings of the data that it was trained on.
     pub fn pretrained<'a, T: Task>(&self, package: Option<&'a Package<'a>>) -> Result<Option<Pretrained<'a, T>>> {
         let (Some(files), Some(package)) = (&self.0, package) else { return Ok(None) };
         Ok(Some(Pretrained { package, data: package::read_record::<T>(package, files)?.recipe.data }))
     }
 }
 
-/// A run whose data are loaded.
+/// A run whose data are loaded and encoded.
 struct Job<'a, T: Task> {
     task: &'a T,
     recipe: &'a RecipeOf<T>,
@@ -269,8 +270,8 @@ struct Job<'a, T: Task> {
 }
 
 impl<T: Task> Job<'_, T> {
-    /// Trains the network. Returns the network with the best weights, or no network if the model has none; `None` if
-    /// the interrupt was requested.
+    /// Trains the network. Returns the network with the best weights (`None` for models without a network) and the
+    /// state of training. Returns `None` instead of both if a stop was requested.
     fn train(&self, resume: bool, session: &mut Session) -> Result<Option<(Option<T::Model>, State)>> {
         let trainer = Trainer {
             task: self.task,
@@ -330,8 +331,8 @@ impl<T: Task> Job<'_, T> {
     }
 }
 
-/// The results of the baselines, from `dir/baselines.json` if an earlier run with the same data and model settings has
-/// stored them there.
+/// The results of the baselines. They are read from `dir/baselines.json` if an earlier run with the same data and model
+/// settings has stored them there, and otherwise computed and stored.
 fn cached_baselines<T: Task>(
     dir: &Path,
     task: &T,
@@ -340,7 +341,8 @@ fn cached_baselines<T: Task>(
     splits: &Splits<T::Set>,
     interrupt: &Interrupt,
 ) -> Result<BTreeMap<String, Measured>> {
-    /// Prevents several runs in one process that share a folder from computing the same baselines at the same time.
+    /// A lock that prevents several runs in one process that share a folder from computing the same baselines at the
+    /// same time.
     static LOCK: Mutex<()> = Mutex::new(());
     let _guard = LOCK.lock();
     let path = dir.join("baselines.json");

@@ -1,19 +1,20 @@
-//! In-place access to tensor values in host memory: single precision on the backend `flex`.
+//! In-place changes of tensors in CPU memory: tensors in single precision on the backend `flex`.
 
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Tensor};
 
-/// The number of values that one task of a thread processes.
+/// The number of values that are processed as one unit of work when several threads share a tensor.
 pub const CHUNK: usize = 1 << 14;
 
-/// Whether the values of a tensor are in host memory, so that [`update`] can change them in place. [`update`] copies
-/// the values first if another tensor shares them.
+/// Whether the values of a tensor are in CPU memory in single precision, so that [`update`] can change them in place.
+/// [`update`] copies the values first if another tensor shares them.
 pub fn is_slice<const D: usize>(tensor: &Tensor<D>) -> bool {
     let device = tensor.device().without_autodiff();
     matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && tensor.dtype() == DType::F32
 }
 
-/// Changes the values of a tensor by calling `update`. Requires that [`is_slice`] returns true for the tensor.
+/// Passes the values of a tensor to the closure `update`, which changes them, and returns the changed tensor.
+/// [`is_slice`] must return true for the tensor.
 pub fn update<const D: usize>(tensor: Tensor<D>, update: impl FnOnce(&mut [f32])) -> Tensor<D> {
     let device = tensor.device();
     let mut data = tensor.into_data();

@@ -1,11 +1,12 @@
-//! A handle that stops a training from a signal handler, a button, or another thread.
+//! A handle that stops a training on request of a signal handler, a button, or another thread.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::TaskError;
 
-/// Stops a training. Clones share one flag; handles that were created separately are independent.
+/// A handle that stops a training. Its clones stop the same training; handles that were created separately are
+/// independent.
 ///
 /// After a request, training stops at the end of the current optimizer step and writes a checkpoint. Evaluation stops
 /// where the task [checks](Self::check) the flag. [`Training::resume`](crate::Training::resume) continues the run.

@@ -32,11 +32,12 @@
 //! | [`run`], [`package`], [`card`] | run folder, package of the best weights, model card |
 //! | [`curves`], [`plot`] | plots as SVG |
 //! | [`files`] | atomic writes |
+//! | [`shuffled()`], [`bucketed()`] | batches of an epoch |
 //! | [`descend()`] | a minimal training loop for short programs |
 //! | [`backend`], [`machine`] | devices and memory |
 //! | [`settings`] | number types that refuse invalid values |
 
-// A library must not write to the streams of its caller, nor end its process.
+// A library must not print to the output streams of the program that calls it, nor end the process.
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::exit)]
 
 // The task of the tests is also compiled by integration tests, which refer to this crate as `training`.
@@ -46,6 +47,7 @@ extern crate self as training;
 mod adam;
 pub mod average;
 pub mod backend;
+mod batches;
 pub mod card;
 mod checkpoint;
 pub mod clip;
@@ -82,6 +84,7 @@ pub mod streams;
 mod task;
 mod trainer;
 
+pub use batches::{bucketed, shuffled};
 pub use descend::descend;
 pub use error::{Result, TaskError, TaskResult, TrainingError};
 pub use fit::{Fitted, Session, Trained, Training};
@@ -93,5 +96,4 @@ pub use package::Outcome;
 pub use recipe::Recipe;
 pub use task::{
     Carry, CollateContext, Contents, Demonstration, LoadContext, Loss, Pretrained, RecipeOf, Splits, StepContext, Task,
-    shuffled,
 };

@@ -16,12 +16,12 @@ use crate::task::{CollateContext, Task};
 /// The largest number of finished batches that wait for the optimizer step.
 const AHEAD: usize = 2;
 
-/// A batch, or the error of [`Task::collate`], and the random numbers of its step.
+/// A batch, or the error of [`Task::collate`], with the random numbers for its step.
 pub struct Prepared<B> {
     pub batch: TaskResult<B>,
-    /// The seed for the random generator of the device in this step.
+    /// The seed with which the random generator of the device is seeded before this batch.
     pub seed: u64,
-    /// The random generator of the batch, in its state after collating.
+    /// The random generator of the batch, which [`Task::collate`] may already have used.
     pub rng: ChaCha8Rng,
 }
 
@@ -30,7 +30,7 @@ pub struct Prepared<B> {
 pub struct Cursor {
     /// The seed of the recipe.
     pub seed: u64,
-    /// The epoch, from 0.
+    /// The number of the epoch, counted from 0.
     pub epoch: usize,
     /// The number of finished batches in all epochs.
     pub batches: usize,

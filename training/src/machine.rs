@@ -5,13 +5,13 @@ use crate::error::{Result, TrainingError};
 /// Lets the allocator keep freed memory for new tensors. Call it at the start of a program that trains.
 ///
 /// By default glibc returns large blocks to the kernel after every step and requests them again, and the kernel fills
-/// each new page with zeros. That takes about a tenth of a training step. On other systems the function does nothing.
+/// each new page with zeros, which takes time in every step. On other systems the function does nothing.
 pub fn keep_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[expect(unsafe_code, reason = "glibc has no safe interface for this")]
     // SAFETY: mallopt only sets parameters and may be called at any time. If it fails, the default stays.
     unsafe {
-        // M_MMAP_THRESHOLD would not help: its maximum is smaller than the logits of a large vocabulary.
+        // Setting M_MMAP_THRESHOLD would not help: its maximum is smaller than the logits of a large vocabulary.
         libc::mallopt(libc::M_MMAP_MAX, 0);
         libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
     }
@@ -32,17 +32,17 @@ pub(crate) fn check_memory(parameters: f64, copies: f64) -> Result<()> {
 
 const GIBIBYTE: f64 = (1u64 << 30) as f64;
 
-/// Free memory in bytes; `None` on systems other than Linux.
+/// The free memory of the machine in bytes; `None` on systems other than Linux.
 fn available_memory() -> Option<u64> {
     kibibytes("/proc/meminfo", "MemAvailable:")
 }
 
-/// Peak resident memory of this process in bytes; `None` on systems other than Linux.
+/// The largest amount of memory that this process has used so far, in bytes; `None` on systems other than Linux.
 pub fn peak_memory() -> Option<u64> {
     kibibytes("/proc/self/status", "VmHWM:")
 }
 
-/// Reads the line `NAME VALUE kB` of a file of `/proc`. Returns the value in bytes.
+/// Reads the value of the line `NAME VALUE kB` in a file of `/proc`, and returns it in bytes.
 fn kibibytes(file: &str, name: &str) -> Option<u64> {
     let text = std::fs::read_to_string(file).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;

@@ -1,48 +1,48 @@
-//! Metrics of a model, and comparisons with baselines.
+//! Metrics of a model, such as its accuracy, and comparisons with baselines.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The values of metrics by name, as in JSON output and in `metrics.jsonl`.
+/// The values of metrics by name, as in `metrics.jsonl` and other JSON output.
 pub type Metrics = BTreeMap<String, f64>;
 
 /// One metric and its value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
-    /// The usual name: `accuracy`, `perplexity`, `mse`, …
+    /// The name of the metric: `accuracy`, `perplexity`, `mse`, …
     pub name: String,
-    /// The value; NaN if it is undefined. JSON has `null` for NaN and infinity.
+    /// The value of the metric; NaN if it is undefined. JSON has `null` for NaN and infinity.
     #[serde(deserialize_with = "number")]
     pub value: f64,
     /// The bounds of the 95 % confidence interval, if one was estimated.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "interval")]
     pub interval: Option<[f64; 2]>,
-    /// The unit, such as `MW`; absent for dimensionless metrics.
+    /// The unit of the value, such as `MW`; absent for dimensionless metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
-    /// Whether a larger value is better.
+    /// Whether a larger value of the metric is better.
     #[serde(default)]
     pub higher_is_better: bool,
 }
 
 impl Metric {
-    /// A metric for which lower is better, such as a loss.
+    /// Makes a metric for which lower values are better, such as a loss.
     pub fn lower(name: impl Into<String>, value: f64) -> Self {
         Self { name: name.into(), value, interval: None, unit: None, higher_is_better: false }
     }
 
-    /// A metric for which higher is better, such as an accuracy.
+    /// Makes a metric for which higher values are better, such as an accuracy.
     pub fn higher(name: impl Into<String>, value: f64) -> Self {
         Self { higher_is_better: true, ..Self::lower(name, value) }
     }
 
-    /// Adds a 95 % confidence interval.
+    /// Adds a 95 % confidence interval to the metric.
     pub fn with_interval(self, interval: [f64; 2]) -> Self {
         Self { interval: Some(interval), ..self }
     }
 
-    /// Adds a unit.
+    /// Adds the unit of the value, such as `MW`.
     pub fn with_unit(self, unit: impl Into<String>) -> Self {
         Self { unit: Some(unit.into()), ..self }
     }
@@ -78,13 +78,13 @@ pub struct Skill {
 }
 
 impl Comparison {
-    /// The name of the baseline in JSON keys: `seasonal_persistence`.
+    /// The name of the baseline in JSON keys, such as `seasonal_persistence` for `seasonal persistence`.
     pub fn key(&self) -> String {
         self.baseline.to_lowercase().replace([' ', '-'], "_")
     }
 }
 
-/// All metrics of a model on one part of the data.
+/// All metrics of a model on one part of the data, and its comparisons with baselines.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Measured {
     /// The metrics of the model.
@@ -95,17 +95,17 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// The value of the metric with this name.
+    /// The value of the metric with this name; `None` if it was not measured.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
     }
 
-    /// The comparison with this metric and this baseline.
+    /// The comparison with a baseline in a metric; `None` if there is none.
     pub fn comparison(&self, metric: &str, baseline: &str) -> Option<&Comparison> {
         self.comparisons.iter().find(|comparison| comparison.metric == metric && comparison.baseline == baseline)
     }
 
-    /// Adds the metrics and comparisons of another evaluation.
+    /// Adds the metrics and comparisons of another evaluation of the same model.
     pub fn extend(&mut self, other: Self) {
         self.metrics.extend(other.metrics);
         self.comparisons.extend(other.comparisons);
@@ -135,7 +135,7 @@ impl Measured {
         flat
     }
 
-    /// The metrics as text: `accuracy 0.9012, loss 0.2511`.
+    /// Formats the metrics as text: `accuracy 0.9012, loss 0.2511`.
     pub fn list(&self) -> String {
         let metrics = self.metrics.iter().map(|metric| format!("{} {:.4}", metric.name, metric.value));
         metrics.collect::<Vec<_>>().join(", ")
@@ -149,7 +149,7 @@ impl From<Vec<Metric>> for Measured {
 }
 
 impl<'de> Deserialize<'de> for Measured {
-    /// Also reads the map from names to values of package format 1.
+    /// Reads the current JSON format, or a map from names to values as in packages of format 1.
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
@@ -176,7 +176,7 @@ impl<'de> Deserialize<'de> for Measured {
 pub struct Monitor {
     /// The name of the metric.
     pub metric: &'static str,
-    /// Whether a larger value is better.
+    /// Whether a larger value of the metric is better.
     pub higher_is_better: bool,
 }
 
@@ -187,7 +187,7 @@ impl Monitor {
     }
 }
 
-/// Reads `null` as NaN.
+/// Reads a number. `null`, which stands for NaN or infinity in JSON, becomes NaN.
 pub(crate) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     Option::deserialize(from).map(|number: Option<f64>| number.unwrap_or(f64::NAN))
 }
@@ -201,7 +201,7 @@ fn interval<'de, D: Deserializer<'de>>(from: D) -> Result<Option<[f64; 2]>, D::E
     Ok(interval.map(|bounds| bounds.map(|bound| bound.unwrap_or(f64::NAN))))
 }
 
-/// Reads metrics by name, with `null` as NaN.
+/// Reads a map from metric names to values. `null`, which stands for NaN or infinity in JSON, becomes NaN.
 pub(crate) fn metrics<'de, D: Deserializer<'de>>(from: D) -> Result<Metrics, D::Error> {
     let metrics = BTreeMap::<String, Option<f64>>::deserialize(from)?;
     Ok(metrics.into_iter().map(|(name, number)| (name, number.unwrap_or(f64::NAN))).collect())

@@ -6,8 +6,8 @@ use crate::run::Epoch;
 
 /// Receives the events of a training, in the thread that trains.
 ///
-/// A run emits `Started`, `Fitting`, then `Step` and `Epoch` in turn, `Stopped`, and `Measuring`; `Note` may come at
-/// any time. Every closure that takes an [`Event`] is an observer:
+/// A run emits `Started` and `Fitting`; then, for each epoch, one `Step` per optimizer step and one `Epoch`; then
+/// `Stopped` and `Measuring`. `Note` may come at any time. Every closure that takes an [`Event`] is an observer:
 ///
 /// ```
 /// use training::{Event, Observer};
@@ -56,12 +56,12 @@ pub enum Event<'a> {
     },
     /// The optimizer steps start.
     Fitting {
-        /// The number of batches in the whole run.
+        /// The number of batches in all epochs of the run.
         batches: usize,
-        /// The number of batches that were done before this process started.
+        /// The number of batches that earlier processes have trained on, if the run is resumed.
         done: usize,
     },
-    /// An optimizer step is done.
+    /// An optimizer step has been computed.
     Step(Step),
     /// An optimizer step was skipped because its loss or gradient is NaN or infinite.
     Skipped {
@@ -71,18 +71,18 @@ pub enum Event<'a> {
         value: f64,
         /// The batches of the step, such as `batches 3 to 4`.
         batch: &'a str,
-        /// The epoch, from 1.
+        /// The number of the epoch, counted from 1.
         epoch: usize,
-        /// The number of batches in the step.
+        /// The number of batches in the skipped step.
         batches: usize,
     },
-    /// An epoch is done and validated.
+    /// An epoch has ended, and the model has been validated.
     Epoch {
-        /// The metrics of the epoch.
+        /// The metrics of the epoch, as in `metrics.jsonl`.
         epoch: &'a Epoch,
         /// The number of epochs in the recipe.
         epochs: usize,
-        /// Whether it is the best epoch so far.
+        /// Whether the validation metric of the epoch is the best so far.
         is_best: bool,
         /// Seconds since this process started the run.
         seconds: f64,
@@ -93,24 +93,24 @@ pub enum Event<'a> {
     Stopped,
 }
 
-/// One optimizer step.
+/// The results of one optimizer step.
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
-    /// The number of batches in the step.
+    /// The number of batches whose gradients were accumulated in the step.
     pub batches: usize,
-    /// The number of items in these batches.
+    /// The number of items, such as sentences or tokens, in the batches of the step.
     pub items: usize,
-    /// The mean loss over the items.
+    /// The mean loss over the items of the step.
     pub loss: f64,
-    /// Global norm of the gradient before clipping.
+    /// The global norm of the gradient before clipping.
     pub norm: f64,
     /// The learning rate of the step.
     pub lr: f64,
-    /// The epoch, from 1.
+    /// The number of the epoch, counted from 1.
     pub epoch: usize,
     /// The number of epochs in the recipe.
     pub epochs: usize,
-    /// The best epoch so far, from 1, and its value of the monitored metric.
+    /// The number of the best epoch so far, counted from 1, and its validation metric.
     pub best: Option<(usize, f64)>,
     /// The name of the metric that determines the best epoch.
     pub monitor: &'static str,

@@ -12,15 +12,15 @@ use inference::settings::{Fraction, Positive};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OptimizerConfig {
-    /// The algorithm.
+    /// The optimizer's algorithm: Adam, AdamW or SGD.
     pub kind: OptimizerKind,
-    /// The peak learning rate, which the schedule multiplies by a factor.
+    /// The peak learning rate, which the learning-rate schedule multiplies by a factor from 0 to 1.
     pub lr: Positive,
     /// Weight decay: an L2 term in the gradient for `adam` and `sgd`, decoupled for `adamw`
     /// ([Loshchilov & Hutter 2019](https://arxiv.org/abs/1711.05101)). It does not apply to biases.
     #[serde(default)]
     pub weight_decay: Fraction,
-    /// Momentum of `sgd`. Adam and AdamW always use β₁ = 0.9 and β₂ = 0.999.
+    /// The momentum of `sgd`. Adam and AdamW always use β₁ = 0.9 and β₂ = 0.999.
     #[serde(default)]
     pub momentum: Fraction,
 }
@@ -33,12 +33,12 @@ pub enum OptimizerKind {
     Adam,
     /// AdamW: Adam with decoupled weight decay.
     AdamW,
-    /// Stochastic gradient descent.
+    /// Stochastic gradient descent, with optional momentum.
     Sgd,
 }
 
 impl OptimizerConfig {
-    /// The optimizer with an empty state. ε of Adam is 1e-8, PyTorch's default.
+    /// Creates the optimizer with an empty state. The ε of Adam is 1e-8, PyTorch's default.
     pub fn init(&self) -> ModuleOptimizer {
         let decay = self.weight_decay.get() as f32;
         match self.kind {

@@ -7,9 +7,9 @@ use std::time::Duration;
 /// The interval of checkpoints within an epoch. The trainer also writes a checkpoint at the end of every epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Interval {
-    /// A number of optimizer steps.
+    /// The trainer writes a checkpoint each time that it has made this number of optimizer steps.
     Steps(usize),
-    /// A duration.
+    /// The trainer writes a checkpoint each time that this duration has passed.
     Time(Duration),
 }
 
@@ -46,17 +46,17 @@ impl Display for Interval {
 /// The reaction to a loss or gradient that is NaN or infinite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnNonFinite {
-    /// Stops with [`TrainingError::NonFinite`](crate::TrainingError::NonFinite). The last checkpoint stays.
+    /// Training stops with [`TrainingError::NonFinite`](crate::TrainingError::NonFinite). The last checkpoint is kept.
     #[default]
     Stop,
-    /// Skips the optimizer step, and resets the hidden state that is carried from batch to batch.
+    /// The optimizer step is skipped, and the hidden state that is carried from batch to batch is reset.
     Skip,
 }
 
 /// Options of the trainer that are not part of the recipe.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TrainerOptions {
-    /// The interval of checkpoints within an epoch.
+    /// The interval between two checkpoints within an epoch.
     pub interval: Interval,
     /// The reaction to a loss or gradient that is NaN or infinite.
     pub on_nonfinite: OnNonFinite,

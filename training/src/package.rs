@@ -21,16 +21,16 @@ use crate::run::Start;
 use crate::task::{Contents, Demonstration, RecipeOf, Task, application};
 use crate::{card, files};
 
-/// The training record of a package.
+/// The file name of the training record of a package: its recipe and results.
 const RECORD: &str = "training.json";
-/// The training record and manifest of packages of format 1.
+/// The file name of the training record in packages of format 1, which also contains the manifest.
 const RECORD_1: &str = "config.json";
 /// The file name of the training curves, in a package and in a run.
 const CURVES: &str = "curves.svg";
 /// The file name of the demonstration picture, in a package and in a run.
 pub(crate) const PICTURE: &str = "demonstration.svg";
-/// The allowed difference between a metric and [`Record::expected`]: absolute for values up to 1, relative for larger
-/// values. It covers the rounding of half precision and of other processors.
+/// The allowed difference between a measured test metric and its recorded value: absolute for values up to 1, relative
+/// for larger values. It covers the rounding of half precision and of other processors.
 const TOLERANCE: f64 = 0.002;
 
 /// The content of `training.json`: the recipe and the results of a model.
@@ -39,24 +39,24 @@ const TOLERANCE: f64 = 0.002;
 pub struct Record<D, M> {
     /// The results; absent until training is finished.
     pub outcome: Option<Outcome>,
-    /// The demonstration of the model as text.
+    /// Example predictions of the model, as lines of text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub demonstration: Vec<String>,
     /// The recipe with all overrides.
     pub recipe: Recipe<D, M>,
 }
 
-/// The training record of a task.
+/// The type of the training record of a task.
 pub type RecordOf<T> = Record<<T as Task>::Data, <T as Task>::Architecture>;
 
 /// The results of a finished run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Outcome {
-    /// The number of the epoch whose weights are stored, from 1; 0 for models without a network.
+    /// The number of the epoch whose weights are stored, counted from 1; 0 for models without a network.
     pub best_epoch: usize,
-    /// Metrics on the validation part.
+    /// The metrics of the model on the validation part.
     pub valid: Measured,
-    /// Metrics on the test part.
+    /// The metrics of the model on the test part.
     pub test: Measured,
     /// Metrics of the baselines on the test part, by name of the baseline.
     pub baselines: BTreeMap<String, Measured>,
@@ -67,32 +67,33 @@ pub struct Outcome {
 /// How and where a model was trained.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Provenance {
-    /// Version of the program, backend and data.
+    /// The version of the program, the backend, the number of threads and the data.
     #[serde(flatten)]
     pub start: Start,
     /// The time for training and evaluation, in seconds.
     pub seconds: f64,
-    /// The number of items trained on. An item counts once per epoch.
+    /// The number of items, such as sentences or tokens, that the model was trained on. An item counts once per epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<usize>,
     /// Peak resident memory in bytes, if the system reports it.
     pub peak_memory: Option<u64>,
 }
 
-/// The results of a finished run for the model card.
+/// The results of a finished run, as the model card shows them.
 #[derive(Clone, Debug)]
 pub(crate) struct Finished {
-    /// The results.
+    /// The metrics of the run, and how the model was trained.
     pub outcome: Outcome,
-    /// The demonstration of the model.
+    /// Example predictions of the model, as text and picture.
     pub demonstration: Demonstration,
-    /// The training curves as SVG, if there were epochs.
+    /// The plot of the training curves as SVG; `None` if the model was not trained in epochs.
     pub curves: Option<String>,
 }
 
 impl<D, M> Record<D, M> {
-    /// The recorded test metrics to verify, by name, with a tolerance: the metrics that the recipe expects, or
-    /// `monitor` if the recipe expects none.
+    /// Returns the recorded test metrics, by name, that a verification of the model compares with new measurements,
+    /// each with a tolerance. These are the metrics in the table `[expected]` of the recipe, or only the metric
+    /// `monitor` if the recipe has no such table.
     pub fn expected(&self, monitor: &str) -> BTreeMap<String, Expected> {
         let wanted = &self.recipe.expected;
         let measured = self.outcome.iter().flat_map(|outcome| outcome.test.flat());
@@ -107,9 +108,9 @@ impl<D, M> Record<D, M> {
 pub struct Opened<T: Task> {
     /// The folder of the package.
     pub dir: PathBuf,
-    /// The training record.
+    /// The training record of the package: recipe and results.
     pub record: RecordOf<T>,
-    /// The trained model.
+    /// The trained model of the package.
     pub predictor: T::Predictor,
 }
 
@@ -137,7 +138,7 @@ impl<T: Task> Opened<T> {
     }
 }
 
-/// The training record of the package in a folder.
+/// Reads the training record of the package in a folder.
 pub fn record_in<T: Task>(dir: &Path) -> Result<RecordOf<T>> {
     let files = Folder::new(dir);
     read_record::<T>(&Package::open(&files, application::<T>())?, &files)
@@ -158,7 +159,7 @@ pub fn is_package(dir: &Path) -> bool {
     [MANIFEST, RECORD_1].iter().any(|name| dir.join(name).is_file())
 }
 
-/// Checks that a folder contains only files of a package, because writing a package replaces the folder.
+/// Checks that the folder `to` contains only files of a package, because writing a package replaces the folder.
 fn check_target(to: &Path, from: &Path) -> Result<()> {
     let entries = match std::fs::read_dir(to) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -173,7 +174,7 @@ fn check_target(to: &Path, from: &Path) -> Result<()> {
     }
 }
 
-/// Writes a package, which atomically replaces the folder `dir`.
+/// Writes a package to the folder `dir`. An existing folder is replaced atomically.
 pub(crate) fn write<T: Task>(
     dir: &Path,
     predictor: &T::Predictor,

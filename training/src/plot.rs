@@ -20,7 +20,7 @@ const COLORS: [RGBColor; 8] = [
     RGBColor(23, 160, 175),
     RGBColor(90, 90, 90),
 ];
-/// The largest number of points per line with which the points are marked with dots.
+/// The largest number of points per line for which each point is marked with a dot.
 const DOTTED: usize = 40;
 
 type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
@@ -29,11 +29,11 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// A plot with its axes.
 #[derive(Clone, Debug, Default)]
 pub struct Panel {
-    /// The title.
+    /// The title above the panel.
     pub title: String,
-    /// Label of the horizontal axis, with its unit.
+    /// The label of the horizontal axis, with its unit.
     pub x: String,
-    /// Label of the vertical axis, with its unit; may be empty if the title is enough.
+    /// The label of the vertical axis, with its unit; may be empty if the title is enough.
     pub y: String,
     /// The kind of the horizontal axis.
     pub axis: Axis,
@@ -41,7 +41,7 @@ pub struct Panel {
     pub bands: Vec<Band>,
     /// The lines of the panel.
     pub lines: Vec<Line>,
-    /// The upper limit of the vertical axis; if absent, the largest value of the data.
+    /// The upper limit of the vertical axis; `None` for the largest value of the data.
     pub highest: Option<f64>,
     /// The caption below the panel.
     pub caption: String,
@@ -49,22 +49,22 @@ pub struct Panel {
     pub legend: Legend,
 }
 
-/// The position of the legend.
+/// The position of the legend in a panel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Legend {
-    /// The middle of the right side.
+    /// The legend is in the middle of the right side.
     #[default]
     Right,
-    /// The upper left corner, with additional room above the data.
+    /// The legend is in the upper left corner, with additional room above the data.
     UpperLeft,
-    /// The lower left corner.
+    /// The legend is in the lower left corner.
     LowerLeft,
 }
 
-/// A table of values as colors.
+/// A heat map: a table of values that are drawn as colors.
 #[derive(Clone, Debug, Default)]
 pub struct HeatMap {
-    /// The title.
+    /// The title above the heat map.
     pub title: String,
     /// Labels of the columns, such as the words of a sentence.
     pub columns: Vec<String>,
@@ -79,21 +79,21 @@ pub struct HeatMap {
 /// The kind of a horizontal axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Axis {
-    /// A linear scale.
+    /// A linear scale of numbers.
     #[default]
     Number,
-    /// A logarithmic scale.
+    /// A logarithmic scale of numbers.
     Logarithm,
     /// Whole numbers from 1, such as epochs.
     Count,
-    /// Seconds since 1970.
+    /// Points in time, in seconds since 1970-01-01.
     Time,
 }
 
 /// A line of a plot.
 #[derive(Clone, Debug, Default)]
 pub struct Line {
-    /// Name in the legend; empty for a line without an entry.
+    /// The name in the legend; empty for a line without an entry in the legend.
     pub name: String,
     /// The points (x, y) of the line, from left to right.
     pub points: Vec<(f64, f64)>,
@@ -101,16 +101,16 @@ pub struct Line {
     pub faint: bool,
 }
 
-/// An area between two lines.
+/// An area between two curves, such as a prediction interval.
 #[derive(Clone, Debug, Default)]
 pub struct Band {
-    /// Name in the legend of the plot.
+    /// The name in the legend.
     pub name: String,
     /// The points (x, [lower y, upper y]) of the band, from left to right.
     pub points: Vec<(f64, [f64; 2])>,
 }
 
-/// Draws panels in a grid with `columns` columns. `size` is the size of one panel in pixels.
+/// Draws panels as SVG, in a grid with `columns` columns. `size` is the size of one panel in pixels.
 pub fn draw(panels: &[Panel], columns: usize, size: (u32, u32)) -> Result<String> {
     let columns = columns.max(1);
     let rows = panels.len().div_ceil(columns).max(1);
@@ -120,9 +120,9 @@ pub fn draw(panels: &[Panel], columns: usize, size: (u32, u32)) -> Result<String
     })
 }
 
-/// Draws a heat map.
+/// Draws a heat map as SVG.
 pub fn heat_map(map: &HeatMap) -> Result<String> {
-    // Sizes in pixels: a cell, the labels of the rows, and the vertical labels of the columns.
+    // Sizes in pixels: of a cell, of the labels of the rows, and of the vertical labels of the columns.
     const CELL: (i32, i32) = (26, 22);
     const LEFT: i32 = 110;
     const TOP: i32 = 110;
@@ -277,7 +277,7 @@ impl Panel {
     }
 }
 
-/// An axis of times with ticks at the given positions.
+/// A horizontal axis of points in time, with ticks at the given positions.
 struct TimeAxis {
     range: Range<f64>,
     ticks: Vec<f64>,
@@ -301,8 +301,8 @@ impl Ranged for TimeAxis {
     }
 }
 
-/// Formats a number with as many digits as the labels of an axis from which it comes need; `range` is the length of the
-/// axis.
+/// Formats a number as a label of an axis. `range` is the difference between the largest and the smallest value on the
+/// axis: the smaller it is, the more decimal places the label has.
 fn short(value: f64, range: f64) -> String {
     let digits = (1.0 - range.max(1e-9).log10().floor()).clamp(0.0, 8.0) as usize;
     format!("{value:.digits$}")
@@ -311,8 +311,8 @@ fn short(value: f64, range: f64) -> String {
 /// The largest number of ticks on a time axis.
 const TICKS: usize = 7;
 
-/// The positions of ticks at round times between `low` and `high`, in seconds since 1970, and the format of the tick
-/// labels.
+/// The positions of ticks at round times between `low` and `high`, in seconds since 1970-01-01, and the format of the
+/// tick labels.
 fn ticks(low: f64, high: f64) -> (Vec<f64>, &'static str) {
     const HOUR: f64 = 3600.0;
     const DAY: f64 = 24.0 * HOUR;

@@ -9,15 +9,15 @@ use rand::{Rng, SeedableRng};
 /// The purpose of a stream of random numbers. The number of each variant determines its stream and must not change.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
-    /// Initial weights.
+    /// The initial weights of the network.
     Weights = 1,
-    /// Order of the batches in an epoch.
+    /// The order of the batches in an epoch.
     Order = 2,
-    /// One batch: collating, loss and dropout.
+    /// The random numbers for one batch: in collating, loss and dropout.
     Batch = 3,
 }
 
-/// The stream for a purpose and an index. The index is the number of an epoch or batch.
+/// The random generator for a purpose and an index, which is the number of an epoch or batch.
 pub(crate) fn stream(seed: u64, purpose: Purpose, index: usize) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(((purpose as u64) << 56) | index as u64);

@@ -19,22 +19,22 @@ use inference::settings::{Count, Positive};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound = "D: Serialize + DeserializeOwned, M: Serialize + DeserializeOwned")]
 pub struct Recipe<D, M> {
-    /// The name, on the command line and in the path of the run folder.
+    /// The name of the recipe, on the command line and in the path of the run folder.
     pub name: String,
     /// A description in one line.
     pub about: String,
-    /// The seed of all random numbers.
+    /// The seed from which all random numbers are derived.
     pub seed: u64,
     /// The name or folder of a trained model whose weights are the initial weights; absent for random weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_from: Option<String>,
     /// The data set and its preprocessing.
     pub data: D,
-    /// The architecture.
+    /// The architecture of the model.
     pub model: M,
-    /// Epochs, batches, clipping, averaging and early stopping.
+    /// The number of epochs, batches, gradient clipping, weight averaging and early stopping.
     pub training: TrainingConfig,
-    /// The optimizer.
+    /// The optimizer and its settings.
     pub optimizer: OptimizerConfig,
     /// The learning-rate schedule.
     #[serde(default)]
@@ -50,18 +50,19 @@ pub struct Recipe<D, M> {
 pub struct TrainingConfig {
     /// The number of passes over the training part; 0 for models without a network.
     pub epochs: u32,
-    /// Items per batch.
+    /// The number of items per batch, such as sentences or sequences.
     pub batch_size: Count,
     /// Gradient accumulation: the number of batches per optimizer step.
     #[serde(default = "one")]
     pub accumulate: Count,
-    /// Gradient clipping by global norm: the largest global norm; absent for no clipping by norm.
+    /// The largest global norm of the gradients: gradient clipping by norm. No clipping by norm if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<Positive>,
-    /// Gradient clipping by value: the largest absolute value; absent for no clipping by value.
+    /// The largest absolute value of a gradient element: gradient clipping by value. No clipping by value if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_value: Option<Positive>,
-    /// Weight averaging: the average is validated and stored instead of the weights; absent for no averaging.
+    /// Weight averaging: the averaged weights are validated and stored instead of the last weights. No averaging if
+    /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average: Option<Averaging>,
     /// Early stopping: the number of epochs without a better validation metric after which training stops; absent to
@@ -85,7 +86,7 @@ impl<D, M> Recipe<D, M> {
 }
 
 impl TrainingConfig {
-    /// The gradient clipping of `clip_norm` or `clip_value`.
+    /// The gradient clipping that `clip_norm` or `clip_value` sets; `None` for no clipping.
     pub(crate) fn clip(&self) -> Option<Clip> {
         let norm = self.clip_norm.map(|norm| Clip::Norm(norm.get()));
         norm.or_else(|| self.clip_value.map(|value| Clip::Value(value.get())))
@@ -103,7 +104,7 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// Whether a measured value is within the tolerance.
+    /// Whether a measured value differs from the expected value by at most the tolerance.
     pub fn holds(self, measured: f64) -> bool {
         (measured - self.value).abs() <= self.tolerance
     }
@@ -134,18 +135,18 @@ impl RecipeText {
         }
     }
 
-    /// A recipe that is compiled into the program.
+    /// Creates a `RecipeText` from the TOML text of a recipe that is compiled into the program.
     pub fn embedded(text: &str) -> Self {
         Self { origin: declared_name(text), text: text.to_owned() }
     }
 
-    /// Reads the recipe in a file.
+    /// Reads the text of a recipe from a file.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(TrainingError::io("read", path))?;
         Ok(Self { origin: path.display().to_string(), text })
     }
 
-    /// The TOML text.
+    /// The text of the recipe, in TOML.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -165,7 +166,7 @@ impl RecipeText {
         Ok(Self { origin: format!("{} with overrides", self.origin), text })
     }
 
-    /// Parses the text as a `T`, usually a [`Recipe`].
+    /// Parses the TOML text as a `T`, usually a [`Recipe`].
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
         toml::from_str(&self.text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start.min(self.text.len()));

@@ -26,22 +26,23 @@ use crate::package::{PICTURE, is_package};
 use crate::recipe::{Recipe, RecipeText};
 use crate::{curves, files};
 
-/// A run folder.
+/// The folder of a training run.
 #[derive(Debug)]
 pub struct Run {
     dir: PathBuf,
 }
 
-/// The content of `run.json`: the conditions of a run besides its recipe.
+/// The content of `run.json`: program version, backend, threads and data with which a run was started.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Start {
     /// Version of the program that started the run.
     pub version: String,
-    /// Name of the backend.
+    /// Name of the burn backend, such as `flex`.
     pub backend: String,
     /// The number of threads of the CPU backends.
     pub threads: usize,
-    /// Fingerprint of the data: see [`Task::fingerprint`](crate::Task::fingerprint).
+    /// The fingerprint of the data, a text that changes whenever the data change: see
+    /// [`Task::fingerprint`](crate::Task::fingerprint).
     pub data: String,
 }
 
@@ -58,7 +59,7 @@ const METRICS: &str = "metrics.jsonl";
 #[derive(Debug)]
 pub(crate) struct Lock {
     dir: PathBuf,
-    /// Whether the folder was created together with the lock.
+    /// Whether the run folder was created together with the lock.
     created: bool,
     _file: File,
 }
@@ -76,7 +77,8 @@ impl Lock {
 }
 
 impl Drop for Lock {
-    /// Removes the folder if this lock created it and training never started.
+    /// Removes the lock file and `run.json` if training never started, and the run folder if it was created with the
+    /// lock.
     fn drop(&mut self) {
         if !self.dir.join(RECIPE).exists() {
             let _ = std::fs::remove_file(self.dir.join(START));
@@ -88,27 +90,28 @@ impl Drop for Lock {
     }
 }
 
-/// One line of `metrics.jsonl`. There are no times in it, so that two runs of one recipe give equal files.
+/// The metrics of one epoch: a line of `metrics.jsonl`. It contains no times, so that two runs of one recipe give equal
+/// files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
-    /// Number of the epoch, from 1.
+    /// The number of the epoch, counted from 1.
     pub epoch: usize,
     /// The number of optimizer steps since the start of the run.
     pub step: usize,
-    /// The learning rate of the epoch's last step.
+    /// The learning rate of the last optimizer step in the epoch.
     pub lr: f64,
-    /// Mean training loss over the epoch.
+    /// The mean training loss over the items of the epoch.
     #[serde(deserialize_with = "number")]
     pub train_loss: f64,
-    /// Mean of the global gradient norms of all steps, before clipping.
+    /// The mean of the global gradient norms of all steps in the epoch, before clipping.
     #[serde(deserialize_with = "number")]
     pub gradient_norm: f64,
     /// Largest global gradient norm of the epoch, before clipping.
     pub largest_norm: f64,
-    /// Steps skipped because the loss or the gradient was NaN or infinite.
+    /// The number of steps that were skipped because the loss or the gradient was NaN or infinite.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skipped: usize,
-    /// Metrics on the validation part.
+    /// The metrics on the validation part.
     #[serde(deserialize_with = "metric::metrics")]
     pub valid: Metrics,
 }
@@ -116,8 +119,8 @@ pub struct Epoch {
 impl Run {
     /// Creates and locks the folder of a new run: `dir`, which must be empty if it exists, or `runs/RECIPE/TIME`.
     ///
-    /// Call it before the data are read, so that a folder in use is reported at once. If the run does not
-    /// [begin](Self::begin), dropping the lock removes the folder.
+    /// Call it before the data are read, so that a folder in use is reported at once. If [`begin`](Self::begin) is not
+    /// called, dropping the lock removes the folder.
     pub(crate) fn claim(dir: Option<PathBuf>, recipe: &str) -> Result<(Self, Lock)> {
         let Some(dir) = dir else { return Self::claim_default(recipe) };
         Self::check_free(&dir)?;
@@ -129,7 +132,8 @@ impl Run {
         Ok((Self { dir }, lock))
     }
 
-    /// The folder `runs/RECIPE/TIME`, with a number appended if another run has started in the same second.
+    /// Creates and locks the folder `runs/RECIPE/TIME`, with a number appended if another run has started in the same
+    /// second.
     fn claim_default(recipe: &str) -> Result<(Self, Lock)> {
         let time = jiff::Zoned::now().strftime("%Y-%m-%dT%H-%M-%S").to_string();
         let base = Path::new("runs").join(recipe).join(time);
@@ -150,7 +154,7 @@ impl Run {
         Ok((Self { dir }, lock))
     }
 
-    /// Checks that a folder is empty. Files of a process that was killed before training started do not count.
+    /// Checks that a folder is empty. Files that a killed process has left before its training started are ignored.
     fn check_free(dir: &Path) -> Result<()> {
         let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
         let leftover = |name: &str| [LOCK, START].contains(&name) || name.ends_with(files::TEMPORARY);
@@ -160,21 +164,22 @@ impl Run {
         }
     }
 
-    /// Writes `run.json` and `recipe.toml`.
+    /// Writes `run.json` and `recipe.toml`, which make the folder a run that can be resumed.
     pub(crate) fn begin(&self, recipe: &impl Serialize, start: &Start) -> Result<()> {
         let text = toml::to_string(recipe).map_err(TrainingError::serialize)?;
         files::write(&self.dir.join(START), &files::json(start)?)?;
-        // The recipe comes last, because its presence makes the folder a run.
+        // The recipe is written last, because its presence makes the folder a run.
         files::write(&self.recipe(), text.as_bytes())
     }
 
-    /// Opens the run in a folder.
+    /// Opens the run in a folder, which must contain a recipe.
     pub fn open(dir: PathBuf) -> Result<Self> {
         let run = Self { dir };
         if run.recipe().is_file() { Ok(run) } else { Err(TrainingError::NotARun { path: run.dir, missing: RECIPE }) }
     }
 
-    /// Checks that the data have not changed since the run was started. Returns a note for the user if the backend has.
+    /// Checks that the data have not changed since the run was started. Returns a note for the user if the run was
+    /// started on another backend.
     pub(crate) fn check_start(&self, now: &Start) -> Result<Option<String>> {
         let path = self.dir.join(START);
         let text = std::fs::read_to_string(&path).map_err(TrainingError::io("read", &path))?;
@@ -186,7 +191,7 @@ impl Run {
         }
         Ok((was.backend != now.backend).then(|| {
             format!(
-                "the run was started on {} and resumes on {}: results will not be bit-identical",
+                "the run was started on the backend {} and resumes on {}: results will not be bit-identical",
                 was.backend, now.backend
             )
         }))
@@ -199,17 +204,17 @@ impl Run {
         Ok(lock)
     }
 
-    /// The folder.
+    /// The path of the run folder.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The path of the recipe with all overrides.
+    /// The path of `recipe.toml`, the recipe with all overrides.
     pub fn recipe(&self) -> PathBuf {
         self.dir.join(RECIPE)
     }
 
-    /// Reads the recipe.
+    /// Reads the recipe of the run.
     pub fn recipe_text(&self) -> Result<RecipeText> {
         RecipeText::read(&self.recipe())
     }
@@ -224,27 +229,28 @@ impl Run {
         Ok(files::json(&own)? == files::json(recipe)?)
     }
 
-    /// The folder of the checkpoints.
+    /// The folder that contains the checkpoints of the run.
     pub(crate) fn checkpoints(&self) -> PathBuf {
         self.dir.join("checkpoints")
     }
 
-    /// The folder of the package of the best weights.
+    /// The folder with the package of the best weights.
     pub fn best(&self) -> PathBuf {
         self.dir.join("best")
     }
 
-    /// The folder of the package of the best weights so far, for the run in `dir`.
+    /// The folder with the package of the best weights so far, for the run in `dir`.
     ///
     /// # Errors
     ///
-    /// [`TrainingError::NotARun`], or [`TrainingError::NoEpoch`] before the end of the first epoch.
+    /// [`TrainingError::NotARun`] if `dir` is not a run folder; [`TrainingError::NoEpoch`] before the end of the first
+    /// epoch.
     pub fn best_of(dir: &Path) -> Result<PathBuf> {
         let best = Self::open(dir.to_path_buf())?.best();
         if is_package(&best) { Ok(best) } else { Err(TrainingError::NoEpoch { path: dir.to_path_buf() }) }
     }
 
-    /// The path of the training curves, which exist after the first epoch.
+    /// The path of the plot of the training curves, which exists after the first epoch.
     pub fn curves(&self) -> PathBuf {
         self.dir.join("curves.svg")
     }
@@ -254,7 +260,7 @@ impl Run {
         self.dir.join(PICTURE)
     }
 
-    /// Writes the demonstration picture, if there is one.
+    /// Writes the demonstration picture, an SVG, if there is one.
     pub(crate) fn write_picture(&self, svg: Option<&str>) -> Result<()> {
         svg.map_or(Ok(()), |svg| files::write(&self.picture(), svg.as_bytes()))
     }
@@ -273,7 +279,7 @@ impl Run {
         text.lines().enumerate().map(epoch).collect()
     }
 
-    /// Replaces `metrics.jsonl` and `curves.svg`.
+    /// Writes the metrics of all finished epochs to `metrics.jsonl`, and plots them in `curves.svg`.
     pub(crate) fn write_history(&self, history: &[Epoch]) -> Result<()> {
         let mut lines = String::new();
         for epoch in history {
@@ -289,7 +295,7 @@ impl Run {
         self.dir.join("report.md")
     }
 
-    /// Writes the report.
+    /// Writes the report of the finished run to `report.md`.
     pub(crate) fn write_report(&self, text: &str) -> Result<()> {
         files::write(&self.report(), text.as_bytes())
     }

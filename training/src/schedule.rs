@@ -14,44 +14,45 @@ pub struct ScheduleConfig {
     /// Fraction of the steps for the warm-up, in which the learning rate increases to its peak: linearly, or as half a
     /// cosine for `one-cycle`.
     pub warmup: Fraction,
-    /// The factor at the end of the schedules `linear` and `cosine`.
+    /// The factor by which the peak learning rate is multiplied at the end of the schedules `linear` and `cosine`.
     pub floor: Fraction,
-    /// The factor by which each drop of `step` and `plateau` multiplies the learning rate.
+    /// The factor by which the schedules `step` and `plateau` multiply the learning rate each time that they reduce it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub factor: Option<Fraction>,
-    /// The number of epochs before the first drop of `step`.
+    /// The number of epochs before the schedule `step` reduces the learning rate for the first time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Count>,
-    /// The number of epochs between two drops of `step`; 1 if absent.
+    /// The number of epochs between two reductions of the learning rate by the schedule `step`; 1 if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every: Option<Count>,
-    /// The number of epochs without a better validation metric before a drop of `plateau`.
+    /// The number of epochs without a better validation metric after which the schedule `plateau` reduces the learning
+    /// rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<Count>,
 }
 
-/// The available schedules.
+/// The available learning-rate schedules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ScheduleKind {
-    /// Constant learning rate.
+    /// The learning rate is constant.
     #[default]
     Constant,
-    /// Linear decay.
+    /// The learning rate decreases linearly.
     Linear,
-    /// Cosine decay ([Loshchilov & Hutter 2017](https://arxiv.org/abs/1608.03983)).
+    /// The learning rate decreases along half a cosine ([Loshchilov & Hutter 2017](https://arxiv.org/abs/1608.03983)).
     Cosine,
-    /// One-cycle: a cosine from a 25th of the peak up to the peak, and a cosine down to almost 0, as PyTorch's
-    /// `OneCycleLR` ([Smith & Topin 2018](https://arxiv.org/abs/1708.07120)).
+    /// The learning rate follows half a cosine from a 25th of the peak up to the peak, and then half a cosine down to
+    /// almost 0, as in PyTorch's `OneCycleLR` ([Smith & Topin 2018](https://arxiv.org/abs/1708.07120)).
     OneCycle,
-    /// Multiplies by `factor` after `after` epochs, and again after each `every` epochs
+    /// The learning rate is multiplied by `factor` after `after` epochs, and again after each `every` epochs
     /// ([Zaremba et al. 2014](https://arxiv.org/abs/1409.2329)).
     Step,
-    /// Multiplies by `factor` when the validation metric has not improved for `patience` epochs.
+    /// The learning rate is multiplied by `factor` when the validation metric has not improved for `patience` epochs.
     Plateau,
 }
 
-/// The position in a training run.
+/// The position in a training run, which determines the learning rate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Position {
     /// The number of finished optimizer steps.
@@ -60,13 +61,13 @@ pub(crate) struct Position {
     pub steps: usize,
     /// The number of finished epochs.
     pub epoch: usize,
-    /// Number of plateaus so far: see [`ScheduleConfig::drops`].
+    /// How often the schedule `plateau` has reduced the learning rate so far: see [`ScheduleConfig::drops`].
     pub drops: usize,
 }
 
-/// The first factor of `one-cycle`: PyTorch's default.
+/// The factor of the schedule `one-cycle` at the first step: PyTorch's default.
 const BEGIN: f64 = 1.0 / 25.0;
-/// The last factor of `one-cycle`: PyTorch's default.
+/// The factor of the schedule `one-cycle` at the last step: PyTorch's default.
 const END: f64 = BEGIN / 1e4;
 
 impl ScheduleConfig {
@@ -97,7 +98,7 @@ impl ScheduleConfig {
         Ok(())
     }
 
-    /// The factor for the next step: its learning rate is the factor times the peak.
+    /// The factor for the next step. The learning rate of the step is this factor times the peak learning rate.
     pub(crate) fn factor(&self, at: Position) -> f64 {
         let warmup = (self.warmup.get() * at.steps as f64).round();
         let step = at.step as f64;
@@ -126,8 +127,8 @@ impl ScheduleConfig {
         }
     }
 
-    /// The number of plateaus: how often the validation metric has not improved for `patience` epochs. The count of
-    /// epochs restarts at each plateau.
+    /// How often the schedule `plateau` has reduced the learning rate: once each time that the validation metric has
+    /// not improved for `patience` epochs. The count of epochs then restarts.
     pub(crate) fn drops(&self, monitor: Monitor, values: impl Iterator<Item = f64>) -> usize {
         let Some(patience) = self.patience else { return 0 };
         let (mut best, mut since, mut drops) = (None, 0, 0);
@@ -143,7 +144,7 @@ impl ScheduleConfig {
     }
 }
 
-/// Cosine interpolation between two values.
+/// Cosine interpolation between two values: `from` at progress 0, and `to` at progress 1.
 fn cosine(from: f64, to: f64, progress: f64) -> f64 {
     to + (from - to) * (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0
 }

@@ -1,4 +1,4 @@
-//! Training with several seeds: mean and standard deviation of the results.
+//! Training with several seeds: the mean and the standard deviation of the test metrics.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -36,10 +36,10 @@ impl Seeds {
         dir.join(FILE).is_file()
     }
 
-    /// Creates the folder for `count` consecutive seeds. The first is the seed of the recipe. If `dir` is `None`, the
-    /// folder is `runs/RECIPE/TIME`.
+    /// Creates the folder for `count` runs with consecutive seeds. The first seed is the seed of the recipe. If `dir`
+    /// is `None`, the folder is `runs/RECIPE/TIME`.
     pub fn create<T: Task>(dir: Option<PathBuf>, recipe: &RecipeOf<T>, count: usize) -> Result<Self> {
-        // TOML has signed integers only.
+        // TOML has only signed integers, so the seeds must fit an `i64`.
         if i64::try_from(recipe.seed).ok().and_then(|seed| seed.checked_add(i64::try_from(count).ok()?)).is_none() {
             let message = format!("{} is too large for {count} seeds in a row", recipe.seed);
             return Err(TaskError::setting("seed", message).into());
@@ -62,13 +62,13 @@ impl Seeds {
         Ok(Self { dir: dir.to_path_buf(), ..all })
     }
 
-    /// The folder.
+    /// The folder that contains the runs of all seeds.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Trains every seed that is not finished, and writes the report. Calls `each` after every run that this call
-    /// trained. Returns `None` if the interrupt was requested.
+    /// Trains every seed whose run is not finished, and writes the report. Calls `each` after every run that this call
+    /// trained. Returns `None` if a stop was requested.
     pub fn fit<T: Task>(
         &self,
         session: &mut Session,
@@ -99,7 +99,7 @@ impl Seeds {
         Ok(Some(spreads))
     }
 
-    /// The path of the report, which exists when all seeds are finished.
+    /// The path of the report, which exists when the runs of all seeds are finished.
     pub fn report(&self) -> PathBuf {
         self.dir.join("report.md")
     }

@@ -1,7 +1,7 @@
 //! Stochastic gradient descent (SGD), with PyTorch's definition of momentum.
 //!
-//! Plain SGD on `flex` updates the weights in place. For a large vocabulary this saves more time than the recurrent
-//! layers take. All other cases use burn's SGD.
+//! SGD without momentum updates the weights in place on the CPU backend `flex`, which is faster for large embeddings.
+//! All other cases use burn's SGD.
 
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;

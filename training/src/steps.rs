@@ -17,29 +17,30 @@ use crate::machine::check_memory;
 use crate::random::{Purpose, device_seed, stream};
 use crate::task::{Carry, Loss, RecipeOf, StepContext, Task};
 
-/// The number of values in memory per parameter during training: the parameter, its gradient, and two moments.
+/// The number of values in memory per parameter during training: the parameter itself, its gradient, and the two
+/// moments of Adam.
 pub const COPIES: f64 = 4.0;
 
-/// Computes the steps of a training run.
+/// Computes the optimizer steps of a training run.
 pub struct Stepper<'a, T: Task> {
     pub task: &'a T,
     pub recipe: &'a RecipeOf<T>,
     pub train: &'a T::Set,
     /// The package from which the initial weights are loaded; `None` for random weights.
     pub start: Option<&'a Package<'a>>,
-    /// The device, with autodiff.
+    /// The device on which the network is trained. It records gradients (autodiff).
     pub device: Device,
 }
 
-/// The gradient and the loss of the batches of one optimizer step.
+/// The gradient and the loss of one optimizer step, over all its batches.
 pub struct StepResult {
-    /// The mean gradient over all items, clipped.
+    /// The mean gradient over all items of the step, after clipping.
     pub grads: GradientsParams,
-    /// The gradient's global norm before clipping.
+    /// The global norm of the gradient before clipping.
     pub norm: f64,
-    /// The mean loss over all items.
+    /// The mean loss over all items of the step.
     pub loss: f64,
-    /// The number of items.
+    /// The number of items in the step, such as sentences or tokens.
     pub items: usize,
 }
 
@@ -51,7 +52,7 @@ impl StepResult {
 }
 
 impl<'a, T: Task> Stepper<'a, T> {
-    /// The state before the first step; `None` for a model without a network.
+    /// The state of training before the first step; `None` for a model without a network.
     pub fn fresh(&self) -> Result<Option<Snapshot<T::Model>>> {
         check_memory(self.task.num_params(), COPIES)?;
         self.device.seed(device_seed(&mut stream(self.recipe.seed, Purpose::Weights, 0)));
@@ -67,7 +68,7 @@ impl<'a, T: Task> Stepper<'a, T> {
         Ok(Some(Snapshot { model, average, optimizer, carry, state }))
     }
 
-    /// The items of each batch of an epoch.
+    /// The items of each batch of an epoch, in the order of training.
     pub fn plan(&self, epoch: usize) -> Vec<T::Items> {
         let mut order = stream(self.recipe.seed, Purpose::Order, epoch);
         self.task.plan(self.train, self.recipe.training.batch_size.get(), epoch, &mut order)
@@ -84,7 +85,7 @@ impl<'a, T: Task> Stepper<'a, T> {
         loader::load(scope, self.task, self.train, plan, cursor, &self.device)
     }
 
-    /// Computes the mean gradient over the items of the next `count` batches.
+    /// Computes the mean gradient and the mean loss over the items of the next `count` batches.
     pub fn gradients(
         &self,
         now: &mut Snapshot<T::Model>,

@@ -25,17 +25,19 @@ pub struct Streams {
     length: usize,
 }
 
-/// A part of a window in which documents end only at the last step, so that hidden states can be reset after the part.
+/// A segment of a window: consecutive steps in which documents end only at the last step. Hidden states can then be
+/// reset between two segments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// The steps, counted from the start of the window.
+    /// The range of the steps in the segment, counted from 0 at the start of the window.
     pub steps: Range<usize>,
-    /// The rows whose document ends at the last step. [`reset`] their hidden state after it.
+    /// The indices of the rows in which a document ends at the last step of the segment. After the segment, call
+    /// [`reset`] with these rows to set their hidden states to zero.
     pub ended: Vec<usize>,
 }
 
 impl Streams {
-    /// Cuts a sequence into rows. The remainder at its end is dropped.
+    /// Cuts a sequence of tokens into `rows` rows of equal length. The remaining tokens at the end are dropped.
     pub fn new(tokens: &[u32], rows: usize) -> Self {
         let length = tokens.len() / rows.max(1);
         Self { tokens: tokens[..length * rows].to_vec(), rows, length }
@@ -46,14 +48,14 @@ impl Streams {
         self.rows
     }
 
-    /// The windows, in order. Each has `steps` steps; the last may be shorter. Every token is a target exactly once,
-    /// except for the first token of each row.
+    /// The windows of truncated back-propagation, in order, as ranges of steps. Each window has `steps` steps; the last
+    /// one may be shorter. Every token is a target exactly once, except for the first token of each row.
     pub fn windows(&self, steps: usize) -> Vec<Range<usize>> {
         let last = self.length.saturating_sub(1);
         (0..last).step_by(steps).map(|start| start..last.min(start + steps)).collect()
     }
 
-    /// Copies a window and the token after it: the inputs and targets of one batch.
+    /// Copies the tokens of a window and the token after it in each row: the inputs and targets of one batch.
     pub fn part(&self, window: &Range<usize>) -> Self {
         let length = window.len() + 1;
         let rows = self.tokens.chunks_exact(self.length.max(1));
@@ -81,14 +83,15 @@ impl Streams {
         Tensor::from_data(TensorData::new::<i32, _>(tokens, shape), device)
     }
 
-    /// The mean cross-entropy of the targets of a window, `[1]`, for logits `[rows, steps, vocabulary]`.
+    /// The mean cross-entropy of the targets of a window in nats, `[1]`, for logits `[rows, steps, vocabulary]`.
     pub fn cross_entropy(&self, logits: Tensor<3>, window: &Range<usize>) -> Tensor<1> {
         let device = logits.device();
         let targets = self.targets(window, &device).flatten(0, 1);
         CrossEntropyLoss::new(None, &device).forward(logits.flatten(0, 1), targets)
     }
 
-    /// Splits a window after each step at which a document ends in any row. The token `end` ends a document.
+    /// Splits a window into segments, after each step at which a document ends in any row. `end` is the id of the token
+    /// that ends a document.
     pub fn segments(&self, window: &Range<usize>, end: u32) -> Vec<Segment> {
         let mut segments = Vec::new();
         let mut start = window.start;
@@ -104,7 +107,8 @@ impl Streams {
     }
 }
 
-/// Sets the hidden states of some rows to zero. Each state has the shape `[layers, rows, features]`.
+/// Sets the hidden states of the rows with the indices `rows` to zero. Each state has the shape
+/// `[layers, rows, features]`.
 pub fn reset(carry: &mut Carry, rows: &[usize]) {
     for state in carry.iter_mut().filter(|_| !rows.is_empty()) {
         let [_, count, _] = state.dims();

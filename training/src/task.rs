@@ -8,7 +8,6 @@ use datasets::Locator;
 use inference::weights::WeightNames;
 use inference::{Package, Predictor};
 use rand::rngs::ChaCha8Rng;
-use rand::seq::SliceRandom;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +17,7 @@ use crate::metric::{Measured, Monitor};
 use crate::package::Outcome;
 use crate::recipe::Recipe;
 
-/// The recipe type of a task.
+/// The type of the recipes of a task.
 pub type RecipeOf<T> = Recipe<<T as Task>::Data, <T as Task>::Architecture>;
 
 /// The name of the application of a task, such as `sentiment`.
@@ -26,8 +25,8 @@ pub(crate) const fn application<T: Task>() -> &'static str {
     <T::Predictor as Predictor>::APPLICATION
 }
 
-/// The hidden state that [`Task::loss`] carries from batch to batch, for truncated back-propagation through time.
-/// The trainer detaches the tensors from the graph after each batch, and clears them at the start of every epoch.
+/// The hidden state that [`Task::loss`] passes from batch to batch, for truncated back-propagation through time. The
+/// trainer detaches the tensors from the autodiff graph after each batch, and clears them at the start of every epoch.
 pub type Carry = Vec<Tensor<3>>;
 
 /// A data set in three parts.
@@ -35,18 +34,19 @@ pub type Carry = Vec<Tensor<3>>;
 pub struct Splits<S> {
     /// The training part.
     pub train: S,
-    /// The validation part, for all choices, such as the best epoch.
+    /// The validation part, on which all choices are made, such as the best epoch.
     pub valid: S,
-    /// The test part, for the final evaluation only.
+    /// The test part, which is used for the final evaluation only.
     pub test: S,
 }
 
 /// The loss of one batch.
 #[derive(Debug)]
 pub struct Loss {
-    /// Mean loss over the items of the batch, `[1]`, with its graph.
+    /// The mean loss over the items of the batch, `[1]`, attached to the autodiff graph.
     pub mean: Tensor<1>,
-    /// The number of items or tokens in the mean. It is the weight of this batch in gradient accumulation.
+    /// The number of items or tokens over which the mean is taken. It is the weight of this batch in gradient
+    /// accumulation.
     pub count: usize,
 }
 
@@ -55,14 +55,15 @@ pub struct Loss {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Demonstration {
-    /// Lines of text.
+    /// The example predictions as lines of text.
     pub lines: Vec<String>,
-    /// A picture as SVG, if there is one.
+    /// The example predictions as a picture in SVG format; `None` if the application draws none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<String>,
 }
 
-/// The context of [`Task::load`] and [`Task::encode`].
+/// Services of the trainer for [`Task::load`] and [`Task::encode`]: a locator, which finds data files, and a function
+/// that reports notes about the data to the user.
 pub struct LoadContext<'a> {
     /// Finds the files of published data sets.
     pub locator: Locator,
@@ -70,7 +71,7 @@ pub struct LoadContext<'a> {
 }
 
 impl<'a> LoadContext<'a> {
-    /// A context that passes notes to a function.
+    /// Creates a context that passes notes about the data to the function `note`.
     pub fn new(locator: Locator, note: &'a mut dyn FnMut(&str)) -> Self {
         Self { locator, note }
     }
@@ -81,45 +82,38 @@ impl<'a> LoadContext<'a> {
     }
 }
 
-/// The context of [`Task::collate`], which runs in the thread of the data loader.
+/// The device, the epoch and the random generator for [`Task::collate`], which runs in the thread of the data loader.
 pub struct CollateContext<'a> {
-    /// The device of the batch, with autodiff.
+    /// The device on which the batch is created. It records gradients (autodiff).
     pub device: &'a Device,
-    /// The epoch, from 0.
+    /// The number of the epoch, counted from 0.
     pub epoch: usize,
     /// The random generator of this batch. [`Task::loss`] continues with the same generator. Do not draw from the
     /// random generator of the device here, because the loss of another batch draws from it at the same time.
     pub rng: &'a mut ChaCha8Rng,
 }
 
-/// The context of [`Task::loss`].
+/// The device, the position in the training run, the hidden state and the random generator for [`Task::loss`].
 pub struct StepContext<'a> {
-    /// The device of the model, with autodiff. It is seeded before each batch.
+    /// The device of the model. It records gradients (autodiff). Its random generator is seeded before each batch.
     pub device: &'a Device,
-    /// The epoch, from 0.
+    /// The number of the epoch, counted from 0.
     pub epoch: usize,
-    /// The optimizer step in the whole run, from 0.
+    /// The number of the optimizer step since the start of the run, counted from 0.
     pub step: usize,
-    /// The hidden state from the previous batch. Replace it with the state after this batch.
+    /// The hidden state after the previous batch. Replace it with the hidden state after this batch.
     pub carry: &'a mut Carry,
-    /// The random generator of this batch.
+    /// The random generator of this batch, which [`Task::collate`] may have used before.
     pub rng: &'a mut ChaCha8Rng,
 }
 
-/// The indices `0..count` in random order, in batches: the [`plan`](Task::plan) of most tasks.
-pub fn shuffled(count: usize, size: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..count).collect();
-    order.shuffle(rng);
-    order.chunks(size).map(<[usize]>::to_vec).collect()
-}
-
-/// The contents of a package besides its training record: see [`Task::contents`].
+/// The settings, the network and the files of an application that are stored in a package: see [`Task::contents`].
 pub struct Contents<'a, M> {
     /// The settings that [`Predictor::open`] reads.
     pub settings: serde_json::Value,
-    /// The network, if the model has one.
+    /// The network whose weights are stored; `None` for models without a network.
     pub network: Option<&'a M>,
-    /// The application's own files, by name.
+    /// The names and contents of the application's own files, such as a vocabulary.
     pub files: Vec<(&'static str, Vec<u8>)>,
 }
 
@@ -134,35 +128,35 @@ pub struct Contents<'a, M> {
 ///                                           model ─► predictor ─► validate, evaluate ─► Package
 /// ```
 pub trait Task: Sized + Sync {
-    /// The trained model with the interface for users, from raw input to answer. Evaluations use the same interface.
+    /// The trained model as users call it, from raw input to answer. Evaluations use the same interface.
     type Predictor: Predictor;
-    /// The table `[data]` of a recipe.
+    /// The settings in the table `[data]` of a recipe.
     type Data: Clone + Serialize + DeserializeOwned;
-    /// The table `[model]` of a recipe.
+    /// The settings in the table `[model]` of a recipe.
     type Architecture: Clone + Serialize + DeserializeOwned;
-    /// The data as loaded, before they are split and encoded.
+    /// The data as they were loaded, before they are split and encoded.
     type Raw;
-    /// One encoded part of the data.
+    /// One part of the encoded data: training, validation or test part.
     type Set: Sync;
-    /// The network.
+    /// The neural network that is trained.
     type Model: Module;
-    /// What identifies the items of one batch, such as indices.
+    /// The identification of the items of one batch, such as their indices.
     type Items: Send + Sync;
-    /// A batch as tensors.
+    /// The tensors of one batch.
     type Batch: Send;
 
     /// The texts of the embedded recipes; the first is the default.
     const RECIPES: &'static [&'static str];
-    /// Part of the model card, in Markdown: intended use, preprocessing, limits, license of the data.
+    /// A part of the model card, in Markdown: intended use, preprocessing, limits, license of the data.
     const CARD: &'static str = "";
-    /// The metric that chooses the best epoch.
+    /// The validation metric that determines the best epoch.
     const MONITOR: Monitor;
     /// The name of the items that [`Loss::count`] counts, in the plural, such as `tokens`.
     const ITEMS: &'static str = "items";
-    /// The mapping between the names of the network's parameters and PyTorch's names.
+    /// The mapping between the parameter names of the network and PyTorch's names.
     const WEIGHT_NAMES: WeightNames = WeightNames::SAME;
 
-    /// Loads the data.
+    /// Loads the data that the table `[data]` of a recipe describes.
     fn load(data: &Self::Data, cx: &mut LoadContext) -> TaskResult<Self::Raw>;
 
     /// A text that changes whenever the data change, such as a checksum. It may be empty if the recipe determines the
@@ -175,10 +169,10 @@ pub trait Task: Sized + Sync {
     /// that the recipe names as `start_from`.
     fn fit(recipe: &RecipeOf<Self>, raw: &Self::Raw, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self>;
 
-    /// Restores the task of a trained model, for evaluation.
+    /// Restores the task of a trained model from its recipe and predictor, for an evaluation.
     fn of_trained(recipe: &RecipeOf<Self>, predictor: &Self::Predictor) -> TaskResult<Self>;
 
-    /// Encodes the data for the model, and splits them.
+    /// Encodes the data for the model, and splits them into a training, a validation and a test part.
     fn encode(&self, raw: Self::Raw, cx: &mut LoadContext) -> TaskResult<Splits<Self::Set>>;
 
     /// The number of parameters of the network. The trainer compares it with the free memory before [`Task::init`].
@@ -197,32 +191,37 @@ pub trait Task: Sized + Sync {
     /// Makes a batch, in a thread that runs ahead of the optimizer steps. A PyTorch user would call this `collate_fn`.
     fn collate(&self, set: &Self::Set, items: &Self::Items, cx: &mut CollateContext) -> TaskResult<Self::Batch>;
 
-    /// Computes the loss of a batch.
+    /// Computes the mean loss of a batch.
     fn loss(&self, model: &Self::Model, batch: Self::Batch, cx: &mut StepContext) -> TaskResult<Loss>;
 
-    /// Makes the predictor. `network` is in evaluation mode: without dropout and gradients.
+    /// Makes the predictor, which evaluations and users call. `network` is in evaluation mode: without dropout and
+    /// gradients.
     fn predictor(&self, network: Option<Self::Model>, device: &Device) -> TaskResult<Self::Predictor>;
 
-    /// The contents of the package of a predictor. [`Predictor::open`] must be able to read them.
+    /// The contents of the package in which a predictor is stored. [`Predictor::open`] must be able to read them.
     fn contents(predictor: &Self::Predictor) -> TaskResult<Contents<'_, Self::Model>>;
 
-    /// Metrics on the validation part after each epoch, including [`Task::MONITOR`].
+    /// Measures the metrics on the validation part after each epoch, including [`Task::MONITOR`].
     fn validate(&self, predictor: &Self::Predictor, set: &Self::Set, interrupt: &Interrupt) -> TaskResult<Measured> {
         self.evaluate(predictor, set, interrupt)
     }
 
-    /// All metrics on one part of the data. Long loops should [check](Interrupt::check) the interrupt.
+    /// Measures all metrics on one part of the data. Long loops should [check](Interrupt::check) the interrupt.
     fn evaluate(&self, predictor: &Self::Predictor, set: &Self::Set, interrupt: &Interrupt) -> TaskResult<Measured>;
 
-    /// Metrics of the baselines on the test part, by name of the baseline. Baselines are fitted to the training part.
-    fn baselines(&self, splits: &Splits<Self::Set>, interrupt: &Interrupt) -> TaskResult<BTreeMap<String, Measured>>;
+    /// Measures the baselines on the test part. Returns their metrics by name of the baseline. Baselines are fitted to
+    /// the training part. The default implementation returns no baselines.
+    fn baselines(&self, _splits: &Splits<Self::Set>, _interrupt: &Interrupt) -> TaskResult<BTreeMap<String, Measured>> {
+        Ok(BTreeMap::new())
+    }
 
-    /// Tunes settings without gradients on the validation part. It is called after training, with the best weights.
+    /// Tunes settings of the predictor, such as a blending weight, on the validation part and without gradients. It is
+    /// called after training, when the predictor has the best weights.
     fn finish(&self, _predictor: &mut Self::Predictor, _valid: &Self::Set, _interrupt: &Interrupt) -> TaskResult<()> {
         Ok(())
     }
 
-    /// Makes a demonstration of the trained model.
+    /// Makes a demonstration of the trained model: examples of its predictions.
     fn demonstrate(
         &self,
         _predictor: &Self::Predictor,
@@ -235,7 +234,7 @@ pub trait Task: Sized + Sync {
 
 /// The trained model that a recipe names as `start_from`.
 pub struct Pretrained<'a, T: Task> {
-    /// The package of the model.
+    /// The package of the trained model.
     pub package: &'a Package<'a>,
     /// The table `[data]` of the recipe that the model was trained with.
     pub data: T::Data,

@@ -28,14 +28,14 @@ use crate::schedule::Position;
 use crate::steps::{StepResult, Stepper};
 use crate::task::{RecipeOf, Splits, Task, application};
 
-/// Trains a network in a run folder.
+/// Trains a network, and writes checkpoints, metrics and the best weights to a run folder.
 pub struct Trainer<'a, T: Task> {
     pub task: &'a T,
     pub recipe: &'a RecipeOf<T>,
     pub splits: &'a Splits<T::Set>,
     /// The package from which the initial weights are loaded; `None` for random weights.
     pub start: Option<&'a Package<'a>>,
-    /// The device, without autodiff.
+    /// The device on which the network is trained, without autodiff.
     pub device: &'a Device,
     pub run: &'a Run,
     pub options: TrainerOptions,
@@ -47,32 +47,32 @@ pub struct Trainer<'a, T: Task> {
 pub enum FitOutcome<M> {
     /// Training is done. The model has the best weights, without gradients.
     Done(M, Box<State>),
-    /// The interrupt was requested, and a checkpoint was written.
+    /// A stop was requested, and a checkpoint was written.
     Interrupted,
     /// The model has no network, so there is nothing to train by gradient descent.
     NoNetwork,
 }
 
-/// The state of training, and the files that record it.
+/// The state of training, and the files in which it is recorded.
 struct Learner<M> {
-    /// The state that checkpoints store.
+    /// The state that checkpoints store: network, averaged weights, optimizer, carried hidden state and counters.
     now: Snapshot<M>,
     checkpoints: Checkpoints,
     events: Events,
     /// The number of optimizer steps in the whole run.
     steps: usize,
-    /// Seconds that earlier processes spent on the run.
+    /// The time in seconds that earlier processes spent on the run.
     before: f64,
     started: Instant,
 }
 
 impl<M: Module> Learner<M> {
-    /// The weights for validation and for the package: the average, if there is one.
+    /// The weights for validation and for the package: the averaged weights, if there are any.
     fn averaged(&self) -> M {
         self.now.average.clone().unwrap_or_else(|| self.now.model.valid())
     }
 
-    /// Seconds that all processes have spent on the run.
+    /// The time in seconds that all processes have spent on the run.
     fn seconds(&self) -> f64 {
         self.before + self.started.elapsed().as_secs_f64()
     }
@@ -129,7 +129,7 @@ impl<T: Task> Trainer<'_, T> {
             // A killed process may have written an epoch to metrics.jsonl after its last checkpoint.
             self.run.write_history(&now.state.history)?;
             if self.ended(&now.state) {
-                note("all epochs are done: measuring again");
+                note("all epochs are already trained: evaluating the model again");
             }
         }
         let before = now.state.seconds;
@@ -146,7 +146,7 @@ impl<T: Task> Trainer<'_, T> {
         state.epoch >= self.epochs() || (state.batch == 0 && since_best >= patience)
     }
 
-    /// Trains the remaining epochs. Returns `None` if the interrupt was requested before the end.
+    /// Trains the remaining epochs. Returns `None` if a stop was requested before the end.
     fn train_epochs(
         &self,
         stepper: &Stepper<T>,
@@ -167,7 +167,7 @@ impl<T: Task> Trainer<'_, T> {
         Ok(Some(learner))
     }
 
-    /// Trains the remaining steps of the current epoch, until the interrupt is requested.
+    /// Trains the remaining steps of the current epoch, or until a stop is requested.
     fn train_steps(
         &self,
         stepper: &Stepper<T>,
@@ -198,7 +198,7 @@ impl<T: Task> Trainer<'_, T> {
         })
     }
 
-    /// Performs one optimizer step with `count` batches.
+    /// Performs one optimizer step with the gradients of `count` batches.
     fn step(
         &self,
         stepper: &Stepper<T>,
@@ -232,7 +232,7 @@ impl<T: Task> Trainer<'_, T> {
         Ok(learner)
     }
 
-    /// The learning rate of the next step.
+    /// The learning rate of the next optimizer step.
     fn learning_rate(&self, state: &State, steps: usize) -> f64 {
         let schedule = &self.recipe.schedule;
         let drops = schedule.drops(T::MONITOR, state.history.iter().map(monitored::<T>));
@@ -240,7 +240,7 @@ impl<T: Task> Trainer<'_, T> {
         self.recipe.optimizer.lr.get() * factor
     }
 
-    /// Handles a loss or gradient that is NaN or infinite: returns an error, or skips the step.
+    /// Handles a loss or gradient that is NaN or infinite: returns an error, or skips the step, as the options say.
     fn skip_step(
         &self,
         learner: &mut Learner<T::Model>,
@@ -271,7 +271,7 @@ impl<T: Task> Trainer<'_, T> {
     /// Validates the weights, and writes the package if they are the best so far.
     fn finish_epoch(&self, learner: &mut Learner<T::Model>, observer: &mut dyn Observer) -> Result<()> {
         let predictor = self.task.predictor(Some(learner.averaged()), self.device)?;
-        // The interrupt does not stop the validation, which takes seconds: the whole epoch would be lost.
+        // A requested stop does not end the validation, which takes only seconds: the whole epoch would be lost.
         let valid = self.task.validate(&predictor, &self.splits.valid, &Interrupt::default())?.flat();
         let epoch = close_epoch(&mut learner.now.state, valid);
         learner.now.carry.clear();
@@ -289,7 +289,7 @@ impl<T: Task> Trainer<'_, T> {
             && learner.now.average.is_none()
             && trigger.fires(T::MONITOR, &values)
         {
-            observer.observe(&Event::Note("no improvement for some epochs: averaging the weights from now on"));
+            observer.observe(&Event::Note("validation has not improved: the weights are averaged from now on"));
             learner.now.average = Some(learner.now.model.valid());
         }
         if is_best {
@@ -317,7 +317,7 @@ fn close_epoch(state: &mut State, valid: crate::Metrics) -> Epoch {
     }
 }
 
-/// The value of the metric that chooses the best epoch.
+/// The validation metric that determines the best epoch; NaN if the task did not measure it.
 fn monitored<T: Task>(epoch: &Epoch) -> f64 {
     epoch.valid.get(T::MONITOR.metric).copied().unwrap_or(f64::NAN)
 }

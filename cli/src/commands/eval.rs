@@ -29,7 +29,7 @@ pub fn run<A: Application>(args: &Eval, cx: &mut Context) -> Result<()> {
     };
     let measured = task.evaluate(&opened.predictor, set, interrupt)?;
     let baselines = match (args.split, &opened.record.outcome) {
-        // Baselines are defined on the test part.
+        // Baselines are measured on the test part only.
         (Part::Valid, _) => BTreeMap::new(),
         (Part::Test, Some(outcome)) if outcome.provenance.start.data == data => outcome.baselines.clone(),
         (Part::Test, _) => task.baselines(&splits, interrupt)?,

@@ -1,4 +1,4 @@
-//! `export`: writes a trained model as a package for others.
+//! `export`: writes a trained model as a package, a folder that other programs can open.
 
 use serde_json::json;
 use training::Task;

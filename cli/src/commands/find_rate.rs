@@ -1,4 +1,4 @@
-//! `find-rate`: the learning-rate range test.
+//! `find-rate`: the learning-rate range test, which plots the training loss over growing learning rates.
 
 use serde_json::json;
 use training::files;
@@ -21,6 +21,9 @@ pub fn run<A: Application>(args: &FindRate<A::Options>, cx: &mut Context) -> Res
         return print_json(&json!({ "recipe": recipe.name, "steepest": steepest, "least": least, "plot": args.plot }));
     }
     let plot = args.plot.display();
-    print_line(&format!("the loss falls fastest at rate {steepest:.1e} and is smallest at {least:.1e}; plot: {plot}"))?;
-    print_line(&format!("a common choice is a tenth of the second rate: --set optimizer.lr={:.1e}", least / 10.0))
+    print_line(&format!("the loss falls fastest at learning rate {steepest:.1e}, and is smallest at {least:.1e}"))?;
+    print_line(&format!(
+        "a common choice is a tenth of {least:.1e}: --set optimizer.lr={:.1e}; plot: {plot}",
+        least / 10.0
+    ))
 }

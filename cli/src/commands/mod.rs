@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::output::print_text;
 
-/// Runs a verb; `train` if none is given.
+/// Runs the verb that the command line names; `train` if it names none.
 pub fn run<A: Application>(
     command: Option<Command<A::Verb, A::Options>>,
     cx: &mut Context,

@@ -1,4 +1,4 @@
-//! `models`: lists the models with size, metric and folder, or installs them.
+//! `models`: lists the trained models with size, metric and folder, or installs them.
 
 use std::path::{Path, PathBuf};
 
@@ -13,21 +13,21 @@ use crate::args::Models;
 use crate::error::{CliError, Result};
 use crate::output::{columns, print_json, print_line};
 
-/// A model in the list.
+/// One entry in the list of models: a trained model with its size and test metric.
 #[derive(Clone, Debug, Serialize)]
 pub struct Listed {
     application: &'static str,
     name: String,
-    /// Size of all files of the package, in bytes.
+    /// The size of all files of the package, in bytes.
     bytes: u64,
-    /// The test metric that the recipes watch.
+    /// The name of the metric that chooses the best epoch in training, such as `perplexity`.
     metric: &'static str,
-    /// The value of `metric` on the test part; absent if the package has no record of it.
+    /// The value of `metric` on the test part; `None` if the package has no record of it.
     value: Option<f64>,
     folder: PathBuf,
 }
 
-/// The models of an application.
+/// Lists the trained models of an application that are found on this computer.
 pub fn list<A: Application>() -> Vec<Listed> {
     let catalog = Catalog::of::<<A::Task as Task>::Predictor>();
     let listed = |(name, folder): (String, PathBuf)| {
@@ -45,11 +45,15 @@ pub fn list<A: Application>() -> Vec<Listed> {
     catalog.list().into_iter().map(listed).collect()
 }
 
-/// Prints or installs the models of some applications.
+/// Prints the models of the given applications, or installs them if the option `--install` is given. `all` has the name
+/// and the models of each application.
 pub fn run(args: &Models, all: Vec<(&'static str, Vec<Listed>)>, json: bool) -> Result<()> {
     if let Some(to) = &args.install {
-        let default =
-            || user_models().ok_or_else(|| CliError::Usage("this system has no user folder; give a folder".to_owned()));
+        let default = || {
+            user_models().ok_or_else(|| {
+                CliError::Usage("this system has no data folder for users; use `models --install DIR`".to_owned())
+            })
+        };
         let to = to.clone().map_or_else(default, Ok)?;
         let mut installed = 0;
         for (application, _) in &all {
@@ -82,7 +86,7 @@ pub fn run(args: &Models, all: Vec<(&'static str, Vec<Listed>)>, json: bool) -> 
     columns(&rows).iter().try_for_each(|line| print_line(line))
 }
 
-/// Resolves `..` and links in the path of an existing folder. Other paths are returned unchanged.
+/// Resolves `..` and symbolic links in the path of an existing folder. Other paths are returned unchanged.
 fn tidy(path: &Path) -> String {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()).display().to_string()
 }
@@ -91,11 +95,12 @@ fn join(paths: impl Iterator<Item = PathBuf>) -> String {
     paths.map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// Copies the models of an application from the source checkout to the folder `to`. Returns their number.
+/// Copies the models of an application from the source checkout to the folder `to`. Returns the number of copied
+/// models.
 fn install(application: &str, to: &Path) -> Result<usize> {
     let from = checkout_models(application);
     let entries = match std::fs::read_dir(&from) {
-        // An application without shipped models.
+        // The application has no shipped models.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
         entries => entries.map_err(|source| CliError::Io { action: "read", path: from.clone(), source })?,
     };

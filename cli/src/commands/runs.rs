@@ -1,4 +1,4 @@
-//! `runs`: lists runs and compares them.
+//! `runs`: lists training runs and compares their metrics.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ struct Summary {
     dir: PathBuf,
     recipe: String,
     history: Vec<Epoch>,
-    /// The final results; `None` if the run is not finished.
+    /// The final results of the run; `None` if the run is not finished.
     outcome: Option<Outcome>,
 }
 
@@ -31,10 +31,10 @@ pub fn run<A: Application>(args: Runs, cx: &Context) -> Result<()> {
     }
     dirs.sort();
     dirs.dedup();
-    // A damaged run must not hide the others.
+    // An error in one run must not prevent the others from being listed.
     let read = |dir| {
         summary::<A::Task>(dir).unwrap_or_else(|error| {
-            log(&format!("{error}: skipped"));
+            log(&format!("run skipped: {error}"));
             None
         })
     };
@@ -53,7 +53,7 @@ pub fn run<A: Application>(args: Runs, cx: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Collects the run folders in a folder, or the folder itself.
+/// Collects the run folders inside `dir`, up to `depth` levels deep; only `dir` if it is a run folder itself.
 fn find(dir: &Path, depth: usize, into: &mut Vec<PathBuf>) {
     if Run::open(dir.to_path_buf()).is_ok() {
         into.push(dir.to_path_buf());
@@ -64,7 +64,8 @@ fn find(dir: &Path, depth: usize, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// Reads the summary of a run. `None` if the run belongs to another application, so that its recipe has other tables.
+/// Reads the summary of a run. `None` if its recipe is not a recipe of the task `T`, because the run belongs to another
+/// application.
 fn summary<T: Task>(dir: PathBuf) -> training::Result<Option<Summary>> {
     let run = Run::open(dir.clone())?;
     let text = run.recipe_text()?;

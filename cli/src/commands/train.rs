@@ -1,4 +1,4 @@
-//! `train`: a new run, a run to resume, or runs with several seeds.
+//! `train`: starts a training run, resumes one, or trains with several seeds.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -63,7 +63,7 @@ fn one<A: Application>(training: Training<A::Task>, resumed: Option<&Path>, cx: 
 fn several<A: Application>(seeds: &Seeds, cx: &mut Context) -> Result<()> {
     let json = cx.json;
     let fitted = seeds.fit::<A::Task>(&mut cx.session, |fitted| match fitted {
-        // A closed output must not stop the other seeds.
+        // If standard output is closed, the remaining seeds are still trained.
         Fitted::Trained(trained) => report_to(trained, json).or(Ok(())),
         Fitted::Interrupted => Ok(()),
     });
@@ -82,7 +82,7 @@ fn several<A: Application>(seeds: &Seeds, cx: &mut Context) -> Result<()> {
     }
 }
 
-/// Prints the results of a run.
+/// Prints the test metrics of a finished run and the paths of its files, as text or JSON.
 fn report<T: Task>(trained: &Trained<T>, cx: &Context) -> Result<()> {
     report_to(trained, cx.json)
 }
@@ -112,7 +112,7 @@ fn report_to<T: Task>(trained: &Trained<T>, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Prints commands to try next.
+/// Prints the commands that [`Application::NEXT`] suggests after training.
 fn next_commands<A: Application>(trained: &Trained<A::Task>, cx: &Context) -> Result<()> {
     if cx.json || A::NEXT.is_empty() {
         return Ok(());
@@ -131,19 +131,19 @@ fn report_spreads(seeds: &Seeds, spreads: &Spreads, cx: &Context) -> Result<()> 
             spreads.iter().map(|(name, [mean, deviation])| ((name, mean), (name, deviation))).unzip();
         return print_json(&json!({ "run": seeds.dir(), "seeds": seeds.seeds, "mean": mean, "sd": deviation }));
     }
-    print_line(&format!("\ntest, mean and standard deviation of {} seeds:", seeds.seeds.len()))?;
+    print_line(&format!("\nmean and standard deviation of the test metrics over {} seeds:", seeds.seeds.len()))?;
     for (name, [mean, deviation]) in spreads {
         print_line(&format!("  {name} {mean:.4} ± {deviation:.4}"))?;
     }
     print_line(&format!("  report  {}", seeds.report().display()))
 }
 
-/// Reads the recipe that the command line names.
+/// Reads the recipe and its overrides from the options of the command line.
 pub trait ChangedRecipeExt<O: Args> {
-    /// The recipe with its overrides.
+    /// Finds the recipe, applies the overrides, and checks the result.
     fn read<A: Application<Options = O>>(&self) -> Result<RecipeOf<A::Task>>;
 
-    /// The command-line options that give this recipe, as a user types them.
+    /// The command-line options that select this recipe and its overrides, as a user types them.
     fn typed<A: Application<Options = O>>(&self) -> Result<String>;
 }
 

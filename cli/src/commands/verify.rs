@@ -1,4 +1,4 @@
-//! `verify`: measures shipped models again and compares them to their cards.
+//! `verify`: measures shipped models again and compares the results with the recorded metrics.
 
 use inference::{Catalog, Predictor};
 use serde_json::json;
@@ -19,10 +19,10 @@ pub fn run<A: Application>(args: Verify, cx: &mut Context) -> Result<()> {
         false => args.names,
     };
     if names.is_empty() {
-        let name = format!("{}: no model", <A::Task as Task>::Predictor::APPLICATION);
+        let name = format!("{} (no model was found)", <A::Task as Task>::Predictor::APPLICATION);
         return Err(TrainingError::NothingToVerify { name }.into());
     }
-    // All records are checked first, because measuring takes minutes.
+    // Recorded metrics are looked up for all models first, because measuring one model takes minutes.
     for name in &names {
         if record_in::<A::Task>(&catalog.find(name)?)?.expected(A::Task::MONITOR.metric).is_empty() {
             return Err(TrainingError::NothingToVerify { name: name.clone() }.into());
@@ -30,7 +30,7 @@ pub fn run<A: Application>(args: Verify, cx: &mut Context) -> Result<()> {
     }
     let (mut failed, mut total) = (0, 0);
     for name in names {
-        log(&format!("measuring {name}"));
+        log(&format!("measuring the model {name} on the test part"));
         for (metric, expected, measured) in measure::<A>(&catalog, &name, cx)? {
             let ok = expected.holds(measured);
             total += 1;

@@ -143,7 +143,7 @@ fn average_begun_meanwhile() {
     let dir = tempfile::tempdir().unwrap();
     let [whole, stopped] = ["whole", "stopped"].map(|name| dir.path().join(name));
     let output = run(&[&["train", "--out", path(&whole)], &OFTEN[..], &settings].concat());
-    assert!(output.status.success() && text(&output.stderr).contains("averaging"), "{}", text(&output.stderr));
+    assert!(output.status.success() && text(&output.stderr).contains("averaged"), "{}", text(&output.stderr));
 
     let mut child = started(&stopped, &settings);
     // The epoch in which the average begins depends on the processor's rounding, so the test waits for the average.

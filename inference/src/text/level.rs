@@ -8,10 +8,10 @@ use super::{Reserved, Vocabulary, tokenize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// A word: a run of characters between spaces.
+    /// Each token is a word: a run of characters between spaces.
     #[default]
     Word,
-    /// A character (a Unicode scalar value).
+    /// Each token is a character (a Unicode scalar value).
     Character,
 }
 
@@ -30,13 +30,13 @@ impl Level {
         text.lines().flat_map(move |line| self.tokens_of_line(line).chain([Reserved::EndOfLine.token()]))
     }
 
-    /// The token ids of a text.
+    /// Converts a text to token ids, with `<eos>` after each line.
     pub fn encode(self, text: &str, vocabulary: &Vocabulary) -> Vec<u32> {
         self.tokens(text).map(|token| vocabulary.id(token)).collect()
     }
 
-    /// Normalizes a line of text. For words, [`tokenize`] converts to lower case and separates punctuation. For
-    /// characters, control characters become spaces.
+    /// Normalizes a line of text. At the word level, [`tokenize`] converts it to lower case and separates punctuation.
+    /// At the character level, control characters become spaces.
     pub fn normalize(self, line: &str) -> String {
         match self {
             Self::Word => tokenize(line).join(" "),

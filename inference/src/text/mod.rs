@@ -1,4 +1,4 @@
-//! Text: from characters to token ids, and back.
+//! Tokenization of text, and vocabularies that map tokens to token ids.
 
 mod level;
 mod tokenizer;

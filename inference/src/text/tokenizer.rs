@@ -1,4 +1,4 @@
-//! The word tokenizer.
+//! The tokenizer that splits texts into lower-case words.
 
 /// Splits a text into lower-case tokens.
 ///

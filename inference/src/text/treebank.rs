@@ -3,8 +3,9 @@
 /// Endings that are separate tokens in the Treebank.
 const ENDINGS: [&str; 7] = ["n't", "'s", "'re", "'ve", "'ll", "'d", "'m"];
 
-/// The Treebank tokens of a word: lower case, without punctuation, with separate endings, `N` for numbers and for `%`,
-/// `#` for pounds. Punctuation stays in a word for which `known` returns true.
+/// Converts a word to tokens of the Penn Treebank: in lower case, without punctuation, and with endings such as `n't`
+/// as separate tokens. `N` replaces numbers and percent signs, and `#` replaces the pound sign `£`. Punctuation stays
+/// in a word for which `known` returns true.
 ///
 /// ```
 /// let words = |word| inference::text::treebank::tokens(word, |word| ["u.s.", "'s"].contains(&word));

@@ -1,16 +1,16 @@
 //! The vocabulary: tokens and their ids.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::error::PackageError;
 use crate::package::Package;
 
-/// The token with id 0 of a [`Vocabulary`].
+/// The meaning of the token with id 0 in a [`Vocabulary`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reserved {
-    /// Padding, for batches of separate texts.
+    /// Padding, for batches of separate texts of different lengths.
     Padding,
-    /// The end of a line, for running text.
+    /// The end of a line, for models that read one continuous text.
     EndOfLine,
 }
 
@@ -32,9 +32,9 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// The id of unknown tokens.
+    /// The id of the token `<unk>`, which stands for all tokens that are not in the vocabulary.
     pub const UNKNOWN: u32 = 1;
-    /// The text of the unknown token.
+    /// The text of the token that stands for unknown tokens.
     pub const UNKNOWN_TOKEN: &str = "<unk>";
     /// The name of the vocabulary file in a package.
     pub const FILE: &str = "vocab.txt";
@@ -51,9 +51,17 @@ impl Vocabulary {
         }
         let mut counts: Vec<_> = counts.into_iter().collect();
         counts.sort_unstable_by(|(token, count), (other, others)| others.cmp(count).then(token.cmp(other)));
-        let known = size.saturating_sub(special.len());
-        let tokens = counts.into_iter().take(known).map(|(token, _)| token.to_owned());
-        Self::from_tokens(special.map(str::to_owned).into_iter().chain(tokens).collect())
+        Self::new(reserved, counts.into_iter().map(|(token, _)| token), size)
+    }
+
+    /// Creates a vocabulary of the first `size` tokens of a list, including `<pad>` or `<eos>` and `<unk>`, which come
+    /// first. Repeated tokens are ignored.
+    pub fn new<'a>(reserved: Reserved, tokens: impl IntoIterator<Item = &'a str>, size: usize) -> Self {
+        let special = [reserved.token(), Self::UNKNOWN_TOKEN];
+        let mut seen = HashSet::from(special);
+        let known = tokens.into_iter().filter(|token| seen.insert(token)).take(size.saturating_sub(special.len()));
+        let known: Vec<&str> = known.collect();
+        Self::from_tokens(special.into_iter().chain(known).map(str::to_owned).collect())
     }
 
     fn from_tokens(tokens: Vec<String>) -> Self {
@@ -61,7 +69,7 @@ impl Vocabulary {
         Self { tokens, ids }
     }
 
-    /// Reads `vocab.txt` of a package.
+    /// Reads the vocabulary file `vocab.txt` of a package.
     pub fn open(package: &Package<'_>, reserved: Reserved) -> Result<Self, PackageError> {
         Self::parse(reserved, &package.text(Self::FILE)?).map_err(|(line, message)| {
             match package.invalid(Self::FILE, message) {
@@ -73,11 +81,12 @@ impl Vocabulary {
         })
     }
 
-    /// Parses one token per line. The reserved tokens come first, and no token occurs twice.
+    /// Parses the text of a vocabulary file, which has one token per line. The first two lines must be the reserved
+    /// token and `<unk>`, no line may be empty, and no token may occur twice.
     ///
     /// # Errors
     ///
-    /// The line number, from 1, and a message.
+    /// Returns the number of the invalid line, counted from 1, and a message.
     pub fn parse(reserved: Reserved, text: &str) -> Result<Self, (usize, String)> {
         let tokens: Vec<String> = text.lines().map(str::to_owned).collect();
         for (index, special) in [reserved.token(), Self::UNKNOWN_TOKEN].into_iter().enumerate() {
@@ -94,7 +103,7 @@ impl Vocabulary {
         }
     }
 
-    /// One token per line, in order of the ids, as [`parse`](Self::parse) reads it.
+    /// The content of a vocabulary file: one token per line, in order of the ids, as [`parse`](Self::parse) reads it.
     pub fn to_text(&self) -> String {
         self.tokens.join("\n") + "\n"
     }
@@ -109,17 +118,17 @@ impl Vocabulary {
         self.tokens.is_empty()
     }
 
-    /// The id of a token, or [`UNKNOWN`](Self::UNKNOWN).
+    /// The id of a token, or [`UNKNOWN`](Self::UNKNOWN) if the token is not in the vocabulary.
     pub fn id(&self, token: &str) -> u32 {
         self.ids.get(token).copied().unwrap_or(Self::UNKNOWN)
     }
 
-    /// The token with an id, if there is one.
+    /// The token with this id, if there is one.
     pub fn token(&self, id: u32) -> Option<&str> {
         self.tokens.get(id as usize).map(String::as_str)
     }
 
-    /// The ids of some tokens.
+    /// Converts tokens to their ids.
     pub fn encode(&self, tokens: &[String]) -> Vec<u32> {
         tokens.iter().map(|token| self.id(token)).collect()
     }
@@ -144,6 +153,12 @@ mod tests {
         assert_eq!(known, ["<pad>", "<unk>", "a", "b", "c"]);
         assert_eq!(vocabulary.encode(&tokenize("c d a")), [4, 1, 2]);
         assert_eq!(vocabulary.len(), 5);
+    }
+
+    #[test]
+    fn a_list_keeps_its_order_without_repetitions() {
+        let vocabulary = Vocabulary::new(Reserved::Padding, "b a <unk> b c d".split(' '), 5);
+        assert_eq!(vocabulary.to_text(), "<pad>\n<unk>\nb\na\nc\n");
     }
 
     #[test]

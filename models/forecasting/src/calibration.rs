@@ -16,17 +16,18 @@ pub const LEVELS: [f64; 4] = [0.025, 0.1, 0.9, 0.975];
 const SIDES: [f32; 4] = [-1.0, -1.0, 1.0, 1.0];
 
 /// Standardised forecasts of several windows: one item per window, step and target, in the order of
-/// `[windows, H, targets]`.
+/// `[windows, H, targets]`, where H is the horizon in steps.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Forecasts {
-    /// The point forecasts.
+    /// The point forecasts, in standardised units.
     pub points: Vec<f32>,
     /// The interval bounds at the quantiles [`LEVELS`]; NaN where they are unknown.
     pub bounds: Vec<[f32; 4]>,
 }
 
 impl Forecasts {
-    /// Computes point forecasts and bounds from the parameters of output distributions, `[B, H, T, P]`.
+    /// Computes point forecasts and bounds from the parameters of output distributions, `[B, H, T, P]`: P parameters
+    /// for each of B windows, H steps and T targets.
     pub fn of_parameters(likelihood: Likelihood, parameters: Tensor<4>) -> Self {
         let numbers: Vec<f32> = parameters.into_data().iter::<f32>().collect();
         let each = || numbers.chunks_exact(likelihood.width());
@@ -37,6 +38,7 @@ impl Forecasts {
     }
 
     /// Computes point forecasts (the medians) and bounds (quantiles) from sample paths, `[windows, paths, values]`.
+    /// `values` is the number of values in a path: steps times targets.
     pub fn of_sample_paths(samples: &[f32], paths: usize, values: usize) -> Self {
         let mut forecasts = Self::default();
         for window in samples.chunks_exact(paths * values) {
@@ -61,7 +63,7 @@ impl Forecasts {
     }
 }
 
-/// A quantile of sorted numbers, interpolated linearly.
+/// Computes the quantile of sorted numbers at `level`, with linear interpolation.
 fn quantile(sorted: &[f32], level: f64) -> f32 {
     let place = level * (sorted.len() - 1) as f64;
     let (low, fraction) = (place.floor() as usize, (place - place.floor()) as f32);
@@ -69,22 +71,23 @@ fn quantile(sorted: &[f32], level: f64) -> f32 {
     sorted[low] + fraction * (high - sorted[low])
 }
 
-/// The outward shift of each bound for each step and target, `[H, targets]`; the bounds are those at [`LEVELS`].
+/// How far each of the four bounds at [`LEVELS`] is moved outwards, in standardised units, for each step of the horizon
+/// H and each target, `[H, targets]`.
 struct Calibration(Vec<[f32; 4]>);
 
 impl Calibration {
-    /// Fits the shifts to past forecasts, `bounds`, and the values that were observed, `truth`. `values` is the number
-    /// of values of a window, `H · targets`.
+    /// Fits the shifts to the bounds of past forecasts and to the observed values, `truth`. `values` is the number of
+    /// values in a window: steps of the horizon times targets.
     fn fit(bounds: &[[f32; 4]], truth: &[f32], values: usize) -> Self {
         let mut excess = Vec::with_capacity(bounds.len() / values);
         let of = |value: usize| {
             std::array::from_fn(|bound| {
-                // The distance of each true value beyond the bound.
+                // How far each observed value lies beyond the bound; negative if it lies on the inner side.
                 excess.clear();
                 let places = (value..bounds.len()).step_by(values);
                 excess.extend(places.map(|at| SIDES[bound] * (truth[at] - bounds[at][bound])));
                 let beyond = LEVELS[bound].min(1.0 - LEVELS[bound]);
-                // The future value counts as one of the known values.
+                // `+ 1`: split conformal prediction counts the value to forecast as one more observed value.
                 let rank = ((1.0 - beyond) * (excess.len() + 1) as f64).ceil() as usize;
                 let rank = rank.clamp(1, excess.len()) - 1;
                 *excess.select_nth_unstable_by(rank, f32::total_cmp).1
@@ -105,10 +108,10 @@ impl Calibration {
     }
 }
 
-/// The smallest number of past windows for a calibration. With fewer windows, even the most extreme observed value is
-/// not rare enough to estimate a bound of the 95 % interval.
+/// The smallest number of past windows for a calibration of the intervals. With n windows, the smallest probability
+/// that can be estimated is 1 / (n + 1), and each bound of the 95 % interval needs a probability of 0.025.
 pub const FEWEST: usize = 39;
-/// The number of times that the bounds are recalibrated within one part of the data.
+/// The largest number of calibrations within one part of the data. Each one serves a block of consecutive windows.
 const RENEWALS: usize = 20;
 
 impl Forecasts {

@@ -1,4 +1,4 @@
-//! A trained forecaster: from the known past of a series to forecasts with intervals.
+//! A trained forecaster, which computes forecasts with intervals from the known past of a series.
 
 use std::sync::Arc;
 
@@ -15,15 +15,15 @@ use crate::output::{ColumnForecast, Forecast, Options};
 use crate::scaler::Scaler;
 use crate::settings::Settings;
 
-/// The file of the scaler in a package.
+/// The name of the file in a package that holds the [`Scaler`].
 pub const SCALER: &str = "scaler.json";
-/// PyTorch's names of the weights.
+/// The conversion between the names of the weights in this crate and PyTorch's names, which packages use.
 pub const WEIGHT_NAMES: WeightNames =
     WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
 /// The number of windows per forward pass.
 const BATCH: usize = 64;
 
-/// A trained forecaster. See the [crate](crate) for its use.
+/// A trained network that forecasts time series, with its settings and scaler. [The crate](crate) has an example.
 #[derive(Debug)]
 pub struct Forecaster {
     settings: Settings,
@@ -64,12 +64,12 @@ impl Predictor for Forecaster {
 }
 
 impl Forecaster {
-    /// A forecaster of a trained network.
+    /// Creates a forecaster from a trained network on `device`. `settings` and `scaler` are those of the training.
     pub fn new(settings: Settings, scaler: Scaler, network: Model, device: Device) -> Self {
         Self { settings, scaler, network, device }
     }
 
-    /// The settings of the package.
+    /// The settings that the package stores: windows and architecture.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -79,47 +79,48 @@ impl Forecaster {
         &self.scaler
     }
 
-    /// The network.
+    /// The trained network, which reads and forecasts standardised values.
     pub fn network(&self) -> &Model {
         &self.network
     }
 
-    /// The device of the network.
+    /// The device on which the network computes.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// The likelihood: the loss of the training and the output distribution.
+    /// The loss that the network was trained with, and the output distribution that belongs to the loss.
     pub fn likelihood(&self) -> Likelihood {
         self.settings.model.loss
     }
 
-    /// Returns the window to forecast, as a set of one window. The window may end after the last row of the history.
+    /// Returns a set of one window: the window to forecast. It may end after the last row of the history.
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] if the history does not fit the model, or `at` is not in or right after the history.
+    /// [`PredictError::BadInput`] if the history does not fit the model, or if `options.at` leaves too few rows before
+    /// it or is later than the first step after the history.
     pub fn window(&self, history: &History, options: &Options) -> Result<Windows, PredictError> {
         let (look_back, horizon) = (self.settings.data.look_back.get(), self.settings.data.horizon.get());
         history.check(&self.scaler.columns)?;
         let known = history.len();
         let origin = options.at.map_or(known, |at| history.times.partition_point(|time| *time < at));
-        // A single row has no step.
+        // At least two rows, because one row does not determine the time between rows.
         let needed = look_back.max(2);
         if origin < needed {
             let reason = match options.at {
                 Some(at) if known >= needed => {
                     return Err(PredictError::bad_input(
                         "at",
-                        format!("{needed} rows are needed before {at}, and there are {origin}; take a later time"),
+                        format!("the model needs {needed} rows before {at}, and there are {origin}; give a later time"),
                     ));
                 }
-                _ => format!("{needed} rows are needed, and there are {origin}"),
+                _ => format!("the model needs at least {needed} rows before the forecast, and there are {origin}"),
             };
             return Err(PredictError::bad_input("times", reason));
         }
         self.check_step(history)?;
-        // By name: a history may have other columns, and in another order.
+        // `Frame::new` finds the columns by name: the history may have more columns, and in another order.
         let targets = self.scaler.columns.len() - self.settings.data.covariates.len();
         let [train, valid, _] = self.settings.data.split.bounds(known);
         let frame = Frame::new(history, targets, self.scaler.clone())?.with_parts(train, valid - train);
@@ -130,7 +131,7 @@ impl Forecaster {
         if let (Some(at), Some(next)) = (options.at, frame.times.get(known))
             && at > *next
         {
-            let reason = format!("{at} is after {next}, the first unknown step; leave it out to forecast from there");
+            let reason = format!("{at} is after {next}, the first unknown step; leave `at` out to forecast from there");
             return Err(PredictError::bad_input("at", reason));
         }
         let stride = self.settings.data.stride.get();
@@ -139,7 +140,7 @@ impl Forecaster {
 
     fn check_step(&self, history: &History) -> Result<(), PredictError> {
         let found = history.rhythm().seconds();
-        // Months have different lengths.
+        // A difference of up to a seventh is allowed, because the lengths of months differ.
         let differs = |step: &i64| (step - found).abs() > step / 7;
         match self.scaler.step.filter(differs) {
             Some(step) => {
@@ -151,14 +152,14 @@ impl Forecaster {
         }
     }
 
-    /// The origins of the past windows on whose errors the intervals of `windows` are calibrated. Empty for a model of
-    /// directions, which has no intervals.
+    /// Returns the origins of the past windows that calibrate the intervals of `windows` by their forecast errors. The
+    /// result is empty for a model that forecasts the probability of a rise, because it has no intervals.
     fn calibration_windows(&self, windows: &Windows) -> Vec<usize> {
         if self.likelihood() == Likelihood::Direction { Vec::new() } else { windows.past() }
     }
 
-    /// Standardised forecasts of all windows, with intervals calibrated on past windows. Calls `check` before each
-    /// batch, and returns its error if there is one.
+    /// Computes standardised forecasts of all windows, with intervals calibrated on past windows. Calls `check` before
+    /// each batch, and stops with its error if it returns one.
     pub fn forecasts<E>(&self, windows: &Windows, mut check: impl FnMut() -> Result<(), E>) -> Result<Forecasts, E> {
         let past = self.calibration_windows(windows);
         let count = past.len();
@@ -172,7 +173,8 @@ impl Forecaster {
         Ok(forecasts.calibrated(count, &all.origins, windows.horizon, &all.truth(), has_intervals))
     }
 
-    /// The answer to the user for the first window of `windows`, taken from their `forecasts`.
+    /// Converts the forecast of the first window of `windows` to the answer for the user, in the units of the columns.
+    /// `forecasts` are the standardised forecasts of all `windows`.
     pub fn answer(&self, windows: &Windows, forecasts: &Forecasts) -> Forecast {
         let past_windows = self.calibration_windows(windows).len();
         let column = |origin: usize| {
@@ -183,7 +185,8 @@ impl Forecaster {
         Forecast { columns, past_windows, calibrated: past_windows >= FEWEST }
     }
 
-    /// The mean training loss over all windows. Calls `check` before each batch, and returns its error if there is one.
+    /// Computes the mean training loss over all windows. Calls `check` before each batch, and stops with its error if
+    /// it returns one.
     pub fn mean_loss<E>(&self, windows: &Windows, mut check: impl FnMut() -> Result<(), E>) -> Result<f64, E> {
         let (mut sum, mut count) = (0.0, 0);
         for origins in windows.origins.chunks(BATCH) {

@@ -1,5 +1,5 @@
 //! A time series as a network reads it: standardised values and calendar features, cut into windows without copying the
-//! values.
+//! values. L is the look-back and H the horizon, both in rows. Ranges exclude their end.
 //!
 //! ```text
 //! rows      0 ............ train ............│...... valid ......│...... test ......
@@ -31,7 +31,7 @@ pub struct Frame {
     pub times: Vec<DateTime>,
     /// The mean and standard deviation by which each column was standardised.
     pub scaler: Scaler,
-    /// The number of columns that are forecast. They are the first columns.
+    /// The number of columns that are forecast. They come before the covariates.
     pub targets: usize,
     /// The number of rows of the training part, to which baselines are fitted.
     pub train: usize,
@@ -42,8 +42,9 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Standardises the columns that the scaler names. The first `targets` of them are forecast. The frame has no
-    /// training and validation part and no season yet.
+    /// Standardises the columns that the scaler names; the first `targets` of them are the targets. The training and
+    /// validation part and the season are set by [`with_parts`](Self::with_parts) and
+    /// [`with_season`](Self::with_season).
     ///
     /// # Errors
     ///
@@ -136,24 +137,24 @@ pub struct Windows {
     pub frame: Arc<Frame>,
     /// The index of the first forecast row of each window, in ascending order.
     pub origins: Vec<usize>,
-    /// The number of rows that a window reads, L.
+    /// The number of rows that the network reads in a window, L.
     pub look_back: usize,
-    /// The number of rows that a window forecasts, H.
+    /// The number of rows that the network forecasts in a window, H.
     pub horizon: usize,
-    /// The number of rows from one origin to the next.
+    /// The number of rows from the origin of one window to that of the next.
     pub stride: usize,
 }
 
 /// A batch of windows as tensors.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// The origin of each window in the batch.
+    /// The origin of each window in the batch: the index of the first row that is forecast.
     pub origins: Vec<usize>,
-    /// The values of the rows that are read, `[B, L, columns]`.
+    /// The standardised values that the network reads, `[B, L, columns]`, where L is the look-back in rows.
     pub inputs: Tensor<3>,
-    /// The values to forecast, `[B, H, targets]`; NaN in future rows.
+    /// The standardised values to forecast, `[B, H, targets]`, where H is the horizon in rows; NaN in future rows.
     pub targets: Tensor<3>,
-    /// The calendar features of the rows that are read and of the rows that are forecast, `[B, L + H, CALENDAR]`.
+    /// The calendar features of the L rows that are read and the H rows that are forecast, `[B, L + H, CALENDAR]`.
     pub calendar: Tensor<3>,
 }
 
@@ -177,13 +178,13 @@ impl Windows {
         self.origins.is_empty()
     }
 
-    /// The number of windows whose forecasts contain one given step.
+    /// Returns the largest number of windows that forecast the same row: horizon / stride, rounded up.
     pub fn overlap(&self) -> usize {
         self.horizon.div_ceil(self.stride)
     }
 
-    /// The origins of past windows, whose forecasts end before the first window's forecast begins. There are at most as
-    /// many as fit into the validation part.
+    /// The origins of past windows for the calibration of intervals: their forecasts end before the first window's
+    /// forecast begins. There are at most as many as fit into the validation part.
     pub fn past(&self) -> Vec<usize> {
         let Some(&first) = self.origins.first() else { return Vec::new() };
         let count = self.frame.valid / self.stride;
@@ -194,14 +195,14 @@ impl Windows {
         origins
     }
 
-    /// The standardised values to forecast, `[windows, H, targets]`.
+    /// The standardised observed values of the forecast rows of all windows, `[windows, horizon, targets]`.
     pub fn truth(&self) -> Vec<f32> {
         let frame = &self.frame;
         let rows = self.origins.iter().flat_map(|&origin| origin..origin + self.horizon);
         rows.flat_map(|row| (0..frame.targets).map(move |target| frame.value(row, target))).collect()
     }
 
-    /// Makes a batch of the windows with these origins.
+    /// Copies the windows with these origins into the tensors of a batch.
     pub fn batch(&self, origins: &[usize], device: &Device) -> Batch {
         let Frame { values, calendar, targets, .. } = &*self.frame;
         let (columns, size) = (self.frame.columns(), origins.len());
@@ -231,7 +232,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// `rows` hours of `a = 0, 1, 2, …` and `b = −a`.
+    /// A series of `rows` hourly rows with the columns `a = 0, 1, 2, …` and `b = −a`.
     pub fn hours(rows: usize) -> History {
         let start = date(2020, 1, 1).at(0, 0, 0, 0);
         let a: Vec<f32> = (0..rows).map(|row| row as f32).collect();
@@ -242,7 +243,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// A day for each value of a column `a`, the first `train` of which are the training part.
+    /// A daily series with one column, `a`, that has the given values. The first `train` days are the training part.
     pub fn days(values: &[i32], train: usize, season: usize) -> Arc<Frame> {
         let start = date(2020, 1, 1).at(0, 0, 0, 0);
         let history = History {
@@ -259,7 +260,8 @@ pub(crate) mod tests {
         Arc::new(Frame::new(&history, 1, scaler).unwrap().with_parts(10, 8).with_season(24))
     }
 
-    /// Windows of 6 and 4 steps over all rows; the first `targets` columns are forecast.
+    /// Windows with a look-back of 6 and a horizon of 4 over `rows` hourly rows; the first `targets` columns are
+    /// forecast.
     pub fn windows(rows: usize, targets: usize) -> Windows {
         let frame = Arc::new(Frame { targets, ..Arc::unwrap_or_clone(frame(rows)) });
         Windows::new(frame, 0..rows, 6, 4, 1)
@@ -279,13 +281,13 @@ pub(crate) mod tests {
         assert_eq!(restored(batch.inputs, 1)[..6], [-4.0, -5.0, -6.0, -7.0, -8.0, -9.0]);
         assert_eq!(restored(batch.targets, 0), [10.0, 11.0, 12.0, 13.0, 26.0, 27.0, 28.0, 29.0]);
         assert_eq!(batch.calendar.dims(), [2, 10, CALENDAR]);
-        // The first window reads from the first row on.
+        // The first possible origin is row 6, because the window reads rows 0 to 5.
         assert_eq!(Windows::new(frame.clone(), 0..10, 6, 4, 1).origins, [6]);
         assert!(Windows::new(frame.clone(), 0..8, 6, 4, 1).is_empty());
         assert_eq!(windows.past(), [6], "it ends before the first window begins");
         let later = Windows::new(frame.clone(), 30..40, 6, 4, 2);
         assert_eq!((later.past(), later.overlap()), (vec![20, 22, 24, 26], 2));
-        // The last window ends with the part.
+        // The last window forecasts rows 26 to 29, the last rows of the range `10..30`.
         assert_eq!(Windows::new(frame, 10..30, 6, 4, 5).origins, [11, 16, 21, 26]);
     }
 

@@ -37,7 +37,7 @@ impl History {
         Rhythm::of(&self.times)
     }
 
-    /// The values of a column.
+    /// The values of the column with this name, one per row.
     ///
     /// # Errors
     ///
@@ -45,17 +45,21 @@ impl History {
     pub fn column(&self, name: &str) -> Result<&[f32], PredictError> {
         let Some(values) = self.columns.get(name) else {
             let known = self.columns.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-            return Err(PredictError::bad_input("columns", format!("there is no column `{name}`, but: {known}")));
+            return Err(PredictError::bad_input(
+                "columns",
+                format!("the history has no column `{name}`; its columns are: {known}"),
+            ));
         };
         if values.len() != self.len() {
             let (values, times) = (values.len(), self.len());
-            let reason = format!("column `{name}` has {values} values, and there are {times} times");
+            let reason =
+                format!("column `{name}` has {values} values, and there are {times} times; give one value per time");
             return Err(PredictError::bad_input("columns", reason));
         }
         Ok(values)
     }
 
-    /// Checks that a model with these columns can read the rows.
+    /// Checks that the times are in ascending order, and that all `columns` of a model are there with finite values.
     pub(crate) fn check(&self, columns: &[String]) -> Result<(), PredictError> {
         if let Some(pair) = self.times.windows(2).find(|pair| pair[0] > pair[1]) {
             let reason = format!("{} comes after {}; sort the rows by time", pair[1], pair[0]);

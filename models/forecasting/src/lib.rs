@@ -1,6 +1,6 @@
 //! Forecasts of time series with calibrated intervals, by recurrent networks beside naive and classical baselines.
 //!
-//! A program opens a shipped model by its name, and asks it with the known past of a series:
+//! A program opens a shipped model by its name, and passes the known past of a series to it to get a forecast:
 //!
 //! ```
 //! # #[cfg(feature = "folder")] {

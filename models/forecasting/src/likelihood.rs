@@ -28,9 +28,9 @@ pub enum Likelihood {
     StudentT,
     /// Quantile (pinball) loss of the median and of the bounds of the 80 % and 95 % intervals.
     Quantiles,
-    /// QLIKE; the values are logarithms of variances.
+    /// The QLIKE loss of a forecast variance; the forecast column holds logarithms of variances.
     Qlike,
-    /// Cross-entropy of the event that the value is above zero; the network predicts the logit.
+    /// Cross-entropy of the event that the value is above zero (a rise); the network predicts its logit.
     Direction,
 }
 
@@ -48,7 +48,7 @@ pub enum Quantity {
 }
 
 impl Quantity {
-    /// The name of the quantity for people. `column` is the name of the forecast column.
+    /// The name of the quantity in tables and plots; for [`Quantity::Value`] the name of the forecast column, `column`.
     pub fn label(self, column: &str) -> &str {
         match self {
             Self::Value => column,
@@ -79,8 +79,8 @@ impl Likelihood {
         matches!(self, Self::Gaussian | Self::StudentT | Self::Quantiles)
     }
 
-    /// Converts the network's unconstrained outputs, `[B, H, T, P]`, to distribution parameters: scales become
-    /// positive, and degrees of freedom greater than two.
+    /// Converts the network's unconstrained outputs to the P distribution parameters of each value, `[B, H, T, P]` for
+    /// H steps and T targets: scales become positive, and degrees of freedom greater than two.
     pub fn parameters(self, outputs: Tensor<4>) -> Tensor<4> {
         let part = |index| outputs.clone().narrow(3, index, 1);
         match self {
@@ -92,8 +92,8 @@ impl Likelihood {
         }
     }
 
-    /// Converts the parameters of the distribution of `value` to those of `value · deviation + mean`. `mean` and
-    /// `deviation`: `[B, 1, T, 1]`.
+    /// Converts the distribution parameters of a random value x to those of `x · deviation + mean`. `mean` and
+    /// `deviation` have the shape `[B, 1, T, 1]` for B windows and T targets.
     pub fn rescale(self, parameters: Tensor<4>, mean: Tensor<4>, deviation: Tensor<4>) -> Tensor<4> {
         let part = |index| parameters.clone().narrow(3, index, 1);
         let shifted = |value: Tensor<4>| value * deviation.clone() + mean.clone();
@@ -104,7 +104,8 @@ impl Likelihood {
         }
     }
 
-    /// The mean loss, `[1]`, of standardised values `[B, H, T]` under distributions with the parameters `[B, H, T, P]`.
+    /// The mean loss, `[1]`, of standardised values, `[B, H, T]` for H steps and T targets, given the P distribution
+    /// parameters of each value, `[B, H, T, P]`.
     pub fn loss(self, parameters: Tensor<4>, values: Tensor<3>, scaler: &Scaler) -> Tensor<1> {
         let part = |index| parameters.clone().narrow(3, index, 1).squeeze_dim::<3>(3);
         match self {
@@ -118,7 +119,7 @@ impl Likelihood {
             Self::Quantiles => {
                 let of = |(index, level): (usize, f64)| {
                     let short = values.clone() - part(index);
-                    // max(level · short, (level − 1) · short)
+                    // `short` is value − quantile. The quantile loss is max(level · short, (level − 1) · short).
                     (short.clone() * level).max_pair(short * (level - 1.0)).mean()
                 };
                 let sum = QUANTILES.into_iter().enumerate().map(of).reduce(|sum, loss| sum + loss);
@@ -126,7 +127,7 @@ impl Likelihood {
             }
             Self::Qlike => {
                 let deviations = row(&scaler.deviations, &values);
-                // The clamp keeps the exponential finite.
+                // The upper limit of `log_ratio` keeps `exp` finite when a forecast is far too small.
                 let log_ratio = ((values - part(0)) * deviations).clamp_max(20.0);
                 (log_ratio.clone().exp() - log_ratio - 1.0).mean()
             }
@@ -138,8 +139,9 @@ impl Likelihood {
         }
     }
 
-    /// Converts a standardised forecast to the unit of the answer: the column's own unit, the volatility of a
-    /// log-variance, or the probability of a logit. See [`quantity`](Self::quantity).
+    /// Converts a standardised output of the network to the number that users see. A logarithm of a variance becomes a
+    /// volatility, a logit becomes a probability, and any other value becomes a value in the unit of its column.
+    /// [`quantity`](Self::quantity) names the kind of number.
     pub fn to_units(self, scaler: &Scaler, column: usize, value: f32) -> f64 {
         match self {
             Self::Qlike => (f64::from(scaler.restore(column, value)) / 2.0).exp(),
@@ -149,7 +151,7 @@ impl Likelihood {
     }
 
     /// Converts a standardised observation to the same unit as [`to_units`](Self::to_units). With
-    /// [`Likelihood::Direction`]: 1 if the value rises, else 0.
+    /// [`Likelihood::Direction`], the result is 1 if the value is above zero (a rise), else 0.
     pub fn observed(self, scaler: &Scaler, column: usize, value: f32) -> f64 {
         match self {
             Self::Direction => f64::from(u8::from(scaler.restore(column, value) > 0.0)),
@@ -157,7 +159,7 @@ impl Likelihood {
         }
     }
 
-    /// The quantity that [`to_units`](Self::to_units) gives.
+    /// The quantity to which [`to_units`](Self::to_units) converts a forecast.
     pub fn quantity(self) -> Quantity {
         match self {
             Self::Qlike => Quantity::Volatility,
@@ -185,7 +187,7 @@ impl Likelihood {
                 let quantile = |level| {
                     StudentsT::new(0.0, 1.0, f64::from(parameters[2])).map_or(f64::NAN, |t| t.inverse_cdf(level)) as f32
                 };
-                // The quantiles are symmetric.
+                // Student's t-distribution is symmetric: the lower quantiles are the upper ones with the sign changed.
                 let [outer, inner] = [LEVELS[3], LEVELS[2]].map(quantile);
                 [-outer, -inner, inner, outer].map(|bound| parameters[0] + parameters[1] * bound)
             }
@@ -213,20 +215,22 @@ impl Likelihood {
     }
 }
 
-/// One number per target as a tensor `[1, 1, T]`, for arithmetic with `values`, `[B, H, T]`.
+/// Converts the first T of `numbers`, one per target, to a tensor `[1, 1, T]` for arithmetic with `values`,
+/// `[B, H, T]`.
 fn row(numbers: &[f32], values: &Tensor<3>) -> Tensor<3> {
     let columns = values.dims()[2];
     Tensor::<1>::from_floats(&numbers[..columns], &values.device()).reshape([1, 1, columns])
 }
 
-/// The predicted quantiles in ascending order.
+/// Sorts the predicted quantiles of one value in ascending order, because a network may predict them in another order.
 fn sorted(parameters: &[f32]) -> Vec<f32> {
     let mut quantiles = parameters.to_vec();
     quantiles.sort_by(f32::total_cmp);
     quantiles
 }
 
-/// The negative log-likelihood of each value under Student's t-distribution.
+/// The negative log-likelihood of each value under Student's t-distribution with the given mean, scale (`width`) and
+/// degrees of freedom (`freedom`).
 fn student_t_loss(mean: Tensor<3>, width: Tensor<3>, freedom: Tensor<3>, values: Tensor<3>) -> Tensor<3> {
     let half = (freedom.clone() + 1.0) * 0.5;
     let scaled = (values - mean) / width.clone();

@@ -32,14 +32,14 @@ const AVERAGE: usize = 25;
 /// The network of DLinear or NLinear.
 #[derive(Module, Debug)]
 pub struct LinearModel {
-    /// The linear map over time, from L steps to H steps.
+    /// The linear map over time, from the L steps of the look-back to the H steps of the forecast.
     pub map: Linear,
-    /// The linear map of the moving average, from L steps to H steps; `None` for NLinear.
+    /// The second map of DLinear, for the moving average: from L steps to H steps; `None` for NLinear.
     pub trend: Option<Linear>,
 }
 
 impl LinearModelConfig {
-    /// The network with random weights.
+    /// Creates the network with random weights.
     pub fn init(&self, look_back: usize, horizon: usize, device: &Device) -> LinearModel {
         let map = || LinearConfig::new(look_back, horizon).init(device);
         LinearModel { map: map(), trend: (self.form == Form::Decomposed).then(map) }
@@ -53,7 +53,7 @@ impl LinearModelConfig {
 }
 
 impl LinearModel {
-    /// The forecast of all columns: `[B, L, C]` → `[B, H, C]`.
+    /// Forecasts all C columns, from L steps to H steps: `[B, L, C]` → `[B, H, C]`.
     pub fn forward(&self, inputs: Tensor<3>) -> Tensor<3> {
         let by_column = inputs.swap_dims(1, 2); // [B, C, L]
         let forecast = match &self.trend {
@@ -71,7 +71,7 @@ impl LinearModel {
     }
 }
 
-/// The moving average over [`AVERAGE`] steps, with replicate padding: `[B, C, L]` → `[B, C, L]`.
+/// The moving average over [`AVERAGE`] steps, with replicate padding, for C columns of L steps: `[B, C, L]`.
 fn moving_average(values: Tensor<3>) -> Tensor<3> {
     let [batch, columns, steps] = values.dims();
     let beyond = AVERAGE / 2;

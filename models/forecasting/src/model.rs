@@ -1,4 +1,5 @@
-//! The table `[model]` of a recipe, and the networks that it can select. Each network has a file of its own.
+//! The table `[model]` of a recipe, and the networks that it can select. Each network is implemented in a separate
+//! file.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -12,7 +13,7 @@ use crate::recurrent::{Recurrent, RecurrentConfig};
 use crate::segrnn::{SegRnn, SegRnnConfig};
 use crate::settings::BadSetting;
 
-/// The table `[model]` of a recipe.
+/// The table `[model]` of a recipe: the loss, and the network with its settings.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Architecture {
     /// The training loss, which also determines the output distribution.
@@ -22,7 +23,7 @@ pub struct Architecture {
     pub kind: Kind,
 }
 
-/// The settings of a network, by its kind.
+/// The settings of a network. The key `kind` in the table `[model]` selects the variant.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Kind {
@@ -34,7 +35,7 @@ pub enum Kind {
     Recurrent(RecurrentConfig),
 }
 
-/// A network, by its kind.
+/// The network with its weights, one variant per [`Kind`].
 #[derive(Module, Debug)]
 pub enum Model {
     /// SegRNN: a GRU over segments.
@@ -48,18 +49,18 @@ pub enum Model {
 /// The sizes of a network that depend on the data.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
-    /// The number of steps that a window reads, L.
+    /// The number of steps that the network reads, L.
     pub look_back: usize,
-    /// The number of steps that a window forecasts, H.
+    /// The number of steps that the network forecasts, H.
     pub horizon: usize,
-    /// The number of columns that are read, C.
+    /// The number of columns that the network reads, C.
     pub columns: usize,
-    /// The number of columns that are forecast, T. They are the first columns.
+    /// The number of columns that are forecast, T: the first T of the columns that are read.
     pub targets: usize,
 }
 
 impl Architecture {
-    /// Checks that the settings of network and loss agree with each other and with the sizes.
+    /// Checks that the network, the loss and the sizes can be combined.
     pub fn check(&self, sizes: Sizes) -> Result<(), BadSetting> {
         let Sizes { look_back, horizon, columns, targets } = sizes;
         if matches!(self.loss, Likelihood::Qlike | Likelihood::Direction) && (horizon, targets) != (1, 1) {
@@ -69,9 +70,10 @@ impl Architecture {
         }
         match &self.kind {
             Kind::Recurrent(config) => config.check(look_back, columns, targets, self.loss),
-            _ if self.loss.width() > 1 => {
-                Err(BadSetting::new("model.loss", "distributions need model.kind = \"recurrent\"; take mae or mse"))
-            }
+            _ if self.loss.width() > 1 => Err(BadSetting::new(
+                "model.loss",
+                "this loss predicts a distribution, which needs model.kind = \"recurrent\"; take mae or mse",
+            )),
             Kind::SegRnn(config) => config.check(look_back, horizon),
             Kind::Linear(_) => Ok(()),
         }
@@ -87,7 +89,7 @@ impl Architecture {
         }
     }
 
-    /// The network with random weights.
+    /// Creates the network with random weights.
     pub fn init(&self, sizes: Sizes, device: &Device) -> Model {
         let Sizes { look_back, horizon, columns, targets } = sizes;
         match &self.kind {
@@ -99,8 +101,8 @@ impl Architecture {
 }
 
 impl Model {
-    /// The forward pass for training. Returns the parameters of the output distribution, `[B, S, T, P]`, and the true
-    /// values, `[B, S, T]`, of the S steps that the loss covers.
+    /// The forward pass for training. Returns P parameters of the output distribution per value, `[B, S, T, P]`, and
+    /// the observed values, `[B, S, T]`, of the T targets at the S steps that the loss covers.
     pub fn forward_train(&self, batch: Batch) -> (Tensor<4>, Tensor<3>) {
         match self {
             Self::Recurrent(model) => model.forward_train(batch),
@@ -108,7 +110,8 @@ impl Model {
         }
     }
 
-    /// Standardised forecasts of a batch of windows.
+    /// Computes standardised forecasts of a batch of windows. `likelihood` is the loss that the network was trained
+    /// with.
     pub fn forecast(&self, likelihood: Likelihood, batch: &Batch) -> Forecasts {
         match self {
             Self::Recurrent(model) if model.is_autoregressive() => {
@@ -120,7 +123,8 @@ impl Model {
         }
     }
 
-    /// The parameters of the output distribution for all H future steps, computed at once: `[B, H, T, P]`.
+    /// Computes the P parameters of the output distribution of each of the H future steps and T targets, all steps at
+    /// once: `[B, H, T, P]`.
     fn forward(&self, batch: &Batch) -> Tensor<4> {
         let all = match self {
             Self::Recurrent(model) => return model.forward(batch),

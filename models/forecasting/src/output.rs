@@ -1,4 +1,5 @@
-//! Options and answers of a forecast: the JSON of the command line, of HTTP and of the browser.
+//! Options and result of a forecast. The types are serialised to JSON on the command line, over HTTP and in the
+//! browser.
 
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,7 @@ use crate::calibration::Forecasts;
 use crate::frame::Windows;
 use crate::likelihood::{Likelihood, Quantity};
 
-/// The options of a forecast.
+/// The options of a forecast, as the caller of a [`Forecaster`](crate::Forecaster) gives them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
@@ -39,15 +40,15 @@ pub struct ColumnForecast {
     pub quantity: Quantity,
     /// The time of each step.
     pub time: Vec<DateTime>,
-    /// The point forecast: median or mean.
+    /// The point forecast of each step, in the unit of `quantity`: the median or the mean of the output distribution.
     pub forecast: Vec<f64>,
     /// Lower bound of the 80 % interval, in the unit of `forecast`; `null` if the bound is unknown.
     pub low_80: Vec<Option<f64>>,
-    /// Upper bound of the 80 % interval, like `low_80`.
+    /// Upper bound of the 80 % interval, in the unit of `forecast`; `null` if the bound is unknown.
     pub high_80: Vec<Option<f64>>,
-    /// Lower bound of the 95 % interval, like `low_80`.
+    /// Lower bound of the 95 % interval, in the unit of `forecast`; `null` if the bound is unknown.
     pub low_95: Vec<Option<f64>>,
-    /// Upper bound of the 95 % interval, like `low_80`.
+    /// Upper bound of the 95 % interval, in the unit of `forecast`; `null` if the bound is unknown.
     pub high_95: Vec<Option<f64>>,
     /// The observed value in the unit of `forecast`; `null` if the history does not contain the step. For rise
     /// probabilities: 1 if the value rose, else 0.
@@ -55,7 +56,8 @@ pub struct ColumnForecast {
 }
 
 impl ColumnForecast {
-    /// Makes the answer for one target column: its forecast at the first of the given windows.
+    /// Converts the forecasts of the first window, which has the origin `origin`, to the answer for the target column
+    /// with the index `target`.
     pub(crate) fn new(
         likelihood: Likelihood,
         windows: &Windows,

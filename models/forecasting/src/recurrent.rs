@@ -32,27 +32,28 @@ use crate::settings::BadSetting;
 pub struct RecurrentConfig {
     /// The recurrent cell: Elman, LSTM or GRU.
     pub cell: Cell,
-    /// The number of features of the hidden state, N.
+    /// The number of features of the hidden state (N in the shapes).
     pub hidden_size: Count,
     /// The number of stacked layers.
     pub layers: Count,
     /// The dropout probability between layers and before the output layer.
     #[serde(default)]
     pub dropout: Fraction,
-    /// How future steps are decoded.
+    /// How the network computes its forecasts: all steps at once, or step by step.
     pub decoding: Decoding,
     /// The normalisation of each window; no normalisation if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub normalise: Option<Normalise>,
 }
 
-/// How future steps are decoded.
+/// How the network computes its forecasts: all steps at once, or step by step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decoding {
     /// Direct: all steps are forecast at once from the last hidden state.
     Direct,
-    /// Autoregressive: each step is forecast from a sample of the previous step.
+    /// Autoregressive: the steps are forecast one by one, and each step reads a value that was sampled for the step
+    /// before.
     Autoregressive,
 }
 
@@ -68,21 +69,23 @@ pub enum Normalise {
     Last,
 }
 
-/// The number of sample paths per window.
+/// The number of sample paths that autoregressive decoding draws per window.
 const PATHS: usize = 100;
-/// The smallest standard deviation by which a window is divided.
+/// The smallest number by which [`Normalise::Window`] divides, so that a constant window does not cause a division by
+/// 0.
 const MIN_DEVIATION: f64 = 0.05;
 
 /// The recurrent network. [The module](self) shows its layers and shapes.
 #[derive(Module, Debug)]
 pub struct Recurrent {
-    /// The recurrent layers: from C + K features (direct) or T + K features (autoregressive) to N features.
+    /// The recurrent layers, with N features per hidden state. Their input at a step has C columns (direct) or T
+    /// targets (autoregressive), and K calendar features.
     pub rnn: Rnn,
-    /// The decoder of the direct form; `None` for the autoregressive form.
+    /// The decoder of [`Decoding::Direct`]; `None` with [`Decoding::Autoregressive`].
     pub steps: Option<Steps>,
     /// Dropout before the output layer.
     pub dropout: Dropout,
-    /// The output layer: from N features to T·P distribution parameters.
+    /// The output layer: from the N features of a hidden state to P distribution parameters of each of T targets.
     pub output: Linear,
     #[module(skip)]
     normalise: Option<Normalise>,
@@ -90,23 +93,25 @@ pub struct Recurrent {
     likelihood: Likelihood,
 }
 
-/// The decoder of the direct form: makes the states of the H future steps from the last hidden state.
+/// The decoder of [`Decoding::Direct`]: computes the states of the H future steps from the last hidden state.
 #[derive(Module, Debug)]
 pub struct Steps {
-    /// The linear layer from N + K features (state and calendar) to N features.
+    /// The linear layer from the last hidden state (N features) and the calendar of a future step (K features) to N
+    /// features.
     pub map: Linear,
-    /// One learned embedding per future step, `[H, N]`.
+    /// One learned embedding of N features per future step, `[H, N]`, added to the output of `map`.
     pub positions: Param<Tensor<2>>,
 }
 
-/// The level and scale by which each window is normalised, `[B, 1, C]` each.
+/// The mean (or last value) and the standard deviation by which each column of a window is normalised. For C columns,
+/// each tensor has the shape `[B, 1, C]`.
 struct Scale {
     mean: Tensor<3>,
     deviation: Tensor<3>,
 }
 
 impl RecurrentConfig {
-    /// Checks that the settings agree with each other and with the data.
+    /// Checks that the settings can be combined with each other, with the data and with the likelihood.
     pub fn check(
         &self,
         look_back: usize,
@@ -115,7 +120,10 @@ impl RecurrentConfig {
         likelihood: Likelihood,
     ) -> Result<(), BadSetting> {
         if self.decoding == Decoding::Autoregressive && look_back < 2 {
-            return Err(BadSetting::new("data.look_back", "model.decoding = \"autoregressive\" needs at least 2"));
+            return Err(BadSetting::new(
+                "data.look_back",
+                "model.decoding = \"autoregressive\" needs a look-back of at least 2 steps",
+            ));
         }
         if self.decoding == Decoding::Autoregressive && columns > targets {
             let message = "the future of covariates is unknown to model.decoding = \"autoregressive\"; make them targets, or \
@@ -125,7 +133,7 @@ impl RecurrentConfig {
         if self.normalise.is_some() && matches!(likelihood, Likelihood::Direction | Likelihood::Qlike) {
             return Err(BadSetting::new(
                 "model.normalise",
-                "qlike and direction need the level of the values; leave it out",
+                "the losses qlike and direction need the level of the values; leave model.normalise out",
             ));
         }
         if self.decoding == Decoding::Autoregressive && likelihood == Likelihood::Quantiles {
@@ -135,7 +143,7 @@ impl RecurrentConfig {
         Ok(())
     }
 
-    /// The network with random weights.
+    /// Creates the network with random weights.
     pub fn init(
         &self,
         columns: usize,
@@ -176,9 +184,10 @@ impl RecurrentConfig {
 }
 
 impl Recurrent {
-    /// The forward pass for training. Returns distribution parameters, `[B, S, T, P]`, and the true values of the same
-    /// steps, `[B, S, T]`. The direct form has S = H. The autoregressive form reads the true previous values (teacher
-    /// forcing) and includes the look-back: S = L − 1 + H.
+    /// The forward pass for training. Returns P distribution parameters per value, `[B, S, T, P]`, and the observed
+    /// values of the T targets at the same S steps, `[B, S, T]`. Direct decoding covers the horizon, S = H.
+    /// Autoregressive decoding reads the observed previous values (teacher forcing) and also covers the look-back, L:
+    /// S = L − 1 + H.
     pub fn forward_train(&self, batch: Batch) -> (Tensor<4>, Tensor<3>) {
         if self.steps.is_some() {
             return (self.forward(&batch), batch.targets);
@@ -193,7 +202,8 @@ impl Recurrent {
         (self.parameters(states, &scale), values.narrow(1, 1, steps))
     }
 
-    /// The distribution parameters of all H future steps, computed at once by the direct form: `[B, H, T, P]`.
+    /// Computes the P distribution parameters of each of the H future steps and T targets, all steps at once (direct
+    /// decoding): `[B, H, T, P]`.
     pub fn forward(&self, batch: &Batch) -> Tensor<4> {
         let Batch { inputs, targets, calendar, .. } = batch; // [B, L, C], [B, H, T], [B, L + H, K]
         let scale = self.scale(inputs);
@@ -219,9 +229,9 @@ impl Recurrent {
         self.steps.is_none()
     }
 
-    /// Draws R sample paths of each window, as values in the order of `[B, R, H, T]`. Returns the values and R. R is 1
-    /// for likelihoods without a distribution. The samples depend only on the window's origin, not on the other windows
-    /// of the batch.
+    /// Draws R sample paths of each window, over H steps and T targets. Returns the values, in the order of
+    /// `[B, R, H, T]`, and R, which is 1 for likelihoods without a distribution. The random numbers of a window are
+    /// seeded with its origin, so its samples do not depend on the other windows of the batch.
     pub fn sample_paths(&self, batch: &Batch) -> (Vec<f32>, usize) {
         let Batch { origins, inputs, calendar, targets } = batch; // [B, L, T], [B, L + H, K], [B, H, T]
         let [_, horizon, targets] = targets.dims();
@@ -266,7 +276,8 @@ impl Recurrent {
         (samples, paths)
     }
 
-    /// Distribution parameters from hidden states: `[B, S, N]` → `[B, S, T, P]`.
+    /// Computes P distribution parameters of each of T targets from hidden states of N features, at S steps:
+    /// `[B, S, N]` → `[B, S, T, P]`.
     fn parameters(&self, states: Tensor<3>, scale: &Scale) -> Tensor<4> {
         let [batch, steps, _] = states.dims();
         let outputs = dense(&self.output, self.dropout.forward(states)); // [B, S, T·P]
@@ -304,7 +315,7 @@ impl Scale {
     }
 }
 
-/// Repeats each slice along `dim` `times` times in a row, like `torch.repeat_interleave`.
+/// Repeats each slice along dimension `dim` as often as `times` says, like `torch.repeat_interleave`.
 fn repeated(tensor: Tensor<3>, dim: usize, times: usize) -> Tensor<3> {
     let mut shape = tensor.dims();
     let mut wide = [shape[0], shape[1], shape[2], 0];

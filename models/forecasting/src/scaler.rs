@@ -35,7 +35,7 @@ impl Scaler {
             let mean = values.clone().sum::<f64>() / rows as f64;
             let variance = values.map(|value| (value - mean).powi(2)).sum::<f64>() / rows as f64;
             let deviation = variance.sqrt();
-            // The deviation of a constant column is the rounding of its mean.
+            // In a constant column the computed deviation is only the rounding error of the mean; 1 takes its place.
             let deviation = if deviation > 1e-6 * mean.abs().max(1e-6) { deviation } else { 1.0 };
             means.push(mean as f32);
             deviations.push(deviation as f32);

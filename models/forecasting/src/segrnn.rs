@@ -1,9 +1,12 @@
 //! SegRNN ([Lin et al. 2023](https://arxiv.org/abs/2308.11200)): a GRU that reads segments instead of steps, and
 //! decodes all segments of the forecast in parallel. Columns are independent (channel independence).
 //!
+//! B windows of C columns; L steps are read, w steps form a segment, m segments are forecast, and a state has H
+//! features:
+//!
 //! ```text
-//! less the last value [B·C, L] ─► segments [B·C, L/w, w] ─► linear, ReLU [B·C, L/w, H] ─► GRU ─► state [B·C, H]
-//!   embeddings of position and column of each future segment [B·C·m, H] ─► one GRU step from the state ─► linear [B·C, m·w] ─► plus the last value
+//! inputs minus last value [B·C, L] ─► segments [B·C, L/w, w] ─► linear, ReLU [B·C, L/w, H] ─► GRU ─► state [B·C, H]
+//!   embeddings of position and column of each future segment [B·C·m, H] ─► one GRU step from the state ─► linear [B·C, m·w] ─► add last value
 //! ```
 
 use burn::module::{Module, Param};
@@ -20,7 +23,7 @@ use crate::settings::BadSetting;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SegRnnConfig {
-    /// The number of features of the hidden state, H, which must be even.
+    /// The number of features of the hidden state (H in the shapes), which must be even.
     pub hidden_size: Count,
     /// The number of steps per segment, w. Look-back and horizon must be multiples of w.
     pub segment: Count,
@@ -36,9 +39,9 @@ pub struct SegRnn {
     pub encoder: Linear,
     /// The recurrent network: one GRU layer.
     pub rnn: Rnn,
-    /// Embedding of the position of each future segment, `[m, H / 2]`.
+    /// One learned embedding per position of the m future segments, `[m, H / 2]`, where H is the hidden size.
     pub positions: Param<Tensor<2>>,
-    /// Embedding of each column, `[C, H / 2]`.
+    /// One learned embedding per column, `[C, H / 2]`, where H is the hidden size.
     pub channels: Param<Tensor<2>>,
     /// Dropout of the states of the decoder, before the last layer.
     pub dropout: Dropout,
@@ -47,7 +50,7 @@ pub struct SegRnn {
 }
 
 impl SegRnnConfig {
-    /// Checks that the sizes fit the look-back and the horizon.
+    /// Checks that the segment length divides the look-back and the horizon, and that the hidden size is even.
     pub fn check(&self, look_back: usize, horizon: usize) -> Result<(), BadSetting> {
         let (segment, hidden) = (self.segment.get(), self.hidden_size.get());
         if !look_back.is_multiple_of(segment) || !horizon.is_multiple_of(segment) {
@@ -63,7 +66,7 @@ impl SegRnnConfig {
         Ok(())
     }
 
-    /// The network with random weights.
+    /// Creates the network with random weights.
     pub fn init(&self, columns: usize, horizon: usize, device: &Device) -> SegRnn {
         let (segment, hidden) = (self.segment.get(), self.hidden_size.get());
         let normal = Initializer::Normal { mean: 0.0, std: 1.0 };
@@ -87,7 +90,7 @@ impl SegRnnConfig {
 }
 
 impl SegRnn {
-    /// Forecasts all columns: `[B, L, C]` → `[B, m·w, C]`, where m·w is the horizon.
+    /// Forecasts all C columns from L steps: `[B, L, C]` → `[B, m·w, C]`, where m segments of w steps are the horizon.
     pub fn forward(&self, inputs: Tensor<3>) -> Tensor<3> {
         let [batch, look_back, columns] = inputs.dims();
         let [segment, hidden] = self.encoder.weight.dims();

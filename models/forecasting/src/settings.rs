@@ -1,4 +1,4 @@
-//! The settings of a package: the parts of `[data]` and `[model]` of a recipe that forecasting needs.
+//! The settings that a package stores: the keys of a recipe's `[data]` and `[model]` that a forecast needs.
 
 use inference::settings::{Count, Fraction};
 use serde::{Deserialize, Serialize};
@@ -6,27 +6,27 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Architecture, Sizes};
 use crate::scaler::Scaler;
 
-/// The settings in the manifest of a package. In packages of format 1 they are the whole recipe, of which unknown keys
-/// are ignored.
+/// The settings in the manifest of a package. Packages of format 1 store the whole recipe instead; keys that are not
+/// fields here are ignored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
-    /// What the network reads and forecasts.
+    /// The lengths of the windows, and which columns the network reads and forecasts.
     pub data: WindowSettings,
-    /// The architecture of the network and its likelihood.
+    /// The architecture of the network and the loss.
     pub model: Architecture,
 }
 
 /// What the network reads and forecasts, and on which past windows its intervals are calibrated.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct WindowSettings {
-    /// The number of steps that a window reads.
+    /// The number of steps that the network reads.
     pub look_back: Count,
-    /// The number of steps that a window forecasts.
+    /// The number of steps that the network forecasts.
     pub horizon: Count,
-    /// The number of steps from one window to the next.
+    /// The number of steps from the start of one window to the start of the next.
     #[serde(default = "one")]
     pub stride: Count,
-    /// The names of columns that are read and not forecast.
+    /// The names of the columns that the network reads but does not forecast.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covariates: Vec<String>,
     /// How the series is split into parts. Intervals are calibrated on as many past windows as fit into the validation
@@ -49,7 +49,8 @@ pub enum Split {
 }
 
 impl Split {
-    /// The row at which each part ends (exclusive): training, validation and test part.
+    /// Returns where the training, the validation and the test part end: for each, the index of the first row after the
+    /// part. `rows` is the number of rows of the series.
     pub fn bounds(self, rows: usize) -> [usize; 3] {
         let sizes = match self {
             Self::Rows(sizes) => sizes.map(Count::get),
@@ -75,24 +76,27 @@ pub struct BadSetting {
 }
 
 impl BadSetting {
-    /// Creates the error of a setting that cannot be used.
+    /// Creates the error from the key of the setting and a message that says what is wrong and what to change.
     pub fn new(setting: &'static str, message: impl Into<String>) -> Self {
         Self { setting, message: message.into() }
     }
 }
 
 impl Settings {
-    /// The sizes of the network for these columns.
+    /// The sizes of the network for the columns of `scaler`.
     ///
     /// # Errors
     ///
-    /// [`BadSetting`] if the settings exclude each other.
+    /// [`BadSetting`] if the settings cannot be combined.
     pub fn sizes(&self, scaler: &Scaler) -> Result<Sizes, BadSetting> {
         let (look_back, horizon) = (self.data.look_back.get(), self.data.horizon.get());
         let columns = scaler.columns.len();
         let targets = columns.saturating_sub(self.data.covariates.len());
         if targets == 0 {
-            return Err(BadSetting::new("data.target", "there is no column to forecast; name one"));
+            return Err(BadSetting::new(
+                "data.target",
+                "all columns are covariates, so there is none to forecast; name one in data.target",
+            ));
         }
         let sizes = Sizes { look_back, horizon, columns, targets };
         self.model.check(sizes)?;

@@ -8,16 +8,16 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-/// The name of the file in a package.
+/// The name of the file with the settings in a package.
 pub const FILE: &str = "adaptation.json";
 
-/// The largest number of places in a cache. It limits the memory that the cache takes.
+/// The largest valid value of [`CacheConfig::places`]. It limits the memory that the cache takes.
 const MAX_PLACES: f64 = 100_000.0;
-/// The largest share of a cache. It must be below 1, because the cache gives probability 0 to words that it does not
-/// contain.
+/// The largest valid value of [`CacheConfig::share`]. It must be below 1, because the cache gives probability 0 to
+/// words that it does not contain.
 const MAX_SHARE: f64 = 0.99;
 
-/// The content of `adaptation.json`.
+/// The content of `adaptation.json`: settings of the methods that adapt a network to the text that it reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Adaptation {
@@ -33,11 +33,11 @@ pub struct Adaptation {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CacheConfig {
-    /// The number of most recent tokens whose states are in the cache.
+    /// The number of most recent tokens whose hidden states are in the cache.
     pub places: usize,
-    /// θ: the factor of the scalar product of two states in the softmax over the cache.
+    /// θ: the factor of the scalar product of two hidden states in the softmax over the cache.
     pub sharpness: f64,
-    /// λ: the weight of the cache in the mixture of its probabilities with the network's.
+    /// λ: the weight of the cache in the mixture of the cache's probabilities and the network's.
     pub share: f64,
 }
 
@@ -45,9 +45,9 @@ pub struct CacheConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DynamicConfig {
-    /// η: the learning rate.
+    /// η: the learning rate of the updates during evaluation.
     pub rate: f64,
-    /// λ: the decay towards the trained weights.
+    /// λ: the strength of the decay towards the trained weights.
     pub decay: f64,
 }
 
@@ -56,7 +56,7 @@ impl Adaptation {
     ///
     /// # Errors
     ///
-    /// The key with its value.
+    /// A message with the key and the value that is out of range.
     pub fn check(&self) -> Result<(), String> {
         let cache = self.cache.iter().flat_map(CacheConfig::ranges);
         let mut settings = cache.chain(self.dynamic.iter().flat_map(DynamicConfig::ranges));

@@ -1,4 +1,4 @@
-//! The command line: texts of the help, the options of `train`, and the verbs `generate` and `score`.
+//! The command line: the help texts, the options of `train`, and the verbs `generate` and `score`.
 
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
 use std::path::PathBuf;
@@ -14,11 +14,11 @@ use crate::generate::{Generation, Session};
 use crate::predictor::LanguageModel;
 use crate::train::LanguageModelTask;
 
-/// The vocabulary limit for `--text` with words.
+/// The largest vocabulary size for the option `--text` with `--level word`.
 const MAX_WORDS: usize = 20_000;
 const WORD: &str = "word";
 
-/// The application `language-model`.
+/// The application `language-model` of the command line.
 pub struct App;
 
 impl Application for App {
@@ -46,33 +46,32 @@ impl Application for App {
     }
 }
 
-/// Options of `train` for a text file of the user.
+/// Options of `train` and `find-rate` for training on a text file of the user.
 #[derive(Clone, Debug, Default, Args)]
 pub struct TextOptions {
-    /// Train on this text file in UTF-8, by the recipe char-lstm unless --recipe names another
+    /// Train on this UTF-8 text file, with the recipe char-lstm unless --recipe names another
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     text: Option<PathBuf>,
-    /// What a token of the text is
+    /// Whether each token of the text is a word or a character
     #[arg(long, value_parser = [WORD, "character"], requires = "text", value_name = "LEVEL", help_heading = "Data")]
     level: Option<String>,
 }
 
 impl TextOptions {
     fn changes(&self) -> Result<Changes> {
-        let Some(file) = &self.text else { return Ok(Changes::default()) };
-        let usage = |reason: &str| CliError::Usage(format!("--text {}: {reason}", file.display()));
-        let path = std::path::absolute(file).map_err(|error| usage(&error.to_string()))?;
-        let path = path.to_str().ok_or_else(|| usage("the path is not UTF-8; rename the file"))?;
-        let mut settings = vec!["data.set=text".to_owned(), format!("data.file={}", toml::Value::from(path))];
-        if let Some(level) = &self.level {
-            settings.push(format!("data.level={level}"));
-            settings.extend((level == WORD).then(|| format!("data.vocabulary={MAX_WORDS}")));
+        if self.text.is_none() {
+            return Ok(Changes::default());
         }
-        Ok(Changes { recipe: Some("char-lstm"), settings })
+        let mut changes = Changes { recipe: Some("char-lstm"), ..Changes::default() };
+        changes.set("data.set", Some("text"))?;
+        changes.set_file("data.file", "--text", self.text.as_deref())?;
+        changes.set("data.level", self.level.as_ref())?;
+        changes.set("data.vocabulary", self.level.as_ref().filter(|level| *level == WORD).map(|_| MAX_WORDS))?;
+        Ok(changes)
     }
 }
 
-/// The verbs of this application.
+/// The verbs of the application `language-model`, in addition to the shared verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Generate text after a prompt
@@ -91,16 +90,16 @@ pub enum Verb {
 /// Arguments of the verb `generate`.
 #[derive(Debug, Args)]
 pub struct Generate {
-    /// The beginning of the text; `-` reads standard input [default: the beginning of a line]
+    /// Beginning of the text to generate; `-` reads it from standard input [default: the beginning of a line]
     #[arg(value_name = "PROMPT", default_value = "", hide_default_value = true, conflicts_with = "file")]
     prompt: String,
     /// Read the prompt from this file
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Complete each line that is typed, up to its end
+    /// Read lines from standard input, and complete each line up to its end
     #[arg(long, conflicts_with_all = ["prompt", "file"])]
     interactive: bool,
-    /// How many tokens to generate [default: 60 words or 600 characters]
+    /// Largest number of tokens to generate [default: 60 words or 600 characters]
     #[arg(long, value_name = "N", help_heading = "Sampling")]
     length: Option<Count>,
     #[command(flatten)]
@@ -113,16 +112,16 @@ pub struct Generate {
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Sampling")]
 struct SamplingArgs {
-    /// Divide the logits by T: below 1 likely tokens become likelier; 0 takes the likeliest token
+    /// Divide the logits by T. A value below 1 makes likely tokens likelier; 0 always takes the likeliest token
     #[arg(long, value_name = "T", default_value_t = Sampling::default().temperature, allow_negative_numbers = true)]
     temperature: f32,
     /// Sample from the K likeliest tokens only
     #[arg(long, value_name = "K")]
     top_k: Option<Count>,
-    /// Sample from the smallest set of likeliest tokens with at least this probability
+    /// Sample from the smallest set of likeliest tokens whose total probability is at least P
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
     top_p: Option<f32>,
-    /// Seed of the random numbers
+    /// Seed of the random numbers for sampling
     #[arg(long, value_name = "N", default_value_t = Sampling::default().seed)]
     seed: u64,
 }
@@ -143,14 +142,16 @@ impl Generate {
             return complete_lines(&model, &options, cx.json);
         }
         let given = input::text(self.file.as_deref(), &self.prompt)?;
-        // The last line end of a file, or of the output of `echo`, does not begin a line. A typed one does.
+        // A line end at the end of a file or of standard input is removed. At the end of a prompt that is given as an
+        // argument, a line end is kept, and the generated text begins a new line.
         let typed = self.file.is_none() && self.prompt != "-";
         let prompt = if typed { &given } else { given.strip_suffix('\n').unwrap_or(&given) };
         answer(&model, prompt, &options, cx.json)
     }
 }
 
-/// Reads standard input line by line, and completes each line up to its end.
+/// Reads beginnings of sentences from standard input, one per line. For each of them, the model generates text until it
+/// generates the end of a line, and the text is printed.
 fn complete_lines(model: &LanguageModel, options: &Generation, json: bool) -> Result<()> {
     let ask = || {
         if stdin().is_terminal() {
@@ -190,13 +191,13 @@ fn answer(model: &LanguageModel, prompt: &str, options: &Generation, json: bool)
 /// Arguments of the verb `score`.
 #[derive(Debug, Args)]
 pub struct Score {
-    /// The text; `-`, or none, reads standard input
+    /// Text to score; if absent or `-`, it is read from standard input
     #[arg(value_name = "TEXT", conflicts_with = "file", default_value = "-", hide_default_value = true)]
     text: String,
     /// Read the text from this file
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Print the perplexity without the tokens
+    /// Print only the perplexity, not the bits of each token
     #[arg(long, help_heading = "Output")]
     brief: bool,
     #[command(flatten)]
@@ -240,9 +241,12 @@ mod tests {
         };
         let file = r#"data.file="/a/it's [mine] = 1.txt""#;
         let settings = |level| options(level).changes().unwrap().settings;
-        assert_eq!(settings(None), ["data.set=text", file]);
-        assert_eq!(settings(Some("character")), ["data.set=text", file, "data.level=character"]);
-        assert_eq!(settings(Some("word")), ["data.set=text", file, "data.level=word", "data.vocabulary=20000"]);
+        assert_eq!(settings(None), [r#"data.set="text""#, file]);
+        assert_eq!(settings(Some("character")), [r#"data.set="text""#, file, r#"data.level="character""#]);
+        assert_eq!(
+            settings(Some("word")),
+            [r#"data.set="text""#, file, r#"data.level="word""#, "data.vocabulary=20000"]
+        );
         assert_eq!(TextOptions::default().changes().unwrap(), Changes::default());
     }
 }

@@ -1,8 +1,8 @@
-//! The loss of every token of a text, with the state carried from window to window.
+//! The loss of every token of a text, with the recurrent state carried from window to window.
 //!
 //! A text could be read in one row from its first token to its last, but a batch of one row is slow. So the text is cut
-//! into several rows. Every row but the first starts with some context: tokens of the row before, which are read only
-//! to bring the state to its value and whose losses are not counted.
+//! into several rows. Every row but the first starts with some context: the last tokens of the previous row. The
+//! network reads them only to compute the recurrent state at the start of the row; their losses are not counted.
 //!
 //! ```text
 //! row 0           a b c d e f        every token is predicted once; the first one from the end of a line
@@ -23,15 +23,15 @@ const START: u32 = 0;
 
 /// How a text is cut into rows and windows.
 ///
-/// The losses do not depend on these settings, up to rounding, if `context` covers what the network remembers: with
-/// `ptb-awd`, 256 tokens change the perplexity by 3e-3, and 1,024 tokens by 3e-5.
+/// If `context` is long enough, the losses depend on these settings by rounding only. With the model `ptb-awd`, a
+/// context of 256 tokens changes the perplexity by 3e-3, and a context of 1,024 tokens by 3e-5.
 #[derive(Clone, Copy, Debug)]
 pub struct EvalLayout {
     /// The largest number of rows that are read in parallel. A short text is cut into fewer rows.
     pub rows: usize,
-    /// The number of context tokens per row.
+    /// The number of tokens of the previous row that each row reads first, without counting their losses.
     pub context: usize,
-    /// The number of steps per forward pass.
+    /// The number of time steps per forward pass.
     pub window: usize,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Cuts a text into rows. There are at most `layout.rows`, and so few that each row has at least twice as many
+    /// Cuts a text into rows. There are at most `layout.rows` rows, and so few that each row has at least twice as many
     /// counted tokens as context tokens.
     pub fn new(ids: &'a [u32], layout: EvalLayout) -> Self {
         let count = (ids.len() / (2 * layout.context.max(1))).clamp(1, layout.rows.max(1));
@@ -60,39 +60,40 @@ impl<'a> Rows<'a> {
         Self { ids, count, length: ids.len().div_ceil(count), context }
     }
 
-    /// The columns whose losses are counted.
+    /// Returns the range of the columns whose losses are counted. It is the same in all rows.
     pub fn counted(&self) -> Range<usize> {
         self.context..self.context + self.length
     }
 
-    /// The positions in the text of the tokens in some columns, row by row. Positions in the context of the first row
-    /// are negative.
+    /// Returns the position in the text of each token in the given columns, row by row. Positions in the context of the
+    /// first row are negative.
     pub fn places(&self, columns: Range<usize>) -> impl Iterator<Item = isize> {
         let (length, context) = (self.length as isize, self.context as isize);
         (0..self.count as isize)
             .flat_map(move |row| columns.clone().map(move |column| row * length + column as isize - context))
     }
 
-    /// The tokens at the given positions, row by row: `[rows, columns]`. Positions outside of the text get an arbitrary
-    /// token.
+    /// Makes a tensor `[rows, columns]` of the tokens at the positions `places` of the text, which are given row by
+    /// row. Positions outside of the text get the token 0.
     fn tensor(&self, places: impl Iterator<Item = isize>, columns: usize, device: &Device) -> Tensor<2, Int> {
         let id = |place: isize| usize::try_from(place).ok().and_then(|place| self.ids.get(place));
         let ids: Vec<i32> = places.map(|place| *id(place).unwrap_or(&START) as i32).collect();
         Tensor::from_data(TensorData::new(ids, [self.count, columns]), device)
     }
 
-    /// The input tokens for some columns, `[rows, columns]`: the tokens one position before the targets.
+    /// Returns the input tokens for the targets in the given columns, `[rows, columns]`: each input is the token before
+    /// its target.
     pub fn inputs(&self, columns: &Range<usize>, device: &Device) -> Tensor<2, Int> {
         self.tensor(self.places(columns.clone()).map(|place| place - 1), columns.len(), device)
     }
 
-    /// The target tokens in some columns, `[rows, columns]`.
+    /// Returns the target tokens in the given columns, `[rows, columns]`.
     pub fn targets(&self, columns: &Range<usize>, device: &Device) -> Tensor<2, Int> {
         self.tensor(self.places(columns.clone()), columns.len(), device)
     }
 
-    /// Reads the context tokens of all rows. Returns the state after them, which is zero for the first row, and the
-    /// outputs, `[rows, context, H]`. `None` for a single row, which has no context.
+    /// Reads the context tokens of all rows. Returns the recurrent state after them, which is zero for the first row,
+    /// and the outputs of the last layer, `[rows, context, H]`. `None` for a single row, which has no context.
     pub fn read_context(&self, network: &Network, window: usize, device: &Device) -> Option<(State, Tensor<3>)> {
         let (mut state, mut outputs) = (None, Vec::new());
         for columns in windows(0..self.context, window) {
@@ -104,7 +105,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Sets the state of the first row to zero.
+/// Sets the recurrent state of the first row to zero.
 fn reset_first_row(state: State) -> State {
     let [_, rows, _] = state.hidden.dims();
     let mut factors = vec![1.0f32; rows];
@@ -113,7 +114,7 @@ fn reset_first_row(state: State) -> State {
     State { hidden: state.hidden * factors.clone(), cell: state.cell.map(|cell| cell * factors) }
 }
 
-/// The loss of every token of a text, in nats.
+/// The cross-entropy loss of every token of a text, in nats.
 pub fn losses(network: &Network, ids: &[u32], layout: EvalLayout, device: &Device) -> Vec<f32> {
     match try_losses(network, ids, layout, device, || Ok::<_, Infallible>(())) {
         Ok(losses) => losses,
@@ -144,7 +145,7 @@ pub fn try_losses<E>(
     Ok(losses)
 }
 
-/// The mean of losses in nats. The perplexity is `exp` of this mean.
+/// The mean of cross-entropy losses in nats. The perplexity is `exp` of this mean.
 pub fn mean(losses: &[f32]) -> f64 {
     losses.iter().map(|loss| f64::from(*loss)).sum::<f64>() / losses.len() as f64
 }
@@ -159,7 +160,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::model::NetworkConfig;
 
-    /// An untrained network with a vocabulary of 11 and every regularizer.
+    /// An untrained network with a vocabulary of 11 tokens and with every kind of regularization.
     pub fn network(device: &Device) -> Network {
         device.seed(1);
         let config: NetworkConfig = serde_json::from_value(serde_json::json!({
@@ -171,7 +172,7 @@ pub(crate) mod tests {
         config.init(11, device)
     }
 
-    /// A text that repeats itself.
+    /// The token ids of a text that repeats itself every 11 tokens.
     pub fn text(length: usize) -> Vec<u32> {
         (0..length).map(|place| ((place * place + 3 * place) % 11) as u32).collect()
     }

@@ -13,7 +13,7 @@ use crate::text::{TextCodec, plain};
 
 /// The number of prompt tokens per forward pass.
 const WINDOW: usize = 256;
-/// The default length of a generated text, in tokens.
+/// The default length of a generated text of words, in tokens.
 const WORDS: usize = 60;
 const CHARACTERS: usize = 600;
 
@@ -25,7 +25,7 @@ pub struct Prompt {
     pub prompt: String,
 }
 
-/// The JSON forms of a [`Prompt`].
+/// The JSON forms of a [`Prompt`]: a string, or an object with the key `prompt`.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum PromptForm {
@@ -59,7 +59,7 @@ impl From<String> for Prompt {
     }
 }
 
-/// The options of text generation.
+/// The options of text generation: the length, when to stop, and how to sample.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Generation {
@@ -68,12 +68,12 @@ pub struct Generation {
     pub length: Option<Count>,
     /// Whether to stop at the end of the line. The line end is then not part of the generated text.
     pub stop_at_line_end: bool,
-    /// How tokens are sampled.
+    /// The settings for sampling the next token: temperature, top-k, top-p and seed.
     #[serde(flatten)]
     pub sampling: Sampling,
 }
 
-/// A generated text.
+/// A generated text, with the prompt and the seed that gave it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Generated {
     /// The prompt, without a byte-order mark and with LF line ends.
@@ -83,7 +83,7 @@ pub struct Generated {
     pub text: String,
     /// Words (or characters) of the prompt that the model does not know and reads as `<unk>`, in order.
     pub unknown: Vec<String>,
-    /// The seed of the random numbers.
+    /// The seed of the random numbers for sampling.
     pub seed: u64,
 }
 
@@ -94,7 +94,8 @@ pub struct Piece {
     pub text: String,
 }
 
-/// A generation in progress. It owns its recurrent state, so that many generations can share one model.
+/// The generation of one text in progress. The session owns its recurrent state, so that many sessions can share one
+/// model.
 #[derive(Debug)]
 pub struct Session {
     sampling: Sampling,
@@ -183,7 +184,7 @@ impl Streaming for LanguageModel {
     }
 }
 
-/// Token ids as a batch of one row, `[1, T]`.
+/// Converts T token ids to a batch of one row, `[1, T]`.
 fn row(ids: &[u32], device: &Device) -> Tensor<2, Int> {
     let ids: Vec<i32> = ids.iter().map(|id| *id as i32).collect();
     Tensor::<1, Int>::from_data(&ids[..], device).unsqueeze()

@@ -29,7 +29,7 @@
 //! The program of the same name trains and measures models, and answers from the command line:
 //!
 //! ```sh
-//! cargo run -p language-model                                        # train on the embedded grammar, in a minute
+//! cargo run -p language-model                                        # train on generated sentences, in a minute
 //! cargo run -p language-model -- train --recipe ptb-lstm-small       # Penn Treebank, downloaded once (6 MB)
 //! cargo run -p language-model -- generate --model RUN "the old dog"  # generate text
 //! cargo run -p language-model -- score --model RUN "the dog sleep ." # bits per word, and perplexity

@@ -6,6 +6,9 @@
 //!                └─────────────────────── one shared matrix if tied ───────────┘
 //! ```
 //!
+//! B is the batch size, T the number of steps, E the embedding size, H the hidden size, and V the size of the
+//! vocabulary.
+//!
 //! Two LSTM layers of 200 units without regularization are the small model of [Zaremba et al.
 //! 2014](https://arxiv.org/abs/1409.2329), except that recurrent weights are initialized as in PyTorch. Tied weights
 //! with all regularizers are the AWD-LSTM of [Merity et al. 2018](https://arxiv.org/abs/1708.02182). They trained it
@@ -24,54 +27,55 @@ use rnn::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Embedding and decoder are initialized uniformly between minus and plus this number.
+/// The bound of the uniform distribution, from `-INIT_RANGE` to `INIT_RANGE`, that initializes embedding and decoder.
 const INIT_RANGE: f64 = 0.1;
 
-/// PyTorch's names of the network's weights.
+/// The rules that convert the names of the network's parameters to PyTorch's names and back.
 pub const WEIGHT_NAMES: WeightNames =
     WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
 
-/// The table `[model]` of a recipe, and `model` in the settings of a package.
+/// The architecture of the network: the table `[model]` of a recipe, and `model` in the settings of a package.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
-    /// The recurrent cell.
+    /// The kind of the recurrent cell, such as LSTM.
     pub cell: Cell,
     /// The number of features of an embedding, E.
     pub embedding_size: Count,
     /// The number of hidden units per layer, H.
     pub hidden_size: Count,
-    /// Number of recurrent layers.
+    /// The number of recurrent layers.
     pub layers: Count,
-    /// Whether decoder and embedding share one matrix; E must then equal H.
+    /// Whether decoder and embedding share one weight matrix. The embedding size must then equal the hidden size.
     #[serde(default)]
     pub tied: bool,
-    /// Probability of ordinary dropout (a new mask at every step) of embeddings, between layers, and of outputs.
+    /// The probability of ordinary dropout, with a new mask at every step: of embeddings, between layers, and of the
+    /// outputs of the last layer.
     #[serde(default)]
     pub dropout: Fraction,
     /// Probability that a word is dropped from the embedding matrix, for all its occurrences in a batch.
     #[serde(default)]
     pub embedding_dropout: Fraction,
-    /// Probability of locked dropout of embeddings: one mask for all steps.
+    /// The probability of locked dropout of embeddings: all steps have the same mask.
     #[serde(default)]
     pub input_dropout: Fraction,
-    /// Probability of locked dropout between layers: one mask for all steps.
+    /// The probability of locked dropout between layers: all steps have the same mask.
     #[serde(default)]
     pub hidden_dropout: Fraction,
-    /// Probability of locked dropout of outputs: one mask for all steps.
+    /// The probability of locked dropout of the outputs of the last layer: all steps have the same mask.
     #[serde(default)]
     pub output_dropout: Fraction,
     /// Probability that a hidden-to-hidden weight is dropped (DropConnect).
     #[serde(default)]
     pub weight_dropout: Fraction,
-    /// The factor α of activation regularization; absent for none.
+    /// The factor α of activation regularization; `None` for no regularization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activation: Option<Positive>,
-    /// The factor β of temporal activation regularization; absent for none.
+    /// The factor β of temporal activation regularization; `None` for no regularization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temporal_activation: Option<Positive>,
-    /// Methods that adapt the network to the text that it reads. Each is measured beside the network alone, with
-    /// settings chosen on the validation part.
+    /// Methods that adapt the network to the text that it reads. The evaluation measures the network alone, and also
+    /// with each of these methods. The settings of the methods are chosen on the validation part.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adaptive: Vec<Adaptive>,
 }
@@ -86,22 +90,22 @@ pub enum Adaptive {
     Dynamic,
 }
 
-/// The language model as a network. The [module](self) shows its layers.
+/// The network of a language model. The [module](self) documentation shows its layers.
 #[derive(Module, Debug)]
 pub struct Network {
     /// Embedding matrix, `[V, E]`.
     pub embedding: Embedding,
     /// Dropout of whole words in the embedding matrix.
     pub embedding_dropout: EmbeddingDropout,
-    /// Locked dropout of embeddings.
+    /// Dropout of embeddings with the same mask at all steps.
     pub input_dropout: LockedDropout,
     /// The recurrent layers.
     pub rnn: Rnn,
-    /// Locked dropout of outputs.
+    /// Dropout of the outputs of the last layer with the same mask at all steps.
     pub output_dropout: LockedDropout,
     /// Dropout of embeddings and outputs, with a new mask at every step.
     pub dropout: Dropout,
-    /// The output layer, which computes logits from outputs.
+    /// The output layer, which computes logits from the outputs of the last recurrent layer.
     pub decoder: Decoder,
     /// The factor α of activation regularization.
     #[module(skip)]
@@ -120,19 +124,19 @@ pub struct Decoder {
     pub bias: Param<Tensor<1>>,
 }
 
-/// The result of [`Network::forward`].
+/// The result of [`Network::forward`]: the outputs of the last recurrent layer, and the recurrent state.
 #[derive(Debug)]
 pub struct Outputs {
     /// Outputs of the last layer, `[B, T, H]`.
     pub hidden: Tensor<3>,
     /// Outputs of the last layer after dropout, `[B, T, H]`.
     pub dropped: Tensor<3>,
-    /// The recurrent state after the last step.
+    /// The recurrent state after the last time step.
     pub state: State,
 }
 
 impl NetworkConfig {
-    /// The network with random weights, for a vocabulary of this size.
+    /// Creates the network with random weights, for a vocabulary of `vocabulary` tokens.
     pub fn init(&self, vocabulary: usize, device: &Device) -> Network {
         let uniform = Initializer::Uniform { min: -INIT_RANGE, max: INIT_RANGE };
         let rnn = self.rnn().init(device);
@@ -158,7 +162,7 @@ impl NetworkConfig {
     ///
     /// # Errors
     ///
-    /// The reason, with both sizes.
+    /// A message with both sizes.
     pub fn check(&self) -> Result<(), String> {
         let Self { tied, embedding_size, hidden_size, .. } = self;
         if *tied && embedding_size != hidden_size {
@@ -169,7 +173,7 @@ impl NetworkConfig {
         Ok(())
     }
 
-    /// The number of parameters of [`init`](Self::init).
+    /// The number of parameters of the network that [`init`](Self::init) creates.
     pub fn num_params(&self, vocabulary: usize) -> f64 {
         let [tokens, features, outputs] =
             [vocabulary, self.embedding_size.get(), self.hidden_size.get()].map(|size| size as f64);
@@ -198,19 +202,19 @@ impl Network {
         Outputs { hidden, dropped, state }
     }
 
-    /// The logits of each token of the vocabulary as the next token, `[B·T, V]`.
+    /// Computes the logits of the next token at each position, `[B·T, V]`: one logit per token of the vocabulary.
     pub fn logits(&self, outputs: &Outputs) -> Tensor<2> {
         let (weight, bias) = self.decoder.values(&self.embedding); // [V, H], [V]
         outputs.dropped.clone().flatten(0, 1).matmul(weight.transpose()) + bias.unsqueeze()
     }
 
-    /// The cross-entropy loss of each next token in nats, `[B·T]`; targets are `[B, T]`.
+    /// Computes the cross-entropy loss at each position in nats, `[B·T]`. `targets` are the next tokens, `[B, T]`.
     pub fn losses(&self, outputs: &Outputs, targets: Tensor<2, Int>) -> Tensor<1> {
         let (weight, bias) = self.decoder.values(&self.embedding); // [V, H], [V]
         dense_cross_entropy(outputs.dropped.clone().flatten(0, 1), weight, bias, targets.flatten(0, 1))
     }
 
-    /// The training loss, `[1]`: the mean cross-entropy, plus the activation penalties.
+    /// The training loss, `[1]`: the mean cross-entropy, plus the penalties of activation regularization.
     pub fn loss(&self, outputs: &Outputs, targets: Tensor<2, Int>) -> Tensor<1> {
         let mut loss = self.losses(outputs, targets).mean();
         if self.activation > 0.0 {
@@ -242,7 +246,8 @@ impl Network {
 }
 
 impl Decoder {
-    /// The weight matrix, `[V, H]`, and the bias, `[V]`.
+    /// The weight matrix, `[V, H]`, and the bias, `[V]`, of the output layer. With tied weights, the embedding matrix
+    /// is the weight matrix.
     fn values(&self, embedding: &Embedding) -> (Tensor<2>, Tensor<1>) {
         (self.weight.as_ref().unwrap_or(&embedding.weight).val(), self.bias.val())
     }

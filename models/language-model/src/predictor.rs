@@ -13,16 +13,16 @@ use crate::text::{CorpusKind, TextCodec};
 /// The settings of a package: the keys of a recipe that inference needs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
-    /// The text that the model was trained on.
+    /// The corpus that the model was trained on, and the unit of its tokens.
     pub data: TextSettings,
-    /// The architecture.
+    /// The architecture of the network.
     pub model: NetworkConfig,
 }
 
 /// The keys of a recipe's table `[data]` that inference needs.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct TextSettings {
-    /// The corpus, which determines the spelling.
+    /// The corpus that the model was trained on, which determines how other texts are spelled.
     pub set: CorpusKind,
     /// The unit of tokens: words or characters.
     #[serde(default)]
@@ -47,17 +47,17 @@ impl LanguageModel {
         Self { network, codec, settings, adaptation: Adaptation::default(), device: device.clone() }
     }
 
-    /// The network.
+    /// The network that predicts the next token.
     pub fn network(&self) -> &Network {
         &self.network
     }
 
-    /// Conversion between text and token ids.
+    /// The codec that converts between text and token ids.
     pub fn codec(&self) -> &TextCodec {
         &self.codec
     }
 
-    /// The settings that are stored in a package.
+    /// The settings of the model, as a package stores them.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -67,7 +67,7 @@ impl LanguageModel {
         &self.adaptation
     }
 
-    /// The device of the network.
+    /// The device on which the network computes.
     pub fn device(&self) -> &Device {
         &self.device
     }
@@ -94,7 +94,7 @@ impl Predictor for LanguageModel {
         Ok(model)
     }
 
-    /// Generates one text per prompt. The random generator starts from `options`' seed for every text.
+    /// Generates one text per prompt. For every text, the random generator starts from the seed in `options`.
     fn predict(&self, prompts: &[Prompt], options: &Generation) -> Result<Vec<Generated>, PredictError> {
         prompts.iter().map(|prompt| self.generate(prompt, options)).collect()
     }

@@ -10,13 +10,13 @@ use crate::text::{Encoded, plain};
 /// How well a model predicts a text: the perplexity, and the bits of each token.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Score {
-    /// The exponential of the mean loss per token. Lower is better.
+    /// The exponential of the mean loss per token in nats. Lower is better.
     pub perplexity: f64,
     /// The number of tokens, including one `<eos>` per line.
     pub tokens: usize,
     /// The number of tokens that the model does not know and reads as `<unk>`.
     pub unknown: usize,
-    /// The score of every token, in order; empty, and absent from JSON, if only the totals were requested.
+    /// The score of every token, in order. If only the totals are requested, the list is empty and absent from JSON.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub surprise: Vec<TokenScore>,
 }

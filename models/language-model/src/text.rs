@@ -1,23 +1,25 @@
-//! From text to token ids and back, in the spelling of the text that a model was trained on.
+//! Converts text to token ids and back. Before the lookup, words are rewritten to the forms that the training text of the
+//! model has, such as `do n't` for `don't`.
 
 use std::borrow::Cow;
 
 use inference::text::{Level, Reserved, Vocabulary, treebank};
 use serde::{Deserialize, Serialize};
 
-/// The text that a model was trained on: `data.set` of a recipe. It determines how other texts are spelled.
+/// The corpus that a model was trained on: `data.set` of a recipe. It determines how the program
+/// rewrites the words of other texts before it looks them up in the vocabulary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CorpusKind {
-    /// Sentences of a seeded grammar, embedded in the program.
+    /// Sentences that the program generates from the rules of a small grammar, with a fixed seed.
     Grammar,
     /// Penn Treebank. Words that the model does not know are spelled as the Treebank spells them: `don't` as `do n't`,
     /// numbers as `N`.
     Ptb,
-    /// WikiText-2.
+    /// The corpus WikiText-2.
     #[serde(rename = "wikitext-2")]
     WikiText2,
-    /// A text file. Every line is [normalized](Level::normalize).
+    /// A text file of the user. Every line is [normalized](Level::normalize).
     Text,
 }
 
@@ -29,20 +31,20 @@ pub struct TextCodec {
     vocabulary: Vocabulary,
 }
 
-/// The token ids of a text.
+/// A text as token ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
-    /// One id per token.
+    /// The token ids, one per token.
     pub ids: Vec<u32>,
     /// The text of each token.
     pub tokens: Vec<String>,
 }
 
 impl TextCodec {
-    /// The token that ends a line. It also stands before the first line.
+    /// The id of the token `<eos>`, which ends a line. It is also read before the first line.
     pub const END_OF_LINE: u32 = 0;
 
-    /// A codec for models of this level, trained on this corpus.
+    /// Creates a codec for a model with tokens of `level` that was trained on `corpus`.
     pub fn new(level: Level, corpus: CorpusKind, vocabulary: Vocabulary) -> Self {
         Self { level, corpus, vocabulary }
     }
@@ -52,13 +54,13 @@ impl TextCodec {
         self.level
     }
 
-    /// The tokens that the model knows.
+    /// The vocabulary: the tokens that the model knows.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
     }
 
-    /// Encodes the beginning of a text: every line starts with the end of the line before it, and the last line stays
-    /// open.
+    /// Encodes the beginning of a text: the token `<eos>` precedes every line, and none follows the last line, because
+    /// generated text may continue it.
     pub fn encode_prompt(&self, prompt: &str) -> Encoded {
         let end = Reserved::EndOfLine.token().to_owned();
         self.encode(prompt.split('\n').flat_map(|line| [end.clone()].into_iter().chain(self.tokens(line))))
@@ -85,8 +87,8 @@ impl TextCodec {
         }
     }
 
-    /// The prompt as it is displayed before the generated text. For words, trailing spaces are removed, because the
-    /// generated text starts with a space.
+    /// Returns the prompt as it is displayed before the generated text. For models of words, trailing spaces are
+    /// removed, because the generated text starts with a space.
     pub fn trim_prompt<'a>(&self, prompt: &'a str) -> &'a str {
         match self.level {
             Level::Word => prompt.trim_end_matches(' '),
@@ -94,12 +96,12 @@ impl TextCodec {
         }
     }
 
-    /// Whether the model reads a token as `<unk>`, although it is written differently.
+    /// Whether the model does not know a token and reads it as `<unk>`. False for the token `<unk>` itself.
     pub fn is_unknown(&self, token: &str) -> bool {
         self.id(token) == Vocabulary::UNKNOWN && token != Vocabulary::UNKNOWN_TOKEN
     }
 
-    /// The tokens of a line, in the spelling of the training text.
+    /// Splits a line into tokens, and spells them as the training text does.
     fn tokens(&self, line: &str) -> Vec<String> {
         let line = match self.corpus {
             CorpusKind::Text => Cow::Owned(self.level.normalize(line)),
@@ -113,7 +115,8 @@ impl TextCodec {
         self.level.tokens_of_line(&line).flat_map(respell).collect()
     }
 
-    /// The id of a token. If the vocabulary has only the lower-case form of the token, the id of that form.
+    /// The id of a token. If the vocabulary has only the lower-case form of the token, this is the id of the lower-case
+    /// form.
     fn id(&self, token: &str) -> u32 {
         match self.vocabulary.id(token) {
             Vocabulary::UNKNOWN => self.vocabulary.id(&token.to_lowercase()),

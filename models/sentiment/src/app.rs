@@ -1,13 +1,11 @@
-//! The command line: texts of the help, and the verb `predict`.
-
-use std::path::PathBuf;
+//! The command line of the program `sentiment`: help texts, and the subcommand `predict`.
 
 use clap::{Args, Subcommand};
 use cli::args::{ModelArgs, NoOptions};
-use cli::output::{print_json, print_line};
-use cli::{Application, Context, Result, input};
-use inference::{PredictError, Predictor};
-use serde::Serialize;
+use cli::input::TextArgs;
+use cli::output::{Numbered, print_json, print_line};
+use cli::{Application, Context, Result};
+use inference::Predictor;
 
 use crate::network::BATCH;
 use crate::prediction::{Contribution, Options, Prediction};
@@ -17,7 +15,7 @@ use crate::train::SentimentTask;
 /// The number of words that `--explain` prints.
 const SHOWN: usize = 8;
 
-/// The application `sentiment`.
+/// The application `sentiment`, as the crate `cli` needs it: its task, help texts and subcommands.
 pub struct App;
 
 impl Application for App {
@@ -39,10 +37,10 @@ impl Application for App {
     }
 }
 
-/// The verbs of this application.
+/// The subcommands that only `sentiment` has, besides those that all applications share.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Classify texts; the number is the probability of the positive label
+    /// Classify texts as positive or negative, and print the probability of the positive label
     #[command(after_help = "Examples:
   predict \"Wonderfully acted.\"               one text, by the model imdb-hybrid
   predict --explain \"Not a dull moment.\"     and the words that decided
@@ -50,77 +48,43 @@ pub enum Verb {
     Predict(Predict),
 }
 
-/// Arguments of the verb `predict`.
+/// Command-line arguments of the subcommand `predict`.
 #[derive(Debug, Args)]
 pub struct Predict {
-    /// Texts; `-`, or none, reads one per line from standard input
-    #[arg(value_name = "TEXT", conflicts_with = "file")]
-    texts: Vec<String>,
-    /// Read one text per line from this file
-    #[arg(long, value_name = "FILE")]
-    file: Option<PathBuf>,
-    /// Show the contribution of each word to the logit. For a network by occlusion (the unknown word replaces the
-    /// word), for n-grams by their weights
+    #[command(flatten)]
+    texts: TextArgs,
+    /// Print the words that contribute most to the logit. For a network, the contributions are computed by occlusion
+    /// (the unknown word replaces the word); for n-grams, they are computed from the weights
     #[arg(long)]
     explain: bool,
     #[command(flatten)]
     model: ModelArgs,
 }
 
-/// An answer with the number of its line or argument, from 1. Empty lines get no answer.
-#[derive(Serialize)]
-struct Numbered<'a> {
-    line: usize,
-    #[serde(flatten)]
-    prediction: &'a Prediction,
-}
-
 impl Predict {
     fn run(self, cx: &Context) -> Result<()> {
         let model: Sentiment = cx.open(&self.model, App::DEFAULT_MODEL)?;
-        // Lines of standard input are answered one by one, as they come.
-        let interactive = self.file.is_none() && matches!(&self.texts[..], [] | [_]);
-        let size = if interactive { 1 } else { BATCH };
-        let (mut batch, mut answered) = (Vec::new(), false);
-        for line in input::texts(self.file.as_deref(), &self.texts)? {
-            match line {
-                Ok((_, text)) if text.trim().is_empty() => continue,
-                Ok(line) => batch.push(line),
-                Err(error) => {
-                    self.answer(&model, &mut batch, cx)?;
-                    return Err(error);
-                }
-            }
-            answered = true;
-            if batch.len() == size {
-                self.answer(&model, &mut batch, cx)?;
-            }
-        }
-        self.answer(&model, &mut batch, cx)?;
-        match answered {
-            true => Ok(()),
-            false => Err(PredictError::bad_input("text", "all lines are empty; give a text with words").into()),
-        }
-    }
-
-    /// Prints the answers to a batch of texts, and empties the batch.
-    fn answer(&self, model: &Sentiment, batch: &mut Vec<(usize, String)>, cx: &Context) -> Result<()> {
-        let (lines, texts): (Vec<usize>, Vec<String>) = std::mem::take(batch).into_iter().unzip();
-        for (line, prediction) in lines.into_iter().zip(model.predict(&texts, &Options { explain: self.explain })?) {
-            if cx.json {
-                print_json(&Numbered { line, prediction: &prediction })?;
-                continue;
-            }
-            print_line(&prediction.to_string())?;
-            for Contribution { word, contribution } in strongest(prediction.words.unwrap_or_default()) {
-                print_line(&format!("    {contribution:+.2}  {word}"))?;
-            }
-        }
-        Ok(())
+        let options = Options { explain: self.explain };
+        self.texts.for_each_batch(BATCH, |lines, texts| {
+            let predictions = model.predict(&texts, &options)?;
+            lines.into_iter().zip(predictions).try_for_each(|(line, prediction)| print(line, prediction, cx))
+        })
     }
 }
 
-/// The words with the largest absolute contributions.
+/// Prints the prediction for one text. `line` is the line number of the text, for JSON.
+fn print(line: usize, prediction: Prediction, cx: &Context) -> Result<()> {
+    if cx.json {
+        return print_json(&Numbered { line, answer: &prediction });
+    }
+    print_line(&prediction.to_string())?;
+    for Contribution { word, contribution } in strongest(prediction.words.unwrap_or_default()) {
+        print_line(&format!("    {contribution:+.2}  {word}"))?;
+    }
+    Ok(())
+}
+
+/// Returns the words with the largest absolute contributions, at most [`SHOWN`], largest first.
 fn strongest(mut words: Vec<Contribution>) -> Vec<Contribution> {
     words.sort_by(|one, other| other.contribution.abs().total_cmp(&one.contribution.abs()));
     words.truncate(SHOWN);

@@ -11,15 +11,15 @@
 //! ```
 //!
 //! ```sh
-//! cargo run -p sentiment                                        # train on the embedded sample, about ten seconds
+//! cargo run -p sentiment                                        # train on generated film reviews, about ten seconds
 //! cargo run -p sentiment -- predict "Wonderfully acted."        # ask a shipped model
 //! cargo run -p sentiment -- train --recipe imdb-lstm            # train on the IMDB reviews
 //! cargo run -p sentiment -- verify                              # measure every shipped model again
 //! ```
 //!
-//! Without cargo features the crate is the predictor alone: it reads packages from bytes, and knows no trainer, no
-//! command line and no files. The feature `folder` adds `from_pretrained`, `train` adds training, and `cli` (default)
-//! the program.
+//! Without cargo features the crate is the predictor alone: it reads packages from bytes, and has no trainer, no
+//! command line and no access to files. The feature `folder` adds `from_pretrained`, `train` adds training, and `cli`
+//! (default) the program.
 //!
 //! | file | contents |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! The program `sentiment`; see the library of the same name.
+//! The program `sentiment`: see the library of the same name.
 
 use std::process::ExitCode;
 

@@ -4,11 +4,11 @@
 //! ids [B, T] ─► embedding [B, T, E] ─► locked dropout ─► rnn [B, T, D·H] ─► pooling [B, F] ─► dropout ─► dense [B]
 //! ```
 //!
-//! With pooling `last` and one LSTM layer this is the model of the tutorials
-//! ([Dai & Le 2015](https://arxiv.org/abs/1511.01432) report 86.5 % on IMDB). With `max-mean` over a bidirectional GRU
-//! it is the largest model here: the maximum finds the strongest word of each feature, and the mean weighs all words
-//! ([Howard & Ruder 2018](https://arxiv.org/abs/1801.06146) use the same pooling). With `attention` the network learns
-//! which words matter.
+//! With pooling `last` and one LSTM layer this is the model that many tutorials train ([Dai & Le
+//! 2015](https://arxiv.org/abs/1511.01432) report 86.5 % on IMDB). With `max-mean` over a bidirectional GRU it is the
+//! model of the recipe `imdb-bigru`: the maximum finds the strongest word of each feature, and the mean weighs all
+//! words ([Howard & Ruder 2018](https://arxiv.org/abs/1801.06146) use the same pooling). With `attention` the network
+//! learns which words matter.
 //!
 //! ```sh
 //! cargo run -p sentiment -- train --recipe imdb-bigru
@@ -23,7 +23,7 @@ use inference::weights::WeightNames;
 use rnn::{AttentionPooling, Cell, Init, LockedDropout, Rnn, RnnConfig};
 use serde::{Deserialize, Serialize};
 
-/// PyTorch's names of the network's weights.
+/// The conversion between the names of the weights in this crate and PyTorch's names, which packages use.
 pub const WEIGHT_NAMES: WeightNames =
     WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
 
@@ -54,22 +54,24 @@ pub(crate) fn one() -> Count {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pooling {
-    /// The state after the last word (of each direction); F = D·H.
+    /// The final hidden states of the D directions, concatenated: F = D·H features, where H is the hidden size.
     Last,
-    /// Maximum and mean over the words, concatenated; F = 2·D·H.
+    /// Maximum and mean of the outputs over all words, concatenated: F = 2·D·H features from D directions with H
+    /// features each.
     MaxMean,
-    /// The weighted mean over the words, with learned weights; F = D·H.
+    /// The mean of the outputs over all words, weighted by learned attention: F = D·H features from D directions with H
+    /// features each.
     Attention,
 }
 
-/// Dropout probabilities. They act while gradients are recorded, and never in a trained model.
+/// Dropout probabilities. Dropout is active only while gradients are recorded, as in training.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Dropouts {
-    /// Locked dropout of word features.
+    /// Probability of locked dropout of the word features: one mask for all words of a text.
     pub embedding: f64,
-    /// Locked dropout of the outputs before pooling.
+    /// Probability of locked dropout of the recurrent outputs before pooling: one mask for all words of a text.
     pub output: f64,
-    /// Dropout of the pooled vector, and between layers.
+    /// Probability of dropout of the pooled vector, and between recurrent layers.
     pub dense: f64,
 }
 
@@ -83,7 +85,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Pads texts to the longest. A text without words becomes one unknown word.
+    /// Pads texts, given as token ids, to the length of the longest. A text without words becomes one unknown word.
     pub fn new<'a>(texts: impl IntoIterator<Item = &'a [u32]>, device: &Device) -> Self {
         let texts: Vec<&[u32]> = texts.into_iter().collect();
         let lengths: Vec<usize> = texts.iter().map(|text| text.len().max(1)).collect();
@@ -100,19 +102,19 @@ impl Batch {
 /// The network that classifies a text. [The module](self) shows its layers.
 #[derive(Module, Debug)]
 pub struct Network {
-    /// Word features, `[vocabulary, E]`.
+    /// The embedding matrix: one row of E features per token, `[vocabulary, E]`.
     pub embedding: Embedding,
-    /// Dropout of word features.
+    /// Locked dropout of the word features: one mask for all words of a text.
     pub embedding_dropout: LockedDropout,
     /// The recurrent layers.
     pub rnn: Rnn,
-    /// Dropout of the outputs of the recurrent layers.
+    /// Locked dropout of the outputs of the recurrent layers: one mask for all words of a text.
     pub output_dropout: LockedDropout,
     /// The attention layer of [`Pooling::Attention`]; `None` for other poolings.
     pub attention: Option<AttentionPooling>,
     /// Dropout of the pooled vector.
     pub dropout: Dropout,
-    /// The output layer: from F features to one logit.
+    /// The output layer: from the F features of the pooled vector to one logit.
     pub dense: Linear,
     /// How the outputs of the recurrent layers become one vector.
     #[module(skip)]
@@ -120,7 +122,7 @@ pub struct Network {
 }
 
 impl NetworkConfig {
-    /// The network with random weights, for a vocabulary of `vocabulary` tokens.
+    /// Creates the network with random weights, for a vocabulary of `vocabulary` tokens.
     pub fn init(&self, vocabulary: usize, dropouts: Dropouts, device: &Device) -> Network {
         let rnn = self.rnn().with_dropout(dropouts.dense).init(device);
         let attention = (self.pooling == Pooling::Attention).then(|| AttentionPooling::new(rnn.output_size(), device));
@@ -171,7 +173,7 @@ impl NetworkConfig {
 }
 
 impl Network {
-    /// The logits of the positive label: `[batch]`.
+    /// Computes the logit of the positive label for each text: `[batch]`.
     pub fn forward(&self, batch: Batch) -> Tensor<1> {
         let Batch { ids, lengths } = batch;
         let embedded = self.embedding_dropout.forward(self.embedding.forward(ids)); // [B, T, E]
@@ -185,7 +187,8 @@ impl Network {
         self.dense.forward(self.dropout.forward(pooled)).squeeze_dim(1)
     }
 
-    /// The final states of the last layer's directions, concatenated: `[L·D, B, H]` → `[B, D·H]`.
+    /// Concatenates the final hidden states of the D directions of the last of L layers, H features each:
+    /// `[L·D, B, H]` → `[B, D·H]`.
     fn last(&self, hidden: Tensor<3>) -> Tensor<2> {
         let [rows, batch, size] = hidden.dims();
         let directions = self.rnn.output_size() / size;
@@ -194,7 +197,8 @@ impl Network {
     }
 }
 
-/// Maximum and mean over each text's own words: `[B, T, F]` → `[B, 2·F]`. The outputs are zero in the padding.
+/// Maximum and mean over the words of each text, without the padding, for T steps of F features: `[B, T, F]` →
+/// `[B, 2·F]`. The outputs must be zero in the padding.
 fn max_and_mean(outputs: Tensor<3>, lengths: &[usize]) -> Tensor<2> {
     let [batch, time, _] = outputs.dims();
     let device = outputs.device();

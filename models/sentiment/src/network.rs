@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use inference::text::{Reserved, Vocabulary};
-use inference::{Package, PackageError};
+use inference::{Package, PackageError, by_length};
 
 use crate::model::{Batch, Dropouts, Network, NetworkConfig, WEIGHT_NAMES};
 use crate::settings::Reading;
@@ -26,7 +26,7 @@ impl NetworkClassifier {
         Self { network, vocabulary, reading, device }
     }
 
-    /// Reads vocabulary and weights of a package.
+    /// Reads the vocabulary and the weights of a network from a package.
     pub fn open(
         package: &Package<'_>,
         config: &NetworkConfig,
@@ -40,7 +40,7 @@ impl NetworkClassifier {
         Ok(Self::new(network, vocabulary, reading, device.clone()))
     }
 
-    /// The network.
+    /// The trained network, on the classifier's device.
     pub fn network(&self) -> &Network {
         &self.network
     }
@@ -55,7 +55,7 @@ impl NetworkClassifier {
         self.reading
     }
 
-    /// The ids of the tokens that the network reads.
+    /// Converts a text to the ids of those tokens that the network reads.
     pub fn encode(&self, tokens: &[String]) -> Vec<u32> {
         self.vocabulary.encode(self.reading.cut(tokens))
     }
@@ -91,24 +91,5 @@ impl NetworkClassifier {
             *contribution = logits[0] - without;
         }
         contributions
-    }
-}
-
-/// Batches of at most `size` texts in order of length, as indices: texts of equal length need no padding.
-pub fn by_length(lengths: impl IntoIterator<Item = usize>, size: usize) -> Vec<Vec<usize>> {
-    let lengths: Vec<usize> = lengths.into_iter().collect();
-    let mut order: Vec<usize> = (0..lengths.len()).collect();
-    order.sort_by_key(|index| lengths[*index]);
-    order.chunks(size).map(<[usize]>::to_vec).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn batches_are_ordered_by_length_and_then_by_position() {
-        assert_eq!(by_length([3, 1, 3, 2, 1], 2), [vec![1, 4], vec![3, 0], vec![2]]);
-        assert!(by_length([], 2).is_empty());
     }
 }

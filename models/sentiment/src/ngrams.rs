@@ -2,11 +2,11 @@
 //!
 //! [Wang & Manning 2012](https://aclanthology.org/P12-2018/), "Baselines and Bigrams: Simple, Good Sentiment and Topic
 //! Classification", with logistic regression in the place of a support vector machine, so that the scores are logits.
-//! The feature `train` has the fit.
+//! The module `train::ngrams` (feature `train`) fits the weights.
 //!
 //! A text is the set of n-grams (runs of 1 to `order` tokens) that it contains; repetitions do not count. N-grams are
-//! stored as 64-bit hashes: among the few million of a corpus of reviews, two share a hash with a probability of about
-//! one in a million.
+//! stored as 64-bit hashes. A corpus of reviews has a few million n-grams, and the probability that any two of them
+//! share a hash is about one in a million.
 
 pub(crate) mod hash;
 
@@ -36,7 +36,7 @@ impl NgramClassifier {
     #[must_use]
     pub fn prune(self, count: usize) -> Self {
         let mut entries: Vec<(u64, f16)> = iter::zip(self.keys, self.weights).collect();
-        // The hash decides between equal weights, so that the result does not depend on the sort.
+        // The hash decides between equal weights, so that the result does not depend on the sorting algorithm.
         entries.sort_unstable_by(|(key, weight), (other_key, other)| {
             other.to_f32().abs().total_cmp(&weight.to_f32().abs()).then(key.cmp(other_key))
         });
@@ -62,8 +62,9 @@ impl NgramClassifier {
         self.bias + positions.chunk_by(same_ngram).map(|group| self.weight(group[0].key)).sum::<f32>()
     }
 
-    /// The contribution of each token to the [`logit`](Self::logit); with the [`bias`](Self::bias) they add up to it.
-    /// The weight of an n-gram is shared equally among its tokens, at all positions where the n-gram occurs.
+    /// Computes the contribution of each token to the [`logit`](Self::logit). The logit is the sum of all contributions
+    /// and the [`bias`](Self::bias). The weight of an n-gram is shared equally among its tokens, at all positions where
+    /// the n-gram occurs.
     pub fn contributions<S: AsRef<str>>(&self, tokens: &[S]) -> Vec<f32> {
         let mut shares = vec![0.0; tokens.len()];
         for group in sorted_positions(tokens, self.order).chunk_by(same_ngram) {
@@ -80,7 +81,7 @@ impl NgramClassifier {
         self.bias
     }
 
-    /// Whether a word has a weight of its own.
+    /// Whether the n-gram that consists of this one word has a weight.
     pub fn knows(&self, token: &str) -> bool {
         positions(&[token], self.order).any(|position| self.keys.binary_search(&position.key).is_ok())
     }
@@ -94,7 +95,7 @@ impl NgramClassifier {
     ///
     /// # Errors
     ///
-    /// The message of the safetensors library.
+    /// Returns the message of the safetensors library if the library cannot write the tensors.
     pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
         let keys: Vec<u8> = self.keys.iter().flat_map(|key| key.to_le_bytes()).collect();
         let weights: Vec<u8> = self.weights.iter().flat_map(|weight| weight.to_le_bytes()).collect();
@@ -116,12 +117,12 @@ impl NgramClassifier {
     ///
     /// # Errors
     ///
-    /// What is wrong with the content: a truncated or altered file is refused.
+    /// Returns what is wrong if the file is truncated or was altered.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let file = SafeTensors::deserialize(bytes).map_err(|error| format!("not a safetensors file ({error})"))?;
         let data = |name: &str, dtype| match file.tensor(name) {
             Ok(tensor) if tensor.dtype() == dtype => Ok(tensor.data()),
-            _ => Err(format!("no `{name}` of type {dtype:?}")),
+            _ => Err(format!("there is no tensor `{name}` of type {dtype:?}")),
         };
         let (keys, weights) = (data("keys", Dtype::U64)?, data("weights", Dtype::F16)?);
         let (bias, order) = (data("bias", Dtype::F32)?, data("order", Dtype::U64)?);

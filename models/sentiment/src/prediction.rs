@@ -1,6 +1,6 @@
 //! Predictions: the label of a text, its probability, and the contribution of each word.
 //!
-//! These types are the JSON of the command line, of HTTP and of the browser.
+//! The types are serialised to JSON on the command line, over HTTP and in the browser.
 
 use std::fmt;
 
@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 /// The number of characters of a text that [`Prediction`] displays.
 const EXCERPT: usize = 72;
 
-/// The options of a prediction.
+/// The options of a prediction, as the caller of [`Sentiment`](crate::Sentiment) gives them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// Whether to compute the contribution of each word. With a network this takes one more evaluation per word.
+    /// Whether to compute the contribution of each word. With a network, each word takes one more forward pass.
     pub explain: bool,
 }
 
@@ -36,7 +36,7 @@ impl fmt::Display for Label {
     }
 }
 
-/// The answer to one text.
+/// The result of the classification of one text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
     /// The text that was classified.
@@ -56,7 +56,7 @@ pub struct Prediction {
     pub words: Option<Vec<Contribution>>,
 }
 
-/// The contribution of one word to an answer.
+/// A word of a text, and its contribution to the logit of the positive label.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Contribution {
     /// The word in lower case, or a punctuation character.

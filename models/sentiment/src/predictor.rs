@@ -1,4 +1,4 @@
-//! The trained model, [`Sentiment`].
+//! The trained model [`Sentiment`], which classifies texts.
 
 use burn::tensor::Device;
 use inference::text::{Vocabulary, tokenize};
@@ -10,9 +10,9 @@ use crate::ngrams::NgramClassifier;
 use crate::prediction::{Contribution, Logits, Options, Prediction};
 use crate::settings::Settings;
 
-/// The file of the n-grams in a package.
+/// The name of the file in a package that holds the n-grams and their weights.
 pub const NGRAMS: &str = "ngrams.safetensors";
-/// The file of a blend's [`Share`] in a package.
+/// The name of the file in a package that holds the [`Share`] of the network in a blend.
 pub const BLEND: &str = "blend.json";
 
 /// Classifies film reviews as positive or negative, by a network, by n-grams, or by a blend of both.
@@ -72,8 +72,11 @@ impl Predictor for Sentiment {
 
     fn predict(&self, inputs: &[String], options: &Options) -> Result<Vec<Prediction>, PredictError> {
         if let Some(index) = inputs.iter().position(|text| text.trim().is_empty()) {
-            let which =
-                if inputs.len() == 1 { "it".to_owned() } else { format!("text {} of {}", index + 1, inputs.len()) };
+            let which = if inputs.len() == 1 {
+                "the text".to_owned()
+            } else {
+                format!("text {} of {}", index + 1, inputs.len())
+            };
             return Err(PredictError::bad_input("text", format!("{which} is empty; give a text with words")));
         }
         let texts = tokenized(inputs);
@@ -96,17 +99,17 @@ impl Sentiment {
         Self { settings, classifier }
     }
 
-    /// The settings.
+    /// The settings that the package stores: how the network reads texts, and the parts of the model.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// The parts.
+    /// The parts of the model: a network, n-grams, or a blend of both.
     pub fn classifier(&self) -> &Classifier {
         &self.classifier
     }
 
-    /// The network, if there is one.
+    /// The network with its vocabulary; `None` if the model has n-grams alone.
     pub fn network(&self) -> Option<&NetworkClassifier> {
         match &self.classifier {
             Classifier::Network(network) => Some(network),
@@ -115,7 +118,7 @@ impl Sentiment {
         }
     }
 
-    /// The n-grams, if there are any.
+    /// The n-gram classifier; `None` if the model has a network alone.
     pub fn ngrams(&self) -> Option<&NgramClassifier> {
         match &self.classifier {
             Classifier::Network(_) => None,
@@ -124,7 +127,7 @@ impl Sentiment {
         }
     }
 
-    /// The weight of the network's logit in a blend, from 0 to 1.
+    /// The weight of the network's logit, from 0 to 1: 1 without n-grams, 0 without a network.
     pub fn share(&self) -> f32 {
         match &self.classifier {
             Classifier::Network(_) => 1.0,
@@ -133,14 +136,14 @@ impl Sentiment {
         }
     }
 
-    /// Sets the weight of the network's logit in a blend. Without effect for other models.
+    /// Sets the weight of the network's logit in a blend. Does nothing for models that are not a blend.
     pub fn set_share(&mut self, share: f32) {
         if let Classifier::Blend(blend) = &mut self.classifier {
             blend.share = share;
         }
     }
 
-    /// The logits of each text, in order. A text without words is read as one unknown word.
+    /// Computes the logits of each text, in order. The network reads a text without words as one unknown word.
     pub fn logits<S: AsRef<str>>(&self, texts: &[S]) -> Vec<Logits> {
         self.logits_of_tokens(&tokenized(texts))
     }
@@ -154,8 +157,8 @@ impl Sentiment {
         logits.collect()
     }
 
-    /// The contribution of each word to the logit: for a network by occlusion, for n-grams by their weights, for a
-    /// blend the weighted sum of both.
+    /// Computes the contribution of each word to the logit: by occlusion for a network, and from the weights for
+    /// n-grams. For a blend, it is the weighted sum of both contributions.
     fn contributions_of_tokens(&self, tokens: Vec<String>) -> Vec<Contribution> {
         let mut sums = vec![0.0; tokens.len()];
         let mut add = |share: f32, contributions: Vec<f32>| {
@@ -170,7 +173,7 @@ impl Sentiment {
         tokens.into_iter().zip(sums).map(|(word, contribution)| Contribution { word, contribution }).collect()
     }
 
-    /// See [`Prediction::unknown_words`].
+    /// The number of words that the model reads and does not know: see [`Prediction::unknown_words`].
     fn unknown_words(&self, tokens: &[String]) -> usize {
         match (self.network(), self.ngrams()) {
             (Some(network), _) => network.encode(tokens).iter().filter(|id| **id == Vocabulary::UNKNOWN).count(),
@@ -181,7 +184,8 @@ impl Sentiment {
 }
 
 impl Classifier {
-    /// The classifier of the given parts; `None` if there are none. `share` is the network's weight in a blend.
+    /// Creates a classifier from the given parts; returns `None` if there are no parts. `share` is the weight of the
+    /// network's logit in a blend.
     pub fn new(network: Option<NetworkClassifier>, ngrams: Option<NgramClassifier>, share: f32) -> Option<Self> {
         match (network, ngrams) {
             (Some(network), None) => Some(Self::Network(Box::new(network))),

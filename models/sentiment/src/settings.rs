@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::NetworkConfig;
 
-/// All settings of a model.
+/// The settings of a model: how the network reads texts, and the parts of the model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// How the network reads a text.
+    /// How many words of a text the network reads, and from which end.
     pub data: Reading,
     /// The parts of the model.
     pub model: ModelSettings,
@@ -22,10 +22,10 @@ pub struct Settings {
 /// The parts of a model: a network, n-grams, or both.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelSettings {
-    /// The network.
+    /// The architecture of the network; `None` for n-grams alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkConfig>,
-    /// The n-grams.
+    /// The settings of the n-grams; `None` for a network alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ngrams: Option<NgramSettings>,
 }
@@ -39,7 +39,7 @@ pub struct NgramSettings {}
 pub struct Reading {
     /// The largest number of words that the network reads of a text.
     pub max_words: Count,
-    /// Which words of a longer text the network reads.
+    /// Which end of a text the network reads if the text has more than `max_words` words.
     pub keep: Keep,
 }
 
@@ -47,9 +47,9 @@ pub struct Reading {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Keep {
-    /// The first words.
+    /// The first `max_words` words.
     First,
-    /// The last words, because many reviews end with a summary.
+    /// The last `max_words` words, because many reviews end with a summary.
     Last,
 }
 

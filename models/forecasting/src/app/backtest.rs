@@ -1,4 +1,4 @@
-//! The verb `backtest`.
+//! The subcommand `backtest`: trains one model per fold of the test part, and compares the forecasts with baselines.
 
 use std::path::PathBuf;
 
@@ -15,15 +15,16 @@ use crate::train::backtest::backtest;
 use crate::train::demonstration::verdicts;
 use crate::train::measure::Losses;
 
-/// Arguments of the verb `backtest`.
+/// Command-line arguments of the subcommand `backtest`.
 #[derive(Debug, Args)]
 pub struct Backtest {
     #[command(flatten)]
     recipe: ChangedRecipe<SeriesOptions>,
-    /// The number of folds, each with a training
+    /// Number of folds into which the test part is divided; one model is trained per fold
     #[arg(long, value_name = "N", default_value = "4", help_heading = "Recipe")]
     folds: Count,
-    /// Folder for the runs; finished runs in it are kept [default: runs/RECIPE-backtest]
+    /// Folder for the runs, one per fold; a fold that is finished there is not trained again [default:
+    /// runs/RECIPE-backtest]
     #[arg(long, alias = "run", value_name = "DIR", help_heading = "Output")]
     out: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! The verb `forecast`.
+//! The subcommand `forecast`: prints a forecast with intervals as a table or as JSON, and writes a plot.
 
 use std::path::PathBuf;
 
@@ -18,12 +18,13 @@ use crate::train::data::history;
 use crate::train::picture::{self, written_alike};
 use crate::{Forecast, Forecaster};
 
-/// Arguments of the verb `forecast`.
+/// Command-line arguments of the subcommand `forecast`.
 #[derive(Debug, Args)]
 pub struct ForecastArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// Forecast this CSV file, which has the columns of the training data [default: the model's own data]
+    /// Forecast the series in this CSV file, which needs the columns of the training data [default: the data of the
+    /// model's recipe]
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     csv: Option<PathBuf>,
     #[command(flatten)]
@@ -31,7 +32,7 @@ pub struct ForecastArgs {
     /// The first time to forecast, such as 2020-12-01 or 2020-12-01T06:00 [default: after the last row]
     #[arg(long, value_name = "TIME", help_heading = "Data")]
     at: Option<DateTime>,
-    /// File for the plot (SVG); probabilities are not drawn
+    /// SVG file for the plot; models that forecast the probability of a rise write none
     #[arg(long, value_name = "FILE", default_value = "forecast.svg", help_heading = "Output")]
     plot: PathBuf,
 }
@@ -54,7 +55,7 @@ impl ForecastArgs {
         let forecast = predictor.answer(&windows, &forecasts);
         if !forecast.calibrated && predictor.likelihood().has_intervals() {
             let count = forecast.past_windows;
-            log(&format!("only {count} past windows: intervals are the network's own, without calibration"));
+            log(&format!("{count} past windows are too few for calibration: the intervals are those of the network"));
         }
         if cx.json {
             print_json(&forecast)?
@@ -71,7 +72,7 @@ impl ForecastArgs {
     }
 }
 
-/// The number of decimal places for a table whose largest absolute value is `largest`.
+/// The number of decimal places to print in a table whose largest absolute value is `largest`.
 fn decimals(largest: f64) -> usize {
     match largest {
         0.0 => 1,

@@ -1,4 +1,5 @@
-//! The command line: texts of the help, the options of `train`, and the verbs `forecast` and `backtest`.
+//! The command line of the program `forecasting`: help texts, the options of `train`, and the subcommands `forecast`
+//! and `backtest`.
 
 mod backtest;
 mod forecast;
@@ -12,21 +13,21 @@ use self::forecast::ForecastArgs;
 pub use self::options::SeriesOptions;
 use crate::train::Forecasting;
 
-/// The application `forecasting`.
+/// The application `forecasting`, as the crate `cli` needs it: its task, options, help texts and subcommands.
 pub struct App;
 
-/// The verbs of this application.
+/// The subcommands that only `forecasting` has, besides those that all applications share.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Forecast the next steps of a series, with intervals and a plot
     #[command(after_help = "Examples:
   forecast                                         the data of weather-temperature-24h, after the last row
-  forecast --model energy-day-ahead --at 2018-01-05   from a time that is known
+  forecast --model energy-day-ahead --at 2018-01-05   from a time within the data
   forecast --model RUN --csv FILE                  another table with the same columns")]
     Forecast(Box<ForecastArgs>),
-    /// Train again and again on a growing training part, and measure on the fold after it
+    /// Train one model per fold of the test part, on all data before the fold, and measure it on the fold
     #[command(after_help = "Examples:
-  backtest --recipe RECIPE --folds 4               resume it by the same command")]
+  backtest --recipe RECIPE --folds 4               the same command resumes it")]
     Backtest(Box<Backtest>),
 }
 

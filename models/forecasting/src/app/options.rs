@@ -1,4 +1,4 @@
-//! Options of `train` and `forecast` for a subject or a CSV file.
+//! Command-line options of `train` and `forecast` that select the data: a published series or a CSV file.
 
 use std::path::PathBuf;
 
@@ -8,11 +8,11 @@ use datasets::{CsvFormat, Span};
 use inference::settings::Count;
 use serde::Serialize;
 
-/// Options of `train`.
+/// The options of `train` that only `forecasting` has: the series, its columns, and the lengths of the windows.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Data")]
 pub struct SeriesOptions {
-    /// Forecast this subject by its recipe
+    /// Train on published data about this subject, by the shipped recipe for it
     #[arg(long, value_enum, value_name = "SUBJECT", conflicts_with_all = ["recipe", "csv"])]
     dataset: Option<Subject>,
     /// Train on this CSV file, by the recipe own-series unless --recipe names another
@@ -23,21 +23,21 @@ pub struct SeriesOptions {
     /// The columns to forecast [default: all columns of numbers]
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "csv")]
     target: Vec<String>,
-    /// Columns to read and not to forecast [default: none]
+    /// Columns that the model reads but does not forecast [default: none]
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "target")]
     covariates: Vec<String>,
-    /// Average the rows over steps of this length, such as 10min, 1h, 1d or 1w [default: a row is a step]
+    /// Average the rows over steps of this length, such as 10min, 1h, 1d or 1w [default: each row is a step]
     #[arg(long, value_name = "SPAN", requires = "csv")]
     freq: Option<Span>,
-    /// Steps to forecast
+    /// Number of steps to forecast [default: as in the recipe]
     #[arg(long, value_name = "STEPS")]
     horizon: Option<Count>,
-    /// Steps to read before the forecast
+    /// Number of steps that the model reads before the forecast [default: as in the recipe]
     #[arg(long, value_name = "STEPS")]
     look_back: Option<Count>,
 }
 
-/// How to read a CSV file: the fields of [`CsvFormat`].
+/// Command-line options for the format of a CSV file, one per field of [`CsvFormat`].
 #[derive(Clone, Debug, Default, Args, Serialize)]
 #[command(next_help_heading = "Data")]
 pub struct TableOptions {
@@ -51,25 +51,25 @@ pub struct TableOptions {
     /// A number that stands for a missing value, such as -9999
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, requires = "csv")]
     sentinel: Option<f32>,
-    /// Treatment of missing values [default: refuse]
+    /// What to do with missing values [default: refuse]
     #[arg(long, value_name = "RULE", requires = "csv", value_parser = ["refuse", "previous", "interpolate", "drop"])]
     missing: Option<String>,
-    /// Treatment of rows with equal times [default: refuse]
+    /// What to do with rows that have equal times [default: refuse]
     #[arg(long = "duplicates", alias = "doubled", value_name = "RULE", requires = "csv", value_parser = ["refuse", "first", "last", "mean", "keep"])]
     doubled: Option<String>,
-    /// Treatment of missing times [default: keep: rows are steps]
+    /// What to do with steps that have no row [default: keep, which counts each row as one step]
     #[arg(long, value_name = "RULE", requires = "csv", value_parser = ["keep", "previous", "interpolate"])]
     gaps: Option<String>,
 }
 
-/// Subjects with published data.
+/// The subjects of the option `--dataset`. Each selects a shipped recipe for published data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Subject {
-    /// The temperature of the next 24 hours (weather-temperature-24h)
+    /// Temperature of the next 24 hours (recipe weather-temperature-24h)
     Weather,
-    /// The volatility of the S&P 500 of the next day (stock-volatility)
+    /// Volatility of the S&P 500 on the next trading day (recipe stock-volatility)
     Stock,
-    /// The electric load of the next day (energy-day-ahead)
+    /// Electric load of the next day (recipe energy-day-ahead)
     Energy,
 }
 
@@ -84,30 +84,26 @@ impl Subject {
 }
 
 impl SeriesOptions {
-    /// Converts the options to the recipe and the overrides that they stand for.
+    /// Converts the options to the name of a recipe and to overrides of its settings, such as `data.horizon=12`.
     pub fn changes(&self) -> Result<Changes> {
-        let mut settings = Settings::default();
-        let mut recipe = self.dataset.map(Subject::recipe);
+        let mut changes = Changes { recipe: self.dataset.map(Subject::recipe), ..Changes::default() };
         if let Some(file) = &self.csv {
-            let usage = |reason: &str| CliError::Usage(format!("--csv {}: {reason}", file.display()));
-            let path = std::path::absolute(file).map_err(|error| usage(&error.to_string()))?;
-            let path = path.to_str().ok_or_else(|| usage("the path is not UTF-8; rename the file"))?;
-            recipe = Some("own-series");
-            settings.set("set", Some("csv"))?;
-            settings.set("file", Some(path))?;
+            changes.recipe = Some("own-series");
+            changes.set("data.set", Some("csv"))?;
+            changes.set_file("data.file", "--csv", Some(file))?;
         }
         let named = |names: &[String]| (!names.is_empty()).then(|| names.to_vec());
         let read = [self.target.as_slice(), &self.covariates].concat();
         for (key, value) in self.table.given()? {
-            settings.set(&format!("format.{key}"), Some(value))?;
+            changes.set(&format!("data.format.{key}"), Some(value))?;
         }
-        settings.set("format.columns", named(&read))?;
-        settings.set("target", named(&self.target))?;
-        settings.set("covariates", named(&self.covariates))?;
-        settings.set("freq", self.freq)?;
-        settings.set("horizon", self.horizon)?;
-        settings.set("look_back", self.look_back)?;
-        Ok(Changes { recipe, settings: settings.0 })
+        changes.set("data.format.columns", named(&read))?;
+        changes.set("data.target", named(&self.target))?;
+        changes.set("data.covariates", named(&self.covariates))?;
+        changes.set("data.freq", self.freq)?;
+        changes.set("data.horizon", self.horizon)?;
+        changes.set("data.look_back", self.look_back)?;
+        Ok(changes)
     }
 }
 
@@ -117,7 +113,7 @@ impl TableOptions {
         toml::Table::try_from(self).map_err(usage)
     }
 
-    /// Replaces the fields of a format for which the user has given an option.
+    /// Replaces those fields of `format` for which the user has given an option.
     pub fn replace(&self, format: CsvFormat) -> Result<CsvFormat> {
         let mut settings = toml::Table::try_from(format).map_err(usage)?;
         settings.extend(self.given()?);
@@ -142,20 +138,6 @@ pub fn data_option(setting: &str) -> Option<&'static str> {
         "span" => "--freq",
         _ => return None,
     })
-}
-
-#[derive(Default)]
-struct Settings(Vec<String>);
-
-impl Settings {
-    /// Adds an override of a key in `[data]`, if the user has given a value.
-    fn set(&mut self, key: &str, value: Option<impl Serialize>) -> Result<()> {
-        if let Some(value) = value {
-            let value = toml::Value::try_from(value).map_err(usage)?;
-            self.0.push(format!("data.{key}={value}"));
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

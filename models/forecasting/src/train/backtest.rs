@@ -13,9 +13,10 @@ use super::task::{Forecasting, losses};
 use crate::settings::Split;
 
 /// Trains one model per fold in `dir/fold-1`, `dir/fold-2`, …, and measures it on its fold. Folds that an earlier call
-/// has finished are not trained again. `each` is called with every run that this call finishes.
+/// has finished are not trained again. `each` is called with the result of every training in this call.
 ///
-/// Returns the losses over all folds, one item per metric; `None` if someone asked to stop. The same call resumes.
+/// Returns the losses over all folds, one item per metric; `None` if the session was interrupted. A call with the same
+/// arguments then resumes the backtest.
 pub fn backtest(
     recipe: &RecipeOf<Forecasting>,
     folds: usize,
@@ -28,7 +29,7 @@ pub fn backtest(
     for (fold, split) in splits(&recipe.data, series.len(), folds)?.into_iter().enumerate() {
         let mut recipe = recipe.clone();
         recipe.data.split = split;
-        // Expected metrics belong to the recipe's own test part.
+        // The expected metrics of the recipe hold for its whole test part, not for a fold.
         recipe.expected.clear();
         let place = dir.join(format!("fold-{}", fold + 1));
         let training = Training::<Forecasting>::new(recipe.clone()).in_folder_or_resume(&place)?;
@@ -58,12 +59,12 @@ pub fn backtest(
     Ok(Some(all.unwrap_or_default()))
 }
 
-/// The split of each fold: the fold is the test part, the validation part is as long as the recipe's and ends where the
-/// fold begins, and the training part is everything before.
+/// Returns the split of the series for each fold. The test part is the fold; the validation part ends where the fold
+/// begins and is as long as in the recipe; the training part is all rows before the validation part.
 fn splits(data: &DataConfig, rows: usize, count: usize) -> Result<Vec<Split>, TaskError> {
     let (horizon, stride) = (data.horizon.get(), data.stride.get());
     let [train, valid, test] = data.split.bounds(rows);
-    // Whole strides, so that windows begin where those of the recipe do.
+    // A fold is a whole number of strides long, so that its windows have the same origins as the recipe's windows.
     let length = (test - valid) / count.max(1) / stride * stride;
     if length < horizon {
         let rows = test - valid;
@@ -72,7 +73,7 @@ fn splits(data: &DataConfig, rows: usize, count: usize) -> Result<Vec<Split>, Ta
         );
         return Err(TaskError::setting("folds", message));
     }
-    // The remaining rows extend the training part.
+    // The test rows that remain after the division into folds extend the training part.
     let first = train + (test - valid) - count * length;
     let rows = |fold: usize| -> Result<Split, String> {
         let [train, valid, length] =

@@ -18,7 +18,7 @@ pub enum Baseline {
 }
 
 impl Baseline {
-    /// The name of the baseline for people.
+    /// The name of the baseline in reports and in the names of metrics.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Persistence => "persistence",
@@ -40,11 +40,11 @@ impl Baseline {
         origins.flat_map(of).collect()
     }
 
-    /// The forecast of the future step with index `step`, from 0.
+    /// Forecasts one future value from the values `past`. `step` is the index of the future step, counted from 0.
     fn value(&self, past: &[f32], step: usize) -> f32 {
         let (Some(first), Some(last)) = (past.first(), past.last()) else { return f32::NAN };
         match self {
-            // Less than a season of past: the last value.
+            // If `past` is shorter than a season, the last arm repeats the last value.
             Self::Seasonal(season) if past.len() >= *season => past[past.len() - season + step % season],
             Self::Drift => last + (last - first) / (past.len().max(2) - 1) as f32 * (step + 1) as f32,
             _ => *last,
@@ -60,11 +60,11 @@ pub struct HoltWinters {
     season: usize,
 }
 
-/// The state of exponential smoothing after some values.
+/// The state of exponential smoothing after the values that it has read.
 struct Smoothed {
     level: f64,
     trend: f64,
-    /// The seasonal terms, by the position in the season.
+    /// The additive seasonal term of each position in the season.
     seasonal: Vec<f64>,
     /// The number of values read so far.
     steps: usize,
@@ -99,7 +99,8 @@ impl HoltWinters {
         forecasts
     }
 
-    /// The sum of the squared one-step errors after the first two seasons.
+    /// Computes the sum of the squared errors of one-step forecasts. The values of the first two seasons are not
+    /// forecast.
     fn errors(&self, series: &[f32]) -> f64 {
         let mut smoothed = Smoothed::begin(series, self.season);
         let mut errors = 0.0;
@@ -112,7 +113,7 @@ impl HoltWinters {
         errors
     }
 
-    /// Updates the state with the next value.
+    /// Updates level, trend and season with the next value.
     fn update(&self, smoothed: &mut Smoothed, value: f32) {
         let (value, [alpha, beta, gamma]) = (f64::from(value), self.factors);
         let Smoothed { level, trend, seasonal, steps } = smoothed;
@@ -128,7 +129,8 @@ impl HoltWinters {
 }
 
 impl Smoothed {
-    /// The initial state: the level of the first season, and the trend from the first season to the second.
+    /// Computes the initial state, which counts the values of the first season as read. The level is the mean of the
+    /// first season, and the trend is the change per step from the first season to the second.
     fn begin(series: &[f32], season: usize) -> Self {
         let average = |values: &[f32]| values.iter().copied().map(f64::from).sum::<f64>() / values.len().max(1) as f64;
         let first = &series[..season.min(series.len())];
@@ -140,7 +142,7 @@ impl Smoothed {
         Self { level, trend: (second - level) / season as f64, seasonal, steps: first.len() }
     }
 
-    /// The forecast of the value `step` steps after the last one, from 1.
+    /// Forecasts the value that comes `step` steps after the last value read. `step` is at least 1.
     fn ahead(&self, step: usize) -> f64 {
         self.level + self.trend * step as f64 + self.seasonal[(self.steps + step - 1) % self.seasonal.len()]
     }

@@ -30,66 +30,68 @@ pub struct DataConfig {
     /// The names of the columns to forecast; all columns if absent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub target: Vec<String>,
-    /// The names of columns that are read and not forecast.
+    /// The names of the columns that the network reads but does not forecast.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covariates: Vec<String>,
-    /// The number of steps that a window reads.
+    /// The number of steps that the network reads.
     pub look_back: Count,
-    /// The number of steps that a window forecasts.
+    /// The number of steps that the network forecasts.
     pub horizon: Count,
     /// The length of a step, such as `1h`: rows are averaged over each step. If absent, each row is a step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freq: Option<Span>,
-    /// The number of steps from one window to the next.
+    /// The number of steps from the start of one window to the start of the next.
     #[serde(default = "one")]
     pub stride: Count,
-    /// The number of steps per season, for seasonal baselines. If absent: the shortest of a day, a week and a year that
-    /// has more than one step and a whole number of steps.
+    /// The number of steps per season, for seasonal baselines. If absent, the season is a day, a week or a year: the
+    /// shortest of them that has at least two steps. A day or a week must also be a whole number of steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub season: Option<Count>,
-    /// How the rows are split, in order of time.
+    /// How the rows are split into training, validation and test part, in order of time.
     pub split: Split,
 }
 
-/// The known series.
+/// The series that the key `set` of a recipe's `[data]` can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Set {
-    /// Seattle's weather every day, embedded in the program.
+    /// Daily weather of Seattle, embedded in the program.
     Seattle,
-    /// Jena's weather of 2020, every ten minutes, as in the literature.
+    /// Jena's weather of 2020, every ten minutes, with the duplicate times and the missing values (-9999) of the
+    /// published file, as the papers on long-horizon forecasting use it.
     Jena,
     /// Jena's weather of 2020, with duplicate times averaged, and with gaps and missing values filled.
     JenaMended,
     /// Jena's weather of 2009 to 2016, every ten minutes.
     #[serde(rename = "jena-2009-2016")]
     Jena2009,
-    /// Load and oil temperature of a transformer every hour.
+    /// Hourly load and oil temperature of an electricity transformer (ETTh1).
     Etth1,
-    /// The load of PJM East every hour.
+    /// The hourly electric load of the region PJM East.
     PjmEast,
-    /// The S&P 500 by trading day.
+    /// Prices of the S&P 500 index, one row per trading day.
     Sp500,
     /// Three columns computed from the S&P 500 and the VIX: logarithm of the daily variance, return in percent,
     /// logarithm of the VIX.
     Sp500Volatility,
-    /// The VIX by trading day.
+    /// The volatility index VIX, one row per trading day.
     Vix,
-    /// The prices of 40 companies by trading day.
+    /// Share prices of 40 companies, one row per trading day.
     Companies,
     /// The CSV file that `file` names.
     Csv,
 }
 
 impl DataConfig {
-    /// Loads the series. An error if the series is too short for the windows.
+    /// Loads the series, and checks that each part is long enough for a window.
     pub fn load(&self, locator: &Locator) -> TaskResult<Series> {
         let series = self.series(locator)?;
         self.check(series.len())?;
         Ok(series)
     }
 
-    /// The same settings for another CSV file, with the given names of columns and format.
+    /// Copies these settings, but names a CSV file as the series to load. `columns` are the columns to load from the
+    /// file.
     pub fn of_file(&self, file: PathBuf, columns: &[String], format: CsvFormat) -> Self {
         let format = CsvFormat { columns: columns.to_vec(), ..format };
         Self { set: Set::Csv, file: Some(file), format: Some(format), ..self.clone() }
@@ -100,9 +102,17 @@ impl DataConfig {
         let series = match (self.set, &self.file) {
             (Set::Csv, Some(file)) => Series::from_csv(file, &self.format.clone().unwrap_or_default())?,
             (Set::Csv, None) => {
-                return Err(TaskError::setting("data.file", "data.set = \"csv\" needs the path of a file"));
+                return Err(TaskError::setting(
+                    "data.file",
+                    "data.set = \"csv\" needs the path of a CSV file; set data.file",
+                ));
             }
-            (_, Some(_)) => return Err(TaskError::setting("data.file", "a file needs data.set = \"csv\"")),
+            (_, Some(_)) => {
+                return Err(TaskError::setting(
+                    "data.file",
+                    "a file is read only with data.set = \"csv\"; change data.set, or remove data.file",
+                ));
+            }
             (Set::Seattle, None) => weather::seattle()?,
             (Set::Jena, None) => weather::jena_2020(locator)?,
             (Set::JenaMended, None) => weather::jena_2020_mended(locator)?,
@@ -120,12 +130,15 @@ impl DataConfig {
         })
     }
 
-    /// Checks that parts and windows fit into a series of `rows` rows.
+    /// Checks that the parts fit into a series of `rows` rows, and that a window fits into each part.
     fn check(&self, rows: usize) -> TaskResult<()> {
         let (look_back, horizon) = (self.look_back.get(), self.horizon.get());
         let [train, valid, test] = self.split.bounds(rows);
         if test > rows {
-            return Err(TaskError::setting("data.split", format!("it needs {test} rows, and there are {rows}")));
+            return Err(TaskError::setting(
+                "data.split",
+                format!("the three parts need {test} rows, but the series has {rows}; make the parts smaller"),
+            ));
         }
         if train < look_back + horizon {
             let message = format!(
@@ -151,7 +164,8 @@ impl DataConfig {
         let check = |setting: &'static str, name: &String| match series.column(name) {
             Some(_) => Ok(()),
             None => {
-                let message = format!("there is no column `{name}`, but: {}", series.columns.join(", "));
+                let message =
+                    format!("the series has no column `{name}`; its columns are: {}", series.columns.join(", "));
                 Err(TaskError::setting(setting, message))
             }
         };
@@ -161,7 +175,10 @@ impl DataConfig {
         for name in &self.covariates {
             check("data.covariates", name)?;
             if columns.contains(name) {
-                return Err(TaskError::setting("data.covariates", format!("column `{name}` is named twice")));
+                return Err(TaskError::setting(
+                    "data.covariates",
+                    format!("column `{name}` is named twice; name each column once, as a target or as a covariate"),
+                ));
             }
             columns.push(name.clone());
         }
@@ -176,7 +193,8 @@ impl DataConfig {
         for name in &columns[..targets] {
             let values = &history.column(name)?[..train];
             if values.iter().all(|value| Some(value) == values.first()) {
-                let message = format!("column `{name}` never changes in the training part; name others");
+                let message =
+                    format!("column `{name}` has one value in the whole training part; name other columns to forecast");
                 return Err(TaskError::setting("data.target", message));
             }
         }
@@ -196,19 +214,19 @@ impl DataConfig {
         Ok(Splits { train: part(0..train), valid: part(train..valid), test: part(valid..test) })
     }
 
-    /// The settings that a package stores for the predictor.
+    /// The part of these settings that a package stores, because the predictor needs it.
     pub fn window_settings(&self) -> WindowSettings {
         let Self { look_back, horizon, stride, split, .. } = *self;
         WindowSettings { look_back, horizon, stride, covariates: self.covariates.clone(), split }
     }
 
-    /// The number of steps per season for a series with this distance between rows.
+    /// The number of steps per season: the setting `season`, or a value that follows from the time between rows.
     pub fn season(&self, rhythm: Rhythm) -> usize {
         const DAY: i64 = 86_400;
         const WEEK: i64 = 7 * DAY;
         const YEAR: i64 = 31_557_600;
         let usual = || match rhythm.seconds() {
-            // Five trading days per week.
+            // A series of trading days has a season of a week, which is five days.
             DAY if rhythm.is_working_days() => 5,
             step if step > 0 => {
                 let whole = |span: i64| Some((span as f64 / step as f64).round() as usize).filter(|steps| *steps > 1);
@@ -221,7 +239,7 @@ impl DataConfig {
     }
 }
 
-/// Converts a data set to the input of the predictor.
+/// Converts a loaded series to a [`History`], the input of the predictor.
 pub fn history(series: &Series) -> History {
     let width = series.columns.len();
     let column = |(index, name): (usize, &String)| {

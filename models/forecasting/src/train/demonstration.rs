@@ -46,7 +46,8 @@ fn plot(forecaster: &Forecaster, test: &Windows) -> TaskResult<Option<String>> {
     Ok(Some(picture::of_window(&alone, &forecasts(&alone)?, likelihood)?))
 }
 
-/// One sentence per baseline: the skill, and whether it is significant. `label` is the metric as people read it.
+/// Writes one sentence per baseline that was compared by `metric`: the skill (the reduction of the loss), and whether
+/// it is significant. `label` is the name of the metric in the sentence.
 pub fn verdicts(measured: &Measured, metric: &str, label: &str) -> Vec<String> {
     let of_metric = measured.comparisons.iter().filter(|comparison| comparison.metric == metric);
     of_metric.filter_map(|comparison| Some(verdict(comparison, comparison.skill?, label))).collect()
@@ -59,7 +60,7 @@ fn verdict(Comparison { baseline, .. }: &Comparison, skill: Skill, label: &str) 
         return format!("{label}: skill {value} % over {baseline}; too few windows for a test");
     }
     let numbers = format!("{value} % (95 % interval {} to {}; {})", percent(low), percent(high), p_value(skill.p));
-    // Interval and test have to agree.
+    // A difference is significant only if its confidence interval excludes 0 and its p-value is below `LEVEL`.
     match (low > 0.0 && skill.p < LEVEL, high < 0.0 && skill.p < LEVEL) {
         (true, _) => format!("{label} smaller than that of {baseline} by {numbers}"),
         (_, true) => format!("{label} LARGER than that of {baseline}: skill {numbers}"),
@@ -71,7 +72,7 @@ fn p_value(p: f64) -> String {
     if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") }
 }
 
-/// A sentence about the coverage of the intervals; `None` if the coverage is unknown.
+/// A sentence about the fraction of values that lie in the 80 % and 95 % intervals; `None` if there are no intervals.
 fn coverage(measured: &Measured) -> Option<String> {
     let of = |name: &str| measured.get(name).filter(|coverage| coverage.is_finite()).map(|coverage| 100.0 * coverage);
     let (narrow, wide) = (of("coverage_80")?, of("coverage_95")?);

@@ -24,7 +24,7 @@ pub fn losses(forecasts: &Forecasts, windows: &Windows) -> Losses {
         (MAJORITY.to_owned(), wrong(&|_, _| up)),
         (DAY_BEFORE.to_owned(), wrong(&|_, origin| is_up(frame, origin - 1))),
     ];
-    // A logit above zero is a probability above a half.
+    // A logit above 0 means that the probability of a rise is above 0.5.
     let model = wrong(&|place, _| forecasts.points.get(place).is_some_and(|logit| *logit > 0.0));
     Losses { metric: "error", model, baselines, overlap: 1 }
 }
@@ -39,8 +39,8 @@ pub fn measure(forecasts: &Forecasts, windows: &Windows) -> Measured {
     measured
 }
 
-/// The accuracy of each baseline. For the majority baseline also the cross-entropy of always predicting the training
-/// part's frequency of rises.
+/// The accuracy of each baseline. The majority baseline also has a cross-entropy: that of always forecasting the
+/// fraction of rises in the training part as the probability of a rise.
 pub fn baselines(windows: &Windows) -> BaselineMetrics {
     let Losses { baselines, .. } = losses(&Forecasts::default(), windows);
     let rises = rises(&windows.frame);
@@ -59,7 +59,7 @@ fn is_up(frame: &Frame, row: usize) -> bool {
     frame.scaler.restore(0, frame.value(row, 0)) > 0.0
 }
 
-/// The fraction of rows in the training part whose value rises.
+/// The fraction of rows in the training part that are rises, which are values above zero.
 fn rises(frame: &Frame) -> f64 {
     mean((0..frame.train).map(|row| f64::from(u8::from(is_up(frame, row)))))
 }

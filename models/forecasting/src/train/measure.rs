@@ -1,4 +1,4 @@
-//! Errors of forecasts and the coverage of their intervals, beside baselines.
+//! Metrics of forecasts: errors, coverage of the intervals, and comparisons with baselines.
 
 use training::{Comparison, Measured, Metric, Skill};
 
@@ -7,7 +7,7 @@ use super::statistics::{Estimate, diebold_mariano, mean, pinball, proportion, sk
 use crate::calibration::{Forecasts, LEVELS};
 use crate::frame::{Frame, Windows};
 
-/// The seed of the bootstrap.
+/// The seed of the bootstrap that computes confidence intervals.
 const SEED: u64 = 1;
 
 /// The metrics of each baseline, by the baseline's name.
@@ -22,14 +22,15 @@ pub struct Losses {
     pub model: Vec<f64>,
     /// The losses of each baseline, in the order of the windows, with the baseline's name.
     pub baselines: Vec<(String, Vec<f64>)>,
-    /// The number of windows whose forecasts contain one given step.
+    /// The largest number of windows that forecast the same row. The losses of such windows are correlated.
     pub overlap: usize,
 }
 
 impl Losses {
     /// The mean loss of the model, and comparisons with all baselines.
     pub fn measured(&self) -> Measured {
-        // Losses are correlated beyond the overlap, because errors persist.
+        // `block` is the length of a bootstrap block in windows. It is longer than the overlap, because windows without
+        // a common row also have correlated losses.
         let block = (2 * self.overlap).max((self.model.len() as f64).sqrt() as usize);
         let comparison = |(baseline, losses): &(String, Vec<f64>)| {
             let Estimate { value, interval } = skill(&self.model, losses, block, SEED);
@@ -71,7 +72,8 @@ pub fn absolute_errors(forecasts: &Forecasts, windows: &Windows) -> Losses {
     Losses { metric: "mae", model: of(&forecasts.points), baselines, overlap: windows.overlap() }
 }
 
-/// All metrics of forecasts of values and of their intervals.
+/// Computes all metrics of a model that forecasts values (not volatilities or directions), and compares its losses with
+/// those of the baselines.
 pub fn values(forecasts: &Forecasts, windows: &Windows) -> Measured {
     let mut measured = absolute_errors(forecasts, windows).measured();
     measured.metrics.extend(errors(windows, &forecasts.points).into_iter().filter(|metric| metric.name != "mae"));
@@ -97,13 +99,13 @@ pub fn baselines(windows: &Windows) -> BaselineMetrics {
     rows.chain(smoothed).collect()
 }
 
-/// The forecasts of a baseline without parameters, `[windows, H, targets]`.
+/// The forecasts of a baseline without fitted parameters, `[windows, horizon, targets]`.
 fn points(windows: &Windows, baseline: &Baseline) -> Vec<f32> {
     of_columns(windows, |column| baseline.forecasts(column, windows.origins.iter().copied(), windows.horizon))
 }
 
-/// The forecasts of exponential smoothing, `[windows, H, targets]`, fitted to the training part of each target; `None`
-/// if the training part is too short.
+/// The forecasts of exponential smoothing, `[windows, horizon, targets]`, fitted to the training part of each target;
+/// `None` if the training part is too short.
 fn holt_winters(windows: &Windows) -> Option<Vec<f32>> {
     let Windows { frame, origins, horizon, .. } = windows;
     let fitted = (0..frame.targets)
@@ -115,7 +117,8 @@ fn holt_winters(windows: &Windows) -> Option<Vec<f32>> {
     }))
 }
 
-/// Joins forecasts of single targets, `[windows, H]`, to `[windows, H, targets]`.
+/// Joins the forecasts of single targets, `[windows, horizon]`, to `[windows, horizon, targets]`. `forecasts` receives
+/// the whole column of a target.
 fn of_columns(windows: &Windows, mut forecasts: impl FnMut(&[f32]) -> Vec<f32>) -> Vec<f32> {
     let targets = windows.frame.targets;
     let mut points = vec![0.0; windows.len() * windows.horizon * targets];
@@ -128,7 +131,7 @@ fn of_columns(windows: &Windows, mut forecasts: impl FnMut(&[f32]) -> Vec<f32>) 
     points
 }
 
-/// The mean of `loss` over the errors of each window.
+/// The mean of `loss` over the errors of each window, in standardised units: one value per window.
 fn of_windows(windows: &Windows, points: &[f32], loss: fn(f64) -> f64) -> Vec<f64> {
     let size = windows.horizon * windows.frame.targets;
     let truth = windows.truth();
@@ -192,8 +195,8 @@ fn direction(forecasts: &Forecasts, windows: &Windows) -> Metric {
     Metric::higher("direction", value).with_interval(interval)
 }
 
-/// The coverage of both intervals, and the mean quantile loss of their bounds and the point forecast, over the windows
-/// with known bounds.
+/// The coverage of the 80 % and the 95 % interval, and the mean quantile loss of the interval bounds and the point
+/// forecast, over all forecast values with known bounds.
 pub fn intervals(forecasts: &Forecasts, windows: &Windows) -> [Metric; 3] {
     let truth = windows.truth();
     let known: Vec<(f32, [f32; 4], f32)> = (forecasts.points.iter().zip(&forecasts.bounds).zip(&truth))

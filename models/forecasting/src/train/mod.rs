@@ -2,15 +2,15 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`data`] | `[data]` of a recipe: which series, which columns, how it is split |
+//! | [`data`] | `[data]` of a recipe: the series, its columns, and its split into parts |
 //! | [`task`] | [`Forecasting`], the [`training::Task`] |
-//! | [`measure`] | errors, intervals, losses per window beside baselines |
-//! | [`statistics`] | losses of a value; skill and its significance |
+//! | [`measure`] | errors, coverage of intervals, losses per window of the model and of baselines |
+//! | [`statistics`] | loss functions of single values; skill and its significance |
 //! | [`classical`] | baselines of values: persistence, seasonal persistence, drift, Holt-Winters |
 //! | [`volatility`] | the series of the S&P 500; losses and baselines of volatility: EWMA, GARCH(1,1), HAR, log-HAR with the VIX |
 //! | [`direction`] | losses and baselines of directions |
 //! | [`backtest`] | repeated training on a growing training part |
-//! | [`demonstration`], [`picture`] | verdicts in words, forecasts as plots |
+//! | [`demonstration`], [`picture`] | comparisons with baselines as sentences, forecasts as plots |
 
 pub mod backtest;
 pub mod classical;

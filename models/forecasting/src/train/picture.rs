@@ -9,11 +9,11 @@ use crate::calibration::Forecasts;
 use crate::frame::Windows;
 use crate::likelihood::Likelihood;
 
-/// The largest number of columns that are drawn.
+/// The largest number of columns that a plot draws, one panel each.
 const MOST_COLUMNS: usize = 4;
-/// The number of past steps in a plot, as a multiple of the horizon.
+/// The number of past steps that a plot shows before the forecast, as a multiple of the horizon.
 const PAST: usize = 3;
-/// The smallest number of past steps in a plot.
+/// The smallest number of past steps that a plot shows before the forecast.
 const LEAST_PAST: usize = 20;
 /// The largest number of windows in a plot of one-step forecasts.
 const DAYS: usize = 250;
@@ -29,7 +29,7 @@ pub fn of_window(windows: &Windows, forecasts: &Forecasts, likelihood: Likelihoo
         let to_units = |value: f32| likelihood.to_units(&frame.scaler, target, value);
         let value = |row: usize| to_units(frame.value(row, target));
         let steps = || (0..*horizon).map(|step| (seconds(frame.times[origin + step]), row(step)));
-        // Lines and bands begin at the last known value.
+        // The forecast and its intervals start at the last known value, so that the plot has no gap.
         let last = (seconds(frame.times[origin - 1]), value(origin - 1));
         let band = |name: &str, low: usize, high: usize| Band {
             name: name.to_owned(),
@@ -60,7 +60,7 @@ pub fn of_window(windows: &Windows, forecasts: &Forecasts, likelihood: Likelihoo
     drawn(&panels)
 }
 
-/// Draws the one-step forecasts of the last windows, for the first target.
+/// Draws the one-step forecasts of the last windows, at most 250, for the first target.
 pub fn of_days(windows: &Windows, forecasts: &Forecasts, likelihood: Likelihood) -> TaskResult<String> {
     let frame = &windows.frame;
     let first = windows.len().saturating_sub(DAYS);
@@ -106,7 +106,7 @@ fn line(name: &str, points: impl Iterator<Item = (f64, f64)>) -> Line {
     Line { name: name.to_owned(), points: points.collect(), faint: false }
 }
 
-/// A time as text: date and time of day, or the date alone if it is midnight.
+/// A time as text: date and time of day, or the date alone if the time of day is midnight.
 pub fn written(time: DateTime) -> String {
     written_alike(&[time]).concat()
 }

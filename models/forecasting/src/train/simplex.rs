@@ -25,7 +25,8 @@ pub(crate) fn minimum<const N: usize>(start: [f64; N], size: f64, loss: impl Fn(
         let others = &corners[..N];
         let middle: [f64; N] =
             std::array::from_fn(|axis| others.iter().map(|(point, _)| point[axis]).sum::<f64>() / N as f64);
-        // A point on the line from the worst corner through the centre of the others; 1 is the reflection.
+        // The point at `distance` on the line from the worst corner through the centre of the other corners: 0 is the
+        // centre, and 1 the reflection of the worst corner.
         let at = |distance: f64| {
             let point = std::array::from_fn(|axis| middle[axis] + distance * (middle[axis] - worst[axis]));
             (point, loss(point))
@@ -42,7 +43,7 @@ pub(crate) fn minimum<const N: usize>(start: [f64; N], size: f64, loss: impl Fn(
         };
         match better.1.is_finite() {
             true => corners[N] = better,
-            // Nothing on the line is better: all corners shrink towards the best.
+            // No point on the line is better: all corners move halfway to the best corner.
             false => {
                 let (to, _) = corners[0];
                 for corner in &mut corners[1..] {

@@ -19,7 +19,7 @@ pub fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
     sum / count as f64
 }
 
-/// The symmetric percentage error (sMAPE) of a value, from 0 to 200; 0 if both are zero.
+/// The symmetric percentage error (sMAPE) of a forecast, from 0 to 200 %; 0 if forecast and truth are both zero.
 pub fn smape(forecast: f64, truth: f64) -> f64 {
     let size = forecast.abs() + truth.abs();
     if size == 0.0 { 0.0 } else { 200.0 * (forecast - truth).abs() / size }
@@ -59,7 +59,7 @@ pub fn proportion(hits: usize, trials: usize) -> Estimate {
 
 /// The number of bootstrap resamples.
 const RESAMPLES: usize = 2000;
-/// The smallest number of blocks for which an interval or a test is computed.
+/// The smallest number of blocks of consecutive losses for which a confidence interval or a test is computed.
 const FEWEST_BLOCKS: usize = 5;
 
 /// The skill of a forecaster over a baseline, `1 − loss / loss of the baseline`, with a 95 % confidence interval by the
@@ -80,7 +80,7 @@ pub fn skill(losses: &[f64], baseline: &[f64], block: usize, seed: u64) -> Estim
         return Estimate { value, interval: [f64::NAN; 2] };
     }
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    // Circular, so that the first and the last losses are drawn as often as others.
+    // Blocks wrap around the end, so that the first and the last losses are drawn as often as the others.
     let mut resampled: Vec<f64> = (0..RESAMPLES)
         .map(|_| {
             let starts = (0..count.div_ceil(block)).map(|_| rng.random_range(0..count));
@@ -94,8 +94,8 @@ pub fn skill(losses: &[f64], baseline: &[f64], block: usize, seed: u64) -> Estim
 }
 
 /// The p-value of the two-sided Diebold–Mariano test. Its null hypothesis: both forecasters have the same expected
-/// loss. Losses up to `bandwidth` places apart may be correlated; this is longer than the overlap of forecasts, because
-/// errors persist. NaN if there are too few losses.
+/// loss. Losses less than `bandwidth` places apart may be correlated. Returns NaN if there are fewer losses than five
+/// times the bandwidth.
 pub fn diebold_mariano(losses: &[f64], others: &[f64], bandwidth: usize) -> f64 {
     if losses.len() < FEWEST_BLOCKS * bandwidth {
         return f64::NAN;
@@ -106,10 +106,11 @@ pub fn diebold_mariano(losses: &[f64], others: &[f64], bandwidth: usize) -> f64 
         let pairs = differences.iter().skip(lag).zip(&differences);
         pairs.map(|(after, before)| (after - average) * (before - average)).sum::<f64>() / count
     };
-    // Bartlett weights keep the variance above zero.
+    // With Bartlett weights the estimated variance cannot be negative.
     let weighted = |lag: usize| 2.0 * (1.0 - lag as f64 / bandwidth as f64) * covariance(lag);
     let variance = (covariance(0) + (1..bandwidth).map(weighted).sum::<f64>()) / count;
-    // Fixed-bandwidth asymptotics: the ratio of the critical values at 5 % to that of the normal distribution.
+    // Fixed-bandwidth asymptotics (Kiefer & Vogelsang 2005): `wider` is the critical value at 5 % for this ratio of
+    // bandwidth to sample size, divided by 1.96, which is the critical value of the normal distribution.
     let ratio = bandwidth as f64 / count;
     let wider = (1.96 + 2.9694 * ratio + 0.416 * ratio.powi(2) - 0.5324 * ratio.powi(3)) / 1.96;
     let statistic = average / variance.sqrt() / wider;

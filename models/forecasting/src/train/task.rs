@@ -24,7 +24,7 @@ use crate::model::{Architecture, Model, Sizes};
 use crate::scaler::Scaler;
 use crate::settings::{BadSetting, Settings};
 
-/// The task of forecasting time series.
+/// The training task of `forecasting`: settings of data and model, and the scaler that was fitted to the training part.
 pub struct Forecasting {
     data: DataConfig,
     settings: Settings,
@@ -62,7 +62,7 @@ impl Task for Forecasting {
     type Raw = Series;
     type Set = Windows;
     type Model = Model;
-    /// The origins of the windows in a batch.
+    /// The origins of the windows in a batch: for each window the index of the first row that is forecast.
     type Items = Vec<usize>;
     type Batch = Batch;
 
@@ -128,7 +128,7 @@ impl Task for Forecasting {
         Ok(Contents { settings, network: Some(predictor.network()), files: vec![(SCALER, scaler)] })
     }
 
-    /// Computes only the loss. The other metrics would take longer, and no choice depends on them.
+    /// Computes only the mean loss, which chooses the best epoch. The other metrics would take longer.
     fn validate(&self, predictor: &Forecaster, windows: &Windows, interrupt: &Interrupt) -> TaskResult<Measured> {
         let loss = predictor.mean_loss(windows, || interrupt.check())?;
         Ok(vec![Metric::lower("loss", loss)].into())
@@ -169,7 +169,8 @@ impl Forecasting {
     }
 }
 
-/// The losses of one part of the data, one per window, for the model and the baselines.
+/// Computes the loss of each window for the model and the baselines, one [`Losses`] per metric. `likelihood` selects
+/// the metrics.
 pub fn losses(likelihood: Likelihood, forecasts: &Forecasts, windows: &Windows) -> Vec<Losses> {
     match likelihood {
         Likelihood::Direction => vec![direction::losses(forecasts, windows)],

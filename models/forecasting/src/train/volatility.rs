@@ -1,4 +1,4 @@
-//! Volatility of the S&P 500: the series, losses and baselines.
+//! Forecasts of the volatility of the S&P 500: the series, losses and baselines.
 //!
 //! Returns are in percent, so that their variances are near 1. The variance of a day cannot be observed, so it
 //! is estimated by a range estimator of high, low and close, which has much less noise than a squared return.
@@ -23,11 +23,12 @@ pub const COLUMNS: [&str; 3] = ["log_variance", "return", "log_vix"];
 /// variance 0.
 const LEAST: f64 = 1e-3;
 
-/// The trading days of the S&P 500 since the start of the VIX (1990): the logarithm of the variance, the return in
-/// percent, and the logarithm of the VIX at the close.
+/// Loads the trading days of the S&P 500 since the start of the VIX (1990), with three columns: the logarithm of the
+/// variance, the return in percent, and the logarithm of the VIX at the close.
 ///
 /// The variance is the Garman–Klass estimator from one close to the next, in percent squared:
-/// `½ ln²(highest / lowest) − (2 ln 2 − 1) ln²(close / close before)`. High and low include the close before.
+/// `½ ln²(highest / lowest) − (2 ln 2 − 1) ln²(close / close before)`. The highest and the lowest price of a day are
+/// taken over the prices of the day and the close of the day before.
 pub fn series(locator: &Locator) -> TaskResult<Series> {
     let (prices, vix) = (stocks::sp_500(locator)?, stocks::vix(locator)?);
     let column = |series: &Series, name: &str| {
@@ -68,7 +69,8 @@ pub fn losses(forecasts: &Forecasts, windows: &Windows) -> [Losses; 2] {
     [by("qlike", qlike), by("volatility_mae", |forecast, truth| (forecast.sqrt() - truth.sqrt()).abs())]
 }
 
-/// All metrics of forecasts of the log-variance, and of their intervals.
+/// Computes all metrics of forecasts of the log-variance and of their intervals, and compares the losses with those of
+/// the baselines.
 pub fn measure(forecasts: &Forecasts, windows: &Windows) -> Measured {
     let mut measured = Measured::default();
     losses(forecasts, windows).iter().for_each(|losses| measured.extend(losses.measured()));
@@ -105,7 +107,8 @@ fn baseline_variances(windows: &Windows) -> Vec<(&'static str, Vec<f64>)> {
     let smoothed = ewma(&variances);
     let garch = Garch::fit(&returns[..train]);
     let (expected, _) = garch.variances(&returns);
-    // The variance proxy is not a squared return: the scale is the ratio of their means on the training part.
+    // GARCH forecasts the mean of squared returns, but `variances` come from the range estimator: the scale is the
+    // ratio of the two means over the training part.
     let scale = mean(variances[..train].iter().copied()) / mean(returns[..train].iter().map(|value| value * value));
     let mut all = vec![("EWMA", of(&|origin| smoothed[origin - 1])), ("GARCH", of(&|origin| scale * expected[origin]))];
     all.extend(Har::fit(&variances[..train]).map(|har| ("HAR", of(&|origin| har.forecast(&variances[..origin])))));
@@ -126,8 +129,8 @@ fn variances(frame: &Frame) -> Vec<f64> {
     frame.column(0).iter().map(|log| f64::from(frame.scaler.restore(0, *log)).exp()).collect()
 }
 
-/// The exponentially weighted moving averages of a series of variances. Each average includes the variance at its own
-/// place.
+/// Computes the exponentially weighted moving average at each position of a series of variances. The average at a
+/// position includes the variance at this position.
 pub fn ewma(variances: &[f64]) -> Vec<f64> {
     const STAYS: f64 = 0.94;
     let mut average = variances.first().copied().unwrap_or(f64::NAN);
@@ -152,7 +155,7 @@ impl Garch {
     /// Fits α and β; ω follows from the variance of the returns (variance targeting).
     pub fn fit(returns: &[f64]) -> Self {
         let variance = mean(returns.iter().map(|value| value * value));
-        // Any two numbers give α, β > 0 with α + β < 1.
+        // Converts any two numbers to α, β > 0 with α + β < 1, so that the search needs no constraints.
         let of = |[together, split]: [f64; 2]| {
             let sigmoid = |value: f64| 1.0 / (1.0 + (-value).exp());
             let (sum, share) = (sigmoid(together), sigmoid(split));
@@ -178,7 +181,8 @@ impl Garch {
     }
 }
 
-/// HAR: tomorrow's variance as a linear function of today's variance and its means over a week and a month.
+/// HAR (heterogeneous autoregressive model): tomorrow's variance as a linear function of today's variance and of the
+/// mean variances over the last week and month.
 #[derive(Clone, Copy, Debug)]
 pub struct Har {
     /// Coefficients of the constant 1, and of the mean variances over a day, a week and a month.
@@ -210,10 +214,12 @@ impl Har {
     }
 }
 
-/// HAR for the logarithm of the variance, with the logarithm of the VIX as a further regressor: the strongest baseline.
+/// HAR ([`Har`]) for the logarithm of the variance, with the logarithm of the volatility index VIX as a further
+/// regressor.
 #[derive(Clone, Copy, Debug)]
 pub struct LogHar {
-    /// Coefficients of the constant 1, the means over a day, a week and a month, and the VIX.
+    /// Coefficients of the constant 1, of the logarithms of the mean variances over a day, a week and a month, and of
+    /// the logarithm of the VIX.
     weights: [f64; 5],
     /// Half the variance of the residuals, which is added before the exponential function is applied: the exponential
     /// of a mean of logarithms would be too small.
@@ -233,7 +239,7 @@ impl LogHar {
         Some(Self { weights, half_variance: mean(left) / 2.0 })
     }
 
-    /// Forecasts tomorrow's variance from the variances of at least the last month and today's VIX.
+    /// Forecasts tomorrow's variance from the variances of at least the last month and the logarithm of today's VIX.
     pub fn forecast(&self, variances: &[f64], log_vix: f64) -> f64 {
         (dot(&self.weights, &Self::parts(variances, log_vix)) + self.half_variance).exp()
     }
@@ -244,7 +250,7 @@ impl LogHar {
     }
 }
 
-/// The regressors: the constant 1, and the means over the last day, week and month.
+/// The regressors of [`Har`]: the constant 1, and the mean variances over the last day, week and month.
 fn parts(variances: &[f64]) -> [f64; 4] {
     let over = |days: usize| mean(variances[variances.len().saturating_sub(days)..].iter().copied());
     [1.0, over(1), over(WEEK), over(MONTH)]
@@ -254,9 +260,10 @@ fn dot<const N: usize>(weights: &[f64; N], parts: &[f64; N]) -> f64 {
     weights.iter().zip(parts).map(|(weight, part)| weight * part).sum()
 }
 
-/// The weights that minimise `Σ (weights · row − target)²`; `None` if they are not determined.
+/// Computes the weights that minimise `Σ (weights · row − target)²`, summed over all pairs of row and target. Returns
+/// `None` if the rows do not determine the weights.
 fn least_squares<const N: usize>(rows: &[([f64; N], f64)]) -> Option<[f64; N]> {
-    // The normal equations, by Gaussian elimination with pivoting.
+    // Solves the normal equations by Gaussian elimination with pivoting.
     let mut matrix = [[0.0; N]; N];
     let mut right = [0.0; N];
     for (row, target) in rows {

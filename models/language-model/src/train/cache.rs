@@ -1,9 +1,12 @@
-//! The neural cache ([Grave et al. 2017](https://arxiv.org/abs/1612.04426)): a word that followed a state similar to
-//! the current one is likely to follow again. Nothing is trained; the cache holds the text that was just read.
+//! The neural cache ([Grave et al. 2017](https://arxiv.org/abs/1612.04426)): a word that followed a hidden state
+//! similar to the current hidden state is likely to follow again. Nothing is trained; the cache holds the most recent
+//! hidden states and the words that followed them.
 //!
 //! ```text
 //! p(w) = (1 − λ) · p_network(w) + λ · p_cache(w),   p_cache(w) ∝ Σ exp(θ hₜ·hᵢ) over the recent places i that w followed
 //! ```
+//!
+//! hₜ is the current hidden state, hᵢ the hidden state at place i, θ the sharpness, and λ the share of the cache.
 
 use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
@@ -22,7 +25,7 @@ const SHARES: [f64; 8] = [0.02, 0.05, 0.08, 0.11, 0.14, 0.18, 0.22, 0.3];
 /// The probabilities that network and caches assign to the tokens of a text.
 struct Probabilities {
     network: Vec<f64>,
-    /// One list of probabilities per cache.
+    /// One list per cache: the probability of each token.
     caches: Vec<Vec<f64>>,
 }
 
@@ -39,7 +42,7 @@ pub fn choose(network: &Network, ids: &[u32], device: &Device, interrupt: &Inter
     Ok(best.unwrap_or(CacheConfig { places: PLACES[0], sharpness: SHARPNESS[0], share: SHARES[0] }))
 }
 
-/// The mean loss per token of a text with network and cache, in nats.
+/// The mean loss per token of a text in nats, with the probabilities of network and cache mixed.
 pub fn loss(
     config: &CacheConfig,
     network: &Network,
@@ -58,21 +61,21 @@ fn mixture_loss(network: &[f64], cache: &[f64], share: f64) -> f64 {
     losses.sum::<f64>() / network.len() as f64
 }
 
-/// Caches of several sizes and sharpnesses that read a text at the same time.
+/// Caches of several sizes and values of `sharpness` that read a text at the same time.
 struct Search<'a> {
-    /// The sizes of the caches, in ascending order.
+    /// The sizes of the caches in tokens, in ascending order.
     places: &'a [usize],
     sharpness: &'a [f64],
 }
 
 impl Search<'_> {
-    /// Size and sharpness of each cache, for all combinations.
+    /// Size and sharpness θ of each cache, for all combinations.
     fn settings(&self) -> impl Iterator<Item = (usize, f64)> {
         self.sharpness.iter().flat_map(|&sharpness| self.places.iter().map(move |&places| (places, sharpness)))
     }
 
-    /// The probabilities of all tokens of a text. The text is read once, for all caches in the order of
-    /// [`settings`](Self::settings).
+    /// The probabilities of all tokens of a text, under the network and under each cache. The network reads the text
+    /// once for all caches, which are in the order of [`settings`](Self::settings).
     fn probabilities(
         &self,
         network: &Network,
@@ -82,12 +85,12 @@ impl Search<'_> {
         interrupt: &Interrupt,
     ) -> TaskResult<Probabilities> {
         let most_places = self.places.last().copied().unwrap_or(0);
-        // The oldest state in the cache must also have its full context.
+        // The oldest hidden state in the cache must also have its full context.
         let rows = Rows::new(ids, EvalLayout { context: most_places + layout.context, ..layout });
         let tokens = rows.count * rows.length;
         let mut all =
             Probabilities { network: vec![0.0; tokens], caches: vec![vec![0.0; tokens]; self.settings().count()] };
-        // The states in the cache, [rows, places, H]; the first row starts with an empty cache.
+        // The hidden states in the cache, [rows, places, H]; the first row starts with an empty cache.
         let (mut state, past) = rows.read_context(network, layout.window, device).unzip();
         let mut past = past.map(|past| last(past, most_places));
         for columns in windows(rows.counted(), layout.window) {
@@ -121,11 +124,12 @@ impl Search<'_> {
         Ok(all)
     }
 
-    /// The probability that each cache gives to the token at `place`. `similarity` holds the scalar products of the
-    /// state at `place` with the states before the earlier tokens.
+    /// The probability that each cache gives to the token at position `place` of the text. `similarity` holds the
+    /// scalar products of the hidden state that predicts this token with the hidden states that predicted the earlier
+    /// tokens.
     fn lookup(&self, ids: &[u32], place: usize, similarity: &[f32]) -> Vec<f64> {
         let Some(&token) = ids.get(place) else { return vec![0.0; self.settings().count()] };
-        // Nothing precedes the first token.
+        // Positions before the first token of the text are left out.
         let similarity = &similarity[similarity.len() - similarity.len().min(place)..];
         let largest = similarity.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut answers = Vec::new();
@@ -145,7 +149,7 @@ impl Search<'_> {
     }
 }
 
-/// The last `count` places of a tensor `[rows, places, H]`.
+/// The last `count` places of a tensor `[rows, places, H]`, along its second dimension.
 fn last(known: Tensor<3>, count: usize) -> Tensor<3> {
     let [_, places, _] = known.dims();
     let count = count.min(places);

@@ -13,13 +13,13 @@ use training::{TaskError, TaskResult};
 use crate::predictor::TextSettings;
 use crate::text::CorpusKind;
 
-/// The table `[data]` of a recipe.
+/// The table `[data]` of a recipe: the corpus, its tokens, and the window of training.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
     /// The corpus to load.
     pub set: CorpusKind,
-    /// The text file, for `set = "text"`.
+    /// The path of the text file, if `set` is `"text"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
     /// The unit of tokens: words or characters.
@@ -31,27 +31,29 @@ pub struct DataConfig {
     pub window: Count,
 }
 
-/// One part of a corpus.
+/// The training, validation or test part of a corpus, as token ids.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// Token ids, in order.
+    /// The token ids of the part, in the order of the text.
     pub ids: Arc<[u32]>,
-    /// The token ids cut into rows: as many rows as a batch has.
+    /// The token ids, cut into as many rows as a batch has.
     pub streams: Streams,
     /// The lower bound of the perplexity of this part, if it is known.
     pub floor: Option<f64>,
-    /// Token ids of the training part. Dynamic evaluation measures the size of gradients on them.
+    /// The token ids of the training part, on which dynamic evaluation measures the size of gradients.
     pub training: Arc<[u32]>,
 }
 
 impl DataConfig {
-    /// Finds and reads the corpus. Lines of an own text are [normalized](Level::normalize).
+    /// Finds and reads the corpus. The lines of a user's text file are [normalized](Level::normalize).
     pub fn load(&self, locator: &Locator) -> TaskResult<Corpus> {
         match (self.set, &self.file) {
             (CorpusKind::Text, Some(file)) => Ok(normalize(own_text(file)?, self.level)),
-            (CorpusKind::Text, None) => Err(TaskError::setting("data.file", "data.set = \"text\" needs a text file")),
+            (CorpusKind::Text, None) => {
+                Err(TaskError::setting("data.file", "data.set = \"text\" needs the path of a text file"))
+            }
             (_, Some(_)) => {
-                Err(TaskError::setting("data.file", "only data.set = \"text\" reads a file; remove the key"))
+                Err(TaskError::setting("data.file", "only data.set = \"text\" reads a file; remove data.file"))
             }
             (CorpusKind::Grammar, None) => Ok(grammar::load()),
             (CorpusKind::Ptb, None) => Ok(ptb::load(locator)?),
@@ -64,20 +66,20 @@ impl DataConfig {
         TextSettings { set: self.set, level: self.level }
     }
 
-    /// Checks that a model trained on `other` data can be the start of the training: both must have tokens of one
-    /// level.
+    /// Checks that training can start from the weights of a model that was trained with the data settings `other`. Both
+    /// settings must have the same unit of tokens: words or characters.
     pub fn check_start(&self, other: &Self) -> TaskResult<()> {
         match self.level == other.level {
             true => Ok(()),
             false => {
                 let message =
-                    "the model that start_from names has the other level; use the same level, or another model";
+                    "the tokens of the model that start_from names have another level; use its level, or another model";
                 Err(TaskError::setting("data.level", message))
             }
         }
     }
 
-    /// Builds the vocabulary of the training part.
+    /// Builds the vocabulary from the text of the training part, `train`.
     pub fn vocabulary(&self, train: &str) -> Vocabulary {
         Vocabulary::build(Reserved::EndOfLine, self.level.tokens(train), self.vocabulary.get())
     }
@@ -94,7 +96,7 @@ fn normalize(corpus: Corpus, level: Level) -> Corpus {
 }
 
 impl Part {
-    /// Creates a part of a corpus whose batches have `rows` rows.
+    /// Creates a part of a corpus from its token ids. Its batches have `rows` rows.
     pub fn new(ids: Arc<[u32]>, rows: usize, floor: Option<f64>, training: Arc<[u32]>) -> Self {
         Self { streams: Streams::new(&ids, rows), ids, floor, training }
     }

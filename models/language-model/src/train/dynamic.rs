@@ -1,10 +1,13 @@
 //! Dynamic evaluation ([Krause et al. 2018](https://arxiv.org/abs/1709.07432)): training continues on the text that is
-//! being measured, always after a token was predicted. A weight with large gradients in training moves less, and is
-//! pulled back to its trained value more strongly.
+//! being measured; the weights are updated after each segment of tokens, when the tokens have been predicted. A weight
+//! with large gradients on the training text is changed less, and is pulled back to its trained value more strongly.
 //!
 //! ```text
-//! w ← w − η · g / (√m + ε) + min(λ · r, 1) · (w₀ − w)      m: mean squared gradient in training;  r: √m over its mean
+//! w ← w − η · g / (√m + ε) + min(λ · r, 1) · (w₀ − w)
 //! ```
+//!
+//! w is a weight, w₀ its trained value, g its gradient, η the learning rate, and λ the decay. m is the mean of g² on
+//! the training text, and r is √m divided by the mean of √m over all weights. ε is a small constant.
 
 use std::collections::HashMap;
 
@@ -19,7 +22,7 @@ use crate::adaptation::DynamicConfig;
 use crate::evaluation::{EvalLayout, Rows, mean, windows};
 use crate::model::Network;
 
-// Values of the grid search.
+// The learning rates and decays that the grid search tries.
 const RATES: [f64; 3] = [5e-4, 1e-3, 2e-3];
 const DECAYS: [f64; 3] = [0.001, 0.003, 0.01];
 /// The largest number of tokens, from the start of the validation part, on which the grid search measures settings.
@@ -32,16 +35,16 @@ const SEARCH_TOKENS: usize = 10_000;
 const SEGMENT: usize = 20;
 /// The largest number of windows of the training text over which squared gradients are averaged.
 const WINDOWS: usize = 50;
-/// The number of rows of a training window.
+/// The number of rows of a window of the training text.
 const ROWS: usize = 20;
-/// The number of steps of a training window.
+/// The number of time steps of a window of the training text.
 const STEPS: usize = 70;
-/// The constant ε of the update rule.
+/// The constant ε of the update rule, which is added to the root mean square of a gradient.
 const EPSILON: f32 = 1e-3;
-/// The number of values that one task of a thread updates.
+/// The number of values that one parallel task updates.
 const CHUNK: usize = 1 << 14;
 
-/// Grid search: returns the settings with the lowest loss on the beginning of a text.
+/// Grid search: returns the learning rate and the decay with the lowest loss on the beginning of a text.
 pub fn choose(trained: &Trained, ids: &[u32], device: &Device, interrupt: &Interrupt) -> TaskResult<DynamicConfig> {
     let ids = &ids[..ids.len().min(SEARCH_TOKENS)];
     let mut best = (f64::INFINITY, DynamicConfig { rate: RATES[0], decay: DECAYS[0] });
@@ -77,26 +80,26 @@ pub fn loss(
     Ok(mean(&all))
 }
 
-/// A trained network and the size of its gradients in training.
+/// A trained network, and the size of its gradients on the training text.
 pub struct Trained {
     /// The network without dropout, on a device that records gradients.
     network: Network,
     statistics: HashMap<ParamId, Statistics>,
-    /// The mean of √m over all weights of the network.
+    /// The mean, over all weights of the network, of the root mean square of a weight's gradient.
     mean: f32,
 }
 
-/// Trained values and gradient sizes of one parameter.
+/// The trained values of one parameter, and the sizes of its gradients.
 #[derive(Default)]
 struct Statistics {
-    /// The trained value of each weight, w₀.
+    /// The trained value of each weight, called w₀ in the update rule.
     trained: Vec<f32>,
-    /// The root mean square of each weight's gradient, √m.
+    /// The root mean square of each weight's gradient, called √m in the update rule.
     sizes: Vec<f32>,
 }
 
 impl Trained {
-    /// Computes the gradients of a network on its training text, and their mean squares.
+    /// Computes the gradients of a network on windows of its training text, and their root mean squares.
     pub fn new(network: &Network, training: &[u32], device: &Device, interrupt: &Interrupt) -> TaskResult<Self> {
         let device = device.clone().autodiff();
         let network = network.clone().without_dropout().train();
@@ -142,7 +145,7 @@ impl ModuleVisitor for Squares {
     }
 }
 
-/// Visits a module to update every weight by the rule of the [module](self).
+/// Visits a module to update every weight by the update rule in the documentation of this [module](self).
 struct Update<'a> {
     grads: GradientsParams,
     trained: &'a Trained,
@@ -166,7 +169,7 @@ impl ModuleMapper for Update<'_> {
 }
 
 /// Updates the weights of one parameter by the rule of the [module](self). `rate` is η, and `decay` is λ divided by the
-/// mean of √m.
+/// mean of √m over all weights.
 fn update(weights: &mut TensorData, grad: &TensorData, statistics: &Statistics, rate: f32, decay: f32) {
     let (Ok(weights), Ok(grads)) = (weights.as_mut_slice::<f32>(), grad.as_slice::<f32>()) else {
         unreachable!("both were converted")

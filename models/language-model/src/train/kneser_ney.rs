@@ -2,22 +2,22 @@
 //! 1999](https://doi.org/10.1006/csla.1999.0128). Three discounts per order are estimated from the counts. Nothing is
 //! tuned, and no n-gram is pruned.
 //!
-//! Contexts are the nodes of a tree. The parent of the context `… v w` is the context without its oldest word, so that
-//! backing off goes towards the root.
+//! Contexts, the words before a predicted word, are the nodes of a tree. The parent of a context is the context without
+//! its oldest word, so that the path from a node to the root has all shorter contexts.
 
 use std::collections::HashMap;
 
 use training::{Interrupt, TaskResult};
 
-/// The number of tokens between two checks of the interrupt.
+/// The number of tokens between two checks of whether the user has asked to stop.
 const CHECKED: usize = 1 << 16;
 
-/// The token that ends a line. As a context, it stands for the beginning of a line.
+/// The id of the token that ends a line. As the oldest word of a context, it stands for the beginning of a line.
 const END: u32 = 0;
 /// The index of the empty context, which is the root of the tree.
 const ROOT: u32 = 0;
 
-/// A trained n-gram model.
+/// A trained n-gram model with Kneser-Ney smoothing.
 #[derive(Clone, Debug)]
 pub struct KneserNey {
     order: usize,
@@ -90,7 +90,7 @@ impl KneserNey {
         }
     }
 
-    /// Computes totals and discounts from the counts.
+    /// Computes totals and discounts from the counts of the n-grams.
     fn finish(&mut self, depths: &[usize]) {
         // The number of counts that are 1, 2, 3 and 4, by length of the context.
         let mut frequencies = vec![[0.0; 4]; self.order];
@@ -105,7 +105,7 @@ impl KneserNey {
         self.discounts = frequencies.into_iter().map(discounts).collect();
     }
 
-    /// The probability of a word after a history, most recent word first.
+    /// The probability of `word` after the words in `history`, which come most recent first.
     fn probability(&self, history: impl Iterator<Item = u32>, word: u32) -> f64 {
         let mut probability = self.interpolated(ROOT, 0, word, 1.0 / self.vocabulary as f64);
         let mut node = ROOT;
@@ -144,17 +144,20 @@ impl KneserNey {
     }
 }
 
-/// The context of a position, most recent word first: at most `order - 1` words, back to the end of the previous line.
+/// The context of a position in a text, most recent word first: at most `order - 1` words, back to the end of the
+/// previous line.
 fn history(ids: &[u32], position: usize, order: usize) -> impl Iterator<Item = u32> {
     let before = ids[..position].iter().rev().copied().chain([END]);
     let mut ended = false;
     before.take(order - 1).take_while(move |word| !std::mem::replace(&mut ended, *word == END))
 }
 
-/// The smallest discount. Without it, a word that occurs in no context could get the probability 0.
+/// The smallest discount. With a discount of 0, a word that never follows a context in the training text could get the
+/// probability 0 in this context.
 const MIN_DISCOUNT: f64 = 0.1;
 
-/// The discounts, from the numbers of n-grams that occur once, twice, three and four times.
+/// The three discounts of modified Kneser-Ney smoothing, from the numbers of n-grams that occur once, twice, three and
+/// four times.
 fn discounts([one, two, three, four]: [f64; 4]) -> [f64; 3] {
     if one == 0.0 || two == 0.0 || three == 0.0 {
         // The text is too short for an estimate.

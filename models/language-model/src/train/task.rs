@@ -27,10 +27,11 @@ use crate::train::{cache, dynamic};
 
 /// The length of the baseline's n-grams.
 const ORDER: usize = 5;
-/// The percentage of unknown tokens from which the user gets a note. The Penn Treebank and WikiText-2 have 3 to 5 %.
+/// The percentage of unknown tokens in the training part at which the user gets a note. The Penn Treebank and
+/// WikiText-2 have 3 to 5 %.
 const MANY_UNKNOWN: usize = 10;
 
-/// Trains a [`LanguageModel`] to predict the next token.
+/// The training task of a [`LanguageModel`], which learns to predict the next token.
 pub struct LanguageModelTask {
     data: DataConfig,
     network: NetworkConfig,
@@ -41,9 +42,9 @@ pub struct LanguageModelTask {
 /// A batch: the same window of every row of the training text.
 #[derive(Debug)]
 pub struct Window {
-    /// Token ids, `[rows, steps]`.
+    /// The input token ids, `[rows, steps]`.
     pub inputs: Tensor<2, Int>,
-    /// The target of each input, which is the next token: `[rows, steps]`.
+    /// The target of each input, which is the next token id: `[rows, steps]`.
     pub targets: Tensor<2, Int>,
 }
 
@@ -80,7 +81,7 @@ impl Task for LanguageModelTask {
     type Raw = Corpus;
     type Set = Part;
     type Model = Network;
-    /// The columns of the streams that form a window.
+    /// The range of columns of `Part::streams` that form one batch.
     type Items = Range<usize>;
     type Batch = Window;
 
@@ -120,9 +121,13 @@ impl Task for LanguageModelTask {
         }
         let unknown = train.iter().filter(|&&id| id == Vocabulary::UNKNOWN).count() * 100 / train.len();
         if unknown >= MANY_UNKNOWN {
-            cx.note(&format!("{unknown} % of the training tokens are out of vocabulary (<unk>)"));
+            cx.note(&format!(
+                "{unknown} % of the training tokens are not in the vocabulary and are read as <unk>; a larger \
+                 data.vocabulary reduces them"
+            ));
         }
-        // The known perplexity is that of words, all of them in the vocabulary.
+        // The known lower bound of the perplexity (`floor`) holds only if tokens are words and all of them are in the
+        // vocabulary.
         let comparable = level == Level::Word && !test.contains(&Vocabulary::UNKNOWN);
         let floor = corpus.floor.filter(|_| comparable);
         let part = |ids: &Arc<[u32]>| Part::new(ids.clone(), self.batch_size, floor, train.clone());
@@ -137,7 +142,8 @@ impl Task for LanguageModelTask {
         Some(self.network.init(self.vocabulary.len(), device))
     }
 
-    /// Plans an epoch: the windows of the streams in order, because the state is carried from each window to the next.
+    /// Plans an epoch: all windows, in the order of the text, because the recurrent state is carried from each window
+    /// to the next.
     fn plan(&self, part: &Part, _size: usize, _epoch: usize, _rng: &mut ChaCha8Rng) -> Vec<Range<usize>> {
         part.streams.windows(self.data.window.get())
     }
@@ -147,7 +153,8 @@ impl Task for LanguageModelTask {
         Ok(Window { inputs: streams.inputs(window, cx.device), targets: streams.targets(window, cx.device) })
     }
 
-    /// Computes the mean cross-entropy of the next token, plus the activation penalties.
+    /// Computes the training loss: the mean cross-entropy of the next token, plus the penalties of activation
+    /// regularization.
     fn loss(&self, network: &Network, Window { inputs, targets }: Window, cx: &mut StepContext) -> TaskResult<Loss> {
         let outputs = network.forward(inputs, State::from_tensors(std::mem::take(cx.carry)));
         *cx.carry = outputs.state.clone().into_tensors();
@@ -173,8 +180,8 @@ impl Task for LanguageModelTask {
         Ok(Contents { settings, network: Some(network), files: own })
     }
 
-    /// The perplexity over all tokens, each predicted from all tokens before it: with the network alone, and with each
-    /// adaptive method.
+    /// Measures the perplexity over all tokens, each predicted from all tokens before it: with the network alone, and
+    /// with each adaptive method of the recipe.
     fn evaluate(&self, predictor: &LanguageModel, part: &Part, interrupt: &Interrupt) -> TaskResult<Measured> {
         let LanguageModel { network, adaptation, device, .. } = predictor;
         let loss = mean(&try_losses(network, &part.ids, EvalLayout::default(), device, || interrupt.check())?);
@@ -195,7 +202,7 @@ impl Task for LanguageModelTask {
         Ok(metrics.into())
     }
 
-    /// Chooses the settings of the recipe's adaptive methods on the validation part.
+    /// Chooses the settings of the recipe's adaptive methods (neural cache, dynamic evaluation) on the validation part.
     fn finish(&self, predictor: &mut LanguageModel, valid: &Part, interrupt: &Interrupt) -> TaskResult<()> {
         let LanguageModel { network, adaptation, device, .. } = predictor;
         for adaptive in &self.network.adaptive {

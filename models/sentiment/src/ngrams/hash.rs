@@ -18,7 +18,7 @@ pub struct Position {
 pub fn positions<S: AsRef<str>>(tokens: &[S], order: usize) -> impl Iterator<Item = Position> {
     (0..tokens.len()).flat_map(move |start| {
         let hashes = tokens[start..].iter().take(order).scan(OFFSET, |key, token| {
-            // UTF-8 text never contains 0xff: it separates the tokens.
+            // The byte 0xff separates the tokens, because UTF-8 text never contains it.
             *key = fnv(fnv(*key, token.as_ref().as_bytes()), &[0xff]);
             Some(*key)
         });
@@ -26,8 +26,8 @@ pub fn positions<S: AsRef<str>>(tokens: &[S], order: usize) -> impl Iterator<Ite
     })
 }
 
-/// The 64-bit FNV-1a hash of the concatenated parts. It replaces the standard library's hash, which may change between
-/// versions.
+/// The 64-bit FNV-1a hash of the concatenated parts. The standard library's hash is not used, because it may change
+/// between versions of Rust.
 pub fn hash<const N: usize>(parts: [&[u8]; N]) -> u64 {
     parts.into_iter().fold(OFFSET, fnv)
 }

@@ -1,4 +1,4 @@
-//! Classification: batches of texts with labels, and the loss.
+//! Training of the network to classify texts: batches of texts with labels, and the loss.
 
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -19,7 +19,7 @@ pub struct ClassificationBatch {
 }
 
 impl ClassificationBatch {
-    /// Makes a batch: the token ids of texts, with word dropout, and for each text whether it is positive.
+    /// Makes a batch from the token ids of texts and from their labels. Word dropout replaces some of the words.
     pub fn draw(
         texts: &[&[u32]],
         positive: impl IntoIterator<Item = bool>,
@@ -49,11 +49,11 @@ fn drop_words(ids: &[u32], share: Fraction, rng: &mut ChaCha8Rng) -> Vec<u32> {
     ids.iter().map(|id| if rng.random_bool(share.get()) { Vocabulary::UNKNOWN } else { *id }).collect()
 }
 
-/// Mean binary cross-entropy of the logits `z` of the true labels, `[B]` → `[1]`:
-/// `−(1 − ε/2) log σ(z) − ε/2 log σ(−z)` with label smoothing `ε`.
+/// Mean binary cross-entropy with label smoothing `ε`, `[B]` → `[1]`: `−(1 − ε/2) log σ(z) − ε/2 log σ(−z)`. `z` is the
+/// logit of the positive label, multiplied by the sign of the true label.
 fn binary_cross_entropy(logits: Tensor<1>, smoothing: f64) -> Tensor<1> {
     let loss = log_sigmoid(logits.clone()).mean().neg();
-    // log σ(−z) equals log σ(z) − z.
+    // With log σ(−z) = log σ(z) − z, the smoothed loss is −log σ(z) + ε/2 · z.
     if smoothing > 0.0 { loss + logits.mean().mul_scalar(smoothing / 2.0) } else { loss }
 }
 

@@ -2,16 +2,11 @@
 
 use datasets::{Review, Reviews, hold_out, imdb, sample};
 use inference::text::{Reserved, Vocabulary, tokenize};
-use rand::rngs::ChaCha8Rng;
-use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use training::settings::Count;
 use training::{LoadContext, Splits, TaskError, TaskResult};
 
 use crate::settings::{Keep, Reading};
-
-/// The number of batches whose reviews are sorted by length together.
-const BUCKET: usize = 50;
 
 /// The table `[data]` of a recipe.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -29,16 +24,16 @@ pub struct DataConfig {
     pub vocabulary: Count,
     /// The largest number of words of a review that the network reads.
     pub max_words: Count,
-    /// Which words of a longer review the network reads.
+    /// Which end of a review the network reads if the review has more than `max_words` words.
     pub keep: Keep,
-    /// Number of words that are read in the first epochs, one number per epoch; `max_words` after them, and always
-    /// outside training. A network that answers from its last state alone may learn nothing for an epoch if it has to
-    /// read hundreds of words from the start.
+    /// The largest number of words of a review that the network reads in each of the first epochs of training, one
+    /// number per epoch. In later epochs, and outside training, the limit is `max_words`. A network that classifies by
+    /// its last state alone may learn nothing for an epoch if it has to read hundreds of words from the start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curriculum: Vec<Count>,
 }
 
-/// The data sets.
+/// The data sets that the key `set` of a recipe's `[data]` can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Set {
@@ -82,13 +77,13 @@ impl DataConfig {
         Vocabulary::build(Reserved::Padding, texts.iter().flatten().map(String::as_str), self.vocabulary.get())
     }
 
-    /// Which words of a text the network reads, except in training with fewer words.
+    /// Which words of a text the network reads. In training, `curriculum` may limit the first epochs to fewer words.
     pub fn reading(&self) -> Reading {
         Reading { max_words: self.max_words, keep: self.keep }
     }
 
-    /// Checks that a model of `other` data can be the start of the training: it must read texts in the same way, and
-    /// must not have been trained on reviews that are in the validation part here.
+    /// Checks that the training can start from a model that was trained with the data settings `other`. That model must
+    /// read texts in the same way, and must not have been trained on reviews of the validation part.
     pub fn check_like(&self, other: &Self) -> TaskResult<()> {
         let differs = [
             ("data.set", self.set != other.set),
@@ -99,9 +94,10 @@ impl DataConfig {
             ("data.keep", self.keep != other.keep),
         ];
         match differs.iter().find(|(_, differs)| *differs) {
-            Some((key, _)) => {
-                Err(TaskError::setting(key, "it differs from that of the model in start_from; set the same value"))
-            }
+            Some((key, _)) => Err(TaskError::setting(
+                key,
+                "the value differs from that of the model in start_from; set the same value",
+            )),
             None => Ok(()),
         }
     }
@@ -111,7 +107,7 @@ impl DataConfig {
         self.curriculum.get(epoch).copied().unwrap_or(self.max_words)
     }
 
-    /// All reviews of a part as token ids.
+    /// Converts all reviews of a part to token ids.
     pub fn examples(&self, reviews: Vec<Review>, vocabulary: &Vocabulary) -> Vec<Example> {
         let example = |Review { text, positive, .. }: Review| {
             let ids = vocabulary.encode(self.reading().cut(&tokenize(&text)));
@@ -121,24 +117,9 @@ impl DataConfig {
     }
 }
 
-/// Batches of reviews of nearly equal length, so that there is little padding. The batches and the reviews of equal
-/// length are in random order.
-pub fn bucketed(examples: &[Example], size: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..examples.len()).collect();
-    order.shuffle(rng);
-    for bucket in order.chunks_mut(BUCKET * size) {
-        bucket.sort_by_key(|index| examples[*index].ids.len());
-    }
-    let mut batches: Vec<Vec<usize>> =
-        order.chunks(BUCKET * size).flat_map(|bucket| bucket.chunks(size)).map(<[usize]>::to_vec).collect();
-    batches.shuffle(rng);
-    batches
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::{RngExt, SeedableRng};
 
     fn config(keep: Keep) -> DataConfig {
         let number = |number| Count::try_from(number).unwrap();
@@ -166,21 +147,6 @@ mod tests {
         let other = DataConfig { valid_seed: 7, ..config.clone() };
         let error = config.check_like(&other).unwrap_err();
         assert!(matches!(error, TaskError::Setting { setting: "data.valid_seed", .. }), "{error}");
-    }
-
-    #[test]
-    fn batches_hold_every_review_once_and_neighbours_in_length() {
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let example = |words: usize| Example { text: String::new(), ids: vec![2; words], positive: true };
-        let examples: Vec<Example> = (0..1000).map(|_| example(rng.random_range(1..200))).collect();
-        let batches = bucketed(&examples, 8, &mut rng);
-        let mut all: Vec<usize> = batches.concat();
-        all.sort_unstable();
-        assert_eq!(all, (0..1000).collect::<Vec<_>>());
-        let padded: usize =
-            batches.iter().map(|batch| batch.len() * batch.iter().map(|i| examples[*i].ids.len()).max().unwrap()).sum();
-        let words: usize = examples.iter().map(|example| example.ids.len()).sum();
-        assert!(padded < words * 11 / 10, "{padded} steps for {words} words");
     }
 
     #[test]

@@ -1,13 +1,14 @@
-//! Measurements: accuracy, cross-entropy, and the share of the network in a blend.
+//! Measurements: accuracy, cross-entropy, and the best weight of the network's logit in a blend.
 
+use inference::by_length;
 use training::{Interrupt, Measured, Metric, TaskResult};
 
-use crate::network::{BATCH, by_length};
+use crate::network::BATCH;
 use crate::prediction::Logits;
 use crate::predictor::Sentiment;
 use crate::train::data::Example;
 
-/// The number of steps from 0 to 1 in which the share of the network is searched.
+/// The number of steps into which the search for the network's weight in a blend divides the range from 0 to 1.
 const SHARE_STEPS: usize = 20;
 
 /// The logits that the predictor computes for all examples, in order.
@@ -36,8 +37,8 @@ pub fn measure(set: &[Example], logits: &[Logits]) -> Measured {
     metrics.into()
 }
 
-/// The share of the network in a blend that minimises the cross-entropy. (The accuracy would be a worse criterion,
-/// because accuracies of neighbouring shares differ by a few reviews and by chance.)
+/// The weight of the network's logit in a blend, from 0 to 1, that minimises the cross-entropy. (The accuracy would be
+/// a worse criterion, because the accuracies of similar weights differ by a few reviews and by chance.)
 pub fn best_share(set: &[Example], logits: &[Logits]) -> Option<f32> {
     let shares = (0..=SHARE_STEPS).map(|step| step as f32 / SHARE_STEPS as f32);
     let losses = shares.map(|share| {
@@ -47,7 +48,8 @@ pub fn best_share(set: &[Example], logits: &[Logits]) -> Option<f32> {
     losses.min_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, share)| share)
 }
 
-/// The fraction of the examples whose label has the sign of their logit.
+/// The fraction of the examples that are classified correctly: the logit is above 0 if and only if the label is
+/// positive.
 pub fn accuracy(set: &[Example], logits: impl IntoIterator<Item = f32>) -> f64 {
     let correct = set.iter().zip(logits).filter(|(example, logit)| (*logit > 0.0) == example.positive).count();
     correct as f64 / set.len() as f64

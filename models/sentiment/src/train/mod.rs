@@ -6,9 +6,9 @@
 //! | `recipe.rs` | `[model]` of the recipes |
 //! | `data.rs` | `[data]` of the recipes: reviews as token ids |
 //! | `classification.rs` | word dropout and the loss of the labels |
-//! | `pretraining.rs` | word prediction before classification |
+//! | `pretraining.rs` | pretraining of the network by word prediction |
 //! | `ngrams.rs` | the fit of the n-grams |
-//! | `evaluation.rs` | accuracy, cross-entropy, and the share of the network in a blend |
+//! | `evaluation.rs` | accuracy, cross-entropy, and the best weight of the network's logit in a blend |
 
 pub mod classification;
 pub mod data;

@@ -1,9 +1,11 @@
 //! The fit of the n-grams: logistic regression on features weighted by naive Bayes.
 //!
-//! 1. `p` and `q` count the positive and the negative training texts that contain each n-gram, plus `smoothing`. Its
-//!    naive-Bayes ratio `r = ln((p / Σp) / (q / Σq))` is the value of its feature.
-//! 2. The regression minimises `½ Σ u² + C Σ ln(1 + exp(−y f))`, with labels `y = ±1` and logits `f = b + Σ u r`. Only
-//!    the products `w = u r` are kept, one weight per n-gram; the bias `b` is one more of them, with `r = 1`.
+//! 1. For each n-gram, `p` is the number of positive training texts that contain it, plus `smoothing`, and `q` is the
+//!    number of negative training texts that contain it, plus `smoothing`. In a text that contains the n-gram, its
+//!    feature has the value `r = ln((p / Σp) / (q / Σq))`, the naive-Bayes ratio. The sums are over all n-grams.
+//! 2. The regression fits one coefficient `u` per n-gram. It minimises `½ Σ u² + C Σ ln(1 + exp(−y f))`, with labels
+//!    `y = ±1` and logits `f = b + Σ u r`. Only the products `w = u r` are kept, one weight per n-gram. The bias `b` is
+//!    fitted like the weight of an n-gram with `r = 1` that every text contains.
 
 use half::f16;
 use serde::{Deserialize, Serialize};
@@ -29,8 +31,8 @@ pub struct NgramConfig {
     pub min_count: u32,
     /// The value that is added to the counts of naive Bayes (α in Wang & Manning 2012).
     pub smoothing: Positive,
-    /// The factor `C` of the errors relative to the penalty on large coefficients. Larger values fit the training texts
-    /// more closely.
+    /// The weight `C` of the logistic loss relative to the penalty on large coefficients. A larger value fits the
+    /// training texts more closely.
     pub c: Positive,
     /// The number of n-grams to keep, those with the largest absolute weights; all if absent. Each n-gram takes 10
     /// bytes in a file.
@@ -98,8 +100,9 @@ impl Features {
     }
 }
 
-/// The naive-Bayes ratio of each n-gram, `ln((p / Σp) / (q / Σq))`, from the numbers of `[negative, positive]` texts
-/// that contain the n-gram.
+/// Computes the naive-Bayes ratio of each n-gram, `ln((p / Σp) / (q / Σq))`. `counts` has one item
+/// `[negative, positive]` per n-gram: the numbers of negative and of positive training texts that contain it. `p` is
+/// the positive count plus `smoothing`, `q` is the negative count plus `smoothing`, and the sums are over all n-grams.
 fn ratios(counts: &[[u32; 2]], smoothing: f64) -> Vec<f64> {
     let total = |side: usize| counts.iter().map(|count| f64::from(count[side]) + smoothing).sum::<f64>();
     let offset = total(0).ln() - total(1).ln();
@@ -107,20 +110,20 @@ fn ratios(counts: &[[u32; 2]], smoothing: f64) -> Vec<f64> {
     counts.iter().map(|[negative, positive]| log(*positive) - log(*negative) + offset).collect()
 }
 
-/// The weights `w = u r` of the regression, by coordinate descent on its dual problem
+/// Computes the weights `w = u r` of the regression (coefficient times ratio) by coordinate descent on the dual problem
 /// ([Yu, Huang & Lin 2011](https://doi.org/10.1007/s10994-010-5221-8)).
 ///
-/// The dual has one variable `α` between 0 and `C` per text, and `u = Σ α y x`, `x` being the text's features. At the
-/// minimum `α = C σ(−y f)`. Each step makes this true for one text. The code uses `t` with `α = C σ(t)`, which has no
-/// bounds and equals `−y f` at the minimum.
+/// The dual has one variable `α` between 0 and `C` per text, and `u = Σ α y x`, where `x` are the features of a text,
+/// `y = ±1` its label and `f` its logit. At the minimum `α = C σ(−y f)`. Each step makes this equation true for one
+/// text. The code uses `t` with `α = C σ(t)`, which has no bounds and equals `−y f` at the minimum.
 fn regress(features: &Features, positive: &[bool], c: f64, interrupt: &Interrupt) -> TaskResult<Vec<f64>> {
-    // Weight and squared ratio side by side: they are always read together, and memory access takes most of the time.
+    // Weight and squared ratio are stored side by side, because they are read together and memory access is slow.
     let mut table: Vec<[f64; 2]> = features.ratios.iter().map(|ratio| [0.0, ratio * ratio]).collect();
     let mut dual = vec![f64::NEG_INFINITY; positive.len()];
     let mut order: Vec<usize> = (0..positive.len()).collect();
     for pass in 0..MAX_PASSES {
         interrupt.check()?;
-        // A new order in every pass, by hash: the descent is slow when texts of one label are adjacent.
+        // Each pass visits the texts in a new order, by hash: the descent is slow when texts of one label are adjacent.
         order.sort_by_cached_key(|index| hash([&pass.to_le_bytes(), &(*index as u64).to_le_bytes()]));
         let mut worst = 0.0f64;
         for &index in &order {
@@ -145,7 +148,8 @@ fn regress(features: &Features, positive: &[bool], c: f64, interrupt: &Interrupt
     Ok(table.into_iter().map(|[weight, _]| weight).collect())
 }
 
-/// The root `t` of the increasing function `t + margin + scale (σ(t) − σ(old))`, by Newton's method kept in a bracket.
+/// Finds the root `t` of the increasing function `t + margin + scale (σ(t) − σ(old))` by Newton's method. A Newton step
+/// that leaves the interval known to contain the root is replaced by a bisection.
 fn solve(old: f64, margin: f64, scale: f64) -> f64 {
     let (mut low, mut high) = (-margin - scale * sigmoid(-old), -margin + scale * sigmoid(old));
     let mut t = old.max(low).min(high);

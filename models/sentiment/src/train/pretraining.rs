@@ -3,12 +3,12 @@
 //! [Dai & Le 2015](https://arxiv.org/abs/1511.01432) found that a recurrent network classifies better after it has
 //! learned to continue texts. A softmax over the whole vocabulary would take more time than the network itself, so the
 //! next word is predicted among words drawn at random from the same batch, with the loss of [van den Oord et al.
-//! 2018](https://arxiv.org/abs/1807.03748). The outputs are compared with the word features themselves: every trained
-//! parameter is one that the classifier uses.
+//! 2018](https://arxiv.org/abs/1807.03748). The logit of a word is the scalar product of an output and the features of
+//! the word, so pretraining trains only parameters that the classifier also uses.
 //!
 //! ```text
 //!          forward output after "not a"  ·  features of "dull", "the", "film", …   ─►  which is the next word?
-//! backward output before "moment ever"   ·  the same                               ─►  which is the previous word?
+//! backward output before "moment ever"   ·  the same features                      ─►  which is the previous word?
 //! ```
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -26,7 +26,7 @@ use crate::model::{Batch, Network};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PretrainingConfig {
-    /// The number of epochs of pretraining. The labels are learned in the epochs after them.
+    /// The number of epochs of pretraining. In the later epochs, the network learns the labels.
     pub epochs: Count,
     /// The number of wrong words with which the right word competes in each prediction.
     pub negatives: Count,
@@ -38,7 +38,7 @@ pub struct PretrainingConfig {
 #[derive(Clone, Debug)]
 pub struct PretrainingBatch {
     texts: Batch,
-    /// The wrong words, which all predictions share.
+    /// The token ids of the wrong words, which are the same for all predictions of the batch.
     negatives: Vec<i32>,
     /// The words to predict, one item per direction.
     targets: Vec<Targets>,
@@ -87,7 +87,7 @@ impl PretrainingBatch {
             }
         }
         let mean = match losses.is_empty() {
-            // Texts of one word each have no next word.
+            // No position was drawn, for example because each text has one word: the loss is 0, with a gradient of 0.
             true => outputs.sum().mul_scalar(0.0),
             false => Tensor::cat(losses, 0).mean(),
         };
@@ -95,7 +95,7 @@ impl PretrainingBatch {
     }
 }
 
-/// The cross-entropy of each output in nats: `ln Σ exp(logits) − logit of the right word`, `[Q]`.
+/// The cross-entropy of each of Q predictions in nats: `ln Σ exp(logits) − logit of the right word`, `[Q]`.
 fn cross_entropy(network: &Network, outputs: Tensor<2>, words: Vec<i32>, negatives: Vec<i32>) -> Tensor<1> {
     let device = outputs.device();
     let (predictions, others) = (words.len(), negatives.len());

@@ -15,10 +15,10 @@ use crate::train::pretraining::PretrainingConfig;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Architecture {
-    /// The network.
+    /// The architecture and the regularisation of the network; absent for n-grams alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkRecipe>,
-    /// The n-grams.
+    /// How the n-grams are fitted; absent for a network alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ngrams: Option<NgramConfig>,
 }
@@ -50,7 +50,7 @@ pub struct NetworkRecipe {
     /// Probability of locked dropout of the outputs before pooling: one mask for all words of a text.
     #[serde(default)]
     pub output_dropout: Fraction,
-    /// Probability of dropout of the pooled vector, and between layers.
+    /// Probability of dropout of the pooled vector, and between recurrent layers.
     #[serde(default)]
     pub dropout: Fraction,
     /// Label smoothing ε: the target probability of the true label is 1 − ε / 2
@@ -63,7 +63,7 @@ pub struct NetworkRecipe {
 }
 
 impl NetworkRecipe {
-    /// The architecture without regularisation, which a package stores.
+    /// The architecture without the settings of regularisation and pretraining, as a package stores it.
     pub fn config(&self) -> NetworkConfig {
         NetworkConfig {
             cell: self.cell,
@@ -86,7 +86,7 @@ impl NetworkRecipe {
 }
 
 impl Architecture {
-    /// The model settings that a package stores.
+    /// The part of the table `[model]` that a package stores, because the predictor needs it.
     pub fn settings(&self) -> ModelSettings {
         ModelSettings {
             network: self.network.as_ref().map(NetworkRecipe::config),
@@ -95,7 +95,7 @@ impl Architecture {
     }
 }
 
-/// Checks that the settings agree with each other.
+/// Checks that the settings of a recipe can be combined, such as pretraining and the number of epochs.
 pub fn check(recipe: &RecipeOf<SentimentTask>) -> TaskResult<()> {
     let Architecture { network, ngrams } = &recipe.model;
     let epochs = recipe.training.epochs as usize;
@@ -114,7 +114,10 @@ pub fn check(recipe: &RecipeOf<SentimentTask>) -> TaskResult<()> {
     let patience = recipe.training.patience.map_or(usize::MAX, |patience| patience.get());
     if embedding != hidden {
         let sizes = format!("hidden_size = {hidden} and embedding_size = {embedding}");
-        return Err(TaskError::setting("model.network.pretraining", format!("it needs equal sizes, not {sizes}")));
+        return Err(TaskError::setting(
+            "model.network.pretraining",
+            format!("pretraining needs equal sizes of hidden state and embedding, not {sizes}; change one of them"),
+        ));
     }
     if epochs <= first.get() {
         let message = format!(

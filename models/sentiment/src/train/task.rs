@@ -11,7 +11,7 @@ use rand::rngs::ChaCha8Rng;
 use training::settings::Fraction;
 use training::{
     CollateContext, Contents, Demonstration, Interrupt, LoadContext, Loss, Measured, Metric, Monitor, Outcome,
-    Pretrained, RecipeOf, Splits, StepContext, Task, TaskError, TaskResult,
+    Pretrained, RecipeOf, Splits, StepContext, Task, TaskError, TaskResult, bucketed,
 };
 
 use crate::model::{Network, WEIGHT_NAMES};
@@ -21,7 +21,7 @@ use crate::prediction::Options;
 use crate::predictor::{BLEND, Classifier, NGRAMS, Sentiment, Share};
 use crate::settings::Settings;
 use crate::train::classification::ClassificationBatch;
-use crate::train::data::{DataConfig, Example, bucketed};
+use crate::train::data::{DataConfig, Example};
 use crate::train::evaluation::{self, accuracy, best_share};
 use crate::train::ngrams::{self, NgramConfig};
 use crate::train::pretraining::{PretrainingBatch, PretrainingConfig};
@@ -36,14 +36,16 @@ const SENTENCES: [&str; 5] = [
     "My friend told me that the plot is brilliant. I could not disagree more.",
 ];
 
-/// Training of [`Sentiment`] models. The value holds the vocabulary and the n-grams, which need no gradients.
+/// The task of training [`Sentiment`] models. It holds the vocabulary and the n-grams, which are fitted without
+/// gradients.
 pub struct SentimentTask {
     data: DataConfig,
     architecture: Architecture,
     vocabulary: Vocabulary,
     /// The model's n-grams, if it has any.
     ngrams: Option<NgramClassifier>,
-    /// The n-grams of the baseline, if the fit of the model's own n-grams provides them. They need not be fitted again.
+    /// The n-grams of the baseline, if the model's own n-grams were fitted with the same settings. Otherwise the
+    /// baseline is fitted when it is measured.
     baseline: Option<NgramClassifier>,
 }
 
@@ -56,7 +58,7 @@ enum Phase {
     Classification,
 }
 
-/// A batch for [`Task::loss`], by its objective.
+/// A batch for [`Task::loss`], in pretraining or in classification.
 pub enum TrainingBatch {
     /// Texts and the words to predict.
     Pretraining(PretrainingBatch),
@@ -146,7 +148,8 @@ impl Task for SentimentTask {
     }
 
     fn plan(&self, set: &Vec<Example>, size: usize, _epoch: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
-        bucketed(set, size, rng)
+        let lengths: Vec<usize> = set.iter().map(|example| example.ids.len()).collect();
+        bucketed(&lengths, size, rng)
     }
 
     fn collate(&self, set: &Vec<Example>, items: &Vec<usize>, cx: &mut CollateContext) -> TaskResult<TrainingBatch> {
@@ -237,7 +240,8 @@ impl Task for SentimentTask {
         ]))
     }
 
-    /// Chooses the weight of the network in a blend on the validation part.
+    /// Sets the weight of the network's logit in a blend to the one with the smallest cross-entropy on the validation
+    /// part.
     fn finish(&self, predictor: &mut Sentiment, valid: &Vec<Example>, interrupt: &Interrupt) -> TaskResult<()> {
         if let Classifier::Blend(_) = predictor.classifier() {
             let logits = evaluation::logits(predictor, valid, interrupt)?;
@@ -268,7 +272,7 @@ impl SentimentTask {
 }
 
 fn no_network() -> TaskError {
-    TaskError::setting("model.network", "the model has no network")
+    TaskError::setting("model.network", "the model has no network to train; add [model.network]")
 }
 
 fn fit_ngrams<'a>(
