@@ -14,5 +14,6 @@ fn main() -> ExitCode {
         cli::entry::<sentiment::app::App>(),
         cli::entry::<language_model::app::App>(),
         cli::entry::<forecasting::app::App>(),
+        cli::entry::<tagging::app::App>(),
     ])
 }

@@ -1,0 +1,55 @@
+//! The command line of the program `tagging`: the options of `train` for data files in CoNLL-style columns, and the
+//! verb (subcommand) `predict`.
+
+mod options;
+mod predict;
+mod render;
+
+use clap::Subcommand;
+use cli::application::Changes;
+use cli::{Application, Context, Result};
+
+use crate::train::TaggingTask;
+use options::DataOptions;
+use predict::Predict;
+
+/// The application `tagging`, as the crate `cli` needs it for a command-line program.
+pub struct App;
+
+impl Application for App {
+    type Task = TaggingTask;
+    type Options = DataOptions;
+    type Verb = Verb;
+
+    const ABOUT: &'static str = "Find named entities in text: a bidirectional LSTM with a conditional random field.";
+    const DEFAULT_MODEL: Option<&'static str> = Some("wnut17");
+    const NEXT: &'static [(&'static str, &'static str)] = &[
+        ("predict --model RUN \"Talk to Dr. Ruth Marlow in Port Ellen.\"", "ask this model"),
+        ("export --model RUN --out my-model", "make a package for others"),
+        ("train --recipe wnut17", "train on messages of social media, with word vectors"),
+    ];
+
+    fn changes(options: &DataOptions) -> Result<Changes> {
+        options.changes()
+    }
+
+    fn data_option(setting: &str) -> Option<&'static str> {
+        options::data_option(setting)
+    }
+
+    fn run(verb: Verb, cx: &mut Context) -> Result<()> {
+        let Verb::Predict(predict) = verb;
+        predict.run(cx)
+    }
+}
+
+/// The verbs (subcommands) that this application adds to the shared ones.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Find the named entities of texts
+    #[command(after_help = "Examples:
+  predict \"Ada Lovelace moved to London.\"      one text, by the model wnut17
+  predict --json --file messages.txt           one text per line, one JSON object per line
+  predict --html page.html --file article.txt  a page with the entities marked")]
+    Predict(Predict),
+}

@@ -1,0 +1,7 @@
+//! The program `tagging`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main::<tagging::app::App>()
+}

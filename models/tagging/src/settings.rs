@@ -1,0 +1,25 @@
+//! Settings of a trained model, as `manifest.json` stores them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::NetworkConfig;
+
+/// The settings of a model. The vocabulary is not among them, because the package stores it in `vocab.txt`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The architecture of the network.
+    pub model: NetworkConfig,
+    /// Whether the package has pretrained word vectors, in `vectors.safetensors`. If not, the network has learned word
+    /// embeddings.
+    pub pretrained: bool,
+    /// The kinds of entities, in the order of their label ids.
+    pub kinds: Vec<String>,
+    /// The characters that the network knows, in the order of their ids.
+    pub characters: String,
+    /// The number that the model subtracts from the score of the label "outside" (`O`) of every token. If few training
+    /// tokens are in entities, a model finds too few entities; a larger number makes it find more. Training chooses the
+    /// number with the highest F1 on the validation part.
+    #[serde(default)]
+    pub outside_penalty: f32,
+}

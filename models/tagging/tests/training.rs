@@ -1,0 +1,199 @@
+//! Training as a library, and the predictor of a small trained model.
+
+#![cfg(feature = "train")]
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use burn::tensor::Device;
+use inference::{Files, Folder, MemoryFiles, PackageError, PredictError, Predictor};
+use tagging::train::TaggingTask;
+use tagging::vectors::WordVectors;
+use tagging::{Options, Tagger};
+use training::package::Opened;
+use training::recipe::RecipeText;
+use training::{
+    Event, Fitted, Interrupt, LoadContext, Measured, Observer, RecipeOf, Session, Task, TaskError, Trained, Training,
+    TrainingError,
+};
+
+/// Settings that make `quick` small enough for a test.
+const SMALL: [&str; 5] = [
+    "model.hidden_size=16",
+    "model.embedding_size=12",
+    "model.character_hidden=8",
+    "training.epochs=2",
+    "data.replacement=0.2",
+];
+
+/// Trainings in one process take turns: a backend has one random generator, which every step seeds.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn recipe(name: &str, settings: &[&str]) -> Result<RecipeOf<TaggingTask>, TrainingError> {
+    let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
+    RecipeText::find(name, TaggingTask::RECIPES)?.with_overrides(&settings)?.parse()
+}
+
+fn small(settings: &[&str]) -> RecipeOf<TaggingTask> {
+    recipe("quick", &[&SMALL, settings].concat()).unwrap()
+}
+
+fn fit(recipe: RecipeOf<TaggingTask>, dir: &Path) -> Result<Box<Trained<TaggingTask>>, TrainingError> {
+    match Training::new(recipe).in_folder(dir).fit(&mut Session::default())? {
+        Fitted::Trained(trained) => Ok(trained),
+        Fitted::Interrupted => panic!("nobody interrupts"),
+    }
+}
+
+/// The test metrics of a package, measured again.
+fn measured(dir: &Path) -> Measured {
+    let Opened { record, predictor, .. } = Opened::<TaggingTask>::open(dir, &Device::flex()).unwrap();
+    let mut ignore = |_: &str| {};
+    let mut cx = LoadContext::new(datasets::Locator::new(None), &mut ignore);
+    let raw = TaggingTask::load(&record.recipe.data, &mut cx).unwrap();
+    let task = TaggingTask::of_trained(&record.recipe, &predictor).unwrap();
+    let test = task.encode(raw, &mut cx).unwrap().test;
+    task.evaluate(&predictor, &test, &Interrupt::default()).unwrap()
+}
+
+/// Word vectors in GloVe's format for some words of the embedded news: 12 numbers each.
+fn vectors(dir: &Path) -> String {
+    let path = dir.join("vectors.txt");
+    let words = ["the", "in", "prices", "fans", "of", "."];
+    let lines = words.iter().enumerate().map(|(index, word)| {
+        let numbers: Vec<String> = (0..12).map(|column| ((index * 12 + column) as f32).sin().to_string()).collect();
+        format!("{word} {}\n", numbers.join(" "))
+    });
+    std::fs::write(&path, lines.collect::<String>()).unwrap();
+    format!("data.vectors={:?}", path.to_str().unwrap())
+}
+
+#[test]
+fn a_resumed_run_equals_one_that_never_stopped() {
+    let _turn = turn();
+    let dir = tempfile::tempdir().unwrap();
+    let [whole, stopped] = ["whole", "stopped"].map(|name| dir.path().join(name));
+    fit(small(&[]), &whole).unwrap();
+    let interrupt = Interrupt::default();
+    let mut steps = 0;
+    let observer = |event: &Event| {
+        if let Event::Step(_) = event {
+            steps += 1;
+            if steps == 250 {
+                interrupt.request();
+            }
+        }
+    };
+    let observer: Box<dyn Observer> = Box::new(observer);
+    let mut session = Session { interrupt: interrupt.clone(), observer, ..Session::default() };
+    let fitted = Training::<TaggingTask>::new(small(&[])).in_folder(&stopped).fit(&mut session).unwrap();
+    assert!(matches!(fitted, Fitted::Interrupted));
+    drop(session);
+    Training::<TaggingTask>::resume(&stopped).unwrap().fit(&mut Session::default()).unwrap();
+    for file in ["metrics.jsonl", "best/model.safetensors", "best/vocab.txt"] {
+        assert_eq!(std::fs::read(whole.join(file)).unwrap(), std::fs::read(stopped.join(file)).unwrap(), "{file}");
+    }
+}
+
+#[test]
+fn a_package_predicts_as_the_trained_model_and_resists_damage() {
+    let _turn = turn();
+    let dir = tempfile::tempdir().unwrap();
+    for (name, settings) in [("learned", vec![]), ("vectors", vec![vectors(dir.path())])] {
+        let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+        let run = dir.path().join(name);
+        let trained = fit(small(&settings), &run).unwrap();
+        assert!(trained.outcome.test.get("f1").unwrap() > 0.3, "{:?}", trained.outcome.test);
+        let package = Folder::new(run.join("best"));
+        assert_eq!(measured(&run.join("best")).flat(), trained.outcome.test.flat(), "{name}");
+        assert_eq!(package.read(WordVectors::FILE).is_ok(), name == "vectors");
+        check_predictions(&Tagger::from_files(&package).unwrap());
+        resist_damage(&package, name == "vectors");
+    }
+}
+
+/// Checks offsets, independence of the other inputs, threads and options.
+fn check_predictions(model: &Tagger) {
+    let texts =
+        ["Polvai cut prices.\nFans of Ada sang in Léonburg, 😀 in May.", "", "the the the", "Ümit won. Ümit won."];
+    let texts = texts.map(str::to_owned);
+    let together = model.predict(&texts, &Options::default()).unwrap();
+    assert!(together[1].entities.is_empty());
+    assert!(together.iter().any(|prediction| !prediction.entities.is_empty()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for (text, expected) in texts.iter().zip(&together) {
+                    let alone = model.predict_one(text.clone()).unwrap();
+                    assert_eq!(alone.entities.len(), expected.entities.len());
+                    for (one, other) in alone.entities.iter().zip(&expected.entities) {
+                        assert_eq!((one.start, one.end, &one.kind), (other.start, other.end, &other.kind));
+                        approx::assert_abs_diff_eq!(one.confidence, other.confidence, epsilon = 1e-4);
+                        assert_eq!(one.text, text[one.start..one.end]);
+                        let characters: String =
+                            text.chars().skip(one.char_start).take(one.char_end - one.char_start).collect();
+                        assert_eq!(one.text, characters);
+                        assert!((0.0..=1.0).contains(&one.confidence));
+                    }
+                }
+            });
+        }
+    });
+    let confident = model.predict(&texts, &Options { min_confidence: 0.9 }).unwrap();
+    let count = |predictions: &[tagging::Prediction], least: f32| {
+        predictions.iter().flat_map(|one| &one.entities).filter(|entity| entity.confidence >= least).count()
+    };
+    assert_eq!(count(&confident, 0.0), count(&together, 0.9));
+    for min_confidence in [-0.1, 1.1, f32::NAN] {
+        let error = model.predict(&texts, &Options { min_confidence }).unwrap_err();
+        assert!(matches!(error, PredictError::BadInput { field: "min_confidence", .. }), "{error}");
+    }
+}
+
+/// Checks that a damaged file of the package is an error of the package.
+fn resist_damage(package: &Folder, vectors: bool) {
+    let mut names = vec!["manifest.json", "model.safetensors", "vocab.txt"];
+    names.extend(vectors.then_some(WordVectors::FILE));
+    let files = || {
+        let mut files = MemoryFiles::default();
+        for name in &names {
+            files.insert(*name, package.read(name).unwrap().into_owned());
+        }
+        files
+    };
+    Tagger::from_files(&files()).unwrap();
+    for name in &names {
+        let mut damaged = files();
+        let mut bytes = package.read(name).unwrap().into_owned();
+        bytes.truncate(bytes.len() / 2);
+        damaged.insert(*name, bytes);
+        assert!(Tagger::from_files(&damaged).is_err(), "{name}");
+    }
+    let mut other = files();
+    let manifest = String::from_utf8(package.read("manifest.json").unwrap().into_owned()).unwrap();
+    other.insert("manifest.json", manifest.replace("\"hidden_size\": 16", "\"hidden_size\": 17").into_bytes());
+    assert!(matches!(Tagger::from_files(&other), Err(PackageError::Invalid { .. })));
+}
+
+#[test]
+fn settings_that_do_not_fit_are_refused() {
+    let _turn = turn();
+    let dir = tempfile::tempdir().unwrap();
+    let refused = |settings: &[&str]| match fit(small(settings), &dir.path().join("run")) {
+        Err(TrainingError::Task(TaskError::Setting { setting, .. })) => setting,
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("{settings:?} is accepted"),
+    };
+    assert_eq!(refused(&[&vectors(dir.path()), "model.embedding_size=50"]), "model.embedding_size");
+    assert_eq!(refused(&["data.valid_to_train=500"]), "data.valid_to_train");
+    assert_eq!(refused(&["data.set=conll"]), "data.file");
+    assert_eq!(refused(&["data.set=conll", "data.file=a", "data.test_file=b"]), "data.valid_file");
+    assert!(recipe("quick", &["data.lowercase=1.5"]).is_err());
+    for recipe in TaggingTask::RECIPES {
+        RecipeText::embedded(recipe).parse::<RecipeOf<TaggingTask>>().unwrap();
+    }
+}
