@@ -1,9 +1,9 @@
 //! The network: a bidirectional LSTM with a conditional random field (CRF), which labels every token of a sentence.
 //!
 //! ```text
-//! words [B, T] ──────────────────────► vectors or embedding [B, T, E] ┐
-//! characters of each distinct token ─► character LSTM [B, T, 2·C] ┼─► locked dropout ─► biLSTM ─► locked dropout ─► dense ─► CRF
-//! shapes [B, T] ─────────────────────► one-hot [B, T, S] ─────────┘   [B, T, E+2·C+S]   [B, T, 2·H]                [B, T, K]
+//! words [B, T] ─► vectors or embedding [B, T, E] ──────────────────┐
+//! characters of each distinct token ─► character LSTM [B, T, 2·C] ─┼─► locked dropout ─► LSTM in both directions [B, T, 2·H]
+//! shapes [B, T] ─► one-hot [B, T, S] ──────────────────────────────┘       ─► locked dropout ─► dense [B, T, K] ─► CRF
 //! ```
 //!
 //! `B` is the number of sentences, `T` the number of tokens in the longest sentence, `S` the number of shapes, and `K`

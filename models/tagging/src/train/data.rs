@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datasets::conll::{self, ConllFormat, EntitySpan, TaggedParts, TaggedSentence, conll2003, wnut17};
-use datasets::news;
-use datasets::vectors;
-
+use datasets::{news, vectors};
 use inference::text::{Reserved, Vocabulary};
 use serde::{Deserialize, Serialize};
 use training::settings::{Count, Fraction};
