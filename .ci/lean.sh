@@ -37,7 +37,7 @@ if cargo tree -e normal --prefix none | grep -E "$forbidden"; then
     exit 1
 fi
 cargo run ${2:-}
-ls -l target/*/lean
+ls -l "${CARGO_TARGET_DIR:-target}"/*/lean
 
 cd "$root"
 rustup target add wasm32-unknown-unknown

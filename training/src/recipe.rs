@@ -32,7 +32,7 @@ pub struct Recipe<D, M> {
     pub data: D,
     /// The architecture of the model.
     pub model: M,
-    /// The number of epochs, batches, gradient clipping, weight averaging and early stopping.
+    /// The training loop: number of epochs, batch size, gradient clipping, weight averaging and early stopping.
     pub training: TrainingConfig,
     /// The optimizer and its settings.
     pub optimizer: OptimizerConfig,

@@ -176,8 +176,8 @@ impl Likelihood {
         }
     }
 
-    /// The interval bounds at [`LEVELS`] from the parameters of one distribution. A distribution without intervals gets
-    /// bounds at distance 1 from the point forecast, which calibration then moves.
+    /// The interval bounds at [`LEVELS`] from the parameters of one distribution. If a loss gives
+    /// only a point forecast, the bounds are at distance 1 from it; the conformal calibration of the model moves them.
     pub fn bounds(self, parameters: &[f32]) -> [f32; 4] {
         match self {
             Self::Gaussian => {

@@ -35,8 +35,7 @@ impl LogMatrix {
     /// Computes `output[to] = ln Σ exp(input[from] + log[from, to])`, where the sum runs over `from`.
     ///
     /// The sums are a matrix product of exponentials. A sum whose terms may have underflowed is computed again, term by
-    /// term. Terms can underflow if the scores are far apart, for example if `to` must not follow the label with the
-    /// largest score.
+    /// term. Terms can underflow if the values of `input` are far apart.
     pub fn multiply(&self, input: &[f64], output: &mut [f64]) {
         let (weights, max) = exp_below_max(input);
         output.fill(0.0);

@@ -151,8 +151,8 @@ impl DataConfig {
         Labels::new(kinds.collect::<BTreeSet<_>>().into_iter().collect())
     }
 
-    /// Creates the encoder. Its characters are those of the training part. Its words come from the training part or,
-    /// with pretrained vectors, from the vector file.
+    /// Creates the [`Encoder`], which converts tokens to ids. Its known characters are those of the training part. Its
+    /// vocabulary has words of the training part or, with pretrained vectors, words of the vector file.
     pub fn encoder(&self, data: &RawData) -> Encoder {
         let train = || data.parts.train.iter().flat_map(|sentence| &sentence.tokens);
         let words: Vec<String> = train().map(|token| normalize(token)).collect();
