@@ -102,7 +102,10 @@ pub fn normalize(token: &str) -> String {
     if lower.len() > 1 && lower.starts_with('@') {
         return "<user>".to_owned();
     }
-    let word = if lower.len() > 1 { lower.trim_start_matches('#') } else { &lower };
+    let word = match lower.trim_start_matches('#') {
+        "" => &lower, // an empty word could not be a line of the vocabulary file
+        word => word,
+    };
     word.chars().map(|character| if character.is_ascii_digit() { '0' } else { character }).collect()
 }
 
@@ -143,6 +146,7 @@ mod tests {
             ("@ada", "<user>"),
             ("@", "@"),
             ("#", "#"),
+            ("##", "##"),
             ("#NewYork", "newyork"),
             ("https://a.org/1", "<url>"),
         ] {
