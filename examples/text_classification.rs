@@ -45,8 +45,7 @@ impl Classifier {
     /// The logits of the positive label, `[B]`. Steps beyond the length of a text are ignored.
     fn forward(&self, batch: Batch) -> Tensor<1> {
         let (_, state) = self.rnn.forward(self.embedding.forward(batch.ids), Some(&batch.lengths), None); // [2, B, 32]
-        let [_, batch_size, _] = state.hidden.dims();
-        self.dense.forward(state.hidden.swap_dims(0, 1).reshape([batch_size, 64])).squeeze_dim(1)
+        self.dense.forward(self.rnn.last_hidden(state.hidden)).squeeze_dim(1)
     }
 }
 

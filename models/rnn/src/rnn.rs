@@ -185,6 +185,19 @@ impl Rnn {
         State::zero(self.cell, [self.num_states(), batch, self.hidden_size], device)
     }
 
+    /// Concatenates the final hidden states of the directions of the last layer: one vector per sequence.
+    ///
+    /// # Shapes
+    ///
+    /// - hidden: `[layers × directions, batch, hidden_size]`, the field of a [`State`]
+    /// - output: `[batch, directions × hidden_size]`
+    pub fn last_hidden(&self, hidden: Tensor<3>) -> Tensor<2> {
+        let [rows, batch, size] = hidden.dims();
+        let directions = self.output_size() / size;
+        let top = hidden.narrow(0, rows - directions, directions); // [directions, B, H]
+        top.swap_dims(0, 1).reshape([batch, directions * size])
+    }
+
     /// Whether the network is bidirectional.
     pub fn is_bidirectional(&self) -> bool {
         self.layers.iter().any(|layer| layer.backward.is_some())

@@ -181,19 +181,10 @@ impl Network {
         let outputs = self.output_dropout.forward(outputs);
         let pooled = match (&self.attention, self.pooling) {
             (Some(attention), _) => attention.forward(outputs, &lengths),
-            (None, Pooling::Last) => self.last(state.hidden),
+            (None, Pooling::Last) => self.rnn.last_hidden(state.hidden),
             (None, _) => max_and_mean(outputs, &lengths),
         }; // [B, F]
         self.dense.forward(self.dropout.forward(pooled)).squeeze_dim(1)
-    }
-
-    /// Concatenates the final hidden states of the D directions of the last of L layers, H features each:
-    /// `[L·D, B, H]` → `[B, D·H]`.
-    fn last(&self, hidden: Tensor<3>) -> Tensor<2> {
-        let [rows, batch, size] = hidden.dims();
-        let directions = self.rnn.output_size() / size;
-        let top = hidden.narrow(0, rows - directions, directions); // [D, B, H]
-        top.swap_dims(0, 1).reshape([batch, directions * size])
     }
 }
 

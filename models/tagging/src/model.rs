@@ -141,7 +141,8 @@ impl NetworkConfig {
         let count = labels.count() as f64;
         let embeddings = words * self.embedding_size.get() as f64 + characters * self.character_size.get() as f64;
         let dense = (2.0 * self.hidden_size.get() as f64 + 1.0) * count;
-        embeddings + self.spelling().num_params() + self.rnn().num_params() + dense + count * (count + 2.0)
+        let crf = CrfConfig::new(labels.count()).num_params();
+        embeddings + self.spelling().num_params() + self.rnn().num_params() + dense + crf
     }
 
     fn spelling(&self) -> RnnConfig {
@@ -183,8 +184,7 @@ impl Network {
     /// `[U, characters]` → `[U, 2·C]`.
     fn spell(&self, characters: Tensor<2, Int>, lengths: &[usize]) -> Tensor<2> {
         let (_, state) = self.spelling.forward(self.characters.forward(characters), Some(lengths), None);
-        let [directions, tokens, size] = state.hidden.dims(); // [2, U, C]
-        state.hidden.swap_dims(0, 1).reshape([tokens, directions * size])
+        self.spelling.last_hidden(state.hidden)
     }
 }
 

@@ -118,3 +118,20 @@ fn a_large_batch_gives_the_results_of_its_sequences() {
         }
     }
 }
+
+/// For sequences without padding, the reverse direction ends at the first step.
+#[test]
+fn the_last_hidden_state_is_that_of_the_last_layers_directions() {
+    for (layers, bidirectional) in [(1, false), (2, false), (1, true), (3, true)] {
+        let rnn =
+            RnnConfig::new(Cell::Lstm, 3, 4).with_num_layers(layers).with_bidirectional(bidirectional).init(&device());
+        let input = random([2, 5, 3]);
+        let (output, state) = rnn.forward(input, None, None);
+        let mut expected = vec![output.clone().slice([0..2, 4..5, 0..4])];
+        if bidirectional {
+            expected.push(output.slice([0..2, 0..1, 4..8]));
+        }
+        let expected = Tensor::cat(expected, 2).squeeze_dim::<2>(1);
+        assert_eq!(values(&rnn.last_hidden(state.hidden)), values(&expected));
+    }
+}
