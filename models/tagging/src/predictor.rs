@@ -99,15 +99,34 @@ impl Tagger {
     /// Finds the entities of tokenized sentences. Returns one list per sentence, with each entity and its confidence:
     /// see [`Entity::confidence`].
     pub fn tag<S: AsRef<str>, T: AsRef<[S]>>(&self, sentences: &[T]) -> Vec<Vec<(Span, f32)>> {
+        self.each_batch(sentences, |emissions, lengths| {
+            self.network.crf.lattice(emissions, lengths).iter().map(|lattice| self.spans(lattice)).collect()
+        })
+    }
+
+    /// Finds the entities of tokenized sentences, as [`tag`](Self::tag) does, without the work for their confidence.
+    pub fn tag_spans<S: AsRef<str>, T: AsRef<[S]>>(&self, sentences: &[T]) -> Vec<Vec<Span>> {
+        self.each_batch(sentences, |emissions, lengths| {
+            let paths = self.network.crf.decode(emissions, lengths);
+            paths.iter().map(|labels| self.labels.decode(labels)).collect()
+        })
+    }
+
+    /// Computes the emissions of the sentences in batches, `[batch, time, labels]`, and passes them with the number of
+    /// tokens of each sentence to `answer`. Returns the answers in the order of the sentences.
+    fn each_batch<S: AsRef<str>, T: AsRef<[S]>, A: Clone>(
+        &self,
+        sentences: &[T],
+        answer: impl Fn(Tensor<3>, &[usize]) -> Vec<Vec<A>>,
+    ) -> Vec<Vec<A>> {
         let mut answers = vec![Vec::new(); sentences.len()];
         for indices in by_length(sentences.iter().map(|tokens| tokens.as_ref().len()), BATCH) {
             let encoded: Vec<_> = indices.iter().map(|index| self.encoder.encode(sentences[*index].as_ref())).collect();
             let batch = Batch::new(&encoded, self.encoder.vectors(), &self.device);
             let lengths = batch.lengths.clone();
-            let emissions = self.network.emissions(batch); // [B, T, K]
-            let lattices = self.network.crf.lattice(self.penalize_outside(emissions), &lengths);
-            for (index, lattice) in indices.into_iter().zip(lattices) {
-                answers[index] = self.spans(&lattice);
+            let emissions = self.penalize_outside(self.network.emissions(batch)); // [B, T, K]
+            for (index, found) in indices.into_iter().zip(answer(emissions, &lengths)) {
+                answers[index] = found;
             }
         }
         answers

@@ -71,7 +71,12 @@ fn ratio(part: usize, whole: usize) -> f64 {
 /// Computes the micro-averaged F1, precision and recall of the predicted entities. `predicted` has one list of entities
 /// per sentence of `part`.
 pub fn measure_overall(part: &Part, predicted: &[Vec<Span>]) -> Measured {
-    let all: Counts = counts(part, predicted, |_, _| true).into_iter().sum();
+    overall(&counts(part, predicted, |_, _| true))
+}
+
+/// Computes the metrics of [`measure_overall`] from the counts of each sentence.
+fn overall(sentences: &[Counts]) -> Measured {
+    let all: Counts = sentences.iter().copied().sum();
     let metrics = [("f1", all.f1()), ("precision", all.precision()), ("recall", all.recall())];
     metrics.map(|(name, value)| Metric::higher(name, value)).to_vec().into()
 }
@@ -82,8 +87,9 @@ pub fn measure_overall(part: &Part, predicted: &[Vec<Span>]) -> Measured {
 /// `surface_f1`, which counts each pair of text and kind once; `unseen_f1`, which counts the entities whose text is no
 /// entity of the training part; and F1, precision and recall of each kind.
 pub fn measure(part: &Part, predicted: &[Vec<Span>], labels: &Labels) -> Measured {
-    let mut measured = measure_overall(part, predicted);
-    measured.metrics[0].interval = Some(bootstrap(&counts(part, predicted, |_, _| true)));
+    let sentences = counts(part, predicted, |_, _| true);
+    let mut measured = overall(&sentences);
+    measured.metrics[0].interval = Some(bootstrap(&sentences));
     let f1 = |counts: Vec<Counts>| counts.into_iter().sum::<Counts>().f1();
     let mut add = |name: &str, value: f64| measured.metrics.push(Metric::higher(name, value));
     add("surface_f1", surface(part, predicted).f1());

@@ -235,8 +235,7 @@ fn predicted_spans(predictor: &Tagger, examples: &[Example], interrupt: &Interru
     for part in examples.chunks(EVALUATED_TOGETHER) {
         interrupt.check()?;
         let tokens: Vec<&Vec<String>> = part.iter().map(|example| &example.tokens).collect();
-        let tagged = predictor.tag(&tokens);
-        predicted.extend(tagged.into_iter().map(|spans| spans.into_iter().map(|(span, _)| span).collect()));
+        predicted.extend(predictor.tag_spans(&tokens));
     }
     Ok(predicted)
 }
