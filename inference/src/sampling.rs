@@ -111,7 +111,13 @@ mod tests {
     const LOGITS: [f32; 5] = [0.0, 9.0, 2.0, 1.0, -1.0];
 
     fn sampling(temperature: f32, top_k: Option<u64>, top_p: Option<f32>) -> Sampling {
-        Sampling { temperature, top_k: top_k.map(|count| count.try_into().unwrap()), top_p, seed: 7, ..Sampling::default() }
+        Sampling {
+            temperature,
+            top_k: top_k.map(|count| count.try_into().unwrap()),
+            top_p,
+            seed: 7,
+            ..Sampling::default()
+        }
     }
 
     /// The number of times that each token is sampled, of 10,000. Token 1 is excluded.
