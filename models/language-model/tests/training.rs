@@ -64,7 +64,7 @@ fn short_run() -> &'static Path {
         let measured = outcome.test.flat();
         assert_eq!(
             measured.keys().collect::<Vec<_>>(),
-            ["loss", "perplexity", "perplexity_cache", "perplexity_dynamic"]
+            ["loss", "perplexity", "perplexity_cache", "perplexity_dynamic", "unknown_share"]
         );
         for metric in ["perplexity", "perplexity_cache", "perplexity_dynamic"] {
             assert!(floor < measured[metric] && measured[metric] < 1.8 * floor, "{measured:?}");
