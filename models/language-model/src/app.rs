@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use cli::args::ModelArgs;
+use cli::input::TextArg;
 use cli::output::{log, print_json, print_line, print_text};
-use cli::{Application, Changes, CliError, Context, Result, input};
+use cli::{Application, Changes, CliError, Context, Result};
 use inference::settings::Count;
 use inference::{Sampling, Streaming};
 
@@ -79,7 +80,7 @@ impl TextOptions {
 /// The verbs of the application `language-model`, in addition to the shared verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Generate text after a prompt
+    /// Generate text after a prompt, or from the beginning of a line
     #[command(after_help = "Examples:
   generate \"the chairman said\"                    60 words, by the model ptb-awd
   generate --temperature 0.7 --seed 3 \"the\"       likelier words, another text
@@ -87,7 +88,8 @@ pub enum Verb {
   generate --repetition-penalty 1.2 \"the\"        fewer repetitions
   generate --model RUN --interactive              complete each line that is typed")]
     Generate(Generate),
-    /// Measure how well a model predicts a text: bits per token, and perplexity
+    /// Measure how well a model predicts a text, which is read from standard input unless it is given: bits per token,
+    /// and perplexity
     #[command(after_help = "Examples:
   score \"the chairman said he would resign\"       by the model ptb-awd
   score --brief --file text.txt                   the perplexity alone")]
@@ -97,17 +99,10 @@ pub enum Verb {
 /// Arguments of the verb `generate`.
 #[derive(Debug, Args)]
 pub struct Generate {
-    /// Beginning of the text to generate; `-` reads it from standard input [default: the beginning of a line]
-    #[arg(value_name = "PROMPT", conflicts_with = "file", allow_hyphen_values = true, value_parser = input::argument)]
-    prompt: Option<String>,
-    /// Prompt of any kind
-    #[arg(value_name = "PROMPT", conflicts_with_all = ["prompt", "file"], last = true)]
-    escaped: Option<String>,
-    /// Read the prompt from this file; `-` is standard input
-    #[arg(long, value_name = "FILE")]
-    file: Option<PathBuf>,
+    #[command(flatten)]
+    prompt: TextArg,
     /// Read lines from standard input, and complete each line up to its end
-    #[arg(long, conflicts_with_all = ["prompt", "escaped", "file"])]
+    #[arg(long, conflicts_with_all = ["text", "escaped", "file"])]
     interactive: bool,
     /// Largest number of tokens to generate [default: 60 words or 600 characters]
     #[arg(long, value_name = "N", help_heading = "Sampling")]
@@ -175,12 +170,11 @@ impl Generate {
         if self.interactive {
             return complete_lines(&model, &options, cx.json);
         }
-        let argument = self.prompt.as_ref().or(self.escaped.as_ref()).map_or("", String::as_str);
-        let given = input::text(self.file.as_deref(), argument)?;
+        let given = self.prompt.read("")?;
         // A line end at the end of a file or of standard input is removed. At the end of a prompt that is given as an
         // argument, a line end is kept, and the generated text begins a new line.
-        let typed = self.file.is_none() && argument != "-";
-        let prompt = if typed { &given } else { given.strip_suffix('\n').unwrap_or(&given) };
+        let whole = if self.prompt.is_file() { given.strip_suffix('\n') } else { None };
+        let prompt = whole.unwrap_or(&given);
         answer(&model, prompt, &options, cx.json)
     }
 }
@@ -226,15 +220,8 @@ fn answer(model: &LanguageModel, prompt: &str, options: &Generation, json: bool)
 /// Arguments of the verb `score`.
 #[derive(Debug, Args)]
 pub struct Score {
-    /// Text to score; if absent or `-`, it is read from standard input
-    #[arg(value_name = "TEXT", conflicts_with = "file", allow_hyphen_values = true, value_parser = input::argument)]
-    text: Option<String>,
-    /// Text of any kind
-    #[arg(value_name = "TEXT", conflicts_with_all = ["text", "file"], last = true)]
-    escaped: Option<String>,
-    /// Read the text from this file; `-` is standard input
-    #[arg(long, value_name = "FILE")]
-    file: Option<PathBuf>,
+    #[command(flatten)]
+    text: TextArg,
     /// Print only the perplexity, not the bits of each token
     #[arg(long, help_heading = "Output")]
     brief: bool,
@@ -245,8 +232,7 @@ pub struct Score {
 impl Score {
     fn run(&self, cx: &Context) -> Result<()> {
         let model: LanguageModel = cx.open(&self.model, App::DEFAULT_MODEL)?;
-        let argument = self.text.as_ref().or(self.escaped.as_ref()).map_or("-", String::as_str);
-        let mut score = model.score(&input::text(self.file.as_deref(), argument)?)?;
+        let mut score = model.score(&self.text.read("-")?)?;
         if self.brief {
             score.surprise.clear();
         }

@@ -28,20 +28,20 @@ pub fn notes(data: &DataConfig, vocabulary: &Vocabulary, corpus: &Corpus, [train
              character of it is a token"
         ));
     }
-    if unknown >= MANY_UNKNOWN {
+    let full = vocabulary.len() >= data.vocabulary.get();
+    if own && min_count > 1 && !full {
+        notes.push(format!(
+            "words that occur fewer than {min_count} times in the training part are read as <unk>, so that the model \
+             learns where unknown words stand: {unknown:.1} % of the training tokens, {in_test:.1} % of the test tokens"
+        ));
+    } else if unknown >= MANY_UNKNOWN {
         let whole = data.level.tokens(&corpus.train).collect::<HashSet<_>>().len() + 2;
-        let advice = match vocabulary.len() >= data.vocabulary.get() {
+        let advice = match full {
             true => format!("; to know all of them, set data.vocabulary={}", whole.next_multiple_of(1000)),
             false => String::new(),
         };
         notes.push(format!(
             "{unknown:.0} % of the training tokens are not in the vocabulary and are read as <unk>{advice}"
-        ));
-    }
-    if own && min_count > 1 {
-        notes.push(format!(
-            "words that occur fewer than {min_count} times in the training part are read as <unk>, so that the model \
-             learns where unknown words stand: {unknown:.1} % of the training tokens, {in_test:.1} % of the test tokens"
         ));
     } else if own && unknown == 0.0 && in_test >= SOME {
         notes.push(format!(
