@@ -102,6 +102,12 @@ pub enum DataError {
         /// The kind of the missing content, such as `lines` or `rows`.
         what: &'static str,
     },
+    /// A folder of own reviews stands beside `pos` and `neg`, and has another name.
+    #[error("{} is not a label of reviews; only the folders pos and neg are read, so remove the other", path.display())]
+    OtherLabel {
+        /// The path of the folder.
+        path: PathBuf,
+    },
     /// A text file has too few lines to be split into training, validation and test part.
     #[error(
         "{} has {lines} lines, at least {needed} are needed; split long lines, for example with fold -s",
@@ -412,6 +418,7 @@ impl DataError {
             | Self::Unpack { .. }
             | Self::NotUtf8 { .. }
             | Self::Empty { .. }
+            | Self::OtherLabel { .. }
             | Self::TooFewLines { .. }
             | Self::TooFewSentences { .. }
             | Self::Csv { .. }
