@@ -23,6 +23,11 @@ pub struct TextArgs {
 }
 
 impl TextArgs {
+    /// The file that contains the texts, if the option `--file` is given.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
     /// Reads the texts, and calls `answer` with batches of at most `size` texts and their numbers. The number of a text
     /// is the number of its line or of its argument, counted from 1. Empty texts are skipped. Each line of standard
     /// input is passed to `answer` as soon as it has been read.

@@ -1,6 +1,6 @@
 //! Atomic writes of files and folders: a reader sees the old content or the new content, and never a part of it.
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -20,15 +20,47 @@ pub(crate) fn create_dir(path: &Path) -> Result<()> {
 ///
 /// Several processes may write the same file at the same time. The file then has the content that was written last.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    temporary(path)
-        .and_then(|mut file| {
-            file.write_all(bytes)?;
+    let mut file = NewFile::create(path)?;
+    file.write_all(bytes).map_err(TrainingError::io("write", path))?;
+    file.finish()
+}
+
+/// A file that is written piece by piece. It takes the place of an old file at its path when it is
+/// [finished](Self::finish). If it is dropped before, the old file stays.
+pub struct NewFile {
+    path: PathBuf,
+    file: BufWriter<NamedTempFile>,
+}
+
+impl NewFile {
+    /// Creates a temporary file in the folder of `path`.
+    pub fn create(path: &Path) -> Result<Self> {
+        let file = temporary(path).map_err(TrainingError::io("write", path))?;
+        Ok(Self { path: path.to_path_buf(), file: BufWriter::new(file) })
+    }
+
+    /// Flushes the file to disk, and renames it to its path.
+    pub fn finish(self) -> Result<()> {
+        let Self { path, file } = self;
+        let rename = || {
+            let file = file.into_inner()?;
             file.as_file().sync_all()?;
-            file.persist(path)?;
+            file.persist(&path)?;
             Ok(())
-        })
-        .map_err(TrainingError::io("write", path))?;
-    sync_dir(parent(path))
+        };
+        rename().map_err(TrainingError::io("write", &path))?;
+        sync_dir(parent(&path))
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// Creates a temporary file with a unique name beside `path`. It is deleted when it is dropped.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{ConllFormat, TaggedParts, parse};
+use super::{ConllFormat, TaggedParts, TaggedSentence, parse};
 use crate::error::{DataError, Result, utf8};
 use crate::source::hex;
 
@@ -21,7 +21,7 @@ const HELD_OUT: usize = 10;
 /// # Errors
 ///
 /// [`DataError::Io`], [`DataError::NotUtf8`] with the line, [`DataError::TooFewSentences`] if fewer than 10 sentences
-/// are to be split, [`DataError::NoEntities`] if the training part has no entity, and the errors of [`parse`].
+/// are to be split, [`DataError::NoEntities`] if a part has no entity, and the errors of [`parse`].
 pub fn own_parts(train: &Path, held_out: Option<[&Path; 2]>, format: &ConllFormat) -> Result<TaggedParts> {
     let mut hash = Sha256::new();
     let mut read = |path: &Path| {
@@ -42,11 +42,20 @@ pub fn own_parts(train: &Path, held_out: Option<[&Path; 2]>, format: &ConllForma
             (sentences.split_off(sentences.len() - count), test)
         }
     };
-    if sentences.iter().all(|sentence| sentence.entities.is_empty()) {
-        return Err(DataError::NoEntities { path: train.to_path_buf() });
-    }
+    let [valid_path, test_path] = held_out.unwrap_or([train, train]);
+    check_entities(&sentences, train, "training")?;
+    check_entities(&valid, valid_path, "validation")?;
+    check_entities(&test, test_path, "test")?;
     let source = format!("{} (SHA-256 of all files {})", train.display(), hex(&hash.finalize()));
     Ok(TaggedParts { train: sentences, valid, test, source })
+}
+
+/// Refuses a part without entities: nothing can be learned from it, or measured on it.
+fn check_entities(sentences: &[TaggedSentence], path: &Path, part: &'static str) -> Result<()> {
+    match sentences.iter().all(|sentence| sentence.entities.is_empty()) {
+        true => Err(DataError::NoEntities { path: path.to_path_buf(), part }),
+        false => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -81,6 +90,11 @@ mod tests {
         let path = dir.path().join("none");
         std::fs::write(&path, "a O\n\n".repeat(20)).unwrap();
         let none = own_parts(&path, None, &ConllFormat::default()).unwrap_err();
-        assert!(matches!(none, DataError::NoEntities { .. }), "{none}");
+        assert!(matches!(none, DataError::NoEntities { part: "training", .. }), "{none}");
+        let good = write(dir.path(), "good", 0..20);
+        for (held_out, wrong) in [([&path, &good], "validation"), ([&good, &path], "test")] {
+            let error = own_parts(&good, Some(held_out.map(PathBuf::as_path)), &ConllFormat::default()).unwrap_err();
+            assert!(matches!(error, DataError::NoEntities { part, .. } if part == wrong), "{error}");
+        }
     }
 }

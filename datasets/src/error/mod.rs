@@ -128,11 +128,16 @@ pub enum DataError {
         /// The minimum number of sentences for the split.
         needed: usize,
     },
-    /// The training part has no entity: all tags are `O`.
-    #[error("{} has no entity, because all tags are O; set `columns` to the column of the tags", path.display())]
+    /// A part of the data has no entity: all tags are `O`.
+    #[error(
+        "the {part} part in {} has no entity, because all tags are O; set `columns` to the column of the tags, or give another {part} part",
+        path.display()
+    )]
     NoEntities {
-        /// The path of the file with the training part.
+        /// The path of the file with the part.
         path: PathBuf,
+        /// The part: `training`, `validation` or `test`.
+        part: &'static str,
     },
     /// The CSV reader cannot parse a file.
     #[error("{}: {message}", at(path, line))]
