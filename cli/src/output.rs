@@ -6,7 +6,7 @@ use std::path::Path;
 
 use inference::PredictError;
 use serde::Serialize;
-use training::Measured;
+use training::{Measured, decimal};
 
 use crate::error::{CliError, Result};
 
@@ -77,7 +77,7 @@ pub fn table(title: &str, model: &Measured, baselines: &BTreeMap<String, Measure
     };
     let mut lines = vec![format!("{title:first$}{}", cells(&|name, _| name.to_owned()))];
     for name in names() {
-        let value = |_: &str, row: &Measured| row.get(name).map_or("–".to_owned(), |value| format!("{value:.4}"));
+        let value = |_: &str, row: &Measured| row.get(name).map_or("–".to_owned(), decimal);
         lines.push(format!("{name:first$}{}", cells(&value)));
     }
     lines.join("\n")

@@ -90,7 +90,7 @@ pub use error::{Result, TaskError, TaskResult, TrainingError};
 pub use fit::{Fitted, Session, Trained, Training};
 pub use inference::settings;
 pub use interrupt::Interrupt;
-pub use metric::{Comparison, Measured, Metric, Metrics, Monitor, Skill};
+pub use metric::{Comparison, Measured, Metric, Metrics, Monitor, Skill, decimal};
 pub use observer::{Event, Observer};
 pub use package::Outcome;
 pub use recipe::Recipe;

@@ -269,7 +269,14 @@ mod tests {
     ];
 
     fn scaler() -> Scaler {
-        Scaler { columns: vec!["a".to_owned()], means: vec![0.2], deviations: vec![2.0], yearly: false, step: None }
+        Scaler {
+            columns: vec!["a".to_owned()],
+            means: vec![0.2],
+            deviations: vec![2.0],
+            yearly: false,
+            step: None,
+            nonnegative: Vec::new(),
+        }
     }
 
     fn loss(likelihood: Likelihood, parameters: &[f32], value: f32) -> f32 {

@@ -20,6 +20,9 @@ pub struct Scaler {
     /// The number of seconds between consecutive rows; absent in older packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<i64>,
+    /// The names of the columns whose forecasts and interval bounds are never below 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nonnegative: Vec<String>,
 }
 
 impl Scaler {
@@ -43,7 +46,14 @@ impl Scaler {
         let covered = history.times[..rows].first().zip(history.times[..rows].last());
         let yearly = covered.is_some_and(|(first, last)| last.duration_since(*first).as_hours() >= 24 * (2 * 365 - 1));
         let step = Some(history.rhythm().seconds());
-        Ok(Self { columns: columns.to_vec(), means, deviations, yearly, step })
+        Ok(Self { columns: columns.to_vec(), means, deviations, yearly, step, nonnegative: Vec::new() })
+    }
+
+    /// The lowest standardised value that a forecast of a column may have: that of 0 for a
+    /// [nonnegative](Self::nonnegative) column, otherwise −∞.
+    pub fn lowest(&self, column: usize) -> f32 {
+        let nonnegative = self.nonnegative.contains(&self.columns[column]);
+        if nonnegative { self.standardise(column, 0.0) } else { f32::NEG_INFINITY }
     }
 
     /// Whether each column has a finite mean and a finite deviation above zero.

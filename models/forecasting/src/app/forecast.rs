@@ -15,6 +15,7 @@ use crate::likelihood::Likelihood;
 use crate::output::{ColumnForecast, Options};
 use crate::train::Forecasting;
 use crate::train::data::history;
+use crate::train::demonstration;
 use crate::train::picture::{self, written_alike};
 use crate::{Forecast, Forecaster};
 
@@ -57,6 +58,8 @@ impl ForecastArgs {
             let count = forecast.past_windows;
             log(&format!("{count} past windows are too few for calibration: the intervals are those of the network"));
         }
+        let measured = record.outcome.map(|outcome| outcome.test).unwrap_or_default();
+        demonstration::better_baselines(&measured).iter().for_each(|line| log(&format!("on the test part: {line}")));
         if cx.json {
             print_json(&forecast)?
         } else {
