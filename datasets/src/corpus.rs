@@ -5,7 +5,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::error::{DataError, Result, utf8};
-use crate::source::{Locator, Source, hex};
+use crate::source::{Locator, Source, described};
 
 /// A raw text in three parts: lines that end in `\n`, in their original order.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +49,7 @@ pub fn own_text(path: &Path) -> Result<Corpus> {
     let (train, rest) = lines.split_at(lines.len() - 2 * held_out);
     let (valid, test) = rest.split_at(held_out);
     let part = |lines: &[&str]| lines.join("\n") + "\n";
-    let source = format!("{} (SHA-256 {})", path.display(), hex(&Sha256::digest(&text)));
+    let source = described(path, "SHA-256", &Sha256::digest(&text));
     Ok(Corpus { train: part(train), valid: part(valid), test: part(test), source, floor: None })
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::error::{DataError, Result, utf8};
-use crate::source::{Form, Locator, Packing, PublishedFile, Source, hex};
+use crate::source::{Form, Locator, Packing, PublishedFile, Source, described};
 
 /// The published vectors with 100 dimensions, for 400,000 lower-case words of Wikipedia and newswire.
 pub const GLOVE_6B: Source = Source {
@@ -82,16 +82,16 @@ pub fn load(locator: &Locator) -> Result<WordVectors> {
 /// finite number.
 pub fn own_file(path: &Path) -> Result<WordVectors> {
     let packing = if path.extension().is_some_and(|end| end == "gz") { Packing::Gzip } else { Packing::Plain };
-    parse(path, packing.unpack(path, "")?, &path.display().to_string())
+    parse(path, packing.unpack(path, "")?, path)
 }
 
 fn published(source: &Source, locator: &Locator) -> Result<WordVectors> {
     let file = &source.files[0];
-    parse(&Path::new(source.folder).join(file.name), locator.read(source, file)?, source.name)
+    parse(&Path::new(source.folder).join(file.name), locator.read(source, file)?, Path::new(source.name))
 }
 
-fn parse(path: &Path, bytes: Vec<u8>, name: &str) -> Result<WordVectors> {
-    let source = format!("{name} (SHA-256 {})", hex(&Sha256::digest(&bytes)));
+fn parse(path: &Path, bytes: Vec<u8>, name: &Path) -> Result<WordVectors> {
+    let source = described(name, "SHA-256", &Sha256::digest(&bytes));
     let text = utf8(bytes, path)?;
     let mut lines = text.lines().zip(1..).filter(|(line, _)| !line.trim_ascii().is_empty()).peekable();
     lines.next_if(|(line, _)| is_header(line));

@@ -1,6 +1,6 @@
 //! Atomic writes of files and folders: a reader sees the old content or the new content, and never a part of it.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -161,12 +161,22 @@ fn parent(path: &Path) -> &Path {
 }
 
 /// Flushes the entries of a folder to disk, so that a renamed file survives a power failure. Only Unix systems can open
-/// a folder for this.
+/// a folder for this, and some file systems cannot flush a folder.
 fn sync_dir(path: &Path) -> Result<()> {
-    match cfg!(unix) {
-        true => std::fs::File::open(path).and_then(|dir| dir.sync_all()).map_err(TrainingError::io("write", path)),
+    let synced = match cfg!(unix) {
+        true => std::fs::File::open(path).and_then(|dir| dir.sync_all()),
         false => Ok(()),
-    }
+    };
+    synced.or_else(|error| if is_unsupported(&error) { Ok(()) } else { Err(TrainingError::io("write", path)(error)) })
+}
+
+/// Whether an error says that the file system does not have the requested function, such as locks.
+pub(crate) fn is_unsupported(error: &std::io::Error) -> bool {
+    #[cfg(unix)]
+    let has_no_lock_server = error.raw_os_error() == Some(libc::ENOLCK);
+    #[cfg(not(unix))]
+    let has_no_lock_server = false;
+    has_no_lock_server || matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::InvalidInput)
 }
 
 /// Serializes a value as indented JSON with a final newline.

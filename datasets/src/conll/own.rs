@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{ConllFormat, TaggedParts, TaggedSentence, parse};
 use crate::error::{DataError, Result, utf8};
-use crate::source::hex;
+use crate::source::described;
 
 /// The number of equal shares into which the sentences of a single file are divided. The validation part and the test
 /// part each get one share, which is 10 %.
@@ -46,7 +46,7 @@ pub fn own_parts(train: &Path, held_out: Option<[&Path; 2]>, format: &ConllForma
     check_entities(&sentences, train, "training")?;
     check_entities(&valid, valid_path, "validation")?;
     check_entities(&test, test_path, "test")?;
-    let source = format!("{} (SHA-256 of all files {})", train.display(), hex(&hash.finalize()));
+    let source = described(train, "SHA-256 of all files", &hash.finalize());
     Ok(TaggedParts { train: sentences, valid, test, source })
 }
 

@@ -23,7 +23,7 @@ pub use note::Note;
 pub use span::Span;
 
 use crate::error::{DataError, Result};
-use crate::source::{Locator, Source, hex};
+use crate::source::{Locator, Source, described};
 use table::Table;
 
 /// A multivariate time series: one row per time, and one column per variable.
@@ -158,7 +158,7 @@ impl Series {
         if rows.is_empty() {
             return Err(DataError::Empty { path: path.to_path_buf(), what: "rows" });
         }
-        let source = format!("{} (SHA-256 {})", path.display(), hex(&Sha256::digest(bytes)));
+        let source = described(path, "SHA-256", &Sha256::digest(bytes));
         let values = rows.iter().flat_map(|row| row.values.iter().map(|value| value.unwrap_or(f32::NAN))).collect();
         Ok(Self { columns: names, times: rows.into_iter().map(|row| row.time).collect(), values, notes, source })
     }

@@ -143,6 +143,13 @@ impl PublishedFile {
     }
 }
 
+/// Describes a file by its name and the digest of its content, as `NAME (WHAT DIGEST)`. Of an absolute path only the name
+/// of the file is kept, because the file may be moved.
+pub(crate) fn described(path: &Path, what: &str, digest: &[u8]) -> String {
+    let name = path.file_name().map(Path::new).filter(|_| path.is_absolute()).unwrap_or(path);
+    format!("{} ({what} {})", name.display(), hex(digest))
+}
+
 /// Formats the bytes of a digest as lower-case hexadecimal digits.
 pub(crate) fn hex(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()

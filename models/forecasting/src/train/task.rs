@@ -55,6 +55,7 @@ impl Task for Forecasting {
     const MONITOR: Monitor = Monitor { metric: "loss", higher_is_better: false };
     const ITEMS: &'static str = "windows";
     const WEIGHT_NAMES: WeightNames = crate::forecaster::WEIGHT_NAMES;
+    const PATHS: &'static [&'static str] = &["data.file"];
 
     type Predictor = Forecaster;
     type Data = DataConfig;

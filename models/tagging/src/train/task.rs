@@ -68,6 +68,7 @@ impl Task for TaggingTask {
     const MONITOR: Monitor = Monitor { metric: "f1", higher_is_better: true };
     const ITEMS: &'static str = "sentences";
     const WEIGHT_NAMES: WeightNames = WEIGHT_NAMES;
+    const PATHS: &'static [&'static str] = &["data.file", "data.valid_file", "data.test_file", "data.vectors"];
 
     type Predictor = Tagger;
     type Data = DataConfig;
