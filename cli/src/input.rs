@@ -1,12 +1,14 @@
 //! Reads texts from arguments, files and standard input.
 
-use std::io::{BufRead, BufReader, Read, stdin};
+use std::io::{BufReader, Read, stdin};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use inference::PredictError;
+use inference::text::plain_lines;
 
 use crate::error::{CliError, Result};
+use crate::lines::Lines;
 
 /// An iterator over texts, each with its number, counted from 1: the number of its line or of its argument.
 pub type Texts<'a> = Box<dyn Iterator<Item = Result<(usize, String)>> + 'a>;
@@ -14,18 +16,48 @@ pub type Texts<'a> = Box<dyn Iterator<Item = Result<(usize, String)>> + 'a>;
 /// The arguments of a verb that reads texts and prints an answer for each of them.
 #[derive(Debug, Args)]
 pub struct TextArgs {
-    /// Texts; if absent or `-`, one text per line is read from standard input
-    #[arg(value_name = "TEXT", conflicts_with = "file")]
-    texts: Vec<String>,
-    /// Read one text per line from this file
+    /// Text to answer, which may begin with a dash; if absent or `-`, one text per line is read from standard input
+    #[arg(value_name = "TEXT", conflicts_with = "file", allow_hyphen_values = true, value_parser = argument)]
+    text: Option<String>,
+    /// Further texts
+    #[arg(value_name = "TEXTS", conflicts_with = "file")]
+    more: Vec<String>,
+    /// Texts of any kind
+    #[arg(value_name = "TEXT", conflicts_with = "file", last = true)]
+    escaped: Vec<String>,
+    /// Read one text per line from this file; `-` is standard input
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
+}
+
+/// Parses an argument that is a text. A text may begin with a dash. An argument that looks like an option, such as
+/// `--jsom`, is refused, because it is more likely to be a typing error.
+///
+/// ```
+/// assert_eq!(cli::input::argument("-1/10, awful").as_deref(), Ok("-1/10, awful"));
+/// assert!(cli::input::argument("--jsom").is_err());
+/// ```
+pub fn argument(text: &str) -> std::result::Result<String, String> {
+    let ascii_name = |name: &str| name.chars().all(|letter| letter.is_ascii_alphabetic() || letter == '-');
+    let is_name = |name: &str| name.starts_with(|first: char| first.is_ascii_alphabetic()) && ascii_name(name);
+    let name = text.split('=').next().unwrap_or_default();
+    let short = text.strip_prefix('-').is_some_and(|name| name.len() == 1 && is_name(name));
+    let is_option = short || name.strip_prefix("--").is_some_and(is_name);
+    match is_option {
+        true => Err("there is no such option; to read it as a text, put -- before it, or use --file -".to_owned()),
+        false => Ok(text.to_owned()),
+    }
 }
 
 impl TextArgs {
     /// The file that contains the texts, if the option `--file` is given.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
+    }
+
+    /// The texts that are given as arguments.
+    fn arguments(&self) -> Vec<String> {
+        self.text.iter().chain(&self.more).chain(&self.escaped).cloned().collect()
     }
 
     /// Reads the texts, and calls `answer` with batches of at most `size` texts and their numbers. The number of a text
@@ -41,14 +73,15 @@ impl TextArgs {
         size: usize,
         mut answer: impl FnMut(Vec<usize>, Vec<String>) -> Result<()>,
     ) -> Result<()> {
-        let interactive = self.file.is_none() && matches!(&self.texts[..], [] | [_]);
+        let arguments = self.arguments();
+        let interactive = self.file.as_deref().is_none_or(is_stdin) && arguments.len() <= 1;
         let size = if interactive { 1 } else { size };
         let (mut batch, mut answered) = (Vec::new(), false);
         let mut finish = |batch: &mut Vec<(usize, String)>| {
             let (lines, texts): (Vec<usize>, Vec<String>) = std::mem::take(batch).into_iter().unzip();
             if lines.is_empty() { Ok(()) } else { answer(lines, texts) }
         };
-        for line in texts(self.file.as_deref(), &self.texts)? {
+        for line in texts(self.file.as_deref(), &arguments)? {
             match line {
                 Ok((_, text)) if text.trim().is_empty() => continue,
                 Ok(line) => batch.push(line),
@@ -73,46 +106,62 @@ impl TextArgs {
 /// The name of standard input in messages.
 const STDIN: &str = "standard input";
 
-/// Reads one text: from a file, if one is given; otherwise from the argument, or from standard input if the argument is
-/// `-`. A byte-order mark is removed, and CRLF becomes LF.
+/// Whether the path of a file stands for standard input.
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Reads one text: from a file, if one is given; otherwise from the argument. `-` in the place of either is standard
+/// input. A byte-order mark is removed, and the line ends CRLF and CR become LF.
 pub fn text(file: Option<&Path>, argument: &str) -> Result<String> {
     let mut content = Vec::new();
     let name = match (file, argument) {
-        (Some(path), _) => {
+        (Some(path), _) if !is_stdin(path) => {
             content = std::fs::read(path).map_err(io(path))?;
             path
         }
-        (None, "-") => {
+        (Some(_), _) | (None, "-") => {
             stdin().read_to_end(&mut content).map_err(io(Path::new(STDIN)))?;
             Path::new(STDIN)
         }
-        (None, text) => return Ok(clean(text)),
+        (None, text) => return Ok(plain_lines(text)),
     };
     let text = String::from_utf8(content).map_err(|error| not_utf8(name, line_of(&error)))?;
-    Ok(clean(&text))
-}
-
-fn clean(text: &str) -> String {
-    text.trim_start_matches('\u{feff}').replace("\r\n", "\n")
+    Ok(plain_lines(&text))
 }
 
 /// Returns an iterator over texts and their numbers, counted from 1. The texts are the lines of `file` if it is given,
 /// and otherwise the arguments. If there are no arguments, or `-` is the only one, the texts are the lines of standard
-/// input. Lines are read one by one, so a file may be larger than the memory.
+/// input, as for the file `-`. Lines are read one by one, so a file may be larger than the memory.
 pub fn texts<'a>(file: Option<&Path>, arguments: &'a [String]) -> Result<Texts<'a>> {
     match (file, arguments) {
-        (Some(path), _) => Ok(lines(path, std::fs::File::open(path).map_err(io(path))?)),
-        (None, []) => Ok(lines(Path::new(STDIN), stdin())),
+        (Some(path), _) if !is_stdin(path) => {
+            refuse_table(path)?;
+            Ok(lines(path, std::fs::File::open(path).map_err(io(path))?))
+        }
+        (Some(_), _) | (None, []) => Ok(lines(Path::new(STDIN), stdin())),
         (None, [dash]) if dash == "-" => Ok(lines(Path::new(STDIN), stdin())),
         (None, texts) => Ok(Box::new((1..).zip(texts.iter().cloned()).map(Ok))),
     }
 }
 
+/// Refuses a table, whose header and quoted line ends would be read as texts.
+fn refuse_table(path: &Path) -> Result<()> {
+    let table = |end: &std::ffi::OsStr| ["csv", "tsv"].iter().any(|table| end.eq_ignore_ascii_case(table));
+    match path.extension().is_some_and(table) {
+        true => Err(CliError::Usage(format!(
+            "{} is a table, and --file reads one text per line; write the column of the texts to a file.txt first",
+            path.display()
+        ))),
+        false => Ok(()),
+    }
+}
+
 fn lines(path: &Path, source: impl Read + 'static) -> Texts<'static> {
     let path = path.to_path_buf();
-    Box::new((1..).zip(BufReader::new(source).split(b'\n')).map(move |(number, line)| {
+    Box::new((1..).zip(Lines::new(BufReader::new(source))).map(move |(number, line)| {
         let line = String::from_utf8(line.map_err(io(&path))?).map_err(|_| not_utf8(&path, number))?;
-        Ok((number, line.trim_start_matches('\u{feff}').trim_end_matches('\r').to_owned()))
+        Ok((number, line.trim_start_matches('\u{feff}').to_owned()))
     }))
 }
 
@@ -132,6 +181,8 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> CliError {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
     #[test]
@@ -141,7 +192,8 @@ mod tests {
         let batches = |content: &[u8]| {
             std::fs::write(&path, content).unwrap();
             let mut batches = Vec::new();
-            let result = TextArgs { texts: vec![], file: Some(path.clone()) }.for_each_batch(2, |lines, texts| {
+            let args = TextArgs { text: None, more: vec![], escaped: vec![], file: Some(path.clone()) };
+            let result = args.for_each_batch(2, |lines, texts| {
                 batches.push((lines, texts.concat()));
                 Ok(())
             });
@@ -155,6 +207,42 @@ mod tests {
         assert!(matches!(result, Err(CliError::Usage(_))));
         let (none, result) = batches(b"\n  \n");
         assert!(none.is_empty() && matches!(result, Err(CliError::Predict(PredictError::BadInput { .. }))));
+    }
+
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        texts: TextArgs,
+        #[arg(long)]
+        json: bool,
+    }
+
+    #[test]
+    fn texts_may_begin_with_a_dash_and_options_are_still_options() {
+        let parse = |line: &[&str]| {
+            let parsed = Program::try_parse_from([&["program"], line].concat());
+            parsed.map(|Program { texts, json }| (texts.arguments(), json)).map_err(|error| error.kind())
+        };
+        for text in ["-1/10, awful", "-- Hello", "-5", "-5 degrees", "- Hello", "---", "—", "-hello", "--10", "-"] {
+            let expected = vec![text.to_owned()];
+            assert_eq!(parse(&[text]), Ok((expected.clone(), false)), "{text}");
+            assert_eq!(parse(&["--json", text]), Ok((expected.clone(), true)), "{text}");
+            assert_eq!(parse(&[text, "--json"]), Ok((expected, true)), "{text}");
+        }
+        assert_eq!(parse(&["a", "b", "--json"]), Ok((vec!["a".to_owned(), "b".to_owned()], true)));
+        assert_eq!(parse(&["a", "--", "-b"]), Ok((vec!["a".to_owned(), "-b".to_owned()], false)));
+        assert_eq!(parse(&["--", "-b", "-c"]), Ok((vec!["-b".to_owned(), "-c".to_owned()], false)));
+        for option in ["--jsom", "--jsom=1", "-j"] {
+            assert_eq!(parse(&[option]), Err(clap::error::ErrorKind::ValueValidation), "{option}");
+        }
+        assert_eq!(parse(&["--help"]), Err(clap::error::ErrorKind::DisplayHelp));
+    }
+
+    #[test]
+    fn tables_are_refused() {
+        for name in ["reviews.csv", "a.b/REVIEWS.TSV"] {
+            assert!(matches!(texts(Some(Path::new(name)), &[]), Err(CliError::Usage(_))), "{name}");
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod commands;
 pub mod context;
 pub mod error;
 pub mod input;
+mod lines;
 pub mod output;
 pub mod plain;
 mod program;

@@ -29,7 +29,7 @@ const HELD_OUT: usize = 20;
 /// Reads a plain-text file in UTF-8 and splits it by lines: the first 90 % for training, the next 5 % for validation,
 /// the last 5 % for testing.
 ///
-/// A byte-order mark is removed and CRLF line ends become LF. The text is not changed otherwise.
+/// A byte-order mark is removed, and the line ends CRLF and CR become LF. The text is not changed otherwise.
 ///
 /// # Errors
 ///
@@ -38,7 +38,9 @@ const HELD_OUT: usize = 20;
 pub fn own_text(path: &Path) -> Result<Corpus> {
     let bytes = std::fs::read(path).map_err(DataError::io("read", path))?;
     let text = utf8(bytes, path)?;
-    let lines: Vec<&str> = text.trim_start_matches('\u{feff}').lines().collect();
+    let source = described(path, "SHA-256", &Sha256::digest(&text));
+    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n");
+    let lines: Vec<&str> = text.lines().collect();
     if lines.is_empty() {
         return Err(DataError::Empty { path: path.to_path_buf(), what: "lines" });
     }
@@ -49,7 +51,6 @@ pub fn own_text(path: &Path) -> Result<Corpus> {
     let (train, rest) = lines.split_at(lines.len() - 2 * held_out);
     let (valid, test) = rest.split_at(held_out);
     let part = |lines: &[&str]| lines.join("\n") + "\n";
-    let source = described(path, "SHA-256", &Sha256::digest(&text));
     Ok(Corpus { train: part(train), valid: part(valid), test: part(test), source, floor: None })
 }
 
@@ -88,6 +89,20 @@ mod tests {
         assert_eq!(corpus.train.lines().next(), Some("Line 0, it's\tso."));
         assert_eq!(corpus.valid.lines().next(), Some("Line 90, it's\tso."));
         assert_eq!(corpus.test, lines[95..].iter().map(|line| line.replace('\r', "\n")).collect::<String>());
+    }
+
+    #[test]
+    fn any_line_end_gives_the_same_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("own.txt");
+        let lines: Vec<String> = (0..40).map(|line| "a\tb ".repeat(line % 3)).collect();
+        let [unix, windows, macintosh] = ["\n", "\r\n", "\r"].map(|end| {
+            std::fs::write(&path, lines.join(end) + end).unwrap();
+            let Corpus { train, valid, test, .. } = own_text(&path).unwrap();
+            [train, valid, test]
+        });
+        assert_eq!(unix.concat().lines().collect::<Vec<_>>(), lines);
+        assert_eq!((&windows, &macintosh), (&unix, &unix));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
 
 use crate::error::{DataError, Result, utf8};
+use crate::own_reviews::own_reviews;
 use crate::review::{Review, Reviews};
 use crate::source::{Form, Found, Locator, Packing, PublishedFile, Source, hex};
 
@@ -18,7 +19,7 @@ use crate::source::{Form, Found, Locator, Packing, PublishedFile, Source, hex};
 const EACH: usize = 12_500;
 
 /// The folders of the data set, one for each label in the training and in the test part.
-const FOLDERS: [&str; 4] = ["train/pos", "train/neg", "test/pos", "test/neg"];
+pub(crate) const FOLDERS: [&str; 4] = ["train/pos", "train/neg", "test/pos", "test/neg"];
 
 const REVIEWS: PublishedFile = PublishedFile {
     name: "aclImdb",
@@ -57,13 +58,24 @@ pub const SOURCE: Source = Source {
 const CONTENT: &str = "62b693fa8f9bd10028c06021ffeb1f367f69f38efb754794d63ac1471830148a";
 
 /// Loads the IMDB reviews, sorted by [`Review::id`].
+///
+/// If the caller gave a data folder, and it holds the folders of the set with another number of reviews, these are the
+/// user's [own reviews](own_reviews).
 pub fn load(locator: &Locator) -> Result<Reviews> {
-    let Found { path, packing } = locator.find(&SOURCE, &REVIEWS)?;
+    let Found { path, packing } = match (locator.find(&SOURCE, &REVIEWS), locator.data_dir()) {
+        (Err(DataError::NotFound { .. }), Some(dir)) if dir.join("train").is_dir() => return own_reviews(dir),
+        (found, _) => found?,
+    };
     let reviews = match packing {
         Packing::Folder => from_folder(&path)?,
         _ => from_archive(&path)?,
     };
-    let reviews = split(reviews, &path, EACH)?;
+    let reviews = match split(reviews, &path, EACH) {
+        Err(DataError::Count { .. }) if packing == Packing::Folder && locator.data_dir().is_some() => {
+            return own_reviews(&path);
+        }
+        reviews => reviews?,
+    };
     let found = content_sha256(&reviews);
     if found != CONTENT {
         let (wanted, url) = (CONTENT.to_owned(), REVIEWS.url().map(str::to_owned));
@@ -136,12 +148,12 @@ fn split(mut reviews: Vec<Review>, path: &Path, each: usize) -> Result<Reviews> 
         }
     }
     let (train, test) = reviews.into_iter().partition(|review| review.id.starts_with("train/"));
-    Ok(Reviews { train, test, source: String::new() })
+    Ok(Reviews { train, test, source: String::new(), own: false })
 }
 
 /// Computes the SHA-256 of the identifiers and texts of all reviews. Each identifier and each text is followed by a
 /// zero byte. The reviews are in the order of the identifiers, in which the test part comes first.
-fn content_sha256(reviews: &Reviews) -> String {
+pub(crate) fn content_sha256(reviews: &Reviews) -> String {
     let mut hash = Sha256::new();
     for review in reviews.test.iter().chain(&reviews.train) {
         for part in [&review.id, &review.text] {

@@ -40,6 +40,7 @@ mod error;
 pub mod grammar;
 pub mod imdb;
 pub mod news;
+mod own_reviews;
 pub mod ptb;
 mod review;
 pub mod sample;
@@ -52,6 +53,7 @@ pub mod wikitext2;
 
 pub use corpus::{Corpus, own_text};
 pub use error::{DataError, Result};
+pub use own_reviews::own_reviews;
 pub use review::{Review, Reviews, hold_out};
 pub use series::{CsvFormat, Duplicates, Gaps, Missing, Note, Series, Span};
 pub use source::{DATA_VARIABLE, Form, Found, Locator, Packing, Progress, PublishedFile, Source};

@@ -26,6 +26,8 @@ pub struct Reviews {
     pub test: Vec<Review>,
     /// The name and the checksum of the data set.
     pub source: String,
+    /// Whether these are the user's own reviews, and not a published set.
+    pub own: bool,
 }
 
 /// Splits off `count` reviews for validation, at random but with the label proportions of the whole.

@@ -93,7 +93,7 @@ fn generate(seed: u64) -> Reviews {
     let mut seen = HashSet::new();
     let train = part(&mut rng, &mut seen, "train", TRAIN, 0.0);
     let test = part(&mut rng, &mut seen, "test", TEST, 0.5);
-    Reviews { train, test, source: format!("the embedded sample (generator seed {seed})") }
+    Reviews { train, test, source: format!("the embedded sample (generator seed {seed})"), own: false }
 }
 
 /// Generates `count` reviews whose texts are not in `seen`, and adds their texts to `seen`.

@@ -12,7 +12,8 @@ fn the_published_set_has_its_known_properties() {
     let Some(folder) = std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from) else {
         return println!("skipped: {DATA_VARIABLE} is not set");
     };
-    let Reviews { train, test, source } = imdb::load(&Locator::new(Some(&folder))).unwrap();
+    let Reviews { train, test, source, own } = imdb::load(&Locator::new(Some(&folder))).unwrap();
+    assert!(!own);
     for (set, bytes) in [(&train, 33_132_823), (&test, 32_350_685)] {
         assert_eq!(set.len(), 25_000);
         assert_eq!(set.iter().filter(|review| review.positive).count(), 12_500);

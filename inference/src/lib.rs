@@ -16,8 +16,8 @@
 //! | [`error`] | [`PackageError`], [`PredictError`] |
 //! | [`catalog`] | the folders that are searched for a model (feature `folder`) |
 //! | [`weights`] | safetensors with PyTorch's names and layouts |
-//! | [`text`] | tokenizer, vocabulary, Penn Treebank spelling |
-//! | [`sampling`] | temperature, top-k, nucleus sampling |
+//! | [`text`] | tokenizer, Unicode normal forms, vocabulary, Penn Treebank spelling |
+//! | [`sampling`] | temperature, top-k, nucleus sampling, repetition penalty |
 //! | [`by_length()`] | batches of sequences with little padding |
 //! | [`settings`] | number types that refuse invalid values |
 //!

@@ -1,5 +1,6 @@
-//! Sampling the next token from logits: temperature, top-k, and nucleus sampling
-//! ([Holtzman et al. 2020](https://arxiv.org/abs/1904.09751)).
+//! Sampling the next token from logits: temperature, top-k, nucleus sampling
+//! ([Holtzman et al. 2020](https://arxiv.org/abs/1904.09751)), and the repetition penalty of CTRL
+//! ([Keskar et al. 2019](https://arxiv.org/abs/1909.05858)).
 
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -21,6 +22,9 @@ pub struct Sampling {
     /// `top_p`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_p: Option<f32>,
+    /// The factor θ by which the logits of tokens that were generated before are lowered: positive logits are divided by
+    /// θ, and negative logits are multiplied by θ. 1 means no penalty; 1.2 is usual.
+    pub repetition_penalty: f32,
     /// The seed of the random generator for sampling.
     pub seed: u64,
 }
@@ -28,17 +32,21 @@ pub struct Sampling {
 impl Default for Sampling {
     /// The settings that sample from the unchanged distribution of the model.
     fn default() -> Self {
-        Self { temperature: 1.0, top_k: None, top_p: None, seed: 1 }
+        Self { temperature: 1.0, top_k: None, top_p: None, repetition_penalty: 1.0, seed: 1 }
     }
 }
 
 impl Sampling {
-    /// Checks that temperature and `top_p` are in their range.
+    /// Checks that temperature, `top_p` and `repetition_penalty` are in their range.
     pub fn check(&self) -> Result<(), PredictError> {
-        let Self { temperature, top_p, .. } = *self;
-        if !(temperature >= 0.0 && temperature.is_finite()) {
-            let reason = format!("{temperature} is out of range; use a number of at least 0");
-            return Err(PredictError::bad_input("temperature", reason));
+        let Self { temperature, top_p, repetition_penalty, .. } = *self;
+        for (field, value, least) in
+            [("temperature", temperature, 0.0), ("repetition_penalty", repetition_penalty, 1.0)]
+        {
+            if !(value >= least && value.is_finite()) {
+                let reason = format!("{value} is out of range; use a number of at least {least}");
+                return Err(PredictError::bad_input(field, reason));
+            }
         }
         match top_p {
             Some(top_p) if !(top_p > 0.0 && top_p <= 1.0) => Err(PredictError::bad_input(
@@ -52,6 +60,16 @@ impl Sampling {
     /// Creates a random generator that starts from `seed`.
     pub fn rng(&self) -> ChaCha8Rng {
         ChaCha8Rng::seed_from_u64(self.seed)
+    }
+
+    /// Lowers the logits of the token ids `generated`, each of which is given once, by `repetition_penalty`.
+    pub fn penalize(&self, logits: &mut [f32], generated: impl IntoIterator<Item = u32>) {
+        for id in generated {
+            if let Some(logit) = logits.get_mut(id as usize) {
+                let factor = self.repetition_penalty;
+                *logit = if *logit > 0.0 { *logit / factor } else { *logit * factor };
+            }
+        }
     }
 
     /// Samples a token id. `logits` has one value per token; the token `excluded` is never sampled.
@@ -93,7 +111,13 @@ mod tests {
     const LOGITS: [f32; 5] = [0.0, 9.0, 2.0, 1.0, -1.0];
 
     fn sampling(temperature: f32, top_k: Option<u64>, top_p: Option<f32>) -> Sampling {
-        Sampling { temperature, top_k: top_k.map(|count| count.try_into().unwrap()), top_p, seed: 7 }
+        Sampling {
+            temperature,
+            top_k: top_k.map(|count| count.try_into().unwrap()),
+            top_p,
+            seed: 7,
+            ..Sampling::default()
+        }
     }
 
     /// The number of times that each token is sampled, of 10,000. Token 1 is excluded.
@@ -131,6 +155,21 @@ mod tests {
         let of_most = drawn(&sampling(1.0, None, Some(0.7)));
         assert!(of_most[0] == 0 && of_most[4] == 0 && of_most[3] > 2000, "{of_most:?}");
         assert_eq!(drawn(&sampling(1.0, None, Some(0.5))), [0, 0, 10_000, 0, 0]);
+    }
+
+    #[test]
+    fn the_penalty_lowers_logits_of_either_sign() {
+        let mut logits = LOGITS;
+        let sampling = Sampling { repetition_penalty: 2.0, ..Sampling::default() };
+        sampling.penalize(&mut logits, [0, 2, 4, 9]);
+        assert_eq!(logits, [0.0, 9.0, 1.0, 1.0, -2.0]);
+        Sampling::default().penalize(&mut logits, 0..5);
+        assert_eq!(logits, [0.0, 9.0, 1.0, 1.0, -2.0]);
+        for repetition_penalty in [0.5, f32::NAN, f32::INFINITY] {
+            let sampling = Sampling { repetition_penalty, ..Sampling::default() };
+            let error = sampling.check().unwrap_err();
+            assert!(matches!(error, PredictError::BadInput { field: "repetition_penalty", .. }), "{error}");
+        }
     }
 
     #[test]

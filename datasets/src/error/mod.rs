@@ -94,12 +94,12 @@ pub enum DataError {
         /// The line number of the first invalid byte, counted from 1.
         line: Option<usize>,
     },
-    /// A text file or a CSV file has no content.
-    #[error("{} has no {what}; use another file", path.display())]
+    /// A text file, a CSV file or a folder has no content.
+    #[error("{} has no {what}; use another file or folder", path.display())]
     Empty {
-        /// The path of the empty file.
+        /// The path of the empty file or folder.
         path: PathBuf,
-        /// The kind of the missing content: `lines` or `rows`.
+        /// The kind of the missing content, such as `lines` or `rows`.
         what: &'static str,
     },
     /// A text file has too few lines to be split into training, validation and test part.

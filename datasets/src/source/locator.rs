@@ -78,6 +78,11 @@ impl Locator {
         Self { progress: Some(Arc::new(progress)), ..self }
     }
 
+    /// The data folder that the caller gave; `None` if the locator searches the usual folders.
+    pub fn data_dir(&self) -> Option<&Path> {
+        self.places.first().filter(|_| self.cache.is_none()).map(PathBuf::as_path)
+    }
+
     /// Finds a file or folder of a data set, and checks its size and checksum before unpacking, if they are published.
     /// Downloads the file if no searched folder holds it and the caller gave no data folder.
     pub fn find(&self, source: &Source, file: &PublishedFile) -> Result<Found> {

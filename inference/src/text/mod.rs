@@ -3,8 +3,10 @@
 mod level;
 mod tokenizer;
 pub mod treebank;
+mod unicode;
 mod vocabulary;
 
 pub use level::Level;
 pub use tokenizer::tokenize;
+pub use unicode::{is_unspaced, nfc, plain_lines};
 pub use vocabulary::{Reserved, Vocabulary};

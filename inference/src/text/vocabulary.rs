@@ -44,12 +44,23 @@ impl Vocabulary {
     ///
     /// Use the training part of the data only. Reserved tokens in the text keep their ids.
     pub fn build<'a>(reserved: Reserved, tokens: impl IntoIterator<Item = &'a str>, size: usize) -> Self {
+        Self::build_frequent(reserved, tokens, size, 1)
+    }
+
+    /// Builds a vocabulary like [`build`](Self::build), of those tokens that occur at least `min_count` times. The rarer
+    /// tokens of the training part are then read as `<unk>`, so that a model learns where unknown tokens stand.
+    pub fn build_frequent<'a>(
+        reserved: Reserved,
+        tokens: impl IntoIterator<Item = &'a str>,
+        size: usize,
+        min_count: usize,
+    ) -> Self {
         let special = [reserved.token(), Self::UNKNOWN_TOKEN];
         let mut counts: HashMap<&str, usize> = HashMap::new();
         for token in tokens.into_iter().filter(|token| !special.contains(token)) {
             *counts.entry(token).or_default() += 1;
         }
-        let mut counts: Vec<_> = counts.into_iter().collect();
+        let mut counts: Vec<_> = counts.into_iter().filter(|(_, count)| *count >= min_count).collect();
         counts.sort_unstable_by(|(token, count), (other, others)| others.cmp(count).then(token.cmp(other)));
         Self::new(reserved, counts.into_iter().map(|(token, _)| token), size)
     }
@@ -153,6 +164,12 @@ mod tests {
         assert_eq!(known, ["<pad>", "<unk>", "a", "b", "c"]);
         assert_eq!(vocabulary.encode(&tokenize("c d a")), [4, 1, 2]);
         assert_eq!(vocabulary.len(), 5);
+    }
+
+    #[test]
+    fn rare_tokens_are_unknown() {
+        let vocabulary = Vocabulary::build_frequent(Reserved::EndOfLine, "b a b c a d".split(' '), 9, 2);
+        assert_eq!(vocabulary.to_text(), "<eos>\n<unk>\na\nb\n");
     }
 
     #[test]

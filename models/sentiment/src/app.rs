@@ -1,10 +1,12 @@
 //! The command line of the program `sentiment`: help texts, and the subcommand `predict`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
-use cli::args::{ModelArgs, NoOptions};
+use cli::args::ModelArgs;
 use cli::input::TextArgs;
 use cli::output::{Numbered, print_json, print_line};
-use cli::{Application, Context, Result};
+use cli::{Application, Changes, CliError, Context, Result};
 use inference::Predictor;
 
 use crate::network::BATCH;
@@ -20,7 +22,7 @@ pub struct App;
 
 impl Application for App {
     type Task = SentimentTask;
-    type Options = NoOptions;
+    type Options = OwnData;
     type Verb = Verb;
 
     const ABOUT: &'static str = "Classify film reviews as positive or negative: recurrent networks and n-grams.";
@@ -29,12 +31,32 @@ impl Application for App {
         ("predict --model RUN --explain \"The cast is warm, but the plot is not clever.\"", "ask this model, and why"),
         ("export --model RUN --out my-model", "make a package for others"),
         ("train --recipe imdb-lstm", "train on the IMDB reviews, downloaded once (84 MB)"),
+        ("train --recipe imdb-lstm --data-dir DIR", "train on own reviews: DIR/{train,test}/{pos,neg}/*.txt"),
     ];
+
+    fn changes(options: &OwnData) -> Result<Changes> {
+        match &options.csv {
+            None => Ok(Changes::default()),
+            Some(_) => Err(CliError::Usage(OWN_DATA.to_owned())),
+        }
+    }
 
     fn run(verb: Verb, cx: &mut Context) -> Result<()> {
         let Verb::Predict(predict) = verb;
         predict.run(cx)
     }
+}
+
+/// What a user does whose reviews are in a table.
+const OWN_DATA: &str = "--csv is not read: write each text to a file.txt in DIR/train/pos, DIR/train/neg, DIR/test/pos or \
+    DIR/test/neg, then train --recipe imdb-lstm --data-dir DIR; for other labels, start from examples/own_task.rs";
+
+/// Options of `train` for data of the user.
+#[derive(Clone, Debug, Default, Args)]
+pub struct OwnData {
+    /// A table of reviews; the error says how to train on own reviews
+    #[arg(long, value_name = "FILE", hide = true)]
+    csv: Option<PathBuf>,
 }
 
 /// The subcommands that only `sentiment` has, besides those that all applications share.
@@ -44,7 +66,7 @@ pub enum Verb {
     #[command(after_help = "Examples:
   predict \"Wonderfully acted.\"               one text, by the model imdb-hybrid
   predict --explain \"Not a dull moment.\"     and the words that decided
-  predict --json --file reviews.txt          one text per line")]
+  predict --json --file reviews.txt          one text per line; `-` is standard input")]
     Predict(Predict),
 }
 

@@ -45,7 +45,10 @@ pub struct Prediction {
     pub label: Label,
     /// Probability of the positive label, from 0 to 1.
     pub probability: f32,
-    /// The number of words that the model reads and does not know. A network reads at most `max_words` words at one end
+    /// The number of words that the model reads and knows, without punctuation. If it is 0, label and probability are
+    /// those of any text of unknown words.
+    pub known_words: usize,
+    /// The number of words and punctuation characters that the model reads and does not know. A network reads at most `max_words` words at one end
     /// of the text, and knows the words of its vocabulary. N-grams without a network read all words, and know the words
     /// that have a weight.
     pub unknown_words: usize,
@@ -66,7 +69,8 @@ pub struct Contribution {
     pub contribution: f32,
 }
 
-/// Displays a prediction on one line: `positive 0.980  Wonderfully acted.`
+/// Displays a prediction on one line: `positive 0.980  Wonderfully acted.` The line tells if the model knows no word of
+/// the text, and if it did not read the whole text.
 impl fmt::Display for Prediction {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         let text = self.text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -74,7 +78,14 @@ impl fmt::Display for Prediction {
         if excerpt.len() < text.len() {
             excerpt.push('…');
         }
-        write!(formatter, "{} {:.3}  {excerpt}", self.label, self.probability)
+        write!(formatter, "{} {:.3}  {excerpt}", self.label, self.probability)?;
+        if self.known_words == 0 {
+            write!(formatter, "  [no known word]")?;
+        }
+        if self.truncated {
+            write!(formatter, "  [too long, read in part]")?;
+        }
+        Ok(())
     }
 }
 
@@ -119,13 +130,17 @@ mod tests {
 
     fn prediction(text: &str) -> Prediction {
         let (label, probability) = (Label::Negative, 0.25);
-        Prediction { text: text.to_owned(), label, probability, unknown_words: 1, truncated: false, words: None }
+        let (known_words, unknown_words, truncated, words) = (1, 1, false, None);
+        Prediction { text: text.to_owned(), label, probability, known_words, unknown_words, truncated, words }
     }
 
     #[test]
     fn the_json_has_these_fields() {
         let json = serde_json::to_string(&prediction("dull")).unwrap();
-        let expected = r#"{"text":"dull","label":"negative","probability":0.25,"unknown_words":1,"truncated":false}"#;
+        let expected = concat!(
+            r#"{"text":"dull","label":"negative","probability":0.25,"#,
+            r#""known_words":1,"unknown_words":1,"truncated":false}"#
+        );
         assert_eq!(json, expected);
         let words = vec![Contribution { word: "dull".to_owned(), contribution: -1.5 }];
         let explained = Prediction { words: Some(words), ..prediction("dull") };
@@ -147,6 +162,15 @@ mod tests {
         assert_eq!(prediction("a  dull\nfilm").to_string(), "negative 0.250  a dull film");
         let long = prediction(&"é".repeat(100)).to_string();
         assert!(long.ends_with("éé…") && long.chars().filter(|letter| *letter == 'é').count() == EXCERPT);
+    }
+
+    #[test]
+    fn unknown_and_truncated_texts_are_displayed_as_such() {
+        let unknown = Prediction { known_words: 0, ..prediction("电影") };
+        assert!(unknown.to_string().ends_with("[no known word]"));
+        let truncated = Prediction { truncated: true, ..prediction("dull") };
+        assert!(truncated.to_string().ends_with("[too long, read in part]"));
+        assert!(!prediction("dull").to_string().contains('['));
     }
 
     #[test]

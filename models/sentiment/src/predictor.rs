@@ -1,5 +1,7 @@
 //! The trained model [`Sentiment`], which classifies texts.
 
+use std::borrow::Cow;
+
 use burn::tensor::Device;
 use inference::text::{Vocabulary, tokenize};
 use inference::{Package, PackageError, PredictError, Predictor};
@@ -70,8 +72,10 @@ impl Predictor for Sentiment {
         Ok(Self { settings, classifier })
     }
 
+    /// Classifies texts as people write them or copy them from web pages: see [`decoded`].
     fn predict(&self, inputs: &[String], options: &Options) -> Result<Vec<Prediction>, PredictError> {
-        if let Some(index) = inputs.iter().position(|text| text.trim().is_empty()) {
+        let texts: Vec<Cow<str>> = inputs.iter().map(|text| decoded(text)).collect();
+        if let Some(index) = texts.iter().position(|text| text.trim().is_empty()) {
             let which = if inputs.len() == 1 {
                 "the text".to_owned()
             } else {
@@ -79,15 +83,21 @@ impl Predictor for Sentiment {
             };
             return Err(PredictError::bad_input("text", format!("{which} is empty; give a text with words")));
         }
-        let texts = tokenized(inputs);
+        let texts = tokenized(&texts);
         let logits = self.logits_of_tokens(&texts);
-        let answers = inputs.iter().zip(texts).zip(logits).map(|((text, tokens), logits)| Prediction {
-            text: text.clone(),
-            label: logits.label(),
-            probability: logits.probability(),
-            unknown_words: self.unknown_words(&tokens),
-            truncated: self.network().is_some_and(|network| network.reading().range(tokens.len()).len() < tokens.len()),
-            words: options.explain.then(|| self.contributions_of_tokens(tokens)),
+        let answers = inputs.iter().zip(texts).zip(logits).map(|((text, tokens), logits)| {
+            let read = self.read(&tokens);
+            let known = |token: &&String| self.knows(token);
+            let is_word = |token: &&String| token.contains(char::is_alphanumeric);
+            Prediction {
+                text: text.clone(),
+                label: logits.label(),
+                probability: logits.probability(),
+                known_words: read.iter().filter(is_word).filter(known).count(),
+                unknown_words: read.len() - read.iter().filter(known).count(),
+                truncated: read.len() < tokens.len(),
+                words: options.explain.then(|| self.contributions_of_tokens(tokens)),
+            }
         });
         Ok(answers.collect())
     }
@@ -143,7 +153,8 @@ impl Sentiment {
         }
     }
 
-    /// Computes the logits of each text, in order. The network reads a text without words as one unknown word.
+    /// Computes the logits of each text, in order, for measurements: texts are read as published, without
+    /// [decoding](decoded) entities of HTML. The network reads a text without words as one unknown word.
     pub fn logits<S: AsRef<str>>(&self, texts: &[S]) -> Vec<Logits> {
         self.logits_of_tokens(&tokenized(texts))
     }
@@ -173,12 +184,16 @@ impl Sentiment {
         tokens.into_iter().zip(sums).map(|(word, contribution)| Contribution { word, contribution }).collect()
     }
 
-    /// The number of words that the model reads and does not know: see [`Prediction::unknown_words`].
-    fn unknown_words(&self, tokens: &[String]) -> usize {
+    /// The words of a text that the model reads: those of the network, or all words for n-grams alone.
+    fn read<'a>(&self, tokens: &'a [String]) -> &'a [String] {
+        self.network().map_or(tokens, |network| network.reading().cut(tokens))
+    }
+
+    /// Whether the network knows a word; for n-grams alone, whether the word has a weight.
+    fn knows(&self, token: &str) -> bool {
         match (self.network(), self.ngrams()) {
-            (Some(network), _) => network.encode(tokens).iter().filter(|id| **id == Vocabulary::UNKNOWN).count(),
-            (None, Some(ngrams)) => tokens.iter().filter(|token| !ngrams.knows(token)).count(),
-            (None, None) => tokens.len(),
+            (Some(network), _) => network.vocabulary().id(token) != Vocabulary::UNKNOWN,
+            (None, ngrams) => ngrams.is_some_and(|ngrams| ngrams.knows(token)),
         }
     }
 }
@@ -194,6 +209,15 @@ impl Classifier {
             (None, None) => None,
         }
     }
+}
+
+/// A text with the entities of HTML, such as `&#39;` and `&amp;`, replaced by the characters that they stand for.
+///
+/// ```
+/// assert_eq!(sentiment::predictor::decoded("It isn&#39;t good &mdash; R&B"), "It isn't good — R&B");
+/// ```
+pub fn decoded(text: &str) -> Cow<'_, str> {
+    html_escape::decode_html_entities(text)
 }
 
 fn tokenized<S: AsRef<str>>(texts: &[S]) -> Vec<Vec<String>> {

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 
 use approx::assert_abs_diff_eq;
 use inference::{Files, Folder, MemoryFiles, PackageError, PredictError, Predictor};
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
 use sentiment::{Label, Options, Prediction, Sentiment};
+use unicode_normalization::UnicodeNormalization;
 
 fn checkout(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -127,6 +130,60 @@ fn any_text_with_a_visible_character_has_an_answer() {
     let long = "not a dull moment ".repeat(50_000);
     let answer = model.predict_one(long).unwrap();
     assert!(answer.truncated && answer.words.is_none());
+}
+
+/// Escapes characters of a text for HTML in a random one of the usual ways.
+fn escaped(text: &str, rng: &mut ChaCha8Rng) -> String {
+    let escape = |character: char| match (character, rng.random_range(0..3)) {
+        ('&', _) => "&amp;".to_owned(),
+        ('\'', 0) => "&#39;".to_owned(),
+        ('\'', 1) => "&#x27;".to_owned(),
+        ('"', 0 | 1) => "&quot;".to_owned(),
+        ('—', 0 | 1) => "&mdash;".to_owned(),
+        (' ', 0) => "&nbsp;".to_owned(),
+        (other, 0) => format!("&#{};", u32::from(other)),
+        (other, _) => other.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
+#[test]
+fn entities_and_normal_forms_do_not_change_the_answer() {
+    let (model, mut rng) = (open("tests/format-1"), ChaCha8Rng::seed_from_u64(27));
+    for text in [
+        "It isn't good, and I wouldn't see it again.",
+        "\"Brilliant\" & warm — 10/10",
+        "The café is naïve & the plot isn't clever",
+        "Été, क्यों नहीं? 한국 ångström",
+    ] {
+        let expected = explained(&model, text);
+        let decomposed: String = text.nfd().collect();
+        for variant in [&escaped(text, &mut rng), &escaped(&decomposed, &mut rng), &decomposed] {
+            let answer = explained(&model, variant);
+            assert_eq!(Prediction { text: text.to_owned(), ..answer.clone() }, expected, "{variant}");
+            assert_eq!(&answer.text, variant);
+        }
+    }
+    let error = model.predict_one("&nbsp; &#32;").unwrap_err();
+    assert!(matches!(error, PredictError::BadInput { field: "text", .. }), "{error}");
+}
+
+#[test]
+fn known_words_are_counted_without_punctuation() {
+    let model = open("tests/format-1");
+    for (text, known, unknown) in [
+        ("The plot is clever.", 4, 0),
+        ("电影, 糟糕.", 0, 4),
+        ("Потрясающий, фильм", 0, 2),
+        ("👍👍🏽", 0, 2),
+        ("... !", 0, 1),
+        ("qwzx plot", 1, 1),
+    ] {
+        let answer = explained(&model, text);
+        assert_eq!((answer.known_words, answer.unknown_words), (known, unknown), "{text}");
+    }
+    let long = model.predict_one("superb ".repeat(4800) + &"xyzzy ".repeat(200)).unwrap();
+    assert_eq!((long.known_words, long.unknown_words, long.truncated), (0, 64, true));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use training::settings::Count;
 use training::{LoadContext, Splits, TaskError, TaskResult};
 
+use crate::predictor::decoded;
 use crate::settings::{Keep, Reading};
 
 /// The table `[data]` of a recipe.
@@ -14,7 +15,8 @@ use crate::settings::{Keep, Reading};
 pub struct DataConfig {
     /// The data set to load.
     pub set: Set,
-    /// Number of reviews of the published training part that are held out for validation.
+    /// Number of reviews of the training part that are held out for validation. Of the user's own reviews, at most a
+    /// tenth is held out.
     pub valid: Count,
     /// Seed for the random choice of the validation reviews. It is separate from the recipe's seed, so that runs with
     /// several seeds have the same validation part.
@@ -33,13 +35,26 @@ pub struct DataConfig {
     pub curriculum: Vec<Count>,
 }
 
+/// Of the user's own training reviews, at most one in `OWN_VALID` is held out for validation.
+const OWN_VALID: usize = 10;
+
+/// [Decodes](decoded) the texts of the user's own reviews, as the predictor does. The published reviews stay as they
+/// are, because the recorded metrics were measured on them.
+fn decoded_texts(reviews: Reviews) -> Reviews {
+    let decode = |reviews: Vec<Review>| {
+        let decode = |review: Review| Review { text: decoded(&review.text).into_owned(), ..review };
+        reviews.into_iter().map(decode).collect()
+    };
+    Reviews { train: decode(reviews.train), test: decode(reviews.test), ..reviews }
+}
+
 /// The data sets that the key `set` of a recipe's `[data]` can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Set {
     /// Short reviews of a seeded generator, embedded in the program.
     Sample,
-    /// The IMDB large movie reviews.
+    /// The IMDB large movie reviews, or the user's own reviews in the folders of that set.
     Imdb,
 }
 
@@ -58,16 +73,25 @@ impl DataConfig {
     /// Loads the reviews and holds out the validation part. Returns the parts, and a text that identifies the data by
     /// name and checksum.
     pub fn load(&self, cx: &mut LoadContext) -> TaskResult<(Splits<Vec<Review>>, String)> {
-        let Reviews { train, test, source } = match self.set {
+        let reviews = match self.set {
             Set::Sample => sample::load(),
             Set::Imdb => imdb::load(&cx.locator)?,
         };
-        let total = train.len();
-        if self.valid.get() >= total {
+        let (total, own) = (reviews.train.len(), reviews.own);
+        let valid = if own { self.valid.get().min(total / OWN_VALID) } else { self.valid.get() };
+        if valid == 0 || valid >= total {
             let message = format!("{}, but there are only {total} reviews to train on; decrease it", self.valid);
             return Err(TaskError::setting("data.valid", message));
         }
-        let (train, valid) = hold_out(train, self.valid.get(), self.valid_seed);
+        let Reviews { train, test, source, .. } = if own { decoded_texts(reviews) } else { reviews };
+        if own {
+            cx.note(&format!(
+                "these are {total} training and {} test reviews in folders, not the published set; {valid} of the \
+                 training reviews are held out for validation",
+                test.len()
+            ));
+        }
+        let (train, valid) = hold_out(train, valid, self.valid_seed);
         Ok((Splits { train, valid, test }, source))
     }
 
@@ -147,6 +171,25 @@ mod tests {
         let other = DataConfig { valid_seed: 7, ..config.clone() };
         let error = config.check_like(&other).unwrap_err();
         assert!(matches!(error, TaskError::Setting { setting: "data.valid_seed", .. }), "{error}");
+    }
+
+    #[test]
+    fn own_reviews_are_decoded_and_a_tenth_is_held_out() {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["train/pos", "train/neg", "test/pos", "test/neg"] {
+            std::fs::create_dir_all(dir.path().join(folder)).unwrap();
+            for number in 0..10 {
+                std::fs::write(dir.path().join(folder).join(format!("{number}.txt")), "isn&#39;t &lt;b&gt;").unwrap();
+            }
+        }
+        let mut notes = Vec::new();
+        let mut note = |text: &str| notes.push(text.to_owned());
+        let mut cx = LoadContext::new(datasets::Locator::new(Some(dir.path())), &mut note);
+        let (Splits { train, valid, test }, _) =
+            DataConfig { set: Set::Imdb, ..config(Keep::Last) }.load(&mut cx).unwrap();
+        assert_eq!((train.len(), valid.len(), test.len()), (18, 2, 20));
+        assert!(train.iter().chain(&valid).chain(&test).all(|review| review.text == "isn't <b>"));
+        assert_eq!(notes.len(), 1);
     }
 
     #[test]
