@@ -55,4 +55,4 @@ pub use corpus::{Corpus, own_text};
 pub use error::{DataError, Result};
 pub use review::{Review, Reviews, hold_out};
 pub use series::{CsvFormat, Decimal, Duplicates, Gaps, Missing, Note, Sentinel, Separator, Series, Span};
-pub use source::{DATA_VARIABLE, Form, Found, Locator, Packing, Progress, PublishedFile, Source};
+pub use source::{Activity, DATA_VARIABLE, Form, Found, Locator, Packing, Progress, PublishedFile, Source};

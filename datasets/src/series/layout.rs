@@ -126,7 +126,12 @@ fn told_separator(line: &str) -> Option<u8> {
 /// The records of the first lines of a table, each with the index of its first byte.
 fn records(sample: &str, separator: u8) -> Vec<(usize, StringRecord)> {
     let reader = reader(sample, separator);
-    reader.into_records().map_while(Result::ok).filter(|record| !is_blank(record)).map(|record| (begin(sample, &record), record)).collect()
+    reader
+        .into_records()
+        .map_while(Result::ok)
+        .filter(|record| !is_blank(record))
+        .map(|record| (begin(sample, &record), record))
+        .collect()
 }
 
 /// A reader of the records of a table, of which the header has been taken off.
@@ -158,21 +163,21 @@ fn width(rows: &[(usize, StringRecord)]) -> usize {
     counts.into_iter().max_by_key(|(_, count)| *count).map_or(0, |(width, _)| width)
 }
 
-/// The separator by which the rows have the most numbers, and then the fewest other separators within fields, and then
-/// the most names in the header.
+/// The separator by which the fewest rows differ in their number of fields, and the fewest fields other than numbers
+/// contain other separators. Of separators that are equal in this, the one that gives more numbers, and then the one
+/// that gives more names in the header.
 fn separator(sample: &str) -> u8 {
     let score = |separator: &u8| {
         let rows = records(sample, *separator);
         let width = width(&rows);
         let is_number = |field: &str| matches!(Field::of(field), Field::Number(_));
-        let is_mixed = |field: &str| !is_number(field) && SEPARATORS.iter().any(|other| field.contains(char::from(*other)));
-        let regular = rows.iter().skip(1).filter(|(_, row)| row.len() == width && width > 1);
-        let (mut numbers, mut mixed) = (0_usize, 0_usize);
-        for field in regular.flat_map(|(_, row)| row.iter()) {
-            numbers += usize::from(is_number(field));
-            mixed += usize::from(is_mixed(field));
-        }
-        (numbers, std::cmp::Reverse(mixed), rows.first().map_or(0, |(_, row)| row.len()))
+        let is_mixed =
+            |field: &str| !is_number(field) && SEPARATORS.iter().any(|other| field.contains(char::from(*other)));
+        let regular = || rows.iter().skip(1).filter(|(_, row)| row.len() == width && width > 1);
+        let fields = || regular().flat_map(|(_, row)| row.iter());
+        let faults = rows.len() - regular().count() + fields().filter(|field| is_mixed(field)).count();
+        let numbers = fields().filter(|field| is_number(field)).count();
+        (std::cmp::Reverse(faults), numbers, rows.first().map_or(0, |(_, row)| row.len()))
     };
     SEPARATORS.into_iter().max_by_key(score).unwrap_or(b',')
 }
@@ -188,9 +193,8 @@ fn has_no_header(rows: &[(usize, StringRecord)]) -> bool {
 /// or a row of names below it names the time and the first row does not.
 fn header(rows: &[(usize, StringRecord)], format: &CsvFormat) -> usize {
     let width = width(rows);
-    let has_names = |row: &StringRecord| {
-        row.len() == width && row.iter().all(|field| matches!(Field::of(field), Field::Word))
-    };
+    let has_names =
+        |row: &StringRecord| row.len() == width && row.iter().all(|field| matches!(Field::of(field), Field::Word));
     let names_time = |row: &StringRecord| {
         let names: Vec<String> = row.iter().map(str::to_owned).collect();
         match format.time.is_empty() {

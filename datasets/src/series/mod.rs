@@ -7,6 +7,8 @@
 
 mod clean;
 mod dates;
+#[cfg(test)]
+mod formats_tests;
 mod gaps;
 mod layout;
 mod note;
@@ -28,7 +30,7 @@ pub use number::{Decimal, Sentinel};
 pub use span::Span;
 
 use crate::error::{DataError, Result};
-use crate::source::{Locator, Source, hex};
+use crate::source::{Activity, Locator, Progress, Source, hex};
 use crate::text_file;
 use table::Table;
 
@@ -150,6 +152,25 @@ fn seconds(from: DateTime, to: DateTime) -> i64 {
     to.duration_since(from).as_secs()
 }
 
+/// A function that is called with the number of bytes that have been read, and with the number of all bytes.
+type Report<'a> = &'a dyn Fn(usize, usize);
+
+/// The size in bytes of the smallest table whose progress is reported.
+const LARGE: usize = 8 << 20;
+
+impl Locator {
+    /// Reads a CSV file of the user's as [`Series::from_csv`] does. If it is large, its progress is reported to the
+    /// callback of [`with_progress`](Self::with_progress).
+    pub fn csv(&self, path: &Path, format: &CsvFormat) -> Result<Series> {
+        Series::from_file(path, format, &|received, total| {
+            if total >= LARGE {
+                let (received, total) = (received as u64, Some(total as u64));
+                self.report(Progress { activity: Activity::Read { path }, received, total });
+            }
+        })
+    }
+}
+
 impl Source {
     /// Finds the first file of the data set, which must be a CSV file, and reads it as a series.
     pub(crate) fn series(&self, locator: &Locator, format: &CsvFormat) -> Result<Series> {
@@ -159,17 +180,22 @@ impl Source {
 }
 
 impl Series {
-    /// Reads a series from a CSV file, which may be compressed with gzip or zstd.
+    /// Reads a series from a CSV file, which may be compressed with gzip or zstd. [`Locator::csv`] also reports the
+    /// progress.
     pub fn from_csv(path: &Path, format: &CsvFormat) -> Result<Self> {
+        Self::from_file(path, format, &|_, _| ())
+    }
+
+    fn from_file(path: &Path, format: &CsvFormat, report: Report) -> Result<Self> {
         let bytes = text_file::read(path)?;
-        let content = Content::parse(&bytes, path, format)?;
+        let content = Content::parse(&bytes, path, format, report)?;
         drop(bytes);
         content.series(path, format)
     }
 
     /// Reads a series from the content of a CSV file. `path` appears in errors and in [`source`](Self::source).
     pub fn from_bytes(bytes: &[u8], path: &Path, format: &CsvFormat) -> Result<Self> {
-        Content::parse(bytes, path, format)?.series(path, format)
+        Content::parse(bytes, path, format, &|_, _| ())?.series(path, format)
     }
 
     /// The number of rows of the series.
@@ -209,9 +235,9 @@ struct Content {
 }
 
 impl Content {
-    fn parse(bytes: &[u8], path: &Path, format: &CsvFormat) -> Result<Self> {
+    fn parse(bytes: &[u8], path: &Path, format: &CsvFormat, report: Report) -> Result<Self> {
         let text = text_file::text(bytes, path)?;
-        let mut table = Table::read(&text, path, format)?;
+        let mut table = Table::read(&text, path, format, report)?;
         let times = table.survey()?;
         let mut notes = table.notes();
         let columns = table.value_columns(&mut notes)?;

@@ -178,7 +178,8 @@ impl<'a> Written<'a> {
 /// Takes the sign from the front of a number: whether it is a minus sign, and the rest.
 fn sign(text: &str) -> (Option<bool>, &str) {
     let negative = ['-', '\u{2212}'].iter().find_map(|minus| text.strip_prefix(*minus)).map(|rest| (Some(true), rest));
-    let (sign, rest) = negative.or_else(|| text.strip_prefix('+').map(|rest| (Some(false), rest))).unwrap_or((None, text));
+    let (sign, rest) =
+        negative.or_else(|| text.strip_prefix('+').map(|rest| (Some(false), rest))).unwrap_or((None, text));
     (sign, rest.trim_start())
 }
 

@@ -9,11 +9,15 @@ use jiff::civil::DateTime;
 use super::dates::{self, Wrong};
 use super::layout::{self, Layout};
 use super::number::{Field, Style, Survey, Value};
-use super::{CsvFormat, Note, Row};
+use super::{CsvFormat, Note, Report, Row};
 use crate::error::{DataError, Result};
 
 /// The largest number of rows with units and other remarks between the header and the first row of values.
 const MOST_UNITS: usize = 3;
+/// How many times a table is read.
+const READINGS: usize = 2;
+/// The number of bytes between two reports of the progress.
+const REPORTED: usize = 1 << 20;
 /// The usual names, in lower case, of a column that counts the rows.
 const INDICES: [&str; 10] = ["", "index", "no", "no.", "nr", "nr.", "row", "id", "record", "#"];
 
@@ -30,14 +34,15 @@ pub(super) struct Table<'a> {
     units: usize,
     /// What the fields of each column have in common; nothing for time columns.
     surveys: Vec<Survey>,
+    report: Report<'a>,
 }
 
 impl<'a> Table<'a> {
     /// Recognises the layout of a table and its time columns.
-    pub fn read(text: &'a str, path: &'a Path, format: &'a CsvFormat) -> Result<Self> {
+    pub fn read(text: &'a str, path: &'a Path, format: &'a CsvFormat, report: Report<'a>) -> Result<Self> {
         let layout = Layout::of(text, format);
         let surveys = layout.header.iter().map(|_| Survey::default()).collect();
-        let mut table = Self { path, format, text, layout, time: Vec::new(), units: 0, surveys };
+        let mut table = Self { path, format, text, layout, time: Vec::new(), units: 0, surveys, report };
         if table.layout.sample.is_empty() {
             return Err(DataError::Empty { path: path.to_path_buf(), what: "rows" });
         }
@@ -61,18 +66,24 @@ impl<'a> Table<'a> {
         times.flat_map(str::chars).all(|letter| !letter.is_ascii_digit()) && !row.iter().any(is_number)
     }
 
-    /// Calls `visit` with the line number and the fields of each row.
-    fn for_each(&self, mut visit: impl FnMut(usize, &StringRecord) -> Result<()>) -> Result<()> {
+    /// Calls `visit` with the line number and the fields of each row. `part` is the number of this reading of the table,
+    /// for the progress.
+    fn for_each(&self, part: usize, mut visit: impl FnMut(usize, &StringRecord) -> Result<()>) -> Result<()> {
         let text = &self.text[self.layout.start..];
         let mut reader = layout::reader(text, self.layout.separator);
         let (mut record, mut byte) = (StringRecord::new(), 0);
         let mut line = 1 + layout::line_ends(&self.text[..self.layout.start]);
         let (mut units, width) = (self.units, self.layout.header.len());
+        let (size, mut reported) = (self.text.len(), 0);
         let wrong = |line, message| DataError::Csv { path: self.path.to_path_buf(), line: Some(line), message };
         while reader.read_record(&mut record).map_err(|error| wrong(line, error.to_string()))? {
             let begin = layout::begin(text, &record);
             line += layout::line_ends(&text[byte..begin]);
             byte = begin;
+            if byte >= reported {
+                (self.report)((part * size + byte) / READINGS, size);
+                reported = byte + REPORTED;
+            }
             if layout::is_blank(&record) {
                 continue;
             }
@@ -84,6 +95,7 @@ impl<'a> Table<'a> {
                 _ => units -= 1,
             }
         }
+        (self.report)((part + 1) * size / READINGS, size);
         Ok(())
     }
 
@@ -142,7 +154,7 @@ impl<'a> Table<'a> {
     pub fn survey(&mut self) -> Result<Vec<DateTime>> {
         let mut surveys = std::mem::take(&mut self.surveys);
         let mut texts: Vec<Vec<String>> = Vec::new();
-        self.for_each(|line, record| {
+        self.for_each(0, |line, record| {
             for (column, survey) in surveys.iter_mut().enumerate().filter(|(column, _)| !self.time.contains(column)) {
                 survey.add(&record[column], line, self.format.sentinel.as_ref());
             }
@@ -171,7 +183,7 @@ impl<'a> Table<'a> {
     /// The line number of a row, given by its index.
     fn line(&self, row: usize) -> Option<usize> {
         let mut lines = Vec::new();
-        let _ = self.for_each(|line, _| {
+        let _ = self.for_each(0, |line, _| {
             lines.push(line);
             Ok(())
         });
@@ -188,7 +200,8 @@ impl<'a> Table<'a> {
         let header = &self.layout.header;
         let others = (0..header.len()).filter(|column| !self.time.contains(column));
         let (numeric, words): (Vec<usize>, Vec<usize>) = others.partition(|&column| self.surveys[column].is_numeric());
-        let (indices, columns): (Vec<usize>, Vec<usize>) = numeric.into_iter().partition(|&column| self.is_index(column));
+        let (indices, columns): (Vec<usize>, Vec<usize>) =
+            numeric.into_iter().partition(|&column| self.is_index(column));
         let names = |columns: &[usize]| columns.iter().map(|&column| header[column].clone()).collect();
         if !words.is_empty() {
             notes.push(Note::ColumnsSkipped { columns: names(&words) });
@@ -245,7 +258,7 @@ impl<'a> Table<'a> {
         let sentinel = self.format.sentinel.as_ref();
         let mut rows = Vec::with_capacity(times.len());
         let mut times = times.into_iter();
-        self.for_each(|line, record| {
+        self.for_each(1, |line, record| {
             let value = |(&column, style): (&usize, &Style)| match style.value(&record[column], sentinel) {
                 Value::Is(value) => Ok(value),
                 Value::Missing => Ok(f64::NAN),
