@@ -13,7 +13,7 @@ use training::{Interrupt, Session, TrainingError};
 use crate::args::{Common, ModelArgs};
 use crate::error::{CliError, Result};
 use crate::output::{log, quoted};
-use crate::progress::{Console, download_progress};
+use crate::progress::{Console, data_progress};
 use crate::signals;
 
 /// The training session and the output format with which a verb runs.
@@ -42,7 +42,7 @@ impl Context {
         let session = Session {
             backend: common.backend,
             device: common.backend.device(common.device)?,
-            locator: Locator::new(common.data_dir.as_deref()).with_progress(download_progress()),
+            locator: Locator::new(common.data_dir.as_deref()).with_progress(data_progress()),
             options: TrainerOptions::default(),
             interrupt: Interrupt::default(),
             observer: Box::new(Console::new(current_run.clone())),

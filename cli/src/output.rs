@@ -10,9 +10,16 @@ use training::{Measured, decimal};
 
 use crate::error::{CliError, Result};
 
-/// Writes a line to standard error. Unlike `eprintln`, it does not panic if standard error is closed.
+/// Writes a [printable] line to standard error. Unlike `eprintln`, it does not panic if standard error is closed.
 pub fn log(line: &str) {
-    let _ = writeln!(stderr(), "{line}");
+    let _ = writeln!(stderr(), "{}", printable(line));
+}
+
+/// Replaces the control characters of a text, which a file may have brought in, because a terminal would obey them.
+/// Ends of lines and tabs stay.
+pub fn printable(text: &str) -> String {
+    let is_obeyed = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
+    text.replace(is_obeyed, "\u{fffd}")
 }
 
 /// Writes one line to standard output.
@@ -100,6 +107,11 @@ mod tests {
         mae       0.5000        0.5000
         mse       0.5000             –
         ");
+    }
+
+    #[test]
+    fn a_terminal_obeys_no_text() {
+        assert_eq!(printable("a\x1b[2Jb\0\u{9b}1m\tc\nü"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}1m\tc\nü");
     }
 
     #[test]

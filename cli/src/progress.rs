@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use datasets::Progress;
+use datasets::{Activity, Progress};
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use training::card::duration;
 use training::machine::peak_memory;
 use training::observer::{Event, Observer, Step};
 use training::run::Epoch;
 
-use crate::output::log;
+use crate::output::{log, printable};
 
 /// The interval between two progress lines if standard error is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(30);
@@ -35,7 +35,7 @@ impl Console {
     /// Writes a line of text to standard error: above the dashboard, if there is one.
     fn line(&mut self, text: &str) {
         match &mut self.steps {
-            Some(steps) => steps.line(text),
+            Some(steps) => steps.line(&printable(text)),
             None => log(text),
         }
     }
@@ -155,13 +155,16 @@ fn position(step: &Step) -> String {
     format!("epoch {epoch}/{epochs}{best}")
 }
 
-/// Shows the progress of a download on standard error.
-pub fn download_progress() -> impl Fn(Progress<'_>) + Send + Sync + 'static {
+/// Shows the progress of a download, or of reading a large file, on standard error.
+pub fn data_progress() -> impl Fn(Progress<'_>) + Send + Sync + 'static {
     let shown: Mutex<Option<ProgressBar>> = Mutex::new(None);
-    move |Progress { set, url, received, total, .. }| {
+    move |Progress { activity, received, total, .. }| {
         let Ok(mut shown) = shown.lock() else { return };
         let bar = shown.get_or_insert_with(|| {
-            log(&format!("downloading {set} from {url}"));
+            log(&match activity {
+                Activity::Download { set, url } => format!("downloading {set} from {url}"),
+                Activity::Read { path } => format!("reading {}", path.display()),
+            });
             let style = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}  {eta} left");
             ProgressBar::new(total.unwrap_or(0)).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });

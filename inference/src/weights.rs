@@ -7,6 +7,7 @@ use burn::store::{
 };
 use burn::tensor::DType;
 use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
 /// The precision of stored weights. All computations are in single precision.
@@ -61,8 +62,12 @@ pub fn save<M: Module>(module: &M, names: WeightNames, precision: Precision) -> 
     saved.map_err(|error| one_line(&error))
 }
 
-/// Loads the content of a safetensors file into a module. Names and shapes of all tensors must match.
+/// Loads the content of a safetensors file into a module. Names and shapes of all tensors must match, and all weights
+/// must be finite.
 pub fn load<M: Module>(module: &mut M, content: Vec<u8>, names: WeightNames) -> Result<(), String> {
+    if let Some(name) = non_finite(&content)? {
+        return Err(format!("the tensor `{name}` has a weight that is NaN or infinite"));
+    }
     let mut store = SafetensorsStore::from_bytes(Some(content))
         .remap(remapper(names.from_pytorch)?)
         .with_from_adapter(PyTorchToBurnAdapter.chain(FloatCastAdapter::to(DType::F32)))
@@ -83,11 +88,31 @@ pub fn load<M: Module>(module: &mut M, content: Vec<u8>, names: WeightNames) -> 
     }
 }
 
+/// The name of a tensor with a value that is NaN or infinite; `None` if there is no such tensor.
+fn non_finite(content: &[u8]) -> Result<Option<String>, String> {
+    let is_damaged = |tensor: &TensorView| {
+        // The bytes per value, and the bits of the exponent in the last two of them. They are all set in NaN and infinity.
+        let (size, exponent) = match tensor.dtype() {
+            Dtype::F16 => (2, 0x7c00),
+            Dtype::BF16 => (2, 0x7f80),
+            Dtype::F32 => (4, 0x7f80),
+            Dtype::F64 => (8, 0x7ff0),
+            _ => return false,
+        };
+        let last = |value: &[u8]| u16::from_le_bytes([value[size - 2], value[size - 1]]);
+        tensor.data().chunks_exact(size).any(|value| last(value) & exponent == exponent)
+    };
+    Ok(tensors(content)?.tensors().into_iter().find(|(_, tensor)| is_damaged(tensor)).map(|(name, _)| name))
+}
+
 /// The number of values in a safetensors file.
 pub fn count(content: &[u8]) -> Result<usize, String> {
-    let file =
-        SafeTensors::deserialize(content).map_err(|error| format!("the file is not valid safetensors: {error}"))?;
+    let file = tensors(content)?;
     Ok(file.tensors().iter().map(|(_, tensor)| tensor.shape().iter().product::<usize>()).sum())
+}
+
+fn tensors(content: &[u8]) -> Result<SafeTensors<'_>, String> {
+    SafeTensors::deserialize(content).map_err(|error| format!("the file is not valid safetensors: {error}"))
 }
 
 fn remapper(pairs: &[(&str, &str)]) -> Result<KeyRemapper, String> {
@@ -125,6 +150,25 @@ mod tests {
             load(&mut read, content, NAMES).unwrap();
             let difference: f32 = (written.weight.val() - read.weight.val()).abs().max().into_scalar();
             assert!(difference <= tolerance, "{precision:?}: {difference}");
+        }
+    }
+
+    #[test]
+    fn weights_that_are_not_finite_are_refused_with_the_name_of_their_tensor() {
+        for precision in [Precision::Single, Precision::Half] {
+            for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let mut written = layer(5);
+                written.weight = written.weight.map(|weight| weight.slice_fill([2..3, 1..2], value));
+                let content = save(&written, NAMES, precision).unwrap();
+                assert!(load(&mut layer(5), content, NAMES).unwrap_err().contains("`dense.weight`"), "{value}");
+            }
+        }
+        let wide = [[1.0, f64::INFINITY], [f64::MAX, f64::MIN]];
+        for (values, dtype, found) in [(wide[0], Dtype::F64, true), (wide[1], Dtype::F64, false)] {
+            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            let view = TensorView::new(dtype, vec![2], &bytes).unwrap();
+            let content = safetensors::serialize([("a", view)], None).unwrap();
+            assert_eq!(non_finite(&content).unwrap().is_some(), found, "{values:?}");
         }
     }
 

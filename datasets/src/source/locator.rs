@@ -31,21 +31,37 @@ pub struct Locator {
     progress: Option<Arc<Callback>>,
 }
 
-/// A function that is called with the state of a download.
+/// A function that is called with the progress of a download or of reading a file.
 type Callback = dyn Fn(Progress<'_>) + Send + Sync;
 
-/// The state of a download, for a progress display.
+/// The state of a download, or of reading a large file, for a progress display.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Progress<'a> {
-    /// The name of the data set.
-    pub set: &'a str,
-    /// The URL of the download.
-    pub url: &'a str,
-    /// The number of bytes on disk, including those of an earlier, interrupted download.
+    /// What is going on.
+    pub activity: Activity<'a>,
+    /// The number of bytes that have been read, or that are on disk, including those of an earlier, interrupted
+    /// download.
     pub received: u64,
-    /// The size of the whole file in bytes, if the server reports it.
+    /// The size of the whole file in bytes, if it is known.
     pub total: Option<u64>,
+}
+
+/// What a [`Progress`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity<'a> {
+    /// A file is downloaded.
+    Download {
+        /// The name of the data set.
+        set: &'a str,
+        /// The URL of the download.
+        url: &'a str,
+    },
+    /// A file is read.
+    Read {
+        /// The path of the file.
+        path: &'a Path,
+    },
 }
 
 impl Locator {
@@ -70,9 +86,10 @@ impl Locator {
         }
     }
 
-    /// Calls `progress` when a download starts and after each received chunk of at most 64 KiB.
+    /// Calls `progress` when a download starts and after each received chunk of at most 64 KiB, and now and then while a
+    /// large table is read.
     ///
-    /// Without a callback, downloads are silent.
+    /// Without a callback, nothing is reported.
     #[must_use]
     pub fn with_progress(self, progress: impl Fn(Progress<'_>) + Send + Sync + 'static) -> Self {
         Self { progress: Some(Arc::new(progress)), ..self }
@@ -119,15 +136,20 @@ impl Locator {
         })
     }
 
+    /// Calls the callback, if there is one.
+    pub(crate) fn report(&self, progress: Progress<'_>) {
+        if let Some(callback) = &self.progress {
+            callback(progress);
+        }
+    }
+
     #[cfg(feature = "download")]
     fn download(&self, source: &Source, file: &PublishedFile) -> Result<Found> {
         let remote = file.forms.iter().find_map(|form| form.url.map(|url| (form, url)));
         let (Some(cache), Some((form, url))) = (&self.cache, remote) else { return Err(self.not_found(source, file)) };
         let path = cache.join(source.folder).join(form.name);
         let report = |received, total| {
-            if let Some(progress) = &self.progress {
-                progress(Progress { set: source.name, url, received, total });
-            }
+            self.report(Progress { activity: Activity::Download { set: source.name, url }, received, total });
         };
         let check = |part: &Path| {
             form.check(part)?;

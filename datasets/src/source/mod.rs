@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-pub use locator::{DATA_VARIABLE, Locator, Progress};
+pub use locator::{Activity, DATA_VARIABLE, Locator, Progress};
 
 use crate::error::{DataError, Result};
 

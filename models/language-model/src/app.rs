@@ -128,7 +128,7 @@ struct SamplingArgs {
 
 impl From<SamplingArgs> for Sampling {
     fn from(SamplingArgs { temperature, top_k, top_p, seed }: SamplingArgs) -> Self {
-        Self { temperature, top_k, top_p, seed }
+        Self { temperature, top_k, top_p, seed, ..Self::default() }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use cli::args::ModelArgs;
-use cli::output::{log, print_json, print_line};
+use cli::output::{log, print_json, print_line, printable};
 use cli::{Application, CliError, Context, Result};
 use jiff::civil::DateTime;
 use training::package::Opened;
@@ -101,7 +101,7 @@ fn print_column(column: &ColumnForecast) -> Result<()> {
     let interval = |step: usize| Some([low_80[step]?, high_80[step]?, low_95[step]?, high_95[step]?]);
     let intervals: Option<Vec<[f64; 4]>> = (0..column.time.len()).map(interval).collect();
     let decimals = decimals(column.forecast.iter().map(|point| point.abs()).fold(0.0, f64::max));
-    print_line(column.quantity.label(&column.name))?;
+    print_line(&printable(column.quantity.label(&column.name)))?;
     let header = if intervals.is_some() { "      80 % interval            95 % interval    " } else { "" };
     print_line(&format!("{:16}  forecast{header}  observed", "time"))?;
     for (step, time) in written_alike(&column.time).iter().enumerate() {

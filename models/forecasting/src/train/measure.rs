@@ -155,7 +155,7 @@ fn errors(windows: &Windows, points: &[f32]) -> Vec<Metric> {
         if change > 0.0 { mean(errors.map(f64::abs)) / change } else { f64::NAN }
     };
     let percentage = |(place, (point, truth)): (usize, (&f32, &f32))| {
-        let [point, truth] = [point, truth].map(|value| f64::from(frame.scaler.restore(place % targets, *value)));
+        let [point, truth] = [point, truth].map(|value| frame.scaler.restore(place % targets, *value));
         smape(point, truth)
     };
     let pairs = || points.iter().zip(&truth);
@@ -167,7 +167,7 @@ fn errors(windows: &Windows, points: &[f32]) -> Vec<Metric> {
         Metric::lower("smape", mean(pairs().enumerate().map(percentage))).with_unit("%"),
     ];
     if targets == 1 {
-        let unit = f64::from(frame.scaler.deviations[0]);
+        let unit = frame.scaler.deviations[0];
         metrics.push(Metric::lower("mae_in_units", mae * unit));
         metrics.push(Metric::lower("rmse_in_units", mse.sqrt() * unit));
     }
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn errors_equal_their_definitions() {
         let windows = windows();
-        let standardised = |value: &f32| windows.frame.scaler.standardise(0, *value);
+        let standardised = |value: &f64| windows.frame.scaler.standardise(0, *value);
         let points: Vec<f32> = [3.0, 3.0, 6.0, 16.0].iter().map(standardised).collect();
         let errors: Measured = errors(&windows, &points).into();
         let error = |name: &str| errors.get(name).unwrap();
@@ -245,7 +245,7 @@ mod tests {
         let forecasts = Forecasts { points, bounds: Vec::new() };
         assert_eq!(direction(&forecasts, &windows).value, 0.5);
         let losses = absolute_errors(&forecasts, &windows);
-        let unit = f64::from(windows.frame.scaler.deviations[0]);
+        let unit = windows.frame.scaler.deviations[0];
         let in_units = |name: &str| -> Vec<f64> {
             let (_, losses) = losses.baselines.iter().find(|(known, _)| known == name).unwrap();
             losses.iter().map(|loss| loss * unit).collect()
