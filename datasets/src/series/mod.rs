@@ -17,6 +17,7 @@ mod span;
 mod table;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use std::path::Path;
 
