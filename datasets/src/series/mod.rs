@@ -139,7 +139,7 @@ pub enum Gaps {
 struct Row {
     time: DateTime,
     /// The line number of the row in the file, from 1.
-    line: usize,
+    line: u32,
     /// One value per column; NaN if it is missing.
     values: Box<[f64]>,
 }

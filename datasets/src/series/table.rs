@@ -271,7 +271,7 @@ impl<'a> Table<'a> {
                 }),
             };
             let values = columns.iter().zip(&styles).map(value).collect::<Result<_>>()?;
-            rows.extend(times.next().map(|time| Row { time, line, values }));
+            rows.extend(times.next().map(|time| Row { time, line: line as u32, values }));
             Ok(())
         })?;
         Ok(rows)
