@@ -44,7 +44,8 @@ impl Console {
 impl Observer for Console {
     fn observe(&mut self, event: &Event) {
         match event {
-            Event::Note(text) => self.line(text),
+            // A note says "set data.vocabulary=4000"; on the command line this is the option --set.
+            Event::Note(text) => self.line(&text.replace(" set data.", " --set data.")),
             Event::Started { recipe, about, run } => {
                 if let Ok(mut current) = self.current_run.lock() {
                     *current = Some(run.to_path_buf());
