@@ -85,7 +85,8 @@ mod tests {
     #[test]
     fn the_limits_of_control_groups_bound_the_free_memory() {
         let second = ("proc/self/cgroup", "0::/box/inner\n");
-        let [limit, used] = [("sys/fs/cgroup/box/memory.max", "2048000\n"), ("sys/fs/cgroup/box/memory.current", "1126400")];
+        let [limit, used] =
+            [("sys/fs/cgroup/box/memory.max", "2048000\n"), ("sys/fs/cgroup/box/memory.current", "1126400")];
         let cache = ("sys/fs/cgroup/box/memory.stat", "anon 7\ninactive_file 102400\n");
         let unlimited = ("sys/fs/cgroup/box/inner/memory.max", "max\n");
         assert_eq!(available(&[]), None);
