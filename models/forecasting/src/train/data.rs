@@ -104,7 +104,7 @@ impl DataConfig {
     /// Loads the series without checking its length.
     pub fn series(&self, locator: &Locator) -> TaskResult<Series> {
         let series = match (self.set, &self.file) {
-            (Set::Csv, Some(file)) => locator.csv(file, &self.format.clone().unwrap_or_default())?,
+            (Set::Csv, Some(file)) => locator.csv(&locator.own_file(file), &self.format.clone().unwrap_or_default())?,
             (Set::Csv, None) => {
                 return Err(TaskError::setting(
                     "data.file",
