@@ -12,8 +12,8 @@ use training::{Interrupt, Session, TrainingError};
 
 use crate::args::{Common, ModelArgs};
 use crate::error::{CliError, Result};
-use crate::output::{log, quoted};
-use crate::progress::{Console, download_progress};
+use crate::output::{Plot, log, quoted};
+use crate::progress::{Console, data_progress};
 use crate::signals;
 
 /// The training session and the output format with which a verb runs.
@@ -42,7 +42,7 @@ impl Context {
         let session = Session {
             backend: common.backend,
             device: common.backend.device(common.device)?,
-            locator: Locator::new(common.data_dir.as_deref()).with_progress(download_progress()),
+            locator: Locator::new(common.data_dir.as_deref()).with_progress(data_progress()),
             options: TrainerOptions::default(),
             interrupt: Interrupt::default(),
             observer: Box::new(Console::new(current_run.clone())),
@@ -85,6 +85,16 @@ impl Context {
     pub fn open<P: Predictor>(&self, chosen: &ModelArgs, default: Option<&str>) -> Result<P> {
         let files = Folder::new(self.model_folder::<P>(chosen, default)?);
         Ok(P::open(&Package::open(&files, P::APPLICATION)?, &self.session.device)?)
+    }
+
+    /// The picture that a verb draws: in the file `given` by the user, or in the file `default`. `None` if the output is
+    /// JSON and the user names no file.
+    pub fn plot<'a>(&self, given: Option<&'a Path>, default: &'a str) -> Option<Plot<'a>> {
+        match given {
+            Some(path) => Some(Plot { path, is_requested: true }),
+            None if self.json => None,
+            None => Some(Plot { path: Path::new(default), is_requested: false }),
+        }
     }
 
     /// A complete command line of this application with the given arguments, as a user types it.

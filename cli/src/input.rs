@@ -1,9 +1,10 @@
 //! Reads texts from arguments, files and standard input.
 
-use std::io::{BufReader, Read, stdin};
+use std::io::{BufRead, BufReader, Read, stdin};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use datasets::text_file;
 use inference::PredictError;
 use inference::text::plain_lines;
 
@@ -85,6 +86,11 @@ pub fn argument(text: &str) -> std::result::Result<String, String> {
 }
 
 impl TextArgs {
+    /// The file that contains the texts, if the option `--file` is given.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
     /// The texts that are given as arguments.
     fn arguments(&self) -> Vec<String> {
         self.text.iter().chain(&self.more).chain(&self.escaped).cloned().collect()
@@ -142,35 +148,29 @@ fn is_stdin(path: &Path) -> bool {
 }
 
 /// Reads one text: from a file, if one is given; otherwise from the argument. `-` in the place of either is standard
-/// input. A byte-order mark is removed, and the line ends CRLF and CR become LF.
+/// input. A file may be compressed and in [any usual encoding](text_file). The line ends CRLF and CR become LF.
 pub fn text(file: Option<&Path>, argument: &str) -> Result<String> {
     let mut content = Vec::new();
-    let name = match (file, argument) {
-        (Some(path), _) if !is_stdin(path) => {
-            content = std::fs::read(path).map_err(io(path))?;
-            path
-        }
-        (Some(_), _) | (None, "-") => {
-            stdin().read_to_end(&mut content).map_err(io(Path::new(STDIN)))?;
-            Path::new(STDIN)
-        }
+    match (file, argument) {
+        (Some(path), _) if !is_stdin(path) => text_file::open(path)?.read_to_end(&mut content).map_err(io(path))?,
+        (Some(_), _) | (None, "-") => stdin().read_to_end(&mut content).map_err(io(Path::new(STDIN)))?,
         (None, text) => return Ok(plain_lines(text)),
     };
-    let text = String::from_utf8(content).map_err(|error| not_utf8(name, line_of(&error)))?;
-    Ok(plain_lines(&text))
+    Ok(plain_lines(&text_file::decode(&content)))
 }
 
 /// Returns an iterator over texts and their numbers, counted from 1. The texts are the lines of `file` if it is given,
 /// and otherwise the arguments. If there are no arguments, or `-` is the only one, the texts are the lines of standard
-/// input, as for the file `-`. Lines are read one by one, so a file may be larger than the memory.
+/// input, as for the file `-`. Lines are read one by one, so a file may be larger than the memory, unless it is in
+/// UTF-16.
 pub fn texts<'a>(file: Option<&Path>, arguments: &'a [String]) -> Result<Texts<'a>> {
     match (file, arguments) {
         (Some(path), _) if !is_stdin(path) => {
             refuse_table(path)?;
-            Ok(lines(path, std::fs::File::open(path).map_err(io(path))?))
+            Ok(lines(path, text_file::open(path)?))
         }
-        (Some(_), _) | (None, []) => Ok(lines(Path::new(STDIN), stdin())),
-        (None, [dash]) if dash == "-" => Ok(lines(Path::new(STDIN), stdin())),
+        (Some(_), _) | (None, []) => Ok(lines(Path::new(STDIN), BufReader::new(stdin()))),
+        (None, [dash]) if dash == "-" => Ok(lines(Path::new(STDIN), BufReader::new(stdin()))),
         (None, texts) => Ok(Box::new((1..).zip(texts.iter().cloned()).map(Ok))),
     }
 }
@@ -187,21 +187,13 @@ fn refuse_table(path: &Path) -> Result<()> {
     }
 }
 
-fn lines(path: &Path, source: impl Read + 'static) -> Texts<'static> {
+fn lines(path: &Path, source: impl BufRead + 'static) -> Texts<'static> {
     let path = path.to_path_buf();
-    Box::new((1..).zip(Lines::new(BufReader::new(source))).map(move |(number, line)| {
-        let line = String::from_utf8(line.map_err(io(&path))?).map_err(|_| not_utf8(&path, number))?;
-        Ok((number, line.trim_start_matches('\u{feff}').to_owned()))
-    }))
-}
-
-fn line_of(error: &std::string::FromUtf8Error) -> usize {
-    let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-    valid.iter().filter(|byte| **byte == b'\n').count() + 1
-}
-
-fn not_utf8(path: &Path, line: usize) -> CliError {
-    CliError::Usage(format!("{}, line {line}: not UTF-8; convert it first, for example with iconv", path.display()))
+    Box::new(
+        (1..)
+            .zip(Lines::new(source))
+            .map(move |(number, line)| Ok((number, text_file::decode(&line.map_err(io(&path))?).into_owned()))),
+    )
 }
 
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> CliError {
@@ -232,9 +224,10 @@ mod tests {
         let (three, result) = batches(b"a\n \nb\nc");
         assert_eq!(three, [(vec![1, 3], "ab".to_owned()), (vec![4], "c".to_owned())]);
         result.unwrap();
-        let (before, result) = batches(b"a\n\xff\nb\n");
+        // The start of a file that gzip has packed.
+        let (before, result) = batches(b"\x1f\x8b\x08\0\0\0\0\0\0\x03\0\x03\0\xfc\xffa\nb");
         assert_eq!(before, [(vec![1], "a".to_owned())]);
-        assert!(matches!(result, Err(CliError::Usage(_))));
+        assert!(matches!(result, Err(CliError::Io { .. })));
         let (none, result) = batches(b"\n  \n");
         assert!(none.is_empty() && matches!(result, Err(CliError::Predict(PredictError::BadInput { .. }))));
     }
@@ -312,12 +305,15 @@ mod tests {
     }
 
     #[test]
-    fn other_encodings_are_refused_with_their_line() {
+    fn files_may_be_in_other_encodings() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("texts");
-        std::fs::write(&path, b"one\ntw\xff\n").unwrap();
-        let Err(CliError::Usage(message)) = text(Some(&path), "") else { panic!() };
-        assert!(message.contains("line 2"), "{message}");
-        assert!(texts(Some(&path), &[]).unwrap().nth(1).unwrap().is_err());
+        let utf16: Vec<u8> = "\u{feff}Grüße\r\n5 €\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for bytes in [utf16, b"Gr\xfc\xdfe\r\n5 \x80\n".to_vec()] {
+            std::fs::write(&path, bytes).unwrap();
+            assert_eq!(text(Some(&path), "").unwrap(), "Grüße\n5 €\n");
+            let lines: Vec<_> = texts(Some(&path), &[]).unwrap().map(|line| line.unwrap().1).collect();
+            assert_eq!(lines, ["Grüße", "5 €"]);
+        }
     }
 }

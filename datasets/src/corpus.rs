@@ -5,7 +5,8 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::error::{DataError, Result, utf8};
-use crate::source::{Locator, Source, hex};
+use crate::source::{Locator, Source, described};
+use crate::text_file;
 
 /// A raw text in three parts: lines that end in `\n`, in their original order.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,20 +27,19 @@ pub struct Corpus {
 /// The validation part and the test part each get 1 / `HELD_OUT` of the lines, which is 5 %.
 const HELD_OUT: usize = 20;
 
-/// Reads a plain-text file in UTF-8 and splits it by lines: the first 90 % for training, the next 5 % for validation,
+/// Reads a plain-text file, in [any usual encoding and compression](crate::text_file), and splits it by lines: the first 90 % for training, the next 5 % for validation,
 /// the last 5 % for testing.
 ///
 /// A byte-order mark is removed, and the line ends CRLF and CR become LF. The text is not changed otherwise.
 ///
 /// # Errors
 ///
-/// [`DataError::Io`], [`DataError::NotUtf8`] with the line, [`DataError::Empty`], and [`DataError::TooFewLines`] below
-/// 20 lines.
+/// [`DataError::Io`], [`DataError::Unpack`], [`DataError::NotText`], [`DataError::Empty`], and
+/// [`DataError::TooFewLines`] below 20 lines.
 pub fn own_text(path: &Path) -> Result<Corpus> {
-    let bytes = std::fs::read(path).map_err(DataError::io("read", path))?;
-    let text = utf8(bytes, path)?;
-    let source = format!("{} (SHA-256 {})", path.display(), hex(&Sha256::digest(&text)));
-    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n");
+    let bytes = text_file::read(path)?;
+    let source = described(path, "SHA-256", &Sha256::digest(&bytes));
+    let text = text_file::text(&bytes, path)?.replace("\r\n", "\n").replace('\r', "\n");
     let lines: Vec<&str> = text.lines().collect();
     if lines.is_empty() {
         return Err(DataError::Empty { path: path.to_path_buf(), what: "lines" });
@@ -106,6 +106,21 @@ mod tests {
     }
 
     #[test]
+    fn the_encoding_and_the_compression_do_not_change_a_text() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("own.txt");
+        let text = "Grüße, 5 €\n".repeat(40);
+        let utf16: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let zstd = ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest);
+        let western = encoding_rs::WINDOWS_1252.encode(&text).0.into_owned();
+        for bytes in [text.clone().into_bytes(), utf16, zstd, western] {
+            std::fs::write(&path, bytes).unwrap();
+            let Corpus { train, valid, test, .. } = own_text(&path).unwrap();
+            assert_eq!(train + &valid + &test, text);
+        }
+    }
+
+    #[test]
     fn unusable_texts_are_errors_that_name_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("own.txt");
@@ -113,7 +128,8 @@ mod tests {
             std::fs::write(&file, bytes).unwrap();
             own_text(&file).unwrap_err()
         };
-        assert!(matches!(read(b"one\ntwo\xff\n"), DataError::NotUtf8 { line: Some(2), path } if path == file));
+        assert!(matches!(read(b"PK\x03\x04"), DataError::NotText { path, .. } if path == file));
+        assert!(matches!(read(b"\x1f\x8b\x08"), DataError::Unpack { path, .. } if path == file));
         assert!(matches!(read(b"one\ntwo\n"), DataError::TooFewLines { lines: 2, needed: 20, .. }));
         assert!(matches!(read(b"\xef\xbb\xbf"), DataError::Empty { .. }));
         let none = own_text(&dir.path().join("none.txt")).unwrap_err();

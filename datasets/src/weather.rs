@@ -76,7 +76,7 @@ fn jena_2009(text: &[u8], rows: usize) -> Result<Series> {
 /// replaced by the previous value, and gaps are filled with the previous row.
 fn cleaned() -> CsvFormat {
     CsvFormat {
-        sentinel: Some(-9999.0),
+        sentinel: Some((-9999.0).into()),
         missing: Missing::Previous,
         duplicates: Duplicates::Mean,
         gaps: Gaps::Previous,

@@ -39,7 +39,7 @@ fn assert_series(series: &Series, fingerprint: &str, source: &str) {
         hash.update([0]);
     }
     for value in &series.values {
-        hash.update(value.to_bits().to_le_bytes());
+        hash.update((*value as f32).to_bits().to_le_bytes());
     }
     assert_eq!(hex(hash), fingerprint);
     assert!(series.source.starts_with(source), "{}", series.source);

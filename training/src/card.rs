@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use inference::weights::Precision;
 
-use crate::metric::Metric;
+use crate::metric::{Metric, decimal};
 use crate::package::{Finished, Outcome};
 use crate::recipe::RecipeText;
 use crate::task::{RecipeOf, Task, application};
@@ -65,10 +65,11 @@ fn results(outcome: &Outcome) -> String {
     for Metric { name, value, interval, unit, .. } in &outcome.test.metrics {
         let others = baselines
             .values()
-            .map(|measured| measured.get(name).map_or(" – |".to_owned(), |value| format!(" {value:.4} |")));
+            .map(|measured| measured.get(name).map_or(" – |".to_owned(), |value| format!(" {} |", decimal(value))));
         let unit = unit.as_ref().map_or(String::new(), |unit| format!(" {unit}"));
-        let interval = interval.map_or(String::new(), |[low, high]| format!(" ({low:.4} to {high:.4})"));
-        let _ = writeln!(table, "| {name} | {value:.4}{unit}{interval} |{}", others.collect::<String>());
+        let interval = interval.filter(|_| value.is_finite()).map(|bounds| bounds.map(decimal));
+        let interval = interval.map_or(String::new(), |[low, high]| format!(" ({low} to {high})"));
+        let _ = writeln!(table, "| {name} | {}{unit}{interval} |{}", decimal(*value), others.collect::<String>());
     }
     let chosen = match outcome.best_epoch {
         0 => String::new(),

@@ -35,6 +35,14 @@ pub enum TaskError {
     /// A prediction failed.
     #[error(transparent)]
     Predict(#[from] PredictError),
+    /// A computation, such as a baseline, needs more memory than is free.
+    #[error("{what} would need more than the free memory, {:.1} GiB", *available as f64 / (1u64 << 30) as f64)]
+    Memory {
+        /// What is computed, such as `Kneser-Ney 5-grams`.
+        what: String,
+        /// The free memory in bytes.
+        available: u64,
+    },
     /// A function of the crate `training` failed.
     #[error(transparent)]
     Training(#[from] Box<TrainingError>),
@@ -158,11 +166,17 @@ pub enum TrainingError {
         /// Free memory in GiB.
         available: f64,
     },
-    /// The folder contains a run with another recipe.
-    #[error("{} contains a run with other settings; choose another folder, or delete this folder", path.display())]
+    /// The folder contains a run whose recipe has other values of settings that a resumed run cannot change.
+    #[error(
+        "the run in {} has other values of {settings}; only a larger training.epochs and the paths of the data can change \
+         when a run is resumed: start a new run in another folder, which can begin with the weights of this run",
+        path.display()
+    )]
     OtherRecipe {
         /// The folder that contains the run.
         path: PathBuf,
+        /// The keys of the settings, such as `optimizer.lr`, separated by commas.
+        settings: String,
     },
     /// Another process is training in the folder.
     #[error("another process is training in {}; wait until it ends, or stop it", path.display())]

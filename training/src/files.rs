@@ -1,6 +1,6 @@
 //! Atomic writes of files and folders: a reader sees the old content or the new content, and never a part of it.
 
-use std::io::Write;
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -20,15 +20,47 @@ pub(crate) fn create_dir(path: &Path) -> Result<()> {
 ///
 /// Several processes may write the same file at the same time. The file then has the content that was written last.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    temporary(path)
-        .and_then(|mut file| {
-            file.write_all(bytes)?;
+    let mut file = NewFile::create(path)?;
+    file.write_all(bytes).map_err(TrainingError::io("write", path))?;
+    file.finish()
+}
+
+/// A file that is written piece by piece. It takes the place of an old file at its path when it is
+/// [finished](Self::finish). If it is dropped before, the old file stays.
+pub struct NewFile {
+    path: PathBuf,
+    file: BufWriter<NamedTempFile>,
+}
+
+impl NewFile {
+    /// Creates a temporary file in the folder of `path`.
+    pub fn create(path: &Path) -> Result<Self> {
+        let file = temporary(path).map_err(TrainingError::io("write", path))?;
+        Ok(Self { path: path.to_path_buf(), file: BufWriter::new(file) })
+    }
+
+    /// Flushes the file to disk, and renames it to its path.
+    pub fn finish(self) -> Result<()> {
+        let Self { path, file } = self;
+        let rename = || {
+            let file = file.into_inner()?;
             file.as_file().sync_all()?;
-            file.persist(path)?;
+            file.persist(&path)?;
             Ok(())
-        })
-        .map_err(TrainingError::io("write", path))?;
-    sync_dir(parent(path))
+        };
+        rename().map_err(TrainingError::io("write", &path))?;
+        sync_dir(parent(&path))
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// Creates a temporary file with a unique name beside `path`. It is deleted when it is dropped.
@@ -129,12 +161,22 @@ fn parent(path: &Path) -> &Path {
 }
 
 /// Flushes the entries of a folder to disk, so that a renamed file survives a power failure. Only Unix systems can open
-/// a folder for this.
+/// a folder for this, and some file systems cannot flush a folder.
 fn sync_dir(path: &Path) -> Result<()> {
-    match cfg!(unix) {
-        true => std::fs::File::open(path).and_then(|dir| dir.sync_all()).map_err(TrainingError::io("write", path)),
+    let synced = match cfg!(unix) {
+        true => std::fs::File::open(path).and_then(|dir| dir.sync_all()),
         false => Ok(()),
-    }
+    };
+    synced.or_else(|error| if is_unsupported(&error) { Ok(()) } else { Err(TrainingError::io("write", path)(error)) })
+}
+
+/// Whether an error says that the file system does not have the requested function, such as locks.
+pub(crate) fn is_unsupported(error: &std::io::Error) -> bool {
+    #[cfg(unix)]
+    let has_no_lock_server = error.raw_os_error() == Some(libc::ENOLCK);
+    #[cfg(not(unix))]
+    let has_no_lock_server = false;
+    has_no_lock_server || matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::InvalidInput)
 }
 
 /// Serializes a value as indented JSON with a final newline.

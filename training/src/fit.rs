@@ -20,9 +20,10 @@ use crate::metric::Measured;
 use crate::observer::{Event, Observer, Silent};
 use crate::options::TrainerOptions;
 use crate::package::{self, Finished, Outcome, Provenance, record_in};
+use crate::resume;
 use crate::run::{Lock, Run, Start};
 use crate::steps::COPIES;
-use crate::task::{LoadContext, Pretrained, RecipeOf, Splits, Task, application};
+use crate::task::{Demonstration, LoadContext, Pretrained, RecipeOf, Splits, Task, application};
 use crate::trainer::{FitOutcome, Trainer};
 use crate::{card, files};
 
@@ -58,11 +59,27 @@ impl Default for Session<'_> {
 }
 
 impl Session<'_> {
+    /// Passes information for the user to the observer.
+    fn note(&mut self, text: &str) {
+        self.observer.observe(&Event::Note(text));
+    }
+
     /// Loads the data that the table `[data]` of a recipe describes. Passes notes about the data to the observer.
     pub fn load<T: Task>(&mut self, data: &T::Data) -> Result<T::Raw> {
         let Self { locator, observer, .. } = self;
         let mut note = |text: &str| observer.observe(&Event::Note(text));
-        Ok(T::load(data, &mut LoadContext::new(locator.clone(), &mut note))?)
+        let raw = T::load(data, &mut LoadContext::new(locator.clone(), &mut note))?;
+        self.check_data_folder()?;
+        Ok(raw)
+    }
+
+    /// Checks that the data folder, if the locator was made with one, has been searched for data.
+    pub fn check_data_folder(&self) -> Result<()> {
+        if self.locator.is_ignored() {
+            let message = "the given data folder has no effect, because the data are not read from it; leave it out";
+            return Err(TaskError::setting("data_dir", message).into());
+        }
+        Ok(())
     }
 
     /// Encodes the loaded data for the model, in a training, a validation and a test part. Passes notes about the data
@@ -133,8 +150,18 @@ impl<T: Task> Training<T> {
 
     /// Prepares to resume the run in a folder, with the recipe that is saved there.
     pub fn resume(dir: impl Into<PathBuf>) -> Result<Self> {
+        Self::resume_with(dir, &[])
+    }
+
+    /// Prepares to resume the run in a folder with overrides of its recipe, such as `training.epochs=20`. An override may
+    /// raise the number of epochs, or change the [paths of the data](Task::PATHS).
+    ///
+    /// # Errors
+    ///
+    /// [`TrainingError::OtherRecipe`] for overrides that change other settings.
+    pub fn resume_with(dir: impl Into<PathBuf>, overrides: &[String]) -> Result<Self> {
         let dir = dir.into();
-        let recipe = Run::open(dir.clone())?.recipe_text()?.parse()?;
+        let recipe = resume::changed::<T>(&dir, Run::open(dir.clone())?.recipe_text()?, overrides)?;
         Ok(Self { recipe, place: Place::Run(dir), baselines: None })
     }
 
@@ -147,12 +174,15 @@ impl<T: Task> Training<T> {
     ///
     /// # Errors
     ///
-    /// [`TrainingError::OtherRecipe`] if the folder holds a run with another recipe.
+    /// [`TrainingError::OtherRecipe`] if the folder holds a run with another recipe, except for a smaller number of
+    /// epochs and other [paths of the data](Task::PATHS).
     pub fn in_folder_or_resume(self, dir: impl Into<PathBuf>) -> Result<Self> {
         let dir = dir.into();
         let place = match Run::open(dir.clone()) {
-            Ok(run) if !run.is_of(&self.recipe)? => return Err(TrainingError::OtherRecipe { path: dir }),
-            Ok(_) => Place::Run(dir),
+            Ok(run) => {
+                resume::check::<T>(&dir, &run.recipe_text()?.parse()?, &self.recipe)?;
+                Place::Run(dir)
+            }
             Err(_) => Place::New(Some(dir)),
         };
         Ok(Self { place, ..self })
@@ -168,7 +198,9 @@ impl<T: Task> Training<T> {
     pub fn outcome(&self) -> Result<Option<Outcome>> {
         let Place::Run(dir) = &self.place else { return Ok(None) };
         let run = Run::open(dir.clone())?;
-        if run.report().exists() { Ok(record_in::<T>(&run.best())?.outcome) } else { Ok(None) }
+        let saved: RecipeOf<T> = run.recipe_text()?.parse()?;
+        let finished = run.report().exists() && saved.training.epochs == self.recipe.training.epochs;
+        if finished { Ok(record_in::<T>(&run.best())?.outcome) } else { Ok(None) }
     }
 
     /// Trains the model, evaluates it and the baselines on the test part, and writes the package of the best weights.
@@ -185,13 +217,17 @@ impl<T: Task> Training<T> {
 
     fn run(self, session: &mut Session) -> Result<Fitted<T>> {
         let started = Instant::now();
-        let (run, _lock, resume) = self.claim()?;
+        let (run, lock, resume) = self.claim()?;
+        if !lock.exclusive {
+            session.note("the file system of the run folder has no locks: no other process may train in the folder");
+        }
         let recipe = self.recipe;
         let raw = session.load::<T>(&recipe.data)?;
         session.interrupt.check()?;
         let start = Start {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             backend: session.backend.name().to_owned(),
+            device: format!("{:?}", session.device),
             threads: rayon::current_num_threads(),
             data: T::fingerprint(&raw),
         };
@@ -203,8 +239,9 @@ impl<T: Task> Training<T> {
         session.interrupt.check()?;
         match resume {
             true => {
-                if let Some(note) = run.check_start(&start)? {
-                    session.observer.observe(&Event::Note(&note));
+                run.check_start(&start)?.iter().for_each(|note| session.note(note));
+                if run.replace_recipe(&recipe)? && recipe.schedule.spans_the_run() {
+                    session.note("the learning rate follows the schedule for the new number of epochs from here on");
                 }
             }
             false => run.begin(&recipe, &start)?,
@@ -312,7 +349,7 @@ impl<T: Task> Job<'_, T> {
             best_epoch: state.best.map_or(0, |(epoch, _)| epoch),
             valid: task.evaluate(&predictor, &splits.valid, interrupt)?,
             test: task.evaluate(&predictor, &splits.test, interrupt)?,
-            baselines: cached_baselines(baselines, *task, recipe, &start.data, splits, interrupt)?,
+            baselines: BTreeMap::new(),
             provenance: Provenance {
                 start,
                 seconds: state.seconds + measuring.elapsed().as_secs_f64(),
@@ -320,14 +357,34 @@ impl<T: Task> Job<'_, T> {
                 peak_memory: machine::peak_memory(),
             },
         };
-        let demonstration = task.demonstrate(&predictor, &outcome, &splits.test)?;
         let curves = std::fs::read_to_string(run.curves()).ok();
-        let finished = Finished { outcome, demonstration, curves };
-        package::write::<T>(&run.best(), &predictor, recipe, Some(&finished), Precision::Single)?;
+        let mut finished = Finished { outcome, demonstration: Demonstration::default(), curves };
+        let write = |finished: &Finished| {
+            package::write::<T>(&run.best(), &predictor, recipe, Some(finished), Precision::Single)
+        };
+        // The results are stored before the baselines are evaluated, which may need more memory than the model.
+        write(&finished)?;
+        session.observer.observe(&Event::Measured { test: &finished.outcome.test });
+        finished.outcome.baselines = self.baselines(baselines, &finished.outcome.provenance.start.data, session)?;
+        finished.outcome.provenance.seconds = state.seconds + measuring.elapsed().as_secs_f64();
+        finished.outcome.provenance.peak_memory = machine::peak_memory();
+        finished.demonstration = task.demonstrate(&predictor, &finished.outcome, &splits.test)?;
+        write(&finished)?;
         run.write_picture(finished.demonstration.picture.as_deref())?;
         let parameters = T::contents(&predictor)?.network.map_or(0, burn::module::Module::num_params);
         run.write_report(&card::report::<T>(recipe, &finished, parameters))?;
         Ok((predictor, finished))
+    }
+
+    /// The results of the baselines; empty, with a note to the observer, if they need more memory than is free.
+    fn baselines(&self, dir: &Path, data: &str, session: &mut Session) -> Result<BTreeMap<String, Measured>> {
+        match cached_baselines(dir, self.task, self.recipe, data, self.splits, &session.interrupt) {
+            Err(TrainingError::Task(error @ TaskError::Memory { .. })) => {
+                session.note(&format!("the baselines are left out: {error}"));
+                Ok(BTreeMap::new())
+            }
+            other => other,
+        }
     }
 }
 

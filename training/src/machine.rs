@@ -1,5 +1,8 @@
 //! Memory of this process and this machine.
 
+use std::path::Path;
+
+use crate::control_groups;
 use crate::error::{Result, TrainingError};
 
 /// Lets the allocator keep freed memory for new tensors. Call it at the start of a program that trains.
@@ -32,18 +35,25 @@ pub(crate) fn check_memory(parameters: f64, copies: f64) -> Result<()> {
 
 const GIBIBYTE: f64 = (1u64 << 30) as f64;
 
-/// The free memory of the machine in bytes; `None` on systems other than Linux.
-fn available_memory() -> Option<u64> {
-    kibibytes("/proc/meminfo", "MemAvailable:")
+/// The free memory in bytes: of the machine, or of the container (control group) of this process if that is less. `None`
+/// on systems other than Linux.
+pub fn available_memory() -> Option<u64> {
+    available_under(Path::new("/"))
+}
+
+/// The free memory according to the folders `proc` and `sys` in `root`.
+fn available_under(root: &Path) -> Option<u64> {
+    let machine = kibibytes(&root.join("proc/meminfo"), "MemAvailable:");
+    machine.into_iter().chain(control_groups::available_memory(root)).min()
 }
 
 /// The largest amount of memory that this process has used so far, in bytes; `None` on systems other than Linux.
 pub fn peak_memory() -> Option<u64> {
-    kibibytes("/proc/self/status", "VmHWM:")
+    kibibytes(Path::new("/proc/self/status"), "VmHWM:")
 }
 
 /// Reads the value of the line `NAME VALUE kB` in a file of `/proc`, and returns it in bytes.
-fn kibibytes(file: &str, name: &str) -> Option<u64> {
+fn kibibytes(file: &Path, name: &str) -> Option<u64> {
     let text = std::fs::read_to_string(file).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
@@ -57,6 +67,53 @@ mod tests {
         super::check_memory(1e6, 4.0).unwrap();
         let error = super::check_memory(1e15, 4.0).unwrap_err();
         assert!(matches!(error, crate::TrainingError::TooLarge { parameters: 1e15, .. }), "{error}");
+    }
+
+    /// Writes files of `proc` and `sys`, and returns the free memory that they tell of, in KiB.
+    fn available(files: &[(&str, &str)]) -> Option<u64> {
+        let root = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
+        super::available_under(root.path()).map(|bytes| bytes / 1024)
+    }
+
+    const MACHINE: (&str, &str) = ("proc/meminfo", "MemTotal: 9000 kB\nMemAvailable:    4000 kB\n");
+
+    #[test]
+    fn the_limits_of_control_groups_bound_the_free_memory() {
+        let second = ("proc/self/cgroup", "0::/box/inner\n");
+        let [limit, used] =
+            [("sys/fs/cgroup/box/memory.max", "2048000\n"), ("sys/fs/cgroup/box/memory.current", "1126400")];
+        let cache = ("sys/fs/cgroup/box/memory.stat", "anon 7\ninactive_file 102400\n");
+        let unlimited = ("sys/fs/cgroup/box/inner/memory.max", "max\n");
+        assert_eq!(available(&[]), None);
+        assert_eq!(available(&[MACHINE]), Some(4000));
+        assert_eq!(available(&[MACHINE, second, unlimited]), Some(4000));
+        assert_eq!(available(&[MACHINE, second, unlimited, limit]), Some(2000));
+        assert_eq!(available(&[MACHINE, second, unlimited, limit, used]), Some(900));
+        assert_eq!(available(&[MACHINE, second, unlimited, limit, used, cache]), Some(1000));
+        // More is used than is allowed, after the limit was lowered.
+        assert_eq!(available(&[MACHINE, second, limit, ("sys/fs/cgroup/box/memory.current", "9999999")]), Some(0));
+        // In a container, the files of its own group are those of the root.
+        let inside = ("sys/fs/cgroup/memory.max", "1024000");
+        assert_eq!(available(&[MACHINE, ("proc/self/cgroup", "0::/\n"), inside]), Some(1000));
+        assert_eq!(available(&[MACHINE, ("proc/self/cgroup", "0::/../outside\n"), inside]), Some(1000));
+    }
+
+    #[test]
+    fn the_first_version_of_control_groups_has_other_files() {
+        let first = ("proc/self/cgroup", "12:pids:/box\n7:cpu,memory:/box\n0::/box\n");
+        let files = |limit| {
+            let limit = ("sys/fs/cgroup/memory/box/memory.limit_in_bytes", limit);
+            let used = ("sys/fs/cgroup/memory/box/memory.usage_in_bytes", "512000\n");
+            let cache = ("sys/fs/cgroup/memory/box/memory.stat", "inactive_file 5\ntotal_inactive_file 102400\n");
+            available(&[MACHINE, first, limit, used, cache])
+        };
+        assert_eq!(files("1024000"), Some(600));
+        assert_eq!(files("9223372036854771712"), Some(4000));
     }
 
     #[test]

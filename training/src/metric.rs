@@ -137,7 +137,7 @@ impl Measured {
 
     /// Formats the metrics as text: `accuracy 0.9012, loss 0.2511`.
     pub fn list(&self) -> String {
-        let metrics = self.metrics.iter().map(|metric| format!("{} {:.4}", metric.name, metric.value));
+        let metrics = self.metrics.iter().map(|metric| format!("{} {}", metric.name, decimal(metric.value)));
         metrics.collect::<Vec<_>>().join(", ")
     }
 }
@@ -169,6 +169,11 @@ impl<'de> Deserialize<'de> for Measured {
             }
         })
     }
+}
+
+/// Formats the value of a metric with four decimals; `–` if the value is undefined.
+pub fn decimal(value: f64) -> String {
+    if value.is_finite() { format!("{value:.4}") } else { "–".to_owned() }
 }
 
 /// The metric that determines the best epoch. It is measured on the validation part.
@@ -250,6 +255,11 @@ mod tests {
         assert_eq!(serde_json::to_string(&again).unwrap(), text);
         let old: Measured = serde_json::from_str(r#"{"accuracy": 0.5, "loss": null}"#).unwrap();
         assert!(old.get("accuracy") == Some(0.5) && old.get("loss").is_some_and(f64::is_nan));
+    }
+
+    #[test]
+    fn undefined_values_are_dashes() {
+        assert_eq!([0.25, -2.0, f64::NAN, f64::INFINITY].map(decimal), ["0.2500", "-2.0000", "–", "–"]);
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use crate::metric::Measured;
 use crate::run::Epoch;
 
 /// Receives the events of a training, in the thread that trains.
 ///
 /// A run emits `Started` and `Fitting`; then, for each epoch, one `Step` per optimizer step and one `Epoch`; then
-/// `Stopped` and `Measuring`. `Note` may come at any time. Every closure that takes an [`Event`] is an observer:
+/// `Stopped`, `Measuring` and `Measured`. `Note` may come at any time. Every closure that takes an [`Event`] is an observer:
 ///
 /// ```
 /// use training::{Event, Observer};
@@ -87,8 +88,14 @@ pub enum Event<'a> {
         /// Seconds since this process started the run.
         seconds: f64,
     },
-    /// The evaluation of the model and the baselines on the test part starts.
+    /// The evaluation of the model on the test part starts.
     Measuring,
+    /// The model has been evaluated on the test part and is stored with the results. The evaluation of the baselines
+    /// starts.
+    Measured {
+        /// The metrics of the model on the test part.
+        test: &'a Measured,
+    },
     /// The optimizer steps have ended: training is done, interrupted or failed.
     Stopped,
 }

@@ -214,9 +214,28 @@ impl Panel {
             Axis::Time => {
                 let (ticks, format) = ticks(low, high);
                 let axis = TimeAxis { range: low..high.max(low + 1.0), ticks };
-                self.chart(area, axis, &|x| format_time(x, format), TICKS)
+                let [first, last] = [low, high].map(|time| format_time(time, "%Y"));
+                let x = match (format.contains("%Y"), first == last) {
+                    (true, _) => self.x.clone(),
+                    (false, true) => format!("{} ({first})", self.x),
+                    (false, false) => format!("{} ({first} to {last})", self.x),
+                };
+                let panel = Self { x, ..self.clone() };
+                panel.chart(area, axis, &|x| format_time(x, format), TICKS)
             }
         }
+    }
+
+    /// The room for a legend above the lines, as a fraction of their height, so that the legend covers no line.
+    fn legend_room(&self, area: &Area) -> f64 {
+        // Heights in pixels: of an entry of the legend, of its border, and of everything in a panel except the lines.
+        const ENTRY: f64 = 16.0;
+        const BORDER: f64 = 24.0;
+        const OTHERS: f64 = 90.0;
+        let entries = self.bands.len() + self.lines.iter().filter(|line| !line.name.is_empty()).count();
+        let legend = ENTRY * entries as f64 + BORDER;
+        let lines = f64::from(area.dim_in_pixel().1) - OTHERS - legend;
+        (legend / lines.max(legend)).min(1.0)
     }
 
     fn chart<X>(&self, area: &Area, x: X, label: &dyn Fn(f64) -> String, labels: usize) -> Drawn
@@ -229,11 +248,14 @@ impl Panel {
             line_values.chain(self.bands.iter().flat_map(|band| band.points.iter().flat_map(|(_, bounds)| *bounds)));
         let highest = self.highest.unwrap_or(f64::INFINITY);
         let (low, high) = bounds(all.filter(|value| *value <= highest)).unwrap_or((0.0, 1.0));
-        let margin = ((high - low) * 0.08).max(high.abs() * 1e-3).max(1e-12);
-        let room = if self.legend == Legend::UpperLeft { 0.25 * (high - low) } else { 0.0 };
+        // A constant line is in the middle of the axis, which ends a tenth of the value away from it.
+        let range = if high > low { high - low } else { 0.2 * if high == 0.0 { 1.0 } else { high.abs() } };
+        let margin = if high > low { (0.08 * range).max(1e-3 * high.abs()) } else { 0.5 * range };
+        let room = if self.legend == Legend::UpperLeft { self.legend_room(area) * range } else { 0.0 };
         let mut chart = ChartBuilder::on(area)
             .caption(&self.title, ("sans-serif", 17))
             .margin(12)
+            .margin_right(40) // for the right half of the last label of the horizontal axis
             .x_label_area_size(36)
             .y_label_area_size(64)
             .build_cartesian_2d(x, low - margin..high + margin + room)?;
@@ -244,7 +266,7 @@ impl Panel {
             .y_desc(&self.y)
             .x_labels(labels)
             .x_label_formatter(&|x| label(*x))
-            .y_label_formatter(&|value| short(*value, high - low))
+            .y_label_formatter(&|value| short(*value, range))
             .draw()?;
         // The bands are ordered from the widest to the narrowest, and later ones are darker.
         for (index, Band { name, points }) in self.bands.iter().enumerate() {
@@ -373,6 +395,7 @@ mod tests {
             "80 %",
             "it rises",
             "Jan 2 00:00",
+            "day (1970)",
             "<polygon",
             "width=\"900\" height=\"660\"",
         ] {

@@ -39,11 +39,52 @@ pub struct Start {
     pub version: String,
     /// Name of the burn backend, such as `flex`.
     pub backend: String,
+    /// The device of the backend, such as `Cuda(0)`; empty in runs of older versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub device: String,
     /// The number of threads of the CPU backends.
     pub threads: usize,
     /// The fingerprint of the data, a text that changes whenever the data change: see
     /// [`Task::fingerprint`](crate::Task::fingerprint).
     pub data: String,
+}
+
+impl Start {
+    /// Whether a run with the data of `self` may use data with the fingerprint `other`: whether all checksums in the
+    /// fingerprints are equal. Fingerprints without checksums must be equal as texts. The names of files do not matter.
+    pub fn has_data(&self, other: &str) -> bool {
+        let (own, others) = (checksums(&self.data), checksums(other));
+        if own.is_empty() { self.data == other } else { own == others }
+    }
+
+    /// Notes for the user who resumes the run: each difference between this start and `now`.
+    fn differences(&self, now: &Self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.backend != now.backend {
+            let (was, now) = (&self.backend, &now.backend);
+            notes.push(format!(
+                "the run was started on the backend {was} and resumes on {now}: results will not be bit-identical"
+            ));
+        } else if !self.device.is_empty() && self.device != now.device {
+            let (was, now) = (&self.device, &now.device);
+            notes.push(format!(
+                "the run was started on the device {was} and resumes on {now}: results may not be bit-identical"
+            ));
+        }
+        if self.threads != now.threads {
+            let (was, now) = (self.threads, now.threads);
+            notes.push(format!(
+                "the run was started with {was} threads and resumes with {now}: results do not depend on this number"
+            ));
+        }
+        notes
+    }
+}
+
+/// The SHA-256 checksums in a text.
+fn checksums(text: &str) -> Vec<&str> {
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
+    words.filter(|word| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit())).collect()
 }
 
 fn is_zero(count: &usize) -> bool {
@@ -61,6 +102,8 @@ pub(crate) struct Lock {
     dir: PathBuf,
     /// Whether the run folder was created together with the lock.
     created: bool,
+    /// Whether other processes are kept out. The file systems of some clusters have no locks.
+    pub exclusive: bool,
     _file: File,
 }
 
@@ -68,11 +111,17 @@ impl Lock {
     fn new(dir: &Path, created: bool) -> Result<Self> {
         let path = dir.join(LOCK);
         let file = File::create(&path).map_err(TrainingError::io("write", &path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { dir: dir.to_path_buf(), created, _file: file }),
-            Err(TryLockError::WouldBlock) => Err(TrainingError::RunInUse { path: dir.to_path_buf() }),
-            Err(TryLockError::Error(error)) => Err(TrainingError::io("lock", &path)(error)),
+        let locked = file.try_lock();
+        if let Err(TryLockError::WouldBlock) = locked {
+            return Err(TrainingError::RunInUse { path: dir.to_path_buf() });
         }
+        let mut lock = Self { dir: dir.to_path_buf(), created, exclusive: true, _file: file };
+        match locked {
+            Err(TryLockError::Error(error)) if files::is_unsupported(&error) => lock.exclusive = false,
+            Err(TryLockError::Error(error)) => return Err(TrainingError::io("lock", &path)(error)),
+            _ => {}
+        }
+        Ok(lock)
     }
 }
 
@@ -166,10 +215,32 @@ impl Run {
 
     /// Writes `run.json` and `recipe.toml`, which make the folder a run that can be resumed.
     pub(crate) fn begin(&self, recipe: &impl Serialize, start: &Start) -> Result<()> {
-        let text = toml::to_string(recipe).map_err(TrainingError::serialize)?;
         files::write(&self.dir.join(START), &files::json(start)?)?;
         // The recipe is written last, because its presence makes the folder a run.
+        self.write_recipe(recipe)
+    }
+
+    fn write_recipe(&self, recipe: &impl Serialize) -> Result<()> {
+        let text = toml::to_string(recipe).map_err(TrainingError::serialize)?;
         files::write(&self.recipe(), text.as_bytes())
+    }
+
+    /// Replaces the recipe of the run, if `recipe` is another one. If the number of epochs changes, the run is no longer
+    /// finished, and its report is removed. Returns whether the number of epochs has changed.
+    pub(crate) fn replace_recipe<D, M>(&self, recipe: &Recipe<D, M>) -> Result<bool>
+    where
+        D: Serialize + DeserializeOwned,
+        M: Serialize + DeserializeOwned,
+    {
+        let own: Recipe<D, M> = self.recipe_text()?.parse()?;
+        let more = own.training.epochs != recipe.training.epochs;
+        if more && self.report().exists() {
+            std::fs::remove_file(self.report()).map_err(TrainingError::io("remove", &self.report()))?;
+        }
+        if files::json(&own)? != files::json(recipe)? {
+            self.write_recipe(recipe)?;
+        }
+        Ok(more)
     }
 
     /// Opens the run in a folder, which must contain a recipe.
@@ -178,23 +249,18 @@ impl Run {
         if run.recipe().is_file() { Ok(run) } else { Err(TrainingError::NotARun { path: run.dir, missing: RECIPE }) }
     }
 
-    /// Checks that the data have not changed since the run was started. Returns a note for the user if the run was
-    /// started on another backend.
-    pub(crate) fn check_start(&self, now: &Start) -> Result<Option<String>> {
+    /// Checks that the data have not changed since the run was started. Returns notes for the user if the run was started
+    /// on another backend or device, or with another number of threads.
+    pub(crate) fn check_start(&self, now: &Start) -> Result<Vec<String>> {
         let path = self.dir.join(START);
         let text = std::fs::read_to_string(&path).map_err(TrainingError::io("read", &path))?;
         let was: Start = serde_json::from_str(&text)
             .map_err(|error| TrainingError::damaged(&path, format!("does not describe the start of a run: {error}")))?;
-        if was.data != now.data {
+        if !was.has_data(&now.data) {
             let (path, was, now) = (self.dir.clone(), was.data, now.data.clone());
             return Err(TrainingError::DataChanged { path, was, now });
         }
-        Ok((was.backend != now.backend).then(|| {
-            format!(
-                "the run was started on the backend {} and resumes on {}: results will not be bit-identical",
-                was.backend, now.backend
-            )
-        }))
+        Ok(was.differences(now))
     }
 
     /// Locks the folder for training, and completes or removes unfinished writes of a killed process.
@@ -217,16 +283,6 @@ impl Run {
     /// Reads the recipe of the run.
     pub fn recipe_text(&self) -> Result<RecipeText> {
         RecipeText::read(&self.recipe())
-    }
-
-    /// Whether the recipe of the run equals `recipe`.
-    pub(crate) fn is_of<D, M>(&self, recipe: &Recipe<D, M>) -> Result<bool>
-    where
-        D: Serialize + DeserializeOwned,
-        M: Serialize + DeserializeOwned,
-    {
-        let own: Recipe<D, M> = self.recipe_text()?.parse()?;
-        Ok(files::json(&own)? == files::json(recipe)?)
     }
 
     /// The folder that contains the checkpoints of the run.
@@ -306,7 +362,8 @@ mod tests {
     use super::*;
 
     fn start() -> Start {
-        Start { version: "1".to_owned(), backend: "flex".to_owned(), threads: 2, data: "a".to_owned() }
+        let [version, backend, device, data] = ["1", "flex", "Flex(0)", "a"].map(str::to_owned);
+        Start { version, backend, device, threads: 2, data }
     }
 
     #[test]
@@ -317,6 +374,35 @@ mod tests {
         run.check_start(&start()).unwrap();
         let error = run.check_start(&Start { data: "b".to_owned(), ..start() }).unwrap_err();
         assert!(matches!(error, TrainingError::DataChanged { .. }), "{error}");
+    }
+
+    /// Files are known by the checksums of their content, whatever their names are.
+    #[test]
+    fn data_are_compared_by_their_content() {
+        let [one, other] = ["1", "a"].map(|digit| digit.repeat(64));
+        let data = |text: &str| Start { data: text.to_owned(), ..start() };
+        let was = data(&format!("/home/me/a b (1).csv (SHA-256 {one}), /v (SHA-256 of all files {other})"));
+        assert!(was.has_data(&format!("c.csv (SHA-256 {one}), v (SHA-256 of all files {other})")));
+        for different in [format!("a b (1).csv (SHA-256 {other}), /v (SHA-256 {one})"), format!("(SHA-256 {one})")] {
+            assert!(!was.has_data(&different));
+        }
+        assert!(data("seed 7").has_data("seed 7") && !data("seed 7").has_data("seed 8") && !data("").has_data(&one));
+    }
+
+    #[test]
+    fn other_machines_are_noted() {
+        assert!(start().differences(&start()).is_empty());
+        let other = |change: fn(&mut Start)| {
+            let mut other = start();
+            change(&mut other);
+            other
+        };
+        let device = |start: &mut Start| start.device = "Flex(1)".to_owned();
+        assert_eq!(start().differences(&other(|start| start.threads = 8)).len(), 1);
+        assert_eq!(start().differences(&other(device)).len(), 1);
+        assert_eq!(start().differences(&other(|start| start.backend = "cuda".to_owned())).len(), 1);
+        // Runs of older versions do not know their device.
+        assert!(other(|start| start.device.clear()).differences(&other(device)).is_empty());
     }
 
     #[test]

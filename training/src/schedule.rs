@@ -98,6 +98,12 @@ impl ScheduleConfig {
         Ok(())
     }
 
+    /// Whether the learning rate of a step depends on the number of steps in the whole run.
+    pub(crate) fn spans_the_run(&self) -> bool {
+        let kinds = [ScheduleKind::Linear, ScheduleKind::Cosine, ScheduleKind::OneCycle];
+        self.warmup.get() > 0.0 || kinds.contains(&self.kind)
+    }
+
     /// The factor for the next step. The learning rate of the step is this factor times the peak learning rate.
     pub(crate) fn factor(&self, at: Position) -> f64 {
         let warmup = (self.warmup.get() * at.steps as f64).round();

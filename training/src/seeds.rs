@@ -11,6 +11,7 @@ use crate::files;
 use crate::fit::{Fitted, Session, Training};
 use crate::metric::Metrics;
 use crate::recipe::RecipeText;
+use crate::resume;
 use crate::run::Run;
 use crate::task::{RecipeOf, Task};
 
@@ -60,6 +61,17 @@ impl Seeds {
         let all: Self = serde_json::from_str(&text)
             .map_err(|error| TrainingError::damaged(&path, format!("is not a list of seeds: {error}")))?;
         Ok(Self { dir: dir.to_path_buf(), ..all })
+    }
+
+    /// Changes the recipe of all runs by overrides, as [`Training::resume_with`] does.
+    pub fn changed<T: Task>(self, overrides: &[String]) -> Result<Self> {
+        if overrides.is_empty() {
+            return Ok(self);
+        }
+        let recipe = resume::changed::<T>(&self.dir, RecipeText::embedded(&self.recipe), overrides)?;
+        let all = Self { recipe: toml::to_string(&recipe).map_err(TrainingError::serialize)?, ..self };
+        files::write(&all.dir.join(FILE), &files::json(&all)?)?;
+        Ok(all)
     }
 
     /// The folder that contains the runs of all seeds.

@@ -155,6 +155,9 @@ pub trait Task: Sized + Sync {
     const ITEMS: &'static str = "items";
     /// The mapping between the parameter names of the network and PyTorch's names.
     const WEIGHT_NAMES: WeightNames = WeightNames::SAME;
+    /// The keys of the settings with the paths of the user's data files, such as `data.file`. A resumed run may change
+    /// them: the [fingerprint](Self::fingerprint) tells whether the data are the same.
+    const PATHS: &'static [&'static str] = &[];
 
     /// Loads the data that the table `[data]` of a recipe describes.
     fn load(data: &Self::Data, cx: &mut LoadContext) -> TaskResult<Self::Raw>;

@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{ConllFormat, TaggedParts, parse};
-use crate::error::{DataError, Result, utf8};
-use crate::source::hex;
+use super::{ConllFormat, TaggedParts, TaggedSentence, parse};
+use crate::error::{DataError, Result};
+use crate::source::described;
+use crate::text_file;
 
 /// The number of equal shares into which the sentences of a single file are divided. The validation part and the test
 /// part each get one share, which is 10 %.
 const HELD_OUT: usize = 10;
 
-/// Reads the user's sentences in three parts.
+/// Reads the user's sentences in three parts, from files in [any usual encoding and compression](crate::text_file).
 ///
 /// `held_out` holds the paths of the files with the validation and the test part. If it is `None`, the sentences of the
 /// file `train` are split in their order: the first 80 % for training, the next 10 % for validation, the last 10 % for
@@ -20,14 +21,14 @@ const HELD_OUT: usize = 10;
 ///
 /// # Errors
 ///
-/// [`DataError::Io`], [`DataError::NotUtf8`] with the line, [`DataError::TooFewSentences`] if fewer than 10 sentences
-/// are to be split, [`DataError::NoEntities`] if the training part has no entity, and the errors of [`parse`].
+/// [`DataError::Io`], [`DataError::Unpack`], [`DataError::NotText`], [`DataError::TooFewSentences`] if fewer than 10 sentences
+/// are to be split, [`DataError::NoEntities`] if a part has no entity, and the errors of [`parse`].
 pub fn own_parts(train: &Path, held_out: Option<[&Path; 2]>, format: &ConllFormat) -> Result<TaggedParts> {
     let mut hash = Sha256::new();
     let mut read = |path: &Path| {
-        let bytes = std::fs::read(path).map_err(DataError::io("read", path))?;
+        let bytes = text_file::read(path)?;
         hash.update(&bytes);
-        parse(path, &utf8(bytes, path)?, format)
+        parse(path, &text_file::text(&bytes, path)?, format)
     };
     let mut sentences = read(train)?;
     let (valid, test) = match held_out {
@@ -42,11 +43,20 @@ pub fn own_parts(train: &Path, held_out: Option<[&Path; 2]>, format: &ConllForma
             (sentences.split_off(sentences.len() - count), test)
         }
     };
-    if sentences.iter().all(|sentence| sentence.entities.is_empty()) {
-        return Err(DataError::NoEntities { path: train.to_path_buf() });
-    }
-    let source = format!("{} (SHA-256 of all files {})", train.display(), hex(&hash.finalize()));
+    let [valid_path, test_path] = held_out.unwrap_or([train, train]);
+    check_entities(&sentences, train, "training")?;
+    check_entities(&valid, valid_path, "validation")?;
+    check_entities(&test, test_path, "test")?;
+    let source = described(train, "SHA-256 of all files", &hash.finalize());
     Ok(TaggedParts { train: sentences, valid, test, source })
+}
+
+/// Refuses a part without entities: nothing can be learned from it, or measured on it.
+fn check_entities(sentences: &[TaggedSentence], path: &Path, part: &'static str) -> Result<()> {
+    match sentences.iter().all(|sentence| sentence.entities.is_empty()) {
+        true => Err(DataError::NoEntities { path: path.to_path_buf(), part }),
+        false => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -74,13 +84,35 @@ mod tests {
     }
 
     #[test]
+    fn the_encoding_does_not_change_the_sentences() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("own");
+        let text = "Jürgen\tB-person\nißt\tO\n\n".repeat(20);
+        let utf16: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let western = encoding_rs::WINDOWS_1252.encode(&text).0.into_owned();
+        let [utf8, utf16, western] = [text.into_bytes(), utf16, western].map(|bytes| {
+            std::fs::write(&path, bytes).unwrap();
+            own_parts(&path, None, &ConllFormat::default()).unwrap().train
+        });
+        assert_eq!((&utf8[0].tokens[0][..], &utf8), ("Jürgen", &utf16));
+        assert_eq!(utf8, western);
+    }
+
+    #[test]
     fn files_that_cannot_be_trained_with_are_refused() {
         let dir = tempfile::tempdir().unwrap();
+        let missing = own_parts(&dir.path().join("none"), None, &ConllFormat::default()).unwrap_err();
+        assert!(matches!(missing, DataError::Io { path, .. } if path.ends_with("none")));
         let few = own_parts(&write(dir.path(), "few", 0..9), None, &ConllFormat::default()).unwrap_err();
         assert!(matches!(few, DataError::TooFewSentences { sentences: 9, needed: 10, .. }), "{few}");
         let path = dir.path().join("none");
         std::fs::write(&path, "a O\n\n".repeat(20)).unwrap();
         let none = own_parts(&path, None, &ConllFormat::default()).unwrap_err();
-        assert!(matches!(none, DataError::NoEntities { .. }), "{none}");
+        assert!(matches!(none, DataError::NoEntities { part: "training", .. }), "{none}");
+        let good = write(dir.path(), "good", 0..20);
+        for (held_out, wrong) in [([&path, &good], "validation"), ([&good, &path], "test")] {
+            let error = own_parts(&good, Some(held_out.map(PathBuf::as_path)), &ConllFormat::default()).unwrap_err();
+            assert!(matches!(error, DataError::NoEntities { part, .. } if part == wrong), "{error}");
+        }
     }
 }

@@ -7,7 +7,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use crate::conll::Scheme;
-use messages::{at, example_of, format_advice, list, misplaced, published_at, unknown_tag};
+use messages::{at, comma_advice, example_of, format_advice, list, misplaced, published_at, unknown_tag};
 
 /// An error while finding, downloading, reading or preparing a data set.
 ///
@@ -86,6 +86,14 @@ pub enum DataError {
         /// The error of the decompressor or of the archive reader.
         source: std::io::Error,
     },
+    /// A file is not a text, but for example a workbook.
+    #[error("{} is {kind}", path.display())]
+    NotText {
+        /// The path of the file.
+        path: PathBuf,
+        /// What the file is, and what to do with it.
+        kind: &'static str,
+    },
     /// A text file is not valid UTF-8.
     #[error("{} is not valid UTF-8; convert the file first, for example with iconv", at(path, line))]
     NotUtf8 {
@@ -134,11 +142,16 @@ pub enum DataError {
         /// The minimum number of sentences for the split.
         needed: usize,
     },
-    /// The training part has no entity: all tags are `O`.
-    #[error("{} has no entity, because all tags are O; set `columns` to the column of the tags", path.display())]
+    /// A part of the data has no entity: all tags are `O`.
+    #[error(
+        "the {part} part in {} has no entity, because all tags are O; set `columns` to the column of the tags, or give another {part} part",
+        path.display()
+    )]
     NoEntities {
-        /// The path of the file with the training part.
+        /// The path of the file with the part.
         path: PathBuf,
+        /// The part: `training`, `validation` or `test`.
+        part: &'static str,
     },
     /// The CSV reader cannot parse a file.
     #[error("{}: {message}", at(path, line))]
@@ -152,25 +165,31 @@ pub enum DataError {
     },
     /// A CSV file has no column whose name is recognised as the name of a time column.
     #[error(
-        "{}, line 1: no time column recognised; set `time` to one or more of {}",
+        "{}, line {line}: no time column recognised; set `time` to one or more of `{}`, or `skip_rows` if this line is \
+         not the header",
         path.display(),
-        columns.join(", ")
+        columns.join("`, `")
     )]
     NoTimeColumn {
         /// The path of the CSV file.
         path: PathBuf,
+        /// The line number of the header, counted from 1.
+        line: usize,
         /// The names of all columns of the file.
         columns: Vec<String>,
     },
     /// The table has no column with a name that is given in a field of [`CsvFormat`](crate::CsvFormat).
     #[error(
-        "{}, line 1: no column `{column}` (named by `{setting}`); the columns are `{}`",
+        "{}, line {line}: no column `{column}` (named by `{setting}`); the columns are `{}`{}",
         path.display(),
-        columns.join("`, `")
+        columns.join("`, `"),
+        comma_advice(column, columns)
     )]
     NoColumn {
         /// The path of the CSV file.
         path: PathBuf,
+        /// The line number of the header, counted from 1.
+        line: usize,
         /// The name of the missing column.
         column: String,
         /// The field of [`CsvFormat`](crate::CsvFormat) that names the missing column: `time` or `columns`.
@@ -180,12 +199,14 @@ pub enum DataError {
     },
     /// Two columns of values in a CSV file have the same name.
     #[error(
-        "{}, line 1: two columns are named `{column}`; rename one, or set `columns` to other columns",
+        "{}, line {line}: two columns are named `{column}`; rename one, or set `columns` to other columns",
         path.display()
     )]
     DuplicateColumn {
         /// The path of the CSV file.
         path: PathBuf,
+        /// The line number of the header, counted from 1.
+        line: usize,
         /// The name that both columns have.
         column: String,
     },
@@ -212,6 +233,41 @@ pub enum DataError {
         column: String,
         /// The text of the value.
         value: String,
+    },
+    /// All numbers of a column may be read with a decimal point and with a decimal comma, and no other number of the
+    /// table tells which is right.
+    #[error(
+        "{}, line {line}: `{value}` in column `{column}` may be read with or without a decimal mark; set `decimal`",
+        path.display()
+    )]
+    AmbiguousNumber {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The line number of the first such number, counted from 1.
+        line: usize,
+        /// The name of the column.
+        column: String,
+        /// The text of the number.
+        value: String,
+    },
+    /// The numbers of a column have different units, such as `$` and `€`, or only some of them have a unit.
+    #[error(
+        "{}, line {line}: `{value}` in column `{column}` has another unit than the numbers above it ({}); write one unit, \
+         or set `columns` to other columns",
+        path.display(),
+        if unit.is_empty() { "none" } else { unit }
+    )]
+    MixedUnits {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The line number of the first number with another unit, counted from 1.
+        line: usize,
+        /// The name of the column.
+        column: String,
+        /// The text of the number.
+        value: String,
+        /// The unit of the numbers above it; empty if they have none.
+        unit: String,
     },
     /// The parts of a time in separate columns, such as year, month and day, do not form a valid date.
     #[error("{}: `{value}` is not a valid date; correct it", at(path, line))]
@@ -391,7 +447,7 @@ pub type Result<T> = std::result::Result<T, DataError>;
 impl DataError {
     /// The name of the setting that can resolve the error; `None` if there is no such setting.
     ///
-    /// `time`, `date_format`, `columns`, `missing`, `duplicates` and `gaps` are fields of
+    /// `time`, `date_format`, `columns`, `decimal`, `missing`, `duplicates` and `gaps` are fields of
     /// [`CsvFormat`](crate::CsvFormat); `data_dir` is the argument of [`Locator::new`](crate::Locator::new); `span` is
     /// the argument of [`Series::averaged`](crate::Series::averaged); `columns` and `scheme` are fields of
     /// [`ConllFormat`](crate::conll::ConllFormat). A command line can append the option of that name to the message.
@@ -402,8 +458,10 @@ impl DataError {
             }
             Self::NoTimeColumn { .. } => Some("time"),
             Self::NoColumn { setting, .. } => Some(setting),
+            Self::AmbiguousNumber { .. } => Some("decimal"),
             Self::DuplicateColumn { .. }
             | Self::NotANumber { .. }
+            | Self::MixedUnits { .. }
             | Self::TokenColumns { .. }
             | Self::ColumnCount { .. }
             | Self::NoEntities { .. }
@@ -416,6 +474,7 @@ impl DataError {
             Self::SpanTooShort { .. } => Some("span"),
             Self::Io { .. }
             | Self::Unpack { .. }
+            | Self::NotText { .. }
             | Self::NotUtf8 { .. }
             | Self::Empty { .. }
             | Self::OtherLabel { .. }

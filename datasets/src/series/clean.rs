@@ -21,7 +21,7 @@ pub(super) fn sort(rows: &mut [Row], notes: &mut Vec<Note>) {
 
 /// Refuses, merges or keeps rows with equal times, as `rule` says.
 pub(super) fn duplicates(rows: &mut Vec<Row>, rule: Duplicates, path: &Path, notes: &mut Vec<Note>) -> Result<()> {
-    if rule == Duplicates::Keep {
+    if rule == Duplicates::Keep || rows.windows(2).all(|pair| pair[0].time != pair[1].time) {
         return Ok(());
     }
     let before = rows.len();
@@ -35,8 +35,8 @@ pub(super) fn duplicates(rows: &mut Vec<Row>, rule: Duplicates, path: &Path, not
             Duplicates::Refuse => {
                 return Err(DataError::DuplicateTimes {
                     path: path.to_path_buf(),
-                    line: first.line.max(last.line),
-                    other_line: first.line.min(last.line),
+                    line: first.line.max(last.line) as usize,
+                    other_line: first.line.min(last.line) as usize,
                     time: first.time,
                 });
             }
@@ -52,11 +52,11 @@ pub(super) fn duplicates(rows: &mut Vec<Row>, rule: Duplicates, path: &Path, not
     Ok(())
 }
 
-/// The mean of each column over the rows that have a value in the column; `None` if no row has one.
-fn means(rows: &[Row]) -> Vec<Option<f32>> {
+/// The mean of each column over the rows that have a value in the column; NaN if no row has one.
+fn means(rows: &[Row]) -> Box<[f64]> {
     let mean = |column: usize| {
-        let values: Vec<f32> = rows.iter().filter_map(|row| row.values[column]).collect();
-        (!values.is_empty()).then(|| values.iter().sum::<f32>() / values.len() as f32)
+        let values: Vec<f64> = rows.iter().map(|row| row.values[column]).filter(|value| !value.is_nan()).collect();
+        values.iter().sum::<f64>() / values.len() as f64
     };
     (0..rows.first().map_or(0, |row| row.values.len())).map(mean).collect()
 }
@@ -69,14 +69,14 @@ pub(super) fn missing(
     names: &[String],
     notes: &mut Vec<Note>,
 ) -> Result<()> {
-    let empty_column = |row: &Row| row.values.iter().position(Option::is_none);
+    let empty_column = |row: &Row| row.values.iter().position(|value| value.is_nan());
     let Some((first, column)) = rows.iter().find_map(|row| Some((row, empty_column(row)?))) else { return Ok(()) };
-    let count = rows.iter().flat_map(|row| &row.values).filter(|value| value.is_none()).count();
+    let count = rows.iter().flat_map(|row| &row.values).filter(|value| value.is_nan()).count();
     match rule {
         Missing::Refuse => {
             return Err(DataError::MissingValues {
                 path: path.to_path_buf(),
-                line: first.line,
+                line: first.line as usize,
                 column: names[column].clone(),
                 count,
             });
@@ -101,19 +101,19 @@ pub(super) fn missing(
 /// Fills the missing values of a column after its first value: with the previous value, or, if `straight` is true, by
 /// linear interpolation in time to the next value.
 fn fill(rows: &mut [Row], column: usize, straight: bool) {
-    let known: Vec<usize> = (0..rows.len()).filter(|&row| rows[row].values[column].is_some()).collect();
+    let known: Vec<usize> = (0..rows.len()).filter(|&row| !rows[row].values[column].is_nan()).collect();
     for (index, &from) in known.iter().enumerate() {
         let to = known.get(index + 1).copied();
-        let start = rows[from].values[column].unwrap_or_default();
-        let end = to.and_then(|to| rows[to].values[column]).unwrap_or(start);
+        let start = rows[from].values[column];
+        let end = to.map_or(start, |to| rows[to].values[column]);
         let whole = to.map_or(0, |to| seconds(rows[from].time, rows[to].time));
         for row in from + 1..to.unwrap_or(rows.len()) {
             let share = if straight && whole > 0 {
-                seconds(rows[from].time, rows[row].time) as f32 / whole as f32
+                seconds(rows[from].time, rows[row].time) as f64 / whole as f64
             } else {
                 0.0
             };
-            rows[row].values[column] = Some(start + share * (end - start));
+            rows[row].values[column] = start + share * (end - start);
         }
     }
 }

@@ -40,8 +40,8 @@ pub(super) fn fill(rows: &mut Vec<Row>, rule: Gaps, path: &Path, notes: &mut Vec
         filled.push(one.clone());
         let count = missing_between(one, other);
         for number in 1..=count {
-            let share = if rule == Gaps::Interpolate { number as f32 / (count + 1) as f32 } else { 0.0 };
-            let between = |(one, other): (&Option<f32>, &Option<f32>)| Some((*one)? + share * ((*other)? - (*one)?));
+            let share = if rule == Gaps::Interpolate { number as f64 / (count + 1) as f64 } else { 0.0 };
+            let between = |(one, other): (&f64, &f64)| one + share * (other - one);
             let values = one.values.iter().zip(&other.values).map(between).collect();
             let Some(time) = rhythm.after(one.time, number as i64) else { continue };
             filled.push(Row { time, line: one.line, values });

@@ -1,17 +1,23 @@
 //! Time series and the CSV files that hold them.
 //!
-//! A CSV file has a header and is separated by commas, semicolons or tabs, in UTF-8 or Latin-1. The time is in one
-//! column or in several (`year`, `month`, `day`, `hour`; `date`, `time`). Rows may be in any order. The reader does not
-//! guess: if a file has several interpretations, the error names the line and the setting that decides.
+//! A CSV file has a header, columns that commas, semicolons, tabs or bars separate, and [any usual
+//! encoding](crate::text_file). The time is in one column or in several (`year`, `month`, `day`, `hour`; `date`,
+//! `time`). Rows may be in any order. The reader does not guess: if a file has several interpretations, the error names
+//! the line and the setting that decides.
 
 mod clean;
 mod dates;
+#[cfg(test)]
+mod formats_tests;
 mod gaps;
+mod layout;
 mod note;
+mod number;
 mod span;
 mod table;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use std::path::Path;
 
@@ -19,11 +25,14 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use layout::Separator;
 pub use note::Note;
+pub use number::{Decimal, Sentinel};
 pub use span::Span;
 
 use crate::error::{DataError, Result};
-use crate::source::{Locator, Source, hex};
+use crate::source::{Activity, Locator, Progress, Source, described};
+use crate::text_file;
 use table::Table;
 
 /// A multivariate time series: one row per time, and one column per variable.
@@ -34,7 +43,7 @@ pub struct Series {
     /// The time of each row, in ascending order: local time or UTC, as in the file.
     pub times: Vec<DateTime>,
     /// All values in row-major order, `[rows, columns]`.
-    pub values: Vec<f32>,
+    pub values: Vec<f64>,
     /// The changes that were made to the rows and columns of the file while it was read.
     pub notes: Vec<Note>,
     /// The path or name of the file, and its checksum.
@@ -52,11 +61,23 @@ pub struct CsvFormat {
     /// The format of the time, as for `strptime`. If `None`, the format is detected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_format: Option<String>,
-    /// The names of the columns of values to read. If empty, all columns of numbers are read.
+    /// The names of the columns of values to read. If empty, all columns of numbers are read, except columns without a
+    /// name, or named like an index, that count the rows.
     pub columns: Vec<String>,
-    /// A number that stands for a missing value, such as -9999.
+    /// The number of lines above the header. Lines that begin with `#`, and lines above the header that have another
+    /// number of fields than the table, are passed over without this setting.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub skip_rows: usize,
+    /// What separates the columns. If `None`, it is recognised from the header and the rows.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sentinel: Option<f32>,
+    pub separator: Option<Separator>,
+    /// The decimal mark of columns whose numbers can be read with either mark, such as `1,234`. If `None`, other numbers
+    /// of the table decide, and such columns are refused if they do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<Decimal>,
+    /// A number or a word that stands for a missing value, such as -9999.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sentinel: Option<Sentinel>,
     /// What the reader does with missing values.
     pub missing: Missing,
     /// What the reader does with rows that have equal times. Serialised as `doubled`, the name in existing recipes and
@@ -67,8 +88,8 @@ pub struct CsvFormat {
     pub gaps: Gaps,
 }
 
-/// What the reader does with missing values, which are empty fields, `NA`, `NaN`, `null`, `?`, `-`, and the number in
-/// [`CsvFormat::sentinel`].
+/// What the reader does with missing values, which are empty fields, the words that pandas, R, Excel, SQL and Eurostat
+/// write (such as `NA`, `<NA>`, `#N/A`, `NaT`, `null`, `?`, `-`, `:`), and [`CsvFormat::sentinel`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Missing {
@@ -118,13 +139,37 @@ pub enum Gaps {
 struct Row {
     time: DateTime,
     /// The line number of the row in the file, from 1.
-    line: usize,
-    values: Vec<Option<f32>>,
+    line: u32,
+    /// One value per column; NaN if it is missing.
+    values: Box<[f64]>,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// The number of seconds from the time `from` to the time `to`.
 fn seconds(from: DateTime, to: DateTime) -> i64 {
     to.duration_since(from).as_secs()
+}
+
+/// A function that is called with the number of bytes that have been read, and with the number of all bytes.
+type Report<'a> = &'a dyn Fn(usize, usize);
+
+/// The size in bytes of the smallest table whose progress is reported.
+const LARGE: usize = 8 << 20;
+
+impl Locator {
+    /// Reads a CSV file of the user's as [`Series::from_csv`] does. If it is large, its progress is reported to the
+    /// callback of [`with_progress`](Self::with_progress).
+    pub fn csv(&self, path: &Path, format: &CsvFormat) -> Result<Series> {
+        Series::from_file(path, format, &|received, total| {
+            if total >= LARGE {
+                let (received, total) = (received as u64, Some(total as u64));
+                self.report(Progress { activity: Activity::Read { path }, received, total });
+            }
+        })
+    }
 }
 
 impl Source {
@@ -136,31 +181,22 @@ impl Source {
 }
 
 impl Series {
-    /// Reads a series from a CSV file.
+    /// Reads a series from a CSV file, which may be compressed with gzip or zstd. [`Locator::csv`] also reports the
+    /// progress.
     pub fn from_csv(path: &Path, format: &CsvFormat) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(DataError::io("read", path))?;
-        Self::from_bytes(&bytes, path, format)
+        Self::from_file(path, format, &|_, _| ())
+    }
+
+    fn from_file(path: &Path, format: &CsvFormat, report: Report) -> Result<Self> {
+        let bytes = text_file::read(path)?;
+        let content = Content::parse(&bytes, path, format, report)?;
+        drop(bytes);
+        content.series(path, format)
     }
 
     /// Reads a series from the content of a CSV file. `path` appears in errors and in [`source`](Self::source).
     pub fn from_bytes(bytes: &[u8], path: &Path, format: &CsvFormat) -> Result<Self> {
-        let table = Table::read(bytes, path)?;
-        let time = table.time_columns(&format.time)?;
-        let times = table.times(&time, format.date_format.as_deref())?;
-        let mut notes = Vec::new();
-        let columns = table.value_columns(&format.columns, &time, format.sentinel, &mut notes)?;
-        let mut rows = table.rows(times, &columns, format.sentinel)?;
-        clean::sort(&mut rows, &mut notes);
-        clean::duplicates(&mut rows, format.duplicates, path, &mut notes)?;
-        let names = table.distinct_names(&columns)?;
-        clean::missing(&mut rows, format.missing, path, &names, &mut notes)?;
-        gaps::fill(&mut rows, format.gaps, path, &mut notes)?;
-        if rows.is_empty() {
-            return Err(DataError::Empty { path: path.to_path_buf(), what: "rows" });
-        }
-        let source = format!("{} (SHA-256 {})", path.display(), hex(&Sha256::digest(bytes)));
-        let values = rows.iter().flat_map(|row| row.values.iter().map(|value| value.unwrap_or(f32::NAN))).collect();
-        Ok(Self { columns: names, times: rows.into_iter().map(|row| row.time).collect(), values, notes, source })
+        Content::parse(bytes, path, format, &|_, _| ())?.series(path, format)
     }
 
     /// The number of rows of the series.
@@ -174,7 +210,7 @@ impl Series {
     }
 
     /// The values of a row, one per column.
-    pub fn row(&self, row: usize) -> &[f32] {
+    pub fn row(&self, row: usize) -> &[f64] {
         &self.values[row * self.columns.len()..][..self.columns.len()]
     }
 
@@ -186,5 +222,43 @@ impl Series {
     /// The length of a time step in seconds: the most common difference between consecutive rows.
     pub fn step(&self) -> i64 {
         timesteps::most_common_step(self.times.iter().copied())
+    }
+}
+
+/// The content of a CSV file, in the order of the file.
+struct Content {
+    /// The names of the columns of values.
+    names: Vec<String>,
+    rows: Vec<Row>,
+    notes: Vec<Note>,
+    /// The name of the file and its checksum.
+    source: String,
+}
+
+impl Content {
+    fn parse(bytes: &[u8], path: &Path, format: &CsvFormat, report: Report) -> Result<Self> {
+        let text = text_file::text(bytes, path)?;
+        let mut table = Table::read(&text, path, format, report)?;
+        let times = table.survey()?;
+        let mut notes = table.notes();
+        let columns = table.value_columns(&mut notes)?;
+        let rows = table.rows(times, &columns)?;
+        let source = described(path, "SHA-256", &Sha256::digest(bytes));
+        Ok(Self { names: table.distinct_names(&columns)?, rows, notes, source })
+    }
+
+    /// Sorts and cleans the rows, as `format` says.
+    fn series(self, path: &Path, format: &CsvFormat) -> Result<Series> {
+        let Self { names, mut rows, mut notes, source } = self;
+        clean::sort(&mut rows, &mut notes);
+        clean::duplicates(&mut rows, format.duplicates, path, &mut notes)?;
+        clean::missing(&mut rows, format.missing, path, &names, &mut notes)?;
+        gaps::fill(&mut rows, format.gaps, path, &mut notes)?;
+        if rows.is_empty() {
+            return Err(DataError::Empty { path: path.to_path_buf(), what: "rows" });
+        }
+        let times = rows.iter().map(|row| row.time).collect();
+        let values = rows.into_iter().flat_map(|row| row.values).collect();
+        Ok(Series { columns: names, times, values, notes, source })
     }
 }

@@ -8,6 +8,21 @@ use super::{Gaps, Missing, Span};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Note {
+    /// Lines above the header were passed over.
+    LinesSkipped {
+        /// The number of lines above the header.
+        lines: usize,
+    },
+    /// Rows with units below the header were passed over.
+    UnitsSkipped {
+        /// The number of rows with units.
+        rows: usize,
+    },
+    /// Columns that count the rows were left out.
+    IndexSkipped {
+        /// The names of the columns that were left out.
+        columns: Vec<String>,
+    },
     /// Columns without numbers were left out.
     ColumnsSkipped {
         /// The names of the columns that were left out.
@@ -57,6 +72,11 @@ pub enum Note {
 impl fmt::Display for Note {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::LinesSkipped { lines } => write!(formatter, "skipped {lines} lines above the header"),
+            Self::UnitsSkipped { rows } => write!(formatter, "skipped {rows} rows of units below the header"),
+            Self::IndexSkipped { columns } => {
+                write!(formatter, "skipped columns that count the rows: `{}`", columns.join("`, `"))
+            }
             Self::ColumnsSkipped { columns } => {
                 write!(formatter, "skipped columns without numbers: {}", columns.join(", "))
             }

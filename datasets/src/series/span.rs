@@ -94,8 +94,8 @@ impl Series {
         let mut first = 0;
         for step in starts.chunk_by(|one, other| one == other) {
             let rows = first..first + step.len();
-            let sum = |column: usize| rows.clone().map(|row| f64::from(self.row(row)[column])).sum::<f64>();
-            values.extend((0..width).map(|column| (sum(column) / step.len() as f64) as f32));
+            let sum = |column: usize| rows.clone().map(|row| self.row(row)[column]).sum::<f64>();
+            values.extend((0..width).map(|column| sum(column) / step.len() as f64));
             times.push(step[0]);
             first = rows.end;
         }
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
     use crate::CsvFormat;
 
-    fn series(rows: &[(&str, f32)]) -> Series {
+    fn series(rows: &[(&str, f64)]) -> Series {
         let rows: Vec<String> = rows.iter().map(|(time, value)| format!("{time},{value}")).collect();
         let text = format!("date,a\n{}\n", rows.join("\n"));
         Series::from_bytes(text.as_bytes(), Path::new("own.csv"), &CsvFormat::default()).unwrap()

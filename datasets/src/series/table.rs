@@ -1,65 +1,116 @@
-//! CSV files as tables of text: separators, encodings, columns, numbers.
+//! CSV files as tables of text: columns, rows, numbers.
 
 use std::collections::HashSet;
 use std::path::Path;
 
+use csv::StringRecord;
 use jiff::civil::DateTime;
 
 use super::dates::{self, Wrong};
-use super::{Note, Row};
+use super::layout::{self, Layout};
+use super::number::{Field, Style, Survey, Value};
+use super::texts::Texts;
+use super::{CsvFormat, Note, Report, Row};
 use crate::error::{DataError, Result};
 
-/// The fields of a CSV file as text, with the header and the line number of each record.
+/// The largest number of rows with units and other remarks between the header and the first row of values.
+const MOST_UNITS: usize = 3;
+/// How many times a table is read.
+const READINGS: usize = 2;
+/// The number of bytes between two reports of the progress.
+const REPORTED: usize = 1 << 20;
+/// The usual names, in lower case, of a column that counts the rows.
+const INDICES: [&str; 10] = ["", "index", "no", "no.", "nr", "nr.", "row", "id", "record", "#"];
+
+/// The content of a CSV file as text. The rows are read from the text whenever they are needed, because the fields of a
+/// large table would take many times the memory of the text.
 pub(super) struct Table<'a> {
     path: &'a Path,
-    header: Vec<String>,
-    /// For each column, whether a comma within a number is a decimal comma. True if commas do not separate the columns
-    /// and no number of the column has a decimal point.
-    decimal_commas: Vec<bool>,
-    /// The line number in the file, from 1, and the fields of each record.
-    records: Vec<(usize, csv::StringRecord)>,
+    format: &'a CsvFormat,
+    text: &'a str,
+    layout: Layout,
+    /// The indices of the time columns.
+    time: Vec<usize>,
+    /// The number of rows with units below the header, which are passed over.
+    units: usize,
+    /// What the fields of each column have in common; nothing for time columns.
+    surveys: Vec<Survey>,
+    report: Report<'a>,
 }
 
 impl<'a> Table<'a> {
-    pub fn read(bytes: &[u8], path: &'a Path) -> Result<Self> {
-        let text = decode(bytes);
-        let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-        // Separators between quotation marks do not count.
-        let plain: String = first.split('"').step_by(2).collect();
-        let count = |separator: &u8| plain.bytes().filter(|byte| byte == separator).count();
-        let separator = [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',');
-        let mut reader =
-            csv::ReaderBuilder::new().delimiter(separator).trim(csv::Trim::All).from_reader(text.as_bytes());
-        let wrong = |error: csv::Error| {
-            let line = error.position().map(|position| position.line() as usize);
-            DataError::Csv { path: path.to_path_buf(), line, message: error.to_string() }
-        };
-        let header: Vec<String> = reader.headers().map_err(wrong)?.iter().map(str::to_owned).collect();
-        let mut records = Vec::new();
-        for record in reader.into_records() {
-            let record = record.map_err(wrong)?;
-            records.push((record.position().map_or(0, |position| position.line() as usize), record));
+    /// Recognises the layout of a table and its time columns.
+    pub fn read(text: &'a str, path: &'a Path, format: &'a CsvFormat, report: Report<'a>) -> Result<Self> {
+        let layout = Layout::of(text, format);
+        let surveys = layout.header.iter().map(|_| Survey::default()).collect();
+        let mut table = Self { path, format, text, layout, time: Vec::new(), units: 0, surveys, report };
+        if table.layout.sample.is_empty() {
+            return Err(DataError::Empty { path: path.to_path_buf(), what: "rows" });
         }
-        let is_pointed = |field: &str| field.contains('.') && field.parse::<f32>().is_ok();
-        let pointed =
-            |column: usize| records.iter().any(|(_, record): &(usize, csv::StringRecord)| is_pointed(&record[column]));
-        let decimal_commas = (0..header.len()).map(|column| separator != b',' && !pointed(column)).collect();
-        let table = Self { path, header, decimal_commas, records };
-        match table.records.is_empty() {
-            true => Err(DataError::Empty { path: path.to_path_buf(), what: "rows" }),
-            false => Ok(table),
+        table.time = table.time_columns()?;
+        table.units = table.layout.sample.iter().take(MOST_UNITS).take_while(|row| table.has_units(row)).count();
+        Ok(table)
+    }
+
+    /// Notes about the lines that are no part of the table.
+    pub fn notes(&self) -> Vec<Note> {
+        let lines = self.layout.line - 1;
+        let before = (lines > 0).then_some(Note::LinesSkipped { lines });
+        let units = (self.units > 0).then_some(Note::UnitsSkipped { rows: self.units });
+        before.into_iter().chain(units).collect()
+    }
+
+    /// Whether a row below the header has units instead of values: no digit in the time, and no number.
+    fn has_units(&self, row: &StringRecord) -> bool {
+        let times = self.time.iter().filter_map(|&column| row.get(column));
+        let is_number = |field: &str| matches!(Field::of(field), Field::Number(_));
+        times.flat_map(str::chars).all(|letter| !letter.is_ascii_digit()) && !row.iter().any(is_number)
+    }
+
+    /// Calls `visit` with the line number and the fields of each row. `part` is the number of this reading of the table,
+    /// for the progress.
+    fn for_each(&self, part: usize, mut visit: impl FnMut(usize, &StringRecord) -> Result<()>) -> Result<()> {
+        let text = &self.text[self.layout.start..];
+        let mut reader = layout::reader(text, self.layout.separator);
+        let (mut record, mut byte) = (StringRecord::new(), 0);
+        let mut line = 1 + layout::line_ends(&self.text[..self.layout.start]);
+        let (mut units, width) = (self.units, self.layout.header.len());
+        let (size, mut reported) = (self.text.len(), 0);
+        let wrong = |line, message| DataError::Csv { path: self.path.to_path_buf(), line: Some(line), message };
+        while reader.read_record(&mut record).map_err(|error| wrong(line, error.to_string()))? {
+            let begin = layout::begin(text, &record);
+            line += layout::line_ends(&text[byte..begin]);
+            byte = begin;
+            if byte >= reported {
+                (self.report)((part * size + byte) / READINGS, size);
+                reported = byte + REPORTED;
+            }
+            if layout::is_blank(&record) {
+                continue;
+            }
+            if record.len() != width {
+                return Err(wrong(line, format!("the row has {} fields, and the header has {width}", record.len())));
+            }
+            match units {
+                0 => visit(line, &record)?,
+                _ => units -= 1,
+            }
         }
+        (self.report)((part + 1) * size / READINGS, size);
+        Ok(())
     }
 
     /// The indices of the columns with these names. `setting` is the field of `CsvFormat` that contains the names, for
     /// the error message.
     fn find(&self, names: &[String], setting: &'static str) -> Result<Vec<usize>> {
+        let header = &self.layout.header;
         let find = |name: &String| {
-            self.header.iter().position(|column| column == name).ok_or_else(|| DataError::NoColumn {
+            header.iter().position(|column| column == name).ok_or_else(|| DataError::NoColumn {
                 path: self.path.to_path_buf(),
+                line: self.layout.line,
                 column: name.clone(),
                 setting,
-                columns: self.header.clone(),
+                columns: header.clone(),
             })
         };
         names.iter().map(find).collect()
@@ -67,131 +118,162 @@ impl<'a> Table<'a> {
 
     /// Returns the names of the columns with these indices, or an error if two names are equal.
     pub fn distinct_names(&self, columns: &[usize]) -> Result<Vec<String>> {
-        let names: Vec<String> = columns.iter().map(|&column| self.header[column].clone()).collect();
+        let names: Vec<String> = columns.iter().map(|&column| self.layout.header[column].clone()).collect();
         let mut seen = HashSet::new();
         match names.iter().find(|name| !seen.insert(*name)) {
-            Some(name) => Err(DataError::DuplicateColumn { path: self.path.to_path_buf(), column: name.clone() }),
+            Some(name) => {
+                let (path, line) = (self.path.to_path_buf(), self.layout.line);
+                Err(DataError::DuplicateColumn { path, line, column: name.clone() })
+            }
             None => Ok(names),
         }
     }
 
-    /// The indices of the time columns: those with the given names, or, without given names, those with usual names.
-    pub fn time_columns(&self, names: &[String]) -> Result<Vec<usize>> {
-        if !names.is_empty() {
-            return self.find(names, "time");
+    /// The indices of the time columns: those with the given names; or, without given names, those with usual names, or
+    /// a first column without a name that does not count the rows.
+    fn time_columns(&self) -> Result<Vec<usize>> {
+        if !self.format.time.is_empty() {
+            return self.find(&self.format.time, "time");
         }
-        dates::columns(&self.header)
-            .ok_or_else(|| DataError::NoTimeColumn { path: self.path.to_path_buf(), columns: self.header.clone() })
-    }
-
-    /// Parses the time of each record from the given columns. `format` is a `strptime` format; if `None`, it is
-    /// detected.
-    pub fn times(&self, columns: &[usize], format: Option<&str>) -> Result<Vec<DateTime>> {
-        let texts = |record: &csv::StringRecord| -> Vec<String> {
-            columns.iter().map(|&column| record[column].to_owned()).collect()
-        };
-        let all: Vec<Vec<String>> = self.records.iter().map(|(_, record)| texts(record)).collect();
-        let names: Vec<&str> = columns.iter().map(|&column| self.header[column].as_str()).collect();
-        let (path, line) = (self.path.to_path_buf(), |row: usize| self.records.get(row).map(|(line, _)| *line));
-        dates::read(&names, &all, format).map_err(|wrong| match wrong {
-            Wrong::NoDate { row, value } => DataError::InvalidDate { path, line: line(row), value },
-            Wrong::Format { row, value } => {
-                DataError::DateFormat { path, line: line(row), value, format: format.map(str::to_owned) }
-            }
-            Wrong::Ambiguous { value, formats } => DataError::AmbiguousTime { path, line: line(0), value, formats },
+        let header = &self.layout.header;
+        let unnamed = || (header[0].is_empty() && !self.first_column_counts()).then(|| vec![0]);
+        dates::columns(header).or_else(unnamed).ok_or_else(|| DataError::NoTimeColumn {
+            path: self.path.to_path_buf(),
+            line: self.layout.line,
+            columns: header.clone(),
         })
     }
 
-    /// Parses the number in one field. The number `sentinel` stands for a missing value.
-    fn number(&self, record: &csv::StringRecord, column: usize, sentinel: Option<f32>) -> Number {
-        match self.decimal_commas[column] {
-            true => number(&record[column].replace(',', "."), sentinel),
-            false => number(&record[column], sentinel),
-        }
+    /// Whether the first column counts the rows.
+    fn first_column_counts(&self) -> bool {
+        let mut survey = Survey::default();
+        self.layout.sample.iter().filter_map(|row| row.get(0)).for_each(|field| survey.add(field, 0, None));
+        survey.counts_rows()
     }
 
-    /// The indices of the columns with these names. Without names: the columns with more numbers than words. Columns of
-    /// words are skipped, while a single malformed number is an error.
-    pub fn value_columns(
-        &self,
-        names: &[String],
-        time: &[usize],
-        sentinel: Option<f32>,
-        notes: &mut Vec<Note>,
-    ) -> Result<Vec<usize>> {
-        if !names.is_empty() {
-            return self.find(names, "columns");
+    /// Looks at all fields: learns how the numbers of each column are written, and parses the times.
+    pub fn survey(&mut self) -> Result<Vec<DateTime>> {
+        let mut surveys = std::mem::take(&mut self.surveys);
+        let mut texts = Texts::default();
+        self.for_each(0, |line, record| {
+            for (column, survey) in surveys.iter_mut().enumerate().filter(|(column, _)| !self.time.contains(column)) {
+                survey.add(&record[column], line, self.format.sentinel.as_ref());
+            }
+            texts.push(self.time.iter().map(|&column| &record[column]));
+            Ok(())
+        })?;
+        self.surveys = surveys;
+        self.times(&texts)
+    }
+
+    /// Parses the time of each row.
+    fn times(&self, texts: &Texts) -> Result<Vec<DateTime>> {
+        let names: Vec<&str> = self.time.iter().map(|&column| self.layout.header[column].as_str()).collect();
+        let (path, format) = (self.path.to_path_buf(), self.format.date_format.as_deref());
+        texts.times(&names, format).map_err(|wrong| match wrong {
+            Wrong::NoDate { row, value } => DataError::InvalidDate { path, line: self.line(row), value },
+            Wrong::Format { row, value } => {
+                DataError::DateFormat { path, line: self.line(row), value, format: format.map(str::to_owned) }
+            }
+            Wrong::Ambiguous { value, formats } => {
+                DataError::AmbiguousTime { path, line: self.line(0), value, formats }
+            }
+        })
+    }
+
+    /// The line number of a row, given by its index.
+    fn line(&self, row: usize) -> Option<usize> {
+        let mut lines = Vec::new();
+        let _ = self.for_each(0, |line, _| {
+            lines.push(line);
+            Ok(())
+        });
+        lines.get(row).copied()
+    }
+
+    /// The indices of the columns to read: those with the given names. Without names: the columns with more numbers than
+    /// words, except those that count the rows. Columns of words are skipped, while a single malformed number is an
+    /// error.
+    pub fn value_columns(&self, notes: &mut Vec<Note>) -> Result<Vec<usize>> {
+        if !self.format.columns.is_empty() {
+            return self.find(&self.format.columns, "columns");
         }
-        let has_numbers = |column: &usize| {
-            let fields = self.records.iter().map(|(_, record)| self.number(record, *column, sentinel));
-            let (mut numbers, mut words) = (0, 0);
-            fields.for_each(|field| match field {
-                Number::Is(_) => numbers += 1,
-                Number::Wrong => words += 1,
-                Number::Missing => {}
-            });
-            numbers > words
-        };
-        let (columns, others): (Vec<usize>, Vec<usize>) =
-            (0..self.header.len()).filter(|column| !time.contains(column)).partition(has_numbers);
-        if !others.is_empty() {
-            let columns = others.iter().map(|&column| self.header[column].clone()).collect();
-            notes.push(Note::ColumnsSkipped { columns });
+        let header = &self.layout.header;
+        let others = (0..header.len()).filter(|column| !self.time.contains(column));
+        let (numeric, words): (Vec<usize>, Vec<usize>) = others.partition(|&column| self.surveys[column].is_numeric());
+        let (indices, columns): (Vec<usize>, Vec<usize>) =
+            numeric.into_iter().partition(|&column| self.is_index(column));
+        let names = |columns: &[usize]| columns.iter().map(|&column| header[column].clone()).collect();
+        if !words.is_empty() {
+            notes.push(Note::ColumnsSkipped { columns: names(&words) });
+        }
+        if !indices.is_empty() {
+            notes.push(Note::IndexSkipped { columns: names(&indices) });
         }
         match columns.is_empty() {
-            true => Err(DataError::NoValues { path: self.path.to_path_buf(), example: self.example(&others) }),
+            true => Err(DataError::NoValues { path: self.path.to_path_buf(), example: self.example(&words) }),
             false => Ok(columns),
         }
     }
 
-    /// The name and the first value of the first column in `columns`, for an error message.
-    fn example(&self, columns: &[usize]) -> Option<(String, String)> {
-        let (&column, (_, record)) = columns.first().zip(self.records.first())?;
-        Some((self.header[column].clone(), record[column].to_owned()))
+    /// Whether a column has no name, or the usual name of an index, and counts the rows.
+    fn is_index(&self, column: usize) -> bool {
+        let name = self.layout.header[column].to_ascii_lowercase();
+        (INDICES.contains(&name.as_str()) || name.starts_with("unnamed: ")) && self.surveys[column].counts_rows()
     }
 
-    /// Parses the values of the given columns, and makes a row of each record and its time.
-    pub fn rows(&self, times: Vec<DateTime>, columns: &[usize], sentinel: Option<f32>) -> Result<Vec<Row>> {
-        let row = |(time, (line, record)): (DateTime, &(usize, csv::StringRecord))| {
-            let value = |&column: &usize| match self.number(record, column, sentinel) {
-                Number::Is(value) => Ok(Some(value)),
-                Number::Missing => Ok(None),
-                Number::Wrong => Err(DataError::NotANumber {
+    /// The name and the first value of the first column in `columns`, for an error message.
+    fn example(&self, columns: &[usize]) -> Option<(String, String)> {
+        let (&column, record) = columns.first().zip(self.layout.sample.get(self.units))?;
+        Some((self.layout.header[column].clone(), record.get(column)?.to_owned()))
+    }
+
+    /// How the numbers of a column are written.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::AmbiguousNumber`] and [`DataError::MixedUnits`].
+    fn style(&self, column: usize) -> Result<Style> {
+        let survey = &self.surveys[column];
+        let (path, name) = (self.path.to_path_buf(), self.layout.header[column].clone());
+        if let Some((line, value, unit)) = survey.other_unit() {
+            let (value, unit) = (value.to_owned(), unit.to_owned());
+            return Err(DataError::MixedUnits { path, line, column: name, value, unit });
+        }
+        let mut proven = [false; 2];
+        match self.format.decimal {
+            Some(mark) => proven[mark as usize] = true,
+            None => self.surveys.iter().filter_map(Survey::proven).for_each(|mark| proven[mark as usize] = true),
+        }
+        match survey.decimal(proven, self.layout.separator == b',') {
+            Ok(decimal) => Ok(Style { decimal, is_boolean: survey.is_boolean() }),
+            Err((line, value)) => {
+                Err(DataError::AmbiguousNumber { path, line: *line, column: name, value: value.clone() })
+            }
+        }
+    }
+
+    /// Parses the values of the given columns, and makes a row of each record and its time. A missing value is NaN.
+    pub fn rows(&self, times: Vec<DateTime>, columns: &[usize]) -> Result<Vec<Row>> {
+        let styles: Vec<Style> = columns.iter().map(|&column| self.style(column)).collect::<Result<_>>()?;
+        let sentinel = self.format.sentinel.as_ref();
+        let mut rows = Vec::with_capacity(times.len());
+        let mut times = times.into_iter();
+        self.for_each(1, |line, record| {
+            let value = |(&column, style): (&usize, &Style)| match style.value(&record[column], sentinel) {
+                Value::Is(value) => Ok(value),
+                Value::Missing => Ok(f64::NAN),
+                Value::Wrong => Err(DataError::NotANumber {
                     path: self.path.to_path_buf(),
-                    line: *line,
-                    column: self.header[column].clone(),
+                    line,
+                    column: self.layout.header[column].clone(),
                     value: record[column].to_owned(),
                 }),
             };
-            let values = columns.iter().map(value).collect::<Result<_>>()?;
-            Ok(Row { time, line: *line, values })
-        };
-        times.into_iter().zip(&self.records).map(row).collect()
-    }
-}
-
-/// Decodes the bytes as UTF-8, or, if they are not valid UTF-8, as Latin-1.
-fn decode(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.trim_start_matches('\u{feff}').to_owned(),
-        Err(_) => bytes.iter().map(|&byte| char::from(byte)).collect(),
-    }
-}
-
-/// The content of a field in a column of numbers.
-enum Number {
-    Is(f32),
-    Missing,
-    Wrong,
-}
-
-fn number(field: &str, sentinel: Option<f32>) -> Number {
-    if matches!(field.to_ascii_lowercase().as_str(), "" | "na" | "n/a" | "nan" | "null" | "none" | "?" | "-" | ".") {
-        return Number::Missing;
-    }
-    match field.parse::<f32>() {
-        Ok(value) if Some(value) == sentinel => Number::Missing,
-        Ok(value) if value.is_finite() => Number::Is(value),
-        _ => Number::Wrong,
+            let values = columns.iter().zip(&styles).map(value).collect::<Result<_>>()?;
+            rows.extend(times.next().map(|time| Row { time, line: line as u32, values }));
+            Ok(())
+        })?;
+        Ok(rows)
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Form, Found, Packing, PublishedFile, Source};
 use crate::error::{DataError, Result};
@@ -29,23 +30,41 @@ pub struct Locator {
     /// The folder for downloads; `None` if downloads are not allowed, because the caller gave a data folder.
     cache: Option<PathBuf>,
     progress: Option<Arc<Callback>>,
+    /// Whether a folder has been searched for a published file, or has provided a file of the user.
+    used: Arc<AtomicBool>,
 }
 
-/// A function that is called with the state of a download.
+/// A function that is called with the progress of a download or of reading a file.
 type Callback = dyn Fn(Progress<'_>) + Send + Sync;
 
-/// The state of a download, for a progress display.
+/// The state of a download, or of reading a large file, for a progress display.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Progress<'a> {
-    /// The name of the data set.
-    pub set: &'a str,
-    /// The URL of the download.
-    pub url: &'a str,
-    /// The number of bytes on disk, including those of an earlier, interrupted download.
+    /// What is going on.
+    pub activity: Activity<'a>,
+    /// The number of bytes that have been read, or that are on disk, including those of an earlier, interrupted
+    /// download.
     pub received: u64,
-    /// The size of the whole file in bytes, if the server reports it.
+    /// The size of the whole file in bytes, if it is known.
     pub total: Option<u64>,
+}
+
+/// What a [`Progress`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity<'a> {
+    /// A file is downloaded.
+    Download {
+        /// The name of the data set.
+        set: &'a str,
+        /// The URL of the download.
+        url: &'a str,
+    },
+    /// A file is read.
+    Read {
+        /// The path of the file.
+        path: &'a Path,
+    },
 }
 
 impl Locator {
@@ -62,17 +81,18 @@ impl Locator {
     /// Like [`new`](Self::new), with the folder of the environment variable and the cache given by the caller.
     pub fn with_places(data_dir: Option<&Path>, variable: Option<PathBuf>, cache: PathBuf) -> Self {
         match data_dir {
-            Some(dir) => Self { places: vec![dir.to_path_buf()], cache: None, progress: None },
+            Some(dir) => Self { places: vec![dir.to_path_buf()], cache: None, progress: None, used: Arc::default() },
             None => {
                 let places = variable.into_iter().chain([cache.clone()]).collect();
-                Self { places, cache: Some(cache), progress: None }
+                Self { places, cache: Some(cache), progress: None, used: Arc::default() }
             }
         }
     }
 
-    /// Calls `progress` when a download starts and after each received chunk of at most 64 KiB.
+    /// Calls `progress` when a download starts and after each received chunk of at most 64 KiB, and now and then while a
+    /// large table is read.
     ///
-    /// Without a callback, downloads are silent.
+    /// Without a callback, nothing is reported.
     #[must_use]
     pub fn with_progress(self, progress: impl Fn(Progress<'_>) + Send + Sync + 'static) -> Self {
         Self { progress: Some(Arc::new(progress)), ..self }
@@ -86,6 +106,7 @@ impl Locator {
     /// Finds a file or folder of a data set, and checks its size and checksum before unpacking, if they are published.
     /// Downloads the file if no searched folder holds it and the caller gave no data folder.
     pub fn find(&self, source: &Source, file: &PublishedFile) -> Result<Found> {
+        self.used.store(true, Ordering::Relaxed);
         match self.search(source, file) {
             Some((path, form)) => {
                 if path.is_file() {
@@ -95,6 +116,26 @@ impl Locator {
             }
             None => self.download(source, file),
         }
+    }
+
+    /// The path of a user's file: if the caller gave a data folder that has a file of the same name, this file, and
+    /// otherwise `path`. A file that was moved after a training is found in this way.
+    pub fn own_file(&self, path: &Path) -> PathBuf {
+        let name = path.file_name().filter(|_| self.cache.is_none());
+        let given = name.and_then(|name| {
+            let places = self.places.iter();
+            let inside = places.flat_map(|place| [place.join(name), place.clone()]);
+            inside.into_iter().find(|found| found.is_file() && found.file_name() == Some(name))
+        });
+        if given.is_some() {
+            self.used.store(true, Ordering::Relaxed);
+        }
+        given.unwrap_or_else(|| path.to_path_buf())
+    }
+
+    /// Whether the caller gave a data folder that nothing has been searched in so far.
+    pub fn is_ignored(&self) -> bool {
+        self.cache.is_none() && !self.used.load(Ordering::Relaxed)
     }
 
     /// Finds a file of a data set like [`find`](Self::find), unpacks it, and checks the checksum of its content.
@@ -119,15 +160,20 @@ impl Locator {
         })
     }
 
+    /// Calls the callback, if there is one.
+    pub(crate) fn report(&self, progress: Progress<'_>) {
+        if let Some(callback) = &self.progress {
+            callback(progress);
+        }
+    }
+
     #[cfg(feature = "download")]
     fn download(&self, source: &Source, file: &PublishedFile) -> Result<Found> {
         let remote = file.forms.iter().find_map(|form| form.url.map(|url| (form, url)));
         let (Some(cache), Some((form, url))) = (&self.cache, remote) else { return Err(self.not_found(source, file)) };
         let path = cache.join(source.folder).join(form.name);
         let report = |received, total| {
-            if let Some(progress) = &self.progress {
-                progress(Progress { set: source.name, url, received, total });
-            }
+            self.report(Progress { activity: Activity::Download { set: source.name, url }, received, total });
         };
         let check = |part: &Path| {
             form.check(part)?;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-pub use locator::{DATA_VARIABLE, Locator, Progress};
+pub use locator::{Activity, DATA_VARIABLE, Locator, Progress};
 
 use crate::error::{DataError, Result};
 
@@ -141,6 +141,13 @@ impl PublishedFile {
     pub fn url(&self) -> Option<&'static str> {
         self.forms.iter().find_map(|form| form.url)
     }
+}
+
+/// Describes a file by its name and the digest of its content, as `NAME (WHAT DIGEST)`. Of an absolute path only the name
+/// of the file is kept, because the file may be moved.
+pub(crate) fn described(path: &Path, what: &str, digest: &[u8]) -> String {
+    let name = path.file_name().map(Path::new).filter(|_| path.is_absolute()).unwrap_or(path);
+    format!("{} ({what} {})", name.display(), hex(digest))
 }
 
 /// Formats the bytes of a digest as lower-case hexadecimal digits.

@@ -56,6 +56,18 @@ impl Forecasts {
         forecasts
     }
 
+    /// Raises all forecasts and bounds of a target that are below its value in `lowest` to this value. `lowest` has one
+    /// value per target.
+    pub fn at_least(mut self, lowest: &[f32]) -> Self {
+        for ((point, bounds), lowest) in self.points.iter_mut().zip(&mut self.bounds).zip(lowest.iter().cycle()) {
+            // `max` would replace an unknown bound, which is NaN.
+            for value in [point].into_iter().chain(bounds).filter(|value| **value < *lowest) {
+                *value = *lowest;
+            }
+        }
+        self
+    }
+
     /// Appends the forecasts of later windows.
     pub fn extend(&mut self, later: Self) {
         self.points.extend(later.points);
@@ -162,6 +174,16 @@ mod tests {
         let forecast = Forecasts::of_sample_paths(&samples, 101, 2);
         assert_eq!(forecast.points, [50.0, 500.0]);
         approx::assert_relative_eq!(forecast.bounds[1][..], [25.0, 100.0, 900.0, 975.0][..], epsilon = 1e-3);
+    }
+
+    #[test]
+    fn forecasts_are_raised_to_the_lowest_value_of_their_target() {
+        let forecasts =
+            Forecasts { points: vec![-1.0, -1.0, 3.0], bounds: vec![[-2.0, -1.0, 0.5, 1.0], [-2.0; 4], [f32::NAN; 4]] };
+        let raised = forecasts.at_least(&[0.0, f32::NEG_INFINITY]);
+        assert_eq!(raised.points, [0.0, -1.0, 3.0]);
+        assert_eq!(raised.bounds[..2], [[0.0, 0.0, 0.5, 1.0], [-2.0; 4]]);
+        assert!(raised.bounds[2].iter().all(|bound| bound.is_nan()));
     }
 
     /// The network's intervals are too narrow for the first step and too wide for the second, and later errors are

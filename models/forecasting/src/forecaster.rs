@@ -109,10 +109,13 @@ impl Forecaster {
         let needed = look_back.max(2);
         if origin < needed {
             let reason = match options.at {
-                Some(at) if known >= needed => {
+                Some(at) if known > needed => {
                     return Err(PredictError::bad_input(
                         "at",
-                        format!("the model needs {needed} rows before {at}, and there are {origin}; give a later time"),
+                        format!(
+                            "the model needs {needed} rows before {at}, and there are {origin}; the first possible time is {}",
+                            history.times[needed]
+                        ),
                     ));
                 }
                 _ => format!("the model needs at least {needed} rows before the forecast, and there are {origin}"),
@@ -131,7 +134,10 @@ impl Forecaster {
         if let (Some(at), Some(next)) = (options.at, frame.times.get(known))
             && at > *next
         {
-            let reason = format!("{at} is after {next}, the first unknown step; leave `at` out to forecast from there");
+            let first = history.times[needed.min(known - 1)];
+            let reason = format!(
+                "{at} is not between {first} and {next}, the first unknown step; leave `at` out to forecast from there"
+            );
             return Err(PredictError::bad_input("at", reason));
         }
         let stride = self.settings.data.stride.get();
@@ -170,7 +176,9 @@ impl Forecaster {
             forecasts.extend(self.network.forecast(self.likelihood(), &all.batch(origins, &self.device)));
         }
         let has_intervals = self.likelihood().has_intervals();
-        Ok(forecasts.calibrated(count, &all.origins, windows.horizon, &all.truth(), has_intervals))
+        let calibrated = forecasts.calibrated(count, &all.origins, windows.horizon, &all.truth(), has_intervals);
+        let lowest: Vec<f32> = (0..windows.frame.targets).map(|target| self.scaler.lowest(target)).collect();
+        Ok(calibrated.at_least(&lowest))
     }
 
     /// Converts the forecast of the first window of `windows` to the answer for the user, in the units of the columns.

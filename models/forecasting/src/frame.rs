@@ -50,7 +50,7 @@ impl Frame {
     ///
     /// [`PredictError::BadInput`] if the history lacks a column.
     pub fn new(history: &History, targets: usize, scaler: Scaler) -> Result<Self, PredictError> {
-        let columns: Vec<&[f32]> = scaler.columns.iter().map(|name| history.column(name)).collect::<Result<_, _>>()?;
+        let columns: Vec<&[f64]> = scaler.columns.iter().map(|name| history.column(name)).collect::<Result<_, _>>()?;
         let row = |row: usize| {
             let scaler = &scaler;
             columns.iter().enumerate().map(move |(column, values)| scaler.standardise(column, values[row]))
@@ -235,7 +235,7 @@ pub(crate) mod tests {
     /// A series of `rows` hourly rows with the columns `a = 0, 1, 2, …` and `b = −a`.
     pub fn hours(rows: usize) -> History {
         let start = date(2020, 1, 1).at(0, 0, 0, 0);
-        let a: Vec<f32> = (0..rows).map(|row| row as f32).collect();
+        let a: Vec<f64> = (0..rows).map(|row| row as f64).collect();
         let b = a.iter().map(|value| -value).collect();
         History {
             times: (0..rows as i64).map(|row| start + jiff::Span::new().hours(row)).collect(),
@@ -248,7 +248,7 @@ pub(crate) mod tests {
         let start = date(2020, 1, 1).at(0, 0, 0, 0);
         let history = History {
             times: (0..values.len() as i64).map(|day| start + jiff::Span::new().days(day)).collect(),
-            columns: [("a".to_owned(), values.iter().map(|value| *value as f32).collect())].into(),
+            columns: [("a".to_owned(), values.iter().map(|value| f64::from(*value)).collect())].into(),
         };
         let scaler = Scaler::fit(&history, &["a".to_owned()], train).unwrap();
         Arc::new(Frame::new(&history, 1, scaler).unwrap().with_parts(train, 0).with_season(season))
@@ -272,7 +272,7 @@ pub(crate) mod tests {
         let (frame, device) = (frame(40), Device::flex());
         let windows = Windows::new(frame.clone(), 10..30, 6, 4, 1);
         assert_eq!(windows.origins, (10..27).collect::<Vec<_>>());
-        let restored = |tensor: Tensor<3>, column: usize| -> Vec<f32> {
+        let restored = |tensor: Tensor<3>, column: usize| -> Vec<f64> {
             let [_, _, columns] = tensor.dims();
             let values: Vec<f32> = tensor.into_data().try_to_vec().unwrap();
             values.chunks(columns).map(|row| frame.scaler.restore(column, row[column]).round()).collect()

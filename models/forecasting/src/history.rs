@@ -18,7 +18,7 @@ pub struct History {
     pub times: Vec<DateTime>,
     /// The values of each column by its name, one per row, in the units of the training data. Columns that the model
     /// does not read are ignored.
-    pub columns: BTreeMap<String, Vec<f32>>,
+    pub columns: BTreeMap<String, Vec<f64>>,
 }
 
 impl History {
@@ -42,7 +42,7 @@ impl History {
     /// # Errors
     ///
     /// [`PredictError::BadInput`] if there is no such column, or it has another number of values than there are times.
-    pub fn column(&self, name: &str) -> Result<&[f32], PredictError> {
+    pub fn column(&self, name: &str) -> Result<&[f64], PredictError> {
         let Some(values) = self.columns.get(name) else {
             let known = self.columns.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
             return Err(PredictError::bad_input(

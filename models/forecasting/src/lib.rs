@@ -7,7 +7,7 @@
 //! use forecasting::{Forecaster, History, Predictor};
 //!
 //! # let start = jiff::civil::date(2021, 3, 1).at(0, 0, 0, 0);
-//! # let wave = |level: f32, size: f32| (0..200).map(|hour| level + size * (hour as f32 * 0.2618).sin()).collect();
+//! # let wave = |level: f64, size: f64| (0..200).map(|hour| level + size * (f64::from(hour) * 0.2618).sin()).collect();
 //! # let history = History {
 //! #     times: (0..200).map(|hour| start + jiff::Span::new().hours(hour)).collect(),
 //! #     columns: [("T (degC)", 10.0, 6.0), ("p (mbar)", 990.0, 0.0), ("rh (%)", 70.0, -20.0), ("VPdef (mbar)", 4.0, 3.0),

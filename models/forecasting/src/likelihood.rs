@@ -144,9 +144,9 @@ impl Likelihood {
     /// [`quantity`](Self::quantity) names the kind of number.
     pub fn to_units(self, scaler: &Scaler, column: usize, value: f32) -> f64 {
         match self {
-            Self::Qlike => (f64::from(scaler.restore(column, value)) / 2.0).exp(),
+            Self::Qlike => (scaler.restore(column, value) / 2.0).exp(),
             Self::Direction => 1.0 / (1.0 + (-f64::from(value)).exp()),
-            _ => f64::from(scaler.restore(column, value)),
+            _ => scaler.restore(column, value),
         }
     }
 
@@ -217,9 +217,10 @@ impl Likelihood {
 
 /// Converts the first T of `numbers`, one per target, to a tensor `[1, 1, T]` for arithmetic with `values`,
 /// `[B, H, T]`.
-fn row(numbers: &[f32], values: &Tensor<3>) -> Tensor<3> {
+fn row(numbers: &[f64], values: &Tensor<3>) -> Tensor<3> {
     let columns = values.dims()[2];
-    Tensor::<1>::from_floats(&numbers[..columns], &values.device()).reshape([1, 1, columns])
+    let numbers: Vec<f32> = numbers[..columns].iter().map(|number| *number as f32).collect();
+    Tensor::<1>::from_floats(&numbers[..], &values.device()).reshape([1, 1, columns])
 }
 
 /// Sorts the predicted quantiles of one value in ascending order, because a network may predict them in another order.
@@ -269,7 +270,14 @@ mod tests {
     ];
 
     fn scaler() -> Scaler {
-        Scaler { columns: vec!["a".to_owned()], means: vec![0.2], deviations: vec![2.0], yearly: false, step: None }
+        Scaler {
+            columns: vec!["a".to_owned()],
+            means: vec![0.2],
+            deviations: vec![2.0],
+            yearly: false,
+            step: None,
+            nonnegative: Vec::new(),
+        }
     }
 
     fn loss(likelihood: Likelihood, parameters: &[f32], value: f32) -> f32 {

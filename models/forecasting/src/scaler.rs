@@ -12,14 +12,17 @@ pub struct Scaler {
     /// The names of the columns, targets first.
     pub columns: Vec<String>,
     /// The mean of each column.
-    pub means: Vec<f32>,
+    pub means: Vec<f64>,
     /// The standard deviation of each column; 1 for a constant column.
-    pub deviations: Vec<f32>,
+    pub deviations: Vec<f64>,
     /// Whether the network gets calendar features of the time of year. True only if the training part covers two years.
     pub yearly: bool,
     /// The number of seconds between consecutive rows; absent in older packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<i64>,
+    /// The names of the columns whose forecasts and interval bounds are never below 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nonnegative: Vec<String>,
 }
 
 impl Scaler {
@@ -31,19 +34,26 @@ impl Scaler {
     pub fn fit(history: &History, columns: &[String], rows: usize) -> Result<Self, PredictError> {
         let (mut means, mut deviations) = (Vec::new(), Vec::new());
         for name in columns {
-            let values = history.column(name)?[..rows].iter().map(|value| f64::from(*value));
-            let mean = values.clone().sum::<f64>() / rows as f64;
-            let variance = values.map(|value| (value - mean).powi(2)).sum::<f64>() / rows as f64;
-            let deviation = variance.sqrt();
-            // In a constant column the computed deviation is only the rounding error of the mean; 1 takes its place.
-            let deviation = if deviation > 1e-6 * mean.abs().max(1e-6) { deviation } else { 1.0 };
-            means.push(mean as f32);
-            deviations.push(deviation as f32);
+            let values = &history.column(name)?[..rows];
+            // The differences from the first value are exact where the level is high and the changes are small.
+            let first = values.first().copied().unwrap_or_default();
+            let mean = first + values.iter().map(|value| value - first).sum::<f64>() / rows as f64;
+            let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / rows as f64;
+            let is_constant = values.iter().all(|value| *value == first);
+            means.push(mean);
+            deviations.push(if is_constant || variance == 0.0 { 1.0 } else { variance.sqrt() });
         }
         let covered = history.times[..rows].first().zip(history.times[..rows].last());
         let yearly = covered.is_some_and(|(first, last)| last.duration_since(*first).as_hours() >= 24 * (2 * 365 - 1));
         let step = Some(history.rhythm().seconds());
-        Ok(Self { columns: columns.to_vec(), means, deviations, yearly, step })
+        Ok(Self { columns: columns.to_vec(), means, deviations, yearly, step, nonnegative: Vec::new() })
+    }
+
+    /// The lowest standardised value that a forecast of a column may have: that of 0 for a
+    /// [nonnegative](Self::nonnegative) column, otherwise −∞.
+    pub fn lowest(&self, column: usize) -> f32 {
+        let nonnegative = self.nonnegative.contains(&self.columns[column]);
+        if nonnegative { self.standardise(column, 0.0) } else { f32::NEG_INFINITY }
     }
 
     /// Whether each column has a finite mean and a finite deviation above zero.
@@ -56,14 +66,15 @@ impl Scaler {
             && self.deviations.iter().all(|deviation| *deviation > 0.0)
     }
 
-    /// Standardises a value of a column: subtracts the mean and divides by the standard deviation.
-    pub fn standardise(&self, column: usize, value: f32) -> f32 {
-        (value - self.means[column]) / self.deviations[column]
+    /// Standardises a value of a column: subtracts the mean and divides by the standard deviation, before the result is
+    /// rounded to single precision.
+    pub fn standardise(&self, column: usize, value: f64) -> f32 {
+        ((value - self.means[column]) / self.deviations[column]) as f32
     }
 
     /// Converts a standardised value of a column back to the column's unit.
-    pub fn restore(&self, column: usize, value: f32) -> f32 {
-        value * self.deviations[column] + self.means[column]
+    pub fn restore(&self, column: usize, value: f32) -> f64 {
+        f64::from(value) * self.deviations[column] + self.means[column]
     }
 }
 
@@ -77,8 +88,8 @@ mod tests {
         let names = ["b", "a"].map(str::to_owned);
         let scaler = Scaler::fit(&hours(100), &names, 10).unwrap();
         assert_eq!((scaler.columns.join(""), &scaler.means[..]), ("ba".to_owned(), &[-4.5, 4.5][..]));
-        approx::assert_relative_eq!(scaler.deviations[0], 8.25f32.sqrt());
-        approx::assert_relative_eq!(scaler.restore(1, scaler.standardise(1, 7.0)), 7.0);
+        approx::assert_relative_eq!(scaler.deviations[0], 8.25f64.sqrt());
+        approx::assert_relative_eq!(scaler.restore(1, scaler.standardise(1, 7.0)), 7.0, max_relative = 1e-6);
         let missing = Scaler::fit(&hours(100), &["c".to_owned()], 10).unwrap_err();
         assert!(matches!(missing, PredictError::BadInput { field: "columns", .. }));
     }

@@ -121,7 +121,7 @@ fn bad_inputs_name_their_field() {
     let after = Options::default();
     assert_bad("columns", &after, |history| drop(history.columns.remove("wind")));
     assert_bad("columns", &after, |history| history.columns.get_mut("wind").unwrap().truncate(9));
-    for value in [f32::NAN, f32::INFINITY] {
+    for value in [f64::NAN, f64::INFINITY] {
         assert_bad("columns", &after, |history| history.columns.get_mut("temp_max").unwrap()[9] = value);
     }
     assert_bad("times", &after, |history| history.times.swap(3, 4));
@@ -130,7 +130,7 @@ fn bad_inputs_name_their_field() {
     // Every seventh day.
     assert_bad("times", &after, |history| {
         history.times = history.times.iter().copied().step_by(7).collect();
-        let week = |values: &mut Vec<f32>| *values = values.iter().copied().step_by(7).collect();
+        let week = |values: &mut Vec<f64>| *values = values.iter().copied().step_by(7).collect();
         history.columns.values_mut().for_each(week);
     });
     // The calendar of the crate jiff ends with the year 9999.

@@ -168,3 +168,17 @@ fn an_own_text_is_trained_on_and_answers() {
     assert_eq!(run(&["train", "--text", &path("none.txt"), "--out", &path("none")]).status.code(), Some(1));
     assert_eq!(run(&["train", "--recipe", "char-lstm", "--out", &path("none")]).status.code(), Some(2));
 }
+
+/// Without certificates, no data set can be downloaded, and the message says where they were looked for.
+#[test]
+fn certificates_that_cannot_be_read_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let arguments = ["train", "--recipe", "ptb-lstm-small", "--out", out.to_str().unwrap()];
+    let certificates = dir.path().join("none.pem");
+    let environment = [("XDG_CACHE_HOME", dir.path()), ("SSL_CERT_FILE", &certificates)];
+    let output = program(&arguments).env_remove("SSL_CERT_DIR").envs(environment).output().unwrap();
+    let message = text(&output.stderr);
+    assert!(output.status.code() == Some(1) && message.contains("SSL_CERT_FILE"), "{message}");
+    assert!(!out.exists());
+}

@@ -5,6 +5,24 @@ use serde::{Deserialize, Serialize};
 /// In the equations, `x` is the input of the step, `h` and `c` are the hidden and cell state before the step, and `h'`
 /// and `c'` are the states after it. `σ` is the logistic function and `⊙` the elementwise product. Each `W`, `U` and
 /// `b` is the block of rows of one gate in `weight_ih`, `weight_hh` and `bias_ih + bias_hh`.
+///
+/// # Weights of other frameworks
+///
+/// PyTorch's weights need no change. The weights of Keras and ONNX need the gates in another order, and those of Keras
+/// are transposed: `kernel` is `[input_size, gates × hidden_size]`, and `recurrent_kernel` likewise.
+///
+/// | cell | gates here, as in PyTorch | gates in Keras | gates in ONNX |
+/// |---|---|---|---|
+/// | [`Lstm`](Cell::Lstm) | `i f g o` | `i f c o` (`c` is `g`) | `i o f c` (`c` is `g`) |
+/// | [`Gru`](Cell::Gru) | `r z n` | `z r h`, with `reset_after=True` | `z r h`, with `linear_before_reset=1` |
+/// | [`GruResetBefore`](Cell::GruResetBefore) | `r z n` | `z r h`, with `reset_after=False` | `z r h`, with `linear_before_reset=0` |
+///
+/// `h` is the candidate `n`. The biases:
+///
+/// - Keras has one bias per gate, which becomes `bias_ih`, and `bias_hh` becomes zero. A GRU with `reset_after=True`
+///   has a bias of shape `[2, gates × hidden_size]`: the first row is `bias_ih`, and the second is `bias_hh`.
+/// - ONNX has one row `B` per direction: `bias_ih`, followed by `bias_hh`. `W` and `R` have the layout of `weight_ih`
+///   and `weight_hh`. Peephole weights (`P`) have no counterpart here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cell {

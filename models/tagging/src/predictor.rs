@@ -100,15 +100,32 @@ impl Tagger {
     /// see [`Entity::confidence`].
     pub fn tag<S: AsRef<str>, T: AsRef<[S]>>(&self, sentences: &[T]) -> Vec<Vec<(Span, f32)>> {
         self.each_batch(sentences, |emissions, lengths| {
+            let emissions = self.penalize_outside(emissions, self.settings.outside_penalty);
             self.network.crf.lattice(emissions, lengths).iter().map(|lattice| self.spans(lattice)).collect()
         })
     }
 
     /// Finds the entities of tokenized sentences, as [`tag`](Self::tag) does, without the work for their confidence.
     pub fn tag_spans<S: AsRef<str>, T: AsRef<[S]>>(&self, sentences: &[T]) -> Vec<Vec<Span>> {
+        let found = self.tag_spans_with(sentences, &[self.settings.outside_penalty]);
+        found.into_iter().flatten().collect()
+    }
+
+    /// Finds the entities of tokenized sentences once for each of `penalties`, which take the place of
+    /// [`Settings::outside_penalty`]. Returns for each sentence the entities with each penalty:
+    /// `[sentences, penalties, entities]`.
+    pub fn tag_spans_with<S: AsRef<str>, T: AsRef<[S]>>(
+        &self,
+        sentences: &[T],
+        penalties: &[f32],
+    ) -> Vec<Vec<Vec<Span>>> {
         self.each_batch(sentences, |emissions, lengths| {
-            let paths = self.network.crf.decode(emissions, lengths);
-            paths.iter().map(|labels| self.labels.decode(labels)).collect()
+            let mut answers = vec![Vec::with_capacity(penalties.len()); lengths.len()];
+            for penalty in penalties {
+                let paths = self.network.crf.decode(self.penalize_outside(emissions.clone(), *penalty), lengths);
+                answers.iter_mut().zip(paths).for_each(|(answer, labels)| answer.push(self.labels.decode(&labels)));
+            }
+            answers
         })
     }
 
@@ -124,7 +141,7 @@ impl Tagger {
             let encoded: Vec<_> = indices.iter().map(|index| self.encoder.encode(sentences[*index].as_ref())).collect();
             let batch = Batch::new(&encoded, self.encoder.vectors(), &self.device);
             let lengths = batch.lengths.clone();
-            let emissions = self.penalize_outside(self.network.emissions(batch)); // [B, T, K]
+            let emissions = self.network.emissions(batch); // [B, T, K]
             for (index, found) in indices.into_iter().zip(answer(emissions, &lengths)) {
                 answers[index] = found;
             }
@@ -137,11 +154,11 @@ impl Tagger {
         self.settings.outside_penalty = penalty;
     }
 
-    /// Subtracts [`Settings::outside_penalty`] from the scores of the label [`OUTSIDE`]. The scores before and after
-    /// the subtraction have the shape `[batch, time, labels]`.
-    fn penalize_outside(&self, emissions: Tensor<3>) -> Tensor<3> {
+    /// Subtracts `penalty` from the scores of the label [`OUTSIDE`]. The scores before and after the subtraction have
+    /// the shape `[batch, time, labels]`.
+    fn penalize_outside(&self, emissions: Tensor<3>, penalty: f32) -> Tensor<3> {
         let mut penalties = vec![0.0; self.labels.count()];
-        penalties[OUTSIDE] = self.settings.outside_penalty;
+        penalties[OUTSIDE] = penalty;
         emissions - Tensor::<1>::from_floats(penalties.as_slice(), &self.device).reshape([1, 1, self.labels.count()])
     }
 

@@ -94,9 +94,36 @@ fn own_columns_train_and_predict() {
     assert_eq!(numbers, [1, 3]);
     let page = dir.path().join("page.html");
     ask(&["--file", path(&lines), "--html", path(&page)]);
+    check_that_no_page_is_lost(model, &lines, &page);
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>") && page.matches("<p>").count() == 2, "{page}");
     assert!(page.contains("Eve<small>person</small>") && page.contains("&lt;") && !page.contains("<Lima"), "{page}");
+}
+
+/// Runs `predict --html` in ways that fail, and checks that neither the input nor an old page is lost.
+fn check_that_no_page_is_lost(model: &str, lines: &Path, page: &Path) {
+    let dir = page.parent().unwrap();
+    let [empty, unreadable] = [("empty", &b"\n"[..]), ("unreadable", &b"Ada\n\xff\n"[..])].map(|(name, content)| {
+        std::fs::write(dir.join(name), content).unwrap();
+        dir.join(name)
+    });
+    let contents = || [lines, page].map(|file| std::fs::read(file).unwrap());
+    let before = contents();
+    let files = || std::fs::read_dir(dir).unwrap().count();
+    let count = files();
+    for (input, to, more) in [
+        (lines, lines, &[][..]),
+        (&empty, page, &[]),
+        (&unreadable, page, &[]),
+        (&dir.join("missing"), page, &[]),
+        (lines, page, &["--min-confidence", "2"]),
+    ] {
+        let args = ["predict", "--model", model, "--file", path(input), "--html", path(to)];
+        let output = run(&[&args, more].concat());
+        assert!(!output.status.success() && output.stdout.is_empty(), "{input:?} {more:?}");
+        assert_eq!(contents(), before, "{input:?} {more:?}");
+        assert_eq!(files(), count, "{input:?} {more:?}");
+    }
 }
 
 #[test]

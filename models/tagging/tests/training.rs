@@ -111,9 +111,22 @@ fn a_package_predicts_as_the_trained_model_and_resists_damage() {
         let package = Folder::new(run.join("best"));
         assert_eq!(measured(&run.join("best")).flat(), trained.outcome.test.flat(), "{name}");
         assert_eq!(package.read(WordVectors::FILE).is_ok(), name == "vectors");
+        check_parameters(&trained);
         check_predictions(&Tagger::from_files(&package).unwrap());
         resist_damage(&package, name == "vectors");
     }
+}
+
+/// Checks that the number of parameters is computed as it is counted, and that a sentence without tokens has no
+/// entities.
+fn check_parameters(trained: &Trained<TaggingTask>) {
+    let (model, sizes) = (&trained.predictor, tagging::model::Sizes::of(trained.predictor.encoder()));
+    let computed = model.settings().model.num_params(sizes, model.labels());
+    assert_eq!(computed, burn::module::Module::num_params(model.network()) as f64);
+    let empty: &[&[&str]] = &[&[], &["Ada"], &[]];
+    let found = model.tag(empty);
+    assert!(found.len() == 3 && found[0].is_empty() && found[2].is_empty());
+    assert_eq!(model.tag(&empty[..1]), [[]]);
 }
 
 /// Checks offsets, independence of the other inputs, threads and options.
@@ -191,6 +204,8 @@ fn settings_that_do_not_fit_are_refused() {
     assert_eq!(refused(&[&vectors(dir.path()), "model.embedding_size=50"]), "model.embedding_size");
     assert_eq!(refused(&["data.valid_to_train=500"]), "data.valid_to_train");
     assert_eq!(refused(&["data.set=conll"]), "data.file");
+    assert_eq!(refused(&["data.test_file=a"]), "data.test_file");
+    assert_eq!(refused(&["data.format.columns=['token', 'tag']"]), "data.format");
     assert_eq!(refused(&["data.set=conll", "data.file=a", "data.test_file=b"]), "data.valid_file");
     assert!(recipe("quick", &["data.lowercase=1.5"]).is_err());
     for recipe in TaggingTask::RECIPES {

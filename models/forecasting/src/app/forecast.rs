@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use cli::args::ModelArgs;
-use cli::output::{log, print_json, print_line};
+use cli::output::{log, print_json, print_line, printable};
 use cli::{Application, CliError, Context, Result};
 use jiff::civil::DateTime;
 use training::package::Opened;
@@ -15,6 +15,7 @@ use crate::likelihood::Likelihood;
 use crate::output::{ColumnForecast, Options};
 use crate::train::Forecasting;
 use crate::train::data::history;
+use crate::train::demonstration;
 use crate::train::picture::{self, written_alike};
 use crate::{Forecast, Forecaster};
 
@@ -32,15 +33,21 @@ pub struct ForecastArgs {
     /// The first time to forecast, such as 2020-12-01 or 2020-12-01T06:00 [default: after the last row]
     #[arg(long, value_name = "TIME", help_heading = "Data")]
     at: Option<DateTime>,
-    /// SVG file for the plot; models that forecast the probability of a rise write none
-    #[arg(long, value_name = "FILE", default_value = "forecast.svg", help_heading = "Output")]
-    plot: PathBuf,
+    /// SVG file for the plot; models that forecast the probability of a rise draw none [default: forecast.svg, or none
+    /// with --json]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    plot: Option<PathBuf>,
 }
 
 impl ForecastArgs {
     pub fn run(&self, cx: &Context) -> Result<()> {
         let dir = cx.model_folder::<Forecaster>(&self.model, App::DEFAULT_MODEL)?;
         let Opened { predictor, record, .. } = Opened::<Forecasting>::open(&dir, &cx.session.device)?;
+        let draws = predictor.likelihood() != Likelihood::Direction;
+        if self.plot.is_some() && !draws {
+            let message = "--plot has no effect: a model that forecasts the probability of a rise draws no plot";
+            return Err(CliError::Usage(message.to_owned()));
+        }
         log(&format!("model: {}", dir.display()));
         let mut data = record.recipe.data;
         if let Some(file) = &self.csv {
@@ -48,6 +55,7 @@ impl ForecastArgs {
             data = data.of_file(file.clone(), &predictor.scaler().columns, format);
         }
         let series = data.series(&cx.session.locator)?;
+        cx.session.check_data_folder()?;
         series.notes.iter().for_each(|note| log(&format!("data: {note}")));
 
         let windows = predictor.window(&history(&series), &Options { at: self.at })?;
@@ -57,18 +65,17 @@ impl ForecastArgs {
             let count = forecast.past_windows;
             log(&format!("{count} past windows are too few for calibration: the intervals are those of the network"));
         }
+        let measured = record.outcome.map(|outcome| outcome.test).unwrap_or_default();
+        demonstration::better_baselines(&measured).iter().for_each(|line| log(&format!("on the test part: {line}")));
         if cx.json {
             print_json(&forecast)?
         } else {
             print_table(&forecast)?
         }
-        if predictor.likelihood() == Likelihood::Direction {
-            return Ok(());
+        match cx.plot(self.plot.as_deref(), "forecast.svg") {
+            Some(plot) if draws => plot.write(&picture::of_window(&windows, &forecasts, predictor.likelihood())?),
+            _ => Ok(()),
         }
-        let svg = picture::of_window(&windows, &forecasts, predictor.likelihood())?;
-        let failed = |source| CliError::Io { action: "write", path: self.plot.clone(), source };
-        std::fs::write(&self.plot, svg).map_err(failed)?;
-        if cx.json { Ok(()) } else { print_line(&format!("\nplot in {}", self.plot.display())) }
     }
 }
 
@@ -98,7 +105,7 @@ fn print_column(column: &ColumnForecast) -> Result<()> {
     let interval = |step: usize| Some([low_80[step]?, high_80[step]?, low_95[step]?, high_95[step]?]);
     let intervals: Option<Vec<[f64; 4]>> = (0..column.time.len()).map(interval).collect();
     let decimals = decimals(column.forecast.iter().map(|point| point.abs()).fold(0.0, f64::max));
-    print_line(column.quantity.label(&column.name))?;
+    print_line(&printable(column.quantity.label(&column.name)))?;
     let header = if intervals.is_some() { "      80 % interval            95 % interval    " } else { "" };
     print_line(&format!("{:16}  forecast{header}  observed", "time"))?;
     for (step, time) in written_alike(&column.time).iter().enumerate() {

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use cli::{Changes, CliError, Result};
-use datasets::{CsvFormat, Span};
+use datasets::{CsvFormat, Sentinel, Separator, Span};
 use inference::settings::Count;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The options of `train` that only `forecasting` has: the series, its columns, and the lengths of the windows.
 #[derive(Clone, Debug, Default, Args)]
@@ -20,12 +20,12 @@ pub struct SeriesOptions {
     csv: Option<PathBuf>,
     #[command(flatten)]
     table: TableOptions,
-    /// The columns to forecast [default: all columns of numbers]
-    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "csv")]
-    target: Vec<String>,
+    /// The columns to forecast; quote a name with a comma, as in '"Load, MW"' [default: all columns of numbers]
+    #[arg(long, value_name = "COLUMN,…", requires = "csv")]
+    target: Vec<Names>,
     /// Columns that the model reads but does not forecast [default: none]
-    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "target")]
-    covariates: Vec<String>,
+    #[arg(long, value_name = "COLUMN,…", requires = "target")]
+    covariates: Vec<Names>,
     /// Average the rows over steps of this length, such as 10min, 1h, 1d or 1w [default: each row is a step]
     #[arg(long, value_name = "SPAN", requires = "csv")]
     freq: Option<Span>,
@@ -42,15 +42,24 @@ pub struct SeriesOptions {
 #[command(next_help_heading = "Data")]
 pub struct TableOptions {
     /// The columns that hold the time [default: detected by name]
-    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "csv")]
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    time: Vec<String>,
+    #[arg(long, value_name = "COLUMN,…", requires = "csv")]
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "all_names")]
+    time: Vec<Names>,
     /// Format of the time, as for strftime, such as %d.%m.%Y [default: detected]
     #[arg(long, value_name = "FORMAT", requires = "csv")]
     date_format: Option<String>,
-    /// A number that stands for a missing value, such as -9999
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, requires = "csv")]
-    sentinel: Option<f32>,
+    /// Number of lines above the header; lines with # need not be counted out [default: recognised]
+    #[arg(long, value_name = "N", requires = "csv")]
+    skip_rows: Option<usize>,
+    /// What separates the columns, such as ; or tab [default: recognised]
+    #[arg(long, value_name = "CHARACTER", requires = "csv")]
+    separator: Option<Separator>,
+    /// The decimal mark, where numbers such as 1,234 may be read in two ways [default: recognised]
+    #[arg(long, value_name = "MARK", requires = "csv", value_parser = [".", ","])]
+    decimal: Option<String>,
+    /// A number or a word that stands for a missing value, such as -9999
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true, requires = "csv")]
+    sentinel: Option<Sentinel>,
     /// What to do with missing values [default: refuse]
     #[arg(long, value_name = "RULE", requires = "csv", value_parser = ["refuse", "previous", "interpolate", "drop"])]
     missing: Option<String>,
@@ -60,6 +69,28 @@ pub struct TableOptions {
     /// What to do with steps that have no row [default: keep, which counts each row as one step]
     #[arg(long, value_name = "RULE", requires = "csv", value_parser = ["keep", "previous", "interpolate"])]
     gaps: Option<String>,
+}
+
+/// Names of columns with commas between them. A name that has a comma is in quotation marks.
+#[derive(Clone, Debug)]
+struct Names(Vec<String>);
+
+impl std::str::FromStr for Names {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let reader = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(text.as_bytes());
+        let names = reader.into_records().next().transpose().map_err(|error| error.to_string())?;
+        Ok(Self(names.map_or(vec![String::new()], |names| names.iter().map(str::to_owned).collect())))
+    }
+}
+
+fn flat(names: &[Names]) -> Vec<String> {
+    names.iter().flat_map(|Names(names)| names.clone()).collect()
+}
+
+fn all_names<S: Serializer>(names: &[Names], serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    flat(names).serialize(serializer)
 }
 
 /// The subjects of the option `--dataset`. Each selects a shipped recipe for published data.
@@ -92,7 +123,7 @@ impl SeriesOptions {
             changes.set("data.set", Some("csv"))?;
             changes.set_file("data.file", "--csv", Some(file))?;
         }
-        let named = |names: &[String]| (!names.is_empty()).then(|| names.to_vec());
+        let named = |names: &[Names]| (!names.is_empty()).then(|| flat(names));
         let read = [self.target.as_slice(), &self.covariates].concat();
         for (key, value) in self.table.given()? {
             changes.set(&format!("data.format.{key}"), Some(value))?;
@@ -131,6 +162,7 @@ pub fn data_option(setting: &str) -> Option<&'static str> {
         "time" => "--time",
         "date_format" => "--date-format",
         "columns" => "--target and --covariates",
+        "decimal" => "--decimal",
         "sentinel" => "--sentinel",
         "missing" => "--missing",
         "duplicates" => "--duplicates",
@@ -183,10 +215,32 @@ mod tests {
 
     #[test]
     fn options_replace_the_fields_of_a_format() {
-        let format = CsvFormat { sentinel: Some(-1.0), missing: Missing::Drop, ..CsvFormat::default() };
+        let format = CsvFormat { sentinel: Some((-1.0).into()), missing: Missing::Drop, ..CsvFormat::default() };
         let cli = Cli::try_parse_from("forecast --csv a --sentinel -9 --duplicates mean".split(' ')).unwrap();
-        let expected = CsvFormat { sentinel: Some(-9.0), duplicates: Duplicates::Mean, ..format.clone() };
+        let expected = CsvFormat { sentinel: Some((-9.0).into()), duplicates: Duplicates::Mean, ..format.clone() };
         assert_eq!(cli.options.table.replace(format).unwrap(), expected);
+    }
+
+    #[test]
+    fn names_with_commas_are_quoted() {
+        let load = ["train", "--csv", "a", "--target", r#""Load, MW",b"#, "--target", "c", "--sentinel", "M"];
+        let cli = Cli::try_parse_from(load).unwrap();
+        let Changes { settings, .. } = cli.options.changes().unwrap();
+        let expected = r#"data.target=["Load, MW", "b", "c"]"#;
+        assert!(settings.iter().any(|setting| setting == expected), "{settings:?}");
+        assert!(settings.contains(&r#"data.format.sentinel="M""#.to_owned()), "{settings:?}");
+        let unnamed = Cli::try_parse_from(["train", "--csv", "a", "--time", ""]).unwrap().options.changes().unwrap();
+        assert!(unnamed.settings.contains(&r#"data.format.time=[""]"#.to_owned()), "{unnamed:?}");
+    }
+
+    #[test]
+    fn options_of_the_layout_are_checked() {
+        let format = changes("train --csv a --separator tab --decimal , --skip-rows 3").unwrap().settings;
+        let expected = [r#"data.format.separator="tab""#, r#"data.format.decimal=",""#, "data.format.skip_rows=3"];
+        expected.iter().for_each(|setting| assert!(format.contains(&(*setting).to_owned()), "{format:?}"));
+        for line in ["--separator ab", "--decimal ;", "--skip-rows -1"] {
+            assert!(changes(&format!("train --csv a {line}")).is_err(), "{line}");
+        }
     }
 
     #[test]

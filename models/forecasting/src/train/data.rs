@@ -47,6 +47,10 @@ pub struct DataConfig {
     /// shortest of them that has at least two steps. A day or a week must also be a whole number of steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub season: Option<Count>,
+    /// Whether forecasts of targets such as counts are never below 0: of the targets that have no value below 0 in the
+    /// training part.
+    #[serde(default)]
+    pub nonnegative: bool,
     /// How the rows are split into training, validation and test part, in order of time.
     pub split: Split,
 }
@@ -100,7 +104,7 @@ impl DataConfig {
     /// Loads the series without checking its length.
     pub fn series(&self, locator: &Locator) -> TaskResult<Series> {
         let series = match (self.set, &self.file) {
-            (Set::Csv, Some(file)) => Series::from_csv(file, &self.format.clone().unwrap_or_default())?,
+            (Set::Csv, Some(file)) => locator.csv(&locator.own_file(file), &self.format.clone().unwrap_or_default())?,
             (Set::Csv, None) => {
                 return Err(TaskError::setting(
                     "data.file",
@@ -198,7 +202,12 @@ impl DataConfig {
                 return Err(TaskError::setting("data.target", message));
             }
         }
-        Ok(Scaler::fit(&history, &columns, train)?)
+        let mut scaler = Scaler::fit(&history, &columns, train)?;
+        if self.nonnegative {
+            let never_negative = |name: &&String| history.columns[*name][..train].iter().all(|value| *value >= 0.0);
+            scaler.nonnegative = columns[..targets].iter().filter(never_negative).cloned().collect();
+        }
+        Ok(scaler)
     }
 
     /// Cuts the series into windows, for each part of the data.

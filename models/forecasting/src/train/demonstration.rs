@@ -1,5 +1,7 @@
 //! The demonstration of a trained model: sentences that compare it with the baselines, and a plot.
 
+use std::cmp::Ordering;
+
 use training::{Comparison, Demonstration, Measured, Skill, TaskError, TaskResult};
 
 use super::direction::MAJORITY;
@@ -50,21 +52,55 @@ fn plot(forecaster: &Forecaster, test: &Windows) -> TaskResult<Option<String>> {
 /// it is significant. `label` is the name of the metric in the sentence.
 pub fn verdicts(measured: &Measured, metric: &str, label: &str) -> Vec<String> {
     let of_metric = measured.comparisons.iter().filter(|comparison| comparison.metric == metric);
-    of_metric.filter_map(|comparison| Some(verdict(comparison, comparison.skill?, label))).collect()
+    let sentence = |comparison: &Comparison| match comparison.skill {
+        Some(skill) => Some(verdict(comparison, skill, label)),
+        None if comparison.value == 0.0 => {
+            Some(format!("{label} of {} is 0: no model can be better; use it instead", comparison.baseline))
+        }
+        None => None,
+    };
+    of_metric.filter_map(sentence).collect()
+}
+
+/// Writes a sentence for each baseline whose absolute error, or QLIKE, on the test part is significantly smaller than
+/// that of the model, or is 0.
+pub fn better_baselines(measured: &Measured) -> Vec<String> {
+    let worse = |comparison: &&Comparison| match comparison.skill {
+        Some(skill) => significant(skill) == Some(Ordering::Less),
+        None => comparison.value == 0.0,
+    };
+    let comparisons = measured.comparisons.iter().filter(worse).cloned().collect();
+    let measured = Measured { metrics: Vec::new(), comparisons };
+    [("mae", "absolute error"), ("qlike", "QLIKE")]
+        .iter()
+        .flat_map(|(metric, label)| verdicts(&measured, metric, label))
+        .collect()
+}
+
+/// Compares the skill with 0: `Greater` if the model is significantly better than the baseline, `Less` if it is
+/// significantly worse, `Equal` if the difference is not significant; `None` if there are too few windows.
+///
+/// A difference is significant only if its confidence interval excludes 0 and its p-value is below [`LEVEL`].
+fn significant(Skill { interval: [low, high], p, .. }: Skill) -> Option<Ordering> {
+    match (low > 0.0 && p < LEVEL, high < 0.0 && p < LEVEL) {
+        _ if low.is_nan() => None,
+        (true, _) => Some(Ordering::Greater),
+        (_, true) => Some(Ordering::Less),
+        _ => Some(Ordering::Equal),
+    }
 }
 
 fn verdict(Comparison { baseline, .. }: &Comparison, skill: Skill, label: &str) -> String {
     let percent = |value: f64| format!("{:.1}", 100.0 * value);
     let ([low, high], value) = (skill.interval, percent(skill.value));
-    if low.is_nan() {
-        return format!("{label}: skill {value} % over {baseline}; too few windows for a test");
-    }
     let numbers = format!("{value} % (95 % interval {} to {}; {})", percent(low), percent(high), p_value(skill.p));
-    // A difference is significant only if its confidence interval excludes 0 and its p-value is below `LEVEL`.
-    match (low > 0.0 && skill.p < LEVEL, high < 0.0 && skill.p < LEVEL) {
-        (true, _) => format!("{label} smaller than that of {baseline} by {numbers}"),
-        (_, true) => format!("{label} LARGER than that of {baseline}: skill {numbers}"),
-        _ => format!("{label} not significantly different from that of {baseline}: skill {numbers}"),
+    match significant(skill) {
+        None => format!("{label}: skill {value} % over {baseline}; too few windows for a test"),
+        Some(Ordering::Greater) => format!("{label} smaller than that of {baseline} by {numbers}"),
+        Some(Ordering::Less) => format!("{label} LARGER than that of {baseline}: skill {numbers}"),
+        Some(Ordering::Equal) => {
+            format!("{label} not significantly different from that of {baseline}: skill {numbers}")
+        }
     }
 }
 
@@ -111,16 +147,30 @@ mod tests {
     fn verdicts_need_interval_and_test() {
         let verdict = |interval: [f64; 2], p: f64| {
             let skill = Some(Skill { value: 0.5 * (interval[0] + interval[1]), interval, p });
-            let comparison = Comparison { metric: "mae".to_owned(), baseline: "drift".to_owned(), value: 1.0, skill };
-            let measured = Measured { metrics: Vec::new(), comparisons: vec![comparison] };
+            let measured = compared(1.0, skill);
             assert!(verdicts(&measured, "mse", "x").is_empty());
-            verdicts(&measured, "mae", "x").concat()
+            (verdicts(&measured, "mae", "x").concat(), better_baselines(&measured).len())
         };
-        assert!(verdict([0.1, 0.3], 0.01).contains("smaller"));
-        assert!(verdict([-0.3, -0.1], 0.01).contains("LARGER"));
+        let (better, none) = verdict([0.1, 0.3], 0.01);
+        assert!(better.contains("smaller") && none == 0);
+        let (worse, one) = verdict([-0.3, -0.1], 0.01);
+        assert!(worse.contains("LARGER") && one == 1);
         for (interval, p) in [([0.1, 0.3], 0.2), ([-0.1, 0.3], 0.01)] {
-            assert!(verdict(interval, p).contains("not significantly"));
+            let (equal, none) = verdict(interval, p);
+            assert!(equal.contains("not significantly") && none == 0);
         }
-        assert!(verdict([f64::NAN; 2], f64::NAN).contains("too few"));
+        assert!(verdict([f64::NAN; 2], f64::NAN).0.contains("too few"));
+    }
+
+    #[test]
+    fn a_baseline_without_errors_is_better() {
+        assert_eq!(better_baselines(&compared(0.0, None)).len(), 1);
+        assert!(better_baselines(&compared(1.0, None)).is_empty());
+    }
+
+    /// Metrics with one comparison, with the baseline `drift`.
+    fn compared(value: f64, skill: Option<Skill>) -> Measured {
+        let comparison = Comparison { metric: "mae".to_owned(), baseline: "drift".to_owned(), value, skill };
+        Measured { metrics: Vec::new(), comparisons: vec![comparison] }
     }
 }

@@ -33,14 +33,13 @@ impl Losses {
         // a common row also have correlated losses.
         let block = (2 * self.overlap).max((self.model.len() as f64).sqrt() as usize);
         let comparison = |(baseline, losses): &(String, Vec<f64>)| {
-            let Estimate { value, interval } = skill(&self.model, losses, block, SEED);
-            let p = diebold_mariano(&self.model, losses, block);
-            Comparison {
-                metric: self.metric.to_owned(),
-                baseline: baseline.clone(),
-                value: mean(losses.iter().copied()),
-                skill: Some(Skill { value, interval, p }),
-            }
+            let value = mean(losses.iter().copied());
+            // The skill over a baseline without errors is undefined.
+            let skill = (value > 0.0).then(|| {
+                let Estimate { value, interval } = skill(&self.model, losses, block, SEED);
+                Skill { value, interval, p: diebold_mariano(&self.model, losses, block) }
+            });
+            Comparison { metric: self.metric.to_owned(), baseline: baseline.clone(), value, skill }
         };
         Measured {
             metrics: vec![Metric::lower(self.metric, mean(self.model.iter().copied()))],
@@ -144,17 +143,19 @@ fn error((point, truth): (&f32, &f32)) -> f64 {
 }
 
 /// Error metrics over all windows, steps and targets: `mse` and `mae` in standardised units; `mase` (Hyndman & Koehler
-/// 2006); `smape`; and for a single target `mae_in_units` and `rmse_in_units`.
+/// 2006), which is undefined if a target never changes from one season to the next; `smape`; and for a single target
+/// `mae_in_units` and `rmse_in_units`.
 fn errors(windows: &Windows, points: &[f32]) -> Vec<Metric> {
     let frame = &windows.frame;
     let targets = frame.targets;
     let truth = windows.truth();
     let scaled = |target: usize| {
         let errors = points.iter().zip(&truth).skip(target).step_by(targets).map(error);
-        mean(errors.map(f64::abs)) / seasonal_change(frame, target)
+        let change = seasonal_change(frame, target);
+        if change > 0.0 { mean(errors.map(f64::abs)) / change } else { f64::NAN }
     };
     let percentage = |(place, (point, truth)): (usize, (&f32, &f32))| {
-        let [point, truth] = [point, truth].map(|value| f64::from(frame.scaler.restore(place % targets, *value)));
+        let [point, truth] = [point, truth].map(|value| frame.scaler.restore(place % targets, *value));
         smape(point, truth)
     };
     let pairs = || points.iter().zip(&truth);
@@ -166,7 +167,7 @@ fn errors(windows: &Windows, points: &[f32]) -> Vec<Metric> {
         Metric::lower("smape", mean(pairs().enumerate().map(percentage))).with_unit("%"),
     ];
     if targets == 1 {
-        let unit = f64::from(frame.scaler.deviations[0]);
+        let unit = frame.scaler.deviations[0];
         metrics.push(Metric::lower("mae_in_units", mae * unit));
         metrics.push(Metric::lower("rmse_in_units", mse.sqrt() * unit));
     }
@@ -232,7 +233,7 @@ mod tests {
     #[test]
     fn errors_equal_their_definitions() {
         let windows = windows();
-        let standardised = |value: &f32| windows.frame.scaler.standardise(0, *value);
+        let standardised = |value: &f64| windows.frame.scaler.standardise(0, *value);
         let points: Vec<f32> = [3.0, 3.0, 6.0, 16.0].iter().map(standardised).collect();
         let errors: Measured = errors(&windows, &points).into();
         let error = |name: &str| errors.get(name).unwrap();
@@ -244,13 +245,25 @@ mod tests {
         let forecasts = Forecasts { points, bounds: Vec::new() };
         assert_eq!(direction(&forecasts, &windows).value, 0.5);
         let losses = absolute_errors(&forecasts, &windows);
-        let unit = f64::from(windows.frame.scaler.deviations[0]);
+        let unit = windows.frame.scaler.deviations[0];
         let in_units = |name: &str| -> Vec<f64> {
             let (_, losses) = losses.baselines.iter().find(|(known, _)| known == name).unwrap();
             losses.iter().map(|loss| loss * unit).collect()
         };
         approx::assert_relative_eq!(in_units("persistence")[..], [3.0, 6.0][..], max_relative = 1e-6);
         approx::assert_relative_eq!(in_units("seasonal persistence")[..], [3.0, 4.0][..], max_relative = 1e-6);
+    }
+
+    #[test]
+    fn measures_that_divide_by_zero_are_undefined() {
+        let windows = Windows::new(days(&[0, 2, 0, 2, 0, 2, 0, 2, 0, 2], 6, 2), 6..10, 2, 2, 2);
+        let forecasts = Forecasts { points: vec![0.0; 4], bounds: vec![[-2.0, -1.0, 1.0, 2.0]; 4] };
+        let measured = values(&forecasts, &windows);
+        assert!(measured.get("mase").unwrap().is_nan());
+        let of = |baseline| measured.comparison("mae", baseline).unwrap();
+        assert_eq!((of("seasonal persistence").value, of("seasonal persistence").skill), (0.0, None));
+        assert!(of("persistence").skill.is_some());
+        assert!(measured.flat().values().all(|value| !value.is_infinite()));
     }
 
     /// The keys of recipes and of packages of format 1.

@@ -18,7 +18,7 @@ const LEAST_PAST: usize = 20;
 /// The largest number of windows in a plot of one-step forecasts.
 const DAYS: usize = 250;
 
-/// Draws the forecast of the first window of `windows`, one panel per column.
+/// Draws the forecast of the first window of `windows`, one panel per column, of at most four columns.
 pub fn of_window(windows: &Windows, forecasts: &Forecasts, likelihood: Likelihood) -> TaskResult<String> {
     let Windows { frame, horizon, .. } = windows;
     let origin = windows.origins.first().copied().unwrap_or(windows.look_back);
@@ -56,7 +56,10 @@ pub fn of_window(windows: &Windows, forecasts: &Forecasts, likelihood: Likelihoo
             ..Panel::default()
         }
     };
-    let panels: Vec<Panel> = (0..frame.targets.min(MOST_COLUMNS)).map(panel).collect();
+    let mut panels: Vec<Panel> = (0..frame.targets.min(MOST_COLUMNS)).map(panel).collect();
+    if let Some(last) = panels.last_mut().filter(|_| frame.targets > MOST_COLUMNS) {
+        last.caption = format!("The plot shows {MOST_COLUMNS} of {} columns.", frame.targets);
+    }
     drawn(&panels)
 }
 

@@ -64,7 +64,7 @@ const FEWEST_BLOCKS: usize = 5;
 
 /// The skill of a forecaster over a baseline, `1 − loss / loss of the baseline`, with a 95 % confidence interval by the
 /// paired circular block bootstrap. `block` is the length of a block: losses less than `block` places apart may be
-/// correlated. The bounds are NaN if there are too few blocks.
+/// correlated. The bounds are NaN if there are too few blocks, or if the baseline has no errors in some resample.
 pub fn skill(losses: &[f64], baseline: &[f64], block: usize, seed: u64) -> Estimate {
     let of = |rows: &mut dyn Iterator<Item = usize>| {
         let (mut own, mut other) = (0.0, 0.0);
@@ -88,6 +88,9 @@ pub fn skill(losses: &[f64], baseline: &[f64], block: usize, seed: u64) -> Estim
             of(&mut starts.into_iter().flat_map(|start| (start..start + block).map(|row| row % count)).take(count))
         })
         .collect();
+    if resampled.iter().any(|skill| !skill.is_finite()) {
+        return Estimate { value, interval: [f64::NAN; 2] };
+    }
     resampled.sort_by(f64::total_cmp);
     let quantile = |level: f64| resampled[((RESAMPLES - 1) as f64 * level).round() as usize];
     Estimate { value, interval: [quantile(0.025), quantile(0.975)] }

@@ -55,6 +55,7 @@ impl Task for Forecasting {
     const MONITOR: Monitor = Monitor { metric: "loss", higher_is_better: false };
     const ITEMS: &'static str = "windows";
     const WEIGHT_NAMES: WeightNames = crate::forecaster::WEIGHT_NAMES;
+    const PATHS: &'static [&'static str] = &["data.file"];
 
     type Predictor = Forecaster;
     type Data = DataConfig;
@@ -80,6 +81,10 @@ impl Task for Forecasting {
     }
 
     fn fit(recipe: &RecipeOf<Self>, series: &Series, _: Option<Pretrained<'_, Self>>) -> TaskResult<Self> {
+        if recipe.data.nonnegative && matches!(recipe.model.loss, Likelihood::Direction | Likelihood::Qlike) {
+            let message = "the forecasts of this loss are not values of the column; remove the setting";
+            return Err(TaskError::setting("data.nonnegative", message));
+        }
         Self::new(recipe, recipe.data.scaler(series)?)
     }
 
@@ -87,7 +92,11 @@ impl Task for Forecasting {
         Self::new(recipe, predictor.scaler().clone())
     }
 
-    fn encode(&self, series: Series, _: &mut LoadContext) -> TaskResult<Splits<Windows>> {
+    fn encode(&self, series: Series, cx: &mut LoadContext) -> TaskResult<Splits<Windows>> {
+        if !self.scaler.nonnegative.is_empty() {
+            let names = self.scaler.nonnegative.join(", ");
+            cx.note(&format!("data: no value below 0 in {names}, so no forecast is below 0 (data.nonnegative)"));
+        }
         self.data.windows(&series, &self.scaler)
     }
 

@@ -40,13 +40,13 @@ pub fn series(locator: &Locator) -> TaskResult<Series> {
     for day in 1..prices.len() {
         let time = prices.times[day];
         let Ok(known) = vix.times.binary_search(&time) else { continue };
-        let before = f64::from(prices.row(day - 1)[close]);
-        let [high, low, close] = [high, low, close].map(|column| f64::from(prices.row(day)[column]));
+        let before = prices.row(day - 1)[close];
+        let [high, low, close] = [high, low, close].map(|column| prices.row(day)[column]);
         let change = 100.0 * (close / before).ln();
         let range = 100.0 * (high.max(before) / low.min(before)).ln();
         let variance = 0.5 * range * range - (2.0 * std::f64::consts::LN_2 - 1.0) * change * change;
         times.push(time);
-        values.extend([variance.max(LEAST).ln() as f32, change as f32, vix.row(known)[implied].ln()]);
+        values.extend([variance.max(LEAST).ln(), change, vix.row(known)[implied].ln()]);
     }
     let columns = COLUMNS.map(str::to_owned).to_vec();
     let source = format!("{}; {}", prices.source, vix.source);
@@ -56,7 +56,7 @@ pub fn series(locator: &Locator) -> TaskResult<Series> {
 /// The losses of log-variance forecasts: QLIKE, and the absolute error of the volatility in percent.
 pub fn losses(forecasts: &Forecasts, windows: &Windows) -> [Losses; 2] {
     let variances = variances(&windows.frame);
-    let variance = |log: &f32| f64::from(windows.frame.scaler.restore(0, *log)).exp();
+    let variance = |log: &f32| windows.frame.scaler.restore(0, *log).exp();
     let model: Vec<f64> = forecasts.points.iter().map(variance).collect();
     let baselines = baseline_variances(windows);
     let by = |metric: &'static str, loss: fn(f64, f64) -> f64| {
@@ -122,11 +122,11 @@ fn baseline_variances(windows: &Windows) -> Vec<(&'static str, Vec<f64>)> {
 /// The column with the given name in its own unit; `None` if there is no such column.
 fn restored(frame: &Frame, name: &str) -> Option<Vec<f64>> {
     let column = frame.scaler.columns.iter().position(|column| column == name)?;
-    Some(frame.column(column).into_iter().map(|value| f64::from(frame.scaler.restore(column, value))).collect())
+    Some(frame.column(column).into_iter().map(|value| frame.scaler.restore(column, value)).collect())
 }
 
 fn variances(frame: &Frame) -> Vec<f64> {
-    frame.column(0).iter().map(|log| f64::from(frame.scaler.restore(0, *log)).exp()).collect()
+    frame.column(0).iter().map(|log| frame.scaler.restore(0, *log).exp()).collect()
 }
 
 /// Computes the exponentially weighted moving average at each position of a series of variances. The average at a
@@ -387,7 +387,7 @@ mod tests {
             let series = Series {
                 columns: COLUMNS.map(str::to_owned).to_vec(),
                 times: (0..DAYS as i64).map(|day| start + jiff::Span::new().days(day)).collect(),
-                values: (0..DAYS).flat_map(row).map(|value| value as f32).collect(),
+                values: (0..DAYS).flat_map(row).collect(),
                 notes: Vec::new(),
                 source: String::new(),
             };

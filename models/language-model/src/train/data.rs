@@ -52,7 +52,7 @@ impl DataConfig {
     /// Finds and reads the corpus. The lines of a user's text file are [normalized](Level::normalize).
     pub fn load(&self, locator: &Locator) -> TaskResult<Corpus> {
         match (self.set, &self.file) {
-            (CorpusKind::Text, Some(file)) => Ok(normalize(own_text(file)?, self.level)),
+            (CorpusKind::Text, Some(file)) => Ok(normalize(own_text(&locator.own_file(file))?, self.level)),
             (CorpusKind::Text, None) => {
                 Err(TaskError::setting("data.file", "data.set = \"text\" needs the path of a text file"))
             }

@@ -80,6 +80,7 @@ impl Task for LanguageModelTask {
     const MONITOR: Monitor = Monitor { metric: "perplexity", higher_is_better: false };
     const ITEMS: &'static str = "tokens";
     const WEIGHT_NAMES: WeightNames = WEIGHT_NAMES;
+    const PATHS: &'static [&'static str] = &["data.file"];
 
     type Predictor = LanguageModel;
     type Data = DataConfig;

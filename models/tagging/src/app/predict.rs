@@ -1,7 +1,6 @@
 //! The verb (subcommand) `predict`: finds named entities in texts, and prints them or writes an HTML page.
 
-use std::fs::File;
-use std::io::{BufWriter, IsTerminal, Write, stdout};
+use std::io::{IsTerminal, Write, stdout};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,6 +9,7 @@ use cli::input::TextArgs;
 use cli::output::{Numbered, print_json, print_line};
 use cli::{Application, CliError, Context, Result};
 use inference::Predictor;
+use training::files::NewFile;
 
 use super::App;
 use super::render::{self, Renderer};
@@ -38,7 +38,7 @@ impl Predict {
         let model: Tagger = cx.open(&self.model, App::DEFAULT_MODEL)?;
         let options = Options { min_confidence: self.min_confidence };
         let renderer = Renderer { kinds: model.labels().kinds() };
-        let mut page = self.html.as_deref().map(Page::create).transpose()?;
+        let mut page = self.html.as_deref().map(|path| Page::create(path, self.texts.file())).transpose()?;
         let color = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         self.texts.for_each_batch(BATCH, |lines, texts| {
             let predictions = model.predict(&texts, &options)?;
@@ -52,30 +52,35 @@ impl Predict {
     }
 }
 
-/// An HTML page that is being written to a file.
+/// An HTML page that is being written. The file at its path changes when the page is finished, so an error before that
+/// loses nothing.
 struct Page<'a> {
     path: &'a Path,
-    file: BufWriter<File>,
+    file: NewFile,
 }
 
 impl<'a> Page<'a> {
-    fn create(path: &'a Path) -> Result<Self> {
-        let file = File::create(path).map_err(|source| unwritable(path, source))?;
-        let mut page = Self { path, file: BufWriter::new(file) };
+    /// Starts a page for the texts of the file `input`, which must not be the file of the page.
+    fn create(path: &'a Path, input: Option<&Path>) -> Result<Self> {
+        let same = |input: &Path| path.canonicalize().is_ok_and(|path| input.canonicalize().is_ok_and(|it| it == path));
+        if input.is_some_and(same) {
+            return Err(CliError::Usage(format!(
+                "--html {} would overwrite the input; give another file",
+                path.display()
+            )));
+        }
+        let mut page = Self { path, file: NewFile::create(path)? };
         page.write(render::PAGE_START)?;
         Ok(page)
     }
 
     fn write(&mut self, text: &str) -> Result<()> {
-        self.file.write_all(text.as_bytes()).map_err(|source| unwritable(self.path, source))
+        let written = self.file.write_all(text.as_bytes());
+        written.map_err(|source| CliError::Io { action: "write", path: self.path.to_path_buf(), source })
     }
 
-    fn finish(mut self) -> Result<()> {
-        self.file.flush().map_err(|source| unwritable(self.path, source))?;
+    fn finish(self) -> Result<()> {
+        self.file.finish()?;
         print_line(&format!("wrote {}", self.path.display()))
     }
-}
-
-fn unwritable(path: &Path, source: std::io::Error) -> CliError {
-    CliError::Io { action: "write", path: path.to_path_buf(), source }
 }

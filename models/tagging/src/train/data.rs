@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datasets::conll::{self, ConllFormat, EntitySpan, TaggedParts, TaggedSentence, conll2003, wnut17};
-use datasets::{news, vectors};
+use datasets::{Locator, news, vectors};
 use inference::text::{Reserved, Vocabulary};
 use serde::{Deserialize, Serialize};
 use training::settings::{Count, Fraction};
@@ -71,6 +71,13 @@ pub enum Set {
     Conll,
 }
 
+impl Set {
+    /// Whether other people have published the sentences of the set.
+    pub fn is_published(self) -> bool {
+        matches!(self, Self::Wnut17 | Self::Conll2003)
+    }
+}
+
 /// The loaded data, before they are encoded.
 pub struct RawData {
     /// The tagged sentences of the training, validation and test part.
@@ -108,11 +115,12 @@ pub struct Example {
 impl DataConfig {
     /// Loads the tagged sentences and, if the recipe has `vectors`, the pretrained word vectors.
     pub fn load(&self, cx: &mut LoadContext) -> TaskResult<RawData> {
+        self.check_files()?;
         let mut parts = match self.set {
             Set::News => news::load(),
             Set::Wnut17 => wnut17::load(&cx.locator)?,
             Set::Conll2003 => conll2003::load(&cx.locator)?,
-            Set::Conll => self.own_parts()?,
+            Set::Conll => self.own_parts(&cx.locator)?,
         };
         if self.valid_to_train > 0 && self.valid_to_train >= parts.valid.len() {
             let message = format!(
@@ -126,28 +134,41 @@ impl DataConfig {
         let vectors = match self.vectors.as_deref() {
             None => None,
             Some("glove") => Some(vectors::load(&cx.locator)?),
-            Some(file) => Some(vectors::own_file(Path::new(file))?),
+            Some(file) => Some(vectors::own_file(&cx.locator.own_file(Path::new(file)))?),
         };
         Ok(RawData { parts, vectors })
     }
 
+    /// Refuses settings of the user's own files if the recipe selects another data set.
+    fn check_files(&self) -> TaskResult<()> {
+        let settings = [
+            ("data.file", self.file.is_some()),
+            ("data.valid_file", self.valid_file.is_some()),
+            ("data.test_file", self.test_file.is_some()),
+            ("data.format", self.format != ConllFormat::default()),
+        ];
+        match settings.into_iter().find(|(_, given)| *given && self.set != Set::Conll) {
+            Some((setting, _)) => Err(TaskError::setting(setting, "it needs data.set = \"conll\"; remove one of them")),
+            None => Ok(()),
+        }
+    }
+
     /// Reads the tagged sentences from the user's files.
-    fn own_parts(&self) -> TaskResult<TaggedParts> {
+    fn own_parts(&self, locator: &Locator) -> TaskResult<TaggedParts> {
         let missing = || TaskError::setting("data.file", "it is absent; set it to a file in CoNLL-style columns");
-        let train = self.file.as_deref().ok_or_else(missing)?;
+        let train = locator.own_file(self.file.as_deref().ok_or_else(missing)?);
         let held_out = match (&self.valid_file, &self.test_file) {
-            (Some(valid), Some(test)) => Some([valid.as_path(), test.as_path()]),
+            (Some(valid), Some(test)) => Some([valid, test].map(|file| locator.own_file(file))),
             (None, None) => None,
             _ => return Err(TaskError::setting("data.valid_file", "set this and data.test_file, or neither of them")),
         };
-        Ok(conll::own_parts(train, held_out, &self.format)?)
+        let held_out = held_out.as_ref().map(|files| files.each_ref().map(PathBuf::as_path));
+        Ok(conll::own_parts(&train, held_out, &self.format)?)
     }
 
-    /// Returns the labels for the kinds of entities in all parts, in alphabetical order of the kinds. Kinds that occur
-    /// only in the test part are included, so that their entities count as missed in the evaluation.
+    /// Returns the labels for the kinds of entities in the training part, in alphabetical order of the kinds.
     pub fn labels(parts: &TaggedParts) -> Labels {
-        let sentences = [&parts.train, &parts.valid, &parts.test].into_iter().flatten();
-        let kinds = sentences.flat_map(|sentence| &sentence.entities).map(|entity| entity.kind.clone());
+        let kinds = parts.train.iter().flat_map(|sentence| &sentence.entities).map(|entity| entity.kind.clone());
         Labels::new(kinds.collect::<BTreeSet<_>>().into_iter().collect())
     }
 
@@ -171,11 +192,12 @@ impl DataConfig {
 }
 
 /// Creates a vocabulary of at most `size` words, including `<pad>` and `<unk>`: the words of `train` that have a
-/// vector, and then the first other words of the vector file.
+/// vector, and then the first other words of the vector file. Words that [`normalize`] never returns, such as those with
+/// upper-case letters, are left out.
 fn vocabulary_of_vectors(vectors: &vectors::WordVectors, train: &[String], size: usize) -> Vocabulary {
     let train: HashSet<&str> = train.iter().map(String::as_str).collect();
-    let (seen, others): (Vec<&str>, Vec<&str>) =
-        vectors.words.iter().map(String::as_str).partition(|word| train.contains(word));
+    let words = vectors.words.iter().map(String::as_str).filter(|word| normalize(word) == *word);
+    let (seen, others): (Vec<&str>, Vec<&str>) = words.partition(|word| train.contains(word));
     Vocabulary::new(Reserved::Padding, seen.into_iter().chain(others), size)
 }
 
@@ -187,16 +209,18 @@ impl Example {
     }
 }
 
-/// Converts entities to spans, which contain the index of a kind instead of its name. Entities whose kind is not in
-/// `labels` are left out.
+/// Converts entities to spans, which contain the index of a kind instead of its name. All kinds that are not in `labels`
+/// get the index after the last kind. No prediction has this index, so such entities of the validation and test parts
+/// count as missed.
 pub fn spans(entities: &[EntitySpan], labels: &Labels) -> Vec<Span> {
-    let kind = |name: &str| labels.kinds().iter().position(|kind| kind == name);
-    let span = |entity: &EntitySpan| Some(Span { start: entity.start, end: entity.end, kind: kind(&entity.kind)? });
-    entities.iter().filter_map(span).collect()
+    let kinds = labels.kinds();
+    let kind = |name: &str| kinds.iter().position(|kind| kind == name).unwrap_or(kinds.len());
+    let span = |entity: &EntitySpan| Span { start: entity.start, end: entity.end, kind: kind(&entity.kind) };
+    entities.iter().map(span).collect()
 }
 
 /// Returns the vector of each word in the vocabulary, `[words, dimension]`. A word without a vector in the file, such
-/// as `<unk>`, gets the mean of all vectors in the file; padding gets zeros.
+/// as `<unk>`, gets the mean of all vectors in the file; padding gets zeros, even if the file has a vector of `<pad>`.
 fn embedding_rows(vectors: &vectors::WordVectors, vocabulary: &Vocabulary) -> Vec<f32> {
     let size = vectors.dimension;
     let mut mean = vec![0.0; size];
@@ -204,7 +228,6 @@ fn embedding_rows(vectors: &vectors::WordVectors, vocabulary: &Vocabulary) -> Ve
         mean.iter_mut().zip(row).for_each(|(mean, value)| *mean += value / vectors.words.len() as f32);
     }
     let mut rows = mean.repeat(vocabulary.len());
-    rows[..size].fill(0.0);
     // The loop runs backwards, so that of several vectors of a word the first one is stored last and remains.
     for (word, vector) in vectors.words.iter().zip(vectors.values.chunks(size)).rev() {
         let id = vocabulary.id(word);
@@ -212,5 +235,63 @@ fn embedding_rows(vectors: &vectors::WordVectors, vocabulary: &Vocabulary) -> Ve
             rows[id as usize * size..][..size].copy_from_slice(vector);
         }
     }
+    rows[..size].fill(0.0);
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Vectors of one number: 1 for the first word, 2 for the second, and so on.
+    fn vectors(words: &[&str]) -> vectors::WordVectors {
+        let values = (1..=words.len()).map(|value| value as f32).collect();
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        vectors::WordVectors { words, dimension: 1, values, source: String::new() }
+    }
+
+    fn tagged(text: &str, kind: &str) -> TaggedSentence {
+        let entities = vec![EntitySpan { start: 0, end: 1, kind: kind.to_owned() }];
+        TaggedSentence { tokens: text.split(' ').map(str::to_owned).collect(), entities }
+    }
+
+    #[test]
+    fn training_words_with_a_vector_come_first_in_the_vocabulary() {
+        let file = vectors(&["the", "1998", "Rome", "ada", "of", "0000"]);
+        let train = ["ada", "unseen", "0000"].map(str::to_owned);
+        let words = |size| vocabulary_of_vectors(&file, &train, size).to_text();
+        assert_eq!(words(100), "<pad>\n<unk>\nada\n0000\nthe\nof\n");
+        assert_eq!(words(5), "<pad>\n<unk>\nada\n0000\nthe\n");
+    }
+
+    #[test]
+    fn rows_are_the_vectors_of_the_words() {
+        let file = vectors(&["the", "<pad>", "ada", "the"]);
+        let vocabulary = vocabulary_of_vectors(&file, &[], 100);
+        assert_eq!(vocabulary.to_text(), "<pad>\n<unk>\nthe\nada\n");
+        // Padding is zero, the unknown word is the mean, and the first of two vectors of a word counts.
+        assert_eq!(embedding_rows(&file, &vocabulary), [0.0, 2.5, 1.0, 3.0]);
+    }
+
+    #[test]
+    fn only_the_training_part_determines_what_the_model_knows() {
+        let data = |held_out: Vec<TaggedSentence>| {
+            let train = vec![tagged("Ada sleeps", "person"), tagged("Oslo sleeps", "place")];
+            let parts = TaggedParts { train, valid: held_out.clone(), test: held_out, source: String::new() };
+            RawData { parts, vectors: None }
+        };
+        let (without, with) = (data(vec![]), data(vec![tagged("Żywiec sings", "beer")]));
+        let config: DataConfig = serde_json::from_str(r#"{"set": "conll", "vocabulary": 100}"#).unwrap();
+        let [one, other] = [&without, &with].map(|data| config.encoder(data));
+        assert_eq!(one.words(), other.words());
+        assert_eq!(one.characters(), other.characters());
+        assert_eq!(DataConfig::labels(&without.parts), DataConfig::labels(&with.parts));
+    }
+
+    #[test]
+    fn entities_of_unknown_kinds_count_as_missed() {
+        let labels = Labels::new(vec!["person".into(), "place".into()]);
+        let [known, unknown] = ["place", "beer"].map(|kind| spans(&tagged("Ada sings", kind).entities, &labels)[0]);
+        assert_eq!([known.kind, unknown.kind], [1, 2]);
+    }
 }

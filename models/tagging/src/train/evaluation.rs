@@ -85,7 +85,7 @@ fn overall(sentences: &[Counts]) -> Measured {
 ///
 /// They are those of [`measure_overall`], with a 95 % interval of the F1 by resampling sentences (bootstrap);
 /// `surface_f1`, which counts each pair of text and kind once; `unseen_f1`, which counts the entities whose text is no
-/// entity of the training part; and F1, precision and recall of each kind.
+/// entity of the training part; and F1, precision and recall of each kind of the training part, such as `f1:person`.
 pub fn measure(part: &Part, predicted: &[Vec<Span>], labels: &Labels) -> Measured {
     let sentences = counts(part, predicted, |_, _| true);
     let mut measured = overall(&sentences);
@@ -96,9 +96,9 @@ pub fn measure(part: &Part, predicted: &[Vec<Span>], labels: &Labels) -> Measure
     let unseen = |tokens: &[String], span: &Span| !part.known_names.contains(&name(&tokens[span.start..span.end]));
     add("unseen_f1", f1(counts(part, predicted, unseen)));
     for (name, counts) in labels.kinds().iter().zip(by_kind(part, predicted, labels)) {
-        add(&format!("f1_{name}"), counts.f1());
-        add(&format!("precision_{name}"), counts.precision());
-        add(&format!("recall_{name}"), counts.recall());
+        add(&format!("f1:{name}"), counts.f1());
+        add(&format!("precision:{name}"), counts.precision());
+        add(&format!("recall:{name}"), counts.recall());
     }
     measured
 }
@@ -183,10 +183,17 @@ mod tests {
         approx::assert_relative_eq!(value("surface_f1"), 1.0 / 3.0);
         // Unseen: both `Ada` in the data; `Ada` and `New` predicted.
         approx::assert_relative_eq!(value("unseen_f1"), 0.5);
-        approx::assert_relative_eq!(value("f1_person"), 0.5);
-        assert_eq!([value("precision_person"), value("recall_person")], [0.5, 0.5]);
-        assert_eq!([value("f1_place"), value("precision_place"), value("recall_place")], [0.0; 3]);
+        approx::assert_relative_eq!(value("f1:person"), 0.5);
+        assert_eq!([value("precision:person"), value("recall:person")], [0.5, 0.5]);
+        assert_eq!([value("f1:place"), value("precision:place"), value("recall:place")], [0.0; 3]);
         assert!(value("f1_low") <= value("f1") && value("f1") <= value("f1_high"));
+    }
+
+    #[test]
+    fn names_of_kinds_do_not_collide_with_other_metrics() {
+        let labels = Labels::new(["low", "high", "unseen", "surface"].map(str::to_owned).to_vec());
+        let measured = measure(&part(vec![example("a", vec![span(0, 1, 0)])], &[]), &[vec![]], &labels);
+        assert_eq!(measured.flat().len(), 3 + 2 + 2 + 3 * labels.kinds().len());
     }
 
     #[test]

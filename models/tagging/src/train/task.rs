@@ -35,6 +35,15 @@ const PENALTY_STEP: f32 = 0.25;
 const PENALTIES: usize = 17;
 /// The number of sentences in the demonstration of a trained model.
 const SHOWN: usize = 5;
+/// The sentences in the demonstration of a model of a published data set, with a space between tokens. A model card does
+/// not quote published data, because their licences differ.
+const EXAMPLES: [&str; SHOWN] = [
+    "just landed in Lisbon with @marta , first stop Pastelaria Aloma",
+    "Angela Merkel will speak in Brussels on Friday",
+    "anyone else think Stranger Things got boring ?",
+    "my new iPad Pro arrived and Apple forgot the charger",
+    "cant wait to see the Arctic Monkeys in Sheffield tonight !!",
+];
 
 /// Trains and evaluates [`Tagger`] models. It holds the parts of a model that are derived from the data without
 /// gradients: the vocabulary, the characters and the labels.
@@ -59,6 +68,7 @@ impl Task for TaggingTask {
     const MONITOR: Monitor = Monitor { metric: "f1", higher_is_better: true };
     const ITEMS: &'static str = "sentences";
     const WEIGHT_NAMES: WeightNames = WEIGHT_NAMES;
+    const PATHS: &'static [&'static str] = &["data.file", "data.valid_file", "data.test_file", "data.vectors"];
 
     type Predictor = Tagger;
     type Data = DataConfig;
@@ -196,10 +206,12 @@ impl Task for TaggingTask {
     /// Chooses the penalty of the label "outside" that gives the highest F1 on the validation part, and stores it in
     /// `predictor`.
     fn finish(&self, predictor: &mut Tagger, valid: &Part, interrupt: &Interrupt) -> TaskResult<()> {
+        let penalties: Vec<f32> = (0..PENALTIES).map(|step| step as f32 * PENALTY_STEP).collect();
+        let found = in_parts(&valid.examples, interrupt, |tokens| predictor.tag_spans_with(tokens, &penalties))?;
         let mut best = (f64::NEG_INFINITY, 0.0);
-        for penalty in (0..PENALTIES).map(|step| step as f32 * PENALTY_STEP) {
-            predictor.set_outside_penalty(penalty);
-            let f1 = self.validate(predictor, valid, interrupt)?.get("f1").unwrap_or_default();
+        for (index, penalty) in penalties.into_iter().enumerate() {
+            let predicted: Vec<Vec<Span>> = found.iter().map(|spans| spans[index].clone()).collect();
+            let f1 = evaluation::measure_overall(valid, &predicted).get("f1").unwrap_or_default();
             if f1 > best.0 {
                 best = (f1, penalty);
             }
@@ -208,13 +220,17 @@ impl Task for TaggingTask {
         Ok(())
     }
 
-    /// Shows the first sentences of the test part that have a true entity, with their predicted entities marked.
+    /// Shows sentences with their predicted entities marked: the first sentences of the test part that have a true
+    /// entity or, for a published data set, the sentences [`EXAMPLES`].
     fn demonstrate(&self, predictor: &Tagger, _: &Outcome, test: &Part) -> TaskResult<Demonstration> {
-        let shown = test.examples.iter().filter(|example| !example.entities.is_empty()).take(SHOWN);
-        let shown: Vec<Example> = shown.cloned().collect();
-        let predicted = predicted_spans(predictor, &shown, &Interrupt::default())?;
-        let marked = shown.iter().zip(predicted).map(|(example, spans)| {
-            let Example { tokens, .. } = example;
+        let shown: Vec<Vec<String>> = if self.data.set.is_published() {
+            EXAMPLES.iter().map(|text| text.split(' ').map(str::to_owned).collect()).collect()
+        } else {
+            let with_entities = test.examples.iter().filter(|example| !example.entities.is_empty());
+            with_entities.take(SHOWN).map(|example| example.tokens.clone()).collect()
+        };
+        let predicted = predictor.tag_spans(&shown);
+        let marked = shown.iter().zip(predicted).map(|(tokens, spans)| {
             let (mut words, mut end) = (Vec::new(), 0);
             for span in spans {
                 words.extend_from_slice(&tokens[end..span.start]);
@@ -231,13 +247,23 @@ impl Task for TaggingTask {
 
 /// Returns the entities that the model predicts for each of the sentences `examples`.
 fn predicted_spans(predictor: &Tagger, examples: &[Example], interrupt: &Interrupt) -> TaskResult<Vec<Vec<Span>>> {
-    let mut predicted = Vec::with_capacity(examples.len());
+    in_parts(examples, interrupt, |tokens| predictor.tag_spans(tokens))
+}
+
+/// Passes the tokens of the sentences `examples` to `tag` in parts of [`EVALUATED_TOGETHER`] sentences. Returns the
+/// answers in the order of the sentences.
+fn in_parts<A>(
+    examples: &[Example],
+    interrupt: &Interrupt,
+    tag: impl Fn(&[&Vec<String>]) -> Vec<A>,
+) -> TaskResult<Vec<A>> {
+    let mut answers = Vec::with_capacity(examples.len());
     for part in examples.chunks(EVALUATED_TOGETHER) {
         interrupt.check()?;
         let tokens: Vec<&Vec<String>> = part.iter().map(|example| &example.tokens).collect();
-        predicted.extend(predictor.tag_spans(&tokens));
+        answers.extend(tag(&tokens));
     }
-    Ok(predicted)
+    Ok(answers)
 }
 
 impl TaggingTask {

@@ -1,0 +1,406 @@
+//! The numbers of a table: decimal marks, marks between thousands, units, words for missing values.
+//!
+//! All numbers of a column are written in one way. The reader looks at the whole column, and then at the other columns,
+//! before it decides whether `1,234` is more than a thousand or a little more than one.
+
+use serde::{Deserialize, Serialize};
+
+/// The decimal mark of a column. The other mark, blanks and apostrophes may stand between thousands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Decimal {
+    /// `1.5`, and `1,234.5` with a mark between thousands.
+    #[default]
+    #[serde(rename = ".")]
+    Point,
+    /// `1,5`, and `1.234,5` with a mark between thousands.
+    #[serde(rename = ",")]
+    Comma,
+}
+
+/// A number or a word that stands for a missing value in a table, such as -9999 or `defect`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Sentinel {
+    /// A number, however it is written in the table.
+    Number(f64),
+    /// The text of a whole field.
+    Word(String),
+}
+
+impl From<f64> for Sentinel {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl std::str::FromStr for Sentinel {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(text.parse().map_or_else(|_| Self::Word(text.to_owned()), Self::Number))
+    }
+}
+
+impl Sentinel {
+    /// Whether a field stands for a missing value.
+    fn is(&self, field: &str) -> bool {
+        match (self, Field::of(field)) {
+            (Self::Word(word), _) => word == field,
+            (Self::Number(number), Field::Number(written)) => {
+                [Decimal::Point, Decimal::Comma].iter().any(|mark| written.value(*mark) == Some(*number))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Words for missing values in lower case, as pandas, R, Excel, SQL, Eurostat and weather services write them.
+const MISSING: [&str; 37] = [
+    "", "na", "n/a", "nan", "-nan", "null", "(null)", "none", "nil", "nat", "<na>", "#n/a", "#n/a n/a", "#na", "\\n",
+    "missing", "m", "?", "-", "--", "---", "–", "—", ".", "..", "...", "…", ":", "*", "#div/0!", "#value!", "#ref!",
+    "#name?", "#num!", "#null!", "1.#qnan", "-1.#ind",
+];
+
+/// Abbreviations of currencies that may stand before or after a number, besides the signs of currencies.
+const CURRENCIES: [&str; 24] = [
+    "US$", "R$", "C$", "A$", "EUR", "USD", "GBP", "CHF", "JPY", "CNY", "INR", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF",
+    "BRL", "CAD", "AUD", "Fr.", "kr", "Kč", "zł",
+];
+
+/// The content of a field.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Field<'a> {
+    Missing,
+    Boolean(bool),
+    Number(Written<'a>),
+    Word,
+}
+
+/// A number as it is written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Written<'a> {
+    negative: bool,
+    /// Digits and marks.
+    mantissa: &'a str,
+    /// The power of ten, with `e` or `E` before it; empty if there is none.
+    exponent: &'a str,
+    marks: Marks,
+    /// A sign or an abbreviation of a currency, or the per-cent sign.
+    pub unit: Option<&'a str>,
+}
+
+/// What the marks between the digits of a number tell about its decimal mark.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Marks {
+    /// Nothing. The flag tells digits without any mark that are so many that one would stand between thousands.
+    Any { long: bool },
+    /// The number can be read with this decimal mark alone.
+    Only(Decimal),
+    /// The only mark stands before the last three digits: it may be a decimal mark, or stand between thousands.
+    Either(Decimal),
+}
+
+impl<'a> Field<'a> {
+    /// Reads a field without knowledge of its column.
+    pub fn of(field: &'a str) -> Self {
+        // Nearly all fields of nearly all tables.
+        if let Some(written) = Written::plain(field) {
+            return Self::Number(written);
+        }
+        if let Some(written) = Written::of(field) {
+            return Self::Number(written);
+        }
+        match field.to_lowercase().as_str() {
+            word if MISSING.contains(&word) || is_flag(word) => Self::Missing,
+            "true" => Self::Boolean(true),
+            "false" => Self::Boolean(false),
+            _ => Self::Word,
+        }
+    }
+}
+
+/// Eurostat's colon for a missing value with the letters of its reason, such as `: c`.
+fn is_flag(word: &str) -> bool {
+    word.strip_prefix(':').is_some_and(|flags| flags.len() <= 4 && flags.trim().chars().all(char::is_alphabetic))
+}
+
+impl<'a> Written<'a> {
+    /// Reads digits with at most one point and a minus sign before them; `None` for other fields.
+    fn plain(field: &'a str) -> Option<Self> {
+        let mantissa = field.strip_prefix('-').unwrap_or(field);
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || !digits(whole) || !digits(fraction) {
+            return None;
+        }
+        let marks = match whole.len() == mantissa.len() {
+            true => Marks::Any { long: whole.len() > 3 },
+            false => Marks::single(Decimal::Point, whole, fraction),
+        };
+        Some(Self { negative: mantissa.len() < field.len(), mantissa, exponent: "", marks, unit: None })
+    }
+
+    /// Reads any number: a sign and a unit on either side, marks between thousands, a power of ten.
+    fn of(field: &'a str) -> Option<Self> {
+        let (outer, rest) = sign(field);
+        let (unit, rest) = unit(rest);
+        let (inner, rest) = if outer.is_none() { sign(rest) } else { (None, rest) };
+        let at = rest.find(['e', 'E']).unwrap_or(rest.len());
+        let (mantissa, exponent) = rest.split_at(at);
+        let power = exponent.get(1..).unwrap_or("0").trim_start_matches(['-', '+']);
+        let has_power = !power.is_empty() && power.len() < 4 && power.bytes().all(|byte| byte.is_ascii_digit());
+        let marks = match Marks::of(mantissa).filter(|_| has_power)? {
+            Marks::Either(mark) if !exponent.is_empty() => Marks::Only(mark),
+            marks => marks,
+        };
+        let negative = outer.or(inner).unwrap_or(false);
+        Some(Self { negative, mantissa, exponent, marks, unit })
+    }
+
+    /// The number in a column with this decimal mark; `None` if its marks contradict it.
+    pub fn value(&self, decimal: Decimal) -> Option<f64> {
+        if matches!(self.marks, Marks::Only(mark) if mark != decimal) {
+            return None;
+        }
+        let mark = if decimal == Decimal::Point { '.' } else { ',' };
+        let digits = |letter: char| match letter {
+            _ if letter == mark => Some('.'),
+            _ => letter.is_ascii_digit().then_some(letter),
+        };
+        let value: f64 = match (decimal, self.mantissa.parse()) {
+            (Decimal::Point, Ok(value)) if self.exponent.is_empty() => value,
+            _ => (self.mantissa.chars().filter_map(digits).collect::<String>() + self.exponent).parse().ok()?,
+        };
+        value.is_finite().then_some(if self.negative { -value } else { value })
+    }
+}
+
+/// Takes the sign from the front of a number: whether it is a minus sign, and the rest.
+fn sign(text: &str) -> (Option<bool>, &str) {
+    let negative = ['-', '\u{2212}'].iter().find_map(|minus| text.strip_prefix(*minus)).map(|rest| (Some(true), rest));
+    let (sign, rest) =
+        negative.or_else(|| text.strip_prefix('+').map(|rest| (Some(false), rest))).unwrap_or((None, text));
+    (sign, rest.trim_start())
+}
+
+/// Takes the unit from the front or the end of a number: the unit, and the rest.
+fn unit(text: &str) -> (Option<&str>, &str) {
+    let is_digit = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_digit());
+    if is_digit(text.chars().next()) && is_digit(text.chars().next_back()) {
+        return (None, text);
+    }
+    let is_sign = |letter: &char| matches!(letter, '%' | '‰' | '$' | '¢'..='¥' | '\u{20a0}'..='\u{20cf}');
+    let length = |name: Option<&&str>, letter: Option<char>| {
+        name.map(|name| name.len()).or_else(|| letter.filter(is_sign).map(char::len_utf8)).unwrap_or(0)
+    };
+    let first = length(CURRENCIES.iter().find(|name| text.starts_with(**name)), text.chars().next());
+    let last = length(CURRENCIES.iter().find(|name| text.ends_with(**name)), text.chars().next_back());
+    match (first, last) {
+        (0, 0) => (None, text),
+        (0, last) => (Some(&text[text.len() - last..]), text[..text.len() - last].trim_end()),
+        (first, _) => (Some(&text[..first]), text[first..].trim_start()),
+    }
+}
+
+impl Marks {
+    /// Reads digits with any marks between them; `None` if they are no number.
+    fn of(mantissa: &str) -> Option<Self> {
+        let groups: Vec<&str> = mantissa.split(|letter: char| !letter.is_ascii_digit()).collect();
+        let marks: Vec<char> = mantissa.chars().filter(|letter| !letter.is_ascii_digit()).map(kind).collect();
+        let (&last, before) = match marks.split_last() {
+            Some(split) => split,
+            None => return (!mantissa.is_empty()).then_some(Self::Any { long: mantissa.len() > 3 }),
+        };
+        let decimal = match last {
+            '.' => Some(Decimal::Point),
+            ',' => Some(Decimal::Comma),
+            _ => None,
+        };
+        match (before.first(), decimal) {
+            (None, Some(mark)) => (mantissa.len() > 1).then(|| Self::single(mark, groups[0], groups[1])),
+            // A decimal mark after marks of another kind between thousands.
+            (Some(between), Some(mark)) if *between != last => {
+                let grouped = before.iter().all(|mark| mark == between) && are_thousands(&groups[..groups.len() - 1]);
+                (grouped && matches!(between, '.' | ',' | ' ' | '\'')).then_some(Self::Only(mark))
+            }
+            // Marks of one kind between thousands.
+            _ if !marks.iter().all(|mark| *mark == last) || !are_thousands(&groups) => None,
+            (_, Some(mark)) => Some(Self::Only(mark.other())),
+            _ => matches!(last, ' ' | '\'').then_some(Self::Any { long: false }),
+        }
+    }
+
+    /// A number with one mark, and the digits before and after it.
+    fn single(mark: Decimal, whole: &str, fraction: &str) -> Self {
+        match are_thousands(&[whole, fraction]) {
+            true => Self::Either(mark),
+            false => Self::Only(mark),
+        }
+    }
+}
+
+/// The kind of a mark between digits: all blanks are one kind, and all apostrophes.
+fn kind(mark: char) -> char {
+    match mark {
+        '\u{a0}' | '\u{2009}' | '\u{202f}' => ' ',
+        '\u{2019}' => '\'',
+        _ => mark,
+    }
+}
+
+/// Whether these digits may be the groups of a number with marks between thousands, as in 1,234,567 or, in India,
+/// 12,34,567.
+fn are_thousands(groups: &[&str]) -> bool {
+    let [first, middle @ .., last] = groups else { return false };
+    let all = |length: usize| middle.iter().all(|group| group.len() == length);
+    (1..=3).contains(&first.len()) && !first.starts_with('0') && last.len() == 3 && (all(3) || all(2))
+}
+
+impl Decimal {
+    fn other(self) -> Self {
+        match self {
+            Self::Point => Self::Comma,
+            Self::Comma => Self::Point,
+        }
+    }
+}
+
+/// What the fields of a column have in common. It is filled field by field.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    numbers: usize,
+    words: usize,
+    booleans: usize,
+    /// Whether some number can be read with a decimal point alone, and whether one with a decimal comma alone.
+    only: [bool; 2],
+    /// The first number of which the point, or the comma, may be either mark, with its line.
+    either: [Option<(usize, String)>; 2],
+    /// Whether there are numbers without any mark: of at most three digits, and of more.
+    bare: [bool; 2],
+    /// The unit of the first number.
+    unit: Option<String>,
+    /// The first number with another unit than the first one, with its line.
+    other_unit: Option<(usize, String)>,
+    /// The number that follows if the column counts rows.
+    next: Option<f64>,
+    skips: bool,
+}
+
+impl Survey {
+    /// Adds the field in this line. Fields that stand for missing values tell nothing.
+    pub fn add(&mut self, field: &str, line: usize, sentinel: Option<&Sentinel>) {
+        let number = match Field::of(field) {
+            _ if sentinel.is_some_and(|sentinel| sentinel.is(field)) => return,
+            Field::Missing => return,
+            Field::Boolean(_) => return self.booleans += 1,
+            Field::Word => return self.words += 1,
+            Field::Number(number) => number,
+        };
+        if self.numbers == 0 {
+            self.unit = number.unit.map(str::to_owned);
+        } else if self.other_unit.is_none() && self.unit.as_deref() != number.unit {
+            self.other_unit = Some((line, field.to_owned()));
+        }
+        self.numbers += 1;
+        match number.marks {
+            Marks::Any { long } => self.bare[usize::from(long)] = true,
+            Marks::Only(mark) => self.only[mark as usize] = true,
+            Marks::Either(mark) => {
+                self.either[mark as usize].get_or_insert_with(|| (line, field.to_owned()));
+            }
+        }
+        let value = number.value(Decimal::Point);
+        self.skips |= self.next.is_some() && self.next != value || value.is_none();
+        self.next = value.map(|value| value + 1.0);
+    }
+
+    /// Whether the column has more numbers than words.
+    pub fn is_numeric(&self) -> bool {
+        self.numbers > self.words || self.is_boolean()
+    }
+
+    /// Whether the column has no values but true and false.
+    pub fn is_boolean(&self) -> bool {
+        self.booleans > 0 && self.numbers + self.words == 0
+    }
+
+    /// Whether each number is one more than the number before it.
+    pub fn counts_rows(&self) -> bool {
+        self.numbers > 1 && self.words + self.booleans == 0 && !self.skips
+    }
+
+    /// The first number that has another unit than those before it, with its line, and the unit of those.
+    pub fn other_unit(&self) -> Option<(usize, &str, &str)> {
+        let (line, value) = self.other_unit.as_ref()?;
+        Some((*line, value, self.unit.as_deref().unwrap_or_default()))
+    }
+
+    /// The decimal mark that the numbers of this column prove; `None` if they prove none, or contradict each other.
+    pub fn proven(&self) -> Option<Decimal> {
+        match self.only {
+            [true, false] => Some(Decimal::Point),
+            [false, true] => Some(Decimal::Comma),
+            _ => None,
+        }
+    }
+
+    /// The decimal mark of the column. `others` are the marks that other columns prove, and `commas_separate` tells
+    /// whether commas separate the columns.
+    ///
+    /// # Errors
+    ///
+    /// The first number that may be read in two ways, with its line.
+    pub fn decimal(&self, others: [bool; 2], commas_separate: bool) -> Result<Decimal, &(usize, String)> {
+        if let Some(mark) = self.proven() {
+            return Ok(mark);
+        }
+        let (found, first) = match &self.either {
+            _ if self.only == [true; 2] => return Ok(Decimal::Point),
+            [None, None] => return Ok(Decimal::Point),
+            [Some(first), Some(_)] => return Err(first),
+            [Some(first), None] => (Decimal::Point, first),
+            [None, Some(first)] => (Decimal::Comma, first),
+        };
+        match others {
+            [true, false] => Ok(Decimal::Point),
+            [false, true] => Ok(Decimal::Comma),
+            // Numbers of more digits without marks between thousands; or a table in which a comma cannot be a decimal
+            // mark, so that nobody puts points between thousands.
+            _ if found == Decimal::Point && (self.bare[1] || commas_separate && !self.bare[0]) => Ok(Decimal::Point),
+            _ => Err(first),
+        }
+    }
+}
+
+/// The value of a field in a column of numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Value {
+    Is(f64),
+    Missing,
+    Wrong,
+}
+
+/// How the fields of a column are read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Style {
+    pub decimal: Decimal,
+    /// Whether the column has the values true and false, which are read as 1 and 0.
+    pub is_boolean: bool,
+}
+
+impl Style {
+    /// Reads a field. `sentinel` stands for a missing value.
+    pub fn value(self, field: &str, sentinel: Option<&Sentinel>) -> Value {
+        match (Field::of(field), sentinel) {
+            (_, Some(Sentinel::Word(word))) if word == field => Value::Missing,
+            (Field::Missing, _) => Value::Missing,
+            (Field::Boolean(value), _) if self.is_boolean => Value::Is(f64::from(u8::from(value))),
+            (Field::Number(written), sentinel) => match written.value(self.decimal) {
+                Some(value) if sentinel == Some(&Sentinel::Number(value)) => Value::Missing,
+                Some(value) => Value::Is(value),
+                None => Value::Wrong,
+            },
+            _ => Value::Wrong,
+        }
+    }
+}
