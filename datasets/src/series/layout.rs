@@ -3,7 +3,7 @@
 use csv::StringRecord;
 use serde::{Deserialize, Serialize};
 
-use super::number::Field;
+use super::number::{Field, Survey};
 use super::{CsvFormat, dates};
 
 /// The separators that are recognised. Of two that fit equally well, the later one is taken.
@@ -212,12 +212,23 @@ fn header(rows: &[(usize, StringRecord)], format: &CsvFormat) -> usize {
     named.or_else(other).map_or(0, |(index, _)| index)
 }
 
-/// Adds the empty name that a header lacks: that of the row names that R writes without a name, or of the empty field
-/// after a separator at the end of each row.
+/// Adds the empty name that a header lacks: that of the numbers of the rows, which R writes without a name, or of the
+/// empty field after a separator at the end of each row.
 fn with_index(mut header: Vec<String>, sample: &[StringRecord]) -> Vec<String> {
-    if !sample.is_empty() && sample.iter().all(|row| row.len() == header.len() + 1) {
-        let ends_empty = sample.iter().all(|row| row.iter().next_back().is_some_and(str::is_empty));
-        header.insert(if ends_empty { header.len() } else { 0 }, String::new());
+    if sample.iter().any(|row| row.len() != header.len() + 1) {
+        return header;
+    }
+    if counts_rows(sample) {
+        header.insert(0, String::new());
+    } else if sample.iter().all(|row| row.iter().next_back().is_some_and(str::is_empty)) {
+        header.push(String::new());
     }
     header
+}
+
+/// Whether the first column of the rows counts them.
+pub(super) fn counts_rows(rows: &[StringRecord]) -> bool {
+    let mut survey = Survey::default();
+    rows.iter().filter_map(|row| row.get(0)).for_each(|field| survey.add(field, 0, None));
+    survey.counts_rows()
 }

@@ -72,7 +72,8 @@ pub struct CsvFormat {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub separator: Option<Separator>,
     /// The decimal mark of columns whose numbers can be read with either mark, such as `1,234`. If `None`, other numbers
-    /// of the table decide, and such columns are refused if they do not.
+    /// of the table decide, and such columns are refused if they do not. Where commas separate the columns, numbers that
+    /// are all like `1.234` have a decimal point, and [`Note::DecimalAssumed`] says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decimal: Option<Decimal>,
     /// A number or a word that stands for a missing value, such as -9999.
@@ -242,7 +243,8 @@ impl Content {
         let times = table.survey()?;
         let mut notes = table.notes();
         let columns = table.value_columns(&mut notes)?;
-        let rows = table.rows(times, &columns)?;
+        let styles = table.styles(&columns, &mut notes)?;
+        let rows = table.rows(times, &columns, &styles)?;
         let source = described(path, "SHA-256", &Sha256::digest(bytes));
         Ok(Self { names: table.distinct_names(&columns)?, rows, notes, source })
     }

@@ -18,6 +18,11 @@ pub enum Note {
         /// The number of rows with units.
         rows: usize,
     },
+    /// The point in all numbers of these columns was read as a decimal mark, though it might stand between thousands.
+    DecimalAssumed {
+        /// The names of the columns.
+        columns: Vec<String>,
+    },
     /// Columns that count the rows were left out.
     IndexSkipped {
         /// The names of the columns that were left out.
@@ -74,6 +79,13 @@ impl fmt::Display for Note {
         match self {
             Self::LinesSkipped { lines } => write!(formatter, "skipped {lines} lines above the header"),
             Self::UnitsSkipped { rows } => write!(formatter, "skipped {rows} rows of units below the header"),
+            Self::DecimalAssumed { columns } => {
+                write!(
+                    formatter,
+                    "the points in `{}` were read as decimal marks; set `decimal` if they are none",
+                    columns.join("`, `")
+                )
+            }
             Self::IndexSkipped { columns } => {
                 write!(formatter, "skipped columns that count the rows: `{}`", columns.join("`, `"))
             }
