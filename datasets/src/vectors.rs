@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<WordVectors> {
-        parse(Path::new("own.txt"), text.as_bytes().to_vec(), "own.txt")
+        parse(Path::new("own.txt"), text.as_bytes().to_vec(), Path::new("own.txt"))
     }
 
     #[test]
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn damaged_files_are_vectors_or_errors() {
         test_support::try_damaged("the 0.5 -1 2\nat home 1 2 3\n".repeat(5).as_bytes(), |bytes| {
-            if let Ok(vectors) = parse(Path::new("own.txt"), bytes.to_vec(), "own.txt") {
+            if let Ok(vectors) = parse(Path::new("own.txt"), bytes.to_vec(), Path::new("own.txt")) {
                 assert_eq!(vectors.values.len(), vectors.words.len() * vectors.dimension);
             }
         });
