@@ -55,6 +55,8 @@ pub trait Application: 'static {
     const ABOUT: &'static str;
     /// The name of the shipped model that a verb of this application opens if the option `--model` is absent.
     const DEFAULT_MODEL: Option<&'static str> = None;
+    /// The names of this application's own verbs that read a data set, and so use the option `--data-dir`.
+    const DATA_VERBS: &'static [&'static str] = &[];
     /// Commands that `train` suggests when it has finished: pairs of arguments and purpose. In the arguments, `RUN`
     /// stands for the run folder.
     const NEXT: &'static [(&'static str, &'static str)] = &[];

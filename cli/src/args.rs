@@ -74,7 +74,6 @@ fn backend() -> impl TypedValueParser<Value = Backend> {
 
 /// A recipe, and the options that override its settings.
 #[derive(Clone, Debug, Default, Args)]
-#[group(id = "changed-recipe", multiple = true)]
 #[command(next_help_heading = "Recipe")]
 pub struct ChangedRecipe<O: Args> {
     /// Name of a recipe, or path of its TOML file [default: the first that `recipes` lists]
@@ -109,7 +108,8 @@ pub enum NoVerbs {}
   train                                       the first recipe
   train --recipe NAME --seed 2                another recipe, another seed
   train --recipe NAME --seeds 5               mean and standard deviation over five seeds
-  train --resume runs/NAME/TIME               continue after Ctrl-C, bit for bit")]
+  train --resume runs/NAME/TIME               continue after Ctrl-C, bit for bit
+  train --resume runs/NAME/TIME --epochs 20   train a run for more epochs")]
 pub struct Train<O: Args> {
     /// The recipe to train with, and its overrides.
     #[command(flatten)]
@@ -120,8 +120,9 @@ pub struct Train<O: Args> {
     /// Folder for the files of the run [default: runs/RECIPE/TIME]
     #[arg(long, alias = "run", value_name = "DIR", conflicts_with = "resume", help_heading = "Output")]
     pub out: Option<PathBuf>,
-    /// Resume the interrupted run in this folder, or the interrupted runs of all seeds
-    #[arg(long, value_name = "DIR", conflicts_with = "changed-recipe", help_heading = "Output")]
+    /// Resume the run in this folder, or the runs of all seeds, with its recipe. Only a larger --epochs, and options with
+    /// the path of the data, can change the recipe
+    #[arg(long, value_name = "DIR", conflicts_with = "recipe", help_heading = "Output")]
     pub resume: Option<PathBuf>,
     /// How often to write a checkpoint: a time, such as 30s or 5m, or a number of optimizer steps
     #[arg(long, value_name = "INTERVAL", default_value_t, help_heading = "Output")]
@@ -165,9 +166,9 @@ pub struct FindRate<O: Args> {
     /// Number of optimizer steps from the smallest to the largest learning rate
     #[arg(long, value_name = "N", default_value_t = 200, help_heading = "Range")]
     pub steps: usize,
-    /// SVG file for the plot of the loss
-    #[arg(long, value_name = "FILE", default_value = "find-rate.svg", help_heading = "Output")]
-    pub plot: PathBuf,
+    /// SVG file for the plot of the loss [default: find-rate.svg, or none with --json]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub plot: Option<PathBuf>,
 }
 
 /// The option that selects a trained model.
@@ -265,6 +266,16 @@ impl From<Bits> for Precision {
             Bits::Single => Self::Single,
         }
     }
+}
+
+/// The names of the [global options](Common) that the shared verb `verb` uses; `None` for a verb of an application.
+pub(crate) fn used_globals(verb: &str) -> Option<&'static [&'static str]> {
+    Some(match verb {
+        "train" | "eval" | "verify" | "find-rate" => &["backend", "device", "threads", "data_dir", "json"],
+        "models" | "export" | "recipes" | "runs" => &["json"],
+        "completions" => &[],
+        _ => return None,
+    })
 }
 
 /// Arguments of the verb `completions`.

@@ -12,7 +12,7 @@ use training::{Interrupt, Session, TrainingError};
 
 use crate::args::{Common, ModelArgs};
 use crate::error::{CliError, Result};
-use crate::output::{log, quoted};
+use crate::output::{Plot, log, quoted};
 use crate::progress::{Console, data_progress};
 use crate::signals;
 
@@ -85,6 +85,16 @@ impl Context {
     pub fn open<P: Predictor>(&self, chosen: &ModelArgs, default: Option<&str>) -> Result<P> {
         let files = Folder::new(self.model_folder::<P>(chosen, default)?);
         Ok(P::open(&Package::open(&files, P::APPLICATION)?, &self.session.device)?)
+    }
+
+    /// The picture that a verb draws: in the file `given` by the user, or in the file `default`. `None` if the output is
+    /// JSON and the user names no file.
+    pub fn plot<'a>(&self, given: Option<&'a Path>, default: &'a str) -> Option<Plot<'a>> {
+        match given {
+            Some(path) => Some(Plot { path, is_requested: true }),
+            None if self.json => None,
+            None => Some(Plot { path: Path::new(default), is_requested: false }),
+        }
     }
 
     /// A complete command line of this application with the given arguments, as a user types it.

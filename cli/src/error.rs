@@ -1,11 +1,13 @@
 //! Errors of the command line, and their exit codes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use datasets::DataError;
 use inference::{PackageError, PredictError};
 use training::{TaskError, TrainingError};
+
+use crate::output::quoted;
 
 /// The result type of functions that run a verb.
 pub type Result<T> = std::result::Result<T, CliError>;
@@ -93,7 +95,9 @@ impl CliError {
     fn is_usage(&self) -> bool {
         match self {
             Self::Usage(_) | Self::Predict(PredictError::BadInput { .. }) => true,
-            Self::Package(PackageError::NotFound { .. } | PackageError::Application { .. }) => true,
+            Self::Package(
+                PackageError::NotFound { .. } | PackageError::NotAFolder { .. } | PackageError::Application { .. },
+            ) => true,
             Self::Training(error) => matches!(
                 error,
                 TrainingError::Recipe { .. }
@@ -119,6 +123,11 @@ impl CliError {
     pub fn advice(&self, data_option: fn(&str) -> Option<&'static str>) -> Option<String> {
         let Self::Training(error) = self else { return None };
         Some(match error {
+            TrainingError::Task(TaskError::Data(DataError::Io { source, .. }))
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                "if the file was moved, name its folder by --data-dir".to_owned()
+            }
             TrainingError::Task(TaskError::Data(error)) => {
                 let setting = error.setting()?;
                 let shared = (setting == "data_dir").then_some("--data-dir or RNN_ZOO_DATA");
@@ -128,8 +137,14 @@ impl CliError {
                 format!("change it by --set {setting}=VALUE")
             }
             TrainingError::NonFinite { .. } => "to skip such steps, resume with --on-nonfinite skip".to_owned(),
-            TrainingError::RunExists { path } => format!("resume it by --resume {}", path.display()),
-            TrainingError::NoEpoch { path } => format!("resume it by train --resume {}", path.display()),
+            TrainingError::RunExists { path } => format!("resume it by --resume {}", quoted(path)),
+            TrainingError::NoEpoch { path } => format!("resume it by train --resume {}", quoted(path)),
+            TrainingError::OtherRecipe { path, .. } => {
+                let setting = format!("start_from={}", path.join("best").display());
+                format!("for example by --set {}", quoted(Path::new(&setting)))
+            }
+            TrainingError::Io { action: "create", .. } => "see --out".to_owned(),
+            TrainingError::DataChanged { .. } => "see --data-dir".to_owned(),
             TrainingError::BackendNotCompiled { name } => {
                 format!("for example: cargo run -p sentiment --features {name}")
             }

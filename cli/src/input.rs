@@ -23,12 +23,47 @@ pub struct TextArgs {
     /// Further texts
     #[arg(value_name = "TEXTS", conflicts_with = "file")]
     more: Vec<String>,
-    /// Texts of any kind
+    /// Texts that look like options
     #[arg(value_name = "TEXT", conflicts_with = "file", last = true)]
     escaped: Vec<String>,
     /// Read one text per line from this file; `-` is standard input
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
+}
+
+/// The arguments of a verb that reads one text.
+#[derive(Debug, Args)]
+pub struct TextArg {
+    /// Text, which may begin with a dash; `-` is standard input
+    #[arg(value_name = "TEXT", conflicts_with = "file", allow_hyphen_values = true, value_parser = argument)]
+    text: Option<String>,
+    #[arg(hide = true)]
+    more: Vec<String>,
+    /// Text that looks like an option
+    #[arg(value_name = "TEXT", conflicts_with_all = ["text", "file"], last = true)]
+    escaped: Option<String>,
+    /// Read the text from this file; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl TextArg {
+    /// Reads the text, as [`text`] does. `absent` is the argument if none is given.
+    pub fn read(&self, absent: &str) -> Result<String> {
+        match self.more.first() {
+            Some(word) => Err(CliError::Usage(format!("`{word}` is a second text; put the whole text in quotes"))),
+            None => text(self.file.as_deref(), self.argument().unwrap_or(absent)),
+        }
+    }
+
+    /// Whether the text comes from a file or from standard input, where the last line ends with a line end.
+    pub fn is_file(&self) -> bool {
+        self.file.is_some() || self.argument() == Some("-")
+    }
+
+    fn argument(&self) -> Option<&str> {
+        self.text.as_deref().or(self.escaped.as_deref())
+    }
 }
 
 /// Parses an argument that is a text. A text may begin with a dash. An argument that looks like an option, such as
@@ -224,6 +259,32 @@ mod tests {
             assert_eq!(parse(&[option]), Err(clap::error::ErrorKind::ValueValidation), "{option}");
         }
         assert_eq!(parse(&["--help"]), Err(clap::error::ErrorKind::DisplayHelp));
+    }
+
+    #[derive(clap::Parser)]
+    struct Single {
+        #[command(flatten)]
+        text: TextArg,
+        #[arg(long)]
+        json: bool,
+    }
+
+    #[test]
+    fn one_text_is_one_argument() {
+        let parse = |line: &[&str]| {
+            let parsed = Single::try_parse_from([&["program"], line].concat());
+            parsed.map(|Single { text, json }| (text.read("absent"), json)).map_err(|error| error.kind())
+        };
+        for (line, text) in [
+            (&["--json", "- Hello"][..], "- Hello"),
+            (&["-1/10, awful", "--json"], "-1/10, awful"),
+            (&["--json", "--", "--jsom"], "--jsom"),
+            (&["--json"], "absent"),
+        ] {
+            assert!(matches!(parse(line), Ok((Ok(read), true)) if read == text), "{line:?}");
+        }
+        assert!(matches!(parse(&["the", "dog"]), Ok((Err(CliError::Usage(_)), false))));
+        assert!(matches!(parse(&["--jsom", "the dog"]), Err(clap::error::ErrorKind::ValueValidation)));
     }
 
     #[test]

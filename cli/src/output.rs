@@ -54,10 +54,39 @@ pub struct Numbered<'a, T: Serialize> {
     pub answer: &'a T,
 }
 
-/// Returns a path as text that can be typed into a shell. It is in single quotes if it contains special characters.
+/// A picture that a verb draws: see [`Context::plot`](crate::Context::plot).
+#[derive(Clone, Copy, Debug)]
+pub struct Plot<'a> {
+    /// The SVG file.
+    pub path: &'a Path,
+    /// Whether the user has named the file. Otherwise a failure to write it is not an error.
+    pub(crate) is_requested: bool,
+}
+
+impl Plot<'_> {
+    /// Writes the picture, and logs its path.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Io`] if the file that the user has named cannot be written. If the file with the default name cannot be
+    /// written, a message is logged.
+    pub fn write(&self, svg: &str) -> Result<()> {
+        let path = self.path.to_path_buf();
+        match std::fs::write(&path, svg) {
+            Ok(()) => log(&format!("plot in {}", path.display())),
+            Err(source) if self.is_requested => return Err(CliError::Io { action: "write", path, source }),
+            Err(error) => log(&format!("no plot, because {} cannot be written: {error}", path.display())),
+        }
+        Ok(())
+    }
+}
+
+/// Returns a path as text that can be typed into a shell. It is in single quotes if it contains special characters. A
+/// path that begins with a dash, which would be read as an option, begins with `./` instead.
 pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
-    let plain = text.chars().all(|letter| letter.is_alphanumeric() || "/._-+:=@,~".contains(letter));
+    let text = if text.starts_with('-') { format!("./{text}") } else { text };
+    let plain = text.chars().all(|letter| letter.is_alphanumeric() || "/._-+:=@,".contains(letter));
     if plain && !text.is_empty() { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
@@ -118,5 +147,8 @@ mod tests {
     fn paths_are_quoted_for_a_shell() {
         assert_eq!(quoted(Path::new("runs/a-1")), "runs/a-1");
         assert_eq!(quoted(Path::new("it's")), r"'it'\''s'");
+        assert_eq!(quoted(Path::new("my runs/été 1")), "'my runs/été 1'");
+        assert_eq!(quoted(Path::new("~")), "'~'");
+        assert_eq!(quoted(Path::new("-run")), "./-run");
     }
 }

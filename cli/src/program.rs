@@ -2,13 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use inference::Predictor;
 use training::Task;
 use training::machine::keep_memory;
 
 use crate::application::Application;
-use crate::args::{Arguments, Models};
+use crate::args::{Arguments, Common, Models, used_globals};
 use crate::commands::{self, models};
 use crate::context::Context;
 use crate::error::{CliError, Result};
@@ -19,7 +20,8 @@ type ArgumentsOf<A> = Arguments<<A as Application>::Verb, <A as Application>::Op
 
 /// The last section of every help text: the environment variables for models and data.
 const ENVIRONMENT: &str = "Environment:
-  RNN_ZOO_MODELS  a folder of models, searched first: APPLICATION/NAME
+  RNN_ZOO_MODELS  a folder of models, searched first: APPLICATION/NAME. Then come the folders ../share/rnn-zoo/models and
+                  models beside the program
   RNN_ZOO_DATA    a folder of data sets, searched before the cache";
 
 /// One application in a program that [`zoo()`] runs.
@@ -28,6 +30,13 @@ pub struct Entry {
     command: fn() -> Command,
     run: fn(&ArgMatches, &str) -> ExitCode,
     models: fn() -> Vec<models::Listed>,
+}
+
+impl Entry {
+    /// The command line of the application, with all verbs and options.
+    pub fn command(&self) -> Command {
+        (self.command)()
+    }
 }
 
 /// Makes the entry of an application for [`zoo()`].
@@ -78,15 +87,51 @@ pub fn zoo(entries: &[Entry]) -> ExitCode {
 
 fn command<A: Application>() -> Command {
     let name = PredictorOf::<A>::APPLICATION;
-    ArgumentsOf::<A>::augment_args(Command::new(name))
+    let mut command = ArgumentsOf::<A>::augment_args(Command::new(name))
         .about(A::ABOUT)
         .version(env!("CARGO_PKG_VERSION"))
-        .after_help(ENVIRONMENT)
+        .after_help(ENVIRONMENT);
+    // The help of a verb does not list global options that have no effect on it.
+    let verbs: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    for verb in verbs {
+        for option in unused_globals::<A>(&verb) {
+            command = command.mut_subcommand(&verb, |command| command.arg(option.global(false).hide(true)));
+        }
+    }
+    command
+}
+
+/// The global options that have no effect on a verb.
+fn unused_globals<A: Application>(verb: &str) -> Vec<Arg> {
+    let is_used = |option: &Arg| match (used_globals(verb), option.get_id().as_str()) {
+        (Some(used), id) => used.contains(&id),
+        (None, "data_dir") => A::DATA_VERBS.contains(&verb),
+        (None, _) => true,
+    };
+    let all = Common::augment_args(Command::new("globals"));
+    all.get_arguments().filter(|option| !is_used(option)).cloned().collect()
+}
+
+/// Refuses global options that have no effect on the given verb.
+fn check_globals<A: Application>(matches: &ArgMatches) -> Result<()> {
+    let Some((verb, own)) = matches.subcommand() else { return Ok(()) };
+    let is_given = |option: &Arg| {
+        let id = option.get_id().as_str();
+        [matches, own].iter().any(|matches| matches.value_source(id) == Some(ValueSource::CommandLine))
+    };
+    match unused_globals::<A>(verb).iter().find(|option| is_given(option)) {
+        Some(option) => {
+            let name = option.get_long().unwrap_or_default();
+            Err(CliError::Usage(format!("--{name} has no effect on `{verb}`; leave it out")))
+        }
+        None => Ok(()),
+    }
 }
 
 fn run<A: Application>(matches: &ArgMatches, program: &str) -> ExitCode {
     let arguments = ArgumentsOf::<A>::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
-    report(dispatch::<A>(arguments, program), A::data_option)
+    let done = check_globals::<A>(matches).and_then(|()| dispatch::<A>(arguments, program));
+    report(done, A::data_option)
 }
 
 fn dispatch<A: Application>(arguments: ArgumentsOf<A>, program: &str) -> Result<()> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use datasets::{Activity, Progress};
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use training::card::duration;
 use training::machine::peak_memory;
 use training::observer::{Event, Observer, Step};
@@ -16,6 +16,16 @@ use crate::output::{log, printable};
 
 /// The interval between two progress lines if standard error is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// The least width of a terminal for the dashboard, in characters.
+const WIDTH: u16 = 76;
+
+/// Whether standard error is a terminal that can draw a dashboard or a bar.
+fn can_draw() -> bool {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|name| name == "dumb");
+    let is_wide = terminal_size::terminal_size_of(stderr()).is_none_or(|(width, _)| width.0 >= WIDTH);
+    stderr().is_terminal() && !is_dumb && is_wide
+}
 
 /// The interval between two updates of the dashboard.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
@@ -44,7 +54,8 @@ impl Console {
 impl Observer for Console {
     fn observe(&mut self, event: &Event) {
         match event {
-            Event::Note(text) => self.line(text),
+            // A note says "set data.vocabulary=4000"; on the command line this is the option --set.
+            Event::Note(text) => self.line(&text.replace(" set data.", " --set data.")),
             Event::Started { recipe, about, run } => {
                 if let Ok(mut current) = self.current_run.lock() {
                     *current = Some(run.to_path_buf());
@@ -61,7 +72,8 @@ impl Observer for Console {
                 self.line(&epoch_line(epoch, *epochs, *is_best, *seconds));
             }
             Event::Stopped => drop(self.steps.take().map(|steps| steps.bar.finish_and_clear())),
-            Event::Measuring => self.line("measuring the model and the baselines on the test part"),
+            Event::Measuring => self.line("measuring the model on the test part"),
+            Event::Measured { test } => self.line(&format!("test {}; measuring the baselines", test.list())),
             _ => {}
         }
     }
@@ -82,7 +94,7 @@ fn epoch_line(epoch: &Epoch, epochs: usize, is_best: bool, seconds: f64) -> Stri
 /// The display of the progress of one training run.
 struct Steps {
     bar: ProgressBar,
-    /// Whether to write plain lines, because standard error is not a terminal.
+    /// Whether to write plain lines, because standard error is not a terminal that can draw.
     lines: bool,
     drawn: Instant,
     started: Instant,
@@ -95,7 +107,7 @@ struct Steps {
 
 impl Steps {
     fn new(total: usize, done: usize) -> Self {
-        let lines = !stderr().is_terminal();
+        let lines = !can_draw();
         let target = if lines { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {eta} left\n{msg}");
         let bar = ProgressBar::with_draw_target(Some(total as u64), target)
@@ -157,18 +169,25 @@ fn position(step: &Step) -> String {
 
 /// Shows the progress of a download, or of reading a large file, on standard error.
 pub fn data_progress() -> impl Fn(Progress<'_>) + Send + Sync + 'static {
-    let shown: Mutex<Option<ProgressBar>> = Mutex::new(None);
+    let shown: Mutex<Option<(ProgressBar, Instant)>> = Mutex::new(None);
     move |Progress { activity, received, total, .. }| {
         let Ok(mut shown) = shown.lock() else { return };
-        let bar = shown.get_or_insert_with(|| {
+        let (bar, logged) = shown.get_or_insert_with(|| {
             log(&match activity {
                 Activity::Download { set, url } => format!("downloading {set} from {url}"),
                 Activity::Read { path } => format!("reading {}", path.display()),
             });
             let style = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}  {eta} left");
-            ProgressBar::new(total.unwrap_or(0)).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+            let target = if can_draw() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+            let bar = ProgressBar::with_draw_target(total, target);
+            (bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())), Instant::now())
         });
         bar.set_position(received);
+        if bar.is_hidden() && logged.elapsed() >= LINE_EVERY {
+            let of = total.map_or(String::new(), |total| format!(" of {}", HumanBytes(total)));
+            log(&format!("{}{of}", HumanBytes(received)));
+            *logged = Instant::now();
+        }
         if total == Some(received) {
             bar.finish_and_clear();
             *shown = None;

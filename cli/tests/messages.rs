@@ -6,6 +6,7 @@ use std::io::{Error, ErrorKind};
 use std::path::PathBuf;
 
 use cli::CliError;
+use datasets::DataError;
 use inference::{PackageError, PredictError};
 use training::{TaskError, TrainingError};
 
@@ -27,6 +28,7 @@ fn messages_of_packages_and_predictions() {
     let (name, searched) = ("small".to_owned(), vec![PathBuf::from("small"), PathBuf::from("models/sentiment")]);
     insta::assert_snapshot!(list(&[
         &PackageError::NotFound { application: "sentiment", name, searched },
+        &PackageError::NotAFolder { path: PathBuf::from("my-model/model.safetensors") },
         &PackageError::Missing { file: file() },
         &PackageError::Io { file: file(), source: missing() },
         &PackageError::Checksum { file: file(), found: "12ab".to_owned(), expected: "34cd".to_owned() },
@@ -66,7 +68,7 @@ fn messages_of_training() {
         &TrainingError::NotARun { path: path(), missing: "recipe.toml" },
         &TrainingError::RunExists { path: path() },
         &TrainingError::TooLarge { parameters: 1e12, needed: 14901.0, available: 20.0 },
-        &TrainingError::OtherRecipe { path: path() },
+        &TrainingError::OtherRecipe { path: path(), settings: "optimizer.lr, seed".to_owned() },
         &TrainingError::RunInUse { path: path() },
         &TrainingError::NotAPackage { path: path(), holds: "notes.txt".to_owned() },
         &TrainingError::NoEpoch { path: path() },
@@ -74,6 +76,7 @@ fn messages_of_training() {
         &nonfinite,
         &TrainingError::NothingToVerify { name: "small".to_owned() },
         &TaskError::Interrupted,
+        &TaskError::Memory { what: "Kneser-Ney 5-grams".to_owned(), available: 1 << 29 },
         &TaskError::setting("data.valid", "9000 of 4000 reviews"),
     ]));
 }
@@ -88,6 +91,10 @@ fn messages_and_advice_of_the_command_line() {
         &CliError::Io { action: "read", path: path(), source: missing() },
         &CliError::Unverified { failed: 1, total: 4 },
         &advice(TrainingError::RunExists { path: path() }.into()),
+        &advice(TrainingError::RunExists { path: PathBuf::from("my runs/a") }.into()),
+        &advice(TrainingError::OtherRecipe { path: PathBuf::from("my runs/a"), settings: "seed".to_owned() }.into()),
+        &advice(TrainingError::Io { action: "create", path: path(), source: missing() }.into()),
+        &advice(DataError::Io { action: "read", path: path(), source: missing() }.into()),
         &advice(TrainingError::NoEpoch { path: path() }.into()),
         &advice(TrainingError::BackendNotCompiled { name: "cuda" }.into()),
         &advice(setting.into()),

@@ -6,7 +6,8 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::error::{DataError, Result, utf8};
-use crate::source::{Form, Locator, Packing, PublishedFile, Source, described};
+use crate::source::{Form, Locator, PublishedFile, Source, described};
+use crate::text_file;
 
 /// The published vectors with 100 dimensions, for 400,000 lower-case words of Wikipedia and newswire.
 pub const GLOVE_6B: Source = Source {
@@ -70,7 +71,7 @@ pub fn load(locator: &Locator) -> Result<WordVectors> {
     Ok(vectors)
 }
 
-/// Reads a file of word vectors, which may be compressed with gzip if its name ends in `.gz`.
+/// Reads a file of word vectors in UTF-8, which may be compressed with gzip or zstd.
 ///
 /// If the first line consists of two whole numbers, as in files of word2vec and fastText, it is skipped. All words
 /// except the first one may contain blanks, as some words in GloVe 840B do.
@@ -81,8 +82,7 @@ pub fn load(locator: &Locator) -> Result<WordVectors> {
 /// for a line with more or fewer numbers than the first one, and [`DataError::VectorValue`] for a value that is not a
 /// finite number.
 pub fn own_file(path: &Path) -> Result<WordVectors> {
-    let packing = if path.extension().is_some_and(|end| end == "gz") { Packing::Gzip } else { Packing::Plain };
-    parse(path, packing.unpack(path, "")?, path)
+    parse(path, text_file::read(path)?, path)
 }
 
 fn published(source: &Source, locator: &Locator) -> Result<WordVectors> {
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<WordVectors> {
-        parse(Path::new("own.txt"), text.as_bytes().to_vec(), "own.txt")
+        parse(Path::new("own.txt"), text.as_bytes().to_vec(), Path::new("own.txt"))
     }
 
     #[test]
@@ -184,15 +184,15 @@ mod tests {
     fn own_files_may_be_compressed() {
         use std::io::Write;
         let dir = tempfile::tempdir().unwrap();
-        let (plain, packed) = (dir.path().join("own.txt"), dir.path().join("own.txt.gz"));
+        let (plain, packed) = (dir.path().join("own.txt"), dir.path().join("packed.txt"));
         std::fs::write(&plain, "a 1 2\n").unwrap();
         let mut encoder = flate2::write::GzEncoder::new(std::fs::File::create(&packed).unwrap(), Default::default());
         encoder.write_all(b"a 1 2\n").unwrap();
         encoder.finish().unwrap();
         let (plain, packed) = (own_file(&plain).unwrap(), own_file(&packed).unwrap());
         assert_eq!((plain.words, plain.values), (packed.words, packed.values));
-        std::fs::write(dir.path().join("bad.gz"), "a 1 2\n").unwrap();
-        assert!(matches!(own_file(&dir.path().join("bad.gz")), Err(DataError::Unpack { .. })));
+        std::fs::write(dir.path().join("bad"), b"\x1f\x8b\x08 a 1 2\n").unwrap();
+        assert!(matches!(own_file(&dir.path().join("bad")), Err(DataError::Unpack { .. })));
     }
 
     #[test]
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn damaged_files_are_vectors_or_errors() {
         test_support::try_damaged("the 0.5 -1 2\nat home 1 2 3\n".repeat(5).as_bytes(), |bytes| {
-            if let Ok(vectors) = parse(Path::new("own.txt"), bytes.to_vec(), "own.txt") {
+            if let Ok(vectors) = parse(Path::new("own.txt"), bytes.to_vec(), Path::new("own.txt")) {
                 assert_eq!(vectors.values.len(), vectors.words.len() * vectors.dimension);
             }
         });

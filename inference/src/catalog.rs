@@ -12,7 +12,7 @@ pub const MODELS_VARIABLE: &str = "RNN_ZOO_MODELS";
 /// The folders of one application's models, in the order in which they are searched:
 ///
 /// 1. `$RNN_ZOO_MODELS/APPLICATION/NAME`
-/// 2. beside the program: `../share/rnn-zoo/models/APPLICATION/NAME`
+/// 2. beside the program: `../share/rnn-zoo/models/APPLICATION/NAME`, and `models/APPLICATION/NAME`
 /// 3. the user's data folder: `rnn-zoo/models/APPLICATION/NAME`
 /// 4. the checkout that the program was built from: `models/APPLICATION/pretrained/NAME`
 #[derive(Clone, Debug)]
@@ -32,7 +32,9 @@ impl Catalog {
     pub fn named(application: &'static str) -> Self {
         let variable = std::env::var_os(MODELS_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
         let program = std::env::current_exe().ok();
-        let beside = program.as_deref().and_then(Path::parent).map(|dir| dir.join("../share/rnn-zoo/models"));
+        let beside = program.as_deref().and_then(Path::parent);
+        let beside =
+            beside.into_iter().flat_map(|dir| ["../share/rnn-zoo/models", "models"].map(|name| dir.join(name)));
         let shared = variable.into_iter().chain(beside).chain(user_models());
         let mut roots: Vec<_> = shared.map(|root| root.join(application)).collect();
         roots.push(checkout_models(application));
@@ -53,11 +55,14 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// [`PackageError::NotFound`] with all searched folders.
+    /// [`PackageError::NotFound`] with all searched folders; [`PackageError::NotAFolder`] for the path of a file.
     pub fn find(&self, name: &str) -> Result<PathBuf, PackageError> {
         let given = Path::new(name);
         if is_package(given) {
             return Ok(given.to_path_buf());
+        }
+        if given.is_file() {
+            return Err(PackageError::NotAFolder { path: given.to_path_buf() });
         }
         // A name with path separators or `..` is not looked up, because it could lead out of the model folders.
         let is_name = given.components().count() == 1 && given.file_name().is_some();
@@ -123,5 +128,7 @@ mod tests {
         let Err(PackageError::NotFound { searched, .. }) = catalog.find("three") else { panic!("found") };
         assert_eq!(searched.len(), 4, "the path and three folders");
         assert!(matches!(catalog.find("../second/two"), Err(PackageError::NotFound { .. })));
+        let file = second.join("two/config.json");
+        assert!(matches!(catalog.find(file.to_str().unwrap()), Err(PackageError::NotAFolder { path }) if path == file));
     }
 }

@@ -19,6 +19,12 @@ pub enum PackageError {
         /// Every folder that was searched, in order.
         searched: Vec<PathBuf>,
     },
+    /// The path of a model is the path of a file.
+    #[error("{} is a file, and a model is the folder of a package; give the folder that contains it", path.display())]
+    NotAFolder {
+        /// The path of the file.
+        path: PathBuf,
+    },
     /// A file of the package does not exist.
     #[error("{file} does not exist; the folder is not a package, or the package is incomplete")]
     Missing {

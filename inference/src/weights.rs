@@ -62,14 +62,44 @@ pub fn save<M: Module>(module: &M, names: WeightNames, precision: Precision) -> 
     saved.map_err(|error| one_line(&error))
 }
 
+/// The prefixes that wrappers of PyTorch add to the names of all parameters: `DataParallel`, Lightning and
+/// `torch.compile`.
+const WRAPPERS: [&str; 3] = ["module.", "model.", "_orig_mod."];
+
 /// Loads the content of a safetensors file into a module. Names and shapes of all tensors must match, and all weights
-/// must be finite.
+/// must be finite. If all names in the file have the prefix of a wrapper of PyTorch, such as `module.`, they also match
+/// without it.
 pub fn load<M: Module>(module: &mut M, content: Vec<u8>, names: WeightNames) -> Result<(), String> {
     if let Some(name) = non_finite(&content)? {
         return Err(format!("the tensor `{name}` has a weight that is NaN or infinite"));
     }
+    let prefix = wrapper_prefix(&content)?;
+    if prefix.is_empty() {
+        return load_named(module, content, names.from_pytorch);
+    }
+    load_named(module, content.clone(), names.from_pytorch).or_else(|_| {
+        let prefix = format!("^{}", prefix.replace('.', r"\."));
+        let renamed: Vec<_> = [(prefix.as_str(), "")].into_iter().chain(names.from_pytorch.iter().copied()).collect();
+        load_named(module, content, &renamed)
+    })
+}
+
+/// The longest sequence of [`WRAPPERS`] with which all names of a safetensors file begin; empty if there is none.
+fn wrapper_prefix(content: &[u8]) -> Result<String, String> {
+    let file = tensors(content)?;
+    let mut prefix = String::new();
+    let all_begin = |prefix: &str| !file.is_empty() && file.names().iter().all(|name| name.starts_with(prefix));
+    while let Some(longer) =
+        WRAPPERS.iter().map(|wrapper| format!("{prefix}{wrapper}")).find(|longer| all_begin(longer))
+    {
+        prefix = longer;
+    }
+    Ok(prefix)
+}
+
+fn load_named<M: Module>(module: &mut M, content: Vec<u8>, names: &[(&str, &str)]) -> Result<(), String> {
     let mut store = SafetensorsStore::from_bytes(Some(content))
-        .remap(remapper(names.from_pytorch)?)
+        .remap(remapper(names)?)
         .with_from_adapter(PyTorchToBurnAdapter.chain(FloatCastAdapter::to(DType::F32)))
         .allow_partial(true)
         .validate(false);
@@ -112,6 +142,11 @@ pub fn count(content: &[u8]) -> Result<usize, String> {
 }
 
 fn tensors(content: &[u8]) -> Result<SafeTensors<'_>, String> {
+    // A zip archive, as `torch.save` writes it, or a pickle of older versions.
+    if content.starts_with(b"PK\x03\x04") || content.starts_with(b"\x80\x02") {
+        let advice = "in Python, convert it with safetensors.torch.save_file(torch.load(FILE), \"model.safetensors\")";
+        return Err(format!("the file is a pickle of PyTorch (torch.save) and not safetensors; {advice}"));
+    }
     SafeTensors::deserialize(content).map_err(|error| format!("the file is not valid safetensors: {error}"))
 }
 
@@ -150,6 +185,36 @@ mod tests {
             load(&mut read, content, NAMES).unwrap();
             let difference: f32 = (written.weight.val() - read.weight.val()).abs().max().into_scalar();
             assert!(difference <= tolerance, "{precision:?}: {difference}");
+        }
+    }
+
+    /// Writes the weights of a layer with a prefix before every name.
+    fn with_prefix(prefix: &str) -> (Linear, Vec<u8>) {
+        let layer = layer(5);
+        let content = save(&layer, NAMES, Precision::Single).unwrap();
+        let file = SafeTensors::deserialize(&content).unwrap();
+        let renamed = file.tensors().into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor));
+        (layer, safetensors::serialize(renamed, None).unwrap())
+    }
+
+    #[test]
+    fn prefixes_of_pytorchs_wrappers_are_removed() {
+        for prefix in ["", "module.", "model.", "_orig_mod.module.", "model._orig_mod."] {
+            let ((written, content), mut read) = (with_prefix(prefix), layer(5));
+            load(&mut read, content, NAMES).unwrap();
+            let difference: f32 = (written.weight.val() - read.weight.val()).abs().max().into_scalar();
+            assert_eq!(difference, 0.0, "{prefix}");
+        }
+        for prefix in ["network.", "module", "model.dense."] {
+            assert!(load(&mut layer(5), with_prefix(prefix).1, NAMES).unwrap_err().contains("dense"), "{prefix}");
+        }
+    }
+
+    #[test]
+    fn pickles_are_named() {
+        for content in [&b"PK\x03\x04\x00\x00\x08\x08"[..], b"\x80\x02\x8a\x0al"] {
+            assert!(count(content).unwrap_err().contains("pickle"));
+            assert!(load(&mut layer(5), content.to_vec(), NAMES).unwrap_err().contains("pickle"));
         }
     }
 

@@ -169,10 +169,8 @@ pub enum TrainingError {
     /// The folder contains a run whose recipe has other values of settings that a resumed run cannot change.
     #[error(
         "the run in {} has other values of {settings}; only a larger training.epochs and the paths of the data can change \
-         when a run is resumed: start a new run in another folder, with start_from={} to begin with the weights of this \
-         run",
-        path.display(),
-        path.join("best").display()
+         when a run is resumed: start a new run in another folder, which can begin with the weights of this run",
+        path.display()
     )]
     OtherRecipe {
         /// The folder that contains the run.

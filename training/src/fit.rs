@@ -68,7 +68,18 @@ impl Session<'_> {
     pub fn load<T: Task>(&mut self, data: &T::Data) -> Result<T::Raw> {
         let Self { locator, observer, .. } = self;
         let mut note = |text: &str| observer.observe(&Event::Note(text));
-        Ok(T::load(data, &mut LoadContext::new(locator.clone(), &mut note))?)
+        let raw = T::load(data, &mut LoadContext::new(locator.clone(), &mut note))?;
+        self.check_data_folder()?;
+        Ok(raw)
+    }
+
+    /// Checks that the data folder, if the locator was made with one, has been searched for data.
+    pub fn check_data_folder(&self) -> Result<()> {
+        if self.locator.is_ignored() {
+            let message = "the given data folder has no effect, because the data are not read from it; leave it out";
+            return Err(TaskError::setting("data_dir", message).into());
+        }
+        Ok(())
     }
 
     /// Encodes the loaded data for the model, in a training, a validation and a test part. Passes notes about the data

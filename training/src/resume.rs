@@ -32,9 +32,10 @@ pub(crate) fn check<T: Task>(dir: &Path, saved: &RecipeOf<T>, wanted: &RecipeOf<
         new.remove(EPOCHS);
         old.remove(EPOCHS);
     }
-    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let differ = |key: &&&String| old.get(**key) != new.get(**key) && !T::PATHS.contains(&key.as_str());
-    let different: Vec<&str> = keys.iter().filter(differ).map(|key| key.as_str()).collect();
+    let is_moved = |key: &str| T::PATHS.contains(&key) && old.contains_key(key) && new.contains_key(key);
+    let keys: BTreeSet<&str> = old.keys().chain(new.keys()).map(String::as_str).collect();
+    let differs = |key: &&str| old.get(*key) != new.get(*key) && !is_moved(key);
+    let different: Vec<&str> = keys.into_iter().filter(differs).collect();
     match different.is_empty() {
         true => Ok(()),
         false => Err(TrainingError::OtherRecipe { path: dir.to_path_buf(), settings: different.join(", ") }),

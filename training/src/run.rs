@@ -376,6 +376,35 @@ mod tests {
         assert!(matches!(error, TrainingError::DataChanged { .. }), "{error}");
     }
 
+    /// Files are known by the checksums of their content, whatever their names are.
+    #[test]
+    fn data_are_compared_by_their_content() {
+        let [one, other] = ["1", "a"].map(|digit| digit.repeat(64));
+        let data = |text: &str| Start { data: text.to_owned(), ..start() };
+        let was = data(&format!("/home/me/a b (1).csv (SHA-256 {one}), /v (SHA-256 of all files {other})"));
+        assert!(was.has_data(&format!("c.csv (SHA-256 {one}), v (SHA-256 of all files {other})")));
+        for different in [format!("a b (1).csv (SHA-256 {other}), /v (SHA-256 {one})"), format!("(SHA-256 {one})")] {
+            assert!(!was.has_data(&different));
+        }
+        assert!(data("seed 7").has_data("seed 7") && !data("seed 7").has_data("seed 8") && !data("").has_data(&one));
+    }
+
+    #[test]
+    fn other_machines_are_noted() {
+        assert!(start().differences(&start()).is_empty());
+        let other = |change: fn(&mut Start)| {
+            let mut other = start();
+            change(&mut other);
+            other
+        };
+        let device = |start: &mut Start| start.device = "Flex(1)".to_owned();
+        assert_eq!(start().differences(&other(|start| start.threads = 8)).len(), 1);
+        assert_eq!(start().differences(&other(device)).len(), 1);
+        assert_eq!(start().differences(&other(|start| start.backend = "cuda".to_owned())).len(), 1);
+        // Runs of older versions do not know their device.
+        assert!(other(|start| start.device.clear()).differences(&other(device)).is_empty());
+    }
+
     #[test]
     fn a_folder_that_is_not_empty_is_refused_and_not_changed() {
         let dir = tempfile::tempdir().unwrap();

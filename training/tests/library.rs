@@ -85,6 +85,7 @@ fn name(event: &Event) -> &'static str {
         Event::Epoch { .. } => "Epoch",
         Event::Stopped => "Stopped",
         Event::Measuring => "Measuring",
+        Event::Measured { .. } => "Measured",
         _ => "other",
     }
 }
@@ -134,7 +135,7 @@ fn a_training_emits_events_in_order_and_returns_a_predictor() {
     let mut session = Session { observer: Box::new(observer), ..Session::default() };
     let trained = trained(Training::<Sentences>::new(short()).in_folder(&dir).fit(&mut session).unwrap());
     drop(session);
-    assert_eq!(events, ["Started", "Fitting", "Step", "Epoch", "Step", "Epoch", "Stopped", "Measuring"]);
+    assert_eq!(events, ["Started", "Fitting", "Step", "Epoch", "Step", "Epoch", "Stopped", "Measuring", "Measured"]);
     assert!(done == total && total > 0, "{done} of {total} batches");
 
     assert!(trained.predictor.predict_one([1, 2, 3]).unwrap() < 9);
@@ -295,6 +296,30 @@ fn batches_arrive_in_the_order_of_the_plan_with_step_and_epoch() {
     assert_eq!(losses, expected);
 }
 
+/// The baselines may need more memory than there is, so everything else is on the disk before.
+#[test]
+fn results_are_stored_before_the_baselines_are_measured() {
+    let _guard = exclusive();
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("run");
+    let mut stored = None;
+    let mut session = Session {
+        observer: Box::new(|event: &Event| {
+            if let Event::Measured { test } = event {
+                let outcome = record_in::<Sentences>(&dir.join("best")).unwrap().outcome.unwrap();
+                assert!(outcome.baselines.is_empty() && !dir.join("baselines.json").exists());
+                assert_eq!(outcome.test.flat(), test.flat());
+                stored = Some(outcome);
+            }
+        }),
+        ..Session::default()
+    };
+    let finished = trained(Training::<Sentences>::new(short()).in_folder(&dir).fit(&mut session).unwrap());
+    drop(session);
+    assert!(!finished.outcome.baselines.is_empty());
+    assert_eq!(stored.unwrap().test.flat(), finished.outcome.test.flat());
+}
+
 #[test]
 fn a_package_of_another_application_is_refused() {
     let _guard = exclusive();
@@ -306,7 +331,7 @@ fn a_package_of_another_application_is_refused() {
     assert!(NextWord::from_pretrained(best.to_str().unwrap()).is_err());
     // The folder of a run with other settings is neither resumed nor overwritten.
     let changed = Training::<LineTask>::new(line_recipe("other", &["optimizer.lr=0.1"])).in_folder_or_resume(&dir);
-    assert!(matches!(changed, Err(TrainingError::OtherRecipe { .. })));
+    assert!(matches!(changed, Err(TrainingError::OtherRecipe { settings, .. }) if settings == "optimizer.lr"));
     let taken = Training::<LineTask>::new(line_recipe("other", &[])).in_folder(&dir).fit(&mut Session::default());
     assert!(matches!(taken, Err(TrainingError::RunExists { .. })));
 }

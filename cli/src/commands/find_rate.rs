@@ -1,7 +1,6 @@
 //! `find-rate`: the learning-rate range test, which plots the training loss over growing learning rates.
 
 use serde_json::json;
-use training::files;
 use training::find_rate::{Range, RateTest};
 
 use super::train::ChangedRecipeExt;
@@ -15,15 +14,15 @@ pub fn run<A: Application>(args: &FindRate<A::Options>, cx: &mut Context) -> Res
     let recipe = args.recipe.read::<A>()?;
     let range = Range { from: args.from, to: args.to, steps: args.steps };
     let test = RateTest::run::<A::Task>(&recipe, range, &mut cx.session)?;
-    files::write(&args.plot, test.draw()?.as_bytes())?;
+    let plot = cx.plot(args.plot.as_deref(), "find-rate.svg");
+    if let Some(plot) = plot {
+        plot.write(&test.draw()?)?;
+    }
     let RateTest { steepest, least, .. } = test;
     if cx.json {
-        return print_json(&json!({ "recipe": recipe.name, "steepest": steepest, "least": least, "plot": args.plot }));
+        let plot = plot.map(|plot| plot.path);
+        return print_json(&json!({ "recipe": recipe.name, "steepest": steepest, "least": least, "plot": plot }));
     }
-    let plot = args.plot.display();
     print_line(&format!("the loss falls fastest at learning rate {steepest:.1e}, and is smallest at {least:.1e}"))?;
-    print_line(&format!(
-        "a common choice is a tenth of {least:.1e}: --set optimizer.lr={:.1e}; plot: {plot}",
-        least / 10.0
-    ))
+    print_line(&format!("a common choice is a tenth of {least:.1e}: --set optimizer.lr={:.1e}", least / 10.0))
 }

@@ -57,7 +57,7 @@ pub fn run(args: &Models, all: Vec<(&'static str, Vec<Listed>)>, json: bool) -> 
         let to = to.clone().map_or_else(default, Ok)?;
         let mut installed = 0;
         for (application, _) in &all {
-            installed += install(application, &to)?;
+            installed += install(application, &to, json)?;
         }
         if installed == 0 {
             let searched = join(all.iter().map(|(application, _)| checkout_models(application)));
@@ -97,7 +97,7 @@ fn join(paths: impl Iterator<Item = PathBuf>) -> String {
 
 /// Copies the models of an application from the source checkout to the folder `to`. Returns the number of copied
 /// models.
-fn install(application: &str, to: &Path) -> Result<usize> {
+fn install(application: &str, to: &Path, json: bool) -> Result<usize> {
     let from = checkout_models(application);
     let entries = match std::fs::read_dir(&from) {
         // The application has no shipped models.
@@ -114,7 +114,10 @@ fn install(application: &str, to: &Path) -> Result<usize> {
             }
             Ok(())
         })?;
-        print_line(&format!("installed {}", target.display()))?;
+        match json {
+            true => print_json(&serde_json::json!({ "application": application, "installed": target }))?,
+            false => print_line(&format!("installed {}", target.display()))?,
+        }
         installed += 1;
     }
     Ok(installed)

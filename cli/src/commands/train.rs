@@ -21,14 +21,10 @@ use crate::output::{log, print_json, print_line, quoted, table};
 pub fn run<A: Application>(args: Train<A::Options>, cx: &mut Context) -> Result<()> {
     cx.session.options = TrainerOptions { interval: args.checkpoint_every, on_nonfinite: args.on_nonfinite.into() };
     if let Some(dir) = &args.resume {
-        if A::changes(&args.recipe.options)? != Changes::default() {
-            let message =
-                format!("--resume uses the recipe saved in {}; leave out options that change it", dir.display());
-            return Err(CliError::Usage(message));
-        }
+        let overrides = on_resume::<A>(&args.recipe, dir)?;
         return match Seeds::is_in(dir) {
-            true => several::<A>(&Seeds::open(dir)?, cx),
-            false => one::<A>(Training::resume(dir)?, Some(dir), cx),
+            true => several::<A>(&Seeds::open(dir)?.changed::<A::Task>(&overrides)?, cx),
+            false => one::<A>(Training::resume_with(dir, &overrides)?, Some(dir), cx),
         };
     }
     let recipe = args.recipe.read::<A>()?;
@@ -37,6 +33,38 @@ pub fn run<A: Application>(args: Train<A::Options>, cx: &mut Context) -> Result<
         (None, Some(out)) => one::<A>(Training::new(recipe).in_folder(out), None, cx),
         (None, None) => one::<A>(Training::new(recipe), None, cx),
     }
+}
+
+/// The overrides for the recipe of a run in the folder `dir` that is resumed. The crate `training` refuses those that a
+/// resumed run cannot take.
+fn on_resume<A: Application>(given: &ChangedRecipe<A::Options>, dir: &Path) -> Result<Vec<String>> {
+    let Changes { recipe, settings } = A::changes(&given.options)?;
+    // An option such as `--csv FILE` names a recipe for new runs. An option that names only a recipe has no effect here.
+    let has_path = settings.iter().any(|setting| A::Task::PATHS.contains(&key(setting)));
+    if let (Some(name), false) = (recipe, has_path) {
+        let message = format!("--resume uses the recipe saved in {}; leave out the recipe {name}", dir.display());
+        return Err(CliError::Usage(message));
+    }
+    overrides(given, settings)
+}
+
+/// The key of an override, such as `optimizer.lr` of `optimizer.lr=0.001`.
+fn key(setting: &str) -> &str {
+    setting.split_once('=').map_or(setting, |(key, _)| key).trim()
+}
+
+/// The overrides of settings: those for the options of the application, and then those that the user names.
+fn overrides<O: Args>(given: &ChangedRecipe<O>, settings: Vec<String>) -> Result<Vec<String>> {
+    let seed = given.seed.map(|seed| format!("seed={seed}"));
+    let epochs = given.epochs.map(|epochs| format!("training.epochs={epochs}"));
+    let named: Vec<String> = given.set.iter().cloned().chain(seed).chain(epochs).collect();
+    for (index, setting) in named.iter().enumerate() {
+        if named[..index].iter().any(|earlier| key(earlier) == key(setting)) {
+            let (given, message) = (setting.clone(), "this setting is given twice".to_owned());
+            return Err(TrainingError::Override { given, message }.into());
+        }
+    }
+    Ok(settings.into_iter().chain(named).collect())
 }
 
 fn one<A: Application>(training: Training<A::Task>, resumed: Option<&Path>, cx: &mut Context) -> Result<()> {
@@ -149,7 +177,7 @@ pub trait ChangedRecipeExt<O: Args> {
 
 impl<O: Args> ChangedRecipeExt<O> for ChangedRecipe<O> {
     fn read<A: Application<Options = O>>(&self) -> Result<RecipeOf<A::Task>> {
-        let Changes { recipe, settings: mut overrides } = A::changes(&self.options)?;
+        let Changes { recipe, settings } = A::changes(&self.options)?;
         let text = match (self.recipe.as_deref().or(recipe), A::Task::RECIPES.first()) {
             (Some(name), _) => RecipeText::find(name, A::Task::RECIPES)?,
             (None, Some(first)) => RecipeText::embedded(first),
@@ -158,10 +186,7 @@ impl<O: Args> ChangedRecipeExt<O> for ChangedRecipe<O> {
                 return Err(TrainingError::UnknownRecipe { name, known: "none".to_owned() }.into());
             }
         };
-        overrides.extend(self.set.iter().cloned());
-        overrides.extend(self.seed.map(|seed| format!("seed={seed}")));
-        overrides.extend(self.epochs.map(|epochs| format!("training.epochs={epochs}")));
-        let recipe: RecipeOf<A::Task> = text.with_overrides(&overrides)?.parse()?;
+        let recipe: RecipeOf<A::Task> = text.with_overrides(&overrides(self, settings)?)?.parse()?;
         recipe.check()?;
         Ok(recipe)
     }

@@ -8,13 +8,14 @@ use super::interrupts::stop;
 use super::resume::{OFTEN, checkpoints, finish, started, whole};
 use super::{Test, path, program, run, text};
 
-pub const TESTS: [Test; 6] = [
+pub const TESTS: [Test; 7] = [
     ("a_full_disk", a_full_disk),
     ("a_folder_made_read_only", a_folder_made_read_only),
     ("a_clock_set_back", a_clock_set_back),
     ("a_second_process_on_the_run", a_second_process_on_the_run),
     ("a_network_larger_than_the_memory", a_network_larger_than_the_memory),
     ("a_loss_that_is_no_number", a_loss_that_is_no_number),
+    ("a_file_system_without_locks", a_file_system_without_locks),
 ];
 
 /// Runs a shell script that may mount file systems, in its own name space. `$PROGRAM` is the application.
@@ -114,6 +115,37 @@ fn a_network_larger_than_the_memory() {
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{message}");
     assert!(message.contains("error: a network of 8"), "{message}");
+}
+
+/// Replaces functions of the system by those of a file system without locks, whose folders cannot be flushed.
+const NO_LOCKS: &str = "
+    #define _GNU_SOURCE
+    #include <dlfcn.h>
+    #include <errno.h>
+    #include <sys/stat.h>
+    int flock(int file, int what) { errno = ENOSYS; return -1; }
+    int fsync(int file) {
+        struct stat is;
+        if (fstat(file, &is) == 0 && S_ISDIR(is.st_mode)) { errno = EINVAL; return -1; }
+        return ((int (*)(int)) dlsym(RTLD_NEXT, \"fsync\"))(file);
+    }";
+
+fn a_file_system_without_locks() {
+    let dir = tempfile::tempdir().unwrap();
+    let [source, library, place] = ["no_locks.c", "no_locks.so", "run"].map(|name| dir.path().join(name));
+    std::fs::write(&source, NO_LOCKS).unwrap();
+    let compile = ["-shared", "-fPIC", "-o", path(&library), path(&source), "-ldl"];
+    if !cfg!(target_os = "linux") || !Command::new("cc").args(compile).status().is_ok_and(|done| done.success()) {
+        eprintln!("skipped: there is no C compiler");
+        return;
+    }
+    let train = |options: &[&str]| program(options).env("LD_PRELOAD", &library).output().unwrap();
+    let output = train(&["train", "--out", path(&place), "--epochs", "1"]);
+    let message = text(&output.stderr);
+    assert!(output.status.success() && message.contains("no locks"), "{message}");
+    let other = dir.path().join("other");
+    let output = train(&["train", "--out", path(&other), "--set", "model.hidden_size=1000000"]);
+    assert!(output.status.code() == Some(2) && !other.exists(), "{}", text(&output.stderr));
 }
 
 fn a_loss_that_is_no_number() {

@@ -9,12 +9,15 @@ use rand::{RngExt, SeedableRng};
 
 use super::{Test, path, program, run, text};
 
-pub const TESTS: [Test; 5] = [
+pub const TESTS: [Test; 8] = [
     ("a_run_killed_at_any_moment_equals_one_that_was_not", killed_at_any_moment),
     ("a_damaged_checkpoint_is_skipped", damaged_checkpoints),
     ("checkpoints_of_every_version_are_read", old_checkpoints),
     ("an_average_that_began_before_the_kill_continues", average_begun_meanwhile),
     ("several_seeds_resume_where_they_were", several_seeds),
+    ("a_run_with_more_epochs_equals_one_that_had_them_from_the_start", more_epochs),
+    ("other_changes_of_the_recipe_are_refused", other_recipe),
+    ("a_run_that_was_moved_resumes", moved_run),
 ];
 
 /// So frequent that many kills hit the writing of a checkpoint.
@@ -174,6 +177,72 @@ fn several_seeds() {
         assert!(results(&stopped.join(seed)) == results(&whole.join(seed)), "{seed}");
     }
     assert_eq!(std::fs::read(stopped.join("report.md")).unwrap(), std::fs::read(whole.join("report.md")).unwrap());
+}
+
+/// A learning rate that does not depend on the number of epochs.
+const CONSTANT: [&str; 6] =
+    ["--set", "schedule.kind=constant", "--set", "schedule.warmup=", "--set", "training.patience="];
+
+fn more_epochs() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = |name: &str| dir.path().join(name);
+    let train = |name: &str, more: &[&str]| {
+        let output = run(&[&["train", "--out", path(&place(name))], &CONSTANT[..], more].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    };
+    train("whole", &["--epochs", "3"]);
+    train("short", &["--epochs", "1"]);
+    for epochs in ["--epochs=2", "--set=training.epochs=3"] {
+        let output = run(&["train", "--resume", path(&place("short")), epochs]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    assert!(results(&place("short")) == results(&place("whole")));
+    let recipes = ["short", "whole"].map(|name| std::fs::read(place(name).join("recipe.toml")).unwrap());
+    assert_eq!(recipes[0], recipes[1]);
+
+    train("seeds", &["--epochs", "1", "--seeds", "2"]);
+    let output = run(&["train", "--resume", path(&place("seeds")), "--epochs", "3"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(results(&place("seeds/seed-1")) == results(&place("whole")));
+}
+
+fn other_recipe() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("run");
+    let output = run(&["train", "--out", path(&place), "--epochs", "1"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let recipe = || std::fs::read_to_string(place.join("recipe.toml")).unwrap();
+    let before = recipe();
+    for (options, named) in [
+        (&["--epochs", "0"][..], "training.epochs"),
+        (&["--seed", "9"], "seed"),
+        (&["--set", "optimizer.lr=1"], "optimizer.lr"),
+        (&["--set", "training.batch_size=2", "--epochs", "3"], "training.batch_size"),
+        (&["--set", "optimizer.weight_decay="], "optimizer.weight_decay"),
+        (&["--recipe", "sentences"], "--recipe"),
+        (&["--seeds", "2"], "--seeds"),
+        (&["--out", "other"], "--out"),
+        (&["--epochs", "3", "--set", "training.epochs=4"], "given twice"),
+    ] {
+        let output = run(&[&["train", "--resume", path(&place)], options].concat());
+        let message = text(&output.stderr);
+        assert!(output.status.code() == Some(2) && message.contains(named), "{options:?}: {message}");
+        assert_eq!(recipe(), before);
+    }
+    // Settings with the values of the run are no change.
+    let output = run(&["train", "--resume", path(&place), "--seed", "1", "--epochs", "1"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+fn moved_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = whole(dir.path());
+    let [first, second] = ["first", "it's été 2"].map(|name| dir.path().join(name));
+    let mut child = started(&first, &[]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::fs::rename(&first, &second).unwrap();
+    finish(&second, &whole);
 }
 
 /// Format 1: a run of `sentences.toml` with four units, stopped in its second epoch.

@@ -1,11 +1,12 @@
 //! Verbs that read runs, or try what a run would do.
 
 use super::resume::whole;
-use super::{Test, path, run, text};
+use super::{Test, path, program, run, text};
 
-pub const TESTS: [Test; 3] = [
+pub const TESTS: [Test; 4] = [
     ("runs_are_listed_and_compared", runs_are_listed_and_compared),
     ("a_learning_rate_is_found", a_learning_rate_is_found),
+    ("pictures_that_nobody_asked_for_are_no_failure", unasked_pictures),
     ("training_ends_when_nothing_improves", training_ends_when_nothing_improves),
 ];
 
@@ -43,6 +44,25 @@ fn a_learning_rate_is_found() {
     assert!((1e-3..0.2).contains(&steepest) && (5e-3..1.0).contains(&least), "{found}");
     assert!(std::fs::read_to_string(&plot).unwrap().contains("learning rate"));
     assert_eq!(run(&["find-rate", "--from", "1", "--to", "0.1"]).status.code(), Some(2));
+}
+
+fn unasked_pictures() {
+    let dir = tempfile::tempdir().unwrap();
+    let find = |options: &[&str]| {
+        let options = [&["find-rate", "--steps", "20"], options].concat();
+        program(&options).current_dir(dir.path()).output().unwrap()
+    };
+    let picture = dir.path().join("find-rate.svg");
+    let output = find(&["--json"]);
+    assert!(output.status.success() && !picture.exists(), "{}", text(&output.stderr));
+    // A folder in the place of the picture: it cannot be written.
+    std::fs::create_dir(&picture).unwrap();
+    let output = find(&[]);
+    let message = text(&output.stderr);
+    assert!(output.status.success() && message.contains("find-rate.svg cannot be written"), "{message}");
+    assert_eq!(find(&["--json", "--plot", "find-rate.svg"]).status.code(), Some(1));
+    std::fs::remove_dir(&picture).unwrap();
+    assert!(find(&[]).status.success() && picture.is_file());
 }
 
 fn training_ends_when_nothing_improves() {

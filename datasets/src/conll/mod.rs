@@ -76,16 +76,6 @@ pub struct TaggedParts {
     pub source: String,
 }
 
-/// Reads the sentences of a file; see [`parse`].
-///
-/// # Errors
-///
-/// [`DataError::Io`], [`DataError::NotUtf8`] with the line, and the errors of [`parse`].
-pub fn own_file(path: &Path, format: &ConllFormat) -> Result<Vec<TaggedSentence>> {
-    let bytes = std::fs::read(path).map_err(DataError::io("read", path))?;
-    parse(path, &utf8(bytes, path)?, format)
-}
-
 /// Reads the sentences of a text in CoNLL columns. `path` appears in the error messages.
 ///
 /// The columns of a line are separated by tabs, if this gives the expected number of columns, or else by tabs and

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::{ConllFormat, TaggedParts, TaggedSentence, parse};
-use crate::error::{DataError, Result, utf8};
+use crate::error::{DataError, Result};
 use crate::source::described;
+use crate::text_file;
 
 /// The number of equal shares into which the sentences of a single file are divided. The validation part and the test
 /// part each get one share, which is 10 %.
 const HELD_OUT: usize = 10;
 
-/// Reads the user's sentences in three parts.
+/// Reads the user's sentences in three parts, from files in [any usual encoding and compression](crate::text_file).
 ///
 /// `held_out` holds the paths of the files with the validation and the test part. If it is `None`, the sentences of the
 /// file `train` are split in their order: the first 80 % for training, the next 10 % for validation, the last 10 % for
@@ -20,14 +21,14 @@ const HELD_OUT: usize = 10;
 ///
 /// # Errors
 ///
-/// [`DataError::Io`], [`DataError::NotUtf8`] with the line, [`DataError::TooFewSentences`] if fewer than 10 sentences
+/// [`DataError::Io`], [`DataError::Unpack`], [`DataError::NotText`], [`DataError::TooFewSentences`] if fewer than 10 sentences
 /// are to be split, [`DataError::NoEntities`] if a part has no entity, and the errors of [`parse`].
 pub fn own_parts(train: &Path, held_out: Option<[&Path; 2]>, format: &ConllFormat) -> Result<TaggedParts> {
     let mut hash = Sha256::new();
     let mut read = |path: &Path| {
-        let bytes = std::fs::read(path).map_err(DataError::io("read", path))?;
+        let bytes = text_file::read(path)?;
         hash.update(&bytes);
-        parse(path, &utf8(bytes, path)?, format)
+        parse(path, &text_file::text(&bytes, path)?, format)
     };
     let mut sentences = read(train)?;
     let (valid, test) = match held_out {
@@ -83,8 +84,25 @@ mod tests {
     }
 
     #[test]
+    fn the_encoding_does_not_change_the_sentences() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("own");
+        let text = "Jürgen\tB-person\nißt\tO\n\n".repeat(20);
+        let utf16: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let western = encoding_rs::WINDOWS_1252.encode(&text).0.into_owned();
+        let [utf8, utf16, western] = [text.into_bytes(), utf16, western].map(|bytes| {
+            std::fs::write(&path, bytes).unwrap();
+            own_parts(&path, None, &ConllFormat::default()).unwrap().train
+        });
+        assert_eq!((&utf8[0].tokens[0][..], &utf8), ("Jürgen", &utf16));
+        assert_eq!(utf8, western);
+    }
+
+    #[test]
     fn files_that_cannot_be_trained_with_are_refused() {
         let dir = tempfile::tempdir().unwrap();
+        let missing = own_parts(&dir.path().join("none"), None, &ConllFormat::default()).unwrap_err();
+        assert!(matches!(missing, DataError::Io { path, .. } if path.ends_with("none")));
         let few = own_parts(&write(dir.path(), "few", 0..9), None, &ConllFormat::default()).unwrap_err();
         assert!(matches!(few, DataError::TooFewSentences { sentences: 9, needed: 10, .. }), "{few}");
         let path = dir.path().join("none");

@@ -58,3 +58,9 @@ pub(super) fn unknown_tag(tag: &str, scheme: Option<Scheme>) -> String {
         None => format!("`{tag}` is not a tag such as `O`, `B-person` or `I-person`; correct it, or set `columns`"),
     }
 }
+
+/// What to do if the name of a column has been cut at its comma.
+pub(super) fn comma_advice(column: &str, columns: &[String]) -> String {
+    let whole = columns.iter().find(|whole| whole.split(',').any(|part| part.trim() == column) && whole.contains(','));
+    whole.map_or(String::new(), |whole| format!("; in a list of names, put `{whole}` in quotation marks"))
+}

@@ -7,7 +7,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use crate::conll::Scheme;
-use messages::{at, columns_of, example_of, format_advice, list, misplaced, published_at, unknown_tag};
+use messages::{at, columns_of, comma_advice, example_of, format_advice, list, misplaced, published_at, unknown_tag};
 
 /// An error while finding, downloading, reading or preparing a data set.
 ///
@@ -174,9 +174,10 @@ pub enum DataError {
     },
     /// The table has no column with a name that is given in a field of [`CsvFormat`](crate::CsvFormat).
     #[error(
-        "{}, line {line}: no column `{column}` (named by `{setting}`); the columns are `{}`",
+        "{}, line {line}: no column `{column}` (named by `{setting}`); the columns are `{}`{}",
         path.display(),
-        columns.join("`, `")
+        columns.join("`, `"),
+        comma_advice(column, columns)
     )]
     NoColumn {
         /// The path of the CSV file.

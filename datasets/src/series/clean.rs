@@ -21,7 +21,7 @@ pub(super) fn sort(rows: &mut [Row], notes: &mut Vec<Note>) {
 
 /// Refuses, merges or keeps rows with equal times, as `rule` says.
 pub(super) fn duplicates(rows: &mut Vec<Row>, rule: Duplicates, path: &Path, notes: &mut Vec<Note>) -> Result<()> {
-    if rule == Duplicates::Keep {
+    if rule == Duplicates::Keep || rows.windows(2).all(|pair| pair[0].time != pair[1].time) {
         return Ok(());
     }
     let before = rows.len();
@@ -35,8 +35,8 @@ pub(super) fn duplicates(rows: &mut Vec<Row>, rule: Duplicates, path: &Path, not
             Duplicates::Refuse => {
                 return Err(DataError::DuplicateTimes {
                     path: path.to_path_buf(),
-                    line: first.line.max(last.line),
-                    other_line: first.line.min(last.line),
+                    line: first.line.max(last.line) as usize,
+                    other_line: first.line.min(last.line) as usize,
                     time: first.time,
                 });
             }
@@ -76,7 +76,7 @@ pub(super) fn missing(
         Missing::Refuse => {
             return Err(DataError::MissingValues {
                 path: path.to_path_buf(),
-                line: first.line,
+                line: first.line as usize,
                 column: names[column].clone(),
                 count,
             });

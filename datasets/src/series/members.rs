@@ -1,6 +1,7 @@
 //! The series of a table: one below the other, told apart by identifiers; and rows after the last value of the targets,
 //! which hold what is known ahead.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
@@ -57,27 +58,34 @@ impl TableSeries {
     }
 
     pub(super) fn from_file(path: &Path, format: &CsvFormat, roles: &Roles, report: Report) -> Result<Vec<Self>> {
-        Self::parse(&text_file::read(path)?, path, format, roles, report)
+        Self::parse(text_file::read(path)?.into(), path, format, roles, report)
     }
 
     /// Reads all series from the content of a CSV file, as [`from_csv`](Self::from_csv) does. `path` appears in errors
     /// and in [`Series::source`].
     pub fn from_bytes(bytes: &[u8], path: &Path, format: &CsvFormat, roles: &Roles) -> Result<Vec<Self>> {
-        Self::parse(bytes, path, format, roles, &|_, _| ())
+        Self::parse(bytes.into(), path, format, roles, &|_, _| ())
     }
 
-    fn parse(bytes: &[u8], path: &Path, format: &CsvFormat, roles: &Roles, report: Report) -> Result<Vec<Self>> {
-        let text = text_file::text(bytes, path)?;
+    fn parse(bytes: Cow<[u8]>, path: &Path, format: &CsvFormat, roles: &Roles, report: Report) -> Result<Vec<Self>> {
+        let text = text_file::text(&bytes, path)?;
         let mut table = Table::read(&text, path, format, &roles.id, report)?;
         let times = table.survey()?;
         let mut notes = table.notes();
         let columns = table.value_columns(&mut notes)?;
         let ids = table.ids()?;
-        let rows = table.rows(times, &columns)?;
+        let mut groups = grouped(table.rows(times, &columns)?, ids, &notes);
+        for Group { rows, notes, .. } in &mut groups {
+            clean::sort(rows, notes);
+            check_one_series(rows, format.duplicates, &table, path)?;
+        }
         let names = table.distinct_names(&columns)?;
-        let source = described(path, "SHA-256", &Sha256::digest(bytes));
-        let reader = Reader { path, format, roles, table: &table, names, notes, source };
-        grouped(rows, ids).into_iter().map(|(id, rows)| reader.series(id, rows)).collect()
+        let source = described(path, "SHA-256", &Sha256::digest(&bytes));
+        // The text of a large table takes much memory, and is no longer needed.
+        drop(text);
+        drop(bytes);
+        let reader = Reader { path, format, roles, names, source };
+        groups.into_iter().map(|group| reader.series(group)).collect()
     }
 }
 
@@ -90,21 +98,71 @@ impl From<Series> for TableSeries {
     }
 }
 
+/// The rows of one series, and the notes on them.
+struct Group {
+    id: String,
+    rows: Vec<Row>,
+    notes: Vec<Note>,
+}
+
 /// The rows of each series, in the order in which the series begin in the file. `ids` has the identifier of each row; it
-/// is empty if all rows belong to one series.
-fn grouped(rows: Vec<Row>, ids: Vec<String>) -> Vec<(String, Vec<Row>)> {
+/// is empty if all rows belong to one series. `notes` are those on the whole table.
+fn grouped(rows: Vec<Row>, ids: Vec<String>, notes: &[Note]) -> Vec<Group> {
+    let group = |id, rows| Group { id, rows, notes: notes.to_vec() };
     if ids.is_empty() {
-        return vec![(String::new(), rows)];
+        return vec![group(String::new(), rows)];
     }
-    let (mut groups, mut places) = (Vec::<(String, Vec<Row>)>::new(), HashMap::new());
+    let (mut groups, mut places) = (Vec::<Group>::new(), HashMap::new());
     for (row, id) in rows.into_iter().zip(ids) {
         let place = *places.entry(id.clone()).or_insert(groups.len());
         if place == groups.len() {
-            groups.push((id, Vec::new()));
+            groups.push(group(id, Vec::new()));
         }
-        groups[place].1.push(row);
+        groups[place].rows.push(row);
     }
     groups
+}
+
+/// Refuses sorted rows of several series. The mean over the series may be wanted, and is no mixture.
+fn check_one_series(rows: &[Row], rule: Duplicates, table: &Table, path: &Path) -> Result<()> {
+    if rule == Duplicates::Mean {
+        return Ok(());
+    }
+    let repeated = || rows.chunk_by(|one, other| one.time == other.time).filter(|rows| rows.len() > 1);
+    let (times, extra) = repeated().fold((0, 0), |(times, extra), rows| (times + 1, extra + rows.len() - 1));
+    let Some([first, .., last]) = repeated().next().filter(|_| times * REPEATED >= rows.len() - extra) else {
+        return Ok(());
+    };
+    let (line, other_line) = (first.line.max(last.line) as usize, first.line.min(last.line) as usize);
+    match identifier(rows, table)? {
+        Some(columns) => {
+            let (path, time) = (path.to_path_buf(), first.time);
+            Err(DataError::SeveralSeries { path, line, other_line, time, columns })
+        }
+        None => Ok(()),
+    }
+}
+
+/// The names of the one or two columns that tell rows of equal times apart; words before numbers. `None` if there are no
+/// such columns.
+fn identifier(rows: &[Row], table: &Table) -> Result<Option<Vec<String>>> {
+    let times: HashMap<usize, DateTime> = rows.iter().map(|row| (row.line as usize, row.time)).collect();
+    let (lines, columns) = table.categories(times.len() / LEAST_ROWS)?;
+    let identifies = |codes: &dyn Fn(usize) -> (u32, u32)| {
+        let mut seen = HashSet::new();
+        lines.iter().enumerate().all(|(row, line)| match times.get(line) {
+            Some(time) => seen.insert((time, codes(row))),
+            None => true,
+        })
+    };
+    if let Some(column) = columns.iter().find(|column| identifies(&|row| (column.codes[row], 0))) {
+        return Ok(Some(vec![column.name.clone()]));
+    }
+    let few = &columns[..columns.len().min(MOST_COLUMNS)];
+    let mut pairs =
+        few.iter().enumerate().flat_map(|(place, one)| few[place + 1..].iter().map(move |other| (one, other)));
+    let pair = pairs.find(|(one, other)| identifies(&|row| (one.codes[row], other.codes[row])));
+    Ok(pair.map(|(one, other)| vec![one.name.clone(), other.name.clone()]))
 }
 
 /// What the series of one table have in common.
@@ -112,20 +170,15 @@ struct Reader<'a> {
     path: &'a Path,
     format: &'a CsvFormat,
     roles: &'a Roles,
-    table: &'a Table<'a>,
     /// The names of the columns of values.
     names: Vec<String>,
-    notes: Vec<Note>,
     source: String,
 }
 
 impl Reader<'_> {
-    /// Sorts and cleans the rows of one series, and separates the rows that are known ahead.
-    fn series(&self, id: String, mut rows: Vec<Row>) -> Result<TableSeries> {
+    /// Cleans the sorted rows of one series, and separates the rows that are known ahead.
+    fn series(&self, Group { id, mut rows, mut notes }: Group) -> Result<TableSeries> {
         let Self { path, format, .. } = *self;
-        let mut notes = self.notes.clone();
-        clean::sort(&mut rows, &mut notes);
-        self.check_one_series(&rows)?;
         clean::duplicates(&mut rows, format.duplicates, path, &mut notes)?;
         let future = self.future(&mut rows)?;
         clean::missing(&mut rows, format.missing, path, &self.names, &mut notes)?;
@@ -144,7 +197,10 @@ impl Reader<'_> {
     /// Makes a series of rows and of the columns with the given indices.
     fn collected(&self, rows: Vec<Row>, columns: &[usize], notes: Vec<Note>) -> Series {
         let times = rows.iter().map(|row| row.time).collect();
-        let values = rows.iter().flat_map(|row| columns.iter().map(|&column| row.values[column])).collect();
+        let mut values = Vec::with_capacity(rows.len() * columns.len());
+        for row in rows {
+            values.extend(columns.iter().map(|&column| row.values[column]));
+        }
         let columns = columns.iter().map(|&column| self.names[column].clone()).collect();
         Series { columns, times, values, notes, source: self.source.clone() }
     }
@@ -152,55 +208,6 @@ impl Reader<'_> {
     /// The indices of the columns of values with these names.
     fn places(&self, names: &[String]) -> Vec<usize> {
         (0..self.names.len()).filter(|&column| names.contains(&self.names[column])).collect()
-    }
-
-    /// Refuses sorted rows of several series. The mean over the series may be wanted, and is no mixture.
-    fn check_one_series(&self, rows: &[Row]) -> Result<()> {
-        if self.format.duplicates == Duplicates::Mean {
-            return Ok(());
-        }
-        let repeated: Vec<&[Row]> =
-            rows.chunk_by(|one, other| one.time == other.time).filter(|rows| rows.len() > 1).collect();
-        let extra: usize = repeated.iter().map(|rows| rows.len() - 1).sum();
-        let Some([first, .., last]) = repeated.first().filter(|_| repeated.len() * REPEATED >= rows.len() - extra)
-        else {
-            return Ok(());
-        };
-        let (one, other) = (first.line.min(last.line), first.line.max(last.line));
-        match self.identifier(rows)? {
-            Some(columns) => Err(DataError::SeveralSeries {
-                path: self.path.to_path_buf(),
-                line: other,
-                other_line: one,
-                time: first.time,
-                columns,
-            }),
-            None => Ok(()),
-        }
-    }
-
-    /// The names of the one or two columns that tell rows of equal times apart; words before numbers. `None` if there are
-    /// no such columns.
-    fn identifier(&self, rows: &[Row]) -> Result<Option<Vec<String>>> {
-        let times: HashMap<usize, DateTime> = rows.iter().map(|row| (row.line, row.time)).collect();
-        let (lines, columns) = self.table.categories(times.len() / LEAST_ROWS)?;
-        let identifies = |codes: &dyn Fn(usize) -> (u32, u32)| {
-            let mut seen = HashSet::new();
-            lines.iter().enumerate().all(|(row, line)| {
-                let known = times.get(line).copied();
-                known.is_none_or(|time| seen.insert((time, codes(row))))
-            })
-        };
-        let single = columns.iter().find(|column| identifies(&|row| (column.codes[row], 0)));
-        let pairs = || {
-            let few = &columns[..columns.len().min(MOST_COLUMNS)];
-            few.iter().enumerate().flat_map(|(place, one)| few[place + 1..].iter().map(move |other| (one, other)))
-        };
-        let pair = || pairs().find(|(one, other)| identifies(&|row| (one.codes[row], other.codes[row])));
-        Ok(match single {
-            Some(column) => Some(vec![column.name.clone()]),
-            None => pair().map(|(one, other)| vec![one.name.clone(), other.name.clone()]),
-        })
     }
 
     /// Splits off the rows after the last value of a target.
@@ -227,7 +234,7 @@ impl Reader<'_> {
         match gaps.first() {
             Some((row, column)) => Err(DataError::MissingValues {
                 path: self.path.to_path_buf(),
-                line: row.line,
+                line: row.line as usize,
                 column: self.names[*column].clone(),
                 count: gaps.len(),
             }),
@@ -254,7 +261,7 @@ impl Reader<'_> {
         let names = |columns: Vec<usize>| columns.into_iter().map(|column| self.names[column].clone()).collect();
         Err(DataError::FutureRows {
             path: self.path.to_path_buf(),
-            line: last.iter().map(|row| row.line).min().unwrap_or_default(),
+            line: last.iter().map(|row| row.line).min().unwrap_or_default() as usize,
             rows: last.len(),
             empty: names(empty),
             filled: names(filled),

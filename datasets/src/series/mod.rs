@@ -18,6 +18,7 @@ mod span;
 mod table;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use std::path::Path;
 
@@ -137,7 +138,7 @@ pub enum Gaps {
 struct Row {
     time: DateTime,
     /// The line number of the row in the file, from 1.
-    line: usize,
+    line: u32,
     /// One value per column; NaN if it is missing.
     values: Box<[f64]>,
 }

@@ -9,6 +9,7 @@ use jiff::civil::DateTime;
 use super::dates::{self, Wrong};
 use super::layout::{self, Layout};
 use super::number::{Field, Style, Survey, Value};
+use super::texts::Texts;
 use super::{CsvFormat, Note, Report, Row};
 use crate::error::{DataError, Result};
 
@@ -171,12 +172,12 @@ impl<'a> Table<'a> {
     /// Looks at all fields: learns how the numbers of each column are written, and parses the times.
     pub fn survey(&mut self) -> Result<Vec<DateTime>> {
         let mut surveys = std::mem::take(&mut self.surveys);
-        let mut texts: Vec<Vec<String>> = Vec::new();
+        let mut texts = Texts::default();
         self.for_each(0, |line, record| {
             for (column, survey) in surveys.iter_mut().enumerate().filter(|(column, _)| !self.time.contains(column)) {
                 survey.add(&record[column], line, self.format.sentinel.as_ref());
             }
-            texts.push(self.time.iter().map(|&column| record[column].to_owned()).collect());
+            texts.push(self.time.iter().map(|&column| &record[column]));
             Ok(())
         })?;
         self.surveys = surveys;
@@ -184,10 +185,10 @@ impl<'a> Table<'a> {
     }
 
     /// Parses the time of each row.
-    fn times(&self, texts: &[Vec<String>]) -> Result<Vec<DateTime>> {
+    fn times(&self, texts: &Texts) -> Result<Vec<DateTime>> {
         let names: Vec<&str> = self.time.iter().map(|&column| self.layout.header[column].as_str()).collect();
         let (path, format) = (self.path.to_path_buf(), self.format.date_format.as_deref());
-        dates::read(&names, texts, format).map_err(|wrong| match wrong {
+        texts.times(&names, format).map_err(|wrong| match wrong {
             Wrong::NoDate { row, value } => DataError::InvalidDate { path, line: self.line(row), value },
             Wrong::Format { row, value } => {
                 DataError::DateFormat { path, line: self.line(row), value, format: format.map(str::to_owned) }
@@ -337,7 +338,7 @@ impl<'a> Table<'a> {
                 }),
             };
             let values = columns.iter().zip(&styles).map(value).collect::<Result<_>>()?;
-            rows.extend(times.next().map(|time| Row { time, line, values }));
+            rows.extend(times.next().map(|time| Row { time, line: line as u32, values }));
             Ok(())
         })?;
         Ok(rows)

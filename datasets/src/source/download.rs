@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
 use crate::error::{DataError, Result};
 
 /// The size in bytes of the pieces in which a response is read.
@@ -41,6 +43,7 @@ fn fetch(url: &str, part: &Path, report: impl Fn(u64, Option<u64>)) -> std::resu
     let have = file.metadata().map_err(|error| error.to_string())?.len();
     report(have, None);
     let agent = ureq::Agent::config_builder()
+        .tls_config(TlsConfig::builder().root_certs(root_certificates()?).build())
         .timeout_connect(Some(Duration::from_secs(20)))
         .timeout_recv_response(Some(Duration::from_secs(30)))
         .timeout_recv_body(Some(Duration::from_secs(3600)))
@@ -50,7 +53,7 @@ fn fetch(url: &str, part: &Path, report: impl Fn(u64, Option<u64>)) -> std::resu
     let mut response = match response {
         // The requested range begins at the end of the file: the part is complete.
         Err(ureq::Error::StatusCode(416)) if have > 0 => return Ok(()),
-        other => other.map_err(|error| error.to_string())?,
+        other => other.map_err(|error| describe(&error))?,
     };
     let resumed = response.status() == 206;
     if !resumed {
@@ -60,6 +63,31 @@ fn fetch(url: &str, part: &Path, report: impl Fn(u64, Option<u64>)) -> std::resu
     let total = response.body().content_length().map(|left| left + have);
     let mut body = response.body_mut().with_config().limit(u64::MAX).reader();
     copy(&mut body, &mut file, have, total, report)
+}
+
+/// The certificates that the system trusts, or those in the file that the variable `SSL_CERT_FILE` names. On a system
+/// without certificates, those of Mozilla that are part of the program.
+fn root_certificates() -> std::result::Result<RootCerts, String> {
+    let loaded = rustls_native_certs::load_native_certs();
+    match (loaded.certs.is_empty(), loaded.errors.first()) {
+        (true, Some(error)) if CERTIFICATES.iter().any(|name| std::env::var_os(name).is_some()) => {
+            Err(format!("no certificate can be read from {} ({error})", CERTIFICATES.join(" or ")))
+        }
+        (true, _) => Ok(RootCerts::WebPki),
+        (false, _) => Ok(loaded.certs.iter().map(|der| Certificate::from_der(der).to_owned()).into()),
+    }
+}
+
+/// The environment variables that replace the certificates of the system: a file, and a folder.
+const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+/// The message of a failed request. If the certificate of the server is not trusted, it says what to set.
+fn describe(error: &ureq::Error) -> String {
+    let message = error.to_string();
+    let is_untrusted = message.contains("certificate");
+    let advice = "; the system does not trust the certificate of the server: if a proxy inspects TLS here, set \
+                  SSL_CERT_FILE to the file with its certificate (PEM)";
+    if is_untrusted { message + advice } else { message }
 }
 
 fn copy(

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Form, Found, Packing, PublishedFile, Source};
 use crate::error::{DataError, Result};
@@ -29,6 +30,8 @@ pub struct Locator {
     /// The folder for downloads; `None` if downloads are not allowed, because the caller gave a data folder.
     cache: Option<PathBuf>,
     progress: Option<Arc<Callback>>,
+    /// Whether a folder has been searched for a published file, or has provided a file of the user.
+    used: Arc<AtomicBool>,
 }
 
 /// A function that is called with the progress of a download or of reading a file.
@@ -78,10 +81,10 @@ impl Locator {
     /// Like [`new`](Self::new), with the folder of the environment variable and the cache given by the caller.
     pub fn with_places(data_dir: Option<&Path>, variable: Option<PathBuf>, cache: PathBuf) -> Self {
         match data_dir {
-            Some(dir) => Self { places: vec![dir.to_path_buf()], cache: None, progress: None },
+            Some(dir) => Self { places: vec![dir.to_path_buf()], cache: None, progress: None, used: Arc::default() },
             None => {
                 let places = variable.into_iter().chain([cache.clone()]).collect();
-                Self { places, cache: Some(cache), progress: None }
+                Self { places, cache: Some(cache), progress: None, used: Arc::default() }
             }
         }
     }
@@ -103,6 +106,7 @@ impl Locator {
     /// Finds a file or folder of a data set, and checks its size and checksum before unpacking, if they are published.
     /// Downloads the file if no searched folder holds it and the caller gave no data folder.
     pub fn find(&self, source: &Source, file: &PublishedFile) -> Result<Found> {
+        self.used.store(true, Ordering::Relaxed);
         match self.search(source, file) {
             Some((path, form)) => {
                 if path.is_file() {
@@ -112,6 +116,26 @@ impl Locator {
             }
             None => self.download(source, file),
         }
+    }
+
+    /// The path of a user's file: if the caller gave a data folder that has a file of the same name, this file, and
+    /// otherwise `path`. A file that was moved after a training is found in this way.
+    pub fn own_file(&self, path: &Path) -> PathBuf {
+        let name = path.file_name().filter(|_| self.cache.is_none());
+        let given = name.and_then(|name| {
+            let places = self.places.iter();
+            let inside = places.flat_map(|place| [place.join(name), place.clone()]);
+            inside.into_iter().find(|found| found.is_file() && found.file_name() == Some(name))
+        });
+        if given.is_some() {
+            self.used.store(true, Ordering::Relaxed);
+        }
+        given.unwrap_or_else(|| path.to_path_buf())
+    }
+
+    /// Whether the caller gave a data folder that nothing has been searched in so far.
+    pub fn is_ignored(&self) -> bool {
+        self.cache.is_none() && !self.used.load(Ordering::Relaxed)
     }
 
     /// Finds a file of a data set like [`find`](Self::find), unpacks it, and checks the checksum of its content.

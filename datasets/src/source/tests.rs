@@ -99,6 +99,26 @@ fn the_given_path_may_be_the_set_itself() {
 }
 
 #[test]
+fn a_users_file_that_was_moved_is_found_in_the_given_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("new/own.csv");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, CONTENT).unwrap();
+    let old = Path::new("/old/own.csv");
+    for place in [path.parent().unwrap(), &path] {
+        let locator = given(place);
+        assert!(locator.is_ignored());
+        assert_eq!(locator.clone().own_file(old), path);
+        assert!(!locator.is_ignored());
+    }
+    let locator = given(path.parent().unwrap());
+    assert_eq!(locator.own_file(Path::new("/old/other.csv")), Path::new("/old/other.csv"));
+    assert!(locator.is_ignored(), "the folder has no such file");
+    let searched = Locator::with_places(None, Some(dir.path().join("new")), dir.path().to_path_buf());
+    assert!(searched.own_file(old) == old && !searched.is_ignored(), "the caller gave no folder");
+}
+
+#[test]
 fn an_altered_archive_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     for (content, wrong) in [(&CONTENT[..9], "size"), (b"not only good but grand", "SHA-256")] {

@@ -140,9 +140,10 @@ fn no_interval_changes_when_the_future_does() {
 #[test]
 fn no_baseline_changes_when_the_future_does() {
     let series = series(&random_walk(400, 1));
-    let smoothing = HoltWinters::fit(&series.values[..240], 7).unwrap();
+    let values = |series: &Series| -> Vec<f32> { series.values.iter().map(|value| *value as f32).collect() };
+    let smoothing = HoltWinters::fit(&values(&series)[..240], 7).unwrap();
     for baseline in [Baseline::Persistence, Baseline::Seasonal(7), Baseline::Drift, Baseline::HoltWinters(smoothing)] {
-        let forecasts = |series: &Series| baseline.forecasts(&series.values, [300, 350].into_iter(), 8);
+        let forecasts = |series: &Series| baseline.forecasts(&values(series), [300, 350].into_iter(), 8);
         assert_eq!(forecasts(&series), forecasts(&shifted(&series, 350)), "{}", baseline.name());
         assert_ne!(forecasts(&series), forecasts(&shifted(&series, 349)), "{}", baseline.name());
     }

@@ -230,3 +230,70 @@ fn subjects_name_the_folder_where_their_data_were_not_found() {
         assert_refused(&["train", "--dataset", subject, "--data-dir", "/nowhere", "--out", "/nowhere/run"], "/nowhere");
     }
 }
+
+/// The data of a run are known by their content: they may lie elsewhere when the run is resumed or measured.
+#[test]
+fn a_run_finds_its_table_after_both_were_moved() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = |name: &str| dir.path().join(name);
+    let row = |number: usize| format!("2020-01-01 00:{:02}:{:02},{}", number / 60, number % 60, number % 9);
+    std::fs::create_dir_all(place("old")).unwrap();
+    std::fs::create_dir_all(place("new data")).unwrap();
+    let (old, new) = (table(&place("old"), "time,load", row, ""), place("new data/own.csv"));
+    let output = train(&place("first"), &old, &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let start = std::fs::read_to_string(place("first/run.json")).unwrap();
+    assert!(start.contains("own.csv") && !start.contains(shown(dir.path())), "{start}");
+    std::fs::rename(&old, &new).unwrap();
+    std::fs::rename(place("first"), place("moved")).unwrap();
+
+    let resume = |options: &[&str]| run(&[&["train", "--resume", shown(&place("moved"))], options].concat());
+    let output = resume(&[]);
+    assert!(output.status.code() == Some(1) && text(&output.stderr).contains("--data-dir"), "{output:?}");
+    assert_refused(
+        &["train", "--resume", shown(&place("moved")), "--csv", shown(&new), "--horizon", "5"],
+        "data.horizon",
+    );
+    assert_refused(&["train", "--resume", shown(&place("moved")), "--dataset", "energy"], "energy-day-ahead");
+    assert!(resume(&["--data-dir", shown(&place("new data"))]).status.success());
+    let measured = |more: &[&str]| json(&run(&[&["eval", "--json", "--model", shown(&place("moved"))], more].concat()));
+    let found = measured(&["--data-dir", shown(&place("new data"))]);
+    let output = resume(&["--csv", shown(&new), "--epochs", "2"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read_to_string(place("moved/metrics.jsonl")).unwrap().lines().count(), 2);
+    // The recipe of the run has the new path.
+    assert!(measured(&[])[0]["metrics"]["mae"].is_number() && found[0]["metrics"]["mae"].is_number());
+
+    std::fs::write(&new, std::fs::read_to_string(&new).unwrap().replace(",8", ",7")).unwrap();
+    let output = resume(&[]);
+    assert!(output.status.code() == Some(1) && text(&output.stderr).contains("data have changed"), "{output:?}");
+}
+
+#[test]
+fn a_data_folder_that_is_not_read_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    for verb in [["train", "--out", shown(&out)], ["forecast", "--model", trained()]] {
+        let output = run(&[&verb[..], &["--data-dir", shown(dir.path())]].concat());
+        assert_eq!(output.status.code(), Some(USAGE), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn json_comes_without_a_picture_unless_one_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let forecast = |options: &[&str]| {
+        let arguments = [&["forecast", "--model", trained()], options].concat();
+        command(&arguments).current_dir(dir.path()).output().unwrap()
+    };
+    let picture = dir.path().join("forecast.svg");
+    json(&forecast(&["--json"]));
+    assert!(!picture.exists());
+    // A folder in the place of the picture: it cannot be written.
+    std::fs::create_dir(&picture).unwrap();
+    let output = forecast(&[]);
+    assert!(output.status.success() && text(&output.stdout).contains("temp_max"), "{}", text(&output.stderr));
+    assert_eq!(forecast(&["--plot", "forecast.svg"]).status.code(), Some(1));
+    std::fs::remove_dir(&picture).unwrap();
+    assert!(forecast(&[]).status.success() && picture.is_file());
+}

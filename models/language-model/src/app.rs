@@ -3,10 +3,11 @@
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use cli::args::ModelArgs;
+use cli::input::TextArg;
 use cli::output::{log, print_json, print_line, print_text};
-use cli::{Application, Changes, CliError, Context, Result, input};
+use cli::{Application, Changes, CliError, Context, Result};
 use inference::settings::Count;
 use inference::{Sampling, Streaming};
 
@@ -16,6 +17,8 @@ use crate::train::LanguageModelTask;
 
 /// The largest vocabulary size for the option `--text` with `--level word`.
 const MAX_WORDS: usize = 20_000;
+/// How often a word must occur to be in that vocabulary. Words that occur once are learned as `<unk>`.
+const MIN_COUNT: usize = 2;
 const WORD: &str = "word";
 
 /// The application `language-model` of the command line.
@@ -66,7 +69,10 @@ impl TextOptions {
         changes.set("data.set", Some("text"))?;
         changes.set_file("data.file", "--text", self.text.as_deref())?;
         changes.set("data.level", self.level.as_ref())?;
-        changes.set("data.vocabulary", self.level.as_ref().filter(|level| *level == WORD).map(|_| MAX_WORDS))?;
+        if self.level.as_deref() == Some(WORD) {
+            changes.set("data.vocabulary", Some(MAX_WORDS))?;
+            changes.set("data.min_count", Some(MIN_COUNT))?;
+        }
         Ok(changes)
     }
 }
@@ -74,13 +80,16 @@ impl TextOptions {
 /// The verbs of the application `language-model`, in addition to the shared verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Generate text after a prompt
+    /// Generate text after a prompt, or from the beginning of a line
     #[command(after_help = "Examples:
   generate \"the chairman said\"                    60 words, by the model ptb-awd
   generate --temperature 0.7 --seed 3 \"the\"       likelier words, another text
+  generate --until sentence \"the\"                one sentence
+  generate --repetition-penalty 1.2 \"the\"        fewer repetitions
   generate --model RUN --interactive              complete each line that is typed")]
     Generate(Generate),
-    /// Measure how well a model predicts a text: bits per token, and perplexity
+    /// Measure how well a model predicts a text, which is read from standard input unless it is given: bits per token,
+    /// and perplexity
     #[command(after_help = "Examples:
   score \"the chairman said he would resign\"       by the model ptb-awd
   score --brief --file text.txt                   the perplexity alone")]
@@ -90,22 +99,33 @@ pub enum Verb {
 /// Arguments of the verb `generate`.
 #[derive(Debug, Args)]
 pub struct Generate {
-    /// Beginning of the text to generate; `-` reads it from standard input [default: the beginning of a line]
-    #[arg(value_name = "PROMPT", default_value = "", hide_default_value = true, conflicts_with = "file")]
-    prompt: String,
-    /// Read the prompt from this file
-    #[arg(long, value_name = "FILE")]
-    file: Option<PathBuf>,
+    #[command(flatten)]
+    prompt: TextArg,
     /// Read lines from standard input, and complete each line up to its end
-    #[arg(long, conflicts_with_all = ["prompt", "file"])]
+    #[arg(long, conflicts_with_all = ["text", "escaped", "file"])]
     interactive: bool,
     /// Largest number of tokens to generate [default: 60 words or 600 characters]
     #[arg(long, value_name = "N", help_heading = "Sampling")]
     length: Option<Count>,
+    /// Stop before this text, which is compared with the text as it is generated (may be repeated)
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Sampling")]
+    stop: Vec<String>,
+    /// Stop at the end of a line or of a sentence, or at --length tokens
+    #[arg(long, value_enum, value_name = "END", conflicts_with = "interactive", help_heading = "Sampling")]
+    until: Option<Until>,
     #[command(flatten)]
     sampling: SamplingArgs,
     #[command(flatten)]
     model: ModelArgs,
+}
+
+/// Where a generated text ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Until {
+    /// At the end of a line.
+    Line,
+    /// At the end of a sentence.
+    Sentence,
 }
 
 /// Options for sampling tokens.
@@ -121,31 +141,40 @@ struct SamplingArgs {
     /// Sample from the smallest set of likeliest tokens whose total probability is at least P
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
     top_p: Option<f32>,
+    /// Divide positive logits of words that were generated before by X, and multiply negative ones by X; 1 changes
+    /// nothing, 1.2 is usual
+    #[arg(long, value_name = "X", default_value_t = Sampling::default().repetition_penalty, allow_negative_numbers = true)]
+    repetition_penalty: f32,
     /// Seed of the random numbers for sampling
     #[arg(long, value_name = "N", default_value_t = Sampling::default().seed)]
     seed: u64,
 }
 
 impl From<SamplingArgs> for Sampling {
-    fn from(SamplingArgs { temperature, top_k, top_p, seed }: SamplingArgs) -> Self {
-        Self { temperature, top_k, top_p, seed, ..Self::default() }
+    fn from(SamplingArgs { temperature, top_k, top_p, repetition_penalty, seed }: SamplingArgs) -> Self {
+        Self { temperature, top_k, top_p, repetition_penalty, seed }
     }
 }
 
 impl Generate {
     fn run(&self, cx: &Context) -> Result<()> {
-        let options =
-            Generation { length: self.length, stop_at_line_end: self.interactive, sampling: self.sampling.into() };
+        let options = Generation {
+            length: self.length,
+            stop_at_line_end: self.interactive || self.until == Some(Until::Line),
+            stop_at_sentence_end: self.until == Some(Until::Sentence),
+            stop: self.stop.clone(),
+            sampling: self.sampling.into(),
+        };
         options.sampling.check()?;
         let model: LanguageModel = cx.open(&self.model, App::DEFAULT_MODEL)?;
         if self.interactive {
             return complete_lines(&model, &options, cx.json);
         }
-        let given = input::text(self.file.as_deref(), &self.prompt)?;
+        let given = self.prompt.read("")?;
         // A line end at the end of a file or of standard input is removed. At the end of a prompt that is given as an
         // argument, a line end is kept, and the generated text begins a new line.
-        let typed = self.file.is_none() && self.prompt != "-";
-        let prompt = if typed { &given } else { given.strip_suffix('\n').unwrap_or(&given) };
+        let whole = if self.prompt.is_file() { given.strip_suffix('\n') } else { None };
+        let prompt = whole.unwrap_or(&given);
         answer(&model, prompt, &options, cx.json)
     }
 }
@@ -191,12 +220,8 @@ fn answer(model: &LanguageModel, prompt: &str, options: &Generation, json: bool)
 /// Arguments of the verb `score`.
 #[derive(Debug, Args)]
 pub struct Score {
-    /// Text to score; if absent or `-`, it is read from standard input
-    #[arg(value_name = "TEXT", conflicts_with = "file", default_value = "-", hide_default_value = true)]
-    text: String,
-    /// Read the text from this file
-    #[arg(long, value_name = "FILE")]
-    file: Option<PathBuf>,
+    #[command(flatten)]
+    text: TextArg,
     /// Print only the perplexity, not the bits of each token
     #[arg(long, help_heading = "Output")]
     brief: bool,
@@ -207,7 +232,7 @@ pub struct Score {
 impl Score {
     fn run(&self, cx: &Context) -> Result<()> {
         let model: LanguageModel = cx.open(&self.model, App::DEFAULT_MODEL)?;
-        let mut score = model.score(&input::text(self.file.as_deref(), &self.text)?)?;
+        let mut score = model.score(&self.text.read("-")?)?;
         if self.brief {
             score.surprise.clear();
         }
@@ -223,7 +248,10 @@ impl Score {
         }
         let unknown = match score.unknown {
             0 => String::new(),
-            count => format!(", {count} of them unknown (read as <unk>)"),
+            count => {
+                let percent = 100.0 * count as f64 / score.tokens as f64;
+                format!(", {count} of them ({percent:.1} %) unknown and read as <unk>")
+            }
         };
         print_line(&format!("perplexity {:.2} over {} tokens{unknown}", score.perplexity, score.tokens))
     }
@@ -245,7 +273,7 @@ mod tests {
         assert_eq!(settings(Some("character")), [r#"data.set="text""#, file, r#"data.level="character""#]);
         assert_eq!(
             settings(Some("word")),
-            [r#"data.set="text""#, file, r#"data.level="word""#, "data.vocabulary=20000"]
+            [r#"data.set="text""#, file, r#"data.level="word""#, "data.vocabulary=20000", "data.min_count=2"]
         );
         assert_eq!(TextOptions::default().changes().unwrap(), Changes::default());
     }

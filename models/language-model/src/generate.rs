@@ -1,15 +1,18 @@
 //! Text generation: sampling one token after another.
 
+use std::collections::BTreeSet;
+
 use burn::tensor::{Device, Int, Tensor};
 use inference::settings::Count;
-use inference::text::{Level, Vocabulary};
+use inference::text::{Level, Vocabulary, nfc, plain_lines};
 use inference::{PredictError, Sampling, Streaming};
 use rand::rngs::ChaCha8Rng;
 use rnn::State;
 use serde::{Deserialize, Serialize};
 
 use crate::predictor::LanguageModel;
-use crate::text::{TextCodec, plain};
+use crate::stop::Stopper;
+use crate::text::TextCodec;
 
 /// The number of prompt tokens per forward pass.
 const WINDOW: usize = 256;
@@ -68,7 +71,14 @@ pub struct Generation {
     pub length: Option<Count>,
     /// Whether to stop at the end of the line. The line end is then not part of the generated text.
     pub stop_at_line_end: bool,
-    /// The settings for sampling the next token: temperature, top-k, top-p and seed.
+    /// Whether to stop at the end of a sentence: after `.`, `!`, `?` or `…` before a space. For models that know no full
+    /// stop, such as those of the Penn Treebank, a sentence ends with its line.
+    pub stop_at_sentence_end: bool,
+    /// Stop strings: the generated text ends before the first of them. They are compared with the text as it is
+    /// generated, which many models write in lower case.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stop: Vec<String>,
+    /// The settings for sampling the next token: temperature, top-k, top-p, repetition penalty and seed.
     #[serde(flatten)]
     pub sampling: Sampling,
 }
@@ -87,10 +97,10 @@ pub struct Generated {
     pub seed: u64,
 }
 
-/// A part of a generated text: one token.
+/// A part of a generated text: one token, or several where a token could have been the beginning of a stop string.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Piece {
-    /// The text of the token, with the space or the line end that belongs to it.
+    /// The text of the tokens, with the spaces and line ends that belong to them.
     pub text: String,
 }
 
@@ -100,7 +110,11 @@ pub struct Piece {
 pub struct Session {
     sampling: Sampling,
     rng: ChaCha8Rng,
+    /// Whether the text ends before a line end.
     stop_at_line_end: bool,
+    stopper: Stopper,
+    /// The tokens generated so far except line ends, for the repetition penalty.
+    generated: BTreeSet<u32>,
     /// The most recent token, which the network has not read yet.
     last: u32,
     /// The recurrent state before `last` is read.
@@ -136,7 +150,7 @@ impl LanguageModel {
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] for sampling options out of range.
+    /// [`PredictError::BadInput`] for sampling options out of range, and for an empty stop string.
     pub fn generate(&self, prompt: &Prompt, options: &Generation) -> Result<Generated, PredictError> {
         let mut session = self.begin(prompt, options)?;
         let mut text = String::new();
@@ -153,9 +167,14 @@ impl Streaming for LanguageModel {
     type Piece = Piece;
 
     fn begin(&self, prompt: &Prompt, options: &Generation) -> Result<Session, PredictError> {
-        let Generation { length, stop_at_line_end, sampling } = options.clone();
+        let Generation { length, stop_at_line_end, stop_at_sentence_end, stop, sampling } = options.clone();
         sampling.check()?;
-        let prompt = plain(&prompt.prompt);
+        if stop.iter().any(String::is_empty) {
+            return Err(PredictError::bad_input("stop", "a stop string is empty; give at least one character"));
+        }
+        let stop = stop.iter().map(|stop| nfc(&plain_lines(stop)).into_owned()).collect();
+        let has_marks = self.codec.vocabulary().id(".") != Vocabulary::UNKNOWN;
+        let prompt = plain_lines(&prompt.prompt);
         let encoded = self.codec.encode_prompt(&prompt);
         let mut state = None;
         let (&last, before) = encoded.ids.split_last().unwrap_or((&TextCodec::END_OF_LINE, &[]));
@@ -164,23 +183,54 @@ impl Streaming for LanguageModel {
         }
         let unknown = encoded.tokens.into_iter().filter(|token| self.codec.is_unknown(token)).collect();
         let left = length.map_or(self.default_length(), Count::get);
-        Ok(Session { rng: sampling.rng(), sampling, stop_at_line_end, last, state, left, prompt, unknown })
+        Ok(Session {
+            rng: sampling.rng(),
+            sampling,
+            stop_at_line_end: stop_at_line_end || (stop_at_sentence_end && !has_marks),
+            stopper: Stopper::new(stop, stop_at_sentence_end),
+            generated: BTreeSet::new(),
+            last,
+            state,
+            left,
+            prompt,
+            unknown,
+        })
     }
 
     fn next(&self, session: &mut Session) -> Result<Option<Piece>, PredictError> {
-        let Some(left) = session.left.checked_sub(1) else { return Ok(None) };
-        let outputs = self.network.forward(row(&[session.last], &self.device), session.state.take());
-        let logits: Vec<f32> = self.network.logits(&outputs).into_data().iter::<f32>().collect();
-        session.state = Some(outputs.state);
-        let id = session.sampling.draw(&logits, Vocabulary::UNKNOWN, &mut session.rng);
-        let text = self.codec.decode(session.last, id);
-        session.last = id;
-        if session.stop_at_line_end && id == TextCodec::END_OF_LINE {
-            session.left = 0;
-            return Ok(None);
+        while session.left > 0 {
+            session.left -= 1;
+            let (before, id) = (session.last, self.next_token(session));
+            if session.stop_at_line_end && id == TextCodec::END_OF_LINE {
+                session.left = 0;
+                break;
+            }
+            let (text, ended) = session.stopper.push(&self.codec.decode(before, id));
+            if ended {
+                session.left = 0;
+            }
+            if !text.is_empty() {
+                return Ok(Some(Piece { text }));
+            }
         }
-        session.left = left;
-        Ok(Some(Piece { text }))
+        let rest = session.stopper.rest();
+        Ok((!rest.is_empty()).then_some(Piece { text: rest }))
+    }
+}
+
+impl LanguageModel {
+    /// Reads the most recent token of a session, and samples the next one.
+    fn next_token(&self, session: &mut Session) -> u32 {
+        let outputs = self.network.forward(row(&[session.last], &self.device), session.state.take());
+        let mut logits: Vec<f32> = self.network.logits(&outputs).into_data().iter::<f32>().collect();
+        session.state = Some(outputs.state);
+        session.sampling.penalize(&mut logits, session.generated.iter().copied());
+        let id = session.sampling.draw(&logits, Vocabulary::UNKNOWN, &mut session.rng);
+        if id != TextCodec::END_OF_LINE {
+            session.generated.insert(id);
+        }
+        session.last = id;
+        id
     }
 }
 
@@ -208,8 +258,10 @@ mod tests {
     fn options_are_one_flat_object() {
         let json = r#"{ "length": 5, "stop_at_line_end": true, "temperature": 0.5, "top_k": 3, "seed": 18446744073709551615 }"#;
         let options: Generation = serde_json::from_str(json).unwrap();
-        let sampling = Sampling { temperature: 0.5, top_k: Some(3.try_into().unwrap()), top_p: None, seed: u64::MAX };
-        assert_eq!(options, Generation { length: Some(5.try_into().unwrap()), stop_at_line_end: true, sampling });
+        let top_k = Some(3.try_into().unwrap());
+        let sampling = Sampling { temperature: 0.5, top_k, seed: u64::MAX, ..Sampling::default() };
+        let (length, stop_at_line_end) = (Some(5.try_into().unwrap()), true);
+        assert_eq!(options, Generation { length, stop_at_line_end, sampling, ..Generation::default() });
         let again: Generation = serde_json::from_str(&serde_json::to_string(&options).unwrap()).unwrap();
         assert_eq!(again, options);
         assert_eq!(serde_json::from_str::<Generation>("{}").unwrap(), Generation::default());

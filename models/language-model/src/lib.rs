@@ -40,7 +40,7 @@
 //! | `model.rs` | the network: embedding → recurrent layers → logits of the next token |
 //! | `predictor.rs` | [`LanguageModel`]: a package in memory |
 //! | `text.rs` | text to token ids and back, in the spelling of the training text |
-//! | `generate.rs` | prompts, sampling options, sessions |
+//! | `generate.rs`, `stop.rs` | prompts, sampling options, sessions, where a text ends |
 //! | `score.rs`, `evaluation.rs` | perplexity, and the loss of every token |
 //! | `adaptation.rs` | settings of neural cache and dynamic evaluation |
 //! | `train/` | data, loss, evaluation, Kneser-Ney baseline (feature `train`) |
@@ -59,6 +59,7 @@ pub mod generate;
 pub mod model;
 pub mod predictor;
 pub mod score;
+mod stop;
 pub mod text;
 #[cfg(feature = "train")]
 pub mod train;

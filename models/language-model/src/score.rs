@@ -1,11 +1,12 @@
 //! Scores: how well the model predicts a text.
 
 use inference::PredictError;
+use inference::text::plain_lines;
 use serde::Serialize;
 
 use crate::evaluation::{EvalLayout, losses, mean};
 use crate::predictor::LanguageModel;
-use crate::text::{Encoded, plain};
+use crate::text::Encoded;
 
 /// How well a model predicts a text: the perplexity, and the bits of each token.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -39,7 +40,7 @@ impl LanguageModel {
     ///
     /// [`PredictError::BadInput`] if the text is empty.
     pub fn score(&self, text: &str) -> Result<Score, PredictError> {
-        let Encoded { ids, tokens } = self.codec.encode_text(&plain(text));
+        let Encoded { ids, tokens } = self.codec.encode_text(&plain_lines(text));
         if ids.is_empty() {
             return Err(PredictError::bad_input("text", "the text is empty"));
         }

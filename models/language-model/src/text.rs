@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use inference::text::{Level, Reserved, Vocabulary, treebank};
+use inference::text::{Level, Reserved, Vocabulary, is_unspaced, nfc, treebank};
 use serde::{Deserialize, Serialize};
 
 /// The corpus that a model was trained on: `data.set` of a recipe. It determines how the program
@@ -78,9 +78,12 @@ impl TextCodec {
     }
 
     /// Converts a token id to text. `before` is the id of the previous token: words on one line are separated by a
-    /// space.
+    /// space, except in scripts without spaces, such as Chinese.
     pub fn decode(&self, before: u32, id: u32) -> String {
-        let space = if self.level == Level::Word && before != Self::END_OF_LINE { " " } else { "" };
+        let unspaced =
+            [before, id].iter().all(|id| self.vocabulary.token(*id).is_some_and(|it| it.contains(is_unspaced)));
+        let spaced = self.level == Level::Word && before != Self::END_OF_LINE && !unspaced;
+        let space = if spaced { " " } else { "" };
         match self.vocabulary.token(id) {
             Some(token) if id != Self::END_OF_LINE => format!("{space}{token}"),
             _ => "\n".to_owned(),
@@ -105,12 +108,12 @@ impl TextCodec {
     fn tokens(&self, line: &str) -> Vec<String> {
         let line = match self.corpus {
             CorpusKind::Text => Cow::Owned(self.level.normalize(line)),
-            _ => Cow::Borrowed(line),
+            _ => nfc(line),
         };
         let treebank = self.corpus == CorpusKind::Ptb && self.level == Level::Word;
         let respell = |token: &str| match treebank && self.is_unknown(token) {
             true => treebank::tokens(token, |token| !self.is_unknown(token)),
-            false => vec![token.to_owned()],
+            false => self.level.spell(token, &self.vocabulary),
         };
         self.level.tokens_of_line(&line).flat_map(respell).collect()
     }
@@ -123,11 +126,6 @@ impl TextCodec {
             id => id,
         }
     }
-}
-
-/// Removes a byte-order mark, and replaces CRLF line ends by LF.
-pub(crate) fn plain(text: &str) -> String {
-    text.trim_start_matches('\u{feff}').replace("\r\n", "\n")
 }
 
 #[cfg(test)]
@@ -162,7 +160,22 @@ mod tests {
         let words = codec(Level::Word, CorpusKind::Text, "it's|,|so");
         assert_eq!(words.encode_prompt("It’s, so").tokens, ["<eos>", "it's", ",", "so"]);
         let characters = codec(Level::Character, CorpusKind::Text, "a|b");
-        assert_eq!(characters.encode_text("a\u{7}b\té").tokens, ["a", " ", "b", " ", "é", "<eos>"]);
+        assert_eq!(characters.encode_text("a\u{7}b\te\u{301}").tokens, ["a", " ", "b", "\t", "é", "<eos>"]);
+    }
+
+    /// A model of code points, as earlier versions trained them, reads accents and tabs as before.
+    #[test]
+    fn characters_are_spelled_as_the_model_knows_them() {
+        let old = codec(Level::Character, CorpusKind::Text, "a|e|\u{301}| ");
+        assert_eq!(old.encode_text("\ta é").tokens, [" ", "a", " ", "e", "\u{301}", "<eos>"]);
+        assert!(!old.encode_text("\ta e\u{301}").ids.contains(&Vocabulary::UNKNOWN));
+    }
+
+    #[test]
+    fn chinese_words_are_not_separated() {
+        let words = codec(Level::Word, CorpusKind::Text, "dog|dog|电|影");
+        let (dog, film) = (2, words.encode_text("电影").ids);
+        assert_eq!((words.decode(film[0], film[1]), words.decode(dog, film[0])), ("影".into(), " 电".into()));
     }
 
     #[test]
@@ -175,10 +188,5 @@ mod tests {
         assert_eq!(words.trim_prompt("a  "), "a");
         let characters = codec(Level::Character, CorpusKind::Grammar, "a");
         assert_eq!((characters.decode(2, 2), characters.trim_prompt("a ")), ("a".into(), "a "));
-    }
-
-    #[test]
-    fn byte_order_marks_and_crlf_are_removed() {
-        assert_eq!(plain("\u{feff}a\r\nb\rc\n"), "a\nb\rc\n");
     }
 }

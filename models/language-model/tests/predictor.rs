@@ -6,7 +6,10 @@ use std::path::Path;
 
 use inference::{Files, Folder, MemoryFiles, PackageError, PredictError, Predictor, Sampling, Streaming};
 use language_model::{Generation, LanguageModel, Prompt};
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
 use serde::Deserialize;
+use unicode_normalization::UnicodeNormalization;
 
 /// Answers of the program that wrote the package, in `format-1/predictions.json`.
 #[derive(Deserialize)]
@@ -127,6 +130,75 @@ fn generation_stops_at_the_line_end_if_asked() {
     assert_eq!(line.text, whole.text.split('\n').next().unwrap());
 }
 
+/// The pieces of a streamed text, for options with stop strings.
+fn streamed(model: &LanguageModel, options: &Generation) -> Vec<String> {
+    let mut session = model.begin(&"the dog".into(), options).unwrap();
+    std::iter::from_fn(|| model.next(&mut session).unwrap().map(|piece| piece.text)).collect()
+}
+
+/// Stop strings that are cut from the text at random end it, also where they span several tokens.
+#[test]
+fn generation_ends_before_the_first_stop_string() {
+    let (model, whole) = (model(), options(60, false));
+    let text = model.generate(&"the dog".into(), &whole).unwrap().text;
+    let mut rng = ChaCha8Rng::seed_from_u64(33);
+    for _ in 0..20 {
+        let start = rng.random_range(0..text.len() - 12);
+        let stop = text[start..start + rng.random_range(1..12)].to_owned();
+        let stopped = Generation { stop: vec![stop.clone(), "xyzzy".to_owned()], ..whole.clone() };
+        let expected = text.split(&stop).next().unwrap();
+        assert_eq!(model.generate(&"the dog".into(), &stopped).unwrap().text, expected, "{stop:?}");
+        let pieces = streamed(&model, &stopped);
+        assert_eq!(pieces.concat(), expected, "{stop:?}");
+        assert!(pieces.iter().all(|piece| !piece.is_empty()), "{stop:?}");
+    }
+    // What is held back because a stop string may have begun is part of the text after all.
+    let never = Generation { stop: vec![format!("{text}xyzzy")], ..whole.clone() };
+    assert_eq!(streamed(&model, &never), [text.clone()]);
+    let empty = Generation { stop: vec![String::new()], ..whole };
+    let error = model.generate(&"the".into(), &empty).unwrap_err();
+    assert!(matches!(error, PredictError::BadInput { field: "stop", .. }), "{error}");
+}
+
+#[test]
+fn generation_ends_with_a_sentence_if_asked() {
+    let ask = |model: &LanguageModel, stop_at_sentence_end| {
+        let options = Generation { stop_at_sentence_end, ..options(60, false) };
+        model.generate(&"the".into(), &options).unwrap().text
+    };
+    let (whole, sentence) = (ask(&model(), false), ask(&model(), true));
+    assert!(sentence.ends_with(" .") && sentence.matches('.').count() == 1, "{sentence}");
+    assert!(whole.starts_with(&sentence));
+    // The Penn Treebank has no full stops: a line is a sentence.
+    let treebank = LanguageModel::from_pretrained("ptb-lstm-small").unwrap();
+    assert_eq!(ask(&treebank, true), ask(&treebank, false).split('\n').next().unwrap());
+}
+
+#[test]
+fn a_repetition_penalty_makes_fewer_repetitions() {
+    let model = LanguageModel::from_pretrained("ptb-lstm-small").unwrap();
+    let different = |repetition_penalty| {
+        let sampling = Sampling { temperature: 0.0, repetition_penalty, ..Sampling::default() };
+        let text = model.generate(&"the company".into(), &Generation { sampling, ..options(60, false) }).unwrap().text;
+        text.split_whitespace().collect::<std::collections::HashSet<_>>().len()
+    };
+    let (without, with) = (different(1.0), different(1.3));
+    assert!(with > without + 5, "{without} {with}");
+}
+
+/// Normal forms and line ends of a text do not change its score.
+#[test]
+fn scores_do_not_depend_on_the_encoding_of_accents_and_line_ends() {
+    let model = model();
+    let text = "the dog café\nnaïve Ångström cats sleep .\n\nfin क्यों\n";
+    let expected = model.score(text).unwrap();
+    for end in ["\n", "\r\n", "\r"] {
+        for form in [text.nfc().collect::<String>(), text.nfd().collect(), text.to_owned()] {
+            assert_eq!(model.score(&form.replace('\n', end)).unwrap(), expected, "{form:?} {end:?}");
+        }
+    }
+}
+
 #[test]
 fn prompts_of_every_kind_are_answered_and_unknown_words_are_reported() {
     let model = model();
@@ -157,6 +229,7 @@ fn options_out_of_range_and_empty_texts_are_bad_inputs() {
         (Sampling { temperature: -1.0, ..Sampling::default() }, "temperature"),
         (Sampling { temperature: f32::NAN, ..Sampling::default() }, "temperature"),
         (Sampling { top_p: Some(0.0), ..Sampling::default() }, "top_p"),
+        (Sampling { repetition_penalty: 0.9, ..Sampling::default() }, "repetition_penalty"),
     ] {
         let error = model.predict(&["the".into()], &Generation { sampling, ..Generation::default() }).unwrap_err();
         assert!(matches!(error, PredictError::BadInput { field, .. } if field == name), "{error}");

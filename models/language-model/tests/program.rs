@@ -67,6 +67,34 @@ fn prompts_come_from_arguments_files_and_standard_input() {
 }
 
 #[test]
+fn prompts_and_texts_may_begin_with_a_dash() {
+    let prompt = |output: &Output| json(output)[0]["prompt"].clone();
+    assert_eq!(prompt(&generate(&["--length", "2", "- Hello", "--json"])), "- Hello");
+    assert_eq!(prompt(&generate(&["--length", "2", "--json", "--", "--json"])), "--json");
+    let from_input = run_with_input(&["generate", "--model", MODEL, "--json", "--file", "-"], "-- the dog\n");
+    assert_eq!(prompt(&from_input), "-- the dog");
+    assert_eq!(json(&run(&["score", "--model", MODEL, "--json", "-5 dogs"]))[0]["tokens"], 3);
+    for wrong in [&["generate", "--jsom", "the dog"][..], &["generate", "the", "dog"], &["score", "--breif", "the dog"]]
+    {
+        assert_eq!(run(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn texts_end_at_stop_strings_and_sentences() {
+    let text = |more: &[&str]| json(&generate(&[&["--json", "the old dog"], more].concat()))[0]["text"].clone();
+    let whole = text(&[]);
+    let whole = whole.as_str().unwrap();
+    let word = whole.split(' ').nth(3).unwrap();
+    assert_eq!(text(&["--stop", "-never", "--stop", word]), whole.split(word).next().unwrap());
+    let sentence = text(&["--until", "sentence"]);
+    assert!(sentence.as_str().unwrap().ends_with(" ."), "{sentence}");
+    assert_eq!(text(&["--until", "line"]), whole.split('\n').next().unwrap());
+    assert_ne!(text(&["--repetition-penalty", "1.5"]), whole);
+    assert_eq!(generate(&["--repetition-penalty", "0.5", "the"]).status.code(), Some(2));
+}
+
+#[test]
 fn typed_lines_are_completed_one_by_one() {
     let args = ["generate", "--model", MODEL, "--json", "--interactive"];
     let output = run_with_input(&args, "the dog\nthe xyzzy\n\n");
@@ -139,4 +167,18 @@ fn an_own_text_is_trained_on_and_answers() {
 
     assert_eq!(run(&["train", "--text", &path("none.txt"), "--out", &path("none")]).status.code(), Some(1));
     assert_eq!(run(&["train", "--recipe", "char-lstm", "--out", &path("none")]).status.code(), Some(2));
+}
+
+/// Without certificates, no data set can be downloaded, and the message says where they were looked for.
+#[test]
+fn certificates_that_cannot_be_read_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let arguments = ["train", "--recipe", "ptb-lstm-small", "--out", out.to_str().unwrap()];
+    let certificates = dir.path().join("none.pem");
+    let environment = [("XDG_CACHE_HOME", dir.path()), ("SSL_CERT_FILE", &certificates)];
+    let output = program(&arguments).env_remove("SSL_CERT_DIR").envs(environment).output().unwrap();
+    let message = text(&output.stderr);
+    assert!(output.status.code() == Some(1) && message.contains("SSL_CERT_FILE"), "{message}");
+    assert!(!out.exists());
 }

@@ -7,14 +7,18 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use burn::tensor::Device;
+use inference::text::Vocabulary;
 use inference::weights::Precision;
 use inference::{Folder, PackageError, Predictor};
 use language_model::LanguageModel;
 use language_model::train::LanguageModelTask;
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
 use training::package::Opened;
 use training::recipe::RecipeText;
 use training::{Event, Fitted, RecipeOf, Session, Task, TaskError, Trained, Training, TrainingError};
+use unicode_normalization::UnicodeNormalization;
 
 type Recipe = RecipeOf<LanguageModelTask>;
 
@@ -64,7 +68,7 @@ fn short_run() -> &'static Path {
         let measured = outcome.test.flat();
         assert_eq!(
             measured.keys().collect::<Vec<_>>(),
-            ["loss", "perplexity", "perplexity_cache", "perplexity_dynamic"]
+            ["loss", "perplexity", "perplexity_cache", "perplexity_dynamic", "unknown_share"]
         );
         for metric in ["perplexity", "perplexity_cache", "perplexity_dynamic"] {
             assert!(floor < measured[metric] && measured[metric] < 1.8 * floor, "{measured:?}");
@@ -190,6 +194,89 @@ fn own_texts_are_learned_by_character_and_by_word() {
         assert!(trained.outcome.test.get(metric).is_some());
         let answer = open(&run.join("best")).predict_one("Line").unwrap();
         assert!(answer.unknown.is_empty() && !answer.text.is_empty());
+    }
+}
+
+/// Trains without epochs on a text. Returns the model, the share of unknown test tokens, and the notes.
+fn fitted(text: &str, settings: &[&str]) -> (LanguageModel, f64, Vec<String>) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("text.txt");
+    std::fs::write(&file, text).unwrap();
+    let small = ["model.hidden_size=8", "model.embedding_size=8", "training.batch_size=4", "training.epochs=0"];
+    let mut recipe = recipe("char-lstm", &[&small[..], settings].concat());
+    recipe.data.file = Some(file);
+    let run = dir.path().join("run");
+    let (trained, notes) = train(recipe, &run).unwrap();
+    let share = trained.outcome.test.get("unknown_share").unwrap();
+    assert_eq!(trained.outcome.baselines["Kneser-Ney 5-grams"].get("unknown_share"), Some(share));
+    (trained.predictor, share, notes)
+}
+
+/// Lines of common words, of which `rare` in 100 are names that occur once.
+fn lines_with_names(rare: u32, seed: u64) -> String {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut name = 0;
+    let mut word = || {
+        name += 1;
+        if rng.random_ratio(rare, 100) {
+            format!("name{name}")
+        } else {
+            ["the", "dog", "sees", "a", "cat"][rng.random_range(0..5)].to_owned()
+        }
+    };
+    (0..400).map(|_| (0..9).map(|_| word()).collect::<Vec<_>>().join(" ") + "\n").collect()
+}
+
+#[test]
+fn words_that_occur_once_are_learned_as_unknown() {
+    for (rare, seed) in [(5, 1), (15, 2), (40, 3)] {
+        let text = lines_with_names(rare, seed);
+        let words = ["data.level='word'", "data.vocabulary=20000"];
+        let (model, share, notes) = fitted(&text, &[&words[..], &["data.min_count=2"]].concat());
+        assert_eq!(model.codec().vocabulary().len(), 7);
+        // Nine of ten tokens of a line are words.
+        approx::assert_abs_diff_eq!(share, f64::from(rare) * 0.009, epsilon = 0.06);
+        assert!(notes.len() == 1 && notes[0].starts_with("words that occur fewer than 2 times"), "{notes:?}");
+
+        let (model, same, notes) = fitted(&text, &words);
+        assert!(model.codec().vocabulary().len() > 100 && same == share);
+        assert!(notes.len() == 1 && notes[0].ends_with("set data.min_count=2"), "{notes:?}");
+    }
+}
+
+#[test]
+fn scripts_without_spaces_and_large_vocabularies_are_noted() {
+    let mut rng = ChaCha8Rng::seed_from_u64(29);
+    let mut clause =
+        || (0..12).map(|_| char::from_u32(0x4e00 + rng.random_range(0..1500)).unwrap()).collect::<String>();
+    let text: String = (0..400).map(|_| format!("{}，{}。\n", clause(), clause())).collect();
+    let (model, share, notes) = fitted(&text, &["data.level='word'", "data.vocabulary=20000"]);
+    assert!(notes.len() == 1 && notes[0].contains("without spaces"), "{notes:?}");
+    assert!(share < 0.01 && model.codec().vocabulary().token(5).unwrap().chars().count() == 1);
+    let (_, share, notes) = fitted(&text, &[]);
+    assert!(share > 0.1 && notes.len() == 1 && notes[0].ends_with("set data.vocabulary=2000"), "{notes:?}");
+    let (_, share, notes) = fitted(&text, &["data.vocabulary=2000"]);
+    assert!(share < 0.01 && notes.is_empty(), "{notes:?}");
+}
+
+/// The tokens of a text depend on its characters alone: not on their normal form, nor on its line ends.
+#[test]
+fn own_texts_are_learned_alike_in_every_encoding() {
+    let text = "all: prog\n\tcc -o prog naïve.c\nफिर क्यों? 👩‍👧 Ångström\n".repeat(60);
+    for level in ["data.level='word'", "data.level='character'"] {
+        let vocabulary = |text: &str| fitted(text, &[level]).0.codec().vocabulary().clone();
+        let expected = vocabulary(&text);
+        let characters = level.contains("character");
+        for (token, known) in
+            [("\t", characters), ("फिर", !characters), ("क्यों", true), ("क", false), ("👩‍👧", true), ("ï", characters)]
+        {
+            assert_eq!(expected.id(token) != Vocabulary::UNKNOWN, known, "{token} {level}");
+        }
+        for end in ["\n", "\r\n", "\r"] {
+            for form in [text.nfc().collect::<String>(), text.nfd().collect()] {
+                assert_eq!(vocabulary(&form.replace('\n', end)), expected, "{level} {end:?}");
+            }
+        }
     }
 }
 

@@ -39,15 +39,21 @@ pub struct ForecastArgs {
     /// The first time to forecast, such as 2020-12-01 or 2020-12-01T06:00 [default: after the last row]
     #[arg(long, value_name = "TIME", help_heading = "Data")]
     at: Option<DateTime>,
-    /// SVG file for the plot; models that forecast the probability of a rise write none
-    #[arg(long, value_name = "FILE", default_value = "forecast.svg", help_heading = "Output")]
-    plot: PathBuf,
+    /// SVG file for the plot; models that forecast the probability of a rise draw none [default: forecast.svg, or none
+    /// with --json]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    plot: Option<PathBuf>,
 }
 
 impl ForecastArgs {
     pub fn run(&self, cx: &Context) -> Result<()> {
         let dir = cx.model_folder::<Forecaster>(&self.model, App::DEFAULT_MODEL)?;
         let Opened { predictor, record, .. } = Opened::<Forecasting>::open(&dir, &cx.session.device)?;
+        let draws = predictor.likelihood() != Likelihood::Direction;
+        if self.plot.is_some() && !draws {
+            let message = "--plot has no effect: a model that forecasts the probability of a rise draws no plot";
+            return Err(CliError::Usage(message.to_owned()));
+        }
         log(&format!("model: {}", dir.display()));
         let mut data = record.recipe.data;
         if let Some(file) = &self.csv {
@@ -55,6 +61,7 @@ impl ForecastArgs {
             data = data.of_file(file.clone(), predictor.scalers().columns(), format);
         }
         let series = data.series(&cx.session.locator)?;
+        cx.session.check_data_folder()?;
         panel::notes(&series).iter().for_each(|note| log(&format!("data: {note}")));
 
         let options = Options { at: self.at };
@@ -77,13 +84,12 @@ impl ForecastArgs {
             (true, _) => print_json(&named().collect::<BTreeMap<_, _>>())?,
             (false, _) => print_tables(named())?,
         }
-        if predictor.likelihood() == Likelihood::Direction {
-            return Ok(());
+        match cx.plot(self.plot.as_deref(), "forecast.svg") {
+            Some(plot) if draws => {
+                plot.write(&picture::of_windows(&set, &forecasts, set.len(), predictor.likelihood())?)
+            }
+            _ => Ok(()),
         }
-        let svg = picture::of_windows(&set, &forecasts, set.len(), predictor.likelihood())?;
-        let failed = |source| CliError::Io { action: "write", path: self.plot.clone(), source };
-        std::fs::write(&self.plot, svg).map_err(failed)?;
-        if cx.json { Ok(()) } else { print_line(&format!("\nplot in {}", self.plot.display())) }
     }
 }
 

@@ -38,6 +38,7 @@ impl Application for App {
 
     const ABOUT: &'static str = "Forecast time series with calibrated intervals, beside naive and classical baselines.";
     const DEFAULT_MODEL: Option<&'static str> = Some("weather-temperature-24h");
+    const DATA_VERBS: &'static [&'static str] = &["forecast", "backtest"];
     const NEXT: &'static [(&'static str, &'static str)] = &[
         ("forecast --model RUN", "forecast the steps after the last row, with intervals"),
         ("backtest --recipe RUN/recipe.toml", "train again for each fold of the test part"),

@@ -237,6 +237,28 @@ mod tests {
     }
 
     #[test]
+    fn names_with_commas_are_quoted() {
+        let load = ["train", "--csv", "a", "--target", r#""Load, MW",b"#, "--target", "c", "--sentinel", "M"];
+        let cli = Cli::try_parse_from(load).unwrap();
+        let Changes { settings, .. } = cli.options.changes().unwrap();
+        let expected = r#"data.target=["Load, MW", "b", "c"]"#;
+        assert!(settings.iter().any(|setting| setting == expected), "{settings:?}");
+        assert!(settings.contains(&r#"data.format.sentinel="M""#.to_owned()), "{settings:?}");
+        let unnamed = Cli::try_parse_from(["train", "--csv", "a", "--time", ""]).unwrap().options.changes().unwrap();
+        assert!(unnamed.settings.contains(&r#"data.format.time=[""]"#.to_owned()), "{unnamed:?}");
+    }
+
+    #[test]
+    fn options_of_the_layout_are_checked() {
+        let format = changes("train --csv a --separator tab --decimal , --skip-rows 3").unwrap().settings;
+        let expected = [r#"data.format.separator="tab""#, r#"data.format.decimal=",""#, "data.format.skip_rows=3"];
+        expected.iter().for_each(|setting| assert!(format.contains(&(*setting).to_owned()), "{format:?}"));
+        for line in ["--separator ab", "--decimal ;", "--skip-rows -1"] {
+            assert!(changes(&format!("train --csv a {line}")).is_err(), "{line}");
+        }
+    }
+
+    #[test]
     fn options_that_exclude_each_other_are_refused() {
         for line in ["train --target x", "train --dataset stock --csv a", "train --dataset stock --recipe b"] {
             assert!(changes(line).is_err(), "{line}");

@@ -117,7 +117,7 @@ impl DataConfig {
         let mut series = match (self.set, &self.file) {
             (Set::Csv, Some(file)) => {
                 let roles = Roles { id: self.id.clone(), target: self.target.clone(), known: self.known.clone() };
-                locator.csv(file, &self.format.clone().unwrap_or_default(), &roles)?
+                locator.csv(&locator.own_file(file), &self.format.clone().unwrap_or_default(), &roles)?
             }
             _ => vec![self.published(locator)?],
         };

@@ -27,6 +27,10 @@ pub struct DataConfig {
     pub level: Level,
     /// The size of the vocabulary: only the most frequent tokens of the training part are in it.
     pub vocabulary: Count,
+    /// The number of times that a token must occur in the training part to be in the vocabulary. With 2, the model
+    /// learns from the words that occur once where unknown words stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_count: Option<Count>,
     /// The number of steps per window of truncated back-propagation through time.
     pub window: Count,
 }
@@ -48,7 +52,7 @@ impl DataConfig {
     /// Finds and reads the corpus. The lines of a user's text file are [normalized](Level::normalize).
     pub fn load(&self, locator: &Locator) -> TaskResult<Corpus> {
         match (self.set, &self.file) {
-            (CorpusKind::Text, Some(file)) => Ok(normalize(own_text(file)?, self.level)),
+            (CorpusKind::Text, Some(file)) => Ok(normalize(own_text(&locator.own_file(file))?, self.level)),
             (CorpusKind::Text, None) => {
                 Err(TaskError::setting("data.file", "data.set = \"text\" needs the path of a text file"))
             }
@@ -81,17 +85,14 @@ impl DataConfig {
 
     /// Builds the vocabulary from the text of the training part, `train`.
     pub fn vocabulary(&self, train: &str) -> Vocabulary {
-        Vocabulary::build(Reserved::EndOfLine, self.level.tokens(train), self.vocabulary.get())
+        let min_count = self.min_count.map_or(1, Count::get);
+        Vocabulary::build_frequent(Reserved::EndOfLine, self.level.tokens(train), self.vocabulary.get(), min_count)
     }
 }
 
 /// Normalizes every line of a corpus, for tokens of the given level.
 fn normalize(corpus: Corpus, level: Level) -> Corpus {
-    // `lines` would remove a carriage return, which is a character like others here.
-    let part = |text: &str| {
-        let lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
-        lines.map(|line| level.normalize(line) + "\n").collect()
-    };
+    let part = |text: &str| text.lines().map(|line| level.normalize(line) + "\n").collect();
     Corpus { train: part(&corpus.train), valid: part(&corpus.valid), test: part(&corpus.test), ..corpus }
 }
 
@@ -114,7 +115,7 @@ mod tests {
     fn own_texts_are_normalized_line_by_line() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("own.txt");
-        let lines = "\u{feff}".to_owned() + &"It’s,\tso\u{7}\r\r\n\nno\rway \n".repeat(20);
+        let lines = "\u{feff}".to_owned() + &"It’s,\tso\u{7}\r\n\nno\rwa\u{308}y \n".repeat(20);
         std::fs::write(&path, lines).unwrap();
         let load = |level: &str| {
             let json = serde_json::json!({
@@ -122,9 +123,9 @@ mod tests {
             });
             config(json).load(&Locator::new(None)).unwrap()
         };
-        assert!(load("word").train.starts_with("it's , so\n\nno way\nit's"), "{}", load("word").train);
-        assert!(load("character").train.starts_with("It’s, so  \n\nno way \nIt’s"), "{}", load("character").train);
-        assert_eq!(load("character").valid.matches('\n').count(), 3);
+        assert!(load("word").train.starts_with("it's , so\n\nno\nwäy\nit's"), "{}", load("word").train);
+        assert!(load("character").train.starts_with("It’s,\tso \n\nno\nwäy \nIt’s"), "{}", load("character").train);
+        assert_eq!(load("character").valid.matches('\n').count(), 4);
     }
 
     #[test]

@@ -7,9 +7,10 @@
 
 use std::collections::HashMap;
 
-use training::{Interrupt, TaskResult};
+use training::machine::available_memory;
+use training::{Interrupt, TaskError, TaskResult};
 
-/// The number of tokens between two checks of whether the user has asked to stop.
+/// The number of tokens between two checks of the free memory, and of whether the user has asked to stop.
 const CHECKED: usize = 1 << 16;
 
 /// The id of the token that ends a line. As the oldest word of a context, it stands for the beginning of a line.
@@ -42,6 +43,10 @@ struct Context {
 
 impl KneserNey {
     /// Counts the n-grams of a text whose lines end with token 0.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Memory`] if the counts do not fit into the free memory; [`TaskError::Interrupted`].
     pub fn fit(ids: &[u32], order: usize, vocabulary: usize, interrupt: &Interrupt) -> TaskResult<Self> {
         let mut model = Self {
             order,
@@ -55,12 +60,36 @@ impl KneserNey {
         for position in 0..ids.len() {
             if position % CHECKED == 0 {
                 interrupt.check()?;
+                model.reserve(CHECKED.min(ids.len() - position), &mut depths, available_memory())?;
             }
             let path = model.insert(history(ids, position, order), &mut depths);
             model.count(&path, ids[position]);
         }
         model.finish(&depths);
         Ok(model)
+    }
+
+    /// Makes room for the n-grams of the next `tokens` tokens. `available` is the free memory in bytes, if it is known.
+    fn reserve(&mut self, tokens: usize, depths: &mut Vec<usize>, available: Option<u64>) -> TaskResult<()> {
+        let (contexts, counts) = (tokens * (self.order - 1), tokens * self.order);
+        let needed = table_growth(&self.longer, contexts)
+            + table_growth(&self.counts, counts)
+            + list_growth(&self.contexts, contexts)
+            + list_growth(depths, contexts);
+        let fits = available.is_none_or(|available| needed as u64 <= available);
+        // The allocator refuses what a limit of the process forbids.
+        let reserved = fits
+            && self.longer.try_reserve(contexts).is_ok()
+            && self.counts.try_reserve(counts).is_ok()
+            && self.contexts.try_reserve(contexts).is_ok()
+            && depths.try_reserve(contexts).is_ok();
+        match reserved {
+            true => Ok(()),
+            false => Err(TaskError::Memory {
+                what: format!("Kneser-Ney {}-grams", self.order),
+                available: available.unwrap_or_default(),
+            }),
+        }
     }
 
     /// Finds the nodes of all contexts of a history, from the empty context to the longest. Adds missing nodes to the
@@ -144,6 +173,20 @@ impl KneserNey {
     }
 }
 
+/// The bytes of the new table if `more` entries make a table grow; 0 if they fit. A table has at most 7 entries in 8
+/// places, a power of two, and a byte of control data for each place.
+fn table_growth(table: &HashMap<(u32, u32), u32>, more: usize) -> usize {
+    let entries = table.len() + more;
+    let places = || (entries * 8 / 7 + 1).next_power_of_two();
+    if entries > table.capacity() { places() * (size_of::<((u32, u32), u32)>() + 1) } else { 0 }
+}
+
+/// The bytes of the new list if `more` elements make a list grow, to at least twice its size; 0 if they fit.
+fn list_growth<T>(list: &Vec<T>, more: usize) -> usize {
+    let elements = list.len() + more;
+    if elements > list.capacity() { elements.max(2 * list.capacity()) * size_of::<T>() } else { 0 }
+}
+
 /// The context of a position in a text, most recent word first: at most `order - 1` words, back to the end of the
 /// previous line.
 fn history(ids: &[u32], position: usize, order: usize) -> impl Iterator<Item = u32> {
@@ -201,6 +244,19 @@ mod tests {
         assert_eq!([3, 2, 1, 6].map(unigram), [3, 2, 1, 0]);
         let after_2 = model.longer[&(ROOT, 2)];
         assert_eq!(model.counts[&(after_2, 3)], 2);
+    }
+
+    #[test]
+    fn counts_that_do_not_fit_into_the_memory_are_refused() {
+        let mut model = fit(&TEXT, 3);
+        let mut reserve = |tokens, available| model.reserve(tokens, &mut Vec::new(), Some(available));
+        assert!(reserve(1, 0).is_ok(), "the tables have room for a few more n-grams");
+        // At least a context and a count of 12 bytes each for every token.
+        let error = reserve(1_000_000, 24_000_000).unwrap_err();
+        assert!(matches!(error, TaskError::Memory { available: 24_000_000, .. }), "{error}");
+        assert!(reserve(1_000_000, 200_000_000).is_ok());
+        assert!(reserve(1_000_000, 0).is_ok(), "the tables have grown");
+        assert!(matches!(reserve(usize::MAX / 1_000_000, u64::MAX), Err(TaskError::Memory { .. })));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `data.rs` | a corpus as token ids; `[data]` of a recipe |
 //! | `task.rs` | [`LanguageModelTask`]: the [`training::Task`] |
+//! | `notes.rs` | notes on unknown tokens and on scripts without spaces |
 //! | `cache.rs`, `dynamic.rs` | neural cache and dynamic evaluation |
 //! | `kneser_ney.rs` | the baseline: interpolated Kneser-Ney n-grams |
 
@@ -11,6 +12,7 @@ pub mod cache;
 pub mod data;
 pub mod dynamic;
 pub mod kneser_ney;
+mod notes;
 mod task;
 
 pub use data::{DataConfig, Part};

@@ -23,13 +23,13 @@ use crate::predictor::{LanguageModel, Settings};
 use crate::train::data::{DataConfig, Part};
 use crate::train::dynamic::Trained;
 use crate::train::kneser_ney::KneserNey;
+use crate::train::notes::notes;
 use crate::train::{cache, dynamic};
 
 /// The length of the baseline's n-grams.
 const ORDER: usize = 5;
-/// The percentage of unknown tokens in the training part at which the user gets a note. The Penn Treebank and
-/// WikiText-2 have 3 to 5 %.
-const MANY_UNKNOWN: usize = 10;
+/// The name of the metric of [`unknown_share`].
+const UNKNOWN_SHARE: &str = "unknown_share";
 
 /// The training task of a [`LanguageModel`], which learns to predict the next token.
 pub struct LanguageModelTask {
@@ -46,6 +46,12 @@ pub struct Window {
     pub inputs: Tensor<2, Int>,
     /// The target of each input, which is the next token id: `[rows, steps]`.
     pub targets: Tensor<2, Int>,
+}
+
+/// The share of the tokens of a text that are `<unk>`, from 0 to 1.
+fn unknown_share(ids: &[u32]) -> Metric {
+    let unknown = ids.iter().filter(|&&id| id == Vocabulary::UNKNOWN).count();
+    Metric::lower(UNKNOWN_SHARE, unknown as f64 / ids.len() as f64)
 }
 
 impl LanguageModelTask {
@@ -120,12 +126,8 @@ impl Task for LanguageModelTask {
             let message = format!("{rows} rows are too many for the {tokens} training tokens of {source}; use fewer");
             return Err(TaskError::setting("training.batch_size", message));
         }
-        let unknown = train.iter().filter(|&&id| id == Vocabulary::UNKNOWN).count() * 100 / train.len();
-        if unknown >= MANY_UNKNOWN {
-            cx.note(&format!(
-                "{unknown} % of the training tokens are not in the vocabulary and are read as <unk>; a larger \
-                 data.vocabulary reduces them"
-            ));
+        for note in notes(&self.data, &self.vocabulary, &corpus, [&train, &test]) {
+            cx.note(&note);
         }
         // The known lower bound of the perplexity (`floor`) holds only if tokens are words and all of them are in the
         // vocabulary.
@@ -181,12 +183,25 @@ impl Task for LanguageModelTask {
         Ok(Contents { settings, network: Some(network), files: own })
     }
 
+    /// Measures the metrics of [`evaluate`](Task::evaluate) without the share of unknown tokens, which is the same after
+    /// each epoch.
+    fn validate(&self, predictor: &LanguageModel, part: &Part, interrupt: &Interrupt) -> TaskResult<Measured> {
+        let mut measured = self.evaluate(predictor, part, interrupt)?;
+        measured.metrics.retain(|metric| metric.name != UNKNOWN_SHARE);
+        Ok(measured)
+    }
+
     /// Measures the perplexity over all tokens, each predicted from all tokens before it: with the network alone, and
-    /// with each adaptive method of the recipe.
+    /// with each adaptive method of the recipe. The share of unknown tokens tells which part of the perplexity is that of
+    /// the token `<unk>`.
     fn evaluate(&self, predictor: &LanguageModel, part: &Part, interrupt: &Interrupt) -> TaskResult<Measured> {
         let LanguageModel { network, adaptation, device, .. } = predictor;
         let loss = mean(&try_losses(network, &part.ids, EvalLayout::default(), device, || interrupt.check())?);
-        let mut metrics = vec![Metric::lower("loss", loss).with_unit("nats"), Metric::lower("perplexity", loss.exp())];
+        let mut metrics = vec![
+            Metric::lower("loss", loss).with_unit("nats"),
+            Metric::lower("perplexity", loss.exp()),
+            unknown_share(&part.ids),
+        ];
         if self.data.level == Level::Character {
             let bits = loss / std::f64::consts::LN_2;
             metrics.push(Metric::lower("bits_per_character", bits).with_unit("bits"));
@@ -219,7 +234,8 @@ impl Task for LanguageModelTask {
     }
 
     fn baselines(&self, splits: &Splits<Part>, interrupt: &Interrupt) -> TaskResult<BTreeMap<String, Measured>> {
-        let row = |perplexity: f64| Measured::from(vec![Metric::lower("perplexity", perplexity)]);
+        let unknown = unknown_share(&splits.test.ids);
+        let row = |perplexity: f64| Measured::from(vec![Metric::lower("perplexity", perplexity), unknown.clone()]);
         let n_grams = KneserNey::fit(&splits.train.ids, ORDER, self.vocabulary.len(), interrupt)?;
         let perplexity = n_grams.perplexity(&splits.test.ids, interrupt)?;
         let mut rows = BTreeMap::from([(format!("Kneser-Ney {ORDER}-grams"), row(perplexity))]);

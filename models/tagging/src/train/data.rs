@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datasets::conll::{self, ConllFormat, EntitySpan, TaggedParts, TaggedSentence, conll2003, wnut17};
-use datasets::{news, vectors};
+use datasets::{Locator, news, vectors};
 use inference::text::{Reserved, Vocabulary};
 use serde::{Deserialize, Serialize};
 use training::settings::{Count, Fraction};
@@ -120,7 +120,7 @@ impl DataConfig {
             Set::News => news::load(),
             Set::Wnut17 => wnut17::load(&cx.locator)?,
             Set::Conll2003 => conll2003::load(&cx.locator)?,
-            Set::Conll => self.own_parts()?,
+            Set::Conll => self.own_parts(&cx.locator)?,
         };
         if self.valid_to_train > 0 && self.valid_to_train >= parts.valid.len() {
             let message = format!(
@@ -134,7 +134,7 @@ impl DataConfig {
         let vectors = match self.vectors.as_deref() {
             None => None,
             Some("glove") => Some(vectors::load(&cx.locator)?),
-            Some(file) => Some(vectors::own_file(Path::new(file))?),
+            Some(file) => Some(vectors::own_file(&cx.locator.own_file(Path::new(file)))?),
         };
         Ok(RawData { parts, vectors })
     }
@@ -154,15 +154,16 @@ impl DataConfig {
     }
 
     /// Reads the tagged sentences from the user's files.
-    fn own_parts(&self) -> TaskResult<TaggedParts> {
+    fn own_parts(&self, locator: &Locator) -> TaskResult<TaggedParts> {
         let missing = || TaskError::setting("data.file", "it is absent; set it to a file in CoNLL-style columns");
-        let train = self.file.as_deref().ok_or_else(missing)?;
+        let train = locator.own_file(self.file.as_deref().ok_or_else(missing)?);
         let held_out = match (&self.valid_file, &self.test_file) {
-            (Some(valid), Some(test)) => Some([valid.as_path(), test.as_path()]),
+            (Some(valid), Some(test)) => Some([valid, test].map(|file| locator.own_file(file))),
             (None, None) => None,
             _ => return Err(TaskError::setting("data.valid_file", "set this and data.test_file, or neither of them")),
         };
-        Ok(conll::own_parts(train, held_out, &self.format)?)
+        let held_out = held_out.as_ref().map(|files| files.each_ref().map(PathBuf::as_path));
+        Ok(conll::own_parts(&train, held_out, &self.format)?)
     }
 
     /// Returns the labels for the kinds of entities in the training part, in alphabetical order of the kinds.

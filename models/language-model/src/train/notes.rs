@@ -1,0 +1,67 @@
+//! Notes on a corpus before training: unknown tokens, and scripts without spaces.
+
+use std::collections::HashSet;
+
+use datasets::Corpus;
+use inference::text::{Level, Vocabulary, is_unspaced};
+use training::settings::Count;
+
+use crate::text::CorpusKind;
+use crate::train::data::DataConfig;
+
+/// The percentage of unknown tokens in the training part at which the user gets a note. The Penn Treebank and
+/// WikiText-2 have 3 to 5 %.
+const MANY_UNKNOWN: f64 = 10.0;
+/// The percentage of tokens at which the user gets one of the other notes.
+const SOME: f64 = 1.0;
+
+/// What a user should know about the tokens of a corpus. `train` and `test` are the token ids of these parts.
+pub fn notes(data: &DataConfig, vocabulary: &Vocabulary, corpus: &Corpus, [train, test]: [&[u32]; 2]) -> Vec<String> {
+    let own = data.set == CorpusKind::Text;
+    let (unknown, in_test) = (unknown_percent(train), unknown_percent(test));
+    let min_count = data.min_count.map_or(1, Count::get);
+    let mut notes = Vec::new();
+    let unspaced = percent(data.level.tokens(&corpus.train).map(|token| token.contains(is_unspaced)));
+    if own && data.level == Level::Word && unspaced >= SOME {
+        notes.push(format!(
+            "{unspaced:.0} % of the training tokens are of a script without spaces between words, such as Chinese; each \
+             character of it is a token"
+        ));
+    }
+    let full = vocabulary.len() >= data.vocabulary.get();
+    if own && min_count > 1 && !full {
+        notes.push(format!(
+            "words that occur fewer than {min_count} times in the training part are read as <unk>, so that the model \
+             learns where unknown words stand: {unknown:.1} % of the training tokens, {in_test:.1} % of the test tokens"
+        ));
+    } else if unknown >= MANY_UNKNOWN {
+        let whole = data.level.tokens(&corpus.train).collect::<HashSet<_>>().len() + 2;
+        let advice = match full {
+            true => format!("; to know all of them, set data.vocabulary={}", whole.next_multiple_of(1000)),
+            false => String::new(),
+        };
+        notes.push(format!(
+            "{unknown:.0} % of the training tokens are not in the vocabulary and are read as <unk>{advice}"
+        ));
+    } else if own && unknown == 0.0 && in_test >= SOME {
+        notes.push(format!(
+            "{in_test:.1} % of the test tokens are unknown, and no training token is, so the model learns nothing about \
+             <unk>; to learn it from rare tokens, set data.min_count=2"
+        ));
+    }
+    notes
+}
+
+fn unknown_percent(ids: &[u32]) -> f64 {
+    percent(ids.iter().map(|id| *id == Vocabulary::UNKNOWN))
+}
+
+/// The percentage of values that are true.
+fn percent(values: impl Iterator<Item = bool>) -> f64 {
+    let (mut count, mut all) = (0, 0);
+    for value in values {
+        count += usize::from(value);
+        all += 1;
+    }
+    100.0 * count as f64 / all.max(1) as f64
+}
