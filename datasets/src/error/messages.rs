@@ -15,6 +15,11 @@ pub(super) fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
+/// The names of columns: "column `a`", or "columns `a`, `b`".
+pub(super) fn columns_of(names: &[String]) -> String {
+    format!("column{} `{}`", if names.len() == 1 { "" } else { "s" }, names.join("`, `"))
+}
+
 pub(super) fn published_at(url: Option<&str>) -> String {
     url.map_or(String::new(), |url| format!(" (published at {url})"))
 }

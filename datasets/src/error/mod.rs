@@ -7,7 +7,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use crate::conll::Scheme;
-use messages::{at, comma_advice, example_of, format_advice, list, misplaced, published_at, unknown_tag};
+use messages::{at, columns_of, comma_advice, example_of, format_advice, list, misplaced, published_at, unknown_tag};
 
 /// An error while finding, downloading, reading or preparing a data set.
 ///
@@ -324,6 +324,55 @@ pub enum DataError {
         /// The time that both rows have.
         time: jiff::civil::DateTime,
     },
+    /// Rows of a CSV file have the same time, and other columns tell them apart, as in a table of several series.
+    #[error(
+        "{}, line {line}: same time as line {other_line}, {time}; {} tells the rows apart, as in a table of several \
+         series: set `id` to it, or keep the rows of one series only",
+        path.display(),
+        columns_of(columns)
+    )]
+    SeveralSeries {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The line number of the later row, counted from 1.
+        line: usize,
+        /// The line number of the earlier row, counted from 1.
+        other_line: usize,
+        /// The time that both rows have.
+        time: jiff::civil::DateTime,
+        /// The names of the columns that together tell the rows apart.
+        columns: Vec<String>,
+    },
+    /// A row of a CSV file with several series has no identifier.
+    #[error("{}, line {line}: no value in column `{column}`, which names the series of each row; add it", path.display())]
+    NoId {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The line number of the row, counted from 1.
+        line: usize,
+        /// The name of the column.
+        column: String,
+    },
+    /// The last rows of a CSV file have values in some columns and none in the columns to forecast.
+    #[error(
+        "{}, line {line}: the last {rows} rows have values in {} and none in {}; set `known` to the columns whose values \
+         are known ahead, or remove these rows",
+        path.display(),
+        columns_of(filled),
+        columns_of(empty)
+    )]
+    FutureRows {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The number of the first of these lines, counted from 1.
+        line: usize,
+        /// The number of these rows.
+        rows: usize,
+        /// The names of the columns without a value in these rows.
+        empty: Vec<String>,
+        /// The names of the columns with values in these rows.
+        filled: Vec<String>,
+    },
     /// A value is missing in a CSV file.
     #[error(
         "{}, line {line}: no value in column `{column}` ({count} values are missing in the table); set \
@@ -448,7 +497,7 @@ impl DataError {
     /// The name of the setting that can resolve the error; `None` if there is no such setting.
     ///
     /// `time`, `date_format`, `columns`, `decimal`, `missing`, `duplicates` and `gaps` are fields of
-    /// [`CsvFormat`](crate::CsvFormat); `data_dir` is the argument of [`Locator::new`](crate::Locator::new); `span` is
+    /// [`CsvFormat`](crate::CsvFormat); `id` and `known` are fields of [`Roles`](crate::Roles); `data_dir` is the argument of [`Locator::new`](crate::Locator::new); `span` is
     /// the argument of [`Series::averaged`](crate::Series::averaged); `columns` and `scheme` are fields of
     /// [`ConllFormat`](crate::conll::ConllFormat). A command line can append the option of that name to the message.
     pub fn setting(&self) -> Option<&'static str> {
@@ -469,6 +518,8 @@ impl DataError {
             Self::UnknownTag { scheme: Some(_), .. } | Self::MisplacedTag { .. } => Some("scheme"),
             Self::DateFormat { .. } | Self::AmbiguousTime { .. } => Some("date_format"),
             Self::DuplicateTimes { .. } => Some("duplicates"),
+            Self::SeveralSeries { .. } => Some("id"),
+            Self::FutureRows { .. } => Some("known"),
             Self::MissingValues { .. } => Some("missing"),
             Self::IrregularTimes { .. } => Some("gaps"),
             Self::SpanTooShort { .. } => Some("span"),
@@ -483,6 +534,7 @@ impl DataError {
             | Self::Csv { .. }
             | Self::InvalidDate { .. }
             | Self::NoValues { .. }
+            | Self::NoId { .. }
             | Self::VectorLength { .. }
             | Self::VectorValue { .. } => None,
         }

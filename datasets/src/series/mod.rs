@@ -11,6 +11,7 @@ mod dates;
 mod formats_tests;
 mod gaps;
 mod layout;
+mod members;
 mod note;
 mod number;
 mod span;
@@ -23,17 +24,15 @@ use std::path::Path;
 
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 pub use layout::Separator;
+pub use members::{Roles, TableSeries};
 pub use note::Note;
 pub use number::{Decimal, Sentinel};
 pub use span::Span;
 
 use crate::error::{DataError, Result};
-use crate::source::{Activity, Locator, Progress, Source, described};
-use crate::text_file;
-use table::Table;
+use crate::source::{Activity, Locator, Progress, Source};
 
 /// A multivariate time series: one row per time, and one column per variable.
 #[derive(Clone, Debug, PartialEq)]
@@ -161,10 +160,10 @@ type Report<'a> = &'a dyn Fn(usize, usize);
 const LARGE: usize = 8 << 20;
 
 impl Locator {
-    /// Reads a CSV file of the user's as [`Series::from_csv`] does. If it is large, its progress is reported to the
-    /// callback of [`with_progress`](Self::with_progress).
-    pub fn csv(&self, path: &Path, format: &CsvFormat) -> Result<Series> {
-        Series::from_file(path, format, &|received, total| {
+    /// Reads the series of a CSV file of the user's as [`TableSeries::from_csv`] does. If the file is large, the progress
+    /// is reported to the callback of [`with_progress`](Self::with_progress).
+    pub fn csv(&self, path: &Path, format: &CsvFormat, roles: &Roles) -> Result<Vec<TableSeries>> {
+        TableSeries::from_file(path, format, roles, &|received, total| {
             if total >= LARGE {
                 let (received, total) = (received as u64, Some(total as u64));
                 self.report(Progress { activity: Activity::Read { path }, received, total });
@@ -182,22 +181,20 @@ impl Source {
 }
 
 impl Series {
-    /// Reads a series from a CSV file, which may be compressed with gzip or zstd. [`Locator::csv`] also reports the
-    /// progress.
+    /// Reads a series from a CSV file, which may be compressed with gzip or zstd. [`TableSeries::from_csv`] reads a file
+    /// with several series, or with values that are known ahead.
     pub fn from_csv(path: &Path, format: &CsvFormat) -> Result<Self> {
-        Self::from_file(path, format, &|_, _| ())
-    }
-
-    fn from_file(path: &Path, format: &CsvFormat, report: Report) -> Result<Self> {
-        let bytes = text_file::read(path)?;
-        let content = Content::parse(&bytes, path, format, report)?;
-        drop(bytes);
-        content.series(path, format)
+        TableSeries::from_csv(path, format, &Roles::default()).and_then(|series| Self::only(series, path))
     }
 
     /// Reads a series from the content of a CSV file. `path` appears in errors and in [`source`](Self::source).
     pub fn from_bytes(bytes: &[u8], path: &Path, format: &CsvFormat) -> Result<Self> {
-        Content::parse(bytes, path, format, &|_, _| ())?.series(path, format)
+        TableSeries::from_bytes(bytes, path, format, &Roles::default()).and_then(|series| Self::only(series, path))
+    }
+
+    /// The past of the first series, which is the only one of a table without identifiers.
+    fn only(series: Vec<TableSeries>, path: &Path) -> Result<Self> {
+        series.into_iter().next().map(|series| series.past).ok_or_else(|| no_rows(path))
     }
 
     /// The number of rows of the series.
@@ -226,41 +223,7 @@ impl Series {
     }
 }
 
-/// The content of a CSV file, in the order of the file.
-struct Content {
-    /// The names of the columns of values.
-    names: Vec<String>,
-    rows: Vec<Row>,
-    notes: Vec<Note>,
-    /// The name of the file and its checksum.
-    source: String,
-}
-
-impl Content {
-    fn parse(bytes: &[u8], path: &Path, format: &CsvFormat, report: Report) -> Result<Self> {
-        let text = text_file::text(bytes, path)?;
-        let mut table = Table::read(&text, path, format, report)?;
-        let times = table.survey()?;
-        let mut notes = table.notes();
-        let columns = table.value_columns(&mut notes)?;
-        let styles = table.styles(&columns, &mut notes)?;
-        let rows = table.rows(times, &columns, &styles)?;
-        let source = described(path, "SHA-256", &Sha256::digest(bytes));
-        Ok(Self { names: table.distinct_names(&columns)?, rows, notes, source })
-    }
-
-    /// Sorts and cleans the rows, as `format` says.
-    fn series(self, path: &Path, format: &CsvFormat) -> Result<Series> {
-        let Self { names, mut rows, mut notes, source } = self;
-        clean::sort(&mut rows, &mut notes);
-        clean::duplicates(&mut rows, format.duplicates, path, &mut notes)?;
-        clean::missing(&mut rows, format.missing, path, &names, &mut notes)?;
-        gaps::fill(&mut rows, format.gaps, path, &mut notes)?;
-        if rows.is_empty() {
-            return Err(DataError::Empty { path: path.to_path_buf(), what: "rows" });
-        }
-        let times = rows.iter().map(|row| row.time).collect();
-        let values = rows.into_iter().flat_map(|row| row.values).collect();
-        Ok(Series { columns: names, times, values, notes, source })
-    }
+/// The error of a table, or a series of a table, without rows.
+fn no_rows(path: &Path) -> DataError {
+    DataError::Empty { path: path.to_path_buf(), what: "rows" }
 }

@@ -63,6 +63,11 @@ pub enum Note {
         /// How the missing times were treated.
         rule: Gaps,
     },
+    /// Rows after the last value of the targets hold what is known ahead.
+    FutureRows {
+        /// The number of these rows.
+        rows: usize,
+    },
     /// Rows were averaged over longer time steps.
     Averaged {
         /// The number of rows before averaging.
@@ -108,6 +113,7 @@ impl fmt::Display for Note {
                 Gaps::Previous => write!(formatter, "filled {steps} missing steps of {step} s with the previous row"),
                 Gaps::Interpolate => write!(formatter, "interpolated {steps} missing steps of {step} s"),
             },
+            Self::FutureRows { rows } => write!(formatter, "{rows} rows hold values that are known ahead"),
             Self::Averaged { rows, steps, span } => {
                 write!(formatter, "averaged {rows} rows to {steps} steps of {span}")
             }

@@ -1,6 +1,6 @@
 //! CSV files as tables of text: columns, rows, numbers.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use csv::StringRecord;
@@ -31,6 +31,8 @@ pub(super) struct Table<'a> {
     layout: Layout,
     /// The indices of the time columns.
     time: Vec<usize>,
+    /// The indices of the columns that identify the series of a row.
+    id: Vec<usize>,
     /// The number of rows with units below the header, which are passed over.
     units: usize,
     /// What the fields of each column have in common; nothing for time columns.
@@ -38,16 +40,32 @@ pub(super) struct Table<'a> {
     report: Report<'a>,
 }
 
+/// A column with few different fields.
+pub(super) struct Category {
+    pub name: String,
+    /// The number that stands for the field of each row.
+    pub codes: Vec<u32>,
+}
+
 impl<'a> Table<'a> {
-    /// Recognises the layout of a table and its time columns.
-    pub fn read(text: &'a str, path: &'a Path, format: &'a CsvFormat, report: Report<'a>) -> Result<Self> {
+    /// Recognises the layout of a table and its time columns. `id` are the names of the columns that identify the series
+    /// of a row.
+    pub fn read(
+        text: &'a str,
+        path: &'a Path,
+        format: &'a CsvFormat,
+        id: &[String],
+        report: Report<'a>,
+    ) -> Result<Self> {
         let layout = Layout::of(text, format);
         let surveys = layout.header.iter().map(|_| Survey::default()).collect();
-        let mut table = Self { path, format, text, layout, time: Vec::new(), units: 0, surveys, report };
+        let mut table =
+            Self { path, format, text, layout, time: Vec::new(), id: Vec::new(), units: 0, surveys, report };
         if table.layout.sample.is_empty() {
             return Err(DataError::Empty { path: path.to_path_buf(), what: "rows" });
         }
         table.time = table.time_columns()?;
+        table.id = table.find(id, "id")?;
         table.units = table.layout.sample.iter().take(MOST_UNITS).take_while(|row| table.has_units(row)).count();
         Ok(table)
     }
@@ -192,7 +210,7 @@ impl<'a> Table<'a> {
             return self.find(&self.format.columns, "columns");
         }
         let header = &self.layout.header;
-        let others = (0..header.len()).filter(|column| !self.time.contains(column));
+        let others = (0..header.len()).filter(|column| !self.time.contains(column) && !self.id.contains(column));
         let (numeric, words): (Vec<usize>, Vec<usize>) = others.partition(|&column| self.surveys[column].is_numeric());
         let (indices, columns): (Vec<usize>, Vec<usize>) =
             numeric.into_iter().partition(|&column| self.is_index(column));
@@ -215,6 +233,55 @@ impl<'a> Table<'a> {
     fn is_index(&self, column: usize) -> bool {
         let name = self.layout.header[column].to_ascii_lowercase();
         (INDICES.contains(&name.as_str()) || name.starts_with("unnamed: ")) && self.surveys[column].counts_rows()
+    }
+
+    /// The identifier of the series of each row; nothing if no columns identify series.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::NoId`] if a row has no identifier.
+    pub fn ids(&self) -> Result<Vec<String>> {
+        let mut ids = Vec::new();
+        if self.id.is_empty() {
+            return Ok(ids);
+        }
+        self.for_each(0, |line, record| {
+            if let Some(&column) = self.id.iter().find(|&&column| record[column].is_empty()) {
+                let (path, column) = (self.path.to_path_buf(), self.layout.header[column].clone());
+                return Err(DataError::NoId { path, line, column });
+            }
+            ids.push(self.id.iter().map(|&column| &record[column]).collect::<Vec<_>>().join("/"));
+            Ok(())
+        })?;
+        Ok(ids)
+    }
+
+    /// The columns with at most `most` different fields, without the time and the columns that identify series; columns
+    /// of words first; and the line number of each row. Columns that are named to be read are left out.
+    pub fn categories(&self, most: usize) -> Result<(Vec<usize>, Vec<Category>)> {
+        let header = &self.layout.header;
+        let is_free = |column: &usize| {
+            !self.time.contains(column)
+                && !self.id.contains(column)
+                && !self.format.columns.contains(&header[*column])
+                && !self.surveys[*column].counts_rows()
+        };
+        let mut columns: Vec<usize> = (0..header.len()).filter(is_free).collect();
+        columns.sort_by_key(|&column| self.surveys[column].is_numeric());
+        let mut lines = Vec::new();
+        let mut codes: Vec<(HashMap<String, u32>, Vec<u32>)> = columns.iter().map(|_| Default::default()).collect();
+        self.for_each(0, |line, record| {
+            lines.push(line);
+            for (&column, (known, codes)) in columns.iter().zip(&mut codes) {
+                if known.len() <= most {
+                    let next = known.len() as u32;
+                    codes.push(*known.entry(record[column].to_owned()).or_insert(next));
+                }
+            }
+            Ok(())
+        })?;
+        let few = columns.iter().zip(codes).filter(|(_, (known, _))| (2..=most).contains(&known.len()));
+        Ok((lines, few.map(|(&column, (_, codes))| Category { name: header[column].clone(), codes }).collect()))
     }
 
     /// The name and the first value of the first column in `columns`, for an error message.

@@ -12,10 +12,10 @@ use crate::history::{History, duration};
 use crate::likelihood::Likelihood;
 use crate::model::Model;
 use crate::output::{ColumnForecast, Forecast, Options};
-use crate::scaler::Scaler;
-use crate::settings::Settings;
+use crate::scaler::{Scaler, Scalers};
+use crate::settings::{Settings, WindowSettings};
 
-/// The name of the file in a package that holds the [`Scaler`].
+/// The name of the file in a package that holds the [`Scalers`].
 pub const SCALER: &str = "scaler.json";
 /// The conversion between the names of the weights in this crate and PyTorch's names, which packages use.
 pub const WEIGHT_NAMES: WeightNames =
@@ -23,11 +23,11 @@ pub const WEIGHT_NAMES: WeightNames =
 /// The number of windows per forward pass.
 const BATCH: usize = 64;
 
-/// A trained network that forecasts time series, with its settings and scaler. [The crate](crate) has an example.
+/// A trained network that forecasts time series, with its settings and scalers. [The crate](crate) has an example.
 #[derive(Debug)]
 pub struct Forecaster {
     settings: Settings,
-    scaler: Scaler,
+    scalers: Scalers,
     network: Model,
     device: Device,
 }
@@ -40,17 +40,17 @@ impl Predictor for Forecaster {
 
     fn open(package: &Package<'_>, device: &Device) -> Result<Self, PackageError> {
         let settings: Settings = package.settings()?;
-        let scaler: Scaler = package.json(SCALER)?;
-        if !scaler.is_valid() {
+        let scalers: Scalers = package.json(SCALER)?;
+        if !scalers.is_valid() {
             return Err(package.invalid(SCALER, "a mean or a deviation is missing or out of range"));
         }
         let bad =
             |bad: crate::settings::BadSetting| package.invalid_settings(format!("{}: {}", bad.setting, bad.message));
-        let sizes = settings.sizes(&scaler).map_err(bad)?;
+        let sizes = settings.sizes(scalers.columns()).map_err(bad)?;
         package.check_parameters(settings.model.num_params(sizes))?;
         let mut network = settings.model.init(sizes, device);
         package.load_weights(&mut network, WEIGHT_NAMES)?;
-        Ok(Self { settings, scaler, network, device: device.clone() })
+        Ok(Self { settings, scalers, network, device: device.clone() })
     }
 
     fn predict(&self, inputs: &[History], options: &Options) -> Result<Vec<Forecast>, PredictError> {
@@ -64,9 +64,9 @@ impl Predictor for Forecaster {
 }
 
 impl Forecaster {
-    /// Creates a forecaster from a trained network on `device`. `settings` and `scaler` are those of the training.
-    pub fn new(settings: Settings, scaler: Scaler, network: Model, device: Device) -> Self {
-        Self { settings, scaler, network, device }
+    /// Creates a forecaster from a trained network on `device`. `settings` and `scalers` are those of the training.
+    pub fn new(settings: Settings, scalers: impl Into<Scalers>, network: Model, device: Device) -> Self {
+        Self { settings, scalers: scalers.into(), network, device }
     }
 
     /// The settings that the package stores: windows and architecture.
@@ -74,9 +74,9 @@ impl Forecaster {
         &self.settings
     }
 
-    /// The means and standard deviations of the columns.
-    pub fn scaler(&self) -> &Scaler {
-        &self.scaler
+    /// The means and standard deviations of the columns, for each series.
+    pub fn scalers(&self) -> &Scalers {
+        &self.scalers
     }
 
     /// The trained network, which reads and forecasts standardised values.
@@ -102,7 +102,8 @@ impl Forecaster {
     /// it or is later than the first step after the history.
     pub fn window(&self, history: &History, options: &Options) -> Result<Windows, PredictError> {
         let (look_back, horizon) = (self.settings.data.look_back.get(), self.settings.data.horizon.get());
-        history.check(&self.scaler.columns)?;
+        let scaler = self.scalers.of(&history.series)?;
+        history.check(&scaler.columns)?;
         let known = history.len();
         let origin = options.at.map_or(known, |at| history.times.partition_point(|time| *time < at));
         // At least two rows, because one row does not determine the time between rows.
@@ -122,12 +123,13 @@ impl Forecaster {
             };
             return Err(PredictError::bad_input("times", reason));
         }
-        self.check_step(history)?;
+        check_step(scaler, history)?;
         // `Frame::new` finds the columns by name: the history may have more columns, and in another order.
-        let targets = self.scaler.columns.len() - self.settings.data.covariates.len();
-        let [train, valid, _] = self.settings.data.split.bounds(known);
-        let frame = Frame::new(history, targets, self.scaler.clone())?.with_parts(train, valid - train);
-        let frame = frame.extended((origin + horizon).saturating_sub(known));
+        let WindowSettings { covariates, known: ahead, split, .. } = &self.settings.data;
+        let targets = scaler.columns.len() - covariates.len() - ahead.len();
+        let [train, valid, _] = split.bounds(known);
+        let frame = Frame::new(history, targets, ahead.len(), scaler.clone())?.with_parts(train, valid - train);
+        let frame = frame.extended((origin + horizon).saturating_sub(known), &history.future)?;
         if frame.len() < origin + horizon {
             return Err(PredictError::bad_input("times", "the forecast would end after the last representable time"));
         }
@@ -142,20 +144,6 @@ impl Forecaster {
         }
         let stride = self.settings.data.stride.get();
         Ok(Windows { frame: Arc::new(frame), origins: vec![origin], look_back, horizon, stride })
-    }
-
-    fn check_step(&self, history: &History) -> Result<(), PredictError> {
-        let found = history.rhythm().seconds();
-        // A difference of up to a seventh is allowed, because the lengths of months differ.
-        let differs = |step: &i64| (step - found).abs() > step / 7;
-        match self.scaler.step.filter(differs) {
-            Some(step) => {
-                let [found, step] = [found, step].map(duration);
-                let reason = format!("rows are {found} apart, and the model was trained on rows {step} apart");
-                Err(PredictError::bad_input("times", reason))
-            }
-            None => Ok(()),
-        }
     }
 
     /// Returns the origins of the past windows that calibrate the intervals of `windows` by their forecast errors. The
@@ -177,7 +165,7 @@ impl Forecaster {
         }
         let has_intervals = self.likelihood().has_intervals();
         let calibrated = forecasts.calibrated(count, &all.origins, windows.horizon, &all.truth(), has_intervals);
-        let lowest: Vec<f32> = (0..windows.frame.targets).map(|target| self.scaler.lowest(target)).collect();
+        let lowest: Vec<f32> = (0..windows.frame.targets).map(|target| windows.frame.scaler.lowest(target)).collect();
         Ok(calibrated.at_least(&lowest))
     }
 
@@ -200,10 +188,25 @@ impl Forecaster {
         for origins in windows.origins.chunks(BATCH) {
             check()?;
             let (parameters, values) = self.network.forward_train(windows.batch(origins, &self.device));
-            let loss = self.likelihood().loss(parameters, values, &self.scaler).into_scalar::<f32>();
+            let loss = self.likelihood().loss(parameters, values, &windows.frame.scaler).into_scalar::<f32>();
             sum += f64::from(loss) * origins.len() as f64;
             count += origins.len();
         }
         Ok(sum / count as f64)
+    }
+}
+
+/// Checks that the rows are as far apart as those of the training.
+fn check_step(scaler: &Scaler, history: &History) -> Result<(), PredictError> {
+    let found = history.rhythm().seconds();
+    // A difference of up to a seventh is allowed, because the lengths of months differ.
+    let differs = |step: &i64| (step - found).abs() > step / 7;
+    match scaler.step.filter(differs) {
+        Some(step) => {
+            let [found, step] = [found, step].map(duration);
+            let reason = format!("rows are {found} apart, and the model was trained on rows {step} apart");
+            Err(PredictError::bad_input("times", reason))
+        }
+        None => Ok(()),
     }
 }

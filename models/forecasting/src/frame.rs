@@ -14,19 +14,24 @@ use inference::PredictError;
 use jiff::civil::DateTime;
 use timesteps::Rhythm;
 
-use crate::history::History;
+use crate::history::{Future, History};
 use crate::scaler::Scaler;
 
 /// The number of calendar features of a row: see [`calendar`].
 pub const CALENDAR: usize = 8;
 
-/// A standardised time series with its calendar features.
+/// A standardised time series with its calendar features and other values that are known ahead.
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// Standardised values of the targets and then of the covariates, `[rows, columns]`; NaN in future rows.
     values: Vec<f32>,
-    /// The calendar features of each row, `[rows, CALENDAR]`.
-    calendar: Vec<f32>,
+    /// The features that are known ahead of each row, `[rows, features]`: calendar features, and then the standardised
+    /// values of the known covariates.
+    known: Vec<f32>,
+    /// The number of known covariates. They are the last columns of the scaler.
+    known_columns: usize,
+    /// The identifier of the series; empty if the table holds one series.
+    pub series: String,
     /// The time of each row.
     pub times: Vec<DateTime>,
     /// The mean and standard deviation by which each column was standardised.
@@ -42,29 +47,46 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Standardises the columns that the scaler names; the first `targets` of them are the targets. The training and
-    /// validation part and the season are set by [`with_parts`](Self::with_parts) and
+    /// Standardises the columns that the scaler names: the first `targets` of them are the targets, and the last `known`
+    /// of them are known ahead. The training and validation part and the season are set by [`with_parts`](Self::with_parts) and
     /// [`with_season`](Self::with_season).
     ///
     /// # Errors
     ///
     /// [`PredictError::BadInput`] if the history lacks a column.
-    pub fn new(history: &History, targets: usize, scaler: Scaler) -> Result<Self, PredictError> {
+    pub fn new(history: &History, targets: usize, known: usize, scaler: Scaler) -> Result<Self, PredictError> {
         let columns: Vec<&[f64]> = scaler.columns.iter().map(|name| history.column(name)).collect::<Result<_, _>>()?;
+        let read = columns.len() - known;
         let row = |row: usize| {
             let scaler = &scaler;
-            columns.iter().enumerate().map(move |(column, values)| scaler.standardise(column, values[row]))
+            columns[..read].iter().enumerate().map(move |(column, values)| scaler.standardise(column, values[row]))
         };
-        Ok(Self {
-            values: (0..history.len()).flat_map(row).collect(),
-            calendar: history.times.iter().flat_map(|time| calendar(*time, scaler.yearly)).collect(),
-            times: history.times.clone(),
+        let values = (0..history.len()).flat_map(row).collect();
+        let mut frame = Self {
+            values,
+            known: Vec::new(),
+            known_columns: known,
+            series: history.series.clone(),
+            times: Vec::new(),
             targets,
             train: 0,
             valid: 0,
             season: 1,
             scaler,
-        })
+        };
+        frame.append_known(&history.times, &columns[read..]);
+        Ok(frame)
+    }
+
+    /// Appends the times of rows, and what is known ahead of them. `columns` are the values of the known covariates.
+    fn append_known(&mut self, times: &[DateTime], columns: &[&[f64]]) {
+        let read = self.columns();
+        for (row, time) in times.iter().enumerate() {
+            self.known.extend(calendar(*time, self.scaler.yearly));
+            let value = |(column, values): (usize, &&[f64])| self.scaler.standardise(read + column, values[row]);
+            self.known.extend(columns.iter().enumerate().map(value));
+        }
+        self.times.extend(times);
     }
 
     /// Sets the number of rows of the training and of the validation part.
@@ -77,15 +99,24 @@ impl Frame {
         Self { season, ..self }
     }
 
-    /// Appends `rows` future rows, with their times and with NaN values. Appends fewer rows if the last representable
-    /// time is reached.
-    pub fn extended(mut self, rows: usize) -> Self {
-        let Some(last) = self.times.last().copied() else { return self };
-        let times: Vec<DateTime> = Rhythm::of(&self.times).following(last).take(rows).collect();
-        self.values.resize((self.len() + times.len()) * self.columns(), f32::NAN);
-        self.calendar.extend(times.iter().flat_map(|time| calendar(*time, self.scaler.yearly)));
-        self.times.extend(times);
-        self
+    /// Appends `rows` future rows, with NaN values. Their times and known covariates are those of `future`; without
+    /// known covariates, the times that `future` lacks follow from those of the rows. Appends fewer rows if the last
+    /// representable time is reached.
+    ///
+    /// # Errors
+    ///
+    /// [`PredictError::BadInput`] if `future` has too few values of the known covariates.
+    pub fn extended(mut self, rows: usize, future: &Future) -> Result<Self, PredictError> {
+        let names = &self.scaler.columns[self.columns()..];
+        let columns = names.iter().map(|name| future.column(name, rows)).collect::<Result<Vec<_>, _>>()?;
+        let mut times: Vec<DateTime> = future.times.iter().copied().take(rows).collect();
+        if let Some(last) = times.last().or(self.times.last()).copied() {
+            let more = rows - times.len();
+            times.extend(Rhythm::of(&self.times).following(last).take(more));
+        }
+        self.append_known(&times, &columns);
+        self.values.resize(self.len() * self.columns(), f32::NAN);
+        Ok(self)
     }
 
     /// The number of rows.
@@ -98,9 +129,14 @@ impl Frame {
         self.times.is_empty()
     }
 
-    /// The number of columns.
+    /// The number of targets and covariates, without the covariates that are known ahead.
     pub fn columns(&self) -> usize {
-        self.scaler.columns.len()
+        self.scaler.columns.len() - self.known_columns
+    }
+
+    /// The number of features that are known ahead for each row: calendar features and known covariates.
+    pub fn features(&self) -> usize {
+        CALENDAR + self.known_columns
     }
 
     /// The standardised value in a row and column.
@@ -154,8 +190,32 @@ pub struct Batch {
     pub inputs: Tensor<3>,
     /// The standardised values to forecast, `[B, H, targets]`, where H is the horizon in rows; NaN in future rows.
     pub targets: Tensor<3>,
-    /// The calendar features of the L rows that are read and the H rows that are forecast, `[B, L + H, CALENDAR]`.
-    pub calendar: Tensor<3>,
+    /// The K features that are known ahead of the L rows that are read and the H rows that are forecast, `[B, L + H,
+    /// K]`: calendar features and known covariates.
+    pub known: Tensor<3>,
+}
+
+impl Batch {
+    /// Copies windows, each given by its set and its origin, into tensors. The sets may be of several series with the
+    /// same columns. At least one window is needed.
+    pub fn cut(windows: &[(&Windows, usize)], device: &Device) -> Self {
+        let (first, size) = (windows[0].0, windows.len());
+        let Windows { look_back, horizon, .. } = *first;
+        let (columns, targets, features) = (first.frame.columns(), first.frame.targets, first.frame.features());
+        let read =
+            windows.iter().map(|(of, origin)| &of.frame.values[(origin - look_back) * columns..origin * columns]);
+        let future = windows.iter().flat_map(|(of, origin)| (*origin..origin + horizon).map(move |row| (of, row)));
+        let target = future.map(|(of, row)| &of.frame.values[row * columns..row * columns + targets]);
+        let known = windows
+            .iter()
+            .map(|(of, origin)| &of.frame.known[(origin - look_back) * features..(origin + horizon) * features]);
+        Self {
+            origins: windows.iter().map(|(_, origin)| *origin).collect(),
+            inputs: tensor(read, [size, look_back, columns], device),
+            targets: tensor(target, [size, horizon, targets], device),
+            known: tensor(known, [size, look_back + horizon, features], device),
+        }
+    }
 }
 
 impl Windows {
@@ -204,19 +264,7 @@ impl Windows {
 
     /// Copies the windows with these origins into the tensors of a batch.
     pub fn batch(&self, origins: &[usize], device: &Device) -> Batch {
-        let Frame { values, calendar, targets, .. } = &*self.frame;
-        let (columns, size) = (self.frame.columns(), origins.len());
-        let (look_back, horizon) = (self.look_back, self.horizon);
-        let read = |&origin: &usize| &values[(origin - look_back) * columns..origin * columns];
-        let target = |row: usize| &values[row * columns..row * columns + targets];
-        let to_forecast = origins.iter().flat_map(|&origin| (origin..origin + horizon).map(target));
-        let days = |&origin: &usize| &calendar[(origin - look_back) * CALENDAR..(origin + horizon) * CALENDAR];
-        Batch {
-            origins: origins.to_vec(),
-            inputs: tensor(origins.iter().map(read), [size, look_back, columns], device),
-            targets: tensor(to_forecast, [size, horizon, *targets], device),
-            calendar: tensor(origins.iter().map(days), [size, look_back + horizon, CALENDAR], device),
-        }
+        Batch::cut(&origins.iter().map(|&origin| (self, origin)).collect::<Vec<_>>(), device)
     }
 }
 
@@ -240,6 +288,7 @@ pub(crate) mod tests {
         History {
             times: (0..rows as i64).map(|row| start + jiff::Span::new().hours(row)).collect(),
             columns: [("a".to_owned(), a), ("b".to_owned(), b)].into(),
+            ..History::default()
         }
     }
 
@@ -249,15 +298,16 @@ pub(crate) mod tests {
         let history = History {
             times: (0..values.len() as i64).map(|day| start + jiff::Span::new().days(day)).collect(),
             columns: [("a".to_owned(), values.iter().map(|value| f64::from(*value)).collect())].into(),
+            ..History::default()
         };
         let scaler = Scaler::fit(&history, &["a".to_owned()], train).unwrap();
-        Arc::new(Frame::new(&history, 1, scaler).unwrap().with_parts(train, 0).with_season(season))
+        Arc::new(Frame::new(&history, 1, 0, scaler).unwrap().with_parts(train, 0).with_season(season))
     }
 
     fn frame(rows: usize) -> Arc<Frame> {
         let history = hours(rows);
         let scaler = Scaler::fit(&history, &["a", "b"].map(str::to_owned), 10).unwrap();
-        Arc::new(Frame::new(&history, 1, scaler).unwrap().with_parts(10, 8).with_season(24))
+        Arc::new(Frame::new(&history, 1, 0, scaler).unwrap().with_parts(10, 8).with_season(24))
     }
 
     /// Windows with a look-back of 6 and a horizon of 4 over `rows` hourly rows; the first `targets` columns are
@@ -280,7 +330,7 @@ pub(crate) mod tests {
         let batch = windows.batch(&[10, 26], &device);
         assert_eq!(restored(batch.inputs, 1)[..6], [-4.0, -5.0, -6.0, -7.0, -8.0, -9.0]);
         assert_eq!(restored(batch.targets, 0), [10.0, 11.0, 12.0, 13.0, 26.0, 27.0, 28.0, 29.0]);
-        assert_eq!(batch.calendar.dims(), [2, 10, CALENDAR]);
+        assert_eq!(batch.known.dims(), [2, 10, CALENDAR]);
         // The first possible origin is row 6, because the window reads rows 0 to 5.
         assert_eq!(Windows::new(frame.clone(), 0..10, 6, 4, 1).origins, [6]);
         assert!(Windows::new(frame.clone(), 0..8, 6, 4, 1).is_empty());
@@ -293,7 +343,7 @@ pub(crate) mod tests {
 
     #[test]
     fn future_rows_have_times_and_no_values() {
-        let frame = Arc::unwrap_or_clone(frame(40)).extended(3);
+        let frame = Arc::unwrap_or_clone(frame(40)).extended(3, &Future::default()).unwrap();
         assert_eq!((frame.len(), frame.times[42].to_string()), (43, "2020-01-02T18:00:00".to_owned()));
         assert!((40..43).all(|row| frame.value(row, 0).is_nan() && frame.value(row, 1).is_nan()));
     }

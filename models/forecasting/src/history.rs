@@ -19,6 +19,72 @@ pub struct History {
     /// The values of each column by its name, one per row, in the units of the training data. Columns that the model
     /// does not read are ignored.
     pub columns: BTreeMap<String, Vec<f64>>,
+    /// The identifier of the series, for a model of several series; empty otherwise.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub series: String,
+    /// What is known of the steps after the last row.
+    #[serde(default, skip_serializing_if = "Future::is_empty")]
+    pub future: Future,
+}
+
+/// The values of known covariates, such as prices or holidays, in the steps after the last row of a [`History`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Future {
+    /// The time of each step, in ascending order. If empty, the times follow from those of the history.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub times: Vec<DateTime>,
+    /// The values of each known column by its name, one per step.
+    pub columns: BTreeMap<String, Vec<f64>>,
+}
+
+impl Future {
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.times.is_empty() && self.columns.is_empty()
+    }
+
+    /// The values of the known column with this name, at least one for each of the `steps` to forecast.
+    ///
+    /// # Errors
+    ///
+    /// [`PredictError::BadInput`] if there are fewer values, or a value is not finite.
+    pub fn column(&self, name: &str, steps: usize) -> Result<&[f64], PredictError> {
+        let values = self.columns.get(name).map_or(&[][..], Vec::as_slice);
+        if values.len() < steps {
+            let (known, lacking) = (values.len(), steps - values.len());
+            let reason = format!(
+                "the forecast of {steps} steps needs `{name}`, which is known ahead, in {steps} rows after the last \
+                 value: there are {known}, and {lacking} are lacking; add them"
+            );
+            return Err(PredictError::bad_input("future", reason));
+        }
+        match values.iter().take(steps).position(|value| !value.is_finite()) {
+            Some(step) => {
+                let reason = format!("`{name}` is {} in step {} of the future", values[step], step + 1);
+                Err(PredictError::bad_input("future", reason))
+            }
+            None => Ok(values),
+        }
+    }
+
+    /// Checks that the times follow those of the `past`: in ascending order, and without a longer gap than the past has.
+    fn check(&self, past: &[DateTime]) -> Result<(), PredictError> {
+        let Some(last) = past.last().filter(|_| !self.times.is_empty()) else { return Ok(()) };
+        let gap = |pair: &[DateTime]| pair[1].duration_since(pair[0]);
+        let longest = past.windows(2).map(gap).max().unwrap_or_default();
+        let times: Vec<DateTime> = [*last].into_iter().chain(self.times.iter().copied()).collect();
+        match times.windows(2).find(|pair| pair[0] >= pair[1] || gap(pair) > longest) {
+            Some(pair) => {
+                let reason = format!(
+                    "{} comes after {}, which is not the next step of the series; give the steps that follow its last value",
+                    pair[1], pair[0]
+                );
+                Err(PredictError::bad_input("future", reason))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 impl History {
@@ -72,7 +138,7 @@ impl History {
                 return Err(PredictError::bad_input("columns", reason));
             }
         }
-        Ok(())
+        self.future.check(&self.times)
     }
 }
 

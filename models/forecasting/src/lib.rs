@@ -13,6 +13,7 @@
 //! #     columns: [("T (degC)", 10.0, 6.0), ("p (mbar)", 990.0, 0.0), ("rh (%)", 70.0, -20.0), ("VPdef (mbar)", 4.0, 3.0),
 //! #         ("wv (m/s)", 2.0, 0.5), ("SWDR (W/m²)", 150.0, 150.0), ("rain (mm)", 0.0, 0.0)]
 //! #         .into_iter().map(|(name, level, size)| (name.to_owned(), wave(level, size))).collect(),
+//! #     ..History::default()
 //! # };
 //! let model = Forecaster::from_pretrained("weather-temperature-24h")?;
 //! let forecast = model.predict_one(history)?;
@@ -28,7 +29,7 @@
 //! | module | contents |
 //! |---|---|
 //! | [`Forecaster`] | the predictor: opens a package, forecasts |
-//! | [`History`], [`Forecast`], [`Options`] | input, output and options |
+//! | [`History`], [`Future`], [`Forecast`], [`Options`] | input, output and options |
 //! | [`settings`] | windows and architecture, as in packages |
 //! | [`scaler`], [`frame`] | standardised series, calendar features, windows, batches |
 //! | [`model`] | the architectures |
@@ -59,6 +60,6 @@ pub mod settings;
 pub mod train;
 
 pub use forecaster::Forecaster;
-pub use history::History;
+pub use history::{Future, History};
 pub use inference::Predictor;
 pub use output::{ColumnForecast, Forecast, Options};

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::Forecasts;
-use crate::frame::Batch;
+use crate::frame::{Batch, CALENDAR};
 use crate::likelihood::Likelihood;
 use crate::linear::{LinearModel, LinearModelConfig};
 use crate::recurrent::{Recurrent, RecurrentConfig};
@@ -53,23 +53,29 @@ pub struct Sizes {
     pub look_back: usize,
     /// The number of steps that the network forecasts, H.
     pub horizon: usize,
-    /// The number of columns that the network reads, C.
+    /// The number of columns that the network reads up to the forecast, C.
     pub columns: usize,
     /// The number of columns that are forecast, T: the first T of the columns that are read.
     pub targets: usize,
+    /// The number of features that are known ahead for each row, K: calendar features and known covariates.
+    pub known: usize,
 }
 
 impl Architecture {
     /// Checks that the network, the loss and the sizes can be combined.
     pub fn check(&self, sizes: Sizes) -> Result<(), BadSetting> {
-        let Sizes { look_back, horizon, columns, targets } = sizes;
+        let Sizes { look_back, horizon, targets, known, .. } = sizes;
         if matches!(self.loss, Likelihood::Qlike | Likelihood::Direction) && (horizon, targets) != (1, 1) {
             let message = "qlike and direction forecast one step of one target; set data.horizon = 1 and name one column \
                            in data.target";
             return Err(BadSetting::new("model.loss", message));
         }
         match &self.kind {
-            Kind::Recurrent(config) => config.check(look_back, columns, targets, self.loss),
+            Kind::Recurrent(config) => config.check(sizes, self.loss),
+            _ if known > CALENDAR => Err(BadSetting::new(
+                "data.known",
+                "this network does not read values that are known ahead; take model.kind = \"recurrent\"",
+            )),
             _ if self.loss.width() > 1 => Err(BadSetting::new(
                 "model.loss",
                 "this loss predicts a distribution, which needs model.kind = \"recurrent\"; take mae or mse",
@@ -81,21 +87,21 @@ impl Architecture {
 
     /// The number of parameters that [`init`](Self::init) creates.
     pub fn num_params(&self, sizes: Sizes) -> f64 {
-        let Sizes { look_back, horizon, columns, targets } = sizes;
+        let Sizes { look_back, horizon, columns, .. } = sizes;
         match &self.kind {
             Kind::SegRnn(config) => config.num_params(columns, horizon),
             Kind::Linear(config) => config.num_params(look_back, horizon),
-            Kind::Recurrent(config) => config.num_params(columns, targets, horizon, self.loss),
+            Kind::Recurrent(config) => config.num_params(sizes, self.loss),
         }
     }
 
     /// Creates the network with random weights.
     pub fn init(&self, sizes: Sizes, device: &Device) -> Model {
-        let Sizes { look_back, horizon, columns, targets } = sizes;
+        let Sizes { look_back, horizon, columns, .. } = sizes;
         match &self.kind {
             Kind::SegRnn(config) => Model::SegRnn(config.init(columns, horizon, device)),
             Kind::Linear(config) => Model::Linear(config.init(look_back, horizon, device)),
-            Kind::Recurrent(config) => Model::Recurrent(config.init(columns, targets, horizon, self.loss, device)),
+            Kind::Recurrent(config) => Model::Recurrent(config.init(sizes, self.loss, device)),
         }
     }
 }

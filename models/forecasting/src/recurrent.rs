@@ -1,16 +1,17 @@
-//! An Elman network, LSTM or GRU that reads all columns and the calendar, and forecasts the targets: all steps at once
+//! An Elman network, LSTM or GRU that reads all columns, the calendar and what else is known ahead, and forecasts the targets: all steps at once
 //! (direct), or step by step (autoregressive).
 //!
 //! ```text
 //! direct          [B, L, C + K] ─► rnn ─► last state [B, N] ─┐
-//!                 calendar of the future steps [B, H, K]  ───┴─► linear, ReLU [B, H, N] ─► linear [B, H, T·P]
-//! autoregressive  previous value, calendar of this step [B, L − 1 + H, T + K] ─► rnn ─► linear [B, L − 1 + H, T·P]
+//!                 known features of future steps [B, H, K] ──┴─► linear, ReLU [B, H, N] ─► linear [B, H, T·P]
+//! autoregressive  previous value, known features of this step [B, L − 1 + H, T + K] ─► rnn ─► linear [B, L − 1 + H, T·P]
 //! ```
 //!
-//! There are C columns, of which T are targets, K calendar features, and P distribution parameters per value. The
-//! direct form is the decoder of [Wen et al. 2017](https://arxiv.org/abs/1711.11053) with one state for all steps. The
-//! autoregressive form is DeepAR ([Salinas et al. 2017](https://arxiv.org/abs/1704.04110)): it is trained with teacher
-//! forcing, and forecasts by ancestral sampling of many paths.
+//! There are C columns, of which T are targets, K features that are known ahead (calendar features and known
+//! covariates, such as prices), and P distribution parameters per value. The direct form is the decoder of [Wen et al.
+//! 2017](https://arxiv.org/abs/1711.11053) with one state for all steps, which reads the known features of each step. The
+//! autoregressive form is DeepAR ([Salinas et al. 2017](https://arxiv.org/abs/1704.04110)), which reads them too: it is
+//! trained with teacher forcing, and forecasts by ancestral sampling of many paths.
 
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Initializer, Linear, LinearConfig};
@@ -22,8 +23,9 @@ use rand::rngs::ChaCha8Rng;
 use rnn::{Cell, Rnn, RnnConfig, State, dense};
 use serde::{Deserialize, Serialize};
 
-use crate::frame::{Batch, CALENDAR};
+use crate::frame::Batch;
 use crate::likelihood::Likelihood;
+use crate::model::Sizes;
 use crate::settings::BadSetting;
 
 /// The table `[model]` of a recipe with `kind = "recurrent"`.
@@ -79,7 +81,7 @@ const MIN_DEVIATION: f64 = 0.05;
 #[derive(Module, Debug)]
 pub struct Recurrent {
     /// The recurrent layers, with N features per hidden state. Their input at a step has C columns (direct) or T
-    /// targets (autoregressive), and K calendar features.
+    /// targets (autoregressive), and K features that are known ahead.
     pub rnn: Rnn,
     /// The decoder of [`Decoding::Direct`]; `None` with [`Decoding::Autoregressive`].
     pub steps: Option<Steps>,
@@ -96,7 +98,7 @@ pub struct Recurrent {
 /// The decoder of [`Decoding::Direct`]: computes the states of the H future steps from the last hidden state.
 #[derive(Module, Debug)]
 pub struct Steps {
-    /// The linear layer from the last hidden state (N features) and the calendar of a future step (K features) to N
+    /// The linear layer from the last hidden state (N features) and the K known features of a future step to N
     /// features.
     pub map: Linear,
     /// One learned embedding of N features per future step, `[H, N]`, added to the output of `map`.
@@ -112,13 +114,8 @@ struct Scale {
 
 impl RecurrentConfig {
     /// Checks that the settings can be combined with each other, with the data and with the likelihood.
-    pub fn check(
-        &self,
-        look_back: usize,
-        columns: usize,
-        targets: usize,
-        likelihood: Likelihood,
-    ) -> Result<(), BadSetting> {
+    pub fn check(&self, sizes: Sizes, likelihood: Likelihood) -> Result<(), BadSetting> {
+        let Sizes { look_back, columns, targets, .. } = sizes;
         if self.decoding == Decoding::Autoregressive && look_back < 2 {
             return Err(BadSetting::new(
                 "data.look_back",
@@ -126,8 +123,8 @@ impl RecurrentConfig {
             ));
         }
         if self.decoding == Decoding::Autoregressive && columns > targets {
-            let message = "the future of covariates is unknown to model.decoding = \"autoregressive\"; make them targets, or \
-                           take \"direct\"";
+            let message = "the future of covariates is unknown to model.decoding = \"autoregressive\"; make them targets, \
+                           name them in data.known if it is known, or take \"direct\"";
             return Err(BadSetting::new("data.covariates", message));
         }
         if self.normalise.is_some() && matches!(likelihood, Likelihood::Direction | Likelihood::Qlike) {
@@ -144,22 +141,16 @@ impl RecurrentConfig {
     }
 
     /// Creates the network with random weights.
-    pub fn init(
-        &self,
-        columns: usize,
-        targets: usize,
-        horizon: usize,
-        likelihood: Likelihood,
-        device: &Device,
-    ) -> Recurrent {
+    pub fn init(&self, sizes: Sizes, likelihood: Likelihood, device: &Device) -> Recurrent {
+        let Sizes { horizon, targets, known, .. } = sizes;
         let hidden = self.hidden_size.get();
         let direct = self.decoding == Decoding::Direct;
         let steps = || Steps {
-            map: LinearConfig::new(hidden + CALENDAR, hidden).init(device),
+            map: LinearConfig::new(hidden + known, hidden).init(device),
             positions: Initializer::Normal { mean: 0.0, std: 0.1 }.init([horizon, hidden], device),
         };
         Recurrent {
-            rnn: self.rnn(columns).init(device),
+            rnn: self.rnn(sizes).init(device),
             steps: direct.then(steps),
             dropout: DropoutConfig::new(self.dropout.get()).init(),
             output: LinearConfig::new(hidden, targets * likelihood.width()).init(device),
@@ -169,15 +160,16 @@ impl RecurrentConfig {
     }
 
     /// The number of parameters that [`init`](Self::init) creates.
-    pub fn num_params(&self, columns: usize, targets: usize, horizon: usize, likelihood: Likelihood) -> f64 {
+    pub fn num_params(&self, sizes: Sizes, likelihood: Likelihood) -> f64 {
+        let Sizes { horizon, targets, known, .. } = sizes;
         let hidden = self.hidden_size.get() as f64;
-        let steps = (hidden + CALENDAR as f64 + 1.0 + horizon as f64) * hidden;
+        let steps = (hidden + known as f64 + 1.0 + horizon as f64) * hidden;
         let steps = if self.decoding == Decoding::Direct { steps } else { 0.0 };
-        self.rnn(columns).num_params() + steps + (hidden + 1.0) * (targets * likelihood.width()) as f64
+        self.rnn(sizes).num_params() + steps + (hidden + 1.0) * (targets * likelihood.width()) as f64
     }
 
-    fn rnn(&self, columns: usize) -> RnnConfig {
-        RnnConfig::new(self.cell, columns + CALENDAR, self.hidden_size.get())
+    fn rnn(&self, Sizes { columns, known, .. }: Sizes) -> RnnConfig {
+        RnnConfig::new(self.cell, columns + known, self.hidden_size.get())
             .with_num_layers(self.layers.get())
             .with_dropout(self.dropout.get())
     }
@@ -192,28 +184,28 @@ impl Recurrent {
         if self.steps.is_some() {
             return (self.forward(&batch), batch.targets);
         }
-        let Batch { inputs, targets, calendar, .. } = batch; // [B, L, T], [B, H, T], [B, L + H, K]
+        let Batch { inputs, targets, known, .. } = batch; // [B, L, T], [B, H, T], [B, L + H, K]
         let scale = self.scale(&inputs);
         let values = Tensor::cat(vec![inputs, targets], 1); // [B, L + H, T]
         let steps = values.dims()[1] - 1;
         let before = scale.normalise(values.clone().narrow(1, 0, steps));
-        let calendar = calendar.narrow(1, 1, steps);
-        let (states, _) = self.rnn.forward(Tensor::cat(vec![before, calendar], 2), None, None); // [B, S, N]
+        let known = known.narrow(1, 1, steps);
+        let (states, _) = self.rnn.forward(Tensor::cat(vec![before, known], 2), None, None); // [B, S, N]
         (self.parameters(states, &scale), values.narrow(1, 1, steps))
     }
 
     /// Computes the P distribution parameters of each of the H future steps and T targets, all steps at once (direct
     /// decoding): `[B, H, T, P]`.
     pub fn forward(&self, batch: &Batch) -> Tensor<4> {
-        let Batch { inputs, targets, calendar, .. } = batch; // [B, L, C], [B, H, T], [B, L + H, K]
+        let Batch { inputs, targets, known, .. } = batch; // [B, L, C], [B, H, T], [B, L + H, K]
         let scale = self.scale(inputs);
         let (look_back, horizon) = (inputs.dims()[1], targets.dims()[1]);
-        let read = Tensor::cat(vec![scale.normalise(inputs.clone()), calendar.clone().narrow(1, 0, look_back)], 2);
+        let read = Tensor::cat(vec![scale.normalise(inputs.clone()), known.clone().narrow(1, 0, look_back)], 2);
         let (states, _) = self.rnn.forward(read, None, None);
         let last = states.narrow(1, look_back - 1, 1); // [B, 1, N]
 
         let [batch, _, hidden] = last.dims();
-        let future = calendar.clone().narrow(1, look_back, horizon); // [B, H, K]
+        let future = known.clone().narrow(1, look_back, horizon); // [B, H, K]
         let last = last.expand([batch, horizon, hidden]);
         let states = match &self.steps {
             Some(Steps { map, positions }) => {
@@ -233,7 +225,7 @@ impl Recurrent {
     /// `[B, R, H, T]`, and R, which is 1 for likelihoods without a distribution. The random numbers of a window are
     /// seeded with its origin, so its samples do not depend on the other windows of the batch.
     pub fn sample_paths(&self, batch: &Batch) -> (Vec<f32>, usize) {
-        let Batch { origins, inputs, calendar, targets } = batch; // [B, L, T], [B, L + H, K], [B, H, T]
+        let Batch { origins, inputs, known, targets } = batch; // [B, L, T], [B, L + H, K], [B, H, T]
         let [_, horizon, targets] = targets.dims();
         let device = inputs.device();
         let paths = if self.likelihood.has_intervals() { PATHS } else { 1 };
@@ -241,7 +233,7 @@ impl Recurrent {
         let (look_back, rows) = (inputs.dims()[1], origins.len() * paths);
 
         let read = scale.normalise(inputs.clone()).narrow(1, 0, look_back - 1);
-        let read = Tensor::cat(vec![read, calendar.clone().narrow(1, 1, look_back - 1)], 2);
+        let read = Tensor::cat(vec![read, known.clone().narrow(1, 1, look_back - 1)], 2);
         let (_, state) = self.rnn.forward(read, None, None);
         let mut state =
             State { hidden: repeated(state.hidden, 1, paths), cell: state.cell.map(|cell| repeated(cell, 1, paths)) }; // [layers, B·R, N]
@@ -257,7 +249,7 @@ impl Recurrent {
         let mut rngs: Vec<ChaCha8Rng> = all.enumerate().map(rng).collect();
         let mut samples = vec![0.0; rows * horizon * targets];
         for step in 0..horizon {
-            let now = repeated(calendar.clone().narrow(1, look_back + step, 1), 0, paths); // [B·R, 1, K]
+            let now = repeated(known.clone().narrow(1, look_back + step, 1), 0, paths); // [B·R, 1, K]
             let input = Tensor::cat(vec![scale.normalise(value), now], 2).squeeze_dim(1);
             let (output, next) = self.rnn.step(input, state);
             state = next;
@@ -332,10 +324,15 @@ fn numbers(tensor: Tensor<4>) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::CALENDAR;
     use crate::frame::tests::windows;
 
     fn config(more: &str) -> RecurrentConfig {
         toml::from_str(&format!("cell = 'gru'\nhidden_size = 6\nlayers = 2\n{more}")).unwrap()
+    }
+
+    fn sizes(columns: usize, targets: usize) -> Sizes {
+        Sizes { look_back: 6, horizon: 4, columns, targets, known: CALENDAR }
     }
 
     #[test]
@@ -351,9 +348,10 @@ mod tests {
             for (likelihood, normalise) in likelihoods.into_iter().flat_map(forms) {
                 let normalise = if normalise.is_empty() { String::new() } else { format!("normalise = '{normalise}'") };
                 let config = config(&format!("decoding = '{decoding}'\n{normalise}"));
-                config.check(6, 2, targets, likelihood).unwrap();
-                let model = config.init(2, targets, 4, likelihood, &device);
-                assert_eq!(model.num_params() as f64, config.num_params(2, targets, 4, likelihood));
+                let sizes = sizes(2, targets);
+                config.check(sizes, likelihood).unwrap();
+                let model = config.init(sizes, likelihood, &device);
+                assert_eq!(model.num_params() as f64, config.num_params(sizes, likelihood));
                 let (parameters, values) = model.forward_train(windows.batch(&[10, 20, 30], &device));
                 let steps = if model.is_autoregressive() { 6 - 1 + 4 } else { 4 };
                 let expected = ([3, steps, targets, likelihood.width()], [3, steps, targets]);
@@ -365,11 +363,15 @@ mod tests {
     #[test]
     fn settings_that_exclude_each_other_are_refused() {
         let autoregressive = config("decoding = 'autoregressive'");
-        assert!(autoregressive.check(6, 3, 2, Likelihood::Mae).is_err_and(|error| error.setting == "data.covariates"));
-        assert!(autoregressive.check(6, 2, 2, Likelihood::Quantiles).is_err_and(|error| error.setting == "model.loss"));
+        assert!(
+            autoregressive.check(sizes(3, 2), Likelihood::Mae).is_err_and(|error| error.setting == "data.covariates")
+        );
+        assert!(
+            autoregressive.check(sizes(2, 2), Likelihood::Quantiles).is_err_and(|error| error.setting == "model.loss")
+        );
         let normalised = config("decoding = 'direct'\nnormalise = 'last'");
         assert!(
-            normalised.check(6, 2, 2, Likelihood::Direction).is_err_and(|error| error.setting == "model.normalise")
+            normalised.check(sizes(2, 2), Likelihood::Direction).is_err_and(|error| error.setting == "model.normalise")
         );
     }
 
@@ -386,7 +388,8 @@ mod tests {
     fn paths_continue_from_their_samples() {
         let device = Device::flex();
         let windows = windows(60, 2);
-        let model = config("decoding = 'autoregressive'\nnormalise = 'window'").init(2, 2, 4, Likelihood::Mae, &device);
+        let model =
+            config("decoding = 'autoregressive'\nnormalise = 'window'").init(sizes(2, 2), Likelihood::Mae, &device);
         let (path, paths) = model.sample_paths(&windows.batch(&[20, 30], &device));
         assert_eq!((paths, path.len()), (1, 2 * 4 * 2));
         let (parameters, _) = model.forward_train(windows.batch(&[20, 30], &device));
@@ -394,7 +397,7 @@ mod tests {
         approx::assert_abs_diff_eq!(path[..2], first[..2], epsilon = 1e-5);
         approx::assert_abs_diff_eq!(path[8..10], first[2..], epsilon = 1e-5);
         // The samples of a window do not depend on the batch.
-        let model = config("decoding = 'autoregressive'").init(2, 2, 4, Likelihood::StudentT, &device);
+        let model = config("decoding = 'autoregressive'").init(sizes(2, 2), Likelihood::StudentT, &device);
         let (together, paths) = model.sample_paths(&windows.batch(&[20, 30], &device));
         let (alone, _) = model.sample_paths(&windows.batch(&[30], &device));
         assert_eq!(paths, PATHS);

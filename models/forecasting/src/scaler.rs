@@ -1,11 +1,72 @@
 //! Standardisation of columns by mean and standard deviation.
 
+use std::collections::BTreeMap;
+
 use inference::PredictError;
 use serde::{Deserialize, Serialize};
 
 use crate::history::History;
 
-/// The content of `scaler.json`: mean and standard deviation of each column, fitted to the training part.
+/// The content of `scaler.json`: the scaler of the only series, or one for each series by its identifier.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Scalers {
+    /// The scaler of the only series.
+    One(Scaler),
+    /// The scaler of each series. All have the same columns.
+    PerSeries(BTreeMap<String, Scaler>),
+}
+
+impl From<Scaler> for Scalers {
+    fn from(scaler: Scaler) -> Self {
+        Self::One(scaler)
+    }
+}
+
+impl Scalers {
+    /// The scaler of a series; the only one if the model knows one series.
+    ///
+    /// # Errors
+    ///
+    /// [`PredictError::BadInput`] if the model knows other series.
+    pub fn of(&self, series: &str) -> Result<&Scaler, PredictError> {
+        let refused = |reason: String| Err(PredictError::bad_input("series", reason));
+        match self {
+            Self::One(scaler) if series.is_empty() => Ok(scaler),
+            Self::One(_) => {
+                refused(format!("`{series}` is given, and the model was trained on one series without a name"))
+            }
+            Self::PerSeries(all) => all.get(series).map_or_else(
+                || {
+                    let known = all.keys().map(String::as_str).collect::<Vec<_>>().join("`, `");
+                    refused(format!("the model was not trained on series `{series}`; its series are: `{known}`"))
+                },
+                Ok,
+            ),
+        }
+    }
+
+    /// The scalers of all series.
+    pub fn all(&self) -> impl Iterator<Item = &Scaler> {
+        let (one, several) = match self {
+            Self::One(scaler) => (Some(scaler), None),
+            Self::PerSeries(all) => (None, Some(all.values())),
+        };
+        one.into_iter().chain(several.into_iter().flatten())
+    }
+
+    /// The names of the columns, targets first; none if there is no scaler.
+    pub fn columns(&self) -> &[String] {
+        self.all().next().map_or(&[], |scaler| &scaler.columns)
+    }
+
+    /// Whether there is a scaler, all are [valid](Scaler::is_valid), and they have the same columns.
+    pub fn is_valid(&self) -> bool {
+        self.all().next().is_some() && self.all().all(|scaler| scaler.is_valid() && scaler.columns == self.columns())
+    }
+}
+
+/// The standardisation of one series: mean and standard deviation of each column, fitted to the training part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scaler {

@@ -3,8 +3,8 @@
 use inference::settings::{Count, Fraction};
 use serde::{Deserialize, Serialize};
 
+use crate::frame::CALENDAR;
 use crate::model::{Architecture, Sizes};
-use crate::scaler::Scaler;
 
 /// The settings in the manifest of a package. Packages of format 1 store the whole recipe instead; keys that are not
 /// fields here are ignored.
@@ -29,6 +29,10 @@ pub struct WindowSettings {
     /// The names of the columns that the network reads but does not forecast.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covariates: Vec<String>,
+    /// The names of the columns whose values are known ahead. The network reads them, in the past and in the steps to
+    /// forecast, and does not forecast them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<String>,
     /// How the series is split into parts. Intervals are calibrated on as many past windows as fit into the validation
     /// part.
     pub split: Split,
@@ -83,22 +87,22 @@ impl BadSetting {
 }
 
 impl Settings {
-    /// The sizes of the network for the columns of `scaler`.
+    /// The sizes of the network, which reads and forecasts the columns with these names.
     ///
     /// # Errors
     ///
     /// [`BadSetting`] if the settings cannot be combined.
-    pub fn sizes(&self, scaler: &Scaler) -> Result<Sizes, BadSetting> {
+    pub fn sizes(&self, columns: &[String]) -> Result<Sizes, BadSetting> {
         let (look_back, horizon) = (self.data.look_back.get(), self.data.horizon.get());
-        let columns = scaler.columns.len();
+        let columns = columns.len().saturating_sub(self.data.known.len());
         let targets = columns.saturating_sub(self.data.covariates.len());
         if targets == 0 {
             return Err(BadSetting::new(
                 "data.target",
-                "all columns are covariates, so there is none to forecast; name one in data.target",
+                "all columns are covariates or known ahead, so there is none to forecast; name one in data.target",
             ));
         }
-        let sizes = Sizes { look_back, horizon, columns, targets };
+        let sizes = Sizes { look_back, horizon, columns, targets, known: CALENDAR + self.data.known.len() };
         self.model.check(sizes)?;
         Ok(sizes)
     }

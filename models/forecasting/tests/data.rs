@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use datasets::Locator;
-use forecasting::train::data::DataConfig;
+use forecasting::train::data::{DataConfig, history};
 use forecasting::train::measure::baselines;
 
 fn has_data() -> bool {
@@ -23,8 +23,8 @@ fn persistence_has_its_published_errors() {
     }
     let data: DataConfig =
         toml::from_str("set = 'jena'\nlook_back = 720\nhorizon = 96\nseason = 144\nsplit = [0.7, 0.1, 0.2]").unwrap();
-    let series = data.load(&Locator::new(None)).unwrap();
-    let test = data.windows(&series, &data.scaler(&series).unwrap()).unwrap().test;
+    let series = data.load(&Locator::new(None)).unwrap().remove(0);
+    let test = data.windows(&history(&series), &data.scaler(&series.past).unwrap()).unwrap().test;
     assert_eq!((test.len(), test.frame.targets), (10_444, 21));
     let rows = baselines(&test);
     let (_, persistence) = rows.iter().find(|(name, _)| name == "persistence").unwrap();
@@ -43,9 +43,9 @@ fn the_load_has_every_hour_once() {
     let data: DataConfig =
         toml::from_str("set = 'pjm-east'\nlook_back = 168\nhorizon = 24\nstride = 24\nsplit = [113951, 8760, 22680]")
             .unwrap();
-    let series = data.load(&Locator::new(None)).unwrap();
-    assert!(series.times.windows(2).all(|pair| pair[1].duration_since(pair[0]).as_secs() == 3600));
-    let windows = data.windows(&series, &data.scaler(&series).unwrap()).unwrap();
+    let series = data.load(&Locator::new(None)).unwrap().remove(0);
+    assert!(series.past.times.windows(2).all(|pair| pair[1].duration_since(pair[0]).as_secs() == 3600));
+    let windows = data.windows(&history(&series), &data.scaler(&series.past).unwrap()).unwrap();
     for part in [windows.train, windows.valid, windows.test] {
         assert!(part.origins.iter().all(|&origin| part.frame.times[origin].hour() == 0));
     }

@@ -9,11 +9,12 @@ use burn::tensor::Device;
 use datasets::{CsvFormat, Series};
 use forecasting::Forecaster;
 use forecasting::calibration::Forecasts;
+use forecasting::frame::Windows;
 use forecasting::model::Architecture;
 use forecasting::settings::Settings;
 use forecasting::train::Forecasting;
 use forecasting::train::classical::{Baseline, HoltWinters};
-use forecasting::train::data::DataConfig;
+use forecasting::train::data::{DataConfig, history};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use training::recipe::RecipeText;
@@ -82,7 +83,7 @@ fn models(series: &Series) -> Vec<(String, DataConfig, Forecaster)> {
         let model: Architecture = toml::from_str(text).unwrap();
         let settings = Settings { data: data.window_settings(), model };
         let scaler = data.scaler(series).unwrap();
-        let sizes = settings.sizes(&scaler);
+        let sizes = settings.sizes(&scaler.columns);
         assert!(sizes.is_ok() || columns == 2, "{text}");
         device.seed(1);
         let network = settings.model.init(sizes.ok()?, &device);
@@ -91,9 +92,14 @@ fn models(series: &Series) -> Vec<(String, DataConfig, Forecaster)> {
     models.collect()
 }
 
+/// The windows of the test part.
+fn windows(data: &DataConfig, series: &Series, forecaster: &Forecaster) -> Windows {
+    data.windows(&history(&series.clone().into()), forecaster.scalers().of("").unwrap()).unwrap().test
+}
+
 /// The forecasts of the windows of the test part with these origins; of all windows if none are given.
 fn forecasts(data: &DataConfig, forecaster: &Forecaster, series: &Series, origins: &[usize]) -> Forecasts {
-    let mut windows = data.windows(series, forecaster.scaler()).unwrap().test;
+    let mut windows = windows(data, series, forecaster);
     if !origins.is_empty() {
         windows.origins = origins.to_vec();
     }
@@ -119,7 +125,7 @@ fn no_interval_changes_when_the_future_does() {
     for (text, data, forecaster) in models(&series) {
         let [known, changed] =
             [&series, &shifted(&series, 360)].map(|series| forecasts(&data, &forecaster, series, &[]));
-        let windows = data.windows(&series, forecaster.scaler()).unwrap().test;
+        let windows = windows(&data, &series, &forecaster);
         let before = windows.origins.partition_point(|&origin| origin <= 360) * windows.horizon;
         assert_eq!(known.points[..before], changed.points[..before], "{text}");
         // Directions have no intervals: NaN.

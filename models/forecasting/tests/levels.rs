@@ -6,6 +6,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use datasets::{CsvFormat, Series};
+use forecasting::frame::CALENDAR;
 use forecasting::model::{Architecture, Model, Sizes};
 use forecasting::settings::Settings;
 use forecasting::train::data::{DataConfig, history};
@@ -39,7 +40,7 @@ fn table(seed: u64, level: i64, cents: i64) -> String {
 /// A network with random weights.
 fn network(model: &str) -> Model {
     let architecture: Architecture = toml::from_str(model).unwrap();
-    architecture.init(Sizes { look_back: 24, horizon: 8, columns: 2, targets: 1 }, &Device::flex())
+    architecture.init(Sizes { look_back: 24, horizon: 8, columns: 2, targets: 1, known: CALENDAR }, &Device::flex())
 }
 
 /// The forecast of a network whose scaler is fitted to the table.
@@ -48,7 +49,7 @@ fn forecast(text: &str, model: &str, network: &Model) -> Forecast {
     let data: DataConfig = toml::from_str(DATA).unwrap();
     let settings = Settings { data: data.window_settings(), model: toml::from_str(model).unwrap() };
     let forecaster = Forecaster::new(settings, data.scaler(&series).unwrap(), network.clone(), Device::flex());
-    forecaster.predict(&[history(&series)], &Options::default()).unwrap().remove(0)
+    forecaster.predict(&[history(&series.into())], &Options::default()).unwrap().remove(0)
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn forecaster() -> Forecaster {
 }
 
 fn seattle() -> History {
-    history(&weather::seattle().unwrap())
+    history(&weather::seattle().unwrap().into())
 }
 
 fn at(time: &str) -> Options {

@@ -1,22 +1,28 @@
 //! The subcommand `forecast`: prints a forecast with intervals as a table or as JSON, and writes a plot.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
 use cli::args::ModelArgs;
 use cli::output::{log, print_json, print_line, printable};
 use cli::{Application, CliError, Context, Result};
+use datasets::TableSeries;
 use jiff::civil::DateTime;
 use training::package::Opened;
 
 use super::App;
 use super::options::TableOptions;
+use crate::frame::Windows;
 use crate::likelihood::Likelihood;
 use crate::output::{ColumnForecast, Options};
+use crate::scaler::Scalers;
 use crate::train::Forecasting;
 use crate::train::data::history;
 use crate::train::demonstration;
+use crate::train::panel;
 use crate::train::picture::{self, written_alike};
+use crate::train::task::all_forecasts;
 use crate::{Forecast, Forecaster};
 
 /// Command-line arguments of the subcommand `forecast`.
@@ -52,28 +58,36 @@ impl ForecastArgs {
         let mut data = record.recipe.data;
         if let Some(file) = &self.csv {
             let format = self.table.replace(data.format.clone().unwrap_or_default())?;
-            data = data.of_file(file.clone(), &predictor.scaler().columns, format);
+            data = data.of_file(file.clone(), predictor.scalers().columns(), format);
         }
         let series = data.series(&cx.session.locator)?;
         cx.session.check_data_folder()?;
-        series.notes.iter().for_each(|note| log(&format!("data: {note}")));
+        panel::notes(&series).iter().for_each(|note| log(&format!("data: {note}")));
 
-        let windows = predictor.window(&history(&series), &Options { at: self.at })?;
-        let forecasts = predictor.forecasts(&windows, || cx.session.interrupt.check())?;
-        let forecast = predictor.answer(&windows, &forecasts);
-        if !forecast.calibrated && predictor.likelihood().has_intervals() {
+        let options = Options { at: self.at };
+        let window = |series: &TableSeries| Ok(predictor.window(&history(series), &options)?);
+        let set = series.iter().map(window).collect::<Result<Vec<Windows>>>()?;
+        let forecasts = all_forecasts(&predictor, &set, || Ok(cx.session.interrupt.check()?))?;
+        let answers: Vec<Forecast> =
+            set.iter().zip(&forecasts).map(|(windows, forecasts)| predictor.answer(windows, forecasts)).collect();
+        let uncalibrated = answers.iter().find(|forecast| !forecast.calibrated);
+        if let Some(forecast) = uncalibrated.filter(|_| predictor.likelihood().has_intervals()) {
             let count = forecast.past_windows;
             log(&format!("{count} past windows are too few for calibration: the intervals are those of the network"));
         }
         let measured = record.outcome.map(|outcome| outcome.test).unwrap_or_default();
         demonstration::better_baselines(&measured).iter().for_each(|line| log(&format!("on the test part: {line}")));
-        if cx.json {
-            print_json(&forecast)?
-        } else {
-            print_table(&forecast)?
+        let several = matches!(predictor.scalers(), Scalers::PerSeries(_));
+        let named = || series.iter().map(|series| &series.id).zip(&answers);
+        match (cx.json, &answers[..]) {
+            (true, [forecast]) if !several => print_json(forecast)?,
+            (true, _) => print_json(&named().collect::<BTreeMap<_, _>>())?,
+            (false, _) => print_tables(named())?,
         }
         match cx.plot(self.plot.as_deref(), "forecast.svg") {
-            Some(plot) if draws => plot.write(&picture::of_window(&windows, &forecasts, predictor.likelihood())?),
+            Some(plot) if draws => {
+                plot.write(&picture::of_windows(&set, &forecasts, set.len(), predictor.likelihood())?)
+            }
             _ => Ok(()),
         }
     }
@@ -90,10 +104,15 @@ fn decimals(largest: f64) -> usize {
     }
 }
 
-fn print_table(forecast: &Forecast) -> Result<()> {
-    for (index, column) in forecast.columns.iter().enumerate() {
+/// Prints the forecasts of all columns, under the identifier of the series if it has one.
+fn print_tables<'a>(forecasts: impl Iterator<Item = (&'a String, &'a Forecast)>) -> Result<()> {
+    let columns = forecasts.flat_map(|(series, forecast)| forecast.columns.iter().map(move |column| (series, column)));
+    for (index, (series, column)) in columns.enumerate() {
         if index > 0 {
             print_line("")?;
+        }
+        if !series.is_empty() {
+            print_line(&printable(series))?;
         }
         print_column(column)?;
     }

@@ -26,6 +26,14 @@ pub struct SeriesOptions {
     /// Columns that the model reads but does not forecast [default: none]
     #[arg(long, value_name = "COLUMN,…", requires = "target")]
     covariates: Vec<Names>,
+    /// Columns whose values are known ahead, such as prices, promotions or holidays; rows after the last target hold their
+    /// future values
+    #[arg(long, value_name = "COLUMN,…", requires = "csv")]
+    known: Vec<Names>,
+    /// The columns that name the series of each row, for one model of all series in the table [default: the table has one
+    /// series]
+    #[arg(long, value_name = "COLUMN,…", requires = "csv")]
+    id: Vec<Names>,
     /// Average the rows over steps of this length, such as 10min, 1h, 1d or 1w [default: each row is a step]
     #[arg(long, value_name = "SPAN", requires = "csv")]
     freq: Option<Span>,
@@ -123,14 +131,19 @@ impl SeriesOptions {
             changes.set("data.set", Some("csv"))?;
             changes.set_file("data.file", "--csv", Some(file))?;
         }
-        let named = |names: &[Names]| (!names.is_empty()).then(|| flat(names));
-        let read = [self.target.as_slice(), &self.covariates].concat();
+        let named = |names: Vec<String>| (!names.is_empty()).then_some(names);
         for (key, value) in self.table.given()? {
             changes.set(&format!("data.format.{key}"), Some(value))?;
         }
-        changes.set("data.format.columns", named(&read))?;
-        changes.set("data.target", named(&self.target))?;
-        changes.set("data.covariates", named(&self.covariates))?;
+        let [target, covariates, known, id] =
+            [&self.target, &self.covariates, &self.known, &self.id].map(|of| flat(of));
+        if !target.is_empty() {
+            changes.set("data.format.columns", Some([&target[..], &covariates, &known].concat()))?;
+        }
+        changes.set("data.target", named(target))?;
+        changes.set("data.covariates", named(covariates))?;
+        changes.set("data.known", named(known))?;
+        changes.set("data.id", named(id))?;
         changes.set("data.freq", self.freq)?;
         changes.set("data.horizon", self.horizon)?;
         changes.set("data.look_back", self.look_back)?;
@@ -162,6 +175,8 @@ pub fn data_option(setting: &str) -> Option<&'static str> {
         "time" => "--time",
         "date_format" => "--date-format",
         "columns" => "--target and --covariates",
+        "id" => "--id",
+        "known" => "--known",
         "decimal" => "--decimal",
         "sentinel" => "--sentinel",
         "missing" => "--missing",

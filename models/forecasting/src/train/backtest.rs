@@ -3,13 +3,14 @@
 
 use std::path::Path;
 
+use datasets::TableSeries;
 use inference::settings::Count;
 use training::package::Opened;
 use training::{Fitted, RecipeOf, Session, Task, TaskError, Training, TrainingError};
 
 use super::data::DataConfig;
 use super::measure::Losses;
-use super::task::{Forecasting, losses};
+use super::task::{Forecasting, all_forecasts, losses};
 use crate::settings::Split;
 
 /// Trains one model per fold in `dir/fold-1`, `dir/fold-2`, …, and measures it on its fold. Folds that an earlier call
@@ -26,7 +27,7 @@ pub fn backtest(
 ) -> Result<Option<Vec<Losses>>, TrainingError> {
     let series = session.load::<Forecasting>(&recipe.data)?;
     let mut all: Option<Vec<Losses>> = None;
-    for (fold, split) in splits(&recipe.data, series.len(), folds)?.into_iter().enumerate() {
+    for (fold, split) in splits(&recipe.data, rows(&series)?, folds)?.into_iter().enumerate() {
         let mut recipe = recipe.clone();
         recipe.data.split = split;
         // The expected metrics of the recipe hold for its whole test part, not for a fold.
@@ -46,7 +47,7 @@ pub fn backtest(
         };
         let task = Forecasting::of_trained(&recipe, &predictor)?;
         let windows = session.encode(&task, series.clone())?.test;
-        let forecasts = match predictor.forecasts(&windows, || session.interrupt.check()) {
+        let forecasts = match all_forecasts(&predictor, &windows, || session.interrupt.check()) {
             Err(TaskError::Interrupted) => return Ok(None),
             forecasts => forecasts?,
         };
@@ -57,6 +58,22 @@ pub fn backtest(
         });
     }
     Ok(Some(all.unwrap_or_default()))
+}
+
+/// The number of rows of each series, which must be the same for all, so that the folds are the same times.
+fn rows(series: &[TableSeries]) -> Result<usize, TaskError> {
+    let first = series.first().map_or(0, |series| series.past.len());
+    match series.iter().find(|series| series.past.len() != first) {
+        Some(other) => {
+            let (name, rows) = (&series[0].id, other.past.len());
+            let message = format!(
+                "series `{name}` has {first} rows, and `{}` has {rows}; a backtest needs series of one length",
+                other.id
+            );
+            Err(TaskError::setting("data.id", message))
+        }
+        None => Ok(first),
+    }
 }
 
 /// Returns the split of the series for each fold. The test part is the fold; the validation part ends where the fold

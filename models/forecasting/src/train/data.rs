@@ -1,9 +1,10 @@
 //! The table `[data]` of a recipe: which series, which columns, and how the series is split.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use datasets::{CsvFormat, Locator, Series, Span, energy, stocks, weather};
+use datasets::{CsvFormat, Locator, Roles, Series, Span, TableSeries, energy, stocks, weather};
 use inference::settings::Count;
 use serde::{Deserialize, Serialize};
 use timesteps::Rhythm;
@@ -11,8 +12,8 @@ use training::{Splits, TaskError, TaskResult};
 
 use super::volatility;
 use crate::frame::{Frame, Windows};
-use crate::history::History;
-use crate::scaler::Scaler;
+use crate::history::{Future, History};
+use crate::scaler::{Scaler, Scalers};
 use crate::settings::{Split, WindowSettings};
 
 /// The table `[data]` of a recipe.
@@ -33,6 +34,16 @@ pub struct DataConfig {
     /// The names of the columns that the network reads but does not forecast.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covariates: Vec<String>,
+    /// The names of the columns whose values are known ahead, such as prices, promotions or holidays. The network reads
+    /// them in the past and in the steps to forecast. Rows of the CSV file after the last value of the targets hold
+    /// their future values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<String>,
+    /// The names of the columns of the CSV file that together identify the series of a row. One model is trained on all
+    /// series: a global model ([Montero-Manso & Hyndman 2021](https://arxiv.org/abs/2008.00444)). If empty, the file
+    /// holds one series.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub id: Vec<String>,
     /// The number of steps that the network reads.
     pub look_back: Count,
     /// The number of steps that the network forecasts.
@@ -87,10 +98,10 @@ pub enum Set {
 }
 
 impl DataConfig {
-    /// Loads the series, and checks that each part is long enough for a window.
-    pub fn load(&self, locator: &Locator) -> TaskResult<Series> {
+    /// Loads all series, and checks that each part of each of them is long enough for a window.
+    pub fn load(&self, locator: &Locator) -> TaskResult<Vec<TableSeries>> {
         let series = self.series(locator)?;
-        self.check(series.len())?;
+        series.iter().try_for_each(|series| of_series(&series.id, self.check(series.past.len())))?;
         Ok(series)
     }
 
@@ -101,11 +112,37 @@ impl DataConfig {
         Self { set: Set::Csv, file: Some(file), format: Some(format), ..self.clone() }
     }
 
-    /// Loads the series without checking its length.
-    pub fn series(&self, locator: &Locator) -> TaskResult<Series> {
-        let series = match (self.set, &self.file) {
-            (Set::Csv, Some(file)) => locator.csv(&locator.own_file(file), &self.format.clone().unwrap_or_default())?,
-            (Set::Csv, None) => {
+    /// Loads all series without checking their lengths: several of a CSV file with identifiers, otherwise one.
+    pub fn series(&self, locator: &Locator) -> TaskResult<Vec<TableSeries>> {
+        let mut series = match (self.set, &self.file) {
+            (Set::Csv, Some(file)) => {
+                let roles = Roles { id: self.id.clone(), target: self.target.clone(), known: self.known.clone() };
+                locator.csv(&locator.own_file(file), &self.format.clone().unwrap_or_default(), &roles)?
+            }
+            _ => vec![self.published(locator)?],
+        };
+        if let Some(span) = self.freq {
+            if series.iter().any(|series| !series.future.is_empty()) {
+                let message = "rows with values that are known ahead are not averaged; remove data.freq, and give the \
+                               table with the longer steps";
+                return Err(TaskError::setting("data.freq", message));
+            }
+            for series in &mut series {
+                series.past = series.past.averaged(span)?;
+            }
+        }
+        Ok(series)
+    }
+
+    /// Loads a published series.
+    fn published(&self, locator: &Locator) -> TaskResult<TableSeries> {
+        if !self.id.is_empty() {
+            let message =
+                "identifiers are read from a table only with data.set = \"csv\"; change data.set, or remove data.id";
+            return Err(TaskError::setting("data.id", message));
+        }
+        let past = match (self.set, &self.file) {
+            (Set::Csv, _) => {
                 return Err(TaskError::setting(
                     "data.file",
                     "data.set = \"csv\" needs the path of a CSV file; set data.file",
@@ -128,10 +165,7 @@ impl DataConfig {
             (Set::Companies, None) => stocks::companies(locator)?,
             (Set::Sp500Volatility, None) => volatility::series(locator)?,
         };
-        Ok(match self.freq {
-            Some(span) => series.averaged(span)?,
-            None => series,
-        })
+        Ok(past.into())
     }
 
     /// Checks that the parts fit into a series of `rows` rows, and that a window fits into each part.
@@ -173,16 +207,21 @@ impl DataConfig {
                 Err(TaskError::setting(setting, message))
             }
         };
-        let mut columns = if self.target.is_empty() { series.columns.clone() } else { self.target.clone() };
+        let is_target = |name: &&String| !self.covariates.contains(name) && !self.known.contains(name);
+        let mut columns = match self.target.is_empty() {
+            true => series.columns.iter().filter(is_target).cloned().collect(),
+            false => self.target.clone(),
+        };
         let targets = columns.len();
         columns.iter().try_for_each(|name| check("data.target", name))?;
-        for name in &self.covariates {
-            check("data.covariates", name)?;
+        let covariates = self.covariates.iter().map(|name| ("data.covariates", name));
+        for (setting, name) in covariates.chain(self.known.iter().map(|name| ("data.known", name))) {
+            check(setting, name)?;
             if columns.contains(name) {
-                return Err(TaskError::setting(
-                    "data.covariates",
-                    format!("column `{name}` is named twice; name each column once, as a target or as a covariate"),
-                ));
+                let message = format!(
+                    "column `{name}` is named twice; name each column once, as a target, as a covariate, or as known ahead"
+                );
+                return Err(TaskError::setting(setting, message));
             }
             columns.push(name.clone());
         }
@@ -193,7 +232,7 @@ impl DataConfig {
     pub fn scaler(&self, series: &Series) -> TaskResult<Scaler> {
         let [train, _, _] = self.split.bounds(series.len());
         let (columns, targets) = self.columns(series)?;
-        let history = history(series);
+        let history = History { times: series.times.clone(), columns: by_name(series), ..History::default() };
         for name in &columns[..targets] {
             let values = &history.column(name)?[..train];
             if values.iter().all(|value| Some(value) == values.first()) {
@@ -210,13 +249,25 @@ impl DataConfig {
         Ok(scaler)
     }
 
-    /// Cuts the series into windows, for each part of the data.
-    pub fn windows(&self, series: &Series, scaler: &Scaler) -> TaskResult<Splits<Windows>> {
-        let (_, targets) = self.columns(series)?;
-        let [train, valid, test] = self.split.bounds(series.len());
-        let history = history(series);
-        let season = self.season(history.rhythm());
-        let frame = Frame::new(&history, targets, scaler.clone())?.with_parts(train, valid - train).with_season(season);
+    /// Computes the scaler of each series. All series have features of the time of year, or none.
+    pub fn scalers(&self, series: &[TableSeries]) -> TaskResult<Scalers> {
+        if let ([series], true) = (series, self.id.is_empty()) {
+            return Ok(self.scaler(&series.past)?.into());
+        }
+        let scaler = |series: &TableSeries| Ok((series.id.clone(), of_series(&series.id, self.scaler(&series.past))?));
+        let mut all = series.iter().map(scaler).collect::<TaskResult<BTreeMap<_, _>>>()?;
+        let yearly = all.values().all(|scaler| scaler.yearly);
+        all.values_mut().for_each(|scaler| scaler.yearly = yearly);
+        Ok(Scalers::PerSeries(all))
+    }
+
+    /// Cuts a series into windows, for each part of the data.
+    pub fn windows(&self, history: &History, scaler: &Scaler) -> TaskResult<Splits<Windows>> {
+        let [train, valid, test] = self.split.bounds(history.len());
+        let (known, season) = (self.known.len(), self.season(history.rhythm()));
+        let targets = scaler.columns.len() - self.covariates.len() - known;
+        let frame =
+            Frame::new(history, targets, known, scaler.clone())?.with_parts(train, valid - train).with_season(season);
         let frame = Arc::new(frame);
         let part =
             |rows| Windows::new(frame.clone(), rows, self.look_back.get(), self.horizon.get(), self.stride.get());
@@ -226,7 +277,8 @@ impl DataConfig {
     /// The part of these settings that a package stores, because the predictor needs it.
     pub fn window_settings(&self) -> WindowSettings {
         let Self { look_back, horizon, stride, split, .. } = *self;
-        WindowSettings { look_back, horizon, stride, covariates: self.covariates.clone(), split }
+        let (covariates, known) = (self.covariates.clone(), self.known.clone());
+        WindowSettings { look_back, horizon, stride, covariates, known, split }
     }
 
     /// The number of steps per season: the setting `season`, or a value that follows from the time between rows.
@@ -249,13 +301,29 @@ impl DataConfig {
 }
 
 /// Converts a loaded series to a [`History`], the input of the predictor.
-pub fn history(series: &Series) -> History {
+pub fn history(series: &TableSeries) -> History {
+    let TableSeries { id, past, future } = series;
+    let future = Future { times: future.times.clone(), columns: by_name(future) };
+    History { times: past.times.clone(), columns: by_name(past), series: id.clone(), future }
+}
+
+fn by_name(series: &Series) -> BTreeMap<String, Vec<f64>> {
     let width = series.columns.len();
     let column = |(index, name): (usize, &String)| {
         let values = series.values.iter().skip(index).step_by(width).copied().collect();
         (name.clone(), values)
     };
-    History { times: series.times.clone(), columns: series.columns.iter().enumerate().map(column).collect() }
+    series.columns.iter().enumerate().map(column).collect()
+}
+
+/// Names the series in an error of a setting; the name of a single series is empty.
+pub fn of_series<T>(id: &str, result: TaskResult<T>) -> TaskResult<T> {
+    result.map_err(|error| match error {
+        TaskError::Setting { setting, message } if !id.is_empty() => {
+            TaskError::Setting { setting, message: format!("series `{id}`: {message}") }
+        }
+        error => error,
+    })
 }
 
 fn one() -> Count {
@@ -294,7 +362,7 @@ mod tests {
         assert_eq!(config("").columns(&series).unwrap(), (names(["a", "b"]), 2));
         let config = config("target = ['b']\ncovariates = ['a']");
         assert_eq!(config.columns(&series).unwrap(), (names(["b", "a"]), 1));
-        let windows = config.windows(&series, &config.scaler(&series).unwrap()).unwrap();
+        let windows = config.windows(&history(&series.clone().into()), &config.scaler(&series).unwrap()).unwrap();
         let ends = |windows: Windows| (windows.origins[0], windows.origins[windows.len() - 1]);
         assert_eq!([windows.train, windows.valid, windows.test].map(ends), [(6, 66), (70, 76), (80, 96)]);
         let twice = DataConfig { covariates: vec!["b".to_owned()], ..config.clone() };

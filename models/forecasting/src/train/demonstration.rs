@@ -2,10 +2,12 @@
 
 use std::cmp::Ordering;
 
-use training::{Comparison, Demonstration, Measured, Skill, TaskError, TaskResult};
+use jiff::civil::DateTime;
+use training::{Comparison, Demonstration, Measured, Skill, TaskResult};
 
 use super::direction::MAJORITY;
 use super::picture::{self, written};
+use super::task::all_forecasts;
 use crate::forecaster::Forecaster;
 use crate::frame::Windows;
 use crate::likelihood::Likelihood;
@@ -15,7 +17,7 @@ const LEVEL: f64 = 0.05;
 
 /// Makes the demonstration: a sentence per comparison with a baseline, and a plot of the last forecast of the test
 /// part.
-pub fn of(forecaster: &Forecaster, measured: &Measured, test: &Windows) -> TaskResult<Demonstration> {
+pub fn of(forecaster: &Forecaster, measured: &Measured, test: &[Windows]) -> TaskResult<Demonstration> {
     let likelihood = forecaster.likelihood();
     let lines = match likelihood {
         Likelihood::Direction => directions(measured),
@@ -30,22 +32,32 @@ pub fn of(forecaster: &Forecaster, measured: &Measured, test: &Windows) -> TaskR
             lines
         }
     };
-    let time = |origin: Option<&usize>| origin.map_or(String::new(), |&row| written(test.frame.times[row]));
-    let (first, last) = (time(test.origins.first()), time(test.origins.last()));
-    let title = format!("{} forecasts of the test part, from {first} to {last}:", test.len());
+    let times = || test.iter().flat_map(|windows| windows.origins.iter().map(|&row| windows.frame.times[row]));
+    let time = |time: Option<DateTime>| time.map_or(String::new(), written);
+    let (first, last) = (time(times().min()), time(times().max()));
+    let of_series = if test.len() > 1 { format!(" of {} series", test.len()) } else { String::new() };
+    let title = format!("{} forecasts of the test part{of_series}, from {first} to {last}:", times().count());
     let lines = [String::new(), title].into_iter().chain(lines).collect();
     Ok(Demonstration { lines, picture: plot(forecaster, test)? })
 }
 
-fn plot(forecaster: &Forecaster, test: &Windows) -> TaskResult<Option<String>> {
+fn plot(forecaster: &Forecaster, test: &[Windows]) -> TaskResult<Option<String>> {
     let likelihood = forecaster.likelihood();
-    let Some(&last) = test.origins.last().filter(|_| likelihood != Likelihood::Direction) else { return Ok(None) };
-    let forecasts = |windows: &Windows| forecaster.forecasts(windows, || Ok::<_, TaskError>(()));
-    if test.horizon == 1 {
-        return Ok(Some(picture::of_days(test, &forecasts(test)?, likelihood)?));
+    if likelihood == Likelihood::Direction || test.iter().any(Windows::is_empty) {
+        return Ok(None);
     }
-    let alone = Windows { origins: vec![last], ..test.clone() };
-    Ok(Some(picture::of_window(&alone, &forecasts(&alone)?, likelihood)?))
+    let forecasts = |set: &[Windows]| all_forecasts(forecaster, set, || Ok(()));
+    if let [windows] = test
+        && windows.horizon == 1
+    {
+        return Ok(Some(picture::of_days(windows, &forecasts(test)?[0], likelihood)?));
+    }
+    let last = |windows: &Windows| {
+        let origins = windows.origins.last().copied().into_iter().collect();
+        Windows { origins, ..windows.clone() }
+    };
+    let alone: Vec<Windows> = test.iter().take(picture::MOST_PANELS).map(last).collect();
+    Ok(Some(picture::of_windows(&alone, &forecasts(&alone)?, test.len(), likelihood)?))
 }
 
 /// Writes one sentence per baseline that was compared by `metric`: the skill (the reduction of the loss), and whether

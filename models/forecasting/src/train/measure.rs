@@ -145,7 +145,7 @@ fn error((point, truth): (&f32, &f32)) -> f64 {
 /// Error metrics over all windows, steps and targets: `mse` and `mae` in standardised units; `mase` (Hyndman & Koehler
 /// 2006), which is undefined if a target never changes from one season to the next; `smape`; and for a single target
 /// `mae_in_units` and `rmse_in_units`.
-fn errors(windows: &Windows, points: &[f32]) -> Vec<Metric> {
+pub fn errors(windows: &Windows, points: &[f32]) -> Vec<Metric> {
     let frame = &windows.frame;
     let targets = frame.targets;
     let truth = windows.truth();

@@ -9,8 +9,8 @@ use crate::calibration::Forecasts;
 use crate::frame::Windows;
 use crate::likelihood::Likelihood;
 
-/// The largest number of columns that a plot draws, one panel each.
-const MOST_COLUMNS: usize = 4;
+/// The largest number of panels of a plot: one for each series and column.
+pub const MOST_PANELS: usize = 4;
 /// The number of past steps that a plot shows before the forecast, as a multiple of the horizon.
 const PAST: usize = 3;
 /// The smallest number of past steps that a plot shows before the forecast.
@@ -18,9 +18,28 @@ const LEAST_PAST: usize = 20;
 /// The largest number of windows in a plot of one-step forecasts.
 const DAYS: usize = 250;
 
-/// Draws the forecast of the first window of `windows`, one panel per column, of at most four columns.
-pub fn of_window(windows: &Windows, forecasts: &Forecasts, likelihood: Likelihood) -> TaskResult<String> {
+/// Draws the forecast of the first window of each series, one panel per column, at most four panels. `set` and
+/// `forecasts` are those of the first of `series` series.
+pub fn of_windows(
+    set: &[Windows],
+    forecasts: &[Forecasts],
+    series: usize,
+    likelihood: Likelihood,
+) -> TaskResult<String> {
+    let all = set.iter().zip(forecasts).flat_map(|(windows, forecasts)| panels(windows, forecasts, likelihood));
+    let mut panels: Vec<Panel> = all.take(MOST_PANELS).collect();
+    let count = series * set.first().map_or(0, |windows| windows.frame.targets);
+    if let Some(last) = panels.last_mut().filter(|_| count > MOST_PANELS) {
+        let what = if series > 1 { "forecasts" } else { "columns" };
+        last.caption = format!("The plot shows {MOST_PANELS} of {count} {what}.");
+    }
+    drawn(&panels)
+}
+
+/// One panel per column, with the forecast of the first window.
+fn panels(windows: &Windows, forecasts: &Forecasts, likelihood: Likelihood) -> Vec<Panel> {
     let Windows { frame, horizon, .. } = windows;
+    let name_of_series = if frame.series.is_empty() { String::new() } else { format!("{}, ", frame.series) };
     let origin = windows.origins.first().copied().unwrap_or(windows.look_back);
     let past = origin - (PAST * horizon).max(LEAST_PAST).min(origin)..origin;
     let panel = |target: usize| {
@@ -40,7 +59,7 @@ pub fn of_window(windows: &Windows, forecasts: &Forecasts, likelihood: Likelihoo
         };
         let history = past.clone().chain(origin..origin + horizon).map(|row| (seconds(frame.times[row]), value(row)));
         Panel {
-            title: format!("{name}: forecast from {}", written(frame.times[origin])),
+            title: format!("{name_of_series}{name}: forecast from {}", written(frame.times[origin])),
             x: "time".to_owned(),
             y: name.to_owned(),
             axis: Axis::Time,
@@ -56,11 +75,7 @@ pub fn of_window(windows: &Windows, forecasts: &Forecasts, likelihood: Likelihoo
             ..Panel::default()
         }
     };
-    let mut panels: Vec<Panel> = (0..frame.targets.min(MOST_COLUMNS)).map(panel).collect();
-    if let Some(last) = panels.last_mut().filter(|_| frame.targets > MOST_COLUMNS) {
-        last.caption = format!("The plot shows {MOST_COLUMNS} of {} columns.", frame.targets);
-    }
-    drawn(&panels)
+    (0..frame.targets.min(MOST_PANELS)).map(panel).collect()
 }
 
 /// Draws the one-step forecasts of the last windows, at most 250, for the first target.

@@ -1,9 +1,9 @@
 //! Forecasting as a [`Task`]: how a network is trained and measured.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::tensor::Device;
-use datasets::Series;
+use datasets::TableSeries;
 use inference::weights::WeightNames;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
@@ -14,21 +14,21 @@ use training::{
 
 use super::data::{DataConfig, history};
 use super::measure::{self, Losses};
-use super::{demonstration, direction, volatility};
+use super::{demonstration, direction, panel, volatility};
 use crate::calibration::Forecasts;
 use crate::forecaster::{Forecaster, SCALER};
 use crate::frame::{Batch, Windows};
 use crate::history::duration;
 use crate::likelihood::Likelihood;
 use crate::model::{Architecture, Model, Sizes};
-use crate::scaler::Scaler;
+use crate::scaler::Scalers;
 use crate::settings::{BadSetting, Settings};
 
-/// The training task of `forecasting`: settings of data and model, and the scaler that was fitted to the training part.
+/// The training task of `forecasting`: settings of data and model, and the scaler of each series that was fitted to its training part.
 pub struct Forecasting {
     data: DataConfig,
     settings: Settings,
-    scaler: Scaler,
+    scalers: Scalers,
     sizes: Sizes,
 }
 
@@ -60,44 +60,61 @@ impl Task for Forecasting {
     type Predictor = Forecaster;
     type Data = DataConfig;
     type Architecture = Architecture;
-    type Raw = Series;
-    type Set = Windows;
+    type Raw = Vec<TableSeries>;
+    /// The windows of each series.
+    type Set = Vec<Windows>;
     type Model = Model;
-    /// The origins of the windows in a batch: for each window the index of the first row that is forecast.
-    type Items = Vec<usize>;
+    /// The windows in a batch: for each window the index of its series, and its origin, which is the index of the first
+    /// row that is forecast.
+    type Items = Vec<(usize, usize)>;
     type Batch = Batch;
 
-    fn load(data: &DataConfig, cx: &mut LoadContext) -> TaskResult<Series> {
+    fn load(data: &DataConfig, cx: &mut LoadContext) -> TaskResult<Vec<TableSeries>> {
         let series = data.load(&cx.locator)?;
-        series.notes.iter().for_each(|note| cx.note(&format!("data: {note}")));
-        let rhythm = history(&series).rhythm();
-        let (rows, step, season) = (series.len(), duration(rhythm.seconds()), data.season(rhythm));
-        cx.note(&format!("data: {rows} rows, {step} apart; a season has {season} rows"));
+        panel::notes(&series).iter().for_each(|note| cx.note(&format!("data: {note}")));
+        let rhythm = history(&series[0]).rhythm();
+        let lengths = panel::lengths(&series);
+        let (step, season) = (duration(rhythm.seconds()), data.season(rhythm));
+        cx.note(&format!("data: {lengths}, {step} apart; a season has {season} rows"));
         Ok(series)
     }
 
-    fn fingerprint(series: &Series) -> String {
-        series.source.clone()
+    fn fingerprint(series: &Vec<TableSeries>) -> String {
+        series.first().map_or(String::new(), |series| series.past.source.clone())
     }
 
-    fn fit(recipe: &RecipeOf<Self>, series: &Series, _: Option<Pretrained<'_, Self>>) -> TaskResult<Self> {
-        if recipe.data.nonnegative && matches!(recipe.model.loss, Likelihood::Direction | Likelihood::Qlike) {
+    fn fit(recipe: &RecipeOf<Self>, series: &Vec<TableSeries>, _: Option<Pretrained<'_, Self>>) -> TaskResult<Self> {
+        let of_one_value = matches!(recipe.model.loss, Likelihood::Direction | Likelihood::Qlike);
+        if recipe.data.nonnegative && of_one_value {
             let message = "the forecasts of this loss are not values of the column; remove the setting";
             return Err(TaskError::setting("data.nonnegative", message));
         }
-        Self::new(recipe, recipe.data.scaler(series)?)
+        if !recipe.data.id.is_empty() && of_one_value {
+            let message = "this loss is for one series; remove the setting, or change model.loss";
+            return Err(TaskError::setting("data.id", message));
+        }
+        Self::new(recipe, recipe.data.scalers(series)?)
     }
 
     fn of_trained(recipe: &RecipeOf<Self>, predictor: &Forecaster) -> TaskResult<Self> {
-        Self::new(recipe, predictor.scaler().clone())
+        Self::new(recipe, predictor.scalers().clone())
     }
 
-    fn encode(&self, series: Series, cx: &mut LoadContext) -> TaskResult<Splits<Windows>> {
-        if !self.scaler.nonnegative.is_empty() {
-            let names = self.scaler.nonnegative.join(", ");
+    fn encode(&self, series: Vec<TableSeries>, cx: &mut LoadContext) -> TaskResult<Splits<Vec<Windows>>> {
+        let names: BTreeSet<&str> =
+            self.scalers.all().flat_map(|scaler| &scaler.nonnegative).map(String::as_str).collect();
+        if !names.is_empty() {
+            let names = Vec::from_iter(names).join(", ");
             cx.note(&format!("data: no value below 0 in {names}, so no forecast is below 0 (data.nonnegative)"));
         }
-        self.data.windows(&series, &self.scaler)
+        let mut all = Splits { train: Vec::new(), valid: Vec::new(), test: Vec::new() };
+        for series in &series {
+            let Splits { train, valid, test } = self.data.windows(&history(series), self.scalers.of(&series.id)?)?;
+            all.train.push(train);
+            all.valid.push(valid);
+            all.test.push(test);
+        }
+        Ok(all)
     }
 
     fn num_params(&self) -> f64 {
@@ -108,82 +125,110 @@ impl Task for Forecasting {
         Some(self.settings.model.init(self.sizes, device))
     }
 
-    /// Plans an epoch: every window once, in random order.
-    fn plan(&self, windows: &Windows, size: usize, _epoch: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
-        let mut origins = windows.origins.clone();
-        origins.shuffle(rng);
-        origins.chunks(size).map(<[usize]>::to_vec).collect()
+    /// Plans an epoch: every window of every series once, in random order.
+    fn plan(&self, set: &Vec<Windows>, size: usize, _: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<(usize, usize)>> {
+        let of = |(series, windows): (usize, &Windows)| {
+            let origins = windows.origins.clone();
+            origins.into_iter().map(move |origin| (series, origin))
+        };
+        let mut windows: Vec<(usize, usize)> = set.iter().enumerate().flat_map(of).collect();
+        windows.shuffle(rng);
+        windows.chunks(size).map(<[_]>::to_vec).collect()
     }
 
-    fn collate(&self, windows: &Windows, origins: &Vec<usize>, cx: &mut CollateContext) -> TaskResult<Batch> {
-        Ok(windows.batch(origins, cx.device))
+    fn collate(&self, set: &Vec<Windows>, items: &Vec<(usize, usize)>, cx: &mut CollateContext) -> TaskResult<Batch> {
+        let windows: Vec<(&Windows, usize)> = items.iter().map(|&(series, origin)| (&set[series], origin)).collect();
+        Ok(Batch::cut(&windows, cx.device))
     }
 
     fn loss(&self, model: &Model, batch: Batch, _: &mut StepContext) -> TaskResult<Loss> {
         let count = batch.origins.len();
         let (parameters, values) = model.forward_train(batch); // [B, S, T, P], [B, S, T]
-        Ok(Loss { mean: self.settings.model.loss.loss(parameters, values, &self.scaler), count })
+        // The losses that need the level of the values are for one series, and the others do not read the scaler.
+        let scaler = self.scalers.all().next().ok_or_else(|| TaskError::Other("there is no series".to_owned()))?;
+        Ok(Loss { mean: self.settings.model.loss.loss(parameters, values, scaler), count })
     }
 
     fn predictor(&self, network: Option<Model>, device: &Device) -> TaskResult<Forecaster> {
         let network = network.ok_or_else(|| TaskError::Other("there is no network".to_owned()))?;
-        Ok(Forecaster::new(self.settings.clone(), self.scaler.clone(), network, device.clone()))
+        Ok(Forecaster::new(self.settings.clone(), self.scalers.clone(), network, device.clone()))
     }
 
     fn contents(predictor: &Forecaster) -> TaskResult<Contents<'_, Model>> {
         let failed = |error: serde_json::Error| TaskError::Other(error.to_string());
         let settings = serde_json::to_value(predictor.settings()).map_err(failed)?;
-        let scaler = training::files::json(predictor.scaler())?;
+        let scaler = training::files::json(predictor.scalers())?;
         Ok(Contents { settings, network: Some(predictor.network()), files: vec![(SCALER, scaler)] })
     }
 
     /// Computes only the mean loss, which chooses the best epoch. The other metrics would take longer.
-    fn validate(&self, predictor: &Forecaster, windows: &Windows, interrupt: &Interrupt) -> TaskResult<Measured> {
-        let loss = predictor.mean_loss(windows, || interrupt.check())?;
-        Ok(vec![Metric::lower("loss", loss)].into())
+    fn validate(&self, predictor: &Forecaster, set: &Vec<Windows>, interrupt: &Interrupt) -> TaskResult<Measured> {
+        let (mut sum, mut count) = (0.0, 0);
+        for windows in set {
+            sum += predictor.mean_loss(windows, || interrupt.check())? * windows.len() as f64;
+            count += windows.len();
+        }
+        Ok(vec![Metric::lower("loss", sum / count as f64)].into())
     }
 
-    fn evaluate(&self, predictor: &Forecaster, windows: &Windows, interrupt: &Interrupt) -> TaskResult<Measured> {
-        let mut measured = self.validate(predictor, windows, interrupt)?;
-        let forecasts = predictor.forecasts(windows, || interrupt.check())?;
-        measured.extend(match predictor.likelihood() {
-            Likelihood::Direction => direction::measure(&forecasts, windows),
-            Likelihood::Qlike => volatility::measure(&forecasts, windows),
-            _ => measure::values(&forecasts, windows),
+    fn evaluate(&self, predictor: &Forecaster, set: &Vec<Windows>, interrupt: &Interrupt) -> TaskResult<Measured> {
+        let mut measured = self.validate(predictor, set, interrupt)?;
+        let forecasts = all_forecasts(predictor, set, || interrupt.check())?;
+        measured.extend(match (predictor.likelihood(), &forecasts[..], &set[..]) {
+            (Likelihood::Direction, [forecasts], [windows]) => direction::measure(forecasts, windows),
+            (Likelihood::Qlike, [forecasts], [windows]) => volatility::measure(forecasts, windows),
+            (_, [forecasts], [windows]) => measure::values(forecasts, windows),
+            _ => panel::values(&forecasts, set),
         });
         Ok(measured)
     }
 
-    fn baselines(&self, splits: &Splits<Windows>, interrupt: &Interrupt) -> TaskResult<BTreeMap<String, Measured>> {
+    fn baselines(
+        &self,
+        splits: &Splits<Vec<Windows>>,
+        interrupt: &Interrupt,
+    ) -> TaskResult<BTreeMap<String, Measured>> {
         interrupt.check()?;
-        let rows = match self.settings.model.loss {
-            Likelihood::Direction => direction::baselines(&splits.test),
-            Likelihood::Qlike => volatility::baselines(&splits.test),
-            _ => measure::baselines(&splits.test),
+        let rows = match (self.settings.model.loss, &splits.test[..]) {
+            (Likelihood::Direction, [windows]) => direction::baselines(windows),
+            (Likelihood::Qlike, [windows]) => volatility::baselines(windows),
+            (_, [windows]) => measure::baselines(windows),
+            (_, set) => panel::baselines(set),
         };
         Ok(rows.into_iter().map(|(name, metrics)| (name, metrics.into())).collect())
     }
 
-    fn demonstrate(&self, predictor: &Forecaster, outcome: &Outcome, test: &Windows) -> TaskResult<Demonstration> {
+    fn demonstrate(&self, predictor: &Forecaster, outcome: &Outcome, test: &Vec<Windows>) -> TaskResult<Demonstration> {
         demonstration::of(predictor, &outcome.test, test)
     }
 }
 
 impl Forecasting {
-    fn new(recipe: &RecipeOf<Self>, scaler: Scaler) -> TaskResult<Self> {
+    fn new(recipe: &RecipeOf<Self>, scalers: Scalers) -> TaskResult<Self> {
         let data = recipe.data.clone();
         let settings = Settings { data: data.window_settings(), model: recipe.model.clone() };
-        let sizes = settings.sizes(&scaler)?;
-        Ok(Self { data, settings, scaler, sizes })
+        let sizes = settings.sizes(scalers.columns())?;
+        Ok(Self { data, settings, scalers, sizes })
     }
 }
 
+/// Computes the forecasts of all windows, for each series. Calls `check` before each batch, and stops with its error if it
+/// returns one.
+pub fn all_forecasts(
+    predictor: &Forecaster,
+    set: &[Windows],
+    mut check: impl FnMut() -> TaskResult<()>,
+) -> TaskResult<Vec<Forecasts>> {
+    set.iter().map(|windows| predictor.forecasts(windows, &mut check)).collect()
+}
+
 /// Computes the loss of each window for the model and the baselines, one [`Losses`] per metric. `likelihood` selects
-/// the metrics.
-pub fn losses(likelihood: Likelihood, forecasts: &Forecasts, windows: &Windows) -> Vec<Losses> {
-    match likelihood {
-        Likelihood::Direction => vec![direction::losses(forecasts, windows)],
-        Likelihood::Qlike => volatility::losses(forecasts, windows).into(),
-        _ => vec![measure::absolute_errors(forecasts, windows)],
+/// the metrics. Of several series, the losses of windows with the same time are combined.
+pub fn losses(likelihood: Likelihood, forecasts: &[Forecasts], set: &[Windows]) -> Vec<Losses> {
+    match (likelihood, forecasts, set) {
+        (Likelihood::Direction, [forecasts], [windows]) => vec![direction::losses(forecasts, windows)],
+        (Likelihood::Qlike, [forecasts], [windows]) => volatility::losses(forecasts, windows).into(),
+        (_, [forecasts], [windows]) => vec![measure::absolute_errors(forecasts, windows)],
+        _ => vec![panel::absolute_errors(forecasts, set)],
     }
 }

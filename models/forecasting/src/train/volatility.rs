@@ -391,8 +391,9 @@ mod tests {
                 notes: Vec::new(),
                 source: String::new(),
             };
-            let scaler = Scaler::fit(&history(&series), &series.columns, 1000).unwrap();
-            let frame = Frame::new(&history(&series), 1, scaler).unwrap().with_parts(1000, 200).with_season(5);
+            let history = history(&series.clone().into());
+            let scaler = Scaler::fit(&history, &series.columns, 1000).unwrap();
+            let frame = Frame::new(&history, 1, 0, scaler).unwrap().with_parts(1000, 200).with_season(5);
             baseline_variances(&Windows::new(Arc::new(frame), 1200..DAYS, 30, 1, 1))
         };
         let (known, changed) = (forecasts(DAYS), forecasts(1350));

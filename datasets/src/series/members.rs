@@ -1,0 +1,271 @@
+//! The series of a table: one below the other, told apart by identifiers; and rows after the last value of the targets,
+//! which hold what is known ahead.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use jiff::civil::DateTime;
+use sha2::{Digest, Sha256};
+
+use super::table::Table;
+use super::{CsvFormat, Duplicates, Missing, Note, Report, Row, Series, clean, gaps, no_rows};
+use crate::error::{DataError, Result};
+use crate::source::described;
+use crate::text_file;
+
+/// What the columns of a table are for, apart from the time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roles {
+    /// The names of the columns that together identify the series of a row. If empty, the table holds one series.
+    pub id: Vec<String>,
+    /// The names of the columns to forecast. If empty, all columns of values except `known` are forecast.
+    pub target: Vec<String>,
+    /// The names of the columns whose values are known ahead, such as prices or holidays.
+    pub known: Vec<String>,
+}
+
+/// One of the series that a table holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableSeries {
+    /// The fields of the columns [`Roles::id`], joined by `/`; empty if the table holds one series.
+    pub id: String,
+    /// The rows up to the last value of a target.
+    pub past: Series,
+    /// The rows after the last value of a target. It has the columns [`Roles::known`] only, and often no rows.
+    pub future: Series,
+}
+
+/// The share of the times that occur more than once, from which on a table may hold several series: 1 / `REPEATED`.
+/// Clocks that are set back repeat far fewer times.
+const REPEATED: usize = 10;
+/// The smallest mean number of rows per series, in a column that may identify series.
+const LEAST_ROWS: usize = 3;
+/// The largest number of columns of which pairs are tried as identifiers.
+const MOST_COLUMNS: usize = 12;
+
+impl TableSeries {
+    /// Reads all series of a CSV file, in the order in which they begin in the file. The file may be compressed with gzip
+    /// or zstd.
+    ///
+    /// # Errors
+    ///
+    /// A [`DataError`] that names the line; among others [`DataError::SeveralSeries`] if times repeat and a column tells
+    /// the series apart that is not in [`Roles::id`], and [`DataError::FutureRows`] if rows after the last value of the
+    /// targets have other values, and `roles` has no known columns.
+    pub fn from_csv(path: &Path, format: &CsvFormat, roles: &Roles) -> Result<Vec<Self>> {
+        Self::from_file(path, format, roles, &|_, _| ())
+    }
+
+    pub(super) fn from_file(path: &Path, format: &CsvFormat, roles: &Roles, report: Report) -> Result<Vec<Self>> {
+        Self::parse(text_file::read(path)?.into(), path, format, roles, report)
+    }
+
+    /// Reads all series from the content of a CSV file, as [`from_csv`](Self::from_csv) does. `path` appears in errors
+    /// and in [`Series::source`].
+    pub fn from_bytes(bytes: &[u8], path: &Path, format: &CsvFormat, roles: &Roles) -> Result<Vec<Self>> {
+        Self::parse(bytes.into(), path, format, roles, &|_, _| ())
+    }
+
+    fn parse(bytes: Cow<[u8]>, path: &Path, format: &CsvFormat, roles: &Roles, report: Report) -> Result<Vec<Self>> {
+        let text = text_file::text(&bytes, path)?;
+        let mut table = Table::read(&text, path, format, &roles.id, report)?;
+        let times = table.survey()?;
+        let mut notes = table.notes();
+        let columns = table.value_columns(&mut notes)?;
+        let styles = table.styles(&columns, &mut notes)?;
+        let ids = table.ids()?;
+        let mut groups = grouped(table.rows(times, &columns, &styles)?, ids, &notes);
+        for Group { rows, notes, .. } in &mut groups {
+            clean::sort(rows, notes);
+            check_one_series(rows, format.duplicates, &table, path)?;
+        }
+        let names = table.distinct_names(&columns)?;
+        let source = described(path, "SHA-256", &Sha256::digest(&bytes));
+        // The text of a large table takes much memory, and is no longer needed.
+        drop(text);
+        drop(bytes);
+        let reader = Reader { path, format, roles, names, source };
+        groups.into_iter().map(|group| reader.series(group)).collect()
+    }
+}
+
+impl From<Series> for TableSeries {
+    /// The only series of a table, without rows after its last value.
+    fn from(past: Series) -> Self {
+        let (columns, times, values, notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let future = Series { columns, times, values, notes, source: past.source.clone() };
+        Self { id: String::new(), past, future }
+    }
+}
+
+/// The rows of one series, and the notes on them.
+struct Group {
+    id: String,
+    rows: Vec<Row>,
+    notes: Vec<Note>,
+}
+
+/// The rows of each series, in the order in which the series begin in the file. `ids` has the identifier of each row; it
+/// is empty if all rows belong to one series. `notes` are those on the whole table.
+fn grouped(rows: Vec<Row>, ids: Vec<String>, notes: &[Note]) -> Vec<Group> {
+    let group = |id, rows| Group { id, rows, notes: notes.to_vec() };
+    if ids.is_empty() {
+        return vec![group(String::new(), rows)];
+    }
+    let (mut groups, mut places) = (Vec::<Group>::new(), HashMap::new());
+    for (row, id) in rows.into_iter().zip(ids) {
+        let place = *places.entry(id.clone()).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push(group(id, Vec::new()));
+        }
+        groups[place].rows.push(row);
+    }
+    groups
+}
+
+/// Refuses sorted rows of several series. The mean over the series may be wanted, and is no mixture.
+fn check_one_series(rows: &[Row], rule: Duplicates, table: &Table, path: &Path) -> Result<()> {
+    if rule == Duplicates::Mean {
+        return Ok(());
+    }
+    let repeated = || rows.chunk_by(|one, other| one.time == other.time).filter(|rows| rows.len() > 1);
+    let (times, extra) = repeated().fold((0, 0), |(times, extra), rows| (times + 1, extra + rows.len() - 1));
+    let Some([first, .., last]) = repeated().next().filter(|_| times * REPEATED >= rows.len() - extra) else {
+        return Ok(());
+    };
+    let (line, other_line) = (first.line.max(last.line) as usize, first.line.min(last.line) as usize);
+    match identifier(rows, table)? {
+        Some(columns) => {
+            let (path, time) = (path.to_path_buf(), first.time);
+            Err(DataError::SeveralSeries { path, line, other_line, time, columns })
+        }
+        None => Ok(()),
+    }
+}
+
+/// The names of the one or two columns that tell rows of equal times apart; words before numbers. `None` if there are no
+/// such columns.
+fn identifier(rows: &[Row], table: &Table) -> Result<Option<Vec<String>>> {
+    let times: HashMap<usize, DateTime> = rows.iter().map(|row| (row.line as usize, row.time)).collect();
+    let (lines, columns) = table.categories(times.len() / LEAST_ROWS)?;
+    let identifies = |codes: &dyn Fn(usize) -> (u32, u32)| {
+        let mut seen = HashSet::new();
+        lines.iter().enumerate().all(|(row, line)| match times.get(line) {
+            Some(time) => seen.insert((time, codes(row))),
+            None => true,
+        })
+    };
+    if let Some(column) = columns.iter().find(|column| identifies(&|row| (column.codes[row], 0))) {
+        return Ok(Some(vec![column.name.clone()]));
+    }
+    let few = &columns[..columns.len().min(MOST_COLUMNS)];
+    let mut pairs =
+        few.iter().enumerate().flat_map(|(place, one)| few[place + 1..].iter().map(move |other| (one, other)));
+    let pair = pairs.find(|(one, other)| identifies(&|row| (one.codes[row], other.codes[row])));
+    Ok(pair.map(|(one, other)| vec![one.name.clone(), other.name.clone()]))
+}
+
+/// What the series of one table have in common.
+struct Reader<'a> {
+    path: &'a Path,
+    format: &'a CsvFormat,
+    roles: &'a Roles,
+    /// The names of the columns of values.
+    names: Vec<String>,
+    source: String,
+}
+
+impl Reader<'_> {
+    /// Cleans the sorted rows of one series, and separates the rows that are known ahead.
+    fn series(&self, Group { id, mut rows, mut notes }: Group) -> Result<TableSeries> {
+        let Self { path, format, .. } = *self;
+        clean::duplicates(&mut rows, format.duplicates, path, &mut notes)?;
+        let future = self.future(&mut rows)?;
+        clean::missing(&mut rows, format.missing, path, &self.names, &mut notes)?;
+        gaps::fill(&mut rows, format.gaps, path, &mut notes)?;
+        if rows.is_empty() {
+            return Err(no_rows(path));
+        }
+        if !future.is_empty() {
+            notes.push(Note::FutureRows { rows: future.len() });
+        }
+        let all: Vec<usize> = (0..self.names.len()).collect();
+        let past = self.collected(rows, &all, notes);
+        Ok(TableSeries { id, past, future: self.collected(future, &self.places(&self.roles.known), Vec::new()) })
+    }
+
+    /// Makes a series of rows and of the columns with the given indices.
+    fn collected(&self, rows: Vec<Row>, columns: &[usize], notes: Vec<Note>) -> Series {
+        let times = rows.iter().map(|row| row.time).collect();
+        let mut values = Vec::with_capacity(rows.len() * columns.len());
+        for row in rows {
+            values.extend(columns.iter().map(|&column| row.values[column]));
+        }
+        let columns = columns.iter().map(|&column| self.names[column].clone()).collect();
+        Series { columns, times, values, notes, source: self.source.clone() }
+    }
+
+    /// The indices of the columns of values with these names.
+    fn places(&self, names: &[String]) -> Vec<usize> {
+        (0..self.names.len()).filter(|&column| names.contains(&self.names[column])).collect()
+    }
+
+    /// Splits off the rows after the last value of a target.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::FutureRows`] if such rows have values, and no column is known ahead; [`DataError::MissingValues`] if
+    /// a known column has no value in such a row.
+    fn future(&self, rows: &mut Vec<Row>) -> Result<Vec<Row>> {
+        let known = self.places(&self.roles.known);
+        let forecast = |column: &usize| match self.roles.target.is_empty() {
+            true => !known.contains(column),
+            false => self.roles.target.contains(&self.names[*column]),
+        };
+        let targets: Vec<usize> = (0..self.names.len()).filter(forecast).collect();
+        let is_past = |row: &Row| targets.iter().any(|&column| !row.values[column].is_nan());
+        let past = rows.iter().rposition(is_past).map_or(0, |last| last + 1);
+        if known.is_empty() {
+            return self.check_no_future(rows, past).map(|()| Vec::new());
+        }
+        let future = rows.split_off(past);
+        let is_missing = |row: &Row| known.iter().copied().find(|&column| row.values[column].is_nan());
+        let gaps: Vec<(&Row, usize)> = future.iter().filter_map(|row| Some((row, is_missing(row)?))).collect();
+        match gaps.first() {
+            Some((row, column)) => Err(DataError::MissingValues {
+                path: self.path.to_path_buf(),
+                line: row.line as usize,
+                column: self.names[*column].clone(),
+                count: gaps.len(),
+            }),
+            None => Ok(future),
+        }
+    }
+
+    /// Refuses rows at the end that have values, but none in columns that have one in every earlier row. `past` is the
+    /// number of rows up to the last value of a target.
+    fn check_no_future(&self, rows: &[Row], past: usize) -> Result<()> {
+        let is_empty = |rows: &[Row], column: usize| rows.iter().all(|row| row.values[column].is_nan());
+        let has_values = |rows: &[Row]| (0..self.names.len()).any(|column| !is_empty(rows, column));
+        let length = |column: usize| rows.iter().rposition(|row| !row.values[column].is_nan()).map_or(0, |row| row + 1);
+        let complete = |column: usize| rows[..length(column)].iter().all(|row| !row.values[column].is_nan());
+        // If the targets are not named, any column may be one.
+        let shortest = (0..self.names.len()).filter(|&column| complete(column)).map(length).min().unwrap_or(past);
+        let past = if self.roles.target.is_empty() { shortest } else { past };
+        let last = &rows[past..];
+        if self.format.missing == Missing::Drop || last.is_empty() || !has_values(last) {
+            return Ok(());
+        }
+        let (empty, filled): (Vec<usize>, Vec<usize>) =
+            (0..self.names.len()).partition(|&column| is_empty(last, column));
+        let names = |columns: Vec<usize>| columns.into_iter().map(|column| self.names[column].clone()).collect();
+        Err(DataError::FutureRows {
+            path: self.path.to_path_buf(),
+            line: last.iter().map(|row| row.line).min().unwrap_or_default() as usize,
+            rows: last.len(),
+            empty: names(empty),
+            filled: names(filled),
+        })
+    }
+}
