@@ -53,5 +53,5 @@ pub mod wikitext2;
 pub use corpus::{Corpus, own_text};
 pub use error::{DataError, Result};
 pub use review::{Review, Reviews, hold_out};
-pub use series::{CsvFormat, Duplicates, Gaps, Missing, Note, Series, Span};
+pub use series::{Counted, CsvFormat, Duplicates, Gaps, Missing, Note, RollUp, Series, Span};
 pub use source::{DATA_VARIABLE, Form, Found, Locator, Packing, Progress, PublishedFile, Source};

@@ -106,9 +106,9 @@ fn fill(rows: &mut [Row], column: usize, straight: bool) {
         let to = known.get(index + 1).copied();
         let start = rows[from].values[column].unwrap_or_default();
         let end = to.and_then(|to| rows[to].values[column]).unwrap_or(start);
-        let whole = to.map_or(0, |to| seconds(rows[from].time, rows[to].time));
+        let whole = to.map_or(0.0, |to| seconds(rows[from].time, rows[to].time));
         for row in from + 1..to.unwrap_or(rows.len()) {
-            let share = if straight && whole > 0 {
+            let share = if straight && whole > 0.0 {
                 seconds(rows[from].time, rows[row].time) as f32 / whole as f32
             } else {
                 0.0

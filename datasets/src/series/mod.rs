@@ -15,15 +15,18 @@ mod tests;
 
 use std::path::Path;
 
+use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use dates::Counted;
 pub use note::Note;
-pub use span::Span;
+pub use span::{RollUp, Span};
 
 use crate::error::{DataError, Result};
 use crate::source::{Locator, Source, hex};
+use dates::Times;
 use table::Table;
 
 /// A multivariate time series: one row per time, and one column per variable.
@@ -31,8 +34,11 @@ use table::Table;
 pub struct Series {
     /// The names of the columns of values.
     pub columns: Vec<String>,
-    /// The time of each row, in ascending order: local time or UTC, as in the file.
+    /// The time of each row, in ascending order: local time or UTC, as in the file. [`Note::TimeZone`] says which.
     pub times: Vec<DateTime>,
+    /// Whether the rows have numbers in the place of times. A time then stands for a number, as
+    /// [`timesteps::time_of_step`] says, and has no date.
+    pub numbered: bool,
     /// All values in row-major order, `[rows, columns]`.
     pub values: Vec<f32>,
     /// The changes that were made to the rows and columns of the file while it was read.
@@ -49,7 +55,9 @@ pub struct CsvFormat {
     /// The names of the columns that hold the time, in the order in which they are joined. If empty, time columns are
     /// recognised by their names.
     pub time: Vec<String>,
-    /// The format of the time, as for `strptime`. If `None`, the format is detected.
+    /// The format of the time, as for `strptime`: `%s` for numbers that count seconds, milliseconds or less since 1970,
+    /// `Q%m` for quarters; or `serial` for the days of a spreadsheet, and `number` for the numbers of steps. If `None`,
+    /// the format is detected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_format: Option<String>,
     /// The names of the columns of values to read. If empty, all columns of numbers are read.
@@ -123,8 +131,8 @@ struct Row {
 }
 
 /// The number of seconds from the time `from` to the time `to`.
-fn seconds(from: DateTime, to: DateTime) -> i64 {
-    to.duration_since(from).as_secs()
+fn seconds(from: DateTime, to: DateTime) -> f64 {
+    to.duration_since(from).as_secs_f64()
 }
 
 impl Source {
@@ -146,8 +154,7 @@ impl Series {
     pub fn from_bytes(bytes: &[u8], path: &Path, format: &CsvFormat) -> Result<Self> {
         let table = Table::read(bytes, path)?;
         let time = table.time_columns(&format.time)?;
-        let times = table.times(&time, format.date_format.as_deref())?;
-        let mut notes = Vec::new();
+        let Times { times, numbered, mut notes } = table.times(&time, format.date_format.as_deref())?;
         let columns = table.value_columns(&format.columns, &time, format.sentinel, &mut notes)?;
         let mut rows = table.rows(times, &columns, format.sentinel)?;
         clean::sort(&mut rows, &mut notes);
@@ -160,7 +167,8 @@ impl Series {
         }
         let source = format!("{} (SHA-256 {})", path.display(), hex(&Sha256::digest(bytes)));
         let values = rows.iter().flat_map(|row| row.values.iter().map(|value| value.unwrap_or(f32::NAN))).collect();
-        Ok(Self { columns: names, times: rows.into_iter().map(|row| row.time).collect(), values, notes, source })
+        let times = rows.into_iter().map(|row| row.time).collect();
+        Ok(Self { columns: names, times, numbered, values, notes, source })
     }
 
     /// The number of rows of the series.
@@ -183,8 +191,8 @@ impl Series {
         self.columns.iter().position(|column| column == name)
     }
 
-    /// The length of a time step in seconds: the most common difference between consecutive rows.
-    pub fn step(&self) -> i64 {
+    /// The length of a time step: the most common difference between consecutive rows.
+    pub fn step(&self) -> SignedDuration {
         timesteps::most_common_step(self.times.iter().copied())
     }
 }

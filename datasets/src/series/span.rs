@@ -1,4 +1,4 @@
-//! Lengths of time, and averages over them.
+//! Lengths of time, and means or sums over them.
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
@@ -32,6 +32,16 @@ impl Span {
     pub fn seconds(self) -> i64 {
         let of_unit = UNITS.iter().find(|(_, unit, _)| *unit == self.unit).map_or(1, |(_, _, seconds)| *seconds);
         i64::from(self.count) * of_unit
+    }
+
+    /// The start of the step that contains `time`. Weeks begin on a Monday.
+    fn start(self, time: DateTime) -> DateTime {
+        // 1 January 1900 is a Monday.
+        let (monday, length) = (DateTime::constant(1900, 1, 1, 0, 0, 0, 0), self.seconds());
+        // Rounded down, also before 1900.
+        let nanos = time.duration_since(monday).as_nanos();
+        let seconds = nanos.div_euclid(1_000_000_000 * i128::from(length)) as i64 * length;
+        monday.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(time)
     }
 }
 
@@ -70,38 +80,65 @@ impl std::fmt::Display for Span {
     }
 }
 
+/// What the values of a longer time step are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RollUp {
+    /// The means over the rows, as for temperatures and prices.
+    #[default]
+    Mean,
+    /// The sums over the rows, as for sales and rain.
+    Sum,
+}
+
 impl Series {
-    /// Averages the rows over steps of `span`. Steps without rows are left out. The time of a step is its start, and
-    /// its values are the means over the rows up to its end.
+    /// Replaces the rows of each step of `span` by their mean or sum. Steps without rows are left out. The time of a
+    /// step is its start, and its values are those of the rows up to its end.
     ///
     /// # Errors
     ///
     /// [`DataError::SpanTooShort`] if `span` is shorter than the series' own [`step`](Self::step).
-    pub fn averaged(&self, span: Span) -> Result<Self> {
-        let (length, step) = (span.seconds(), self.step());
-        if length < step {
+    pub fn rolled_up(&self, span: Span, rule: RollUp) -> Result<Self> {
+        let step = self.step();
+        if SignedDuration::from_secs(span.seconds()) < step {
             return Err(DataError::SpanTooShort { series: self.source.clone(), step, span });
         }
-        let start = |time: &DateTime| {
-            // Weeks begin on a Monday, and 1 January 1900 is one.
-            let monday = DateTime::constant(1900, 1, 1, 0, 0, 0, 0);
-            let seconds = time.duration_since(monday).as_secs();
-            monday.checked_add(SignedDuration::from_secs(seconds.div_euclid(length) * length)).unwrap_or(*time)
-        };
         let width = self.columns.len();
         let (mut times, mut values) = (Vec::new(), Vec::new());
-        let starts: Vec<DateTime> = self.times.iter().map(start).collect();
+        let starts: Vec<DateTime> = self.times.iter().map(|time| span.start(*time)).collect();
         let mut first = 0;
         for step in starts.chunk_by(|one, other| one == other) {
             let rows = first..first + step.len();
             let sum = |column: usize| rows.clone().map(|row| f64::from(self.row(row)[column])).sum::<f64>();
-            values.extend((0..width).map(|column| (sum(column) / step.len() as f64) as f32));
+            let count = if rule == RollUp::Mean { step.len() as f64 } else { 1.0 };
+            values.extend((0..width).map(|column| (sum(column) / count) as f32));
             times.push(step[0]);
             first = rows.end;
         }
         let mut notes = self.notes.clone();
-        notes.push(Note::Averaged { rows: self.len(), steps: times.len(), span });
-        Ok(Self { columns: self.columns.clone(), times, values, notes, source: self.source.clone() })
+        notes.push(Note::RolledUp { rows: self.len(), steps: times.len(), span, rule });
+        Ok(Self { times, values, notes, ..self.without_rows() })
+    }
+
+    /// Leaves out the rows of the last step of `span`, if the step continues after the last row: a day of which only
+    /// the first hours are known. The next row is expected where the pattern of the times has it.
+    pub fn without_unfinished(mut self, span: Span) -> Self {
+        let Some(&last) = self.times.last() else { return self };
+        let (start, next) = (span.start(last), timesteps::next_times(&self.times, 1));
+        if next.iter().all(|next| span.start(*next) != start) {
+            return self;
+        }
+        let kept = self.times.partition_point(|time| *time < start);
+        self.notes.push(Note::Unfinished { rows: self.len() - kept, start, span });
+        self.times.truncate(kept);
+        self.values.truncate(kept * self.columns.len());
+        self
+    }
+
+    /// A series with the same columns and source, and without rows and notes.
+    fn without_rows(&self) -> Self {
+        let (columns, source) = (self.columns.clone(), self.source.clone());
+        Self { columns, times: Vec::new(), numbered: self.numbered, values: Vec::new(), notes: Vec::new(), source }
     }
 }
 
@@ -134,21 +171,44 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_averaged_over_spans() {
+    fn rows_are_averaged_or_summed_over_spans() {
         let rows = [
             ("2020-01-01 00:10", 1.0),
             ("2020-01-01 00:20", 2.0),
             ("2020-01-01 00:30", 6.0),
             ("2020-01-01 02:50", 4.0),
         ];
-        let hourly = series(&rows).averaged("1h".parse().unwrap()).unwrap();
+        let rolled_up = |span: &str, rule| series(&rows).rolled_up(span.parse().unwrap(), rule).unwrap();
+        let hourly = rolled_up("1h", RollUp::Mean);
         assert_eq!(hourly.values, [3.0, 4.0]);
+        assert_eq!(rolled_up("1h", RollUp::Sum).values, [9.0, 4.0]);
         assert_eq!(times(&hourly), ["2020-01-01T00:00:00", "2020-01-01T02:00:00"]);
-        let averaged = Note::Averaged { rows: 4, steps: 2, span: "1h".parse().unwrap() };
-        assert_eq!(hourly.notes.last(), Some(&averaged));
+        let note = Note::RolledUp { rows: 4, steps: 2, span: "1h".parse().unwrap(), rule: RollUp::Mean };
+        assert_eq!(hourly.notes.last(), Some(&note));
         // A Wednesday's week begins on Monday.
-        assert_eq!(times(&series(&rows).averaged("1w".parse().unwrap()).unwrap()), ["2019-12-30T00:00:00"]);
-        let error = series(&rows).averaged("1min".parse().unwrap()).unwrap_err();
-        assert!(matches!(&error, DataError::SpanTooShort { step: 600, series, .. } if series.starts_with("own.csv")));
+        assert_eq!(times(&rolled_up("1w", RollUp::Mean)), ["2019-12-30T00:00:00"]);
+        let error = series(&rows).rolled_up("1min".parse().unwrap(), RollUp::Sum).unwrap_err();
+        let ten_minutes = SignedDuration::from_mins(10);
+        assert!(matches!(&error, DataError::SpanTooShort { step, series, .. }
+            if *step == ten_minutes && series.starts_with("own.csv")));
+    }
+
+    /// However many rows the last day has, only whole days are left, also where shops close at night.
+    #[test]
+    fn unfinished_steps_are_left_out() {
+        let span = "1d".parse().unwrap();
+        for hours in [0..24, 9..17] {
+            let row = |day: i8, hour: i8| (format!("2020-01-{day:02} {hour:02}:00"), f32::from(day));
+            let rows: Vec<_> = (1..=28).flat_map(|day| hours.clone().map(move |hour| row(day, hour))).collect();
+            let rows: Vec<(&str, f32)> = rows.iter().map(|(time, value)| (time.as_str(), *value)).collect();
+            let (a_day, whole) = (hours.len(), 27 * hours.len());
+            for cut in 1..a_day {
+                let kept = series(&rows[..whole + cut]).without_unfinished(span);
+                assert_eq!((kept.len(), kept.values.len()), (whole, whole), "{cut}");
+                let start = "2020-01-28".parse().unwrap();
+                assert_eq!(kept.notes.last(), Some(&Note::Unfinished { rows: cut, start, span }));
+            }
+            assert_eq!(series(&rows).without_unfinished(span), series(&rows));
+        }
     }
 }

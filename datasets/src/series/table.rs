@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::civil::DateTime;
 
-use super::dates::{self, Wrong};
+use super::dates::{self, Times, Wrong};
 use super::{Note, Row};
 use crate::error::{DataError, Result};
 
@@ -86,7 +86,7 @@ impl<'a> Table<'a> {
 
     /// Parses the time of each record from the given columns. `format` is a `strptime` format; if `None`, it is
     /// detected.
-    pub fn times(&self, columns: &[usize], format: Option<&str>) -> Result<Vec<DateTime>> {
+    pub fn times(&self, columns: &[usize], format: Option<&str>) -> Result<Times> {
         let texts = |record: &csv::StringRecord| -> Vec<String> {
             columns.iter().map(|&column| record[column].to_owned()).collect()
         };

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 use inference::PredictError;
 use jiff::civil::DateTime;
-use timesteps::Rhythm;
 
 use crate::history::History;
 use crate::scaler::Scaler;
@@ -29,6 +28,8 @@ pub struct Frame {
     calendar: Vec<f32>,
     /// The time of each row.
     pub times: Vec<DateTime>,
+    /// Whether the times stand for the numbers of the rows: see [`History::numbered`].
+    pub numbered: bool,
     /// The mean and standard deviation by which each column was standardised.
     pub scaler: Scaler,
     /// The number of columns that are forecast. They come before the covariates.
@@ -57,8 +58,9 @@ impl Frame {
         };
         Ok(Self {
             values: (0..history.len()).flat_map(row).collect(),
-            calendar: history.times.iter().flat_map(|time| calendar(*time, scaler.yearly)).collect(),
+            calendar: calendar_of(&history.times, history.numbered, scaler.yearly),
             times: history.times.clone(),
+            numbered: history.numbered,
             targets,
             train: 0,
             valid: 0,
@@ -80,10 +82,9 @@ impl Frame {
     /// Appends `rows` future rows, with their times and with NaN values. Appends fewer rows if the last representable
     /// time is reached.
     pub fn extended(mut self, rows: usize) -> Self {
-        let Some(last) = self.times.last().copied() else { return self };
-        let times: Vec<DateTime> = Rhythm::of(&self.times).following(last).take(rows).collect();
+        let times = timesteps::next_times(&self.times, rows);
         self.values.resize((self.len() + times.len()) * self.columns(), f32::NAN);
-        self.calendar.extend(times.iter().flat_map(|time| calendar(*time, self.scaler.yearly)));
+        self.calendar.extend(calendar_of(&times, self.numbered, self.scaler.yearly));
         self.times.extend(times);
         self
     }
@@ -114,12 +115,21 @@ impl Frame {
     }
 }
 
+/// The calendar features of several times; all zero if the times stand for numbers.
+fn calendar_of(times: &[DateTime], numbered: bool, yearly: bool) -> Vec<f32> {
+    match numbered {
+        true => vec![0.0; times.len() * CALENDAR],
+        false => times.iter().flat_map(|time| calendar(*time, yearly)).collect(),
+    }
+}
+
 /// The calendar features of a time: the time of day, of week and of year as sine and cosine, so that there is no jump
 /// at midnight or New Year; the elapsed part of the year; and whether the day is on a weekend. The features of the year
 /// are zero unless `yearly` is true.
 pub fn calendar(time: DateTime, yearly: bool) -> [f32; CALENDAR] {
     let date = time.date();
-    let day = (f32::from(time.hour()) + f32::from(time.minute()) / 60.0) / 24.0;
+    let seconds = f32::from(time.second()) + time.subsec_nanosecond() as f32 * 1e-9;
+    let day = (f32::from(time.hour()) + f32::from(time.minute()) / 60.0 + seconds / 3600.0) / 24.0;
     let weekday = f32::from(date.weekday().to_monday_zero_offset());
     let year = (f32::from(date.day_of_year()) - 1.0 + day) / f32::from(date.days_in_year());
     let circle = |part: f32| (std::f32::consts::TAU * part).sin_cos();
@@ -239,6 +249,7 @@ pub(crate) mod tests {
         let b = a.iter().map(|value| -value).collect();
         History {
             times: (0..rows as i64).map(|row| start + jiff::Span::new().hours(row)).collect(),
+            numbered: false,
             columns: [("a".to_owned(), a), ("b".to_owned(), b)].into(),
         }
     }
@@ -248,6 +259,7 @@ pub(crate) mod tests {
         let start = date(2020, 1, 1).at(0, 0, 0, 0);
         let history = History {
             times: (0..values.len() as i64).map(|day| start + jiff::Span::new().days(day)).collect(),
+            numbered: false,
             columns: [("a".to_owned(), values.iter().map(|value| *value as f32).collect())].into(),
         };
         let scaler = Scaler::fit(&history, &["a".to_owned()], train).unwrap();

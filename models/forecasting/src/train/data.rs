@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use datasets::{CsvFormat, Locator, Series, Span, energy, stocks, weather};
+use datasets::{CsvFormat, Locator, RollUp, Series, Span, energy, stocks, weather};
 use inference::settings::Count;
 use serde::{Deserialize, Serialize};
 use timesteps::Rhythm;
@@ -37,14 +37,17 @@ pub struct DataConfig {
     pub look_back: Count,
     /// The number of steps that the network forecasts.
     pub horizon: Count,
-    /// The length of a step, such as `1h`: rows are averaged over each step. If absent, each row is a step.
+    /// The length of a step, such as `1h`: the rows of each step are rolled up to one. If absent, each row is a step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freq: Option<Span>,
+    /// Whether a step of the length `freq` has the mean or the sum of its rows.
+    #[serde(default, skip_serializing_if = "is_mean")]
+    pub roll_up: RollUp,
     /// The number of steps from the start of one window to the start of the next.
     #[serde(default = "one")]
     pub stride: Count,
-    /// The number of steps per season, for seasonal baselines. If absent, the season is a day, a week or a year: the
-    /// shortest of them that has at least two steps. A day or a week must also be a whole number of steps.
+    /// The number of steps per season, for seasonal baselines. If absent, the season is a day, a week or a year: see
+    /// [`Rhythm::season`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub season: Option<Count>,
     /// How the rows are split into training, validation and test part, in order of time.
@@ -124,9 +127,11 @@ impl DataConfig {
             (Set::Companies, None) => stocks::companies(locator)?,
             (Set::Sp500Volatility, None) => volatility::series(locator)?,
         };
-        Ok(match self.freq {
-            Some(span) => series.averaged(span)?,
-            None => series,
+        Ok(match (self.freq, self.set) {
+            (Some(span), Set::Csv) => series.without_unfinished(span).rolled_up(span, self.roll_up)?,
+            // The recorded results of published series include their last step.
+            (Some(span), _) => series.rolled_up(span, self.roll_up)?,
+            (None, _) => series,
         })
     }
 
@@ -206,7 +211,7 @@ impl DataConfig {
         let (_, targets) = self.columns(series)?;
         let [train, valid, test] = self.split.bounds(series.len());
         let history = history(series);
-        let season = self.season(history.rhythm());
+        let season = self.season(&history.rhythm());
         let frame = Frame::new(&history, targets, scaler.clone())?.with_parts(train, valid - train).with_season(season);
         let frame = Arc::new(frame);
         let part =
@@ -220,22 +225,10 @@ impl DataConfig {
         WindowSettings { look_back, horizon, stride, covariates: self.covariates.clone(), split }
     }
 
-    /// The number of steps per season: the setting `season`, or a value that follows from the time between rows.
-    pub fn season(&self, rhythm: Rhythm) -> usize {
-        const DAY: i64 = 86_400;
-        const WEEK: i64 = 7 * DAY;
-        const YEAR: i64 = 31_557_600;
-        let usual = || match rhythm.seconds() {
-            // A series of trading days has a season of a week, which is five days.
-            DAY if rhythm.is_working_days() => 5,
-            step if step > 0 => {
-                let whole = |span: i64| Some((span as f64 / step as f64).round() as usize).filter(|steps| *steps > 1);
-                let fits = |span: &i64| span % step == 0 && *span > step;
-                [DAY, WEEK].into_iter().find(fits).and_then(whole).or_else(|| whole(YEAR)).unwrap_or(1)
-            }
-            _ => 1,
-        };
-        self.season.map_or_else(usual, Count::get)
+    /// The number of steps per season: the setting `season`, or the number of rows in a [season](Rhythm::season) of the
+    /// times.
+    pub fn season(&self, rhythm: &Rhythm) -> usize {
+        self.season.map_or_else(|| rhythm.season(), Count::get)
     }
 }
 
@@ -246,7 +239,12 @@ pub fn history(series: &Series) -> History {
         let values = series.values.iter().skip(index).step_by(width).copied().collect();
         (name.clone(), values)
     };
-    History { times: series.times.clone(), columns: series.columns.iter().enumerate().map(column).collect() }
+    let columns = series.columns.iter().enumerate().map(column).collect();
+    History { times: series.times.clone(), numbered: series.numbered, columns }
+}
+
+fn is_mean(rule: &RollUp) -> bool {
+    *rule == RollUp::Mean
 }
 
 fn one() -> Count {

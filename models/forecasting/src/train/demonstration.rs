@@ -28,7 +28,7 @@ pub fn of(forecaster: &Forecaster, measured: &Measured, test: &Windows) -> TaskR
             lines
         }
     };
-    let time = |origin: Option<&usize>| origin.map_or(String::new(), |&row| written(test.frame.times[row]));
+    let time = |origin: Option<&usize>| origin.map_or(String::new(), |&row| written(&test.frame, row));
     let (first, last) = (time(test.origins.first()), time(test.origins.last()));
     let title = format!("{} forecasts of the test part, from {first} to {last}:", test.len());
     let lines = [String::new(), title].into_iter().chain(lines).collect();

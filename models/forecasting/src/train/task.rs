@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
-use datasets::Series;
+use datasets::{Note, Series};
 use inference::weights::WeightNames;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
@@ -18,7 +18,6 @@ use super::{demonstration, direction, volatility};
 use crate::calibration::Forecasts;
 use crate::forecaster::{Forecaster, SCALER};
 use crate::frame::{Batch, Windows};
-use crate::history::duration;
 use crate::likelihood::Likelihood;
 use crate::model::{Architecture, Model, Sizes};
 use crate::scaler::Scaler;
@@ -70,8 +69,15 @@ impl Task for Forecasting {
         let series = data.load(&cx.locator)?;
         series.notes.iter().for_each(|note| cx.note(&format!("data: {note}")));
         let rhythm = history(&series).rhythm();
-        let (rows, step, season) = (series.len(), duration(rhythm.seconds()), data.season(rhythm));
-        cx.note(&format!("data: {rows} rows, {step} apart; a season has {season} rows"));
+        let (rows, season) = (series.len(), data.season(&rhythm));
+        let distance = match series.numbered {
+            true => rhythm.step().as_secs_f64().to_string(),
+            false => rhythm.to_string(),
+        };
+        cx.note(&format!("data: {rows} rows, {distance} apart; a season has {season} rows"));
+        if !rhythm.is_regular() {
+            cx.note(&format!("data: {}", Note::IrregularTimes));
+        }
         Ok(series)
     }
 
