@@ -116,7 +116,7 @@ impl Rhythm {
     }
 
     /// The number of rows in a day, a week or a year: in the shortest of them that has at least two rows. A day or a
-    /// week must also be a whole number of steps. 1 if there is no such period.
+    /// week must also be a whole number of steps. 1 if there is no such period, or if steps are shorter than a second.
     pub fn season(&self) -> usize {
         const YEAR: f64 = 31_557_600.0;
         let step = self.step;
@@ -126,7 +126,7 @@ impl Rhythm {
             fits.then(|| (span.as_nanos() / step.as_nanos()) as usize)
         };
         let rows = match &self.pattern {
-            _ if step <= SignedDuration::ZERO => None,
+            _ if step < SignedDuration::from_secs(1) => None,
             Pattern::Months(months) => months.in_year(),
             Pattern::Opening(opening) => opening.in_day_or_week().or_else(of_year),
             Pattern::Constant { .. } => whole(DAY).or_else(|| whole(7 * DAY)).or_else(of_year),

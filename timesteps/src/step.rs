@@ -56,7 +56,8 @@ pub(crate) fn rounded(time: DateTime, resolution: SignedDuration) -> Option<Date
     time.checked_add(SignedDuration::from_nanos(change)).ok()
 }
 
-/// A length of time as text, in the largest unit that divides it without remainder: `10 min`, `1500 ms`.
+/// A length of time as text, in the largest unit that divides it without remainder: `10 min`, `1500 ms`; or in
+/// milliseconds, rounded: `16.667 ms`.
 pub fn written(length: SignedDuration) -> String {
     let units = [
         ("d", 86_400_000_000_000),
@@ -68,6 +69,9 @@ pub fn written(length: SignedDuration) -> String {
         ("ns", 1),
     ];
     let nanos = length.as_nanos();
+    if nanos % 1000 != 0 && nanos > 1_000_000 {
+        return format!("{:.3} ms", length.as_secs_f64() * 1000.0);
+    }
     let fits = |(_, unit): &(&str, i128)| nanos % unit == 0;
     units.into_iter().find(fits).map_or(String::new(), |(name, unit)| format!("{} {name}", nanos / unit))
 }

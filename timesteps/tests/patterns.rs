@@ -142,7 +142,7 @@ fn seasons_are_counted_in_rows() {
         (every(Span::new().months(1)), 12, "1 month"),
         (every(Span::new().months(3)), 4, "3 months"),
         (every(Span::new().years(1)), 1, "1 year"),
-        (every(Span::new().milliseconds(10)), 8_640_000, "10 ms"),
+        (every(Span::new().milliseconds(10)), 1, "10 ms"),
     ];
     for (times, season, text) in expected {
         let rhythm = Rhythm::of(&times);

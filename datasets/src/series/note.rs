@@ -59,7 +59,7 @@ pub enum Note {
         /// What the values of a time step are.
         rule: RollUp,
     },
-    /// The rows of the last time step were left out, because the time step continues after the last row.
+    /// The rows of the first or the last time step were left out, because the time step is not whole.
     Unfinished {
         /// The number of rows that were left out.
         rows: usize,
@@ -115,7 +115,7 @@ impl fmt::Display for Note {
                 write!(formatter, "{rolled_up} {rows} rows to {steps} steps of {span}")
             }
             Self::Unfinished { rows, start, span } => {
-                write!(formatter, "left out the last {rows} rows: the step of {span} from {start} is not finished")
+                write!(formatter, "left out {rows} rows: the step of {span} from {start} is not whole")
             }
             Self::TimeZone { offsets, converted_to } => time_zone(formatter, offsets, *converted_to),
             Self::NumbersAsTimes { column, counted } => {

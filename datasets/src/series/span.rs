@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
+use timesteps::Rhythm;
 
 use super::{Note, Series};
 use crate::error::{DataError, Result};
@@ -120,18 +121,21 @@ impl Series {
         Ok(Self { times, values, notes, ..self.without_rows() })
     }
 
-    /// Leaves out the rows of the last step of `span`, if the step continues after the last row: a day of which only
-    /// the first hours are known. The next row is expected where the pattern of the times has it.
+    /// Leaves out the rows of the first and of the last step of `span` if the step is not whole: a day of which only the
+    /// first hours are known, for example. The pattern of the times says which rows a step has.
     pub fn without_unfinished(mut self, span: Span) -> Self {
-        let Some(&last) = self.times.last() else { return self };
-        let (start, next) = (span.start(last), timesteps::next_times(&self.times, 1));
-        if next.iter().all(|next| span.start(*next) != start) {
-            return self;
-        }
-        let kept = self.times.partition_point(|time| *time < start);
-        self.notes.push(Note::Unfinished { rows: self.len() - kept, start, span });
-        self.times.truncate(kept);
-        self.values.truncate(kept * self.columns.len());
+        let (Some(&first), Some(&last)) = (self.times.first(), self.times.last()) else { return self };
+        let rhythm = Rhythm::of(&self.times);
+        let (begin, end) = (span.start(first), span.start(last));
+        let is_late = rhythm.count_between(begin.saturating_sub(rhythm.step()), first) > 0;
+        let is_early = rhythm.following(last).next().is_some_and(|next| span.start(next) == end);
+        let from = if is_late { self.times.partition_point(|time| span.start(*time) == begin) } else { 0 };
+        let to = if is_early { self.times.partition_point(|time| *time < end) } else { self.len() };
+        let dropped = [(from, begin), (self.len() - to, end)].into_iter().filter(|(rows, _)| *rows > 0);
+        self.notes.extend(dropped.map(|(rows, start)| Note::Unfinished { rows, start, span }));
+        let (rows, width) = (from..to.max(from), self.columns.len());
+        self.values = self.values[rows.start * width..rows.end * width].to_vec();
+        self.times = self.times[rows].to_vec();
         self
     }
 
@@ -193,7 +197,7 @@ mod tests {
             if *step == ten_minutes && series.starts_with("own.csv")));
     }
 
-    /// However many rows the last day has, only whole days are left, also where shops close at night.
+    /// However many rows the first and the last day have, only whole days are left, also where shops close at night.
     #[test]
     fn unfinished_steps_are_left_out() {
         let span = "1d".parse().unwrap();
@@ -201,14 +205,23 @@ mod tests {
             let row = |day: i8, hour: i8| (format!("2020-01-{day:02} {hour:02}:00"), f32::from(day));
             let rows: Vec<_> = (1..=28).flat_map(|day| hours.clone().map(move |hour| row(day, hour))).collect();
             let rows: Vec<(&str, f32)> = rows.iter().map(|(time, value)| (time.as_str(), *value)).collect();
-            let (a_day, whole) = (hours.len(), 27 * hours.len());
+            let (a_day, all) = (hours.len(), rows.len());
+            let note = |rows, start: &str| Note::Unfinished { rows, start: start.parse().unwrap(), span };
             for cut in 1..a_day {
-                let kept = series(&rows[..whole + cut]).without_unfinished(span);
-                assert_eq!((kept.len(), kept.values.len()), (whole, whole), "{cut}");
-                let start = "2020-01-28".parse().unwrap();
-                assert_eq!(kept.notes.last(), Some(&Note::Unfinished { rows: cut, start, span }));
+                let kept = series(&rows[..all - cut]).without_unfinished(span);
+                assert_eq!(
+                    (&kept.times, kept.values.len()),
+                    (&series(&rows[..all - a_day]).times, all - a_day),
+                    "{cut}"
+                );
+                assert_eq!(kept.notes.last(), Some(&note(a_day - cut, "2020-01-28")));
+                let kept = series(&rows[cut..]).without_unfinished(span);
+                assert_eq!((&kept.times, kept.values.len()), (&series(&rows[a_day..]).times, all - a_day), "{cut}");
+                assert_eq!(kept.notes.last(), Some(&note(a_day - cut, "2020-01-01")));
             }
             assert_eq!(series(&rows).without_unfinished(span), series(&rows));
         }
+        let hours = [("2020-01-01 00:00", 1.0), ("2020-01-01 01:00", 1.0)];
+        assert!(series(&hours).without_unfinished(span).is_empty());
     }
 }

@@ -90,41 +90,60 @@ fn is_step(column: &str) -> bool {
 /// Reads the times of all rows, given as one text per time column. All rows have the same format: `format`, or else the
 /// only known format that fits all rows. The hour 24 is hour 0 of the next day, and of an interval its start counts.
 pub(super) fn read(columns: &[&str], rows: &[Vec<String>], format: Option<&str>) -> Result<Times, Wrong> {
-    let part = |column: &&str| PARTS.iter().position(|part| part.eq_ignore_ascii_case(column));
-    let is_period = |column: &&str| PERIODS.iter().any(|name| name.eq_ignore_ascii_case(column));
-    if format.is_none() && columns.iter().any(|column| part(column) == Some(0)) && columns.len() <= PARTS.len() {
-        let roles: Option<Vec<usize>> =
-            columns.iter().map(|column| part(column).or_else(|| is_period(column).then_some(1))).collect();
-        if let Some(roles) = roles {
-            let times = all(rows, |texts| from_parts(columns, &roles, texts));
-            return times
-                .map(|times| Times { times, ..Times::default() })
-                .map_err(|row| Wrong::NoDate { row, value: rows[row].join(" ") });
-        }
+    if let (None, Some(roles)) = (format, roles(columns)) {
+        let times = all(rows, |texts| from_parts(columns, &roles, texts));
+        return times
+            .map(|times| Times { times, ..Times::default() })
+            .map_err(|row| Wrong::NoDate { row, value: rows[row].join(" ") });
     }
-    let has_daytime = columns.len() > 1 && columns[1..].iter().all(|column| part(column).is_some());
+    let join = || rows.iter().map(|texts| texts.join(" ")).collect::<Vec<_>>();
+    let [column] = columns else { return read_several(columns, rows, &join(), format) };
+    read_texts(column, &join(), format)
+}
+
+/// Reads times from several columns, the first of which holds the date. `plain` has the texts of each row, joined by
+/// blanks. `format` may describe the texts as they are, or the date alone.
+fn read_several(
+    columns: &[&str],
+    rows: &[Vec<String>],
+    plain: &[String],
+    format: Option<&str>,
+) -> Result<Times, Wrong> {
+    if !columns[1..].iter().all(|column| part(column).is_some()) {
+        return read_with_daytime(plain, plain, format);
+    }
     // The first column may hold the date and also the time of day.
-    if has_daytime {
-        let dates: Vec<Vec<String>> = rows.iter().map(|texts| texts[..1].to_vec()).collect();
-        if let Ok(times) = read(&columns[..1], &dates, format)
-            && !times.numbered
-            && times.times.iter().any(|time| time.time() != Time::midnight())
-        {
-            return Ok(times);
-        }
+    let dates: Vec<Vec<String>> = rows.iter().map(|texts| texts[..1].to_vec()).collect();
+    if let Ok(times) = read(&columns[..1], &dates, format)
+        && !times.numbered
+        && times.times.iter().any(|time| time.time() != Time::midnight())
+    {
+        return Ok(times);
     }
-    let joined: Vec<String> = match has_daytime {
-        true => rows.iter().map(|texts| format!("{} {}", texts[0], daytime(&texts[1..]))).collect(),
-        false => rows.iter().map(|texts| texts.join(" ")).collect(),
-    };
-    let plain = || rows.iter().map(|texts| texts.join(" ")).collect::<Vec<_>>();
-    match format {
-        // A format for several columns may describe them as they are, or the date alone.
-        Some(format) if has_daytime => read_texts("", &plain(), Some(format))
-            .or_else(|wrong| read_texts("", &joined, Some(&format!("{format} %H:%M"))).map_err(|_| wrong))
-            .or_else(|wrong| read_texts("", &joined, Some(format)).map_err(|_| wrong)),
-        _ => read_texts(if columns.len() == 1 { columns[0] } else { "" }, &joined, format),
-    }
+    let joined: Vec<String> = rows.iter().map(|texts| format!("{} {}", texts[0], daytime(&texts[1..]))).collect();
+    read_with_daytime(plain, &joined, format)
+}
+
+/// Reads `joined`, a date and a time of day per row; or, if a format is given, `plain` in this format, or `joined` in
+/// this format with or without a time of day after it.
+fn read_with_daytime(plain: &[String], joined: &[String], format: Option<&str>) -> Result<Times, Wrong> {
+    let Some(format) = format else { return read_texts("", joined, None) };
+    let formats = ["", " %H:%M", " %H:%M:%S%.f"].map(|time| format!("{format}{time}"));
+    let mut others = formats.iter().filter_map(|format| read_texts("", joined, Some(format)).ok());
+    read_texts("", plain, Some(format)).or_else(|wrong| others.next().ok_or(wrong))
+}
+
+/// The index in [`PARTS`] of the part that a column holds.
+fn part(column: &str) -> Option<usize> {
+    PARTS.iter().position(|part| part.eq_ignore_ascii_case(column))
+}
+
+/// The indices in [`PARTS`] of the parts that the columns hold. `None` if some column holds something else, or if none
+/// holds the year.
+fn roles(columns: &[&str]) -> Option<Vec<usize>> {
+    let is_period = |column: &str| PERIODS.iter().any(|name| name.eq_ignore_ascii_case(column));
+    let role = |column: &&str| part(column).or_else(|| is_period(column).then_some(1));
+    columns.iter().map(role).collect::<Option<Vec<_>>>().filter(|roles| roles.contains(&0))
 }
 
 /// Reads one text per row: a time, or an interval such as `01:00 - 02:00`, of which the start is read. `column` is the

@@ -31,6 +31,8 @@ pub enum Counted {
     Days,
     /// Calendar years.
     Years,
+    /// Calendar months, such as 202001.
+    Months,
     /// Steps of the series.
     Steps,
 }
@@ -44,12 +46,13 @@ impl fmt::Display for Counted {
             Self::Nanoseconds => "nanoseconds since 1970, in UTC",
             Self::Days => "days of a spreadsheet",
             Self::Years => "years",
+            Self::Months => "years and months",
             Self::Steps => "numbers of steps, without dates",
         })
     }
 }
 
-/// Reads the times of all rows if they are numbers; `None` if they are something else, such as `20200131`, or if
+/// Reads the times of all rows if they are numbers; `None` if they are dates such as `20200131`, or if
 /// another format is given. The size of the numbers and the name of the column decide what they count.
 pub(super) fn read(column: &str, texts: &[String], format: Option<&str>) -> Result<Option<Times>, Wrong> {
     if !matches!(format, None | Some("%s" | SERIAL | NUMBER)) || column.is_empty() {
@@ -60,7 +63,7 @@ pub(super) fn read(column: &str, texts: &[String], format: Option<&str>) -> Resu
         Some("%s") => since_1970(&numbers).unwrap_or(Counted::Seconds),
         Some(SERIAL) => Counted::Days,
         Some(NUMBER) => Counted::Steps,
-        _ if numbers.iter().all(|number| is_date(*number)) => return Ok(None),
+        _ if texts.iter().all(|text| text::compact(text).is_some()) => return Ok(None),
         _ => counted(column, &numbers).ok_or_else(|| Wrong::Ambiguous {
             value: texts.first().cloned().unwrap_or_default(),
             formats: [SERIAL, NUMBER].map(str::to_owned),
@@ -89,6 +92,8 @@ fn counted(column: &str, numbers: &[i128]) -> Option<Counted> {
         () if is_date && within(10_000, 100_000) => Some(Counted::Days),
         () if is_time && within(10_000, 100_000) => None,
         () if is_time && are_whole && within(1500, 2300) => Some(Counted::Years),
+        () if numbers.iter().all(|number| time_of(*number, Counted::Months).is_some()) => Some(Counted::Months),
+        () if is_date => None,
         () => Some(Counted::Steps),
     }
 }
@@ -120,12 +125,12 @@ fn time_of(number: i128, counted: Counted) -> Option<DateTime> {
         // Spreadsheets round the fraction of a day.
         Counted::Days => after(SPREADSHEET, (number * 86_400 + ONE / 2).div_euclid(ONE) * ONE),
         Counted::Years => DateTime::new(i16::try_from(number / ONE).ok()?, 1, 1, 0, 0, 0, 0).ok(),
+        Counted::Months if number % ONE != 0 || !(150_000 * ONE..230_000 * ONE).contains(&number) => None,
+        Counted::Months => {
+            let (year, month) = (number / ONE / 100, number / ONE % 100);
+            DateTime::new(year as i16, i8::try_from(month).ok()?, 1, 0, 0, 0, 0).ok()
+        }
     }
-}
-
-/// Whether a number is a date such as `20200131`.
-fn is_date(number: i128) -> bool {
-    number % ONE == 0 && text::iso(&(number / ONE).to_string()).is_some()
 }
 
 /// Parses a decimal number, in units of 10⁻⁹, as in `1704067200.25`.

@@ -33,6 +33,7 @@ fn numbers_are_read_by_their_size_and_column() {
         ("date", "45292", "2024-01-01T00:00:00", Counted::Days),
         ("Datum", "45292.041667", hour, Counted::Days),
         ("time", "1990", "1990-01-01T00:00:00", Counted::Years),
+        ("month", "199002", "1990-02-01T00:00:00", Counted::Months),
     ] {
         let read = times(column, &[text], None);
         assert_eq!((shown(&read), read.numbered), (vec![time.to_owned()], false), "{text}");
@@ -41,7 +42,14 @@ fn numbers_are_read_by_their_size_and_column() {
     assert_eq!(shown(&times("t", &["1704070800000"], Some("%s"))), [hour]);
     assert_eq!(shown(&times("t", &["86400"], Some("%s"))), ["1970-01-02T00:00:00"]);
     assert_eq!(shown(&times("t", &["45292"], Some("serial"))), ["2024-01-01T00:00:00"]);
-    assert_eq!(shown(&times("date", &["20240131"], None)), ["2024-01-31T00:00:00"]);
+    for (text, time) in [
+        ("20240131", "2024-01-31T00:00:00"),
+        ("2024013123", "2024-01-31T23:00:00"),
+        ("202401312350", "2024-01-31T23:50:00"),
+        ("20240131235010", "2024-01-31T23:50:10"),
+    ] {
+        assert_eq!(shown(&times("MESS_DATUM", &[text], None)), [time], "these are no seconds or milliseconds");
+    }
 }
 
 #[test]
@@ -55,8 +63,10 @@ fn steps_may_have_numbers() {
     assert_eq!(numbers("time", &["0.0", "0.25", "-3"], None), [0.0, 0.25, -3.0]);
     assert_eq!(numbers("t", &["45292"], None), [45292.0]);
     assert_eq!(numbers("time", &["45292"], Some("number")), [45292.0]);
-    let refused = wrong("time", &["45292"], None);
-    assert!(matches!(refused, Wrong::Ambiguous { formats, .. } if formats == ["serial", "number"]));
+    for (column, text) in [("time", "45292"), ("date", "31.12")] {
+        let refused = wrong(column, &[text], None);
+        assert!(matches!(refused, Wrong::Ambiguous { formats, .. } if formats == ["serial", "number"]), "{column}");
+    }
 }
 
 #[test]
@@ -106,6 +116,7 @@ fn parts_have_names_and_letters() {
     assert_eq!(read(&["Year", "Month"], &["1980", "Apr"], Some("%Y %b")).unwrap(), "1980-04-01T00:00:00");
     assert_eq!(read(&["date", "hour"], &["31.12.2020", "24"], Some("%d.%m.%Y")).unwrap(), "2021-01-01T00:00:00");
     assert_eq!(read(&["date", "hour"], &["31.12.2020", "7"], Some("%d.%m.%Y %H")).unwrap(), "2020-12-31T07:00:00");
+    assert_eq!(read(&["date", "time"], &["01/02/2020", "7:30:05"], Some("%d/%m/%Y")).unwrap(), "2020-02-01T07:30:05");
     // The 13th month of the Bureau of Labor Statistics is the mean of the year.
     for texts in [["1980", "M13"], ["1980", "Q5"], ["1980", "3"]] {
         assert!(matches!(read(&["year", "period"], &texts, None), Err(Wrong::NoDate { row: 0, .. })), "{texts:?}");

@@ -47,10 +47,25 @@ const DAYTIMES: [&str; 7] = ["", " %H:%M:%S%.f", " %H:%M", " %I:%M:%S %p", " %I:
 const MONTHS: [&str; 11] =
     ["%b %Y", "%B %Y", "%Y %b", "%Y %B", "%b-%Y", "%B-%Y", "%Y-%b", "%Y-%B", "%b-%y", "%m/%Y", "%Y/%m"];
 
+/// The known `strptime` formats of a date, or of a date and a time, that has digits alone.
+const COMPACT: [&str; 4] = ["%Y%m%d", "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S"];
+
 /// All known `strptime` formats.
 pub(super) fn formats() -> impl Iterator<Item = String> {
     let days = DATES.iter().flat_map(|date| DAYTIMES.iter().map(move |time| format!("{date}{time}")));
-    days.chain(MONTHS.iter().map(|month| (*month).to_owned()))
+    days.chain(MONTHS.iter().chain(&COMPACT).map(|format| (*format).to_owned()))
+}
+
+/// Parses `20200131`, `2020013123`, `202001312350` or `20200131235000`, of the years 1900 to 2100.
+pub(super) fn compact(text: &str) -> Option<Stamp> {
+    let format = match text.len() {
+        8 => COMPACT[0],
+        10 => COMPACT[1],
+        12 => COMPACT[2],
+        14 => COMPACT[3],
+        _ => return None,
+    };
+    by_format(format, text).filter(|stamp| (1900..=2100).contains(&stamp.time.year()))
 }
 
 /// Parses `2020-01`, `2020-01-31` or `2020-01-31 23:50:00.5`, with an optional offset: `Z`, `UTC`, `+01:00`, `+0100`.

@@ -14,7 +14,7 @@ use super::options::TableOptions;
 use crate::likelihood::Likelihood;
 use crate::output::{ColumnForecast, Options};
 use crate::train::Forecasting;
-use crate::train::data::history;
+use crate::train::data::{history, notes};
 use crate::train::picture::{self, written_alike};
 use crate::{Forecast, Forecaster};
 
@@ -49,7 +49,7 @@ impl ForecastArgs {
             data = data.of_file(file.clone(), &predictor.scaler().columns, format);
         }
         let series = data.series(&cx.session.locator)?;
-        series.notes.iter().for_each(|note| log(&format!("data: {note}")));
+        notes(&series).iter().for_each(|note| log(note));
 
         let windows = predictor.window(&history(&series), &Options { at: self.at })?;
         let forecasts = predictor.forecasts(&windows, || cx.session.interrupt.check())?;

@@ -26,8 +26,8 @@ pub struct SeriesOptions {
     /// Columns that the model reads but does not forecast [default: none]
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "target")]
     covariates: Vec<String>,
-    /// Roll the rows up to steps of this length, such as 10min, 1h, 1d or 1w; a last step that is not finished is left
-    /// out [default: each row is a step]
+    /// Roll the rows up to steps of this length, such as 10min, 1h, 1d or 1w; a first or last step that is not whole is
+    /// left out [default: each row is a step]
     #[arg(long, value_name = "SPAN", requires = "csv")]
     freq: Option<Span>,
     /// What a step of --freq has: the mean of its rows, or their sum, as for sales and rain [default: mean]

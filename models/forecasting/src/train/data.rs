@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use datasets::{CsvFormat, Locator, RollUp, Series, Span, energy, stocks, weather};
+use datasets::{CsvFormat, Locator, Note, RollUp, Series, Span, energy, stocks, weather};
 use inference::settings::Count;
 use serde::{Deserialize, Serialize};
 use timesteps::Rhythm;
@@ -211,7 +211,7 @@ impl DataConfig {
         let (_, targets) = self.columns(series)?;
         let [train, valid, test] = self.split.bounds(series.len());
         let history = history(series);
-        let season = self.season(&history.rhythm());
+        let season = self.season(&history);
         let frame = Frame::new(&history, targets, scaler.clone())?.with_parts(train, valid - train).with_season(season);
         let frame = Arc::new(frame);
         let part =
@@ -226,10 +226,17 @@ impl DataConfig {
     }
 
     /// The number of steps per season: the setting `season`, or the number of rows in a [season](Rhythm::season) of the
-    /// times.
-    pub fn season(&self, rhythm: &Rhythm) -> usize {
-        self.season.map_or_else(|| rhythm.season(), Count::get)
+    /// times; 1 if the rows have numbers in the place of times.
+    pub fn season(&self, history: &History) -> usize {
+        let usual = || if history.numbered { 1 } else { history.rhythm().season() };
+        self.season.map_or_else(usual, Count::get)
     }
+}
+
+/// What a user has to know of a series: the changes that were made to it, and whether its times are irregular.
+pub fn notes(series: &Series) -> Vec<String> {
+    let irregular = (!Rhythm::of(&series.times).is_regular()).then_some(&Note::IrregularTimes);
+    series.notes.iter().chain(irregular).map(|note| format!("data: {note}")).collect()
 }
 
 /// Converts a loaded series to a [`History`], the input of the predictor.
@@ -290,6 +297,64 @@ mod tests {
         assert_setting(&twice.columns(&series).unwrap_err(), "data.covariates");
         let unknown = DataConfig { target: vec!["c".to_owned()], ..config };
         assert_setting(&unknown.columns(&series).unwrap_err(), "data.target");
+    }
+
+    /// The series in a CSV file with the settings `more`, and the next times that it forecasts.
+    fn loaded(rows: &[String], more: &str) -> (Series, Vec<String>) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        std::io::Write::write_all(&mut file, format!("time,a\n{}\n", rows.join("\n")).as_bytes()).unwrap();
+        let config = DataConfig { file: Some(file.path().to_path_buf()), ..config(more) };
+        let series = config.series(&Locator::new(None)).unwrap();
+        let frame = Frame::new(&history(&series), 1, Scaler::fit(&history(&series), &series.columns, 10).unwrap());
+        let future = frame.unwrap().extended(3).times.split_off(series.len());
+        (series, future.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn rolled_up_series_have_whole_steps() {
+        let start = jiff::civil::date(2023, 1, 1).at(0, 0, 0, 0);
+        let time = |hour: i64| start.checked_add(jiff::SignedDuration::from_hours(hour)).unwrap();
+        // 20 by day and 0 by night; four hours of the last day.
+        let rows: Vec<String> =
+            (0..24 * 30 + 4).map(|n| format!("{},{}", time(n), if n % 24 < 12 { 0 } else { 20 })).collect();
+        for (more, value) in [("freq = '1d'", 10.0), ("freq = '1d'\nroll_up = 'sum'", 240.0)] {
+            let (series, future) = loaded(&rows, more);
+            assert_eq!(series.values, [value; 30]);
+            assert_eq!(future, ["2023-01-31T00:00:00", "2023-02-01T00:00:00", "2023-02-02T00:00:00"]);
+        }
+        assert!(
+            toml::from_str::<DataConfig>("set = 'csv'\nlook_back = 1\nhorizon = 1\nsplit = [1, 1, 1]\nroll_up = 'max'")
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn future_times_follow_the_pattern_of_the_file() {
+        let numbered = |row: &dyn Fn(usize) -> String| (0..60).map(|n| format!("{},{n}", row(n))).collect::<Vec<_>>();
+        let quarters = numbered(&|n| format!("{}-Q{}", 1990 + n / 4, 1 + n % 4));
+        assert_eq!(loaded(&quarters, "").1, ["2005-01-01T00:00:00", "2005-04-01T00:00:00", "2005-07-01T00:00:00"]);
+        let hours =
+            numbered(&|n| format!("2023-05-{:02} {:02}:00", [1, 2, 3, 4, 5, 8, 9, 10, 11, 12][n / 6], 9 + n % 6));
+        assert_eq!(loaded(&hours, "").1, ["2023-05-15T09:00:00", "2023-05-15T10:00:00", "2023-05-15T11:00:00"]);
+        let milliseconds = numbered(&|n| format!("2023-05-01 00:00:00.{:03}", 15 * n));
+        let expected = ["2023-05-01T00:00:00.9", "2023-05-01T00:00:00.915", "2023-05-01T00:00:00.93"];
+        assert_eq!(loaded(&milliseconds, "").1, expected);
+    }
+
+    /// The calendar features of rows with numbers are zero, and a season has one row.
+    #[test]
+    fn numbered_rows_have_no_calendar() {
+        let rows: Vec<String> = (0..60).map(|n| format!("{n},{n}")).collect();
+        let (series, future) = loaded(&rows, "");
+        assert!(series.numbered);
+        assert_eq!(future, ["1970-01-01T00:01:00", "1970-01-01T00:01:01", "1970-01-01T00:01:02"]);
+        let config = DataConfig { season: None, ..config("") };
+        assert_eq!(config.season(&history(&series)), 1);
+        let scaler = config.scaler(&series).unwrap();
+        assert!(!scaler.yearly);
+        let windows = config.windows(&series, &scaler).unwrap().train;
+        let calendar = windows.batch(&windows.origins[..1], &burn::tensor::Device::flex()).calendar;
+        assert_eq!(calendar.abs().sum().into_scalar::<f32>(), 0.0);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
-use datasets::{Note, Series};
+use datasets::Series;
 use inference::weights::WeightNames;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
@@ -12,7 +12,7 @@ use training::{
     Pretrained, RecipeOf, Splits, StepContext, Task, TaskError, TaskResult,
 };
 
-use super::data::{DataConfig, history};
+use super::data::{self, DataConfig, history};
 use super::measure::{self, Losses};
 use super::{demonstration, direction, volatility};
 use crate::calibration::Forecasts;
@@ -65,19 +65,13 @@ impl Task for Forecasting {
     type Items = Vec<usize>;
     type Batch = Batch;
 
-    fn load(data: &DataConfig, cx: &mut LoadContext) -> TaskResult<Series> {
-        let series = data.load(&cx.locator)?;
-        series.notes.iter().for_each(|note| cx.note(&format!("data: {note}")));
-        let rhythm = history(&series).rhythm();
-        let (rows, season) = (series.len(), data.season(&rhythm));
-        let distance = match series.numbered {
-            true => rhythm.step().as_secs_f64().to_string(),
-            false => rhythm.to_string(),
-        };
-        cx.note(&format!("data: {rows} rows, {distance} apart; a season has {season} rows"));
-        if !rhythm.is_regular() {
-            cx.note(&format!("data: {}", Note::IrregularTimes));
-        }
+    fn load(config: &DataConfig, cx: &mut LoadContext) -> TaskResult<Series> {
+        let series = config.load(&cx.locator)?;
+        data::notes(&series).iter().for_each(|note| cx.note(note));
+        let history = history(&series);
+        let (rows, rhythm, season) = (series.len(), history.rhythm(), config.season(&history));
+        let step = if series.numbered { rhythm.step().as_secs_f64().to_string() } else { rhythm.to_string() };
+        cx.note(&format!("data: {rows} rows; step: {step}; a season has {season} rows"));
         Ok(series)
     }
 
