@@ -96,5 +96,6 @@ pub fn companies(locator: &Locator) -> Result<Series> {
     let values = days.iter().flat_map(|day| companies.values().filter_map(|prices| prices.get(day).copied())).collect();
     let source = format!("{} (SHA-256 {})", path.display(), hex(&Sha256::digest(&archive)));
     let (columns, notes) = (companies.into_keys().collect(), Vec::new());
-    Ok(Series { columns, times: days, numbered: false, values, notes, source })
+    let clock = timesteps::Clock::default();
+    Ok(Series { columns, times: days, numbered: false, clock, values, notes, source })
 }

@@ -11,6 +11,7 @@
 //! assert_eq!(timesteps::next_times(&times, 1), [date(2020, 1, 6).at(0, 0, 0, 0)]);
 //! ```
 
+mod clock;
 mod months;
 mod numbered;
 mod opening;
@@ -21,6 +22,7 @@ use std::fmt;
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 
+pub use clock::Clock;
 use months::Months;
 pub use numbered::{step_of_time, time_of_step};
 use opening::Opening;

@@ -19,6 +19,7 @@ use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use timesteps::Clock;
 
 pub use dates::Counted;
 pub use note::Note;
@@ -39,6 +40,8 @@ pub struct Series {
     /// Whether the rows have numbers in the place of times. A time then stands for a number, as
     /// [`timesteps::time_of_step`] says, and has no date.
     pub numbered: bool,
+    /// The local times of a file whose offsets from UTC change, if the times are in standard time. Days are cut by them.
+    pub clock: Clock,
     /// All values in row-major order, `[rows, columns]`.
     pub values: Vec<f32>,
     /// The changes that were made to the rows and columns of the file while it was read.
@@ -154,7 +157,7 @@ impl Series {
     pub fn from_bytes(bytes: &[u8], path: &Path, format: &CsvFormat) -> Result<Self> {
         let table = Table::read(bytes, path)?;
         let time = table.time_columns(&format.time)?;
-        let Times { times, numbered, mut notes } = table.times(&time, format.date_format.as_deref())?;
+        let Times { times, numbered, clock, mut notes } = table.times(&time, format.date_format.as_deref())?;
         let columns = table.value_columns(&format.columns, &time, format.sentinel, &mut notes)?;
         let mut rows = table.rows(times, &columns, format.sentinel)?;
         clean::sort(&mut rows, &mut notes);
@@ -168,7 +171,7 @@ impl Series {
         let source = format!("{} (SHA-256 {})", path.display(), hex(&Sha256::digest(bytes)));
         let values = rows.iter().flat_map(|row| row.values.iter().map(|value| value.unwrap_or(f32::NAN))).collect();
         let times = rows.into_iter().map(|row| row.time).collect();
-        Ok(Self { columns: names, times, numbered, values, notes, source })
+        Ok(Self { columns: names, times, numbered, clock, values, notes, source })
     }
 
     /// The number of rows of the series.

@@ -135,7 +135,11 @@ fn time_zone(formatter: &mut fmt::Formatter<'_>, offsets: &[Offset], converted_t
         None if names == "UTC" => write!(formatter, "times are in UTC"),
         None => write!(formatter, "times are local times at {names}"),
         Some(offset) => {
-            write!(formatter, "times at {names} were converted to {}, which has no change of the clocks", name(&offset))
+            write!(
+                formatter,
+                "times at {names} were converted to {}, which has no change of the clocks; days are those of local time",
+                name(&offset)
+            )
         }
     }
 }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
-use timesteps::Rhythm;
+use timesteps::{Clock, Rhythm};
 
 use super::{Note, Series};
 use crate::error::{DataError, Result};
@@ -33,6 +33,10 @@ impl Span {
     pub fn seconds(self) -> i64 {
         let of_unit = UNITS.iter().find(|(_, unit, _)| *unit == self.unit).map_or(1, |(_, _, seconds)| *seconds);
         i64::from(self.count) * of_unit
+    }
+
+    fn is_whole_days(self) -> bool {
+        self.seconds() % 86_400 == 0
     }
 
     /// The start of the step that contains `time`. Weeks begin on a Monday.
@@ -106,7 +110,7 @@ impl Series {
         }
         let width = self.columns.len();
         let (mut times, mut values) = (Vec::new(), Vec::new());
-        let starts: Vec<DateTime> = self.times.iter().map(|time| span.start(*time)).collect();
+        let starts: Vec<DateTime> = self.times.iter().map(|time| self.start(*time, span)).collect();
         let mut first = 0;
         for step in starts.chunk_by(|one, other| one == other) {
             let rows = first..first + step.len();
@@ -118,7 +122,10 @@ impl Series {
         }
         let mut notes = self.notes.clone();
         notes.push(Note::RolledUp { rows: self.len(), steps: times.len(), span, rule });
-        Ok(Self { times, values, notes, ..self.without_rows() })
+        // Days begin at local midnight.
+        let clock = if span.is_whole_days() { Clock::default() } else { self.clock.clone() };
+        let (columns, source) = (self.columns.clone(), self.source.clone());
+        Ok(Self { columns, times, numbered: self.numbered, clock, values, notes, source })
     }
 
     /// Leaves out the rows of the first and of the last step of `span` if the step is not whole: a day of which only the
@@ -126,11 +133,11 @@ impl Series {
     pub fn without_unfinished(mut self, span: Span) -> Self {
         let (Some(&first), Some(&last)) = (self.times.first(), self.times.last()) else { return self };
         let rhythm = Rhythm::of(&self.times);
-        let (begin, end) = (span.start(first), span.start(last));
-        let is_late = rhythm.count_between(begin.saturating_sub(rhythm.step()), first) > 0;
-        let is_early = rhythm.following(last).next().is_some_and(|next| span.start(next) == end);
-        let from = if is_late { self.times.partition_point(|time| span.start(*time) == begin) } else { 0 };
-        let to = if is_early { self.times.partition_point(|time| *time < end) } else { self.len() };
+        let (begin, end) = (self.start(first, span), self.start(last, span));
+        let is_late = rhythm.count_between(begin.saturating_sub(rhythm.step()), self.local(first, span)) > 0;
+        let is_early = rhythm.following(last).next().is_some_and(|next| self.start(next, span) == end);
+        let from = if is_late { self.times.partition_point(|time| self.start(*time, span) == begin) } else { 0 };
+        let to = if is_early { self.times.partition_point(|time| self.start(*time, span) < end) } else { self.len() };
         let dropped = [(from, begin), (self.len() - to, end)].into_iter().filter(|(rows, _)| *rows > 0);
         self.notes.extend(dropped.map(|(rows, start)| Note::Unfinished { rows, start, span }));
         let (rows, width) = (from..to.max(from), self.columns.len());
@@ -139,10 +146,14 @@ impl Series {
         self
     }
 
-    /// A series with the same columns and source, and without rows and notes.
-    fn without_rows(&self) -> Self {
-        let (columns, source) = (self.columns.clone(), self.source.clone());
-        Self { columns, times: Vec::new(), numbered: self.numbered, values: Vec::new(), notes: Vec::new(), source }
+    /// The time by which steps of `span` are cut: the local time for days and weeks.
+    fn local(&self, time: DateTime, span: Span) -> DateTime {
+        if span.is_whole_days() { self.clock.local(time) } else { time }
+    }
+
+    /// The start of the step of `span` that contains a time of the series.
+    fn start(&self, time: DateTime, span: Span) -> DateTime {
+        span.start(self.local(time, span))
     }
 }
 
@@ -223,5 +234,28 @@ mod tests {
         }
         let hours = [("2020-01-01 00:00", 1.0), ("2020-01-01 01:00", 1.0)];
         assert!(series(&hours).without_unfinished(span).is_empty());
+    }
+
+    /// The day on which the clocks change has 23 or 25 hours, and every day begins at local midnight.
+    #[test]
+    fn days_are_cut_by_local_time() {
+        let hours = |start: &str, offset: &str, count: i64| {
+            let (start, offset) = (start.parse::<DateTime>().unwrap(), offset.to_owned());
+            let time = move |hour| start.checked_add(SignedDuration::from_hours(hour)).unwrap();
+            (0..count).map(move |hour| (format!("{}{offset}", time(hour)), 1.0)).collect::<Vec<_>>()
+        };
+        let (spring, autumn) = (2, 27);
+        let march = [hours("2023-03-24T00:00", "+01:00", 24 + spring + 24), hours("2023-03-26T03:00", "+02:00", 45)];
+        let october = [hours("2023-10-28T00:00", "+02:00", autumn), hours("2023-10-29T02:00", "+01:00", 46)];
+        for (parts, sums, first) in
+            [(march, [24.0, 24.0, 23.0, 24.0], "2023-03-24"), (october, [24.0, 25.0, 24.0, 0.0], "2023-10-28")]
+        {
+            let rows: Vec<(&str, f32)> = parts.iter().flatten().map(|(time, value)| (time.as_str(), *value)).collect();
+            let daily = series(&rows).without_unfinished("1d".parse().unwrap());
+            let daily = daily.rolled_up("1d".parse().unwrap(), RollUp::Sum).unwrap();
+            let sums: Vec<f32> = sums.into_iter().filter(|sum| *sum > 0.0).collect();
+            assert_eq!((&daily.values, &times(&daily)[0]), (&sums, &format!("{first}T00:00:00")));
+            assert!(daily.times.iter().all(|time| time.hour() == 0) && daily.clock == Clock::default());
+        }
     }
 }

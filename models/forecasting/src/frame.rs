@@ -12,6 +12,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 use inference::PredictError;
 use jiff::civil::DateTime;
+use timesteps::Clock;
 
 use crate::history::History;
 use crate::scaler::Scaler;
@@ -30,6 +31,8 @@ pub struct Frame {
     pub times: Vec<DateTime>,
     /// Whether the times stand for the numbers of the rows: see [`History::numbered`].
     pub numbered: bool,
+    /// The local times, of which the calendar features are.
+    clock: Clock,
     /// The mean and standard deviation by which each column was standardised.
     pub scaler: Scaler,
     /// The number of columns that are forecast. They come before the covariates.
@@ -58,9 +61,10 @@ impl Frame {
         };
         Ok(Self {
             values: (0..history.len()).flat_map(row).collect(),
-            calendar: calendar_of(&history.times, history.numbered, scaler.yearly),
+            calendar: calendar_of(&history.times, history.numbered, &history.clock, scaler.yearly),
             times: history.times.clone(),
             numbered: history.numbered,
+            clock: history.clock.clone(),
             targets,
             train: 0,
             valid: 0,
@@ -84,7 +88,7 @@ impl Frame {
     pub fn extended(mut self, rows: usize) -> Self {
         let times = timesteps::next_times(&self.times, rows);
         self.values.resize((self.len() + times.len()) * self.columns(), f32::NAN);
-        self.calendar.extend(calendar_of(&times, self.numbered, self.scaler.yearly));
+        self.calendar.extend(calendar_of(&times, self.numbered, &self.clock, self.scaler.yearly));
         self.times.extend(times);
         self
     }
@@ -115,11 +119,11 @@ impl Frame {
     }
 }
 
-/// The calendar features of several times; all zero if the times stand for numbers.
-fn calendar_of(times: &[DateTime], numbered: bool, yearly: bool) -> Vec<f32> {
+/// The calendar features of several times, by local time; all zero if the times stand for numbers.
+fn calendar_of(times: &[DateTime], numbered: bool, clock: &Clock, yearly: bool) -> Vec<f32> {
     match numbered {
         true => vec![0.0; times.len() * CALENDAR],
-        false => times.iter().flat_map(|time| calendar(*time, yearly)).collect(),
+        false => times.iter().flat_map(|time| calendar(clock.local(*time), yearly)).collect(),
     }
 }
 
@@ -250,6 +254,7 @@ pub(crate) mod tests {
         History {
             times: (0..rows as i64).map(|row| start + jiff::Span::new().hours(row)).collect(),
             numbered: false,
+            clock: Clock::default(),
             columns: [("a".to_owned(), a), ("b".to_owned(), b)].into(),
         }
     }
@@ -260,6 +265,7 @@ pub(crate) mod tests {
         let history = History {
             times: (0..values.len() as i64).map(|day| start + jiff::Span::new().days(day)).collect(),
             numbered: false,
+            clock: Clock::default(),
             columns: [("a".to_owned(), values.iter().map(|value| *value as f32).collect())].into(),
         };
         let scaler = Scaler::fit(&history, &["a".to_owned()], train).unwrap();
@@ -308,6 +314,20 @@ pub(crate) mod tests {
         let frame = Arc::unwrap_or_clone(frame(40)).extended(3);
         assert_eq!((frame.len(), frame.times[42].to_string()), (43, "2020-01-02T18:00:00".to_owned()));
         assert!((40..43).all(|row| frame.value(row, 0).is_nan() && frame.value(row, 1).is_nan()));
+    }
+
+    /// A clock that is an hour ahead from the third row on has the calendar of times an hour later, also after the end.
+    #[test]
+    fn calendar_features_are_those_of_local_time() {
+        let mut history = hours(20);
+        history.clock =
+            Clock::of(history.times.iter().enumerate().map(|(row, time)| (*time, 3600 * i32::from(row >= 2))));
+        let scaler = Scaler::fit(&history, &["a".to_owned()], 10).unwrap();
+        let frame = Frame::new(&history, 1, scaler).unwrap().extended(4);
+        for (row, time) in frame.times.iter().enumerate() {
+            let local = if row < 2 { *time } else { *time + jiff::Span::new().hours(1) };
+            assert_eq!(frame.calendar[row * CALENDAR..][..CALENDAR], calendar(local, false), "row {row}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use inference::PredictError;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
-use timesteps::Rhythm;
+use timesteps::{Clock, Rhythm};
 
 /// The known rows of a series: the input of [`Forecaster`](crate::Forecaster).
 ///
@@ -20,6 +20,9 @@ pub struct History {
     /// after 1970 begins, and the model reads no calendar features.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub numbered: bool,
+    /// The local times of a series that is in standard time. The model reads the calendar features of local times.
+    #[serde(skip)]
+    pub clock: Clock,
     /// The values of each column by its name, one per row, in the units of the training data. Columns that the model
     /// does not read are ignored.
     pub columns: BTreeMap<String, Vec<f32>>,

@@ -7,6 +7,7 @@ mod text;
 mod zones;
 
 use jiff::civil::{DateTime, Time};
+use timesteps::Clock;
 
 pub use numbers::Counted;
 
@@ -30,6 +31,8 @@ pub(super) struct Times {
     pub times: Vec<DateTime>,
     /// Whether the rows have numbers in the place of times: see [`timesteps::time_of_step`].
     pub numbered: bool,
+    /// The local times, if `times` are not.
+    pub clock: Clock,
     /// What was done to the times that the file does not say itself.
     pub notes: Vec<Note>,
 }

@@ -74,7 +74,7 @@ pub(super) fn read(column: &str, texts: &[String], format: Option<&str>) -> Resu
     };
     let times = numbers.iter().enumerate().map(time).collect::<Result<_, _>>()?;
     let notes = vec![Note::NumbersAsTimes { column: column.to_owned(), counted }];
-    Ok(Some(Times { times, numbered: counted == Counted::Steps, notes }))
+    Ok(Some(Times { times, numbered: counted == Counted::Steps, notes, ..Times::default() }))
 }
 
 /// What the numbers count; `None` if they may be days of a spreadsheet or numbers of steps.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
+use timesteps::Clock;
 
 use super::text::Stamp;
 use super::{Note, Times, Wrong};
@@ -14,7 +15,7 @@ const DAILY: SignedDuration = SignedDuration::from_hours(20);
 
 /// Returns local times without their offsets. If the offsets differ, which they do when clocks change, local times have
 /// missing and duplicate hours. Unless steps are a day or longer, all times are then converted to the smallest offset,
-/// which is standard time.
+/// which is standard time, and the clock tells the local times.
 ///
 /// # Errors
 ///
@@ -30,12 +31,14 @@ pub(super) fn in_one_zone(stamps: Vec<Stamp>, texts: &[String]) -> Result<Times,
     let offsets: BTreeSet<Offset> = stamps.iter().filter_map(|stamp| stamp.offset).collect();
     let standard = *offsets.first().unwrap_or(&Offset::UTC);
     let converted: Vec<DateTime> = stamps.iter().map(|stamp| converted(stamp, standard)).collect();
-    let mut sorted = converted.clone();
+    let ahead = stamps.iter().filter_map(|stamp| Some(stamp.offset?.seconds() - standard.seconds()));
+    let mut sorted: Vec<(DateTime, i32)> = converted.iter().copied().zip(ahead).collect();
     sorted.sort_unstable();
-    let is_kept = offsets.len() == 1 || timesteps::most_common_step(sorted.into_iter()) >= DAILY;
+    let is_kept = offsets.len() == 1 || timesteps::most_common_step(sorted.iter().map(|(time, _)| *time)) >= DAILY;
+    let clock = if is_kept { Clock::default() } else { Clock::of(sorted) };
     let notes =
         vec![Note::TimeZone { offsets: offsets.into_iter().collect(), converted_to: (!is_kept).then_some(standard) }];
-    Ok(Times { times: if is_kept { local(&stamps) } else { converted }, notes, ..Times::default() })
+    Ok(Times { times: if is_kept { local(&stamps) } else { converted }, notes, clock, ..Times::default() })
 }
 
 /// The local time at the offset `to`.

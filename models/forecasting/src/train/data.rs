@@ -247,7 +247,7 @@ pub fn history(series: &Series) -> History {
         (name.clone(), values)
     };
     let columns = series.columns.iter().enumerate().map(column).collect();
-    History { times: series.times.clone(), numbered: series.numbered, columns }
+    History { times: series.times.clone(), numbered: series.numbered, clock: series.clock.clone(), columns }
 }
 
 fn is_mean(rule: &RollUp) -> bool {
