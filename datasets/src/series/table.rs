@@ -6,7 +6,7 @@ use std::path::Path;
 use csv::StringRecord;
 use jiff::civil::DateTime;
 
-use super::dates::{self, Wrong};
+use super::dates::{self, Times, Wrong};
 use super::layout::{self, Layout};
 use super::number::{Field, Style, Survey, Value};
 use super::texts::Texts;
@@ -163,7 +163,7 @@ impl<'a> Table<'a> {
     }
 
     /// Looks at all fields: learns how the numbers of each column are written, and parses the times.
-    pub fn survey(&mut self) -> Result<Vec<DateTime>> {
+    pub fn survey(&mut self) -> Result<Times> {
         let mut surveys = std::mem::take(&mut self.surveys);
         let mut texts = Texts::default();
         self.for_each(0, |line, record| {
@@ -178,7 +178,7 @@ impl<'a> Table<'a> {
     }
 
     /// Parses the time of each row.
-    fn times(&self, texts: &Texts) -> Result<Vec<DateTime>> {
+    fn times(&self, texts: &Texts) -> Result<Times> {
         let names: Vec<&str> = self.time.iter().map(|&column| self.layout.header[column].as_str()).collect();
         let (path, format) = (self.path.to_path_buf(), self.format.date_format.as_deref());
         texts.times(&names, format).map_err(|wrong| match wrong {
