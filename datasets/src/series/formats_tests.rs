@@ -151,7 +151,7 @@ fn lines_above_the_header_and_units_below_it_are_skipped() {
         ("Station: 5\nHeight,5\n\nTIMESTAMP,RECORD,AirTC\n", 3),
         ("# TIMESTAMP,RECORD,AirTC\n", 0),
     ] {
-        for end in ["\n", "\r\n"] {
+        for end in ["\n", "\r\n", "\r"] {
             let text = format!("{lines}{rows}").replace('\n', end);
             let series = read(&text, &CsvFormat::default()).unwrap();
             assert_eq!(

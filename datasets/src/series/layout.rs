@@ -63,12 +63,13 @@ impl Layout {
     /// are no part of the table, are passed over.
     pub fn of(text: &str, format: &CsvFormat) -> Self {
         let mut start = skipped(text, format.skip_rows);
-        let told = text[start..].lines().next().and_then(told_separator);
+        let told = told_separator(text[start..start + skipped(&text[start..], 1)].trim_end());
         if told.is_some() {
             start += skipped(&text[start..], 1);
         }
         let mut remark = "";
-        while let Some(line) = text[start..].split_inclusive('\n').next() {
+        while start < text.len() {
+            let line = &text[start..start + skipped(&text[start..], 1)];
             match line.strip_prefix('#') {
                 Some(content) => remark = content,
                 None if line.trim().is_empty() => {}
@@ -103,9 +104,14 @@ impl Layout {
     }
 }
 
-/// The number of bytes of the first `lines` lines.
+/// The number of bytes of the first `lines` lines, which end with LF, CRLF or CR.
 fn skipped(text: &str, lines: usize) -> usize {
-    text.split_inclusive('\n').take(lines).map(str::len).sum()
+    let mut bytes = 0;
+    for _ in 0..lines {
+        let Some(end) = text[bytes..].find(['\n', '\r']) else { return text.len() };
+        bytes += end + if text[bytes + end..].starts_with("\r\n") { 2 } else { 1 };
+    }
+    bytes
 }
 
 /// The number of ends of lines in a text: LF, CRLF, or CR alone.

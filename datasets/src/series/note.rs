@@ -114,8 +114,8 @@ pub enum Note {
 impl fmt::Display for Note {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::LinesSkipped { lines } => write!(formatter, "skipped {lines} lines above the header"),
-            Self::UnitsSkipped { rows } => write!(formatter, "skipped {rows} rows of units below the header"),
+            Self::LinesSkipped { lines } => write!(formatter, "skipped the lines above the header: {lines}"),
+            Self::UnitsSkipped { rows } => write!(formatter, "skipped the rows of units below the header: {rows}"),
             Self::DecimalAssumed { columns } => {
                 write!(
                     formatter,
@@ -124,7 +124,9 @@ impl fmt::Display for Note {
                 )
             }
             Self::IndexSkipped { columns } => {
-                write!(formatter, "skipped columns that count the rows: `{}`", columns.join("`, `"))
+                let name = |name: &String| if name.is_empty() { "one without a name".to_owned() } else { name.clone() };
+                let names: Vec<String> = columns.iter().map(name).collect();
+                write!(formatter, "skipped columns that count the rows: {}", names.join(", "))
             }
             Self::ColumnsSkipped { columns } => {
                 write!(formatter, "skipped columns without numbers: {}", columns.join(", "))
