@@ -174,6 +174,16 @@ fn few_or_irregular_times_are_continued() {
     assert_eq!(next_times(&[DateTime::MAX], 3), []);
 }
 
+/// An hour that fails on three of five Tuesdays is not an hour at which a shop is closed.
+#[test]
+fn repeated_failures_are_not_opening_hours() {
+    let monday = date(2023, 5, 1).at(0, 0, 0, 0);
+    let mut times: Vec<DateTime> = (0..5 * 168 + 24 + 13).map(|hour| monday + Span::new().hours(hour)).collect();
+    times.retain(|time| ![2, 16, 30].contains(&time.day()) || time.hour() != 13 || time.month() != 5);
+    let last = times[times.len() - 1];
+    assert_eq!(next_times(&times, 1), [last + Span::new().hours(1)]);
+}
+
 #[test]
 fn times_between_rows_are_counted() {
     let days: Vec<DateTime> = at((1..=28).map(|day| date(2023, 5, day)).filter(is_working), Time::midnight());
