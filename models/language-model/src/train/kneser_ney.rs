@@ -77,7 +77,6 @@ impl KneserNey {
             + list_growth(&self.contexts, contexts)
             + list_growth(depths, contexts);
         let what = format!("Kneser-Ney {}-grams", self.order);
-
         if available.is_some_and(|available| needed as u64 > available) {
             return Err(TaskError::Memory { what, available });
         }
