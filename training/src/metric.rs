@@ -135,9 +135,11 @@ impl Measured {
         flat
     }
 
-    /// Formats the metrics as text: `accuracy 0.9012, loss 0.2511`.
+    /// Formats the metrics as text: `accuracy 0.9012, loss 0.2511`. Metrics of parts of the data, such as `mae[north]`,
+    /// are left out.
     pub fn list(&self) -> String {
-        let metrics = self.metrics.iter().map(|metric| format!("{} {}", metric.name, decimal(metric.value)));
+        let of_all = self.metrics.iter().filter(|metric| !metric.name.ends_with(']'));
+        let metrics = of_all.map(|metric| format!("{} {}", metric.name, decimal(metric.value)));
         metrics.collect::<Vec<_>>().join(", ")
     }
 }

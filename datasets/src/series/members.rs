@@ -79,11 +79,14 @@ impl TableSeries {
         let styles = table.styles(&columns, &mut notes)?;
         let ids = table.ids()?;
         let mut groups = grouped(table.rows(times, &columns, &styles)?, ids, &notes);
+        let names = table.distinct_names(&columns)?;
         for Group { rows, notes, .. } in &mut groups {
             clean::sort(rows, notes);
             check_one_series(rows, format.duplicates, &table, path)?;
+            if roles.known.is_empty() && format.missing != Missing::Drop {
+                check_no_future(rows, &names, &roles.target, &table, path)?;
+            }
         }
-        let names = table.distinct_names(&columns)?;
         let source = described(path, "SHA-256", &Sha256::digest(&bytes));
         // The text of a large table takes much memory, and is no longer needed.
         drop(text);
@@ -169,6 +172,30 @@ fn identifier(rows: &[Row], table: &Table) -> Result<Option<Vec<String>>> {
     Ok(pair.map(|(one, other)| vec![one.name.clone(), other.name.clone()]))
 }
 
+/// Refuses rows at the end of one series that have values, but none in columns with a value in every earlier row: without
+/// known columns, they would be filled as if the targets had not been measured. `target` are the names of the columns to
+/// forecast; if there are none, any of the columns `names` may be one.
+fn check_no_future(rows: &[Row], names: &[String], target: &[String], table: &Table, path: &Path) -> Result<()> {
+    let length = |column: usize| rows.iter().rposition(|row| !row.values[column].is_nan()).map_or(0, |row| row + 1);
+    let complete = |column: &usize| rows[..length(*column)].iter().all(|row| !row.values[*column].is_nan());
+    let columns = 0..names.len();
+    let past = match target.is_empty() {
+        true => columns.filter(complete).map(length).min(),
+        false => columns.filter(|&column| target.contains(&names[column])).map(length).max(),
+    };
+    let last = &rows[past.unwrap_or(rows.len())..];
+    if last.is_empty() {
+        return Ok(());
+    }
+    let filled = table.filled(&last.iter().map(|row| row.line as usize).collect())?;
+    if filled.is_empty() {
+        return Ok(());
+    }
+    let empty = names.iter().filter(|name| !filled.contains(name)).cloned().collect();
+    let line = last.iter().map(|row| row.line).min().unwrap_or_default() as usize;
+    Err(DataError::FutureRows { path: path.to_path_buf(), line, rows: last.len(), empty, filled })
+}
+
 /// What the series of one table have in common.
 struct Reader<'a> {
     path: &'a Path,
@@ -221,8 +248,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     ///
-    /// [`DataError::FutureRows`] if such rows have values, and no column is known ahead; [`DataError::MissingValues`] if
-    /// a known column has no value in such a row.
+    /// [`DataError::MissingValues`] if a known column has no value in such a row.
     fn future(&self, rows: &mut Vec<Row>) -> Result<Vec<Row>> {
         let known = self.places(&self.roles.known);
         let forecast = |column: &usize| match self.roles.target.is_empty() {
@@ -233,7 +259,7 @@ impl Reader<'_> {
         let is_past = |row: &Row| targets.iter().any(|&column| !row.values[column].is_nan());
         let past = rows.iter().rposition(is_past).map_or(0, |last| last + 1);
         if known.is_empty() {
-            return self.check_no_future(rows, past).map(|()| Vec::new());
+            return Ok(Vec::new());
         }
         let future = rows.split_off(past);
         let is_missing = |row: &Row| known.iter().copied().find(|&column| row.values[column].is_nan());
@@ -247,31 +273,5 @@ impl Reader<'_> {
             }),
             None => Ok(future),
         }
-    }
-
-    /// Refuses rows at the end that have values, but none in columns that have one in every earlier row. `past` is the
-    /// number of rows up to the last value of a target.
-    fn check_no_future(&self, rows: &[Row], past: usize) -> Result<()> {
-        let is_empty = |rows: &[Row], column: usize| rows.iter().all(|row| row.values[column].is_nan());
-        let has_values = |rows: &[Row]| (0..self.names.len()).any(|column| !is_empty(rows, column));
-        let length = |column: usize| rows.iter().rposition(|row| !row.values[column].is_nan()).map_or(0, |row| row + 1);
-        let complete = |column: usize| rows[..length(column)].iter().all(|row| !row.values[column].is_nan());
-        // If the targets are not named, any column may be one.
-        let shortest = (0..self.names.len()).filter(|&column| complete(column)).map(length).min().unwrap_or(past);
-        let past = if self.roles.target.is_empty() { shortest } else { past };
-        let last = &rows[past..];
-        if self.format.missing == Missing::Drop || last.is_empty() || !has_values(last) {
-            return Ok(());
-        }
-        let (empty, filled): (Vec<usize>, Vec<usize>) =
-            (0..self.names.len()).partition(|&column| is_empty(last, column));
-        let names = |columns: Vec<usize>| columns.into_iter().map(|column| self.names[column].clone()).collect();
-        Err(DataError::FutureRows {
-            path: self.path.to_path_buf(),
-            line: last.iter().map(|row| row.line).min().unwrap_or_default() as usize,
-            rows: last.len(),
-            empty: names(empty),
-            filled: names(filled),
-        })
     }
 }

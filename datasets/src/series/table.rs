@@ -256,6 +256,21 @@ impl<'a> Table<'a> {
         Ok(ids)
     }
 
+    /// The names of the columns that have a value in one of the lines with these numbers, without the time and the columns
+    /// that identify series.
+    pub fn filled(&self, lines: &HashSet<usize>) -> Result<Vec<String>> {
+        let mut filled = vec![false; self.layout.header.len()];
+        self.for_each(0, |line, record| {
+            if lines.contains(&line) {
+                let has_value = |field: &str| !matches!(Field::of(field), Field::Missing);
+                filled.iter_mut().zip(record).for_each(|(filled, field)| *filled |= has_value(field));
+            }
+            Ok(())
+        })?;
+        let is_free = |column: &usize| !self.time.contains(column) && !self.id.contains(column) && filled[*column];
+        Ok((0..filled.len()).filter(is_free).map(|column| self.layout.header[column].clone()).collect())
+    }
+
     /// The columns with at most `most` different fields, without the time and the columns that identify series; columns
     /// of words first; and the line number of each row. Columns that are named to be read are left out.
     pub fn categories(&self, most: usize) -> Result<(Vec<usize>, Vec<Category>)> {

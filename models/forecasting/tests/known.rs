@@ -170,6 +170,12 @@ fn rows_after_the_last_target_need_a_known_column() {
     }
     let dropped = CsvFormat { missing: Missing::Drop, ..CsvFormat::default() };
     assert_eq!(read_with(&text, &Roles::default(), dropped).unwrap().past.len(), 30);
+    // The columns that are not read tell, too.
+    for missing in [Missing::Refuse, Missing::Previous, Missing::Interpolate] {
+        let format = CsvFormat { missing, columns: names(&["sales"]), ..CsvFormat::default() };
+        let roles = Roles { target: names(&["sales"]), ..Roles::default() };
+        assert!(future(&read_with(&text, &roles, format).unwrap_err()));
+    }
     // A sensor that has failed before may fail at the end.
     let text = "date,a,b\n2020-01-01,1,2\n2020-01-02,,3\n2020-01-03,4,4\n2020-01-04,,5\n";
     let filled = CsvFormat { missing: Missing::Previous, ..CsvFormat::default() };

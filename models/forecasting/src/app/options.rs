@@ -180,7 +180,7 @@ pub fn data_option(setting: &str) -> Option<&'static str> {
     Some(match setting {
         "time" => "--time",
         "date_format" => "--date-format",
-        "columns" => "--target and --covariates",
+        "columns" => "--target, --covariates and --known",
         "id" => "--id",
         "known" => "--known",
         "decimal" => "--decimal",
