@@ -53,7 +53,7 @@ pub mod weather;
 pub mod wikitext2;
 
 pub use corpus::{Corpus, own_text};
-pub use error::{DataError, Result};
+pub use error::{DataError, Result, TagError};
 pub use own_reviews::own_reviews;
 pub use review::{Review, Reviews, hold_out};
 pub use series::{

@@ -63,6 +63,7 @@ mod fit;
 mod host;
 mod interrupt;
 mod loader;
+mod lock;
 pub mod machine;
 mod metric;
 pub mod observer;

@@ -61,6 +61,7 @@ fn kibibytes(file: &Path, name: &str) -> Option<u64> {
 }
 
 #[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::unwrap_used)]
 mod tests {
     #[test]
     fn a_network_larger_than_the_memory_is_an_error() {

@@ -13,7 +13,6 @@
 //! | `events.out.tfevents.…` | events for TensorBoard |
 //! | `lock` | locked by the process that trains |
 
-use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TrainingError};
+use crate::lock::{LOCK, Lock};
 use crate::metric::{self, Metrics, number};
 use crate::package::{PICTURE, is_package};
 use crate::recipe::{Recipe, RecipeText};
@@ -91,53 +91,9 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-const RECIPE: &str = "recipe.toml";
-const LOCK: &str = "lock";
-const START: &str = "run.json";
+pub(crate) const RECIPE: &str = "recipe.toml";
+pub(crate) const START: &str = "run.json";
 const METRICS: &str = "metrics.jsonl";
-
-/// An exclusive lock on a run folder. The operating system releases the lock when the process ends.
-#[derive(Debug)]
-pub(crate) struct Lock {
-    dir: PathBuf,
-    /// Whether the run folder was created together with the lock.
-    created: bool,
-    /// Whether other processes are kept out. The file systems of some clusters have no locks.
-    pub exclusive: bool,
-    _file: File,
-}
-
-impl Lock {
-    fn new(dir: &Path, created: bool) -> Result<Self> {
-        let path = dir.join(LOCK);
-        let file = File::create(&path).map_err(TrainingError::io("write", &path))?;
-        let locked = file.try_lock();
-        if let Err(TryLockError::WouldBlock) = locked {
-            return Err(TrainingError::RunInUse { path: dir.to_path_buf() });
-        }
-        let mut lock = Self { dir: dir.to_path_buf(), created, exclusive: true, _file: file };
-        match locked {
-            Err(TryLockError::Error(error)) if files::is_unsupported(&error) => lock.exclusive = false,
-            Err(TryLockError::Error(error)) => return Err(TrainingError::io("lock", &path)(error)),
-            _ => {}
-        }
-        Ok(lock)
-    }
-}
-
-impl Drop for Lock {
-    /// Removes the lock file and `run.json` if training never started, and the run folder if it was created with the
-    /// lock.
-    fn drop(&mut self) {
-        if !self.dir.join(RECIPE).exists() {
-            let _ = std::fs::remove_file(self.dir.join(START));
-            let _ = std::fs::remove_file(self.dir.join(LOCK));
-            if self.created {
-                let _ = std::fs::remove_dir(&self.dir);
-            }
-        }
-    }
-}
 
 /// The metrics of one epoch: a line of `metrics.jsonl`. It contains no times, so that two runs of one recipe give equal
 /// files.

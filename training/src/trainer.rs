@@ -128,8 +128,10 @@ impl<T: Task> Trainer<'_, T> {
         if resume {
             // A killed process may have written an epoch to metrics.jsonl after its last checkpoint.
             self.run.write_history(&now.state.history)?;
-            if self.ended(&now.state) {
+            if now.state.epoch >= self.epochs() {
                 note("all epochs are already trained: evaluating the model again");
+            } else if self.ended(&now.state) {
+                note("training ended early, because of training.patience: evaluating the model again");
             }
         }
         let before = now.state.seconds;

@@ -76,5 +76,5 @@ fn training_ends_when_nothing_improves() {
     assert_eq!(history.lines().count(), 3, "{history}");
 
     let again = run(&["train", "--resume", path(&run_dir)]);
-    assert!(again.status.success() && text(&again.stderr).contains("already trained"), "{}", text(&again.stderr));
+    assert!(again.status.success() && text(&again.stderr).contains("ended early"), "{}", text(&again.stderr));
 }

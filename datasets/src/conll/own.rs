@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::{ConllFormat, TaggedParts, TaggedSentence, parse};
-use crate::error::{DataError, Result};
+use crate::error::{DataError, Result, TagError};
 use crate::source::described;
 use crate::text_file;
 
@@ -21,8 +21,8 @@ const HELD_OUT: usize = 10;
 ///
 /// # Errors
 ///
-/// [`DataError::Io`], [`DataError::Unpack`], [`DataError::NotText`], [`DataError::TooFewSentences`] if fewer than 10 sentences
-/// are to be split, [`DataError::NoEntities`] if a part has no entity, and the errors of [`parse`].
+/// [`DataError::Io`], [`DataError::Unpack`], [`DataError::NotText`], [`TagError::TooFewSentences`] if fewer than 10 sentences
+/// are to be split, [`TagError::NoEntities`] if a part has no entity, and the errors of [`parse`].
 pub fn own_parts(train: &Path, held_out: Option<[&Path; 2]>, format: &ConllFormat) -> Result<TaggedParts> {
     let mut hash = Sha256::new();
     let mut read = |path: &Path| {
@@ -37,7 +37,7 @@ pub fn own_parts(train: &Path, held_out: Option<[&Path; 2]>, format: &ConllForma
             let count = sentences.len() / HELD_OUT;
             if count == 0 {
                 let (path, needed) = (PathBuf::from(train), HELD_OUT);
-                return Err(DataError::TooFewSentences { path, sentences: sentences.len(), needed });
+                return Err(DataError::Tags(TagError::TooFewSentences { path, sentences: sentences.len(), needed }));
             }
             let test = sentences.split_off(sentences.len() - count);
             (sentences.split_off(sentences.len() - count), test)
@@ -54,7 +54,7 @@ pub fn own_parts(train: &Path, held_out: Option<[&Path; 2]>, format: &ConllForma
 /// Refuses a part without entities: nothing can be learned from it, or measured on it.
 fn check_entities(sentences: &[TaggedSentence], path: &Path, part: &'static str) -> Result<()> {
     match sentences.iter().all(|sentence| sentence.entities.is_empty()) {
-        true => Err(DataError::NoEntities { path: path.to_path_buf(), part }),
+        true => Err(DataError::Tags(TagError::NoEntities { path: path.to_path_buf(), part })),
         false => Ok(()),
     }
 }
@@ -104,15 +104,15 @@ mod tests {
         let missing = own_parts(&dir.path().join("none"), None, &ConllFormat::default()).unwrap_err();
         assert!(matches!(missing, DataError::Io { path, .. } if path.ends_with("none")));
         let few = own_parts(&write(dir.path(), "few", 0..9), None, &ConllFormat::default()).unwrap_err();
-        assert!(matches!(few, DataError::TooFewSentences { sentences: 9, needed: 10, .. }), "{few}");
+        assert!(matches!(few, DataError::Tags(TagError::TooFewSentences { sentences: 9, needed: 10, .. })), "{few}");
         let path = dir.path().join("none");
         std::fs::write(&path, "a O\n\n".repeat(20)).unwrap();
         let none = own_parts(&path, None, &ConllFormat::default()).unwrap_err();
-        assert!(matches!(none, DataError::NoEntities { part: "training", .. }), "{none}");
+        assert!(matches!(none, DataError::Tags(TagError::NoEntities { part: "training", .. })), "{none}");
         let good = write(dir.path(), "good", 0..20);
         for (held_out, wrong) in [([&path, &good], "validation"), ([&good, &path], "test")] {
             let error = own_parts(&good, Some(held_out.map(PathBuf::as_path)), &ConllFormat::default()).unwrap_err();
-            assert!(matches!(error, DataError::NoEntities { part, .. } if part == wrong), "{error}");
+            assert!(matches!(error, DataError::Tags(TagError::NoEntities { part, .. }) if part == wrong), "{error}");
         }
     }
 }

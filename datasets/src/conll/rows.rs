@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::scheme::Tag;
-use crate::error::{DataError, Result};
+use crate::error::{DataError, Result, TagError};
 
 /// A token and its tag.
 pub(super) struct Row<'a> {
@@ -73,7 +73,7 @@ impl Columns {
         };
         match (place("token"), place("tag")) {
             (Some(token), Some(tag)) => Ok(Self { count: names.len(), token, tag }),
-            _ => Err(DataError::TokenColumns { columns: names.to_vec() }),
+            _ => Err(DataError::Tags(TagError::TokenColumns { columns: names.to_vec() })),
         }
     }
 
@@ -97,12 +97,18 @@ impl Columns {
         let (path, fields) = (path.to_path_buf(), self.fields(text));
         if fields.len() != self.count {
             let text = text.trim().to_owned();
-            return Err(DataError::ColumnCount { path, line, text, found: fields.len(), wanted: self.count });
+            return Err(DataError::Tags(TagError::ColumnCount {
+                path,
+                line,
+                text,
+                found: fields.len(),
+                wanted: self.count,
+            }));
         }
         let (token, tag) = (fields[self.token], fields[self.tag]);
         match Tag::parse(tag) {
             Some(tag) => Ok(Row { line, token, tag }),
-            None => Err(DataError::UnknownTag { path, line, tag: tag.to_owned(), scheme: None }),
+            None => Err(DataError::Tags(TagError::UnknownTag { path, line, tag: tag.to_owned(), scheme: None })),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::EntitySpan;
 use super::rows::Row;
-use crate::error::{DataError, Result};
+use crate::error::{DataError, Result, TagError};
 
 /// A tagging scheme: how the tags of tokens describe entities. The tag `O` marks a token outside of all entities. Every
 /// other tag is a prefix, a hyphen and a kind, such as `B-person`.
@@ -161,7 +161,12 @@ impl Scheme {
         let (before, after) = (previous.unwrap_or(Tag::OUTSIDE), tag.unwrap_or(Tag::OUTSIDE));
         if self != Self::Bioes && matches!(after.prefix, End | Single) {
             let tag = after.text.to_owned();
-            return Err(DataError::UnknownTag { path: path.to_path_buf(), line, tag, scheme: Some(self) });
+            return Err(DataError::Tags(TagError::UnknownTag {
+                path: path.to_path_buf(),
+                line,
+                tag,
+                scheme: Some(self),
+            }));
         }
         let fits = match self {
             Self::Iob1 => true,
@@ -174,12 +179,12 @@ impl Scheme {
 
     fn misplaced(self, path: &Path, line: usize, previous: Option<Tag<'_>>, tag: Option<Tag<'_>>) -> DataError {
         let text = |tag: Tag<'_>| tag.text.to_owned();
-        DataError::MisplacedTag {
+        DataError::Tags(TagError::MisplacedTag {
             path: path.to_path_buf(),
             line,
             previous: previous.map(text),
             tag: tag.map(text),
             scheme: self,
-        }
+        })
     }
 }

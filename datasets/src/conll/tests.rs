@@ -61,7 +61,10 @@ fn named_columns_are_found_in_any_order() {
     assert_eq!(sentences[0].entities, [span(0, 1, "LOC")]);
     for names in [&["token", "pos"][..], &["tag"], &["token", "tag", "tag"]] {
         let error = parse(Path::new("own.conll"), "a O\n", &format(names, None)).unwrap_err();
-        assert!(matches!(error, DataError::TokenColumns { .. }) && error.setting() == Some("columns"), "{error}");
+        assert!(
+            matches!(error, DataError::Tags(TagError::TokenColumns { .. })) && error.setting() == Some("columns"),
+            "{error}"
+        );
     }
 }
 
@@ -96,7 +99,9 @@ fn a_misplaced_tag_names_its_line_and_the_scheme() {
         let error = read(&lines(tags)).unwrap_err();
         assert_eq!(error.setting(), Some("scheme"));
         assert!(error.to_string().contains(&format!("own.conll, line {line}: `")), "{error}");
-        let DataError::MisplacedTag { line: found, previous: before, tag: after, scheme: of, .. } = error else {
+        let DataError::Tags(TagError::MisplacedTag { line: found, previous: before, tag: after, scheme: of, .. }) =
+            error
+        else {
             panic!("{error}")
         };
         assert_eq!((found, before.as_deref(), after.as_deref(), of), (line, previous, tag, scheme), "{tags}");
@@ -107,12 +112,14 @@ fn a_misplaced_tag_names_its_line_and_the_scheme() {
 #[test]
 fn a_mixed_file_is_read_with_the_scheme_that_is_set() {
     let mixed = lines("B-PER B-LOC I-PER I-PER B-PER");
-    assert!(matches!(read(&mixed), Err(DataError::MisplacedTag { line: 3, .. })));
+    assert!(matches!(read(&mixed), Err(DataError::Tags(TagError::MisplacedTag { line: 3, .. }))));
     let entities = &read_as(&mixed, Scheme::Iob1).unwrap()[0].entities;
     assert_eq!(entities, &[span(0, 1, "PER"), span(1, 2, "LOC"), span(2, 4, "PER"), span(4, 5, "PER")]);
-    assert!(matches!(read_as(&mixed, Scheme::Bio2), Err(DataError::MisplacedTag { line: 3, .. })));
+    assert!(matches!(read_as(&mixed, Scheme::Bio2), Err(DataError::Tags(TagError::MisplacedTag { line: 3, .. }))));
     let error = read_as(&lines("B-PER E-PER"), Scheme::Bio2).unwrap_err();
-    assert!(matches!(&error, DataError::UnknownTag { line: 2, tag, scheme: Some(Scheme::Bio2), .. } if tag == "E-PER"));
+    assert!(
+        matches!(&error, DataError::Tags(TagError::UnknownTag { line: 2, tag, scheme: Some(Scheme::Bio2), .. }) if tag == "E-PER")
+    );
     assert_eq!(error.setting(), Some("scheme"));
 }
 
@@ -131,7 +138,7 @@ fn a_missing_tag_names_its_line() {
     ] {
         let error = read(text).unwrap_err();
         let counts = |error: &DataError| match error {
-            DataError::ColumnCount { line, found, wanted, .. } => Some((*line, *found, *wanted)),
+            DataError::Tags(TagError::ColumnCount { line, found, wanted, .. }) => Some((*line, *found, *wanted)),
             _ => None,
         };
         assert_eq!(counts(&error), Some((line, found, wanted)), "{text:?}: {error}");
@@ -144,7 +151,7 @@ fn an_unknown_tag_names_its_line_and_itself() {
     for value in ["X-PER", "B", "B-", "o", "b-PER", "B_PER", "NN"] {
         let error = read(&format!("a O\nb {value}\n")).unwrap_err();
         assert!(
-            matches!(&error, DataError::UnknownTag { line: 2, tag, scheme: None, .. } if tag == value),
+            matches!(&error, DataError::Tags(TagError::UnknownTag { line: 2, tag, scheme: None, .. }) if tag == value),
             "{value}: {error}"
         );
         assert_eq!(error.setting(), Some("columns"));

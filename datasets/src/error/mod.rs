@@ -1,6 +1,8 @@
 //! The error type of the crate `datasets`.
 
 mod messages;
+mod setting;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -8,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
 
-use crate::conll::Scheme;
-use messages::{at, columns_of, comma_advice, example_of, format_advice, list, misplaced, published_at, unknown_tag};
+use messages::{at, columns_of, comma_advice, example_of, format_advice, list, published_at};
+pub use tags::TagError;
 
 /// An error while finding, downloading, reading or preparing a data set.
 ///
@@ -130,30 +132,6 @@ pub enum DataError {
         lines: usize,
         /// The minimum number of lines for the split.
         needed: usize,
-    },
-    /// A file has too few sentences to be split into training, validation and test parts.
-    #[error(
-        "{} has {sentences} sentences, at least {needed} are needed to split them; give files of a validation and a test part",
-        path.display()
-    )]
-    TooFewSentences {
-        /// The path of the file.
-        path: PathBuf,
-        /// The number of sentences found.
-        sentences: usize,
-        /// The minimum number of sentences for the split.
-        needed: usize,
-    },
-    /// A part of the data has no entity: all tags are `O`.
-    #[error(
-        "the {part} part in {} has no entity, because all tags are O; set `columns` to the column of the tags, or give another {part} part",
-        path.display()
-    )]
-    NoEntities {
-        /// The path of the file with the part.
-        path: PathBuf,
-        /// The part: `training`, `validation` or `test`.
-        part: &'static str,
     },
     /// The CSV reader cannot parse a file.
     #[error("{}: {message}", at(path, line))]
@@ -417,57 +395,9 @@ pub enum DataError {
         /// The requested length of a time step after averaging.
         span: crate::Span,
     },
-    /// The given names for the columns of a CoNLL file do not contain `token` and `tag` once each.
-    #[error("the columns `{}` must name `token` and `tag` once each; set `columns`", columns.join(","))]
-    TokenColumns {
-        /// The given names of the columns.
-        columns: Vec<String>,
-    },
-    /// The number of columns in a line of a CoNLL file differs from the number of given column names or, if no names
-    /// are given, from the number of columns in the first line.
-    #[error(
-        "{}, line {line}: the number of columns in `{text}` is {found}, expected {wanted}; add the token or tag that is \
-         missing, or set `columns`",
-        path.display()
-    )]
-    ColumnCount {
-        /// The path of the CoNLL file.
-        path: PathBuf,
-        /// The line number, counted from 1.
-        line: usize,
-        /// The text of the line.
-        text: String,
-        /// The number of columns in the line.
-        found: usize,
-        /// The expected number of columns, at least two.
-        wanted: usize,
-    },
-    /// A tag has an unknown prefix or no kind, or does not belong to the given scheme.
-    #[error("{}, line {line}: {}", path.display(), unknown_tag(tag, *scheme))]
-    UnknownTag {
-        /// The path of the CoNLL file.
-        path: PathBuf,
-        /// The line number of the tag, counted from 1.
-        line: usize,
-        /// The text of the tag.
-        tag: String,
-        /// The scheme of the file, if it does not have this tag; `None` if no scheme has this tag.
-        scheme: Option<Scheme>,
-    },
-    /// A tag cannot stand at its place, such as `I-person` after `O` in BIO2.
-    #[error("{}, line {line}: {}", path.display(), misplaced(previous.as_deref(), tag.as_deref(), *scheme))]
-    MisplacedTag {
-        /// The path of the CoNLL file.
-        path: PathBuf,
-        /// The line number of the tag or, at the end of a sentence, of the last token, counted from 1.
-        line: usize,
-        /// The tag of the previous token; `None` at the start of a sentence.
-        previous: Option<String>,
-        /// The misplaced tag; `None` if a sentence ends where it must not end.
-        tag: Option<String>,
-        /// The tagging scheme of the file.
-        scheme: Scheme,
-    },
+    /// The tags of a CoNLL file cannot be read or learned.
+    #[error(transparent)]
+    Tags(#[from] TagError),
     /// A line of a file of word vectors has more or fewer values than the first line.
     #[error("{}, line {line}: {found} values, the first line has {wanted}; replace the file", path.display())]
     VectorLength {
@@ -496,53 +426,6 @@ pub enum DataError {
 pub type Result<T> = std::result::Result<T, DataError>;
 
 impl DataError {
-    /// The name of the setting that can resolve the error; `None` if there is no such setting.
-    ///
-    /// `time`, `date_format`, `columns`, `decimal`, `missing`, `duplicates` and `gaps` are fields of
-    /// [`CsvFormat`](crate::CsvFormat); `id` and `known` are fields of [`Roles`](crate::Roles); `data_dir` is the argument
-    /// of [`Locator::new`](crate::Locator::new); `span` is the argument of
-    /// [`Series::rolled_up`](crate::Series::rolled_up); `columns` and `scheme` are fields of
-    /// [`ConllFormat`](crate::conll::ConllFormat). A command line can append the option of that name to the message.
-    pub fn setting(&self) -> Option<&'static str> {
-        match self {
-            Self::NotFound { .. } | Self::Download { .. } | Self::Checksum { .. } | Self::Count { .. } => {
-                Some("data_dir")
-            }
-            Self::NoTimeColumn { .. } => Some("time"),
-            Self::NoColumn { setting, .. } => Some(setting),
-            Self::AmbiguousNumber { .. } => Some("decimal"),
-            Self::DuplicateColumn { .. }
-            | Self::NotANumber { .. }
-            | Self::MixedUnits { .. }
-            | Self::TokenColumns { .. }
-            | Self::ColumnCount { .. }
-            | Self::NoEntities { .. }
-            | Self::UnknownTag { scheme: None, .. } => Some("columns"),
-            Self::UnknownTag { scheme: Some(_), .. } | Self::MisplacedTag { .. } => Some("scheme"),
-            Self::DateFormat { .. } | Self::AmbiguousTime { .. } => Some("date_format"),
-            Self::DuplicateTimes { .. } => Some("duplicates"),
-            Self::SeveralSeries { .. } => Some("id"),
-            Self::FutureRows { .. } => Some("known"),
-            Self::MissingValues { .. } => Some("missing"),
-            Self::IrregularTimes { .. } => Some("gaps"),
-            Self::SpanTooShort { .. } => Some("span"),
-            Self::Io { .. }
-            | Self::Unpack { .. }
-            | Self::NotText { .. }
-            | Self::NotUtf8 { .. }
-            | Self::Empty { .. }
-            | Self::OtherLabel { .. }
-            | Self::TooFewLines { .. }
-            | Self::TooFewSentences { .. }
-            | Self::Csv { .. }
-            | Self::InvalidDate { .. }
-            | Self::NoValues { .. }
-            | Self::NoId { .. }
-            | Self::VectorLength { .. }
-            | Self::VectorValue { .. } => None,
-        }
-    }
-
     /// Adds the attempted action and the path to an input/output error.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();

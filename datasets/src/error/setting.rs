@@ -1,0 +1,45 @@
+//! The settings that resolve errors.
+
+use super::DataError;
+
+impl DataError {
+    /// The name of the setting that can resolve the error; `None` if there is no such setting.
+    ///
+    /// `time`, `date_format`, `columns`, `decimal`, `missing`, `duplicates` and `gaps` are fields of
+    /// [`CsvFormat`](crate::CsvFormat); `id` and `known` are fields of [`Roles`](crate::Roles); `data_dir` is the argument
+    /// of [`Locator::new`](crate::Locator::new); `span` is the argument of
+    /// [`Series::rolled_up`](crate::Series::rolled_up); `columns` and `scheme` are fields of
+    /// [`ConllFormat`](crate::conll::ConllFormat). A command line can append the option of that name to the message.
+    pub fn setting(&self) -> Option<&'static str> {
+        match self {
+            Self::NotFound { .. } | Self::Download { .. } | Self::Checksum { .. } | Self::Count { .. } => {
+                Some("data_dir")
+            }
+            Self::NoTimeColumn { .. } => Some("time"),
+            Self::NoColumn { setting, .. } => Some(setting),
+            Self::AmbiguousNumber { .. } => Some("decimal"),
+            Self::DuplicateColumn { .. } | Self::NotANumber { .. } | Self::MixedUnits { .. } => Some("columns"),
+            Self::Tags(error) => error.setting(),
+            Self::DateFormat { .. } | Self::AmbiguousTime { .. } => Some("date_format"),
+            Self::DuplicateTimes { .. } => Some("duplicates"),
+            Self::SeveralSeries { .. } => Some("id"),
+            Self::FutureRows { .. } => Some("known"),
+            Self::MissingValues { .. } => Some("missing"),
+            Self::IrregularTimes { .. } => Some("gaps"),
+            Self::SpanTooShort { .. } => Some("span"),
+            Self::Io { .. }
+            | Self::Unpack { .. }
+            | Self::NotText { .. }
+            | Self::NotUtf8 { .. }
+            | Self::Empty { .. }
+            | Self::OtherLabel { .. }
+            | Self::TooFewLines { .. }
+            | Self::Csv { .. }
+            | Self::InvalidDate { .. }
+            | Self::NoValues { .. }
+            | Self::NoId { .. }
+            | Self::VectorLength { .. }
+            | Self::VectorValue { .. } => None,
+        }
+    }
+}

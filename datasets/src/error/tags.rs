@@ -1,0 +1,101 @@
+//! Errors of tagged sentences in CoNLL files.
+
+use std::path::PathBuf;
+
+use super::messages::{misplaced, unknown_tag};
+use crate::conll::Scheme;
+
+/// Why the tags of a CoNLL file cannot be read or learned.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TagError {
+    /// The given names for the columns of a CoNLL file do not contain `token` and `tag` once each.
+    #[error("the columns `{}` must name `token` and `tag` once each; set `columns`", columns.join(","))]
+    TokenColumns {
+        /// The given names of the columns.
+        columns: Vec<String>,
+    },
+    /// The number of columns in a line of a CoNLL file differs from the number of given column names or, if no names
+    /// are given, from the number of columns in the first line.
+    #[error(
+        "{}, line {line}: the number of columns in `{text}` is {found}, expected {wanted}; add the token or tag that is \
+         missing, or set `columns`",
+        path.display()
+    )]
+    ColumnCount {
+        /// The path of the CoNLL file.
+        path: PathBuf,
+        /// The line number, counted from 1.
+        line: usize,
+        /// The text of the line.
+        text: String,
+        /// The number of columns in the line.
+        found: usize,
+        /// The expected number of columns, at least two.
+        wanted: usize,
+    },
+    /// A tag has an unknown prefix or no kind, or does not belong to the given scheme.
+    #[error("{}, line {line}: {}", path.display(), unknown_tag(tag, *scheme))]
+    UnknownTag {
+        /// The path of the CoNLL file.
+        path: PathBuf,
+        /// The line number of the tag, counted from 1.
+        line: usize,
+        /// The text of the tag.
+        tag: String,
+        /// The scheme of the file, if it does not have this tag; `None` if no scheme has this tag.
+        scheme: Option<Scheme>,
+    },
+    /// A tag cannot stand at its place, such as `I-person` after `O` in BIO2.
+    #[error("{}, line {line}: {}", path.display(), misplaced(previous.as_deref(), tag.as_deref(), *scheme))]
+    MisplacedTag {
+        /// The path of the CoNLL file.
+        path: PathBuf,
+        /// The line number of the tag or, at the end of a sentence, of the last token, counted from 1.
+        line: usize,
+        /// The tag of the previous token; `None` at the start of a sentence.
+        previous: Option<String>,
+        /// The misplaced tag; `None` if a sentence ends where it must not end.
+        tag: Option<String>,
+        /// The tagging scheme of the file.
+        scheme: Scheme,
+    },
+    /// A file has too few sentences to be split into training, validation and test parts.
+    #[error(
+        "{} has {sentences} sentences, at least {needed} are needed to split them; give files of a validation and a test part",
+        path.display()
+    )]
+    TooFewSentences {
+        /// The path of the file.
+        path: PathBuf,
+        /// The number of sentences found.
+        sentences: usize,
+        /// The minimum number of sentences for the split.
+        needed: usize,
+    },
+    /// A part of the data has no entity: all tags are `O`.
+    #[error(
+        "the {part} part in {} has no entity, because all tags are O; set `columns` to the column of the tags, or give another {part} part",
+        path.display()
+    )]
+    NoEntities {
+        /// The path of the file with the part.
+        path: PathBuf,
+        /// The part: `training`, `validation` or `test`.
+        part: &'static str,
+    },
+}
+
+impl TagError {
+    /// The name of the setting that can resolve the error: see [`DataError::setting`](super::DataError::setting).
+    pub(super) fn setting(&self) -> Option<&'static str> {
+        match self {
+            Self::TokenColumns { .. }
+            | Self::ColumnCount { .. }
+            | Self::NoEntities { .. }
+            | Self::UnknownTag { scheme: None, .. } => Some("columns"),
+            Self::UnknownTag { scheme: Some(_), .. } | Self::MisplacedTag { .. } => Some("scheme"),
+            Self::TooFewSentences { .. } => None,
+        }
+    }
+}

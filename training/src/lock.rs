@@ -1,0 +1,59 @@
+//! The lock on a run folder, which lets one process alone train in it.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Result, TrainingError};
+use crate::files;
+use crate::run::{RECIPE, START};
+
+/// The name of the lock file in a run folder.
+pub const LOCK: &str = "lock";
+
+/// An exclusive lock on a run folder. The operating system releases the lock when the process ends.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    dir: PathBuf,
+    /// Whether the run folder was created together with the lock.
+    created: bool,
+    /// Whether other processes are kept out. The file systems of some clusters have no locks.
+    pub exclusive: bool,
+    _file: File,
+}
+
+impl Lock {
+    /// Locks the folder `dir`. `created` tells whether it was created for the run.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainingError::RunInUse`] if another process has the lock; [`TrainingError::Io`].
+    pub fn new(dir: &Path, created: bool) -> Result<Self> {
+        let path = dir.join(LOCK);
+        let file = File::create(&path).map_err(TrainingError::io("write", &path))?;
+        let locked = file.try_lock();
+        if let Err(TryLockError::WouldBlock) = locked {
+            return Err(TrainingError::RunInUse { path: dir.to_path_buf() });
+        }
+        let mut lock = Self { dir: dir.to_path_buf(), created, exclusive: true, _file: file };
+        match locked {
+            Err(TryLockError::Error(error)) if files::is_unsupported(&error) => lock.exclusive = false,
+            Err(TryLockError::Error(error)) => return Err(TrainingError::io("lock", &path)(error)),
+            _ => {}
+        }
+        Ok(lock)
+    }
+}
+
+impl Drop for Lock {
+    /// Removes the lock file and `run.json` if training never started, and the run folder if it was created with the
+    /// lock.
+    fn drop(&mut self) {
+        if !self.dir.join(RECIPE).exists() {
+            let _ = std::fs::remove_file(self.dir.join(START));
+            let _ = std::fs::remove_file(self.dir.join(LOCK));
+            if self.created {
+                let _ = std::fs::remove_dir(&self.dir);
+            }
+        }
+    }
+}
