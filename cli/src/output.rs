@@ -1,7 +1,8 @@
 //! Standard output: lines, JSON and tables. Standard error: messages.
 
 use std::collections::BTreeMap;
-use std::io::{Write, stderr, stdout};
+use std::ffi::OsStr;
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::Path;
 
 use inference::PredictError;
@@ -9,6 +10,12 @@ use serde::Serialize;
 use training::{Measured, decimal};
 
 use crate::error::{CliError, Result};
+
+/// Whether standard output shows colors: it is a terminal other than `dumb`, and the variable `NO_COLOR` is not set.
+pub fn has_colors() -> bool {
+    let is_set = |name: &str, is: fn(&OsStr) -> bool| std::env::var_os(name).is_some_and(|value| is(&value));
+    stdout().is_terminal() && !is_set("NO_COLOR", |value| !value.is_empty()) && !is_set("TERM", |value| value == "dumb")
+}
 
 /// Writes a [printable] line to standard error. Unlike `eprintln`, it does not panic if standard error is closed.
 pub fn log(line: &str) {

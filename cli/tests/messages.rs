@@ -76,7 +76,8 @@ fn messages_of_training() {
         &nonfinite,
         &TrainingError::NothingToVerify { name: "small".to_owned() },
         &TaskError::Interrupted,
-        &TaskError::Memory { what: "Kneser-Ney 5-grams".to_owned(), available: 1 << 29 },
+        &TaskError::Memory { what: "Kneser-Ney 5-grams".to_owned(), available: Some(1 << 29) },
+        &TaskError::Memory { what: "Kneser-Ney 5-grams".to_owned(), available: None },
         &TaskError::setting("data.valid", "9000 of 4000 reviews"),
     ]));
 }

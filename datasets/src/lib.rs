@@ -57,6 +57,7 @@ pub use error::{DataError, Result};
 pub use own_reviews::own_reviews;
 pub use review::{Review, Reviews, hold_out};
 pub use series::{
-    CsvFormat, Decimal, Duplicates, Gaps, Missing, Note, Roles, Sentinel, Separator, Series, Span, TableSeries,
+    Counted, CsvFormat, Decimal, Duplicates, Gaps, Missing, Note, Roles, RollUp, Sentinel, Separator, Series, Span,
+    TableSeries,
 };
 pub use source::{Activity, DATA_VARIABLE, Form, Found, Locator, Packing, Progress, PublishedFile, Source};

@@ -11,9 +11,12 @@ use crate::review::{Review, Reviews};
 ///
 /// # Errors
 ///
-/// [`DataError::Io`] if a folder is missing, [`DataError::Empty`] if a folder has no review, and [`DataError::NotUtf8`].
+/// [`DataError::Io`] if a folder is missing, [`DataError::Empty`] if a folder has no review, [`DataError::OtherLabel`] for
+/// a folder beside `pos` and `neg` (except `unsup`, the unlabelled reviews of the IMDB set), and [`DataError::NotUtf8`].
 pub fn own_reviews(dir: &Path) -> Result<Reviews> {
     let mut reviews = Vec::new();
+    refuse_other_labels(&dir.join("train"))?;
+    refuse_other_labels(&dir.join("test"))?;
     for folder in FOLDERS {
         let (path, before) = (dir.join(folder), reviews.len());
         for entry in std::fs::read_dir(&path).map_err(DataError::io("read", &path))? {
@@ -33,6 +36,17 @@ pub fn own_reviews(dir: &Path) -> Result<Reviews> {
     let reviews = Reviews { train, test, source: String::new(), own: true };
     let (count, sum) = (reviews.train.len() + reviews.test.len(), imdb::content_sha256(&reviews));
     Ok(Reviews { source: format!("{count} reviews in folders (SHA-256 of the texts {sum})"), ..reviews })
+}
+
+fn refuse_other_labels(part: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(part).map_err(DataError::io("read", part))? {
+        let path = entry.map_err(DataError::io("read", part))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() && !name.starts_with('.') && !["pos", "neg", "unsup"].contains(&&*name) {
+            return Err(DataError::OtherLabel { path });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -92,6 +106,10 @@ mod tests {
         std::fs::remove_dir_all(dir.path().join("train/pos")).unwrap();
         let error = own_reviews(dir.path()).unwrap_err();
         assert!(matches!(&error, DataError::Io { path, .. } if path.ends_with("train/pos")), "{error}");
+        std::fs::create_dir_all(dir.path().join("test/neutral")).unwrap();
+        let error = own_reviews(dir.path()).unwrap_err();
+        assert!(matches!(&error, DataError::OtherLabel { path } if path.ends_with("test/neutral")), "{error}");
+        std::fs::remove_dir(dir.path().join("test/neutral")).unwrap();
         write(dir.path(), 1, b"a\xff");
         assert!(matches!(own_reviews(dir.path()).unwrap_err(), DataError::NotUtf8 { .. }));
     }

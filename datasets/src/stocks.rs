@@ -95,5 +95,7 @@ pub fn companies(locator: &Locator) -> Result<Series> {
     let days: Vec<_> = days.filter(|day| companies.values().all(|prices| prices.contains_key(day))).copied().collect();
     let values = days.iter().flat_map(|day| companies.values().filter_map(|prices| prices.get(day).copied())).collect();
     let source = format!("{} (SHA-256 {})", path.display(), hex(&Sha256::digest(&archive)));
-    Ok(Series { columns: companies.into_keys().collect(), times: days, values, notes: Vec::new(), source })
+    let (columns, notes) = (companies.into_keys().collect(), Vec::new());
+    let clock = timesteps::Clock::default();
+    Ok(Series { columns, times: days, numbered: false, clock, values, notes, source })
 }

@@ -113,7 +113,7 @@ mod tests {
     fn the_jena_records_are_cleaned() {
         let series = jena_2009(SAMPLE, 4).unwrap();
         assert_eq!(series.columns, ["p (mbar)", "T (degC)", "wv (m/s)"]);
-        assert_eq!((series.len(), series.step()), (4, 600));
+        assert_eq!((series.len(), series.step().as_secs()), (4, 600));
         assert_eq!(series.row(1)[2], 1.03);
         assert_eq!(series.row(2), series.row(1));
         assert!(matches!(jena_2009(SAMPLE, 5).unwrap_err(), DataError::Count { found: 4, wanted: 5, .. }));

@@ -16,7 +16,7 @@ fn folder() -> Option<std::path::PathBuf> {
 fn the_published_series_have_their_known_properties() {
     let Some(folder) = folder() else { return };
     let locator = Locator::new(Some(&folder));
-    let shape = |series: &Series| (series.len(), series.columns.len(), series.step());
+    let shape = |series: &Series| (series.len(), series.columns.len(), series.step().as_secs());
 
     let jena = weather::jena_2020(&locator).unwrap();
     assert_eq!(shape(&jena), (52_696, 21, 600));
@@ -26,7 +26,7 @@ fn the_published_series_have_their_known_properties() {
 
     assert_eq!(shape(&energy::etth1(&locator).unwrap()), (17_420, 7, 3600));
     let load = energy::pjm_east(&locator).unwrap();
-    assert_eq!(load.step(), 3600);
+    assert_eq!(load.step().as_secs(), 3600);
     let hours = load.times[load.len() - 1].duration_since(load.times[0]).as_hours();
     assert_eq!(load.len() as i64, hours + 1, "every hour once: {:?}", load.notes);
     assert!(load.notes.len() == 3, "{:?}", load.notes);

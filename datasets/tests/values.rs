@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 use datasets::conll::{TaggedParts, wnut17};
 use datasets::{
-    Corpus, DATA_VARIABLE, Locator, Review, Reviews, Series, energy, grammar, hold_out, imdb, news, ptb, sample,
-    stocks, weather, wikitext2,
+    Corpus, DATA_VARIABLE, Locator, Review, Reviews, RollUp, Series, energy, grammar, hold_out, imdb, news, ptb,
+    sample, stocks, weather, wikitext2,
 };
 use sha2::{Digest, Sha256};
 
@@ -119,7 +119,7 @@ fn published_series_are_unchanged() {
     assert_series(&etth1, "818dd5c81ab79239", "energy/ETTh1.csv (SHA-256 f18de3ad269cef59");
     let (pjm, source) = (energy::pjm_east(&locator).unwrap(), "energy/PJME_hourly.csv (SHA-256 4eb2b16d42bf07ec");
     assert_series(&pjm, "5dac804cfa8050cd", source);
-    assert_series(&pjm.averaged("1d".parse().unwrap()).unwrap(), "5afdd91c5cbfa280", source);
+    assert_series(&pjm.rolled_up("1d".parse().unwrap(), RollUp::Mean).unwrap(), "5afdd91c5cbfa280", source);
     let sp_500 = stocks::sp_500(&locator).unwrap();
     assert_series(&sp_500, "6170ed7f79a1b9e9", "stocks/GSPC-daily-1927-2023.csv (SHA-256 baf4e47ab3d5f132");
     let vix = stocks::vix(&locator).unwrap();

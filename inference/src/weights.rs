@@ -142,12 +142,18 @@ pub fn count(content: &[u8]) -> Result<usize, String> {
 }
 
 fn tensors(content: &[u8]) -> Result<SafeTensors<'_>, String> {
-    // A zip archive, as `torch.save` writes it, or a pickle of older versions.
-    if content.starts_with(b"PK\x03\x04") || content.starts_with(b"\x80\x02") {
-        let advice = "in Python, convert it with safetensors.torch.save_file(torch.load(FILE), \"model.safetensors\")";
-        return Err(format!("the file is a pickle of PyTorch (torch.save) and not safetensors; {advice}"));
-    }
-    SafeTensors::deserialize(content).map_err(|error| format!("the file is not valid safetensors: {error}"))
+    SafeTensors::deserialize(content).map_err(|error| match is_pickle(content) {
+        true => "the file is a pickle of PyTorch (torch.save) and not safetensors; in Python, convert it with \
+                 safetensors.torch.save_file(torch.load(FILE), \"model.safetensors\")"
+            .to_owned(),
+        false => format!("the file is not valid safetensors: {error}"),
+    })
+}
+
+/// Whether a file that is not safetensors begins like a zip archive, as `torch.save` writes it, or like a pickle of older
+/// versions. A safetensors file with a header of 640 bytes also begins like the latter.
+fn is_pickle(content: &[u8]) -> bool {
+    content.starts_with(b"PK\x03\x04") || content.starts_with(b"\x80\x02")
 }
 
 fn remapper(pairs: &[(&str, &str)]) -> Result<KeyRemapper, String> {
@@ -216,6 +222,15 @@ mod tests {
             assert!(count(content).unwrap_err().contains("pickle"));
             assert!(load(&mut layer(5), content.to_vec(), NAMES).unwrap_err().contains("pickle"));
         }
+        // The length of the header stands at the beginning of a safetensors file.
+        let layer = save(&layer(5), NAMES, Precision::Single).unwrap();
+        let file = SafeTensors::deserialize(&layer).unwrap();
+        let padded = |length: usize| {
+            let metadata = [("padding".to_owned(), "-".repeat(length))].into();
+            safetensors::serialize(file.tensors(), Some(metadata)).unwrap()
+        };
+        let content = (0..640).map(padded).find(|content| is_pickle(content)).unwrap();
+        assert_eq!(count(&content), Ok(3 * 5 + 3));
     }
 
     #[test]

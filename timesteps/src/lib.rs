@@ -1,127 +1,219 @@
-//! The time steps of a series: detects the distance between consecutive times, and continues the times after the last
-//! one.
+//! The time steps of a series: detects the pattern that its times follow, and continues the times after the last one.
 //!
-//! The reader of CSV files uses this crate to fill missing times, and forecasts use it to continue a series.
+//! The reader of CSV files uses this crate to count and fill missing times, and forecasts use it to continue a series.
 //!
 //! ```
 //! use jiff::civil::date;
 //!
 //! let friday = date(2020, 1, 3).at(0, 0, 0, 0);
 //! let times = [date(2020, 1, 2).at(0, 0, 0, 0), friday];
-//! let rhythm = timesteps::Rhythm::of(&times);
-//! assert_eq!(rhythm.seconds(), 86_400);
 //! // A daily series without weekends continues on Monday.
-//! assert_eq!(rhythm.following(friday).next(), Some(date(2020, 1, 6).at(0, 0, 0, 0)));
+//! assert_eq!(timesteps::next_times(&times, 1), [date(2020, 1, 6).at(0, 0, 0, 0)]);
 //! ```
+
+mod clock;
+mod months;
+mod numbered;
+mod opening;
+mod step;
+
+use std::fmt;
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 
-/// The number of seconds in a day.
-const DAY: i64 = 86_400;
+pub use clock::Clock;
+use months::Months;
+pub use numbered::{step_of_time, time_of_step};
+use opening::Opening;
+pub use step::{most_common_step, written};
 
-/// The distance between consecutive times of a series: a number of seconds, of calendar months, or of working days.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The length of a day.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// The number of days at the end of a series from which its pattern is learned.
+const RECENT_DAYS: i64 = 84;
+/// The smallest and the largest number of rows at the end of a series from which its pattern is learned.
+const RECENT_ROWS: [usize; 2] = [60, 150_000];
+
+/// The pattern that the times of a series follow: a constant step, a day in each month, quarter or year, or the times
+/// of day and days of the week at which there are rows.
+///
+/// The pattern is the one that predicts the most steps between recent rows, and the simplest one if several predict
+/// almost the same number.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rhythm {
-    /// The most common difference between consecutive times, in seconds.
-    seconds: i64,
-    /// The number of calendar months per step; 0 if steps are not calendar months.
-    months: i64,
-    /// For monthly steps: the largest day of the month among the times of the series, from 1 to 31. In a shorter month,
-    /// a step falls on the last day of the month.
-    day: i8,
-    /// Whether at least one time is on a Saturday or a Sunday.
-    weekends: bool,
+    /// The usual difference between consecutive times; 0 for fewer than two times.
+    step: SignedDuration,
+    pattern: Pattern,
+    is_regular: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Pattern {
+    /// A constant step; times are multiples of the resolution.
+    Constant {
+        step: SignedDuration,
+        resolution: SignedDuration,
+    },
+    Months(Months),
+    Opening(Opening),
+}
+
+/// The `count` times that follow the last of the times `past`, which must be in ascending order. Fewer at the end of
+/// the calendar, and none if `past` is empty.
+pub fn next_times(past: &[DateTime], count: usize) -> Vec<DateTime> {
+    past.last().map_or(Vec::new(), |last| Rhythm::of(past).following(*last).take(count).collect())
 }
 
 impl Rhythm {
-    /// Detects the distance between consecutive times, which must be in ascending order.
+    /// Detects the pattern of the times, which must be in ascending order. Equal times count once.
     pub fn of(times: &[DateTime]) -> Self {
-        let seconds = most_common_step(times.iter().copied());
-        let day = times.iter().map(|time| time.day()).max().unwrap_or(1);
-        let on_the_day = times.iter().all(|time| time.day() == day.min(time.date().days_in_month()));
-        let months = match seconds / DAY {
-            28..=31 => 1,
-            89..=92 => 3,
-            365 | 366 => 12,
-            _ => 0,
-        };
-        let weekends = times.iter().any(|time| is_weekend(*time));
-        Self { seconds, months: if on_the_day { months } else { 0 }, day, weekends }
-    }
-
-    /// The most common difference between consecutive times, in seconds; 0 for fewer than two times.
-    pub fn seconds(&self) -> i64 {
-        self.seconds
-    }
-
-    /// Whether the times are those of working days: one per day, and none on a Saturday or a Sunday.
-    pub fn is_working_days(&self) -> bool {
-        self.seconds == DAY && !self.weekends
-    }
-
-    /// Returns the time that is `number` steps after `time`; `None` beyond the last representable time. Saturdays and
-    /// Sundays count as steps, even if the series has only working days.
-    pub fn after(&self, time: DateTime, number: i64) -> Option<DateTime> {
-        if self.months == 0 {
-            return time.checked_add(SignedDuration::from_secs(self.seconds.max(1).checked_mul(number)?)).ok();
+        let step = step::usual(times);
+        let mut recent = recent(times).to_vec();
+        recent.dedup();
+        let (pattern, errors) = best_pattern(&recent, step);
+        let is_regular = 2 * errors < recent.len().max(1);
+        match Months::of_irregular_days(&recent) {
+            Some(months) if !is_regular => Self { step, pattern: Pattern::Months(months), is_regular },
+            _ if !is_regular => Self { step, pattern: Pattern::constant(&recent, step), is_regular },
+            _ => Self { step, pattern, is_regular },
         }
-        let months = jiff::Span::new().try_months(self.months.checked_mul(number)?).ok()?;
-        let month = time.date().first_of_month().checked_add(months).ok()?;
-        let date = month.with().day(self.day.min(month.days_in_month())).build().ok()?;
-        Some(date.to_datetime(time.time()))
     }
 
-    /// The times that follow `last`. If the series has working days only, weekends are left out.
-    pub fn following(self, last: DateTime) -> impl Iterator<Item = DateTime> {
-        let times = (1..).map_while(move |number| self.after(last, number));
-        times.filter(move |time| !(self.is_working_days() && is_weekend(*time)))
+    /// The usual difference between consecutive times; 0 for fewer than two times.
+    pub fn step(&self) -> SignedDuration {
+        self.step
     }
-}
 
-/// The most common difference between consecutive times, in seconds: the smallest if several are equally common, and 0
-/// for fewer than two times.
-pub fn most_common_step(times: impl Iterator<Item = DateTime> + Clone) -> i64 {
-    let pairs = times.clone().zip(times.skip(1));
-    let mut steps: Vec<i64> = pairs.map(|(one, other)| other.duration_since(one).as_secs()).collect();
-    steps.sort_unstable();
-    let groups = steps.chunk_by(|one, other| one == other);
-    groups.max_by_key(|group| (group.len(), -group[0])).map_or(0, |group| group[0])
-}
+    /// Whether the pattern predicts at least half of the recent times from the times before them. If not, the times
+    /// that [`following`](Self::following) returns are guesses.
+    pub fn is_regular(&self) -> bool {
+        self.is_regular
+    }
 
-fn is_weekend(time: DateTime) -> bool {
-    time.date().weekday().to_monday_zero_offset() >= 5
-}
+    /// The times that follow `time`, up to the end of the calendar. Public holidays are not known, so they are not left
+    /// out.
+    pub fn following(&self, time: DateTime) -> impl Iterator<Item = DateTime> + '_ {
+        let mut previous = time;
+        (1..).map_while(move |number| {
+            previous = self.pattern.after(time, number, previous)?;
+            Some(previous)
+        })
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// The number of times that the pattern has between two times, which is the number of missing rows between
+    /// consecutive rows of a series.
+    pub fn count_between(&self, one: DateTime, other: DateTime) -> usize {
+        let (between, step) = (other.duration_since(one), self.step);
+        if step <= SignedDuration::ZERO {
+            return 0;
+        }
+        match self.pattern {
+            Pattern::Constant { .. } => {
+                (between.as_nanos() + step.as_nanos() / 2).div_euclid(step.as_nanos()).saturating_sub(1).max(0) as usize
+            }
+            // A row that is a little late takes the place of the time that the pattern has for it.
+            _ => self.following(one).take_while(|time| 2 * other.duration_since(*time) > step).count(),
+        }
+    }
 
-    #[track_caller]
-    fn assert_followed(times: &[&str], expected: &[&str]) {
-        let parse = |times: &[&str]| -> Vec<DateTime> {
-            let parsed: Result<_, _> = times.iter().map(|time| time.parse()).collect();
-            parsed.unwrap_or_default()
+    /// The number of rows in a day, a week or a year: in the shortest of them that has at least two rows. A day or a
+    /// week must also be a whole number of steps. 1 if there is no such period, or if steps are shorter than a second.
+    pub fn season(&self) -> usize {
+        const YEAR: f64 = 31_557_600.0;
+        let step = self.step;
+        let of_year = || Some((YEAR / step.as_secs_f64()).round() as usize).filter(|rows| *rows > 1);
+        let whole = |span: SignedDuration| {
+            let fits = span > step && span.as_nanos() % step.as_nanos() == 0;
+            fits.then(|| (span.as_nanos() / step.as_nanos()) as usize)
         };
-        let (times, expected) = (parse(times), parse(expected));
-        let found: Vec<_> = Rhythm::of(&times).following(times[times.len() - 1]).take(expected.len()).collect();
-        assert_eq!(found, expected);
+        let rows = match &self.pattern {
+            _ if step < SignedDuration::from_secs(1) => None,
+            Pattern::Months(months) => months.in_year(),
+            Pattern::Opening(opening) => opening.in_day_or_week().or_else(of_year),
+            Pattern::Constant { .. } => whole(DAY).or_else(|| whole(7 * DAY)).or_else(of_year),
+        };
+        rows.unwrap_or(1)
+    }
+}
+
+/// The pattern in words: `10 min`, `1 month, on the last working day`, `1 d, except Saturday and Sunday`.
+impl fmt::Display for Rhythm {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.pattern {
+            Pattern::Constant { .. } => formatter.write_str(&written(self.step)),
+            Pattern::Months(months) => months.fmt(formatter),
+            Pattern::Opening(opening) => write!(formatter, "{}{opening}", written(self.step)),
+        }
+    }
+}
+
+impl Pattern {
+    fn constant(times: &[DateTime], step: SignedDuration) -> Self {
+        let step = if step > SignedDuration::ZERO { step } else { SignedDuration::from_secs(1) };
+        Self::Constant { step, resolution: step::resolution(times) }
     }
 
-    #[test]
-    fn times_are_continued() {
-        assert_followed(&["2020-01-01T00:00", "2020-01-01T01:00"], &["2020-01-01T02:00", "2020-01-01T03:00"]);
-        assert_followed(&["2020-01-02", "2020-01-03"], &["2020-01-06", "2020-01-07"]);
-        assert_followed(&["2020-01-01", "2020-02-01", "2020-03-01"], &["2020-04-01", "2020-05-01", "2020-06-01"]);
-        assert_followed(&["2020-10-31", "2020-11-30", "2020-12-31"], &["2021-01-31", "2021-02-28", "2021-03-31"]);
-        assert_followed(&["2020-01-01", "2020-01-29", "2020-02-26"], &["2020-03-25"]);
-        assert_followed(&["2019-07-01", "2020-07-01"], &["2021-07-01"]);
-        assert_followed(&["2020-01-01"], &["2020-01-01T00:00:01"]);
+    /// The time that is `number` steps after `start`, and one step after `previous`.
+    fn after(&self, start: DateTime, number: i64, previous: DateTime) -> Option<DateTime> {
+        match self {
+            Self::Constant { step, resolution } => {
+                let time = start.checked_add(step.checked_mul(i32::try_from(number).ok()?)?).ok()?;
+                step::rounded(time, *resolution)
+            }
+            Self::Months(months) => months.after(start, number),
+            Self::Opening(opening) => opening.after(previous),
+        }
     }
 
-    #[test]
-    fn times_end_with_the_calendar() {
-        let last = DateTime::MAX;
-        assert_eq!(Rhythm::of(&[last]).following(last).count(), 0);
+    /// Whether `next` is the time after `time`. A constant step may deviate by the resolution, or by 2 % and at most a
+    /// minute.
+    fn predicts(&self, time: DateTime, next: DateTime) -> bool {
+        match self {
+            Self::Constant { step, resolution } => {
+                let deviation = (next.duration_since(time) - *step).abs();
+                deviation <= (*step / 50).min(SignedDuration::from_mins(1)).max(*resolution)
+            }
+            _ => self.after(time, 1, time) == Some(next),
+        }
     }
+
+    /// The number of times that the pattern does not predict from the time before, or that are not in the pattern at
+    /// all.
+    fn errors(&self, times: &[DateTime]) -> usize {
+        let first = times.first().filter(|first| matches!(self, Self::Months(months) if !months.contains(**first)));
+        times.windows(2).filter(|pair| !self.predicts(pair[0], pair[1])).count() + usize::from(first.is_some())
+    }
+}
+
+/// The end of a series: the rows of the last twelve weeks, but not too few and not too many.
+fn recent(times: &[DateTime]) -> &[DateTime] {
+    let Some(last) = times.last() else { return times };
+    let start = last.saturating_sub(SignedDuration::from_hours(24 * RECENT_DAYS));
+    let [fewest, most] = RECENT_ROWS.map(|rows| times.len().saturating_sub(rows));
+    let first = times.partition_point(|time| *time < start);
+    &times[first.min(fewest).max(most)..]
+}
+
+/// The pattern that predicts the most steps, and the number of steps that it does not predict. A pattern that comes
+/// later in the list must halve the number of errors, so that a few missing rows do not make opening hours.
+fn best_pattern(times: &[DateTime], step: SignedDuration) -> (Pattern, usize) {
+    let opening = |by_weekday| Opening::of(times, by_weekday).map(Pattern::Opening);
+    // Of a short daily series without weekends, a constant step would predict as much as working days.
+    let days = if step == DAY { opening(false) } else { None };
+    let simple = Months::candidates(times).into_iter().map(Pattern::Months).chain(days);
+    let mut best: Option<(Pattern, usize)> = None;
+    let mut consider = |pattern: Pattern| {
+        let errors = pattern.errors(times);
+        if best.as_ref().is_none_or(|(_, fewest)| errors < *fewest && 2 * errors <= *fewest) {
+            best = Some((pattern, errors));
+        }
+    };
+    simple.for_each(&mut consider);
+    let constant = Pattern::constant(times, step);
+    consider(constant.clone());
+    if constant.errors(times) > 0 {
+        [false, true].into_iter().filter_map(opening).for_each(consider);
+    }
+    best.unwrap_or((constant, 0))
 }

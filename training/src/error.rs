@@ -36,12 +36,17 @@ pub enum TaskError {
     #[error(transparent)]
     Predict(#[from] PredictError),
     /// A computation, such as a baseline, needs more memory than is free.
-    #[error("{what} would need more than the free memory, {:.1} GiB", *available as f64 / (1u64 << 30) as f64)]
+    #[error(
+        "{what} would need more memory than {}",
+        available.map_or("the system gives to this process".to_owned(), |bytes| {
+            format!("the {:.1} GiB that are free", bytes as f64 / (1u64 << 30) as f64)
+        })
+    )]
     Memory {
         /// What is computed, such as `Kneser-Ney 5-grams`.
         what: String,
-        /// The free memory in bytes.
-        available: u64,
+        /// The free memory in bytes; `None` if a limit of the process refuses the memory.
+        available: Option<u64>,
     },
     /// A function of the crate `training` failed.
     #[error(transparent)]

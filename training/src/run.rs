@@ -39,7 +39,7 @@ pub struct Start {
     pub version: String,
     /// Name of the burn backend, such as `flex`.
     pub backend: String,
-    /// The device of the backend, such as `Cuda(0)`; empty in runs of older versions.
+    /// The device of the backend, such as `Device<Flex(Cpu)>`; empty in runs of older versions.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub device: String,
     /// The number of threads of the CPU backends.

@@ -6,6 +6,8 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+use jiff::SignedDuration;
+
 use crate::conll::Scheme;
 use messages::{at, columns_of, comma_advice, example_of, format_advice, list, misplaced, published_at, unknown_tag};
 
@@ -109,6 +111,12 @@ pub enum DataError {
         path: PathBuf,
         /// The kind of the missing content, such as `lines` or `rows`.
         what: &'static str,
+    },
+    /// A folder of own reviews stands beside `pos` and `neg`, and has another name.
+    #[error("{} is not a label of reviews; only the folders pos and neg are read, so remove the other", path.display())]
+    OtherLabel {
+        /// The path of the folder.
+        path: PathBuf,
     },
     /// A text file has too few lines to be split into training, validation and test part.
     #[error(
@@ -386,27 +394,27 @@ pub enum DataError {
     },
     /// A CSV file lacks rows for so many time steps that the gaps are not filled.
     #[error(
-        "{}: {missing} steps of {step} s are missing, too many to fill between {rows} rows; set `gaps` to \
-         Gaps::Keep",
-        path.display()
+        "{}: {missing} steps of {} are missing, too many to fill between {rows} rows; set `gaps` to Gaps::Keep",
+        path.display(),
+        timesteps::written(*step)
     )]
     IrregularTimes {
         /// The path of the CSV file.
         path: PathBuf,
         /// The number of time steps for which the file has no row.
         missing: usize,
-        /// The length of a time step in seconds.
-        step: i64,
+        /// The length of a time step.
+        step: SignedDuration,
         /// The number of rows in the file.
         rows: usize,
     },
     /// The requested length of a time step for averaging is shorter than the time step of the series.
-    #[error("{series}: the rows are {step} s apart and cannot be averaged over {span}; choose a longer span")]
+    #[error("{series}: the rows are {} apart and cannot be averaged or summed over {span}; choose a longer span", timesteps::written(*step))]
     SpanTooShort {
         /// The [`source`](crate::Series::source) of the series.
         series: String,
-        /// The length of a time step of the series in seconds.
-        step: i64,
+        /// The length of a time step of the series.
+        step: SignedDuration,
         /// The requested length of a time step after averaging.
         span: crate::Span,
     },
@@ -492,8 +500,9 @@ impl DataError {
     /// The name of the setting that can resolve the error; `None` if there is no such setting.
     ///
     /// `time`, `date_format`, `columns`, `decimal`, `missing`, `duplicates` and `gaps` are fields of
-    /// [`CsvFormat`](crate::CsvFormat); `id` and `known` are fields of [`Roles`](crate::Roles); `data_dir` is the argument of [`Locator::new`](crate::Locator::new); `span` is
-    /// the argument of [`Series::averaged`](crate::Series::averaged); `columns` and `scheme` are fields of
+    /// [`CsvFormat`](crate::CsvFormat); `id` and `known` are fields of [`Roles`](crate::Roles); `data_dir` is the argument
+    /// of [`Locator::new`](crate::Locator::new); `span` is the argument of
+    /// [`Series::rolled_up`](crate::Series::rolled_up); `columns` and `scheme` are fields of
     /// [`ConllFormat`](crate::conll::ConllFormat). A command line can append the option of that name to the message.
     pub fn setting(&self) -> Option<&'static str> {
         match self {
@@ -523,6 +532,7 @@ impl DataError {
             | Self::NotText { .. }
             | Self::NotUtf8 { .. }
             | Self::Empty { .. }
+            | Self::OtherLabel { .. }
             | Self::TooFewLines { .. }
             | Self::TooFewSentences { .. }
             | Self::Csv { .. }

@@ -106,13 +106,9 @@ fn fill(rows: &mut [Row], column: usize, straight: bool) {
         let to = known.get(index + 1).copied();
         let start = rows[from].values[column];
         let end = to.map_or(start, |to| rows[to].values[column]);
-        let whole = to.map_or(0, |to| seconds(rows[from].time, rows[to].time));
+        let whole = to.map_or(0.0, |to| seconds(rows[from].time, rows[to].time));
         for row in from + 1..to.unwrap_or(rows.len()) {
-            let share = if straight && whole > 0 {
-                seconds(rows[from].time, rows[row].time) as f64 / whole as f64
-            } else {
-                0.0
-            };
+            let share = if straight && whole > 0.0 { seconds(rows[from].time, rows[row].time) / whole } else { 0.0 };
             rows[row].values[column] = start + share * (end - start);
         }
     }

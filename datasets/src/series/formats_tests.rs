@@ -41,6 +41,8 @@ fn marks_units_and_words_are_read_one_way_in_a_column() {
     // A number of more than three digits without a mark shows that there are no marks between thousands.
     assert_values(';', &["1.234", "20000", "1.5"], &[1.234, 20_000.0, 1.5]);
     assert_values(',', &["1.234", "2.345"], &[1.234, 2.345]);
+    let series = read(&table(',', &["1.234", "2.345"]), &CsvFormat::default()).unwrap();
+    assert_eq!(series.notes, [Note::DecimalAssumed { columns: vec!["a".to_owned()] }]);
 }
 
 #[test]
@@ -104,6 +106,7 @@ fn words_for_missing_values_are_known_or_told() {
     let text = table(';', &["1,5", "defect", "2,5"]);
     assert!(matches!(read(&text, &keep), Err(DataError::NotANumber { line: 3, .. })));
     assert_eq!(read(&text, &told("defect")).unwrap().values, [1.5, 1.5, 2.5]);
+    assert_eq!("nan".parse(), Ok(Sentinel::Word("nan".to_owned())));
     let text = table(';', &["1,5", "-9999,0", "2,5"]);
     assert_eq!(read(&text, &told("-9999")).unwrap().values, [1.5, 1.5, 2.5]);
 }
@@ -148,7 +151,7 @@ fn lines_above_the_header_and_units_below_it_are_skipped() {
         ("Station: 5\nHeight,5\n\nTIMESTAMP,RECORD,AirTC\n", 3),
         ("# TIMESTAMP,RECORD,AirTC\n", 0),
     ] {
-        for end in ["\n", "\r\n"] {
+        for end in ["\n", "\r\n", "\r"] {
             let text = format!("{lines}{rows}").replace('\n', end);
             let series = read(&text, &CsvFormat::default()).unwrap();
             assert_eq!(
@@ -176,7 +179,7 @@ fn indices_are_no_values_and_may_be_times() {
     {
         let text = format!("{header},date,load\n1,2020-01-01,5\n2,2020-01-02,7\n3,2020-01-03,6\n");
         let series = read(&text, &CsvFormat::default()).unwrap();
-        assert_eq!(series.columns.contains(&"load".to_owned()), true);
+        assert!(series.columns.contains(&"load".to_owned()));
         assert_eq!(series.columns.len(), if counts { 1 } else { 2 }, "{header}");
         assert_eq!(series.notes.iter().any(|note| matches!(note, Note::IndexSkipped { .. })), counts, "{header}");
     }
@@ -188,11 +191,18 @@ fn indices_are_no_values_and_may_be_times() {
     for text in [
         ",load\n2020-01-01,5\n2020-01-02,7\n",
         "\"\";\"load\"\n\"2020-01-01\";5\n\"2020-01-02\";7\n",
-        // R writes the names of the rows without a name in the header.
-        "load\n2020-01-01,5\n2020-01-02,7\n",
+        // R writes the numbers of the rows without a name in the header.
+        "date,load\n1,2020-01-01,5\n2,2020-01-02,7\n",
+        // A separator at the end of each row.
+        "date;load\n2020-01-01;5;\n2020-01-02;7;\n",
     ] {
         let series = read(text, &CsvFormat::default()).unwrap();
         assert_eq!((series.columns.join(","), &series.values[..]), ("load".to_owned(), &[5.0, 7.0][..]), "{text}");
+    }
+    // Decimal commas that nothing protects are no further column.
+    for header in ["date,load", "Zeit,load"] {
+        let error = read(&format!("{header}\n2020-01-01,1,5\n2020-01-02,2,7\n"), &CsvFormat::default()).unwrap_err();
+        assert!(matches!(error, DataError::Csv { line: Some(2), .. } | DataError::NoTimeColumn { .. }), "{error}");
     }
     let counted = read(",load\n0,5\n1,7\n", &CsvFormat::default()).unwrap_err();
     assert!(matches!(counted, DataError::NoTimeColumn { .. }));
@@ -240,8 +250,8 @@ fn packed_tables_are_read_and_workbooks_refused() {
     let path = dir.path().join("load.csv");
     let text = table(';', &["1,5", "2,5"]);
     for bytes in packed(text.as_bytes()).into_iter().chain([[
-        packed(text[..9].as_bytes())[1].clone(),
-        packed(text[9..].as_bytes())[1].clone(),
+        packed(&text.as_bytes()[..9])[1].clone(),
+        packed(&text.as_bytes()[9..])[1].clone(),
     ]
     .concat()])
     {

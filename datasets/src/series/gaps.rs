@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::civil::DateTime;
 use timesteps::Rhythm;
 
-use super::{Gaps, Note, Row, seconds};
+use super::{Gaps, Note, Row};
 use crate::error::{DataError, Result};
 
 /// The largest number of rows that may be added for missing times, per row of the file.
@@ -15,13 +15,8 @@ const MOST_FILLED: usize = 10;
 pub(super) fn fill(rows: &mut Vec<Row>, rule: Gaps, path: &Path, notes: &mut Vec<Note>) -> Result<()> {
     let times: Vec<DateTime> = rows.iter().map(|row| row.time).collect();
     let rhythm = Rhythm::of(&times);
-    let step = rhythm.seconds();
-    if step <= 0 {
-        return Ok(());
-    }
-    // The number of steps is rounded, because months have different lengths without a missing time.
-    let missing_between =
-        |one: &Row, other: &Row| ((seconds(one.time, other.time) + step / 2) / step - 1).max(0) as usize;
+    let step = rhythm.step();
+    let missing_between = |one: &Row, other: &Row| rhythm.count_between(one.time, other.time);
     let total: usize = rows.windows(2).map(|pair| missing_between(&pair[0], &pair[1])).sum();
     if total == 0 {
         return Ok(());
@@ -39,11 +34,10 @@ pub(super) fn fill(rows: &mut Vec<Row>, rule: Gaps, path: &Path, notes: &mut Vec
         let [one, other] = pair else { continue };
         filled.push(one.clone());
         let count = missing_between(one, other);
-        for number in 1..=count {
+        for (number, time) in (1..=count).zip(rhythm.following(one.time)) {
             let share = if rule == Gaps::Interpolate { number as f64 / (count + 1) as f64 } else { 0.0 };
             let between = |(one, other): (&f64, &f64)| one + share * (other - one);
             let values = one.values.iter().zip(&other.values).map(between).collect();
-            let Some(time) = rhythm.after(one.time, number as i64) else { continue };
             filled.push(Row { time, line: one.line, values });
         }
     }

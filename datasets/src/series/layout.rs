@@ -3,7 +3,7 @@
 use csv::StringRecord;
 use serde::{Deserialize, Serialize};
 
-use super::number::Field;
+use super::number::{Field, Survey};
 use super::{CsvFormat, dates};
 
 /// The separators that are recognised. Of two that fit equally well, the later one is taken.
@@ -63,12 +63,13 @@ impl Layout {
     /// are no part of the table, are passed over.
     pub fn of(text: &str, format: &CsvFormat) -> Self {
         let mut start = skipped(text, format.skip_rows);
-        let told = text[start..].lines().next().and_then(told_separator);
+        let told = told_separator(text[start..start + skipped(&text[start..], 1)].trim_end());
         if told.is_some() {
             start += skipped(&text[start..], 1);
         }
         let mut remark = "";
-        while let Some(line) = text[start..].split_inclusive('\n').next() {
+        while start < text.len() {
+            let line = &text[start..start + skipped(&text[start..], 1)];
             match line.strip_prefix('#') {
                 Some(content) => remark = content,
                 None if line.trim().is_empty() => {}
@@ -103,9 +104,14 @@ impl Layout {
     }
 }
 
-/// The number of bytes of the first `lines` lines.
+/// The number of bytes of the first `lines` lines, which end with LF, CRLF or CR.
 fn skipped(text: &str, lines: usize) -> usize {
-    text.split_inclusive('\n').take(lines).map(str::len).sum()
+    let mut bytes = 0;
+    for _ in 0..lines {
+        let Some(end) = text[bytes..].find(['\n', '\r']) else { return text.len() };
+        bytes += end + if text[bytes + end..].starts_with("\r\n") { 2 } else { 1 };
+    }
+    bytes
 }
 
 /// The number of ends of lines in a text: LF, CRLF, or CR alone.
@@ -212,12 +218,23 @@ fn header(rows: &[(usize, StringRecord)], format: &CsvFormat) -> usize {
     named.or_else(other).map_or(0, |(index, _)| index)
 }
 
-/// Adds the empty name that a header lacks: that of the row names that R writes without a name, or of the empty field
-/// after a separator at the end of each row.
+/// Adds the empty name that a header lacks: that of the numbers of the rows, which R writes without a name, or of the
+/// empty field after a separator at the end of each row.
 fn with_index(mut header: Vec<String>, sample: &[StringRecord]) -> Vec<String> {
-    if !sample.is_empty() && sample.iter().all(|row| row.len() == header.len() + 1) {
-        let ends_empty = sample.iter().all(|row| row.iter().next_back().is_some_and(str::is_empty));
-        header.insert(if ends_empty { header.len() } else { 0 }, String::new());
+    if sample.iter().any(|row| row.len() != header.len() + 1) {
+        return header;
+    }
+    if counts_rows(sample) {
+        header.insert(0, String::new());
+    } else if sample.iter().all(|row| row.iter().next_back().is_some_and(str::is_empty)) {
+        header.push(String::new());
     }
     header
+}
+
+/// Whether the first column of the rows counts them.
+pub(super) fn counts_rows(rows: &[StringRecord]) -> bool {
+    let mut survey = Survey::default();
+    rows.iter().filter_map(|row| row.get(0)).for_each(|field| survey.add(field, 0, None));
+    survey.counts_rows()
 }

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use jiff::civil::DateTime;
 use sha2::{Digest, Sha256};
+use timesteps::Clock;
 
+use super::dates::Times;
 use super::table::Table;
 use super::{CsvFormat, Duplicates, Missing, Note, Report, Row, Series, clean, gaps, no_rows};
 use crate::error::{DataError, Result};
@@ -70,11 +72,13 @@ impl TableSeries {
     fn parse(bytes: Cow<[u8]>, path: &Path, format: &CsvFormat, roles: &Roles, report: Report) -> Result<Vec<Self>> {
         let text = text_file::text(&bytes, path)?;
         let mut table = Table::read(&text, path, format, &roles.id, report)?;
-        let times = table.survey()?;
+        let Times { times, numbered, clock, notes: of_times } = table.survey()?;
         let mut notes = table.notes();
+        notes.extend(of_times);
         let columns = table.value_columns(&mut notes)?;
+        let styles = table.styles(&columns, &mut notes)?;
         let ids = table.ids()?;
-        let mut groups = grouped(table.rows(times, &columns)?, ids, &notes);
+        let mut groups = grouped(table.rows(times, &columns, &styles)?, ids, &notes);
         let names = table.distinct_names(&columns)?;
         for Group { rows, notes, .. } in &mut groups {
             clean::sort(rows, notes);
@@ -87,7 +91,7 @@ impl TableSeries {
         // The text of a large table takes much memory, and is no longer needed.
         drop(text);
         drop(bytes);
-        let reader = Reader { path, format, roles, names, source };
+        let reader = Reader { path, format, roles, names, numbered, clock, source };
         groups.into_iter().map(|group| reader.series(group)).collect()
     }
 }
@@ -95,8 +99,8 @@ impl TableSeries {
 impl From<Series> for TableSeries {
     /// The only series of a table, without rows after its last value.
     fn from(past: Series) -> Self {
-        let (columns, times, values, notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let future = Series { columns, times, values, notes, source: past.source.clone() };
+        let (numbered, clock, source) = (past.numbered, past.clock.clone(), past.source.clone());
+        let future = Series { numbered, clock, source, ..Series::default() };
         Self { id: String::new(), past, future }
     }
 }
@@ -199,6 +203,8 @@ struct Reader<'a> {
     roles: &'a Roles,
     /// The names of the columns of values.
     names: Vec<String>,
+    numbered: bool,
+    clock: Clock,
     source: String,
 }
 
@@ -229,7 +235,8 @@ impl Reader<'_> {
             values.extend(columns.iter().map(|&column| row.values[column]));
         }
         let columns = columns.iter().map(|&column| self.names[column].clone()).collect();
-        Series { columns, times, values, notes, source: self.source.clone() }
+        let Self { numbered, clock, source, .. } = self;
+        Series { columns, times, numbered: *numbered, clock: clock.clone(), values, notes, source: source.clone() }
     }
 
     /// The indices of the columns of values with these names.

@@ -22,25 +22,33 @@ mod texts;
 
 use std::path::Path;
 
+use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
+use timesteps::Clock;
 
+pub use dates::Counted;
 pub use layout::Separator;
 pub use members::{Roles, TableSeries};
 pub use note::Note;
 pub use number::{Decimal, Sentinel};
-pub use span::Span;
+pub use span::{RollUp, Span};
 
 use crate::error::{DataError, Result};
 use crate::source::{Activity, Locator, Progress, Source};
 
 /// A multivariate time series: one row per time, and one column per variable.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Series {
     /// The names of the columns of values.
     pub columns: Vec<String>,
-    /// The time of each row, in ascending order: local time or UTC, as in the file.
+    /// The time of each row, in ascending order: local time or UTC, as in the file. [`Note::TimeZone`] says which.
     pub times: Vec<DateTime>,
+    /// Whether the rows have numbers in the place of times. A time then stands for a number, as
+    /// [`timesteps::time_of_step`] says, and has no date.
+    pub numbered: bool,
+    /// The local times of a file whose offsets from UTC change, if the times are in standard time. Days are cut by them.
+    pub clock: Clock,
     /// All values in row-major order, `[rows, columns]`.
     pub values: Vec<f64>,
     /// The changes that were made to the rows and columns of the file while it was read.
@@ -57,7 +65,9 @@ pub struct CsvFormat {
     /// The names of the columns that hold the time, in the order in which they are joined. If empty, time columns are
     /// recognised by their names.
     pub time: Vec<String>,
-    /// The format of the time, as for `strptime`. If `None`, the format is detected.
+    /// The format of the time, as for `strptime`: `%s` for numbers that count seconds, milliseconds or less since 1970,
+    /// `Q%m` for quarters; or `serial` for the days of a spreadsheet, and `number` for the numbers of steps. If `None`,
+    /// the format is detected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_format: Option<String>,
     /// The names of the columns of values to read. If empty, all columns of numbers are read, except columns without a
@@ -71,7 +81,8 @@ pub struct CsvFormat {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub separator: Option<Separator>,
     /// The decimal mark of columns whose numbers can be read with either mark, such as `1,234`. If `None`, other numbers
-    /// of the table decide, and such columns are refused if they do not.
+    /// of the table decide, and such columns are refused if they do not. Where commas separate the columns, numbers that
+    /// are all like `1.234` have a decimal point, and [`Note::DecimalAssumed`] says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decimal: Option<Decimal>,
     /// A number or a word that stands for a missing value, such as -9999.
@@ -148,8 +159,8 @@ fn is_zero(number: &usize) -> bool {
 }
 
 /// The number of seconds from the time `from` to the time `to`.
-fn seconds(from: DateTime, to: DateTime) -> i64 {
-    to.duration_since(from).as_secs()
+fn seconds(from: DateTime, to: DateTime) -> f64 {
+    to.duration_since(from).as_secs_f64()
 }
 
 /// A function that is called with the number of bytes that have been read, and with the number of all bytes.
@@ -216,8 +227,8 @@ impl Series {
         self.columns.iter().position(|column| column == name)
     }
 
-    /// The length of a time step in seconds: the most common difference between consecutive rows.
-    pub fn step(&self) -> i64 {
+    /// The length of a time step: the most common difference between consecutive rows.
+    pub fn step(&self) -> SignedDuration {
         timesteps::most_common_step(self.times.iter().copied())
     }
 }

@@ -2,7 +2,12 @@
 
 use std::fmt;
 
-use super::{Gaps, Missing, Span};
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+use timesteps::written;
+
+use super::{Counted, Gaps, Missing, RollUp, Span};
 
 /// A change that was made to a table while it was read.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +22,11 @@ pub enum Note {
     UnitsSkipped {
         /// The number of rows with units.
         rows: usize,
+    },
+    /// The point in all numbers of these columns was read as a decimal mark, though it might stand between thousands.
+    DecimalAssumed {
+        /// The names of the columns.
+        columns: Vec<String>,
     },
     /// Columns that count the rows were left out.
     IndexSkipped {
@@ -53,8 +63,8 @@ pub enum Note {
     Gaps {
         /// The number of time steps without a row.
         steps: usize,
-        /// The length of a time step in seconds.
-        step: i64,
+        /// The length of a time step.
+        step: SignedDuration,
         /// How the missing times were treated.
         rule: Gaps,
     },
@@ -63,24 +73,60 @@ pub enum Note {
         /// The number of these rows.
         rows: usize,
     },
-    /// Rows were averaged over longer time steps.
-    Averaged {
-        /// The number of rows before averaging.
+    /// The rows of longer time steps were replaced by their mean or sum.
+    RolledUp {
+        /// The number of rows before.
         rows: usize,
-        /// The number of time steps after averaging.
+        /// The number of time steps after.
         steps: usize,
-        /// The length of a time step after averaging.
+        /// The length of a time step after.
+        span: Span,
+        /// What the values of a time step are.
+        rule: RollUp,
+    },
+    /// The rows of the first or the last time step were left out, because the time step is not whole.
+    Unfinished {
+        /// The number of rows that were left out.
+        rows: usize,
+        /// The start of the time step.
+        start: DateTime,
+        /// The length of the time step.
         span: Span,
     },
+    /// The times have offsets from UTC.
+    TimeZone {
+        /// The offsets in the file, in ascending order.
+        offsets: Vec<Offset>,
+        /// The offset to which all times were converted; `None` if the local times of the file were kept.
+        converted_to: Option<Offset>,
+    },
+    /// The times are numbers.
+    NumbersAsTimes {
+        /// The name of the column.
+        column: String,
+        /// What the numbers count.
+        counted: Counted,
+    },
+    /// The times follow no pattern, so that the times of a forecast are guesses.
+    IrregularTimes,
 }
 
 impl fmt::Display for Note {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::LinesSkipped { lines } => write!(formatter, "skipped {lines} lines above the header"),
-            Self::UnitsSkipped { rows } => write!(formatter, "skipped {rows} rows of units below the header"),
+            Self::LinesSkipped { lines } => write!(formatter, "skipped the lines above the header: {lines}"),
+            Self::UnitsSkipped { rows } => write!(formatter, "skipped the rows of units below the header: {rows}"),
+            Self::DecimalAssumed { columns } => {
+                write!(
+                    formatter,
+                    "the points in `{}` were read as decimal marks; set `decimal` if they are none",
+                    columns.join("`, `")
+                )
+            }
             Self::IndexSkipped { columns } => {
-                write!(formatter, "skipped columns that count the rows: `{}`", columns.join("`, `"))
+                let name = |name: &String| if name.is_empty() { "one without a name".to_owned() } else { name.clone() };
+                let names: Vec<String> = columns.iter().map(name).collect();
+                write!(formatter, "skipped columns that count the rows: {}", names.join(", "))
             }
             Self::ColumnsSkipped { columns } => {
                 write!(formatter, "skipped columns without numbers: {}", columns.join(", "))
@@ -97,14 +143,43 @@ impl fmt::Display for Note {
                 write!(formatter, "dropped {rows} rows before the first value of some column")
             }
             Self::Gaps { steps, step, rule } => match rule {
-                Gaps::Keep => write!(formatter, "{steps} steps of {step} s are missing and were not filled"),
-                Gaps::Previous => write!(formatter, "filled {steps} missing steps of {step} s with the previous row"),
-                Gaps::Interpolate => write!(formatter, "interpolated {steps} missing steps of {step} s"),
+                Gaps::Keep => write!(formatter, "{steps} steps of {} are missing and were not filled", written(*step)),
+                Gaps::Previous => {
+                    write!(formatter, "filled {steps} missing steps of {} with the previous row", written(*step))
+                }
+                Gaps::Interpolate => write!(formatter, "interpolated {steps} missing steps of {}", written(*step)),
             },
             Self::FutureRows { rows } => write!(formatter, "{rows} rows hold values that are known ahead"),
-            Self::Averaged { rows, steps, span } => {
-                write!(formatter, "averaged {rows} rows to {steps} steps of {span}")
+            Self::RolledUp { rows, steps, span, rule } => {
+                let rolled_up = if *rule == RollUp::Sum { "summed" } else { "averaged" };
+                write!(formatter, "{rolled_up} {rows} rows to {steps} steps of {span}")
             }
+            Self::Unfinished { rows, start, span } => {
+                write!(formatter, "left out {rows} rows: the step of {span} from {start} is not whole")
+            }
+            Self::TimeZone { offsets, converted_to } => time_zone(formatter, offsets, *converted_to),
+            Self::NumbersAsTimes { column, counted } => {
+                write!(formatter, "the numbers in `{column}` are {counted}")
+            }
+            Self::IrregularTimes => {
+                write!(formatter, "the times follow no pattern: the times of a forecast are guesses")
+            }
+        }
+    }
+}
+
+fn time_zone(formatter: &mut fmt::Formatter<'_>, offsets: &[Offset], converted_to: Option<Offset>) -> fmt::Result {
+    let name = |offset: &Offset| if offset.is_zero() { "UTC".to_owned() } else { format!("UTC{offset}") };
+    let names = offsets.iter().map(name).collect::<Vec<_>>().join(" and ");
+    match converted_to {
+        None if names == "UTC" => write!(formatter, "times are in UTC"),
+        None => write!(formatter, "times are local times at {names}"),
+        Some(offset) => {
+            write!(
+                formatter,
+                "times at {names} were converted to {}, which has no change of the clocks; days are those of local time",
+                name(&offset)
+            )
         }
     }
 }

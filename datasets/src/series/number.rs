@@ -37,7 +37,8 @@ impl std::str::FromStr for Sentinel {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(text.parse().map_or_else(|_| Self::Word(text.to_owned()), Self::Number))
+        let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+        Ok(number.map_or_else(|| Self::Word(text.to_owned()), Self::Number))
     }
 }
 
@@ -344,29 +345,29 @@ impl Survey {
         }
     }
 
-    /// The decimal mark of the column. `others` are the marks that other columns prove, and `commas_separate` tells
-    /// whether commas separate the columns.
+    /// The decimal mark of the column, and whether it is only assumed. `others` are the marks that other columns prove,
+    /// and `commas_separate` tells whether commas separate the columns.
     ///
     /// # Errors
     ///
     /// The first number that may be read in two ways, with its line.
-    pub fn decimal(&self, others: [bool; 2], commas_separate: bool) -> Result<Decimal, &(usize, String)> {
+    pub fn decimal(&self, others: [bool; 2], commas_separate: bool) -> Result<(Decimal, bool), &(usize, String)> {
         if let Some(mark) = self.proven() {
-            return Ok(mark);
+            return Ok((mark, false));
         }
         let (found, first) = match &self.either {
-            _ if self.only == [true; 2] => return Ok(Decimal::Point),
-            [None, None] => return Ok(Decimal::Point),
+            _ if self.only == [true; 2] => return Ok((Decimal::Point, false)),
+            [None, None] => return Ok((Decimal::Point, false)),
             [Some(first), Some(_)] => return Err(first),
             [Some(first), None] => (Decimal::Point, first),
             [None, Some(first)] => (Decimal::Comma, first),
         };
         match others {
-            [true, false] => Ok(Decimal::Point),
-            [false, true] => Ok(Decimal::Comma),
-            // Numbers of more digits without marks between thousands; or a table in which a comma cannot be a decimal
-            // mark, so that nobody puts points between thousands.
-            _ if found == Decimal::Point && (self.bare[1] || commas_separate && !self.bare[0]) => Ok(Decimal::Point),
+            [true, false] => Ok((Decimal::Point, false)),
+            [false, true] => Ok((Decimal::Comma, false)),
+            // Numbers of more digits have no marks between thousands.
+            _ if found == Decimal::Point && self.bare[1] => Ok((Decimal::Point, false)),
+            _ if found == Decimal::Point && commas_separate && !self.bare[0] => Ok((Decimal::Point, true)),
             _ => Err(first),
         }
     }
@@ -384,6 +385,8 @@ pub(super) enum Value {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Style {
     pub decimal: Decimal,
+    /// Whether nothing but usage tells the decimal mark.
+    pub is_assumed: bool,
     /// Whether the column has the values true and false, which are read as 1 and 0.
     pub is_boolean: bool,
 }

@@ -1,8 +1,9 @@
-//! Lengths of time, and averages over them.
+//! Lengths of time, and means or sums over them.
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
+use timesteps::{Clock, Rhythm};
 
 use super::{Note, Series};
 use crate::error::{DataError, Result};
@@ -32,6 +33,20 @@ impl Span {
     pub fn seconds(self) -> i64 {
         let of_unit = UNITS.iter().find(|(_, unit, _)| *unit == self.unit).map_or(1, |(_, _, seconds)| *seconds);
         i64::from(self.count) * of_unit
+    }
+
+    fn is_whole_days(self) -> bool {
+        self.seconds() % 86_400 == 0
+    }
+
+    /// The start of the step that contains `time`. Weeks begin on a Monday.
+    fn start(self, time: DateTime) -> DateTime {
+        // 1 January 1900 is a Monday.
+        let (monday, length) = (DateTime::constant(1900, 1, 1, 0, 0, 0, 0), self.seconds());
+        // Rounded down, also before 1900.
+        let nanos = time.duration_since(monday).as_nanos();
+        let seconds = nanos.div_euclid(1_000_000_000 * i128::from(length)) as i64 * length;
+        monday.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(time)
     }
 }
 
@@ -70,38 +85,75 @@ impl std::fmt::Display for Span {
     }
 }
 
+/// What the values of a longer time step are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RollUp {
+    /// The means over the rows, as for temperatures and prices.
+    #[default]
+    Mean,
+    /// The sums over the rows, as for sales and rain.
+    Sum,
+}
+
 impl Series {
-    /// Averages the rows over steps of `span`. Steps without rows are left out. The time of a step is its start, and
-    /// its values are the means over the rows up to its end.
+    /// Replaces the rows of each step of `span` by their mean or sum. Steps without rows are left out. The time of a
+    /// step is its start, and its values are those of the rows up to its end.
     ///
     /// # Errors
     ///
     /// [`DataError::SpanTooShort`] if `span` is shorter than the series' own [`step`](Self::step).
-    pub fn averaged(&self, span: Span) -> Result<Self> {
-        let (length, step) = (span.seconds(), self.step());
-        if length < step {
+    pub fn rolled_up(&self, span: Span, rule: RollUp) -> Result<Self> {
+        let step = self.step();
+        if SignedDuration::from_secs(span.seconds()) < step {
             return Err(DataError::SpanTooShort { series: self.source.clone(), step, span });
         }
-        let start = |time: &DateTime| {
-            // Weeks begin on a Monday, and 1 January 1900 is one.
-            let monday = DateTime::constant(1900, 1, 1, 0, 0, 0, 0);
-            let seconds = time.duration_since(monday).as_secs();
-            monday.checked_add(SignedDuration::from_secs(seconds.div_euclid(length) * length)).unwrap_or(*time)
-        };
         let width = self.columns.len();
         let (mut times, mut values) = (Vec::new(), Vec::new());
-        let starts: Vec<DateTime> = self.times.iter().map(start).collect();
+        let starts: Vec<DateTime> = self.times.iter().map(|time| self.start(*time, span)).collect();
         let mut first = 0;
         for step in starts.chunk_by(|one, other| one == other) {
             let rows = first..first + step.len();
             let sum = |column: usize| rows.clone().map(|row| self.row(row)[column]).sum::<f64>();
-            values.extend((0..width).map(|column| sum(column) / step.len() as f64));
+            let count = if rule == RollUp::Mean { step.len() as f64 } else { 1.0 };
+            values.extend((0..width).map(|column| sum(column) / count));
             times.push(step[0]);
             first = rows.end;
         }
         let mut notes = self.notes.clone();
-        notes.push(Note::Averaged { rows: self.len(), steps: times.len(), span });
-        Ok(Self { columns: self.columns.clone(), times, values, notes, source: self.source.clone() })
+        notes.push(Note::RolledUp { rows: self.len(), steps: times.len(), span, rule });
+        // Days begin at local midnight.
+        let clock = if span.is_whole_days() { Clock::default() } else { self.clock.clone() };
+        let (columns, source) = (self.columns.clone(), self.source.clone());
+        Ok(Self { columns, times, numbered: self.numbered, clock, values, notes, source })
+    }
+
+    /// Leaves out the rows of the first and of the last step of `span` if the step is not whole: a day of which only the
+    /// first hours are known, for example. The pattern of the times says which rows a step has.
+    pub fn without_unfinished(mut self, span: Span) -> Self {
+        let (Some(&first), Some(&last)) = (self.times.first(), self.times.last()) else { return self };
+        let rhythm = Rhythm::of(&self.times);
+        let (begin, end) = (self.start(first, span), self.start(last, span));
+        let is_late = rhythm.count_between(begin.saturating_sub(rhythm.step()), self.local(first, span)) > 0;
+        let is_early = rhythm.following(last).next().is_some_and(|next| self.start(next, span) == end);
+        let from = if is_late { self.times.partition_point(|time| self.start(*time, span) == begin) } else { 0 };
+        let to = if is_early { self.times.partition_point(|time| self.start(*time, span) < end) } else { self.len() };
+        let dropped = [(from, begin), (self.len() - to, end)].into_iter().filter(|(rows, _)| *rows > 0);
+        self.notes.extend(dropped.map(|(rows, start)| Note::Unfinished { rows, start, span }));
+        let (rows, width) = (from..to.max(from), self.columns.len());
+        self.values = self.values[rows.start * width..rows.end * width].to_vec();
+        self.times = self.times[rows].to_vec();
+        self
+    }
+
+    /// The time by which steps of `span` are cut: the local time for days and weeks.
+    fn local(&self, time: DateTime, span: Span) -> DateTime {
+        if span.is_whole_days() { self.clock.local(time) } else { time }
+    }
+
+    /// The start of the step of `span` that contains a time of the series.
+    fn start(&self, time: DateTime, span: Span) -> DateTime {
+        span.start(self.local(time, span))
     }
 }
 
@@ -134,21 +186,76 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_averaged_over_spans() {
+    fn rows_are_averaged_or_summed_over_spans() {
         let rows = [
             ("2020-01-01 00:10", 1.0),
             ("2020-01-01 00:20", 2.0),
             ("2020-01-01 00:30", 6.0),
             ("2020-01-01 02:50", 4.0),
         ];
-        let hourly = series(&rows).averaged("1h".parse().unwrap()).unwrap();
+        let rolled_up = |span: &str, rule| series(&rows).rolled_up(span.parse().unwrap(), rule).unwrap();
+        let hourly = rolled_up("1h", RollUp::Mean);
         assert_eq!(hourly.values, [3.0, 4.0]);
+        assert_eq!(rolled_up("1h", RollUp::Sum).values, [9.0, 4.0]);
         assert_eq!(times(&hourly), ["2020-01-01T00:00:00", "2020-01-01T02:00:00"]);
-        let averaged = Note::Averaged { rows: 4, steps: 2, span: "1h".parse().unwrap() };
-        assert_eq!(hourly.notes.last(), Some(&averaged));
+        let note = Note::RolledUp { rows: 4, steps: 2, span: "1h".parse().unwrap(), rule: RollUp::Mean };
+        assert_eq!(hourly.notes.last(), Some(&note));
         // A Wednesday's week begins on Monday.
-        assert_eq!(times(&series(&rows).averaged("1w".parse().unwrap()).unwrap()), ["2019-12-30T00:00:00"]);
-        let error = series(&rows).averaged("1min".parse().unwrap()).unwrap_err();
-        assert!(matches!(&error, DataError::SpanTooShort { step: 600, series, .. } if series.starts_with("own.csv")));
+        assert_eq!(times(&rolled_up("1w", RollUp::Mean)), ["2019-12-30T00:00:00"]);
+        let error = series(&rows).rolled_up("1min".parse().unwrap(), RollUp::Sum).unwrap_err();
+        let ten_minutes = SignedDuration::from_mins(10);
+        assert!(matches!(&error, DataError::SpanTooShort { step, series, .. }
+            if *step == ten_minutes && series.starts_with("own.csv")));
+    }
+
+    /// However many rows the first and the last day have, only whole days are left, also where shops close at night.
+    #[test]
+    fn unfinished_steps_are_left_out() {
+        let span = "1d".parse().unwrap();
+        for hours in [0..24, 9..17] {
+            let row = |day: i8, hour: i8| (format!("2020-01-{day:02} {hour:02}:00"), f64::from(day));
+            let rows: Vec<_> = (1..=28).flat_map(|day| hours.clone().map(move |hour| row(day, hour))).collect();
+            let rows: Vec<(&str, f64)> = rows.iter().map(|(time, value)| (time.as_str(), *value)).collect();
+            let (a_day, all) = (hours.len(), rows.len());
+            let note = |rows, start: &str| Note::Unfinished { rows, start: start.parse().unwrap(), span };
+            for cut in 1..a_day {
+                let kept = series(&rows[..all - cut]).without_unfinished(span);
+                assert_eq!(
+                    (&kept.times, kept.values.len()),
+                    (&series(&rows[..all - a_day]).times, all - a_day),
+                    "{cut}"
+                );
+                assert_eq!(kept.notes.last(), Some(&note(a_day - cut, "2020-01-28")));
+                let kept = series(&rows[cut..]).without_unfinished(span);
+                assert_eq!((&kept.times, kept.values.len()), (&series(&rows[a_day..]).times, all - a_day), "{cut}");
+                assert_eq!(kept.notes.last(), Some(&note(a_day - cut, "2020-01-01")));
+            }
+            assert_eq!(series(&rows).without_unfinished(span), series(&rows));
+        }
+        let hours = [("2020-01-01 00:00", 1.0), ("2020-01-01 01:00", 1.0)];
+        assert!(series(&hours).without_unfinished(span).is_empty());
+    }
+
+    /// The day on which the clocks change has 23 or 25 hours, and every day begins at local midnight.
+    #[test]
+    fn days_are_cut_by_local_time() {
+        let hours = |start: &str, offset: &str, count: i64| {
+            let (start, offset) = (start.parse::<DateTime>().unwrap(), offset.to_owned());
+            let time = move |hour| start.checked_add(SignedDuration::from_hours(hour)).unwrap();
+            (0..count).map(move |hour| (format!("{}{offset}", time(hour)), 1.0)).collect::<Vec<_>>()
+        };
+        let (spring, autumn) = (2, 27);
+        let march = [hours("2023-03-24T00:00", "+01:00", 24 + spring + 24), hours("2023-03-26T03:00", "+02:00", 45)];
+        let october = [hours("2023-10-28T00:00", "+02:00", autumn), hours("2023-10-29T02:00", "+01:00", 46)];
+        for (parts, sums, first) in
+            [(march, [24.0, 24.0, 23.0, 24.0], "2023-03-24"), (october, [24.0, 25.0, 24.0, 0.0], "2023-10-28")]
+        {
+            let rows: Vec<(&str, f64)> = parts.iter().flatten().map(|(time, value)| (time.as_str(), *value)).collect();
+            let daily = series(&rows).without_unfinished("1d".parse().unwrap());
+            let daily = daily.rolled_up("1d".parse().unwrap(), RollUp::Sum).unwrap();
+            let sums: Vec<f64> = sums.into_iter().filter(|sum| *sum > 0.0).collect();
+            assert_eq!((&daily.values, &times(&daily)[0]), (&sums, &format!("{first}T00:00:00")));
+            assert!(daily.times.iter().all(|time| time.hour() == 0) && daily.clock == Clock::default());
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use csv::StringRecord;
 use jiff::civil::DateTime;
 
-use super::dates::{self, Wrong};
+use super::dates::{self, Times, Wrong};
 use super::layout::{self, Layout};
 use super::number::{Field, Style, Survey, Value};
 use super::texts::Texts;
@@ -154,7 +154,7 @@ impl<'a> Table<'a> {
             return self.find(&self.format.time, "time");
         }
         let header = &self.layout.header;
-        let unnamed = || (header[0].is_empty() && !self.first_column_counts()).then(|| vec![0]);
+        let unnamed = || (header[0].is_empty() && !layout::counts_rows(&self.layout.sample)).then(|| vec![0]);
         dates::columns(header).or_else(unnamed).ok_or_else(|| DataError::NoTimeColumn {
             path: self.path.to_path_buf(),
             line: self.layout.line,
@@ -162,15 +162,8 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// Whether the first column counts the rows.
-    fn first_column_counts(&self) -> bool {
-        let mut survey = Survey::default();
-        self.layout.sample.iter().filter_map(|row| row.get(0)).for_each(|field| survey.add(field, 0, None));
-        survey.counts_rows()
-    }
-
     /// Looks at all fields: learns how the numbers of each column are written, and parses the times.
-    pub fn survey(&mut self) -> Result<Vec<DateTime>> {
+    pub fn survey(&mut self) -> Result<Times> {
         let mut surveys = std::mem::take(&mut self.surveys);
         let mut texts = Texts::default();
         self.for_each(0, |line, record| {
@@ -185,7 +178,7 @@ impl<'a> Table<'a> {
     }
 
     /// Parses the time of each row.
-    fn times(&self, texts: &Texts) -> Result<Vec<DateTime>> {
+    fn times(&self, texts: &Texts) -> Result<Times> {
         let names: Vec<&str> = self.time.iter().map(|&column| self.layout.header[column].as_str()).collect();
         let (path, format) = (self.path.to_path_buf(), self.format.date_format.as_deref());
         texts.times(&names, format).map_err(|wrong| match wrong {
@@ -222,8 +215,10 @@ impl<'a> Table<'a> {
         let (indices, columns): (Vec<usize>, Vec<usize>) =
             numeric.into_iter().partition(|&column| self.is_index(column));
         let names = |columns: &[usize]| columns.iter().map(|&column| header[column].clone()).collect();
-        if !words.is_empty() {
-            notes.push(Note::ColumnsSkipped { columns: names(&words) });
+        // A separator at the end of each line makes an empty column without a name.
+        let named: Vec<usize> = words.iter().filter(|&&column| !header[column].is_empty()).copied().collect();
+        if !named.is_empty() {
+            notes.push(Note::ColumnsSkipped { columns: names(&named) });
         }
         if !indices.is_empty() {
             notes.push(Note::IndexSkipped { columns: names(&indices) });
@@ -310,6 +305,17 @@ impl<'a> Table<'a> {
         Some((self.layout.header[column].clone(), record.get(column)?.to_owned()))
     }
 
+    /// How the numbers of each of these columns are written.
+    pub fn styles(&self, columns: &[usize], notes: &mut Vec<Note>) -> Result<Vec<Style>> {
+        let styles: Vec<Style> = columns.iter().map(|&column| self.style(column)).collect::<Result<_>>()?;
+        let assumed = columns.iter().zip(&styles).filter(|(_, style)| style.is_assumed);
+        let columns: Vec<String> = assumed.map(|(&column, _)| self.layout.header[column].clone()).collect();
+        if !columns.is_empty() {
+            notes.push(Note::DecimalAssumed { columns });
+        }
+        Ok(styles)
+    }
+
     /// How the numbers of a column are written.
     ///
     /// # Errors
@@ -328,7 +334,7 @@ impl<'a> Table<'a> {
             None => self.surveys.iter().filter_map(Survey::proven).for_each(|mark| proven[mark as usize] = true),
         }
         match survey.decimal(proven, self.layout.separator == b',') {
-            Ok(decimal) => Ok(Style { decimal, is_boolean: survey.is_boolean() }),
+            Ok((decimal, is_assumed)) => Ok(Style { decimal, is_assumed, is_boolean: survey.is_boolean() }),
             Err((line, value)) => {
                 Err(DataError::AmbiguousNumber { path, line: *line, column: name, value: value.clone() })
             }
@@ -336,8 +342,7 @@ impl<'a> Table<'a> {
     }
 
     /// Parses the values of the given columns, and makes a row of each record and its time. A missing value is NaN.
-    pub fn rows(&self, times: Vec<DateTime>, columns: &[usize]) -> Result<Vec<Row>> {
-        let styles: Vec<Style> = columns.iter().map(|&column| self.style(column)).collect::<Result<_>>()?;
+    pub fn rows(&self, times: Vec<DateTime>, columns: &[usize], styles: &[Style]) -> Result<Vec<Row>> {
         let sentinel = self.format.sentinel.as_ref();
         let mut rows = Vec::with_capacity(times.len());
         let mut times = times.into_iter();
@@ -352,7 +357,7 @@ impl<'a> Table<'a> {
                     value: record[column].to_owned(),
                 }),
             };
-            let values = columns.iter().zip(&styles).map(value).collect::<Result<_>>()?;
+            let values = columns.iter().zip(styles).map(value).collect::<Result<_>>()?;
             rows.extend(times.next().map(|time| Row { time, line: line as u32, values }));
             Ok(())
         })?;

@@ -1,8 +1,6 @@
 //! The texts of the time columns of a table, and the times that they stand for.
 
-use jiff::civil::DateTime;
-
-use super::dates::{self, Wrong};
+use super::dates::{self, Times, Wrong};
 
 /// The number of rows whose texts are parsed at once.
 const BLOCK: usize = 1 << 16;
@@ -39,12 +37,13 @@ impl Texts {
 
     /// Parses the time of each row, like [`dates::read`]. Of a large table, one block after the other is parsed, so that
     /// the texts of only one block are taken apart. The rows of a sample go before each block, so that all blocks are
-    /// read in one format; if they are not, all rows are parsed at once.
-    pub fn times(&self, columns: &[&str], format: Option<&str>) -> Result<Vec<DateTime>, Wrong> {
+    /// read in one format; if they are not, or if the times are not [plain](Times::is_plain), all rows are parsed at
+    /// once.
+    pub fn times(&self, columns: &[&str], format: Option<&str>) -> Result<Times, Wrong> {
         let count = self.ends.len();
         let sample = self.rows((0..count).step_by(count.div_ceil(SAMPLE).max(1)));
         let whole = || dates::read(columns, &self.rows(0..count), format);
-        if count <= BLOCK || dates::read(columns, &sample, format).is_err() {
+        if count <= BLOCK || !dates::read(columns, &sample, format).is_ok_and(|times| times.is_plain()) {
             return whole();
         }
         let mut times = Vec::with_capacity(count);
@@ -52,11 +51,11 @@ impl Texts {
             let mut block = sample.clone();
             block.extend(self.rows(first..count.min(first + BLOCK)));
             match dates::read(columns, &block, format) {
-                Ok(block) => times.extend_from_slice(&block[sample.len()..]),
-                Err(_) => return whole(),
+                Ok(block) if block.is_plain() => times.extend_from_slice(&block.times[sample.len()..]),
+                _ => return whole(),
             }
         }
-        Ok(times)
+        Ok(Times { times, ..Times::default() })
     }
 }
 
@@ -82,8 +81,8 @@ mod tests {
     fn blocks_are_read_in_one_format() {
         let columns = ["date", "time"];
         let texts = minutes(2 * BLOCK + 5);
-        let times = texts.times(&columns, None).unwrap();
-        assert_eq!(times, dates::read(&columns, &texts.rows(0..texts.ends.len()), None).unwrap());
+        let times = texts.times(&columns, None).unwrap().times;
+        assert_eq!(times, dates::read(&columns, &texts.rows(0..texts.ends.len()), None).unwrap().times);
         assert_eq!(times[20 * 1440 + 61].to_string(), "2020-01-21T01:01:00");
     }
 

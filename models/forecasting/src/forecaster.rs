@@ -5,10 +5,11 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use inference::weights::WeightNames;
 use inference::{Package, PackageError, PredictError, Predictor};
+use jiff::SignedDuration;
 
 use crate::calibration::{FEWEST, Forecasts};
 use crate::frame::{Frame, Windows};
-use crate::history::{History, duration};
+use crate::history::History;
 use crate::likelihood::Likelihood;
 use crate::model::Model;
 use crate::output::{ColumnForecast, Forecast, Options};
@@ -198,12 +199,13 @@ impl Forecaster {
 
 /// Checks that the rows are as far apart as those of the training.
 fn check_step(scaler: &Scaler, history: &History) -> Result<(), PredictError> {
-    let found = history.rhythm().seconds();
+    let found = history.rhythm().step().as_secs_f64();
     // A difference of up to a seventh is allowed, because the lengths of months differ.
-    let differs = |step: &i64| (step - found).abs() > step / 7;
+    let differs = |step: &f64| (step - found).abs() > step / 7.0;
     match scaler.step.filter(differs) {
         Some(step) => {
-            let [found, step] = [found, step].map(duration);
+            let duration = |seconds| SignedDuration::try_from_secs_f64(seconds).map(timesteps::written);
+            let [found, step] = [found, step].map(|seconds| duration(seconds).unwrap_or_default());
             let reason = format!("rows are {found} apart, and the model was trained on rows {step} apart");
             Err(PredictError::bad_input("times", reason))
         }

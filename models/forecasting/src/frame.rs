@@ -12,7 +12,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 use inference::PredictError;
 use jiff::civil::DateTime;
-use timesteps::Rhythm;
+use timesteps::{Clock, Rhythm};
 
 use crate::history::{Future, History};
 use crate::scaler::Scaler;
@@ -34,6 +34,10 @@ pub struct Frame {
     pub series: String,
     /// The time of each row.
     pub times: Vec<DateTime>,
+    /// Whether the times stand for the numbers of the rows: see [`History::numbered`].
+    pub numbered: bool,
+    /// The local times, of which the calendar features are.
+    clock: Clock,
     /// The mean and standard deviation by which each column was standardised.
     pub scaler: Scaler,
     /// The number of columns that are forecast. They come before the covariates.
@@ -68,6 +72,8 @@ impl Frame {
             known_columns: known,
             series: history.series.clone(),
             times: Vec::new(),
+            numbered: history.numbered,
+            clock: history.clock.clone(),
             targets,
             train: 0,
             valid: 0,
@@ -82,11 +88,19 @@ impl Frame {
     fn append_known(&mut self, times: &[DateTime], columns: &[&[f64]]) {
         let read = self.columns();
         for (row, time) in times.iter().enumerate() {
-            self.known.extend(calendar(*time, self.scaler.yearly));
+            self.known.extend(self.calendar(*time));
             let value = |(column, values): (usize, &&[f64])| self.scaler.standardise(read + column, values[row]);
             self.known.extend(columns.iter().enumerate().map(value));
         }
         self.times.extend(times);
+    }
+
+    /// The calendar features of a time, by local time; all zero if the times stand for numbers.
+    fn calendar(&self, time: DateTime) -> [f32; CALENDAR] {
+        match self.numbered {
+            true => [0.0; CALENDAR],
+            false => calendar(self.clock.local(time), self.scaler.yearly),
+        }
     }
 
     /// Sets the number of rows of the training and of the validation part.
@@ -155,7 +169,8 @@ impl Frame {
 /// are zero unless `yearly` is true.
 pub fn calendar(time: DateTime, yearly: bool) -> [f32; CALENDAR] {
     let date = time.date();
-    let day = (f32::from(time.hour()) + f32::from(time.minute()) / 60.0) / 24.0;
+    let seconds = f32::from(time.second()) + time.subsec_nanosecond() as f32 * 1e-9;
+    let day = (f32::from(time.hour()) + f32::from(time.minute()) / 60.0 + seconds / 3600.0) / 24.0;
     let weekday = f32::from(date.weekday().to_monday_zero_offset());
     let year = (f32::from(date.day_of_year()) - 1.0 + day) / f32::from(date.days_in_year());
     let circle = |part: f32| (std::f32::consts::TAU * part).sin_cos();
@@ -346,6 +361,20 @@ pub(crate) mod tests {
         let frame = Arc::unwrap_or_clone(frame(40)).extended(3, &Future::default()).unwrap();
         assert_eq!((frame.len(), frame.times[42].to_string()), (43, "2020-01-02T18:00:00".to_owned()));
         assert!((40..43).all(|row| frame.value(row, 0).is_nan() && frame.value(row, 1).is_nan()));
+    }
+
+    /// A clock that is an hour ahead from the third row on has the calendar of times an hour later, also after the end.
+    #[test]
+    fn calendar_features_are_those_of_local_time() {
+        let mut history = hours(20);
+        history.clock =
+            Clock::of(history.times.iter().enumerate().map(|(row, time)| (*time, 3600 * i32::from(row >= 2))));
+        let scaler = Scaler::fit(&history, &["a".to_owned()], 10).unwrap();
+        let frame = Frame::new(&history, 1, 0, scaler).unwrap().extended(4, &Future::default()).unwrap();
+        for (row, time) in frame.times.iter().enumerate() {
+            let local = if row < 2 { *time } else { *time + jiff::Span::new().hours(1) };
+            assert_eq!(frame.known[row * CALENDAR..][..CALENDAR], calendar(local, false), "row {row}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use inference::PredictError;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
-use timesteps::Rhythm;
+use timesteps::{Clock, Rhythm};
 
 /// The known rows of a series: the input of [`Forecaster`](crate::Forecaster).
 ///
@@ -16,6 +16,13 @@ pub struct History {
     /// The time of each row in ascending order, such as `2020-12-31T23:00:00`. Local time or UTC, as in the training
     /// data.
     pub times: Vec<DateTime>,
+    /// Whether the rows have numbers in the place of times. The time of the row with the number `n` is then `n` seconds
+    /// after 1970 begins, and the model reads no calendar features.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub numbered: bool,
+    /// The local times of a series that is in standard time. The model reads the calendar features of local times.
+    #[serde(skip)]
+    pub clock: Clock,
     /// The values of each column by its name, one per row, in the units of the training data. Columns that the model
     /// does not read are ignored.
     pub columns: BTreeMap<String, Vec<f64>>,
@@ -98,7 +105,7 @@ impl History {
         self.times.is_empty()
     }
 
-    /// The distance in time between consecutive rows.
+    /// The pattern of the times, from which the times of a forecast follow.
     pub fn rhythm(&self) -> Rhythm {
         Rhythm::of(&self.times)
     }
@@ -140,11 +147,4 @@ impl History {
         }
         self.future.check(&self.times)
     }
-}
-
-/// A number of seconds as text, in the largest unit that divides it without remainder: `10 min`.
-pub fn duration(seconds: i64) -> String {
-    let units = [("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)];
-    let fits = |(_, length): &(&str, i64)| seconds % length == 0;
-    units.into_iter().find(fits).map_or(String::new(), |(unit, length)| format!("{} {unit}", seconds / length))
 }

@@ -10,6 +10,8 @@
 //! # let wave = |level: f64, size: f64| (0..200).map(|hour| level + size * (f64::from(hour) * 0.2618).sin()).collect();
 //! # let history = History {
 //! #     times: (0..200).map(|hour| start + jiff::Span::new().hours(hour)).collect(),
+//! #     numbered: false,
+//! #     clock: Default::default(),
 //! #     columns: [("T (degC)", 10.0, 6.0), ("p (mbar)", 990.0, 0.0), ("rh (%)", 70.0, -20.0), ("VPdef (mbar)", 4.0, 3.0),
 //! #         ("wv (m/s)", 2.0, 0.5), ("SWDR (W/m²)", 150.0, 150.0), ("rain (mm)", 0.0, 0.0)]
 //! #         .into_iter().map(|(name, level, size)| (name.to_owned(), wave(level, size))).collect(),

@@ -38,8 +38,12 @@ pub struct ColumnForecast {
     /// The quantity of all values: `value` in the column's own unit, `volatility-percent-per-day`, or
     /// `rise-probability` from 0 to 1.
     pub quantity: Quantity,
-    /// The time of each step.
+    /// The time of each step; absent if steps have numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub time: Vec<DateTime>,
+    /// The number of each step, for a series that has numbers in the place of times; absent otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub step: Vec<f64>,
     /// The point forecast of each step, in the unit of `quantity`: the median or the mean of the output distribution.
     pub forecast: Vec<f64>,
     /// Lower bound of the 80 % interval, in the unit of `forecast`; `null` if the bound is unknown.
@@ -76,10 +80,12 @@ impl ColumnForecast {
             let value = frame.value(row, target);
             (!value.is_nan()).then(|| likelihood.observed(&frame.scaler, target, value))
         };
+        let times = &frame.times[origin..origin + windows.horizon];
         Self {
             name: frame.scaler.columns[target].clone(),
             quantity: likelihood.quantity(),
-            time: frame.times[origin..origin + windows.horizon].to_vec(),
+            time: if frame.numbered { Vec::new() } else { times.to_vec() },
+            step: times.iter().filter(|_| frame.numbered).map(|time| timesteps::step_of_time(*time)).collect(),
             forecast: places().map(|place| to_units(forecasts.points[place])).collect(),
             low_95: bound(0),
             low_80: bound(1),

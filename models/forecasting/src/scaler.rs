@@ -80,7 +80,7 @@ pub struct Scaler {
     pub yearly: bool,
     /// The number of seconds between consecutive rows; absent in older packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub step: Option<i64>,
+    pub step: Option<f64>,
     /// The names of the columns whose forecasts and interval bounds are never below 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nonnegative: Vec<String>,
@@ -105,8 +105,9 @@ impl Scaler {
             deviations.push(if is_constant || variance == 0.0 { 1.0 } else { variance.sqrt() });
         }
         let covered = history.times[..rows].first().zip(history.times[..rows].last());
-        let yearly = covered.is_some_and(|(first, last)| last.duration_since(*first).as_hours() >= 24 * (2 * 365 - 1));
-        let step = Some(history.rhythm().seconds());
+        let yearly = !history.numbered
+            && covered.is_some_and(|(first, last)| last.duration_since(*first).as_hours() >= 24 * (2 * 365 - 1));
+        let step = Some(history.rhythm().step().as_secs_f64());
         Ok(Self { columns: columns.to_vec(), means, deviations, yearly, step, nonnegative: Vec::new() })
     }
 

@@ -261,6 +261,22 @@ fn forecasts_of_other_tables_find_their_columns_by_name() {
     assert_eq!(output.status.code(), Some(USAGE), "{}", text(&output.stderr));
 }
 
+/// The forecast continues the numbers of the steps, and begins at one of them on request.
+#[test]
+fn steps_with_numbers_are_forecast_by_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let csv = table(dir.path(), "t,load", |number| format!("{number},{}", (number as f64 / 5.0).sin()), "");
+    let place = dir.path().join("run");
+    let output = train(&place, &csv, &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let plot = dir.path().join("forecast.svg");
+    let args = ["forecast", "--json", "--model", shown(&place), "--plot", shown(&plot)];
+    let column = |more: &[&str]| json(&run(&[&args[..], more].concat()))[0]["columns"][0].clone();
+    let after = column(&[]);
+    assert_eq!((&after["step"], &after["time"]), (&serde_json::json!([400.0, 401.0, 402.0, 403.0]), &Value::Null));
+    assert_eq!(column(&["--at", "350"])["step"][0], serde_json::json!(350.0));
+}
+
 #[test]
 fn subjects_name_the_folder_where_their_data_were_not_found() {
     for subject in ["weather", "stock", "energy"] {

@@ -154,7 +154,7 @@ fn generation_ends_before_the_first_stop_string() {
     }
     // What is held back because a stop string may have begun is part of the text after all.
     let never = Generation { stop: vec![format!("{text}xyzzy")], ..whole.clone() };
-    assert_eq!(streamed(&model, &never), [text.clone()]);
+    assert_eq!(streamed(&model, &never).join("|"), text);
     let empty = Generation { stop: vec![String::new()], ..whole };
     let error = model.generate(&"the".into(), &empty).unwrap_err();
     assert!(matches!(error, PredictError::BadInput { field: "stop", .. }), "{error}");

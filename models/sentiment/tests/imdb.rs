@@ -3,6 +3,9 @@
 #![cfg(feature = "train")]
 #![allow(clippy::unwrap_used)]
 
+use datasets::{Locator, Review, imdb};
+use inference::package::sha256;
+use inference::text::tokenize;
 use sentiment::train::SentimentTask;
 use training::recipe::RecipeText;
 use training::{Fitted, RecipeOf, Session, Task, Training};
@@ -26,4 +29,16 @@ fn ngrams_reach_what_the_literature_reports() {
         assert!(accuracy.unwrap() >= 0.915, "{accuracy:?}");
     }
     assert!(std::fs::metadata(run.join("best/ngrams.safetensors")).unwrap().len() <= 8_000_000);
+}
+
+/// The shipped models know these tokens: whatever changes them, changes every recorded metric.
+#[test]
+fn the_tokens_of_the_reviews_never_change() {
+    if std::env::var_os("RNN_ZOO_DATA").is_none_or(|dir| dir.is_empty()) {
+        return eprintln!("skipped: RNN_ZOO_DATA is not set, so there are no IMDB reviews to test on");
+    }
+    let reviews = imdb::load(&Locator::new(None)).unwrap();
+    let tokens = |review: &Review| tokenize(&review.text).join(" ") + "\n";
+    let tokens: String = reviews.train.iter().chain(&reviews.test).map(tokens).collect();
+    assert_eq!(sha256(tokens.as_bytes()), "4b053c15e82ea1d4e831bb11f165f29a3ea8d92e57d22db35d92167e3adc817b");
 }

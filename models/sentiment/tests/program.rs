@@ -397,7 +397,8 @@ fn missing_cut_and_altered_archives() {
         std::fs::create_dir_all(folder.join(part)).unwrap();
         std::fs::write(folder.join(part).join("1_9.txt"), "fine").unwrap();
     }
-    assert_error(&train(&folder), 1, &["aclImdb", "train/pos", "12500"]);
+    // These are own reviews, and too few.
+    assert_error(&train(&folder), 2, &["data.valid", "only 2 reviews"]);
     std::fs::write(folder.join("test/neg/2_2.txt"), b"\xff").unwrap();
     assert_error(&train(&folder), 1, &["2_2.txt"]);
     assert!(!target.exists());

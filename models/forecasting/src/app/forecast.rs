@@ -36,8 +36,9 @@ pub struct ForecastArgs {
     csv: Option<PathBuf>,
     #[command(flatten)]
     table: TableOptions,
-    /// The first time to forecast, such as 2020-12-01 or 2020-12-01T06:00 [default: after the last row]
-    #[arg(long, value_name = "TIME", help_heading = "Data")]
+    /// The first time to forecast, such as 2020-12-01 or 2020-12-01T06:00, or the number of a step if rows have numbers
+    /// [default: after the last row]
+    #[arg(long, value_name = "TIME", help_heading = "Data", value_parser = time_or_step)]
     at: Option<DateTime>,
     /// SVG file for the plot; models that forecast the probability of a rise draw none [default: forecast.svg, or none
     /// with --json]
@@ -93,6 +94,12 @@ impl ForecastArgs {
     }
 }
 
+/// Parses a time, or the number of a step as the time that stands for it.
+fn time_or_step(text: &str) -> std::result::Result<DateTime, String> {
+    let of_step = || timesteps::time_of_step(text.parse().ok()?);
+    of_step().map_or_else(|| text.parse().map_err(|error: jiff::Error| error.to_string()), Ok)
+}
+
 /// The number of decimal places to print in a table whose largest absolute value is `largest`.
 fn decimals(largest: f64) -> usize {
     match largest {
@@ -122,18 +129,23 @@ fn print_tables<'a>(forecasts: impl Iterator<Item = (&'a String, &'a Forecast)>)
 fn print_column(column: &ColumnForecast) -> Result<()> {
     let ColumnForecast { low_80, high_80, low_95, high_95, .. } = column;
     let interval = |step: usize| Some([low_80[step]?, high_80[step]?, low_95[step]?, high_95[step]?]);
-    let intervals: Option<Vec<[f64; 4]>> = (0..column.time.len()).map(interval).collect();
+    let intervals: Option<Vec<[f64; 4]>> = (0..column.forecast.len()).map(interval).collect();
     let decimals = decimals(column.forecast.iter().map(|point| point.abs()).fold(0.0, f64::max));
     print_line(&printable(column.quantity.label(&column.name)))?;
     let header = if intervals.is_some() { "      80 % interval            95 % interval    " } else { "" };
-    print_line(&format!("{:16}  forecast{header}  observed", "time"))?;
-    for (step, time) in written_alike(&column.time).iter().enumerate() {
+    let (title, labels) = match column.step.is_empty() {
+        true => ("time", written_alike(&column.time)),
+        false => ("step", column.step.iter().map(ToString::to_string).collect()),
+    };
+    let width = labels.iter().map(String::len).max().unwrap_or(0).max(16);
+    print_line(&format!("{title:width$}  forecast{header}  observed"))?;
+    for (step, label) in labels.iter().enumerate() {
         let observed = column.observed[step].map_or("–".to_owned(), |observed| format!("{observed:.decimals$}"));
         let bounds = intervals.as_ref().map_or(String::new(), |intervals| {
             let [low, high, lowest, highest] = intervals[step];
             format!("  {low:>9.decimals$} to {high:>9.decimals$}  {lowest:>9.decimals$} to {highest:>9.decimals$}")
         });
-        print_line(&format!("{time:16}  {:>8.decimals$}{bounds}  {observed:>8}", column.forecast[step]))?;
+        print_line(&format!("{label:width$}  {:>8.decimals$}{bounds}  {observed:>8}", column.forecast[step]))?;
     }
     Ok(())
 }

@@ -34,9 +34,13 @@ pub struct SeriesOptions {
     /// series]
     #[arg(long, value_name = "COLUMN,…", requires = "csv")]
     id: Vec<Names>,
-    /// Average the rows over steps of this length, such as 10min, 1h, 1d or 1w [default: each row is a step]
+    /// Roll the rows up to steps of this length, such as 10min, 1h, 1d or 1w; a first or last step that is not whole is
+    /// left out [default: each row is a step]
     #[arg(long, value_name = "SPAN", requires = "csv")]
     freq: Option<Span>,
+    /// What a step of --freq has: the mean of its rows, or their sum, as for sales and rain [default: mean]
+    #[arg(long, value_name = "RULE", requires = "freq", value_parser = ["mean", "sum"])]
+    roll_up: Option<String>,
     /// Number of steps to forecast [default: as in the recipe]
     #[arg(long, value_name = "STEPS")]
     horizon: Option<Count>,
@@ -53,7 +57,8 @@ pub struct TableOptions {
     #[arg(long, value_name = "COLUMN,…", requires = "csv")]
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "all_names")]
     time: Vec<Names>,
-    /// Format of the time, as for strftime, such as %d.%m.%Y [default: detected]
+    /// Format of the time, as for strftime, such as %d.%m.%Y; %s for numbers since 1970, serial for days of a
+    /// spreadsheet, number for numbers of steps [default: detected]
     #[arg(long, value_name = "FORMAT", requires = "csv")]
     date_format: Option<String>,
     /// Number of lines above the header; lines with # need not be counted out [default: recognised]
@@ -145,6 +150,7 @@ impl SeriesOptions {
         changes.set("data.known", named(known))?;
         changes.set("data.id", named(id))?;
         changes.set("data.freq", self.freq)?;
+        changes.set("data.roll_up", self.roll_up.as_deref())?;
         changes.set("data.horizon", self.horizon)?;
         changes.set("data.look_back", self.look_back)?;
         Ok(changes)
@@ -209,8 +215,9 @@ mod tests {
 
     #[test]
     fn options_stand_for_settings() {
-        let found =
-            changes("train --csv /a.csv --time day,hour --target x,y --covariates z --freq 1h --sentinel -9999");
+        let found = changes(
+            "train --csv /a.csv --time day,hour --target x,y --covariates z --freq 1h --roll-up sum --sentinel -9999",
+        );
         let Changes { recipe, settings } = found.unwrap();
         assert_eq!(recipe, Some("own-series"));
         let expected = [
@@ -222,6 +229,7 @@ mod tests {
             r#"data.target=["x", "y"]"#,
             r#"data.covariates=["z"]"#,
             r#"data.freq="1h""#,
+            r#"data.roll_up="sum""#,
         ];
         assert_eq!(settings, expected);
         let Changes { recipe, settings } = changes("train --dataset energy --horizon 12").unwrap();

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use datasets::{CsvFormat, Locator, Roles, Series, Span, TableSeries, energy, stocks, weather};
+use datasets::{CsvFormat, Locator, Roles, RollUp, Series, Span, TableSeries, energy, stocks, weather};
 use inference::settings::Count;
 use serde::{Deserialize, Serialize};
-use timesteps::Rhythm;
 use training::{Splits, TaskError, TaskResult};
 
 use super::volatility;
@@ -48,14 +47,17 @@ pub struct DataConfig {
     pub look_back: Count,
     /// The number of steps that the network forecasts.
     pub horizon: Count,
-    /// The length of a step, such as `1h`: rows are averaged over each step. If absent, each row is a step.
+    /// The length of a step, such as `1h`: the rows of each step are rolled up to one. If absent, each row is a step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freq: Option<Span>,
+    /// Whether a step of the length `freq` has the mean or the sum of its rows.
+    #[serde(default, skip_serializing_if = "is_mean")]
+    pub roll_up: RollUp,
     /// The number of steps from the start of one window to the start of the next.
     #[serde(default = "one")]
     pub stride: Count,
-    /// The number of steps per season, for seasonal baselines. If absent, the season is a day, a week or a year: the
-    /// shortest of them that has at least two steps. A day or a week must also be a whole number of steps.
+    /// The number of steps per season, for seasonal baselines. If absent, the season is a day, a week or a year: see
+    /// [`Rhythm::season`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub season: Option<Count>,
     /// Whether forecasts of targets such as counts are never below 0: of the targets that have no value below 0 in the
@@ -123,12 +125,15 @@ impl DataConfig {
         };
         if let Some(span) = self.freq {
             if series.iter().any(|series| !series.future.is_empty()) {
-                let message = "rows with values that are known ahead are not averaged; remove data.freq, and give the \
+                let message = "rows with values that are known ahead are not rolled up; remove data.freq, and give the \
                                table with the longer steps";
                 return Err(TaskError::setting("data.freq", message));
             }
             for series in &mut series {
-                series.past = series.past.averaged(span)?;
+                let past = std::mem::take(&mut series.past);
+                // The recorded results of published series include their last step.
+                let whole = if self.set == Set::Csv { past.without_unfinished(span) } else { past };
+                series.past = whole.rolled_up(span, self.roll_up)?;
             }
         }
         Ok(series)
@@ -232,7 +237,7 @@ impl DataConfig {
     pub fn scaler(&self, series: &Series) -> TaskResult<Scaler> {
         let [train, _, _] = self.split.bounds(series.len());
         let (columns, targets) = self.columns(series)?;
-        let history = History { times: series.times.clone(), columns: by_name(series), ..History::default() };
+        let history = history(&series.clone().into());
         for name in &columns[..targets] {
             let values = &history.column(name)?[..train];
             if values.iter().all(|value| Some(value) == values.first()) {
@@ -264,7 +269,7 @@ impl DataConfig {
     /// Cuts a series into windows, for each part of the data.
     pub fn windows(&self, history: &History, scaler: &Scaler) -> TaskResult<Splits<Windows>> {
         let [train, valid, test] = self.split.bounds(history.len());
-        let (known, season) = (self.known.len(), self.season(history.rhythm()));
+        let (known, season) = (self.known.len(), self.season(history));
         let targets = scaler.columns.len() - self.covariates.len() - known;
         let frame =
             Frame::new(history, targets, known, scaler.clone())?.with_parts(train, valid - train).with_season(season);
@@ -281,21 +286,10 @@ impl DataConfig {
         WindowSettings { look_back, horizon, stride, covariates, known, split }
     }
 
-    /// The number of steps per season: the setting `season`, or a value that follows from the time between rows.
-    pub fn season(&self, rhythm: Rhythm) -> usize {
-        const DAY: i64 = 86_400;
-        const WEEK: i64 = 7 * DAY;
-        const YEAR: i64 = 31_557_600;
-        let usual = || match rhythm.seconds() {
-            // A series of trading days has a season of a week, which is five days.
-            DAY if rhythm.is_working_days() => 5,
-            step if step > 0 => {
-                let whole = |span: i64| Some((span as f64 / step as f64).round() as usize).filter(|steps| *steps > 1);
-                let fits = |span: &i64| span % step == 0 && *span > step;
-                [DAY, WEEK].into_iter().find(fits).and_then(whole).or_else(|| whole(YEAR)).unwrap_or(1)
-            }
-            _ => 1,
-        };
+    /// The number of steps per season: the setting `season`, or the number of rows in a [season](Rhythm::season) of the
+    /// times; 1 if the rows have numbers in the place of times.
+    pub fn season(&self, history: &History) -> usize {
+        let usual = || if history.numbered { 1 } else { history.rhythm().season() };
         self.season.map_or_else(usual, Count::get)
     }
 }
@@ -303,8 +297,15 @@ impl DataConfig {
 /// Converts a loaded series to a [`History`], the input of the predictor.
 pub fn history(series: &TableSeries) -> History {
     let TableSeries { id, past, future } = series;
-    let future = Future { times: future.times.clone(), columns: by_name(future) };
-    History { times: past.times.clone(), columns: by_name(past), series: id.clone(), future }
+    let Series { times, numbered, clock, .. } = past;
+    History {
+        times: times.clone(),
+        numbered: *numbered,
+        clock: clock.clone(),
+        columns: by_name(past),
+        series: id.clone(),
+        future: Future { times: future.times.clone(), columns: by_name(future) },
+    }
 }
 
 fn by_name(series: &Series) -> BTreeMap<String, Vec<f64>> {
@@ -324,6 +325,10 @@ pub fn of_series<T>(id: &str, result: TaskResult<T>) -> TaskResult<T> {
         }
         error => error,
     })
+}
+
+fn is_mean(rule: &RollUp) -> bool {
+    *rule == RollUp::Mean
 }
 
 fn one() -> Count {
@@ -369,6 +374,65 @@ mod tests {
         assert_setting(&twice.columns(&series).unwrap_err(), "data.covariates");
         let unknown = DataConfig { target: vec!["c".to_owned()], ..config };
         assert_setting(&unknown.columns(&series).unwrap_err(), "data.target");
+    }
+
+    /// The series in a CSV file with the settings `more`, and the next times that it forecasts.
+    fn loaded(rows: &[String], more: &str) -> (Series, Vec<String>) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        std::io::Write::write_all(&mut file, format!("time,a\n{}\n", rows.join("\n")).as_bytes()).unwrap();
+        let config = DataConfig { file: Some(file.path().to_path_buf()), ..config(more) };
+        let series = config.series(&Locator::new(None)).unwrap().remove(0);
+        let history = history(&series);
+        let scaler = Scaler::fit(&history, &series.past.columns, 10).unwrap();
+        let frame = Frame::new(&history, 1, 0, scaler).unwrap().extended(3, &history.future).unwrap();
+        let future = frame.times[history.len()..].to_vec();
+        (series.past, future.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn rolled_up_series_have_whole_steps() {
+        let start = jiff::civil::date(2023, 1, 1).at(0, 0, 0, 0);
+        let time = |hour: i64| start.checked_add(jiff::SignedDuration::from_hours(hour)).unwrap();
+        // 20 by day and 0 by night; four hours of the last day.
+        let rows: Vec<String> =
+            (0..24 * 30 + 4).map(|n| format!("{},{}", time(n), if n % 24 < 12 { 0 } else { 20 })).collect();
+        for (more, value) in [("freq = '1d'", 10.0), ("freq = '1d'\nroll_up = 'sum'", 240.0)] {
+            let (series, future) = loaded(&rows, more);
+            assert_eq!(series.values, [value; 30]);
+            assert_eq!(future, ["2023-01-31T00:00:00", "2023-02-01T00:00:00", "2023-02-02T00:00:00"]);
+        }
+        assert!(
+            toml::from_str::<DataConfig>("set = 'csv'\nlook_back = 1\nhorizon = 1\nsplit = [1, 1, 1]\nroll_up = 'max'")
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn future_times_follow_the_pattern_of_the_file() {
+        let numbered = |row: &dyn Fn(usize) -> String| (0..60).map(|n| format!("{},{n}", row(n))).collect::<Vec<_>>();
+        let quarters = numbered(&|n| format!("{}-Q{}", 1990 + n / 4, 1 + n % 4));
+        assert_eq!(loaded(&quarters, "").1, ["2005-01-01T00:00:00", "2005-04-01T00:00:00", "2005-07-01T00:00:00"]);
+        let hours =
+            numbered(&|n| format!("2023-05-{:02} {:02}:00", [1, 2, 3, 4, 5, 8, 9, 10, 11, 12][n / 6], 9 + n % 6));
+        assert_eq!(loaded(&hours, "").1, ["2023-05-15T09:00:00", "2023-05-15T10:00:00", "2023-05-15T11:00:00"]);
+        let milliseconds = numbered(&|n| format!("2023-05-01 00:00:00.{:03}", 15 * n));
+        let expected = ["2023-05-01T00:00:00.9", "2023-05-01T00:00:00.915", "2023-05-01T00:00:00.93"];
+        assert_eq!(loaded(&milliseconds, "").1, expected);
+    }
+
+    /// The calendar features of rows with numbers are zero, and a season has one row.
+    #[test]
+    fn numbered_rows_have_no_calendar() {
+        let rows: Vec<String> = (0..60).map(|n| format!("{n},{n}")).collect();
+        let (series, future) = loaded(&rows, "");
+        assert!(series.numbered);
+        assert_eq!(future, ["1970-01-01T00:01:00", "1970-01-01T00:01:01", "1970-01-01T00:01:02"]);
+        let config = DataConfig { season: None, ..config("") };
+        let (history, scaler) = (history(&series.clone().into()), config.scaler(&series).unwrap());
+        assert!(config.season(&history) == 1 && !scaler.yearly);
+        let windows = config.windows(&history, &scaler).unwrap().train;
+        let calendar = windows.batch(&windows.origins[..1], &burn::tensor::Device::flex()).known;
+        assert_eq!(calendar.abs().sum().into_scalar::<f32>(), 0.0);
     }
 
     #[test]

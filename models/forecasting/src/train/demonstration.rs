@@ -1,15 +1,15 @@
 //! The demonstration of a trained model: sentences that compare it with the baselines, and a plot.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
-use jiff::civil::DateTime;
 use training::{Comparison, Demonstration, Measured, Skill, TaskResult};
 
 use super::direction::MAJORITY;
 use super::picture::{self, written};
 use super::task::all_forecasts;
 use crate::forecaster::Forecaster;
-use crate::frame::Windows;
+use crate::frame::{Frame, Windows};
 use crate::likelihood::Likelihood;
 
 /// The significance level of the comparisons with baselines.
@@ -32,11 +32,11 @@ pub fn of(forecaster: &Forecaster, measured: &Measured, test: &[Windows]) -> Tas
             lines
         }
     };
-    let times = || test.iter().flat_map(|windows| windows.origins.iter().map(|&row| windows.frame.times[row]));
-    let time = |time: Option<DateTime>| time.map_or(String::new(), written);
-    let (first, last) = (time(times().min()), time(times().max()));
+    let ends = || test.iter().flat_map(|windows| windows.origins.iter().map(|&row| (&windows.frame, row)));
+    let time = |(frame, row): (&Arc<Frame>, usize)| (frame.times[row], written(frame, row));
+    let (first, last) = (ends().map(time).min().unwrap_or_default().1, ends().map(time).max().unwrap_or_default().1);
     let of_series = if test.len() > 1 { format!(" of {} series", test.len()) } else { String::new() };
-    let title = format!("{} forecasts of the test part{of_series}, from {first} to {last}:", times().count());
+    let title = format!("{} forecasts of the test part{of_series}, from {first} to {last}:", ends().count());
     let lines = [String::new(), title].into_iter().chain(lines).collect();
     Ok(Demonstration { lines, picture: plot(forecaster, test)? })
 }

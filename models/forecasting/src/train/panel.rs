@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use datasets::TableSeries;
+use datasets::{Note, TableSeries};
 use jiff::civil::DateTime;
+use timesteps::Rhythm;
 use training::{Measured, Metric};
 
 use super::measure::{self, BaselineMetrics, Losses, errors, intervals};
@@ -13,10 +14,14 @@ use crate::frame::Windows;
 /// The metrics that are also listed for each series.
 const PER_SERIES: [&str; 3] = ["mae", "mase", "mae_in_units"];
 
-/// The notes on all series: each note once, with the number of series if it does not hold for all of them.
+/// What a user has to know of the series: the changes that were made to them, and whether their times are irregular. Each
+/// note is given once, with the number of series if it does not hold for all of them.
 pub fn notes(series: &[TableSeries]) -> Vec<String> {
     let mut notes: Vec<(String, usize)> = Vec::new();
-    for text in series.iter().flat_map(|series| &series.past.notes).map(ToString::to_string) {
+    let is_irregular = |series: &&TableSeries| !Rhythm::of(&series.past.times).is_regular();
+    let irregular = series.iter().filter(is_irregular).map(|_| &Note::IrregularTimes);
+    let all = series.iter().flat_map(|series| &series.past.notes).chain(irregular);
+    for text in all.map(ToString::to_string) {
         match notes.iter_mut().find(|(known, _)| *known == text) {
             Some((_, count)) => *count += 1,
             None => notes.push((text, 1)),

@@ -1,12 +1,11 @@
 //! Plots of forecasts: past values, forecasts with intervals, and observed values.
 
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use training::TaskResult;
 use training::plot::{self, Axis, Band, Legend, Line, Panel, SIZE};
 
 use crate::calibration::Forecasts;
-use crate::frame::Windows;
+use crate::frame::{Frame, Windows};
 use crate::likelihood::Likelihood;
 
 /// The largest number of panels of a plot: one for each series and column.
@@ -59,10 +58,10 @@ fn panels(windows: &Windows, forecasts: &Forecasts, likelihood: Likelihood) -> V
         };
         let history = past.clone().chain(origin..origin + horizon).map(|row| (seconds(frame.times[row]), value(row)));
         Panel {
-            title: format!("{name_of_series}{name}: forecast from {}", written(frame.times[origin])),
-            x: "time".to_owned(),
+            title: format!("{name_of_series}{name}: forecast from {}", written(frame, origin)),
+            x: axis(frame).0,
             y: name.to_owned(),
-            axis: Axis::Time,
+            axis: axis(frame).1,
             bands: bands(forecasts, band),
             lines: vec![
                 line("observed", history),
@@ -93,9 +92,9 @@ pub fn of_days(windows: &Windows, forecasts: &Forecasts, likelihood: Likelihood)
     let name = likelihood.quantity().label(&frame.scaler.columns[0]);
     let panel = Panel {
         title: format!("{name}: one-step forecasts"),
-        x: "time".to_owned(),
+        x: axis(frame).0,
         y: name.to_owned(),
-        axis: Axis::Time,
+        axis: axis(frame).1,
         bands: bands(forecasts, band),
         lines: vec![
             line("observed", days().map(|(place, x)| (x, to_units(frame.value(windows.origins[place], 0))))),
@@ -124,18 +123,35 @@ fn line(name: &str, points: impl Iterator<Item = (f64, f64)>) -> Line {
     Line { name: name.to_owned(), points: points.collect(), faint: false }
 }
 
-/// A time as text: date and time of day, or the date alone if the time of day is midnight.
-pub fn written(time: DateTime) -> String {
-    written_alike(&[time]).concat()
+/// The time of a row as text: date and time of day, or the date alone if the time of day is midnight; or the number of
+/// the row, if rows have numbers.
+pub fn written(frame: &Frame, row: usize) -> String {
+    match frame.numbered {
+        true => seconds(frame.times[row]).to_string(),
+        false => written_alike(&frame.times[row..=row]).concat(),
+    }
 }
 
-/// Several times as texts in one format: dates alone if all times are at midnight.
+/// Several times as texts in one format, which is the shortest that tells them apart: dates alone if all times are at
+/// midnight, and no seconds if all are whole minutes.
 pub fn written_alike(times: &[DateTime]) -> Vec<String> {
-    let midnight = |time: &DateTime| time.time() == jiff::civil::Time::midnight();
-    let format = if times.iter().all(midnight) { "%Y-%m-%d" } else { "%Y-%m-%d %H:%M" };
+    let all = |is: fn(&DateTime) -> bool| times.iter().all(is);
+    let format = match () {
+        () if all(|time| time.time() == jiff::civil::Time::midnight()) => "%Y-%m-%d",
+        () if all(|time| time.second() == 0 && time.subsec_nanosecond() == 0) => "%Y-%m-%d %H:%M",
+        () if all(|time| time.subsec_nanosecond() == 0) => "%Y-%m-%d %H:%M:%S",
+        () if all(|time| time.subsec_nanosecond() % 1_000_000 == 0) => "%Y-%m-%d %H:%M:%S%.3f",
+        () => "%Y-%m-%d %H:%M:%S%.9f",
+    };
     times.iter().map(|time| time.strftime(format).to_string()).collect()
 }
 
+/// The horizontal axis of a plot of the series: times, or the numbers of the rows.
+fn axis(frame: &Frame) -> (String, Axis) {
+    if frame.numbered { ("step".to_owned(), Axis::Number) } else { ("time".to_owned(), Axis::Time) }
+}
+
+/// The position of a time on the axis: seconds since 1970, which are the numbers of numbered rows.
 fn seconds(time: DateTime) -> f64 {
-    time.to_zoned(TimeZone::UTC).map_or(f64::NAN, |zoned| zoned.timestamp().as_second() as f64)
+    timesteps::step_of_time(time)
 }

@@ -18,7 +18,6 @@ use super::{demonstration, direction, panel, volatility};
 use crate::calibration::Forecasts;
 use crate::forecaster::{Forecaster, SCALER};
 use crate::frame::{Batch, Windows};
-use crate::history::duration;
 use crate::likelihood::Likelihood;
 use crate::model::{Architecture, Model, Sizes};
 use crate::scaler::Scalers;
@@ -69,13 +68,13 @@ impl Task for Forecasting {
     type Items = Vec<(usize, usize)>;
     type Batch = Batch;
 
-    fn load(data: &DataConfig, cx: &mut LoadContext) -> TaskResult<Vec<TableSeries>> {
-        let series = data.load(&cx.locator)?;
+    fn load(config: &DataConfig, cx: &mut LoadContext) -> TaskResult<Vec<TableSeries>> {
+        let series = config.load(&cx.locator)?;
         panel::notes(&series).iter().for_each(|note| cx.note(&format!("data: {note}")));
-        let rhythm = history(&series[0]).rhythm();
-        let lengths = panel::lengths(&series);
-        let (step, season) = (duration(rhythm.seconds()), data.season(rhythm));
-        cx.note(&format!("data: {lengths}, {step} apart; a season has {season} rows"));
+        let history = history(&series[0]);
+        let (lengths, rhythm, season) = (panel::lengths(&series), history.rhythm(), config.season(&history));
+        let step = if history.numbered { rhythm.step().as_secs_f64().to_string() } else { rhythm.to_string() };
+        cx.note(&format!("data: {lengths}; step: {step}; a season has {season} rows"));
         Ok(series)
     }
 

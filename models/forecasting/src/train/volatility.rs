@@ -50,7 +50,15 @@ pub fn series(locator: &Locator) -> TaskResult<Series> {
     }
     let columns = COLUMNS.map(str::to_owned).to_vec();
     let source = format!("{}; {}", prices.source, vix.source);
-    Ok(Series { columns, times, values, notes: Vec::new(), source })
+    Ok(Series {
+        columns,
+        times,
+        numbered: false,
+        clock: timesteps::Clock::default(),
+        values,
+        notes: Vec::new(),
+        source,
+    })
 }
 
 /// The losses of log-variance forecasts: QLIKE, and the absolute error of the volatility in percent.
@@ -387,6 +395,8 @@ mod tests {
             let series = Series {
                 columns: COLUMNS.map(str::to_owned).to_vec(),
                 times: (0..DAYS as i64).map(|day| start + jiff::Span::new().days(day)).collect(),
+                numbered: false,
+                clock: timesteps::Clock::default(),
                 values: (0..DAYS).flat_map(row).collect(),
                 notes: Vec::new(),
                 source: String::new(),

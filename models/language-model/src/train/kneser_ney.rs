@@ -76,20 +76,16 @@ impl KneserNey {
             + table_growth(&self.counts, counts)
             + list_growth(&self.contexts, contexts)
             + list_growth(depths, contexts);
-        let fits = available.is_none_or(|available| needed as u64 <= available);
+        let what = format!("Kneser-Ney {}-grams", self.order);
+        if available.is_some_and(|available| needed as u64 > available) {
+            return Err(TaskError::Memory { what, available });
+        }
         // The allocator refuses what a limit of the process forbids.
-        let reserved = fits
-            && self.longer.try_reserve(contexts).is_ok()
+        let reserved = self.longer.try_reserve(contexts).is_ok()
             && self.counts.try_reserve(counts).is_ok()
             && self.contexts.try_reserve(contexts).is_ok()
             && depths.try_reserve(contexts).is_ok();
-        match reserved {
-            true => Ok(()),
-            false => Err(TaskError::Memory {
-                what: format!("Kneser-Ney {}-grams", self.order),
-                available: available.unwrap_or_default(),
-            }),
-        }
+        if reserved { Ok(()) } else { Err(TaskError::Memory { what, available: None }) }
     }
 
     /// Finds the nodes of all contexts of a history, from the empty context to the longest. Adds missing nodes to the
@@ -249,14 +245,17 @@ mod tests {
     #[test]
     fn counts_that_do_not_fit_into_the_memory_are_refused() {
         let mut model = fit(&TEXT, 3);
-        let mut reserve = |tokens, available| model.reserve(tokens, &mut Vec::new(), Some(available));
+        let mut depths = Vec::with_capacity(2);
+        let mut reserve = |tokens, available| model.reserve(tokens, &mut depths, Some(available));
         assert!(reserve(1, 0).is_ok(), "the tables have room for a few more n-grams");
         // At least a context and a count of 12 bytes each for every token.
         let error = reserve(1_000_000, 24_000_000).unwrap_err();
-        assert!(matches!(error, TaskError::Memory { available: 24_000_000, .. }), "{error}");
+        assert!(matches!(error, TaskError::Memory { available: Some(24_000_000), .. }), "{error}");
         assert!(reserve(1_000_000, 200_000_000).is_ok());
         assert!(reserve(1_000_000, 0).is_ok(), "the tables have grown");
-        assert!(matches!(reserve(usize::MAX / 1_000_000, u64::MAX), Err(TaskError::Memory { .. })));
+        // More than any computer has.
+        let error = reserve(1 << 50, u64::MAX).unwrap_err();
+        assert!(matches!(error, TaskError::Memory { available: None, .. }), "{error}");
     }
 
     #[test]

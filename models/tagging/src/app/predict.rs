@@ -1,12 +1,12 @@
 //! The verb (subcommand) `predict`: finds named entities in texts, and prints them or writes an HTML page.
 
-use std::io::{IsTerminal, Write, stdout};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use cli::args::ModelArgs;
 use cli::input::TextArgs;
-use cli::output::{Numbered, print_json, print_line};
+use cli::output::{Numbered, has_colors, print_json, print_line};
 use cli::{Application, CliError, Context, Result};
 use inference::Predictor;
 use training::files::NewFile;
@@ -39,7 +39,7 @@ impl Predict {
         let options = Options { min_confidence: self.min_confidence };
         let renderer = Renderer { kinds: model.labels().kinds() };
         let mut page = self.html.as_deref().map(|path| Page::create(path, self.texts.file())).transpose()?;
-        let color = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let color = has_colors();
         self.texts.for_each_batch(BATCH, |lines, texts| {
             let predictions = model.predict(&texts, &options)?;
             lines.into_iter().zip(&predictions).try_for_each(|(line, prediction)| match &mut page {

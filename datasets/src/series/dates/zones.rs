@@ -1,0 +1,48 @@
+//! Offsets from UTC: the local time of the file is kept, as far as it is unique.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+use timesteps::Clock;
+
+use super::text::Stamp;
+use super::{Note, Times, Wrong};
+
+/// The shortest step at which a change of the clocks does not disturb local times.
+const DAILY: SignedDuration = SignedDuration::from_hours(20);
+
+/// Returns local times without their offsets. If the offsets differ, which they do when clocks change, local times have
+/// missing and duplicate hours. Unless steps are a day or longer, all times are then converted to the smallest offset,
+/// which is standard time, and the clock tells the local times.
+///
+/// # Errors
+///
+/// [`Wrong::Format`] if some times have an offset and others do not.
+pub(super) fn in_one_zone(stamps: Vec<Stamp>, texts: &[String]) -> Result<Times, Wrong> {
+    let local = |stamps: &[Stamp]| stamps.iter().map(|stamp| stamp.time).collect::<Vec<_>>();
+    if stamps.iter().all(|stamp| stamp.offset.is_none()) {
+        return Ok(Times { times: local(&stamps), ..Times::default() });
+    }
+    if let Some(row) = stamps.iter().position(|stamp| stamp.offset.is_none()) {
+        return Err(Wrong::Format { row, value: texts[row].clone() });
+    }
+    let offsets: BTreeSet<Offset> = stamps.iter().filter_map(|stamp| stamp.offset).collect();
+    let standard = *offsets.first().unwrap_or(&Offset::UTC);
+    let converted: Vec<DateTime> = stamps.iter().map(|stamp| converted(stamp, standard)).collect();
+    let ahead = stamps.iter().filter_map(|stamp| Some(stamp.offset?.seconds() - standard.seconds()));
+    let mut sorted: Vec<(DateTime, i32)> = converted.iter().copied().zip(ahead).collect();
+    sorted.sort_unstable();
+    let is_kept = offsets.len() == 1 || timesteps::most_common_step(sorted.iter().map(|(time, _)| *time)) >= DAILY;
+    let clock = if is_kept { Clock::default() } else { Clock::of(sorted) };
+    let notes =
+        vec![Note::TimeZone { offsets: offsets.into_iter().collect(), converted_to: (!is_kept).then_some(standard) }];
+    Ok(Times { times: if is_kept { local(&stamps) } else { converted }, notes, clock, ..Times::default() })
+}
+
+/// The local time at the offset `to`.
+fn converted(stamp: &Stamp, to: Offset) -> DateTime {
+    let seconds = to.seconds() - stamp.offset.unwrap_or(to).seconds();
+    stamp.time.saturating_add(SignedDuration::from_secs(seconds.into()))
+}

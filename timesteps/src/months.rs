@@ -1,0 +1,114 @@
+//! Steps of calendar months: a day in each month, quarter or year.
+
+use std::fmt;
+
+use jiff::civil::{Date, DateTime};
+
+/// One time every `count` calendar months.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Months {
+    /// The number of calendar months per step, at least 1.
+    count: i64,
+    day: Day,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Day {
+    /// This day of the month, from 1 to 31; in a shorter month the last day.
+    On(i8),
+    /// The first day of the month that is not on a weekend.
+    FirstWorking,
+    /// The last day of the month that is not on a weekend.
+    LastWorking,
+}
+
+impl Months {
+    /// The patterns that the times may follow, the simplest first; none if steps are shorter than a month.
+    pub fn candidates(times: &[DateTime]) -> Vec<Self> {
+        let Some(count) = usual_months(times, 0.5) else { return Vec::new() };
+        let all_last = times.iter().all(|time| time.day() == time.date().days_in_month());
+        let largest = if all_last { 31 } else { times.iter().map(|time| time.day()).max().unwrap_or(1) };
+        let common = most_common(times.iter().map(|time| i64::from(time.day()))).map_or(1, |(day, _)| day as i8);
+        let days = [Day::On(largest), Day::On(common), Day::LastWorking, Day::FirstWorking];
+        days.into_iter().map(|day| Self { count, day }).collect()
+    }
+
+    /// The pattern of times that come once in each month, quarter or year but on varying days: the median day. `None` if
+    /// more than a tenth of the times do not.
+    pub fn of_irregular_days(times: &[DateTime]) -> Option<Self> {
+        let count = usual_months(times, 0.9)?;
+        let mut days: Vec<i8> = times.iter().map(|time| time.day()).collect();
+        days.sort_unstable();
+        Some(Self { count, day: Day::On(days[days.len() / 2]) })
+    }
+
+    /// The time that is `number` steps after `time`.
+    pub fn after(&self, time: DateTime, number: i64) -> Option<DateTime> {
+        let months = jiff::Span::new().try_months(self.count.checked_mul(number)?).ok()?;
+        let first = time.date().first_of_month().checked_add(months).ok()?;
+        Some(self.day.of_month(first)?.to_datetime(time.time()))
+    }
+
+    /// Whether the pattern has this day of the month.
+    pub fn contains(&self, time: DateTime) -> bool {
+        self.after(time, 0) == Some(time)
+    }
+
+    /// The number of times in a year; `None` for less than two.
+    pub fn in_year(&self) -> Option<usize> {
+        Some(12 / self.count as usize).filter(|times| *times > 1)
+    }
+}
+
+impl Day {
+    /// The day in the month that begins with `first`.
+    fn of_month(self, first: Date) -> Option<Date> {
+        let day = |day: i8| first.with().day(day).build().ok();
+        match self {
+            Self::On(number) => day(number.min(first.days_in_month())),
+            Self::FirstWorking => (1..=3).filter_map(day).find(is_working),
+            Self::LastWorking => (1..=first.days_in_month()).rev().filter_map(day).find(is_working),
+        }
+    }
+}
+
+impl fmt::Display for Months {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.count {
+            1 => write!(formatter, "1 month")?,
+            12 => write!(formatter, "1 year")?,
+            count if count % 12 == 0 => write!(formatter, "{} years", count / 12)?,
+            count => write!(formatter, "{count} months")?,
+        }
+        match self.day {
+            Day::On(31) => write!(formatter, ", on the last day"),
+            Day::On(_) => Ok(()),
+            Day::FirstWorking => write!(formatter, ", on the first working day"),
+            Day::LastWorking => write!(formatter, ", on the last working day"),
+        }
+    }
+}
+
+fn is_working(date: &Date) -> bool {
+    date.weekday().to_monday_zero_offset() < 5
+}
+
+/// The number of the month since year 0.
+fn month(time: DateTime) -> i64 {
+    12 * i64::from(time.year()) + i64::from(time.month())
+}
+
+/// The most common number of calendar months between consecutive times. `None` if it is 0, or if it is not the
+/// difference of more than this fraction of the pairs.
+fn usual_months(times: &[DateTime], fraction: f64) -> Option<i64> {
+    let (count, pairs) = most_common(times.windows(2).map(|pair| month(pair[1]) - month(pair[0])))?;
+    (count >= 1 && pairs as f64 > fraction * (times.len() - 1) as f64).then_some(count)
+}
+
+/// The most common number, and how often it occurs; `None` of no numbers.
+fn most_common(numbers: impl Iterator<Item = i64>) -> Option<(i64, usize)> {
+    let mut numbers: Vec<i64> = numbers.collect();
+    numbers.sort_unstable();
+    let group = numbers.chunk_by(|one, other| one == other).max_by_key(|group| group.len())?;
+    Some((group[0], group.len()))
+}

@@ -1,0 +1,129 @@
+//! Rows at certain times of day on certain days of the week: opening hours, trading sessions, working days.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use jiff::civil::{Date, DateTime, Time};
+
+/// The largest number of different times of day: one per second.
+const MOST_TIMES: usize = 86_400;
+/// The fewest days of a weekday from which its own times of day are learned.
+const FEWEST_DAYS: usize = 3;
+
+/// The times of day at which there are rows on each day of the week, in ascending order. Monday is the first day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Opening {
+    times: [Vec<Time>; 7],
+}
+
+/// Counts of days and of times of day, for each day of the week.
+#[derive(Default)]
+struct Counts {
+    /// The number of days with rows.
+    open: [usize; 7],
+    /// The number of days from the first to the last row.
+    all: [usize; 7],
+    /// The number of days that have a row at a time of day.
+    times: HashMap<Time, [usize; 7]>,
+}
+
+impl Opening {
+    /// Learns the pattern from ascending and distinct times. All open days have the same times of day, unless
+    /// `by_weekday` is true. `None` for too few days to learn a pattern from.
+    pub fn of(times: &[DateTime], by_weekday: bool) -> Option<Self> {
+        let counts = Counts::of(times)?;
+        let days: usize = counts.open.iter().sum();
+        if days < 2 || (days < FEWEST_DAYS && counts.times.len() > 1) {
+            return None;
+        }
+        let of_any: Vec<Time> = counts.sorted_times(|days_of| 2 * days_of.iter().sum::<usize>() >= days);
+        let of_day = |day: usize| match counts.open[day] {
+            _ if !counts.is_open(day) => Vec::new(),
+            open if by_weekday && open >= FEWEST_DAYS => counts.sorted_times(|days_of| 2 * days_of[day] >= open),
+            _ => of_any.clone(),
+        };
+        Some(Self { times: std::array::from_fn(of_day) })
+    }
+
+    /// The first time after `time`; `None` if there is none.
+    pub fn after(&self, time: DateTime) -> Option<DateTime> {
+        let (mut date, mut weekday) = (time.date(), weekday(time.date()));
+        let today = &self.times[weekday];
+        if let Some(next) = today.get(today.partition_point(|other| *other <= time.time())) {
+            return Some(date.to_datetime(*next));
+        }
+        for _ in 0..7 {
+            (date, weekday) = (date.tomorrow().ok()?, (weekday + 1) % 7);
+            if let Some(first) = self.times[weekday].first() {
+                return Some(date.to_datetime(*first));
+            }
+        }
+        None
+    }
+
+    /// The number of rows of the longest day; or, if a day has one row, the number of rows of a week. `None` for one row
+    /// a week.
+    pub fn in_day_or_week(&self) -> Option<usize> {
+        let rows = self.times.iter().map(Vec::len);
+        let [day, week] = [rows.clone().max().unwrap_or(0), rows.sum()];
+        [day, week].into_iter().find(|rows| *rows > 1)
+    }
+}
+
+impl Counts {
+    fn of(times: &[DateTime]) -> Option<Self> {
+        let mut counts = Self::default();
+        for time in times {
+            counts.times.entry(time.time()).or_default()[weekday(time.date())] += 1;
+            if counts.times.len() > MOST_TIMES {
+                return None;
+            }
+        }
+        let dates = || times.iter().map(|time| time.date());
+        let is_new_day = times.chunk_by(|one, other| one.date() == other.date());
+        is_new_day.for_each(|rows| counts.open[weekday(rows[0].date())] += 1);
+        let (first, last) = dates().next().zip(dates().next_back())?;
+        let days = first.until(last).ok()?.get_days() as usize + 1;
+        (0..days).for_each(|day| counts.all[(weekday(first) + day) % 7] += 1);
+        Some(counts)
+    }
+
+    /// Whether there are rows on this day of the week: on half of those that were seen. What was seen once at most is
+    /// open from Monday to Friday, and on the weekend if some row is on a weekend.
+    fn is_open(&self, day: usize) -> bool {
+        match self.all[day] {
+            0 | 1 if day < 5 => true,
+            0 | 1 => self.open[5] + self.open[6] > 0,
+            all => 2 * self.open[day] >= all,
+        }
+    }
+
+    fn sorted_times(&self, is_kept: impl Fn(&[usize; 7]) -> bool) -> Vec<Time> {
+        let kept = self.times.iter().filter(|(_, days)| is_kept(days));
+        let mut times: Vec<Time> = kept.map(|(time, _)| *time).collect();
+        times.sort_unstable();
+        times
+    }
+}
+
+/// What the step leaves out: `, except Saturday and Sunday` or `, at opening hours`.
+impl fmt::Display for Opening {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+        if self.times.iter().any(|times| times.len() > 1) {
+            return write!(formatter, ", at opening hours");
+        }
+        let closed: Vec<&str> =
+            DAYS.into_iter().zip(&self.times).filter(|(_, times)| times.is_empty()).map(|(day, _)| day).collect();
+        match closed.split_last() {
+            None => Ok(()),
+            Some((last, [])) => write!(formatter, ", except {last}"),
+            Some((last, others)) => write!(formatter, ", except {} and {last}", others.join(", ")),
+        }
+    }
+}
+
+/// The number of the day of the week; Monday is 0.
+fn weekday(date: Date) -> usize {
+    date.weekday().to_monday_zero_offset() as usize
+}
