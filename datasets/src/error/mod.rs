@@ -172,7 +172,8 @@ pub enum DataError {
         line: usize,
         /// The name of the missing column.
         column: String,
-        /// The field of [`CsvFormat`](crate::CsvFormat) that names the missing column: `time` or `columns`.
+        /// The setting that names the missing column: `time` or `columns` of [`CsvFormat`](crate::CsvFormat), or `id` of
+        /// [`Roles`](crate::Roles).
         setting: &'static str,
         /// The names of all columns of the file.
         columns: Vec<String>,

@@ -102,6 +102,43 @@ fn times_that_cannot_be_forecast_are_wrong_usage() {
     }
 }
 
+/// One model for two shops, with the promotions of the next six days.
+#[test]
+fn several_series_with_known_values_are_forecast_by_their_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let (table, run_dir) = (dir.path().join("shops.csv"), dir.path().join("run"));
+    let mut rows = "date,shop,sales,promo\n".to_owned();
+    for day in 0..126 {
+        let date = jiff::civil::date(2024, 1, 1) + jiff::Span::new().days(day);
+        for (shop, level) in [("north", 10), ("south", 1000)] {
+            let promo = i64::from(day % 5 == 0);
+            let sales = if day < 120 { (level * (1 + promo) + day % 7).to_string() } else { String::new() };
+            rows += &format!("{date},{shop},{sales},{promo}\n");
+        }
+    }
+    std::fs::write(&table, rows).unwrap();
+    let train = ["train", "--csv", shown(&table), "--target", "sales", "--out", shown(&run_dir)];
+    let size = ["--epochs", "1", "--look-back", "14", "--horizon", "4", "--set", "model.hidden_size=8"];
+    let args = |more: &[&'static str]| [&train[..], &size, more].concat();
+    assert_refused(&args(&["--known", "promo"]), "column `shop`");
+    assert_refused(&args(&["--known", "promo"]), "--id");
+    assert_refused(&args(&["--id", "shop"]), "--known");
+    assert!(run(&args(&["--id", "shop", "--known", "promo"])).status.success());
+
+    let forecast = &json(&run(&["forecast", "--json", "--model", shown(&run_dir)]))[0];
+    assert_eq!(forecast.as_object().unwrap().keys().collect::<Vec<_>>(), ["north", "south"]);
+    let south = &forecast["south"]["columns"][0];
+    assert_eq!((&south["name"], &south["time"][0]), (&Value::from("sales"), &Value::from("2024-04-30T00:00:00")));
+    let measured = &json(&run(&["eval", "--json", "--model", shown(&run_dir)]))[0];
+    assert!(
+        measured["metrics"]["mae[north]"].is_number()
+            && measured["baselines"]["persistence"]["mase[south]"].is_number()
+    );
+    let table =
+        text(&run(&["forecast", "--model", shown(&run_dir), "--plot", shown(&dir.path().join("plot.svg"))]).stdout);
+    assert!(table.starts_with("north\n") && table.contains("\nsouth\n"), "{table}");
+}
+
 #[test]
 fn a_backtest_keeps_its_finished_folds() {
     let dir = tempfile::tempdir().unwrap();

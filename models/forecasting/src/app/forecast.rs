@@ -68,7 +68,7 @@ impl ForecastArgs {
         let options = Options { at: self.at };
         let window = |series: &TableSeries| Ok(predictor.window(&history(series), &options)?);
         let set = series.iter().map(window).collect::<Result<Vec<Windows>>>()?;
-        let forecasts = all_forecasts(&predictor, &set, || Ok(cx.session.interrupt.check()?))?;
+        let forecasts = all_forecasts(&predictor, &set, || cx.session.interrupt.check())?;
         let answers: Vec<Forecast> =
             set.iter().zip(&forecasts).map(|(windows, forecasts)| predictor.answer(windows, forecasts)).collect();
         let uncalibrated = answers.iter().find(|forecast| !forecast.calibrated);
