@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::TagError;
 
 fn format(columns: &[&str], scheme: Option<Scheme>) -> ConllFormat {
     ConllFormat { columns: columns.iter().map(|&name| name.to_owned()).collect(), scheme }
