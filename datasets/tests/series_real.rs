@@ -52,7 +52,7 @@ fn unknown_tables_are_read_or_name_the_deciding_setting() {
     ] {
         assert_eq!(read(name, &plain).unwrap().len(), rows, "{name}");
     }
-    assert_eq!(read("stocks/vega-stocks-monthly.csv", &plain).unwrap_err().setting(), Some("duplicates"));
+    assert_eq!(read("stocks/vega-stocks-monthly.csv", &plain).unwrap_err().setting(), Some("id"));
     let filled = CsvFormat { gaps: Gaps::Previous, missing: Missing::Previous, ..plain };
     assert_eq!(read("weather/daily-max-temperatures.csv", &filled).unwrap().len(), 3652, "two leap days are filled");
 }

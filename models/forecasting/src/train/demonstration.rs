@@ -6,6 +6,7 @@ use std::sync::Arc;
 use training::{Comparison, Demonstration, Measured, Skill, TaskResult};
 
 use super::direction::MAJORITY;
+use super::measure::NO_ERROR;
 use super::picture::{self, written};
 use super::task::all_forecasts;
 use crate::forecaster::Forecaster;
@@ -66,7 +67,7 @@ pub fn verdicts(measured: &Measured, metric: &str, label: &str) -> Vec<String> {
     let of_metric = measured.comparisons.iter().filter(|comparison| comparison.metric == metric);
     let sentence = |comparison: &Comparison| match comparison.skill {
         Some(skill) => Some(verdict(comparison, skill, label)),
-        None if comparison.value == 0.0 => {
+        None if comparison.value <= NO_ERROR => {
             Some(format!("{label} of {} is 0: no model can be better; use it instead", comparison.baseline))
         }
         None => None,
@@ -79,7 +80,7 @@ pub fn verdicts(measured: &Measured, metric: &str, label: &str) -> Vec<String> {
 pub fn better_baselines(measured: &Measured) -> Vec<String> {
     let worse = |comparison: &&Comparison| match comparison.skill {
         Some(skill) => significant(skill) == Some(Ordering::Less),
-        None => comparison.value == 0.0,
+        None => comparison.value <= NO_ERROR,
     };
     let comparisons = measured.comparisons.iter().filter(worse).cloned().collect();
     let measured = Measured { metrics: Vec::new(), comparisons };

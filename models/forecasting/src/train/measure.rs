@@ -10,6 +10,10 @@ use crate::frame::{Frame, Windows};
 /// The seed of the bootstrap that computes confidence intervals.
 const SEED: u64 = 1;
 
+/// The largest mean loss, in standardised units, that counts as 0: errors of rounding are smaller. The skill over a
+/// baseline without errors is undefined.
+pub const NO_ERROR: f64 = 1e-5;
+
 /// The metrics of each baseline, by the baseline's name.
 pub type BaselineMetrics = Vec<(String, Vec<Metric>)>;
 
@@ -34,8 +38,7 @@ impl Losses {
         let block = (2 * self.overlap).max((self.model.len() as f64).sqrt() as usize);
         let comparison = |(baseline, losses): &(String, Vec<f64>)| {
             let value = mean(losses.iter().copied());
-            // The skill over a baseline without errors is undefined.
-            let skill = (value > 0.0).then(|| {
+            let skill = (value > NO_ERROR).then(|| {
                 let Estimate { value, interval } = skill(&self.model, losses, block, SEED);
                 Skill { value, interval, p: diebold_mariano(&self.model, losses, block) }
             });
