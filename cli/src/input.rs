@@ -189,11 +189,22 @@ fn refuse_table(path: &Path) -> Result<()> {
 
 fn lines(path: &Path, source: impl BufRead + 'static) -> Texts<'static> {
     let path = path.to_path_buf();
-    Box::new(
-        (1..)
-            .zip(Lines::new(source))
-            .map(move |(number, line)| Ok((number, text_file::decode(&line.map_err(io(&path))?).into_owned()))),
-    )
+    Box::new((1..).zip(Lines::new(source)).map(move |(number, line)| {
+        let line = line.map_err(io(&path))?;
+        Ok((number, line_text(&path, number, &line)?))
+    }))
+}
+
+/// Decodes a line of text. Only the first line may begin with a byte-order mark.
+fn line_text(path: &Path, number: usize, line: &[u8]) -> Result<String> {
+    let text = if number == 1 { text_file::decode(line) } else { text_file::decode_part(line) };
+    match text.contains('\0') {
+        true => Err(CliError::Usage(format!(
+            "{}, line {number}: the text has NUL characters, like a text in UTF-16; convert it to UTF-8 first",
+            path.display()
+        ))),
+        false => Ok(text.into_owned()),
+    }
 }
 
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> CliError {
@@ -292,6 +303,14 @@ mod tests {
         for name in ["reviews.csv", "a.b/REVIEWS.TSV"] {
             assert!(matches!(texts(Some(Path::new(name)), &[]), Err(CliError::Usage(_))), "{name}");
         }
+    }
+
+    #[test]
+    fn only_the_first_line_may_have_a_byte_order_mark() {
+        let text = |number, line| line_text(Path::new("texts"), number, line);
+        assert_eq!(text(1, b"\xef\xbb\xbfa").unwrap(), "a");
+        assert_eq!(text(2, b"\xff\xfea").unwrap(), "ÿþa");
+        assert!(matches!(text(2, b"a\0"), Err(CliError::Usage(_))));
     }
 
     #[test]

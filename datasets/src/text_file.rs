@@ -97,9 +97,14 @@ pub fn decode(bytes: &[u8]) -> Cow<'_, str> {
     if encoding != UTF_8 {
         return encoding.decode_without_bom_handling(content).0;
     }
-    match std::str::from_utf8(content) {
+    decode_part(content)
+}
+
+/// Converts bytes from the middle of a text, such as a line, to UTF-8: like [`decode`], but without a byte-order mark.
+pub fn decode_part(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(mixed(content)),
+        Err(_) => Cow::Owned(mixed(bytes)),
     }
 }
 

@@ -437,12 +437,12 @@ fn input_without_text_or_in_another_encoding() {
     for empty in [&b"\n"[..], b""] {
         assert_error(&run_with_input(&args, empty), 2, &["text"]);
     }
-    let output = run_with_input(&args, b"fine\n\xff\xfe\n");
+    let output = run_with_input(&args, b"fine\n\0d\0\n");
     assert_error(&output, 2, &["line 2"]);
     assert_eq!(text(&output.stdout).lines().count(), 1);
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("reviews.txt");
-    std::fs::write(&file, b"fine\ndull\n\xff\xfe\n").unwrap();
+    std::fs::write(&file, b"fine\n\xff\xfe dull\nd\0\n").unwrap();
     let output = run(&["predict", "--model", run_dir, "--file", file.to_str().unwrap()]);
     assert_error(&output, 2, &["reviews.txt, line 3"]);
     assert_eq!(text(&output.stdout).lines().count(), 2);

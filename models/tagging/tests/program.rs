@@ -103,7 +103,7 @@ fn own_columns_train_and_predict() {
 /// Runs `predict --html` in ways that fail, and checks that neither the input nor an old page is lost.
 fn check_that_no_page_is_lost(model: &str, lines: &Path, page: &Path) {
     let dir = page.parent().unwrap();
-    let [empty, unreadable] = [("empty", &b"\n"[..]), ("unreadable", &b"Ada\n\xff\n"[..])].map(|(name, content)| {
+    let [empty, unreadable] = [("empty", &b"\n"[..]), ("unreadable", &b"Ada\nA\0\n"[..])].map(|(name, content)| {
         std::fs::write(dir.join(name), content).unwrap();
         dir.join(name)
     });
