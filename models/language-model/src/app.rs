@@ -55,7 +55,7 @@ pub struct TextOptions {
     /// Train on this UTF-8 text file, with the recipe char-lstm unless --recipe names another
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     text: Option<PathBuf>,
-    /// Whether each token of the text is a word or a character; words that occur once are learned as <unk>
+    /// Whether each token of the text is a word or a character; words that occur once are learned as the unknown word
     #[arg(long, value_parser = [WORD, "character"], requires = "text", value_name = "LEVEL", help_heading = "Data")]
     level: Option<String>,
 }

@@ -57,7 +57,7 @@ pub struct DataConfig {
     #[serde(default = "one")]
     pub stride: Count,
     /// The number of steps per season, for seasonal baselines. If absent, the season is a day, a week or a year: see
-    /// [`Rhythm::season`].
+    /// [`Rhythm::season`](timesteps::Rhythm::season).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub season: Option<Count>,
     /// Whether forecasts of targets such as counts are never below 0: of the targets that have no value below 0 in the
@@ -286,7 +286,7 @@ impl DataConfig {
         WindowSettings { look_back, horizon, stride, covariates, known, split }
     }
 
-    /// The number of steps per season: the setting `season`, or the number of rows in a [season](Rhythm::season) of the
+    /// The number of steps per season: the setting `season`, or the number of rows in a [season](timesteps::Rhythm::season) of the
     /// times; 1 if the rows have numbers in the place of times.
     pub fn season(&self, history: &History) -> usize {
         let usual = || if history.numbered { 1 } else { history.rhythm().season() };

@@ -221,7 +221,7 @@ impl Task for TaggingTask {
     }
 
     /// Shows sentences with their predicted entities marked: the first sentences of the test part that have a true
-    /// entity or, for a published data set, the sentences [`EXAMPLES`].
+    /// entity or, for a published data set, five sentences of this project.
     fn demonstrate(&self, predictor: &Tagger, _: &Outcome, test: &Part) -> TaskResult<Demonstration> {
         let shown: Vec<Vec<String>> = if self.data.set.is_published() {
             EXAMPLES.iter().map(|text| text.split(' ').map(str::to_owned).collect()).collect()
