@@ -128,6 +128,7 @@ pub fn table(title: &str, model: &Measured, baselines: &BTreeMap<String, Measure
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use training::Metric;
 
     use super::*;
@@ -157,5 +158,18 @@ mod tests {
         assert_eq!(quoted(Path::new("my runs/été 1")), "'my runs/été 1'");
         assert_eq!(quoted(Path::new("~")), "'~'");
         assert_eq!(quoted(Path::new("-run")), "./-run");
+    }
+
+    #[cfg(unix)]
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        #[test]
+        fn a_shell_reads_a_quoted_path_as_it_is(path in "[ -~éß]{1,20}") {
+            let command = format!("printf %s {}", quoted(Path::new(&path)));
+            let output = std::process::Command::new("sh").args(["-c", &command]).output().unwrap();
+            let expected = if path.starts_with('-') { format!("./{path}") } else { path };
+            prop_assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+        }
     }
 }

@@ -63,6 +63,8 @@ fn kibibytes(file: &Path, name: &str) -> Option<u64> {
 #[cfg(all(test, target_os = "linux"))]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use proptest::prelude::*;
+
     #[test]
     fn a_network_larger_than_the_memory_is_an_error() {
         super::check_memory(1e6, 4.0).unwrap();
@@ -102,6 +104,21 @@ mod tests {
         let inside = ("sys/fs/cgroup/memory.max", "1024000");
         assert_eq!(available(&[MACHINE, ("proc/self/cgroup", "0::/\n"), inside]), Some(1000));
         assert_eq!(available(&[MACHINE, ("proc/self/cgroup", "0::/../outside\n"), inside]), Some(1000));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(30))]
+
+        #[test]
+        fn the_smallest_limit_of_nested_groups_bounds_the_free_memory(limits in prop::collection::vec(1..8000u64, 3)) {
+            let paths = ["", "box/", "box/inner/"].map(|group| format!("sys/fs/cgroup/{group}memory.max"));
+            let texts: Vec<String> = limits.iter().map(|limit| (1024 * limit).to_string()).collect();
+            let group = ("proc/self/cgroup", "0::/box/inner\n");
+            let mut files = vec![MACHINE, group];
+            files.extend(paths.iter().zip(&texts).map(|(path, text)| (path.as_str(), text.as_str())));
+            let smallest = limits.iter().copied().min().unwrap().min(4000);
+            prop_assert_eq!(available(&files), Some(smallest));
+        }
     }
 
     #[test]

@@ -315,6 +315,8 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn start() -> Start {
@@ -343,6 +345,16 @@ mod tests {
             assert!(!was.has_data(&different));
         }
         assert!(data("seed 7").has_data("seed 7") && !data("seed 7").has_data("seed 8") && !data("").has_data(&one));
+    }
+
+    proptest! {
+        #[test]
+        fn data_may_lie_in_any_folder(folders in ["[a-z/ ().,é]{0,20}", "[a-z/ ().,é]{0,20}"], digests in ["[0-9a-f]{64}", "[0-9a-f]{64}"]) {
+            let data = |folder: usize, digest: usize| format!("{}.csv (SHA-256 {})", folders[folder], digests[digest]);
+            let was = Start { data: data(0, 0), ..start() };
+            prop_assert!(was.has_data(&data(1, 0)));
+            prop_assert_eq!(was.has_data(&data(0, 1)), digests[0] == digests[1]);
+        }
     }
 
     #[test]

@@ -204,8 +204,9 @@ fn unknown_tables_train_or_name_the_option_to_give() {
         let (done, message) = attempt(csv, more);
         assert!(done, "{message}");
     };
+    let refused = dir.path().join("refused");
     let fails = |csv: &Path, more: &[&str], option: &str| {
-        assert_refused(&[&["train", "--csv", shown(csv), "--out", "/nowhere/run"], more].concat(), option);
+        assert_refused(&[&["train", "--csv", shown(csv), "--out", shown(&refused)], more].concat(), option);
     };
 
     let missing = |n: usize| format!("{},{}", day(n), if n == 7 { "NA".to_owned() } else { wave(n).to_string() });
@@ -279,8 +280,10 @@ fn steps_with_numbers_are_forecast_by_number() {
 
 #[test]
 fn subjects_name_the_folder_where_their_data_were_not_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
     for subject in ["weather", "stock", "energy"] {
-        assert_refused(&["train", "--dataset", subject, "--data-dir", "/nowhere", "--out", "/nowhere/run"], "/nowhere");
+        assert_refused(&["train", "--dataset", subject, "--data-dir", "/nowhere", "--out", shown(&out)], "/nowhere");
     }
 }
 

@@ -225,6 +225,8 @@ pub fn intervals(forecasts: &Forecasts, windows: &Windows) -> [Metric; 3] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::frame::tests::days;
 
@@ -267,6 +269,16 @@ mod tests {
         assert_eq!((of("seasonal persistence").value, of("seasonal persistence").skill), (0.0, None));
         assert!(of("persistence").skill.is_some());
         assert!(measured.flat().values().all(|value| !value.is_infinite()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_measure_of_a_repeated_season_is_infinite(season in prop::collection::vec(0..3i32, 1..4)) {
+            let values: Vec<i32> = season.iter().copied().cycle().take(24).collect();
+            let windows = Windows::new(days(&values, 16, season.len()), 16..24, 2, 2, 2);
+            let forecasts = Forecasts { points: vec![0.0; 8], bounds: vec![[-2.0, -1.0, 1.0, 2.0]; 8] };
+            prop_assert!(super::values(&forecasts, &windows).flat().values().all(|value| !value.is_infinite()));
+        }
     }
 
     /// The keys of recipes and of packages of format 1.
