@@ -120,8 +120,8 @@ pub struct Train<O: Args> {
     /// Folder for the files of the run [default: runs/RECIPE/TIME]
     #[arg(long, alias = "run", value_name = "DIR", conflicts_with = "resume", help_heading = "Output")]
     pub out: Option<PathBuf>,
-    /// Resume the run in this folder, or the runs of all seeds, with its recipe. Only a larger --epochs, and options with
-    /// the path of the data, can change the recipe
+    /// Resume the run in this folder, or the runs of all seeds, with its recipe. Only a larger --epochs, and options
+    /// with the path of the data, can change the recipe
     #[arg(long, value_name = "DIR", conflicts_with = "recipe", help_heading = "Output")]
     pub resume: Option<PathBuf>,
     /// How often to write a checkpoint: a time, such as 30s or 5m, or a number of optimizer steps

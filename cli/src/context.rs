@@ -87,8 +87,8 @@ impl Context {
         Ok(P::open(&Package::open(&files, P::APPLICATION)?, &self.session.device)?)
     }
 
-    /// The picture that a verb draws: in the file `given` by the user, or in the file `default`. `None` if the output is
-    /// JSON and the user names no file.
+    /// The picture that a verb draws: in the file `given` by the user, or in the file `default`. `None` if the output
+    /// is JSON and the user names no file.
     pub fn plot<'a>(&self, given: Option<&'a Path>, default: &'a str) -> Option<Plot<'a>> {
         match given {
             Some(path) => Some(Plot { path, is_requested: true }),

@@ -75,8 +75,8 @@ impl Plot<'_> {
     ///
     /// # Errors
     ///
-    /// [`CliError::Io`] if the file that the user has named cannot be written. If the file with the default name cannot be
-    /// written, a message is logged.
+    /// [`CliError::Io`] if the file that the user has named cannot be written. If the file with the default name cannot
+    /// be written, a message is logged.
     pub fn write(&self, svg: &str) -> Result<()> {
         let path = self.path.to_path_buf();
         match std::fs::write(&path, svg) {

@@ -27,8 +27,8 @@ pub struct Corpus {
 /// The validation part and the test part each get 1 / `HELD_OUT` of the lines, which is 5 %.
 const HELD_OUT: usize = 20;
 
-/// Reads a plain-text file, in [any usual encoding and compression](crate::text_file), and splits it by lines: the first 90 % for training, the next 5 % for validation,
-/// the last 5 % for testing.
+/// Reads a plain-text file, in [any usual encoding and compression](crate::text_file), and splits it by lines: the
+/// first 90 % for training, the next 5 % for validation, the last 5 % for testing.
 ///
 /// A byte-order mark is removed, and the line ends CRLF and CR become LF. The text is not changed otherwise.
 ///

@@ -11,8 +11,9 @@ use crate::review::{Review, Reviews};
 ///
 /// # Errors
 ///
-/// [`DataError::Io`] if a folder is missing, [`DataError::Empty`] if a folder has no review, [`DataError::OtherLabel`] for
-/// a folder beside `pos` and `neg` (except `unsup`, the unlabelled reviews of the IMDB set), and [`DataError::NotUtf8`].
+/// [`DataError::Io`] if a folder is missing, [`DataError::Empty`] if a folder has no review, [`DataError::OtherLabel`]
+/// for a folder beside `pos` and `neg` (except `unsup`, the unlabelled reviews of the IMDB set), and
+/// [`DataError::NotUtf8`].
 pub fn own_reviews(dir: &Path) -> Result<Reviews> {
     let mut reviews = Vec::new();
     refuse_other_labels(&dir.join("train"))?;

@@ -22,8 +22,8 @@ pub struct Sampling {
     /// `top_p`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_p: Option<f32>,
-    /// The factor θ by which the logits of tokens that were generated before are lowered: positive logits are divided by
-    /// θ, and negative logits are multiplied by θ. 1 means no penalty; 1.2 is usual.
+    /// The factor θ by which the logits of tokens that were generated before are lowered: positive logits are divided
+    /// by θ, and negative logits are multiplied by θ. 1 means no penalty; 1.2 is usual.
     pub repetition_penalty: f32,
     /// The seed of the random generator for sampling.
     pub seed: u64,

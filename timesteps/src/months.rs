@@ -33,8 +33,8 @@ impl Months {
         days.into_iter().map(|day| Self { count, day }).collect()
     }
 
-    /// The pattern of times that come once in each month, quarter or year but on varying days: the median day. `None` if
-    /// more than a tenth of the times do not.
+    /// The pattern of times that come once in each month, quarter or year but on varying days: the median day. `None`
+    /// if more than a tenth of the times do not.
     pub fn of_irregular_days(times: &[DateTime]) -> Option<Self> {
         let count = usual_months(times, 0.9)?;
         let mut days: Vec<i8> = times.iter().map(|time| time.day()).collect();

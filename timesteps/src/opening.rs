@@ -61,8 +61,8 @@ impl Opening {
         None
     }
 
-    /// The number of rows of the longest day; or, if a day has one row, the number of rows of a week. `None` for one row
-    /// a week.
+    /// The number of rows of the longest day; or, if a day has one row, the number of rows of a week. `None` for one
+    /// row a week.
     pub fn in_day_or_week(&self) -> Option<usize> {
         let rows = self.times.iter().map(Vec::len);
         let [day, week] = [rows.clone().max().unwrap_or(0), rows.sum()];

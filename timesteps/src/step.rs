@@ -18,6 +18,10 @@ pub(crate) fn usual(times: &[DateTime]) -> SignedDuration {
     let median = steps[steps.len() / 2];
     let is_most = |count: usize| 10 * count >= 9 * steps.len();
     let (rounding, jitter) = (resolution(times), median / 20);
+    // A few late rows do not change the step.
+    if is_most(count) && rounding >= SignedDuration::from_secs(1) {
+        return common;
+    }
     let deviation = if is_most(count) { rounding } else { rounding.max(jitter) };
     let near: Vec<_> = steps.iter().filter(|step| (**step - median).abs() <= deviation).collect();
     if !is_most(near.len()) || median > SignedDuration::from_hours(1) {

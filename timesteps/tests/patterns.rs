@@ -152,6 +152,15 @@ fn seasons_are_counted_in_rows() {
 }
 
 #[test]
+fn a_late_row_does_not_change_the_season() {
+    let start = jiff::civil::date(2020, 1, 1).at(0, 0, 0, 0);
+    let late = |row: i64| i64::from(row > 1500);
+    let times: Vec<DateTime> =
+        (0..3000).map(|row| start + jiff::SignedDuration::from_secs(60 * row + late(row))).collect();
+    assert_eq!(Rhythm::of(&times).season(), 1440);
+}
+
+#[test]
 fn few_or_irregular_times_are_continued() {
     let parse = |times: &[&str]| -> Vec<DateTime> { times.iter().map(|time| time.parse().unwrap()).collect() };
     for (past, next) in [

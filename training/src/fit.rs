@@ -154,8 +154,8 @@ impl<T: Task> Training<T> {
         Self::resume_with(dir, &[])
     }
 
-    /// Prepares to resume the run in a folder with overrides of its recipe, such as `training.epochs=20`. An override may
-    /// raise the number of epochs, or change the [paths of the data](Task::PATHS).
+    /// Prepares to resume the run in a folder with overrides of its recipe, such as `training.epochs=20`. An override
+    /// may raise the number of epochs, or change the [paths of the data](Task::PATHS).
     ///
     /// # Errors
     ///

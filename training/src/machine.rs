@@ -35,8 +35,8 @@ pub(crate) fn check_memory(parameters: f64, copies: f64) -> Result<()> {
 
 const GIBIBYTE: f64 = (1u64 << 30) as f64;
 
-/// The free memory in bytes: of the machine, or of the container (control group) of this process if that is less. `None`
-/// on systems other than Linux.
+/// The free memory in bytes: of the machine, or of the container (control group) of this process if that is less.
+/// `None` on systems other than Linux.
 pub fn available_memory() -> Option<u64> {
     available_under(Path::new("/"))
 }

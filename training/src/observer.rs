@@ -8,7 +8,8 @@ use crate::run::Epoch;
 /// Receives the events of a training, in the thread that trains.
 ///
 /// A run emits `Started` and `Fitting`; then, for each epoch, one `Step` per optimizer step and one `Epoch`; then
-/// `Stopped`, `Measuring` and `Measured`. `Note` may come at any time. Every closure that takes an [`Event`] is an observer:
+/// `Stopped`, `Measuring` and `Measured`. `Note` may come at any time. Every closure that takes an [`Event`] is an
+/// observer:
 ///
 /// ```
 /// use training::{Event, Observer};

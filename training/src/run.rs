@@ -181,8 +181,8 @@ impl Run {
         files::write(&self.recipe(), text.as_bytes())
     }
 
-    /// Replaces the recipe of the run, if `recipe` is another one. If the number of epochs changes, the run is no longer
-    /// finished, and its report is removed. Returns whether the number of epochs has changed.
+    /// Replaces the recipe of the run, if `recipe` is another one. If the number of epochs changes, the run is no
+    /// longer finished, and its report is removed. Returns whether the number of epochs has changed.
     pub(crate) fn replace_recipe<D, M>(&self, recipe: &Recipe<D, M>) -> Result<bool>
     where
         D: Serialize + DeserializeOwned,
@@ -205,8 +205,8 @@ impl Run {
         if run.recipe().is_file() { Ok(run) } else { Err(TrainingError::NotARun { path: run.dir, missing: RECIPE }) }
     }
 
-    /// Checks that the data have not changed since the run was started. Returns notes for the user if the run was started
-    /// on another backend or device, or with another number of threads.
+    /// Checks that the data have not changed since the run was started. Returns notes for the user if the run was
+    /// started on another backend or device, or with another number of threads.
     pub(crate) fn check_start(&self, now: &Start) -> Result<Vec<String>> {
         let path = self.dir.join(START);
         let text = std::fs::read_to_string(&path).map_err(TrainingError::io("read", &path))?;

@@ -84,9 +84,10 @@ pub struct TaggedParts {
 ///
 /// # Errors
 ///
-/// A [`TagError`](crate::TagError): `TokenColumns` if the given column names do not contain `token` and `tag` once each,
-/// `ColumnCount` for a line with too few or too many columns, `UnknownTag` for a tag that does not belong to the scheme,
-/// and `MisplacedTag` for a tag that cannot stand at its place. [`DataError::Empty`] for a text without sentences.
+/// A [`TagError`](crate::TagError): `TokenColumns` if the given column names do not contain `token` and `tag` once
+/// each, `ColumnCount` for a line with too few or too many columns, `UnknownTag` for a tag that does not belong to the
+/// scheme, and `MisplacedTag` for a tag that cannot stand at its place. [`DataError::Empty`] for a text without
+/// sentences.
 pub fn parse(path: &Path, text: &str, format: &ConllFormat) -> Result<Vec<TaggedSentence>> {
     let sentences = rows::read(path, text, &format.columns)?;
     if sentences.is_empty() {

@@ -21,8 +21,8 @@ const HELD_OUT: usize = 10;
 ///
 /// # Errors
 ///
-/// [`DataError::Io`], [`DataError::Unpack`], [`DataError::NotText`], [`TagError::TooFewSentences`] if fewer than 10 sentences
-/// are to be split, [`TagError::NoEntities`] if a part has no entity, and the errors of [`parse`].
+/// [`DataError::Io`], [`DataError::Unpack`], [`DataError::NotText`], [`TagError::TooFewSentences`] if fewer than 10
+/// sentences are to be split, [`TagError::NoEntities`] if a part has no entity, and the errors of [`parse`].
 pub fn own_parts(train: &Path, held_out: Option<[&Path; 2]>, format: &ConllFormat) -> Result<TaggedParts> {
     let mut hash = Sha256::new();
     let mut read = |path: &Path| {

@@ -172,8 +172,8 @@ pub enum DataError {
         line: usize,
         /// The name of the missing column.
         column: String,
-        /// The setting that names the missing column: `time` or `columns` of [`CsvFormat`](crate::CsvFormat), or `id` of
-        /// [`Roles`](crate::Roles).
+        /// The setting that names the missing column: `time` or `columns` of [`CsvFormat`](crate::CsvFormat), or `id`
+        /// of [`Roles`](crate::Roles).
         setting: &'static str,
         /// The names of all columns of the file.
         columns: Vec<String>,
@@ -353,6 +353,16 @@ pub enum DataError {
         empty: Vec<String>,
         /// The names of the columns with values in these rows.
         filled: Vec<String>,
+    },
+    /// A column that is known ahead has no value in a row after the last value of the targets.
+    #[error("{}, line {line}: the known column `{column}` has no value after the last value of the targets; add it", path.display())]
+    KnownValue {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The line number of the row, counted from 1.
+        line: usize,
+        /// The name of the column.
+        column: String,
     },
     /// A value is missing in a CSV file.
     #[error(

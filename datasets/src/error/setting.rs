@@ -5,9 +5,9 @@ use super::DataError;
 impl DataError {
     /// The name of the setting that can resolve the error; `None` if there is no such setting.
     ///
-    /// `time`, `date_format`, `columns`, `decimal`, `missing`, `duplicates` and `gaps` are fields of
-    /// [`CsvFormat`](crate::CsvFormat); `id` and `known` are fields of [`Roles`](crate::Roles); `data_dir` is the argument
-    /// of [`Locator::new`](crate::Locator::new); `span` is the argument of
+    /// `time`, `date_format`, `columns`, `decimal`, `separator`, `missing`, `duplicates` and `gaps` are fields of
+    /// [`CsvFormat`](crate::CsvFormat); `id` and `known` are fields of [`Roles`](crate::Roles); `data_dir` is the
+    /// argument of [`Locator::new`](crate::Locator::new); `span` is the argument of
     /// [`Series::rolled_up`](crate::Series::rolled_up); `columns` and `scheme` are fields of
     /// [`ConllFormat`](crate::conll::ConllFormat). A command line can append the option of that name to the message.
     pub fn setting(&self) -> Option<&'static str> {
@@ -18,6 +18,7 @@ impl DataError {
             Self::NoTimeColumn { .. } => Some("time"),
             Self::NoColumn { setting, .. } => Some(setting),
             Self::AmbiguousNumber { .. } => Some("decimal"),
+            Self::Csv { .. } => Some("separator"),
             Self::DuplicateColumn { .. } | Self::NotANumber { .. } | Self::MixedUnits { .. } => Some("columns"),
             Self::Tags(error) => error.setting(),
             Self::DateFormat { .. } | Self::AmbiguousTime { .. } => Some("date_format"),
@@ -34,10 +35,10 @@ impl DataError {
             | Self::Empty { .. }
             | Self::OtherLabel { .. }
             | Self::TooFewLines { .. }
-            | Self::Csv { .. }
             | Self::InvalidDate { .. }
             | Self::NoValues { .. }
             | Self::NoId { .. }
+            | Self::KnownValue { .. }
             | Self::VectorLength { .. }
             | Self::VectorValue { .. } => None,
         }

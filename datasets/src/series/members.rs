@@ -47,14 +47,14 @@ const LEAST_ROWS: usize = 3;
 const MOST_COLUMNS: usize = 12;
 
 impl TableSeries {
-    /// Reads all series of a CSV file, in the order in which they begin in the file. The file may be compressed with gzip
-    /// or zstd.
+    /// Reads all series of a CSV file, in the order in which they begin in the file. The file may be compressed with
+    /// gzip or zstd.
     ///
     /// # Errors
     ///
-    /// A [`DataError`] that names the line; among others [`DataError::SeveralSeries`] if times repeat and a column tells
-    /// the series apart that is not in [`Roles::id`], and [`DataError::FutureRows`] if rows after the last value of the
-    /// targets have other values, and `roles` has no known columns.
+    /// A [`DataError`] that names the line; among others [`DataError::SeveralSeries`] if times repeat and a column
+    /// tells the series apart that is not in [`Roles::id`], and [`DataError::FutureRows`] if rows after the last value
+    /// of the targets have other values, and `roles` has no known columns.
     pub fn from_csv(path: &Path, format: &CsvFormat, roles: &Roles) -> Result<Vec<Self>> {
         Self::from_file(path, format, roles, &|_, _| ())
     }
@@ -112,8 +112,8 @@ struct Group {
     notes: Vec<Note>,
 }
 
-/// The rows of each series, in the order in which the series begin in the file. `ids` has the identifier of each row; it
-/// is empty if all rows belong to one series. `notes` are those on the whole table.
+/// The rows of each series, in the order in which the series begin in the file. `ids` has the identifier of each row;
+/// it is empty if all rows belong to one series. `notes` are those on the whole table.
 fn grouped(rows: Vec<Row>, ids: Vec<String>, notes: &[Note]) -> Vec<Group> {
     let group = |id, rows| Group { id, rows, notes: notes.to_vec() };
     if ids.is_empty() {
@@ -150,8 +150,8 @@ fn check_one_series(rows: &[Row], rule: Duplicates, table: &Table, path: &Path) 
     }
 }
 
-/// The names of the one or two columns that tell rows of equal times apart; words before numbers. `None` if there are no
-/// such columns.
+/// The names of the one or two columns that tell rows of equal times apart; words before numbers. `None` if there are
+/// no such columns.
 fn identifier(rows: &[Row], table: &Table) -> Result<Option<Vec<String>>> {
     let times: HashMap<usize, DateTime> = rows.iter().map(|row| (row.line as usize, row.time)).collect();
     let (lines, columns) = table.categories(times.len() / LEAST_ROWS)?;
@@ -172,9 +172,9 @@ fn identifier(rows: &[Row], table: &Table) -> Result<Option<Vec<String>>> {
     Ok(pair.map(|(one, other)| vec![one.name.clone(), other.name.clone()]))
 }
 
-/// Refuses rows at the end of one series that have values, but none in columns with a value in every earlier row: without
-/// known columns, they would be filled as if the targets had not been measured. `target` are the names of the columns to
-/// forecast; if there are none, any of the columns `names` may be one.
+/// Refuses rows at the end of one series that have values, but none in columns with a value in every earlier row:
+/// without known columns, they would be filled as if the targets had not been measured. `target` are the names of the
+/// columns to forecast; if there are none, any of the columns `names` may be one.
 fn check_no_future(rows: &[Row], names: &[String], target: &[String], table: &Table, path: &Path) -> Result<()> {
     let length = |column: usize| rows.iter().rposition(|row| !row.values[column].is_nan()).map_or(0, |row| row + 1);
     let complete = |column: &usize| rows[..length(*column)].iter().all(|row| !row.values[*column].is_nan());
@@ -248,7 +248,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     ///
-    /// [`DataError::MissingValues`] if a known column has no value in such a row.
+    /// [`DataError::KnownValue`] if a known column has no value in such a row.
     fn future(&self, rows: &mut Vec<Row>) -> Result<Vec<Row>> {
         let known = self.places(&self.roles.known);
         let forecast = |column: &usize| match self.roles.target.is_empty() {
@@ -265,11 +265,10 @@ impl Reader<'_> {
         let is_missing = |row: &Row| known.iter().copied().find(|&column| row.values[column].is_nan());
         let gaps: Vec<(&Row, usize)> = future.iter().filter_map(|row| Some((row, is_missing(row)?))).collect();
         match gaps.first() {
-            Some((row, column)) => Err(DataError::MissingValues {
+            Some((row, column)) => Err(DataError::KnownValue {
                 path: self.path.to_path_buf(),
                 line: row.line as usize,
                 column: self.names[*column].clone(),
-                count: gaps.len(),
             }),
             None => Ok(future),
         }

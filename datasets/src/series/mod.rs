@@ -42,12 +42,14 @@ use crate::source::{Activity, Locator, Progress, Source};
 pub struct Series {
     /// The names of the columns of values.
     pub columns: Vec<String>,
-    /// The time of each row, in ascending order: local time or UTC, as in the file. [`Note::TimeZone`] says which.
+    /// The time of each row, in ascending order: local time or UTC, as in the file, or standard time, as
+    /// [`Note::TimeZone`] says.
     pub times: Vec<DateTime>,
     /// Whether the rows have numbers in the place of times. A time then stands for a number, as
     /// [`timesteps::time_of_step`] says, and has no date.
     pub numbered: bool,
-    /// The local times of a file whose offsets from UTC change, if the times are in standard time. Days are cut by them.
+    /// The local times of a file whose offsets from UTC change, if the times are in standard time. Days are cut by
+    /// them.
     pub clock: Clock,
     /// All values in row-major order, `[rows, columns]`.
     pub values: Vec<f64>,
@@ -80,9 +82,9 @@ pub struct CsvFormat {
     /// What separates the columns. If `None`, it is recognised from the header and the rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub separator: Option<Separator>,
-    /// The decimal mark of columns whose numbers can be read with either mark, such as `1,234`. If `None`, other numbers
-    /// of the table decide, and such columns are refused if they do not. Where commas separate the columns, numbers that
-    /// are all like `1.234` have a decimal point, and [`Note::DecimalAssumed`] says so.
+    /// The decimal mark of columns whose numbers can be read with either mark, such as `1,234`. If `None`, other
+    /// numbers of the table decide, and such columns are refused if they do not. Where commas separate the columns,
+    /// numbers that are all like `1.234` have a decimal point, and [`Note::DecimalAssumed`] says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decimal: Option<Decimal>,
     /// A number or a word that stands for a missing value, such as -9999.
@@ -170,8 +172,8 @@ type Report<'a> = &'a dyn Fn(usize, usize);
 const LARGE: usize = 8 << 20;
 
 impl Locator {
-    /// Reads the series of a CSV file of the user's as [`TableSeries::from_csv`] does. If the file is large, the progress
-    /// is reported to the callback of [`with_progress`](Self::with_progress).
+    /// Reads the series of a CSV file of the user's as [`TableSeries::from_csv`] does. If the file is large, the
+    /// progress is reported to the callback of [`with_progress`](Self::with_progress).
     pub fn csv(&self, path: &Path, format: &CsvFormat, roles: &Roles) -> Result<Vec<TableSeries>> {
         TableSeries::from_file(path, format, roles, &|received, total| {
             if total >= LARGE {
@@ -191,8 +193,8 @@ impl Source {
 }
 
 impl Series {
-    /// Reads a series from a CSV file, which may be compressed with gzip or zstd. [`TableSeries::from_csv`] reads a file
-    /// with several series, or with values that are known ahead.
+    /// Reads a series from a CSV file, which may be compressed with gzip or zstd. [`TableSeries::from_csv`] reads a
+    /// file with several series, or with values that are known ahead.
     pub fn from_csv(path: &Path, format: &CsvFormat) -> Result<Self> {
         TableSeries::from_csv(path, format, &Roles::default()).and_then(|series| Self::only(series, path))
     }

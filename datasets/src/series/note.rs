@@ -119,7 +119,7 @@ impl fmt::Display for Note {
             Self::DecimalAssumed { columns } => {
                 write!(
                     formatter,
-                    "the points in `{}` were read as decimal marks; set `decimal` if they are none",
+                    "the points in `{}` were read as decimal marks; set data.format.decimal if they are none",
                     columns.join("`, `")
                 )
             }

@@ -128,13 +128,16 @@ impl Series {
         Ok(Self { columns, times, numbered: self.numbered, clock, values, notes, source })
     }
 
-    /// Leaves out the rows of the first and of the last step of `span` if the step is not whole: a day of which only the
-    /// first hours are known, for example. The pattern of the times says which rows a step has.
+    /// Leaves out the rows of the first and of the last step of `span` if the step is not whole: a day of which only
+    /// the first hours are known, for example. The pattern of the times says which rows a step has.
     pub fn without_unfinished(mut self, span: Span) -> Self {
         let (Some(&first), Some(&last)) = (self.times.first(), self.times.last()) else { return self };
         let rhythm = Rhythm::of(&self.times);
         let (begin, end) = (self.start(first, span), self.start(last, span));
-        let is_late = rhythm.count_between(begin.saturating_sub(rhythm.step()), self.local(first, span)) > 0;
+        let (local, step) = (self.local(first, span), rhythm.step());
+        // The pattern has a time in the step of `span` before the first row.
+        let is_late =
+            local.saturating_sub(step) >= begin && rhythm.count_between(begin.saturating_sub(step), local) > 0;
         let is_early = rhythm.following(last).next().is_some_and(|next| self.start(next, span) == end);
         let from = if is_late { self.times.partition_point(|time| self.start(*time, span) == begin) } else { 0 };
         let to = if is_early { self.times.partition_point(|time| self.start(*time, span) < end) } else { self.len() };
@@ -206,6 +209,18 @@ mod tests {
         let ten_minutes = SignedDuration::from_mins(10);
         assert!(matches!(&error, DataError::SpanTooShort { step, series, .. }
             if *step == ten_minutes && series.starts_with("own.csv")));
+    }
+
+    /// The first row of a whole day may come later than midnight by less than a step.
+    #[test]
+    fn days_of_half_hours_are_whole() {
+        let rows: Vec<(String, f64)> =
+            (0..72).map(|hour| (format!("2020-01-{:02} {:02}:30", 1 + hour / 24, hour % 24), 1.0)).collect();
+        let rows: Vec<(&str, f64)> = rows.iter().map(|(time, value)| (time.as_str(), *value)).collect();
+        let whole = series(&rows).without_unfinished("1d".parse().unwrap());
+        assert_eq!(whole.len(), 72);
+        let late = series(&rows[3..]).without_unfinished("1d".parse().unwrap());
+        assert_eq!(late.len(), 48);
     }
 
     /// However many rows the first and the last day have, only whole days are left, also where shops close at night.

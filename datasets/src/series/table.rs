@@ -48,8 +48,8 @@ pub(super) struct Category {
 }
 
 impl<'a> Table<'a> {
-    /// Recognises the layout of a table and its time columns. `id` are the names of the columns that identify the series
-    /// of a row.
+    /// Recognises the layout of a table and its time columns. `id` are the names of the columns that identify the
+    /// series of a row.
     pub fn read(
         text: &'a str,
         path: &'a Path,
@@ -85,22 +85,24 @@ impl<'a> Table<'a> {
         times.flat_map(str::chars).all(|letter| !letter.is_ascii_digit()) && !row.iter().any(is_number)
     }
 
-    /// Calls `visit` with the line number and the fields of each row. `part` is the number of this reading of the table,
-    /// for the progress.
-    fn for_each(&self, part: usize, mut visit: impl FnMut(usize, &StringRecord) -> Result<()>) -> Result<()> {
+    /// Calls `visit` with the line number and the fields of each row. `part` is the number of this reading of the
+    /// table, for the progress; `None` for a reading that reports no progress.
+    fn for_each(&self, part: Option<usize>, mut visit: impl FnMut(usize, &StringRecord) -> Result<()>) -> Result<()> {
         let text = &self.text[self.layout.start..];
         let mut reader = layout::reader(text, self.layout.separator);
         let (mut record, mut byte) = (StringRecord::new(), 0);
         let mut line = 1 + layout::line_ends(&self.text[..self.layout.start]);
         let (mut units, width) = (self.units, self.layout.header.len());
         let (size, mut reported) = (self.text.len(), 0);
+        let report =
+            |byte: usize| part.into_iter().for_each(|part| (self.report)((part * size + byte) / READINGS, size));
         let wrong = |line, message| DataError::Csv { path: self.path.to_path_buf(), line: Some(line), message };
         while reader.read_record(&mut record).map_err(|error| wrong(line, error.to_string()))? {
             let begin = layout::begin(text, &record);
             line += layout::line_ends(&text[byte..begin]);
             byte = begin;
             if byte >= reported {
-                (self.report)((part * size + byte) / READINGS, size);
+                report(byte);
                 reported = byte + REPORTED;
             }
             if layout::is_blank(&record) {
@@ -114,7 +116,7 @@ impl<'a> Table<'a> {
                 _ => units -= 1,
             }
         }
-        (self.report)((part + 1) * size / READINGS, size);
+        report(size);
         Ok(())
     }
 
@@ -166,7 +168,7 @@ impl<'a> Table<'a> {
     pub fn survey(&mut self) -> Result<Times> {
         let mut surveys = std::mem::take(&mut self.surveys);
         let mut texts = Texts::default();
-        self.for_each(0, |line, record| {
+        self.for_each(Some(0), |line, record| {
             for (column, survey) in surveys.iter_mut().enumerate().filter(|(column, _)| !self.time.contains(column)) {
                 survey.add(&record[column], line, self.format.sentinel.as_ref());
             }
@@ -195,16 +197,16 @@ impl<'a> Table<'a> {
     /// The line number of a row, given by its index.
     fn line(&self, row: usize) -> Option<usize> {
         let mut lines = Vec::new();
-        let _ = self.for_each(0, |line, _| {
+        let _ = self.for_each(None, |line, _| {
             lines.push(line);
             Ok(())
         });
         lines.get(row).copied()
     }
 
-    /// The indices of the columns to read: those with the given names. Without names: the columns with more numbers than
-    /// words, except those that count the rows. Columns of words are skipped, while a single malformed number is an
-    /// error.
+    /// The indices of the columns to read: those with the given names. Without names: the columns with more numbers
+    /// than words, except those that count the rows. Columns of words are skipped, while a single malformed number is
+    /// an error.
     pub fn value_columns(&self, notes: &mut Vec<Note>) -> Result<Vec<usize>> {
         if !self.format.columns.is_empty() {
             return self.find(&self.format.columns, "columns");
@@ -245,22 +247,27 @@ impl<'a> Table<'a> {
         if self.id.is_empty() {
             return Ok(ids);
         }
-        self.for_each(0, |line, record| {
+        self.for_each(None, |line, record| {
             if let Some(&column) = self.id.iter().find(|&&column| record[column].is_empty()) {
                 let (path, column) = (self.path.to_path_buf(), self.layout.header[column].clone());
                 return Err(DataError::NoId { path, line, column });
             }
-            ids.push(self.id.iter().map(|&column| &record[column]).collect::<Vec<_>>().join("/"));
+            ids.push(match &self.id[..] {
+                [column] => record[*column].to_owned(),
+                columns => {
+                    columns.iter().map(|&column| record[column].replace('/', "\\/")).collect::<Vec<_>>().join("/")
+                }
+            });
             Ok(())
         })?;
         Ok(ids)
     }
 
-    /// The names of the columns that have a value in one of the lines with these numbers, without the time and the columns
-    /// that identify series.
+    /// The names of the columns that have a value in one of the lines with these numbers, without the time and the
+    /// columns that identify series.
     pub fn filled(&self, lines: &HashSet<usize>) -> Result<Vec<String>> {
         let mut filled = vec![false; self.layout.header.len()];
-        self.for_each(0, |line, record| {
+        self.for_each(None, |line, record| {
             if lines.contains(&line) {
                 let has_value = |field: &str| !matches!(Field::of(field), Field::Missing);
                 filled.iter_mut().zip(record).for_each(|(filled, field)| *filled |= has_value(field));
@@ -285,7 +292,7 @@ impl<'a> Table<'a> {
         columns.sort_by_key(|&column| self.surveys[column].is_numeric());
         let mut lines = Vec::new();
         let mut codes: Vec<(HashMap<String, u32>, Vec<u32>)> = columns.iter().map(|_| Default::default()).collect();
-        self.for_each(0, |line, record| {
+        self.for_each(None, |line, record| {
             lines.push(line);
             for (&column, (known, codes)) in columns.iter().zip(&mut codes) {
                 if known.len() <= most {
@@ -346,7 +353,7 @@ impl<'a> Table<'a> {
         let sentinel = self.format.sentinel.as_ref();
         let mut rows = Vec::with_capacity(times.len());
         let mut times = times.into_iter();
-        self.for_each(1, |line, record| {
+        self.for_each(Some(1), |line, record| {
             let value = |(&column, style): (&usize, &Style)| match style.value(&record[column], sentinel) {
                 Value::Is(value) => Ok(value),
                 Value::Missing => Ok(f64::NAN),

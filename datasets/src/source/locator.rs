@@ -89,8 +89,8 @@ impl Locator {
         }
     }
 
-    /// Calls `progress` when a download starts and after each received chunk of at most 64 KiB, and now and then while a
-    /// large table is read.
+    /// Calls `progress` when a download starts and after each received chunk of at most 64 KiB, and now and then while
+    /// a large table is read.
     ///
     /// Without a callback, nothing is reported.
     #[must_use]

@@ -143,8 +143,8 @@ impl PublishedFile {
     }
 }
 
-/// Describes a file by its name and the digest of its content, as `NAME (WHAT DIGEST)`. Of an absolute path only the name
-/// of the file is kept, because the file may be moved.
+/// Describes a file by its name and the digest of its content, as `NAME (WHAT DIGEST)`. Of an absolute path only the
+/// name of the file is kept, because the file may be moved.
 pub(crate) fn described(path: &Path, what: &str, digest: &[u8]) -> String {
     let name = path.file_name().map(Path::new).filter(|_| path.is_absolute()).unwrap_or(path);
     format!("{} ({what} {})", name.display(), hex(digest))

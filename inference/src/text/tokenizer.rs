@@ -8,8 +8,9 @@ use super::unicode::{is_unspaced, nfc};
 ///
 /// A word consists of letters, digits, and apostrophes inside (`don't`); letters keep their accents and other combining
 /// marks. Every other visible character is a separate token, also an emoji of several code points. HTML line breaks,
-/// which are frequent in the IMDB reviews, count as spaces. Chinese, Japanese and other scripts without spaces are split
-/// at the word boundaries of [UAX #29](https://www.unicode.org/reports/tr29/), where each Chinese character is a word.
+/// which are frequent in the IMDB reviews, count as spaces. Chinese, Japanese and other scripts without spaces are
+/// split at the word boundaries of [UAX #29](https://www.unicode.org/reports/tr29/), where each Chinese character is a
+/// word.
 ///
 /// The text is converted to the normal form NFC first, so the tokens do not depend on how accents are encoded.
 ///

@@ -47,8 +47,8 @@ impl Vocabulary {
         Self::build_frequent(reserved, tokens, size, 1)
     }
 
-    /// Builds a vocabulary like [`build`](Self::build), of those tokens that occur at least `min_count` times. The rarer
-    /// tokens of the training part are then read as `<unk>`, so that a model learns where unknown tokens stand.
+    /// Builds a vocabulary like [`build`](Self::build), of those tokens that occur at least `min_count` times. The
+    /// rarer tokens of the training part are then read as `<unk>`, so that a model learns where unknown tokens stand.
     pub fn build_frequent<'a>(
         reserved: Reserved,
         tokens: impl IntoIterator<Item = &'a str>,

@@ -51,9 +51,9 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Standardises the columns that the scaler names: the first `targets` of them are the targets, and the last `known`
-    /// of them are known ahead. The training and validation part and the season are set by [`with_parts`](Self::with_parts) and
-    /// [`with_season`](Self::with_season).
+    /// Standardises the columns that the scaler names: the first `targets` of them are the targets, and the last
+    /// `known` of them are known ahead. The training and validation part and the season are set by
+    /// [`with_parts`](Self::with_parts) and [`with_season`](Self::with_season).
     ///
     /// # Errors
     ///

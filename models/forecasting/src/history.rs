@@ -75,13 +75,15 @@ impl Future {
         }
     }
 
-    /// Checks that the times follow those of the `past`: in ascending order, and without a longer gap than the past has.
+    /// Checks that the times follow those of the `past`: in ascending order, and without more missing steps between two
+    /// times than the past has.
     fn check(&self, past: &[DateTime]) -> Result<(), PredictError> {
         let Some(last) = past.last().filter(|_| !self.times.is_empty()) else { return Ok(()) };
-        let gap = |pair: &[DateTime]| pair[1].duration_since(pair[0]);
-        let longest = past.windows(2).map(gap).max().unwrap_or_default();
+        let rhythm = Rhythm::of(past);
+        let missing = |pair: &[DateTime]| rhythm.count_between(pair[0], pair[1]);
+        let most = past.windows(2).map(missing).max().unwrap_or_default();
         let times: Vec<DateTime> = [*last].into_iter().chain(self.times.iter().copied()).collect();
-        match times.windows(2).find(|pair| pair[0] >= pair[1] || gap(pair) > longest) {
+        match times.windows(2).find(|pair| pair[0] >= pair[1] || missing(pair) > most) {
             Some(pair) => {
                 let reason = format!(
                     "{} comes after {}, which is not the next step of the series; give the steps that follow its last value",

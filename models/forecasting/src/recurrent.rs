@@ -1,5 +1,5 @@
-//! An Elman network, LSTM or GRU that reads all columns, the calendar and what else is known ahead, and forecasts the targets: all steps at once
-//! (direct), or step by step (autoregressive).
+//! An Elman network, LSTM or GRU that reads all columns, the calendar and what else is known ahead, and forecasts the
+//! targets: all steps at once (direct), or step by step (autoregressive).
 //!
 //! ```text
 //! direct          [B, L, C + K] ─► rnn ─► last state [B, N] ─┐
@@ -9,9 +9,9 @@
 //!
 //! There are C columns, of which T are targets, K features that are known ahead (calendar features and known
 //! covariates, such as prices), and P distribution parameters per value. The direct form is the decoder of [Wen et al.
-//! 2017](https://arxiv.org/abs/1711.11053) with one state for all steps, which reads the known features of each step. The
-//! autoregressive form is DeepAR ([Salinas et al. 2017](https://arxiv.org/abs/1704.04110)), which reads them too: it is
-//! trained with teacher forcing, and forecasts by ancestral sampling of many paths.
+//! 2017](https://arxiv.org/abs/1711.11053) with one state for all steps, which reads the known features of each step.
+//! The autoregressive form is DeepAR ([Salinas et al. 2017](https://arxiv.org/abs/1704.04110)), which reads them too:
+//! it is trained with teacher forcing, and forecasts by ancestral sampling of many paths.
 
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Initializer, Linear, LinearConfig};

@@ -17,8 +17,8 @@ use rand::{RngExt, SeedableRng};
 use training::recipe::RecipeText;
 use training::{Fitted, RecipeOf, Session, Task, TaskError, Training};
 
-/// Daily sales of `shops` shops with `rows` rows each, at levels 100, 1,000, 10,000, …; the rows of a shop are below those
-/// of the shop before, or, if `mixed`, the rows of a day are together.
+/// Daily sales of `shops` shops with `rows` rows each, at levels 100, 1,000, 10,000, …; the rows of a shop are below
+/// those of the shop before, or, if `mixed`, the rows of a day are together.
 fn shops(shops: usize, rows: usize, mixed: bool, seed: u64) -> String {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let start = jiff::civil::date(2021, 1, 1);

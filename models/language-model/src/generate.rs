@@ -71,8 +71,8 @@ pub struct Generation {
     pub length: Option<Count>,
     /// Whether to stop at the end of the line. The line end is then not part of the generated text.
     pub stop_at_line_end: bool,
-    /// Whether to stop at the end of a sentence: after `.`, `!`, `?` or `…` before a space. For models that know no full
-    /// stop, such as those of the Penn Treebank, a sentence ends with its line.
+    /// Whether to stop at the end of a sentence: after `.`, `!`, `?` or `…` before a space. For models that know no
+    /// full stop, such as those of the Penn Treebank, a sentence ends with its line.
     pub stop_at_sentence_end: bool,
     /// Stop strings: the generated text ends before the first of them. They are compared with the text as it is
     /// generated, which many models write in lower case.

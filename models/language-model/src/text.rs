@@ -1,5 +1,5 @@
-//! Converts text to token ids and back. Before the lookup, words are rewritten to the forms that the training text of the
-//! model has, such as `do n't` for `don't`.
+//! Converts text to token ids and back. Before the lookup, words are rewritten to the forms that the training text of
+//! the model has, such as `do n't` for `don't`.
 
 use std::borrow::Cow;
 

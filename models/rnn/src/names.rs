@@ -3,7 +3,8 @@
 ///
 /// Each pair is a regular expression and its replacement, for `burn::store::KeyRemapper` and `with_key_remapping`. Use
 /// the pairs in a store that *saves*; use [`from_pytorch_names`] in a store that loads. No tensor is transposed,
-/// because the layouts are the same. For weights of Keras and ONNX see [`Cell`](crate::Cell#weights-of-other-frameworks).
+/// because the layouts are the same. For weights of Keras and ONNX see
+/// [`Cell`](crate::Cell#weights-of-other-frameworks).
 ///
 /// ```
 /// use burn::store::{KeyRemapper, SafetensorsStore};

@@ -1,5 +1,5 @@
-//! Layers with weights in the layouts of Keras and ONNX. The expected outputs were computed from the published equations
-//! in double precision. The orders of the gates are in the documentation of `Cell`.
+//! Layers with weights in the layouts of Keras and ONNX. The expected outputs were computed from the published
+//! equations in double precision. The orders of the gates are in the documentation of `Cell`.
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};

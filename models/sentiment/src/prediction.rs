@@ -48,9 +48,9 @@ pub struct Prediction {
     /// The number of words that the model reads and knows, without punctuation. If it is 0, label and probability are
     /// those of any text of unknown words.
     pub known_words: usize,
-    /// The number of words and punctuation characters that the model reads and does not know. A network reads at most `max_words` words at one end
-    /// of the text, and knows the words of its vocabulary. N-grams without a network read all words, and know the words
-    /// that have a weight.
+    /// The number of words and punctuation characters that the model reads and does not know. A network reads at most
+    /// `max_words` words at one end of the text, and knows the words of its vocabulary. N-grams without a network read
+    /// all words, and know the words that have a weight.
     pub unknown_words: usize,
     /// Whether the network did not read the whole text, because the text has more than `max_words` words.
     pub truncated: bool,

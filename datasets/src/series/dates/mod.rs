@@ -66,8 +66,8 @@ const NAMES: [&str; 12] = [
 /// The usual names of columns that hold the number of a step.
 const STEPS: [&str; 6] = ["t", "step", "time_step", "timestep", "time_idx", "time_index"];
 
-/// Finds the columns of the time by their names: a date, with an optional time of day; or the parts from the year on; or
-/// one column with a usual name. `None` if there are no such columns.
+/// Finds the columns of the time by their names: a date, with an optional time of day; or the parts from the year on;
+/// or one column with a usual name. `None` if there are no such columns.
 pub(super) fn columns(header: &[String]) -> Option<Vec<usize>> {
     let find = |name: &str| header.iter().position(|column| column.eq_ignore_ascii_case(name));
     if let Some(date) = find("date") {
@@ -148,12 +148,14 @@ fn part(column: &str) -> Option<usize> {
     PARTS.iter().position(|part| part.eq_ignore_ascii_case(column))
 }
 
-/// The indices in [`PARTS`] of the parts that the columns hold. `None` if some column holds something else, or if none
-/// holds the year.
+/// The indices in [`PARTS`] of the parts that the columns hold. `None` if some column holds something else, if none
+/// holds the year, or if two columns hold the same part.
 fn roles(columns: &[&str]) -> Option<Vec<usize>> {
     let is_period = |column: &str| PERIODS.iter().any(|name| name.eq_ignore_ascii_case(column));
     let role = |column: &&str| part(column).or_else(|| is_period(column).then_some(1));
-    columns.iter().map(role).collect::<Option<Vec<_>>>().filter(|roles| roles.contains(&0))
+    let roles: Vec<usize> = columns.iter().map(role).collect::<Option<_>>()?;
+    let is_single = |part: usize| roles.iter().filter(|role| **role == part).count() == 1;
+    (is_single(0) && roles.iter().all(|role| is_single(*role))).then_some(roles)
 }
 
 /// Reads one text per row: a time, or an interval such as `01:00 - 02:00`, of which the start is read. `column` is the

@@ -82,7 +82,8 @@ fn counted(column: &str, numbers: &[i128]) -> Option<Counted> {
     let within = |from: i128, to: i128| numbers.iter().all(|number| (from * ONE..to * ONE).contains(number));
     let are_whole = numbers.iter().all(|number| number % ONE == 0);
     let name = column.to_lowercase();
-    let is_date = ["date", "datum", "day", "ds"].iter().any(|part| name.contains(part));
+    let mut words = name.split(|letter: char| !letter.is_alphanumeric());
+    let is_date = words.any(|word| word.ends_with("date") || ["datum", "day", "ds"].contains(&word));
     let is_time = is_date || ["time", "period", "month"].iter().any(|part| name.contains(part));
     if let Some(counted) = since_1970(numbers) {
         return Some(counted);

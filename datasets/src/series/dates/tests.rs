@@ -205,3 +205,38 @@ proptest! {
         }
     }
 }
+
+/// The clocks change at night, when an exchange has no prices: its local opening hours are kept.
+#[test]
+fn opening_hours_keep_their_local_times() {
+    let day = |day: i8| (9..16).map(move |hour| (day, hour));
+    let texts: Vec<String> = [6, 7, 8, 9, 10, 13, 14, 15, 16, 17]
+        .into_iter()
+        .flat_map(day)
+        .map(|(day, hour)| format!("2023-03-{day:02} {hour:02}:30:00-0{}:00", if day < 12 { 5 } else { 4 }))
+        .collect();
+    let read = times("time", &texts.iter().map(String::as_str).collect::<Vec<_>>(), None);
+    assert!(read.times.iter().all(|time| (9..16).contains(&time.hour()) && time.minute() == 30));
+    assert_eq!(read.clock, Clock::default());
+}
+
+/// The rows of several daily series have equal times.
+#[test]
+fn daily_rows_of_several_series_keep_their_local_midnight() {
+    let day = |month: i8, offset: i8| (1..20).map(move |day| format!("2023-{month:02}-{day:02}T00:00:00+0{offset}:00"));
+    let texts: Vec<String> = day(1, 1).chain(day(7, 2)).flat_map(|text| [text.clone(), text]).collect();
+    let read = times("date", &texts.iter().map(String::as_str).collect::<Vec<_>>(), None);
+    assert!(read.times.iter().all(|time| time.hour() == 0));
+}
+
+#[test]
+fn seconds_are_no_dates() {
+    assert!(times("seconds", &["12000", "12001"], None).numbered);
+    assert!(times("days", &["0", "1"], None).numbered);
+}
+
+#[test]
+fn two_columns_of_one_part_are_no_time() {
+    let row = [["2020", "3", "1"].map(str::to_owned).to_vec()];
+    assert!(read(&["year", "month", "quarter"], &row, None).is_err());
+}

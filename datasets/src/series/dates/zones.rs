@@ -12,10 +12,13 @@ use super::{Note, Times, Wrong};
 
 /// The shortest step at which a change of the clocks does not disturb local times.
 const DAILY: SignedDuration = SignedDuration::from_hours(20);
+/// The shortest time without rows that is a break of a series, such as a night, in which clocks may change.
+const SHORTEST_BREAK: SignedDuration = SignedDuration::from_hours(4);
 
 /// Returns local times without their offsets. If the offsets differ, which they do when clocks change, local times have
-/// missing and duplicate hours. Unless steps are a day or longer, all times are then converted to the smallest offset,
-/// which is standard time, and the clock tells the local times.
+/// missing and duplicate hours. All times are then converted to the smallest offset, which is standard time, and the
+/// clock tells the local times. Local times are kept if no row is near a change of the clocks: if steps are a day or
+/// longer, or if the clocks change while there are no rows, as at night for the opening hours of an exchange.
 ///
 /// # Errors
 ///
@@ -34,11 +37,22 @@ pub(super) fn in_one_zone(stamps: Vec<Stamp>, texts: &[String]) -> Result<Times,
     let ahead = stamps.iter().filter_map(|stamp| Some(stamp.offset?.seconds() - standard.seconds()));
     let mut sorted: Vec<(DateTime, i32)> = converted.iter().copied().zip(ahead).collect();
     sorted.sort_unstable();
-    let is_kept = offsets.len() == 1 || timesteps::most_common_step(sorted.iter().map(|(time, _)| *time)) >= DAILY;
+    sorted.dedup(); // rows of several series
+    let is_kept = offsets.len() == 1 || has_no_rows_near_changes(&sorted);
     let clock = if is_kept { Clock::default() } else { Clock::of(sorted) };
     let notes =
         vec![Note::TimeZone { offsets: offsets.into_iter().collect(), converted_to: (!is_kept).then_some(standard) }];
     Ok(Times { times: if is_kept { local(&stamps) } else { converted }, notes, clock, ..Times::default() })
+}
+
+/// Whether the clocks change only in breaks that are longer than the steps around them. `times` are in ascending order,
+/// each with the number of seconds by which local time is ahead.
+fn has_no_rows_near_changes(times: &[(DateTime, i32)]) -> bool {
+    let step = timesteps::most_common_step(times.iter().map(|(time, _)| *time));
+    let break_length = (2 * step).max(SHORTEST_BREAK);
+    let is_in_break =
+        |pair: &[(DateTime, i32)]| pair[0].1 == pair[1].1 || pair[1].0.duration_since(pair[0].0) > break_length;
+    step >= DAILY || times.windows(2).all(is_in_break)
 }
 
 /// The local time at the offset `to`.

@@ -38,8 +38,8 @@ pub struct ForecastArgs {
     table: TableOptions,
     /// The first time to forecast, such as 2020-12-01 or 2020-12-01T06:00, or the number of a step if rows have numbers
     /// [default: after the last row]
-    #[arg(long, value_name = "TIME", help_heading = "Data", value_parser = time_or_step)]
-    at: Option<DateTime>,
+    #[arg(long, value_name = "TIME", help_heading = "Data")]
+    at: Option<String>,
     /// SVG file for the plot; models that forecast the probability of a rise draw none [default: forecast.svg, or none
     /// with --json]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
@@ -65,8 +65,11 @@ impl ForecastArgs {
         cx.session.check_data_folder()?;
         panel::notes(&series).iter().for_each(|note| log(&format!("data: {note}")));
 
-        let options = Options { at: self.at };
-        let window = |series: &TableSeries| Ok(predictor.window(&history(series), &options)?);
+        let window = |series: &TableSeries| {
+            let history = history(series);
+            let at = self.at.as_deref().map(|text| time_or_step(text, history.numbered)).transpose()?;
+            Ok(predictor.window(&history, &Options { at })?)
+        };
         let set = series.iter().map(window).collect::<Result<Vec<Windows>>>()?;
         let forecasts = all_forecasts(&predictor, &set, || cx.session.interrupt.check())?;
         let answers: Vec<Forecast> =
@@ -94,10 +97,13 @@ impl ForecastArgs {
     }
 }
 
-/// Parses a time, or the number of a step as the time that stands for it.
-fn time_or_step(text: &str) -> std::result::Result<DateTime, String> {
-    let of_step = || timesteps::time_of_step(text.parse().ok()?);
-    of_step().map_or_else(|| text.parse().map_err(|error: jiff::Error| error.to_string()), Ok)
+/// Parses a time; or, if the rows have numbers, the number of a step as the time that stands for it.
+fn time_or_step(text: &str, numbered: bool) -> Result<DateTime> {
+    let (time, kind) = match numbered {
+        true => (text.parse().ok().and_then(timesteps::time_of_step), "the number of a step, such as 350"),
+        false => (text.parse().ok(), "a time, such as 2020-12-01 or 2020-12-01T06:00"),
+    };
+    time.ok_or_else(|| CliError::Usage(format!("--at {text}: give {kind}")))
 }
 
 /// The number of decimal places to print in a table whose largest absolute value is `largest`.

@@ -26,12 +26,12 @@ pub struct SeriesOptions {
     /// Columns that the model reads but does not forecast [default: none]
     #[arg(long, value_name = "COLUMN,…", requires = "target")]
     covariates: Vec<Names>,
-    /// Columns whose values are known ahead, such as prices, promotions or holidays; rows after the last target hold their
-    /// future values
+    /// Columns whose values are known ahead, such as prices, promotions or holidays; rows after the last target hold
+    /// their future values
     #[arg(long, value_name = "COLUMN,…", requires = "csv")]
     known: Vec<Names>,
-    /// The columns that name the series of each row, for one model of all series in the table [default: the table has one
-    /// series]
+    /// The columns that name the series of each row, for one model of all series in the table [default: the table has
+    /// one series]
     #[arg(long, value_name = "COLUMN,…", requires = "csv")]
     id: Vec<Names>,
     /// Roll the rows up to steps of this length, such as 10min, 1h, 1d or 1w; a first or last step that is not whole is
@@ -184,6 +184,7 @@ pub fn data_option(setting: &str) -> Option<&'static str> {
         "id" => "--id",
         "known" => "--known",
         "decimal" => "--decimal",
+        "separator" => "--separator and --skip-rows",
         "sentinel" => "--sentinel",
         "missing" => "--missing",
         "duplicates" => "--duplicates",

@@ -124,9 +124,13 @@ impl DataConfig {
             _ => vec![self.published(locator)?],
         };
         if let Some(span) = self.freq {
-            if series.iter().any(|series| !series.future.is_empty()) {
+            if !self.known.is_empty() {
                 let message = "rows with values that are known ahead are not rolled up; remove data.freq, and give the \
                                table with the longer steps";
+                return Err(TaskError::setting("data.freq", message));
+            }
+            if series.iter().any(|series| series.past.numbered) {
+                let message = "the rows have numbers instead of times, which have no length; remove data.freq";
                 return Err(TaskError::setting("data.freq", message));
             }
             for series in &mut series {
@@ -286,8 +290,8 @@ impl DataConfig {
         WindowSettings { look_back, horizon, stride, covariates, known, split }
     }
 
-    /// The number of steps per season: the setting `season`, or the number of rows in a [season](timesteps::Rhythm::season) of the
-    /// times; 1 if the rows have numbers in the place of times.
+    /// The number of steps per season: the setting `season`, or the number of rows in a
+    /// [season](timesteps::Rhythm::season) of the times; 1 if the rows have numbers in the place of times.
     pub fn season(&self, history: &History) -> usize {
         let usual = || if history.numbered { 1 } else { history.rhythm().season() };
         self.season.map_or_else(usual, Count::get)

@@ -14,8 +14,8 @@ use crate::frame::Windows;
 /// The metrics that are also listed for each series.
 const PER_SERIES: [&str; 3] = ["mae", "mase", "mae_in_units"];
 
-/// What a user has to know of the series: the changes that were made to them, and whether their times are irregular. Each
-/// note is given once, with the number of series if it does not hold for all of them.
+/// What a user has to know of the series: the changes that were made to them, and whether their times are irregular.
+/// Each note is given once, with the number of series if it does not hold for all of them.
 pub fn notes(series: &[TableSeries]) -> Vec<String> {
     let mut notes: Vec<(String, usize)> = Vec::new();
     let is_irregular = |series: &&TableSeries| !Rhythm::of(&series.past.times).is_regular();
@@ -103,8 +103,9 @@ pub fn baselines(set: &[Windows]) -> BaselineMetrics {
     names.filter_map(of).collect()
 }
 
-/// The mean of each metric over all windows of all series, without undefined values; then the errors of each series, such
-/// as `mae[A]` for the series `A`. Series have different units, so that errors in units are given for each series only.
+/// The mean of each metric over all windows of all series, without undefined values; then the errors of each series,
+/// such as `mae[A]` for the series `A`. Series have different units, so that errors in units are given for each series
+/// only.
 fn over_all(set: &[Windows], each: &[Vec<Metric>]) -> Vec<Metric> {
     let is_shared = |metric: &&Metric| !metric.name.ends_with("_in_units");
     let mean = |(place, metric): (usize, &Metric)| {

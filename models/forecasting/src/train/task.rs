@@ -23,7 +23,8 @@ use crate::model::{Architecture, Model, Sizes};
 use crate::scaler::Scalers;
 use crate::settings::{BadSetting, Settings};
 
-/// The training task of `forecasting`: settings of data and model, and the scaler of each series that was fitted to its training part.
+/// The training task of `forecasting`: settings of data and model, and the scaler of each series that was fitted to its
+/// training part.
 pub struct Forecasting {
     data: DataConfig,
     settings: Settings,
@@ -211,8 +212,8 @@ impl Forecasting {
     }
 }
 
-/// Computes the forecasts of all windows, for each series. Calls `check` before each batch, and stops with its error if it
-/// returns one.
+/// Computes the forecasts of all windows, for each series. Calls `check` before each batch, and stops with its error if
+/// it returns one.
 pub fn all_forecasts(
     predictor: &Forecaster,
     set: &[Windows],

@@ -183,8 +183,8 @@ impl Task for LanguageModelTask {
         Ok(Contents { settings, network: Some(network), files: own })
     }
 
-    /// Measures the metrics of [`evaluate`](Task::evaluate) without the share of unknown tokens, which is the same after
-    /// each epoch.
+    /// Measures the metrics of [`evaluate`](Task::evaluate) without the share of unknown tokens, which is the same
+    /// after each epoch.
     fn validate(&self, predictor: &LanguageModel, part: &Part, interrupt: &Interrupt) -> TaskResult<Measured> {
         let mut measured = self.evaluate(predictor, part, interrupt)?;
         measured.metrics.retain(|metric| metric.name != UNKNOWN_SHARE);
@@ -192,8 +192,8 @@ impl Task for LanguageModelTask {
     }
 
     /// Measures the perplexity over all tokens, each predicted from all tokens before it: with the network alone, and
-    /// with each adaptive method of the recipe. The share of unknown tokens tells which part of the perplexity is that of
-    /// the token `<unk>`.
+    /// with each adaptive method of the recipe. The share of unknown tokens tells which part of the perplexity is that
+    /// of the token `<unk>`.
     fn evaluate(&self, predictor: &LanguageModel, part: &Part, interrupt: &Interrupt) -> TaskResult<Measured> {
         let LanguageModel { network, adaptation, device, .. } = predictor;
         let loss = mean(&try_losses(network, &part.ids, EvalLayout::default(), device, || interrupt.check())?);

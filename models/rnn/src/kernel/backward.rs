@@ -84,8 +84,8 @@ pub(super) struct SharedGradients<'a> {
     /// The gradient of a hidden state, `[batch, hidden]`. Before the backward loop over the steps it holds the gradient
     /// of the final hidden state; after the loop, that of the initial hidden state.
     pub hidden: Shared<'a>,
-    /// The gradient of a cell state, `[batch, hidden]`. Before the backward loop over the steps it holds the gradient of
-    /// the final cell state; after the loop, that of the initial cell state. Empty for cells without a cell state.
+    /// The gradient of a cell state, `[batch, hidden]`. Before the backward loop over the steps it holds the gradient
+    /// of the final cell state; after the loop, that of the initial cell state. Empty for cells without a cell state.
     pub cell: Shared<'a>,
 }
 

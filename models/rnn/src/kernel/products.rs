@@ -109,9 +109,9 @@ impl<'a, S: Simd, const G: usize> InputProducts<'a, S, G> {
         Self { simd, workspace, sequences, weights, slots, bias_hh, rows: Vec::new(), indices: Vec::new() }
     }
 
-    /// Returns the workspace, in which the input products of one step, including biases, are ready. The argument `index`
-    /// counts the steps in the order in which the layer processes them, from 0. At the first step of a block, the
-    /// products of the whole block are computed.
+    /// Returns the workspace, in which the input products of one step, including biases, are ready. The argument
+    /// `index` counts the steps in the order in which the layer processes them, from 0. At the first step of a block,
+    /// the products of the whole block are computed.
     ///
     /// # Safety
     ///

@@ -205,7 +205,8 @@ impl BackwardSteps<'_> {
     ///
     /// A thread writes the values of its own sequences and units only. At each step it also reads gradients that other
     /// threads write: first those of the candidate n, then those of the gates r and z, of its own sequences and all
-    /// units. Each of these two reads comes after a barrier, at which all threads have written the gradients of the step.
+    /// units. Each of these two reads comes after a barrier, at which all threads have written the gradients of the
+    /// step.
     #[inline(always)]
     fn steps<S: Simd>(&self, simd: S, member: &Member) {
         let Self { inputs: BackwardInputs { layer, .. }, grads, .. } = *self;

@@ -21,8 +21,8 @@ use crate::vectors::WordVectors;
 pub struct DataConfig {
     /// The data set to load.
     pub set: Set,
-    /// For the set `conll`: the path of the file with the training part. If `valid_file` and `test_file` are absent, the
-    /// last tenth of the sentences becomes the test part, and the tenth before it becomes the validation part.
+    /// For the set `conll`: the path of the file with the training part. If `valid_file` and `test_file` are absent,
+    /// the last tenth of the sentences becomes the test part, and the tenth before it becomes the validation part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
     /// For the set `conll`: the path of the file with the validation part.
@@ -192,8 +192,8 @@ impl DataConfig {
 }
 
 /// Creates a vocabulary of at most `size` words, including `<pad>` and `<unk>`: the words of `train` that have a
-/// vector, and then the first other words of the vector file. Words that [`normalize`] never returns, such as those with
-/// upper-case letters, are left out.
+/// vector, and then the first other words of the vector file. Words that [`normalize`] never returns, such as those
+/// with upper-case letters, are left out.
 fn vocabulary_of_vectors(vectors: &vectors::WordVectors, train: &[String], size: usize) -> Vocabulary {
     let train: HashSet<&str> = train.iter().map(String::as_str).collect();
     let words = vectors.words.iter().map(String::as_str).filter(|word| normalize(word) == *word);
@@ -209,9 +209,9 @@ impl Example {
     }
 }
 
-/// Converts entities to spans, which contain the index of a kind instead of its name. All kinds that are not in `labels`
-/// get the index after the last kind. No prediction has this index, so such entities of the validation and test parts
-/// count as missed.
+/// Converts entities to spans, which contain the index of a kind instead of its name. All kinds that are not in
+/// `labels` get the index after the last kind. No prediction has this index, so such entities of the validation and
+/// test parts count as missed.
 pub fn spans(entities: &[EntitySpan], labels: &Labels) -> Vec<Span> {
     let kinds = labels.kinds();
     let kind = |name: &str| kinds.iter().position(|kind| kind == name).unwrap_or(kinds.len());

@@ -35,8 +35,8 @@ const PENALTY_STEP: f32 = 0.25;
 const PENALTIES: usize = 17;
 /// The number of sentences in the demonstration of a trained model.
 const SHOWN: usize = 5;
-/// The sentences in the demonstration of a model of a published data set, with a space between tokens. A model card does
-/// not quote published data, because their licences differ.
+/// The sentences in the demonstration of a model of a published data set, with a space between tokens. A model card
+/// does not quote published data, because their licences differ.
 const EXAMPLES: [&str; SHOWN] = [
     "just landed in Lisbon with @marta , first stop Pastelaria Aloma",
     "Angela Merkel will speak in Brussels on Friday",
