@@ -186,7 +186,7 @@ fn rows_after_the_last_target_need_a_known_column() {
     // A known value is missing.
     let text = "date,sales,promo\n2020-01-01,1,0\n2020-01-02,2,1\n2020-01-03,,1\n2020-01-04,,\n";
     let error = read(text, &roles()).unwrap_err();
-    assert!(matches!(&error, DataError::MissingValues { line: 5, column, .. } if column == "promo"), "{error}");
+    assert!(matches!(&error, DataError::KnownValue { line: 5, column, .. } if column == "promo"), "{error}");
 }
 
 proptest! {

@@ -101,7 +101,9 @@ fn is_step(column: &str) -> bool {
 /// only known format that fits all rows. The hour 24 is hour 0 of the next day, and of an interval its start counts.
 pub(super) fn read(columns: &[&str], rows: &[Vec<String>], format: Option<&str>) -> Result<Times, Wrong> {
     if let (None, Some(roles)) = (format, roles(columns)) {
-        let times = all(rows, |texts| from_parts(columns, &roles, texts));
+        // Two columns of one part, such as month and quarter, may contradict each other.
+        let is_single = (1..roles.len()).all(|place| !roles[..place].contains(&roles[place]));
+        let times = all(rows, |texts| from_parts(columns, &roles, texts).filter(|_| is_single));
         return times
             .map(|times| Times { times, ..Times::default() })
             .map_err(|row| Wrong::NoDate { row, value: rows[row].join(" ") });
@@ -148,14 +150,12 @@ fn part(column: &str) -> Option<usize> {
     PARTS.iter().position(|part| part.eq_ignore_ascii_case(column))
 }
 
-/// The indices in [`PARTS`] of the parts that the columns hold. `None` if some column holds something else, if none
-/// holds the year, or if two columns hold the same part.
+/// The indices in [`PARTS`] of the parts that the columns hold. `None` if some column holds something else, or if none
+/// holds the year.
 fn roles(columns: &[&str]) -> Option<Vec<usize>> {
     let is_period = |column: &str| PERIODS.iter().any(|name| name.eq_ignore_ascii_case(column));
     let role = |column: &&str| part(column).or_else(|| is_period(column).then_some(1));
-    let roles: Vec<usize> = columns.iter().map(role).collect::<Option<_>>()?;
-    let is_single = |part: usize| roles.iter().filter(|role| **role == part).count() == 1;
-    (is_single(0) && roles.iter().all(|role| is_single(*role))).then_some(roles)
+    columns.iter().map(role).collect::<Option<Vec<_>>>().filter(|roles| roles.contains(&0))
 }
 
 /// Reads one text per row: a time, or an interval such as `01:00 - 02:00`, of which the start is read. `column` is the
