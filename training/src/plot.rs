@@ -214,13 +214,7 @@ impl Panel {
             Axis::Time => {
                 let (ticks, format) = ticks(low, high);
                 let axis = TimeAxis { range: low..high.max(low + 1.0), ticks };
-                let [first, last] = [low, high].map(|time| format_time(time, "%Y"));
-                let x = match (format.contains("%Y"), first == last) {
-                    (true, _) => self.x.clone(),
-                    (false, true) => format!("{} ({first})", self.x),
-                    (false, false) => format!("{} ({first} to {last})", self.x),
-                };
-                let panel = Self { x, ..self.clone() };
+                let panel = Self { x: with_year(&self.x, low, high, format), ..self.clone() };
                 panel.chart(area, axis, &|x| format_time(x, format), TICKS)
             }
         }
@@ -248,8 +242,7 @@ impl Panel {
             line_values.chain(self.bands.iter().flat_map(|band| band.points.iter().flat_map(|(_, bounds)| *bounds)));
         let highest = self.highest.unwrap_or(f64::INFINITY);
         let (low, high) = bounds(all.filter(|value| *value <= highest)).unwrap_or((0.0, 1.0));
-        // A constant line is in the middle of the axis, which ends a tenth of the value away from it.
-        let range = if high > low { high - low } else { 0.2 * if high == 0.0 { 1.0 } else { high.abs() } };
+        let range = shown_range(low, high);
         let margin = if high > low { (0.08 * range).max(1e-3 * high.abs()) } else { 0.5 * range };
         let room = if self.legend == Legend::UpperLeft { self.legend_room(area) * range } else { 0.0 };
         let mut chart = ChartBuilder::on(area)
@@ -323,6 +316,24 @@ impl Ranged for TimeAxis {
     }
 }
 
+/// The range of values that an axis shows for values from `low` to `high`. A constant value is in the middle of the axis,
+/// which ends a tenth of the value away from it.
+fn shown_range(low: f64, high: f64) -> f64 {
+    let constant = 0.2 * if high == 0.0 { 1.0 } else { high.abs() };
+    if high > low { high - low } else { constant }
+}
+
+/// The name of a time axis from `low` to `high`, in seconds since 1970-01-01, with the year if the format of its labels
+/// has none.
+fn with_year(name: &str, low: f64, high: f64, format: &str) -> String {
+    let [first, last] = [low, high].map(|time| format_time(time, "%Y"));
+    match (format.contains("%Y"), first == last) {
+        (true, _) => name.to_owned(),
+        (false, true) => format!("{name} ({first})"),
+        (false, false) => format!("{name} ({first} to {last})"),
+    }
+}
+
 /// Formats a number as a label of an axis. `range` is the difference between the largest and the smallest value on the
 /// axis: the smaller it is, the more decimal places the label has.
 fn short(value: f64, range: f64) -> String {
@@ -364,76 +375,4 @@ fn format_time(seconds: f64, format: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn line(name: &str, points: &[(f64, f64)]) -> Line {
-        Line { name: name.to_owned(), points: points.to_vec(), faint: false }
-    }
-
-    #[test]
-    fn panels_have_labels_lines_bands_and_captions() {
-        let lines = vec![line("truth", &[(0.0, 1.0), (90_000.0, f64::NAN), (180_000.0, 3.0)])];
-        let bands =
-            vec![Band { name: "80 %".to_owned(), points: vec![(90_000.0, [1.0, 2.0]), (180_000.0, [0.0, 4.0])] }];
-        let panel = Panel {
-            title: "load".to_owned(),
-            x: "day".to_owned(),
-            y: "MW".to_owned(),
-            axis: Axis::Time,
-            lines,
-            bands,
-            caption: "it rises".to_owned(),
-            ..Panel::default()
-        };
-        let svg = draw(&[panel.clone(), Panel::default(), panel], 2, SIZE).unwrap();
-        for part in [
-            "load",
-            "day",
-            "MW",
-            "truth",
-            "80 %",
-            "it rises",
-            "Jan 2 00:00",
-            "day (1970)",
-            "<polygon",
-            "width=\"900\" height=\"660\"",
-        ] {
-            assert!(svg.contains(part), "{part} is not in {svg}");
-        }
-        assert!(svg.trim_end().ends_with("</svg>") && !svg.contains("NaN"));
-    }
-
-    #[test]
-    fn heat_maps_have_labels_and_a_caption() {
-        let map = HeatMap {
-            title: "gates".to_owned(),
-            columns: vec!["the".to_owned(), "plot".to_owned()],
-            rows: vec!["unit 1".to_owned()],
-            values: vec![vec![0.0, 2.0]],
-            caption: "dark is open ".repeat(20),
-        };
-        let svg = heat_map(&map).unwrap();
-        for part in ["gates", ">\nthe", "plot", "unit 1", "rotate(270", "dark is open"] {
-            assert!(svg.contains(part), "{part} is not in {svg}");
-        }
-        assert_eq!(wrapped(&map.caption, 480).len(), 4);
-    }
-
-    #[test]
-    fn time_axes_have_ticks_at_round_times() {
-        const DAY: f64 = 86_400.0;
-        let labels = |days: f64| {
-            let (ticks, format) = ticks(2.9 * DAY, (2.9 + days) * DAY);
-            assert!((2..=TICKS + 1).contains(&ticks.len()), "{days}: {ticks:?}");
-            ticks.into_iter().map(|tick| format_time(tick, format)).collect::<Vec<_>>()
-        };
-        assert_eq!(labels(1.0)[..2], ["Jan 4 00:00", "Jan 4 06:00"]);
-        assert_eq!(labels(6.0)[..2], ["Jan 4", "Jan 5"]);
-        assert_eq!(labels(200.0)[..2], ["Mar 1970", "May 1970"]);
-        assert_eq!(labels(3000.0)[..2], ["1972", "1974"]);
-        for days in [0.3, 3.0, 30.0, 90.0, 400.0, 9000.0] {
-            labels(days);
-        }
-    }
-}
+mod tests;
