@@ -4,9 +4,9 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{DataError, Result, utf8};
+use crate::error::{DataError, Result};
 use crate::source::{Locator, Source, described};
-use crate::text_file;
+use crate::text_file::{self, utf8};
 
 /// A raw text in three parts: lines that end in `\n`, in their original order.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,10 +10,11 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
 
-use crate::error::{DataError, Result, utf8};
+use crate::error::{DataError, Result};
 use crate::own_reviews::own_reviews;
 use crate::review::{Review, Reviews};
 use crate::source::{Form, Found, Locator, Packing, PublishedFile, Source, hex};
+use crate::text_file::utf8;
 
 /// The number of reviews of each label in the training part, and also in the test part.
 const EACH: usize = 12_500;

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use crate::error::{DataError, Result, utf8};
+use crate::error::{DataError, Result};
 use crate::imdb::{self, FOLDERS};
 use crate::review::{Review, Reviews};
+use crate::text_file::utf8;
 
 /// Reads the reviews in the folders `train/pos`, `train/neg`, `test/pos` and `test/neg` of `dir`: any number of files
 /// with the extension `txt`, one review in each. Sorted by [`Review::id`].

@@ -121,6 +121,15 @@ pub(crate) fn text<'a>(bytes: &'a [u8], path: &Path) -> Result<Cow<'a, str>> {
     }
 }
 
+/// Converts the bytes of a file to text. The error names the line of the first byte that is not valid UTF-8.
+pub(crate) fn utf8(bytes: Vec<u8>, path: &Path) -> Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+        DataError::NotUtf8 { path: path.to_path_buf(), line: Some(line) }
+    })
+}
+
 /// Decodes UTF-8 with single bytes of Windows-1252 in it.
 fn mixed(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{DataError, Result, utf8};
+use crate::error::{DataError, Result};
 use crate::source::{Form, Locator, PublishedFile, Source, described};
-use crate::text_file;
+use crate::text_file::{self, utf8};
 
 /// The published vectors with 100 dimensions, for 400,000 lower-case words of Wikipedia and newswire.
 pub const GLOVE_6B: Source = Source {

@@ -27,8 +27,9 @@ use sha2::{Digest, Sha256};
 pub use own::own_parts;
 pub use scheme::Scheme;
 
-use crate::error::{DataError, Result, utf8};
+use crate::error::{DataError, Result};
 use crate::source::{Locator, Source, hex};
+use crate::text_file::utf8;
 
 /// The tokens of a sentence and the entities among them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

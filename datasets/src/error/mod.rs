@@ -9,7 +9,6 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
-
 use messages::{at, columns_of, comma_advice, example_of, format_advice, list, published_at};
 pub use tags::TagError;
 
@@ -448,13 +447,4 @@ impl DataError {
         let path = path.to_path_buf();
         move |source| Self::Unpack { path: path.clone(), source }
     }
-}
-
-/// Converts the bytes of a file to text. The error names the line of the first byte that is not valid UTF-8.
-pub(crate) fn utf8(bytes: Vec<u8>, path: &Path) -> Result<String> {
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
-        DataError::NotUtf8 { path: path.to_path_buf(), line: Some(line) }
-    })
 }
