@@ -251,6 +251,9 @@ impl Reader<'_> {
     /// [`DataError::KnownValue`] if a known column has no value in such a row.
     fn future(&self, rows: &mut Vec<Row>) -> Result<Vec<Row>> {
         let known = self.places(&self.roles.known);
+        if known.is_empty() {
+            return Ok(Vec::new());
+        }
         let forecast = |column: &usize| match self.roles.target.is_empty() {
             true => !known.contains(column),
             false => self.roles.target.contains(&self.names[*column]),
@@ -258,18 +261,13 @@ impl Reader<'_> {
         let targets: Vec<usize> = (0..self.names.len()).filter(forecast).collect();
         let is_past = |row: &Row| targets.iter().any(|&column| !row.values[column].is_nan());
         let past = rows.iter().rposition(is_past).map_or(0, |last| last + 1);
-        if known.is_empty() {
-            return Ok(Vec::new());
-        }
         let future = rows.split_off(past);
-        let is_missing = |row: &Row| known.iter().copied().find(|&column| row.values[column].is_nan());
-        let gaps: Vec<(&Row, usize)> = future.iter().filter_map(|row| Some((row, is_missing(row)?))).collect();
-        match gaps.first() {
-            Some((row, column)) => Err(DataError::KnownValue {
-                path: self.path.to_path_buf(),
-                line: row.line as usize,
-                column: self.names[*column].clone(),
-            }),
+        let missing = |row: &Row| {
+            let column = known.iter().copied().find(|&column| row.values[column].is_nan())?;
+            Some((row.line as usize, self.names[column].clone()))
+        };
+        match future.iter().find_map(missing) {
+            Some((line, column)) => Err(DataError::KnownValue { path: self.path.to_path_buf(), line, column }),
             None => Ok(future),
         }
     }

@@ -241,7 +241,7 @@ impl DataConfig {
     pub fn scaler(&self, series: &Series) -> TaskResult<Scaler> {
         let [train, _, _] = self.split.bounds(series.len());
         let (columns, targets) = self.columns(series)?;
-        let history = history(&series.clone().into());
+        let history = past_of(series);
         for name in &columns[..targets] {
             let values = &history.column(name)?[..train];
             if values.iter().all(|value| Some(value) == values.first()) {
@@ -301,15 +301,15 @@ impl DataConfig {
 /// Converts a loaded series to a [`History`], the input of the predictor.
 pub fn history(series: &TableSeries) -> History {
     let TableSeries { id, past, future } = series;
-    let Series { times, numbered, clock, .. } = past;
-    History {
-        times: times.clone(),
-        numbered: *numbered,
-        clock: clock.clone(),
-        columns: by_name(past),
-        series: id.clone(),
-        future: Future { times: future.times.clone(), columns: by_name(future) },
-    }
+    let future = Future { times: future.times.clone(), columns: by_name(future) };
+    History { series: id.clone(), future, ..past_of(past) }
+}
+
+/// A history without a name, and without known values of the future.
+fn past_of(series: &Series) -> History {
+    let Series { times, numbered, clock, .. } = series;
+    let (times, clock) = (times.clone(), clock.clone());
+    History { times, numbered: *numbered, clock, columns: by_name(series), ..History::default() }
 }
 
 fn by_name(series: &Series) -> BTreeMap<String, Vec<f64>> {

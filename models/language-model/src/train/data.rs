@@ -83,10 +83,15 @@ impl DataConfig {
         }
     }
 
+    /// How often a token must occur to be in the vocabulary: [`min_count`](Self::min_count), or once.
+    pub fn least_count(&self) -> usize {
+        self.min_count.map_or(1, Count::get)
+    }
+
     /// Builds the vocabulary from the text of the training part, `train`.
     pub fn vocabulary(&self, train: &str) -> Vocabulary {
-        let min_count = self.min_count.map_or(1, Count::get);
-        Vocabulary::build_frequent(Reserved::EndOfLine, self.level.tokens(train), self.vocabulary.get(), min_count)
+        let size = self.vocabulary.get();
+        Vocabulary::build_frequent(Reserved::EndOfLine, self.level.tokens(train), size, self.least_count())
     }
 }
 

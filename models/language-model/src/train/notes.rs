@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use datasets::Corpus;
 use inference::text::{Level, Vocabulary, is_unspaced};
-use training::settings::Count;
 
 use crate::text::CorpusKind;
 use crate::train::data::DataConfig;
@@ -18,8 +17,8 @@ const SOME: f64 = 1.0;
 /// What a user should know about the tokens of a corpus. `train` and `test` are the token ids of these parts.
 pub fn notes(data: &DataConfig, vocabulary: &Vocabulary, corpus: &Corpus, [train, test]: [&[u32]; 2]) -> Vec<String> {
     let own = data.set == CorpusKind::Text;
-    let (unknown, in_test) = (unknown_percent(train), unknown_percent(test));
-    let min_count = data.min_count.map_or(1, Count::get);
+    let [unknown, in_test] = [train, test].map(|ids| 100.0 * unknown_share(ids));
+    let min_count = data.least_count();
     let mut notes = Vec::new();
     let unspaced = percent(data.level.tokens(&corpus.train).map(|token| token.contains(is_unspaced)));
     if own && data.level == Level::Word && unspaced >= SOME {
@@ -52,8 +51,10 @@ pub fn notes(data: &DataConfig, vocabulary: &Vocabulary, corpus: &Corpus, [train
     notes
 }
 
-fn unknown_percent(ids: &[u32]) -> f64 {
-    percent(ids.iter().map(|id| *id == Vocabulary::UNKNOWN))
+/// The share of the token ids that are `<unk>`, from 0 to 1.
+pub fn unknown_share(ids: &[u32]) -> f64 {
+    let unknown = ids.iter().filter(|id| **id == Vocabulary::UNKNOWN).count();
+    unknown as f64 / ids.len() as f64
 }
 
 /// The percentage of values that are true.

@@ -23,7 +23,7 @@ use crate::predictor::{LanguageModel, Settings};
 use crate::train::data::{DataConfig, Part};
 use crate::train::dynamic::Trained;
 use crate::train::kneser_ney::KneserNey;
-use crate::train::notes::notes;
+use crate::train::notes::{notes, unknown_share};
 use crate::train::{cache, dynamic};
 
 /// The length of the baseline's n-grams.
@@ -46,12 +46,6 @@ pub struct Window {
     pub inputs: Tensor<2, Int>,
     /// The target of each input, which is the next token id: `[rows, steps]`.
     pub targets: Tensor<2, Int>,
-}
-
-/// The share of the tokens of a text that are `<unk>`, from 0 to 1.
-fn unknown_share(ids: &[u32]) -> Metric {
-    let unknown = ids.iter().filter(|&&id| id == Vocabulary::UNKNOWN).count();
-    Metric::lower(UNKNOWN_SHARE, unknown as f64 / ids.len() as f64)
 }
 
 impl LanguageModelTask {
@@ -200,7 +194,7 @@ impl Task for LanguageModelTask {
         let mut metrics = vec![
             Metric::lower("loss", loss).with_unit("nats"),
             Metric::lower("perplexity", loss.exp()),
-            unknown_share(&part.ids),
+            Metric::lower(UNKNOWN_SHARE, unknown_share(&part.ids)),
         ];
         if self.data.level == Level::Character {
             let bits = loss / std::f64::consts::LN_2;
@@ -234,7 +228,7 @@ impl Task for LanguageModelTask {
     }
 
     fn baselines(&self, splits: &Splits<Part>, interrupt: &Interrupt) -> TaskResult<BTreeMap<String, Measured>> {
-        let unknown = unknown_share(&splits.test.ids);
+        let unknown = Metric::lower(UNKNOWN_SHARE, unknown_share(&splits.test.ids));
         let row = |perplexity: f64| Measured::from(vec![Metric::lower("perplexity", perplexity), unknown.clone()]);
         let n_grams = KneserNey::fit(&splits.train.ids, ORDER, self.vocabulary.len(), interrupt)?;
         let perplexity = n_grams.perplexity(&splits.test.ids, interrupt)?;
