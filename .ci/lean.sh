@@ -5,7 +5,7 @@
 # Without --release the crate is built without optimisation, which is faster.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
-predictors="sentiment language-model forecasting tagging"
+predictors="sentiment language-model forecasting tagging zoo"
 forbidden='^(training|datasets|cli|clap|ureq|plotters|indicatif|burn-autodiff|burn-optim) '
 
 mkdir -p "$1/src"

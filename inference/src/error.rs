@@ -74,6 +74,22 @@ pub enum PackageError {
         /// The application that tried to open the package.
         expected: &'static str,
     },
+    /// The package belongs to an application that this program does not have.
+    #[error("the package is a model of the application {found}, and this program has: {}; update the program", known.join(", "))]
+    UnknownApplication {
+        /// The application that the manifest names.
+        found: String,
+        /// The applications of the program.
+        known: Vec<&'static str>,
+    },
+    /// Several applications have a model with the requested name.
+    #[error("the name `{name}` is that of a model of {}; use the path of a package", applications.join(" and of "))]
+    Ambiguous {
+        /// The requested name of a model.
+        name: String,
+        /// The applications that have a model with this name.
+        applications: Vec<&'static str>,
+    },
     /// A newer program wrote the package.
     #[error("{file} has format {found}, and this version reads formats up to {supported}; update the program")]
     Format {

@@ -13,6 +13,7 @@
 //! | [`files`] | sources of named bytes: [`Files`], [`MemoryFiles`], `Folder` |
 //! | [`package`] | [`Package`] and its `manifest.json`; SHA-256 of every file |
 //! | [`predictor`] | the traits [`Predictor`] and [`Streaming`] |
+//! | [`dynamic`] | models of any application, which exchange JSON: [`AnyModel`](dynamic::AnyModel), [`Registry`](dynamic::Registry) |
 //! | [`error`] | [`PackageError`], [`PredictError`] |
 //! | [`catalog`] | the folders that are searched for a model (feature `folder`) |
 //! | [`weights`] | safetensors with PyTorch's names and layouts |
@@ -26,6 +27,7 @@
 mod batches;
 #[cfg(feature = "folder")]
 pub mod catalog;
+pub mod dynamic;
 pub mod error;
 pub mod files;
 pub mod package;

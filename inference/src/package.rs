@@ -105,6 +105,19 @@ impl<'a> Package<'a> {
     /// [`PackageError::Application`] if it belongs to another application, and [`PackageError::Format`] if the program
     /// is too old for it.
     pub fn open(files: &'a dyn Files, application: &'static str) -> Result<Self, PackageError> {
+        Self::read_manifest(files, Some(application))
+    }
+
+    /// Reads the manifest of a package of any application: see [`open`](Self::open).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open) but [`PackageError::Application`].
+    pub fn of_any(files: &'a dyn Files) -> Result<Self, PackageError> {
+        Self::read_manifest(files, None)
+    }
+
+    fn read_manifest(files: &'a dyn Files, expected: Option<&'static str>) -> Result<Self, PackageError> {
         let (name, content) = match files.read(MANIFEST) {
             Ok(content) => (MANIFEST, content),
             Err(missing @ PackageError::Missing { .. }) => match files.read(CONFIG) {
@@ -117,11 +130,14 @@ impl<'a> Package<'a> {
         let file = files.display(name);
         // The header is parsed first, because a later format may have other fields.
         let header: Header = parse(&content, &file)?;
-        if header.application != application {
-            return Err(PackageError::Application { file, found: header.application, expected: application });
-        }
-        if header.format > FORMAT {
-            return Err(PackageError::Format { file, found: header.format, supported: FORMAT });
+        match expected {
+            Some(expected) if header.application != expected => {
+                return Err(PackageError::Application { file, found: header.application, expected });
+            }
+            _ if header.format > FORMAT => {
+                return Err(PackageError::Format { file, found: header.format, supported: FORMAT });
+            }
+            _ => {}
         }
         let manifest = if name == CONFIG { upgrade(parse(&content, &file)?) } else { parse(&content, &file)? };
         Ok(Self { files, manifest })

@@ -4,6 +4,7 @@ use burn::tensor::Device;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::dynamic::AnyStreaming;
 use crate::error::{PackageError, PredictError};
 use crate::files::Files;
 use crate::package::Package;
@@ -58,6 +59,12 @@ pub trait Predictor: Sized + Send + Sync {
     /// [`PredictError::BadInput`] if an input or an option is not valid. The error names the field of the input, or the
     /// option.
     fn predict(&self, inputs: &[Self::Input], options: &Self::Options) -> Result<Vec<Self::Output>, PredictError>;
+
+    /// This model as one that answers piece by piece; `None` if it only returns whole answers. A type that implements
+    /// [`Streaming`] returns `Some(self)`.
+    fn streaming(&self) -> Option<&dyn AnyStreaming> {
+        None
+    }
 
     /// Opens a package on the CPU, from any source of named bytes.
     fn from_files(files: &dyn Files) -> Result<Self, PackageError> {

@@ -1,6 +1,7 @@
 //! The trained model: [`LanguageModel`].
 
 use burn::tensor::Device;
+use inference::dynamic::AnyStreaming;
 use inference::text::{Level, Reserved, Vocabulary};
 use inference::{Package, PackageError, PredictError, Predictor};
 use serde::{Deserialize, Serialize};
@@ -97,5 +98,9 @@ impl Predictor for LanguageModel {
     /// Generates one text per prompt. For every text, the random generator starts from the seed in `options`.
     fn predict(&self, prompts: &[Prompt], options: &Generation) -> Result<Vec<Generated>, PredictError> {
         prompts.iter().map(|prompt| self.generate(prompt, options)).collect()
+    }
+
+    fn streaming(&self) -> Option<&dyn AnyStreaming> {
+        Some(self)
     }
 }
