@@ -48,6 +48,7 @@
 //!
 //! - `autodiff` (default): gradients. The crate works for inference without it, and also builds for `wasm32`, where the
 //!   kernels use one thread.
+//! - `wgpu`, `vulkan`, `metal`, `cuda`, `rocm`: GPU backends, with one kernel for all steps of a layer.
 //!
 //! # Source files
 //!
@@ -56,7 +57,7 @@
 //! | `cell.rs` | the recurrences and their equations |
 //! | `rnn.rs`, `shape_error.rs` | stacked and bidirectional layers; checks of shapes |
 //! | `scan.rs` | one layer in one direction, composed of burn operations |
-//! | `fused/` | the same layer as one burn operation on the CPU; its gradient (feature `autodiff`) |
+//! | `fused/` | the same layer as one burn operation on the CPU and on GPUs; its gradient (feature `autodiff`) |
 //! | `kernel/` | the CPU kernels of the fused operations, forward and backward |
 //! | `state.rs`, `weights.rs`, `init.rs` | hidden and cell state, weights, initialisers |
 //! | `attention.rs` | attention pooling |

@@ -1,45 +1,68 @@
-//! A recurrent layer in one direction as one burn operation on the CPU (backend `flex`), computed by [`kernel`].
+//! A recurrent layer in one direction as one burn operation.
 //!
-//! The file `autodiff.rs` (feature `autodiff`) makes the operation one node of the autodiff graph.
+//! | file | contents |
+//! |---|---|
+//! | `flex.rs` | the operation on the CPU (backend `flex`), computed by [`kernel`](crate::kernel) |
+//! | `cube/` | the operation on GPUs (feature `cube`) |
+//! | `autodiff.rs` | the operation as one node of the autodiff graph (feature `autodiff`) |
 //!
-//! Extension point for other backends: a backend with its own kernel implements [`RecurrentLayer`] and [`Rows`], adds
-//! its selector to their `#[backend_extension(…)]` (`Cube` for CubeCL), and is accepted by [`has_kernels`]. All other
-//! backends use [`composed`](crate::scan::composed).
+//! A backend with kernels implements [`RecurrentKernel`], is named in the `#[backend_extension(…)]` of the other traits,
+//! and is accepted by [`supports`]. All other backends use [`composed`](crate::scan::composed).
 
 #[cfg(feature = "autodiff")]
 mod autodiff;
+#[cfg(feature = "cube")]
+mod cube;
+mod flex;
 
+use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
 
-use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, DispatchDevice, Flex, backend_extension};
-use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
+use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};
+use burn::tensor::{DType, Device, Tensor};
 
+pub(crate) use self::flex::{tensor, values};
 use crate::Cell;
-use crate::kernel::{self, Aligned, LayerArgs};
 use crate::scan::{Direction, LayerState, ScanInput};
 
-/// Whether the CPU kernels can compute a layer: its input, weights and initial state must be 32-bit floats on `flex`.
+/// Whether the kernels can compute a layer: input, weights and initial state must be 32-bit floats, on `flex` or on a
+/// GPU.
 pub(crate) fn supports(scan: &ScanInput) -> bool {
-    let ScanInput { input, weights, initial, .. } = scan;
-    has_kernels(&input.device(), &[input.dtype(), weights.weight_hh.dtype(), initial.hidden.dtype()])
+    let ScanInput { cell, input, weights, initial, .. } = scan;
+    let types = [input.dtype(), weights.weight_hh.dtype(), initial.hidden.dtype()];
+    has_kernels(&input.device(), &types) || has_gpu_kernels(&input.device(), &types, *cell, weights.hidden_size())
 }
 
-/// Whether this crate has kernels for tensors of the given types on the device.
+/// Whether this crate has CPU kernels for tensors of the given types on the device.
+pub(crate) fn has_kernels(device: &Device, types: &[DType]) -> bool {
+    let on_flex = matches!(device.clone().without_autodiff().as_dispatch(), DispatchDevice::Flex(_));
+    on_flex && kernels_apply(device, types)
+}
+
+#[cfg(feature = "cube")]
+fn has_gpu_kernels(device: &Device, types: &[DType], cell: Cell, hidden_size: usize) -> bool {
+    match device.clone().without_autodiff().as_dispatch() {
+        DispatchDevice::Cube(gpu) => kernels_apply(device, types) && cube::fits(gpu, cell, hidden_size),
+        _ => false,
+    }
+}
+
+#[cfg(not(feature = "cube"))]
+fn has_gpu_kernels(_device: &Device, _types: &[DType], _cell: Cell, _hidden_size: usize) -> bool {
+    false
+}
+
+/// Whether all tensors are 32-bit floats and, on an autodiff device, the kernels have a gradient.
 ///
 /// Another crate can enable burn's autodiff without this crate's feature `autodiff`. The kernels then have no gradient,
 /// so autodiff devices use burn's tensor operations.
-pub(crate) fn has_kernels(device: &Device, types: &[DType]) -> bool {
-    if device.is_autodiff() && !cfg!(feature = "autodiff") {
-        return false;
-    }
-    let on_flex = matches!(device.clone().without_autodiff().as_dispatch(), DispatchDevice::Flex(_));
-    on_flex && types.iter().all(|&dtype| dtype == DType::F32)
+fn kernels_apply(device: &Device, types: &[DType]) -> bool {
+    (cfg!(feature = "autodiff") || !device.is_autodiff()) && types.iter().all(|&dtype| dtype == DType::F32)
 }
 
-/// Computes [`scan`](crate::scan::scan), which processes all steps of a layer in one direction, with a CPU kernel.
+/// Computes [`scan`](crate::scan::scan), which processes all steps of a layer in one direction, with a kernel.
 pub(crate) fn scan(scan: ScanInput) -> (Tensor<3>, LayerState) {
     let ScanInput { cell, direction, input, weights, initial, lengths } = scan;
     let [batch, time, _] = input.dims();
@@ -75,7 +98,7 @@ pub(crate) struct LayerOptions {
 }
 
 /// The burn operation that computes one layer in one direction over whole sequences.
-#[backend_extension(Flex, Autodiff: cfg(feature = "autodiff"))]
+#[backend_extension(Flex, Cube: cfg(feature = "cube"), Autodiff: cfg(feature = "autodiff"))]
 pub(crate) trait RecurrentLayer: Backend {
     /// Returns one matrix with `hidden` columns. Its rows are the outputs, `batch × time` rows, then the final hidden
     /// state, `batch` rows, and for an LSTM the final cell state, `batch` rows. They share one tensor because a node of
@@ -94,90 +117,29 @@ pub(crate) trait RecurrentLayer: Backend {
     ) -> FloatTensor<Self>;
 }
 
-impl RecurrentLayer for Flex {
-    fn recurrent_layer(
-        input: FlexTensor,
-        weight_ih: FlexTensor,
-        weight_hh: FlexTensor,
-        bias_ih: FlexTensor,
-        bias_hh: FlexTensor,
-        initial: FlexTensor,
-        options: LayerOptions,
-    ) -> FlexTensor {
-        Call::new([input, weight_ih, weight_hh, bias_ih, bias_hh, initial], options).forward(false).0
-    }
-}
-
 /// Selects rows of the matrix that [`RecurrentLayer`] returns. The operation has its own gradient, because the gradient
 /// of burn's slice copies the whole tensor several times.
-#[backend_extension(Flex, Autodiff: cfg(feature = "autodiff"))]
-trait Rows: Backend {
+#[backend_extension(Flex, Cube: cfg(feature = "cube"), Autodiff: cfg(feature = "autodiff"))]
+pub(crate) trait Rows: Backend {
     /// Returns the rows with the given indices of the matrix `all`: `[all rows, hidden]` → `[selected rows, hidden]`.
     fn rows(all: FloatTensor<Self>, rows: Range<usize>) -> FloatTensor<Self>;
 }
 
-impl Rows for Flex {
-    fn rows(all: FlexTensor, rows: Range<usize>) -> FlexTensor {
-        all.narrow(0, rows.start, rows.len())
-    }
-}
+/// The kernels of one backend, from which [`RecurrentLayer`] and its gradient are made.
+pub(crate) trait RecurrentKernel: RecurrentLayer + Rows {
+    /// What the backward pass needs.
+    #[cfg_attr(not(feature = "autodiff"), allow(dead_code))]
+    type Saved: Clone + Debug + Send + 'static;
 
-/// The arguments of one call of [`RecurrentLayer::recurrent_layer`]. The tensors are contiguous, so that the kernel can
-/// read them as slices.
-#[derive(Clone, Debug)]
-struct Call {
-    /// Input, input weights, recurrent weights, their two biases, and the initial states, in this order.
-    inputs: [FlexTensor; 6],
-    options: LayerOptions,
-}
+    /// The forward pass of [`RecurrentLayer::recurrent_layer`], whose tensors are in `inputs` in the same order.
+    fn outputs(inputs: [FloatTensor<Self>; 6], options: LayerOptions) -> FloatTensor<Self>;
 
-impl Call {
-    fn new(inputs: [FlexTensor; 6], options: LayerOptions) -> Self {
-        Self { inputs: inputs.map(|tensor| tensor.to_contiguous()), options }
-    }
+    /// The forward pass that also saves what the backward pass needs.
+    fn outputs_and_saved(inputs: [FloatTensor<Self>; 6], options: LayerOptions) -> (FloatTensor<Self>, Self::Saved);
 
-    fn args(&self) -> LayerArgs<'_> {
-        let [input, weight_ih, weight_hh, bias_ih, bias_hh, initial] = self.inputs.each_ref().map(values);
-        let [batch, time, input_size] = self.inputs[0].layout().shape().dims();
-        let hidden_size = self.inputs[2].layout().shape()[1];
-        let (initial_hidden, initial_cell) = initial.split_at(batch * hidden_size);
-        let LayerOptions { cell, direction, ref lengths } = self.options;
-        LayerArgs {
-            cell,
-            direction,
-            batch,
-            time,
-            input_size,
-            hidden_size,
-            lengths: lengths.as_deref(),
-            input,
-            weight_ih,
-            weight_hh,
-            bias_ih,
-            bias_hh,
-            initial_hidden,
-            initial_cell,
-        }
-    }
+    /// The gradients of the inputs, from the gradient of the outputs.
+    fn gradients(saved: Self::Saved, d_outputs: FloatTensor<Self>) -> [FloatTensor<Self>; 6];
 
-    /// Runs the forward kernel. Returns the rows that [`RecurrentLayer`] documents and, if `keep` is true, the values
-    /// that the backward pass needs.
-    fn forward(&self, keep: bool) -> (FlexTensor, Option<Aligned>) {
-        let args = self.args();
-        let kernel::Forward { outputs, saved } = kernel::forward(&args, keep);
-        let shape = [outputs.len() / args.hidden_size, args.hidden_size];
-        (tensor(outputs, shape), saved)
-    }
-}
-
-/// The values of a contiguous tensor of 32-bit floats, in row-major order.
-pub(crate) fn values(tensor: &FlexTensor) -> &[f32] {
-    let Some(values) = tensor.as_slice() else {
-        unreachable!("`has_kernels` accepts 32-bit floats only, and `Call::new` makes tensors contiguous")
-    };
-    values
-}
-
-pub(crate) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
-    FlexTensor::from_data(TensorData::new(values, shape))
+    /// The gradient of [`Rows::rows`]: places `d_rows` at the row `start` of a matrix of zeros with the given shape.
+    fn rows_gradient(d_rows: FloatTensor<Self>, start: usize, shape: [usize; 2]) -> FloatTensor<Self>;
 }

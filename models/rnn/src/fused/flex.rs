@@ -1,0 +1,138 @@
+//! A recurrent layer on burn's CPU backend `flex`, computed by [`kernel`].
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use burn::backend::Flex;
+use burn::backend::flex::FlexTensor;
+use burn::tensor::{Shape, TensorData};
+
+use super::{LayerOptions, RecurrentKernel, RecurrentLayer, Rows};
+use crate::kernel::{self, Aligned, LayerArgs};
+
+impl RecurrentLayer for Flex {
+    fn recurrent_layer(
+        input: FlexTensor,
+        weight_ih: FlexTensor,
+        weight_hh: FlexTensor,
+        bias_ih: FlexTensor,
+        bias_hh: FlexTensor,
+        initial: FlexTensor,
+        options: LayerOptions,
+    ) -> FlexTensor {
+        Self::outputs([input, weight_ih, weight_hh, bias_ih, bias_hh, initial], options)
+    }
+}
+
+impl Rows for Flex {
+    fn rows(all: FlexTensor, rows: Range<usize>) -> FlexTensor {
+        all.narrow(0, rows.start, rows.len())
+    }
+}
+
+impl RecurrentKernel for Flex {
+    type Saved = Saved;
+
+    fn outputs(inputs: [FlexTensor; 6], options: LayerOptions) -> FlexTensor {
+        Call::new(inputs, options).forward(false).0
+    }
+
+    fn outputs_and_saved(inputs: [FlexTensor; 6], options: LayerOptions) -> (FlexTensor, Saved) {
+        let call = Call::new(inputs, options);
+        let (outputs, activations) = call.forward(true);
+        (outputs.clone(), Saved { call, outputs, activations: activations.map(Arc::new) })
+    }
+
+    fn gradients(saved: Saved, d_outputs: FlexTensor) -> [FlexTensor; 6] {
+        let Saved { call, outputs, activations } = saved;
+        let activations = activations
+            .and_then(Arc::into_inner)
+            .unwrap_or_else(|| unreachable!("burn runs each node's backward once"));
+        let d_outputs = d_outputs.to_contiguous();
+        let grads = kernel::backward(&call.args(), activations, values(&outputs), values(&d_outputs));
+        let all = [grads.input, grads.weight_ih, grads.weight_hh, grads.bias_ih, grads.bias_hh, grads.initial];
+        let shapes = call.inputs.each_ref().map(|input| input.layout().shape().clone());
+        let mut shapes = shapes.into_iter();
+        all.map(|gradient| {
+            let Some(shape) = shapes.next() else { unreachable!("both arrays have six elements") };
+            tensor(gradient, shape)
+        })
+    }
+
+    fn rows_gradient(d_rows: FlexTensor, start: usize, [count, size]: [usize; 2]) -> FlexTensor {
+        let d_rows = d_rows.to_contiguous();
+        let mut all = Vec::with_capacity(count * size);
+        all.resize(start * size, 0.0);
+        all.extend_from_slice(values(&d_rows));
+        all.resize(count * size, 0.0);
+        tensor(all, [count, size])
+    }
+}
+
+/// What the backward pass of a layer needs: the arguments, the outputs and the activations saved by the forward pass.
+#[derive(Clone, Debug)]
+pub(crate) struct Saved {
+    call: Call,
+    outputs: FlexTensor,
+    activations: Option<Arc<Aligned>>,
+}
+
+/// The arguments of one call of [`RecurrentLayer::recurrent_layer`]. The tensors are contiguous, so that the kernel can
+/// read them as slices.
+#[derive(Clone, Debug)]
+struct Call {
+    /// Input, input weights, recurrent weights, their two biases, and the initial states, in this order.
+    inputs: [FlexTensor; 6],
+    options: LayerOptions,
+}
+
+impl Call {
+    fn new(inputs: [FlexTensor; 6], options: LayerOptions) -> Self {
+        Self { inputs: inputs.map(|tensor| tensor.to_contiguous()), options }
+    }
+
+    fn args(&self) -> LayerArgs<'_> {
+        let [input, weight_ih, weight_hh, bias_ih, bias_hh, initial] = self.inputs.each_ref().map(values);
+        let [batch, time, input_size] = self.inputs[0].layout().shape().dims();
+        let hidden_size = self.inputs[2].layout().shape()[1];
+        let (initial_hidden, initial_cell) = initial.split_at(batch * hidden_size);
+        let LayerOptions { cell, direction, ref lengths } = self.options;
+        LayerArgs {
+            cell,
+            direction,
+            batch,
+            time,
+            input_size,
+            hidden_size,
+            lengths: lengths.as_deref(),
+            input,
+            weight_ih,
+            weight_hh,
+            bias_ih,
+            bias_hh,
+            initial_hidden,
+            initial_cell,
+        }
+    }
+
+    /// Runs the forward kernel. Returns the rows that [`RecurrentLayer`] documents and, if `keep` is true, the values
+    /// that the backward pass needs.
+    fn forward(&self, keep: bool) -> (FlexTensor, Option<Aligned>) {
+        let args = self.args();
+        let kernel::Forward { outputs, saved } = kernel::forward(&args, keep);
+        let shape = [outputs.len() / args.hidden_size, args.hidden_size];
+        (tensor(outputs, shape), saved)
+    }
+}
+
+/// The values of a contiguous tensor of 32-bit floats, in row-major order.
+pub(crate) fn values(tensor: &FlexTensor) -> &[f32] {
+    let Some(values) = tensor.as_slice() else {
+        unreachable!("`has_kernels` accepts 32-bit floats only, and `Call::new` makes tensors contiguous")
+    };
+    values
+}
+
+pub(crate) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, shape))
+}
