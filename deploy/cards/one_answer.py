@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Asks one text everywhere, and prints the probabilities as a Markdown table, with the largest difference.
 
-    cargo build -p zoo -p zoo-c
+    cargo build -p zoo && cargo build --release -p zoo-c
     deploy/browser/build
     deploy/cards/one_answer.py
 
@@ -93,7 +93,7 @@ def onnx_runtime():
 
 def c():
     from predict import Model, Zoo
-    [path] = [path for path in (ROOT / "target/debug").glob("*rnn_zoo.*") if path.suffix in (".so", ".dylib", ".dll")]
+    [path] = [path for path in (ROOT / "target/release").glob("*rnn_zoo.*") if path.suffix in (".so", ".dylib", ".dll")]
     return Model(Zoo(str(path)), str(package())).predict({"input": TEXT})["output"]["probability"]
 
 

@@ -138,20 +138,23 @@ fn card(package: &Package<'_>) -> Result<Card> {
 
 /// The table for people: name and value.
 fn rows(speed: &Speed) -> Vec<[String; 2]> {
-    let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
+    let size = |bytes: u64| match bytes {
+        0..100_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    };
     let row = |name: &str, value: String| [name.to_owned(), value];
     let mut rows = vec![row("model", speed.model.clone()), row("runtime", speed.runtime.to_owned())];
     if let Some(card) = &speed.card {
         rows.push(row("parameters", card.parameters.to_string()));
-        rows.push(row("size, f32", megabytes(card.size_f32_bytes)));
-        rows.push(row("size, f16", megabytes(card.size_f16_bytes)));
+        rows.push(row("size, f32", size(card.size_f32_bytes)));
+        rows.push(row("size, f16", size(card.size_f16_bytes)));
     }
     rows.push(row("load", format!("{:.1} ms", speed.load_ms)));
     rows.push(row("latency, p50", format!("{:.2} ms", speed.p50_ms)));
     rows.push(row("latency, p95", format!("{:.2} ms", speed.p95_ms)));
     rows.push(row("throughput, 32", format!("{:.0} inputs/s", speed.throughput_32)));
     if let Some(card) = &speed.card {
-        rows.push(row("resident memory", card.resident_bytes.map_or("–".to_owned(), megabytes)));
+        rows.push(row("resident memory", card.resident_bytes.map_or("–".to_owned(), size)));
         rows.push(row("processor", card.processor.clone()));
         rows.push(row("threads", card.threads.to_string()));
     }

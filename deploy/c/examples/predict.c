@@ -1,8 +1,8 @@
 /* Asks a model from C: predict MODEL REQUEST
  *
- *   cargo build -p zoo-c
- *   cc -Ideploy/c/include deploy/c/examples/predict.c -Ltarget/debug -lrnn_zoo -Wl,-rpath,target/debug -o predict
- *   RNN_ZOO_MODELS=... ./predict imdb-lstm '{"input": "Wonderfully acted."}'
+ *   cargo build --release -p zoo-c
+ *   cc -Ideploy/c/include deploy/c/examples/predict.c -Ltarget/release -lrnn_zoo -Wl,-rpath,target/release -o predict
+ *   ./predict imdb-lstm '{"input": "Wonderfully acted."}'
  *
  * With a third argument, prints the answer piece by piece. */
 #include <stdio.h>

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Asks a model from Python, with nothing but the standard library: predict.py LIBRARY MODEL REQUEST
 
-    cargo build -p zoo-c
-    deploy/c/examples/predict.py target/debug/librnn_zoo.so imdb-lstm '{"input": "Wonderfully acted."}'
+    cargo build --release -p zoo-c
+    deploy/c/examples/predict.py target/release/librnn_zoo.so imdb-lstm '{"input": "Wonderfully acted."}'
 """
 
 import ctypes
