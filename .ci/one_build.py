@@ -3,7 +3,8 @@
 
 Cargo compiles a package again if its features, or those of a dependency, differ. This script asks `cargo tree` for the
 features of burn and of everything below it, for the packages of each command, and compares them to those of the whole
-workspace with its tests. The crate `one-build` keeps them equal.
+workspace with its tests. The crate `one-build` keeps them equal. A package such as syn can have two builds, one for
+procedural macros and one for a program; each command then uses one of the two.
 """
 
 import json
@@ -59,7 +60,7 @@ def main():
         # Development dependencies count for everything but plain binaries.
         edges = "normal,dev" if verb in ("test", "bench", "clippy") or "--example" in options else "normal"
         found = features(selection, edges)
-        other = sorted(name for name, names in found.items() if name in burn and names != whole.get(name))
+        other = sorted(name for name, names in found.items() if name in burn and not names <= whole.get(name, set()))
         print(f"cargo {verb} {options}: {'one build' if not other else 'another build of ' + ', '.join(other)}")
         wrong += bool(other)
     print(f"{len(commands)} commands, {wrong} with a build of their own")

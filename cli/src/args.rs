@@ -37,6 +37,8 @@ pub enum Command<V: Subcommand, O: Args> {
     Models(Models),
     /// Write a trained model as a package, a folder that other programs can open
     Export(Export),
+    /// Measure how fast a trained model answers
+    Bench(Bench),
     /// List the recipes, which are TOML files of training settings, or print one
     Recipes(Recipes),
     /// List training runs and compare their metrics
@@ -249,6 +251,20 @@ pub struct Export {
     pub precision: Bits,
 }
 
+/// Arguments of the verb `bench`.
+#[derive(Debug, Args)]
+#[command(after_help = "The input is an artificial example of usual length. Examples:
+  bench --model NAME           load time, latency and throughput
+  bench --model NAME --card    and what a deployment needs: size, parameters, memory")]
+pub struct Bench {
+    /// The model to measure.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Print the deployment card: also sizes, parameters, resident memory, processor and threads
+    #[arg(long, help_heading = "Output")]
+    pub card: bool,
+}
+
 /// The precision of the weights in an exported package.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Bits {
@@ -272,6 +288,7 @@ impl From<Bits> for Precision {
 pub(crate) fn used_globals(verb: &str) -> Option<&'static [&'static str]> {
     Some(match verb {
         "train" | "eval" | "verify" | "find-rate" => &["backend", "device", "threads", "data_dir", "json"],
+        "bench" => &["backend", "device", "threads", "json"],
         "models" | "export" | "recipes" | "runs" => &["json"],
         "completions" => &[],
         _ => return None,

@@ -52,6 +52,19 @@ pub fn peak_memory() -> Option<u64> {
     kibibytes(Path::new("/proc/self/status"), "VmHWM:")
 }
 
+/// The memory that this process uses now, in bytes; `None` on systems other than Linux.
+pub fn resident_memory() -> Option<u64> {
+    kibibytes(Path::new("/proc/self/status"), "VmRSS:")
+}
+
+/// The name of the processor, such as `Intel(R) Xeon(R) Processor @ 2.50GHz`, or of its architecture if the system does
+/// not tell.
+pub fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    name.map_or(std::env::consts::ARCH, |(_, name)| name).to_owned()
+}
+
 /// Reads the value of the line `NAME VALUE kB` in a file of `/proc`, and returns it in bytes.
 fn kibibytes(file: &Path, name: &str) -> Option<u64> {
     let text = std::fs::read_to_string(file).ok()?;
@@ -137,5 +150,6 @@ mod tests {
     #[test]
     fn peak_memory_is_more_than_a_megabyte() {
         assert!(super::peak_memory().is_some_and(|bytes| bytes > 1 << 20));
+        assert!(super::resident_memory() <= super::peak_memory());
     }
 }

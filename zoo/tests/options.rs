@@ -38,11 +38,11 @@ fn example(application: &str, verb: &str) -> &'static [&'static str] {
         ("language-model", "train" | "find-rate") => &["--recipe", "ptb-lstm-small"],
         ("forecasting", "train" | "find-rate" | "backtest") => &["--recipe", "energy-day-ahead"],
         ("tagging", "train" | "find-rate") => &["--recipe", "wnut17"],
-        ("sentiment", "eval" | "export") => &["--model", "imdb-lstm"],
-        ("language-model", "eval") => &["--model", "ptb-lstm-small"],
+        ("sentiment", "eval" | "export" | "bench") => &["--model", "imdb-lstm"],
+        ("language-model", "eval" | "bench") => &["--model", "ptb-lstm-small"],
         ("language-model", "export" | "generate" | "score") => &["--model", FORMAT_1],
-        ("forecasting", "eval" | "export" | "forecast") => &["--model", "energy-day-ahead"],
-        ("tagging", "eval" | "export") => &["--model", "wnut17"],
+        ("forecasting", "eval" | "export" | "bench" | "forecast") => &["--model", "energy-day-ahead"],
+        ("tagging", "eval" | "export" | "bench") => &["--model", "wnut17"],
         ("sentiment" | "tagging", "predict") => &["A text."],
         (_, "verify" | "models" | "recipes" | "runs") => &[],
         (_, "completions") => &["bash"],
@@ -71,7 +71,7 @@ fn global_options_act_or_are_refused() {
             assert_eq!(zoo(dir.path(), &before).status.code(), output.status.code(), "{before:?}");
             let output = given(&["--backend", "cuda", "--device", "99"]);
             assert!(matches!(output.status.code(), Some(1 | 2)), "{application} {verb} ignores --backend");
-            if !matches!(verb, "train" | "find-rate" | "verify" | "eval" | "backtest" | "forecast") {
+            if !matches!(verb, "train" | "find-rate" | "verify" | "eval" | "bench" | "backtest" | "forecast") {
                 let output = given(&["--json"]);
                 let mut lines = text(&output.stdout).lines().map(str::to_owned).collect::<Vec<_>>().into_iter();
                 let is_json = lines.all(|line| serde_json::from_str::<serde_json::Value>(&line).is_ok());

@@ -75,3 +75,15 @@ fn completion_scripts_name_the_applications() {
     let script = stdout(&zoo(home.path(), &["completions", "bash"]));
     assert!(["sentiment", "language-model", "forecasting", "tagging"].iter().all(|name| script.contains(name)));
 }
+
+#[test]
+fn a_deployment_card_has_sizes_speed_and_memory() {
+    let home = tempfile::tempdir().unwrap();
+    let json = stdout(&zoo(home.path(), &["forecasting", "bench", "--card", "--json", "--model", "stock-volatility"]));
+    let card: serde_json::Value = json.parse().unwrap();
+    assert_eq!((&card["model"], &card["parameters"]), (&"stock-volatility".into(), &5697.into()));
+    let value = |key: &str| card[key].as_f64().unwrap();
+    assert!(value("p50_ms") > 0.0 && value("p95_ms") >= value("p50_ms") && value("throughput_32") > 0.0, "{card}");
+    assert_eq!(value("size_f32_bytes") - value("size_f16_bytes"), 2.0 * value("parameters"));
+    assert_eq!(value("size_f16_bytes"), value("size_bytes"), "the package has weights of 16 bits");
+}

@@ -1,5 +1,6 @@
 //! The verbs that all applications share.
 
+mod bench;
 mod eval;
 mod export;
 mod find_rate;
@@ -37,6 +38,7 @@ pub fn run<A: Application>(
         Command::FindRate(args) => find_rate::run::<A>(&args, cx),
         Command::Runs(args) => runs::run::<A>(args, cx),
         Command::Export(args) => export::run::<A>(&args, cx),
+        Command::Bench(args) => bench::run::<A>(&args, cx),
         Command::Models(args) => {
             let name = <<A::Task as Task>::Predictor as Predictor>::APPLICATION;
             models::run(&args, vec![(name, models::list::<A>())], cx.json)

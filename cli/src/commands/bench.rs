@@ -1,0 +1,174 @@
+//! `bench`: measures how fast a trained model answers, and what a deployment of the model needs.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use inference::package::{MANIFEST, WEIGHTS};
+use inference::weights::{self, Precision};
+use inference::{Folder, Package, PredictError, Predictor};
+use serde::Serialize;
+use training::Task;
+use training::machine::{processor, resident_memory};
+
+use crate::application::Application;
+use crate::args::Bench;
+use crate::context::Context;
+use crate::error::Result;
+use crate::output::{columns, print_json, print_line};
+
+/// The number of inputs whose throughput is measured.
+const BATCH: usize = 32;
+/// The longest time for which one figure is measured, and the largest and smallest number of predictions.
+const LONGEST: Duration = Duration::from_secs(3);
+const MOST: usize = 200;
+const FEWEST: usize = 3;
+
+/// The speed of a model: one object of JSON.
+#[derive(Debug, Serialize)]
+struct Speed {
+    application: &'static str,
+    model: String,
+    /// The backend of burn.
+    runtime: &'static str,
+    /// The time from the folder to a model that is ready, in milliseconds.
+    load_ms: f64,
+    /// The median time of one prediction for one input, in milliseconds.
+    p50_ms: f64,
+    /// The time that 95 % of these predictions do not exceed, in milliseconds.
+    p95_ms: f64,
+    /// The number of inputs per second, in batches of 32.
+    throughput_32: f64,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    card: Option<Card>,
+}
+
+/// What a deployment needs.
+#[derive(Debug, Serialize)]
+struct Card {
+    parameters: usize,
+    /// The bytes of the files that inference reads, as they are stored.
+    size_bytes: u64,
+    /// The same with weights of 32 and of 16 bits.
+    size_f32_bytes: u64,
+    size_f16_bytes: u64,
+    /// The memory of the process after predictions for one input; absent where the system does not tell.
+    resident_bytes: Option<u64>,
+    processor: String,
+    threads: usize,
+}
+
+pub fn run<A: Application>(args: &Bench, cx: &Context) -> Result<()> {
+    let folder = cx.model_folder::<<A::Task as Task>::Predictor>(&args.model, A::DEFAULT_MODEL)?;
+    let speed = measure::<<A::Task as Task>::Predictor>(&folder, args.card, cx)?;
+    if cx.json { print_json(&speed) } else { columns(&rows(&speed)).iter().try_for_each(|line| print_line(line)) }
+}
+
+fn measure<P: Predictor>(folder: &Path, with_card: bool, cx: &Context) -> Result<Speed> {
+    let files = Folder::new(folder);
+    let start = Instant::now();
+    let package = Package::open(&files, P::APPLICATION)?;
+    let predictor = P::open(&package, &cx.session.device)?;
+    let load = start.elapsed();
+    let options = P::Options::default();
+    let one = [predictor.example()];
+    let times = times(|| predictor.predict(&one, &options).map(drop))?;
+    let card = if with_card { Some(card(&package)?) } else { None };
+    let many: Vec<P::Input> = (0..BATCH).map(|_| predictor.example()).collect();
+    let batches = self::times(|| predictor.predict(&many, &options).map(drop))?;
+    Ok(Speed {
+        application: P::APPLICATION,
+        model: package.manifest.name.clone(),
+        runtime: cx.session.backend.name(),
+        load_ms: milliseconds(load),
+        p50_ms: milliseconds(quantile(&times, 0.5)),
+        p95_ms: milliseconds(quantile(&times, 0.95)),
+        throughput_32: BATCH as f64 / quantile(&batches, 0.5).as_secs_f64(),
+        card,
+    })
+}
+
+/// The times of repeated predictions, in ascending order. The first prediction is not counted.
+fn times(mut predict: impl FnMut() -> std::result::Result<(), PredictError>) -> Result<Vec<Duration>> {
+    predict()?;
+    let (start, mut times) = (Instant::now(), Vec::new());
+    while times.len() < FEWEST || (times.len() < MOST && start.elapsed() < LONGEST) {
+        let begin = Instant::now();
+        predict()?;
+        times.push(begin.elapsed());
+    }
+    times.sort();
+    Ok(times)
+}
+
+/// The time that the given share of the times does not exceed.
+fn quantile(sorted: &[Duration], share: f64) -> Duration {
+    let index = (share * sorted.len() as f64).ceil() as usize;
+    sorted.get(index.saturating_sub(1)).copied().unwrap_or_default()
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    1000.0 * time.as_secs_f64()
+}
+
+fn card(package: &Package<'_>) -> Result<Card> {
+    let manifest = &package.manifest;
+    let is_read = |name: &str| !name.ends_with(".md") && !name.ends_with(".svg") && name != "training.json";
+    let mut size = serde_json::to_vec_pretty(manifest).map_or(0, |text| text.len() as u64);
+    for name in manifest.files.keys().filter(|name| is_read(name) && *name != MANIFEST) {
+        size += package.read(name)?.len() as u64;
+    }
+    let (mut others, mut values) = (size, 0);
+    if manifest.files.contains_key(WEIGHTS) {
+        let content = package.read(WEIGHTS)?;
+        values = weights::count(&content).map_err(|message| package.invalid(WEIGHTS, message))? as u64;
+        let header = content.first_chunk().map_or(0, |length| 8 + u64::from_le_bytes(*length));
+        others = size - content.len() as u64 + header;
+    }
+    let with = |precision: Precision| others + values * precision.bits() as u64 / 8;
+    Ok(Card {
+        parameters: manifest.parameters,
+        size_bytes: size,
+        size_f32_bytes: with(Precision::Single),
+        size_f16_bytes: with(Precision::Half),
+        resident_bytes: resident_memory(),
+        processor: processor(),
+        threads: rayon::current_num_threads(),
+    })
+}
+
+/// The table for people: name and value.
+fn rows(speed: &Speed) -> Vec<[String; 2]> {
+    let size = |bytes: u64| match bytes {
+        0..100_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    };
+    let row = |name: &str, value: String| [name.to_owned(), value];
+    let mut rows = vec![row("model", speed.model.clone()), row("runtime", speed.runtime.to_owned())];
+    if let Some(card) = &speed.card {
+        rows.push(row("parameters", card.parameters.to_string()));
+        rows.push(row("size, f32", size(card.size_f32_bytes)));
+        rows.push(row("size, f16", size(card.size_f16_bytes)));
+    }
+    rows.push(row("load", format!("{:.1} ms", speed.load_ms)));
+    rows.push(row("latency, p50", format!("{:.2} ms", speed.p50_ms)));
+    rows.push(row("latency, p95", format!("{:.2} ms", speed.p95_ms)));
+    rows.push(row("throughput, 32", format!("{:.0} inputs/s", speed.throughput_32)));
+    if let Some(card) = &speed.card {
+        rows.push(row("resident memory", card.resident_bytes.map_or("–".to_owned(), size)));
+        rows.push(row("processor", card.processor.clone()));
+        rows.push(row("threads", card.threads.to_string()));
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_times_that_were_measured() {
+        let times: Vec<Duration> = (1..=20).map(Duration::from_millis).collect();
+        assert_eq!([0.5, 0.95, 1.0].map(|share| quantile(&times, share).as_millis()), [10, 19, 20]);
+        assert_eq!(quantile(&times[..1], 0.5).as_millis(), 1);
+    }
+}

@@ -1,0 +1,66 @@
+//! The one form of all errors: a JSON object with a code, the field that is not valid, and a message of one line.
+
+use std::any::Any;
+use std::ffi::CString;
+
+use inference::{PackageError, PredictError};
+use serde::Serialize;
+
+/// An error, as callers get it.
+#[derive(Debug, Serialize)]
+pub struct Error {
+    code: &'static str,
+    /// The argument, field of the input or option that is not valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'static str>,
+    message: String,
+}
+
+impl Error {
+    /// The error for an argument, a field of the input, or an option.
+    pub fn bad_input(field: &'static str, message: impl Into<String>) -> Self {
+        Self { code: "bad_input", field: Some(field), message: message.into() }
+    }
+
+    /// The error for an argument that is NULL.
+    pub fn null(argument: &'static str) -> Self {
+        Self::bad_input(argument, format!("`{argument}` is NULL"))
+    }
+
+    /// The error for a fault of the library.
+    pub fn internal(error: impl std::fmt::Display) -> Self {
+        Self { code: "internal", field: None, message: error.to_string() }
+    }
+
+    /// The error for a panic, whose payload is a text if `panic!` made it.
+    pub fn from_panic(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+        Self::internal(text.unwrap_or("panic"))
+    }
+
+    /// The error as JSON; `None` if it has none.
+    pub fn to_json(&self) -> Option<CString> {
+        CString::new(serde_json::to_string(self).ok()?).ok()
+    }
+}
+
+impl From<PackageError> for Error {
+    fn from(error: PackageError) -> Self {
+        let code = match error {
+            PackageError::NotFound { .. } | PackageError::NotAFolder { .. } | PackageError::Ambiguous { .. } => {
+                "not_found"
+            }
+            _ => "bad_package",
+        };
+        Self { code, field: None, message: error.to_string() }
+    }
+}
+
+impl From<PredictError> for Error {
+    fn from(error: PredictError) -> Self {
+        match error {
+            PredictError::BadInput { field, reason } => Self::bad_input(field, reason),
+            other => Self::internal(other),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! An allocator that remembers the largest allocation since a moment.
+#![allow(unsafe_code, reason = "a global allocator is unsafe to implement")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::Write;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+/// The system's allocator, watched. A program that measures makes it its `#[global_allocator]`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Watched;
+
+static LARGEST: AtomicUsize = AtomicUsize::new(0);
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+/// From this size on an allocation may end the process, so that its input must be named before.
+const FATAL: usize = 1 << 30;
+
+/// Begins to measure the input with this number.
+pub fn begin(number: u64) {
+    NUMBER.store(number, Relaxed);
+    LARGEST.store(0, Relaxed);
+}
+
+/// The size of the largest allocation since [`begin`], in bytes.
+pub fn largest() -> usize {
+    LARGEST.load(Relaxed)
+}
+
+fn watch(size: usize) {
+    LARGEST.fetch_max(size, Relaxed);
+    if size >= FATAL {
+        // Standard error has no buffer, so that this does not allocate.
+        let _ = writeln!(std::io::stderr(), "input {} allocates {size} bytes", NUMBER.load(Relaxed));
+    }
+}
+
+// SAFETY: every method passes its arguments on to the system's allocator, and returns what it returns.
+unsafe impl GlobalAlloc for Watched {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        watch(layout.size());
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        watch(layout.size());
+        // SAFETY: the caller keeps the contract of `alloc_zeroed`.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        watch(size);
+        // SAFETY: the caller keeps the contract of `realloc`.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `dealloc`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}

@@ -1,0 +1,83 @@
+//! A fuzzer of packages. It damages the files of shipped and small packages, opens each through [`zoo::from_files`], and
+//! predicts with those that open.
+//!
+//! A damaged package must be an error, or a model that predicts or returns an error. These are faults: a panic, and an
+//! allocation of more than four times the bytes of the package and 2 MiB ([`FLOOR`]).
+//!
+//! Every input follows from a seed and a number, so that `--only NUMBER` repeats it.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod allocator;
+pub mod corpus;
+mod json;
+mod mutate;
+mod tensors;
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+
+use corpus::Seed;
+
+/// The number of bytes that may be allocated at once whatever the size of the package: the matrix product allocates a
+/// buffer of 2 MiB for each thread.
+pub const FLOOR: usize = 2 << 20;
+/// The largest horizon of a damaged forecaster that is asked for a forecast. A long forecast takes long, which is no
+/// fault.
+const LONGEST: u64 = 1000;
+
+/// What happened to the inputs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The number of inputs.
+    pub inputs: u64,
+    /// The number of packages that opened in spite of the damage.
+    pub opened: u64,
+    /// The number of packages whose model predicted.
+    pub predicted: u64,
+    /// The faults.
+    pub faults: Vec<String>,
+}
+
+/// Runs the input with a number. `seed` is the seed of all random numbers.
+pub fn run(corpus: &[Seed], seed: u64, number: u64, report: &mut Report) {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(number);
+    // Small packages are fast, and the others are read by the same code.
+    let small = corpus.iter().filter(|package| package.bytes < 1 << 19).count();
+    let chosen = if rng.random_bool(0.01) { rng.random_range(0..corpus.len()) } else { rng.random_range(0..small) };
+    let package = &corpus[chosen];
+    let (files, changes) = mutate::damaged(&package.files, &mut rng);
+    let bytes: usize = files.values().map(Vec::len).sum();
+    let mut named = inference::MemoryFiles::default();
+    files.into_iter().for_each(|(name, content)| named.insert(name, content));
+    allocator::begin(number);
+    let done = catch_unwind(AssertUnwindSafe(|| attempt(&named, package, report)));
+    let largest = allocator::largest();
+    report.inputs += 1;
+    let mut fault = |what: String| report.faults.push(format!("{number}: {}: {changes}: {what}", package.name));
+    if let Err(panic) = done {
+        fault(format!("panic: {}", message(&*panic)));
+    }
+    if largest > 4 * bytes + FLOOR {
+        fault(format!("allocated {largest} bytes at once, and the package has {bytes}"));
+    }
+}
+
+fn attempt(files: &inference::MemoryFiles<'_>, package: &Seed, report: &mut Report) {
+    let Ok(model) = zoo::from_files(files) else { return };
+    report.opened += 1;
+    let horizon = model.manifest.settings.pointer("/data/horizon").and_then(serde_json::Value::as_u64);
+    if horizon.unwrap_or_default() <= LONGEST {
+        report.predicted +=
+            u64::from(model.predictor.predict_json(vec![package.input.clone()], package.options.clone()).is_ok());
+    }
+}
+
+/// The text of a panic.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")
+}
