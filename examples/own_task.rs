@@ -70,6 +70,10 @@ impl Predictor for Network {
         let logits = self.forward(&batch.collect::<Result<Vec<_>, _>>()?);
         Ok(logits.argmax(1).into_data().iter::<i32>().map(|index| MOVEMENTS[index as usize]).collect())
     }
+
+    fn example(&self) -> Vec<[f32; 3]> {
+        vec![[0.0, 0.0, 1.0]; 40]
+    }
 }
 
 /// The task that trains the network. It holds the table `[model]` of the recipe, from which the network is initialised.

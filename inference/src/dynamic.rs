@@ -33,6 +33,13 @@ pub trait AnyPredictor: Send + Sync {
     /// reads, and the errors of [`Predictor::predict`].
     fn predict_json(&self, inputs: Vec<Value>, options: Value) -> Result<Vec<Value>, PredictError>;
 
+    /// An input that the model answers: [`Predictor::example`] as JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`PredictError::Internal`] if the input has no JSON.
+    fn example(&self) -> Result<Value, PredictError>;
+
     /// The model as one that answers piece by piece; `None` if it only returns whole answers.
     fn streaming(&self) -> Option<&dyn AnyStreaming>;
 }
@@ -65,6 +72,10 @@ impl<P: Predictor> AnyPredictor for P {
     fn predict_json(&self, inputs: Vec<Value>, options: Value) -> Result<Vec<Value>, PredictError> {
         let inputs = inputs.into_iter().map(|input| parse("input", input)).collect::<Result<Vec<_>, _>>()?;
         self.predict(&inputs, &parse_options::<P>(options)?)?.iter().map(to_json).collect()
+    }
+
+    fn example(&self) -> Result<Value, PredictError> {
+        to_json(&Predictor::example(self))
     }
 
     fn streaming(&self) -> Option<&dyn AnyStreaming> {
@@ -121,6 +132,7 @@ pub struct AnyModel {
 /// #     type Output = String;
 /// #     fn open(_package: &Package<'_>, _device: &Device) -> Result<Self, PackageError> { Ok(Self) }
 /// #     fn predict(&self, inputs: &[String], _options: &()) -> Result<Vec<String>, PredictError> { Ok(inputs.to_vec()) }
+/// #     fn example(&self) -> String { "hello".to_owned() }
 /// # }
 ///
 /// let registry = Registry(&[Entry::of::<Echo>()]);
@@ -219,6 +231,10 @@ mod tests {
             Ok(inputs.iter().map(|start| (1..=*start).rev().step_by(step).collect()).collect())
         }
 
+        fn example(&self) -> u32 {
+            3
+        }
+
         fn streaming(&self) -> Option<&dyn AnyStreaming> {
             Some(self)
         }
@@ -260,6 +276,7 @@ mod tests {
         let bad = |inputs, options| model.predictor.predict_json(inputs, options).unwrap_err();
         assert!(matches!(bad(vec!["x".into()], Value::Null), PredictError::BadInput { field: "input", .. }));
         assert!(matches!(bad(vec![3.into()], "x".into()), PredictError::BadInput { field: "options", .. }));
+        assert_eq!(model.predictor.example().unwrap(), 3);
     }
 
     #[test]

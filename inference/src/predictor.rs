@@ -34,6 +34,10 @@ use crate::package::Package;
 ///     fn predict(&self, inputs: &[String], _options: &()) -> Result<Vec<String>, PredictError> {
 ///         Ok(inputs.to_vec())
 ///     }
+///
+///     fn example(&self) -> String {
+///         "hello".to_owned()
+///     }
 /// }
 ///
 /// assert_eq!(Echo.predict_one("hello")?, "hello");
@@ -43,7 +47,7 @@ pub trait Predictor: Sized + Send + Sync {
     /// The name of the application, as in `zoo APPLICATION predict` and in manifests.
     const APPLICATION: &'static str;
     /// The type of one input, such as a text.
-    type Input: DeserializeOwned;
+    type Input: DeserializeOwned + Serialize;
     /// The type of the options of a prediction, such as a temperature.
     type Options: Default + DeserializeOwned;
     /// The type of one prediction, such as a label with its probability.
@@ -59,6 +63,9 @@ pub trait Predictor: Sized + Send + Sync {
     /// [`PredictError::BadInput`] if an input or an option is not valid. The error names the field of the input, or the
     /// option.
     fn predict(&self, inputs: &[Self::Input], options: &Self::Options) -> Result<Vec<Self::Output>, PredictError>;
+
+    /// An input that this model answers, of usual length: for documentation, forms and measurements of speed.
+    fn example(&self) -> Self::Input;
 
     /// This model as one that answers piece by piece; `None` if it only returns whole answers. A type that implements
     /// [`Streaming`] returns `Some(self)`.

@@ -57,6 +57,10 @@ impl Predictor for Regression {
         };
         inputs.iter().map(answer).collect()
     }
+
+    fn example(&self) -> Vec<f32> {
+        vec![1.0; self.inputs]
+    }
 }
 
 /// Answers with one partial sum per input value.

@@ -62,6 +62,12 @@ impl Predictor for Forecaster {
         };
         inputs.iter().map(forecast).collect()
     }
+
+    /// The shortest history that the model reads: every column is a wave with its mean and deviation.
+    fn example(&self) -> History {
+        let (look_back, horizon) = (self.settings.data.look_back.get(), self.settings.data.horizon.get());
+        History::example(&self.scalers, look_back.max(2), &self.settings.data.known, horizon)
+    }
 }
 
 impl Forecaster {

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use inference::PredictError;
+use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use timesteps::{Clock, Rhythm};
+
+use crate::scaler::{Scaler, Scalers};
 
 /// The known rows of a series: the input of [`Forecaster`](crate::Forecaster).
 ///
@@ -149,4 +152,35 @@ impl History {
         }
         self.future.check(&self.times)
     }
+
+    /// An artificial history of the first series that a model knows, with the values of the `known` columns in the next
+    /// `horizon` steps. Every column is a wave with its mean and its deviation, and a period of 24 rows.
+    pub(crate) fn example(scalers: &Scalers, rows: usize, known: &[String], horizon: usize) -> Self {
+        let series = match scalers {
+            Scalers::One(_) => String::new(),
+            Scalers::PerSeries(all) => all.keys().next().cloned().unwrap_or_default(),
+        };
+        let Ok(scaler) = scalers.of(&series) else { return Self::default() };
+        let step = scaler.step.and_then(|step| SignedDuration::try_from_secs_f64(step).ok());
+        let step = step.unwrap_or(SignedDuration::from_hours(1));
+        let start = jiff::civil::date(2024, 1, 1).at(0, 0, 0, 0);
+        let times = std::iter::successors(Some(start), |time| time.checked_add(step).ok()).take(rows);
+        let columns = |rows: std::ops::Range<usize>, is_wanted: &dyn Fn(&String) -> bool| {
+            let names = scaler.columns.iter().enumerate().filter(|(_, name)| is_wanted(name));
+            names
+                .map(|(column, name)| (name.clone(), rows.clone().map(|row| wave(scaler, column, row)).collect()))
+                .collect()
+        };
+        let future = Future { times: Vec::new(), columns: columns(rows..rows + horizon, &|name| known.contains(name)) };
+        Self { times: times.collect(), columns: columns(0..rows, &|_| true), series, future, ..Self::default() }
+    }
+}
+
+/// The value of a row in an artificial column, rounded to about a hundredth of the deviation.
+fn wave(scaler: &Scaler, column: usize, row: usize) -> f64 {
+    let (mean, deviation) = (scaler.means[column], scaler.deviations[column]);
+    let value = mean + deviation * (row as f64 * std::f64::consts::TAU / 24.0).sin();
+    let value = if scaler.nonnegative.contains(&scaler.columns[column]) { value.max(0.0) } else { value };
+    let scale = 10f64.powf(2.0 - deviation.log10().floor());
+    (value * scale).round() / scale
 }

@@ -21,7 +21,7 @@ const WORDS: usize = 60;
 const CHARACTERS: usize = 600;
 
 /// A prompt: the beginning of a text, of any length. In JSON: a string, or `{ "prompt": "…" }`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(from = "PromptForm")]
 pub struct Prompt {
     /// The text of the prompt. The empty prompt stands for the beginning of a line.

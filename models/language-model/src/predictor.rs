@@ -100,6 +100,10 @@ impl Predictor for LanguageModel {
         prompts.iter().map(|prompt| self.generate(prompt, options)).collect()
     }
 
+    fn example(&self) -> Prompt {
+        "the company said".into()
+    }
+
     fn streaming(&self) -> Option<&dyn AnyStreaming> {
         Some(self)
     }

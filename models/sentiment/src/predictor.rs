@@ -101,6 +101,12 @@ impl Predictor for Sentiment {
         });
         Ok(answers.collect())
     }
+
+    fn example(&self) -> String {
+        "A slow start, but the two leads are funny and warm, and the last half hour is wonderfully acted. I left the \
+         cinema smiling, and I would gladly see it again."
+            .to_owned()
+    }
 }
 
 impl Sentiment {

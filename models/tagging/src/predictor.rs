@@ -66,6 +66,10 @@ impl Predictor for Tagger {
         });
         Ok(predictions.collect())
     }
+
+    fn example(&self) -> String {
+        "Anna Keller flew from Zurich to New York on Monday to visit the offices of Google.".to_owned()
+    }
 }
 
 impl Tagger {

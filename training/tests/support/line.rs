@@ -89,6 +89,10 @@ impl Predictor for Line {
         let x = Tensor::<1>::from_floats(inputs, &self.device).unsqueeze_dim::<2>(1);
         Ok(self.model.dense.forward(x).into_data().iter::<f32>().collect())
     }
+
+    fn example(&self) -> f32 {
+        1.0
+    }
 }
 
 pub struct LineTask {

@@ -135,6 +135,10 @@ impl Predictor for NextWord {
         };
         inputs.iter().map(answer).collect()
     }
+
+    fn example(&self) -> Vec<u32> {
+        vec![END]
+    }
 }
 
 impl Task for Sentences {
