@@ -10,7 +10,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::zoo(&[
+    cli::zoo(zoo::APPLICATIONS, &[
         cli::entry::<sentiment::app::App>(),
         cli::entry::<language_model::app::App>(),
         cli::entry::<forecasting::app::App>(),

@@ -57,6 +57,7 @@ mod output;
 pub mod recurrent;
 pub mod scaler;
 pub mod segrnn;
+mod schemas;
 pub mod settings;
 #[cfg(feature = "train")]
 pub mod train;
