@@ -72,8 +72,7 @@ pub fn zoo(applications: Registry, entries: &[Entry]) -> ExitCode {
                 .about("Serve models of any application over HTTP, with a page to try them by hand"),
         )
         .subcommand(
-            Completions::augment_args(Command::new("completions"))
-                .about("Print a completion script for a shell"),
+            Completions::augment_args(Command::new("completions")).about("Print a completion script for a shell"),
         );
     let matches = program.clone().get_matches();
     let Some((name, arguments)) = matches.subcommand() else { return ExitCode::from(2) };

@@ -10,10 +10,13 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::zoo(zoo::APPLICATIONS, &[
-        cli::entry::<sentiment::app::App>(),
-        cli::entry::<language_model::app::App>(),
-        cli::entry::<forecasting::app::App>(),
-        cli::entry::<tagging::app::App>(),
-    ])
+    cli::zoo(
+        zoo::APPLICATIONS,
+        &[
+            cli::entry::<sentiment::app::App>(),
+            cli::entry::<language_model::app::App>(),
+            cli::entry::<forecasting::app::App>(),
+            cli::entry::<tagging::app::App>(),
+        ],
+    )
 }

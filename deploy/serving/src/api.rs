@@ -66,7 +66,8 @@ fn json_response(value: &Value) -> Response {
 async fn ready(Shared(state): Shared<Arc<State>>) -> Response {
     match state.models.iter().all(|model| model.worker.is_alive()) {
         true => json_response(&json!({ "status": "ready" })),
-        false => (StatusCode::SERVICE_UNAVAILABLE, json_response(&json!({ "status": "a model has stopped" }))).into_response(),
+        false => (StatusCode::SERVICE_UNAVAILABLE, json_response(&json!({ "status": "a model has stopped" })))
+            .into_response(),
     }
 }
 

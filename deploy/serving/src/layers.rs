@@ -23,7 +23,8 @@ pub(crate) async fn authorize(
     request: Request<Body>,
     next: Next,
 ) -> Result<Response<Body>, ApiError> {
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let given =
+        request.headers().get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
     let is_allowed = match &state.options.token {
         Some(token) => given.is_some_and(|given| bool::from(given.ct_eq(token.as_bytes()))),
         None => true,
@@ -33,7 +34,11 @@ pub(crate) async fn authorize(
 
 /// Gives the request an identifier, counts and logs it, and completes the answer. The log has no text of the user: no
 /// body, and no path but the pattern that it matches.
-pub(crate) async fn observe(Shared(state): Shared<Arc<State>>, mut request: Request<Body>, next: Next) -> Response<Body> {
+pub(crate) async fn observe(
+    Shared(state): Shared<Arc<State>>,
+    mut request: Request<Body>,
+    next: Next,
+) -> Response<Body> {
     let start = Instant::now();
     let id = RequestId::of(request.headers());
     let route = request.extensions().get::<MatchedPath>().map_or("other".to_owned(), |path| path.as_str().to_owned());

@@ -40,7 +40,8 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("rnn_zoo");
         let (requests, inputs, batches, sessions) = Default::default();
-        let histogram = || Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]);
+        let histogram =
+            || Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]);
         let seconds = Family::new_with_constructor(histogram as fn() -> Histogram);
         let metrics = Self { registry: Registry::default(), requests, seconds, inputs, batches, sessions };
         registry.register("requests", "Answered requests", metrics.requests.clone());

@@ -16,7 +16,8 @@ impl RequestId {
     /// The identifier that the client has sent if it is well formed, and a random one otherwise.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let is_valid = |id: &&str| {
-            (1..=LONGEST).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+            (1..=LONGEST).contains(&id.len())
+                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         };
         let given = headers.get(HEADER).and_then(|value| value.to_str().ok()).filter(is_valid);
         Self(given.map_or_else(random_id, str::to_owned))

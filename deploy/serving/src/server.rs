@@ -52,8 +52,8 @@ impl Server {
         self.address
     }
 
-    /// Answers requests until `stop` is ready. Then it accepts no more connections and requests, completes the answers in
-    /// progress, and returns, at the latest after [`Limits::answer_time`].
+    /// Answers requests until `stop` is ready. Then it accepts no more connections, completes the answers in progress,
+    /// and returns, at the latest after [`Limits::answer_time`].
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let graceful = GracefulShutdown::new();
         let slots = Arc::new(Semaphore::new(self.limits.connections));
@@ -108,8 +108,8 @@ async fn converse(
     }
 }
 
-/// Serves models until the process gets SIGTERM or SIGINT. `started` gets the address when the server listens. Writes the
-/// log to standard error, one JSON object per line.
+/// Serves models until the process gets SIGTERM or SIGINT. `started` gets the address when the server listens. Writes
+/// the log to standard error, one JSON object per line.
 ///
 /// # Errors
 ///

@@ -27,7 +27,9 @@ fn assert_independent(name: &str) {
     let limits = Limits { batch: COUNT, batch_wait: Duration::from_millis(500), ..Limits::default() };
     let server = Running::start(vec![model], Options { limits, ..Options::default() });
     let path = format!("/v1/models/{name}/predict");
-    let ask = |input: &Value| parse(&server.raw(request("POST", &path, "", &json!({ "input": input }).to_string()).as_bytes()));
+    let ask = |input: &Value| {
+        parse(&server.raw(request("POST", &path, "", &json!({ "input": input }).to_string()).as_bytes()))
+    };
     let together: Vec<_> = std::thread::scope(|scope| {
         let clients: Vec<_> = inputs.iter().map(|input| scope.spawn(move || ask(input))).collect();
         clients.into_iter().map(|client| client.join().unwrap()).collect()

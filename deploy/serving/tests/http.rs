@@ -128,7 +128,8 @@ fn sessions_continue_expire_and_are_counted() {
     let (status, refused) = begin();
     assert_eq!((status, code(&refused)), (503, "too_many_sessions"));
     let path = |session: &Value| format!("/v1/models/count/sessions/{}", session["session"].as_str().unwrap());
-    let next = |session: &Value, count: u64| server.post(&format!("{}/next", path(session)), &json!({ "count": count }));
+    let next =
+        |session: &Value, count: u64| server.post(&format!("{}/next", path(session)), &json!({ "count": count }));
     assert_eq!(next(&first, 2), (200, json!({ "pieces": [3, 2], "done": false })));
     assert_eq!(next(&first, 5), (200, json!({ "pieces": [1], "done": true })));
     assert_eq!(next(&first, 1).0, 404);

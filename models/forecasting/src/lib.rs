@@ -56,8 +56,8 @@ pub mod model;
 mod output;
 pub mod recurrent;
 pub mod scaler;
-pub mod segrnn;
 mod schemas;
+pub mod segrnn;
 pub mod settings;
 #[cfg(feature = "train")]
 pub mod train;
