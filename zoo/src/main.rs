@@ -4,6 +4,7 @@
 //! cargo install --path zoo
 //! zoo models --install                                  # copy the shipped models to the user's data folder
 //! zoo sentiment predict "Funny, warm and wonderfully acted."
+//! zoo serve imdb-hybrid ptb-awd                         # models of any application over HTTP
 //! zoo completions bash                                  # a completion script
 //! ```
 
