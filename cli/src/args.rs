@@ -1,5 +1,7 @@
 //! Command-line options and verbs that all applications share.
 
+use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -35,6 +37,8 @@ pub enum Command<V: Subcommand, O: Args> {
     Own(V),
     /// List the trained models with size, test metric and folder, or install them
     Models(Models),
+    /// Serve a trained model over HTTP, with a page to try it by hand
+    Serve(Serve),
     /// Write a trained model as a package, a folder that other programs can open
     Export(Export),
     /// Measure how fast a trained model answers
@@ -284,11 +288,73 @@ impl From<Bits> for Precision {
     }
 }
 
+/// Arguments of the verb `serve` of an application.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The model to serve.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Address, token and limits.
+    #[command(flatten)]
+    pub options: ServeOptions,
+}
+
+/// Arguments of `zoo serve`.
+#[derive(Debug, Args)]
+pub struct ServeZoo {
+    /// Models of any application: names that `models` lists, or package folders
+    #[arg(required = true, value_name = "NAME|DIR")]
+    pub models: Vec<String>,
+    /// Address, token and limits.
+    #[command(flatten)]
+    pub options: ServeOptions,
+}
+
+/// Address, token and limits of a server.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Server")]
+pub struct ServeOptions {
+    /// Address and port to listen on; the default answers only this computer
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// File with the bearer token that requests must have [default: no token]
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Origin whose pages may ask this server, such as https://example.org [default: none]
+    #[arg(long, value_name = "ORIGIN")]
+    pub cors_origin: Option<String>,
+    /// Largest number of inputs that a model predicts together; 1 switches batches off
+    #[arg(long, value_name = "N", default_value = "32")]
+    pub batch: NonZero<usize>,
+    /// Milliseconds that a model waits for more requests before it predicts
+    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1000))]
+    pub batch_wait: u64,
+    /// Largest body of a request, in bytes
+    #[arg(long, value_name = "BYTES", default_value = "4194304")]
+    pub max_body: NonZero<usize>,
+    /// Largest number of characters in a text
+    #[arg(long, value_name = "N", default_value = "20000")]
+    pub max_text: NonZero<usize>,
+    /// Largest number of requests that wait for one model
+    #[arg(long, value_name = "N", default_value = "256")]
+    pub max_queue: NonZero<usize>,
+    /// Largest number of sessions, which are answers in progress
+    #[arg(long, value_name = "N", default_value = "1000")]
+    pub max_sessions: NonZero<usize>,
+    /// Seconds that a session is kept after its last use
+    #[arg(long, value_name = "S", default_value_t = 300)]
+    pub session_time: u64,
+    /// Seconds that an answer may take
+    #[arg(long, value_name = "S", default_value_t = 30)]
+    pub answer_time: u64,
+}
+
 /// The names of the [global options](Common) that the shared verb `verb` uses; `None` for a verb of an application.
 pub(crate) fn used_globals(verb: &str) -> Option<&'static [&'static str]> {
     Some(match verb {
         "train" | "eval" | "verify" | "find-rate" => &["backend", "device", "threads", "data_dir", "json"],
         "bench" => &["backend", "device", "threads", "json"],
+        "serve" => &["backend", "device", "threads"],
         "models" | "export" | "recipes" | "runs" => &["json"],
         "completions" => &[],
         _ => return None,

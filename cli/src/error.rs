@@ -48,6 +48,9 @@ pub enum CliError {
     /// Training or evaluation failed.
     #[error(transparent)]
     Training(TrainingError),
+    /// The server could not start.
+    #[error(transparent)]
+    Serve(Box<serving::ServeError>),
     /// A package could not be opened.
     #[error(transparent)]
     Package(#[from] PackageError),
@@ -94,7 +97,7 @@ impl CliError {
 
     fn is_usage(&self) -> bool {
         match self {
-            Self::Usage(_) | Self::Predict(PredictError::BadInput { .. }) => true,
+            Self::Usage(_) | Self::Serve(_) | Self::Predict(PredictError::BadInput { .. }) => true,
             Self::Package(
                 PackageError::NotFound { .. } | PackageError::NotAFolder { .. } | PackageError::Application { .. },
             ) => true,

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use inference::Predictor;
+use inference::dynamic::Registry;
 use training::Task;
 use training::machine::keep_memory;
 
 use crate::application::Application;
-use crate::args::{Arguments, Common, Models, used_globals};
-use crate::commands::{self, models};
+use crate::args::{Arguments, Common, Completions, Models, ServeZoo, used_globals};
+use crate::commands::{self, models, serve};
 use crate::context::Context;
 use crate::error::{CliError, Result};
 use crate::output::log;
@@ -51,8 +52,9 @@ pub fn main<A: Application>() -> ExitCode {
     run::<A>(&matches, PredictorOf::<A>::APPLICATION)
 }
 
-/// Runs the program with all applications: `zoo APPLICATION VERB`. Returns its exit code.
-pub fn zoo(entries: &[Entry]) -> ExitCode {
+/// Runs the program with all applications: `zoo APPLICATION VERB`. `applications` opens their packages. Returns its exit
+/// code.
+pub fn zoo(applications: Registry, entries: &[Entry]) -> ExitCode {
     keep_memory();
     let mut program = Command::new("zoo")
         .about("Recurrent networks for text, series and signals: train them, measure them, predict with them.")
@@ -66,8 +68,11 @@ pub fn zoo(entries: &[Entry]) -> ExitCode {
             Models::augment_args(Command::new("models")).about("List the models of all applications, or install them"),
         )
         .subcommand(
-            crate::args::Completions::augment_args(Command::new("completions"))
-                .about("Print a completion script for a shell"),
+            ServeZoo::augment_args(Command::new("serve"))
+                .about("Serve models of any application over HTTP, with a page to try them by hand"),
+        )
+        .subcommand(
+            Completions::augment_args(Command::new("completions")).about("Print a completion script for a shell"),
         );
     let matches = program.clone().get_matches();
     let Some((name, arguments)) = matches.subcommand() else { return ExitCode::from(2) };
@@ -75,14 +80,17 @@ pub fn zoo(entries: &[Entry]) -> ExitCode {
         return (entry.run)(arguments, &format!("zoo {name}"));
     }
     let done = match name {
-        "completions" => crate::args::Completions::from_arg_matches(arguments)
-            .map_err(|error| CliError::Usage(error.to_string()))
-            .and_then(|args| commands::completions(args, &mut program)),
-        _ => Models::from_arg_matches(arguments).map_err(|error| CliError::Usage(error.to_string())).and_then(|args| {
+        "completions" => parsed::<Completions>(arguments).and_then(|args| commands::completions(args, &mut program)),
+        "serve" => parsed(arguments).and_then(|args| serve::run_zoo(args, applications)),
+        _ => parsed(arguments).and_then(|args| {
             models::run(&args, entries.iter().map(|entry| (entry.name, (entry.models)())).collect(), false)
         }),
     };
     report(done, |_| None)
+}
+
+fn parsed<T: FromArgMatches>(arguments: &ArgMatches) -> Result<T> {
+    T::from_arg_matches(arguments).map_err(|error| CliError::Usage(error.to_string()))
 }
 
 fn command<A: Application>() -> Command {

@@ -18,6 +18,7 @@ use crate::error::{PackageError, PredictError};
 use crate::files::Files;
 use crate::package::{Manifest, Package};
 use crate::predictor::{Predictor, Streaming};
+use crate::schemas::Schemas;
 
 /// A [`Predictor`] whose inputs, options and outputs are JSON.
 pub trait AnyPredictor: Send + Sync {
@@ -42,6 +43,9 @@ pub trait AnyPredictor: Send + Sync {
 
     /// The model as one that answers piece by piece; `None` if it only returns whole answers.
     fn streaming(&self) -> Option<&dyn AnyStreaming>;
+
+    /// The forms of input, options and output in JSON: [`Predictor::schemas`].
+    fn schemas(&self) -> Schemas;
 }
 
 /// A [`Streaming`] predictor whose input, options and pieces are JSON.
@@ -80,6 +84,10 @@ impl<P: Predictor> AnyPredictor for P {
 
     fn streaming(&self) -> Option<&dyn AnyStreaming> {
         Predictor::streaming(self)
+    }
+
+    fn schemas(&self) -> Schemas {
+        Predictor::schemas(self)
     }
 }
 

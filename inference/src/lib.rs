@@ -20,6 +20,7 @@
 //! | [`text`] | tokenizer, Unicode normal forms, vocabulary, Penn Treebank spelling |
 //! | [`sampling`] | temperature, top-k, nucleus sampling, repetition penalty |
 //! | [`by_length()`] | batches of sequences with little padding |
+//! | [`schemas`] | JSON Schemas of a model's input, options and output: [`Schemas`] |
 //! | [`settings`] | number types that refuse invalid values |
 //!
 //! The crate has no command line, no trainer and no autodiff, and builds for `wasm32-unknown-unknown`.
@@ -33,6 +34,7 @@ pub mod files;
 pub mod package;
 pub mod predictor;
 pub mod sampling;
+pub mod schemas;
 pub mod settings;
 pub mod text;
 pub mod weights;
@@ -47,3 +49,4 @@ pub use files::{Files, MemoryFiles};
 pub use package::{Manifest, Package};
 pub use predictor::{Predictor, Streaming};
 pub use sampling::Sampling;
+pub use schemas::Schemas;

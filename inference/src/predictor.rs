@@ -8,6 +8,7 @@ use crate::dynamic::AnyStreaming;
 use crate::error::{PackageError, PredictError};
 use crate::files::Files;
 use crate::package::Package;
+use crate::schemas::Schemas;
 
 /// A trained model.
 ///
@@ -71,6 +72,11 @@ pub trait Predictor: Sized + Send + Sync {
     /// [`Streaming`] returns `Some(self)`.
     fn streaming(&self) -> Option<&dyn AnyStreaming> {
         None
+    }
+
+    /// The forms of input, options and output in JSON, for programs that know no application, such as a server.
+    fn schemas(&self) -> Schemas {
+        Schemas::default()
     }
 
     /// Opens a package on the CPU, from any source of named bytes.

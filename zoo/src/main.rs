@@ -4,16 +4,20 @@
 //! cargo install --path zoo
 //! zoo models --install                                  # copy the shipped models to the user's data folder
 //! zoo sentiment predict "Funny, warm and wonderfully acted."
+//! zoo serve imdb-hybrid ptb-awd                         # models of any application over HTTP
 //! zoo completions bash                                  # a completion script
 //! ```
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::zoo(&[
-        cli::entry::<sentiment::app::App>(),
-        cli::entry::<language_model::app::App>(),
-        cli::entry::<forecasting::app::App>(),
-        cli::entry::<tagging::app::App>(),
-    ])
+    cli::zoo(
+        zoo::APPLICATIONS,
+        &[
+            cli::entry::<sentiment::app::App>(),
+            cli::entry::<language_model::app::App>(),
+            cli::entry::<forecasting::app::App>(),
+            cli::entry::<tagging::app::App>(),
+        ],
+    )
 }

@@ -45,6 +45,7 @@ fn example(application: &str, verb: &str) -> &'static [&'static str] {
         ("tagging", "eval" | "export" | "bench") => &["--model", "wnut17"],
         ("sentiment" | "tagging", "predict") => &["A text."],
         (_, "verify" | "models" | "recipes" | "runs") => &[],
+        (_, "serve") => &["--model", "none"],
         (_, "completions") => &["bash"],
         _ => panic!("{application} {verb}: add an example, so that its options are tested"),
     }

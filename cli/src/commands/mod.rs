@@ -7,6 +7,7 @@ mod find_rate;
 pub mod models;
 mod recipes;
 mod runs;
+pub mod serve;
 pub mod train;
 mod verify;
 
@@ -43,6 +44,7 @@ pub fn run<A: Application>(
             let name = <<A::Task as Task>::Predictor as Predictor>::APPLICATION;
             models::run(&args, vec![(name, models::list::<A>())], cx.json)
         }
+        Command::Serve(args) => serve::run::<A>(args, cx),
         Command::Completions(args) => completions(args, program),
         Command::Own(verb) => A::run(verb, cx),
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use inference::weights::WeightNames;
-use inference::{Package, PackageError, PredictError, Predictor};
+use inference::{Package, PackageError, PredictError, Predictor, Schemas};
 use jiff::SignedDuration;
 
 use crate::calibration::{FEWEST, Forecasts};
@@ -67,6 +67,10 @@ impl Predictor for Forecaster {
     fn example(&self) -> History {
         let (look_back, horizon) = (self.settings.data.look_back.get(), self.settings.data.horizon.get());
         History::example(&self.scalers, look_back.max(2), &self.settings.data.known, horizon)
+    }
+
+    fn schemas(&self) -> Schemas {
+        crate::schemas::schemas(&self.settings.data, self.scalers.columns())
     }
 }
 

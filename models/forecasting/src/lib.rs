@@ -56,6 +56,7 @@ pub mod model;
 mod output;
 pub mod recurrent;
 pub mod scaler;
+mod schemas;
 pub mod segrnn;
 pub mod settings;
 #[cfg(feature = "train")]

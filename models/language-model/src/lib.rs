@@ -58,6 +58,7 @@ pub mod evaluation;
 pub mod generate;
 pub mod model;
 pub mod predictor;
+mod schemas;
 pub mod score;
 mod stop;
 pub mod text;

@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use inference::dynamic::AnyStreaming;
 use inference::text::{Level, Reserved, Vocabulary};
-use inference::{Package, PackageError, PredictError, Predictor};
+use inference::{Package, PackageError, PredictError, Predictor, Schemas};
 use serde::{Deserialize, Serialize};
 
 use crate::adaptation::{self, Adaptation};
@@ -106,5 +106,9 @@ impl Predictor for LanguageModel {
 
     fn streaming(&self) -> Option<&dyn AnyStreaming> {
         Some(self)
+    }
+
+    fn schemas(&self) -> Schemas {
+        crate::schemas::schemas()
     }
 }

@@ -42,6 +42,7 @@ pub mod network;
 pub mod ngrams;
 pub mod prediction;
 pub mod predictor;
+mod schemas;
 pub mod settings;
 #[cfg(feature = "train")]
 pub mod train;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use burn::tensor::Device;
 use inference::text::{Vocabulary, tokenize};
-use inference::{Package, PackageError, PredictError, Predictor};
+use inference::{Package, PackageError, PredictError, Predictor, Schemas};
 use serde::{Deserialize, Serialize};
 
 use crate::network::NetworkClassifier;
@@ -106,6 +106,10 @@ impl Predictor for Sentiment {
         "A slow start, but the two leads are funny and warm, and the last half hour is wonderfully acted. I left the \
          cinema smiling, and I would gladly see it again."
             .to_owned()
+    }
+
+    fn schemas(&self) -> Schemas {
+        crate::schemas::schemas()
     }
 }
 

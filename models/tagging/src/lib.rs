@@ -44,6 +44,7 @@ pub mod labels;
 pub mod model;
 pub mod prediction;
 pub mod predictor;
+mod schemas;
 pub mod settings;
 pub mod text;
 #[cfg(feature = "train")]

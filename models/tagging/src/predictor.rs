@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor};
-use inference::{Package, PackageError, PredictError, Predictor, by_length};
+use inference::{Package, PackageError, PredictError, Predictor, Schemas, by_length};
 use rnn::Lattice;
 
 use crate::features::Encoder;
@@ -69,6 +69,10 @@ impl Predictor for Tagger {
 
     fn example(&self) -> String {
         "Anna Keller flew from Zurich to New York on Monday to visit the offices of Google.".to_owned()
+    }
+
+    fn schemas(&self) -> Schemas {
+        crate::schemas::schemas()
     }
 }
 

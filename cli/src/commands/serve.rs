@@ -1,0 +1,61 @@
+//! `serve`: answers requests over HTTP until it is stopped.
+
+use std::time::Duration;
+
+use inference::dynamic::{AnyModel, Registry};
+use inference::{Folder, Package, Predictor};
+use serving::{Limits, Options};
+use training::Task;
+
+use crate::application::Application;
+use crate::args::{Serve, ServeOptions, ServeZoo};
+use crate::context::Context;
+use crate::error::{CliError, Result};
+use crate::output::log;
+
+/// Serves one model of an application, on the device of the session.
+pub fn run<A: Application>(args: Serve, cx: &Context) -> Result<()> {
+    let folder = cx.model_folder::<<A::Task as Task>::Predictor>(&args.model, A::DEFAULT_MODEL)?;
+    let files = Folder::new(folder);
+    let package = Package::open(&files, <A::Task as Task>::Predictor::APPLICATION)?;
+    let predictor = <A::Task as Task>::Predictor::open(&package, &cx.session.device)?;
+    let model = AnyModel { manifest: package.manifest, predictor: Box::new(predictor) };
+    serve(vec![model], args.options)
+}
+
+/// Serves models of any applications, on the CPU.
+pub fn run_zoo(args: ServeZoo, applications: Registry) -> Result<()> {
+    let device = training::backend::Backend::default().device(0)?;
+    let open = |name: &String| applications.open(&Folder::new(applications.find(name)?), &device);
+    let models = args.models.iter().map(open).collect::<std::result::Result<Vec<_>, _>>()?;
+    serve(models, args.options)
+}
+
+fn serve(models: Vec<AnyModel>, given: ServeOptions) -> Result<()> {
+    let options = options(given)?;
+    let started = |address| log(&format!("listening on http://{address}; stop with Ctrl-C"));
+    serving::serve(models, options, started).map_err(|error| CliError::Serve(Box::new(error)))
+}
+
+fn options(given: ServeOptions) -> Result<Options> {
+    let token = given.token_file.map(|path| {
+        let content = std::fs::read_to_string(&path);
+        content.map_err(|source| CliError::Io { action: "read", path, source })
+    });
+    let token = token.transpose()?.map(|token| token.trim().to_owned());
+    if token.as_deref() == Some("") {
+        return Err(CliError::Usage("the token file is empty; write a long random text to it".to_owned()));
+    }
+    let limits = Limits {
+        batch: given.batch.get(),
+        batch_wait: Duration::from_millis(given.batch_wait),
+        body: given.max_body.get(),
+        text: given.max_text.get(),
+        queue: given.max_queue.get(),
+        sessions: given.max_sessions.get(),
+        session_time: Duration::from_secs(given.session_time),
+        answer_time: Duration::from_secs(given.answer_time),
+        ..Limits::default()
+    };
+    Ok(Options { listen: given.listen, token, cors_origin: given.cors_origin, limits })
+}

@@ -1,0 +1,107 @@
+//! Reads and checks the bodies of requests.
+
+use axum::body::Body;
+use axum::http::{Request, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::error::ApiError;
+use crate::options::Limits;
+use crate::state::Served;
+
+/// The body of `predict`: one input, or a list of inputs.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Predict {
+    input: Option<Value>,
+    inputs: Option<Vec<Value>>,
+    #[serde(default)]
+    pub(crate) options: Value,
+}
+
+/// The body of `stream` and `sessions`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Begin {
+    pub(crate) input: Value,
+    #[serde(default)]
+    pub(crate) options: Value,
+}
+
+/// The body of `next`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Next {
+    /// The largest number of pieces to return.
+    pub(crate) count: u64,
+}
+
+/// The inputs of a request, and whether they were a list.
+pub(crate) enum Inputs {
+    One(Value),
+    List(Vec<Value>),
+}
+
+impl Predict {
+    /// Takes the inputs out.
+    pub(crate) fn inputs(&mut self) -> Result<Inputs, ApiError> {
+        match (self.input.take(), self.inputs.take()) {
+            (Some(input), None) => Ok(Inputs::One(input)),
+            (None, Some(inputs)) => Ok(Inputs::List(inputs)),
+            _ => Err(ApiError::bad_input("input", "give either `input` or `inputs`")),
+        }
+    }
+}
+
+/// Reads the body of a request, and parses it.
+pub(crate) async fn read<T: DeserializeOwned>(request: Request<Body>, limits: &Limits) -> Result<T, ApiError> {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+    // Pages of other origins can send other types without asking, and this one only if CORS allows it.
+    if !media_type.eq_ignore_ascii_case("application/json") {
+        return Err(ApiError::ContentType);
+    }
+    let body = Limited::new(request.into_body(), limits.body).collect();
+    let body = timeout(limits.client_time, body).await.map_err(|_| ApiError::SlowRequest)?;
+    let body = body.map_err(|error| match error.is::<LengthLimitError>() {
+        true => ApiError::TooLarge(limits.body),
+        false => ApiError::Incomplete,
+    })?;
+    serde_json::from_slice(&body.to_bytes()).map_err(|error| ApiError::InvalidJson(error.to_string()))
+}
+
+/// Checks the sizes of inputs and options against the limits and the schema of the options.
+pub(crate) fn check(model: &Served, inputs: &[Value], options: &Value, limits: &Limits) -> Result<(), ApiError> {
+    if inputs.is_empty() || inputs.len() > limits.inputs {
+        let message = format!("there are {} inputs; give 1 to {}", inputs.len(), limits.inputs);
+        return Err(ApiError::bad_input("inputs", message));
+    }
+    inputs.iter().try_for_each(|input| check_text("input", input, limits.text))?;
+    check_text("options", options, limits.text)?;
+    for (name, value) in options.as_object().into_iter().flatten() {
+        let largest = model.schemas.options["properties"][name]["maximum"].as_f64();
+        if let Some(largest) = largest.filter(|largest| value.as_f64().is_some_and(|value| value > *largest)) {
+            return Err(ApiError::bad_input(name, format!("{value} is more than {largest}")));
+        }
+    }
+    Ok(())
+}
+
+/// Checks the length of every string in a value.
+fn check_text(field: &str, value: &Value, longest: usize) -> Result<(), ApiError> {
+    match value {
+        Value::String(text) => match text.chars().count() {
+            length if length > longest => {
+                let message = format!("a text has {length} characters; give at most {longest}");
+                Err(ApiError::bad_input(field, message))
+            }
+            _ => Ok(()),
+        },
+        Value::Array(values) => values.iter().try_for_each(|value| check_text(field, value, longest)),
+        Value::Object(values) => values.values().try_for_each(|value| check_text(field, value, longest)),
+        _ => Ok(()),
+    }
+}

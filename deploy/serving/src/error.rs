@@ -1,0 +1,141 @@
+//! Errors of a server, and of its answers to requests.
+
+use std::net::SocketAddr;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use inference::PredictError;
+use serde_json::{Value, json};
+
+/// Why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The address is in use, or belongs to another machine.
+    #[error("cannot listen on {address}: {source}; choose another address with --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The operating system's error.
+        source: std::io::Error,
+    },
+    /// Two models have the same name.
+    #[error("two models have the name `{0}`; serve one of them")]
+    SameName(String),
+    /// The origin for CORS is not a valid value of a header.
+    #[error("the origin `{0}` is not valid; give scheme and host, such as https://example.org")]
+    Origin(String),
+    /// The operating system refused threads or signals.
+    #[error("cannot start the server: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// Why a request is refused.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(crate) enum ApiError {
+    #[error("{message}")]
+    BadInput { field: String, message: String },
+    #[error("the body is not the JSON of this request: {0}")]
+    InvalidJson(String),
+    #[error("the body was not sent completely")]
+    Incomplete,
+    #[error("the bearer token is missing or wrong; send the header `authorization: Bearer TOKEN`")]
+    Unauthorized,
+    #[error("there is no model with this name; GET /v1/models lists the models")]
+    NoModel,
+    #[error("there is no session with this identifier; it has ended, expired, or belongs to another model")]
+    NoSession,
+    #[error("there is nothing at this path; GET /openapi.json lists the paths")]
+    NoPath,
+    #[error("the path does not have this method; GET /openapi.json lists the methods")]
+    Method,
+    #[error("the session is in use by another request; wait for its answer")]
+    SessionInUse,
+    #[error("the body was not sent in time")]
+    SlowRequest,
+    #[error("the body is larger than {0} bytes; send less, or several requests")]
+    TooLarge(usize),
+    #[error("the content type is not application/json")]
+    ContentType,
+    #[error("too many requests wait for this model; try again later")]
+    QueueFull,
+    #[error("there are too many sessions; end some, or try again later")]
+    TooManySessions,
+    #[error("the answer was not ready in time; ask for less, or try again later")]
+    SlowAnswer,
+    #[error("the model failed; the log of the server has the reason")]
+    Internal,
+}
+
+impl From<PredictError> for ApiError {
+    fn from(error: PredictError) -> Self {
+        match error {
+            PredictError::BadInput { field, reason } => Self::BadInput { field: field.to_owned(), message: reason },
+            other => {
+                tracing::error!(error = %other, "prediction failed");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl ApiError {
+    pub(crate) fn bad_input(field: &str, message: impl Into<String>) -> Self {
+        Self::BadInput { field: field.to_owned(), message: message.into() }
+    }
+
+    /// The status and the code of the error.
+    fn kind(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::BadInput { .. } => (StatusCode::BAD_REQUEST, "bad_input"),
+            Self::InvalidJson(_) => (StatusCode::BAD_REQUEST, "invalid_json"),
+            Self::Incomplete => (StatusCode::BAD_REQUEST, "incomplete_body"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::NoModel => (StatusCode::NOT_FOUND, "no_such_model"),
+            Self::NoSession => (StatusCode::NOT_FOUND, "no_such_session"),
+            Self::NoPath => (StatusCode::NOT_FOUND, "no_such_path"),
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "no_such_method"),
+            Self::SessionInUse => (StatusCode::CONFLICT, "session_in_use"),
+            Self::SlowRequest => (StatusCode::REQUEST_TIMEOUT, "slow_request"),
+            Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::ContentType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type"),
+            Self::QueueFull => (StatusCode::SERVICE_UNAVAILABLE, "queue_full"),
+            Self::TooManySessions => (StatusCode::SERVICE_UNAVAILABLE, "too_many_sessions"),
+            Self::SlowAnswer => (StatusCode::GATEWAY_TIMEOUT, "slow_answer"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+
+    /// The error as every answer has it.
+    pub(crate) fn to_json(&self, request_id: &str) -> Value {
+        let field = match self {
+            Self::BadInput { field, .. } => Some(field),
+            _ => None,
+        };
+        let (message, code) = (self.to_string(), self.kind().1);
+        json!({ "error": { "code": code, "field": field, "message": message, "request_id": request_id } })
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// A response without a body. The layer that knows the identifier of the request adds the body.
+    fn into_response(self) -> Response {
+        let mut response = self.kind().0.into_response();
+        let headers = response.headers_mut();
+        match self {
+            Self::QueueFull | Self::TooManySessions => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::Unauthorized => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            // The rest of a body that was not read cannot be told from the next request.
+            Self::TooLarge(_) | Self::SlowRequest | Self::Incomplete => {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => {}
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}

@@ -1,0 +1,34 @@
+//! Serves trained models of any application over HTTP.
+//!
+//! ```text
+//! connection (limits of time) ─► layers (identifier, token, log, metrics) ─► api ─► queue ─► thread of the model
+//! ```
+//!
+//! A model has one thread, which predicts waiting requests with the same options together. A session, an answer in
+//! progress, belongs to the server: each of its steps passes the queue, so that several answers advance in turn.
+//!
+//! ```no_run
+//! let models = vec![zoo::from_pretrained("imdb-hybrid")?];
+//! serving::serve(models, serving::Options::default(), |address| println!("http://{address}"))?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The README of the crate lists the paths, limits and errors.
+
+mod api;
+mod body;
+mod error;
+mod layers;
+mod metrics;
+mod openapi;
+mod options;
+mod page;
+mod request_id;
+mod server;
+mod sessions;
+mod state;
+mod worker;
+
+pub use error::ServeError;
+pub use options::{Limits, Options};
+pub use server::{Server, serve};

@@ -1,0 +1,68 @@
+//! What a server may use, and whom it answers.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// The options of a server. The default listens on loopback, without a token.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The address and port to listen on; port 0 takes a free port.
+    pub listen: SocketAddr,
+    /// The bearer token that requests to models must have; `None` if everybody may ask.
+    pub token: Option<String>,
+    /// The origin, such as `https://example.org`, whose pages may ask this server from a browser.
+    pub cors_origin: Option<String>,
+    /// The limits.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { listen: ([127, 0, 0, 1], 8080).into(), token: None, cors_origin: None, limits: Limits::default() }
+    }
+}
+
+/// The limits of a server. A request beyond a limit gets an error that names the limit.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The largest number of inputs that a model predicts together.
+    pub batch: usize,
+    /// How long a model waits for more requests before it predicts. 0 takes only the requests that wait already.
+    pub batch_wait: Duration,
+    /// The largest body of a request, in bytes.
+    pub body: usize,
+    /// The largest number of characters in a string of a request.
+    pub text: usize,
+    /// The largest number of inputs in one request.
+    pub inputs: usize,
+    /// The largest number of requests that wait for one model.
+    pub queue: usize,
+    /// The largest number of sessions.
+    pub sessions: usize,
+    /// How long a session is kept after its last use.
+    pub session_time: Duration,
+    /// The largest number of connections; more wait until one ends.
+    pub connections: usize,
+    /// How long a client may take to send the header of a request, to send its body, and to take a part of an answer.
+    pub client_time: Duration,
+    /// How long an answer may take. A stopped server also waits this long for the answers in progress.
+    pub answer_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            batch: 32,
+            batch_wait: Duration::ZERO,
+            body: 4 << 20,
+            text: 20_000,
+            inputs: 64,
+            queue: 256,
+            sessions: 1000,
+            session_time: Duration::from_secs(300),
+            connections: 512,
+            client_time: Duration::from_secs(10),
+            answer_time: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Identifiers of requests and sessions.
+
+use axum::http::HeaderMap;
+use rand::RngExt;
+
+/// The name of the header that identifies a request.
+pub(crate) const HEADER: &str = "x-request-id";
+/// The largest length of an identifier from a client.
+const LONGEST: usize = 64;
+
+/// The identifier of a request, which its answer and the log have.
+#[derive(Clone)]
+pub(crate) struct RequestId(pub(crate) String);
+
+impl RequestId {
+    /// The identifier that the client has sent if it is well formed, and a random one otherwise.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let is_valid = |id: &&str| {
+            (1..=LONGEST).contains(&id.len())
+                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        };
+        let given = headers.get(HEADER).and_then(|value| value.to_str().ok()).filter(is_valid);
+        Self(given.map_or_else(random_id, str::to_owned))
+    }
+}
+
+/// 128 random bits in hexadecimal digits, which nobody can guess.
+pub(crate) fn random_id() -> String {
+    format!("{:032x}", rand::rng().random::<u128>())
+}

@@ -1,0 +1,152 @@
+//! The server: it listens, answers connections, and stops gracefully.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use inference::dynamic::AnyModel;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
+
+use crate::api;
+use crate::error::ServeError;
+use crate::options::{Limits, Options};
+use crate::state::State;
+
+/// How long to wait before another connection is accepted, after the system had no resources for one.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A server that listens and does not answer yet.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+    limits: Limits,
+}
+
+impl Server {
+    /// Starts the threads of the models, and listens. Must be called in a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Listen`] if the address cannot be used, and [`ServeError::SameName`] if two models have one name.
+    pub async fn bind(models: Vec<AnyModel>, options: Options) -> Result<Self, ServeError> {
+        let (listen, limits) = (options.listen, options.limits);
+        let router = api::router(Arc::new(State::start(models, options)?))?;
+        let failed = |source| ServeError::Listen { address: listen, source };
+        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address, router, limits })
+    }
+
+    /// The address of the server.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers requests until `stop` is ready. Then it accepts no more connections, completes the answers in progress,
+    /// and returns, at the latest after [`Limits::answer_time`].
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let graceful = GracefulShutdown::new();
+        let slots = Arc::new(Semaphore::new(self.limits.connections));
+        let mut stop = pin!(stop);
+        loop {
+            let (stream, slot) = tokio::select! {
+                accepted = self.accept(&slots) => accepted,
+                () = &mut stop => break,
+            };
+            tokio::spawn(converse(stream, slot, self.router.clone(), self.limits, graceful.watcher()));
+        }
+        drop(self.listener);
+        tracing::info!("stopping");
+        if tokio::time::timeout(self.limits.answer_time, graceful.shutdown()).await.is_err() {
+            tracing::warn!("some answers were not complete in time");
+        }
+    }
+
+    async fn accept(&self, slots: &Arc<Semaphore>) -> (TcpStream, Option<OwnedSemaphorePermit>) {
+        // The semaphore is never closed.
+        let slot = slots.clone().acquire_owned().await.ok();
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => return (stream, slot),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// Answers the requests of one connection. `_slot` is its place among the connections.
+async fn converse(
+    stream: TcpStream,
+    _slot: Option<OwnedSemaphorePermit>,
+    router: Router,
+    limits: Limits,
+    watcher: Watcher,
+) {
+    let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(limits.client_time));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.client_time)
+        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router));
+    // Errors are those of the client: it has gone, was too slow, or does not speak HTTP.
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// Serves models until the process gets SIGTERM or SIGINT. `started` gets the address when the server listens. Writes
+/// the log to standard error, one JSON object per line.
+///
+/// # Errors
+///
+/// Those of [`Server::bind`], and [`ServeError::System`] if the operating system refuses threads or signals.
+pub fn serve(models: Vec<AnyModel>, options: Options, started: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+    // Another subscriber of the program stays.
+    let _ = tracing_subscriber::fmt().json().with_writer(std::io::stderr).try_init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let stopped = runtime.block_on(async {
+        let stop = stop_signal()?;
+        let server = Server::bind(models, options).await?;
+        started(server.address());
+        server.run(stop).await;
+        Ok(())
+    });
+    // A model that still computes does not delay the end of the process.
+    runtime.shutdown_background();
+    stopped
+}
+
+/// A future that is ready after SIGTERM or SIGINT.
+#[cfg(unix)]
+fn stop_signal() -> Result<impl Future<Output = ()>, ServeError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// A future that is ready after Ctrl-C.
+#[cfg(not(unix))]
+fn stop_signal() -> Result<impl Future<Output = ()>, ServeError> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}

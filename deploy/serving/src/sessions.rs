@@ -1,0 +1,105 @@
+//! The sessions of all models: answers in progress, which clients continue piece by piece.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use inference::dynamic::AnySession;
+
+use crate::error::ApiError;
+use crate::request_id::random_id;
+
+/// The sessions of a server.
+pub(crate) struct Sessions {
+    most: usize,
+    time: Duration,
+    entries: Mutex<HashMap<String, Entry>>,
+}
+
+struct Entry {
+    model: String,
+    last_used: Instant,
+    /// `None` while a request uses the session.
+    session: Option<AnySession>,
+}
+
+impl Sessions {
+    pub(crate) fn new(most: usize, time: Duration) -> Arc<Self> {
+        Arc::new(Self { most, time, entries: Mutex::default() })
+    }
+
+    /// The number of sessions that have not expired.
+    pub(crate) fn len(&self) -> usize {
+        self.entries().len()
+    }
+
+    /// How long a session is kept after its last use.
+    pub(crate) fn time(&self) -> Duration {
+        self.time
+    }
+
+    /// Adds a place for a session of a model.
+    pub(crate) fn reserve(self: &Arc<Self>, model: &str) -> Result<Taken, ApiError> {
+        let mut entries = self.entries();
+        if entries.len() >= self.most {
+            return Err(ApiError::TooManySessions);
+        }
+        let id = random_id();
+        entries.insert(id.clone(), Entry { model: model.to_owned(), last_used: Instant::now(), session: None });
+        Ok(Taken { id, sessions: self.clone(), is_over: true })
+    }
+
+    /// Takes a session of a model out, to continue it.
+    pub(crate) fn take(self: &Arc<Self>, model: &str, id: &str) -> Result<(Taken, AnySession), ApiError> {
+        let mut entries = self.entries();
+        let entry = entries.get_mut(id).filter(|entry| entry.model == model).ok_or(ApiError::NoSession)?;
+        let session = entry.session.take().ok_or(ApiError::SessionInUse)?;
+        Ok((Taken { id: id.to_owned(), sessions: self.clone(), is_over: true }, session))
+    }
+
+    /// Ends a session of a model.
+    pub(crate) fn remove(&self, model: &str, id: &str) -> Result<(), ApiError> {
+        let mut entries = self.entries();
+        entries.get(id).filter(|entry| entry.model == model).ok_or(ApiError::NoSession)?;
+        entries.remove(id);
+        Ok(())
+    }
+
+    /// The sessions, after those that have expired are removed.
+    fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.retain(|_, entry| entry.session.is_none() || entry.last_used.elapsed() < self.time);
+        entries
+    }
+}
+
+/// The place of a session that a request uses. The session ends if it is not put back.
+pub(crate) struct Taken {
+    pub(crate) id: String,
+    sessions: Arc<Sessions>,
+    is_over: bool,
+}
+
+impl Taken {
+    /// Whether nobody has ended the session.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.sessions.entries().contains_key(&self.id)
+    }
+
+    /// Puts the session back, so that another request can continue it. Returns its identifier.
+    pub(crate) fn put_back(mut self, session: AnySession) -> String {
+        if let Some(entry) = self.sessions.entries().get_mut(&self.id) {
+            (entry.session, entry.last_used) = (Some(session), Instant::now());
+        }
+        self.is_over = false;
+        self.id.clone()
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if self.is_over {
+            self.sessions.entries().remove(&self.id);
+        }
+    }
+}

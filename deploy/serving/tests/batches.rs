@@ -1,0 +1,64 @@
+//! The answer to a request does not depend on the requests that are predicted together with it, bit for bit.
+
+mod support;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use serving::{Limits, Options};
+use support::{Running, parse, request};
+
+/// Texts of different lengths, so that batches are padded.
+fn inputs(example: &Value, count: usize) -> Vec<Value> {
+    let varied = |index: usize| match example {
+        Value::String(text) => {
+            let words: Vec<_> = text.split(' ').collect();
+            words.iter().cycle().skip(index).take(3 + 5 * index).copied().collect::<Vec<_>>().join(" ").into()
+        }
+        other => other.clone(),
+    };
+    (0..count).map(varied).collect()
+}
+
+fn assert_independent(name: &str) {
+    const COUNT: usize = 16;
+    let model = zoo::from_pretrained(name).unwrap();
+    let inputs = inputs(&model.predictor.example().unwrap(), COUNT);
+    let limits = Limits { batch: COUNT, batch_wait: Duration::from_millis(500), ..Limits::default() };
+    let server = Running::start(vec![model], Options { limits, ..Options::default() });
+    let path = format!("/v1/models/{name}/predict");
+    let ask = |input: &Value| {
+        parse(&server.raw(request("POST", &path, "", &json!({ "input": input }).to_string()).as_bytes()))
+    };
+    let together: Vec<_> = std::thread::scope(|scope| {
+        let clients: Vec<_> = inputs.iter().map(|input| scope.spawn(move || ask(input))).collect();
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
+    });
+    let batches = |metrics: &str| metrics.matches(&format!("rnn_zoo_batches_total{{model=\"{name}\"}} 1\n")).count();
+    assert_eq!(batches(&server.get("/metrics").1), 1, "one batch");
+    for (input, together) in inputs.iter().zip(together) {
+        let alone = ask(input);
+        assert_eq!(alone.0, 200, "{}", alone.1);
+        assert!(alone == together, "{name}: {} and {}", alone.1, together.1);
+    }
+}
+
+#[test]
+fn sentiment_and_tagging() {
+    ["imdb-lstm", "imdb-bigru", "imdb-hybrid", "wnut17"].map(assert_independent);
+}
+
+#[test]
+fn forecasting() {
+    [
+        "energy-day-ahead",
+        "etth1-96",
+        "etth1-96-linear",
+        "stock-direction",
+        "stock-volatility",
+        "weather-96",
+        "weather-96-linear",
+        "weather-temperature-24h",
+    ]
+    .map(assert_independent);
+}
