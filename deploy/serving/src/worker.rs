@@ -164,11 +164,7 @@ impl Thread {
             }
         }
         for Predict { inputs, options, answer } in batch {
-            let outputs = if self.model.predictor.streaming().is_some() {
-                self.predict_each(inputs, &options, &answer)
-            } else {
-                self.predict(inputs, options)
-            };
+            let outputs = self.predict_in_parts(&inputs, &options, &answer);
             let _ = answer.send(outputs);
         }
     }
@@ -180,11 +176,11 @@ impl Thread {
         if outputs.len() == count { Ok(outputs) } else { Err(internal("the model returned another number of outputs")) }
     }
 
-    /// Predicts one input after another, and stops when the client has gone.
-    fn predict_each(&self, inputs: Vec<Value>, options: &Value, answer: &oneshot::Sender<Outputs>) -> Outputs {
+    /// Predicts the inputs of one request, the largest batch at a time, and stops when the client has gone.
+    fn predict_in_parts(&self, inputs: &[Value], options: &Value, answer: &oneshot::Sender<Outputs>) -> Outputs {
         let mut outputs = Vec::with_capacity(inputs.len());
-        for input in inputs.into_iter().take_while(|_| !answer.is_closed()) {
-            outputs.extend(self.predict(vec![input], options.clone())?);
+        for part in inputs.chunks(self.largest.max(1)).take_while(|_| !answer.is_closed()) {
+            outputs.extend(self.predict(part.to_vec(), options.clone())?);
         }
         Ok(outputs)
     }
