@@ -116,7 +116,7 @@ pub unsafe extern "C" fn zoo_begin_json(
 pub unsafe extern "C" fn zoo_next_json(session: *mut ZooSession, error: *mut *mut c_char) -> *mut c_char {
     // SAFETY: the caller passes what this function's documentation asks for.
     let (session, error) = unsafe { (session.as_mut(), error.as_mut()) };
-    guarded(error, || match session.ok_or(Error::null("session"))?.next()? {
+    guarded(error, || match session.ok_or(Error::null("session"))?.next_piece()? {
         Some(piece) => string(&piece),
         None => Ok(null_mut()),
     })

@@ -66,7 +66,7 @@ impl ZooModel {
 
 impl ZooSession {
     /// Returns the next piece, or `None` when the answer is complete.
-    pub fn next(&mut self) -> Result<Option<Value>, Error> {
+    pub fn next_piece(&mut self) -> Result<Option<Value>, Error> {
         Ok(streaming(&self.model)?.next_json(&mut self.session)?)
     }
 }
