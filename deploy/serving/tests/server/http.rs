@@ -1,13 +1,11 @@
 //! A real server answers requests, good ones and bad ones, over loopback.
 
-mod support;
-
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use crate::support::{Running, code, countdown, parse, read_all, request};
 use serde_json::{Value, json};
 use serving::{Limits, Options};
-use support::{Running, code, countdown, parse, read_all, request};
 
 fn server(limits: Limits) -> Running {
     Running::start(vec![countdown()], Options { limits, ..Options::default() })
