@@ -247,6 +247,22 @@ pub struct Export {
     /// Precision of the stored weights
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     pub precision: Bits,
+    /// Write a package for this program, or ONNX graphs for other runtimes
+    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    pub format: Format,
+    /// Give the ONNX graph an input for the lengths of padded sequences, which some runtimes (tract) cannot run
+    #[arg(long, help_heading = "Output")]
+    pub lengths: bool,
+}
+
+/// The form of an exported model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A package, which this program and the crates of the applications open.
+    #[default]
+    Package,
+    /// ONNX graphs, which ONNX Runtime, tract and other runtimes execute.
+    Onnx,
 }
 
 /// The precision of the weights in an exported package.

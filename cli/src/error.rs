@@ -51,6 +51,9 @@ pub enum CliError {
     /// A package could not be opened.
     #[error(transparent)]
     Package(#[from] PackageError),
+    /// A model could not be written as ONNX graphs.
+    #[error(transparent)]
+    Onnx(#[from] onnx::OnnxError),
     /// A prediction failed.
     #[error(transparent)]
     Predict(#[from] PredictError),
