@@ -35,7 +35,7 @@ pub enum Command<V: Subcommand, O: Args> {
     Own(V),
     /// List the trained models with size, test metric and folder, or install them
     Models(Models),
-    /// Write a trained model as a package, a folder that other programs can open
+    /// Write a trained model as a package, a folder that other programs can open, or as ONNX graphs
     Export(Export),
     /// List the recipes, which are TOML files of training settings, or print one
     Recipes(Recipes),
@@ -241,7 +241,7 @@ pub struct Export {
     /// The model to export.
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Folder for the package: a new or empty folder, or a package to replace
+    /// Folder for the files: a new or empty folder, or an earlier export to replace
     #[arg(long, alias = "to", value_name = "DIR", help_heading = "Output")]
     pub out: PathBuf,
     /// Precision of the stored weights
@@ -265,7 +265,7 @@ pub enum Format {
     Onnx,
 }
 
-/// The precision of the weights in an exported package.
+/// The precision of the weights in an exported package or graph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Bits {
     /// Store 16 bits per weight (half precision).

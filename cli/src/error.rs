@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use datasets::DataError;
 use inference::{PackageError, PredictError};
+use onnx::OnnxError;
 use training::{TaskError, TrainingError};
 
 use crate::output::quoted;
@@ -53,7 +54,7 @@ pub enum CliError {
     Package(#[from] PackageError),
     /// A model could not be written as ONNX graphs.
     #[error(transparent)]
-    Onnx(#[from] onnx::OnnxError),
+    Onnx(#[from] OnnxError),
     /// A prediction failed.
     #[error(transparent)]
     Predict(#[from] PredictError),
@@ -98,6 +99,7 @@ impl CliError {
     fn is_usage(&self) -> bool {
         match self {
             Self::Usage(_) | Self::Predict(PredictError::BadInput { .. }) => true,
+            Self::Onnx(OnnxError::NoGraph { .. } | OnnxError::NoLengths { .. }) => true,
             Self::Package(
                 PackageError::NotFound { .. } | PackageError::NotAFolder { .. } | PackageError::Application { .. },
             ) => true,

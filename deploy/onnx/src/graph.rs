@@ -261,8 +261,13 @@ impl Graph {
     }
 
     fn constant(&mut self, name: &str, element: DataType, dims: &[usize], raw_data: Vec<u8>) -> Value {
+        let dims: Vec<i64> = dims.iter().map(|size| *size as i64).collect();
+        // Layers that are used twice are stored once.
+        let equal = |of: &&TensorProto| of.data_type == element as i32 && of.dims == dims && of.raw_data == raw_data;
+        if let Some(stored) = self.constants.iter().find(equal) {
+            return Value(stored.name.clone());
+        }
         let name = self.fresh(name);
-        let dims = dims.iter().map(|size| *size as i64).collect();
         self.constants.push(TensorProto { dims, data_type: element as i32, name: name.clone(), raw_data });
         Value(name)
     }
