@@ -72,6 +72,18 @@ pub trait Application: 'static {
         None
     }
 
+    /// The ONNX graphs of a model, which `export --format onnx` writes.
+    ///
+    /// # Errors
+    ///
+    /// [`OnnxError`](onnx::OnnxError) if the model has no graph, or the options do not apply to it.
+    fn to_onnx(
+        _model: &<Self::Task as Task>::Predictor,
+        _options: &onnx::Options,
+    ) -> std::result::Result<onnx::Export, onnx::OnnxError> {
+        Err(onnx::OnnxError::NoGraph { model: "this application", reason: "it has no export to ONNX" })
+    }
+
     /// Runs `verb`, one of the application's own verbs, such as `predict`.
     fn run(verb: Self::Verb, cx: &mut Context) -> Result<()>;
 }

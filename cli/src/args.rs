@@ -39,7 +39,7 @@ pub enum Command<V: Subcommand, O: Args> {
     Models(Models),
     /// Serve a trained model over HTTP, with a page to try it by hand
     Serve(Serve),
-    /// Write a trained model as a package, a folder that other programs can open
+    /// Write a trained model as a package, a folder that other programs can open, or as ONNX graphs
     Export(Export),
     /// Measure how fast a trained model answers
     Bench(Bench),
@@ -247,12 +247,18 @@ pub struct Export {
     /// The model to export.
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Folder for the package: a new or empty folder, or a package to replace
+    /// Folder for the files: a new or empty folder, or an earlier export to replace
     #[arg(long, alias = "to", value_name = "DIR", help_heading = "Output")]
     pub out: PathBuf,
     /// Precision of the stored weights
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     pub precision: Bits,
+    /// Write a package for this program, or ONNX graphs for other runtimes
+    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    pub format: Format,
+    /// Give the ONNX graph an input for the lengths of padded sequences, which some runtimes (tract) cannot run
+    #[arg(long, help_heading = "Output")]
+    pub lengths: bool,
 }
 
 /// Arguments of the verb `bench`.
@@ -269,7 +275,17 @@ pub struct Bench {
     pub card: bool,
 }
 
-/// The precision of the weights in an exported package.
+/// The form of an exported model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A package, which this program and the crates of the applications open.
+    #[default]
+    Package,
+    /// ONNX graphs, which ONNX Runtime, tract and other runtimes execute.
+    Onnx,
+}
+
+/// The precision of the weights in an exported package or graph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Bits {
     /// Store 16 bits per weight (half precision).

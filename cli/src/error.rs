@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use datasets::DataError;
 use inference::{PackageError, PredictError};
+use onnx::OnnxError;
 use training::{TaskError, TrainingError};
 
 use crate::output::quoted;
@@ -54,6 +55,9 @@ pub enum CliError {
     /// A package could not be opened.
     #[error(transparent)]
     Package(#[from] PackageError),
+    /// A model could not be written as ONNX graphs.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
     /// A prediction failed.
     #[error(transparent)]
     Predict(#[from] PredictError),
@@ -98,6 +102,7 @@ impl CliError {
     fn is_usage(&self) -> bool {
         match self {
             Self::Usage(_) | Self::Serve(_) | Self::Predict(PredictError::BadInput { .. }) => true,
+            Self::Onnx(OnnxError::NoGraph { .. } | OnnxError::NoLengths { .. }) => true,
             Self::Package(
                 PackageError::NotFound { .. } | PackageError::NotAFolder { .. } | PackageError::Application { .. },
             ) => true,

@@ -1,22 +1,54 @@
-//! `export`: writes a trained model as a package, a folder that other programs can open.
+//! `export`: writes a trained model as a package, which this program opens, or as ONNX graphs for other runtimes.
+
+use std::path::Path;
 
 use serde_json::json;
-use training::Task;
 use training::package::Opened;
+use training::{Task, files};
 
 use crate::application::Application;
-use crate::args::Export;
+use crate::args::{Export, Format};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{CliError, Result};
 use crate::output::{print_json, print_line};
 
 pub fn run<A: Application>(args: &Export, cx: &mut Context) -> Result<()> {
+    if args.lengths && args.format != Format::Onnx {
+        return Err(CliError::Usage(
+            "--lengths is an option of --format onnx; add it, or leave --lengths out".to_owned(),
+        ));
+    }
     let dir = cx.model_folder::<<A::Task as Task>::Predictor>(&args.model, None)?;
     let opened = Opened::<A::Task>::open(&dir, &cx.session.device)?;
-    opened.export(&args.out, args.precision.into())?;
     let name = &opened.record.recipe.name;
+    let key = match args.format {
+        Format::Package => {
+            opened.export(&args.out, args.precision.into())?;
+            "package"
+        }
+        Format::Onnx => {
+            let options = onnx::Options { precision: args.precision.into(), lengths: args.lengths };
+            write_graphs(&args.out, &A::to_onnx(&opened.predictor, &options)?.files(name)?)?;
+            "onnx"
+        }
+    };
     match cx.json {
-        true => print_json(&json!({ "package": args.out, "recipe": name })),
+        true => print_json(&json!({ key: args.out, "recipe": name })),
         false => print_line(&format!("exported {name} to {}", args.out.display())),
     }
+}
+
+/// Writes the files of an export to a folder, which is new, empty, or holds an earlier export.
+fn write_graphs(to: &Path, files: &[(String, Vec<u8>)]) -> Result<()> {
+    let entries = std::fs::read_dir(to).into_iter().flatten().flatten();
+    let names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    // A README.md alone may be that of another project.
+    let is_export = names.iter().any(|name| name.ends_with(".onnx"));
+    let other = names.iter().find(|name| !is_export || *name != "README.md" && !name.ends_with(".onnx"));
+    if let Some(other) = other {
+        let to = to.display();
+        return Err(CliError::Usage(format!("--out {to}: the folder has `{other}`; choose a new or empty folder")));
+    }
+    let fill = |dir: &Path| files.iter().try_for_each(|(name, content)| files::write(&dir.join(name), content));
+    Ok(files::replace_dir(to, fill)?)
 }

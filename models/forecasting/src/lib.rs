@@ -53,6 +53,8 @@ mod history;
 pub mod likelihood;
 pub mod linear;
 pub mod model;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod output;
 pub mod recurrent;
 pub mod scaler;

@@ -61,7 +61,7 @@ impl Quantity {
 /// The quantile levels that a network with [`Likelihood::Quantiles`] predicts: the interval bounds and the median.
 const QUANTILES: [f64; 5] = [LEVELS[0], LEVELS[1], 0.5, LEVELS[2], LEVELS[3]];
 /// The smallest scale parameter of an output distribution, in units of standardised values.
-const MIN_SCALE: f64 = 1e-3;
+pub(crate) const MIN_SCALE: f64 = 1e-3;
 
 impl Likelihood {
     /// The number of distribution parameters per forecast value, P.

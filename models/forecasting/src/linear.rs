@@ -27,7 +27,7 @@ pub enum Form {
 }
 
 /// The number of steps of the moving average of [`Form::Decomposed`].
-const AVERAGE: usize = 25;
+pub(crate) const AVERAGE: usize = 25;
 
 /// The network of DLinear or NLinear.
 #[derive(Module, Debug)]

@@ -75,7 +75,7 @@ pub enum Normalise {
 const PATHS: usize = 100;
 /// The smallest number by which [`Normalise::Window`] divides, so that a constant window does not cause a division by
 /// 0.
-const MIN_DEVIATION: f64 = 0.05;
+pub(crate) const MIN_DEVIATION: f64 = 0.05;
 
 /// The recurrent network. [The module](self) shows its layers and shapes.
 #[derive(Module, Debug)]
@@ -90,9 +90,9 @@ pub struct Recurrent {
     /// The output layer: from the N features of a hidden state to P distribution parameters of each of T targets.
     pub output: Linear,
     #[module(skip)]
-    normalise: Option<Normalise>,
+    pub(crate) normalise: Option<Normalise>,
     #[module(skip)]
-    likelihood: Likelihood,
+    pub(crate) likelihood: Likelihood,
 }
 
 /// The decoder of [`Decoding::Direct`]: computes the states of the H future steps from the last hidden state.

@@ -41,6 +41,10 @@ impl Application for App {
         options.changes()
     }
 
+    fn to_onnx(model: &LanguageModel, options: &onnx::Options) -> std::result::Result<onnx::Export, onnx::OnnxError> {
+        onnx::ToOnnx::to_onnx(model, options)
+    }
+
     fn run(verb: Verb, cx: &mut Context) -> Result<()> {
         match verb {
             Verb::Generate(generate) => generate.run(cx),

@@ -43,6 +43,7 @@
 //! | `generate.rs`, `stop.rs` | prompts, sampling options, sessions, where a text ends |
 //! | `score.rs`, `evaluation.rs` | perplexity, and the loss of every token |
 //! | `adaptation.rs` | settings of neural cache and dynamic evaluation |
+//! | `onnx.rs` | ONNX graphs (feature `onnx`) |
 //! | `train/` | data, loss, evaluation, Kneser-Ney baseline (feature `train`) |
 //! | `app.rs`, `main.rs` | the command line (feature `cli`) |
 //! | `recipes/`, `pretrained/` | one file per training run; shipped models |
@@ -57,6 +58,8 @@ pub mod app;
 pub mod evaluation;
 pub mod generate;
 pub mod model;
+#[cfg(feature = "onnx")]
+mod onnx;
 pub mod predictor;
 mod schemas;
 pub mod score;

@@ -41,6 +41,10 @@ impl Application for App {
         }
     }
 
+    fn to_onnx(model: &Sentiment, options: &onnx::Options) -> std::result::Result<onnx::Export, onnx::OnnxError> {
+        onnx::ToOnnx::to_onnx(model, options)
+    }
+
     fn run(verb: Verb, cx: &mut Context) -> Result<()> {
         let Verb::Predict(predict) = verb;
         predict.run(cx)

@@ -29,6 +29,7 @@
 //! | `network.rs` | the network with its vocabulary: batches of texts, occlusion |
 //! | `ngrams.rs` | the n-gram classifier and its file |
 //! | `settings.rs` | the settings in a package |
+//! | `onnx.rs` | ONNX graphs (feature `onnx`) |
 //! | `train/` | data, losses, evaluation, baselines (feature `train`) |
 //! | `app.rs` | the command line (feature `cli`) |
 //! | `recipes/` | one file per training run |
@@ -40,6 +41,8 @@ pub mod app;
 pub mod model;
 pub mod network;
 pub mod ngrams;
+#[cfg(feature = "onnx")]
+mod onnx;
 pub mod prediction;
 pub mod predictor;
 mod schemas;

@@ -37,6 +37,10 @@ impl Application for App {
         options::data_option(setting)
     }
 
+    fn to_onnx(model: &crate::Tagger, options: &onnx::Options) -> std::result::Result<onnx::Export, onnx::OnnxError> {
+        onnx::ToOnnx::to_onnx(model, options)
+    }
+
     fn run(verb: Verb, cx: &mut Context) -> Result<()> {
         let Verb::Predict(predict) = verb;
         predict.run(cx)

@@ -53,6 +53,18 @@ impl Labels {
         1 + 4 * self.kinds.len()
     }
 
+    /// The name of a label, such as `B-person`.
+    pub fn name(&self, label: usize) -> String {
+        let Some((kind, place)) = parts(label) else { return "O".to_owned() };
+        let place = match place {
+            Place::Begin => "B",
+            Place::Inside => "I",
+            Place::End => "E",
+            Place::Single => "S",
+        };
+        format!("{place}-{}", self.kinds[kind])
+    }
+
     /// Returns the label ids of a sentence with `length` tokens and the entities `spans`. The spans must lie inside the
     /// sentence and must not overlap.
     pub fn encode(&self, length: usize, spans: &[Span]) -> Vec<usize> {

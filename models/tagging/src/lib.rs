@@ -31,6 +31,7 @@
 //! | `model.rs` | the network: word embeddings and character LSTM → bidirectional LSTM → CRF |
 //! | `labels.rs` | conversion between spans of entities and labels of tokens |
 //! | `settings.rs` | the settings of a model in its package |
+//! | `onnx.rs` | ONNX graphs (feature `onnx`) |
 //! | `train/` | data, training, evaluation and baselines (feature `train`) |
 //! | `app.rs`, `app/` | the command line (feature `cli`) |
 //! | `recipes/` | TOML files, each with all settings of one training run |
@@ -42,6 +43,8 @@ pub mod app;
 pub mod features;
 pub mod labels;
 pub mod model;
+#[cfg(feature = "onnx")]
+mod onnx;
 pub mod prediction;
 pub mod predictor;
 mod schemas;

@@ -182,7 +182,7 @@ impl Network {
 
     /// Reads `U` tokens with the character LSTM, and returns the final hidden states of both directions: character ids
     /// `[U, characters]` → `[U, 2·C]`.
-    fn spell(&self, characters: Tensor<2, Int>, lengths: &[usize]) -> Tensor<2> {
+    pub fn spell(&self, characters: Tensor<2, Int>, lengths: &[usize]) -> Tensor<2> {
         let (_, state) = self.spelling.forward(self.characters.forward(characters), Some(lengths), None);
         self.spelling.last_hidden(state.hidden)
     }

@@ -45,6 +45,16 @@ impl WordVectors {
         self.size
     }
 
+    /// The stored numbers, `[words, size]`: those of each vector, divided by its factor.
+    pub fn values(&self) -> &[i8] {
+        &self.values
+    }
+
+    /// The factor of each vector, `[words]`.
+    pub fn scales(&self) -> &[f32] {
+        &self.scales
+    }
+
     /// Returns the vector of the word with the id `id`.
     pub fn row(&self, id: u32) -> impl Iterator<Item = f32> {
         let (id, size) = (id as usize, self.size);

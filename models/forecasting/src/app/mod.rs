@@ -53,6 +53,13 @@ impl Application for App {
         options::data_option(setting)
     }
 
+    fn to_onnx(
+        model: &crate::Forecaster,
+        options: &onnx::Options,
+    ) -> std::result::Result<onnx::Export, onnx::OnnxError> {
+        onnx::ToOnnx::to_onnx(model, options)
+    }
+
     fn run(verb: Verb, cx: &mut Context) -> Result<()> {
         match verb {
             Verb::Forecast(forecast) => forecast.run(cx),

@@ -1,0 +1,87 @@
+//! Calls of exported graphs, with the outputs of our networks.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use onnx::{Export, Options};
+use rand::RngExt;
+use rand::rngs::ChaCha8Rng;
+use rnn::{Rnn, State};
+use serde::Serialize;
+
+/// A tensor as the runtimes read it.
+#[derive(Clone, Serialize)]
+pub struct Array {
+    pub shape: Vec<usize>,
+    /// `f32`, `i64` or `i32`.
+    pub element: &'static str,
+    pub values: Values,
+}
+
+/// The values of an [`Array`].
+#[derive(Clone, Serialize)]
+#[serde(untagged)]
+pub enum Values {
+    Floats(Vec<f32>),
+    Ids(Vec<i64>),
+    Lengths(Vec<i32>),
+}
+
+/// One call of a graph, and the outputs of our network.
+#[derive(Clone, Serialize)]
+pub struct Case {
+    /// The name of the graph: `model`, `step` or `spelling`.
+    pub graph: &'static str,
+    /// Whether the call has padding, so that the graph needs lengths.
+    pub padded: bool,
+    /// If not empty: the number of steps of each row. The first input and output have the dimensions batch and time, and the
+    /// graph `step` reads one step per call.
+    pub loops: Vec<usize>,
+    pub inputs: Vec<(&'static str, Array)>,
+    pub outputs: Vec<(&'static str, Array)>,
+}
+
+/// A model: its graphs, and calls of them.
+pub struct Model {
+    pub name: String,
+    pub export: Box<dyn Fn(&Options) -> Result<Export, onnx::OnnxError>>,
+    pub cases: Vec<Case>,
+}
+
+impl Array {
+    pub fn floats<const D: usize>(tensor: Tensor<D>) -> Self {
+        let shape = tensor.dims().to_vec();
+        Self { shape, element: "f32", values: Values::Floats(tensor.into_data().iter::<f32>().collect()) }
+    }
+
+    pub fn ids(rows: &[Vec<u32>]) -> Self {
+        let shape = vec![rows.len(), rows[0].len()];
+        Self { shape, element: "i64", values: Values::Ids(rows.iter().flatten().map(|id| i64::from(*id)).collect()) }
+    }
+
+    pub fn lengths(lengths: &[usize]) -> Self {
+        let values = Values::Lengths(lengths.iter().map(|length| *length as i32).collect());
+        Self { shape: vec![lengths.len()], element: "i32", values }
+    }
+}
+
+/// Standard normal numbers, always the same.
+pub fn draw<const D: usize>(rng: &mut ChaCha8Rng, shape: [usize; D]) -> Tensor<D> {
+    let mut normal = || {
+        let [one, other]: [f32; 2] = [rng.random_range(1e-6..1.0), rng.random()];
+        (-2.0 * one.ln()).sqrt() * (std::f32::consts::TAU * other).cos()
+    };
+    let values: Vec<f32> = (0..shape.iter().product()).map(|_| normal()).collect();
+    Tensor::from_data(TensorData::new(values, shape), &Device::flex())
+}
+
+pub fn random_state(rng: &mut ChaCha8Rng, rnn: &Rnn, batch: usize) -> State {
+    let mut state = rnn.zero_state(batch, &Device::flex());
+    let shape = state.hidden.dims();
+    state.hidden = draw(rng, shape).tanh();
+    state.cell = state.cell.map(|_| draw(rng, shape));
+    state
+}
+
+/// The state as inputs `h0`, `c0` or outputs `hn`, `cn`.
+pub fn named(names: [&'static str; 2], state: State) -> Vec<(&'static str, Array)> {
+    names.into_iter().zip(state.into_tensors()).map(|(name, tensor)| (name, Array::floats(tensor))).collect()
+}

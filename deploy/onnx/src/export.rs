@@ -1,0 +1,178 @@
+//! What an export consists of: graphs, metadata, and a text that explains them.
+
+use inference::weights::Precision;
+use prost::Message;
+
+use crate::graph::{BATCH, Dim, Element, Graph, Port, Value};
+use crate::proto::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
+
+/// The version of the standard operators in the graphs.
+pub const OPSET: i64 = 17;
+/// The version of the file format that belongs to [`OPSET`].
+const IR_VERSION: i64 = 8;
+/// A protobuf message cannot be larger.
+const LARGEST: usize = i32::MAX as usize;
+
+/// Options of an export.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The precision of the stored weights. The graphs compute in single precision, and their inputs and outputs are in
+    /// single precision.
+    pub precision: Precision,
+    /// Whether the graph of whole sequences has the input `lengths`, for batches of padded sequences. Some runtimes,
+    /// such as tract and burn-onnx, cannot run recurrent operators with lengths.
+    pub lengths: bool,
+}
+
+/// Why a model cannot be exported.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OnnxError {
+    /// The model has no network.
+    #[error("{model} has no ONNX graph: {reason}")]
+    NoGraph {
+        /// The kind of the model.
+        model: &'static str,
+        /// Why there is no graph.
+        reason: &'static str,
+    },
+    /// The option `lengths` has no effect on this model.
+    #[error("lengths have no effect on {model}: {reason}; leave them out")]
+    NoLengths {
+        /// The kind of the model.
+        model: &'static str,
+        /// Why lengths have no effect.
+        reason: &'static str,
+    },
+    /// A graph is too large for one file.
+    #[error("the graph `{graph}` takes {bytes} bytes, and an ONNX file has at most 2 GiB; export it in half precision")]
+    TooLarge {
+        /// The name of the graph.
+        graph: &'static str,
+        /// The size of its file.
+        bytes: usize,
+    },
+}
+
+/// A model that can be written as ONNX graphs.
+pub trait ToOnnx {
+    /// Makes the graphs of the model.
+    ///
+    /// # Errors
+    ///
+    /// [`OnnxError::NoGraph`] if the model has no network, and [`OnnxError::NoLengths`] if [`Options::lengths`] is true
+    /// and has no effect on the model.
+    fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError>;
+}
+
+/// The graphs of a model, with their metadata.
+#[derive(Clone, Debug)]
+pub struct Export {
+    graphs: Vec<Graph>,
+    metadata: Vec<Entry>,
+}
+
+/// An entry of the metadata.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    key: &'static str,
+    value: String,
+    about: &'static str,
+}
+
+impl Export {
+    /// Creates an export of graphs without metadata.
+    pub fn new(graphs: Vec<Graph>) -> Self {
+        Self { graphs, metadata: Vec::new() }
+    }
+
+    /// Adds an entry to the metadata. `about` explains the value to a person.
+    pub fn with(mut self, key: &'static str, value: impl Into<String>, about: &'static str) -> Self {
+        self.metadata.push(Entry { key, value: value.into(), about });
+        self
+    }
+
+    /// The graphs: `model` for whole sequences, and `step` for one step if the model can run step by step.
+    pub fn graphs(&self) -> &[Graph] {
+        &self.graphs
+    }
+
+    /// The value of an entry of the metadata.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.iter().find(|entry| entry.key == key).map(|entry| &*entry.value)
+    }
+
+    /// The names and contents of all files: one `.onnx` file for each graph, with the metadata in each, and `README.md`.
+    ///
+    /// # Errors
+    ///
+    /// [`OnnxError::TooLarge`] if a file would be larger than 2 GiB.
+    pub fn files(&self, title: &str) -> Result<Vec<(String, Vec<u8>)>, OnnxError> {
+        let file = |graph: &Graph| Ok((format!("{}.onnx", graph.name()), self.encode(graph)?));
+        let mut files = self.graphs.iter().map(file).collect::<Result<Vec<_>, _>>()?;
+        files.push(("README.md".to_owned(), self.readme(title).into_bytes()));
+        Ok(files)
+    }
+
+    fn encode(&self, graph: &Graph) -> Result<Vec<u8>, OnnxError> {
+        let entry = |entry: &Entry| StringStringEntryProto { key: entry.key.to_owned(), value: entry.value.clone() };
+        let model = ModelProto {
+            ir_version: IR_VERSION,
+            opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
+            producer_name: "rnn-zoo".to_owned(),
+            producer_version: env!("CARGO_PKG_VERSION").to_owned(),
+            doc_string: graph.about().to_owned(),
+            graph: Some(graph.to_proto()),
+            metadata_props: self.metadata.iter().map(entry).collect(),
+        };
+        match model.encoded_len() {
+            bytes if bytes > LARGEST => Err(OnnxError::TooLarge { graph: graph.name(), bytes }),
+            _ => Ok(model.encode_to_vec()),
+        }
+    }
+
+    /// The text of `README.md`: inputs, outputs, shapes and metadata.
+    fn readme(&self, title: &str) -> String {
+        let mut text = format!("# {title}\n\nONNX graphs, opset {OPSET}, written by rnn-zoo.\n");
+        for graph in &self.graphs {
+            text += &format!("\n## {}.onnx\n\n{}\n\n", graph.name(), graph.about());
+            text += "| | name | type and shape | meaning |\n|---|---|---|---|\n";
+            for (kind, ports) in [("input", graph.inputs()), ("output", graph.outputs())] {
+                for port in ports {
+                    text += &format!("| {kind} | `{}` | {} | {} |\n", port.name, shape(port), port.about);
+                }
+            }
+        }
+        if !self.metadata.is_empty() {
+            text +=
+                "\n## Metadata\n\nEach graph has these entries in `metadata_props`.\n\n| key | value |\n|---|---|\n";
+            for entry in &self.metadata {
+                text += &format!("| `{}` | {} |\n", entry.key, entry.about);
+            }
+        }
+        text
+    }
+}
+
+/// The type and shape of an input or output, such as `int64 [batch, time]`.
+fn shape(port: &Port) -> String {
+    let dim = |dim: &Dim| match dim {
+        Dim::Fixed(size) => size.to_string(),
+        Dim::Named(name) => (*name).to_owned(),
+    };
+    let element = match port.element {
+        Element::Float => "float32",
+        Element::Int32 => "int32",
+        Element::Int64 => "int64",
+    };
+    format!("{element} [{}]", port.dims.iter().map(dim).collect::<Vec<_>>().join(", "))
+}
+
+impl Graph {
+    /// Adds the input `lengths`, `[batch]`: the number of steps of each row, as the operators of ONNX read it. `what` is
+    /// the name of a row, such as `text`.
+    pub fn lengths_input(&mut self, what: &str) -> Value {
+        let about = format!("the number of steps of each {what}, at least 1; later steps are padding");
+        self.input(Port::new("lengths", Element::Int32, &[BATCH], about))
+    }
+}

@@ -1,0 +1,128 @@
+//! The network as ONNX graphs: whole texts, and one word at a time where the network can read so.
+
+use inference::text::Vocabulary;
+use onnx::{BATCH, Dim, Element, Export, Graph, OnnxError, Options, Port, RnnValues, TIME, ToOnnx, Value};
+use rnn::AttentionPooling;
+
+use crate::model::{Network, Pooling};
+use crate::predictor::Sentiment;
+
+const TOKENIZER: &str =
+    "lower case; words and punctuation marks are tokens; see tokenize() of rnn-zoo's crate `inference`";
+
+/// Input: token ids `[batch, time]`; output: the logit of the positive label, `[batch]`. A blend of network and n-grams
+/// is exported as its network, with the weight of the network in the metadata.
+impl ToOnnx for Sentiment {
+    fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError> {
+        let classifier = self.network().ok_or(OnnxError::NoGraph {
+            model: "a model of n-grams",
+            reason: "it has no network; its weights are in ngrams.safetensors",
+        })?;
+        let network = classifier.network();
+        let mut graphs = vec![whole(network, options)];
+        if network.pooling == Pooling::Last && !network.rnn.is_bidirectional() {
+            graphs.push(step(network, options));
+        }
+        let reading = classifier.reading();
+        let export = Export::new(graphs)
+            .with("vocabulary", classifier.vocabulary().to_text(), "one token per line, in the order of the ids from 0")
+            .with("tokenizer", TOKENIZER, "how a text becomes tokens")
+            .with("unknown", Vocabulary::UNKNOWN.to_string(), "the id of tokens that are not in the vocabulary")
+            .with(
+                "max_words",
+                reading.max_words.get().to_string(),
+                "the largest number of tokens that the network reads",
+            )
+            .with("keep", format!("{:?}", reading.keep).to_lowercase(), "which end of a longer text the network reads")
+            .with("labels", "negative\npositive", "the labels; the logit is that of the second");
+        Ok(match self.ngrams() {
+            None => export,
+            Some(_) => export.with(
+                "network_share",
+                self.share().to_string(),
+                "the weight of this logit in the blend; the logit of the n-grams, which are not in the graph, has the rest",
+            ),
+        })
+    }
+}
+
+/// The graph of whole texts.
+fn whole(network: &Network, options: &Options) -> Graph {
+    let about = match options.lengths {
+        true => "Sentiment of texts, padded to the longest of a batch.",
+        false => "Sentiment of texts. All texts of a batch have the same number of tokens, without padding.",
+    };
+    let mut graph = Graph::new("model", about, options.precision);
+    let ids = graph.input(Port::new("ids", Element::Int64, &[BATCH, TIME], "token ids"));
+    let lengths = options.lengths.then(|| graph.lengths_input("text"));
+    let features = graph.embedding("embedding", &network.embedding, &ids); // [B, T, E]
+    let RnnValues { output, state } = graph.rnn(&network.rnn, &features, None, lengths.as_ref()); // [B, T, D·H]
+    let pooled = match (&network.attention, network.pooling) {
+        (Some(attention), _) => attend(&mut graph, attention, &output, lengths.as_ref()),
+        (None, Pooling::Last) => graph.last_hidden(&network.rnn, &state),
+        (None, _) => max_and_mean(&mut graph, &output, lengths.as_ref()),
+    }; // [B, F]
+    logit(&mut graph, network, &pooled);
+    graph
+}
+
+/// The graph of one token: the logit of the text so far.
+fn step(network: &Network, options: &Options) -> Graph {
+    let about = "Sentiment of a text that is read token by token: the logit of the text up to this token.";
+    let mut graph = Graph::new("step", about, options.precision);
+    let ids = graph.input(Port::new("ids", Element::Int64, &[BATCH, Dim::Fixed(1)], "token ids"));
+    let state = graph.state_inputs(&network.rnn);
+    let features = graph.embedding("embedding", &network.embedding, &ids); // [B, 1, E]
+    let RnnValues { state, .. } = graph.rnn(&network.rnn, &features, Some(&state), None);
+    let pooled = graph.last_hidden(&network.rnn, &state); // [B, H]
+    logit(&mut graph, network, &pooled);
+    graph.state_outputs(&network.rnn, &state);
+    graph
+}
+
+/// Adds the output layer: `[batch, features]` → the output `logit`, `[batch]`.
+fn logit(graph: &mut Graph, network: &Network, pooled: &Value) {
+    let logits = graph.linear("dense", &network.dense, pooled); // [B, 1]
+    let logits = graph.squeeze(&logits, 1);
+    let about = "the logit of the positive label; its sigmoid is the probability";
+    graph.output(Port::new("logit", Element::Float, &[BATCH], about), &logits);
+}
+
+/// Maximum and mean over the tokens of each text: `[B, T, F]` → `[B, 2·F]`.
+fn max_and_mean(graph: &mut Graph, steps: &Value, lengths: Option<&Value>) -> Value {
+    let [max, mean] = match lengths {
+        None => ["ReduceMax", "ReduceMean"].map(|operator| graph.reduce(operator, steps, 1, false)),
+        Some(lengths) => {
+            // The outputs lie between -1 and 1, and are zero in the padding.
+            let padding = padding(graph, steps, lengths, -100.0); // [B, T, 1]
+            let below = graph.node("Add", &[steps, &padding]);
+            let max = graph.reduce("ReduceMax", &below, 1, false);
+            let sum = graph.sum(steps, 1);
+            let counts = graph.cast(lengths, Element::Float);
+            let counts = graph.unsqueeze(&counts, 1);
+            [max, graph.node("Div", &[&sum, &counts])]
+        }
+    };
+    graph.concat(&[max, mean], 1)
+}
+
+/// The mean over the tokens of each text, weighted by attention: `[B, T, F]` → `[B, F]`.
+fn attend(graph: &mut Graph, attention: &AttentionPooling, steps: &Value, lengths: Option<&Value>) -> Value {
+    let keys = graph.linear("attention.key", &attention.key, steps);
+    let keys = graph.node("Tanh", &[&keys]);
+    let mut scores = graph.linear("attention.question", &attention.question, &keys); // [B, T, 1]
+    if let Some(lengths) = lengths {
+        let padding = padding(graph, steps, lengths, -1e9);
+        scores = graph.node("Add", &[&scores, &padding]);
+    }
+    let weights = graph.softmax(&scores, 1);
+    let weighted = graph.node("Mul", &[steps, &weights]);
+    graph.sum(&weighted, 1)
+}
+
+/// 0 for the tokens of each text and `value` for the padding: `[batch, time, 1]`.
+fn padding(graph: &mut Graph, steps: &Value, lengths: &Value, value: f32) -> Value {
+    let is_padding = graph.is_padding(steps, lengths); // [B, T, 1]
+    let value = graph.float(value);
+    graph.node("Mul", &[&is_padding, &value])
+}

@@ -1,0 +1,106 @@
+//! The network as ONNX graphs: one spells the tokens, and one scores the labels of the tokens of a sentence.
+
+use onnx::{BATCH, Dim, Element, Export, Graph, OnnxError, Options, Port, TIME, ToOnnx, Value, numbers};
+use serde_json::json;
+
+use crate::features::SHAPES;
+use crate::predictor::Tagger;
+
+const WORDS: &str =
+    "tokens in lower case, 0 for every digit, <url>, <user>, no # before a tag: normalize() of crate `tagging`";
+const SHAPE: &str = "0 no letter or digit, 1 digits, 2 letters and digits, 3 lower case, 4 one capital, 5 capitals, 6 first letter \
+                     capital, 7 other";
+const CRF: &str = "the scores of label sequences, as JSON: start, end and transitions[from][to], -1e9 where the labels do not \
+                   allow one; the emissions of the first label are to be reduced by `outside_penalty` before decoding";
+
+/// `spelling.onnx` reads the characters of tokens, and returns their features. `model.onnx` reads these features with the
+/// ids and shapes of the words of sentences, and returns the emissions, `[batch, time, labels]`. The entities are those
+/// of the best label sequence, by the Viterbi algorithm over the scores in the metadata.
+impl ToOnnx for Tagger {
+    fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError> {
+        let labels: Vec<String> = (0..self.labels().count()).map(|label| self.labels().name(label)).collect();
+        Ok(Export::new(vec![sentences(self, options), spelling(self, options)])
+            .with("vocabulary", self.encoder().words().to_text(), "one word per line, in the order of the ids from 0")
+            .with("words", WORDS, "how a token becomes a word of the vocabulary; unknown words have the id 1")
+            .with("characters", self.encoder().characters(), "the known characters, with the ids from 2; 1 is unknown")
+            .with("shapes", SHAPE, "the shape of a token")
+            .with("labels", labels.join("\n"), "the labels, one per line: O, and B, I, E, S of each kind of entity")
+            .with("crf", crf(self).to_string(), CRF)
+            .with("outside_penalty", self.settings().outside_penalty.to_string(), "see `crf`"))
+    }
+}
+
+/// The graph of sentences.
+fn sentences(tagger: &Tagger, options: &Options) -> Graph {
+    let about = match options.lengths {
+        true => "Scores of the labels of each token, for sentences padded to the longest of a batch.",
+        false => "Scores of the labels of each token. All sentences of a batch have the same number of tokens.",
+    };
+    let network = tagger.network();
+    let mut graph = Graph::new("model", about, options.precision);
+    let spelled = network.spelling.output_size();
+    let words = graph.input(Port::new("words", Element::Int64, &[BATCH, TIME], "the ids of the words"));
+    let shapes = graph.input(Port::new("shapes", Element::Int64, &[BATCH, TIME], "the shapes of the tokens"));
+    let dims = [BATCH, TIME, Dim::Fixed(spelled)];
+    let spellings = graph.input(Port::new("spellings", Element::Float, &dims, "the outputs of spelling.onnx"));
+    let lengths = options.lengths.then(|| graph.lengths_input("sentence"));
+    let features = match &network.words {
+        Some(embedding) => graph.embedding("words", embedding, &words), // [B, T, E]
+        None => vectors(&mut graph, tagger, &words),
+    };
+    let one_hot: Vec<f32> = (0..SHAPES * SHAPES).map(|index| f32::from(index % (SHAPES + 1) == 0)).collect();
+    let one_hot = graph.floats("shapes", &one_hot, &[SHAPES, SHAPES]);
+    let shapes = graph.node("Gather", &[&one_hot, &shapes]); // [B, T, SHAPES]
+    let tokens = graph.concat(&[features, spellings, shapes], 2);
+    let outputs = graph.rnn(&network.rnn, &tokens, None, lengths.as_ref()).output; // [B, T, 2·H]
+    let emissions = graph.linear("dense", &network.dense, &outputs);
+    let dims = [BATCH, TIME, Dim::Fixed(tagger.labels().count())];
+    let about = "the score of each label for each token, before the CRF";
+    graph.output(Port::new("emissions", Element::Float, &dims, about), &emissions);
+    graph
+}
+
+/// The pretrained vectors of words: `[B, T]` → `[B, T, E]`. The graph stores them in 8 bits per number, as the package.
+fn vectors(graph: &mut Graph, tagger: &Tagger, words: &Value) -> Value {
+    let Some(vectors) = tagger.encoder().vectors() else {
+        unreachable!("a network without word embeddings reads word vectors")
+    };
+    let values = graph.bytes("vectors", vectors.values(), &[vectors.words(), vectors.size()]);
+    let scales = graph.floats("scales", vectors.scales(), &[vectors.words(), 1]);
+    let rows = graph.node("Gather", &[&values, words]);
+    let rows = graph.cast(&rows, Element::Float);
+    let scales = graph.node("Gather", &[&scales, words]); // [B, T, 1]
+    graph.node("Mul", &[&rows, &scales])
+}
+
+/// The graph of tokens. All tokens of a batch have the same number of characters.
+fn spelling(tagger: &Tagger, options: &Options) -> Graph {
+    let about = "Features of the spelling of tokens, by their first 24 characters. All tokens of a batch have the same number of \
+                 characters; a program can keep the features of a token.";
+    let network = tagger.network();
+    let mut graph = Graph::new("spelling", about, options.precision);
+    let dims = [Dim::Named("tokens"), Dim::Named("characters")];
+    let ids = graph.input(Port::new("characters", Element::Int64, &dims, "the ids of the characters"));
+    let features = graph.embedding("characters", &network.characters, &ids);
+    let state = graph.rnn(&network.spelling, &features, None, None).state;
+    let spelled = graph.last_hidden(&network.spelling, &state); // [U, 2·C]
+    let dims = [Dim::Named("tokens"), Dim::Fixed(network.spelling.output_size())];
+    graph.output(Port::new("spellings", Element::Float, &dims, "the features of each token"), &spelled);
+    graph
+}
+
+/// The scores of the CRF, with −10⁹ for what the labels do not allow.
+fn crf(tagger: &Tagger) -> serde_json::Value {
+    let crf = &tagger.network().crf;
+    let allowed = &crf.allowed;
+    let masked = |scores: &[f32], allowed: &[bool]| -> Vec<f32> {
+        scores.iter().zip(allowed).map(|(score, allowed)| if *allowed { *score } else { -1e9 }).collect()
+    };
+    let transitions = numbers(crf.transitions.val());
+    let rows = transitions.chunks(allowed.start.len()).zip(&allowed.transitions);
+    json!({
+        "start": masked(&numbers(crf.start.val()), &allowed.start),
+        "end": masked(&numbers(crf.end.val()), &allowed.end),
+        "transitions": rows.map(|(scores, allowed)| masked(scores, allowed)).collect::<Vec<_>>(),
+    })
+}
