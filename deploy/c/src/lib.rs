@@ -6,7 +6,7 @@
 //! - Requests and answers are those of the HTTP interface: `{"input": X}` gives `{"output": Y}`, and
 //!   `{"inputs": [X, …]}` gives `{"outputs": [Y, …]}`. The options of the application stand beside them, as
 //!   `"options": {…}`.
-//! - A function that fails returns NULL, and stores an [`error`] as JSON.
+//! - A function that fails returns NULL, and stores an error as JSON: see [`zoo_open`].
 //! - No panic leaves a function: it is the error `internal`.
 //! - Any number of threads may use one model at the same time. One thread at a time may use a session.
 #![allow(unsafe_code, reason = "an interface for C has raw pointers")]
