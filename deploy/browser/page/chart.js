@@ -1,6 +1,6 @@
 // A chart of a forecast: the past, the point forecast, and intervals of 80 % and 95 %, as inline SVG.
 
-const SIZE = { width: 640, height: 260, left: 58, right: 10, top: 10, bottom: 26 };
+const SIZE = { width: 640, height: 260, left: 76, right: 10, top: 10, bottom: 28 };
 
 /** A figure for the forecast of one column after the rows `past`, each `{time, value}`. */
 export function chart(past, column) {
@@ -49,7 +49,7 @@ function axis({ x, y, bottom, top }, labels) {
     const place = { x1: SIZE.left, x2: SIZE.width - SIZE.right, y1: y(value), y2: y(value), class: "grid" };
     return [node("line", place), label(SIZE.left - 6, y(value) + 4, "end", written(value))];
   });
-  const shown = [0.12, 0.5, 0.88].map((share) => Math.round(share * (labels.length - 1)));
+  const shown = [0.1, 0.48, 0.86].map((share) => Math.round(share * (labels.length - 1)));
   const times = shown.map((place) => label(x(place), SIZE.height - 7, "middle", written(labels[place])));
   return [...lines, ...times];
 }

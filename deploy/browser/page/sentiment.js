@@ -9,7 +9,7 @@ export function setUp({ client, runner }) {
   const ask = () => {
     const text = element("review").value;
     if (text.trim()) run(() => client.predict(model.name, text, { explain: true }), display);
-    else clear();
+    else run(() => null, clear);
   };
   let timer;
   element("review").addEventListener("input", () => {
