@@ -1,7 +1,7 @@
 // Forecasts of a pasted or dropped table, with a chart and a table for each column.
 
 import { chart, summary, written } from "./chart.js";
-import { example as exampleTable, tail } from "./table.js";
+import { example as exampleTable, values } from "./table.js";
 
 const element = (id) => document.getElementById(id);
 /** The rows before the forecast that the chart shows, per step of the forecast. */
@@ -17,7 +17,8 @@ export function setUp({ client, runner }) {
     const at = element("at").value.trim();
     element("forecast-summary").textContent = "Forecasting…";
     element("charts").replaceChildren();
-    run(() => client.predict(model.name, { table }, at ? { at } : null), (answer) => display(answer, table)).finally(
+    const input = { table, columns: Object.keys(example.columns), known: model.settings.data.known ?? [] };
+    run(() => client.predict(model.name, input, at ? { at } : null), (answer) => display(answer, table)).finally(
       () => !element("charts").children.length && (element("forecast-summary").textContent = ""),
     );
   };
@@ -66,8 +67,10 @@ function display({ columns, calibrated, past_windows }, table) {
 
 function figure(column, table) {
   const [made, caption] = ["figure", "figcaption"].map((name) => document.createElement(name));
-  caption.textContent = `${column.name}: forecast, with 80 % and 95 % intervals`;
-  const rows = tail(table, column.name, Infinity);
+  const quantity = column.quantity === "value" ? "" : ` (${column.quantity.replaceAll("-", " ")})`;
+  caption.textContent = `${column.name}${quantity}: forecast, with 80 % and 95 % intervals`;
+  // Forecasts of a volatility or a probability have another unit than the table.
+  const rows = column.quantity === "value" ? values(table, column.name) : [];
   const before = column.time ? rows.filter(({ time }) => time < column.time[0]) : rows;
   made.append(caption, chart(before.slice(-PAST * column.forecast.length), column), steps(column));
   return made;

@@ -1,7 +1,7 @@
-// The last rows of a table for the chart. The model has its own reader, which accepts more forms of tables.
+// The values of a table for the chart. The model has its own reader, which accepts more forms of tables.
 
-/** The last `rows` values of a column, as `{time, value}`; none if the table has no such column. */
-export function tail(table, column, rows) {
+/** The known values of a column, as `{time, value}`; none if the table has no such column. */
+export function values(table, column) {
   const lines = table.split(/\r?\n/).filter((line) => line.trim());
   if (!lines.length) return [];
   const separator = [",", ";", "\t"].find((separator) => lines[0].includes(separator)) ?? ",";
@@ -14,7 +14,7 @@ export function tail(table, column, rows) {
     const own = cells(line);
     return { time: own[timed]?.replace(" ", "T") ?? "", value: own[place] ? Number(own[place]) : NaN };
   };
-  return lines.slice(1).map(row).filter(({ value }) => Number.isFinite(value)).slice(-rows);
+  return lines.slice(1).map(row).filter(({ value }) => Number.isFinite(value));
 }
 
 /** A table with the rows of a history, and its waves repeated: an example of `periods` days for a model. */
@@ -23,8 +23,7 @@ export function example({ times, columns }, periods) {
   const step = Date.parse(`${times[1]}Z`) - Date.parse(`${times[0]}Z`);
   const time = (row) => new Date(Date.parse(`${times[0]}Z`) + row * step).toISOString().slice(0, 19);
   const rows = Array.from({ length: times.length * periods }, (_, row) => {
-    const values = names.map((name) => columns[name][row % times.length]);
-    return [time(row), ...values].join(",");
+    return [time(row), ...names.map((name) => columns[name][row % times.length])].join(",");
   });
   return [["time", ...names].join(","), ...rows].join("\n");
 }

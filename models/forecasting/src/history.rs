@@ -12,9 +12,14 @@ use crate::scaler::{Scaler, Scalers};
 
 /// The known rows of a series: the input of [`Forecaster`](crate::Forecaster).
 ///
+/// With the feature `table`, it is also read from `{"table": TEXT}`, where the text is the content of a CSV file with a
+/// time column. `columns` then names the columns to read (all columns of numbers without it), and `known` those whose
+/// values are known ahead.
+///
 /// More rows than the model reads are useful: intervals are calibrated on the forecasts of past windows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "table", serde(remote = "Self"))]
 pub struct History {
     /// The time of each row in ascending order, such as `2020-12-31T23:00:00`. Local time or UTC, as in the training
     /// data.

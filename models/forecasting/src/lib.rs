@@ -40,6 +40,7 @@
 //! | [`likelihood`] | losses and output distributions |
 //! | [`calibration`] | point forecasts and interval bounds; conformal calibration |
 //! | `train` | data, loss, evaluation, baselines, backtest (feature `train`) |
+//! | `table` | CSV tables as input (feature `table`) |
 //! | `app` | options and verbs of the command line (feature `cli`) |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -61,6 +62,8 @@ pub mod scaler;
 mod schemas;
 pub mod segrnn;
 pub mod settings;
+#[cfg(feature = "table")]
+mod table;
 #[cfg(feature = "train")]
 pub mod train;
 

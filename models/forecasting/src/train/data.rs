@@ -11,9 +11,11 @@ use training::{Splits, TaskError, TaskResult};
 
 use super::volatility;
 use crate::frame::{Frame, Windows};
-use crate::history::{Future, History};
+use crate::history::History;
 use crate::scaler::{Scaler, Scalers};
 use crate::settings::{Split, WindowSettings};
+pub use crate::table::history;
+use crate::table::past_of;
 
 /// The table `[data]` of a recipe.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -296,29 +298,6 @@ impl DataConfig {
         let usual = || if history.numbered { 1 } else { history.rhythm().season() };
         self.season.map_or_else(usual, Count::get)
     }
-}
-
-/// Converts a loaded series to a [`History`], the input of the predictor.
-pub fn history(series: &TableSeries) -> History {
-    let TableSeries { id, past, future } = series;
-    let future = Future { times: future.times.clone(), columns: by_name(future) };
-    History { series: id.clone(), future, ..past_of(past) }
-}
-
-/// A history without a name, and without known values of the future.
-fn past_of(series: &Series) -> History {
-    let Series { times, numbered, clock, .. } = series;
-    let (times, clock) = (times.clone(), clock.clone());
-    History { times, numbered: *numbered, clock, columns: by_name(series), ..History::default() }
-}
-
-fn by_name(series: &Series) -> BTreeMap<String, Vec<f64>> {
-    let width = series.columns.len();
-    let column = |(index, name): (usize, &String)| {
-        let values = series.values.iter().skip(index).step_by(width).copied().collect();
-        (name.clone(), values)
-    };
-    series.columns.iter().enumerate().map(column).collect()
 }
 
 /// Names the series in an error of a setting; the name of a single series is empty.

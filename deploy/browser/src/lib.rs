@@ -1,0 +1,104 @@
+//! Models of all applications as WebAssembly. The worker of the page calls this module; inputs, options, answers and errors
+//! are JSON texts.
+//!
+//! On other targets than `wasm32` the crate is empty, so that builds of the workspace do not compile `wasm-bindgen`.
+#![cfg(target_arch = "wasm32")]
+
+use inference::dynamic::{AnyModel, AnySession, AnyStreaming};
+use inference::{MemoryFiles, PackageError, PredictError};
+use serde_json::{Value, json};
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Lets the matrix products of `gemm` use SIMD, which they do on wasm only if told so. The kernels of `rnn` use it by
+/// themselves.
+#[wasm_bindgen(start)]
+pub fn start() {
+    gemm::set_wasm_simd128(cfg!(target_feature = "simd128"));
+}
+
+/// The files of a package, as the page has fetched them.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct Package(MemoryFiles<'static>);
+
+#[wasm_bindgen]
+impl Package {
+    /// Creates a package without files.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a file.
+    pub fn insert(&mut self, name: String, content: Vec<u8>) {
+        self.0.insert(name, content);
+    }
+
+    /// Opens the model, and frees the files.
+    ///
+    /// # Errors
+    ///
+    /// The error object `{"code": "bad_package", "message"}` as JSON.
+    pub fn open(self) -> Result<Model, String> {
+        zoo::from_files(&self.0).map(Model).map_err(package_error)
+    }
+}
+
+/// An opened model.
+#[wasm_bindgen]
+pub struct Model(AnyModel);
+
+#[wasm_bindgen]
+impl Model {
+    /// An input that the model answers.
+    ///
+    /// # Errors
+    ///
+    /// The error object `{"code", "field", "message"}` as JSON, as for all functions of a model.
+    pub fn example(&self) -> Result<String, String> {
+        self.0.predictor.example().map(|input| input.to_string()).map_err(predict_error)
+    }
+
+    /// Predicts the output for one input, with options or `null`.
+    pub fn predict(&self, input: &str, options: &str) -> Result<String, String> {
+        let outputs = self.0.predictor.predict_json(vec![parse(input)?], parse(options)?).map_err(predict_error)?;
+        Ok(Value::from_iter(outputs).get(0).unwrap_or(&Value::Null).to_string())
+    }
+
+    /// Reads the input, and starts an answer in pieces.
+    pub fn begin(&self, input: &str, options: &str) -> Result<Session, String> {
+        self.streaming()?.begin_json(parse(input)?, parse(options)?).map(Session).map_err(predict_error)
+    }
+
+    /// Returns the next piece of an answer; `undefined` at its end.
+    pub fn next(&self, session: &mut Session) -> Result<Option<String>, String> {
+        let piece = self.streaming()?.next_json(&mut session.0).map_err(predict_error)?;
+        Ok(piece.map(|piece| piece.to_string()))
+    }
+
+    fn streaming(&self) -> Result<&dyn AnyStreaming, String> {
+        let whole =
+            || predict_error(PredictError::bad_input("model", "it returns whole answers alone; call `predict`"));
+        self.0.predictor.streaming().ok_or_else(whole)
+    }
+}
+
+/// The state of an answer in pieces.
+#[wasm_bindgen]
+pub struct Session(AnySession);
+
+fn parse(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| predict_error(PredictError::bad_input("input", error.to_string())))
+}
+
+fn package_error(error: PackageError) -> String {
+    json!({ "code": "bad_package", "message": error.to_string() }).to_string()
+}
+
+fn predict_error(error: PredictError) -> String {
+    match error {
+        PredictError::BadInput { field, reason } => json!({ "code": "bad_input", "field": field, "message": reason }),
+        error => json!({ "code": "internal", "message": error.to_string() }),
+    }
+    .to_string()
+}

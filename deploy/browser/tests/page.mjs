@@ -1,0 +1,147 @@
+// Tests the built page in headless Chromium against the program, and measures it. Usage, after deploy/browser/build:
+//   npm install --prefix target/tools/npm playwright-core
+//   node deploy/browser/tests/page.mjs [FOLDER FOR SCREENSHOTS]
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { createServer } from "node:http";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { extname, join, resolve } from "node:path";
+import { gzipSync } from "node:zlib";
+
+const root = resolve(import.meta.dirname, "../../..");
+const site = join(root, "target/browser");
+const { chromium } = createRequire(join(root, "target/tools/npm/"))("playwright-core");
+const screenshots = process.argv[2];
+
+const REVIEW = "The cast is warm, but the plot is slow and not clever.";
+const MESSAGE = "Barack Obama visited Berlin & Paris 🎧 to see the Beatles.";
+const PROMPT = "the chairman said";
+const LENGTH = 200;
+const NEAR = 1e-5;
+
+const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".svg": "image/svg+xml", ".wasm": "application/wasm" };
+let requests = 0;
+const server = createServer((request, response) => {
+  requests += 1;
+  const path = join(site, new URL(request.url, "http://x").pathname.replace(/\/$/, "/index.html"));
+  if (!path.startsWith(site) || !existsSync(path)) return response.writeHead(404).end();
+  response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream" }).end(readFileSync(path));
+});
+
+/** The answer of the program. */
+function zoo(...parts) {
+  return JSON.parse(execFileSync("cargo", ["run", "-q", "-p", "zoo", "--", ...parts, "--json"], { cwd: root, maxBuffer: 1e8 }));
+}
+
+/** Checks that two answers are equal, with numbers to a relative difference of `NEAR`. */
+function near(one, other, path = "") {
+  if (typeof one === "number" && typeof other === "number") {
+    assert.ok(Math.abs(one - other) <= NEAR * Math.max(1, Math.abs(other)), `${path}: ${one} and ${other}`);
+  } else if (one && typeof one === "object") {
+    assert.deepEqual(Object.keys(one).sort(), Object.keys(other).sort(), path);
+    Object.keys(one).forEach((key) => near(one[key], other[key], `${path}.${key}`));
+  } else assert.equal(one, other, path);
+}
+
+const table = (rows) => {
+  const value = (row) => Math.round(32000 + 6000 * Math.sin((2 * Math.PI * row) / 24) + 1500 * Math.cos(row / 11));
+  const time = (row) => new Date(Date.UTC(2024, 0, 1, row)).toISOString().slice(0, 19);
+  return ["time,PJME_MW", ...Array.from({ length: rows }, (_, row) => `${time(row)},${value(row)}`)].join("\n") + "\n";
+};
+
+/** Calls the page's own client. */
+const call = (page, name, input, options) =>
+  page.evaluate(async ([name, input, options]) => (await import("./client.js")).predict(name, input, options), [name, input, options]);
+
+async function answersAreThoseOfTheProgram(page) {
+  near(await call(page, "imdb-lstm", REVIEW, { explain: true }), zoo("sentiment", "predict", "--model", "imdb-lstm", "--explain", REVIEW));
+  near(await call(page, "wnut17", MESSAGE, null), zoo("tagging", "predict", MESSAGE));
+  const csv = join(root, "target/browser-table.csv");
+  writeFileSync(csv, table(24 * 60));
+  near(await call(page, "energy-day-ahead", { table: table(24 * 60), columns: ["PJME_MW"] }, null), zoo("forecasting", "forecast", "--model", "energy-day-ahead", "--csv", csv));
+  const sampling = { temperature: 0.8, top_k: 40, seed: 7, length: 60 };
+  const options = ["--temperature", "0.8", "--top-k", "40", "--seed", "7", "--length", "60"];
+  const program = zoo("language-model", "generate", "--model", "ptb-lstm-small", ...options, PROMPT);
+  const own = await call(page, "ptb-lstm-small", PROMPT, sampling);
+  assert.equal(own.text, program.text);
+  console.log("answers: equal to those of the program");
+}
+
+/** Uses the page as a reader does: by keyboard. */
+async function pageIsUsed(page) {
+  await page.goto("#sentiment");
+  await page.locator("#verdict", { hasText: "probability" }).waitFor();
+  await page.locator("#review").fill(REVIEW);
+  await page.locator("#words span", { hasText: "clever" }).waitFor();
+  await page.goto("#tagging");
+  await page.locator("#message").fill(MESSAGE);
+  await page.locator("#marked mark", { hasText: "Obama" }).waitFor();
+  await page.goto("#forecasting");
+  await page.locator("#columns", { hasText: "rows" }).waitFor();
+  await page.locator("#sample").press("Enter");
+  await page.locator("#charts svg .point").waitFor();
+  await page.goto("#language-model");
+  await page.locator("#status:empty").waitFor({ state: "attached" });
+  await page.locator("#length").fill("2000");
+  await page.locator("#generate").press("Enter");
+  await page.locator("#text", { hasText: / \w+ \w+/ }).waitFor();
+  await page.locator("#stop").press("Enter");
+  await page.locator("#speed", { hasText: "Stopped" }).waitFor();
+  await page.locator("#length").fill(String(LENGTH));
+  await page.locator("#generate").press("Enter");
+  await page.locator("#speed", { hasText: `Generated ${LENGTH}` }).waitFor();
+  assert.equal(await page.locator("#error").textContent(), "");
+  return page.locator("#speed").textContent();
+}
+
+async function pictures(browser, address) {
+  if (!screenshots) return;
+  mkdirSync(screenshots, { recursive: true });
+  for (const [name, colorScheme, width] of [["light", "light", 1000], ["dark", "dark", 1000], ["narrow", "light", 360]]) {
+    const page = await browser.newPage({ baseURL: address, colorScheme, viewport: { width, height: 800 } });
+    await page.goto("./");
+    await pageIsUsed(page);
+    for (const application of ["sentiment", "language-model", "forecasting", "tagging"]) {
+      await page.goto(`#${application}`);
+      await page.locator("#status:empty").waitFor({ state: "attached" });
+      if (application === "forecasting") await page.locator("#sample").click().then(() => page.locator("#charts svg").waitFor());
+      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width, `${application} is wider than ${width}`);
+      await page.screenshot({ path: join(screenshots, `${name}-${application}.png`), fullPage: true });
+    }
+    await page.close();
+  }
+}
+
+const closed = () => new Promise((done) => (server.close(done), server.closeAllConnections()));
+await new Promise((done) => server.listen(0, "127.0.0.1", done));
+const address = `http://127.0.0.1:${server.address().port}/`;
+const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+try {
+  const page = await browser.newPage({ baseURL: address });
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(error.message));
+  page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+  const start = performance.now();
+  await page.goto("./");
+  await page.locator("#verdict", { hasText: "probability" }).waitFor();
+  console.log(`first answer: ${((performance.now() - start) / 1000).toFixed(2)} s`);
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.reload();
+  const loaded = requests;
+  await answersAreThoseOfTheProgram(page);
+  console.log(`text: ${await pageIsUsed(page)}`);
+  assert.equal(requests, loaded, "the page made requests after it was loaded");
+  await closed();
+  await page.reload();
+  await pageIsUsed(page);
+  console.log("no request after loading; works with the server stopped");
+  assert.deepEqual(problems, []);
+  await pictures(page.context(), address);
+  const wasm = join(site, "browser_bg.wasm");
+  console.log(`browser_bg.wasm: ${statSync(wasm).size} bytes, ${gzipSync(readFileSync(wasm), { level: 9 }).length} with gzip`);
+} finally {
+  await browser.close();
+  server.close();
+}
