@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{Request, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -63,6 +64,10 @@ pub(crate) async fn read<T: DeserializeOwned>(request: Request<Body>, limits: &L
     // Pages of other origins can send other types without asking, and this one only if CORS allows it.
     if !media_type.eq_ignore_ascii_case("application/json") {
         return Err(ApiError::ContentType);
+    }
+    // The declared length, if there is one: such a body is refused before it is read.
+    if request.body().size_hint().lower() > limits.body as u64 {
+        return Err(ApiError::TooLarge(limits.body));
     }
     let body = Limited::new(request.into_body(), limits.body).collect();
     let body = timeout(limits.client_time, body).await.map_err(|_| ApiError::SlowRequest)?;

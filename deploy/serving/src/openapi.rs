@@ -93,7 +93,7 @@ fn paths_of(model: &Served, most: usize) -> Vec<(String, Value)> {
     if model.is_streaming() {
         paths.push((format!("{base}/stream"), json!({ "post": stream(model) })));
         paths.push((format!("{base}/sessions"), json!({ "post": begin(model) })));
-        paths.push((format!("{base}/sessions/{{id}}"), json!({ "delete": end(), "parameters": [id()] })));
+        paths.push((format!("{base}/sessions/{{id}}"), json!({ "delete": end(model), "parameters": [id()] })));
         paths.push((format!("{base}/sessions/{{id}}/next"), json!({ "post": next(model), "parameters": [id()] })));
     }
     paths
@@ -122,32 +122,47 @@ fn with_begin(operation: Value, model: &Served) -> Value {
 
 fn stream(model: &Served) -> Value {
     let description = "Server-sent events: `session`, then `piece` for each piece, at the end `done` or `error`.";
-    let events = json!({ "text/event-stream": { "schema": { "type": "string", "description": description } } });
+    let names = json!({ "enum": ["session", "piece", "done", "error"] });
+    let event = json!({
+        "type": "object", "required": ["event", "data"], "description": description,
+        "properties": { "event": names, "data": { "type": "string", "description": "JSON." } },
+    });
+    let events = json!({ "text/event-stream": { "schema": event } });
     with_begin(operation("The answer piece by piece, as server-sent events", events, &ERRORS), model)
 }
 
 fn begin(model: &Served) -> Value {
     let properties = json!({ "session": { "type": "string" }, "expires_in": { "type": "integer" } });
     let answer = object(&properties, &["session", "expires_in"]);
-    with_begin(operation("Begin a session", content(&answer), &ERRORS), model)
+    let mut operation = operation("Begin a session", content(&answer), &ERRORS);
+    let parameters = json!({ "id": "$response.body#/session" });
+    let link = |verb| json!({ "operationId": session_operation(model, verb), "parameters": parameters });
+    operation["responses"]["200"]["links"] = json!({ "next": link("next"), "end": link("end") });
+    with_begin(operation, model)
 }
 
 fn next(model: &Served) -> Value {
     let pieces = json!({ "type": "array", "items": model.schemas.piece });
     let answer = object(&json!({ "pieces": pieces, "done": { "type": "boolean" } }), &["pieces", "done"]);
     let count = json!({ "type": "integer", "minimum": 1, "maximum": MOST_PIECES });
-    let operation = operation("The next pieces of a session", content(&answer), &ERRORS);
+    let mut operation = operation("The next pieces of a session", content(&answer), &ERRORS);
+    operation["operationId"] = session_operation(model, "next").into();
     with_body(operation, &object(&json!({ "count": count }), &["count"]), &json!({ "count": 10 }))
 }
 
-fn end() -> Value {
+fn end(model: &Served) -> Value {
     let mut operation = operation("End a session", Value::Null, &[401, 404, 405]);
-    operation["responses"]["200"] = Value::Null;
+    operation["operationId"] = session_operation(model, "end").into();
     if let Some(responses) = operation["responses"].as_object_mut() {
         responses.remove("200");
         responses.insert("204".to_owned(), json!({ "description": "The session has ended." }));
     }
     operation
+}
+
+/// The identifier of an operation on a session, to which the operation that begins sessions links.
+fn session_operation(model: &Served, verb: &str) -> String {
+    format!("{}-{verb}", model.name())
 }
 
 fn id() -> Value {
