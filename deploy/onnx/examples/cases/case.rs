@@ -39,10 +39,13 @@ pub struct Case {
     pub outputs: Vec<(&'static str, Array)>,
 }
 
+/// Exports a model with the given options.
+pub type ExportFn = Box<dyn Fn(&Options) -> Result<Export, onnx::OnnxError>>;
+
 /// A model: its graphs, and calls of them.
 pub struct Model {
     pub name: String,
-    pub export: Box<dyn Fn(&Options) -> Result<Export, onnx::OnnxError>>,
+    pub export: ExportFn,
     pub cases: Vec<Case>,
 }
 
