@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The times of PyTorch with cuDNN for the layers of `cargo run -p rnn --features vulkan --example gpu_speed`, in milliseconds.
+"""The times of PyTorch with cuDNN for the layers of `cargo run -p rnn --example gpu_speed --features vulkan`, in milliseconds.
 
 32-bit floats; matrix products without TF32, as in the example."""
 

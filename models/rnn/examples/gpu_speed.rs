@@ -1,7 +1,7 @@
 //! The time of one forward pass, and of one forward and backward pass, of recurrent layers on a GPU, in milliseconds.
 //!
 //! ```sh
-//! cargo run -p rnn --features vulkan --example gpu_speed
+//! cargo run -p rnn --example gpu_speed --features vulkan
 //! ```
 
 use std::time::Instant;
