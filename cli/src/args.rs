@@ -336,7 +336,7 @@ pub struct ServeOptions {
     /// File with the bearer token that requests must have [default: no token]
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Origin whose pages may ask this server, such as https://example.org [default: none]
+    /// Origin whose pages may ask this server, such as `https://example.org` [default: none]
     #[arg(long, value_name = "ORIGIN")]
     pub cors_origin: Option<String>,
     /// Largest number of inputs that a model predicts together; 1 switches batches off

@@ -71,6 +71,7 @@ impl RecurrentKernel for Flex {
 
 /// What the backward pass of a layer needs: the arguments, the outputs and the activations saved by the forward pass.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "autodiff"), allow(dead_code))]
 pub(crate) struct Saved {
     call: Call,
     outputs: FlexTensor,

@@ -126,9 +126,9 @@ pub(crate) trait Rows: Backend {
 }
 
 /// The kernels of one backend, from which [`RecurrentLayer`] and its gradient are made.
+#[cfg_attr(not(feature = "autodiff"), allow(dead_code))]
 pub(crate) trait RecurrentKernel: RecurrentLayer + Rows {
     /// What the backward pass needs.
-    #[cfg_attr(not(feature = "autodiff"), allow(dead_code))]
     type Saved: Clone + Debug + Send + 'static;
 
     /// The forward pass of [`RecurrentLayer::recurrent_layer`], whose tensors are in `inputs` in the same order.
