@@ -1,6 +1,7 @@
 //! The networks as ONNX graphs. They read and forecast standardised values: `(value − mean) / deviation` of each column,
 //! with the scaler in the metadata.
 
+use burn::nn::Linear;
 use onnx::{
     BATCH, Dim, Element, Export, Graph, OnnxError, Options, Port, RnnValues, StateValues, ToOnnx, Value, numbers,
 };
@@ -166,16 +167,33 @@ fn direct(network: &Recurrent, steps: &Steps, sizes: Sizes, options: &Options) -
     let read = graph.concat(&[values, known_past], 2); // [B, L, C + K]
     let states = graph.rnn(&network.rnn, &read, None, None).output; // [B, L, N]
     let last = graph.slice(&states, 1, look_back as i64 - 1, look_back as i64); // [B, 1, N]
-    let shape = graph.ints(&[1, horizon as i64, 1]);
-    let last = graph.node("Expand", &[&last, &shape]); // [B, H, N]
     let future = graph.slice(&known, 1, look_back as i64, (look_back + horizon) as i64); // [B, H, K]
-    let both = graph.concat(&[last, future], 2);
-    let mapped = graph.linear("steps.map", &steps.map, &both);
+    let mapped = decoded(&mut graph, &steps.map, &last, &future); // [B, H, N]
     let positions = graph.tensor("steps.positions", steps.positions.val()); // [H, N]
     let sum = graph.node("Add", &[&mapped, &positions]);
     let states = graph.node("Relu", &[&sum]);
     parameters(&mut graph, network, &states, &scale, sizes, horizon);
     graph
+}
+
+/// The linear layer `map` of the last hidden state, `[B, 1, N]`, joined with the known features of each future step,
+/// `[B, H, K]`. The state is the same at all steps, so that its product is computed once.
+fn decoded(graph: &mut Graph, map: &Linear, last: &Value, future: &Value) -> Value {
+    let [rows, columns] = map.weight.dims();
+    let weight = numbers(map.weight.val()); // [N + K, N]
+    let (of_state, of_known) = weight.split_at(columns * columns);
+    let of_state = graph.weights("steps.map.state", of_state, &[columns, columns]);
+    let of_known = graph.weights("steps.map.known", of_known, &[rows - columns, columns]);
+    let state = graph.node("MatMul", &[last, &of_state]); // [B, 1, N]
+    let known = graph.node("MatMul", &[future, &of_known]); // [B, H, N]
+    let sum = graph.node("Add", &[&state, &known]);
+    match &map.bias {
+        None => sum,
+        Some(bias) => {
+            let bias = graph.tensor("steps.map.bias", bias.val());
+            graph.node("Add", &[&sum, &bias])
+        }
+    }
 }
 
 /// The graph of an autoregressive network that reads the past: all steps but the last, which the first forecast reads.

@@ -2,10 +2,12 @@
 //!
 //! ```sh
 //! cargo run -p onnx --example cases -- target/onnx-cases
-//! cargo run --manifest-path deploy/onnx/tract/Cargo.toml -- target/onnx-cases
+//! cargo run --manifest-path deploy/onnx/tract/Cargo.toml --target-dir target/tract -- target/onnx-cases
 //! ```
 //!
-//! Graphs with lengths are skipped: tract refuses the input `sequence_lens` of recurrent operators.
+//! The program skips what tract 0.23.9 cannot run: graphs with lengths, because it refuses the input `sequence_lens`; Elman networks
+//! with ReLU, because it ignores the attribute `activations` of `RNN` and computes tanh; and GRU layers with one input
+//! feature, which it refuses with `xw not contiguous`.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,9 @@ use tract_onnx::prelude::*;
 /// The largest difference of an output, divided by the largest absolute value of the output, at least 1: for weights of
 /// 32 and of 16 bits.
 const TOLERANCES: [(&str, f32); 2] = [("-32", 1e-5), ("-16", 5e-3)];
+
+/// Parts of the names of networks that tract cannot run.
+const SKIPPED: [&str; 2] = ["-ElmanRelu-", "-Gru-1-"];
 
 #[derive(Clone, Deserialize)]
 struct Array {
@@ -35,12 +40,16 @@ struct Case {
 
 fn main() -> TractResult<ExitCode> {
     let root = std::env::args().nth(1).ok_or_else(|| TractError::msg("usage: onnx-in-tract FOLDER"))?;
-    let mut folders: Vec<PathBuf> = std::fs::read_dir(root)?.map(|entry| Ok(entry?.path())).collect::<TractResult<_>>()?;
+    let mut folders: Vec<PathBuf> =
+        std::fs::read_dir(root)?.map(|entry| Ok(entry?.path())).collect::<TractResult<_>>()?;
     folders.sort();
     let (mut cases, mut wrong) = (0, 0);
     for folder in &folders {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Some((_, tolerance)) = TOLERANCES.iter().find(|(bits, _)| name.ends_with(bits)) else { continue };
+        if SKIPPED.iter().any(|part| name.contains(part)) {
+            continue;
+        }
         match check(folder) {
             Ok((count, error)) if error <= *tolerance => {
                 cases += count;
@@ -91,7 +100,8 @@ fn call(path: &Path, inputs: &[(String, Array)]) -> TractResult<HashMap<String, 
     let mut values = TVec::new();
     for (index, outlet) in model.input_outlets()?.to_vec().into_iter().enumerate() {
         let name = model.node(outlet.node).name.clone();
-        let (_, array) = inputs.iter().find(|(input, _)| *input == name).ok_or_else(|| TractError::msg(name.clone()))?;
+        let (_, array) =
+            inputs.iter().find(|(input, _)| *input == name).ok_or_else(|| TractError::msg(name.clone()))?;
         let value = tensor(array)?;
         model.set_input_fact(index, InferenceFact::dt_shape(value.datum_type(), value.shape()))?;
         values.push(value.into());
@@ -107,10 +117,13 @@ fn call(path: &Path, inputs: &[(String, Array)]) -> TractResult<HashMap<String, 
 fn walk(path: &Path, case: &Case) -> TractResult<HashMap<String, Array>> {
     let mut inputs: HashMap<String, Array> = case.inputs.iter().cloned().collect();
     let sequences = inputs.remove("input").ok_or_else(|| TractError::msg("no input"))?;
-    let [batch, time, size] = sequences.shape[..] else { return Err(TractError::msg("the input is not 3-dimensional")) };
+    let [batch, time, size] = sequences.shape[..] else {
+        return Err(TractError::msg("the input is not 3-dimensional"));
+    };
     let mut output: Option<Array> = None;
     for step in 0..time {
-        let values = (0..batch).flat_map(|row| sequences.values[(row * time + step) * size..][..size].to_vec()).collect();
+        let values =
+            (0..batch).flat_map(|row| sequences.values[(row * time + step) * size..][..size].to_vec()).collect();
         inputs.insert("input".into(), Array { shape: vec![batch, 1, size], element: "f32".into(), values });
         let named: Vec<_> = inputs.iter().map(|(name, array)| (name.clone(), array.clone())).collect();
         let found = call(path, &named)?;
@@ -130,7 +143,8 @@ fn walk(path: &Path, case: &Case) -> TractResult<HashMap<String, Array>> {
             }
         }
     }
-    let ends = [("h0", "hn"), ("c0", "cn")].into_iter().filter_map(|(from, to)| Some((to.into(), inputs.remove(from)?)));
+    let ends =
+        [("h0", "hn"), ("c0", "cn")].into_iter().filter_map(|(from, to)| Some((to.into(), inputs.remove(from)?)));
     Ok(output.into_iter().map(|output| ("output".to_owned(), output)).chain(ends).collect())
 }
 
