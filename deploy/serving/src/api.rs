@@ -20,6 +20,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use crate::body::{self, Begin, Inputs, Next, Predict};
 use crate::error::{ApiError, ServeError};
+use crate::options::Limits;
 use crate::request_id::RequestId;
 use crate::sessions::Taken;
 use crate::state::{Served, State};
@@ -93,8 +94,7 @@ async fn predict(Shared(state): Shared<Arc<State>>, name: Name, request: Request
         Inputs::List(inputs) => (inputs, true),
     };
     body::check(model, &inputs, &request.options, limits)?;
-    let outputs = timeout(limits.answer_time, model.worker.predict(inputs, request.options));
-    let mut outputs = outputs.await.map_err(|_| ApiError::SlowAnswer)??;
+    let mut outputs = in_time(limits, model.worker.predict(inputs, request.options)).await?;
     Ok(json_response(&match is_list {
         true => json!({ "model": model.name(), "outputs": outputs }),
         false => json!({ "model": model.name(), "output": outputs.pop() }),
@@ -133,7 +133,7 @@ async fn next(Shared(state): Shared<Arc<State>>, ids: NameAndId, request: Reques
         }
         Ok::<_, ApiError>((pieces, Some(session)))
     };
-    let (pieces, session) = timeout(limits.answer_time, pieces).await.map_err(|_| ApiError::SlowAnswer)??;
+    let (pieces, session) = in_time(limits, pieces).await?;
     let is_done = session.is_none();
     if let Some(session) = session {
         taken.put_back(session);
@@ -175,8 +175,7 @@ async fn send_pieces(
         if !taken.is_wanted() {
             return Err(ApiError::NoSession);
         }
-        let piece = timeout(state.options.limits.answer_time, one_piece(model, session));
-        let (same, piece) = piece.await.map_err(|_| ApiError::SlowAnswer)??;
+        let (same, piece) = in_time(&state.options.limits, one_piece(model, session)).await?;
         session = same;
         let Some(piece) = piece else { return Ok(()) };
         next = event("piece", &piece);
@@ -199,8 +198,12 @@ async fn start(state: &State, name: &str, request: Request<Body>) -> Result<(Tak
     }
     let taken = state.sessions.reserve(name)?;
     let session = model.worker.run(move |predictor| streaming(predictor)?.begin_json(input, options));
-    let session = timeout(limits.answer_time, session).await.map_err(|_| ApiError::SlowAnswer)??;
-    Ok((taken, session))
+    Ok((taken, in_time(limits, session).await?))
+}
+
+/// Waits for an answer of a model, at most as long as the limits allow.
+async fn in_time<T>(limits: &Limits, answer: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+    timeout(limits.answer_time, answer).await.map_err(|_| ApiError::SlowAnswer)?
 }
 
 /// Continues a session by one piece. Returns the session, and `None` if the answer is complete.
