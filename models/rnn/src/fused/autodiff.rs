@@ -30,7 +30,10 @@ impl<B: RecurrentKernel, C: CheckpointStrategy> RecurrentLayer for Autodiff<B, C
                 let (outputs, saved) = B::outputs_and_saved(inputs, options);
                 node.finish(saved, outputs)
             }
-            OpsKind::UnTracked(node) => node.finish(B::outputs(inputs, options)),
+            OpsKind::UnTracked(node) => {
+                let [input, weight_ih, weight_hh, bias_ih, bias_hh, initial] = inputs;
+                node.finish(B::recurrent_layer(input, weight_ih, weight_hh, bias_ih, bias_hh, initial, options))
+            }
         }
     }
 }

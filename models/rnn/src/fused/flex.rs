@@ -1,13 +1,16 @@
 //! A recurrent layer on burn's CPU backend `flex`, computed by [`kernel`].
 
 use std::ops::Range;
+#[cfg(feature = "autodiff")]
 use std::sync::Arc;
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Shape, TensorData};
 
-use super::{LayerOptions, RecurrentKernel, RecurrentLayer, Rows};
+#[cfg(feature = "autodiff")]
+use super::RecurrentKernel;
+use super::{LayerOptions, RecurrentLayer, Rows};
 use crate::kernel::{self, Aligned, LayerArgs};
 
 impl RecurrentLayer for Flex {
@@ -20,7 +23,7 @@ impl RecurrentLayer for Flex {
         initial: FlexTensor,
         options: LayerOptions,
     ) -> FlexTensor {
-        Self::outputs([input, weight_ih, weight_hh, bias_ih, bias_hh, initial], options)
+        Call::new([input, weight_ih, weight_hh, bias_ih, bias_hh, initial], options).forward(false).0
     }
 }
 
@@ -30,12 +33,9 @@ impl Rows for Flex {
     }
 }
 
+#[cfg(feature = "autodiff")]
 impl RecurrentKernel for Flex {
     type Saved = Saved;
-
-    fn outputs(inputs: [FlexTensor; 6], options: LayerOptions) -> FlexTensor {
-        Call::new(inputs, options).forward(false).0
-    }
 
     fn outputs_and_saved(inputs: [FlexTensor; 6], options: LayerOptions) -> (FlexTensor, Saved) {
         let call = Call::new(inputs, options);
@@ -71,7 +71,7 @@ impl RecurrentKernel for Flex {
 
 /// What the backward pass of a layer needs: the arguments, the outputs and the activations saved by the forward pass.
 #[derive(Clone, Debug)]
-#[cfg_attr(not(feature = "autodiff"), allow(dead_code))]
+#[cfg(feature = "autodiff")]
 pub(crate) struct Saved {
     call: Call,
     outputs: FlexTensor,

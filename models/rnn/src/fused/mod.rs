@@ -15,6 +15,7 @@ mod autodiff;
 mod cube;
 mod flex;
 
+#[cfg(feature = "autodiff")]
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
@@ -125,16 +126,14 @@ pub(crate) trait Rows: Backend {
     fn rows(all: FloatTensor<Self>, rows: Range<usize>) -> FloatTensor<Self>;
 }
 
-/// The kernels of one backend, from which [`RecurrentLayer`] and its gradient are made.
-#[cfg_attr(not(feature = "autodiff"), allow(dead_code))]
+/// The gradients of [`RecurrentLayer`] and [`Rows`] on one backend.
+#[cfg(feature = "autodiff")]
 pub(crate) trait RecurrentKernel: RecurrentLayer + Rows {
     /// What the backward pass needs.
     type Saved: Clone + Debug + Send + 'static;
 
-    /// The forward pass of [`RecurrentLayer::recurrent_layer`], whose tensors are in `inputs` in the same order.
-    fn outputs(inputs: [FloatTensor<Self>; 6], options: LayerOptions) -> FloatTensor<Self>;
-
-    /// The forward pass that also saves what the backward pass needs.
+    /// The forward pass of [`RecurrentLayer::recurrent_layer`], whose tensors are in `inputs` in the same order. Also
+    /// saves what the backward pass needs.
     fn outputs_and_saved(inputs: [FloatTensor<Self>; 6], options: LayerOptions) -> (FloatTensor<Self>, Self::Saved);
 
     /// The gradients of the inputs, from the gradient of the outputs.

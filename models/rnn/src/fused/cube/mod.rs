@@ -9,6 +9,8 @@
 #![allow(unsafe_code)]
 // A kernel has one argument per buffer.
 #![allow(clippy::too_many_arguments)]
+// Only the gradients use the saved values and the backward kernels.
+#![cfg_attr(not(feature = "autodiff"), allow(dead_code))]
 
 mod kernels;
 mod reset_before;
@@ -26,7 +28,9 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 
 use self::kernels::Plan;
-use super::{LayerOptions, RecurrentKernel, RecurrentLayer, Rows};
+#[cfg(feature = "autodiff")]
+use super::RecurrentKernel;
+use super::{LayerOptions, RecurrentLayer, Rows};
 use crate::Cell;
 use crate::scan::Direction;
 
@@ -35,9 +39,8 @@ const UNITS: u32 = 256;
 
 /// Whether the state of a layer with `size` hidden units fits the shared memory of a cube.
 pub(super) fn fits(device: &CubeDevice, cell: Cell, size: usize) -> bool {
-    let hardware = device.client().properties().hardware.clone();
     let plan = Plan { cell, size, slices: 1, reverse: false, keep: true };
-    plan.shared_values() * size_of::<f32>() <= hardware.max_shared_memory_size
+    plan.shared_values() * size_of::<f32>() <= device.client().properties().hardware.max_shared_memory_size
 }
 
 /// What the backward pass of a layer needs.
@@ -77,12 +80,9 @@ impl Lengths {
     }
 }
 
+#[cfg(feature = "autodiff")]
 impl RecurrentKernel for Cube {
     type Saved = Saved;
-
-    fn outputs(inputs: [CubeTensor; 6], options: LayerOptions) -> CubeTensor {
-        forward(inputs, options, false).0
-    }
 
     fn outputs_and_saved(inputs: [CubeTensor; 6], options: LayerOptions) -> (CubeTensor, Saved) {
         forward(inputs, options, true)
@@ -147,7 +147,7 @@ impl RecurrentLayer for Cube {
         initial: CubeTensor,
         options: LayerOptions,
     ) -> CubeTensor {
-        Self::outputs([input, weight_ih, weight_hh, bias_ih, bias_hh, initial], options)
+        forward([input, weight_ih, weight_hh, bias_ih, bias_hh, initial], options, false).0
     }
 }
 
@@ -163,8 +163,7 @@ fn forward(inputs: [CubeTensor; 6], options: LayerOptions, keep: bool) -> (CubeT
     let [batch, time, features] = input.shape().dims();
     let [_, size] = weight_hh.shape().dims();
     let LayerOptions { cell, direction, lengths } = options;
-    let hardware = input.client.properties().hardware.clone();
-    let units = hardware.max_units_per_cube.min(UNITS);
+    let units = units(&input.client);
     let slices = slices(cell, size, units as usize);
     let plan = Plan { cell, size, slices, reverse: direction == Direction::Reverse, keep };
     let lengths = Lengths::new(&input.client, lengths.as_deref(), batch, time);
@@ -208,7 +207,7 @@ fn run_backward(
 ) -> (CubeTensor, CubeTensor) {
     let values = if values.can_mut() { values } else { values.copy() };
     let d_initial = empty(&values, [plan.states() * lengths.batch, plan.size]);
-    let units = values.client.properties().hardware.max_units_per_cube.min(UNITS);
+    let units = units(&values.client);
     let launch = match plan.cell {
         Cell::GruResetBefore => reset_before::backward::launch_unchecked,
         _ => kernels::backward::launch_unchecked,
@@ -270,6 +269,11 @@ fn clear_padding(input: CubeTensor, lengths: &Lengths) -> CubeTensor {
         );
     }
     Cube::float_reshape(cleared, Shape::new([batch, time, features]))
+}
+
+/// The largest number of units of a cube.
+fn units(client: &Client) -> u32 {
+    client.properties().hardware.max_units_per_cube.min(UNITS)
 }
 
 /// The number of slices into which the units of a cube split the recurrent sums, so that layers with few hidden units
