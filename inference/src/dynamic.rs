@@ -143,10 +143,10 @@ pub struct AnyModel {
 /// #     fn example(&self) -> String { "hello".to_owned() }
 /// # }
 ///
-/// let registry = Registry(&[Entry::of::<Echo>()]);
+/// const APPLICATIONS: Registry = Registry(&[Entry::of::<Echo>()]);
 /// let manifest = br#"{ "format": 2, "application": "echo", "name": "parrot", "about": "Repeats a text.",
 ///     "parameters": 0, "settings": {}, "files": {} }"#;
-/// let model = registry.open(&MemoryFiles::from([("manifest.json", &manifest[..])]), &Device::flex())?;
+/// let model = APPLICATIONS.open(&MemoryFiles::from([("manifest.json", &manifest[..])]), &Device::flex())?;
 /// assert_eq!(model.predictor.predict_json(vec!["hello".into()], serde_json::Value::Null)?, ["hello"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
