@@ -10,8 +10,8 @@
 use std::any::Any;
 
 use burn::tensor::Device;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{PackageError, PredictError};
@@ -43,6 +43,17 @@ pub trait AnyPredictor: Send + Sync {
 
     /// The model as one that answers piece by piece; `None` if it only returns whole answers.
     fn streaming(&self) -> Option<&dyn AnyStreaming>;
+
+    /// The model as one that answers piece by piece: [`streaming`](Self::streaming) for callers that cannot go on
+    /// without.
+    ///
+    /// # Errors
+    ///
+    /// [`PredictError::BadInput`] for the field `model` if it only returns whole answers.
+    fn need_streaming(&self) -> Result<&dyn AnyStreaming, PredictError> {
+        let message = "it does not answer piece by piece; predict the whole answer";
+        self.streaming().ok_or_else(|| PredictError::bad_input("model", message))
+    }
 
     /// The forms of input, options and output in JSON: [`Predictor::schemas`].
     fn schemas(&self) -> Schemas;
@@ -116,6 +127,62 @@ fn parse_options<P: Predictor>(options: Value) -> Result<P::Options, PredictErro
 
 fn to_json(output: &impl Serialize) -> Result<Value, PredictError> {
     serde_json::to_value(output).map_err(|error| PredictError::Internal(Box::new(error)))
+}
+
+/// What a client asks: `{"input": X}` or `{"inputs": [X, …]}`, with or without `"options": {…}` of the application.
+///
+/// ```
+/// use inference::dynamic::{Inputs, Request};
+///
+/// let request: Request = serde_json::from_str(r#"{ "inputs": ["one", "two"], "options": { "explain": true } }"#)?;
+/// let (inputs, options) = request.inputs()?;
+/// assert_eq!(inputs, Inputs::List(vec!["one".into(), "two".into()]));
+/// assert_eq!(options["explain"], true);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    input: Option<Value>,
+    inputs: Option<Vec<Value>>,
+    #[serde(default)]
+    options: Value,
+}
+
+/// The inputs of a [`Request`]. The answer has the same form: one output, or a list.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inputs {
+    /// The value of `input`.
+    One(Value),
+    /// The values of `inputs`.
+    List(Vec<Value>),
+}
+
+impl Request {
+    /// The inputs and the options of a prediction. Options that are not given are `null`.
+    ///
+    /// # Errors
+    ///
+    /// [`PredictError::BadInput`] for the field `input` if the request has not exactly one of `input` and `inputs`.
+    pub fn inputs(self) -> Result<(Inputs, Value), PredictError> {
+        match (self.input, self.inputs) {
+            (Some(input), None) => Ok((Inputs::One(input), self.options)),
+            (None, Some(inputs)) => Ok((Inputs::List(inputs), self.options)),
+            _ => Err(PredictError::bad_input("input", "give either `input` or `inputs`")),
+        }
+    }
+
+    /// The input and the options of a session.
+    ///
+    /// # Errors
+    ///
+    /// [`PredictError::BadInput`] for the field `input` if the request has no `input`, or `inputs`.
+    pub fn input(self) -> Result<(Value, Value), PredictError> {
+        match (self.input, self.inputs) {
+            (Some(input), None) => Ok((input, self.options)),
+            _ => Err(PredictError::bad_input("input", "an answer in pieces has one `input`")),
+        }
+    }
 }
 
 /// An opened model of any application, with its manifest.
@@ -263,6 +330,28 @@ mod tests {
         }
     }
 
+    /// Returns its input as a whole.
+    struct Echo;
+
+    impl Predictor for Echo {
+        const APPLICATION: &'static str = "echo";
+        type Input = String;
+        type Options = ();
+        type Output = String;
+
+        fn open(_package: &Package<'_>, _device: &Device) -> Result<Self, PackageError> {
+            Ok(Self)
+        }
+
+        fn predict(&self, inputs: &[String], _options: &()) -> Result<Vec<String>, PredictError> {
+            Ok(inputs.to_vec())
+        }
+
+        fn example(&self) -> String {
+            "hello".to_owned()
+        }
+    }
+
     const REGISTRY: Registry = Registry(&[Entry::of::<Countdown>()]);
 
     fn open(application: &str) -> Result<AnyModel, PackageError> {
@@ -297,6 +386,30 @@ mod tests {
         let mut other = AnySession(Box::new("of another model"));
         let error = streaming.next_json(&mut other).unwrap_err();
         assert!(matches!(error, PredictError::BadInput { field: "session", .. }));
+    }
+
+    #[test]
+    fn a_model_of_whole_answers_has_no_pieces() {
+        assert!(open("countdown").unwrap().predictor.need_streaming().is_ok());
+        let error = AnyPredictor::need_streaming(&Echo).map(drop).unwrap_err();
+        assert!(matches!(error, PredictError::BadInput { field: "model", .. }));
+    }
+
+    #[test]
+    fn a_request_has_one_input_or_a_list() {
+        let request = |json: &str| serde_json::from_str::<Request>(json);
+        let inputs = |json: &str| request(json).unwrap().inputs();
+        assert_eq!(inputs(r#"{ "input": 1 }"#).unwrap(), (Inputs::One(1.into()), Value::Null));
+        let (list, options) = inputs(r#"{ "inputs": [], "options": 2 }"#).unwrap();
+        assert_eq!((list, options), (Inputs::List(Vec::new()), 2.into()));
+        assert_eq!(request(r#"{ "input": 1, "options": 2 }"#).unwrap().input().unwrap(), (1.into(), 2.into()));
+        for json in ["{}", r#"{ "input": 1, "inputs": [1] }"#] {
+            for error in [inputs(json).map(drop), request(json).unwrap().input().map(drop)] {
+                assert!(matches!(error, Err(PredictError::BadInput { field: "input", .. })), "{json}");
+            }
+        }
+        assert!(request(r#"{ "inputs": [1] }"#).unwrap().input().is_err(), "a session has one input");
+        assert!(request(r#"{ "input": 1, "other": 1 }"#).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! On other targets than `wasm32` the crate is empty, so that builds of the workspace do not compile `wasm-bindgen`.
 #![cfg(target_arch = "wasm32")]
 
-use inference::dynamic::{AnyModel, AnySession, AnyStreaming};
+use inference::dynamic::{AnyModel, AnySession};
 use inference::{MemoryFiles, PackageError, PredictError};
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -67,19 +67,15 @@ impl Model {
 
     /// Reads the input, and starts an answer in pieces.
     pub fn begin(&self, input: &str, options: &str) -> Result<Session, String> {
-        self.streaming()?.begin_json(parse(input)?, parse(options)?).map(Session).map_err(predict_error)
+        let streaming = self.0.predictor.need_streaming().map_err(predict_error)?;
+        streaming.begin_json(parse(input)?, parse(options)?).map(Session).map_err(predict_error)
     }
 
     /// Returns the next piece of an answer; `undefined` at its end.
     pub fn next(&self, session: &mut Session) -> Result<Option<String>, String> {
-        let piece = self.streaming()?.next_json(&mut session.0).map_err(predict_error)?;
+        let streaming = self.0.predictor.need_streaming().map_err(predict_error)?;
+        let piece = streaming.next_json(&mut session.0).map_err(predict_error)?;
         Ok(piece.map(|piece| piece.to_string()))
-    }
-
-    fn streaming(&self) -> Result<&dyn AnyStreaming, String> {
-        let whole =
-            || predict_error(PredictError::bad_input("model", "it returns whole answers alone; call `predict`"));
-        self.0.predictor.streaming().ok_or_else(whole)
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use inference::dynamic::{AnyModel, AnySession, AnyStreaming};
-use serde::Deserialize;
+use inference::dynamic::{AnyModel, AnySession, Inputs, Request};
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -17,22 +16,6 @@ pub struct ZooSession {
     session: AnySession,
 }
 
-/// What a caller asks: one input or several, and options.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Request {
-    input: Option<Value>,
-    inputs: Option<Vec<Value>>,
-    #[serde(default)]
-    options: Value,
-}
-
-impl Request {
-    fn parse(json: &str) -> Result<Self, Error> {
-        serde_json::from_str(json).map_err(|error| Error::bad_input("request", error.to_string()))
-    }
-}
-
 impl ZooModel {
     /// Opens the model with this name, or the package in this folder.
     pub fn open(name: &str) -> Result<Self, Error> {
@@ -41,25 +24,21 @@ impl ZooModel {
 
     /// Answers a request.
     pub fn predict(&self, request: &str) -> Result<Value, Error> {
-        let predict = |inputs, options| self.0.predictor.predict_json(inputs, options);
-        match Request::parse(request)? {
-            Request { input: Some(input), inputs: None, options } => {
-                let output = predict(vec![input], options)?.pop();
+        let (inputs, options) = parse(request)?.inputs()?;
+        let predict = |inputs| self.0.predictor.predict_json(inputs, options);
+        match inputs {
+            Inputs::One(input) => {
+                let output = predict(vec![input])?.pop();
                 Ok(json!({ "output": output.ok_or_else(|| Error::internal("the model returned no prediction"))? }))
             }
-            Request { input: None, inputs: Some(inputs), options } => {
-                Ok(json!({ "outputs": predict(inputs, options)? }))
-            }
-            _ => Err(Error::bad_input("request", "give either `input` or `inputs`")),
+            Inputs::List(inputs) => Ok(json!({ "outputs": predict(inputs)? })),
         }
     }
 
     /// Starts a session.
     pub fn begin(&self, request: &str) -> Result<ZooSession, Error> {
-        let Request { input: Some(input), inputs: None, options } = Request::parse(request)? else {
-            return Err(Error::bad_input("request", "a session answers one `input`"));
-        };
-        let session = streaming(&self.0)?.begin_json(input, options)?;
+        let (input, options) = parse(request)?.input()?;
+        let session = self.0.predictor.need_streaming()?.begin_json(input, options)?;
         Ok(ZooSession { model: self.0.clone(), session })
     }
 }
@@ -67,11 +46,10 @@ impl ZooModel {
 impl ZooSession {
     /// Returns the next piece, or `None` when the answer is complete.
     pub fn next_piece(&mut self) -> Result<Option<Value>, Error> {
-        Ok(streaming(&self.model)?.next_json(&mut self.session)?)
+        Ok(self.model.predictor.need_streaming()?.next_json(&mut self.session)?)
     }
 }
 
-fn streaming(model: &AnyModel) -> Result<&dyn AnyStreaming, Error> {
-    let message = || format!("the model {} does not answer piece by piece; use zoo_predict_json", model.manifest.name);
-    model.predictor.streaming().ok_or_else(|| Error::bad_input("model", message()))
+fn parse(request: &str) -> Result<Request, Error> {
+    serde_json::from_str(request).map_err(|error| Error::bad_input("request", error.to_string()))
 }
