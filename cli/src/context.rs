@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use datasets::Locator;
+use inference::package::Manifest;
 use inference::{Catalog, Folder, Package, Predictor};
 use training::backend::Backend;
 use training::options::{OnNonFinite, TrainerOptions};
@@ -83,8 +84,15 @@ impl Context {
 
     /// Opens the model that `--model` names, or `default` if the option is absent, on the session's device.
     pub fn open<P: Predictor>(&self, chosen: &ModelArgs, default: Option<&str>) -> Result<P> {
-        let files = Folder::new(self.model_folder::<P>(chosen, default)?);
-        Ok(P::open(&Package::open(&files, P::APPLICATION)?, &self.session.device)?)
+        Ok(self.open_folder(&self.model_folder::<P>(chosen, default)?)?.1)
+    }
+
+    /// Opens the package in a folder, on the session's device. Returns its manifest and the model.
+    pub(crate) fn open_folder<P: Predictor>(&self, folder: &Path) -> Result<(Manifest, P)> {
+        let files = Folder::new(folder);
+        let package = Package::open(&files, P::APPLICATION)?;
+        let predictor = P::open(&package, &self.session.device)?;
+        Ok((package.manifest, predictor))
     }
 
     /// The picture that a verb draws: in the file `given` by the user, or in the file `default`. `None` if the output

@@ -64,20 +64,18 @@ pub fn run<A: Application>(args: &Bench, cx: &Context) -> Result<()> {
 }
 
 fn measure<P: Predictor>(folder: &Path, with_card: bool, cx: &Context) -> Result<Speed> {
-    let files = Folder::new(folder);
     let start = Instant::now();
-    let package = Package::open(&files, P::APPLICATION)?;
-    let predictor = P::open(&package, &cx.session.device)?;
+    let (manifest, predictor) = cx.open_folder::<P>(folder)?;
     let load = start.elapsed();
     let options = P::Options::default();
     let one = [predictor.example()];
     let times = times(|| predictor.predict(&one, &options).map(drop))?;
-    let card = if with_card { Some(card(&package)?) } else { None };
+    let card = if with_card { Some(card(&Package::open(&Folder::new(folder), P::APPLICATION)?)?) } else { None };
     let many: Vec<P::Input> = (0..BATCH).map(|_| predictor.example()).collect();
     let batches = self::times(|| predictor.predict(&many, &options).map(drop))?;
     Ok(Speed {
         application: P::APPLICATION,
-        model: package.manifest.name.clone(),
+        model: manifest.name,
         runtime: cx.session.backend.name(),
         load_ms: milliseconds(load),
         p50_ms: milliseconds(quantile(&times, 0.5)),

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use inference::Folder;
 use inference::dynamic::{AnyModel, Registry};
-use inference::{Folder, Package, Predictor};
 use serving::{Limits, Options};
 use training::Task;
 
@@ -16,11 +16,8 @@ use crate::output::log;
 /// Serves one model of an application, on the device of the session.
 pub fn run<A: Application>(args: Serve, cx: &Context) -> Result<()> {
     let folder = cx.model_folder::<<A::Task as Task>::Predictor>(&args.model, A::DEFAULT_MODEL)?;
-    let files = Folder::new(folder);
-    let package = Package::open(&files, <A::Task as Task>::Predictor::APPLICATION)?;
-    let predictor = <A::Task as Task>::Predictor::open(&package, &cx.session.device)?;
-    let model = AnyModel { manifest: package.manifest, predictor: Box::new(predictor) };
-    serve(vec![model], args.options)
+    let (manifest, predictor) = cx.open_folder::<<A::Task as Task>::Predictor>(&folder)?;
+    serve(vec![AnyModel { manifest, predictor: Box::new(predictor) }], args.options)
 }
 
 /// Serves models of any applications, on the CPU.
