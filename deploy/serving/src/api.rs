@@ -11,14 +11,13 @@ use axum::http::{Request, StatusCode, header};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
-use inference::PredictError;
-use inference::dynamic::{AnyPredictor, AnySession, AnyStreaming};
+use inference::dynamic::{AnyPredictor, AnySession, Inputs, Request as Asked};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::body::{self, Begin, Inputs, Next, Predict};
+use crate::body::{self, Next};
 use crate::error::{ApiError, ServeError};
 use crate::options::Limits;
 use crate::request_id::RequestId;
@@ -88,13 +87,13 @@ async fn models(Shared(state): Shared<Arc<State>>) -> Response {
 
 async fn predict(Shared(state): Shared<Arc<State>>, name: Name, request: Request<Body>) -> Answer {
     let (model, limits) = (state.model(&of_path(name)?)?, &state.options.limits);
-    let mut request: Predict = body::read(request, limits).await?;
-    let (inputs, is_list) = match request.inputs()? {
+    let (inputs, options) = body::read::<Asked>(request, limits).await?.inputs()?;
+    let (inputs, is_list) = match inputs {
         Inputs::One(input) => (vec![input], false),
         Inputs::List(inputs) => (inputs, true),
     };
-    body::check(model, &inputs, &request.options, limits)?;
-    let mut outputs = in_time(limits, model.worker.predict(inputs, request.options)).await?;
+    body::check(model, &inputs, &options, limits)?;
+    let mut outputs = in_time(limits, model.worker.predict(inputs, options)).await?;
     Ok(json_response(&match is_list {
         true => json!({ "model": model.name(), "outputs": outputs }),
         false => json!({ "model": model.name(), "output": outputs.pop() }),
@@ -190,14 +189,11 @@ fn event(name: &str, data: &Value) -> Event {
 /// Reads a request that begins a session, and begins it.
 async fn start(state: &State, name: &str, request: Request<Body>) -> Result<(Taken, AnySession), ApiError> {
     let (model, limits) = (state.model(name)?, &state.options.limits);
-    let Begin { input, options } = body::read(request, limits).await?;
+    let (input, options) = body::read::<Asked>(request, limits).await?.input()?;
     body::check(model, std::slice::from_ref(&input), &options, limits)?;
-    if !model.is_streaming() {
-        let message = format!("{name} does not answer piece by piece; use predict");
-        return Err(ApiError::bad_input("model", message));
-    }
+    model.model.predictor.need_streaming()?;
     let taken = state.sessions.reserve(name)?;
-    let session = model.worker.run(move |predictor| streaming(predictor)?.begin_json(input, options));
+    let session = model.worker.run(move |predictor| predictor.need_streaming()?.begin_json(input, options));
     Ok((taken, in_time(limits, session).await?))
 }
 
@@ -209,14 +205,10 @@ async fn in_time<T>(limits: &Limits, answer: impl Future<Output = Result<T, ApiE
 /// Continues a session by one piece. Returns the session, and `None` if the answer is complete.
 async fn one_piece(model: &Served, mut session: AnySession) -> Result<(AnySession, Option<Value>), ApiError> {
     let step = move |predictor: &dyn AnyPredictor| {
-        let piece = streaming(predictor)?.next_json(&mut session)?;
+        let piece = predictor.need_streaming()?.next_json(&mut session)?;
         Ok((session, piece))
     };
     model.worker.run_later(step).await
-}
-
-fn streaming(predictor: &dyn AnyPredictor) -> Result<&dyn AnyStreaming, PredictError> {
-    predictor.streaming().ok_or_else(|| PredictError::bad_input("model", "it does not answer piece by piece"))
 }
 
 /// The parameters of a path. Those that are not UTF-8 name no model.

@@ -13,48 +13,12 @@ use crate::error::ApiError;
 use crate::options::Limits;
 use crate::state::Served;
 
-/// The body of `predict`: one input, or a list of inputs.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Predict {
-    input: Option<Value>,
-    inputs: Option<Vec<Value>>,
-    #[serde(default)]
-    pub(crate) options: Value,
-}
-
-/// The body of `stream` and `sessions`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Begin {
-    pub(crate) input: Value,
-    #[serde(default)]
-    pub(crate) options: Value,
-}
-
 /// The body of `next`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Next {
     /// The largest number of pieces to return.
     pub(crate) count: u64,
-}
-
-/// The inputs of a request, and whether they were a list.
-pub(crate) enum Inputs {
-    One(Value),
-    List(Vec<Value>),
-}
-
-impl Predict {
-    /// Takes the inputs out.
-    pub(crate) fn inputs(&mut self) -> Result<Inputs, ApiError> {
-        match (self.input.take(), self.inputs.take()) {
-            (Some(input), None) => Ok(Inputs::One(input)),
-            (None, Some(inputs)) => Ok(Inputs::List(inputs)),
-            _ => Err(ApiError::bad_input("input", "give either `input` or `inputs`")),
-        }
-    }
 }
 
 /// Reads the body of a request, and parses it.
