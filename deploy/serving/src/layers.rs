@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, State as Shared};
-use axum::http::{HeaderName, HeaderValue, Method, Request, Response, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use axum::middleware::Next;
 use subtle::ConstantTimeEq;
 use tower_http::cors::CorsLayer;
@@ -23,13 +23,19 @@ pub(crate) async fn authorize(
     request: Request<Body>,
     next: Next,
 ) -> Result<Response<Body>, ApiError> {
-    let given =
-        request.headers().get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
     let is_allowed = match &state.options.token {
-        Some(token) => given.is_some_and(|given| bool::from(given.ct_eq(token.as_bytes()))),
+        // The time of the comparison does not tell how much of a wrong token is right.
+        Some(token) => bearer(request.headers()).is_some_and(|given| bool::from(given.ct_eq(token.as_bytes()))),
         None => true,
     };
     if is_allowed { Ok(next.run(request).await) } else { Err(ApiError::Unauthorized) }
+}
+
+/// The token of the header `authorization: Bearer TOKEN`. Clients may write the name of the scheme in small letters.
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    const SCHEME: &[u8] = b"Bearer ";
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.as_bytes().split_at_checked(SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii_start())
 }
 
 /// Gives the request an identifier, counts and logs it, and completes the answer. The log has no text of the user: no
@@ -80,5 +86,5 @@ pub(crate) fn cors(origin: &str) -> Result<CorsLayer, ServeError> {
         .allow_origin(value)
         .allow_methods([Method::GET, Method::POST, Method::DELETE])
         .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION, id.clone()])
-        .expose_headers([id]))
+        .expose_headers([id, header::RETRY_AFTER]))
 }

@@ -104,7 +104,10 @@ fn other_origins_are_allowed_only_on_request() {
     let allowed = "access-control-allow-origin: https://example.org";
     assert!(!server(Limits::default()).raw(ask.as_bytes()).contains(allowed));
     let options = Options { cors_origin: Some("https://example.org".into()), ..Options::default() };
-    assert!(Running::start(vec![countdown()], options).raw(ask.as_bytes()).contains(allowed));
+    let server = Running::start(vec![countdown()], options);
+    assert!(server.raw(ask.as_bytes()).contains(allowed));
+    let answer = server.raw(request("GET", "/health", "origin: https://example.org\r\n", "").as_bytes());
+    assert!(answer.contains("access-control-expose-headers: x-request-id,retry-after"), "{answer}");
 }
 
 #[test]
@@ -120,6 +123,11 @@ fn answers_are_streamed_piece_by_piece() {
 #[test]
 fn sessions_continue_expire_and_are_counted() {
     let limits = Limits { sessions: 2, session_time: Duration::from_millis(300), ..Limits::default() };
+    assert_eq!(status("authorization: bearer secret\r\n"), 200, "the scheme has no case");
+    assert_eq!(status("authorization: BEARER  secret\r\n"), 200, "any number of spaces");
+    for wrong in ["Bearer", "Bearer ", "Bearer secret2", "Basic secret", "secret"] {
+        assert_eq!(status(&format!("authorization: {wrong}\r\n")), 401, "{wrong}");
+    }
     let server = server(limits);
     let begin = || server.post("/v1/models/count/sessions", &json!({ "input": 3 }));
     let (first, second) = (begin().1, begin().1);
