@@ -73,7 +73,8 @@ async fn ready(Shared(state): Shared<Arc<State>>) -> Response {
 
 async fn metrics(Shared(state): Shared<Arc<State>>) -> Response {
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, content_type)], state.metrics.text(state.sessions.len())).into_response()
+    let queues = state.models.iter().map(|model| (model.name(), model.worker.queue_length()));
+    ([(header::CONTENT_TYPE, content_type)], state.metrics.text(state.sessions.len(), queues)).into_response()
 }
 
 async fn document(Shared(state): Shared<Arc<State>>) -> Response {
@@ -153,7 +154,10 @@ async fn stream(
     tokio::spawn(async move {
         let last = match send_pieces(&state, &name, &taken, session, &events).await {
             Ok(()) => event("done", &json!({})),
-            Err(error) => event("error", &error.to_json(&request_id.0)),
+            Err(error) => {
+                error.log(&request_id.0);
+                event("error", &error.to_json(&request_id.0))
+            }
         };
         let _ = events.send(Ok(last)).await;
     });

@@ -63,18 +63,16 @@ pub(crate) enum ApiError {
     TooManySessions,
     #[error("the answer was not ready in time; ask for less, or try again later")]
     SlowAnswer,
+    /// The reason, which is for the log alone: it may tell how the server works.
     #[error("the model failed; the log of the server has the reason")]
-    Internal,
+    Internal(String),
 }
 
 impl From<PredictError> for ApiError {
     fn from(error: PredictError) -> Self {
         match error {
             PredictError::BadInput { field, reason } => Self::BadInput { field: field.to_owned(), message: reason },
-            other => {
-                tracing::error!(error = %other, "prediction failed");
-                Self::Internal
-            }
+            other => Self::Internal(other.to_string()),
         }
     }
 }
@@ -82,6 +80,18 @@ impl From<PredictError> for ApiError {
 impl ApiError {
     pub(crate) fn bad_input(field: &str, message: impl Into<String>) -> Self {
         Self::BadInput { field: field.to_owned(), message: message.into() }
+    }
+
+    /// The error of a request whose model answers no more.
+    pub(crate) fn stopped() -> Self {
+        Self::Internal("the thread of the model has ended".to_owned())
+    }
+
+    /// Logs the reason of an internal error, which the answer does not have.
+    pub(crate) fn log(&self, request_id: &str) {
+        if let Self::Internal(reason) = self {
+            tracing::error!(request_id, reason, "internal error");
+        }
     }
 
     /// The status and the code of the error.
@@ -102,7 +112,7 @@ impl ApiError {
             Self::QueueFull => (StatusCode::SERVICE_UNAVAILABLE, "queue_full"),
             Self::TooManySessions => (StatusCode::SERVICE_UNAVAILABLE, "too_many_sessions"),
             Self::SlowAnswer => (StatusCode::GATEWAY_TIMEOUT, "slow_answer"),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
 

@@ -52,6 +52,7 @@ pub(crate) async fn observe(
     request.extensions_mut().insert(id.clone());
     let mut response = next.run(request).await;
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+        error.log(&id.0);
         *response.body_mut() = Body::from(error.to_json(&id.0).to_string());
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response.headers_mut().remove(header::CONTENT_LENGTH);

@@ -14,6 +14,7 @@
 //! ```
 //!
 //! The README of the crate lists the paths, limits and errors.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod api;
 mod body;
@@ -23,6 +24,7 @@ mod metrics;
 mod openapi;
 mod options;
 mod page;
+mod panics;
 mod request_id;
 mod server;
 mod sessions;

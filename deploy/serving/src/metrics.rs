@@ -26,7 +26,7 @@ struct Model {
     model: String,
 }
 
-/// Counters and histograms of a server.
+/// Counters, gauges and histograms of a server.
 pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<RouteStatus, Counter>,
@@ -34,21 +34,23 @@ pub(crate) struct Metrics {
     inputs: Family<Model, Counter>,
     batches: Family<Model, Counter>,
     sessions: Gauge,
+    queue: Family<Model, Gauge>,
 }
 
 impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("rnn_zoo");
-        let (requests, inputs, batches, sessions) = Default::default();
+        let (requests, inputs, batches, sessions, queue) = Default::default();
         let histogram =
             || Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]);
         let seconds = Family::new_with_constructor(histogram as fn() -> Histogram);
-        let metrics = Self { registry: Registry::default(), requests, seconds, inputs, batches, sessions };
+        let metrics = Self { registry: Registry::default(), requests, seconds, inputs, batches, sessions, queue };
         registry.register("requests", "Answered requests", metrics.requests.clone());
         registry.register("request_seconds", "Time from header to answer", metrics.seconds.clone());
         registry.register("inputs", "Predicted inputs", metrics.inputs.clone());
         registry.register("batches", "Batches of predicted inputs", metrics.batches.clone());
         registry.register("sessions", "Sessions in progress", metrics.sessions.clone());
+        registry.register("queue", "Requests that wait for a model", metrics.queue.clone());
         Self { registry, ..metrics }
     }
 
@@ -65,9 +67,14 @@ impl Metrics {
         self.batches.get_or_create(&model).inc();
     }
 
-    /// The text of all metrics. `sessions` is the number of sessions now.
-    pub(crate) fn text(&self, sessions: usize) -> String {
-        self.sessions.set(i64::try_from(sessions).unwrap_or(i64::MAX));
+    /// The text of all metrics. `sessions` is the number of sessions now, and `queues` that of the requests that wait for
+    /// each model.
+    pub(crate) fn text<'a>(&self, sessions: usize, queues: impl Iterator<Item = (&'a str, usize)>) -> String {
+        let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
+        self.sessions.set(number(sessions));
+        for (model, length) in queues {
+            self.queue.get_or_create(&Model { model: model.to_owned() }).set(number(length));
+        }
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = encode(&mut text, &self.registry);

@@ -16,10 +16,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 
-use crate::api;
 use crate::error::ServeError;
 use crate::options::{Limits, Options};
 use crate::state::State;
+use crate::{api, panics};
 
 /// How long to wait before another connection is accepted, after the system had no resources for one.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -109,7 +109,8 @@ async fn converse(
 }
 
 /// Serves models until the process gets SIGTERM or SIGINT. `started` gets the address when the server listens. Writes
-/// the log to standard error, one JSON object per line.
+/// the log to standard error, one JSON object per line. From then on, panics of other threads are logged without their
+/// message, which may quote a text of a user.
 ///
 /// # Errors
 ///
@@ -117,6 +118,7 @@ async fn converse(
 pub fn serve(models: Vec<AnyModel>, options: Options, started: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
     // Another subscriber of the program stays.
     let _ = tracing_subscriber::fmt().json().with_writer(std::io::stderr).try_init();
+    panics::log_locations_alone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let stopped = runtime.block_on(async {
         let stop = stop_signal()?;

@@ -51,11 +51,16 @@ impl Worker {
         !self.jobs.is_closed()
     }
 
+    /// The number of requests that wait for the model.
+    pub(crate) fn queue_length(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
     /// Predicts one output per input.
     pub(crate) async fn predict(&self, inputs: Vec<Value>, options: Value) -> Result<Vec<Value>, ApiError> {
         let (answer, outputs) = oneshot::channel();
         self.submit(Job::Predict(Predict { inputs, options, answer }))?;
-        Ok(outputs.await.map_err(|_| ApiError::Internal)??)
+        Ok(outputs.await.map_err(|_| ApiError::stopped())??)
     }
 
     /// Runs a function in the thread of the model. It is refused if the queue is full.
@@ -66,7 +71,7 @@ impl Worker {
     {
         let (job, result) = run(function);
         self.submit(job)?;
-        Ok(result.await.map_err(|_| ApiError::Internal)??)
+        Ok(result.await.map_err(|_| ApiError::stopped())??)
     }
 
     /// Runs a function in the thread of the model. It waits for a place in the queue: an answer that has begun goes on.
@@ -76,14 +81,14 @@ impl Worker {
         F: FnOnce(&dyn AnyPredictor) -> Result<T, PredictError> + Send + 'static,
     {
         let (job, result) = run(function);
-        self.jobs.send(job).await.map_err(|_| ApiError::Internal)?;
-        Ok(result.await.map_err(|_| ApiError::Internal)??)
+        self.jobs.send(job).await.map_err(|_| ApiError::stopped())?;
+        Ok(result.await.map_err(|_| ApiError::stopped())??)
     }
 
     fn submit(&self, job: Job) -> Result<(), ApiError> {
         self.jobs.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => ApiError::QueueFull,
-            TrySendError::Closed(_) => ApiError::Internal,
+            TrySendError::Closed(_) => ApiError::stopped(),
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use crate::support::{Running, code, countdown, parse, read_all, request};
+use crate::support::{Running, code, countdown, log, parse, read_all, request};
 use serde_json::{Value, json};
 use serving::{Limits, Options};
 
@@ -72,6 +72,32 @@ fn a_panic_of_a_model_is_an_error_of_one_request() {
 }
 
 #[test]
+fn the_log_has_the_reason_of_an_internal_error_with_the_identifier_of_its_request() {
+    let log = log();
+    let server = server(Limits::default());
+    for (path, id) in [("predict", "log-predict"), ("stream", "log-stream")] {
+        let header = format!("x-request-id: {id}\r\n");
+        let (_, answer) = server.ask("POST", &format!("/v1/models/count/{path}"), &header, "{\"input\":13}");
+        assert!(answer.contains("\"internal\"") && !answer.contains("panicked"), "{answer}");
+        let (log, id) = (log.text(), format!("\"request_id\":\"{id}\""));
+        let line = log.lines().find(|line| line.contains("ERROR") && line.contains(&id)).unwrap();
+        assert!(line.contains("the model panicked") && !line.contains("unlucky"), "{line}");
+    }
+}
+
+#[test]
+fn requests_that_wait_are_counted() {
+    let server = server(Limits::default());
+    let slow = request("POST", "/v1/models/count/predict", "", "{\"input\":900}");
+    let mut clients: Vec<_> = (0..3).map(|_| server.connect()).collect();
+    clients.iter_mut().for_each(|client| client.write_all(slow.as_bytes()).unwrap());
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(server.get("/metrics").1.contains("rnn_zoo_queue{model=\"count\"} 2\n"));
+    assert!(clients.iter_mut().all(|client| parse(&read_all(client)).0 == 200));
+    assert!(server.get("/metrics").1.contains("rnn_zoo_queue{model=\"count\"} 0\n"));
+}
+
+#[test]
 fn request_ids_are_returned_and_malformed_ones_replaced() {
     let server = server(Limits::default());
     let id = |header: &str| {
@@ -94,6 +120,11 @@ fn a_token_guards_the_models() {
     assert_eq!(status(""), 401);
     assert_eq!(status("authorization: Bearer secreT\r\n"), 401);
     assert_eq!(status("authorization: Bearer secret\r\n"), 200);
+    assert_eq!(status("authorization: bearer secret\r\n"), 200, "the scheme has no case");
+    assert_eq!(status("authorization: BEARER  secret\r\n"), 200, "any number of spaces");
+    for wrong in ["Bearer", "Bearer ", "Bearer secret2", "Basic secret", "secret"] {
+        assert_eq!(status(&format!("authorization: {wrong}\r\n")), 401, "{wrong}");
+    }
     assert_eq!(server.get("/health").0, 200);
 }
 
@@ -123,11 +154,6 @@ fn answers_are_streamed_piece_by_piece() {
 #[test]
 fn sessions_continue_expire_and_are_counted() {
     let limits = Limits { sessions: 2, session_time: Duration::from_millis(300), ..Limits::default() };
-    assert_eq!(status("authorization: bearer secret\r\n"), 200, "the scheme has no case");
-    assert_eq!(status("authorization: BEARER  secret\r\n"), 200, "any number of spaces");
-    for wrong in ["Bearer", "Bearer ", "Bearer secret2", "Basic secret", "secret"] {
-        assert_eq!(status(&format!("authorization: {wrong}\r\n")), 401, "{wrong}");
-    }
     let server = server(limits);
     let begin = || server.post("/v1/models/count/sessions", &json!({ "input": 3 }));
     let (first, second) = (begin().1, begin().1);

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use burn::tensor::Device;
@@ -55,6 +56,7 @@ impl Streaming for Countdown {
     }
 
     fn next(&self, left: &mut u32) -> Result<Option<u32>, PredictError> {
+        assert!(*left != 13, "unlucky");
         std::thread::sleep(Duration::from_millis(1));
         let piece = *left;
         *left = left.saturating_sub(1);
@@ -166,4 +168,36 @@ pub fn parse(answer: &str) -> (u16, String) {
 /// The code of an error.
 pub fn code(answer: &Value) -> &str {
     answer["error"]["code"].as_str().unwrap_or_default()
+}
+
+/// The log of all servers of this process.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Starts the log.
+pub fn log() -> Log {
+    static LOG: OnceLock<Log> = OnceLock::new();
+    let start = || {
+        let log = Log::default();
+        let writer = log.clone();
+        tracing_subscriber::fmt().json().with_writer(move || writer.clone()).init();
+        log
+    };
+    LOG.get_or_init(start).clone()
 }
