@@ -77,8 +77,8 @@ async fn metrics(Shared(state): Shared<Arc<State>>) -> Response {
     ([(header::CONTENT_TYPE, content_type)], state.metrics.text(state.sessions.len(), queues)).into_response()
 }
 
-async fn document(Shared(state): Shared<Arc<State>>) -> Response {
-    json_response(&openapi::document(&state))
+async fn document(Shared(state): Shared<Arc<State>>) -> Answer {
+    Ok(json_response(&openapi::document(&state)?))
 }
 
 async fn models(Shared(state): Shared<Arc<State>>) -> Response {

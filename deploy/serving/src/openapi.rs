@@ -1,163 +1,207 @@
 //! `/openapi.json`: the paths of each served model, with the schemas of its JSON.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use utoipa::openapi::link::{Link, LinkBuilder};
+use utoipa::openapi::path::{
+    HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem, PathItemBuilder,
+};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    ArrayBuilder, ComponentsBuilder, Content, ContentBuilder, InfoBuilder, ObjectBuilder, OneOfBuilder, OpenApiBuilder,
+    PathsBuilder, Ref, RefOr, Required, Response, ResponseBuilder, Schema, Type,
+};
 
 use crate::api::MOST_PIECES;
+use crate::error::ApiError;
 use crate::state::{Served, State};
 
-/// The OpenAPI document of a server.
-pub(crate) fn document(state: &State) -> Value {
-    let mut paths = shared_paths();
-    for model in &state.models {
-        paths.extend(paths_of(model, state.options.limits.inputs));
-    }
-    let mut document = json!({
-        "openapi": "3.1.0",
-        "info": { "title": "rnn-zoo", "version": env!("CARGO_PKG_VERSION"),
-            "description": "Trained models over HTTP." },
-        "paths": paths,
-        "components": { "schemas": { "Error": error_schema() } },
-    });
-    if state.options.token.is_some() {
-        document["components"]["securitySchemes"] = json!({ "token": { "type": "http", "scheme": "bearer" } });
-        document["security"] = json!([{ "token": [] }]);
-    }
-    document
-}
-
-fn error_schema() -> Value {
-    json!({
-        "type": "object", "required": ["error"],
-        "properties": { "error": {
-            "type": "object", "required": ["code", "field", "message", "request_id"],
-            "properties": { "code": { "type": "string" }, "field": { "type": ["string", "null"] },
-                "message": { "type": "string" }, "request_id": { "type": "string" } },
-        } },
-    })
-}
-
-fn content(schema: &Value) -> Value {
-    json!({ "application/json": { "schema": schema } })
-}
-
-/// An operation with a successful answer of a schema, and the errors of all operations.
-fn operation(summary: &str, answer: Value, errors: &[u16]) -> Value {
-    let mut responses = json!({ "200": { "description": "The answer.", "content": answer } });
-    for status in errors {
-        let error = content(&json!({ "$ref": "#/components/schemas/Error" }));
-        responses[status.to_string()] = json!({ "description": "An error.", "content": error });
-    }
-    json!({ "summary": summary, "responses": responses })
-}
-
-fn with_body(mut operation: Value, schema: &Value, example: &Value) -> Value {
-    let body = json!({ "application/json": { "schema": schema, "example": example } });
-    operation["requestBody"] = json!({ "required": true, "content": body });
-    operation
-}
-
-fn object(properties: &Value, required: &[&str]) -> Value {
-    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
-}
-
-fn shared_paths() -> Map<String, Value> {
-    let text = json!({ "type": "string" });
-    let status = content(&json!({ "type": "object", "required": ["status"], "properties": { "status": text } }));
-    let models = content(&json!({
-        "type": "object", "required": ["models"],
-        "properties": { "models": { "type": "array", "items": {
-            "type": "object",
-            "required": ["name", "application", "about", "parameters", "streaming", "example", "settings"],
-            "properties": { "name": text, "application": text, "about": text,
-                "parameters": { "type": "integer" }, "streaming": { "type": "boolean" } },
-        } } },
-    }));
-    let metrics = json!({ "application/openmetrics-text": { "schema": text } });
-    let document = content(&json!({ "type": "object" }));
-    let paths = [
-        ("/health", operation("Whether the server answers", status.clone(), &[])),
-        ("/ready", operation("Whether all models answer", status, &[503])),
-        ("/metrics", operation("The metrics, for Prometheus", metrics, &[401])),
-        ("/openapi.json", operation("This document", document, &[401])),
-        ("/v1/models", operation("The models", models, &[401])),
-    ];
-    paths.into_iter().map(|(path, get)| (path.to_owned(), json!({ "get": get }))).collect()
-}
-
+const JSON: &str = "application/json";
 /// The statuses of the errors of operations with a body.
 const ERRORS: [u16; 11] = [400, 401, 404, 405, 408, 409, 413, 415, 500, 503, 504];
 
-fn paths_of(model: &Served, most: usize) -> Vec<(String, Value)> {
+/// The OpenAPI document of a server.
+pub(crate) fn document(state: &State) -> Result<Value, ApiError> {
+    let most = state.options.limits.inputs;
+    let paths = state.models.iter().fold(shared_paths(), |paths, model| add_paths(paths, model, most));
+    let mut components = ComponentsBuilder::new().schema("Error", error_schema());
+    if state.options.token.is_some() {
+        components = components.security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    }
+    let info = InfoBuilder::new().title("rnn-zoo").version(env!("CARGO_PKG_VERSION"));
+    let document = OpenApiBuilder::new()
+        .info(info.description(Some("Trained models over HTTP.")))
+        .paths(paths)
+        .components(Some(components.build()))
+        .security(state.options.token.as_ref().map(|_| [SecurityRequirement::new("token", [""; 0])]))
+        .build();
+    let mut document = serde_json::to_value(document).map_err(|error| ApiError::Internal(error.to_string()))?;
+    // As they are: the types of utoipa have no place for some schemas, such as `true` and an `enum` of any type.
+    for model in &state.models {
+        for (part, schema) in parts(model) {
+            document["components"]["schemas"][component(model, part)] = schema.clone();
+        }
+    }
+    Ok(document)
+}
+
+/// The schemas of a model, which are components of the document.
+fn parts(model: &Served) -> impl Iterator<Item = (&'static str, &Value)> {
+    let schemas = &model.schemas;
+    let piece = model.is_streaming().then_some(("piece", &schemas.piece));
+    [("input", &schemas.input), ("options", &schemas.options), ("output", &schemas.output)].into_iter().chain(piece)
+}
+
+fn component(model: &Served, part: &str) -> String {
+    format!("{}.{part}", model.name())
+}
+
+fn part(model: &Served, part: &str) -> RefOr<Schema> {
+    Ref::from_schema_name(component(model, part)).into()
+}
+
+fn kind(kind: impl Into<SchemaType>) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(kind)
+}
+
+fn text() -> RefOr<Schema> {
+    kind(Type::String).into()
+}
+
+/// An object with these properties at least.
+fn object<const N: usize>(properties: [(&str, RefOr<Schema>); N]) -> ObjectBuilder {
+    let add = |object: ObjectBuilder, (name, schema)| object.property(name, schema).required(name);
+    properties.into_iter().fold(ObjectBuilder::new(), add)
+}
+
+/// An object with no other properties.
+fn closed(object: ObjectBuilder) -> RefOr<Schema> {
+    object.additional_properties(Some(AdditionalProperties::FreeForm(false))).into()
+}
+
+fn error_schema() -> ObjectBuilder {
+    let field = kind(SchemaType::from_iter([Type::String, Type::Null])).into();
+    let error = [("code", text()), ("field", field), ("message", text()), ("request_id", text())];
+    object([("error", object(error).into())])
+}
+
+/// A successful answer.
+fn answer(media_type: &str, schema: impl Into<RefOr<Schema>>) -> ResponseBuilder {
+    ResponseBuilder::new().description("The answer.").content(media_type, Content::new(Some(schema)))
+}
+
+/// An operation with its successful answer and its errors.
+fn operation(summary: &str, status: &str, answer: impl Into<RefOr<Response>>, errors: &[u16]) -> OperationBuilder {
+    let schema = Ref::from_schema_name("Error");
+    let error = ResponseBuilder::new().description("An error.").content(JSON, Content::new(Some(schema))).build();
+    let operation = OperationBuilder::new().summary(Some(summary)).response(status, answer);
+    errors.iter().fold(operation, |operation, status| operation.response(status.to_string(), error.clone()))
+}
+
+fn with_body(operation: OperationBuilder, schema: impl Into<RefOr<Schema>>, example: Value) -> OperationBuilder {
+    let content = ContentBuilder::new().schema(Some(schema)).example(Some(example)).build();
+    operation
+        .request_body(Some(RequestBodyBuilder::new().required(Some(Required::True)).content(JSON, content).build()))
+}
+
+fn shared_paths() -> PathsBuilder {
+    let status = || answer(JSON, object([("status", text())]));
+    let model = object([
+        ("name", text()),
+        ("application", text()),
+        ("about", text()),
+        ("parameters", kind(Type::Integer).into()),
+        ("streaming", kind(Type::Boolean).into()),
+    ]);
+    let models = ArrayBuilder::new().items(RefOr::from(model.required("example").required("settings")));
+    let models = answer(JSON, object([("models", models.into())]));
+    let metrics = answer("application/openmetrics-text", text());
+    let document = answer(JSON, ObjectBuilder::new());
+    [
+        ("/health", operation("Whether the server answers", "200", status(), &[])),
+        ("/ready", operation("Whether all models answer", "200", status(), &[503])),
+        ("/metrics", operation("The metrics, for Prometheus", "200", metrics, &[401])),
+        ("/openapi.json", operation("This document", "200", document, &[401])),
+        ("/v1/models", operation("The models", "200", models, &[401])),
+    ]
+    .into_iter()
+    .fold(PathsBuilder::new(), |paths, (path, get)| paths.path(path, PathItem::new(HttpMethod::Get, get)))
+}
+
+fn add_paths(paths: PathsBuilder, model: &Served, most: usize) -> PathsBuilder {
     let base = format!("/v1/models/{}", model.name());
-    let mut paths = vec![(format!("{base}/predict"), json!({ "post": predict(model, most) }))];
-    if model.is_streaming() {
-        paths.push((format!("{base}/stream"), json!({ "post": stream(model) })));
-        paths.push((format!("{base}/sessions"), json!({ "post": begin(model) })));
-        paths.push((format!("{base}/sessions/{{id}}"), json!({ "delete": end(model), "parameters": [id()] })));
-        paths.push((format!("{base}/sessions/{{id}}/next"), json!({ "post": next(model), "parameters": [id()] })));
+    let post = |operation| PathItem::new(HttpMethod::Post, operation);
+    let of_session = |method, operation| {
+        PathItemBuilder::new().parameters(Some([session_id()])).operation(method, operation).build()
+    };
+    let paths = paths.path(format!("{base}/predict"), post(predict(model, most)));
+    if !model.is_streaming() {
+        return paths;
     }
     paths
+        .path(format!("{base}/stream"), post(stream(model)))
+        .path(format!("{base}/sessions"), post(begin(model)))
+        .path(format!("{base}/sessions/{{id}}"), of_session(HttpMethod::Delete, end(model)))
+        .path(format!("{base}/sessions/{{id}}/next"), of_session(HttpMethod::Post, next(model)))
 }
 
-fn predict(model: &Served, most: usize) -> Value {
-    let schemas = &model.schemas;
-    let list = |items: &Value| json!({ "type": "array", "items": items, "minItems": 1, "maxItems": most });
-    let request = json!({ "oneOf": [
-        object(&json!({ "input": schemas.input, "options": schemas.options }), &["input"]),
-        object(&json!({ "inputs": list(&schemas.input), "options": schemas.options }), &["inputs"]),
-    ] });
-    let text = json!({ "type": "string" });
-    let answer = json!({ "oneOf": [
-        object(&json!({ "model": text, "output": schemas.output }), &["model", "output"]),
-        object(&json!({ "model": text, "outputs": list(&schemas.output) }), &["model", "outputs"]),
-    ] });
-    let operation = operation(&model.model.manifest.about, content(&answer), &ERRORS);
-    with_body(operation, &request, &json!({ "input": model.example }))
+fn session_id() -> Parameter {
+    let schema = kind(Type::String).min_length(Some(1));
+    let parameter = ParameterBuilder::new().name("id").parameter_in(ParameterIn::Path).required(Required::True);
+    parameter.schema(Some(schema)).build()
 }
 
-fn with_begin(operation: Value, model: &Served) -> Value {
-    let request = object(&json!({ "input": model.schemas.input, "options": model.schemas.options }), &["input"]);
-    with_body(operation, &request, &json!({ "input": model.example }))
+/// A request with one input or a list, and options if the client has any.
+fn request(model: &Served, name: &str, input: RefOr<Schema>) -> RefOr<Schema> {
+    closed(object([(name, input)]).property("options", part(model, "options")))
 }
 
-fn stream(model: &Served) -> Value {
-    let description = "Server-sent events: `session`, then `piece` for each piece, at the end `done` or `error`.";
-    let names = json!({ "enum": ["session", "piece", "done", "error"] });
-    let event = json!({
-        "type": "object", "required": ["event", "data"], "description": description,
-        "properties": { "event": names, "data": { "type": "string", "description": "JSON." } },
-    });
-    let events = json!({ "text/event-stream": { "schema": event } });
-    with_begin(operation("The answer piece by piece, as server-sent events", events, &ERRORS), model)
+fn predict(model: &Served, most: usize) -> OperationBuilder {
+    let list = |name| ArrayBuilder::new().items(part(model, name)).min_items(Some(1)).max_items(Some(most)).into();
+    let body = OneOfBuilder::new().item(request(model, "input", part(model, "input"))).item(request(
+        model,
+        "inputs",
+        list("input"),
+    ));
+    let output = OneOfBuilder::new()
+        .item(closed(object([("model", text()), ("output", part(model, "output"))])))
+        .item(closed(object([("model", text()), ("outputs", list("output"))])));
+    let operation = operation(&model.model.manifest.about, "200", answer(JSON, output), &ERRORS);
+    with_body(operation, body, json!({ "input": model.example }))
 }
 
-fn begin(model: &Served) -> Value {
-    let properties = json!({ "session": { "type": "string" }, "expires_in": { "type": "integer" } });
-    let answer = object(&properties, &["session", "expires_in"]);
-    let mut operation = operation("Begin a session", content(&answer), &ERRORS);
-    let parameters = json!({ "id": "$response.body#/session" });
-    let link = |verb| json!({ "operationId": session_operation(model, verb), "parameters": parameters });
-    operation["responses"]["200"]["links"] = json!({ "next": link("next"), "end": link("end") });
-    with_begin(operation, model)
+fn with_input(operation: OperationBuilder, model: &Served) -> OperationBuilder {
+    with_body(operation, request(model, "input", part(model, "input")), json!({ "input": model.example }))
 }
 
-fn next(model: &Served) -> Value {
-    let pieces = json!({ "type": "array", "items": model.schemas.piece });
-    let answer = object(&json!({ "pieces": pieces, "done": { "type": "boolean" } }), &["pieces", "done"]);
-    let count = json!({ "type": "integer", "minimum": 1, "maximum": MOST_PIECES });
-    let mut operation = operation("The next pieces of a session", content(&answer), &ERRORS);
-    operation["operationId"] = session_operation(model, "next").into();
-    with_body(operation, &object(&json!({ "count": count }), &["count"]), &json!({ "count": 10 }))
+fn stream(model: &Served) -> OperationBuilder {
+    let names = kind(Type::String).enum_values(Some(["session", "piece", "done", "error"]));
+    let data = kind(Type::String).description(Some("JSON."));
+    let event = object([("event", names.into()), ("data", data.into())])
+        .description(Some("Server-sent events: `session`, then `piece` for each piece, at the end `done` or `error`."));
+    let summary = "The answer piece by piece, as server-sent events";
+    with_input(operation(summary, "200", answer("text/event-stream", event), &ERRORS), model)
 }
 
-fn end(model: &Served) -> Value {
-    let mut operation = operation("End a session", Value::Null, &[401, 404, 405]);
-    operation["operationId"] = session_operation(model, "end").into();
-    if let Some(responses) = operation["responses"].as_object_mut() {
-        responses.remove("200");
-        responses.insert("204".to_owned(), json!({ "description": "The session has ended." }));
-    }
-    operation
+fn begin(model: &Served) -> OperationBuilder {
+    let session = closed(object([("session", text()), ("expires_in", kind(Type::Integer).into())]));
+    let session = answer(JSON, session).link("next", link(model, "next")).link("end", link(model, "end"));
+    with_input(operation("Begin a session", "200", session, &ERRORS), model)
+}
+
+fn next(model: &Served) -> OperationBuilder {
+    let pieces = ArrayBuilder::new().items(part(model, "piece"));
+    let pieces = closed(object([("pieces", pieces.into()), ("done", kind(Type::Boolean).into())]));
+    let count = kind(Type::Integer).minimum(Some(1)).maximum(Some(MOST_PIECES));
+    let operation = operation("The next pieces of a session", "200", answer(JSON, pieces), &ERRORS)
+        .operation_id(Some(session_operation(model, "next")));
+    with_body(operation, closed(object([("count", count.into())])), json!({ "count": 10 }))
+}
+
+fn end(model: &Served) -> OperationBuilder {
+    operation("End a session", "204", Response::new("The session has ended."), &[401, 404, 405])
+        .operation_id(Some(session_operation(model, "end")))
 }
 
 /// The identifier of an operation on a session, to which the operation that begins sessions links.
@@ -165,6 +209,7 @@ fn session_operation(model: &Served, verb: &str) -> String {
     format!("{}-{verb}", model.name())
 }
 
-fn id() -> Value {
-    json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } })
+fn link(model: &Served, verb: &str) -> Link {
+    let link = LinkBuilder::new().operation_id(session_operation(model, verb));
+    link.parameter("id", "$response.body#/session").build()
 }

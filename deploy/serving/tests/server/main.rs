@@ -4,4 +4,5 @@
 
 mod batches;
 mod http;
+mod openapi;
 mod support;
