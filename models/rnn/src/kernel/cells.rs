@@ -56,13 +56,13 @@ pub(crate) struct StateGradients<S: Simd> {
 /// The derivative of tanh, `1 − y²`, where `y` is the value of tanh.
 #[inline(always)]
 pub(super) fn tanh_slope<S: Simd>(simd: S, y: S::f32s) -> S::f32s {
-    simd.negate_mul_add_f32s(y, y, simd.splat_f32s(1.0))
+    simd.negate_mul_add_e_f32s(y, y, simd.splat_f32s(1.0))
 }
 
 /// The derivative of the logistic function, `y (1 − y)`, where `y` is the value of the logistic function.
 #[inline(always)]
 pub(super) fn sigmoid_slope<S: Simd>(simd: S, y: S::f32s) -> S::f32s {
-    simd.negate_mul_add_f32s(y, y, y)
+    simd.negate_mul_add_e_f32s(y, y, y)
 }
 
 /// The Elman cell, with tanh or ReLU. It saves the hidden state for the backward pass.
@@ -114,7 +114,7 @@ impl Gates<4, 5> for Lstm {
         let f = sigmoid(simd, gate(1));
         let g = tanh(simd, gate(2));
         let o = sigmoid(simd, gate(3));
-        let cell = simd.mul_add_f32s(f, before, simd.mul_f32s(i, g));
+        let cell = simd.mul_add_e_f32s(f, before, simd.mul_f32s(i, g));
         ([i, f, g, o, cell], simd.mul_f32s(o, tanh(simd, cell)))
     }
 
@@ -128,7 +128,7 @@ impl Gates<4, 5> for Lstm {
         let [i, f, g, o, cell] = saved;
         let tanh_cell = tanh(simd, cell);
         let through_output = simd.mul_f32s(after.hidden, o);
-        let d_cell = simd.mul_add_f32s(through_output, tanh_slope(simd, tanh_cell), after.cell);
+        let d_cell = simd.mul_add_e_f32s(through_output, tanh_slope(simd, tanh_cell), after.cell);
         let d_i = simd.mul_f32s(simd.mul_f32s(d_cell, g), sigmoid_slope(simd, i));
         let d_f = simd.mul_f32s(simd.mul_f32s(d_cell, before), sigmoid_slope(simd, f));
         let d_g = simd.mul_f32s(simd.mul_f32s(d_cell, i), tanh_slope(simd, g));
@@ -154,8 +154,8 @@ impl Gates<3, 4> for Gru {
     fn forward<S: Simd>(simd: S, x: [S::f32s; 3], [r, z, q]: [S::f32s; 3], before: S::f32s) -> ([S::f32s; 4], S::f32s) {
         let r = sigmoid(simd, simd.add_f32s(x[0], r));
         let z = sigmoid(simd, simd.add_f32s(x[1], z));
-        let n = tanh(simd, simd.mul_add_f32s(r, q, x[2]));
-        let hidden = simd.mul_add_f32s(z, simd.sub_f32s(before, n), n);
+        let n = tanh(simd, simd.mul_add_e_f32s(r, q, x[2]));
+        let hidden = simd.mul_add_e_f32s(z, simd.sub_f32s(before, n), n);
         ([n, r, z, q], hidden)
     }
 

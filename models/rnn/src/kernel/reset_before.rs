@@ -153,7 +153,7 @@ impl Steps<'_> {
             let state = states.write(sequence * hidden_size + units.start, units.len());
             let n = tanh(simd, simd.add_f32s(workspace.load(simd, position, N), recurrent));
             let z = workspace.load(simd, position, Z);
-            let hidden = simd.mul_add_f32s(z, simd.sub_f32s(load(simd, state), n), n);
+            let hidden = simd.mul_add_e_f32s(z, simd.sub_f32s(load(simd, state), n), n);
             workspace.store(simd, position, N, n);
             store(simd, state, hidden);
             store(simd, outputs.write(output, units.len()), hidden);
@@ -313,7 +313,7 @@ impl BackwardSteps<'_> {
             let r = workspace.load(simd, position, R);
             let d_r = simd.mul_f32s(simd.mul_f32s(d_reset, before), sigmoid_slope(simd, r));
             workspace.store(simd, position, R, d_r);
-            store(simd, hidden, simd.mul_add_f32s(d_reset, r, load(simd, hidden)));
+            store(simd, hidden, simd.mul_add_e_f32s(d_reset, r, load(simd, hidden)));
         }
     }
 }

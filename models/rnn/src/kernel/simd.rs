@@ -1,5 +1,8 @@
 //! SIMD code: loads and stores at the end of a row, activation functions, and the product of a few rows with a packed
 //! panel of columns (the micro-kernel).
+//!
+//! All multiply-adds are `mul_add_e`: fused where the processor has the instruction. The others, such as WebAssembly, would
+//! compute a fused one in software, which takes ten times as long.
 
 use std::ops::Range;
 
@@ -44,14 +47,14 @@ pub(crate) fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 fn polynomial<S: Simd, const N: usize>(simd: S, x: S::f32s, coefficients: [f32; N]) -> S::f32s {
     let mut sum = simd.splat_f32s(coefficients[N - 1]);
     for index in (0..N - 1).rev() {
-        sum = simd.mul_add_f32s(sum, x, simd.splat_f32s(coefficients[index]));
+        sum = simd.mul_add_e_f32s(sum, x, simd.splat_f32s(coefficients[index]));
     }
     sum
 }
 
-/// The largest |x| for which [`tanh`] evaluates its quotient. tanh(8.18) differs from 1 by 2e-7. Slightly above this
-/// limit, the quotient can round to more than 1.
-const TANH_LIMIT: f32 = 8.18;
+/// The largest |x| for which [`tanh`] evaluates its quotient. tanh(8.177) differs from 1 by 2e-7. Slightly above this
+/// limit, the quotient can round to more than 1, with and without fused multiply-adds.
+const TANH_LIMIT: f32 = 8.177;
 
 /// Clamps the lanes of `x` to `[-bound, bound]`. NaN gives NaN.
 #[inline(always)]
@@ -78,7 +81,7 @@ pub(crate) fn relu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let half = simd.splat_f32s(0.5);
-    simd.mul_add_f32s(tanh(simd, simd.mul_f32s(x, half)), half, half)
+    simd.mul_add_e_f32s(tanh(simd, simd.mul_f32s(x, half)), half, half)
 }
 
 /// Evaluates `eˣ` for x ≤ 0, with a relative error below 3e-7. Results below 1e-38 are raised to 1e-38.
@@ -96,12 +99,12 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let constant = |value: f32| simd.splat_f32s(value);
     // A select instead of a maximum, because the maximum of some processors would replace NaN by −87.
     let x = simd.select_f32s(simd.less_than_f32s(x, constant(-87.0)), constant(-87.0), x);
-    let rounded = simd.mul_add_f32s(x, constant(std::f32::consts::LOG2_E), constant(ROUND));
+    let rounded = simd.mul_add_e_f32s(x, constant(std::f32::consts::LOG2_E), constant(ROUND));
     let n = simd.sub_f32s(rounded, constant(ROUND));
-    let r = simd.negate_mul_add_f32s(n, constant(LN_2[0]), x);
-    let r = simd.negate_mul_add_f32s(n, constant(LN_2[1]), r);
+    let r = simd.negate_mul_add_e_f32s(n, constant(LN_2[0]), x);
+    let r = simd.negate_mul_add_e_f32s(n, constant(LN_2[1]), r);
     let sum = polynomial(simd, r, P);
-    let power = simd.mul_add_f32s(simd.mul_f32s(r, r), sum, simd.add_f32s(r, constant(1.0)));
+    let power = simd.mul_add_e_f32s(simd.mul_f32s(r, r), sum, simd.add_f32s(r, constant(1.0)));
     // The exponent of 2ⁿ is n + 127.
     let exponent = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(rounded), simd.splat_u32s(23));
     simd.mul_f32s(power, simd.transmute_f32s_u32s(exponent))
@@ -150,8 +153,8 @@ pub(crate) fn tiles<'a, S: Simd, const V: usize>(
 ///
 /// Prefetches `ahead`, the values of the next panel, so that the next products do not wait for memory.
 ///
-/// Each sum runs over the depth in order, with one fused multiply-add per term. The result of a row therefore does not
-/// depend on the other rows of the group.
+/// Each sum runs over the depth in order, with one multiply-add per term. The result of a row therefore does not depend on
+/// the other rows of the group.
 #[inline(always)]
 pub(crate) fn multiply<'a, S: Simd, const V: usize>(
     simd: S,
@@ -263,14 +266,14 @@ fn product<S: Simd, const R: usize, const V: usize, const AHEAD: bool>(
                     }
                     for v in 0..V {
                         for r in 0..R {
-                            totals[r][v] = simd.mul_add_f32s(values[r], vectors[v], totals[r][v]);
+                            totals[r][v] = simd.mul_add_e_f32s(values[r], vectors[v], totals[r][v]);
                         }
                     }
                 } else {
                     for r in 0..R {
                         let value = value(r);
                         for v in 0..V {
-                            totals[r][v] = simd.mul_add_f32s(value, vectors[v], totals[r][v]);
+                            totals[r][v] = simd.mul_add_e_f32s(value, vectors[v], totals[r][v]);
                         }
                     }
                 }
