@@ -5,6 +5,8 @@
 //! bound never crosses the point forecast. The set of recent values moves with time ([Xu & Xie
 //! 2021](https://arxiv.org/abs/2010.09107)).
 
+use std::ops::Range;
+
 use burn::tensor::Tensor;
 
 use crate::likelihood::Likelihood;
@@ -66,6 +68,11 @@ impl Forecasts {
             }
         }
         self
+    }
+
+    /// Copies the forecasts with these indices.
+    pub fn range(&self, values: Range<usize>) -> Self {
+        Self { points: self.points[values.clone()].to_vec(), bounds: self.bounds[values].to_vec() }
     }
 
     /// Appends the forecasts of later windows.

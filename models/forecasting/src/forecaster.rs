@@ -8,7 +8,7 @@ use inference::{Package, PackageError, PredictError, Predictor, Schemas};
 use jiff::SignedDuration;
 
 use crate::calibration::{FEWEST, Forecasts};
-use crate::frame::{Frame, Windows};
+use crate::frame::{Batch, Frame, Windows};
 use crate::history::History;
 use crate::likelihood::Likelihood;
 use crate::model::Model;
@@ -55,12 +55,10 @@ impl Predictor for Forecaster {
     }
 
     fn predict(&self, inputs: &[History], options: &Options) -> Result<Vec<Forecast>, PredictError> {
-        let forecast = |history: &History| {
-            let windows = self.window(history, options)?;
-            let forecasts = self.forecasts(&windows, || Ok::<_, PredictError>(()))?;
-            Ok(self.answer(&windows, &forecasts))
-        };
-        inputs.iter().map(forecast).collect()
+        let windows: Vec<Windows> =
+            inputs.iter().map(|history| self.window(history, options)).collect::<Result<_, _>>()?;
+        let forecasts = self.forecasts(&windows, || Ok::<_, PredictError>(()))?;
+        Ok(windows.iter().zip(&forecasts).map(|(windows, forecasts)| self.answer(windows, forecasts)).collect())
     }
 
     /// The shortest history that the model reads: every column is a wave with its mean and deviation.
@@ -163,21 +161,34 @@ impl Forecaster {
         if self.likelihood() == Likelihood::Direction { Vec::new() } else { windows.past() }
     }
 
-    /// Computes standardised forecasts of all windows, with intervals calibrated on past windows. Calls `check` before
-    /// each batch, and stops with its error if it returns one.
-    pub fn forecasts<E>(&self, windows: &Windows, mut check: impl FnMut() -> Result<(), E>) -> Result<Forecasts, E> {
-        let past = self.calibration_windows(windows);
-        let count = past.len();
-        let all = Windows { origins: [past, windows.origins.clone()].concat(), ..windows.clone() };
+    /// Computes standardised forecasts of the windows of each set, with intervals calibrated on past windows. A batch may
+    /// have windows of several sets. Calls `check` before each batch, and stops with its error if it returns one.
+    pub fn forecasts<E>(
+        &self,
+        sets: &[Windows],
+        mut check: impl FnMut() -> Result<(), E>,
+    ) -> Result<Vec<Forecasts>, E> {
+        let with_past = |windows: &Windows| {
+            let origins = [self.calibration_windows(windows), windows.origins.clone()].concat();
+            Windows { origins, ..windows.clone() }
+        };
+        let with_past: Vec<Windows> = sets.iter().map(with_past).collect();
+        let all: Vec<(&Windows, usize)> = with_past.iter().flat_map(Windows::each).collect();
         let mut forecasts = Forecasts::default();
-        for origins in all.origins.chunks(BATCH) {
+        for windows in all.chunks(BATCH) {
             check()?;
-            forecasts.extend(self.network.forecast(self.likelihood(), &all.batch(origins, &self.device)));
+            forecasts.extend(self.network.forecast(self.likelihood(), &Batch::cut(windows, &self.device)));
         }
-        let has_intervals = self.likelihood().has_intervals();
-        let calibrated = forecasts.calibrated(count, &all.origins, windows.horizon, &all.truth(), has_intervals);
-        let lowest: Vec<f32> = (0..windows.frame.targets).map(|target| windows.frame.scaler.lowest(target)).collect();
-        Ok(calibrated.at_least(&lowest))
+        let mut start = 0;
+        let calibrated = |(all, set): (&Windows, &Windows)| {
+            let values = all.len() * all.horizon * all.frame.targets;
+            let own = forecasts.range(start..start + values);
+            start += values;
+            let (past, has_intervals) = (all.len() - set.len(), self.likelihood().has_intervals());
+            let lowest: Vec<f32> = (0..all.frame.targets).map(|target| all.frame.scaler.lowest(target)).collect();
+            own.calibrated(past, &all.origins, all.horizon, &all.truth(), has_intervals).at_least(&lowest)
+        };
+        Ok(with_past.iter().zip(sets).map(calibrated).collect())
     }
 
     /// Converts the forecast of the first window of `windows` to the answer for the user, in the units of the columns.

@@ -281,6 +281,11 @@ impl Windows {
     pub fn batch(&self, origins: &[usize], device: &Device) -> Batch {
         Batch::cut(&origins.iter().map(|&origin| (self, origin)).collect::<Vec<_>>(), device)
     }
+
+    /// The set and the origin of each window, as [`Batch::cut`] takes them.
+    pub fn each(&self) -> impl Iterator<Item = (&Self, usize)> {
+        self.origins.iter().map(move |&origin| (self, origin))
+    }
 }
 
 fn tensor<'a>(parts: impl Iterator<Item = &'a [f32]>, shape: [usize; 3], device: &Device) -> Tensor<3> {

@@ -103,7 +103,7 @@ fn forecasts(data: &DataConfig, forecaster: &Forecaster, series: &Series, origin
     if !origins.is_empty() {
         windows.origins = origins.to_vec();
     }
-    forecaster.forecasts(&windows, || Ok::<_, ()>(())).unwrap()
+    forecaster.forecasts(&[windows], || Ok::<_, ()>(())).unwrap().remove(0)
 }
 
 #[test]

@@ -22,7 +22,6 @@ use crate::train::data::history;
 use crate::train::demonstration;
 use crate::train::panel;
 use crate::train::picture::{self, written_alike};
-use crate::train::task::all_forecasts;
 use crate::{Forecast, Forecaster};
 
 /// Command-line arguments of the subcommand `forecast`.
@@ -71,7 +70,7 @@ impl ForecastArgs {
             Ok(predictor.window(&history, &Options { at })?)
         };
         let set = series.iter().map(window).collect::<Result<Vec<Windows>>>()?;
-        let forecasts = all_forecasts(&predictor, &set, || cx.session.interrupt.check())?;
+        let forecasts = predictor.forecasts(&set, || cx.session.interrupt.check())?;
         let answers: Vec<Forecast> =
             set.iter().zip(&forecasts).map(|(windows, forecasts)| predictor.answer(windows, forecasts)).collect();
         let uncalibrated = answers.iter().find(|forecast| !forecast.calibrated);

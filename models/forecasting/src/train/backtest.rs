@@ -10,7 +10,7 @@ use training::{Fitted, RecipeOf, Session, Task, TaskError, Training, TrainingErr
 
 use super::data::DataConfig;
 use super::measure::Losses;
-use super::task::{Forecasting, all_forecasts, losses};
+use super::task::{Forecasting, losses};
 use crate::settings::Split;
 
 /// Trains one model per fold in `dir/fold-1`, `dir/fold-2`, …, and measures it on its fold. Folds that an earlier call
@@ -47,7 +47,7 @@ pub fn backtest(
         };
         let task = Forecasting::of_trained(&recipe, &predictor)?;
         let windows = session.encode(&task, series.clone())?.test;
-        let forecasts = match all_forecasts(&predictor, &windows, || session.interrupt.check()) {
+        let forecasts = match predictor.forecasts(&windows, || session.interrupt.check()) {
             Err(TaskError::Interrupted) => return Ok(None),
             forecasts => forecasts?,
         };

@@ -3,12 +3,11 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use training::{Comparison, Demonstration, Measured, Skill, TaskResult};
+use training::{Comparison, Demonstration, Measured, Skill, TaskError, TaskResult};
 
 use super::direction::MAJORITY;
 use super::measure::NO_ERROR;
 use super::picture::{self, written};
-use super::task::all_forecasts;
 use crate::forecaster::Forecaster;
 use crate::frame::{Frame, Windows};
 use crate::likelihood::Likelihood;
@@ -47,7 +46,7 @@ fn plot(forecaster: &Forecaster, test: &[Windows]) -> TaskResult<Option<String>>
     if likelihood == Likelihood::Direction || test.iter().any(Windows::is_empty) {
         return Ok(None);
     }
-    let forecasts = |set: &[Windows]| all_forecasts(forecaster, set, || Ok(()));
+    let forecasts = |set: &[Windows]| forecaster.forecasts(set, || Ok::<_, TaskError>(()));
     if let [windows] = test
         && windows.horizon == 1
     {

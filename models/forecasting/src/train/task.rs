@@ -173,7 +173,7 @@ impl Task for Forecasting {
 
     fn evaluate(&self, predictor: &Forecaster, set: &Vec<Windows>, interrupt: &Interrupt) -> TaskResult<Measured> {
         let mut measured = self.validate(predictor, set, interrupt)?;
-        let forecasts = all_forecasts(predictor, set, || interrupt.check())?;
+        let forecasts = predictor.forecasts(set, || interrupt.check())?;
         measured.extend(match (predictor.likelihood(), &forecasts[..], &set[..]) {
             (Likelihood::Direction, [forecasts], [windows]) => direction::measure(forecasts, windows),
             (Likelihood::Qlike, [forecasts], [windows]) => volatility::measure(forecasts, windows),
@@ -210,16 +210,6 @@ impl Forecasting {
         let sizes = settings.sizes(scalers.columns())?;
         Ok(Self { data, settings, scalers, sizes })
     }
-}
-
-/// Computes the forecasts of all windows, for each series. Calls `check` before each batch, and stops with its error if
-/// it returns one.
-pub fn all_forecasts(
-    predictor: &Forecaster,
-    set: &[Windows],
-    mut check: impl FnMut() -> TaskResult<()>,
-) -> TaskResult<Vec<Forecasts>> {
-    set.iter().map(|windows| predictor.forecasts(windows, &mut check)).collect()
 }
 
 /// Computes the loss of each window for the model and the baselines, one [`Losses`] per metric. `likelihood` selects
