@@ -1,19 +1,18 @@
 #!/usr/bin/env python3
 """Measures all shipped models, and writes their deployment cards to docs/deployment.md.
 
-    deploy/cards/cards.py [RESULTS.jsonl …]
+    pip install numpy onnxruntime
+    deploy/browser/build
+    deploy/cards/cards.py
 
-Builds `zoo`, and runs `bench --card` for every model. If Python has onnxruntime and the program exports ONNX, ONNX Runtime
-is measured too. Files with the results of other runtimes, one JSON object a line, have the keys model, runtime, p50_ms,
-p95_ms, throughput_32, load_ms and size_bytes.
+Runs `bench --card` for every model, and the same model in ONNX Runtime, in tract and in WebAssembly (node).
 """
 
 import argparse
-import importlib.util
 import json
+import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,12 +28,17 @@ the decoding. *Load* is the time from the folder to a model that is ready, *late
 measured in batches of 32 inputs. *Memory* is the resident memory of the whole process.
 """
 
+RUNTIMES = """## Runtimes
+
+ONNX Runtime and tract compute the network alone: they have neither tokenizer nor scaler, and generate no text. One run of a
+language model is one of its graphs, with 36 tokens; one of the autoregressive forecaster is one pass of its network, of
+which a forecast needs many. tract plans a graph for one shape when it loads it. In WebAssembly, the module predicts one input
+at a time with one thread, as in the browser. A model that a runtime cannot run has no row.
+"""
+
 
 def zoo(*arguments):
-    """The objects that the program prints."""
-    command = ["cargo", "run", "--quiet", "-p", "zoo", "--", *arguments, "--json"]
-    output = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return [json.loads(line) for line in output.splitlines()]
+    return lines(["cargo", "run", "--quiet", "-p", "zoo", "--", *arguments, "--json"])
 
 
 def cards():
@@ -45,25 +49,31 @@ def cards():
             yield zoo(application, "bench", "--card", "--model", model["folder"])[0]
 
 
-def onnx(models):
-    """The results of ONNX Runtime, for the models that can be exported."""
-    if importlib.util.find_spec("onnxruntime") is None:
-        print("ONNX Runtime is not measured, because Python has no onnxruntime", file=sys.stderr)
-        return []
-    with tempfile.TemporaryDirectory() as scratch:
-        folders = []
-        for model in models:
-            folder = Path(scratch) / model["model"]
-            command = ["cargo", "run", "--quiet", "-p", "zoo", "--", model["application"], "export", "--format", "onnx",
-                       "--model", model["model"], "--out", str(folder)]
-            if subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0:
-                folders.append(str(folder))
-        return lines(subprocess.run([sys.executable, str(Path(__file__).with_name("onnxruntime_bench.py")), *folders],
-                                    check=True, stdout=subprocess.PIPE, text=True).stdout) if folders else []
+def others(models):
+    """The results of the other runtimes, for the models that they run."""
+    packages = [ROOT / "models" / model["application"] / "pretrained" / model["model"] for model in models]
+    folders = [folder for model in models if (folder := exported(model))]
+    scripts = Path(__file__).parent
+    tract = ["cargo", "run", "--quiet", "--release", "--manifest-path", ROOT / "deploy/onnx/tract/Cargo.toml",
+             "--target-dir", ROOT / "target/tract", "--bin", "bench", "--"]
+    yield from lines([sys.executable, scripts / "onnxruntime_bench.py", *folders])
+    yield from lines([*tract, *folders])
+    yield from lines(["node", scripts / "wasm_bench.mjs", *packages])
 
 
-def lines(text):
-    return [json.loads(line) for line in text.splitlines() if line.strip()]
+def exported(model):
+    """The folder with the graphs of a model; `None` if it cannot be exported."""
+    folder = ROOT / "target/cards" / model["model"]
+    shutil.rmtree(folder, ignore_errors=True)
+    command = ["cargo", "run", "--quiet", "-p", "zoo", "--", model["application"], "export", "--format", "onnx",
+               "--model", model["model"], "--out", str(folder)]
+    return folder if subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0 else None
+
+
+def lines(command):
+    """The objects that a program prints."""
+    output = subprocess.run([str(part) for part in command], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return [json.loads(line) for line in output.splitlines()]
 
 
 def megabytes(size):
@@ -89,26 +99,17 @@ def page(models, others):
     head = ["model", "parameters", "size, f32", "size, f16", "load", "latency, p50", "p95", "throughput", "memory"]
     rows = [[f"`{row['model']}`", f"{row['parameters']:,}", megabytes(row["size_f32_bytes"]),
              megabytes(row["size_f16_bytes"]), *speed(row), megabytes(row.get("resident_bytes"))] for row in models]
-    parts = [TITLE, machine, table(head, rows)]
-    if others:
-        order = [row["model"] for row in models]
-        both = sorted(models + others, key=lambda row: order.index(row["model"]) if row["model"] in order else len(order))
-        measured = {row["model"] for row in others}
-        head = ["model", "runtime", "size", "load", "latency, p50", "p95", "throughput"]
-        rows = [[f"`{row['model']}`", row["runtime"], megabytes(row["size_bytes"]), *speed(row)]
-                for row in both if row["model"] in measured]
-        parts += ["## Runtimes\n", "ONNX Runtime computes the network alone: it has neither tokenizer nor scaler, and "
-                  "generates no\ntext. One run of a language model is one of its graphs, with 36 tokens.\n", table(head, rows)]
-    return "\n".join(parts)
+    order = {row["model"]: place for place, row in enumerate(models)}
+    both = sorted(models + others, key=lambda row: order[row["model"]])  # a stable sort keeps the order of the runtimes
+    runtimes = [[f"`{row['model']}`", row["runtime"], megabytes(row["size_bytes"]), *speed(row)] for row in both]
+    return "\n".join([TITLE, machine, table(head, rows), RUNTIMES,
+                      table(["model", "runtime", "size", "load", "latency, p50", "p95", "throughput"], runtimes)])
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", nargs="*", type=Path, metavar="RESULTS.jsonl")
-    arguments = parser.parse_args()
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     models = list(cards())
-    others = onnx(models) + [row for path in arguments.results for row in lines(path.read_text())]
-    (ROOT / "docs" / "deployment.md").write_text(page(models, others))
+    (ROOT / "docs" / "deployment.md").write_text(page(models, list(others(models))))
 
 
 if __name__ == "__main__":

@@ -31,9 +31,10 @@ const server = createServer((request, response) => {
   response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream" }).end(readFileSync(path));
 });
 
-/** The answer of the program. */
+/** The answer of the program, without the number of the line that the program adds. */
 function zoo(...parts) {
-  return JSON.parse(execFileSync("cargo", ["run", "-q", "-p", "zoo", "--", ...parts, "--json"], { cwd: root, maxBuffer: 1e8 }));
+  const { line, ...answer } = JSON.parse(execFileSync("cargo", ["run", "-q", "-p", "zoo", "--", ...parts, "--json"], { cwd: root, maxBuffer: 1e8 }));
+  return answer;
 }
 
 /** Checks that two answers are equal, with numbers to a relative difference of `NEAR`. */
@@ -106,6 +107,7 @@ async function pictures(browser, address) {
     await pageIsUsed(page);
     for (const application of ["sentiment", "language-model", "forecasting", "tagging"]) {
       await page.goto(`#${application}`);
+      await page.locator(`#${application}`).waitFor(); // the page shows it and begins to load its model
       await page.locator("#status:empty").waitFor({ state: "attached" });
       if (application === "forecasting") await page.locator("#sample").click().then(() => page.locator("#charts svg").waitFor());
       assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width, `${application} is wider than ${width}`);

@@ -1,0 +1,89 @@
+//! Measures exported models in tract: `bench FOLDER…`, each with a `model.onnx`, one line of JSON each. A model that tract
+//! cannot run is named on standard error.
+//!
+//! Integer inputs are 1 and the others 0, because the time of a recurrent network does not depend on the values. The
+//! time includes neither the tokenizer nor the scaler.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tract_onnx::prelude::*;
+
+/// The number of time steps of a graph whose number of steps is not fixed.
+const STEPS: usize = 36;
+/// The longest time for which one figure is measured, and the largest and smallest number of runs.
+const LONGEST: Duration = Duration::from_secs(3);
+const MOST: usize = 200;
+const FEWEST: usize = 3;
+
+type Runnable = Arc<TypedRunnableModel>;
+
+fn main() {
+    for folder in std::env::args().skip(1) {
+        match measure(Path::new(&folder)) {
+            Ok(line) => println!("{line}"),
+            Err(error) => eprintln!("{folder}: {error:#}"),
+        }
+    }
+}
+
+fn measure(folder: &Path) -> TractResult<serde_json::Value> {
+    let file = folder.join("model.onnx");
+    let start = Instant::now();
+    let (one, inputs) = open(&file, 1)?;
+    let load = start.elapsed();
+    let alone = times(&one, &inputs)?;
+    let (many, inputs) = open(&file, 32)?;
+    let batches = times(&many, &inputs)?;
+    Ok(serde_json::json!({
+        "model": folder.file_name().unwrap_or_default().to_string_lossy(),
+        "runtime": "tract 0.23.9",
+        "load_ms": milliseconds(load),
+        "p50_ms": milliseconds(quantile(&alone, 0.5)),
+        "p95_ms": milliseconds(quantile(&alone, 0.95)),
+        "throughput_32": 32.0 / quantile(&batches, 0.5).as_secs_f64(),
+        "size_bytes": std::fs::metadata(&file)?.len(),
+    }))
+}
+
+/// Opens a graph for one shape, for which tract plans it, and the inputs of this shape.
+fn open(file: &Path, batch: usize) -> TractResult<(Runnable, TVec<TValue>)> {
+    let mut model = tract_onnx::onnx().model_for_path(file)?;
+    let mut inputs = TVec::new();
+    for (index, outlet) in model.input_outlets()?.to_vec().into_iter().enumerate() {
+        let fact = model.outlet_fact(outlet)?;
+        let kind = fact.datum_type.concretize().unwrap_or(DatumType::F32);
+        let size = |dim: TDim| dim.to_usize().unwrap_or(if dim.to_string().contains("batch") { batch } else { STEPS });
+        let shape: Vec<usize> = fact.shape.dims().filter_map(|dim| dim.concretize()).map(size).collect();
+        let value = match kind {
+            DatumType::I64 => Tensor::from_shape(&shape, &vec![1i64; shape.iter().product()])?,
+            _ => Tensor::zero_dt(kind, &shape)?,
+        };
+        model.set_input_fact(index, InferenceFact::dt_shape(kind, &shape))?;
+        inputs.push(value.into());
+    }
+    Ok((model.into_optimized()?.into_runnable()?, inputs))
+}
+
+/// The times of repeated runs, in ascending order. The first run is not counted.
+fn times(model: &Runnable, inputs: &TVec<TValue>) -> TractResult<Vec<Duration>> {
+    model.run(inputs.clone())?;
+    let (start, mut times) = (Instant::now(), Vec::new());
+    while times.len() < FEWEST || (times.len() < MOST && start.elapsed() < LONGEST) {
+        let begin = Instant::now();
+        model.run(inputs.clone())?;
+        times.push(begin.elapsed());
+    }
+    times.sort();
+    Ok(times)
+}
+
+/// The time that the given share of the times does not exceed.
+fn quantile(sorted: &[Duration], share: f64) -> Duration {
+    let index = (share * sorted.len() as f64).ceil() as usize;
+    sorted.get(index.saturating_sub(1)).copied().unwrap_or_default()
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    1000.0 * time.as_secs_f64()
+}
