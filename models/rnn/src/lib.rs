@@ -59,6 +59,7 @@
 //! | `scan.rs` | one layer in one direction, composed of burn operations |
 //! | `fused/` | the same layer as one burn operation on the CPU and on GPUs; its gradient (feature `autodiff`) |
 //! | `kernel/` | the CPU kernels of the fused operations, forward and backward |
+//! | `prepared.rs` | one step after another with weights that are packed once, for streams |
 //! | `state.rs`, `weights.rs`, `init.rs` | hidden and cell state, weights, initialisers |
 //! | `attention.rs` | attention pooling |
 //! | `dropout/`, `activation.rs` | regularisation: locked, embedding and weight dropout; activation penalties |
@@ -113,6 +114,7 @@ mod init;
 #[cfg_attr(not(feature = "autodiff"), allow(dead_code))]
 mod kernel;
 mod names;
+mod prepared;
 mod rnn;
 mod scan;
 mod shape_error;
@@ -128,6 +130,7 @@ pub use dense_cross_entropy::dense_cross_entropy;
 pub use dropout::{EmbeddingDropout, LockedDropout, WeightDropout};
 pub use init::Init;
 pub use names::{from_pytorch_names, pytorch_names};
+pub use prepared::{PreparedRnn, StepState};
 pub use rnn::{Layer, Rnn, RnnConfig};
 pub use shape_error::ShapeError;
 pub use state::State;

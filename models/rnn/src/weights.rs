@@ -41,10 +41,6 @@ impl Weights {
 }
 
 /// The values of [`Weights`] for one call of [`scan`](crate::scan::scan), with the same shapes.
-///
-/// Extension point for prepared inference (`Rnn::prepared`): every layer takes its weights from this struct, so it is
-/// the place for weight panels that are packed once and reused by every [`step`](crate::Rnn::step). Today the kernels
-/// pack both matrices in every call (`kernel/pack.rs`).
 #[derive(Clone, Debug)]
 pub(crate) struct WeightTensors {
     pub weight_ih: Tensor<2>,

@@ -1,8 +1,5 @@
 //! Packing: copies matrices into panels (blocks of columns), in the order in which [`multiply`](super::simd::multiply)
 //! reads them.
-//!
-//! Extension point for faster inference: [`Panels`] depend only on the weight matrix, the number of gates, the vector
-//! width and the hidden units of a thread, so inference could pack them once instead of in every call.
 
 use std::ops::Range;
 
@@ -87,11 +84,22 @@ impl Panels {
         self.panels.len()
     }
 
+    /// The number of packed values.
+    pub fn len(&self) -> usize {
+        self.packed.values().len()
+    }
+
+    /// The indices of the panels that [`of_gates`](Self::of_gates) has made for `units`, which begin at a whole vector.
+    #[inline(always)]
+    pub fn of_units(&self, units: &Range<usize>) -> Range<usize> {
+        units.start / self.lanes..units.end.div_ceil(self.lanes)
+    }
+
     /// The values of the panel that [`serpentine`] visits after panel `index` in this `turn`, so that they can be
     /// prefetched. Returns `None` after the last panel, and if all panels fit the cache.
     pub fn next_panel(&self, turn: usize, index: usize) -> Option<&[f32]> {
         let next = if turn.is_multiple_of(2) { index + 1 } else { index.wrapping_sub(1) };
-        (self.packed.values().len() > CACHED_MATRIX && next < self.count()).then(|| self.panel(next).1)
+        (self.len() > CACHED_MATRIX && next < self.count()).then(|| self.panel(next).1)
     }
 
     /// Returns the panel with an index, and its packed values.

@@ -1,0 +1,277 @@
+//! One step of a stack of layers, for streams. The weights are packed once, for all steps, and a step allocates nothing.
+//!
+//! The sums are those of the forward pass over whole sequences, in the same order, so the results have the same bits.
+
+use std::array;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use pulp::Simd;
+
+use super::cells::{Elman, Gates, Gru, Lstm};
+use super::memory::Shared;
+use super::pack::Panels;
+use super::simd::{load, multiply, sigmoid, store, tanh, tiles};
+use super::team::Member;
+use super::{Job, lanes, member_units, run_team};
+use crate::Cell;
+
+/// The weights of a layer, packed for [`step`].
+pub(crate) struct PackedLayer {
+    input_size: usize,
+    /// The input weights of all gates.
+    input: Panels,
+    /// The recurrent weights of all gates; of r and z for [`Cell::GruResetBefore`].
+    recurrent: Panels,
+    /// The recurrent weights of the candidate n of [`Cell::GruResetBefore`].
+    candidate: Option<Panels>,
+    /// The biases that are added to the input products, `[gates × hidden]`.
+    bias: Vec<f32>,
+    /// The biases that are added to the recurrent products, `[gates × hidden]`.
+    recurrent_bias: Vec<f32>,
+}
+
+impl PackedLayer {
+    /// Packs weights and biases that have the shapes of [`Weights`](crate::Weights).
+    pub fn new(cell: Cell, hidden_size: usize, [weight_ih, weight_hh, bias_ih, bias_hh]: [&[f32]; 4]) -> Self {
+        let (gates, lanes) = (cell.gates(), lanes());
+        let pack = |matrix: &[f32], gates| Panels::of_gates(matrix, hidden_size, 0..hidden_size, gates, lanes);
+        let (recurrent, candidate) = match cell {
+            Cell::GruResetBefore => {
+                let (weight_rz, weight_n) = weight_hh.split_at(2 * hidden_size * hidden_size);
+                (pack(weight_rz, 2), Some(pack(weight_n, 1)))
+            }
+            _ => (pack(weight_hh, gates), None),
+        };
+        // The reset gate of PyTorch's GRU scales the recurrent bias of the candidate.
+        let scaled = if cell == Cell::Gru { 2 * hidden_size } else { gates * hidden_size };
+        let mut recurrent_bias = vec![0.0; gates * hidden_size];
+        recurrent_bias[scaled..].copy_from_slice(&bias_hh[scaled..]);
+        let mut bias = bias_ih.to_vec();
+        bias.iter_mut().zip(&bias_hh[..scaled]).for_each(|(bias, recurrent)| *bias += recurrent);
+        let input_size = weight_ih.len() / (gates * hidden_size);
+        Self { input_size, input: pack(weight_ih, gates), recurrent, candidate, bias, recurrent_bias }
+    }
+
+    /// The number of weights.
+    pub fn len(&self) -> usize {
+        self.input.len() + self.recurrent.len() + self.candidate.as_ref().map_or(0, Panels::len)
+    }
+}
+
+/// The arguments of [`step`].
+pub(crate) struct StepArgs<'a> {
+    pub cell: Cell,
+    pub layers: &'a [PackedLayer],
+    pub hidden_size: usize,
+    /// The indices of the sequences, `0..batch`.
+    pub rows: &'a [usize],
+    /// The input of the first layer, `[batch, input]`.
+    pub input: &'a [f32],
+    /// The hidden states before the step, `[layers, batch, hidden]`.
+    pub before: &'a [f32],
+    /// The hidden states after the step, which are written.
+    pub after: &'a mut [f32],
+    /// The cell states, `[layers, batch, hidden]`, which are updated; empty for cells without a cell state.
+    pub cells: &'a mut [f32],
+    /// Memory for [`Cell::GruResetBefore`], `[3, batch, hidden]`; empty for other cells.
+    pub gates: &'a mut [f32],
+}
+
+/// The number of multiplications of a step below which one thread is faster than several threads, which take
+/// microseconds to wake.
+const MIN_PARALLEL_WORK: usize = if cfg!(test) { 1 } else { 1 << 20 };
+
+/// Computes one step of all layers for a batch of sequences.
+pub(crate) fn step(args: StepArgs) {
+    let StepArgs { cell, layers, hidden_size, rows, input, before, after, cells, gates } = args;
+    let work = rows.len() * layers.iter().map(PackedLayer::len).sum::<usize>();
+    let threads = if work < MIN_PARALLEL_WORK { 1 } else { hidden_size.div_ceil(lanes()) };
+    let [after, cells, gates] = [after, cells, gates].map(Shared::new);
+    let stack = Stack { layers, hidden_size, rows, input, before, after };
+    match cell {
+        Cell::Elman => run_team(threads, &Step::<Elman<false>, 1, 1> { stack, cells, cell: PhantomData }),
+        Cell::ElmanRelu => run_team(threads, &Step::<Elman<true>, 1, 1> { stack, cells, cell: PhantomData }),
+        Cell::Lstm => run_team(threads, &Step::<Lstm, 4, 5> { stack, cells, cell: PhantomData }),
+        Cell::Gru => run_team(threads, &Step::<Gru, 3, 4> { stack, cells, cell: PhantomData }),
+        Cell::GruResetBefore => run_team(threads, &ResetBeforeStep { stack, gates }),
+    }
+}
+
+/// The layers, and the inputs and states that they read and write.
+///
+/// A thread writes the values of its own units only. It reads the hidden states before the step, which nobody writes,
+/// and those of the layer below after the step, after the barrier that follows this layer.
+#[derive(Clone, Copy)]
+struct Stack<'a> {
+    layers: &'a [PackedLayer],
+    hidden_size: usize,
+    rows: &'a [usize],
+    input: &'a [f32],
+    before: &'a [f32],
+    after: Shared<'a>,
+}
+
+impl<'a> Stack<'a> {
+    /// The index of the values of a sequence in the states of a layer.
+    #[inline(always)]
+    fn at(&self, layer: usize, row: usize) -> usize {
+        (layer * self.rows.len() + row) * self.hidden_size
+    }
+
+    /// The input of a layer, `[input]`, for one sequence.
+    ///
+    /// # Safety
+    ///
+    /// No thread writes the states of the layer below.
+    #[inline(always)]
+    unsafe fn input(&self, layer: usize, row: usize) -> &'a [f32] {
+        let size = self.layers[layer].input_size;
+        match layer.checked_sub(1) {
+            None => &self.input[row * size..][..size],
+            // SAFETY: promised by the caller.
+            Some(below) => unsafe { self.after.read(self.at(below, row), size) },
+        }
+    }
+
+    /// The hidden state of a layer before the step, `[hidden]`, for one sequence.
+    #[inline(always)]
+    fn state(&self, layer: usize, row: usize) -> &'a [f32] {
+        &self.before[self.at(layer, row)..][..self.hidden_size]
+    }
+}
+
+/// The values of a few units of all `G` gates.
+#[inline(always)]
+fn of_gates<S: Simd, const G: usize>(simd: S, all: &[f32], hidden: usize, units: &Range<usize>) -> [S::f32s; G] {
+    array::from_fn(|gate| load(simd, &all[gate * hidden..][units.clone()]))
+}
+
+/// The step of all cells whose gates have one recurrent product.
+struct Step<'a, C, const G: usize, const N: usize> {
+    stack: Stack<'a>,
+    cells: Shared<'a>,
+    cell: PhantomData<C>,
+}
+
+impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Step<'_, C, G, N> {
+    #[inline(always)]
+    fn run<S: Simd>(&self, simd: S, member: &Member) {
+        let Self { stack, cells, .. } = *self;
+        let units = member_units(member, stack.hidden_size);
+        for (index, layer) in stack.layers.iter().enumerate() {
+            // SAFETY: the barrier at the end of the layer below.
+            let input = |row: usize| unsafe { stack.input(index, row) };
+            let state = |row: usize| stack.state(index, row);
+            for panel in layer.recurrent.of_units(&units) {
+                let (_, weights_ih) = layer.input.panel(panel);
+                let (panel, weights_hh) = layer.recurrent.panel(panel);
+                let bias = of_gates::<S, G>(simd, &layer.bias, stack.hidden_size, &panel.covers);
+                let recurrent_bias = of_gates::<S, G>(simd, &layer.recurrent_bias, stack.hidden_size, &panel.covers);
+                for (tile, _) in tiles::<S, G>(stack.rows, None) {
+                    let inputs = multiply::<S, G>(simd, tile, input, (weights_ih, None), bias);
+                    let recurrent = multiply::<S, G>(simd, tile, state, (weights_hh, None), recurrent_bias);
+                    for row in 0..tile.len() {
+                        let (own, count) = (stack.at(index, tile[row]) + panel.covers.start, panel.covers.len());
+                        // SAFETY: only this thread uses its units of the cell state and of the states after the step.
+                        unsafe {
+                            let before = match C::CELL {
+                                Some(_) => load(simd, cells.read(own, count)),
+                                None => load(simd, &state(tile[row])[panel.covers.clone()]),
+                            };
+                            let (values, hidden) = C::forward(simd, inputs[row], recurrent[row], before);
+                            if let Some(slot) = C::CELL {
+                                store(simd, cells.write(own, count), values[slot]);
+                            }
+                            store(simd, stack.after.write(own, count), hidden);
+                        }
+                    }
+                }
+            }
+            member.wait();
+        }
+    }
+}
+
+/// The step of the GRU whose reset gate acts before the recurrent product.
+struct ResetBeforeStep<'a> {
+    stack: Stack<'a>,
+    /// The product `r ⊙ h` of reset gate and hidden state, the update gate z, and the input product of the candidate n,
+    /// `[3, batch, hidden]`.
+    gates: Shared<'a>,
+}
+
+impl Job for ResetBeforeStep<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(&self, simd: S, member: &Member) {
+        let units = member_units(member, self.stack.hidden_size);
+        for (index, layer) in self.stack.layers.iter().enumerate() {
+            self.reset_and_update_gates(simd, index, layer, &units);
+            member.wait();
+            self.candidate(simd, index, layer, &units);
+            member.wait();
+        }
+    }
+}
+
+impl ResetBeforeStep<'_> {
+    /// The index of a value of a sequence in `gates`: 0 for `r ⊙ h`, 1 for z, 2 for the input product of n.
+    #[inline(always)]
+    fn at(&self, value: usize, row: usize) -> usize {
+        (value * self.stack.rows.len() + row) * self.stack.hidden_size
+    }
+
+    #[inline(always)]
+    fn reset_and_update_gates<S: Simd>(&self, simd: S, index: usize, layer: &PackedLayer, units: &Range<usize>) {
+        let Self { stack, gates } = *self;
+        // SAFETY: the barrier at the end of the layer below.
+        let input = |row: usize| unsafe { stack.input(index, row) };
+        let state = |row: usize| stack.state(index, row);
+        for panel in layer.recurrent.of_units(units) {
+            let (_, weights_ih) = layer.input.panel(panel);
+            let (panel, weights_hh) = layer.recurrent.panel(panel);
+            let bias = of_gates::<S, 3>(simd, &layer.bias, stack.hidden_size, &panel.covers);
+            for (tile, _) in tiles::<S, 3>(stack.rows, None) {
+                let inputs = multiply::<S, 3>(simd, tile, input, (weights_ih, None), bias);
+                for row in 0..tile.len() {
+                    // One row at a time: a tile of three vectors has other rows than one of two.
+                    let recurrent =
+                        multiply::<S, 2>(simd, &tile[row..=row], state, (weights_hh, None), [simd.splat_f32s(0.0); 2]);
+                    let before = load(simd, &state(tile[row])[panel.covers.clone()]);
+                    let r = sigmoid(simd, simd.add_f32s(inputs[row][0], recurrent[0][0]));
+                    let z = sigmoid(simd, simd.add_f32s(inputs[row][1], recurrent[0][1]));
+                    let values = [simd.mul_f32s(r, before), z, inputs[row][2]];
+                    for value in 0..3 {
+                        let own = self.at(value, tile[row]) + panel.covers.start;
+                        // SAFETY: only this thread writes its units, and nobody reads them before the barrier.
+                        store(simd, unsafe { gates.write(own, panel.covers.len()) }, values[value]);
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn candidate<S: Simd>(&self, simd: S, index: usize, layer: &PackedLayer, units: &Range<usize>) {
+        let Self { stack, gates } = *self;
+        let Some(weights) = &layer.candidate else { unreachable!("`PackedLayer::new` packs the candidate's weights") };
+        // SAFETY: all threads have written `gates` before the barrier, here and below.
+        let reset = |row: usize| unsafe { gates.read(self.at(0, row), stack.hidden_size) };
+        for panel in weights.of_units(units) {
+            let (panel, weights_hh) = weights.panel(panel);
+            for (tile, _) in tiles::<S, 1>(stack.rows, None) {
+                let recurrent = multiply::<S, 1>(simd, tile, reset, (weights_hh, None), [simd.splat_f32s(0.0)]);
+                for row in 0..tile.len() {
+                    let (first, count) = (panel.covers.start, panel.covers.len());
+                    // SAFETY: as above.
+                    let gate = |value| load(simd, unsafe { gates.read(self.at(value, tile[row]) + first, count) });
+                    let n = tanh(simd, simd.add_f32s(gate(2), recurrent[row][0]));
+                    let before = load(simd, &stack.state(index, tile[row])[panel.covers.clone()]);
+                    let hidden = simd.mul_add_e_f32s(gate(1), simd.sub_f32s(before, n), n);
+                    // SAFETY: only this thread uses its units of the states after the step.
+                    store(simd, unsafe { stack.after.write(stack.at(index, tile[row]) + first, count) }, hidden);
+                }
+            }
+        }
+    }
+}

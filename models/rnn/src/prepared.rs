@@ -1,0 +1,143 @@
+use std::fmt;
+
+use burn::tensor::Tensor;
+
+use crate::kernel::step::{PackedLayer, StepArgs, step};
+use crate::{Cell, Rnn, State};
+
+/// A network whose weights are packed once, for one step after another: streams, and generation, where each input
+/// depends on the output before it. [`Rnn::prepare`] makes it.
+///
+/// It runs on the CPU, reads and writes slices, and allocates nothing in a step. Several threads can share one
+/// `PreparedRnn`: each caller owns its [`StepState`].
+///
+/// ```
+/// use burn::tensor::Device;
+/// use rnn::{Cell, RnnConfig};
+///
+/// let rnn = RnnConfig::new(Cell::Lstm, 3, 8).init(&Device::flex()).prepare();
+/// let mut state = rnn.zero_state(1); // a batch of one sequence
+/// for input in [[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]] {
+///     assert_eq!(rnn.step(&input, &mut state).len(), 8);
+/// }
+/// ```
+pub struct PreparedRnn {
+    layers: Vec<PackedLayer>,
+    cell: Cell,
+    input_size: usize,
+    hidden_size: usize,
+}
+
+/// The state of a batch of sequences that a [`PreparedRnn`] processes step by step.
+#[derive(Clone, Debug)]
+pub struct StepState {
+    /// The indices of the sequences, `0..batch`.
+    rows: Vec<usize>,
+    /// The hidden states after the last step, `[layers, batch, hidden]`.
+    hidden: Vec<f32>,
+    /// Memory for the hidden states after the next step.
+    next: Vec<f32>,
+    /// The cell states of an LSTM, `[layers, batch, hidden]`; empty for other cells.
+    cells: Vec<f32>,
+    /// Memory that the GRU with the reset gate before the recurrent product needs; empty for other cells.
+    gates: Vec<f32>,
+}
+
+impl Rnn {
+    /// Packs the weights for [`PreparedRnn::step`], in which they are not packed again. Later changes of this network do
+    /// not change the packed weights.
+    ///
+    /// # Panics
+    ///
+    /// If the network is bidirectional, because the reverse direction starts at the last step.
+    pub fn prepare(&self) -> PreparedRnn {
+        assert!(!self.is_bidirectional(), "rnn: a bidirectional network cannot run step by step");
+        let layer = |layer: &crate::Layer| {
+            let weights = layer.forward.tensors();
+            let matrices = [weights.weight_ih, weights.weight_hh].map(values);
+            let biases = [weights.bias_ih, weights.bias_hh].map(values);
+            PackedLayer::new(
+                self.cell,
+                self.hidden_size,
+                [&matrices[0], &matrices[1], &biases[0], &biases[1]].map(Vec::as_slice),
+            )
+        };
+        PreparedRnn {
+            layers: self.layers.iter().map(layer).collect(),
+            cell: self.cell,
+            input_size: self.input_size,
+            hidden_size: self.hidden_size,
+        }
+    }
+}
+
+impl PreparedRnn {
+    /// The initial state of a batch of sequences: zeros.
+    pub fn zero_state(&self, batch: usize) -> StepState {
+        let states = vec![0.0; self.layers.len() * batch * self.hidden_size];
+        let cells = if self.cell.has_memory() { states.clone() } else { Vec::new() };
+        self.with_states(batch, states, cells)
+    }
+
+    /// The state that continues sequences after [`Rnn::forward`], which returns `state`.
+    ///
+    /// # Panics
+    ///
+    /// If the state is not of this network.
+    pub fn state(&self, state: State) -> StepState {
+        let [layers, batch, hidden] = state.hidden.dims();
+        let expected = [self.layers.len(), self.hidden_size];
+        assert_eq!([layers, hidden], expected, "rnn: layers and hidden size of the state and of the network");
+        assert_eq!(state.cell.is_some(), self.cell.has_memory(), "rnn: an LSTM, and no other cell, has a cell state");
+        self.with_states(batch, values(state.hidden), state.cell.map_or(Vec::new(), values))
+    }
+
+    fn with_states(&self, batch: usize, hidden: Vec<f32>, cells: Vec<f32>) -> StepState {
+        let gates = if self.cell == Cell::GruResetBefore { 3 * batch * self.hidden_size } else { 0 };
+        let next = vec![0.0; hidden.len()];
+        StepState { rows: (0..batch).collect(), hidden, next, cells, gates: vec![0.0; gates] }
+    }
+
+    /// Processes one step of every sequence. Returns the output of the last layer.
+    ///
+    /// A loop over `step` gives the same results, bit for bit, as one call of [`Rnn::forward`] on the CPU.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, input_size]`
+    /// - output: `[batch, hidden_size]`
+    ///
+    /// # Panics
+    ///
+    /// If the length of the input is not that of the batch, or the state is that of another network.
+    pub fn step<'s>(&self, input: &[f32], state: &'s mut StepState) -> &'s [f32] {
+        let batch = state.rows.len();
+        assert_eq!(input.len(), batch * self.input_size, "rnn: batch × input_size values of the input");
+        let states = self.layers.len() * batch * self.hidden_size;
+        assert_eq!(state.hidden.len(), states, "rnn: layers × batch × hidden_size values of the state");
+        step(StepArgs {
+            cell: self.cell,
+            layers: &self.layers,
+            hidden_size: self.hidden_size,
+            rows: &state.rows,
+            input,
+            before: &state.hidden,
+            after: &mut state.next,
+            cells: &mut state.cells,
+            gates: &mut state.gates,
+        });
+        std::mem::swap(&mut state.hidden, &mut state.next);
+        &state.hidden[states - batch * self.hidden_size..]
+    }
+}
+
+impl fmt::Debug for PreparedRnn {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { cell, input_size, hidden_size, layers } = self;
+        write!(f, "PreparedRnn({cell:?}, {input_size} → {hidden_size}, {} layers)", layers.len())
+    }
+}
+
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().iter::<f32>().collect()
+}

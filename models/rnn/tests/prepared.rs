@@ -1,0 +1,84 @@
+//! A prepared network gives the bits of [`Rnn::forward`], step by step, and allocates nothing in a step.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell as Counter;
+
+use burn::tensor::{Device, Distribution, Tensor};
+use rnn::{Cell, RnnConfig};
+
+/// Counts the allocations of each thread.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Counter<usize> = const { Counter::new(0) };
+}
+
+// SAFETY: all calls are passed on to the system's allocator.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: promised by the caller.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: promised by the caller.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const CELLS: [Cell; 5] = [Cell::Elman, Cell::ElmanRelu, Cell::Lstm, Cell::Gru, Cell::GruResetBefore];
+
+fn values(tensor: Tensor<3>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().unwrap()
+}
+
+#[test]
+fn steps_have_the_bits_of_the_forward_pass() {
+    let device = Device::flex();
+    for cell in CELLS {
+        for (batch, time, input, hidden, layers) in
+            [(1, 5, 7, 19, 1), (3, 4, 1, 33, 2), (40, 3, 20, 16, 3), (1, 2, 300, 530, 2)]
+        {
+            let rnn = RnnConfig::new(cell, input, hidden).with_num_layers(layers).init(&device);
+            let prepared = rnn.prepare();
+            let sequences = Tensor::<3>::random([batch, 2 * time, input], Distribution::Normal(0.0, 1.0), &device);
+            let first = sequences.clone().narrow(1, 0, time);
+            let (_, state) = rnn.forward(first.clone(), None, None);
+            let (outputs, _) = rnn.forward(sequences.clone(), None, None);
+            // From zeros, and on from the state that the forward pass returns.
+            for (mut state, start) in [(prepared.zero_state(batch), 0), (prepared.state(state), time)] {
+                for step in start..2 * time {
+                    let now = values(sequences.clone().narrow(1, step, 1));
+                    let expected = values(outputs.clone().narrow(1, step, 1));
+                    assert_eq!(prepared.step(&now, &mut state), expected, "{cell:?} {batch} {hidden} at {step}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_step_allocates_nothing() {
+    for cell in CELLS {
+        let prepared = RnnConfig::new(cell, 8, 24).with_num_layers(2).init(&Device::flex()).prepare();
+        let (mut state, input) = (prepared.zero_state(3), [0.5; 24]);
+        prepared.step(&input, &mut state);
+        let before = ALLOCATIONS.get();
+        for _ in 0..10 {
+            prepared.step(&input, &mut state);
+        }
+        assert_eq!(ALLOCATIONS.get() - before, 0, "{cell:?}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "batch × input_size")]
+fn an_input_of_another_size_is_refused() {
+    let prepared = RnnConfig::new(Cell::Gru, 8, 24).init(&Device::flex()).prepare();
+    prepared.step(&[0.0; 9], &mut prepared.zero_state(1));
+}
