@@ -10,7 +10,9 @@ Runs `bench --card` for every model, and the same model in ONNX Runtime, in trac
 
 import argparse
 import json
+import math
 import shutil
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -56,9 +58,17 @@ def others(models):
     scripts = Path(__file__).parent
     tract = ["cargo", "run", "--quiet", "--release", "--manifest-path", ROOT / "deploy/onnx/tract/Cargo.toml",
              "--target-dir", ROOT / "target/tract", "--bin", "bench", "--"]
-    yield from lines([sys.executable, scripts / "onnxruntime_bench.py", *folders])
-    yield from lines([*tract, *folders])
-    yield from lines(["node", scripts / "wasm_bench.mjs", *packages])
+    for command in ([sys.executable, scripts / "onnxruntime_bench.py", *folders], [*tract, *folders],
+                    ["node", scripts / "wasm_bench.mjs", *packages]):
+        yield from map(with_figures, lines(command))
+
+
+def with_figures(row):
+    """A result with the figures of a card, from its times of one input and, if there are any, of a batch."""
+    one = sorted(row["one_ms"])
+    p50, p95 = (one[max(math.ceil(share * len(one)) - 1, 0)] for share in (0.5, 0.95))
+    throughput = 32e3 / statistics.median(row["batch_ms"]) if "batch_ms" in row else 1e3 / p50
+    return {**row, "p50_ms": p50, "p95_ms": p95, "throughput_32": throughput}
 
 
 def exported(model):

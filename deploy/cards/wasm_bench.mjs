@@ -1,5 +1,5 @@
-// Measures models in WebAssembly, in node: wasm_bench.mjs FOLDER…, each with a package, one line of JSON each. Needs the
-// page: deploy/browser/build. The module predicts one input at a time, so the throughput is that of 32 predictions.
+// Measures models in WebAssembly, in node: wasm_bench.mjs FOLDER…, each with a package, one line of JSON each, with all
+// times. Needs the page: deploy/browser/build. The module predicts one input at a time.
 
 import { readFileSync, readdirSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
@@ -18,10 +18,8 @@ function times(run) {
     run();
     all.push(performance.now() - begin);
   }
-  return all.sort((one, other) => one - other);
+  return all;
 }
-
-const quantile = (sorted, share) => sorted[Math.max(Math.ceil(share * sorted.length) - 1, 0)];
 
 for (const folder of process.argv.slice(2)) {
   const files = new code.Package();
@@ -30,8 +28,11 @@ for (const folder of process.argv.slice(2)) {
   const model = files.open();
   const load = performance.now() - start;
   const example = model.example();
-  const one = times(() => model.predict(example, "null"));
-  const runtime = `wasm, node ${process.versions.node}`;
-  const [p50, p95] = [0.5, 0.95].map((share) => quantile(one, share));
-  console.log(JSON.stringify({ model: basename(folder), runtime, load_ms: load, p50_ms: p50, p95_ms: p95, throughput_32: 1000 / p50, size_bytes: statSync(join(folder, "model.safetensors")).size }));
+  console.log(JSON.stringify({
+    model: basename(folder),
+    runtime: `wasm, node ${process.versions.node}`,
+    size_bytes: statSync(join(folder, "model.safetensors")).size,
+    load_ms: load,
+    one_ms: times(() => model.predict(example, "null")),
+  }));
 }

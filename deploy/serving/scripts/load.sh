@@ -21,10 +21,11 @@ print("wrk.method = \"POST\"")
 print("wrk.headers[\"content-type\"] = \"application/json\"")
 print("wrk.body = " + json.dumps(body))' > "$scratch/post.lua"
         before=$(memory)
+        (sleep "$((seconds / 2))" && memory > "$scratch/half") &
         echo "== $model, batches of at most $batch"
         wrk -t1 -c64 -d"${seconds}s" --timeout 30s --latency -s "$scratch/post.lua" \
             "http://$address/v1/models/$model/predict" | grep -E '50%|99%|Requests/sec|Non-2xx|Socket errors' || true
-        echo "memory: $before before, $(memory) after"
+        echo "memory: $before before, $(cat "$scratch/half") after half of the time, $(memory) at the end"
         kill -TERM "$server"
         wait "$server" && echo "exit 0"
     done
