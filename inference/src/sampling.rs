@@ -74,33 +74,81 @@ impl Sampling {
 
     /// Samples a token id. `logits` has one value per token; the token `excluded` is never sampled.
     pub fn draw(&self, logits: &[f32], excluded: u32, rng: &mut ChaCha8Rng) -> u32 {
-        let mut likely: Vec<(u32, f32)> =
-            (0..).zip(logits.iter().copied()).filter(|(token, _)| *token != excluded).collect();
-        likely.sort_by(|(_, one), (_, other)| other.total_cmp(one));
-        let kept = if self.temperature == 0.0 { 1 } else { self.top_k.map_or(likely.len(), Count::get) };
-        likely.truncate(kept);
-        let Some(&(first, largest)) = likely.first() else { return 0 };
-        if likely.len() == 1 {
+        let mut ranked =
+            Ranked::new((0..).zip(logits.iter().copied()).filter(|(token, _)| *token != excluded).collect());
+        let Some((first, largest)) = ranked.get(0) else { return 0 };
+        let weight = |logit: f32| ((logit - largest) / self.temperature).exp();
+        let mut kept = self.top_k.map_or(usize::MAX, Count::get).min(ranked.len());
+        if self.temperature == 0.0 || kept == 1 {
             return first;
         }
-        let mut weights: Vec<f32> =
-            likely.iter().map(|(_, logit)| ((logit - largest) / self.temperature).exp()).collect();
+        let mut total = if kept == ranked.len() {
+            ranked.tokens.iter().map(|(_, logit)| weight(*logit)).sum()
+        } else {
+            ranked.first(kept).iter().map(|(_, logit)| weight(*logit)).sum::<f32>()
+        };
         if let Some(top) = self.top_p {
-            let wanted = top * weights.iter().sum::<f32>();
-            let mut sum = 0.0;
-            let before = weights.iter().take_while(|weight| {
-                sum += **weight;
-                sum < wanted
-            });
-            let kept = before.count() + 1;
-            weights.truncate(kept);
+            let (wanted, mut sum, mut count) = (top * total, 0.0, 0);
+            while sum < wanted && count < kept {
+                sum += ranked.get(count).map_or(0.0, |(_, logit)| weight(logit));
+                count += 1;
+            }
+            (kept, total) = (count, sum);
         }
-        let mut place = rng.random::<f32>() * weights.iter().sum::<f32>();
-        let index = weights.iter().position(|weight| {
-            place -= weight;
-            place < 0.0
-        });
-        likely[index.unwrap_or(0)].0
+        let mut place = rng.random::<f32>() * total;
+        for rank in 0..kept {
+            let Some((token, logit)) = ranked.get(rank) else { break };
+            place -= weight(logit);
+            if place < 0.0 {
+                return token;
+            }
+        }
+        first
+    }
+}
+
+/// Tokens with their logits, sorted from the most likely one as far as they are asked for: a vocabulary is large, and
+/// the sampled token is mostly among the first.
+struct Ranked {
+    tokens: Vec<(u32, f32)>,
+    /// The number of tokens in their place.
+    sorted: usize,
+}
+
+impl Ranked {
+    /// The smallest number of tokens that are sorted at once.
+    const FEWEST: usize = 64;
+
+    fn new(tokens: Vec<(u32, f32)>) -> Self {
+        Self { tokens, sorted: 0 }
+    }
+
+    fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// The token with a rank, from 0, and its logit. Of equal logits, the token with the smaller id comes first.
+    fn get(&mut self, rank: usize) -> Option<(u32, f32)> {
+        self.first(rank + 1);
+        self.tokens.get(rank).copied()
+    }
+
+    /// The `count` most likely tokens in order; all tokens if there are fewer.
+    fn first(&mut self, count: usize) -> &[(u32, f32)] {
+        let count = count.min(self.len());
+        if count > self.sorted {
+            let end = count.max(4 * self.sorted).max(Self::FEWEST).min(self.len());
+            let (more, order) = (end - self.sorted, |one: &(u32, f32), other: &(u32, f32)| {
+                other.1.total_cmp(&one.1).then(one.0.cmp(&other.0))
+            });
+            let rest = &mut self.tokens[self.sorted..];
+            if more < rest.len() {
+                rest.select_nth_unstable_by(more - 1, order);
+            }
+            rest[..more].sort_unstable_by(order);
+            self.sorted = end;
+        }
+        &self.tokens[..count]
     }
 }
 
@@ -155,6 +203,20 @@ mod tests {
         let of_most = drawn(&sampling(1.0, None, Some(0.7)));
         assert!(of_most[0] == 0 && of_most[4] == 0 && of_most[3] > 2000, "{of_most:?}");
         assert_eq!(drawn(&sampling(1.0, None, Some(0.5))), [0, 0, 10_000, 0, 0]);
+    }
+
+    #[test]
+    fn ranks_are_those_of_a_full_sort() {
+        // Many equal logits.
+        let tokens: Vec<(u32, f32)> = (0..5000).map(|token| (token, (token * 37 % 501) as f32 - 250.0)).collect();
+        let mut sorted = tokens.clone();
+        sorted.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+        let mut ranked = Ranked::new(tokens);
+        for rank in [0, 1, 63, 64, 70, 1000, 999, 4999] {
+            assert_eq!(ranked.get(rank), sorted.get(rank).copied());
+            assert_eq!(ranked.first(rank), &sorted[..rank]);
+        }
+        assert_eq!((ranked.get(5000), ranked.first(9000).len()), (None, 5000));
     }
 
     #[test]

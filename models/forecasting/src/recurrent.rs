@@ -234,9 +234,10 @@ impl Recurrent {
 
         let read = scale.normalise(inputs.clone()).narrow(1, 0, look_back - 1);
         let read = Tensor::cat(vec![read, known.clone().narrow(1, 1, look_back - 1)], 2);
-        let (_, state) = self.rnn.forward(read, None, None);
-        let mut state =
-            State { hidden: repeated(state.hidden, 1, paths), cell: state.cell.map(|cell| repeated(cell, 1, paths)) }; // [layers, B·R, N]
+        let (_, State { hidden, cell }) = self.rnn.forward(read, None, None);
+        let of_paths = State { hidden: repeated(hidden, 1, paths), cell: cell.map(|cell| repeated(cell, 1, paths)) }; // [layers, B·R, N]
+        let prepared = self.rnn.prepare();
+        let mut state = prepared.state(of_paths);
         let scale = scale.repeated(paths); // [B·R, 1, T]
         let mut value = repeated(inputs.clone().narrow(1, look_back - 1, 1), 0, paths); // [B·R, 1, T]
 
@@ -250,10 +251,9 @@ impl Recurrent {
         let mut samples = vec![0.0; rows * horizon * targets];
         for step in 0..horizon {
             let now = repeated(known.clone().narrow(1, look_back + step, 1), 0, paths); // [B·R, 1, K]
-            let input = Tensor::cat(vec![scale.normalise(value), now], 2).squeeze_dim(1);
-            let (output, next) = self.rnn.step(input, state);
-            state = next;
-            let parameters = numbers(self.parameters(output.unsqueeze_dim(1), &scale)); // [B·R, 1, T, P]
+            let input = numbers(Tensor::cat(vec![scale.normalise(value), now], 2)); // [B·R, 1, T + K]
+            let output = TensorData::new(prepared.step(&input, &mut state).to_vec(), [rows, 1, self.rnn.hidden_size]);
+            let parameters = numbers(self.parameters(Tensor::from_data(output, &device), &scale)); // [B·R, 1, T, P]
             let mut values = Vec::with_capacity(rows * targets);
             let width = self.likelihood.width();
             for (row, parameters) in parameters.chunks(targets * width).enumerate() {
@@ -317,7 +317,7 @@ fn repeated(tensor: Tensor<3>, dim: usize, times: usize) -> Tensor<3> {
     tensor.unsqueeze_dim::<4>(dim + 1).expand(wide).reshape(shape)
 }
 
-fn numbers(tensor: Tensor<4>) -> Vec<f32> {
+fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().iter::<f32>().collect()
 }
 

@@ -7,7 +7,7 @@ use inference::settings::Count;
 use inference::text::{Level, Vocabulary, nfc, plain_lines};
 use inference::{PredictError, Sampling, Streaming};
 use rand::rngs::ChaCha8Rng;
-use rnn::State;
+use rnn::StepState;
 use serde::{Deserialize, Serialize};
 
 use crate::predictor::LanguageModel;
@@ -118,7 +118,7 @@ pub struct Session {
     /// The most recent token, which the network has not read yet.
     last: u32,
     /// The recurrent state before `last` is read.
-    state: Option<State>,
+    state: StepState,
     /// The number of tokens that may still be generated.
     left: usize,
     prompt: String,
@@ -181,6 +181,7 @@ impl Streaming for LanguageModel {
         for ids in before.chunks(WINDOW) {
             state = Some(self.network.encode(row(ids, &self.device), state).1);
         }
+        let state = state.map_or_else(|| self.prepared().zero_state(1), |state| self.prepared().state(state));
         let unknown = encoded.tokens.into_iter().filter(|token| self.codec.is_unknown(token)).collect();
         let left = length.map_or(self.default_length(), Count::get);
         Ok(Session {
@@ -221,9 +222,7 @@ impl Streaming for LanguageModel {
 impl LanguageModel {
     /// Reads the most recent token of a session, and samples the next one.
     fn next_token(&self, session: &mut Session) -> u32 {
-        let outputs = self.network.forward(row(&[session.last], &self.device), session.state.take());
-        let mut logits: Vec<f32> = self.network.logits(&outputs).into_data().iter::<f32>().collect();
-        session.state = Some(outputs.state);
+        let mut logits = self.network.next_logits(self.prepared(), session.last, &mut session.state);
         session.sampling.penalize(&mut logits, session.generated.iter().copied());
         let id = session.sampling.draw(&logits, Vocabulary::UNKNOWN, &mut session.rng);
         if id != TextCodec::END_OF_LINE {

@@ -22,8 +22,8 @@ use burn::tensor::{Device, Int, Tensor};
 use inference::settings::{Count, Fraction, Positive};
 use inference::weights::WeightNames;
 use rnn::{
-    Cell, EmbeddingDropout, Init, LockedDropout, Rnn, RnnConfig, State, WeightDropout, activation_regularization,
-    dense_cross_entropy, temporal_activation_regularization,
+    Cell, EmbeddingDropout, Init, LockedDropout, PreparedRnn, Rnn, RnnConfig, State, StepState, WeightDropout,
+    activation_regularization, dense_cross_entropy, temporal_activation_regularization,
 };
 use serde::{Deserialize, Serialize};
 
@@ -202,10 +202,16 @@ impl Network {
         Outputs { hidden, dropped, state }
     }
 
-    /// Computes the logits of the next token at each position, `[B·T, V]`: one logit per token of the vocabulary.
-    pub fn logits(&self, outputs: &Outputs) -> Tensor<2> {
+    /// Reads one token, and returns the logits of the next one, `[V]`: one logit per token of the vocabulary. `prepared`
+    /// are the recurrent layers of this network, and `state` is their state before the token, which the step updates.
+    pub fn next_logits(&self, prepared: &PreparedRnn, token: u32, state: &mut StepState) -> Vec<f32> {
+        let device = self.embedding.weight.device();
+        let token = Tensor::<2, Int>::from_data([[token as i32]], &device);
+        let features: Vec<f32> = self.embedding.forward(token).into_data().iter::<f32>().collect(); // [E]
+        let output = Tensor::<1>::from_floats(prepared.step(&features, state), &device); // [H]
         let (weight, bias) = self.decoder.values(&self.embedding); // [V, H], [V]
-        outputs.dropped.clone().flatten(0, 1).matmul(weight.transpose()) + bias.unsqueeze()
+        let logits = weight.matmul(output.unsqueeze_dim(1)).squeeze_dim::<1>(1) + bias;
+        logits.into_data().iter::<f32>().collect()
     }
 
     /// Computes the cross-entropy loss at each position in nats, `[B·T]`. `targets` are the next tokens, `[B, T]`.

@@ -1,9 +1,12 @@
 //! The trained model: [`LanguageModel`].
 
+use std::sync::OnceLock;
+
 use burn::tensor::Device;
 use inference::dynamic::AnyStreaming;
 use inference::text::{Level, Reserved, Vocabulary};
 use inference::{Package, PackageError, PredictError, Predictor, Schemas};
+use rnn::PreparedRnn;
 use serde::{Deserialize, Serialize};
 
 use crate::adaptation::{self, Adaptation};
@@ -38,6 +41,8 @@ pub struct LanguageModel {
     pub(crate) settings: Settings,
     pub(crate) adaptation: Adaptation,
     pub(crate) device: Device,
+    /// The recurrent layers for generation, packed when the first text is generated.
+    prepared: OnceLock<PreparedRnn>,
 }
 
 impl LanguageModel {
@@ -45,12 +50,24 @@ impl LanguageModel {
     pub fn new(settings: Settings, vocabulary: Vocabulary, network: Network, device: &Device) -> Self {
         let TextSettings { set, level } = settings.data;
         let codec = TextCodec::new(level, set, vocabulary);
-        Self { network, codec, settings, adaptation: Adaptation::default(), device: device.clone() }
+        Self {
+            network,
+            codec,
+            settings,
+            adaptation: Adaptation::default(),
+            device: device.clone(),
+            prepared: OnceLock::new(),
+        }
     }
 
     /// The network that predicts the next token.
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// The recurrent layers, packed for one step after another.
+    pub(crate) fn prepared(&self) -> &PreparedRnn {
+        self.prepared.get_or_init(|| self.network.rnn.prepare())
     }
 
     /// The codec that converts between text and token ids.
