@@ -3,9 +3,10 @@
 
     pip install numpy onnxruntime
     deploy/browser/build
+    cargo build --release -p zoo-c
     deploy/cards/cards.py
 
-Runs `bench --card` for every model, and the same model in ONNX Runtime, in tract and in WebAssembly (node).
+Runs `bench --card` for every model, the same model in ONNX Runtime, in tract and in WebAssembly (node), and `one_answer.py`.
 """
 
 import argparse
@@ -36,6 +37,11 @@ ONNX Runtime and tract compute the network alone: they have neither tokenizer no
 language model is one of its graphs, with 36 tokens; one of the autoregressive forecaster is one pass of its network, of
 which a forecast needs many. tract plans a graph for one shape when it loads it. In WebAssembly, the module predicts one input
 at a time with one thread, as in the browser. A model that a runtime cannot run has no row.
+"""
+
+ONE_ANSWER = """## One text, one answer
+
+`deploy/cards/one_answer.py` asks one text through the library, the command line, HTTP, WebAssembly, ONNX Runtime and C.
 """
 
 
@@ -80,10 +86,13 @@ def exported(model):
     return folder if subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0 else None
 
 
+def output(command):
+    return subprocess.run([str(part) for part in command], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
 def lines(command):
     """The objects that a program prints."""
-    output = subprocess.run([str(part) for part in command], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return [json.loads(line) for line in output.splitlines()]
+    return [json.loads(line) for line in output(command).splitlines()]
 
 
 def megabytes(size):
@@ -113,7 +122,8 @@ def page(models, others):
     both = sorted(models + others, key=lambda row: order[row["model"]])  # a stable sort keeps the order of the runtimes
     runtimes = [[f"`{row['model']}`", row["runtime"], megabytes(row["size_bytes"]), *speed(row)] for row in both]
     return "\n".join([TITLE, machine, table(head, rows), RUNTIMES,
-                      table(["model", "runtime", "size", "load", "latency, p50", "p95", "throughput"], runtimes)])
+                      table(["model", "runtime", "size", "load", "latency, p50", "p95", "throughput"], runtimes),
+                      ONE_ANSWER, output([sys.executable, Path(__file__).with_name("one_answer.py")])])
 
 
 def main():
