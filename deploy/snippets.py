@@ -15,11 +15,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-#: What a line has that starts a server, and the port that the server listens on.
+#: The text in a line that starts a server, and the port of the server.
 SERVERS = {"-- serve": 8080, "-m http.server": 8000}
+#: What a server must serve.
+PATHS = {8080: ["/", "/health"], 8000: ["/index.html", "/browser_bg.wasm", "/models.json"]}
 #: What the snippets leave in the working directory.
 LEFT = ["imdb-lstm-onnx", "predict"]
 
@@ -38,16 +41,23 @@ def check(command, **options):
 
 def start(line, port):
     """Starts a server, and waits until it listens."""
+    if listens(port):
+        sys.exit(f"another program listens on port {port}; stop it")
     print("$", line, "&", flush=True)
     server = subprocess.Popen(["bash", "-c", f"exec {line}"], cwd=ROOT, stderr=subprocess.DEVNULL)
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return server
-        except OSError:
-            if server.poll() is not None:
-                sys.exit(f"the server has stopped with {server.returncode}")
-            time.sleep(0.2)
+    while not listens(port):
+        if server.poll() is not None:
+            sys.exit(f"the server has stopped with {server.returncode}")
+        time.sleep(0.2)
+    return server
+
+
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    except OSError:
+        return False
 
 
 def shell(text, servers):
@@ -57,6 +67,9 @@ def shell(text, servers):
             check(line, shell=True, executable="/bin/bash")
         else:
             servers.append(start(line.split(" #")[0], port))
+            for path in PATHS[port]:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+                    print(f"GET {path}: {answer.status}, {len(answer.read())} bytes")
 
 
 def c(text):

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 site = Path(sys.argv[1])
-# The page reads the other files of a package, such as its model card, no more than the model does.
+# Neither the page nor the model reads these files.
 UNUSED = {"README.md", "training.json"}
 
 

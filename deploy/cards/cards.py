@@ -53,13 +53,15 @@ def cards():
     """The card of every shipped model."""
     for application in APPLICATIONS:
         for model in zoo(application, "models"):
-            print(f"measuring {model['name']}", file=sys.stderr)
-            yield zoo(application, "bench", "--card", "--model", model["folder"])[0]
+            folder = Path(model["folder"])
+            if folder.is_relative_to(ROOT):  # not those of the user
+                print(f"measuring {model['name']}", file=sys.stderr)
+                yield {**zoo(application, "bench", "--card", "--model", folder)[0], "folder": folder}
 
 
 def others(models):
     """The results of the other runtimes, for the models that they run."""
-    packages = [ROOT / "models" / model["application"] / "pretrained" / model["model"] for model in models]
+    packages = [model["folder"] for model in models]
     folders = [folder for model in models if (folder := exported(model))]
     scripts = Path(__file__).parent
     tract = ["cargo", "run", "--quiet", "--release", "--manifest-path", ROOT / "deploy/onnx/tract/Cargo.toml",
@@ -82,7 +84,7 @@ def exported(model):
     folder = ROOT / "target/cards" / model["model"]
     shutil.rmtree(folder, ignore_errors=True)
     command = ["cargo", "run", "--quiet", "-p", "zoo", "--", model["application"], "export", "--format", "onnx",
-               "--model", model["model"], "--out", str(folder)]
+               "--model", model["folder"], "--out", folder]
     return folder if subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0 else None
 
 

@@ -22,16 +22,17 @@ function times(run) {
 }
 
 for (const folder of process.argv.slice(2)) {
+  const names = readdirSync(folder).filter((name) => !/\.(md|svg)$|^training\.json$/.test(name)); // what inference reads
   const files = new code.Package();
   const start = performance.now();
-  readdirSync(folder).forEach((name) => files.insert(name, readFileSync(join(folder, name))));
+  names.forEach((name) => files.insert(name, readFileSync(join(folder, name))));
   const model = files.open();
   const load = performance.now() - start;
   const example = model.example();
   console.log(JSON.stringify({
     model: basename(folder),
     runtime: `wasm, node ${process.versions.node}`,
-    size_bytes: statSync(join(folder, "model.safetensors")).size,
+    size_bytes: names.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0),
     load_ms: load,
     one_ms: times(() => model.predict(example, "null")),
   }));

@@ -74,18 +74,18 @@ impl Sampling {
 
     /// Samples a token id. `logits` has one value per token; the token `excluded` is never sampled.
     pub fn draw(&self, logits: &[f32], excluded: u32, rng: &mut ChaCha8Rng) -> u32 {
-        let mut ranked =
-            Ranked::new((0..).zip(logits.iter().copied()).filter(|(token, _)| *token != excluded).collect());
+        let all = || (0..).zip(logits.iter().copied()).filter(|(token, _)| *token != excluded);
+        let mut ranked = Ranked { tokens: all().collect(), sorted: 0 };
         let Some((first, largest)) = ranked.get(0) else { return 0 };
         let weight = |logit: f32| ((logit - largest) / self.temperature).exp();
         let mut kept = self.top_k.map_or(usize::MAX, Count::get).min(ranked.len());
         if self.temperature == 0.0 || kept == 1 {
             return first;
         }
-        let mut total = if kept == ranked.len() {
-            ranked.tokens.iter().map(|(_, logit)| weight(*logit)).sum()
+        let mut total: f32 = if kept == ranked.len() {
+            all().map(|(_, logit)| weight(logit)).sum()
         } else {
-            ranked.first(kept).iter().map(|(_, logit)| weight(*logit)).sum::<f32>()
+            ranked.first(kept).iter().map(|(_, logit)| weight(*logit)).sum()
         };
         if let Some(top) = self.top_p {
             let (wanted, mut sum, mut count) = (top * total, 0.0, 0);
@@ -118,10 +118,6 @@ struct Ranked {
 impl Ranked {
     /// The smallest number of tokens that are sorted at once.
     const FEWEST: usize = 64;
-
-    fn new(tokens: Vec<(u32, f32)>) -> Self {
-        Self { tokens, sorted: 0 }
-    }
 
     fn len(&self) -> usize {
         self.tokens.len()
@@ -211,7 +207,7 @@ mod tests {
         let tokens: Vec<(u32, f32)> = (0..5000).map(|token| (token, (token * 37 % 501) as f32 - 250.0)).collect();
         let mut sorted = tokens.clone();
         sorted.sort_by(|(_, one), (_, other)| other.total_cmp(one));
-        let mut ranked = Ranked::new(tokens);
+        let mut ranked = Ranked { tokens, sorted: 0 };
         for rank in [0, 1, 63, 64, 70, 1000, 999, 4999] {
             assert_eq!(ranked.get(rank), sorted.get(rank).copied());
             assert_eq!(ranked.first(rank), &sorted[..rank]);

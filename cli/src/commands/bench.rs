@@ -70,7 +70,10 @@ fn measure<P: Predictor>(folder: &Path, with_card: bool, cx: &Context) -> Result
     let options = P::Options::default();
     let one = [predictor.example()];
     let times = times(|| predictor.predict(&one, &options).map(drop))?;
-    let card = if with_card { Some(card(&Package::open(&Folder::new(folder), P::APPLICATION)?)?) } else { None };
+    // Before the card reads the files again.
+    let resident = resident_memory();
+    let files = Folder::new(folder);
+    let card = if with_card { Some(card(&Package::open(&files, P::APPLICATION)?, resident)?) } else { None };
     let many: Vec<P::Input> = (0..BATCH).map(|_| predictor.example()).collect();
     let batches = self::times(|| predictor.predict(&many, &options).map(drop))?;
     Ok(Speed {
@@ -108,7 +111,7 @@ fn milliseconds(time: Duration) -> f64 {
     1000.0 * time.as_secs_f64()
 }
 
-fn card(package: &Package<'_>) -> Result<Card> {
+fn card(package: &Package<'_>, resident_bytes: Option<u64>) -> Result<Card> {
     let manifest = &package.manifest;
     let is_read = |name: &str| !name.ends_with(".md") && !name.ends_with(".svg") && name != "training.json";
     let mut size = serde_json::to_vec_pretty(manifest).map_or(0, |text| text.len() as u64);
@@ -128,7 +131,7 @@ fn card(package: &Package<'_>) -> Result<Card> {
         size_bytes: size,
         size_f32_bytes: with(Precision::Single),
         size_f16_bytes: with(Precision::Half),
-        resident_bytes: resident_memory(),
+        resident_bytes,
         processor: processor(),
         threads: rayon::current_num_threads(),
     })

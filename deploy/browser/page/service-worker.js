@@ -7,7 +7,8 @@ async function keep() {
   const response = await fetch("files.json", { cache: "no-store" });
   const { version, files } = await response.json();
   const cache = await caches.open(`${name}-${version}`);
-  await cache.addAll(["./", ...files]);
+  // Past the cache of HTTP, which could mix the files of two versions.
+  await cache.addAll(["./", ...files].map((file) => new Request(file, { cache: "reload" })));
   const others = (await caches.keys()).filter((key) => key.startsWith(`${name}-`) && key !== `${name}-${version}`);
   await Promise.all(others.map((key) => caches.delete(key)));
 }

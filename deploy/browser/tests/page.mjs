@@ -86,7 +86,7 @@ async function pageIsUsed(page) {
   await page.locator("#charts svg .point").waitFor();
   await page.goto("#language-model");
   await page.locator("#status:empty").waitFor({ state: "attached" });
-  await page.locator("#length").fill("2000");
+  await page.locator("#length").fill("1000");
   await page.locator("#generate").press("Enter");
   await page.locator("#text", { hasText: / \w+ \w+/ }).waitFor();
   await page.locator("#stop").press("Enter");

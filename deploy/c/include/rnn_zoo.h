@@ -25,7 +25,8 @@ const char *zoo_version(void);
  * Opens a trained model.
  *
  * `model` is the name of a model, or the path of the folder of its package; UTF-8. A name is looked for in the folder
- * RNN_ZOO_MODELS, and then in the user's data folder.
+ * RNN_ZOO_MODELS, then in `../share/rnn-zoo/models` and `models` beside the program, then in the user's data folder, and
+ * last in the checkout in which the library was built.
  *
  * Returns the model, which zoo_free releases. If the model cannot be opened, returns NULL and stores an error.
  *

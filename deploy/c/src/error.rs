@@ -38,7 +38,7 @@ impl Error {
         Self::internal(text.unwrap_or("panic"))
     }
 
-    /// The error as JSON; `None` if it has none.
+    /// The error as JSON; `None` if it cannot be written as a C string.
     pub fn to_json(&self) -> Option<CString> {
         CString::new(serde_json::to_string(self).ok()?).ok()
     }

@@ -48,7 +48,7 @@ pub(crate) fn check(model: &Served, inputs: &[Value], options: &Value, limits: &
         let message = format!("there are {} inputs; give 1 to {}", inputs.len(), limits.inputs);
         return Err(ApiError::bad_input("inputs", message));
     }
-    inputs.iter().try_for_each(|input| check_text("input", input, limits.text))?;
+    inputs.iter().try_for_each(|input| check_input(model, input, limits.text))?;
     check_text("options", options, limits.text)?;
     for (name, value) in options.as_object().into_iter().flatten() {
         let largest = model.schemas.options["properties"][name]["maximum"].as_f64();
@@ -57,6 +57,20 @@ pub(crate) fn check(model: &Served, inputs: &[Value], options: &Value, limits: &
         }
     }
     Ok(())
+}
+
+/// Checks the length of every string in an input, except the content of a file, which only the limit of the body bounds.
+fn check_input(model: &Served, input: &Value, longest: usize) -> Result<(), ApiError> {
+    let schema = &model.schemas.input;
+    let forms = schema["oneOf"].as_array().map_or(std::slice::from_ref(schema), Vec::as_slice);
+    let is_file = |name: &str| forms.iter().any(|form| form["properties"][name]["contentMediaType"].is_string());
+    match input {
+        Value::Object(values) => {
+            let texts = values.iter().filter(|(name, _)| !is_file(name));
+            texts.into_iter().try_for_each(|(_, value)| check_text("input", value, longest))
+        }
+        _ => check_text("input", input, longest),
+    }
 }
 
 /// Checks the length of every string in a value.

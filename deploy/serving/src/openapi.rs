@@ -37,7 +37,8 @@ pub(crate) fn document(state: &State) -> Result<Value, ApiError> {
         .security(state.options.token.as_ref().map(|_| [SecurityRequirement::new("token", [""; 0])]))
         .build();
     let mut document = serde_json::to_value(document).map_err(|error| ApiError::Internal(error.to_string()))?;
-    // As they are: the types of utoipa have no place for some schemas, such as `true` and an `enum` of any type.
+    // The schemas are inserted unchanged, because the types of utoipa cannot hold some of them, such as `true` and an
+    // `enum` of any type.
     for model in &state.models {
         for (part, schema) in parts(model) {
             document["components"]["schemas"][component(model, part)] = schema.clone();

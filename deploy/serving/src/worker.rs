@@ -7,6 +7,7 @@ use inference::PredictError;
 use inference::dynamic::{AnyModel, AnyPredictor};
 use serde_json::Value;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
@@ -38,7 +39,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts the thread of a model. Must be called in a tokio runtime.
     pub(crate) fn start(model: Arc<AnyModel>, limits: Limits, metrics: Arc<Metrics>) -> std::io::Result<Self> {
-        let (jobs, queue) = mpsc::channel(limits.queue.max(1));
+        let (jobs, queue) = mpsc::channel(limits.queue.clamp(1, Semaphore::MAX_PERMITS));
         // Models that answer piece by piece predict one input after another, so that gathering would only delay.
         let largest = if model.predictor.streaming().is_some() { 1 } else { limits.batch };
         let thread = Thread { model, largest, limits, metrics, handle: Handle::current() };

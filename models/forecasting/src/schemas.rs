@@ -16,8 +16,7 @@ pub fn schemas(settings: &WindowSettings, names: &[String]) -> Schemas {
         let properties: serde_json::Map<_, _> = names.iter().map(|name| (name.clone(), numbers.clone())).collect();
         json!({ "type": "object", "properties": properties, "required": names, "additionalProperties": numbers })
     };
-    Schemas {
-        input: json!({
+    let history = json!({
             "type": "object",
             "properties": {
                 "times": times,
@@ -29,7 +28,16 @@ pub fn schemas(settings: &WindowSettings, names: &[String]) -> Schemas {
             },
             "required": ["times", "columns"],
             "additionalProperties": false,
-        }),
+    });
+    let names = json!({ "type": "array", "items": { "type": "string" } });
+    let table = json!({
+        "type": "object",
+        "properties": { "table": { "type": "string", "contentMediaType": "text/csv" }, "columns": names, "known": names },
+        "required": ["table"],
+        "additionalProperties": false,
+    });
+    Schemas {
+        input: if cfg!(feature = "table") { json!({ "oneOf": [history, table] }) } else { history },
         options: json!({ "type": "object", "additionalProperties": false,
             "properties": { "at": { "oneOf": [time, { "type": "null" }] } } }),
         output: json!({

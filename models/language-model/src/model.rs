@@ -209,9 +209,14 @@ impl Network {
         let token = Tensor::<2, Int>::from_data([[token as i32]], &device);
         let features: Vec<f32> = self.embedding.forward(token).into_data().iter::<f32>().collect(); // [E]
         let output = Tensor::<1>::from_floats(prepared.step(&features, state), &device); // [H]
+        self.logits(output.unsqueeze()).into_data().iter::<f32>().collect()
+    }
+
+    /// Computes the logits of the next token, `[N, V]`, from N outputs of the last layer, `[N, H]`.
+    pub fn logits(&self, outputs: Tensor<2>) -> Tensor<2> {
         let (weight, bias) = self.decoder.values(&self.embedding); // [V, H], [V]
-        let logits = weight.matmul(output.unsqueeze_dim(1)).squeeze_dim::<1>(1) + bias;
-        logits.into_data().iter::<f32>().collect()
+        // In this order, the product with one output reads the rows of the weights as they lie in memory.
+        weight.matmul(outputs.transpose()).transpose() + bias.unsqueeze()
     }
 
     /// Computes the cross-entropy loss at each position in nats, `[B·T]`. `targets` are the next tokens, `[B, T]`.

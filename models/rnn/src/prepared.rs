@@ -93,9 +93,12 @@ impl PreparedRnn {
     }
 
     fn with_states(&self, batch: usize, hidden: Vec<f32>, cells: Vec<f32>) -> StepState {
-        let gates = if self.cell == Cell::GruResetBefore { 3 * batch * self.hidden_size } else { 0 };
-        let next = vec![0.0; hidden.len()];
-        StepState { rows: (0..batch).collect(), hidden, next, cells, gates: vec![0.0; gates] }
+        let (next, gates) = (vec![0.0; hidden.len()], vec![0.0; self.gates_len(batch)]);
+        StepState { rows: (0..batch).collect(), hidden, next, cells, gates }
+    }
+
+    fn gates_len(&self, batch: usize) -> usize {
+        if self.cell == Cell::GruResetBefore { 3 * batch * self.hidden_size } else { 0 }
     }
 
     /// Processes one step of every sequence. Returns the output of the last layer.
@@ -114,7 +117,13 @@ impl PreparedRnn {
         let batch = state.rows.len();
         assert_eq!(input.len(), batch * self.input_size, "rnn: batch × input_size values of the input");
         let states = self.layers.len() * batch * self.hidden_size;
-        assert_eq!(state.hidden.len(), states, "rnn: layers × batch × hidden_size values of the state");
+        let cells = if self.cell.has_memory() { states } else { 0 };
+        let gates = self.gates_len(batch);
+        assert_eq!(
+            [state.hidden.len(), state.next.len(), state.cells.len(), state.gates.len()],
+            [states, states, cells, gates],
+            "rnn: the state is of another network"
+        );
         step(StepArgs {
             cell: self.cell,
             layers: &self.layers,

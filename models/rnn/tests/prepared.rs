@@ -1,5 +1,7 @@
 //! A prepared network gives the bits of [`Rnn::forward`], step by step, and allocates nothing in a step.
 
+#![allow(clippy::unwrap_used)]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell as Counter;
 
@@ -73,6 +75,23 @@ fn a_step_allocates_nothing() {
             prepared.step(&input, &mut state);
         }
         assert_eq!(ALLOCATIONS.get() - before, 0, "{cell:?}");
+    }
+}
+
+/// The kernels read the buffers of the state without further checks.
+#[test]
+fn the_state_of_another_network_is_refused() {
+    let prepare =
+        |cell, layers, hidden| RnnConfig::new(cell, 8, hidden).with_num_layers(layers).init(&Device::flex()).prepare();
+    for (cell, other) in [
+        (prepare(Cell::Lstm, 1, 8), prepare(Cell::Gru, 1, 8)),
+        (prepare(Cell::Gru, 1, 8), prepare(Cell::Lstm, 1, 8)),
+        (prepare(Cell::GruResetBefore, 1, 8), prepare(Cell::Elman, 1, 8)),
+        (prepare(Cell::GruResetBefore, 1, 8), prepare(Cell::GruResetBefore, 2, 4)),
+        (prepare(Cell::Elman, 2, 8), prepare(Cell::Elman, 1, 8)),
+    ] {
+        let step = || cell.step(&[0.0; 8], &mut other.zero_state(1)).len();
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(step)).is_err(), "{cell:?} {other:?}");
     }
 }
 

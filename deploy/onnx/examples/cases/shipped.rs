@@ -56,7 +56,7 @@ fn of_language_model(name: String, model: language_model::LanguageModel) -> Ship
         let ids = random_ids(&mut rng, model.codec().vocabulary().len(), shape);
         let state = random_state(&mut rng, &network.rnn, shape[0]);
         let outputs = network.forward(int_tensor(&ids), Some(state.clone()));
-        let logits = network.logits(&outputs);
+        let logits = network.logits(outputs.dropped.flatten(0, 1));
         let logits = logits.clone().reshape([shape[0], shape[1], logits.dims()[1]]);
         let inputs = [("ids", Array::ids(&ids))].into_iter().chain(named(["h0", "c0"], state)).collect();
         let outputs = [("logits", Array::floats(logits))].into_iter().chain(named(["hn", "cn"], outputs.state));

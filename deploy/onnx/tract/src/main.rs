@@ -90,8 +90,8 @@ fn error(found: &Array, expected: &Array) -> f32 {
     }
     let scale = expected.values.iter().fold(1f64, |scale, value| scale.max(value.abs()));
     let errors = found.values.iter().zip(&expected.values).map(|(found, expected)| (found - expected).abs() / scale);
-    // A NaN must not count as small.
-    errors.fold(0f64, |largest, error| if error <= largest { largest } else { error }) as f32
+    // `max` would ignore a NaN.
+    errors.fold(0f64, |largest, error| largest.max(if error.is_nan() { f64::INFINITY } else { error })) as f32
 }
 
 /// Runs a graph once.

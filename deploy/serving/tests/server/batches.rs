@@ -6,14 +6,21 @@ use crate::support::{Running, parse, request};
 use serde_json::{Value, json};
 use serving::{Limits, Options};
 
-/// Texts of different lengths, so that batches are padded.
+/// Texts of different lengths, so that batches are padded; histories of different levels.
 fn inputs(example: &Value, count: usize) -> Vec<Value> {
     let varied = |index: usize| match example {
         Value::String(text) => {
             let words: Vec<_> = text.split(' ').collect();
             words.iter().cycle().skip(index).take(3 + 5 * index).copied().collect::<Vec<_>>().join(" ").into()
         }
-        other => other.clone(),
+        history => {
+            let mut history = history.clone();
+            let columns = history["columns"].as_object_mut().into_iter().flatten();
+            for value in columns.flat_map(|(_, values)| values.as_array_mut().into_iter().flatten()) {
+                *value = (value.as_f64().unwrap() * (1.0 + index as f64 / 100.0)).into();
+            }
+            history
+        }
     };
     (0..count).map(varied).collect()
 }

@@ -29,6 +29,19 @@ fn one_input_and_lists_are_answered() {
     assert!(metrics.contains("rnn_zoo_inputs_total{model=\"count\"} 3"), "{metrics}");
 }
 
+/// The page sends tables of any number of rows.
+#[test]
+fn a_table_may_be_longer_than_a_text() {
+    let server = Running::start(vec![zoo::from_pretrained("energy-day-ahead").unwrap()], Options::default());
+    let row = |row: usize| format!("2024-{:02}-{:02}T{:02}:00,{row}\n", 1 + row / 672, 1 + row / 24 % 28, row % 24);
+    let table: String = std::iter::once("time,PJME_MW\n".to_owned()).chain((0..1300).map(row)).collect();
+    let ask = |input: &Value| server.post("/v1/models/energy-day-ahead/predict", &json!({ "input": input }));
+    assert!(table.len() > Limits::default().text);
+    assert_eq!(ask(&json!({ "table": table, "columns": ["PJME_MW"] })).0, 200);
+    let (status, answer) = ask(&json!({ "table": "time\n", "columns": [table] }));
+    assert_eq!((status, code(&answer)), (400, "bad_input"));
+}
+
 #[test]
 fn bad_requests_get_errors_with_their_codes() {
     let server = server(Limits { text: 5, body: 1000, ..Limits::default() });

@@ -1,8 +1,8 @@
 //! SIMD code: loads and stores at the end of a row, activation functions, and the product of a few rows with a packed
 //! panel of columns (the micro-kernel).
 //!
-//! All multiply-adds are `mul_add_e`: fused where the processor has the instruction. The others, such as WebAssembly, would
-//! compute a fused one in software, which takes ten times as long.
+//! All multiply-adds are `mul_add_e`: fused where the processor has the instruction, and two operations elsewhere. WebAssembly
+//! would compute a fused multiply-add in software, which takes ten times as long.
 
 use std::ops::Range;
 
