@@ -13,6 +13,8 @@ HERE = Path(__file__).parent
 PEERS = ["pytorch", "tensorflow", "jax", "onnx"]
 SHAPES = [(32, 200, 128, 128), (20, 20, 200, 200), (20, 35, 650, 650), (64, 120, 7, 32), (1, 200, 128, 128)]
 CELLS = ["lstm", "gru"]
+STEP_SHAPES = [(1, 1, 128, 128), (1, 1, 650, 650), (8, 1, 256, 256)]
+STEP_PEERS = ["pytorch", "onnx"]
 MODELS = ["imdb-bigru", "ptb-lstm-small", "ptb-awd", "etth1-96"]
 # Idle threads of the previous program may spin for a while and would take a core from the next program.
 PAUSE = 0.25
@@ -42,10 +44,10 @@ def ask(program, request):
     raise SystemExit(f"{program.args} ended without an answer; run it by hand and type `{request}` to see its error")
 
 
-def layers(programs, rounds):
+def layers(programs, rounds, shapes):
     """{(cell, shape): {program: {kind: median milliseconds}}}. Every round sends the request to each program in turn."""
     medians = {}
-    for shape in SHAPES:
+    for shape in shapes:
         for cell in CELLS:
             request = " ".join(map(str, [cell, *shape]))
             print(request, file=sys.stderr)
@@ -91,6 +93,16 @@ def table(medians, programs, kind, title):
     print(f"\nGeometric means over the first four shapes: {', '.join(means)}.")
 
 
+def step_table(medians, programs):
+    """Prints the medians of single steps, and the ratio of the zoo to the fastest peer."""
+    print(f"\nOne step, microseconds\n\n| cell, batch × steps × input → hidden | {' | '.join(programs)} | zoo / best |")
+    print("|---|" + "---|" * (len(programs) + 1))
+    for (cell, shape), measured in medians.items():
+        times = {name: measured[name]["step_us"] for name in programs}
+        ratio = times["zoo"] / min(time for name, time in times.items() if name != "zoo")
+        print(f"| {label(cell, shape)} | {' | '.join(f'{time:.1f}' for time in times.values())} | {ratio:.2f} |")
+
+
 def label(cell, shape):
     batch, steps, inputs, hidden = shape
     return f"{cell} {batch} × {steps} × {inputs} → {hidden}"
@@ -119,6 +131,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="measurements per program and shape [default: 7]")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS)
+    parser.add_argument("--stream", action="store_true", help="compare single steps of a stream")
     help_steps = "compare whole training steps of these models (default: all) with PyTorch"
     parser.add_argument("--steps", nargs="*", choices=MODELS, help=help_steps)
     chosen = parser.parse_args()
@@ -129,9 +142,12 @@ def main():
                 zoo, pytorch = of["zoo"][kind], of["pytorch"][kind]
                 print(f"| {model} | {unit} | {zoo:.1f} | {pytorch:.1f} | {zoo / pytorch:.2f} |", flush=True)
         return
+    peers = [name for name in chosen.peers if name in STEP_PEERS or not chosen.stream]
     programs = {"zoo": start(example("rnn", "layer_speed", "--serve"), **KEEP_MEMORY)}
-    programs |= {name: start([sys.executable, f"peer_{name}.py"]) for name in chosen.peers}
-    medians = layers(programs, chosen.rounds)
+    programs |= {name: start([sys.executable, f"peer_{name}.py"]) for name in peers}
+    medians = layers(programs, chosen.rounds, STEP_SHAPES if chosen.stream else SHAPES)
+    if chosen.stream:
+        return step_table(medians, list(programs))
     table(medians, list(programs), "forward_ms", "Forward alone")
     training = [name for name in programs if name != "onnx"]
     table(medians, training, "train_ms", "Forward and backward")

@@ -14,6 +14,8 @@
 //! MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647 cargo run -p rnn --example layer_speed
 //! ```
 
+use std::cell::RefCell;
+use std::hint::black_box;
 use std::io::stdin;
 use std::time::Instant;
 
@@ -62,12 +64,15 @@ fn each(show: impl Fn(&str, Cell, [usize; 4])) {
 }
 
 /// Measures the layer that a request names as `cell batch time input hidden`, such as `lstm 32 200 128 128`, and prints
-/// the two times in milliseconds as JSON.
+/// the two times in milliseconds as JSON; for one step, its time in microseconds.
 fn answer(request: &str) {
     let mut fields = request.split_whitespace();
     let cell = CELLS.iter().find(|(name, _)| fields.clone().next() == Some(name));
     let sizes: Vec<usize> = fields.by_ref().skip(1).filter_map(|field| field.parse().ok()).collect();
     match (cell, <[usize; 4]>::try_from(sizes)) {
+        (Some((_, cell)), Ok([batch, 1, input, hidden])) => {
+            println!(r#"{{"step_us":{:.4}}}"#, step(*cell, [batch, input, hidden], 7));
+        }
         (Some((_, cell)), Ok(shape)) => {
             let [forward, train] = measure(*cell, shape, 7);
             println!(r#"{{"forward_ms":{forward:.4},"train_ms":{train:.4}}}"#);
@@ -86,6 +91,18 @@ fn measure(cell: Cell, [batch, time, input, hidden]: [usize; 4], runs: usize) ->
     let (plain, inner): (Rnn, Tensor<3>) = (rnn.valid(), x.clone().inner());
     let forward = milliseconds(runs, || drop(plain.forward(inner.clone(), None, None)));
     [forward, train(runs, x, |x| rnn.forward(x, None, None).0)]
+}
+
+/// The median time of one step of a stream in microseconds: the time of a thousand steps in milliseconds.
+fn step(cell: Cell, [batch, input, hidden]: [usize; 3], runs: usize) -> f64 {
+    let rnn = RnnConfig::new(cell, input, hidden).init(&Device::flex()).prepare();
+    let (values, state) = (vec![0.5; batch * input], RefCell::new(rnn.zero_state(batch)));
+    milliseconds(runs, || {
+        let mut state = state.borrow_mut();
+        (0..1000).for_each(|_| {
+            black_box(rnn.step(&values, &mut state));
+        });
+    })
 }
 
 /// The median time in milliseconds of forward and backward pass of burn's own LSTM or GRU layer (`burn::nn`).
