@@ -51,6 +51,7 @@ impl Predictor for Forecaster {
         package.check_parameters(settings.model.num_params(sizes))?;
         let mut network = settings.model.init(sizes, device);
         package.load_weights(&mut network, WEIGHT_NAMES)?;
+        let network = network.keep_packed();
         Ok(Self { settings, scalers, network, device: device.clone() })
     }
 

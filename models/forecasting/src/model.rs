@@ -129,6 +129,15 @@ impl Model {
         }
     }
 
+    /// Keeps the recurrent weights packed, for inference: [`Rnn::keep_packed`](rnn::Rnn::keep_packed).
+    pub fn keep_packed(self) -> Self {
+        match self {
+            Self::SegRnn(model) => Self::SegRnn(SegRnn { rnn: model.rnn.keep_packed(), ..model }),
+            Self::Recurrent(model) => Self::Recurrent(Recurrent { rnn: model.rnn.keep_packed(), ..model }),
+            Self::Linear(_) => self,
+        }
+    }
+
     /// Computes the P parameters of the output distribution of each of the H future steps and T targets, all steps at
     /// once: `[B, H, T, P]`.
     fn forward(&self, batch: &Batch) -> Tensor<4> {

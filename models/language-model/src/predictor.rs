@@ -104,6 +104,7 @@ impl Predictor for LanguageModel {
         package.check_parameters(settings.model.num_params(vocabulary.len()))?;
         let mut network = settings.model.init(vocabulary.len(), device);
         package.load_weights(&mut network, WEIGHT_NAMES)?;
+        network.rnn = network.rnn.keep_packed();
         let mut model = Self::new(settings, vocabulary, network, device);
         if !model.settings.model.adaptive.is_empty() {
             model.adaptation = package.json(adaptation::FILE)?;

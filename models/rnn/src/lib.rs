@@ -59,6 +59,7 @@
 //! | `scan.rs` | one layer in one direction, composed of burn operations |
 //! | `fused/` | the same layer as one burn operation on the CPU and on GPUs; its gradient (feature `autodiff`) |
 //! | `kernel/` | the CPU kernels of the fused operations, forward and backward |
+//! | `packed.rs` | weights that stay packed between forward passes |
 //! | `prepared.rs` | one step after another with weights that are packed once, for streams |
 //! | `state.rs`, `weights.rs`, `init.rs` | hidden and cell state, weights, initialisers |
 //! | `attention.rs` | attention pooling |
@@ -114,6 +115,7 @@ mod init;
 #[cfg_attr(not(feature = "autodiff"), allow(dead_code))]
 mod kernel;
 mod names;
+mod packed;
 mod prepared;
 mod rnn;
 mod scan;

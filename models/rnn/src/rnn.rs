@@ -3,6 +3,7 @@ use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
 
+use crate::packed::Kept;
 use crate::scan::{Direction, ScanInput, scan};
 use crate::shape_error::check_batch;
 use crate::weights::WeightTensors;
@@ -158,6 +159,19 @@ impl Rnn {
             finals.extend(last);
         }
         (steps, State::from_layer_states(finals))
+    }
+
+    /// Keeps the weights packed between forward passes without gradients, from the next one on: for inference on the CPU
+    /// with few sequences, or short ones, where packing takes much of the time. The results have the same bits.
+    ///
+    /// The packed weights need as much memory as the weights. They are packed again when the weights have changed.
+    pub fn keep_packed(mut self) -> Self {
+        for layer in &mut self.layers {
+            for weights in std::iter::once(&mut layer.forward).chain(&mut layer.backward) {
+                weights.packed = Kept::keeping();
+            }
+        }
+        self
     }
 
     /// Processes one step of every sequence: for streaming, and for generation, where each input depends on the

@@ -279,6 +279,7 @@ mod tests {
     use burn::tensor::{DType, Distribution};
 
     use super::*;
+    use crate::packed::Kept;
     use crate::{Init, Weights};
 
     type Scan = fn(ScanInput) -> (Tensor<3>, LayerState);
@@ -362,7 +363,7 @@ mod tests {
         let input: Tensor<3> = Tensor::from_data(data(0), options()).require_grad();
         let [hidden, cell_state, weight_ih, weight_hh] = matrices.clone();
         let [bias_ih, bias_hh] = biases.clone();
-        let weights = WeightTensors { weight_ih, weight_hh, bias_ih, bias_hh };
+        let weights = WeightTensors { weight_ih, weight_hh, bias_ih, bias_hh, packed: Kept::default() };
         let initial = LayerState { hidden, cell_state: cell.has_memory().then_some(cell_state) };
         let lengths = [3, 1];
 

@@ -1,6 +1,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
+use crate::packed::Kept;
 use crate::{Cell, Init};
 
 /// The parameters of one layer in one direction, in PyTorch's layout: each matrix stacks the blocks of all gates, in
@@ -15,6 +16,8 @@ pub struct Weights {
     pub bias_ih: Param<Tensor<1>>,
     /// The bias that is added to the product of hidden state and `weight_hh`: `[gates × hidden]`.
     pub bias_hh: Param<Tensor<1>>,
+    #[module(skip)]
+    pub(crate) packed: Kept,
 }
 
 impl Weights {
@@ -26,6 +29,7 @@ impl Weights {
             weight_hh: Param::from_tensor(init.weight_hh(cell, hidden, device)),
             bias_ih: Param::from_tensor(init.bias_ih(cell, hidden, device)),
             bias_hh: Param::from_tensor(init.bias_hh(cell, hidden, device)),
+            packed: Kept::default(),
         }
     }
 
@@ -36,6 +40,7 @@ impl Weights {
             weight_hh: self.weight_hh.val(),
             bias_ih: self.bias_ih.val(),
             bias_hh: self.bias_hh.val(),
+            packed: self.packed.clone(),
         }
     }
 }
@@ -47,6 +52,7 @@ pub(crate) struct WeightTensors {
     pub weight_hh: Tensor<2>,
     pub bias_ih: Tensor<1>,
     pub bias_hh: Tensor<1>,
+    pub packed: Kept,
 }
 
 impl WeightTensors {

@@ -6,7 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell as Counter;
 
 use burn::tensor::{Device, Distribution, Tensor};
-use rnn::{Cell, RnnConfig};
+use rnn::{Cell, Rnn, RnnConfig};
 
 /// Counts the allocations of each thread.
 struct Counting;
@@ -60,6 +60,32 @@ fn steps_have_the_bits_of_the_forward_pass() {
                     assert_eq!(prepared.step(&now, &mut state), expected, "{cell:?} {batch} {hidden} at {step}");
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn kept_packed_weights_give_the_same_bits_also_after_a_change() {
+    let device = Device::flex();
+    for cell in CELLS {
+        for (batch, time, input, hidden) in [(3, 4, 5, 19), (40, 3, 20, 16), (2, 3, 300, 530)] {
+            let config = RnnConfig::new(cell, input, hidden).with_num_layers(2).with_bidirectional(true);
+            let [mut rnn, other] = [0, 1].map(|_| config.init(&device));
+            let lengths: Vec<usize> = (0..batch).map(|row| row % (time + 1)).collect();
+            let x = Tensor::<3>::random([batch, time, input], Distribution::Normal(0.0, 1.0), &device);
+            let outputs = |rnn: &Rnn| {
+                let (outputs, state) = rnn.forward(x.clone(), Some(&lengths), None);
+                (values(outputs), values(state.hidden))
+            };
+            let mut kept = rnn.clone().keep_packed();
+            for _ in 0..3 {
+                assert_eq!(outputs(&kept), outputs(&rnn), "{cell:?} {batch} {hidden}");
+            }
+            for rnn in [&mut rnn, &mut kept] {
+                rnn.layers[0].forward.weight_hh = other.layers[0].forward.weight_hh.clone();
+                rnn.layers[1].forward.weight_ih = other.layers[1].forward.weight_ih.clone();
+            }
+            assert_eq!(outputs(&kept), outputs(&rnn), "{cell:?} {batch} {hidden}");
         }
     }
 }

@@ -37,6 +37,7 @@ impl NetworkClassifier {
         package.check_parameters(config.num_params(vocabulary.len()))?;
         let mut network = config.init(vocabulary.len(), Dropouts::default(), device);
         package.load_weights(&mut network, WEIGHT_NAMES)?;
+        network.rnn = network.rnn.keep_packed();
         Ok(Self::new(network, vocabulary, reading, device.clone()))
     }
 

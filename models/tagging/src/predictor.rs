@@ -42,6 +42,7 @@ impl Predictor for Tagger {
         package.check_parameters(settings.model.num_params(sizes, &labels))?;
         let mut network = settings.model.init(sizes, &labels, device);
         package.load_weights(&mut network, WEIGHT_NAMES)?;
+        (network.spelling, network.rnn) = (network.spelling.keep_packed(), network.rnn.keep_packed());
         Ok(Self::new(network, encoder, settings, device.clone()))
     }
 

@@ -97,7 +97,7 @@ impl Call {
         let [batch, time, input_size] = self.inputs[0].layout().shape().dims();
         let hidden_size = self.inputs[2].layout().shape()[1];
         let (initial_hidden, initial_cell) = initial.split_at(batch * hidden_size);
-        let LayerOptions { cell, direction, ref lengths } = self.options;
+        let LayerOptions { cell, direction, ref lengths, .. } = self.options;
         LayerArgs {
             cell,
             direction,
@@ -111,6 +111,7 @@ impl Call {
             weight_hh,
             bias_ih,
             bias_hh,
+            packed: None,
             initial_hidden,
             initial_cell,
         }
@@ -120,6 +121,10 @@ impl Call {
     /// that the backward pass needs.
     fn forward(&self, keep: bool) -> (FlexTensor, Option<Aligned>) {
         let args = self.args();
+        let [_, weight_ih, weight_hh, ..] = &self.inputs;
+        // In training, the next step has other weights.
+        let packed = if keep { None } else { self.options.packed.of(args.cell, [weight_ih, weight_hh]) };
+        let args = LayerArgs { packed: packed.as_ref().map(|packed| &packed.matrices), ..args };
         let kernel::Forward { outputs, saved } = kernel::forward(&args, keep);
         let shape = [outputs.len() / args.hidden_size, args.hidden_size];
         (tensor(outputs, shape), saved)

@@ -26,6 +26,7 @@ use burn::tensor::{DType, Device, Tensor};
 
 pub(crate) use self::flex::{tensor, values};
 use crate::Cell;
+use crate::packed::Kept;
 use crate::scan::{Direction, LayerState, ScanInput};
 
 /// Whether the kernels can compute a layer: input, weights and initial state must be 32-bit floats, on `flex` or on a
@@ -71,7 +72,7 @@ pub(crate) fn scan(scan: ScanInput) -> (Tensor<3>, LayerState) {
     let LayerState { hidden, cell_state } = initial;
     let states = std::iter::once(hidden).chain(cell_state).collect::<Vec<_>>();
     let initial: Tensor<3> = Tensor::stack(states, 0); // [1 or 2, B, H]
-    let options = LayerOptions { cell, direction, lengths: lengths.map(Arc::from) };
+    let options = LayerOptions { cell, direction, lengths: lengths.map(Arc::from), packed: weights.packed };
     let all = <Dispatch as RecurrentLayer>::recurrent_layer(
         input.into_dispatch(),
         weights.weight_ih.into_dispatch(),
@@ -96,6 +97,8 @@ pub(crate) struct LayerOptions {
     cell: Cell,
     direction: Direction,
     lengths: Option<Arc<[usize]>>,
+    /// The packed weights, which only the CPU uses.
+    packed: Kept,
 }
 
 /// The burn operation that computes one layer in one direction over whole sequences.

@@ -7,7 +7,7 @@ use pulp::Simd;
 
 use super::cells::Gates;
 use super::memory::{Aligned, Shared};
-use super::pack::{Panels, cache_blocks, serpentine};
+use super::pack::{Panels, Part, cache_blocks, serpentine};
 use super::products::{InputProducts, Workspace, block_steps};
 use super::simd::{load, multiply, store, tiles};
 use super::team::Member;
@@ -88,8 +88,11 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> 
         let LayerArgs { batch, time, hidden_size, .. } = *layer;
         let share = layer.share(member);
         let bias_hh = array::from_fn(|gate| C::RECURRENT_BIAS != Some(gate));
-        let mut inputs = InputProducts::<S, G>::new(simd, self.workspace, &share, C::INPUTS, bias_hh);
-        let weights = Panels::of_gates(layer.weight_hh, hidden_size, share.units.clone(), G, S::F32_LANES);
+        let (mut own_ih, mut own_hh) = (None, None);
+        let mut inputs = InputProducts::<S, G>::new(simd, self.workspace, &share, C::INPUTS, bias_hh, &mut own_ih);
+        let packed = layer.packed.map(|packed| &packed.recurrent);
+        let pack = || Panels::of_gates(layer.weight_hh, hidden_size, share.units.clone(), G, S::F32_LANES);
+        let weights = Part::of_units(packed, &share.units, &mut own_hh, pack);
         let mut copy = Aligned::new(if share.needs_barrier { batch * hidden_size } else { 0 });
         let mut active = Vec::new();
         for index in 0..time {

@@ -51,6 +51,7 @@ use crate::scan::Direction;
 pub(crate) use self::backward::Gradients;
 pub(crate) use self::forward::Forward;
 pub(crate) use self::memory::Aligned;
+pub(crate) use self::pack::PackedMatrices;
 use self::team::Member;
 
 /// The arguments of a kernel, which computes one layer in one direction for a batch of sequences.
@@ -74,6 +75,8 @@ pub(crate) struct LayerArgs<'a> {
     pub bias_ih: &'a [f32],
     /// The bias that is added to the product of hidden state and `weight_hh`, `[gates × hidden]`.
     pub bias_hh: &'a [f32],
+    /// Both weight matrices, packed; `None` if the kernel packs them.
+    pub packed: Option<&'a PackedMatrices>,
     /// The initial hidden state, `[batch, hidden]`.
     pub initial_hidden: &'a [f32],
     /// The initial cell state, `[batch, hidden]`; empty for cells without a cell state.
@@ -328,6 +331,7 @@ mod tests {
             weight_hh: &values(gates * hidden * hidden),
             bias_ih: &values(gates * hidden),
             bias_hh: &values(gates * hidden),
+            packed: None,
             initial_hidden: &values(batch * hidden),
             initial_cell: &values(cell_state),
         };

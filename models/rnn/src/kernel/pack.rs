@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use pulp::Simd;
 
-use super::CACHED_MATRIX;
 use super::memory::Aligned;
 use super::simd::{TILE, load, max_vectors, store};
+use super::{CACHED_MATRIX, lanes};
+use crate::Cell;
 
 /// A matrix that is packed into panels. Each panel is a block of columns of shape `[depth, vectors × lanes]`, where
 /// `depth` is the number of rows of the matrix and `lanes` the number of values per SIMD vector.
@@ -95,18 +96,85 @@ impl Panels {
         units.start / self.lanes..units.end.div_ceil(self.lanes)
     }
 
-    /// The values of the panel that [`serpentine`] visits after panel `index` in this `turn`, so that they can be
-    /// prefetched. Returns `None` after the last panel, and if all panels fit the cache.
-    pub fn next_panel(&self, turn: usize, index: usize) -> Option<&[f32]> {
-        let next = if turn.is_multiple_of(2) { index + 1 } else { index.wrapping_sub(1) };
-        (self.len() > CACHED_MATRIX && next < self.count()).then(|| self.panel(next).1)
-    }
-
     /// Returns the panel with an index, and its packed values.
     pub fn panel(&self, index: usize) -> (&Panel, &[f32]) {
         let panel = &self.panels[index];
         let length = self.depth * panel.vectors * self.lanes;
         (panel, &self.packed.values()[panel.start..][..length])
+    }
+}
+
+/// The weight matrices of a layer, packed for all units.
+pub(crate) struct PackedMatrices {
+    /// The input weights of all gates.
+    pub input: Panels,
+    /// The recurrent weights of all gates; of r and z for [`Cell::GruResetBefore`].
+    pub recurrent: Panels,
+    /// The recurrent weights of the candidate n of [`Cell::GruResetBefore`].
+    pub candidate: Option<Panels>,
+}
+
+impl PackedMatrices {
+    /// Packs matrices of the shapes `[gates × hidden, input]` and `[gates × hidden, hidden]`.
+    pub fn new(cell: Cell, hidden_size: usize, weight_ih: &[f32], weight_hh: &[f32]) -> Self {
+        let pack = |matrix: &[f32], gates| Panels::of_gates(matrix, hidden_size, 0..hidden_size, gates, lanes());
+        let (recurrent, candidate) = match cell {
+            Cell::GruResetBefore => {
+                let (weight_rz, weight_n) = weight_hh.split_at(2 * hidden_size * hidden_size);
+                (pack(weight_rz, 2), Some(pack(weight_n, 1)))
+            }
+            _ => (pack(weight_hh, cell.gates()), None),
+        };
+        Self { input: pack(weight_ih, cell.gates()), recurrent, candidate }
+    }
+
+    /// The number of packed values.
+    pub fn len(&self) -> usize {
+        self.input.len() + self.recurrent.len() + self.candidate.as_ref().map_or(0, Panels::len)
+    }
+}
+
+/// The panels of the units of one thread.
+#[derive(Clone)]
+pub(crate) struct Part<'a> {
+    panels: &'a Panels,
+    indices: Range<usize>,
+}
+
+impl<'a> Part<'a> {
+    /// The part of `packed` that belongs to `units`; without it, all panels of `own`, to which `pack` packs these units.
+    pub fn of_units(
+        packed: Option<&'a Panels>,
+        units: &Range<usize>,
+        own: &'a mut Option<Panels>,
+        pack: impl FnOnce() -> Panels,
+    ) -> Self {
+        match packed {
+            Some(panels) => Self { panels, indices: panels.of_units(units) },
+            None => {
+                let panels = own.insert(pack());
+                Self { panels, indices: 0..panels.count() }
+            }
+        }
+    }
+
+    pub fn count(&self) -> usize {
+        self.indices.len()
+    }
+
+    /// The panel with an index in this part, and its packed values.
+    #[inline(always)]
+    pub fn panel(&self, index: usize) -> (&'a Panel, &'a [f32]) {
+        self.panels.panel(self.indices.start + index)
+    }
+
+    /// The values of the panel that [`serpentine`] visits after panel `index` in this `turn`, so that they can be
+    /// prefetched. Returns `None` after the last panel, and if all panels fit the cache.
+    #[inline(always)]
+    pub fn next_panel(&self, turn: usize, index: usize) -> Option<&'a [f32]> {
+        let next = if turn.is_multiple_of(2) { index + 1 } else { index.wrapping_sub(1) };
+        let (_, values) = (next < self.count()).then(|| self.panel(next))?;
+        (self.count() * values.len() > CACHED_MATRIX).then_some(values)
     }
 }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::memory::{Aligned, Shared};
-use super::pack::{Panels, cache_blocks, serpentine};
+use super::pack::{Panels, Part, cache_blocks, serpentine};
 use super::simd::{TILE, load, multiply, multiply_to, outer, store, tiles};
 use super::team::Member;
 use super::{LayerArgs, Position, Share, member_units};
@@ -88,7 +88,7 @@ pub(super) struct InputProducts<'a, S: Simd, const G: usize> {
     simd: S,
     workspace: Workspace<'a>,
     sequences: Range<usize>,
-    weights: Panels,
+    weights: Part<'a>,
     /// For each gate, the slot to which its input product is written: the index among the values that the workspace
     /// holds per step and hidden unit.
     slots: [usize; G],
@@ -101,10 +101,19 @@ pub(super) struct InputProducts<'a, S: Simd, const G: usize> {
 }
 
 impl<'a, S: Simd, const G: usize> InputProducts<'a, S, G> {
+    /// `own` gets the packed weights of the thread's units if the layer has no packed weights.
     #[inline(always)]
-    pub fn new(simd: S, workspace: Workspace<'a>, share: &Share, slots: [usize; G], bias_hh: [bool; G]) -> Self {
-        let LayerArgs { weight_ih, hidden_size, .. } = *workspace.layer;
-        let weights = Panels::of_gates(weight_ih, hidden_size, share.units.clone(), G, S::F32_LANES);
+    pub fn new(
+        simd: S,
+        workspace: Workspace<'a>,
+        share: &Share,
+        slots: [usize; G],
+        bias_hh: [bool; G],
+        own: &'a mut Option<Panels>,
+    ) -> Self {
+        let LayerArgs { weight_ih, hidden_size, packed, .. } = *workspace.layer;
+        let pack = || Panels::of_gates(weight_ih, hidden_size, share.units.clone(), G, S::F32_LANES);
+        let weights = Part::of_units(packed.map(|packed| &packed.input), &share.units, own, pack);
         let sequences = share.sequences.clone();
         Self { simd, workspace, sequences, weights, slots, bias_hh, rows: Vec::new(), indices: Vec::new() }
     }

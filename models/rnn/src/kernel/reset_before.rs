@@ -9,7 +9,7 @@ use super::backward::{BackwardInputs, Gradients, SharedGradients};
 use super::cells::{sigmoid_slope, tanh_slope};
 use super::forward::{Forward, run_forward};
 use super::memory::{Aligned, Shared};
-use super::pack::Panels;
+use super::pack::{Panels, Part};
 use super::products::{InputProducts, Workspace, input_gradient, weight_gradients};
 use super::simd::{load, multiply, multiply_to, sigmoid, store, tanh, tiles};
 use super::team::Member;
@@ -60,10 +60,14 @@ impl Job for Steps<'_> {
         let Self { layer, workspace, states, resets, .. } = *self;
         let LayerArgs { time, hidden_size, .. } = *layer;
         let share = layer.share(member);
-        let mut inputs = InputProducts::<S, 3>::new(simd, workspace, &share, INPUTS, [true; 3]);
+        let (mut own_ih, mut own_rz, mut own_n) = (None, None, None);
+        let mut inputs = InputProducts::<S, 3>::new(simd, workspace, &share, INPUTS, [true; 3], &mut own_ih);
         let (weight_rz, weight_n) = layer.weight_hh.split_at(2 * hidden_size * hidden_size);
-        let weight_rz = Panels::of_gates(weight_rz, hidden_size, share.units.clone(), 2, S::F32_LANES);
-        let weight_n = Panels::of_gates(weight_n, hidden_size, share.units.clone(), 1, S::F32_LANES);
+        let pack = |matrix, gates| Panels::of_gates(matrix, hidden_size, share.units.clone(), gates, S::F32_LANES);
+        let packed_rz = layer.packed.map(|packed| &packed.recurrent);
+        let packed_n = layer.packed.and_then(|packed| packed.candidate.as_ref());
+        let weight_rz = Part::of_units(packed_rz, &share.units, &mut own_rz, || pack(weight_rz, 2));
+        let weight_n = Part::of_units(packed_n, &share.units, &mut own_n, || pack(weight_n, 1));
         let zero = simd.splat_f32s(0.0);
         let mut active = Vec::new();
         for index in 0..time {

@@ -10,7 +10,7 @@ use pulp::Simd;
 
 use super::cells::{Elman, Gates, Gru, Lstm};
 use super::memory::Shared;
-use super::pack::Panels;
+use super::pack::PackedMatrices;
 use super::simd::{load, multiply, sigmoid, store, tanh, tiles};
 use super::team::Member;
 use super::{Job, lanes, member_units, run_team};
@@ -19,12 +19,7 @@ use crate::Cell;
 /// The weights of a layer, packed for [`step`].
 pub(crate) struct PackedLayer {
     input_size: usize,
-    /// The input weights of all gates.
-    input: Panels,
-    /// The recurrent weights of all gates; of r and z for [`Cell::GruResetBefore`].
-    recurrent: Panels,
-    /// The recurrent weights of the candidate n of [`Cell::GruResetBefore`].
-    candidate: Option<Panels>,
+    matrices: PackedMatrices,
     /// The biases that are added to the input products, `[gates × hidden]`.
     bias: Vec<f32>,
     /// The biases that are added to the recurrent products, `[gates × hidden]`.
@@ -34,15 +29,7 @@ pub(crate) struct PackedLayer {
 impl PackedLayer {
     /// Packs weights and biases that have the shapes of [`Weights`](crate::Weights).
     pub fn new(cell: Cell, hidden_size: usize, [weight_ih, weight_hh, bias_ih, bias_hh]: [&[f32]; 4]) -> Self {
-        let (gates, lanes) = (cell.gates(), lanes());
-        let pack = |matrix: &[f32], gates| Panels::of_gates(matrix, hidden_size, 0..hidden_size, gates, lanes);
-        let (recurrent, candidate) = match cell {
-            Cell::GruResetBefore => {
-                let (weight_rz, weight_n) = weight_hh.split_at(2 * hidden_size * hidden_size);
-                (pack(weight_rz, 2), Some(pack(weight_n, 1)))
-            }
-            _ => (pack(weight_hh, gates), None),
-        };
+        let gates = cell.gates();
         // The reset gate of PyTorch's GRU scales the recurrent bias of the candidate.
         let scaled = if cell == Cell::Gru { 2 * hidden_size } else { gates * hidden_size };
         let mut recurrent_bias = vec![0.0; gates * hidden_size];
@@ -50,12 +37,8 @@ impl PackedLayer {
         let mut bias = bias_ih.to_vec();
         bias.iter_mut().zip(&bias_hh[..scaled]).for_each(|(bias, recurrent)| *bias += recurrent);
         let input_size = weight_ih.len() / (gates * hidden_size);
-        Self { input_size, input: pack(weight_ih, gates), recurrent, candidate, bias, recurrent_bias }
-    }
-
-    /// The number of weights.
-    pub fn len(&self) -> usize {
-        self.input.len() + self.recurrent.len() + self.candidate.as_ref().map_or(0, Panels::len)
+        let matrices = PackedMatrices::new(cell, hidden_size, weight_ih, weight_hh);
+        Self { input_size, matrices, bias, recurrent_bias }
     }
 }
 
@@ -85,7 +68,7 @@ const MIN_PARALLEL_WORK: usize = if cfg!(test) { 1 } else { 1 << 20 };
 /// Computes one step of all layers for a batch of sequences.
 pub(crate) fn step(args: StepArgs) {
     let StepArgs { cell, layers, hidden_size, rows, input, before, after, cells, gates } = args;
-    let work = rows.len() * layers.iter().map(PackedLayer::len).sum::<usize>();
+    let work = rows.len() * layers.iter().map(|layer| layer.matrices.len()).sum::<usize>();
     let threads = if work < MIN_PARALLEL_WORK { 1 } else { hidden_size.div_ceil(lanes()) };
     let [after, cells, gates] = [after, cells, gates].map(Shared::new);
     let stack = Stack { layers, hidden_size, rows, input, before, after };
@@ -163,9 +146,9 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Step<'_, C, G, N> {
             // SAFETY: the barrier at the end of the layer below.
             let input = |row: usize| unsafe { stack.input(index, row) };
             let state = |row: usize| stack.state(index, row);
-            for panel in layer.recurrent.of_units(&units) {
-                let (_, weights_ih) = layer.input.panel(panel);
-                let (panel, weights_hh) = layer.recurrent.panel(panel);
+            for panel in layer.matrices.recurrent.of_units(&units) {
+                let (_, weights_ih) = layer.matrices.input.panel(panel);
+                let (panel, weights_hh) = layer.matrices.recurrent.panel(panel);
                 let bias = of_gates::<S, G>(simd, &layer.bias, stack.hidden_size, &panel.covers);
                 let recurrent_bias = of_gates::<S, G>(simd, &layer.recurrent_bias, stack.hidden_size, &panel.covers);
                 for (tile, _) in tiles::<S, G>(stack.rows, None) {
@@ -227,9 +210,9 @@ impl ResetBeforeStep<'_> {
         // SAFETY: the barrier at the end of the layer below.
         let input = |row: usize| unsafe { stack.input(index, row) };
         let state = |row: usize| stack.state(index, row);
-        for panel in layer.recurrent.of_units(units) {
-            let (_, weights_ih) = layer.input.panel(panel);
-            let (panel, weights_hh) = layer.recurrent.panel(panel);
+        for panel in layer.matrices.recurrent.of_units(units) {
+            let (_, weights_ih) = layer.matrices.input.panel(panel);
+            let (panel, weights_hh) = layer.matrices.recurrent.panel(panel);
             let bias = of_gates::<S, 3>(simd, &layer.bias, stack.hidden_size, &panel.covers);
             for (tile, _) in tiles::<S, 3>(stack.rows, None) {
                 let inputs = multiply::<S, 3>(simd, tile, input, (weights_ih, None), bias);
@@ -254,7 +237,9 @@ impl ResetBeforeStep<'_> {
     #[inline(always)]
     fn candidate<S: Simd>(&self, simd: S, index: usize, layer: &PackedLayer, units: &Range<usize>) {
         let Self { stack, gates } = *self;
-        let Some(weights) = &layer.candidate else { unreachable!("`PackedLayer::new` packs the candidate's weights") };
+        let Some(weights) = &layer.matrices.candidate else {
+            unreachable!("`PackedLayer::new` packs the candidate's weights")
+        };
         // SAFETY: all threads have written `gates` before the barrier, here and below.
         let reset = |row: usize| unsafe { gates.read(self.at(0, row), stack.hidden_size) };
         for panel in weights.of_units(units) {

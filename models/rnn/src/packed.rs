@@ -1,0 +1,52 @@
+//! Weights that stay packed between forward passes, for inference on the CPU.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use burn::backend::flex::FlexTensor;
+
+use crate::Cell;
+use crate::fused::values;
+use crate::kernel::PackedMatrices;
+
+/// The packed weight matrices of one layer and direction, if they are kept. Clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct Kept(Option<Arc<Mutex<Option<Arc<Packed>>>>>);
+
+/// Packed matrices, and the tensors that they were packed from.
+///
+/// The tensors keep their memory alive, and burn does not write to memory that two tensors share. Weights at the same
+/// address are therefore the same weights.
+pub(crate) struct Packed {
+    pub matrices: PackedMatrices,
+    weights: [FlexTensor; 2],
+}
+
+impl Kept {
+    /// Keeps the matrices from the next forward pass on.
+    pub fn keeping() -> Self {
+        Self(Some(Arc::default()))
+    }
+
+    /// The packed matrices of `weights`: input weights and recurrent weights. Packs them if they are not those that are
+    /// kept. Returns `None` if matrices are not kept.
+    pub fn of(&self, cell: Cell, weights: [&FlexTensor; 2]) -> Option<Arc<Packed>> {
+        let mut kept = self.0.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |one: &FlexTensor, other: &FlexTensor| std::ptr::eq(values(one), values(other));
+        let is_of = |packed: &&Arc<Packed>| packed.weights.iter().zip(weights).all(|(one, other)| same(one, other));
+        if let Some(packed) = kept.as_ref().filter(is_of) {
+            return Some(packed.clone());
+        }
+        let [input, recurrent] = weights.map(values);
+        let matrices = PackedMatrices::new(cell, weights[1].layout().shape()[1], input, recurrent);
+        let packed = Arc::new(Packed { matrices, weights: weights.map(FlexTensor::clone) });
+        *kept = Some(packed.clone());
+        Some(packed)
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "kept" } else { "not kept" })
+    }
+}
