@@ -2,9 +2,9 @@
 //!
 //! A value of the sine fits two values of the cosine, one for the rising and one for the falling wave. The previous
 //! values of the sine determine which cosine is correct. A network that starts each window with a zero state does not
-//! know them at the first steps of the window. A network that carries its hidden state over from the previous window
-//! does. For both networks the gradient stops at the start of the window: truncated back-propagation through time
-//! ([Williams & Peng 1990](https://doi.org/10.1162/neco.1990.2.4.490)).
+//! know the previous values at the first steps of the window. A network that carries its hidden state over from the
+//! previous window knows them. For both networks the gradient stops at the start of the window: truncated
+//! back-propagation through time ([Williams & Peng 1990](https://doi.org/10.1162/neco.1990.2.4.490)).
 //!
 //! ```sh
 //! cargo run -p examples --example carried_state

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! prints the difference between both gradients (about 1e-7) and the training losses. Many tutorials use the gradient
-//! of the last step alone. Trained with that gradient, the network keeps a loss of 1/6, the loss of the constant
-//! prediction 0.
+//! of the last step alone. A network that is trained with that gradient keeps a loss of 1/6, which is the loss of the
+//! constant prediction 0.
 
 use burn::tensor::{Device, Tensor};
 use rand::rngs::ChaCha8Rng;

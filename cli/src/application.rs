@@ -9,8 +9,8 @@ use training::Task;
 use crate::context::Context;
 use crate::error::{CliError, Result};
 
-/// The changes that an application's command-line options, such as `--text FILE`, make: another recipe, or other values
-/// of settings in the recipe.
+/// The changes that the command-line options of an application, such as `--text FILE`, make: the options can select
+/// another recipe, and they can override settings of the recipe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// The name of the recipe to use if the option `--recipe` is absent.

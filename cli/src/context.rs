@@ -95,8 +95,8 @@ impl Context {
         Ok((package.manifest, predictor))
     }
 
-    /// The picture that a verb draws: in the file `given` by the user, or in the file `default`. `None` if the output
-    /// is JSON and the user names no file.
+    /// The picture that a verb draws. It is written to the file `given` if the user names a file, and otherwise to the
+    /// file `default`. `None` if the output is JSON and the user names no file.
     pub fn plot<'a>(&self, given: Option<&'a Path>, default: &'a str) -> Option<Plot<'a>> {
         match given {
             Some(path) => Some(Plot { path, is_requested: true }),

@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, ErrorKind, Result};
 
-/// An iterator over the lines of a source, without their ends. A line ends with LF, CRLF or CR. Each line is returned
-/// as soon as it has been read.
+/// An iterator over the lines of a source, without the line ends. A line ends with LF, CRLF or CR. Each line is
+/// returned as soon as it has been read.
 pub struct Lines<R> {
     source: R,
     /// Whether the previous line ended with CR. A LF that follows belongs to that line end.

@@ -11,7 +11,8 @@ use training::{Measured, decimal};
 
 use crate::error::{CliError, Result};
 
-/// Whether standard output shows colors: it is a terminal other than `dumb`, and the variable `NO_COLOR` is not set.
+/// Whether to print colors: standard output is a terminal, the variable `TERM` is not `dumb`, and the variable
+/// `NO_COLOR` is not set.
 pub fn has_colors() -> bool {
     let is_set = |name: &str, is: fn(&OsStr) -> bool| std::env::var_os(name).is_some_and(|value| is(&value));
     stdout().is_terminal() && !is_set("NO_COLOR", |value| !value.is_empty()) && !is_set("TERM", |value| value == "dumb")
@@ -22,8 +23,8 @@ pub fn log(line: &str) {
     let _ = writeln!(stderr(), "{}", printable(line));
 }
 
-/// Replaces the control characters of a text, which a file may have brought in, because a terminal would obey them.
-/// Ends of lines and tabs stay.
+/// Replaces the control characters of a text, because a terminal would execute them if the text comes from an untrusted
+/// file. Line ends and tabs are kept.
 pub fn printable(text: &str) -> String {
     let is_obeyed = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
     text.replace(is_obeyed, "\u{fffd}")

@@ -60,8 +60,8 @@ const CONTENT: &str = "62b693fa8f9bd10028c06021ffeb1f367f69f38efb754794d63ac1471
 
 /// Loads the IMDB reviews, sorted by [`Review::id`].
 ///
-/// If the caller gave a data folder, and it holds the folders of the set with another number of reviews, these are the
-/// user's [own reviews](own_reviews).
+/// If the caller gave a data folder that holds the folders of the set but another number of reviews, these reviews are
+/// read as the user's [own reviews](own_reviews).
 pub fn load(locator: &Locator) -> Result<Reviews> {
     let Found { path, packing } = match (locator.find(&SOURCE, &REVIEWS), locator.data_dir()) {
         (Err(DataError::NotFound { .. }), Some(dir)) if dir.join("train").is_dir() => return own_reviews(dir),

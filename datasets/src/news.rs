@@ -3,17 +3,17 @@
 //!
 //! `news.txt` holds the grammar. Names are made of random syllables, and the same name may be a person, a place, an
 //! organisation or a product: "Marlow won the match", "Marlow is under water", "Marlow cut prices". Ordinary words are
-//! names at times ("Falcon cut prices", "the falcon was found in a garden"), months are ordinary words ("prices may
-//! rise"), and years are counts ("the hall has 1987 seats"). The words that tell the kind stand before or after the
-//! name, next to it or several words away. Some news items are in capitals, and many messages are in lower case.
+//! sometimes names ("Falcon cut prices", "the falcon was found in a garden"), months are ordinary words ("prices may
+//! rise"), and years are counts ("the hall has 1987 seats"). The words that determine the kind stand before or after
+//! the name, next to it or several words away. Some news items are in capitals, and many messages are in lower case.
 //!
-//! The parts share the grammar and no name: every person, place, organisation and product of the validation and test
-//! part is new. Nine in ten of their names do not occur in the training part at all; the others are ordinary words that
-//! are never names there. Dates recur. No sentence occurs twice.
+//! The parts share the grammar, but they share no names: every person, place, organisation and product of the
+//! validation and test part is new. Nine in ten of their names do not occur in the training part at all; the others are
+//! ordinary words that are never names there. Dates recur. No sentence occurs twice.
 //!
-//! A good result shows that a model reads the context, because the most frequent tag of each word is worth little even
-//! in the training part (F1 of 0.44, and 0.09 in the test part). It does not show that a model knows the variety of
-//! real text: there are some 300 phrases, and the training part has all of them.
+//! A good result shows that a model uses the context: a baseline that predicts the most frequent tag of each word has
+//! an F1 of only 0.44 in the training part, and of 0.09 in the test part. A good result does not show that a model
+//! knows the variety of real text: the grammar has some 300 phrases, and all of them occur in the training part.
 
 use std::collections::HashSet;
 

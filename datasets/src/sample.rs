@@ -2,9 +2,9 @@
 //!
 //! Every adjective occurs about equally often in positive and negative reviews, so a bag of words cannot tell them
 //! apart. Some labels follow from neighbouring words ("not clever", "anything but dull", "less moving than silly").
-//! Others need the whole review: the side of "but" or "although" on which a clause is, whether the writer agrees with a
-//! friend, whether the last scene changes the verdict. The test part also names topics and people that the training
-//! part never names.
+//! Other labels need the whole review: they depend on whether a clause stands before or after "but" or "although", on
+//! whether the writer agrees with a friend, and on whether the last scene changes the verdict. The test part also names
+//! topics and people that the training part never names.
 
 use std::collections::HashSet;
 

@@ -1,7 +1,8 @@
-//! Files of text: compression, encodings, and files of other programs that are no text.
+//! Text files: compression, encodings, and files of other programs that are not text.
 //!
-//! A file may be compressed with gzip or zstd, which its first bytes tell. A byte-order mark tells UTF-8 from UTF-16.
-//! Without a mark the text is UTF-8, and each byte that is not valid UTF-8 is a character of Windows-1252.
+//! A file may be compressed with gzip or zstd, which is recognised from its first bytes. A byte-order mark
+//! distinguishes UTF-8 from UTF-16. Without a mark the text is UTF-8, and each byte that is not valid UTF-8 is a
+//! character of Windows-1252.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -13,7 +14,7 @@ use ruzstd::decoding::StreamingDecoder;
 
 use crate::error::{DataError, Result};
 
-/// The first bytes of files that are no text, and what they are.
+/// The first bytes of files that are not text, and the kinds of these files.
 const FOREIGN: [(&[u8], &str); 6] = [
     (b"PK\x03\x04", "a workbook (.xlsx) or a zip archive; save it as CSV, or unpack it"),
     (b"\xd0\xcf\x11\xe0", "a workbook of Excel (.xls); save it as CSV"),

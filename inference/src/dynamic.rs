@@ -41,15 +41,15 @@ pub trait AnyPredictor: Send + Sync {
     /// [`PredictError::Internal`] if the input has no JSON.
     fn example(&self) -> Result<Value, PredictError>;
 
-    /// The model as one that answers piece by piece; `None` if it only returns whole answers.
+    /// The interface of the model for answers piece by piece; `None` if the model only returns whole answers.
     fn streaming(&self) -> Option<&dyn AnyStreaming>;
 
-    /// The model as one that answers piece by piece: [`streaming`](Self::streaming) for callers that cannot go on
-    /// without.
+    /// The interface of the model for answers piece by piece. Unlike [`streaming`](Self::streaming), this function
+    /// returns an error if the model has no such interface.
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] for the field `model` if it only returns whole answers.
+    /// [`PredictError::BadInput`] for the field `model` if the model only returns whole answers.
     fn need_streaming(&self) -> Result<&dyn AnyStreaming, PredictError> {
         let message = "it does not answer piece by piece; predict the whole answer";
         self.streaming().ok_or_else(|| PredictError::bad_input("model", message))
@@ -65,7 +65,7 @@ pub trait AnyStreaming: Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`AnyPredictor::predict_json`].
+    /// The errors of [`AnyPredictor::predict_json`].
     fn begin_json(&self, input: Value, options: Value) -> Result<AnySession, PredictError>;
 
     /// Returns the next piece, or `None` when the answer is complete: [`Streaming::next`] with JSON.
@@ -163,7 +163,8 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] for the field `input` if the request has not exactly one of `input` and `inputs`.
+    /// [`PredictError::BadInput`] for the field `input` if the request does not have exactly one of `input` and
+    /// `inputs`.
     pub fn inputs(self) -> Result<(Inputs, Value), PredictError> {
         match (self.input, self.inputs) {
             (Some(input), None) => Ok((Inputs::One(input), self.options)),
@@ -176,7 +177,7 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] for the field `input` if the request has no `input`, or `inputs`.
+    /// [`PredictError::BadInput`] for the field `input` if the request has no `input`, or if it has `inputs`.
     pub fn input(self) -> Result<(Value, Value), PredictError> {
         match (self.input, self.inputs) {
             (Some(input), None) => Ok((input, self.options)),
@@ -193,7 +194,7 @@ pub struct AnyModel {
     pub predictor: Box<dyn AnyPredictor>,
 }
 
-/// The applications of a program: opens packages of all of them.
+/// The list of a program's applications. The registry opens packages of all these applications.
 ///
 /// ```
 /// use inference::dynamic::{Entry, Registry};

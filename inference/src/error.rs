@@ -19,7 +19,7 @@ pub enum PackageError {
         /// Every folder that was searched, in order.
         searched: Vec<PathBuf>,
     },
-    /// The path of a model is the path of a file.
+    /// The given path of a model is the path of a file, and not of a folder.
     #[error("{} is a file, and a model is the folder of a package; give the folder that contains it", path.display())]
     NotAFolder {
         /// The path of the file.

@@ -103,7 +103,7 @@ impl<'a> Package<'a> {
     ///
     /// [`PackageError::Missing`] if there is no manifest, [`PackageError::Invalid`] if it cannot be parsed,
     /// [`PackageError::Application`] if it belongs to another application, and [`PackageError::Format`] if the program
-    /// is too old for it.
+    /// is too old for the format of the package.
     pub fn open(files: &'a dyn Files, application: &'static str) -> Result<Self, PackageError> {
         Self::read_manifest(files, Some(application))
     }
@@ -112,7 +112,7 @@ impl<'a> Package<'a> {
     ///
     /// # Errors
     ///
-    /// Those of [`open`](Self::open) but [`PackageError::Application`].
+    /// The errors of [`open`](Self::open), except [`PackageError::Application`].
     pub fn of_any(files: &'a dyn Files) -> Result<Self, PackageError> {
         Self::read_manifest(files, None)
     }

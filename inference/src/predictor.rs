@@ -65,16 +65,16 @@ pub trait Predictor: Sized + Send + Sync {
     /// option.
     fn predict(&self, inputs: &[Self::Input], options: &Self::Options) -> Result<Vec<Self::Output>, PredictError>;
 
-    /// An input that this model answers, of usual length: for documentation, forms and measurements of speed.
+    /// A valid input of usual length, for documentation, forms and measurements of speed.
     fn example(&self) -> Self::Input;
 
-    /// This model as one that answers piece by piece; `None` if it only returns whole answers. A type that implements
-    /// [`Streaming`] returns `Some(self)`.
+    /// The interface of this model for answers piece by piece; `None` if the model only returns whole answers. A type
+    /// that implements [`Streaming`] returns `Some(self)`.
     fn streaming(&self) -> Option<&dyn AnyStreaming> {
         None
     }
 
-    /// The forms of input, options and output in JSON, for programs that know no application, such as a server.
+    /// The forms of input, options and output in JSON, for programs that do not know the application, such as a server.
     fn schemas(&self) -> Schemas {
         Schemas::default()
     }

@@ -107,11 +107,11 @@ impl Sampling {
     }
 }
 
-/// Tokens with their logits, sorted from the most likely one as far as they are asked for: a vocabulary is large, and
-/// the sampled token is mostly among the first.
+/// Tokens with their logits, of which only the most likely ones are sorted, as many as are needed. A vocabulary is
+/// large, and the sampled token is usually among the most likely ones.
 struct Ranked {
     tokens: Vec<(u32, f32)>,
-    /// The number of tokens in their place.
+    /// The number of tokens at the start of `tokens` that are sorted, from the most likely one.
     sorted: usize,
 }
 

@@ -1,10 +1,12 @@
-//! How a model describes its JSON to programs that know no application, such as a server.
+//! The JSON Schemas with which a model describes its JSON to programs that do not know the application, such as a
+//! server.
 
 use serde_json::Value;
 
 /// The forms of a model's input, options, output and pieces, as JSON Schemas (draft 2020-12).
 ///
-/// A server refuses an option above the `maximum` of its schema, so that one request cannot take a model for itself.
+/// A server refuses an option above the `maximum` of its schema, so that one request cannot occupy a model for a long
+/// time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schemas {
     /// One input.

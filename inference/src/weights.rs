@@ -121,7 +121,8 @@ fn load_named<M: Module>(module: &mut M, content: Vec<u8>, names: &[(&str, &str)
 /// The name of a tensor with a value that is NaN or infinite; `None` if there is no such tensor.
 fn non_finite(content: &[u8]) -> Result<Option<String>, String> {
     let is_damaged = |tensor: &TensorView| {
-        // The bytes per value, and the bits of the exponent in the last two of them. They are all set in NaN and infinity.
+        // The bytes per value, and the bits of the exponent in the last two of them. All bits of the exponent are set
+        // in NaN and infinity.
         let (size, exponent) = match tensor.dtype() {
             Dtype::F16 => (2, 0x7c00),
             Dtype::BF16 => (2, 0x7f80),
@@ -155,7 +156,7 @@ fn tensors(content: &[u8]) -> Result<SafeTensors<'_>, String> {
 }
 
 /// Whether a file that is not safetensors begins like a zip archive, as `torch.save` writes it, or like a pickle of
-/// older versions. A safetensors file with a header of 640 bytes also begins like the latter.
+/// older versions. A safetensors file with a header of 640 bytes also begins like such a pickle.
 fn is_pickle(content: &[u8]) -> bool {
     content.starts_with(b"PK\x03\x04") || content.starts_with(b"\x80\x02")
 }

@@ -59,8 +59,8 @@ enum Pattern {
     Opening(Opening),
 }
 
-/// The `count` times that follow the last of the times `past`, which must be in ascending order. Fewer at the end of
-/// the calendar, and none if `past` is empty.
+/// The `count` times that follow the last of the times `past`, which must be in ascending order. The result has fewer
+/// times at the end of the calendar, and no times if `past` is empty.
 pub fn next_times(past: &[DateTime], count: usize) -> Vec<DateTime> {
     past.last().map_or(Vec::new(), |last| Rhythm::of(past).following(*last).take(count).collect())
 }
@@ -91,8 +91,8 @@ impl Rhythm {
         self.is_regular
     }
 
-    /// The times that follow `time`, up to the end of the calendar. Public holidays are not known, so they are not left
-    /// out.
+    /// The times that follow `time`, up to the end of the calendar. Public holidays are not known, so the result
+    /// includes them.
     pub fn following(&self, time: DateTime) -> impl Iterator<Item = DateTime> + '_ {
         let mut previous = time;
         (1..).map_while(move |number| {
@@ -112,13 +112,14 @@ impl Rhythm {
             Pattern::Constant { .. } => {
                 (between.as_nanos() + step.as_nanos() / 2).div_euclid(step.as_nanos()).saturating_sub(1).max(0) as usize
             }
-            // A row that is a little late takes the place of the time that the pattern has for it.
+            // A row that is a little late stands for the time that the pattern predicts, so that time is not missing.
             _ => self.following(one).take_while(|time| 2 * other.duration_since(*time) > step).count(),
         }
     }
 
-    /// The number of rows in a day, a week or a year: in the shortest of them that has at least two rows. A day or a
-    /// week must also be a whole number of steps. 1 if there is no such period, or if steps are shorter than a second.
+    /// The number of rows in the shortest period (day, week or year) that has at least two rows. A day or a week must
+    /// also be a whole number of steps. The result is 1 if there is no such period, or if steps are shorter than a
+    /// second.
     pub fn season(&self) -> usize {
         const YEAR: f64 = 31_557_600.0;
         let step = self.step;
@@ -178,7 +179,7 @@ impl Pattern {
         }
     }
 
-    /// The number of times that the pattern does not predict from the time before, or that are not in the pattern at
+    /// The number of times that the pattern does not predict from the previous time, or that are not in the pattern at
     /// all.
     fn errors(&self, times: &[DateTime]) -> usize {
         let first = times.first().filter(|first| matches!(self, Self::Months(months) if !months.contains(**first)));
@@ -186,7 +187,8 @@ impl Pattern {
     }
 }
 
-/// The end of a series: the rows of the last twelve weeks, but not too few and not too many.
+/// The end of a series: the rows of the last twelve weeks, but at least and at most as many rows as [`RECENT_ROWS`]
+/// says.
 fn recent(times: &[DateTime]) -> &[DateTime] {
     let Some(last) = times.last() else { return times };
     let start = last.saturating_sub(SignedDuration::from_hours(24 * RECENT_DAYS));
@@ -195,11 +197,13 @@ fn recent(times: &[DateTime]) -> &[DateTime] {
     &times[first.min(fewest).max(most)..]
 }
 
-/// The pattern that predicts the most steps, and the number of steps that it does not predict. A pattern that comes
-/// later in the list must halve the number of errors, so that a few missing rows do not make opening hours.
+/// The pattern that predicts the most steps, and the number of steps that it does not predict. A pattern that is tried
+/// later replaces an earlier one only if it at least halves the number of errors. Otherwise, a few missing rows would
+/// look like opening hours.
 fn best_pattern(times: &[DateTime], step: SignedDuration) -> (Pattern, usize) {
     let opening = |by_weekday| Opening::of(times, by_weekday).map(Pattern::Opening);
-    // Of a short daily series without weekends, a constant step would predict as much as working days.
+    // In a short daily series without weekends, a constant step predicts about as many times as working days do, so
+    // working days are tried first.
     let days = if step == DAY { opening(false) } else { None };
     let simple = Months::candidates(times).into_iter().map(Pattern::Months).chain(days);
     let mut best: Option<(Pattern, usize)> = None;

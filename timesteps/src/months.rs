@@ -33,8 +33,9 @@ impl Months {
         days.into_iter().map(|day| Self { count, day }).collect()
     }
 
-    /// The pattern of times that come once in each month, quarter or year but on varying days: the median day. `None`
-    /// if more than a tenth of the times do not.
+    /// The pattern of times that occur once in each month, quarter or year, but on varying days of the month. The
+    /// pattern uses the median day. `None` if at least a tenth of the differences between consecutive times are not the
+    /// usual number of months.
     pub fn of_irregular_days(times: &[DateTime]) -> Option<Self> {
         let count = usual_months(times, 0.9)?;
         let mut days: Vec<i8> = times.iter().map(|time| time.day()).collect();
@@ -98,14 +99,14 @@ fn month(time: DateTime) -> i64 {
     12 * i64::from(time.year()) + i64::from(time.month())
 }
 
-/// The most common number of calendar months between consecutive times. `None` if it is 0, or if it is not the
-/// difference of more than this fraction of the pairs.
+/// The most common number of calendar months between consecutive times. `None` if this number is 0, or if at most the
+/// given fraction of the pairs of consecutive times has this difference.
 fn usual_months(times: &[DateTime], fraction: f64) -> Option<i64> {
     let (count, pairs) = most_common(times.windows(2).map(|pair| month(pair[1]) - month(pair[0])))?;
     (count >= 1 && pairs as f64 > fraction * (times.len() - 1) as f64).then_some(count)
 }
 
-/// The most common number, and how often it occurs; `None` of no numbers.
+/// The most common number, and how often it occurs; `None` if there are no numbers.
 fn most_common(numbers: impl Iterator<Item = i64>) -> Option<(i64, usize)> {
     let mut numbers: Vec<i64> = numbers.collect();
     numbers.sort_unstable();

@@ -1,4 +1,5 @@
-//! Steps that have numbers in the place of times: the step with the number `n` is `n` seconds after 1970 begins.
+//! Steps that have numbers instead of times. The time that stands for step number `n` is `n` seconds after the start of
+//! 1970.
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;

@@ -7,7 +7,7 @@ use jiff::civil::{Date, DateTime, Time};
 
 /// The largest number of different times of day: one per second.
 const MOST_TIMES: usize = 86_400;
-/// The fewest days of a weekday from which its own times of day are learned.
+/// The smallest number of observed days from which the times of day of one day of the week are learned.
 const FEWEST_DAYS: usize = 3;
 
 /// The times of day at which there are rows on each day of the week, in ascending order. Monday is the first day.
@@ -45,7 +45,7 @@ impl Opening {
         Some(Self { times: std::array::from_fn(of_day) })
     }
 
-    /// The first time after `time`; `None` if there is none.
+    /// The first time of the pattern after `time`; `None` if there is none.
     pub fn after(&self, time: DateTime) -> Option<DateTime> {
         let (mut date, mut weekday) = (time.date(), weekday(time.date()));
         let today = &self.times[weekday];
@@ -61,8 +61,8 @@ impl Opening {
         None
     }
 
-    /// The number of rows of the longest day; or, if a day has one row, the number of rows of a week. `None` for one
-    /// row a week.
+    /// The number of rows on the day with the most rows; or, if no day has more than one row, the number of rows per
+    /// week. `None` for one row per week.
     pub fn in_day_or_week(&self) -> Option<usize> {
         let rows = self.times.iter().map(Vec::len);
         let [day, week] = [rows.clone().max().unwrap_or(0), rows.sum()];
@@ -88,8 +88,9 @@ impl Counts {
         Some(counts)
     }
 
-    /// Whether there are rows on this day of the week: on half of those that were seen. What was seen once at most is
-    /// open from Monday to Friday, and on the weekend if some row is on a weekend.
+    /// Whether the pattern has rows on this day of the week. This is so if at least half of its observed days have
+    /// rows. A day of the week that was observed at most once counts as open from Monday to Friday; on the weekend, it
+    /// counts as open only if some row is on a weekend.
     fn is_open(&self, day: usize) -> bool {
         match self.all[day] {
             0 | 1 if day < 5 => true,
@@ -106,7 +107,7 @@ impl Counts {
     }
 }
 
-/// What the step leaves out: `, except Saturday and Sunday` or `, at opening hours`.
+/// The times that the pattern leaves out, in words: `, except Saturday and Sunday` or `, at opening hours`.
 impl fmt::Display for Opening {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];

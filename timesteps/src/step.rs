@@ -45,7 +45,7 @@ fn most_common(sorted: &[SignedDuration]) -> Option<(SignedDuration, usize)> {
     Some((group[0], group.len()))
 }
 
-/// The largest of a second, a millisecond, a microsecond and a nanosecond of which all times are multiples.
+/// The largest unit (second, millisecond, microsecond or nanosecond) of which all times are multiples.
 pub(crate) fn resolution(times: &[DateTime]) -> SignedDuration {
     let divides = |nanos: &i32| times.iter().all(|time| time.subsec_nanosecond() % nanos == 0);
     let nanos = [1_000_000_000, 1_000_000, 1000].into_iter().find(divides).unwrap_or(1);
@@ -60,8 +60,8 @@ pub(crate) fn rounded(time: DateTime, resolution: SignedDuration) -> Option<Date
     time.checked_add(SignedDuration::from_nanos(change)).ok()
 }
 
-/// A length of time as text, in the largest unit that divides it without remainder: `10 min`, `1500 ms`; or in
-/// milliseconds, rounded: `16.667 ms`.
+/// A length of time as text, in the largest unit that divides it without remainder: `10 min`, `1500 ms`; or in rounded
+/// milliseconds, if it is longer than a millisecond and not a whole number of microseconds: `16.667 ms`.
 pub fn written(length: SignedDuration) -> String {
     let units = [
         ("d", 86_400_000_000_000),

@@ -1,4 +1,4 @@
-//! A series that is cut anywhere is continued by the times that were cut off.
+//! If a series is cut at any point, the predicted times equal the times that were cut off.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,7 +11,7 @@ fn is_working(date: &Date) -> bool {
     date.weekday().to_monday_zero_offset() < 5
 }
 
-/// The days of `days` days from a random date on.
+/// The dates of `days` consecutive days from a random date on.
 fn dates(days: i64) -> impl Strategy<Value = Vec<Date>> {
     (0..9000i64)
         .prop_map(move |first| (first..first + days).map(|day| date(2000, 1, 1) + Span::new().days(day)).collect())
@@ -28,7 +28,7 @@ fn at(dates: impl IntoIterator<Item = Date>, time: Time) -> Vec<DateTime> {
     dates.into_iter().map(|date| date.to_datetime(time)).collect()
 }
 
-/// The last ten of the times, and of every shorter series of at least `least` times, follow from the times before them.
+/// Checks for every beginning of the series with at least `least` times that its next ten times are predicted.
 fn check(times: &[DateTime], least: usize) -> Result<(), TestCaseError> {
     for cut in least..times.len() - 10 {
         prop_assert_eq!(
@@ -90,7 +90,7 @@ proptest! {
         check(&at(dates.into_iter().filter(is_working), Time::midnight()), 10)?;
     }
 
-    /// A shop with hours of its own on one day of the week, and closed on another.
+    /// A shop that has different opening hours on one day of the week, and is closed on another day.
     #[test]
     fn opening_hours(dates in dates(70), open in 6i8..12, hours in 2i8..9, short in 0i8..6, closed in 1i8..6, minutes in prop_oneof![Just(60i64), Just(30), Just(10)]) {
         let short_day = (short + closed) % 7;
@@ -102,7 +102,7 @@ proptest! {
         let times: Vec<_> = dates.iter().flat_map(|date| {
             (0..i64::from(hours_of(date)) * 60 / minutes).map(move |row| date.at(open, 30, 0, 0) + Span::new().minutes(row * minutes))
         }).collect();
-        // Four weeks, in which each day of the week is seen at least three times whole.
+        // Four weeks contain each day of the week at least three times as a whole day.
         let least = times.partition_point(|time| time.date() < dates[28]);
         let cut = least + (times.len() - least - 50) / 2;
         for cut in [least, cut, cut + 1, cut + 3] {

@@ -29,7 +29,7 @@ pub fn available_memory(root: &Path) -> Option<u64> {
 }
 
 /// The smallest free memory of a group and the groups that contain it. `line` is a line of `/proc/self/cgroup`:
-/// `NUMBER:CONTROLLERS:PATH`. The second version has no controllers there.
+/// `NUMBER:CONTROLLERS:PATH`. In version 2 of control groups, CONTROLLERS is empty.
 fn available_in(root: &Path, line: &str) -> Option<u64> {
     let mut fields = line.splitn(3, ':').skip(1);
     let (controllers, path) = (fields.next()?, fields.next()?);

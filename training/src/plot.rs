@@ -316,8 +316,8 @@ impl Ranged for TimeAxis {
     }
 }
 
-/// The range of values that an axis shows for values from `low` to `high`. A constant value is in the middle of the axis,
-/// which ends a tenth of the value away from it.
+/// The range of values that an axis shows for values from `low` to `high`. If all values are equal, the value is in the
+/// middle of the axis, and both ends of the axis are a tenth of the value away.
 fn shown_range(low: f64, high: f64) -> f64 {
     let constant = 0.2 * if high == 0.0 { 1.0 } else { high.abs() };
     if high > low { high - low } else { constant }

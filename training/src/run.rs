@@ -334,7 +334,7 @@ mod tests {
         assert!(matches!(error, TrainingError::DataChanged { .. }), "{error}");
     }
 
-    /// Files are known by the checksums of their content, whatever their names are.
+    /// Files are identified by the checksums of their content, and not by their names.
     #[test]
     fn data_are_compared_by_their_content() {
         let [one, other] = ["1", "a"].map(|digit| digit.repeat(64));

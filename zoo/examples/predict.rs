@@ -1,4 +1,5 @@
-//! Asks a model of any application, with texts: `cargo run -p zoo --example predict -- imdb-lstm "Wonderfully acted."`
+//! Predicts for texts with a model of any application: `cargo run -p zoo --example predict -- imdb-lstm "Wonderfully
+//! acted."`
 //!
 //! prints one prediction per text as JSON.
 

@@ -10,7 +10,8 @@
 //! Without cargo features the library has no command line, no trainer and no access to files, and builds for
 //! `wasm32-unknown-unknown`. The feature `folder` adds [`from_pretrained`], and `cli` (default) the program.
 //!
-//! Programs that know the application of their model use its crate, such as `sentiment`, whose answers have types.
+//! A program that knows the application of its model uses the crate of the application, such as `sentiment`, whose
+//! answers are typed.
 
 use burn::tensor::Device;
 use inference::dynamic::{AnyModel, Entry, Registry};
@@ -28,7 +29,7 @@ pub const APPLICATIONS: Registry = Registry(&[
 ///
 /// # Errors
 ///
-/// Those of [`Registry::open`].
+/// The errors of [`Registry::open`].
 pub fn from_files(files: &dyn Files) -> Result<AnyModel, PackageError> {
     APPLICATIONS.open(files, &Device::flex())
 }
@@ -37,7 +38,7 @@ pub fn from_files(files: &dyn Files) -> Result<AnyModel, PackageError> {
 ///
 /// # Errors
 ///
-/// Those of [`Registry::find`] and [`Registry::open`].
+/// The errors of [`Registry::find`] and [`Registry::open`].
 #[cfg(feature = "folder")]
 pub fn from_pretrained(name: &str) -> Result<AnyModel, PackageError> {
     from_files(&inference::Folder::new(APPLICATIONS.find(name)?))

@@ -31,7 +31,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The arguments with which a verb ends soon; those of `train` and `find-rate` ask for data that are not there.
+/// Arguments with which a verb ends soon. The arguments of `train` and `find-rate` name data that do not exist.
 fn example(application: &str, verb: &str) -> &'static [&'static str] {
     match (application, verb) {
         ("sentiment", "train" | "find-rate") => &["--recipe", "imdb-lstm"],
@@ -67,7 +67,7 @@ fn global_options_act_or_are_refused() {
             let given = |option: &[&'static str]| zoo(dir.path(), &[&arguments[..], option].concat());
             let output = given(&["--data-dir", "/nowhere"]);
             assert!(matches!(output.status.code(), Some(1 | 2)), "{application} {verb} ignores --data-dir");
-            // Before the verb it means the same.
+            // The option has the same meaning before the verb.
             let before = [&[application, "--data-dir", "/nowhere"], &arguments[1..]].concat();
             assert_eq!(zoo(dir.path(), &before).status.code(), output.status.code(), "{before:?}");
             let output = given(&["--backend", "cuda", "--device", "99"]);

@@ -11,12 +11,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 const MODEL: &str = "imdb-hybrid";
-/// Enough requests of enough inputs that most of them wait for the model when the signal comes.
+/// The number of clients. Each client sends one request with many inputs, so that most requests wait for the model when
+/// the signal arrives.
 const CLIENTS: usize = 8;
 const INPUTS: usize = 64;
 const CONTINUE: &[u8; 25] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// A server in a process of its own, which does not outlive the test.
+/// A server in its own process, which ends with the test at the latest.
 struct Server {
     process: Child,
     address: String,
@@ -35,13 +36,14 @@ impl Server {
             assert!(printed.read_line(&mut line).unwrap() > 0, "the server has ended");
         }
         let address = line.split("http://").nth(1).unwrap().split(';').next().unwrap().to_owned();
-        // Nobody else empties the pipe, and a full one stops the server.
+        // This thread empties the pipe, because a full pipe would block the server.
         std::thread::spawn(move || std::io::copy(&mut printed, &mut std::io::sink()));
         Self { process, address }
     }
 
-    /// A connection on which a whole request was sent, and which the server has begun to answer: it has asked for the
-    /// body. A connection on which the server has read nothing may be closed by the signal.
+    /// Sends a whole request on a new connection, and returns the connection. The server has begun to answer the
+    /// request, because it has asked for the body. If the server had read nothing, it could close the connection after
+    /// the signal.
     fn ask(&self, body: &Value) -> TcpStream {
         let body = body.to_string();
         let mut stream = TcpStream::connect(&self.address).unwrap();

@@ -28,30 +28,30 @@ const FEWEST: usize = 3;
 struct Speed {
     application: &'static str,
     model: String,
-    /// The backend of burn.
+    /// The name of the burn backend that runs the model.
     runtime: &'static str,
-    /// The time from the folder to a model that is ready, in milliseconds.
+    /// The time that loading the model from its folder takes, in milliseconds.
     load_ms: f64,
     /// The median time of one prediction for one input, in milliseconds.
     p50_ms: f64,
     /// The time that 95 % of these predictions do not exceed, in milliseconds.
     p95_ms: f64,
-    /// The number of inputs per second, in batches of 32.
+    /// The throughput with batches of 32 inputs, in inputs per second.
     throughput_32: f64,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     card: Option<Card>,
 }
 
-/// What a deployment needs.
+/// The disk space and the memory that a deployment of the model needs, and the machine of the measurement.
 #[derive(Debug, Serialize)]
 struct Card {
     parameters: usize,
     /// The bytes of the files that inference reads, as they are stored.
     size_bytes: u64,
-    /// The same with weights of 32 and of 16 bits.
+    /// The bytes of the same files if the weights have 32 bits. `size_f16_bytes` is the number for weights of 16 bits.
     size_f32_bytes: u64,
     size_f16_bytes: u64,
-    /// The memory of the process after predictions for one input; absent where the system does not tell.
+    /// The memory of the process after predictions for one input; `None` if the operating system does not report it.
     resident_bytes: Option<u64>,
     processor: String,
     threads: usize,
@@ -70,7 +70,7 @@ fn measure<P: Predictor>(folder: &Path, with_card: bool, cx: &Context) -> Result
     let options = P::Options::default();
     let one = [predictor.example()];
     let times = times(|| predictor.predict(&one, &options).map(drop))?;
-    // Before the card reads the files again.
+    // The memory is measured before the card reads the files again.
     let resident = resident_memory();
     let files = Folder::new(folder);
     let card = if with_card { Some(card(&Package::open(&files, P::APPLICATION)?, resident)?) } else { None };
@@ -101,7 +101,7 @@ fn times(mut predict: impl FnMut() -> std::result::Result<(), PredictError>) -> 
     Ok(times)
 }
 
-/// The time that the given share of the times does not exceed.
+/// A quantile: the given `share` of the times is at most as long as the returned time.
 fn quantile(sorted: &[Duration], share: f64) -> Duration {
     let index = (share * sorted.len() as f64).ceil() as usize;
     sorted.get(index.saturating_sub(1)).copied().unwrap_or_default()

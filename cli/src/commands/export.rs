@@ -38,11 +38,11 @@ pub fn run<A: Application>(args: &Export, cx: &mut Context) -> Result<()> {
     }
 }
 
-/// Writes the files of an export to a folder, which is new, empty, or holds an earlier export.
+/// Writes the files of an export to the folder `to`. The folder must be new or empty, or hold an earlier export.
 fn write_graphs(to: &Path, files: &[(String, Vec<u8>)]) -> Result<()> {
     let entries = std::fs::read_dir(to).into_iter().flatten().flatten();
     let names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    // A README.md alone may be that of another project.
+    // A folder with only a README.md is not an export, because the README.md may belong to another project.
     let is_export = names.iter().any(|name| name.ends_with(".onnx"));
     let other = names.iter().find(|name| !is_export || *name != "README.md" && !name.ends_with(".onnx"));
     if let Some(other) = other {

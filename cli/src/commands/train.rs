@@ -35,11 +35,12 @@ pub fn run<A: Application>(args: Train<A::Options>, cx: &mut Context) -> Result<
     }
 }
 
-/// The overrides for the recipe of a run in the folder `dir` that is resumed. The crate `training` refuses those that a
-/// resumed run cannot take.
+/// The overrides of recipe settings with which the run in the folder `dir` is resumed. The crate `training` refuses
+/// overrides that a resumed run cannot take.
 fn on_resume<A: Application>(given: &ChangedRecipe<A::Options>, dir: &Path) -> Result<Vec<String>> {
     let Changes { recipe, settings } = A::changes(&given.options)?;
-    // An option such as `--csv FILE` names a recipe for new runs. An option that names only a recipe has no effect here.
+    // For a new run, an option such as `--csv FILE` also names a recipe. An option that only names a recipe has no
+    // effect on a resumed run.
     let has_path = settings.iter().any(|setting| A::Task::PATHS.contains(&key(setting)));
     if let (Some(name), false) = (recipe, has_path) {
         let message = format!("--resume uses the recipe saved in {}; leave out the recipe {name}", dir.display());
@@ -53,7 +54,8 @@ fn key(setting: &str) -> &str {
     setting.split_once('=').map_or(setting, |(key, _)| key).trim()
 }
 
-/// The overrides of settings: those for the options of the application, and then those that the user names.
+/// The overrides of recipe settings: first the overrides `settings`, which the application's options make, and then the
+/// overrides that the user gives with `--set`, `--seed` and `--epochs`.
 fn overrides<O: Args>(given: &ChangedRecipe<O>, settings: Vec<String>) -> Result<Vec<String>> {
     let seed = given.seed.map(|seed| format!("seed={seed}"));
     let epochs = given.epochs.map(|epochs| format!("training.epochs={epochs}"));

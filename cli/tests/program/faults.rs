@@ -1,4 +1,5 @@
-//! Whatever stops a run, nothing that was saved is lost, and one line tells what happened.
+//! Tests of failures: after each kind of failure, the saved state of the run is intact, and one line of output says
+//! what happened.
 
 use std::path::Path;
 use std::process::Command;
@@ -18,7 +19,8 @@ pub const TESTS: [Test; 7] = [
     ("a_file_system_without_locks", a_file_system_without_locks),
 ];
 
-/// Runs a shell script that may mount file systems, in its own name space. `$PROGRAM` is the application.
+/// Runs a shell script in its own mount namespace, so that the script can mount file systems. `$PROGRAM` is the
+/// application.
 ///
 /// Returns standard error; `None` where the system does not allow mounts.
 fn with_mounts(script: &str, dir: &Path) -> Option<String> {
@@ -83,7 +85,7 @@ fn a_clock_set_back() {
         let time = SystemTime::now() - Duration::from_secs(1_000_000 * age as u64);
         std::fs::File::open(checkpoint).unwrap().set_modified(time).unwrap();
     }
-    // A program that read the older one would find the damage.
+    // The checkpoint with the lower number is damaged, so that a program that reads this checkpoint reports an error.
     std::fs::write(checkpoints[0].join("state.json"), "").unwrap();
     let message = finish(&dir, &whole);
     assert!(!message.contains("falling back"), "{message}");
@@ -117,7 +119,7 @@ fn a_network_larger_than_the_memory() {
     assert!(message.contains("error: a network of 8"), "{message}");
 }
 
-/// Replaces functions of the system by those of a file system without locks, whose folders cannot be flushed.
+/// C code that replaces system functions, to simulate a file system that has no locks and cannot flush folders.
 const NO_LOCKS: &str = "
     #define _GNU_SOURCE
     #include <dlfcn.h>

@@ -1,5 +1,5 @@
-//! Signals: one of them leaves a checkpoint and prints the command that resumes, and the resumed run equals an
-//! uninterrupted one.
+//! Tests of signals: after one signal, the program writes a checkpoint and prints the command that resumes the run. The
+//! resumed run equals an uninterrupted run.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -84,7 +84,8 @@ fn ctrl_c_in_a_resumed_run() {
     finish(&dir, &whole);
 }
 
-/// The signal arrives when the program reports that it measures. A large test part makes that last long enough.
+/// The signal is sent when the program reports that it evaluates the model. The test part is large, so that the
+/// evaluation lasts long enough.
 fn ctrl_c_while_measuring() {
     let dir = tempfile::tempdir().unwrap();
     let [whole, stopped] = ["whole", "stopped"].map(|name| dir.path().join(name));

@@ -1,4 +1,4 @@
-//! Resuming equals never having stopped.
+//! Tests of resuming: a resumed run has the same results as an uninterrupted run.
 
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -20,7 +20,7 @@ pub const TESTS: [Test; 8] = [
     ("a_run_that_was_moved_resumes", moved_run),
 ];
 
-/// So frequent that many kills hit the writing of a checkpoint.
+/// Checkpoints so frequent that the process is often killed while it writes a checkpoint.
 pub const OFTEN: [&str; 2] = ["--checkpoint-every", "2"];
 
 /// The files of a run that do not depend on the clock: weights, metrics and curves.
@@ -138,7 +138,8 @@ fn change(file: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     std::fs::write(file, bytes).unwrap();
 }
 
-/// NT-ASGD: the average begins when the metric gets worse, and a learning rate that only rises makes it worse.
+/// NT-ASGD: averaging starts when the validation metric gets worse. A learning rate that only increases makes the
+/// metric worse.
 fn average_begun_meanwhile() {
     let average = ["training.average={ after = 1 }", "training.patience=", "training.epochs=12"];
     let rises = ["optimizer.lr=4", "schedule.warmup=0.9"];
@@ -229,7 +230,7 @@ fn other_recipe() {
         assert!(output.status.code() == Some(2) && message.contains(named), "{options:?}: {message}");
         assert_eq!(recipe(), before);
     }
-    // Settings with the values of the run are no change.
+    // Overrides with the values that the run already has are no change.
     let output = run(&["train", "--resume", path(&place), "--seed", "1", "--epochs", "1"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
 }

@@ -55,7 +55,7 @@ fn unasked_pictures() {
     let picture = dir.path().join("find-rate.svg");
     let output = find(&["--json"]);
     assert!(output.status.success() && !picture.exists(), "{}", text(&output.stderr));
-    // A folder in the place of the picture: it cannot be written.
+    // The picture cannot be written, because its path is a folder.
     std::fs::create_dir(&picture).unwrap();
     let output = find(&[]);
     let message = text(&output.stderr);
@@ -68,7 +68,7 @@ fn unasked_pictures() {
 fn training_ends_when_nothing_improves() {
     let dir = tempfile::tempdir().unwrap();
     let run_dir = dir.path().join("run");
-    // Too small to change a weight: no epoch is better than the first.
+    // The learning rate is too small to change a weight, so no epoch is better than the first one.
     let settings = ["--set", "optimizer.lr=1e-30", "--set", "training.patience=2", "--epochs", "9"];
     let output = run(&[&["train", "--out", path(&run_dir)][..], &settings].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));

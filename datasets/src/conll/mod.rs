@@ -9,7 +9,7 @@
 //! London     B-location
 //! ```
 //!
-//! The tags are read as spans of tokens, whatever their [`Scheme`], and [`Scheme::tags`] writes spans as tags.
+//! The reader converts the tags of every [`Scheme`] to spans of tokens, and [`Scheme::tags`] converts spans to tags.
 
 pub mod conll2003;
 mod own;

@@ -109,7 +109,7 @@ fn a_misplaced_tag_names_its_line_and_the_scheme() {
     }
 }
 
-/// The remedy that the message names.
+/// The remedy that the error message names resolves the error.
 #[test]
 fn a_mixed_file_is_read_with_the_scheme_that_is_set() {
     let mixed = lines("B-PER B-LOC I-PER I-PER B-PER");

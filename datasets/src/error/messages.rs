@@ -59,7 +59,7 @@ pub(super) fn unknown_tag(tag: &str, scheme: Option<Scheme>) -> String {
     }
 }
 
-/// What to do if the name of a column has been cut at its comma.
+/// The advice for a column name that was split at its comma.
 pub(super) fn comma_advice(column: &str, columns: &[String]) -> String {
     let whole = columns.iter().find(|whole| whole.split(',').any(|part| part.trim() == column) && whole.contains(','));
     whole.map_or(String::new(), |whole| format!("; in a list of names, put `{whole}` in quotation marks"))

@@ -41,7 +41,8 @@ pub enum DataError {
         /// The operating system's error.
         source: std::io::Error,
     },
-    /// A download failed. Received bytes are kept and the next attempt resumes, unless the content is wrong.
+    /// A download failed. The received bytes are kept, and the next attempt resumes the download, unless the content is
+    /// wrong.
     #[error("cannot download {url}: {reason}; try again, or save the file as {}", path.display())]
     Download {
         /// The URL of the download.
@@ -89,7 +90,7 @@ pub enum DataError {
         /// The error of the decompressor or of the archive reader.
         source: std::io::Error,
     },
-    /// A file is not a text, but for example a workbook.
+    /// A file is not a text file but, for example, a workbook.
     #[error("{} is {kind}", path.display())]
     NotText {
         /// The path of the file.
@@ -113,7 +114,7 @@ pub enum DataError {
         /// The kind of the missing content, such as `lines` or `rows`.
         what: &'static str,
     },
-    /// A folder of own reviews stands beside `pos` and `neg`, and has another name.
+    /// The user's own reviews contain a folder beside `pos` and `neg`, whose name is not a label.
     #[error("{} is not a label of reviews; only the folders pos and neg are read, so remove the other", path.display())]
     OtherLabel {
         /// The path of the folder.
@@ -214,8 +215,8 @@ pub enum DataError {
         /// The text of the value.
         value: String,
     },
-    /// All numbers of a column may be read with a decimal point and with a decimal comma, and no other number of the
-    /// table tells which is right.
+    /// All numbers of a column can be read with a decimal point or with a decimal comma, and no other number of the
+    /// table shows which reading is right.
     #[error(
         "{}, line {line}: `{value}` in column `{column}` may be read with or without a decimal mark; set `decimal`",
         path.display()
@@ -223,7 +224,7 @@ pub enum DataError {
     AmbiguousNumber {
         /// The path of the CSV file.
         path: PathBuf,
-        /// The line number of the first such number, counted from 1.
+        /// The line number of the first ambiguous number, counted from 1.
         line: usize,
         /// The name of the column.
         column: String,
@@ -246,7 +247,7 @@ pub enum DataError {
         column: String,
         /// The text of the number.
         value: String,
-        /// The unit of the numbers above it; empty if they have none.
+        /// The unit of the numbers in the rows above; empty if these numbers have no unit.
         unit: String,
     },
     /// The parts of a time in separate columns, such as year, month and day, do not form a valid date.
@@ -271,7 +272,8 @@ pub enum DataError {
         /// The value of [`CsvFormat::date_format`](crate::CsvFormat::date_format), if it is set.
         format: Option<String>,
     },
-    /// Several formats fit all times of a CSV file and give different times, such as day and month in either order.
+    /// Several formats fit all times of a CSV file and give different times, for example formats with day and month in
+    /// either order.
     #[error(
         "{}: `{value}` is ambiguous; set `date_format` to '{}' or '{}'",
         at(path, line),
@@ -304,7 +306,7 @@ pub enum DataError {
         /// The time that both rows have.
         time: jiff::civil::DateTime,
     },
-    /// Rows of a CSV file have the same time, and other columns tell them apart, as in a table of several series.
+    /// Rows of a CSV file have the same time and differ in other columns, as in a table of several series.
     #[error(
         "{}, line {line}: same time as line {other_line}, {time}; {} tells the rows apart, as in a table of several \
          series: set `id` to it, or keep the rows of one series only",
@@ -320,7 +322,7 @@ pub enum DataError {
         other_line: usize,
         /// The time that both rows have.
         time: jiff::civil::DateTime,
-        /// The names of the columns that together tell the rows apart.
+        /// The names of the columns whose values together distinguish the rows.
         columns: Vec<String>,
     },
     /// A row of a CSV file with several series has no identifier.
@@ -344,7 +346,7 @@ pub enum DataError {
     FutureRows {
         /// The path of the CSV file.
         path: PathBuf,
-        /// The number of the first of these lines, counted from 1.
+        /// The line number of the first of these rows, counted from 1.
         line: usize,
         /// The number of these rows.
         rows: usize,
@@ -379,7 +381,7 @@ pub enum DataError {
         /// The number of missing values in the file.
         count: usize,
     },
-    /// A CSV file lacks rows for so many time steps that the gaps are not filled.
+    /// A CSV file lacks rows for more time steps than the reader fills.
     #[error(
         "{}: {missing} steps of {} are missing, too many to fill between {rows} rows; set `gaps` to Gaps::Keep",
         path.display(),

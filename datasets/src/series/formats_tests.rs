@@ -70,7 +70,7 @@ fn ambiguous_numbers_name_the_setting_that_decides() {
             assert_eq!(series.values, fields.map(|field| number(field, decimal)), "{text} {told:?}");
         }
     }
-    // Another column of the table proves the mark.
+    // Another column of the table proves the decimal mark.
     let proven = "date;a;b\n2020-01-01;1,234;0,5\n2020-01-02;2,345;0,7\n";
     assert_eq!(read(proven, &CsvFormat::default()).unwrap().values, [1.234, 0.5, 2.345, 0.7]);
     let grouped = "date;a;b\n2020-01-01;1.234;0,5\n2020-01-02;999;0,7\n";
@@ -183,7 +183,7 @@ fn indices_are_no_values_and_may_be_times() {
         assert_eq!(series.columns.len(), if counts { 1 } else { 2 }, "{header}");
         assert_eq!(series.notes.iter().any(|note| matches!(note, Note::IndexSkipped { .. })), counts, "{header}");
     }
-    // A number that does not count, and a requested index, are values.
+    // Numbers that do not count the rows are values. An index column that the caller requests also holds values.
     let jumps = "No,date\n1,2020-01-01\n2,2020-01-02\n4,2020-01-03\n";
     assert_eq!(read(jumps, &CsvFormat::default()).unwrap().values, [1.0, 2.0, 4.0]);
     let asked = CsvFormat { columns: vec!["No".to_owned()], ..CsvFormat::default() };
@@ -191,15 +191,15 @@ fn indices_are_no_values_and_may_be_times() {
     for text in [
         ",load\n2020-01-01,5\n2020-01-02,7\n",
         "\"\";\"load\"\n\"2020-01-01\";5\n\"2020-01-02\";7\n",
-        // R writes the numbers of the rows without a name in the header.
+        // R writes row numbers without a name in the header.
         "date,load\n1,2020-01-01,5\n2,2020-01-02,7\n",
-        // A separator at the end of each row.
+        // Each row ends with a separator.
         "date;load\n2020-01-01;5;\n2020-01-02;7;\n",
     ] {
         let series = read(text, &CsvFormat::default()).unwrap();
         assert_eq!((series.columns.join(","), &series.values[..]), ("load".to_owned(), &[5.0, 7.0][..]), "{text}");
     }
-    // Decimal commas that nothing protects are no further column.
+    // Decimal commas in a table with commas as separators, without quotes, are not read as a further column.
     for header in ["date,load", "Zeit,load"] {
         let error = read(&format!("{header}\n2020-01-01,1,5\n2020-01-02,2,7\n"), &CsvFormat::default()).unwrap_err();
         assert!(matches!(error, DataError::Csv { line: Some(2), .. } | DataError::NoTimeColumn { .. }), "{error}");

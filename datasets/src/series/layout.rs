@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::number::{Field, Survey};
 use super::{CsvFormat, dates};
 
-/// The separators that are recognised. Of two that fit equally well, the later one is taken.
+/// The separators that are recognised. If two of them fit equally well, the later one in this list is chosen.
 const SEPARATORS: [u8; 4] = [b'|', b'\t', b';', b','];
-/// The number of lines by which the layout is recognised.
+/// The number of lines from which the layout is recognised.
 const SAMPLE: usize = 200;
-/// The number of lines among which the header may be.
+/// The number of first lines among which the reader looks for the header.
 const LINES_BEFORE: usize = 30;
 
 /// The character that separates the columns of a CSV file: one ASCII character, or `tab`.
@@ -59,8 +59,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Recognises the layout of a text by its first lines. Remarks that begin with `#`, and lines above the header that
-    /// are no part of the table, are passed over.
+    /// Recognises the layout of a text from its first lines. Remarks that begin with `#`, and lines above the header
+    /// that are not part of the table, are skipped.
     pub fn of(text: &str, format: &CsvFormat) -> Self {
         let mut start = skipped(text, format.skip_rows);
         let told = told_separator(text[start..start + skipped(&text[start..], 1)].trim_end());
@@ -121,7 +121,7 @@ pub(super) fn line_ends(text: &str) -> usize {
     bytes.iter().enumerate().filter(|found| ends(*found)).count()
 }
 
-/// The separator that the line `sep=;` of Excel tells.
+/// The separator that a line such as `sep=;`, which Excel writes, specifies.
 fn told_separator(line: &str) -> Option<u8> {
     match line.trim_matches('"').to_ascii_lowercase().strip_prefix("sep=")?.as_bytes() {
         [byte] => Some(*byte),
@@ -140,7 +140,7 @@ fn records(sample: &str, separator: u8) -> Vec<(usize, StringRecord)> {
         .collect()
 }
 
-/// A reader of the records of a table, of which the header has been taken off.
+/// A reader of the records of a table whose header has been removed.
 pub(super) fn reader(text: &str, separator: u8) -> csv::Reader<&[u8]> {
     csv::ReaderBuilder::new()
         .delimiter(separator)
@@ -150,8 +150,8 @@ pub(super) fn reader(text: &str, separator: u8) -> csv::Reader<&[u8]> {
         .from_reader(text.as_bytes())
 }
 
-/// The index of the first byte of a record. The reader counts from the end of the record before it, which is in the
-/// middle of CRLF.
+/// The index of the first byte of a record. The position that the reader reports is the end of the previous record,
+/// which may lie between CR and LF.
 pub(super) fn begin(text: &str, record: &StringRecord) -> usize {
     let byte = record.position().map_or(0, |position| position.byte() as usize);
     byte + text[byte..].bytes().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
@@ -169,9 +169,9 @@ fn width(rows: &[(usize, StringRecord)]) -> usize {
     counts.into_iter().max_by_key(|(_, count)| *count).map_or(0, |(width, _)| width)
 }
 
-/// The separator by which the fewest rows differ in their number of fields, and the fewest fields other than numbers
-/// contain other separators. Of separators that are equal in this, the one that gives more numbers, and then the one
-/// that gives more names in the header.
+/// Chooses the separator with which the fewest rows have an unusual number of fields, and the fewest fields that are
+/// not numbers contain other separators. If several separators are equal in this, the separator that gives more numbers
+/// is chosen, and then the separator that gives more names in the header.
 fn separator(sample: &str) -> u8 {
     let score = |separator: &u8| {
         let rows = records(sample, *separator);
@@ -188,15 +188,16 @@ fn separator(sample: &str) -> u8 {
     SEPARATORS.into_iter().max_by_key(score).unwrap_or(b',')
 }
 
-/// Whether the first row has a number and no name, so that it is no header.
+/// Whether the first row has a number and no name, and is therefore not a header.
 fn has_no_header(rows: &[(usize, StringRecord)]) -> bool {
     let is_number = |field: &str| matches!(Field::of(field), Field::Number(_));
     let is_name = |field: &str| !field.is_empty() && field.chars().all(|letter| !letter.is_ascii_digit());
     rows.first().is_some_and(|(_, row)| row.iter().any(is_number) && !row.iter().any(is_name))
 }
 
-/// The index of the header among the first rows: the first row, unless its number of fields is not that of the table,
-/// or a row of names below it names the time and the first row does not.
+/// The index of the header among the first rows. The header is the first row, except in two cases: the first row has
+/// another number of fields than the table, or a row of names below the first row names the time and the first row does
+/// not.
 fn header(rows: &[(usize, StringRecord)], format: &CsvFormat) -> usize {
     let width = width(rows);
     let has_names =
@@ -218,8 +219,8 @@ fn header(rows: &[(usize, StringRecord)], format: &CsvFormat) -> usize {
     named.or_else(other).map_or(0, |(index, _)| index)
 }
 
-/// Adds the empty name that a header lacks: that of the numbers of the rows, which R writes without a name, or of the
-/// empty field after a separator at the end of each row.
+/// Adds an empty name to a header that has one name less than the rows have fields. The additional field holds the row
+/// numbers, which R writes without a name, or is the empty field after a separator at the end of each row.
 fn with_index(mut header: Vec<String>, sample: &[StringRecord]) -> Vec<String> {
     if sample.iter().any(|row| row.len() != header.len() + 1) {
         return header;
@@ -232,7 +233,7 @@ fn with_index(mut header: Vec<String>, sample: &[StringRecord]) -> Vec<String> {
     header
 }
 
-/// Whether the first column of the rows counts them.
+/// Whether the first column counts the rows.
 pub(super) fn counts_rows(rows: &[StringRecord]) -> bool {
     let mut survey = Survey::default();
     rows.iter().filter_map(|row| row.get(0)).for_each(|field| survey.add(field, 0, None));

@@ -1,5 +1,5 @@
-//! The series of a table: one below the other, told apart by identifiers; and rows after the last value of the targets,
-//! which hold what is known ahead.
+//! The series of a table. A table may hold several series, one below the other, which identifiers distinguish. Rows
+//! after the last value of the targets hold values that are known ahead.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -38,12 +38,12 @@ pub struct TableSeries {
     pub future: Series,
 }
 
-/// The share of the times that occur more than once, from which on a table may hold several series: 1 / `REPEATED`.
-/// Clocks that are set back repeat far fewer times.
+/// A table may hold several series if at least 1 / `REPEATED` of its times occur more than once. Clocks that are set
+/// back repeat far fewer times.
 const REPEATED: usize = 10;
-/// The smallest mean number of rows per series, in a column that may identify series.
+/// A column may identify series if the mean number of rows per series is at least this number.
 const LEAST_ROWS: usize = 3;
-/// The largest number of columns of which pairs are tried as identifiers.
+/// The largest number of columns whose pairs are tried as identifiers.
 const MOST_COLUMNS: usize = 12;
 
 impl TableSeries {
@@ -52,9 +52,9 @@ impl TableSeries {
     ///
     /// # Errors
     ///
-    /// A [`DataError`] that names the line; among others [`DataError::SeveralSeries`] if times repeat and a column
-    /// tells the series apart that is not in [`Roles::id`], and [`DataError::FutureRows`] if rows after the last value
-    /// of the targets have other values, and `roles` has no known columns.
+    /// A [`DataError`] that names the line: for example, [`DataError::SeveralSeries`] if times repeat and a column that
+    /// is not in [`Roles::id`] distinguishes the series, and [`DataError::FutureRows`] if rows after the last value of
+    /// the targets have values in other columns, and `roles` has no known columns.
     pub fn from_csv(path: &Path, format: &CsvFormat, roles: &Roles) -> Result<Vec<Self>> {
         Self::from_file(path, format, roles, &|_, _| ())
     }
@@ -113,7 +113,7 @@ struct Group {
 }
 
 /// The rows of each series, in the order in which the series begin in the file. `ids` has the identifier of each row;
-/// it is empty if all rows belong to one series. `notes` are those on the whole table.
+/// it is empty if all rows belong to one series. `notes` are the notes on the whole table.
 fn grouped(rows: Vec<Row>, ids: Vec<String>, notes: &[Note]) -> Vec<Group> {
     let group = |id, rows| Group { id, rows, notes: notes.to_vec() };
     if ids.is_empty() {
@@ -130,7 +130,8 @@ fn grouped(rows: Vec<Row>, ids: Vec<String>, notes: &[Note]) -> Vec<Group> {
     groups
 }
 
-/// Refuses sorted rows of several series. The mean over the series may be wanted, and is no mixture.
+/// Refuses sorted rows that belong to several series. With the rule `Duplicates::Mean` the rows are accepted, because
+/// the user may want the mean over the series.
 fn check_one_series(rows: &[Row], rule: Duplicates, table: &Table, path: &Path) -> Result<()> {
     if rule == Duplicates::Mean {
         return Ok(());
@@ -150,8 +151,8 @@ fn check_one_series(rows: &[Row], rule: Duplicates, table: &Table, path: &Path) 
     }
 }
 
-/// The names of the one or two columns that tell rows of equal times apart; words before numbers. `None` if there are
-/// no such columns.
+/// The names of the one or two columns that distinguish rows with equal times. Columns of words are preferred to
+/// columns of numbers. `None` if there are no such columns.
 fn identifier(rows: &[Row], table: &Table) -> Result<Option<Vec<String>>> {
     let times: HashMap<usize, DateTime> = rows.iter().map(|row| (row.line as usize, row.time)).collect();
     let (lines, columns) = table.categories(times.len() / LEAST_ROWS)?;
@@ -172,9 +173,10 @@ fn identifier(rows: &[Row], table: &Table) -> Result<Option<Vec<String>>> {
     Ok(pair.map(|(one, other)| vec![one.name.clone(), other.name.clone()]))
 }
 
-/// Refuses rows at the end of one series that have values, but none in columns with a value in every earlier row:
-/// without known columns, they would be filled as if the targets had not been measured. `target` are the names of the
-/// columns to forecast; if there are none, any of the columns `names` may be one.
+/// Refuses rows at the end of one series in which a column is empty that has a value in every earlier row, while other
+/// columns have values: without known columns, the empty fields would be filled as if the targets had not been
+/// measured. `target` are the names of the columns to forecast; if there are none, any of the columns `names` may be
+/// one.
 fn check_no_future(rows: &[Row], names: &[String], target: &[String], table: &Table, path: &Path) -> Result<()> {
     let length = |column: usize| rows.iter().rposition(|row| !row.values[column].is_nan()).map_or(0, |row| row + 1);
     let complete = |column: &usize| rows[..length(*column)].iter().all(|row| !row.values[*column].is_nan());

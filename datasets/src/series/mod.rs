@@ -1,6 +1,6 @@
 //! Time series and the CSV files that hold them.
 //!
-//! A CSV file has a header, columns that commas, semicolons, tabs or bars separate, and [any usual
+//! A CSV file has a header, columns that are separated by commas, semicolons, tabs or bars, and [any usual
 //! encoding](crate::text_file). The time is in one column or in several (`year`, `month`, `day`, `hour`; `date`,
 //! `time`). Rows may be in any order. The reader does not guess: if a file has several interpretations, the error names
 //! the line and the setting that decides.
@@ -45,11 +45,11 @@ pub struct Series {
     /// The time of each row, in ascending order: local time or UTC, as in the file, or standard time, as
     /// [`Note::TimeZone`] says.
     pub times: Vec<DateTime>,
-    /// Whether the rows have numbers in the place of times. A time then stands for a number, as
-    /// [`timesteps::time_of_step`] says, and has no date.
+    /// Whether the file numbers its rows and has no times. Each of `times` then stands for a number, as
+    /// [`timesteps::time_of_step`] says, and is not a real date.
     pub numbered: bool,
-    /// The local times of a file whose offsets from UTC change, if the times are in standard time. Days are cut by
-    /// them.
+    /// The conversion of `times` to local times, if the offsets from UTC in the file change and `times` are in standard
+    /// time. Days begin at local midnight.
     pub clock: Clock,
     /// All values in row-major order, `[rows, columns]`.
     pub values: Vec<f64>,
@@ -72,19 +72,19 @@ pub struct CsvFormat {
     /// the format is detected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_format: Option<String>,
-    /// The names of the columns of values to read. If empty, all columns of numbers are read, except columns without a
-    /// name, or named like an index, that count the rows.
+    /// The names of the columns of values to read. If empty, all columns of numbers are read, except columns that count
+    /// the rows and have no name or the name of an index.
     pub columns: Vec<String>,
     /// The number of lines above the header. Lines that begin with `#`, and lines above the header that have another
-    /// number of fields than the table, are passed over without this setting.
+    /// number of fields than the table, are skipped without this setting.
     #[serde(skip_serializing_if = "is_zero")]
     pub skip_rows: usize,
     /// What separates the columns. If `None`, it is recognised from the header and the rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub separator: Option<Separator>,
-    /// The decimal mark of columns whose numbers can be read with either mark, such as `1,234`. If `None`, other
-    /// numbers of the table decide, and such columns are refused if they do not. Where commas separate the columns,
-    /// numbers that are all like `1.234` have a decimal point, and [`Note::DecimalAssumed`] says so.
+    /// The decimal mark of columns whose numbers can be read with either mark, such as `1,234`. If `None`, the other
+    /// numbers of the table decide; if they do not decide, the columns are refused. If commas separate the columns, and
+    /// all numbers of a column are like `1.234`, the point is a decimal point, and [`Note::DecimalAssumed`] says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decimal: Option<Decimal>,
     /// A number or a word that stands for a missing value, such as -9999.

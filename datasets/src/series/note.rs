@@ -13,17 +13,18 @@ use super::{Counted, Gaps, Missing, RollUp, Span};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Note {
-    /// Lines above the header were passed over.
+    /// Lines above the header were skipped.
     LinesSkipped {
         /// The number of lines above the header.
         lines: usize,
     },
-    /// Rows with units below the header were passed over.
+    /// Rows with units below the header were skipped.
     UnitsSkipped {
         /// The number of rows with units.
         rows: usize,
     },
-    /// The point in all numbers of these columns was read as a decimal mark, though it might stand between thousands.
+    /// The point in all numbers of these columns was read as a decimal mark, although it could also be a thousands
+    /// separator.
     DecimalAssumed {
         /// The names of the columns.
         columns: Vec<String>,
@@ -68,20 +69,20 @@ pub enum Note {
         /// How the missing times were treated.
         rule: Gaps,
     },
-    /// Rows after the last value of the targets hold what is known ahead.
+    /// Rows after the last value of the targets hold values that are known ahead.
     FutureRows {
         /// The number of these rows.
         rows: usize,
     },
-    /// The rows of longer time steps were replaced by their mean or sum.
+    /// The rows were combined into longer time steps, by their mean or sum.
     RolledUp {
-        /// The number of rows before.
+        /// The number of rows before they were combined.
         rows: usize,
-        /// The number of time steps after.
+        /// The number of time steps afterwards.
         steps: usize,
-        /// The length of a time step after.
+        /// The length of a time step afterwards.
         span: Span,
-        /// What the values of a time step are.
+        /// Whether the values of a time step are means or sums.
         rule: RollUp,
     },
     /// The rows of the first or the last time step were left out, because the time step is not whole.

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The decimal mark of a column. The other mark, blanks and apostrophes may stand between thousands.
+/// The decimal mark of a column. The other mark, blanks and apostrophes may separate thousands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Decimal {
     /// `1.5`, and `1,234.5` with a mark between thousands.
@@ -90,21 +90,22 @@ pub(super) struct Written<'a> {
     pub unit: Option<&'a str>,
 }
 
-/// What the marks between the digits of a number tell about its decimal mark.
+/// What the marks between the digits of a number show about its decimal mark.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Marks {
-    /// Nothing. The flag tells digits without any mark that are so many that one would stand between thousands.
+    /// The marks show nothing. `long` is true if the number has no marks but more than three digits, so that a
+    /// thousands separator would be possible.
     Any { long: bool },
     /// The number can be read with this decimal mark alone.
     Only(Decimal),
-    /// The only mark stands before the last three digits: it may be a decimal mark, or stand between thousands.
+    /// The only mark stands before the last three digits: it may be a decimal mark or a thousands separator.
     Either(Decimal),
 }
 
 impl<'a> Field<'a> {
     /// Reads a field without knowledge of its column.
     pub fn of(field: &'a str) -> Self {
-        // Nearly all fields of nearly all tables.
+        // This fast path reads nearly all fields of nearly all tables.
         if let Some(written) = Written::plain(field) {
             return Self::Number(written);
         }
@@ -120,7 +121,7 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Eurostat's colon for a missing value with the letters of its reason, such as `: c`.
+/// Whether a field is Eurostat's sign for a missing value: a colon, followed by letters for the reason, such as `: c`.
 fn is_flag(word: &str) -> bool {
     word.strip_prefix(':').is_some_and(|flags| flags.len() <= 4 && flags.trim().chars().all(char::is_alphabetic))
 }
@@ -219,12 +220,12 @@ impl Marks {
         };
         match (before.first(), decimal) {
             (None, Some(mark)) => (mantissa.len() > 1).then(|| Self::single(mark, groups[0], groups[1])),
-            // A decimal mark after marks of another kind between thousands.
+            // The last mark is a decimal mark, and the marks before it, all of another kind, separate thousands.
             (Some(between), Some(mark)) if *between != last => {
                 let grouped = before.iter().all(|mark| mark == between) && are_thousands(&groups[..groups.len() - 1]);
                 (grouped && matches!(between, '.' | ',' | ' ' | '\'')).then_some(Self::Only(mark))
             }
-            // Marks of one kind between thousands.
+            // In the remaining cases, marks of one kind separate thousands, or the text is not a number.
             _ if !marks.iter().all(|mark| *mark == last) || !are_thousands(&groups) => None,
             (_, Some(mark)) => Some(Self::Only(mark.other())),
             _ => matches!(last, ' ' | '\'').then_some(Self::Any { long: false }),
@@ -272,9 +273,11 @@ pub(super) struct Survey {
     numbers: usize,
     words: usize,
     booleans: usize,
-    /// Whether some number can be read with a decimal point alone, and whether one with a decimal comma alone.
+    /// Whether some number can only be read with a decimal point, and whether some number can only be read with a
+    /// decimal comma.
     only: [bool; 2],
-    /// The first number of which the point, or the comma, may be either mark, with its line.
+    /// The first number whose point may be a decimal mark or a thousands separator, and the first number whose comma
+    /// may be either; each with its line.
     either: [Option<(usize, String)>; 2],
     /// Whether there are numbers without any mark: of at most three digits, and of more.
     bare: [bool; 2],
@@ -282,13 +285,13 @@ pub(super) struct Survey {
     unit: Option<String>,
     /// The first number with another unit than the first one, with its line.
     other_unit: Option<(usize, String)>,
-    /// The number that follows if the column counts rows.
+    /// The next number of the column if the column counts the rows.
     next: Option<f64>,
     skips: bool,
 }
 
 impl Survey {
-    /// Adds the field in this line. Fields that stand for missing values tell nothing.
+    /// Adds the field in this line. Fields that stand for missing values are ignored.
     pub fn add(&mut self, field: &str, line: usize, sentinel: Option<&Sentinel>) {
         let number = match Field::of(field) {
             _ if sentinel.is_some_and(|sentinel| sentinel.is(field)) => return,
@@ -330,7 +333,8 @@ impl Survey {
         self.numbers > 1 && self.words + self.booleans == 0 && !self.skips
     }
 
-    /// The first number that has another unit than those before it, with its line, and the unit of those.
+    /// The first number whose unit differs from the unit of the numbers before it: its line, its text, and the unit of
+    /// the numbers before it.
     pub fn other_unit(&self) -> Option<(usize, &str, &str)> {
         let (line, value) = self.other_unit.as_ref()?;
         Some((*line, value, self.unit.as_deref().unwrap_or_default()))
@@ -365,7 +369,8 @@ impl Survey {
         match others {
             [true, false] => Ok((Decimal::Point, false)),
             [false, true] => Ok((Decimal::Comma, false)),
-            // Numbers of more digits have no marks between thousands.
+            // The column has numbers of more than three digits without a thousands separator, so the point is a decimal
+            // mark.
             _ if found == Decimal::Point && self.bare[1] => Ok((Decimal::Point, false)),
             _ if found == Decimal::Point && commas_separate && !self.bare[0] => Ok((Decimal::Point, true)),
             _ => Err(first),
@@ -385,7 +390,7 @@ pub(super) enum Value {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Style {
     pub decimal: Decimal,
-    /// Whether nothing but usage tells the decimal mark.
+    /// Whether the decimal mark is only assumed, because no number of the table proves it.
     pub is_assumed: bool,
     /// Whether the column has the values true and false, which are read as 1 and 0.
     pub is_boolean: bool,

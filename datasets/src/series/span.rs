@@ -85,7 +85,7 @@ impl std::fmt::Display for Span {
     }
 }
 
-/// What the values of a longer time step are.
+/// How the values of a longer time step follow from its rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RollUp {
@@ -98,7 +98,7 @@ pub enum RollUp {
 
 impl Series {
     /// Replaces the rows of each step of `span` by their mean or sum. Steps without rows are left out. The time of a
-    /// step is its start, and its values are those of the rows up to its end.
+    /// step is its start. The values of a step are computed from the rows up to its end.
     ///
     /// # Errors
     ///
@@ -129,13 +129,13 @@ impl Series {
     }
 
     /// Leaves out the rows of the first and of the last step of `span` if the step is not whole: a day of which only
-    /// the first hours are known, for example. The pattern of the times says which rows a step has.
+    /// the first hours are known, for example. The pattern of the times determines which rows a whole step has.
     pub fn without_unfinished(mut self, span: Span) -> Self {
         let (Some(&first), Some(&last)) = (self.times.first(), self.times.last()) else { return self };
         let rhythm = Rhythm::of(&self.times);
         let (begin, end) = (self.start(first, span), self.start(last, span));
         let (local, step) = (self.local(first, span), rhythm.step());
-        // The pattern has a time in the step of `span` before the first row.
+        // The series begins late if the pattern has a time before the first row in the same step of `span`.
         let is_late =
             local.saturating_sub(step) >= begin && rhythm.count_between(begin.saturating_sub(step), local) > 0;
         let is_early = rhythm.following(last).next().is_some_and(|next| self.start(next, span) == end);
@@ -149,7 +149,7 @@ impl Series {
         self
     }
 
-    /// The time by which steps of `span` are cut: the local time for days and weeks.
+    /// The time that determines to which step of `span` a row belongs: the local time for days and weeks.
     fn local(&self, time: DateTime, span: Span) -> DateTime {
         if span.is_whole_days() { self.clock.local(time) } else { time }
     }
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(late.len(), 48);
     }
 
-    /// However many rows the first and the last day have, only whole days are left, also where shops close at night.
+    /// Only whole days are left, for any number of rows in the first and the last day, even if shops close at night.
     #[test]
     fn unfinished_steps_are_left_out() {
         let span = "1d".parse().unwrap();

@@ -15,7 +15,7 @@ use crate::error::{DataError, Result};
 
 /// The largest number of rows with units and other remarks between the header and the first row of values.
 const MOST_UNITS: usize = 3;
-/// How many times a table is read.
+/// The number of times that a table is read.
 const READINGS: usize = 2;
 /// The number of bytes between two reports of the progress.
 const REPORTED: usize = 1 << 20;
@@ -33,7 +33,7 @@ pub(super) struct Table<'a> {
     time: Vec<usize>,
     /// The indices of the columns that identify the series of a row.
     id: Vec<usize>,
-    /// The number of rows with units below the header, which are passed over.
+    /// The number of rows with units below the header, which are skipped.
     units: usize,
     /// What the fields of each column have in common; nothing for time columns.
     surveys: Vec<Survey>,
@@ -70,7 +70,7 @@ impl<'a> Table<'a> {
         Ok(table)
     }
 
-    /// Notes about the lines that are no part of the table.
+    /// Notes about the lines that are not part of the table.
     pub fn notes(&self) -> Vec<Note> {
         let lines = self.layout.line - 1;
         let before = (lines > 0).then_some(Note::LinesSkipped { lines });
@@ -278,8 +278,8 @@ impl<'a> Table<'a> {
         Ok((0..filled.len()).filter(is_free).map(|column| self.layout.header[column].clone()).collect())
     }
 
-    /// The columns with at most `most` different fields, without the time and the columns that identify series; columns
-    /// of words first; and the line number of each row. Columns that are named to be read are left out.
+    /// The line number of each row, and the columns with at most `most` different fields, columns of words first. The
+    /// time, the columns that identify series, and the columns that the user names to be read are left out.
     pub fn categories(&self, most: usize) -> Result<(Vec<usize>, Vec<Category>)> {
         let header = &self.layout.header;
         let is_free = |column: &usize| {

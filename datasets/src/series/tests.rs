@@ -214,7 +214,7 @@ fn malformed_tables_are_errors() {
         if column == "a" && value == "NA"));
 }
 
-/// Recipes and packages hold the field under its first name.
+/// Existing recipes and packages contain the field with its first name.
 #[test]
 fn the_format_keeps_its_serialised_names() {
     let format = CsvFormat { duplicates: Duplicates::Mean, date_format: Some("%Y".to_owned()), ..plain() };

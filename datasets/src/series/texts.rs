@@ -35,10 +35,10 @@ impl Texts {
         rows.map(|row| self.row(row)).collect()
     }
 
-    /// Parses the time of each row, like [`dates::read`]. Of a large table, one block after the other is parsed, so
-    /// that the texts of only one block are taken apart. The rows of a sample go before each block, so that all blocks
-    /// are read in one format; if they are not, or if the times are not [plain](Times::is_plain), all rows are parsed
-    /// at once.
+    /// Parses the time of each row, like [`dates::read`]. A large table is parsed block by block, so that the texts of
+    /// only one block are split at the same time. The same sample of rows is put before each block, so that all blocks
+    /// are read in one format. If a block cannot be read, or if the times are not [plain](Times::is_plain), all rows
+    /// are parsed at once.
     pub fn times(&self, columns: &[&str], format: Option<&str>) -> Result<Times, Wrong> {
         let count = self.ends.len();
         let sample = self.rows((0..count).step_by(count.div_ceil(SAMPLE).max(1)));

@@ -66,7 +66,7 @@ fn fetch(url: &str, part: &Path, report: impl Fn(u64, Option<u64>)) -> std::resu
 }
 
 /// The certificates that the system trusts, or those in the file that the variable `SSL_CERT_FILE` names. On a system
-/// without certificates, those of Mozilla that are part of the program.
+/// without certificates, Mozilla's certificates, which are part of the program.
 fn root_certificates() -> std::result::Result<RootCerts, String> {
     let loaded = rustls_native_certs::load_native_certs();
     match (loaded.certs.is_empty(), loaded.errors.first()) {

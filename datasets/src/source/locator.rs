@@ -133,7 +133,7 @@ impl Locator {
         given.unwrap_or_else(|| path.to_path_buf())
     }
 
-    /// Whether the caller gave a data folder that nothing has been searched in so far.
+    /// Whether the caller gave a data folder in which no file has been searched so far.
     pub fn is_ignored(&self) -> bool {
         self.cache.is_none() && !self.used.load(Ordering::Relaxed)
     }

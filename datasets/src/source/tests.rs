@@ -61,7 +61,7 @@ fn read(locator: &Locator, source: &Source) -> Result<Vec<u8>> {
 fn a_locator_can_be_shared_between_threads() {
     fn shared<T: Clone + Send + Sync + 'static>(_: &T) {}
     shared(&Locator::new(None).with_progress(|_| {}));
-    // `Box<dyn Error + Send + Sync>` takes an error of the crate.
+    // An error of the crate can be converted to `Box<dyn Error + Send + Sync>`.
     fn sendable<T: std::error::Error + Send + Sync + 'static>() {}
     sendable::<DataError>();
 }

@@ -1,5 +1,5 @@
-// Keeps the page and its models, so that it works without a network. The build writes `files.json`, the list of files with
-// a version, which changes with the content of any file.
+// Caches the page and its models, so that the page works without a network. The build writes `files.json`: the list of
+// files, and a version that changes with the content of any file.
 
 const name = "rnn-zoo";
 
@@ -7,7 +7,7 @@ async function keep() {
   const response = await fetch("files.json", { cache: "no-store" });
   const { version, files } = await response.json();
   const cache = await caches.open(`${name}-${version}`);
-  // Past the cache of HTTP, which could mix the files of two versions.
+  // Bypasses the HTTP cache, which could mix the files of two versions.
   await cache.addAll(["./", ...files].map((file) => new Request(file, { cache: "reload" })));
   const others = (await caches.keys()).filter((key) => key.startsWith(`${name}-`) && key !== `${name}-${version}`);
   await Promise.all(others.map((key) => caches.delete(key)));

@@ -1,5 +1,5 @@
-//! Models of all applications as WebAssembly. The worker of the page calls this module; inputs, options, answers and errors
-//! are JSON texts.
+//! Models of all applications as WebAssembly. The worker of the page calls this module. Inputs, options, answers and
+//! errors are JSON texts.
 //!
 //! On other targets than `wasm32` the crate is empty, so that builds of the workspace do not compile `wasm-bindgen`.
 #![cfg(target_arch = "wasm32")]
@@ -9,8 +9,8 @@ use inference::{MemoryFiles, PackageError, PredictError};
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Lets the matrix products of `gemm` use SIMD, which they do on wasm only if told so. The kernels of `rnn` use it by
-/// themselves.
+/// Lets the matrix products of `gemm` use SIMD, because on wasm `gemm` uses SIMD only after this call. The kernels of
+/// `rnn` use SIMD without such a call.
 #[wasm_bindgen(start)]
 pub fn start() {
     gemm::set_wasm_simd128(cfg!(target_feature = "simd128"));

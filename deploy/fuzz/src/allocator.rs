@@ -1,17 +1,18 @@
-//! An allocator that remembers the largest allocation since a moment.
+//! An allocator that records the largest allocation since a given moment.
 #![allow(unsafe_code, reason = "a global allocator is unsafe to implement")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-/// The system's allocator, watched. A program that measures makes it its `#[global_allocator]`.
+/// The system's allocator, with a record of the largest allocation. A program that measures allocations declares a
+/// value of this type as its `#[global_allocator]`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Watched;
 
 static LARGEST: AtomicUsize = AtomicUsize::new(0);
 static NUMBER: AtomicU64 = AtomicU64::new(0);
-/// From this size on an allocation may end the process, so that its input must be named before.
+/// An allocation of this size or more may end the process, so the number of the input is printed before the allocation.
 const FATAL: usize = 1 << 30;
 
 /// Begins to measure the input with this number.
@@ -33,7 +34,8 @@ fn watch(size: usize) {
     }
 }
 
-// SAFETY: every method passes its arguments on to the system's allocator, and returns what it returns.
+// SAFETY: every method passes its arguments on to the system's allocator, and returns the result of the system's
+// allocator.
 unsafe impl GlobalAlloc for Watched {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         watch(layout.size());

@@ -1,4 +1,5 @@
-//! The packages that are damaged: the shipped ones, small ones with a part of their vocabulary, and those of format 1.
+//! The packages that are damaged: the shipped packages, small packages with a part of their vocabulary, and packages of
+//! format 1.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -35,7 +36,7 @@ const WORDS: usize = 200;
 ///
 /// # Errors
 ///
-/// Those of opening a package that is not damaged.
+/// The errors of opening a package that is not damaged.
 pub fn read() -> Result<Vec<Seed>, PackageError> {
     let mut all = Vec::new();
     for entry in zoo::APPLICATIONS.0 {
@@ -68,8 +69,8 @@ fn files_of(folder: &Path) -> FileMap {
     named.filter(|(name, _)| is_read(name)).filter_map(|(name, path)| Some((name, std::fs::read(path).ok()?))).collect()
 }
 
-/// The package with the first words of its vocabulary; `None` if it has no large vocabulary, or n-grams, whose file has
-/// a checksum of its own.
+/// The package with the first words of its vocabulary; `None` if the package has no large vocabulary, or if it has
+/// n-grams, whose file has its own checksum.
 fn small(files: &FileMap) -> Option<FileMap> {
     let vocabulary = std::str::from_utf8(files.get("vocab.txt")?).ok()?;
     let words = vocabulary.lines().count();

@@ -1,8 +1,8 @@
-//! A fuzzer of packages. It damages the files of shipped and small packages, opens each through [`zoo::from_files`], and
-//! predicts with those that open.
+//! A fuzzer of packages. It damages the files of shipped and small packages, opens each package through
+//! [`zoo::from_files`], and predicts with the packages that open.
 //!
-//! A damaged package must be an error, or a model that predicts or returns an error. These are faults: a panic, and an
-//! allocation of more than four times the bytes of the package and 2 MiB ([`FLOOR`]).
+//! Opening a damaged package must give an error, or a model that predicts or returns an error. A panic is a fault, and
+//! so is an allocation of more than four times the bytes of the package plus 2 MiB ([`FLOOR`]).
 //!
 //! Every input follows from a seed and a number, so that `--only NUMBER` repeats it.
 
@@ -22,11 +22,11 @@ use rand::{RngExt, SeedableRng};
 
 use corpus::Seed;
 
-/// The number of bytes that may be allocated at once whatever the size of the package: the matrix product allocates a
-/// buffer of 2 MiB for each thread.
+/// The number of bytes that may be allocated at once, independently of the size of the package: the matrix product
+/// allocates a buffer of 2 MiB for each thread.
 pub const FLOOR: usize = 2 << 20;
-/// The largest horizon of a damaged forecaster that is asked for a forecast. A long forecast takes long, which is no
-/// fault.
+/// A damaged forecaster is asked for a forecast only if its horizon is at most this long. A longer forecast would take
+/// much time, which is not a fault.
 const LONGEST: u64 = 1000;
 
 /// What happened to the inputs.

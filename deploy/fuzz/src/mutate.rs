@@ -12,13 +12,13 @@ use crate::{json, tensors};
 const CONFIG: &str = "config.json";
 
 /// Damages one to three places, and writes the right SHA-256 into the manifest of most packages. Returns the files, and
-/// the names of those that were changed.
+/// the names of the changed files.
 pub fn damaged(files: &FileMap, rng: &mut ChaCha8Rng) -> (FileMap, String) {
     let mut files = files.clone();
     let names: Vec<String> = files.keys().cloned().collect();
     let mut changed = Vec::new();
     for _ in 0..rng.random_range(1..=3) {
-        // Every other change is one of the manifest, in which most settings are.
+        // About half of the changes are in the manifest, because it contains most settings.
         let is_manifest = |name: &&String| [MANIFEST, CONFIG].contains(&name.as_str());
         let manifest = names.iter().find(is_manifest).filter(|_| rng.random_bool(0.4));
         let Some(name) = manifest.or(names.choose(rng)) else { continue };

@@ -19,7 +19,8 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-# The largest difference of an output, divided by the largest absolute value of the output, at least 1.
+# The largest difference of an output, divided by the largest absolute value of the output, or by 1 if that value is
+# smaller.
 TOLERANCE = {"32": 1e-5, "16": 5e-3}
 TYPES = {"f32": np.float32, "i64": np.int64, "i32": np.int32}
 # The folders of the example: model, bits per weight, with lengths or not.

@@ -10,7 +10,7 @@ use crate::proto::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 pub const OPSET: i64 = 17;
 /// The version of the file format that belongs to [`OPSET`].
 const IR_VERSION: i64 = 8;
-/// A protobuf message cannot be larger.
+/// The largest possible size of a protobuf message, in bytes.
 const LARGEST: usize = i32::MAX as usize;
 
 /// Options of an export.

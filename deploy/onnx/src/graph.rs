@@ -14,7 +14,7 @@ use crate::proto::{
 pub struct Value(String);
 
 impl Value {
-    /// The absent optional input of an operator.
+    /// Stands for an optional input of an operator that is absent.
     pub(crate) const NONE: Self = Self(String::new());
 }
 
@@ -110,7 +110,8 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// Creates an empty graph. `precision` is that of the stored weights; all computations are in single precision.
+    /// Creates an empty graph. `precision` is the precision of the stored weights; all computations are in single
+    /// precision.
     pub fn new(name: &'static str, about: impl Into<String>, precision: Precision) -> Self {
         let about = about.into();
         Self { name, about, precision, inputs: vec![], outputs: vec![], constants: vec![], nodes: vec![] }
@@ -243,7 +244,7 @@ impl Graph {
         outputs
     }
 
-    /// The messages of the graph.
+    /// Converts the graph to the protobuf message of the file format.
     pub(crate) fn to_proto(&self) -> GraphProto {
         GraphProto {
             node: self.nodes.clone(),

@@ -21,7 +21,7 @@ impl Graph {
         self.node_with("Transpose", &[value], &[("perm", Attribute::Ints(order.to_vec()))])
     }
 
-    /// Changes the shape. 0 keeps the size of a dimension, and −1 stands for what remains.
+    /// Changes the shape. 0 keeps the size of a dimension, and −1 stands for the remaining size.
     pub fn reshape(&mut self, value: &Value, shape: &[i64]) -> Value {
         let shape = self.ints(shape);
         self.node("Reshape", &[value, &shape])
@@ -39,8 +39,8 @@ impl Graph {
         self.node("Squeeze", &[value, &axes])
     }
 
-    /// The part from `start` to before `end` along a dimension. Negative places count from the end; `i64::MAX` is the
-    /// end.
+    /// The part from `start` up to, but not including, `end` along a dimension. Negative positions count from the end;
+    /// `i64::MAX` is the end.
     pub fn slice(&mut self, value: &Value, axis: i64, start: i64, end: i64) -> Value {
         let [start, end, axis] = [start, end, axis].map(|number| self.ints(&[number]));
         self.node("Slice", &[value, &start, &end, &axis])

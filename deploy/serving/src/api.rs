@@ -206,7 +206,8 @@ async fn in_time<T>(limits: &Limits, answer: impl Future<Output = Result<T, ApiE
     timeout(limits.answer_time, answer).await.map_err(|_| ApiError::SlowAnswer)?
 }
 
-/// Continues a session by one piece. Returns the session, and `None` if the answer is complete.
+/// Computes the next piece of a session. Returns the session and the piece, or the session and `None` if the answer is
+/// complete.
 async fn one_piece(model: &Served, mut session: AnySession) -> Result<(AnySession, Option<Value>), ApiError> {
     let step = move |predictor: &dyn AnyPredictor| {
         let piece = predictor.need_streaming()?.next_json(&mut session)?;
@@ -215,7 +216,7 @@ async fn one_piece(model: &Served, mut session: AnySession) -> Result<(AnySessio
     model.worker.run_later(step).await
 }
 
-/// The parameters of a path. Those that are not UTF-8 name no model.
+/// The parameters of a path. If they are not valid UTF-8, the error is that there is no such model.
 fn of_path<T>(parameters: Result<Path<T>, PathRejection>) -> Result<T, ApiError> {
     parameters.map(|Path(parameters)| parameters).map_err(|_| ApiError::NoModel)
 }

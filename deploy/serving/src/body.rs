@@ -25,11 +25,12 @@ pub(crate) struct Next {
 pub(crate) async fn read<T: DeserializeOwned>(request: Request<Body>, limits: &Limits) -> Result<T, ApiError> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
-    // Pages of other origins can send other types without asking, and this one only if CORS allows it.
+    // From pages of other origins, browsers send some media types without a preflight request, but they send this type
+    // only if CORS allows it.
     if !media_type.eq_ignore_ascii_case("application/json") {
         return Err(ApiError::ContentType);
     }
-    // The declared length, if there is one: such a body is refused before it is read.
+    // If the request declares a length that is too large, its body is refused before it is read.
     if request.body().size_hint().lower() > limits.body as u64 {
         return Err(ApiError::TooLarge(limits.body));
     }

@@ -63,7 +63,7 @@ pub(crate) enum ApiError {
     TooManySessions,
     #[error("the answer was not ready in time; ask for less, or try again later")]
     SlowAnswer,
-    /// The reason, which is for the log alone: it may tell how the server works.
+    /// The reason. It is only logged and not sent, because it may reveal how the server works.
     #[error("the model failed; the log of the server has the reason")]
     Internal(String),
 }
@@ -82,12 +82,12 @@ impl ApiError {
         Self::BadInput { field: field.to_owned(), message: message.into() }
     }
 
-    /// The error of a request whose model answers no more.
+    /// The error of a request to a model whose thread has ended.
     pub(crate) fn stopped() -> Self {
         Self::Internal("the thread of the model has ended".to_owned())
     }
 
-    /// Logs the reason of an internal error, which the answer does not have.
+    /// Logs the reason of an internal error, which the answer does not contain.
     pub(crate) fn log(&self, request_id: &str) {
         if let Self::Internal(reason) = self {
             tracing::error!(request_id, reason, "internal error");
@@ -116,7 +116,7 @@ impl ApiError {
         }
     }
 
-    /// The error as every answer has it.
+    /// The error in the JSON form that all answers use.
     pub(crate) fn to_json(&self, request_id: &str) -> Value {
         let field = match self {
             Self::BadInput { field, .. } => Some(field),
@@ -139,7 +139,8 @@ impl IntoResponse for ApiError {
             Self::Unauthorized => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            // The rest of a body that was not read cannot be told from the next request.
+            // The connection is closed, because the unread rest of a body cannot be distinguished from the next
+            // request.
             Self::TooLarge(_) | Self::SlowRequest | Self::Incomplete => {
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }

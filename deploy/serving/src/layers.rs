@@ -24,7 +24,7 @@ pub(crate) async fn authorize(
     next: Next,
 ) -> Result<Response<Body>, ApiError> {
     let is_allowed = match &state.options.token {
-        // The time of the comparison does not tell how much of a wrong token is right.
+        // The comparison takes constant time, so that its time does not reveal how much of a wrong token is right.
         Some(token) => bearer(request.headers()).is_some_and(|given| bool::from(given.ct_eq(token.as_bytes()))),
         None => true,
     };
@@ -38,8 +38,8 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii_start())
 }
 
-/// Gives the request an identifier, counts and logs it, and completes the answer. The log has no text of the user: no
-/// body, and no path but the pattern that it matches.
+/// Gives the request an identifier, counts and logs it, and completes the answer. The log has no text of the user: it
+/// has no body, and instead of the path it has the pattern that the path matches.
 pub(crate) async fn observe(
     Shared(state): Shared<Arc<State>>,
     mut request: Request<Body>,

@@ -1,4 +1,4 @@
-//! What a server may use, and whom it answers.
+//! The options of a server: address, access and limits.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use std::time::Duration;
 pub struct Options {
     /// The address and port to listen on; port 0 takes a free port.
     pub listen: SocketAddr,
-    /// The bearer token that requests to models must have; `None` if everybody may ask.
+    /// The bearer token that requests to models must have; `None` if requests need no token.
     pub token: Option<String>,
-    /// The origin, such as `https://example.org`, whose pages may ask this server from a browser.
+    /// The origin, such as `https://example.org`, whose pages may send requests to this server from a browser.
     pub cors_origin: Option<String>,
     /// The limits.
     pub limits: Limits,
@@ -27,7 +27,8 @@ impl Default for Options {
 pub struct Limits {
     /// The largest number of inputs that a model predicts together.
     pub batch: usize,
-    /// How long a model waits for more requests before it predicts. 0 takes only the requests that wait already.
+    /// How long a model waits for more requests before it predicts. With 0, a batch has only requests that are already
+    /// waiting.
     pub batch_wait: Duration,
     /// The largest body of a request, in bytes.
     pub body: usize,

@@ -23,7 +23,8 @@ const FILES: [File; 11] = [
     ("/", "text/html; charset=utf-8", include_str!("../../browser/page/index.html")),
     ("/style.css", "text/css; charset=utf-8", include_str!("../../browser/page/style.css")),
     ("/icon.svg", "image/svg+xml", include_str!("../../browser/page/icon.svg")),
-    // Over HTTP the page asks this server, and in the browser build the same module asks wasm.
+    // Here the module `client.js` sends requests to this server. In the browser build, `client.js` calls WebAssembly
+    // instead.
     ("/client.js", JAVASCRIPT, include_str!("../../browser/page/client-http.js")),
     script!("app.js"),
     script!("chart.js"),

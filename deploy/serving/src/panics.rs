@@ -1,17 +1,17 @@
-//! Panics, whose messages may quote the text of a user.
+//! The log of panics. The message of a panic may quote the text of a user.
 
 use std::panic;
 use std::thread;
 
-/// From now on, the log has the location of a panic and not its message. The thread that calls this function reads no text
-/// of users, and keeps the hook that it has.
+/// After this call, the log has the location of a panic, and not its message. The thread that calls this function keeps
+/// the previous panic hook, because this thread reads no text of users.
 pub(crate) fn log_locations_alone() {
     let (caller, previous) = (thread::current().id(), panic::take_hook());
     panic::set_hook(Box::new(move |info| {
         if thread::current().id() == caller {
             return previous(info);
         }
-        // Models compute in threads of rayon, too, whose panics pass on to the thread of the model.
+        // Models also compute in threads of rayon. A panic in such a thread passes on to the thread of the model.
         let location = info.location().map(ToString::to_string);
         tracing::error!(location, "panic");
     }));

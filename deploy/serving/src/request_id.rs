@@ -8,7 +8,7 @@ pub(crate) const HEADER: &str = "x-request-id";
 /// The largest length of an identifier from a client.
 const LONGEST: usize = 64;
 
-/// The identifier of a request, which its answer and the log have.
+/// The identifier of a request. The answer to the request and the log contain it.
 #[derive(Clone)]
 pub(crate) struct RequestId(pub(crate) String);
 

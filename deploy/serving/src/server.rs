@@ -21,10 +21,10 @@ use crate::options::{Limits, Options};
 use crate::state::State;
 use crate::{api, panics};
 
-/// How long to wait before another connection is accepted, after the system had no resources for one.
+/// How long the server waits before it accepts connections again, after the system had no resources for a connection.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A server that listens and does not answer yet.
+/// A server that listens but does not answer requests yet.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
@@ -102,7 +102,7 @@ async fn converse(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.client_time)
         .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router));
-    // Errors are those of the client: it has gone, was too slow, or does not speak HTTP.
+    // The client causes these errors: it has closed the connection, was too slow, or does not speak HTTP.
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "connection ended");
     }
@@ -114,9 +114,9 @@ async fn converse(
 ///
 /// # Errors
 ///
-/// Those of [`Server::bind`], and [`ServeError::System`] if the operating system refuses threads or signals.
+/// The errors of [`Server::bind`], and [`ServeError::System`] if the operating system refuses threads or signals.
 pub fn serve(models: Vec<AnyModel>, options: Options, started: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
-    // Another subscriber of the program stays.
+    // If the program has already installed a subscriber for the log, that subscriber stays.
     let _ = tracing_subscriber::fmt().json().with_writer(std::io::stderr).try_init();
     panics::log_locations_alone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -49,7 +49,7 @@ impl Sessions {
         Ok(Taken { id, sessions: self.clone(), is_over: true })
     }
 
-    /// Takes a session of a model out, to continue it.
+    /// Takes a session of a model out of the table, so that one request alone continues it.
     pub(crate) fn take(self: &Arc<Self>, model: &str, id: &str) -> Result<(Taken, AnySession), ApiError> {
         let mut entries = self.entries();
         let entry = entries.get_mut(id).filter(|entry| entry.model == model).ok_or(ApiError::NoSession)?;
@@ -65,7 +65,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// The sessions, after those that have expired are removed.
+    /// Removes the sessions that have expired, and returns the table of the others.
     fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.retain(|_, entry| entry.session.is_none() || entry.last_used.elapsed() < self.time);

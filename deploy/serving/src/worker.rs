@@ -1,4 +1,4 @@
-//! The thread of a model: it takes requests from a queue, and predicts those together that have the same options.
+//! The thread of a model: it takes requests from a queue, and predicts requests with the same options together.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ struct Predict {
     answer: oneshot::Sender<Outputs>,
 }
 
-/// The queue before the thread of a model. The thread ends when the queue is dropped.
+/// The queue of requests for the thread of a model. The thread ends when the queue is dropped.
 pub(crate) struct Worker {
     jobs: mpsc::Sender<Job>,
 }
@@ -40,7 +40,8 @@ impl Worker {
     /// Starts the thread of a model. Must be called in a tokio runtime.
     pub(crate) fn start(model: Arc<AnyModel>, limits: Limits, metrics: Arc<Metrics>) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel(limits.queue.clamp(1, Semaphore::MAX_PERMITS));
-        // Models that answer piece by piece predict one input after another, so that gathering would only delay.
+        // Models that answer piece by piece predict one input after another, so waiting for more requests would only
+        // delay the answers.
         let largest = if model.predictor.streaming().is_some() { 1 } else { limits.batch };
         let thread = Thread { model, largest, limits, metrics, handle: Handle::current() };
         std::thread::Builder::new().name("model".into()).spawn(move || thread.work(queue))?;
@@ -64,7 +65,7 @@ impl Worker {
         Ok(outputs.await.map_err(|_| ApiError::stopped())??)
     }
 
-    /// Runs a function in the thread of the model. It is refused if the queue is full.
+    /// Runs a function in the thread of the model. The call is refused if the queue is full.
     pub(crate) async fn run<T, F>(&self, function: F) -> Result<T, ApiError>
     where
         T: Send + 'static,
@@ -75,7 +76,8 @@ impl Worker {
         Ok(result.await.map_err(|_| ApiError::stopped())??)
     }
 
-    /// Runs a function in the thread of the model. It waits for a place in the queue: an answer that has begun goes on.
+    /// Runs a function in the thread of the model. The call waits for a place in the queue, so that an answer that has
+    /// begun is never refused.
     pub(crate) async fn run_later<T, F>(&self, function: F) -> Result<T, ApiError>
     where
         T: Send + 'static,
@@ -132,7 +134,8 @@ impl Thread {
         }
     }
 
-    /// Takes requests from the queue that can be predicted together with `first`. `held` gets the first that cannot.
+    /// Takes requests from the queue as long as they can be predicted together with `first`. The first request that
+    /// cannot is stored in `held`.
     async fn gather(&self, first: Predict, queue: &mut mpsc::Receiver<Job>, held: &mut Option<Job>) -> Vec<Predict> {
         let until = Instant::now() + self.limits.batch_wait;
         let mut size = first.inputs.len();

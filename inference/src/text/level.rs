@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(Level::Character.normalize("cafe\u{301}"), "café");
     }
 
-    /// A vocabulary of code points, as earlier versions made them, reads texts as it did then.
+    /// Earlier versions made vocabularies of code points. Such a vocabulary still encodes texts in the same way.
     #[test]
     fn unknown_characters_are_spelled_by_known_code_points() {
         let vocabulary = Vocabulary::new(Reserved::EndOfLine, ["e", "\u{301}", " ", "👩"], 100);

@@ -48,7 +48,7 @@ impl Vocabulary {
     }
 
     /// Builds a vocabulary like [`build`](Self::build), of those tokens that occur at least `min_count` times. The
-    /// rarer tokens of the training part are then read as `<unk>`, so that a model learns where unknown tokens stand.
+    /// rarer tokens of the training part are then read as `<unk>`, so that a model learns where unknown tokens occur.
     pub fn build_frequent<'a>(
         reserved: Reserved,
         tokens: impl IntoIterator<Item = &'a str>,

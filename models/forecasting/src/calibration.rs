@@ -138,8 +138,8 @@ impl Forecasts {
     ///
     /// `origins` and `truth` are the origins and the observed values of all windows. The first `count` windows serve
     /// only for calibration, and the result does not contain them. Each calibration uses the latest `count` windows
-    /// whose values are all known at the time of the forecast. With fewer than [`FEWEST`] of them, the bounds stay as
-    /// they are if the network's own intervals are meaningful (`has_intervals`), and are NaN otherwise.
+    /// whose values are all known at the time of the forecast. With fewer than [`FEWEST`] such windows, the bounds do
+    /// not change if the network's own intervals are meaningful (`has_intervals`), and become NaN otherwise.
     pub fn calibrated(
         mut self,
         count: usize,

@@ -18,7 +18,8 @@ use crate::settings::{Settings, WindowSettings};
 
 /// The name of the file in a package that holds the [`Scalers`].
 pub const SCALER: &str = "scaler.json";
-/// The conversion between the names of the weights in this crate and PyTorch's names, which packages use.
+/// The rules that convert the names of the weights in this crate to PyTorch's names and back. Packages use PyTorch's
+/// names.
 pub const WEIGHT_NAMES: WeightNames =
     WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
 /// The number of windows per forward pass.
@@ -62,7 +63,8 @@ impl Predictor for Forecaster {
         Ok(windows.iter().zip(&forecasts).map(|(windows, forecasts)| self.answer(windows, forecasts)).collect())
     }
 
-    /// The shortest history that the model reads: every column is a wave with its mean and deviation.
+    /// The shortest history that the model can read. Every column is a wave with the mean and the standard deviation of
+    /// the column's scaler.
     fn example(&self) -> History {
         let (look_back, horizon) = (self.settings.data.look_back.get(), self.settings.data.horizon.get());
         History::example(&self.scalers, look_back.max(2), &self.settings.data.known, horizon)
@@ -74,7 +76,7 @@ impl Predictor for Forecaster {
 }
 
 impl Forecaster {
-    /// Creates a forecaster from a trained network on `device`. `settings` and `scalers` are those of the training.
+    /// Creates a forecaster from a trained network on `device`. `settings` and `scalers` come from the training.
     pub fn new(settings: Settings, scalers: impl Into<Scalers>, network: Model, device: Device) -> Self {
         Self { settings, scalers: scalers.into(), network, device }
     }
@@ -219,7 +221,7 @@ impl Forecaster {
     }
 }
 
-/// Checks that the rows are as far apart as those of the training.
+/// Checks that the rows are as far apart as the rows of the training data.
 fn check_step(scaler: &Scaler, history: &History) -> Result<(), PredictError> {
     let found = history.rhythm().step().as_secs_f64();
     // A difference of up to a seventh is allowed, because the lengths of months differ.

@@ -36,7 +36,7 @@ pub struct Frame {
     pub times: Vec<DateTime>,
     /// Whether the times stand for the numbers of the rows: see [`History::numbered`].
     pub numbered: bool,
-    /// The local times, of which the calendar features are.
+    /// Converts times to local times, from which the calendar features are computed.
     clock: Clock,
     /// The mean and standard deviation by which each column was standardised.
     pub scaler: Scaler,
@@ -84,7 +84,8 @@ impl Frame {
         Ok(frame)
     }
 
-    /// Appends the times of rows, and what is known ahead of them. `columns` are the values of the known covariates.
+    /// Appends the times of rows, and the features of these rows that are known ahead. `columns` are the values of the
+    /// known covariates.
     fn append_known(&mut self, times: &[DateTime], columns: &[&[f64]]) {
         let read = self.columns();
         for (row, time) in times.iter().enumerate() {
@@ -95,7 +96,7 @@ impl Frame {
         self.times.extend(times);
     }
 
-    /// The calendar features of a time, by local time; all zero if the times stand for numbers.
+    /// The calendar features of a time, computed from the local time; all zero if the times stand for row numbers.
     fn calendar(&self, time: DateTime) -> [f32; CALENDAR] {
         match self.numbered {
             true => [0.0; CALENDAR],
@@ -113,8 +114,8 @@ impl Frame {
         Self { season, ..self }
     }
 
-    /// Appends `rows` future rows, with NaN values. Their times and known covariates are those of `future`; without
-    /// known covariates, the times that `future` lacks follow from those of the rows. Appends fewer rows if the last
+    /// Appends `rows` future rows, with NaN values. Their times and known covariates come from `future`. If there are
+    /// no known covariates, times that `future` lacks continue the times of the rows. Appends fewer rows if the last
     /// representable time is reached.
     ///
     /// # Errors
@@ -211,8 +212,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Copies windows, each given by its set and its origin, into tensors. The sets may be of several series with the
-    /// same columns. At least one window is needed.
+    /// Copies windows, each given by its set and its origin, into tensors. The sets may belong to several series with
+    /// the same columns. At least one window is needed.
     pub fn cut(windows: &[(&Windows, usize)], device: &Device) -> Self {
         let (first, size) = (windows[0].0, windows.len());
         let Windows { look_back, horizon, .. } = *first;
@@ -368,7 +369,8 @@ pub(crate) mod tests {
         assert!((40..43).all(|row| frame.value(row, 0).is_nan() && frame.value(row, 1).is_nan()));
     }
 
-    /// A clock that is an hour ahead from the third row on has the calendar of times an hour later, also after the end.
+    /// If local time is an hour ahead from the third row on, the calendar features are the features of times an hour
+    /// later, also after the end of the series.
     #[test]
     fn calendar_features_are_those_of_local_time() {
         let mut history = hours(20);

@@ -12,23 +12,25 @@ use crate::scaler::{Scaler, Scalers};
 
 /// The known rows of a series: the input of [`Forecaster`](crate::Forecaster).
 ///
-/// With the feature `table`, it is also read from `{"table": TEXT}`, where the text is the content of a CSV file with a
-/// time column. `columns` then names the columns to read (all columns of numbers without it), and `known` those whose
-/// values are known ahead.
+/// With the cargo feature `table`, a history can also be read from `{"table": TEXT}`, where the text is the content of
+/// a CSV file with a time column. In this form, the key `columns` names the columns to read (default: all columns of
+/// numbers), and the key `known` names the columns whose values are known ahead.
 ///
-/// More rows than the model reads are useful: intervals are calibrated on the forecasts of past windows.
+/// It is useful to pass more rows than the network reads for one forecast, because intervals are calibrated on the
+/// forecasts of past windows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "table", serde(remote = "Self"))]
 pub struct History {
-    /// The time of each row in ascending order, such as `2020-12-31T23:00:00`. Local time or UTC, as in the training
-    /// data.
+    /// The time of each row in ascending order, such as `2020-12-31T23:00:00`. The times are local times or UTC, as in
+    /// the training data.
     pub times: Vec<DateTime>,
-    /// Whether the rows have numbers in the place of times. The time of the row with the number `n` is then `n` seconds
-    /// after 1970 begins, and the model reads no calendar features.
+    /// Whether the rows have numbers instead of times. The time of row number `n` is then `n` seconds after the start
+    /// of 1970, and the model reads no calendar features.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub numbered: bool,
-    /// The local times of a series that is in standard time. The model reads the calendar features of local times.
+    /// The difference between local time and the standard time of the series. The model reads calendar features of
+    /// local times.
     #[serde(skip)]
     pub clock: Clock,
     /// The values of each column by its name, one per row, in the units of the training data. Columns that the model
@@ -37,7 +39,7 @@ pub struct History {
     /// The identifier of the series, for a model of several series; empty otherwise.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub series: String,
-    /// What is known of the steps after the last row.
+    /// The values that are known for steps after the last row.
     #[serde(default, skip_serializing_if = "Future::is_empty")]
     pub future: Future,
 }
@@ -54,7 +56,7 @@ pub struct Future {
 }
 
 impl Future {
-    /// Whether nothing is known.
+    /// Whether there are no times and no known values.
     pub fn is_empty(&self) -> bool {
         self.times.is_empty() && self.columns.is_empty()
     }
@@ -83,8 +85,8 @@ impl Future {
         }
     }
 
-    /// Checks that the times follow those of the `past`: in ascending order, and without more missing steps between two
-    /// times than the past has.
+    /// Checks that the times continue the times of the `past` in ascending order, and that no more steps are missing
+    /// between two times than in the past.
     fn check(&self, past: &[DateTime]) -> Result<(), PredictError> {
         let Some(last) = past.last().filter(|_| !self.times.is_empty()) else { return Ok(()) };
         let rhythm = Rhythm::of(past);
@@ -115,7 +117,7 @@ impl History {
         self.times.is_empty()
     }
 
-    /// The pattern of the times, from which the times of a forecast follow.
+    /// The pattern of the times, which determines the times of a forecast.
     pub fn rhythm(&self) -> Rhythm {
         Rhythm::of(&self.times)
     }
@@ -142,7 +144,8 @@ impl History {
         Ok(values)
     }
 
-    /// Checks that the times are in ascending order, and that all `columns` of a model are there with finite values.
+    /// Checks that the times are in ascending order, and that the history has all `columns` of a model with finite
+    /// values.
     pub(crate) fn check(&self, columns: &[String]) -> Result<(), PredictError> {
         if let Some(pair) = self.times.windows(2).find(|pair| pair[0] > pair[1]) {
             let reason = format!("{} comes after {}; sort the rows by time", pair[1], pair[0]);
@@ -159,7 +162,8 @@ impl History {
     }
 
     /// An artificial history of the first series that a model knows, with the values of the `known` columns in the next
-    /// `horizon` steps. Every column is a wave with its mean and its deviation, and a period of 24 rows.
+    /// `horizon` steps. Every column is a wave with a period of 24 rows, and has the mean and the standard deviation of
+    /// the column's scaler.
     pub(crate) fn example(scalers: &Scalers, rows: usize, known: &[String], horizon: usize) -> Self {
         let series = match scalers {
             Scalers::One(_) => String::new(),

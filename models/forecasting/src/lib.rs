@@ -1,4 +1,5 @@
-//! Forecasts of time series with calibrated intervals, by recurrent networks beside naive and classical baselines.
+//! Forecasts of time series with calibrated intervals, by recurrent networks that are compared with naive and classical
+//! baselines.
 //!
 //! A program opens a shipped model by its name, and passes the known past of a series to it to get a forecast:
 //!
@@ -26,7 +27,7 @@
 //! ```
 //!
 //! The file `src/train/mod.rs` describes training, and `src/app/mod.rs` the command line. Without the features `train`
-//! and `cli`, the crate holds what inference needs, and builds for `wasm32-unknown-unknown`.
+//! and `cli`, the crate contains only inference, and builds for `wasm32-unknown-unknown`.
 //!
 //! | module | contents |
 //! |---|---|

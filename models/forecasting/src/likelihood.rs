@@ -14,7 +14,7 @@ use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 use crate::calibration::LEVELS;
 use crate::scaler::Scaler;
 
-/// The loss of the training, and the output distribution that belongs to the loss. The key `loss` in a recipe.
+/// The training loss, and the output distribution that belongs to the loss: the key `loss` in a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Likelihood {
@@ -299,9 +299,9 @@ mod tests {
         }
         let pinball = [0.025 * 4.0, 0.1 * 3.0, 0.5 * 2.0, 0.9 * 1.0, 0.0];
         near(loss(Likelihood::Quantiles, &[-1.0, 0.0, 1.0, 2.0, 3.0], 3.0), 0.4 * pinball.iter().sum::<f64>());
-        // Logarithms that differ by 0.5 standardised, so by 1.
+        // The logarithms differ by 0.5 in standardised units, which is 1 in their own unit.
         near(loss(Likelihood::Qlike, &[1.0], 1.5), 1f64.exp() - 1.0 - 1.0);
-        // −0.05 standardised is 0.1 in its own units: up.
+        // The standardised value −0.05 is 0.1 in its own unit, which is a rise.
         near(loss(Likelihood::Direction, &[0.7], -0.05), (1.0 + (-0.7f64).exp()).ln());
         near(loss(Likelihood::Direction, &[0.7], -0.15), (1.0 + 0.7f64.exp()).ln());
     }

@@ -18,8 +18,8 @@ const KNOWN: &str = "sine and cosine of the time of day, sine and cosine of the 
                      not (-0.5); then the columns that are known ahead, standardised";
 
 /// Inputs: the standardised values that the network reads and, for recurrent networks, the features that are known
-/// ahead; output: the parameters of the distribution of each value, `[batch, horizon, targets, parameters]`.
-/// Autoregressive networks have a graph that reads the past, and one for each step of a forecast.
+/// ahead; output: the parameters of the distribution of each value, `[batch, horizon, targets, parameters]`. An
+/// autoregressive network has two graphs: one reads the past, and the other computes one step of a forecast.
 impl ToOnnx for Forecaster {
     fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError> {
         if options.lengths {
@@ -177,7 +177,7 @@ fn direct(network: &Recurrent, steps: &Steps, sizes: Sizes, options: &Options) -
 }
 
 /// The linear layer `map` of the last hidden state, `[B, 1, N]`, joined with the known features of each future step,
-/// `[B, H, K]`. The state is the same at all steps, so that its product is computed once.
+/// `[B, H, K]`. The state is the same at all steps, so its product with the weights is computed once.
 fn decoded(graph: &mut Graph, map: &Linear, last: &Value, future: &Value) -> Value {
     let [rows, columns] = map.weight.dims();
     let weight = numbers(map.weight.val()); // [N + K, N]
@@ -196,7 +196,8 @@ fn decoded(graph: &mut Graph, map: &Linear, last: &Value, future: &Value) -> Val
     }
 }
 
-/// The graph of an autoregressive network that reads the past: all steps but the last, which the first forecast reads.
+/// The graph of an autoregressive network that reads the past: all steps except the last step, which the graph of the
+/// first forecast step reads.
 fn past(network: &Recurrent, sizes: Sizes, options: &Options) -> Graph {
     let about = "Reads the past of a window. The graph `step` forecasts: it reads the last value of the past with the known \
                  features of the first step to forecast, then a value of the step before.";
@@ -267,7 +268,7 @@ fn positive(graph: &mut Graph, value: &Value, least: f32) -> Value {
     graph.node("Add", &[&positive, &least])
 }
 
-/// `value · deviation + mean`, without what is absent.
+/// `value · deviation + mean`. A factor or a term that is `None` is left out.
 fn rescaled(graph: &mut Graph, value: &Value, mean: Option<&Value>, deviation: Option<&Value>) -> Value {
     let scaled = deviation.map_or(value.clone(), |deviation| graph.node("Mul", &[value, deviation]));
     mean.map_or(scaled.clone(), |mean| graph.node("Add", &[&scaled, mean]))

@@ -1,4 +1,4 @@
-//! An Elman network, LSTM or GRU that reads all columns, the calendar and what else is known ahead, and forecasts the
+//! An Elman network, LSTM or GRU that reads all columns and the features that are known ahead, and forecasts the
 //! targets: all steps at once (direct), or step by step (autoregressive).
 //!
 //! ```text
@@ -7,11 +7,12 @@
 //! autoregressive  previous value, known features of this step [B, L − 1 + H, T + K] ─► rnn ─► linear [B, L − 1 + H, T·P]
 //! ```
 //!
-//! There are C columns, of which T are targets, K features that are known ahead (calendar features and known
-//! covariates, such as prices), and P distribution parameters per value. The direct form is the decoder of [Wen et al.
+//! The shapes have B windows, L steps of look-back, H steps of horizon, C columns (of which T are targets), K features
+//! that are known ahead (calendar features and known covariates, such as prices), N features of the hidden state, and P
+//! distribution parameters per value. The direct form is the decoder of [Wen et al.
 //! 2017](https://arxiv.org/abs/1711.11053) with one state for all steps, which reads the known features of each step.
-//! The autoregressive form is DeepAR ([Salinas et al. 2017](https://arxiv.org/abs/1704.04110)), which reads them too:
-//! it is trained with teacher forcing, and forecasts by ancestral sampling of many paths.
+//! The autoregressive form is DeepAR ([Salinas et al. 2017](https://arxiv.org/abs/1704.04110)), which also reads the
+//! known features. It is trained with teacher forcing, and forecasts by ancestral sampling of many paths.
 
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Initializer, Linear, LinearConfig};
@@ -61,7 +62,7 @@ pub enum Decoding {
 
 /// Reversible instance normalisation ([Kim et al. 2022](https://openreview.net/forum?id=cGDAkQo1C0p)): the level of
 /// each column in a window is subtracted, and added to the forecast. The network can therefore forecast at levels that
-/// the training part does not have.
+/// do not occur in the training part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Normalise {
@@ -307,7 +308,7 @@ impl Scale {
     }
 }
 
-/// Repeats each slice along dimension `dim` as often as `times` says, like `torch.repeat_interleave`.
+/// Repeats each slice along dimension `dim` `times` times, like `torch.repeat_interleave`.
 fn repeated(tensor: Tensor<3>, dim: usize, times: usize) -> Tensor<3> {
     let mut shape = tensor.dims();
     let mut wide = [shape[0], shape[1], shape[2], 0];

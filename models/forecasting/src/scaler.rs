@@ -24,7 +24,7 @@ impl From<Scaler> for Scalers {
 }
 
 impl Scalers {
-    /// The scaler of a series; the only one if the model knows one series.
+    /// The scaler of the series with the identifier `series`, which is empty if the model was trained on one series.
     ///
     /// # Errors
     ///
@@ -96,7 +96,8 @@ impl Scaler {
         let (mut means, mut deviations) = (Vec::new(), Vec::new());
         for name in columns {
             let values = &history.column(name)?[..rows];
-            // The differences from the first value are exact where the level is high and the changes are small.
+            // The sums use differences from the first value, which are exact even if the level is high and the changes
+            // are small.
             let first = values.first().copied().unwrap_or_default();
             let mean = first + values.iter().map(|value| value - first).sum::<f64>() / rows as f64;
             let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / rows as f64;
@@ -111,7 +112,7 @@ impl Scaler {
         Ok(Self { columns: columns.to_vec(), means, deviations, yearly, step, nonnegative: Vec::new() })
     }
 
-    /// The lowest standardised value that a forecast of a column may have: that of 0 for a
+    /// The lowest standardised value that a forecast of a column may have: the standardised 0 for a
     /// [nonnegative](Self::nonnegative) column, otherwise −∞.
     pub fn lowest(&self, column: usize) -> f32 {
         let nonnegative = self.nonnegative.contains(&self.columns[column]);

@@ -1,4 +1,4 @@
-//! The JSON of a model, described for servers.
+//! JSON schemas of the input and the output of a model, for servers.
 
 use inference::Schemas;
 use serde_json::json;

@@ -14,8 +14,8 @@ fn has_data() -> bool {
     has
 }
 
-/// The protocol of the literature gives the published errors of persistence (Zeng et al. 2023: 0.259 and 0.254), to 3
-/// %.
+/// With the protocol of the literature, the errors of persistence equal the published errors (Zeng et al. 2023: 0.259
+/// and 0.254) to within 3 %.
 #[test]
 fn persistence_has_its_published_errors() {
     if !has_data() {

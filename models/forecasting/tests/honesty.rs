@@ -1,4 +1,4 @@
-//! No forecast reads the future, and none has skill where there can be none.
+//! Checks that no forecast depends on future values, and that no model has skill on series that cannot be predicted.
 
 #![allow(clippy::unwrap_used)]
 
@@ -20,7 +20,7 @@ use rand::{RngExt, SeedableRng};
 use training::recipe::RecipeText;
 use training::{Fitted, Outcome, RecipeOf, Session, Training};
 
-/// Models of one step.
+/// Models that forecast one step only.
 const OF_ONE_STEP: [&str; 2] = [
     "kind = 'recurrent'\nloss = 'qlike'\ncell = 'gru'\nhidden_size = 16\nlayers = 1\ndecoding = 'direct'",
     "kind = 'recurrent'\nloss = 'direction'\ncell = 'gru'\nhidden_size = 16\nlayers = 1\ndecoding = 'direct'",
@@ -53,14 +53,14 @@ fn series(text: &str) -> Series {
     Series::from_bytes(text.as_bytes(), Path::new("walk.csv"), &CsvFormat::default()).unwrap()
 }
 
-/// A random walk and a second one beside it.
+/// A series with two columns, which are independent random walks.
 fn two_walks(rows: usize) -> Series {
     let [one, other] = [1, 2].map(|seed| series(&random_walk(rows, seed)));
     let values = one.values.iter().zip(&other.values).flat_map(|(one, other)| [*one, *other]).collect();
     Series { columns: ["value", "beside"].map(str::to_owned).to_vec(), values, ..one }
 }
 
-/// The same series with larger values from a row on.
+/// A copy of a series, with larger values from the row `from` on.
 fn shifted(series: &Series, from: usize) -> Series {
     let mut shifted = series.clone();
     shifted.values[from * series.columns.len()..].iter_mut().for_each(|value| *value += 50.0);
@@ -72,7 +72,8 @@ fn data(horizon: usize) -> String {
     format!("set = 'csv'\nlook_back = 24\nhorizon = {horizon}\nsplit = [0.6, 0.2, 0.2]\n")
 }
 
-/// Each model with random weights on the training part of a series: alone, and where possible with a second column.
+/// Each model with random weights and a scaler of the training part of a series: with one column, and, if the model
+/// supports it, with a covariate.
 fn models(series: &Series) -> Vec<(String, DataConfig, Forecaster)> {
     let device = Device::flex();
     let kinds = MODELS.map(|text| (text, 8)).into_iter().chain(OF_ONE_STEP.map(|text| (text, 1)));
@@ -149,7 +150,7 @@ fn no_baseline_changes_when_the_future_does() {
     }
 }
 
-/// Only the training part is fitted.
+/// Everything that is fitted to data depends on the training part only.
 #[test]
 fn nothing_is_fitted_to_the_future() {
     let data: DataConfig = toml::from_str(&data(8)).unwrap();
@@ -174,7 +175,8 @@ fn trained(csv: &str, model: &str, horizon: usize) -> Outcome {
     trained.outcome
 }
 
-/// Tomorrow of a random walk is today: nothing can be better, and a trained model is hardly worse.
+/// The best forecast of a random walk is its last value. No model can be better, and a trained model is only slightly
+/// worse.
 #[test]
 fn no_model_has_skill_on_a_random_walk() {
     let walk = random_walk(3000, 2);
@@ -185,7 +187,7 @@ fn no_model_has_skill_on_a_random_walk() {
     }
 }
 
-/// The direction of the next step is chance.
+/// The direction of the next step is random.
 #[test]
 fn no_model_forecasts_the_direction_of_noise() {
     let walk = random_walk(3001, 2);

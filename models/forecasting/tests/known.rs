@@ -78,7 +78,8 @@ fn trained(csv: &str, columns: &str) -> Outcome {
     trained.outcome
 }
 
-/// A model that knows the promotions ahead has an error at least 30 % smaller than one that only knows past promotions.
+/// A model that knows the future promotions has an error at least 30 % smaller than a model that only knows past
+/// promotions.
 #[test]
 fn knowing_the_promotions_helps() {
     let csv = shop(800, 7, 1);
@@ -121,7 +122,8 @@ fn a_forecast_reads_the_known_values_of_its_steps() {
         let other = points(&forecaster, &changed, &Options::default()).unwrap();
         assert_eq!(after[..6], other[..6], "{model}");
         assert_ne!(after[6], other[6], "{model}");
-        // Within the history, the known values of the history are read, and the targets after the origin are not.
+        // If a forecast begins within the history, it reads the known values of the history after the origin, and not
+        // the targets after the origin.
         let at = Options { at: Some(history.times[190]) };
         let within = points(&forecaster, &history, &at).unwrap();
         let mut changed = history.clone();
@@ -170,7 +172,7 @@ fn rows_after_the_last_target_need_a_known_column() {
     }
     let dropped = CsvFormat { missing: Missing::Drop, ..CsvFormat::default() };
     assert_eq!(read_with(&text, &Roles::default(), dropped).unwrap().past.len(), 30);
-    // The columns that are not read tell, too.
+    // The error is the same if the other columns are not read.
     for missing in [Missing::Refuse, Missing::Previous, Missing::Interpolate] {
         let format = CsvFormat { missing, columns: names(&["sales"]), ..CsvFormat::default() };
         let roles = Roles { target: names(&["sales"]), ..Roles::default() };
@@ -190,7 +192,7 @@ fn rows_after_the_last_target_need_a_known_column() {
 }
 
 proptest! {
-    /// Rows in any order give the same past and future, and no past value is lost.
+    /// The order of the rows changes neither the past nor the future, and no past value is lost.
     #[test]
     fn past_and_future_are_told_apart(rows in 3usize..60, ahead in 0usize..20, seed in 0u64..1000) {
         let text = shop(rows, ahead, seed);

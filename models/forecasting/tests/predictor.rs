@@ -12,7 +12,8 @@ use test_support::try_damaged;
 const CONFIG: &[u8] = include_bytes!("format-1/config.json");
 const SCALER: &[u8] = include_bytes!("format-1/scaler.json");
 const WEIGHTS: &[u8] = include_bytes!("format-1/model.safetensors");
-/// What the program that wrote the package forecast: after the last row, and at a known time.
+/// The forecasts of the program that wrote the package: one that begins after the last row, and one that begins within
+/// the history.
 const STORED: &str = include_str!("format-1/forecasts.json");
 
 fn files(config: &[u8], scaler: &[u8], weights: &[u8]) -> MemoryFiles<'static> {
@@ -39,7 +40,7 @@ fn forecast(history: &History, options: &Options) -> Result<Forecast, PredictErr
     forecaster().predict(std::slice::from_ref(history), options).map(|mut answers| answers.remove(0))
 }
 
-/// To four digits: other processors round differently.
+/// The forecasts agree to four digits, because other processors round differently.
 #[test]
 fn packages_of_format_1_forecast_as_before() {
     let stored: Value = serde_json::from_str(STORED).unwrap();
@@ -71,7 +72,7 @@ fn inputs_and_answers_are_json() {
     assert!(text.contains(r#""quantity":"value""#) && serde_json::from_str::<Options>(r#"{"when": 1}"#).is_err());
 }
 
-/// A forecast neither reads the rows from its first step on, nor the histories beside its own.
+/// A forecast reads neither the rows from its first step on, nor the other histories of the same call.
 #[test]
 fn answers_depend_on_the_past_of_their_own_history() {
     let whole = seattle();

@@ -234,8 +234,8 @@ fn unknown_tables_train_or_name_the_option_to_give() {
     works(&duplicate, &["--doubled", "mean"]);
 }
 
-/// Columns are found by name. The season of seconds is a day, longer than the table: the error of seasonal persistence
-/// is not defined.
+/// Columns are found by name. The season of rows that are seconds apart is a day, which is longer than the table, so
+/// the error of seasonal persistence is not defined.
 #[test]
 fn forecasts_of_other_tables_find_their_columns_by_name() {
     let dir = tempfile::tempdir().unwrap();
@@ -287,7 +287,7 @@ fn subjects_name_the_folder_where_their_data_were_not_found() {
     }
 }
 
-/// The data of a run are known by their content: they may lie elsewhere when the run is resumed or measured.
+/// A run identifies its data by their content, so the file may have another path when the run is resumed or measured.
 #[test]
 fn a_run_finds_its_table_after_both_were_moved() {
     let dir = tempfile::tempdir().unwrap();
@@ -345,7 +345,7 @@ fn json_comes_without_a_picture_unless_one_is_named() {
     let picture = dir.path().join("forecast.svg");
     json(&forecast(&["--json"]));
     assert!(!picture.exists());
-    // A folder in the place of the picture: it cannot be written.
+    // There is a folder at the path of the picture, so the picture cannot be written.
     std::fs::create_dir(&picture).unwrap();
     let output = forecast(&[]);
     assert!(output.status.success() && text(&output.stdout).contains("temp_max"), "{}", text(&output.stderr));

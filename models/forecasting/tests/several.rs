@@ -17,8 +17,8 @@ use rand::{RngExt, SeedableRng};
 use training::recipe::RecipeText;
 use training::{Fitted, RecipeOf, Session, Task, TaskError, Training};
 
-/// Daily sales of `shops` shops with `rows` rows each, at levels 100, 1,000, 10,000, …; the rows of a shop are below
-/// those of the shop before, or, if `mixed`, the rows of a day are together.
+/// Daily sales of `shops` shops with `rows` rows each, at levels 100, 1,000, 10,000, …; the rows are sorted by shop or,
+/// if `mixed` is true, by day.
 fn shops(shops: usize, rows: usize, mixed: bool, seed: u64) -> String {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let start = jiff::civil::date(2021, 1, 1);
@@ -47,7 +47,7 @@ fn read(text: &str, id: &[&str], format: &CsvFormat) -> Result<Vec<TableSeries>,
 }
 
 proptest! {
-    /// Each series of a table is what a table of this series alone gives.
+    /// Each series of a table with several series equals the series of a table that contains this series alone.
     #[test]
     fn series_are_told_apart(count in 2usize..5, rows in 5usize..30, mixed: bool, seed in 0u64..1000) {
         let text = shops(count, rows, mixed, seed);
@@ -63,8 +63,8 @@ proptest! {
         }
     }
 
-    /// The error names a column that tells the series apart, whatever is done with equal times; only their mean is no
-    /// mixture.
+    /// The error names a column that distinguishes the series, for every treatment of rows with equal times except
+    /// their mean, which gives one series.
     #[test]
     fn several_series_are_refused_without_an_identifier(count in 2usize..5, rows in 5usize..30, mixed: bool, seed in 0u64..1000) {
         let text = shops(count, rows, mixed, seed);
@@ -99,7 +99,7 @@ fn two_columns_may_identify_a_series_together() {
     assert!(matches!(&error, DataError::NoColumn { setting: "id", .. }), "{error}");
 }
 
-/// The hour that a clock repeats in autumn has two rows, which a column tells apart.
+/// The hour that is repeated at the end of daylight saving time has two rows, which a column distinguishes.
 #[test]
 fn a_repeated_hour_is_no_second_series() {
     let mut text = "time,zone,sales\n".to_owned();
@@ -122,7 +122,7 @@ fn recipe(table: &Path) -> RecipeOf<Forecasting> {
     RecipeText::embedded(&text).parse().unwrap()
 }
 
-/// One model forecasts all series, each at its own level; its package and a backtest give the same series.
+/// One model forecasts all series, each at its own level. The package of the model and a backtest have the same series.
 #[test]
 fn one_model_forecasts_every_series() {
     let dir = tempfile::tempdir().unwrap();

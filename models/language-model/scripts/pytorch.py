@@ -24,7 +24,7 @@ STEPS = 512
 
 
 def tokens(path: pathlib.Path, words: dict, level: str) -> torch.Tensor:
-    """The token ids, after a line end that predicts the first token."""
+    """The token ids of the text, after a line end from which the first token is predicted."""
     text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     ids = [0]
     for line in text.decode().removesuffix("\n").split("\n"):

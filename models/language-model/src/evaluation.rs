@@ -1,8 +1,9 @@
 //! The loss of every token of a text, with the recurrent state carried from window to window.
 //!
-//! A text could be read in one row from its first token to its last, but a batch of one row is slow. So the text is cut
-//! into several rows. Every row but the first starts with some context: the last tokens of the previous row. The
-//! network reads them only to compute the recurrent state at the start of the row; their losses are not counted.
+//! A text could be read as one row from its first token to its last, but a batch of one row is slow. The text is
+//! therefore cut into several rows. Every row but the first starts with some context: the last tokens of the previous
+//! row. The network reads them only to compute the recurrent state at the start of the row; their losses are not
+//! counted.
 //!
 //! ```text
 //! row 0           a b c d e f        every token is predicted once; the first one from the end of a line

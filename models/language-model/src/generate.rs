@@ -71,11 +71,11 @@ pub struct Generation {
     pub length: Option<Count>,
     /// Whether to stop at the end of the line. The line end is then not part of the generated text.
     pub stop_at_line_end: bool,
-    /// Whether to stop at the end of a sentence: after `.`, `!`, `?` or `…` before a space. For models that know no
-    /// full stop, such as those of the Penn Treebank, a sentence ends with its line.
+    /// Whether to stop at the end of a sentence: after `.`, `!`, `?` or `…` before a space. For models whose vocabulary
+    /// has no full stop, such as the models of the Penn Treebank, a sentence ends at the end of its line.
     pub stop_at_sentence_end: bool,
-    /// Stop strings: the generated text ends before the first of them. They are compared with the text as it is
-    /// generated, which many models write in lower case.
+    /// Stop strings: the generated text ends before the first of them. They are compared with the generated text, which
+    /// is in lower case for many models.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stop: Vec<String>,
     /// The settings for sampling the next token: temperature, top-k, top-p, repetition penalty and seed.
@@ -97,15 +97,16 @@ pub struct Generated {
     pub seed: u64,
 }
 
-/// A part of a generated text: one token, or several where a token could have been the beginning of a stop string.
+/// A part of a generated text: one token, or several tokens if the first ones could have been the beginning of a stop
+/// string.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Piece {
     /// The text of the tokens, with the spaces and line ends that belong to them.
     pub text: String,
 }
 
-/// The generation of one text in progress. The session owns its recurrent state, so that many sessions can share one
-/// model.
+/// The state of the generation of one text, which is in progress. The session owns its recurrent state, so that many
+/// sessions can share one model.
 #[derive(Debug)]
 pub struct Session {
     sampling: Sampling,
@@ -119,7 +120,7 @@ pub struct Session {
     last: u32,
     /// The recurrent state before `last` is read.
     state: StepState,
-    /// The number of tokens that may still be generated.
+    /// The largest number of tokens that may still be generated.
     left: usize,
     prompt: String,
     unknown: Vec<String>,

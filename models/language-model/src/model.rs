@@ -11,10 +11,10 @@
 //!
 //! Two LSTM layers of 200 units without regularization are the small model of [Zaremba et al.
 //! 2014](https://arxiv.org/abs/1409.2329), except that recurrent weights are initialized as in PyTorch. Tied weights
-//! with all regularizers are the AWD-LSTM of [Merity et al. 2018](https://arxiv.org/abs/1708.02182). They trained it
-//! with averaged SGD, which is `training.average = { after = EPOCHS }` in a recipe; the recipe `ptb-awd` uses AdamW and
-//! far fewer epochs. Weight tying: [Press & Wolf 2017](https://arxiv.org/abs/1608.05859) and [Inan et al.
-//! 2017](https://arxiv.org/abs/1611.01462).
+//! with all regularizers are the AWD-LSTM of [Merity et al. 2018](https://arxiv.org/abs/1708.02182). Merity et al.
+//! trained it with averaged SGD, which is `training.average = { after = EPOCHS }` in a recipe; the recipe `ptb-awd`
+//! uses AdamW and far fewer epochs. Weight tying: [Press & Wolf 2017](https://arxiv.org/abs/1608.05859) and [Inan et
+//! al. 2017](https://arxiv.org/abs/1611.01462).
 
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer};
@@ -215,7 +215,8 @@ impl Network {
     /// Computes the logits of the next token, `[N, V]`, from N outputs of the last layer, `[N, H]`.
     pub fn logits(&self, outputs: Tensor<2>) -> Tensor<2> {
         let (weight, bias) = self.decoder.values(&self.embedding); // [V, H], [V]
-        // In this order, the product with one output reads the rows of the weights as they lie in memory.
+        // With the factors in this order, the product with a single output reads the rows of the weight matrix in
+        // memory order.
         weight.matmul(outputs.transpose()).transpose() + bias.unsqueeze()
     }
 
@@ -237,7 +238,8 @@ impl Network {
         loss
     }
 
-    /// The same network with all dropout probabilities set to zero, so that training it further is deterministic.
+    /// The same network with all dropout probabilities set to zero, so that further training of this network is
+    /// deterministic.
     pub fn without_dropout(mut self) -> Self {
         self.embedding_dropout = EmbeddingDropout::new(0.0);
         self.input_dropout = LockedDropout::new(0.0);
@@ -269,7 +271,8 @@ mod tests {
     use super::*;
     use crate::evaluation::tests::network;
 
-    /// The penalty of activations sees dropout, and the penalty of their changes does not (Merity et al. 2017).
+    /// The penalty on activations uses the outputs after dropout; the penalty on their changes uses the outputs before
+    /// dropout (Merity et al. 2017).
     #[test]
     fn activation_penalties_equal_their_formulas() {
         let device = Device::flex();

@@ -41,7 +41,7 @@ pub struct LanguageModel {
     pub(crate) settings: Settings,
     pub(crate) adaptation: Adaptation,
     pub(crate) device: Device,
-    /// The recurrent layers for generation, packed when the first text is generated.
+    /// The recurrent layers with packed weights, for generation. They are packed when the first text is generated.
     prepared: OnceLock<PreparedRnn>,
 }
 
@@ -65,7 +65,7 @@ impl LanguageModel {
         &self.network
     }
 
-    /// The recurrent layers, packed for one step after another.
+    /// The recurrent layers with packed weights, for processing one token at a time.
     pub(crate) fn prepared(&self) -> &PreparedRnn {
         self.prepared.get_or_init(|| self.network.rnn.prepare())
     }

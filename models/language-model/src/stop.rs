@@ -42,14 +42,15 @@ impl Stopper {
     }
 }
 
-/// The length of the longest beginning of `stop` with which `text` ends.
+/// The length of the longest prefix of `stop` that is a suffix of `text`.
 fn begun(stop: &str, text: &str) -> usize {
     let lengths = stop.char_indices().map(|(length, _)| length);
     lengths.filter(|length| text.ends_with(&stop[..*length])).max().unwrap_or(0)
 }
 
 /// Whether `text` is a whole sentence that does not go on with `next`. A full stop ends a sentence if a space or a line
-/// end follows, so that `3.14` is no end; the full stops of Chinese and Japanese always end it.
+/// end follows, so the full stop in `3.14` does not end one. The full stops of Chinese and Japanese always end a
+/// sentence.
 fn is_sentence(text: &str, next: &str) -> bool {
     let sentence = text.trim_end_matches(CLOSING);
     let spaced = sentence.ends_with(['.', '!', '?', '…']) && next.starts_with(char::is_whitespace);
@@ -89,7 +90,7 @@ mod tests {
     }
 
     proptest! {
-        /// The text ends before the first stop string, wherever the pieces are cut.
+        /// The text ends before the first stop string, no matter how the text is divided into pieces.
         #[test]
         fn stop_strings_may_span_pieces(text in "[ab é]{0,20}", stops in proptest::collection::vec("[ab é]{1,4}", 0..3), cuts in any::<u32>()) {
             let mut pieces = vec![String::new()];

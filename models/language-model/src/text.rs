@@ -59,8 +59,8 @@ impl TextCodec {
         &self.vocabulary
     }
 
-    /// Encodes the beginning of a text: the token `<eos>` precedes every line, and none follows the last line, because
-    /// generated text may continue it.
+    /// Encodes the beginning of a text: the token `<eos>` precedes every line. No `<eos>` follows the last line,
+    /// because generated text may continue this line.
     pub fn encode_prompt(&self, prompt: &str) -> Encoded {
         let end = Reserved::EndOfLine.token().to_owned();
         self.encode(prompt.split('\n').flat_map(|line| [end.clone()].into_iter().chain(self.tokens(line))))
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(characters.encode_text("a\u{7}b\te\u{301}").tokens, ["a", " ", "b", "\t", "é", "<eos>"]);
     }
 
-    /// A model of code points, as earlier versions trained them, reads accents and tabs as before.
+    /// In models of earlier versions, tokens are code points. Such a model still reads accents and tabs as before.
     #[test]
     fn characters_are_spelled_as_the_model_knows_them() {
         let old = codec(Level::Character, CorpusKind::Text, "a|e|\u{301}| ");

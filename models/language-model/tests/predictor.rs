@@ -136,7 +136,7 @@ fn streamed(model: &LanguageModel, options: &Generation) -> Vec<String> {
     std::iter::from_fn(|| model.next(&mut session).unwrap().map(|piece| piece.text)).collect()
 }
 
-/// Stop strings that are cut from the text at random end it, also where they span several tokens.
+/// A stop string that is a random part of the generated text ends this text, even if the string spans several tokens.
 #[test]
 fn generation_ends_before_the_first_stop_string() {
     let (model, whole) = (model(), options(60, false));
@@ -152,7 +152,7 @@ fn generation_ends_before_the_first_stop_string() {
         assert_eq!(pieces.concat(), expected, "{stop:?}");
         assert!(pieces.iter().all(|piece| !piece.is_empty()), "{stop:?}");
     }
-    // What is held back because a stop string may have begun is part of the text after all.
+    // Text that was held back as the possible beginning of a stop string is returned in the end.
     let never = Generation { stop: vec![format!("{text}xyzzy")], ..whole.clone() };
     assert_eq!(streamed(&model, &never).join("|"), text);
     let empty = Generation { stop: vec![String::new()], ..whole };
@@ -286,7 +286,7 @@ fn settings_that_do_not_fit_are_package_errors() {
     assert!(matches!(adaptive, PackageError::Missing { .. }), "{adaptive}");
 }
 
-/// What people type is not spelled as the Treebank spells it.
+/// Users do not type words in the spelling of the Treebank.
 #[test]
 fn ordinary_writing_is_respelled_for_treebank_models() {
     let model = LanguageModel::from_pretrained("ptb-awd").unwrap();

@@ -1,4 +1,4 @@
-//! The real program, as a user runs it. What the library does is tested with the library.
+//! The real program, as a user runs it. The tests of the library check what the library does.
 
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used)]
@@ -162,7 +162,7 @@ fn an_own_text_is_trained_on_and_answers() {
     assert!(Path::new(&run_dir).join("best/manifest.json").exists());
     let answer = json(&run(&["generate", "--model", &run_dir, "--json", "--length", "20", "Line"])).remove(0);
     assert_eq!(answer["text"].as_str().unwrap().chars().count(), 20);
-    // A moved file resumes the run; another text does not.
+    // A run can be resumed if its text file was moved, but not with another text.
     let moved = path("moved.txt");
     std::fs::rename(&file, &moved).unwrap();
     let resume = || run(&["train", "--resume", &run_dir, "--text", &moved]).status.code();
@@ -174,7 +174,7 @@ fn an_own_text_is_trained_on_and_answers() {
     assert_eq!(run(&["train", "--recipe", "char-lstm", "--out", &path("none")]).status.code(), Some(2));
 }
 
-/// Without certificates, no data set can be downloaded, and the message says where they were looked for.
+/// Without certificates, no data set can be downloaded, and the message says where the program looked for certificates.
 #[test]
 fn certificates_that_cannot_be_read_are_named() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Tests on the real texts, which run where `RNN_ZOO_DATA` names the folder of the data.
+//! Tests on the published texts. They run only if the environment variable `RNN_ZOO_DATA` names the folder of the data.
 
 #![cfg(feature = "train")]
 #![allow(clippy::unwrap_used)]
@@ -37,7 +37,8 @@ fn kneser_ney_reaches_the_published_perplexity() {
     assert!((138.0..146.0).contains(&perplexity), "{perplexity}");
 }
 
-/// A trained network remembers more than a random one, so the context of each row must suffice for it.
+/// A trained network remembers earlier tokens for longer than a random network does, so each row needs enough context
+/// tokens.
 #[test]
 fn the_perplexity_of_ptb_awd_does_not_depend_on_rows_and_windows() {
     if !has_data() {

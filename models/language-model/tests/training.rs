@@ -127,7 +127,7 @@ fn an_exported_package_keeps_the_adaptation() {
     assert!(matches!(error, PackageError::Checksum { .. }), "{error}");
 }
 
-/// A package of format 1 has no checksum of `adaptation.json`, so that anything may be in it.
+/// A package of format 1 has no checksum of `adaptation.json`, so this file may have any content.
 #[test]
 fn adaptation_settings_out_of_range_are_refused() {
     let mut files = inference::MemoryFiles::default();
@@ -212,7 +212,7 @@ fn fitted(text: &str, settings: &[&str]) -> (LanguageModel, f64, Vec<String>) {
     (trained.predictor, share, notes)
 }
 
-/// Lines of common words, of which `rare` in 100 are names that occur once.
+/// Lines of common words. `rare` of 100 words are replaced by names that occur once.
 fn lines_with_names(rare: u32, seed: u64) -> String {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut name = 0;
@@ -259,7 +259,8 @@ fn scripts_without_spaces_and_large_vocabularies_are_noted() {
     assert!(share < 0.01 && notes.is_empty(), "{notes:?}");
 }
 
-/// The tokens of a text depend on its characters alone: not on their normal form, nor on its line ends.
+/// The tokens of a text depend on its characters only. They do not depend on the Unicode normal form or on the line
+/// ends.
 #[test]
 fn own_texts_are_learned_alike_in_every_encoding() {
     let text = "all: prog\n\tcc -o prog naïve.c\nफिर क्यों? 👩‍👧 Ångström\n".repeat(60);

@@ -30,7 +30,7 @@ def prepare(cell, batch, time, inputs, hidden):
 
 
 def steps(cell, batch, inputs, hidden):
-    """A thousand steps of one operator. Buffers are bound once, and the states before and after a step change places."""
+    """A thousand steps of one operator. Buffers are bound once. The two state buffers swap after each step."""
     gates, states = GATES[cell] * hidden, STATES[cell]
     draw = lambda name, shape: helper.make_tensor(
         name, TensorProto.FLOAT, shape, np.random.uniform(-0.1, 0.1, shape).astype(np.float32).ravel()

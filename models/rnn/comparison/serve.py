@@ -19,7 +19,7 @@ def milliseconds(run):
 
 def answer(prepare):
     """Answers each request, `cell batch time input hidden`, with a JSON object of milliseconds. For one step, the function
-    computes a thousand, so that the milliseconds are microseconds per step.
+    computes a thousand steps, so that milliseconds per call equal microseconds per step.
 
     `prepare` returns named functions for the cell and the four sizes; the answer has the time of each function under the
     same name. The functions are prepared once per request and reused in later rounds."""

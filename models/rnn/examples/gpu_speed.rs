@@ -12,7 +12,7 @@ use rnn::{Cell, RnnConfig};
 /// Batch, steps, input size and hidden size.
 const SHAPES: [[usize; 4]; 5] =
     [[32, 200, 128, 128], [20, 20, 200, 200], [20, 35, 650, 650], [64, 120, 7, 32], [128, 48, 321, 512]];
-/// Rounds before and during the measurement. The printed time is the median.
+/// The number of rounds before the measurement, and the number of measured rounds. The printed time is the median.
 const ROUNDS: [usize; 2] = [5, 15];
 
 fn device() -> Device {
@@ -44,7 +44,7 @@ fn main() {
     }
 }
 
-/// The median time of one round in milliseconds, with the work of the device.
+/// The median time of one round in milliseconds, including the work of the device.
 fn median(device: &Device, mut round: impl FnMut()) -> f64 {
     let mut timed = || {
         let start = Instant::now();

@@ -23,8 +23,8 @@ use burn::module::Module;
 use burn::tensor::{Device, Distribution, Tensor};
 use rnn::{Cell, Rnn, RnnConfig};
 
-/// The measured layers as batch size, number of steps, input size and hidden size. They are those of a sentiment
-/// classifier, a small and a medium language model, a forecaster, and a single text.
+/// The measured layers as batch size, number of steps, input size and hidden size. The shapes are those of layers in a
+/// sentiment classifier, a small and a medium language model and a forecaster, and of a single text.
 const SHAPES: [[usize; 4]; 5] =
     [[32, 200, 128, 128], [20, 20, 200, 200], [20, 35, 650, 650], [64, 120, 7, 32], [1, 200, 128, 128]];
 
@@ -93,7 +93,7 @@ fn measure(cell: Cell, [batch, time, input, hidden]: [usize; 4], runs: usize) ->
     [forward, train(runs, x, |x| rnn.forward(x, None, None).0)]
 }
 
-/// The median time of one step of a stream in microseconds: the time of a thousand steps in milliseconds.
+/// The median time of one streaming step in microseconds, which equals the time of a thousand steps in milliseconds.
 fn step(cell: Cell, [batch, input, hidden]: [usize; 3], runs: usize) -> f64 {
     let rnn = RnnConfig::new(cell, input, hidden).init(&Device::flex()).prepare();
     let (values, state) = (vec![0.5; batch * input], RefCell::new(rnn.zero_state(batch)));

@@ -28,8 +28,8 @@ impl Kept {
         Self(Some(Arc::default()))
     }
 
-    /// The packed matrices of `weights`: input weights and recurrent weights. Packs them if they are not those that are
-    /// kept. Returns `None` if matrices are not kept.
+    /// The packed matrices of `weights`: input weights and recurrent weights. Packs `weights` unless their packed
+    /// matrices are already kept. Returns `None` if packed matrices are not kept.
     pub fn of(&self, cell: Cell, weights: [&FlexTensor; 2]) -> Option<Arc<Packed>> {
         let mut kept = self.0.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         let same = |one: &FlexTensor, other: &FlexTensor| std::ptr::eq(values(one), values(other));

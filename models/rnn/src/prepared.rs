@@ -5,8 +5,8 @@ use burn::tensor::Tensor;
 use crate::kernel::step::{PackedLayer, StepArgs, step};
 use crate::{Cell, Rnn, State};
 
-/// A network whose weights are packed once, for one step after another: streams, and generation, where each input
-/// depends on the output before it. [`Rnn::prepare`] makes it.
+/// A network whose weights are packed once, for processing one time step per call: for streaming, and for generation,
+/// where each input depends on the previous output. Create it with [`Rnn::prepare`].
 ///
 /// It runs on the CPU, reads and writes slices, and allocates nothing in a step. Several threads can share one
 /// `PreparedRnn`: each caller owns its [`StepState`].
@@ -44,7 +44,7 @@ pub struct StepState {
 }
 
 impl Rnn {
-    /// Packs the weights for [`PreparedRnn::step`], in which they are not packed again. Later changes of this network do
+    /// Packs the weights once, so that [`PreparedRnn::step`] does not pack them again. Later changes of this network do
     /// not change the packed weights.
     ///
     /// # Panics
@@ -79,11 +79,11 @@ impl PreparedRnn {
         self.with_states(batch, states, cells)
     }
 
-    /// The state that continues sequences after [`Rnn::forward`], which returns `state`.
+    /// Converts a state that [`Rnn::forward`] has returned, so that [`PreparedRnn::step`] continues the same sequences.
     ///
     /// # Panics
     ///
-    /// If the state is not of this network.
+    /// If the state does not have the number of layers, the hidden size or the cell of this network.
     pub fn state(&self, state: State) -> StepState {
         let [layers, batch, hidden] = state.hidden.dims();
         let expected = [self.layers.len(), self.hidden_size];
@@ -112,7 +112,7 @@ impl PreparedRnn {
     ///
     /// # Panics
     ///
-    /// If the length of the input is not that of the batch, or the state is that of another network.
+    /// If the length of the input is not `batch × input_size`, or if the state belongs to a network of another shape.
     pub fn step<'s>(&self, input: &[f32], state: &'s mut StepState) -> &'s [f32] {
         let batch = state.rows.len();
         assert_eq!(input.len(), batch * self.input_size, "rnn: batch × input_size values of the input");

@@ -161,8 +161,9 @@ impl Rnn {
         (steps, State::from_layer_states(finals))
     }
 
-    /// Keeps the weights packed between forward passes without gradients, from the next one on: for inference on the CPU
-    /// with few sequences, or short ones, where packing takes much of the time. The results have the same bits.
+    /// Keeps the packed weights between forward passes without gradients, from the next forward pass on. This is useful
+    /// for inference on the CPU with few or short sequences, where packing takes much of the time. The results are
+    /// bit-identical.
     ///
     /// The packed weights need as much memory as the weights. They are packed again when the weights have changed.
     pub fn keep_packed(mut self) -> Self {

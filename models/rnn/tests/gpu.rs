@@ -1,4 +1,5 @@
-//! The GPU kernels give the results of the CPU. Run on every adapter that wgpu finds, software included:
+//! The GPU kernels give the results of the CPU. The tests run on every adapter that wgpu finds, including software
+//! adapters:
 //!
 //! ```sh
 //! cargo test -p rnn --features wgpu --test gpu
@@ -15,8 +16,8 @@ use rnn::{Cell, Rnn, RnnConfig, State};
 
 const CELLS: [Cell; 5] = [Cell::Elman, Cell::ElmanRelu, Cell::Lstm, Cell::Gru, Cell::GruResetBefore];
 
-/// The largest difference, relative to the largest value of a result. The functions of GPU drivers are less exact than
-/// those of the CPU.
+/// The largest difference, relative to the largest value of a result. The mathematical functions of GPU drivers are
+/// less exact than the functions of the CPU.
 const TOLERANCE: f32 = 1e-4;
 
 fn gpus() -> Vec<Device> {
@@ -186,7 +187,7 @@ fn padding_may_hold_any_value() {
     }
 }
 
-/// Two runs have the same bits.
+/// The results of two runs are bit-identical.
 #[test]
 fn results_are_deterministic() {
     for gpu in gpus() {

@@ -1,5 +1,5 @@
-//! The number of kernels that a layer launches on a GPU does not depend on the number of steps. Run as the tests of
-//! `gpu.rs`. This file has one test, because the count is that of the whole process.
+//! The number of kernels that a layer launches on a GPU does not depend on the number of steps. Run it like the tests
+//! of `gpu.rs`. This file has only one test, because launches are counted for the whole process.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! A prepared network gives the bits of [`Rnn::forward`], step by step, and allocates nothing in a step.
+//! The step-by-step results of a prepared network are bit-identical to [`Rnn::forward`], and a step allocates nothing.
 
 #![allow(clippy::unwrap_used)]
 
@@ -52,7 +52,7 @@ fn steps_have_the_bits_of_the_forward_pass() {
             let first = sequences.clone().narrow(1, 0, time);
             let (_, state) = rnn.forward(first.clone(), None, None);
             let (outputs, _) = rnn.forward(sequences.clone(), None, None);
-            // From zeros, and on from the state that the forward pass returns.
+            // Starts from zeros, and then from the state that the forward pass returns.
             for (mut state, start) in [(prepared.zero_state(batch), 0), (prepared.state(state), time)] {
                 for step in start..2 * time {
                     let now = values(sequences.clone().narrow(1, step, 1));

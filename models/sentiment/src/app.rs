@@ -51,7 +51,7 @@ impl Application for App {
     }
 }
 
-/// What a user does whose reviews are in a table.
+/// Advice for a user whose reviews are in a table.
 const OWN_DATA: &str = "--csv is not read: write each text to a file.txt in DIR/train/pos, DIR/train/neg, DIR/test/pos or \
     DIR/test/neg, then train --recipe imdb-lstm --data-dir DIR; for other labels, start from examples/own_task.rs";
 
@@ -63,7 +63,7 @@ pub struct OwnData {
     csv: Option<PathBuf>,
 }
 
-/// The subcommands that only `sentiment` has, besides those that all applications share.
+/// The subcommands that only `sentiment` has, in addition to the shared subcommands of all applications.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Classify texts as positive or negative, and print the probability of the positive label

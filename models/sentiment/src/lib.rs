@@ -17,9 +17,9 @@
 //! cargo run -p sentiment -- verify                              # measure every shipped model again
 //! ```
 //!
-//! Without cargo features the crate is the predictor alone: it reads packages from bytes, and has no trainer, no
+//! Without cargo features the crate contains only the predictor: it reads packages from bytes, and has no trainer, no
 //! command line and no access to files. The feature `folder` adds `from_pretrained`, `train` adds training, and `cli`
-//! (default) the program.
+//! (enabled by default) adds the program.
 //!
 //! | file | contents |
 //! |---|---|

@@ -23,7 +23,8 @@ use inference::weights::WeightNames;
 use rnn::{AttentionPooling, Cell, Init, LockedDropout, Rnn, RnnConfig};
 use serde::{Deserialize, Serialize};
 
-/// The conversion between the names of the weights in this crate and PyTorch's names, which packages use.
+/// The rules that convert the names of the weights in this crate to PyTorch's names and back. Packages use PyTorch's
+/// names.
 pub const WEIGHT_NAMES: WeightNames =
     WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
 

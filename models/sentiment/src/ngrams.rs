@@ -1,8 +1,8 @@
 //! The n-gram classifier: a weight for each word, pair and triple of words of a text.
 //!
-//! [Wang & Manning 2012](https://aclanthology.org/P12-2018/), "Baselines and Bigrams: Simple, Good Sentiment and Topic
-//! Classification", with logistic regression in the place of a support vector machine, so that the scores are logits.
-//! The module `train::ngrams` (feature `train`) fits the weights.
+//! The method is from [Wang & Manning 2012](https://aclanthology.org/P12-2018/), "Baselines and Bigrams: Simple, Good
+//! Sentiment and Topic Classification", but with logistic regression instead of a support vector machine, so that the
+//! scores are logits. The module `train::ngrams` (feature `train`) fits the weights.
 //!
 //! A text is the set of n-grams (runs of 1 to `order` tokens) that it contains; repetitions do not count. N-grams are
 //! stored as 64-bit hashes. A corpus of reviews has a few million n-grams, and the probability that any two of them

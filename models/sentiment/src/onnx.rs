@@ -1,4 +1,5 @@
-//! The network as ONNX graphs: whole texts, and one word at a time where the network can read so.
+//! The network as ONNX graphs: one graph for whole texts and, if the network can run step by step, one graph that reads
+//! one word per call.
 
 use inference::text::Vocabulary;
 use onnx::{BATCH, Dim, Element, Export, Graph, OnnxError, Options, Port, RnnValues, TIME, ToOnnx, Value};
@@ -46,7 +47,7 @@ impl ToOnnx for Sentiment {
     }
 }
 
-/// The graph of whole texts.
+/// The graph that reads whole texts.
 fn whole(network: &Network, options: &Options) -> Graph {
     let about = match options.lengths {
         true => "Sentiment of texts, padded to the longest of a batch.",
@@ -66,7 +67,7 @@ fn whole(network: &Network, options: &Options) -> Graph {
     graph
 }
 
-/// The graph of one token: the logit of the text so far.
+/// The graph that reads one token, and returns the logit of the text up to this token.
 fn step(network: &Network, options: &Options) -> Graph {
     let about = "Sentiment of a text that is read token by token: the logit of the text up to this token.";
     let mut graph = Graph::new("step", about, options.precision);

@@ -46,7 +46,7 @@ pub struct Prediction {
     /// Probability of the positive label, from 0 to 1.
     pub probability: f32,
     /// The number of words that the model reads and knows, without punctuation. If it is 0, label and probability are
-    /// those of any text of unknown words.
+    /// the same as for any other text of unknown words.
     pub known_words: usize,
     /// The number of words and punctuation characters that the model reads and does not know. A network reads at most
     /// `max_words` words at one end of the text, and knows the words of its vocabulary. N-grams without a network read

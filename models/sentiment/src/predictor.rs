@@ -72,7 +72,7 @@ impl Predictor for Sentiment {
         Ok(Self { settings, classifier })
     }
 
-    /// Classifies texts as people write them or copy them from web pages: see [`decoded`].
+    /// Classifies texts. HTML entities, which texts from web pages may contain, are decoded first: see [`decoded`].
     fn predict(&self, inputs: &[String], options: &Options) -> Result<Vec<Prediction>, PredictError> {
         let texts: Vec<Cow<str>> = inputs.iter().map(|text| decoded(text)).collect();
         if let Some(index) = texts.iter().position(|text| text.trim().is_empty()) {
@@ -194,7 +194,7 @@ impl Sentiment {
         tokens.into_iter().zip(sums).map(|(word, contribution)| Contribution { word, contribution }).collect()
     }
 
-    /// The words of a text that the model reads: those of the network, or all words for n-grams alone.
+    /// The words of a text that the model reads: the words that the network reads, or all words for n-grams alone.
     fn read<'a>(&self, tokens: &'a [String]) -> &'a [String] {
         self.network().map_or(tokens, |network| network.reading().cut(tokens))
     }

@@ -1,4 +1,4 @@
-//! On the real reviews, where `RNN_ZOO_DATA` says they are.
+//! Tests on the IMDB reviews, in the folder that the environment variable `RNN_ZOO_DATA` names.
 
 #![cfg(feature = "train")]
 #![allow(clippy::unwrap_used)]
@@ -10,7 +10,7 @@ use sentiment::train::SentimentTask;
 use training::recipe::RecipeText;
 use training::{Fitted, RecipeOf, Session, Task, Training};
 
-/// The baseline reaches its published accuracy, also when pruned to 7 MB.
+/// The baseline reaches its published accuracy, even if it is pruned to 7 MB.
 #[test]
 fn ngrams_reach_what_the_literature_reports() {
     if std::env::var_os("RNN_ZOO_DATA").is_none_or(|dir| dir.is_empty()) {
@@ -31,7 +31,7 @@ fn ngrams_reach_what_the_literature_reports() {
     assert!(std::fs::metadata(run.join("best/ngrams.safetensors")).unwrap().len() <= 8_000_000);
 }
 
-/// The shipped models know these tokens: whatever changes them, changes every recorded metric.
+/// The shipped models were trained on these tokens. A change of the tokens would change every recorded metric.
 #[test]
 fn the_tokens_of_the_reviews_never_change() {
     if std::env::var_os("RNN_ZOO_DATA").is_none_or(|dir| dir.is_empty()) {

@@ -132,7 +132,7 @@ fn any_text_with_a_visible_character_has_an_answer() {
     assert!(answer.truncated && answer.words.is_none());
 }
 
-/// Escapes characters of a text for HTML in a random one of the usual ways.
+/// Escapes characters of a text for HTML. The form of each escape is chosen at random from the usual forms.
 fn escaped(text: &str, rng: &mut ChaCha8Rng) -> String {
     let escape = |character: char| match (character, rng.random_range(0..3)) {
         ('&', _) => "&amp;".to_owned(),

@@ -119,7 +119,7 @@ fn two_runs_with_one_seed_are_equal_and_another_seed_differs() {
 #[test]
 fn the_number_of_threads_changes_no_weight() {
     let dir = tempfile::tempdir().unwrap();
-    // As large as the recipe has it: smaller layers are one thread's work.
+    // The layers are as large as in the recipe, because smaller layers run on one thread.
     let weights = |threads: &str| {
         let path = dir.path().join(threads);
         let args = ["train", "--threads", threads, "--epochs", "1", "--out", path.to_str().unwrap()];
@@ -138,7 +138,7 @@ fn a_run_stopped_by_ctrl_c_and_resumed_equals_one_that_never_stopped() {
     let path = dir.path().join("run");
     let args = [&["train", "--out", path.to_str().unwrap()], &SMALL[..]].concat();
     let child = sentiment(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // In the second epoch: there are best weights, a history and averaged weights by then.
+    // The run is interrupted in the second epoch, when there are best weights, a history and averaged weights.
     while !path.join("metrics.jsonl").exists() {
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -157,7 +157,7 @@ fn a_run_stopped_by_ctrl_c_and_resumed_equals_one_that_never_stopped() {
     }
 }
 
-/// As after a power failure. The kill comes after some number of changes in the folder of checkpoints.
+/// Simulates a power failure: the program is killed after some number of changes in the folder of checkpoints.
 #[test]
 fn a_run_killed_at_any_moment_ends_with_the_same_predictions() {
     let predictions =
@@ -281,7 +281,7 @@ fn export_replaces_a_package_and_nothing_else() {
     }
 }
 
-/// The reader of the messages may end first, as `head` does.
+/// The program that reads the messages may end first, as `head` does.
 #[cfg(unix)]
 #[test]
 fn training_continues_when_nobody_reads_its_messages() {
@@ -385,7 +385,7 @@ fn missing_cut_and_altered_archives() {
     let missing = dir.path().join("nowhere");
     assert_error(&train(&missing), 1, &["nowhere"]);
     let archive = dir.path().join("aclImdb_train_test.tar.gz");
-    // Cut short, and altered: of the published size, but all zeros.
+    // The first file is too short. The second one has the published size, but contains only zeros.
     for bytes in [1000, 28_063_867] {
         std::fs::File::create(&archive).unwrap().set_len(bytes).unwrap();
         for data in [dir.path(), &archive] {
@@ -397,7 +397,7 @@ fn missing_cut_and_altered_archives() {
         std::fs::create_dir_all(folder.join(part)).unwrap();
         std::fs::write(folder.join(part).join("1_9.txt"), "fine").unwrap();
     }
-    // These are own reviews, and too few.
+    // The folder contains the user's own reviews, but too few of them.
     assert_error(&train(&folder), 2, &["data.valid", "only 2 reviews"]);
     std::fs::write(folder.join("test/neg/2_2.txt"), b"\xff").unwrap();
     assert_error(&train(&folder), 1, &["2_2.txt"]);
@@ -407,7 +407,7 @@ fn missing_cut_and_altered_archives() {
 #[cfg(target_os = "linux")]
 #[test]
 fn run_folders_that_cannot_be_written() {
-    // A file system that nobody can write to, root neither.
+    // Nobody can write to this file system, not even root.
     assert_error(&train(Path::new("/sys/rnn-zoo"), &[]), 1, &["/sys/rnn-zoo"]);
 
     let dir = tempfile::tempdir().unwrap();
@@ -417,7 +417,7 @@ fn run_folders_that_cannot_be_written() {
     assert_error(&train(&used, &[]), 2, &["used"]);
     assert_eq!(read(used.join("mine")), "x");
 
-    // A full disk, played by a limit on the size of files: writing fails as it does without space.
+    // A limit on the size of files simulates a full disk: writing fails in the same way.
     let full = dir.path().join("full");
     let limited = "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\"";
     let output = Command::new("bash")

@@ -1,4 +1,5 @@
-//! The program with files and texts as people have them. What the library does is tested with the library.
+//! Tests of the program with the irregular files and texts of real users. The tests of the library check what the
+//! library does.
 
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used)]

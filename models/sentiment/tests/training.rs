@@ -1,4 +1,4 @@
-//! Training as a library: recipes, resuming, models that start from others, n-grams, blends.
+//! Training as a library: recipes, resuming, training that starts from another model, n-grams, blends.
 
 #![cfg(feature = "train")]
 #![allow(clippy::unwrap_used)]
@@ -30,7 +30,8 @@ const SMALL: [&str; 9] = [
     "training.epochs=2",
 ];
 
-/// Trainings in one process take turns: a backend has one random generator, which every step seeds.
+/// Only one training runs at a time in this process, because a backend has only one random generator, which every step
+/// seeds.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
@@ -117,7 +118,8 @@ fn a_network_a_blend_that_starts_from_it_and_n_grams_alone() {
     let best: PathBuf = path("network").join("best");
     assert!(network.predictor.network().is_some() && network.predictor.ngrams().is_none());
 
-    // As imdb-hybrid: the network is loaded, nothing is trained, and the share is chosen on the validation part.
+    // As in the recipe imdb-hybrid, the network is loaded, nothing is trained, and the share is chosen on the
+    // validation part.
     let start = format!("start_from={:?}", best.display().to_string());
     let blend = small(&[&start, "training.epochs=0", "model.ngrams.keep=5000"]);
     let blend = fit(blend, &path("blend")).unwrap();
@@ -145,7 +147,7 @@ fn a_network_a_blend_that_starts_from_it_and_n_grams_alone() {
         assert!(opened.predict_one("xyzzy").unwrap().unknown_words == 1, "{name}");
     }
 
-    // A start must have read the same texts.
+    // The model that training starts from must have been trained on the same texts.
     let start = ["training.epochs=1", &start, "data.valid_seed=7"];
     let error = fit(small(&start), &path("other")).err().unwrap();
     assert!(matches!(error, TrainingError::Task(TaskError::Setting { setting: "data.valid_seed", .. })), "{error}");

@@ -35,7 +35,7 @@ def noisy(sentence, prefixes, rng):
 def scores(gold, predicted):
     """The scores that seqeval gives for tags of sentences."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of undefined scores, which are 0
+        warnings.simplefilter("ignore")  # warnings about undefined scores, which count as 0
         report = classification_report(gold, predicted, output_dict=True, zero_division=0)
     row = lambda name: [float(report[name][key]) for key in ["precision", "recall", "f1-score"]] + [
         int(report[name]["support"])

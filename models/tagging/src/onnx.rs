@@ -13,9 +13,10 @@ const SHAPE: &str = "0 no letter or digit, 1 digits, 2 letters and digits, 3 low
 const CRF: &str = "the scores of label sequences, as JSON: start, end and transitions[from][to], -1e9 where the labels do not \
                    allow one; the emissions of the first label are to be reduced by `outside_penalty` before decoding";
 
-/// `spelling.onnx` reads the characters of tokens, and returns their features. `model.onnx` reads these features with the
-/// ids and shapes of the words of sentences, and returns the emissions, `[batch, time, labels]`. The entities are those
-/// of the best label sequence, by the Viterbi algorithm over the scores in the metadata.
+/// `spelling.onnx` reads the characters of tokens, and returns their features. `model.onnx` reads these features with
+/// the ids and shapes of the words of sentences, and returns the emissions, `[batch, time, labels]`. The entities
+/// follow from the best label sequence, which the Viterbi algorithm finds from the emissions and from the CRF scores in
+/// the metadata.
 impl ToOnnx for Tagger {
     fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError> {
         let labels: Vec<String> = (0..self.labels().count()).map(|label| self.labels().name(label)).collect();
@@ -30,7 +31,7 @@ impl ToOnnx for Tagger {
     }
 }
 
-/// The graph of sentences.
+/// The graph that computes the emissions of sentences.
 fn sentences(tagger: &Tagger, options: &Options) -> Graph {
     let about = match options.lengths {
         true => "Scores of the labels of each token, for sentences padded to the longest of a batch.",
@@ -60,7 +61,8 @@ fn sentences(tagger: &Tagger, options: &Options) -> Graph {
     graph
 }
 
-/// The pretrained vectors of words: `[B, T]` → `[B, T, E]`. The graph stores them in 8 bits per number, as the package.
+/// The pretrained vectors of words: `[B, T]` → `[B, T, E]`. The graph stores the vectors with 8 bits per number, as the
+/// package does.
 fn vectors(graph: &mut Graph, tagger: &Tagger, words: &Value) -> Value {
     let Some(vectors) = tagger.encoder().vectors() else {
         unreachable!("a network without word embeddings reads word vectors")
@@ -73,7 +75,7 @@ fn vectors(graph: &mut Graph, tagger: &Tagger, words: &Value) -> Value {
     graph.node("Mul", &[&rows, &scales])
 }
 
-/// The graph of tokens. All tokens of a batch have the same number of characters.
+/// The graph that reads the characters of tokens. All tokens of a batch have the same number of characters.
 fn spelling(tagger: &Tagger, options: &Options) -> Graph {
     let about = "Features of the spelling of tokens, by their first 24 characters. All tokens of a batch have the same number of \
                  characters; a program can keep the features of a token.";
@@ -89,7 +91,7 @@ fn spelling(tagger: &Tagger, options: &Options) -> Graph {
     graph
 }
 
-/// The scores of the CRF, with −10⁹ for what the labels do not allow.
+/// The scores of the CRF. The score of a start, an end or a transition that is not allowed is −10⁹.
 fn crf(tagger: &Tagger) -> serde_json::Value {
     let crf = &tagger.network().crf;
     let allowed = &crf.allowed;

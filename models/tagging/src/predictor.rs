@@ -114,14 +114,14 @@ impl Tagger {
         })
     }
 
-    /// Finds the entities of tokenized sentences, as [`tag`](Self::tag) does, without the work for their confidence.
+    /// Finds the entities of tokenized sentences, as [`tag`](Self::tag) does, but does not compute their confidence.
     pub fn tag_spans<S: AsRef<str>, T: AsRef<[S]>>(&self, sentences: &[T]) -> Vec<Vec<Span>> {
         let found = self.tag_spans_with(sentences, &[self.settings.outside_penalty]);
         found.into_iter().flatten().collect()
     }
 
-    /// Finds the entities of tokenized sentences once for each of `penalties`, which take the place of
-    /// [`Settings::outside_penalty`]. Returns for each sentence the entities with each penalty:
+    /// Finds the entities of tokenized sentences once for each of `penalties`, which replace
+    /// [`Settings::outside_penalty`]. Returns the entities of each sentence for each penalty:
     /// `[sentences, penalties, entities]`.
     pub fn tag_spans_with<S: AsRef<str>, T: AsRef<[S]>>(
         &self,

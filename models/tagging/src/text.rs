@@ -29,10 +29,11 @@ const CLITICS: [&str; 7] = ["n't", "'s", "'m", "'re", "'ve", "'ll", "'d"];
 /// brackets) if the next token does not begin with a lower-case letter.
 ///
 /// ```
-/// let text = "Dr. Ada Lovelace's engine. It works!"; let sentences = tagging::text::sentences(text); let words =
-/// |sentence: &[std::ops::Range<usize>]| sentence.iter().map(|token| &text[token.clone()]).collect::<Vec<_>>();
-/// assert_eq!(words(&sentences[0]), ["Dr.", "Ada", "Lovelace", "'s", "engine", "."]); assert_eq!(words(&sentences[1]),
-/// ["It", "works", "!"]);
+/// let text = "Dr. Ada Lovelace's engine. It works!";
+/// let sentences = tagging::text::sentences(text);
+/// let words = |index: usize| sentences[index].iter().map(|token| &text[token.clone()]).collect::<Vec<_>>();
+/// assert_eq!(words(0), ["Dr.", "Ada", "Lovelace", "'s", "engine", "."]);
+/// assert_eq!(words(1), ["It", "works", "!"]);
 /// ```
 pub fn sentences(text: &str) -> Vec<Vec<Range<usize>>> {
     let mut sentences = Vec::new();

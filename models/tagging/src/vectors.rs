@@ -1,7 +1,8 @@
 //! Pretrained word vectors with 8 bits per number, which training does not change.
 //!
-//! Because the vectors do not change, the vectors of words in the training part stay comparable to those of all other
-//! words. With 8 bits per number, the vectors of about fifty thousand words fit into a package of a few megabytes.
+//! Because the vectors do not change, the vectors of words in the training part stay comparable to the vectors of all
+//! other words. With 8 bits per number, the vectors of about fifty thousand words fit into a package of a few
+//! megabytes.
 
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 
@@ -14,7 +15,8 @@ pub struct WordVectors {
     size: usize,
     /// For each vector, the factor by which its stored numbers are multiplied: `[words]`.
     scales: Vec<f32>,
-    /// The stored numbers: those of each vector, divided by the factor of the vector and rounded, `[words, size]`.
+    /// The stored numbers, `[words, size]`: the numbers of each vector, divided by the factor of the vector and
+    /// rounded.
     values: Vec<i8>,
 }
 
@@ -45,7 +47,7 @@ impl WordVectors {
         self.size
     }
 
-    /// The stored numbers, `[words, size]`: those of each vector, divided by its factor.
+    /// The stored numbers, `[words, size]`: the numbers of each vector, divided by the factor of the vector.
     pub fn values(&self) -> &[i8] {
         &self.values
     }

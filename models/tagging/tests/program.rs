@@ -27,7 +27,8 @@ fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// Forty sentences as people keep them: tabs here and blanks there, CRLF, a byte-order mark, and a comment.
+/// Forty sentences in the irregular form of real files: separated by tabs or by blanks, with CRLF, a byte-order mark,
+/// and a comment.
 fn sentences() -> String {
     let names = ["Ada", "Bob", "Eve", "Kim", "Lee"];
     let places = ["Oslo", "Rome", "Lima", "New York"];

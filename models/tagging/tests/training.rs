@@ -27,7 +27,8 @@ const SMALL: [&str; 5] = [
     "data.replacement=0.2",
 ];
 
-/// Trainings in one process take turns: a backend has one random generator, which every step seeds.
+/// Only one training runs at a time in this process, because a backend has only one random generator, which every step
+/// seeds.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
@@ -117,7 +118,7 @@ fn a_package_predicts_as_the_trained_model_and_resists_damage() {
     }
 }
 
-/// Checks that the number of parameters is computed as it is counted, and that a sentence without tokens has no
+/// Checks that the computed number of parameters equals the counted number, and that a sentence without tokens has no
 /// entities.
 fn check_parameters(trained: &Trained<TaggingTask>) {
     let (model, sizes) = (&trained.predictor, tagging::model::Sizes::of(trained.predictor.encoder()));
@@ -129,7 +130,7 @@ fn check_parameters(trained: &Trained<TaggingTask>) {
     assert_eq!(model.tag(&empty[..1]), [[]]);
 }
 
-/// Checks offsets, independence of the other inputs, threads and options.
+/// Checks the offsets and the options, and that predictions depend neither on the other inputs nor on threads.
 fn check_predictions(model: &Tagger) {
     let texts =
         ["Polvai cut prices.\nFans of Ada sang in Léonburg, 😀 in May.", "", "the the the", "Ümit won. Ümit won."];
@@ -167,7 +168,7 @@ fn check_predictions(model: &Tagger) {
     }
 }
 
-/// Checks that a damaged file of the package is an error of the package.
+/// Checks that a damaged file of the package causes a package error.
 fn resist_damage(package: &Folder, vectors: bool) {
     let mut names = vec!["manifest.json", "model.safetensors", "vocab.txt"];
     names.extend(vectors.then_some(WordVectors::FILE));

@@ -1,4 +1,4 @@
-//! The baselines on WNUT-17, where `RNN_ZOO_DATA` says it is.
+//! Tests of the baselines on WNUT-17, in the folder that the environment variable `RNN_ZOO_DATA` names.
 
 #![cfg(feature = "train")]
 #![allow(clippy::unwrap_used)]

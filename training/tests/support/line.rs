@@ -26,7 +26,8 @@ pub enum Call {
     Baselines,
 }
 
-/// The calls of all tests, with the test's name in `data.test`. Tests run in parallel, and the trainer makes the tasks.
+/// The calls of all tests, each with the name of the test from `data.test`. They are in a static variable, because the
+/// trainer creates the tasks. They have names, because tests run in parallel.
 static CALLS: Mutex<Vec<(String, Call)>> = Mutex::new(Vec::new());
 
 /// The calls of one test, in order.

@@ -31,14 +31,15 @@ pub(super) struct Times {
     pub times: Vec<DateTime>,
     /// Whether the rows have numbers in the place of times: see [`timesteps::time_of_step`].
     pub numbered: bool,
-    /// The local times, if `times` are not.
+    /// The conversion of `times` to local times, if `times` are not local times.
     pub clock: Clock,
-    /// What was done to the times that the file does not say itself.
+    /// Notes on how the times were read, where the file does not say this itself.
     pub notes: Vec<Note>,
 }
 
 impl Times {
-    /// Whether the times are those of the file, so that a part of its rows is read as all of them are.
+    /// Whether the times are unchanged from the file. If they are, a part of the rows gives the same times as the whole
+    /// file.
     pub fn is_plain(&self) -> bool {
         !self.numbered && self.clock == Clock::default() && self.notes.is_empty()
     }
@@ -46,7 +47,7 @@ impl Times {
 
 /// The usual names of columns that hold one part of a time, from the largest part to the smallest.
 const PARTS: [&str; 6] = ["year", "month", "day", "hour", "minute", "second"];
-/// The usual names of columns that hold the part of the year beside a year: `3`, `Q3` or `M09`.
+/// The usual names of columns that hold a quarter or month, such as `3`, `Q3` or `M09`, beside a column with the year.
 const PERIODS: [&str; 2] = ["quarter", "period"];
 /// The usual names of columns that hold a whole time or date, in lower case.
 const NAMES: [&str; 12] = [
@@ -66,8 +67,8 @@ const NAMES: [&str; 12] = [
 /// The usual names of columns that hold the number of a step.
 const STEPS: [&str; 6] = ["t", "step", "time_step", "timestep", "time_idx", "time_index"];
 
-/// Finds the columns of the time by their names: a date, with an optional time of day; or the parts from the year on;
-/// or one column with a usual name. `None` if there are no such columns.
+/// Finds the columns of the time by their names: a date, with an optional time of day; or the parts of a time,
+/// beginning with the year; or one column with a usual name. `None` if there are no such columns.
 pub(super) fn columns(header: &[String]) -> Option<Vec<usize>> {
     let find = |name: &str| header.iter().position(|column| column.eq_ignore_ascii_case(name));
     if let Some(date) = find("date") {
@@ -98,7 +99,8 @@ fn is_step(column: &str) -> bool {
 }
 
 /// Reads the times of all rows, given as one text per time column. All rows have the same format: `format`, or else the
-/// only known format that fits all rows. The hour 24 is hour 0 of the next day, and of an interval its start counts.
+/// only known format that fits all rows. The hour 24 is hour 0 of the next day. For an interval, the time is the start
+/// of the interval.
 pub(super) fn read(columns: &[&str], rows: &[Vec<String>], format: Option<&str>) -> Result<Times, Wrong> {
     if let (None, Some(roles)) = (format, roles(columns)) {
         // Two columns of one part, such as month and quarter, may contradict each other.
@@ -136,8 +138,8 @@ fn read_several(
     read_with_daytime(plain, &joined, format)
 }
 
-/// Reads `joined`, a date and a time of day per row; or, if a format is given, `plain` in this format, or `joined` in
-/// this format with or without a time of day after it.
+/// If no format is given, reads `joined`, which has a date and a time of day per row. If a format is given, reads
+/// `plain` in this format, or `joined` in this format with or without a time of day after it.
 fn read_with_daytime(plain: &[String], joined: &[String], format: Option<&str>) -> Result<Times, Wrong> {
     let Some(format) = format else { return read_texts("", joined, None) };
     let formats = ["", " %H:%M", " %H:%M:%S%.f"].map(|time| format!("{format}{time}"));

@@ -1,4 +1,5 @@
-//! Times as numbers: seconds or fractions of them since 1970, days of a spreadsheet, years, numbers of steps.
+//! Times that are written as numbers: seconds or fractions of seconds since 1970, days of a spreadsheet, calendar years
+//! or months, or numbers of steps.
 
 use std::fmt;
 
@@ -11,9 +12,9 @@ use super::{Note, Times, Wrong, is_step, text};
 const SERIAL: &str = "serial";
 /// The name of the format of numbered steps, for the setting `date_format`.
 const NUMBER: &str = "number";
-/// Seconds since 1970 with all units have this many or more: 1973.
+/// The smallest number of seconds since 1970 that is recognised as a time, in all units: a time in 1973.
 const FIRST_SECOND: i128 = 100_000_000;
-/// One, in the unit of [`decimal`].
+/// The number 1 in the unit of [`decimal`].
 const ONE: i128 = 1_000_000_000;
 
 /// What the numbers in a column of times count.
@@ -99,7 +100,7 @@ fn counted(column: &str, numbers: &[i128]) -> Option<Counted> {
     }
 }
 
-/// The unit of numbers that count from 1970, by their size; `None` if they are too small for any.
+/// The unit of numbers that count from 1970, by their size; `None` if the numbers are too small for all units.
 fn since_1970(numbers: &[i128]) -> Option<Counted> {
     use Counted::{Microseconds, Milliseconds, Nanoseconds, Seconds};
     let units = [(Seconds, 1), (Milliseconds, 1000), (Microseconds, 1_000_000), (Nanoseconds, 1_000_000_000)];

@@ -156,7 +156,8 @@ fn daily_rows_keep_their_local_midnight() {
     assert!(matches!(mixed, Wrong::Format { row: 1, .. }));
 }
 
-/// The texts of 48 hours from an hour of 2020 on, at a standard offset; from the hour `change` on, an hour later.
+/// The texts of 48 consecutive hours, beginning at the hour `first` of 2020. Their offset is `standard`, in minutes;
+/// from the hour `change` on, the offset is one hour larger.
 fn hours_with_change(first: i64, change: usize, standard: i32, format: &str) -> Vec<String> {
     let start = jiff::civil::date(2020, 1, 1).at(0, 0, 0, 0);
     let text = |hour: usize| {
@@ -169,8 +170,8 @@ fn hours_with_change(first: i64, change: usize, standard: i32, format: &str) -> 
 }
 
 proptest! {
-    /// A series shifted by a zone has the same times shifted; and where the clocks change, in either direction, every
-    /// hour is there once.
+    /// If a series has another offset, its times are shifted by the difference. If the clocks change, in either
+    /// direction, every hour occurs exactly once.
     #[test]
     fn a_zone_shifts_the_times(first in 0i64..8000, change in 1usize..48, quarters in -40i32..52, summer_first in any::<bool>()) {
         for format in ["%Y-%m-%dT%H:%M:%S%:z", "%Y-%m-%d %H:%M:%S%z", "%Y-%m-%d %H:%M:%S %:z"] {
@@ -191,7 +192,7 @@ proptest! {
         }
     }
 
-    /// A time is the same in every format that keeps it.
+    /// A time that is written in any of these formats is read as the same time.
     #[test]
     fn formats_give_equal_times(second in 0i64..2_000_000_000, nanos in 0i64..1_000_000_000) {
         let start = jiff::civil::date(1980, 1, 1).at(0, 0, 0, 0);

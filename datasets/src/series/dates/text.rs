@@ -4,7 +4,7 @@ use jiff::civil::{Date, DateTime, ISOWeekDate, Weekday};
 use jiff::fmt::{strtime, temporal::Pieces};
 use jiff::tz::Offset;
 
-/// A time as a file has it: local time, and its offset from UTC if the file says it.
+/// A time as it is written in a file: the local time, and its offset from UTC if the file gives one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Stamp {
     pub time: DateTime,
@@ -112,7 +112,7 @@ fn midnight(date: Date) -> DateTime {
 }
 
 /// Parses a quarter, half-year, month or ISO week: `2020-Q1`, `2020Q01`, `Q1 2020`, `2020-S1`, `2020M01`, `2020-W05`.
-/// The time is its first day.
+/// The time is the first day of the period.
 pub(super) fn period(text: &str) -> Option<Stamp> {
     let letter = text.find(|letter: char| letter.is_ascii_alphabetic())?;
     let (before, after) = (&text[..letter], &text[letter + 1..]);

@@ -1,4 +1,4 @@
-//! Offsets from UTC: the local time of the file is kept, as far as it is unique.
+//! Offsets from UTC: the local times of the file are kept if they are unique.
 
 use std::collections::BTreeSet;
 
@@ -10,15 +10,17 @@ use timesteps::Clock;
 use super::text::Stamp;
 use super::{Note, Times, Wrong};
 
-/// The shortest step at which a change of the clocks does not disturb local times.
+/// If time steps are at least this long, a change of the clocks does not disturb local times.
 const DAILY: SignedDuration = SignedDuration::from_hours(20);
-/// The shortest time without rows that is a break of a series, such as a night, in which clocks may change.
+/// The shortest time without rows that counts as a break of a series, such as a night. The clocks may change during a
+/// break.
 const SHORTEST_BREAK: SignedDuration = SignedDuration::from_hours(4);
 
-/// Returns local times without their offsets. If the offsets differ, which they do when clocks change, local times have
-/// missing and duplicate hours. All times are then converted to the smallest offset, which is standard time, and the
-/// clock tells the local times. Local times are kept if no row is near a change of the clocks: if steps are a day or
-/// longer, or if the clocks change while there are no rows, as at night for the opening hours of an exchange.
+/// Returns local times without their offsets. If the clocks change, the offsets differ, and local times have missing
+/// and duplicate hours. All times are then converted to the smallest offset, which is standard time, and the clock of
+/// the result holds the differences to the local times. Local times are kept if no row is near a change of the clocks:
+/// if steps are a day or longer, or if the clocks change while there are no rows, as at night for the opening hours of
+/// an exchange.
 ///
 /// # Errors
 ///
@@ -46,7 +48,7 @@ pub(super) fn in_one_zone(stamps: Vec<Stamp>, texts: &[String]) -> Result<Times,
 }
 
 /// Whether the clocks change only in breaks that are longer than the steps around them. `times` are in ascending order,
-/// each with the number of seconds by which local time is ahead.
+/// each with the number of seconds by which local time is ahead of standard time.
 fn has_no_rows_near_changes(times: &[(DateTime, i32)]) -> bool {
     let step = timesteps::most_common_step(times.iter().map(|(time, _)| *time));
     let break_length = (2 * step).max(SHORTEST_BREAK);

@@ -27,7 +27,7 @@ fn main() {
     }
 }
 
-/// Writes one export of a model with the cases that it can run. Cases with padding need lengths.
+/// Writes one export of a model, with the cases that the export can run. Cases with padding need lengths.
 fn write(model: &Model, options: Options, out: &Path) {
     let cases: Vec<&Case> = model.cases.iter().filter(|case| case.padded == options.lengths).collect();
     if cases.is_empty() {

@@ -52,8 +52,8 @@ fn sequences(rng: &mut ChaCha8Rng, rnn: &Rnn, batch: usize, time: usize, lengths
     Case { graph: "model", padded: lengths.is_some(), loops: Vec::new(), inputs, outputs }
 }
 
-/// A ragged batch, step by step: each row makes as many steps as its sequence has, and its state then stays. The outputs
-/// are those of the whole sequences.
+/// A batch of sequences of different lengths, which is run step by step: after the last step of its sequence, a row
+/// keeps its state. The expected outputs are the network's outputs for the whole sequences.
 fn steps(rng: &mut ChaCha8Rng, rnn: &Rnn, time: usize, lengths: &[usize]) -> Case {
     let input = draw(rng, [lengths.len(), time, rnn.input_size]);
     let state = random_state(rng, rnn, lengths.len());

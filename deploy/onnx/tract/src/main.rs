@@ -1,13 +1,14 @@
-//! Compares the graphs that the example `cases` of the crate `onnx` writes, in tract, with the outputs of our networks.
+//! Runs the graphs that the example `cases` of the crate `onnx` writes in tract, and compares the outputs with the
+//! outputs of our networks.
 //!
 //! ```sh
 //! cargo run -p onnx --example cases -- target/onnx-cases
 //! cargo run --manifest-path deploy/onnx/tract/Cargo.toml --target-dir target/tract -- target/onnx-cases
 //! ```
 //!
-//! The program skips what tract 0.23.9 cannot run: graphs with lengths, because it refuses the input `sequence_lens`; Elman networks
-//! with ReLU, because it ignores the attribute `activations` of `RNN` and computes tanh; and GRU layers with one input
-//! feature, which it refuses with `xw not contiguous`.
+//! The program skips graphs that tract 0.23.9 cannot run: graphs with lengths, because tract refuses the input
+//! `sequence_lens`; Elman networks with ReLU, because tract ignores the attribute `activations` of `RNN` and computes
+//! tanh; and GRU layers with one input feature, which tract refuses with the error `xw not contiguous`.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -16,8 +17,8 @@ use std::process::ExitCode;
 use serde::Deserialize;
 use tract_onnx::prelude::*;
 
-/// The largest difference of an output, divided by the largest absolute value of the output, at least 1: for weights of
-/// 32 and of 16 bits.
+/// The largest allowed error of an output, for weights of 32 and of 16 bits. The error is the largest difference,
+/// divided by the largest absolute value of the output, or by 1 if that value is smaller.
 const TOLERANCES: [(&str, f32); 2] = [("-32", 1e-5), ("-16", 5e-3)];
 
 /// Parts of the names of networks that tract cannot run.
@@ -113,7 +114,8 @@ fn call(path: &Path, inputs: &[(String, Array)]) -> TractResult<HashMap<String, 
     names.into_iter().zip(outputs).map(|(name, value)| Ok((name, array(&value)?))).collect()
 }
 
-/// Runs the graph of one step over a ragged batch: a row whose sequence has ended keeps its state.
+/// Runs the graph of one step over a batch of sequences of different lengths: a row whose sequence has ended keeps its
+/// state.
 fn walk(path: &Path, case: &Case) -> TractResult<HashMap<String, Array>> {
     let mut inputs: HashMap<String, Array> = case.inputs.iter().cloned().collect();
     let sequences = inputs.remove("input").ok_or_else(|| TractError::msg("no input"))?;

@@ -35,7 +35,7 @@ fn assert_independent(name: &str) {
         let body = json!({ "input": input }).to_string();
         parse(&server.raw(request("POST", &path, "", &body).as_bytes()))
     };
-    // A full batch ends the wait, which is long enough for a busy machine.
+    // The wait for more requests ends when the batch is full. The largest wait is long enough for a busy machine.
     let batch_wait = Duration::from_secs(20);
     let server = start(Limits { batch: COUNT, batch_wait, ..Limits::default() });
     let together: Vec<_> = std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! The OpenAPI document describes the models as they describe themselves.
+//! Tests that the OpenAPI document contains the descriptions that the models give of themselves.
 
 use inference::Catalog;
 use serde_json::{Value, json};

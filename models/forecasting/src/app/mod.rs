@@ -16,7 +16,7 @@ use crate::train::Forecasting;
 /// The application `forecasting`, as the crate `cli` needs it: its task, options, help texts and subcommands.
 pub struct App;
 
-/// The subcommands that only `forecasting` has, besides those that all applications share.
+/// The subcommands that only `forecasting` has, in addition to the shared subcommands of all applications.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Forecast the next steps of a series, with intervals and a plot

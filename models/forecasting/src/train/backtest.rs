@@ -60,7 +60,7 @@ pub fn backtest(
     Ok(Some(all.unwrap_or_default()))
 }
 
-/// The number of rows of each series, which must be the same for all, so that the folds are the same times.
+/// The number of rows of each series, which must be the same for all series, so that the folds cover the same times.
 fn rows(series: &[TableSeries]) -> Result<usize, TaskError> {
     let first = series.first().map_or(0, |series| series.past.len());
     match series.iter().find(|series| series.past.len() != first) {

@@ -62,8 +62,8 @@ pub struct DataConfig {
     /// [`Rhythm::season`](timesteps::Rhythm::season).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub season: Option<Count>,
-    /// Whether forecasts of targets such as counts are never below 0: of the targets that have no value below 0 in the
-    /// training part.
+    /// Whether forecasts of nonnegative targets, such as counts, are never below 0. A target is nonnegative if it has
+    /// no value below 0 in the training part.
     #[serde(default)]
     pub nonnegative: bool,
     /// How the rows are split into training, validation and test part, in order of time.
@@ -116,7 +116,8 @@ impl DataConfig {
         Self { set: Set::Csv, file: Some(file), format: Some(format), ..self.clone() }
     }
 
-    /// Loads all series without checking their lengths: several of a CSV file with identifiers, otherwise one.
+    /// Loads all series without checking their lengths. A CSV file with identifiers may contain several series;
+    /// otherwise there is one series.
     pub fn series(&self, locator: &Locator) -> TaskResult<Vec<TableSeries>> {
         let mut series = match (self.set, &self.file) {
             (Set::Csv, Some(file)) => {
@@ -260,7 +261,7 @@ impl DataConfig {
         Ok(scaler)
     }
 
-    /// Computes the scaler of each series. All series have features of the time of year, or none.
+    /// Computes the scaler of each series. Either all series have features of the time of year, or none has them.
     pub fn scalers(&self, series: &[TableSeries]) -> TaskResult<Scalers> {
         if let ([series], true) = (series, self.id.is_empty()) {
             return Ok(self.scaler(&series.past)?.into());
@@ -293,14 +294,14 @@ impl DataConfig {
     }
 
     /// The number of steps per season: the setting `season`, or the number of rows in a
-    /// [season](timesteps::Rhythm::season) of the times; 1 if the rows have numbers in the place of times.
+    /// [season](timesteps::Rhythm::season) of the times; 1 if the rows have numbers instead of times.
     pub fn season(&self, history: &History) -> usize {
         let usual = || if history.numbered { 1 } else { history.rhythm().season() };
         self.season.map_or_else(usual, Count::get)
     }
 }
 
-/// Names the series in an error of a setting; the name of a single series is empty.
+/// Adds the identifier of the series to an error of a setting. The identifier of a single series is empty.
 pub fn of_series<T>(id: &str, result: TaskResult<T>) -> TaskResult<T> {
     result.map_err(|error| match error {
         TaskError::Setting { setting, message } if !id.is_empty() => {
@@ -359,7 +360,7 @@ mod tests {
         assert_setting(&unknown.columns(&series).unwrap_err(), "data.target");
     }
 
-    /// The series in a CSV file with the settings `more`, and the next times that it forecasts.
+    /// The series in a CSV file with the settings `more`, and the times of the steps after the series.
     fn loaded(rows: &[String], more: &str) -> (Series, Vec<String>) {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         std::io::Write::write_all(&mut file, format!("time,a\n{}\n", rows.join("\n")).as_bytes()).unwrap();
@@ -376,7 +377,7 @@ mod tests {
     fn rolled_up_series_have_whole_steps() {
         let start = jiff::civil::date(2023, 1, 1).at(0, 0, 0, 0);
         let time = |hour: i64| start.checked_add(jiff::SignedDuration::from_hours(hour)).unwrap();
-        // 20 by day and 0 by night; four hours of the last day.
+        // The values are 20 by day and 0 by night. The last day has only four hours.
         let rows: Vec<String> =
             (0..24 * 30 + 4).map(|n| format!("{},{}", time(n), if n % 24 < 12 { 0 } else { 20 })).collect();
         for (more, value) in [("freq = '1d'", 10.0), ("freq = '1d'\nroll_up = 'sum'", 240.0)] {

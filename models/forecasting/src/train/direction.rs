@@ -39,8 +39,8 @@ pub fn measure(forecasts: &Forecasts, windows: &Windows) -> Measured {
     measured
 }
 
-/// The accuracy of each baseline. The majority baseline also has a cross-entropy: that of always forecasting the
-/// fraction of rises in the training part as the probability of a rise.
+/// The accuracy of each baseline. The majority baseline also has a cross-entropy. For this metric, its forecast of the
+/// probability of a rise is always the fraction of rises in the training part.
 pub fn baselines(windows: &Windows) -> BaselineMetrics {
     let Losses { baselines, .. } = losses(&Forecasts::default(), windows);
     let rises = rises(&windows.frame);

@@ -10,8 +10,8 @@ use crate::frame::{Frame, Windows};
 /// The seed of the bootstrap that computes confidence intervals.
 const SEED: u64 = 1;
 
-/// The largest mean loss, in standardised units, that counts as 0: errors of rounding are smaller. The skill over a
-/// baseline without errors is undefined.
+/// The largest mean loss, in standardised units, that counts as 0. Rounding errors are smaller than this value. The
+/// skill over a baseline without errors is undefined.
 pub const NO_ERROR: f64 = 1e-5;
 
 /// The metrics of each baseline, by the baseline's name.
@@ -246,7 +246,8 @@ mod tests {
         approx::assert_relative_eq!(error("rmse_in_units"), 10f64.sqrt(), max_relative = 1e-6);
         approx::assert_relative_eq!(error("mase"), 2.0, max_relative = 1e-6);
         approx::assert_relative_eq!(error("smape"), (0.0 + 100.0 + 40.0 + 0.0) / 4.0, max_relative = 1e-6);
-        // From 4 to 9, with a forecast of 3; from 9 to 16, as forecast.
+        // In the first window, the value changes from 4 to 9, and the forecast is 3. In the second, it changes from 9
+        // to 16, as forecast.
         let forecasts = Forecasts { points, bounds: Vec::new() };
         assert_eq!(direction(&forecasts, &windows).value, 0.5);
         let losses = absolute_errors(&forecasts, &windows);

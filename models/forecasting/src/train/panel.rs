@@ -1,4 +1,4 @@
-//! Measures over several series that one model forecasts: a panel.
+//! Metrics over a panel: several series that one model forecasts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +14,8 @@ use crate::frame::Windows;
 /// The metrics that are also listed for each series.
 const PER_SERIES: [&str; 3] = ["mae", "mase", "mae_in_units"];
 
-/// What a user has to know of the series: the changes that were made to them, and whether their times are irregular.
-/// Each note is given once, with the number of series if it does not hold for all of them.
+/// Notes for the user on the series: the changes that were made to the values, and whether the times are irregular.
+/// Each note is given once. If a note does not apply to all series, it has the number of series.
 pub fn notes(series: &[TableSeries]) -> Vec<String> {
     let mut notes: Vec<(String, usize)> = Vec::new();
     let is_irregular = |series: &&TableSeries| !Rhythm::of(&series.past.times).is_regular();
@@ -39,8 +39,8 @@ pub fn lengths(series: &[TableSeries]) -> String {
     if series.len() == 1 { rows } else { format!("{} series of {rows}", series.len()) }
 }
 
-/// The absolute errors of all series, one loss per time: the mean over the series whose windows begin then. Errors of
-/// several series at the same time are correlated, so that they are no separate observations.
+/// The absolute errors of all series, one loss per time: the mean over the series whose windows begin at this time.
+/// Errors of several series at the same time are correlated, so they are not independent observations.
 pub fn absolute_errors(forecasts: &[Forecasts], set: &[Windows]) -> Losses {
     let each: Vec<Losses> =
         forecasts.iter().zip(set).map(|(forecasts, windows)| measure::absolute_errors(forecasts, windows)).collect();
@@ -89,8 +89,8 @@ pub fn values(forecasts: &[Forecasts], set: &[Windows]) -> Measured {
     Measured { metrics: over_all(set, &each), comparisons }
 }
 
-/// The errors of all baselines over all series and for each of them. A baseline that some series is too short for is
-/// left out.
+/// The errors of all baselines over all series and for each of them. If any series is too short for a baseline, this
+/// baseline is left out.
 pub fn baselines(set: &[Windows]) -> BaselineMetrics {
     let each: Vec<BaselineMetrics> = set.iter().map(measure::baselines).collect();
     let names = each.first().into_iter().flatten().map(|(name, _)| name);
@@ -104,8 +104,8 @@ pub fn baselines(set: &[Windows]) -> BaselineMetrics {
 }
 
 /// The mean of each metric over all windows of all series, without undefined values; then the errors of each series,
-/// such as `mae[A]` for the series `A`. Series have different units, so that errors in units are given for each series
-/// only.
+/// such as `mae[A]` for the series `A`. Series have different units, so errors in units are given only for single
+/// series.
 fn over_all(set: &[Windows], each: &[Vec<Metric>]) -> Vec<Metric> {
     let is_shared = |metric: &&Metric| !metric.name.ends_with("_in_units");
     let mean = |(place, metric): (usize, &Metric)| {

@@ -17,8 +17,8 @@ const LEAST_PAST: usize = 20;
 /// The largest number of windows in a plot of one-step forecasts.
 const DAYS: usize = 250;
 
-/// Draws the forecast of the first window of each series, one panel per column, at most four panels. `set` and
-/// `forecasts` are those of the first of `series` series.
+/// Draws the forecast of the first window of each series, one panel per column, at most four panels. `series` is the
+/// number of all series; `set` and `forecasts` contain the first of them.
 pub fn of_windows(
     set: &[Windows],
     forecasts: &[Forecasts],
@@ -151,7 +151,7 @@ fn axis(frame: &Frame) -> (String, Axis) {
     if frame.numbered { ("step".to_owned(), Axis::Number) } else { ("time".to_owned(), Axis::Time) }
 }
 
-/// The position of a time on the axis: seconds since 1970, which are the numbers of numbered rows.
+/// The position of a time on the axis: seconds since 1970. For rows with numbers, this is the number of the row.
 fn seconds(time: DateTime) -> f64 {
     timesteps::step_of_time(time)
 }

@@ -144,7 +144,8 @@ impl Task for Forecasting {
     fn loss(&self, model: &Model, batch: Batch, _: &mut StepContext) -> TaskResult<Loss> {
         let count = batch.origins.len();
         let (parameters, values) = model.forward_train(batch); // [B, S, T, P], [B, S, T]
-        // The losses that need the level of the values are for one series, and the others do not read the scaler.
+        // The losses that need the level of the values support only one series, so the first scaler is the right one.
+        // All other losses do not read the scaler.
         let scaler = self.scalers.all().next().ok_or_else(|| TaskError::Other("there is no series".to_owned()))?;
         Ok(Loss { mean: self.settings.model.loss.loss(parameters, values, scaler), count })
     }
@@ -213,7 +214,7 @@ impl Forecasting {
 }
 
 /// Computes the loss of each window for the model and the baselines, one [`Losses`] per metric. `likelihood` selects
-/// the metrics. Of several series, the losses of windows with the same time are combined.
+/// the metrics. If there are several series, the losses of windows with the same time are combined.
 pub fn losses(likelihood: Likelihood, forecasts: &[Forecasts], set: &[Windows]) -> Vec<Losses> {
     match (likelihood, forecasts, set) {
         (Likelihood::Direction, [forecasts], [windows]) => vec![direction::losses(forecasts, windows)],

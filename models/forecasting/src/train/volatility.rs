@@ -385,7 +385,7 @@ mod tests {
     fn no_baseline_reads_the_future() {
         const DAYS: usize = 1500;
         let (returns, variances) = process(0.05, 0.1, 0.85, DAYS);
-        // All values are larger from a day on.
+        // From the day `from` on, all values are larger.
         let forecasts = |from: usize| {
             let row = |day: usize| {
                 let more = if day < from { 0.0 } else { 1.0 };

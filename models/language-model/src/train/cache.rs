@@ -3,8 +3,8 @@
 //! hidden states and the words that followed them.
 //!
 //! ```text
-//! p(w) = (1 − λ) · p_network(w) + λ · p_cache(w),   p_cache(w) ∝ Σ exp(θ hₜ·hᵢ) over the recent places i that w
-//! followed
+//! p(w) = (1 − λ) · p_network(w) + λ · p_cache(w)
+//! p_cache(w) ∝ Σ exp(θ hₜ·hᵢ)   over the recent places i whose next word is w
 //! ```
 //!
 //! hₜ is the current hidden state, hᵢ the hidden state at place i, θ the sharpness, and λ the share of the cache.

@@ -27,8 +27,8 @@ pub struct DataConfig {
     pub level: Level,
     /// The size of the vocabulary: only the most frequent tokens of the training part are in it.
     pub vocabulary: Count,
-    /// The number of times that a token must occur in the training part to be in the vocabulary. With 2, the model
-    /// learns from the words that occur once where unknown words stand.
+    /// The number of times that a token must occur in the training part to be in the vocabulary. With 2, words that
+    /// occur once become `<unk>` in the training text, so the model learns where unknown words occur.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_count: Option<Count>,
     /// The number of steps per window of truncated back-propagation through time.

@@ -1,6 +1,7 @@
 //! Dynamic evaluation ([Krause et al. 2018](https://arxiv.org/abs/1709.07432)): training continues on the text that is
-//! being measured; the weights are updated after each segment of tokens, when the tokens have been predicted. A weight
-//! with large gradients on the training text is changed less, and is pulled back to its trained value more strongly.
+//! being measured; the weights are updated after each segment of tokens, after the tokens of the segment have been
+//! predicted. A weight with large gradients on the training text is changed less, and is pulled back to its trained
+//! value more strongly.
 //!
 //! ```text
 //! w ← w − η · g / (√m + ε) + min(λ · r, 1) · (w₀ − w)
@@ -28,10 +29,10 @@ const DECAYS: [f64; 3] = [0.001, 0.003, 0.01];
 /// The largest number of tokens, from the start of the validation part, on which the grid search measures settings.
 const SEARCH_TOKENS: usize = 10_000;
 
-/// The number of tokens between two updates. Measured with `ptb-awd`, each with the best of a few rates and decays: on
-/// the first 5,000 tokens of the validation part, segments of 5 and 10 tokens give perplexities of 83.9 and 82.8, and
-/// segments of 20 give 82.0 in less time; on the first 10,000 tokens, segments of 20 give 91.4, and segments of 40 give
-/// 93.6.
+/// The number of tokens between two updates. It was chosen by measurements with `ptb-awd`, where each segment length
+/// used the best of a few rates and decays: on the first 5,000 tokens of the validation part, segments of 5 and 10
+/// tokens give perplexities of 83.9 and 82.8, and segments of 20 give 82.0 in less time; on the first 10,000 tokens,
+/// segments of 20 give 91.4, and segments of 40 give 93.6.
 const SEGMENT: usize = 20;
 /// The largest number of windows of the training text over which squared gradients are averaged.
 const WINDOWS: usize = 50;

@@ -10,7 +10,8 @@ use std::collections::HashMap;
 use training::machine::available_memory;
 use training::{Interrupt, TaskError, TaskResult};
 
-/// The number of tokens between two checks of the free memory, and of whether the user has asked to stop.
+/// The number of tokens between two checks. A check looks at the free memory, and at whether the user has asked to
+/// stop.
 const CHECKED: usize = 1 << 16;
 
 /// The id of the token that ends a line. As the oldest word of a context, it stands for the beginning of a line.
@@ -25,8 +26,9 @@ pub struct KneserNey {
     vocabulary: usize,
     /// The index of each context that is one word longer, by the index of the shorter context and the additional word.
     longer: HashMap<(u32, u32), u32>,
-    /// The count of each word after each context, by index of the context and id of the word: occurrences for the
-    /// longest contexts, otherwise the number of longer contexts in which the word occurs.
+    /// The count of each word after each context, by index of the context and id of the word. For the longest contexts,
+    /// the count is the number of occurrences; for other contexts, it is the number of longer contexts in which the
+    /// word occurs.
     counts: HashMap<(u32, u32), u32>,
     contexts: Vec<Context>,
     /// The discounts of the counts 1, 2, and 3 or more, by the number of words in the context.
@@ -80,7 +82,7 @@ impl KneserNey {
         if available.is_some_and(|available| needed as u64 > available) {
             return Err(TaskError::Memory { what, available });
         }
-        // The allocator refuses what a limit of the process forbids.
+        // The allocator refuses an allocation above the memory limit of the process.
         let reserved = self.longer.try_reserve(contexts).is_ok()
             && self.counts.try_reserve(counts).is_ok()
             && self.contexts.try_reserve(contexts).is_ok()
@@ -169,8 +171,8 @@ impl KneserNey {
     }
 }
 
-/// The bytes of the new table if `more` entries make a table grow; 0 if they fit. A table has at most 7 entries in 8
-/// places, a power of two, and a byte of control data for each place.
+/// The bytes of the new table if `more` entries make a table grow; 0 if they fit. The number of places in a table is a
+/// power of two. At most 7 of 8 places hold an entry, and each place takes one more byte of control data.
 fn table_growth(table: &HashMap<(u32, u32), u32>, more: usize) -> usize {
     let entries = table.len() + more;
     let places = || (entries * 8 / 7 + 1).next_power_of_two();

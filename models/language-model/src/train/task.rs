@@ -186,8 +186,8 @@ impl Task for LanguageModelTask {
     }
 
     /// Measures the perplexity over all tokens, each predicted from all tokens before it: with the network alone, and
-    /// with each adaptive method of the recipe. The share of unknown tokens tells which part of the perplexity is that
-    /// of the token `<unk>`.
+    /// with each adaptive method of the recipe. The share of unknown tokens shows what fraction of the predicted tokens
+    /// is `<unk>`.
     fn evaluate(&self, predictor: &LanguageModel, part: &Part, interrupt: &Interrupt) -> TaskResult<Measured> {
         let LanguageModel { network, adaptation, device, .. } = predictor;
         let loss = mean(&try_losses(network, &part.ids, EvalLayout::default(), device, || interrupt.check())?);

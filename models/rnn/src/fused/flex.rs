@@ -122,7 +122,7 @@ impl Call {
     fn forward(&self, keep: bool) -> (FlexTensor, Option<Aligned>) {
         let args = self.args();
         let [_, weight_ih, weight_hh, ..] = &self.inputs;
-        // In training, the next step has other weights.
+        // In training, the weights change after every training step, so packed weights are not kept.
         let packed = if keep { None } else { self.options.packed.of(args.cell, [weight_ih, weight_hh]) };
         let args = LayerArgs { packed: packed.as_ref().map(|packed| &packed.matrices), ..args };
         let kernel::Forward { outputs, saved } = kernel::forward(&args, keep);

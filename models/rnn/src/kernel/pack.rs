@@ -142,7 +142,8 @@ pub(crate) struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// The part of `packed` that belongs to `units`; without it, all panels of `own`, to which `pack` packs these units.
+    /// Returns the panels of `packed` that belong to `units`. If `packed` is `None`, calls `pack` to pack the weights
+    /// of these units, stores the panels in `own`, and returns all of them.
     pub fn of_units(
         packed: Option<&'a Panels>,
         units: &Range<usize>,

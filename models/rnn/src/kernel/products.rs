@@ -82,8 +82,8 @@ pub(super) fn block_steps(layer: &LayerArgs) -> usize {
     (BLOCK_ROWS / layer.batch).clamp(1, layer.time)
 }
 
-/// Computes the products of inputs and input weights for the sequences and units of one thread, block of steps by block
-/// of steps.
+/// Computes the products of inputs and input weights for the sequences and units of one thread, one block of steps at a
+/// time.
 pub(super) struct InputProducts<'a, S: Simd, const G: usize> {
     simd: S,
     workspace: Workspace<'a>,
@@ -101,7 +101,7 @@ pub(super) struct InputProducts<'a, S: Simd, const G: usize> {
 }
 
 impl<'a, S: Simd, const G: usize> InputProducts<'a, S, G> {
-    /// `own` gets the packed weights of the thread's units if the layer has no packed weights.
+    /// If the layer has no packed weights, the weights of the thread's units are packed and stored in `own`.
     #[inline(always)]
     pub fn new(
         simd: S,

@@ -1,8 +1,8 @@
 //! SIMD code: loads and stores at the end of a row, activation functions, and the product of a few rows with a packed
 //! panel of columns (the micro-kernel).
 //!
-//! All multiply-adds are `mul_add_e`: fused where the processor has the instruction, and two operations elsewhere. WebAssembly
-//! would compute a fused multiply-add in software, which takes ten times as long.
+//! All multiply-adds use `mul_add_e`: one fused instruction if the processor has it, otherwise two operations.
+//! WebAssembly would compute a fused multiply-add in software, which takes ten times as long.
 
 use std::ops::Range;
 
@@ -64,8 +64,8 @@ fn clamp<S: Simd>(simd: S, x: S::f32s, bound: f32) -> S::f32s {
         let x = simd.select_f32s(simd.greater_than_f32s(x, high), high, x);
         simd.select_f32s(simd.less_than_f32s(x, low), low, x)
     } else {
-        // If an operand is NaN, the vector minimum and maximum return the second operand; the scalar ones return the
-        // other.
+        // If an operand is NaN, the vector minimum and maximum return the second operand; the scalar versions return
+        // the operand that is not NaN.
         simd.min_f32s(high, simd.max_f32s(low, x))
     }
 }
@@ -300,8 +300,8 @@ fn prefetch(values: &[f32], line: usize) {
 #[inline(always)]
 fn write<S: Simd, const V: usize>(simd: S, to: &mut [f32], sums: [S::f32s; V], add: bool) {
     for (to, sum) in to.chunks_mut(S::F32_LANES).zip(sums) {
-        // A first write must not read: the operating system would map a zero page at the read, and another page at the
-        // write.
+        // The first write to a buffer must come before any read: the operating system would map a zero page at the
+        // read, and another page at the write.
         store(simd, to, if add { simd.add_f32s(load(simd, to), sum) } else { sum });
     }
 }

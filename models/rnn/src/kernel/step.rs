@@ -1,6 +1,7 @@
 //! One step of a stack of layers, for streams. The weights are packed once, for all steps, and a step allocates nothing.
 //!
-//! The sums are those of the forward pass over whole sequences, in the same order, so the results have the same bits.
+//! Each sum adds the same terms in the same order as the forward pass over whole sequences, so the results are
+//! bit-identical.
 
 use std::array;
 use std::marker::PhantomData;
@@ -83,8 +84,9 @@ pub(crate) fn step(args: StepArgs) {
 
 /// The layers, and the inputs and states that they read and write.
 ///
-/// A thread writes the values of its own units only. It reads the hidden states before the step, which nobody writes,
-/// and those of the layer below after the step, after the barrier that follows this layer.
+/// A thread writes the values of its own units only. It reads the hidden states before the step, which no thread
+/// writes. It reads the hidden states of the layer below after the step, but only after the barrier at the end of that
+/// layer.
 #[derive(Clone, Copy)]
 struct Stack<'a> {
     layers: &'a [PackedLayer],
@@ -130,7 +132,7 @@ fn of_gates<S: Simd, const G: usize>(simd: S, all: &[f32], hidden: usize, units:
     array::from_fn(|gate| load(simd, &all[gate * hidden..][units.clone()]))
 }
 
-/// The step of all cells whose gates have one recurrent product.
+/// The step of a cell for which one recurrent matrix product serves all gates.
 struct Step<'a, C, const G: usize, const N: usize> {
     stack: Stack<'a>,
     cells: Shared<'a>,
@@ -143,7 +145,7 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Step<'_, C, G, N> {
         let Self { stack, cells, .. } = *self;
         let units = member_units(member, stack.hidden_size);
         for (index, layer) in stack.layers.iter().enumerate() {
-            // SAFETY: the barrier at the end of the layer below.
+            // SAFETY: no thread writes the states of the layer below after the barrier at the end of that layer.
             let input = |row: usize| unsafe { stack.input(index, row) };
             let state = |row: usize| stack.state(index, row);
             for panel in layer.matrices.recurrent.of_units(&units) {
@@ -176,7 +178,7 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Step<'_, C, G, N> {
     }
 }
 
-/// The step of the GRU whose reset gate acts before the recurrent product.
+/// The step of the GRU whose reset gate acts before the recurrent product of the candidate.
 struct ResetBeforeStep<'a> {
     stack: Stack<'a>,
     /// The product `r ⊙ h` of reset gate and hidden state, the update gate z, and the input product of the candidate n,
@@ -207,7 +209,7 @@ impl ResetBeforeStep<'_> {
     #[inline(always)]
     fn reset_and_update_gates<S: Simd>(&self, simd: S, index: usize, layer: &PackedLayer, units: &Range<usize>) {
         let Self { stack, gates } = *self;
-        // SAFETY: the barrier at the end of the layer below.
+        // SAFETY: no thread writes the states of the layer below after the barrier at the end of that layer.
         let input = |row: usize| unsafe { stack.input(index, row) };
         let state = |row: usize| stack.state(index, row);
         for panel in layer.matrices.recurrent.of_units(units) {
@@ -217,7 +219,8 @@ impl ResetBeforeStep<'_> {
             for (tile, _) in tiles::<S, 3>(stack.rows, None) {
                 let inputs = multiply::<S, 3>(simd, tile, input, (weights_ih, None), bias);
                 for row in 0..tile.len() {
-                    // One row at a time: a tile of three vectors has other rows than one of two.
+                    // The rows are multiplied one at a time, because the tiles for panels of three vectors and of two
+                    // vectors have different numbers of rows.
                     let recurrent =
                         multiply::<S, 2>(simd, &tile[row..=row], state, (weights_hh, None), [simd.splat_f32s(0.0); 2]);
                     let before = load(simd, &state(tile[row])[panel.covers.clone()]);
@@ -226,7 +229,7 @@ impl ResetBeforeStep<'_> {
                     let values = [simd.mul_f32s(r, before), z, inputs[row][2]];
                     for value in 0..3 {
                         let own = self.at(value, tile[row]) + panel.covers.start;
-                        // SAFETY: only this thread writes its units, and nobody reads them before the barrier.
+                        // SAFETY: only this thread writes its units, and no thread reads them before the barrier.
                         store(simd, unsafe { gates.write(own, panel.covers.len()) }, values[value]);
                     }
                 }

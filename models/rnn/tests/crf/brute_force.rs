@@ -18,7 +18,8 @@ fn log_sum_exp(scores: impl Iterator<Item = f64> + Clone) -> f64 {
     if max == f64::NEG_INFINITY { max } else { max + scores.map(|score| (score - max).exp()).sum::<f64>().ln() }
 }
 
-/// The probability that the labels from a step on are exactly these: by step and labels.
+/// For each pair of a step and a list of labels: the probability that the labels from this step on are exactly these
+/// labels.
 fn window_probabilities(paths: &[(Vec<usize>, f64)], log_partition: f64) -> BTreeMap<(usize, Vec<usize>), f64> {
     let mut found = BTreeMap::new();
     for (path, score) in paths {

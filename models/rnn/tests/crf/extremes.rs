@@ -13,7 +13,8 @@ fn case(emissions: Vec<Vec<f64>>) -> Case {
     Case { emissions, start: vec![0.0; 3], end: vec![0.0; 3], transitions: vec![vec![0.0; 3]; 3], allowed }
 }
 
-/// What is not allowed has probability 0, whatever it would gain; a penalty of 10,000 would lose to these emissions.
+/// A path that is not allowed has probability 0, even if its emissions are very large. A penalty of 10,000 would be
+/// smaller than these emissions.
 #[test]
 fn no_emission_pays_for_a_path_that_is_not_allowed() {
     let mut case = case(vec![vec![2e4, -2e4, 0.0], vec![-2e4, -2e4, 2e4]]);
@@ -27,7 +28,7 @@ fn no_emission_pays_for_a_path_that_is_not_allowed() {
     assert_near(&[case.lattice().log_probability(0, &[1, 2])], &[0.0], 1e-12);
 }
 
-/// A path of probability e⁻²⁰⁰⁰⁰ becomes the only one when the next steps exclude all others.
+/// A path of probability e⁻²⁰⁰⁰⁰ becomes the only possible path if the next steps exclude all other paths.
 #[test]
 fn improbable_beginnings_are_not_lost() {
     let mut case = case(vec![vec![1e4, -1e4, 0.0], vec![0.0, 0.0, 0.0], vec![0.0, 0.0, 0.0]]);

@@ -19,11 +19,11 @@ pub struct Results {
     pub losses: Vec<f64>,
     /// `[batch, time, labels]`
     pub emissions: Vec<f64>,
-    /// By start, end and transitions.
+    /// The gradients of the start, end and transition scores, in this order.
     pub parameters: [Vec<f64>; 3],
 }
 
-/// The weights of the losses, so that each sequence has another gradient.
+/// The weights of the losses, so that each sequence has a different gradient.
 const WEIGHTS: [f64; 4] = [1.0, -3.0, 2.0, 0.5];
 
 impl Ragged {
@@ -42,7 +42,7 @@ impl Ragged {
         }
     }
 
-    /// Results of the sequences `rows`, with this value in the padding.
+    /// The results for the sequences with the indices `rows`, where all padding has the value `padding`.
     pub fn results(&self, rows: &[usize], padding: f64, device: &Device, dtype: DType) -> Results {
         let device = &device.clone().autodiff();
         let sequences: Vec<_> = rows.iter().map(|row| &self.sequences[*row][..]).collect();
@@ -71,7 +71,7 @@ impl Ragged {
         self.case.crf(device, dtype).decode(batch(&sequences, 3, f64::NAN, device, dtype), &lengths)
     }
 
-    /// The weighted sum of the losses, computed without tensors' gradients.
+    /// The weighted sum of the losses, computed without automatic differentiation.
     fn loss(&self) -> f64 {
         let rows = self.sequences.iter().zip(&self.targets).zip(WEIGHTS);
         let losses = rows.map(|((emissions, target), weight)| {
@@ -81,7 +81,7 @@ impl Ragged {
         losses.sum()
     }
 
-    /// The central difference of the loss by one value.
+    /// The derivative of the loss with respect to one value, approximated by a central difference.
     fn derivative(&self, value: impl Fn(&mut Self) -> &mut f64) -> f64 {
         const STEP: f64 = 1e-5;
         let [above, below] = [STEP, -STEP].map(|step| {
@@ -126,7 +126,7 @@ fn gradients_equal_finite_differences() {
 }
 
 proptest! {
-    /// Finite differences cannot show this for scores far apart.
+    /// For scores that are far apart, finite differences are not precise enough for this check.
     #[test]
     fn gradients_are_expected_minus_observed_counts(case in cases()) {
         let (labels, time) = (case.labels(), case.emissions.len());
@@ -187,7 +187,8 @@ fn padding_changes_nothing() {
     }
 }
 
-/// The loss keeps its precision, though emissions of this size have few digits behind the point in 32-bit floats.
+/// The loss keeps its precision, although 32-bit floats have few digits after the decimal point for emissions of this
+/// size.
 #[test]
 fn a_constant_of_all_emissions_changes_nothing() {
     let results = |constant: f64| {

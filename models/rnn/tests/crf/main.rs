@@ -1,4 +1,4 @@
-//! Tests of the conditional random field. Those without gradients also run without the feature `autodiff`, and
+//! Tests of the conditional random field. The tests that need no gradients also run without the feature `autodiff`, and
 //! `cargo test -p rnn --features ndarray --test crf` (or `wgpu`, `vulkan`) also runs `devices` on another backend.
 
 #![allow(clippy::unwrap_used)]
@@ -65,7 +65,7 @@ fn tensor<const D: usize>(values: &[f64], shape: [usize; D], device: &Device, dt
     Tensor::from_data(TensorData::new(values.to_vec(), shape), (device, dtype))
 }
 
-/// The emissions of some sequences, with this value in the padding: `[batch, time, labels]`.
+/// The emissions of some sequences, where all padding has the value `padding`: `[batch, time, labels]`.
 fn batch(sequences: &[&[Vec<f64>]], labels: usize, padding: f64, device: &Device, dtype: DType) -> Tensor<3> {
     let time = sequences.iter().map(|steps| steps.len()).max().unwrap().max(1);
     let padded = sequences.iter().flat_map(|steps| {
@@ -86,8 +86,8 @@ fn paths(labels: usize, time: usize) -> Vec<Vec<usize>> {
     (0..count).map(|index| (0..time).map(|step| index / labels.pow(step as u32) % labels).collect()).collect()
 }
 
-/// Cases with at most 4 labels and 5 steps, of which a quarter of all starts, ends and transitions is not allowed.
-/// Scores are up to 2, 200 or 20,000.
+/// Random cases with at most 4 labels and 5 steps. A quarter of all starts, ends and transitions is not allowed. Scores
+/// are up to 2, 200 or 20,000.
 fn cases() -> impl Strategy<Value = Case> {
     (1usize..=4, 0usize..=5, prop::sample::select(vec![1.0, 1e2, 1e4])).prop_flat_map(|(labels, time, scale)| {
         let scores = move |count| prop::collection::vec((-2.0..2.0).prop_map(move |score: f64| score * scale), count);

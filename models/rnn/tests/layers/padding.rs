@@ -12,7 +12,7 @@ proptest! {
     // Failures are not saved, because the tensors are random and a replay would draw other values.
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Each sequence of a ragged batch gets the same results as alone without padding.
+    /// Each sequence of a ragged batch gets the same results as in a batch of its own without padding.
     #[test]
     fn a_batch_gives_the_results_of_its_sequences(
         cell in prop::sample::select(CELLS.to_vec()),

@@ -11,7 +11,7 @@ use safetensors::SafeTensors;
 
 use crate::{device, parameter_gradients_each, values};
 
-/// Relative to the largest value of a result.
+/// The largest allowed difference, relative to the largest value of a result.
 const TOLERANCE: f32 = 1e-5;
 
 #[test]

@@ -59,10 +59,10 @@ mod tests {
         let model = MostFrequentLabel::fit(&train, &labels);
         let predict = |text: &str| model.predict(&example(text, vec![]).tokens, &labels);
         assert_eq!(predict("from New York to Rome or Oslo"), [place(1, 3), place(4, 5)]);
-        // `York` was always an end, and still is an entity without its beginning.
+        // In training, `York` was always the end of an entity. Without the beginning, it is still an entity.
         assert_eq!(predict("in York"), [place(1, 2)]);
         assert_eq!(predict("Rome Rome"), [place(0, 1), place(1, 2)]);
-        // Case counts, and nothing was learned about `rome`.
+        // Case matters, and the training part does not contain `rome`.
         assert_eq!(predict("rome"), []);
         assert_eq!(model.predict(&[], &labels), []);
     }

@@ -1,11 +1,11 @@
 //! A baseline: the averaged structured perceptron ([Collins 2002](https://aclanthology.org/W02-1001/)) on hand-made
 //! features.
 //!
-//! Every pair of a feature and a label has a weight, and so has every pair of neighbouring labels. The score of a label
-//! sequence is the sum of the weights of all pairs that occur in it, and of one weight for the first label. A training
-//! step predicts the labels of one sentence. If they are wrong, it adds 1 to the weights that the true label sequence
-//! uses, and −1 to the weights that the predicted sequence uses. The trained weights are the averages of the weights
-//! after each step.
+//! Every pair of a feature and a label has a weight, and every pair of neighbouring labels also has a weight. The score
+//! of a label sequence is the sum of the weights of all pairs that occur in it, and of one weight for the first label.
+//! A training step predicts the labels of one sentence. If they are wrong, it adds 1 to the weights that the true label
+//! sequence uses, and −1 to the weights that the predicted sequence uses. The trained weights are the averages of the
+//! weights after each step.
 
 use std::collections::HashMap;
 

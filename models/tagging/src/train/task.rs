@@ -35,8 +35,8 @@ const PENALTY_STEP: f32 = 0.25;
 const PENALTIES: usize = 17;
 /// The number of sentences in the demonstration of a trained model.
 const SHOWN: usize = 5;
-/// The sentences in the demonstration of a model of a published data set, with a space between tokens. A model card
-/// does not quote published data, because their licences differ.
+/// The sentences in the demonstration of a model that was trained on a published data set, with a space between tokens.
+/// A model card does not quote published data, because their licences differ.
 const EXAMPLES: [&str; SHOWN] = [
     "just landed in Lisbon with @marta , first stop Pastelaria Aloma",
     "Angela Merkel will speak in Brussels on Friday",
@@ -221,7 +221,7 @@ impl Task for TaggingTask {
     }
 
     /// Shows sentences with their predicted entities marked: the first sentences of the test part that have a true
-    /// entity or, for a published data set, five sentences of this project.
+    /// entity or, for a published data set, the five sentences in `EXAMPLES`.
     fn demonstrate(&self, predictor: &Tagger, _: &Outcome, test: &Part) -> TaskResult<Demonstration> {
         let shown: Vec<Vec<String>> = if self.data.set.is_published() {
             EXAMPLES.iter().map(|text| text.split(' ').map(str::to_owned).collect()).collect()

@@ -1,8 +1,8 @@
-//! Measures exported models in tract: `bench FOLDER…`, each with a `model.onnx`, one line of JSON each, with all times. A model that
-//! tract cannot run is named on standard error.
+//! Measures exported models in tract: `bench FOLDER…`. Each folder has a `model.onnx`. The program prints one line of
+//! JSON for each model, with all times. It names models that tract cannot run on standard error.
 //!
-//! Integer inputs are 1 and the others 0, because the time of a recurrent network does not depend on the values. The
-//! time includes neither the tokenizer nor the scaler.
+//! Integer inputs are 1, and all other inputs are 0, because the time of a recurrent network does not depend on the
+//! values. The time includes neither the tokenizer nor the scaler.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ fn measure(folder: &Path) -> TractResult<serde_json::Value> {
     }))
 }
 
-/// Opens a graph for one shape, for which tract plans it, and the inputs of this shape.
+/// Opens a graph and optimizes it for inputs of one shape. Returns the graph and inputs of this shape.
 fn open(file: &Path, batch: usize) -> TractResult<(Runnable, TVec<TValue>)> {
     let mut model = tract_onnx::onnx().model_for_path(file)?;
     let mut inputs = TVec::new();

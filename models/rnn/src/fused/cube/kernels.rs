@@ -1,5 +1,5 @@
-//! The kernels of one layer in one direction. One cube processes all steps of one sequence, so that a pass over a layer
-//! is one launch, and the state stays in shared memory.
+//! The kernels of one layer in one direction. One cube (a thread block, whose threads are called units) processes all
+//! steps of one sequence. A pass over a layer is therefore one launch, and the state stays in shared memory.
 //!
 //! Buffers, for B sequences of T steps, H hidden units and G gates:
 //!
@@ -15,7 +15,7 @@ use cubecl::prelude::*;
 
 use crate::Cell;
 
-/// The form of the kernels of one layer. Each plan is compiled to kernels of its own.
+/// The compile-time settings of the kernels of one layer. Each plan is compiled to separate kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Plan {
     /// The recurrence.
@@ -69,13 +69,13 @@ impl Plan {
     }
 }
 
-/// The logistic function. It cannot overflow, as `exp` can.
+/// The logistic function, in a form that cannot overflow. `exp` can overflow.
 #[cube]
 pub(super) fn sigmoid(x: f32) -> f32 {
     0.5f32 * tanh(0.5f32 * x) + 0.5f32
 }
 
-/// The hyperbolic tangent. The function of some GPU drivers returns NaN for large arguments.
+/// The hyperbolic tangent. The built-in tanh of some GPU drivers returns NaN for large arguments.
 #[cube]
 pub(super) fn tanh(x: f32) -> f32 {
     clamp(x, -40.0f32, 40.0f32).tanh()
@@ -426,8 +426,9 @@ fn recurrent_gradient(
 }
 
 /// Computes the gradients of the pre-activations of one unit, from the gradient `d_h` of its hidden state after a step.
-/// Replaces the gates in `saved` by them, and copies those of the recurrent products to `d_gates`, in the order of the
-/// weights. Returns the gradient of the hidden state before the step that does not pass through the recurrent products.
+/// Writes these gradients to `saved` in place of the gates, and copies the gradients of the recurrent products to
+/// `d_gates`, in the order of the weights. Returns the part of the gradient of the hidden state before the step that
+/// does not pass through the recurrent products.
 #[cube]
 fn differentiate(
     d_h: f32,

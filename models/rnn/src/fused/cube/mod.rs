@@ -5,7 +5,7 @@
 //! backward   one launch for all steps ─► gradients of the gates ─► x, weights, biases (products and sums of burn)
 //! ```
 
-// A launch without bounds checks is unsafe: the shapes of its buffers must be those that the kernel indexes.
+// A launch without bounds checks is unsafe: the buffers must have the shapes that the kernel expects.
 #![allow(unsafe_code)]
 // A kernel has one argument per buffer.
 #![allow(clippy::too_many_arguments)]
@@ -285,8 +285,8 @@ fn slices(cell: Cell, size: usize, units: usize) -> usize {
     }
 }
 
-/// The units of a cube: those of all slices, or as many as the device allows, each of which computes several hidden
-/// units.
+/// The number of units of a cube: one per hidden unit and slice. If the device does not allow so many units, it is the
+/// largest allowed number, and each unit computes several hidden units.
 fn cube_dim(plan: Plan, units: u32) -> CubeDim {
     CubeDim::new_1d(((plan.size * plan.slices) as u32).min(units))
 }
