@@ -41,8 +41,7 @@ pub enum DataError {
         /// The operating system's error.
         source: std::io::Error,
     },
-    /// A download failed. The received bytes are kept, and the next attempt resumes the download, unless the content is
-    /// wrong.
+    /// A download failed. Received bytes are kept, and the next attempt resumes it, unless the content is wrong.
     #[error("cannot download {url}: {reason}; try again, or save the file as {}", path.display())]
     Download {
         /// The URL of the download.
@@ -272,8 +271,7 @@ pub enum DataError {
         /// The value of [`CsvFormat::date_format`](crate::CsvFormat::date_format), if it is set.
         format: Option<String>,
     },
-    /// Several formats fit all times of a CSV file and give different times, for example formats with day and month in
-    /// either order.
+    /// Several formats fit all times of a CSV file and give different times, such as day and month in either order.
     #[error(
         "{}: `{value}` is ambiguous; set `date_format` to '{}' or '{}'",
         at(path, line),
