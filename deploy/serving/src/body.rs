@@ -67,8 +67,8 @@ fn check_input(model: &Served, input: &Value, longest: usize) -> Result<(), ApiE
     let is_file = |name: &str| forms.iter().any(|form| form["properties"][name]["contentMediaType"].is_string());
     match input {
         Value::Object(values) => {
-            let texts = values.iter().filter(|(name, _)| !is_file(name));
-            texts.into_iter().try_for_each(|(_, value)| check_text("input", value, longest))
+            let mut texts = values.iter().filter(|(name, _)| !is_file(name));
+            texts.try_for_each(|(_, value)| check_text("input", value, longest))
         }
         _ => check_text("input", input, longest),
     }
