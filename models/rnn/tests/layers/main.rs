@@ -5,6 +5,7 @@
 mod attention;
 mod dropout;
 mod init;
+mod onnx;
 mod padding;
 mod pytorch;
 mod refusals;
