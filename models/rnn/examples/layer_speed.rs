@@ -88,7 +88,7 @@ fn measure(cell: Cell, [batch, time, input, hidden]: [usize; 4], runs: usize) ->
     let device = Device::flex().autodiff();
     let rnn = RnnConfig::new(cell, input, hidden).init(&device);
     let x = Tensor::random([batch, time, input], Distribution::Normal(0.0, 1.0), &device);
-    let (plain, inner): (Rnn, Tensor<3>) = (rnn.valid(), x.clone().inner());
+    let (plain, inner): (Rnn, Tensor<3>) = (rnn.valid().keep_packed(), x.clone().inner());
     let forward = milliseconds(runs, || drop(plain.forward(inner.clone(), None, None)));
     [forward, train(runs, x, |x| rnn.forward(x, None, None).0)]
 }

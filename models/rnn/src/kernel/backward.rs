@@ -139,7 +139,8 @@ pub(super) fn backward<C: Gates<G, N>, const G: usize, const N: usize>(
     saved: Aligned,
 ) -> Gradients {
     Gradients::compute(inputs, saved, N, |workspace, grads| {
-        run_team(inputs.layer.max_threads(), &Steps::<C, G, N> { inputs, workspace, grads, gates: PhantomData });
+        let job = Steps::<C, G, N> { inputs, workspace, grads, gates: PhantomData };
+        run_team(inputs.layer.max_threads(), inputs.layer.work(), &job);
     })
 }
 

@@ -29,10 +29,8 @@ pub(super) fn forward<C: Gates<G, N>, const G: usize, const N: usize>(layer: &La
     }
     run_forward(layer, keep, N, |workspace, outputs, cells| {
         let states = Shared::new(states.values_mut());
-        run_team(
-            layer.max_threads(),
-            &Steps::<C, G, N> { layer, keep, workspace, states, cells, outputs, gates: PhantomData },
-        );
+        let job = Steps::<C, G, N> { layer, keep, workspace, states, cells, outputs, gates: PhantomData };
+        run_team(layer.max_threads(), layer.work(), &job);
     })
 }
 

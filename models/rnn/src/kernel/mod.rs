@@ -18,9 +18,10 @@
 //! | `team.rs`, `memory.rs` | the threads that share a layer; their shared buffers |
 //!
 //! Unsafe code: `memory.rs` (shared buffers, in which each thread promises to write only its own part; cache lines of
-//! floats cast to bytes), the reads of `simd::product` (bounds are checked before its loop), a prefetch hint, and the
-//! call of `gemm`, which takes pointers. The test `results_do_not_depend_on_the_number_of_threads` is run under Miri by
-//! hand. `.ci/run` runs this crate's tests with debug assertions, which check every access to shared buffers.
+//! floats cast to bytes), the task in `team.rs` that helper threads borrow, the reads of `simd::product` (bounds are
+//! checked before its loop), a prefetch hint, and the call of `gemm`, which takes pointers. The test
+//! `results_do_not_depend_on_the_number_of_threads` is run under Miri by hand. `.ci/run` runs this crate's tests with
+//! debug assertions, which check every access to shared buffers.
 //!
 //! Every sum adds its terms in a fixed order. Results are therefore bit-identical for any number of threads.
 
@@ -203,7 +204,7 @@ impl Share {
 
 /// The smallest number of sequences per thread when the threads divide the sequences. Matrix products with fewer rows
 /// are slow.
-const MIN_SEQUENCES: usize = 16;
+const MIN_SEQUENCES: usize = 8;
 
 /// The largest number of values of a recurrent weight matrix for which every thread can read the whole matrix at every
 /// step, because it fits the cache of a core.
@@ -224,9 +225,14 @@ impl LayerArgs<'_> {
         shared && self.batch >= 2 * MIN_SEQUENCES
     }
 
+    /// The number of multiplications of the forward pass.
+    fn work(&self) -> usize {
+        self.batch * self.time * (self.weight_hh.len() + self.weight_ih.len())
+    }
+
     /// The largest useful number of threads for this layer and batch.
     fn max_threads(&self) -> usize {
-        if self.batch * self.time * (self.weight_hh.len() + self.weight_ih.len()) < MIN_PARALLEL_WORK {
+        if self.work() < MIN_PARALLEL_WORK {
             1
         } else if self.split_by_sequence() {
             self.batch / MIN_SEQUENCES
@@ -275,8 +281,8 @@ trait Job: Sync {
     fn run<S: Simd>(&self, simd: S, member: &Member);
 }
 
-/// Runs a job on at most `max_threads` threads, and returns when all have finished.
-fn run_team(max_threads: usize, job: &impl Job) {
+/// Runs a job with `work` multiplications on at most `max_threads` threads, and returns when all have finished.
+fn run_team(max_threads: usize, work: usize, job: &impl Job) {
     struct One<'a, J>(&'a J, &'a Member<'a>);
     impl<J: Job> WithSimd for One<'_, J> {
         type Output = ();
@@ -286,7 +292,7 @@ fn run_team(max_threads: usize, job: &impl Job) {
             self.0.run(simd, self.1);
         }
     }
-    team::run(max_threads, |member| arch().dispatch(One(job, member)));
+    team::run(max_threads, work, |member| arch().dispatch(One(job, member)));
 }
 
 /// The number of 32-bit floats per SIMD vector of the instruction set that [`arch`] selects.

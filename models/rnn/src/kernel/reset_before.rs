@@ -34,7 +34,7 @@ pub(super) fn forward(layer: &LayerArgs, keep: bool) -> Forward {
     let mut resets = Aligned::new(layer.initial_hidden.len());
     run_forward(layer, keep, SLOTS, |workspace, outputs, _| {
         let [states, resets] = [&mut states, &mut resets].map(|memory| Shared::new(memory.values_mut()));
-        run_team(layer.max_threads(), &Steps { layer, workspace, states, resets, outputs });
+        run_team(layer.max_threads(), layer.work(), &Steps { layer, workspace, states, resets, outputs });
     })
 }
 
@@ -167,7 +167,7 @@ impl Steps<'_> {
 
 pub(super) fn backward(inputs: BackwardInputs, saved: Aligned) -> Gradients {
     Gradients::compute(inputs, saved, SLOTS, |workspace, grads| {
-        run_team(inputs.layer.max_threads(), &BackwardSteps { inputs, workspace, grads })
+        run_team(inputs.layer.max_threads(), inputs.layer.work(), &BackwardSteps { inputs, workspace, grads })
     })
 }
 

@@ -45,6 +45,11 @@ impl<'a> Dense<'a> {
         Self { inputs, targets: &self.targets[rows], ..*self }
     }
 
+    /// The work as a number of multiplications: the exponential function takes as long as about 16 of them.
+    fn work(&self) -> usize {
+        16 * self.targets.len() * self.bias.len()
+    }
+
     fn max_threads(&self) -> usize {
         (self.targets.len() * self.bias.len() / MIN_LOGITS).max(1)
     }
@@ -79,6 +84,7 @@ pub(crate) fn forward(dense: Dense) -> (Vec<f32>, SavedLogits) {
     let [mut losses, mut largest, mut totals] = [(); 3].map(|()| vec![0.0; rows]);
     run_team(
         dense.max_threads(),
+        dense.work(),
         &Forward {
             dense,
             logits: Shared::new(logits.values_mut()),
@@ -171,6 +177,7 @@ pub(crate) fn backward(dense: Dense, mut saved: SavedLogits, d_losses: &[f32]) -
     let mut bias = vec![0.0; classes];
     run_team(
         dense.max_threads(),
+        dense.work(),
         &Backward {
             targets: dense.targets,
             largest: &saved.largest,

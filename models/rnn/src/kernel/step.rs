@@ -74,11 +74,11 @@ pub(crate) fn step(args: StepArgs) {
     let [after, cells, gates] = [after, cells, gates].map(Shared::new);
     let stack = Stack { layers, hidden_size, rows, input, before, after };
     match cell {
-        Cell::Elman => run_team(threads, &Step::<Elman<false>, 1, 1> { stack, cells, cell: PhantomData }),
-        Cell::ElmanRelu => run_team(threads, &Step::<Elman<true>, 1, 1> { stack, cells, cell: PhantomData }),
-        Cell::Lstm => run_team(threads, &Step::<Lstm, 4, 5> { stack, cells, cell: PhantomData }),
-        Cell::Gru => run_team(threads, &Step::<Gru, 3, 4> { stack, cells, cell: PhantomData }),
-        Cell::GruResetBefore => run_team(threads, &ResetBeforeStep { stack, gates }),
+        Cell::Elman => run_team(threads, work, &Step::<Elman<false>, 1, 1> { stack, cells, cell: PhantomData }),
+        Cell::ElmanRelu => run_team(threads, work, &Step::<Elman<true>, 1, 1> { stack, cells, cell: PhantomData }),
+        Cell::Lstm => run_team(threads, work, &Step::<Lstm, 4, 5> { stack, cells, cell: PhantomData }),
+        Cell::Gru => run_team(threads, work, &Step::<Gru, 3, 4> { stack, cells, cell: PhantomData }),
+        Cell::GruResetBefore => run_team(threads, work, &ResetBeforeStep { stack, gates }),
     }
 }
 

@@ -1,16 +1,24 @@
 //! Teams of threads that compute one layer together.
+//!
+//! A layer takes microseconds to milliseconds, and a thread that sleeps takes 50 µs to wake on a virtual machine. After a
+//! job, the helper threads therefore keep looking for the next one for a short time. The caller computes a part of the
+//! job itself. If a helper does not come soon, because it sleeps or because another program uses its core, the team is
+//! smaller.
 
 use std::hint::spin_loop;
 use std::ops::Range;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::yield_now;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::thread::{self, Thread, yield_now};
+use std::time::{Duration, Instant};
 
 /// One thread of a team of threads that compute a layer together.
 pub(crate) struct Member<'a> {
     index: usize,
     count: usize,
-    barrier: &'a Barrier,
+    task: Option<&'a Task<'a>>,
 }
 
 impl Member<'_> {
@@ -22,8 +30,8 @@ impl Member<'_> {
     /// Waits at a barrier: returns when all threads of the team have called it. Writes before the barrier are visible
     /// after it.
     pub fn wait(&self) {
-        if !self.alone() {
-            self.barrier.wait(self.count);
+        if let Some(task) = self.task {
+            task.barrier(self);
         }
     }
 
@@ -33,26 +41,28 @@ impl Member<'_> {
     }
 }
 
-/// Runs `job` on at most `max_threads` threads of rayon's pool, and returns when all have finished.
+/// Runs `job` on at most `max_threads` threads, one of which is the caller, and returns when all have finished. There
+/// are no more threads than rayon's pool has. `work` is the number of multiplications of the whole job.
 ///
-/// The threads wait for each other at barriers, so all of them must run at the same time. Two teams at once could
-/// deadlock, each with a thread that the other needs. The job therefore runs on one thread if a team is running
-/// already, or if the caller is a thread of the pool.
-pub(crate) fn run(max_threads: usize, job: impl Fn(&Member) + Sync) {
-    static RUNNING: Mutex<()> = Mutex::new(());
-    let barrier = Barrier::default();
+/// The threads wait for each other at barriers, so all of them must run at the same time. There is one team: the job
+/// runs on one thread if the team is busy, or if the caller is a thread of rayon's pool.
+pub(crate) fn run(max_threads: usize, work: usize, job: impl Fn(&Member) + Sync) {
+    static HELPERS: Mutex<Vec<&Helper>> = Mutex::new(Vec::new());
     let count = max_threads.min(available_threads());
     if count > 1
         && rayon::current_thread_index().is_none()
-        && let Ok(_running) = RUNNING.try_lock()
+        && let Ok(mut helpers) = HELPERS.try_lock()
     {
-        rayon::broadcast(|thread| {
-            if thread.index() < count {
-                job(&Member { index: thread.index(), count, barrier: &barrier });
-            }
-        });
+        // If the system refuses a new thread, the team is smaller.
+        while helpers.len() + 1 < count
+            && let Some(helper) = Helper::start()
+        {
+            helpers.push(helper);
+        }
+        let helping = helpers.len().min(count - 1);
+        Task::new(&job, &helpers[..helping]).run(patience(work));
     } else {
-        job(&Member { index: 0, count: 1, barrier: &barrier });
+        job(&Member { index: 0, count: 1, task: None });
     }
 }
 
@@ -62,34 +72,247 @@ fn available_threads() -> usize {
     if cfg!(target_family = "wasm") { 1 } else { rayon::current_num_threads() }
 }
 
-/// The number of times that a waiting thread checks the barrier before it yields its core. Under the slow interpreter
-/// Miri it is 1.
-const SPINS: usize = if cfg!(miri) { 1 } else { 10_000 };
-
-/// A barrier at which waiting threads check a counter in a loop instead of sleeping, because a step of a layer takes
-/// only microseconds.
-#[derive(Default)]
-struct Barrier {
-    arrived: AtomicUsize,
-    round: AtomicUsize,
+/// How long the caller waits for its helpers to come: the time that a second thread saves, at 64 multiplications per
+/// nanosecond and thread, and no longer than a sleeping thread usually takes to wake. Tests wait until all are there.
+fn patience(work: usize) -> Duration {
+    if cfg!(test) { Duration::MAX } else { Duration::from_nanos(work as u64 / 128).min(Duration::from_micros(100)) }
 }
 
-impl Barrier {
-    fn wait(&self, members: usize) {
-        let round = self.round.load(Ordering::Acquire);
-        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == members {
+/// A job, and the team that runs it.
+struct Task<'a> {
+    job: &'a (dyn Fn(&Member) + Sync),
+    helpers: &'a [&'a Helper],
+    /// The number of helpers that have come.
+    came: AtomicUsize,
+    /// The number of threads of the team; 0 until the caller has decided it.
+    count: AtomicUsize,
+    /// The number of threads that have arrived at the current barrier.
+    arrived: AtomicUsize,
+    /// The number of barriers that all threads have passed.
+    passed: AtomicUsize,
+    panicked: AtomicBool,
+}
+
+impl<'a> Task<'a> {
+    fn new(job: &'a (dyn Fn(&Member) + Sync), helpers: &'a [&'a Helper]) -> Self {
+        Self {
+            job,
+            helpers,
+            came: AtomicUsize::new(0),
+            count: AtomicUsize::new(0),
+            arrived: AtomicUsize::new(0),
+            passed: AtomicUsize::new(0),
+            panicked: AtomicBool::new(false),
+        }
+    }
+
+    /// Runs the job with the helpers that come within `patience`.
+    fn run(&self, patience: Duration) {
+        /// Waits for the helpers when it is dropped, even if the caller's part panics, because the helpers borrow the
+        /// task.
+        struct Helping<'a>(&'a [&'a Helper]);
+        impl Drop for Helping<'_> {
+            fn drop(&mut self) {
+                for helper in self.0 {
+                    wait_until(|| helper.next.load(Ordering::Acquire).is_null(), || ());
+                }
+            }
+        }
+
+        let helping = Helping(self.helpers);
+        self.keep_core();
+        for helper in self.helpers {
+            helper.next.store(std::ptr::from_ref(self).cast_mut().cast(), Ordering::Release);
+            helper.thread.unpark();
+        }
+        let start = Instant::now();
+        while self.came.load(Ordering::Relaxed) < self.helpers.len() && start.elapsed() < patience {
+            spin_loop();
+        }
+        let came = self.helpers.iter().filter(|helper| !helper.dismiss(self)).count();
+        let count = came + 1;
+        self.count.store(count, Ordering::Release);
+        (self.job)(&Member { index: 0, count, task: (count > 1).then_some(self) });
+        drop(helping);
+        assert!(!self.panicked.load(Ordering::Relaxed), "rnn: a thread that computed a part of a layer panicked");
+    }
+
+    /// Called by the caller of the job: makes the helpers avoid its core.
+    fn keep_core(&self) {
+        let core = core::current();
+        self.helpers.iter().for_each(|helper| helper.avoid(core));
+    }
+
+    /// Runs a helper's part of the job.
+    fn help(&self) {
+        let index = self.came.fetch_add(1, Ordering::Relaxed) + 1;
+        wait_until(|| self.count.load(Ordering::Acquire) > 0, || ());
+        let member = Member { index, count: self.count.load(Ordering::Relaxed), task: Some(self) };
+        if catch_unwind(AssertUnwindSafe(|| (self.job)(&member))).is_err() {
+            self.panicked.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn barrier(&self, member: &Member) {
+        let passed = self.passed.load(Ordering::Acquire);
+        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == member.count {
             self.arrived.store(0, Ordering::Relaxed);
-            self.round.store(round.wrapping_add(1), Ordering::Release);
+            self.passed.store(passed.wrapping_add(1), Ordering::Release);
             return;
         }
-        let mut spins = 0;
-        while self.round.load(Ordering::Acquire) == round {
-            if spins < SPINS {
-                spins += 1;
-                spin_loop();
-            } else {
-                yield_now(); // another thread of the team may need this core
+        // The scheduler may have moved the caller to the core of a helper.
+        let delayed = || {
+            if member.index == 0 {
+                self.keep_core();
+            }
+        };
+        wait_until(|| self.passed.load(Ordering::Acquire) != passed, delayed);
+    }
+}
+
+/// A thread that computes parts of jobs. It lives as long as the process.
+struct Helper {
+    thread: Thread,
+    /// The identity of the thread for [`core`]; `None` until the thread has started.
+    id: &'static OnceLock<core::Id>,
+    /// The core that the caller has forbidden to the thread; see [`core`].
+    avoided: AtomicUsize,
+    /// The task that the thread is to help with; null if there is none. The thread takes a task by replacing it with
+    /// [`TAKEN`], and writes null when it has finished. The task lives until then, or until the caller has dismissed the
+    /// helper.
+    next: &'static AtomicPtr<Task<'static>>,
+}
+
+/// The value of [`Helper::next`] while the thread helps with a task: an address that no task has.
+const TAKEN: *mut Task<'static> = std::ptr::without_provenance_mut(1);
+
+/// How long an idle helper looks for the next task before it sleeps, and before it begins to yield its core. The layers
+/// of a network follow one another within this time.
+const LINGER: [Duration; 2] = [Duration::from_micros(200), Duration::from_micros(20)];
+
+impl Helper {
+    /// Starts a thread; `None` if the system refuses it.
+    fn start() -> Option<&'static Self> {
+        let (id, next) = (Box::leak(Box::default()), Box::leak(Box::default()));
+        let thread = thread::Builder::new().name("rnn".to_owned()).spawn(|| Self::work(id, next)).ok()?;
+        Some(Box::leak(Box::new(Self {
+            thread: thread.thread().clone(),
+            id,
+            avoided: AtomicUsize::new(usize::MAX),
+            next,
+        })))
+    }
+
+    fn work(id: &OnceLock<core::Id>, next: &AtomicPtr<Task<'static>>) -> ! {
+        id.get_or_init(core::id);
+        loop {
+            let task = Self::wait(next);
+            if next.compare_exchange(task, TAKEN, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                // SAFETY: the caller keeps the task until `next` is null, because it could not dismiss this helper.
+                unsafe { &*task }.help();
+                next.store(null_mut(), Ordering::Release);
             }
         }
     }
+
+    /// Waits for a task.
+    fn wait(next: &AtomicPtr<Task<'static>>) -> *mut Task<'static> {
+        let (idle, [sleep_after, yield_after]) = (Instant::now(), LINGER);
+        loop {
+            let task = next.load(Ordering::Acquire);
+            if !task.is_null() {
+                return task;
+            }
+            let idle = idle.elapsed();
+            if idle < yield_after {
+                spin_loop();
+            } else if idle < sleep_after {
+                yield_now();
+            } else {
+                thread::park();
+            }
+        }
+    }
+
+    /// Makes the thread avoid the caller's core.
+    fn avoid(&self, core: usize) {
+        if self.avoided.load(Ordering::Relaxed) != core
+            && let Some(id) = self.id.get()
+        {
+            self.avoided.store(core, Ordering::Relaxed);
+            core::avoid(*id, core);
+        }
+    }
+
+    /// Takes the task away from a helper that has not begun with it. Returns whether it had not.
+    fn dismiss(&self, task: &Task) -> bool {
+        let task = std::ptr::from_ref(task).cast_mut().cast();
+        self.next.compare_exchange(task, null_mut(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+}
+
+/// The number of times that a waiting thread checks a condition before it looks for a reason, and before it yields its
+/// core. A thread that yields to another program loses milliseconds. Under the slow interpreter Miri, threads yield at
+/// once.
+const SPINS: [usize; 2] = if cfg!(miri) { [1, 1] } else { [200, 4000] };
+
+/// Checks a condition in a loop instead of sleeping, because a step of a layer takes only microseconds. If it takes
+/// long, calls `delayed`.
+fn wait_until(ready: impl Fn() -> bool, delayed: impl Fn()) {
+    let mut spins = 0;
+    while !ready() {
+        spins += 1;
+        if spins == SPINS[0] {
+            delayed();
+        }
+        if spins < SPINS[1] {
+            spin_loop();
+        } else {
+            yield_now();
+        }
+    }
+}
+
+/// The cores on which threads run.
+///
+/// Linux may wake a helper on the core of its caller although another core is idle. It does not move either of them for
+/// many milliseconds, because both have run recently, and each waits for the other at every barrier. Therefore, helpers
+/// may not use the core of their caller.
+#[cfg(target_os = "linux")]
+mod core {
+    use rustix::thread::{gettid, sched_getaffinity, sched_getcpu, sched_setaffinity};
+
+    pub type Id = rustix::thread::Pid;
+
+    /// The identity of this thread.
+    pub fn id() -> Id {
+        gettid()
+    }
+
+    /// The index of the core on which this thread runs.
+    pub fn current() -> usize {
+        sched_getcpu()
+    }
+
+    /// Lets a thread run on all cores that this thread may use, except one. If there is no other core, nothing changes.
+    pub fn avoid(thread: Id, core: usize) {
+        // A failure only makes the team slower.
+        let _ = sched_getaffinity(None).and_then(|mut cores| {
+            cores.unset(core);
+            sched_setaffinity(Some(thread), &cores)
+        });
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod core {
+    pub type Id = ();
+
+    pub fn id() -> Id {}
+
+    pub fn current() -> usize {
+        0
+    }
+
+    pub fn avoid(_: Id, _: usize) {}
 }
