@@ -21,7 +21,7 @@ use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::{Device, Distribution, Tensor};
-use rnn::{Cell, Rnn, RnnConfig};
+use rnn::{Cell, PreparedRnn, Rnn, RnnConfig};
 
 /// The measured layers as batch size, number of steps, input size and hidden size. The shapes are those of layers in a
 /// sentiment classifier, a small and a medium language model and a forecaster, and of a single text.
@@ -64,14 +64,16 @@ fn each(show: impl Fn(&str, Cell, [usize; 4])) {
 }
 
 /// Measures the layer that a request names as `cell batch time input hidden`, such as `lstm 32 200 128 128`, and prints
-/// the two times in milliseconds as JSON; for one step, its time in microseconds.
+/// the two times in milliseconds as JSON; for one step, its times in microseconds, with 32 and with 8 bits per weight.
 fn answer(request: &str) {
     let mut fields = request.split_whitespace();
     let cell = CELLS.iter().find(|(name, _)| fields.clone().next() == Some(name));
     let sizes: Vec<usize> = fields.by_ref().skip(1).filter_map(|field| field.parse().ok()).collect();
     match (cell, <[usize; 4]>::try_from(sizes)) {
         (Some((_, cell)), Ok([batch, 1, input, hidden])) => {
-            println!(r#"{{"step_us":{:.4}}}"#, step(*cell, [batch, input, hidden], 7));
+            let sizes = [batch, input, hidden];
+            let [single, int8] = [Rnn::prepare, Rnn::prepare_int8].map(|prepare| step(*cell, sizes, prepare, 7));
+            println!(r#"{{"step_us":{single:.4},"int8_us":{int8:.4}}}"#);
         }
         (Some((_, cell)), Ok(shape)) => {
             let [forward, train] = measure(*cell, shape, 7);
@@ -94,8 +96,8 @@ fn measure(cell: Cell, [batch, time, input, hidden]: [usize; 4], runs: usize) ->
 }
 
 /// The median time of one streaming step in microseconds, which equals the time of a thousand steps in milliseconds.
-fn step(cell: Cell, [batch, input, hidden]: [usize; 3], runs: usize) -> f64 {
-    let rnn = RnnConfig::new(cell, input, hidden).init(&Device::flex()).prepare();
+fn step(cell: Cell, [batch, input, hidden]: [usize; 3], prepare: fn(&Rnn) -> PreparedRnn, runs: usize) -> f64 {
+    let rnn = prepare(&RnnConfig::new(cell, input, hidden).init(&Device::flex()));
     let (values, state) = (vec![0.5; batch * input], RefCell::new(rnn.zero_state(batch)));
     milliseconds(runs, || {
         let mut state = state.borrow_mut();

@@ -51,6 +51,23 @@ impl Rnn {
     ///
     /// If the network is bidirectional, because the reverse direction starts at the last step.
     pub fn prepare(&self) -> PreparedRnn {
+        self.packed(false)
+    }
+
+    /// Packs the weights like [`prepare`](Self::prepare), but with 8 bits per weight and one scale per row of a weight
+    /// matrix: `weight = scale · q`, where q is an integer from −127 to 127. States and biases stay 32-bit floats.
+    ///
+    /// A step takes a quarter of the memory and, if the weights do not fit the cache, less than half of the time. The
+    /// outputs differ from those of [`Rnn::forward`] by the rounding of the weights.
+    ///
+    /// # Panics
+    ///
+    /// If the network is bidirectional.
+    pub fn prepare_int8(&self) -> PreparedRnn {
+        self.packed(true)
+    }
+
+    fn packed(&self, int8: bool) -> PreparedRnn {
         assert!(!self.is_bidirectional(), "rnn: a bidirectional network cannot run step by step");
         let layer = |layer: &crate::Layer| {
             let weights = layer.forward.tensors();
@@ -60,6 +77,7 @@ impl Rnn {
                 self.cell,
                 self.hidden_size,
                 [&matrices[0], &matrices[1], &biases[0], &biases[1]].map(Vec::as_slice),
+                int8,
             )
         };
         PreparedRnn {
@@ -103,7 +121,8 @@ impl PreparedRnn {
 
     /// Processes one step of every sequence. Returns the output of the last layer.
     ///
-    /// A loop over `step` gives the same results, bit for bit, as one call of [`Rnn::forward`] on the CPU.
+    /// A loop over `step` gives the same results, bit for bit, as one call of [`Rnn::forward`] on the CPU, unless the
+    /// weights have 8 bits.
     ///
     /// # Shapes
     ///

@@ -5,6 +5,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell as Counter;
 
+use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Distribution, Tensor};
 use rnn::{Cell, Rnn, RnnConfig};
 
@@ -93,14 +94,16 @@ fn kept_packed_weights_give_the_same_bits_also_after_a_change() {
 #[test]
 fn a_step_allocates_nothing() {
     for cell in CELLS {
-        let prepared = RnnConfig::new(cell, 8, 24).with_num_layers(2).init(&Device::flex()).prepare();
-        let (mut state, input) = (prepared.zero_state(3), [0.5; 24]);
-        prepared.step(&input, &mut state);
-        let before = ALLOCATIONS.get();
-        for _ in 0..10 {
+        let rnn = RnnConfig::new(cell, 8, 24).with_num_layers(2).init(&Device::flex());
+        for prepared in [rnn.prepare(), rnn.prepare_int8()] {
+            let (mut state, input) = (prepared.zero_state(3), [0.5; 24]);
             prepared.step(&input, &mut state);
+            let before = ALLOCATIONS.get();
+            for _ in 0..10 {
+                prepared.step(&input, &mut state);
+            }
+            assert_eq!(ALLOCATIONS.get() - before, 0, "{cell:?}");
         }
-        assert_eq!(ALLOCATIONS.get() - before, 0, "{cell:?}");
     }
 }
 
@@ -126,4 +129,50 @@ fn the_state_of_another_network_is_refused() {
 fn an_input_of_another_size_is_refused() {
     let prepared = RnnConfig::new(Cell::Gru, 8, 24).init(&Device::flex()).prepare();
     prepared.step(&[0.0; 9], &mut prepared.zero_state(1));
+}
+
+/// The outputs with 8 bits per weight are those of a network whose weights were rounded before.
+#[test]
+fn steps_with_int8_weights_equal_the_forward_pass_with_rounded_weights() {
+    let device = Device::flex();
+    for cell in CELLS {
+        // Sizes that are no multiple of four or of a vector; several rows at once; threads that divide the units.
+        for (batch, input, hidden, layers) in [(1, 7, 19, 1), (3, 1, 33, 2), (9, 20, 16, 3), (1, 302, 530, 2)] {
+            let rnn = RnnConfig::new(cell, input, hidden).with_num_layers(layers).init(&device);
+            // Weights that are rounded already keep their values. Others could be rounded differently at half a step.
+            let rounded = rnn.clone().map(&mut Round);
+            assert!(difference(&rounded, &rnn) > 0.0);
+            let prepared = rounded.prepare_int8();
+            let x = Tensor::<3>::random([batch, 4, input], Distribution::Normal(0.0, 1.0), &device);
+            let (outputs, _) = rounded.forward(x.clone(), None, None);
+            let mut state = prepared.zero_state(batch);
+            for step in 0..4 {
+                let given = prepared.step(&values(x.clone().narrow(1, step, 1)), &mut state);
+                let expected = values(outputs.clone().narrow(1, step, 1));
+                let largest = given.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                let scale = expected.iter().fold(1.0f32, |scale, value| scale.max(value.abs()));
+                assert!(largest <= 2e-6 * scale, "{cell:?} {batch} {hidden} at {step}: {largest}");
+            }
+        }
+    }
+}
+
+/// Rounds each row of a matrix to multiples of its largest value over 127.
+struct Round;
+
+impl ModuleMapper for Round {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|tensor| {
+            if D != 2 {
+                return tensor;
+            }
+            let scale = tensor.clone().abs().max_dim(1).div_scalar(127.0);
+            (tensor / scale.clone()).round() * scale
+        })
+    }
+}
+
+fn difference(a: &Rnn, b: &Rnn) -> f32 {
+    let weights = |rnn: &Rnn| rnn.layers[0].forward.weight_hh.val();
+    (weights(a) - weights(b)).abs().max().into_scalar()
 }

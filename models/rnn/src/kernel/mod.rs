@@ -11,7 +11,7 @@
 //! |---|---|
 //! | `forward.rs`, `backward.rs` | the loops over the steps, forward and backward |
 //! | `cells.rs`, `reset_before.rs` | gate activations and derivatives; the GRU with two recurrent products per step |
-//! | `step.rs` | one step of a stack of layers, with weights that are packed once |
+//! | `step.rs`, `int8.rs` | one step of a stack of layers, with weights that are packed once; 8 bits per weight |
 //! | `products.rs` | the large matrix products: input products, and gradients of the input and of the weights |
 //! | `softmax.rs` | linear layer, softmax and cross-entropy over many classes |
 //! | `simd.rs`, `pack.rs` | vector functions and the micro-kernel; packing of matrices into panels |
@@ -32,6 +32,7 @@
 mod backward;
 mod cells;
 mod forward;
+mod int8;
 mod memory;
 mod pack;
 mod products;

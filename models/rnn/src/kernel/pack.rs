@@ -105,19 +105,33 @@ impl Panels {
 }
 
 /// The weight matrices of a layer, packed for all units.
-pub(crate) struct PackedMatrices {
+pub(crate) struct PackedMatrices<P = Panels> {
     /// The input weights of all gates.
-    pub input: Panels,
+    pub input: P,
     /// The recurrent weights of all gates; of r and z for [`Cell::GruResetBefore`].
-    pub recurrent: Panels,
+    pub recurrent: P,
     /// The recurrent weights of the candidate n of [`Cell::GruResetBefore`].
-    pub candidate: Option<Panels>,
+    pub candidate: Option<P>,
 }
 
 impl PackedMatrices {
     /// Packs matrices of the shapes `[gates × hidden, input]` and `[gates × hidden, hidden]`.
     pub fn new(cell: Cell, hidden_size: usize, weight_ih: &[f32], weight_hh: &[f32]) -> Self {
         let pack = |matrix: &[f32], gates| Panels::of_gates(matrix, hidden_size, 0..hidden_size, gates, lanes());
+        Self::with(cell, hidden_size, weight_ih, weight_hh, pack)
+    }
+}
+
+impl<P> PackedMatrices<P> {
+    /// Packs matrices of the shapes `[gates × hidden, input]` and `[gates × hidden, hidden]` with `pack`, which gets a
+    /// matrix and its number of gates.
+    pub fn with(
+        cell: Cell,
+        hidden_size: usize,
+        weight_ih: &[f32],
+        weight_hh: &[f32],
+        pack: impl Fn(&[f32], usize) -> P,
+    ) -> Self {
         let (recurrent, candidate) = match cell {
             Cell::GruResetBefore => {
                 let (weight_rz, weight_n) = weight_hh.split_at(2 * hidden_size * hidden_size);
@@ -126,11 +140,6 @@ impl PackedMatrices {
             _ => (pack(weight_hh, cell.gates()), None),
         };
         Self { input: pack(weight_ih, cell.gates()), recurrent, candidate }
-    }
-
-    /// The number of packed values.
-    pub fn len(&self) -> usize {
-        self.input.len() + self.recurrent.len() + self.candidate.as_ref().map_or(0, Panels::len)
     }
 }
 

@@ -111,7 +111,7 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 }
 
 /// The largest number of rows that [`multiply`] multiplies with a panel at once.
-const MAX_ROWS: usize = 8;
+pub(crate) const MAX_ROWS: usize = 8;
 
 /// The largest number of SIMD vectors per row in a panel of columns, on any processor.
 const MAX_VECTORS: usize = 3;

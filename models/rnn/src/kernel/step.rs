@@ -10,17 +10,68 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::cells::{Elman, Gates, Gru, Lstm};
+use super::int8::Int8Panels;
 use super::memory::Shared;
-use super::pack::PackedMatrices;
-use super::simd::{load, multiply, sigmoid, store, tanh, tiles};
+use super::pack::{PackedMatrices, Panels};
+use super::simd::{MAX_ROWS, load, multiply, sigmoid, store, tanh, tiles};
 use super::team::Member;
 use super::{Job, lanes, member_units, run_team};
 use crate::Cell;
 
+/// The packed weights of a matrix.
+enum Packed {
+    Single(Panels),
+    Int8(Int8Panels),
+}
+
+impl Packed {
+    /// The number of weights.
+    fn len(&self) -> usize {
+        match self {
+            Self::Single(panels) => panels.len(),
+            Self::Int8(panels) => panels.len(),
+        }
+    }
+
+    /// The indices of the panels of `units`, which begin at a whole vector.
+    #[inline(always)]
+    fn of_units(&self, units: &Range<usize>) -> Range<usize> {
+        match self {
+            Self::Single(panels) => panels.of_units(units),
+            Self::Int8(panels) => panels.of_units(units),
+        }
+    }
+
+    /// The hidden units of a panel.
+    #[inline(always)]
+    fn units(&self, panel: usize) -> Range<usize> {
+        match self {
+            Self::Single(panels) => panels.panel(panel).0.covers.clone(),
+            Self::Int8(panels) => panels.units(panel),
+        }
+    }
+
+    /// Multiplies a tile of rows by a panel. Returns `start` plus the product for each row.
+    #[inline(always)]
+    fn multiply<'a, S: Simd, const V: usize>(
+        &self,
+        simd: S,
+        panel: usize,
+        tile: &[usize],
+        row: impl Fn(usize) -> &'a [f32],
+        start: [S::f32s; V],
+    ) -> [[S::f32s; V]; MAX_ROWS] {
+        match self {
+            Self::Single(panels) => multiply::<S, V>(simd, tile, row, (panels.panel(panel).1, None), start),
+            Self::Int8(panels) => panels.multiply::<S, V>(simd, panel, tile, row, start),
+        }
+    }
+}
+
 /// The weights of a layer, packed for [`step`].
 pub(crate) struct PackedLayer {
     input_size: usize,
-    matrices: PackedMatrices,
+    matrices: PackedMatrices<Packed>,
     /// The biases that are added to the input products, `[gates × hidden]`.
     bias: Vec<f32>,
     /// The biases that are added to the recurrent products, `[gates × hidden]`.
@@ -28,8 +79,14 @@ pub(crate) struct PackedLayer {
 }
 
 impl PackedLayer {
-    /// Packs weights and biases that have the shapes of [`Weights`](crate::Weights).
-    pub fn new(cell: Cell, hidden_size: usize, [weight_ih, weight_hh, bias_ih, bias_hh]: [&[f32]; 4]) -> Self {
+    /// Packs weights and biases that have the shapes of [`Weights`](crate::Weights). `int8`: whether to store the
+    /// weights with 8 bits.
+    pub fn new(
+        cell: Cell,
+        hidden_size: usize,
+        [weight_ih, weight_hh, bias_ih, bias_hh]: [&[f32]; 4],
+        int8: bool,
+    ) -> Self {
         let gates = cell.gates();
         // The reset gate of PyTorch's GRU scales the recurrent bias of the candidate.
         let scaled = if cell == Cell::Gru { 2 * hidden_size } else { gates * hidden_size };
@@ -38,8 +95,18 @@ impl PackedLayer {
         let mut bias = bias_ih.to_vec();
         bias.iter_mut().zip(&bias_hh[..scaled]).for_each(|(bias, recurrent)| *bias += recurrent);
         let input_size = weight_ih.len() / (gates * hidden_size);
-        let matrices = PackedMatrices::new(cell, hidden_size, weight_ih, weight_hh);
+        let pack = |matrix: &[f32], gates| match int8 {
+            true => Packed::Int8(Int8Panels::of_gates(matrix, hidden_size, gates, lanes())),
+            false => Packed::Single(Panels::of_gates(matrix, hidden_size, 0..hidden_size, gates, lanes())),
+        };
+        let matrices = PackedMatrices::with(cell, hidden_size, weight_ih, weight_hh, pack);
         Self { input_size, matrices, bias, recurrent_bias }
+    }
+
+    /// The number of weights.
+    fn len(&self) -> usize {
+        let PackedMatrices { input, recurrent, candidate } = &self.matrices;
+        input.len() + recurrent.len() + candidate.as_ref().map_or(0, Packed::len)
     }
 }
 
@@ -69,7 +136,7 @@ const MIN_PARALLEL_WORK: usize = if cfg!(test) { 1 } else { 1 << 20 };
 /// Computes one step of all layers for a batch of sequences.
 pub(crate) fn step(args: StepArgs) {
     let StepArgs { cell, layers, hidden_size, rows, input, before, after, cells, gates } = args;
-    let work = rows.len() * layers.iter().map(|layer| layer.matrices.len()).sum::<usize>();
+    let work = rows.len() * layers.iter().map(PackedLayer::len).sum::<usize>();
     let threads = if work < MIN_PARALLEL_WORK { 1 } else { hidden_size.div_ceil(lanes()) };
     let [after, cells, gates] = [after, cells, gates].map(Shared::new);
     let stack = Stack { layers, hidden_size, rows, input, before, after };
@@ -149,20 +216,19 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Step<'_, C, G, N> {
             let input = |row: usize| unsafe { stack.input(index, row) };
             let state = |row: usize| stack.state(index, row);
             for panel in layer.matrices.recurrent.of_units(&units) {
-                let (_, weights_ih) = layer.matrices.input.panel(panel);
-                let (panel, weights_hh) = layer.matrices.recurrent.panel(panel);
-                let bias = of_gates::<S, G>(simd, &layer.bias, stack.hidden_size, &panel.covers);
-                let recurrent_bias = of_gates::<S, G>(simd, &layer.recurrent_bias, stack.hidden_size, &panel.covers);
+                let covers = layer.matrices.recurrent.units(panel);
+                let bias = of_gates::<S, G>(simd, &layer.bias, stack.hidden_size, &covers);
+                let recurrent_bias = of_gates::<S, G>(simd, &layer.recurrent_bias, stack.hidden_size, &covers);
                 for (tile, _) in tiles::<S, G>(stack.rows, None) {
-                    let inputs = multiply::<S, G>(simd, tile, input, (weights_ih, None), bias);
-                    let recurrent = multiply::<S, G>(simd, tile, state, (weights_hh, None), recurrent_bias);
+                    let inputs = layer.matrices.input.multiply::<S, G>(simd, panel, tile, input, bias);
+                    let recurrent = layer.matrices.recurrent.multiply::<S, G>(simd, panel, tile, state, recurrent_bias);
                     for row in 0..tile.len() {
-                        let (own, count) = (stack.at(index, tile[row]) + panel.covers.start, panel.covers.len());
+                        let (own, count) = (stack.at(index, tile[row]) + covers.start, covers.len());
                         // SAFETY: only this thread uses its units of the cell state and of the states after the step.
                         unsafe {
                             let before = match C::CELL {
                                 Some(_) => load(simd, cells.read(own, count)),
-                                None => load(simd, &state(tile[row])[panel.covers.clone()]),
+                                None => load(simd, &state(tile[row])[covers.clone()]),
                             };
                             let (values, hidden) = C::forward(simd, inputs[row], recurrent[row], before);
                             if let Some(slot) = C::CELL {
@@ -213,24 +279,24 @@ impl ResetBeforeStep<'_> {
         let input = |row: usize| unsafe { stack.input(index, row) };
         let state = |row: usize| stack.state(index, row);
         for panel in layer.matrices.recurrent.of_units(units) {
-            let (_, weights_ih) = layer.matrices.input.panel(panel);
-            let (panel, weights_hh) = layer.matrices.recurrent.panel(panel);
-            let bias = of_gates::<S, 3>(simd, &layer.bias, stack.hidden_size, &panel.covers);
+            let covers = layer.matrices.recurrent.units(panel);
+            let bias = of_gates::<S, 3>(simd, &layer.bias, stack.hidden_size, &covers);
             for (tile, _) in tiles::<S, 3>(stack.rows, None) {
-                let inputs = multiply::<S, 3>(simd, tile, input, (weights_ih, None), bias);
+                let inputs = layer.matrices.input.multiply::<S, 3>(simd, panel, tile, input, bias);
                 for row in 0..tile.len() {
                     // The rows are multiplied one at a time, because the tiles for panels of three vectors and of two
                     // vectors have different numbers of rows.
-                    let recurrent =
-                        multiply::<S, 2>(simd, &tile[row..=row], state, (weights_hh, None), [simd.splat_f32s(0.0); 2]);
-                    let before = load(simd, &state(tile[row])[panel.covers.clone()]);
+                    let zeros = [simd.splat_f32s(0.0); 2];
+                    let one = &tile[row..=row];
+                    let recurrent = layer.matrices.recurrent.multiply::<S, 2>(simd, panel, one, state, zeros);
+                    let before = load(simd, &state(tile[row])[covers.clone()]);
                     let r = sigmoid(simd, simd.add_f32s(inputs[row][0], recurrent[0][0]));
                     let z = sigmoid(simd, simd.add_f32s(inputs[row][1], recurrent[0][1]));
                     let values = [simd.mul_f32s(r, before), z, inputs[row][2]];
                     for value in 0..3 {
-                        let own = self.at(value, tile[row]) + panel.covers.start;
+                        let own = self.at(value, tile[row]) + covers.start;
                         // SAFETY: only this thread writes its units, and no thread reads them before the barrier.
-                        store(simd, unsafe { gates.write(own, panel.covers.len()) }, values[value]);
+                        store(simd, unsafe { gates.write(own, covers.len()) }, values[value]);
                     }
                 }
             }
@@ -246,15 +312,15 @@ impl ResetBeforeStep<'_> {
         // SAFETY: all threads have written `gates` before the barrier, here and below.
         let reset = |row: usize| unsafe { gates.read(self.at(0, row), stack.hidden_size) };
         for panel in weights.of_units(units) {
-            let (panel, weights_hh) = weights.panel(panel);
+            let covers = weights.units(panel);
             for (tile, _) in tiles::<S, 1>(stack.rows, None) {
-                let recurrent = multiply::<S, 1>(simd, tile, reset, (weights_hh, None), [simd.splat_f32s(0.0)]);
+                let recurrent = weights.multiply::<S, 1>(simd, panel, tile, reset, [simd.splat_f32s(0.0)]);
                 for row in 0..tile.len() {
-                    let (first, count) = (panel.covers.start, panel.covers.len());
+                    let (first, count) = (covers.start, covers.len());
                     // SAFETY: as above.
                     let gate = |value| load(simd, unsafe { gates.read(self.at(value, tile[row]) + first, count) });
                     let n = tanh(simd, simd.add_f32s(gate(2), recurrent[row][0]));
-                    let before = load(simd, &stack.state(index, tile[row])[panel.covers.clone()]);
+                    let before = load(simd, &stack.state(index, tile[row])[covers.clone()]);
                     let hidden = simd.mul_add_e_f32s(gate(1), simd.sub_f32s(before, n), n);
                     // SAFETY: only this thread uses its units of the states after the step.
                     store(simd, unsafe { stack.after.write(stack.at(index, tile[row]) + first, count) }, hidden);

@@ -72,10 +72,13 @@ fn available_threads() -> usize {
     if cfg!(target_family = "wasm") { 1 } else { rayon::current_num_threads() }
 }
 
-/// How long the caller waits for its helpers to come: the time that a second thread saves, at 64 multiplications per
-/// nanosecond and thread, and no longer than a sleeping thread usually takes to wake. Tests wait until all are there.
+/// How long the caller waits for its helpers to come. A second thread saves about a nanosecond per 128 multiplications. The
+/// caller waits for a quarter of this time, or for the time that a sleeping thread takes to wake if that is longer, but
+/// no longer than half of what it saves. Tests wait until all are there.
 fn patience(work: usize) -> Duration {
-    if cfg!(test) { Duration::MAX } else { Duration::from_nanos(work as u64 / 128).min(Duration::from_micros(100)) }
+    const WAKING: u64 = 100_000;
+    let saved = work as u64 / 128;
+    if cfg!(test) { Duration::MAX } else { Duration::from_nanos((saved / 2).min(WAKING).max(saved / 4)) }
 }
 
 /// A job, and the team that runs it.
@@ -186,9 +189,9 @@ struct Helper {
 /// The value of [`Helper::next`] while the thread helps with a task: an address that no task has.
 const TAKEN: *mut Task<'static> = std::ptr::without_provenance_mut(1);
 
-/// How long an idle helper looks for the next task before it sleeps, and before it begins to yield its core. The layers
-/// of a network follow one another within this time.
-const LINGER: [Duration; 2] = [Duration::from_micros(200), Duration::from_micros(20)];
+/// How long an idle helper looks for the next task before it sleeps. The layers of a network follow one another within
+/// this time.
+const LINGER: Duration = Duration::from_millis(1);
 
 impl Helper {
     /// Starts a thread; `None` if the system refuses it.
@@ -217,19 +220,22 @@ impl Helper {
 
     /// Waits for a task.
     fn wait(next: &AtomicPtr<Task<'static>>) -> *mut Task<'static> {
-        let (idle, [sleep_after, yield_after]) = (Instant::now(), LINGER);
+        let mut idle = Instant::now();
         loop {
-            let task = next.load(Ordering::Acquire);
-            if !task.is_null() {
-                return task;
-            }
-            let idle = idle.elapsed();
-            if idle < yield_after {
+            for _ in 0..SPINS[0] {
+                let task = next.load(Ordering::Acquire);
+                if !task.is_null() {
+                    return task;
+                }
                 spin_loop();
-            } else if idle < sleep_after {
+            }
+            if idle.elapsed() < LINGER {
+                // Not after every check: Linux lets a thread that yields often wait longer.
                 yield_now();
             } else {
                 thread::park();
+                // The caller may have given up waiting for this thread. It will be ready for the next task.
+                idle = Instant::now();
             }
         }
     }

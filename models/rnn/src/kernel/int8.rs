@@ -1,0 +1,193 @@
+//! Weight matrices with 8 bits per weight, for steps. A step reads all weights once, so its time is that of the memory
+//! that they take.
+//!
+//! A row of a matrix has one scale: `weight = scale · q` with an integer q from −127 to 127. Inputs, sums and states stay
+//! 32-bit floats. To convert q to a float, the kernel writes the byte `q + 128` into the upper bits of the mantissa of 1.0,
+//! which gives `1.5 + q / 256`, and subtracts 1.5.
+
+use std::ops::Range;
+
+use pulp::{NullaryFnOnce, Simd};
+
+use super::simd::{MAX_ROWS, load};
+use super::vectors;
+
+/// The number of weights of one row in a 32-bit word.
+const PER_WORD: usize = 4;
+
+/// A matrix `[gates × hidden, depth]`, packed like [`Panels::of_gates`](super::pack::Panels::of_gates): one panel per
+/// SIMD vector of hidden units, with the words `[depth / 4, gates × lanes]` and the scales `[gates × lanes]`.
+pub(crate) struct Int8Panels {
+    words: Vec<u32>,
+    /// The scales, times 256.
+    scales: Vec<f32>,
+    panels: Vec<Range<usize>>,
+    depth: usize,
+    gates: usize,
+    lanes: usize,
+}
+
+/// The scale of a row of weights, with which its largest weight becomes ±127.
+fn scale(row: &[f32]) -> f32 {
+    row.iter().fold(0.0, |largest: f32, weight| largest.max(weight.abs())) / 127.0
+}
+
+impl Int8Panels {
+    /// Quantizes and packs a weight matrix. A matrix that has been quantized before keeps its integers.
+    pub fn of_gates(matrix: &[f32], hidden_size: usize, gates: usize, lanes: usize) -> Self {
+        let depth = matrix.len() / (gates * hidden_size);
+        let panels: Vec<_> = vectors(0..hidden_size, lanes).collect();
+        let width = gates * lanes;
+        let words = depth.div_ceil(PER_WORD);
+        let mut packed = Self {
+            // The byte 128 is the weight 0.
+            words: vec![0x8080_8080; panels.len() * words * width],
+            scales: vec![0.0; panels.len() * width],
+            panels,
+            depth,
+            gates,
+            lanes,
+        };
+        for (index, units) in packed.panels.iter().enumerate() {
+            for (gate, unit) in (0..gates).flat_map(|gate| units.clone().map(move |unit| (gate, unit))) {
+                let column = gate * lanes + unit - units.start;
+                let row = &matrix[(gate * hidden_size + unit) * depth..][..depth];
+                let scale = scale(row);
+                packed.scales[index * width + column] = 256.0 * scale;
+                for (word, weights) in row.chunks(PER_WORD).enumerate() {
+                    let mut bytes = [128; PER_WORD];
+                    for (byte, weight) in bytes.iter_mut().zip(weights) {
+                        // A row of zeros has the scale 0, and 0 / 0 is converted to 0.
+                        *byte = ((weight / scale).round() as i32 + 128) as u8;
+                    }
+                    packed.words[(index * words + word) * width + column] = u32::from_le_bytes(bytes);
+                }
+            }
+        }
+        packed
+    }
+
+    /// The number of packed weights.
+    pub fn len(&self) -> usize {
+        self.words.len() * PER_WORD
+    }
+
+    /// The indices of the panels of `units`, which begin at a whole vector.
+    #[inline(always)]
+    pub fn of_units(&self, units: &Range<usize>) -> Range<usize> {
+        units.start / self.lanes..units.end.div_ceil(self.lanes)
+    }
+
+    /// The hidden units of a panel.
+    #[inline(always)]
+    pub fn units(&self, panel: usize) -> Range<usize> {
+        self.panels[panel].clone()
+    }
+
+    /// Multiplies rows of `depth` values by a panel. Returns `start` plus the product for each of the `rows`, at most
+    /// [`MAX_ROWS`]; entries beyond the last row are unspecified.
+    #[inline(always)]
+    pub fn multiply<'a, S: Simd, const G: usize>(
+        &self,
+        simd: S,
+        panel: usize,
+        rows: &[usize],
+        row: impl Fn(usize) -> &'a [f32],
+        start: [S::f32s; G],
+    ) -> [[S::f32s; G]; MAX_ROWS] {
+        let width = self.gates * self.lanes;
+        let length = self.depth.div_ceil(PER_WORD) * width;
+        let words = S::as_simd_u32s(&self.words[panel * length..][..length]).0.as_chunks::<G>().0;
+        let mut all = [start; MAX_ROWS];
+        for (rows, all) in rows.chunks(rows_at_once::<S>()).zip(all.chunks_mut(rows_at_once::<S>())) {
+            let mut sums = [[simd.splat_f32s(0.0); G]; 4];
+            match *rows {
+                [a] => product::<S, G, 1>(simd, words, [row(a)], sums.as_chunks_mut().0),
+                [a, b] => product::<S, G, 2>(simd, words, [row(a), row(b)], sums.as_chunks_mut().0),
+                [a, b, c] => product::<S, G, 3>(simd, words, [row(a), row(b), row(c)], sums.as_chunks_mut().0),
+                [a, b, c, d] => {
+                    product::<S, G, 4>(simd, words, [row(a), row(b), row(c), row(d)], sums.as_chunks_mut().0)
+                }
+                _ => unreachable!("at most four rows are multiplied at once"),
+            }
+            for index in 0..rows.len() {
+                for gate in 0..G {
+                    let scale = load(simd, &self.scales[panel * width + gate * self.lanes..][..self.lanes]);
+                    all[index][gate] = simd.mul_add_e_f32s(sums[index][gate], scale, start[gate]);
+                }
+            }
+        }
+        all
+    }
+}
+
+/// The number of rows that share the conversion of the weights: their sums fit the registers.
+const fn rows_at_once<S: Simd>() -> usize {
+    if S::REGISTER_COUNT >= 32 { 4 } else { 2 }
+}
+
+/// Adds the product of `R` rows with a panel to the first of `sums`. The function is not inlined, so that all registers
+/// are available for the sums.
+#[inline(never)]
+fn product<S: Simd, const G: usize, const R: usize>(
+    simd: S,
+    panel: &[[S::u32s; G]],
+    rows: [&[f32]; R],
+    sums: &mut [[[S::f32s; G]; R]],
+) {
+    struct Product<'a, S: Simd, const G: usize, const R: usize> {
+        simd: S,
+        panel: &'a [[S::u32s; G]],
+        rows: [&'a [f32]; R],
+        sums: &'a mut [[[S::f32s; G]; R]],
+    }
+    impl<S: Simd, const G: usize, const R: usize> NullaryFnOnce for Product<'_, S, G, R> {
+        type Output = ();
+
+        #[inline(always)]
+        fn call(self) {
+            let Self { simd, panel, rows, sums } = self;
+            let mut totals = [[simd.splat_f32s(0.0); G]; R];
+            for (index, words) in panel.iter().enumerate() {
+                let mut values = [[0.0; PER_WORD]; R];
+                for r in 0..R {
+                    let rest = &rows[r][index * PER_WORD..];
+                    match rest.first_chunk() {
+                        Some(chunk) => values[r] = *chunk,
+                        None => values[r][..rest.len()].copy_from_slice(rest),
+                    }
+                }
+                for byte in 0..PER_WORD {
+                    for gate in 0..G {
+                        let weight = weight(simd, words[gate], byte);
+                        for r in 0..R {
+                            let value = simd.splat_f32s(values[r][byte]);
+                            totals[r][gate] = simd.mul_add_e_f32s(value, weight, totals[r][gate]);
+                        }
+                    }
+                }
+            }
+            if let Some(sums) = sums.first_mut() {
+                *sums = totals;
+            }
+        }
+    }
+    simd.vectorize(Product { simd, panel, rows, sums });
+}
+
+/// One of the four weights in each word of a vector, as `q / 256`.
+#[inline(always)]
+fn weight<S: Simd>(simd: S, words: S::u32s, byte: usize) -> S::f32s {
+    /// The bits of the mantissa of a 32-bit float into which the byte is moved, from bit 15 on, and those of 1.0.
+    const BYTE: u32 = 0xff << 15;
+    const ONE: u32 = 1.0f32.to_bits();
+    let moved = match byte {
+        0 => simd.wrapping_dyn_shl_u32s(words, simd.splat_u32s(15)),
+        1 => simd.wrapping_dyn_shl_u32s(words, simd.splat_u32s(7)),
+        2 => simd.wrapping_dyn_shr_u32s(words, simd.splat_u32s(1)),
+        _ => simd.wrapping_dyn_shr_u32s(words, simd.splat_u32s(9)),
+    };
+    let mantissa = simd.and_u32s(moved, simd.splat_u32s(BYTE));
+    let sum = simd.transmute_f32s_u32s(simd.or_u32s(mantissa, simd.splat_u32s(ONE)));
+    simd.sub_f32s(sum, simd.splat_f32s(1.5))
+}
