@@ -212,6 +212,9 @@ pub struct Verify {
     /// Names of the models to verify [default: all]
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
+    /// Export each model with this precision first, and measure the exported model
+    #[arg(long, value_enum)]
+    pub precision: Option<Bits>,
 }
 
 /// Arguments of the verb `models`.
@@ -293,6 +296,8 @@ pub enum Bits {
     Half,
     /// Store 32 bits per weight (single precision).
     Single,
+    /// Store 8 bits per weight, and a scale per row of a matrix.
+    Int8,
 }
 
 impl From<Bits> for Precision {
@@ -300,6 +305,7 @@ impl From<Bits> for Precision {
         match given {
             Bits::Half => Self::Half,
             Bits::Single => Self::Single,
+            Bits::Int8 => Self::Int8,
         }
     }
 }

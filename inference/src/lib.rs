@@ -31,6 +31,7 @@ pub mod catalog;
 pub mod dynamic;
 pub mod error;
 pub mod files;
+mod int8;
 pub mod package;
 pub mod predictor;
 pub mod sampling;

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::PackageError;
 use crate::files::Files;
-use crate::weights::{self, WeightNames};
+use crate::weights::{self, Precision, WeightNames};
 
 /// The version of the package layout that this crate writes.
 pub const FORMAT: u32 = 2;
@@ -180,6 +180,11 @@ impl<'a> Package<'a> {
     pub fn load_weights<M: Module>(&self, module: &mut M, names: WeightNames) -> Result<(), PackageError> {
         let content = self.read(WEIGHTS)?;
         weights::load(module, content.into_owned(), names).map_err(|message| self.invalid(WEIGHTS, message))
+    }
+
+    /// The precision of the weights in `model.safetensors`.
+    pub fn precision(&self) -> Result<Precision, PackageError> {
+        weights::precision(&self.read(WEIGHTS)?).map_err(|message| self.invalid(WEIGHTS, message))
     }
 
     /// Checks that the file `model.safetensors` has exactly `parameters` values. `parameters` is the number of

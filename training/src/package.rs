@@ -32,6 +32,8 @@ pub(crate) const PICTURE: &str = "demonstration.svg";
 /// The allowed difference between a measured test metric and its recorded value: absolute for values up to 1, relative
 /// for larger values. It covers the rounding of half precision and of other processors.
 const TOLERANCE: f64 = 0.002;
+/// The allowed relative difference of a metric that is better if it is lower, such as perplexity, for weights with 8 bits.
+const INT8_TOLERANCE: f64 = 0.01;
 
 /// The content of `training.json`: the recipe and the results of a model.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -101,6 +103,21 @@ impl<D, M> Record<D, M> {
             .filter(|(name, _)| wanted.contains_key(name) || (wanted.is_empty() && *name == monitor))
             .map(|(name, value)| (name, Expected { value, tolerance: TOLERANCE * value.abs().max(1.0) }))
             .collect()
+    }
+
+    /// Like [`expected`](Self::expected), for the model with 8 bits per weight: without comparisons with baselines, and
+    /// with a larger tolerance for errors and perplexities.
+    pub fn expected_int8(&self, monitor: &str) -> BTreeMap<String, Expected> {
+        let metrics = || self.outcome.iter().flat_map(|outcome| &outcome.test.metrics);
+        let mut all = self.expected(monitor);
+        all.retain(|name, expected| {
+            let metric = metrics().find(|metric| metric.name == *name);
+            if metric.is_some_and(|metric| !metric.higher_is_better) {
+                expected.tolerance = INT8_TOLERANCE * expected.value.abs();
+            }
+            metric.is_some()
+        });
+        all
     }
 }
 

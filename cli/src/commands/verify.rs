@@ -7,7 +7,7 @@ use training::recipe::Expected;
 use training::{Task, TrainingError};
 
 use crate::application::Application;
-use crate::args::Verify;
+use crate::args::{Bits, Verify};
 use crate::context::Context;
 use crate::error::{CliError, Result};
 use crate::output::{log, print_json, print_line};
@@ -31,7 +31,7 @@ pub fn run<A: Application>(args: Verify, cx: &mut Context) -> Result<()> {
     let (mut failed, mut total) = (0, 0);
     for name in names {
         log(&format!("measuring the model {name} on the test part"));
-        for (metric, expected, measured) in measure::<A>(&catalog, &name, cx)? {
+        for (metric, expected, measured) in measure::<A>(&catalog, &name, args.precision, cx)? {
             let ok = expected.holds(measured);
             total += 1;
             failed += usize::from(!ok);
@@ -52,15 +52,32 @@ pub fn run<A: Application>(args: Verify, cx: &mut Context) -> Result<()> {
     if failed > 0 { Err(CliError::Unverified { failed, total }) } else { Ok(()) }
 }
 
-fn measure<A: Application>(catalog: &Catalog, name: &str, cx: &mut Context) -> Result<Vec<(String, Expected, f64)>> {
-    let opened = Opened::<A::Task>::open(&catalog.find(name)?, &cx.session.device)?;
+/// The name, the expected value and the measured value of each metric of a model. If `precision` is given, the model is
+/// exported with it first.
+fn measure<A: Application>(
+    catalog: &Catalog,
+    name: &str,
+    precision: Option<Bits>,
+    cx: &mut Context,
+) -> Result<Vec<(String, Expected, f64)>> {
+    let mut opened = Opened::<A::Task>::open(&catalog.find(name)?, &cx.session.device)?;
+    if let Some(precision) = precision {
+        let folder = tempfile::tempdir().map_err(TrainingError::io("export to", &std::env::temp_dir()))?;
+        let to = folder.path().join(name);
+        opened.export(&to, precision.into())?;
+        opened = Opened::open(&to, &cx.session.device)?;
+    }
     let recipe = &opened.record.recipe;
     let raw = cx.session.load::<A::Task>(&recipe.data)?;
     let task = A::Task::of_trained(recipe, &opened.predictor)?;
     let splits = cx.session.encode(&task, raw)?;
     let measured = task.evaluate(&opened.predictor, &splits.test, &cx.session.interrupt)?.flat();
-    let expected = opened.record.expected(A::Task::MONITOR.metric).into_iter();
+    let expected = match precision {
+        Some(Bits::Int8) => opened.record.expected_int8(A::Task::MONITOR.metric),
+        _ => opened.record.expected(A::Task::MONITOR.metric),
+    };
     Ok(expected
+        .into_iter()
         .map(|(metric, expected)| {
             let value = measured.get(&metric).copied().unwrap_or(f64::NAN);
             (metric, expected, value)

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use burn::tensor::Device;
 use inference::dynamic::AnyStreaming;
 use inference::text::{Level, Reserved, Vocabulary};
+use inference::weights::Precision;
 use inference::{Package, PackageError, PredictError, Predictor, Schemas};
 use rnn::PreparedRnn;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,8 @@ pub struct LanguageModel {
     pub(crate) settings: Settings,
     pub(crate) adaptation: Adaptation,
     pub(crate) device: Device,
+    /// The precision of the weights in the package.
+    precision: Precision,
     /// The recurrent layers with packed weights, for generation. They are packed when the first text is generated.
     prepared: OnceLock<PreparedRnn>,
 }
@@ -56,6 +59,7 @@ impl LanguageModel {
             settings,
             adaptation: Adaptation::default(),
             device: device.clone(),
+            precision: Precision::Single,
             prepared: OnceLock::new(),
         }
     }
@@ -67,7 +71,10 @@ impl LanguageModel {
 
     /// The recurrent layers with packed weights, for processing one token at a time.
     pub(crate) fn prepared(&self) -> &PreparedRnn {
-        self.prepared.get_or_init(|| self.network.rnn.prepare())
+        self.prepared.get_or_init(|| match self.precision {
+            Precision::Int8 => self.network.rnn.prepare_int8(),
+            _ => self.network.rnn.prepare(),
+        })
     }
 
     /// The codec that converts between text and token ids.
@@ -106,6 +113,7 @@ impl Predictor for LanguageModel {
         package.load_weights(&mut network, WEIGHT_NAMES)?;
         network.rnn = network.rnn.keep_packed();
         let mut model = Self::new(settings, vocabulary, network, device);
+        model.precision = package.precision()?;
         if !model.settings.model.adaptive.is_empty() {
             model.adaptation = package.json(adaptation::FILE)?;
             model.adaptation.check().map_err(|message| package.invalid(adaptation::FILE, message))?;
