@@ -205,7 +205,7 @@ impl Share {
 
 /// The smallest number of sequences per thread when the threads divide the sequences. Matrix products with fewer rows
 /// are slow.
-const MIN_SEQUENCES: usize = 8;
+const MIN_SEQUENCES: usize = 4;
 
 /// The largest number of values of a recurrent weight matrix for which every thread can read the whole matrix at every
 /// step, because it fits the cache of a core.
