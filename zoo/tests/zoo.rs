@@ -87,3 +87,26 @@ fn a_deployment_card_has_sizes_speed_and_memory() {
     assert_eq!(value("size_f32_bytes") - value("size_f16_bytes"), 2.0 * value("parameters"));
     assert_eq!(value("size_f16_bytes"), value("size_bytes"), "the package has weights of 16 bits");
 }
+
+#[test]
+fn a_package_with_8_bits_per_weight_has_a_quarter_of_the_size_and_predicts_alike() {
+    let home = tempfile::tempdir().unwrap();
+    let probability = |model: &str| {
+        let text = "Two hours of wonderful acting, and an ending that nobody will forget.";
+        let json = stdout(&zoo(home.path(), &["sentiment", "predict", "--model", model, "--json", text]));
+        let prediction: serde_json::Value = json.parse().unwrap();
+        prediction["probability"].as_f64().unwrap()
+    };
+    let export = |precision: &str| {
+        let to = home.path().join(precision).to_str().unwrap().to_owned();
+        stdout(&zoo(
+            home.path(),
+            &["sentiment", "export", "--model", "imdb-lstm", "--precision", precision, "--out", &to],
+        ));
+        let size = std::fs::metadata(format!("{to}/model.safetensors")).unwrap().len();
+        (probability(&to), size as f64)
+    };
+    let ((single, of_single), (int8, of_int8)) = (export("single"), export("int8"));
+    assert!(of_int8 < 0.3 * of_single, "{of_int8} of {of_single}");
+    assert!(single != int8 && (single - int8).abs() < 0.01, "{single} {int8}");
+}
