@@ -58,7 +58,7 @@ impl Int8Panels {
                     let mut bytes = [128; PER_WORD];
                     for (byte, weight) in bytes.iter_mut().zip(weights) {
                         // A row of zeros has the scale 0, and 0 / 0 is converted to 0.
-                        *byte = ((weight / scale).round() as i32 + 128) as u8;
+                        *byte = ((weight / scale).round().clamp(-127.0, 127.0) as i32 + 128) as u8;
                     }
                     packed.words[(index * words + word) * width + column] = u32::from_le_bytes(bytes);
                 }

@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, TryLockError};
 use std::thread::{self, Thread, yield_now};
 use std::time::{Duration, Instant};
 
@@ -47,11 +47,20 @@ impl Member<'_> {
 /// The threads wait for each other at barriers, so all of them must run at the same time. There is one team: the job
 /// runs on one thread if the team is busy, or if the caller is a thread of rayon's pool.
 pub(crate) fn run(max_threads: usize, work: usize, job: impl Fn(&Member) + Sync) {
+    run_within(patience(work), max_threads.min(work / MIN_WORK), job);
+}
+
+/// Runs `job`, and waits for the helpers at most as long as `patience`.
+fn run_within(patience: Duration, max_threads: usize, job: impl Fn(&Member) + Sync) {
     static HELPERS: Mutex<Vec<&Helper>> = Mutex::new(Vec::new());
     let count = max_threads.min(available_threads());
     if count > 1
         && rayon::current_thread_index().is_none()
-        && let Ok(mut helpers) = HELPERS.try_lock()
+        && let Some(mut helpers) = match HELPERS.try_lock() {
+            Ok(helpers) => Some(helpers),
+            Err(TryLockError::Poisoned(helpers)) => Some(helpers.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     {
         // If the system refuses a new thread, the team is smaller.
         while helpers.len() + 1 < count
@@ -60,11 +69,14 @@ pub(crate) fn run(max_threads: usize, work: usize, job: impl Fn(&Member) + Sync)
             helpers.push(helper);
         }
         let helping = helpers.len().min(count - 1);
-        Task::new(&job, &helpers[..helping]).run(patience(work));
+        Task::new(&job, &helpers[..helping]).run(patience);
     } else {
         job(&Member { index: 0, count: 1, task: None });
     }
 }
+
+/// The number of multiplications per thread below which another thread is not worth its waking.
+const MIN_WORK: usize = if cfg!(test) { 1 } else { 1 << 17 };
 
 /// The number of threads of rayon's pool. On wasm it is always 1, because the main thread of a browser must not block
 /// at a barrier.
@@ -113,16 +125,19 @@ impl<'a> Task<'a> {
     fn run(&self, patience: Duration) {
         /// Waits for the helpers when it is dropped, even if the caller's part panics, because the helpers borrow the
         /// task.
-        struct Helping<'a>(&'a [&'a Helper]);
+        struct Helping<'a>(&'a Task<'a>);
         impl Drop for Helping<'_> {
             fn drop(&mut self) {
-                for helper in self.0 {
+                if thread::panicking() {
+                    self.0.panicked.store(true, Ordering::Relaxed);
+                }
+                for helper in self.0.helpers {
                     wait_until(|| helper.next.load(Ordering::Acquire).is_null(), || ());
                 }
             }
         }
 
-        let helping = Helping(self.helpers);
+        let helping = Helping(self);
         self.keep_core();
         for helper in self.helpers {
             helper.next.store(std::ptr::from_ref(self).cast_mut().cast(), Ordering::Release);
@@ -142,7 +157,7 @@ impl<'a> Task<'a> {
 
     /// Called by the caller of the job: makes the helpers avoid its core.
     fn keep_core(&self) {
-        let core = core::current();
+        let core = cores::current();
         self.helpers.iter().for_each(|helper| helper.avoid(core));
     }
 
@@ -169,16 +184,18 @@ impl<'a> Task<'a> {
                 self.keep_core();
             }
         };
-        wait_until(|| self.passed.load(Ordering::Acquire) != passed, delayed);
+        let panicked = || self.panicked.load(Ordering::Relaxed);
+        wait_until(|| self.passed.load(Ordering::Acquire) != passed || panicked(), delayed);
+        assert!(!panicked(), "rnn: another thread of the team panicked");
     }
 }
 
 /// A thread that computes parts of jobs. It lives as long as the process.
 struct Helper {
     thread: Thread,
-    /// The identity of the thread for [`core`]; `None` until the thread has started.
-    id: &'static OnceLock<core::Id>,
-    /// The core that the caller has forbidden to the thread; see [`core`].
+    /// The identity of the thread for [`cores`]; `None` until the thread has started.
+    id: &'static OnceLock<cores::Id>,
+    /// The core that the caller has forbidden to the thread; see [`cores`].
     avoided: AtomicUsize,
     /// The task that the thread is to help with; null if there is none. The thread takes a task by replacing it with
     /// [`TAKEN`], and writes null when it has finished. The task lives until then, or until the caller has dismissed the
@@ -206,11 +223,12 @@ impl Helper {
         })))
     }
 
-    fn work(id: &OnceLock<core::Id>, next: &AtomicPtr<Task<'static>>) -> ! {
-        id.get_or_init(core::id);
+    fn work(id: &OnceLock<cores::Id>, next: &AtomicPtr<Task<'static>>) -> ! {
+        id.get_or_init(cores::id);
         loop {
             let task = Self::wait(next);
-            if next.compare_exchange(task, TAKEN, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            // The caller may have dismissed this thread, and posted another task at the same address.
+            if let Ok(task) = next.compare_exchange(task, TAKEN, Ordering::AcqRel, Ordering::Relaxed) {
                 // SAFETY: the caller keeps the task until `next` is null, because it could not dismiss this helper.
                 unsafe { &*task }.help();
                 next.store(null_mut(), Ordering::Release);
@@ -244,9 +262,9 @@ impl Helper {
     fn avoid(&self, core: usize) {
         if self.avoided.load(Ordering::Relaxed) != core
             && let Some(id) = self.id.get()
+            && cores::avoid(*id, core)
         {
             self.avoided.store(core, Ordering::Relaxed);
-            core::avoid(*id, core);
         }
     }
 
@@ -284,9 +302,9 @@ fn wait_until(ready: impl Fn() -> bool, delayed: impl Fn()) {
 /// Linux may wake a helper on the core of its caller although another core is idle. It does not move either of them for
 /// many milliseconds, because both have run recently, and each waits for the other at every barrier. Therefore, helpers
 /// may not use the core of their caller.
-#[cfg(target_os = "linux")]
-mod core {
-    use rustix::thread::{gettid, sched_getaffinity, sched_getcpu, sched_setaffinity};
+#[cfg(all(target_os = "linux", not(miri)))]
+mod cores {
+    use rustix::thread::{CpuSet, gettid, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
     pub type Id = rustix::thread::Pid;
 
@@ -300,18 +318,21 @@ mod core {
         sched_getcpu()
     }
 
-    /// Lets a thread run on all cores that this thread may use, except one. If there is no other core, nothing changes.
-    pub fn avoid(thread: Id, core: usize) {
-        // A failure only makes the team slower.
-        let _ = sched_getaffinity(None).and_then(|mut cores| {
-            cores.unset(core);
+    /// Lets a thread run on all cores that this thread may use, except one. Returns whether it does so now: there may be
+    /// no other core.
+    pub fn avoid(thread: Id, core: usize) -> bool {
+        let set = sched_getaffinity(None).and_then(|mut cores| {
+            if core < CpuSet::MAX_CPU {
+                cores.unset(core);
+            }
             sched_setaffinity(Some(thread), &cores)
         });
+        set.is_ok()
     }
 }
 
-#[cfg(not(target_os = "linux"))]
-mod core {
+#[cfg(any(not(target_os = "linux"), miri))]
+mod cores {
     pub type Id = ();
 
     pub fn id() -> Id {}
@@ -320,5 +341,49 @@ mod core {
         0
     }
 
-    pub fn avoid(_: Id, _: usize) {}
+    pub fn avoid(_: Id, _: usize) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TURNS: usize = if cfg!(miri) { 5 } else { 1000 };
+
+    #[test]
+    fn every_part_is_computed_once_whether_or_not_the_helpers_come() {
+        let largest = AtomicUsize::new(0);
+        let (start, mut turn) = (Instant::now(), 0);
+        // Another test may use the helpers, but not all the time.
+        while turn < TURNS || largest.load(Ordering::Relaxed) < available_threads() {
+            assert!(start.elapsed() < Duration::from_secs(60), "no helper has come");
+            let patience = if turn % 2 == 0 { Duration::MAX } else { Duration::ZERO };
+            turn += 1;
+            let parts: [AtomicUsize; 100] = std::array::from_fn(|_| AtomicUsize::new(0));
+            run_within(patience, usize::MAX, |member| {
+                for part in member.part(parts.len()) {
+                    parts[part].fetch_add(1, Ordering::Relaxed);
+                }
+                member.wait();
+                assert!(parts.iter().all(|part| part.load(Ordering::Relaxed) == 1));
+                largest.fetch_max(member.count, Ordering::Relaxed);
+            });
+        }
+    }
+
+    #[test]
+    fn a_panic_of_one_thread_ends_the_job_of_all() {
+        for _ in 0..TURNS.min(20) {
+            for panicking in [0, 1] {
+                let job = |member: &Member| {
+                    assert!(member.alone() || member.index != panicking, "part of the test");
+                    member.wait();
+                };
+                // The job succeeds if it runs on one thread, because another test uses the helpers.
+                let _ = catch_unwind(AssertUnwindSafe(|| run_within(Duration::MAX, usize::MAX, job)));
+            }
+        }
+    }
 }
