@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The program trains the networks of four recipes: `imdb-bigru`, `ptb-lstm-small` and `ptb-awd` on artificial token
-//! ids, and `etth1-96` on noise. `models/rnn/comparison/compare.py --steps` compares the times with the times of the
+//! ids, and `etth1-96` on noise. `models/rnn/comparison/compare.py steps` compares the times with the times of the
 //! same steps in PyTorch. The printed `memory_mib` is the growth of the peak resident memory of the process in MiB. It
 //! is valid only for the first model of a process.
 

@@ -14,13 +14,13 @@ pub(crate) fn quantize(content: &[u8]) -> Result<Vec<u8>, String> {
     let file = SafeTensors::deserialize(content).map_err(|error| error.to_string())?;
     let mut tensors = Tensors::default();
     for (name, tensor) in file.tensors() {
-        if tensor.shape().len() < 2 {
+        if tensor.shape().len() < 2 || tensor.dtype() != Dtype::F32 {
             tensors.insert(name, tensor.dtype(), tensor.shape(), tensor.data().to_vec());
             continue;
         }
         let rows = tensor.shape()[0];
         let (mut scales, mut integers) = (Vec::with_capacity(4 * rows), Vec::with_capacity(tensor.data().len() / 4));
-        for row in floats(tensor.data()).collect::<Vec<f32>>().chunks(row_length(&tensor)) {
+        for row in floats(tensor.data()).collect::<Vec<f32>>().chunks(row_length(&tensor, 4)) {
             let (scale, row) = quantize_row(row);
             scales.extend(scale.to_le_bytes());
             integers.extend(row.iter().map(|&q| q as u8));
@@ -32,10 +32,10 @@ pub(crate) fn quantize(content: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 /// The scale of a row of weights, with which its largest weight becomes ±127, and the integers.
-pub fn quantize_row(row: &[f32]) -> (f32, Vec<i8>) {
+fn quantize_row(row: &[f32]) -> (f32, Vec<i8>) {
     let scale = row.iter().fold(0.0, |largest: f32, weight| largest.max(weight.abs())) / 127.0;
     // A row of zeros has the scale 0, and 0 / 0 is converted to 0.
-    (scale, row.iter().map(|weight| (weight / scale).round() as i8).collect())
+    (scale, row.iter().map(|weight| (weight / scale).round().clamp(-127.0, 127.0) as i8).collect())
 }
 
 /// Converts the matrices with 8 bits per weight in a safetensors file to 32-bit floats. Returns `None` if the file has none.
@@ -47,7 +47,7 @@ pub(crate) fn dequantize(file: &SafeTensors) -> Result<Option<Vec<u8>>, String> 
     for (name, tensor) in file.tensors() {
         if tensor.dtype() == Dtype::I8 {
             let scales = scales(file, &name, &tensor)?;
-            let rows = tensor.data().chunks(row_length(&tensor)).zip(scales);
+            let rows = tensor.data().chunks(row_length(&tensor, 1)).zip(scales);
             let weights = rows.flat_map(|(row, scale)| row.iter().map(move |&q| f32::from(q as i8) * scale));
             tensors.insert(name, Dtype::F32, tensor.shape(), weights.flat_map(f32::to_le_bytes).collect());
         } else if !is_scale(file, &name) {
@@ -83,8 +83,10 @@ fn scales<'a>(
     Ok(floats(tensor.data()))
 }
 
-fn row_length(tensor: &TensorView) -> usize {
-    tensor.shape().iter().skip(1).product::<usize>().max(1)
+/// The number of values per row of a matrix whose values have `bytes` bytes, at least 1.
+fn row_length(tensor: &TensorView, bytes: usize) -> usize {
+    let rows = tensor.shape().first().copied().unwrap_or(1);
+    (tensor.data().len() / bytes / rows.max(1)).max(1)
 }
 
 fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + use<'_> {
@@ -156,6 +158,8 @@ mod tests {
         let matrix = || ("w", Dtype::I8, &[2, 2][..], vec![1, 2, 3, 4]);
         assert!(dequantized(&file(&[matrix()])).is_err());
         assert!(dequantized(&file(&[matrix(), ("w.scale", Dtype::F32, &[1], bytes(&[1.0]))])).is_err());
+        let empty = file(&[("w", Dtype::I8, &[0, 1 << 40, 1 << 40], vec![]), ("w.scale", Dtype::F32, &[0], vec![])]);
+        assert!(dequantized(&empty).is_ok());
         assert!(dequantized(&file(&[matrix(), ("w.scale", Dtype::I32, &[2], bytes(&[1.0, 1.0]))])).is_err());
         let good = file(&[matrix(), ("w.scale", Dtype::F32, &[2], bytes(&[0.5, -2.0]))]);
         assert_eq!(values(&dequantized(&good).unwrap().unwrap(), "w"), [0.5, 1.0, -6.0, -8.0]);

@@ -176,15 +176,16 @@ impl<'a> Package<'a> {
         parse(&self.read(name)?, &self.files.display(name))
     }
 
-    /// Loads `model.safetensors` into a module. Names and shapes of all tensors must match.
-    pub fn load_weights<M: Module>(&self, module: &mut M, names: WeightNames) -> Result<(), PackageError> {
+    /// Loads `model.safetensors` into a module. Names and shapes of all tensors must match. Returns the precision of the
+    /// stored weights.
+    pub fn load_weights<M: Module>(&self, module: &mut M, names: WeightNames) -> Result<Precision, PackageError> {
         let content = self.read(WEIGHTS)?;
-        weights::load(module, content.into_owned(), names).map_err(|message| self.invalid(WEIGHTS, message))
-    }
-
-    /// The precision of the weights in `model.safetensors`.
-    pub fn precision(&self) -> Result<Precision, PackageError> {
-        weights::precision(&self.read(WEIGHTS)?).map_err(|message| self.invalid(WEIGHTS, message))
+        let load = || {
+            let precision = weights::precision(&content)?;
+            weights::load(module, content.into_owned(), names)?;
+            Ok(precision)
+        };
+        load().map_err(|message: String| self.invalid(WEIGHTS, message))
     }
 
     /// Checks that the file `model.safetensors` has exactly `parameters` values. `parameters` is the number of

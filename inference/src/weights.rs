@@ -11,7 +11,6 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::int8;
-pub use crate::int8::quantize_row;
 
 /// The precision of stored weights. All computations are in single precision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,10 +77,10 @@ const WRAPPERS: [&str; 3] = ["module.", "model.", "_orig_mod."];
 /// must be finite. If all names in the file have the prefix of a wrapper of PyTorch, such as `module.`, they also match
 /// without it.
 pub fn load<M: Module>(module: &mut M, content: Vec<u8>, names: WeightNames) -> Result<(), String> {
+    let content = int8::dequantize(&tensors(&content)?)?.unwrap_or(content);
     if let Some(name) = non_finite(&content)? {
         return Err(format!("the tensor `{name}` has a weight that is NaN or infinite"));
     }
-    let content = int8::dequantize(&tensors(&content)?)?.unwrap_or(content);
     let prefix = wrapper_prefix(&content)?;
     if prefix.is_empty() {
         return load_named(module, content, names.from_pytorch);

@@ -1,6 +1,6 @@
 //! Writing packages: the trained model of a run, in the layout of [`inference::package`].
 //!
-//! A run stores its best weights as a package. [`Opened::export`] copies a package, optionally in half precision. The
+//! A run stores its best weights as a package. [`Opened::export`] copies a package in a chosen precision. The
 //! test metrics in `training.json` are the reference for [`Record::expected`].
 
 use std::collections::BTreeMap;

@@ -51,8 +51,6 @@ struct Card {
     /// The bytes of the same files if the weights have 32 bits. `size_f16_bytes` is the number for weights of 16 bits.
     size_f32_bytes: u64,
     size_f16_bytes: u64,
-    /// The bytes of the same files if matrices have 8 bits per weight, without the scales.
-    size_int8_bytes: u64,
     /// The memory of the process after predictions for one input; `None` if the operating system does not report it.
     resident_bytes: Option<u64>,
     processor: String,
@@ -133,7 +131,6 @@ fn card(package: &Package<'_>, resident_bytes: Option<u64>) -> Result<Card> {
         size_bytes: size,
         size_f32_bytes: with(Precision::Single),
         size_f16_bytes: with(Precision::Half),
-        size_int8_bytes: with(Precision::Int8),
         resident_bytes,
         processor: processor(),
         threads: rayon::current_num_threads(),
@@ -152,7 +149,6 @@ fn rows(speed: &Speed) -> Vec<[String; 2]> {
         rows.push(row("parameters", card.parameters.to_string()));
         rows.push(row("size, f32", size(card.size_f32_bytes)));
         rows.push(row("size, f16", size(card.size_f16_bytes)));
-        rows.push(row("size, int8", size(card.size_int8_bytes)));
     }
     rows.push(row("load", format!("{:.1} ms", speed.load_ms)));
     rows.push(row("latency, p50", format!("{:.2} ms", speed.p50_ms)));

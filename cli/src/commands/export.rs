@@ -7,7 +7,7 @@ use training::package::Opened;
 use training::{Task, files};
 
 use crate::application::Application;
-use crate::args::{Export, Format};
+use crate::args::{Bits, Export, Format};
 use crate::context::Context;
 use crate::error::{CliError, Result};
 use crate::output::{print_json, print_line};
@@ -17,6 +17,11 @@ pub fn run<A: Application>(args: &Export, cx: &mut Context) -> Result<()> {
         return Err(CliError::Usage(
             "--lengths is an option of --format onnx; add it, or leave --lengths out".to_owned(),
         ));
+    }
+    if args.precision == Bits::Int8 && args.format == Format::Onnx {
+        let message =
+            "ONNX graphs have no weights with 8 bits; use --precision half, and the quantizer of your runtime";
+        return Err(CliError::Usage(message.to_owned()));
     }
     let dir = cx.model_folder::<<A::Task as Task>::Predictor>(&args.model, None)?;
     let opened = Opened::<A::Task>::open(&dir, &cx.session.device)?;

@@ -1,8 +1,10 @@
 //! `verify`: measures shipped models again and compares the results with the recorded metrics.
 
+use std::collections::BTreeMap;
+
 use inference::{Catalog, Predictor};
 use serde_json::json;
-use training::package::{Opened, record_in};
+use training::package::{Opened, Record, record_in};
 use training::recipe::Expected;
 use training::{Task, TrainingError};
 
@@ -24,7 +26,7 @@ pub fn run<A: Application>(args: Verify, cx: &mut Context) -> Result<()> {
     }
     // Recorded metrics are looked up for all models first, because measuring one model takes minutes.
     for name in &names {
-        if record_in::<A::Task>(&catalog.find(name)?)?.expected(A::Task::MONITOR.metric).is_empty() {
+        if expected(&record_in::<A::Task>(&catalog.find(name)?)?, A::Task::MONITOR.metric, args.precision).is_empty() {
             return Err(TrainingError::NothingToVerify { name: name.clone() }.into());
         }
     }
@@ -52,6 +54,14 @@ pub fn run<A: Application>(args: Verify, cx: &mut Context) -> Result<()> {
     if failed > 0 { Err(CliError::Unverified { failed, total }) } else { Ok(()) }
 }
 
+/// The metrics that are compared, with their recorded values.
+fn expected<D, M>(record: &Record<D, M>, monitor: &str, precision: Option<Bits>) -> BTreeMap<String, Expected> {
+    match precision {
+        Some(Bits::Int8) => record.expected_int8(monitor),
+        _ => record.expected(monitor),
+    }
+}
+
 /// The name, the expected value and the measured value of each metric of a model. If `precision` is given, the model is
 /// exported with it first.
 fn measure<A: Application>(
@@ -63,7 +73,7 @@ fn measure<A: Application>(
     let mut opened = Opened::<A::Task>::open(&catalog.find(name)?, &cx.session.device)?;
     if let Some(precision) = precision {
         let folder = tempfile::tempdir().map_err(TrainingError::io("export to", &std::env::temp_dir()))?;
-        let to = folder.path().join(name);
+        let to = folder.path().join("model");
         opened.export(&to, precision.into())?;
         opened = Opened::open(&to, &cx.session.device)?;
     }
@@ -72,11 +82,7 @@ fn measure<A: Application>(
     let task = A::Task::of_trained(recipe, &opened.predictor)?;
     let splits = cx.session.encode(&task, raw)?;
     let measured = task.evaluate(&opened.predictor, &splits.test, &cx.session.interrupt)?.flat();
-    let expected = match precision {
-        Some(Bits::Int8) => opened.record.expected_int8(A::Task::MONITOR.metric),
-        _ => opened.record.expected(A::Task::MONITOR.metric),
-    };
-    Ok(expected
+    Ok(expected(&opened.record, A::Task::MONITOR.metric, precision)
         .into_iter()
         .map(|(metric, expected)| {
             let value = measured.get(&metric).copied().unwrap_or(f64::NAN);

@@ -17,7 +17,7 @@ const LARGEST: usize = i32::MAX as usize;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// The precision of the stored weights. The graphs compute in single precision, and their inputs and outputs are in
-    /// single precision.
+    /// single precision. Graphs have no weights with 8 bits: `Int8` stores 16 bits.
     pub precision: Precision,
     /// Whether the graph of whole sequences has the input `lengths`, for batches of padded sequences. Some runtimes,
     /// such as tract and burn-onnx, cannot run recurrent operators with lengths.

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use half::f16;
-use inference::weights::{Precision, quantize_row};
+use inference::weights::Precision;
 
 use crate::proto::{
     AttributeProto, AttributeType, DataType, DimensionProto, DimensionValue, GraphProto, NodeProto, TensorProto,
@@ -181,29 +181,18 @@ impl Graph {
     pub fn stored(&mut self, name: &str, values: &[f32], dims: &[usize]) -> Value {
         match self.precision {
             Precision::Single => self.floats(name, values, dims),
-            Precision::Half => {
+            Precision::Half | Precision::Int8 => {
                 let raw_data = values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect();
                 self.constant(name, DataType::Float16, dims, raw_data)
             }
-            Precision::Int8 => self.int8(name, values, dims),
         }
-    }
-
-    /// Adds a matrix with 8 bits per weight, and the node that converts it to 32-bit floats. Biases have 32 bits.
-    fn int8(&mut self, name: &str, values: &[f32], dims: &[usize]) -> Value {
-        let &[rows, _, ..] = dims else { return self.floats(name, values, dims) };
-        let quantized = values.chunks(values.len().div_ceil(rows).max(1)).map(quantize_row);
-        let (scales, integers): (Vec<f32>, Vec<Vec<i8>>) = quantized.unzip();
-        let integers = self.bytes(name, &integers.concat(), dims);
-        let scales = self.floats(&format!("{name}.scale"), &scales, &[rows]);
-        self.node_with("DequantizeLinear", &[&integers, &scales], &[("axis", Attribute::Int(0))])
     }
 
     /// Converts [stored](Self::stored) weights to single precision.
     pub fn single(&mut self, stored: &Value) -> Value {
         match self.precision {
-            Precision::Single | Precision::Int8 => stored.clone(),
-            Precision::Half => self.cast(stored, Element::Float),
+            Precision::Single => stored.clone(),
+            Precision::Half | Precision::Int8 => self.cast(stored, Element::Float),
         }
     }
 

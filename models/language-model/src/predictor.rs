@@ -110,10 +110,10 @@ impl Predictor for LanguageModel {
         let vocabulary = Vocabulary::open(package, Reserved::EndOfLine)?;
         package.check_parameters(settings.model.num_params(vocabulary.len()))?;
         let mut network = settings.model.init(vocabulary.len(), device);
-        package.load_weights(&mut network, WEIGHT_NAMES)?;
+        let precision = package.load_weights(&mut network, WEIGHT_NAMES)?;
         network.rnn = network.rnn.keep_packed();
         let mut model = Self::new(settings, vocabulary, network, device);
-        model.precision = package.precision()?;
+        model.precision = precision;
         if !model.settings.model.adaptive.is_empty() {
             model.adaptation = package.json(adaptation::FILE)?;
             model.adaptation.check().map_err(|message| package.invalid(adaptation::FILE, message))?;
