@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -12,12 +13,12 @@ import tempfile
 import time
 from pathlib import Path
 
-import onnx_layers
-
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 FRAMEWORKS = ["pytorch", "tensorflow", "jax"]
 RUNTIMES = ["onnx", "tract", "rten"]
+# The names of the crates.
+RUST = {"tract": "tract-onnx", "rten": "rten"}
 CELLS = ["lstm", "gru"]
 # Batch, steps, input size, hidden size.
 LAYERS = [
@@ -55,14 +56,15 @@ def start(command, **variables):
 
 def start_all(peers, requests, graphs):
     """Starts the zoo and its peers. Writes the graphs of the requests, which the runtimes in Rust read, to a folder."""
+    import onnx_layers
+
     for request in requests:
         cell, *sizes = request.split()
         graph = onnx_layers.graph(cell, *map(int, sizes))
         Path(graphs, f"{request.replace(' ', '-')}.onnx").write_bytes(graph)
     programs = {"zoo": start(example("rnn", "layer_speed", "--serve"), **KEEP_MEMORY)}
     for name in peers:
-        in_rust = name in ("tract", "rten")
-        programs[name] = start([runtimes(), name, graphs] if in_rust else [sys.executable, f"peer_{name}.py"])
+        programs[name] = start([runtimes(), name, graphs] if name in RUST else [sys.executable, f"peer_{name}.py"])
     return programs
 
 
@@ -120,6 +122,7 @@ def busy(chosen):
         beside = in_turn(programs, shapes, chosen.rounds)
     finally:
         spinning.kill()
+        spinning.wait()
     return {shape: {"free": free[shape]["zoo"], "busy": beside[shape]["zoo"]} for shape in shapes}
 
 
@@ -154,13 +157,22 @@ def machine():
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     of = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     flags = of.get("flags", "").split()
+    if os.environ.get("RNN_ZOO_SIMD"):
+        raise SystemExit("RNN_ZOO_SIMD limits the zoo and not its peers; unset it")
     instructions = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else platform.machine()
     return {"processor": of.get("model name", platform.processor()), "instructions": instructions, "cores": os.cpu_count()}
 
 
 def versions():
-    names = ["torch", "tensorflow", "jax", "onnxruntime"]
-    return {name: importlib.metadata.version(name) for name in names}
+    """The versions of the peers that are installed."""
+    found = {}
+    for name in ["torch", "tensorflow", "jax", "onnxruntime"]:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            pass
+    pinned = (HERE / "runtimes" / "Cargo.toml").read_text()
+    return found | {name: re.search(rf'{package} = .*?"=([\d.]+)"', pinned)[1] for name, package in RUST.items()}
 
 
 MEASUREMENTS = {"layers": layers, "stream": stream, "steps": steps, "busy": busy, "generate": generate}
@@ -173,12 +185,15 @@ def main():
     peers = FRAMEWORKS + RUNTIMES
     parser.add_argument("--peers", nargs="+", choices=peers, default=peers, help="of layers and stream [default: all]")
     chosen = parser.parse_args()
-    given = machine()
-    medians = MEASUREMENTS[chosen.what](chosen)
-    file = HERE / "results" / f"{chosen.what}-{given['instructions'].lower()}.json"
+    content = {"machine": machine(), "versions": versions(), "rounds": chosen.rounds}
+    content["medians"] = MEASUREMENTS[chosen.what](chosen)
+    text = json.dumps(content, indent=1) + "\n"
+    if chosen.peers != peers:
+        print(text)  # the files have all peers
+        return
+    file = HERE / "results" / f"{chosen.what}-{content['machine']['instructions'].lower()}.json"
     file.parent.mkdir(exist_ok=True)
-    content = {"machine": given, "versions": versions(), "rounds": chosen.rounds, "medians": medians}
-    file.write_text(json.dumps(content, indent=1) + "\n")
+    file.write_text(text)
     print(f"wrote {file}; tables.py writes the tables of the documents", file=sys.stderr)
 
 

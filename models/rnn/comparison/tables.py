@@ -136,7 +136,11 @@ TABLES = {
 
 def fill(match):
     kind, file = match["kind"], match["file"]
-    result = json.loads((HERE / "results" / f"{file}.json").read_text())
+    path = HERE / "results" / f"{file}.json"
+    if not path.exists():
+        print(f"{path} does not exist; its tables stay as they are")
+        return match[0]
+    result = json.loads(path.read_text())
     machine = result["machine"]
     about = f"{machine['processor']}, {machine['instructions']}, {machine['cores']} cores; medians of {result['rounds']} rounds."
     return f"<!-- table {kind} {file} -->\n{TABLES[kind](result)}\n\n{about}\n<!-- end -->"

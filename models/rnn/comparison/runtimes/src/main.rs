@@ -10,8 +10,7 @@ use std::io::{Write, stdin, stdout};
 use std::path::Path;
 use std::time::Instant;
 
-use rten::{Model, ModelOptions, NodeId, Value};
-use rten::ValueView;
+use rten::{Model, ModelOptions, NodeId, Value, ValueView};
 use tract_onnx::prelude::*;
 
 type Run = Box<dyn Fn()>;
@@ -37,7 +36,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         if !prepared.contains_key(&request) {
             let run = match runtime.as_str() {
                 "tract" => tract(&file, &shapes)?,
-                _ => rten(&file, &shapes)?,
+                "rten" => rten(&file, &shapes)?,
+                other => return Err(format!("`{other}` is not a runtime; use tract or rten").into()),
             };
             prepared.insert(request.clone(), run);
         }
