@@ -72,12 +72,6 @@ impl Int8Panels {
         self.words.len() * PER_WORD
     }
 
-    /// The indices of the panels of `units`, which begin at a whole vector.
-    #[inline(always)]
-    pub fn of_units(&self, units: &Range<usize>) -> Range<usize> {
-        units.start / self.lanes..units.end.div_ceil(self.lanes)
-    }
-
     /// The hidden units of a panel.
     #[inline(always)]
     pub fn units(&self, panel: usize) -> Range<usize> {

@@ -33,15 +33,6 @@ impl Packed {
         }
     }
 
-    /// The indices of the panels of `units`, which begin at a whole vector.
-    #[inline(always)]
-    fn of_units(&self, units: &Range<usize>) -> Range<usize> {
-        match self {
-            Self::Single(panels) => panels.of_units(units),
-            Self::Int8(panels) => panels.of_units(units),
-        }
-    }
-
     /// The hidden units of a panel.
     #[inline(always)]
     fn units(&self, panel: usize) -> Range<usize> {
@@ -199,6 +190,12 @@ fn of_gates<S: Simd, const G: usize>(simd: S, all: &[f32], hidden: usize, units:
     array::from_fn(|gate| load(simd, &all[gate * hidden..][units.clone()]))
 }
 
+/// The indices of the panels of `units`, which begin at a whole vector: one panel per vector of all units.
+#[inline(always)]
+fn panels_of<S: Simd>(units: &Range<usize>) -> Range<usize> {
+    units.start / S::F32_LANES..units.end.div_ceil(S::F32_LANES)
+}
+
 /// The step of a cell for which one recurrent matrix product serves all gates.
 struct Step<'a, C, const G: usize, const N: usize> {
     stack: Stack<'a>,
@@ -215,7 +212,7 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Step<'_, C, G, N> {
             // SAFETY: no thread writes the states of the layer below after the barrier at the end of that layer.
             let input = |row: usize| unsafe { stack.input(index, row) };
             let state = |row: usize| stack.state(index, row);
-            for panel in layer.matrices.recurrent.of_units(&units) {
+            for panel in panels_of::<S>(&units) {
                 let covers = layer.matrices.recurrent.units(panel);
                 let bias = of_gates::<S, G>(simd, &layer.bias, stack.hidden_size, &covers);
                 let recurrent_bias = of_gates::<S, G>(simd, &layer.recurrent_bias, stack.hidden_size, &covers);
@@ -278,7 +275,7 @@ impl ResetBeforeStep<'_> {
         // SAFETY: no thread writes the states of the layer below after the barrier at the end of that layer.
         let input = |row: usize| unsafe { stack.input(index, row) };
         let state = |row: usize| stack.state(index, row);
-        for panel in layer.matrices.recurrent.of_units(units) {
+        for panel in panels_of::<S>(units) {
             let covers = layer.matrices.recurrent.units(panel);
             let bias = of_gates::<S, 3>(simd, &layer.bias, stack.hidden_size, &covers);
             for (tile, _) in tiles::<S, 3>(stack.rows, None) {
@@ -311,7 +308,7 @@ impl ResetBeforeStep<'_> {
         };
         // SAFETY: all threads have written `gates` before the barrier, here and below.
         let reset = |row: usize| unsafe { gates.read(self.at(0, row), stack.hidden_size) };
-        for panel in weights.of_units(units) {
+        for panel in panels_of::<S>(units) {
             let covers = weights.units(panel);
             for (tile, _) in tiles::<S, 1>(stack.rows, None) {
                 let recurrent = weights.multiply::<S, 1>(simd, panel, tile, reset, [simd.splat_f32s(0.0)]);
