@@ -182,7 +182,8 @@ impl Streaming for LanguageModel {
         for ids in before.chunks(WINDOW) {
             state = Some(self.network.encode(row(ids, &self.device), state).1);
         }
-        let state = state.map_or_else(|| self.prepared().zero_state(1), |state| self.prepared().state(state));
+        let rnn = &self.prepared().rnn;
+        let state = state.map_or_else(|| rnn.zero_state(1), |state| rnn.state(state));
         let unknown = encoded.tokens.into_iter().filter(|token| self.codec.is_unknown(token)).collect();
         let left = length.map_or(self.default_length(), Count::get);
         Ok(Session {
@@ -223,7 +224,7 @@ impl Streaming for LanguageModel {
 impl LanguageModel {
     /// Reads the most recent token of a session, and samples the next one.
     fn next_token(&self, session: &mut Session) -> u32 {
-        let mut logits = self.network.next_logits(self.prepared(), session.last, &mut session.state);
+        let mut logits = self.prepared().next_logits(session.last, &mut session.state);
         session.sampling.penalize(&mut logits, session.generated.iter().copied());
         let id = session.sampling.draw(&logits, Vocabulary::UNKNOWN, &mut session.rng);
         if id != TextCodec::END_OF_LINE {

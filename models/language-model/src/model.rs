@@ -20,10 +20,10 @@ use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer};
 use burn::tensor::{Device, Int, Tensor};
 use inference::settings::{Count, Fraction, Positive};
-use inference::weights::WeightNames;
+use inference::weights::{Precision, WeightNames};
 use rnn::{
-    Cell, EmbeddingDropout, Init, LockedDropout, PreparedRnn, Rnn, RnnConfig, State, StepState, WeightDropout,
-    activation_regularization, dense_cross_entropy, temporal_activation_regularization,
+    Cell, EmbeddingDropout, Init, LockedDropout, PreparedDense, PreparedRnn, Rnn, RnnConfig, State, StepState,
+    WeightDropout, activation_regularization, dense_cross_entropy, temporal_activation_regularization,
 };
 use serde::{Deserialize, Serialize};
 
@@ -124,6 +124,26 @@ pub struct Decoder {
     pub bias: Param<Tensor<1>>,
 }
 
+/// The layers of a [`Network`] with packed weights, which read one token per call.
+#[derive(Debug)]
+pub struct PreparedNetwork {
+    /// Embedding matrix, `[V, E]`.
+    embedding: Tensor<2>,
+    /// The recurrent layers.
+    pub rnn: PreparedRnn,
+    decoder: PreparedDense,
+}
+
+impl PreparedNetwork {
+    /// Reads one token, and returns the logits of the next one, `[V]`: one logit per token of the vocabulary. `state` is
+    /// the recurrent state before the token, which the step updates.
+    pub fn next_logits(&self, token: u32, state: &mut StepState) -> Vec<f32> {
+        let row = self.embedding.clone().narrow(0, token as usize, 1); // [1, E]
+        let features: Vec<f32> = row.into_data().iter::<f32>().collect();
+        self.decoder.forward(self.rnn.step(&features, state))
+    }
+}
+
 /// The result of [`Network::forward`]: the outputs of the last recurrent layer, and the recurrent state.
 #[derive(Debug)]
 pub struct Outputs {
@@ -202,22 +222,16 @@ impl Network {
         Outputs { hidden, dropped, state }
     }
 
-    /// Reads one token, and returns the logits of the next one, `[V]`: one logit per token of the vocabulary. `prepared`
-    /// are the recurrent layers of this network, and `state` is their state before the token, which the step updates.
-    pub fn next_logits(&self, prepared: &PreparedRnn, token: u32, state: &mut StepState) -> Vec<f32> {
-        let device = self.embedding.weight.device();
-        let token = Tensor::<2, Int>::from_data([[token as i32]], &device);
-        let features: Vec<f32> = self.embedding.forward(token).into_data().iter::<f32>().collect(); // [E]
-        let output = Tensor::<1>::from_floats(prepared.step(&features, state), &device); // [H]
-        self.logits(output.unsqueeze()).into_data().iter::<f32>().collect()
-    }
-
-    /// Computes the logits of the next token, `[N, V]`, from N outputs of the last layer, `[N, H]`.
-    pub fn logits(&self, outputs: Tensor<2>) -> Tensor<2> {
+    /// Packs the weights once, for generation. With [`Precision::Int8`], they have 8 bits.
+    pub fn prepare(&self, precision: Precision) -> PreparedNetwork {
         let (weight, bias) = self.decoder.values(&self.embedding); // [V, H], [V]
-        // With the factors in this order, the product with a single output reads the rows of the weight matrix in
-        // memory order.
-        weight.matmul(outputs.transpose()).transpose() + bias.unsqueeze()
+        let embedding = self.embedding.weight.val();
+        match precision {
+            Precision::Int8 => {
+                PreparedNetwork { embedding, rnn: self.rnn.prepare_int8(), decoder: PreparedDense::int8(weight, bias) }
+            }
+            _ => PreparedNetwork { embedding, rnn: self.rnn.prepare(), decoder: PreparedDense::new(weight, bias) },
+        }
     }
 
     /// Computes the cross-entropy loss at each position in nats, `[B·T]`. `targets` are the next tokens, `[B, T]`.
@@ -287,6 +301,26 @@ mod tests {
         let entropy = network.losses(&outputs, ids.clone()).mean().into_scalar::<f64>();
         let expected = entropy + 2.0 * squares + 3.0 * changes.sum::<f64>() / 32.0;
         approx::assert_relative_eq!(network.loss(&outputs, ids).into_scalar::<f64>(), expected, max_relative = 1e-5);
+    }
+
+    #[test]
+    fn a_prepared_network_gives_the_logits_of_the_next_token() {
+        let device = Device::flex();
+        let network = network(&device);
+        let ids = [1, 2, 3, 4, 5, 6];
+        let row = |ids: &[i32]| Tensor::<1, Int>::from_data(ids, &device).unsqueeze::<2>();
+        let outputs = network.forward(row(&ids[..5]), None);
+        let expected: Vec<f32> = network.losses(&outputs, row(&ids[1..])).into_data().try_to_vec().unwrap();
+        for precision in [Precision::Single, Precision::Int8] {
+            let prepared = network.prepare(precision);
+            let mut state = prepared.rnn.zero_state(1);
+            for (pair, expected) in ids.windows(2).zip(&expected) {
+                let logits = prepared.next_logits(pair[0] as u32, &mut state);
+                let loss = logits.iter().map(|logit| logit.exp()).sum::<f32>().ln() - logits[pair[1] as usize];
+                let tolerance = if precision == Precision::Int8 { 1e-2 } else { 1e-5 };
+                approx::assert_abs_diff_eq!(loss, *expected, epsilon = tolerance);
+            }
+        }
     }
 
     #[test]

@@ -7,12 +7,11 @@ use inference::dynamic::AnyStreaming;
 use inference::text::{Level, Reserved, Vocabulary};
 use inference::weights::Precision;
 use inference::{Package, PackageError, PredictError, Predictor, Schemas};
-use rnn::PreparedRnn;
 use serde::{Deserialize, Serialize};
 
 use crate::adaptation::{self, Adaptation};
 use crate::generate::{Generated, Generation, Prompt};
-use crate::model::{Network, NetworkConfig, WEIGHT_NAMES};
+use crate::model::{Network, NetworkConfig, PreparedNetwork, WEIGHT_NAMES};
 use crate::text::{CorpusKind, TextCodec};
 
 /// The settings of a package: the keys of a recipe that inference needs.
@@ -44,8 +43,8 @@ pub struct LanguageModel {
     pub(crate) device: Device,
     /// The precision of the weights in the package.
     precision: Precision,
-    /// The recurrent layers with packed weights, for generation. They are packed when the first text is generated.
-    prepared: OnceLock<PreparedRnn>,
+    /// The network with packed weights, for generation. They are packed when the first text is generated.
+    prepared: OnceLock<PreparedNetwork>,
 }
 
 impl LanguageModel {
@@ -69,12 +68,9 @@ impl LanguageModel {
         &self.network
     }
 
-    /// The recurrent layers with packed weights, for processing one token at a time.
-    pub(crate) fn prepared(&self) -> &PreparedRnn {
-        self.prepared.get_or_init(|| match self.precision {
-            Precision::Int8 => self.network.rnn.prepare_int8(),
-            _ => self.network.rnn.prepare(),
-        })
+    /// The network with packed weights, for reading one token at a time.
+    pub(crate) fn prepared(&self) -> &PreparedNetwork {
+        self.prepared.get_or_init(|| self.network.prepare(self.precision))
     }
 
     /// The codec that converts between text and token ids.

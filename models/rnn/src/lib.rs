@@ -60,13 +60,13 @@
 //! | `fused/` | the same layer as one burn operation on the CPU and on GPUs; its gradient (feature `autodiff`) |
 //! | `kernel/` | the CPU kernels of the fused operations, forward and backward |
 //! | `packed.rs` | weights that stay packed between forward passes |
-//! | `prepared.rs` | one step after another with weights that are packed once, for streams |
+//! | `prepared.rs` | one step after another, and a dense layer, with weights that are packed once, for streams |
 //! | `state.rs`, `weights.rs`, `init.rs` | hidden and cell state, weights, initialisers |
 //! | `attention.rs` | attention pooling |
 //! | `dropout/`, `activation.rs` | regularisation: locked, embedding and weight dropout; activation penalties |
 //! | `crf/` | conditional random field over label sequences: loss, Viterbi, marginals |
 //! | `names.rs` | PyTorch's parameter names |
-//! | `dense.rs` | a linear layer at every step |
+//! | `dense/` | a linear layer at every step in one operation; its gradient |
 //! | `dense_cross_entropy/` | linear layer, softmax and cross-entropy loss in one operation; its gradient |
 //!
 //! `cargo run -p rnn --example layer_speed` compares the speed of these layers with burn's own layers.
@@ -132,7 +132,7 @@ pub use dense_cross_entropy::dense_cross_entropy;
 pub use dropout::{EmbeddingDropout, LockedDropout, WeightDropout};
 pub use init::Init;
 pub use names::{from_pytorch_names, pytorch_names};
-pub use prepared::{PreparedRnn, StepState};
+pub use prepared::{PreparedDense, PreparedRnn, StepState};
 pub use rnn::{Layer, Rnn, RnnConfig};
 pub use shape_error::ShapeError;
 pub use state::State;

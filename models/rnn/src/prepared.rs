@@ -2,6 +2,7 @@ use std::fmt;
 
 use burn::tensor::Tensor;
 
+use crate::kernel::dense::{PackedDense, dense};
 use crate::kernel::step::{PackedLayer, StepArgs, step};
 use crate::{Cell, Rnn, State};
 
@@ -163,6 +164,71 @@ impl fmt::Debug for PreparedRnn {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Self { cell, input_size, hidden_size, layers } = self;
         write!(f, "PreparedRnn({cell:?}, {input_size} → {hidden_size}, {} layers)", layers.len())
+    }
+}
+
+/// A dense layer whose weights are packed once, for the outputs of a [`PreparedRnn`]: `weight · input + bias`. With many
+/// outputs, such as one logit per word of a vocabulary, its weights are most of what a step reads.
+///
+/// It runs on the CPU, and several threads can share it.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use rnn::PreparedDense;
+///
+/// let device = Device::flex();
+/// let weight = Tensor::from_floats([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], &device);
+/// let dense = PreparedDense::new(weight, Tensor::from_floats([0.0, 0.0, 1.0], &device));
+/// assert_eq!(dense.forward(&[1.0, 0.5]), [2.0, 5.0, 9.0]);
+/// ```
+pub struct PreparedDense {
+    packed: PackedDense,
+    inputs: usize,
+}
+
+impl PreparedDense {
+    /// Packs a weight matrix in PyTorch's layout, `[outputs, inputs]`, and a bias, `[outputs]`.
+    ///
+    /// # Panics
+    ///
+    /// If there are no outputs, or if the bias has another number of outputs than the weight matrix.
+    pub fn new(weight: Tensor<2>, bias: Tensor<1>) -> Self {
+        Self::packed(weight, bias, false)
+    }
+
+    /// Packs the weights with 8 bits each, as [`Rnn::prepare_int8`] does.
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Self::new).
+    pub fn int8(weight: Tensor<2>, bias: Tensor<1>) -> Self {
+        Self::packed(weight, bias, true)
+    }
+
+    fn packed(weight: Tensor<2>, bias: Tensor<1>, int8: bool) -> Self {
+        let [outputs, inputs] = weight.dims();
+        assert!(outputs > 0, "rnn: a dense layer has outputs");
+        assert_eq!(bias.dims(), [outputs], "rnn: the bias has one value per output");
+        Self { packed: PackedDense::new(&values(weight), &values(bias), int8), inputs }
+    }
+
+    /// Computes the outputs, `[batch, outputs]`, of the inputs, `[batch, inputs]`.
+    ///
+    /// # Panics
+    ///
+    /// If the length of `inputs` is not a multiple of the number of inputs.
+    pub fn forward(&self, inputs: &[f32]) -> Vec<f32> {
+        assert!(inputs.len().is_multiple_of(self.inputs), "rnn: a multiple of {} inputs", self.inputs);
+        let rows: Vec<_> = (0..inputs.len() / self.inputs).collect();
+        let mut outputs = vec![0.0; rows.len() * self.packed.outputs];
+        dense(&self.packed, &rows, inputs, &mut outputs);
+        outputs
+    }
+}
+
+impl fmt::Debug for PreparedDense {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "PreparedDense({} → {})", self.inputs, self.packed.outputs)
     }
 }
 

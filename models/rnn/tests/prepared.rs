@@ -7,7 +7,7 @@ use std::cell::Cell as Counter;
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Distribution, Tensor};
-use rnn::{Cell, Rnn, RnnConfig};
+use rnn::{Cell, PreparedDense, Rnn, RnnConfig};
 
 /// Counts the allocations of each thread.
 struct Counting;
@@ -153,6 +153,30 @@ fn steps_with_int8_weights_equal_the_forward_pass_with_rounded_weights() {
                 let scale = expected.iter().fold(1.0f32, |scale, value| scale.max(value.abs()));
                 assert!(largest <= 2e-6 * scale, "{cell:?} {batch} {hidden} at {step}: {largest}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_prepared_dense_layer_equals_the_matrix_product() {
+    let device = Device::flex();
+    let normal = Distribution::Normal(0.0, 1.0);
+    // Outputs that are no multiple of the blocks or of a vector; fewer outputs than blocks; several rows; two threads.
+    for [batch, inputs, outputs] in [[1, 1, 1], [1, 7, 3], [2, 19, 35], [9, 64, 130], [1, 302, 5003]] {
+        let input = Tensor::<2>::random([batch, inputs], normal, &device);
+        let weight = Tensor::<2>::random([outputs, inputs], normal, &device);
+        let bias = Tensor::<1>::random([outputs], normal, &device);
+        let scale = weight.clone().abs().max_dim(1).div_scalar(127.0);
+        let rounded = (weight.clone() / scale.clone()).round() * scale;
+        for (weight, prepare) in
+            [(weight, PreparedDense::new as fn(Tensor<2>, Tensor<1>) -> PreparedDense), (rounded, PreparedDense::int8)]
+        {
+            let expected = input.clone().matmul(weight.clone().transpose()) + bias.clone().unsqueeze();
+            let expected: Vec<f32> = expected.into_data().try_to_vec().unwrap();
+            let input: Vec<f32> = input.clone().into_data().try_to_vec().unwrap();
+            let found = prepare(weight, bias.clone()).forward(&input);
+            let largest = found.iter().zip(&expected).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
+            assert!(found.len() == expected.len() && largest < 2e-4, "{batch} {inputs} {outputs}: {largest}");
         }
     }
 }

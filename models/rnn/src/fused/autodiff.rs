@@ -46,7 +46,9 @@ impl<B: RecurrentKernel> Backward<B, 6> for LayerBackward {
 
     fn backward(self, ops: Ops<B::Saved, 6>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let d_outputs = gradients.consume::<B>(&ops.node);
-        for (parent, gradient) in ops.parents.into_iter().zip(B::gradients(ops.state, d_outputs)) {
+        let [.., initial] = &ops.parents;
+        let to_initial = initial.is_some();
+        for (parent, gradient) in ops.parents.into_iter().zip(B::gradients(ops.state, d_outputs, to_initial)) {
             if let Some(parent) = parent {
                 gradients.register::<B>(parent.id, gradient);
             }

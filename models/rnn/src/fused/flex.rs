@@ -43,13 +43,13 @@ impl RecurrentKernel for Flex {
         (outputs.clone(), Saved { call, outputs, activations: activations.map(Arc::new) })
     }
 
-    fn gradients(saved: Saved, d_outputs: FlexTensor) -> [FlexTensor; 6] {
+    fn gradients(saved: Saved, d_outputs: FlexTensor, to_initial: bool) -> [FlexTensor; 6] {
         let Saved { call, outputs, activations } = saved;
         let activations = activations
             .and_then(Arc::into_inner)
             .unwrap_or_else(|| unreachable!("burn runs each node's backward once"));
         let d_outputs = d_outputs.to_contiguous();
-        let grads = kernel::backward(&call.args(), activations, values(&outputs), values(&d_outputs));
+        let grads = kernel::backward(&call.args(), activations, values(&outputs), values(&d_outputs), to_initial);
         let all = [grads.input, grads.weight_ih, grads.weight_hh, grads.bias_ih, grads.bias_hh, grads.initial];
         let shapes = call.inputs.each_ref().map(|input| input.layout().shape().clone());
         let mut shapes = shapes.into_iter();

@@ -139,8 +139,9 @@ pub(crate) trait RecurrentKernel: RecurrentLayer + Rows {
     /// saves what the backward pass needs.
     fn outputs_and_saved(inputs: [FloatTensor<Self>; 6], options: LayerOptions) -> (FloatTensor<Self>, Self::Saved);
 
-    /// The gradients of the inputs, from the gradient of the outputs.
-    fn gradients(saved: Self::Saved, d_outputs: FloatTensor<Self>) -> [FloatTensor<Self>; 6];
+    /// The gradients of the inputs, from the gradient of the outputs. The gradient of the initial states is meaningful only
+    /// if `to_initial` is true.
+    fn gradients(saved: Self::Saved, d_outputs: FloatTensor<Self>, to_initial: bool) -> [FloatTensor<Self>; 6];
 
     /// The gradient of [`Rows::rows`]: places `d_rows` at the row `start` of a matrix of zeros with the given shape.
     fn rows_gradient(d_rows: FloatTensor<Self>, start: usize, shape: [usize; 2]) -> FloatTensor<Self>;

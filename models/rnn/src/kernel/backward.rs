@@ -9,7 +9,7 @@ use super::cells::{Gates, StateGradients};
 use super::memory::{Aligned, Shared};
 use super::pack::{Panels, cache_blocks, serpentine};
 use super::products::{WeightGradient, Workspace, input_gradient, weight_gradients};
-use super::simd::{load, multiply_to, store};
+use super::simd::{Plus, load, multiply_to, store};
 use super::team::Member;
 use super::{Job, LayerArgs, Position, run_team, vectors};
 
@@ -24,6 +24,8 @@ pub(super) struct BackwardInputs<'a> {
     /// The gradient of the loss with respect to the final hidden state and, for an LSTM, cell state:
     /// `[1 or 2, batch, hidden]`.
     pub d_final: &'a [f32],
+    /// Whether to compute the gradient of the initial states.
+    pub to_initial: bool,
 }
 
 /// The gradients of the loss with respect to the tensors of [`LayerArgs`], with the shapes of these tensors.
@@ -33,7 +35,8 @@ pub(crate) struct Gradients {
     pub weight_hh: Vec<f32>,
     pub bias_ih: Vec<f32>,
     pub bias_hh: Vec<f32>,
-    /// The gradient of the initial hidden state and, for an LSTM, cell state: `[1 or 2, batch, hidden]`.
+    /// The gradient of the initial hidden state and, for an LSTM, cell state, `[1 or 2, batch, hidden]`; not meaningful
+    /// if it was not asked for.
     pub initial: Vec<f32>,
 }
 
@@ -48,28 +51,29 @@ impl Gradients {
     ) -> Self {
         let layer = inputs.layer;
         let zeros = |like: &[f32]| vec![0.0; like.len()];
-        let mut all = Self {
-            input: zeros(layer.input),
-            weight_ih: zeros(layer.weight_ih),
-            weight_hh: zeros(layer.weight_hh),
-            bias_ih: zeros(layer.bias_ih),
-            bias_hh: zeros(layer.bias_hh),
-            // The buffer starts as the gradient of the final states. The loop over the steps replaces it with the
-            // gradient of the initial states.
-            initial: inputs.d_final.to_vec(),
+        let [mut weight_ih, mut weight_hh] = [layer.weight_ih, layer.weight_hh].map(zeros);
+        let [mut bias_ih, mut bias_hh] = [layer.bias_ih, layer.bias_hh].map(zeros);
+        // The buffer starts as the gradient of the final states. The loop over the steps replaces it with the gradient of
+        // the initial states.
+        let mut initial = inputs.d_final.to_vec();
+        let (hidden, cell) = initial.split_at_mut(layer.initial_hidden.len());
+        let workspace =
+            Workspace { memory: Shared::new(saved.values_mut()), steps: layer.time, first: 0, slots, layer };
+        let compute = |input: Shared| {
+            let shared = SharedGradients {
+                input,
+                weight_ih: Shared::new(&mut weight_ih),
+                weight_hh: Shared::new(&mut weight_hh),
+                bias_ih: Shared::new(&mut bias_ih),
+                bias_hh: Shared::new(&mut bias_hh),
+                hidden: Shared::new(hidden),
+                cell: Shared::new(cell),
+            };
+            steps(workspace, shared);
         };
-        let (hidden, cell) = all.initial.split_at_mut(layer.initial_hidden.len());
-        let shared = SharedGradients {
-            input: Shared::new(&mut all.input),
-            weight_ih: Shared::new(&mut all.weight_ih),
-            weight_hh: Shared::new(&mut all.weight_hh),
-            bias_ih: Shared::new(&mut all.bias_ih),
-            bias_hh: Shared::new(&mut all.bias_hh),
-            hidden: Shared::new(hidden),
-            cell: Shared::new(cell),
-        };
-        steps(Workspace { memory: Shared::new(saved.values_mut()), steps: layer.time, first: 0, slots, layer }, shared);
-        all
+        // SAFETY: `input_gradient` writes the gradient of the input at all steps.
+        let input = unsafe { layer.written(layer.input.len(), compute) };
+        Self { input, weight_ih, weight_hh, bias_ih, bias_hh, initial }
     }
 }
 
@@ -102,7 +106,16 @@ impl<'a> SharedGradients<'a> {
         at: &'a dyn Fn(usize) -> &'a [f32],
     ) -> WeightGradient<'a> {
         let LayerArgs { hidden_size, input_size: size, .. } = *layer;
-        WeightGradient { slots, first_gate: 0, hidden_size, size, at, d_weight: self.weight_ih, d_bias: self.bias_ih }
+        WeightGradient {
+            slots,
+            first_gate: 0,
+            hidden_size,
+            recurrent: false,
+            size,
+            at,
+            d_weight: self.weight_ih,
+            d_bias: self.bias_ih,
+        }
     }
 
     /// Describes to [`weight_gradients`] how to compute the gradients of the recurrent weight matrix and its bias.
@@ -126,6 +139,7 @@ impl<'a> SharedGradients<'a> {
             slots,
             first_gate,
             hidden_size,
+            recurrent: true,
             size: hidden_size,
             at,
             d_weight: self.weight_hh,
@@ -181,7 +195,7 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
     /// for all units. Other threads write those gradients before the barrier in the step, and never after it.
     #[inline(always)]
     fn steps<S: Simd>(&self, simd: S, member: &Member) {
-        let Self { inputs: BackwardInputs { layer, .. }, workspace, grads, .. } = *self;
+        let Self { inputs: BackwardInputs { layer, to_initial, .. }, workspace, grads, .. } = *self;
         let LayerArgs { batch, time, hidden_size, .. } = *layer;
         let share = layer.share(member);
         let span = G * hidden_size;
@@ -214,13 +228,16 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
                 true => &copy.values()[sequence * span..][..span],
                 false => gates(sequence),
             };
+            if index == 0 && !to_initial {
+                break;
+            }
             // SAFETY: only this thread uses its sequences and units.
             let hidden = |sequence: usize, units: Range<usize>| unsafe {
                 grads.hidden.write(sequence * hidden_size + units.start, units.len())
             };
             for active in cache_blocks(&active, span) {
                 for panel in serpentine(index, weights.count()) {
-                    multiply_to(simd, active, gates, &weights, panel, true, hidden);
+                    multiply_to(simd, active, gates, &weights, panel, Plus::Old, hidden);
                 }
             }
         }

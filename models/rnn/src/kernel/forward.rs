@@ -46,18 +46,23 @@ pub(super) fn run_forward(
     let size = layer.hidden_size;
     let steps = if keep { layer.time } else { block_steps(layer) };
     let mut saved = Aligned::new(layer.batch * steps * slots * size);
-    let mut all = vec![0.0; layer.outputs_len() + layer.initial_hidden.len() + layer.initial_cell.len()];
-    let (outputs, last) = all.split_at_mut(layer.outputs_len());
-    let (hidden, cell) = last.split_at_mut(layer.initial_hidden.len());
-    cell.copy_from_slice(layer.initial_cell);
-    let memory = Shared::new(saved.values_mut());
-    run(Workspace { memory, steps, first: 0, slots, layer }, Shared::new(outputs), Shared::new(cell));
-    hidden.copy_from_slice(layer.initial_hidden);
-    for (sequence, hidden) in hidden.chunks_exact_mut(size).enumerate() {
-        if let Some(row) = layer.last(sequence) {
-            hidden.copy_from_slice(&outputs[row * size..][..size]);
+    let workspace = Workspace { memory: Shared::new(saved.values_mut()), steps, first: 0, slots, layer };
+    let [of_outputs, of_hidden] = [layer.outputs_len(), layer.initial_hidden.len()];
+    let compute = |all: Shared| {
+        let cells = all.part(of_outputs + of_hidden, layer.initial_cell.len());
+        // SAFETY: no other thread runs before and after `run`.
+        unsafe { cells.write(0, cells.length()) }.copy_from_slice(layer.initial_cell);
+        run(workspace, all.part(0, of_outputs), cells);
+        let (outputs, hidden) = unsafe { (all.read(0, of_outputs), all.write(of_outputs, of_hidden)) };
+        for (sequence, hidden) in hidden.chunks_exact_mut(size).enumerate() {
+            hidden.copy_from_slice(match layer.last(sequence) {
+                Some(row) => &outputs[row * size..][..size],
+                None => &layer.initial_hidden[sequence * size..][..size],
+            });
         }
-    }
+    };
+    // SAFETY: the steps write all outputs but the padding; the states are written above.
+    let all = unsafe { layer.written(of_outputs + of_hidden + layer.initial_cell.len(), compute) };
     Forward { outputs: all, saved: keep.then_some(saved) }
 }
 
@@ -93,6 +98,7 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> 
         let weights = Part::of_units(packed, &share.units, &mut own_hh, pack);
         let mut copy = Aligned::new(if share.needs_barrier { batch * hidden_size } else { 0 });
         let mut active = Vec::new();
+        let from_zero = layer.starts_from_zero();
         for index in 0..time {
             // SAFETY: only this thread uses its sequences and units.
             let workspace = unsafe { inputs.at(index) };
@@ -114,6 +120,7 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> 
                 for panel in serpentine(index, weights.count()) {
                     let ahead = weights.next_panel(index, panel);
                     let (panel, values) = weights.panel(panel);
+                    let values = if index == 0 && from_zero { &[] } else { values };
                     let bias = self.recurrent_bias(simd, panel.covers.start, panel.covers.len());
                     for (tile, ahead) in tiles::<S, G>(active, ahead) {
                         let recurrent = multiply::<S, G>(simd, tile, state, (values, ahead), bias);

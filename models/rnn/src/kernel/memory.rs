@@ -93,6 +93,12 @@ impl<'a> Shared<'a> {
         self.length
     }
 
+    /// The buffer of the `length` values from index `start`.
+    pub fn part(self, start: usize, length: usize) -> Self {
+        assert!(start + length <= self.length, "a part of a buffer is in bounds");
+        Self { start: self.start.wrapping_add(start), length, lifetime: PhantomData }
+    }
+
     /// Returns the `length` values from index `start`.
     ///
     /// # Safety
@@ -117,4 +123,17 @@ impl<'a> Shared<'a> {
         // SAFETY: promised by the caller; the memory is borrowed mutably for `'a`.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(start), length) }
     }
+}
+
+/// Returns a vector of `length` values, which `write` writes. Zeros that are overwritten would cost time for every page.
+///
+/// # Safety
+///
+/// `write` must write all values, and must read no value before it has been written.
+pub(crate) unsafe fn written(length: usize, write: impl FnOnce(Shared)) -> Vec<f32> {
+    let mut values = Vec::with_capacity(length);
+    write(Shared { start: values.as_mut_ptr(), length, lifetime: PhantomData });
+    // SAFETY: the vector has the capacity, and the caller promises that all values are written.
+    unsafe { values.set_len(length) };
+    values
 }

@@ -12,6 +12,8 @@
 //! | `forward.rs`, `backward.rs` | the loops over the steps, forward and backward |
 //! | `cells.rs`, `reset_before.rs` | gate activations and derivatives; the GRU with two recurrent products per step |
 //! | `step.rs`, `int8.rs` | one step of a stack of layers, with weights that are packed once; 8 bits per weight |
+//! | `dense.rs` | a dense layer for a few rows, with weights that are packed once |
+//! | `matrix.rs` | products of two matrices, for dense layers |
 //! | `products.rs` | the large matrix products: input products, and gradients of the input and of the weights |
 //! | `softmax.rs` | linear layer, softmax and cross-entropy over many classes |
 //! | `simd.rs`, `pack.rs` | vector functions and the micro-kernel; packing of matrices into panels |
@@ -19,7 +21,7 @@
 //!
 //! Unsafe code: `memory.rs` (shared buffers, in which each thread promises to write only its own part; cache lines of
 //! floats cast to bytes), the task in `team.rs` that helper threads borrow, the reads of `simd::product` (bounds are
-//! checked before its loop), a prefetch hint, and the call of `gemm`, which takes pointers. The test
+//! checked before its loop), and a prefetch hint. The test
 //! `results_do_not_depend_on_the_number_of_threads` is run under Miri by hand. `.ci/run` runs this crate's tests with
 //! debug assertions, which check every access to shared buffers.
 //!
@@ -31,8 +33,10 @@
 
 mod backward;
 mod cells;
+pub(crate) mod dense;
 mod forward;
 mod int8;
+pub(crate) mod matrix;
 mod memory;
 mod pack;
 mod products;
@@ -53,6 +57,7 @@ use crate::scan::Direction;
 pub(crate) use self::backward::Gradients;
 pub(crate) use self::forward::Forward;
 pub(crate) use self::memory::Aligned;
+use self::memory::Shared;
 pub(crate) use self::pack::PackedMatrices;
 use self::team::Member;
 
@@ -97,11 +102,17 @@ pub(crate) fn forward(layer: &LayerArgs, keep: bool) -> Forward {
 }
 
 /// Computes the backward pass over all steps of a layer. `saved` and `outputs` come from [`forward`]; `d_outputs` is
-/// the gradient of `outputs`, with the same shape.
-pub(crate) fn backward(layer: &LayerArgs, saved: Aligned, outputs: &[f32], d_outputs: &[f32]) -> Gradients {
+/// the gradient of `outputs`, with the same shape. `to_initial`: whether to compute the gradient of the initial states.
+pub(crate) fn backward(
+    layer: &LayerArgs,
+    saved: Aligned,
+    outputs: &[f32],
+    d_outputs: &[f32],
+    to_initial: bool,
+) -> Gradients {
     let (outputs, _) = outputs.split_at(layer.outputs_len());
     let (d_outputs, d_final) = d_outputs.split_at(layer.outputs_len());
-    let inputs = backward::BackwardInputs { layer, outputs, d_outputs, d_final };
+    let inputs = backward::BackwardInputs { layer, outputs, d_outputs, d_final, to_initial };
     match layer.cell {
         Cell::Elman => backward::backward::<cells::Elman<false>, 1, 1>(inputs, saved),
         Cell::ElmanRelu => backward::backward::<cells::Elman<true>, 1, 1>(inputs, saved),
@@ -152,6 +163,29 @@ impl LayerArgs<'_> {
     fn rows(&self) -> Vec<usize> {
         let steps = |sequence| (0..self.length(sequence)).map(move |step| sequence * self.time + step);
         (0..self.batch).flat_map(steps).collect()
+    }
+
+    /// Whether all initial hidden states are zero. The recurrent products of the first steps are then zero too.
+    fn starts_from_zero(&self) -> bool {
+        self.initial_hidden.iter().all(|&value| value == 0.0)
+    }
+
+    /// Returns a vector of `length` values, which `write` writes.
+    ///
+    /// # Safety
+    ///
+    /// `write` must write all values but those of padding, which are zero, and must read no value before it has been
+    /// written.
+    unsafe fn written(&self, length: usize, write: impl FnOnce(Shared)) -> Vec<f32> {
+        match self.lengths {
+            // SAFETY: promised by the caller, because there is no padding.
+            None => unsafe { memory::written(length, write) },
+            Some(_) => {
+                let mut values = vec![0.0; length];
+                write(Shared::new(&mut values));
+                values
+            }
+        }
     }
 
     /// Replaces the content of `into` with the sequences for which `step` is not padding.
@@ -344,7 +378,7 @@ mod tests {
         };
         let Forward { outputs, saved } = forward(&layer, true);
         let Gradients { input, weight_ih, weight_hh, bias_ih, bias_hh, initial } =
-            backward(&layer, saved.unwrap(), &outputs, &values(outputs.len()));
+            backward(&layer, saved.unwrap(), &outputs, &values(outputs.len()), true);
         [outputs, input, weight_ih, weight_hh, bias_ih, bias_hh, initial]
     }
 

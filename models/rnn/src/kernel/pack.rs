@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use pulp::Simd;
 
+use super::int8::Int8Panels;
 use super::memory::Aligned;
-use super::simd::{TILE, load, max_vectors, store};
+use super::simd::{MAX_ROWS, TILE, load, max_vectors, multiply, store};
 use super::{CACHED_MATRIX, lanes};
 use crate::Cell;
 
@@ -44,7 +45,7 @@ impl Panels {
             }
             for gate in 0..gates {
                 let rows = &matrix[(gate * hidden_size + covers.start) * depth..][..covers.len() * depth];
-                transpose(rows, depth, &mut values[gate * lanes..], gates * lanes);
+                transpose(rows, depth, 0..depth, &mut values[gate * lanes..], gates * lanes);
             }
         }
         Self { packed, panels, depth, lanes }
@@ -58,6 +59,38 @@ impl Panels {
         row: impl Fn(usize) -> &'a [f32],
         columns: Range<usize>,
     ) -> Self {
+        let mut new = Self::unfilled::<S>(depth, columns);
+        let (values, lanes) = (new.packed.values_mut(), new.lanes);
+        for k in 0..depth {
+            let row = row(k);
+            for Panel { start, vectors, covers } in &new.panels {
+                let to = &mut values[start + k * vectors * lanes..][..vectors * lanes];
+                for (columns, to) in super::vectors(covers.clone(), lanes).zip(to.chunks_exact_mut(lanes)) {
+                    store(simd, to, load(simd, &row[columns]));
+                }
+            }
+        }
+        new
+    }
+
+    /// Packs the given columns of the transpose of a row-major matrix: its rows `columns`, and its values `depth` of each
+    /// of these rows. `width` is the length of a row.
+    #[inline(always)]
+    pub fn of_rows<S: Simd>(matrix: &[f32], width: usize, depth: Range<usize>, columns: Range<usize>) -> Self {
+        let mut new = Self::unfilled::<S>(depth.len(), columns);
+        let (values, lanes) = (new.packed.values_mut(), new.lanes);
+        for Panel { start, vectors, covers } in &new.panels {
+            let to = &mut values[*start..][..depth.len() * vectors * lanes];
+            if covers.len() < vectors * lanes {
+                to.fill(0.0);
+            }
+            transpose(&matrix[covers.start * width..covers.end * width], width, depth.clone(), to, vectors * lanes);
+        }
+        new
+    }
+
+    /// Panels of the given columns with unspecified values.
+    fn unfilled<S: Simd>(depth: usize, columns: Range<usize>) -> Self {
         let lanes = S::F32_LANES;
         let vectors = columns.len().div_ceil(lanes);
         let count = vectors.div_ceil(max_vectors(S::REGISTER_COUNT));
@@ -66,19 +99,7 @@ impl Panels {
             let covers = columns.start + first * lanes..columns.end.min(columns.start + end * lanes);
             Panel { start: first * lanes * depth, vectors: end - first, covers }
         };
-        let panels: Vec<_> = (0..count).map(panel).collect();
-        let mut packed = Aligned::new(vectors * lanes * depth);
-        let values = packed.values_mut();
-        for k in 0..depth {
-            let row = row(k);
-            for Panel { start, vectors, covers } in &panels {
-                let to = &mut values[start + k * vectors * lanes..][..vectors * lanes];
-                for (columns, to) in super::vectors(covers.clone(), lanes).zip(to.chunks_exact_mut(lanes)) {
-                    store(simd, to, load(simd, &row[columns]));
-                }
-            }
-        }
-        Self { packed, panels, depth, lanes }
+        Self { packed: Aligned::new(vectors * lanes * depth), panels: (0..count).map(panel).collect(), depth, lanes }
     }
 
     pub fn count(&self) -> usize {
@@ -102,6 +123,70 @@ impl Panels {
         let length = self.depth * panel.vectors * self.lanes;
         (panel, &self.packed.values()[panel.start..][..length])
     }
+}
+
+/// A weight matrix `[gates × units, depth]` that is packed once, into one panel per SIMD vector of units.
+pub(crate) enum PackedWeights {
+    Single(Panels),
+    Int8(Int8Panels),
+}
+
+impl PackedWeights {
+    /// Packs a weight matrix `[gates × units, depth]`. `int8`: whether to store the weights with 8 bits.
+    pub fn new(matrix: &[f32], units: usize, gates: usize, int8: bool) -> Self {
+        match int8 {
+            true => Self::Int8(Int8Panels::of_gates(matrix, units, gates, lanes())),
+            false => Self::Single(Panels::of_gates(matrix, units, 0..units, gates, lanes())),
+        }
+    }
+
+    /// The number of weights.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Single(panels) => panels.len(),
+            Self::Int8(panels) => panels.len(),
+        }
+    }
+
+    /// The units of a panel.
+    #[inline(always)]
+    pub fn units(&self, panel: usize) -> Range<usize> {
+        match self {
+            Self::Single(panels) => panels.panel(panel).0.covers.clone(),
+            Self::Int8(panels) => panels.units(panel),
+        }
+    }
+
+    /// Multiplies a tile of rows by a panel. Returns `start` plus the product for each row.
+    #[inline(always)]
+    pub fn multiply<'a, S: Simd, const V: usize>(
+        &self,
+        simd: S,
+        panel: usize,
+        tile: &[usize],
+        row: impl Fn(usize) -> &'a [f32],
+        start: [S::f32s; V],
+    ) -> [[S::f32s; V]; MAX_ROWS] {
+        match self {
+            Self::Single(panels) => multiply::<S, V>(simd, tile, row, (panels.panel(panel).1, None), start),
+            Self::Int8(panels) => panels.multiply::<S, V>(simd, panel, tile, row, start),
+        }
+    }
+}
+
+/// The indices of the panels of `units`, which begin at a whole vector: one panel per vector of all units.
+#[inline(always)]
+pub(crate) fn panels_of<S: Simd>(units: &Range<usize>) -> Range<usize> {
+    units.start / S::F32_LANES..units.end.div_ceil(S::F32_LANES)
+}
+
+/// The number of multiplications of a job below which one thread is faster than several threads, which take microseconds
+/// to wake.
+const MIN_PARALLEL_WORK: usize = if cfg!(test) { 1 } else { 1 << 20 };
+
+/// The largest number of threads for a job that divides `units`.
+pub(crate) fn max_threads(work: usize, units: usize) -> usize {
+    if work < MIN_PARALLEL_WORK { 1 } else { units.div_ceil(lanes()) }
 }
 
 /// The weight matrices of a layer, packed for all units.
@@ -188,15 +273,34 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Transposes: writes each of the `rows`, which have `depth` values, to one column of the row-major matrix `to` with
-/// `width` columns.
-fn transpose(rows: &[f32], depth: usize, to: &mut [f32], width: usize) {
+/// Transposes: writes the values `depth` of each row of a matrix, whose rows have `length` values, to one column of the
+/// row-major matrix `to` with `width` columns.
+fn transpose(matrix: &[f32], length: usize, depth: Range<usize>, to: &mut [f32], width: usize) {
     // The loop runs over blocks, so that source and destination stay in the L1 cache.
-    for block in (0..depth).step_by(16) {
-        for (column, row) in rows.chunks_exact(depth).enumerate() {
-            for k in block..depth.min(block + 16) {
-                to[k * width + column] = row[k];
+    for block in depth.clone().step_by(16) {
+        for (column, row) in matrix.chunks_exact(length).enumerate() {
+            for k in block..depth.end.min(block + 16) {
+                to[(k - depth.start) * width + column] = row[k];
             }
+        }
+    }
+}
+
+/// Copies `count` rows to tiles of columns for [`outer`](super::simd::outer): `[tiles, count, TILE]`. The values of the
+/// last tile beyond the last column are not changed.
+///
+/// Each row is read from its start to its end. To read one tile after the other would take several times as long, because
+/// the rows are far apart in memory, and each access would need another page.
+#[inline(always)]
+pub(crate) fn gather<'a>(count: usize, row: impl Fn(usize) -> &'a [f32], tiles: &mut [f32]) {
+    let (tiles, _) = tiles.as_chunks_mut::<TILE>();
+    for index in 0..count {
+        let (whole, rest) = row(index).as_chunks::<TILE>();
+        for (tile, values) in whole.iter().enumerate() {
+            tiles[tile * count + index] = *values;
+        }
+        if !rest.is_empty() {
+            tiles[whole.len() * count + index][..rest.len()].copy_from_slice(rest);
         }
     }
 }

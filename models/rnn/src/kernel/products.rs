@@ -8,8 +8,8 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::memory::{Aligned, Shared};
-use super::pack::{Panels, Part, cache_blocks, serpentine};
-use super::simd::{TILE, load, multiply, multiply_to, outer, store, tiles};
+use super::pack::{Panels, Part, cache_blocks, gather, serpentine};
+use super::simd::{Plus, TILE, load, multiply, multiply_to, outer, store, tiles};
 use super::team::Member;
 use super::{LayerArgs, Position, Share, member_units};
 
@@ -224,7 +224,7 @@ pub(super) unsafe fn input_gradient<S: Simd, const G: usize>(
         |row: usize, columns: Range<usize>| unsafe { d_input.write(row * input_size + columns.start, columns.len()) };
     for rows in cache_blocks(rows, G * hidden_size) {
         for panel in 0..weights.count() {
-            multiply_to(simd, rows, gradient, &weights, panel, false, to);
+            multiply_to(simd, rows, gradient, &weights, panel, Plus::Nothing, to);
         }
     }
 }
@@ -238,6 +238,8 @@ pub(super) struct WeightGradient<'a> {
     /// The index of the first gate whose gradients are computed.
     pub first_gate: usize,
     pub hidden_size: usize,
+    /// Whether the weight matrix is multiplied with hidden states.
+    pub recurrent: bool,
     /// The number of columns of the weight matrix.
     pub size: usize,
     /// Returns the vector with which the forward pass multiplied the weight matrix, for row `sequence × time + step`:
@@ -267,25 +269,36 @@ pub(super) unsafe fn weight_gradients<S: Simd, const K: usize>(
     gradients: Workspace,
     weights: [WeightGradient; K],
 ) {
-    let units = member_units(member, gradients.layer.hidden_size);
-    let mut left = Aligned::new(DEPTH * TILE);
-    for (block, rows) in rows.chunks(DEPTH).enumerate() {
+    let layer = gradients.layer;
+    let units = member_units(member, layer.hidden_size);
+    // The steps that start from zeros come last. The recurrent weights get no gradient from them.
+    let is_first = |row: usize| layer.step_before(row / layer.time, row % layer.time).is_none();
+    let (first, later) = match layer.starts_from_zero() {
+        true => rows.iter().partition(|&&row| is_first(row)),
+        false => (Vec::new(), rows.to_vec()),
+    };
+    let blocks = later.chunks(DEPTH).map(|rows| (rows, false)).chain(first.chunks(DEPTH).map(|rows| (rows, true)));
+    let mut left = Aligned::new(DEPTH * units.len().next_multiple_of(TILE));
+    for (block, (rows, from_zero)) in blocks.enumerate() {
         let mut right = Vec::with_capacity(K);
         for weight in &weights {
-            right.push(Panels::of_columns(simd, rows.len(), |k| (weight.at)(rows[k]), 0..weight.size));
+            let columns = if from_zero && weight.recurrent { 0..0 } else { 0..weight.size };
+            right.push(Panels::of_columns(simd, rows.len(), |k| (weight.at)(rows[k]), columns));
         }
         for slot in 0..gradients.slots {
             if weights.iter().all(|weight| weight.gate(slot).is_none()) {
                 continue;
             }
-            for units in super::vectors(units.clone(), TILE) {
-                // SAFETY: promised by the caller; only this thread uses its units.
-                unsafe {
-                    let tile = Tile::gather(gradients, rows, slot, units, left.values_mut());
-                    for (weight, right) in weights.iter().zip(&right) {
-                        if let Some(gate) = weight.gate(slot) {
-                            weight.add(simd, gate, &tile, right, block > 0);
-                        }
+            // SAFETY: promised by the caller, here and below; only this thread uses its units.
+            let row = |index: usize| unsafe { &gradients.row(rows[index], slot..slot + 1)[units.clone()] };
+            gather(rows.len(), row, left.values_mut());
+            let tiles = left.values().chunks_exact(rows.len() * TILE);
+            for (units, tile) in super::vectors(units.clone(), TILE).zip(tiles) {
+                let tile = Tile { units, gradients: tile, sums: column_sums(tile) };
+                for (weight, right) in weights.iter().zip(&right) {
+                    if let Some(gate) = weight.gate(slot) {
+                        let plus = if block > 0 { Plus::Old } else { Plus::Nothing };
+                        unsafe { weight.add(simd, gate, &tile, right, plus) };
                     }
                 }
             }
@@ -302,42 +315,21 @@ struct Tile<'a> {
     sums: [f32; TILE],
 }
 
-impl<'a> Tile<'a> {
-    /// Copies the gradients of `units` in one slot of the workspace to `memory`, `[rows, TILE]`, and sums them.
-    ///
-    /// # Safety
-    ///
-    /// No thread writes the workspace.
-    #[inline(always)]
-    unsafe fn gather(
-        workspace: Workspace,
-        rows: &[usize],
-        slot: usize,
-        units: Range<usize>,
-        memory: &'a mut [f32],
-    ) -> Self {
-        let gradients = &mut memory[..rows.len() * TILE];
-        for (&row, to) in rows.iter().zip(gradients.as_chunks_mut::<TILE>().0) {
-            // SAFETY: promised by the caller.
-            let from = unsafe { &workspace.row(row, slot..slot + 1)[units.clone()] };
-            match from.try_into() {
-                Ok(whole) => *to = whole,
-                Err(_) => to[..units.len()].copy_from_slice(from),
-            }
-        }
-        // Several partial sums are faster, because each addition waits for the previous addition to the same sum.
-        const SUMS: usize = 4;
-        let mut several = [0.0; SUMS * TILE];
-        let (groups, rest) = gradients.as_chunks::<{ SUMS * TILE }>();
-        for group in groups {
-            add(&mut several, group);
-        }
-        let mut sums = [0.0; TILE];
-        for row in several.as_chunks::<TILE>().0.iter().chain(rest.as_chunks::<TILE>().0) {
-            add(&mut sums, row);
-        }
-        Self { units, gradients, sums }
+/// The sums of the columns of a tile, `[rows, TILE]`.
+#[inline(always)]
+fn column_sums(tile: &[f32]) -> [f32; TILE] {
+    // Several partial sums are faster, because each addition waits for the previous addition to the same sum.
+    const SUMS: usize = 4;
+    let mut several = [0.0; SUMS * TILE];
+    let (groups, rest) = tile.as_chunks::<{ SUMS * TILE }>();
+    for group in groups {
+        add(&mut several, group);
     }
+    let mut sums = [0.0; TILE];
+    for row in several.as_chunks::<TILE>().0.iter().chain(rest.as_chunks::<TILE>().0) {
+        add(&mut sums, row);
+    }
+    sums
 }
 
 #[inline(always)]
@@ -354,14 +346,14 @@ impl WeightGradient<'_> {
         self.slots.iter().position(|&own| own == slot).map(|gate| self.first_gate + gate)
     }
 
-    /// Adds the contribution of a block of rows to the gradients of the bias and the weights of the units in `tile`. If
-    /// `add` is false, the gradients of the weights are overwritten instead.
+    /// Adds the contribution of a block of rows to the gradient of the bias of the units in `tile`, and writes it, `plus`
+    /// something, to the gradient of their weights.
     ///
     /// # Safety
     ///
     /// No other thread uses the gradients of the weights and the bias of the units in `tile`.
     #[inline(always)]
-    unsafe fn add<S: Simd>(&self, simd: S, gate: usize, tile: &Tile, right: &Panels, add: bool) {
+    unsafe fn add<S: Simd>(&self, simd: S, gate: usize, tile: &Tile, right: &Panels, plus: Plus) {
         let Tile { units, gradients, sums } = tile;
         let first = gate * self.hidden_size + units.start;
         // SAFETY: promised by the caller, here and below.
@@ -372,7 +364,7 @@ impl WeightGradient<'_> {
             let to = |unit: usize, columns: Range<usize>| unsafe {
                 self.d_weight.write((first + unit) * self.size + columns.start, columns.len())
             };
-            outer(simd, gradients, right, panel, units.len(), add, to);
+            outer(simd, gradients, right, panel, units.len(), plus, to);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::forward::{Forward, run_forward};
 use super::memory::{Aligned, Shared};
 use super::pack::{Panels, Part};
 use super::products::{InputProducts, Workspace, input_gradient, weight_gradients};
-use super::simd::{load, multiply, multiply_to, sigmoid, store, tanh, tiles};
+use super::simd::{Plus, load, multiply, multiply_to, sigmoid, store, tanh, tiles};
 use super::team::Member;
 use super::{Job, LayerArgs, Position, run_team, vectors};
 
@@ -70,7 +70,9 @@ impl Job for Steps<'_> {
         let weight_n = Part::of_units(packed_n, &share.units, &mut own_n, || pack(weight_n, 1));
         let zero = simd.splat_f32s(0.0);
         let mut active = Vec::new();
+        let from_zero = layer.starts_from_zero();
         for index in 0..time {
+            let zeros = index == 0 && from_zero;
             // SAFETY: only this thread uses its sequences and units.
             let workspace = unsafe { inputs.at(index) };
             let step = layer.step(index);
@@ -81,6 +83,7 @@ impl Job for Steps<'_> {
             let state = |sequence: usize| unsafe { states.read(sequence * hidden_size, hidden_size) };
             for panel in 0..weight_rz.count() {
                 let (panel, values) = weight_rz.panel(panel);
+                let values = if zeros { &[] } else { values };
                 for (tile, _) in tiles::<S, 2>(&active, None) {
                     let recurrent = multiply::<S, 2>(simd, tile, state, (values, None), [zero; 2]);
                     for row in 0..tile.len() {
@@ -97,6 +100,7 @@ impl Job for Steps<'_> {
             let reset = |sequence: usize| unsafe { resets.read(sequence * hidden_size, hidden_size) };
             for panel in 0..weight_n.count() {
                 let (panel, values) = weight_n.panel(panel);
+                let values = if zeros { &[] } else { values };
                 for (tile, _) in tiles::<S, 1>(&active, None) {
                     let recurrent = multiply::<S, 1>(simd, tile, reset, (values, None), [zero]);
                     for row in 0..tile.len() {
@@ -213,7 +217,7 @@ impl BackwardSteps<'_> {
     /// step.
     #[inline(always)]
     fn steps<S: Simd>(&self, simd: S, member: &Member) {
-        let Self { inputs: BackwardInputs { layer, .. }, grads, .. } = *self;
+        let Self { inputs: BackwardInputs { layer, to_initial, .. }, grads, .. } = *self;
         let LayerArgs { batch, time, hidden_size, .. } = *layer;
         let share = layer.share(member);
         let weight = |k: usize| &layer.weight_hh[k * hidden_size..][..hidden_size];
@@ -222,7 +226,8 @@ impl BackwardSteps<'_> {
         let mut d_resets = Aligned::new(batch * hidden_size);
         let d_resets = Shared::new(d_resets.values_mut());
         let mut active = Vec::new();
-        for step in (0..time).rev().map(|index| layer.step(index)) {
+        for index in (0..time).rev() {
+            let step = layer.step(index);
             layer.active(share.sequences.clone(), step, &mut active);
             for &sequence in &active {
                 for units in vectors(share.units.clone(), S::F32_LANES) {
@@ -232,19 +237,22 @@ impl BackwardSteps<'_> {
                 }
             }
             share.synchronize(member);
-            unsafe { self.product(simd, (&active, step), N..N + 1, &weights_n, false, d_resets) };
+            unsafe { self.product(simd, (&active, step), N..N + 1, &weights_n, Plus::Nothing, d_resets) };
             for &sequence in &active {
                 for units in vectors(share.units.clone(), S::F32_LANES) {
                     unsafe { self.reset_gradients(simd, &Position { sequence, step, units }, d_resets) };
                 }
             }
+            if index == 0 && !to_initial {
+                break;
+            }
             share.synchronize(member);
-            unsafe { self.product(simd, (&active, step), R..Z + 1, &weights_rz, true, grads.hidden) };
+            unsafe { self.product(simd, (&active, step), R..Z + 1, &weights_rz, Plus::Old, grads.hidden) };
         }
     }
 
     /// Multiplies the gradients in some slots of the workspace by a weight matrix, for the `active` sequences at a
-    /// step. If `add` is true, the products are added to `to`; otherwise they overwrite it.
+    /// step, and writes the products to `to`.
     ///
     /// # Safety
     ///
@@ -257,7 +265,7 @@ impl BackwardSteps<'_> {
         (active, step): (&[usize], usize),
         slots: Range<usize>,
         weights: &Panels,
-        add: bool,
+        plus: Plus,
         to: Shared,
     ) {
         let LayerArgs { time, hidden_size, .. } = *self.inputs.layer;
@@ -267,7 +275,7 @@ impl BackwardSteps<'_> {
             to.write(sequence * hidden_size + units.start, units.len())
         };
         for panel in 0..weights.count() {
-            multiply_to(simd, active, gradients, weights, panel, add, to);
+            multiply_to(simd, active, gradients, weights, panel, plus, to);
         }
     }
 

@@ -189,8 +189,17 @@ pub(crate) fn multiply<'a, S: Simd, const V: usize>(
     all
 }
 
-/// Multiplies rows by one packed panel of columns. If `add` is true, the products are added to the rows that `to`
-/// returns; otherwise they overwrite them.
+/// What is added to a matrix product.
+#[derive(Clone, Copy)]
+pub(crate) enum Plus<'a> {
+    Nothing,
+    /// The same values for all rows, one per column.
+    Bias(&'a [f32]),
+    /// The values that the result overwrites.
+    Old,
+}
+
+/// Multiplies rows by one packed panel of columns, and writes the products to the rows that `to` returns.
 #[inline(always)]
 pub(crate) fn multiply_to<'a, 'b, S: Simd>(
     simd: S,
@@ -198,17 +207,21 @@ pub(crate) fn multiply_to<'a, 'b, S: Simd>(
     row: impl Fn(usize) -> &'a [f32],
     columns: &Panels,
     panel: usize,
-    add: bool,
+    plus: Plus,
     to: impl Fn(usize, Range<usize>) -> &'b mut [f32],
 ) {
     let (panel, values) = columns.panel(panel);
+    let add = matches!(plus, Plus::Old);
     macro_rules! multiply_panel {
         ($($vectors:literal)*) => {
             match panel.vectors {
-                $($vectors => for (rows, _) in tiles::<S, $vectors>(rows, None) {
-                    let sums = multiply::<S, $vectors>(simd, rows, &row, (values, None), [simd.splat_f32s(0.0); $vectors]);
-                    for index in 0..rows.len() {
-                        write(simd, to(rows[index], panel.covers.clone()), sums[index], add);
+                $($vectors => {
+                    let start = start::<S, $vectors>(simd, plus, &panel.covers);
+                    for (rows, _) in tiles::<S, $vectors>(rows, None) {
+                        let sums = multiply::<S, $vectors>(simd, rows, &row, (values, None), start);
+                        for index in 0..rows.len() {
+                            write(simd, to(rows[index], panel.covers.clone()), sums[index], add);
+                        }
                     }
                 })*
                 _ => unreachable!("panels have 1 to {MAX_VECTORS} vectors"),
@@ -216,6 +229,18 @@ pub(crate) fn multiply_to<'a, 'b, S: Simd>(
         };
     }
     multiply_panel!(1 2 3);
+}
+
+/// The values with which the sums of a panel begin.
+#[inline(always)]
+fn start<S: Simd, const V: usize>(simd: S, plus: Plus, columns: &Range<usize>) -> [S::f32s; V] {
+    let mut start = [simd.splat_f32s(0.0); V];
+    if let Plus::Bias(bias) = plus {
+        for (start, bias) in start.iter_mut().zip(bias[columns.clone()].chunks(S::F32_LANES)) {
+            *start = load(simd, bias);
+        }
+    }
+    start
 }
 
 /// The innermost loop of all matrix products: adds the product of `R` rows with a panel of columns to `sums`. The
@@ -309,8 +334,8 @@ fn write<S: Simd, const V: usize>(simd: S, to: &mut [f32], sums: [S::f32s; V], a
 /// The number of columns of the matrix that [`outer`] transposes and multiplies at once.
 pub(crate) const TILE: usize = MAX_ROWS;
 
-/// Multiplies the transpose of `left`, `[depth, TILE]`, by one packed panel of columns, `[depth, columns]`. Adds the
-/// first `count` rows of the product to the rows that `to` returns or, if `add` is false, overwrites them.
+/// Multiplies the transpose of `left`, `[depth, TILE]`, by one packed panel of columns. Writes the first `count` rows of
+/// the product to the rows that `to` returns.
 #[inline(always)]
 pub(crate) fn outer<'a, S: Simd>(
     simd: S,
@@ -318,7 +343,7 @@ pub(crate) fn outer<'a, S: Simd>(
     columns: &Panels,
     panel: usize,
     count: usize,
-    add: bool,
+    plus: Plus,
     to: impl Fn(usize, Range<usize>) -> &'a mut [f32],
 ) {
     let (panel, values) = columns.panel(panel);
@@ -326,7 +351,7 @@ pub(crate) fn outer<'a, S: Simd>(
         ($($vectors:literal)*) => {
             match panel.vectors {
                 $($vectors => {
-                    let mut sums = [[simd.splat_f32s(0.0); $vectors]; TILE];
+                    let mut sums = [start::<S, $vectors>(simd, plus, &panel.covers); TILE];
                     let mut rows: [&[f32]; TILE] = [&[]; TILE];
                     for row in 0..TILE {
                         rows[row] = &left[row..];
@@ -341,7 +366,7 @@ pub(crate) fn outer<'a, S: Simd>(
                         }
                     }
                     for (row, sums) in sums.iter().enumerate().take(count) {
-                        write(simd, to(row, panel.covers.clone()), *sums, add);
+                        write(simd, to(row, panel.covers.clone()), *sums, matches!(plus, Plus::Old));
                     }
                 })*
                 _ => unreachable!("panels have 1 to {MAX_VECTORS} vectors"),

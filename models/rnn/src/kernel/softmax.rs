@@ -6,9 +6,9 @@
 
 use std::ops::Range;
 
-use gemm::Parallelism;
 use pulp::Simd;
 
+use super::matrix::{Matrix, multiply, product};
 use super::memory::{Aligned, Shared};
 use super::simd::{exp, load, store};
 use super::team::Member;
@@ -18,9 +18,6 @@ use super::{Job, member_units, run_team, vectors};
 const MIN_LOGITS: usize = 1 << 15;
 /// The number of rows whose logits are in memory at the same time when no backward pass follows.
 const BLOCK_ROWS: usize = 512;
-
-/// The parallelism of the matrix products with the crate `gemm`: all threads of rayon's pool, or one thread on wasm.
-const PARALLELISM: Parallelism = if cfg!(target_family = "wasm") { Parallelism::None } else { Parallelism::Rayon(0) };
 
 /// The arguments of the kernel: a linear layer, its inputs and the target classes.
 #[derive(Clone, Copy)]
@@ -79,8 +76,7 @@ pub(crate) fn forward(dense: Dense) -> (Vec<f32>, SavedLogits) {
     let (rows, classes, features) = (dense.targets.len(), dense.bias.len(), dense.features());
     let mut logits = Aligned::new(rows * classes);
     let weight = Matrix::new(dense.weight, features).transposed();
-    // SAFETY: the buffer has `rows × classes` values.
-    unsafe { multiply(Matrix::new(dense.inputs, features), weight, logits.values_mut().as_mut_ptr()) };
+    multiply(Matrix::new(dense.inputs, features), weight, Some(dense.bias), Shared::new(logits.values_mut()));
     let [mut losses, mut largest, mut totals] = [(); 3].map(|()| vec![0.0; rows]);
     run_team(
         dense.max_threads(),
@@ -98,7 +94,7 @@ pub(crate) fn forward(dense: Dense) -> (Vec<f32>, SavedLogits) {
 
 struct Forward<'a> {
     dense: Dense<'a>,
-    /// The logits, `[rows, classes]`: without the bias at first; each thread adds the bias to its rows.
+    /// The logits, `[rows, classes]`.
     logits: Shared<'a>,
     losses: Shared<'a>,
     largest: Shared<'a>,
@@ -110,9 +106,9 @@ impl Job for Forward<'_> {
     fn run<S: Simd>(&self, simd: S, member: &Member) {
         let Self { dense: Dense { bias, targets, .. }, logits, losses, largest, totals } = *self;
         for index in member.part(targets.len()) {
-            // SAFETY: only this thread uses its rows.
-            let row = unsafe { logits.write(index * bias.len(), bias.len()) };
-            let most = add_bias(simd, row, bias);
+            // SAFETY: no thread writes the logits.
+            let row = unsafe { logits.read(index * bias.len(), bias.len()) };
+            let most = largest_of(simd, row);
             let total = sum_of_exp(simd, row, most);
             let loss = total.ln() + (most - row[targets[index]]);
             for (to, value) in [(losses, loss), (largest, most), (totals, total)] {
@@ -123,23 +119,15 @@ impl Job for Forward<'_> {
     }
 }
 
-/// Adds the bias to a row of logits and returns the largest logit. The result may ignore a NaN among the logits, but
-/// [`sum_of_exp`] then returns NaN.
+/// The largest logit of a row. The result may ignore a NaN among the logits, but [`sum_of_exp`] then returns NaN.
 #[inline(always)]
-fn add_bias<S: Simd>(simd: S, logits: &mut [f32], bias: &[f32]) -> f32 {
-    let (logits, logits_rest) = S::as_mut_simd_f32s(logits);
-    let (bias, bias_rest) = S::as_simd_f32s(bias);
+fn largest_of<S: Simd>(simd: S, logits: &[f32]) -> f32 {
+    let (logits, rest) = S::as_simd_f32s(logits);
     let mut most = simd.splat_f32s(f32::NEG_INFINITY);
-    for (logit, bias) in logits.iter_mut().zip(bias) {
-        *logit = simd.add_f32s(*logit, *bias);
-        most = simd.max_f32s(most, *logit);
+    for &logits in logits {
+        most = simd.max_f32s(most, logits);
     }
-    let mut largest = simd.reduce_max_f32s(most);
-    for (logit, bias) in logits_rest.iter_mut().zip(bias_rest) {
-        *logit += bias;
-        largest = largest.max(*logit);
-    }
-    largest
+    rest.iter().fold(simd.reduce_max_f32s(most), |largest, &logit| largest.max(logit))
 }
 
 /// The number of terms that are summed in single precision. These partial sums are added in double precision, because a
@@ -189,8 +177,8 @@ pub(crate) fn backward(dense: Dense, mut saved: SavedLogits, d_losses: &[f32]) -
     );
     let d_logits = Matrix::new(saved.logits.values(), classes);
     Gradients {
-        inputs: product(d_logits, Matrix::new(dense.weight, features)),
-        weight: product(d_logits.transposed(), Matrix::new(dense.inputs, features)),
+        inputs: product(d_logits, Matrix::new(dense.weight, features), None),
+        weight: product(d_logits.transposed(), Matrix::new(dense.inputs, features), None),
         bias,
     }
 }
@@ -230,72 +218,5 @@ impl Job for Backward<'_> {
                 *sum += *logit;
             }
         }
-    }
-}
-
-/// A view of a row-major or column-major matrix.
-#[derive(Clone, Copy)]
-struct Matrix<'a> {
-    values: &'a [f32],
-    shape: [usize; 2],
-    strides: [isize; 2],
-}
-
-impl<'a> Matrix<'a> {
-    /// A row-major matrix with the given number of columns.
-    fn new(values: &'a [f32], columns: usize) -> Self {
-        assert!(values.len().is_multiple_of(columns), "the length of a matrix must be a multiple of its columns");
-        Self { values, shape: [values.len() / columns, columns], strides: [columns as isize, 1] }
-    }
-
-    fn transposed(self) -> Self {
-        let Self { values, shape: [rows, columns], strides: [down, across] } = self;
-        Self { values, shape: [columns, rows], strides: [across, down] }
-    }
-}
-
-/// The matrix product `left · right`, in row-major order.
-fn product(left: Matrix, right: Matrix) -> Vec<f32> {
-    let length = left.shape[0] * right.shape[1];
-    let mut to = Vec::with_capacity(length);
-    // SAFETY: the vector has capacity for all values, and `multiply` writes all of them.
-    unsafe {
-        multiply(left, right, to.as_mut_ptr());
-        to.set_len(length);
-    }
-    to
-}
-
-/// Writes the matrix product `left · right` to `to`, in row-major order. Uses the crate `gemm`.
-///
-/// # Safety
-///
-/// `to` has room for one value per row of `left` and column of `right`, and nothing else uses this memory.
-unsafe fn multiply(left: Matrix, right: Matrix, to: *mut f32) {
-    let ([rows, depth], [other, columns]) = (left.shape, right.shape);
-    assert_eq!(depth, other, "the inner dimensions of a matrix product must match");
-    // SAFETY: `Matrix::new` checks the length of the matrices against their shapes; the caller promises the rest.
-    unsafe {
-        gemm::gemm(
-            rows,
-            columns,
-            depth,
-            to,
-            1,
-            columns as isize,
-            false,
-            left.values.as_ptr(),
-            left.strides[1],
-            left.strides[0],
-            right.values.as_ptr(),
-            right.strides[1],
-            right.strides[0],
-            0.0,
-            1.0,
-            false,
-            false,
-            false,
-            PARALLELISM,
-        );
     }
 }

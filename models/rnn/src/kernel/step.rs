@@ -10,59 +10,17 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::cells::{Elman, Gates, Gru, Lstm};
-use super::int8::Int8Panels;
 use super::memory::Shared;
-use super::pack::{PackedMatrices, Panels};
-use super::simd::{MAX_ROWS, load, multiply, sigmoid, store, tanh, tiles};
+use super::pack::{PackedMatrices, PackedWeights, max_threads, panels_of};
+use super::simd::{load, sigmoid, store, tanh, tiles};
 use super::team::Member;
-use super::{Job, lanes, member_units, run_team};
+use super::{Job, member_units, run_team};
 use crate::Cell;
-
-/// The packed weights of a matrix.
-enum Packed {
-    Single(Panels),
-    Int8(Int8Panels),
-}
-
-impl Packed {
-    /// The number of weights.
-    fn len(&self) -> usize {
-        match self {
-            Self::Single(panels) => panels.len(),
-            Self::Int8(panels) => panels.len(),
-        }
-    }
-
-    /// The hidden units of a panel.
-    #[inline(always)]
-    fn units(&self, panel: usize) -> Range<usize> {
-        match self {
-            Self::Single(panels) => panels.panel(panel).0.covers.clone(),
-            Self::Int8(panels) => panels.units(panel),
-        }
-    }
-
-    /// Multiplies a tile of rows by a panel. Returns `start` plus the product for each row.
-    #[inline(always)]
-    fn multiply<'a, S: Simd, const V: usize>(
-        &self,
-        simd: S,
-        panel: usize,
-        tile: &[usize],
-        row: impl Fn(usize) -> &'a [f32],
-        start: [S::f32s; V],
-    ) -> [[S::f32s; V]; MAX_ROWS] {
-        match self {
-            Self::Single(panels) => multiply::<S, V>(simd, tile, row, (panels.panel(panel).1, None), start),
-            Self::Int8(panels) => panels.multiply::<S, V>(simd, panel, tile, row, start),
-        }
-    }
-}
 
 /// The weights of a layer, packed for [`step`].
 pub(crate) struct PackedLayer {
     input_size: usize,
-    matrices: PackedMatrices<Packed>,
+    matrices: PackedMatrices<PackedWeights>,
     /// The biases that are added to the input products, `[gates × hidden]`.
     bias: Vec<f32>,
     /// The biases that are added to the recurrent products, `[gates × hidden]`.
@@ -86,10 +44,7 @@ impl PackedLayer {
         let mut bias = bias_ih.to_vec();
         bias.iter_mut().zip(&bias_hh[..scaled]).for_each(|(bias, recurrent)| *bias += recurrent);
         let input_size = weight_ih.len() / (gates * hidden_size);
-        let pack = |matrix: &[f32], gates| match int8 {
-            true => Packed::Int8(Int8Panels::of_gates(matrix, hidden_size, gates, lanes())),
-            false => Packed::Single(Panels::of_gates(matrix, hidden_size, 0..hidden_size, gates, lanes())),
-        };
+        let pack = |matrix: &[f32], gates| PackedWeights::new(matrix, hidden_size, gates, int8);
         let matrices = PackedMatrices::with(cell, hidden_size, weight_ih, weight_hh, pack);
         Self { input_size, matrices, bias, recurrent_bias }
     }
@@ -97,7 +52,7 @@ impl PackedLayer {
     /// The number of weights.
     fn len(&self) -> usize {
         let PackedMatrices { input, recurrent, candidate } = &self.matrices;
-        input.len() + recurrent.len() + candidate.as_ref().map_or(0, Packed::len)
+        input.len() + recurrent.len() + candidate.as_ref().map_or(0, PackedWeights::len)
     }
 }
 
@@ -120,15 +75,11 @@ pub(crate) struct StepArgs<'a> {
     pub gates: &'a mut [f32],
 }
 
-/// The number of multiplications of a step below which one thread is faster than several threads, which take
-/// microseconds to wake.
-const MIN_PARALLEL_WORK: usize = if cfg!(test) { 1 } else { 1 << 20 };
-
 /// Computes one step of all layers for a batch of sequences.
 pub(crate) fn step(args: StepArgs) {
     let StepArgs { cell, layers, hidden_size, rows, input, before, after, cells, gates } = args;
     let work = rows.len() * layers.iter().map(PackedLayer::len).sum::<usize>();
-    let threads = if work < MIN_PARALLEL_WORK { 1 } else { hidden_size.div_ceil(lanes()) };
+    let threads = max_threads(work, hidden_size);
     let [after, cells, gates] = [after, cells, gates].map(Shared::new);
     let stack = Stack { layers, hidden_size, rows, input, before, after };
     match cell {
@@ -188,12 +139,6 @@ impl<'a> Stack<'a> {
 #[inline(always)]
 fn of_gates<S: Simd, const G: usize>(simd: S, all: &[f32], hidden: usize, units: &Range<usize>) -> [S::f32s; G] {
     array::from_fn(|gate| load(simd, &all[gate * hidden..][units.clone()]))
-}
-
-/// The indices of the panels of `units`, which begin at a whole vector: one panel per vector of all units.
-#[inline(always)]
-fn panels_of<S: Simd>(units: &Range<usize>) -> Range<usize> {
-    units.start / S::F32_LANES..units.end.div_ceil(S::F32_LANES)
 }
 
 /// The step of a cell for which one recurrent matrix product serves all gates.

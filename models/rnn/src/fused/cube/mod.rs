@@ -88,7 +88,7 @@ impl RecurrentKernel for Cube {
         forward(inputs, options, true)
     }
 
-    fn gradients(saved: Saved, d_outputs: CubeTensor) -> [CubeTensor; 6] {
+    fn gradients(saved: Saved, d_outputs: CubeTensor, _to_initial: bool) -> [CubeTensor; 6] {
         let Saved { input, weight_ih, weight_hh, values, lengths, plan } = saved;
         let [batch, time, features] = input.shape().dims();
         let size = plan.size;

@@ -1,0 +1,85 @@
+//! A dense layer, `outputs = inputs · weightᵀ + bias`, for a few rows of inputs: the output layer of a network that
+//! generates step by step. The weights are packed once.
+
+use std::array;
+
+use pulp::Simd;
+
+use super::memory::Shared;
+use super::pack::{PackedWeights, max_threads, panels_of};
+use super::simd::{load, store, tiles};
+use super::team::Member;
+use super::{Job, member_units, run_team};
+
+/// The number of SIMD vectors of outputs that are computed together. Their sums do not wait for each other.
+///
+/// Output `block × units + unit` is packed like the gate `block` of a hidden unit: outputs are divided into this number
+/// of blocks.
+const BLOCKS: usize = 4;
+
+/// The weights of a dense layer, packed for [`dense`].
+pub(crate) struct PackedDense {
+    weight: PackedWeights,
+    /// The bias, `[BLOCKS × units]`; 0 beyond the last output.
+    bias: Vec<f32>,
+    pub outputs: usize,
+}
+
+impl PackedDense {
+    /// Packs a weight matrix, `[outputs, inputs]`, and a bias, `[outputs]`. `int8`: whether to store the weights with 8
+    /// bits.
+    pub fn new(weight: &[f32], bias: &[f32], int8: bool) -> Self {
+        let (outputs, units) = (bias.len(), bias.len().div_ceil(BLOCKS));
+        let inputs = weight.len() / outputs;
+        let padded = |values: &[f32], length| {
+            let mut values = values.to_vec();
+            values.resize(length, 0.0);
+            values
+        };
+        let weight = PackedWeights::new(&padded(weight, BLOCKS * units * inputs), units, BLOCKS, int8);
+        Self { weight, bias: padded(bias, BLOCKS * units), outputs }
+    }
+}
+
+/// Writes `inputs · weightᵀ + bias` to `to`, `[rows, outputs]`. `rows` are the indices of the rows, and `inputs` has the
+/// shape `[rows, inputs]`.
+pub(crate) fn dense(layer: &PackedDense, rows: &[usize], inputs: &[f32], to: &mut [f32]) {
+    let work = rows.len() * layer.weight.len();
+    let units = layer.bias.len() / BLOCKS;
+    run_team(max_threads(work, units), work, &Dense { layer, rows, inputs, to: Shared::new(to) });
+}
+
+struct Dense<'a> {
+    layer: &'a PackedDense,
+    rows: &'a [usize],
+    inputs: &'a [f32],
+    to: Shared<'a>,
+}
+
+impl Job for Dense<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(&self, simd: S, member: &Member) {
+        let Self { layer: PackedDense { weight, bias, outputs }, rows, inputs, to } = *self;
+        let (units, size) = (bias.len() / BLOCKS, inputs.len() / rows.len());
+        let row = |row: usize| &inputs[row * size..][..size];
+        for panel in panels_of::<S>(&member_units(member, units)) {
+            let covers = weight.units(panel);
+            let start = array::from_fn(|block| load(simd, &bias[block * units..][covers.clone()]));
+            for (tile, _) in tiles::<S, BLOCKS>(rows, None) {
+                let sums = weight.multiply::<S, BLOCKS>(simd, panel, tile, row, start);
+                for index in 0..tile.len() {
+                    for block in 0..BLOCKS {
+                        let first = block * units + covers.start;
+                        let count = covers.len().min(outputs.saturating_sub(first));
+                        if count == 0 {
+                            break;
+                        }
+                        // SAFETY: only this thread writes the outputs of its units.
+                        let to = unsafe { to.write(tile[index] * outputs + first, count) };
+                        store(simd, to, sums[index][block]);
+                    }
+                }
+            }
+        }
+    }
+}
