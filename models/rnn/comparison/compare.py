@@ -31,6 +31,14 @@ MODELS = ["imdb-bigru", "ptb-lstm-small", "ptb-awd", "etth1-96"]
 PAUSE = 0.25
 # glibc keeps freed memory, like `training::machine::keep_memory` in the training programs of the zoo.
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
+# Variables that make the zoo and its peers use AVX2 on a processor with AVX-512. ONNX Runtime, tract and rten have none.
+AVX2 = {
+    "RNN_ZOO_SIMD": "avx2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+}
 
 
 def example(package, name, *arguments):
@@ -152,14 +160,16 @@ def generate(chosen):
     return {"ptb-awd": {name: median(given) for name, given in answers.items()}}
 
 
-def machine():
+def machine(limited):
     """The processor, and the vector instructions that the programs use on it."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     of = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     flags = of.get("flags", "").split()
-    if os.environ.get("RNN_ZOO_SIMD"):
-        raise SystemExit("RNN_ZOO_SIMD limits the zoo and not its peers; unset it")
     instructions = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else platform.machine()
+    if limited:
+        instructions = "AVX2-limited"
+    elif os.environ.get("RNN_ZOO_SIMD"):
+        raise SystemExit("RNN_ZOO_SIMD limits the zoo and not its peers; unset it, and use --avx2")
     return {"processor": of.get("model name", platform.processor()), "instructions": instructions, "cores": os.cpu_count()}
 
 
@@ -184,8 +194,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=7, help="measurements per program and shape [default: 7]")
     peers = FRAMEWORKS + RUNTIMES
     parser.add_argument("--peers", nargs="+", choices=peers, default=peers, help="of layers and stream [default: all]")
+    parser.add_argument("--avx2", action="store_true", help="limit the zoo, PyTorch, TensorFlow and JAX to AVX2")
     chosen = parser.parse_args()
-    content = {"machine": machine(), "versions": versions(), "rounds": chosen.rounds}
+    if chosen.avx2:
+        os.environ.update(AVX2)
+    content = {"machine": machine(chosen.avx2), "versions": versions(), "rounds": chosen.rounds}
     content["medians"] = MEASUREMENTS[chosen.what](chosen)
     text = json.dumps(content, indent=1) + "\n"
     if chosen.peers != peers:
