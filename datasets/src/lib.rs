@@ -1,4 +1,4 @@
-//! Public data sets for recurrent networks: reviews, texts and time series.
+//! Public data sets for recurrent networks: reviews, texts, time series and recordings.
 //!
 //! Each loader finds the published files or downloads them, verifies their checksums, parses them, and returns plain
 //! Rust values in the published parts. Tokenisation, scaling and batching are left to the caller.
@@ -15,6 +15,7 @@
 //! | [`conll`] | sentences with named entities: WNUT-17, CoNLL-2003, and any file in CoNLL columns |
 //! | [`news`] | embedded: generated news and messages with named entities, whose kinds depend on the context |
 //! | [`vectors`] | word vectors: GloVe, and any file in its text form |
+//! | [`recordings`] | series with a class: embedded gestures of a pen, movements, handwriting, heartbeats; any CSV files |
 //! | [`own_text`] | any text file, split into three parts |
 //! | [`Series`] | any CSV file with a time column |
 //!
@@ -42,6 +43,7 @@ pub mod imdb;
 pub mod news;
 mod own_reviews;
 pub mod ptb;
+pub mod recordings;
 mod review;
 pub mod sample;
 mod series;
@@ -53,7 +55,7 @@ pub mod weather;
 pub mod wikitext2;
 
 pub use corpus::{Corpus, own_text};
-pub use error::{DataError, Result, TagError};
+pub use error::{DataError, RecordingError, Result, TagError};
 pub use own_reviews::own_reviews;
 pub use review::{Review, Reviews, hold_out};
 pub use series::{

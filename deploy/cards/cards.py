@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-APPLICATIONS = ["sentiment", "language-model", "forecasting", "tagging"]
+APPLICATIONS = ["sentiment", "language-model", "forecasting", "tagging", "recognition"]
 TITLE = """# Deployment
 
 What the shipped models need, and how fast they answer. `deploy/cards/cards.py` measures all of them and writes this page; `zoo

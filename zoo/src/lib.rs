@@ -23,6 +23,7 @@ pub const APPLICATIONS: Registry = Registry(&[
     Entry::of::<language_model::LanguageModel>(),
     Entry::of::<forecasting::Forecaster>(),
     Entry::of::<tagging::Tagger>(),
+    Entry::of::<recognition::Recognizer>(),
 ]);
 
 /// Opens a package of any application on the CPU, from any source of named bytes.

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
             cli::entry::<language_model::app::App>(),
             cli::entry::<forecasting::app::App>(),
             cli::entry::<tagging::app::App>(),
+            cli::entry::<recognition::app::App>(),
         ],
     )
 }

@@ -13,12 +13,13 @@ const FORMAT_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/language-
 const ON_RESUME: [&str; 9] =
     ["resume", "epochs", "checkpoint_every", "on_nonfinite", "backend", "device", "threads", "data_dir", "json"];
 
-fn applications() -> [Entry; 4] {
+fn applications() -> [Entry; 5] {
     [
         cli::entry::<sentiment::app::App>(),
         cli::entry::<language_model::app::App>(),
         cli::entry::<forecasting::app::App>(),
         cli::entry::<tagging::app::App>(),
+        cli::entry::<recognition::app::App>(),
     ]
 }
 
@@ -38,11 +39,14 @@ fn example(application: &str, verb: &str) -> &'static [&'static str] {
         ("language-model", "train" | "find-rate") => &["--recipe", "ptb-lstm-small"],
         ("forecasting", "train" | "find-rate" | "backtest") => &["--recipe", "energy-day-ahead"],
         ("tagging", "train" | "find-rate") => &["--recipe", "wnut17"],
+        ("recognition", "train" | "find-rate" | "crossval") => &["--recipe", "pendigits"],
         ("sentiment", "eval" | "export" | "bench") => &["--model", "imdb-lstm"],
         ("language-model", "eval" | "bench") => &["--model", "ptb-lstm-small"],
         ("language-model", "export" | "generate" | "score") => &["--model", FORMAT_1],
         ("forecasting", "eval" | "export" | "bench" | "forecast") => &["--model", "energy-day-ahead"],
         ("tagging", "eval" | "export" | "bench") => &["--model", "wnut17"],
+        ("recognition", "eval" | "export" | "bench") => &["--model", "pendigits"],
+        ("recognition", "predict") => &["--csv", "absent.csv", "--model", "gestures"],
         ("sentiment" | "tagging", "predict") => &["A text."],
         (_, "verify" | "models" | "recipes" | "runs") => &[],
         (_, "serve") => &["--model", "none"],

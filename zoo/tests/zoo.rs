@@ -73,7 +73,11 @@ fn a_missing_model_names_every_folder_that_was_searched() {
 fn completion_scripts_name_the_applications() {
     let home = tempfile::tempdir().unwrap();
     let script = stdout(&zoo(home.path(), &["completions", "bash"]));
-    assert!(["sentiment", "language-model", "forecasting", "tagging"].iter().all(|name| script.contains(name)));
+    assert!(
+        ["sentiment", "language-model", "forecasting", "tagging", "recognition"]
+            .iter()
+            .all(|name| script.contains(name))
+    );
 }
 
 #[test]

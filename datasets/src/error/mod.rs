@@ -1,15 +1,18 @@
 //! The error type of the crate `datasets`.
 
 mod messages;
+mod recordings;
 mod setting;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod wrap;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::SignedDuration;
 use messages::{at, columns_of, comma_advice, example_of, format_advice, list, published_at};
+pub use recordings::RecordingError;
 pub use tags::TagError;
 
 /// An error while finding, downloading, reading or preparing a data set.
@@ -408,6 +411,9 @@ pub enum DataError {
     /// The tags of a CoNLL file cannot be read or learned.
     #[error(transparent)]
     Tags(#[from] TagError),
+    /// Recordings cannot be read, split or resampled.
+    #[error(transparent)]
+    Recordings(#[from] RecordingError),
     /// A line of a file of word vectors has more or fewer values than the first line.
     #[error("{}, line {line}: {found} values, the first line has {wanted}; replace the file", path.display())]
     VectorLength {
@@ -434,17 +440,3 @@ pub enum DataError {
 
 /// The result type of the crate.
 pub type Result<T> = std::result::Result<T, DataError>;
-
-impl DataError {
-    /// Adds the attempted action and the path to an input/output error.
-    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        let path = path.to_path_buf();
-        move |source| Self::Io { action, path, source }
-    }
-
-    /// Adds the path to an error of a decompressor or archive reader.
-    pub(crate) fn unpack(path: &Path) -> impl Fn(std::io::Error) -> Self {
-        let path = path.to_path_buf();
-        move |source| Self::Unpack { path: path.clone(), source }
-    }
-}

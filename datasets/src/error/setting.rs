@@ -9,7 +9,10 @@ impl DataError {
     /// [`CsvFormat`](crate::CsvFormat); `id` and `known` are fields of [`Roles`](crate::Roles); `data_dir` is the
     /// argument of [`Locator::new`](crate::Locator::new); `span` is the argument of
     /// [`Series::rolled_up`](crate::Series::rolled_up); `columns` and `scheme` are fields of
-    /// [`ConllFormat`](crate::conll::ConllFormat). A command line can append the option of that name to the message.
+    /// [`ConllFormat`](crate::conll::ConllFormat); `id`, `label`, `channels`, `group`, `time`, `rate`, `resample` and
+    /// `time_unit` are arguments of [`Recordings::from_csv`](crate::recordings::Recordings::from_csv) and fields of
+    /// [`RecordingFormat`](crate::recordings::RecordingFormat); `folds`, `fraction` and `length` are arguments of the
+    /// methods of [`Recordings`](crate::recordings::Recordings). A command line can append the option of that name to the message.
     pub fn setting(&self) -> Option<&'static str> {
         match self {
             Self::NotFound { .. } | Self::Download { .. } | Self::Checksum { .. } | Self::Count { .. } => {
@@ -21,6 +24,7 @@ impl DataError {
             Self::Csv { .. } => Some("separator"),
             Self::DuplicateColumn { .. } | Self::NotANumber { .. } | Self::MixedUnits { .. } => Some("columns"),
             Self::Tags(error) => error.setting(),
+            Self::Recordings(error) => error.setting(),
             Self::DateFormat { .. } | Self::AmbiguousTime { .. } => Some("date_format"),
             Self::DuplicateTimes { .. } => Some("duplicates"),
             Self::SeveralSeries { .. } => Some("id"),

@@ -14,6 +14,7 @@ mod layout;
 mod members;
 mod note;
 mod number;
+mod samples;
 mod span;
 mod table;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use layout::Separator;
 pub use members::{Roles, TableSeries};
 pub use note::Note;
 pub use number::{Decimal, Sentinel};
+pub(crate) use samples::{Keys, SampleTable};
 pub use span::{RollUp, Span};
 
 use crate::error::{DataError, Result};

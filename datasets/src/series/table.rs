@@ -57,17 +57,32 @@ impl<'a> Table<'a> {
         id: &[String],
         report: Report<'a>,
     ) -> Result<Self> {
-        let layout = Layout::of(text, format);
-        let surveys = layout.header.iter().map(|_| Survey::default()).collect();
-        let mut table =
-            Self { path, format, text, layout, time: Vec::new(), id: Vec::new(), units: 0, surveys, report };
-        if table.layout.sample.is_empty() {
-            return Err(DataError::Empty { path: path.to_path_buf(), what: "rows" });
-        }
+        let mut table = Self::open(text, path, format, report)?;
         table.time = table.time_columns()?;
         table.id = table.find(id, "id")?;
         table.units = table.layout.sample.iter().take(MOST_UNITS).take_while(|row| table.has_units(row)).count();
         Ok(table)
+    }
+
+    /// Recognises the layout of a table. No column is read as a time, and no row is skipped for its units.
+    pub fn open(text: &'a str, path: &'a Path, format: &'a CsvFormat, report: Report<'a>) -> Result<Self> {
+        let layout = Layout::of(text, format);
+        let surveys = layout.header.iter().map(|_| Survey::default()).collect();
+        let table = Self { path, format, text, layout, time: Vec::new(), id: Vec::new(), units: 0, surveys, report };
+        match table.layout.sample.is_empty() {
+            true => Err(DataError::Empty { path: path.to_path_buf(), what: "rows" }),
+            false => Ok(table),
+        }
+    }
+
+    /// The names of the columns.
+    pub fn header(&self) -> &[String] {
+        &self.layout.header
+    }
+
+    /// Marks columns that hold no values: [`value_columns`](Self::value_columns) leaves them out.
+    pub fn reserve(&mut self, columns: &[usize]) {
+        self.id = columns.to_vec();
     }
 
     /// Notes about the lines that are not part of the table.
@@ -87,7 +102,11 @@ impl<'a> Table<'a> {
 
     /// Calls `visit` with the line number and the fields of each row. `part` is the number of this reading of the
     /// table, for the progress; `None` for a reading that reports no progress.
-    fn for_each(&self, part: Option<usize>, mut visit: impl FnMut(usize, &StringRecord) -> Result<()>) -> Result<()> {
+    pub fn for_each(
+        &self,
+        part: Option<usize>,
+        mut visit: impl FnMut(usize, &StringRecord) -> Result<()>,
+    ) -> Result<()> {
         let text = &self.text[self.layout.start..];
         let mut reader = layout::reader(text, self.layout.separator);
         let (mut record, mut byte) = (StringRecord::new(), 0);
@@ -120,9 +139,9 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    /// The indices of the columns with these names. `setting` is the field of `CsvFormat` that contains the names, for
-    /// the error message.
-    fn find(&self, names: &[String], setting: &'static str) -> Result<Vec<usize>> {
+    /// The indices of the columns with these names. `setting` is the name of the setting that contains the names, for the
+    /// error message.
+    pub fn find(&self, names: &[String], setting: &'static str) -> Result<Vec<usize>> {
         let header = &self.layout.header;
         let find = |name: &String| {
             header.iter().position(|column| column == name).ok_or_else(|| DataError::NoColumn {
@@ -166,7 +185,19 @@ impl<'a> Table<'a> {
 
     /// Looks at all fields: learns how the numbers of each column are written, and parses the times.
     pub fn survey(&mut self) -> Result<Times> {
-        let mut surveys = std::mem::take(&mut self.surveys);
+        let texts = self.survey_columns()?;
+        self.times(&texts)
+    }
+
+    /// Parses the times in a column of texts, which is not one of the time columns so far.
+    pub fn dates(&mut self, column: usize) -> Result<Vec<DateTime>> {
+        self.time = vec![column];
+        Ok(self.survey()?.times)
+    }
+
+    /// Learns how the numbers of each column are written, apart from the time columns, and returns the texts of those.
+    pub fn survey_columns(&mut self) -> Result<Texts> {
+        let mut surveys: Vec<Survey> = self.layout.header.iter().map(|_| Survey::default()).collect();
         let mut texts = Texts::default();
         self.for_each(Some(0), |line, record| {
             for (column, survey) in surveys.iter_mut().enumerate().filter(|(column, _)| !self.time.contains(column)) {
@@ -176,7 +207,12 @@ impl<'a> Table<'a> {
             Ok(())
         })?;
         self.surveys = surveys;
-        self.times(&texts)
+        Ok(texts)
+    }
+
+    /// Whether a column has more numbers than words.
+    pub fn is_numeric(&self, column: usize) -> bool {
+        self.surveys[column].is_numeric()
     }
 
     /// Parses the time of each row.
@@ -328,7 +364,7 @@ impl<'a> Table<'a> {
     /// # Errors
     ///
     /// [`DataError::AmbiguousNumber`] and [`DataError::MixedUnits`].
-    fn style(&self, column: usize) -> Result<Style> {
+    pub fn style(&self, column: usize) -> Result<Style> {
         let survey = &self.surveys[column];
         let (path, name) = (self.path.to_path_buf(), self.layout.header[column].clone());
         if let Some((line, value, unit)) = survey.other_unit() {

@@ -6,12 +6,14 @@ import * as sentiment from "./sentiment.js";
 import * as language from "./language-model.js";
 import * as forecasting from "./forecasting.js";
 import * as tagging from "./tagging.js";
+import * as recognition from "./recognition.js";
 
 const APPLICATIONS = {
   sentiment: { title: "Sentiment", module: sentiment },
   "language-model": { title: "Text", module: language },
   forecasting: { title: "Forecast", module: forecasting },
   tagging: { title: "Entities", module: tagging },
+  recognition: { title: "Drawings", module: recognition },
 };
 
 const element = (id) => document.getElementById(id);

@@ -98,6 +98,55 @@ async function pageIsUsed(page) {
   return page.locator("#speed").textContent();
 }
 
+/** Points on an arc, in a square with the side 1; angles in turns, clockwise from the right. */
+const arc = (x, y, width, height, from, to) =>
+  Array.from({ length: 25 }, (_, step) => {
+    const angle = 2 * Math.PI * (from + ((to - from) * step) / 24);
+    return [x + (width / 2) * Math.cos(angle), y + (height / 2) * Math.sin(angle)];
+  });
+
+/** Digits as a hand writes them: strokes of points, y points down. */
+const DIGITS = [
+  [arc(0.5, 0.5, 0.6, 0.9, -0.3, -1.28)],
+  [[[0.4, 0.25], [0.55, 0.05], [0.52, 0.5], [0.5, 0.95]]],
+  [[...arc(0.45, 0.3, 0.6, 0.5, -0.5, 0.1), [0.3, 0.75], [0.12, 0.95], [0.5, 0.93], [0.88, 0.92]]],
+  [[...arc(0.4, 0.28, 0.55, 0.45, -0.45, 0.2), ...arc(0.4, 0.72, 0.65, 0.48, -0.2, 0.42)]],
+  [[[0.35, 0.05], [0.2, 0.35], [0.1, 0.58], [0.5, 0.58], [0.9, 0.55]], [[0.65, 0.3], [0.6, 0.65], [0.55, 0.97]]],
+  [[[0.3, 0.08], [0.27, 0.25], [0.25, 0.42], ...arc(0.42, 0.68, 0.6, 0.55, -0.35, 0.4)], [[0.3, 0.08], [0.55, 0.07], [0.85, 0.06]]],
+  [[[0.7, 0.05], [0.45, 0.2], [0.28, 0.45], ...arc(0.47, 0.72, 0.45, 0.45, -0.5, -1.5)]],
+  [[[0.15, 0.1], [0.5, 0.08], [0.85, 0.08], [0.65, 0.4], [0.5, 0.68], [0.4, 0.95]], [[0.3, 0.5], [0.5, 0.48], [0.78, 0.47]]],
+  [[...arc(0.5, 0.28, 0.45, 0.45, -0.12, -0.75), ...arc(0.5, 0.73, 0.55, 0.48, -0.25, 0.75), ...arc(0.5, 0.28, 0.45, 0.45, 0.25, -0.12)]],
+  [[...arc(0.45, 0.3, 0.5, 0.5, 0, -1), [0.68, 0.45], [0.62, 0.7], [0.55, 0.97]]],
+];
+
+/** Draws each digit with the mouse, and counts those that are recognised. */
+async function digitsAreRecognised(page) {
+  await page.goto("#recognition");
+  await page.locator("#model").selectOption("pendigits");
+  await page.locator("#known-classes", { hasText: "9" }).waitFor();
+  const right = [];
+  for (const [digit, strokes] of DIGITS.entries()) {
+    await page.locator("#clear").click();
+    const { x, y, width, height } = await page.locator("#sheet").boundingBox();
+    const place = ([across, down]) => [x + width * (0.15 + 0.7 * across), y + height * (0.15 + 0.7 * down)];
+    for (const [first, ...rest] of strokes) {
+      await page.mouse.move(...place(first));
+      await page.mouse.down();
+      for (const point of rest) {
+        await page.mouse.move(...place(point), { steps: 3 });
+        await page.waitForTimeout(20);
+      }
+      await page.mouse.up();
+    }
+    await page.waitForTimeout(150);
+    const found = await page.locator("#recognised").textContent();
+    if (found.startsWith(`${digit},`)) right.push(digit);
+    else console.log(`digit ${digit}: ${found}`);
+  }
+  assert.ok(right.length >= 9, `recognised: ${right}`);
+  console.log(`drawings: ${right.length} of ${DIGITS.length} digits are recognised`);
+}
+
 async function pictures(browser, address) {
   if (!screenshots) return;
   mkdirSync(screenshots, { recursive: true });
@@ -105,7 +154,7 @@ async function pictures(browser, address) {
     const page = await browser.newPage({ baseURL: address, colorScheme, viewport: { width, height: 800 } });
     await page.goto("./");
     await pageIsUsed(page);
-    for (const application of ["sentiment", "language-model", "forecasting", "tagging"]) {
+    for (const application of ["sentiment", "language-model", "forecasting", "tagging", "recognition"]) {
       await page.goto(`#${application}`);
       await page.locator(`#${application}`).waitFor(); // the page shows it and begins to load its model
       await page.locator("#status:empty").waitFor({ state: "attached" });

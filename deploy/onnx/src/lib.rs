@@ -22,12 +22,14 @@
 //! | `export.rs` | [`ToOnnx`], [`Export`]: graphs, metadata and the text that explains them |
 //! | `graph.rs` | [`Graph`]: inputs, outputs, constants and nodes |
 //! | `operations.rs` | operations of one or a few nodes |
+//! | `pooling.rs` | one vector per sequence |
 //! | `recurrent.rs` | recurrent layers; [`rnn::Rnn`] alone |
 //! | `proto.rs` | the messages of the file format |
 
 mod export;
 mod graph;
 mod operations;
+mod pooling;
 mod proto;
 mod recurrent;
 

@@ -19,7 +19,7 @@ macro_rules! script {
     };
 }
 
-const FILES: [File; 11] = [
+const FILES: [File; 12] = [
     ("/", "text/html; charset=utf-8", include_str!("../../browser/page/index.html")),
     ("/style.css", "text/css; charset=utf-8", include_str!("../../browser/page/style.css")),
     ("/icon.svg", "image/svg+xml", include_str!("../../browser/page/icon.svg")),
@@ -30,6 +30,7 @@ const FILES: [File; 11] = [
     script!("chart.js"),
     script!("forecasting.js"),
     script!("language-model.js"),
+    script!("recognition.js"),
     script!("sentiment.js"),
     script!("table.js"),
     script!("tagging.js"),

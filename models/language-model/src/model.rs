@@ -234,6 +234,12 @@ impl Network {
         }
     }
 
+    /// Computes the logits of the next token, `[N, V]`, from N outputs of the last layer, `[N, H]`.
+    pub fn logits(&self, outputs: Tensor<2>) -> Tensor<2> {
+        let (weight, bias) = self.decoder.values(&self.embedding); // [V, H], [V]
+        outputs.matmul(weight.transpose()) + bias.unsqueeze()
+    }
+
     /// Computes the cross-entropy loss at each position in nats, `[B·T]`. `targets` are the next tokens, `[B, T]`.
     pub fn losses(&self, outputs: &Outputs, targets: Tensor<2, Int>) -> Tensor<1> {
         let (weight, bias) = self.decoder.values(&self.embedding); // [V, H], [V]

@@ -62,7 +62,7 @@
 //! | `packed.rs` | weights that stay packed between forward passes |
 //! | `prepared.rs` | one step after another, and a dense layer, with weights that are packed once, for streams |
 //! | `state.rs`, `weights.rs`, `init.rs` | hidden and cell state, weights, initialisers |
-//! | `attention.rs` | attention pooling |
+//! | `pooling.rs`, `attention.rs` | one vector per sequence: last state, maximum and mean, attention |
 //! | `dropout/`, `activation.rs` | regularisation: locked, embedding and weight dropout; activation penalties |
 //! | `crf/` | conditional random field over label sequences: loss, Viterbi, marginals |
 //! | `names.rs` | PyTorch's parameter names |
@@ -116,6 +116,7 @@ mod init;
 mod kernel;
 mod names;
 mod packed;
+mod pooling;
 mod prepared;
 mod rnn;
 mod scan;
@@ -132,6 +133,7 @@ pub use dense_cross_entropy::dense_cross_entropy;
 pub use dropout::{EmbeddingDropout, LockedDropout, WeightDropout};
 pub use init::Init;
 pub use names::{from_pytorch_names, pytorch_names};
+pub use pooling::Pooling;
 pub use prepared::{PreparedDense, PreparedRnn, StepState};
 pub use rnn::{Layer, Rnn, RnnConfig};
 pub use shape_error::ShapeError;

@@ -212,6 +212,11 @@ impl PreparedDense {
         Self { packed: PackedDense::new(&values(weight), &values(bias), int8), inputs }
     }
 
+    /// The number of inputs.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
     /// Computes the outputs, `[batch, outputs]`, of the inputs, `[batch, inputs]`.
     ///
     /// # Panics

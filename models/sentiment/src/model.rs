@@ -20,7 +20,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use inference::settings::Count;
 use inference::text::Vocabulary;
 use inference::weights::WeightNames;
-use rnn::{AttentionPooling, Cell, Init, LockedDropout, Rnn, RnnConfig};
+use rnn::{AttentionPooling, Cell, Init, LockedDropout, Pooling, Rnn, RnnConfig};
 use serde::{Deserialize, Serialize};
 
 /// The rules that convert the names of the weights in this crate to PyTorch's names and back. Packages use PyTorch's
@@ -49,20 +49,6 @@ pub struct NetworkConfig {
 
 pub(crate) fn one() -> Count {
     Count::ONE
-}
-
-/// How the outputs at all steps become one vector of F features.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Pooling {
-    /// The final hidden states of the D directions, concatenated: F = D·H features, where H is the hidden size.
-    Last,
-    /// Maximum and mean of the outputs over all words, concatenated: F = 2·D·H features from D directions with H
-    /// features each.
-    MaxMean,
-    /// The mean of the outputs over all words, weighted by learned attention: F = D·H features from D directions with H
-    /// features each.
-    Attention,
 }
 
 /// Dropout probabilities. Dropout is active only while gradients are recorded, as in training.
@@ -126,7 +112,7 @@ impl NetworkConfig {
     /// Creates the network with random weights, for a vocabulary of `vocabulary` tokens.
     pub fn init(&self, vocabulary: usize, dropouts: Dropouts, device: &Device) -> Network {
         let rnn = self.rnn().with_dropout(dropouts.dense).init(device);
-        let attention = (self.pooling == Pooling::Attention).then(|| AttentionPooling::new(rnn.output_size(), device));
+        let attention = self.pooling.attention(rnn.output_size(), device);
         Network {
             embedding: EmbeddingConfig::new(vocabulary, self.embedding_size.get())
                 .with_initializer(Initializer::Normal { mean: 0.0, std: 0.3 })
@@ -143,10 +129,7 @@ impl NetworkConfig {
 
     /// The number of parameters that [`init`](Self::init) creates.
     pub fn num_params(&self, vocabulary: usize) -> f64 {
-        let attention = match self.pooling {
-            Pooling::Attention => AttentionPooling::num_params(self.pooled()),
-            Pooling::Last | Pooling::MaxMean => 0.0,
-        };
+        let attention = self.pooling.num_params(self.outputs());
         let embedding = vocabulary as f64 * self.embedding_size.get() as f64;
         embedding + self.rnn().num_params() + attention + self.pooled() as f64 + 1.0
     }
@@ -163,13 +146,14 @@ impl NetworkConfig {
         if self.bidirectional { 2 } else { 1 }
     }
 
+    /// The number of features of the recurrent outputs, D·H.
+    fn outputs(&self) -> usize {
+        self.hidden_size.get() * self.directions()
+    }
+
     /// The number of features of the pooled vector, F.
     fn pooled(&self) -> usize {
-        let output = self.hidden_size.get() * self.directions();
-        match self.pooling {
-            Pooling::Last | Pooling::Attention => output,
-            Pooling::MaxMean => 2 * output,
-        }
+        self.pooling.features(self.outputs())
     }
 }
 
@@ -180,31 +164,9 @@ impl Network {
         let embedded = self.embedding_dropout.forward(self.embedding.forward(ids)); // [B, T, E]
         let (outputs, state) = self.rnn.forward(embedded, Some(&lengths), None); // [B, T, D·H], [L·D, B, H]
         let outputs = self.output_dropout.forward(outputs);
-        let pooled = match (&self.attention, self.pooling) {
-            (Some(attention), _) => attention.forward(outputs, &lengths),
-            (None, Pooling::Last) => self.rnn.last_hidden(state.hidden),
-            (None, _) => max_and_mean(outputs, &lengths),
-        }; // [B, F]
+        let pooled = self.pooling.forward(&self.rnn, self.attention.as_ref(), (outputs, state), &lengths); // [B, F]
         self.dense.forward(self.dropout.forward(pooled)).squeeze_dim(1)
     }
-}
-
-/// Maximum and mean over the words of each text, without the padding, for T steps of F features: `[B, T, F]` →
-/// `[B, 2·F]`. The outputs must be zero in the padding.
-fn max_and_mean(outputs: Tensor<3>, lengths: &[usize]) -> Tensor<2> {
-    let [batch, time, _] = outputs.dims();
-    let device = outputs.device();
-    let counts: Vec<f32> = lengths.iter().map(|length| *length as f32).collect();
-    let counts = Tensor::<2>::from_data(TensorData::new(counts, [batch, 1]), &device);
-    let mean = outputs.clone().sum_dim(1).squeeze_dim::<2>(1) / counts; // [B, F]
-
-    // Outputs lie between -1 and 1, or a small multiple after dropout. Subtracting 100 keeps the padding from being a
-    // maximum.
-    let below = |length: &usize| (0..time).map(|step| if step < *length { 0.0 } else { -100.0 }).collect::<Vec<f32>>();
-    let padding: Vec<f32> = lengths.iter().flat_map(below).collect();
-    let padding = Tensor::<3>::from_data(TensorData::new(padding, [batch, time, 1]), &device);
-    let max = (outputs + padding).max_dim(1).squeeze_dim::<2>(1); // [B, F]
-    Tensor::cat(vec![max, mean], 1)
 }
 
 #[cfg(test)]
@@ -243,15 +205,6 @@ mod tests {
             for (text, expected) in [(&[2, 3, 4, 5, 6][..], together[0]), (&[7], together[1]), (&[1], together[2])] {
                 approx::assert_abs_diff_eq!(answer(vec![text])[0], expected, epsilon = 1e-6);
             }
-        }
-    }
-
-    #[test]
-    fn pooling_takes_the_maximum_and_the_mean_of_the_texts_own_words() {
-        let outputs = Tensor::<3>::from_floats([[[-0.5], [-0.1], [0.0]], [[0.2], [0.4], [0.9]]], &Device::flex());
-        let pooled: Vec<f32> = max_and_mean(outputs, &[2, 3]).into_data().try_to_vec().unwrap();
-        for (got, want) in pooled.iter().zip([-0.1, -0.3, 0.9, 0.5]) {
-            approx::assert_abs_diff_eq!(*got, want, epsilon = 1e-6);
         }
     }
 

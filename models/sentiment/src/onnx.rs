@@ -3,9 +3,9 @@
 
 use inference::text::Vocabulary;
 use onnx::{BATCH, Dim, Element, Export, Graph, OnnxError, Options, Port, RnnValues, TIME, ToOnnx, Value};
-use rnn::AttentionPooling;
+use rnn::Pooling;
 
-use crate::model::{Network, Pooling};
+use crate::model::Network;
 use crate::predictor::Sentiment;
 
 const TOKENIZER: &str =
@@ -57,12 +57,8 @@ fn whole(network: &Network, options: &Options) -> Graph {
     let ids = graph.input(Port::new("ids", Element::Int64, &[BATCH, TIME], "token ids"));
     let lengths = options.lengths.then(|| graph.lengths_input("text"));
     let features = graph.embedding("embedding", &network.embedding, &ids); // [B, T, E]
-    let RnnValues { output, state } = graph.rnn(&network.rnn, &features, None, lengths.as_ref()); // [B, T, D·H]
-    let pooled = match (&network.attention, network.pooling) {
-        (Some(attention), _) => attend(&mut graph, attention, &output, lengths.as_ref()),
-        (None, Pooling::Last) => graph.last_hidden(&network.rnn, &state),
-        (None, _) => max_and_mean(&mut graph, &output, lengths.as_ref()),
-    }; // [B, F]
+    let values = graph.rnn(&network.rnn, &features, None, lengths.as_ref());
+    let pooled = graph.pooling(network.pooling, network.attention.as_ref(), &network.rnn, values, lengths.as_ref()); // [B, F]
     logit(&mut graph, network, &pooled);
     graph
 }
@@ -87,43 +83,4 @@ fn logit(graph: &mut Graph, network: &Network, pooled: &Value) {
     let logits = graph.squeeze(&logits, 1);
     let about = "the logit of the positive label; its sigmoid is the probability";
     graph.output(Port::new("logit", Element::Float, &[BATCH], about), &logits);
-}
-
-/// Maximum and mean over the tokens of each text: `[B, T, F]` → `[B, 2·F]`.
-fn max_and_mean(graph: &mut Graph, steps: &Value, lengths: Option<&Value>) -> Value {
-    let [max, mean] = match lengths {
-        None => ["ReduceMax", "ReduceMean"].map(|operator| graph.reduce(operator, steps, 1, false)),
-        Some(lengths) => {
-            // The outputs lie between -1 and 1, and are zero in the padding.
-            let padding = padding(graph, steps, lengths, -100.0); // [B, T, 1]
-            let below = graph.node("Add", &[steps, &padding]);
-            let max = graph.reduce("ReduceMax", &below, 1, false);
-            let sum = graph.sum(steps, 1);
-            let counts = graph.cast(lengths, Element::Float);
-            let counts = graph.unsqueeze(&counts, 1);
-            [max, graph.node("Div", &[&sum, &counts])]
-        }
-    };
-    graph.concat(&[max, mean], 1)
-}
-
-/// The mean over the tokens of each text, weighted by attention: `[B, T, F]` → `[B, F]`.
-fn attend(graph: &mut Graph, attention: &AttentionPooling, steps: &Value, lengths: Option<&Value>) -> Value {
-    let keys = graph.linear("attention.key", &attention.key, steps);
-    let keys = graph.node("Tanh", &[&keys]);
-    let mut scores = graph.linear("attention.question", &attention.question, &keys); // [B, T, 1]
-    if let Some(lengths) = lengths {
-        let padding = padding(graph, steps, lengths, -1e9);
-        scores = graph.node("Add", &[&scores, &padding]);
-    }
-    let weights = graph.softmax(&scores, 1);
-    let weighted = graph.node("Mul", &[steps, &weights]);
-    graph.sum(&weighted, 1)
-}
-
-/// 0 for the tokens of each text and `value` for the padding: `[batch, time, 1]`.
-fn padding(graph: &mut Graph, steps: &Value, lengths: &Value, value: f32) -> Value {
-    let is_padding = graph.is_padding(steps, lengths); // [B, T, 1]
-    let value = graph.float(value);
-    graph.node("Mul", &[&is_padding, &value])
 }

@@ -9,6 +9,7 @@ use inference::dynamic::Entry;
 use onnx::ToOnnx;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
+use rnn::Pooling;
 
 use crate::case::{Array, Case, Model as Shipped, draw, named, random_state};
 
@@ -29,6 +30,7 @@ fn of_application(entry: &Entry) -> Vec<Shipped> {
             "language-model" => of_language_model(name, language_model::LanguageModel::from_pretrained(path).unwrap()),
             "forecasting" => of_forecaster(name, forecasting::Forecaster::from_pretrained(path).unwrap()),
             "tagging" => of_tagger(name, tagging::Tagger::from_pretrained(path).unwrap()),
+            "recognition" => of_recognizer(name, recognition::Recognizer::from_pretrained(path).unwrap()),
             other => panic!("no cases for the application {other}"),
         }
     };
@@ -67,7 +69,6 @@ fn of_language_model(name: String, model: language_model::LanguageModel) -> Ship
 }
 
 fn of_sentiment(name: String, model: sentiment::Sentiment) -> Shipped {
-    use sentiment::model::Pooling;
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     let classifier = model.network().unwrap();
     let network = classifier.network();
@@ -241,5 +242,24 @@ fn of_tagger(name: String, model: tagging::Tagger) -> Shipped {
         outputs: vec![("spellings", Array::floats(network.spell(int_tensor(&characters), &[4, 4])))],
     };
     let cases = vec![case(&sentences[..1], &[6]), case(&sentences, &[6, 6]), case(&sentences, &[6, 4]), spelling];
+    shipped_model(name, model, cases)
+}
+
+fn of_recognizer(name: String, model: recognition::Recognizer) -> Shipped {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let (settings, network) = (model.settings(), model.network());
+    let width = settings.model.frame.get() * settings.features.size(settings.channels.len());
+    let mut case = |lengths: &[usize]| {
+        let longest = *lengths.iter().max().unwrap();
+        let frames = draw(&mut rng, [lengths.len(), longest, width]);
+        let mut inputs = vec![("frames", Array::floats(frames.clone()))];
+        let padded = lengths.iter().any(|length| *length < longest);
+        if padded {
+            inputs.push(("lengths", Array::lengths(lengths)));
+        }
+        let logits = network.forward(recognition::model::Batch { frames, lengths: lengths.to_vec() });
+        Case { graph: "model", padded, loops: Vec::new(), inputs, outputs: vec![("logits", Array::floats(logits))] }
+    };
+    let cases = vec![case(&[1]), case(&[30]), case(&[8, 8]), case(&[12, 3, 7, 1])];
     shipped_model(name, model, cases)
 }

@@ -1,11 +1,11 @@
 //! The table `[model]` of a recipe.
 
-use rnn::Cell;
+use rnn::{Cell, Pooling};
 use serde::{Deserialize, Serialize};
 use training::settings::{Count, Fraction};
 use training::{RecipeOf, TaskError, TaskResult};
 
-use crate::model::{Dropouts, NetworkConfig, Pooling, one};
+use crate::model::{Dropouts, NetworkConfig, one};
 use crate::settings::{ModelSettings, NgramSettings};
 use crate::train::SentimentTask;
 use crate::train::ngrams::NgramConfig;

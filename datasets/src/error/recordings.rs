@@ -1,0 +1,306 @@
+//! Errors of recordings: series of several channels with a class.
+
+use std::path::PathBuf;
+
+/// Why recordings cannot be read, split or resampled.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordingError {
+    /// The recordings have no channel of this name.
+    #[error("no channel `{channel}`; the channels are `{}`", channels.join("`, `"))]
+    NoChannel {
+        /// The name of the missing channel.
+        channel: String,
+        /// The names of all channels.
+        channels: Vec<String>,
+    },
+    /// A channel is selected twice.
+    #[error("the channel `{channel}` is named twice; name it once")]
+    DuplicateChannel {
+        /// The name of the channel.
+        channel: String,
+    },
+    /// Recordings cannot be resampled to this rate.
+    #[error("{hz} is not a sampling rate for these recordings; choose a rate above 0 Hz and up to {most} Hz")]
+    Rate {
+        /// The requested rate in samples per second.
+        hz: f64,
+        /// The highest possible rate in samples per second.
+        most: f64,
+    },
+    /// Recordings cannot be resampled, because their sampling rate is unknown.
+    #[error("the sampling rate of {data} is unknown; set `time` to the column of the times, or set `rate`")]
+    UnknownRate {
+        /// The [`source`](crate::recordings::Recordings::source) of the recordings.
+        data: String,
+    },
+    /// Recordings cannot be cut into windows of this length, or at this distance.
+    #[error(
+        "windows of {length} steps cannot be cut every {step} steps; choose a length from 1 to {longest}, the length of \
+         the longest recording, and a distance of at least 1"
+    )]
+    Window {
+        /// The requested length of a window in steps.
+        length: usize,
+        /// The requested distance between the starts of two windows in steps.
+        step: usize,
+        /// The length of the longest recording in steps.
+        longest: usize,
+    },
+    /// The share of recordings to hold out is not between 0 and 1.
+    #[error("{fraction} of the recordings cannot be held out; choose a number between 0 and 1, such as 0.2")]
+    Fraction {
+        /// The requested share.
+        fraction: f64,
+    },
+    /// Recordings cannot be divided into fewer than two folds.
+    #[error("recordings cannot be divided into {folds} folds; choose at least 2")]
+    Folds {
+        /// The requested number of folds.
+        folds: usize,
+    },
+    /// The recordings are of too few groups, such as persons, to keep each group in one part.
+    #[error(
+        "the recordings of {data} are of {groups} groups (persons), at least {needed} are needed; add recordings of \
+         others, or read the recordings without `group`"
+    )]
+    TooFewGroups {
+        /// The [`source`](crate::recordings::Recordings::source) of the recordings.
+        data: String,
+        /// The number of groups.
+        groups: usize,
+        /// The minimum number of groups.
+        needed: usize,
+    },
+    /// There are too few recordings to split them.
+    #[error("{data} has {recordings} recordings that can be split, at least {needed} are needed; add recordings")]
+    TooFewRecordings {
+        /// The [`source`](crate::recordings::Recordings::source) of the recordings.
+        data: String,
+        /// The number of recordings that can be split: those of classes with at least two, or all of them for folds.
+        recordings: usize,
+        /// The minimum number of these recordings.
+        needed: usize,
+    },
+    /// The header of a `.ts` file describes something else than series with classes.
+    #[error("{}, line {line}: {found}; {advice}", path.display())]
+    Header {
+        /// The path of the file.
+        path: PathBuf,
+        /// The line number, counted from 1.
+        line: usize,
+        /// What was found.
+        found: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A row of a file has more or fewer values, or channels, than the others or than its header says.
+    #[error("{}, line {line}: {found} {what}, expected {wanted}; correct the line, or replace the file", path.display())]
+    RowLength {
+        /// The path of the file.
+        path: PathBuf,
+        /// The line number, counted from 1.
+        line: usize,
+        /// What was counted, such as `channels`.
+        what: &'static str,
+        /// The number that was found.
+        found: usize,
+        /// The expected number.
+        wanted: usize,
+    },
+    /// The channels of a recording have different lengths.
+    #[error(
+        "{}, line {line}: the channel `{channel}` has {found} values, and the first channel has {wanted}; correct the \
+         line, with ? for each missing value",
+        path.display()
+    )]
+    UnequalChannels {
+        /// The path of the file.
+        path: PathBuf,
+        /// The line number, counted from 1.
+        line: usize,
+        /// The name of the channel.
+        channel: String,
+        /// The number of values in the channel.
+        found: usize,
+        /// The number of values in the first channel.
+        wanted: usize,
+    },
+    /// A value is not a finite number, or is outside of the range of the data set.
+    #[error("{}, line {line}: `{value}` is not a number that can stand here; correct it or remove the line", path.display())]
+    Value {
+        /// The path of the file.
+        path: PathBuf,
+        /// The line number, counted from 1.
+        line: usize,
+        /// The text of the value.
+        value: String,
+    },
+    /// A class is not among the classes that the data set or the header of the file names.
+    #[error("{}, line {line}: `{label}` is not one of the classes `{}`; correct it", path.display(), labels.join("`, `"))]
+    UnknownLabel {
+        /// The path of the file.
+        path: PathBuf,
+        /// The line number, counted from 1.
+        line: usize,
+        /// The text of the class.
+        label: String,
+        /// The known classes.
+        labels: Vec<String>,
+    },
+    /// A row of a table has no recording, class or time.
+    #[error("{}, line {line}: no value in column `{column}`; add it, or remove the row", path.display())]
+    NoField {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The line number, counted from 1.
+        line: usize,
+        /// The name of the column.
+        column: String,
+    },
+    /// Rows of one recording have different classes or groups.
+    #[error(
+        "{}, line {line}: `{}` in column `{column}`, and `{}` in line {other_line} of the same recording `{id}`; correct \
+         one of them, or set `id` to columns that tell the recordings apart",
+        path.display(),
+        values[1],
+        values[0]
+    )]
+    TwoValues {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The line number of the later row, counted from 1.
+        line: usize,
+        /// The line number of the first row of the recording, counted from 1.
+        other_line: usize,
+        /// The identifier of the recording.
+        id: String,
+        /// The name of the column with the class or the group.
+        column: String,
+        /// The value in the first row, and the value in the later row.
+        values: [String; 2],
+    },
+    /// Two rows of one recording have the same time.
+    #[error(
+        "{}, line {line}: same time as line {other_line} of the same recording `{id}`; set `id` to columns that tell the \
+         recordings apart, or remove one of the rows",
+        path.display()
+    )]
+    EqualTimes {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The line number of the later row, counted from 1.
+        line: usize,
+        /// The line number of the earlier row, counted from 1.
+        other_line: usize,
+        /// The identifier of the recording.
+        id: String,
+    },
+    /// A recording has no value at all in a channel.
+    #[error(
+        "{}, line {line}: the recording `{id}` has no value in channel `{channel}`; remove the recording, or set \
+         `channels` to other columns",
+        path.display()
+    )]
+    EmptyChannel {
+        /// The path of the file.
+        path: PathBuf,
+        /// The number of the first line of the recording, counted from 1.
+        line: usize,
+        /// The identifier of the recording.
+        id: String,
+        /// The name of the channel.
+        channel: String,
+    },
+    /// The time between the samples of a recording changes.
+    #[error(
+        "{}, line {line}: {found} s after the sample before it, usual are {usual} s in the recording `{id}`, and its \
+         samples are too irregular for one rate; set `resample` to a rate in Hz",
+        path.display()
+    )]
+    UnevenSteps {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The line number of the first sample that comes early or late, counted from 1.
+        line: usize,
+        /// The identifier of the recording.
+        id: String,
+        /// The seconds between this sample and the sample before it.
+        found: f64,
+        /// The most usual number of seconds between samples of the recording.
+        usual: f64,
+    },
+    /// Two recordings have different sampling rates.
+    #[error(
+        "{}, line {line}: the recording `{id}` has {rate} samples per second, and `{other_id}` has {other_rate}; set \
+         `resample` to a rate in Hz",
+        path.display()
+    )]
+    DifferentRates {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The number of the first line of the recording, counted from 1.
+        line: usize,
+        /// The identifier of the recording.
+        id: String,
+        /// The rate of the recording in samples per second.
+        rate: f64,
+        /// The identifier of another recording.
+        other_id: String,
+        /// The rate of the other recording in samples per second.
+        other_rate: f64,
+    },
+    /// A recording would have far more samples after resampling than before.
+    #[error(
+        "{}, line {line}: the recording `{id}` has {samples} samples, and would have {resampled} after resampling; set \
+         `time_unit`, set `resample` to a lower rate, or correct the times",
+        path.display()
+    )]
+    ResampledLength {
+        /// The path of the CSV file.
+        path: PathBuf,
+        /// The number of the first line of the recording, counted from 1.
+        line: usize,
+        /// The identifier of the recording.
+        id: String,
+        /// The number of samples in the file.
+        samples: usize,
+        /// The number of samples after resampling.
+        resampled: usize,
+    },
+    /// A line of a file of pen strokes is neither a point nor a mark.
+    #[error("{}, line {line}: `{text}` is not a point such as `12.5,-7.25,340`, START or BREAK; correct it", path.display())]
+    Stroke {
+        /// The path of the archive, and of the file in it.
+        path: PathBuf,
+        /// The line number in the file, counted from 1.
+        line: usize,
+        /// The text of the line.
+        text: String,
+    },
+}
+
+impl RecordingError {
+    /// The name of the setting that can resolve the error: see [`DataError::setting`](super::DataError::setting).
+    pub(super) fn setting(&self) -> Option<&'static str> {
+        match self {
+            Self::NoChannel { .. } | Self::DuplicateChannel { .. } | Self::EmptyChannel { .. } => Some("channels"),
+            Self::Rate { .. } | Self::UnevenSteps { .. } | Self::DifferentRates { .. } => Some("resample"),
+            Self::UnknownRate { .. } => Some("rate"),
+            Self::Window { .. } => Some("length"),
+            Self::Fraction { .. } => Some("fraction"),
+            Self::Folds { .. } => Some("folds"),
+            Self::TooFewGroups { .. } => Some("group"),
+            Self::TwoValues { .. } | Self::EqualTimes { .. } => Some("id"),
+            Self::ResampledLength { .. } => Some("time_unit"),
+            Self::TooFewRecordings { .. }
+            | Self::Header { .. }
+            | Self::RowLength { .. }
+            | Self::UnequalChannels { .. }
+            | Self::Value { .. }
+            | Self::UnknownLabel { .. }
+            | Self::NoField { .. }
+            | Self::Stroke { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The times of samples: their units, the sampling rate, and samples at equal distances.
+
+use super::table::{Draft, Drafts, RecordingFormat, TimeUnit};
+use super::{RecordingNote, fill};
+use crate::error::{DataError, RecordingError, Result};
+
+/// Two rates are different if one is greater than the other by more than this share.
+const TOLERANCE: f64 = 0.1;
+/// At most one of this number of steps of a recording may be much shorter or longer than usual.
+const REGULAR: usize = 10;
+/// The largest number of samples after resampling, per sample before it.
+const MOST_RESAMPLED: f64 = 1000.0;
+
+impl TimeUnit {
+    /// The number of units in a second.
+    pub(super) fn per_second(self) -> f64 {
+        match self {
+            Self::Seconds => 1.0,
+            Self::Milliseconds => 1e3,
+            Self::Microseconds => 1e6,
+            Self::Nanoseconds => 1e9,
+        }
+    }
+}
+
+/// The unit in the name of a column, such as `time_ms` or `Time (s)`.
+pub(super) fn unit_of_name(column: &str) -> Option<TimeUnit> {
+    let name = column.to_lowercase();
+    name.split(|letter: char| !letter.is_alphanumeric()).find_map(|word| match word {
+        "s" | "sec" | "secs" | "second" | "seconds" => Some(TimeUnit::Seconds),
+        "ms" | "msec" | "millis" | "millisecond" | "milliseconds" => Some(TimeUnit::Milliseconds),
+        "us" | "µs" | "usec" | "micros" | "microsecond" | "microseconds" => Some(TimeUnit::Microseconds),
+        "ns" | "nsec" | "nanos" | "nanosecond" | "nanoseconds" => Some(TimeUnit::Nanoseconds),
+        _ => None,
+    })
+}
+
+/// The unit of numbers that count from 1970, by their size.
+pub(super) fn since_1970(times: impl Iterator<Item = f64> + Clone) -> Option<TimeUnit> {
+    use TimeUnit::{Microseconds, Milliseconds, Nanoseconds, Seconds};
+    // From 1973 to 5138.
+    let fits = |unit: &TimeUnit| times.clone().all(|time| (1e8..1e11).contains(&(time / unit.per_second())));
+    [Seconds, Milliseconds, Microseconds, Nanoseconds].into_iter().find(fits)
+}
+
+/// Sorts the samples by time, interpolates missing values and missing samples, and resamples them at their times if the
+/// format says so. Returns the sampling rate, if it is known.
+pub(super) fn straighten(all: &mut Drafts, format: &RecordingFormat) -> Result<Option<f64>> {
+    let Drafts { channels, drafts, notes } = all;
+    let (mut sorted, mut missing, mut incomplete) = (0, 0, 0);
+    for draft in drafts.iter_mut() {
+        sorted += usize::from(draft.sort(channels.len())?);
+        let values = draft.fill(channels)?;
+        missing += values;
+        incomplete += usize::from(values > 0);
+    }
+    if sorted > 0 {
+        notes.push(RecordingNote::Sorted { recordings: sorted });
+    }
+    if missing > 0 {
+        notes.push(RecordingNote::MissingValues { values: missing, recordings: incomplete });
+    }
+    match (&format.time, format.resample) {
+        (None, _) => Ok(format.rate),
+        (Some(_), Some(hz)) => resample(drafts, channels.len(), hz).map(Some),
+        (Some(_), None) => {
+            let (mut steps, mut recordings) = (0, 0);
+            for draft in drafts.iter_mut() {
+                let filled = draft.fill_gaps(channels.len())?;
+                steps += filled;
+                recordings += usize::from(filled > 0);
+            }
+            if steps > 0 {
+                notes.push(RecordingNote::MissingSteps { steps, recordings });
+            }
+            common_rate(drafts)
+        }
+    }
+}
+
+/// Resamples all recordings at their times.
+fn resample(drafts: &mut [Draft], width: usize, hz: f64) -> Result<f64> {
+    if !(hz > 0.0 && hz.is_finite()) {
+        return Err(RecordingError::Rate { hz, most: f64::MAX }.into());
+    }
+    for draft in drafts {
+        let steps = (draft.duration() * hz + 1e-6).floor() + 1.0;
+        let samples = draft.times.len();
+        if steps > MOST_RESAMPLED * samples as f64 {
+            let (path, id, line) = (draft.path.clone(), draft.recording.id.clone(), draft.first_line());
+            return Err(RecordingError::ResampledLength { path, line, id, samples, resampled: steps as usize }.into());
+        }
+        let Some(&start) = draft.times.first() else { continue };
+        let times: Vec<f64> = (0..steps as usize).map(|step| start + step as f64 / hz).collect();
+        draft.interpolate(times, width);
+    }
+    Ok(hz)
+}
+
+/// The sampling rate of all recordings; `None` if no recording has two samples.
+///
+/// # Errors
+///
+/// [`RecordingError::DifferentRates`].
+fn common_rate(drafts: &[Draft]) -> Result<Option<f64>> {
+    let timed: Vec<&Draft> = drafts.iter().filter(|draft| draft.times.len() > 1).collect();
+    let Some(first) = timed.first() else { return Ok(None) };
+    let (rate, bounds) = (first.rate(), |rate: f64| (rate / (1.0 + TOLERANCE))..=(rate * (1.0 + TOLERANCE)));
+    if let Some(other) = timed.iter().find(|draft| !bounds(rate).contains(&draft.rate())) {
+        return Err(RecordingError::DifferentRates {
+            path: other.path.clone(),
+            line: other.first_line(),
+            id: other.recording.id.clone(),
+            rate: rounded(other.rate()),
+            other_id: first.recording.id.clone(),
+            other_rate: rounded(rate),
+        }
+        .into());
+    }
+    let steps: usize = timed.iter().map(|draft| draft.times.len() - 1).sum();
+    let seconds: f64 = timed.iter().map(|draft| draft.duration()).sum();
+    Ok(Some(rounded(steps as f64 / seconds)))
+}
+
+/// Rounds to five significant digits: the times in a file are seldom more precise.
+fn rounded(number: f64) -> f64 {
+    format!("{number:.4e}").parse().unwrap_or(number)
+}
+
+impl Draft {
+    /// The number of seconds from the first to the last sample.
+    fn duration(&self) -> f64 {
+        self.times.last().zip(self.times.first()).map_or(0.0, |(last, first)| last - first)
+    }
+
+    /// The mean number of samples per second of a recording with at least two samples.
+    fn rate(&self) -> f64 {
+        (self.times.len() - 1) as f64 / self.duration()
+    }
+
+    /// Sorts the samples by time. Returns whether they were in another order.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordingError::EqualTimes`].
+    fn sort(&mut self, width: usize) -> Result<bool> {
+        let is_sorted = self.times.is_sorted();
+        if !is_sorted {
+            let mut order: Vec<usize> = (0..self.times.len()).collect();
+            order.sort_by(|one, other| self.times[*one].total_cmp(&self.times[*other]));
+            let values = &self.recording.values;
+            self.recording.values = order.iter().flat_map(|row| values[row * width..][..width].to_vec()).collect();
+            self.times = order.iter().map(|&row| self.times[row]).collect();
+            self.lines = order.iter().map(|&row| self.lines[row]).collect();
+        }
+        match self.times.windows(2).position(|pair| pair[0] == pair[1]) {
+            Some(row) => {
+                let (one, other) = (self.lines[row], self.lines[row + 1]);
+                Err(RecordingError::EqualTimes {
+                    path: self.path.clone(),
+                    line: one.max(other),
+                    other_line: one.min(other),
+                    id: self.recording.id.clone(),
+                }
+                .into())
+            }
+            None => Ok(!is_sorted),
+        }
+    }
+
+    /// Adds samples by interpolation where the time between two samples is a multiple of the usual time. Returns their
+    /// number.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordingError::UnevenSteps`] if many samples come early or late, or if more samples are missing than exist.
+    fn fill_gaps(&mut self, width: usize) -> Result<usize> {
+        let steps: Vec<f64> = self.times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let mut sorted = steps.clone();
+        sorted.sort_by(f64::total_cmp);
+        let Some(&usual) = sorted.get(sorted.len() / 2) else { return Ok(0) };
+        let is_uneven = |step: &f64| !(0.6..1.5).contains(&(step / usual));
+        let uneven = steps.iter().filter(|step| is_uneven(step)).count();
+        let missing = |step: f64| ((step / usual).round() - 1.0).max(0.0);
+        let total: f64 = steps.iter().map(|&step| missing(step)).sum();
+        if uneven * REGULAR > steps.len().max(REGULAR) || total > self.times.len() as f64 {
+            let row = steps.iter().position(|step| is_uneven(step)).unwrap_or(0);
+            return Err(self.uneven(row + 1, usual));
+        }
+        if total == 0.0 {
+            return Ok(0);
+        }
+        let mut times = Vec::with_capacity(self.times.len() + total as usize);
+        for (&start, &step) in self.times.iter().zip(&steps) {
+            let parts = missing(step) + 1.0;
+            times.extend((0..parts as usize).map(|part| start + step * part as f64 / parts));
+        }
+        times.extend(self.times.last());
+        self.interpolate(times, width);
+        Ok(total as usize)
+    }
+
+    /// Replaces the samples by samples at other times, in ascending order, which are interpolated.
+    fn interpolate(&mut self, times: Vec<f64>, width: usize) {
+        let (mut row, last) = (0, self.times.len() - 1);
+        let mut values = Vec::with_capacity(times.len() * width);
+        for &time in &times {
+            while row < last && self.times[row + 1] <= time {
+                row += 1;
+            }
+            let share = match self.times.get(row + 1) {
+                Some(next) => ((time - self.times[row]) / (next - self.times[row])).clamp(0.0, 1.0 - f64::EPSILON),
+                None => 0.0,
+            };
+            values.extend(fill::between(&self.recording.values, width, row as f64 + share));
+        }
+        self.times = times;
+        self.recording.values = values;
+    }
+
+    fn uneven(&self, row: usize, usual: f64) -> DataError {
+        RecordingError::UnevenSteps {
+            path: self.path.clone(),
+            line: self.lines[row],
+            id: self.recording.id.clone(),
+            found: rounded(self.times[row] - self.times[row - 1]),
+            usual: rounded(usual),
+        }
+        .into()
+    }
+}

@@ -1,0 +1,47 @@
+//! Interpolation between samples, and of missing values.
+
+/// The row at `place` between the rows of `values`, `[steps, width]`: at 1.5, the mean of the rows 1 and 2. `place` is
+/// at least 0 and at most the index of the last row.
+pub(super) fn between(values: &[f32], width: usize, place: f64) -> impl Iterator<Item = f32> {
+    let (below, share) = (place.floor() as usize, place.fract());
+    let one = &values[below * width..][..width];
+    let other = values.get((below + 1) * width..(below + 2) * width).unwrap_or(one);
+    one.iter().zip(other).map(move |(one, other)| mix(*one, *other, share))
+}
+
+/// The value at `share` of the way from one value to another.
+pub(super) fn mix(one: f32, other: f32, share: f64) -> f32 {
+    // The sum of two products does not overflow, unlike the difference of two large values.
+    if share == 0.0 { one } else { (f64::from(one) * (1.0 - share) + f64::from(other) * share) as f32 }
+}
+
+/// Replaces each missing value, which is NaN, of a recording `[steps, width]` by linear interpolation in the time of the
+/// samples, and values before the first and after the last known value of a channel by that value. Without `times`, the
+/// samples are equally spaced. Returns the number of replaced values.
+///
+/// # Errors
+///
+/// The index of a channel without any value.
+pub(super) fn missing(values: &mut [f32], width: usize, times: Option<&[f64]>) -> Result<usize, usize> {
+    let count = values.iter().filter(|value| value.is_nan()).count();
+    if count == 0 {
+        return Ok(0);
+    }
+    let steps = values.len() / width;
+    let at = |step: usize| times.map_or(step as f64, |times| times[step]);
+    for channel in 0..width {
+        let known: Vec<usize> = (0..steps).filter(|step| !values[step * width + channel].is_nan()).collect();
+        let (Some(&first), Some(&last)) = (known.first(), known.last()) else { return Err(channel) };
+        (0..first).for_each(|step| values[step * width + channel] = values[first * width + channel]);
+        (last..steps).for_each(|step| values[step * width + channel] = values[last * width + channel]);
+        for pair in known.windows(2) {
+            let (from, to) = (pair[0], pair[1]);
+            for step in from + 1..to {
+                let share = (at(step) - at(from)) / (at(to) - at(from));
+                values[step * width + channel] =
+                    mix(values[from * width + channel], values[to * width + channel], share);
+            }
+        }
+    }
+    Ok(count)
+}

@@ -1,0 +1,207 @@
+//! Persons who draw: their habits, and the movement of the pen.
+
+use std::f64::consts::TAU;
+
+use rand::RngExt;
+use rand::rngs::ChaCha8Rng;
+
+use super::RATE;
+use super::shapes::{self, Habit, Point, SYMBOLS, distance, length, mix, spaced};
+
+/// The number of points along a line before it is sampled in time.
+const POINTS: usize = 160;
+/// The smallest and the largest number of steps of a drawing.
+const STEPS: [usize; 2] = [20, 60];
+/// The length of a line that takes [`Person::seconds`].
+const USUAL_LENGTH: f64 = 6.0;
+/// The middle of the sheet, in pixels.
+const MIDDLE: f64 = 200.0;
+/// The share of drawings in which a person leaves a habit.
+const SLIPS: f64 = 0.1;
+
+/// The habits of a person. Lengths are in units of half the size of a symbol, unless they are said to be in pixels.
+pub(super) struct Person {
+    /// The sideways shift of a point per unit of height.
+    slant: f64,
+    /// The angle by which the drawings are turned, in radians.
+    rotation: f64,
+    /// The width of the drawings per height.
+    aspect: f64,
+    /// Half of the size of a symbol, in pixels.
+    size: f64,
+    /// The middle of the drawings, in pixels.
+    place: Point,
+    /// The duration of a line of the length [`USUAL_LENGTH`].
+    seconds: f64,
+    /// How much slower the pen is where the line turns.
+    slowing: f64,
+    /// How much slower the pen is at both ends of the line.
+    easing: f64,
+    /// How far the points of the line are averaged, as a share of the line: it makes corners round.
+    rounding: f64,
+    /// The size of slow deviations from the line.
+    wobble: f64,
+    /// The size of fast deviations from the line.
+    tremor: f64,
+    /// The lengths of the hooks before and after the symbol.
+    hooks: [f64; 2],
+    /// The directions of the hooks, in radians.
+    hook_angles: [f64; 2],
+    /// The drawn share of closed symbols.
+    closure: f64,
+    habits: [Habit; SYMBOLS.len()],
+}
+
+/// A random number with the mean 0 and the standard deviation 1, at most 3.5. It is made of sums alone, so that it is the
+/// same on all platforms.
+fn normal(rng: &mut ChaCha8Rng) -> f64 {
+    let sum: f64 = (0..4).map(|_| rng.random_range(0.0..1.0)).sum();
+    (sum - 2.0) * 3.0_f64.sqrt()
+}
+
+impl Habit {
+    fn draw(rng: &mut ChaCha8Rng) -> Self {
+        Self {
+            start: rng.random_range(0.0..1.0),
+            offset: 0.03 * normal(rng),
+            reversed: rng.random_bool(0.3),
+            mirrored: rng.random_bool(0.4),
+            form: rng.random_range(0.0..1.0),
+            closure: 1.0,
+        }
+    }
+}
+
+impl Person {
+    pub fn draw(rng: &mut ChaCha8Rng) -> Self {
+        let hook = |rng: &mut ChaCha8Rng| if rng.random_bool(0.5) { rng.random_range(0.1..0.6) } else { 0.0 };
+        Self {
+            slant: 0.25 * normal(rng),
+            rotation: 0.2 * normal(rng),
+            aspect: (1.0 + 0.25 * normal(rng)).clamp(0.5, 1.8),
+            size: (80.0 + 20.0 * normal(rng)).clamp(40.0, 130.0),
+            place: [MIDDLE + 25.0 * normal(rng), MIDDLE + 25.0 * normal(rng)],
+            seconds: (1.25 + 0.3 * normal(rng)).clamp(0.7, 1.9),
+            slowing: rng.random_range(0.5..8.0),
+            easing: rng.random_range(0.0..2.0),
+            rounding: rng.random_range(0.0..0.045),
+            wobble: rng.random_range(0.02..0.1),
+            tremor: rng.random_range(0.005..0.04),
+            hooks: [hook(rng), hook(rng)],
+            hook_angles: [rng.random_range(0.0..TAU), rng.random_range(0.0..TAU)],
+            closure: 1.0 + 0.05 * normal(rng),
+            habits: std::array::from_fn(|_| Habit::draw(rng)),
+        }
+    }
+
+    /// Draws a symbol, given by its index in [`SYMBOLS`]. Returns `[steps, 2]` in pixels, in hundredths, so that the last
+    /// digits of sines and cosines, which differ between platforms, do not change the values.
+    pub fn gesture(&self, symbol: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+        let slips = rng.random_bool(SLIPS);
+        let mut habit = if slips { Habit::draw(rng) } else { self.habits[symbol] };
+        habit.offset += 0.01 * normal(rng);
+        habit.form = (habit.form + 0.05 * normal(rng)).clamp(0.0, 1.0);
+        habit.closure = self.closure + 0.03 * normal(rng);
+        let line = spaced(&self.with_hooks(shapes::line(symbol, &habit), rng), POINTS);
+        let line = self.bent(&self.rounded(line), rng);
+        let seconds = self.seconds * (length(&line) / USUAL_LENGTH).sqrt() * (1.0 + 0.1 * normal(rng));
+        let steps = ((seconds * RATE).round() as usize + 1).clamp(STEPS[0], STEPS[1]);
+        let points = self.moved(self.timed(&line, steps), rng);
+        points.into_iter().flatten().map(|value| ((value * 100.0).round() / 100.0) as f32).collect()
+    }
+
+    /// Adds a hook before and after a line.
+    fn with_hooks(&self, mut line: Vec<Point>, rng: &mut ChaCha8Rng) -> Vec<Point> {
+        let mut end = |index: usize, from: Point| {
+            let hook = self.hooks[index] * (1.0 + 0.3 * normal(rng)).max(0.0);
+            let angle = self.hook_angles[index] + 0.3 * normal(rng);
+            [from[0] + hook * angle.cos(), from[1] + hook * angle.sin()]
+        };
+        let (first, last) = (line[0], line[line.len() - 1]);
+        let (before, after) = (end(0, first), end(1, last));
+        line.insert(0, before);
+        line.push(after);
+        line
+    }
+
+    /// Averages neighbouring points, which makes corners round.
+    fn rounded(&self, mut line: Vec<Point>) -> Vec<Point> {
+        let reach = (self.rounding * POINTS as f64).round() as usize;
+        for _ in 0..2 {
+            let mean = |index: usize| {
+                // The same number of points on both sides, so that the ends stay where they are.
+                let reach = reach.min(index).min(POINTS - 1 - index);
+                let near = &line[index - reach..=index + reach];
+                [0, 1].map(|axis| near.iter().map(|point| point[axis]).sum::<f64>() / near.len() as f64)
+            };
+            line = (0..POINTS).map(mean).collect();
+        }
+        line
+    }
+
+    /// Adds slow deviations to a line.
+    fn bent(&self, line: &[Point], rng: &mut ChaCha8Rng) -> Vec<Point> {
+        let waves: Vec<[f64; 3]> = (0..6)
+            .map(|index| {
+                let waves = 0.5 + 0.75 * f64::from(index / 2);
+                [self.wobble * normal(rng), waves, rng.random_range(0.0..TAU)]
+            })
+            .collect();
+        let deviation = |axis: usize, share: f64| -> f64 {
+            let of_axis = waves.iter().skip(axis).step_by(2);
+            of_axis.map(|[size, waves, phase]| size * (TAU * waves * share + phase).sin()).sum()
+        };
+        let bent = |(index, point): (usize, &Point)| {
+            let share = index as f64 / POINTS as f64;
+            [point[0] + deviation(0, share), point[1] + deviation(1, share)]
+        };
+        line.iter().enumerate().map(bent).collect()
+    }
+
+    /// The places of the pen at `steps` equally spaced times: it is slower where the line turns, and at its ends.
+    fn timed(&self, line: &[Point], steps: usize) -> Vec<Point> {
+        let mut times = vec![0.0];
+        for (index, pair) in line.windows(2).enumerate() {
+            let turn = line.get(index + 2).map_or(0.0, |next| turn(pair[0], pair[1], *next));
+            let share = index as f64 / POINTS as f64;
+            let near_end = (1.0 - share.min(1.0 - share) / 0.12).max(0.0);
+            let pace = 1.0 + self.slowing * turn + self.easing * near_end;
+            times.push(times[index] + distance(pair[0], pair[1]) * pace + 1e-9);
+        }
+        let whole = times[times.len() - 1];
+        let mut index = 0;
+        let at = |step: usize| {
+            let time = whole * step as f64 / (steps - 1) as f64;
+            while index + 2 < times.len() && times[index + 1] < time {
+                index += 1;
+            }
+            let share = ((time - times[index]) / (times[index + 1] - times[index])).clamp(0.0, 1.0);
+            mix(line[index], line[index + 1], share)
+        };
+        (0..steps).map(at).collect()
+    }
+
+    /// Slants, turns and scales the points, moves them to their place on the sheet, and adds the tremor.
+    fn moved(&self, points: Vec<Point>, rng: &mut ChaCha8Rng) -> Vec<Point> {
+        let size = self.size * (1.0 + 0.1 * normal(rng));
+        let slant = self.slant + 0.05 * normal(rng);
+        let (sine, cosine) = (self.rotation + 0.06 * normal(rng)).sin_cos();
+        let wide = self.aspect * (1.0 + 0.07 * normal(rng));
+        let place = self.place.map(|axis| axis + 8.0 * normal(rng));
+        let mut shake = [0.0; 2];
+        let mut moved = |[x, y]: Point| {
+            shake = shake.map(|shake| 0.6 * shake + self.tremor * normal(rng));
+            let (x, y) = (wide * x + slant * y, y);
+            let turned = [cosine * x - sine * y, sine * x + cosine * y];
+            [0, 1].map(|axis| place[axis] + size * (turned[axis] + shake[axis]))
+        };
+        points.into_iter().map(&mut moved).collect()
+    }
+}
+
+/// How much a line turns at its second point: 0 straight on, 1 back.
+fn turn(one: Point, two: Point, three: Point) -> f64 {
+    let (a, b) = ([two[0] - one[0], two[1] - one[1]], [three[0] - two[0], three[1] - two[1]]);
+    let lengths = distance(one, two) * distance(two, three);
+    if lengths > 0.0 { (1.0 - (a[0] * b[0] + a[1] * b[1]) / lengths) / 2.0 } else { 0.0 }
+}

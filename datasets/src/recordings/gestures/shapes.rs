@@ -1,0 +1,171 @@
+//! The symbols, as lines in the square from -1 to 1, with `y` up.
+
+use std::f64::consts::{PI, TAU};
+
+/// The symbols, in alphabetical order.
+pub const SYMBOLS: [&str; 12] = [
+    "arrow",
+    "check mark",
+    "circle",
+    "cross",
+    "heart",
+    "infinity",
+    "question mark",
+    "spiral",
+    "square",
+    "star",
+    "triangle",
+    "zigzag",
+];
+
+/// The number of points of a curve.
+const CURVE: usize = 64;
+
+pub(super) type Point = [f64; 2];
+
+/// How a person draws a symbol.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Habit {
+    /// Which of the usual points of a closed symbol the line begins at, from 0 to 1.
+    pub start: f64,
+    /// The distance of the start from this point, as a share of the length of the line.
+    pub offset: f64,
+    /// Whether the line is drawn in the other direction.
+    pub reversed: bool,
+    /// Whether the symbol is drawn as in a mirror, if both forms are usual.
+    pub mirrored: bool,
+    /// The form of the symbol, from 0 to 1.
+    pub form: f64,
+    /// The drawn share of a closed symbol: below 1 a gap is left, above 1 the ends overlap.
+    pub closure: f64,
+}
+
+/// The line of a symbol, given by its index in [`SYMBOLS`].
+pub(super) fn line(symbol: usize, habit: &Habit) -> Vec<Point> {
+    let form = habit.form;
+    let mut line = match SYMBOLS[symbol] {
+        "circle" => closed(&curve(0.0, TAU, |t| [t.sin(), t.cos()]), &[0, 56, 32, 8, 48], habit),
+        "heart" => closed(&curve(0.0, TAU, heart), &[0, 32], habit),
+        "infinity" => closed(&curve(PI / 2.0, PI * 2.5, lemniscate), &[0, 48, 16], habit),
+        "square" => closed(&[[-0.85, 0.85], [0.85, 0.85], [0.85, -0.85], [-0.85, -0.85]], &[0, 1, 3, 2], habit),
+        "star" => closed(&[0.0, 1.0, 2.0, 3.0, 4.0].map(|k| polar(PI * (0.5 - 0.8 * k), 1.0)), &[4, 0, 2], habit),
+        "triangle" => closed(&[[0.0, 1.0], [0.95, -0.75], [-0.95, -0.75]], &[0, 2, 1], habit),
+        "arrow" => {
+            let (back, half) = (0.25 + 0.35 * form, 0.35 + 0.3 * form);
+            vec![[-1.0, 0.0], [0.95, 0.0], [back, half], [0.95, 0.0], [back, -half]]
+        }
+        "check mark" => vec![[-0.9, 0.3 * form - 0.1], [-0.35 + 0.2 * form, -0.8], [0.95, 0.9]],
+        "cross" if form < 0.6 => vec![[-0.8, 0.8], [0.8, -0.8], [0.8, 0.8], [-0.8, -0.8]],
+        "cross" => vec![[-0.8, 0.8], [0.8, -0.8], [-0.8, -0.8], [0.8, 0.8]],
+        "question mark" => {
+            let (open, end) = (PI * (1.0 + 0.1 * form), -PI * 0.45);
+            let mut line = curve(0.0, 1.0, |u| {
+                let [x, y] = polar(open + (end - open) * u, 0.55);
+                [x, y + 0.45]
+            });
+            line.extend([[0.0, -0.25], [0.0, -1.0]]);
+            line
+        }
+        "spiral" => {
+            let turns = 1.7 + 1.2 * form;
+            curve(0.0, 1.0, |u| polar(TAU * (habit.start + turns * u), 0.05 + 0.95 * u))
+        }
+        // The zigzag.
+        _ => {
+            let teeth = 4 + (form * 3.99) as usize;
+            let point = |index: usize| {
+                let side = if index.is_multiple_of(2) { -0.6 } else { 0.6 };
+                [2.0 * index as f64 / teeth as f64 - 1.0, side]
+            };
+            (0..=teeth).map(point).collect()
+        }
+    };
+    if habit.mirrored && SYMBOLS[symbol] == "spiral" {
+        line.iter_mut().for_each(|point| point[0] = -point[0]);
+    }
+    if habit.reversed {
+        line.reverse();
+    }
+    line
+}
+
+/// Points of a curve from `start` to almost `end`, so that a closed curve has no point twice.
+fn curve(start: f64, end: f64, point: impl Fn(f64) -> Point) -> Vec<Point> {
+    (0..CURVE).map(|index| point(start + (end - start) * index as f64 / CURVE as f64)).collect()
+}
+
+fn polar(angle: f64, radius: f64) -> Point {
+    [radius * angle.cos(), radius * angle.sin()]
+}
+
+fn heart(t: f64) -> Point {
+    let y = 13.0 * t.cos() - 5.0 * (2.0 * t).cos() - 2.0 * (3.0 * t).cos() - (4.0 * t).cos();
+    [t.sin().powi(3), (y + 2.5) / 15.0]
+}
+
+fn lemniscate(t: f64) -> Point {
+    let scale = 1.0 / (1.0 + t.sin().powi(2));
+    [t.cos() * scale, 1.3 * t.sin() * t.cos() * scale]
+}
+
+/// The line around a closed outline, as `habit` says. `starts` are the indices of the usual points to begin at, the most
+/// usual first.
+fn closed(outline: &[Point], starts: &[usize], habit: &Habit) -> Vec<Point> {
+    // Half of the persons begin at the most usual point.
+    let place = ((habit.start * 2.0 - 1.0).max(0.0) * starts.len() as f64) as usize;
+    let begin = starts[place.min(starts.len() - 1)];
+    let ring: Vec<Point> = (0..=outline.len()).map(|step| outline[(begin + step) % outline.len()]).collect();
+    let rounds: Vec<Point> = [&ring[..], &ring[1..], &ring[1..]].concat();
+    let whole = length(&ring);
+    let start = whole * (1.0 + habit.offset);
+    cut(&rounds, start, start + whole * habit.closure)
+}
+
+/// The length of a line.
+pub(super) fn length(line: &[Point]) -> f64 {
+    line.windows(2).map(|pair| distance(pair[0], pair[1])).sum()
+}
+
+pub(super) fn distance(one: Point, other: Point) -> f64 {
+    ((one[0] - other[0]).powi(2) + (one[1] - other[1]).powi(2)).sqrt()
+}
+
+pub(super) fn mix(one: Point, other: Point, share: f64) -> Point {
+    [one[0] + share * (other[0] - one[0]), one[1] + share * (other[1] - one[1])]
+}
+
+/// The part of a line between two distances from its start.
+fn cut(line: &[Point], from: f64, to: f64) -> Vec<Point> {
+    let (mut part, mut walked) = (Vec::new(), 0.0);
+    for pair in line.windows(2) {
+        let step = distance(pair[0], pair[1]);
+        let at = |place: f64| mix(pair[0], pair[1], (place - walked) / step);
+        if walked <= from && from < walked + step {
+            part.push(at(from));
+        } else if from < walked && walked < to {
+            part.push(pair[0]);
+        }
+        if walked < to && to <= walked + step {
+            part.push(at(to));
+        }
+        walked += step;
+    }
+    part
+}
+
+/// Points at equal distances along a line of at least two points, the first and the last included.
+pub(super) fn spaced(line: &[Point], count: usize) -> Vec<Point> {
+    let step = length(line) / (count - 1) as f64;
+    let (mut points, mut walked) = (Vec::with_capacity(count), 0.0);
+    for pair in line.windows(2) {
+        let whole = distance(pair[0], pair[1]);
+        while points.len() < count && points.len() as f64 * step <= walked + whole {
+            let share = if whole > 0.0 { (points.len() as f64 * step - walked) / whole } else { 0.0 };
+            points.push(mix(pair[0], pair[1], share));
+        }
+        walked += whole;
+    }
+    // Rounding may leave the last point out.
+    points.resize(count, line.last().copied().unwrap_or_default());
+    points
+}

@@ -1,0 +1,263 @@
+//! Recordings: series of several channels that each have a class, such as movements of a wrist, gestures of a pen and
+//! heartbeats.
+//!
+//! | module | data |
+//! |---|---|
+//! | [`gestures`] | embedded: generated gestures of a pen, 12 symbols by 90 persons |
+//! | [`archive`] | BasicMotions (a watch) and JapaneseVowels (voices), from the UEA archive |
+//! | [`watch`] | exercises of the shoulder, recorded at the wrist of ten persons |
+//! | [`pendigits`] | digits that 44 persons wrote on a tablet |
+//! | [`omniglot`] | characters of five alphabets, as strokes of a pen |
+//! | [`ecg5000`] | heartbeats in an electrocardiogram |
+//! | [`ts`] | any file in the text format `.ts` of the UEA archive |
+//! | [`Recordings::from_csv`] | any CSV file with the samples of all recordings |
+//! | [`Recordings::from_folder`] | a folder for each class, with a CSV file for each recording |
+//! | [`video`] | the frames of a camera that sees a drawing grow |
+//!
+//! ```
+//! use datasets::recordings::{Recordings, gestures};
+//!
+//! let gestures = gestures::load();
+//! let (train, valid): (Recordings, Recordings) = gestures.train.hold_out_groups(0.2, 7)?;
+//! assert_eq!(train.classes().len(), 12);
+//! assert!(train.groups().is_disjoint(&valid.groups()));
+//! # Ok::<(), datasets::DataError>(())
+//! ```
+
+pub mod archive;
+mod clock;
+pub mod ecg5000;
+mod fill;
+mod folder;
+pub mod gestures;
+mod note;
+pub mod omniglot;
+pub mod pendigits;
+mod split;
+mod table;
+#[cfg(test)]
+mod table_tests;
+#[cfg(test)]
+mod tests;
+pub mod ts;
+pub mod video;
+pub mod watch;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+
+pub use note::RecordingNote;
+pub use table::{RecordingFormat, TimeUnit};
+
+use crate::error::{RecordingError, Result};
+use crate::source::{Locator, Source, hex};
+use crate::text_file::utf8;
+
+/// The highest rate after resampling, as a multiple of the rate before it.
+const MOST_RESAMPLED: f64 = 100.0;
+
+/// A series of several channels with a class. The channels are those of the [`Recordings`] that contain it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recording {
+    /// The identifier of the recording in its data set.
+    pub id: String,
+    /// Whom the recording is of (a person), or another reason why recordings resemble each other; `None` if unknown.
+    pub group: Option<String>,
+    /// The class.
+    pub label: String,
+    /// All samples in row-major order, `[steps, channels]`. All values are finite.
+    pub values: Vec<f32>,
+}
+
+/// Recordings with the same channels.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recordings {
+    /// The names of the channels.
+    pub channels: Vec<String>,
+    /// The number of samples per second; `None` if it is unknown, or if the samples are not equally spaced in time.
+    pub rate: Option<f64>,
+    /// The recordings. Their lengths may differ.
+    pub recordings: Vec<Recording>,
+    /// The changes that were made to the recordings, and facts that limit what they can show.
+    pub notes: Vec<RecordingNote>,
+    /// The path or name of the data, and its checksum.
+    pub source: String,
+}
+
+/// The recordings of a data set that is published in a training and a test part.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainTest {
+    /// The training part, from which a validation part can be [held out](Recordings::hold_out_groups).
+    pub train: Recordings,
+    /// The test part.
+    pub test: Recordings,
+}
+
+impl Recordings {
+    /// The distinct classes in alphabetical order.
+    pub fn classes(&self) -> Vec<String> {
+        self.class_sizes().into_keys().map(str::to_owned).collect()
+    }
+
+    /// The number of recordings of each class.
+    pub fn class_sizes(&self) -> BTreeMap<&str, usize> {
+        let mut sizes = BTreeMap::new();
+        self.recordings.iter().for_each(|recording| *sizes.entry(recording.label.as_str()).or_insert(0) += 1);
+        sizes
+    }
+
+    /// The distinct groups, such as persons. Recordings of an unknown group are left out.
+    pub fn groups(&self) -> BTreeSet<&str> {
+        self.recordings.iter().filter_map(|recording| recording.group.as_deref()).collect()
+    }
+
+    /// The number of time steps of a recording of this set.
+    pub fn steps(&self, recording: &Recording) -> usize {
+        recording.values.len().checked_div(self.channels.len()).unwrap_or(0)
+    }
+
+    /// The recordings with these indices, in this order. An index may occur several times.
+    ///
+    /// # Panics
+    ///
+    /// If there is no recording with one of the indices.
+    #[must_use]
+    pub fn subset(&self, indices: &[usize]) -> Self {
+        self.with(indices.iter().map(|&index| self.recordings[index].clone()).collect())
+    }
+
+    /// Selects channels by their names, in the order of `names`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordingError::NoChannel`] names the channel that is missing, and lists those that exist;
+    /// [`RecordingError::DuplicateChannel`].
+    pub fn select(&self, names: &[String]) -> Result<Self> {
+        let mut places = Vec::with_capacity(names.len());
+        for name in names {
+            let Some(place) = self.channels.iter().position(|channel| channel == name) else {
+                let (channel, channels) = (name.clone(), self.channels.clone());
+                return Err(RecordingError::NoChannel { channel, channels }.into());
+            };
+            if places.contains(&place) {
+                return Err(RecordingError::DuplicateChannel { channel: name.clone() }.into());
+            }
+            places.push(place);
+        }
+        let width = self.channels.len().max(1);
+        let selected = self.map_values(|values| {
+            values.chunks_exact(width).flat_map(|row| places.iter().map(|&place| row[place])).collect()
+        });
+        Ok(Self { channels: names.to_vec(), ..selected })
+    }
+
+    /// Resamples all recordings to `hz` samples per second by linear interpolation. The first sample stays the first
+    /// one. Movements that are faster than half of a lower rate appear as slower ones (aliasing), so smooth the
+    /// recordings before you reduce the rate much.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordingError::UnknownRate`] if the recordings have no rate, and [`RecordingError::Rate`] for a rate that is
+    /// not positive or more than 100 times the rate of the recordings.
+    pub fn resample(&self, hz: f64) -> Result<Self> {
+        let rate = self.rate.ok_or_else(|| RecordingError::UnknownRate { data: self.source.clone() })?;
+        let most = MOST_RESAMPLED * rate;
+        if !(hz > 0.0 && hz <= most) {
+            return Err(RecordingError::Rate { hz, most }.into());
+        }
+        if hz == rate {
+            return Ok(self.clone());
+        }
+        let width = self.channels.len();
+        let mut resampled = self.map_values(|values| {
+            let steps = values.len().checked_div(width).unwrap_or(0);
+            let last = steps.saturating_sub(1) as f64;
+            let count = if steps == 0 { 0 } else { (last * hz / rate + 1e-6) as usize + 1 };
+            let at = |step: usize| (step as f64 * rate / hz).min(last);
+            (0..count).flat_map(|step| fill::between(values, width, at(step))).collect()
+        });
+        resampled.rate = Some(hz);
+        resampled.notes.push(RecordingNote::Resampled { from: rate, to: hz });
+        Ok(resampled)
+    }
+
+    /// Cuts windows of `length` steps out of each recording, which begin every `step` steps. The rest of a recording
+    /// that fills no window is left out.
+    ///
+    /// The identifier of a window is that of its recording and the steps in it: `ID[0..100]`. A window has the group of
+    /// its recording. If the recording has none, the recording itself is the group of its windows, so that no
+    /// [split](Self::hold_out_groups) puts overlapping windows into different parts.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordingError::Window`] if `length` or `step` is 0, or if all recordings are shorter than `length`.
+    pub fn windows(&self, length: usize, step: usize) -> Result<Self> {
+        let longest = self.recordings.iter().map(|recording| self.steps(recording)).max().unwrap_or(0);
+        if length == 0 || step == 0 || length > longest {
+            return Err(RecordingError::Window { length, step, longest }.into());
+        }
+        let (width, mut windows, mut short) = (self.channels.len(), Vec::new(), 0);
+        for recording in &self.recordings {
+            let steps = self.steps(recording);
+            if steps < length {
+                short += 1;
+                continue;
+            }
+            for start in (0..=steps - length).step_by(step) {
+                let end = start + length;
+                windows.push(Recording {
+                    id: format!("{}[{start}..{end}]", recording.id),
+                    group: Some(recording.group.clone().unwrap_or_else(|| recording.id.clone())),
+                    label: recording.label.clone(),
+                    values: recording.values[start * width..end * width].to_vec(),
+                });
+            }
+        }
+        let mut windows = self.with(windows);
+        if short > 0 {
+            windows.notes.push(RecordingNote::ShorterThanWindow { recordings: short, length });
+        }
+        Ok(windows)
+    }
+
+    /// Other recordings with the channels, rate, notes and source of these.
+    fn with(&self, recordings: Vec<Recording>) -> Self {
+        let (channels, notes, source) = (self.channels.clone(), self.notes.clone(), self.source.clone());
+        Self { channels, rate: self.rate, recordings, notes, source }
+    }
+
+    /// The recordings with other values.
+    fn map_values(&self, values: impl Fn(&[f32]) -> Vec<f32>) -> Self {
+        let map = |recording: &Recording| Recording {
+            id: recording.id.clone(),
+            group: recording.group.clone(),
+            label: recording.label.clone(),
+            values: values(&recording.values),
+        };
+        self.with(self.recordings.iter().map(map).collect())
+    }
+
+    /// Adds a note for each class that has a single recording.
+    fn note_single_members(&mut self) {
+        let sizes = self.class_sizes().into_iter();
+        let single: Vec<String> = sizes.filter(|(_, size)| *size == 1).map(|(label, _)| label.to_owned()).collect();
+        if !single.is_empty() {
+            self.notes.push(RecordingNote::SingleMember { labels: single });
+        }
+    }
+}
+
+/// The text of each file of a published set with its path for error messages, and a description of the set with the
+/// checksum of all files.
+fn texts(source: &Source, locator: &Locator) -> Result<(Vec<(std::path::PathBuf, String)>, String)> {
+    let (mut hash, mut texts) = (Sha256::new(), Vec::with_capacity(source.files.len()));
+    for file in source.files {
+        let path: std::path::PathBuf = [source.folder, file.name].iter().collect();
+        let bytes = locator.read(source, file)?;
+        hash.update(&bytes);
+        texts.push((path.clone(), utf8(bytes, &path)?));
+    }
+    let what = if source.files.len() == 1 { "SHA-256" } else { "SHA-256 of all files" };
+    Ok((texts, format!("{} ({what} {})", source.name, hex(&hash.finalize()))))
+}

@@ -1,0 +1,110 @@
+//! Descriptions of the changes that are made to recordings, and of facts about them.
+
+use std::fmt;
+
+use crate::series::Note;
+
+use super::TimeUnit;
+
+/// A change that was made to recordings, or a fact that limits what they can show.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum RecordingNote {
+    /// A change that was made to the table with the recordings.
+    Table(Note),
+    /// Missing values were interpolated; before the first and after the last value of a channel, that value was
+    /// repeated.
+    MissingValues {
+        /// The number of missing values.
+        values: usize,
+        /// The number of recordings in which values were missing.
+        recordings: usize,
+    },
+    /// Samples were missing where the time between two samples is longer than usual, and were interpolated.
+    MissingSteps {
+        /// The number of missing samples.
+        steps: usize,
+        /// The number of recordings in which samples were missing.
+        recordings: usize,
+    },
+    /// The rows of recordings were not in the order of their times, and were sorted.
+    Sorted {
+        /// The number of these recordings.
+        recordings: usize,
+    },
+    /// The numbers in the column of the times are read in this unit, because neither the settings nor the name of the
+    /// column tell it.
+    TimeUnitAssumed {
+        /// The name of the column.
+        column: String,
+        /// The unit.
+        unit: TimeUnit,
+    },
+    /// The recordings were resampled by linear interpolation.
+    Resampled {
+        /// The number of samples per second before.
+        from: f64,
+        /// The number of samples per second afterwards.
+        to: f64,
+    },
+    /// Recordings that are shorter than a window were left out.
+    ShorterThanWindow {
+        /// The number of these recordings.
+        recordings: usize,
+        /// The length of a window in steps.
+        length: usize,
+    },
+    /// Classes have a single recording each, which cannot be learned and measured.
+    SingleMember {
+        /// The classes.
+        labels: Vec<String>,
+    },
+    /// All recordings of these classes are of groups that were held out, so that no other part has them.
+    OnlyHeldOut {
+        /// The classes.
+        labels: Vec<String>,
+    },
+    /// Files in a folder of recordings were skipped, because their names are not those of CSV files.
+    FilesSkipped {
+        /// The number of these files.
+        files: usize,
+        /// The name of the first of them.
+        example: String,
+    },
+    /// Only the training part of the published data is available.
+    TrainingPartOnly,
+}
+
+impl fmt::Display for RecordingNote {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table(note) => note.fmt(formatter),
+            Self::MissingValues { values, recordings } => {
+                write!(formatter, "interpolated {values} missing values in {recordings} recordings")
+            }
+            Self::MissingSteps { steps, recordings } => {
+                write!(formatter, "interpolated {steps} missing samples in {recordings} recordings")
+            }
+            Self::Sorted { recordings } => write!(formatter, "sorted the samples of {recordings} recordings by time"),
+            Self::TimeUnitAssumed { column, unit } => {
+                write!(formatter, "the numbers in `{column}` were read as {unit}; set time_unit if they are others")
+            }
+            Self::Resampled { from, to } => {
+                write!(formatter, "resampled the recordings from {from} Hz to {to} Hz by linear interpolation")
+            }
+            Self::ShorterThanWindow { recordings, length } => {
+                write!(formatter, "left out {recordings} recordings with fewer than {length} steps")
+            }
+            Self::SingleMember { labels } => {
+                write!(formatter, "classes with a single recording: {}", labels.join(", "))
+            }
+            Self::OnlyHeldOut { labels } => {
+                write!(formatter, "classes that only the held-out groups have: {}", labels.join(", "))
+            }
+            Self::FilesSkipped { files, example } => {
+                write!(formatter, "skipped {files} files that are not CSV files, such as {example}")
+            }
+            Self::TrainingPartOnly => write!(formatter, "the published test part is missing"),
+        }
+    }
+}

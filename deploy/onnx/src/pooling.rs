@@ -1,0 +1,64 @@
+//! Pooling of recurrent outputs: one vector per sequence.
+
+use rnn::{AttentionPooling, Pooling, Rnn};
+
+use crate::graph::{Element, Graph, Value};
+use crate::recurrent::RnnValues;
+
+impl Graph {
+    /// Adds [`Pooling::forward`]: the pooled vector, `[batch, features]`, of the values that [`rnn`](Self::rnn) has
+    /// returned. `lengths` are those that it was called with.
+    pub fn pooling(
+        &mut self,
+        pooling: Pooling,
+        attention: Option<&AttentionPooling>,
+        rnn: &Rnn,
+        RnnValues { output, state }: RnnValues,
+        lengths: Option<&Value>,
+    ) -> Value {
+        match (attention, pooling) {
+            (Some(attention), _) => attend(self, attention, &output, lengths),
+            (None, Pooling::Last) => self.last_hidden(rnn, &state),
+            (None, _) => max_and_mean(self, &output, lengths),
+        }
+    }
+}
+
+/// Maximum and mean over the steps of each sequence: `[B, T, F]` → `[B, 2·F]`.
+fn max_and_mean(graph: &mut Graph, steps: &Value, lengths: Option<&Value>) -> Value {
+    let [max, mean] = match lengths {
+        None => ["ReduceMax", "ReduceMean"].map(|operator| graph.reduce(operator, steps, 1, false)),
+        Some(lengths) => {
+            // The outputs lie between -1 and 1, and are zero in the padding.
+            let padding = padding(graph, steps, lengths, -100.0); // [B, T, 1]
+            let below = graph.node("Add", &[steps, &padding]);
+            let max = graph.reduce("ReduceMax", &below, 1, false);
+            let sum = graph.sum(steps, 1);
+            let counts = graph.cast(lengths, Element::Float);
+            let counts = graph.unsqueeze(&counts, 1);
+            [max, graph.node("Div", &[&sum, &counts])]
+        }
+    };
+    graph.concat(&[max, mean], 1)
+}
+
+/// The mean over the steps of each sequence, weighted by attention: `[B, T, F]` → `[B, F]`.
+fn attend(graph: &mut Graph, attention: &AttentionPooling, steps: &Value, lengths: Option<&Value>) -> Value {
+    let keys = graph.linear("attention.key", &attention.key, steps);
+    let keys = graph.node("Tanh", &[&keys]);
+    let mut scores = graph.linear("attention.question", &attention.question, &keys); // [B, T, 1]
+    if let Some(lengths) = lengths {
+        let padding = padding(graph, steps, lengths, -1e9);
+        scores = graph.node("Add", &[&scores, &padding]);
+    }
+    let weights = graph.softmax(&scores, 1);
+    let weighted = graph.node("Mul", &[steps, &weights]);
+    graph.sum(&weighted, 1)
+}
+
+/// 0 for the steps of each sequence and `value` for the padding: `[batch, time, 1]`.
+fn padding(graph: &mut Graph, steps: &Value, lengths: &Value, value: f32) -> Value {
+    let is_padding = graph.is_padding(steps, lengths); // [B, T, 1]
+    let value = graph.float(value);
+    graph.node("Mul", &[&is_padding, &value])
+}

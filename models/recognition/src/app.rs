@@ -1,0 +1,70 @@
+//! The command line of the program `recognition`: the options of `train` for the user's own recordings, and the verbs
+//! (subcommands) `predict` and `crossval`.
+
+mod crossval;
+mod options;
+mod predict;
+
+use clap::Subcommand;
+use cli::application::Changes;
+use cli::{Application, Context, Result};
+
+use crate::train::RecognitionTask;
+use crossval::Crossval;
+use options::DataOptions;
+use predict::Predict;
+
+/// The application `recognition`, as the crate `cli` needs it for a command-line program.
+pub struct App;
+
+impl Application for App {
+    type Task = RecognitionTask;
+    type Options = DataOptions;
+    type Verb = Verb;
+
+    const ABOUT: &'static str = "Recognise sequences: pen strokes, gestures, motions and voices.";
+    const DEFAULT_MODEL: Option<&'static str> = Some("gestures");
+    const DATA_VERBS: &'static [&'static str] = &["crossval"];
+    const NEXT: &'static [(&'static str, &'static str)] = &[
+        ("predict --model RUN --csv FILE --id COLUMN", "recognise your own recordings"),
+        ("export --model RUN --out my-model", "make a package for others"),
+        ("train --recipe pendigits", "train on digits that people wrote"),
+    ];
+
+    fn changes(options: &DataOptions) -> Result<Changes> {
+        options.changes()
+    }
+
+    fn data_option(setting: &str) -> Option<&'static str> {
+        options::data_option(setting)
+    }
+
+    fn to_onnx(
+        model: &crate::Recognizer,
+        options: &onnx::Options,
+    ) -> std::result::Result<onnx::Export, onnx::OnnxError> {
+        onnx::ToOnnx::to_onnx(model, options)
+    }
+
+    fn run(verb: Verb, cx: &mut Context) -> Result<()> {
+        match verb {
+            Verb::Predict(predict) => predict.run(cx),
+            Verb::Crossval(crossval) => crossval.run(cx),
+        }
+    }
+}
+
+/// The verbs (subcommands) that this application adds to the shared ones.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Recognise the recordings in a CSV file
+    #[command(after_help = "Examples:
+  predict --csv strokes.csv                    one recording, by the model gestures
+  predict --csv week.csv --id recording --json one JSON object per recording
+  predict --csv strokes.csv --stream           the class after every sample")]
+    Predict(Predict),
+    /// Train and test on each fold of the persons: cross-validation
+    #[command(after_help = "Examples:
+  crossval --recipe watch-exercises --folds 5 --out runs/crossval")]
+    Crossval(Crossval),
+}

@@ -1,0 +1,120 @@
+//! Options of `train` for the user's own recordings.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use cli::{Changes, Result};
+use datasets::recordings::TimeUnit;
+
+/// The options of `train` that select the data. They override settings in the table `[data]` of the recipe.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Data")]
+pub struct DataOptions {
+    /// Train on this CSV file, whose rows are the samples of all recordings. Without --recipe, the recipe own-recordings
+    /// is used
+    #[arg(long, value_name = "FILE", requires_all = ["id", "label"])]
+    csv: Option<PathBuf>,
+    /// Train on this folder: a folder per class with a CSV file per recording
+    #[arg(long, value_name = "DIR", conflicts_with = "csv")]
+    folder: Option<PathBuf>,
+    /// Train on this file in the format .ts of the UEA archive
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["csv", "folder"])]
+    ts: Option<PathBuf>,
+    /// The file in the format .ts with the test part [default: a part of --ts]
+    #[arg(long, value_name = "FILE", requires = "ts")]
+    test_ts: Option<PathBuf>,
+    /// Columns of --csv that together identify a recording
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "csv")]
+    id: Vec<String>,
+    /// Column of --csv with the class
+    #[arg(long, value_name = "COLUMN", requires = "csv")]
+    label: Option<String>,
+    /// Columns with the channels [default: all columns of numbers that have no other use]
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    channels: Vec<String>,
+    /// Column with whom a recording is of. No person is in two parts of the data
+    #[arg(long, value_name = "COLUMN", requires = "csv")]
+    group: Option<String>,
+    /// Column with the time of each sample
+    #[arg(long, value_name = "COLUMN")]
+    time: Option<String>,
+    /// Unit of the times: s, ms, us or ns [default: recognised]
+    #[arg(long, value_name = "UNIT", requires = "time")]
+    time_unit: Option<TimeUnit>,
+    /// Resample all recordings to this number of samples per second
+    #[arg(long, value_name = "HZ")]
+    resample: Option<f64>,
+}
+
+impl DataOptions {
+    /// Converts the options to the name of a recipe and to overrides of recipe settings.
+    pub fn changes(&self) -> Result<Changes> {
+        let mut changes = Changes::default();
+        let sources = [("table", "--csv", &self.csv), ("folder", "--folder", &self.folder), ("ts", "--ts", &self.ts)];
+        for (set, option, file) in sources {
+            if let Some(file) = file {
+                changes.recipe = Some("own-recordings");
+                changes.set("data.set", Some(set))?;
+                changes.set_file("data.file", option, Some(file))?;
+            }
+        }
+        let some = |names: &'_ [String]| (!names.is_empty()).then(|| names.to_vec());
+        changes.set_file("data.test_file", "--test-ts", self.test_ts.as_deref())?;
+        changes.set("data.id", some(&self.id))?;
+        changes.set("data.label", self.label.as_ref())?;
+        changes.set("data.format.channels", some(&self.channels))?;
+        changes.set("data.format.group", self.group.as_ref())?;
+        changes.set("data.format.time", self.time.as_ref())?;
+        changes.set("data.format.time_unit", self.time_unit)?;
+        match &self.csv.as_ref().or(self.folder.as_ref()) {
+            Some(_) => changes.set("data.format.resample", self.resample)?,
+            None => changes.set("data.rate", self.resample)?,
+        }
+        Ok(changes)
+    }
+}
+
+/// Returns the command-line option for the setting that a [`DataError`](datasets::DataError::setting) names; `None` if
+/// there is no such option.
+pub fn data_option(setting: &str) -> Option<&'static str> {
+    match setting {
+        "resample" => Some("--resample"),
+        "channels" => Some("--channels"),
+        "time" => Some("--time"),
+        "time_unit" => Some("--time-unit"),
+        "group" => Some("--group"),
+        "id" => Some("--id"),
+        "label" => Some("--label"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        options: DataOptions,
+    }
+
+    #[test]
+    fn options_stand_for_settings() {
+        let line = ["train", "--csv", "/a", "--id", "day,run", "--label", "what", "--resample", "50"];
+        let Changes { recipe, settings } = Cli::try_parse_from(line).unwrap().options.changes().unwrap();
+        assert_eq!(recipe, Some("own-recordings"));
+        let expected = [
+            r#"data.set="table""#,
+            r#"data.file="/a""#,
+            r#"data.id=["day", "run"]"#,
+            r#"data.label="what""#,
+            "data.format.resample=50.0",
+        ];
+        assert_eq!(settings, expected);
+        assert!(Cli::try_parse_from(["train", "--csv", "/a"]).is_err());
+        assert!(Cli::try_parse_from(["train", "--csv", "/a", "--folder", "/b"]).is_err());
+    }
+}

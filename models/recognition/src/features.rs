@@ -1,0 +1,247 @@
+//! From the channels of a sequence to the features that the network reads.
+
+use inference::PredictError;
+
+use crate::prediction::Sequence;
+use crate::settings::{Features, Settings};
+
+/// Returns the samples of the channels that a model reads, `[samples, channels]`, at the sampling rate of the model.
+/// Channels are matched by name. Missing samples are interpolated, and those before the first or after the last known
+/// sample of a channel repeat it.
+///
+/// # Errors
+///
+/// [`PredictError::BadInput`] if a channel is missing or empty, if channels have different lengths, if a sample is not a
+/// finite number, or if a rate is given that the model cannot use.
+pub fn samples(sequence: &Sequence, settings: &Settings) -> Result<Vec<f32>, PredictError> {
+    let bad = |reason| PredictError::bad_input("channels", reason);
+    let mut columns = Vec::with_capacity(settings.channels.len());
+    for name in &settings.channels {
+        let column = sequence.channels.get(name).ok_or_else(|| {
+            let known: Vec<&str> = sequence.channels.keys().map(String::as_str).collect();
+            bad(format!("there is no channel `{name}`, which the model reads; the sequence has: {}", known.join(", ")))
+        })?;
+        if let Some(place) = column.iter().position(|sample| sample.is_some_and(|sample| !sample.is_finite())) {
+            return Err(bad(format!("sample {} of the channel `{name}` is not a finite number", place + 1)));
+        }
+        columns.push(interpolated(column).ok_or_else(|| bad(format!("the channel `{name}` has no samples")))?);
+    }
+    let length = columns.first().map_or(0, Vec::len);
+    if let Some(place) = columns.iter().position(|column| column.len() != length) {
+        let [first, name] = [0, place].map(|place| &settings.channels[place]);
+        let other = columns[place].len();
+        return Err(bad(format!(
+            "`{first}` has {length} samples and `{name}` has {other}; all channels need the same"
+        )));
+    }
+    let rows = (0..length).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
+    let rows = match (sequence.rate, settings.rate) {
+        (Some(rate), _) if !(rate.is_finite() && rate > 0.0) => {
+            Err(PredictError::bad_input("rate", format!("{rate} is not a number of samples per second above 0")))
+        }
+        (Some(_), None) => Err(PredictError::bad_input("rate", "the model has no sampling rate; leave the rate out")),
+        (Some(rate), Some(wanted)) => Ok(resample(rows, columns.len(), rate, wanted)),
+        (None, _) => Ok(rows),
+    };
+    rows.map(|rows| settings.drawing.map_or_else(|| rows.clone(), |points| drawing(&rows, points.get())))
+}
+
+/// Scales a drawing of a pen, `[samples, 2]`, so that its larger side is 1 and its middle 0, and reduces it to `points`
+/// points with equal distances along its path, `[points, 2]`. The answer then depends neither on the place, the size and the
+/// speed of a drawing nor on the sampling rate.
+pub fn drawing(samples: &[f32], points: usize) -> Vec<f32> {
+    let (samples, _) = samples.as_chunks::<2>();
+    let (mut low, mut high) = ([f32::INFINITY; 2], [f32::NEG_INFINITY; 2]);
+    for (axis, value) in samples.iter().flat_map(|sample| sample.iter().copied().enumerate()) {
+        (low[axis], high[axis]) = (low[axis].min(value), high[axis].max(value));
+    }
+    let size = (high[0] - low[0]).max(high[1] - low[1]);
+    let scale = if size > 0.0 { 1.0 / size } else { 0.0 };
+    let scaled = |sample: &[f32; 2]| [0, 1].map(|axis| (sample[axis] - (low[axis] + high[axis]) / 2.0) * scale);
+    let path: Vec<[f32; 2]> = samples.iter().map(scaled).collect();
+    let length = |pair: &[[f32; 2]]| (pair[1][0] - pair[0][0]).hypot(pair[1][1] - pair[0][1]);
+    let whole: f32 = path.windows(2).map(length).sum();
+    let mut reduced = Vec::with_capacity(2 * points);
+    let (mut part, mut before) = (0, 0.0); // the part of the path, and the length of the parts before it
+    for point in 0..points {
+        let place = whole * point as f32 / (points.max(2) - 1) as f32;
+        while part + 2 < path.len() && before + length(&path[part..]) < place {
+            before += length(&path[part..]);
+            part += 1;
+        }
+        let [from, to] = [part, (part + 1).min(path.len() - 1)].map(|index| path[index]);
+        let size = (to[0] - from[0]).hypot(to[1] - from[1]);
+        let share = if size > 0.0 { ((place - before) / size).min(1.0) } else { 0.0 };
+        reduced.extend([0, 1].map(|axis| from[axis] + (to[axis] - from[axis]) * share));
+    }
+    reduced
+}
+
+/// Fills missing samples by linear interpolation; `None` if no sample is known.
+fn interpolated(samples: &[Option<f32>]) -> Option<Vec<f32>> {
+    let mut filled: Vec<f32> = Vec::with_capacity(samples.len());
+    for (place, sample) in samples.iter().enumerate() {
+        let Some(sample) = *sample else { continue };
+        let from = filled.last().copied().unwrap_or(sample);
+        let steps = place + 1 - filled.len();
+        filled.extend((1..steps).map(|step| from + (sample - from) * step as f32 / steps as f32));
+        filled.push(sample);
+    }
+    let last = *filled.last()?;
+    filled.resize(samples.len(), last);
+    Some(filled)
+}
+
+/// Resamples rows of `channels` values by linear interpolation, from `rate` to `wanted` samples per second.
+pub fn resample(rows: Vec<f32>, channels: usize, rate: f64, wanted: f64) -> Vec<f32> {
+    let count = rows.len() / channels.max(1);
+    if rate == wanted || count < 2 {
+        return rows;
+    }
+    let seconds = (count - 1) as f64 / rate;
+    let new = (seconds * wanted + 1e-9).floor() as usize + 1;
+    let mut to = Vec::with_capacity(new * channels);
+    for index in 0..new {
+        let place = index as f64 * rate / wanted;
+        let before = (place as usize).min(count - 2);
+        let share = (place - before as f64).min(1.0) as f32;
+        let [from, after] = [before, before + 1].map(|row| &rows[row * channels..][..channels]);
+        to.extend(from.iter().zip(after).map(|(from, after)| from + (after - from) * share));
+    }
+    to
+}
+
+impl Features {
+    /// Fits mean and standard deviation to sequences, each `[samples, channels]`.
+    pub fn fit<'a>([relative, deltas]: [bool; 2], sequences: impl Iterator<Item = &'a [f32]>, channels: usize) -> Self {
+        let plain = Self { relative, deltas, ..Self::default() };
+        let size = plain.size(channels);
+        let (mut count, mut sums, mut squares) = (0.0, vec![0.0; size], vec![0.0; size]);
+        for sequence in sequences {
+            let mut before = None;
+            for sample in sequence.chunks_exact(channels) {
+                count += 1.0;
+                let first = &sequence[..channels];
+                for (index, value) in plain.raw(sample, before, first).map(f64::from).enumerate() {
+                    sums[index] += value;
+                    squares[index] += value * value;
+                }
+                before = Some(sample);
+            }
+        }
+        let mean: Vec<f64> = sums.iter().map(|sum| sum / f64::max(count, 1.0)).collect();
+        let variance = squares.iter().zip(&mean).map(|(square, mean)| square / f64::max(count, 1.0) - mean * mean);
+        // A channel that never changes gives features of 0.
+        let deviation = variance.map(|variance| if variance > 1e-12 { variance.sqrt() as f32 } else { 1.0 }).collect();
+        Self { relative, deltas, mean: mean.into_iter().map(|mean| mean as f32).collect(), deviation }
+    }
+
+    /// The number of features per sample.
+    pub fn size(&self, channels: usize) -> usize {
+        if self.deltas { 2 * channels } else { channels }
+    }
+
+    /// The values of a sample, relative to the `first` one with [`relative`](Self::relative), and its differences to the
+    /// sample before with [`deltas`](Self::deltas).
+    fn raw<'a>(
+        &self,
+        sample: &'a [f32],
+        before: Option<&'a [f32]>,
+        first: &'a [f32],
+    ) -> impl Iterator<Item = f32> + use<'a> {
+        let relative = self.relative;
+        let values = sample.iter().zip(first).map(move |(value, first)| if relative { value - first } else { *value });
+        let deltas = sample.iter().zip(before.unwrap_or(sample)).map(|(value, before)| value - before);
+        values.chain(deltas.take(if self.deltas { sample.len() } else { 0 }))
+    }
+
+    /// The features of a sample, which follows the sample `before` of a sequence that begins with `first`.
+    pub fn of_sample<'a>(
+        &'a self,
+        sample: &'a [f32],
+        before: Option<&'a [f32]>,
+        first: &'a [f32],
+    ) -> impl Iterator<Item = f32> + 'a {
+        let scales = self.mean.iter().zip(&self.deviation);
+        self.raw(sample, before, first).zip(scales).map(|(value, (mean, deviation))| (value - mean) / deviation)
+    }
+
+    /// The features of a sequence, `[samples, channels]` → `[samples, features]`.
+    pub fn of_samples(&self, samples: &[f32], channels: usize) -> Vec<f32> {
+        let mut features = Vec::with_capacity(samples.len() * 2);
+        let mut before = None;
+        for sample in samples.chunks_exact(channels) {
+            features.extend(self.of_sample(sample, before, &samples[..channels]));
+            before = Some(sample);
+        }
+        features
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_samples_are_interpolated() {
+        let some = |values: &[f32]| -> Vec<Option<f32>> {
+            values.iter().map(|value| (!value.is_nan()).then_some(*value)).collect()
+        };
+        let nan = f32::NAN;
+        assert_eq!(interpolated(&some(&[nan, 1.0, nan, nan, 4.0, nan])).unwrap(), [1.0, 1.0, 2.0, 3.0, 4.0, 4.0]);
+        assert_eq!(interpolated(&some(&[2.0, 3.0])).unwrap(), [2.0, 3.0]);
+        assert_eq!(interpolated(&some(&[nan, nan])), None);
+        assert_eq!(interpolated(&[]), None);
+    }
+
+    #[test]
+    fn resampling_keeps_a_line() {
+        let line: Vec<f32> = (0..11).flat_map(|step| [step as f32, -2.0 * step as f32]).collect();
+        for wanted in [25.0, 50.0, 100.0, 130.0] {
+            let resampled = resample(line.clone(), 2, 50.0, wanted);
+            assert_eq!(resampled.len() / 2, (10.0 * wanted / 50.0) as usize + 1);
+            for (index, sample) in resampled.chunks(2).enumerate() {
+                let expected = (index as f64 * 50.0 / wanted) as f32;
+                approx::assert_abs_diff_eq!(sample[0], expected, epsilon = 1e-5);
+                approx::assert_abs_diff_eq!(sample[1], -2.0 * expected, epsilon = 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn drawings_do_not_depend_on_place_size_and_speed() {
+        // An L: 3 down and 4 to the right, at two speeds.
+        let slow: Vec<f32> = (0..=30).map(|step| step as f32 / 10.0).flat_map(|y| [0.0, 3.0 - y]).collect();
+        let corner = [slow, vec![1.0, 0.0, 4.0, 0.0]].concat();
+        let moved: Vec<f32> = corner.iter().map(|value| 7.0 + 20.0 * value).collect();
+        let expected = [-0.5, 0.375, -0.5, -0.0625, -0.3125, -0.375, 0.09375, -0.375, 0.5, -0.375];
+        for samples in [corner, moved] {
+            let found = drawing(&samples, 5);
+            // The points are 7 / 4 apart on the path of length 7, and a quarter of that in the scaled drawing.
+            for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+                if index != 4 && index != 6 {
+                    approx::assert_abs_diff_eq!(*found, expected, epsilon = 1e-5);
+                }
+            }
+            approx::assert_abs_diff_eq!(found[4], -0.5 + 0.5 / 4.0, epsilon = 1e-5);
+            approx::assert_abs_diff_eq!(found[6], -0.5 + 2.25 / 4.0, epsilon = 1e-5);
+        }
+        assert_eq!(drawing(&[5.0, 6.0], 3), [0.0; 6]);
+        assert_eq!(drawing(&[5.0, 6.0, 5.0, 6.0], 2), [0.0; 4]);
+    }
+
+    #[test]
+    fn fitted_features_have_mean_0_and_deviation_1() {
+        let sequences = [vec![1.0, 5.0, 2.0, 5.0, 4.0, 5.0], vec![0.0, 5.0, 7.0, 5.0]];
+        let features = Features::fit([false, true], sequences.iter().map(Vec::as_slice), 2);
+        let all: Vec<f32> = sequences.iter().flat_map(|sequence| features.of_samples(sequence, 2)).collect();
+        for feature in 0..4 {
+            let values: Vec<f32> = all.chunks(4).map(|row| row[feature]).collect();
+            let mean = values.iter().sum::<f32>() / 5.0;
+            let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / 5.0;
+            approx::assert_abs_diff_eq!(mean, 0.0, epsilon = 1e-6);
+            // The second channel is constant, and its differences are too.
+            approx::assert_abs_diff_eq!(variance, if feature % 2 == 0 { 1.0 } else { 0.0 }, epsilon = 1e-5);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Recognition of sequences: a multichannel series in, its class out, at once or as it streams in. Pen strokes, gestures,
+//! exercises and voices are such series.
+//!
+//! ```sh
+//! cargo run -p recognition                                     # train on generated pen gestures, in less than a minute
+//! cargo run -p recognition -- predict strokes.csv --model RUN
+//! cargo run -p recognition -- train --csv FILE --id recording --label class     # your own data
+//! cargo run -p recognition -- verify                           # measure every shipped model again
+//! ```
+//!
+//! Without cargo features the crate contains only the predictor, which reads packages from bytes: it has no trainer, no
+//! command line and no file access. The feature `folder` adds `from_pretrained`, the feature `train` adds training, and
+//! the feature `cli` (enabled by default) adds the program.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `predictor.rs` | [`Recognizer`], the [`Predictor`] |
+//! | `live.rs` | [`Live`]: a class after every sample of a stream |
+//! | `prediction.rs` | [`Sequence`], [`Options`] and [`Prediction`]: the types of the JSON interface |
+//! | `features.rs` | from channels, matched by name, to standardised features |
+//! | `model.rs` | the network: convolutions → recurrent layers → pooling → one logit per class |
+//! | `settings.rs` | the settings of a model in its package |
+//! | `onnx.rs` | ONNX graphs (feature `onnx`) |
+//! | `train/` | data, training, evaluation and baselines (feature `train`) |
+//! | `app.rs`, `app/` | the command line (feature `cli`) |
+//! | `recipes/` | TOML files, each with all settings of one training run |
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+#[cfg(feature = "cli")]
+pub mod app;
+pub mod features;
+pub mod live;
+pub mod model;
+#[cfg(feature = "onnx")]
+mod onnx;
+pub mod prediction;
+pub mod predictor;
+mod schemas;
+pub mod settings;
+#[cfg(feature = "train")]
+pub mod train;
+
+pub use inference::{Predictor, Streaming};
+pub use live::Live;
+pub use prediction::{Options, Prediction, Reading, Sequence};
+pub use predictor::Recognizer;

@@ -1,0 +1,233 @@
+//! Streams: a class after every sample.
+
+use inference::PredictError;
+use rnn::{AttentionPooling, PreparedDense, PreparedRnn, StepState};
+
+use crate::model::Network;
+use crate::prediction::Reading;
+use crate::predictor::softmax;
+use crate::settings::Settings;
+
+/// A pause of more than this number of sampling intervals starts a new sequence.
+const PAUSE: f64 = 25.0;
+
+/// The layers of a network that reads one frame per call, with packed weights.
+#[derive(Debug)]
+pub(crate) struct PreparedNetwork {
+    convolutions: Vec<PreparedDense>,
+    rnn: PreparedRnn,
+    attention: Option<[PreparedDense; 2]>,
+    dense: PreparedDense,
+    /// Whether the maximum and the mean of the outputs are pooled; the last output otherwise, if there is no attention.
+    max_mean: bool,
+}
+
+impl PreparedNetwork {
+    /// Packs the weights of a network that reads in one direction.
+    pub fn new(network: &Network) -> Self {
+        let pack = |linear: &burn::nn::Linear| {
+            let weight = linear.weight.val().transpose(); // [outputs, inputs]
+            let bias = linear.bias.as_ref().map(|bias| bias.val());
+            let zeros = || burn::tensor::Tensor::zeros([weight.dims()[0]], &weight.device());
+            PreparedDense::new(weight.clone(), bias.unwrap_or_else(zeros))
+        };
+        let attention = network.attention.as_ref();
+        Self {
+            convolutions: network.convolutions.iter().map(pack).collect(),
+            rnn: network.rnn.prepare(),
+            attention: attention.map(|AttentionPooling { key, question, .. }| [pack(key), pack(question)]),
+            dense: pack(&network.dense),
+            max_mean: network.pooling == rnn::Pooling::MaxMean,
+        }
+    }
+
+    /// The state before the first frame.
+    fn start(&self) -> State {
+        let convolutions = vec![Vec::new(); self.convolutions.len()];
+        State { convolutions, rnn: self.rnn.zero_state(1), pooled: Pooled::default() }
+    }
+
+    /// Reads a frame, and returns the logits of the classes for all frames so far.
+    fn step(&self, mut frame: Vec<f32>, state: &mut State) -> Vec<f32> {
+        for (convolution, inputs) in self.convolutions.iter().zip(&mut state.convolutions) {
+            // The inputs of the last `kernel` frames; zeros before the first frame.
+            inputs.extend_from_slice(&frame);
+            let missing = convolution.inputs().saturating_sub(inputs.len());
+            inputs.splice(0..0, std::iter::repeat_n(0.0, missing));
+            inputs.drain(..inputs.len() - convolution.inputs());
+            frame = convolution.forward(inputs);
+            frame.iter_mut().for_each(|value| *value = value.max(0.0));
+        }
+        let output = self.rnn.step(&frame, &mut state.rnn);
+        self.dense.forward(&match &self.attention {
+            Some([key, question]) => {
+                let mut key = key.forward(output);
+                key.iter_mut().for_each(|value| *value = value.tanh());
+                state.pooled.attend(output, question.forward(&key)[0])
+            }
+            None if self.max_mean => state.pooled.max_and_mean(output),
+            None => output.to_vec(),
+        })
+    }
+}
+
+/// What a network remembers of the frames that it has read.
+#[derive(Clone, Debug)]
+struct State {
+    /// For each convolution, its inputs at the last frames.
+    convolutions: Vec<Vec<f32>>,
+    rnn: StepState,
+    pooled: Pooled,
+}
+
+/// The pooled outputs so far.
+#[derive(Clone, Debug, Default)]
+struct Pooled {
+    count: f32,
+    /// The sum of the outputs, or their sum weighted with attention.
+    sum: Vec<f32>,
+    largest: Vec<f32>,
+    /// The largest attention score, and the sum of `exp(score − largest score)`.
+    score: f32,
+    weight: f32,
+}
+
+impl Pooled {
+    fn max_and_mean(&mut self, output: &[f32]) -> Vec<f32> {
+        if self.sum.is_empty() {
+            (self.sum, self.largest) = (vec![0.0; output.len()], vec![f32::NEG_INFINITY; output.len()]);
+        }
+        self.count += 1.0;
+        self.sum.iter_mut().zip(output).for_each(|(sum, value)| *sum += value);
+        self.largest.iter_mut().zip(output).for_each(|(largest, value)| *largest = largest.max(*value));
+        self.largest.iter().copied().chain(self.sum.iter().map(|sum| sum / self.count)).collect()
+    }
+
+    fn attend(&mut self, output: &[f32], score: f32) -> Vec<f32> {
+        if self.sum.is_empty() {
+            (self.sum, self.score) = (vec![0.0; output.len()], score);
+        }
+        let largest = self.score.max(score);
+        let (old, new) = ((self.score - largest).exp(), (score - largest).exp());
+        self.score = largest;
+        self.weight = self.weight * old + new;
+        self.sum.iter_mut().zip(output).for_each(|(sum, value)| *sum = *sum * old + new * value);
+        self.sum.iter().map(|sum| sum / self.weight).collect()
+    }
+}
+
+/// A stream of samples that is being read: see [`Recognizer::live`](crate::Recognizer::live). It owns its state, so many
+/// streams can share one model.
+#[derive(Debug)]
+pub struct Live {
+    /// The state before the current frame.
+    state: State,
+    /// The features of the current frame, which is not complete.
+    frame: Vec<f32>,
+    /// The first and the last sample at the rate of the model.
+    first: Option<Vec<f32>>,
+    before: Option<Vec<f32>>,
+    /// The last sample with a time, as it came.
+    raw: Vec<f32>,
+    /// The time of the last sample, and that of the last sample at the rate of the model, in seconds.
+    times: Option<[f64; 2]>,
+    samples: usize,
+    delay: usize,
+    /// The most probable class, and the number of samples in a row at which it has been that.
+    candidate: (usize, usize),
+    label: Option<usize>,
+}
+
+impl Live {
+    pub(crate) fn new(network: &PreparedNetwork, delay: usize) -> Self {
+        Self {
+            state: network.start(),
+            frame: Vec::new(),
+            first: None,
+            before: None,
+            raw: Vec::new(),
+            times: None,
+            samples: 0,
+            delay,
+            candidate: (0, 0),
+            label: None,
+        }
+    }
+
+    /// Forgets all samples, as if the stream began.
+    fn restart(&mut self, network: &PreparedNetwork) {
+        *self = Self::new(network, self.delay);
+    }
+
+    /// Reads one sample of all channels at the rate of the model.
+    pub(crate) fn push(&mut self, network: &PreparedNetwork, settings: &Settings, sample: &[f32]) -> Reading {
+        let first = self.first.get_or_insert_with(|| sample.to_vec());
+        self.frame.extend(settings.features.of_sample(sample, self.before.as_deref(), first));
+        self.before = Some(sample.to_vec());
+        self.samples += 1;
+        let width = settings.model.frame.get() * settings.features.size(settings.channels.len());
+        let mut frame = self.frame.clone();
+        frame.resize(width, 0.0);
+        let mut state = self.state.clone();
+        let logits = network.step(frame, &mut state);
+        if self.frame.len() == width {
+            self.state = state;
+            self.frame.clear();
+        }
+        let probabilities = softmax(&logits, settings.temperature);
+        let best = crate::predictor::largest(&probabilities);
+        self.candidate = match self.candidate {
+            (class, count) if count > 0 && class == best => (class, count + 1),
+            _ => (best, 1),
+        };
+        if self.candidate.1 > self.delay {
+            self.label = Some(best);
+        }
+        let label = self.label.map(|label| settings.classes[label].clone());
+        Reading { samples: self.samples, label, probability: probabilities[self.label.unwrap_or(best)] }
+    }
+
+    /// Reads one sample that was taken at a time, in seconds. Samples at the rate of the model are interpolated between
+    /// this sample and the one before. Returns the class after the last of them, or `None` if no such sample has been
+    /// reached. After a pause, a new sequence starts.
+    ///
+    /// # Errors
+    ///
+    /// [`PredictError::BadInput`] if the model has no sampling rate, or if the time is not after that of the last sample.
+    pub(crate) fn push_at(
+        &mut self,
+        network: &PreparedNetwork,
+        settings: &Settings,
+        time: f64,
+        sample: &[f32],
+    ) -> Result<Option<Reading>, PredictError> {
+        let rate = settings.rate.ok_or_else(|| {
+            PredictError::bad_input("time", "the model has no sampling rate; push samples without times")
+        })?;
+        let Some([last, mut read]) = self.times.filter(|[last, _]| time - last <= PAUSE / rate) else {
+            let later = self.times.is_none_or(|[last, _]| time > last);
+            if !(time.is_finite() && later) {
+                return Err(PredictError::bad_input("time", format!("{time} s is not after the last sample")));
+            }
+            self.restart(network);
+            self.times = Some([time; 2]);
+            self.raw = sample.to_vec();
+            return Ok(Some(self.push(network, settings, sample)));
+        };
+        if !(time.is_finite() && time > last) {
+            return Err(PredictError::bad_input("time", format!("{time} s is not after the last sample, {last} s")));
+        }
+        let before = std::mem::take(&mut self.raw);
+        let mut reading = None;
+        while read + 1.0 / rate <= time + 1e-9 {
+            read += 1.0 / rate;
+            let share = ((read - last) / (time - last)).clamp(0.0, 1.0) as f32;
+            let between: Vec<f32> =
+                before.iter().zip(sample).map(|(before, sample)| before + (sample - before) * share).collect();
+            reading = Some(self.push(network, settings, &between));
+        }
+        self.times = Some([time, read]);
+        self.raw = sample.to_vec();
+        Ok(reading)
+    }
+}

@@ -1,0 +1,60 @@
+//! Input, options and result of a prediction. The types are serialized to JSON on the command line, over HTTP and in the
+//! browser.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A multichannel series.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sequence {
+    /// The samples of each channel, by the name of the channel. All channels have the same number of samples; `null` is a
+    /// missing sample, which is interpolated. Channels that the model does not read are ignored.
+    pub channels: BTreeMap<String, Vec<Option<f32>>>,
+    /// The number of samples per second; absent if it is that of the model. Other rates are resampled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
+}
+
+impl Sequence {
+    /// A sequence without missing samples.
+    pub fn new<'a>(channels: impl IntoIterator<Item = (&'a str, Vec<f32>)>) -> Self {
+        let channels = channels.into_iter();
+        let channels = channels.map(|(name, samples)| (name.to_owned(), samples.into_iter().map(Some).collect()));
+        Self { channels: channels.collect(), rate: None }
+    }
+}
+
+/// The options of a prediction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// For streams: the number of consecutive samples, after the first one, at which a class must be the most probable
+    /// before it is reported. A larger delay gives fewer changes of the class.
+    pub delay: usize,
+}
+
+/// The class of a sequence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// The most probable class.
+    pub label: String,
+    /// The probability of this class, from 0 to 1.
+    pub probability: f32,
+    /// The probabilities of all classes. They sum to 1.
+    pub probabilities: BTreeMap<String, f32>,
+    /// The number of windows whose probabilities were averaged; 1 if the sequence was read as a whole.
+    pub windows: usize,
+}
+
+/// The class of the part of a stream that has been read so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// The number of samples that have been read since the start of the stream.
+    pub samples: usize,
+    /// The class; `None` until a class has been the most probable for the [delay](Options::delay).
+    pub label: Option<String>,
+    /// The probability of the class, or of the most probable class if none is reported yet.
+    pub probability: f32,
+}

@@ -1,0 +1,52 @@
+//! JSON schemas of the input, the options and the output of a model, for servers.
+
+use inference::Schemas;
+use serde_json::{Value, json};
+
+use crate::settings::Settings;
+
+/// The schemas of sequences, options and predictions of a model.
+pub fn schemas(settings: &Settings) -> Schemas {
+    let samples = json!({ "type": "array", "minItems": 1, "items": { "type": ["number", "null"] } });
+    let channels: serde_json::Map<String, Value> =
+        settings.channels.iter().map(|name| (name.clone(), samples.clone())).collect();
+    let probability = json!({ "type": "number", "minimum": 0, "maximum": 1 });
+    Schemas {
+        input: json!({
+            "type": "object",
+            "properties": {
+                "channels": { "type": "object", "properties": channels, "required": settings.channels,
+                    "description": "The samples of each channel; null is a missing sample." },
+                "rate": { "type": ["number", "null"], "exclusiveMinimum": 0,
+                    "description": "Samples per second, if they differ from those of the model." },
+            },
+            "required": ["channels"],
+            "additionalProperties": false,
+        }),
+        options: json!({
+            "type": "object",
+            "properties": { "delay": { "type": "integer", "minimum": 0,
+                "description": "For streams: at how many more samples a class must be the most probable before it is reported." } },
+            "additionalProperties": false,
+        }),
+        output: json!({
+            "type": "object",
+            "properties": {
+                "label": { "type": "string", "enum": settings.classes },
+                "probability": probability,
+                "probabilities": { "type": "object", "additionalProperties": probability },
+                "windows": { "type": "integer", "minimum": 1 },
+            },
+            "required": ["label", "probability", "probabilities", "windows"],
+        }),
+        piece: json!({
+            "type": "object",
+            "properties": {
+                "samples": { "type": "integer", "minimum": 1 },
+                "label": { "type": ["string", "null"] },
+                "probability": probability,
+            },
+            "required": ["samples", "label", "probability"],
+        }),
+    }
+}

@@ -1,0 +1,121 @@
+//! Settings of a trained model, as `manifest.json` stores them.
+
+use inference::settings::Count;
+use serde::{Deserialize, Serialize};
+
+use crate::model::NetworkConfig;
+
+/// The settings of a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The architecture of the network.
+    pub model: NetworkConfig,
+    /// The names of the channels, in the order in which the network reads them.
+    pub channels: Vec<String>,
+    /// The names of the classes, in the order of the logits.
+    pub classes: Vec<String>,
+    /// The number of samples per second that the network reads; `None` if the data have no sampling rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
+    /// The number of points to which a drawing is reduced; `None` to read all samples: see
+    /// [`drawing`](crate::features::drawing).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawing: Option<Count>,
+    /// How samples become features.
+    pub features: Features,
+    /// Parts of this length are classified if a sequence is longer; `None` to classify whole sequences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
+    /// The number by which the logits are divided before the softmax. Training chooses it on the validation part, so that
+    /// probabilities are calibrated ([Guo et al. 2017](https://arxiv.org/abs/1706.04599)).
+    pub temperature: f32,
+}
+
+impl Settings {
+    /// Checks that the sizes of the settings match each other.
+    ///
+    /// # Errors
+    ///
+    /// A message that names the setting and its value.
+    pub fn check(&self) -> Result<(), String> {
+        let Self { channels, classes, rate, features, temperature, .. } = self;
+        let size = features.size(channels.len());
+        if channels.is_empty() || classes.len() < 2 {
+            return Err(format!(
+                "{} channels and {} classes; at least 1 and 2 are needed",
+                channels.len(),
+                classes.len()
+            ));
+        }
+        if self.drawing.is_some() && channels.len() != 2 {
+            return Err(format!("a drawing has 2 channels, x and y, and the model has {}", channels.len()));
+        }
+        if features.mean.len() != size || features.deviation.len() != size {
+            return Err(format!("{} means of {size} features", features.mean.len()));
+        }
+        if let Some(deviation) =
+            features.deviation.iter().find(|deviation| !(deviation.is_finite() && **deviation > 0.0))
+        {
+            return Err(format!("a standard deviation is {deviation}, and not above 0"));
+        }
+        if !(temperature.is_finite() && *temperature > 0.0) {
+            return Err(format!("temperature = {temperature} is not a number above 0"));
+        }
+        match rate {
+            Some(rate) if !(rate.is_finite() && *rate > 0.0) => Err(format!("rate = {rate} is not a number above 0")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How samples become features.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Features {
+    /// Whether the values of a channel are relative to the first sample of the sequence.
+    #[serde(default)]
+    pub relative: bool,
+    /// Whether the network also reads the difference of each channel to the sample before.
+    pub deltas: bool,
+    /// The mean of each feature over the training part: first those of the channels, then those of the differences.
+    pub mean: Vec<f32>,
+    /// The standard deviation of each feature over the training part.
+    pub deviation: Vec<f32>,
+}
+
+/// Windows over a long sequence, in samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// The number of samples of a window.
+    pub length: Count,
+    /// The number of samples from the start of a window to the start of the next one.
+    pub step: Count,
+}
+
+impl Window {
+    /// The starts of the windows of a sequence. The last window ends with the sequence. A sequence that is not longer than
+    /// a window is one window.
+    pub fn starts(self, samples: usize) -> Vec<usize> {
+        let last = samples.saturating_sub(self.length.get());
+        let mut starts: Vec<usize> = (0..last).step_by(self.step.get()).collect();
+        starts.push(last);
+        starts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_cover_the_whole_sequence() {
+        let window = Window { length: 4u64.try_into().unwrap(), step: 3u64.try_into().unwrap() };
+        assert_eq!(window.starts(2), [0]);
+        assert_eq!(window.starts(4), [0]);
+        assert_eq!(window.starts(5), [0, 1]);
+        assert_eq!(window.starts(10), [0, 3, 6]);
+        assert_eq!(window.starts(11), [0, 3, 6, 7]);
+    }
+}

@@ -1,0 +1,78 @@
+//! Cross-validation: one model per fold, each measured on persons that it has not seen.
+
+use std::path::Path;
+
+use inference::settings::Count;
+use training::package::Opened;
+use training::{Fitted, RecipeOf, Session, Task, TaskError, Training, TrainingError};
+
+use crate::train::RecognitionTask;
+use crate::train::data::{Example, Fold};
+use crate::train::task::probabilities;
+
+/// The test examples of all folds, and the probabilities of their classes.
+pub struct Validated {
+    /// The test examples of all folds, which are all recordings or their windows. The index of a recording counts through
+    /// all folds.
+    pub examples: Vec<Example>,
+    /// The probabilities of the classes of each example.
+    pub probabilities: Vec<Vec<f32>>,
+    /// The names of the classes.
+    pub classes: Vec<String>,
+}
+
+/// Trains one model per fold in `dir/fold-1`, `dir/fold-2`, …, and reads the fold with it. Folds that an earlier call has
+/// finished are not trained again. `each` is called with the result of every training in this call.
+///
+/// Returns `None` if the session was interrupted. A call with the same arguments then resumes.
+///
+/// # Errors
+///
+/// The errors of the training. All folds must have the same classes in their training parts.
+pub fn crossval(
+    recipe: &RecipeOf<RecognitionTask>,
+    folds: Count,
+    dir: &Path,
+    session: &mut Session,
+    mut each: impl FnMut(&Fitted<RecognitionTask>) -> Result<(), TrainingError>,
+) -> Result<Option<Validated>, TrainingError> {
+    let mut all = Validated { examples: Vec::new(), probabilities: Vec::new(), classes: Vec::new() };
+    for number in 1..=folds.get() as u64 {
+        let number = Count::try_from(number).map_err(TaskError::Other)?;
+        let mut recipe = recipe.clone();
+        recipe.data.fold = Some(Fold { number, of: folds });
+        // The expected metrics of the recipe hold for its own test part, not for a fold.
+        recipe.expected.clear();
+        let place = dir.join(format!("fold-{number}"));
+        let training = Training::<RecognitionTask>::new(recipe.clone()).in_folder_or_resume(&place)?;
+        let predictor = match training.outcome()? {
+            Some(_) => Opened::<RecognitionTask>::open(&place.join("best"), &session.device)?.predictor,
+            None => {
+                let fitted = training.fit(session)?;
+                each(&fitted)?;
+                match fitted {
+                    Fitted::Trained(trained) => trained.predictor,
+                    Fitted::Interrupted => return Ok(None),
+                }
+            }
+        };
+        let classes = predictor.settings().classes.clone();
+        if number > Count::ONE && classes != all.classes {
+            let message =
+                format!("the folds have different classes: {} and {}", all.classes.join(", "), classes.join(", "));
+            return Err(TaskError::setting("data.fold", message).into());
+        }
+        all.classes = classes;
+        let task = RecognitionTask::of_trained(&recipe, &predictor)?;
+        let raw = session.load::<RecognitionTask>(&recipe.data)?;
+        let test = session.encode(&task, raw)?.test.examples;
+        match probabilities(&predictor, &test, &session.interrupt) {
+            Err(TaskError::Interrupted) => return Ok(None),
+            found => all.probabilities.extend(found?),
+        }
+        let first = all.examples.iter().map(|example| example.recording + 1).max().unwrap_or(0);
+        let numbered = test.into_iter().map(|example| Example { recording: first + example.recording, ..example });
+        all.examples.extend(numbered);
+    }
+    Ok(Some(all))
+}

@@ -1,0 +1,245 @@
+//! Loads recordings in three parts, according to the table `[data]` of a recipe.
+
+use std::path::PathBuf;
+
+use datasets::recordings::{RecordingFormat, Recordings, TrainTest, archive, gestures, pendigits, ts, watch};
+use inference::settings::{Count, Fraction, Positive};
+use serde::{Deserialize, Serialize};
+use training::{LoadContext, Splits, TaskError, TaskResult};
+
+use crate::features::drawing;
+use crate::settings::Window;
+use crate::train::augmentation::Augmentation;
+
+/// The table `[data]` of a recipe, which selects the recordings and their preprocessing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// The data set to load.
+    pub set: Set,
+    /// For the sets `table` and `ts`: the path of the file. For the set `folder`: the path of the folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// For the set `ts`: the path of the file with the test part. If absent, a part of `file` is held out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_file: Option<PathBuf>,
+    /// For the set `table`: the columns that together identify a recording.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub id: Vec<String>,
+    /// For the set `table`: the column with the class of a recording.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// For the sets `table` and `folder`: the other columns, and the form of the files.
+    #[serde(default)]
+    pub format: RecordingFormat,
+    /// The number of samples per second to which the recordings are resampled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Positive>,
+    /// Recordings are drawings of a pen, which are scaled and reduced to this number of points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawing: Option<Count>,
+    /// Whether the values of a channel are relative to the first sample of a sequence.
+    #[serde(default)]
+    pub relative: bool,
+    /// Whether the network also reads the difference of each channel to the sample before.
+    #[serde(default)]
+    pub deltas: bool,
+    /// The recordings are divided into windows, which are classified one by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
+    /// The share of the training part that is held out for validation: whole persons if they are known.
+    pub valid: Fraction,
+    /// The share that is held out as the test part, if the data have no published one and `fold` is absent: whole persons
+    /// if they are known.
+    #[serde(default)]
+    pub test: Fraction,
+    /// The fold that is the test part, instead of the test part of the data: for cross-validation by person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<Fold>,
+    /// The seed of the random choice of what is held out.
+    #[serde(default)]
+    pub split_seed: u64,
+    /// Random changes of the training sequences.
+    #[serde(default)]
+    pub augmentation: Augmentation,
+    /// The share of the probability that the training targets divide among all classes (label smoothing).
+    #[serde(default)]
+    pub label_smoothing: Fraction,
+}
+
+/// A fold of a cross-validation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fold {
+    /// The number of the fold, from 1.
+    pub number: Count,
+    /// The number of folds.
+    pub of: Count,
+}
+
+/// The data set of a recipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Set {
+    /// Pen gestures that the program generates with a fixed seed.
+    Gestures,
+    /// Pen-based digits (UCI).
+    Pendigits,
+    /// Japanese vowels: which of nine men says a vowel (UCI, UEA archive).
+    JapaneseVowels,
+    /// Four activities with a watch (UEA archive).
+    BasicMotions,
+    /// Seven shoulder exercises with a watch (Burns et al. 2018).
+    WatchExercises,
+    /// The user's own CSV file with the samples of all recordings.
+    Table,
+    /// The user's own folder, with a folder per class and a CSV file per recording.
+    Folder,
+    /// The user's own file in the format `.ts`.
+    Ts,
+}
+
+/// The training, validation or test part.
+#[derive(Debug)]
+pub struct Part {
+    /// The sequences of the part.
+    pub examples: Vec<Example>,
+}
+
+/// A sequence with its class.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Example {
+    /// The samples, `[samples, channels]`.
+    pub samples: Vec<f32>,
+    /// The index of the class; the number of classes if the training part does not have the class.
+    pub class: usize,
+    /// The index of the recording that the sequence is a window of, in its part.
+    pub recording: usize,
+    /// Whom the recording is of, if it is known.
+    pub group: Option<String>,
+}
+
+impl DataConfig {
+    /// Loads the recordings, and divides them into three parts.
+    pub fn load(&self, cx: &mut LoadContext) -> TaskResult<Splits<Recordings>> {
+        self.check_files()?;
+        let seed = self.split_seed;
+        let locator = &cx.locator;
+        let (train, test) = match self.set {
+            Set::Gestures => {
+                let gestures::Gestures { train, valid, test } = gestures::load();
+                return self.prepared(Splits { train, valid, test }, cx);
+            }
+            Set::Pendigits => published(pendigits::load(locator)?),
+            Set::JapaneseVowels => published(archive::japanese_vowels(locator)?),
+            Set::BasicMotions => published(archive::basic_motions(locator)?),
+            Set::WatchExercises => (watch::load(locator)?, None),
+            Set::Table => {
+                let missing = |key| TaskError::setting(key, "it is absent; set it to a column of the file");
+                let label = self.label.as_deref().ok_or_else(|| missing("data.label"))?;
+                (Recordings::from_csv(&locator.own_file(self.own_path()?), &self.id, Some(label), &self.format)?, None)
+            }
+            Set::Folder => (Recordings::from_folder(&locator.own_file(self.own_path()?), &self.format)?, None),
+            Set::Ts => {
+                let test = self.test_file.as_deref().map(|file| ts::read(&locator.own_file(file))).transpose()?;
+                (ts::read(&locator.own_file(self.own_path()?))?, test)
+            }
+        };
+        let (rest, test) = match (self.fold, test) {
+            (Some(Fold { number, of }), test) => {
+                let mut all = train;
+                all.recordings.extend(test.into_iter().flat_map(|test| test.recordings));
+                let folds = all.folds(of.get())?;
+                let held = folds.get(number.get() - 1).ok_or_else(|| {
+                    TaskError::setting("data.fold", format!("there are {of} folds, and number is {number}"))
+                })?;
+                let others: Vec<usize> = folds.iter().filter(|fold| *fold != held).flatten().copied().collect();
+                (all.subset(&others), all.subset(held))
+            }
+            (None, Some(test)) => (train, test),
+            (None, None) if self.test.get() > 0.0 => train.hold_out_groups(self.test.get(), seed)?,
+            (None, None) => {
+                return Err(TaskError::setting(
+                    "data.test",
+                    "the data have no test part; set it to a share, such as 0.2",
+                ));
+            }
+        };
+        let (train, valid) = rest.hold_out_groups(self.valid.get(), seed.wrapping_add(1))?;
+        self.prepared(Splits { train, valid, test }, cx)
+    }
+
+    /// Selects the channels of the training part, and resamples and cuts the recordings as the settings say.
+    fn prepared(&self, splits: Splits<Recordings>, cx: &mut LoadContext) -> TaskResult<Splits<Recordings>> {
+        let Splits { train, valid, test } = splits;
+        let channels = train.channels.clone();
+        if !self.augmentation.fits(channels.len()) {
+            let message = format!("rotations need 2 channels or a multiple of 3, and there are {}", channels.len());
+            return Err(TaskError::setting("data.augmentation.rotation", message));
+        }
+        if self.drawing.is_some() && channels.len() != 2 {
+            let message = format!("a drawing has 2 channels, x and y, and there are {}", channels.len());
+            return Err(TaskError::setting("data.drawing", message));
+        }
+        let [train, valid, test] = [train, valid, test].map(|part| -> TaskResult<Recordings> {
+            let mut part = part.select(&channels)?;
+            if let Some(rate) = self.rate {
+                part = part.resample(rate.get())?;
+            }
+            if let Some(points) = self.drawing {
+                for recording in &mut part.recordings {
+                    recording.values = drawing(&recording.values, points.get());
+                }
+            }
+            Ok(part)
+        });
+        let splits = Splits { train: train?, valid: valid?, test: test? };
+        splits.train.notes.iter().for_each(|note| cx.note(&note.to_string()));
+        Ok(splits)
+    }
+
+    fn own_path(&self) -> TaskResult<&std::path::Path> {
+        let missing = || TaskError::setting("data.file", "it is absent; set it to the path of your recordings");
+        self.file.as_deref().ok_or_else(missing)
+    }
+
+    /// Refuses settings of the user's own files if the recipe selects another data set.
+    fn check_files(&self) -> TaskResult<()> {
+        let own = matches!(self.set, Set::Table | Set::Folder | Set::Ts);
+        let table = self.set == Set::Table;
+        let settings = [
+            ("data.file", self.file.is_some() && !own),
+            ("data.test_file", self.test_file.is_some() && self.set != Set::Ts),
+            ("data.id", !self.id.is_empty() && !table),
+            ("data.label", self.label.is_some() && !table),
+            ("data.format", self.format != RecordingFormat::default() && !(table || self.set == Set::Folder)),
+        ];
+        match settings.into_iter().find(|(_, wrong)| *wrong) {
+            Some((setting, _)) => {
+                Err(TaskError::setting(setting, "it does not belong to data.set; remove one of them"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The sequences of a part: its recordings or, with [`window`](Self::window), their windows.
+    pub fn examples(&self, part: &Recordings, classes: &[String]) -> Vec<Example> {
+        let width = part.channels.len();
+        let mut examples = Vec::new();
+        for (recording, item) in part.recordings.iter().enumerate() {
+            let class = classes.iter().position(|class| *class == item.label).unwrap_or(classes.len());
+            let count = item.values.len() / width;
+            let starts = self.window.map_or(vec![0], |window| window.starts(count));
+            examples.extend(starts.into_iter().map(|start| {
+                let end = self.window.map_or(count, |window| count.min(start + window.length.get()));
+                let samples = item.values[start * width..end * width].to_vec();
+                Example { samples, class, recording, group: item.group.clone() }
+            }));
+        }
+        examples
+    }
+}
+
+fn published(TrainTest { train, test }: TrainTest) -> (Recordings, Option<Recordings>) {
+    (train, Some(test))
+}

@@ -1,0 +1,92 @@
+//! The picture of a demonstration: drawings with their predicted classes, and the confusion matrix.
+
+use std::fmt::Write;
+
+use training::TaskResult;
+use training::plot::{HeatMap, heat_map};
+
+use crate::predictor::largest;
+use crate::settings::Settings;
+use crate::train::data::Example;
+use crate::train::evaluation::confusion;
+
+/// The number of drawings.
+const SHOWN: usize = 24;
+/// The number of drawings per row, and the size of a drawing in pixels.
+const ROW: usize = 8;
+const SIZE: f32 = 100.0;
+/// The room for the text below a drawing, and the margin around it.
+const TEXT: f32 = 20.0;
+const MARGIN: f32 = 12.0;
+
+/// Draws test sequences with two channels as strokes of a pen, and the confusion matrix below them.
+pub fn draw(examples: &[Example], probabilities: &[Vec<f32>], settings: &Settings) -> TaskResult<String> {
+    let classes = &settings.classes;
+    let counts = confusion(examples, probabilities, classes.len());
+    let share = |row: &Vec<usize>| -> Vec<f64> {
+        let sum = row.iter().sum::<usize>().max(1) as f64;
+        row.iter().map(|count| *count as f64 / sum).collect()
+    };
+    let matrix = heat_map(&HeatMap {
+        title: "Recognised class (column) of each true class (row)".to_owned(),
+        columns: classes.clone(),
+        rows: classes.clone(),
+        values: counts.iter().map(share).collect(),
+        caption: format!("{} test sequences. Dark: all sequences of the row.", examples.len()),
+    })?;
+    if settings.channels.len() != 2 {
+        return Ok(matrix);
+    }
+    // Neighbouring examples are often of one person or class.
+    let shown: Vec<usize> = (0..examples.len()).step_by(examples.len() / SHOWN + 1).take(SHOWN).collect();
+    let rows = shown.len().div_ceil(ROW);
+    let (width, top) = (SIZE * ROW as f32, (SIZE + TEXT) * rows as f32);
+    let mut svg = String::new();
+    for (place, index) in shown.into_iter().enumerate() {
+        let (left, top) = (SIZE * (place % ROW) as f32, (SIZE + TEXT) * (place / ROW) as f32);
+        let (points, class) = (path(&examples[index].samples), largest(&probabilities[index]));
+        let color = if class == examples[index].class { "#1f6fb4" } else { "#c0392b" };
+        // Writing to a string does not fail.
+        let _ = write!(
+            svg,
+            "<g transform=\"translate({left} {top})\"><polyline points=\"{points}\" fill=\"none\" stroke=\"{color}\" \
+             stroke-width=\"2.5\" stroke-linejoin=\"round\"/><text x=\"{}\" y=\"{}\" text-anchor=\"middle\" \
+             font-family=\"sans-serif\" font-size=\"13\" fill=\"{color}\">{}</text></g>",
+            SIZE / 2.0,
+            SIZE + 8.0,
+            escaped(&classes[class]),
+        );
+    }
+    let height = top + MARGIN + height_of(&matrix);
+    Ok(format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\
+         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>{svg}<g transform=\"translate(0 {})\">{matrix}</g></svg>",
+        top + MARGIN,
+    ))
+}
+
+/// The points of a drawing, `[samples, 2]`, scaled to a square. The second channel points up.
+fn path(samples: &[f32]) -> String {
+    let (points, _) = samples.as_chunks::<2>();
+    let bounds = |axis: usize| {
+        let all = points.iter().map(|point| point[axis]);
+        (all.clone().fold(f32::INFINITY, f32::min), all.fold(f32::NEG_INFINITY, f32::max))
+    };
+    let [(left, right), (bottom, top)] = [bounds(0), bounds(1)];
+    let scale = (SIZE - 2.0 * MARGIN) / (right - left).max(top - bottom).max(f32::MIN_POSITIVE);
+    let place = |[x, y]: &[f32; 2]| {
+        let (x, y) = (x - (left + right) / 2.0, (bottom + top) / 2.0 - y);
+        format!("{:.1},{:.1}", SIZE / 2.0 + x * scale, SIZE / 2.0 + y * scale)
+    };
+    points.iter().map(place).collect::<Vec<_>>().join(" ")
+}
+
+/// The height of an SVG, from its attribute.
+fn height_of(svg: &str) -> f32 {
+    let number = svg.split_once("height=\"").and_then(|(_, rest)| rest.split_once('"'));
+    number.and_then(|(number, _)| number.parse().ok()).unwrap_or(SIZE * 4.0)
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}

@@ -1,0 +1,248 @@
+//! [`RecognitionTask`]: how the models are trained and measured.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use datasets::recordings::Recordings;
+use inference::weights::WeightNames;
+use rand::rngs::ChaCha8Rng;
+use training::{
+    CollateContext, Contents, Demonstration, Interrupt, LoadContext, Loss, Measured, Metric, Monitor, Outcome,
+    Pretrained, RecipeOf, Splits, StepContext, Task, TaskError, TaskResult, bucketed,
+};
+
+use crate::model::{Batch, Network, NetworkConfig, WEIGHT_NAMES};
+use crate::predictor::{BATCH, Recognizer, largest, softmax};
+use crate::settings::{Features, Settings};
+use crate::train::data::{DataConfig, Example, Part};
+use crate::train::dtw::NearestNeighbor;
+use crate::train::kernels::RandomKernels;
+use crate::train::{evaluation, picture};
+
+/// The temperatures that are tried on the validation part: `FIRST · RATIOⁿ` for n below `TEMPERATURES`.
+const FIRST: f32 = 0.4;
+const RATIO: f32 = 1.05;
+const TEMPERATURES: usize = 48;
+/// The number of test sequences that the demonstration names.
+const SHOWN: usize = 8;
+
+/// Trains and evaluates [`Recognizer`] models. It holds what is derived from the training part without gradients: the
+/// classes, and mean and deviation of the features.
+pub struct RecognitionTask {
+    data: DataConfig,
+    settings: Settings,
+}
+
+impl Task for RecognitionTask {
+    const RECIPES: &'static [&'static str] = &[
+        include_str!("../../recipes/quick.toml"),
+        include_str!("../../recipes/pendigits.toml"),
+        include_str!("../../recipes/japanese-vowels.toml"),
+        include_str!("../../recipes/basic-motions.toml"),
+        include_str!("../../recipes/watch-exercises.toml"),
+        include_str!("../../recipes/own-recordings.toml"),
+    ];
+    const CARD: &'static str = include_str!("../card.md");
+    const MONITOR: Monitor = Monitor { metric: "loss", higher_is_better: false };
+    const ITEMS: &'static str = "sequences";
+    const WEIGHT_NAMES: WeightNames = WEIGHT_NAMES;
+    const PATHS: &'static [&'static str] = &["data.file", "data.test_file"];
+
+    type Predictor = Recognizer;
+    type Data = DataConfig;
+    type Architecture = NetworkConfig;
+    type Raw = Splits<Recordings>;
+    type Set = Part;
+    type Model = Network;
+    /// The indices of the sequences in a batch, counted from 0 in their part.
+    type Items = Vec<usize>;
+    /// The features of the sequences, and their classes.
+    type Batch = (Batch, Tensor<1, Int>);
+
+    fn load(data: &DataConfig, cx: &mut LoadContext) -> TaskResult<Splits<Recordings>> {
+        data.load(cx)
+    }
+
+    fn fingerprint(raw: &Splits<Recordings>) -> String {
+        [&raw.train, &raw.valid, &raw.test]
+            .map(|part| format!("{} ({})", part.source, part.recordings.len()))
+            .join(", ")
+    }
+
+    fn fit(recipe: &RecipeOf<Self>, raw: &Splits<Recordings>, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self> {
+        if start.is_some() {
+            return Err(TaskError::setting("start_from", "a recognizer cannot use this setting; remove it"));
+        }
+        let (data, Recordings { channels, rate, .. }) = (recipe.data.clone(), &raw.train);
+        let classes = raw.train.classes();
+        if classes.len() < 2 {
+            let message = format!("the training part has only the class `{}`; two are needed", classes.join(""));
+            return Err(TaskError::setting("data", message));
+        }
+        let values = raw.train.recordings.iter().map(|recording| recording.values.as_slice());
+        let features = Features::fit([data.relative, data.deltas], values, channels.len());
+        let (channels, rate, model, window) = (channels.clone(), *rate, recipe.model.clone(), data.window);
+        let settings =
+            Settings { model, channels, classes, rate, drawing: data.drawing, features, window, temperature: 1.0 };
+        Ok(Self { data, settings })
+    }
+
+    fn of_trained(recipe: &RecipeOf<Self>, predictor: &Recognizer) -> TaskResult<Self> {
+        Ok(Self { data: recipe.data.clone(), settings: predictor.settings().clone() })
+    }
+
+    fn encode(&self, raw: Splits<Recordings>, _: &mut LoadContext) -> TaskResult<Splits<Part>> {
+        let part = |part: Recordings| -> TaskResult<Part> {
+            let part = part.select(&self.settings.channels)?;
+            Ok(Part { examples: self.data.examples(&part, &self.settings.classes) })
+        };
+        Ok(Splits { train: part(raw.train)?, valid: part(raw.valid)?, test: part(raw.test)? })
+    }
+
+    fn num_params(&self) -> f64 {
+        self.settings.model.num_params(self.size(), self.settings.classes.len())
+    }
+
+    fn init(&self, device: &Device) -> Option<Network> {
+        Some(self.settings.model.init(self.size(), self.settings.classes.len(), device))
+    }
+
+    fn plan(&self, part: &Part, size: usize, _epoch: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
+        let lengths: Vec<usize> = part.examples.iter().map(|example| example.samples.len()).collect();
+        bucketed(&lengths, size, rng)
+    }
+
+    fn collate(&self, part: &Part, items: &Vec<usize>, cx: &mut CollateContext) -> TaskResult<Self::Batch> {
+        let Settings { features, channels, model, .. } = &self.settings;
+        let deviations = &features.deviation[..channels.len()];
+        let (mut sequences, mut classes) = (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()));
+        for index in items {
+            let Example { samples, class, .. } = &part.examples[*index];
+            let samples = self.data.augmentation.apply(samples, deviations, cx.rng);
+            sequences.push(features.of_samples(&samples, channels.len()));
+            classes.push(*class as i32);
+        }
+        let sequences: Vec<&[f32]> = sequences.iter().map(Vec::as_slice).collect();
+        let batch = Batch::new(&sequences, self.size(), model.frame.get(), cx.device);
+        let count = classes.len();
+        Ok((batch, Tensor::from_data(TensorData::new(classes, [count]), cx.device)))
+    }
+
+    /// Computes the mean cross-entropy of the classes in nats, with label smoothing.
+    fn loss(&self, network: &Network, (batch, classes): Self::Batch, _: &mut StepContext) -> TaskResult<Loss> {
+        let count = batch.lengths.len();
+        let scores = log_softmax(network.forward(batch), 1); // [B, K]
+        let own = scores.clone().gather(1, classes.reshape([count, 1])).mean();
+        let smoothing = self.data.label_smoothing.get();
+        let all = if smoothing > 0.0 { scores.mean().mul_scalar(smoothing) } else { Tensor::zeros_like(&own) };
+        Ok(Loss { mean: (own.mul_scalar(1.0 - smoothing) + all).neg(), count })
+    }
+
+    fn predictor(&self, network: Option<Network>, device: &Device) -> TaskResult<Recognizer> {
+        let network = network.ok_or_else(|| TaskError::Other("a recognizer needs a network".to_owned()))?;
+        Ok(Recognizer::new(network, self.settings.clone(), device.clone()))
+    }
+
+    fn contents(predictor: &Recognizer) -> TaskResult<Contents<'_, Network>> {
+        let settings =
+            serde_json::to_value(predictor.settings()).map_err(|error| TaskError::Other(error.to_string()))?;
+        Ok(Contents { settings, network: Some(predictor.network()), files: Vec::new() })
+    }
+
+    fn validate(&self, predictor: &Recognizer, part: &Part, interrupt: &Interrupt) -> TaskResult<Measured> {
+        let measured = self.evaluate(predictor, part, interrupt)?;
+        let is_shown = |metric: &Metric| matches!(metric.name.as_str(), "accuracy" | "loss");
+        Ok(measured.metrics.into_iter().filter(is_shown).collect::<Vec<_>>().into())
+    }
+
+    fn evaluate(&self, predictor: &Recognizer, part: &Part, interrupt: &Interrupt) -> TaskResult<Measured> {
+        Ok(evaluation::measure(&part.examples, &probabilities(predictor, &part.examples, interrupt)?))
+    }
+
+    fn baselines(&self, splits: &Splits<Part>, interrupt: &Interrupt) -> TaskResult<BTreeMap<String, Measured>> {
+        let Splits { train, test, .. } = splits;
+        let channels = self.settings.channels.len();
+        let standardised = |part: &Part| -> Vec<(Vec<f32>, usize)> {
+            let plain = Features { deltas: false, ..self.settings.features.clone() };
+            part.examples.iter().map(|example| (plain.of_samples(&example.samples, channels), example.class)).collect()
+        };
+        let (train, known) = (standardised(train), standardised(test));
+        let train: Vec<(&[f32], usize)> = train.iter().map(|(samples, class)| (samples.as_slice(), *class)).collect();
+        let accuracy = |predict: &dyn Fn(&[f32]) -> TaskResult<usize>| -> TaskResult<Measured> {
+            let mut right = 0;
+            for (samples, class) in &known {
+                right += usize::from(predict(samples)? == *class);
+            }
+            Ok(vec![Metric::higher("accuracy", right as f64 / known.len() as f64)].into())
+        };
+        let mut counts = vec![0.0; self.settings.classes.len()];
+        train.iter().for_each(|(_, class)| counts[*class] += 1.0);
+        let majority = largest(&counts);
+        let neighbor = NearestNeighbor::fit(train.iter().copied(), channels);
+        let kernels = RandomKernels::fit(&train, channels, self.settings.classes.len(), interrupt)?;
+        Ok(BTreeMap::from([
+            ("most frequent class".to_owned(), accuracy(&|_| Ok(majority))?),
+            ("nearest neighbour (DTW)".to_owned(), accuracy(&|samples| neighbor.predict(samples, interrupt))?),
+            ("random kernels".to_owned(), accuracy(&|samples| Ok(kernels.predict(samples)))?),
+        ]))
+    }
+
+    /// Chooses the temperature that gives the lowest cross-entropy on the validation part.
+    fn finish(&self, predictor: &mut Recognizer, valid: &Part, interrupt: &Interrupt) -> TaskResult<()> {
+        predictor.set_temperature(1.0);
+        let plain = probabilities(predictor, &valid.examples, interrupt)?;
+        let logits: Vec<Vec<f32>> = plain
+            .iter()
+            .map(|probabilities| probabilities.iter().map(|value| value.max(f32::MIN_POSITIVE).ln()).collect())
+            .collect();
+        let temperatures = (0..TEMPERATURES).map(|step| FIRST * RATIO.powi(step as i32));
+        let loss = |temperature: f32| {
+            let scaled: Vec<Vec<f32>> = logits.iter().map(|logits| softmax(logits, temperature)).collect();
+            evaluation::cross_entropy(&valid.examples, &scaled)
+        };
+        let best = temperatures.map(|temperature| (loss(temperature), temperature)).min_by(|a, b| a.0.total_cmp(&b.0));
+        predictor.set_temperature(best.map_or(1.0, |(_, temperature)| temperature));
+        Ok(())
+    }
+
+    /// Shows test sequences with their true and their predicted class, and a picture.
+    fn demonstrate(&self, predictor: &Recognizer, _: &Outcome, test: &Part) -> TaskResult<Demonstration> {
+        let Settings { classes, .. } = &self.settings;
+        let found = probabilities(predictor, &test.examples, &Interrupt::default())?;
+        let line = |index: usize| {
+            let (example, class) = (&test.examples[index], largest(&found[index]));
+            let truth = classes.get(example.class).map_or("unknown", String::as_str);
+            format!("{truth}: recognised as {} ({:.0} %)", classes[class], 100.0 * found[index][class])
+        };
+        // Neighbouring examples are often of one person or class.
+        let step = test.examples.len() / SHOWN + 1;
+        let lines = [String::new()].into_iter().chain((0..test.examples.len()).step_by(step).take(SHOWN).map(line));
+        Ok(Demonstration {
+            lines: lines.collect(),
+            picture: Some(picture::draw(&test.examples, &found, &self.settings)?),
+        })
+    }
+}
+
+impl RecognitionTask {
+    /// The number of features per sample.
+    fn size(&self) -> usize {
+        self.settings.features.size(self.settings.channels.len())
+    }
+}
+
+/// The probabilities of the classes of each example.
+pub(super) fn probabilities(
+    predictor: &Recognizer,
+    examples: &[Example],
+    interrupt: &Interrupt,
+) -> TaskResult<Vec<Vec<f32>>> {
+    let mut all = Vec::with_capacity(examples.len());
+    for part in examples.chunks(BATCH * 16) {
+        interrupt.check()?;
+        let samples: Vec<Vec<f32>> = part.iter().map(|example| example.samples.clone()).collect();
+        all.extend(predictor.probabilities(&samples).into_iter().map(|(probabilities, _)| probabilities));
+    }
+    Ok(all)
+}

@@ -1,0 +1,166 @@
+//! Training as a library, and the predictor of a small trained model.
+
+#![cfg(feature = "train")]
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use burn::tensor::Device;
+use inference::{Files, Folder, MemoryFiles, PackageError, Predictor};
+use recognition::train::RecognitionTask;
+use recognition::{Recognizer, Sequence};
+use training::package::Opened;
+use training::recipe::RecipeText;
+use training::{
+    Event, Fitted, Interrupt, LoadContext, Measured, Observer, RecipeOf, Session, Task, TaskError, Trained, Training,
+    TrainingError,
+};
+
+/// Settings that make `quick` small enough for a test.
+const SMALL: [&str; 3] = ["model.hidden_size=12", "training.epochs=2", "training.batch_size=128"];
+
+/// Only one training runs at a time in this process, because a backend has only one random generator, which every step
+/// seeds.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn recipe(name: &str, settings: &[&str]) -> RecipeOf<RecognitionTask> {
+    let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
+    RecipeText::find(name, RecognitionTask::RECIPES).unwrap().with_overrides(&settings).unwrap().parse().unwrap()
+}
+
+fn small(settings: &[&str]) -> RecipeOf<RecognitionTask> {
+    recipe("quick", &[&SMALL, settings].concat())
+}
+
+fn fit(recipe: RecipeOf<RecognitionTask>, dir: &Path) -> Result<Box<Trained<RecognitionTask>>, TrainingError> {
+    match Training::new(recipe).in_folder(dir).fit(&mut Session::default())? {
+        Fitted::Trained(trained) => Ok(trained),
+        Fitted::Interrupted => panic!("nobody interrupts"),
+    }
+}
+
+/// The test metrics of a package, measured again.
+fn measured(dir: &Path) -> Measured {
+    let Opened { record, predictor, .. } = Opened::<RecognitionTask>::open(dir, &Device::flex()).unwrap();
+    let mut ignore = |_: &str| {};
+    let mut cx = LoadContext::new(datasets::Locator::new(None), &mut ignore);
+    let raw = RecognitionTask::load(&record.recipe.data, &mut cx).unwrap();
+    let task = RecognitionTask::of_trained(&record.recipe, &predictor).unwrap();
+    let test = task.encode(raw, &mut cx).unwrap().test;
+    task.evaluate(&predictor, &test, &Interrupt::default()).unwrap()
+}
+
+#[test]
+fn a_resumed_run_equals_one_that_never_stopped() {
+    let _turn = turn();
+    let dir = tempfile::tempdir().unwrap();
+    let [whole, stopped] = ["whole", "stopped"].map(|name| dir.path().join(name));
+    fit(small(&[]), &whole).unwrap();
+    let interrupt = Interrupt::default();
+    let mut steps = 0;
+    let observer = |event: &Event| {
+        if let Event::Step(_) = event {
+            steps += 1;
+            if steps == 35 {
+                interrupt.request();
+            }
+        }
+    };
+    let observer: Box<dyn Observer> = Box::new(observer);
+    let mut session = Session { interrupt: interrupt.clone(), observer, ..Session::default() };
+    let fitted = Training::<RecognitionTask>::new(small(&[])).in_folder(&stopped).fit(&mut session).unwrap();
+    assert!(matches!(fitted, Fitted::Interrupted));
+    drop(session);
+    Training::<RecognitionTask>::resume(&stopped).unwrap().fit(&mut Session::default()).unwrap();
+    for file in ["metrics.jsonl", "best/model.safetensors", "best/manifest.json"] {
+        assert_eq!(std::fs::read(whole.join(file)).unwrap(), std::fs::read(stopped.join(file)).unwrap(), "{file}");
+    }
+}
+
+#[test]
+fn a_package_predicts_as_the_trained_model_and_resists_damage() {
+    let _turn = turn();
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let trained = fit(small(&[]), &run).unwrap();
+    assert!(trained.outcome.test.get("accuracy").unwrap() > 0.3, "{:?}", trained.outcome.test);
+    assert_eq!(measured(&run.join("best")).flat(), trained.outcome.test.flat());
+    let package = Folder::new(run.join("best"));
+    let model = Recognizer::from_files(&package).unwrap();
+    assert_eq!(model.settings(), trained.predictor.settings());
+
+    // The probabilities do not depend on the other sequences of a batch.
+    let wave = |steps: usize| (0..steps).map(|step| (step as f32 * 0.3).sin()).collect::<Vec<f32>>();
+    let sequences = [3, 50, 17].map(|steps| Sequence::new([("x", wave(steps)), ("y", wave(steps))]));
+    let together = model.predict(&sequences, &Default::default()).unwrap();
+    for (sequence, expected) in sequences.into_iter().zip(together) {
+        let alone = model.predict_one(sequence).unwrap();
+        assert_eq!(alone.label, expected.label);
+        approx::assert_abs_diff_eq!(alone.probability, expected.probability, epsilon = 1e-5);
+        approx::assert_abs_diff_eq!(alone.probabilities.values().sum::<f32>(), 1.0, epsilon = 1e-5);
+    }
+
+    let files = |changed: &str, change: &dyn Fn(Vec<u8>) -> Vec<u8>| {
+        let mut files = MemoryFiles::default();
+        for name in ["manifest.json", "model.safetensors"] {
+            let bytes = package.read(name).unwrap().into_owned();
+            files.insert(name, if name == changed { change(bytes) } else { bytes });
+        }
+        files
+    };
+    for name in ["manifest.json", "model.safetensors"] {
+        let half = |mut bytes: Vec<u8>| {
+            bytes.truncate(bytes.len() / 2);
+            bytes
+        };
+        assert!(Recognizer::from_files(&files(name, &half)).is_err(), "{name}");
+    }
+    for (text, other) in [("\"hidden_size\": 12", "\"hidden_size\": 13"), ("\"temperature\": ", "\"temperature\": -")] {
+        let replace = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replacen(text, other, 1).into_bytes();
+        let found = Recognizer::from_files(&files("manifest.json", &replace));
+        assert!(matches!(found, Err(PackageError::Invalid { .. })), "{text}");
+    }
+}
+
+/// Every person is in the test part of one fold, and in no training part of that fold.
+#[test]
+fn folds_keep_persons_apart() {
+    if std::env::var_os("RNN_ZOO_DATA").is_none_or(|dir| dir.is_empty()) {
+        eprintln!("skipped: RNN_ZOO_DATA is not set, so there are no recordings with persons");
+        return;
+    }
+    let mut all = Vec::new();
+    for number in 1..=5 {
+        let recipe = recipe("watch-exercises", &[&format!("data.fold={{ number = {number}, of = 5 }}")]);
+        let mut ignore = |_: &str| {};
+        let mut cx = LoadContext::new(datasets::Locator::new(None), &mut ignore);
+        let parts = RecognitionTask::load(&recipe.data, &mut cx).unwrap();
+        let [train, valid, test] = [&parts.train, &parts.valid, &parts.test].map(|part| part.groups());
+        assert!(train.is_disjoint(&valid) && train.is_disjoint(&test) && valid.is_disjoint(&test));
+        assert_eq!(train.len() + valid.len() + test.len(), 10);
+        all.extend(test.into_iter().map(str::to_owned));
+    }
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 10);
+}
+
+#[test]
+fn settings_that_do_not_fit_are_refused() {
+    let _turn = turn();
+    let dir = tempfile::tempdir().unwrap();
+    for (name, settings, setting) in [
+        ("quick", ["data.label=\"class\""].as_slice(), "data.label"),
+        ("own-recordings", &["data.file=\"absent.csv\""], "data.label"),
+        ("own-recordings", &["data.set=\"folder\""], "data.file"),
+    ] {
+        match fit(recipe(name, settings), &dir.path().join("run")).err() {
+            Some(TrainingError::Task(TaskError::Setting { setting: found, .. })) => assert_eq!(found, setting),
+            other => panic!("{other:?}"),
+        }
+    }
+}
