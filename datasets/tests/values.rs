@@ -8,6 +8,7 @@
 use std::path::PathBuf;
 
 use datasets::conll::{TaggedParts, wnut17};
+use datasets::recordings::{Recordings, archive, ecg5000, gestures, omniglot, pendigits, watch};
 use datasets::{
     Corpus, DATA_VARIABLE, Locator, Review, Reviews, RollUp, Series, energy, grammar, hold_out, imdb, news, ptb,
     sample, stocks, weather, wikitext2,
@@ -79,6 +80,16 @@ fn tagged(TaggedParts { train, valid, test, .. }: &TaggedParts) -> [String; 3] {
     })
 }
 
+fn recordings(set: &Recordings) -> String {
+    let mut hash = Sha256::new();
+    hash.update(set.channels.join("\0"));
+    for recording in &set.recordings {
+        hash.update(format!("\0{}\0{:?}\0{}\0", recording.id, recording.group, recording.label));
+        recording.values.iter().for_each(|value| hash.update(value.to_bits().to_le_bytes()));
+    }
+    hex(hash)
+}
+
 #[track_caller]
 fn assert_splits(set: &Reviews, count: usize, splits: [[&str; 2]; 2]) {
     for (seed, expected) in [0, 7].into_iter().zip(splits) {
@@ -105,6 +116,15 @@ fn embedded_sets_are_unchanged() {
     let items = news::load();
     assert_eq!(tagged(&items), ["f340ed8582c29c0c", "e49e588823667866", "02fdda3610432345"]);
     assert_eq!(items.source, "the embedded news (generator seed 2017)");
+
+    let drawings = gestures::load();
+    assert_eq!(
+        [&drawings.train, &drawings.valid, &drawings.test].map(recordings),
+        ["6c4df326fc47f25f", "3aab5bbc5b7c7ce6", "a935b0ba550d7ff1"]
+    );
+    let (rest, held) = drawings.train.hold_out_groups(0.2, 7).unwrap();
+    assert_eq!([recordings(&rest), recordings(&held)], ["a992d9df00275621", "cf0c4996dd58907b"]);
+    assert_eq!(drawings.train.source, "the embedded gestures (generator seed 2024)");
 
     assert_series(&weather::seattle().unwrap(), "5631685a35c6592c", "seattle-weather.csv (SHA-256 0845078a290b48e3");
 }
@@ -162,4 +182,40 @@ fn published_texts_are_unchanged() {
         "WNUT-17 (SHA-256 of the three files \
          f43eab7cdc27d248b88ccdf02c1601f5238456956eb957f3fc048f31e1f81bae)"
     );
+}
+
+#[test]
+fn published_recordings_are_unchanged() {
+    let Some(locator) = locator() else { return };
+    let motions = archive::basic_motions(&locator).unwrap();
+    let vowels = archive::japanese_vowels(&locator).unwrap();
+    let digits = pendigits::load(&locator).unwrap();
+    let (exercises, beats) = (watch::load(&locator).unwrap(), ecg5000::load(&locator).unwrap());
+    let drawings = omniglot::load(&locator).unwrap().recordings();
+    let pairs = [&motions.train, &motions.test, &vowels.train, &vowels.test, &digits.train, &digits.test];
+    assert_eq!(
+        pairs.map(recordings),
+        [
+            "990fe9d6d6d5f78b",
+            "c9f3a773eea68c85",
+            "7b7901a2a9dec19f",
+            "beed0045b7ca86ee",
+            "9e36aada6c908629",
+            "f6e9a76d4939d380"
+        ]
+    );
+    assert_eq!(
+        [&exercises, &beats, &drawings].map(recordings),
+        ["0e76db62025cdd04", "ae6d37a6eddc8f19", "293e66a38c068802"]
+    );
+    for (set, source) in [
+        (&motions.test, "BasicMotions (SHA-256 of all files "),
+        (&vowels.test, "JapaneseVowels (SHA-256 of all files "),
+        (&digits.test, "the pen-based digits (SHA-256 of all files "),
+        (&exercises, "the wrist exercises (SHA-256 e9a2a6261d8786d4"),
+        (&beats, "ECG5000 (SHA-256 0d96aff193311a6d"),
+        (&drawings, "Omniglot (small background set 1) (SHA-256 8cb3960fb6cf4ccf"),
+    ] {
+        assert!(set.source.starts_with(source), "{}", set.source);
+    }
 }

@@ -20,13 +20,18 @@ pub enum RecordingError {
         /// The name of the channel.
         channel: String,
     },
-    /// Recordings cannot be resampled to this rate.
-    #[error("{hz} is not a sampling rate for these recordings; choose a rate above 0 Hz and up to {most} Hz")]
+    /// Recordings cannot have this rate, or cannot be resampled to it.
+    #[error(
+        "{hz} is not a sampling rate for these recordings; set `{setting}` to a rate above 0 Hz{}",
+        most.map_or(String::new(), |most| format!(" and up to {most} Hz"))
+    )]
     Rate {
-        /// The requested rate in samples per second.
+        /// The rate in samples per second.
         hz: f64,
-        /// The highest possible rate in samples per second.
-        most: f64,
+        /// The highest possible rate in samples per second, if there is one.
+        most: Option<f64>,
+        /// The setting that gives the rate: `rate` or `resample`.
+        setting: &'static str,
     },
     /// Recordings cannot be resampled, because their sampling rate is unknown.
     #[error("the sampling rate of {data} is unknown; set `time` to the column of the times, or set `rate`")]
@@ -178,7 +183,7 @@ pub enum RecordingError {
         /// The name of the column with the class or the group.
         column: String,
         /// The value in the first row, and the value in the later row.
-        values: [String; 2],
+        values: Box<[String; 2]>,
     },
     /// Two rows of one recording have the same time.
     #[error(
@@ -285,7 +290,8 @@ impl RecordingError {
     pub(super) fn setting(&self) -> Option<&'static str> {
         match self {
             Self::NoChannel { .. } | Self::DuplicateChannel { .. } | Self::EmptyChannel { .. } => Some("channels"),
-            Self::Rate { .. } | Self::UnevenSteps { .. } | Self::DifferentRates { .. } => Some("resample"),
+            Self::Rate { setting, .. } => Some(setting),
+            Self::UnevenSteps { .. } | Self::DifferentRates { .. } => Some("resample"),
             Self::UnknownRate { .. } => Some("rate"),
             Self::Window { .. } => Some("length"),
             Self::Fraction { .. } => Some("fraction"),

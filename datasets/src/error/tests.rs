@@ -19,10 +19,28 @@ fn messages_are_one_line_with_the_path_and_without_command_line_options() {
         },
         DataError::Download { url: url.clone(), reason: "connection lost".to_owned(), path: path.clone() },
         DataError::Checksum { path: path.clone(), kind: "size", found, wanted, url: Some(url) },
-        DataError::Count { path, what: "reviews".to_owned(), found: 1, wanted: 2 },
+        DataError::Count { path: path.clone(), what: "reviews".to_owned(), found: 1, wanted: 2 },
     ] {
         assert_eq!(error.setting(), Some("data_dir"));
-        let message = error.to_string();
-        assert!(message.contains("imdb/set.tar.gz") && !message.contains("--") && !message.contains('\n'), "{message}");
+        assert_message(&error);
     }
+    let (line, other_line, id, column) = (7, 3, "a".to_owned(), "label".to_owned());
+    let values = Box::new(["x", "y"].map(str::to_owned));
+    let uneven = RecordingError::UnevenSteps { path: path.clone(), line, id: id.clone(), found: 0.5, usual: 0.02 };
+    for (error, setting) in [
+        (RecordingError::NoField { path: path.clone(), line, column: column.clone() }, None),
+        (uneven, Some("resample")),
+        (RecordingError::TwoValues { path: path.clone(), line, other_line, id, column, values }, Some("id")),
+    ] {
+        let error = DataError::from(error);
+        assert_eq!(error.setting(), setting, "{error}");
+        assert_message(&error);
+        assert!(error.to_string().contains("line 7"), "{error}");
+    }
+}
+
+#[track_caller]
+fn assert_message(error: &DataError) {
+    let message = error.to_string();
+    assert!(message.contains("imdb/set.tar.gz") && !message.contains("--") && !message.contains('\n'), "{message}");
 }

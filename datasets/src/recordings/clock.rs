@@ -60,6 +60,12 @@ pub(super) fn straighten(all: &mut Drafts, format: &RecordingFormat) -> Result<O
     if missing > 0 {
         notes.push(RecordingNote::MissingValues { values: missing, recordings: incomplete });
     }
+    let check = |hz: Option<f64>, setting| match hz.filter(|hz| !(*hz > 0.0 && hz.is_finite())) {
+        Some(hz) => Err(DataError::from(RecordingError::Rate { hz, most: None, setting })),
+        None => Ok(()),
+    };
+    check(format.rate, "rate")?;
+    check(format.resample, "resample")?;
     match (&format.time, format.resample) {
         (None, _) => Ok(format.rate),
         (Some(_), Some(hz)) => resample(drafts, channels.len(), hz).map(Some),
@@ -80,9 +86,6 @@ pub(super) fn straighten(all: &mut Drafts, format: &RecordingFormat) -> Result<O
 
 /// Resamples all recordings at their times.
 fn resample(drafts: &mut [Draft], width: usize, hz: f64) -> Result<f64> {
-    if !(hz > 0.0 && hz.is_finite()) {
-        return Err(RecordingError::Rate { hz, most: f64::MAX }.into());
-    }
     for draft in drafts {
         let steps = (draft.duration() * hz + 1e-6).floor() + 1.0;
         let samples = draft.times.len();
@@ -184,7 +187,7 @@ impl Draft {
         let missing = |step: f64| ((step / usual).round() - 1.0).max(0.0);
         let total: f64 = steps.iter().map(|&step| missing(step)).sum();
         if uneven * REGULAR > steps.len().max(REGULAR) || total > self.times.len() as f64 {
-            let row = steps.iter().position(|step| is_uneven(step)).unwrap_or(0);
+            let row = steps.iter().position(is_uneven).unwrap_or(0);
             return Err(self.uneven(row + 1, usual));
         }
         if total == 0.0 {

@@ -44,6 +44,7 @@ pub mod video;
 pub mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
@@ -164,7 +165,7 @@ impl Recordings {
         let rate = self.rate.ok_or_else(|| RecordingError::UnknownRate { data: self.source.clone() })?;
         let most = MOST_RESAMPLED * rate;
         if !(hz > 0.0 && hz <= most) {
-            return Err(RecordingError::Rate { hz, most }.into());
+            return Err(RecordingError::Rate { hz, most: Some(most), setting: "resample" }.into());
         }
         if hz == rate {
             return Ok(self.clone());
@@ -250,10 +251,10 @@ impl Recordings {
 
 /// The text of each file of a published set with its path for error messages, and a description of the set with the
 /// checksum of all files.
-fn texts(source: &Source, locator: &Locator) -> Result<(Vec<(std::path::PathBuf, String)>, String)> {
+fn texts(source: &Source, locator: &Locator) -> Result<(Vec<(PathBuf, String)>, String)> {
     let (mut hash, mut texts) = (Sha256::new(), Vec::with_capacity(source.files.len()));
     for file in source.files {
-        let path: std::path::PathBuf = [source.folder, file.name].iter().collect();
+        let path: PathBuf = [source.folder, file.name].iter().collect();
         let bytes = locator.read(source, file)?;
         hash.update(&bytes);
         texts.push((path.clone(), utf8(bytes, &path)?));

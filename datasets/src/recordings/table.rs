@@ -95,7 +95,8 @@ impl fmt::Display for TimeUnit {
 impl Recordings {
     /// Reads recordings from a CSV file in [any usual encoding](crate::text_file), which may be compressed with gzip or
     /// zstd. Each row is a sample. The columns `id` together identify its recording, and the column `label` has the
-    /// class. All columns are found by their names. If `id` is empty, all rows belong to one recording.
+    /// class. All columns are found by their names. If `id` is empty, all rows belong to one recording. If `label` is
+    /// `None`, as for recordings to be recognised, the class of each recording is empty.
     ///
     /// The rows of different recordings may be interleaved. Missing values and, if there is a column of times, missing
     /// samples are interpolated; notes tell their numbers. Rows that are not in the order of their times are sorted.
@@ -111,7 +112,9 @@ impl Recordings {
         let bytes = text_file::read(path)?;
         let mut recordings = Self::from_csv_text(path, &text_file::text(&bytes, path)?, id, label, format)?;
         recordings.source = described(path, "SHA-256", &Sha256::digest(&bytes));
-        recordings.note_single_members();
+        if label.is_some() {
+            recordings.note_single_members();
+        }
         Ok(recordings)
     }
 
@@ -198,7 +201,7 @@ impl Drafts {
             let first = draft.lines.first().copied().unwrap_or(sample.line);
             let two_values = |other_line, column: Option<&str>, before: &str, now: &str| -> DataError {
                 let (path, column, id) = (path.to_path_buf(), column.unwrap_or_default().to_owned(), joined(ids));
-                let values = [before.to_owned(), now.to_owned()];
+                let values = Box::new([before.to_owned(), now.to_owned()]);
                 RecordingError::TwoValues { path, line: sample.line, other_line, id, column, values }.into()
             };
             if draft.recording.label != class {

@@ -93,6 +93,13 @@ fn european_tables_are_read() {
     assert_eq!((all.channels[0].as_str(), &all.recordings[0].values[..]), ("größe", &[1.5, -2.25][..]));
     assert_eq!(all.recordings[0].id, "Jürgen");
     assert!(all.notes.contains(&RecordingNote::SingleMember { labels: names(&["a"]) }));
+    let unknown = Recordings::from_csv(&path, &names(&["name"]), None, &RecordingFormat::default()).unwrap();
+    assert_eq!((&*unknown.recordings[0].label, &unknown.recordings[0].values), ("", &all.recordings[0].values));
+    assert!(
+        unknown.notes.iter().all(|note| !matches!(note, RecordingNote::SingleMember { .. })),
+        "{:?}",
+        unknown.notes
+    );
     assert!(all.source.starts_with("own.csv (SHA-256 "), "{}", all.source);
 }
 
@@ -117,14 +124,14 @@ fn a_recording_has_one_class_and_one_group() {
     let found = error(LONG, &["person"], &plain());
     assert!(
         matches!(&found, RecordingError::TwoValues { line: 5, other_line: 2, id, column, values, .. }
-            if id == "ada" && column == "move" && values == &["walk", "run"]),
+            if id == "ada" && column == "move" && **values == ["walk", "run"]),
         "{found}"
     );
     let same = LONG.replace("walk", "run");
     let found = error(&same, &["take"], &plain());
     assert!(
         matches!(&found, RecordingError::TwoValues { line: 3, other_line: 2, column, values, .. }
-            if column == "person" && values == &["ada", "bob"]),
+            if column == "person" && **values == ["ada", "bob"]),
         "{found}"
     );
 }
@@ -221,7 +228,10 @@ fn times_that_cannot_be_right_are_named() {
     );
     for hz in [0.0, -3.0, f64::NAN, f64::INFINITY] {
         let found = error(&at("t", &["0", "1"], &[]), &["id"], &RecordingFormat { resample: Some(hz), ..timed("t") });
-        assert!(matches!(found, RecordingError::Rate { .. }), "{found}");
+        assert!(matches!(found, RecordingError::Rate { setting: "resample", .. }), "{found}");
+        let format = RecordingFormat { rate: Some(hz), ..plain() };
+        let found = error(LONG, &["person", "take"], &format);
+        assert!(matches!(found, RecordingError::Rate { setting: "rate", .. }), "{found}");
     }
 }
 

@@ -184,6 +184,7 @@ try {
   const loaded = requests;
   await answersAreThoseOfTheProgram(page);
   console.log(`text: ${await pageIsUsed(page)}`);
+  await digitsAreRecognised(page);
   assert.equal(requests, loaded, "the page made requests after it was loaded");
   await pictures(browser, address);
   await closed();

@@ -66,5 +66,5 @@ pub enum Verb {
     /// Train and test on each fold of the persons: cross-validation
     #[command(after_help = "Examples:
   crossval --recipe watch-exercises --folds 5 --out runs/crossval")]
-    Crossval(Crossval),
+    Crossval(Box<Crossval>),
 }

@@ -6,7 +6,7 @@ use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
 use super::RATE;
-use super::shapes::{self, Habit, Point, SYMBOLS, distance, length, mix, spaced};
+use super::shapes::{self, Habit, Point, SYMBOLS, Wave, Waves, distance, length, mix, spaced};
 
 /// The number of points along a line before it is sampled in time.
 const POINTS: usize = 160;
@@ -16,6 +16,8 @@ const STEPS: [usize; 2] = [20, 60];
 const USUAL_LENGTH: f64 = 6.0;
 /// The middle of the sheet, in pixels.
 const MIDDLE: f64 = 200.0;
+/// The size of the slow deviations that are habits.
+const HABITUAL: f64 = 0.07;
 /// The share of drawings in which a person leaves a habit.
 const SLIPS: f64 = 0.1;
 
@@ -68,8 +70,19 @@ impl Habit {
             mirrored: rng.random_bool(0.4),
             form: rng.random_range(0.0..1.0),
             closure: 1.0,
+            waves: waves(rng),
         }
     }
+}
+
+/// Draws slow deviations of the size 1.
+fn waves(rng: &mut ChaCha8Rng) -> Waves {
+    let wave = |rng: &mut ChaCha8Rng, index: usize| Wave {
+        size: normal(rng),
+        count: 0.5 + 0.75 * index as f64,
+        phase: rng.random_range(0.0..TAU),
+    };
+    std::array::from_fn(|_| std::array::from_fn(|index| wave(rng, index)))
 }
 
 impl Person {
@@ -84,8 +97,8 @@ impl Person {
             seconds: (1.25 + 0.3 * normal(rng)).clamp(0.7, 1.9),
             slowing: rng.random_range(0.5..8.0),
             easing: rng.random_range(0.0..2.0),
-            rounding: rng.random_range(0.0..0.045),
-            wobble: rng.random_range(0.02..0.1),
+            rounding: rng.random_range(0.0..0.03),
+            wobble: rng.random_range(0.02..0.05),
             tremor: rng.random_range(0.005..0.04),
             hooks: [hook(rng), hook(rng)],
             hook_angles: [rng.random_range(0.0..TAU), rng.random_range(0.0..TAU)],
@@ -98,12 +111,15 @@ impl Person {
     /// digits of sines and cosines, which differ between platforms, do not change the values.
     pub fn gesture(&self, symbol: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
         let slips = rng.random_bool(SLIPS);
-        let mut habit = if slips { Habit::draw(rng) } else { self.habits[symbol] };
+        let mut habit = self.habits[symbol];
+        if slips {
+            habit = Habit { waves: habit.waves, ..Habit::draw(rng) };
+        }
         habit.offset += 0.01 * normal(rng);
         habit.form = (habit.form + 0.05 * normal(rng)).clamp(0.0, 1.0);
         habit.closure = self.closure + 0.03 * normal(rng);
         let line = spaced(&self.with_hooks(shapes::line(symbol, &habit), rng), POINTS);
-        let line = self.bent(&self.rounded(line), rng);
+        let line = self.bent(&self.rounded(line), &habit, rng);
         let seconds = self.seconds * (length(&line) / USUAL_LENGTH).sqrt() * (1.0 + 0.1 * normal(rng));
         let steps = ((seconds * RATE).round() as usize + 1).clamp(STEPS[0], STEPS[1]);
         let points = self.moved(self.timed(&line, steps), rng);
@@ -139,17 +155,12 @@ impl Person {
         line
     }
 
-    /// Adds slow deviations to a line.
-    fn bent(&self, line: &[Point], rng: &mut ChaCha8Rng) -> Vec<Point> {
-        let waves: Vec<[f64; 3]> = (0..6)
-            .map(|index| {
-                let waves = 0.5 + 0.75 * f64::from(index / 2);
-                [self.wobble * normal(rng), waves, rng.random_range(0.0..TAU)]
-            })
-            .collect();
-        let deviation = |axis: usize, share: f64| -> f64 {
-            let of_axis = waves.iter().skip(axis).step_by(2);
-            of_axis.map(|[size, waves, phase]| size * (TAU * waves * share + phase).sin()).sum()
+    /// Adds slow deviations to a line: those that are a habit, and those of this drawing.
+    fn bent(&self, line: &[Point], habit: &Habit, rng: &mut ChaCha8Rng) -> Vec<Point> {
+        let waves = waves(rng);
+        let deviation = |axis: usize, share: f64| {
+            let of = |waves: &Waves| waves[axis].iter().map(|wave| wave.at(share)).sum::<f64>();
+            HABITUAL * of(&habit.waves) + self.wobble * of(&waves)
         };
         let bent = |(index, point): (usize, &Point)| {
             let share = index as f64 / POINTS as f64;

@@ -38,6 +38,28 @@ pub(super) struct Habit {
     pub form: f64,
     /// The drawn share of a closed symbol: below 1 a gap is left, above 1 the ends overlap.
     pub closure: f64,
+    /// Slow deviations from the line that recur in all drawings.
+    pub waves: Waves,
+}
+
+/// Three waves along each axis.
+pub(super) type Waves = [[Wave; 3]; 2];
+
+/// A wave along a line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wave {
+    pub size: f64,
+    /// The number of waves along the whole line.
+    pub count: f64,
+    /// The phase in radians.
+    pub phase: f64,
+}
+
+impl Wave {
+    /// The deviation after a share of the line.
+    pub fn at(&self, share: f64) -> f64 {
+        self.size * (TAU * self.count * share + self.phase).sin()
+    }
 }
 
 /// The line of a symbol, given by its index in [`SYMBOLS`].

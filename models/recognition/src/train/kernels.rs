@@ -63,8 +63,8 @@ impl RandomKernels {
     /// # Errors
     ///
     /// [`training::TaskError::Interrupted`] if a stop was requested.
-    pub fn fit<'a>(
-        sequences: &[(&'a [f32], usize)],
+    pub fn fit(
+        sequences: &[(&[f32], usize)],
         channels: usize,
         classes: usize,
         interrupt: &Interrupt,

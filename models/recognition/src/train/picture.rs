@@ -32,13 +32,12 @@ pub fn draw(examples: &[Example], probabilities: &[Vec<f32>], settings: &Setting
         columns: classes.clone(),
         rows: classes.clone(),
         values: counts.iter().map(share).collect(),
-        caption: format!("{} test sequences. Dark: all sequences of the row.", examples.len()),
+        caption: format!("{} test sequences. Dark: all of the row. Red drawings: recognised wrongly.", examples.len()),
     })?;
     if settings.channels.len() != 2 {
         return Ok(matrix);
     }
-    // Neighbouring examples are often of one person or class.
-    let shown: Vec<usize> = (0..examples.len()).step_by(examples.len() / SHOWN + 1).take(SHOWN).collect();
+    let shown = spread(examples.len(), SHOWN);
     let rows = shown.len().div_ceil(ROW);
     let (width, top) = (SIZE * ROW as f32, (SIZE + TEXT) * rows as f32);
     let mut svg = String::new();
@@ -63,6 +62,13 @@ pub fn draw(examples: &[Example], probabilities: &[Vec<f32>], settings: &Setting
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>{svg}<g transform=\"translate(0 {})\">{matrix}</g></svg>",
         top + MARGIN,
     ))
+}
+
+/// The indices of `count` of `all` examples. They are far apart, because neighbouring examples are often of one person or
+/// class.
+pub fn spread(all: usize, count: usize) -> Vec<usize> {
+    const PRIME: usize = 7937;
+    (0..count.min(all)).map(|place| place * PRIME % all).collect()
 }
 
 /// The points of a drawing, `[samples, 2]`, scaled to a square. The second channel points up.

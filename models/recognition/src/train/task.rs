@@ -12,6 +12,7 @@ use training::{
     Pretrained, RecipeOf, Splits, StepContext, Task, TaskError, TaskResult, bucketed,
 };
 
+use crate::features::drawing;
 use crate::model::{Batch, Network, NetworkConfig, WEIGHT_NAMES};
 use crate::predictor::{BATCH, Recognizer, largest, softmax};
 use crate::settings::{Features, Settings};
@@ -24,6 +25,8 @@ use crate::train::{evaluation, picture};
 const FIRST: f32 = 0.4;
 const RATIO: f32 = 1.05;
 const TEMPERATURES: usize = 48;
+/// The number of points of a drawing that the baselines read.
+const DRAWN: usize = 32;
 /// The number of test sequences that the demonstration names.
 const SHOWN: usize = 8;
 
@@ -37,6 +40,7 @@ pub struct RecognitionTask {
 impl Task for RecognitionTask {
     const RECIPES: &'static [&'static str] = &[
         include_str!("../../recipes/quick.toml"),
+        include_str!("../../recipes/gestures.toml"),
         include_str!("../../recipes/pendigits.toml"),
         include_str!("../../recipes/japanese-vowels.toml"),
         include_str!("../../recipes/basic-motions.toml"),
@@ -163,9 +167,14 @@ impl Task for RecognitionTask {
     fn baselines(&self, splits: &Splits<Part>, interrupt: &Interrupt) -> TaskResult<BTreeMap<String, Measured>> {
         let Splits { train, test, .. } = splits;
         let channels = self.settings.channels.len();
+        // Drawings are scaled; other sequences are standardised.
+        let plain = Features { relative: false, deltas: false, ..self.settings.features.clone() };
+        let prepared = |samples: &[f32]| match channels {
+            2 => drawing(samples, DRAWN),
+            _ => plain.of_samples(samples, channels),
+        };
         let standardised = |part: &Part| -> Vec<(Vec<f32>, usize)> {
-            let plain = Features { deltas: false, ..self.settings.features.clone() };
-            part.examples.iter().map(|example| (plain.of_samples(&example.samples, channels), example.class)).collect()
+            part.examples.iter().map(|example| (prepared(&example.samples), example.class)).collect()
         };
         let (train, known) = (standardised(train), standardised(test));
         let train: Vec<(&[f32], usize)> = train.iter().map(|(samples, class)| (samples.as_slice(), *class)).collect();
@@ -215,9 +224,8 @@ impl Task for RecognitionTask {
             let truth = classes.get(example.class).map_or("unknown", String::as_str);
             format!("{truth}: recognised as {} ({:.0} %)", classes[class], 100.0 * found[index][class])
         };
-        // Neighbouring examples are often of one person or class.
-        let step = test.examples.len() / SHOWN + 1;
-        let lines = [String::new()].into_iter().chain((0..test.examples.len()).step_by(step).take(SHOWN).map(line));
+        let lines =
+            [String::new()].into_iter().chain(picture::spread(test.examples.len(), SHOWN).into_iter().map(line));
         Ok(Demonstration {
             lines: lines.collect(),
             picture: Some(picture::draw(&test.examples, &found, &self.settings)?),
