@@ -5,6 +5,9 @@ use inference::PredictError;
 use crate::prediction::Sequence;
 use crate::settings::{Features, Settings};
 
+/// The largest factor by which a sequence gets more samples when it is resampled.
+const MOST_RESAMPLED: f64 = 100.0;
+
 /// Returns the samples of the channels that a model reads, `[samples, channels]`, at the sampling rate of the model.
 /// Channels are matched by name. Missing samples are interpolated, and those before the first or after the last known
 /// sample of a channel repeat it.
@@ -40,6 +43,10 @@ pub fn samples(sequence: &Sequence, settings: &Settings) -> Result<Vec<f32>, Pre
             Err(PredictError::bad_input("rate", format!("{rate} is not a number of samples per second above 0")))
         }
         (Some(_), None) => Err(PredictError::bad_input("rate", "the model has no sampling rate; leave the rate out")),
+        (Some(rate), Some(wanted)) if rate * MOST_RESAMPLED < wanted => {
+            let reason = format!("{rate} samples per second are too few for the model, which reads {wanted}");
+            Err(PredictError::bad_input("rate", reason))
+        }
         (Some(rate), Some(wanted)) => Ok(resample(rows, columns.len(), rate, wanted)),
         (None, _) => Ok(rows),
     };

@@ -1,6 +1,17 @@
 //! Recognition of sequences: a multichannel series in, its class out, at once or as it streams in. Pen strokes, gestures,
 //! exercises and voices are such series.
 //!
+//! ```
+//! use recognition::{Predictor, Recognizer, Sequence};
+//!
+//! let model = Recognizer::from_pretrained("pendigits")?;
+//! let stroke = Sequence::new([("x", vec![0.0, 4.0, 3.0, 2.0]), ("y", vec![9.0, 9.0, 4.0, 0.0])]); // y points up
+//! println!("{}", model.predict_one(stroke)?.label); // 7
+//! # let stroke = Sequence::new([("x", vec![0.0, 4.0, 3.0, 2.0]), ("y", vec![9.0, 9.0, 4.0, 0.0])]);
+//! # assert_eq!(model.predict_one(stroke)?.label, "7");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! ```sh
 //! cargo run -p recognition                                     # train on generated pen gestures, in less than a minute
 //! cargo run -p recognition -- predict strokes.csv --model RUN

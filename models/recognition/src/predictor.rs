@@ -347,7 +347,8 @@ mod tests {
             epsilon = 1e-4
         );
 
-        let mut sequences = vec![Sequence::default(), Sequence { rate: Some(0.0), ..sequence(&samples) }];
+        let of_rate = |rate| Sequence { rate: Some(rate), ..sequence(&samples) };
+        let mut sequences = vec![Sequence::default(), of_rate(0.0), of_rate(f64::NAN), of_rate(1e-9)];
         for (name, column) in [("y", vec![Some(1.0)]), ("x", vec![None; 21]), ("y", vec![Some(f32::INFINITY); 21])] {
             let mut wrong = sequence(&samples);
             wrong.channels.insert(name.to_owned(), column);

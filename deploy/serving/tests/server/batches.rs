@@ -6,7 +6,7 @@ use crate::support::{Running, parse, request};
 use serde_json::{Value, json};
 use serving::{Limits, Options};
 
-/// Texts of different lengths, so that batches are padded; histories of different levels.
+/// Texts of different lengths, so that batches are padded; histories and recordings of different levels.
 fn inputs(example: &Value, count: usize) -> Vec<Value> {
     let varied = |index: usize| match example {
         Value::String(text) => {
@@ -15,7 +15,8 @@ fn inputs(example: &Value, count: usize) -> Vec<Value> {
         }
         history => {
             let mut history = history.clone();
-            let columns = history["columns"].as_object_mut().into_iter().flatten();
+            let columns = if history["columns"].is_object() { "columns" } else { "channels" };
+            let columns = history[columns].as_object_mut().into_iter().flatten();
             for value in columns.flat_map(|(_, values)| values.as_array_mut().into_iter().flatten()) {
                 *value = (value.as_f64().unwrap() * (1.0 + index as f64 / 100.0)).into();
             }
@@ -55,6 +56,11 @@ fn assert_independent(name: &str) {
 #[test]
 fn sentiment_and_tagging() {
     ["imdb-lstm", "imdb-bigru", "imdb-hybrid", "wnut17"].into_iter().for_each(assert_independent);
+}
+
+#[test]
+fn recognition() {
+    ["gestures", "pendigits"].into_iter().for_each(assert_independent);
 }
 
 #[test]

@@ -12,23 +12,17 @@ use burn::tensor::Tensor;
 use crate::fused::{has_kernels, tensor, values};
 use crate::kernel::matrix::{Matrix, product};
 
-/// The number of steps, over all sequences, below which burn's operations are faster, because the kernel packs the
-/// weights.
-const MIN_ROWS: usize = 32;
-
 /// Applies a linear layer to every step: `[batch, time, features]` → `[batch, time, outputs]`.
 ///
 /// The result equals that of `layer.forward(steps)` up to rounding. On `flex` it is one operation, which uses all
-/// threads. On other backends, all steps are the rows of one matrix, because burn 0.22 computes one weight gradient per
-/// sequence for a 3-dimensional input, and sums them.
+/// threads; the bits of a step do not depend on the other steps. On other backends, all steps are the rows of one
+/// matrix, because burn 0.22 computes one weight gradient per sequence for a 3-dimensional input, and sums them.
 pub fn dense(layer: &Linear, steps: Tensor<3>) -> Tensor<3> {
     let [batch, time, features] = steps.dims();
     let [_, outputs] = layer.weight.dims();
     let rows = steps.reshape([batch * time, features]);
     let rows = match &layer.bias {
-        Some(bias)
-            if batch * time >= MIN_ROWS && has_kernels(&rows.device(), &[rows.dtype(), layer.weight.dtype()]) =>
-        {
+        Some(bias) if has_kernels(&rows.device(), &[rows.dtype(), layer.weight.dtype()]) => {
             Tensor::from_dispatch(<Dispatch as Dense>::dense(
                 rows.into_dispatch(),
                 layer.weight.val().into_dispatch(),
