@@ -15,6 +15,9 @@ export function setUp({ client, runner }) {
   const drawing = { x: [], y: [], strokes: [] };
 
   const clear = () => {
+    clearInterval(timer);
+    timer = undefined;
+    run(async () => {}); // an answer that is still on its way is not displayed
     [drawing.x, drawing.y, drawing.strokes] = [[], [], []];
     sheet.replaceChildren();
     element("recognised").textContent = "Draw here with the mouse, a pen or a finger.";
@@ -45,6 +48,7 @@ export function setUp({ client, runner }) {
   };
 
   sheet.addEventListener("pointerdown", (event) => {
+    if (timer || !event.isPrimary) return;
     event.preventDefault();
     sheet.setPointerCapture(event.pointerId);
     // Gestures are drawn in one stroke. Drawings that the model scales may have several.
@@ -60,12 +64,7 @@ export function setUp({ client, runner }) {
   sheet.addEventListener("pointercancel", lift);
   element("clear").addEventListener("click", clear);
 
-  const read = () => {
-    const [header, ...rows] = element("recording").value.trim().split(/\r?\n/).map((line) => line.split(/[,;\t]/));
-    const number = (text) => (text?.trim() ? Number(text) : null);
-    const channels = header.map((name, place) => [name.trim(), rows.map((row) => number(row[place]))]);
-    run(() => client.predict(model.name, { channels: Object.fromEntries(channels) }), display);
-  };
+  const read = () => run(async () => client.predict(model.name, { channels: columns(element("recording").value) }), display);
   element("recognition-table").addEventListener("submit", (event) => {
     event.preventDefault();
     read();
@@ -86,6 +85,22 @@ export function setUp({ client, runner }) {
       read();
     },
   };
+}
+
+/** The columns of a table, by name. An empty cell is a missing sample. */
+function columns(table) {
+  const lines = table.trim().split(/\r?\n/);
+  const separator = [";", "\t", ","].find((separator) => lines[0].includes(separator)) ?? ",";
+  const [header, ...rows] = lines.map((line) => line.split(separator).map((cell) => cell.trim()));
+  const number = (cell, line) => {
+    const value = cell === "" ? null : Number(cell);
+    if (value !== null && !Number.isFinite(value)) throw new Error(`line ${line + 2}: \`${cell}\` is not a number`);
+    return value;
+  };
+  rows.forEach((row, line) => {
+    if (row.length !== header.length) throw new Error(`line ${line + 2} has ${row.length} cells, and the header ${header.length}`);
+  });
+  return Object.fromEntries(header.map((name, place) => [name, rows.map((row, line) => number(row[place], line))]));
 }
 
 function display({ label, probability, probabilities }) {

@@ -92,9 +92,9 @@ impl Seed {
         let mut named = MemoryFiles::default();
         files.iter().for_each(|(name, content)| named.insert(name.clone(), content.clone()));
         let predictor = zoo::from_files(&named)?.predictor;
-        let options = match predictor.streaming() {
-            Some(_) => json!({ "length": 4, "seed": 1 }),
-            None => Value::Null,
+        let options = match &predictor.schemas().options["properties"]["length"] {
+            Value::Null => Value::Null,
+            _ => json!({ "length": 4, "seed": 1 }),
         };
         let input = predictor.example().map_err(|error| PackageError::invalid(&name, error.to_string()))?;
         let bytes = files.values().map(Vec::len).sum();

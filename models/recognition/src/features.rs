@@ -44,14 +44,28 @@ pub fn samples(sequence: &Sequence, settings: &Settings) -> Result<Vec<f32>, Pre
         }
         (Some(_), None) => Err(PredictError::bad_input("rate", "the model has no sampling rate; leave the rate out")),
         (Some(rate), Some(wanted)) if rate * MOST_RESAMPLED < wanted => {
-            let reason = format!("{rate} samples per second are too few for the model, which reads {wanted}");
+            let least = wanted / MOST_RESAMPLED;
+            let reason = format!("{rate} samples per second are too few; the model needs at least {least}");
             Err(PredictError::bad_input("rate", reason))
         }
         (Some(rate), Some(wanted)) => Ok(resample(rows, columns.len(), rate, wanted)),
         (None, _) => Ok(rows),
     };
-    rows.map(|rows| settings.drawing.map_or_else(|| rows.clone(), |points| drawing(&rows, points.get())))
+    let rows = rows?;
+    let rows = match settings.drawing {
+        Some(points) => drawing(&rows, points.get()),
+        None => rows,
+    };
+    if !rows.iter().all(|value| value.abs() <= LARGEST) {
+        return Err(bad(format!(
+            "a sample is larger than {LARGEST:e}; scale the channels as those of the training data"
+        )));
+    }
+    Ok(rows)
 }
+
+/// The largest absolute value of a sample. Differences and standardised values of smaller samples are finite.
+pub(crate) const LARGEST: f32 = 1e15;
 
 /// Scales a drawing of a pen, `[samples, 2]`, so that its larger side is 1 and its middle 0, and reduces it to `points`
 /// points with equal distances along its path, `[points, 2]`. The answer then depends neither on the place, the size and the
@@ -123,23 +137,29 @@ impl Features {
     pub fn fit<'a>([relative, deltas]: [bool; 2], sequences: impl Iterator<Item = &'a [f32]>, channels: usize) -> Self {
         let plain = Self { relative, deltas, ..Self::default() };
         let size = plain.size(channels);
-        let (mut count, mut sums, mut squares) = (0.0, vec![0.0; size], vec![0.0; size]);
+        // Mean and sum of squared differences from it are updated with every sample (Welford 1962), because the
+        // difference of two large sums would lose all digits of a small deviation.
+        let (mut count, mut mean, mut squares) = (0.0, vec![0.0; size], vec![0.0; size]);
         for sequence in sequences {
             let mut before = None;
             for sample in sequence.chunks_exact(channels) {
                 count += 1.0;
                 let first = &sequence[..channels];
                 for (index, value) in plain.raw(sample, before, first).map(f64::from).enumerate() {
-                    sums[index] += value;
-                    squares[index] += value * value;
+                    let difference = value - mean[index];
+                    mean[index] += difference / count;
+                    squares[index] += difference * (value - mean[index]);
                 }
                 before = Some(sample);
             }
         }
-        let mean: Vec<f64> = sums.iter().map(|sum| sum / f64::max(count, 1.0)).collect();
-        let variance = squares.iter().zip(&mean).map(|(square, mean)| square / f64::max(count, 1.0) - mean * mean);
-        // A channel that never changes gives features of 0.
-        let deviation = variance.map(|variance| if variance > 1e-12 { variance.sqrt() as f32 } else { 1.0 }).collect();
+        let deviation = |(square, mean): (&f64, &f64)| {
+            let deviation = (square / f64::max(count, 1.0)).sqrt();
+            // A channel that never changes gives features of 0.
+            let changes = deviation > 1e-7 * mean.abs() && deviation as f32 > f32::MIN_POSITIVE;
+            if changes { deviation as f32 } else { 1.0 }
+        };
+        let deviation = squares.iter().zip(&mean).map(deviation).collect();
         Self { relative, deltas, mean: mean.into_iter().map(|mean| mean as f32).collect(), deviation }
     }
 

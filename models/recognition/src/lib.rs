@@ -14,7 +14,7 @@
 //!
 //! ```sh
 //! cargo run -p recognition                                     # train on generated pen gestures, in less than a minute
-//! cargo run -p recognition -- predict strokes.csv --model RUN
+//! cargo run -p recognition -- predict --csv strokes.csv
 //! cargo run -p recognition -- train --csv FILE --id recording --label class     # your own data
 //! cargo run -p recognition -- verify                           # measure every shipped model again
 //! ```

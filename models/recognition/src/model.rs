@@ -59,6 +59,9 @@ pub struct NetworkConfig {
     pub output_dropout: Fraction,
 }
 
+/// The largest number of inputs of the recurrent layers.
+const MAX_INPUTS: f64 = 1e6;
+
 fn one() -> Count {
     Count::ONE
 }
@@ -137,13 +140,21 @@ impl NetworkConfig {
         }
     }
 
-    /// The number of parameters that [`init`](Self::init) creates.
+    /// The number of parameters that [`init`](Self::init) creates. It is computed with floats, so that the settings of a
+    /// damaged package do not overflow.
     pub fn num_params(&self, features: usize, classes: usize) -> f64 {
-        let linear = |(inputs, outputs): (usize, usize)| (inputs as f64 + 1.0) * outputs as f64;
+        let linear = |inputs: f64, outputs: f64| (inputs + 1.0) * outputs;
+        let mut inputs = features as f64 * self.frame.get() as f64;
+        let mut convolutions = 0.0;
+        for Convolution { features, kernel } in &self.convolutions {
+            convolutions += linear(kernel.get() as f64 * inputs, features.get() as f64);
+            inputs = features.get() as f64;
+        }
         let outputs = self.hidden_size.get() * if self.bidirectional { 2 } else { 1 };
-        let convolutions: f64 = self.convolution_sizes(features).into_iter().map(linear).sum();
-        let dense = linear((self.pooling.features(outputs), classes));
-        convolutions + self.rnn(features).num_params() + self.pooling.num_params(outputs) + dense
+        // Frames with more samples would need more inputs than the recurrent layers can have.
+        let rnn = if inputs <= MAX_INPUTS { self.rnn(features).num_params() } else { f64::INFINITY };
+        let dense = linear(self.pooling.features(outputs) as f64, classes as f64);
+        convolutions + rnn + self.pooling.num_params(outputs) + dense
     }
 
     /// The number of inputs and outputs of the linear layer of each convolution.

@@ -5,6 +5,11 @@ use onnx::{BATCH, Dim, Element, Export, Graph, OnnxError, Options, Port, TIME, T
 
 use crate::predictor::Recognizer;
 
+const DRAWING: &str = "scale the drawing so that its larger side is 1 and its middle 0, and reduce it to this number of \
+                       points with equal distances along its path";
+const WINDOW: &str =
+    "the samples of a window, and from its start to that of the next; average the probabilities of all windows";
+
 /// Input: frames of standardised features, `[batch, time, samples per frame × features]`; output: the logits of the
 /// classes, `[batch, classes]`.
 impl ToOnnx for Recognizer {
@@ -33,6 +38,11 @@ impl ToOnnx for Recognizer {
             .with("labels", settings.classes.join("\n"), "the classes, in the order of the logits")
             .with("channels", settings.channels.join("\n"), "the channels, in their order")
             .with(
+                "relative",
+                settings.features.relative.to_string(),
+                "whether the first sample is subtracted from all samples",
+            )
+            .with(
                 "deltas",
                 settings.features.deltas.to_string(),
                 "whether differences to the sample before follow the channels",
@@ -49,10 +59,14 @@ impl ToOnnx for Recognizer {
                 "the number of samples per time step; the last is filled with zeros",
             )
             .with("temperature", settings.temperature.to_string(), "divide the logits by it before the softmax");
-        Ok(match settings.rate {
-            Some(rate) => export.with("rate", rate.to_string(), "samples per second"),
-            None => export,
-        })
+        let window = settings.window.map(|window| format!("{} {}", window.length, window.step));
+        let more = [
+            ("rate", settings.rate.map(|rate| rate.to_string()), "samples per second"),
+            ("drawing", settings.drawing.map(|points| points.to_string()), DRAWING),
+            ("window", window, WINDOW),
+        ];
+        let known = more.into_iter().filter_map(|(key, value, about)| Some((key, value?, about)));
+        Ok(known.fold(export, |export, (key, value, about)| export.with(key, value, about)))
     }
 }
 

@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use inference::dynamic::AnyStreaming;
 use inference::{Package, PackageError, PredictError, Predictor, Schemas, Streaming, by_length};
 
-use crate::features;
+use crate::features::{self, LARGEST};
 use crate::live::{Live, PreparedNetwork};
 use crate::model::{Batch, Network, WEIGHT_NAMES};
 use crate::prediction::{Options, Prediction, Reading, Sequence};
@@ -70,7 +70,7 @@ impl Predictor for Recognizer {
     }
 
     fn streaming(&self) -> Option<&dyn AnyStreaming> {
-        self.prepared().is_ok().then_some(self as &dyn AnyStreaming)
+        self.check_streaming().is_ok().then_some(self as &dyn AnyStreaming)
     }
 
     fn schemas(&self) -> Schemas {
@@ -160,15 +160,16 @@ impl Recognizer {
 
     fn check(&self, sample: &[f32]) -> Result<(), PredictError> {
         let channels = self.settings.channels.len();
-        if sample.len() != channels || !sample.iter().all(|value| value.is_finite()) {
+        if sample.len() != channels || !sample.iter().all(|value| value.abs() <= LARGEST) {
             let names = self.settings.channels.join(", ");
-            let reason = format!("a sample needs {channels} finite numbers: {names}");
+            let reason = format!("a sample needs {channels} numbers up to {LARGEST:e}: {names}");
             return Err(PredictError::bad_input("sample", reason));
         }
         Ok(())
     }
 
-    fn prepared(&self) -> Result<&PreparedNetwork, PredictError> {
+    /// Checks that the model can read a stream.
+    fn check_streaming(&self) -> Result<(), PredictError> {
         if self.settings.drawing.is_some() {
             let reason = "this model reads whole drawings, which it scales; take one without drawing";
             return Err(PredictError::bad_input("model", reason));
@@ -178,6 +179,11 @@ impl Recognizer {
                 "this model reads in both directions, so it needs whole sequences; take one with bidirectional = false";
             return Err(PredictError::bad_input("model", reason));
         }
+        Ok(())
+    }
+
+    fn prepared(&self) -> Result<&PreparedNetwork, PredictError> {
+        self.check_streaming()?;
         Ok(self.prepared.get_or_init(|| PreparedNetwork::new(&self.network)))
     }
 
@@ -186,17 +192,19 @@ impl Recognizer {
     pub fn probabilities(&self, sequences: &[Vec<f32>]) -> Vec<(Vec<f32>, usize)> {
         let Settings { channels, classes, features, window, model, temperature, .. } = &self.settings;
         let size = channels.len();
-        let mut windows = Vec::new();
+        let mut windows = Vec::new(); // the index of the sequence, and the samples of the window
         for (index, samples) in sequences.iter().enumerate() {
             let count = samples.len() / size;
             for start in window.map_or(vec![0], |window| window.starts(count)) {
                 let end = window.map_or(count, |window| count.min(start + window.length.get()));
-                windows.push((index, features.of_samples(&samples[start * size..end * size], size)));
+                windows.push((index, &samples[start * size..end * size]));
             }
         }
         let mut answers = vec![(vec![0.0; classes.len()], 0); sequences.len()];
-        for indices in by_length(windows.iter().map(|(_, features)| features.len()), BATCH) {
-            let parts: Vec<&[f32]> = indices.iter().map(|index| windows[*index].1.as_slice()).collect();
+        for indices in by_length(windows.iter().map(|(_, samples)| samples.len()), BATCH) {
+            let parts: Vec<Vec<f32>> =
+                indices.iter().map(|index| features.of_samples(windows[*index].1, size)).collect();
+            let parts: Vec<&[f32]> = parts.iter().map(Vec::as_slice).collect();
             let batch = Batch::new(&parts, features.size(size), model.frame.get(), &self.device);
             let logits: Vec<f32> = self.network.forward(batch).into_data().iter::<f32>().collect(); // [B, K]
             for (index, logits) in indices.iter().zip(logits.chunks(classes.len())) {

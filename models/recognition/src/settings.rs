@@ -51,19 +51,30 @@ impl Settings {
         if self.drawing.is_some() && channels.len() != 2 {
             return Err(format!("a drawing has 2 channels, x and y, and the model has {}", channels.len()));
         }
-        if features.mean.len() != size || features.deviation.len() != size {
-            return Err(format!("{} means of {size} features", features.mean.len()));
+        for (names, what) in [(channels, "channel"), (classes, "class")] {
+            let twice = |(at, name): (usize, &String)| names[..at].contains(name);
+            if let Some((_, name)) = names.iter().enumerate().find(|(at, name)| twice((*at, name))) {
+                return Err(format!("the {what} `{name}` is listed twice"));
+            }
         }
-        if let Some(deviation) =
-            features.deviation.iter().find(|deviation| !(deviation.is_finite() && **deviation > 0.0))
-        {
-            return Err(format!("a standard deviation is {deviation}, and not above 0"));
+        let [means, deviations] = [&features.mean, &features.deviation].map(Vec::len);
+        if means != size || deviations != size {
+            return Err(format!("{means} means and {deviations} standard deviations; there are {size} features"));
+        }
+        let is_valid = |mean: f32, deviation: f32| mean.is_finite() && deviation.is_normal() && deviation > 0.0;
+        let mut pairs = features.mean.iter().zip(&features.deviation);
+        if let Some((mean, deviation)) = pairs.find(|(mean, deviation)| !is_valid(**mean, **deviation)) {
+            return Err(format!(
+                "a feature has the mean {mean} and the standard deviation {deviation}, which must be above 0"
+            ));
         }
         if !(temperature.is_finite() && *temperature > 0.0) {
             return Err(format!("temperature = {temperature} is not a number above 0"));
         }
         match rate {
-            Some(rate) if !(rate.is_finite() && *rate > 0.0) => Err(format!("rate = {rate} is not a number above 0")),
+            Some(rate) if !(*rate > 0.0 && *rate <= MAX_RATE) => {
+                Err(format!("rate = {rate} is not a number above 0 and up to {MAX_RATE}"))
+            }
             _ => Ok(()),
         }
     }
@@ -83,6 +94,9 @@ pub struct Features {
     /// The standard deviation of each feature over the training part.
     pub deviation: Vec<f32>,
 }
+
+/// The largest sampling rate in samples per second.
+const MAX_RATE: f64 = 1e6;
 
 /// Windows over a long sequence, in samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

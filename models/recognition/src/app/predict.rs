@@ -72,14 +72,14 @@ impl Predict {
                     let mut session = model.begin(sequence, &options)?;
                     while let Some(reading) = model.next(&mut session)? {
                         let label = reading.label.as_deref().unwrap_or("–");
-                        let line = format!("{} {label} {:.3}", reading.samples, reading.probability);
+                        let line = format!("{} {} {:.3}", reading.samples, printable(label), reading.probability);
                         print(cx.json, &recording.id, &reading, line)?;
                     }
                 }
                 continue;
             }
             for (recording, prediction) in recordings.iter().zip(model.predict(&sequences, &options)?) {
-                let line = format!("{} {:.3}", prediction.label, prediction.probability);
+                let line = format!("{} {:.3}", printable(&prediction.label), prediction.probability);
                 print(cx.json, &recording.id, &prediction, line)?;
             }
         }

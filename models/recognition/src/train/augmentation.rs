@@ -30,7 +30,7 @@ pub struct Augmentation {
 impl Augmentation {
     /// Whether sequences with this number of channels can be rotated as the settings say.
     pub fn fits(&self, channels: usize) -> bool {
-        self.rotation == 0.0 || channels == 2 || channels.is_multiple_of(3)
+        self.rotation == 0.0 || (0.0..=180.0).contains(&self.rotation) && (channels == 2 || channels.is_multiple_of(3))
     }
 
     /// Changes a sequence at random, `[samples, channels]`. `deviations` are the standard deviations of the channels.

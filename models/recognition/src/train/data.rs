@@ -47,7 +47,8 @@ pub struct DataConfig {
     /// The recordings are divided into windows, which are classified one by one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
-    /// The share of the training part that is held out for validation: whole persons if they are known.
+    /// The share of the training part that is held out for validation: whole persons if they are known. The gestures have a
+    /// validation part of their own, unless there is a `fold`.
     pub valid: Fraction,
     /// The share that is held out as the test part, if the data have no published one and `fold` is absent: whole persons
     /// if they are known.
@@ -128,7 +129,10 @@ impl DataConfig {
         let (train, test) = match self.set {
             Set::Gestures => {
                 let gestures::Gestures { train, valid, test } = gestures::load();
-                return self.prepared(Splits { train, valid, test }, cx);
+                if self.fold.is_none() {
+                    return self.prepared(Splits { train, valid, test }, cx);
+                }
+                (joined(train, valid)?, Some(test))
             }
             Set::Pendigits => published(pendigits::load(locator)?),
             Set::JapaneseVowels => published(archive::japanese_vowels(locator)?),
@@ -147,8 +151,10 @@ impl DataConfig {
         };
         let (rest, test) = match (self.fold, test) {
             (Some(Fold { number, of }), test) => {
-                let mut all = train;
-                all.recordings.extend(test.into_iter().flat_map(|test| test.recordings));
+                let all = match test {
+                    Some(test) => joined(train, test)?,
+                    None => train,
+                };
                 let folds = all.folds(of.get())?;
                 let held = folds.get(number.get() - 1).ok_or_else(|| {
                     TaskError::setting("data.fold", format!("there are {of} folds, and number is {number}"))
@@ -174,7 +180,9 @@ impl DataConfig {
         let Splits { train, valid, test } = splits;
         let channels = train.channels.clone();
         if !self.augmentation.fits(channels.len()) {
-            let message = format!("rotations need 2 channels or a multiple of 3, and there are {}", channels.len());
+            let count = channels.len();
+            let message =
+                format!("it needs an angle from 0 to 180, and 2 channels or a multiple of 3; there are {count}");
             return Err(TaskError::setting("data.augmentation.rotation", message));
         }
         if self.drawing.is_some() && channels.len() != 2 {
@@ -212,6 +220,7 @@ impl DataConfig {
             ("data.test_file", self.test_file.is_some() && self.set != Set::Ts),
             ("data.id", !self.id.is_empty() && !table),
             ("data.label", self.label.is_some() && !table),
+            ("data.test", self.test.get() > 0.0 && self.set == Set::Gestures),
             ("data.format", self.format != RecordingFormat::default() && !(table || self.set == Set::Folder)),
         ];
         match settings.into_iter().find(|(_, wrong)| *wrong) {
@@ -238,6 +247,17 @@ impl DataConfig {
         }
         examples
     }
+}
+
+/// Joins two parts, whose channels are matched by name.
+fn joined(mut one: Recordings, other: Recordings) -> TaskResult<Recordings> {
+    if one.rate != other.rate {
+        let rate = |rate: Option<f64>| rate.map_or("unknown".to_owned(), |rate| rate.to_string());
+        let message = format!("the files have the sampling rates {} and {}", rate(one.rate), rate(other.rate));
+        return Err(TaskError::setting("data.test_file", message));
+    }
+    one.recordings.extend(other.select(&one.channels)?.recordings);
+    Ok(one)
 }
 
 fn published(TrainTest { train, test }: TrainTest) -> (Recordings, Option<Recordings>) {

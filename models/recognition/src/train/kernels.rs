@@ -17,7 +17,7 @@ const LENGTH: usize = 9;
 /// The factor of the penalty on the squared weights of the classifier, per training sequence.
 const PENALTY: f64 = 1e-3;
 
-/// A convolution kernel without padding at the ends: the samples beyond them are zeros.
+/// A convolution kernel. The samples beyond the ends of a sequence are zeros.
 #[derive(Debug)]
 struct Kernel {
     weights: [f32; LENGTH],

@@ -167,11 +167,12 @@ impl Task for RecognitionTask {
     fn baselines(&self, splits: &Splits<Part>, interrupt: &Interrupt) -> TaskResult<BTreeMap<String, Measured>> {
         let Splits { train, test, .. } = splits;
         let channels = self.settings.channels.len();
-        // Drawings are scaled; other sequences are standardised.
+        // Drawings of a pen, `x` and `y`, are scaled; other sequences are standardised.
         let plain = Features { relative: false, deltas: false, ..self.settings.features.clone() };
-        let prepared = |samples: &[f32]| match channels {
-            2 => drawing(samples, DRAWN),
-            _ => plain.of_samples(samples, channels),
+        let is_drawn = self.settings.channels == ["x", "y"];
+        let prepared = |samples: &[f32]| match is_drawn {
+            true => drawing(samples, DRAWN),
+            false => plain.of_samples(samples, channels),
         };
         let standardised = |part: &Part| -> Vec<(Vec<f32>, usize)> {
             part.examples.iter().map(|example| (prepared(&example.samples), example.class)).collect()

@@ -31,7 +31,8 @@ use crate::kernel::softmax::{self, Dense};
 ///
 /// # Panics
 ///
-/// If the shapes do not match; on `flex` also if a target is not below `classes`.
+/// If the shapes do not match; on `flex` also if a target is not below `classes`, or in the backward pass if there are no
+/// rows.
 pub fn dense_cross_entropy(
     inputs: Tensor<2>,
     weight: Tensor<2>,
