@@ -55,6 +55,9 @@ pub trait AnyPredictor: Send + Sync {
         self.streaming().ok_or_else(|| PredictError::bad_input("model", message))
     }
 
+    /// Whether several inputs take less time together: [`Predictor::gains_from_batches`].
+    fn gains_from_batches(&self) -> bool;
+
     /// The forms of input, options and output in JSON: [`Predictor::schemas`].
     fn schemas(&self) -> Schemas;
 }
@@ -95,6 +98,10 @@ impl<P: Predictor> AnyPredictor for P {
 
     fn streaming(&self) -> Option<&dyn AnyStreaming> {
         Predictor::streaming(self)
+    }
+
+    fn gains_from_batches(&self) -> bool {
+        Predictor::gains_from_batches(self)
     }
 
     fn schemas(&self) -> Schemas {

@@ -74,6 +74,12 @@ pub trait Predictor: Sized + Send + Sync {
         None
     }
 
+    /// Whether several inputs take less time together than one after the other. A server then waits a moment for more
+    /// inputs.
+    fn gains_from_batches(&self) -> bool {
+        true
+    }
+
     /// The forms of input, options and output in JSON, for programs that do not know the application, such as a server.
     fn schemas(&self) -> Schemas {
         Schemas::default()

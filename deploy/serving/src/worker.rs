@@ -40,9 +40,8 @@ impl Worker {
     /// Starts the thread of a model. Must be called in a tokio runtime.
     pub(crate) fn start(model: Arc<AnyModel>, limits: Limits, metrics: Arc<Metrics>) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel(limits.queue.clamp(1, Semaphore::MAX_PERMITS));
-        // Text generators predict one input after another, so waiting for more requests would only delay the answers.
-        let generates = model.predictor.schemas().options["properties"]["length"].is_object();
-        let largest = if generates { 1 } else { limits.batch };
+        // Waiting for more requests would only delay the answers of a model that predicts one input after another.
+        let largest = if model.predictor.gains_from_batches() { limits.batch } else { 1 };
         let thread = Thread { model, largest, limits, metrics, handle: Handle::current() };
         std::thread::Builder::new().name("model".into()).spawn(move || thread.work(queue))?;
         Ok(Self { jobs })

@@ -130,6 +130,11 @@ impl Predictor for LanguageModel {
         Some(self)
     }
 
+    /// Texts are generated one after the other.
+    fn gains_from_batches(&self) -> bool {
+        false
+    }
+
     fn schemas(&self) -> Schemas {
         crate::schemas::schemas()
     }

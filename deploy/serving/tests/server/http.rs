@@ -100,7 +100,7 @@ fn the_log_has_the_reason_of_an_internal_error_with_the_identifier_of_its_reques
 
 #[test]
 fn requests_that_wait_are_counted() {
-    let server = server(Limits { batch: 1, ..Limits::default() });
+    let server = server(Limits::default());
     let slow = request("POST", "/v1/models/count/predict", "", "{\"input\":900}");
     let mut clients: Vec<_> = (0..3).map(|_| server.connect()).collect();
     clients.iter_mut().for_each(|client| client.write_all(slow.as_bytes()).unwrap());
@@ -235,7 +235,7 @@ fn an_endless_body_is_not_read_to_its_end() {
 
 #[test]
 fn a_full_queue_is_an_error_and_slow_answers_too() {
-    let limits = Limits { queue: 1, batch: 1, answer_time: Duration::from_millis(500), ..Limits::default() };
+    let limits = Limits { queue: 1, answer_time: Duration::from_millis(500), ..Limits::default() };
     let server = server(limits);
     let slow = request("POST", "/v1/models/count/predict", "", "{\"input\":900}");
     let mut clients: Vec<_> = (0..8).map(|_| server.connect()).collect();

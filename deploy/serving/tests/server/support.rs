@@ -42,6 +42,10 @@ impl Predictor for Countdown {
         Some(self)
     }
 
+    fn gains_from_batches(&self) -> bool {
+        false
+    }
+
     fn schemas(&self) -> Schemas {
         Schemas { input: json!({ "type": "integer" }), ..Schemas::default() }
     }
