@@ -20,7 +20,7 @@ use crate::machine::{self, check_memory};
 use crate::metric::Measured;
 use crate::observer::{Event, Observer, Silent};
 use crate::options::TrainerOptions;
-use crate::package::{self, Finished, Outcome, Provenance, record_in};
+use crate::package::{self, Finished, Opened, Outcome, Provenance, record_in};
 use crate::resume;
 use crate::run::{Run, Start};
 use crate::steps::COPIES;
@@ -214,6 +214,29 @@ impl<T: Task> Training<T> {
             Err(TrainingError::Task(TaskError::Interrupted)) => Ok(Fitted::Interrupted),
             other => other,
         }
+    }
+
+    /// Opens the model of the run if the run is finished, and trains it otherwise, as [`fit`](Self::fit) does. Returns
+    /// `None` if the training was interrupted. `each` is called with the result of a training.
+    ///
+    /// # Errors
+    ///
+    /// Every [`TrainingError`].
+    pub fn fit_or_open(
+        self,
+        session: &mut Session,
+        each: impl FnOnce(&Fitted<T>) -> Result<()>,
+    ) -> Result<Option<T::Predictor>> {
+        if let (Place::Run(dir), Some(_)) = (&self.place, self.outcome()?) {
+            let best = Run::open(dir.clone())?.best();
+            return Ok(Some(Opened::<T>::open(&best, &session.device)?.predictor));
+        }
+        let fitted = self.fit(session)?;
+        each(&fitted)?;
+        Ok(match fitted {
+            Fitted::Trained(trained) => Some(trained.predictor),
+            Fitted::Interrupted => None,
+        })
     }
 
     fn run(self, session: &mut Session) -> Result<Fitted<T>> {

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use datasets::TableSeries;
 use inference::settings::Count;
-use training::package::Opened;
 use training::{Fitted, RecipeOf, Session, Task, TaskError, Training, TrainingError};
 
 use super::data::DataConfig;
@@ -34,17 +33,7 @@ pub fn backtest(
         recipe.expected.clear();
         let place = dir.join(format!("fold-{}", fold + 1));
         let training = Training::<Forecasting>::new(recipe.clone()).in_folder_or_resume(&place)?;
-        let predictor = match training.outcome()? {
-            Some(_) => Opened::<Forecasting>::open(&place.join("best"), &session.device)?.predictor,
-            None => {
-                let fitted = training.fit(session)?;
-                each(&fitted)?;
-                match fitted {
-                    Fitted::Trained(trained) => trained.predictor,
-                    Fitted::Interrupted => return Ok(None),
-                }
-            }
-        };
+        let Some(predictor) = training.fit_or_open(session, &mut each)? else { return Ok(None) };
         let task = Forecasting::of_trained(&recipe, &predictor)?;
         let windows = session.encode(&task, series.clone())?.test;
         let forecasts = match predictor.forecasts(&windows, || session.interrupt.check()) {

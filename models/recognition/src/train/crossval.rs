@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use inference::settings::Count;
-use training::package::Opened;
 use training::{Fitted, RecipeOf, Session, Task, TaskError, Training, TrainingError};
 
 use crate::train::RecognitionTask;
@@ -45,17 +44,7 @@ pub fn crossval(
         recipe.expected.clear();
         let place = dir.join(format!("fold-{number}"));
         let training = Training::<RecognitionTask>::new(recipe.clone()).in_folder_or_resume(&place)?;
-        let predictor = match training.outcome()? {
-            Some(_) => Opened::<RecognitionTask>::open(&place.join("best"), &session.device)?.predictor,
-            None => {
-                let fitted = training.fit(session)?;
-                each(&fitted)?;
-                match fitted {
-                    Fitted::Trained(trained) => trained.predictor,
-                    Fitted::Interrupted => return Ok(None),
-                }
-            }
-        };
+        let Some(predictor) = training.fit_or_open(session, &mut each)? else { return Ok(None) };
         let classes = predictor.settings().classes.clone();
         if number > Count::ONE && classes != all.classes {
             let message =
