@@ -127,42 +127,42 @@ impl NetworkConfig {
     /// Creates the network with random weights, for a number of features per sample and a number of classes.
     pub fn init(&self, features: usize, classes: usize, device: &Device) -> Network {
         let rnn = self.rnn(features).init(device);
-        let linear = |(inputs, outputs): (usize, usize)| LinearConfig::new(inputs, outputs).init(device);
+        let linear = |inputs: usize, outputs: usize| LinearConfig::new(inputs, outputs).init(device);
+        let sizes = self.convolution_sizes(features).into_iter();
         Network {
-            convolutions: self.convolution_sizes(features).into_iter().map(linear).collect(),
+            convolutions: sizes.map(|(inputs, outputs)| linear(inputs as usize, outputs as usize)).collect(),
             input_dropout: LockedDropout::new(self.input_dropout.get()),
             output_dropout: LockedDropout::new(self.output_dropout.get()),
             attention: self.pooling.attention(rnn.output_size(), device),
             dropout: DropoutConfig::new(self.output_dropout.get()).init(),
-            dense: linear((self.pooling.features(rnn.output_size()), classes)),
+            dense: linear(self.pooling.features(rnn.output_size()), classes),
             pooling: self.pooling,
             rnn,
         }
     }
 
-    /// The number of parameters that [`init`](Self::init) creates. It is computed with floats, so that the settings of a
-    /// damaged package do not overflow.
+    /// The number of parameters that [`init`](Self::init) creates.
     pub fn num_params(&self, features: usize, classes: usize) -> f64 {
-        let linear = |inputs: f64, outputs: f64| (inputs + 1.0) * outputs;
-        let mut inputs = features as f64 * self.frame.get() as f64;
-        let mut convolutions = 0.0;
-        for Convolution { features, kernel } in &self.convolutions {
-            convolutions += linear(kernel.get() as f64 * inputs, features.get() as f64);
-            inputs = features.get() as f64;
-        }
+        let linear = |(inputs, outputs): (u64, u64)| (inputs as f64 + 1.0) * outputs as f64;
+        let convolutions: f64 = self.convolution_sizes(features).into_iter().map(linear).sum();
+        let inputs = self
+            .convolutions
+            .last()
+            .map_or(features as f64 * self.frame.get() as f64, |last| last.features.get() as f64);
         let outputs = self.hidden_size.get() * if self.bidirectional { 2 } else { 1 };
         // Frames with more samples would need more inputs than the recurrent layers can have.
         let rnn = if inputs <= MAX_INPUTS { self.rnn(features).num_params() } else { f64::INFINITY };
-        let dense = linear(self.pooling.features(outputs) as f64, classes as f64);
+        let dense = linear((self.pooling.features(outputs) as u64, classes as u64));
         convolutions + rnn + self.pooling.num_params(outputs) + dense
     }
 
-    /// The number of inputs and outputs of the linear layer of each convolution.
-    fn convolution_sizes(&self, features: usize) -> Vec<(usize, usize)> {
-        let mut inputs = features * self.frame.get();
+    /// The number of inputs and outputs of the linear layer of each convolution. With 64 bits, the settings of a damaged
+    /// package do not overflow.
+    fn convolution_sizes(&self, features: usize) -> Vec<(u64, u64)> {
+        let mut inputs = features as u64 * u64::from(self.frame);
         let size = |Convolution { features, kernel }: &Convolution| {
-            let sizes = (kernel.get() * inputs, features.get());
-            inputs = features.get();
+            let sizes = (u64::from(*kernel) * inputs, u64::from(*features));
+            inputs = sizes.1;
             sizes
         };
         self.convolutions.iter().map(size).collect()

@@ -189,11 +189,11 @@ impl Recognizer {
 
     /// Computes the probabilities of the classes, and the number of windows, of sequences of samples, each `[samples,
     /// channels]` at the sampling rate of the model. The probabilities of several windows are averaged.
-    pub fn probabilities(&self, sequences: &[Vec<f32>]) -> Vec<(Vec<f32>, usize)> {
+    pub fn probabilities<S: AsRef<[f32]>>(&self, sequences: &[S]) -> Vec<(Vec<f32>, usize)> {
         let Settings { channels, classes, features, window, model, temperature, .. } = &self.settings;
         let size = channels.len();
         let mut windows = Vec::new(); // the index of the sequence, and the samples of the window
-        for (index, samples) in sequences.iter().enumerate() {
+        for (index, samples) in sequences.iter().map(AsRef::as_ref).enumerate() {
             let count = samples.len() / size;
             for start in window.map_or(vec![0], |window| window.starts(count)) {
                 let end = window.map_or(count, |window| count.min(start + window.length.get()));

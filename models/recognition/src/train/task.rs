@@ -250,7 +250,7 @@ pub(super) fn probabilities(
     let mut all = Vec::with_capacity(examples.len());
     for part in examples.chunks(BATCH * 16) {
         interrupt.check()?;
-        let samples: Vec<Vec<f32>> = part.iter().map(|example| example.samples.clone()).collect();
+        let samples: Vec<&[f32]> = part.iter().map(|example| example.samples.as_slice()).collect();
         all.extend(predictor.probabilities(&samples).into_iter().map(|(probabilities, _)| probabilities));
     }
     Ok(all)
