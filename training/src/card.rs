@@ -7,7 +7,7 @@ use inference::weights::Precision;
 
 use crate::metric::{Metric, decimal};
 use crate::package::{Finished, Outcome};
-use crate::recipe::RecipeText;
+use crate::recipe::{Keep, RecipeText};
 use crate::task::{RecipeOf, Task, application};
 
 /// The Markdown text of the model card, `README.md` in a package.
@@ -45,7 +45,7 @@ pub(crate) fn report<T: Task>(recipe: &RecipeOf<T>, finished: &Finished, paramet
 
 /// The part that model card and report share: results, demonstration, training curves and provenance.
 fn body<T: Task>(recipe: &RecipeOf<T>, Finished { outcome, demonstration, curves }: &Finished) -> String {
-    let mut body = results(outcome);
+    let mut body = results(outcome, recipe.training.keep);
     if !demonstration.lines.is_empty() {
         let _ = writeln!(body, "```text\n{}\n```\n", demonstration.lines.join("\n").trim_matches('\n'));
     }
@@ -58,7 +58,7 @@ fn body<T: Task>(recipe: &RecipeOf<T>, Finished { outcome, demonstration, curves
 }
 
 /// The results table: one row per metric, the model and its baselines as columns.
-fn results(outcome: &Outcome) -> String {
+fn results(outcome: &Outcome, keep: Keep) -> String {
     let baselines = &outcome.baselines;
     let head = baselines.keys().map(|name| format!(" {name} |")).collect::<String>();
     let mut table = format!("| test | **this model** |{head}\n|---|---|{}\n", "---|".repeat(baselines.len()));
@@ -73,6 +73,7 @@ fn results(outcome: &Outcome) -> String {
     }
     let chosen = match outcome.best_epoch {
         0 => String::new(),
+        epoch if keep == Keep::Last => format!(" The weights are from the last epoch, {epoch}."),
         epoch => format!(" The weights are from epoch {epoch}, which was the best on the validation part."),
     };
     format!("{table}\nOn the validation part: {}.{chosen}\n\n", outcome.valid.list())

@@ -69,6 +69,27 @@ pub struct TrainingConfig {
     /// run all epochs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience: Option<Count>,
+    /// The epoch whose weights become the model.
+    #[serde(default, skip_serializing_if = "Keep::is_best")]
+    pub keep: Keep,
+}
+
+/// The epoch whose weights become the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keep {
+    /// The epoch with the best validation metric.
+    #[default]
+    Best,
+    /// The last epoch. A small validation part, such as the recordings of one person, chooses worse than a learning rate
+    /// schedule that ends at zero.
+    Last,
+}
+
+impl Keep {
+    fn is_best(&self) -> bool {
+        *self == Self::Best
+    }
 }
 
 impl<D, M> Recipe<D, M> {
@@ -77,6 +98,9 @@ impl<D, M> Recipe<D, M> {
         let refuse = |message: String| Err(TrainingError::Settings { recipe: self.name.clone(), message });
         if self.training.clip_norm.is_some() && self.training.clip_value.is_some() {
             return refuse("training.clip_norm and training.clip_value exclude each other; remove one".to_owned());
+        }
+        if self.training.patience.is_some() && self.training.keep == Keep::Last {
+            return refuse("training.patience and training.keep = \"last\" exclude each other; remove one".to_owned());
         }
         if self.optimizer.momentum.get() > 0.0 && self.optimizer.kind != OptimizerKind::Sgd {
             return refuse("only the kind sgd uses optimizer.momentum; remove this setting".to_owned());

@@ -23,6 +23,7 @@ use crate::loader::Prepared;
 use crate::observer::{Event, Observer, Step};
 use crate::options::{Interval, OnNonFinite, TrainerOptions};
 use crate::package;
+use crate::recipe::Keep;
 use crate::run::{Epoch, Run};
 use crate::schedule::Position;
 use crate::steps::{StepResult, Stepper};
@@ -279,7 +280,8 @@ impl<T: Task> Trainer<'_, T> {
         learner.now.carry.clear();
         let value = monitored::<T>(&epoch);
         let state = &mut learner.now.state;
-        let is_best = T::MONITOR.improves(value, state.best.map(|(_, value)| value));
+        let before = state.best.map(|(_, value)| value).filter(|_| self.recipe.training.keep == Keep::Best);
+        let is_best = T::MONITOR.improves(value, before);
         let seconds = self.started.elapsed().as_secs_f64();
         observer.observe(&Event::Epoch { epoch: &epoch, epochs: self.epochs(), is_best, seconds });
         let names = epoch.valid.iter().map(|(name, value)| (format!("validation/{name}"), *value)).collect::<Vec<_>>();

@@ -52,6 +52,14 @@ pub enum RecordingError {
         /// The length of the longest recording in steps.
         longest: usize,
     },
+    /// A file is no image that can be read.
+    #[error("cannot read the image {}: {reason}; convert the images of a video to PNG", path.display())]
+    Image {
+        /// The path of the file.
+        path: PathBuf,
+        /// The message of the decoder.
+        reason: String,
+    },
     /// The share of recordings to hold out is not between 0 and 1.
     #[error("{fraction} of the recordings cannot be held out; choose a number between 0 and 1, such as 0.2")]
     Fraction {
@@ -306,6 +314,7 @@ impl RecordingError {
             | Self::Value { .. }
             | Self::UnknownLabel { .. }
             | Self::NoField { .. }
+            | Self::Image { .. }
             | Self::Stroke { .. } => None,
         }
     }

@@ -106,7 +106,7 @@ fn members(dir: &Path) -> Result<(Vec<Member>, Option<RecordingNote>)> {
 }
 
 /// The folders and the files in a folder, sorted by name, without hidden ones.
-fn entries(dir: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+pub(super) fn entries(dir: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(DataError::io("read", dir))? {
         paths.push(entry.map_err(DataError::io("read", dir))?.path());
@@ -116,7 +116,7 @@ fn entries(dir: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     Ok(paths.into_iter().partition(|path| path.is_dir()))
 }
 
-fn name(path: &Path) -> String {
+pub(super) fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 

@@ -12,7 +12,8 @@
 //! | [`ts`] | any file in the text format `.ts` of the UEA archive |
 //! | [`Recordings::from_csv`] | any CSV file with the samples of all recordings |
 //! | [`Recordings::from_folder`] | a folder for each class, with a CSV file for each recording |
-//! | [`video`] | the frames of a camera that sees a drawing grow |
+//! | [`video`] | drawings as the images of a camera that sees them grow |
+//! | [`Recordings::from_videos`] | a folder for each class, with a folder of PNG files for each video |
 //!
 //! ```
 //! use datasets::recordings::{Recordings, gestures};
@@ -25,6 +26,7 @@
 //! ```
 
 pub mod archive;
+mod clips;
 mod clock;
 pub mod ecg5000;
 mod fill;
@@ -48,6 +50,7 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
+pub use clips::read_video;
 pub use note::RecordingNote;
 pub use table::{RecordingFormat, TimeUnit};
 

@@ -1,45 +1,73 @@
-//! Frames of a camera that sees a drawing grow: grey values, as from the hand of a person who writes.
+//! Videos: recordings whose samples are the grey values of images, `[steps, side²]`, row by row from the top.
+//!
+//! A video is rendered from a drawing, as a camera sees a hand that writes, or read from a folder of PNG files
+//! ([`Recordings::from_videos`]).
 
-/// The height and the width of a frame in pixels.
-pub const SIZE: usize = 28;
+use super::{Recording, Recordings};
 
-/// The distance between the drawing and the edges of a frame, in pixels.
-const MARGIN: f32 = 3.0;
-/// The width of the line in pixels.
-const WIDTH: f32 = 1.5;
+/// The distance between the drawing and the edges of an image, as a share of the side of the image.
+const MARGIN: f32 = 3.0 / 28.0;
+/// The width of the line, as a share of the side of an image.
+const WIDTH: f32 = 1.5 / 28.0;
 
-/// Renders a drawing as `count` frames, which show the part of the line that is drawn so far, at equal distances in time.
-/// The last frame shows the whole drawing.
+/// The names of the channels of videos with images of `side` × `side` pixels: `row 1, column 1` and so on.
+pub fn channels(side: usize) -> Vec<String> {
+    let row = |row: usize| (1..=side).map(move |column| format!("row {row}, column {column}"));
+    (1..=side).flat_map(row).collect()
+}
+
+/// Renders each drawing as a video of `count` images of `side` × `side` pixels: see [`frames`].
 ///
-/// `values` is `[steps, 2]`, row by row: `x`, and `y` that points up. The box of the whole drawing is scaled to the frame
-/// without change of its proportions. Returns `[count, 28, 28]`, row by row from the top: 0 is background, 255 is the
+/// # Panics
+///
+/// If the drawings do not have two channels, `x` and `y`.
+pub fn render(drawings: &Recordings, side: usize, count: usize) -> Recordings {
+    assert_eq!(drawings.channels.len(), 2, "a drawing has the channels x and y");
+    let video = |drawing: &Recording| Recording {
+        values: frames(&drawing.values, side, count).into_iter().map(f32::from).collect(),
+        ..drawing.clone()
+    };
+    Recordings {
+        channels: channels(side),
+        rate: None,
+        recordings: drawings.recordings.iter().map(video).collect(),
+        notes: drawings.notes.clone(),
+        source: format!("{}, as videos of {count} images of {side} × {side} pixels", drawings.source),
+    }
+}
+
+/// Renders a drawing as `count` images of `side` × `side` pixels, which show the part of the line that is drawn so far, at
+/// equal distances in time. The last image shows the whole drawing.
+///
+/// `values` is `[steps, 2]`, row by row: `x`, and `y` that points up. The box of the whole drawing is scaled to the image
+/// without change of its proportions. Returns `[count, side, side]`, row by row from the top: 0 is background, 255 is the
 /// middle of the line, and the pixels at the edges of the line have values between. A value that is not finite ends the
 /// line before it, and another one begins after it.
 ///
 /// ```
-/// use datasets::recordings::video::{SIZE, frames};
+/// use datasets::recordings::video::frames;
 ///
 /// let corner = [0.0, 0.0, 0.0, 50.0, 50.0, 50.0];
-/// let video = frames(&corner, 2);
-/// let grey = |frame: usize| video[frame * SIZE * SIZE..][..SIZE * SIZE].iter().map(|value| u32::from(*value)).sum::<u32>();
+/// let video = frames(&corner, 28, 2);
+/// let grey = |image: usize| video[image * 28 * 28..][..28 * 28].iter().map(|value| u32::from(*value)).sum::<u32>();
 /// assert!(grey(0) > 0 && grey(1) > grey(0));
 /// ```
-pub fn frames(values: &[f32], count: usize) -> Vec<u8> {
-    let points = placed(values);
-    let mut canvas = vec![0; SIZE * SIZE];
-    let mut frames = Vec::new();
+pub fn frames(values: &[f32], side: usize, count: usize) -> Vec<u8> {
+    let points = placed(values, side as f32);
+    let mut canvas = Canvas { side, pixels: vec![0; side * side] };
+    let mut frames = Vec::with_capacity(count * side * side);
     let (mut drawn, last) = (0.0, points.len().saturating_sub(1) as f32);
     for frame in 1..=count {
         let now = last * frame as f32 / count as f32;
-        draw(&mut canvas, &points, drawn, now);
-        frames.extend_from_slice(&canvas);
+        canvas.draw(&points, drawn, now);
+        frames.extend_from_slice(&canvas.pixels);
         drawn = now;
     }
     frames
 }
 
-/// The points of a drawing in pixels of a frame, with `y` down; `None` for a point that is not finite.
-fn placed(values: &[f32]) -> Vec<Option<[f32; 2]>> {
+/// The points of a drawing in pixels of an image, with `y` down; `None` for a point that is not finite.
+fn placed(values: &[f32], side: f32) -> Vec<Option<[f32; 2]>> {
     let (points, _) = values.as_chunks::<2>();
     let is_finite = |point: &&[f32; 2]| point.iter().all(|value| value.is_finite());
     let (mut low, mut high) = ([f32::MAX; 2], [f32::MIN; 2]);
@@ -49,50 +77,59 @@ fn placed(values: &[f32]) -> Vec<Option<[f32; 2]>> {
     }
     // Halves, because the difference of two large values may be infinite.
     let extent = (high[0] / 2.0 - low[0] / 2.0).max(high[1] / 2.0 - low[1] / 2.0);
-    let scale = if extent > 0.0 { (SIZE as f32 / 2.0 - MARGIN) / extent } else { 0.0 };
+    let scale = if extent > 0.0 { (side / 2.0 - MARGIN * side) / extent } else { 0.0 };
     let place = |point: &[f32; 2]| {
         let from_middle = |axis: usize| {
             let offset = point[axis] - (low[axis] / 2.0 + high[axis] / 2.0);
-            (if scale.is_finite() { offset * scale } else { 0.0 }).clamp(-(SIZE as f32), SIZE as f32)
+            (if scale.is_finite() { offset * scale } else { 0.0 }).clamp(-side, side)
         };
-        [SIZE as f32 / 2.0 + from_middle(0), SIZE as f32 / 2.0 - from_middle(1)]
+        [side / 2.0 + from_middle(0), side / 2.0 - from_middle(1)]
     };
     points.iter().map(|point| is_finite(&point).then(|| place(point))).collect()
 }
 
-/// Draws the line between two times, which are counted in steps.
-fn draw(canvas: &mut [u8], points: &[Option<[f32; 2]>], from: f32, to: f32) {
-    if from == 0.0
-        && let Some(Some(first)) = points.first()
-    {
-        segment(canvas, *first, *first);
-    }
-    for step in from as usize..points.len().saturating_sub(1) {
-        if step as f32 >= to {
-            break;
-        }
-        let (Some(one), Some(other)) = (points[step], points[step + 1]) else { continue };
-        let at = |time: f32| {
-            let share = (time - step as f32).clamp(0.0, 1.0);
-            [one[0] + share * (other[0] - one[0]), one[1] + share * (other[1] - one[1])]
-        };
-        segment(canvas, at(from), at(to));
-    }
+/// The image that a line is drawn on.
+struct Canvas {
+    side: usize,
+    pixels: Vec<u8>,
 }
 
-/// Draws a straight line with round ends.
-fn segment(canvas: &mut [u8], one: [f32; 2], other: [f32; 2]) {
-    let reach = WIDTH / 2.0 + 1.0;
-    let bounds = |axis: usize| {
-        let (low, high) = (one[axis].min(other[axis]) - reach, one[axis].max(other[axis]) + reach);
-        low.max(0.0) as usize..(high.max(0.0).ceil() as usize).min(SIZE)
-    };
-    for row in bounds(1) {
-        for column in bounds(0) {
-            let distance = distance([column as f32 + 0.5, row as f32 + 0.5], one, other);
-            let cover = (WIDTH / 2.0 + 0.5 - distance).clamp(0.0, 1.0);
-            let pixel = &mut canvas[row * SIZE + column];
-            *pixel = (*pixel).max((cover * 255.0).round() as u8);
+impl Canvas {
+    /// Draws the line between two times, which are counted in steps.
+    fn draw(&mut self, points: &[Option<[f32; 2]>], from: f32, to: f32) {
+        if from == 0.0
+            && let Some(Some(first)) = points.first()
+        {
+            self.segment(*first, *first);
+        }
+        for step in from as usize..points.len().saturating_sub(1) {
+            if step as f32 >= to {
+                break;
+            }
+            let (Some(one), Some(other)) = (points[step], points[step + 1]) else { continue };
+            let at = |time: f32| {
+                let share = (time - step as f32).clamp(0.0, 1.0);
+                [one[0] + share * (other[0] - one[0]), one[1] + share * (other[1] - one[1])]
+            };
+            self.segment(at(from), at(to));
+        }
+    }
+
+    /// Draws a straight line with round ends.
+    fn segment(&mut self, one: [f32; 2], other: [f32; 2]) {
+        let radius = WIDTH * self.side as f32 / 2.0;
+        let bounds = |axis: usize| {
+            let (low, high) = (one[axis].min(other[axis]), one[axis].max(other[axis]));
+            let [low, high] = [low - radius - 1.0, high + radius + 1.0];
+            low.max(0.0) as usize..(high.max(0.0).ceil() as usize).min(self.side)
+        };
+        for row in bounds(1) {
+            for column in bounds(0) {
+                let distance = distance([column as f32 + 0.5, row as f32 + 0.5], one, other);
+                let cover = (radius + 0.5 - distance).clamp(0.0, 1.0);
+                let pixel = &mut self.pixels[row * self.side + column];
+                *pixel = (*pixel).max((cover * 255.0).round() as u8);
+            }
         }
     }
 }
@@ -109,6 +146,8 @@ fn distance(point: [f32; 2], one: [f32; 2], other: [f32; 2]) -> f32 {
 mod tests {
     use super::*;
 
+    const SIZE: usize = 28;
+
     fn frame(video: &[u8], index: usize) -> &[u8] {
         &video[index * SIZE * SIZE..][..SIZE * SIZE]
     }
@@ -117,12 +156,12 @@ mod tests {
     fn frames_grow_to_the_whole_drawing() {
         // A square in 16 steps, from the upper left corner.
         let values: Vec<f32> = [[0.0, 8.0], [8.0, 8.0], [8.0, 0.0], [0.0, 0.0], [0.0, 8.0]].as_flattened().to_vec();
-        let video = frames(&values, 4);
+        let video = frames(&values, SIZE, 4);
         assert_eq!(video.len(), 4 * SIZE * SIZE);
         for (index, before) in (1..4).zip(0..) {
             assert!(frame(&video, index).iter().zip(frame(&video, before)).all(|(now, before)| now >= before));
         }
-        assert_eq!(frame(&video, 3), frames(&values, 1));
+        assert_eq!(frame(&video, 3), frames(&values, SIZE, 1));
         let at = |index: usize, row: usize, column: usize| frame(&video, index)[row * SIZE + column];
         // The first frame shows the upper side: y points up, and rows are counted from the top.
         assert!(at(0, 3, 14) > 100 && at(0, 24, 14) == 0 && at(0, 14, 24) == 0);
@@ -134,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_line_is_smooth_and_about_one_and_a_half_pixels_wide() {
-        let video = frames(&[0.0, 0.0, 100.0, 3.0], 1);
+        let video = frames(&[0.0, 0.0, 100.0, 3.0], SIZE, 1);
         for column in 6..22 {
             let sum: u32 = (0..SIZE).map(|row| u32::from(video[row * SIZE + column])).sum();
             assert!((330..440).contains(&sum), "{column}: {sum}");
@@ -146,18 +185,18 @@ mod tests {
     fn the_place_and_the_size_of_a_drawing_do_not_matter() {
         let values = [1.0, 2.0, 5.0, 3.0, 4.0, 7.0];
         let other: Vec<f32> = values.iter().map(|value| 16.0 * value - 64.0).collect();
-        assert_eq!(frames(&values, 5), frames(&other, 5));
+        assert_eq!(frames(&values, SIZE, 5), frames(&other, SIZE, 5));
     }
 
     #[test]
     fn any_values_are_rendered() {
-        assert!(frames(&[], 3).iter().all(|value| *value == 0));
-        assert_eq!(frames(&[1.0, 2.0], 0), []);
-        let dot = frames(&[7.0, 7.0], 1);
+        assert!(frames(&[], SIZE, 3).iter().all(|value| *value == 0));
+        assert_eq!(frames(&[1.0, 2.0], SIZE, 0), []);
+        let dot = frames(&[7.0, 7.0], SIZE, 1);
         assert!(dot[14 * SIZE + 14] > 0 && dot[0] == 0);
         for wild in [f32::NAN, f32::INFINITY, f32::MAX, f32::MIN, f32::MIN_POSITIVE] {
             let values = [0.0, 0.0, wild, 1.0, -f32::MAX, 3.0, 1.0];
-            assert_eq!(frames(&values, 3).len(), 3 * SIZE * SIZE);
+            assert_eq!(frames(&values, SIZE, 3).len(), 3 * SIZE * SIZE);
         }
     }
 }

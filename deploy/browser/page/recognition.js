@@ -1,4 +1,5 @@
-// Recognised drawings: the class follows while one draws. Models of other recordings read a table.
+// Recognised drawings: the class follows while one draws. Models of videos see the drawing grow, and models of other
+// recordings read a table.
 
 const element = (id) => document.getElementById(id);
 /** The side of the sheet in its own units; y points up in drawings and down on the page. */
@@ -7,6 +8,8 @@ const SHEET = 400;
 const RATE = 60;
 /** The smallest time between two questions, in milliseconds. */
 const PAUSE = 80;
+/** The number of images of a video of a drawing, as in the recipe pen-video. */
+const IMAGES = 8;
 
 export function setUp({ client, runner }) {
   const run = runner();
@@ -25,7 +28,8 @@ export function setUp({ client, runner }) {
   };
   const ask = () => {
     asked = performance.now();
-    const input = { channels: { x: drawing.x, y: drawing.y } };
+    const { video } = model.settings;
+    const input = video ? { images: images(drawing, video) } : { channels: { x: drawing.x, y: drawing.y } };
     run(() => client.predict(model.name, input), display);
   };
   /** Takes a sample of the place of the pen. */
@@ -51,8 +55,8 @@ export function setUp({ client, runner }) {
     if (timer || !event.isPrimary) return;
     event.preventDefault();
     sheet.setPointerCapture(event.pointerId);
-    // Gestures are drawn in one stroke. Drawings that the model scales may have several.
-    if (!model.settings.drawing) clear();
+    // Gestures are drawn in one stroke. Drawings that are scaled may have several.
+    if (!model.settings.drawing && !model.settings.video) clear();
     drawing.strokes.push([]);
     sheet.append(document.createElementNS("http://www.w3.org/2000/svg", "polyline"));
     place(event);
@@ -72,8 +76,8 @@ export function setUp({ client, runner }) {
   return {
     open(chosen, example) {
       model = chosen;
-      const { channels, classes } = model.settings;
-      const draws = channels.length === 2 && channels.includes("x") && channels.includes("y");
+      const { channels = [], classes, video } = model.settings;
+      const draws = video || (channels.length === 2 && channels.includes("x") && channels.includes("y"));
       element("drawn").hidden = !draws;
       element("recognition-table").hidden = draws;
       element("known-classes").textContent = `Classes: ${classes.join(", ")}.`;
@@ -85,6 +89,25 @@ export function setUp({ client, runner }) {
       read();
     },
   };
+}
+
+/** The grey values of the images of a video that shows a drawing grow. The drawing is scaled to the size of an image. */
+function images({ x, y }, side) {
+  const pen = new OffscreenCanvas(side, side).getContext("2d", { willReadFrequently: true });
+  const [margin, lineWidth] = [(3 / 28) * side, (1.5 / 28) * side];
+  Object.assign(pen, { strokeStyle: "white", lineCap: "round", lineJoin: "round", lineWidth });
+  const [left, right, bottom, top] = [Math.min(...x), Math.max(...x), Math.min(...y), Math.max(...y)];
+  const scale = (side - 2 * margin) / Math.max(right - left, top - bottom, 1);
+  const place = (point) => [side / 2 + (x[point] - (left + right) / 2) * scale, side / 2 - (y[point] - (bottom + top) / 2) * scale];
+  const last = x.length - 1;
+  return Array.from({ length: IMAGES }, (_, image) => {
+    pen.beginPath();
+    pen.moveTo(...place(Math.round((last * image) / IMAGES)));
+    for (let point = Math.round((last * image) / IMAGES); point <= Math.round((last * (image + 1)) / IMAGES); point++) pen.lineTo(...place(point));
+    pen.stroke();
+    const { data } = pen.getImageData(0, 0, side, side);
+    return Array.from({ length: side * side }, (_, pixel) => data[4 * pixel + 3]); // white of this opacity on black
+  });
 }
 
 /** The columns of a table, by name. An empty cell is a missing sample. */

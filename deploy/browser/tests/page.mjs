@@ -119,10 +119,10 @@ const DIGITS = [
   [[...arc(0.45, 0.3, 0.5, 0.5, 0, -1), [0.68, 0.45], [0.62, 0.7], [0.55, 0.97]]],
 ];
 
-/** Draws each digit with the mouse, and counts those that are recognised. */
-async function digitsAreRecognised(page) {
+/** Draws each digit with the mouse, and counts those that a model recognises. */
+async function digitsAreRecognised(page, model) {
   await page.goto("#recognition");
-  await page.locator("#model").selectOption("pendigits");
+  await page.locator("#model").selectOption(model);
   await page.locator("#known-classes", { hasText: "9" }).waitFor();
   const right = [];
   for (const [digit, strokes] of DIGITS.entries()) {
@@ -143,8 +143,8 @@ async function digitsAreRecognised(page) {
     if (found.startsWith(`${digit},`)) right.push(digit);
     else console.log(`digit ${digit}: ${found}`);
   }
+  console.log(`drawings: ${model} recognises ${right.length} of ${DIGITS.length} digits`);
   assert.ok(right.length >= 9, `recognised: ${right}`);
-  console.log(`drawings: ${right.length} of ${DIGITS.length} digits are recognised`);
 }
 
 async function pictures(browser, address) {
@@ -184,7 +184,7 @@ try {
   const loaded = requests;
   await answersAreThoseOfTheProgram(page);
   console.log(`text: ${await pageIsUsed(page)}`);
-  await digitsAreRecognised(page);
+  for (const model of ["pendigits", "pen-video"]) await digitsAreRecognised(page, model);
   assert.equal(requests, loaded, "the page made requests after it was loaded");
   await pictures(browser, address);
   await closed();

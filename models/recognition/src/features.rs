@@ -15,8 +15,12 @@ const MOST_RESAMPLED: f64 = 100.0;
 /// # Errors
 ///
 /// [`PredictError::BadInput`] if a channel is missing or empty, if channels have different lengths, if a sample is not a
-/// finite number, or if a rate is given that the model cannot use.
+/// finite number, or if a rate is given that the model cannot use. For models of videos: if there is no image, or if an
+/// image does not have one grey value for each pixel.
 pub fn samples(sequence: &Sequence, settings: &Settings) -> Result<Vec<f32>, PredictError> {
+    if let Some(side) = settings.video {
+        return pixels(sequence, side.get());
+    }
     let bad = |reason| PredictError::bad_input("channels", reason);
     let mut columns = Vec::with_capacity(settings.channels.len());
     for name in &settings.channels {
@@ -62,6 +66,27 @@ pub fn samples(sequence: &Sequence, settings: &Settings) -> Result<Vec<f32>, Pre
         )));
     }
     Ok(rows)
+}
+
+/// Returns the pixels of a video, `[images, side²]`.
+fn pixels(sequence: &Sequence, side: usize) -> Result<Vec<f32>, PredictError> {
+    let bad = |reason| Err(PredictError::bad_input("images", reason));
+    if !sequence.channels.is_empty() || sequence.rate.is_some() {
+        return bad("the model reads videos; give images, and neither channels nor a rate".to_owned());
+    }
+    if sequence.images.is_empty() {
+        return bad(format!("there are no images; the model reads images of {side} × {side} grey values"));
+    }
+    for (number, image) in (1..).zip(&sequence.images) {
+        if image.len() != side * side {
+            let found = image.len();
+            return bad(format!("image {number} has {found} values; the model reads {side} × {side} grey values"));
+        }
+        if let Some(value) = image.iter().find(|value| !(0.0..=255.0).contains(*value)) {
+            return bad(format!("image {number} has the value {value}; grey values are from 0 to 255"));
+        }
+    }
+    Ok(sequence.images.concat())
 }
 
 /// The largest absolute value of a sample. Differences and standardised values of smaller samples are finite.
@@ -133,7 +158,8 @@ pub fn resample(rows: Vec<f32>, channels: usize, rate: f64, wanted: f64) -> Vec<
 }
 
 impl Features {
-    /// Fits mean and standard deviation to sequences, each `[samples, channels]`.
+    /// Fits mean and standard deviation to sequences, each `[samples, channels]`. The pixels of a video are fitted as one
+    /// channel.
     pub fn fit<'a>([relative, deltas]: [bool; 2], sequences: impl Iterator<Item = &'a [f32]>, channels: usize) -> Self {
         let plain = Self { relative, deltas, ..Self::default() };
         let size = plain.size(channels);
@@ -189,7 +215,7 @@ impl Features {
         before: Option<&'a [f32]>,
         first: &'a [f32],
     ) -> impl Iterator<Item = f32> + 'a {
-        let scales = self.mean.iter().zip(&self.deviation);
+        let scales = self.mean.iter().zip(&self.deviation).cycle(); // all pixels of an image have one scale
         self.raw(sample, before, first).zip(scales).map(|(value, (mean, deviation))| (value - mean) / deviation)
     }
 

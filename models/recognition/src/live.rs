@@ -1,5 +1,6 @@
 //! Streams: a class after every sample.
 
+use burn::tensor::{Tensor, TensorData};
 use inference::PredictError;
 use rnn::{AttentionPooling, PreparedDense, PreparedRnn, StepState};
 
@@ -14,6 +15,8 @@ const PAUSE: f64 = 25.0;
 /// The layers of a network that reads one frame per call, with packed weights.
 #[derive(Debug)]
 pub(crate) struct PreparedNetwork {
+    /// The network, for its image convolutions.
+    network: Network,
     convolutions: Vec<PreparedDense>,
     rnn: PreparedRnn,
     attention: Option<[PreparedDense; 2]>,
@@ -33,6 +36,7 @@ impl PreparedNetwork {
         };
         let attention = network.attention.as_ref();
         Self {
+            network: network.clone(),
             convolutions: network.convolutions.iter().map(pack).collect(),
             rnn: network.rnn.prepare(),
             attention: attention.map(|AttentionPooling { key, question, .. }| [pack(key), pack(question)]),
@@ -47,8 +51,19 @@ impl PreparedNetwork {
         State { convolutions, rnn: self.rnn.zero_state(1), pooled: Pooled::default() }
     }
 
+    /// Applies the image convolutions to a frame, if there are any.
+    fn convolve_image(&self, frame: Vec<f32>) -> Vec<f32> {
+        if self.network.image_convolutions.is_empty() {
+            return frame;
+        }
+        let shape = [1, 1, frame.len()];
+        let image = Tensor::from_data(TensorData::new(frame, shape), &self.network.dense.weight.device());
+        self.network.convolve_images(image).into_data().iter::<f32>().collect()
+    }
+
     /// Reads a frame, and returns the logits of the classes for all frames so far.
-    fn step(&self, mut frame: Vec<f32>, state: &mut State) -> Vec<f32> {
+    fn step(&self, frame: Vec<f32>, state: &mut State) -> Vec<f32> {
+        let mut frame = self.convolve_image(frame);
         for (convolution, inputs) in self.convolutions.iter().zip(&mut state.convolutions) {
             // The inputs of the last `kernel` frames; zeros before the first frame.
             inputs.extend_from_slice(&frame);
@@ -165,7 +180,7 @@ impl Live {
         self.frame.extend(settings.features.of_sample(sample, self.before.as_deref(), first));
         self.before = Some(sample.to_vec());
         self.samples += 1;
-        let width = settings.model.frame.get() * settings.features.size(settings.channels.len());
+        let width = settings.model.frame.get() * settings.features();
         let mut frame = self.frame.clone();
         frame.resize(width, 0.0);
         let mut state = self.state.clone();

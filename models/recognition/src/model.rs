@@ -12,12 +12,19 @@
 //! 2018](https://doi.org/10.1088/1361-6579/aacfd9). Convolutions read the past only, so that a network with one direction
 //! can also read a stream.
 //!
+//! The samples of a video are its images. Two-dimensional convolutions over each image then come first:
+//!
+//! ```text
+//! pixels [B, T, S²] ─► images [B·T, 1, S, S] ─► image convolutions [B·T, C, h, w] ─► features [B, T, C·h·w] ─► as above
+//! ```
+//!
 //! ```sh
 //! cargo run -p recognition -- train --recipe pendigits
 //! ```
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 use inference::settings::{Count, Fraction};
@@ -36,6 +43,9 @@ pub struct NetworkConfig {
     /// The number of samples that form one time step of the network.
     #[serde(default = "one")]
     pub frame: Count,
+    /// The convolutions over each image of a video, in their order. Other sequences have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub image_convolutions: Vec<ImageConvolution>,
     /// The convolutions over the frames, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub convolutions: Vec<Convolution>,
@@ -60,7 +70,10 @@ pub struct NetworkConfig {
 }
 
 /// The largest number of inputs of the recurrent layers.
-const MAX_INPUTS: f64 = 1e6;
+const MAX_INPUTS: u64 = 1_000_000;
+
+/// The largest height and width of an image in pixels.
+const MAX_SIDE: usize = 1024;
 
 fn one() -> Count {
     Count::ONE
@@ -76,9 +89,39 @@ pub struct Convolution {
     pub kernel: Count,
 }
 
+/// A convolution over an image, followed by a ReLU. The border is padded with zeros, so that an image of S × S pixels becomes one
+/// of ⌈S / stride⌉ × ⌈S / stride⌉.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageConvolution {
+    /// The number of output channels.
+    pub features: Count,
+    /// The height and the width of the kernel in pixels, an odd number.
+    pub kernel: Count,
+    /// The number of pixels from one output to the next, in both directions.
+    pub stride: Count,
+}
+
+impl ImageConvolution {
+    fn init(&self, channels: usize, device: &Device) -> Conv2d {
+        let [kernel, stride] = [self.kernel.get(), self.stride.get()];
+        let border = kernel / 2;
+        Conv2dConfig::new([channels, self.features.get()], [kernel; 2])
+            .with_stride([stride; 2])
+            .with_padding(PaddingConfig2d::Explicit(border, border, border, border))
+            .init(device)
+    }
+
+    fn num_params(&self, channels: f64) -> f64 {
+        ((self.kernel.get() as f64).powi(2) * channels + 1.0) * self.features.get() as f64
+    }
+}
+
 /// The network that classifies a sequence. The [module documentation](self) shows its layers.
 #[derive(Module, Debug)]
 pub struct Network {
+    /// The convolutions over each image of a video.
+    pub image_convolutions: Vec<Conv2d>,
     /// The convolutions as linear layers, which read the features of `kernel` frames, oldest frame first.
     pub convolutions: Vec<Linear>,
     /// Locked dropout of the inputs of the recurrent layers.
@@ -129,7 +172,9 @@ impl NetworkConfig {
         let rnn = self.rnn(features).init(device);
         let linear = |inputs: usize, outputs: usize| LinearConfig::new(inputs, outputs).init(device);
         let sizes = self.convolution_sizes(features).into_iter();
+        let images = self.image_convolutions.iter().zip(self.image_channels());
         Network {
+            image_convolutions: images.map(|(image, channels)| image.init(channels, device)).collect(),
             convolutions: sizes.map(|(inputs, outputs)| linear(inputs as usize, outputs as usize)).collect(),
             input_dropout: LockedDropout::new(self.input_dropout.get()),
             output_dropout: LockedDropout::new(self.output_dropout.get()),
@@ -141,25 +186,62 @@ impl NetworkConfig {
         }
     }
 
-    /// The number of parameters that [`init`](Self::init) creates.
-    pub fn num_params(&self, features: usize, classes: usize) -> f64 {
-        let linear = |(inputs, outputs): (u64, u64)| (inputs as f64 + 1.0) * outputs as f64;
-        let convolutions: f64 = self.convolution_sizes(features).into_iter().map(linear).sum();
-        let inputs = self
-            .convolutions
-            .last()
-            .map_or(features as f64 * self.frame.get() as f64, |last| last.features.get() as f64);
-        let outputs = self.hidden_size.get() * if self.bidirectional { 2 } else { 1 };
-        // Frames with more samples would need more inputs than the recurrent layers can have.
-        let rnn = if inputs <= MAX_INPUTS { self.rnn(features).num_params() } else { f64::INFINITY };
-        let dense = linear((self.pooling.features(outputs) as u64, classes as u64));
-        convolutions + rnn + self.pooling.num_params(outputs) + dense
+    /// Checks that the settings of images belong to sequences that are videos, with images of `video` × `video` pixels.
+    ///
+    /// # Errors
+    ///
+    /// A message that names the setting and its value.
+    pub fn check_images(&self, video: Option<Count>) -> Result<(), String> {
+        let Some(side) = video else {
+            return match self.image_convolutions.len() {
+                0 => Ok(()),
+                count => Err(format!("there are {count} image_convolutions, and the sequences are no videos")),
+            };
+        };
+        if side.get() > MAX_SIDE {
+            return Err(format!("video = {side}; images have at most {MAX_SIDE} × {MAX_SIDE} pixels"));
+        }
+        if self.frame != Count::ONE {
+            return Err(format!("frame = {}; it must be 1 for videos", self.frame));
+        }
+        let mut kernels = self.image_convolutions.iter().map(|image| image.kernel);
+        match kernels.find(|kernel| kernel.get().is_multiple_of(2)) {
+            Some(kernel) => Err(format!("an image convolution has kernel = {kernel}, which must be an odd number")),
+            None => Ok(()),
+        }
     }
 
-    /// The number of inputs and outputs of the linear layer of each convolution. With 64 bits, the settings of a damaged
-    /// package do not overflow.
+    /// The number of parameters that [`init`](Self::init) creates.
+    pub fn num_params(&self, features: usize, classes: usize) -> f64 {
+        let images = self.image_convolutions.iter().zip(self.image_channels());
+        let images: f64 = images.map(|(image, channels)| image.num_params(channels as f64)).sum();
+        let linear = |(inputs, outputs): (u64, u64)| (inputs as f64 + 1.0) * outputs as f64;
+        let convolutions: f64 = self.convolution_sizes(features).into_iter().map(linear).sum();
+        let outputs = self.hidden_size.get() * if self.bidirectional { 2 } else { 1 };
+        // The recurrent layers cannot have as many inputs as the settings of a damaged package may name.
+        let is_possible = self.rnn_inputs(features) <= MAX_INPUTS;
+        let rnn = if is_possible { self.rnn(features).num_params() } else { f64::INFINITY };
+        let dense = linear((self.pooling.features(outputs) as u64, classes as u64));
+        images + convolutions + rnn + self.pooling.num_params(outputs) + dense
+    }
+
+    /// The number of input channels of each image convolution.
+    fn image_channels(&self) -> impl Iterator<Item = usize> {
+        std::iter::once(1).chain(self.image_convolutions.iter().map(|image| image.features.get()))
+    }
+
+    /// The number of features per frame after the image convolutions. With 64 bits, the settings of a damaged package do not
+    /// overflow.
+    fn frame_features(&self, features: usize) -> u64 {
+        let Some(last) = self.image_convolutions.last() else { return features as u64 * u64::from(self.frame) };
+        let side = |side: u64, image: &ImageConvolution| side.div_ceil(image.stride.into());
+        let side = self.image_convolutions.iter().fold(features.isqrt() as u64, side);
+        side * side * u64::from(last.features)
+    }
+
+    /// The number of inputs and outputs of the linear layer of each convolution.
     fn convolution_sizes(&self, features: usize) -> Vec<(u64, u64)> {
-        let mut inputs = features as u64 * u64::from(self.frame);
+        let mut inputs = self.frame_features(features);
         let size = |Convolution { features, kernel }: &Convolution| {
             let sizes = (u64::from(*kernel) * inputs, u64::from(*features));
             inputs = sizes.1;
@@ -168,9 +250,12 @@ impl NetworkConfig {
         self.convolutions.iter().map(size).collect()
     }
 
+    fn rnn_inputs(&self, features: usize) -> u64 {
+        self.convolutions.last().map_or(self.frame_features(features), |last| last.features.into())
+    }
+
     fn rnn(&self, features: usize) -> RnnConfig {
-        let inputs = self.convolutions.last().map_or(features * self.frame.get(), |last| last.features.get());
-        RnnConfig::new(self.cell, inputs, self.hidden_size.get())
+        RnnConfig::new(self.cell, self.rnn_inputs(features) as usize, self.hidden_size.get())
             .with_num_layers(self.layers.get())
             .with_bidirectional(self.bidirectional)
             .with_locked_dropout(self.output_dropout.get())
@@ -181,7 +266,8 @@ impl NetworkConfig {
 impl Network {
     /// Computes the logits of the classes, `[batch, classes]`.
     pub fn forward(&self, batch: Batch) -> Tensor<2> {
-        let Batch { mut frames, lengths } = batch; // [B, T, n·F]
+        let Batch { frames, lengths } = batch; // [B, T, n·F]
+        let mut frames = self.convolve_images(frames); // [B, T, C·h·w] if they are images
         for convolution in &self.convolutions {
             frames = relu(dense(convolution, windows(frames, convolution))); // [B, T, C]
         }
@@ -189,6 +275,21 @@ impl Network {
         let outputs = self.output_dropout.forward(outputs); // [B, T, D·H]
         let pooled = self.pooling.forward(&self.rnn, self.attention.as_ref(), (outputs, state), &lengths); // [B, P]
         self.dense.forward(self.dropout.forward(pooled))
+    }
+
+    /// Applies the image convolutions to each frame: `[batch, time, side²]` → `[batch, time, channels · height · width]`.
+    /// Frames that are no images are returned as they are.
+    pub(crate) fn convolve_images(&self, frames: Tensor<3>) -> Tensor<3> {
+        if self.image_convolutions.is_empty() {
+            return frames;
+        }
+        let [batch, time, pixels] = frames.dims();
+        let side = pixels.isqrt();
+        let images = frames.reshape([batch * time, 1, side, side]);
+        let convolve = |images, convolution: &Conv2d| relu(convolution.forward(images));
+        let images = self.image_convolutions.iter().fold(images, convolve); // [B·T, C, h, w]
+        let features = images.dims()[1..].iter().product::<usize>();
+        images.reshape([batch, time, features])
     }
 }
 

@@ -1,12 +1,15 @@
 //! The network as an ONNX graph.
 
 use burn::nn::Linear;
-use onnx::{BATCH, Dim, Element, Export, Graph, OnnxError, Options, Port, TIME, ToOnnx, Value};
+use onnx::{Attribute, BATCH, Dim, Element, Export, Graph, OnnxError, Options, Port, TIME, ToOnnx, Value};
 
+use crate::model::Network;
 use crate::predictor::Recognizer;
 
 const DRAWING: &str = "scale the drawing so that its larger side is 1 and its middle 0, and reduce it to this number of \
                        points with equal distances along its path";
+const VIDEO: &str =
+    "the height and the width of the images in pixels, whose grey values from 0 to 255 are standardised";
 const WINDOW: &str =
     "the samples of a window, and from its start to that of the next; average the probabilities of all windows";
 
@@ -16,13 +19,16 @@ impl ToOnnx for Recognizer {
     fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError> {
         let settings = self.settings();
         let frame = settings.model.frame.get();
-        let width = frame * settings.features.size(settings.channels.len());
+        let width = frame * settings.features();
         let about = "The class of a multichannel series.";
         let mut graph = Graph::new("model", about, options.precision);
         let port = Port::new("frames", Element::Float, &[BATCH, TIME, Dim::Fixed(width)], "standardised features");
         let mut steps = graph.input(port);
         let lengths = options.lengths.then(|| graph.lengths_input("sequence"));
         let mut features = width;
+        if let Some(side) = settings.video {
+            (steps, features) = convolve_images(&mut graph, self.network(), &steps, side.get());
+        }
         for (index, convolution) in self.network().convolutions.iter().enumerate() {
             steps = convolve(&mut graph, &format!("convolutions.{index}"), convolution, &steps, features);
             features = convolution.weight.dims()[1];
@@ -61,6 +67,7 @@ impl ToOnnx for Recognizer {
             .with("temperature", settings.temperature.to_string(), "divide the logits by it before the softmax");
         let window = settings.window.map(|window| format!("{} {}", window.length, window.step));
         let more = [
+            ("video", settings.video.map(|side| side.to_string()), VIDEO),
             ("rate", settings.rate.map(|rate| rate.to_string()), "samples per second"),
             ("drawing", settings.drawing.map(|points| points.to_string()), DRAWING),
             ("window", window, WINDOW),
@@ -68,6 +75,32 @@ impl ToOnnx for Recognizer {
         let known = more.into_iter().filter_map(|(key, value, about)| Some((key, value?, about)));
         Ok(known.fold(export, |export, (key, value, about)| export.with(key, value, about)))
     }
+}
+
+/// Adds the image convolutions, each with a ReLU: `[B, T, S²]` → `[B, T, C·h·w]`. Returns the number of features too.
+fn convolve_images(graph: &mut Graph, network: &Network, steps: &Value, side: usize) -> (Value, usize) {
+    let batch_and_time = [graph.size(steps, 0), graph.size(steps, 1)];
+    let (mut images, mut side, mut channels) = (graph.reshape(steps, &[-1, 1, side as i64, side as i64]), side, 1);
+    for (index, convolution) in network.image_convolutions.iter().enumerate() {
+        let name = format!("image_convolutions.{index}");
+        let weight = graph.tensor(&format!("{name}.weight"), convolution.weight.val());
+        let bias = convolution.bias.as_ref().map(|bias| graph.tensor(&format!("{name}.bias"), bias.val()));
+        let [kernel, stride] = [convolution.kernel_size, convolution.stride];
+        let border = kernel[0] as i64 / 2;
+        let attributes = [
+            ("strides", Attribute::Ints(stride.map(|stride| stride as i64).to_vec())),
+            ("pads", Attribute::Ints(vec![border; 4])),
+        ];
+        let inputs: Vec<&Value> = [&images, &weight].into_iter().chain(&bias).collect();
+        let convolved = graph.node_with("Conv", &inputs, &attributes);
+        images = graph.node("Relu", &[&convolved]); // [B·T, C, h, w]
+        (side, channels) = (side.div_ceil(stride[0]), convolution.weight.dims()[0]);
+    }
+    let features = channels * side * side;
+    let [batch, time] = batch_and_time;
+    let shape = [batch, time, graph.ints(&[features as i64])];
+    let shape = graph.concat(&shape, 0);
+    (graph.node("Reshape", &[&images, &shape]), features)
 }
 
 /// Adds a convolution that reads the past, and a ReLU: `[B, T, F]` → `[B, T, C]`. As in the network, the steps before the

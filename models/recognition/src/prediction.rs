@@ -5,16 +5,21 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// A multichannel series.
+/// A multichannel series, or a video.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sequence {
     /// The samples of each channel, by the name of the channel. All channels have the same number of samples; `null` is a
     /// missing sample, which is interpolated. Channels that the model does not read are ignored.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub channels: BTreeMap<String, Vec<Option<f32>>>,
     /// The number of samples per second; absent if it is that of the model. Other rates are resampled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
+    /// For models of videos, instead of channels: the grey values of each image, from 0 (black) to 255 (white), row by row
+    /// from the top.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<Vec<f32>>,
 }
 
 impl Sequence {
@@ -22,7 +27,12 @@ impl Sequence {
     pub fn new<'a>(channels: impl IntoIterator<Item = (&'a str, Vec<f32>)>) -> Self {
         let channels = channels.into_iter();
         let channels = channels.map(|(name, samples)| (name.to_owned(), samples.into_iter().map(Some).collect()));
-        Self { channels: channels.collect(), rate: None }
+        Self { channels: channels.collect(), ..Self::default() }
+    }
+
+    /// A video, from the grey values of its images.
+    pub fn video(images: Vec<Vec<f32>>) -> Self {
+        Self { images, ..Self::default() }
     }
 }
 

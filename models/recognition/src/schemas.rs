@@ -10,9 +10,19 @@ pub fn schemas(settings: &Settings) -> Schemas {
     let samples = json!({ "type": "array", "minItems": 1, "items": { "type": ["number", "null"] } });
     let channels: serde_json::Map<String, Value> =
         settings.channels.iter().map(|name| (name.clone(), samples.clone())).collect();
-    let probability = json!({ "type": "number", "minimum": 0, "maximum": 1 });
-    Schemas {
-        input: json!({
+    let input = match settings.video {
+        Some(_) => {
+            let image = json!({ "type": "array", "minItems": settings.values(), "maxItems": settings.values(),
+                "items": { "type": "number", "minimum": 0, "maximum": 255 } });
+            json!({
+                "type": "object",
+                "properties": { "images": { "type": "array", "minItems": 1, "items": image,
+                    "description": "The grey values of each image of a video, from 0 to 255, row by row from the top." } },
+                "required": ["images"],
+                "additionalProperties": false,
+            })
+        }
+        None => json!({
             "type": "object",
             "properties": {
                 "channels": { "type": "object", "properties": channels, "required": settings.channels,
@@ -23,6 +33,10 @@ pub fn schemas(settings: &Settings) -> Schemas {
             "required": ["channels"],
             "additionalProperties": false,
         }),
+    };
+    let probability = json!({ "type": "number", "minimum": 0, "maximum": 1 });
+    Schemas {
+        input,
         options: json!({
             "type": "object",
             "properties": { "delay": { "type": "integer", "minimum": 0,

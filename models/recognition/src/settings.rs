@@ -11,8 +11,12 @@ use crate::model::NetworkConfig;
 pub struct Settings {
     /// The architecture of the network.
     pub model: NetworkConfig,
-    /// The names of the channels, in the order in which the network reads them.
+    /// The names of the channels, in the order in which the network reads them. A video has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<String>,
+    /// The height and the width of the images in pixels, if the sequences are videos.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video: Option<Count>,
     /// The names of the classes, in the order of the logits.
     pub classes: Vec<String>,
     /// The number of samples per second that the network reads; `None` if the data have no sampling rate.
@@ -33,6 +37,16 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The number of values per sample: one per channel, or one per pixel of an image.
+    pub fn values(&self) -> usize {
+        self.video.map_or(self.channels.len(), |side| side.get() * side.get())
+    }
+
+    /// The number of features per sample.
+    pub fn features(&self) -> usize {
+        self.features.size(self.values())
+    }
+
     /// Checks that the sizes of the settings match each other.
     ///
     /// # Errors
@@ -40,13 +54,16 @@ impl Settings {
     /// A message that names the setting and its value.
     pub fn check(&self) -> Result<(), String> {
         let Self { channels, classes, rate, features, temperature, .. } = self;
-        let size = features.size(channels.len());
-        if channels.is_empty() || classes.len() < 2 {
+        if channels.is_empty() == self.video.is_none() || classes.len() < 2 {
             return Err(format!(
-                "{} channels and {} classes; at least 1 and 2 are needed",
+                "{} channels and {} classes; at least 1 (but none of a video) and 2 are needed",
                 channels.len(),
                 classes.len()
             ));
+        }
+        self.model.check_images(self.video)?;
+        if self.video.is_some() && (features.relative || features.deltas) {
+            return Err("the images of a video are neither relative nor do they have differences".to_owned());
         }
         if self.drawing.is_some() && channels.len() != 2 {
             return Err(format!("a drawing has 2 channels, x and y, and the model has {}", channels.len()));
@@ -58,8 +75,10 @@ impl Settings {
             }
         }
         let [means, deviations] = [&features.mean, &features.deviation].map(Vec::len);
+        // All pixels of a video have one mean and one standard deviation.
+        let size = if self.video.is_some() { 1 } else { self.features() };
         if means != size || deviations != size {
-            return Err(format!("{means} means and {deviations} standard deviations; there are {size} features"));
+            return Err(format!("{means} means and {deviations} standard deviations; {size} of each are needed"));
         }
         let is_valid = |mean: f32, deviation: f32| mean.is_finite() && deviation.is_normal() && deviation > 0.0;
         let mut pairs = features.mean.iter().zip(&features.deviation);

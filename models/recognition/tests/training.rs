@@ -126,6 +126,22 @@ fn a_package_predicts_as_the_trained_model_and_resists_damage() {
     }
 }
 
+#[test]
+fn the_weights_of_the_last_epoch_are_kept_if_the_recipe_says_so() {
+    let _turn = turn();
+    let dir = tempfile::tempdir().unwrap();
+    // A learning rate that makes the second epoch worse than the first one.
+    let settings = ["schedule={ kind = \"constant\" }", "training.epochs=3", "optimizer.lr=0.3"];
+    let [best, last] = ["best", "last"].map(|keep| {
+        let keep = format!("training.keep=\"{keep}\"");
+        let trained = fit(small(&[&settings[..], &[&keep]].concat()), &dir.path().join(&keep)).unwrap();
+        trained.outcome.best_epoch
+    });
+    assert!(best < last && last == 3, "{best} {last}");
+    let refused = recipe("quick", &["training.keep=last", "training.patience=2"]).check();
+    assert!(matches!(refused, Err(TrainingError::Settings { .. })));
+}
+
 /// Every person is in the test part of one fold, and in no training part of that fold.
 #[test]
 fn folds_keep_persons_apart() {

@@ -20,6 +20,10 @@ pub struct DataOptions {
     /// Train on this file in the format .ts of the UEA archive
     #[arg(long, value_name = "FILE", conflicts_with_all = ["csv", "folder"])]
     ts: Option<PathBuf>,
+    /// Train on these videos: a folder per class with a folder of PNG files per video. Without --recipe, the recipe
+    /// own-videos is used
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["csv", "folder", "ts"])]
+    videos: Option<PathBuf>,
     /// The file in the format .ts with the test part [default: a part of --ts]
     #[arg(long, value_name = "FILE", requires = "ts")]
     test_ts: Option<PathBuf>,
@@ -50,10 +54,15 @@ impl DataOptions {
     /// Converts the options to the name of a recipe and to overrides of recipe settings.
     pub fn changes(&self) -> Result<Changes> {
         let mut changes = Changes::default();
-        let sources = [("table", "--csv", &self.csv), ("folder", "--folder", &self.folder), ("ts", "--ts", &self.ts)];
+        let sources = [
+            ("table", "--csv", &self.csv),
+            ("folder", "--folder", &self.folder),
+            ("ts", "--ts", &self.ts),
+            ("videos", "--videos", &self.videos),
+        ];
         for (set, option, file) in sources {
             if let Some(file) = file {
-                changes.recipe = Some("own-recordings");
+                changes.recipe = Some(if set == "videos" { "own-videos" } else { "own-recordings" });
                 changes.set("data.set", Some(set))?;
                 changes.set_file("data.file", option, Some(file))?;
             }
@@ -114,6 +123,8 @@ mod tests {
             "data.format.resample=50.0",
         ];
         assert_eq!(settings, expected);
+        let videos = Cli::try_parse_from(["train", "--videos", "/a"]).unwrap().options.changes().unwrap();
+        assert_eq!(videos.recipe, Some("own-videos"));
         assert!(Cli::try_parse_from(["train", "--csv", "/a"]).is_err());
         assert!(Cli::try_parse_from(["train", "--csv", "/a", "--folder", "/b"]).is_err());
     }

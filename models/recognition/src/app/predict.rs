@@ -1,13 +1,13 @@
-//! The verb (subcommand) `predict`: recognises the recordings in a CSV file.
+//! The verb (subcommand) `predict`: recognises the recordings in a CSV file, or videos.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use cli::args::ModelArgs;
 use cli::output::{print_json, print_line, printable};
-use cli::{Application, Context, Result};
-use datasets::recordings::{Recording, RecordingFormat, Recordings, TimeUnit};
+use cli::{Application, CliError, Context, Result};
+use datasets::recordings::{Recording, RecordingFormat, Recordings, TimeUnit, read_video};
 use inference::{Predictor, Streaming};
 use serde::Serialize;
 
@@ -19,13 +19,16 @@ use crate::predictor::{BATCH, Recognizer};
 #[derive(Debug, Args)]
 pub struct Predict {
     /// CSV file with the samples; its columns are matched to the channels of the model by their names
-    #[arg(long, value_name = "FILE")]
-    csv: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "video")]
+    csv: Option<PathBuf>,
+    /// Folder with the PNG files of a video, in the order of the numbers in their names; may be repeated
+    #[arg(long, value_name = "DIR", conflicts_with = "csv")]
+    video: Vec<PathBuf>,
     /// Columns that together identify a recording [default: the file is one recording]
-    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "csv")]
     id: Vec<String>,
     /// Column with the time of each sample; other sampling rates than that of the model are resampled
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", requires = "csv")]
     time: Option<String>,
     /// Unit of the times: s, ms, us or ns [default: recognised]
     #[arg(long, value_name = "UNIT", requires = "time")]
@@ -49,10 +52,37 @@ struct Identified<'a, A> {
     answer: &'a A,
 }
 
+/// A sequence with its identifier.
+type Input = (String, Sequence);
+
 impl Predict {
-    /// Prints the class of each recording, in their order in the file.
+    /// Prints the class of each recording, in their order in the file, or of each video.
     pub fn run(self, cx: &Context) -> Result<()> {
         let model: Recognizer = cx.open(&self.model, App::DEFAULT_MODEL)?;
+        let inputs = match &self.csv {
+            Some(file) => self.recordings(file, &model, cx)?,
+            None => self.videos(&model, cx)?,
+        };
+        let options = Options { delay: self.delay };
+        for inputs in inputs.chunks(BATCH) {
+            cx.session.interrupt.check()?;
+            if self.stream {
+                inputs.iter().try_for_each(|input| stream(input, &model, &options, cx.json))?;
+                continue;
+            }
+            let (ids, sequences): (Vec<String>, Vec<Sequence>) = inputs.iter().cloned().unzip();
+            for (id, prediction) in ids.iter().zip(model.predict(&sequences, &options)?) {
+                let line = format!("{} {:.3}", printable(&prediction.label), prediction.probability);
+                print(cx.json, id, &prediction, line)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn recordings(&self, file: &Path, model: &Recognizer, cx: &Context) -> Result<Vec<Input>> {
+        if model.settings().video.is_some() {
+            return Err(CliError::Usage("this model reads videos; give --video DIR".to_owned()));
+        }
         let format = RecordingFormat {
             channels: model.settings().channels.clone(),
             time: self.time.clone(),
@@ -60,31 +90,36 @@ impl Predict {
             resample: self.time.as_ref().and(model.settings().rate),
             ..RecordingFormat::default()
         };
-        let found = Recordings::from_csv(&cx.session.locator.own_file(&self.csv), &self.id, None, &format)?;
+        let found = Recordings::from_csv(&cx.session.locator.own_file(file), &self.id, None, &format)?;
         found.notes.iter().for_each(|note| cli::output::log(&format!("data: {note}")));
-        let options = Options { delay: self.delay };
-        for recordings in found.recordings.chunks(BATCH) {
-            cx.session.interrupt.check()?;
-            let sequences: Vec<Sequence> =
-                recordings.iter().map(|recording| sequence(recording, &found.channels)).collect();
-            if self.stream {
-                for (recording, sequence) in recordings.iter().zip(&sequences) {
-                    let mut session = model.begin(sequence, &options)?;
-                    while let Some(reading) = model.next(&mut session)? {
-                        let label = reading.label.as_deref().unwrap_or("–");
-                        let line = format!("{} {} {:.3}", reading.samples, printable(label), reading.probability);
-                        print(cx.json, &recording.id, &reading, line)?;
-                    }
-                }
-                continue;
-            }
-            for (recording, prediction) in recordings.iter().zip(model.predict(&sequences, &options)?) {
-                let line = format!("{} {:.3}", printable(&prediction.label), prediction.probability);
-                print(cx.json, &recording.id, &prediction, line)?;
-            }
-        }
-        Ok(())
+        let input = |recording: &Recording| (recording.id.clone(), sequence(recording, &found.channels));
+        Ok(found.recordings.iter().map(input).collect())
     }
+
+    fn videos(&self, model: &Recognizer, cx: &Context) -> Result<Vec<Input>> {
+        let Some(side) = model.settings().video else {
+            let channels = model.settings().channels.join(", ");
+            return Err(CliError::Usage(format!("this model reads no videos; give --csv FILE with {channels}")));
+        };
+        let input = |dir: &PathBuf| {
+            let pixels = read_video(&cx.session.locator.own_file(dir), side.get())?;
+            let images = pixels.chunks(side.get() * side.get()).map(<[f32]>::to_vec).collect();
+            let id = if self.video.len() > 1 { dir.display().to_string() } else { String::new() };
+            Ok((id, Sequence::video(images)))
+        };
+        self.video.iter().map(input).collect()
+    }
+}
+
+/// Prints the class of a sequence after each of its samples.
+fn stream((id, sequence): &Input, model: &Recognizer, options: &Options, json: bool) -> Result<()> {
+    let mut session = model.begin(sequence, options)?;
+    while let Some(reading) = model.next(&mut session)? {
+        let label = reading.label.as_deref().unwrap_or("–");
+        let line = format!("{} {} {:.3}", reading.samples, printable(label), reading.probability);
+        print(json, id, &reading, line)?;
+    }
+    Ok(())
 }
 
 fn print<A: Serialize>(json: bool, id: &str, answer: &A, line: String) -> Result<()> {
@@ -100,5 +135,5 @@ fn sequence(recording: &Recording, channels: &[String]) -> Sequence {
         recording.values.iter().skip(channel).step_by(channels.len()).map(|value| Some(*value)).collect::<Vec<_>>()
     };
     let columns = channels.iter().enumerate().map(|(channel, name)| (name.clone(), column(channel)));
-    Sequence { channels: columns.collect::<BTreeMap<_, _>>(), rate: None }
+    Sequence { channels: columns.collect::<BTreeMap<_, _>>(), ..Sequence::default() }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 const WARPED_PARTS: usize = 4;
 
 /// The table `[data.augmentation]` of a recipe. The default changes nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Augmentation {
     /// The standard deviation of Gaussian noise, as a share of the standard deviation of a channel.
@@ -21,6 +21,9 @@ pub struct Augmentation {
     /// The largest angle of a rotation in degrees, from 0 to 180. Two channels are the axes of a plane. Otherwise, each
     /// three channels, whose number must be a multiple of three, are the axes of a space, and are rotated together.
     pub rotation: f32,
+    /// The names of channels whose signs are changed together in half of the sequences. This turns what a sensor on the left
+    /// arm measures into what it would measure on the right arm.
+    pub mirror: Vec<String>,
     /// The largest share by which parts of a sequence are stretched or shortened in time.
     pub warp: Fraction,
     /// The largest share of a sequence that is cut off, at its ends together.
@@ -33,12 +36,18 @@ impl Augmentation {
         self.rotation == 0.0 || (0.0..=180.0).contains(&self.rotation) && (channels == 2 || channels.is_multiple_of(3))
     }
 
-    /// Changes a sequence at random, `[samples, channels]`. `deviations` are the standard deviations of the channels.
-    pub fn apply(&self, samples: &[f32], deviations: &[f32], rng: &mut ChaCha8Rng) -> Vec<f32> {
+    /// Changes a sequence at random, `[samples, channels]`. `names` and `deviations` are the names of the channels, which the
+    /// pixels of a video do not need, and their standard deviations.
+    pub fn apply(&self, samples: &[f32], names: &[String], deviations: &[f32], rng: &mut ChaCha8Rng) -> Vec<f32> {
         let channels = deviations.len();
         let mut samples = self.cropped(samples, channels, rng).to_vec();
         if self.warp.get() > 0.0 {
             samples = self.warped(&samples, channels, rng);
+        }
+        if !self.mirror.is_empty() && rng.random() {
+            let mirrored: Vec<bool> = names.iter().map(|name| self.mirror.contains(name)).collect();
+            let values = samples.iter_mut().zip(mirrored.iter().cycle());
+            values.filter(|(_, mirrored)| **mirrored).for_each(|(value, _)| *value = -*value);
         }
         if self.rotation > 0.0 {
             rotate(&mut samples, channels, self.rotation.to_radians(), rng);
@@ -156,7 +165,18 @@ mod tests {
     #[test]
     fn the_default_changes_nothing() {
         let samples = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
-        assert_eq!(Augmentation::default().apply(&samples, &[1.0, 1.0], &mut rng()), samples);
+        assert_eq!(Augmentation::default().apply(&samples, &[], &[1.0, 1.0], &mut rng()), samples);
+    }
+
+    #[test]
+    fn half_of_the_sequences_are_mirrored_in_the_named_channels() {
+        let mirror = Augmentation { mirror: vec!["b".to_owned()], ..Augmentation::default() };
+        let (names, mut rng) = (["a", "b"].map(str::to_owned), rng());
+        let mut of = || mirror.apply(&[1.0, 2.0, 3.0, 4.0], &names, &[1.0; 2], &mut rng);
+        let found: Vec<Vec<f32>> = (0..200).map(|_| of()).collect();
+        let mirrored = found.iter().filter(|samples| samples[..] == [1.0, -2.0, 3.0, -4.0]).count();
+        assert!((70..130).contains(&mirrored), "{mirrored}");
+        assert_eq!(found.iter().filter(|samples| samples[..] == [1.0, 2.0, 3.0, 4.0]).count(), 200 - mirrored);
     }
 
     #[test]
@@ -165,7 +185,7 @@ mod tests {
             let samples: Vec<f32> = (0..12 * channels).map(|index| (index as f32 * 0.9).sin()).collect();
             let rotation = Augmentation { rotation: 60.0, ..Augmentation::default() };
             assert!(rotation.fits(channels) && !rotation.fits(4));
-            let rotated = rotation.apply(&samples, &vec![1.0; channels], &mut rng());
+            let rotated = rotation.apply(&samples, &[], &vec![1.0; channels], &mut rng());
             assert_ne!(rotated, samples);
             let size = channels.min(3);
             let distance = |samples: &[f32], row: usize| -> f32 {
@@ -182,7 +202,7 @@ mod tests {
     fn warping_keeps_a_path_and_its_ends() {
         let samples: Vec<f32> = (0..20).flat_map(|step| [step as f32, 2.0 * step as f32]).collect();
         let warped =
-            Augmentation { warp: share(0.5), ..Augmentation::default() }.apply(&samples, &[1.0; 2], &mut rng());
+            Augmentation { warp: share(0.5), ..Augmentation::default() }.apply(&samples, &[], &[1.0; 2], &mut rng());
         assert_eq!(warped.len(), samples.len());
         let rows: Vec<&[f32]> = warped.chunks(2).collect();
         approx::assert_abs_diff_eq!(rows[19][0], 19.0, epsilon = 1e-4);
@@ -196,11 +216,11 @@ mod tests {
         let mut rng = rng();
         for _ in 0..50 {
             let cropped =
-                Augmentation { crop: share(0.3), ..Augmentation::default() }.apply(&samples, &[1.0], &mut rng);
+                Augmentation { crop: share(0.3), ..Augmentation::default() }.apply(&samples, &[], &[1.0], &mut rng);
             assert!(cropped.len() >= 70 && cropped.windows(2).all(|pair| pair[1] == pair[0] + 1.0));
         }
         let noise = Augmentation { jitter: share(0.5), ..Augmentation::default() };
-        let noisy = noise.apply(&vec![0.0; 20_000], &[4.0], &mut rng);
+        let noisy = noise.apply(&vec![0.0; 20_000], &[], &[4.0], &mut rng);
         let deviation = (noisy.iter().map(|value| value * value).sum::<f32>() / 20_000.0).sqrt();
         assert!((deviation - 2.0).abs() < 0.05, "{deviation}");
     }

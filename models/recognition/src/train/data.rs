@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use datasets::recordings::{RecordingFormat, Recordings, TrainTest, archive, gestures, pendigits, ts, watch};
+use datasets::recordings::{
+    RecordingFormat, Recordings, TrainTest, archive, ecg5000, gestures, omniglot, pendigits, ts, video, watch,
+};
 use inference::settings::{Count, Fraction, Positive};
 use serde::{Deserialize, Serialize};
 use training::{LoadContext, Splits, TaskError, TaskResult};
@@ -17,7 +19,7 @@ use crate::train::augmentation::Augmentation;
 pub struct DataConfig {
     /// The data set to load.
     pub set: Set,
-    /// For the sets `table` and `ts`: the path of the file. For the set `folder`: the path of the folder.
+    /// For the sets `table` and `ts`: the path of the file. For the sets `folder` and `videos`: the path of the folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
     /// For the set `ts`: the path of the file with the test part. If absent, a part of `file` is held out.
@@ -38,6 +40,9 @@ pub struct DataConfig {
     /// Recordings are drawings of a pen, which are scaled and reduced to this number of points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drawing: Option<Count>,
+    /// The sequences are videos: those of the set `videos`, or drawings that are rendered as videos.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video: Option<Video>,
     /// Whether the values of a channel are relative to the first sample of a sequence.
     #[serde(default)]
     pub relative: bool,
@@ -68,6 +73,20 @@ pub struct DataConfig {
     pub label_smoothing: Fraction,
 }
 
+/// The channels of strokes that a network reads.
+const STROKES: [&str; 3] = ["x", "y", "pen_up"];
+
+/// The form of videos.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Video {
+    /// The height and the width of an image in pixels. Images of other sizes are scaled.
+    pub side: Count,
+    /// The number of images that are rendered of a drawing; absent for the set `videos`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<Count>,
+}
+
 /// A fold of a cross-validation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -92,12 +111,18 @@ pub enum Set {
     BasicMotions,
     /// Seven shoulder exercises with a watch (Burns et al. 2018).
     WatchExercises,
+    /// Characters of five alphabets, with several strokes each (Omniglot).
+    Omniglot,
+    /// Heartbeats of one person (UCR archive): the published training part.
+    Ecg5000,
     /// The user's own CSV file with the samples of all recordings.
     Table,
     /// The user's own folder, with a folder per class and a CSV file per recording.
     Folder,
     /// The user's own file in the format `.ts`.
     Ts,
+    /// The user's own videos, with a folder per class and a folder of PNG files per video.
+    Videos,
 }
 
 /// The training, validation or test part.
@@ -138,12 +163,20 @@ impl DataConfig {
             Set::JapaneseVowels => published(archive::japanese_vowels(locator)?),
             Set::BasicMotions => published(archive::basic_motions(locator)?),
             Set::WatchExercises => (watch::load(locator)?, None),
+            Set::Omniglot => (omniglot::load(locator)?.recordings().select(&STROKES.map(str::to_owned))?, None),
+            Set::Ecg5000 => (ecg5000::load(locator)?, None),
             Set::Table => {
                 let missing = |key| TaskError::setting(key, "it is absent; set it to a column of the file");
                 let label = self.label.as_deref().ok_or_else(|| missing("data.label"))?;
                 (Recordings::from_csv(&locator.own_file(self.own_path()?), &self.id, Some(label), &self.format)?, None)
             }
             Set::Folder => (Recordings::from_folder(&locator.own_file(self.own_path()?), &self.format)?, None),
+            Set::Videos => {
+                let missing =
+                    || TaskError::setting("data.video", "it is absent; set it to { side = 28 } or another size");
+                let side = self.video.ok_or_else(missing)?.side.get();
+                (Recordings::from_videos(&locator.own_file(self.own_path()?), side)?, None)
+            }
             Set::Ts => {
                 let test = self.test_file.as_deref().map(|file| ts::read(&locator.own_file(file))).transpose()?;
                 (ts::read(&locator.own_file(self.own_path()?))?, test)
@@ -185,9 +218,19 @@ impl DataConfig {
                 format!("it needs an angle from 0 to 180, and 2 channels or a multiple of 3; there are {count}");
             return Err(TaskError::setting("data.augmentation.rotation", message));
         }
+        if let Some(name) = self.augmentation.mirror.iter().find(|name| !channels.contains(name)) {
+            let message = format!("there is no channel `{name}`; the channels are {}", channels.join(", "));
+            return Err(TaskError::setting("data.augmentation.mirror", message));
+        }
         if self.drawing.is_some() && channels.len() != 2 {
             let message = format!("a drawing has 2 channels, x and y, and there are {}", channels.len());
             return Err(TaskError::setting("data.drawing", message));
+        }
+        let rendered = self.video.and_then(|video| Some((video.side.get(), video.images?.get())));
+        if rendered.is_some() && channels.len() != 2 {
+            let message =
+                format!("images = … renders drawings with the channels x and y, and there are {}", channels.len());
+            return Err(TaskError::setting("data.video", message));
         }
         let [train, valid, test] = [train, valid, test].map(|part| -> TaskResult<Recordings> {
             let mut part = part.select(&channels)?;
@@ -199,7 +242,10 @@ impl DataConfig {
                     recording.values = drawing(&recording.values, points.get());
                 }
             }
-            Ok(part)
+            Ok(match rendered {
+                Some((side, images)) => video::render(&part, side, images),
+                None => part,
+            })
         });
         let splits = Splits { train: train?, valid: valid?, test: test? };
         splits.train.notes.iter().for_each(|note| cx.note(&note.to_string()));
@@ -213,13 +259,16 @@ impl DataConfig {
 
     /// Refuses settings of the user's own files if the recipe selects another data set.
     fn check_files(&self) -> TaskResult<()> {
-        let own = matches!(self.set, Set::Table | Set::Folder | Set::Ts);
+        let own = matches!(self.set, Set::Table | Set::Folder | Set::Ts | Set::Videos);
         let table = self.set == Set::Table;
+        let rendered = self.video.is_some_and(|video| video.images.is_some());
         let settings = [
             ("data.file", self.file.is_some() && !own),
             ("data.test_file", self.test_file.is_some() && self.set != Set::Ts),
             ("data.id", !self.id.is_empty() && !table),
             ("data.label", self.label.is_some() && !table),
+            ("data.video", self.video.is_some() && rendered == (self.set == Set::Videos)),
+            ("data.drawing", self.drawing.is_some() && self.video.is_some()),
             ("data.test", self.test.get() > 0.0 && self.set == Set::Gestures),
             ("data.format", self.format != RecordingFormat::default() && !(table || self.set == Set::Folder)),
         ];

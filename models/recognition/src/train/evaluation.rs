@@ -19,6 +19,7 @@ const BINS: usize = 10;
 /// - `calibration_error`: the expected calibration error with ten bins ([Guo et al.
 ///   2017](https://arxiv.org/abs/1706.04599))
 /// - `recording_accuracy`: as `accuracy`, for recordings of several windows, whose probabilities are averaged
+/// - `half_accuracy` (of models that read streams): the accuracy after the first half of each sequence
 /// - `person_accuracy`, `person_deviation` and `lowest_person_accuracy`: mean, standard deviation and minimum of the
 ///   accuracy of a person
 pub fn measure(examples: &[Example], probabilities: &[Vec<f32>]) -> Measured {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use datasets::recordings::Recordings;
+use inference::Predictor;
 use inference::weights::WeightNames;
 use rand::rngs::ChaCha8Rng;
 use training::{
@@ -27,6 +28,8 @@ const RATIO: f32 = 1.05;
 const TEMPERATURES: usize = 48;
 /// The number of points of a drawing that the baselines read.
 const DRAWN: usize = 32;
+/// The height and the width of the images that the baselines read, in blocks of pixels.
+const COARSE: usize = 7;
 /// The number of test sequences that the demonstration names.
 const SHOWN: usize = 8;
 
@@ -42,10 +45,14 @@ impl Task for RecognitionTask {
         include_str!("../../recipes/quick.toml"),
         include_str!("../../recipes/gestures.toml"),
         include_str!("../../recipes/pendigits.toml"),
+        include_str!("../../recipes/pen-video.toml"),
         include_str!("../../recipes/japanese-vowels.toml"),
         include_str!("../../recipes/basic-motions.toml"),
         include_str!("../../recipes/watch-exercises.toml"),
+        include_str!("../../recipes/omniglot.toml"),
+        include_str!("../../recipes/ecg5000.toml"),
         include_str!("../../recipes/own-recordings.toml"),
+        include_str!("../../recipes/own-videos.toml"),
     ];
     const CARD: &'static str = include_str!("../card.md");
     const MONITOR: Monitor = Monitor { metric: "loss", higher_is_better: false };
@@ -84,11 +91,15 @@ impl Task for RecognitionTask {
             let message = format!("the training part has only the class `{}`; two are needed", classes.join(""));
             return Err(TaskError::setting("data", message));
         }
+        let video = data.video.map(|video| video.side);
+        recipe.model.check_images(video).map_err(|message| TaskError::setting("model", message))?;
+        let channels = if video.is_some() { Vec::new() } else { channels.clone() };
         let values = raw.train.recordings.iter().map(|recording| recording.values.as_slice());
-        let features = Features::fit([data.relative, data.deltas], values, channels.len());
-        let (channels, rate, model, window) = (channels.clone(), *rate, recipe.model.clone(), data.window);
-        let settings =
-            Settings { model, channels, classes, rate, drawing: data.drawing, features, window, temperature: 1.0 };
+        // All pixels of a video have one mean and one standard deviation.
+        let features = Features::fit([data.relative, data.deltas], values, channels.len().max(1));
+        let (rate, model, drawing, window) = (*rate, recipe.model.clone(), data.drawing, data.window);
+        let settings = Settings { model, channels, video, classes, rate, drawing, features, window, temperature: 1.0 };
+        settings.check().map_err(|message| TaskError::setting("data", message))?;
         Ok(Self { data, settings })
     }
 
@@ -98,18 +109,18 @@ impl Task for RecognitionTask {
 
     fn encode(&self, raw: Splits<Recordings>, _: &mut LoadContext) -> TaskResult<Splits<Part>> {
         let part = |part: Recordings| -> TaskResult<Part> {
-            let part = part.select(&self.settings.channels)?;
+            let part = if self.settings.video.is_some() { part } else { part.select(&self.settings.channels)? };
             Ok(Part { examples: self.data.examples(&part, &self.settings.classes) })
         };
         Ok(Splits { train: part(raw.train)?, valid: part(raw.valid)?, test: part(raw.test)? })
     }
 
     fn num_params(&self) -> f64 {
-        self.settings.model.num_params(self.size(), self.settings.classes.len())
+        self.settings.model.num_params(self.settings.features(), self.settings.classes.len())
     }
 
     fn init(&self, device: &Device) -> Option<Network> {
-        Some(self.settings.model.init(self.size(), self.settings.classes.len(), device))
+        Some(self.settings.model.init(self.settings.features(), self.settings.classes.len(), device))
     }
 
     fn plan(&self, part: &Part, size: usize, _epoch: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
@@ -119,16 +130,17 @@ impl Task for RecognitionTask {
 
     fn collate(&self, part: &Part, items: &Vec<usize>, cx: &mut CollateContext) -> TaskResult<Self::Batch> {
         let Settings { features, channels, model, .. } = &self.settings;
-        let deviations = &features.deviation[..channels.len()];
+        let values = self.settings.values();
+        let deviations: Vec<f32> = features.deviation.iter().cycle().take(values).copied().collect();
         let (mut sequences, mut classes) = (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()));
         for index in items {
             let Example { samples, class, .. } = &part.examples[*index];
-            let samples = self.data.augmentation.apply(samples, deviations, cx.rng);
-            sequences.push(features.of_samples(&samples, channels.len()));
+            let samples = self.data.augmentation.apply(samples, channels, &deviations, cx.rng);
+            sequences.push(features.of_samples(&samples, values));
             classes.push(*class as i32);
         }
         let sequences: Vec<&[f32]> = sequences.iter().map(Vec::as_slice).collect();
-        let batch = Batch::new(&sequences, self.size(), model.frame.get(), cx.device);
+        let batch = Batch::new(&sequences, self.settings.features(), model.frame.get(), cx.device);
         let count = classes.len();
         Ok((batch, Tensor::from_data(TensorData::new(classes, [count]), cx.device)))
     }
@@ -161,18 +173,25 @@ impl Task for RecognitionTask {
     }
 
     fn evaluate(&self, predictor: &Recognizer, part: &Part, interrupt: &Interrupt) -> TaskResult<Measured> {
-        Ok(evaluation::measure(&part.examples, &probabilities(predictor, &part.examples, interrupt)?))
+        let mut measured = evaluation::measure(&part.examples, &probabilities(predictor, &part.examples, interrupt)?);
+        if predictor.streaming().is_some() {
+            let halves: Vec<Example> = part.examples.iter().map(|example| self.first_half(example)).collect();
+            let found = evaluation::measure(&halves, &probabilities(predictor, &halves, interrupt)?);
+            measured.metrics.extend(found.get("accuracy").map(|value| Metric::higher("half_accuracy", value)));
+        }
+        Ok(measured)
     }
 
     fn baselines(&self, splits: &Splits<Part>, interrupt: &Interrupt) -> TaskResult<BTreeMap<String, Measured>> {
         let Splits { train, test, .. } = splits;
-        let channels = self.settings.channels.len();
-        // Drawings of a pen, `x` and `y`, are scaled; other sequences are standardised.
+        let channels = self.settings.video.map_or(self.settings.values(), |_| COARSE * COARSE);
+        // Drawings of a pen, `x` and `y`, are scaled, images are made coarser, and other sequences are standardised.
         let plain = Features { relative: false, deltas: false, ..self.settings.features.clone() };
         let is_drawn = self.settings.channels == ["x", "y"];
-        let prepared = |samples: &[f32]| match is_drawn {
-            true => drawing(samples, DRAWN),
-            false => plain.of_samples(samples, channels),
+        let prepared = |samples: &[f32]| match self.settings.video {
+            Some(side) => coarse(samples, side.get()),
+            None if is_drawn => drawing(samples, DRAWN),
+            None => plain.of_samples(samples, channels),
         };
         let standardised = |part: &Part| -> Vec<(Vec<f32>, usize)> {
             part.examples.iter().map(|example| (prepared(&example.samples), example.class)).collect()
@@ -235,10 +254,24 @@ impl Task for RecognitionTask {
 }
 
 impl RecognitionTask {
-    /// The number of features per sample.
-    fn size(&self) -> usize {
-        self.settings.features.size(self.settings.channels.len())
+    /// The first half of the samples of an example.
+    fn first_half(&self, example: &Example) -> Example {
+        let values = self.settings.values();
+        let half = (example.samples.len() / values).div_ceil(2) * values;
+        Example { samples: example.samples[..half].to_vec(), ..example.clone() }
     }
+}
+
+/// Reduces images of `side` × `side` pixels to means of blocks, `[images, COARSE²]`, from 0 to 1.
+fn coarse(pixels: &[f32], side: usize) -> Vec<f32> {
+    let bounds = |block: usize| block * side / COARSE..((block + 1) * side).div_ceil(COARSE);
+    let mean = |image: &[f32], block: usize| {
+        let (rows, columns) = (bounds(block / COARSE), bounds(block % COARSE));
+        let count = (rows.len() * columns.len()) as f32 * 255.0;
+        rows.map(|row| image[row * side..][columns.clone()].iter().sum::<f32>()).sum::<f32>() / count
+    };
+    let blocks = |image| (0..COARSE * COARSE).map(move |block| mean(image, block));
+    pixels.chunks_exact(side * side).flat_map(blocks).collect()
 }
 
 /// The probabilities of the classes of each example.
