@@ -1,6 +1,8 @@
-//! The time steps of a series: detects the pattern that its times follow, and continues the times after the last one.
+//! The time steps of a series: detects the pattern that its times follow, and continues the times after the last one;
+//! resamples samples at equal distances in time.
 //!
-//! The reader of CSV files uses this crate to count and fill missing times, and forecasts use it to continue a series.
+//! The reader of CSV files uses this crate to count and fill missing times, forecasts use it to continue a series, and
+//! recordings are resampled with it.
 //!
 //! ```
 //! use jiff::civil::date;
@@ -15,6 +17,7 @@ mod clock;
 mod months;
 mod numbered;
 mod opening;
+mod samples;
 mod step;
 
 use std::fmt;
@@ -26,6 +29,7 @@ pub use clock::Clock;
 use months::Months;
 pub use numbered::{step_of_time, time_of_step};
 use opening::Opening;
+pub use samples::{between, mix, resample};
 pub use step::{most_common_step, written};
 
 /// The length of a day.

@@ -1,7 +1,7 @@
 //! The times of samples: their units, the sampling rate, and samples at equal distances.
 
 use super::table::{Draft, Drafts, RecordingFormat, TimeUnit};
-use super::{RecordingNote, fill};
+use super::RecordingNote;
 use crate::error::{DataError, RecordingError, Result};
 
 /// Two rates are different if one is greater than the other by more than this share.
@@ -215,7 +215,7 @@ impl Draft {
                 Some(next) => ((time - self.times[row]) / (next - self.times[row])).clamp(0.0, 1.0 - f64::EPSILON),
                 None => 0.0,
             };
-            values.extend(fill::between(&self.recording.values, width, row as f64 + share));
+            values.extend(timesteps::between(&self.recording.values, width, row as f64 + share));
         }
         self.times = times;
         self.recording.values = values;

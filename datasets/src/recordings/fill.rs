@@ -1,19 +1,6 @@
-//! Interpolation between samples, and of missing values.
+//! Interpolation of missing values.
 
-/// The row at `place` between the rows of `values`, `[steps, width]`: at 1.5, the mean of the rows 1 and 2. `place` is
-/// at least 0 and at most the index of the last row.
-pub(super) fn between(values: &[f32], width: usize, place: f64) -> impl Iterator<Item = f32> {
-    let (below, share) = (place.floor() as usize, place.fract());
-    let one = &values[below * width..][..width];
-    let other = values.get((below + 1) * width..(below + 2) * width).unwrap_or(one);
-    one.iter().zip(other).map(move |(one, other)| mix(*one, *other, share))
-}
-
-/// The value at `share` of the way from one value to another.
-pub(super) fn mix(one: f32, other: f32, share: f64) -> f32 {
-    // The sum of two products does not overflow, unlike the difference of two large values.
-    if share == 0.0 { one } else { (f64::from(one) * (1.0 - share) + f64::from(other) * share) as f32 }
-}
+use timesteps::mix;
 
 /// Replaces each missing value, which is NaN, of a recording `[steps, width]` by linear interpolation in the time of the
 /// samples, and values before the first and after the last known value of a channel by that value. Without `times`, the

@@ -174,13 +174,7 @@ impl Recordings {
             return Ok(self.clone());
         }
         let width = self.channels.len();
-        let mut resampled = self.map_values(|values| {
-            let steps = values.len().checked_div(width).unwrap_or(0);
-            let last = steps.saturating_sub(1) as f64;
-            let count = if steps == 0 { 0 } else { (last * hz / rate + 1e-6) as usize + 1 };
-            let at = |step: usize| (step as f64 * rate / hz).min(last);
-            (0..count).flat_map(|step| fill::between(values, width, at(step))).collect()
-        });
+        let mut resampled = self.map_values(|values| timesteps::resample(values, width, rate, hz));
         resampled.rate = Some(hz);
         resampled.notes.push(RecordingNote::Resampled { from: rate, to: hz });
         Ok(resampled)

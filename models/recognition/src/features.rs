@@ -41,7 +41,7 @@ pub fn samples(sequence: &Sequence, settings: &Settings) -> Result<Vec<f32>, Pre
             "`{first}` has {length} samples and `{name}` has {other}; all channels need the same"
         )));
     }
-    let rows = (0..length).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
+    let rows: Vec<f32> = (0..length).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
     let rows = match (sequence.rate, settings.rate) {
         (Some(rate), _) if !(rate.is_finite() && rate > 0.0) => {
             Err(PredictError::bad_input("rate", format!("{rate} is not a number of samples per second above 0")))
@@ -52,7 +52,7 @@ pub fn samples(sequence: &Sequence, settings: &Settings) -> Result<Vec<f32>, Pre
             let reason = format!("{rate} samples per second are too few; the model needs at least {least}");
             Err(PredictError::bad_input("rate", reason))
         }
-        (Some(rate), Some(wanted)) => Ok(resample(rows, columns.len(), rate, wanted)),
+        (Some(rate), Some(wanted)) => Ok(timesteps::resample(&rows, columns.len(), rate, wanted)),
         (None, _) => Ok(rows),
     };
     let rows = rows?;
@@ -136,25 +136,6 @@ fn interpolated(samples: &[Option<f32>]) -> Option<Vec<f32>> {
     let last = *filled.last()?;
     filled.resize(samples.len(), last);
     Some(filled)
-}
-
-/// Resamples rows of `channels` values by linear interpolation, from `rate` to `wanted` samples per second.
-pub fn resample(rows: Vec<f32>, channels: usize, rate: f64, wanted: f64) -> Vec<f32> {
-    let count = rows.len() / channels.max(1);
-    if rate == wanted || count < 2 {
-        return rows;
-    }
-    let seconds = (count - 1) as f64 / rate;
-    let new = (seconds * wanted + 1e-9).floor() as usize + 1;
-    let mut to = Vec::with_capacity(new * channels);
-    for index in 0..new {
-        let place = index as f64 * rate / wanted;
-        let before = (place as usize).min(count - 2);
-        let share = (place - before as f64).min(1.0) as f32;
-        let [from, after] = [before, before + 1].map(|row| &rows[row * channels..][..channels]);
-        to.extend(from.iter().zip(after).map(|(from, after)| from + (after - from) * share));
-    }
-    to
 }
 
 impl Features {
@@ -245,20 +226,6 @@ mod tests {
         assert_eq!(interpolated(&some(&[2.0, 3.0])).unwrap(), [2.0, 3.0]);
         assert_eq!(interpolated(&some(&[nan, nan])), None);
         assert_eq!(interpolated(&[]), None);
-    }
-
-    #[test]
-    fn resampling_keeps_a_line() {
-        let line: Vec<f32> = (0..11).flat_map(|step| [step as f32, -2.0 * step as f32]).collect();
-        for wanted in [25.0, 50.0, 100.0, 130.0] {
-            let resampled = resample(line.clone(), 2, 50.0, wanted);
-            assert_eq!(resampled.len() / 2, (10.0 * wanted / 50.0) as usize + 1);
-            for (index, sample) in resampled.chunks(2).enumerate() {
-                let expected = (index as f64 * 50.0 / wanted) as f32;
-                approx::assert_abs_diff_eq!(sample[0], expected, epsilon = 1e-5);
-                approx::assert_abs_diff_eq!(sample[1], -2.0 * expected, epsilon = 1e-5);
-            }
-        }
     }
 
     #[test]

@@ -114,3 +114,45 @@ fn a_recording_with_two_classes_is_refused() {
     let message = text(&output.stderr);
     assert!(message.contains("own.csv") && message.contains("fast") && message.contains("slow"), "{message}");
 }
+
+/// Writes a video of a bright square that moves to the right or down.
+fn film(dir: &Path, is_down: bool, start: u32) {
+    std::fs::create_dir_all(dir).unwrap();
+    for frame in 0..12 {
+        let place = [start, 2 + frame * 3].map(|place| place.min(40));
+        let [x, y] = if is_down { place } else { [place[1], place[0]] };
+        let grey =
+            |column: u32, row: u32| image::Luma([if column.abs_diff(x) < 6 && row.abs_diff(y) < 6 { 230 } else { 15 }]);
+        image::GrayImage::from_fn(48, 48, grey).save(dir.join(format!("frame{}.png", frame + 1))).unwrap();
+    }
+}
+
+#[test]
+fn own_videos_train_and_are_recognised() {
+    let dir = tempfile::tempdir().unwrap();
+    let (videos, out) = (dir.path().join("videos"), dir.path().join("run"));
+    for video in 0..24 {
+        let class = if video % 2 == 0 { "down" } else { "right" };
+        film(&videos.join(class).join(format!("{video}")), video % 2 == 0, 6 + (video * 7) % 35);
+    }
+    let small = ["--set", "training.batch_size=4", "--set", "model.hidden_size=16", "--epochs", "6"];
+    let output = run(&[&["train", "--videos", path(&videos), "--out", path(&out)], &small[..]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+
+    let new = dir.path().join("new");
+    film(&new, true, 17);
+    let model = ["--model", path(&out), "--json"];
+    let output = run(&[&["predict", "--video", path(&new)], &model[..]].concat());
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["label"], "down", "{answer}");
+    let output = run(&[&["predict", "--video", path(&new), "--stream"], &model[..]].concat());
+    let last: Value = serde_json::from_str(text(&output.stdout).lines().last().unwrap()).unwrap();
+    assert!(last["samples"] == 12 && last["label"] == "down", "{last}");
+
+    let csv = dir.path().join("a.csv");
+    std::fs::write(&csv, "x,y\n1,2\n").unwrap();
+    for wrong in [["--csv", path(&csv)], ["--video", path(dir.path())]] {
+        let output = run(&[&["predict"], &wrong[..], &model].concat());
+        assert!(!output.status.success() && !text(&output.stderr).contains("panicked"), "{}", text(&output.stderr));
+    }
+}

@@ -248,7 +248,7 @@ fn of_tagger(name: String, model: tagging::Tagger) -> Shipped {
 fn of_recognizer(name: String, model: recognition::Recognizer) -> Shipped {
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     let (settings, network) = (model.settings(), model.network());
-    let width = settings.model.frame.get() * settings.features.size(settings.channels.len());
+    let width = settings.model.frame.get() * settings.features();
     let mut case = |lengths: &[usize]| {
         let longest = *lengths.iter().max().unwrap();
         let frames = draw(&mut rng, [lengths.len(), longest, width]);

@@ -21,6 +21,9 @@ pub struct Augmentation {
     /// The largest angle of a rotation in degrees, from 0 to 180. Two channels are the axes of a plane. Otherwise, each
     /// three channels, whose number must be a multiple of three, are the axes of a space, and are rotated together.
     pub rotation: f32,
+    /// The axis of rotations in space: a watch slips around the arm. A random axis if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub axis: Option<Axis>,
     /// The names of channels whose signs are changed together in half of the sequences. This turns what a sensor on the left
     /// arm measures into what it would measure on the right arm.
     pub mirror: Vec<String>,
@@ -28,6 +31,18 @@ pub struct Augmentation {
     pub warp: Fraction,
     /// The largest share of a sequence that is cut off, at its ends together.
     pub crop: Fraction,
+}
+
+/// An axis of a space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Axis {
+    /// The first of three channels.
+    X,
+    /// The second of three channels.
+    Y,
+    /// The third of three channels.
+    Z,
 }
 
 impl Augmentation {
@@ -50,7 +65,7 @@ impl Augmentation {
             values.filter(|(_, mirrored)| **mirrored).for_each(|(value, _)| *value = -*value);
         }
         if self.rotation > 0.0 {
-            rotate(&mut samples, channels, self.rotation.to_radians(), rng);
+            rotate(&mut samples, channels, self.rotation.to_radians(), self.axis, rng);
         }
         if self.scale.get() > 0.0 {
             let factor = 1.0 + uniform(self.scale.get() as f32, rng);
@@ -122,8 +137,8 @@ fn about_mean(samples: &mut [f32], channels: usize, change: impl Fn(&mut [f32]))
 }
 
 /// Rotates the axes of a sequence by a random angle of at most `most` radians. A drawing in a plane is rotated about its
-/// mean. Sensors measure vectors, which are rotated about zero around a random axis.
-fn rotate(samples: &mut [f32], channels: usize, most: f32, rng: &mut ChaCha8Rng) {
+/// mean. Sensors measure vectors, which are rotated about zero around `axis`, or around a random axis.
+fn rotate(samples: &mut [f32], channels: usize, most: f32, axis: Option<Axis>, rng: &mut ChaCha8Rng) {
     let angle = uniform(most, rng);
     let (sin, cos) = angle.sin_cos();
     if channels == 2 {
@@ -133,7 +148,12 @@ fn rotate(samples: &mut [f32], channels: usize, most: f32, rng: &mut ChaCha8Rng)
         };
         return about_mean(samples, channels, turn);
     }
-    let axis = [(); 3].map(|()| normal(rng));
+    let axis = match axis {
+        Some(Axis::X) => [1.0, 0.0, 0.0],
+        Some(Axis::Y) => [0.0, 1.0, 0.0],
+        Some(Axis::Z) => [0.0, 0.0, 1.0],
+        None => [(); 3].map(|()| normal(rng)),
+    };
     let length = axis.iter().map(|value| value * value).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
     let [x, y, z] = axis.map(|value| value / length);
     // Rodrigues' formula: v cos + (k × v) sin + k (k · v) (1 − cos).
@@ -194,6 +214,19 @@ mod tests {
             };
             for row in 0..11 {
                 approx::assert_abs_diff_eq!(distance(&rotated, row), distance(&samples, row), epsilon = 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn rotations_around_an_axis_keep_its_channel() {
+        let samples: Vec<f32> = (0..12).map(|index| (index as f32 * 0.9).sin()).collect();
+        for (place, axis) in [Axis::X, Axis::Y, Axis::Z].into_iter().enumerate() {
+            let rotation = Augmentation { rotation: 60.0, axis: Some(axis), ..Augmentation::default() };
+            let rotated = rotation.apply(&samples, &[], &[1.0; 3], &mut rng());
+            for (one, other) in samples.chunks(3).zip(rotated.chunks(3)) {
+                approx::assert_abs_diff_eq!(one[place], other[place], epsilon = 1e-6);
+                assert!((one[(place + 1) % 3] - other[(place + 1) % 3]).abs() > 1e-3);
             }
         }
     }

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use datasets::Locator;
 use inference::settings::Count;
-use training::{Fitted, RecipeOf, Session, Task, TaskError, Training, TrainingError};
+use training::{Fitted, LoadContext, RecipeOf, Session, Task, TaskError, Training, TrainingError};
 
 use crate::train::RecognitionTask;
 use crate::train::data::{Example, Fold};
@@ -35,23 +36,16 @@ pub fn crossval(
     session: &mut Session,
     mut each: impl FnMut(&Fitted<RecognitionTask>) -> Result<(), TrainingError>,
 ) -> Result<Option<Validated>, TrainingError> {
+    check_classes(recipe, folds, &session.locator)?;
     let mut all = Validated { examples: Vec::new(), probabilities: Vec::new(), classes: Vec::new() };
-    for number in 1..=folds.get() as u64 {
-        let number = Count::try_from(number).map_err(TaskError::Other)?;
-        let mut recipe = recipe.clone();
-        recipe.data.fold = Some(Fold { number, of: folds });
+    for number in numbers(folds)? {
+        let mut recipe = of_fold(recipe, number, folds);
         // The expected metrics of the recipe hold for its own test part, not for a fold.
         recipe.expected.clear();
         let place = dir.join(format!("fold-{number}"));
         let training = Training::<RecognitionTask>::new(recipe.clone()).in_folder_or_resume(&place)?;
         let Some(predictor) = training.fit_or_open(session, &mut each)? else { return Ok(None) };
-        let classes = predictor.settings().classes.clone();
-        if number > Count::ONE && classes != all.classes {
-            let message =
-                format!("the folds have different classes: {} and {}", all.classes.join(", "), classes.join(", "));
-            return Err(TaskError::setting("data.fold", message).into());
-        }
-        all.classes = classes;
+        all.classes.clone_from(&predictor.settings().classes);
         let task = RecognitionTask::of_trained(&recipe, &predictor)?;
         let raw = session.load::<RecognitionTask>(&recipe.data)?;
         let test = session.encode(&task, raw)?.test.examples;
@@ -64,4 +58,35 @@ pub fn crossval(
         all.examples.extend(numbered);
     }
     Ok(Some(all))
+}
+
+fn of_fold(recipe: &RecipeOf<RecognitionTask>, number: Count, folds: Count) -> RecipeOf<RecognitionTask> {
+    let mut recipe = recipe.clone();
+    recipe.data.fold = Some(Fold { number, of: folds });
+    recipe
+}
+
+/// Checks before the first training that the training parts of all folds have the same classes.
+fn check_classes(recipe: &RecipeOf<RecognitionTask>, folds: Count, locator: &Locator) -> Result<(), TrainingError> {
+    let mut first = None;
+    for number in numbers(folds)? {
+        let mut ignore = |_: &str| {}; // the trainings print the notes
+        let mut cx = LoadContext::new(locator.clone(), &mut ignore);
+        let classes = of_fold(recipe, number, folds).data.load(&mut cx)?.train.classes();
+        let expected = first.get_or_insert_with(|| classes.clone());
+        if let Some(class) =
+            expected.iter().chain(&classes).find(|class| !(expected.contains(class) && classes.contains(class)))
+        {
+            let message = format!(
+                "only some of the {folds} training parts have the class `{class}`; record it of more persons, or choose fewer folds"
+            );
+            return Err(TaskError::setting("data.fold", message).into());
+        }
+    }
+    Ok(())
+}
+
+/// The numbers of the folds, from 1.
+fn numbers(folds: Count) -> Result<Vec<Count>, TaskError> {
+    (1..=folds.get() as u64).map(|number| Count::try_from(number).map_err(TaskError::Other)).collect()
 }
