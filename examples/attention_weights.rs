@@ -52,12 +52,12 @@ impl Network {
         }
     }
 
-    /// The outputs of the GRU at each step, `[B, T, 64]`.
+    /// Returns the outputs of the GRU at each step, `[B, T, 64]`.
     fn outputs(&self, batch: &Batch) -> Tensor<3> {
         self.gru.forward(self.embedding.forward(batch.ids.clone()), Some(&batch.lengths), None).0
     }
 
-    /// The logits of the positive label, `[B]`.
+    /// Returns the logits of the positive label, `[B]`.
     fn forward(&self, batch: &Batch) -> Tensor<1> {
         let pooled = self.attention.forward(self.outputs(batch), &batch.lengths); // [B, 64]
         self.dense.forward(pooled).squeeze_dim(1)
@@ -90,7 +90,7 @@ impl Classifier {
         correct.count() as f32 / reviews.len() as f32
     }
 
-    /// The probability of the positive label for a review, and the attention weight of each word.
+    /// Returns the probability of the positive label for a review, and the attention weight of each word.
     fn weights(&self, text: &str) -> (f32, Vec<f64>) {
         let batch = encode([text], &self.vocabulary, &Device::flex());
         let logit: f32 = self.network.forward(&batch).into_scalar();

@@ -1,10 +1,10 @@
 //! Stateful regression with truncated back-propagation through time: an Elman network predicts cos from sin.
 //!
-//! A value of the sine fits two values of the cosine, one for the rising and one for the falling wave. The previous
-//! values of the sine determine which cosine is correct. A network that starts each window with a zero state does not
-//! know the previous values at the first steps of the window. A network that carries its hidden state over from the
-//! previous window knows them. For both networks the gradient stops at the start of the window: truncated
-//! back-propagation through time ([Williams & Peng 1990](https://doi.org/10.1162/neco.1990.2.4.490)).
+//! Each value of the sine has two possible values of the cosine: one for the rising and one for the falling wave. The
+//! previous values of the sine determine which cosine is correct. A network that starts each window with a zero state
+//! does not know the previous values at the first steps of the window. A network that carries its hidden state over
+//! from the previous window knows these values. For both networks the gradient stops at the start of the window:
+//! truncated back-propagation through time ([Williams & Peng 1990](https://doi.org/10.1162/neco.1990.2.4.490)).
 //!
 //! ```sh
 //! cargo run -p examples --example carried_state
@@ -49,7 +49,7 @@ impl Network {
     }
 }
 
-/// Sine and cosine at the steps of a window, `[1, WINDOW, 1]` each.
+/// Returns sine and cosine at the steps of a window, `[1, WINDOW, 1]` each.
 fn window(index: usize, device: &Device) -> (Tensor<3>, Tensor<3>) {
     let angles = Tensor::<1>::from_floats(angles(index), device).reshape([1, WINDOW, 1]);
     (angles.clone().sin(), angles.cos())
@@ -74,7 +74,7 @@ fn train(carry: bool, steps: usize) -> Network {
     network
 }
 
-/// Errors on the test windows, prediction minus cosine, `[window][step]`.
+/// Computes the errors on the test windows, prediction minus cosine: `[window][step]`.
 fn errors(network: &Network, carry: bool) -> Vec<[f32; WINDOW]> {
     let mut state = None;
     let windows = (STEPS - WARM_UP..STEPS + TEST).map(|index| {
@@ -87,7 +87,7 @@ fn errors(network: &Network, carry: bool) -> Vec<[f32; WINDOW]> {
     windows.skip(WARM_UP).collect()
 }
 
-/// The mean absolute error at the first step of the windows, and at the other steps.
+/// Returns the mean absolute error at the first step of the windows, and at the other steps.
 fn mean_errors(errors: &[[f32; WINDOW]]) -> [f32; 2] {
     let mean = |steps: std::ops::Range<usize>| {
         let of_window = |errors: &[f32; WINDOW]| errors[steps.clone()].iter().map(|error| error.abs()).sum::<f32>();
@@ -115,8 +115,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         y: "value".to_owned(),
         lines,
         legend: Legend::UpperLeft,
-        caption: "At steps 0, 10, 20, … the network with a zero state has one input value. This value fits a rising and a \
-                  falling wave, so the prediction lies between both. The carried state contains the direction of the wave."
+        caption: "At steps 0, 10, 20, … the network with a zero state has one input value. This value fits a rising \
+                  and a falling wave, so the prediction lies between both. The carried state contains the direction of \
+                  the wave."
             .to_owned(),
         ..Panel::default()
     };

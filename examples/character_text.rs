@@ -95,14 +95,14 @@ fn train(text: &[u32], characters: usize, steps: usize, mut observe: impl FnMut(
     model
 }
 
-/// The mean cross-entropy of a text in bits per character.
+/// Returns the mean cross-entropy of a text in bits per character.
 fn bits(model: &Network, text: &[u32]) -> f64 {
     let (text, all) = (Streams::new(text, 1), 0..text.len() - 1);
     let (logits, _) = model.clone().valid().forward(text.inputs(&all, &Device::flex()), None);
     f64::from(text.cross_entropy(logits, &all).into_scalar::<f32>()) / std::f64::consts::LN_2
 }
 
-/// The vocabulary, and the token ids of the training and the test text.
+/// Returns the vocabulary, and the token ids of the training and the test text.
 fn texts() -> (Vocabulary, Vec<u32>, Vec<u32>) {
     let corpus = grammar::load();
     let vocabulary = Vocabulary::build(Reserved::EndOfLine, Level::Character.tokens(&corpus.train), 100);

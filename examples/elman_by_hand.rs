@@ -45,7 +45,7 @@ impl Network {
         network
     }
 
-    /// All parameters, in a fixed order.
+    /// Returns all parameters, in a fixed order.
     fn parameters(&mut self) -> impl Iterator<Item = &mut f64> {
         self.u.iter_mut().chain(self.w.as_flattened_mut()).chain(&mut self.b).chain(&mut self.v)
     }
@@ -62,7 +62,8 @@ impl Network {
         (states, output)
     }
 
-    /// The loss ½(y − target)² and its gradient by back-propagation through time, truncated to the last `steps` steps.
+    /// Returns the loss ½(y − target)² and its gradient by back-propagation through time, truncated to the last `steps`
+    /// steps.
     fn gradient(&self, inputs: &[f64], target: f64, steps: usize) -> (f64, Self) {
         let (states, output) = self.forward(inputs);
         let error = output - target;
@@ -91,7 +92,7 @@ fn dot(a: &Vector, b: &Vector) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// The gradient of the loss ½(y − target)² by burn's automatic differentiation.
+/// Returns the gradient of the loss ½(y − target)² by burn's automatic differentiation.
 fn gradient_by_burn(network: &Network, inputs: &[f64], target: f64) -> Network {
     let device = Device::flex().autodiff();
     let column = |values: Vector| Tensor::<1>::from_floats(values.map(|x| x as f32), &device).reshape([HIDDEN, 1]);

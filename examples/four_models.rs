@@ -72,7 +72,7 @@ fn logits((embedding, body, dense): &Network, ids: Tensor<2, Int>) -> Tensor<3> 
     dense.forward(body.forward(embedding.forward(ids)))
 }
 
-/// The perplexity of the words after the first `CONTEXT` words of each row.
+/// Returns the perplexity of the words after the first `CONTEXT` words of each row.
 fn perplexity(network: &Network, rows: &Streams) -> f64 {
     let logits = logits(&network.clone().valid(), rows.inputs(&(0..WINDOW), &Device::flex()));
     let loss = rows.cross_entropy(logits.narrow(1, CONTEXT, WINDOW - CONTEXT), &(CONTEXT..WINDOW));
@@ -93,7 +93,7 @@ fn train(mut network: Network, steps: usize, [train, test]: &[Streams; 2]) -> Ve
     curve
 }
 
-/// The three untrained networks (LSTM, causal convolutions, Transformer), with their names.
+/// Returns the three untrained networks (LSTM, causal convolutions, Transformer), with their names.
 fn networks(vocabulary: usize) -> [(&'static str, Network); 3] {
     let device = Device::flex().autodiff();
     device.seed(1);

@@ -13,19 +13,19 @@ pub fn save(name: &str, svg: &str) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The vocabulary of the 1,000 most frequent words in the reviews.
+/// Returns the vocabulary of the 1,000 most frequent words in the reviews.
 pub fn vocabulary(reviews: &[Review]) -> Vocabulary {
     let tokens: Vec<Vec<String>> = reviews.iter().map(|review| tokenize(&review.text)).collect();
     Vocabulary::build(Reserved::Padding, tokens.iter().flatten().map(String::as_str), 1000)
 }
 
-/// The token ids of texts, padded to the longest text.
+/// Returns the token ids of texts, padded to the longest text.
 pub fn encode(texts: impl IntoIterator<Item = impl AsRef<str>>, vocabulary: &Vocabulary, device: &Device) -> Batch {
     let ids: Vec<Vec<u32>> = texts.into_iter().map(|text| vocabulary.encode(&tokenize(text.as_ref()))).collect();
     Batch::new(ids.iter().map(Vec::as_slice), device)
 }
 
-/// Mean binary cross-entropy, `[1]`, of the logits of the positive label, `[B]`.
+/// Computes the mean binary cross-entropy, `[1]`, of the logits of the positive label, `[B]`.
 pub fn binary_cross_entropy(logits: Tensor<1>, labels: impl Iterator<Item = bool>) -> Tensor<1> {
     // The logit of the negative label is minus the logit of the positive label.
     let signs: Vec<f32> = labels.map(|positive| if positive { 1.0 } else { -1.0 }).collect();

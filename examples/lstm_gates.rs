@@ -47,7 +47,7 @@ const GATES: [&str; 4] = ["input", "forget", "output", "cell state"];
 const CELL: usize = 3;
 
 impl Network {
-    /// Token ids `[B, T]` → logits of the next words `[B, T, V]`.
+    /// Computes the logits of the next words: token ids `[B, T]` → logits `[B, T, V]`.
     fn forward(&self, ids: Tensor<2, Int>) -> Tensor<3> {
         self.dense.forward(self.lstm.forward(self.embedding.forward(ids), None, None).0)
     }
@@ -71,7 +71,7 @@ impl Network {
         gates
     }
 
-    /// The probability that `word` follows the words in `prefix`.
+    /// Returns the probability that `word` follows the words in `prefix`.
     fn probability(&self, vocabulary: &Vocabulary, prefix: &str, word: &str) -> f64 {
         let ids = encode(vocabulary, prefix);
         let logits = self.forward(row(&ids)).narrow(1, ids.len() - 1, 1);
@@ -125,10 +125,11 @@ fn picture(unit: usize, sentences: &[Vec<Gates>; 2]) -> HeatMap {
     let mut map = HeatMap {
         title: "One unit of an LSTM over a sentence".to_owned(),
         columns: SINGULAR.split(' ').map(|word| word.replace("dog", "dog(s)").replace("sleeps", "sleep(s)")).collect(),
-        caption: "Gates: dark is open, white is closed. Cell state: dark is positive, white is negative. From the noun to \
-                  the verb the cell state is darker after \"dog\" than after \"dogs\", although \"cats\" is in between. This \
-                  difference determines the predicted verb. After the verb the cell states are almost equal."
-            .to_owned(),
+        caption:
+            "Gates: dark is open, white is closed. Cell state: dark is positive, white is negative. From the noun to \
+             the verb the cell state is darker after \"dog\" than after \"dogs\", although \"cats\" is in between. \
+             This difference determines the predicted verb. After the verb the cell states are almost equal."
+                .to_owned(),
         ..HeatMap::default()
     };
     for (noun, steps) in ["dog", "dogs"].iter().zip(sentences) {

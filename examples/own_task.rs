@@ -1,5 +1,5 @@
 //! Your own data and your own model: which movement did a wrist make? The network is a [`Predictor`], and a [`Task`]
-//! trains it. Command line, recipes, checkpoints, resuming, reports and packages come with the two traits.
+//! trains it. The two traits provide command line, recipes, checkpoints, resuming, reports and packages.
 //!
 //! ```sh
 //! cargo run -p examples --example own_task                     # trains; the last lines name the run folder, RUN

@@ -65,7 +65,7 @@ fn clean(step: usize) -> f32 {
     (step as f32 * std::f32::consts::TAU / 40.0).sin()
 }
 
-/// A sine wave with a period of 40 steps, plus uniform noise.
+/// Returns a sine wave with a period of 40 steps, plus uniform noise.
 fn noisy(steps: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
     (0..steps).map(|step| clean(step) + rng.random_range(-NOISE..NOISE)).collect()
 }

@@ -42,7 +42,7 @@ impl Classifier {
         }
     }
 
-    /// The logits of the positive label, `[B]`. Steps beyond the length of a text are ignored.
+    /// Returns the logits of the positive label, `[B]`. Steps beyond the length of a text are ignored.
     fn forward(&self, batch: Batch) -> Tensor<1> {
         let (_, state) = self.rnn.forward(self.embedding.forward(batch.ids), Some(&batch.lengths), None); // [2, B, 32]
         self.dense.forward(self.rnn.last_hidden(state.hidden)).squeeze_dim(1)
@@ -62,7 +62,7 @@ fn train(reviews: &[Review], steps: usize) -> (Vocabulary, Classifier) {
     (vocabulary, classifier)
 }
 
-/// The probability of the positive label for each text.
+/// Returns the probability of the positive label for each text.
 fn probabilities(texts: &[&str], vocabulary: &Vocabulary, classifier: &Classifier) -> Vec<f32> {
     let logits = classifier.forward(encode(texts, vocabulary, &Device::flex()));
     sigmoid(logits).into_data().iter::<f32>().collect()

@@ -6,9 +6,9 @@
 //! ```
 //!
 //! The program trains the networks of four recipes: `imdb-bigru`, `ptb-lstm-small` and `ptb-awd` on artificial token
-//! ids, and `etth1-96` on noise. `models/rnn/comparison/compare.py steps` compares the times with the times of the
-//! same steps in PyTorch. The printed `memory_mib` is the growth of the peak resident memory of the process in MiB. It
-//! is valid only for the first model of a process.
+//! ids, and `etth1-96` on noise. `models/rnn/comparison/compare.py steps` compares the times with the times of the same
+//! steps in PyTorch. The printed `memory_mib` is the growth of the peak resident memory of the process in MiB. This
+//! number is valid only for the first model of a process.
 
 use std::time::Instant;
 
@@ -129,7 +129,8 @@ fn measure<M: Module>(
     println!(r#"{{"model":"{name}","step_ms":{:.3},"memory_mib":{memory}}}"#, times[RUNS / 2]);
 }
 
-/// Random token ids with the word frequencies of a natural language: id `n` has a probability of about `1 / (n + 1)`.
+/// Draws random token ids with the word frequencies of a natural language: id `n` has a probability of about
+/// `1 / (n + 1)`.
 fn texts(batch: usize, time: usize, vocabulary: usize) -> Vec<Vec<u32>> {
     let mut state = 1u64;
     let mut id = || {

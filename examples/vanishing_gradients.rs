@@ -26,8 +26,8 @@ const INPUT: usize = 8;
 /// The maximum gradient norm for clipping.
 const CLIP: f64 = 1.0;
 
-/// The norms ‖∂L/∂hₜ‖ for t = 1 … STEPS, averaged over a batch; and the norm of the gradient of all weights, which
-/// gradient clipping limits. The loss L is a random projection of the last hidden state.
+/// Returns the norms ‖∂L/∂hₜ‖ for t = 1 … STEPS, averaged over a batch; and the norm of the gradient of all weights,
+/// which gradient clipping limits. The loss L is a random projection of the last hidden state.
 fn norms(rnn: &Rnn, device: &Device) -> (Vec<f64>, f64) {
     let mut state = rnn.zero_state(BATCH_SIZE, device);
     let mut probes = Vec::new();
@@ -51,7 +51,7 @@ fn norms(rnn: &Rnn, device: &Device) -> (Vec<f64>, f64) {
     (states, clip(rnn, GradientsParams::from_grads(grads, rnn), 1.0, None).1)
 }
 
-/// The networks to compare, with their names in the plot.
+/// Returns the networks to compare, with their names in the plot.
 fn networks(device: &Device) -> Vec<(&'static str, Rnn)> {
     let rnn = |cell, init| RnnConfig::new(cell, INPUT, HIDDEN).with_initializer(init).init(device);
     let mut large = rnn(Cell::Elman, Init::Orthogonal);
@@ -72,12 +72,12 @@ fn networks(device: &Device) -> Vec<(&'static str, Rnn)> {
     ]
 }
 
-/// The norms ‖∂L/∂hₜ‖ after gradient clipping, which scales the contributions of all steps by one factor.
+/// Returns the norms ‖∂L/∂hₜ‖ after gradient clipping, which scales the contributions of all steps by one factor.
 fn clipped((norms, weights_norm): &(Vec<f64>, f64)) -> Vec<f64> {
     norms.iter().map(|norm| norm * (CLIP / weights_norm).min(1.0)).collect()
 }
 
-/// A line of the plot: the logarithm of each norm over the number of steps back.
+/// Returns a line of the plot: the logarithm of each norm over the number of steps back.
 fn line(name: &str, norms: &[f64]) -> Line {
     let points = norms.iter().rev().enumerate().map(|(back, norm)| (back as f64, norm.log10()));
     Line { name: name.to_owned(), points: points.collect(), faint: false }

@@ -19,8 +19,8 @@ pub struct Corpus {
     pub test: String,
     /// The name and the checksum of the data set.
     pub source: String,
-    /// Perplexity of the test part under the distribution that generated the text, if it is known. No word-level model
-    /// can have a lower expected perplexity. The end of a line counts as a word.
+    /// The perplexity of the test part under the distribution that generated the text, if this distribution is known.
+    /// No word-level model can have a lower expected perplexity. The end of a line counts as a word.
     pub floor: Option<f64>,
 }
 

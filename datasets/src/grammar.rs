@@ -68,8 +68,8 @@ impl Grammar {
         self.rules.get(symbol).into_iter().flat_map(|rules| rules.productions.iter().flatten().copied())
     }
 
-    /// Draws sentences, one per line. Returns them with their perplexity under the grammar, in which the end of a line
-    /// counts as a word.
+    /// Draws sentences, one per line. Returns the sentences and their perplexity under the grammar, in which the end of
+    /// a line counts as a word.
     fn text(&self, sentences: usize, rng: &mut impl Rng) -> (String, f64) {
         let (mut text, mut words, mut nats) = (String::new(), 0, 0.0);
         for _ in 0..sentences {

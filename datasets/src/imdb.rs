@@ -60,7 +60,7 @@ const CONTENT: &str = "62b693fa8f9bd10028c06021ffeb1f367f69f38efb754794d63ac1471
 
 /// Loads the IMDB reviews, sorted by [`Review::id`].
 ///
-/// If the caller gave a data folder that holds the folders of the set but another number of reviews, these reviews are
+/// If the caller gave a data folder with the folders of the set but a different number of reviews, these reviews are
 /// read as the user's [own reviews](own_reviews).
 pub fn load(locator: &Locator) -> Result<Reviews> {
     let Found { path, packing } = match (locator.find(&SOURCE, &REVIEWS), locator.data_dir()) {
@@ -121,7 +121,8 @@ fn from_folder(dir: &Path) -> Result<Vec<Review>> {
     Ok(reviews)
 }
 
-/// The identifier `train/pos/123_9` of the review whose path ends in `train/pos/123_9.txt`; `None` for other files.
+/// Returns the identifier `train/pos/123_9` of the review whose path ends in `train/pos/123_9.txt`; `None` for other
+/// files.
 fn review_id(path: &str) -> Option<String> {
     let parts: Vec<&str> = path.rsplitn(4, '/').collect();
     let [file, label @ ("pos" | "neg"), part @ ("train" | "test"), ..] = parts.as_slice() else { return None };
@@ -138,7 +139,7 @@ fn review(id: String, bytes: Vec<u8>, path: &Path) -> Result<Review> {
     Ok(Review { id, rating, text, positive })
 }
 
-/// Sorts the reviews, counts them, and separates training and test part.
+/// Sorts the reviews, counts them, and separates the training part from the test part.
 fn split(mut reviews: Vec<Review>, path: &Path, each: usize) -> Result<Reviews> {
     reviews.sort_unstable_by(|a, b| a.id.cmp(&b.id));
     for folder in FOLDERS {

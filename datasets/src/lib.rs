@@ -14,15 +14,16 @@
 //! | [`stocks`] | every trading day: the index S&P 500, its volatility index VIX, and the prices of 40 companies |
 //! | [`conll`] | sentences with named entities: WNUT-17, CoNLL-2003, and any file in CoNLL columns |
 //! | [`news`] | embedded: generated news and messages with named entities, whose kinds depend on the context |
-//! | [`vectors`] | word vectors: GloVe, and any file in its text form |
+//! | [`texts`] | texts with a class: questions (TREC), sentences of film reviews; any CSV and TSV files, and folders |
+//! | [`vectors`] | word vectors: GloVe, and any file of GloVe or word2vec |
 //! | [`recordings`] | series with a class: embedded gestures of a pen, movements, handwriting, heartbeats; any CSV files |
 //! | [`own_text`] | any text file, split into three parts |
 //! | [`Series`] | any CSV file with a time column |
 //!
-//! Embedded sets need no files. For the others, a [`Locator`] searches a given folder, the folder that the environment
-//! variable `RNN_ZOO_DATA` names, and the user's cache, and then downloads the published file into the cache. The crate
-//! prints nothing; [`Locator::with_progress`] reports downloads. [`DataError`] names the file, the line and the setting
-//! to change.
+//! Embedded sets need no files. For all other sets, a [`Locator`] searches a given folder, the folder that the
+//! environment variable `RNN_ZOO_DATA` names, and the user's cache, and then downloads the published file into the
+//! cache. The crate prints nothing; [`Locator::with_progress`] reports downloads. [`DataError`] names the file, the
+//! line and the setting to change.
 //!
 //! The feature `download` (default) brings an HTTPS client. Without it, a missing file is an error.
 //!
@@ -50,12 +51,13 @@ mod series;
 mod source;
 pub mod stocks;
 pub mod text_file;
+pub mod texts;
 pub mod vectors;
 pub mod weather;
 pub mod wikitext2;
 
 pub use corpus::{Corpus, own_text};
-pub use error::{DataError, RecordingError, Result, TagError};
+pub use error::{DataError, RecordingError, Result, TagError, TextError};
 pub use own_reviews::own_reviews;
 pub use review::{Review, Reviews, hold_out};
 pub use series::{

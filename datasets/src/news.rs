@@ -8,8 +8,8 @@
 //! the name, next to it or several words away. Some news items are in capitals, and many messages are in lower case.
 //!
 //! The parts share the grammar, but they share no names: every person, place, organisation and product of the
-//! validation and test part is new. Nine in ten of their names do not occur in the training part at all; the others are
-//! ordinary words that are never names there. Dates recur. No sentence occurs twice.
+//! validation and test part is new. Nine in ten of their names do not occur in the training part at all; all other
+//! names are ordinary words that are never names in the training part. Dates recur. No sentence occurs twice.
 //!
 //! A good result shows that a model uses the context: a baseline that predicts the most frequent tag of each word has
 //! an F1 of only 0.44 in the training part, and of 0.09 in the test part. A good result does not show that a model
@@ -39,7 +39,7 @@ const ONSETS: [&str; 22] = [
     "b", "br", "d", "dr", "f", "g", "gr", "h", "j", "k", "kl", "l", "m", "n", "p", "r", "s", "st", "t", "tr", "v", "w",
 ];
 const VOWELS: [&str; 7] = ["a", "e", "i", "o", "u", "ai", "ou"];
-/// The possible ends of the syllables of a name: first for all syllables but the last one, then for the last one.
+/// The possible ends of the syllables of a name: first for all syllables except the last, then for the last syllable.
 const CODAS: [&[&str]; 2] = [&["", "", "l", "n", "r"], &["", "l", "n", "r", "s", "nd", "rk", "th", "ck", "w"]];
 
 /// Generates 3,000 / 500 / 1,000 tagged sentences with the kinds `person`, `place`, `organisation`, `product` and

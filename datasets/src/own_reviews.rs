@@ -1,4 +1,4 @@
-//! Reviews of the user's own, in the folders of the IMDB set.
+//! The user's own reviews, in the folders of the IMDB set.
 
 use std::path::Path;
 

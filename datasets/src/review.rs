@@ -17,7 +17,7 @@ pub struct Review {
     pub positive: bool,
 }
 
-/// The reviews of a data set, in its published training and test parts.
+/// The reviews of a data set, split into the published training and test parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reviews {
     /// The reviews of the training part, from which a validation part can be [held out](hold_out).
@@ -32,8 +32,8 @@ pub struct Reviews {
 
 /// Splits off `count` reviews for validation, at random but with the label proportions of the whole.
 ///
-/// Returns the remaining and the held-out reviews, each in their original order. The split depends on `seed` and the
-/// order of the labels alone. If `count` exceeds the number of reviews, all are held out.
+/// Returns the remaining and the held-out reviews, each in their original order. The split depends only on `seed` and
+/// the order of the labels. If `count` exceeds the number of reviews, all reviews are held out.
 ///
 /// ```
 /// let (train, valid) = datasets::hold_out(datasets::sample::load().train, 400, 0);

@@ -1,10 +1,10 @@
 //! Generated sample: short film reviews from a generator with a fixed seed, in which word order determines the label.
 //!
-//! Every adjective occurs about equally often in positive and negative reviews, so a bag of words cannot tell them
-//! apart. Some labels follow from neighbouring words ("not clever", "anything but dull", "less moving than silly").
-//! Other labels need the whole review: they depend on whether a clause stands before or after "but" or "although", on
-//! whether the writer agrees with a friend, and on whether the last scene changes the verdict. The test part also names
-//! topics and people that the training part never names.
+//! Every adjective occurs about equally often in positive and negative reviews, so a bag of words cannot distinguish
+//! the two labels. Some labels follow from neighbouring words ("not clever", "anything but dull", "less moving than
+//! silly"). Other labels need the whole review: they depend on whether a clause stands before or after "but" or
+//! "although", on whether the writer agrees with a friend, and on whether the last scene changes the verdict. The test
+//! part also names topics and people that the training part never names.
 
 use std::collections::HashSet;
 
@@ -126,7 +126,7 @@ fn capitalised(text: &str) -> String {
 
 struct Writer<'a> {
     rng: &'a mut ChaCha8Rng,
-    /// The probability that a topic or person is drawn from those that occur only in the test part.
+    /// The probability that a topic or person is drawn from the topics or persons that occur only in the test part.
     novelty: f64,
 }
 

@@ -75,7 +75,7 @@ pub fn vix(locator: &Locator) -> Result<Series> {
 }
 
 /// Loads the adjusted closing prices of 40 companies of the S&P 500, one column per ticker, on the 1,256 trading days
-/// from January 2015 to January 2020 on which all of them were traded.
+/// from January 2015 to January 2020 on which all 40 companies were traded.
 pub fn companies(locator: &Locator) -> Result<Series> {
     let archive = locator.read(&COMPANIES, &COMPANIES.files[0])?;
     let path = Path::new(COMPANIES.folder).join(COMPANIES.files[0].name);

@@ -16,15 +16,15 @@ use crate::error::{DataError, Result};
 
 /// The first bytes of files that are not text, and the kinds of these files.
 const FOREIGN: [(&[u8], &str); 6] = [
-    (b"PK\x03\x04", "a workbook (.xlsx) or a zip archive; save it as CSV, or unpack it"),
-    (b"\xd0\xcf\x11\xe0", "a workbook of Excel (.xls); save it as CSV"),
-    (b"PAR1", "a Parquet file; save it as CSV"),
-    (b"\x89HDF", "an HDF5 file; save it as CSV"),
-    (b"%PDF", "a PDF file; save its text"),
+    (b"PK\x03\x04", "a workbook (.xlsx) or a zip archive; save the workbook as CSV, or unpack the archive"),
+    (b"\xd0\xcf\x11\xe0", "a workbook of Excel (.xls); save the workbook as CSV"),
+    (b"PAR1", "a Parquet file; save the table as CSV"),
+    (b"\x89HDF", "an HDF5 file; save the table as CSV"),
+    (b"%PDF", "a PDF file; save the text in a text file"),
     (b"SQLite format 3", "an SQLite database; save a table as CSV"),
 ];
 
-const BINARY: &str = "a binary file, or a text in UTF-16 without a byte-order mark; save it as text in UTF-8";
+const BINARY: &str = "a binary file, or a text in UTF-16 without a byte-order mark; save the text in UTF-8";
 
 /// Opens a file of text, and unpacks it if it is compressed with gzip or zstd. A text in UTF-16 with a byte-order mark
 /// is converted to UTF-8; other bytes are passed on as they are, for [`decode`].
@@ -43,7 +43,7 @@ pub fn open(path: &Path) -> Result<Box<dyn BufRead>> {
     Ok(Box::new(Cursor::new(decode(&bytes).into_owned().into_bytes())))
 }
 
-/// Reads the bytes of a file of text, unpacked like those of [`open`], in the encoding of the file.
+/// Reads the bytes of a file of text, unpacked as by [`open`], in the encoding of the file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len() as usize);
     let mut bytes = Vec::with_capacity(size);
@@ -82,8 +82,8 @@ fn checked(mut reader: impl BufRead + 'static, path: &Path) -> Result<Box<dyn Bu
     }
 }
 
-/// Converts the bytes of a text to UTF-8. A byte-order mark tells the encoding and is removed. Without a mark, or with
-/// that of UTF-8, bytes that are not valid UTF-8 are read as Windows-1252.
+/// Converts the bytes of a text to UTF-8. A byte-order mark determines the encoding and is removed. Without a mark, or
+/// with the mark of UTF-8, bytes that are not valid UTF-8 are read as Windows-1252.
 ///
 /// ```
 /// use datasets::text_file::decode;
@@ -101,7 +101,8 @@ pub fn decode(bytes: &[u8]) -> Cow<'_, str> {
     decode_part(content)
 }
 
-/// Converts bytes from the middle of a text, such as a line, to UTF-8: like [`decode`], but without a byte-order mark.
+/// Converts a part of a text, such as a line, to UTF-8. Unlike [`decode`], this function does not look for a byte-order
+/// mark.
 pub fn decode_part(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),

@@ -1,5 +1,6 @@
 //! Word vectors in the text form of GloVe ([Pennington et al. 2014](https://aclanthology.org/D14-1162/)): a word and
-//! its numbers in each line, the most frequent word first.
+//! its numbers in each line, the most frequent word first; and in the text form and the binary form of word2vec
+//! ([Mikolov et al. 2013](https://arxiv.org/abs/1301.3781)), which begin with a line of two whole numbers.
 
 use std::path::Path;
 
@@ -56,8 +57,8 @@ pub struct WordVectors {
     pub source: String,
 }
 
-/// Loads GloVe with 100 dimensions: [`GLOVE_SUBSET`] if a folder of the locator has it, and else [`GLOVE_6B`], which is
-/// a download of 862 MB. [`WordVectors::source`] names the loaded set.
+/// Loads GloVe with 100 dimensions: [`GLOVE_SUBSET`] if a folder of the locator has this file, and otherwise
+/// [`GLOVE_6B`], which is a download of 862 MB. [`WordVectors::source`] names the loaded set.
 pub fn load(locator: &Locator) -> Result<WordVectors> {
     match published(&GLOVE_SUBSET, locator) {
         Err(DataError::NotFound { .. }) => {}
@@ -71,16 +72,17 @@ pub fn load(locator: &Locator) -> Result<WordVectors> {
     Ok(vectors)
 }
 
-/// Reads a file of word vectors in UTF-8, which may be compressed with gzip or zstd.
+/// Reads a file of word vectors, which may be compressed with gzip or zstd: text in UTF-8, or the binary form of
+/// word2vec, which is recognised from its content. In the binary form, bytes of words that are not UTF-8 are replaced.
 ///
-/// If the first line consists of two whole numbers, as in files of word2vec and fastText, it is skipped. All words
-/// except the first one may contain blanks, as some words in GloVe 840B do.
+/// If the first line consists of two whole numbers, as in files of word2vec and fastText, this line is skipped. All
+/// words except the first one may contain blanks, as some words in GloVe 840B do.
 ///
 /// # Errors
 ///
 /// [`DataError::Io`], [`DataError::Unpack`], [`DataError::NotUtf8`], [`DataError::Empty`], [`DataError::VectorLength`]
-/// for a line with more or fewer numbers than the first one, and [`DataError::VectorValue`] for a value that is not a
-/// finite number.
+/// for a line with more or fewer numbers than the first line, [`DataError::VectorValue`] for a value that is not a
+/// finite number, and [`DataError::Count`] for a binary file that is cut off.
 pub fn own_file(path: &Path) -> Result<WordVectors> {
     parse(path, text_file::read(path)?, path)
 }
@@ -92,6 +94,9 @@ fn published(source: &Source, locator: &Locator) -> Result<WordVectors> {
 
 fn parse(path: &Path, bytes: Vec<u8>, name: &Path) -> Result<WordVectors> {
     let source = described(name, "SHA-256", &Sha256::digest(&bytes));
+    if let Some((count, dimension, start)) = binary_header(&bytes) {
+        return parse_binary(path, &bytes[start..], count, dimension, source);
+    }
     let text = utf8(bytes, path)?;
     let mut lines = text.lines().zip(1..).filter(|(line, _)| !line.trim_ascii().is_empty()).peekable();
     lines.next_if(|(line, _)| is_header(line));
@@ -120,19 +125,61 @@ fn parse(path: &Path, bytes: Vec<u8>, name: &Path) -> Result<WordVectors> {
     Ok(WordVectors { words, dimension, values, source })
 }
 
+/// Returns the number of words, the dimension, and the length of the header of a file in the binary form of word2vec;
+/// `None` for a file of text. Both may begin with the same header. In a file of text, numbers follow the first word.
+fn binary_header(bytes: &[u8]) -> Option<(usize, usize, usize)> {
+    let end = bytes.iter().take(64).position(|byte| *byte == b'\n')?;
+    let header = std::str::from_utf8(&bytes[..end]).ok().filter(|line| is_header(line))?;
+    let mut numbers = header.split_ascii_whitespace().map(str::parse);
+    let (Some(Ok(count)), Some(Ok(dimension))) = (numbers.next(), numbers.next()) else { return None };
+    let first = bytes[end + 1..].split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let is_text = std::str::from_utf8(first)
+        .is_ok_and(|line| line.split_ascii_whitespace().next_back().is_none_or(|number| number.parse::<f32>().is_ok()));
+    (!is_text && dimension > 0).then_some((count, dimension, end + 1))
+}
+
+/// Parses the words and vectors after the header of a binary file: a word, a blank, and `dimension` numbers of four
+/// bytes in little-endian order. A line end may follow.
+fn parse_binary(path: &Path, bytes: &[u8], count: usize, dimension: usize, source: String) -> Result<WordVectors> {
+    let (mut words, mut values, mut rest) = (Vec::new(), Vec::new(), bytes);
+    let cut = |found: usize| DataError::Count {
+        path: path.to_path_buf(),
+        what: "word vectors".to_owned(),
+        found,
+        wanted: count,
+    };
+    for index in 0..count {
+        let blank = rest.iter().position(|byte| *byte == b' ').ok_or_else(|| cut(index))?;
+        let word = String::from_utf8_lossy(&rest[..blank]).trim_start_matches('\n').to_owned();
+        let size = dimension.checked_mul(4).ok_or_else(|| cut(index))?;
+        let numbers = rest[blank + 1..].get(..size).ok_or_else(|| cut(index))?;
+        for number in numbers.as_chunks().0 {
+            let value = f32::from_le_bytes(*number);
+            if !value.is_finite() {
+                let (path, value) = (path.to_path_buf(), format!("{value} of the word {word}"));
+                return Err(DataError::VectorValue { path, line: index + 2, value });
+            }
+            values.push(value);
+        }
+        words.push(word);
+        rest = &rest[blank + 1 + size..];
+    }
+    Ok(WordVectors { words, dimension, values, source })
+}
+
 fn finite(text: &str) -> Option<f32> {
     text.parse().ok().filter(|value: &f32| value.is_finite())
 }
 
-/// Whether a line is a header of two whole numbers: the number of words and their dimension.
+/// Returns whether a line is a header of two whole numbers: the number of words and their dimension.
 fn is_header(line: &str) -> bool {
     let mut fields = line.split_ascii_whitespace();
     let mut next = || fields.next().and_then(|field| field.parse::<usize>().ok());
     next().is_some() && next().is_some() && fields.next().is_none()
 }
 
-/// Splits the fields of a line into the fields of the word and those of its `dimension` numbers. Returns `None` if the
-/// line has fewer or more numbers.
+/// Splits the fields of a line into the fields of the word and the fields of its `dimension` numbers. Returns `None` if
+/// the line has fewer or more numbers.
 fn split<'f, 'a>(fields: &'f [&'a str], dimension: usize) -> Option<(&'f [&'a str], &'f [&'a str])> {
     let (word, numbers) = fields.split_at(fields.len().checked_sub(dimension)?);
     let rest = word.get(1..)?;
@@ -159,6 +206,37 @@ mod tests {
         let vectors = read("4 2\n7 1 1\nat home 0.5 1 \n. . . 2 2\nnan 3 3").unwrap();
         assert_eq!(vectors.words, ["7", "at home", ". . .", "nan"]);
         assert_eq!((vectors.dimension, vectors.values.len()), (2, 8));
+    }
+
+    /// Two words in the binary form of word2vec.
+    fn binary(line_end: &str) -> Vec<u8> {
+        let mut bytes = b"2 3\n".to_vec();
+        for (word, vector) in [("caf\u{e9}", [0.5f32, -1.0, 1e-3]), ("at", [2.0, 10.0, 32.0])] {
+            bytes.extend_from_slice(word.as_bytes());
+            bytes.push(b' ');
+            vector.iter().for_each(|value| bytes.extend(value.to_le_bytes()));
+            bytes.extend_from_slice(line_end.as_bytes());
+        }
+        bytes
+    }
+
+    #[test]
+    fn binary_files_are_recognised() {
+        let parsed = |bytes: &[u8]| parse(Path::new("own.bin"), bytes.to_vec(), Path::new("own.bin"));
+        for end in ["", "\n"] {
+            let vectors = parsed(&binary(end)).unwrap();
+            assert_eq!((&vectors.words[..], vectors.dimension), (&["café".to_owned(), "at".to_owned()][..], 3));
+            assert_eq!(vectors.values, [0.5, -1.0, 1e-3, 2.0, 10.0, 32.0]);
+        }
+        let error = parsed(&binary("")[..20]).unwrap_err();
+        assert!(matches!(error, DataError::Count { found: 0, wanted: 2, .. }), "{error}");
+        let mut infinite = binary("");
+        let length = infinite.len();
+        infinite[length - 4..].copy_from_slice(&f32::INFINITY.to_le_bytes());
+        assert!(matches!(parsed(&infinite).unwrap_err(), DataError::VectorValue { line: 3, .. }));
+        test_support::try_damaged(&binary("\n"), |bytes| {
+            let _ = parsed(bytes);
+        });
     }
 
     #[test]

@@ -43,7 +43,7 @@ const JENA_2009_ROWS: usize = 420_551;
 
 /// Loads the "weather" set of the papers on long-horizon forecasting: 52,696 rows and 21 columns, every ten minutes of
 /// 2020, recorded by the [Max Planck Institute for Biogeochemistry, Jena](https://www.bgc-jena.mpg.de/wetter/). As in
-/// those papers, duplicate times stay and missing values are -9999.
+/// those papers, duplicate times are kept and missing values are -9999.
 pub fn jena_2020(locator: &Locator) -> Result<Series> {
     jena(locator, &CsvFormat { duplicates: Duplicates::Keep, ..CsvFormat::default() })
 }

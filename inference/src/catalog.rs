@@ -23,7 +23,7 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// The catalog of the application whose models `P` opens.
+    /// Creates the catalog of the application whose models `P` opens.
     pub fn of<P: Predictor>() -> Self {
         Self::named(P::APPLICATION)
     }
@@ -46,7 +46,7 @@ impl Catalog {
         Self { application, roots }
     }
 
-    /// The folders with one subfolder per model, in the order in which they are searched.
+    /// Returns the folders with one subfolder per model, in the order in which they are searched.
     pub fn roots(&self) -> &[PathBuf] {
         &self.roots
     }
@@ -74,8 +74,8 @@ impl Catalog {
         })
     }
 
-    /// Name and folder of every model, sorted by name. If two folders have a model with the same name, the one in the
-    /// folder that is searched first is listed.
+    /// Returns the name and the folder of every model, sorted by name. If two folders have a model with the same name,
+    /// only the model in the folder that is searched first is listed.
     pub fn list(&self) -> Vec<(String, PathBuf)> {
         let mut models: Vec<(String, PathBuf)> = Vec::new();
         for root in &self.roots {
@@ -91,12 +91,12 @@ impl Catalog {
     }
 }
 
-/// The folder for models in the user's data folder; `None` if the system has no data folder for users.
+/// Returns the folder for models in the user's data folder; `None` if the system has no data folder for users.
 pub fn user_models() -> Option<PathBuf> {
     Some(dirs::data_dir()?.join("rnn-zoo/models"))
 }
 
-/// The folder of an application's models in the source checkout that the program was built from.
+/// Returns the folder of an application's models in the source checkout that the program was built from.
 pub fn checkout_models(application: &str) -> PathBuf {
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     checkout.join("models").join(application).join("pretrained")

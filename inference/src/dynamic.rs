@@ -1,4 +1,4 @@
-//! Models of any application behind one type: servers, C programs and browsers exchange JSON with them.
+//! One type for the models of all applications. Servers, C programs and browsers exchange JSON with these models.
 //!
 //! ```text
 //! Files ─► Registry::open ─► AnyModel { manifest, predictor } ─► AnyPredictor::predict_json ─► Value
@@ -22,43 +22,43 @@ use crate::schemas::Schemas;
 
 /// A [`Predictor`] whose inputs, options and outputs are JSON.
 pub trait AnyPredictor: Send + Sync {
-    /// The name of the application, such as `sentiment`.
+    /// Returns the name of the application, such as `sentiment`.
     fn application(&self) -> &'static str;
 
-    /// Predicts one output per input, in order: [`Predictor::predict`] with JSON. Options that are `null` are the
-    /// default options.
+    /// Predicts one output per input, in order: [`Predictor::predict`] with JSON. If `options` is `null`, the default
+    /// options are used.
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] for the field `input` or `options` if the JSON has another form than the application
-    /// reads, and the errors of [`Predictor::predict`].
+    /// [`PredictError::BadInput`] for the field `input` or `options` if the JSON does not match the schema of the
+    /// application, and the errors of [`Predictor::predict`].
     fn predict_json(&self, inputs: Vec<Value>, options: Value) -> Result<Vec<Value>, PredictError>;
 
-    /// An input that the model answers: [`Predictor::example`] as JSON.
+    /// Returns an input that the model answers: [`Predictor::example`] as JSON.
     ///
     /// # Errors
     ///
-    /// [`PredictError::Internal`] if the input has no JSON.
+    /// [`PredictError::Internal`] if the input cannot be converted to JSON.
     fn example(&self) -> Result<Value, PredictError>;
 
-    /// The interface of the model for answers piece by piece; `None` if the model only returns whole answers.
+    /// Returns the interface of the model for answers piece by piece; `None` if the model only returns whole answers.
     fn streaming(&self) -> Option<&dyn AnyStreaming>;
 
-    /// The interface of the model for answers piece by piece. Unlike [`streaming`](Self::streaming), this function
-    /// returns an error if the model has no such interface.
+    /// Returns the interface of the model for answers piece by piece. Unlike [`streaming`](Self::streaming), this
+    /// function returns an error if the model has no such interface.
     ///
     /// # Errors
     ///
     /// [`PredictError::BadInput`] for the field `model` if the model only returns whole answers.
     fn need_streaming(&self) -> Result<&dyn AnyStreaming, PredictError> {
-        let message = "it does not answer piece by piece; predict the whole answer";
+        let message = "this model does not return answers piece by piece; request the whole answer";
         self.streaming().ok_or_else(|| PredictError::bad_input("model", message))
     }
 
-    /// Whether several inputs take less time together: [`Predictor::gains_from_batches`].
+    /// Returns whether several inputs take less time together: [`Predictor::gains_from_batches`].
     fn gains_from_batches(&self) -> bool;
 
-    /// The forms of input, options and output in JSON: [`Predictor::schemas`].
+    /// Returns the JSON Schemas of input, options and output: [`Predictor::schemas`].
     fn schemas(&self) -> Schemas;
 }
 
@@ -118,7 +118,10 @@ impl<S: Streaming> AnyStreaming for S {
     fn next_json(&self, session: &mut AnySession) -> Result<Option<Value>, PredictError> {
         let session = session.0.downcast_mut::<S::Session>();
         let session = session.ok_or_else(|| {
-            PredictError::bad_input("session", format!("it belongs to another model than one of {}", S::APPLICATION))
+            PredictError::bad_input(
+                "session",
+                format!("the session belongs to a model of another application, not of {}", S::APPLICATION),
+            )
         })?;
         self.next(session)?.as_ref().map(to_json).transpose()
     }
@@ -166,7 +169,7 @@ pub enum Inputs {
 }
 
 impl Request {
-    /// The inputs and the options of a prediction. Options that are not given are `null`.
+    /// Returns the inputs and the options of a prediction. If the request has no options, the options are `null`.
     ///
     /// # Errors
     ///
@@ -176,11 +179,11 @@ impl Request {
         match (self.input, self.inputs) {
             (Some(input), None) => Ok((Inputs::One(input), self.options)),
             (None, Some(inputs)) => Ok((Inputs::List(inputs), self.options)),
-            _ => Err(PredictError::bad_input("input", "give either `input` or `inputs`")),
+            _ => Err(PredictError::bad_input("input", "give exactly one of `input` and `inputs`")),
         }
     }
 
-    /// The input and the options of a session.
+    /// Returns the input and the options of a session.
     ///
     /// # Errors
     ///
@@ -188,7 +191,10 @@ impl Request {
     pub fn input(self) -> Result<(Value, Value), PredictError> {
         match (self.input, self.inputs) {
             (Some(input), None) => Ok((input, self.options)),
-            _ => Err(PredictError::bad_input("input", "an answer in pieces has one `input`")),
+            _ => Err(PredictError::bad_input(
+                "input",
+                "give exactly one input, in the field `input`; an answer piece by piece cannot have `inputs`",
+            )),
         }
     }
 }
@@ -239,7 +245,7 @@ pub struct Entry {
 type Opener = fn(&Package<'_>, &Device) -> Result<Box<dyn AnyPredictor>, PackageError>;
 
 impl Entry {
-    /// The application whose models `P` opens.
+    /// Creates the entry of the application whose models `P` opens.
     pub const fn of<P: Predictor + 'static>() -> Self {
         Self { application: P::APPLICATION, open: |package, device| Ok(Box::new(P::open(package, device)?)) }
     }
@@ -250,8 +256,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`PackageError::UnknownApplication`] if the package belongs to none of the applications, and the errors of
-    /// [`Package::open`] and [`Predictor::open`].
+    /// [`PackageError::UnknownApplication`] if the program does not have the application of the package, and the errors
+    /// of [`Package::open`] and [`Predictor::open`].
     pub fn open(&self, files: &dyn Files, device: &Device) -> Result<AnyModel, PackageError> {
         let package = Package::of_any(files)?;
         let application = &package.manifest.application;

@@ -20,7 +20,10 @@ pub enum PackageError {
         searched: Vec<PathBuf>,
     },
     /// The given path of a model is the path of a file, and not of a folder.
-    #[error("{} is a file, and a model is the folder of a package; give the folder that contains it", path.display())]
+    #[error(
+        "{} is a file, but a model is a folder with a package; give the folder that contains the file",
+        path.display()
+    )]
     NotAFolder {
         /// The path of the file.
         path: PathBuf,
@@ -65,7 +68,9 @@ pub enum PackageError {
         message: String,
     },
     /// The package belongs to another application.
-    #[error("{file} describes a model of the application {found}, not {expected}; open it with the program {found}")]
+    #[error(
+        "{file} describes a model of the application {found}, not {expected}; open this model with the program {found}"
+    )]
     Application {
         /// The name or path of the manifest.
         file: String,
@@ -75,7 +80,11 @@ pub enum PackageError {
         expected: &'static str,
     },
     /// The package belongs to an application that this program does not have.
-    #[error("the package is a model of the application {found}, and this program has: {}; update the program", known.join(", "))]
+    #[error(
+        "the package has a model of the application {found}, but this program only has the applications {}; update the \
+         program",
+        known.join(", ")
+    )]
     UnknownApplication {
         /// The application that the manifest names.
         found: String,
@@ -83,7 +92,10 @@ pub enum PackageError {
         known: Vec<&'static str>,
     },
     /// Several applications have a model with the requested name.
-    #[error("the name `{name}` is that of a model of {}; use the path of a package", applications.join(" and of "))]
+    #[error(
+        "the applications {} each have a model named `{name}`; use the path of a package",
+        applications.join(" and ")
+    )]
     Ambiguous {
         /// The requested name of a model.
         name: String,
@@ -91,7 +103,9 @@ pub enum PackageError {
         applications: Vec<&'static str>,
     },
     /// A newer program wrote the package.
-    #[error("{file} has format {found}, and this version reads formats up to {supported}; update the program")]
+    #[error(
+        "{file} has format version {found}, but this program reads only versions up to {supported}; update the program"
+    )]
     Format {
         /// The name or path of the manifest.
         file: String,

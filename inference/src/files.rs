@@ -11,10 +11,10 @@ pub trait Files {
     ///
     /// # Errors
     ///
-    /// [`PackageError::Missing`] if the file does not exist, [`PackageError::Io`] if it cannot be read.
+    /// [`PackageError::Missing`] if the file does not exist, [`PackageError::Io`] if the file cannot be read.
     fn read(&self, name: &str) -> Result<Cow<'_, [u8]>, PackageError>;
 
-    /// The name or path of a file, as error messages display it.
+    /// Returns the name or path of a file, as error messages display it.
     fn display(&self, name: &str) -> String {
         name.to_owned()
     }

@@ -1,5 +1,5 @@
-//! Weights with 8 bits in a safetensors file: `weight = scale · q` with an integer q from −127 to 127 and one scale per row
-//! of a matrix. The tensor `NAME.scale` has the scales of the matrix `NAME`. Biases stay 32-bit floats.
+//! Weights with 8 bits in a safetensors file: `weight = scale · q` with an integer q from −127 to 127 and one scale per
+//! row of a matrix. The tensor `NAME.scale` has the scales of the matrix `NAME`. Biases stay 32-bit floats.
 
 use std::collections::BTreeMap;
 
@@ -31,14 +31,15 @@ pub(crate) fn quantize(content: &[u8]) -> Result<Vec<u8>, String> {
     tensors.serialize()
 }
 
-/// The scale of a row of weights, with which its largest weight becomes ±127, and the integers.
+/// Returns the scale of a row of weights, with which its largest weight becomes ±127, and the integers.
 fn quantize_row(row: &[f32]) -> (f32, Vec<i8>) {
     let scale = row.iter().fold(0.0, |largest: f32, weight| largest.max(weight.abs())) / 127.0;
     // A row of zeros has the scale 0, and 0 / 0 is converted to 0.
     (scale, row.iter().map(|weight| (weight / scale).round().clamp(-127.0, 127.0) as i8).collect())
 }
 
-/// Converts the matrices with 8 bits per weight in a safetensors file to 32-bit floats. Returns `None` if the file has none.
+/// Converts the matrices with 8 bits per weight in a safetensors file to 32-bit floats. Returns `None` if the file has
+/// no such matrices.
 pub(crate) fn dequantize(file: &SafeTensors) -> Result<Option<Vec<u8>>, String> {
     if !is_int8(file) {
         return Ok(None);
@@ -57,33 +58,34 @@ pub(crate) fn dequantize(file: &SafeTensors) -> Result<Option<Vec<u8>>, String> 
     tensors.serialize().map(Some)
 }
 
-/// Whether a file has matrices with 8 bits per weight.
+/// Returns whether a file has matrices with 8 bits per weight.
 pub(crate) fn is_int8(file: &SafeTensors) -> bool {
     file.iter().any(|(_, tensor)| tensor.dtype() == Dtype::I8)
 }
 
-/// Whether a tensor has the scales of a matrix.
+/// Returns whether a tensor has the scales of a matrix.
 pub(crate) fn is_scale(file: &SafeTensors, name: &str) -> bool {
     let matrix = name.strip_suffix(SCALE).and_then(|matrix| file.tensor(matrix).ok());
     matrix.is_some_and(|matrix| matrix.dtype() == Dtype::I8)
 }
 
-/// The scale of each row of a matrix.
+/// Returns the scale of each row of a matrix.
 fn scales<'a>(
     file: &SafeTensors<'a>,
     name: &str,
     matrix: &TensorView,
 ) -> Result<impl Iterator<Item = f32> + use<'a>, String> {
     let scale = format!("{name}{SCALE}");
-    let tensor =
-        file.tensor(&scale).map_err(|_| format!("`{name}` has 8 bits per weight, but `{scale}` is missing"))?;
+    let tensor = file.tensor(&scale).map_err(|_| {
+        format!("the tensor `{name}` has 8 bits per weight, but its tensor of scales `{scale}` is missing")
+    })?;
     if tensor.dtype() != Dtype::F32 || tensor.shape() != &matrix.shape()[..matrix.shape().len().min(1)] {
-        return Err(format!("`{scale}` must have one 32-bit float for each row of `{name}`"));
+        return Err(format!("the tensor `{scale}` must have one 32-bit float for each row of the tensor `{name}`"));
     }
     Ok(floats(tensor.data()))
 }
 
-/// The number of values per row of a matrix whose values have `bytes` bytes, at least 1.
+/// Returns the number of values per row of a matrix whose values have `bytes` bytes, at least 1.
 fn row_length(tensor: &TensorView, bytes: usize) -> usize {
     let rows = tensor.shape().first().copied().unwrap_or(1);
     (tensor.data().len() / bytes / rows.max(1)).max(1)
@@ -102,7 +104,7 @@ impl Tensors {
         self.0.insert(name, (dtype, shape.to_vec(), data));
     }
 
-    /// The content of the file, with the metadata of PyTorch.
+    /// Returns the content of the file, with the metadata of PyTorch.
     fn serialize(&self) -> Result<Vec<u8>, String> {
         let views = self.0.iter().map(|(name, (dtype, shape, data))| {
             TensorView::new(*dtype, shape.clone(), data).map(|view| (name.as_str(), view))

@@ -8,7 +8,8 @@
 //! | `training.json` | recipe, results and provenance; inference does not read this file |
 //! | `README.md` | model card |
 //!
-//! Packages of format 1 have `config.json` instead of `manifest.json` and `training.json`. They can still be opened.
+//! Packages of format 1 have `config.json` instead of `manifest.json` and `training.json`. Packages of format 1 can
+//! still be opened.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -74,7 +75,7 @@ pub fn sha256(content: &[u8]) -> String {
 /// An opened package: the files of one trained model, and their manifest.
 pub struct Package<'a> {
     files: &'a dyn Files,
-    /// The manifest. For a package of format 1 it is derived from `config.json`.
+    /// The manifest. For a package of format 1, this crate derives the manifest from `config.json`.
     pub manifest: Manifest,
 }
 
@@ -101,9 +102,9 @@ impl<'a> Package<'a> {
     ///
     /// # Errors
     ///
-    /// [`PackageError::Missing`] if there is no manifest, [`PackageError::Invalid`] if it cannot be parsed,
-    /// [`PackageError::Application`] if it belongs to another application, and [`PackageError::Format`] if the program
-    /// is too old for the format of the package.
+    /// [`PackageError::Missing`] if there is no manifest, [`PackageError::Invalid`] if the manifest cannot be parsed,
+    /// [`PackageError::Application`] if the package belongs to another application, and [`PackageError::Format`] if the
+    /// program is too old for the format of the package.
     pub fn open(files: &'a dyn Files, application: &'static str) -> Result<Self, PackageError> {
         Self::read_manifest(files, Some(application))
     }
@@ -160,7 +161,7 @@ impl<'a> Package<'a> {
             // Format 1 has no SHA-256 of files other than the weights.
             None if self.manifest.format > 1 => Err(PackageError::invalid(
                 self.files.display(MANIFEST),
-                format!("`{name}` is not in its list of files"),
+                format!("the list of files does not contain `{name}`"),
             )),
             _ => Ok(content),
         }
@@ -176,8 +177,8 @@ impl<'a> Package<'a> {
         parse(&self.read(name)?, &self.files.display(name))
     }
 
-    /// Loads `model.safetensors` into a module. Names and shapes of all tensors must match. Returns the precision of the
-    /// stored weights.
+    /// Loads `model.safetensors` into a module. Names and shapes of all tensors must match. Returns the precision of
+    /// the stored weights.
     pub fn load_weights<M: Module>(&self, module: &mut M, names: WeightNames) -> Result<Precision, PackageError> {
         let content = self.read(WEIGHTS)?;
         let load = || {
@@ -201,7 +202,7 @@ impl<'a> Package<'a> {
         }
         Err(self.invalid(
             WEIGHTS,
-            format!("the file has {values} values, and the settings describe {parameters} parameters"),
+            format!("the file has {values} values, but the model with these settings has {parameters} parameters"),
         ))
     }
 
@@ -210,8 +211,8 @@ impl<'a> Package<'a> {
         PackageError::invalid(self.files.display(name), message)
     }
 
-    /// Creates the error for settings that are not valid. It names the file that holds them: `manifest.json`, or
-    /// `config.json` for format 1.
+    /// Creates the error for settings that are not valid. The error names the file with the settings: `manifest.json`,
+    /// or `config.json` for format 1.
     pub fn invalid_settings(&self, message: impl Into<String>) -> PackageError {
         self.invalid(if self.manifest.format == 1 { CONFIG } else { MANIFEST }, message)
     }

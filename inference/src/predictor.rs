@@ -65,22 +65,23 @@ pub trait Predictor: Sized + Send + Sync {
     /// option.
     fn predict(&self, inputs: &[Self::Input], options: &Self::Options) -> Result<Vec<Self::Output>, PredictError>;
 
-    /// A valid input of usual length, for documentation, forms and measurements of speed.
+    /// Returns a valid input of usual length, for documentation, forms and measurements of speed.
     fn example(&self) -> Self::Input;
 
-    /// The interface of this model for answers piece by piece; `None` if the model only returns whole answers. A type
-    /// that implements [`Streaming`] returns `Some(self)`.
+    /// Returns the interface of this model for answers piece by piece; `None` if the model only returns whole answers.
+    /// A type that implements [`Streaming`] returns `Some(self)`.
     fn streaming(&self) -> Option<&dyn AnyStreaming> {
         None
     }
 
-    /// Whether several inputs take less time together than one after the other. A server then waits a moment for more
-    /// inputs.
+    /// Returns whether several inputs take less time together than one after the other. If this is true, a server waits
+    /// a moment for more inputs.
     fn gains_from_batches(&self) -> bool {
         true
     }
 
-    /// The forms of input, options and output in JSON, for programs that do not know the application, such as a server.
+    /// Returns the JSON Schemas of input, options and output, for programs that do not know the application, such as a
+    /// server.
     fn schemas(&self) -> Schemas {
         Schemas::default()
     }

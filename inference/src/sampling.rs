@@ -13,24 +13,25 @@ use crate::settings::Count;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sampling {
-    /// The divisor of the logits. Values below 1 make likely tokens more likely; 0 always takes the most likely token.
+    /// The divisor of the logits. Values below 1 make likely tokens more likely. At 0, the most likely token is always
+    /// taken.
     pub temperature: f32,
-    /// Sample from the `top_k` most likely tokens only.
+    /// The number of most likely tokens to sample from. `None` means all tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<Count>,
-    /// Nucleus sampling: sample from the smallest set of most likely tokens whose total probability is at least
-    /// `top_p`.
+    /// The threshold of nucleus sampling: tokens are sampled from the smallest set of most likely tokens whose total
+    /// probability is at least `top_p`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_p: Option<f32>,
     /// The factor θ by which the logits of tokens that were generated before are lowered: positive logits are divided
-    /// by θ, and negative logits are multiplied by θ. 1 means no penalty; 1.2 is usual.
+    /// by θ, and negative logits are multiplied by θ. A value of 1 means no penalty; a usual value is 1.2.
     pub repetition_penalty: f32,
     /// The seed of the random generator for sampling.
     pub seed: u64,
 }
 
 impl Default for Sampling {
-    /// The settings that sample from the unchanged distribution of the model.
+    /// Returns the settings that sample from the unchanged distribution of the model.
     fn default() -> Self {
         Self { temperature: 1.0, top_k: None, top_p: None, repetition_penalty: 1.0, seed: 1 }
     }
@@ -62,7 +63,8 @@ impl Sampling {
         ChaCha8Rng::seed_from_u64(self.seed)
     }
 
-    /// Lowers the logits of the token ids `generated`, each of which is given once, by `repetition_penalty`.
+    /// Lowers the logits of the token ids in `generated` by `repetition_penalty`. `generated` must contain each token
+    /// id only once.
     pub fn penalize(&self, logits: &mut [f32], generated: impl IntoIterator<Item = u32>) {
         for id in generated {
             if let Some(logit) = logits.get_mut(id as usize) {
@@ -107,11 +109,11 @@ impl Sampling {
     }
 }
 
-/// Tokens with their logits, of which only the most likely ones are sorted, as many as are needed. A vocabulary is
-/// large, and the sampled token is usually among the most likely ones.
+/// Tokens with their logits, of which only the most likely tokens are sorted, as many as are needed. A vocabulary is
+/// large, and the sampled token is usually among the most likely tokens.
 struct Ranked {
     tokens: Vec<(u32, f32)>,
-    /// The number of tokens at the start of `tokens` that are sorted, from the most likely one.
+    /// The number of tokens at the start of `tokens` that are sorted, beginning with the most likely token.
     sorted: usize,
 }
 
@@ -123,13 +125,14 @@ impl Ranked {
         self.tokens.len()
     }
 
-    /// The token with a rank, from 0, and its logit. Of equal logits, the token with the smaller id comes first.
+    /// Returns the token with a rank, from 0, and its logit. Of equal logits, the token with the smaller id comes
+    /// first.
     fn get(&mut self, rank: usize) -> Option<(u32, f32)> {
         self.first(rank + 1);
         self.tokens.get(rank).copied()
     }
 
-    /// The `count` most likely tokens in order; all tokens if there are fewer.
+    /// Returns the `count` most likely tokens in order; all tokens if there are fewer.
     fn first(&mut self, count: usize) -> &[(u32, f32)] {
         let count = count.min(self.len());
         if count > self.sorted {

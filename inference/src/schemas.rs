@@ -1,21 +1,21 @@
-//! The JSON Schemas with which a model describes its JSON to programs that do not know the application, such as a
+//! JSON Schemas of the input, options and output of a model, for programs that do not know the application, such as a
 //! server.
 
 use serde_json::Value;
 
-/// The forms of a model's input, options, output and pieces, as JSON Schemas (draft 2020-12).
+/// The JSON Schemas (draft 2020-12) of a model's input, options, output and pieces.
 ///
 /// A server refuses an option above the `maximum` of its schema, so that one request cannot occupy a model for a long
 /// time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schemas {
-    /// One input.
+    /// The schema of one input.
     pub input: Value,
-    /// The options, an object.
+    /// The schema of the options, which are an object.
     pub options: Value,
-    /// One output.
+    /// The schema of one output.
     pub output: Value,
-    /// One piece of an answer, of a model that answers piece by piece.
+    /// The schema of one piece of an answer, for models that stream their answers.
     pub piece: Value,
 }
 

@@ -23,7 +23,7 @@ impl Count {
     /// The largest valid value.
     const MAX: u32 = 1_000_000;
 
-    /// The value as an integer.
+    /// Returns the value as an integer.
     pub fn get(self) -> usize {
         self.0 as usize
     }
@@ -64,14 +64,14 @@ impl Positive {
     /// The number 1 as a `Positive`.
     pub const ONE: Self = Self(1.0);
 
-    /// The value as a float.
+    /// Returns the value as a float.
     pub fn get(self) -> f64 {
         self.0
     }
 }
 
 impl Fraction {
-    /// The value as a float.
+    /// Returns the value as a float.
     pub fn get(self) -> f64 {
         self.0
     }
@@ -96,7 +96,7 @@ impl TryFrom<f64> for Fraction {
         if (0.0..1.0).contains(&value) {
             Ok(Self(value))
         } else {
-            Err(format!("{value} is not a number from 0 to 1 (without 1)"))
+            Err(format!("{value} is not a number from 0 to below 1"))
         }
     }
 }

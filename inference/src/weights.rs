@@ -16,18 +16,18 @@ use crate::int8;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// 16 bits per weight: half the size, about three significant digits.
+    /// 16 bits per weight: half of the file size, with about three significant digits.
     #[default]
     Half,
     /// 32 bits per weight, exactly as trained.
     Single,
-    /// 8 bits per weight and one scale per row of a matrix: a quarter of the size, about two significant digits. Biases
-    /// have 32 bits.
+    /// 8 bits per weight and one scale per row of a matrix: a quarter of the file size, with about two significant
+    /// digits. Biases have 32 bits.
     Int8,
 }
 
 impl Precision {
-    /// The number of bits per weight.
+    /// Returns the number of bits per weight.
     pub fn bits(self) -> usize {
         match self {
             Self::Half => 16,
@@ -74,8 +74,8 @@ pub fn save<M: Module>(module: &M, names: WeightNames, precision: Precision) -> 
 const WRAPPERS: [&str; 3] = ["module.", "model.", "_orig_mod."];
 
 /// Loads the content of a safetensors file into a module. Names and shapes of all tensors must match, and all weights
-/// must be finite. If all names in the file have the prefix of a wrapper of PyTorch, such as `module.`, they also match
-/// without it.
+/// must be finite. If all names in the file have the prefix of a wrapper of PyTorch, such as `module.`, this prefix is
+/// ignored.
 pub fn load<M: Module>(module: &mut M, content: Vec<u8>, names: WeightNames) -> Result<(), String> {
     let content = int8::dequantize(&tensors(&content)?)?.unwrap_or(content);
     if let Some(name) = non_finite(&content)? {
@@ -92,7 +92,8 @@ pub fn load<M: Module>(module: &mut M, content: Vec<u8>, names: WeightNames) -> 
     })
 }
 
-/// The longest sequence of [`WRAPPERS`] with which all names of a safetensors file begin; empty if there is none.
+/// Returns the longest sequence of [`WRAPPERS`] with which all names of a safetensors file begin; empty if there is
+/// none.
 fn wrapper_prefix(content: &[u8]) -> Result<String, String> {
     let file = tensors(content)?;
     let mut prefix = String::new();
@@ -118,15 +119,20 @@ fn load_named<M: Module>(module: &mut M, content: Vec<u8>, names: &[(&str, &str)
         .errors
         .first()
         .map(one_line)
-        .or_else(|| applied.missing.first().map(|(name, _)| format!("the tensor `{name}` is missing")))
-        .or_else(|| applied.unused.first().map(|name| format!("the model has no parameter `{name}`")));
+        .or_else(|| applied.missing.first().map(|(name, _)| format!("the tensor `{name}` is missing in the file")))
+        .or_else(|| {
+            applied
+                .unused
+                .first()
+                .map(|name| format!("the file has the tensor `{name}`, but the model has no parameter with this name"))
+        });
     match mismatch {
         None => Ok(()),
         Some(mismatch) => Err(format!("the weights do not match the settings of the model: {mismatch}")),
     }
 }
 
-/// The name of a tensor with a value that is NaN or infinite; `None` if there is no such tensor.
+/// Returns the name of a tensor with a value that is NaN or infinite; `None` if there is no such tensor.
 fn non_finite(content: &[u8]) -> Result<Option<String>, String> {
     let is_damaged = |tensor: &TensorView| {
         // The bytes per value, and the bits of the exponent in the last two of them. All bits of the exponent are set
@@ -148,14 +154,14 @@ fn non_finite(content: &[u8]) -> Result<Option<String>, String> {
     Ok(tensors(content)?.tensors().into_iter().find(|(_, tensor)| is_damaged(tensor)).map(|(name, _)| name))
 }
 
-/// The number of weights in a safetensors file.
+/// Returns the number of weights in a safetensors file.
 pub fn count(content: &[u8]) -> Result<usize, String> {
     let file = tensors(content)?;
     let weights = file.iter().filter(|(name, _)| !int8::is_scale(&file, name));
     Ok(weights.map(|(_, tensor)| tensor.shape().iter().product::<usize>()).sum())
 }
 
-/// The precision of the weights in a safetensors file.
+/// Returns the precision of the weights in a safetensors file.
 pub fn precision(content: &[u8]) -> Result<Precision, String> {
     let file = tensors(content)?;
     let has = |dtype: Dtype| file.iter().any(|(_, tensor)| tensor.dtype() == dtype);
@@ -170,15 +176,15 @@ pub fn precision(content: &[u8]) -> Result<Precision, String> {
 
 fn tensors(content: &[u8]) -> Result<SafeTensors<'_>, String> {
     SafeTensors::deserialize(content).map_err(|error| match is_pickle(content) {
-        true => "the file is a pickle of PyTorch (torch.save) and not safetensors; in Python, convert it with \
+        true => "the file is a PyTorch pickle (torch.save), not a safetensors file; in Python, convert the file with \
                  safetensors.torch.save_file(torch.load(FILE), \"model.safetensors\")"
             .to_owned(),
         false => format!("the file is not valid safetensors: {error}"),
     })
 }
 
-/// Whether a file that is not safetensors begins like a zip archive, as `torch.save` writes it, or like a pickle of
-/// older versions. A safetensors file with a header of 640 bytes also begins like such a pickle.
+/// Returns whether a file that is not safetensors begins like a zip archive, as `torch.save` writes it, or like a
+/// pickle of older versions. A safetensors file with a header of 640 bytes also begins like such a pickle.
 fn is_pickle(content: &[u8]) -> bool {
     content.starts_with(b"PK\x03\x04") || content.starts_with(b"\x80\x02")
 }

@@ -21,8 +21,8 @@ impl Clock {
         Self { changes }
     }
 
-    /// The local time at a time of the series. The difference from standard time before the first change is the one at
-    /// the first change, and the difference after the last change is the one at the last change.
+    /// Returns the local time at a time of the series. The difference from standard time before the first change is the
+    /// one at the first change, and the difference after the last change is the one at the last change.
     pub fn local(&self, time: DateTime) -> DateTime {
         let change = self.changes.partition_point(|(from, _)| *from <= time).saturating_sub(1);
         let ahead = self.changes.get(change).map_or(0, |(_, ahead)| *ahead);

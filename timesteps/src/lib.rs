@@ -46,7 +46,7 @@ const RECENT_ROWS: [usize; 2] = [60, 150_000];
 /// almost the same number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rhythm {
-    /// The usual difference between consecutive times; 0 for fewer than two times.
+    /// The usual difference between consecutive times; 0 if there are fewer than two times.
     step: SignedDuration,
     pattern: Pattern,
     is_regular: bool,
@@ -63,8 +63,8 @@ enum Pattern {
     Opening(Opening),
 }
 
-/// The `count` times that follow the last of the times `past`, which must be in ascending order. The result has fewer
-/// times at the end of the calendar, and no times if `past` is empty.
+/// Returns the `count` times that follow the last of the times `past`, which must be in ascending order. The result has
+/// fewer times at the end of the calendar, and no times if `past` is empty.
 pub fn next_times(past: &[DateTime], count: usize) -> Vec<DateTime> {
     past.last().map_or(Vec::new(), |last| Rhythm::of(past).following(*last).take(count).collect())
 }
@@ -84,19 +84,19 @@ impl Rhythm {
         }
     }
 
-    /// The usual difference between consecutive times; 0 for fewer than two times.
+    /// Returns the usual difference between consecutive times; 0 if there are fewer than two times.
     pub fn step(&self) -> SignedDuration {
         self.step
     }
 
-    /// Whether the pattern predicts at least half of the recent times from the times before them. If not, the times
-    /// that [`following`](Self::following) returns are guesses.
+    /// Returns whether the pattern predicts at least half of the recent times from the times before them. If not, the
+    /// times that [`following`](Self::following) returns are guesses.
     pub fn is_regular(&self) -> bool {
         self.is_regular
     }
 
-    /// The times that follow `time`, up to the end of the calendar. Public holidays are not known, so the result
-    /// includes them.
+    /// Returns the times that follow `time`, up to the end of the calendar. Public holidays are not known, so the
+    /// result includes public holidays.
     pub fn following(&self, time: DateTime) -> impl Iterator<Item = DateTime> + '_ {
         let mut previous = time;
         (1..).map_while(move |number| {
@@ -105,7 +105,7 @@ impl Rhythm {
         })
     }
 
-    /// The number of times that the pattern has between two times, which is the number of missing rows between
+    /// Returns the number of times that the pattern has between two times, which is the number of missing rows between
     /// consecutive rows of a series.
     pub fn count_between(&self, one: DateTime, other: DateTime) -> usize {
         let (between, step) = (other.duration_since(one), self.step);
@@ -121,9 +121,9 @@ impl Rhythm {
         }
     }
 
-    /// The number of rows in the shortest period (day, week or year) that has at least two rows. A day or a week must
-    /// also be a whole number of steps. The result is 1 if there is no such period, or if steps are shorter than a
-    /// second.
+    /// Returns the number of rows in the shortest period (day, week or year) that has at least two rows. A day or a
+    /// week must also be a whole number of steps. The result is 1 if there is no such period, or if steps are shorter
+    /// than a second.
     pub fn season(&self) -> usize {
         const YEAR: f64 = 31_557_600.0;
         let step = self.step;
@@ -159,7 +159,7 @@ impl Pattern {
         Self::Constant { step, resolution: step::resolution(times) }
     }
 
-    /// The time that is `number` steps after `start`, and one step after `previous`.
+    /// Returns the time that is `number` steps after `start`, and one step after `previous`.
     fn after(&self, start: DateTime, number: i64, previous: DateTime) -> Option<DateTime> {
         match self {
             Self::Constant { step, resolution } => {
@@ -171,8 +171,8 @@ impl Pattern {
         }
     }
 
-    /// Whether `next` is the time after `time`. A constant step may deviate by the resolution, or by 2 % and at most a
-    /// minute.
+    /// Returns whether `next` is the time after `time`. A constant step may deviate by the resolution, or by 2 % and at
+    /// most a minute.
     fn predicts(&self, time: DateTime, next: DateTime) -> bool {
         match self {
             Self::Constant { step, resolution } => {
@@ -183,16 +183,16 @@ impl Pattern {
         }
     }
 
-    /// The number of times that the pattern does not predict from the previous time, or that are not in the pattern at
-    /// all.
+    /// Returns the number of times that the pattern does not predict from the previous time, or that are not in the
+    /// pattern at all.
     fn errors(&self, times: &[DateTime]) -> usize {
         let first = times.first().filter(|first| matches!(self, Self::Months(months) if !months.contains(**first)));
         times.windows(2).filter(|pair| !self.predicts(pair[0], pair[1])).count() + usize::from(first.is_some())
     }
 }
 
-/// The end of a series: the rows of the last twelve weeks, but at least and at most as many rows as [`RECENT_ROWS`]
-/// says.
+/// Returns the end of a series: the rows of the last twelve weeks, but not fewer and not more rows than the limits in
+/// [`RECENT_ROWS`].
 fn recent(times: &[DateTime]) -> &[DateTime] {
     let Some(last) = times.last() else { return times };
     let start = last.saturating_sub(SignedDuration::from_hours(24 * RECENT_DAYS));
@@ -201,9 +201,9 @@ fn recent(times: &[DateTime]) -> &[DateTime] {
     &times[first.min(fewest).max(most)..]
 }
 
-/// The pattern that predicts the most steps, and the number of steps that it does not predict. A pattern that is tried
-/// later replaces an earlier one only if it at least halves the number of errors. Otherwise, a few missing rows would
-/// look like opening hours.
+/// Returns the pattern that predicts the most steps, and the number of steps that it does not predict. A pattern that
+/// is tried later replaces an earlier one only if it at least halves the number of errors. Otherwise, a few missing
+/// rows would look like opening hours.
 fn best_pattern(times: &[DateTime], step: SignedDuration) -> (Pattern, usize) {
     let opening = |by_weekday| Opening::of(times, by_weekday).map(Pattern::Opening);
     // In a short daily series without weekends, a constant step predicts about as many times as working days do, so

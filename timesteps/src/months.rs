@@ -14,7 +14,7 @@ pub(crate) struct Months {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Day {
-    /// This day of the month, from 1 to 31; in a shorter month the last day.
+    /// This day of the month, from 1 to 31. In a month without this day, the last day.
     On(i8),
     /// The first day of the month that is not on a weekend.
     FirstWorking,
@@ -23,7 +23,7 @@ enum Day {
 }
 
 impl Months {
-    /// The patterns that the times may follow, the simplest first; none if steps are shorter than a month.
+    /// Returns the patterns that the times may follow, the simplest first; none if steps are shorter than a month.
     pub fn candidates(times: &[DateTime]) -> Vec<Self> {
         let Some(count) = usual_months(times, 0.5) else { return Vec::new() };
         let all_last = times.iter().all(|time| time.day() == time.date().days_in_month());
@@ -33,9 +33,9 @@ impl Months {
         days.into_iter().map(|day| Self { count, day }).collect()
     }
 
-    /// The pattern of times that occur once in each month, quarter or year, but on varying days of the month. The
-    /// pattern uses the median day. `None` if at least a tenth of the differences between consecutive times are not the
-    /// usual number of months.
+    /// Returns the pattern of times that occur once in each month, quarter or year, but on varying days of the month.
+    /// The pattern uses the median day. `None` if at least a tenth of the differences between consecutive times are not
+    /// the usual number of months.
     pub fn of_irregular_days(times: &[DateTime]) -> Option<Self> {
         let count = usual_months(times, 0.9)?;
         let mut days: Vec<i8> = times.iter().map(|time| time.day()).collect();
@@ -43,26 +43,26 @@ impl Months {
         Some(Self { count, day: Day::On(days[days.len() / 2]) })
     }
 
-    /// The time that is `number` steps after `time`.
+    /// Returns the time that is `number` steps after `time`.
     pub fn after(&self, time: DateTime, number: i64) -> Option<DateTime> {
         let months = jiff::Span::new().try_months(self.count.checked_mul(number)?).ok()?;
         let first = time.date().first_of_month().checked_add(months).ok()?;
         Some(self.day.of_month(first)?.to_datetime(time.time()))
     }
 
-    /// Whether the pattern has this day of the month.
+    /// Returns whether the pattern has this day of the month.
     pub fn contains(&self, time: DateTime) -> bool {
         self.after(time, 0) == Some(time)
     }
 
-    /// The number of times in a year; `None` for less than two.
+    /// Returns the number of times in a year; `None` if the number is below two.
     pub fn in_year(&self) -> Option<usize> {
         Some(12 / self.count as usize).filter(|times| *times > 1)
     }
 }
 
 impl Day {
-    /// The day in the month that begins with `first`.
+    /// Returns the day in the month that begins with `first`.
     fn of_month(self, first: Date) -> Option<Date> {
         let day = |day: i8| first.with().day(day).build().ok();
         match self {
@@ -94,19 +94,19 @@ fn is_working(date: &Date) -> bool {
     date.weekday().to_monday_zero_offset() < 5
 }
 
-/// The number of the month since year 0.
+/// Returns the number of the month since year 0.
 fn month(time: DateTime) -> i64 {
     12 * i64::from(time.year()) + i64::from(time.month())
 }
 
-/// The most common number of calendar months between consecutive times. `None` if this number is 0, or if at most the
-/// given fraction of the pairs of consecutive times has this difference.
+/// Returns the most common number of calendar months between consecutive times. `None` if this number is 0, or if at
+/// most the given fraction of the pairs of consecutive times has this difference.
 fn usual_months(times: &[DateTime], fraction: f64) -> Option<i64> {
     let (count, pairs) = most_common(times.windows(2).map(|pair| month(pair[1]) - month(pair[0])))?;
     (count >= 1 && pairs as f64 > fraction * (times.len() - 1) as f64).then_some(count)
 }
 
-/// The most common number, and how often it occurs; `None` if there are no numbers.
+/// Returns the most common number, and how often it occurs; `None` if there are no numbers.
 fn most_common(numbers: impl Iterator<Item = i64>) -> Option<(i64, usize)> {
     let mut numbers: Vec<i64> = numbers.collect();
     numbers.sort_unstable();

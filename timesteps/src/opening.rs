@@ -45,7 +45,7 @@ impl Opening {
         Some(Self { times: std::array::from_fn(of_day) })
     }
 
-    /// The first time of the pattern after `time`; `None` if there is none.
+    /// Returns the first time of the pattern after `time`; `None` if there is no such time.
     pub fn after(&self, time: DateTime) -> Option<DateTime> {
         let (mut date, mut weekday) = (time.date(), weekday(time.date()));
         let today = &self.times[weekday];
@@ -61,8 +61,8 @@ impl Opening {
         None
     }
 
-    /// The number of rows on the day with the most rows; or, if no day has more than one row, the number of rows per
-    /// week. `None` for one row per week.
+    /// Returns the number of rows on the day with the most rows; or, if no day has more than one row, the number of
+    /// rows per week. `None` for one row per week.
     pub fn in_day_or_week(&self) -> Option<usize> {
         let rows = self.times.iter().map(Vec::len);
         let [day, week] = [rows.clone().max().unwrap_or(0), rows.sum()];
@@ -88,9 +88,9 @@ impl Counts {
         Some(counts)
     }
 
-    /// Whether the pattern has rows on this day of the week. This is so if at least half of its observed days have
-    /// rows. A day of the week that was observed at most once counts as open from Monday to Friday; on the weekend, it
-    /// counts as open only if some row is on a weekend.
+    /// Returns whether the pattern has rows on this day of the week. This is so if at least half of its observed days
+    /// have rows. A day of the week that was observed at most once counts as open from Monday to Friday; on the
+    /// weekend, it counts as open only if some row is on a weekend.
     fn is_open(&self, day: usize) -> bool {
         match self.all[day] {
             0 | 1 if day < 5 => true,
@@ -124,7 +124,7 @@ impl fmt::Display for Opening {
     }
 }
 
-/// The number of the day of the week; Monday is 0.
+/// Returns the number of the day of the week; Monday is 0.
 fn weekday(date: Date) -> usize {
     date.weekday().to_monday_zero_offset() as usize
 }

@@ -1,7 +1,7 @@
 //! Samples at equal distances in time: interpolation and resampling.
 
-/// Resamples samples of several channels, `[samples, channels]`, from one number of samples per second to another by linear
-/// interpolation. The first sample stays the first one, and no sample is after the last one.
+/// Resamples samples of several channels, `[samples, channels]`, from one number of samples per second to another by
+/// linear interpolation. The first sample does not change, and no new sample is after the last sample.
 ///
 /// ```
 /// let line = [0.0, 10.0, 20.0];
@@ -19,7 +19,8 @@ pub fn resample(samples: &[f32], channels: usize, from: f64, to: f64) -> Vec<f32
     (0..new).flat_map(|sample| between(samples, channels, at(sample))).collect()
 }
 
-/// The sample at `place` between the rows of `samples`, `[samples, channels]`: at 1.5, the mean of the rows 1 and 2.
+/// Returns the sample at `place` between the rows of `samples`, `[samples, channels]`: for `place` = 1.5, the mean of
+/// the rows 1 and 2.
 ///
 /// # Panics
 ///
@@ -31,7 +32,7 @@ pub fn between(samples: &[f32], channels: usize, place: f64) -> impl Iterator<It
     one.iter().zip(other).map(move |(one, other)| mix(*one, *other, share))
 }
 
-/// The value at `share` of the way from one value to another.
+/// Interpolates linearly between two values: `share` is 0 for `one` and 1 for `other`.
 pub fn mix(one: f32, other: f32, share: f64) -> f32 {
     // The sum of two products does not overflow, unlike the difference of two large values.
     if share == 0.0 { one } else { (f64::from(one) * (1.0 - share) + f64::from(other) * share) as f32 }

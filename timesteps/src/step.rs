@@ -3,14 +3,14 @@
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 
-/// The most common difference between consecutive times: the smallest if several are equally common, and 0 for fewer
-/// than two times.
+/// Returns the most common difference between consecutive times: the smallest difference if several are equally common,
+/// and 0 if there are fewer than two times.
 pub fn most_common_step(times: impl Iterator<Item = DateTime> + Clone) -> SignedDuration {
     most_common(&sorted_steps(times)).map_or(SignedDuration::ZERO, |(step, _)| step)
 }
 
-/// The most common difference between distinct consecutive times; or, if nearly all differences are close to their
-/// median but many are not equal, their mean: 16.667 ms for times that are 16 ms or 17 ms apart.
+/// Returns the most common difference between distinct consecutive times; or, if nearly all differences are close to
+/// their median but many are not equal, their mean: 16.667 ms for times that are 16 ms or 17 ms apart.
 pub(crate) fn usual(times: &[DateTime]) -> SignedDuration {
     let mut steps = sorted_steps(times.iter().copied());
     steps.retain(|step| !step.is_zero());
@@ -38,14 +38,14 @@ fn sorted_steps(times: impl Iterator<Item = DateTime> + Clone) -> Vec<SignedDura
     steps
 }
 
-/// The most common of the sorted steps, the smallest if several are equally common, and how often it occurs.
+/// Returns the most common of the sorted steps, the smallest if several are equally common, and how often it occurs.
 fn most_common(sorted: &[SignedDuration]) -> Option<(SignedDuration, usize)> {
     let groups = sorted.chunk_by(|one, other| one == other);
     let group = groups.max_by_key(|group| (group.len(), std::cmp::Reverse(group[0])))?;
     Some((group[0], group.len()))
 }
 
-/// The largest unit (second, millisecond, microsecond or nanosecond) of which all times are multiples.
+/// Returns the largest unit (second, millisecond, microsecond or nanosecond) of which all times are multiples.
 pub(crate) fn resolution(times: &[DateTime]) -> SignedDuration {
     let divides = |nanos: &i32| times.iter().all(|time| time.subsec_nanosecond() % nanos == 0);
     let nanos = [1_000_000_000, 1_000_000, 1000].into_iter().find(divides).unwrap_or(1);
@@ -60,8 +60,8 @@ pub(crate) fn rounded(time: DateTime, resolution: SignedDuration) -> Option<Date
     time.checked_add(SignedDuration::from_nanos(change)).ok()
 }
 
-/// A length of time as text, in the largest unit that divides it without remainder: `10 min`, `1500 ms`; or in rounded
-/// milliseconds, if it is longer than a millisecond and not a whole number of microseconds: `16.667 ms`.
+/// Returns a length of time as text, in the largest unit that divides it without remainder: `10 min`, `1500 ms`; or in
+/// rounded milliseconds, if it is longer than a millisecond and not a whole number of microseconds: `16.667 ms`.
 pub fn written(length: SignedDuration) -> String {
     let units = [
         ("d", 86_400_000_000_000),

@@ -28,7 +28,7 @@ macro_rules! part {
 /// The page of the shared task, which says how to obtain the texts.
 const PAGE: &str = "https://www.clips.uantwerpen.be/conll2003/ner/";
 
-/// The files of the training, validation and test part. They cannot be downloaded, because the texts must not be
+/// The files of the training, validation and test part. The files cannot be downloaded, because the texts must not be
 /// redistributed.
 pub const SOURCE: Source = Source {
     name: "CoNLL-2003",

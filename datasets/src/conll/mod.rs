@@ -51,15 +51,15 @@ pub struct EntitySpan {
     pub kind: String,
 }
 
-/// How to read a file of columns. The default reads the first column as the token and the last one as the tag, and
-/// recognises the scheme.
+/// How to read a file of columns. With the default, the first column is the token, the last column is the tag, and the
+/// scheme is recognised.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConllFormat {
-    /// The names of all columns: `token` and `tag` once each, and any other names for columns to ignore. Empty: the
-    /// first column is the token and the last one is the tag.
+    /// The names of all columns: `token` and `tag` once each, and any other names for columns to ignore. If there are
+    /// no names, the first column is the token and the last column is the tag.
     pub columns: Vec<String>,
-    /// The tagging scheme. `None`: recognised from the tags of the whole file.
+    /// The tagging scheme. If it is `None`, the scheme is recognised from the tags of the whole file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheme: Option<Scheme>,
 }
@@ -67,11 +67,11 @@ pub struct ConllFormat {
 /// Tagged sentences in a training, validation and test part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaggedParts {
-    /// Training part.
+    /// The sentences of the training part.
     pub train: Vec<TaggedSentence>,
-    /// Validation part.
+    /// The sentences of the validation part.
     pub valid: Vec<TaggedSentence>,
-    /// Test part.
+    /// The sentences of the test part.
     pub test: Vec<TaggedSentence>,
     /// The name and the checksum of the data.
     pub source: String,
@@ -80,15 +80,15 @@ pub struct TaggedParts {
 /// Reads the sentences of a text in CoNLL columns. `path` appears in the error messages.
 ///
 /// The columns of a line are separated by tabs, if this gives the expected number of columns, or else by tabs and
-/// blanks. Several separators in a row count as one. Lines of white space, and lines whose first field is `-DOCSTART-`,
-/// end a sentence. Lines that begin with `# ` are comments, unless they can be a token with its tag.
+/// blanks. Several separators in a row count as one separator. Lines of white space, and lines whose first field is
+/// `-DOCSTART-`, end a sentence. Lines that begin with `# ` are comments, unless they can be a token with its tag.
 ///
 /// # Errors
 ///
 /// A [`TagError`](crate::TagError): `TokenColumns` if the given column names do not contain `token` and `tag` once
 /// each, `ColumnCount` for a line with too few or too many columns, `UnknownTag` for a tag that does not belong to the
-/// scheme, and `MisplacedTag` for a tag that cannot stand at its place. [`DataError::Empty`] for a text without
-/// sentences.
+/// scheme, and `MisplacedTag` for a tag that the scheme does not allow at its place. [`DataError::Empty`] for a text
+/// without sentences.
 pub fn parse(path: &Path, text: &str, format: &ConllFormat) -> Result<Vec<TaggedSentence>> {
     let sentences = rows::read(path, text, &format.columns)?;
     if sentences.is_empty() {

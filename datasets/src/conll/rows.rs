@@ -55,7 +55,7 @@ fn by_blanks(line: &str) -> Vec<&str> {
 
 impl Columns {
     /// Returns the columns of a text without given column names: the token is in the first column, and the tag is in
-    /// the last one. The first line that is not a comment determines the number of columns.
+    /// the last column. The first line that is not a comment determines the number of columns.
     fn of_text(text: &str) -> Self {
         let mut lines = text.lines().filter(|line| !ends_sentence(line));
         let first = lines.clone().find(|line| !line.starts_with('#')).or_else(|| lines.next()).unwrap_or_default();
@@ -83,7 +83,7 @@ impl Columns {
         Some(by_tabs(line)).filter(|fields| fields.len() == self.count).unwrap_or_else(|| by_blanks(line))
     }
 
-    /// Whether a line is a comment: it begins with `# `, and it is not the token `#` with its tag.
+    /// Returns whether a line is a comment: it begins with `# `, and it is not the token `#` with its tag.
     fn is_comment(&self, line: &str) -> bool {
         if !line.starts_with("# ") {
             return false;

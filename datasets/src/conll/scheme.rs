@@ -73,12 +73,12 @@ impl<'a> Tag<'a> {
         Some(Self { text, prefix, kind })
     }
 
-    /// Whether the next token may belong to the same entity as this tag: the prefix is `B` or `I`.
+    /// Returns whether the next token may belong to the same entity as this tag: the prefix is `B` or `I`.
     fn is_open(self) -> bool {
         matches!(self.prefix, Begin | Inside)
     }
 
-    /// Whether this tag continues the entity of the tag before it.
+    /// Returns whether this tag continues the entity of the tag before it.
     fn continues(self, previous: Self) -> bool {
         matches!(self.prefix, Inside | End) && previous.is_open() && previous.kind == self.kind
     }

@@ -15,7 +15,7 @@ pub(super) fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// The names of columns: "column `a`", or "columns `a`, `b`".
+/// Returns the names of columns: "column `a`", or "columns `a`, `b`".
 pub(super) fn columns_of(names: &[String]) -> String {
     format!("column{} `{}`", if names.len() == 1 { "" } else { "s" }, names.join("`, `"))
 }
@@ -45,8 +45,8 @@ pub(super) fn misplaced(previous: Option<&str>, tag: Option<&str>, scheme: Schem
     };
     let kind = tag.and_then(|tag| tag.split_once('-')).map_or("", |(_, kind)| kind);
     let correction = match scheme {
-        Scheme::Bio2 => format!("change it to `B-{kind}`, or set `scheme` to iob1"),
-        Scheme::Iob1 => format!("change it to `I-{kind}`, or set `scheme` to iob1"),
+        Scheme::Bio2 => format!("change the tag to `B-{kind}`, or set `scheme` to iob1"),
+        Scheme::Iob1 => format!("change the tag to `I-{kind}`, or set `scheme` to iob1"),
         Scheme::Bioes => "correct the tags, or set `scheme`".to_owned(),
     };
     format!("{place} in {scheme}; {correction}")
@@ -54,12 +54,14 @@ pub(super) fn misplaced(previous: Option<&str>, tag: Option<&str>, scheme: Schem
 
 pub(super) fn unknown_tag(tag: &str, scheme: Option<Scheme>) -> String {
     match scheme {
-        Some(scheme) => format!("`{tag}` is not a tag of {scheme}; correct it, or set `scheme`"),
-        None => format!("`{tag}` is not a tag such as `O`, `B-person` or `I-person`; correct it, or set `columns`"),
+        Some(scheme) => format!("`{tag}` is not a tag of {scheme}; correct the tag, or set `scheme`"),
+        None => {
+            format!("`{tag}` is not a tag such as `O`, `B-person` or `I-person`; correct the tag, or set `columns`")
+        }
     }
 }
 
-/// The advice for a column name that was split at its comma.
+/// Returns the advice for a column name that was split at its comma.
 pub(super) fn comma_advice(column: &str, columns: &[String]) -> String {
     let whole = columns.iter().find(|whole| whole.split(',').any(|part| part.trim() == column) && whole.contains(','));
     whole.map_or(String::new(), |whole| format!("; in a list of names, put `{whole}` in quotation marks"))

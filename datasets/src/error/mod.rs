@@ -6,6 +6,7 @@ mod setting;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod wrap;
 
 use std::path::PathBuf;
@@ -14,16 +15,22 @@ use jiff::SignedDuration;
 use messages::{at, columns_of, comma_advice, example_of, format_advice, list, published_at};
 pub use recordings::RecordingError;
 pub use tags::TagError;
+pub use texts::TextError;
 
 /// An error while finding, downloading, reading or preparing a data set.
 ///
 /// Each message is one line that names the file, the line and the value where they are known.
-/// [`setting`](Self::setting) tells a program which of its options can resolve the error.
+/// [`setting`](Self::setting) returns the name of the setting that can resolve the error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
     /// No searched folder holds the data set, and it cannot be downloaded.
-    #[error("{set} was not found in {}; expected {}{}", list(places), wanted.join(" or "), published_at(url.as_deref()))]
+    #[error(
+        "{set} was not found in {}; expected {}{}",
+        list(places),
+        wanted.join(" or "),
+        published_at(url.as_deref())
+    )]
     NotFound {
         /// The name of the data set.
         set: &'static str,
@@ -44,7 +51,8 @@ pub enum DataError {
         /// The operating system's error.
         source: std::io::Error,
     },
-    /// A download failed. Received bytes are kept, and the next attempt resumes it, unless the content is wrong.
+    /// A download failed. The received bytes are kept, and the next attempt resumes the download, unless the content is
+    /// wrong.
     #[error("cannot download {url}: {reason}; try again, or save the file as {}", path.display())]
     Download {
         /// The URL of the download.
@@ -54,7 +62,7 @@ pub enum DataError {
         /// The path at which a complete download is stored.
         path: PathBuf,
     },
-    /// The size or the checksum of a file differs from the published one.
+    /// The size or the checksum of a file differs from the published value.
     #[error(
         "{} is damaged or altered: its {kind} is {found}, expected {wanted}; replace the file{}",
         path.display(),
@@ -72,7 +80,7 @@ pub enum DataError {
         /// The URL of the published file, if it can be downloaded.
         url: Option<String>,
     },
-    /// A data set has more or fewer items, such as reviews, than the published one.
+    /// A data set has more or fewer items, such as reviews, than the published data set.
     #[error("{} has {found} {what}, expected {wanted}; replace the data with a complete copy", path.display())]
     Count {
         /// The path of the folder, archive or file with the items.
@@ -85,7 +93,7 @@ pub enum DataError {
         wanted: usize,
     },
     /// An archive or a compressed file cannot be unpacked.
-    #[error("cannot unpack {}: {source}; replace it with a complete copy", path.display())]
+    #[error("cannot unpack {}: {source}; replace the file with a complete copy", path.display())]
     Unpack {
         /// The path of the archive or compressed file.
         path: PathBuf,
@@ -117,14 +125,18 @@ pub enum DataError {
         what: &'static str,
     },
     /// The user's own reviews contain a folder beside `pos` and `neg`, whose name is not a label.
-    #[error("{} is not a label of reviews; only the folders pos and neg are read, so remove the other", path.display())]
+    #[error(
+        "{} is not the folder of a label; only the folders pos and neg are read, so remove this folder",
+        path.display()
+    )]
     OtherLabel {
         /// The path of the folder.
         path: PathBuf,
     },
     /// A text file has too few lines to be split into training, validation and test part.
     #[error(
-        "{} has {lines} lines, at least {needed} are needed; split long lines, for example with fold -s",
+        "{} has {lines} lines, but the split into three parts needs at least {needed}; break long lines, for example \
+         with fold -s",
         path.display()
     )]
     TooFewLines {
@@ -147,8 +159,8 @@ pub enum DataError {
     },
     /// A CSV file has no column whose name is recognised as the name of a time column.
     #[error(
-        "{}, line {line}: no time column recognised; set `time` to one or more of `{}`, or `skip_rows` if this line is \
-         not the header",
+        "{}, line {line}: no column is recognised as the time column; set `time` to one or more of the columns `{}`; \
+         if this line is not the header, set `skip_rows`",
         path.display(),
         columns.join("`, `")
     )]
@@ -162,7 +174,7 @@ pub enum DataError {
     },
     /// The table has no column with a name that is given in a field of [`CsvFormat`](crate::CsvFormat).
     #[error(
-        "{}, line {line}: no column `{column}` (named by `{setting}`); the columns are `{}`{}",
+        "{}, line {line}: there is no column `{column}`, which `{setting}` names; the columns are `{}`{}",
         path.display(),
         columns.join("`, `"),
         comma_advice(column, columns)
@@ -182,7 +194,8 @@ pub enum DataError {
     },
     /// Two columns of values in a CSV file have the same name.
     #[error(
-        "{}, line {line}: two columns are named `{column}`; rename one, or set `columns` to other columns",
+        "{}, line {line}: two columns are named `{column}`; rename one of the columns, or set `columns` to other \
+         columns",
         path.display()
     )]
     DuplicateColumn {
@@ -194,7 +207,11 @@ pub enum DataError {
         column: String,
     },
     /// No column of a CSV file contains numbers, apart from the time columns.
-    #[error("{}: no column except the time contains numbers{}", path.display(), example.as_ref().map_or(String::new(), example_of))]
+    #[error(
+        "{}: no column apart from the time contains numbers{}",
+        path.display(),
+        example.as_ref().map_or(String::new(), example_of)
+    )]
     NoValues {
         /// The path of the CSV file.
         path: PathBuf,
@@ -203,7 +220,7 @@ pub enum DataError {
     },
     /// A value in a column of numbers is not a number.
     #[error(
-        "{}, line {line}: `{value}` in column `{column}` is not a number; correct it, or set `columns` to other \
+        "{}, line {line}: `{value}` in column `{column}` is not a number; correct the value, or set `columns` to other \
          columns",
         path.display()
     )]
@@ -220,7 +237,8 @@ pub enum DataError {
     /// All numbers of a column can be read with a decimal point or with a decimal comma, and no other number of the
     /// table shows which reading is right.
     #[error(
-        "{}, line {line}: `{value}` in column `{column}` may be read with or without a decimal mark; set `decimal`",
+        "{}, line {line}: `{value}` in column `{column}` can be read with a decimal mark or with a thousands \
+         separator; set `decimal`",
         path.display()
     )]
     AmbiguousNumber {
@@ -235,8 +253,8 @@ pub enum DataError {
     },
     /// The numbers of a column have different units, such as `$` and `€`, or only some of them have a unit.
     #[error(
-        "{}, line {line}: `{value}` in column `{column}` has another unit than the numbers above it ({}); write one unit, \
-         or set `columns` to other columns",
+        "{}, line {line}: the unit of `{value}` in column `{column}` differs from the unit in the rows above ({}); use \
+         one unit in the whole column, or set `columns` to other columns",
         path.display(),
         if unit.is_empty() { "none" } else { unit }
     )]
@@ -253,7 +271,7 @@ pub enum DataError {
         unit: String,
     },
     /// The parts of a time in separate columns, such as year, month and day, do not form a valid date.
-    #[error("{}: `{value}` is not a valid date; correct it", at(path, line))]
+    #[error("{}: `{value}` is not a valid date; correct the date", at(path, line))]
     InvalidDate {
         /// The path of the CSV file.
         path: PathBuf,
@@ -262,7 +280,7 @@ pub enum DataError {
         /// The texts of the parts, separated by spaces.
         value: String,
     },
-    /// A time does not have the given format; or, if no format is given, it has none of the known formats.
+    /// A time does not have the given format; or, if no format is given, the time has none of the known formats.
     #[error("{}: `{value}` {}", at(path, line), format_advice(format.as_deref()))]
     DateFormat {
         /// The path of the CSV file.
@@ -276,7 +294,7 @@ pub enum DataError {
     },
     /// Several formats fit all times of a CSV file and give different times, such as day and month in either order.
     #[error(
-        "{}: `{value}` is ambiguous; set `date_format` to '{}' or '{}'",
+        "{}: the date format of `{value}` is ambiguous; set `date_format` to '{}' or '{}'",
         at(path, line),
         formats[0],
         formats[1]
@@ -293,8 +311,8 @@ pub enum DataError {
     },
     /// Two rows of a CSV file have the same time.
     #[error(
-        "{}, line {line}: same time as line {other_line}, {time}; set `time` to all columns of the time, or set \
-         `duplicates`",
+        "{}, line {line}: the time {time} is the same as in line {other_line}; set `time` to all columns that make up \
+         the time, or set `duplicates`",
         path.display()
     )]
     DuplicateTimes {
@@ -309,8 +327,8 @@ pub enum DataError {
     },
     /// Rows of a CSV file have the same time and differ in other columns, as in a table of several series.
     #[error(
-        "{}, line {line}: same time as line {other_line}, {time}; {} tells the rows apart, as in a table of several \
-         series: set `id` to it, or keep the rows of one series only",
+        "{}, line {line}: the time {time} is the same as in line {other_line}, but the rows differ in {}, as in a \
+         table of several series; set `id` to the columns that identify a series, or keep only the rows of one series",
         path.display(),
         columns_of(columns)
     )]
@@ -327,7 +345,11 @@ pub enum DataError {
         columns: Vec<String>,
     },
     /// A row of a CSV file with several series has no identifier.
-    #[error("{}, line {line}: no value in column `{column}`, which names the series of each row; add it", path.display())]
+    #[error(
+        "{}, line {line}: no value in column `{column}`, which names the series of each row; add the name of the \
+         series",
+        path.display()
+    )]
     NoId {
         /// The path of the CSV file.
         path: PathBuf,
@@ -338,8 +360,8 @@ pub enum DataError {
     },
     /// The last rows of a CSV file have values in some columns and none in the columns to forecast.
     #[error(
-        "{}, line {line}: the last {rows} rows have values in {} and none in {}; set `known` to the columns whose values \
-         are known ahead, or remove these rows",
+        "{}, line {line}: the last {rows} rows have values in {} but not in {}; set `known` to the columns whose \
+         values are known ahead, or remove these rows",
         path.display(),
         columns_of(filled),
         columns_of(empty)
@@ -357,7 +379,11 @@ pub enum DataError {
         filled: Vec<String>,
     },
     /// A column that is known ahead has no value in a row after the last value of the targets.
-    #[error("{}, line {line}: the known column `{column}` has no value after the last value of the targets; add it", path.display())]
+    #[error(
+        "{}, line {line}: the row has no value in the known column `{column}`; add a value to each row after the last \
+         value of the targets",
+        path.display()
+    )]
     KnownValue {
         /// The path of the CSV file.
         path: PathBuf,
@@ -368,8 +394,8 @@ pub enum DataError {
     },
     /// A value is missing in a CSV file.
     #[error(
-        "{}, line {line}: no value in column `{column}` ({count} values are missing in the table); set \
-         `missing` to fill them or to drop their rows",
+        "{}, line {line}: no value in column `{column}` ({count} values are missing in the table); set `missing` to \
+         fill the missing values or to drop their rows",
         path.display()
     )]
     MissingValues {
@@ -384,7 +410,8 @@ pub enum DataError {
     },
     /// A CSV file lacks rows for more time steps than the reader fills.
     #[error(
-        "{}: {missing} steps of {} are missing, too many to fill between {rows} rows; set `gaps` to Gaps::Keep",
+        "{}: rows are missing for {missing} time steps of {}, which is too many to fill in a table of {rows} rows; set \
+         `gaps` to Gaps::Keep",
         path.display(),
         timesteps::written(*step)
     )]
@@ -399,7 +426,11 @@ pub enum DataError {
         rows: usize,
     },
     /// The requested length of a time step for averaging is shorter than the time step of the series.
-    #[error("{series}: the rows are {} apart and cannot be averaged or summed over {span}; choose a longer span", timesteps::written(*step))]
+    #[error(
+        "{series}: the time step of the rows is {}, so the rows cannot be averaged or summed over {span}; choose a \
+         longer span",
+        timesteps::written(*step)
+    )]
     SpanTooShort {
         /// The [`source`](crate::Series::source) of the series.
         series: String,
@@ -414,8 +445,14 @@ pub enum DataError {
     /// Recordings cannot be read, split or resampled.
     #[error(transparent)]
     Recordings(#[from] RecordingError),
+    /// Texts with a class cannot be read or split.
+    #[error(transparent)]
+    Texts(#[from] TextError),
     /// A line of a file of word vectors has more or fewer values than the first line.
-    #[error("{}, line {line}: {found} values, the first line has {wanted}; replace the file", path.display())]
+    #[error(
+        "{}, line {line}: the line has {found} values, but the first line has {wanted}; replace the file",
+        path.display()
+    )]
     VectorLength {
         /// The path of the file of word vectors.
         path: PathBuf,
@@ -427,7 +464,7 @@ pub enum DataError {
         wanted: usize,
     },
     /// A value of a word vector is not a finite number.
-    #[error("{}, line {line}: `{value}` is not a finite number; correct it or remove the line", path.display())]
+    #[error("{}, line {line}: `{value}` is not a finite number; correct the value or remove the line", path.display())]
     VectorValue {
         /// The path of the file of word vectors.
         path: PathBuf,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum RecordingError {
     /// The recordings have no channel of this name.
-    #[error("no channel `{channel}`; the channels are `{}`", channels.join("`, `"))]
+    #[error("there is no channel `{channel}`; the channels are `{}`", channels.join("`, `"))]
     NoChannel {
         /// The name of the missing channel.
         channel: String,
@@ -15,20 +15,20 @@ pub enum RecordingError {
         channels: Vec<String>,
     },
     /// A channel is selected twice.
-    #[error("the channel `{channel}` is named twice; name it once")]
+    #[error("the channel `{channel}` is named twice; name each channel once")]
     DuplicateChannel {
         /// The name of the channel.
         channel: String,
     },
     /// Recordings cannot have this rate, or cannot be resampled to it.
     #[error(
-        "{hz} is not a sampling rate for these recordings; set `{setting}` to a rate above 0 Hz{}",
+        "`{setting}` = {hz} Hz is not possible for these recordings; choose a rate above 0 Hz{}",
         most.map_or(String::new(), |most| format!(" and up to {most} Hz"))
     )]
     Rate {
         /// The rate in samples per second.
         hz: f64,
-        /// The highest possible rate in samples per second, if there is one.
+        /// The highest possible rate in samples per second, if there is such a limit.
         most: Option<f64>,
         /// The setting that gives the rate: `rate` or `resample`.
         setting: &'static str,
@@ -41,8 +41,8 @@ pub enum RecordingError {
     },
     /// Recordings cannot be cut into windows of this length, or at this distance.
     #[error(
-        "windows of {length} steps cannot be cut every {step} steps; choose a length from 1 to {longest}, the length of \
-         the longest recording, and a distance of at least 1"
+        "cannot cut windows of {length} steps at a distance of {step} steps; choose a length from 1 to {longest} (the \
+         longest recording) and a distance of at least 1"
     )]
     Window {
         /// The requested length of a window in steps.
@@ -61,21 +61,23 @@ pub enum RecordingError {
         reason: String,
     },
     /// The share of recordings to hold out is not between 0 and 1.
-    #[error("{fraction} of the recordings cannot be held out; choose a number between 0 and 1, such as 0.2")]
+    #[error(
+        "cannot hold out the fraction {fraction} of the recordings; choose a number above 0 and below 1, such as 0.2"
+    )]
     Fraction {
         /// The requested share.
         fraction: f64,
     },
     /// Recordings cannot be divided into fewer than two folds.
-    #[error("recordings cannot be divided into {folds} folds; choose at least 2")]
+    #[error("cannot divide the recordings into {folds} folds; choose at least 2 folds")]
     Folds {
         /// The requested number of folds.
         folds: usize,
     },
     /// The recordings are of too few groups, such as persons, to keep each group in one part.
     #[error(
-        "the recordings of {data} are of {groups} groups (persons), at least {needed} are needed; add recordings of \
-         others, or read the recordings without `group`"
+        "{data} has recordings of {groups} groups (persons), but at least {needed} groups are needed; add recordings \
+         of more groups, or leave `group` unset"
     )]
     TooFewGroups {
         /// The [`source`](crate::recordings::Recordings::source) of the recordings.
@@ -85,12 +87,13 @@ pub enum RecordingError {
         /// The minimum number of groups.
         needed: usize,
     },
-    /// There are too few recordings to split them.
-    #[error("{data} has {recordings} recordings that can be split, at least {needed} are needed; add recordings")]
+    /// There are too few recordings for a split.
+    #[error("{data} has {recordings} recordings that can be split, but at least {needed} are needed; add recordings")]
     TooFewRecordings {
         /// The [`source`](crate::recordings::Recordings::source) of the recordings.
         data: String,
-        /// The number of recordings that can be split: those of classes with at least two, or all of them for folds.
+        /// The number of recordings that can be split: the recordings of classes with at least two recordings or, for
+        /// folds, all recordings.
         recordings: usize,
         /// The minimum number of these recordings.
         needed: usize,
@@ -107,8 +110,12 @@ pub enum RecordingError {
         /// What to do.
         advice: &'static str,
     },
-    /// A row of a file has more or fewer values, or channels, than the others or than its header says.
-    #[error("{}, line {line}: {found} {what}, expected {wanted}; correct the line, or replace the file", path.display())]
+    /// A row of a file has another number of values or channels than the other rows, or than the header specifies.
+    #[error(
+        "{}, line {line}: the line has {found} {what}, but {wanted} are expected; correct the line, or replace the \
+         file",
+        path.display()
+    )]
     RowLength {
         /// The path of the file.
         path: PathBuf,
@@ -123,8 +130,8 @@ pub enum RecordingError {
     },
     /// The channels of a recording have different lengths.
     #[error(
-        "{}, line {line}: the channel `{channel}` has {found} values, and the first channel has {wanted}; correct the \
-         line, with ? for each missing value",
+        "{}, line {line}: the channel `{channel}` has {found} values, but the first channel has {wanted}; correct the \
+         line, and write ? for each missing value",
         path.display()
     )]
     UnequalChannels {
@@ -140,7 +147,10 @@ pub enum RecordingError {
         wanted: usize,
     },
     /// A value is not a finite number, or is outside of the range of the data set.
-    #[error("{}, line {line}: `{value}` is not a number that can stand here; correct it or remove the line", path.display())]
+    #[error(
+        "{}, line {line}: `{value}` is not a finite number in the valid range; correct the value or remove the line",
+        path.display()
+    )]
     Value {
         /// The path of the file.
         path: PathBuf,
@@ -150,7 +160,11 @@ pub enum RecordingError {
         value: String,
     },
     /// A class is not among the classes that the data set or the header of the file names.
-    #[error("{}, line {line}: `{label}` is not one of the classes `{}`; correct it", path.display(), labels.join("`, `"))]
+    #[error(
+        "{}, line {line}: `{label}` is not one of the classes `{}`; correct the class",
+        path.display(),
+        labels.join("`, `")
+    )]
     UnknownLabel {
         /// The path of the file.
         path: PathBuf,
@@ -162,7 +176,7 @@ pub enum RecordingError {
         labels: Vec<String>,
     },
     /// A row of a table has no recording, class or time.
-    #[error("{}, line {line}: no value in column `{column}`; add it, or remove the row", path.display())]
+    #[error("{}, line {line}: no value in column `{column}`; add the value, or remove the row", path.display())]
     NoField {
         /// The path of the CSV file.
         path: PathBuf,
@@ -173,8 +187,8 @@ pub enum RecordingError {
     },
     /// Rows of one recording have different classes or groups.
     #[error(
-        "{}, line {line}: `{}` in column `{column}`, and `{}` in line {other_line} of the same recording `{id}`; correct \
-         one of them, or set `id` to columns that tell the recordings apart",
+        "{}, line {line}: the value in column `{column}` is `{}`, but `{}` in line {other_line} of the same recording \
+         `{id}`; correct one of the values, or set `id` to columns that identify each recording",
         path.display(),
         values[1],
         values[0]
@@ -195,8 +209,8 @@ pub enum RecordingError {
     },
     /// Two rows of one recording have the same time.
     #[error(
-        "{}, line {line}: same time as line {other_line} of the same recording `{id}`; set `id` to columns that tell the \
-         recordings apart, or remove one of the rows",
+        "{}, line {line}: the time is the same as in line {other_line} of the same recording `{id}`; set `id` to \
+         columns that identify each recording, or remove one of the rows",
         path.display()
     )]
     EqualTimes {
@@ -227,8 +241,8 @@ pub enum RecordingError {
     },
     /// The time between the samples of a recording changes.
     #[error(
-        "{}, line {line}: {found} s after the sample before it, usual are {usual} s in the recording `{id}`, and its \
-         samples are too irregular for one rate; set `resample` to a rate in Hz",
+        "{}, line {line}: this sample of the recording `{id}` is {found} s after the previous sample, but the usual \
+         distance is {usual} s; the samples are too irregular for one sampling rate; set `resample` to a rate in Hz",
         path.display()
     )]
     UnevenSteps {
@@ -245,7 +259,7 @@ pub enum RecordingError {
     },
     /// Two recordings have different sampling rates.
     #[error(
-        "{}, line {line}: the recording `{id}` has {rate} samples per second, and `{other_id}` has {other_rate}; set \
+        "{}, line {line}: the recording `{id}` has {rate} samples per second, but `{other_id}` has {other_rate}; set \
          `resample` to a rate in Hz",
         path.display()
     )]
@@ -265,7 +279,7 @@ pub enum RecordingError {
     },
     /// A recording would have far more samples after resampling than before.
     #[error(
-        "{}, line {line}: the recording `{id}` has {samples} samples, and would have {resampled} after resampling; set \
+        "{}, line {line}: the recording `{id}` would grow from {samples} to {resampled} samples by resampling; set \
          `time_unit`, set `resample` to a lower rate, or correct the times",
         path.display()
     )]
@@ -282,7 +296,10 @@ pub enum RecordingError {
         resampled: usize,
     },
     /// A line of a file of pen strokes is neither a point nor a mark.
-    #[error("{}, line {line}: `{text}` is not a point such as `12.5,-7.25,340`, START or BREAK; correct it", path.display())]
+    #[error(
+        "{}, line {line}: `{text}` is neither a point such as `12.5,-7.25,340` nor START or BREAK; correct the line",
+        path.display()
+    )]
     Stroke {
         /// The path of the archive, and of the file in it.
         path: PathBuf,
@@ -294,7 +311,8 @@ pub enum RecordingError {
 }
 
 impl RecordingError {
-    /// The name of the setting that can resolve the error: see [`DataError::setting`](super::DataError::setting).
+    /// Returns the name of the setting that can resolve the error: see
+    /// [`DataError::setting`](super::DataError::setting).
     pub(super) fn setting(&self) -> Option<&'static str> {
         match self {
             Self::NoChannel { .. } | Self::DuplicateChannel { .. } | Self::EmptyChannel { .. } => Some("channels"),

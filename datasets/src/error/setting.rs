@@ -3,7 +3,7 @@
 use super::DataError;
 
 impl DataError {
-    /// The name of the setting that can resolve the error; `None` if there is no such setting.
+    /// Returns the name of the setting that can resolve the error; `None` if there is no such setting.
     ///
     /// `time`, `date_format`, `columns`, `decimal`, `separator`, `missing`, `duplicates` and `gaps` are fields of
     /// [`CsvFormat`](crate::CsvFormat); `id` and `known` are fields of [`Roles`](crate::Roles); `data_dir` is the
@@ -12,7 +12,9 @@ impl DataError {
     /// [`ConllFormat`](crate::conll::ConllFormat); `id`, `label`, `channels`, `group`, `time`, `rate`, `resample` and
     /// `time_unit` are arguments of [`Recordings::from_csv`](crate::recordings::Recordings::from_csv) and fields of
     /// [`RecordingFormat`](crate::recordings::RecordingFormat); `folds`, `fraction` and `length` are arguments of the
-    /// methods of [`Recordings`](crate::recordings::Recordings). A command line can append the option of that name to the message.
+    /// methods of [`Recordings`](crate::recordings::Recordings); `text` and `label` are also arguments of
+    /// [`Texts::from_table`](crate::texts::Texts::from_table). A command line can append the option of that name to the
+    /// message.
     pub fn setting(&self) -> Option<&'static str> {
         match self {
             Self::NotFound { .. } | Self::Download { .. } | Self::Checksum { .. } | Self::Count { .. } => {
@@ -25,6 +27,7 @@ impl DataError {
             Self::DuplicateColumn { .. } | Self::NotANumber { .. } | Self::MixedUnits { .. } => Some("columns"),
             Self::Tags(error) => error.setting(),
             Self::Recordings(error) => error.setting(),
+            Self::Texts(error) => error.setting(),
             Self::DateFormat { .. } | Self::AmbiguousTime { .. } => Some("date_format"),
             Self::DuplicateTimes { .. } => Some("duplicates"),
             Self::SeveralSeries { .. } => Some("id"),

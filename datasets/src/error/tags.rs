@@ -10,7 +10,7 @@ use crate::conll::Scheme;
 #[non_exhaustive]
 pub enum TagError {
     /// The given names for the columns of a CoNLL file do not contain `token` and `tag` once each.
-    #[error("the columns `{}` must name `token` and `tag` once each; set `columns`", columns.join(","))]
+    #[error("the column names `{}` must contain `token` once and `tag` once; set `columns`", columns.join(","))]
     TokenColumns {
         /// The given names of the columns.
         columns: Vec<String>,
@@ -18,8 +18,8 @@ pub enum TagError {
     /// The number of columns in a line of a CoNLL file differs from the number of given column names or, if no names
     /// are given, from the number of columns in the first line.
     #[error(
-        "{}, line {line}: the number of columns in `{text}` is {found}, expected {wanted}; add the token or tag that is \
-         missing, or set `columns`",
+        "{}, line {line}: `{text}` has {found} columns, but {wanted} are expected; add the missing token or tag, or \
+         set `columns`",
         path.display()
     )]
     ColumnCount {
@@ -62,7 +62,8 @@ pub enum TagError {
     },
     /// A file has too few sentences to be split into training, validation and test parts.
     #[error(
-        "{} has {sentences} sentences, at least {needed} are needed to split them; give files of a validation and a test part",
+        "{} has {sentences} sentences, but the split needs at least {needed}; give separate files for the validation \
+         and the test part",
         path.display()
     )]
     TooFewSentences {
@@ -75,7 +76,8 @@ pub enum TagError {
     },
     /// A part of the data has no entity: all tags are `O`.
     #[error(
-        "the {part} part in {} has no entity, because all tags are O; set `columns` to the column of the tags, or give another {part} part",
+        "the {part} part in {} has no entity, because all tags are O; set `columns` to the names of the columns, or \
+         use another file for the {part} part",
         path.display()
     )]
     NoEntities {
@@ -87,7 +89,8 @@ pub enum TagError {
 }
 
 impl TagError {
-    /// The name of the setting that can resolve the error: see [`DataError::setting`](super::DataError::setting).
+    /// Returns the name of the setting that can resolve the error: see
+    /// [`DataError::setting`](super::DataError::setting).
     pub(super) fn setting(&self) -> Option<&'static str> {
         match self {
             Self::TokenColumns { .. }

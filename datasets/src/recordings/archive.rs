@@ -1,7 +1,7 @@
 //! Sets of the UEA archive of multivariate series ([Bagnall et al. 2018](https://arxiv.org/abs/1811.00075)), in their
 //! published training and test parts.
 //!
-//! The archive offers its files at <https://www.timeseriesclassification.com>; put those of a set into the folder
+//! The archive offers its files at <https://www.timeseriesclassification.com>; put the files of a set into the folder
 //! `motion` of a data folder.
 
 use std::path::Path;
@@ -45,19 +45,19 @@ pub const JAPANESE_VOWELS: Source = Source {
     citation: "https://archive.ics.uci.edu/dataset/128/japanese+vowels",
 };
 
-/// Loads BasicMotions: 40 training and 40 test recordings of a smart watch while its wearer stands, walks, runs or plays
-/// badminton (`Standing`, `Walking`, `Running`, `Badminton`).
+/// Loads BasicMotions: 40 training and 40 test recordings of a smart watch while its wearer stands, walks, runs or
+/// plays badminton (`Standing`, `Walking`, `Running`, `Badminton`).
 ///
 /// Each recording has 100 steps at 10 Hz and six channels: the acceleration along three axes (`ax`, `ay`, `az`) and the
-/// angular rate about them (`wx`, `wy`, `wz`). The set is from four students, and does not say which of them wore the
-/// watch, so the test part is not of new persons.
+/// angular rate about them (`wx`, `wy`, `wz`). The recordings are from four students. The files do not say which
+/// student wore the watch, so the test part does not consist of new persons.
 pub fn basic_motions(locator: &Locator) -> Result<TrainTest> {
     let channels = ["ax", "ay", "az", "wx", "wy", "wz"].map(str::to_owned).to_vec();
     published(&BASIC_MOTIONS, locator, [40, 40], channels, 10.0)
 }
 
-/// Loads JapaneseVowels: nine men say the vowels "a" and "e" one after the other, and the class is the speaker, `1` to
-/// `9`; 270 training and 370 test recordings.
+/// Loads JapaneseVowels: 270 training and 370 test recordings, in which nine men say the vowels "a" and "e" one after
+/// the other. The class is the speaker, `1` to `9`.
 ///
 /// Each recording has 7 to 29 steps and 12 channels, the coefficients of a linear prediction (`c1` to `c12`) of frames
 /// of 25.6 ms, one every 6.4 ms (156.25 Hz).

@@ -11,21 +11,23 @@ use crate::error::{DataError, RecordingError, Result};
 use crate::source::hex;
 
 impl Recordings {
-    /// Reads one video from each folder of PNG files in the subfolders of `dir`. The name of a subfolder is the class of
-    /// its videos. If a folder of a class has a further level of folders, their names are the groups of the videos in them:
+    /// Reads one video from each folder of PNG files in the subfolders of `dir`. The name of a subfolder is the class
+    /// of its videos. If a folder of a class has a further level of folders, their names are the groups of the videos
+    /// in them:
     ///
     /// ```text
     /// wave/a/1.png, wave/a/2.png, …     class wave, video a
     /// jump/ada/b/1.png, …               class jump, group ada, video b
     /// ```
     ///
-    /// The images are in the order of the numbers in their names: `frame2.png` comes before `frame10.png`. They are converted
-    /// to grey values from 0 to 255 and scaled to `side` × `side` pixels, so the channels of all videos are the same.
+    /// The images are in the order of the numbers in their names: `frame2.png` comes before `frame10.png`. The images
+    /// are converted to grey values from 0 to 255 and scaled to `side` × `side` pixels, so the channels of all videos
+    /// are the same.
     ///
     /// # Errors
     ///
-    /// [`DataError::Io`], [`DataError::Empty`] if there are no folders of classes, no videos in one of them, or no images in a
-    /// video, and [`RecordingError::Image`] for a file that is no image.
+    /// [`DataError::Io`], [`DataError::Empty`] if there are no folders of classes, no videos in one of these folders,
+    /// or no images in a video, and [`RecordingError::Image`] for a file that is no image.
     pub fn from_videos(dir: &Path, side: usize) -> Result<Self> {
         let (classes, mut skipped) = entries(dir)?;
         if classes.is_empty() {
@@ -52,8 +54,8 @@ impl Recordings {
     }
 }
 
-/// Reads a video from a folder of PNG files, as [`Recordings::from_videos`] does: the grey values of each image, `[images,
-/// side²]`.
+/// Reads a video from a folder of PNG files, as [`Recordings::from_videos`] does: the grey values of each image,
+/// `[images, side²]`.
 ///
 /// # Errors
 ///
@@ -62,7 +64,7 @@ pub fn read_video(dir: &Path, side: usize) -> Result<Vec<f32>> {
     read(dir, side, &mut Sha256::new())
 }
 
-/// The folders of the videos of a class with their groups. Files beside folders are skipped.
+/// Returns the folders of the videos of a class with their groups. Files beside folders are skipped.
 fn videos(class: &Path, skipped: &mut Vec<PathBuf>) -> Result<Vec<(PathBuf, Option<String>)>> {
     let (folders, files) = entries(class)?;
     skipped.extend(files);
@@ -102,7 +104,7 @@ fn read(dir: &Path, side: usize, hash: &mut Sha256) -> Result<Vec<f32>> {
     Ok(values)
 }
 
-/// The texts and the numbers of a file name in turn, so that `2` is before `10`.
+/// Returns the texts and the numbers of a file name in turn, so that `2` is before `10`.
 fn number_key(name: &str) -> Vec<(String, u64)> {
     let mut parts = vec![(String::new(), 0u64)];
     let mut in_number = false;

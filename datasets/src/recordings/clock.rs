@@ -1,7 +1,7 @@
 //! The times of samples: their units, the sampling rate, and samples at equal distances.
 
-use super::table::{Draft, Drafts, RecordingFormat, TimeUnit};
 use super::RecordingNote;
+use super::table::{Draft, Drafts, RecordingFormat, TimeUnit};
 use crate::error::{DataError, RecordingError, Result};
 
 /// Two rates are different if one is greater than the other by more than this share.
@@ -12,7 +12,7 @@ const REGULAR: usize = 10;
 const MOST_RESAMPLED: f64 = 1000.0;
 
 impl TimeUnit {
-    /// The number of units in a second.
+    /// Returns the number of units in a second.
     pub(super) fn per_second(self) -> f64 {
         match self {
             Self::Seconds => 1.0,
@@ -23,7 +23,7 @@ impl TimeUnit {
     }
 }
 
-/// The unit in the name of a column, such as `time_ms` or `Time (s)`.
+/// Returns the unit in the name of a column, such as `time_ms` or `Time (s)`.
 pub(super) fn unit_of_name(column: &str) -> Option<TimeUnit> {
     let name = column.to_lowercase();
     name.split(|letter: char| !letter.is_alphanumeric()).find_map(|word| match word {
@@ -35,7 +35,7 @@ pub(super) fn unit_of_name(column: &str) -> Option<TimeUnit> {
     })
 }
 
-/// The unit of numbers that count from 1970, by their size.
+/// Returns the unit of numbers that count from 1970, by their size.
 pub(super) fn since_1970(times: impl Iterator<Item = f64> + Clone) -> Option<TimeUnit> {
     use TimeUnit::{Microseconds, Milliseconds, Nanoseconds, Seconds};
     // From 1973 to 5138.
@@ -43,8 +43,8 @@ pub(super) fn since_1970(times: impl Iterator<Item = f64> + Clone) -> Option<Tim
     [Seconds, Milliseconds, Microseconds, Nanoseconds].into_iter().find(fits)
 }
 
-/// Sorts the samples by time, interpolates missing values and missing samples, and resamples them at their times if the
-/// format says so. Returns the sampling rate, if it is known.
+/// Sorts the samples by time, interpolates missing values and missing samples, and resamples the recordings at their
+/// times if `format` requests this. Returns the sampling rate, if it is known.
 pub(super) fn straighten(all: &mut Drafts, format: &RecordingFormat) -> Result<Option<f64>> {
     let Drafts { channels, drafts, notes } = all;
     let (mut sorted, mut missing, mut incomplete) = (0, 0, 0);
@@ -100,7 +100,7 @@ fn resample(drafts: &mut [Draft], width: usize, hz: f64) -> Result<f64> {
     Ok(hz)
 }
 
-/// The sampling rate of all recordings; `None` if no recording has two samples.
+/// Returns the sampling rate of all recordings; `None` if no recording has two samples.
 ///
 /// # Errors
 ///
@@ -131,12 +131,12 @@ fn rounded(number: f64) -> f64 {
 }
 
 impl Draft {
-    /// The number of seconds from the first to the last sample.
+    /// Returns the number of seconds from the first to the last sample.
     fn duration(&self) -> f64 {
         self.times.last().zip(self.times.first()).map_or(0.0, |(last, first)| last - first)
     }
 
-    /// The mean number of samples per second of a recording with at least two samples.
+    /// Returns the mean number of samples per second of a recording with at least two samples.
     fn rate(&self) -> f64 {
         (self.times.len() - 1) as f64 / self.duration()
     }

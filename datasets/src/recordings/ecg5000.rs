@@ -26,13 +26,13 @@ const STEPS: usize = 140;
 /// The number of classes.
 const CLASSES: u8 = 5;
 
-/// Loads the training part of the set, 500 heartbeats. The 4,500 heartbeats of the test part are not loaded, so hold out
-/// some of these to measure a model; results are then not comparable with those in the literature.
+/// Loads the training part of the set, 500 heartbeats. The 4,500 heartbeats of the test part are not loaded, so hold
+/// out some of the 500 heartbeats to measure a model; such results are not comparable with results in the literature.
 ///
-/// A heartbeat has 140 steps and the channel `ecg`, scaled to the mean 0 and the standard deviation 1. The length of all
-/// beats was made equal, so that they have no rate. The classes are `1` (normal, 292 beats), `2` (177), `3` (10), `4`
-/// (19) and `5` (2); classes `2` to `4` are kinds of premature beats, and `5` is unclassified. All beats are of one
-/// person.
+/// A heartbeat has 140 steps and the channel `ecg`, scaled to the mean 0 and the standard deviation 1. All heartbeats
+/// were resampled to the same length, so the recordings have no sampling rate. The classes are `1` (normal, 292 beats),
+/// `2` (177), `3` (10), `4` (19) and `5` (2); classes `2` to `4` are kinds of premature beats, and `5` is unclassified.
+/// All beats are of one person.
 ///
 /// # Errors
 ///

@@ -2,9 +2,9 @@
 
 use timesteps::mix;
 
-/// Replaces each missing value, which is NaN, of a recording `[steps, width]` by linear interpolation in the time of the
-/// samples, and values before the first and after the last known value of a channel by that value. Without `times`, the
-/// samples are equally spaced. Returns the number of replaced values.
+/// Replaces each missing value, which is NaN, of a recording `[steps, width]` by linear interpolation in the time of
+/// the samples, and values before the first and after the last known value of a channel by that value. Without `times`,
+/// the samples are equally spaced. Returns the number of replaced values.
 ///
 /// # Errors
 ///

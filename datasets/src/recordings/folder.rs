@@ -10,7 +10,7 @@ use crate::error::{DataError, Result};
 use crate::source::hex;
 use crate::text_file;
 
-/// The endings of the names of CSV files, after those of compression.
+/// The endings of the names of CSV files, before the endings of compression.
 const ENDINGS: [&str; 3] = [".csv", ".tsv", ".txt"];
 /// The endings of compressed files.
 const PACKED: [&str; 2] = [".gz", ".zst"];
@@ -33,14 +33,14 @@ impl Recordings {
     /// run/ada/1.csv      class run, group ada
     /// ```
     ///
-    /// The rows of a file are the samples. The files have the same channels, which are found by their names:
-    /// [`RecordingFormat::channels`] or, if these are not given, all columns of numbers of the first file. A recording is
-    /// identified by the path of its file in `dir`.
+    /// The rows of a file are the samples. The files have the same channels, which are found by their names: the names
+    /// in [`RecordingFormat::channels`] or, if there are none, the names of all columns of numbers of the first file. A
+    /// recording is identified by the path of its file in `dir`.
     ///
     /// # Errors
     ///
-    /// [`DataError::Io`], [`DataError::Empty`] if there are no subfolders, or no CSV files in one of them, and the errors
-    /// of [`from_csv`](Self::from_csv), each with the path of the file.
+    /// [`DataError::Io`], [`DataError::Empty`] if there are no subfolders, or no CSV files in one of these subfolders,
+    /// and the errors of [`from_csv`](Self::from_csv), each with the path of the file.
     pub fn from_folder(dir: &Path, format: &RecordingFormat) -> Result<Self> {
         let (members, skipped) = members(dir)?;
         let (mut all, mut hash) = (Drafts { channels: format.channels.clone(), ..Drafts::default() }, Sha256::new());
@@ -74,7 +74,7 @@ impl Recordings {
     }
 }
 
-/// The files of recordings, sorted by their paths, and a note on files that are no CSV files.
+/// Returns the files of recordings, sorted by their paths, and a note on files that are no CSV files.
 fn members(dir: &Path) -> Result<(Vec<Member>, Option<RecordingNote>)> {
     let (mut members, mut skipped) = (Vec::new(), Vec::new());
     let (classes, others) = entries(dir)?;
@@ -105,7 +105,7 @@ fn members(dir: &Path) -> Result<(Vec<Member>, Option<RecordingNote>)> {
     Ok((members, note))
 }
 
-/// The folders and the files in a folder, sorted by name, without hidden ones.
+/// Returns the folders and the files in a folder, sorted by name, without hidden files and folders.
 pub(super) fn entries(dir: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(DataError::io("read", dir))? {
@@ -120,7 +120,7 @@ pub(super) fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Whether the name of a file is that of a CSV file.
+/// Returns whether the name of a file is the name of a CSV file.
 fn is_table(path: &Path) -> bool {
     let name = name(path).to_lowercase();
     let name = PACKED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);

@@ -61,12 +61,14 @@ use crate::text_file::utf8;
 /// The highest rate after resampling, as a multiple of the rate before it.
 const MOST_RESAMPLED: f64 = 100.0;
 
-/// A series of several channels with a class. The channels are those of the [`Recordings`] that contain it.
+/// A series of several channels with a class. The channels are listed in the [`Recordings`] that contain this
+/// recording.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recording {
     /// The identifier of the recording in its data set.
     pub id: String,
-    /// Whom the recording is of (a person), or another reason why recordings resemble each other; `None` if unknown.
+    /// The group of similar recordings to which the recording belongs, such as the recordings of one person; `None` if
+    /// the group is unknown.
     pub group: Option<String>,
     /// The class.
     pub label: String,
@@ -79,11 +81,13 @@ pub struct Recording {
 pub struct Recordings {
     /// The names of the channels.
     pub channels: Vec<String>,
-    /// The number of samples per second; `None` if it is unknown, or if the samples are not equally spaced in time.
+    /// The number of samples per second; `None` if this number is unknown, or if the samples are not equally spaced in
+    /// time.
     pub rate: Option<f64>,
     /// The recordings. Their lengths may differ.
     pub recordings: Vec<Recording>,
-    /// The changes that were made to the recordings, and facts that limit what they can show.
+    /// The changes that were made to the recordings when they were loaded, and the limitations of the data, such as
+    /// classes with a single recording.
     pub notes: Vec<RecordingNote>,
     /// The path or name of the data, and its checksum.
     pub source: String,
@@ -99,29 +103,29 @@ pub struct TrainTest {
 }
 
 impl Recordings {
-    /// The distinct classes in alphabetical order.
+    /// Returns the distinct classes in alphabetical order.
     pub fn classes(&self) -> Vec<String> {
         self.class_sizes().into_keys().map(str::to_owned).collect()
     }
 
-    /// The number of recordings of each class.
+    /// Returns the number of recordings of each class.
     pub fn class_sizes(&self) -> BTreeMap<&str, usize> {
         let mut sizes = BTreeMap::new();
         self.recordings.iter().for_each(|recording| *sizes.entry(recording.label.as_str()).or_insert(0) += 1);
         sizes
     }
 
-    /// The distinct groups, such as persons. Recordings of an unknown group are left out.
+    /// Returns the distinct groups, such as persons. Recordings of an unknown group are left out.
     pub fn groups(&self) -> BTreeSet<&str> {
         self.recordings.iter().filter_map(|recording| recording.group.as_deref()).collect()
     }
 
-    /// The number of time steps of a recording of this set.
+    /// Returns the number of time steps of a recording of this set.
     pub fn steps(&self, recording: &Recording) -> usize {
         recording.values.len().checked_div(self.channels.len()).unwrap_or(0)
     }
 
-    /// The recordings with these indices, in this order. An index may occur several times.
+    /// Selects the recordings with these indices, in this order. An index may occur several times.
     ///
     /// # Panics
     ///
@@ -135,8 +139,8 @@ impl Recordings {
     ///
     /// # Errors
     ///
-    /// [`RecordingError::NoChannel`] names the channel that is missing, and lists those that exist;
-    /// [`RecordingError::DuplicateChannel`].
+    /// [`RecordingError::NoChannel`] if a channel does not exist, and [`RecordingError::DuplicateChannel`] if a channel
+    /// is named twice.
     pub fn select(&self, names: &[String]) -> Result<Self> {
         let mut places = Vec::with_capacity(names.len());
         for name in names {
@@ -156,8 +160,8 @@ impl Recordings {
         Ok(Self { channels: names.to_vec(), ..selected })
     }
 
-    /// Resamples all recordings to `hz` samples per second by linear interpolation. The first sample stays the first
-    /// one. Movements that are faster than half of a lower rate appear as slower ones (aliasing), so smooth the
+    /// Resamples all recordings to `hz` samples per second by linear interpolation. The first sample does not change.
+    /// If the new rate is lower, movements above half of this rate appear as slower movements (aliasing), so smooth the
     /// recordings before you reduce the rate much.
     ///
     /// # Errors
@@ -180,12 +184,13 @@ impl Recordings {
         Ok(resampled)
     }
 
-    /// Cuts windows of `length` steps out of each recording, which begin every `step` steps. The rest of a recording
-    /// that fills no window is left out.
+    /// Cuts windows of `length` steps out of each recording. A window begins every `step` steps. The rest of a
+    /// recording that fills no window is left out.
     ///
-    /// The identifier of a window is that of its recording and the steps in it: `ID[0..100]`. A window has the group of
-    /// its recording. If the recording has none, the recording itself is the group of its windows, so that no
-    /// [split](Self::hold_out_groups) puts overlapping windows into different parts.
+    /// The identifier of a window consists of the identifier of its recording and the steps in the window:
+    /// `ID[0..100]`. A window has the group of its recording. If the recording has no group, the recording itself is
+    /// the group of its windows, so that no [split](Self::hold_out_groups) puts overlapping windows into different
+    /// parts.
     ///
     /// # Errors
     ///
@@ -219,13 +224,13 @@ impl Recordings {
         Ok(windows)
     }
 
-    /// Other recordings with the channels, rate, notes and source of these.
+    /// Creates a set of other recordings with the channels, rate, notes and source of this set.
     fn with(&self, recordings: Vec<Recording>) -> Self {
         let (channels, notes, source) = (self.channels.clone(), self.notes.clone(), self.source.clone());
         Self { channels, rate: self.rate, recordings, notes, source }
     }
 
-    /// The recordings with other values.
+    /// Returns the recordings with other values.
     fn map_values(&self, values: impl Fn(&[f32]) -> Vec<f32>) -> Self {
         let map = |recording: &Recording| Recording {
             id: recording.id.clone(),
@@ -246,8 +251,8 @@ impl Recordings {
     }
 }
 
-/// The text of each file of a published set with its path for error messages, and a description of the set with the
-/// checksum of all files.
+/// Returns the text of each file of a published set with its path for error messages, and a description of the set with
+/// the checksum of all files.
 fn texts(source: &Source, locator: &Locator) -> Result<(Vec<(PathBuf, String)>, String)> {
     let (mut hash, mut texts) = (Sha256::new(), Vec::with_capacity(source.files.len()));
     for file in source.files {

@@ -1,4 +1,4 @@
-//! Descriptions of the changes that are made to recordings, and of facts about them.
+//! Descriptions of the changes that are made to recordings, and of limitations of the recordings.
 
 use std::fmt;
 
@@ -6,14 +6,14 @@ use crate::series::Note;
 
 use super::TimeUnit;
 
-/// A change that was made to recordings, or a fact that limits what they can show.
+/// A change that was made to recordings when they were loaded, or a limitation of the data.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum RecordingNote {
     /// A change that was made to the table with the recordings.
     Table(Note),
-    /// Missing values were interpolated; before the first and after the last value of a channel, that value was
-    /// repeated.
+    /// Missing values were interpolated; before the first value of a channel, the first value was repeated, and after
+    /// the last value, the last value was repeated.
     MissingValues {
         /// The number of missing values.
         values: usize,
@@ -33,7 +33,7 @@ pub enum RecordingNote {
         recordings: usize,
     },
     /// The numbers in the column of the times are read in this unit, because neither the settings nor the name of the
-    /// column tell it.
+    /// column determine the unit.
     TimeUnitAssumed {
         /// The name of the column.
         column: String,
@@ -54,21 +54,21 @@ pub enum RecordingNote {
         /// The length of a window in steps.
         length: usize,
     },
-    /// Classes have a single recording each, which cannot be learned and measured.
+    /// Some classes have a single recording, which cannot be used for both training and evaluation.
     SingleMember {
         /// The classes.
         labels: Vec<String>,
     },
-    /// All recordings of these classes are of groups that were held out, so that no other part has them.
+    /// All recordings of these classes are in groups that were held out, so that no other part has these classes.
     OnlyHeldOut {
         /// The classes.
         labels: Vec<String>,
     },
-    /// Files in a folder of recordings were skipped, because their names are not those of CSV files.
+    /// Files in a folder of recordings were skipped, because their names are not names of CSV files.
     FilesSkipped {
         /// The number of these files.
         files: usize,
-        /// The name of the first of them.
+        /// The name of the first of these files.
         example: String,
     },
     /// Only the training part of the published data is available.
@@ -87,7 +87,10 @@ impl fmt::Display for RecordingNote {
             }
             Self::Sorted { recordings } => write!(formatter, "sorted the samples of {recordings} recordings by time"),
             Self::TimeUnitAssumed { column, unit } => {
-                write!(formatter, "the numbers in `{column}` were read as {unit}; set time_unit if they are others")
+                write!(
+                    formatter,
+                    "the times in column `{column}` were assumed to be in {unit}; set time_unit if the unit is different"
+                )
             }
             Self::Resampled { from, to } => {
                 write!(formatter, "resampled the recordings from {from} Hz to {to} Hz by linear interpolation")

@@ -37,11 +37,12 @@ const MOST_BYTES: u64 = 1 << 20;
 /// A point of a stroke.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// From 0 at the left edge to 105 at the right edge of the sheet; some strokes leave it.
+    /// The horizontal position, from 0 at the left edge to 105 at the right edge of the sheet. Some strokes leave the
+    /// sheet.
     pub x: f32,
-    /// From -105 at the lower edge to 0 at the upper edge of the sheet.
+    /// The vertical position, from -105 at the lower edge to 0 at the upper edge of the sheet.
     pub y: f32,
-    /// The time in seconds since the start of the drawing. In seven drawings it goes back once, by up to 0.022 s.
+    /// The time in seconds since the start of the drawing. In seven drawings the time decreases once, by up to 0.022 s.
     pub time: f32,
 }
 
@@ -54,10 +55,10 @@ pub struct Drawing {
     pub alphabet: String,
     /// The name of the character in its alphabet, such as `character01`.
     pub character: String,
-    /// The number of the person, `01` to `20`. The same number in two alphabets may stand for two persons.
+    /// The number of the person, `01` to `20`. The same number in two alphabets may refer to two different persons.
     pub drawer: String,
-    /// The points of each stroke, in the order in which they were drawn. The pen is up between two strokes. No stroke is
-    /// empty. The points are not equally spaced in time.
+    /// The points of each stroke, in the order in which they were drawn. The pen is up between two strokes. No stroke
+    /// is empty. The points are not equally spaced in time.
     pub strokes: Vec<Vec<Point>>,
 }
 
@@ -70,8 +71,9 @@ pub struct Drawings {
     pub source: String,
 }
 
-/// Loads 2,720 drawings: 136 characters of the alphabets Balinese, Early Aramaic, Greek, Korean and Latin, by 20 persons
-/// each. There are no published parts: [`Recordings::folds`] and [`Recordings::hold_out_groups`] split by person.
+/// Loads 2,720 drawings: 136 characters of the alphabets Balinese, Early Aramaic, Greek, Korean and Latin, by 20
+/// persons each. There are no published parts: [`Recordings::folds`] and [`Recordings::hold_out_groups`] split by
+/// person.
 ///
 /// # Errors
 ///
@@ -89,11 +91,11 @@ pub fn load(locator: &Locator) -> Result<Drawings> {
 }
 
 impl Drawings {
-    /// The drawings as recordings, with one step for each point and the channels `x`, `y`, `time` (seconds) and
+    /// Returns the drawings as recordings, with one step for each point and the channels `x`, `y`, `time` (seconds) and
     /// `pen_up`, which is 1 at the last point of each stroke and else 0.
     ///
     /// The class is the character with its alphabet, such as `Greek/character01`. The group is the person, with the
-    /// alphabet, because the numbers of the persons are those of one alphabet. The rate is `None`: the points are not
+    /// alphabet, because each alphabet numbers its persons separately. The rate is `None`, because the points are not
     /// equally spaced in time.
     pub fn recordings(&self) -> Recordings {
         let recording = |drawing: &Drawing| {
@@ -146,7 +148,8 @@ fn unpack(path: &Path, bytes: Vec<u8>) -> Result<Vec<Drawing>> {
     Ok(drawings)
 }
 
-/// The alphabet, the character, and the name of the file without its ending; `None` for a file that is no drawing.
+/// Returns the alphabet, the character, and the name of the file without its ending; `None` for a file that is no
+/// drawing.
 fn parts(name: &str) -> Option<(&str, &str, &str)> {
     let mut parts = name.strip_suffix(".txt")?.rsplit('/');
     let (file, character, alphabet) = (parts.next()?, parts.next()?, parts.next()?);

@@ -8,8 +8,8 @@ use super::{Recording, Recordings, TrainTest, texts};
 use crate::error::{RecordingError, Result};
 use crate::source::{Form, Locator, PublishedFile, Source};
 
-/// The published files. Copies differ in the blanks between the numbers, so there is no checksum; the numbers of digits
-/// are checked instead.
+/// The published files. Copies of the files differ in the spaces between the numbers, so the files have no checksum.
+/// The numbers of digits are checked instead.
 pub const SOURCE: Source = Source {
     name: "the pen-based digits",
     folder: "handwriting",
@@ -43,8 +43,8 @@ const STEPS: usize = 8;
 const HIGHEST: f32 = 100.0;
 
 /// Loads the set: 7,494 training digits of 30 persons and 3,498 test digits of 14 other persons. The files do not say
-/// which person wrote a digit, so a validation part that is held out of the training part is not of new persons, and is
-/// easier than the test part.
+/// which person wrote a digit, so a validation part that is held out of the training part does not consist of new
+/// persons, and is easier than the test part.
 ///
 /// A digit has 8 points at equal distances along the line of the pen; its channels are `x` and `y`, from 0 to 100, and
 /// `y` points up. The points are not equally spaced in time. The classes are `0` to `9`.

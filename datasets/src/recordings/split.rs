@@ -15,10 +15,11 @@ impl Recordings {
     /// recordings, each in their original order.
     ///
     /// All recordings of a group go into one part, and each part has at least one group. A recording without a group
-    /// counts as a group of its own. If no recording has a group, the split is stratified: `fraction` of each class is
-    /// held out, at least one recording of each class that has two, and none of a class that has one.
+    /// counts as a separate group. If no recording has a group, the split is stratified: `fraction` of each class is
+    /// held out, at least one recording of each class with two or more recordings, and no recording of a class with
+    /// only one.
     ///
-    /// The split depends on `seed`, the groups, the classes and their order alone. If all recordings of a class are held
+    /// The split depends only on `seed`, the groups, the classes and their order. If all recordings of a class are held
     /// out, the remaining recordings have the note [`RecordingNote::OnlyHeldOut`].
     ///
     /// # Errors
@@ -50,12 +51,13 @@ impl Recordings {
     }
 
     /// Divides the recordings into `count` folds for cross-validation. Returns the indices of the recordings in each
-    /// fold, in ascending order: train on [`subset`](Self::subset)s of all other folds. Each recording is in one fold.
+    /// fold, in ascending order. To test on one fold, train on the [`subset`](Self::subset) of all other folds. Each
+    /// recording is in one fold.
     ///
     /// All recordings of a group are in one fold, and the numbers of recordings in the folds are as equal as the groups
-    /// allow. A recording without a group counts as a group of its own. If no recording has a group, the recordings of
-    /// each class are distributed evenly over the folds. The result depends on the order of the recordings, their groups
-    /// and classes alone.
+    /// allow. A recording without a group counts as a separate group. If no recording has a group, the recordings of
+    /// each class are distributed evenly over the folds. The result depends only on the order of the recordings, their
+    /// groups and their classes.
     ///
     /// # Errors
     ///
@@ -84,13 +86,13 @@ impl Recordings {
         Ok(folds)
     }
 
-    /// Whether some recording has a group.
+    /// Returns whether some recording has a group.
     fn has_groups(&self) -> bool {
         self.recordings.iter().any(|recording| recording.group.is_some())
     }
 
-    /// The indices of the recordings of each group, in the order of the first recordings. A recording without a group is
-    /// a group of its own.
+    /// Returns the indices of the recordings of each group, in the order of the first recordings. A recording without a
+    /// group is a group of its own.
     fn members_of_groups(&self) -> Vec<Vec<usize>> {
         let (mut groups, mut places) = (Vec::<Vec<usize>>::new(), BTreeMap::new());
         for (index, recording) in self.recordings.iter().enumerate() {
@@ -106,7 +108,7 @@ impl Recordings {
         groups
     }
 
-    /// The indices of the recordings of each class, in the order of the class names.
+    /// Returns the indices of the recordings of each class, in the order of the class names.
     fn members_of_classes(&self) -> Vec<Vec<usize>> {
         let mut classes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (index, recording) in self.recordings.iter().enumerate() {

@@ -19,8 +19,8 @@ use crate::text_file;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RecordingFormat {
-    /// The names of the columns to read as channels, in the order of the channels. If empty, all columns of numbers are
-    /// read that have no other use.
+    /// The names of the columns to read as channels, in the order of the channels. If there are no names, all columns
+    /// of numbers are read that have no other use.
     pub channels: Vec<String>,
     /// The name of the column with the group of each recording, such as the person.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,8 +29,9 @@ pub struct RecordingFormat {
     /// recording are in the order of their rows and equally spaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
-    /// The unit of numbers in the column of the times. If `None`, it is recognised from the name of the column, such as
-    /// `time_ms`, and from numbers that count from 1970; otherwise the unit is seconds, and a note says so.
+    /// The unit of numbers in the column of the times. If it is `None`, the unit is recognised from the name of the
+    /// column, such as `time_ms`, and from numbers that count from 1970; otherwise the unit is seconds, and a note says
+    /// so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_unit: Option<TimeUnit>,
     /// The number of samples per second, if it is known and the file has no column of times.
@@ -39,13 +40,13 @@ pub struct RecordingFormat {
     /// The number of samples per second to which all recordings are resampled by linear interpolation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resample: Option<f64>,
-    /// What separates the columns. If `None`, it is recognised.
+    /// The separator of the columns. If it is `None`, the separator is recognised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub separator: Option<Separator>,
     /// The decimal mark of columns whose numbers can be read with either mark, such as `1,234`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decimal: Option<Decimal>,
-    /// A number or a word that stands for a missing value, besides empty fields, `NA` and the like.
+    /// A number or a word that marks a missing value, in addition to empty fields, `NA` and similar words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sentinel: Option<Sentinel>,
 }
@@ -94,12 +95,12 @@ impl fmt::Display for TimeUnit {
 
 impl Recordings {
     /// Reads recordings from a CSV file in [any usual encoding](crate::text_file), which may be compressed with gzip or
-    /// zstd. Each row is a sample. The columns `id` together identify its recording, and the column `label` has the
-    /// class. All columns are found by their names. If `id` is empty, all rows belong to one recording. If `label` is
-    /// `None`, as for recordings to be recognised, the class of each recording is empty.
+    /// zstd. Each row is a sample. The columns `id` together identify the recording of a sample, and the column `label`
+    /// contains the class. All columns are found by their names. If `id` is empty, all rows belong to one recording. If
+    /// `label` is `None`, as for recordings to be recognised, the class of each recording is empty.
     ///
     /// The rows of different recordings may be interleaved. Missing values and, if there is a column of times, missing
-    /// samples are interpolated; notes tell their numbers. Rows that are not in the order of their times are sorted.
+    /// samples are interpolated; notes report how many. Rows that are not in the order of their times are sorted.
     ///
     /// # Errors
     ///
@@ -107,7 +108,8 @@ impl Recordings {
     /// [`DataError::NotANumber`], and in [`DataError::Recordings`]: [`RecordingError::NoField`] for a row without
     /// recording, class or time; [`RecordingError::TwoValues`] if a recording has two classes or two groups;
     /// [`RecordingError::EqualTimes`]; [`RecordingError::EmptyChannel`]; and [`RecordingError::UnevenSteps`] or
-    /// [`RecordingError::DifferentRates`] if the samples have several rates and [`RecordingFormat::resample`] is not set.
+    /// [`RecordingError::DifferentRates`] if the samples have several rates and [`RecordingFormat::resample`] is not
+    /// set.
     pub fn from_csv(path: &Path, id: &[String], label: Option<&str>, format: &RecordingFormat) -> Result<Self> {
         let bytes = text_file::read(path)?;
         let mut recordings = Self::from_csv_text(path, &text_file::text(&bytes, path)?, id, label, format)?;
@@ -140,7 +142,7 @@ pub(super) struct Draft {
     pub lines: Vec<usize>,
     /// The time of each sample in seconds; empty if the table has no times.
     pub times: Vec<f64>,
-    /// The line of the first row that tells the group.
+    /// The line of the first row that contains the group.
     group_line: usize,
 }
 
@@ -153,8 +155,8 @@ pub(super) struct Drafts {
 }
 
 impl Drafts {
-    /// Reads the rows of a table and groups them by recording, in the order in which the recordings begin. Without `id`,
-    /// all rows belong to one recording, and without `label` its class is empty.
+    /// Reads the rows of a table and groups them by recording, in the order in which the recordings begin. Without
+    /// `id`, all rows belong to one recording, and without `label` the class of each recording is empty.
     pub fn read(
         path: &Path,
         text: &str,
@@ -253,7 +255,7 @@ impl Drafts {
     }
 }
 
-/// The unit of the times, which are numbers in a column with this name.
+/// Returns the unit of the times, which are numbers in a column with this name.
 fn unit(column: &str, format: &RecordingFormat, drafts: &[Draft], notes: &mut Vec<RecordingNote>) -> TimeUnit {
     let times = drafts.iter().flat_map(|draft| draft.times.iter().copied());
     let known = format.time_unit.or_else(|| clock::unit_of_name(column)).or_else(|| clock::since_1970(times));
@@ -275,13 +277,13 @@ impl Draft {
         })
     }
 
-    /// The line of the first row of the recording.
+    /// Returns the line of the first row of the recording.
     pub fn first_line(&self) -> usize {
         self.lines.iter().copied().min().unwrap_or_default()
     }
 }
 
-/// The identifier of a recording: the fields of the columns, joined by `/`.
+/// Returns the identifier of a recording: the fields of the columns, joined by `/`.
 fn joined(fields: &[&str]) -> String {
     match fields {
         [field] => (*field).to_owned(),
@@ -289,7 +291,7 @@ fn joined(fields: &[&str]) -> String {
     }
 }
 
-/// A value in single precision; `None` if it is too large.
+/// Returns a value in single precision; `None` if it is too large.
 fn in_range(value: f64) -> Option<f32> {
     let single = value as f32;
     (single.is_finite() || value.is_nan()).then_some(single)

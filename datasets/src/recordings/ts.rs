@@ -1,7 +1,7 @@
 //! Series in the text format `.ts` of the UEA archive ([Bagnall et al. 2018](https://arxiv.org/abs/1811.00075)).
 //!
-//! A header tells the number of channels and the classes. Each line below `@data` is a recording: the values of one
-//! channel after the other, and the class.
+//! A header specifies the number of channels and the classes. Each line below `@data` is a recording: the values of the
+//! first channel, of the second channel and so on, and the class.
 //!
 //! ```text
 //! @problemName Steps
@@ -25,8 +25,8 @@ use crate::text_file;
 
 /// Reads a `.ts` file in [any usual encoding](crate::text_file), which may be compressed with gzip or zstd.
 ///
-/// The recordings may have different lengths. Missing values (`?` or `NaN`) are interpolated, and a note tells their
-/// number. The channels have no names in the file and are called `dim_0`, `dim_1` and so on, as in other readers of the
+/// The recordings may have different lengths. Missing values (`?` or `NaN`) are interpolated, and a note reports how
+/// many. The channels have no names in the file and are called `dim_0`, `dim_1` and so on, as in other readers of the
 /// format. The rate is unknown.
 ///
 /// # Errors
@@ -46,7 +46,7 @@ pub fn read(path: &Path) -> Result<Recordings> {
 /// # Errors
 ///
 /// [`RecordingError::Header`] if the file has time stamps, no classes or no data, [`RecordingError::RowLength`] for a
-/// recording with another number of channels or steps than the header says, [`RecordingError::UnequalChannels`],
+/// recording with another number of channels or steps than the header specifies, [`RecordingError::UnequalChannels`],
 /// [`RecordingError::Value`], [`RecordingError::UnknownLabel`], [`RecordingError::EmptyChannel`] for a channel without
 /// any value, and [`DataError::Empty`].
 pub fn parse(path: &Path, text: &str) -> Result<Recordings> {
@@ -72,16 +72,17 @@ fn name(channel: usize) -> String {
     format!("dim_{channel}")
 }
 
-/// What the header tells about the recordings.
+/// The properties of the recordings that the header specifies.
 #[derive(Default)]
 struct Header {
     /// The number of channels; `None` if the first recording determines it.
     channels: Option<usize>,
-    /// The number of steps of all recordings; `None` if the lengths differ or are not told.
+    /// The number of steps of all recordings; `None` if the lengths differ or are not specified.
     steps: Option<usize>,
     /// Whether all recordings have the same length.
     is_equal: Option<bool>,
-    /// The classes; empty if the header does not list them, `None` if the header does not say that there are classes.
+    /// The classes; empty if the header does not list the classes; `None` if the header does not specify that there are
+    /// classes.
     labels: Option<Vec<String>>,
 }
 
@@ -97,9 +98,12 @@ impl Header {
             if tag == "@data" {
                 return match header.labels {
                     Some(_) => Ok(header),
-                    None => {
-                        Err(wrong(path, line, "no line `@classLabel true`", "add it, with the names of the classes"))
-                    }
+                    None => Err(wrong(
+                        path,
+                        line,
+                        "the line `@classLabel true` is missing",
+                        "add this line, with the names of the classes",
+                    )),
                 };
             }
             header.add(&tag, &words.collect::<Vec<_>>()).map_err(|advice| wrong(path, line, text, advice))?;
@@ -107,19 +111,23 @@ impl Header {
         Err(wrong(path, last, "the file ends without `@data`", "use a complete file in the format .ts"))
     }
 
-    /// Adds what a line says. The error tells what to do.
+    /// Adds the setting of a header line. The error says what to change.
     fn add(&mut self, tag: &str, words: &[&str]) -> std::result::Result<(), &'static str> {
         const COUNT: &str = "write a whole number above 0";
         let is_true = words.first().is_some_and(|word| word.eq_ignore_ascii_case("true"));
         let count = || words.first().and_then(|word| word.parse().ok()).filter(|count| *count > 0).ok_or(COUNT);
         match tag {
-            "@timestamps" if is_true => return Err("use a file without time stamps: only equal steps are read"),
+            "@timestamps" if is_true => {
+                return Err("use a file without time stamps, because only equal time steps are supported");
+            }
             "@univariate" if is_true => self.channels = Some(1),
             "@dimensions" | "@dimension" => self.channels = Some(count()?),
             "@equallength" => self.is_equal = Some(is_true),
             "@serieslength" => self.steps = Some(count()?),
             "@classlabel" if is_true => self.labels = Some(words[1..].iter().map(|word| (*word).to_owned()).collect()),
-            "@classlabel" | "@targetlabel" => return Err("use a file with classes: only these are read"),
+            "@classlabel" | "@targetlabel" => {
+                return Err("use a file with class labels, because only classification is supported");
+            }
             _ if !tag.starts_with('@') => return Err("put `@data` before the first recording"),
             _ => {}
         }
@@ -166,7 +174,7 @@ impl Header {
     }
 }
 
-/// The values of a channel. A missing value is NaN.
+/// Returns the values of a channel. A missing value is NaN.
 fn values(path: &Path, line: usize, texts: &str) -> Result<Vec<f32>> {
     let value = |text: &str| match text.trim() {
         "?" => Some(f32::NAN),

@@ -10,7 +10,7 @@ const MARGIN: f32 = 3.0 / 28.0;
 /// The width of the line, as a share of the side of an image.
 const WIDTH: f32 = 1.5 / 28.0;
 
-/// The names of the channels of videos with images of `side` × `side` pixels: `row 1, column 1` and so on.
+/// Returns the names of the channels of videos with images of `side` × `side` pixels: `row 1, column 1` and so on.
 pub fn channels(side: usize) -> Vec<String> {
     let row = |row: usize| (1..=side).map(move |column| format!("row {row}, column {column}"));
     (1..=side).flat_map(row).collect()
@@ -36,13 +36,13 @@ pub fn render(drawings: &Recordings, side: usize, count: usize) -> Recordings {
     }
 }
 
-/// Renders a drawing as `count` images of `side` × `side` pixels, which show the part of the line that is drawn so far, at
-/// equal distances in time. The last image shows the whole drawing.
+/// Renders a drawing as `count` images of `side` × `side` pixels, which show the part of the line that is drawn so far,
+/// at equal distances in time. The last image shows the whole drawing.
 ///
-/// `values` is `[steps, 2]`, row by row: `x`, and `y` that points up. The box of the whole drawing is scaled to the image
-/// without change of its proportions. Returns `[count, side, side]`, row by row from the top: 0 is background, 255 is the
-/// middle of the line, and the pixels at the edges of the line have values between. A value that is not finite ends the
-/// line before it, and another one begins after it.
+/// `values` is `[steps, 2]`, row by row: `x`, and `y`, which points up. The bounding box of the whole drawing is scaled
+/// to the image, and its proportions are kept. Returns `[count, side, side]`, row by row from the top: 0 is background,
+/// 255 is the middle of the line, and the pixels at the edges of the line have values between. A value that is not
+/// finite ends a line, and the next value begins a new line.
 ///
 /// ```
 /// use datasets::recordings::video::frames;
@@ -66,7 +66,7 @@ pub fn frames(values: &[f32], side: usize, count: usize) -> Vec<u8> {
     frames
 }
 
-/// The points of a drawing in pixels of an image, with `y` down; `None` for a point that is not finite.
+/// Returns the points of a drawing in pixels of an image, with `y` down; `None` for a point that is not finite.
 fn placed(values: &[f32], side: f32) -> Vec<Option<[f32; 2]>> {
     let (points, _) = values.as_chunks::<2>();
     let is_finite = |point: &&[f32; 2]| point.iter().all(|value| value.is_finite());
@@ -134,7 +134,7 @@ impl Canvas {
     }
 }
 
-/// The distance of a point from a straight line between two points.
+/// Returns the distance of a point from a straight line between two points.
 fn distance(point: [f32; 2], one: [f32; 2], other: [f32; 2]) -> f32 {
     let (along, to) = ([other[0] - one[0], other[1] - one[1]], [point[0] - one[0], point[1] - one[1]]);
     let square = along[0] * along[0] + along[1] * along[1];

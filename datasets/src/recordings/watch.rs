@@ -6,7 +6,7 @@ use super::{RecordingFormat, Recordings, texts};
 use crate::error::Result;
 use crate::source::{Form, Locator, PublishedFile, Source};
 
-/// The file with the recordings of the Python package seglearn, as CSV.
+/// The CSV file with the recordings, from the Python package seglearn.
 pub const SOURCE: Source = Source {
     name: "the wrist exercises",
     folder: "motion",
@@ -26,8 +26,8 @@ const RATE: f64 = 50.0;
 /// exercises with the left and with the right arm. The person, `1` to `10`, is the [group](super::Recording::group).
 ///
 /// The classes are pendulum (`PEN`), abduction (`ABD`), forward elevation (`FEL`), internal and external rotation with
-/// an elastic band (`IR`, `ER`), trapezius extension (`TRAP`) and upright row (`ROW`). The channels are the acceleration
-/// in g (`ax`, `ay`, `az`) and the angular rate in rad/s (`wx`, `wy`, `wz`).
+/// an elastic band (`IR`, `ER`), trapezius extension (`TRAP`) and upright row (`ROW`). The channels are the
+/// acceleration in g (`ax`, `ay`, `az`) and the angular rate in rad/s (`wx`, `wy`, `wz`).
 ///
 /// A recording holds many repetitions: cut [windows](Recordings::windows) of some seconds out of it, and split by
 /// person, because the windows of a person resemble each other.

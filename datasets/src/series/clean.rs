@@ -52,7 +52,7 @@ pub(super) fn duplicates(rows: &mut Vec<Row>, rule: Duplicates, path: &Path, not
     Ok(())
 }
 
-/// The mean of each column over the rows that have a value in the column; NaN if no row has one.
+/// Returns the mean of each column over the rows that have a value in the column; NaN if no row has a value.
 fn means(rows: &[Row]) -> Box<[f64]> {
     let mean = |column: usize| {
         let values: Vec<f64> = rows.iter().map(|row| row.values[column]).filter(|value| !value.is_nan()).collect();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::number::{Field, Survey};
 use super::{CsvFormat, dates};
 
-/// The separators that are recognised. If two of them fit equally well, the later one in this list is chosen.
+/// The separators that are recognised. If two separators fit equally well, the later separator in this list is chosen.
 const SEPARATORS: [u8; 4] = [b'|', b'\t', b';', b','];
 /// The number of lines from which the layout is recognised.
 const SAMPLE: usize = 200;
@@ -104,7 +104,7 @@ impl Layout {
     }
 }
 
-/// The number of bytes of the first `lines` lines, which end with LF, CRLF or CR.
+/// Returns the number of bytes of the first `lines` lines, which end with LF, CRLF or CR.
 fn skipped(text: &str, lines: usize) -> usize {
     let mut bytes = 0;
     for _ in 0..lines {
@@ -114,14 +114,14 @@ fn skipped(text: &str, lines: usize) -> usize {
     bytes
 }
 
-/// The number of ends of lines in a text: LF, CRLF, or CR alone.
+/// Returns the number of ends of lines in a text: LF, CRLF, or CR alone.
 pub(super) fn line_ends(text: &str) -> usize {
     let bytes = text.as_bytes();
     let ends = |(index, byte): (usize, &u8)| *byte == b'\n' || *byte == b'\r' && bytes.get(index + 1) != Some(&b'\n');
     bytes.iter().enumerate().filter(|found| ends(*found)).count()
 }
 
-/// The separator that a line such as `sep=;`, which Excel writes, specifies.
+/// Returns the separator that a line such as `sep=;`, which Excel writes, specifies.
 fn told_separator(line: &str) -> Option<u8> {
     match line.trim_matches('"').to_ascii_lowercase().strip_prefix("sep=")?.as_bytes() {
         [byte] => Some(*byte),
@@ -129,7 +129,7 @@ fn told_separator(line: &str) -> Option<u8> {
     }
 }
 
-/// The records of the first lines of a table, each with the index of its first byte.
+/// Returns the records of the first lines of a table, each with the index of its first byte.
 fn records(sample: &str, separator: u8) -> Vec<(usize, StringRecord)> {
     let reader = reader(sample, separator);
     reader
@@ -140,7 +140,7 @@ fn records(sample: &str, separator: u8) -> Vec<(usize, StringRecord)> {
         .collect()
 }
 
-/// A reader of the records of a table whose header has been removed.
+/// Returns a reader of the records of a table whose header has been removed.
 pub(super) fn reader(text: &str, separator: u8) -> csv::Reader<&[u8]> {
     csv::ReaderBuilder::new()
         .delimiter(separator)
@@ -150,19 +150,19 @@ pub(super) fn reader(text: &str, separator: u8) -> csv::Reader<&[u8]> {
         .from_reader(text.as_bytes())
 }
 
-/// The index of the first byte of a record. The position that the reader reports is the end of the previous record,
-/// which may lie between CR and LF.
+/// Returns the index of the first byte of a record. The position that the reader reports is the end of the previous
+/// record, which may lie between CR and LF.
 pub(super) fn begin(text: &str, record: &StringRecord) -> usize {
     let byte = record.position().map_or(0, |position| position.byte() as usize);
     byte + text[byte..].bytes().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
 }
 
-/// Whether all fields of a record are empty.
+/// Returns whether all fields of a record are empty.
 pub(super) fn is_blank(record: &StringRecord) -> bool {
     record.iter().all(str::is_empty)
 }
 
-/// The most common number of fields.
+/// Returns the most common number of fields.
 fn width(rows: &[(usize, StringRecord)]) -> usize {
     let mut counts = std::collections::BTreeMap::new();
     rows.iter().for_each(|(_, row)| *counts.entry(row.len()).or_insert(0) += 1);
@@ -188,16 +188,16 @@ fn separator(sample: &str) -> u8 {
     SEPARATORS.into_iter().max_by_key(score).unwrap_or(b',')
 }
 
-/// Whether the first row has a number and no name, and is therefore not a header.
+/// Returns whether the first row has a number and no name, and is therefore not a header.
 fn has_no_header(rows: &[(usize, StringRecord)]) -> bool {
     let is_number = |field: &str| matches!(Field::of(field), Field::Number(_));
     let is_name = |field: &str| !field.is_empty() && field.chars().all(|letter| !letter.is_ascii_digit());
     rows.first().is_some_and(|(_, row)| row.iter().any(is_number) && !row.iter().any(is_name))
 }
 
-/// The index of the header among the first rows. The header is the first row, except in two cases: the first row has
-/// another number of fields than the table, or a row of names below the first row names the time and the first row does
-/// not.
+/// Returns the index of the header among the first rows. The header is the first row, except in two cases: the first
+/// row has another number of fields than the table, or a row of names below the first row names the time and the first
+/// row does not.
 fn header(rows: &[(usize, StringRecord)], format: &CsvFormat) -> usize {
     let width = width(rows);
     let has_names =
@@ -233,7 +233,7 @@ fn with_index(mut header: Vec<String>, sample: &[StringRecord]) -> Vec<String> {
     header
 }
 
-/// Whether the first column counts the rows.
+/// Returns whether the first column counts the rows.
 pub(super) fn counts_rows(rows: &[StringRecord]) -> bool {
     let mut survey = Survey::default();
     rows.iter().filter_map(|row| row.get(0)).for_each(|field| survey.add(field, 0, None));

@@ -1,5 +1,5 @@
-//! The series of a table. A table may hold several series, one below the other, which identifiers distinguish. Rows
-//! after the last value of the targets hold values that are known ahead.
+//! The series of a table. A table may hold several series, one below the other. Identifiers in columns distinguish
+//! these series. Rows after the last value of the targets hold values that are known ahead.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -16,12 +16,13 @@ use crate::error::{DataError, Result};
 use crate::source::described;
 use crate::text_file;
 
-/// What the columns of a table are for, apart from the time.
+/// The roles of the columns of a table, apart from the time columns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roles {
-    /// The names of the columns that together identify the series of a row. If empty, the table holds one series.
+    /// The names of the columns that together identify the series of a row. If there are no names, the table holds one
+    /// series.
     pub id: Vec<String>,
-    /// The names of the columns to forecast. If empty, all columns of values except `known` are forecast.
+    /// The names of the columns to forecast. If there are no names, all columns of values except `known` are forecast.
     pub target: Vec<String>,
     /// The names of the columns whose values are known ahead, such as prices or holidays.
     pub known: Vec<String>,
@@ -34,7 +35,8 @@ pub struct TableSeries {
     pub id: String,
     /// The rows up to the last value of a target.
     pub past: Series,
-    /// The rows after the last value of a target. It has the columns [`Roles::known`] only, and often no rows.
+    /// The rows after the last value of a target. This series has only the columns [`Roles::known`], and often has no
+    /// rows.
     pub future: Series,
 }
 
@@ -97,7 +99,7 @@ impl TableSeries {
 }
 
 impl From<Series> for TableSeries {
-    /// The only series of a table, without rows after its last value.
+    /// Creates the only series of a table, without rows after the last value.
     fn from(past: Series) -> Self {
         let (numbered, clock, source) = (past.numbered, past.clock.clone(), past.source.clone());
         let future = Series { numbered, clock, source, ..Series::default() };
@@ -105,15 +107,15 @@ impl From<Series> for TableSeries {
     }
 }
 
-/// The rows of one series, and the notes on them.
+/// The rows of one series, and the notes on these rows.
 struct Group {
     id: String,
     rows: Vec<Row>,
     notes: Vec<Note>,
 }
 
-/// The rows of each series, in the order in which the series begin in the file. `ids` has the identifier of each row;
-/// it is empty if all rows belong to one series. `notes` are the notes on the whole table.
+/// Returns the rows of each series, in the order in which the series begin in the file. `ids` has the identifier of
+/// each row; it is empty if all rows belong to one series. `notes` are the notes on the whole table.
 fn grouped(rows: Vec<Row>, ids: Vec<String>, notes: &[Note]) -> Vec<Group> {
     let group = |id, rows| Group { id, rows, notes: notes.to_vec() };
     if ids.is_empty() {
@@ -151,8 +153,8 @@ fn check_one_series(rows: &[Row], rule: Duplicates, table: &Table, path: &Path) 
     }
 }
 
-/// The names of the one or two columns that distinguish rows with equal times. Columns of words are preferred to
-/// columns of numbers. `None` if there are no such columns.
+/// Returns the names of the one or two columns that distinguish rows with equal times. Columns of words are preferred
+/// to columns of numbers. `None` if there are no such columns.
 fn identifier(rows: &[Row], table: &Table) -> Result<Option<Vec<String>>> {
     let times: HashMap<usize, DateTime> = rows.iter().map(|row| (row.line as usize, row.time)).collect();
     let (lines, columns) = table.categories(times.len() / LEAST_ROWS)?;
@@ -175,8 +177,8 @@ fn identifier(rows: &[Row], table: &Table) -> Result<Option<Vec<String>>> {
 
 /// Refuses rows at the end of one series in which a column is empty that has a value in every earlier row, while other
 /// columns have values: without known columns, the empty fields would be filled as if the targets had not been
-/// measured. `target` are the names of the columns to forecast; if there are none, any of the columns `names` may be
-/// one.
+/// measured. `target` are the names of the columns to forecast; if there are no such columns, any of the columns
+/// `names` may be such a column.
 fn check_no_future(rows: &[Row], names: &[String], target: &[String], table: &Table, path: &Path) -> Result<()> {
     let length = |column: usize| rows.iter().rposition(|row| !row.values[column].is_nan()).map_or(0, |row| row + 1);
     let complete = |column: &usize| rows[..length(*column)].iter().all(|row| !row.values[*column].is_nan());
@@ -241,7 +243,7 @@ impl Reader<'_> {
         Series { columns, times, numbered: *numbered, clock: clock.clone(), values, notes, source: source.clone() }
     }
 
-    /// The indices of the columns of values with these names.
+    /// Returns the indices of the columns of values with these names.
     fn places(&self, names: &[String]) -> Vec<usize> {
         (0..self.names.len()).filter(|&column| names.contains(&self.names[column])).collect()
     }

@@ -2,8 +2,8 @@
 //!
 //! A CSV file has a header, columns that are separated by commas, semicolons, tabs or bars, and [any usual
 //! encoding](crate::text_file). The time is in one column or in several (`year`, `month`, `day`, `hour`; `date`,
-//! `time`). Rows may be in any order. The reader does not guess: if a file has several interpretations, the error names
-//! the line and the setting that decides.
+//! `time`). Rows may be in any order. The reader does not guess: if a file has several interpretations, the reader
+//! returns an error that names the line and the setting that decides.
 
 mod clean;
 mod dates;
@@ -47,8 +47,8 @@ pub struct Series {
     /// The time of each row, in ascending order: local time or UTC, as in the file, or standard time, as
     /// [`Note::TimeZone`] says.
     pub times: Vec<DateTime>,
-    /// Whether the file numbers its rows and has no times. Each of `times` then stands for a number, as
-    /// [`timesteps::time_of_step`] says, and is not a real date.
+    /// Whether the file has step numbers instead of times. If so, `times` are not real dates:
+    /// [`timesteps::time_of_step`] has converted each step number to a time.
     pub numbered: bool,
     /// The conversion of `times` to local times, if the offsets from UTC in the file change and `times` are in standard
     /// time. Days begin at local midnight.
@@ -66,30 +66,31 @@ pub struct Series {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CsvFormat {
-    /// The names of the columns that hold the time, in the order in which they are joined. If empty, time columns are
-    /// recognised by their names.
+    /// The names of the columns that hold the time, in the order in which they are joined. If there are no names, time
+    /// columns are recognised by their names.
     pub time: Vec<String>,
     /// The format of the time, as for `strptime`: `%s` for numbers that count seconds, milliseconds or less since 1970,
     /// `Q%m` for quarters; or `serial` for the days of a spreadsheet, and `number` for the numbers of steps. If `None`,
     /// the format is detected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_format: Option<String>,
-    /// The names of the columns of values to read. If empty, all columns of numbers are read, except columns that count
-    /// the rows and have no name or the name of an index.
+    /// The names of the columns of values to read. If there are no names, all columns of numbers are read, except
+    /// columns that count the rows and have no name or the name of an index.
     pub columns: Vec<String>,
-    /// The number of lines above the header. Lines that begin with `#`, and lines above the header that have another
-    /// number of fields than the table, are skipped without this setting.
+    /// The number of lines above the header. Even without this setting, the reader skips lines that begin with `#`, and
+    /// lines above the header that have another number of fields than the table.
     #[serde(skip_serializing_if = "is_zero")]
     pub skip_rows: usize,
-    /// What separates the columns. If `None`, it is recognised from the header and the rows.
+    /// The separator of the columns. If it is `None`, the separator is recognised from the header and the rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub separator: Option<Separator>,
-    /// The decimal mark of columns whose numbers can be read with either mark, such as `1,234`. If `None`, the other
-    /// numbers of the table decide; if they do not decide, the columns are refused. If commas separate the columns, and
-    /// all numbers of a column are like `1.234`, the point is a decimal point, and [`Note::DecimalAssumed`] says so.
+    /// The decimal mark of columns whose numbers can be read with either mark, such as `1,234`. If this setting is
+    /// `None`, the other numbers of the table determine the mark; if they do not, the reader returns an error. If
+    /// commas separate the columns, and all numbers of a column are like `1.234`, the point is a decimal point, and
+    /// [`Note::DecimalAssumed`] says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decimal: Option<Decimal>,
-    /// A number or a word that stands for a missing value, such as -9999.
+    /// A number or a word that marks a missing value, such as -9999.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sentinel: Option<Sentinel>,
     /// What the reader does with missing values.
@@ -112,7 +113,8 @@ pub enum Missing {
     Refuse,
     /// Repeat the previous value (forward fill).
     Previous,
-    /// Interpolate linearly in time. This uses the next value, which is not known yet when a real forecast is made.
+    /// Interpolate linearly in time. Interpolation uses the next value, which is not known yet when a real forecast is
+    /// made.
     Interpolate,
     /// Drop each row with a missing value.
     Drop,
@@ -162,7 +164,7 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-/// The number of seconds from the time `from` to the time `to`.
+/// Returns the number of seconds from the time `from` to the time `to`.
 fn seconds(from: DateTime, to: DateTime) -> f64 {
     to.duration_since(from).as_secs_f64()
 }
@@ -174,8 +176,8 @@ type Report<'a> = &'a dyn Fn(usize, usize);
 const LARGE: usize = 8 << 20;
 
 impl Locator {
-    /// Reads the series of a CSV file of the user's as [`TableSeries::from_csv`] does. If the file is large, the
-    /// progress is reported to the callback of [`with_progress`](Self::with_progress).
+    /// Reads the series of a user's CSV file as [`TableSeries::from_csv`] does. If the file is large, the progress is
+    /// reported to the callback of [`with_progress`](Self::with_progress).
     pub fn csv(&self, path: &Path, format: &CsvFormat, roles: &Roles) -> Result<Vec<TableSeries>> {
         TableSeries::from_file(path, format, roles, &|received, total| {
             if total >= LARGE {
@@ -206,38 +208,38 @@ impl Series {
         TableSeries::from_bytes(bytes, path, format, &Roles::default()).and_then(|series| Self::only(series, path))
     }
 
-    /// The past of the first series, which is the only one of a table without identifiers.
+    /// Returns the past of the first series, which is the only one of a table without identifiers.
     fn only(series: Vec<TableSeries>, path: &Path) -> Result<Self> {
         series.into_iter().next().map(|series| series.past).ok_or_else(|| no_rows(path))
     }
 
-    /// The number of rows of the series.
+    /// Returns the number of rows of the series.
     pub fn len(&self) -> usize {
         self.times.len()
     }
 
-    /// Whether the series has no rows.
+    /// Returns whether the series has no rows.
     pub fn is_empty(&self) -> bool {
         self.times.is_empty()
     }
 
-    /// The values of a row, one per column.
+    /// Returns the values of a row, one per column.
     pub fn row(&self, row: usize) -> &[f64] {
         &self.values[row * self.columns.len()..][..self.columns.len()]
     }
 
-    /// The index of the column with this name; `None` if there is no such column.
+    /// Returns the index of the column with this name; `None` if there is no such column.
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column == name)
     }
 
-    /// The length of a time step: the most common difference between consecutive rows.
+    /// Returns the length of a time step: the most common difference between consecutive rows.
     pub fn step(&self) -> SignedDuration {
         timesteps::most_common_step(self.times.iter().copied())
     }
 }
 
-/// The error of a table, or a series of a table, without rows.
+/// Returns the error of a table, or a series of a table, without rows.
 fn no_rows(path: &Path) -> DataError {
     DataError::Empty { path: path.to_path_buf(), what: "rows" }
 }

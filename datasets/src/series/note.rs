@@ -43,7 +43,7 @@ pub enum Note {
     Reversed,
     /// The rows were not in order of time and were sorted.
     Sorted,
-    /// Rows with equal times were merged into one.
+    /// Rows with equal times were merged into one row.
     DuplicatesMerged {
         /// The number of rows that were removed by merging.
         rows: usize,
@@ -85,7 +85,7 @@ pub enum Note {
         /// Whether the values of a time step are means or sums.
         rule: RollUp,
     },
-    /// The rows of the first or the last time step were left out, because the time step is not whole.
+    /// The rows of the first or the last time step were left out, because the time step is incomplete.
     Unfinished {
         /// The number of rows that were left out.
         rows: usize,
@@ -120,28 +120,31 @@ impl fmt::Display for Note {
             Self::DecimalAssumed { columns } => {
                 write!(
                     formatter,
-                    "the points in `{}` were read as decimal marks; set data.format.decimal if they are none",
+                    "the points in `{}` were read as decimal marks; if the points are thousands separators, set \
+                     data.format.decimal",
                     columns.join("`, `")
                 )
             }
             Self::IndexSkipped { columns } => {
-                let name = |name: &String| if name.is_empty() { "one without a name".to_owned() } else { name.clone() };
+                let name = |name: &String| {
+                    if name.is_empty() { "a column without a name".to_owned() } else { name.clone() }
+                };
                 let names: Vec<String> = columns.iter().map(name).collect();
                 write!(formatter, "skipped columns that count the rows: {}", names.join(", "))
             }
             Self::ColumnsSkipped { columns } => {
                 write!(formatter, "skipped columns without numbers: {}", columns.join(", "))
             }
-            Self::Reversed => write!(formatter, "reversed the rows: the newest was first"),
+            Self::Reversed => write!(formatter, "reversed the rows, because the newest row was first"),
             Self::Sorted => write!(formatter, "sorted the rows by time"),
             Self::DuplicatesMerged { rows } => write!(formatter, "removed {rows} rows with duplicate times"),
             Self::MissingValues { count, rule } => match rule {
-                Missing::Drop => write!(formatter, "dropped the rows of {count} missing values"),
+                Missing::Drop => write!(formatter, "dropped the rows with the {count} missing values"),
                 Missing::Interpolate => write!(formatter, "interpolated {count} missing values"),
                 _ => write!(formatter, "filled {count} missing values with the previous value"),
             },
             Self::LeadingRowsDropped { rows } => {
-                write!(formatter, "dropped {rows} rows before the first value of some column")
+                write!(formatter, "dropped the first {rows} rows, because some column has no value yet")
             }
             Self::Gaps { steps, step, rule } => match rule {
                 Gaps::Keep => write!(formatter, "{steps} steps of {} are missing and were not filled", written(*step)),
@@ -156,14 +159,14 @@ impl fmt::Display for Note {
                 write!(formatter, "{rolled_up} {rows} rows to {steps} steps of {span}")
             }
             Self::Unfinished { rows, start, span } => {
-                write!(formatter, "left out {rows} rows: the step of {span} from {start} is not whole")
+                write!(formatter, "left out {rows} rows, because the step of {span} from {start} is incomplete")
             }
             Self::TimeZone { offsets, converted_to } => time_zone(formatter, offsets, *converted_to),
             Self::NumbersAsTimes { column, counted } => {
-                write!(formatter, "the numbers in `{column}` are {counted}")
+                write!(formatter, "the numbers in column `{column}` were read as {counted}")
             }
             Self::IrregularTimes => {
-                write!(formatter, "the times follow no pattern: the times of a forecast are guesses")
+                write!(formatter, "the times follow no regular pattern, so the times of a forecast are guesses")
             }
         }
     }
@@ -174,11 +177,12 @@ fn time_zone(formatter: &mut fmt::Formatter<'_>, offsets: &[Offset], converted_t
     let names = offsets.iter().map(name).collect::<Vec<_>>().join(" and ");
     match converted_to {
         None if names == "UTC" => write!(formatter, "times are in UTC"),
-        None => write!(formatter, "times are local times at {names}"),
+        None => write!(formatter, "times are local times with the offset {names}"),
         Some(offset) => {
             write!(
                 formatter,
-                "times at {names} were converted to {}, which has no change of the clocks; days are those of local time",
+                "times with the offsets {names} were converted to {} (standard time); calendar days are days of local \
+                 time",
                 name(&offset)
             )
         }

@@ -1,6 +1,6 @@
 //! The numbers of a table: decimal marks, marks between thousands, units, words for missing values.
 //!
-//! All numbers of a column are written in one way. The reader looks at the whole column, and then at the other columns,
+//! All numbers of a column have the same format. The reader looks at the whole column, and then at the other columns,
 //! before it decides whether `1,234` is more than a thousand or a little more than one.
 
 use serde::{Deserialize, Serialize};
@@ -17,11 +17,11 @@ pub enum Decimal {
     Comma,
 }
 
-/// A number or a word that stands for a missing value in a table, such as -9999 or `defect`.
+/// A number or a word that marks a missing value in a table, such as -9999 or `defect`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Sentinel {
-    /// A number, however it is written in the table.
+    /// A number. The table may write this number in any format.
     Number(f64),
     /// The text of a whole field.
     Word(String),
@@ -43,7 +43,7 @@ impl std::str::FromStr for Sentinel {
 }
 
 impl Sentinel {
-    /// Whether a field stands for a missing value.
+    /// Returns whether a field means a missing value.
     fn is(&self, field: &str) -> bool {
         match (self, Field::of(field)) {
             (Self::Word(word), _) => word == field,
@@ -93,8 +93,8 @@ pub(super) struct Written<'a> {
 /// What the marks between the digits of a number show about its decimal mark.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Marks {
-    /// The marks show nothing. `long` is true if the number has no marks but more than three digits, so that a
-    /// thousands separator would be possible.
+    /// The marks do not show the decimal mark. `long` is true if the number has no marks but more than three digits, so
+    /// that a thousands separator would be possible.
     Any { long: bool },
     /// The number can be read with this decimal mark alone.
     Only(Decimal),
@@ -121,7 +121,8 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Whether a field is Eurostat's sign for a missing value: a colon, followed by letters for the reason, such as `: c`.
+/// Returns whether a field is Eurostat's sign for a missing value: a colon, followed by letters for the reason, such as
+/// `: c`.
 fn is_flag(word: &str) -> bool {
     word.strip_prefix(':').is_some_and(|flags| flags.len() <= 4 && flags.trim().chars().all(char::is_alphabetic))
 }
@@ -159,7 +160,7 @@ impl<'a> Written<'a> {
         Some(Self { negative, mantissa, exponent, marks, unit })
     }
 
-    /// The number in a column with this decimal mark; `None` if its marks contradict it.
+    /// Returns the number in a column with this decimal mark; `None` if its marks contradict it.
     pub fn value(&self, decimal: Decimal) -> Option<f64> {
         if matches!(self.marks, Marks::Only(mark) if mark != decimal) {
             return None;
@@ -232,7 +233,7 @@ impl Marks {
         }
     }
 
-    /// A number with one mark, and the digits before and after it.
+    /// Parses a number with one mark, from the digits before and after the mark.
     fn single(mark: Decimal, whole: &str, fraction: &str) -> Self {
         match are_thousands(&[whole, fraction]) {
             true => Self::Either(mark),
@@ -241,7 +242,7 @@ impl Marks {
     }
 }
 
-/// The kind of a mark between digits: all blanks are one kind, and all apostrophes.
+/// Returns the kind of a mark between digits: all blanks are one kind, and all apostrophes.
 fn kind(mark: char) -> char {
     match mark {
         '\u{a0}' | '\u{2009}' | '\u{202f}' => ' ',
@@ -250,8 +251,8 @@ fn kind(mark: char) -> char {
     }
 }
 
-/// Whether these digits may be the groups of a number with marks between thousands, as in 1,234,567 or, in India,
-/// 12,34,567.
+/// Returns whether these digits may be the groups of a number with marks between thousands, as in 1,234,567 or, in
+/// India, 12,34,567.
 fn are_thousands(groups: &[&str]) -> bool {
     let [first, middle @ .., last] = groups else { return false };
     let all = |length: usize| middle.iter().all(|group| group.len() == length);
@@ -283,7 +284,7 @@ pub(super) struct Survey {
     bare: [bool; 2],
     /// The unit of the first number.
     unit: Option<String>,
-    /// The first number with another unit than the first one, with its line.
+    /// The first number whose unit differs from the unit of the first number, with its line.
     other_unit: Option<(usize, String)>,
     /// The next number of the column if the column counts the rows.
     next: Option<f64>,
@@ -291,7 +292,7 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    /// Adds the field in this line. Fields that stand for missing values are ignored.
+    /// Adds the field in this line. Fields that mean missing values are ignored.
     pub fn add(&mut self, field: &str, line: usize, sentinel: Option<&Sentinel>) {
         let number = match Field::of(field) {
             _ if sentinel.is_some_and(|sentinel| sentinel.is(field)) => return,
@@ -318,29 +319,30 @@ impl Survey {
         self.next = value.map(|value| value + 1.0);
     }
 
-    /// Whether the column has more numbers than words.
+    /// Returns whether the column has more numbers than words.
     pub fn is_numeric(&self) -> bool {
         self.numbers > self.words || self.is_boolean()
     }
 
-    /// Whether the column has no values but true and false.
+    /// Returns whether the column has no values but true and false.
     pub fn is_boolean(&self) -> bool {
         self.booleans > 0 && self.numbers + self.words == 0
     }
 
-    /// Whether each number is one more than the number before it.
+    /// Returns whether each number is one more than the number before it.
     pub fn counts_rows(&self) -> bool {
         self.numbers > 1 && self.words + self.booleans == 0 && !self.skips
     }
 
-    /// The first number whose unit differs from the unit of the numbers before it: its line, its text, and the unit of
-    /// the numbers before it.
+    /// Returns the first number whose unit differs from the unit of the numbers before it: its line, its text, and the
+    /// unit of the numbers before it.
     pub fn other_unit(&self) -> Option<(usize, &str, &str)> {
         let (line, value) = self.other_unit.as_ref()?;
         Some((*line, value, self.unit.as_deref().unwrap_or_default()))
     }
 
-    /// The decimal mark that the numbers of this column prove; `None` if they prove none, or contradict each other.
+    /// Returns the decimal mark that the numbers of this column prove; `None` if the numbers prove no mark, or
+    /// contradict each other.
     pub fn proven(&self) -> Option<Decimal> {
         match self.only {
             [true, false] => Some(Decimal::Point),
@@ -349,8 +351,8 @@ impl Survey {
         }
     }
 
-    /// The decimal mark of the column, and whether it is only assumed. `others` are the marks that other columns prove,
-    /// and `commas_separate` tells whether commas separate the columns.
+    /// Returns the decimal mark of the column, and whether it is only assumed. `others` are the marks that other
+    /// columns prove, and `commas_separate` is true if commas separate the columns.
     ///
     /// # Errors
     ///
@@ -397,7 +399,7 @@ pub(super) struct Style {
 }
 
 impl Style {
-    /// Reads a field. `sentinel` stands for a missing value.
+    /// Reads a field. `sentinel` means a missing value.
     pub fn value(self, field: &str, sentinel: Option<&Sentinel>) -> Value {
         match (Field::of(field), sentinel) {
             (_, Some(Sentinel::Word(word))) if word == field => Value::Missing,

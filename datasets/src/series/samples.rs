@@ -1,5 +1,5 @@
-//! Tables of samples: rows with keys, such as the recording and its class, values of channels, and perhaps a time. Unlike
-//! the rows of a series, samples need no time, and their order is that of the file.
+//! Tables of samples: rows with keys, such as the recording and its class, values of channels, and perhaps a time.
+//! Unlike the rows of a series, samples need no time, and their order is the order of the file.
 
 use std::path::Path;
 
@@ -10,8 +10,8 @@ use super::table::Table;
 use super::{CsvFormat, Note, seconds};
 use crate::error::{DataError, Result};
 
-/// The columns of a table of samples that hold no values. Each name stands beside the name of the setting that gives it,
-/// for error messages.
+/// The columns of a table of samples that hold no values. Each name stands beside the name of the setting that gives
+/// it, for error messages.
 pub(crate) struct Keys<'a> {
     /// The names of the columns whose fields are passed on as text.
     pub texts: Vec<(&'a str, &'static str)>,
@@ -30,7 +30,7 @@ pub(crate) struct SampleTable<'a> {
     pub channels: Vec<String>,
     /// The changes that were made to the table.
     pub notes: Vec<Note>,
-    /// Whether the times are numbers of an unknown unit. Other times are in seconds after that of the first row.
+    /// Whether the times are numbers of an unknown unit. Other times are in seconds since the time of the first row.
     pub has_numbers_as_times: bool,
     /// The indices of the columns of texts.
     texts: Vec<usize>,

@@ -29,7 +29,7 @@ const UNITS: [(&str, Unit, i64); 4] =
     [("min", Unit::Minute, 60), ("h", Unit::Hour, 3600), ("d", Unit::Day, 86_400), ("w", Unit::Week, 604_800)];
 
 impl Span {
-    /// The length of time in seconds.
+    /// Returns the length of time in seconds.
     pub fn seconds(self) -> i64 {
         let of_unit = UNITS.iter().find(|(_, unit, _)| *unit == self.unit).map_or(1, |(_, _, seconds)| *seconds);
         i64::from(self.count) * of_unit
@@ -39,7 +39,7 @@ impl Span {
         self.seconds() % 86_400 == 0
     }
 
-    /// The start of the step that contains `time`. Weeks begin on a Monday.
+    /// Returns the start of the step that contains `time`. Weeks begin on a Monday.
     fn start(self, time: DateTime) -> DateTime {
         // 1 January 1900 is a Monday.
         let (monday, length) = (DateTime::constant(1900, 1, 1, 0, 0, 0, 0), self.seconds());
@@ -85,7 +85,7 @@ impl std::fmt::Display for Span {
     }
 }
 
-/// How the values of a longer time step follow from its rows.
+/// How the values of a longer time step are computed from its rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RollUp {
@@ -129,7 +129,7 @@ impl Series {
     }
 
     /// Leaves out the rows of the first and of the last step of `span` if the step is not whole: a day of which only
-    /// the first hours are known, for example. The pattern of the times determines which rows a whole step has.
+    /// the first hours are known, for example. The pattern of the times determines which rows a complete step has.
     pub fn without_unfinished(mut self, span: Span) -> Self {
         let (Some(&first), Some(&last)) = (self.times.first(), self.times.last()) else { return self };
         let rhythm = Rhythm::of(&self.times);
@@ -149,12 +149,12 @@ impl Series {
         self
     }
 
-    /// The time that determines to which step of `span` a row belongs: the local time for days and weeks.
+    /// Returns the time that determines to which step of `span` a row belongs: the local time for days and weeks.
     fn local(&self, time: DateTime, span: Span) -> DateTime {
         if span.is_whole_days() { self.clock.local(time) } else { time }
     }
 
-    /// The start of the step of `span` that contains a time of the series.
+    /// Returns the start of the step of `span` that contains a time of the series.
     fn start(&self, time: DateTime, span: Span) -> DateTime {
         span.start(self.local(time, span))
     }

@@ -43,7 +43,7 @@ pub(super) struct Table<'a> {
 /// A column with few different fields.
 pub(super) struct Category {
     pub name: String,
-    /// The number that stands for the field of each row.
+    /// The code of the field in each row: equal fields have equal codes.
     pub codes: Vec<u32>,
 }
 
@@ -75,7 +75,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The names of the columns.
+    /// Returns the names of the columns.
     pub fn header(&self) -> &[String] {
         &self.layout.header
     }
@@ -85,7 +85,7 @@ impl<'a> Table<'a> {
         self.id = columns.to_vec();
     }
 
-    /// Notes about the lines that are not part of the table.
+    /// Returns notes about the lines that are not part of the table.
     pub fn notes(&self) -> Vec<Note> {
         let lines = self.layout.line - 1;
         let before = (lines > 0).then_some(Note::LinesSkipped { lines });
@@ -93,7 +93,7 @@ impl<'a> Table<'a> {
         before.into_iter().chain(units).collect()
     }
 
-    /// Whether a row below the header has units instead of values: no digit in the time, and no number.
+    /// Returns whether a row below the header has units instead of values: no digit in the time, and no number.
     fn has_units(&self, row: &StringRecord) -> bool {
         let times = self.time.iter().filter_map(|&column| row.get(column));
         let is_number = |field: &str| matches!(Field::of(field), Field::Number(_));
@@ -128,7 +128,7 @@ impl<'a> Table<'a> {
                 continue;
             }
             if record.len() != width {
-                return Err(wrong(line, format!("the row has {} fields, and the header has {width}", record.len())));
+                return Err(wrong(line, format!("the row has {} fields, but the header has {width}", record.len())));
             }
             match units {
                 0 => visit(line, &record)?,
@@ -139,8 +139,8 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    /// The indices of the columns with these names. `setting` is the name of the setting that contains the names, for the
-    /// error message.
+    /// Returns the indices of the columns with these names. `setting` is the name of the setting that contains the
+    /// names, for the error message.
     pub fn find(&self, names: &[String], setting: &'static str) -> Result<Vec<usize>> {
         let header = &self.layout.header;
         let find = |name: &String| {
@@ -168,8 +168,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The indices of the time columns: those with the given names; or, without given names, those with usual names, or
-    /// a first column without a name that does not count the rows.
+    /// Returns the indices of the time columns: the columns with the given names; or, without given names, the columns
+    /// with usual names, or a first column without a name that does not count the rows.
     fn time_columns(&self) -> Result<Vec<usize>> {
         if !self.format.time.is_empty() {
             return self.find(&self.format.time, "time");
@@ -195,7 +195,8 @@ impl<'a> Table<'a> {
         Ok(self.survey()?.times)
     }
 
-    /// Learns how the numbers of each column are written, apart from the time columns, and returns the texts of those.
+    /// Learns how the numbers of each column are written, apart from the time columns, and returns the texts of the
+    /// time columns.
     pub fn survey_columns(&mut self) -> Result<Texts> {
         let mut surveys: Vec<Survey> = self.layout.header.iter().map(|_| Survey::default()).collect();
         let mut texts = Texts::default();
@@ -210,7 +211,7 @@ impl<'a> Table<'a> {
         Ok(texts)
     }
 
-    /// Whether a column has more numbers than words.
+    /// Returns whether a column has more numbers than words.
     pub fn is_numeric(&self, column: usize) -> bool {
         self.surveys[column].is_numeric()
     }
@@ -230,7 +231,7 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// The line number of a row, given by its index.
+    /// Returns the line number of a row, given by its index.
     fn line(&self, row: usize) -> Option<usize> {
         let mut lines = Vec::new();
         let _ = self.for_each(None, |line, _| {
@@ -240,9 +241,9 @@ impl<'a> Table<'a> {
         lines.get(row).copied()
     }
 
-    /// The indices of the columns to read: those with the given names. Without names: the columns with more numbers
-    /// than words, except those that count the rows. Columns of words are skipped, while a single malformed number is
-    /// an error.
+    /// Returns the indices of the columns to read: the columns with the given names or, without names, the columns with
+    /// more numbers than words, except columns that count the rows. Columns of words are skipped, while a single
+    /// malformed number is an error.
     pub fn value_columns(&self, notes: &mut Vec<Note>) -> Result<Vec<usize>> {
         if !self.format.columns.is_empty() {
             return self.find(&self.format.columns, "columns");
@@ -267,13 +268,13 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Whether a column has no name, or the usual name of an index, and counts the rows.
+    /// Returns whether a column has no name, or the usual name of an index, and counts the rows.
     fn is_index(&self, column: usize) -> bool {
         let name = self.layout.header[column].to_ascii_lowercase();
         (INDICES.contains(&name.as_str()) || name.starts_with("unnamed: ")) && self.surveys[column].counts_rows()
     }
 
-    /// The identifier of the series of each row; nothing if no columns identify series.
+    /// Returns the identifier of the series of each row; the result is empty if no columns identify series.
     ///
     /// # Errors
     ///
@@ -299,8 +300,8 @@ impl<'a> Table<'a> {
         Ok(ids)
     }
 
-    /// The names of the columns that have a value in one of the lines with these numbers, without the time and the
-    /// columns that identify series.
+    /// Returns the names of the columns that have a value in one of the lines with these numbers, without the time and
+    /// the columns that identify series.
     pub fn filled(&self, lines: &HashSet<usize>) -> Result<Vec<String>> {
         let mut filled = vec![false; self.layout.header.len()];
         self.for_each(None, |line, record| {
@@ -314,8 +315,8 @@ impl<'a> Table<'a> {
         Ok((0..filled.len()).filter(is_free).map(|column| self.layout.header[column].clone()).collect())
     }
 
-    /// The line number of each row, and the columns with at most `most` different fields, columns of words first. The
-    /// time, the columns that identify series, and the columns that the user names to be read are left out.
+    /// Returns the line number of each row, and the columns with at most `most` different fields, columns of words
+    /// first. The time, the columns that identify series, and the columns that the user names to be read are left out.
     pub fn categories(&self, most: usize) -> Result<(Vec<usize>, Vec<Category>)> {
         let header = &self.layout.header;
         let is_free = |column: &usize| {
@@ -342,13 +343,13 @@ impl<'a> Table<'a> {
         Ok((lines, few.map(|(&column, (_, codes))| Category { name: header[column].clone(), codes }).collect()))
     }
 
-    /// The name and the first value of the first column in `columns`, for an error message.
+    /// Returns the name and the first value of the first column in `columns`, for an error message.
     fn example(&self, columns: &[usize]) -> Option<(String, String)> {
         let (&column, record) = columns.first().zip(self.layout.sample.get(self.units))?;
         Some((self.layout.header[column].clone(), record.get(column)?.to_owned()))
     }
 
-    /// How the numbers of each of these columns are written.
+    /// Returns how the numbers of each of these columns are written.
     pub fn styles(&self, columns: &[usize], notes: &mut Vec<Note>) -> Result<Vec<Style>> {
         let styles: Vec<Style> = columns.iter().map(|&column| self.style(column)).collect::<Result<_>>()?;
         let assumed = columns.iter().zip(&styles).filter(|(_, style)| style.is_assumed);
@@ -359,7 +360,7 @@ impl<'a> Table<'a> {
         Ok(styles)
     }
 
-    /// How the numbers of a column are written.
+    /// Returns how the numbers of a column are written.
     ///
     /// # Errors
     ///

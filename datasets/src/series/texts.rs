@@ -1,4 +1,4 @@
-//! The texts of the time columns of a table, and the times that they stand for.
+//! The texts of the time columns of a table, and the conversion of these texts to times.
 
 use super::dates::{self, Times, Wrong};
 
@@ -10,7 +10,7 @@ const SAMPLE: usize = 1 << 12;
 /// The texts of the time columns, row by row, in one piece of memory.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    /// The texts, with a NUL after each of them, because a table has no such character.
+    /// The texts, with a NUL after each text, because a table has no such character.
     content: String,
     /// The index of the first byte after each row.
     ends: Vec<usize>,

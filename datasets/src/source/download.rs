@@ -29,7 +29,7 @@ pub(super) fn download(
         let DataError::Checksum { kind, found, wanted, .. } = error else { return Err(error) };
         // The file is removed, because a resumed download would keep the wrong content.
         let _ = std::fs::remove_file(&part);
-        return Err(failed(format!("the received file was removed: its {kind} is {found}, expected {wanted}")));
+        return Err(failed(format!("the received file was removed, because its {kind} is {found}, expected {wanted}")));
     }
     std::fs::rename(&part, path).map_err(DataError::io("write", path))
 }
@@ -65,8 +65,8 @@ fn fetch(url: &str, part: &Path, report: impl Fn(u64, Option<u64>)) -> std::resu
     copy(&mut body, &mut file, have, total, report)
 }
 
-/// The certificates that the system trusts, or those in the file that the variable `SSL_CERT_FILE` names. On a system
-/// without certificates, Mozilla's certificates, which are part of the program.
+/// Returns the certificates that the system trusts, or the certificates in the file that the variable `SSL_CERT_FILE`
+/// names. On a system without certificates, Mozilla's certificates, which are part of the program.
 fn root_certificates() -> std::result::Result<RootCerts, String> {
     let loaded = rustls_native_certs::load_native_certs();
     match (loaded.certs.is_empty(), loaded.errors.first()) {
@@ -81,12 +81,13 @@ fn root_certificates() -> std::result::Result<RootCerts, String> {
 /// The environment variables that replace the certificates of the system: a file, and a folder.
 const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// The message of a failed request. If the certificate of the server is not trusted, it says what to set.
+/// Returns the message of a failed request. If the certificate of the server is not trusted, the message says what to
+/// set.
 fn describe(error: &ureq::Error) -> String {
     let message = error.to_string();
     let is_untrusted = message.contains("certificate");
     let advice = "; the system does not trust the certificate of the server: if a proxy inspects TLS here, set \
-                  SSL_CERT_FILE to the file with its certificate (PEM)";
+                  SSL_CERT_FILE to the PEM file with the certificate of the proxy";
     if is_untrusted { message + advice } else { message }
 }
 

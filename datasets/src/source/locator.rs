@@ -41,16 +41,16 @@ type Callback = dyn Fn(Progress<'_>) + Send + Sync;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Progress<'a> {
-    /// What is going on.
+    /// The activity whose progress is reported.
     pub activity: Activity<'a>,
-    /// The number of bytes that have been read, or that are on disk, including those of an earlier, interrupted
+    /// The number of bytes that have been read, or that are on disk, including the bytes of an earlier, interrupted
     /// download.
     pub received: u64,
     /// The size of the whole file in bytes, if it is known.
     pub total: Option<u64>,
 }
 
-/// What a [`Progress`] is about.
+/// The activity that a [`Progress`] reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity<'a> {
     /// A file is downloaded.
@@ -68,8 +68,9 @@ pub enum Activity<'a> {
 }
 
 impl Locator {
-    /// Creates a locator. With `data_dir`, it searches that folder alone and downloads nothing. Otherwise it searches
-    /// the folder that [`DATA_VARIABLE`] names and the user's cache, and downloads a file that neither folder holds.
+    /// Creates a locator. With `data_dir`, the locator searches only that folder and downloads nothing. Otherwise the
+    /// locator searches the folder that [`DATA_VARIABLE`] names and the user's cache, and downloads a file that neither
+    /// folder holds.
     ///
     /// `data_dir` may also be the path of the data file itself.
     pub fn new(data_dir: Option<&Path>) -> Self {
@@ -78,7 +79,8 @@ impl Locator {
         Self::with_places(data_dir, variable, cache)
     }
 
-    /// Like [`new`](Self::new), with the folder of the environment variable and the cache given by the caller.
+    /// Creates a locator like [`new`](Self::new), but the caller gives the folder of the environment variable and the
+    /// cache.
     pub fn with_places(data_dir: Option<&Path>, variable: Option<PathBuf>, cache: PathBuf) -> Self {
         match data_dir {
             Some(dir) => Self { places: vec![dir.to_path_buf()], cache: None, progress: None, used: Arc::default() },
@@ -98,7 +100,7 @@ impl Locator {
         Self { progress: Some(Arc::new(progress)), ..self }
     }
 
-    /// The data folder that the caller gave; `None` if the locator searches the usual folders.
+    /// Returns the data folder that the caller gave; `None` if the locator searches the usual folders.
     pub fn data_dir(&self) -> Option<&Path> {
         self.places.first().filter(|_| self.cache.is_none()).map(PathBuf::as_path)
     }
@@ -118,8 +120,8 @@ impl Locator {
         }
     }
 
-    /// The path of a user's file: if the caller gave a data folder that has a file of the same name, this file, and
-    /// otherwise `path`. A file that was moved after a training is found in this way.
+    /// Returns the path of a user's file: if the caller gave a data folder that has a file of the same name, this file,
+    /// and otherwise `path`. A file that was moved after a training is found in this way.
     pub fn own_file(&self, path: &Path) -> PathBuf {
         let name = path.file_name().filter(|_| self.cache.is_none());
         let given = name.and_then(|name| {
@@ -133,7 +135,7 @@ impl Locator {
         given.unwrap_or_else(|| path.to_path_buf())
     }
 
-    /// Whether the caller gave a data folder in which no file has been searched so far.
+    /// Returns whether the caller gave a data folder in which no file has been searched so far.
     pub fn is_ignored(&self) -> bool {
         self.cache.is_none() && !self.used.load(Ordering::Relaxed)
     }

@@ -37,8 +37,8 @@ pub struct Source {
 pub struct PublishedFile {
     /// The name of the unpacked file or folder.
     pub name: &'static str,
-    /// SHA-256 of the unpacked content in lower-case hexadecimal digits. `None` if it is unknown; the parser then
-    /// validates the content.
+    /// SHA-256 of the unpacked content in lower-case hexadecimal digits. If the checksum is unknown, this is `None`,
+    /// and the parser validates the content.
     pub sha256: Option<&'static str>,
     /// The forms in which the file may be stored, in order of preference.
     pub forms: &'static [Form],
@@ -83,17 +83,18 @@ pub struct Found {
 }
 
 impl Form {
-    /// The form of a file that is stored without packing.
+    /// Creates the form of a file that is stored without packing.
     pub const fn plain(name: &'static str) -> Self {
         Self { name, packing: Packing::Plain, packed: None, url: None }
     }
 
-    /// The form of a file that is compressed with gzip; `name` ends in `.gz`.
+    /// Creates the form of a file that is compressed with gzip; `name` ends in `.gz`.
     pub const fn gzip(name: &'static str) -> Self {
         Self { packing: Packing::Gzip, ..Self::plain(name) }
     }
 
-    /// The form of a file in an archive: `name` is the name of the archive, and `member` the path of the file in it.
+    /// Creates the form of a file in an archive: `name` is the name of the archive, and `member` the path of the file
+    /// in it.
     pub const fn member(name: &'static str, member: &'static str) -> Self {
         Self { packing: Packing::Member(member), ..Self::plain(name) }
     }
@@ -125,8 +126,8 @@ impl Form {
 }
 
 impl PublishedFile {
-    /// Returns the unpacked content if its checksum equals the published one; otherwise an error. `path` is for the
-    /// error message.
+    /// Returns the unpacked content if its checksum equals the published checksum; otherwise an error. `path` is for
+    /// the error message.
     fn check(&self, content: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
         let Some(wanted) = self.sha256 else { return Ok(content) };
         let found = hex(&Sha256::digest(&content));
@@ -137,7 +138,7 @@ impl PublishedFile {
         Err(DataError::Checksum { path, kind: "SHA-256 of the content", found, wanted, url })
     }
 
-    /// Returns the URL of the first of the [`forms`](Self::forms) that has a URL; `None` if none of them has one.
+    /// Returns the URL of the first of the [`forms`](Self::forms) that has a URL; `None` if no form has a URL.
     pub fn url(&self) -> Option<&'static str> {
         self.forms.iter().find_map(|form| form.url)
     }

@@ -10,8 +10,8 @@ use super::Packing;
 use crate::error::{DataError, Result};
 
 impl Packing {
-    /// Reads the unpacked content of the file at `path`. `name` is the published name: its ending tells a `.zip`
-    /// archive from a tar archive, because the file at `path` may be a partial download with another ending.
+    /// Reads the unpacked content of the file at `path`. `name` is the published name: its ending distinguishes a
+    /// `.zip` archive from a tar archive, because the file at `path` may be a partial download with another ending.
     pub(crate) fn unpack(self, path: &Path, name: &str) -> Result<Vec<u8>> {
         let mut file = File::open(path).map_err(DataError::io("read", path))?;
         let mut bytes = Vec::new();
@@ -20,7 +20,7 @@ impl Packing {
             Self::Gzip => GzDecoder::new(file).read_to_end(&mut bytes).map(drop),
             Self::Member(member) if name.ends_with(".zip") => unzip(file, member, &mut bytes),
             Self::Member(member) => untar(file, member, &mut bytes),
-            Self::Folder | Self::TarGz => Err(Error::other("a folder has no single content")),
+            Self::Folder | Self::TarGz => Err(Error::other("a folder cannot be read as a single file")),
         };
         unpacked.map(|()| bytes).map_err(DataError::unpack(path))
     }

@@ -32,7 +32,7 @@ type NameAndId = Result<Path<(String, String)>, PathRejection>;
 /// The largest number of pieces that one request to `next` returns.
 pub(crate) const MOST_PIECES: u64 = 1000;
 
-/// All paths, with the layers that every request passes.
+/// Returns all paths, with the layers that every request passes.
 pub(crate) fn router(state: Arc<State>) -> Result<Router, ServeError> {
     let guarded = Router::new()
         .route("/v1/models", get(models))
@@ -216,7 +216,7 @@ async fn one_piece(model: &Served, mut session: AnySession) -> Result<(AnySessio
     model.worker.run_later(step).await
 }
 
-/// The parameters of a path. If they are not valid UTF-8, the error is that there is no such model.
+/// Returns the parameters of a path. If they are not valid UTF-8, the error is that there is no such model.
 fn of_path<T>(parameters: Result<Path<T>, PathRejection>) -> Result<T, ApiError> {
     parameters.map(|Path(parameters)| parameters).map_err(|_| ApiError::NoModel)
 }

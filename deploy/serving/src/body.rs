@@ -54,13 +54,14 @@ pub(crate) fn check(model: &Served, inputs: &[Value], options: &Value, limits: &
     for (name, value) in options.as_object().into_iter().flatten() {
         let largest = model.schemas.options["properties"][name]["maximum"].as_f64();
         if let Some(largest) = largest.filter(|largest| value.as_f64().is_some_and(|value| value > *largest)) {
-            return Err(ApiError::bad_input(name, format!("{value} is more than {largest}")));
+            return Err(ApiError::bad_input(name, format!("{value} is too large; the maximum is {largest}")));
         }
     }
     Ok(())
 }
 
-/// Checks the length of every string in an input, except the content of a file, which only the limit of the body bounds.
+/// Checks the length of every string in an input, except the content of a file, which only the limit of the body
+/// bounds.
 fn check_input(model: &Served, input: &Value, longest: usize) -> Result<(), ApiError> {
     let schema = &model.schemas.input;
     let forms = schema["oneOf"].as_array().map_or(std::slice::from_ref(schema), Vec::as_slice);

@@ -20,7 +20,7 @@ pub enum ServeError {
         source: std::io::Error,
     },
     /// Two models have the same name.
-    #[error("two models have the name `{0}`; serve one of them")]
+    #[error("two models have the name `{0}`; serve only one of these models")]
     SameName(String),
     /// The origin for CORS is not a valid value of a header.
     #[error("the origin `{0}` is not valid; give scheme and host, such as https://example.org")]
@@ -35,7 +35,7 @@ pub enum ServeError {
 pub(crate) enum ApiError {
     #[error("{message}")]
     BadInput { field: String, message: String },
-    #[error("the body is not the JSON of this request: {0}")]
+    #[error("the body is not valid JSON for this request: {0}")]
     InvalidJson(String),
     #[error("the body was not sent completely")]
     Incomplete,
@@ -43,27 +43,30 @@ pub(crate) enum ApiError {
     Unauthorized,
     #[error("there is no model with this name; GET /v1/models lists the models")]
     NoModel,
-    #[error("there is no session with this identifier; it has ended, expired, or belongs to another model")]
+    #[error(
+        "there is no session with this identifier; the session has ended, has expired, or belongs to another model"
+    )]
     NoSession,
     #[error("there is nothing at this path; GET /openapi.json lists the paths")]
     NoPath,
     #[error("the path does not have this method; GET /openapi.json lists the methods")]
     Method,
-    #[error("the session is in use by another request; wait for its answer")]
+    #[error("the session is in use by another request; wait for the answer to that request")]
     SessionInUse,
     #[error("the body was not sent in time")]
     SlowRequest,
-    #[error("the body is larger than {0} bytes; send less, or several requests")]
+    #[error("the body is larger than {0} bytes; send a smaller body, or several requests")]
     TooLarge(usize),
-    #[error("the content type is not application/json")]
+    #[error("the content type is not application/json; send the header `content-type: application/json`")]
     ContentType,
     #[error("too many requests wait for this model; try again later")]
     QueueFull,
-    #[error("there are too many sessions; end some, or try again later")]
+    #[error("there are too many sessions; end other sessions, or try again later")]
     TooManySessions,
-    #[error("the answer was not ready in time; ask for less, or try again later")]
+    #[error("the answer was not ready in time; request a shorter answer, or try again later")]
     SlowAnswer,
-    /// The reason. It is only logged and not sent, because it may reveal how the server works.
+    /// The model failed, for this reason. The reason is logged but not sent, because it may reveal how the server
+    /// works.
     #[error("the model failed; the log of the server has the reason")]
     Internal(String),
 }
@@ -82,7 +85,7 @@ impl ApiError {
         Self::BadInput { field: field.to_owned(), message: message.into() }
     }
 
-    /// The error of a request to a model whose thread has ended.
+    /// Creates the error of a request to a model whose thread has ended.
     pub(crate) fn stopped() -> Self {
         Self::Internal("the thread of the model has ended".to_owned())
     }
@@ -94,7 +97,7 @@ impl ApiError {
         }
     }
 
-    /// The status and the code of the error.
+    /// Returns the status and the code of the error.
     fn kind(&self) -> (StatusCode, &'static str) {
         match self {
             Self::BadInput { .. } => (StatusCode::BAD_REQUEST, "bad_input"),
@@ -116,7 +119,7 @@ impl ApiError {
         }
     }
 
-    /// The error in the JSON form that all answers use.
+    /// Returns the error in the JSON form that all answers use.
     pub(crate) fn to_json(&self, request_id: &str) -> Value {
         let field = match self {
             Self::BadInput { field, .. } => Some(field),
@@ -128,7 +131,7 @@ impl ApiError {
 }
 
 impl IntoResponse for ApiError {
-    /// A response without a body. The layer that knows the identifier of the request adds the body.
+    /// Returns a response without a body. The layer that knows the identifier of the request adds the body.
     fn into_response(self) -> Response {
         let mut response = self.kind().0.into_response();
         let headers = response.headers_mut();

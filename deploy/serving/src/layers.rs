@@ -1,4 +1,4 @@
-//! What happens to every request: identifier, token, log, metrics, the body of errors, and headers.
+//! The layers that every request passes: identifier, token, log, metrics, the body of errors, and headers.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,15 +31,17 @@ pub(crate) async fn authorize(
     if is_allowed { Ok(next.run(request).await) } else { Err(ApiError::Unauthorized) }
 }
 
-/// The token of the header `authorization: Bearer TOKEN`. Clients may write the name of the scheme in small letters.
+/// Returns the token of the header `authorization: Bearer TOKEN`. Clients may write the name of the scheme in small
+/// letters.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     const SCHEME: &[u8] = b"Bearer ";
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.as_bytes().split_at_checked(SCHEME.len())?;
     scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii_start())
 }
 
-/// Gives the request an identifier, counts and logs it, and completes the answer. The log has no text of the user: it
-/// has no body, and instead of the path it has the pattern that the path matches.
+/// Assigns an identifier to the request, counts and logs the request, and adds the error body and the security headers
+/// to the response. The log contains no text from the user: bodies are not logged, and the pattern of the route is
+/// logged instead of the path.
 pub(crate) async fn observe(
     Shared(state): Shared<Arc<State>>,
     mut request: Request<Body>,

@@ -67,8 +67,8 @@ impl Metrics {
         self.batches.get_or_create(&model).inc();
     }
 
-    /// The text of all metrics. `sessions` is the current number of sessions, and `queues` has the number of waiting
-    /// requests for each model.
+    /// Returns the text of all metrics. `sessions` is the current number of sessions, and `queues` has the number of
+    /// waiting requests for each model.
     pub(crate) fn text<'a>(&self, sessions: usize, queues: impl Iterator<Item = (&'a str, usize)>) -> String {
         let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
         self.sessions.set(number(sessions));

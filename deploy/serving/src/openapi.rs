@@ -21,7 +21,7 @@ const JSON: &str = "application/json";
 /// The statuses of the errors of operations with a body.
 const ERRORS: [u16; 11] = [400, 401, 404, 405, 408, 409, 413, 415, 500, 503, 504];
 
-/// The OpenAPI document of a server.
+/// Returns the OpenAPI document of a server.
 pub(crate) fn document(state: &State) -> Result<Value, ApiError> {
     let most = state.options.limits.inputs;
     let paths = state.models.iter().fold(shared_paths(), |paths, model| add_paths(paths, model, most));
@@ -47,7 +47,7 @@ pub(crate) fn document(state: &State) -> Result<Value, ApiError> {
     Ok(document)
 }
 
-/// The schemas of a model, which are components of the document.
+/// Returns the schemas of a model, which are components of the document.
 fn parts(model: &Served) -> impl Iterator<Item = (&'static str, &Value)> {
     let schemas = &model.schemas;
     let piece = model.is_streaming().then_some(("piece", &schemas.piece));
@@ -70,13 +70,13 @@ fn text() -> RefOr<Schema> {
     kind(Type::String).into()
 }
 
-/// An object with these properties at least.
+/// Returns an object with these properties at least.
 fn object<const N: usize>(properties: [(&str, RefOr<Schema>); N]) -> ObjectBuilder {
     let add = |object: ObjectBuilder, (name, schema)| object.property(name, schema).required(name);
     properties.into_iter().fold(ObjectBuilder::new(), add)
 }
 
-/// An object with no other properties.
+/// Returns an object with no other properties.
 fn closed(object: ObjectBuilder) -> RefOr<Schema> {
     object.additional_properties(Some(AdditionalProperties::FreeForm(false))).into()
 }
@@ -87,12 +87,12 @@ fn error_schema() -> ObjectBuilder {
     object([("error", object(error).into())])
 }
 
-/// A successful answer.
+/// Returns a successful answer.
 fn answer(media_type: &str, schema: impl Into<RefOr<Schema>>) -> ResponseBuilder {
     ResponseBuilder::new().description("The answer.").content(media_type, Content::new(Some(schema)))
 }
 
-/// An operation with its successful answer and its errors.
+/// Returns an operation with its successful answer and its errors.
 fn operation(summary: &str, status: &str, answer: impl Into<RefOr<Response>>, errors: &[u16]) -> OperationBuilder {
     let schema = Ref::from_schema_name("Error");
     let error = ResponseBuilder::new().description("An error.").content(JSON, Content::new(Some(schema))).build();
@@ -153,7 +153,7 @@ fn session_id() -> Parameter {
     parameter.schema(Some(schema)).build()
 }
 
-/// A request with one input or a list, and options if the client has any.
+/// Returns a request with one input or a list, and options if the client has any.
 fn request(model: &Served, name: &str, input: RefOr<Schema>) -> RefOr<Schema> {
     closed(object([(name, input)]).property("options", part(model, "options")))
 }
@@ -205,7 +205,7 @@ fn end(model: &Served) -> OperationBuilder {
         .operation_id(Some(session_operation(model, "end")))
 }
 
-/// The identifier of an operation on a session, to which the operation that begins sessions links.
+/// Returns the identifier of an operation on a session, to which the operation that begins sessions links.
 fn session_operation(model: &Served, verb: &str) -> String {
     format!("{}-{verb}", model.name())
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// The options of a server. The default listens on loopback, without a token.
+/// The options of a server. With the default, the server listens on loopback, without a token.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The address and port to listen on; port 0 takes a free port.
@@ -12,7 +12,7 @@ pub struct Options {
     pub token: Option<String>,
     /// The origin, such as `https://example.org`, whose pages may send requests to this server from a browser.
     pub cors_origin: Option<String>,
-    /// The limits.
+    /// The limits of requests, queues and sessions.
     pub limits: Limits,
 }
 
@@ -42,7 +42,7 @@ pub struct Limits {
     pub sessions: usize,
     /// How long a session is kept after its last use.
     pub session_time: Duration,
-    /// The largest number of connections; more wait until one ends.
+    /// The largest number of connections. Further connections wait until a connection ends.
     pub connections: usize,
     /// How long a client may take to send the header of a request, to send its body, and to take a part of an answer.
     pub client_time: Duration,

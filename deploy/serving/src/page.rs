@@ -36,7 +36,7 @@ const FILES: [File; 12] = [
     script!("tagging.js"),
 ];
 
-/// The paths of the page.
+/// Returns the paths of the page.
 pub(crate) fn router() -> Router<Arc<State>> {
     FILES.into_iter().fold(Router::new(), |router, (path, media_type, content)| {
         router.route(path, get(move || async move { ([(header::CONTENT_TYPE, media_type)], content) }))

@@ -13,7 +13,7 @@ const LONGEST: usize = 64;
 pub(crate) struct RequestId(pub(crate) String);
 
 impl RequestId {
-    /// The identifier that the client has sent if it is well formed, and a random one otherwise.
+    /// Returns the identifier that the client has sent if it is well formed, and otherwise a random identifier.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let is_valid = |id: &&str| {
             (1..=LONGEST).contains(&id.len())
@@ -24,7 +24,7 @@ impl RequestId {
     }
 }
 
-/// 128 random bits in hexadecimal digits, which nobody can guess.
+/// Returns 128 random bits in hexadecimal digits, which nobody can guess.
 pub(crate) fn random_id() -> String {
     format!("{:032x}", rand::rng().random::<u128>())
 }

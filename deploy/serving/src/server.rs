@@ -33,7 +33,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the threads of the models, and listens. Must be called in a tokio runtime.
+    /// Starts the threads of the models, and listens. Call this function in a tokio runtime.
     ///
     /// # Errors
     ///
@@ -47,13 +47,13 @@ impl Server {
         Ok(Self { listener, address, router, limits })
     }
 
-    /// The address of the server.
+    /// Returns the address of the server.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers requests until `stop` is ready. Then it accepts no more connections, completes the answers in progress,
-    /// and returns, at the latest after [`Limits::answer_time`].
+    /// Answers requests until `stop` is ready. Then the server accepts no more connections and completes the answers in
+    /// progress. The function returns after [`Limits::answer_time`] at the latest.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let graceful = GracefulShutdown::new();
         let slots = Arc::new(Semaphore::new(self.limits.connections));
@@ -132,7 +132,7 @@ pub fn serve(models: Vec<AnyModel>, options: Options, started: impl FnOnce(Socke
     stopped
 }
 
-/// A future that is ready after SIGTERM or SIGINT.
+/// Returns a future that is ready after SIGTERM or SIGINT.
 #[cfg(unix)]
 fn stop_signal() -> Result<impl Future<Output = ()>, ServeError> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -145,7 +145,7 @@ fn stop_signal() -> Result<impl Future<Output = ()>, ServeError> {
     })
 }
 
-/// A future that is ready after Ctrl-C.
+/// Returns a future that is ready after Ctrl-C.
 #[cfg(not(unix))]
 fn stop_signal() -> Result<impl Future<Output = ()>, ServeError> {
     Ok(async {

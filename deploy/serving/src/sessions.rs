@@ -28,12 +28,12 @@ impl Sessions {
         Arc::new(Self { most, time, entries: Mutex::default() })
     }
 
-    /// The number of sessions that have not expired.
+    /// Returns the number of sessions that have not expired.
     pub(crate) fn len(&self) -> usize {
         self.entries().len()
     }
 
-    /// How long a session is kept after its last use.
+    /// Returns how long a session is kept after its last use.
     pub(crate) fn time(&self) -> Duration {
         self.time
     }
@@ -65,7 +65,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Removes the sessions that have expired, and returns the table of the others.
+    /// Removes the sessions that have expired, and returns the table of all other sessions.
     fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.retain(|_, entry| entry.session.is_none() || entry.last_used.elapsed() < self.time);
@@ -81,7 +81,7 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
-    /// Whether nobody has ended the session.
+    /// Returns whether nobody has ended the session.
     pub(crate) fn is_wanted(&self) -> bool {
         self.sessions.entries().contains_key(&self.id)
     }

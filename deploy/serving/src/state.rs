@@ -29,7 +29,7 @@ impl Served {
         self.model.predictor.streaming().is_some()
     }
 
-    /// The entry of the model in the list of models.
+    /// Returns the entry of the model in the list of models.
     pub(crate) fn description(&self) -> Value {
         let manifest = &self.model.manifest;
         json!({
@@ -66,7 +66,7 @@ impl State {
         Ok(Self { models: served, sessions, metrics, options })
     }
 
-    /// The model with this name.
+    /// Returns the model with this name.
     pub(crate) fn model(&self, name: &str) -> Result<&Served, ApiError> {
         self.models.iter().find(|model| model.name() == name).ok_or(ApiError::NoModel)
     }

@@ -1,4 +1,4 @@
-//! The thread of a model: it takes requests from a queue, and predicts requests with the same options together.
+//! The thread of a model, which takes requests from a queue, and predicts requests with the same options together.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -47,12 +47,12 @@ impl Worker {
         Ok(Self { jobs })
     }
 
-    /// Whether the thread runs.
+    /// Returns whether the thread runs.
     pub(crate) fn is_alive(&self) -> bool {
         !self.jobs.is_closed()
     }
 
-    /// The number of requests that wait for the model.
+    /// Returns the number of requests that wait for the model.
     pub(crate) fn queue_length(&self) -> usize {
         self.jobs.max_capacity() - self.jobs.capacity()
     }
@@ -158,7 +158,7 @@ impl Thread {
     }
 
     /// Predicts the inputs of all requests together. If that fails, predicts the requests one by one, so that a request
-    /// with a bad input does not fail the others.
+    /// with a bad input does not make the other requests fail.
     fn answer(&self, mut batch: Vec<Predict>) {
         batch.retain(|request| !request.answer.is_closed());
         if batch.len() > 1 {
@@ -181,7 +181,11 @@ impl Thread {
         let count = inputs.len();
         let outputs = guarded(|| self.model.predictor.predict_json(inputs, options))?;
         self.metrics.batch(&self.model.manifest.name, count);
-        if outputs.len() == count { Ok(outputs) } else { Err(internal("the model returned another number of outputs")) }
+        if outputs.len() == count {
+            Ok(outputs)
+        } else {
+            Err(internal("the number of outputs differs from the number of inputs"))
+        }
     }
 
     /// Predicts the inputs of one request, the largest batch at a time, and stops when the client has gone.

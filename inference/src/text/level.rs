@@ -19,7 +19,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// The tokens of a text, with `<eos>` after each line.
+    /// Returns the tokens of a text, with `<eos>` after each line.
     ///
     /// ```
     /// use inference::text::Level;
@@ -48,9 +48,9 @@ impl Level {
         ids
     }
 
-    /// Spells a token as a vocabulary does. A character with combining marks that the vocabulary does not know becomes
-    /// its code points (NFD), and a tab becomes a space, if the vocabulary knows these. Every other token stays as it
-    /// is.
+    /// Spells a token as a vocabulary does. If the vocabulary does not contain a character with combining marks, the
+    /// character is replaced by its code points (NFD), and a tab is replaced by a space, if the vocabulary contains the
+    /// replacement. Every other token is unchanged.
     pub fn spell(self, token: &str, vocabulary: &Vocabulary) -> Vec<String> {
         let unknown = |token: &str| vocabulary.id(token) == Vocabulary::UNKNOWN;
         if self == Self::Character && unknown(token) {
@@ -73,7 +73,7 @@ impl Level {
         }
     }
 
-    /// The tokens of a line, without `<eos>`.
+    /// Returns the tokens of a line, without `<eos>`.
     pub fn tokens_of_line(self, line: &str) -> impl Iterator<Item = &str> {
         let words = (self == Self::Word).then(|| line.split_whitespace());
         let characters = (self == Self::Character).then(|| line.graphemes(true));

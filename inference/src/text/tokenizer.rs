@@ -6,11 +6,11 @@ use super::unicode::{is_unspaced, nfc};
 
 /// Splits a text into lower-case tokens.
 ///
-/// A word consists of letters, digits, and apostrophes inside (`don't`); letters keep their accents and other combining
-/// marks. Every other visible character is a separate token, also an emoji of several code points. HTML line breaks,
-/// which are frequent in the IMDB reviews, count as spaces. Chinese, Japanese and other scripts without spaces are
-/// split at the word boundaries of [UAX #29](https://www.unicode.org/reports/tr29/), where each Chinese character is a
-/// word.
+/// A word consists of letters, digits, and apostrophes between letters (`don't`); letters keep their accents and other
+/// combining marks. Every other visible character is a separate token; an emoji of several code points is one token.
+/// HTML line breaks, which are frequent in the IMDB reviews, count as spaces. Chinese, Japanese and other scripts
+/// without spaces are split at the word boundaries of [UAX #29](https://www.unicode.org/reports/tr29/), where each
+/// Chinese character is a word.
 ///
 /// The text is converted to the normal form NFC first, so the tokens do not depend on how accents are encoded.
 ///
@@ -48,7 +48,7 @@ pub fn tokenize(text: &str) -> Vec<String> {
     tokens
 }
 
-/// The first character of a text with its combining marks: an extended grapheme cluster.
+/// Returns the first character of a text with its combining marks: an extended grapheme cluster.
 fn first_character(text: &str) -> Option<&str> {
     match text.as_bytes() {
         // Two ASCII characters form no cluster, except CRLF.
@@ -67,7 +67,7 @@ fn finish(word: &mut String, tokens: &mut Vec<String>) {
     }
 }
 
-/// The text after a leading `<br>`, `<br/>` or `<br />`, if there is one.
+/// Returns the text after a leading `<br>`, `<br/>` or `<br />`, if there is one.
 fn line_break(text: &str) -> Option<&str> {
     let inner = text.strip_prefix("<br").or_else(|| text.strip_prefix("<BR"))?;
     inner.trim_start_matches(' ').trim_start_matches('/').strip_prefix('>')

@@ -26,8 +26,8 @@ pub fn plain_lines(text: &str) -> String {
     text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n")
 }
 
-/// Whether a character belongs to a script that has no spaces between words: Chinese, Japanese, Thai, Lao, Burmese or
-/// Khmer.
+/// Returns whether a character belongs to a script that has no spaces between words: Chinese, Japanese, Thai, Lao,
+/// Burmese or Khmer.
 pub fn is_unspaced(character: char) -> bool {
     matches!(character,
         '\u{e00}'..='\u{eff}' // Thai, Lao

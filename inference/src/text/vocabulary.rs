@@ -15,7 +15,7 @@ pub enum Reserved {
 }
 
 impl Reserved {
-    /// The text of the token.
+    /// Returns the text of the token.
     pub const fn token(self) -> &'static str {
         match self {
             Self::Padding => "<pad>",
@@ -24,7 +24,8 @@ impl Reserved {
     }
 }
 
-/// The tokens that a model knows, by id. Id 0 is a [`Reserved`] token, and id 1 is the token for all unknown tokens.
+/// The tokens that a model knows, and their ids. Id 0 is a [`Reserved`] token, and id 1 is the token for all unknown
+/// tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vocabulary {
     tokens: Vec<String>,
@@ -32,9 +33,9 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// The id of the token `<unk>`, which stands for all tokens that are not in the vocabulary.
+    /// The id of the token `<unk>`, which replaces all tokens that are not in the vocabulary.
     pub const UNKNOWN: u32 = 1;
-    /// The text of the token that stands for unknown tokens.
+    /// The text of the token that replaces unknown tokens.
     pub const UNKNOWN_TOKEN: &str = "<unk>";
     /// The name of the vocabulary file in a package.
     pub const FILE: &str = "vocab.txt";
@@ -47,8 +48,9 @@ impl Vocabulary {
         Self::build_frequent(reserved, tokens, size, 1)
     }
 
-    /// Builds a vocabulary like [`build`](Self::build), of those tokens that occur at least `min_count` times. The
-    /// rarer tokens of the training part are then read as `<unk>`, so that a model learns where unknown tokens occur.
+    /// Builds a vocabulary like [`build`](Self::build), but only of the tokens that occur at least `min_count` times.
+    /// Rarer tokens of the training part are then encoded as `<unk>`, so that a model learns where unknown tokens
+    /// occur.
     pub fn build_frequent<'a>(
         reserved: Reserved,
         tokens: impl IntoIterator<Item = &'a str>,
@@ -102,39 +104,43 @@ impl Vocabulary {
         let tokens: Vec<String> = text.lines().map(str::to_owned).collect();
         for (index, special) in [reserved.token(), Self::UNKNOWN_TOKEN].into_iter().enumerate() {
             if tokens.get(index).map(String::as_str) != Some(special) {
-                return Err((index + 1, format!("this line of a vocabulary must be `{special}`")));
+                return Err((index + 1, format!("this line must contain the special token `{special}`")));
             }
         }
         let vocabulary = Self::from_tokens(tokens);
         let mut lines = vocabulary.tokens.iter().zip(0..);
         match lines.find(|(token, id)| token.is_empty() || vocabulary.id(token) != *id) {
             None => Ok(vocabulary),
-            Some((token, id)) if token.is_empty() => Err((id as usize + 1, "the token is empty".to_owned())),
-            Some((token, id)) => Err((id as usize + 1, format!("the token `{token}` occurs twice"))),
+            Some((token, id)) if token.is_empty() => {
+                Err((id as usize + 1, "the line is empty; each line must contain one token".to_owned()))
+            }
+            Some((token, id)) => Err((id as usize + 1, format!("the vocabulary contains the token `{token}` twice"))),
         }
     }
 
-    /// The content of a vocabulary file: one token per line, in order of the ids, as [`parse`](Self::parse) reads it.
+    /// Returns the content of a vocabulary file: one token per line, in order of the ids, as [`parse`](Self::parse)
+    /// reads it.
     pub fn to_text(&self) -> String {
         self.tokens.join("\n") + "\n"
     }
 
-    /// The number of tokens, including the reserved ones.
+    /// Returns the number of tokens, including the reserved tokens.
     pub fn len(&self) -> usize {
         self.tokens.len()
     }
 
-    /// Whether there are no tokens. Always false, because the reserved tokens are always there.
+    /// Returns whether there are no tokens. The result is always false, because every vocabulary has the reserved
+    /// tokens.
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty()
     }
 
-    /// The id of a token, or [`UNKNOWN`](Self::UNKNOWN) if the token is not in the vocabulary.
+    /// Returns the id of a token, or [`UNKNOWN`](Self::UNKNOWN) if the token is not in the vocabulary.
     pub fn id(&self, token: &str) -> u32 {
         self.ids.get(token).copied().unwrap_or(Self::UNKNOWN)
     }
 
-    /// The token with this id, if there is one.
+    /// Returns the token with this id, if there is one.
     pub fn token(&self, id: u32) -> Option<&str> {
         self.tokens.get(id as usize).map(String::as_str)
     }

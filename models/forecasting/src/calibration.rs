@@ -130,16 +130,17 @@ impl Calibration {
 /// The smallest number of past windows for a calibration of the intervals. With n windows, the smallest probability
 /// that can be estimated is 1 / (n + 1), and each bound of the 95 % interval needs a probability of 0.025.
 pub const FEWEST: usize = 39;
-/// The largest number of calibrations within one part of the data. Each one serves a block of consecutive windows.
+/// The largest number of calibrations within one part of the data. Each calibration serves a block of consecutive
+/// windows.
 const RENEWALS: usize = 20;
 
 impl Forecasts {
     /// Recalibrates the bounds periodically on the most recent windows that have ended.
     ///
-    /// `origins` and `truth` are the origins and the observed values of all windows. The first `count` windows serve
-    /// only for calibration, and the result does not contain them. Each calibration uses the latest `count` windows
-    /// whose values are all known at the time of the forecast. With fewer than [`FEWEST`] such windows, the bounds do
-    /// not change if the network's own intervals are meaningful (`has_intervals`), and become NaN otherwise.
+    /// `origins` and `truth` are the origins and the observed values of all windows. The first `count` windows are used
+    /// only for calibration, and are not in the result. Each calibration uses the latest `count` windows whose values
+    /// are all known at the time of the forecast. With fewer than [`FEWEST`] such windows, the bounds do not change if
+    /// the network's own intervals are meaningful (`has_intervals`), and become NaN otherwise.
     pub fn calibrated(
         mut self,
         count: usize,

@@ -18,7 +18,7 @@ use crate::settings::{Settings, WindowSettings};
 
 /// The name of the file in a package that holds the [`Scalers`].
 pub const SCALER: &str = "scaler.json";
-/// The rules that convert the names of the weights in this crate to PyTorch's names and back. Packages use PyTorch's
+/// The rules that convert between the names of the weights in this crate and PyTorch's names. Packages use PyTorch's
 /// names.
 pub const WEIGHT_NAMES: WeightNames =
     WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
@@ -44,7 +44,7 @@ impl Predictor for Forecaster {
         let settings: Settings = package.settings()?;
         let scalers: Scalers = package.json(SCALER)?;
         if !scalers.is_valid() {
-            return Err(package.invalid(SCALER, "a mean or a deviation is missing or out of range"));
+            return Err(package.invalid(SCALER, "a mean or a standard deviation is missing or out of range"));
         }
         let bad =
             |bad: crate::settings::BadSetting| package.invalid_settings(format!("{}: {}", bad.setting, bad.message));
@@ -63,8 +63,8 @@ impl Predictor for Forecaster {
         Ok(windows.iter().zip(&forecasts).map(|(windows, forecasts)| self.answer(windows, forecasts)).collect())
     }
 
-    /// The shortest history that the model can read. Every column is a wave with the mean and the standard deviation of
-    /// the column's scaler.
+    /// Returns the shortest history that the model can read. Every column is a wave with the mean and the standard
+    /// deviation of the column's scaler.
     fn example(&self) -> History {
         let (look_back, horizon) = (self.settings.data.look_back.get(), self.settings.data.horizon.get());
         History::example(&self.scalers, look_back.max(2), &self.settings.data.known, horizon)
@@ -81,37 +81,37 @@ impl Forecaster {
         Self { settings, scalers: scalers.into(), network, device }
     }
 
-    /// The settings that the package stores: windows and architecture.
+    /// Returns the settings that the package stores: windows and architecture.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// The means and standard deviations of the columns, for each series.
+    /// Returns the means and standard deviations of the columns, for each series.
     pub fn scalers(&self) -> &Scalers {
         &self.scalers
     }
 
-    /// The trained network, which reads and forecasts standardised values.
+    /// Returns the trained network, which reads and forecasts standardised values.
     pub fn network(&self) -> &Model {
         &self.network
     }
 
-    /// The device on which the network computes.
+    /// Returns the device on which the network computes.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// The loss that the network was trained with, and the output distribution that belongs to the loss.
+    /// Returns the loss that the network was trained with, which also determines the output distribution.
     pub fn likelihood(&self) -> Likelihood {
         self.settings.model.loss
     }
 
-    /// Returns a set of one window: the window to forecast. It may end after the last row of the history.
+    /// Returns a set of one window: the window to forecast. The window may end after the last row of the history.
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] if the history does not fit the model, or if `options.at` leaves too few rows before
-    /// it or is later than the first step after the history.
+    /// [`PredictError::BadInput`] if the history does not fit the model, or if `options.at` is too early, so that too
+    /// few rows precede it, or later than the first step after the history.
     pub fn window(&self, history: &History, options: &Options) -> Result<Windows, PredictError> {
         let (look_back, horizon) = (self.settings.data.look_back.get(), self.settings.data.horizon.get());
         let scaler = self.scalers.of(&history.series)?;
@@ -126,12 +126,16 @@ impl Forecaster {
                     return Err(PredictError::bad_input(
                         "at",
                         format!(
-                            "the model needs {needed} rows before {at}, and there are {origin}; the first possible time is {}",
+                            "the model needs {needed} rows before {at}, but there are only {origin}; the earliest \
+                             possible time is {}",
                             history.times[needed]
                         ),
                     ));
                 }
-                _ => format!("the model needs at least {needed} rows before the forecast, and there are {origin}"),
+                _ => format!(
+                    "the model needs at least {needed} rows before the forecast, but there are only {origin}; give \
+                     more rows"
+                ),
             };
             return Err(PredictError::bad_input("times", reason));
         }
@@ -143,14 +147,18 @@ impl Forecaster {
         let frame = Frame::new(history, targets, ahead.len(), scaler.clone())?.with_parts(train, valid - train);
         let frame = frame.extended((origin + horizon).saturating_sub(known), &history.future)?;
         if frame.len() < origin + horizon {
-            return Err(PredictError::bad_input("times", "the forecast would end after the last representable time"));
+            return Err(PredictError::bad_input(
+                "times",
+                "the forecast would end after the last time of the calendar; give earlier times",
+            ));
         }
         if let (Some(at), Some(next)) = (options.at, frame.times.get(known))
             && at > *next
         {
             let first = history.times[needed.min(known - 1)];
             let reason = format!(
-                "{at} is not between {first} and {next}, the first unknown step; leave `at` out to forecast from there"
+                "{at} is not between {first} and {next}, the first time after the given values; to forecast from \
+                 {next}, leave `at` out"
             );
             return Err(PredictError::bad_input("at", reason));
         }
@@ -164,8 +172,9 @@ impl Forecaster {
         if self.likelihood() == Likelihood::Direction { Vec::new() } else { windows.past() }
     }
 
-    /// Computes standardised forecasts of the windows of each set, with intervals calibrated on past windows. A batch may
-    /// have windows of several sets. Calls `check` before each batch, and stops with its error if it returns one.
+    /// Computes standardised forecasts of the windows of each set, with intervals calibrated on past windows. A batch
+    /// may have windows of several sets. Calls `check` before each batch, and stops with the error if `check` returns
+    /// an error.
     pub fn forecasts<E>(
         &self,
         sets: &[Windows],
@@ -206,8 +215,8 @@ impl Forecaster {
         Forecast { columns, past_windows, calibrated: past_windows >= FEWEST }
     }
 
-    /// Computes the mean training loss over all windows. Calls `check` before each batch, and stops with its error if
-    /// it returns one.
+    /// Computes the mean training loss over all windows. Calls `check` before each batch, and stops with the error if
+    /// `check` returns an error.
     pub fn mean_loss<E>(&self, windows: &Windows, mut check: impl FnMut() -> Result<(), E>) -> Result<f64, E> {
         let (mut sum, mut count) = (0.0, 0);
         for origins in windows.origins.chunks(BATCH) {
@@ -230,7 +239,9 @@ fn check_step(scaler: &Scaler, history: &History) -> Result<(), PredictError> {
         Some(step) => {
             let duration = |seconds| SignedDuration::try_from_secs_f64(seconds).map(timesteps::written);
             let [found, step] = [found, step].map(|seconds| duration(seconds).unwrap_or_default());
-            let reason = format!("rows are {found} apart, and the model was trained on rows {step} apart");
+            let reason = format!(
+                "the time step of the rows is {found}, but the model was trained on rows with a time step of {step}"
+            );
             Err(PredictError::bad_input("times", reason))
         }
         None => Ok(()),

@@ -23,7 +23,7 @@ pub const CALENDAR: usize = 8;
 /// A standardised time series with its calendar features and other values that are known ahead.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// Standardised values of the targets and then of the covariates, `[rows, columns]`; NaN in future rows.
+    /// The standardised values of the targets and then of the covariates, `[rows, columns]`; NaN in future rows.
     values: Vec<f32>,
     /// The features that are known ahead of each row, `[rows, features]`: calendar features, and then the standardised
     /// values of the known covariates.
@@ -34,7 +34,7 @@ pub struct Frame {
     pub series: String,
     /// The time of each row.
     pub times: Vec<DateTime>,
-    /// Whether the times stand for the numbers of the rows: see [`History::numbered`].
+    /// Whether the rows have step numbers instead of times: see [`History::numbered`].
     pub numbered: bool,
     /// Converts times to local times, from which the calendar features are computed.
     clock: Clock,
@@ -51,8 +51,8 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Standardises the columns that the scaler names: the first `targets` of them are the targets, and the last
-    /// `known` of them are known ahead. The training and validation part and the season are set by
+    /// Standardises the columns that the scaler names. The first `targets` columns are the targets, and the last
+    /// `known` columns are known ahead. The training and validation part and the season are set by
     /// [`with_parts`](Self::with_parts) and [`with_season`](Self::with_season).
     ///
     /// # Errors
@@ -96,7 +96,8 @@ impl Frame {
         self.times.extend(times);
     }
 
-    /// The calendar features of a time, computed from the local time; all zero if the times stand for row numbers.
+    /// Returns the calendar features of a time, computed from the local time; all zero if the rows have numbers instead
+    /// of times.
     fn calendar(&self, time: DateTime) -> [f32; CALENDAR] {
         match self.numbered {
             true => [0.0; CALENDAR],
@@ -115,8 +116,8 @@ impl Frame {
     }
 
     /// Appends `rows` future rows, with NaN values. Their times and known covariates come from `future`. If there are
-    /// no known covariates, times that `future` lacks continue the times of the rows. Appends fewer rows if the last
-    /// representable time is reached.
+    /// no known covariates and `future` has too few times, the pattern of the times is continued. Appends fewer rows if
+    /// the end of the calendar is reached.
     ///
     /// # Errors
     ///
@@ -134,40 +135,40 @@ impl Frame {
         Ok(self)
     }
 
-    /// The number of rows.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         self.times.len()
     }
 
-    /// Whether there are no rows.
+    /// Returns whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.times.is_empty()
     }
 
-    /// The number of targets and covariates, without the covariates that are known ahead.
+    /// Returns the number of targets and covariates, without the covariates that are known ahead.
     pub fn columns(&self) -> usize {
         self.scaler.columns.len() - self.known_columns
     }
 
-    /// The number of features that are known ahead for each row: calendar features and known covariates.
+    /// Returns the number of features that are known ahead for each row: calendar features and known covariates.
     pub fn features(&self) -> usize {
         CALENDAR + self.known_columns
     }
 
-    /// The standardised value in a row and column.
+    /// Returns the standardised value in a row and column.
     pub fn value(&self, row: usize, column: usize) -> f32 {
         self.values[row * self.columns() + column]
     }
 
-    /// The standardised values of a column.
+    /// Returns the standardised values of a column.
     pub fn column(&self, column: usize) -> Vec<f32> {
         self.values.iter().skip(column).step_by(self.columns()).copied().collect()
     }
 }
 
-/// The calendar features of a time: the time of day, of week and of year as sine and cosine, so that there is no jump
-/// at midnight or New Year; the elapsed part of the year; and whether the day is on a weekend. The features of the year
-/// are zero unless `yearly` is true.
+/// Returns the calendar features of a time: the time of day, of week and of year as sine and cosine, so that there is
+/// no jump at midnight or New Year; the elapsed part of the year; and whether the day is on a weekend. The features of
+/// the year are zero unless `yearly` is true.
 pub fn calendar(time: DateTime, yearly: bool) -> [f32; CALENDAR] {
     let date = time.date();
     let seconds = f32::from(time.second()) + time.subsec_nanosecond() as f32 * 1e-9;
@@ -193,7 +194,7 @@ pub struct Windows {
     pub look_back: usize,
     /// The number of rows that the network forecasts in a window, H.
     pub horizon: usize,
-    /// The number of rows from the origin of one window to that of the next.
+    /// The number of rows from the origin of one window to the origin of the next.
     pub stride: usize,
 }
 
@@ -212,8 +213,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Copies windows, each given by its set and its origin, into tensors. The sets may belong to several series with
-    /// the same columns. At least one window is needed.
+    /// Copies windows into tensors. Each window is given by the [`Windows`] that contain it and by its origin. The
+    /// `Windows` may belong to several series with the same columns. `windows` must not be empty.
     pub fn cut(windows: &[(&Windows, usize)], device: &Device) -> Self {
         let (first, size) = (windows[0].0, windows.len());
         let Windows { look_back, horizon, .. } = *first;
@@ -244,12 +245,12 @@ impl Windows {
         Self { frame, origins, look_back, horizon, stride }
     }
 
-    /// The number of windows.
+    /// Returns the number of windows.
     pub fn len(&self) -> usize {
         self.origins.len()
     }
 
-    /// Whether there are no windows.
+    /// Returns whether there are no windows.
     pub fn is_empty(&self) -> bool {
         self.origins.is_empty()
     }
@@ -259,8 +260,9 @@ impl Windows {
         self.horizon.div_ceil(self.stride)
     }
 
-    /// The origins of past windows for the calibration of intervals: their forecasts end before the first window's
-    /// forecast begins. There are at most as many as fit into the validation part.
+    /// Returns the origins of past windows for the calibration of intervals: their forecasts end before the first
+    /// window's forecast begins. The number of past windows is limited to the number that fits into the validation
+    /// part.
     pub fn past(&self) -> Vec<usize> {
         let Some(&first) = self.origins.first() else { return Vec::new() };
         let count = self.frame.valid / self.stride;
@@ -271,7 +273,7 @@ impl Windows {
         origins
     }
 
-    /// The standardised observed values of the forecast rows of all windows, `[windows, horizon, targets]`.
+    /// Returns the standardised observed values of the forecast rows of all windows, `[windows, horizon, targets]`.
     pub fn truth(&self) -> Vec<f32> {
         let frame = &self.frame;
         let rows = self.origins.iter().flat_map(|&origin| origin..origin + self.horizon);
@@ -283,7 +285,7 @@ impl Windows {
         Batch::cut(&origins.iter().map(|&origin| (self, origin)).collect::<Vec<_>>(), device)
     }
 
-    /// The set and the origin of each window, as [`Batch::cut`] takes them.
+    /// Returns the set and the origin of each window, as [`Batch::cut`] takes them.
     pub fn each(&self) -> impl Iterator<Item = (&Self, usize)> {
         self.origins.iter().map(move |&origin| (self, origin))
     }

@@ -16,8 +16,8 @@ use crate::scaler::{Scaler, Scalers};
 /// a CSV file with a time column. In this form, the key `columns` names the columns to read (default: all columns of
 /// numbers), and the key `known` names the columns whose values are known ahead.
 ///
-/// It is useful to pass more rows than the network reads for one forecast, because intervals are calibrated on the
-/// forecasts of past windows.
+/// Pass more rows than the network reads for one forecast, because the intervals are calibrated on the forecasts of
+/// past windows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "table", serde(remote = "Self"))]
@@ -25,8 +25,8 @@ pub struct History {
     /// The time of each row in ascending order, such as `2020-12-31T23:00:00`. The times are local times or UTC, as in
     /// the training data.
     pub times: Vec<DateTime>,
-    /// Whether the rows have numbers instead of times. The time of row number `n` is then `n` seconds after the start
-    /// of 1970, and the model reads no calendar features.
+    /// Whether the rows are identified by step numbers instead of times. `times` then holds step number `n` as the time
+    /// `n` seconds after 1970-01-01T00:00:00, and the model reads no calendar features.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub numbered: bool,
     /// The difference between local time and the standard time of the series. The model reads calendar features of
@@ -48,7 +48,7 @@ pub struct History {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Future {
-    /// The time of each step, in ascending order. If empty, the times follow from those of the history.
+    /// The time of each step, in ascending order. If empty, the times continue the pattern of the times of the history.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub times: Vec<DateTime>,
     /// The values of each known column by its name, one per step.
@@ -56,12 +56,12 @@ pub struct Future {
 }
 
 impl Future {
-    /// Whether there are no times and no known values.
+    /// Returns whether there are no times and no known values.
     pub fn is_empty(&self) -> bool {
         self.times.is_empty() && self.columns.is_empty()
     }
 
-    /// The values of the known column with this name, at least one for each of the `steps` to forecast.
+    /// Returns the values of the known column with this name, at least one for each of the `steps` to forecast.
     ///
     /// # Errors
     ///
@@ -71,14 +71,18 @@ impl Future {
         if values.len() < steps {
             let (known, lacking) = (values.len(), steps - values.len());
             let reason = format!(
-                "the forecast of {steps} steps needs `{name}`, which is known ahead, in {steps} rows after the last \
-                 value: there are {known}, and {lacking} are lacking; add them"
+                "a forecast of {steps} steps needs {steps} future values of the known column `{name}`, but there are \
+                 only {known}; add {lacking} values"
             );
             return Err(PredictError::bad_input("future", reason));
         }
         match values.iter().take(steps).position(|value| !value.is_finite()) {
             Some(step) => {
-                let reason = format!("`{name}` is {} in step {} of the future", values[step], step + 1);
+                let reason = format!(
+                    "`{name}` has the value {} in step {} of the future; give a finite number",
+                    values[step],
+                    step + 1
+                );
                 Err(PredictError::bad_input("future", reason))
             }
             None => Ok(values),
@@ -96,7 +100,8 @@ impl Future {
         match times.windows(2).find(|pair| pair[0] >= pair[1] || missing(pair) > most) {
             Some(pair) => {
                 let reason = format!(
-                    "{} comes after {}, which is not the next step of the series; give the steps that follow its last value",
+                    "{} comes after {}, but is not the next time step of the series; give the time steps that directly \
+                     follow the series",
                     pair[1], pair[0]
                 );
                 Err(PredictError::bad_input("future", reason))
@@ -107,38 +112,39 @@ impl Future {
 }
 
 impl History {
-    /// The number of rows.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         self.times.len()
     }
 
-    /// Whether there are no rows.
+    /// Returns whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.times.is_empty()
     }
 
-    /// The pattern of the times, which determines the times of a forecast.
+    /// Returns the pattern of the times, which determines the times of a forecast.
     pub fn rhythm(&self) -> Rhythm {
         Rhythm::of(&self.times)
     }
 
-    /// The values of the column with this name, one per row.
+    /// Returns the values of the column with this name, one per row.
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] if there is no such column, or it has another number of values than there are times.
+    /// [`PredictError::BadInput`] if there is no such column, or if the number of its values differs from the number of
+    /// times.
     pub fn column(&self, name: &str) -> Result<&[f64], PredictError> {
         let Some(values) = self.columns.get(name) else {
             let known = self.columns.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
             return Err(PredictError::bad_input(
                 "columns",
-                format!("the history has no column `{name}`; its columns are: {known}"),
+                format!("the history has no column `{name}`; the columns of the history are: {known}"),
             ));
         };
         if values.len() != self.len() {
             let (values, times) = (values.len(), self.len());
             let reason =
-                format!("column `{name}` has {values} values, and there are {times} times; give one value per time");
+                format!("column `{name}` has {values} values, but there are {times} times; give one value per time");
             return Err(PredictError::bad_input("columns", reason));
         }
         Ok(values)
@@ -154,16 +160,19 @@ impl History {
         for name in columns {
             let values = self.column(name)?;
             if let Some(row) = values.iter().position(|value| !value.is_finite()) {
-                let reason = format!("column `{name}` is {} at {}; fill missing values", values[row], self.times[row]);
+                let reason = format!(
+                    "column `{name}` has the value {} at {}; fill missing values with numbers",
+                    values[row], self.times[row]
+                );
                 return Err(PredictError::bad_input("columns", reason));
             }
         }
         self.future.check(&self.times)
     }
 
-    /// An artificial history of the first series that a model knows, with the values of the `known` columns in the next
-    /// `horizon` steps. Every column is a wave with a period of 24 rows, and has the mean and the standard deviation of
-    /// the column's scaler.
+    /// Returns an artificial history of the first series that a model knows, with the values of the `known` columns in
+    /// the next `horizon` steps. Every column is a wave with a period of 24 rows, and has the mean and the standard
+    /// deviation of the column's scaler.
     pub(crate) fn example(scalers: &Scalers, rows: usize, known: &[String], horizon: usize) -> Self {
         let series = match scalers {
             Scalers::One(_) => String::new(),
@@ -185,7 +194,7 @@ impl History {
     }
 }
 
-/// The value of a row in an artificial column, rounded to about a hundredth of the deviation.
+/// Returns the value of a row in an artificial column, rounded to about a hundredth of the deviation.
 fn wave(scaler: &Scaler, column: usize, row: usize) -> f64 {
     let (mean, deviation) = (scaler.means[column], scaler.deviations[column]);
     let value = mean + deviation * (row as f64 * std::f64::consts::TAU / 24.0).sin();

@@ -14,7 +14,7 @@ use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 use crate::calibration::LEVELS;
 use crate::scaler::Scaler;
 
-/// The training loss, and the output distribution that belongs to the loss: the key `loss` in a recipe.
+/// The training loss, which also determines the output distribution: the key `loss` in a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Likelihood {
@@ -30,7 +30,7 @@ pub enum Likelihood {
     Quantiles,
     /// The QLIKE loss of a forecast variance; the forecast column holds logarithms of variances.
     Qlike,
-    /// Cross-entropy of the event that the value is above zero (a rise); the network predicts its logit.
+    /// Cross-entropy of the event that the value is above zero (a rise); the network predicts the logit of this event.
     Direction,
 }
 
@@ -48,7 +48,8 @@ pub enum Quantity {
 }
 
 impl Quantity {
-    /// The name of the quantity in tables and plots; for [`Quantity::Value`] the name of the forecast column, `column`.
+    /// Returns the name of the quantity in tables and plots; for [`Quantity::Value`] the name of the forecast column,
+    /// `column`.
     pub fn label(self, column: &str) -> &str {
         match self {
             Self::Value => column,
@@ -64,7 +65,7 @@ const QUANTILES: [f64; 5] = [LEVELS[0], LEVELS[1], 0.5, LEVELS[2], LEVELS[3]];
 pub(crate) const MIN_SCALE: f64 = 1e-3;
 
 impl Likelihood {
-    /// The number of distribution parameters per forecast value, P.
+    /// Returns the number of distribution parameters per forecast value, P.
     pub fn width(self) -> usize {
         match self {
             Self::Mae | Self::Mse | Self::Qlike | Self::Direction => 1,
@@ -74,7 +75,7 @@ impl Likelihood {
         }
     }
 
-    /// Whether the output distribution determines prediction intervals.
+    /// Returns whether the output distribution determines prediction intervals.
     pub fn has_intervals(self) -> bool {
         matches!(self, Self::Gaussian | Self::StudentT | Self::Quantiles)
     }
@@ -92,7 +93,7 @@ impl Likelihood {
         }
     }
 
-    /// Converts the distribution parameters of a random value x to those of `x · deviation + mean`. `mean` and
+    /// Converts the distribution parameters of a random value x to the parameters of `x · deviation + mean`. `mean` and
     /// `deviation` have the shape `[B, 1, T, 1]` for B windows and T targets.
     pub fn rescale(self, parameters: Tensor<4>, mean: Tensor<4>, deviation: Tensor<4>) -> Tensor<4> {
         let part = |index| parameters.clone().narrow(3, index, 1);
@@ -104,8 +105,8 @@ impl Likelihood {
         }
     }
 
-    /// The mean loss, `[1]`, of standardised values, `[B, H, T]` for H steps and T targets, given the P distribution
-    /// parameters of each value, `[B, H, T, P]`.
+    /// Returns the mean loss, `[1]`, of standardised values, `[B, H, T]` for H steps and T targets, given the P
+    /// distribution parameters of each value, `[B, H, T, P]`.
     pub fn loss(self, parameters: Tensor<4>, values: Tensor<3>, scaler: &Scaler) -> Tensor<1> {
         let part = |index| parameters.clone().narrow(3, index, 1).squeeze_dim::<3>(3);
         match self {
@@ -159,7 +160,7 @@ impl Likelihood {
         }
     }
 
-    /// The quantity to which [`to_units`](Self::to_units) converts a forecast.
+    /// Returns the quantity to which [`to_units`](Self::to_units) converts a forecast.
     pub fn quantity(self) -> Quantity {
         match self {
             Self::Qlike => Quantity::Volatility,
@@ -168,7 +169,7 @@ impl Likelihood {
         }
     }
 
-    /// The point forecast from the parameters of one distribution: its median or mean.
+    /// Returns the point forecast from the parameters of one distribution: its median or mean.
     pub fn point(self, parameters: &[f32]) -> f32 {
         match self {
             Self::Quantiles => sorted(parameters)[QUANTILES.len() / 2],
@@ -176,8 +177,8 @@ impl Likelihood {
         }
     }
 
-    /// The interval bounds at [`LEVELS`] from the parameters of one distribution. If a loss gives
-    /// only a point forecast, the bounds are at distance 1 from it; the conformal calibration of the model moves them.
+    /// Returns the interval bounds at [`LEVELS`] from the parameters of one distribution. If a loss gives only a point
+    /// forecast, the bounds are at distance 1 from it; the conformal calibration then moves these bounds.
     pub fn bounds(self, parameters: &[f32]) -> [f32; 4] {
         match self {
             Self::Gaussian => {
@@ -230,8 +231,8 @@ fn sorted(parameters: &[f32]) -> Vec<f32> {
     quantiles
 }
 
-/// The negative log-likelihood of each value under Student's t-distribution with the given mean, scale (`width`) and
-/// degrees of freedom (`freedom`).
+/// Returns the negative log-likelihood of each value under Student's t-distribution with the given mean, scale
+/// (`width`) and degrees of freedom (`freedom`).
 fn student_t_loss(mean: Tensor<3>, width: Tensor<3>, freedom: Tensor<3>, values: Tensor<3>) -> Tensor<3> {
     let half = (freedom.clone() + 1.0) * 0.5;
     let scaled = (values - mean) / width.clone();
@@ -241,7 +242,7 @@ fn student_t_loss(mean: Tensor<3>, width: Tensor<3>, freedom: Tensor<3>, values:
         + half * (scaled.square() / freedom).log1p()
 }
 
-/// ln Γ(x) for x ≥ 1, with an error below 1e-6: Stirling's series at x + 4, reduced to x by Γ(x + 1) = x Γ(x).
+/// Computes ln Γ(x) for x ≥ 1, with an error below 1e-6: Stirling's series at x + 4, reduced to x by Γ(x + 1) = x Γ(x).
 fn log_gamma(x: Tensor<3>) -> Tensor<3> {
     let product = x.clone() * (x.clone() + 1.0) * (x.clone() + 2.0) * (x.clone() + 3.0);
     let x = x + 4.0;

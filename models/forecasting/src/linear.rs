@@ -19,8 +19,8 @@ pub struct LinearModelConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
-    /// DLinear: the values are split into their moving average over 25 steps and the remainder. Each of the two has its
-    /// own map.
+    /// DLinear: the values are split into their moving average over 25 steps and the remainder. The moving average and
+    /// the remainder have separate maps.
     Decomposed,
     /// NLinear: the last value is subtracted from the inputs, and added to the outputs.
     Normalised,
@@ -45,7 +45,7 @@ impl LinearModelConfig {
         LinearModel { map: map(), trend: (self.form == Form::Decomposed).then(map) }
     }
 
-    /// The number of parameters that [`init`](Self::init) creates.
+    /// Returns the number of parameters that [`init`](Self::init) creates.
     pub fn num_params(&self, look_back: usize, horizon: usize) -> f64 {
         let maps = if self.form == Form::Decomposed { 2.0 } else { 1.0 };
         maps * (look_back as f64 + 1.0) * horizon as f64
@@ -71,7 +71,7 @@ impl LinearModel {
     }
 }
 
-/// The moving average over [`AVERAGE`] steps, with replicate padding, for C columns of L steps: `[B, C, L]`.
+/// Returns the moving average over [`AVERAGE`] steps, with replicate padding, for C columns of L steps: `[B, C, L]`.
 fn moving_average(values: Tensor<3>) -> Tensor<3> {
     let [batch, columns, steps] = values.dims();
     let beyond = AVERAGE / 2;

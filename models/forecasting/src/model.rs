@@ -66,26 +66,28 @@ impl Architecture {
     pub fn check(&self, sizes: Sizes) -> Result<(), BadSetting> {
         let Sizes { look_back, horizon, targets, known, .. } = sizes;
         if matches!(self.loss, Likelihood::Qlike | Likelihood::Direction) && (horizon, targets) != (1, 1) {
-            let message = "qlike and direction forecast one step of one target; set data.horizon = 1 and name one column \
-                           in data.target";
+            let message = "qlike and direction forecast one step of one target; set data.horizon = 1 and name one \
+                           column in data.target";
             return Err(BadSetting::new("model.loss", message));
         }
         match &self.kind {
             Kind::Recurrent(config) => config.check(sizes, self.loss),
             _ if known > CALENDAR => Err(BadSetting::new(
                 "data.known",
-                "this network does not read values that are known ahead; take model.kind = \"recurrent\"",
+                "this network does not read columns that are known ahead; set model.kind = \"recurrent\", or remove \
+                 data.known",
             )),
             _ if self.loss.width() > 1 => Err(BadSetting::new(
                 "model.loss",
-                "this loss predicts a distribution, which needs model.kind = \"recurrent\"; take mae or mse",
+                "a loss that predicts a distribution needs model.kind = \"recurrent\"; set this kind, or the loss mae \
+                 or mse",
             )),
             Kind::SegRnn(config) => config.check(look_back, horizon),
             Kind::Linear(_) => Ok(()),
         }
     }
 
-    /// The number of parameters that [`init`](Self::init) creates.
+    /// Returns the number of parameters that [`init`](Self::init) creates.
     pub fn num_params(&self, sizes: Sizes) -> f64 {
         let Sizes { look_back, horizon, columns, .. } = sizes;
         match &self.kind {
@@ -107,8 +109,8 @@ impl Architecture {
 }
 
 impl Model {
-    /// The forward pass for training. Returns P parameters of the output distribution per value, `[B, S, T, P]`, and
-    /// the observed values, `[B, S, T]`, of the T targets at the S steps that the loss covers.
+    /// Runs the forward pass for training. Returns P parameters of the output distribution per value, `[B, S, T, P]`,
+    /// and the observed values, `[B, S, T]`, of the T targets at the S steps that the loss covers.
     pub fn forward_train(&self, batch: Batch) -> (Tensor<4>, Tensor<3>) {
         match self {
             Self::Recurrent(model) => model.forward_train(batch),

@@ -1,5 +1,5 @@
-//! The networks as ONNX graphs. They read and forecast standardised values: `(value − mean) / deviation` of each column,
-//! with the scaler in the metadata.
+//! Exports the networks as ONNX graphs. The graphs read and forecast standardised values: `(value − mean) / deviation`
+//! of each column, with the scaler in the metadata.
 
 use burn::nn::Linear;
 use onnx::{
@@ -13,9 +13,10 @@ use crate::model::{Model, Sizes};
 use crate::recurrent::{MIN_DEVIATION, Normalise, Recurrent, Steps};
 use crate::segrnn::SegRnn;
 
-const KNOWN: &str = "sine and cosine of the time of day, sine and cosine of the time of the week, sine and cosine of the time of the \
-                     year, the elapsed part of the year less 0.5 (these three are 0 if the scaler's `yearly` is false), weekend (0.5) or \
-                     not (-0.5); then the columns that are known ahead, standardised";
+const KNOWN: &str = "sine and cosine of the time of day, sine and cosine of the time of the week, sine and cosine of \
+                     the time of the year, the elapsed part of the year less 0.5 (these three are 0 if the scaler's \
+                     `yearly` is false), weekend (0.5) or not (-0.5); then the columns that are known ahead, \
+                     standardised";
 
 /// Inputs: the standardised values that the network reads and, for recurrent networks, the features that are known
 /// ahead; output: the parameters of the distribution of each value, `[batch, horizon, targets, parameters]`. An
@@ -25,13 +26,13 @@ impl ToOnnx for Forecaster {
         if options.lengths {
             return Err(OnnxError::NoLengths {
                 model: "a forecaster",
-                reason: "all windows have the number of steps that the network was trained with",
+                reason: "all windows have the same number of steps",
             });
         }
         let settings = self.settings();
         let sizes = settings.sizes(self.scalers().columns()).map_err(|_| OnnxError::NoGraph {
             model: "this forecaster",
-            reason: "its settings and its scaler do not belong together",
+            reason: "the number of columns in the settings does not match the scaler",
         })?;
         let graphs = match self.network() {
             Model::SegRnn(network) => vec![segrnn(network, sizes, options)],
@@ -53,7 +54,7 @@ impl ToOnnx for Forecaster {
     }
 }
 
-/// What the parameters of each value mean.
+/// Returns the meaning of the parameters of each value.
 fn meaning(likelihood: Likelihood) -> &'static str {
     match likelihood {
         Likelihood::Mae | Likelihood::Mse => "one parameter per value: the forecast",
@@ -84,7 +85,8 @@ fn parameters_output(graph: &mut Graph, sizes: Sizes, steps: usize, width: usize
     graph.output(Port::new("parameters", Element::Float, &dims, about), value);
 }
 
-/// Makes the forecasts of all columns, `[batch, horizon, columns]`, the output of a network with one parameter per value.
+/// Makes the forecasts of all columns, `[batch, horizon, columns]`, an output of the graph, for a network with one
+/// parameter per value.
 fn targets_output(graph: &mut Graph, sizes: Sizes, all: &Value) {
     let targets = graph.slice(all, 2, 0, sizes.targets as i64);
     let parameters = graph.unsqueeze(&targets, 3);
@@ -159,8 +161,12 @@ fn direct(network: &Recurrent, steps: &Steps, sizes: Sizes, options: &Options) -
     let mut graph = Graph::new("model", "A recurrent network that forecasts all steps at once.", options.precision);
     let Sizes { look_back, horizon, .. } = sizes;
     let inputs = values_input(&mut graph, sizes); // [B, L, C]
-    let known =
-        known_input(&mut graph, sizes, look_back + horizon, "the known features of the steps read and forecast");
+    let known = known_input(
+        &mut graph,
+        sizes,
+        look_back + horizon,
+        "the known features of the steps that are read and of the steps that are forecast",
+    );
     let scale = Scale::of_window(&mut graph, network.normalise, &inputs, sizes);
     let values = scale.normalise(&mut graph, &inputs);
     let known_past = graph.slice(&known, 1, 0, look_back as i64);
@@ -176,8 +182,8 @@ fn direct(network: &Recurrent, steps: &Steps, sizes: Sizes, options: &Options) -
     graph
 }
 
-/// The linear layer `map` of the last hidden state, `[B, 1, N]`, joined with the known features of each future step,
-/// `[B, H, K]`. The state is the same at all steps, so its product with the weights is computed once.
+/// Returns the linear layer `map` of the last hidden state, `[B, 1, N]`, joined with the known features of each future
+/// step, `[B, H, K]`. The state is the same at all steps, so its product with the weights is computed once.
 fn decoded(graph: &mut Graph, map: &Linear, last: &Value, future: &Value) -> Value {
     let [rows, columns] = map.weight.dims();
     let weight = numbers(map.weight.val()); // [N + K, N]
@@ -196,15 +202,16 @@ fn decoded(graph: &mut Graph, map: &Linear, last: &Value, future: &Value) -> Val
     }
 }
 
-/// The graph of an autoregressive network that reads the past: all steps except the last step, which the graph of the
-/// first forecast step reads.
+/// Returns the graph of an autoregressive network that reads the past: all steps except the last step, which the graph
+/// of the first forecast step reads.
 fn past(network: &Recurrent, sizes: Sizes, options: &Options) -> Graph {
-    let about = "Reads the past of a window. The graph `step` forecasts: it reads the last value of the past with the known \
-                 features of the first step to forecast, then a value of the step before.";
+    let about = "Reads the past of a window. The graph `step` then forecasts one step per call. Its first call reads \
+                 the last value of the past and the known features of the first step of the forecast; each later call \
+                 reads the value of the previous step.";
     let mut graph = Graph::new("model", about, options.precision);
     let look_back = sizes.look_back as i64;
     let inputs = values_input(&mut graph, sizes); // [B, L, T]
-    let known = known_input(&mut graph, sizes, sizes.look_back, "the known features of the steps read");
+    let known = known_input(&mut graph, sizes, sizes.look_back, "the known features of the steps that are read");
     let scale = Scale::of_window(&mut graph, network.normalise, &inputs, sizes);
     let values = scale.normalise(&mut graph, &inputs);
     let values = graph.slice(&values, 1, 0, look_back - 1);
@@ -216,13 +223,13 @@ fn past(network: &Recurrent, sizes: Sizes, options: &Options) -> Graph {
     graph
 }
 
-/// The graph of one step of a forecast.
+/// Returns the graph of one step of a forecast.
 fn next(network: &Recurrent, sizes: Sizes, options: &Options) -> Graph {
-    let about =
-        "Forecasts one step from the value of the step before, which is observed or drawn from the forecast before.";
+    let about = "Forecasts one step from the value of the previous step, which is observed or sampled from the \
+                 previous forecast.";
     let mut graph = Graph::new("step", about, options.precision);
     let dims = [BATCH, Dim::Fixed(1), Dim::Fixed(sizes.targets)];
-    let value = graph.input(Port::new("value", Element::Float, &dims, "the standardised value of the step before"));
+    let value = graph.input(Port::new("value", Element::Float, &dims, "the standardised value of the previous step"));
     let known = known_input(&mut graph, sizes, 1, "the known features of the step to forecast");
     let state = graph.state_inputs(&network.rnn);
     let scale = Scale::inputs(&mut graph, network.normalise, sizes);
@@ -261,21 +268,21 @@ fn parameters(graph: &mut Graph, network: &Recurrent, states: &Value, scale: &Sc
     parameters_output(graph, sizes, steps, width, &parameters);
 }
 
-/// `softplus(value) + least`.
+/// Computes `softplus(value) + least`.
 fn positive(graph: &mut Graph, value: &Value, least: f32) -> Value {
     let positive = graph.node("Softplus", &[value]);
     let least = graph.float(least);
     graph.node("Add", &[&positive, &least])
 }
 
-/// `value · deviation + mean`. A factor or a term that is `None` is left out.
+/// Computes `value · deviation + mean`. A factor or a term that is `None` is left out.
 fn rescaled(graph: &mut Graph, value: &Value, mean: Option<&Value>, deviation: Option<&Value>) -> Value {
     let scaled = deviation.map_or(value.clone(), |deviation| graph.node("Mul", &[value, deviation]));
     mean.map_or(scaled.clone(), |mean| graph.node("Add", &[&scaled, mean]))
 }
 
 /// The normalisation of each window: mean (or last value) and deviation of each column, `[batch, 1, columns]`, absent
-/// where the network does not use them.
+/// if the network does not use this value.
 struct Scale {
     mean: Option<Value>,
     deviation: Option<Value>,

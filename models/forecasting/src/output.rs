@@ -13,7 +13,7 @@ use crate::likelihood::{Likelihood, Quantity};
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
     /// The first time to forecast, such as `2020-12-01T06:00:00`. The forecast begins at the first row from this time
-    /// on, and does not read the rows after its start. `null`: after the last row.
+    /// on, and does not read the rows after its start. If absent or `null`, the forecast begins after the last row.
     pub at: Option<DateTime>,
 }
 
@@ -26,7 +26,7 @@ pub struct Forecast {
     /// intervals.
     pub past_windows: usize,
     /// Whether the intervals are calibrated on past windows. If not, the intervals come from the network's output
-    /// distribution, or are `null` if there is none.
+    /// distribution, or are `null` if there is no distribution.
     pub calibrated: bool,
 }
 

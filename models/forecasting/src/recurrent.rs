@@ -55,8 +55,8 @@ pub struct RecurrentConfig {
 pub enum Decoding {
     /// Direct: all steps are forecast at once from the last hidden state.
     Direct,
-    /// Autoregressive: the steps are forecast one by one, and each step reads a value that was sampled for the step
-    /// before.
+    /// Autoregressive: the steps are forecast one by one, and each step reads the value that was sampled for the
+    /// previous step.
     Autoregressive,
 }
 
@@ -124,18 +124,21 @@ impl RecurrentConfig {
             ));
         }
         if self.decoding == Decoding::Autoregressive && columns > targets {
-            let message = "the future of covariates is unknown to model.decoding = \"autoregressive\"; make them targets, \
-                           name them in data.known if it is known, or take \"direct\"";
+            let message = "model.decoding = \"autoregressive\" needs future values of the covariates; make the \
+                           covariates targets, name them in data.known if their future values are known, or set \
+                           model.decoding = \"direct\"";
             return Err(BadSetting::new("data.covariates", message));
         }
         if self.normalise.is_some() && matches!(likelihood, Likelihood::Direction | Likelihood::Qlike) {
             return Err(BadSetting::new(
                 "model.normalise",
-                "the losses qlike and direction need the level of the values; leave model.normalise out",
+                "model.normalise removes the level of the values, which the losses qlike and direction need; remove \
+                 model.normalise",
             ));
         }
         if self.decoding == Decoding::Autoregressive && likelihood == Likelihood::Quantiles {
-            let message = "quantiles cannot be sampled; take gaussian or student-t, or model.decoding = \"direct\"";
+            let message = "model.decoding = \"autoregressive\" cannot sample from quantiles; set the loss gaussian or \
+                           student-t, or set model.decoding = \"direct\"";
             return Err(BadSetting::new("model.loss", message));
         }
         Ok(())
@@ -160,7 +163,7 @@ impl RecurrentConfig {
         }
     }
 
-    /// The number of parameters that [`init`](Self::init) creates.
+    /// Returns the number of parameters that [`init`](Self::init) creates.
     pub fn num_params(&self, sizes: Sizes, likelihood: Likelihood) -> f64 {
         let Sizes { horizon, targets, known, .. } = sizes;
         let hidden = self.hidden_size.get() as f64;
@@ -177,10 +180,10 @@ impl RecurrentConfig {
 }
 
 impl Recurrent {
-    /// The forward pass for training. Returns P distribution parameters per value, `[B, S, T, P]`, and the observed
-    /// values of the T targets at the same S steps, `[B, S, T]`. Direct decoding covers the horizon, S = H.
-    /// Autoregressive decoding reads the observed previous values (teacher forcing) and also covers the look-back, L:
-    /// S = L − 1 + H.
+    /// Runs the forward pass for training. Returns P distribution parameters per value, `[B, S, T, P]`, and the
+    /// observed values of the T targets at the same S steps, `[B, S, T]`. Direct decoding covers the horizon, S = H.
+    /// Autoregressive decoding reads the observed previous values (teacher forcing) and also covers the look-back, L: S
+    /// = L − 1 + H.
     pub fn forward_train(&self, batch: Batch) -> (Tensor<4>, Tensor<3>) {
         if self.steps.is_some() {
             return (self.forward(&batch), batch.targets);
@@ -217,7 +220,7 @@ impl Recurrent {
         self.parameters(states, &scale)
     }
 
-    /// Whether forecasts are made step by step, by [`sample_paths`](Self::sample_paths).
+    /// Returns whether forecasts are made step by step, by [`sample_paths`](Self::sample_paths).
     pub fn is_autoregressive(&self) -> bool {
         self.steps.is_none()
     }

@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::history::History;
 
-/// The content of `scaler.json`: the scaler of the only series, or one for each series by its identifier.
+/// The content of `scaler.json`: the scaler of the only series, or one scaler per series, by the identifier of the
+/// series.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Scalers {
     /// The scaler of the only series.
     One(Scaler),
-    /// The scaler of each series. All have the same columns.
+    /// The scaler of each series. All scalers have the same columns.
     PerSeries(BTreeMap<String, Scaler>),
 }
 
@@ -24,7 +25,8 @@ impl From<Scaler> for Scalers {
 }
 
 impl Scalers {
-    /// The scaler of the series with the identifier `series`, which is empty if the model was trained on one series.
+    /// Returns the scaler of the series with the identifier `series`, which is empty if the model was trained on one
+    /// series.
     ///
     /// # Errors
     ///
@@ -34,19 +36,21 @@ impl Scalers {
         match self {
             Self::One(scaler) if series.is_empty() => Ok(scaler),
             Self::One(_) => {
-                refused(format!("`{series}` is given, and the model was trained on one series without a name"))
+                refused(format!("the model was trained on one series without a name; leave out the name `{series}`"))
             }
             Self::PerSeries(all) => all.get(series).map_or_else(
                 || {
                     let known = all.keys().map(String::as_str).collect::<Vec<_>>().join("`, `");
-                    refused(format!("the model was not trained on series `{series}`; its series are: `{known}`"))
+                    refused(format!(
+                        "the model was not trained on the series `{series}`; choose one of the series `{known}`"
+                    ))
                 },
                 Ok,
             ),
         }
     }
 
-    /// The scalers of all series.
+    /// Returns the scalers of all series.
     pub fn all(&self) -> impl Iterator<Item = &Scaler> {
         let (one, several) = match self {
             Self::One(scaler) => (Some(scaler), None),
@@ -55,12 +59,13 @@ impl Scalers {
         one.into_iter().chain(several.into_iter().flatten())
     }
 
-    /// The names of the columns, targets first; none if there is no scaler.
+    /// Returns the names of the columns, targets first; none if there is no scaler.
     pub fn columns(&self) -> &[String] {
         self.all().next().map_or(&[], |scaler| &scaler.columns)
     }
 
-    /// Whether there is a scaler, all are [valid](Scaler::is_valid), and they have the same columns.
+    /// Returns whether there is at least one scaler, all scalers are [valid](Scaler::is_valid), and all scalers have
+    /// the same columns.
     pub fn is_valid(&self) -> bool {
         self.all().next().is_some() && self.all().all(|scaler| scaler.is_valid() && scaler.columns == self.columns())
     }
@@ -76,7 +81,8 @@ pub struct Scaler {
     pub means: Vec<f64>,
     /// The standard deviation of each column; 1 for a constant column.
     pub deviations: Vec<f64>,
-    /// Whether the network gets calendar features of the time of year. True only if the training part covers two years.
+    /// Whether the network gets calendar features of the time of year. This is true only if the training part covers
+    /// two years.
     pub yearly: bool,
     /// The number of seconds between consecutive rows; absent in older packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -112,14 +118,14 @@ impl Scaler {
         Ok(Self { columns: columns.to_vec(), means, deviations, yearly, step, nonnegative: Vec::new() })
     }
 
-    /// The lowest standardised value that a forecast of a column may have: the standardised 0 for a
+    /// Returns the lowest standardised value that a forecast of a column may have: the standardised 0 for a
     /// [nonnegative](Self::nonnegative) column, otherwise −∞.
     pub fn lowest(&self, column: usize) -> f32 {
         let nonnegative = self.nonnegative.contains(&self.columns[column]);
         if nonnegative { self.standardise(column, 0.0) } else { f32::NEG_INFINITY }
     }
 
-    /// Whether each column has a finite mean and a finite deviation above zero.
+    /// Returns whether each column has a finite mean and a finite deviation above zero.
     pub fn is_valid(&self) -> bool {
         let count = self.columns.len();
         let finite = self.means.iter().chain(&self.deviations).all(|value| value.is_finite());

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::settings::WindowSettings;
 
-/// The schemas of histories, options and forecasts. `names` are the columns that the model reads.
+/// Returns the schemas of histories, options and forecasts. `names` are the columns that the model reads.
 pub fn schemas(settings: &WindowSettings, names: &[String]) -> Schemas {
     let time = json!({ "type": "string", "pattern": r"^\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d$",
         "description": "A local time, such as 2020-12-31T23:00:00." });

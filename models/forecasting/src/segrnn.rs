@@ -1,8 +1,8 @@
 //! SegRNN ([Lin et al. 2023](https://arxiv.org/abs/2308.11200)): a GRU that reads segments instead of steps, and
 //! decodes all segments of the forecast in parallel. Columns are independent (channel independence).
 //!
-//! B windows of C columns; L steps are read, w steps form a segment, m segments are forecast, and a state has H
-//! features:
+//! B is the number of windows, C the number of columns, L the number of steps that are read, w the number of steps per
+//! segment, m the number of segments that are forecast, and H the hidden size:
 //!
 //! ```text
 //! inputs minus last value [B·C, L] ─► segments [B·C, L/w, w] ─► linear, ReLU [B·C, L/w, H] ─► GRU ─► state [B·C, H]
@@ -57,11 +57,14 @@ impl SegRnnConfig {
             let sizes = format!("data.look_back = {look_back} and data.horizon = {horizon}");
             return Err(BadSetting::new(
                 "model.segment",
-                format!("{segment} does not divide {sizes}; change one of them"),
+                format!("{segment} must divide {sizes}; change one of these settings"),
             ));
         }
         if !hidden.is_multiple_of(2) {
-            return Err(BadSetting::new("model.hidden_size", format!("{hidden} is odd; make it even")));
+            return Err(BadSetting::new(
+                "model.hidden_size",
+                format!("{hidden} is an odd number; choose an even hidden size"),
+            ));
         }
         Ok(())
     }
@@ -80,7 +83,7 @@ impl SegRnnConfig {
         }
     }
 
-    /// The number of parameters that [`init`](Self::init) creates.
+    /// Returns the number of parameters that [`init`](Self::init) creates.
     pub fn num_params(&self, columns: usize, horizon: usize) -> f64 {
         let [segment, hidden] = [self.segment, self.hidden_size].map(|size| size.get() as f64);
         let rnn = RnnConfig::new(Cell::Gru, self.hidden_size.get(), self.hidden_size.get()).num_params();

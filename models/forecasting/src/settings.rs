@@ -29,8 +29,8 @@ pub struct WindowSettings {
     /// The names of the columns that the network reads but does not forecast.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covariates: Vec<String>,
-    /// The names of the columns whose values are known ahead. The network reads them, in the past and in the steps to
-    /// forecast, and does not forecast them.
+    /// The names of the columns whose values are known ahead. The network reads these columns, in the past and in the
+    /// steps to forecast, but does not forecast them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<String>,
     /// How the series is split into parts. Intervals are calibrated on as many past windows as fit into the validation
@@ -87,7 +87,7 @@ impl BadSetting {
 }
 
 impl Settings {
-    /// The sizes of the network, which reads and forecasts the columns with these names.
+    /// Returns the sizes of the network, which reads and forecasts the columns with these names.
     ///
     /// # Errors
     ///
@@ -99,7 +99,8 @@ impl Settings {
         if targets == 0 {
             return Err(BadSetting::new(
                 "data.target",
-                "all columns are covariates or known ahead, so there is none to forecast; name one in data.target",
+                "all columns are covariates or known ahead, so no column is left to forecast; name a column in \
+                 data.target",
             ));
         }
         let sizes = Sizes { look_back, horizon, columns, targets, known: CALENDAR + self.data.known.len() };

@@ -59,7 +59,7 @@ pub fn history(series: &TableSeries) -> History {
     History { series: id.clone(), future, ..past_of(past) }
 }
 
-/// A history without a name, and without known values of the future.
+/// Returns a history without a name, and without known values of the future.
 pub(crate) fn past_of(series: &Series) -> History {
     let Series { times, numbered, clock, .. } = series;
     let (times, clock) = (times.clone(), clock.clone());

@@ -17,7 +17,7 @@ use crate::train::LanguageModelTask;
 
 /// The largest vocabulary size for the option `--text` with `--level word`.
 const MAX_WORDS: usize = 20_000;
-/// How often a word must occur to be in that vocabulary. Words that occur once are learned as `<unk>`.
+/// How often a word must occur to be in this vocabulary. Words that occur only once are read as `<unk>`.
 const MIN_COUNT: usize = 2;
 const WORD: &str = "word";
 
@@ -33,7 +33,7 @@ impl Application for App {
     const DEFAULT_MODEL: Option<&'static str> = Some("ptb-awd");
     const NEXT: &'static [(&'static str, &'static str)] = &[
         ("generate --model RUN \"the\"", "generate text with this model"),
-        ("score --model RUN --file FILE", "see how well it predicts each word of a text"),
+        ("score --model RUN --file FILE", "see how well this model predicts each word of a text"),
         ("train --recipe ptb-lstm-small", "train on the Penn Treebank, downloaded once (6 MB)"),
     ];
 
@@ -56,10 +56,11 @@ impl Application for App {
 /// Options of `train` and `find-rate` for training on a text file of the user.
 #[derive(Clone, Debug, Default, Args)]
 pub struct TextOptions {
-    /// Train on this UTF-8 text file, with the recipe char-lstm unless --recipe names another
+    /// Train on this UTF-8 text file, with the recipe char-lstm unless --recipe names another recipe
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     text: Option<PathBuf>,
-    /// Whether each token of the text is a word or a character; words that occur once are learned as the unknown word
+    /// Whether each token of the text is a word or a character; words that occur only once are read as the unknown word
+    /// <unk>
     #[arg(long, value_parser = [WORD, "character"], requires = "text", value_name = "LEVEL", help_heading = "Data")]
     level: Option<String>,
 }
@@ -86,17 +87,17 @@ impl TextOptions {
 pub enum Verb {
     /// Generate text after a prompt, or from the beginning of a line
     #[command(after_help = "Examples:
-  generate \"the chairman said\"                    60 words, by the model ptb-awd
-  generate --temperature 0.7 --seed 3 \"the\"       likelier words, another text
+  generate \"the chairman said\"                    60 words from the model ptb-awd
+  generate --temperature 0.7 --seed 3 \"the\"       more likely words, another seed
   generate --until sentence \"the\"                one sentence
   generate --repetition-penalty 1.2 \"the\"        fewer repetitions
   generate --model RUN --interactive              complete each line that is typed")]
     Generate(Generate),
-    /// Measure how well a model predicts a text, which is read from standard input unless it is given: bits per token,
-    /// and perplexity
+    /// Measure how well a model predicts a text, in bits per token and as perplexity. If no text is given, it is read
+    /// from standard input
     #[command(after_help = "Examples:
-  score \"the chairman said he would resign\"       by the model ptb-awd
-  score --brief --file text.txt                   the perplexity alone")]
+  score \"the chairman said he would resign\"       with the model ptb-awd
+  score --brief --file text.txt                   only the perplexity")]
     Score(Score),
 }
 
@@ -111,7 +112,7 @@ pub struct Generate {
     /// Largest number of tokens to generate [default: 60 words or 600 characters]
     #[arg(long, value_name = "N", help_heading = "Sampling")]
     length: Option<Count>,
-    /// Stop before this text, which is compared with the text as it is generated (may be repeated)
+    /// Stop before this text, which is compared with the generated text (may be repeated)
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Sampling")]
     stop: Vec<String>,
     /// Stop at the end of a line or of a sentence, or at --length tokens
@@ -126,9 +127,9 @@ pub struct Generate {
 /// Where a generated text ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Until {
-    /// At the end of a line.
+    /// Stop at the end of a line.
     Line,
-    /// At the end of a sentence.
+    /// Stop at the end of a sentence.
     Sentence,
 }
 
@@ -136,17 +137,18 @@ enum Until {
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Sampling")]
 struct SamplingArgs {
-    /// Divide the logits by T. A value below 1 makes likely tokens likelier; 0 always takes the likeliest token
+    /// Divide the logits by T. A value below 1 makes likely tokens more likely; with 0, the most likely token is always
+    /// taken
     #[arg(long, value_name = "T", default_value_t = Sampling::default().temperature, allow_negative_numbers = true)]
     temperature: f32,
-    /// Sample from the K likeliest tokens only
+    /// Sample only from the K most likely tokens
     #[arg(long, value_name = "K")]
     top_k: Option<Count>,
-    /// Sample from the smallest set of likeliest tokens whose total probability is at least P
+    /// Sample from the smallest set of most likely tokens whose total probability is at least P
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
     top_p: Option<f32>,
-    /// Divide positive logits of words that were generated before by X, and multiply negative ones by X; 1 changes
-    /// nothing, 1.2 is usual
+    /// Divide positive logits of words that were generated before by X, and multiply negative logits by X; 1 means no
+    /// penalty, a usual value is 1.2
     #[arg(long, value_name = "X", default_value_t = Sampling::default().repetition_penalty, allow_negative_numbers = true)]
     repetition_penalty: f32,
     /// Seed of the random numbers for sampling
@@ -183,7 +185,7 @@ impl Generate {
     }
 }
 
-/// Reads beginnings of sentences from standard input, one per line. For each of them, the model generates text until it
+/// Reads beginnings of sentences from standard input, one per line. For each prompt, the model generates text until it
 /// generates the end of a line, and the text is printed.
 fn complete_lines(model: &LanguageModel, options: &Generation, json: bool) -> Result<()> {
     let ask = || {

@@ -1,9 +1,9 @@
 //! The loss of every token of a text, with the recurrent state carried from window to window.
 //!
 //! A text could be read as one row from its first token to its last, but a batch of one row is slow. The text is
-//! therefore cut into several rows. Every row but the first starts with some context: the last tokens of the previous
-//! row. The network reads them only to compute the recurrent state at the start of the row; their losses are not
-//! counted.
+//! therefore cut into several rows. Every row except the first starts with some context: the last tokens of the
+//! previous row. The network reads the context only to compute the recurrent state at the start of the row; the losses
+//! of the context are not counted.
 //!
 //! ```text
 //! row 0           a b c d e f        every token is predicted once; the first one from the end of a line
@@ -24,8 +24,8 @@ const START: u32 = 0;
 
 /// How a text is cut into rows and windows.
 ///
-/// If `context` is long enough, the losses depend on these settings by rounding only. With the model `ptb-awd`, a
-/// context of 256 tokens changes the perplexity by 3e-3, and a context of 1,024 tokens by 3e-5.
+/// If `context` is long enough, these settings change the losses only by rounding. With the model `ptb-awd`, a context
+/// of 256 tokens changes the perplexity by 3e-3, and a context of 1,024 tokens by 3e-5.
 #[derive(Clone, Copy, Debug)]
 pub struct EvalLayout {
     /// The largest number of rows that are read in parallel. A short text is cut into fewer rows.
@@ -61,7 +61,7 @@ impl<'a> Rows<'a> {
         Self { ids, count, length: ids.len().div_ceil(count), context }
     }
 
-    /// Returns the range of the columns whose losses are counted. It is the same in all rows.
+    /// Returns the range of the columns whose losses are counted. The range is the same in all rows.
     pub fn counted(&self) -> Range<usize> {
         self.context..self.context + self.length
     }
@@ -93,8 +93,9 @@ impl<'a> Rows<'a> {
         self.tensor(self.places(columns.clone()), columns.len(), device)
     }
 
-    /// Reads the context tokens of all rows. Returns the recurrent state after them, which is zero for the first row,
-    /// and the outputs of the last layer, `[rows, context, H]`. `None` for a single row, which has no context.
+    /// Reads the context tokens of all rows. Returns the recurrent state after the context, which is zero for the first
+    /// row, and the outputs of the last layer, `[rows, context, H]`. Returns `None` for a single row, which has no
+    /// context.
     pub fn read_context(&self, network: &Network, window: usize, device: &Device) -> Option<(State, Tensor<3>)> {
         let (mut state, mut outputs) = (None, Vec::new());
         for columns in windows(0..self.context, window) {
@@ -115,14 +116,15 @@ fn reset_first_row(state: State) -> State {
     State { hidden: state.hidden * factors.clone(), cell: state.cell.map(|cell| cell * factors) }
 }
 
-/// The cross-entropy loss of every token of a text, in nats.
+/// Returns the cross-entropy loss of every token of a text, in nats.
 pub fn losses(network: &Network, ids: &[u32], layout: EvalLayout, device: &Device) -> Vec<f32> {
     match try_losses(network, ids, layout, device, || Ok::<_, Infallible>(())) {
         Ok(losses) => losses,
     }
 }
 
-/// Computes the same losses as [`losses`]. Calls `check` before each window, and returns its error if there is one.
+/// Computes the same losses as [`losses`]. Calls `check` before each window, and stops with its error if `check`
+/// returns an error.
 pub fn try_losses<E>(
     network: &Network,
     ids: &[u32],
@@ -146,7 +148,7 @@ pub fn try_losses<E>(
     Ok(losses)
 }
 
-/// The mean of cross-entropy losses in nats. The perplexity is `exp` of this mean.
+/// Returns the mean of cross-entropy losses in nats. The perplexity is `exp` of this mean.
 pub fn mean(losses: &[f32]) -> f64 {
     losses.iter().map(|loss| f64::from(*loss)).sum::<f64>() / losses.len() as f64
 }

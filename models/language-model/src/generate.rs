@@ -20,11 +20,11 @@ const WINDOW: usize = 256;
 const WORDS: usize = 60;
 const CHARACTERS: usize = 600;
 
-/// A prompt: the beginning of a text, of any length. In JSON: a string, or `{ "prompt": "…" }`.
+/// A prompt: the beginning of a text, of any length. In JSON, a prompt is a string or `{ "prompt": "…" }`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(from = "PromptForm")]
 pub struct Prompt {
-    /// The text of the prompt. The empty prompt stands for the beginning of a line.
+    /// The text of the prompt. An empty prompt means the beginning of a line.
     pub prompt: String,
 }
 
@@ -74,8 +74,8 @@ pub struct Generation {
     /// Whether to stop at the end of a sentence: after `.`, `!`, `?` or `…` before a space. For models whose vocabulary
     /// has no full stop, such as the models of the Penn Treebank, a sentence ends at the end of its line.
     pub stop_at_sentence_end: bool,
-    /// Stop strings: the generated text ends before the first of them. They are compared with the generated text, which
-    /// is in lower case for many models.
+    /// Stop strings: the generated text ends before the first stop string. Stop strings are compared with the generated
+    /// text, which is in lower case for many models.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stop: Vec<String>,
     /// The settings for sampling the next token: temperature, top-k, top-p, repetition penalty and seed.
@@ -97,11 +97,11 @@ pub struct Generated {
     pub seed: u64,
 }
 
-/// A part of a generated text: one token, or several tokens if the first ones could have been the beginning of a stop
-/// string.
+/// A part of a generated text: one token, or several tokens if the first of these tokens could have been the beginning
+/// of a stop string.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Piece {
-    /// The text of the tokens, with the spaces and line ends that belong to them.
+    /// The text of the tokens, with the spaces and line ends around them.
     pub text: String,
 }
 
@@ -127,19 +127,19 @@ pub struct Session {
 }
 
 impl Session {
-    /// The prompt, without a byte-order mark and with LF line ends.
+    /// Returns the prompt, without a byte-order mark and with LF line ends.
     pub fn prompt(&self) -> &str {
         &self.prompt
     }
 
-    /// Words (or characters) of the prompt that the model does not know and reads as `<unk>`, in order.
+    /// Returns the words (or characters) of the prompt that the model does not know and reads as `<unk>`, in order.
     pub fn unknown(&self) -> &[String] {
         &self.unknown
     }
 }
 
 impl LanguageModel {
-    /// The number of tokens that are generated if [`Generation::length`] is absent.
+    /// Returns the number of tokens that are generated if [`Generation::length`] is absent.
     pub fn default_length(&self) -> usize {
         match self.codec.level() {
             Level::Word => WORDS,
@@ -222,7 +222,7 @@ impl Streaming for LanguageModel {
 }
 
 impl LanguageModel {
-    /// Reads the most recent token of a session, and samples the next one.
+    /// Reads the most recent token of a session, and samples the next token.
     fn next_token(&self, session: &mut Session) -> u32 {
         let mut logits = self.prepared().next_logits(session.last, &mut session.state);
         session.sampling.penalize(&mut logits, session.generated.iter().copied());

@@ -48,7 +48,7 @@
 //! | `app.rs`, `main.rs` | the command line (feature `cli`) |
 //! | `recipes/`, `pretrained/` | one file per training run; shipped models |
 //!
-//! Without features the crate contains inference alone: no training, no data sets, no command line.
+//! Without features the crate contains only inference: no training, no data sets, no command line.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -12,9 +12,9 @@
 //! Two LSTM layers of 200 units without regularization are the small model of [Zaremba et al.
 //! 2014](https://arxiv.org/abs/1409.2329), except that recurrent weights are initialized as in PyTorch. Tied weights
 //! with all regularizers are the AWD-LSTM of [Merity et al. 2018](https://arxiv.org/abs/1708.02182). Merity et al.
-//! trained it with averaged SGD, which is `training.average = { after = EPOCHS }` in a recipe; the recipe `ptb-awd`
-//! uses AdamW and far fewer epochs. Weight tying: [Press & Wolf 2017](https://arxiv.org/abs/1608.05859) and [Inan et
-//! al. 2017](https://arxiv.org/abs/1611.01462).
+//! trained this network with averaged SGD, which is `training.average = { after = EPOCHS }` in a recipe; the recipe
+//! `ptb-awd` uses AdamW and far fewer epochs. Weight tying: [Press & Wolf 2017](https://arxiv.org/abs/1608.05859) and
+//! [Inan et al. 2017](https://arxiv.org/abs/1611.01462).
 
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer};
@@ -53,7 +53,7 @@ pub struct NetworkConfig {
     /// outputs of the last layer.
     #[serde(default)]
     pub dropout: Fraction,
-    /// Probability that a word is dropped from the embedding matrix, for all its occurrences in a batch.
+    /// The probability that a word is dropped from the embedding matrix, for all its occurrences in a batch.
     #[serde(default)]
     pub embedding_dropout: Fraction,
     /// The probability of locked dropout of embeddings: all steps have the same mask.
@@ -65,7 +65,7 @@ pub struct NetworkConfig {
     /// The probability of locked dropout of the outputs of the last layer: all steps have the same mask.
     #[serde(default)]
     pub output_dropout: Fraction,
-    /// Probability that a hidden-to-hidden weight is dropped (DropConnect).
+    /// The probability that a hidden-to-hidden weight is dropped (DropConnect).
     #[serde(default)]
     pub weight_dropout: Fraction,
     /// The factor α of activation regularization; `None` for no regularization.
@@ -93,7 +93,7 @@ pub enum Adaptive {
 /// The network of a language model. The [module](self) documentation shows its layers.
 #[derive(Module, Debug)]
 pub struct Network {
-    /// Embedding matrix, `[V, E]`.
+    /// The embedding matrix, `[V, E]`.
     pub embedding: Embedding,
     /// Dropout of whole words in the embedding matrix.
     pub embedding_dropout: EmbeddingDropout,
@@ -135,8 +135,8 @@ pub struct PreparedNetwork {
 }
 
 impl PreparedNetwork {
-    /// Reads one token, and returns the logits of the next one, `[V]`: one logit per token of the vocabulary. `state` is
-    /// the recurrent state before the token, which the step updates.
+    /// Reads one token, and returns the logits of the next token, `[V]`: one logit per token of the vocabulary. `state`
+    /// is the recurrent state before the token, which the step updates.
     pub fn next_logits(&self, token: u32, state: &mut StepState) -> Vec<f32> {
         let row = self.embedding.clone().narrow(0, token as usize, 1); // [1, E]
         let features: Vec<f32> = row.into_data().iter::<f32>().collect();
@@ -147,9 +147,9 @@ impl PreparedNetwork {
 /// The result of [`Network::forward`]: the outputs of the last recurrent layer, and the recurrent state.
 #[derive(Debug)]
 pub struct Outputs {
-    /// Outputs of the last layer, `[B, T, H]`.
+    /// The outputs of the last layer, `[B, T, H]`.
     pub hidden: Tensor<3>,
-    /// Outputs of the last layer after dropout, `[B, T, H]`.
+    /// The outputs of the last layer after dropout, `[B, T, H]`.
     pub dropped: Tensor<3>,
     /// The recurrent state after the last time step.
     pub state: State,
@@ -193,7 +193,7 @@ impl NetworkConfig {
         Ok(())
     }
 
-    /// The number of parameters of the network that [`init`](Self::init) creates.
+    /// Returns the number of parameters of the network that [`init`](Self::init) creates.
     pub fn num_params(&self, vocabulary: usize) -> f64 {
         let [tokens, features, outputs] =
             [vocabulary, self.embedding_size.get(), self.hidden_size.get()].map(|size| size as f64);
@@ -212,8 +212,8 @@ impl NetworkConfig {
 }
 
 impl Network {
-    /// The forward pass up to the outputs of the last layer. `ids`: token ids, `[B, T]`. `state`: the initial recurrent
-    /// state; `None` for zeros.
+    /// Runs the forward pass up to the outputs of the last layer. `ids` are the token ids, `[B, T]`. `state` is the
+    /// initial recurrent state; `None` means zeros.
     pub fn forward(&self, ids: Tensor<2, Int>, state: Option<State>) -> Outputs {
         let features = self.embedding_dropout.forward(&self.embedding, ids); // [B, T, E]
         let features = self.dropout.forward(self.input_dropout.forward(features));
@@ -222,7 +222,7 @@ impl Network {
         Outputs { hidden, dropped, state }
     }
 
-    /// Packs the weights once, for generation. With [`Precision::Int8`], they have 8 bits.
+    /// Packs the weights once, for generation. With [`Precision::Int8`], the packed weights have 8 bits.
     pub fn prepare(&self, precision: Precision) -> PreparedNetwork {
         let (weight, bias) = self.decoder.values(&self.embedding); // [V, H], [V]
         let embedding = self.embedding.weight.val();
@@ -246,7 +246,7 @@ impl Network {
         dense_cross_entropy(outputs.dropped.clone().flatten(0, 1), weight, bias, targets.flatten(0, 1))
     }
 
-    /// The training loss, `[1]`: the mean cross-entropy, plus the penalties of activation regularization.
+    /// Returns the training loss, `[1]`: the mean cross-entropy, plus the penalties of activation regularization.
     pub fn loss(&self, outputs: &Outputs, targets: Tensor<2, Int>) -> Tensor<1> {
         let mut loss = self.losses(outputs, targets).mean();
         if self.activation > 0.0 {
@@ -258,7 +258,7 @@ impl Network {
         loss
     }
 
-    /// The same network with all dropout probabilities set to zero, so that further training of this network is
+    /// Returns the same network with all dropout probabilities set to zero, so that further training of this network is
     /// deterministic.
     pub fn without_dropout(mut self) -> Self {
         self.embedding_dropout = EmbeddingDropout::new(0.0);
@@ -271,16 +271,16 @@ impl Network {
         self
     }
 
-    /// The outputs of the last layer without dropout, `[B, T, H]`, and the state after the last step. The output layer
-    /// is not applied.
+    /// Returns the outputs of the last layer without dropout, `[B, T, H]`, and the state after the last step. The
+    /// output layer is not applied.
     pub fn encode(&self, ids: Tensor<2, Int>, state: Option<State>) -> (Tensor<3>, State) {
         self.rnn.forward(self.embedding.forward(ids), None, state)
     }
 }
 
 impl Decoder {
-    /// The weight matrix, `[V, H]`, and the bias, `[V]`, of the output layer. With tied weights, the embedding matrix
-    /// is the weight matrix.
+    /// Returns the weight matrix, `[V, H]`, and the bias, `[V]`, of the output layer. With tied weights, the embedding
+    /// matrix is the weight matrix.
     fn values(&self, embedding: &Embedding) -> (Tensor<2>, Tensor<1>) {
         (self.weight.as_ref().unwrap_or(&embedding.weight).val(), self.bias.val())
     }

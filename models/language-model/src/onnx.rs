@@ -12,7 +12,7 @@ impl ToOnnx for LanguageModel {
         if options.lengths {
             return Err(OnnxError::NoLengths {
                 model: "a language model",
-                reason: "the texts of a batch continue from call to call, without padding",
+                reason: "the texts of a batch continue over several calls, without padding",
             });
         }
         let tokenizer = match self.codec.level() {
@@ -22,16 +22,20 @@ impl ToOnnx for LanguageModel {
         let graphs = vec![self.graph("model", TIME, options), self.graph("step", Dim::Fixed(1), options)];
         Ok(Export::new(graphs)
             .with("vocabulary", self.codec.vocabulary().to_text(), "one token per line, in the order of the ids from 0")
-            .with("tokenizer", tokenizer, "how a text becomes tokens")
-            .with("end_of_line", "0", "the id of the token that ends a line; the first token of a new text"))
+            .with("tokenizer", tokenizer, "how a text is split into tokens")
+            .with(
+                "end_of_line",
+                "0",
+                "the id of the token that ends a line, which is also the first token of a new text",
+            ))
     }
 }
 
 impl LanguageModel {
     fn graph(&self, name: &'static str, time: Dim, options: &Options) -> Graph {
         let network = &self.network;
-        let about = "Language model: the logits of the next token after each token. A text starts with the id 0 and a state of \
-                     zeros; the next call continues from the state that the last call returned.";
+        let about = "Language model: the logits of the next token after each token. A text starts with the id 0 and a \
+                     state of zeros; the next call continues from the state that the last call returned.";
         let mut graph = Graph::new(name, about, options.precision);
         let ids = graph.input(Port::new("ids", Element::Int64, &[BATCH, time], "token ids"));
         let state = graph.state_inputs(&network.rnn);
@@ -48,7 +52,8 @@ impl LanguageModel {
         let products = graph.node("MatMul", &[&output, &transposed]);
         let bias = graph.tensor("decoder.bias", network.decoder.bias.val());
         let logits = graph.node("Add", &[&products, &bias]); // [B, T, V]
-        let about = "the logit of each token of the vocabulary; its softmax is the distribution of the next token";
+        let about = "the logit of each token of the vocabulary; the softmax of the logits is the distribution of the \
+                     next token";
         graph.output(Port::new("logits", Element::Float, &[BATCH, time, Dim::Fixed(tokens)], about), &logits);
         graph.state_outputs(&network.rnn, &state);
         graph

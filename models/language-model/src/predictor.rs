@@ -33,7 +33,7 @@ pub struct TextSettings {
     pub level: Level,
 }
 
-/// A trained language model: it generates text after a prompt, and scores text.
+/// A trained language model, which generates text after a prompt and scores text.
 #[derive(Debug)]
 pub struct LanguageModel {
     pub(crate) network: Network,
@@ -43,7 +43,7 @@ pub struct LanguageModel {
     pub(crate) device: Device,
     /// The precision of the weights in the package.
     precision: Precision,
-    /// The network with packed weights, for generation. They are packed when the first text is generated.
+    /// The network with packed weights, for generation. The weights are packed when the first text is generated.
     prepared: OnceLock<PreparedNetwork>,
 }
 
@@ -63,32 +63,33 @@ impl LanguageModel {
         }
     }
 
-    /// The network that predicts the next token.
+    /// Returns the network that predicts the next token.
     pub fn network(&self) -> &Network {
         &self.network
     }
 
-    /// The network with packed weights, for reading one token at a time.
+    /// Returns the network with packed weights, for reading one token at a time.
     pub(crate) fn prepared(&self) -> &PreparedNetwork {
         self.prepared.get_or_init(|| self.network.prepare(self.precision))
     }
 
-    /// The codec that converts between text and token ids.
+    /// Returns the codec that converts between text and token ids.
     pub fn codec(&self) -> &TextCodec {
         &self.codec
     }
 
-    /// The settings of the model, as a package stores them.
+    /// Returns the settings of the model, as a package stores them.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Settings of the methods that adapt the network to a text. Generation and scores do not use them.
+    /// Returns the settings of the methods that adapt the network to a text. Generation and scores do not use these
+    /// methods.
     pub fn adaptation(&self) -> &Adaptation {
         &self.adaptation
     }
 
-    /// The device on which the network computes.
+    /// Returns the device on which the network computes.
     pub fn device(&self) -> &Device {
         &self.device
     }
@@ -130,7 +131,7 @@ impl Predictor for LanguageModel {
         Some(self)
     }
 
-    /// Texts are generated one after the other.
+    /// Returns false, because texts are generated one after the other.
     fn gains_from_batches(&self) -> bool {
         false
     }

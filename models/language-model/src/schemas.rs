@@ -6,7 +6,7 @@ use serde_json::json;
 /// The largest number of tokens that one request to a server may ask for.
 const MOST_TOKENS: usize = 1000;
 
-/// The schemas of prompts, options, generated texts and pieces.
+/// Returns the schemas of prompts, options, generated texts and pieces.
 pub fn schemas() -> Schemas {
     let prompt = json!({ "type": "string", "description": "The beginning of a text." });
     Schemas {

@@ -42,7 +42,7 @@ impl LanguageModel {
     pub fn score(&self, text: &str) -> Result<Score, PredictError> {
         let Encoded { ids, tokens } = self.codec.encode_text(&plain_lines(text));
         if ids.is_empty() {
-            return Err(PredictError::bad_input("text", "the text is empty"));
+            return Err(PredictError::bad_input("text", "the text is empty; give a text with at least one token"));
         }
         let losses = losses(&self.network, &ids, EvalLayout::default(), &self.device);
         let score = |(token, loss): (String, &f32)| TokenScore {

@@ -6,7 +6,7 @@ const CLOSING: [char; 7] = ['"', '\'', '”', '’', '»', ')', ']'];
 /// Receives a text piece by piece, and cuts it where it ends.
 #[derive(Debug, Default)]
 pub(crate) struct Stopper {
-    /// The text ends before the first of these strings. None is empty.
+    /// The text ends before the first of these strings. No string is empty.
     strings: Vec<String>,
     /// Whether the text ends after a sentence.
     sentence: bool,
@@ -36,21 +36,21 @@ impl Stopper {
         (self.held.drain(..self.held.len() - begun).collect(), false)
     }
 
-    /// The text that is held back, for the end of the generation.
+    /// Returns the text that is held back, for the end of the generation.
     pub fn rest(&mut self) -> String {
         std::mem::take(&mut self.held)
     }
 }
 
-/// The length of the longest prefix of `stop` that is a suffix of `text`.
+/// Returns the length of the longest prefix of `stop` that is a suffix of `text`.
 fn begun(stop: &str, text: &str) -> usize {
     let lengths = stop.char_indices().map(|(length, _)| length);
     lengths.filter(|length| text.ends_with(&stop[..*length])).max().unwrap_or(0)
 }
 
-/// Whether `text` is a whole sentence that does not go on with `next`. A full stop ends a sentence if a space or a line
-/// end follows, so the full stop in `3.14` does not end one. The full stops of Chinese and Japanese always end a
-/// sentence.
+/// Returns whether `text` is a whole sentence that does not go on with `next`. A full stop ends a sentence if a space
+/// or a line end follows, so the full stop in `3.14` does not end a sentence. The full stops of Chinese and Japanese
+/// always end a sentence.
 fn is_sentence(text: &str, next: &str) -> bool {
     let sentence = text.trim_end_matches(CLOSING);
     let spaced = sentence.ends_with(['.', '!', '?', '…']) && next.starts_with(char::is_whitespace);

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use inference::text::{Level, Reserved, Vocabulary, is_unspaced, nfc, treebank};
 use serde::{Deserialize, Serialize};
 
-/// The corpus that a model was trained on: `data.set` of a recipe. It determines how the program
-/// rewrites the words of other texts before it looks them up in the vocabulary.
+/// The corpus that a model was trained on: `data.set` of a recipe. The corpus determines how the program rewrites the
+/// words of other texts before it looks them up in the vocabulary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CorpusKind {
@@ -41,7 +41,7 @@ pub struct Encoded {
 }
 
 impl TextCodec {
-    /// The id of the token `<eos>`, which ends a line. It is also read before the first line.
+    /// The id of the token `<eos>`, which ends a line. The network also reads this token before the first line.
     pub const END_OF_LINE: u32 = 0;
 
     /// Creates a codec for a model with tokens of `level` that was trained on `corpus`.
@@ -49,12 +49,12 @@ impl TextCodec {
         Self { level, corpus, vocabulary }
     }
 
-    /// The unit of tokens: words or characters.
+    /// Returns the unit of tokens: words or characters.
     pub fn level(&self) -> Level {
         self.level
     }
 
-    /// The vocabulary: the tokens that the model knows.
+    /// Returns the vocabulary: the tokens that the model knows.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
     }
@@ -99,7 +99,8 @@ impl TextCodec {
         }
     }
 
-    /// Whether the model does not know a token and reads it as `<unk>`. False for the token `<unk>` itself.
+    /// Returns whether the model does not know a token and reads it as `<unk>`. The result is false for the token
+    /// `<unk>` itself.
     pub fn is_unknown(&self, token: &str) -> bool {
         self.id(token) == Vocabulary::UNKNOWN && token != Vocabulary::UNKNOWN_TOKEN
     }
@@ -118,8 +119,8 @@ impl TextCodec {
         self.level.tokens_of_line(&line).flat_map(respell).collect()
     }
 
-    /// The id of a token. If the vocabulary has only the lower-case form of the token, this is the id of the lower-case
-    /// form.
+    /// Returns the id of a token. If the vocabulary has only the lower-case form of the token, this is the id of the
+    /// lower-case form.
     fn id(&self, token: &str) -> u32 {
         match self.vocabulary.id(token) {
             Vocabulary::UNKNOWN => self.vocabulary.id(&token.to_lowercase()),

@@ -1,5 +1,5 @@
-//! Benchmarks of single layers. `cargo bench -p rnn` runs all of them, and `cargo bench -p rnn -- train` runs those
-//! with `train` in their names.
+//! Benchmarks of single layers. `cargo bench -p rnn` runs all benchmarks, and `cargo bench -p rnn -- train` runs the
+//! benchmarks with `train` in their names.
 
 use burn::tensor::{Device, Distribution, Tensor};
 use divan::Bencher;

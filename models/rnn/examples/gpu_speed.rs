@@ -44,7 +44,7 @@ fn main() {
     }
 }
 
-/// The median time of one round in milliseconds, including the work of the device.
+/// Returns the median time of one round in milliseconds, including the work of the device.
 fn median(device: &Device, mut round: impl FnMut()) -> f64 {
     let mut timed = || {
         let start = Instant::now();

@@ -23,8 +23,9 @@ use burn::module::Module;
 use burn::tensor::{Device, Distribution, Tensor};
 use rnn::{Cell, PreparedRnn, Rnn, RnnConfig};
 
-/// The measured layers as batch size, number of steps, input size and hidden size. The shapes are those of layers in a
-/// sentiment classifier, a small and a medium language model and a forecaster, and of a single text.
+/// The measured layers as batch size, number of steps, input size and hidden size. The shapes are the shapes of layers
+/// in a sentiment classifier, a small and a medium language model and a forecaster, and of a layer that reads a single
+/// text.
 const SHAPES: [[usize; 4]; 5] =
     [[32, 200, 128, 128], [20, 20, 200, 200], [20, 35, 650, 650], [64, 120, 7, 32], [1, 200, 128, 128]];
 
@@ -85,7 +86,8 @@ fn answer(request: &str) {
     }
 }
 
-/// The median times of the forward pass without gradients, and of forward and backward pass together, in milliseconds.
+/// Returns the median times of the forward pass without gradients, and of forward and backward pass together, in
+/// milliseconds.
 fn measure(cell: Cell, [batch, time, input, hidden]: [usize; 4], runs: usize) -> [f64; 2] {
     let device = Device::flex().autodiff();
     let rnn = RnnConfig::new(cell, input, hidden).init(&device);
@@ -95,7 +97,8 @@ fn measure(cell: Cell, [batch, time, input, hidden]: [usize; 4], runs: usize) ->
     [forward, train(runs, x, |x| rnn.forward(x, None, None).0)]
 }
 
-/// The median time of one streaming step in microseconds, which equals the time of a thousand steps in milliseconds.
+/// Returns the median time of one streaming step in microseconds, which equals the time of a thousand steps in
+/// milliseconds.
 fn step(cell: Cell, [batch, input, hidden]: [usize; 3], prepare: fn(&Rnn) -> PreparedRnn, runs: usize) -> f64 {
     let rnn = prepare(&RnnConfig::new(cell, input, hidden).init(&Device::flex()));
     let (values, state) = (vec![0.5; batch * input], RefCell::new(rnn.zero_state(batch)));
@@ -107,7 +110,7 @@ fn step(cell: Cell, [batch, input, hidden]: [usize; 3], prepare: fn(&Rnn) -> Pre
     })
 }
 
-/// The median time in milliseconds of forward and backward pass of burn's own LSTM or GRU layer (`burn::nn`).
+/// Returns the median time in milliseconds of forward and backward pass of burn's own LSTM or GRU layer (`burn::nn`).
 fn burns(cell: Cell, [batch, time, input, hidden]: [usize; 4]) -> f64 {
     let device = Device::flex().autodiff();
     let x = Tensor::random([batch, time, input], Distribution::Normal(0.0, 1.0), &device);
@@ -120,8 +123,8 @@ fn burns(cell: Cell, [batch, time, input, hidden]: [usize; 4]) -> f64 {
     }
 }
 
-/// The median time of forward and backward pass in milliseconds. The input requires a gradient too, like the output of
-/// an embedding layer.
+/// Returns the median time of forward and backward pass in milliseconds. The input requires a gradient too, like the
+/// output of an embedding layer.
 fn train(runs: usize, x: Tensor<3>, forward: impl Fn(Tensor<3>) -> Tensor<3>) -> f64 {
     milliseconds(runs, || drop(forward(x.clone().require_grad()).sum().backward()))
 }

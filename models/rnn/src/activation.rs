@@ -2,7 +2,8 @@
 
 use burn::tensor::Tensor;
 
-/// Activation regularisation (AR): `α · mean(h²)` over all values `h` of `outputs`. It keeps activations small.
+/// Computes the penalty of activation regularisation (AR): `α · mean(h²)` over all values `h` of `outputs`. The penalty
+/// keeps activations small.
 ///
 /// # Shapes
 ///
@@ -12,8 +13,8 @@ pub fn activation_regularization(outputs: Tensor<3>, alpha: f64) -> Tensor<1> {
     outputs.square().mean().mul_scalar(alpha)
 }
 
-/// Temporal activation regularisation (TAR): `β · mean((h_{t+1} − h_t)²)` over all steps `h_t` of `outputs`. It makes
-/// the hidden state change slowly. The result is zero for a sequence of one step.
+/// Computes the penalty of temporal activation regularisation (TAR): `β · mean((h_{t+1} − h_t)²)` over all steps `h_t`
+/// of `outputs`. The penalty makes the hidden state change slowly. The result is zero for a sequence of one step.
 ///
 /// # Shapes
 ///

@@ -31,7 +31,7 @@ impl AttentionPooling {
         }
     }
 
-    /// The number of parameters of a layer for steps with the given number of features.
+    /// Returns the number of parameters of a layer for steps with the given number of features.
     pub fn num_params(features: usize) -> f64 {
         features as f64 * (features as f64 + 2.0)
     }
@@ -48,7 +48,8 @@ impl AttentionPooling {
         weights.unsqueeze_dim::<3>(1).matmul(steps).squeeze_dim(1)
     }
 
-    /// The attention weights, `[batch, time]`. They sum to 1 over each sequence and are zero in the padding.
+    /// Returns the attention weights, `[batch, time]`. The weights sum to 1 over each sequence and are zero in the
+    /// padding.
     pub fn weights(&self, steps: Tensor<3>, lengths: &[usize]) -> Tensor<2> {
         let [batch, time, _] = steps.dims();
         let device = steps.device();

@@ -3,13 +3,14 @@ use serde::{Deserialize, Serialize};
 /// The recurrence that a layer applies at every step.
 ///
 /// In the equations, `x` is the input of the step, `h` and `c` are the hidden and cell state before the step, and `h'`
-/// and `c'` are the states after it. `σ` is the logistic function and `⊙` the elementwise product. Each `W`, `U` and
-/// `b` is the block of rows of one gate in `weight_ih`, `weight_hh` and `bias_ih + bias_hh`.
+/// and `c'` are the states after the step. `σ` is the logistic function and `⊙` the elementwise product. Each `W`, `U`
+/// and `b` is the block of rows of one gate in `weight_ih`, `weight_hh` and `bias_ih + bias_hh`.
 ///
 /// # Weights of other frameworks
 ///
-/// PyTorch's weights need no change. The weights of Keras and ONNX need the gates in another order, and those of Keras
-/// are transposed: `kernel` is `[input_size, gates × hidden_size]`, and `recurrent_kernel` likewise.
+/// PyTorch's weights need no change. The gates of Keras and ONNX have another order, and the weights of Keras are
+/// transposed: `kernel` is `[input_size, gates × hidden_size]`, and `recurrent_kernel` is
+/// `[hidden_size, gates × hidden_size]`.
 ///
 /// | cell | gates here, as in PyTorch | gates in Keras | gates in ONNX |
 /// |---|---|---|---|
@@ -65,7 +66,7 @@ pub enum Cell {
     Gru,
 
     /// The gated recurrent unit of Cho et al. (2014), `reset_after=False` in Keras. The reset gate acts *before* the
-    /// recurrent product. It differs from [`Gru`](Cell::Gru) in the candidate:
+    /// recurrent product. This cell differs from [`Gru`](Cell::Gru) in the candidate:
     ///
     /// ```text
     /// n  = tanh(W_n·x + U_n·(r ⊙ h) + b_n)
@@ -74,7 +75,7 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// The number of gates: each weight matrix has `gates × hidden_size` rows.
+    /// Returns the number of gates: each weight matrix has `gates × hidden_size` rows.
     pub fn gates(self) -> usize {
         match self {
             Cell::Elman | Cell::ElmanRelu => 1,
@@ -83,7 +84,7 @@ impl Cell {
         }
     }
 
-    /// Whether the cell has a cell state `c` in addition to the hidden state `h`.
+    /// Returns whether the cell has a cell state `c` in addition to the hidden state `h`.
     pub fn has_memory(self) -> bool {
         self == Cell::Lstm
     }

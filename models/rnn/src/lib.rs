@@ -42,7 +42,8 @@
 //!
 //! [`Cell`] documents the equations of each cell. Weight matrices and biases have PyTorch's layout, and
 //! [`pytorch_names`] maps parameter names to PyTorch's names. Weights of `torch.nn.LSTM`, `GRU` and `RNN` therefore
-//! load into an [`Rnn`] without conversion, and the reverse, and give the same results.
+//! load into an [`Rnn`] without conversion, and the weights of an `Rnn` load into these PyTorch modules. The results
+//! are the same.
 //!
 //! # Cargo features
 //!

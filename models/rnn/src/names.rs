@@ -19,7 +19,7 @@ pub const fn pytorch_names() -> [(&'static str, &'static str); 2] {
     ]
 }
 
-/// Maps PyTorch's parameter names to this crate's names, for a store that *loads*. It is the inverse of
+/// Maps PyTorch's parameter names to this crate's names, for a store that *loads*. This function is the inverse of
 /// [`pytorch_names`].
 pub const fn from_pytorch_names() -> [(&'static str, &'static str); 2] {
     [

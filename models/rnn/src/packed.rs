@@ -9,7 +9,7 @@ use crate::Cell;
 use crate::fused::values;
 use crate::kernel::PackedMatrices;
 
-/// The packed weight matrices of one layer and direction, if they are kept. Clones share them.
+/// The packed weight matrices of one layer and direction, if they are kept. Clones share these matrices.
 #[derive(Clone, Default)]
 pub(crate) struct Kept(Option<Arc<Mutex<Option<Arc<Packed>>>>>);
 
@@ -28,8 +28,8 @@ impl Kept {
         Self(Some(Arc::default()))
     }
 
-    /// The packed matrices of `weights`: input weights and recurrent weights. Packs `weights` unless their packed
-    /// matrices are already kept. Returns `None` if packed matrices are not kept.
+    /// Returns the packed matrices of `weights`, which are the input weights and the recurrent weights. Packs `weights`
+    /// unless their packed matrices are already kept. The result is `None` if packed matrices are not kept.
     pub fn of(&self, cell: Cell, weights: [&FlexTensor; 2]) -> Option<Arc<Packed>> {
         let mut kept = self.0.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         let same = |one: &FlexTensor, other: &FlexTensor| std::ptr::eq(values(one), values(other));

@@ -9,8 +9,8 @@ use crate::{AttentionPooling, Rnn, State};
 pub enum Pooling {
     /// The final hidden states of the D directions, concatenated: F = D·H features, where H is the hidden size.
     Last,
-    /// Maximum and mean of the outputs over all steps, concatenated: F = 2·D·H features from D directions with H
-    /// features each.
+    /// The maximum and the mean of the outputs over all steps, concatenated: F = 2·D·H features from D directions with
+    /// H features each.
     MaxMean,
     /// The mean of the outputs over all steps, weighted by learned attention: F = D·H features from D directions with H
     /// features each.
@@ -18,7 +18,7 @@ pub enum Pooling {
 }
 
 impl Pooling {
-    /// The number of features of the pooled vector, from the number of features of the outputs.
+    /// Returns the number of features of the pooled vector, from the number of features of the outputs.
     pub fn features(self, outputs: usize) -> usize {
         match self {
             Self::Last | Self::Attention => outputs,
@@ -26,7 +26,7 @@ impl Pooling {
         }
     }
 
-    /// The number of parameters, from the number of features of the outputs.
+    /// Returns the number of parameters, from the number of features of the outputs.
     pub fn num_params(self, outputs: usize) -> f64 {
         match self {
             Self::Attention => AttentionPooling::num_params(outputs),
@@ -34,7 +34,8 @@ impl Pooling {
         }
     }
 
-    /// Creates the attention layer with random weights; `None` for the other kinds, which have no parameters.
+    /// Creates the attention layer with random weights. Returns `None` for the other kinds of pooling, which have no
+    /// parameters.
     pub fn attention(self, outputs: usize, device: &Device) -> Option<AttentionPooling> {
         (self == Self::Attention).then(|| AttentionPooling::new(outputs, device))
     }
@@ -62,8 +63,8 @@ impl Pooling {
     }
 }
 
-/// Maximum and mean over the steps of each sequence, without the padding, for T steps of F features: `[B, T, F]` →
-/// `[B, 2·F]`. The outputs must be zero in the padding.
+/// Computes maximum and mean over the steps of each sequence, without the padding, for T steps of F features:
+/// `[B, T, F]` → `[B, 2·F]`. The outputs must be zero in the padding.
 fn max_and_mean(outputs: Tensor<3>, lengths: &[usize]) -> Tensor<2> {
     let [batch, time, _] = outputs.dims();
     let device = outputs.device();

@@ -7,10 +7,10 @@ use crate::kernel::step::{PackedLayer, StepArgs, step};
 use crate::{Cell, Rnn, State};
 
 /// A network whose weights are packed once, for processing one time step per call: for streaming, and for generation,
-/// where each input depends on the previous output. Create it with [`Rnn::prepare`].
+/// where each input depends on the previous output. Create a `PreparedRnn` with [`Rnn::prepare`].
 ///
-/// It runs on the CPU, reads and writes slices, and allocates nothing in a step. Several threads can share one
-/// `PreparedRnn`: each caller owns its [`StepState`].
+/// A `PreparedRnn` runs on the CPU, reads and writes slices, and allocates no memory in a step. Several threads can
+/// share one `PreparedRnn`: each caller owns its [`StepState`].
 ///
 /// ```
 /// use burn::tensor::Device;
@@ -58,8 +58,8 @@ impl Rnn {
     /// Packs the weights like [`prepare`](Self::prepare), but with 8 bits per weight and one scale per row of a weight
     /// matrix: `weight = scale · q`, where q is an integer from −127 to 127. States and biases stay 32-bit floats.
     ///
-    /// A step takes a quarter of the memory and, if the weights do not fit the cache, less than half of the time. The
-    /// outputs differ from those of [`Rnn::forward`] by the rounding of the weights.
+    /// The packed weights take a quarter of the memory. If the weights do not fit into the CPU cache, a step takes less
+    /// than half of the time. The outputs differ from the outputs of [`Rnn::forward`] by the rounding of the weights.
     ///
     /// # Panics
     ///
@@ -91,7 +91,7 @@ impl Rnn {
 }
 
 impl PreparedRnn {
-    /// The initial state of a batch of sequences: zeros.
+    /// Returns the initial state of a batch of sequences: zeros.
     pub fn zero_state(&self, batch: usize) -> StepState {
         let states = vec![0.0; self.layers.len() * batch * self.hidden_size];
         let cells = if self.cell.has_memory() { states.clone() } else { Vec::new() };
@@ -106,8 +106,16 @@ impl PreparedRnn {
     pub fn state(&self, state: State) -> StepState {
         let [layers, batch, hidden] = state.hidden.dims();
         let expected = [self.layers.len(), self.hidden_size];
-        assert_eq!([layers, hidden], expected, "rnn: layers and hidden size of the state and of the network");
-        assert_eq!(state.cell.is_some(), self.cell.has_memory(), "rnn: an LSTM, and no other cell, has a cell state");
+        assert_eq!(
+            [layers, hidden],
+            expected,
+            "rnn: the state must have the layers and the hidden size of the network"
+        );
+        assert_eq!(
+            state.cell.is_some(),
+            self.cell.has_memory(),
+            "rnn: the state must have a cell state for an LSTM, and no cell state for other cells"
+        );
         self.with_states(batch, values(state.hidden), state.cell.map_or(Vec::new(), values))
     }
 
@@ -135,14 +143,14 @@ impl PreparedRnn {
     /// If the length of the input is not `batch × input_size`, or if the state belongs to a network of another shape.
     pub fn step<'s>(&self, input: &[f32], state: &'s mut StepState) -> &'s [f32] {
         let batch = state.rows.len();
-        assert_eq!(input.len(), batch * self.input_size, "rnn: batch × input_size values of the input");
+        assert_eq!(input.len(), batch * self.input_size, "rnn: the input must have batch × input_size values");
         let states = self.layers.len() * batch * self.hidden_size;
         let cells = if self.cell.has_memory() { states } else { 0 };
         let gates = self.gates_len(batch);
         assert_eq!(
             [state.hidden.len(), state.next.len(), state.cells.len(), state.gates.len()],
             [states, states, cells, gates],
-            "rnn: the state is of another network"
+            "rnn: the state belongs to a network of another shape"
         );
         step(StepArgs {
             cell: self.cell,
@@ -167,8 +175,8 @@ impl fmt::Debug for PreparedRnn {
     }
 }
 
-/// A dense layer whose weights are packed once, for the outputs of a [`PreparedRnn`]: `weight · input + bias`. With many
-/// outputs, such as one logit per word of a vocabulary, its weights are most of what a step reads.
+/// A dense layer whose weights are packed once, for the outputs of a [`PreparedRnn`]: `weight · input + bias`. With
+/// many outputs, such as one logit per word of a vocabulary, its weights are most of what a step reads.
 ///
 /// It runs on the CPU, and several threads can share it.
 ///
@@ -200,19 +208,19 @@ impl PreparedDense {
     ///
     /// # Panics
     ///
-    /// As [`new`](Self::new).
+    /// In the same cases as [`new`](Self::new).
     pub fn int8(weight: Tensor<2>, bias: Tensor<1>) -> Self {
         Self::packed(weight, bias, true)
     }
 
     fn packed(weight: Tensor<2>, bias: Tensor<1>, int8: bool) -> Self {
         let [outputs, inputs] = weight.dims();
-        assert!(outputs > 0, "rnn: a dense layer has outputs");
-        assert_eq!(bias.dims(), [outputs], "rnn: the bias has one value per output");
+        assert!(outputs > 0, "rnn: a dense layer needs at least one output");
+        assert_eq!(bias.dims(), [outputs], "rnn: the bias must have one value per output");
         Self { packed: PackedDense::new(&values(weight), &values(bias), int8), inputs }
     }
 
-    /// The number of inputs.
+    /// Returns the number of inputs.
     pub fn inputs(&self) -> usize {
         self.inputs
     }
@@ -223,7 +231,11 @@ impl PreparedDense {
     ///
     /// If the length of `inputs` is not a multiple of the number of inputs.
     pub fn forward(&self, inputs: &[f32]) -> Vec<f32> {
-        assert!(inputs.len().is_multiple_of(self.inputs), "rnn: a multiple of {} inputs", self.inputs);
+        assert!(
+            inputs.len().is_multiple_of(self.inputs),
+            "rnn: the number of input values must be a multiple of {}",
+            self.inputs
+        );
         let rows: Vec<_> = (0..inputs.len() / self.inputs).collect();
         let mut outputs = vec![0.0; rows.len() * self.packed.outputs];
         dense(&self.packed, &rows, inputs, &mut outputs);

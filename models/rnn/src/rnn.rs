@@ -24,14 +24,14 @@ pub struct RnnConfig {
     /// Whether each layer also processes the sequence in reverse. The output then has `2 × hidden_size` features.
     #[config(default = false)]
     pub bidirectional: bool,
-    /// Dropout probability between layers, with a new mask at every step. The dropout is active on autodiff devices
+    /// The dropout probability between layers, with a new mask at every step. The dropout is active on autodiff devices
     /// only.
     #[config(default = 0.0)]
     pub dropout: f64,
-    /// Dropout probability between layers, with one mask for all steps: [`LockedDropout`].
+    /// The dropout probability between layers, with one mask for all steps: [`LockedDropout`].
     #[config(default = 0.0)]
     pub locked_dropout: f64,
-    /// Dropout probability of recurrent weights: [`WeightDropout`].
+    /// The dropout probability of recurrent weights: [`WeightDropout`].
     #[config(default = 0.0)]
     pub weight_dropout: f64,
     /// The initialiser of the parameters.
@@ -40,8 +40,8 @@ pub struct RnnConfig {
 }
 
 impl RnnConfig {
-    /// The number of parameters of the [`Rnn`], without allocating them. It is a float because a configuration may ask
-    /// for more parameters than an integer or the memory can hold.
+    /// Returns the number of parameters of the [`Rnn`], without allocating them. The result is a float, because a
+    /// configuration may have more parameters than an integer or the memory can hold.
     pub fn num_params(&self) -> f64 {
         let directions = if self.bidirectional { 2.0 } else { 1.0 };
         let [input, hidden, layers] = [self.input_size, self.hidden_size, self.num_layers].map(|size| size as f64);
@@ -80,7 +80,7 @@ impl RnnConfig {
 
 /// A recurrent network: one or more stacked layers, unidirectional or bidirectional. [The crate](crate) has an example.
 ///
-/// Create it with [`RnnConfig`].
+/// Create an `Rnn` with [`RnnConfig`].
 #[derive(Module, Debug)]
 pub struct Rnn {
     /// The layers, from the input to the output.
@@ -103,23 +103,23 @@ pub struct Rnn {
 /// The parameters of one layer, in one or both directions.
 #[derive(Module, Debug)]
 pub struct Layer {
-    /// Parameters of the forward direction: from the first step to the last.
+    /// The parameters of the forward direction: from the first step to the last.
     pub forward: Weights,
-    /// Parameters of the reverse direction: from the last step to the first. `None` in a unidirectional layer.
+    /// The parameters of the reverse direction: from the last step to the first. `None` in a unidirectional layer.
     pub backward: Option<Weights>,
 }
 
 impl Rnn {
     /// Processes a batch of sequences.
     ///
-    /// - `lengths`: the length of each sequence; later steps are padding. `None`: all sequences have `time` steps.
-    ///   Padding never affects results or gradients, whatever values it holds (NaN included). A length of 0 is valid:
-    ///   the output is zero, and the final state is the initial state.
-    /// - `state`: the initial state; `None`: zeros.
+    /// - `lengths`: the length of each sequence; later steps are padding. `None` means that all sequences have `time`
+    ///   steps. The values in the padding, even NaN, never affect results or gradients. A length of 0 is valid: the
+    ///   output is zero, and the final state is the initial state.
+    /// - `state`: the initial state. `None` means zeros.
     ///
     /// Returns the output of the last layer at every step and the final state of every layer and direction. The output
     /// concatenates both directions and is zero in the padding. The final state is the state after the last valid step
-    /// of each sequence; for the reverse direction, after its first step.
+    /// of each sequence; for the reverse direction, it is the state after the first step.
     ///
     /// # Shapes
     ///
@@ -165,7 +165,7 @@ impl Rnn {
     /// for inference on the CPU with few or short sequences, where packing takes much of the time. The results are
     /// bit-identical.
     ///
-    /// The packed weights need as much memory as the weights. They are packed again when the weights have changed.
+    /// The packed weights need as much memory as the weights. The weights are packed again when they have changed.
     pub fn keep_packed(mut self) -> Self {
         for layer in &mut self.layers {
             for weights in std::iter::once(&mut layer.forward).chain(&mut layer.backward) {
@@ -195,7 +195,7 @@ impl Rnn {
         (output.squeeze_dim(1), state)
     }
 
-    /// The initial state for `batch` sequences: zeros.
+    /// Returns the initial state for `batch` sequences: zeros.
     pub fn zero_state(&self, batch: usize, device: &Device) -> State {
         State::zero(self.cell, [self.num_states(), batch, self.hidden_size], device)
     }
@@ -213,12 +213,12 @@ impl Rnn {
         top.swap_dims(0, 1).reshape([batch, directions * size])
     }
 
-    /// Whether the network is bidirectional.
+    /// Returns whether the network is bidirectional.
     pub fn is_bidirectional(&self) -> bool {
         self.layers.iter().any(|layer| layer.backward.is_some())
     }
 
-    /// The number of output features per step.
+    /// Returns the number of output features per step.
     pub fn output_size(&self) -> usize {
         if self.is_bidirectional() { 2 * self.hidden_size } else { self.hidden_size }
     }
@@ -251,7 +251,8 @@ impl Rnn {
         WeightTensors { weight_hh: self.weight_dropout.forward(weights.weight_hh), ..weights }
     }
 
-    /// The number of layers times the number of directions, which is the first dimension of the tensors in a [`State`].
+    /// Returns the number of layers times the number of directions, which is the first dimension of the tensors in a
+    /// [`State`].
     fn num_states(&self) -> usize {
         self.layers.iter().map(|layer| layer.directions().count()).sum()
     }

@@ -1,8 +1,8 @@
 //! Computes one recurrent layer in one direction, over all steps.
 //!
 //! [`scan`] uses the kernels of [`fused`] where they support the input. The function [`composed`] consists of burn's
-//! tensor operations. It runs on every backend and in every precision, and it is the reference for the tests of the
-//! kernels.
+//! tensor operations. [`composed`] runs on every backend and in every precision, and is the reference for the tests of
+//! the kernels.
 
 use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Bool, Device, Tensor, TensorData};
@@ -113,7 +113,7 @@ impl Padding {
         steps.mask_fill(self.mask.clone().expand(shape), 0.0)
     }
 
-    /// The state after step `t`: for each sequence, `before` if the step is padding, and `after` otherwise.
+    /// Returns the state after step `t`: for each sequence, `before` if the step is padding, and `after` otherwise.
     fn hold(&self, t: usize, before: LayerState, after: LayerState) -> LayerState {
         if t < self.shortest {
             return after;
@@ -210,7 +210,8 @@ impl Step {
         }
     }
 
-    /// The state after the step, from the input product `[batch, gates × hidden]` and the state before the step.
+    /// Returns the state after the step, from the input product `[batch, gates × hidden]` and the state before the
+    /// step.
     fn forward(&self, product: Tensor<2>, before: LayerState) -> LayerState {
         let hidden = before.hidden;
         match self {
@@ -233,8 +234,8 @@ impl Step {
     }
 }
 
-/// The state after a step of the LSTM. `gates`: the sums of input and recurrent products, `[batch, 4 × hidden]`;
-/// `cell_state`: the cell state before the step, `[batch, hidden]`.
+/// Returns the state after a step of the LSTM. `gates`: the sums of input and recurrent products,
+/// `[batch, 4 × hidden]`; `cell_state`: the cell state before the step, `[batch, hidden]`.
 fn lstm(gates: Tensor<2>, cell_state: Tensor<2>) -> LayerState {
     let hidden_size = cell_state.dims()[1];
     let gate = |index: usize| gates.clone().narrow(1, index * hidden_size, hidden_size); // [B, H]
@@ -246,7 +247,7 @@ fn lstm(gates: Tensor<2>, cell_state: Tensor<2>) -> LayerState {
     LayerState { hidden: o * cell_state.clone().tanh(), cell_state: Some(cell_state) }
 }
 
-/// The hidden state after a step of PyTorch's GRU. `product`: the input product, and `recurrent`: the recurrent
+/// Returns the hidden state after a step of PyTorch's GRU. `product`: the input product, and `recurrent`: the recurrent
 /// product, both `[batch, 3 × hidden]`; `hidden`: the hidden state before the step, `[batch, hidden]`.
 fn gru(product: Tensor<2>, recurrent: Tensor<2>, bias_n: Tensor<2>, hidden: Tensor<2>) -> Tensor<2> {
     let hidden_size = hidden.dims()[1];
@@ -257,8 +258,8 @@ fn gru(product: Tensor<2>, recurrent: Tensor<2>, bias_n: Tensor<2>, hidden: Tens
     n.clone() + z * (hidden - n) // (1 − z) ⊙ n + z ⊙ h
 }
 
-/// The hidden state after a step of the GRU with the reset gate before the recurrent product. `product`: the input
-/// product, `[batch, 3 × hidden]`; `hidden`: the hidden state before the step, `[batch, hidden]`.
+/// Returns the hidden state after a step of the GRU with the reset gate before the recurrent product. `product`: the
+/// input product, `[batch, 3 × hidden]`; `hidden`: the hidden state before the step, `[batch, hidden]`.
 fn gru_reset_before(product: Tensor<2>, weight_rz: Tensor<2>, weight_n: Tensor<2>, hidden: Tensor<2>) -> Tensor<2> {
     let hidden_size = hidden.dims()[1];
     let [product_rz, product_n] = split(product, 1, 2 * hidden_size);

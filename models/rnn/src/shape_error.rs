@@ -47,7 +47,7 @@ pub enum ShapeError {
         /// The required shape of the state: `[layers × directions, batch, hidden_size]`.
         expected: [usize; 3],
     },
-    /// An LSTM got a state without a cell state, or another cell got a state with one.
+    /// An LSTM got a state without a cell state, or another cell got a state with a cell state.
     CellState {
         /// The cell of the network.
         cell: Cell,

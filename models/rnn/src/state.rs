@@ -15,13 +15,13 @@ pub struct State {
 }
 
 impl State {
-    /// The initial state: zeros of shape `[layers × directions, batch, hidden]`.
+    /// Creates the initial state: zeros of shape `[layers × directions, batch, hidden]`.
     pub fn zero(cell: Cell, shape: [usize; 3], device: &Device) -> Self {
         let zeros = || Tensor::zeros(shape, device);
         Self { hidden: zeros(), cell: cell.has_memory().then(zeros) }
     }
 
-    /// The same values, detached from the autodiff graph.
+    /// Returns the same state, detached from the autodiff graph.
     ///
     /// Truncated backpropagation passes the state from one window of a long sequence to the next. Without `detach`, the
     /// graph of each window would keep the graphs of all previous windows alive.
@@ -29,7 +29,7 @@ impl State {
         Self { hidden: self.hidden.detach(), cell: self.cell.map(Tensor::detach) }
     }
 
-    /// The hidden state, followed by the cell state of an LSTM.
+    /// Returns the hidden state, followed by the cell state of an LSTM.
     pub fn into_tensors(self) -> Vec<Tensor<3>> {
         std::iter::once(self.hidden).chain(self.cell).collect()
     }

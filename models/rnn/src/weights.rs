@@ -8,9 +8,9 @@ use crate::{Cell, Init};
 /// the gate order of [`Cell`].
 #[derive(Module, Debug)]
 pub struct Weights {
-    /// Input weight matrix: `[gates × hidden, input]`.
+    /// The input weight matrix: `[gates × hidden, input]`.
     pub weight_ih: Param<Tensor<2>>,
-    /// Recurrent weight matrix: `[gates × hidden, hidden]`.
+    /// The recurrent weight matrix: `[gates × hidden, hidden]`.
     pub weight_hh: Param<Tensor<2>>,
     /// The bias that is added to the product of input and `weight_ih`: `[gates × hidden]`.
     pub bias_ih: Param<Tensor<1>>,
@@ -33,7 +33,7 @@ impl Weights {
         }
     }
 
-    /// The current values of the parameters.
+    /// Returns the current values of the parameters.
     pub(crate) fn tensors(&self) -> WeightTensors {
         WeightTensors {
             weight_ih: self.weight_ih.val(),
@@ -56,7 +56,7 @@ pub(crate) struct WeightTensors {
 }
 
 impl WeightTensors {
-    /// The number of hidden units.
+    /// Returns the number of hidden units.
     pub fn hidden_size(&self) -> usize {
         self.weight_hh.dims()[1]
     }

@@ -24,8 +24,8 @@ impl Application for App {
     const ABOUT: &'static str = "Find named entities in text: a bidirectional LSTM with a conditional random field.";
     const DEFAULT_MODEL: Option<&'static str> = Some("wnut17");
     const NEXT: &'static [(&'static str, &'static str)] = &[
-        ("predict --model RUN \"Talk to Dr. Ruth Marlow in Port Ellen.\"", "ask this model"),
-        ("export --model RUN --out my-model", "make a package for others"),
+        ("predict --model RUN \"Talk to Dr. Ruth Marlow in Port Ellen.\"", "predict with this model"),
+        ("export --model RUN --out my-model", "write a package for other programs"),
         ("train --recipe wnut17", "train on messages of social media, with word vectors"),
     ];
 
@@ -47,13 +47,13 @@ impl Application for App {
     }
 }
 
-/// The verbs (subcommands) that this application adds to the shared ones.
+/// The verbs (subcommands) that this application adds to the shared verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Find the named entities of texts
     #[command(after_help = "Examples:
-  predict \"Ada Lovelace moved to London.\"      one text, by the model wnut17
+  predict \"Ada Lovelace moved to London.\"      one text, with the model wnut17
   predict --json --file messages.txt           one text per line, one JSON object per line
-  predict --html page.html --file article.txt  a page with the entities marked")]
+  predict --html page.html --file article.txt  an HTML page with marked entities")]
     Predict(Predict),
 }

@@ -42,9 +42,9 @@ impl Encoder {
         Self { words, vectors, characters, character_ids }
     }
 
-    /// Creates the encoder of a package. It reads the words from `vocab.txt`; if `vectors` is the length of the word
-    /// vectors, it also reads these from `vectors.safetensors`. `characters` are the known characters in the order of
-    /// their ids.
+    /// Creates the encoder of a package. The words are read from `vocab.txt`. If `vectors` is `Some`, it is the length
+    /// of the word vectors, which are read from `vectors.safetensors`. `characters` are the known characters in the
+    /// order of their ids.
     pub fn open(package: &Package<'_>, vectors: Option<usize>, characters: String) -> Result<Self, PackageError> {
         let words = Vocabulary::open(package, Reserved::Padding)?;
         let read = |size| {
@@ -55,22 +55,22 @@ impl Encoder {
         Ok(Self::new(words, vectors, characters))
     }
 
-    /// The vocabulary of [normalized](normalize) words.
+    /// Returns the vocabulary of [normalized](normalize) words.
     pub fn words(&self) -> &Vocabulary {
         &self.words
     }
 
-    /// The pretrained vectors of the words, if there are any.
+    /// Returns the pretrained vectors of the words, if there are any.
     pub fn vectors(&self) -> Option<&WordVectors> {
         self.vectors.as_ref()
     }
 
-    /// The known characters, in the order of their ids.
+    /// Returns the known characters, in the order of their ids.
     pub fn characters(&self) -> &str {
         &self.characters
     }
 
-    /// The number of character ids, including those of padding and of unknown characters.
+    /// Returns the number of character ids, including the ids of padding and of unknown characters.
     pub fn character_count(&self) -> usize {
         self.characters.chars().count() + 2
     }
@@ -109,8 +109,8 @@ pub fn normalize(token: &str) -> String {
     word.chars().map(|character| if character.is_ascii_digit() { '0' } else { character }).collect()
 }
 
-/// Returns the shape of a token, a number from 0 to [`SHAPES`] − 1. The shape tells whether the token has letters and
-/// digits, and which of its letters are upper case.
+/// Returns the shape of a token, a number from 0 to [`SHAPES`] − 1. The shape describes whether the token has letters
+/// and digits, and which of its letters are upper case.
 pub fn shape(token: &str) -> u32 {
     let has = |test: fn(char) -> bool| token.chars().any(test);
     let starts_upper = token.starts_with(char::is_uppercase);

@@ -43,17 +43,17 @@ impl Labels {
         Self { kinds }
     }
 
-    /// The names of the kinds of entities. The index of a name is the kind in a [`Span`].
+    /// Returns the names of the kinds of entities. The index of a name is the kind in a [`Span`].
     pub fn kinds(&self) -> &[String] {
         &self.kinds
     }
 
-    /// The number of labels, which shapes of tensors call K.
+    /// Returns the number of labels, which is K in the shapes of tensors.
     pub fn count(&self) -> usize {
         1 + 4 * self.kinds.len()
     }
 
-    /// The name of a label, such as `B-person`.
+    /// Returns the name of a label, such as `B-person`.
     pub fn name(&self, label: usize) -> String {
         let Some((kind, place)) = parts(label) else { return "O".to_owned() };
         let place = match place {
@@ -75,8 +75,9 @@ impl Labels {
         labels
     }
 
-    /// Returns the entities of a sequence of label ids, such as one that the CRF has found. Labels that are not part of
-    /// a complete entity are ignored; sequences that [`allowed`](Self::allowed) permits have no such labels.
+    /// Returns the entities of a sequence of label ids, such as the sequence that the CRF has found. Labels that are
+    /// not part of a complete entity are ignored; sequences that [`allowed`](Self::allowed) permits have no such
+    /// labels.
     pub fn decode(&self, labels: &[usize]) -> Vec<Span> {
         let mut spans = Vec::new();
         let mut open: Option<(usize, usize)> = None; // first token and kind
@@ -101,8 +102,8 @@ impl Labels {
     }
 
     /// Returns the entities of any sequence of label ids, including sequences that [`allowed`](Self::allowed) excludes.
-    /// It follows the rules of the script `conlleval` of CoNLL-2003: `I` or `E` after `B` or `I` of the same kind
-    /// continues an entity, and any other label except `O` begins a new entity.
+    /// This function follows the rules of the script `conlleval` of CoNLL-2003: `I` or `E` after `B` or `I` of the same
+    /// kind continues an entity, and any other label except `O` begins a new entity.
     pub fn decode_broken(&self, labels: &[usize]) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
         let mut open = None; // the kind of the entity that the next label may continue

@@ -32,7 +32,7 @@ use crate::features::{Encoder, SHAPES, Sentence};
 use crate::labels::Labels;
 use crate::vectors::WordVectors;
 
-/// The rules that convert the names of the network's weights to PyTorch's names and back.
+/// The rules that convert between the names of the network's weights and PyTorch's names.
 pub const WEIGHT_NAMES: WeightNames =
     WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
 
@@ -86,7 +86,7 @@ pub struct Network {
 pub struct Sizes {
     /// The number of word ids if word embeddings are learned; `None` if the network reads pretrained word vectors.
     pub words: Option<usize>,
-    /// The number of character ids, including those of padding and of unknown characters.
+    /// The number of character ids, including the ids of padding and of unknown characters.
     pub characters: usize,
 }
 
@@ -189,8 +189,8 @@ impl Network {
 }
 
 impl Batch {
-    /// Pads the sentences to the length of the longest one. Character ids are stored once per distinct token, so that
-    /// the character LSTM reads each distinct token once.
+    /// Pads the sentences to the length of the longest sentence. Character ids are stored once per distinct token, so
+    /// that the character LSTM reads each distinct token once.
     pub fn new(sentences: &[Sentence], vectors: Option<&WordVectors>, device: &Device) -> Self {
         let lengths: Vec<usize> = sentences.iter().map(|sentence| sentence.words.len()).collect();
         let time = lengths.iter().copied().max().unwrap_or(0).max(1);

@@ -1,4 +1,5 @@
-//! The network as ONNX graphs: one spells the tokens, and one scores the labels of the tokens of a sentence.
+//! Exports the network as two ONNX graphs: one graph reads the characters of tokens, and one graph scores the labels of
+//! the tokens of a sentence.
 
 use onnx::{BATCH, Dim, Element, Export, Graph, OnnxError, Options, Port, TIME, ToOnnx, Value, numbers};
 use serde_json::json;
@@ -8,10 +9,11 @@ use crate::predictor::Tagger;
 
 const WORDS: &str =
     "tokens in lower case, 0 for every digit, <url>, <user>, no # before a tag: normalize() of crate `tagging`";
-const SHAPE: &str = "0 no letter or digit, 1 digits, 2 letters and digits, 3 lower case, 4 one capital, 5 capitals, 6 first letter \
-                     capital, 7 other";
-const CRF: &str = "the scores of label sequences, as JSON: start, end and transitions[from][to], -1e9 where the labels do not \
-                   allow one; the emissions of the first label are to be reduced by `outside_penalty` before decoding";
+const SHAPE: &str = "0 no letter or digit, 1 digits, 2 letters and digits, 3 lower case, 4 one capital, 5 capitals, 6 \
+                     first letter capital, 7 other";
+const CRF: &str = "the scores of the CRF, as JSON: start, end and transitions[from][to]; a score of -1e9 means that \
+                   the label or transition is not allowed; subtract `outside_penalty` from the emissions of the first \
+                   label before decoding";
 
 /// `spelling.onnx` reads the characters of tokens, and returns their features. `model.onnx` reads these features with
 /// the ids and shapes of the words of sentences, and returns the emissions, `[batch, time, labels]`. The entities
@@ -31,7 +33,7 @@ impl ToOnnx for Tagger {
     }
 }
 
-/// The graph that computes the emissions of sentences.
+/// Returns the graph that computes the emissions of sentences.
 fn sentences(tagger: &Tagger, options: &Options) -> Graph {
     let about = match options.lengths {
         true => "Scores of the labels of each token, for sentences padded to the longest of a batch.",
@@ -61,8 +63,8 @@ fn sentences(tagger: &Tagger, options: &Options) -> Graph {
     graph
 }
 
-/// The pretrained vectors of words: `[B, T]` → `[B, T, E]`. The graph stores the vectors with 8 bits per number, as the
-/// package does.
+/// Returns the pretrained vectors of words: `[B, T]` → `[B, T, E]`. The graph stores the vectors with 8 bits per
+/// number, as the package does.
 fn vectors(graph: &mut Graph, tagger: &Tagger, words: &Value) -> Value {
     let Some(vectors) = tagger.encoder().vectors() else {
         unreachable!("a network without word embeddings reads word vectors")
@@ -75,10 +77,10 @@ fn vectors(graph: &mut Graph, tagger: &Tagger, words: &Value) -> Value {
     graph.node("Mul", &[&rows, &scales])
 }
 
-/// The graph that reads the characters of tokens. All tokens of a batch have the same number of characters.
+/// Returns the graph that reads the characters of tokens. All tokens of a batch have the same number of characters.
 fn spelling(tagger: &Tagger, options: &Options) -> Graph {
-    let about = "Features of the spelling of tokens, by their first 24 characters. All tokens of a batch have the same number of \
-                 characters; a program can keep the features of a token.";
+    let about = "Features of the spelling of tokens, by their first 24 characters. All tokens of a batch have the same \
+                 number of characters; a program can keep the features of a token.";
     let network = tagger.network();
     let mut graph = Graph::new("spelling", about, options.precision);
     let dims = [Dim::Named("tokens"), Dim::Named("characters")];
@@ -91,7 +93,7 @@ fn spelling(tagger: &Tagger, options: &Options) -> Graph {
     graph
 }
 
-/// The scores of the CRF. The score of a start, an end or a transition that is not allowed is −10⁹.
+/// Returns the scores of the CRF. The score of a start, an end or a transition that is not allowed is −10⁹.
 fn crf(tagger: &Tagger) -> serde_json::Value {
     let crf = &tagger.network().crf;
     let allowed = &crf.allowed;

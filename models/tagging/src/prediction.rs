@@ -17,7 +17,7 @@ pub struct Options {
 pub struct Prediction {
     /// The input text, unchanged.
     pub text: String,
-    /// The entities of the text, in ascending order of their offsets. They do not overlap.
+    /// The entities of the text, in ascending order of their offsets. The entities do not overlap.
     pub entities: Vec<Entity>,
 }
 
@@ -37,7 +37,7 @@ pub struct Entity {
     /// One past the offset of the entity's last character, counted in Unicode code points.
     pub char_end: usize,
     /// The model's probability, from 0 to 1, that exactly the tokens of this entity form an entity of this kind in the
-    /// sentence. It is computed from scores that include
+    /// sentence. The confidence is computed from scores that include
     /// [`outside_penalty`](crate::settings::Settings::outside_penalty).
     pub confidence: f32,
 }

@@ -85,22 +85,22 @@ impl Tagger {
         Self { network, encoder, labels, settings, device }
     }
 
-    /// The settings of the model.
+    /// Returns the settings of the model.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// The network of the model.
+    /// Returns the network of the model.
     pub fn network(&self) -> &Network {
         &self.network
     }
 
-    /// The encoder, which converts tokens to ids and shapes.
+    /// Returns the encoder, which converts tokens to ids and shapes.
     pub fn encoder(&self) -> &Encoder {
         &self.encoder
     }
 
-    /// The labels that the network gives to tokens.
+    /// Returns the labels that the network gives to tokens.
     pub fn labels(&self) -> &Labels {
         &self.labels
     }

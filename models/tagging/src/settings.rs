@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::NetworkConfig;
 
-/// The settings of a model. The vocabulary is not among them, because the package stores it in `vocab.txt`.
+/// The settings of a model. The settings do not include the vocabulary, because the package stores the vocabulary in
+/// `vocab.txt`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -18,8 +19,8 @@ pub struct Settings {
     /// The characters that the network knows, in the order of their ids.
     pub characters: String,
     /// The number that the model subtracts from the score of the label "outside" (`O`) of every token. If few training
-    /// tokens are in entities, a model finds too few entities; a larger number makes it find more. Training chooses the
-    /// number with the highest F1 on the validation part.
+    /// tokens are in entities, a model finds too few entities; with a larger number, the model finds more entities.
+    /// Training chooses the number with the highest F1 on the validation part.
     #[serde(default)]
     pub outside_penalty: f32,
 }

@@ -87,7 +87,8 @@ fn tokens(line: &str) -> Vec<Range<usize>> {
     tokens
 }
 
-/// Returns the web address, `@name` or `#tag` that starts at the byte `start` of the line, or `None` if there is none.
+/// Returns the web address, `@name` or `#tag` that starts at the byte `start` of the line, or `None` if there is no
+/// such token.
 fn special(line: &str, start: usize) -> Option<&str> {
     let text = &line[start..];
     if line[..start].ends_with(char::is_alphanumeric) {
@@ -115,8 +116,8 @@ fn clitic(line: &str, start: usize) -> Option<&str> {
     CLITICS.contains(&word.to_lowercase().replace('’', "'").as_str()).then_some(word)
 }
 
-/// Whether `word`, which follows the token `last` without a space, belongs to that token. It does if it is the full
-/// stop of an abbreviation or of an initial, or if it repeats a punctuation mark, as in `...`.
+/// Returns whether `word`, which follows the token `last` without a space, belongs to that token. It does if it is the
+/// full stop of an abbreviation or of an initial, or if it repeats a punctuation mark, as in `...`.
 fn joins(last: &str, word: &str) -> bool {
     match word.chars().next() {
         Some('.') if last.starts_with(char::is_alphabetic) => is_abbreviation(last),
@@ -126,8 +127,8 @@ fn joins(last: &str, word: &str) -> bool {
     }
 }
 
-/// Whether a word, without its last full stop, is an initial (`J`), consists of initials (`U.S`, `a.m`), or is one of
-/// the [`ABBREVIATIONS`].
+/// Returns whether a word, without its last full stop, is an initial (`J`), consists of initials (`U.S`, `a.m`), or is
+/// one of the [`ABBREVIATIONS`].
 fn is_abbreviation(word: &str) -> bool {
     let initial = word.chars().count() == 1 && word.chars().all(char::is_uppercase);
     let is_short = |part: &str| part.chars().count() <= 2 && part.chars().all(char::is_alphabetic);

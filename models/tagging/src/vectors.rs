@@ -37,22 +37,22 @@ impl WordVectors {
         Self { size, scales, values }
     }
 
-    /// The number of words that have a vector.
+    /// Returns the number of words that have a vector.
     pub fn words(&self) -> usize {
         self.scales.len()
     }
 
-    /// The number of numbers in a vector.
+    /// Returns the number of numbers in a vector.
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// The stored numbers, `[words, size]`: the numbers of each vector, divided by the factor of the vector.
+    /// Returns the stored numbers, `[words, size]`: the numbers of each vector, divided by the factor of the vector.
     pub fn values(&self) -> &[i8] {
         &self.values
     }
 
-    /// The factor of each vector, `[words]`.
+    /// Returns the factor of each vector, `[words]`.
     pub fn scales(&self) -> &[f32] {
         &self.scales
     }

@@ -39,7 +39,7 @@ pub(super) struct Person {
     slowing: f64,
     /// How much slower the pen is at both ends of the line.
     easing: f64,
-    /// How far the points of the line are averaged, as a share of the line: it makes corners round.
+    /// How far the points of the line are averaged, as a share of the line. This averaging makes corners round.
     rounding: f64,
     /// The size of slow deviations from the line.
     wobble: f64,
@@ -54,8 +54,8 @@ pub(super) struct Person {
     habits: [Habit; SYMBOLS.len()],
 }
 
-/// A random number with the mean 0 and the standard deviation 1, at most 3.5. It is made of sums alone, so that it is the
-/// same on all platforms.
+/// Returns a random number with the mean 0 and the standard deviation 1, at most 3.5. It is made of sums alone, so that
+/// it is the same on all platforms.
 fn normal(rng: &mut ChaCha8Rng) -> f64 {
     let sum: f64 = (0..4).map(|_| rng.random_range(0.0..1.0)).sum();
     (sum - 2.0) * 3.0_f64.sqrt()
@@ -107,8 +107,8 @@ impl Person {
         }
     }
 
-    /// Draws a symbol, given by its index in [`SYMBOLS`]. Returns `[steps, 2]` in pixels, in hundredths, so that the last
-    /// digits of sines and cosines, which differ between platforms, do not change the values.
+    /// Draws a symbol, given by its index in [`SYMBOLS`]. Returns `[steps, 2]` in pixels, in hundredths, so that the
+    /// last digits of sines and cosines, which differ between platforms, do not change the values.
     pub fn gesture(&self, symbol: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
         let slips = rng.random_bool(SLIPS);
         let mut habit = self.habits[symbol];
@@ -155,7 +155,7 @@ impl Person {
         line
     }
 
-    /// Adds slow deviations to a line: those that are a habit, and those of this drawing.
+    /// Adds slow deviations to a line: the deviations that are a habit, and the deviations of this drawing.
     fn bent(&self, line: &[Point], habit: &Habit, rng: &mut ChaCha8Rng) -> Vec<Point> {
         let waves = waves(rng);
         let deviation = |axis: usize, share: f64| {
@@ -169,7 +169,8 @@ impl Person {
         line.iter().enumerate().map(bent).collect()
     }
 
-    /// The places of the pen at `steps` equally spaced times: it is slower where the line turns, and at its ends.
+    /// Returns the places of the pen at `steps` equally spaced times: it is slower where the line turns, and at its
+    /// ends.
     fn timed(&self, line: &[Point], steps: usize) -> Vec<Point> {
         let mut times = vec![0.0];
         for (index, pair) in line.windows(2).enumerate() {
@@ -210,7 +211,7 @@ impl Person {
     }
 }
 
-/// How much a line turns at its second point: 0 straight on, 1 back.
+/// Returns how much a line turns at its second point: 0 if the line goes straight on, 1 if the line goes back.
 fn turn(one: Point, two: Point, three: Point) -> f64 {
     let (a, b) = ([two[0] - one[0], two[1] - one[1]], [three[0] - two[0], three[1] - two[1]]);
     let lengths = distance(one, two) * distance(two, three);

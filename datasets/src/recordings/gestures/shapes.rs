@@ -26,7 +26,7 @@ pub(super) type Point = [f64; 2];
 /// How a person draws a symbol.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Habit {
-    /// Which of the usual points of a closed symbol the line begins at, from 0 to 1.
+    /// The point of a closed symbol at which the line begins, among the usual points, from 0 to 1.
     pub start: f64,
     /// The distance of the start from this point, as a share of the length of the line.
     pub offset: f64,
@@ -36,7 +36,7 @@ pub(super) struct Habit {
     pub mirrored: bool,
     /// The form of the symbol, from 0 to 1.
     pub form: f64,
-    /// The drawn share of a closed symbol: below 1 a gap is left, above 1 the ends overlap.
+    /// The share of a closed symbol that is drawn: below 1, a gap is left; above 1, the ends overlap.
     pub closure: f64,
     /// Slow deviations from the line that recur in all drawings.
     pub waves: Waves,
@@ -56,13 +56,13 @@ pub(super) struct Wave {
 }
 
 impl Wave {
-    /// The deviation after a share of the line.
+    /// Returns the deviation after a share of the line.
     pub fn at(&self, share: f64) -> f64 {
         self.size * (TAU * self.count * share + self.phase).sin()
     }
 }
 
-/// The line of a symbol, given by its index in [`SYMBOLS`].
+/// Returns the line of a symbol, given by its index in [`SYMBOLS`].
 pub(super) fn line(symbol: usize, habit: &Habit) -> Vec<Point> {
     let form = habit.form;
     let mut line = match SYMBOLS[symbol] {
@@ -111,7 +111,7 @@ pub(super) fn line(symbol: usize, habit: &Habit) -> Vec<Point> {
     line
 }
 
-/// Points of a curve from `start` to almost `end`, so that a closed curve has no point twice.
+/// Returns points of a curve from `start` to almost `end`, so that a closed curve has no point twice.
 fn curve(start: f64, end: f64, point: impl Fn(f64) -> Point) -> Vec<Point> {
     (0..CURVE).map(|index| point(start + (end - start) * index as f64 / CURVE as f64)).collect()
 }
@@ -130,8 +130,8 @@ fn lemniscate(t: f64) -> Point {
     [t.cos() * scale, 1.3 * t.sin() * t.cos() * scale]
 }
 
-/// The line around a closed outline, as `habit` says. `starts` are the indices of the usual points to begin at, the most
-/// usual first.
+/// Returns the line around a closed outline, as `habit` says. `starts` are the indices of the usual points to begin at,
+/// the most usual first.
 fn closed(outline: &[Point], starts: &[usize], habit: &Habit) -> Vec<Point> {
     // Half of the persons begin at the most usual point.
     let place = ((habit.start * 2.0 - 1.0).max(0.0) * starts.len() as f64) as usize;
@@ -143,7 +143,7 @@ fn closed(outline: &[Point], starts: &[usize], habit: &Habit) -> Vec<Point> {
     cut(&rounds, start, start + whole * habit.closure)
 }
 
-/// The length of a line.
+/// Returns the length of a line.
 pub(super) fn length(line: &[Point]) -> f64 {
     line.windows(2).map(|pair| distance(pair[0], pair[1])).sum()
 }
@@ -156,7 +156,7 @@ pub(super) fn mix(one: Point, other: Point, share: f64) -> Point {
     [one[0] + share * (other[0] - one[0]), one[1] + share * (other[1] - one[1])]
 }
 
-/// The part of a line between two distances from its start.
+/// Returns the part of a line between two distances from its start.
 fn cut(line: &[Point], from: f64, to: f64) -> Vec<Point> {
     let (mut part, mut walked) = (Vec::new(), 0.0);
     for pair in line.windows(2) {
@@ -175,7 +175,7 @@ fn cut(line: &[Point], from: f64, to: f64) -> Vec<Point> {
     part
 }
 
-/// Points at equal distances along a line of at least two points, the first and the last included.
+/// Returns points at equal distances along a line of at least two points, including the first and the last point.
 pub(super) fn spaced(line: &[Point], count: usize) -> Vec<Point> {
     let step = length(line) / (count - 1) as f64;
     let (mut points, mut walked) = (Vec::with_capacity(count), 0.0);

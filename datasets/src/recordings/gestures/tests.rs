@@ -88,8 +88,8 @@ fn the_nearest_neighbour_is_right_in_about_nine_of_ten_test_drawings() {
     assert!((1056..=1104).contains(&right), "{right} of {}", test.len());
 }
 
-/// Four drawings of each symbol by the same person tell more than thousands by others, although a person sometimes leaves
-/// a habit.
+/// Four drawings of each symbol by the same person tell more than thousands by others, although a person sometimes
+/// leaves a habit.
 #[test]
 fn the_symbols_of_a_person_are_distinct() {
     let test = load().test;

@@ -19,7 +19,7 @@ use text::Stamp;
 pub(super) enum Wrong {
     /// The parts of a time in separate columns, such as year and month, are not the numbers of a valid date.
     NoDate { row: usize, value: String },
-    /// A time does not have the given format; or, if no format is given, it has none of the known formats.
+    /// A time does not have the given format; or, if no format is given, the time has none of the known formats.
     Format { row: usize, value: String },
     /// Several formats fit all rows and give different times.
     Ambiguous { value: String, formats: [String; 2] },
@@ -38,8 +38,8 @@ pub(super) struct Times {
 }
 
 impl Times {
-    /// Whether the times are unchanged from the file. If they are, a part of the rows gives the same times as the whole
-    /// file.
+    /// Returns whether the times are unchanged from the file. If they are, a part of the rows gives the same times as
+    /// the whole file.
     pub fn is_plain(&self) -> bool {
         !self.numbered && self.clock == Clock::default() && self.notes.is_empty()
     }
@@ -87,13 +87,13 @@ pub(super) fn columns(header: &[String]) -> Option<Vec<usize>> {
     NAMES.iter().chain(&STEPS).find_map(|name| find(name)).map(|column| vec![column])
 }
 
-/// The indices of the columns for `PARTS[first]` and the smaller parts that follow it, up to the first part without a
-/// column.
+/// Returns the indices of the columns for `PARTS[first]` and the smaller parts that follow it, up to the first part
+/// without a column.
 fn parts_from(find: impl Fn(&str) -> Option<usize>, first: usize) -> Vec<usize> {
     PARTS[first..].iter().map_while(|part| find(part)).collect()
 }
 
-/// Whether a column has a usual name of numbered steps.
+/// Returns whether a column has a usual name of numbered steps.
 fn is_step(column: &str) -> bool {
     STEPS.iter().any(|name| name.eq_ignore_ascii_case(column))
 }
@@ -147,13 +147,13 @@ fn read_with_daytime(plain: &[String], joined: &[String], format: Option<&str>) 
     read_texts("", plain, Some(format)).or_else(|wrong| others.next().ok_or(wrong))
 }
 
-/// The index in [`PARTS`] of the part that a column holds.
+/// Returns the index in [`PARTS`] of the part that a column holds.
 fn part(column: &str) -> Option<usize> {
     PARTS.iter().position(|part| part.eq_ignore_ascii_case(column))
 }
 
-/// The indices in [`PARTS`] of the parts that the columns hold. `None` if some column holds something else, or if none
-/// holds the year.
+/// Returns the indices in [`PARTS`] of the parts that the columns hold. `None` if some column holds something else, or
+/// if none holds the year.
 fn roles(columns: &[&str]) -> Option<Vec<usize>> {
     let is_period = |column: &str| PERIODS.iter().any(|name| name.eq_ignore_ascii_case(column));
     let role = |column: &&str| part(column).or_else(|| is_period(column).then_some(1));
@@ -191,7 +191,7 @@ fn read_early(texts: &[String], format: Option<&str>) -> Result<Times, Wrong> {
     zones::in_one_zone(stamps, texts)
 }
 
-/// Reads the texts in the given format; or, if none is given, in the only known format that fits all of them.
+/// Reads the texts in the given format; or, if no format is given, in the only known format that fits all texts.
 fn stamps(texts: &[String], format: Option<&str>) -> Result<Vec<Stamp>, Wrong> {
     match format {
         Some(format) => all(texts, |text| text::by_format(format, text))
@@ -211,8 +211,8 @@ fn daytime(parts: &[String]) -> String {
     parts.join(":")
 }
 
-/// Reads the times with the only known format that fits all of them. `not_iso` is the index of the first row that is
-/// not in ISO format.
+/// Reads the times with the only known format that fits all times. `not_iso` is the index of the first row that is not
+/// in ISO format.
 fn by_only_format(texts: &[String], not_iso: usize) -> Result<Vec<Stamp>, Wrong> {
     // The furthest row at which a format failed: the most informative one to report.
     let mut row = not_iso;
@@ -246,7 +246,7 @@ fn all<T, U>(rows: &[T], read: impl Fn(&T) -> Option<U>) -> Result<Vec<U>, usize
 }
 
 /// Makes a time from its parts, such as year and month. `roles` gives, for each text, the index of its part in
-/// [`PARTS`]. A month may have a name, a quarter or period stands for its first month, and the hour may be 24.
+/// [`PARTS`]. A month may have a name, a quarter or period is replaced by its first month, and the hour may be 24.
 fn from_parts(columns: &[&str], roles: &[usize], texts: &[String]) -> Option<DateTime> {
     let mut parts = [0, 1, 1, 0, 0, 0];
     for ((&role, text), column) in roles.iter().zip(texts).zip(columns) {

@@ -34,7 +34,7 @@ pub enum Counted {
     Years,
     /// Calendar months, such as 202001.
     Months,
-    /// Steps of the series.
+    /// Step numbers of the series.
     Steps,
 }
 
@@ -78,7 +78,7 @@ pub(super) fn read(column: &str, texts: &[String], format: Option<&str>) -> Resu
     Ok(Some(Times { times, numbered: counted == Counted::Steps, notes, ..Times::default() }))
 }
 
-/// What the numbers count; `None` if they may be days of a spreadsheet or numbers of steps.
+/// Returns what the numbers count; `None` if the numbers may be days of a spreadsheet or step numbers.
 fn counted(column: &str, numbers: &[i128]) -> Option<Counted> {
     let within = |from: i128, to: i128| numbers.iter().all(|number| (from * ONE..to * ONE).contains(number));
     let are_whole = numbers.iter().all(|number| number % ONE == 0);
@@ -100,7 +100,7 @@ fn counted(column: &str, numbers: &[i128]) -> Option<Counted> {
     }
 }
 
-/// The unit of numbers that count from 1970, by their size; `None` if the numbers are too small for all units.
+/// Returns the unit of numbers that count from 1970, by their size; `None` if the numbers are too small for all units.
 fn since_1970(numbers: &[i128]) -> Option<Counted> {
     use Counted::{Microseconds, Milliseconds, Nanoseconds, Seconds};
     let units = [(Seconds, 1), (Milliseconds, 1000), (Microseconds, 1_000_000), (Nanoseconds, 1_000_000_000)];
@@ -111,7 +111,7 @@ fn since_1970(numbers: &[i128]) -> Option<Counted> {
     units.into_iter().find(fits).map(|(unit, _)| unit)
 }
 
-/// The time of a number, which is in the unit of [`decimal`].
+/// Returns the time of a number, which is in the unit of [`decimal`].
 fn time_of(number: i128, counted: Counted) -> Option<DateTime> {
     const START: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
     const SPREADSHEET: DateTime = DateTime::constant(1899, 12, 30, 0, 0, 0, 0);

@@ -50,7 +50,7 @@ const MONTHS: [&str; 11] =
 /// The known `strptime` formats of a date, or of a date and a time, that has digits alone.
 const COMPACT: [&str; 4] = ["%Y%m%d", "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S"];
 
-/// All known `strptime` formats.
+/// Returns all known `strptime` formats.
 pub(super) fn formats() -> impl Iterator<Item = String> {
     let days = DATES.iter().flat_map(|date| DAYTIMES.iter().map(move |time| format!("{date}{time}")));
     days.chain(MONTHS.iter().chain(&COMPACT).map(|format| (*format).to_owned()))
@@ -135,8 +135,8 @@ pub(super) fn period(text: &str) -> Option<Stamp> {
     Some(date.into())
 }
 
-/// The first month of a part of the year: `Q` and 1 to 4 for quarters, `S` or `H` and 1 or 2 for half-years, `M` and 1
-/// to 12 for months, `A` and 1 for the year.
+/// Returns the first month of a part of the year: `Q` and 1 to 4 for quarters, `S` or `H` and 1 or 2 for half-years,
+/// `M` and 1 to 12 for months, `A` and 1 for the year.
 pub(super) fn first_month(kind: char, number: i16) -> Option<i16> {
     let (count, months) = match kind.to_ascii_uppercase() {
         'Q' => (4, 3),
@@ -162,8 +162,8 @@ pub(super) fn without_hour_24(text: &str) -> Option<String> {
     is_hour.then(|| format!("{}00:{}", &text[..place], &text[place + 3..]))
 }
 
-/// The start of the interval in each text, such as `01.01.2023 00:00 - 01.01.2023 01:00`; `None` if some text is not an
-/// interval.
+/// Returns the start of the interval in each text, such as `01.01.2023 00:00 - 01.01.2023 01:00`; `None` if some text
+/// is not an interval.
 pub(super) fn starts_of_intervals(texts: &[String]) -> Option<Vec<String>> {
     let separators = [" - ", " – ", " — ", " to ", " / "];
     let starts = |separator: &str| {

@@ -24,7 +24,7 @@ const SHORTEST_BREAK: SignedDuration = SignedDuration::from_hours(4);
 ///
 /// # Errors
 ///
-/// [`Wrong::Format`] if some times have an offset and others do not.
+/// [`Wrong::Format`] if only some of the times have an offset.
 pub(super) fn in_one_zone(stamps: Vec<Stamp>, texts: &[String]) -> Result<Times, Wrong> {
     let local = |stamps: &[Stamp]| stamps.iter().map(|stamp| stamp.time).collect::<Vec<_>>();
     if stamps.iter().all(|stamp| stamp.offset.is_none()) {
@@ -47,8 +47,8 @@ pub(super) fn in_one_zone(stamps: Vec<Stamp>, texts: &[String]) -> Result<Times,
     Ok(Times { times: if is_kept { local(&stamps) } else { converted }, notes, clock, ..Times::default() })
 }
 
-/// Whether the clocks change only in breaks that are longer than the steps around them. `times` are in ascending order,
-/// each with the number of seconds by which local time is ahead of standard time.
+/// Returns whether the clocks change only in breaks that are longer than the steps around them. `times` are in
+/// ascending order, each with the number of seconds by which local time is ahead of standard time.
 fn has_no_rows_near_changes(times: &[(DateTime, i32)]) -> bool {
     let step = timesteps::most_common_step(times.iter().map(|(time, _)| *time));
     let break_length = (2 * step).max(SHORTEST_BREAK);
@@ -57,7 +57,7 @@ fn has_no_rows_near_changes(times: &[(DateTime, i32)]) -> bool {
     step >= DAILY || times.windows(2).all(is_in_break)
 }
 
-/// The local time at the offset `to`.
+/// Returns the local time at the offset `to`.
 fn converted(stamp: &Stamp, to: Offset) -> DateTime {
     let seconds = to.seconds() - stamp.offset.unwrap_or(to).seconds();
     stamp.time.saturating_add(SignedDuration::from_secs(seconds.into()))

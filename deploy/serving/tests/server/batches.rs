@@ -60,7 +60,7 @@ fn sentiment_and_tagging() {
 
 #[test]
 fn recognition() {
-    ["gestures", "pendigits"].into_iter().for_each(assert_independent);
+    ["gestures", "pendigits", "pen-video", "watch-exercises"].into_iter().for_each(assert_independent);
 }
 
 #[test]

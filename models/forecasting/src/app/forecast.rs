@@ -35,12 +35,12 @@ pub struct ForecastArgs {
     csv: Option<PathBuf>,
     #[command(flatten)]
     table: TableOptions,
-    /// The first time to forecast, such as 2020-12-01 or 2020-12-01T06:00, or the number of a step if rows have numbers
-    /// [default: after the last row]
+    /// The first time to forecast, such as 2020-12-01 or 2020-12-01T06:00, or a step number if the rows have numbers
+    /// instead of times [default: after the last row]
     #[arg(long, value_name = "TIME", help_heading = "Data")]
     at: Option<String>,
-    /// SVG file for the plot; models that forecast the probability of a rise draw none [default: forecast.svg, or none
-    /// with --json]
+    /// SVG file for the plot; models that forecast the probability of a rise have no plot [default: forecast.svg, or no
+    /// plot with --json]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     plot: Option<PathBuf>,
 }
@@ -51,7 +51,7 @@ impl ForecastArgs {
         let Opened { predictor, record, .. } = Opened::<Forecasting>::open(&dir, &cx.session.device)?;
         let draws = predictor.likelihood() != Likelihood::Direction;
         if self.plot.is_some() && !draws {
-            let message = "--plot has no effect: a model that forecasts the probability of a rise draws no plot";
+            let message = "there is no plot for a model that forecasts the probability of a rise; remove --plot";
             return Err(CliError::Usage(message.to_owned()));
         }
         log(&format!("model: {}", dir.display()));
@@ -76,7 +76,10 @@ impl ForecastArgs {
         let uncalibrated = answers.iter().find(|forecast| !forecast.calibrated);
         if let Some(forecast) = uncalibrated.filter(|_| predictor.likelihood().has_intervals()) {
             let count = forecast.past_windows;
-            log(&format!("{count} past windows are too few for calibration: the intervals are those of the network"));
+            log(&format!(
+                "{count} past windows are too few to calibrate the intervals; the intervals come directly from the \
+                 network"
+            ));
         }
         let measured = record.outcome.map(|outcome| outcome.test).unwrap_or_default();
         demonstration::better_baselines(&measured).iter().for_each(|line| log(&format!("on the test part: {line}")));
@@ -96,7 +99,7 @@ impl ForecastArgs {
     }
 }
 
-/// Parses a time; or, if the rows have numbers, the number of a step as the time that stands for it.
+/// Parses a time; or, if the rows have numbers, a step number, which is converted to a time.
 fn time_or_step(text: &str, numbered: bool) -> Result<DateTime> {
     let (time, kind) = match numbered {
         true => (text.parse().ok().and_then(timesteps::time_of_step), "the number of a step, such as 350"),
@@ -105,7 +108,7 @@ fn time_or_step(text: &str, numbered: bool) -> Result<DateTime> {
     time.ok_or_else(|| CliError::Usage(format!("--at {text}: give {kind}")))
 }
 
-/// The number of decimal places to print in a table whose largest absolute value is `largest`.
+/// Returns the number of decimal places to print in a table whose largest absolute value is `largest`.
 fn decimals(largest: f64) -> usize {
     match largest {
         0.0 => 1,

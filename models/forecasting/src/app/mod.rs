@@ -23,11 +23,11 @@ pub enum Verb {
     #[command(after_help = "Examples:
   forecast                                         the data of weather-temperature-24h, after the last row
   forecast --model energy-day-ahead --at 2018-01-05   from a time within the data
-  forecast --model RUN --csv FILE                  another table with the same columns")]
+  forecast --model RUN --csv FILE                  forecast another table with the same columns")]
     Forecast(Box<ForecastArgs>),
     /// Train one model per fold of the test part, on all data before the fold, and measure it on the fold
     #[command(after_help = "Examples:
-  backtest --recipe RECIPE --folds 4               the same command resumes it")]
+  backtest --recipe RECIPE --folds 4               repeat this command to resume the backtest")]
     Backtest(Box<Backtest>),
 }
 

@@ -12,10 +12,10 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Data")]
 pub struct SeriesOptions {
-    /// Train on published data about this subject, by the shipped recipe for it
+    /// Train on published data about this subject, with the shipped recipe for the subject
     #[arg(long, value_enum, value_name = "SUBJECT", conflicts_with_all = ["recipe", "csv"])]
     dataset: Option<Subject>,
-    /// Train on this CSV file, by the recipe own-series unless --recipe names another
+    /// Train on this CSV file, with the recipe own-series unless --recipe names another recipe
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     #[command(flatten)]
@@ -26,19 +26,19 @@ pub struct SeriesOptions {
     /// Columns that the model reads but does not forecast [default: none]
     #[arg(long, value_name = "COLUMN,…", requires = "target")]
     covariates: Vec<Names>,
-    /// Columns whose values are known ahead, such as prices, promotions or holidays; rows after the last target hold
-    /// their future values
+    /// Columns whose values are known ahead, such as prices, promotions or holidays; rows after the last target contain
+    /// the future values of these columns
     #[arg(long, value_name = "COLUMN,…", requires = "csv")]
     known: Vec<Names>,
     /// The columns that name the series of each row, for one model of all series in the table [default: the table has
     /// one series]
     #[arg(long, value_name = "COLUMN,…", requires = "csv")]
     id: Vec<Names>,
-    /// Roll the rows up to steps of this length, such as 10min, 1h, 1d or 1w; a first or last step that is not whole is
-    /// left out [default: each row is a step]
+    /// Roll the rows up to steps of this length, such as 10min, 1h, 1d or 1w; an incomplete first or last step is left
+    /// out [default: each row is a step]
     #[arg(long, value_name = "SPAN", requires = "csv")]
     freq: Option<Span>,
-    /// What a step of --freq has: the mean of its rows, or their sum, as for sales and rain [default: mean]
+    /// How --freq combines the rows of a step: by their mean, or by their sum, as for sales and rain [default: mean]
     #[arg(long, value_name = "RULE", requires = "freq", value_parser = ["mean", "sum"])]
     roll_up: Option<String>,
     /// Number of steps to forecast [default: as in the recipe]
@@ -57,20 +57,20 @@ pub struct TableOptions {
     #[arg(long, value_name = "COLUMN,…", requires = "csv")]
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "all_names")]
     time: Vec<Names>,
-    /// Format of the time, as for strftime, such as %d.%m.%Y; %s for numbers since 1970, serial for days of a
-    /// spreadsheet, number for numbers of steps [default: detected]
+    /// Format of the time, as for strftime, such as %d.%m.%Y; %s for seconds since 1970, serial for days of a
+    /// spreadsheet, number for step numbers [default: detected]
     #[arg(long, value_name = "FORMAT", requires = "csv")]
     date_format: Option<String>,
-    /// Number of lines above the header; lines with # need not be counted out [default: recognised]
+    /// Number of lines above the header to skip; lines that begin with # are always skipped [default: recognised]
     #[arg(long, value_name = "N", requires = "csv")]
     skip_rows: Option<usize>,
-    /// What separates the columns, such as ; or tab [default: recognised]
+    /// Separator of the columns, such as ; or tab [default: recognised]
     #[arg(long, value_name = "CHARACTER", requires = "csv")]
     separator: Option<Separator>,
-    /// The decimal mark, where numbers such as 1,234 may be read in two ways [default: recognised]
+    /// Decimal mark, for columns whose numbers are ambiguous, such as 1,234 [default: recognised]
     #[arg(long, value_name = "MARK", requires = "csv", value_parser = [".", ","])]
     decimal: Option<String>,
-    /// A number or a word that stands for a missing value, such as -9999
+    /// A number or a word that marks a missing value, such as -9999
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true, requires = "csv")]
     sentinel: Option<Sentinel>,
     /// What to do with missing values [default: refuse]
@@ -106,7 +106,7 @@ fn all_names<S: Serializer>(names: &[Names], serializer: S) -> std::result::Resu
     flat(names).serialize(serializer)
 }
 
-/// The subjects of the option `--dataset`. Each selects a shipped recipe for published data.
+/// The subjects of the option `--dataset`. Each subject selects a shipped recipe for published data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Subject {
     /// Temperature of the next 24 hours (recipe weather-temperature-24h)
@@ -158,12 +158,12 @@ impl SeriesOptions {
 }
 
 impl TableOptions {
-    /// The options that the user has given, as keys and values of a [`CsvFormat`].
+    /// Returns the options that the user has given, as keys and values of a [`CsvFormat`].
     fn given(&self) -> Result<toml::Table> {
         toml::Table::try_from(self).map_err(usage)
     }
 
-    /// Replaces those fields of `format` for which the user has given an option.
+    /// Replaces the fields of `format` for which the user has given an option.
     pub fn replace(&self, format: CsvFormat) -> Result<CsvFormat> {
         let mut settings = toml::Table::try_from(format).map_err(usage)?;
         settings.extend(self.given()?);
@@ -175,7 +175,8 @@ fn usage(error: impl std::fmt::Display) -> CliError {
     CliError::Usage(error.to_string())
 }
 
-/// The command-line option that changes a [setting of the data](datasets::DataError::setting); `None` if there is none.
+/// Returns the command-line option that changes a [setting of the data](datasets::DataError::setting); `None` if there
+/// is no such option.
 pub fn data_option(setting: &str) -> Option<&'static str> {
     Some(match setting {
         "time" => "--time",

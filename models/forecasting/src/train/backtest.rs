@@ -49,14 +49,16 @@ pub fn backtest(
     Ok(Some(all.unwrap_or_default()))
 }
 
-/// The number of rows of each series, which must be the same for all series, so that the folds cover the same times.
+/// Returns the number of rows of each series, which must be the same for all series, so that the folds cover the same
+/// times.
 fn rows(series: &[TableSeries]) -> Result<usize, TaskError> {
     let first = series.first().map_or(0, |series| series.past.len());
     match series.iter().find(|series| series.past.len() != first) {
         Some(other) => {
             let (name, rows) = (&series[0].id, other.past.len());
             let message = format!(
-                "series `{name}` has {first} rows, and `{}` has {rows}; a backtest needs series of one length",
+                "series `{name}` has {first} rows, but `{}` has {rows}; a backtest needs series with the same number \
+                 of rows",
                 other.id
             );
             Err(TaskError::setting("data.id", message))
@@ -75,7 +77,8 @@ fn splits(data: &DataConfig, rows: usize, count: usize) -> Result<Vec<Split>, Ta
     if length < horizon {
         let rows = test - valid;
         let message = format!(
-            "{count} is too many: a fold of the {rows} test rows would be shorter than the horizon of {horizon}"
+            "with {count} folds, a fold of the {rows} test rows would be shorter than the horizon of {horizon} rows; \
+             choose fewer folds"
         );
         return Err(TaskError::setting("folds", message));
     }

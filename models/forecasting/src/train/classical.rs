@@ -18,7 +18,7 @@ pub enum Baseline {
 }
 
 impl Baseline {
-    /// The name of the baseline in reports and in the names of metrics.
+    /// Returns the name of the baseline in reports and in the names of metrics.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Persistence => "persistence",
@@ -71,9 +71,9 @@ struct Smoothed {
 }
 
 impl HoltWinters {
-    /// Finds the α, β and γ that minimise the one-step errors on `training`. A `season` of 1 stands for no season. The
-    /// season is ignored if `training` covers fewer than three seasons, because the first two serve to initialise the
-    /// state.
+    /// Finds the α, β and γ that minimise the one-step errors on `training`. A `season` of 1 means that there is no
+    /// season. The season is ignored if `training` covers fewer than three seasons, because the first two seasons
+    /// initialise the state.
     ///
     /// `None` for fewer than three values.
     pub fn fit(training: &[f32], season: usize) -> Option<Self> {

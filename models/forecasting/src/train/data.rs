@@ -36,8 +36,8 @@ pub struct DataConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covariates: Vec<String>,
     /// The names of the columns whose values are known ahead, such as prices, promotions or holidays. The network reads
-    /// them in the past and in the steps to forecast. Rows of the CSV file after the last value of the targets hold
-    /// their future values.
+    /// these columns in the past and in the steps to forecast. The rows of the CSV file after the last value of the
+    /// targets contain the future values of these columns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<String>,
     /// The names of the columns of the CSV file that together identify the series of a row. One model is trained on all
@@ -49,7 +49,8 @@ pub struct DataConfig {
     pub look_back: Count,
     /// The number of steps that the network forecasts.
     pub horizon: Count,
-    /// The length of a step, such as `1h`: the rows of each step are rolled up to one. If absent, each row is a step.
+    /// The length of a step, such as `1h`: the rows of each step are combined into one row. If absent, each row is a
+    /// step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freq: Option<Span>,
     /// Whether a step of the length `freq` has the mean or the sum of its rows.
@@ -102,7 +103,7 @@ pub enum Set {
 }
 
 impl DataConfig {
-    /// Loads all series, and checks that each part of each of them is long enough for a window.
+    /// Loads all series, and checks that each part of each series is long enough for a window.
     pub fn load(&self, locator: &Locator) -> TaskResult<Vec<TableSeries>> {
         let series = self.series(locator)?;
         series.iter().try_for_each(|series| of_series(&series.id, self.check(series.past.len())))?;
@@ -128,12 +129,13 @@ impl DataConfig {
         };
         if let Some(span) = self.freq {
             if !self.known.is_empty() {
-                let message = "rows with values that are known ahead are not rolled up; remove data.freq, and give the \
-                               table with the longer steps";
+                let message = "data.freq and data.known cannot be used together; remove data.freq, and give a table \
+                               that already has the longer time steps";
                 return Err(TaskError::setting("data.freq", message));
             }
             if series.iter().any(|series| series.past.numbered) {
-                let message = "the rows have numbers instead of times, which have no length; remove data.freq";
+                let message = "the rows have step numbers instead of times, so data.freq cannot combine them into \
+                               longer time steps; remove data.freq";
                 return Err(TaskError::setting("data.freq", message));
             }
             for series in &mut series {
@@ -149,8 +151,7 @@ impl DataConfig {
     /// Loads a published series.
     fn published(&self, locator: &Locator) -> TaskResult<TableSeries> {
         if !self.id.is_empty() {
-            let message =
-                "identifiers are read from a table only with data.set = \"csv\"; change data.set, or remove data.id";
+            let message = "data.id is only valid with data.set = \"csv\"; change data.set, or remove data.id";
             return Err(TaskError::setting("data.id", message));
         }
         let past = match (self.set, &self.file) {
@@ -163,7 +164,7 @@ impl DataConfig {
             (_, Some(_)) => {
                 return Err(TaskError::setting(
                     "data.file",
-                    "a file is read only with data.set = \"csv\"; change data.set, or remove data.file",
+                    "data.file is only valid with data.set = \"csv\"; change data.set, or remove data.file",
                 ));
             }
             (Set::Seattle, None) => weather::seattle()?,
@@ -187,20 +188,20 @@ impl DataConfig {
         if test > rows {
             return Err(TaskError::setting(
                 "data.split",
-                format!("the three parts need {test} rows, but the series has {rows}; make the parts smaller"),
+                format!("the three parts need {test} rows, but the series has only {rows}; make the parts smaller"),
             ));
         }
         if train < look_back + horizon {
             let message = format!(
-                "a window of {look_back} + {horizon} rows does not fit into the {train} rows of the training part; give more \
-                 rows, or a shorter data.look_back or data.horizon"
+                "a window of {look_back} + {horizon} rows does not fit into the {train} rows of the training part; \
+                 give more rows, or a shorter data.look_back or data.horizon"
             );
             return Err(TaskError::setting("data.look_back", message));
         }
         if valid - train < horizon || test - valid < horizon {
             let message = format!(
-                "{horizon} rows do not fit into the validation part of {} or the test part of {} rows; give more rows, or \
-                 another data.split",
+                "a forecast of {horizon} rows does not fit into the validation part ({} rows) or the test part ({} \
+                 rows); give more rows, or another data.split",
                 valid - train,
                 test - valid
             );
@@ -209,13 +210,15 @@ impl DataConfig {
         Ok(())
     }
 
-    /// The names of the columns to read, targets first, and the number of targets.
+    /// Returns the names of the columns to read, targets first, and the number of targets.
     pub fn columns(&self, series: &Series) -> TaskResult<(Vec<String>, usize)> {
         let check = |setting: &'static str, name: &String| match series.column(name) {
             Some(_) => Ok(()),
             None => {
-                let message =
-                    format!("the series has no column `{name}`; its columns are: {}", series.columns.join(", "));
+                let message = format!(
+                    "the series has no column `{name}`; the columns of the series are: {}",
+                    series.columns.join(", ")
+                );
                 Err(TaskError::setting(setting, message))
             }
         };
@@ -248,8 +251,10 @@ impl DataConfig {
         for name in &columns[..targets] {
             let values = &history.column(name)?[..train];
             if values.iter().all(|value| Some(value) == values.first()) {
-                let message =
-                    format!("column `{name}` has one value in the whole training part; name other columns to forecast");
+                let message = format!(
+                    "column `{name}` has the same value in all rows of the training part; name other columns in \
+                     data.target"
+                );
                 return Err(TaskError::setting("data.target", message));
             }
         }
@@ -261,7 +266,8 @@ impl DataConfig {
         Ok(scaler)
     }
 
-    /// Computes the scaler of each series. Either all series have features of the time of year, or none has them.
+    /// Computes the scaler of each series. Either all series have features of the time of year, or no series has these
+    /// features.
     pub fn scalers(&self, series: &[TableSeries]) -> TaskResult<Scalers> {
         if let ([series], true) = (series, self.id.is_empty()) {
             return Ok(self.scaler(&series.past)?.into());
@@ -286,14 +292,14 @@ impl DataConfig {
         Ok(Splits { train: part(0..train), valid: part(train..valid), test: part(valid..test) })
     }
 
-    /// The part of these settings that a package stores, because the predictor needs it.
+    /// Returns the part of these settings that a package stores, because the predictor needs it.
     pub fn window_settings(&self) -> WindowSettings {
         let Self { look_back, horizon, stride, split, .. } = *self;
         let (covariates, known) = (self.covariates.clone(), self.known.clone());
         WindowSettings { look_back, horizon, stride, covariates, known, split }
     }
 
-    /// The number of steps per season: the setting `season`, or the number of rows in a
+    /// Returns the number of steps per season: the setting `season`, or the number of rows in a
     /// [season](timesteps::Rhythm::season) of the times; 1 if the rows have numbers instead of times.
     pub fn season(&self, history: &History) -> usize {
         let usual = || if history.numbered { 1 } else { history.rhythm().season() };

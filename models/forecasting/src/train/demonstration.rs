@@ -66,16 +66,17 @@ pub fn verdicts(measured: &Measured, metric: &str, label: &str) -> Vec<String> {
     let of_metric = measured.comparisons.iter().filter(|comparison| comparison.metric == metric);
     let sentence = |comparison: &Comparison| match comparison.skill {
         Some(skill) => Some(verdict(comparison, skill, label)),
-        None if comparison.value <= NO_ERROR => {
-            Some(format!("{label} of {} is 0: no model can be better; use it instead", comparison.baseline))
-        }
+        None if comparison.value <= NO_ERROR => Some(format!(
+            "{label} of {} is 0, so no model can be better; use this baseline instead",
+            comparison.baseline
+        )),
         None => None,
     };
     of_metric.filter_map(sentence).collect()
 }
 
 /// Writes a sentence for each baseline whose absolute error, or QLIKE, on the test part is significantly smaller than
-/// that of the model, or is 0.
+/// the loss of the model, or is 0.
 pub fn better_baselines(measured: &Measured) -> Vec<String> {
     let worse = |comparison: &&Comparison| match comparison.skill {
         Some(skill) => significant(skill) == Some(Ordering::Less),
@@ -120,7 +121,8 @@ fn p_value(p: f64) -> String {
     if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") }
 }
 
-/// A sentence about the fraction of values that lie in the 80 % and 95 % intervals; `None` if there are no intervals.
+/// Returns a sentence about the fraction of values that lie in the 80 % and 95 % intervals; `None` if there are no
+/// intervals.
 fn coverage(measured: &Measured) -> Option<String> {
     let of = |name: &str| measured.get(name).filter(|coverage| coverage.is_finite()).map(|coverage| 100.0 * coverage);
     let (narrow, wide) = (of("coverage_80")?, of("coverage_95")?);

@@ -12,7 +12,7 @@ pub const MAJORITY: &str = "majority";
 /// The name of the baseline that repeats the direction of the day before.
 const DAY_BEFORE: &str = "day before";
 
-/// The loss of each window for the model and the baselines: 1 for a wrong direction, 0 for a right one.
+/// Returns the loss of each window for the model and the baselines: 1 for a wrong direction, 0 for a right direction.
 pub fn losses(forecasts: &Forecasts, windows: &Windows) -> Losses {
     let frame = &windows.frame;
     let wrong = |forecast: &dyn Fn(usize, usize) -> bool| -> Vec<f64> {
@@ -29,7 +29,8 @@ pub fn losses(forecasts: &Forecasts, windows: &Windows) -> Losses {
     Losses { metric: "error", model, baselines, overlap: 1 }
 }
 
-/// The accuracy of the model with its 95 % confidence interval, and comparisons of its error with the baselines.
+/// Returns the accuracy of the model with its 95 % confidence interval, and comparisons of its error with the
+/// baselines.
 pub fn measure(forecasts: &Forecasts, windows: &Windows) -> Measured {
     let losses = losses(forecasts, windows);
     let hits = losses.model.iter().filter(|wrong| **wrong == 0.0).count();
@@ -39,8 +40,8 @@ pub fn measure(forecasts: &Forecasts, windows: &Windows) -> Measured {
     measured
 }
 
-/// The accuracy of each baseline. The majority baseline also has a cross-entropy. For this metric, its forecast of the
-/// probability of a rise is always the fraction of rises in the training part.
+/// Returns the accuracy of each baseline. The majority baseline also has a cross-entropy. For this metric, its forecast
+/// of the probability of a rise is always the fraction of rises in the training part.
 pub fn baselines(windows: &Windows) -> BaselineMetrics {
     let Losses { baselines, .. } = losses(&Forecasts::default(), windows);
     let rises = rises(&windows.frame);
@@ -59,7 +60,7 @@ fn is_up(frame: &Frame, row: usize) -> bool {
     frame.scaler.restore(0, frame.value(row, 0)) > 0.0
 }
 
-/// The fraction of rows in the training part that are rises, which are values above zero.
+/// Returns the fraction of rows in the training part that are rises, which are values above zero.
 fn rises(frame: &Frame) -> f64 {
     mean((0..frame.train).map(|row| f64::from(u8::from(is_up(frame, row)))))
 }

@@ -31,7 +31,7 @@ pub struct Losses {
 }
 
 impl Losses {
-    /// The mean loss of the model, and comparisons with all baselines.
+    /// Returns the mean loss of the model, and comparisons with all baselines.
     pub fn measured(&self) -> Measured {
         // `block` is the length of a bootstrap block in windows. It is longer than the overlap, because windows without
         // a common row also have correlated losses.
@@ -63,8 +63,8 @@ impl Losses {
     }
 }
 
-/// The mean absolute error of each window in standardised units, for the model and the baselines persistence, seasonal
-/// persistence and Holt-Winters.
+/// Returns the mean absolute error of each window in standardised units, for the model and the baselines persistence,
+/// seasonal persistence and Holt-Winters.
 pub fn absolute_errors(forecasts: &Forecasts, windows: &Windows) -> Losses {
     let naive = [Baseline::Persistence, Baseline::Seasonal(windows.frame.season)];
     let naive = naive.iter().map(|naive| (naive.name(), points(windows, naive)));
@@ -75,7 +75,7 @@ pub fn absolute_errors(forecasts: &Forecasts, windows: &Windows) -> Losses {
 }
 
 /// Computes all metrics of a model that forecasts values (not volatilities or directions), and compares its losses with
-/// those of the baselines.
+/// the losses of the baselines.
 pub fn values(forecasts: &Forecasts, windows: &Windows) -> Measured {
     let mut measured = absolute_errors(forecasts, windows).measured();
     measured.metrics.extend(errors(windows, &forecasts.points).into_iter().filter(|metric| metric.name != "mae"));
@@ -93,7 +93,7 @@ pub fn values(forecasts: &Forecasts, windows: &Windows) -> Measured {
     measured
 }
 
-/// The errors of all baselines on one part of the data.
+/// Returns the errors of all baselines on one part of the data.
 pub fn baselines(windows: &Windows) -> BaselineMetrics {
     let quick = [Baseline::Persistence, Baseline::Seasonal(windows.frame.season), Baseline::Drift];
     let rows = quick.iter().map(|quick| (quick.name().to_owned(), errors(windows, &points(windows, quick))));
@@ -101,13 +101,13 @@ pub fn baselines(windows: &Windows) -> BaselineMetrics {
     rows.chain(smoothed).collect()
 }
 
-/// The forecasts of a baseline without fitted parameters, `[windows, horizon, targets]`.
+/// Returns the forecasts of a baseline without fitted parameters, `[windows, horizon, targets]`.
 fn points(windows: &Windows, baseline: &Baseline) -> Vec<f32> {
     of_columns(windows, |column| baseline.forecasts(column, windows.origins.iter().copied(), windows.horizon))
 }
 
-/// The forecasts of exponential smoothing, `[windows, horizon, targets]`, fitted to the training part of each target;
-/// `None` if the training part is too short.
+/// Returns the forecasts of exponential smoothing, `[windows, horizon, targets]`, fitted to the training part of each
+/// target; `None` if the training part is too short.
 fn holt_winters(windows: &Windows) -> Option<Vec<f32>> {
     let Windows { frame, origins, horizon, .. } = windows;
     let fitted = (0..frame.targets)
@@ -133,7 +133,7 @@ fn of_columns(windows: &Windows, mut forecasts: impl FnMut(&[f32]) -> Vec<f32>) 
     points
 }
 
-/// The mean of `loss` over the errors of each window, in standardised units: one value per window.
+/// Returns the mean of `loss` over the errors of each window, in standardised units: one value per window.
 fn of_windows(windows: &Windows, points: &[f32], loss: fn(f64) -> f64) -> Vec<f64> {
     let size = windows.horizon * windows.frame.targets;
     let truth = windows.truth();
@@ -145,9 +145,9 @@ fn error((point, truth): (&f32, &f32)) -> f64 {
     f64::from(point - truth)
 }
 
-/// Error metrics over all windows, steps and targets: `mse` and `mae` in standardised units; `mase` (Hyndman & Koehler
-/// 2006), which is undefined if a target never changes from one season to the next; `smape`; and for a single target
-/// `mae_in_units` and `rmse_in_units`.
+/// Computes error metrics over all windows, steps and targets: `mse` and `mae` in standardised units; `mase` (Hyndman &
+/// Koehler 2006), which is undefined if a target never changes from one season to the next; `smape`; and for a single
+/// target `mae_in_units` and `rmse_in_units`.
 pub fn errors(windows: &Windows, points: &[f32]) -> Vec<Metric> {
     let frame = &windows.frame;
     let targets = frame.targets;
@@ -177,15 +177,15 @@ pub fn errors(windows: &Windows, points: &[f32]) -> Vec<Metric> {
     metrics
 }
 
-/// The mean absolute difference between values one season apart, for one target in the training part.
+/// Returns the mean absolute difference between values one season apart, for one target in the training part.
 fn seasonal_change(frame: &Frame, target: usize) -> f64 {
     let column = frame.column(target);
     let training = &column[..frame.train];
     mean(training.iter().skip(frame.season).zip(training).map(|(after, before)| f64::from((after - before).abs())))
 }
 
-/// The directional accuracy: the fraction of non-overlapping windows in which forecast and observation of the last step
-/// lie on the same side of the last known value.
+/// Returns the directional accuracy: the fraction of non-overlapping windows in which forecast and observation of the
+/// last step lie on the same side of the last known value.
 fn direction(forecasts: &Forecasts, windows: &Windows) -> Metric {
     let (horizon, frame) = (windows.horizon, &windows.frame);
     let moves = windows.origins.iter().zip(forecasts.points.chunks(horizon)).step_by(windows.overlap());
@@ -199,8 +199,8 @@ fn direction(forecasts: &Forecasts, windows: &Windows) -> Metric {
     Metric::higher("direction", value).with_interval(interval)
 }
 
-/// The coverage of the 80 % and the 95 % interval, and the mean quantile loss of the interval bounds and the point
-/// forecast, over all forecast values with known bounds.
+/// Returns the coverage of the 80 % and the 95 % interval, and the mean quantile loss of the interval bounds and the
+/// point forecast, over all forecast values with known bounds.
 pub fn intervals(forecasts: &Forecasts, windows: &Windows) -> [Metric; 3] {
     let truth = windows.truth();
     let known: Vec<(f32, [f32; 4], f32)> = (forecasts.points.iter().zip(&forecasts.bounds).zip(&truth))

@@ -14,8 +14,8 @@ use crate::frame::Windows;
 /// The metrics that are also listed for each series.
 const PER_SERIES: [&str; 3] = ["mae", "mase", "mae_in_units"];
 
-/// Notes for the user on the series: the changes that were made to the values, and whether the times are irregular.
-/// Each note is given once. If a note does not apply to all series, it has the number of series.
+/// Returns notes for the user on the series: the changes that were made to the values, and whether the times are
+/// irregular. Each note is given once. If a note does not apply to all series, it says to how many series it applies.
 pub fn notes(series: &[TableSeries]) -> Vec<String> {
     let mut notes: Vec<(String, usize)> = Vec::new();
     let is_irregular = |series: &&TableSeries| !Rhythm::of(&series.past.times).is_regular();
@@ -31,7 +31,7 @@ pub fn notes(series: &[TableSeries]) -> Vec<String> {
     notes.into_iter().map(note).collect()
 }
 
-/// The number of rows, and of series if there are several: `40 series of 900 to 1256 rows`.
+/// Returns the number of rows, and of series if there are several: `40 series of 900 to 1256 rows`.
 pub fn lengths(series: &[TableSeries]) -> String {
     let rows: BTreeSet<usize> = series.iter().map(|series| series.past.len()).collect();
     let (least, most) = (rows.first().copied().unwrap_or(0), rows.last().copied().unwrap_or(0));
@@ -39,8 +39,8 @@ pub fn lengths(series: &[TableSeries]) -> String {
     if series.len() == 1 { rows } else { format!("{} series of {rows}", series.len()) }
 }
 
-/// The absolute errors of all series, one loss per time: the mean over the series whose windows begin at this time.
-/// Errors of several series at the same time are correlated, so they are not independent observations.
+/// Returns the absolute errors of all series, one loss per time: the mean over the series whose windows begin at this
+/// time. Errors of several series at the same time are correlated, so they are not independent observations.
 pub fn absolute_errors(forecasts: &[Forecasts], set: &[Windows]) -> Losses {
     let each: Vec<Losses> =
         forecasts.iter().zip(set).map(|(forecasts, windows)| measure::absolute_errors(forecasts, windows)).collect();
@@ -76,8 +76,8 @@ fn by_time(set: &[Windows], losses: &[Vec<f64>]) -> Vec<f64> {
     sums.into_values().map(|sum| sum * scale).collect()
 }
 
-/// Computes the metrics of a model over all series and for each of them, and compares its losses with those of the
-/// baselines.
+/// Computes the metrics of a model over all series and for each series, and compares the losses of the model with the
+/// losses of the baselines.
 pub fn values(forecasts: &[Forecasts], set: &[Windows]) -> Measured {
     let of = |(forecasts, windows): (&Forecasts, &Windows)| {
         let mut metrics = errors(windows, &forecasts.points);
@@ -89,8 +89,8 @@ pub fn values(forecasts: &[Forecasts], set: &[Windows]) -> Measured {
     Measured { metrics: over_all(set, &each), comparisons }
 }
 
-/// The errors of all baselines over all series and for each of them. If any series is too short for a baseline, this
-/// baseline is left out.
+/// Returns the errors of all baselines over all series and for each series. If any series is too short for a baseline,
+/// this baseline is left out.
 pub fn baselines(set: &[Windows]) -> BaselineMetrics {
     let each: Vec<BaselineMetrics> = set.iter().map(measure::baselines).collect();
     let names = each.first().into_iter().flatten().map(|(name, _)| name);
@@ -103,9 +103,9 @@ pub fn baselines(set: &[Windows]) -> BaselineMetrics {
     names.filter_map(of).collect()
 }
 
-/// The mean of each metric over all windows of all series, without undefined values; then the errors of each series,
-/// such as `mae[A]` for the series `A`. Series have different units, so errors in units are given only for single
-/// series.
+/// Returns the mean of each metric over all windows of all series, without undefined values; then the errors of each
+/// series, such as `mae[A]` for the series `A`. Series have different units, so errors in units are given only for
+/// single series.
 fn over_all(set: &[Windows], each: &[Vec<Metric>]) -> Vec<Metric> {
     let is_shared = |metric: &&Metric| !metric.name.ends_with("_in_units");
     let mean = |(place, metric): (usize, &Metric)| {

@@ -18,7 +18,7 @@ const LEAST_PAST: usize = 20;
 const DAYS: usize = 250;
 
 /// Draws the forecast of the first window of each series, one panel per column, at most four panels. `series` is the
-/// number of all series; `set` and `forecasts` contain the first of them.
+/// number of all series; `set` and `forecasts` contain only the first series.
 pub fn of_windows(
     set: &[Windows],
     forecasts: &[Forecasts],
@@ -35,7 +35,7 @@ pub fn of_windows(
     drawn(&panels)
 }
 
-/// One panel per column, with the forecast of the first window.
+/// Returns one panel per column, with the forecast of the first window.
 fn panels(windows: &Windows, forecasts: &Forecasts, likelihood: Likelihood) -> Vec<Panel> {
     let Windows { frame, horizon, .. } = windows;
     let name_of_series = if frame.series.is_empty() { String::new() } else { format!("{}, ", frame.series) };
@@ -106,7 +106,7 @@ pub fn of_days(windows: &Windows, forecasts: &Forecasts, likelihood: Likelihood)
     drawn(&[panel])
 }
 
-/// The bands of the 95 % and the 80 % interval; no bands if the bounds are unknown.
+/// Returns the bands of the 95 % and the 80 % interval; no bands if the bounds are unknown.
 fn bands(forecasts: &Forecasts, band: impl Fn(&str, usize, usize) -> Band) -> Vec<Band> {
     match forecasts.bounds.iter().flatten().all(|bound| bound.is_finite()) {
         true => vec![band("95 % interval", 0, 3), band("80 % interval", 1, 2)],
@@ -123,8 +123,8 @@ fn line(name: &str, points: impl Iterator<Item = (f64, f64)>) -> Line {
     Line { name: name.to_owned(), points: points.collect(), faint: false }
 }
 
-/// The time of a row as text: date and time of day, or the date alone if the time of day is midnight; or the number of
-/// the row, if rows have numbers.
+/// Returns the time of a row as text: date and time of day, or only the date if the time of day is midnight; or the
+/// step number, if the rows have numbers instead of times.
 pub fn written(frame: &Frame, row: usize) -> String {
     match frame.numbered {
         true => seconds(frame.times[row]).to_string(),
@@ -132,8 +132,8 @@ pub fn written(frame: &Frame, row: usize) -> String {
     }
 }
 
-/// Several times as texts in one format, which is the shortest that tells them apart: dates alone if all times are at
-/// midnight, and no seconds if all are whole minutes.
+/// Formats several times as texts, in the shortest format that distinguishes them: only dates if all times are at
+/// midnight, and no seconds if all times are whole minutes.
 pub fn written_alike(times: &[DateTime]) -> Vec<String> {
     let all = |is: fn(&DateTime) -> bool| times.iter().all(is);
     let format = match () {
@@ -146,12 +146,13 @@ pub fn written_alike(times: &[DateTime]) -> Vec<String> {
     times.iter().map(|time| time.strftime(format).to_string()).collect()
 }
 
-/// The horizontal axis of a plot of the series: times, or the numbers of the rows.
+/// Returns the horizontal axis of a plot of the series: times, or the numbers of the rows.
 fn axis(frame: &Frame) -> (String, Axis) {
     if frame.numbered { ("step".to_owned(), Axis::Number) } else { ("time".to_owned(), Axis::Time) }
 }
 
-/// The position of a time on the axis: seconds since 1970. For rows with numbers, this is the number of the row.
+/// Returns the position of a time on the axis: seconds since 1970. For rows with numbers, this is the number of the
+/// row.
 fn seconds(time: DateTime) -> f64 {
     timesteps::step_of_time(time)
 }

@@ -9,7 +9,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use statrs::distribution::{Beta, ContinuousCDF, StudentsT};
 
-/// The arithmetic mean; NaN if there are no numbers.
+/// Returns the arithmetic mean; NaN if there are no numbers.
 pub fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
     let (mut sum, mut count) = (0.0, 0usize);
     for value in values {
@@ -19,20 +19,22 @@ pub fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
     sum / count as f64
 }
 
-/// The symmetric percentage error (sMAPE) of a forecast, from 0 to 200 %; 0 if forecast and truth are both zero.
+/// Returns the symmetric percentage error (sMAPE) of a forecast, from 0 to 200 %; 0 if forecast and truth are both
+/// zero.
 pub fn smape(forecast: f64, truth: f64) -> f64 {
     let size = forecast.abs() + truth.abs();
     if size == 0.0 { 0.0 } else { 200.0 * (forecast - truth).abs() / size }
 }
 
-/// The quantile loss of a forecast of the `level`-quantile; the mean over all levels is half the CRPS.
+/// Returns the quantile loss of a forecast of the `level`-quantile; the mean over all levels is half the CRPS.
 pub fn pinball(quantile: f64, truth: f64, level: f64) -> f64 {
     let short = truth - quantile;
     (level * short).max((level - 1.0) * short)
 }
 
-/// The QLIKE loss of a variance, `σ²/v − ln(σ²/v) − 1` ([Patton 2011](https://doi.org/10.1016/j.jeconom.2010.03.034)).
-/// The ranking of forecasts is robust to noise in the observed variance.
+/// Returns the QLIKE loss of a variance, `σ²/v − ln(σ²/v) − 1` ([Patton
+/// 2011](https://doi.org/10.1016/j.jeconom.2010.03.034)). The ranking of forecasts is robust to noise in the observed
+/// variance.
 pub fn qlike(forecast: f64, truth: f64) -> f64 {
     let ratio = truth / forecast;
     ratio - ratio.ln() - 1.0
@@ -47,7 +49,7 @@ pub struct Estimate {
     pub interval: [f64; 2],
 }
 
-/// The fraction of hits with its 95 % interval (Clopper & Pearson 1934).
+/// Returns the fraction of hits with its 95 % interval (Clopper & Pearson 1934).
 pub fn proportion(hits: usize, trials: usize) -> Estimate {
     let quantile =
         |level: f64, hits: f64, misses: f64| Beta::new(hits, misses).map_or(f64::NAN, |beta| beta.inverse_cdf(level));
@@ -62,9 +64,10 @@ const RESAMPLES: usize = 2000;
 /// The smallest number of blocks of consecutive losses for which a confidence interval or a test is computed.
 const FEWEST_BLOCKS: usize = 5;
 
-/// The skill of a forecaster over a baseline, `1 − loss / loss of the baseline`, with a 95 % confidence interval by the
-/// paired circular block bootstrap. `block` is the length of a block: losses less than `block` places apart may be
-/// correlated. The bounds are NaN if there are too few blocks, or if the baseline has no errors in some resample.
+/// Returns the skill of a forecaster over a baseline, `1 − loss / loss of the baseline`, with a 95 % confidence
+/// interval by the paired circular block bootstrap. `block` is the length of a block: losses less than `block` places
+/// apart may be correlated. The bounds are NaN if there are too few blocks, or if the baseline has no errors in some
+/// resample.
 pub fn skill(losses: &[f64], baseline: &[f64], block: usize, seed: u64) -> Estimate {
     let of = |rows: &mut dyn Iterator<Item = usize>| {
         let (mut own, mut other) = (0.0, 0.0);
@@ -96,9 +99,9 @@ pub fn skill(losses: &[f64], baseline: &[f64], block: usize, seed: u64) -> Estim
     Estimate { value, interval: [quantile(0.025), quantile(0.975)] }
 }
 
-/// The p-value of the two-sided Diebold–Mariano test. Its null hypothesis: both forecasters have the same expected
-/// loss. Losses less than `bandwidth` places apart may be correlated. Returns NaN if there are fewer losses than five
-/// times the bandwidth.
+/// Returns the p-value of the two-sided Diebold–Mariano test. The null hypothesis is that both forecasters have the
+/// same expected loss. Losses less than `bandwidth` places apart may be correlated. Returns NaN if there are fewer
+/// losses than five times the bandwidth.
 pub fn diebold_mariano(losses: &[f64], others: &[f64], bandwidth: usize) -> f64 {
     if losses.len() < FEWEST_BLOCKS * bandwidth {
         return f64::NAN;

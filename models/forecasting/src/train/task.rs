@@ -86,11 +86,13 @@ impl Task for Forecasting {
     fn fit(recipe: &RecipeOf<Self>, series: &Vec<TableSeries>, _: Option<Pretrained<'_, Self>>) -> TaskResult<Self> {
         let of_one_value = matches!(recipe.model.loss, Likelihood::Direction | Likelihood::Qlike);
         if recipe.data.nonnegative && of_one_value {
-            let message = "the forecasts of this loss are not values of the column; remove the setting";
+            let message = "with the losses qlike and direction, the forecasts are not values of the column; remove \
+                           data.nonnegative";
             return Err(TaskError::setting("data.nonnegative", message));
         }
         if !recipe.data.id.is_empty() && of_one_value {
-            let message = "this loss is for one series; remove the setting, or change model.loss";
+            let message = "the losses qlike and direction support only one series; remove data.id, or change \
+                           model.loss";
             return Err(TaskError::setting("data.id", message));
         }
         Self::new(recipe, recipe.data.scalers(series)?)
@@ -105,7 +107,9 @@ impl Task for Forecasting {
             self.scalers.all().flat_map(|scaler| &scaler.nonnegative).map(String::as_str).collect();
         if !names.is_empty() {
             let names = Vec::from_iter(names).join(", ");
-            cx.note(&format!("data: no value below 0 in {names}, so no forecast is below 0 (data.nonnegative)"));
+            cx.note(&format!(
+                "data: the values of {names} are never below 0, so no forecast is below 0 (data.nonnegative)"
+            ));
         }
         let mut all = Splits { train: Vec::new(), valid: Vec::new(), test: Vec::new() };
         for series in &series {

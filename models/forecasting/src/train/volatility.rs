@@ -61,7 +61,7 @@ pub fn series(locator: &Locator) -> TaskResult<Series> {
     })
 }
 
-/// The losses of log-variance forecasts: QLIKE, and the absolute error of the volatility in percent.
+/// Returns the losses of log-variance forecasts: QLIKE, and the absolute error of the volatility in percent.
 pub fn losses(forecasts: &Forecasts, windows: &Windows) -> [Losses; 2] {
     let variances = variances(&windows.frame);
     let variance = |log: &f32| windows.frame.scaler.restore(0, *log).exp();
@@ -77,8 +77,8 @@ pub fn losses(forecasts: &Forecasts, windows: &Windows) -> [Losses; 2] {
     [by("qlike", qlike), by("volatility_mae", |forecast, truth| (forecast.sqrt() - truth.sqrt()).abs())]
 }
 
-/// Computes all metrics of forecasts of the log-variance and of their intervals, and compares the losses with those of
-/// the baselines.
+/// Computes all metrics of forecasts of the log-variance and of their intervals, and compares the losses with the
+/// losses of the baselines.
 pub fn measure(forecasts: &Forecasts, windows: &Windows) -> Measured {
     let mut measured = Measured::default();
     losses(forecasts, windows).iter().for_each(|losses| measured.extend(losses.measured()));
@@ -86,7 +86,7 @@ pub fn measure(forecasts: &Forecasts, windows: &Windows) -> Measured {
     measured
 }
 
-/// The mean losses of the baselines on one part of the data.
+/// Returns the mean losses of the baselines on one part of the data.
 pub fn baselines(windows: &Windows) -> BaselineMetrics {
     let mut rows = BaselineMetrics::new();
     for Losses { metric, baselines, .. } in losses(&Forecasts::default(), windows) {
@@ -101,7 +101,7 @@ pub fn baselines(windows: &Windows) -> BaselineMetrics {
     rows
 }
 
-/// The variances that each baseline forecasts for the days of the given windows. Each baseline is fitted to the
+/// Returns the variances that each baseline forecasts for the days of the given windows. Each baseline is fitted to the
 /// training part, and reads the returns or variances of all days before the forecast. One baseline also reads the VIX,
 /// as the network does.
 fn baseline_variances(windows: &Windows) -> Vec<(&'static str, Vec<f64>)> {
@@ -127,7 +127,7 @@ fn baseline_variances(windows: &Windows) -> Vec<(&'static str, Vec<f64>)> {
     all
 }
 
-/// The column with the given name in its own unit; `None` if there is no such column.
+/// Returns the column with the given name in its own unit; `None` if there is no such column.
 fn restored(frame: &Frame, name: &str) -> Option<Vec<f64>> {
     let column = frame.scaler.columns.iter().position(|column| column == name)?;
     Some(frame.column(column).into_iter().map(|value| frame.scaler.restore(column, value)).collect())
@@ -149,7 +149,8 @@ pub fn ewma(variances: &[f64]) -> Vec<f64> {
     variances.iter().map(follow).collect()
 }
 
-/// GARCH(1,1): `σ²ₜ₊₁ = ω + α r²ₜ + β σ²ₜ`, fitted by maximum likelihood of normal returns.
+/// GARCH(1,1): `σ²ₜ₊₁ = ω + α r²ₜ + β σ²ₜ`, where r is the return and σ² its variance. The parameters are fitted by
+/// maximum likelihood, under the assumption that returns are normally distributed.
 #[derive(Clone, Copy, Debug)]
 pub struct Garch {
     constant: f64,
@@ -176,7 +177,7 @@ impl Garch {
         of(simplex::minimum([3.0, -2.5], 0.5, loss))
     }
 
-    /// The conditional variance of each return, and the forecast variance of the next return.
+    /// Returns the conditional variance of each return, and the forecast variance of the next return.
     fn variances(&self, returns: &[f64]) -> (Vec<f64>, f64) {
         let mut variance = self.variance;
         let before = returns.iter().map(|value| {
@@ -222,8 +223,8 @@ impl Har {
     }
 }
 
-/// HAR ([`Har`]) for the logarithm of the variance, with the logarithm of the volatility index VIX as a further
-/// regressor.
+/// The HAR model ([`Har`]) of the logarithm of the variance, with the logarithm of the volatility index VIX as an
+/// additional regressor.
 #[derive(Clone, Copy, Debug)]
 pub struct LogHar {
     /// Coefficients of the constant 1, of the logarithms of the mean variances over a day, a week and a month, and of
@@ -258,7 +259,7 @@ impl LogHar {
     }
 }
 
-/// The regressors of [`Har`]: the constant 1, and the mean variances over the last day, week and month.
+/// Returns the regressors of [`Har`]: the constant 1, and the mean variances over the last day, week and month.
 fn parts(variances: &[f64]) -> [f64; 4] {
     let over = |days: usize| mean(variances[variances.len().saturating_sub(days)..].iter().copied());
     [1.0, over(1), over(WEEK), over(MONTH)]

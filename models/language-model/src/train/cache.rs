@@ -30,7 +30,7 @@ struct Probabilities {
     caches: Vec<Vec<f64>>,
 }
 
-/// Grid search: returns the cache settings with the lowest loss on a text.
+/// Finds the cache settings with the lowest loss on a text, by grid search.
 pub fn choose(network: &Network, ids: &[u32], device: &Device, interrupt: &Interrupt) -> TaskResult<CacheConfig> {
     let ids = &ids[..ids.len().min(SEARCH_TOKENS)];
     let search = Search { places: &PLACES, sharpness: &SHARPNESS };
@@ -43,7 +43,7 @@ pub fn choose(network: &Network, ids: &[u32], device: &Device, interrupt: &Inter
     Ok(best.unwrap_or(CacheConfig { places: PLACES[0], sharpness: SHARPNESS[0], share: SHARES[0] }))
 }
 
-/// The mean loss per token of a text in nats, with the probabilities of network and cache mixed.
+/// Returns the mean loss per token of a text in nats, with the probabilities of network and cache mixed.
 pub fn loss(
     config: &CacheConfig,
     network: &Network,
@@ -56,7 +56,8 @@ pub fn loss(
     Ok(mixture_loss(&probabilities.network, &probabilities.caches[0], config.share))
 }
 
-/// The mean loss, in nats, of the mixture `(1 − share) · network + share · cache` of two lists of probabilities.
+/// Returns the mean loss, in nats, of the mixture `(1 − share) · network + share · cache` of two lists of
+/// probabilities.
 fn mixture_loss(network: &[f64], cache: &[f64], share: f64) -> f64 {
     let losses = network.iter().zip(cache).map(|(network, cache)| -((1.0 - share) * network + share * cache).ln());
     losses.sum::<f64>() / network.len() as f64
@@ -70,13 +71,13 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Size and sharpness θ of each cache, for all combinations.
+    /// Returns the size and the sharpness θ of each cache: all combinations of `places` and `sharpness`.
     fn settings(&self) -> impl Iterator<Item = (usize, f64)> {
         self.sharpness.iter().flat_map(|&sharpness| self.places.iter().map(move |&places| (places, sharpness)))
     }
 
-    /// The probabilities of all tokens of a text, under the network and under each cache. The network reads the text
-    /// once for all caches, which are in the order of [`settings`](Self::settings).
+    /// Returns the probabilities of all tokens of a text, under the network and under each cache. The network reads the
+    /// text once for all caches, which are in the order of [`settings`](Self::settings).
     fn probabilities(
         &self,
         network: &Network,
@@ -125,9 +126,9 @@ impl Search<'_> {
         Ok(all)
     }
 
-    /// The probability that each cache gives to the token at position `place` of the text. `similarity` holds the
-    /// scalar products of the hidden state that predicts this token with the hidden states that predicted the earlier
-    /// tokens.
+    /// Returns the probability that each cache gives to the token at position `place` of the text. `similarity` holds
+    /// the scalar products of the hidden state that predicts this token with the hidden states that predicted the
+    /// earlier tokens.
     fn lookup(&self, ids: &[u32], place: usize, similarity: &[f32]) -> Vec<f64> {
         let Some(&token) = ids.get(place) else { return vec![0.0; self.settings().count()] };
         // Positions before the first token of the text are left out.
@@ -150,7 +151,7 @@ impl Search<'_> {
     }
 }
 
-/// The last `count` places of a tensor `[rows, places, H]`, along its second dimension.
+/// Returns the last `count` places of a tensor `[rows, places, H]`, along its second dimension.
 fn last(known: Tensor<3>, count: usize) -> Tensor<3> {
     let [_, places, _] = known.dims();
     let count = count.min(places);

@@ -27,8 +27,8 @@ pub struct DataConfig {
     pub level: Level,
     /// The size of the vocabulary: only the most frequent tokens of the training part are in it.
     pub vocabulary: Count,
-    /// The number of times that a token must occur in the training part to be in the vocabulary. With 2, words that
-    /// occur once become `<unk>` in the training text, so the model learns where unknown words occur.
+    /// The number of times that a token must occur in the training part to be in the vocabulary. If it is 2, words that
+    /// occur only once become `<unk>` in the training text, so the model learns where unknown words occur.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_count: Option<Count>,
     /// The number of steps per window of truncated back-propagation through time.
@@ -40,9 +40,9 @@ pub struct DataConfig {
 pub struct Part {
     /// The token ids of the part, in the order of the text.
     pub ids: Arc<[u32]>,
-    /// The token ids, cut into as many rows as a batch has.
+    /// The token ids, cut into the rows of a batch.
     pub streams: Streams,
-    /// The lower bound of the perplexity of this part, if it is known.
+    /// The lower bound of the perplexity of this part, if this bound is known.
     pub floor: Option<f64>,
     /// The token ids of the training part, on which dynamic evaluation measures the size of gradients.
     pub training: Arc<[u32]>,
@@ -54,18 +54,19 @@ impl DataConfig {
         match (self.set, &self.file) {
             (CorpusKind::Text, Some(file)) => Ok(normalize(own_text(&locator.own_file(file))?, self.level)),
             (CorpusKind::Text, None) => {
-                Err(TaskError::setting("data.file", "data.set = \"text\" needs the path of a text file"))
+                Err(TaskError::setting("data.file", "data.set = \"text\" needs the path of a text file; set data.file"))
             }
-            (_, Some(_)) => {
-                Err(TaskError::setting("data.file", "only data.set = \"text\" reads a file; remove data.file"))
-            }
+            (_, Some(_)) => Err(TaskError::setting(
+                "data.file",
+                "data.file is only valid with data.set = \"text\"; remove data.file",
+            )),
             (CorpusKind::Grammar, None) => Ok(grammar::load()),
             (CorpusKind::Ptb, None) => Ok(ptb::load(locator)?),
             (CorpusKind::WikiText2, None) => Ok(wikitext2::load(locator)?),
         }
     }
 
-    /// The settings that a package stores for the predictor.
+    /// Returns the settings that a package stores for the predictor.
     pub fn text_settings(&self) -> TextSettings {
         TextSettings { set: self.set, level: self.level }
     }
@@ -76,14 +77,14 @@ impl DataConfig {
         match self.level == other.level {
             true => Ok(()),
             false => {
-                let message =
-                    "the tokens of the model that start_from names have another level; use its level, or another model";
+                let message = "the model in start_from has tokens of another level; set data.level to the level of \
+                               that model, or choose another model";
                 Err(TaskError::setting("data.level", message))
             }
         }
     }
 
-    /// How often a token must occur to be in the vocabulary: [`min_count`](Self::min_count), or once.
+    /// Returns how often a token must occur to be in the vocabulary: [`min_count`](Self::min_count), or once.
     pub fn least_count(&self) -> usize {
         self.min_count.map_or(1, Count::get)
     }

@@ -45,7 +45,7 @@ const EPSILON: f32 = 1e-3;
 /// The number of values that one parallel task updates.
 const CHUNK: usize = 1 << 14;
 
-/// Grid search: returns the learning rate and the decay with the lowest loss on the beginning of a text.
+/// Finds the learning rate and the decay with the lowest loss on the beginning of a text, by grid search.
 pub fn choose(trained: &Trained, ids: &[u32], device: &Device, interrupt: &Interrupt) -> TaskResult<DynamicConfig> {
     let ids = &ids[..ids.len().min(SEARCH_TOKENS)];
     let mut best = (f64::INFINITY, DynamicConfig { rate: RATES[0], decay: DECAYS[0] });
@@ -58,7 +58,7 @@ pub fn choose(trained: &Trained, ids: &[u32], device: &Device, interrupt: &Inter
     Ok(best.1)
 }
 
-/// The mean loss per token of a text with dynamic evaluation, in nats.
+/// Returns the mean loss per token of a text with dynamic evaluation, in nats.
 pub fn loss(
     config: &DynamicConfig,
     trained: &Trained,

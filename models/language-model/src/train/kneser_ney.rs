@@ -14,7 +14,7 @@ use training::{Interrupt, TaskError, TaskResult};
 /// stop.
 const CHECKED: usize = 1 << 16;
 
-/// The id of the token that ends a line. As the oldest word of a context, it stands for the beginning of a line.
+/// The id of the token that ends a line. As the oldest word of a context, this id means the beginning of a line.
 const END: u32 = 0;
 /// The index of the empty context, which is the root of the tree.
 const ROOT: u32 = 0;
@@ -106,7 +106,7 @@ impl KneserNey {
         path
     }
 
-    /// Counts a word in the longest context, and in each shorter context if the word is new in the next longer one.
+    /// Counts a word in the longest context, and in each shorter context if the word is new in the next longer context.
     fn count(&mut self, path: &[u32], word: u32) {
         for &node in path.iter().rev() {
             let count = self.counts.entry((node, word)).or_default();
@@ -132,7 +132,7 @@ impl KneserNey {
         self.discounts = frequencies.into_iter().map(discounts).collect();
     }
 
-    /// The probability of `word` after the words in `history`, which come most recent first.
+    /// Returns the probability of `word` after the words in `history`, which come most recent first.
     fn probability(&self, history: impl Iterator<Item = u32>, word: u32) -> f64 {
         let mut probability = self.interpolated(ROOT, 0, word, 1.0 / self.vocabulary as f64);
         let mut node = ROOT;
@@ -144,8 +144,8 @@ impl KneserNey {
         probability
     }
 
-    /// The discounted probability of a word after a context, interpolated with its probability after the shorter
-    /// context.
+    /// Returns the discounted probability of a word after a context, interpolated with its probability after the
+    /// shorter context.
     fn interpolated(&self, node: u32, depth: usize, word: u32, shorter: f64) -> f64 {
         let (context, discounts) = (&self.contexts[node as usize], &self.discounts[depth]);
         let total = f64::from(context.total);
@@ -158,7 +158,7 @@ impl KneserNey {
         if total > 0.0 { (own + taken * shorter) / total } else { shorter }
     }
 
-    /// The perplexity of a text whose lines end with token 0.
+    /// Returns the perplexity of a text whose lines end with token 0.
     pub fn perplexity(&self, ids: &[u32], interrupt: &Interrupt) -> TaskResult<f64> {
         let mut nats = 0.0;
         for (position, &id) in ids.iter().enumerate() {
@@ -171,22 +171,22 @@ impl KneserNey {
     }
 }
 
-/// The bytes of the new table if `more` entries make a table grow; 0 if they fit. The number of places in a table is a
-/// power of two. At most 7 of 8 places hold an entry, and each place takes one more byte of control data.
+/// Returns the bytes of the new table if `more` entries make a table grow; 0 if they fit. The number of places in a
+/// table is a power of two. At most 7 of 8 places hold an entry, and each place takes one more byte of control data.
 fn table_growth(table: &HashMap<(u32, u32), u32>, more: usize) -> usize {
     let entries = table.len() + more;
     let places = || (entries * 8 / 7 + 1).next_power_of_two();
     if entries > table.capacity() { places() * (size_of::<((u32, u32), u32)>() + 1) } else { 0 }
 }
 
-/// The bytes of the new list if `more` elements make a list grow, to at least twice its size; 0 if they fit.
+/// Returns the bytes of the new list if `more` elements make a list grow, to at least twice its size; 0 if they fit.
 fn list_growth<T>(list: &Vec<T>, more: usize) -> usize {
     let elements = list.len() + more;
     if elements > list.capacity() { elements.max(2 * list.capacity()) * size_of::<T>() } else { 0 }
 }
 
-/// The context of a position in a text, most recent word first: at most `order - 1` words, back to the end of the
-/// previous line.
+/// Returns the context of a position in a text, most recent word first: at most `order - 1` words, back to the end of
+/// the previous line.
 fn history(ids: &[u32], position: usize, order: usize) -> impl Iterator<Item = u32> {
     let before = ids[..position].iter().rev().copied().chain([END]);
     let mut ended = false;
@@ -197,8 +197,8 @@ fn history(ids: &[u32], position: usize, order: usize) -> impl Iterator<Item = u
 /// probability 0 in this context.
 const MIN_DISCOUNT: f64 = 0.1;
 
-/// The three discounts of modified Kneser-Ney smoothing, from the numbers of n-grams that occur once, twice, three and
-/// four times.
+/// Returns the three discounts of modified Kneser-Ney smoothing, from the numbers of n-grams that occur once, twice,
+/// three and four times.
 fn discounts([one, two, three, four]: [f64; 4]) -> [f64; 3] {
     if one == 0.0 || two == 0.0 || three == 0.0 {
         // The text is too short for an estimate.

@@ -11,7 +11,7 @@ use crate::train::data::DataConfig;
 /// The percentage of unknown tokens in the training part at which the user gets a note. The Penn Treebank and
 /// WikiText-2 have 3 to 5 %.
 const MANY_UNKNOWN: f64 = 10.0;
-/// The percentage of tokens at which the user gets one of the other notes.
+/// The percentage of tokens from which the user gets a note, for all other notes.
 const SOME: f64 = 1.0;
 
 /// Returns notes for the user on the tokens of a corpus. `train` and `test` are the token ids of these parts.
@@ -23,20 +23,24 @@ pub fn notes(data: &DataConfig, vocabulary: &Vocabulary, corpus: &Corpus, [train
     let unspaced = percent(data.level.tokens(&corpus.train).map(|token| token.contains(is_unspaced)));
     if own && data.level == Level::Word && unspaced >= SOME {
         notes.push(format!(
-            "{unspaced:.0} % of the training tokens are of a script without spaces between words, such as Chinese; each \
-             character of it is a token"
+            "{unspaced:.0} % of the training tokens are in a script without spaces between words, such as Chinese; in \
+             such a script, each character is a token"
         ));
     }
     let full = vocabulary.len() >= data.vocabulary.get();
     if own && min_count > 1 && !full {
         notes.push(format!(
             "words that occur fewer than {min_count} times in the training part are read as <unk>, so that the model \
-             learns where unknown words stand: {unknown:.1} % of the training tokens, {in_test:.1} % of the test tokens"
+             learns to predict unknown words; <unk> replaces {unknown:.1} % of the training tokens and {in_test:.1} % \
+             of the test tokens"
         ));
     } else if unknown >= MANY_UNKNOWN {
         let whole = data.level.tokens(&corpus.train).collect::<HashSet<_>>().len() + 2;
         let advice = match full {
-            true => format!("; to know all of them, set data.vocabulary={}", whole.next_multiple_of(1000)),
+            true => format!(
+                "; for a vocabulary of all training tokens, set data.vocabulary={}",
+                whole.next_multiple_of(1000)
+            ),
             false => String::new(),
         };
         notes.push(format!(
@@ -44,20 +48,20 @@ pub fn notes(data: &DataConfig, vocabulary: &Vocabulary, corpus: &Corpus, [train
         ));
     } else if own && unknown == 0.0 && in_test >= SOME {
         notes.push(format!(
-            "{in_test:.1} % of the test tokens are unknown, and no training token is, so the model learns nothing about \
-             <unk>; to learn it from rare tokens, set data.min_count=2"
+            "{in_test:.1} % of the test tokens are unknown, but no training token is unknown, so the model learns \
+             nothing about <unk>; to train <unk> on rare tokens, set data.min_count=2"
         ));
     }
     notes
 }
 
-/// The share of the token ids that are `<unk>`, from 0 to 1.
+/// Returns the share of the token ids that are `<unk>`, from 0 to 1.
 pub fn unknown_share(ids: &[u32]) -> f64 {
     let unknown = ids.iter().filter(|id| **id == Vocabulary::UNKNOWN).count();
     unknown as f64 / ids.len() as f64
 }
 
-/// The percentage of values that are true.
+/// Returns the percentage of values that are true.
 fn percent(values: impl Iterator<Item = bool>) -> f64 {
     let (mut count, mut all) = (0, 0);
     for value in values {

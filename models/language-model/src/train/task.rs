@@ -117,7 +117,10 @@ impl Task for LanguageModelTask {
             [&corpus.train, &corpus.valid, &corpus.test].map(|text| level.encode(text, &self.vocabulary).into());
         if train.len() < 2 * self.batch_size {
             let (source, tokens, rows) = (&corpus.source, train.len(), self.batch_size);
-            let message = format!("{rows} rows are too many for the {tokens} training tokens of {source}; use fewer");
+            let message = format!(
+                "a batch size of {rows} is too large for the {tokens} training tokens of {source}; choose a smaller \
+                 batch size"
+            );
             return Err(TaskError::setting("training.batch_size", message));
         }
         for note in notes(&self.data, &self.vocabulary, &corpus, [&train, &test]) {

@@ -2,12 +2,13 @@ use serde::{Deserialize, Serialize};
 
 use super::CrfError;
 
-/// Which labels may start a sequence, end it, and follow each other. The default, with empty lists, allows everything.
+/// Rules for which labels may start a sequence, end a sequence, and follow each other. The default, with empty lists,
+/// allows everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allowed {
-    /// Whether a sequence may start with each label: `[labels]`.
+    /// For each label, whether a sequence may start with it: `[labels]`.
     pub start: Vec<bool>,
-    /// Whether a sequence may end with each label: `[labels]`.
+    /// For each label, whether a sequence may end with it: `[labels]`.
     pub end: Vec<bool>,
     /// Whether the label `to` may follow the label `from`: `[from][to]`.
     pub transitions: Vec<Vec<bool>>,

@@ -63,10 +63,10 @@ impl fmt::Display for CrfError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match *self {
             Self::TargetCount { targets, sequences } => {
-                write!(f, "crf: got {targets} targets for a batch of {sequences}")
+                write!(f, "crf: got {targets} targets for a batch of {sequences} sequences")
             }
             Self::TargetLength { sequence, found, expected } => {
-                write!(f, "crf: sequence {sequence} has {expected} steps, but its target has {found} labels")
+                write!(f, "crf: sequence {sequence} has {expected} steps, but the target has {found} labels")
             }
             Self::Label { sequence, step, label, labels } => {
                 write!(f, "crf: sequence {sequence}, step {step}: label {label} must be below {labels}")

@@ -78,7 +78,7 @@ fn largest(scores: impl Iterator<Item = f64>) -> usize {
 /// [`Crf::lattice`](crate::Crf::lattice).
 ///
 /// An allowed path has the probability `exp(score − log_partition)`, and any other path has probability 0. A sequence
-/// of length 0 has one path, the empty one, with score 0.
+/// of length 0 has one path, the empty path, with score 0.
 #[derive(Clone, Debug)]
 pub struct Lattice {
     scores: Arc<Scores>,
@@ -107,23 +107,24 @@ impl Lattice {
         Self { scores, emissions, forward, backward, log_partition }
     }
 
-    /// `ln Σ exp(score)` over all allowed paths, in nats. It is −∞ if no path of this length is allowed.
+    /// Computes `ln Σ exp(score)` over all allowed paths, in nats. The result is −∞ if no path of this length is
+    /// allowed.
     pub fn log_partition(&self) -> f64 {
         self.log_partition
     }
 
-    /// The most probable path: one label per step. [`Crf::decode`](crate::Crf::decode) gives the same path.
+    /// Returns the most probable path: one label per step. [`Crf::decode`](crate::Crf::decode) gives the same path.
     pub fn viterbi(&self) -> Vec<usize> {
         self.scores.viterbi(&self.emissions)
     }
 
-    /// The probability of each label at each step: `[time][labels]`.
+    /// Returns the probability of each label at each step: `[time][labels]`.
     pub fn marginals(&self) -> Vec<Vec<f64>> {
         self.flat_marginals().chunks_exact(self.scores.labels()).map(<[f64]>::to_vec).collect()
     }
 
-    /// The log-probability that the labels from step `start` on are exactly `labels`, whatever the other labels are.
-    /// For the labels of all steps it is the log-likelihood.
+    /// Returns the log-probability that the labels from step `start` on are exactly `labels`, summed over all possible
+    /// labels of the other steps. For the labels of all steps, the result is the log-likelihood.
     ///
     /// # Panics
     ///

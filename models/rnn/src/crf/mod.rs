@@ -25,13 +25,13 @@ pub use lattice::Lattice;
 pub struct CrfConfig {
     /// The number of labels.
     pub labels: usize,
-    /// Which labels may start a sequence, end it, and follow each other.
+    /// The rules for which labels may start a sequence, end a sequence, and follow each other.
     #[config(default = "Allowed::default()")]
     pub allowed: Allowed,
 }
 
 impl CrfConfig {
-    /// The number of parameters of the [`Crf`].
+    /// Returns the number of parameters of the [`Crf`].
     pub fn num_params(&self) -> f64 {
         self.labels as f64 * (self.labels as f64 + 2.0)
     }
@@ -41,11 +41,11 @@ impl CrfConfig {
     ///
     /// # Panics
     ///
-    /// If there is no label, or `allowed` has rules for another number of labels.
+    /// If `labels` is 0, or if `allowed` has rules for another number of labels.
     pub fn init(&self, device: &Device) -> Crf {
         let Self { labels, ref allowed } = *self;
         assert!(labels > 0, "crf: the number of labels must be at least 1");
-        let Some(allowed) = allowed.of_labels(labels) else { panic!("crf: `allowed` is not for {labels} labels") };
+        let Some(allowed) = allowed.of_labels(labels) else { panic!("crf: `allowed` does not match {labels} labels") };
         Crf {
             start: Param::from_tensor(Tensor::zeros([labels], device)),
             end: Param::from_tensor(Tensor::zeros([labels], device)),
@@ -56,11 +56,11 @@ impl CrfConfig {
 }
 
 /// Linear-chain conditional random field (Lafferty, McCallum & Pereira 2001), the output layer of a sequence labeller
-/// (Lample et al. 2016): it scores whole label sequences instead of single labels.
+/// (Lample et al. 2016). A CRF scores whole label sequences instead of single labels.
 ///
 /// The score of labels `y` is `start[y₀] + Σ emissions[t, yₜ] + Σ transitions[yₜ₋₁, yₜ] + end[y_last]`, where the
 /// emissions are outputs of a network. The probability of `y` is the softmax of the scores over all allowed label
-/// sequences. A label sequence that [`Allowed`] excludes has probability 0, whatever its score.
+/// sequences. A label sequence that [`Allowed`] excludes has probability 0, independent of its score.
 ///
 /// The forward–backward algorithm runs on the host in 64-bit floats, for every backend. Scores may be large and far
 /// apart. With NaN or infinite scores the loss may be NaN.
@@ -87,7 +87,7 @@ impl CrfConfig {
 /// assert!(confidence > 0.0 && confidence < 1.0);
 /// ```
 ///
-/// Create it with [`CrfConfig`].
+/// Create a `Crf` with [`CrfConfig`].
 #[derive(Module, Debug)]
 pub struct Crf {
     /// The score of each label at the first step: `[labels]`.
@@ -96,7 +96,7 @@ pub struct Crf {
     pub end: Param<Tensor<1>>,
     /// The score of each pair of neighbouring labels: `[from, to]`.
     pub transitions: Param<Tensor<2>>,
-    /// Which labels may start a sequence, end it, and follow each other.
+    /// The rules for which labels may start a sequence, end a sequence, and follow each other.
     #[module(skip)]
     pub allowed: Allowed,
 }
@@ -105,7 +105,7 @@ impl Crf {
     /// Computes the negative log-likelihood of the targets, in nats: one loss per sequence. The loss of a sequence of
     /// length 0 is 0.
     ///
-    /// Padding never affects losses or gradients, whatever values it holds (NaN included).
+    /// The values in the padding, even NaN, never affect losses or gradients.
     ///
     /// # Shapes
     ///
@@ -138,7 +138,7 @@ impl Crf {
 
     /// Returns the most probable label sequence of each sequence (Viterbi algorithm).
     ///
-    /// The label sequence is an allowed one, even if emissions are NaN or infinite. If no label sequence of this length
+    /// The label sequence is always allowed, even if emissions are NaN or infinite. If no label sequence of this length
     /// is allowed, the returned labels have no meaning.
     ///
     /// # Shapes
@@ -156,8 +156,8 @@ impl Crf {
 
     /// Computes the probabilities of all label sequences, for each sequence of the batch.
     ///
-    /// The arguments have the same shapes as those of [`decode`](Self::decode), and the function panics in the same
-    /// cases.
+    /// The arguments have the same shapes as the arguments of [`decode`](Self::decode), and the function panics in the
+    /// same cases.
     pub fn lattice(&self, emissions: Tensor<3>, lengths: &[usize]) -> Vec<Lattice> {
         let scores = Arc::new(self.scores());
         let sequences = self.sequences(emissions, lengths).into_iter();
@@ -195,8 +195,8 @@ impl Crf {
         self.start.dims()[0]
     }
 
-    /// Concatenates the parameters start, end and transitions into one tensor, so that one transfer reads all of them
-    /// from the device.
+    /// Concatenates the parameters start, end and transitions into one tensor, so that one transfer reads all
+    /// parameters from the device.
     fn parameters(&self) -> Tensor<1> {
         let transitions = self.transitions.val().reshape([-1]);
         Tensor::cat(vec![self.start.val(), self.end.val(), transitions], 0)
@@ -219,7 +219,7 @@ impl Crf {
         }
     }
 
-    /// Reads the emissions from the device, and returns those of each sequence without padding:
+    /// Reads the emissions from the device, and returns the emissions of each sequence without padding:
     /// `[batch][length, labels]`.
     fn sequences(&self, emissions: Tensor<3>, lengths: &[usize]) -> Vec<Vec<f64>> {
         let [_, time, labels] = emissions.dims();

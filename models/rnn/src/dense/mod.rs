@@ -14,9 +14,10 @@ use crate::kernel::matrix::{Matrix, product};
 
 /// Applies a linear layer to every step: `[batch, time, features]` → `[batch, time, outputs]`.
 ///
-/// The result equals that of `layer.forward(steps)` up to rounding. On `flex` it is one operation, which uses all
-/// threads; the bits of a step do not depend on the other steps. On other backends, all steps are the rows of one
-/// matrix, because burn 0.22 computes one weight gradient per sequence for a 3-dimensional input, and sums them.
+/// The result equals the result of `layer.forward(steps)` up to rounding. On `flex` the layer is one operation, which
+/// uses all threads; the exact result of a step does not depend on the other steps. On other backends, all steps are
+/// the rows of one matrix, because burn 0.22 computes one weight gradient per sequence for a 3-dimensional input, and
+/// sums these gradients.
 pub fn dense(layer: &Linear, steps: Tensor<3>) -> Tensor<3> {
     let [batch, time, features] = steps.dims();
     let [_, outputs] = layer.weight.dims();
@@ -37,8 +38,8 @@ pub fn dense(layer: &Linear, steps: Tensor<3>) -> Tensor<3> {
 /// A linear layer as one operation of a burn backend.
 #[backend_extension(Flex, Autodiff: cfg(feature = "autodiff"))]
 trait Dense: Backend {
-    /// Returns `inputs · weight + bias`, `[rows, outputs]`, from inputs `[rows, features]`, weight `[features, outputs]`
-    /// and bias `[outputs]`.
+    /// Returns `inputs · weight + bias`, `[rows, outputs]`, from inputs `[rows, features]`, weight
+    /// `[features, outputs]` and bias `[outputs]`.
     fn dense(inputs: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
@@ -50,7 +51,7 @@ impl Dense for Flex {
     }
 }
 
-/// The values of a contiguous tensor with two dimensions.
+/// Returns the values of a contiguous tensor with two dimensions.
 fn matrix(tensor: &FlexTensor) -> Matrix<'_> {
     Matrix::new(values(tensor), tensor.layout().shape()[1])
 }

@@ -14,12 +14,12 @@ use burn::tensor::{Int, Tensor};
 use crate::fused::{has_kernels, tensor, values};
 use crate::kernel::softmax::{self, Dense};
 
-/// Linear layer, softmax and cross-entropy: one loss per row, in nats. With `logits = inputs · weightᵀ + bias`, the
-/// loss is `ln Σ exp(logit) − logit of the target class`.
+/// Computes linear layer, softmax and cross-entropy: one loss per row, in nats. With
+/// `logits = inputs · weightᵀ + bias`, the loss is `ln Σ exp(logit) − logit of the target class`.
 ///
 /// On `flex` this is one operation, which stores the logits and then their gradients in one buffer; on other backends
-/// it is composed of burn's tensor operations. The mean of the losses is the loss of a language model; `exp` of the
-/// mean is its perplexity.
+/// the function consists of burn's tensor operations. The mean of the losses is the loss of a language model; `exp` of
+/// the mean is its perplexity.
 ///
 /// # Shapes
 ///
@@ -31,8 +31,8 @@ use crate::kernel::softmax::{self, Dense};
 ///
 /// # Panics
 ///
-/// If the shapes do not match; on `flex` also if a target is not below `classes`, or in the backward pass if there are no
-/// rows.
+/// If the shapes do not match; on `flex` also if a target is not below `classes`, or in the backward pass if there are
+/// no rows.
 pub fn dense_cross_entropy(
     inputs: Tensor<2>,
     weight: Tensor<2>,
@@ -42,8 +42,8 @@ pub fn dense_cross_entropy(
     let ([rows, features], [classes, width]) = (inputs.dims(), weight.dims());
     assert!(
         features == width && bias.dims() == [classes] && targets.dims() == [rows],
-        "dense_cross_entropy: shapes do not match: inputs [{rows}, {features}], weight [{classes}, {width}], \
-         bias {:?}, targets {:?}",
+        "dense_cross_entropy: shapes do not match: inputs [{rows}, {features}], weight [{classes}, {width}], bias \
+         {:?}, targets {:?}",
         bias.dims(),
         targets.dims()
     );

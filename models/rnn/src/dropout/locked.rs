@@ -5,8 +5,8 @@ use super::Mask;
 
 /// *Variational* or *locked* dropout (Gal & Ghahramani 2016): one mask for all steps of a sequence.
 ///
-/// Ordinary dropout draws a new mask at every step. A recurrent layer then sees noise instead of a thinned network,
-/// because a feature dropped at one step is visible at the next. Here a dropped feature is zero at all steps. Each
+/// Ordinary dropout draws a new mask at every step. For a recurrent layer, such dropout is only noise, because a
+/// feature that is dropped at one step is visible at the next step. Here a dropped feature is zero at all steps. Each
 /// sequence of the batch has its own mask. The other features are scaled by `1 / (1 − prob)`.
 ///
 /// The dropout is active on autodiff devices only, like [`burn::nn::Dropout`], and not in a frozen module.

@@ -1,4 +1,5 @@
-//! Dropout for recurrent networks. [`burn::nn::Dropout`] draws a new mask at every step; these layers do not.
+//! Dropout for recurrent networks. [`burn::nn::Dropout`] draws a new mask at every step; the layers in this module do
+//! not.
 
 mod embedding;
 mod locked;

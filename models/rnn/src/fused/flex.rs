@@ -131,7 +131,7 @@ impl Call {
     }
 }
 
-/// The values of a contiguous tensor of 32-bit floats, in row-major order.
+/// Returns the values of a contiguous tensor of 32-bit floats, in row-major order.
 pub(crate) fn values(tensor: &FlexTensor) -> &[f32] {
     let Some(values) = tensor.as_slice() else {
         unreachable!("`has_kernels` accepts 32-bit floats only, and `Call::new` makes tensors contiguous")

@@ -6,8 +6,8 @@
 //! | `cube/` | the operation on GPUs (feature `cube`) |
 //! | `autodiff.rs` | the operation as one node of the autodiff graph (feature `autodiff`) |
 //!
-//! A backend with kernels implements [`RecurrentKernel`], is named in the `#[backend_extension(…)]` of the other traits,
-//! and is accepted by [`supports`]. All other backends use [`composed`](crate::scan::composed).
+//! A backend with kernels implements [`RecurrentKernel`], is named in the `#[backend_extension(…)]` of the other
+//! traits, and is accepted by [`supports`]. All other backends use [`composed`](crate::scan::composed).
 
 #[cfg(feature = "autodiff")]
 mod autodiff;
@@ -29,15 +29,15 @@ use crate::Cell;
 use crate::packed::Kept;
 use crate::scan::{Direction, LayerState, ScanInput};
 
-/// Whether the kernels can compute a layer: input, weights and initial state must be 32-bit floats, on `flex` or on a
-/// GPU.
+/// Returns whether the kernels can compute a layer: input, weights and initial state must be 32-bit floats, on `flex`
+/// or on a GPU.
 pub(crate) fn supports(scan: &ScanInput) -> bool {
     let ScanInput { cell, input, weights, initial, .. } = scan;
     let types = [input.dtype(), weights.weight_hh.dtype(), initial.hidden.dtype()];
     has_kernels(&input.device(), &types) || has_gpu_kernels(&input.device(), &types, *cell, weights.hidden_size())
 }
 
-/// Whether this crate has CPU kernels for tensors of the given types on the device.
+/// Returns whether this crate has CPU kernels for tensors of the given types on the device.
 pub(crate) fn has_kernels(device: &Device, types: &[DType]) -> bool {
     let on_flex = matches!(device.clone().without_autodiff().as_dispatch(), DispatchDevice::Flex(_));
     on_flex && kernels_apply(device, types)
@@ -56,7 +56,7 @@ fn has_gpu_kernels(_device: &Device, _types: &[DType], _cell: Cell, _hidden_size
     false
 }
 
-/// Whether all tensors are 32-bit floats and, on an autodiff device, the kernels have a gradient.
+/// Returns whether all tensors are 32-bit floats and, on an autodiff device, the kernels have a gradient.
 ///
 /// Another crate can enable burn's autodiff without this crate's feature `autodiff`. The kernels then have no gradient,
 /// so autodiff devices use burn's tensor operations.
@@ -135,14 +135,15 @@ pub(crate) trait RecurrentKernel: RecurrentLayer + Rows {
     /// What the backward pass needs.
     type Saved: Clone + Debug + Send + 'static;
 
-    /// The forward pass of [`RecurrentLayer::recurrent_layer`], whose tensors are in `inputs` in the same order. Also
-    /// saves what the backward pass needs.
+    /// Runs the forward pass of [`RecurrentLayer::recurrent_layer`], whose tensors are in `inputs` in the same order.
+    /// Also saves what the backward pass needs.
     fn outputs_and_saved(inputs: [FloatTensor<Self>; 6], options: LayerOptions) -> (FloatTensor<Self>, Self::Saved);
 
-    /// The gradients of the inputs, from the gradient of the outputs. The gradient of the initial states is meaningful only
-    /// if `to_initial` is true.
+    /// Returns the gradients of the inputs, from the gradient of the outputs. The gradient of the initial states is
+    /// meaningful only if `to_initial` is true.
     fn gradients(saved: Self::Saved, d_outputs: FloatTensor<Self>, to_initial: bool) -> [FloatTensor<Self>; 6];
 
-    /// The gradient of [`Rows::rows`]: places `d_rows` at the row `start` of a matrix of zeros with the given shape.
+    /// Returns the gradient of [`Rows::rows`]: places `d_rows` at the row `start` of a matrix of zeros with the given
+    /// shape.
     fn rows_gradient(d_rows: FloatTensor<Self>, start: usize, shape: [usize; 2]) -> FloatTensor<Self>;
 }

@@ -41,8 +41,8 @@ impl PackedDense {
     }
 }
 
-/// Writes `inputs · weightᵀ + bias` to `to`, `[rows, outputs]`. `rows` are the indices of the rows, and `inputs` has the
-/// shape `[rows, inputs]`.
+/// Writes `inputs · weightᵀ + bias` to `to`, `[rows, outputs]`. `rows` are the indices of the rows, and `inputs` has
+/// the shape `[rows, inputs]`.
 pub(crate) fn dense(layer: &PackedDense, rows: &[usize], inputs: &[f32], to: &mut [f32]) {
     let work = rows.len() * layer.weight.len();
     let units = layer.bias.len() / BLOCKS;

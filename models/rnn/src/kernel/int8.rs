@@ -1,9 +1,9 @@
 //! Weight matrices with 8 bits per weight, for steps. A step reads all weights once, so its time is that of the memory
 //! that they take.
 //!
-//! A row of a matrix has one scale: `weight = scale · q` with an integer q from −127 to 127. Inputs, sums and states stay
-//! 32-bit floats. To convert q to a float, the kernel writes the byte `q + 128` into the upper bits of the mantissa of 1.0,
-//! which gives `1.5 + q / 256`, and subtracts 1.5.
+//! A row of a matrix has one scale: `weight = scale · q` with an integer q from −127 to 127. Inputs, sums and states
+//! stay 32-bit floats. To convert q to a float, the kernel writes the byte `q + 128` into the upper bits of the
+//! mantissa of 1.0, which gives `1.5 + q / 256`, and subtracts 1.5.
 
 use std::ops::Range;
 

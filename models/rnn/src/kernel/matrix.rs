@@ -91,8 +91,8 @@ struct Product<'a> {
 }
 
 impl Product<'_> {
-    /// Whether the threads divide the columns of the product. Each thread then packs its own columns of the right factor,
-    /// but gathers all of a transposed left factor; if the threads divide the rows, it is the other way round.
+    /// Whether the threads divide the columns of the product. Each thread then packs its own columns of the right
+    /// factor, but gathers all of a transposed left factor; if the threads divide the rows, it is the other way round.
     fn divides_columns(&self) -> bool {
         let (rows, columns) = (self.left.rows, self.right.columns);
         columns >= 2 * MIN_VECTORS * lanes() && (columns >= rows || !self.left.transposed)

@@ -125,7 +125,8 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// Returns a vector of `length` values, which `write` writes. Zeros that are overwritten would cost time for every page.
+/// Returns a vector of `length` values, which `write` writes. Zeros that are overwritten would cost time for every
+/// page.
 ///
 /// # Safety
 ///

@@ -73,8 +73,8 @@ impl Panels {
         new
     }
 
-    /// Packs the given columns of the transpose of a row-major matrix: its rows `columns`, and its values `depth` of each
-    /// of these rows. `width` is the length of a row.
+    /// Packs the given columns of the transpose of a row-major matrix: its rows `columns`, and its values `depth` of
+    /// each of these rows. `width` is the length of a row.
     #[inline(always)]
     pub fn of_rows<S: Simd>(matrix: &[f32], width: usize, depth: Range<usize>, columns: Range<usize>) -> Self {
         let mut new = Self::unfilled::<S>(depth.len(), columns);
@@ -180,8 +180,8 @@ pub(crate) fn panels_of<S: Simd>(units: &Range<usize>) -> Range<usize> {
     units.start / S::F32_LANES..units.end.div_ceil(S::F32_LANES)
 }
 
-/// The number of multiplications of a job below which one thread is faster than several threads, which take microseconds
-/// to wake.
+/// The number of multiplications of a job below which one thread is faster than several threads, which take
+/// microseconds to wake.
 const MIN_PARALLEL_WORK: usize = if cfg!(test) { 1 } else { 1 << 20 };
 
 /// The largest number of threads for a job that divides `units`.
@@ -289,8 +289,8 @@ fn transpose(matrix: &[f32], length: usize, depth: Range<usize>, to: &mut [f32],
 /// Copies `count` rows to tiles of columns for [`outer`](super::simd::outer): `[tiles, count, TILE]`. The values of the
 /// last tile beyond the last column are not changed.
 ///
-/// Each row is read from its start to its end. To read one tile after the other would take several times as long, because
-/// the rows are far apart in memory, and each access would need another page.
+/// Each row is read from its start to its end. To read one tile after the other would take several times as long,
+/// because the rows are far apart in memory, and each access would need another page.
 #[inline(always)]
 pub(crate) fn gather<'a>(count: usize, row: impl Fn(usize) -> &'a [f32], tiles: &mut [f32]) {
     let (tiles, _) = tiles.as_chunks_mut::<TILE>();

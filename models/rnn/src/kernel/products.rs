@@ -346,8 +346,8 @@ impl WeightGradient<'_> {
         self.slots.iter().position(|&own| own == slot).map(|gate| self.first_gate + gate)
     }
 
-    /// Adds the contribution of a block of rows to the gradient of the bias of the units in `tile`, and writes it, `plus`
-    /// something, to the gradient of their weights.
+    /// Adds the contribution of a block of rows to the gradient of the bias of the units in `tile`, and writes it,
+    /// `plus` something, to the gradient of their weights.
     ///
     /// # Safety
     ///

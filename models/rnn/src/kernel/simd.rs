@@ -153,8 +153,8 @@ pub(crate) fn tiles<'a, S: Simd, const V: usize>(
 ///
 /// Prefetches `ahead`, the values of the next panel, so that the next products do not wait for memory.
 ///
-/// Each sum runs over the depth in order, with one multiply-add per term. The result of a row therefore does not depend on
-/// the other rows of the group.
+/// Each sum runs over the depth in order, with one multiply-add per term. The result of a row therefore does not depend
+/// on the other rows of the group.
 #[inline(always)]
 pub(crate) fn multiply<'a, S: Simd, const V: usize>(
     simd: S,
@@ -334,8 +334,8 @@ fn write<S: Simd, const V: usize>(simd: S, to: &mut [f32], sums: [S::f32s; V], a
 /// The number of columns of the matrix that [`outer`] transposes and multiplies at once.
 pub(crate) const TILE: usize = MAX_ROWS;
 
-/// Multiplies the transpose of `left`, `[depth, TILE]`, by one packed panel of columns. Writes the first `count` rows of
-/// the product to the rows that `to` returns.
+/// Multiplies the transpose of `left`, `[depth, TILE]`, by one packed panel of columns. Writes the first `count` rows
+/// of the product to the rows that `to` returns.
 #[inline(always)]
 pub(crate) fn outer<'a, S: Simd>(
     simd: S,

@@ -1,4 +1,5 @@
-//! One step of a stack of layers, for streams. The weights are packed once, for all steps, and a step allocates nothing.
+//! One step of a stack of layers, for streams. The weights are packed once, for all steps, and a step allocates
+//! nothing.
 //!
 //! Each sum adds the same terms in the same order as the forward pass over whole sequences, so the results are
 //! bit-identical, except with 8 bits per weight.

@@ -1,9 +1,9 @@
 //! Teams of threads that compute one layer together.
 //!
-//! A layer takes microseconds to milliseconds, and a thread that sleeps takes 50 µs to wake on a virtual machine. After a
-//! job, the helper threads therefore keep looking for the next one for a short time. The caller computes a part of the
-//! job itself. If a helper does not come soon, because it sleeps or because another program uses its core, the team is
-//! smaller.
+//! A layer takes microseconds to milliseconds, and a thread that sleeps takes 50 µs to wake on a virtual machine. After
+//! a job, the helper threads therefore keep looking for the next one for a short time. The caller computes a part of
+//! the job itself. If a helper does not come soon, because it sleeps or because another program uses its core, the team
+//! is smaller.
 
 use std::hint::spin_loop;
 use std::ops::Range;
@@ -84,9 +84,9 @@ fn available_threads() -> usize {
     if cfg!(target_family = "wasm") { 1 } else { rayon::current_num_threads() }
 }
 
-/// How long the caller waits for its helpers to come. A second thread saves about a nanosecond per 128 multiplications. The
-/// caller waits for a quarter of this time, or for the time that a sleeping thread takes to wake if that is longer, but
-/// no longer than half of what it saves. Tests wait until all are there.
+/// How long the caller waits for its helpers to come. A second thread saves about a nanosecond per 128 multiplications.
+/// The caller waits for a quarter of this time, or for the time that a sleeping thread takes to wake if that is longer,
+/// but no longer than half of what it saves. Tests wait until all are there.
 fn patience(work: usize) -> Duration {
     const WAKING: u64 = 100_000;
     let saved = work as u64 / 128;
@@ -198,8 +198,8 @@ struct Helper {
     /// The core that the caller has forbidden to the thread; see [`cores`].
     avoided: AtomicUsize,
     /// The task that the thread is to help with; null if there is none. The thread takes a task by replacing it with
-    /// [`TAKEN`], and writes null when it has finished. The task lives until then, or until the caller has dismissed the
-    /// helper.
+    /// [`TAKEN`], and writes null when it has finished. The task lives until then, or until the caller has dismissed
+    /// the helper.
     next: &'static AtomicPtr<Task<'static>>,
 }
 
@@ -318,8 +318,8 @@ mod cores {
         sched_getcpu()
     }
 
-    /// Lets a thread run on all cores that this thread may use, except one. Returns whether it does so now: there may be
-    /// no other core.
+    /// Lets a thread run on all cores that this thread may use, except one. Returns whether it does so now: there may
+    /// be no other core.
     pub fn avoid(thread: Id, core: usize) -> bool {
         let set = sched_getaffinity(None).and_then(|mut cores| {
             if core < CpuSet::MAX_CPU {

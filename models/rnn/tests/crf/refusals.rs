@@ -65,7 +65,7 @@ fn no_label() {
 }
 
 #[test]
-#[should_panic = "`allowed` is not for 3 labels"]
+#[should_panic = "`allowed` does not match 3 labels"]
 fn rules_for_another_number_of_labels() {
     CrfConfig::new(3).with_allowed(Allowed::all(4)).init(&Device::flex());
 }

@@ -1,5 +1,5 @@
-//! The test cases of the ONNX operators RNN, LSTM and GRU, from the package `onnx`. `fixtures/make_onnx.py` documents the
-//! file and the layouts.
+//! The test cases of the ONNX operators RNN, LSTM and GRU, from the package `onnx`. `fixtures/make_onnx.py` documents
+//! the file and the layouts.
 
 use std::path::Path;
 

@@ -14,7 +14,7 @@ pub struct DataOptions {
     #[arg(long, value_name = "FILE")]
     conll: Option<PathBuf>,
     /// Names of all columns of the file in their order, such as token,pos,tag; columns other than token and tag are
-    /// ignored [default: the first column is the token, and the last one is the tag]
+    /// ignored [default: the first column is the token, and the last column is the tag]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', requires = "conll")]
     columns: Vec<String>,
     /// Tagging scheme of the tags in the file [default: recognized from the tags]

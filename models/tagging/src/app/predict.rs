@@ -65,7 +65,7 @@ impl<'a> Page<'a> {
         let same = |input: &Path| path.canonicalize().is_ok_and(|path| input.canonicalize().is_ok_and(|it| it == path));
         if input.is_some_and(same) {
             return Err(CliError::Usage(format!(
-                "--html {} would overwrite the input; give another file",
+                "--html {} would overwrite the input; choose another file for the page",
                 path.display()
             )));
         }

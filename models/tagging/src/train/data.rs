@@ -43,7 +43,7 @@ pub struct DataConfig {
     /// of the training part that have a vector, and then the first other words of the vector file.
     pub vocabulary: Count,
     /// The number of sentences that are moved from the start of the published validation part to the training part. All
-    /// choices, such as that of the best epoch, use the remaining validation sentences.
+    /// choices, such as the choice of the best epoch, use the remaining validation sentences.
     #[serde(default)]
     pub valid_to_train: usize,
     /// The probability that a word of a training sentence is replaced by the unknown word, `<unk>`.
@@ -72,7 +72,7 @@ pub enum Set {
 }
 
 impl Set {
-    /// Whether other people have published the sentences of the set.
+    /// Returns whether other people have published the sentences of the set.
     pub fn is_published(self) -> bool {
         matches!(self, Self::Wnut17 | Self::Conll2003)
     }
@@ -91,8 +91,8 @@ pub struct RawData {
 pub struct Part {
     /// The sentences of the part.
     pub examples: Vec<Example>,
-    /// The texts of all entities in the training part, in the form that [`name`] returns. They tell whether an entity
-    /// was seen in training.
+    /// The texts of all entities in the training part, in the form that [`name`] returns. These texts show whether an
+    /// entity occurs in the training part.
     pub known_names: Arc<HashSet<String>>,
 }
 
@@ -124,7 +124,7 @@ impl DataConfig {
         };
         if self.valid_to_train > 0 && self.valid_to_train >= parts.valid.len() {
             let message = format!(
-                "{} must be below the number of validation sentences, {}",
+                "cannot move {} of the {} validation sentences to the training part; choose a smaller number",
                 self.valid_to_train,
                 parts.valid.len()
             );
@@ -148,19 +148,32 @@ impl DataConfig {
             ("data.format", self.format != ConllFormat::default()),
         ];
         match settings.into_iter().find(|(_, given)| *given && self.set != Set::Conll) {
-            Some((setting, _)) => Err(TaskError::setting(setting, "it needs data.set = \"conll\"; remove one of them")),
+            Some((setting, _)) => Err(TaskError::setting(
+                setting,
+                "this setting is only valid with data.set = \"conll\"; remove this setting, or change data.set",
+            )),
             None => Ok(()),
         }
     }
 
     /// Reads the tagged sentences from the user's files.
     fn own_parts(&self, locator: &Locator) -> TaskResult<TaggedParts> {
-        let missing = || TaskError::setting("data.file", "it is absent; set it to a file in CoNLL-style columns");
+        let missing = || {
+            TaskError::setting(
+                "data.file",
+                "the path of the training file is missing; set data.file to a file with CoNLL-style columns",
+            )
+        };
         let train = locator.own_file(self.file.as_deref().ok_or_else(missing)?);
         let held_out = match (&self.valid_file, &self.test_file) {
             (Some(valid), Some(test)) => Some([valid, test].map(|file| locator.own_file(file))),
             (None, None) => None,
-            _ => return Err(TaskError::setting("data.valid_file", "set this and data.test_file, or neither of them")),
+            _ => {
+                return Err(TaskError::setting(
+                    "data.valid_file",
+                    "only one of data.valid_file and data.test_file is set; set both, or remove both",
+                ));
+            }
         };
         let held_out = held_out.as_ref().map(|files| files.each_ref().map(PathBuf::as_path));
         Ok(conll::own_parts(&train, held_out, &self.format)?)
@@ -172,8 +185,8 @@ impl DataConfig {
         Labels::new(kinds.collect::<BTreeSet<_>>().into_iter().collect())
     }
 
-    /// Creates the [`Encoder`], which converts tokens to ids. Its known characters are those of the training part. Its
-    /// vocabulary has words of the training part or, with pretrained vectors, words of the vector file.
+    /// Creates the [`Encoder`], which converts tokens to ids. The encoder knows the characters of the training part.
+    /// Its vocabulary contains words of the training part or, with pretrained vectors, words of the vector file.
     pub fn encoder(&self, data: &RawData) -> Encoder {
         let train = || data.parts.train.iter().flat_map(|sentence| &sentence.tokens);
         let words: Vec<String> = train().map(|token| normalize(token)).collect();

@@ -1,8 +1,8 @@
 //! Precision, recall and F1 of entities.
 //!
-//! A predicted entity is correct if its first token, its last token and its kind are equal to those of a true entity.
-//! The script `conlleval` of [CoNLL-2003](https://aclanthology.org/W03-0419/) and the Python package `seqeval` count
-//! entities in the same way.
+//! A predicted entity is correct if its first token, its last token and its kind are equal to the first token, the last
+//! token and the kind of a true entity. The script `conlleval` of [CoNLL-2003](https://aclanthology.org/W03-0419/) and
+//! the Python package `seqeval` count entities in the same way.
 //!
 //! The surface F1 counts each distinct pair of text and kind once over all sentences, so that a frequent name counts no
 //! more than a rare name. Texts that differ in case are distinct. The script `wnuteval.py` of the shared task WNUT-17
@@ -38,17 +38,17 @@ impl Counts {
         Self { gold: gold.len(), predicted: predicted.len(), correct }
     }
 
-    /// The fraction of the predicted entities that are correct; 0 if no entity is predicted.
+    /// Returns the fraction of the predicted entities that are correct; 0 if no entity is predicted.
     pub fn precision(self) -> f64 {
         ratio(self.correct, self.predicted)
     }
 
-    /// The fraction of the true entities that are predicted; 0 if there are no true entities.
+    /// Returns the fraction of the true entities that are predicted; 0 if there are no true entities.
     pub fn recall(self) -> f64 {
         ratio(self.correct, self.gold)
     }
 
-    /// The harmonic mean of precision and recall; 0 if nothing is correct.
+    /// Returns the harmonic mean of precision and recall; 0 if nothing is correct.
     pub fn f1(self) -> f64 {
         ratio(2 * self.correct, self.gold + self.predicted)
     }
@@ -81,7 +81,7 @@ fn overall(sentences: &[Counts]) -> Measured {
     metrics.map(|(name, value)| Metric::higher(name, value)).to_vec().into()
 }
 
-/// All metrics of the predicted entities. `predicted` has one list per example.
+/// Returns all metrics of the predicted entities. `predicted` has one list per example.
 ///
 /// The result contains the metrics of [`measure_overall`], with a 95 % interval of the F1 by resampling sentences
 /// (bootstrap); `surface_f1`, which counts each pair of text and kind once; `unseen_f1`, which counts only entities

@@ -12,8 +12,8 @@ pub struct MostFrequentLabel {
 }
 
 impl MostFrequentLabel {
-    /// Finds the most frequent label of each word in `examples`. Words that differ in case are different words. Of
-    /// several equally frequent labels, the one with the smallest id is used.
+    /// Finds the most frequent label of each word in `examples`. Words that differ in case are different words. If
+    /// several labels are equally frequent, the label with the smallest id is used.
     pub fn fit(examples: &[Example], labels: &Labels) -> Self {
         let mut counts: HashMap<&str, Vec<usize>> = HashMap::new();
         for Example { tokens, entities, .. } in examples {

@@ -3,9 +3,9 @@
 //!
 //! Every pair of a feature and a label has a weight, and every pair of neighbouring labels also has a weight. The score
 //! of a label sequence is the sum of the weights of all pairs that occur in it, and of one weight for the first label.
-//! A training step predicts the labels of one sentence. If they are wrong, it adds 1 to the weights that the true label
-//! sequence uses, and −1 to the weights that the predicted sequence uses. The trained weights are the averages of the
-//! weights after each step.
+//! A training step predicts the labels of one sentence. If the predicted labels are wrong, the step adds 1 to the
+//! weights that the true label sequence uses, and −1 to the weights that the predicted sequence uses. The trained
+//! weights are the averages of the weights after each step.
 
 use std::collections::HashMap;
 
@@ -87,7 +87,7 @@ struct Chain {
 }
 
 impl Chain {
-    /// The index of the first row of the weights that belongs to a feature of tokens.
+    /// Returns the index of the first row of the weights that belongs to a feature of tokens.
     fn first_feature(labels: &Labels) -> usize {
         labels.count() + 1
     }
@@ -226,8 +226,8 @@ fn names(tokens: &[String], index: usize) -> Vec<String> {
     names
 }
 
-/// Returns the properties of a word that hold: capital letters, digits and hyphens. The argument `first` says whether
-/// the word is the first one in its sentence.
+/// Returns the properties of a word that hold: capital letters, digits and hyphens. The argument `first` is true if the
+/// word is the first word of its sentence.
 fn properties(word: &str, first: bool) -> impl Iterator<Item = &'static str> {
     let capital = word.starts_with(char::is_uppercase);
     let properties = [

@@ -45,7 +45,7 @@ const EXAMPLES: [&str; SHOWN] = [
     "cant wait to see the Arctic Monkeys in Sheffield tonight !!",
 ];
 
-/// Trains and evaluates [`Tagger`] models. It holds the parts of a model that are derived from the data without
+/// Trains and evaluates [`Tagger`] models. The task holds the parts of a model that are derived from the data without
 /// gradients: the vocabulary, the characters and the labels.
 pub struct TaggingTask {
     data: DataConfig,
@@ -92,13 +92,15 @@ impl Task for TaggingTask {
 
     fn fit(recipe: &RecipeOf<Self>, raw: &RawData, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self> {
         if start.is_some() {
-            return Err(TaskError::setting("start_from", "a tagger cannot use this setting; remove it"));
+            return Err(TaskError::setting("start_from", "a tagger does not support start_from; remove this setting"));
         }
         let (data, architecture) = (recipe.data.clone(), recipe.model.clone());
         let (encoder, labels) = (data.encoder(raw), DataConfig::labels(&raw.parts));
         if let Some(vectors) = encoder.vectors().filter(|vectors| vectors.size() != architecture.embedding_size.get()) {
             let (size, wanted) = (architecture.embedding_size, vectors.size());
-            let message = format!("{size} is not the length of the word vectors, {wanted}; set it to {wanted}");
+            let message = format!(
+                "{size} differs from the size {wanted} of the word vectors; set model.embedding_size = {wanted}"
+            );
             return Err(TaskError::setting("model.embedding_size", message));
         }
         let mentions = Mentions::of(&raw.parts.train, &labels);

@@ -1,8 +1,8 @@
 //! Layers in ONNX runtimes that are written in Rust, forward only: `rnn-runtimes tract|rten FOLDER`.
 //!
-//! Answers requests on standard input, `cell batch time input hidden`, like the scripts beside this folder. The folder has
-//! the graph of each request, such as `lstm-32-200-128-128.onnx`, which `onnx_layers.py` describes. tract runs on one
-//! thread, which is its default, and rten on all cores.
+//! Answers requests on standard input, `cell batch time input hidden`, like the scripts beside this folder. The folder
+//! has the graph of each request, such as `lstm-32-200-128-128.onnx`, which `onnx_layers.py` describes. tract runs on
+//! one thread, which is its default, and rten on all cores.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -100,7 +100,7 @@ fn values(shape: &[usize; 3]) -> Vec<f32> {
     (0..shape.iter().product()).map(|index| (index * 37 % 101) as f32 / 50.0 - 1.0).collect()
 }
 
-/// The median time of a run.
+/// Returns the median time of a run.
 fn milliseconds(run: &Run) -> f64 {
     let mut times: Vec<f64> = (0..WARM_UP + RUNS)
         .map(|_| {

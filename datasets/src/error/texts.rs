@@ -1,0 +1,115 @@
+//! Errors of texts with a class.
+
+use std::path::PathBuf;
+
+/// Why texts with a class cannot be read or split.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TextError {
+    /// A row of a table has an empty text or an empty label.
+    #[error(
+        "{}, line {line}: the column `{column}` is empty{}; add the value or remove the row",
+        path.display(),
+        if *count > 1 { format!(", as in {} other rows", count - 1) } else { String::new() }
+    )]
+    EmptyField {
+        /// The path of the file.
+        path: PathBuf,
+        /// The line number of the first row with an empty field, counted from 1.
+        line: usize,
+        /// The name of the column of this field.
+        column: String,
+        /// The number of rows with an empty text or an empty label.
+        count: usize,
+    },
+    /// Two labels differ in upper and lower case or in blanks only.
+    #[error(
+        "{}, line {line}: the label `{}` differs from `{}` in line {other_line} only in case or spaces; use one \
+         spelling for both",
+        path.display(),
+        spellings[1],
+        spellings[0]
+    )]
+    TwoSpellings {
+        /// The path of the file.
+        path: PathBuf,
+        /// The line number of the second spelling, counted from 1.
+        line: usize,
+        /// The line number of the first spelling, counted from 1.
+        other_line: usize,
+        /// The first and the second spelling.
+        spellings: Box<[String; 2]>,
+    },
+    /// A line of a file of JSON lines is not an object with the columns.
+    #[error("{}, line {line}: {message}; write one JSON object per line", path.display())]
+    Json {
+        /// The path of the file.
+        path: PathBuf,
+        /// The line number, counted from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// All texts have the same label.
+    #[error(
+        "{}: all {texts} texts have the label `{label}`, but at least two classes are needed; add texts of another \
+         class",
+        path.display()
+    )]
+    OneClass {
+        /// The path of the file or folder.
+        path: PathBuf,
+        /// The number of texts.
+        texts: usize,
+        /// The label.
+        label: String,
+    },
+    /// The column of the labels has nearly as many values as rows, so that it has no classes.
+    #[error(
+        "{}: {texts} texts have {classes} different labels; set `label` to a column with the class",
+        path.display()
+    )]
+    TooManyClasses {
+        /// The path of the file or folder.
+        path: PathBuf,
+        /// The number of texts.
+        texts: usize,
+        /// The number of different labels.
+        classes: usize,
+    },
+    /// The texts cannot be divided into a training and a held-out part.
+    #[error("{data}: no class has two or more texts, so no text can be held out; add texts")]
+    TooFewTexts {
+        /// The name of the data.
+        data: String,
+    },
+    /// Cross-validation needs at least two folds, and not more folds than texts.
+    #[error("cannot divide {texts} texts into {folds} folds; choose at least 2 folds, and at most one fold per text")]
+    Folds {
+        /// The requested number of folds.
+        folds: usize,
+        /// The number of texts.
+        texts: usize,
+    },
+    /// A line of a published file has no class and text.
+    #[error("{}, line {line}: `{text}` does not begin with a class; replace the file", path.display())]
+    NoClass {
+        /// The path of the file.
+        path: PathBuf,
+        /// The line number, counted from 1.
+        line: usize,
+        /// The text of the line.
+        text: String,
+    },
+}
+
+impl TextError {
+    /// The name of the setting that can resolve the error: see [`DataError::setting`](super::DataError::setting).
+    pub(super) fn setting(&self) -> Option<&'static str> {
+        match self {
+            Self::TooManyClasses { .. } => Some("label"),
+            Self::Folds { .. } => Some("folds"),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Texts with a class: published sets, and tables and folders of the user.
+//!
+//! | item | data |
+//! |---|---|
+//! | [`trec`] | 5,952 questions in six classes (what kind of answer they ask for) |
+//! | [`rt_polarity`] | 10,662 sentences of film reviews, positive or negative |
+//! | [`imdb_sentences`] | 1,000 other sentences of film reviews, positive or negative |
+//! | [`Texts::from_table`] | any CSV or TSV file with a column of texts and a column of labels |
+//! | [`Texts::from_file`] | files of other forms |
+//! | [`Texts::from_folder`] | a folder for each class, with one file per text |
+//!
+//! ```
+//! use datasets::texts::{Text, Texts};
+//!
+//! let text = |text: &str, label: &str| Text { text: text.to_owned(), label: label.to_owned() };
+//! let texts = vec![text("a", "x"), text("b", "x"), text("c", "y"), text("d", "y")];
+//! let (train, held_out) = Texts { texts, source: "mine".to_owned() }.hold_out(0.5, 7)?;
+//! assert_eq!((train.classes(), held_out.classes()), (vec!["x".to_owned(), "y".to_owned()], train.classes()));
+//! # Ok::<(), datasets::DataError>(())
+//! ```
+
+mod duplicates;
+mod folder;
+mod published;
+mod split;
+mod table;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+pub use duplicates::Duplicates;
+pub use published::{imdb_sentences, rt_polarity, trec};
+pub use table::Row;
+
+use crate::error::{Result, TextError};
+
+/// The largest number of classes of a data set.
+const MOST_CLASSES: usize = 500;
+
+/// A text with its class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// The text.
+    pub text: String,
+    /// The class.
+    pub label: String,
+}
+
+/// Texts with classes, and a description of the data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// The texts, in the order of the data.
+    pub texts: Vec<Text>,
+    /// The path or the name of the data, and a checksum.
+    pub source: String,
+}
+
+/// Texts in a training part and, if the data have them, in a validation and in a test part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextParts {
+    /// The training part.
+    pub train: Texts,
+    /// The validation part; `None` if it has to be held out of the training part.
+    pub valid: Option<Texts>,
+    /// The test part; `None` if it has to be held out of the training part.
+    pub test: Option<Texts>,
+}
+
+impl Texts {
+    /// The distinct classes in alphabetical order.
+    pub fn classes(&self) -> Vec<String> {
+        self.class_sizes().into_keys().map(str::to_owned).collect()
+    }
+
+    /// The number of texts of each class.
+    pub fn class_sizes(&self) -> BTreeMap<&str, usize> {
+        let mut sizes = BTreeMap::new();
+        self.texts.iter().for_each(|text| *sizes.entry(text.label.as_str()).or_insert(0) += 1);
+        sizes
+    }
+
+    /// Checks that there are at least two classes, and far fewer classes than texts. `path` is for the error message.
+    ///
+    /// # Errors
+    ///
+    /// [`TextError::OneClass`] and [`TextError::TooManyClasses`].
+    pub fn check_classes(&self, path: &Path) -> Result<()> {
+        let (path, sizes, texts) = (path.to_path_buf(), self.class_sizes(), self.texts.len());
+        let classes = sizes.len();
+        match sizes.first_key_value() {
+            Some((label, _)) if classes == 1 => {
+                Err(TextError::OneClass { path, texts, label: (*label).to_owned() }.into())
+            }
+            _ if classes > MOST_CLASSES || classes * 2 > texts => {
+                Err(TextError::TooManyClasses { path, texts, classes }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The texts with these indices, in this order.
+    ///
+    /// # Panics
+    ///
+    /// If there is no text with one of the indices.
+    #[must_use]
+    pub fn subset(&self, indices: &[usize]) -> Self {
+        Self { texts: indices.iter().map(|&index| self.texts[index].clone()).collect(), source: self.source.clone() }
+    }
+}
+
+/// Checks the labels of a file while its rows are read: no label may have two spellings.
+struct Spellings<'a> {
+    path: &'a Path,
+    /// The first spelling and its line, by the label in lower case without blanks.
+    first: HashMap<String, (String, usize)>,
+}
+
+impl<'a> Spellings<'a> {
+    fn new(path: &'a Path) -> Self {
+        Self { path, first: HashMap::new() }
+    }
+
+    /// Checks a label in a line. Spellings of earlier files of the same data may be checked before.
+    fn check(&mut self, label: &str, line: usize) -> Result<()> {
+        let key: String = label.split_whitespace().collect::<String>().to_lowercase();
+        let (spelling, other_line) = self.first.entry(key).or_insert_with(|| (label.to_owned(), line));
+        if spelling == label {
+            return Ok(());
+        }
+        let spellings = Box::new([spelling.clone(), label.to_owned()]);
+        let path: PathBuf = self.path.to_path_buf();
+        Err(TextError::TwoSpellings { path, line, other_line: *other_line, spellings }.into())
+    }
+}
