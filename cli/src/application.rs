@@ -45,10 +45,10 @@ pub trait Application: 'static {
     /// The task that trains and evaluates the models of the application.
     type Task: Task;
     /// Options of the verbs `train` and `find-rate` that change settings of a recipe, such as `--text FILE`;
-    /// [`NoOptions`](crate::args::NoOptions) if there are none.
+    /// [`NoOptions`](crate::args::NoOptions) if there are no options.
     type Options: Args + Clone + Default + std::fmt::Debug;
-    /// Verbs of this application in addition to the shared ones, such as `predict`; [`NoVerbs`](crate::args::NoVerbs)
-    /// if there are none.
+    /// Verbs of this application in addition to the shared verbs, such as `predict`; [`NoVerbs`](crate::args::NoVerbs)
+    /// if there are no verbs.
     type Verb: Subcommand;
 
     /// One sentence about the application, which `--help` displays.
@@ -57,8 +57,8 @@ pub trait Application: 'static {
     const DEFAULT_MODEL: Option<&'static str> = None;
     /// The names of this application's own verbs that read a data set, and so use the option `--data-dir`.
     const DATA_VERBS: &'static [&'static str] = &[];
-    /// Commands that `train` suggests when it has finished: pairs of arguments and purpose. In the arguments, `RUN`
-    /// stands for the run folder.
+    /// Commands that `train` suggests when it has finished: pairs of arguments and purpose. In the arguments, `RUN` is
+    /// replaced by the run folder.
     const NEXT: &'static [(&'static str, &'static str)] = &[];
 
     /// Converts the application's own options, such as `--text FILE`, to a recipe name and overrides of settings.
@@ -66,13 +66,14 @@ pub trait Application: 'static {
         Ok(Changes::default())
     }
 
-    /// The command-line option that changes the setting that [`DataError::setting`](datasets::DataError::setting)
-    /// names, such as `date_format`; `None` if there is no such option.
+    /// Returns the command-line option that changes the setting that
+    /// [`DataError::setting`](datasets::DataError::setting) names, such as `date_format`; `None` if there is no such
+    /// option.
     fn data_option(_setting: &str) -> Option<&'static str> {
         None
     }
 
-    /// The ONNX graphs of a model, which `export --format onnx` writes.
+    /// Returns the ONNX graphs of a model, which `export --format onnx` writes.
     ///
     /// # Errors
     ///
@@ -81,7 +82,10 @@ pub trait Application: 'static {
         _model: &<Self::Task as Task>::Predictor,
         _options: &onnx::Options,
     ) -> std::result::Result<onnx::Export, onnx::OnnxError> {
-        Err(onnx::OnnxError::NoGraph { model: "this application", reason: "it has no export to ONNX" })
+        Err(onnx::OnnxError::NoGraph {
+            model: "this application",
+            reason: "the application does not implement the export to ONNX",
+        })
     }
 
     /// Runs `verb`, one of the application's own verbs, such as `predict`.

@@ -11,11 +11,11 @@ use training::backend::Backend;
 use training::options::{Interval, OnNonFinite};
 use training::settings::Count;
 
-/// The command-line arguments of one application. `V` is the type of its own verbs, and `O` the type of its own options
-/// of `train` and `find-rate`.
+/// The command-line arguments of one application. `V` is the type of the application's own verbs, and `O` the type of
+/// its own options of `train` and `find-rate`.
 #[derive(Debug, Args)]
 pub struct Arguments<V: Subcommand, O: Args> {
-    /// The verb to run; if absent, `train` with the application's first recipe.
+    /// The verb to run. If it is absent, the program trains with the application's first recipe.
     #[command(subcommand)]
     pub command: Option<Command<V, O>>,
     /// Options that every verb accepts, such as `--backend`.
@@ -43,7 +43,7 @@ pub enum Command<V: Subcommand, O: Args> {
     Export(Export),
     /// Measure how fast a trained model answers
     Bench(Bench),
-    /// List the recipes, which are TOML files of training settings, or print one
+    /// List the recipes, which are TOML files of training settings, or print a recipe
     Recipes(Recipes),
     /// List training runs and compare their metrics
     Runs(Runs),
@@ -82,7 +82,7 @@ fn backend() -> impl TypedValueParser<Value = Backend> {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Recipe")]
 pub struct ChangedRecipe<O: Args> {
-    /// Name of a recipe, or path of its TOML file [default: the first that `recipes` lists]
+    /// Name of a recipe, or path of its TOML file [default: the first recipe that `recipes` lists]
     #[arg(long, value_name = "NAME|FILE")]
     pub recipe: Option<String>,
     /// Override a setting of the recipe, such as optimizer.lr=0.001; an empty value removes the setting (may be
@@ -100,11 +100,11 @@ pub struct ChangedRecipe<O: Args> {
     pub options: O,
 }
 
-/// The options of an application that adds none to the shared options.
+/// The options of an application that has only the shared options.
 #[derive(Clone, Debug, Default, Args)]
 pub struct NoOptions {}
 
-/// The verbs of an application that adds none to the shared verbs.
+/// The verbs of an application that has only the shared verbs.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum NoVerbs {}
 
@@ -114,6 +114,7 @@ pub enum NoVerbs {}
   train                                       the first recipe
   train --recipe NAME --seed 2                another recipe, another seed
   train --recipe NAME --seeds 5               mean and standard deviation over five seeds
+  train --grid grid.toml --out runs/grid      every combination of the settings in a file
   train --resume runs/NAME/TIME               continue after Ctrl-C, bit for bit
   train --resume runs/NAME/TIME --epochs 20   train a run for more epochs")]
 pub struct Train<O: Args> {
@@ -126,8 +127,14 @@ pub struct Train<O: Args> {
     /// Folder for the files of the run [default: runs/RECIPE/TIME]
     #[arg(long, alias = "run", value_name = "DIR", conflicts_with = "resume", help_heading = "Output")]
     pub out: Option<PathBuf>,
-    /// Resume the run in this folder, or the runs of all seeds, with its recipe. Only a larger --epochs, and options
-    /// with the path of the data, can change the recipe
+    /// If the folder --out contains a run, resume this run, or do nothing if the run is finished
+    #[arg(long, requires = "out", conflicts_with_all = ["seeds", "grid"], help_heading = "Output")]
+    pub or_resume: bool,
+    /// The options for many trainings with combinations of settings.
+    #[command(flatten)]
+    pub grid: GridArgs,
+    /// Resume the run in this folder, or the runs of all seeds, with the saved recipe. Only a larger --epochs, and
+    /// options with the path of the data, can change this recipe
     #[arg(long, value_name = "DIR", conflicts_with = "recipe", help_heading = "Output")]
     pub resume: Option<PathBuf>,
     /// How often to write a checkpoint: a time, such as 30s or 5m, or a number of optimizer steps
@@ -136,6 +143,33 @@ pub struct Train<O: Args> {
     /// What to do when the loss or the gradient is NaN or infinite
     #[arg(long, value_enum, default_value_t, value_name = "ACTION", help_heading = "Recipe")]
     pub on_nonfinite: NonFinite,
+}
+
+/// The options of `train` for grids.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Grid")]
+pub struct GridArgs {
+    /// Train with every combination of the settings and seeds in this TOML file, each in its own folder of --out. To
+    /// continue a grid that was stopped, repeat the command
+    #[arg(long, value_name = "FILE", requires = "out", conflicts_with_all = ["seeds", "resume"])]
+    pub grid: Option<PathBuf>,
+    /// Number of trainings that run at the same time, each with a share of the cores [default: 1]
+    #[arg(long, value_name = "N", requires = "grid")]
+    pub jobs: Option<Count>,
+    /// Do not train, but write a script that runs the trainings with this program
+    #[arg(long, value_enum, value_name = "PROGRAM", requires = "grid", conflicts_with = "jobs")]
+    pub emit: Option<Scheduler>,
+}
+
+/// A program that runs many commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Scheduler {
+    /// An array of jobs for Slurm's sbatch.
+    Slurm,
+    /// HyperQueue's hq submit.
+    Hyperqueue,
+    /// GNU parallel.
+    Parallel,
 }
 
 /// What to do during training when the loss or the gradient is NaN or infinite.
@@ -239,6 +273,9 @@ pub struct Runs {
     /// Run folders, or folders that contain run folders [default: runs]
     #[arg(value_name = "DIR")]
     pub dirs: Vec<PathBuf>,
+    /// Rank settings by their mean validation metric over the seeds, best first, with 95 % confidence intervals
+    #[arg(long, help_heading = "Output")]
+    pub rank: bool,
     /// Plot the validation metric of all runs over the epochs to this SVG file
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub plot: Option<PathBuf>,
@@ -259,21 +296,22 @@ pub struct Export {
     /// Write a package for this program, or ONNX graphs for other runtimes
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     pub format: Format,
-    /// Give the ONNX graph an input for the lengths of padded sequences, which some runtimes (tract) cannot run
+    /// Give the ONNX graph an input for the lengths of padded sequences. Some runtimes, such as tract, cannot run such
+    /// a graph
     #[arg(long, help_heading = "Output")]
     pub lengths: bool,
 }
 
 /// Arguments of the verb `bench`.
 #[derive(Debug, Args)]
-#[command(after_help = "The input is an artificial example of usual length. Examples:
+#[command(after_help = "The model predicts an artificial example of usual length. Examples:
   bench --model NAME           load time, latency and throughput
-  bench --model NAME --card    and what a deployment needs: size, parameters, memory")]
+  bench --model NAME --card    also the size, the parameters and the memory, for a deployment")]
 pub struct Bench {
     /// The model to measure.
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Print the deployment card: also sizes, parameters, resident memory, processor and threads
+    /// Also print sizes, parameters, resident memory, processor and threads (the deployment card)
     #[arg(long, help_heading = "Output")]
     pub card: bool,
 }
@@ -336,19 +374,19 @@ pub struct ServeZoo {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server")]
 pub struct ServeOptions {
-    /// Address and port to listen on; the default answers only this computer
+    /// Address and port to listen on; with the default, only this computer can connect
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
     /// File with the bearer token that requests must have [default: no token]
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Origin whose pages may ask this server, such as `https://example.org` [default: none]
+    /// Origin of the web pages that may send requests to this server, such as `https://example.org` [default: none]
     #[arg(long, value_name = "ORIGIN")]
     pub cors_origin: Option<String>,
     /// Largest number of inputs that a model predicts together; 1 switches batches off
     #[arg(long, value_name = "N", default_value = "32")]
     pub batch: NonZero<usize>,
-    /// Milliseconds that a model waits for more requests before it predicts
+    /// Milliseconds that a model waits for more requests before a prediction
     #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1000))]
     pub batch_wait: u64,
     /// Largest body of a request, in bytes
@@ -371,7 +409,8 @@ pub struct ServeOptions {
     pub answer_time: u64,
 }
 
-/// The names of the [global options](Common) that the shared verb `verb` uses; `None` for a verb of an application.
+/// Returns the names of the [global options](Common) that the shared verb `verb` uses; `None` for a verb of an
+/// application.
 pub(crate) fn used_globals(verb: &str) -> Option<&'static [&'static str]> {
     Some(match verb {
         "train" | "eval" | "verify" | "find-rate" => &["backend", "device", "threads", "data_dir", "json"],

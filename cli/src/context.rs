@@ -13,7 +13,7 @@ use training::{Interrupt, Session, TrainingError};
 
 use crate::args::{Common, ModelArgs};
 use crate::error::{CliError, Result};
-use crate::output::{Plot, log, quoted};
+use crate::output::{Plot, log, quoted, shell_word};
 use crate::progress::{Console, data_progress};
 use crate::signals;
 
@@ -25,8 +25,10 @@ pub struct Context {
     pub json: bool,
     /// The command that starts the program, as a user types it, such as `cargo run -p sentiment --` or `zoo sentiment`.
     program: String,
-    /// The global options that a user must type again to resume a run, as text.
-    flags: String,
+    /// The number of threads that the user gives; `None` for one per core.
+    pub(crate) threads: Option<u16>,
+    /// The global options that a user must type again to resume a run.
+    flags: Vec<String>,
     /// The folder of the training run in progress, if there is one.
     current_run: Arc<Mutex<Option<PathBuf>>>,
 }
@@ -56,7 +58,8 @@ impl Context {
             }
             None => program.to_owned(),
         };
-        Ok(Self { session, json: common.json, program, flags: flags(common), current_run })
+        let (json, threads) = (common.json, common.threads);
+        Ok(Self { session, json, program, threads, flags: flags(common), current_run })
     }
 
     /// Connects Ctrl-C, SIGTERM and SIGHUP to the session's interrupt. Verbs that check the interrupt call this
@@ -65,14 +68,15 @@ impl Context {
         self.session.interrupt = signals::interrupt();
     }
 
-    /// The folder of the model that the option `--model` names, or of the model `default` if the option is absent.
+    /// Returns the folder of the model that the option `--model` names, or of the model `default` if the option is
+    /// absent.
     pub fn model_folder<P: Predictor>(&self, chosen: &ModelArgs, default: Option<&str>) -> Result<PathBuf> {
         let catalog = Catalog::of::<P>();
         let Some(name) = chosen.model.as_deref().or(default) else {
             let known = catalog.list().into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
-            let known = if known.is_empty() { "there are none yet".to_owned() } else { known };
+            let known = if known.is_empty() { "(no models found)".to_owned() } else { known };
             return Err(CliError::Usage(format!(
-                "--model is missing; give a run folder, the folder of a package, or a name: {known}"
+                "--model is missing; give a run folder, a package folder, or the name of a model: {known}"
             )));
         };
         match Run::open(PathBuf::from(name)) {
@@ -95,8 +99,8 @@ impl Context {
         Ok((package.manifest, predictor))
     }
 
-    /// The picture that a verb draws. It is written to the file `given` if the user names a file, and otherwise to the
-    /// file `default`. `None` if the output is JSON and the user names no file.
+    /// Returns the picture that a verb draws. The picture is written to the file `given` if the user names a file, and
+    /// otherwise to the file `default`. Returns `None` if the output is JSON and the user names no file.
     pub fn plot<'a>(&self, given: Option<&'a Path>, default: &'a str) -> Option<Plot<'a>> {
         match given {
             Some(path) => Some(Plot { path, is_requested: true }),
@@ -105,7 +109,7 @@ impl Context {
         }
     }
 
-    /// A complete command line of this application with the given arguments, as a user types it.
+    /// Returns a complete command line of this application with the given arguments, as a user types it.
     pub fn command(&self, arguments: &str) -> String {
         format!("{} {arguments}", self.program)
     }
@@ -123,12 +127,12 @@ impl Context {
         }
     }
 
-    /// The folder of the training run that was started last.
+    /// Returns the folder of the training run that was started last.
     pub(crate) fn current_run(&self) -> Option<PathBuf> {
         self.current_run.lock().ok()?.clone()
     }
 
-    /// The command line `train --resume DIR` for `dir`, or for the run that was started last.
+    /// Returns the command line `train --resume DIR` for `dir`, or for the run that was started last.
     pub(crate) fn train_resume(&self, dir: Option<&Path>) -> String {
         let run = dir.map(Path::to_path_buf).or_else(|| self.current_run()).unwrap_or_else(|| PathBuf::from("RUN"));
         format!("train --resume {}", quoted(&run))
@@ -139,11 +143,18 @@ impl Context {
             OnNonFinite::Skip => " --on-nonfinite skip",
             OnNonFinite::Stop => "",
         };
-        format!("{} {arguments}{}{skip}", self.program, self.flags)
+        let flags = self.flags.iter().map(|flag| format!(" {}", shell_word(flag))).collect::<String>();
+        format!("{} {arguments}{flags}{skip}", self.program)
+    }
+
+    /// Returns the global options that differ from their defaults, for another process.
+    pub(crate) fn global_arguments(&self) -> impl Iterator<Item = String> {
+        let threads = self.threads.map(|threads| ["--threads".to_owned(), threads.to_string()]);
+        self.flags.iter().cloned().chain(threads.into_iter().flatten())
     }
 }
 
-/// The arguments after `cargo run -p`: the name of the application, or `PACKAGE --example NAME` for an example.
+/// Returns the arguments after `cargo run -p`: the name of the application, or `PACKAGE --example NAME` for an example.
 fn cargo_target(application: &str) -> String {
     let program =
         std::env::current_exe().ok().filter(|path| path.parent().is_some_and(|dir| dir.ends_with("examples")));
@@ -155,17 +166,18 @@ fn cargo_target(application: &str) -> String {
     }
 }
 
-/// The global options that differ from their defaults, as a user types them.
-fn flags(common: &Common) -> String {
-    let mut flags = String::new();
+/// Returns the global options that differ from their defaults, as a user types them.
+fn flags(common: &Common) -> Vec<String> {
+    let mut flags = Vec::new();
+    let mut add = |option: &str, value: String| flags.extend([option.to_owned(), value]);
     if common.backend != Backend::default() {
-        flags += &format!(" --backend {}", common.backend.name());
+        add("--backend", common.backend.name().to_owned());
     }
     if common.device != 0 {
-        flags += &format!(" --device {}", common.device);
+        add("--device", common.device.to_string());
     }
     if let Some(dir) = &common.data_dir {
-        flags += &format!(" --data-dir {}", quoted(dir));
+        add("--data-dir", dir.display().to_string());
     }
     flags
 }

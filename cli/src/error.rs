@@ -23,7 +23,7 @@ pub enum CliError {
     /// The user stopped the program with Ctrl-C or a signal. The command that resumes the work has been printed.
     #[error("interrupted")]
     Interrupted,
-    /// The program that reads standard output, such as `head`, has closed it. The exit code is 0.
+    /// The program that reads standard output, such as `head`, has closed standard output. The exit code is 0.
     #[error("standard output is closed")]
     ClosedOutput,
     /// A file could not be read or written.
@@ -36,7 +36,7 @@ pub enum CliError {
         /// The operating system's error.
         source: std::io::Error,
     },
-    /// Metrics of shipped models, measured again, differ from the recorded values by more than the tolerance.
+    /// New measurements of shipped models differ from the recorded metrics by more than the tolerance.
     #[error(
         "{failed} of {total} metrics differ from their recorded values by more than the tolerance; see the lines above"
     )]
@@ -45,6 +45,19 @@ pub enum CliError {
         failed: usize,
         /// The number of all measured metrics.
         total: usize,
+    },
+    /// Some trainings of a grid failed. All other trainings of the grid are finished.
+    #[error(
+        "{failed} of {total} trainings failed; read the log {}, fix the cause, and repeat the command",
+        log.display()
+    )]
+    Grid {
+        /// The number of trainings that failed.
+        failed: usize,
+        /// The number of all trainings.
+        total: usize,
+        /// The file with the output of the first training that failed.
+        log: PathBuf,
     },
     /// Training or evaluation failed.
     #[error(transparent)]
@@ -88,8 +101,8 @@ impl From<DataError> for CliError {
 }
 
 impl CliError {
-    /// The exit code of the program: 2 for wrong usage, 130 after an interruption, 0 if standard output was closed, and
-    /// 1 for all other errors.
+    /// Returns the exit code of the program: 2 for wrong usage, 130 after an interruption, 0 if standard output was
+    /// closed, and 1 for all other errors.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::ClosedOutput => ExitCode::SUCCESS,
@@ -126,7 +139,7 @@ impl CliError {
         }
     }
 
-    /// Advice to append to the message: the option or setting that resolves the error, as a user types it.
+    /// Returns advice to append to the message: the option or setting that resolves the error, as a user types it.
     /// `data_option` returns the command-line option for the name of a data setting.
     pub fn advice(&self, data_option: fn(&str) -> Option<&'static str>) -> Option<String> {
         let Self::Training(error) = self else { return None };
@@ -134,7 +147,7 @@ impl CliError {
             TrainingError::Task(TaskError::Data(DataError::Io { source, .. }))
                 if source.kind() == std::io::ErrorKind::NotFound =>
             {
-                "if the file was moved, name its folder by --data-dir".to_owned()
+                "if the file was moved, give its folder with --data-dir".to_owned()
             }
             TrainingError::Task(TaskError::Data(error)) => {
                 let setting = error.setting()?;
@@ -142,14 +155,14 @@ impl CliError {
                 format!("see {}", shared.or_else(|| data_option(setting))?)
             }
             TrainingError::Task(TaskError::Setting { setting, .. }) if setting.contains('.') => {
-                format!("change it by --set {setting}=VALUE")
+                format!("to change this setting, use --set {setting}=VALUE")
             }
             TrainingError::NonFinite { .. } => "to skip such steps, resume with --on-nonfinite skip".to_owned(),
-            TrainingError::RunExists { path } => format!("resume it by --resume {}", quoted(path)),
-            TrainingError::NoEpoch { path } => format!("resume it by train --resume {}", quoted(path)),
+            TrainingError::RunExists { path } => format!("to resume the run, use --resume {}", quoted(path)),
+            TrainingError::NoEpoch { path } => format!("to resume the run, use train --resume {}", quoted(path)),
             TrainingError::OtherRecipe { path, .. } => {
                 let setting = format!("start_from={}", path.join("best").display());
-                format!("for example by --set {}", quoted(Path::new(&setting)))
+                format!("for example with --set {}", quoted(Path::new(&setting)))
             }
             TrainingError::Io { action: "create", .. } => "see --out".to_owned(),
             TrainingError::DataChanged { .. } => "see --data-dir".to_owned(),

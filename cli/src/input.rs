@@ -11,13 +11,15 @@ use inference::text::plain_lines;
 use crate::error::{CliError, Result};
 use crate::lines::Lines;
 
-/// An iterator over texts, each with its number, counted from 1: the number of its line or of its argument.
+/// An iterator over pairs of a number and a text. The number is the number of the line or argument that contains the
+/// text, counted from 1.
 pub type Texts<'a> = Box<dyn Iterator<Item = Result<(usize, String)>> + 'a>;
 
-/// The arguments of a verb that reads texts and prints an answer for each of them.
+/// The arguments of a verb that reads texts and prints an answer for each text.
 #[derive(Debug, Args)]
 pub struct TextArgs {
-    /// Text to answer, which may begin with a dash; if absent or `-`, one text per line is read from standard input
+    /// Text to predict for, which may begin with a dash; if absent or `-`, one text per line is read from standard
+    /// input
     #[arg(value_name = "TEXT", conflicts_with = "file", allow_hyphen_values = true, value_parser = argument)]
     text: Option<String>,
     /// Further texts
@@ -48,7 +50,7 @@ pub struct TextArg {
 }
 
 impl TextArg {
-    /// Reads the text, as [`text`] does. `absent` is the argument if none is given.
+    /// Reads the text, as [`text`] does. If no text is given, `absent` takes its place.
     pub fn read(&self, absent: &str) -> Result<String> {
         match self.more.first() {
             Some(word) => Err(CliError::Usage(format!("`{word}` is a second text; put the whole text in quotes"))),
@@ -56,7 +58,7 @@ impl TextArg {
         }
     }
 
-    /// Whether the text comes from a file or from standard input, where the last line ends with a line end.
+    /// Returns whether the text comes from a file or from standard input, where the last line ends with a line end.
     pub fn is_file(&self) -> bool {
         self.file.is_some() || self.argument() == Some("-")
     }
@@ -80,18 +82,21 @@ pub fn argument(text: &str) -> std::result::Result<String, String> {
     let short = text.strip_prefix('-').is_some_and(|name| name.len() == 1 && is_name(name));
     let is_option = short || name.strip_prefix("--").is_some_and(is_name);
     match is_option {
-        true => Err("there is no such option; to read it as a text, put -- before it, or use --file -".to_owned()),
+        true => {
+            Err("there is no such option; if this is the text to read, put -- before the text, or use --file -"
+                .to_owned())
+        }
         false => Ok(text.to_owned()),
     }
 }
 
 impl TextArgs {
-    /// The file that contains the texts, if the option `--file` is given.
+    /// Returns the file that contains the texts, if the option `--file` is given.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }
 
-    /// The texts that are given as arguments.
+    /// Returns the texts that are given as arguments.
     fn arguments(&self) -> Vec<String> {
         self.text.iter().chain(&self.more).chain(&self.escaped).cloned().collect()
     }
@@ -142,13 +147,14 @@ impl TextArgs {
 /// The name of standard input in messages.
 const STDIN: &str = "standard input";
 
-/// Whether the path of a file stands for standard input.
+/// Returns whether the path of a file means standard input.
 fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// Reads one text: from a file, if one is given; otherwise from the argument. `-` in the place of either is standard
-/// input. A file may be compressed and in [any usual encoding](text_file). The line ends CRLF and CR become LF.
+/// Reads one text: from the file if it is given, and otherwise from the argument. The file `-` and the argument `-`
+/// mean standard input. A file may be compressed and in [any usual encoding](text_file). The line ends CRLF and CR
+/// become LF.
 pub fn text(file: Option<&Path>, argument: &str) -> Result<String> {
     let mut content = Vec::new();
     match (file, argument) {
@@ -160,9 +166,9 @@ pub fn text(file: Option<&Path>, argument: &str) -> Result<String> {
 }
 
 /// Returns an iterator over texts and their numbers, counted from 1. The texts are the lines of `file` if it is given,
-/// and otherwise the arguments. If there are no arguments, or `-` is the only one, the texts are the lines of standard
-/// input, as for the file `-`. Lines are read one by one, so a file may be larger than the memory, unless it is in
-/// UTF-16.
+/// and otherwise the arguments. If there are no arguments, or the only argument is `-`, the texts are the lines of
+/// standard input, as for the file `-`. Lines are read one by one, so a file may be larger than the memory, unless it
+/// is in UTF-16.
 pub fn texts<'a>(file: Option<&Path>, arguments: &'a [String]) -> Result<Texts<'a>> {
     match (file, arguments) {
         (Some(path), _) if !is_stdin(path) => {
@@ -180,7 +186,7 @@ fn refuse_table(path: &Path) -> Result<()> {
     let table = |end: &std::ffi::OsStr| ["csv", "tsv"].iter().any(|table| end.eq_ignore_ascii_case(table));
     match path.extension().is_some_and(table) {
         true => Err(CliError::Usage(format!(
-            "{} is a table, and --file reads one text per line; write the column of the texts to a file.txt first",
+            "{} is a table, but --file reads one text per line; save the column with the texts as a .txt file first",
             path.display()
         ))),
         false => Ok(()),
@@ -200,7 +206,7 @@ fn line_text(path: &Path, number: usize, line: &[u8]) -> Result<String> {
     let text = if number == 1 { text_file::decode(line) } else { text_file::decode_part(line) };
     match text.contains('\0') {
         true => Err(CliError::Usage(format!(
-            "{}, line {number}: the text has NUL characters, like a text in UTF-16; convert it to UTF-8 first",
+            "{}, line {number}: the text has NUL characters and may be UTF-16; convert the file to UTF-8 first",
             path.display()
         ))),
         false => Ok(text.into_owned()),

@@ -1,7 +1,7 @@
 //! The command line that all applications share: verbs, options, progress display and exit codes.
 //!
 //! An [`Application`] adds its help texts, its options of `train` and its own verbs. [`main()`] runs one application as
-//! a program, and [`zoo()`] runs all of them as one.
+//! a program, and [`zoo()`] runs all applications as one program.
 //!
 //! Results go to standard output, progress and messages to standard error. With `--json`, standard output has one JSON
 //! object per line. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (with a checkpoint to resume from).

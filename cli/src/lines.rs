@@ -6,7 +6,7 @@ use std::io::{BufRead, ErrorKind, Result};
 /// returned as soon as it has been read.
 pub struct Lines<R> {
     source: R,
-    /// Whether the previous line ended with CR. A LF that follows belongs to that line end.
+    /// Whether the previous line ended with CR. If an LF follows, it belongs to the same line end.
     after_cr: bool,
 }
 

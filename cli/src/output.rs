@@ -11,14 +11,15 @@ use training::{Measured, decimal};
 
 use crate::error::{CliError, Result};
 
-/// Whether to print colors: standard output is a terminal, the variable `TERM` is not `dumb`, and the variable
+/// Returns whether to print colors: standard output is a terminal, the variable `TERM` is not `dumb`, and the variable
 /// `NO_COLOR` is not set.
 pub fn has_colors() -> bool {
     let is_set = |name: &str, is: fn(&OsStr) -> bool| std::env::var_os(name).is_some_and(|value| is(&value));
     stdout().is_terminal() && !is_set("NO_COLOR", |value| !value.is_empty()) && !is_set("TERM", |value| value == "dumb")
 }
 
-/// Writes a [printable] line to standard error. Unlike `eprintln`, it does not panic if standard error is closed.
+/// Writes a [printable] line to standard error. Unlike `eprintln`, this function does not panic if standard error is
+/// closed.
 pub fn log(line: &str) {
     let _ = writeln!(stderr(), "{}", printable(line));
 }
@@ -93,9 +94,13 @@ impl Plot<'_> {
 /// path that begins with a dash, which would be read as an option, begins with `./` instead.
 pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
-    let text = if text.starts_with('-') { format!("./{text}") } else { text };
+    shell_word(&if text.starts_with('-') { format!("./{text}") } else { text })
+}
+
+/// Returns a word of a shell command, in quotes if necessary.
+pub fn shell_word(text: &str) -> String {
     let plain = text.chars().all(|letter| letter.is_alphanumeric() || "/._-+:=@,".contains(letter));
-    if plain && !text.is_empty() { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if plain && !text.is_empty() { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Aligns rows of text as columns. The last column has no padding.
@@ -109,7 +114,7 @@ pub fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-/// A table of metrics as text: one line per metric, and one column each for the model and its baselines.
+/// Returns a table of metrics as text: one line per metric, and one column each for the model and its baselines.
 pub fn table(title: &str, model: &Measured, baselines: &BTreeMap<String, Measured>) -> String {
     let all: Vec<(&str, &Measured)> =
         [("this model", model)].into_iter().chain(baselines.iter().map(|(name, row)| (name.as_str(), row))).collect();

@@ -14,7 +14,7 @@ use crate::error::{CliError, Result};
 use crate::input::texts;
 use crate::output::print_json;
 
-/// The command-line program of a training task that needs no options and verbs except the shared ones and `predict`:
+/// The command-line program of a training task with only the shared options, the shared verbs and the verb `predict`:
 /// `cli::main::<cli::Plain<MyTask>>()`.
 pub struct Plain<T>(PhantomData<T>);
 

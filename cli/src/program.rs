@@ -21,7 +21,7 @@ type ArgumentsOf<A> = Arguments<<A as Application>::Verb, <A as Application>::Op
 
 /// The last section of every help text: the environment variables for models and data.
 const ENVIRONMENT: &str = "Environment:
-  RNN_ZOO_MODELS  a folder of models, searched first: APPLICATION/NAME. Then come the folders ../share/rnn-zoo/models and
+  RNN_ZOO_MODELS  a folder with models in APPLICATION/NAME, searched before the folders ../share/rnn-zoo/models and
                   models beside the program
   RNN_ZOO_DATA    a folder of data sets, searched before the cache";
 
@@ -34,7 +34,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The command line of the application, with all verbs and options.
+    /// Returns the command line of the application, with all verbs and options.
     pub fn command(&self) -> Command {
         (self.command)()
     }
@@ -52,8 +52,8 @@ pub fn main<A: Application>() -> ExitCode {
     run::<A>(&matches, PredictorOf::<A>::APPLICATION)
 }
 
-/// Runs the program with all applications: `zoo APPLICATION VERB`. `applications` opens their packages. Returns its exit
-/// code.
+/// Runs the program with all applications: `zoo APPLICATION VERB`. `applications` opens their packages. Returns its
+/// exit code.
 pub fn zoo(applications: Registry, entries: &[Entry]) -> ExitCode {
     keep_memory();
     let mut program = Command::new("zoo")
@@ -109,7 +109,7 @@ fn command<A: Application>() -> Command {
     command
 }
 
-/// The global options that have no effect on a verb.
+/// Returns the global options that have no effect on a verb.
 fn unused_globals<A: Application>(verb: &str) -> Vec<Arg> {
     let is_used = |option: &Arg| match (used_globals(verb), option.get_id().as_str()) {
         (Some(used), id) => used.contains(&id),
@@ -130,7 +130,7 @@ fn check_globals<A: Application>(matches: &ArgMatches) -> Result<()> {
     match unused_globals::<A>(verb).iter().find(|option| is_given(option)) {
         Some(option) => {
             let name = option.get_long().unwrap_or_default();
-            Err(CliError::Usage(format!("--{name} has no effect on `{verb}`; leave it out")))
+            Err(CliError::Usage(format!("the verb `{verb}` does not use the option --{name}; remove this option")))
         }
         None => Ok(()),
     }

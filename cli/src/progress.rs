@@ -20,7 +20,7 @@ const LINE_EVERY: Duration = Duration::from_secs(30);
 /// The least width of a terminal for the dashboard, in characters.
 const WIDTH: u16 = 76;
 
-/// Whether standard error is a terminal that can draw a dashboard or a bar.
+/// Returns whether standard error is a terminal that can draw a dashboard or a bar.
 fn can_draw() -> bool {
     let is_dumb = std::env::var_os("TERM").is_some_and(|name| name == "dumb");
     let is_wide = terminal_size::terminal_size_of(stderr()).is_none_or(|(width, _)| width.0 >= WIDTH);
@@ -160,7 +160,7 @@ impl Steps {
     }
 }
 
-/// A description of the current epoch and the best epoch: `epoch 2/4, best perplexity 1.7000 in epoch 1`.
+/// Returns a description of the current epoch and the best epoch: `epoch 2/4, best perplexity 1.7000 in epoch 1`.
 fn position(step: &Step) -> String {
     let Step { epoch, epochs, best, monitor, .. } = step;
     let best = best.map_or(String::new(), |(epoch, value)| format!(", best {monitor} {value:.4} in epoch {epoch}"));
@@ -232,7 +232,7 @@ impl Sparkline {
         self.spans.iter().map(|(sum, count)| sum / *count as f64)
     }
 
-    /// The mean of the most recent group of values.
+    /// Returns the mean of the most recent group of values.
     fn last(&self) -> f64 {
         self.means().last().unwrap_or(f64::NAN)
     }

@@ -10,9 +10,9 @@ use crate::output::log;
 #[cfg(unix)]
 const INTERRUPTED: i32 = 130;
 
-/// The interrupt handle of the process. Ctrl-C, SIGTERM, and SIGHUP (the terminal was closed) request a stop through
-/// this handle. A second Ctrl-C or SIGTERM ends the process at once. A second SIGHUP does not, because a shell and the
-/// system both send one.
+/// Returns the interrupt handle of the process. Ctrl-C, SIGTERM, and SIGHUP (the terminal was closed) request a stop
+/// through this handle. A second Ctrl-C or SIGTERM ends the process at once. A second SIGHUP does not, because the
+/// shell and the system each send a SIGHUP.
 ///
 /// All callers get clones of one handle, and one listener counts the signals. On systems without these signals Ctrl-C
 /// ends the process, and the last checkpoint remains.
@@ -51,7 +51,7 @@ fn listen(_: Interrupt) {
     let _ = log;
 }
 
-/// Whether the program was started by `nohup`, which keeps it running when the terminal is closed.
+/// Returns whether the program was started by `nohup`, which keeps it running when the terminal is closed.
 #[cfg(unix)]
 fn ignores_hang_up() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -2,8 +2,9 @@
 //! ([Loshchilov & Hutter 2019](https://arxiv.org/abs/1711.05101)).
 //!
 //! On the CPU backend `flex`, one pass over a parameter updates its values and moments in place. A step composed of
-//! tensor operations would read them about a dozen times and allocate each intermediate result. The powers of β are
-//! computed in double precision, unlike in burn's own Adam, because the first steps are sensitive to their rounding.
+//! tensor operations would read the values and moments about a dozen times and allocate memory for each intermediate
+//! result. The powers of β are computed in double precision, unlike in burn's own Adam, because the first steps are
+//! sensitive to the rounding of these powers.
 
 use burn::optim::{AdamW, AdamWState, AdaptiveMomentumState, LearningRate, Optimizer};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -25,8 +26,9 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// Creates the optimizer. `l2`: the multiple of the weights that is added to the gradient (Adam). `decay`: in each
-    /// step, weights shrink by `decay` times the learning rate (AdamW).
+    /// Creates the optimizer. `l2` is the factor of the L2 term: `l2` times the weights is added to the gradient
+    /// (Adam). `decay` is the factor of decoupled weight decay: in each step, the weights shrink by `decay` times the
+    /// learning rate (AdamW).
     pub fn new(l2: f32, decay: f32) -> Self {
         Self { l2, decay }
     }

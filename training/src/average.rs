@@ -28,19 +28,19 @@ pub enum Averaging {
     Triggered(Trigger),
 }
 
-/// The condition that starts weight averaging, as in NT-ASGD (Merity et al. 2018). After every epoch, its validation
-/// metric is compared with the metrics of all earlier epochs except the last `after` of them. Averaging starts when one
-/// of those metrics is better.
+/// The condition that starts weight averaging, as in NT-ASGD (Merity et al. 2018). After every epoch, the validation
+/// metric of this epoch is compared with the metrics of all earlier epochs except the most recent `after` epochs.
+/// Averaging starts when one of these earlier metrics is better.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trigger {
-    /// The number of most recent epochs, before the current one, whose metrics are left out of the comparison.
+    /// The number of most recent epochs, before the current epoch, whose metrics are left out of the comparison.
     pub after: Count,
 }
 
 impl Averaging {
-    /// The weight, from 0 to 1, that the average gives to the model's weights after the `step`-th step (from 1) since
-    /// averaging started.
+    /// Returns the weight, from 0 to 1, that the average gives to the model's weights after the `step`-th step (from 1)
+    /// since averaging started.
     ///
     /// A moving average gives more weight to the new weights in its first steps, so that the initial weights lose their
     /// influence soon.
@@ -55,7 +55,7 @@ impl Averaging {
 }
 
 impl Trigger {
-    /// Whether averaging starts after the last epoch in `values`, the validation metric of every epoch so far.
+    /// Returns whether averaging starts after the last epoch in `values`, the validation metric of every epoch so far.
     pub(crate) fn fires(self, monitor: Monitor, values: &[f64]) -> bool {
         let Some((last, before)) = values.split_last() else { return false };
         let compared = before.len().saturating_sub(self.after.get());

@@ -6,7 +6,7 @@ use burn::tensor::{Device, DeviceType};
 
 use crate::error::{Result, TrainingError};
 
-/// A burn backend. `flex` is always compiled in. Each of the others needs the cargo feature of the same name.
+/// A burn backend. `flex` is always compiled in. Every other backend needs the cargo feature of the same name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Backend {
     /// burn's CPU backend, with the fused recurrent kernels of this workspace.
@@ -27,7 +27,7 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// The name on the command line, which is also the name of the cargo feature.
+    /// Returns the name on the command line, which is also the name of the cargo feature.
     pub fn name(self) -> &'static str {
         match self {
             Self::Flex => "flex",
@@ -44,7 +44,7 @@ impl Backend {
     pub const ALL: [Self; 7] =
         [Self::Flex, Self::Ndarray, Self::Wgpu, Self::Vulkan, Self::Metal, Self::Cuda, Self::Rocm];
 
-    /// The cargo feature that compiles this backend in; `None` for the default backend.
+    /// Returns the cargo feature that compiles this backend in; `None` for the default backend.
     pub fn feature(self) -> Option<&'static str> {
         (self != Self::Flex).then(|| self.name())
     }

@@ -6,15 +6,15 @@ use rand::seq::SliceRandom;
 /// The number of batches whose items [`bucketed`] sorts by length together.
 const BUCKET: usize = 50;
 
-/// The indices `0..count` in random order, split into batches of `size` indices.
+/// Returns the indices `0..count` in random order, split into batches of `size` indices.
 pub fn shuffled(count: usize, size: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..count).collect();
     order.shuffle(rng);
     order.chunks(size).map(<[usize]>::to_vec).collect()
 }
 
-/// The indices of sequences in batches of nearly equal length, so that there is little padding. The batches and the
-/// sequences of equal length are in random order.
+/// Returns the indices of sequences in batches of nearly equal length, so that there is little padding. The batches and
+/// the sequences of equal length are in random order.
 pub fn bucketed(lengths: &[usize], size: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.shuffle(rng);

@@ -10,7 +10,7 @@ use crate::package::{Finished, Outcome};
 use crate::recipe::{Keep, RecipeText};
 use crate::task::{RecipeOf, Task, application};
 
-/// The Markdown text of the model card, `README.md` in a package.
+/// Returns the Markdown text of the model card, `README.md` in a package.
 pub(crate) fn text<T: Task>(
     recipe: &RecipeOf<T>,
     parameters: usize,
@@ -28,7 +28,7 @@ pub(crate) fn text<T: Task>(
     format!("{card}\n{}", T::CARD)
 }
 
-/// The Markdown text of the report of a finished run, `report.md` in the run folder.
+/// Returns the Markdown text of the report of a finished run, `report.md` in the run folder.
 pub(crate) fn report<T: Task>(recipe: &RecipeOf<T>, finished: &Finished, parameters: usize) -> String {
     let mut report = format!("# {}: a run\n\n{}\n\n", recipe.name, recipe.about);
     report += &body::<T>(recipe, finished);
@@ -43,7 +43,7 @@ pub(crate) fn report<T: Task>(recipe: &RecipeOf<T>, finished: &Finished, paramet
     report
 }
 
-/// The part that model card and report share: results, demonstration, training curves and provenance.
+/// Returns the part that model card and report share: results, demonstration, training curves and provenance.
 fn body<T: Task>(recipe: &RecipeOf<T>, Finished { outcome, demonstration, curves }: &Finished) -> String {
     let mut body = results(outcome, recipe.training.keep);
     if !demonstration.lines.is_empty() {
@@ -57,7 +57,7 @@ fn body<T: Task>(recipe: &RecipeOf<T>, Finished { outcome, demonstration, curves
     body + &provenance::<T>(recipe, outcome)
 }
 
-/// The results table: one row per metric, the model and its baselines as columns.
+/// Returns the results table: one row per metric, the model and its baselines as columns.
 fn results(outcome: &Outcome, keep: Keep) -> String {
     let baselines = &outcome.baselines;
     let head = baselines.keys().map(|name| format!(" {name} |")).collect::<String>();
@@ -99,7 +99,7 @@ fn provenance<T: Task>(recipe: &RecipeOf<T>, outcome: &Outcome) -> String {
     )
 }
 
-/// The command line that trains the same model again: the name of an embedded recipe, and the overrides.
+/// Returns the command line that trains the same model again: the name of an embedded recipe, and the overrides.
 fn command<T: Task>(recipe: &RecipeOf<T>) -> String {
     let embedded = RecipeText::find(&recipe.name, T::RECIPES).and_then(|text| text.parse::<RecipeOf<T>>());
     let Ok(embedded) = embedded.map(|recipe| settings(&recipe)) else {
@@ -113,7 +113,7 @@ fn command<T: Task>(recipe: &RecipeOf<T>) -> String {
     format!("`{command}`")
 }
 
-/// All settings of a recipe that affect the result, by their keys, such as `optimizer.lr`.
+/// Returns all settings of a recipe that affect the result, by their keys, such as `optimizer.lr`.
 fn settings(recipe: &impl serde::Serialize) -> BTreeMap<String, serde_json::Value> {
     fn collect(key: String, value: serde_json::Value, into: &mut BTreeMap<String, serde_json::Value>) {
         match value {

@@ -132,12 +132,12 @@ impl Checkpoints {
         Self { dir, last: None }
     }
 
-    /// The last checkpoint that was written or read.
+    /// Returns the last checkpoint that was written or read.
     pub fn last(&self) -> Option<&Path> {
         self.last.as_deref()
     }
 
-    /// Writes a new checkpoint. Removes all older checkpoints except the previous one.
+    /// Writes a new checkpoint. Removes all older checkpoints except the previous checkpoint.
     pub fn save<M: Module>(&mut self, snapshot: &Snapshot<M>) -> Result<()> {
         let number = self.numbers()?.last().map_or(1, |last| last + 1);
         let path = self.dir.join(format!("{number:06}"));
@@ -184,7 +184,7 @@ impl Checkpoints {
         }
     }
 
-    /// The numbers of all checkpoints, in ascending order.
+    /// Returns the numbers of all checkpoints, in ascending order.
     fn numbers(&self) -> Result<Vec<u64>> {
         let entries = match std::fs::read_dir(&self.dir) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -257,15 +257,18 @@ fn read<M: Module>(dir: &Path, fresh: Snapshot<M>, device: &Device) -> Result<Sn
 
 /// Makes the error of an undamaged checkpoint file that does not match the recipe.
 fn mismatch(path: &Path, error: &dyn std::fmt::Display) -> TrainingError {
-    TrainingError::damaged(path, format!("does not match the recipe of its run ({error}); start a new run"))
+    TrainingError::damaged(path, format!("does not match the recipe of the run ({error}); start a new run"))
 }
 
 fn read_state(path: &Path) -> Result<State> {
     let text = std::fs::read_to_string(path).map_err(TrainingError::io("read", path))?;
     let state: State = serde_json::from_str(&text)
-        .map_err(|error| TrainingError::damaged(path, format!("is not the state of a checkpoint: {error}")))?;
+        .map_err(|error| TrainingError::damaged(path, format!("is not a valid state of a checkpoint: {error}")))?;
     if state.format > FORMAT {
-        let message = format!("has format {}, and this version reads up to {FORMAT}; update the program", state.format);
+        let message = format!(
+            "has format version {}, but this program reads only versions up to {FORMAT}; update the program",
+            state.format
+        );
         return Err(TrainingError::damaged(path, message));
     }
     Ok(state)
@@ -292,8 +295,9 @@ fn write_carry(path: &Path, carry: &Carry) -> Result<()> {
 
 fn read_carry(path: &Path, device: &Device) -> Result<Carry> {
     let bytes = std::fs::read(path).map_err(TrainingError::io("read", path))?;
-    let damaged =
-        |what: &dyn std::fmt::Display| TrainingError::damaged(path, format!("is not a carried state ({what})"));
+    let damaged = |what: &dyn std::fmt::Display| {
+        TrainingError::damaged(path, format!("is not a valid file of hidden states ({what})"))
+    };
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error))?;
     let tensor = |index: usize| {
         let view = tensors.tensor(&index.to_string()).map_err(|error| damaged(&error))?;

@@ -55,8 +55,8 @@ struct SquaredNorm<'a> {
 }
 
 impl SquaredNorm<'_> {
-    /// The sum of squares of all gradients. The parts are added on the device, so that the CPU waits for a GPU once per
-    /// step.
+    /// Returns the sum of squares of all gradients. The parts are added on the device, so that the CPU waits for a GPU
+    /// once per step.
     fn total(self) -> f64 {
         match self.parts.is_empty() {
             true => self.sum,
@@ -96,8 +96,8 @@ impl ModuleVisitor for Scale<'_> {
     }
 }
 
-/// The sum of the squared values. The order of additions, and therefore the rounding, does not depend on the number of
-/// threads.
+/// Returns the sum of the squared values. The order of additions, and therefore the rounding, does not depend on the
+/// number of threads.
 fn sum_of_squares(values: &[f32]) -> f64 {
     let sum = |values: &[f32]| {
         let (groups, rest) = values.as_chunks::<16>();

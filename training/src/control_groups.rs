@@ -21,14 +21,14 @@ const FIRST: Version = Version {
     cache: "total_inactive_file",
 };
 
-/// The smallest free memory in bytes of the groups that contain this process. `root` contains `proc` and `sys`. `None`
-/// if no group has a limit.
+/// Returns the smallest free memory in bytes of the groups that contain this process. `root` contains `proc` and `sys`.
+/// `None` if no group has a limit.
 pub fn available_memory(root: &Path) -> Option<u64> {
     let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
     groups.lines().filter_map(|line| available_in(root, line)).min()
 }
 
-/// The smallest free memory of a group and the groups that contain it. `line` is a line of `/proc/self/cgroup`:
+/// Returns the smallest free memory of a group and the groups that contain it. `line` is a line of `/proc/self/cgroup`:
 /// `NUMBER:CONTROLLERS:PATH`. In version 2 of control groups, CONTROLLERS is empty.
 fn available_in(root: &Path, line: &str) -> Option<u64> {
     let mut fields = line.splitn(3, ':').skip(1);

@@ -9,11 +9,11 @@ use crate::clip::{Clip, clip};
 /// The gradient clipping of [`descend`]: to a global norm of at most 1.
 const CLIP: Clip = Clip::Norm(1.0);
 
-/// A minimal training loop: Adam ([Kingma & Ba 2015](https://arxiv.org/abs/1412.6980)) with gradient clipping to norm 1
-/// and a learning rate that decreases linearly from `lr` to 0.
+/// Trains a model with a minimal loop: Adam ([Kingma & Ba 2015](https://arxiv.org/abs/1412.6980)) with gradient
+/// clipping to norm 1 and a learning rate that decreases linearly from `lr` to 0.
 ///
-/// `loss` gets the model and the number of the step, counted from 0. It chooses the batch of the step and returns the
-/// loss, `[1]`. The result is the trained model, without gradients and dropout, and the loss of every step.
+/// `loss` gets the model and the number of the step, counted from 0, chooses the batch of the step, and returns the
+/// loss, `[1]`. Returns the trained model, without gradients and dropout, and the loss of every step.
 ///
 /// ```
 /// use burn::nn::LinearConfig;

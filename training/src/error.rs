@@ -135,7 +135,10 @@ pub enum TrainingError {
         name: &'static str,
     },
     /// The backend has fewer devices than requested.
-    #[error("backend `{backend}` has no device {index}; devices on this machine: {found}, numbered from 0")]
+    #[error(
+        "backend `{backend}` has no device {index}; number of devices on this machine: {found}; device numbers start \
+         at 0"
+    )]
     NoSuchDevice {
         /// The requested device number, counted from 0.
         index: usize,
@@ -166,15 +169,15 @@ pub enum TrainingError {
     TooLarge {
         /// The number of parameters.
         parameters: f64,
-        /// Required memory in GiB.
+        /// The required memory in GiB.
         needed: f64,
-        /// Free memory in GiB.
+        /// The free memory in GiB.
         available: f64,
     },
     /// The folder contains a run whose recipe has other values of settings that a resumed run cannot change.
     #[error(
-        "the run in {} has other values of {settings}; only a larger training.epochs and the paths of the data can change \
-         when a run is resumed: start a new run in another folder, which can begin with the weights of this run",
+        "the run in {} has other values of {settings}; a resumed run can only change the paths of the data and \
+         increase training.epochs; start a new run in another folder, which can begin with the weights of this run",
         path.display()
     )]
     OtherRecipe {
@@ -213,7 +216,7 @@ pub enum TrainingError {
     },
     /// The data have changed since the run was started.
     #[error(
-        "the data have changed since {} was started (they were {was}, and are now {now}); use the original data",
+        "the data have changed since the run in {} was started (then: {was}; now: {now}); use the original data",
         path.display()
     )]
     DataChanged {
@@ -226,8 +229,8 @@ pub enum TrainingError {
     },
     /// The loss or the gradient is NaN or infinite.
     #[error(
-        "the {what} is {value} at step {step}, in {batch} of epoch {epoch} (previous gradient norms: {norms}); lower \
-         optimizer.lr or training.clip_norm in a new run, or skip such steps. {checkpoint}"
+        "the {what} is {value} at step {step}, in {batch} of epoch {epoch} (previous gradient norms: {norms}); start a \
+         new run with a lower optimizer.lr or training.clip_norm, or skip such steps. {checkpoint}"
     )]
     NonFinite {
         /// The quantity that is not finite: "loss" or "gradient norm".
@@ -236,14 +239,14 @@ pub enum TrainingError {
         value: f64,
         /// The number of the optimizer step, counted from 1.
         step: usize,
-        /// The numbers of the batches in the step, as text, such as `batches 3 to 4`. They are counted from 1 in each
-        /// epoch.
+        /// The numbers of the batches in the step, as text, such as `batches 3 to 4`. The batches are counted from 1 in
+        /// each epoch.
         batch: String,
         /// The number of the epoch, counted from 1.
         epoch: usize,
         /// The gradient norms of the most recent steps, separated by commas.
         norms: String,
-        /// A sentence that names the last checkpoint, or says that there is none.
+        /// A sentence that names the last checkpoint, or says that there is no checkpoint.
         checkpoint: String,
     },
     /// The package has no test metrics to verify.
@@ -277,11 +280,11 @@ impl TrainingError {
     }
 
     /// Makes the error of a value that cannot be serialized.
-    pub(crate) fn serialize(error: impl std::fmt::Display) -> Self {
+    pub fn serialize(error: impl std::fmt::Display) -> Self {
         Self::Task(TaskError::Other(format!("cannot serialize: {error}")))
     }
 
-    /// Whether the error says that a file does not exist.
+    /// Returns whether the error says that a file does not exist.
     pub(crate) fn is_missing_file(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
     }

@@ -18,15 +18,15 @@ pub(crate) fn create_dir(path: &Path) -> Result<()> {
 
 /// Writes a file atomically: writes a temporary file in the same folder, flushes it to disk, and renames it.
 ///
-/// Several processes may write the same file at the same time. The file then has the content that was written last.
+/// If several processes write the same file at the same time, the file has the content that was written last.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = NewFile::create(path)?;
     file.write_all(bytes).map_err(TrainingError::io("write", path))?;
     file.finish()
 }
 
-/// A file that is written piece by piece. It takes the place of an old file at its path when it is
-/// [finished](Self::finish). If it is dropped before, the old file stays.
+/// A file that is written piece by piece. When it is [finished](Self::finish), it replaces the old file at its path. If
+/// it is dropped before that, the old file stays.
 pub struct NewFile {
     path: PathBuf,
     file: BufWriter<NamedTempFile>,
@@ -155,7 +155,7 @@ fn filled(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<(TempDi
     Ok((temporary, new, path))
 }
 
-/// The folder that contains a file or folder.
+/// Returns the folder that contains a file or folder.
 fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -170,7 +170,7 @@ fn sync_dir(path: &Path) -> Result<()> {
     synced.or_else(|error| if is_unsupported(&error) { Ok(()) } else { Err(TrainingError::io("write", path)(error)) })
 }
 
-/// Whether an error says that the file system does not have the requested function, such as locks.
+/// Returns whether an error says that the file system does not have the requested function, such as locks.
 pub(crate) fn is_unsupported(error: &std::io::Error) -> bool {
     #[cfg(unix)]
     let has_no_lock_server = error.raw_os_error() == Some(libc::ENOLCK);
@@ -186,7 +186,7 @@ pub fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The SHA-256 checksum of a file, in lower-case hexadecimal digits.
+/// Returns the SHA-256 checksum of a file, in lower-case hexadecimal digits.
 fn sha256(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).map_err(TrainingError::io("read", path))?;
     Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())

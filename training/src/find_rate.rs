@@ -45,7 +45,10 @@ impl RateTest {
     pub fn run<T: Task>(recipe: &RecipeOf<T>, range: Range, session: &mut Session) -> Result<Self> {
         let Range { from, to, steps } = range;
         if !(from > 0.0 && from < to && to.is_finite() && steps > 1) {
-            let message = format!("{from} to {to} in {steps} steps: use 0 < from < to and at least 2 steps");
+            let message = format!(
+                "cannot raise the learning rate from {from} to {to} in {steps} steps; choose 0 < from < to and at \
+                 least 2 steps"
+            );
             return Err(TaskError::setting("range", message).into());
         }
         let raw = session.load::<T>(&recipe.data)?;
@@ -75,7 +78,11 @@ impl RateTest {
 /// step.
 fn losses<T: Task>(stepper: &Stepper<T>, Range { from, to, steps }: Range) -> Result<Vec<(f64, f64)>> {
     let Some(mut now) = stepper.fresh()? else {
-        return Err(TaskError::setting("model", "a model without a network has no learning rate to find").into());
+        return Err(TaskError::setting(
+            "model",
+            "a model without a network has no learning rate; choose another model",
+        )
+        .into());
     };
     let (mut losses, mut divergence) = (Vec::new(), Divergence::default());
     let group = stepper.recipe.training.accumulate.get();
@@ -145,8 +152,8 @@ fn smooth(losses: &[(f64, f64)]) -> Vec<(f64, f64)> {
     losses.iter().map(|(lr, loss)| (*lr, average.push(*loss))).collect()
 }
 
-/// The learning rate at which the smoothed loss decreases fastest, and the one at which it is smallest. The first steps
-/// are ignored.
+/// Returns the learning rate at which the smoothed loss decreases fastest, and the one at which it is smallest. The
+/// first steps are ignored.
 fn steepest(smoothed: &[(f64, f64)]) -> Option<(f64, f64)> {
     let span = ((smoothed.len() as f64 * SPAN) as usize).max(1);
     let later = smoothed.get(span..)?;

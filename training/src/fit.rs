@@ -46,7 +46,7 @@ pub struct Session<'a> {
 }
 
 impl Default for Session<'_> {
-    /// A session on the CPU, with the default data folders and without an observer.
+    /// Creates a session on the CPU, with the default data folders and without an observer.
     fn default() -> Self {
         Self {
             backend: Backend::default(),
@@ -74,10 +74,10 @@ impl Session<'_> {
         Ok(raw)
     }
 
-    /// Checks that the data folder, if the locator was made with one, has been searched for data.
+    /// Checks that the data folder, if the locator has a data folder, has been searched for data.
     pub fn check_data_folder(&self) -> Result<()> {
         if self.locator.is_ignored() {
-            let message = "the given data folder has no effect, because the data are not read from it; leave it out";
+            let message = "the data of this recipe are not read from a data folder; do not give a data folder";
             return Err(TaskError::setting("data_dir", message).into());
         }
         Ok(())
@@ -189,13 +189,13 @@ impl<T: Task> Training<T> {
         Ok(Self { place, ..self })
     }
 
-    /// Shares the results of the baselines with other runs through this folder, so that they are computed once. By
-    /// default the results are stored in the run folder.
+    /// Shares the results of the baselines with other runs through this folder, so that the baselines are computed only
+    /// once. By default the results are stored in the run folder.
     pub fn with_baselines_in(self, dir: impl Into<PathBuf>) -> Self {
         Self { baselines: Some(dir.into()), ..self }
     }
 
-    /// The results of the run; `None` if the run is not finished.
+    /// Returns the results of the run; `None` if the run is not finished.
     pub fn outcome(&self) -> Result<Option<Outcome>> {
         let Place::Run(dir) = &self.place else { return Ok(None) };
         let run = Run::open(dir.clone())?;
@@ -243,7 +243,10 @@ impl<T: Task> Training<T> {
         let started = Instant::now();
         let (run, lock, resume) = self.claim()?;
         if !lock.exclusive {
-            session.note("the file system of the run folder has no locks: no other process may train in the folder");
+            session.note(
+                "the file system of the run folder does not support locks; make sure that no other process trains in \
+                 this folder",
+            );
         }
         let recipe = self.recipe;
         let raw = session.load::<T>(&recipe.data)?;
@@ -265,7 +268,7 @@ impl<T: Task> Training<T> {
             true => {
                 run.check_start(&start)?.iter().for_each(|note| session.note(note));
                 if run.replace_recipe(&recipe)? && recipe.schedule.spans_the_run() {
-                    session.note("the learning rate follows the schedule for the new number of epochs from here on");
+                    session.note("from now on, the learning rate follows the schedule for the new number of epochs");
                 }
             }
             false => run.begin(&recipe, &start)?,
@@ -313,7 +316,7 @@ impl Origin {
         Ok(self.0.as_ref().map(|files| open(files)).transpose()?)
     }
 
-    /// The model from which training starts: its package, and the settings of the data that it was trained on.
+    /// Returns the model from which training starts: its package, and the settings of the data that it was trained on.
     pub fn pretrained<'a, T: Task>(&self, package: Option<&'a Package<'a>>) -> Result<Option<Pretrained<'a, T>>> {
         let (Some(files), Some(package)) = (&self.0, package) else { return Ok(None) };
         Ok(Some(Pretrained { package, data: package::read_record::<T>(package, files)?.recipe.data }))
@@ -400,7 +403,7 @@ impl<T: Task> Job<'_, T> {
         Ok((predictor, finished))
     }
 
-    /// The results of the baselines; empty, with a note to the observer, if they need more memory than is free.
+    /// Returns the results of the baselines; empty, with a note to the observer, if they need more memory than is free.
     fn baselines(&self, dir: &Path, data: &str, session: &mut Session) -> Result<BTreeMap<String, Measured>> {
         match cached_baselines(dir, self.task, self.recipe, data, self.splits, &session.interrupt) {
             Err(TrainingError::Task(error @ TaskError::Memory { .. })) => {
@@ -412,8 +415,8 @@ impl<T: Task> Job<'_, T> {
     }
 }
 
-/// The results of the baselines. They are read from `dir/baselines.json` if an earlier run with the same data and model
-/// settings has stored them there, and otherwise computed and stored.
+/// Returns the results of the baselines. The results are read from `dir/baselines.json` if an earlier run with the same
+/// data and model settings has stored them there, and otherwise computed and stored.
 fn cached_baselines<T: Task>(
     dir: &Path,
     task: &T,

@@ -6,8 +6,8 @@ use burn::tensor::{DType, Tensor};
 /// The number of values that are processed as one unit of work when several threads share a tensor.
 pub const CHUNK: usize = 1 << 14;
 
-/// Whether the values of a tensor are in CPU memory in single precision, so that [`update`] can change them in place.
-/// [`update`] copies the values first if another tensor shares them.
+/// Returns whether the values of a tensor are in CPU memory in single precision, so that [`update`] can change them in
+/// place. [`update`] copies the values first if another tensor shares them.
 pub fn is_slice<const D: usize>(tensor: &Tensor<D>) -> bool {
     let device = tensor.device().without_autodiff();
     matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && tensor.dtype() == DType::F32

@@ -19,12 +19,12 @@ impl Interrupt {
         self.0.swap(true, Ordering::SeqCst)
     }
 
-    /// Whether a stop was requested.
+    /// Returns whether a stop was requested.
     pub fn is_requested(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 
-    /// Returns [`TaskError::Interrupted`] if a stop was requested. Call it in long loops.
+    /// Returns [`TaskError::Interrupted`] if a stop was requested. Call this function in long loops.
     pub fn check(&self) -> Result<(), TaskError> {
         if self.is_requested() { Err(TaskError::Interrupted) } else { Ok(()) }
     }

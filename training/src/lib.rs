@@ -1,6 +1,6 @@
 //! Training as a library: one trainer, one layout of run folders and one package format for all applications.
 //!
-//! An application implements [`Task`], and [`Training`] does the rest:
+//! An application implements [`Task`], and [`Training`] trains and evaluates its model:
 //!
 //! ```text
 //! once:        recipe.toml ─► Task::load ─► Task::fit ─► Task::encode ─► Splits
@@ -23,9 +23,10 @@
 //! |---|---|
 //! | [`Task`] | the trait that an application implements |
 //! | [`Training`], [`Session`] | trains or resumes one run |
-//! | [`seeds`], [`find_rate`] | runs with several seeds; the learning-rate range test |
+//! | [`seeds`], [`grid`], [`find_rate`] | several seeds; combinations of settings; the learning-rate range test |
 //! | [`recipe`] | TOML files, overrides and checks |
 //! | [`Metric`], [`Measured`], [`Comparison`] | metrics and comparisons with baselines |
+//! | [`classes`] | metrics and plots of classifiers |
 //! | [`observer`], [`Interrupt`], [`options`] | events, stopping, checkpoints |
 //! | [`optimizer`], [`schedule`], [`clip`], [`average`] | parts of an optimizer step |
 //! | [`streams`] | batches for truncated back-propagation through time |
@@ -50,8 +51,10 @@ pub mod backend;
 mod batches;
 pub mod card;
 mod checkpoint;
+pub mod classes;
 pub mod clip;
 mod control_groups;
+mod crossval;
 pub mod curves;
 mod decay;
 mod descend;
@@ -60,6 +63,7 @@ mod events;
 pub mod files;
 pub mod find_rate;
 mod fit;
+pub mod grid;
 mod host;
 mod interrupt;
 mod loader;
@@ -88,6 +92,7 @@ mod task;
 mod trainer;
 
 pub use batches::{bucketed, shuffled};
+pub use crossval::crossval;
 pub use descend::descend;
 pub use error::{Result, TaskError, TaskResult, TrainingError};
 pub use fit::{Fitted, Session, Trained, Training};

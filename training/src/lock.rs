@@ -1,4 +1,4 @@
-//! The lock on a run folder, which lets one process alone train in it.
+//! The lock on a run folder: only one process at a time can train in the folder.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Locks the folder `dir`. `created` tells whether it was created for the run.
+    /// Locks the folder `dir`. `created` says whether the folder was created for the run.
     ///
     /// # Errors
     ///

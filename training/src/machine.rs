@@ -35,30 +35,31 @@ pub(crate) fn check_memory(parameters: f64, copies: f64) -> Result<()> {
 
 const GIBIBYTE: f64 = (1u64 << 30) as f64;
 
-/// The free memory in bytes: of the machine, or of the container (control group) of this process if that is less.
-/// `None` on systems other than Linux.
+/// Returns the free memory in bytes: of the machine, or of the container (control group) of this process if that is
+/// less. `None` on systems other than Linux.
 pub fn available_memory() -> Option<u64> {
     available_under(Path::new("/"))
 }
 
-/// The free memory according to the folders `proc` and `sys` in `root`.
+/// Returns the free memory according to the folders `proc` and `sys` in `root`.
 fn available_under(root: &Path) -> Option<u64> {
     let machine = kibibytes(&root.join("proc/meminfo"), "MemAvailable:");
     machine.into_iter().chain(control_groups::available_memory(root)).min()
 }
 
-/// The largest amount of memory that this process has used so far, in bytes; `None` on systems other than Linux.
+/// Returns the largest amount of memory that this process has used so far, in bytes; `None` on systems other than
+/// Linux.
 pub fn peak_memory() -> Option<u64> {
     kibibytes(Path::new("/proc/self/status"), "VmHWM:")
 }
 
-/// The memory that this process uses now, in bytes; `None` on systems other than Linux.
+/// Returns the memory that this process uses now, in bytes; `None` on systems other than Linux.
 pub fn resident_memory() -> Option<u64> {
     kibibytes(Path::new("/proc/self/status"), "VmRSS:")
 }
 
-/// The name of the processor, such as `Intel(R) Xeon(R) Processor @ 2.50GHz`, or of its architecture if the system does
-/// not tell.
+/// Returns the name of the processor, such as `Intel(R) Xeon(R) Processor @ 2.50GHz`, or the name of its architecture
+/// if the system does not report the name.
 pub fn processor() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));

@@ -78,7 +78,7 @@ pub struct Skill {
 }
 
 impl Comparison {
-    /// The name of the baseline in JSON keys, such as `seasonal_persistence` for `seasonal persistence`.
+    /// Returns the name of the baseline in JSON keys, such as `seasonal_persistence` for `seasonal persistence`.
     pub fn key(&self) -> String {
         self.baseline.to_lowercase().replace([' ', '-'], "_")
     }
@@ -95,12 +95,12 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// The value of the metric with this name; `None` if it was not measured.
+    /// Returns the value of the metric with this name; `None` if it was not measured.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
     }
 
-    /// The comparison with a baseline in a metric; `None` if there is none.
+    /// Returns the comparison with a baseline in a metric; `None` if there is no such comparison.
     pub fn comparison(&self, metric: &str, baseline: &str) -> Option<&Comparison> {
         self.comparisons.iter().find(|comparison| comparison.metric == metric && comparison.baseline == baseline)
     }
@@ -111,7 +111,8 @@ impl Measured {
         self.comparisons.extend(other.comparisons);
     }
 
-    /// All values by name, for JSON: `mae`, `mae_persistence`, `skill_mae_persistence`, `skill_mae_persistence_low`, ….
+    /// Returns all values by name, for JSON: `mae`, `mae_persistence`, `skill_mae_persistence`,
+    /// `skill_mae_persistence_low`, ….
     pub fn flat(&self) -> Metrics {
         let mut flat = Metrics::new();
         let mut add = |name: &str, value: f64, interval: Option<[f64; 2]>| {
@@ -188,13 +189,13 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Whether `value` is better than `best`. NaN and infinity are never better.
+    /// Returns whether `value` is better than `best`. NaN and infinity are never better.
     pub fn improves(&self, value: f64, best: Option<f64>) -> bool {
         value.is_finite() && best.is_none_or(|best| if self.higher_is_better { value > best } else { value < best })
     }
 }
 
-/// Reads a number. `null`, which stands for NaN or infinity in JSON, becomes NaN.
+/// Reads a number. `null`, which JSON has in the place of NaN and infinity, becomes NaN.
 pub(crate) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     Option::deserialize(from).map(|number: Option<f64>| number.unwrap_or(f64::NAN))
 }
@@ -208,7 +209,7 @@ fn interval<'de, D: Deserializer<'de>>(from: D) -> Result<Option<[f64; 2]>, D::E
     Ok(interval.map(|bounds| bounds.map(|bound| bound.unwrap_or(f64::NAN))))
 }
 
-/// Reads a map from metric names to values. `null`, which stands for NaN or infinity in JSON, becomes NaN.
+/// Reads a map from metric names to values. `null`, which JSON has in the place of NaN and infinity, becomes NaN.
 pub(crate) fn metrics<'de, D: Deserializer<'de>>(from: D) -> Result<Metrics, D::Error> {
     let metrics = BTreeMap::<String, Option<f64>>::deserialize(from)?;
     Ok(metrics.into_iter().map(|(name, number)| (name, number.unwrap_or(f64::NAN))).collect())

@@ -32,7 +32,8 @@ pub(crate) const PICTURE: &str = "demonstration.svg";
 /// The allowed difference between a measured test metric and its recorded value: absolute for values up to 1, relative
 /// for larger values. It covers the rounding of half precision and of other processors.
 const TOLERANCE: f64 = 0.002;
-/// The allowed relative difference of a metric that is better if it is lower, such as perplexity, for weights with 8 bits.
+/// The allowed relative difference of a metric that is better if it is lower, such as perplexity, for weights with 8
+/// bits.
 const INT8_TOLERANCE: f64 = 0.01;
 
 /// The content of `training.json`: the recipe and the results of a model.
@@ -105,8 +106,8 @@ impl<D, M> Record<D, M> {
             .collect()
     }
 
-    /// Like [`expected`](Self::expected), for the model with 8 bits per weight: without comparisons with baselines, and
-    /// with a larger tolerance for errors and perplexities.
+    /// Returns the metrics like [`expected`](Self::expected), but for the model with 8 bits per weight: without
+    /// comparisons with baselines, and with a larger tolerance for errors and perplexities.
     pub fn expected_int8(&self, monitor: &str) -> BTreeMap<String, Expected> {
         let metrics = || self.outcome.iter().flat_map(|outcome| &outcome.test.metrics);
         let mut all = self.expected(monitor);
@@ -171,7 +172,7 @@ pub(crate) fn read_record<T: Task>(package: &Package, files: &Folder) -> Result<
     }
 }
 
-/// Whether a folder holds a package.
+/// Returns whether a folder holds a package.
 pub fn is_package(dir: &Path) -> bool {
     [MANIFEST, RECORD_1].iter().any(|name| dir.join(name).is_file())
 }

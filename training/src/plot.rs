@@ -220,7 +220,7 @@ impl Panel {
         }
     }
 
-    /// The room for a legend above the lines, as a fraction of their height, so that the legend covers no line.
+    /// Returns the room for a legend above the lines, as a fraction of their height, so that the legend covers no line.
     fn legend_room(&self, area: &Area) -> f64 {
         // Heights in pixels: of an entry of the legend, of its border, and of everything in a panel except the lines.
         const ENTRY: f64 = 16.0;
@@ -316,15 +316,15 @@ impl Ranged for TimeAxis {
     }
 }
 
-/// The range of values that an axis shows for values from `low` to `high`. If all values are equal, the value is in the
-/// middle of the axis, and both ends of the axis are a tenth of the value away.
+/// Returns the range of values that an axis shows for values from `low` to `high`. If all values are equal, the value
+/// is in the middle of the axis, and both ends of the axis are a tenth of the value away.
 fn shown_range(low: f64, high: f64) -> f64 {
     let constant = 0.2 * if high == 0.0 { 1.0 } else { high.abs() };
     if high > low { high - low } else { constant }
 }
 
-/// The name of a time axis from `low` to `high`, in seconds since 1970-01-01, with the year if the format of its labels
-/// has none.
+/// Returns the name of a time axis from `low` to `high`, in seconds since 1970-01-01, with the year if the format of
+/// its labels has no year.
 fn with_year(name: &str, low: f64, high: f64, format: &str) -> String {
     let [first, last] = [low, high].map(|time| format_time(time, "%Y"));
     match (format.contains("%Y"), first == last) {
@@ -344,8 +344,8 @@ fn short(value: f64, range: f64) -> String {
 /// The largest number of ticks on a time axis.
 const TICKS: usize = 7;
 
-/// The positions of ticks at round times between `low` and `high`, in seconds since 1970-01-01, and the format of the
-/// tick labels.
+/// Returns the positions of ticks at round times between `low` and `high`, in seconds since 1970-01-01, and the format
+/// of the tick labels.
 fn ticks(low: f64, high: f64) -> (Vec<f64>, &'static str) {
     const HOUR: f64 = 3600.0;
     const DAY: f64 = 24.0 * HOUR;

@@ -17,7 +17,7 @@ pub(crate) enum Purpose {
     Batch = 3,
 }
 
-/// The random generator for a purpose and an index, which is the number of an epoch or batch.
+/// Returns the random generator for a purpose and an index, which is the number of an epoch or batch.
 pub(crate) fn stream(seed: u64, purpose: Purpose, index: usize) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(((purpose as u64) << 56) | index as u64);

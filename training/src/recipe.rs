@@ -55,18 +55,20 @@ pub struct TrainingConfig {
     /// Gradient accumulation: the number of batches per optimizer step.
     #[serde(default = "one")]
     pub accumulate: Count,
-    /// The largest global norm of the gradients: gradient clipping by norm. No clipping by norm if absent.
+    /// The largest global norm of the gradients, for gradient clipping by norm. If absent, gradients are not clipped by
+    /// norm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<Positive>,
-    /// The largest absolute value of a gradient element: gradient clipping by value. No clipping by value if absent.
+    /// The largest absolute value of a gradient element, for gradient clipping by value. If absent, gradients are not
+    /// clipped by value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_value: Option<Positive>,
-    /// Weight averaging: the averaged weights are validated and stored instead of the last weights. No averaging if
-    /// absent.
+    /// Weight averaging: the averaged weights are validated and stored instead of the last weights. If absent, weights
+    /// are not averaged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average: Option<Averaging>,
-    /// Early stopping: the number of epochs without a better validation metric after which training stops; absent to
-    /// run all epochs.
+    /// Early stopping: the number of epochs without a better validation metric after which training stops. If absent,
+    /// all epochs are trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience: Option<Count>,
     /// The epoch whose weights become the model.
@@ -81,8 +83,8 @@ pub enum Keep {
     /// The epoch with the best validation metric.
     #[default]
     Best,
-    /// The last epoch. A small validation part, such as the recordings of one person, chooses worse than a learning rate
-    /// schedule that ends at zero.
+    /// The last epoch. If the validation part is small, such as the recordings of one person, the best epoch is chosen
+    /// mostly by chance; the last epoch of a learning-rate schedule that ends at zero is then better.
     Last,
 }
 
@@ -93,24 +95,32 @@ impl Keep {
 }
 
 impl<D, M> Recipe<D, M> {
-    /// Checks that the settings of the trainer agree with each other.
+    /// Checks that the settings of the trainer can be used together.
     pub fn check(&self) -> Result<()> {
         let refuse = |message: String| Err(TrainingError::Settings { recipe: self.name.clone(), message });
         if self.training.clip_norm.is_some() && self.training.clip_value.is_some() {
-            return refuse("training.clip_norm and training.clip_value exclude each other; remove one".to_owned());
+            return refuse(
+                "training.clip_norm and training.clip_value cannot be used together; remove one of these settings"
+                    .to_owned(),
+            );
         }
         if self.training.patience.is_some() && self.training.keep == Keep::Last {
-            return refuse("training.patience and training.keep = \"last\" exclude each other; remove one".to_owned());
+            return refuse(
+                "training.patience and training.keep = \"last\" cannot be used together; remove one of these settings"
+                    .to_owned(),
+            );
         }
         if self.optimizer.momentum.get() > 0.0 && self.optimizer.kind != OptimizerKind::Sgd {
-            return refuse("only the kind sgd uses optimizer.momentum; remove this setting".to_owned());
+            return refuse(
+                "optimizer.momentum is only valid with optimizer.kind = \"sgd\"; remove optimizer.momentum".to_owned(),
+            );
         }
         self.schedule.check().or_else(refuse)
     }
 }
 
 impl TrainingConfig {
-    /// The gradient clipping that `clip_norm` or `clip_value` sets; `None` for no clipping.
+    /// Returns the gradient clipping that `clip_norm` or `clip_value` sets; `None` for no clipping.
     pub(crate) fn clip(&self) -> Option<Clip> {
         let norm = self.clip_norm.map(|norm| Clip::Norm(norm.get()));
         norm.or_else(|| self.clip_value.map(|value| Clip::Value(value.get())))
@@ -128,7 +138,7 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// Whether a measured value differs from the expected value by at most the tolerance.
+    /// Returns whether a measured value differs from the expected value by at most the tolerance.
     pub fn holds(self, measured: f64) -> bool {
         (measured - self.value).abs() <= self.tolerance
     }
@@ -170,7 +180,7 @@ impl RecipeText {
         Ok(Self { origin: path.display().to_string(), text })
     }
 
-    /// The text of the recipe, in TOML.
+    /// Returns the text of the recipe, in TOML.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -205,7 +215,7 @@ impl RecipeText {
     }
 }
 
-/// The `name` in the text of a recipe; empty if there is none, which is an error when the recipe is parsed.
+/// Returns the `name` in the text of a recipe; empty if there is no name, which is an error when the recipe is parsed.
 fn declared_name(text: &str) -> String {
     #[derive(Deserialize)]
     struct Named {

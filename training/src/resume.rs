@@ -42,7 +42,7 @@ pub(crate) fn check<T: Task>(dir: &Path, saved: &RecipeOf<T>, wanted: &RecipeOf<
     }
 }
 
-/// All settings of a recipe by their keys, such as `optimizer.lr`.
+/// Returns all settings of a recipe by their keys, such as `optimizer.lr`.
 fn settings(recipe: &Value) -> BTreeMap<String, Value> {
     let mut all = BTreeMap::new();
     flatten(None, recipe, &mut all);

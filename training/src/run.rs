@@ -50,14 +50,15 @@ pub struct Start {
 }
 
 impl Start {
-    /// Whether a run with the data of `self` may use data with the fingerprint `other`: whether all checksums in the
-    /// fingerprints are equal. Fingerprints without checksums must be equal as texts. The names of files do not matter.
+    /// Returns whether a run with the data of `self` may use data with the fingerprint `other`: whether all checksums
+    /// in the fingerprints are equal. Fingerprints without checksums must be equal as texts. The names of files do not
+    /// matter.
     pub fn has_data(&self, other: &str) -> bool {
         let (own, others) = (checksums(&self.data), checksums(other));
         if own.is_empty() { self.data == other } else { own == others }
     }
 
-    /// Notes for the user who resumes the run: each difference between this start and `now`.
+    /// Returns notes for the user who resumes the run: each difference between this start and `now`.
     fn differences(&self, now: &Self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.backend != now.backend {
@@ -74,14 +75,15 @@ impl Start {
         if self.threads != now.threads {
             let (was, now) = (self.threads, now.threads);
             notes.push(format!(
-                "the run was started with {was} threads and resumes with {now}: results do not depend on this number"
+                "the run was started with {was} threads and resumes with {now}: the results do not depend on the \
+                 number of threads"
             ));
         }
         notes
     }
 }
 
-/// The SHA-256 checksums in a text.
+/// Returns the SHA-256 checksums in a text.
 fn checksums(text: &str) -> Vec<&str> {
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
     words.filter(|word| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit())).collect()
@@ -95,8 +97,8 @@ pub(crate) const RECIPE: &str = "recipe.toml";
 pub(crate) const START: &str = "run.json";
 const METRICS: &str = "metrics.jsonl";
 
-/// The metrics of one epoch: a line of `metrics.jsonl`. It contains no times, so that two runs of one recipe give equal
-/// files.
+/// The metrics of one epoch: a line of `metrics.jsonl`. A line contains no times, so that two runs of one recipe write
+/// equal files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
     /// The number of the epoch, counted from 1.
@@ -181,7 +183,7 @@ impl Run {
         files::write(&self.recipe(), text.as_bytes())
     }
 
-    /// Replaces the recipe of the run, if `recipe` is another one. If the number of epochs changes, the run is no
+    /// Replaces the recipe of the run, if `recipe` is another recipe. If the number of epochs changes, the run is no
     /// longer finished, and its report is removed. Returns whether the number of epochs has changed.
     pub(crate) fn replace_recipe<D, M>(&self, recipe: &Recipe<D, M>) -> Result<bool>
     where
@@ -226,12 +228,12 @@ impl Run {
         Ok(lock)
     }
 
-    /// The path of the run folder.
+    /// Returns the path of the run folder.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The path of `recipe.toml`, the recipe with all overrides.
+    /// Returns the path of `recipe.toml`, the recipe with all overrides.
     pub fn recipe(&self) -> PathBuf {
         self.dir.join(RECIPE)
     }
@@ -241,17 +243,17 @@ impl Run {
         RecipeText::read(&self.recipe())
     }
 
-    /// The folder that contains the checkpoints of the run.
+    /// Returns the folder that contains the checkpoints of the run.
     pub(crate) fn checkpoints(&self) -> PathBuf {
         self.dir.join("checkpoints")
     }
 
-    /// The folder with the package of the best weights.
+    /// Returns the folder with the package of the best weights.
     pub fn best(&self) -> PathBuf {
         self.dir.join("best")
     }
 
-    /// The folder with the package of the best weights so far, for the run in `dir`.
+    /// Returns the folder with the package of the best weights so far, for the run in `dir`.
     ///
     /// # Errors
     ///
@@ -262,22 +264,23 @@ impl Run {
         if is_package(&best) { Ok(best) } else { Err(TrainingError::NoEpoch { path: dir.to_path_buf() }) }
     }
 
-    /// The path of the plot of the training curves, which exists after the first epoch.
+    /// Returns the path of the plot of the training curves, which exists after the first epoch.
     pub fn curves(&self) -> PathBuf {
         self.dir.join("curves.svg")
     }
 
-    /// The path of the demonstration picture, which exists when training is finished, if the application draws one.
+    /// Returns the path of the demonstration picture, which exists when training is finished, if the application draws
+    /// one.
     pub fn picture(&self) -> PathBuf {
         self.dir.join(PICTURE)
     }
 
-    /// Writes the demonstration picture, an SVG, if there is one.
+    /// Writes the demonstration picture, an SVG, if the task draws a picture.
     pub(crate) fn write_picture(&self, svg: Option<&str>) -> Result<()> {
         svg.map_or(Ok(()), |svg| files::write(&self.picture(), svg.as_bytes()))
     }
 
-    /// The metrics of the finished epochs, from `metrics.jsonl`.
+    /// Returns the metrics of the finished epochs, from `metrics.jsonl`.
     pub fn history(&self) -> Result<Vec<Epoch>> {
         let path = self.dir.join(METRICS);
         if !path.exists() {
@@ -302,7 +305,7 @@ impl Run {
         files::write(&self.curves(), curves::draw(history)?.as_bytes())
     }
 
-    /// The path of the report, which exists when training is finished.
+    /// Returns the path of the report, which exists when training is finished.
     pub fn report(&self) -> PathBuf {
         self.dir.join("report.md")
     }

@@ -11,8 +11,8 @@ use inference::settings::{Count, Fraction};
 pub struct ScheduleConfig {
     /// The kind of curve that the learning rate follows after the warm-up.
     pub kind: ScheduleKind,
-    /// Fraction of the steps for the warm-up, in which the learning rate increases to its peak: linearly, or as half a
-    /// cosine for `one-cycle`.
+    /// The fraction of the steps for the warm-up, in which the learning rate increases to its peak: linearly, or as
+    /// half a cosine for `one-cycle`.
     pub warmup: Fraction,
     /// The factor by which the peak learning rate is multiplied at the end of the schedules `linear` and `cosine`.
     pub floor: Fraction,
@@ -83,28 +83,30 @@ impl ScheduleConfig {
             ("patience", self.patience.is_some(), &[Plateau], true),
         ];
         if kind == OneCycle && self.warmup.get() == 0.0 {
-            let message =
-                "the kind OneCycle needs schedule.warmup, such as 0.3: the fraction of the steps for the warm-up";
+            let message = "a schedule of the kind OneCycle needs the fraction of the warm-up steps; set \
+                           schedule.warmup, for example to 0.3";
             return Err(message.to_owned());
         }
         for (name, given, kinds, needed) in given {
             if given && !kinds.contains(&kind) {
-                return Err(format!("the kind {kind:?} does not use schedule.{name}; remove the setting"));
+                return Err(format!(
+                    "a schedule of the kind {kind:?} does not use schedule.{name}; remove this setting"
+                ));
             }
             if !given && needed && kinds.contains(&kind) {
-                return Err(format!("the kind {kind:?} needs schedule.{name}; add this setting"));
+                return Err(format!("a schedule of the kind {kind:?} needs schedule.{name}; add this setting"));
             }
         }
         Ok(())
     }
 
-    /// Whether the learning rate of a step depends on the number of steps in the whole run.
+    /// Returns whether the learning rate of a step depends on the number of steps in the whole run.
     pub(crate) fn spans_the_run(&self) -> bool {
         let kinds = [ScheduleKind::Linear, ScheduleKind::Cosine, ScheduleKind::OneCycle];
         self.warmup.get() > 0.0 || kinds.contains(&self.kind)
     }
 
-    /// The factor for the next step. The learning rate of the step is this factor times the peak learning rate.
+    /// Returns the factor for the next step. The learning rate of the step is this factor times the peak learning rate.
     pub(crate) fn factor(&self, at: Position) -> f64 {
         let warmup = (self.warmup.get() * at.steps as f64).round();
         let step = at.step as f64;
@@ -133,8 +135,8 @@ impl ScheduleConfig {
         }
     }
 
-    /// How often the schedule `plateau` has reduced the learning rate: once each time that the validation metric has
-    /// not improved for `patience` epochs. The count of epochs then restarts.
+    /// Counts how often the schedule `plateau` has reduced the learning rate: once each time that the validation metric
+    /// has not improved for `patience` epochs. The count of epochs then restarts.
     pub(crate) fn drops(&self, monitor: Monitor, values: impl Iterator<Item = f64>) -> usize {
         let Some(patience) = self.patience else { return 0 };
         let (mut best, mut since, mut drops) = (None, 0, 0);
@@ -150,7 +152,7 @@ impl ScheduleConfig {
     }
 }
 
-/// Cosine interpolation between two values: `from` at progress 0, and `to` at progress 1.
+/// Interpolates along half a cosine between two values: `from` at progress 0, and `to` at progress 1.
 fn cosine(from: f64, to: f64, progress: f64) -> f64 {
     to + (from - to) * (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0
 }

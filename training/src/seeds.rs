@@ -32,7 +32,7 @@ pub type Spreads = BTreeMap<String, [f64; 2]>;
 const FILE: &str = "series.json";
 
 impl Seeds {
-    /// Whether a folder holds runs with several seeds.
+    /// Returns whether a folder holds runs with several seeds.
     pub fn is_in(dir: &Path) -> bool {
         dir.join(FILE).is_file()
     }
@@ -42,7 +42,10 @@ impl Seeds {
     pub fn create<T: Task>(dir: Option<PathBuf>, recipe: &RecipeOf<T>, count: usize) -> Result<Self> {
         // TOML has only signed integers, so the seeds must fit an `i64`.
         if i64::try_from(recipe.seed).ok().and_then(|seed| seed.checked_add(i64::try_from(count).ok()?)).is_none() {
-            let message = format!("{} is too large for {count} seeds in a row", recipe.seed);
+            let message = format!(
+                "{} is too large as the first of {count} consecutive seeds; choose a smaller seed",
+                recipe.seed
+            );
             return Err(TaskError::setting("seed", message).into());
         }
         let (run, _lock) = Run::claim(dir, &recipe.name)?;
@@ -74,7 +77,7 @@ impl Seeds {
         Ok(all)
     }
 
-    /// The folder that contains the runs of all seeds.
+    /// Returns the folder that contains the runs of all seeds.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
@@ -111,7 +114,7 @@ impl Seeds {
         Ok(Some(spreads))
     }
 
-    /// The path of the report, which exists when the runs of all seeds are finished.
+    /// Returns the path of the report, which exists when the runs of all seeds are finished.
     pub fn report(&self) -> PathBuf {
         self.dir.join("report.md")
     }
@@ -126,7 +129,8 @@ impl Seeds {
     }
 }
 
-/// Mean and standard deviation of each metric over the runs. The standard deviation of a single value is NaN.
+/// Computes the mean and the standard deviation of each metric over the runs. The standard deviation of a single value
+/// is NaN.
 fn spreads(outcomes: &[Metrics]) -> Spreads {
     let names = outcomes.first().into_iter().flat_map(|metrics| metrics.keys());
     let spread = |name: &String| {

@@ -52,7 +52,7 @@ impl StepResult {
 }
 
 impl<'a, T: Task> Stepper<'a, T> {
-    /// The state of training before the first step; `None` for a model without a network.
+    /// Returns the state of training before the first step; `None` for a model without a network.
     pub fn fresh(&self) -> Result<Option<Snapshot<T::Model>>> {
         check_memory(self.task.num_params(), COPIES)?;
         self.device.seed(device_seed(&mut stream(self.recipe.seed, Purpose::Weights, 0)));
@@ -68,7 +68,7 @@ impl<'a, T: Task> Stepper<'a, T> {
         Ok(Some(Snapshot { model, average, optimizer, carry, state }))
     }
 
-    /// The items of each batch of an epoch, in the order of training.
+    /// Returns the items of each batch of an epoch, in the order of training.
     pub fn plan(&self, epoch: usize) -> Vec<T::Items> {
         let mut order = stream(self.recipe.seed, Purpose::Order, epoch);
         self.task.plan(self.train, self.recipe.training.batch_size.get(), epoch, &mut order)

@@ -43,13 +43,13 @@ impl Streams {
         Self { tokens: tokens[..length * rows].to_vec(), rows, length }
     }
 
-    /// The number of rows.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// The windows of truncated back-propagation, in order, as ranges of steps. Each window has `steps` steps; the last
-    /// one may be shorter. Every token is a target exactly once, except for the first token of each row.
+    /// Returns the windows of truncated back-propagation, in order, as ranges of steps. Each window has `steps` steps;
+    /// the last one may be shorter. Every token is a target exactly once, except for the first token of each row.
     pub fn windows(&self, steps: usize) -> Vec<Range<usize>> {
         let last = self.length.saturating_sub(1);
         (0..last).step_by(steps).map(|start| start..last.min(start + steps)).collect()
@@ -66,12 +66,12 @@ impl Streams {
         }
     }
 
-    /// The input tokens of a window, `[rows, steps]`.
+    /// Returns the input tokens of a window, `[rows, steps]`.
     pub fn inputs(&self, window: &Range<usize>, device: &Device) -> Tensor<2, Int> {
         self.tensor(window.clone(), device)
     }
 
-    /// The target tokens of a window, which are the inputs shifted by one step, `[rows, steps]`.
+    /// Returns the target tokens of a window, which are the inputs shifted by one step, `[rows, steps]`.
     pub fn targets(&self, window: &Range<usize>, device: &Device) -> Tensor<2, Int> {
         self.tensor(window.start + 1..window.end + 1, device)
     }
@@ -83,7 +83,8 @@ impl Streams {
         Tensor::from_data(TensorData::new::<i32, _>(tokens, shape), device)
     }
 
-    /// The mean cross-entropy of the targets of a window in nats, `[1]`, for logits `[rows, steps, vocabulary]`.
+    /// Returns the mean cross-entropy of the targets of a window in nats, `[1]`, for logits
+    /// `[rows, steps, vocabulary]`.
     pub fn cross_entropy(&self, logits: Tensor<3>, window: &Range<usize>) -> Tensor<1> {
         let device = logits.device();
         let targets = self.targets(window, &device).flatten(0, 1);

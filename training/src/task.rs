@@ -20,7 +20,7 @@ use crate::recipe::Recipe;
 /// The type of the recipes of a task.
 pub type RecipeOf<T> = Recipe<<T as Task>::Data, <T as Task>::Architecture>;
 
-/// The name of the application of a task, such as `sentiment`.
+/// Returns the name of the application of a task, such as `sentiment`.
 pub(crate) const fn application<T: Task>() -> &'static str {
     <T::Predictor as Predictor>::APPLICATION
 }
@@ -50,8 +50,8 @@ pub struct Loss {
     pub count: usize,
 }
 
-/// A demonstration of a trained model: examples of its predictions. It is shown when training ends, and stored in the
-/// run and in the package.
+/// A demonstration of a trained model: examples of its predictions. The demonstration is shown when training ends, and
+/// stored in the run and in the package.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Demonstration {
@@ -119,8 +119,9 @@ pub struct Contents<'a, M> {
 
 /// How the model of an application is trained and evaluated.
 ///
-/// A value of the type holds what was fitted to the training part without gradients, such as a vocabulary or a scaler.
-/// The crate documentation shows the order of the calls. If a function returns an error, the training ends with it.
+/// A value of the type holds everything that was fitted to the training part without gradients, such as a vocabulary or
+/// a scaler. The crate documentation shows the order of the calls. If a function returns an error, the training ends
+/// with this error.
 ///
 /// ```text
 /// recipe.toml ─► load ─► fit ─► encode ─► Splits ─► plan ─► collate ─► loss ─► gradients
@@ -156,14 +157,14 @@ pub trait Task: Sized + Sync {
     /// The mapping between the parameter names of the network and PyTorch's names.
     const WEIGHT_NAMES: WeightNames = WeightNames::SAME;
     /// The keys of the settings with the paths of the user's data files, such as `data.file`. A resumed run may change
-    /// them: the [fingerprint](Self::fingerprint) tells whether the data are the same.
+    /// these paths: the [fingerprint](Self::fingerprint) shows whether the data are the same.
     const PATHS: &'static [&'static str] = &[];
 
     /// Loads the data that the table `[data]` of a recipe describes.
     fn load(data: &Self::Data, cx: &mut LoadContext) -> TaskResult<Self::Raw>;
 
-    /// A text that changes whenever the data change, such as a checksum. It may be empty if the recipe determines the
-    /// data.
+    /// Returns a text that changes whenever the data change, such as a checksum. It may be empty if the recipe
+    /// determines the data.
     fn fingerprint(_raw: &Self::Raw) -> String {
         String::new()
     }
@@ -178,7 +179,8 @@ pub trait Task: Sized + Sync {
     /// Encodes the data for the model, and splits them into a training, a validation and a test part.
     fn encode(&self, raw: Self::Raw, cx: &mut LoadContext) -> TaskResult<Splits<Self::Set>>;
 
-    /// The number of parameters of the network. The trainer compares it with the free memory before [`Task::init`].
+    /// Returns the number of parameters of the network. The trainer compares it with the free memory before
+    /// [`Task::init`].
     fn num_params(&self) -> f64 {
         0.0
     }
@@ -186,7 +188,7 @@ pub trait Task: Sized + Sync {
     /// Creates the network with random weights; `None` for models without a network, which are not trained in epochs.
     fn init(&self, device: &Device) -> Option<Self::Model>;
 
-    /// The items of each batch of an epoch, in order. `size` is the batch size of the recipe.
+    /// Returns the items of each batch of an epoch, in order. `size` is the batch size of the recipe.
     ///
     /// The number of batches must be the same in every epoch. For reproducible runs, use no generator other than `rng`.
     fn plan(&self, set: &Self::Set, size: usize, epoch: usize, rng: &mut ChaCha8Rng) -> Vec<Self::Items>;
@@ -201,7 +203,8 @@ pub trait Task: Sized + Sync {
     /// gradients.
     fn predictor(&self, network: Option<Self::Model>, device: &Device) -> TaskResult<Self::Predictor>;
 
-    /// The contents of the package in which a predictor is stored. [`Predictor::open`] must be able to read them.
+    /// Returns the contents of the package in which a predictor is stored. [`Predictor::open`] must be able to read the
+    /// contents.
     fn contents(predictor: &Self::Predictor) -> TaskResult<Contents<'_, Self::Model>>;
 
     /// Measures the metrics on the validation part after each epoch, including [`Task::MONITOR`].

@@ -68,12 +68,12 @@ struct Learner<M> {
 }
 
 impl<M: Module> Learner<M> {
-    /// The weights for validation and for the package: the averaged weights, if there are any.
+    /// Returns the weights for validation and for the package: the averaged weights, if there are any.
     fn averaged(&self) -> M {
         self.now.average.clone().unwrap_or_else(|| self.now.model.valid())
     }
 
-    /// The time in seconds that all processes have spent on the run.
+    /// Returns the time in seconds that all processes have spent on the run.
     fn seconds(&self) -> f64 {
         self.before + self.started.elapsed().as_secs_f64()
     }
@@ -235,7 +235,7 @@ impl<T: Task> Trainer<'_, T> {
         Ok(learner)
     }
 
-    /// The learning rate of the next optimizer step.
+    /// Returns the learning rate of the next optimizer step.
     fn learning_rate(&self, state: &State, steps: usize) -> f64 {
         let schedule = &self.recipe.schedule;
         let drops = schedule.drops(T::MONITOR, state.history.iter().map(monitored::<T>));
@@ -321,7 +321,7 @@ fn close_epoch(state: &mut State, valid: crate::Metrics) -> Epoch {
     }
 }
 
-/// The validation metric that determines the best epoch; NaN if the task did not measure it.
+/// Returns the validation metric that determines the best epoch; NaN if the task did not measure it.
 fn monitored<T: Task>(epoch: &Epoch) -> f64 {
     epoch.valid.get(T::MONITOR.metric).copied().unwrap_or(f64::NAN)
 }

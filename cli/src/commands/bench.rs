@@ -88,7 +88,7 @@ fn measure<P: Predictor>(folder: &Path, with_card: bool, cx: &Context) -> Result
     })
 }
 
-/// The times of repeated predictions, in ascending order. The first prediction is not counted.
+/// Returns the times of repeated predictions, in ascending order. The first prediction is not counted.
 fn times(mut predict: impl FnMut() -> std::result::Result<(), PredictError>) -> Result<Vec<Duration>> {
     predict()?;
     let (start, mut times) = (Instant::now(), Vec::new());
@@ -101,7 +101,7 @@ fn times(mut predict: impl FnMut() -> std::result::Result<(), PredictError>) -> 
     Ok(times)
 }
 
-/// A quantile: the given `share` of the times is at most as long as the returned time.
+/// Returns a quantile: the given `share` of the times is at most as long as the returned time.
 fn quantile(sorted: &[Duration], share: f64) -> Duration {
     let index = (share * sorted.len() as f64).ceil() as usize;
     sorted.get(index.saturating_sub(1)).copied().unwrap_or_default()
@@ -137,7 +137,7 @@ fn card(package: &Package<'_>, resident_bytes: Option<u64>) -> Result<Card> {
     })
 }
 
-/// The table for people: name and value.
+/// Returns the table for people: name and value.
 fn rows(speed: &Speed) -> Vec<[String; 2]> {
     let size = |bytes: u64| match bytes {
         0..100_000 => format!("{:.1} kB", bytes as f64 / 1e3),

@@ -15,12 +15,12 @@ use crate::output::{print_json, print_line};
 pub fn run<A: Application>(args: &Export, cx: &mut Context) -> Result<()> {
     if args.lengths && args.format != Format::Onnx {
         return Err(CliError::Usage(
-            "--lengths is an option of --format onnx; add it, or leave --lengths out".to_owned(),
+            "--lengths is only valid with --format onnx; add --format onnx, or remove --lengths".to_owned(),
         ));
     }
     if args.precision == Bits::Int8 && args.format == Format::Onnx {
-        let message =
-            "ONNX graphs have no weights with 8 bits; use --precision half, and the quantizer of your runtime";
+        let message = "the ONNX export does not support 8-bit weights; use --precision half, and quantize the graph \
+                       with your runtime";
         return Err(CliError::Usage(message.to_owned()));
     }
     let dir = cx.model_folder::<<A::Task as Task>::Predictor>(&args.model, None)?;

@@ -4,6 +4,7 @@ mod bench;
 mod eval;
 mod export;
 mod find_rate;
+mod grid;
 pub mod models;
 mod recipes;
 mod runs;
@@ -21,7 +22,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::output::print_text;
 
-/// Runs the verb that the command line names; `train` if it names none.
+/// Runs the verb that the command line names, or `train` if the command line names no verb.
 pub fn run<A: Application>(
     command: Option<Command<A::Verb, A::Options>>,
     cx: &mut Context,

@@ -51,7 +51,9 @@ pub fn run(args: &Models, all: Vec<(&'static str, Vec<Listed>)>, json: bool) -> 
     if let Some(to) = &args.install {
         let default = || {
             user_models().ok_or_else(|| {
-                CliError::Usage("this system has no data folder for users; use `models --install DIR`".to_owned())
+                CliError::Usage(
+                    "this system has no data folder for users; give a folder: `models --install DIR`".to_owned(),
+                )
             })
         };
         let to = to.clone().map_or_else(default, Ok)?;
@@ -61,8 +63,8 @@ pub fn run(args: &Models, all: Vec<(&'static str, Vec<Listed>)>, json: bool) -> 
         }
         if installed == 0 {
             let searched = join(all.iter().map(|(application, _)| checkout_models(application)));
-            let advice = "run this command where the checkout is, or copy the models by hand";
-            return Err(CliError::Usage(format!("no models to install in {searched}; {advice}")));
+            let advice = "run this command on the machine with the source checkout, or copy the models by hand";
+            return Err(CliError::Usage(format!("there are no models to install in {searched}; {advice}")));
         }
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! `recipes`: lists the recipes, or prints one.
+//! `recipes`: lists the recipes, or prints the text of one recipe.
 
 use serde_json::json;
 use training::recipe::RecipeText;

@@ -1,10 +1,13 @@
-//! `runs`: lists training runs and compares their metrics.
+//! `runs`: lists training runs, and compares their metrics.
+
+mod ranking;
 
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use training::card::duration;
 use training::package::{is_package, record_in};
+use training::recipe::RecipeText;
 use training::run::{Epoch, Run};
 use training::{Outcome, RecipeOf, Task, curves, files};
 
@@ -18,6 +21,8 @@ use crate::output::{columns, log, print_json, print_line};
 struct Summary {
     dir: PathBuf,
     recipe: String,
+    /// The text of the recipe.
+    text: RecipeText,
     history: Vec<Epoch>,
     /// The final results of the run; `None` if the run is not finished.
     outcome: Option<Outcome>,
@@ -25,23 +30,10 @@ struct Summary {
 
 pub fn run<A: Application>(args: Runs, cx: &Context) -> Result<()> {
     let given = if args.dirs.is_empty() { vec![PathBuf::from("runs")] } else { args.dirs };
-    let mut dirs = Vec::new();
-    for dir in &given {
-        find(dir, 3, &mut dirs);
+    if args.rank {
+        return rank::<A::Task>(&given, cx.json);
     }
-    dirs.sort();
-    dirs.dedup();
-    // An error in one run must not prevent the others from being listed.
-    let read = |dir| {
-        summary::<A::Task>(dir).unwrap_or_else(|error| {
-            log(&format!("run skipped: {error}"));
-            None
-        })
-    };
-    let all: Vec<_> = dirs.into_iter().filter_map(read).collect();
-    if all.is_empty() {
-        return Err(CliError::Usage(format!("no runs in {}; `train` makes runs under runs/", given[0].display())));
-    }
+    let all = summaries::<A::Task>(&given)?;
     match cx.json {
         true => all.iter().try_for_each(|run| print_json(&as_json::<A::Task>(run)))?,
         false => columns(&rows::<A::Task>(&all)).iter().try_for_each(|line| print_line(line))?,
@@ -51,6 +43,41 @@ pub fn run<A: Application>(args: Runs, cx: &Context) -> Result<()> {
         files::write(path, curves::compare(A::Task::MONITOR.metric, &named)?.as_bytes())?;
     }
     Ok(())
+}
+
+/// Prints the settings of runs by their mean validation metric over the seeds, best first.
+pub fn rank<T: Task>(dirs: &[PathBuf], json: bool) -> Result<()> {
+    let all = summaries::<T>(dirs)?;
+    let ranked = ranking::rank::<T>(&all)?;
+    match json {
+        true => ranked.iter().try_for_each(print_json),
+        false => columns(&ranking::rows::<T>(&ranked)).iter().try_for_each(|line| print_line(line)),
+    }
+}
+
+/// Returns the summaries of all runs in folders.
+fn summaries<T: Task>(given: &[PathBuf]) -> Result<Vec<Summary>> {
+    let mut dirs = Vec::new();
+    for dir in given {
+        find(dir, 3, &mut dirs);
+    }
+    dirs.sort();
+    dirs.dedup();
+    // An error in one run must not prevent the others from being listed.
+    let read = |dir| {
+        summary::<T>(dir).unwrap_or_else(|error| {
+            log(&format!("run skipped: {error}"));
+            None
+        })
+    };
+    let all: Vec<_> = dirs.into_iter().filter_map(read).collect();
+    match (all.is_empty(), given.first()) {
+        (true, Some(first)) => Err(CliError::Usage(format!(
+            "there are no runs in {}; the verb `train` creates runs in the folder runs/",
+            first.display()
+        ))),
+        _ => Ok(all),
+    }
 }
 
 /// Collects the run folders inside `dir`, up to `depth` levels deep; only `dir` if it is a run folder itself.
@@ -64,19 +91,19 @@ fn find(dir: &Path, depth: usize, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// Reads the summary of a run. `None` if its recipe is not a recipe of the task `T`, because the run belongs to another
-/// application.
+/// Reads the summary of a run. `None` if its recipe is not a recipe of the task `T`, because another application
+/// created the run.
 fn summary<T: Task>(dir: PathBuf) -> training::Result<Option<Summary>> {
     let run = Run::open(dir.clone())?;
     let text = run.recipe_text()?;
     text.parse::<serde_json::Value>()?; // is it TOML at all?
     let Ok(recipe) = text.parse::<RecipeOf<T>>() else { return Ok(None) };
     let outcome = if is_package(&run.best()) { record_in::<T>(&run.best())?.outcome } else { None };
-    Ok(Some(Summary { dir, recipe: recipe.name, history: run.history()?, outcome }))
+    Ok(Some(Summary { dir, recipe: recipe.name, text, history: run.history()?, outcome }))
 }
 
 impl Summary {
-    /// The number of the best epoch, and the value of the metric that chooses the best epoch.
+    /// Returns the number of the best epoch, and the value of the metric that chooses the best epoch.
     fn best<T: Task>(&self) -> Option<(usize, f64)> {
         let values = self.history.iter().filter_map(|epoch| Some((epoch.epoch, *epoch.valid.get(T::MONITOR.metric)?)));
         values.fold(None, |best, (epoch, value)| {

@@ -41,7 +41,7 @@ fn options(given: ServeOptions) -> Result<Options> {
     });
     let token = token.transpose()?.map(|token| token.trim().to_owned());
     if token.as_deref() == Some("") {
-        return Err(CliError::Usage("the token file is empty; write a long random text to it".to_owned()));
+        return Err(CliError::Usage("the token file is empty; write a long random text to the file".to_owned()));
     }
     let limits = Limits {
         batch: given.batch.get(),

@@ -1,4 +1,4 @@
-//! `train`: starts a training run, resumes one, or trains with several seeds.
+//! `train`: starts a training run, resumes a run, or trains with several seeds.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,6 +14,7 @@ use training::{Fitted, RecipeOf, Task, Trained, Training, TrainingError};
 
 use crate::application::{Application, Changes};
 use crate::args::{ChangedRecipe, Train};
+use crate::commands::grid;
 use crate::context::Context;
 use crate::error::{CliError, Result};
 use crate::output::{log, print_json, print_line, quoted, table};
@@ -27,16 +28,28 @@ pub fn run<A: Application>(args: Train<A::Options>, cx: &mut Context) -> Result<
             false => one::<A>(Training::resume_with(dir, &overrides)?, Some(dir), cx),
         };
     }
+    if let Some(file) = &args.grid.grid {
+        return grid::run::<A>(file, &args, cx);
+    }
     let recipe = args.recipe.read::<A>()?;
     match (args.seeds, args.out) {
+        (None, Some(out)) if args.or_resume => {
+            // The runs of a grid, which are in one folder, share the results of the baselines.
+            let shared = out.parent().unwrap_or(&out).to_path_buf();
+            let training = Training::<A::Task>::new(recipe).in_folder_or_resume(&out)?.with_baselines_in(shared);
+            match training.outcome()? {
+                Some(_) => print_line(&format!("{} is finished", out.display())),
+                None => one::<A>(training, Some(&out), cx),
+            }
+        }
         (Some(count), out) => several::<A>(&Seeds::create::<A::Task>(out, &recipe, count.get())?, cx),
         (None, Some(out)) => one::<A>(Training::new(recipe).in_folder(out), None, cx),
         (None, None) => one::<A>(Training::new(recipe), None, cx),
     }
 }
 
-/// The overrides of recipe settings with which the run in the folder `dir` is resumed. The crate `training` refuses
-/// overrides that a resumed run cannot take.
+/// Returns the overrides of recipe settings with which the run in the folder `dir` is resumed. The crate `training`
+/// refuses overrides that a resumed run cannot take.
 fn on_resume<A: Application>(given: &ChangedRecipe<A::Options>, dir: &Path) -> Result<Vec<String>> {
     let Changes { recipe, settings } = A::changes(&given.options)?;
     // For a new run, an option such as `--csv FILE` also names a recipe. An option that only names a recipe has no
@@ -49,20 +62,20 @@ fn on_resume<A: Application>(given: &ChangedRecipe<A::Options>, dir: &Path) -> R
     overrides(given, settings)
 }
 
-/// The key of an override, such as `optimizer.lr` of `optimizer.lr=0.001`.
+/// Returns the key of an override, such as `optimizer.lr` of `optimizer.lr=0.001`.
 fn key(setting: &str) -> &str {
     setting.split_once('=').map_or(setting, |(key, _)| key).trim()
 }
 
-/// The overrides of recipe settings: first the overrides `settings`, which the application's options make, and then the
-/// overrides that the user gives with `--set`, `--seed` and `--epochs`.
+/// Returns the overrides of recipe settings: first the overrides `settings`, which the application's options make, and
+/// then the overrides that the user gives with `--set`, `--seed` and `--epochs`.
 fn overrides<O: Args>(given: &ChangedRecipe<O>, settings: Vec<String>) -> Result<Vec<String>> {
     let seed = given.seed.map(|seed| format!("seed={seed}"));
     let epochs = given.epochs.map(|epochs| format!("training.epochs={epochs}"));
     let named: Vec<String> = given.set.iter().cloned().chain(seed).chain(epochs).collect();
     for (index, setting) in named.iter().enumerate() {
         if named[..index].iter().any(|earlier| key(earlier) == key(setting)) {
-            let (given, message) = (setting.clone(), "this setting is given twice".to_owned());
+            let (given, message) = (setting.clone(), "the command gives this setting twice".to_owned());
             return Err(TrainingError::Override { given, message }.into());
         }
     }
@@ -173,7 +186,7 @@ pub trait ChangedRecipeExt<O: Args> {
     /// Finds the recipe, applies the overrides, and checks the result.
     fn read<A: Application<Options = O>>(&self) -> Result<RecipeOf<A::Task>>;
 
-    /// The command-line options that select this recipe and its overrides, as a user types them.
+    /// Returns the command-line options that select this recipe and its overrides, as a user types them.
     fn typed<A: Application<Options = O>>(&self) -> Result<String>;
 }
 

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod faults;
+mod grid;
 mod interrupts;
 mod resume;
 #[path = "../../../training/tests/support/sentences.rs"]
@@ -37,14 +38,13 @@ fn main() -> ExitCode {
     if std::env::var_os("SENTENCES").is_some() {
         return cli::main::<App>();
     }
-    let tests = resume::TESTS.into_iter().chain(interrupts::TESTS).chain(faults::TESTS).chain(verbs::TESTS).map(
-        |(name, test)| {
-            Trial::test(name, move || {
-                test();
-                Ok(())
-            })
-        },
-    );
+    let all = resume::TESTS.into_iter().chain(interrupts::TESTS).chain(faults::TESTS).chain(grid::TESTS);
+    let tests = all.chain(verbs::TESTS).map(|(name, test)| {
+        Trial::test(name, move || {
+            test();
+            Ok(())
+        })
+    });
     libtest_mimic::run(&Arguments::from_args(), tests.collect()).exit_code()
 }
 

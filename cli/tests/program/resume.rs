@@ -223,7 +223,7 @@ fn other_recipe() {
         (&["--recipe", "sentences"], "--recipe"),
         (&["--seeds", "2"], "--seeds"),
         (&["--out", "other"], "--out"),
-        (&["--epochs", "3", "--set", "training.epochs=4"], "given twice"),
+        (&["--epochs", "3", "--set", "training.epochs=4"], "twice"),
     ] {
         let output = run(&[&["train", "--resume", path(&place)], options].concat());
         let message = text(&output.stderr);

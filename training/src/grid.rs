@@ -1,0 +1,191 @@
+//! Grids: the trainings of one recipe with every combination of some settings and seeds.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, TrainingError};
+use crate::recipe::RecipeText;
+
+/// The settings and seeds of a grid, as a TOML file lists them.
+///
+/// ```
+/// use training::grid::Grid;
+///
+/// let text = r#"
+///     seeds = [1, 2, 3]
+///
+///     [settings]
+///     "model.hidden_size" = [64, 128]
+///     "optimizer.lr" = [0.001, 0.003]
+/// "#;
+/// let points = Grid::parse("grid.toml", text)?.points();
+/// assert_eq!(points.len(), 12);
+/// assert_eq!(points[0].name, "hidden_size=64,lr=0.001,seed=1");
+/// assert_eq!(points[0].settings, ["model.hidden_size=64", "optimizer.lr=0.001", "seed=1"]);
+/// # Ok::<(), training::TrainingError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grid {
+    /// The seeds; the seed of the recipe if there are none.
+    #[serde(default)]
+    seeds: Vec<u64>,
+    /// The values of each setting, by the key of the setting, such as `optimizer.lr`.
+    #[serde(default)]
+    settings: BTreeMap<String, Vec<toml::Value>>,
+}
+
+/// A combination of settings of a grid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// A name that no other point of the grid has, and that is valid as the name of a folder.
+    pub name: String,
+    /// The overrides of recipe settings, such as `optimizer.lr=0.001`.
+    pub settings: Vec<String>,
+}
+
+impl Grid {
+    /// Reads a grid from a TOML file.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainingError::Io`] and the errors of [`parse`](Self::parse).
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::of(&RecipeText::read(path)?, &path.display().to_string())
+    }
+
+    /// Parses the TOML text of a grid. `origin` names the text in error messages.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainingError::Recipe`] if the text has another form, and [`TrainingError::Settings`] if a setting has no values or if
+    /// there are neither settings nor seeds.
+    pub fn parse(origin: &str, text: &str) -> Result<Self> {
+        Self::of(&RecipeText::embedded(text), origin)
+    }
+
+    fn of(text: &RecipeText, origin: &str) -> Result<Self> {
+        let grid: Self = text.parse()?;
+        let refuse = |message| Err(TrainingError::Settings { recipe: origin.to_owned(), message });
+        if let Some((key, _)) = grid.settings.iter().find(|(_, values)| values.is_empty()) {
+            return refuse(format!("the setting `{key}` has no values; list some, such as [64, 128]"));
+        }
+        if grid.settings.is_empty() && grid.seeds.is_empty() {
+            return refuse("there are neither seeds nor [settings]; list some".to_owned());
+        }
+        Ok(grid)
+    }
+
+    /// All combinations of the settings and seeds. The last setting and then the seeds vary fastest.
+    pub fn points(&self) -> Vec<Point> {
+        let seeds = || self.seeds.iter().map(|seed| toml::Value::Integer(seed.cast_signed())).collect::<Vec<_>>();
+        let seeds = (!self.seeds.is_empty()).then(|| ("seed", seeds()));
+        let mut combinations: Vec<Vec<(&str, toml::Value)>> = vec![Vec::new()];
+        for (key, values) in self.settings.iter().map(|(key, values)| (key.as_str(), values.clone())).chain(seeds) {
+            let with = |before: &Vec<_>, value: &toml::Value| [before.as_slice(), &[(key, value.clone())]].concat();
+            combinations = combinations
+                .iter()
+                .flat_map(|before| values.iter().map(|value| with(before, value)).collect::<Vec<_>>())
+                .collect();
+        }
+        let mut points: Vec<Point> = Vec::with_capacity(combinations.len());
+        for combination in combinations {
+            let plain = self.name(&combination);
+            let is_taken = |name: &String| points.iter().any(|point| point.name == *name);
+            let numbered = (2..).map(|number| format!("{plain}-{number}"));
+            let name = std::iter::once(plain.clone()).chain(numbered).find(|name| !is_taken(name)).unwrap_or_default();
+            let settings = combination.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            points.push(Point { name, settings });
+        }
+        points
+    }
+
+    /// The settings of a combination as the name of a folder. Keys are shortened to their last part if it is unique.
+    fn name(&self, combination: &[(&str, toml::Value)]) -> String {
+        let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+        let short = |key: &str| match self.settings.keys().filter(|other| last(other) == last(key)).count() {
+            0 | 1 => last(key),
+            _ => key.to_owned(),
+        };
+        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+        let plain = |text: String| -> String {
+            text.trim_matches('"').chars().map(|letter| if is_plain(letter) { letter } else { '_' }).take(40).collect()
+        };
+        let pairs =
+            combination.iter().map(|(key, value)| format!("{}={}", plain(short(key)), plain(value.to_string())));
+        pairs.collect::<Vec<_>>().join(",")
+    }
+}
+
+/// The settings in which recipes differ, for each recipe as `KEY=VALUE`, except for their seeds.
+///
+/// # Errors
+///
+/// [`TrainingError::Recipe`] if a text is not TOML.
+pub fn differences(recipes: &[RecipeText]) -> Result<Vec<Vec<String>>> {
+    let mut flat = Vec::with_capacity(recipes.len());
+    for recipe in recipes {
+        let mut values = BTreeMap::new();
+        flatten(String::new(), &toml::Value::Table(recipe.parse()?), &mut values);
+        values.remove("seed");
+        flat.push(values);
+    }
+    let differs = |key: &String| flat.iter().any(|other| other.get(key) != flat[0].get(key));
+    let keys: Vec<String> = flat.iter().flat_map(BTreeMap::keys).filter(|key| differs(key)).cloned().collect();
+    let own = |values: &BTreeMap<String, String>| {
+        values.iter().filter(|(key, _)| keys.contains(key)).map(|(key, value)| format!("{key}={value}")).collect()
+    };
+    Ok(flat.iter().map(own).collect())
+}
+
+/// Collects the values of a table by their keys with dots.
+fn flatten(key: String, value: &toml::Value, into: &mut BTreeMap<String, String>) {
+    let toml::Value::Table(table) = value else {
+        into.insert(key, value.to_string());
+        return;
+    };
+    for (name, value) in table {
+        let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+        flatten(key, value, into);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_folders_and_unique() {
+        let text = r#"
+            [settings]
+            "data.text" = ["a/b", "a b"]
+            "model.size" = [1, 2]
+            "data.size" = [[1, 2]]
+        "#;
+        let points = Grid::parse("grid.toml", text).unwrap().points();
+        let names: Vec<&str> = points.iter().map(|point| point.name.as_str()).collect();
+        let expected =
+            ["text=a_b,model.size=1", "text=a_b,model.size=2", "text=a_b,model.size=1-2", "text=a_b,model.size=2-2"];
+        assert_eq!(names, expected.map(|name| format!("data.size=_1__2_,{name}")));
+        assert_eq!(points[2].settings, ["data.size=[1, 2]", "data.text=\"a b\"", "model.size=1"]);
+    }
+
+    #[test]
+    fn empty_grids_and_unknown_keys_are_refused() {
+        let refused = |text: &str| Grid::parse("grid.toml", text).unwrap_err();
+        assert!(matches!(refused("settings = { lr = [] }"), TrainingError::Settings { .. }));
+        assert!(matches!(refused(""), TrainingError::Settings { .. }));
+        assert!(matches!(refused("seed = [1]"), TrainingError::Recipe { .. }));
+        assert!(matches!(refused("[settings]\nlr = 1"), TrainingError::Recipe { line: 2, .. }));
+    }
+
+    #[test]
+    fn differences_are_the_settings_that_vary_without_seeds() {
+        let texts = ["seed = 1\na = 1\n[b]\nc = 2", "seed = 2\na = 1\n[b]\nc = 3\nd = 4"];
+        let found = differences(&texts.map(RecipeText::embedded)).unwrap();
+        assert_eq!(found, [vec!["b.c=2"], vec!["b.c=3", "b.d=4"]]);
+        assert_eq!(differences(&[]).unwrap(), Vec::<Vec<String>>::new());
+    }
+}
