@@ -27,8 +27,8 @@ impl Application for App {
     const DATA_VERBS: &'static [&'static str] = &["crossval"];
     const NEXT: &'static [(&'static str, &'static str)] = &[
         ("predict --model RUN --csv FILE --id COLUMN", "recognise your own recordings"),
-        ("export --model RUN --out my-model", "make a package for others"),
-        ("train --recipe pendigits", "train on digits that people wrote"),
+        ("export --model RUN --out my-model", "write a package for other programs"),
+        ("train --recipe pendigits", "train on handwritten digits"),
     ];
 
     fn changes(options: &DataOptions) -> Result<Changes> {
@@ -54,16 +54,16 @@ impl Application for App {
     }
 }
 
-/// The verbs (subcommands) that this application adds to the shared ones.
+/// The verbs (subcommands) that this application adds to the shared verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Recognise the recordings in a CSV file
     #[command(after_help = "Examples:
-  predict --csv strokes.csv                    one recording, by the model gestures
+  predict --csv strokes.csv                    one recording, with the model gestures
   predict --csv week.csv --id recording --json one JSON object per recording
   predict --csv strokes.csv --stream           the class after every sample")]
     Predict(Predict),
-    /// Train and test on each fold of the persons: cross-validation
+    /// Run a cross-validation: train and test one model for each fold of the persons
     #[command(after_help = "Examples:
   crossval --recipe watch-exercises --folds 5 --out runs/crossval")]
     Crossval(Box<Crossval>),

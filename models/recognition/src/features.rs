@@ -1,4 +1,4 @@
-//! From the channels of a sequence to the features that the network reads.
+//! Converts the channels of a sequence to the features that the network reads.
 
 use inference::PredictError;
 
@@ -9,14 +9,14 @@ use crate::settings::{Features, Settings};
 const MOST_RESAMPLED: f64 = 100.0;
 
 /// Returns the samples of the channels that a model reads, `[samples, channels]`, at the sampling rate of the model.
-/// Channels are matched by name. Missing samples are interpolated, and those before the first or after the last known
-/// sample of a channel repeat it.
+/// Channels are matched by name. Missing samples are interpolated, samples before the first known sample of a channel
+/// repeat the first, and samples after the last known sample repeat the last.
 ///
 /// # Errors
 ///
-/// [`PredictError::BadInput`] if a channel is missing or empty, if channels have different lengths, if a sample is not a
-/// finite number, or if a rate is given that the model cannot use. For models of videos: if there is no image, or if an
-/// image does not have one grey value for each pixel.
+/// [`PredictError::BadInput`] if a channel is missing or empty, if channels have different lengths, if a sample is not
+/// a finite number, or if a rate is given that the model cannot use. For models of videos: if there is no image, or if
+/// an image does not have one grey value for each pixel.
 pub fn samples(sequence: &Sequence, settings: &Settings) -> Result<Vec<f32>, PredictError> {
     if let Some(side) = settings.video {
         return pixels(sequence, side.get());
@@ -38,15 +38,19 @@ pub fn samples(sequence: &Sequence, settings: &Settings) -> Result<Vec<f32>, Pre
         let [first, name] = [0, place].map(|place| &settings.channels[place]);
         let other = columns[place].len();
         return Err(bad(format!(
-            "`{first}` has {length} samples and `{name}` has {other}; all channels need the same"
+            "the channel `{first}` has {length} samples, but `{name}` has {other}; all channels need the same number \
+             of samples"
         )));
     }
     let rows: Vec<f32> = (0..length).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
     let rows = match (sequence.rate, settings.rate) {
-        (Some(rate), _) if !(rate.is_finite() && rate > 0.0) => {
-            Err(PredictError::bad_input("rate", format!("{rate} is not a number of samples per second above 0")))
+        (Some(rate), _) if !(rate.is_finite() && rate > 0.0) => Err(PredictError::bad_input(
+            "rate",
+            format!("{rate} is not a sampling rate; give a number of samples per second above 0"),
+        )),
+        (Some(_), None) => {
+            Err(PredictError::bad_input("rate", "the model has no sampling rate; leave out the rate of the sequence"))
         }
-        (Some(_), None) => Err(PredictError::bad_input("rate", "the model has no sampling rate; leave the rate out")),
         (Some(rate), Some(wanted)) if rate * MOST_RESAMPLED < wanted => {
             let least = wanted / MOST_RESAMPLED;
             let reason = format!("{rate} samples per second are too few; the model needs at least {least}");
@@ -62,7 +66,7 @@ pub fn samples(sequence: &Sequence, settings: &Settings) -> Result<Vec<f32>, Pre
     };
     if !rows.iter().all(|value| value.abs() <= LARGEST) {
         return Err(bad(format!(
-            "a sample is larger than {LARGEST:e}; scale the channels as those of the training data"
+            "the absolute value of a sample is larger than {LARGEST:e}; scale the channels like the training data"
         )));
     }
     Ok(rows)
@@ -72,7 +76,7 @@ pub fn samples(sequence: &Sequence, settings: &Settings) -> Result<Vec<f32>, Pre
 fn pixels(sequence: &Sequence, side: usize) -> Result<Vec<f32>, PredictError> {
     let bad = |reason| Err(PredictError::bad_input("images", reason));
     if !sequence.channels.is_empty() || sequence.rate.is_some() {
-        return bad("the model reads videos; give images, and neither channels nor a rate".to_owned());
+        return bad("the model reads videos; give only images, without channels and without a rate".to_owned());
     }
     if sequence.images.is_empty() {
         return bad(format!("there are no images; the model reads images of {side} × {side} grey values"));
@@ -92,9 +96,9 @@ fn pixels(sequence: &Sequence, side: usize) -> Result<Vec<f32>, PredictError> {
 /// The largest absolute value of a sample. Differences and standardised values of smaller samples are finite.
 pub(crate) const LARGEST: f32 = 1e15;
 
-/// Scales a drawing of a pen, `[samples, 2]`, so that its larger side is 1 and its middle 0, and reduces it to `points`
-/// points with equal distances along its path, `[points, 2]`. The answer then depends neither on the place, the size and the
-/// speed of a drawing nor on the sampling rate.
+/// Scales a drawing of a pen, `[samples, 2]`, so that its larger side is 1 and its center is at 0, and resamples the
+/// drawing to `points` points at equal distances along its path, `[points, 2]`. The answer then depends neither on the
+/// place, the size and the speed of a drawing nor on the sampling rate.
 pub fn drawing(samples: &[f32], points: usize) -> Vec<f32> {
     let (samples, _) = samples.as_chunks::<2>();
     let (mut low, mut high) = ([f32::INFINITY; 2], [f32::NEG_INFINITY; 2]);
@@ -139,8 +143,8 @@ fn interpolated(samples: &[Option<f32>]) -> Option<Vec<f32>> {
 }
 
 impl Features {
-    /// Fits mean and standard deviation to sequences, each `[samples, channels]`. The pixels of a video are fitted as one
-    /// channel.
+    /// Fits mean and standard deviation to sequences, each `[samples, channels]`. The pixels of a video are fitted as
+    /// one channel.
     pub fn fit<'a>([relative, deltas]: [bool; 2], sequences: impl Iterator<Item = &'a [f32]>, channels: usize) -> Self {
         let plain = Self { relative, deltas, ..Self::default() };
         let size = plain.size(channels);
@@ -170,13 +174,13 @@ impl Features {
         Self { relative, deltas, mean: mean.into_iter().map(|mean| mean as f32).collect(), deviation }
     }
 
-    /// The number of features per sample.
+    /// Returns the number of features per sample.
     pub fn size(&self, channels: usize) -> usize {
         if self.deltas { 2 * channels } else { channels }
     }
 
-    /// The values of a sample, relative to the `first` one with [`relative`](Self::relative), and its differences to the
-    /// sample before with [`deltas`](Self::deltas).
+    /// Returns the values of a sample, relative to the `first` one with [`relative`](Self::relative), and its
+    /// differences to the sample before with [`deltas`](Self::deltas).
     fn raw<'a>(
         &self,
         sample: &'a [f32],
@@ -189,7 +193,7 @@ impl Features {
         values.chain(deltas.take(if self.deltas { sample.len() } else { 0 }))
     }
 
-    /// The features of a sample, which follows the sample `before` of a sequence that begins with `first`.
+    /// Returns the features of a sample, which follows the sample `before` of a sequence that begins with `first`.
     pub fn of_sample<'a>(
         &'a self,
         sample: &'a [f32],
@@ -200,7 +204,7 @@ impl Features {
         self.raw(sample, before, first).zip(scales).map(|(value, (mean, deviation))| (value - mean) / deviation)
     }
 
-    /// The features of a sequence, `[samples, channels]` → `[samples, features]`.
+    /// Returns the features of a sequence, `[samples, channels]` → `[samples, features]`.
     pub fn of_samples(&self, samples: &[f32], channels: usize) -> Vec<f32> {
         let mut features = Vec::with_capacity(samples.len() * 2);
         let mut before = None;

@@ -1,5 +1,5 @@
-//! Recognition of sequences: a multichannel series in, its class out, at once or as it streams in. Pen strokes, gestures,
-//! exercises and voices are such series.
+//! Recognition of sequences: predicts the class of a multichannel series, from the whole series or from a stream of
+//! samples. Examples of such series are pen strokes, gestures, exercises and voices.
 //!
 //! ```
 //! use recognition::{Predictor, Recognizer, Sequence};

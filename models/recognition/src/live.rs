@@ -21,7 +21,8 @@ pub(crate) struct PreparedNetwork {
     rnn: PreparedRnn,
     attention: Option<[PreparedDense; 2]>,
     dense: PreparedDense,
-    /// Whether the maximum and the mean of the outputs are pooled; the last output otherwise, if there is no attention.
+    /// Whether the maximum and the mean of the outputs are pooled. If not, and if there is no attention, the last
+    /// output is used.
     max_mean: bool,
 }
 
@@ -45,7 +46,7 @@ impl PreparedNetwork {
         }
     }
 
-    /// The state before the first frame.
+    /// Returns the state before the first frame.
     fn start(&self) -> State {
         let convolutions = vec![Vec::new(); self.convolutions.len()];
         State { convolutions, rnn: self.rnn.zero_state(1), pooled: Pooled::default() }
@@ -89,7 +90,7 @@ impl PreparedNetwork {
 /// What a network remembers of the frames that it has read.
 #[derive(Clone, Debug)]
 struct State {
-    /// For each convolution, its inputs at the last frames.
+    /// The inputs of each convolution at the most recent frames.
     convolutions: Vec<Vec<f32>>,
     rnn: StepState,
     pooled: Pooled,
@@ -131,8 +132,8 @@ impl Pooled {
     }
 }
 
-/// A stream of samples that is being read: see [`Recognizer::live`](crate::Recognizer::live). It owns its state, so many
-/// streams can share one model.
+/// A stream of samples that is being read: see [`Recognizer::live`](crate::Recognizer::live). Each stream owns its
+/// state, so many streams can share one model.
 #[derive(Debug)]
 pub struct Live {
     /// The state before the current frame.
@@ -142,13 +143,13 @@ pub struct Live {
     /// The first and the last sample at the rate of the model.
     first: Option<Vec<f32>>,
     before: Option<Vec<f32>>,
-    /// The last sample with a time, as it came.
+    /// The last sample with a time, before interpolation.
     raw: Vec<f32>,
-    /// The time of the last sample, and that of the last sample at the rate of the model, in seconds.
+    /// The time of the last sample, and the time of the last sample at the rate of the model, in seconds.
     times: Option<[f64; 2]>,
     samples: usize,
     delay: usize,
-    /// The most probable class, and the number of samples in a row at which it has been that.
+    /// The most probable class, and the number of consecutive samples at which this class has been the most probable.
     candidate: (usize, usize),
     label: Option<usize>,
 }
@@ -203,12 +204,13 @@ impl Live {
     }
 
     /// Reads one sample that was taken at a time, in seconds. Samples at the rate of the model are interpolated between
-    /// this sample and the one before. Returns the class after the last of them, or `None` if no such sample has been
-    /// reached. After a pause, a new sequence starts.
+    /// this sample and the one before. Returns the class after the last of these samples, or `None` if no such sample
+    /// has been reached. After a pause, a new sequence starts.
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] if the model has no sampling rate, or if the time is not after that of the last sample.
+    /// [`PredictError::BadInput`] if the model has no sampling rate, or if the time is not after the time of the last
+    /// sample.
     pub(crate) fn push_at(
         &mut self,
         network: &PreparedNetwork,

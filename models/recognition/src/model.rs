@@ -5,12 +5,12 @@
 //!     ─► locked dropout ─► pooling [B, P] ─► dropout ─► dense [B, K]
 //! ```
 //!
-//! B is the number of sequences, S the number of samples, F the number of features per sample, n the number of samples per
-//! frame, T the number of frames, H the hidden size, D the number of directions, and K the number of classes.
+//! B is the number of sequences, S the number of samples, F the number of features per sample, n the number of samples
+//! per frame, T the number of frames, H the hidden size, D the number of directions, and K the number of classes.
 //!
 //! Without convolutions this is a recurrent classifier; with convolutions it is the CRNN of [Burns et al.
-//! 2018](https://doi.org/10.1088/1361-6579/aacfd9). Convolutions read the past only, so that a network with one direction
-//! can also read a stream.
+//! 2018](https://doi.org/10.1088/1361-6579/aacfd9). Convolutions read only the past, so that a network with one
+//! direction can also read a stream.
 //!
 //! The samples of a video are its images. Two-dimensional convolutions over each image then come first:
 //!
@@ -36,14 +36,15 @@ use serde::{Deserialize, Serialize};
 pub const WEIGHT_NAMES: WeightNames =
     WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
 
-/// The architecture of the network: the table `[model]` of a recipe, and the field `model` in the settings of a package.
+/// The architecture of the network: the table `[model]` of a recipe, and the field `model` in the settings of a
+/// package.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
     /// The number of samples that form one time step of the network.
     #[serde(default = "one")]
     pub frame: Count,
-    /// The convolutions over each image of a video, in their order. Other sequences have none.
+    /// The convolutions over each image of a video, in their order. Other sequences have no such convolutions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub image_convolutions: Vec<ImageConvolution>,
     /// The convolutions over the frames, in their order.
@@ -56,10 +57,10 @@ pub struct NetworkConfig {
     /// The number of stacked recurrent layers.
     #[serde(default = "one")]
     pub layers: Count,
-    /// Whether the network reads in both directions. It can then not read a stream.
+    /// Whether the network reads in both directions. Such a network cannot read a stream.
     #[serde(default)]
     pub bidirectional: bool,
-    /// How the recurrent outputs become one vector.
+    /// How the recurrent outputs of a sequence are reduced to one vector.
     pub pooling: Pooling,
     /// The probability of locked dropout, with one mask for all steps, of the inputs of the recurrent layers.
     #[serde(default)]
@@ -85,12 +86,12 @@ fn one() -> Count {
 pub struct Convolution {
     /// The number of output features.
     pub features: Count,
-    /// The number of frames that an output depends on: its own frame and those before it.
+    /// The number of frames that an output depends on: its own frame and the frames before it.
     pub kernel: Count,
 }
 
-/// A convolution over an image, followed by a ReLU. The border is padded with zeros, so that an image of S × S pixels becomes one
-/// of ⌈S / stride⌉ × ⌈S / stride⌉.
+/// A convolution over an image, followed by a ReLU. The border is padded with zeros, so that an image of S × S pixels
+/// becomes an image of ⌈S / stride⌉ × ⌈S / stride⌉ pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageConvolution {
@@ -141,7 +142,7 @@ pub struct Network {
     pub pooling: Pooling,
 }
 
-/// A batch of sequences, divided into frames and padded to the longest one.
+/// A batch of sequences, divided into frames and padded to the longest sequence.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// The features, zero in the padding: `[batch, frames, samples per frame × features]`.
@@ -186,7 +187,8 @@ impl NetworkConfig {
         }
     }
 
-    /// Checks that the settings of images belong to sequences that are videos, with images of `video` × `video` pixels.
+    /// Checks that the settings of images are valid for videos with images of `video` × `video` pixels, and that other
+    /// sequences have no such settings.
     ///
     /// # Errors
     ///
@@ -195,14 +197,16 @@ impl NetworkConfig {
         let Some(side) = video else {
             return match self.image_convolutions.len() {
                 0 => Ok(()),
-                count => Err(format!("there are {count} image_convolutions, and the sequences are no videos")),
+                _ => {
+                    Err("image_convolutions are only valid for a model of videos; remove image_convolutions".to_owned())
+                }
             };
         };
         if side.get() > MAX_SIDE {
-            return Err(format!("video = {side}; images have at most {MAX_SIDE} × {MAX_SIDE} pixels"));
+            return Err(format!("video = {side} is too large; images may have at most {MAX_SIDE} × {MAX_SIDE} pixels"));
         }
         if self.frame != Count::ONE {
-            return Err(format!("frame = {}; it must be 1 for videos", self.frame));
+            return Err(format!("frame = {} is not valid for videos; a model of videos needs frame = 1", self.frame));
         }
         let mut kernels = self.image_convolutions.iter().map(|image| image.kernel);
         match kernels.find(|kernel| kernel.get().is_multiple_of(2)) {
@@ -211,7 +215,7 @@ impl NetworkConfig {
         }
     }
 
-    /// The number of parameters that [`init`](Self::init) creates.
+    /// Returns the number of parameters that [`init`](Self::init) creates.
     pub fn num_params(&self, features: usize, classes: usize) -> f64 {
         let images = self.image_convolutions.iter().zip(self.image_channels());
         let images: f64 = images.map(|(image, channels)| image.num_params(channels as f64)).sum();
@@ -225,13 +229,13 @@ impl NetworkConfig {
         images + convolutions + rnn + self.pooling.num_params(outputs) + dense
     }
 
-    /// The number of input channels of each image convolution.
+    /// Returns the number of input channels of each image convolution.
     fn image_channels(&self) -> impl Iterator<Item = usize> {
         std::iter::once(1).chain(self.image_convolutions.iter().map(|image| image.features.get()))
     }
 
-    /// The number of features per frame after the image convolutions. With 64 bits, the settings of a damaged package do not
-    /// overflow.
+    /// Returns the number of features per frame after the image convolutions. With 64 bits, the settings of a damaged
+    /// package do not overflow.
     fn frame_features(&self, features: usize) -> u64 {
         let Some(last) = self.image_convolutions.last() else { return features as u64 * u64::from(self.frame) };
         let side = |side: u64, image: &ImageConvolution| side.div_ceil(image.stride.into());
@@ -239,7 +243,7 @@ impl NetworkConfig {
         side * side * u64::from(last.features)
     }
 
-    /// The number of inputs and outputs of the linear layer of each convolution.
+    /// Returns the number of inputs and outputs of the linear layer of each convolution.
     fn convolution_sizes(&self, features: usize) -> Vec<(u64, u64)> {
         let mut inputs = self.frame_features(features);
         let size = |Convolution { features, kernel }: &Convolution| {
@@ -277,8 +281,8 @@ impl Network {
         self.dense.forward(self.dropout.forward(pooled))
     }
 
-    /// Applies the image convolutions to each frame: `[batch, time, side²]` → `[batch, time, channels · height · width]`.
-    /// Frames that are no images are returned as they are.
+    /// Applies the image convolutions to each frame: `[batch, time, side²]` →
+    /// `[batch, time, channels · height · width]`. Frames that are no images are returned as they are.
     pub(crate) fn convolve_images(&self, frames: Tensor<3>) -> Tensor<3> {
         if self.image_convolutions.is_empty() {
             return frames;

@@ -6,12 +6,12 @@ use onnx::{Attribute, BATCH, Dim, Element, Export, Graph, OnnxError, Options, Po
 use crate::model::Network;
 use crate::predictor::Recognizer;
 
-const DRAWING: &str = "scale the drawing so that its larger side is 1 and its middle 0, and reduce it to this number of \
-                       points with equal distances along its path";
+const DRAWING: &str = "scale the drawing so that its larger side is 1 and its center is at 0, and resample the drawing \
+                       to this number of points at equal distances along its path";
 const VIDEO: &str =
     "the height and the width of the images in pixels, whose grey values from 0 to 255 are standardised";
-const WINDOW: &str =
-    "the samples of a window, and from its start to that of the next; average the probabilities of all windows";
+const WINDOW: &str = "the number of samples per window, and the number of samples from the start of a window to the \
+                      start of the next; average the probabilities of all windows";
 
 /// Input: frames of standardised features, `[batch, time, samples per frame × features]`; output: the logits of the
 /// classes, `[batch, classes]`.
@@ -42,7 +42,7 @@ impl ToOnnx for Recognizer {
         let numbers = |values: &[f32]| values.iter().map(f32::to_string).collect::<Vec<_>>().join("\n");
         let export = Export::new(vec![graph])
             .with("labels", settings.classes.join("\n"), "the classes, in the order of the logits")
-            .with("channels", settings.channels.join("\n"), "the channels, in their order")
+            .with("channels", settings.channels.join("\n"), "the channels, in the order of the input")
             .with(
                 "relative",
                 settings.features.relative.to_string(),
@@ -51,7 +51,7 @@ impl ToOnnx for Recognizer {
             .with(
                 "deltas",
                 settings.features.deltas.to_string(),
-                "whether differences to the sample before follow the channels",
+                "whether the differences from the previous sample follow the channels",
             )
             .with("mean", numbers(&settings.features.mean), "the number that is subtracted from each feature")
             .with(
@@ -62,9 +62,13 @@ impl ToOnnx for Recognizer {
             .with(
                 "samples_per_frame",
                 frame.to_string(),
-                "the number of samples per time step; the last is filled with zeros",
+                "the number of samples per time step; the last time step is padded with zeros",
             )
-            .with("temperature", settings.temperature.to_string(), "divide the logits by it before the softmax");
+            .with(
+                "temperature",
+                settings.temperature.to_string(),
+                "the number by which the logits are divided before the softmax",
+            );
         let window = settings.window.map(|window| format!("{} {}", window.length, window.step));
         let more = [
             ("video", settings.video.map(|side| side.to_string()), VIDEO),
@@ -103,8 +107,8 @@ fn convolve_images(graph: &mut Graph, network: &Network, steps: &Value, side: us
     (graph.node("Reshape", &[&images, &shape]), features)
 }
 
-/// Adds a convolution that reads the past, and a ReLU: `[B, T, F]` → `[B, T, C]`. As in the network, the steps before the
-/// first one are zeros. `features` is F.
+/// Adds a convolution that reads the past, and a ReLU: `[B, T, F]` → `[B, T, C]`. As in the network, the steps before
+/// the first one are zeros. `features` is F.
 fn convolve(graph: &mut Graph, name: &str, convolution: &Linear, steps: &Value, features: usize) -> Value {
     let kernel = (convolution.weight.dims()[0] / features) as i64;
     let pads = graph.ints(&[0, kernel - 1, 0, 0, 0, 0]);

@@ -1,5 +1,5 @@
-//! Input, options and result of a prediction. The types are serialized to JSON on the command line, over HTTP and in the
-//! browser.
+//! Input, options and result of a prediction. The types are serialized to JSON on the command line, over HTTP and in
+//! the browser.
 
 use std::collections::BTreeMap;
 
@@ -9,28 +9,28 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sequence {
-    /// The samples of each channel, by the name of the channel. All channels have the same number of samples; `null` is a
-    /// missing sample, which is interpolated. Channels that the model does not read are ignored.
+    /// The samples of each channel, by the name of the channel. All channels have the same number of samples; `null` is
+    /// a missing sample, which is interpolated. Channels that the model does not read are ignored.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub channels: BTreeMap<String, Vec<Option<f32>>>,
-    /// The number of samples per second; absent if it is that of the model. Other rates are resampled.
+    /// The number of samples per second. If absent, it is the rate of the model. Samples at another rate are resampled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
-    /// For models of videos, instead of channels: the grey values of each image, from 0 (black) to 255 (white), row by row
-    /// from the top.
+    /// For models of videos, instead of channels: the grey values of each image, from 0 (black) to 255 (white), row by
+    /// row from the top.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<Vec<f32>>,
 }
 
 impl Sequence {
-    /// A sequence without missing samples.
+    /// Creates a sequence without missing samples.
     pub fn new<'a>(channels: impl IntoIterator<Item = (&'a str, Vec<f32>)>) -> Self {
         let channels = channels.into_iter();
         let channels = channels.map(|(name, samples)| (name.to_owned(), samples.into_iter().map(Some).collect()));
         Self { channels: channels.collect(), ..Self::default() }
     }
 
-    /// A video, from the grey values of its images.
+    /// Creates a video from the grey values of its images.
     pub fn video(images: Vec<Vec<f32>>) -> Self {
         Self { images, ..Self::default() }
     }
@@ -40,8 +40,8 @@ impl Sequence {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// For streams: the number of consecutive samples, after the first one, at which a class must be the most probable
-    /// before it is reported. A larger delay gives fewer changes of the class.
+    /// For streams: the number of consecutive samples, after the first sample, at which a class must be the most
+    /// probable before the class is reported. A larger delay gives fewer changes of the class.
     pub delay: usize,
 }
 
@@ -52,7 +52,7 @@ pub struct Prediction {
     pub label: String,
     /// The probability of this class, from 0 to 1.
     pub probability: f32,
-    /// The probabilities of all classes. They sum to 1.
+    /// The probabilities of all classes. The probabilities sum to 1.
     pub probabilities: BTreeMap<String, f32>,
     /// The number of windows whose probabilities were averaged; 1 if the sequence was read as a whole.
     pub windows: usize,
@@ -65,6 +65,6 @@ pub struct Reading {
     pub samples: usize,
     /// The class; `None` until a class has been the most probable for the [delay](Options::delay).
     pub label: Option<String>,
-    /// The probability of the class, or of the most probable class if none is reported yet.
+    /// The probability of the class, or of the most probable class if no class is reported yet.
     pub probability: f32,
 }

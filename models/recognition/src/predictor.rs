@@ -28,7 +28,7 @@ pub struct Recognizer {
     network: Network,
     settings: Settings,
     device: Device,
-    /// The network with packed weights, for streams. They are packed for the first stream.
+    /// The network with packed weights, for streams. The weights are packed for the first stream.
     prepared: OnceLock<PreparedNetwork>,
 }
 
@@ -63,7 +63,7 @@ impl Predictor for Recognizer {
         Ok(answers.collect())
     }
 
-    /// A circle with one more turn per channel, or a video of a square that grows.
+    /// Returns an artificial sequence: a circle with one more turn per channel, or a video of a square that grows.
     fn example(&self) -> Sequence {
         if let Some(side) = self.settings.video.map(Count::get) {
             let grey = |image: usize, pixel: usize| if (pixel / side).max(pixel % side) <= image { 255.0 } else { 0.0 };
@@ -94,7 +94,8 @@ pub struct Session {
     live: Live,
 }
 
-/// Returns the class after each sample of a sequence. Windows are not used: the class is that of all samples so far.
+/// Returns the class after each sample of a sequence. Windows are not used: the class is the class of all samples so
+/// far.
 impl Streaming for Recognizer {
     type Session = Session;
     type Piece = Reading;
@@ -119,12 +120,12 @@ impl Recognizer {
         Self { network, settings, device, prepared: OnceLock::new() }
     }
 
-    /// The settings of the model.
+    /// Returns the settings of the model.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// The network of the model.
+    /// Returns the network of the model.
     pub fn network(&self) -> &Network {
         &self.network
     }
@@ -138,13 +139,14 @@ impl Recognizer {
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] if the network reads in both directions, and so needs whole sequences.
+    /// [`PredictError::BadInput`] if the network is bidirectional and therefore needs whole sequences.
     pub fn live(&self, options: &Options) -> Result<Live, PredictError> {
         Ok(Live::new(self.prepared()?, options.delay))
     }
 
     /// Reads the next sample of a stream, one value per channel in the order of [`Settings::channels`], at the sampling
-    /// rate of the model. The sample of a video is an image: its grey values, row by row. Returns the class of all samples so far.
+    /// rate of the model. The sample of a video is an image: its grey values, row by row. Returns the class of all
+    /// samples so far.
     ///
     /// # Errors
     ///
@@ -154,14 +156,15 @@ impl Recognizer {
         Ok(live.push(self.prepared()?, &self.settings, sample))
     }
 
-    /// Reads the next sample of a stream, which was taken at a time in seconds. The samples may come at any rate: samples
-    /// at the rate of the model are interpolated. Returns the class of all samples so far, or `None` if the time of the
-    /// model's next sample has not come. After a pause of more than 25 sampling intervals, a new sequence starts.
+    /// Reads the next sample of a stream, which was taken at a time in seconds. The samples may come at any rate:
+    /// samples at the rate of the model are interpolated. Returns the class of all samples so far, or `None` if `time`
+    /// is before the time of the model's next sample. After a pause of more than 25 sampling intervals, a new sequence
+    /// starts.
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] if the model has no sampling rate, if the time is not after that of the last sample, or
-    /// if the sample does not have one finite value per channel.
+    /// [`PredictError::BadInput`] if the model has no sampling rate, if the time is not after the time of the last
+    /// sample, or if the sample does not have one finite value per channel.
     pub fn push_at(&self, live: &mut Live, time: f64, sample: &[f32]) -> Result<Option<Reading>, PredictError> {
         self.check(sample)?;
         live.push_at(self.prepared()?, &self.settings, time, sample)
@@ -171,7 +174,9 @@ impl Recognizer {
         let values = self.settings.values();
         if sample.len() != values || !sample.iter().all(|value| value.abs() <= LARGEST) {
             let names = self.settings.channels.join(", ");
-            let reason = format!("a sample needs {values} numbers up to {LARGEST:e}: {names}");
+            let reason = format!(
+                "a sample needs {values} numbers with absolute values up to {LARGEST:e}, for the channels {names}"
+            );
             return Err(PredictError::bad_input("sample", reason));
         }
         Ok(())
@@ -180,12 +185,13 @@ impl Recognizer {
     /// Checks that the model can read a stream.
     fn check_streaming(&self) -> Result<(), PredictError> {
         if self.settings.drawing.is_some() {
-            let reason = "this model reads whole drawings, which it scales; take one without drawing";
+            let reason = "this model scales whole drawings, so it cannot read a stream; use a model that was trained \
+                          without data.drawing";
             return Err(PredictError::bad_input("model", reason));
         }
         if self.network.rnn.is_bidirectional() {
-            let reason =
-                "this model reads in both directions, so it needs whole sequences; take one with bidirectional = false";
+            let reason = "this model is bidirectional, so it needs whole sequences and cannot read a stream; use a \
+                          model with bidirectional = false";
             return Err(PredictError::bad_input("model", reason));
         }
         Ok(())
@@ -229,7 +235,7 @@ impl Recognizer {
     }
 }
 
-/// The probabilities of logits that are divided by a temperature.
+/// Returns the probabilities of logits that are divided by a temperature.
 pub(crate) fn softmax(logits: &[f32], temperature: f32) -> Vec<f32> {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let powers: Vec<f32> = logits.iter().map(|logit| ((logit - largest) / temperature).exp()).collect();
@@ -237,7 +243,7 @@ pub(crate) fn softmax(logits: &[f32], temperature: f32) -> Vec<f32> {
     powers.into_iter().map(|power| power / sum).collect()
 }
 
-/// The index of the largest number; the first of equal numbers.
+/// Returns the index of the largest number; the first of equal numbers.
 pub(crate) fn largest(numbers: &[f32]) -> usize {
     (0..numbers.len()).reduce(|best, index| if numbers[index] > numbers[best] { index } else { best }).unwrap_or(0)
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::settings::Settings;
 
-/// The schemas of sequences, options and predictions of a model.
+/// Returns the schemas of sequences, options and predictions of a model.
 pub fn schemas(settings: &Settings) -> Schemas {
     let samples = json!({ "type": "array", "minItems": 1, "items": { "type": ["number", "null"] } });
     let channels: serde_json::Map<String, Value> =
@@ -28,7 +28,7 @@ pub fn schemas(settings: &Settings) -> Schemas {
                 "channels": { "type": "object", "properties": channels, "required": settings.channels,
                     "description": "The samples of each channel; null is a missing sample." },
                 "rate": { "type": ["number", "null"], "exclusiveMinimum": 0,
-                    "description": "Samples per second, if they differ from those of the model." },
+                    "description": "The number of samples per second, if it differs from the rate of the model." },
             },
             "required": ["channels"],
             "additionalProperties": false,
@@ -40,7 +40,8 @@ pub fn schemas(settings: &Settings) -> Schemas {
         options: json!({
             "type": "object",
             "properties": { "delay": { "type": "integer", "minimum": 0,
-                "description": "For streams: at how many more samples a class must be the most probable before it is reported." } },
+                "description": "For streams: the number of further samples at which a class must be the most probable \
+                                before the class is reported." } },
             "additionalProperties": false,
         }),
         output: json!({

@@ -11,7 +11,7 @@ use crate::model::NetworkConfig;
 pub struct Settings {
     /// The architecture of the network.
     pub model: NetworkConfig,
-    /// The names of the channels, in the order in which the network reads them. A video has none.
+    /// The names of the channels, in the order in which the network reads them. A video has no channels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<String>,
     /// The height and the width of the images in pixels, if the sequences are videos.
@@ -26,47 +26,51 @@ pub struct Settings {
     /// [`drawing`](crate::features::drawing).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drawing: Option<Count>,
-    /// How samples become features.
+    /// How samples are converted to features.
     pub features: Features,
     /// Parts of this length are classified if a sequence is longer; `None` to classify whole sequences.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
-    /// The number by which the logits are divided before the softmax. Training chooses it on the validation part, so that
-    /// probabilities are calibrated ([Guo et al. 2017](https://arxiv.org/abs/1706.04599)).
+    /// The number by which the logits are divided before the softmax. Training chooses it on the validation part, so
+    /// that probabilities are calibrated ([Guo et al. 2017](https://arxiv.org/abs/1706.04599)).
     pub temperature: f32,
 }
 
 impl Settings {
-    /// The number of values per sample: one per channel, or one per pixel of an image.
+    /// Returns the number of values per sample: one per channel, or one per pixel of an image.
     pub fn values(&self) -> usize {
         self.video.map_or(self.channels.len(), |side| side.get() * side.get())
     }
 
-    /// The number of features per sample.
+    /// Returns the number of features per sample.
     pub fn features(&self) -> usize {
         self.features.size(self.values())
     }
 
-    /// Checks that the sizes of the settings match each other.
+    /// Checks that the settings can be used together.
     ///
     /// # Errors
     ///
     /// A message that names the setting and its value.
     pub fn check(&self) -> Result<(), String> {
         let Self { channels, classes, rate, features, temperature, .. } = self;
-        if channels.is_empty() == self.video.is_none() || classes.len() < 2 {
-            return Err(format!(
-                "{} channels and {} classes; at least 1 (but none of a video) and 2 are needed",
-                channels.len(),
-                classes.len()
-            ));
+        if channels.is_empty() && self.video.is_none() {
+            return Err("there are no channels; a model needs at least 1 channel, unless it reads videos".to_owned());
+        }
+        if self.video.is_some() && !channels.is_empty() {
+            return Err(format!("there are {} channels; a model of videos must have no channels", channels.len()));
+        }
+        if classes.len() < 2 {
+            return Err(format!("there are {} classes; at least 2 are needed", classes.len()));
         }
         self.model.check_images(self.video)?;
         if self.video.is_some() && (features.relative || features.deltas) {
-            return Err("the images of a video are neither relative nor do they have differences".to_owned());
+            return Err(
+                "features.relative and features.deltas cannot be used with videos; set both to false".to_owned()
+            );
         }
         if self.drawing.is_some() && channels.len() != 2 {
-            return Err(format!("a drawing has 2 channels, x and y, and the model has {}", channels.len()));
+            return Err(format!("a drawing has 2 channels, x and y, but the model has {}", channels.len()));
         }
         for (names, what) in [(channels, "channel"), (classes, "class")] {
             let twice = |(at, name): (usize, &String)| names[..at].contains(name);
@@ -78,13 +82,16 @@ impl Settings {
         // All pixels of a video have one mean and one standard deviation.
         let size = if self.video.is_some() { 1 } else { self.features() };
         if means != size || deviations != size {
-            return Err(format!("{means} means and {deviations} standard deviations; {size} of each are needed"));
+            return Err(format!(
+                "there are {means} means and {deviations} standard deviations, but {size} of each are needed"
+            ));
         }
         let is_valid = |mean: f32, deviation: f32| mean.is_finite() && deviation.is_normal() && deviation > 0.0;
         let mut pairs = features.mean.iter().zip(&features.deviation);
         if let Some((mean, deviation)) = pairs.find(|(mean, deviation)| !is_valid(**mean, **deviation)) {
             return Err(format!(
-                "a feature has the mean {mean} and the standard deviation {deviation}, which must be above 0"
+                "a feature has the mean {mean} and the standard deviation {deviation}; the mean must be finite, and \
+                 the standard deviation must be above 0"
             ));
         }
         if !(temperature.is_finite() && *temperature > 0.0) {
@@ -99,16 +106,17 @@ impl Settings {
     }
 }
 
-/// How samples become features.
+/// How samples are converted to features.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Features {
     /// Whether the values of a channel are relative to the first sample of the sequence.
     #[serde(default)]
     pub relative: bool,
-    /// Whether the network also reads the difference of each channel to the sample before.
+    /// Whether the network also reads the difference of each channel from the previous sample.
     pub deltas: bool,
-    /// The mean of each feature over the training part: first those of the channels, then those of the differences.
+    /// The mean of each feature over the training part: first the means of the channels, then the means of the
+    /// differences.
     pub mean: Vec<f32>,
     /// The standard deviation of each feature over the training part.
     pub deviation: Vec<f32>,
@@ -128,8 +136,8 @@ pub struct Window {
 }
 
 impl Window {
-    /// The starts of the windows of a sequence. The last window ends with the sequence. A sequence that is not longer than
-    /// a window is one window.
+    /// Returns the starts of the windows of a sequence. The last window ends with the sequence. A sequence that is not
+    /// longer than a window is one window.
     pub fn starts(self, samples: usize) -> Vec<usize> {
         let last = samples.saturating_sub(self.length.get());
         let mut starts: Vec<usize> = (0..last).step_by(self.step.get()).collect();

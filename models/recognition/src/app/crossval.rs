@@ -1,4 +1,5 @@
-//! The verb (subcommand) `crossval`: trains one model per fold, and measures each on persons that it has not seen.
+//! The verb (subcommand) `crossval`: trains one model per fold, and measures each model on persons who are not in its
+//! training part.
 
 use std::path::PathBuf;
 
@@ -30,7 +31,7 @@ pub struct Crossval {
 }
 
 impl Crossval {
-    /// Trains the folds, and prints the metrics over all of them and for each person.
+    /// Trains the folds, and prints the metrics over all folds and for each person.
     pub fn run(&self, cx: &mut Context) -> Result<()> {
         cx.listen();
         let recipe = self.recipe.read::<App>()?;

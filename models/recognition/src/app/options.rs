@@ -10,18 +10,18 @@ use datasets::recordings::TimeUnit;
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Data")]
 pub struct DataOptions {
-    /// Train on this CSV file, whose rows are the samples of all recordings. Without --recipe, the recipe own-recordings
-    /// is used
+    /// Train on this CSV file, whose rows are the samples of all recordings. Without --recipe, the recipe
+    /// own-recordings is used
     #[arg(long, value_name = "FILE", requires_all = ["id", "label"])]
     csv: Option<PathBuf>,
-    /// Train on this folder: a folder per class with a CSV file per recording
+    /// Train on this folder, which has a folder per class with a CSV file per recording
     #[arg(long, value_name = "DIR", conflicts_with = "csv")]
     folder: Option<PathBuf>,
     /// Train on this file in the format .ts of the UEA archive
     #[arg(long, value_name = "FILE", conflicts_with_all = ["csv", "folder"])]
     ts: Option<PathBuf>,
-    /// Train on these videos: a folder per class with a folder of PNG files per video. Without --recipe, the recipe
-    /// own-videos is used
+    /// Train on the videos in this folder, which has a folder per class with a folder of PNG files per video. Without
+    /// --recipe, the recipe own-videos is used
     #[arg(long, value_name = "DIR", conflicts_with_all = ["csv", "folder", "ts"])]
     videos: Option<PathBuf>,
     /// The file in the format .ts with the test part [default: a part of --ts]
@@ -36,7 +36,7 @@ pub struct DataOptions {
     /// Columns with the channels [default: all columns of numbers that have no other use]
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     channels: Vec<String>,
-    /// Column with whom a recording is of. No person is in two parts of the data
+    /// Column with the person of each recording. All recordings of a person are in the same part of the data
     #[arg(long, value_name = "COLUMN", requires = "csv")]
     group: Option<String>,
     /// Column with the time of each sample

@@ -27,16 +27,16 @@ pub struct Predict {
     /// Columns that together identify a recording [default: the file is one recording]
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "csv")]
     id: Vec<String>,
-    /// Column with the time of each sample; other sampling rates than that of the model are resampled
+    /// Column with the time of each sample; samples at another rate than the sampling rate of the model are resampled
     #[arg(long, value_name = "COLUMN", requires = "csv")]
     time: Option<String>,
     /// Unit of the times: s, ms, us or ns [default: recognised]
     #[arg(long, value_name = "UNIT", requires = "time")]
     time_unit: Option<TimeUnit>,
-    /// Print the class after every sample, as a stream gives it
+    /// Print the class after every sample, as for a stream
     #[arg(long)]
     stream: bool,
-    /// For --stream: at how many more samples a class must be the most probable before it is reported
+    /// For --stream: number of further samples at which a class must be the most probable before the class is reported
     #[arg(long, value_name = "SAMPLES", default_value_t = 0, requires = "stream")]
     delay: usize,
     #[command(flatten)]
@@ -56,7 +56,7 @@ struct Identified<'a, A> {
 type Input = (String, Sequence);
 
 impl Predict {
-    /// Prints the class of each recording, in their order in the file, or of each video.
+    /// Prints the class of each recording, in the order of the file, or of each video.
     pub fn run(self, cx: &Context) -> Result<()> {
         let model: Recognizer = cx.open(&self.model, App::DEFAULT_MODEL)?;
         let inputs = match &self.csv {

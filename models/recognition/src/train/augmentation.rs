@@ -21,38 +21,26 @@ pub struct Augmentation {
     /// The largest angle of a rotation in degrees, from 0 to 180. Two channels are the axes of a plane. Otherwise, each
     /// three channels, whose number must be a multiple of three, are the axes of a space, and are rotated together.
     pub rotation: f32,
-    /// The axis of rotations in space: a watch slips around the arm. A random axis if absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub axis: Option<Axis>,
-    /// The names of channels whose signs are changed together in half of the sequences. This turns what a sensor on the left
-    /// arm measures into what it would measure on the right arm.
+    /// The names of channels whose signs are changed together in half of the sequences. This turns what a sensor on the
+    /// left arm measures into what it would measure on the right arm.
     pub mirror: Vec<String>,
     /// The largest share by which parts of a sequence are stretched or shortened in time.
     pub warp: Fraction,
     /// The largest share of a sequence that is cut off, at its ends together.
     pub crop: Fraction,
-}
-
-/// An axis of a space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Axis {
-    /// The first of three channels.
-    X,
-    /// The second of three channels.
-    Y,
-    /// The third of three channels.
-    Z,
+    /// The share of the sequences of which only the first part is kept, with a random length from a third to the whole.
+    /// A model that reads streams learns from them to recognise a class before its end.
+    pub prefix: Fraction,
 }
 
 impl Augmentation {
-    /// Whether sequences with this number of channels can be rotated as the settings say.
+    /// Returns whether sequences with this number of channels can be rotated as the settings say.
     pub fn fits(&self, channels: usize) -> bool {
         self.rotation == 0.0 || (0.0..=180.0).contains(&self.rotation) && (channels == 2 || channels.is_multiple_of(3))
     }
 
-    /// Changes a sequence at random, `[samples, channels]`. `names` and `deviations` are the names of the channels, which the
-    /// pixels of a video do not need, and their standard deviations.
+    /// Changes a sequence at random, `[samples, channels]`. `names` and `deviations` are the names of the channels,
+    /// which the pixels of a video do not need, and their standard deviations.
     pub fn apply(&self, samples: &[f32], names: &[String], deviations: &[f32], rng: &mut ChaCha8Rng) -> Vec<f32> {
         let channels = deviations.len();
         let mut samples = self.cropped(samples, channels, rng).to_vec();
@@ -65,7 +53,7 @@ impl Augmentation {
             values.filter(|(_, mirrored)| **mirrored).for_each(|(value, _)| *value = -*value);
         }
         if self.rotation > 0.0 {
-            rotate(&mut samples, channels, self.rotation.to_radians(), self.axis, rng);
+            rotate(&mut samples, channels, self.rotation.to_radians(), rng);
         }
         if self.scale.get() > 0.0 {
             let factor = 1.0 + uniform(self.scale.get() as f32, rng);
@@ -78,6 +66,10 @@ impl Augmentation {
                 }
             }
         }
+        if self.prefix.get() > 0.0 && rng.random::<f64>() < self.prefix.get() {
+            let count = samples.len() / channels;
+            samples.truncate(rng.random_range(count.div_ceil(3)..=count) * channels);
+        }
         samples
     }
 
@@ -89,7 +81,8 @@ impl Augmentation {
         &samples[first * channels..(count - cut + first) * channels]
     }
 
-    /// Stretches and shortens parts of a sequence. The first and the last sample stay, and so does the number of samples.
+    /// Stretches and shortens parts of a sequence. The first and the last sample stay, and so does the number of
+    /// samples.
     fn warped(&self, samples: &[f32], channels: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
         let last = samples.len() / channels - 1;
         let speeds = [(); WARPED_PARTS].map(|()| 1.0 + uniform(self.warp.get() as f32, rng));
@@ -111,12 +104,12 @@ impl Augmentation {
     }
 }
 
-/// A random number from `-most` to `most`.
+/// Returns a random number from `-most` to `most`.
 fn uniform(most: f32, rng: &mut ChaCha8Rng) -> f32 {
     most * (2.0 * rng.random::<f32>() - 1.0)
 }
 
-/// A random number of the standard normal distribution (Box & Muller 1958).
+/// Returns a random number of the standard normal distribution (Box & Muller 1958).
 fn normal(rng: &mut ChaCha8Rng) -> f32 {
     let (one, two) = (1.0 - rng.random::<f32>(), rng.random::<f32>());
     (-2.0 * one.ln()).sqrt() * (2.0 * PI * two).cos()
@@ -136,9 +129,9 @@ fn about_mean(samples: &mut [f32], channels: usize, change: impl Fn(&mut [f32]))
     }
 }
 
-/// Rotates the axes of a sequence by a random angle of at most `most` radians. A drawing in a plane is rotated about its
-/// mean. Sensors measure vectors, which are rotated about zero around `axis`, or around a random axis.
-fn rotate(samples: &mut [f32], channels: usize, most: f32, axis: Option<Axis>, rng: &mut ChaCha8Rng) {
+/// Rotates the axes of a sequence by a random angle of at most `most` radians. A drawing in a plane is rotated about
+/// its mean. Sensors measure vectors, which are rotated about zero around a random axis.
+fn rotate(samples: &mut [f32], channels: usize, most: f32, rng: &mut ChaCha8Rng) {
     let angle = uniform(most, rng);
     let (sin, cos) = angle.sin_cos();
     if channels == 2 {
@@ -148,12 +141,7 @@ fn rotate(samples: &mut [f32], channels: usize, most: f32, axis: Option<Axis>, r
         };
         return about_mean(samples, channels, turn);
     }
-    let axis = match axis {
-        Some(Axis::X) => [1.0, 0.0, 0.0],
-        Some(Axis::Y) => [0.0, 1.0, 0.0],
-        Some(Axis::Z) => [0.0, 0.0, 1.0],
-        None => [(); 3].map(|()| normal(rng)),
-    };
+    let axis = [(); 3].map(|()| normal(rng));
     let length = axis.iter().map(|value| value * value).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
     let [x, y, z] = axis.map(|value| value / length);
     // Rodrigues' formula: v cos + (k × v) sin + k (k · v) (1 − cos).
@@ -219,16 +207,14 @@ mod tests {
     }
 
     #[test]
-    fn rotations_around_an_axis_keep_its_channel() {
-        let samples: Vec<f32> = (0..12).map(|index| (index as f32 * 0.9).sin()).collect();
-        for (place, axis) in [Axis::X, Axis::Y, Axis::Z].into_iter().enumerate() {
-            let rotation = Augmentation { rotation: 60.0, axis: Some(axis), ..Augmentation::default() };
-            let rotated = rotation.apply(&samples, &[], &[1.0; 3], &mut rng());
-            for (one, other) in samples.chunks(3).zip(rotated.chunks(3)) {
-                approx::assert_abs_diff_eq!(one[place], other[place], epsilon = 1e-6);
-                assert!((one[(place + 1) % 3] - other[(place + 1) % 3]).abs() > 1e-3);
-            }
-        }
+    fn prefixes_are_first_parts_of_half_of_the_sequences() {
+        let samples: Vec<f32> = (0..60).map(|step| step as f32).collect();
+        let prefix = Augmentation { prefix: share(0.5), ..Augmentation::default() };
+        let mut rng = rng();
+        let found: Vec<Vec<f32>> = (0..200).map(|_| prefix.apply(&samples, &[], &[1.0; 2], &mut rng)).collect();
+        assert!(found.iter().all(|found| samples.starts_with(found) && found.len() >= 20 && found.len() % 2 == 0));
+        let cut = found.iter().filter(|found| found.len() < 60).count();
+        assert!((65..130).contains(&cut), "{cut}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Cross-validation: one model per fold, each measured on persons that it has not seen.
+//! Cross-validation: one model is trained per fold, and measured on persons who are not in its training part.
 
 use std::path::Path;
 
@@ -12,8 +12,8 @@ use crate::train::task::probabilities;
 
 /// The test examples of all folds, and the probabilities of their classes.
 pub struct Validated {
-    /// The test examples of all folds, which are all recordings or their windows. The index of a recording counts through
-    /// all folds.
+    /// The test examples of all folds, which are all recordings or their windows. Recordings are numbered consecutively
+    /// over all folds.
     pub examples: Vec<Example>,
     /// The probabilities of the classes of each example.
     pub probabilities: Vec<Vec<f32>>,
@@ -21,10 +21,11 @@ pub struct Validated {
     pub classes: Vec<String>,
 }
 
-/// Trains one model per fold in `dir/fold-1`, `dir/fold-2`, …, and reads the fold with it. Folds that an earlier call has
-/// finished are not trained again. `each` is called with the result of every training in this call.
+/// Trains one model per fold in `dir/fold-1`, `dir/fold-2`, …, and predicts the recordings of the fold with this model.
+/// Folds that an earlier call has finished are not trained again. `each` is called with the result of every training in
+/// this call.
 ///
-/// Returns `None` if the session was interrupted. A call with the same arguments then resumes.
+/// Returns `None` if the session was interrupted. A call with the same arguments then resumes the cross-validation.
 ///
 /// # Errors
 ///
@@ -78,7 +79,8 @@ fn check_classes(recipe: &RecipeOf<RecognitionTask>, folds: Count, locator: &Loc
             expected.iter().chain(&classes).find(|class| !(expected.contains(class) && classes.contains(class)))
         {
             let message = format!(
-                "only some of the {folds} training parts have the class `{class}`; record it of more persons, or choose fewer folds"
+                "only some of the {folds} training parts have the class `{class}`; add recordings of this class from \
+                 more persons, or choose fewer folds"
             );
             return Err(TaskError::setting("data.fold", message).into());
         }
@@ -86,7 +88,7 @@ fn check_classes(recipe: &RecipeOf<RecognitionTask>, folds: Count, locator: &Loc
     Ok(())
 }
 
-/// The numbers of the folds, from 1.
+/// Returns the numbers of the folds, from 1.
 fn numbers(folds: Count) -> Result<Vec<Count>, TaskError> {
     (1..=folds.get() as u64).map(|number| Count::try_from(number).map_err(TaskError::Other)).collect()
 }

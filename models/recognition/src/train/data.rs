@@ -37,32 +37,32 @@ pub struct DataConfig {
     /// The number of samples per second to which the recordings are resampled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Positive>,
-    /// Recordings are drawings of a pen, which are scaled and reduced to this number of points.
+    /// If set, recordings are drawings of a pen, which are scaled and resampled to this number of points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drawing: Option<Count>,
-    /// The sequences are videos: those of the set `videos`, or drawings that are rendered as videos.
+    /// If set, the sequences are videos: the videos of the set `videos`, or drawings that are rendered as videos.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub video: Option<Video>,
     /// Whether the values of a channel are relative to the first sample of a sequence.
     #[serde(default)]
     pub relative: bool,
-    /// Whether the network also reads the difference of each channel to the sample before.
+    /// Whether the network also reads the difference of each channel from the previous sample.
     #[serde(default)]
     pub deltas: bool,
-    /// The recordings are divided into windows, which are classified one by one.
+    /// If set, the recordings are divided into windows, which are classified one by one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
-    /// The share of the training part that is held out for validation: whole persons if they are known. The gestures have a
-    /// validation part of their own, unless there is a `fold`.
+    /// The share of the training part that is held out for validation. If the persons are known, whole persons are held
+    /// out. The set `gestures` has a separate validation part, unless `fold` is set.
     pub valid: Fraction,
-    /// The share that is held out as the test part, if the data have no published one and `fold` is absent: whole persons
-    /// if they are known.
+    /// The share that is held out as the test part, if the data have no published test part and `fold` is absent. If
+    /// the persons are known, whole persons are held out.
     #[serde(default)]
     pub test: Fraction,
-    /// The fold that is the test part, instead of the test part of the data: for cross-validation by person.
+    /// The fold that is used as the test part instead of the test part of the data, for cross-validation by person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold: Option<Fold>,
-    /// The seed of the random choice of what is held out.
+    /// The seed of the random choice of the recordings or persons that are held out.
     #[serde(default)]
     pub split_seed: u64,
     /// Random changes of the training sequences.
@@ -105,7 +105,7 @@ pub enum Set {
     Gestures,
     /// Pen-based digits (UCI).
     Pendigits,
-    /// Japanese vowels: which of nine men says a vowel (UCI, UEA archive).
+    /// Japanese vowels of nine men; the class is the speaker (UCI, UEA archive).
     JapaneseVowels,
     /// Four activities with a watch (UEA archive).
     BasicMotions,
@@ -139,9 +139,9 @@ pub struct Example {
     pub samples: Vec<f32>,
     /// The index of the class; the number of classes if the training part does not have the class.
     pub class: usize,
-    /// The index of the recording that the sequence is a window of, in its part.
+    /// The index, in this part, of the recording that contains the sequence.
     pub recording: usize,
-    /// Whom the recording is of, if it is known.
+    /// The person of the recording, if the person is known.
     pub group: Option<String>,
 }
 
@@ -166,14 +166,19 @@ impl DataConfig {
             Set::Omniglot => (omniglot::load(locator)?.recordings().select(&STROKES.map(str::to_owned))?, None),
             Set::Ecg5000 => (ecg5000::load(locator)?, None),
             Set::Table => {
-                let missing = |key| TaskError::setting(key, "it is absent; set it to a column of the file");
+                let missing =
+                    |key| TaskError::setting(key, "the setting is missing; give the name of a column of the file");
                 let label = self.label.as_deref().ok_or_else(|| missing("data.label"))?;
                 (Recordings::from_csv(&locator.own_file(self.own_path()?), &self.id, Some(label), &self.format)?, None)
             }
             Set::Folder => (Recordings::from_folder(&locator.own_file(self.own_path()?), &self.format)?, None),
             Set::Videos => {
-                let missing =
-                    || TaskError::setting("data.video", "it is absent; set it to { side = 28 } or another size");
+                let missing = || {
+                    TaskError::setting(
+                        "data.video",
+                        "the setting is missing; set data.video to { side = 28 }, or to another size",
+                    )
+                };
                 let side = self.video.ok_or_else(missing)?.side.get();
                 (Recordings::from_videos(&locator.own_file(self.own_path()?), side)?, None)
             }
@@ -190,7 +195,13 @@ impl DataConfig {
                 };
                 let folds = all.folds(of.get())?;
                 let held = folds.get(number.get() - 1).ok_or_else(|| {
-                    TaskError::setting("data.fold", format!("there are {of} folds, and number is {number}"))
+                    TaskError::setting(
+                        "data.fold",
+                        format!(
+                            "there are {of} folds, but the number of the fold is {number}; choose a number from 1 to \
+                             {of}"
+                        ),
+                    )
                 })?;
                 let others: Vec<usize> = folds.iter().filter(|fold| *fold != held).flatten().copied().collect();
                 (all.subset(&others), all.subset(held))
@@ -200,7 +211,8 @@ impl DataConfig {
             (None, None) => {
                 return Err(TaskError::setting(
                     "data.test",
-                    "the data have no test part; set it to a share, such as 0.2",
+                    "the data have no test part; set data.test to the fraction of the recordings to hold out, such as \
+                     0.2",
                 ));
             }
         };
@@ -214,8 +226,10 @@ impl DataConfig {
         let channels = train.channels.clone();
         if !self.augmentation.fits(channels.len()) {
             let count = channels.len();
-            let message =
-                format!("it needs an angle from 0 to 180, and 2 channels or a multiple of 3; there are {count}");
+            let message = format!(
+                "the angle must be from 0 to 180, and the data must have 2 channels or a multiple of 3 channels, not \
+                 {count}"
+            );
             return Err(TaskError::setting("data.augmentation.rotation", message));
         }
         if let Some(name) = self.augmentation.mirror.iter().find(|name| !channels.contains(name)) {
@@ -223,13 +237,15 @@ impl DataConfig {
             return Err(TaskError::setting("data.augmentation.mirror", message));
         }
         if self.drawing.is_some() && channels.len() != 2 {
-            let message = format!("a drawing has 2 channels, x and y, and there are {}", channels.len());
+            let message = format!("a drawing has 2 channels, x and y, but the data have {}", channels.len());
             return Err(TaskError::setting("data.drawing", message));
         }
         let rendered = self.video.and_then(|video| Some((video.side.get(), video.images?.get())));
         if rendered.is_some() && channels.len() != 2 {
-            let message =
-                format!("images = … renders drawings with the channels x and y, and there are {}", channels.len());
+            let message = format!(
+                "data.video.images renders drawings with the 2 channels x and y, but the data have {} channels",
+                channels.len()
+            );
             return Err(TaskError::setting("data.video", message));
         }
         let [train, valid, test] = [train, valid, test].map(|part| -> TaskResult<Recordings> {
@@ -253,7 +269,8 @@ impl DataConfig {
     }
 
     fn own_path(&self) -> TaskResult<&std::path::Path> {
-        let missing = || TaskError::setting("data.file", "it is absent; set it to the path of your recordings");
+        let missing =
+            || TaskError::setting("data.file", "the setting is missing; set data.file to the path of your recordings");
         self.file.as_deref().ok_or_else(missing)
     }
 
@@ -273,14 +290,15 @@ impl DataConfig {
             ("data.format", self.format != RecordingFormat::default() && !(table || self.set == Set::Folder)),
         ];
         match settings.into_iter().find(|(_, wrong)| *wrong) {
-            Some((setting, _)) => {
-                Err(TaskError::setting(setting, "it does not belong to data.set; remove one of them"))
-            }
+            Some((setting, _)) => Err(TaskError::setting(
+                setting,
+                "this setting cannot be used with the value of data.set; remove this setting, or change data.set",
+            )),
             None => Ok(()),
         }
     }
 
-    /// The sequences of a part: its recordings or, with [`window`](Self::window), their windows.
+    /// Returns the sequences of a part: its recordings or, with [`window`](Self::window), their windows.
     pub fn examples(&self, part: &Recordings, classes: &[String]) -> Vec<Example> {
         let width = part.channels.len();
         let mut examples = Vec::new();
@@ -302,7 +320,11 @@ impl DataConfig {
 fn joined(mut one: Recordings, other: Recordings) -> TaskResult<Recordings> {
     if one.rate != other.rate {
         let rate = |rate: Option<f64>| rate.map_or("unknown".to_owned(), |rate| rate.to_string());
-        let message = format!("the files have the sampling rates {} and {}", rate(one.rate), rate(other.rate));
+        let message = format!(
+            "data.file and data.test_file have the sampling rates {} and {}; both files need the same sampling rate",
+            rate(one.rate),
+            rate(other.rate)
+        );
         return Err(TaskError::setting("data.test_file", message));
     }
     one.recordings.extend(other.select(&one.channels)?.recordings);

@@ -25,7 +25,7 @@ impl NearestNeighbor {
         Self { channels, known }
     }
 
-    /// The class of the nearest training sequence.
+    /// Returns the class of the nearest training sequence.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ fn reduced(samples: &[f32], channels: usize) -> Steps {
     (0..steps).flat_map(mean).collect()
 }
 
-/// The DTW distance of two sequences; infinity if it is at least `limit`. `rows` is memory.
+/// Returns the DTW distance of two sequences; infinity if it is at least `limit`. `rows` is memory.
 fn distance(one: &[f32], other: &[f32], channels: usize, limit: f32, rows: &mut [Vec<f32>; 2]) -> f32 {
     let width = other.len() / channels;
     let [before, now] = rows;

@@ -10,8 +10,8 @@ use crate::train::data::Example;
 /// The number of bins of the expected calibration error.
 const BINS: usize = 10;
 
-/// Metrics of the probabilities of the classes, one list per example. A class that the model does not know has an index
-/// from the number of classes on, and counts as wrong.
+/// Computes metrics from the probabilities of the classes, one list per example. An example whose class is unknown to
+/// the model has the number of classes as its class index, and counts as wrong.
 ///
 /// - `accuracy`: the share of examples whose most probable class is right
 /// - `macro_f1`: the mean F1 of the classes that occur
@@ -46,7 +46,7 @@ pub fn measure(examples: &[Example], probabilities: &[Vec<f32>]) -> Measured {
     metrics.into()
 }
 
-/// The accuracy of each person.
+/// Returns the accuracy of each person.
 pub fn by_person(examples: &[Example], probabilities: &[Vec<f32>]) -> BTreeMap<String, f64> {
     let mut people: BTreeMap<&String, Vec<bool>> = BTreeMap::new();
     for (example, probabilities) in examples.iter().zip(probabilities) {
@@ -57,8 +57,8 @@ pub fn by_person(examples: &[Example], probabilities: &[Vec<f32>]) -> BTreeMap<S
     people.into_iter().map(|(person, right)| (person.clone(), share(&right))).collect()
 }
 
-/// The number of examples of each true class (row) that were recognised as each class (column), `[classes, classes]`.
-/// Examples of unknown classes are left out.
+/// Returns the number of examples of each true class (row) that were recognised as each class (column),
+/// `[classes, classes]`. Examples of unknown classes are left out.
 pub fn confusion(examples: &[Example], probabilities: &[Vec<f32>], classes: usize) -> Vec<Vec<usize>> {
     let mut counts = vec![vec![0; classes]; classes];
     for (example, probabilities) in examples.iter().zip(probabilities) {
@@ -89,7 +89,7 @@ fn macro_f1(examples: &[Example], predicted: &[usize]) -> f64 {
     scores.iter().sum::<f64>() / scores.len() as f64
 }
 
-/// The mean cross-entropy in nats. A class that the model does not know has the least positive probability.
+/// Returns the mean cross-entropy in nats. A class that the model does not know has the least positive probability.
 pub fn cross_entropy(examples: &[Example], probabilities: &[Vec<f32>]) -> f64 {
     let loss = |(example, probabilities): (&Example, &Vec<f32>)| {
         -f64::from(probabilities.get(example.class).copied().unwrap_or(0.0).max(f32::MIN_POSITIVE)).ln()

@@ -1,8 +1,8 @@
 //! The baseline of random convolution kernels with a linear classifier, a small form of ROCKET ([Dempster et al.
 //! 2020](https://arxiv.org/abs/1910.13051)).
 //!
-//! Each kernel has random weights, a random dilation and one random channel. Its features are the largest output and the
-//! share of positive outputs. Ridge regression of the classes on all features gives the classifier.
+//! Each kernel has random weights, a random dilation and one random channel. Its features are the largest output and
+//! the share of positive outputs. Ridge regression of the classes on all features gives the classifier.
 
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -27,7 +27,7 @@ struct Kernel {
 }
 
 impl Kernel {
-    /// The largest output, and the share of positive outputs, over a sequence `[samples, channels]`.
+    /// Returns the largest output, and the share of positive outputs, over a sequence `[samples, channels]`.
     fn features(&self, samples: &[f32], channels: usize) -> [f64; 2] {
         let count = samples.len() / channels;
         let (mut most, mut positive) = (f32::NEG_INFINITY, 0);
@@ -98,7 +98,7 @@ impl RandomKernels {
         Ok(new)
     }
 
-    /// The most probable class of a sequence.
+    /// Returns the most probable class of a sequence.
     pub fn predict(&self, samples: &[f32]) -> usize {
         let mut row = self.raw(samples);
         self.standardise(&mut row);
@@ -119,7 +119,7 @@ impl RandomKernels {
     }
 }
 
-/// Ridge regression of 1 for the class of a row and -1 for the other classes. Returns the weights of each class.
+/// Fits a ridge regression of 1 for the class of a row and -1 for the other classes. Returns the weights of each class.
 fn ridge(rows: &[Vec<f64>], labels: &[usize], classes: usize, interrupt: &Interrupt) -> TaskResult<Vec<Vec<f64>>> {
     let size = rows.first().map_or(0, Vec::len);
     let mut gram = vec![0.0; size * size]; // the lower triangle of XᵀX

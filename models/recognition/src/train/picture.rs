@@ -64,14 +64,14 @@ pub fn draw(examples: &[Example], probabilities: &[Vec<f32>], settings: &Setting
     ))
 }
 
-/// The indices of `count` of `all` examples. They are far apart, because neighbouring examples are often of one person or
-/// class.
+/// Returns the indices of `count` of `all` examples. These examples are far apart, because neighbouring examples often
+/// have the same person or class.
 pub fn spread(all: usize, count: usize) -> Vec<usize> {
     const PRIME: usize = 7937;
     (0..count.min(all)).map(|place| place * PRIME % all).collect()
 }
 
-/// The points of a drawing, `[samples, 2]`, scaled to a square. The second channel points up.
+/// Returns the points of a drawing, `[samples, 2]`, scaled to a square. The second channel points up.
 fn path(samples: &[f32]) -> String {
     let (points, _) = samples.as_chunks::<2>();
     let bounds = |axis: usize| {
@@ -87,7 +87,7 @@ fn path(samples: &[f32]) -> String {
     points.iter().map(place).collect::<Vec<_>>().join(" ")
 }
 
-/// The height of an SVG, from its attribute.
+/// Returns the height of an SVG, from its attribute.
 fn height_of(svg: &str) -> f32 {
     let number = svg.split_once("height=\"").and_then(|(_, rest)| rest.split_once('"'));
     number.and_then(|(number, _)| number.parse().ok()).unwrap_or(SIZE * 4.0)

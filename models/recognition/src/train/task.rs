@@ -33,8 +33,8 @@ const COARSE: usize = 7;
 /// The number of test sequences that the demonstration names.
 const SHOWN: usize = 8;
 
-/// Trains and evaluates [`Recognizer`] models. It holds what is derived from the training part without gradients: the
-/// classes, and mean and deviation of the features.
+/// Trains and evaluates [`Recognizer`] models. The task holds everything that is derived from the training part without
+/// gradients: the classes, and the mean and the standard deviation of the features.
 pub struct RecognitionTask {
     data: DataConfig,
     settings: Settings,
@@ -83,12 +83,18 @@ impl Task for RecognitionTask {
 
     fn fit(recipe: &RecipeOf<Self>, raw: &Splits<Recordings>, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self> {
         if start.is_some() {
-            return Err(TaskError::setting("start_from", "a recognizer cannot use this setting; remove it"));
+            return Err(TaskError::setting(
+                "start_from",
+                "a recognizer does not support start_from; remove this setting",
+            ));
         }
         let (data, Recordings { channels, rate, .. }) = (recipe.data.clone(), &raw.train);
         let classes = raw.train.classes();
         if classes.len() < 2 {
-            let message = format!("the training part has only the class `{}`; two are needed", classes.join(""));
+            let message = format!(
+                "the training part has only the class `{}`; a recognizer needs at least two classes",
+                classes.join("")
+            );
             return Err(TaskError::setting("data", message));
         }
         let video = data.video.map(|video| video.side);
@@ -254,7 +260,7 @@ impl Task for RecognitionTask {
 }
 
 impl RecognitionTask {
-    /// The first half of the samples of an example.
+    /// Returns the first half of the samples of an example.
     fn first_half(&self, example: &Example) -> Example {
         let values = self.settings.values();
         let half = (example.samples.len() / values).div_ceil(2) * values;
@@ -274,7 +280,7 @@ fn coarse(pixels: &[f32], side: usize) -> Vec<f32> {
     pixels.chunks_exact(side * side).flat_map(blocks).collect()
 }
 
-/// The probabilities of the classes of each example.
+/// Returns the probabilities of the classes of each example.
 pub(super) fn probabilities(
     predictor: &Recognizer,
     examples: &[Example],
