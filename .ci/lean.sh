@@ -5,7 +5,7 @@
 # Without --release the crate is built without optimisation, which is faster.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
-predictors="sentiment language-model forecasting tagging recognition zoo"
+predictors="sentiment language-model forecasting tagging recognition handwriting zoo"
 heavy='training|cli|clap|ureq|plotters|indicatif|burn-autodiff|burn-optim'
 forbidden="^($heavy|datasets) "
 

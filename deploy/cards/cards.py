@@ -19,16 +19,16 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-APPLICATIONS = ["sentiment", "language-model", "forecasting", "tagging", "recognition"]
+APPLICATIONS = ["sentiment", "language-model", "forecasting", "tagging", "recognition", "handwriting"]
 TITLE = """# Deployment
 
 What the shipped models need, and how fast they answer. `deploy/cards/cards.py` measures all of them and writes this page; `zoo
 APPLICATION bench --card --model NAME` measures one.
 
 The input is an artificial example of usual length: a review of 36 tokens, a sentence of 16 words, the shortest history that a
-forecaster reads, and for language models a text of 60 words that is generated. The time includes the tokenizer, the scaler and
-the decoding. *Load* is the time from the folder to a model that is ready, *latency* the time for one input, and *throughput* is
-measured in batches of 32 inputs. *Memory* is the resident memory of the whole process.
+forecaster reads, for language models a text of 60 words that is generated, and for handwriting a drawing. The time includes the
+tokenizer, the scaler and the decoding. *Load* is the time from the folder to a model that is ready, *latency* the time for one
+input, and *throughput* is measured in batches of 32 inputs. *Memory* is the resident memory of the whole process.
 """
 
 RUNTIMES = """## Runtimes

@@ -1,5 +1,5 @@
-//! Predicts for texts with a model of any application: `cargo run -p zoo --example predict -- imdb-lstm "Wonderfully
-//! acted."`
+//! Predicts the outputs for texts with a model of any application:
+//! `cargo run -p zoo --example predict -- imdb-lstm "Wonderfully acted."`
 //!
 //! prints one prediction per text as JSON.
 

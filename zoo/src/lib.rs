@@ -10,8 +10,8 @@
 //! Without cargo features the library has no command line, no trainer and no access to files, and builds for
 //! `wasm32-unknown-unknown`. The feature `folder` adds [`from_pretrained`], and `cli` (default) the program.
 //!
-//! A program that knows the application of its model uses the crate of the application, such as `sentiment`, whose
-//! answers are typed.
+//! If a program uses only one application, it can use the crate of this application, such as `sentiment`, which returns
+//! typed answers.
 
 use burn::tensor::Device;
 use inference::dynamic::{AnyModel, Entry, Registry};
@@ -24,6 +24,7 @@ pub const APPLICATIONS: Registry = Registry(&[
     Entry::of::<forecasting::Forecaster>(),
     Entry::of::<tagging::Tagger>(),
     Entry::of::<recognition::Recognizer>(),
+    Entry::of::<handwriting::Writer>(),
 ]);
 
 /// Opens a package of any application on the CPU, from any source of named bytes.

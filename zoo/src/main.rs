@@ -19,6 +19,7 @@ fn main() -> ExitCode {
             cli::entry::<forecasting::app::App>(),
             cli::entry::<tagging::app::App>(),
             cli::entry::<recognition::app::App>(),
+            cli::entry::<handwriting::app::App>(),
         ],
     )
 }

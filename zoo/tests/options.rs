@@ -13,13 +13,14 @@ const FORMAT_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/language-
 const ON_RESUME: [&str; 9] =
     ["resume", "epochs", "checkpoint_every", "on_nonfinite", "backend", "device", "threads", "data_dir", "json"];
 
-fn applications() -> [Entry; 5] {
+fn applications() -> [Entry; 6] {
     [
         cli::entry::<sentiment::app::App>(),
         cli::entry::<language_model::app::App>(),
         cli::entry::<forecasting::app::App>(),
         cli::entry::<tagging::app::App>(),
         cli::entry::<recognition::app::App>(),
+        cli::entry::<handwriting::app::App>(),
     ]
 }
 
@@ -47,6 +48,9 @@ fn example(application: &str, verb: &str) -> &'static [&'static str] {
         ("tagging", "eval" | "export" | "bench") => &["--model", "wnut17"],
         ("recognition", "eval" | "export" | "bench") => &["--model", "pendigits"],
         ("recognition", "predict") => &["--csv", "absent.csv", "--model", "gestures"],
+        ("handwriting", "train" | "find-rate") => &["--recipe", "omniglot"],
+        ("handwriting", "eval" | "export" | "bench") => &["--model", "omniglot"],
+        ("handwriting", "generate") => &["--model", "omniglot", "--class", "Greek/character01"],
         ("sentiment" | "tagging", "predict") => &["A text."],
         (_, "verify" | "models" | "recipes" | "runs") => &[],
         (_, "serve") => &["--model", "none"],

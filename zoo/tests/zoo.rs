@@ -74,7 +74,7 @@ fn completion_scripts_name_the_applications() {
     let home = tempfile::tempdir().unwrap();
     let script = stdout(&zoo(home.path(), &["completions", "bash"]));
     assert!(
-        ["sentiment", "language-model", "forecasting", "tagging", "recognition"]
+        ["sentiment", "language-model", "forecasting", "tagging", "recognition", "handwriting"]
             .iter()
             .all(|name| script.contains(name))
     );

@@ -25,7 +25,7 @@ TOLERANCE = {"32": 1e-5, "16": 5e-3}
 TYPES = {"f32": np.float32, "i64": np.int64, "i32": np.int32}
 # The folders of the example: model, bits per weight, with lengths or not.
 NAME = re.compile(r"(.+)-(16|32)(-lengths)?")
-APPLICATIONS = ["sentiment", "language-model", "forecasting", "tagging", "recognition"]
+APPLICATIONS = ["sentiment", "language-model", "forecasting", "tagging", "recognition", "handwriting"]
 
 
 def array(described):

@@ -1,4 +1,4 @@
-//! What an export consists of: graphs, metadata, and a text that explains them.
+//! The parts of an export: graphs, metadata, and a text that explains the graphs and the metadata.
 
 use inference::weights::Precision;
 use prost::Message;
@@ -8,7 +8,7 @@ use crate::proto::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 
 /// The version of the standard operators in the graphs.
 pub const OPSET: i64 = 17;
-/// The version of the file format that belongs to [`OPSET`].
+/// The version of the file format for [`OPSET`].
 const IR_VERSION: i64 = 8;
 /// The largest possible size of a protobuf message, in bytes.
 const LARGEST: usize = i32::MAX as usize;
@@ -28,7 +28,7 @@ pub struct Options {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnnxError {
-    /// The model has no network.
+    /// The model cannot be exported as an ONNX graph.
     #[error("{model} has no ONNX graph: {reason}")]
     NoGraph {
         /// The kind of the model.
@@ -37,7 +37,7 @@ pub enum OnnxError {
         reason: &'static str,
     },
     /// The option `lengths` has no effect on this model.
-    #[error("lengths have no effect on {model}: {reason}; leave them out")]
+    #[error("the option `lengths` has no effect on {model}: {reason}; remove this option")]
     NoLengths {
         /// The kind of the model.
         model: &'static str,
@@ -45,7 +45,10 @@ pub enum OnnxError {
         reason: &'static str,
     },
     /// A graph is too large for one file.
-    #[error("the graph `{graph}` takes {bytes} bytes, and an ONNX file has at most 2 GiB; export it in half precision")]
+    #[error(
+        "the graph `{graph}` takes {bytes} bytes, but an ONNX file has at most 2 GiB; export the model in half \
+         precision"
+    )]
     TooLarge {
         /// The name of the graph.
         graph: &'static str,
@@ -86,23 +89,24 @@ impl Export {
         Self { graphs, metadata: Vec::new() }
     }
 
-    /// Adds an entry to the metadata. `about` explains the value to a person.
+    /// Adds an entry to the metadata. `about` describes the meaning of the value.
     pub fn with(mut self, key: &'static str, value: impl Into<String>, about: &'static str) -> Self {
         self.metadata.push(Entry { key, value: value.into(), about });
         self
     }
 
-    /// The graphs: `model` for whole sequences, and `step` for one step if the model can run step by step.
+    /// Returns the graphs: `model` for whole sequences, and `step` for one step if the model can run step by step.
     pub fn graphs(&self) -> &[Graph] {
         &self.graphs
     }
 
-    /// The value of an entry of the metadata.
+    /// Returns the value of an entry of the metadata.
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.metadata.iter().find(|entry| entry.key == key).map(|entry| &*entry.value)
     }
 
-    /// The names and contents of all files: one `.onnx` file for each graph, with the metadata in each, and `README.md`.
+    /// Returns the names and contents of all files: one `.onnx` file for each graph, with the metadata in each, and
+    /// `README.md`.
     ///
     /// # Errors
     ///
@@ -131,7 +135,7 @@ impl Export {
         }
     }
 
-    /// The text of `README.md`: inputs, outputs, shapes and metadata.
+    /// Returns the text of `README.md`: inputs, outputs, shapes and metadata.
     fn readme(&self, title: &str) -> String {
         let mut text = format!("# {title}\n\nONNX graphs, opset {OPSET}, written by rnn-zoo.\n");
         for graph in &self.graphs {
@@ -154,7 +158,7 @@ impl Export {
     }
 }
 
-/// The type and shape of an input or output, such as `int64 [batch, time]`.
+/// Returns the type and shape of an input or output, such as `int64 [batch, time]`.
 fn shape(port: &Port) -> String {
     let dim = |dim: &Dim| match dim {
         Dim::Fixed(size) => size.to_string(),
@@ -169,8 +173,8 @@ fn shape(port: &Port) -> String {
 }
 
 impl Graph {
-    /// Adds the input `lengths`, `[batch]`: the number of steps of each row, as the operators of ONNX read it. `what` is
-    /// the name of a row, such as `text`.
+    /// Adds the input `lengths`, `[batch]`: the number of steps of each row, as the operators of ONNX read it. `what`
+    /// is the name of a row, such as `text`.
     pub fn lengths_input(&mut self, what: &str) -> Value {
         let about = format!("the number of steps of each {what}, at least 1; later steps are padding");
         self.input(Port::new("lengths", Element::Int32, &[BATCH], about))

@@ -56,7 +56,7 @@ pub const TIME: Dim = Dim::Named("time");
 /// An input or output of a graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
-    /// The name, by which a runtime passes the tensor.
+    /// The name that a runtime uses to pass the tensor.
     pub name: &'static str,
     /// The type of the elements.
     pub element: Element,
@@ -117,22 +117,22 @@ impl Graph {
         Self { name, about, precision, inputs: vec![], outputs: vec![], constants: vec![], nodes: vec![] }
     }
 
-    /// The name of the graph.
+    /// Returns the name of the graph.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// What the graph computes.
+    /// Returns a description of what the graph computes.
     pub fn about(&self) -> &str {
         &self.about
     }
 
-    /// The inputs, in order.
+    /// Returns the inputs, in order.
     pub fn inputs(&self) -> &[Port] {
         &self.inputs
     }
 
-    /// The outputs, in order.
+    /// Returns the outputs, in order.
     pub fn outputs(&self) -> &[Port] {
         &self.outputs
     }
@@ -256,7 +256,7 @@ impl Graph {
         }
     }
 
-    /// A name that no other value of the graph has.
+    /// Returns a name that no other value of the graph has.
     fn fresh(&self, base: &str) -> String {
         format!("{base}_{}", self.nodes.len() + self.constants.len())
     }
@@ -290,7 +290,7 @@ impl Graph {
     }
 }
 
-/// The values of a tensor, in row-major order.
+/// Returns the values of a tensor, in row-major order.
 pub fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().iter::<f32>().collect()
 }

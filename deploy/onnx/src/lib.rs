@@ -14,8 +14,8 @@
 //! # Ok::<(), onnx::OnnxError>(())
 //! ```
 //!
-//! The models of the applications implement [`ToOnnx`] with the cargo feature `onnx`. The command line writes the files:
-//! `export --format onnx`.
+//! The models of the applications implement [`ToOnnx`] with the cargo feature `onnx`. The command line writes the
+//! files: `export --format onnx`.
 //!
 //! | file | contents |
 //! |---|---|

@@ -21,7 +21,7 @@ impl Graph {
         self.node_with("Transpose", &[value], &[("perm", Attribute::Ints(order.to_vec()))])
     }
 
-    /// Changes the shape. 0 keeps the size of a dimension, and −1 stands for the remaining size.
+    /// Changes the shape. In `shape`, 0 keeps the size of a dimension, and −1 means the remaining size.
     pub fn reshape(&mut self, value: &Value, shape: &[i64]) -> Value {
         let shape = self.ints(shape);
         self.node("Reshape", &[value, &shape])
@@ -39,8 +39,8 @@ impl Graph {
         self.node("Squeeze", &[value, &axes])
     }
 
-    /// The part from `start` up to, but not including, `end` along a dimension. Negative positions count from the end;
-    /// `i64::MAX` is the end.
+    /// Returns the part from `start` up to, but not including, `end` along a dimension. Negative positions count from
+    /// the end; `i64::MAX` is the end.
     pub fn slice(&mut self, value: &Value, axis: i64, start: i64, end: i64) -> Value {
         let [start, end, axis] = [start, end, axis].map(|number| self.ints(&[number]));
         self.node("Slice", &[value, &start, &end, &axis])
@@ -54,13 +54,13 @@ impl Graph {
         }
     }
 
-    /// The size of a dimension as a vector of one integer.
+    /// Returns the size of a dimension as a vector of one integer.
     pub fn size(&mut self, value: &Value, axis: i64) -> Value {
         let attributes = [("start", Attribute::Int(axis)), ("end", Attribute::Int(axis + 1))];
         self.node_with("Shape", &[value], &attributes)
     }
 
-    /// The positions 0, 1, … along a dimension: `[size]`, 64-bit integers.
+    /// Returns the positions 0, 1, … along a dimension: `[size]`, 64-bit integers.
     pub fn positions(&mut self, value: &Value, axis: i64) -> Value {
         let size = self.size(value, axis);
         let size = self.squeeze(&size, 0);
@@ -74,8 +74,8 @@ impl Graph {
         self.node_with("ReduceSum", &[value, &axes], &[("keepdims", Attribute::Int(0))])
     }
 
-    /// The moving average over an odd number of `steps` along the last dimension of `[batch, columns, time]`. The first
-    /// and the last value are repeated beyond the ends.
+    /// Returns the moving average over an odd number of `steps` along the last dimension of `[batch, columns, time]`.
+    /// The first and the last value are repeated beyond the ends.
     pub fn moving_average(&mut self, value: &Value, steps: usize) -> Value {
         let beyond = steps as i64 / 2;
         let pads = self.ints(&[0, 0, beyond, 0, 0, beyond]);
@@ -89,13 +89,13 @@ impl Graph {
         self.node_with(operator, &[value], &attributes)
     }
 
-    /// The softmax over a dimension.
+    /// Returns the softmax over a dimension.
     pub fn softmax(&mut self, value: &Value, axis: i64) -> Value {
         self.node_with("Softmax", &[value], &[("axis", Attribute::Int(axis))])
     }
 
-    /// 1 in the padding of `steps`, `[batch, time, …]`, and 0 elsewhere: `[batch, time, 1]`, 32-bit floats. `lengths`,
-    /// `[batch]`, are the numbers of steps, as 32-bit integers.
+    /// Computes a mask, `[batch, time, 1]` in 32-bit floats: 1 in the padding of `steps`, `[batch, time, …]`, and 0
+    /// elsewhere. `lengths`, `[batch]`, are the numbers of steps, as 32-bit integers.
     pub fn is_padding(&mut self, steps: &Value, lengths: &Value) -> Value {
         let positions = self.positions(steps, 1); // [T]
         let lengths = self.cast(lengths, Element::Int64);
@@ -111,13 +111,13 @@ impl Graph {
         self.single(&rows)
     }
 
-    /// An embedding: the row of each id, `[…]` → `[…, features]`.
+    /// Returns an embedding: the row of each id, `[…]` → `[…, features]`.
     pub fn embedding(&mut self, name: &str, embedding: &Embedding, ids: &Value) -> Value {
         let stored = self.stored_tensor(name, embedding.weight.val());
         self.rows(&stored, ids)
     }
 
-    /// A linear layer: `[…, inputs]` → `[…, outputs]`.
+    /// Adds a linear layer: `[…, inputs]` → `[…, outputs]`.
     pub fn linear(&mut self, name: &str, linear: &Linear, input: &Value) -> Value {
         let weight = self.tensor(&format!("{name}.weight"), linear.weight.val()); // [inputs, outputs]
         let product = self.node("MatMul", &[input, &weight]);

@@ -7,7 +7,7 @@ use crate::recurrent::RnnValues;
 
 impl Graph {
     /// Adds [`Pooling::forward`]: the pooled vector, `[batch, features]`, of the values that [`rnn`](Self::rnn) has
-    /// returned. `lengths` are those that it was called with.
+    /// returned. `lengths` are the lengths that were passed to [`rnn`](Self::rnn).
     pub fn pooling(
         &mut self,
         pooling: Pooling,
@@ -24,7 +24,7 @@ impl Graph {
     }
 }
 
-/// Maximum and mean over the steps of each sequence: `[B, T, F]` → `[B, 2·F]`.
+/// Computes the maximum and the mean over the steps of each sequence: `[B, T, F]` → `[B, 2·F]`.
 fn max_and_mean(graph: &mut Graph, steps: &Value, lengths: Option<&Value>) -> Value {
     let [max, mean] = match lengths {
         None => ["ReduceMax", "ReduceMean"].map(|operator| graph.reduce(operator, steps, 1, false)),
@@ -42,7 +42,7 @@ fn max_and_mean(graph: &mut Graph, steps: &Value, lengths: Option<&Value>) -> Va
     graph.concat(&[max, mean], 1)
 }
 
-/// The mean over the steps of each sequence, weighted by attention: `[B, T, F]` → `[B, F]`.
+/// Returns the mean over the steps of each sequence, weighted by attention: `[B, T, F]` → `[B, F]`.
 fn attend(graph: &mut Graph, attention: &AttentionPooling, steps: &Value, lengths: Option<&Value>) -> Value {
     let keys = graph.linear("attention.key", &attention.key, steps);
     let keys = graph.node("Tanh", &[&keys]);
@@ -56,7 +56,7 @@ fn attend(graph: &mut Graph, attention: &AttentionPooling, steps: &Value, length
     graph.sum(&weighted, 1)
 }
 
-/// 0 for the steps of each sequence and `value` for the padding: `[batch, time, 1]`.
+/// Computes `[batch, time, 1]`: 0 for the steps of each sequence, and `value` for the padding.
 fn padding(graph: &mut Graph, steps: &Value, lengths: &Value, value: f32) -> Value {
     let is_padding = graph.is_padding(steps, lengths); // [B, T, 1]
     let value = graph.float(value);

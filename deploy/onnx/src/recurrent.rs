@@ -6,17 +6,19 @@ use rnn::{Cell, Layer, Rnn, Weights};
 use crate::export::{Export, OnnxError, Options, ToOnnx};
 use crate::graph::{Attribute, BATCH, Dim, Element, Graph, Port, TIME, Value, numbers};
 
-/// The hidden state of all layers and directions, `[layers × directions, batch, hidden]`, and the cell state of an LSTM.
+/// The hidden state of all layers and directions, `[layers × directions, batch, hidden]`, and the cell state of an
+/// LSTM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateValues {
     hidden: Value,
     cell: Option<Value>,
 }
 
-/// What a graph adds for recurrent layers.
+/// The values that recurrent layers add to a graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RnnValues {
-    /// The outputs of the last layer, `[batch, time, directions × hidden]`. With lengths, they are zero in the padding.
+    /// The outputs of the last layer, `[batch, time, directions × hidden]`. With lengths, the outputs are zero in the
+    /// padding.
     pub output: Value,
     /// The final state.
     pub state: StateValues,
@@ -28,7 +30,7 @@ impl StateValues {
         Self { hidden, cell }
     }
 
-    /// The hidden state.
+    /// Returns the hidden state.
     pub fn hidden(&self) -> &Value {
         &self.hidden
     }
@@ -55,8 +57,8 @@ impl Graph {
         }
     }
 
-    /// Adds recurrent layers. `input` is `[batch, time, input]`. `state` is the initial state; zeros if absent.
-    /// `lengths`, `[batch]` of 32-bit integers, are the numbers of steps; all steps if absent.
+    /// Adds recurrent layers. `input` is `[batch, time, input]`. `state` is the initial state; if absent, the state is
+    /// zero. `lengths`, `[batch]` of 32-bit integers, are the numbers of steps; if absent, all steps are valid.
     pub fn rnn(&mut self, rnn: &Rnn, input: &Value, state: Option<&StateValues>, lengths: Option<&Value>) -> RnnValues {
         let mut steps = self.transpose(input, &[1, 0, 2]); // [T, B, input]
         let (mut hidden, mut cells) = (Vec::new(), Vec::new());
@@ -78,7 +80,7 @@ impl Graph {
         RnnValues { output: self.transpose(&steps, &[1, 0, 2]), state: StateValues { hidden, cell } }
     }
 
-    /// The final hidden states of the directions of the last layer as one vector per sequence:
+    /// Returns the final hidden states of the directions of the last layer as one vector per sequence:
     /// `[batch, directions × hidden]`.
     pub fn last_hidden(&mut self, rnn: &Rnn, state: &StateValues) -> Value {
         let directions = directions(rnn) as i64;
@@ -164,7 +166,8 @@ fn attributes(rnn: &Rnn) -> Vec<(&'static str, Attribute)> {
     all
 }
 
-/// Brings the blocks of the gates from the order of [`Cell`] to that of ONNX. `block` is the number of values of a gate.
+/// Brings the blocks of the gates from the order of [`Cell`] to the order of ONNX. `block` is the number of values of a
+/// gate.
 fn reordered(cell: Cell, values: &[f32], block: usize) -> Vec<f32> {
     let order: &[usize] = match cell {
         Cell::Elman | Cell::ElmanRelu => &[0],
@@ -174,8 +177,8 @@ fn reordered(cell: Cell, values: &[f32], block: usize) -> Vec<f32> {
     order.iter().flat_map(|gate| &values[gate * block..][..block]).copied().collect()
 }
 
-/// Recurrent layers alone: inputs `input`, `h0` and `c0`, outputs `output`, `hn` and `cn`. A unidirectional network also
-/// has the graph of one step.
+/// Recurrent layers alone: inputs `input`, `h0` and `c0`, outputs `output`, `hn` and `cn`. A unidirectional network
+/// also has the graph of one step.
 impl ToOnnx for Rnn {
     fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError> {
         let graph = |name, time| rnn_graph(self, name, time, options.lengths && time == TIME, options.precision);

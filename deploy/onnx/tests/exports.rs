@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use forecasting::Forecaster;
+use handwriting::Writer;
 use inference::Predictor;
 use language_model::LanguageModel;
 use onnx::{Export, OnnxError, Options, Precision, ToOnnx};
@@ -41,6 +42,18 @@ fn streams_have_a_graph_of_one_step_with_their_state() {
             (vec!["ids", "h0", "c0"], vec!["logits", "hn", "cn"])
         );
     }
+}
+
+#[test]
+fn a_writer_has_the_distribution_of_the_next_point_as_outputs() {
+    let export = export(&open::<Writer>("omniglot"));
+    assert_eq!(graphs(&export), ["model", "step"]);
+    let distribution = ["logits", "mean_x", "mean_y", "deviation_x", "deviation_y", "correlation", "pen"];
+    for graph in [0, 1] {
+        assert_eq!(inputs(&export, graph), ["points", "classes", "h0", "c0"]);
+        assert_eq!(outputs(&export, graph), [&distribution[..], &["hn", "cn"]].concat());
+    }
+    assert_eq!(export.metadata("classes").unwrap().lines().count(), 136);
 }
 
 #[test]

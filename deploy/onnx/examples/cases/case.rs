@@ -42,7 +42,7 @@ pub struct Case {
 /// Exports a model with the given options.
 pub type ExportFn = Box<dyn Fn(&Options) -> Result<Export, onnx::OnnxError>>;
 
-/// A model: its graphs, and calls of them.
+/// A model: its graphs, and calls of these graphs.
 pub struct Model {
     pub name: String,
     pub export: ExportFn,
@@ -66,7 +66,7 @@ impl Array {
     }
 }
 
-/// Standard normal numbers, always the same.
+/// Draws standard normal numbers, which are the same in every run.
 pub fn draw<const D: usize>(rng: &mut ChaCha8Rng, shape: [usize; D]) -> Tensor<D> {
     let mut normal = || {
         let [one, other]: [f32; 2] = [rng.random_range(1e-6..1.0), rng.random()];
@@ -84,7 +84,7 @@ pub fn random_state(rng: &mut ChaCha8Rng, rnn: &Rnn, batch: usize) -> State {
     state
 }
 
-/// The state as inputs `h0`, `c0` or outputs `hn`, `cn`.
+/// Returns the state as inputs `h0`, `c0` or outputs `hn`, `cn`.
 pub fn named(names: [&'static str; 2], state: State) -> Vec<(&'static str, Array)> {
     names.into_iter().zip(state.into_tensors()).map(|(name, tensor)| (name, Array::floats(tensor))).collect()
 }

@@ -1,5 +1,5 @@
-//! Writes the ONNX graphs of every shipped model and of 100 random recurrent networks, each with inputs and the outputs of
-//! our networks in `cases.json`. `scripts/check.py` and the program in `tract/` compare them with other runtimes.
+//! Writes the ONNX graphs of every shipped model and of 100 random recurrent networks, each with inputs and the outputs
+//! of our networks in `cases.json`. `scripts/check.py` and the program in `tract/` compare them with other runtimes.
 //!
 //! ```sh
 //! cargo run -p onnx --example cases -- target/onnx-cases

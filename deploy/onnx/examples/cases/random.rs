@@ -10,7 +10,7 @@ use crate::case::{Array, Case, Model, draw, named, random_state};
 
 const CELLS: [Cell; 5] = [Cell::Elman, Cell::ElmanRelu, Cell::Lstm, Cell::Gru, Cell::GruResetBefore];
 
-/// 100 networks, always the same.
+/// Returns 100 random networks, which are the same in every run.
 pub fn networks() -> Vec<Model> {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     (0..100).map(|index| network(&mut rng, index)).collect()
@@ -52,8 +52,8 @@ fn sequences(rng: &mut ChaCha8Rng, rnn: &Rnn, batch: usize, time: usize, lengths
     Case { graph: "model", padded: lengths.is_some(), loops: Vec::new(), inputs, outputs }
 }
 
-/// A batch of sequences of different lengths, which is run step by step: after the last step of its sequence, a row
-/// keeps its state. The expected outputs are the network's outputs for the whole sequences.
+/// Returns a batch of sequences of different lengths, which is run step by step: after the last step of its sequence, a
+/// row keeps its state. The expected outputs are the network's outputs for the whole sequences.
 fn steps(rng: &mut ChaCha8Rng, rnn: &Rnn, time: usize, lengths: &[usize]) -> Case {
     let input = draw(rng, [lengths.len(), time, rnn.input_size]);
     let state = random_state(rng, rnn, lengths.len());

@@ -13,7 +13,7 @@ use rnn::Pooling;
 
 use crate::case::{Array, Case, Model as Shipped, draw, named, random_state};
 
-/// All shipped models.
+/// Returns all shipped models.
 pub fn shipped() -> Vec<Shipped> {
     zoo::APPLICATIONS.0.iter().flat_map(of_application).collect()
 }
@@ -31,6 +31,7 @@ fn of_application(entry: &Entry) -> Vec<Shipped> {
             "forecasting" => of_forecaster(name, forecasting::Forecaster::from_pretrained(path).unwrap()),
             "tagging" => of_tagger(name, tagging::Tagger::from_pretrained(path).unwrap()),
             "recognition" => of_recognizer(name, recognition::Recognizer::from_pretrained(path).unwrap()),
+            "handwriting" => of_writer(name, handwriting::Writer::from_pretrained(path).unwrap()),
             other => panic!("no cases for the application {other}"),
         }
     };
@@ -85,7 +86,7 @@ fn of_sentiment(name: String, model: sentiment::Sentiment) -> Shipped {
         if padded {
             inputs.push(("lengths", Array::lengths(lengths)));
         }
-        let outputs = vec![("logit", Array::floats(network.forward(batch)))];
+        let outputs = vec![("logit", Array::floats(network.forward(batch).squeeze_dim::<1>(1)))];
         Case { graph: "model", padded, loops: Vec::new(), inputs, outputs }
     };
     let mut cases = vec![case(&[1]), case(&[40]), case(&[9, 9, 9]), case(&[12, 3, 7, 1])];
@@ -147,7 +148,7 @@ fn normalisation(model: &forecasting::Forecaster) -> Option<Normalise> {
     }
 }
 
-/// The first step of an autoregressive forecast, under teacher forcing.
+/// Returns the first step of an autoregressive forecast, under teacher forcing.
 fn step_by_step(network: &Recurrent, normalise: Option<Normalise>, batch: &Batch) -> Vec<Case> {
     let look_back = batch.inputs.dims()[1];
     let (variance, mean) = batch.inputs.clone().var_mean_bias(1);
@@ -261,5 +262,41 @@ fn of_recognizer(name: String, model: recognition::Recognizer) -> Shipped {
         Case { graph: "model", padded, loops: Vec::new(), inputs, outputs: vec![("logits", Array::floats(logits))] }
     };
     let cases = vec![case(&[1]), case(&[30]), case(&[8, 8]), case(&[12, 3, 7, 1])];
+    shipped_model(name, model, cases)
+}
+
+fn of_writer(name: String, model: handwriting::Writer) -> Shipped {
+    use handwriting::drawing::{Pen, Point};
+    use handwriting::mixture::Mixture;
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let network = model.network();
+    let mut case = |graph, [batch, time]: [usize; 2]| {
+        let mut point = || Point {
+            offset: [rng.random_range(-2.0..2.0), rng.random_range(-2.0..2.0)],
+            pen: Pen::ALL[rng.random_range(0..Pen::ALL.len())],
+        };
+        let points: Vec<f32> = (0..batch * time).flat_map(|_| point().features()).collect();
+        let points = Tensor::from_data(TensorData::new(points, [batch, time, Point::FEATURES]), &Device::flex());
+        let classes = random_ids(&mut rng, model.settings().classes.len(), [batch, time]);
+        let state = random_state(&mut rng, &network.rnn, batch);
+        let (parameters, after) = network.forward(points.clone(), int_tensor(&classes), None, Some(state.clone()));
+        let Mixture { logits, means, deviations, correlation, pen } = Mixture::new(parameters);
+        let inputs = [("points", Array::floats(points)), ("classes", Array::ids(&classes))];
+        let inputs = inputs.into_iter().chain(named(["h0", "c0"], state)).collect();
+        let ([mean_x, mean_y], [deviation_x, deviation_y]) = (means, deviations);
+        let outputs = [
+            ("logits", logits),
+            ("mean_x", mean_x),
+            ("mean_y", mean_y),
+            ("deviation_x", deviation_x),
+            ("deviation_y", deviation_y),
+            ("correlation", correlation),
+            ("pen", pen),
+        ];
+        let outputs = outputs.map(|(name, tensor)| (name, Array::floats(tensor)));
+        let outputs = outputs.into_iter().chain(named(["hn", "cn"], after)).collect();
+        Case { graph, padded: false, loops: Vec::new(), inputs, outputs }
+    };
+    let cases = vec![case("model", [1, 1]), case("model", [3, 12]), case("step", [1, 1]), case("step", [4, 1])];
     shipped_model(name, model, cases)
 }

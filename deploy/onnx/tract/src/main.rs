@@ -70,7 +70,7 @@ fn main() -> TractResult<ExitCode> {
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The number of cases of an export, and the largest error of an output.
+/// Returns the number of cases of an export, and the largest error of an output.
 fn check(folder: &Path) -> TractResult<(usize, f32)> {
     let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(folder.join("cases.json"))?)?;
     let mut largest = 0f32;

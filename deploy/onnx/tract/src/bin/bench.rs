@@ -65,7 +65,7 @@ fn open(file: &Path, batch: usize) -> TractResult<(Runnable, TVec<TValue>)> {
     Ok((model.into_optimized()?.into_runnable()?, inputs))
 }
 
-/// The times of repeated runs in milliseconds. The first run is not counted.
+/// Returns the times of repeated runs in milliseconds. The first run is not counted.
 fn times(model: &Runnable, inputs: &TVec<TValue>) -> TractResult<Vec<f64>> {
     model.run(inputs.clone())?;
     let (start, mut times) = (Instant::now(), Vec::new());

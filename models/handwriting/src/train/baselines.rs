@@ -1,0 +1,241 @@
+//! The baselines: Gaussians of the offset, and frequencies of the states of the pen.
+
+use std::f64::consts::TAU;
+
+use training::{Interrupt, Splits, TaskResult};
+
+use crate::drawing::{Pen, Point};
+use crate::train::data::Part;
+use crate::train::evaluation::Likelihood;
+
+/// The number of points of all contexts that are added to those of each context, so that rare contexts resemble all.
+const PRIOR: f64 = 10.0;
+/// The variance that is added to that of each coordinate, so that the covariance matrix is not singular.
+const VARIANCE: f64 = 1e-6;
+const STATES: usize = Pen::ALL.len();
+
+/// One Gaussian for all offsets, and the frequencies of the states of the pen.
+///
+/// # Errors
+///
+/// [`TaskError::Interrupted`](training::TaskError::Interrupted).
+pub fn one_gaussian(splits: &Splits<Part>, interrupt: &Interrupt) -> TaskResult<Likelihood> {
+    let context = |_: usize, _: &Point| 0;
+    Baseline::fit(&splits.train, 1, context, |_, point| coordinates(point)).likelihood(&splits.test, interrupt)
+}
+
+/// For each class and each state of the pen after the point before: a Gaussian whose mean is a linear function of the offset
+/// before, and the frequencies of the states of the pen.
+///
+/// # Errors
+///
+/// [`TaskError::Interrupted`](training::TaskError::Interrupted).
+pub fn autoregression(splits: &Splits<Part>, classes: usize, interrupt: &Interrupt) -> TaskResult<Likelihood> {
+    let context = |class: usize, before: &Point| class * STATES + before.pen as usize;
+    let values = |before: &Point, point: &Point| {
+        let ([a, b], [c, d]) = (coordinates(before), coordinates(point));
+        [a, b, c, d]
+    };
+    Baseline::fit(&splits.train, classes * STATES, context, values).likelihood(&splits.test, interrupt)
+}
+
+fn coordinates(point: &Point) -> [f64; 2] {
+    point.offset.map(f64::from)
+}
+
+/// A Gaussian of D values for each context, of which the last two are the offset, and those before are known. And the
+/// frequencies of the states of the pen in each context.
+struct Baseline<const D: usize, C, V> {
+    /// The context of a point, from the class and the point before.
+    context: C,
+    /// The values of a point, from the point before and the point.
+    values: V,
+    gaussians: Vec<Gaussian<D>>,
+    pens: Vec<[f64; STATES]>,
+}
+
+impl<const D: usize, C, V> Baseline<D, C, V>
+where
+    C: Fn(usize, &Point) -> usize,
+    V: Fn(&Point, &Point) -> [f64; D],
+{
+    fn fit(train: &Part, contexts: usize, context: C, values: V) -> Self {
+        let (mut all, mut moments) = (Moments::default(), vec![Moments::default(); contexts]);
+        let mut pens = vec![[1.0; STATES]; contexts];
+        each_point(train, |class, before, point, is_first| {
+            let context = context(class, before);
+            pens[context][point.pen as usize] += 1.0;
+            if !is_first {
+                let values = values(before, point);
+                [&mut all, &mut moments[context]].into_iter().for_each(|moments| moments.add(&values));
+            }
+        });
+        let gaussians = moments.iter().map(|moments| Gaussian::fit(&moments.with_prior(&all))).collect();
+        for counts in &mut pens {
+            let sum: f64 = counts.iter().sum();
+            *counts = counts.map(|count| count / sum);
+        }
+        Self { context, values, gaussians, pens }
+    }
+
+    fn likelihood(&self, part: &Part, interrupt: &Interrupt) -> TaskResult<Likelihood> {
+        interrupt.check()?;
+        let mut sum = Likelihood::default();
+        each_point(part, |class, before, point, is_first| {
+            let context = (self.context)(class, before);
+            let (pens, state) = (&self.pens[context], point.pen as usize);
+            sum.points += 1.0;
+            sum.pen -= pens[state].ln();
+            sum.right += f64::from(pens.iter().all(|probability| pens[state] >= *probability));
+            if !is_first {
+                sum.offset += self.gaussians[context].nll(&(self.values)(before, point));
+            }
+        });
+        Ok(sum)
+    }
+}
+
+/// Calls a function with the class of a drawing, the point before, a point, and whether the point is the first one.
+fn each_point(part: &Part, mut call: impl FnMut(usize, &Point, &Point, bool)) {
+    for example in &part.examples {
+        let before = std::iter::once(&Point::START).chain(&example.points);
+        for (index, (before, point)) in before.zip(&example.points).enumerate() {
+            call(example.class, before, point, index == 0);
+        }
+    }
+}
+
+/// The sums of D values and of their products.
+#[derive(Clone, Copy, Debug)]
+struct Moments<const D: usize> {
+    count: f64,
+    sums: [f64; D],
+    products: [[f64; D]; D],
+}
+
+impl<const D: usize> Default for Moments<D> {
+    fn default() -> Self {
+        Self { count: 0.0, sums: [0.0; D], products: [[0.0; D]; D] }
+    }
+}
+
+impl<const D: usize> Moments<D> {
+    fn add(&mut self, values: &[f64; D]) {
+        self.count += 1.0;
+        for (row, value) in values.iter().enumerate() {
+            self.sums[row] += value;
+            values.iter().zip(&mut self.products[row]).for_each(|(other, product)| *product += value * other);
+        }
+    }
+
+    /// These sums, and those of [`PRIOR`] more points with the mean moments of `all`.
+    fn with_prior(&self, all: &Self) -> Self {
+        let share = PRIOR / all.count.max(1.0);
+        let mut sums = *self;
+        sums.count += share * all.count;
+        sums.sums.iter_mut().zip(&all.sums).for_each(|(sum, other)| *sum += share * other);
+        let pairs = sums.products.iter_mut().flatten().zip(all.products.iter().flatten());
+        pairs.for_each(|(product, other)| *product += share * other);
+        sums
+    }
+}
+
+/// A Gaussian of D values.
+#[derive(Clone, Copy, Debug)]
+struct Gaussian<const D: usize> {
+    mean: [f64; D],
+    /// The lower triangular factor L of the covariance matrix L·Lᵀ (Cholesky).
+    factor: [[f64; D]; D],
+}
+
+impl<const D: usize> Gaussian<D> {
+    fn fit(moments: &Moments<D>) -> Self {
+        let count = moments.count.max(1.0);
+        let mean = moments.sums.map(|sum| sum / count);
+        let mut factor = [[0.0; D]; D];
+        for row in 0..D {
+            for column in 0..=row {
+                let covariance = moments.products[row][column] / count - mean[row] * mean[column];
+                let rest = covariance - (0..column).map(|k| factor[row][k] * factor[column][k]).sum::<f64>();
+                factor[row][column] =
+                    if row == column { (rest.max(0.0) + VARIANCE).sqrt() } else { rest / factor[column][column] };
+            }
+        }
+        Self { mean, factor }
+    }
+
+    /// The negative log-likelihood of the last two values given the values before them, in nats.
+    fn nll(&self, values: &[f64; D]) -> f64 {
+        let mut standardised = [0.0; D];
+        let mut nll = 0.0;
+        for row in 0..D {
+            let known: f64 = (0..row).map(|k| self.factor[row][k] * standardised[k]).sum();
+            standardised[row] = (values[row] - self.mean[row] - known) / self.factor[row][row];
+            if row + 2 >= D {
+                nll += 0.5 * (standardised[row].powi(2) + TAU.ln()) + self.factor[row][row].ln();
+            }
+        }
+        nll
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::ChaCha8Rng;
+    use rand_distr::{Distribution, StandardNormal};
+
+    use super::*;
+    use crate::train::data::Example;
+
+    #[test]
+    fn a_gaussian_has_the_likelihood_of_its_covariance_matrix() {
+        let mut moments = Moments::default();
+        for values in [[1.0, 2.0], [3.0, -1.0], [0.5, 0.5], [-2.0, 4.0]] {
+            moments.add(&values);
+        }
+        let gaussian = Gaussian::fit(&moments);
+        // The means are 0.625 and 1.375; the inverse of the covariance matrix [[a, b], [b, c]] gives the density.
+        let (a, b, c) = (14.25 / 4.0 - 0.625 * 0.625, -8.75 / 4.0 - 0.625 * 1.375, 21.25 / 4.0 - 1.375 * 1.375);
+        let determinant: f64 = a * c - b * b;
+        let (x, y) = (0.3 - 0.625, 2.0 - 1.375);
+        let square = (c * x * x - 2.0 * b * x * y + a * y * y) / determinant;
+        let expected = 0.5 * square + TAU.ln() + 0.5 * determinant.ln();
+        approx::assert_relative_eq!(gaussian.nll(&[0.3, 2.0]), expected, max_relative = 1e-4);
+    }
+
+    /// Drawings of two classes whose offsets follow linear functions of the offset before, with noise of deviation 0.1.
+    fn part(seed: u64) -> Part {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let examples = (0..400).map(|number| {
+            let (class, mut offset) = (number % 2, [0.0f32; 2]);
+            let sign = if class == 0 { 1.0 } else { -1.0 };
+            let mut points = vec![Point { offset, pen: Pen::Down }];
+            for index in 0..20 {
+                let [one, other]: [f32; 2] = [(); 2].map(|()| StandardNormal.sample(&mut rng));
+                offset = [0.5 + 0.5 * sign * offset[1] + 0.1 * one, 0.3 - 0.5 * sign * offset[0] + 0.1 * other];
+                points.push(Point { offset, pen: if index == 19 { Pen::End } else { Pen::Down } });
+            }
+            Example { class, original: Vec::new(), strokes: Vec::new(), points }
+        });
+        Part { examples: examples.collect() }
+    }
+
+    #[test]
+    fn an_autoregression_finds_the_noise_that_is_left() {
+        let splits = Splits { train: part(1), valid: part(2), test: part(3) };
+        let interrupt = Interrupt::default();
+        let [nll, pen] = ["offset_nll", "pen_nll"]
+            .map(|name| move |likelihood: &Likelihood| likelihood.measured().get(name).unwrap());
+        let regression = autoregression(&splits, 2, &interrupt).unwrap();
+        let one = one_gaussian(&splits, &interrupt).unwrap();
+        // Per offset: ln 2π + 2 ln 0.1 + 1; the first of 21 points has none.
+        let expected = (TAU.ln() + 2.0 * 0.1f64.ln() + 1.0) * 20.0 / 21.0;
+        approx::assert_abs_diff_eq!(nll(&regression), expected, epsilon = 0.05);
+        assert!(nll(&one) > nll(&regression) + 0.5);
+        let share: f64 = 1.0 / 21.0;
+        let entropy = -share * share.ln() - (1.0 - share) * (1.0 - share).ln();
+        approx::assert_abs_diff_eq!(pen(&one), entropy, epsilon = 0.01);
+        approx::assert_abs_diff_eq!(one.right / one.points, 20.0 / 21.0, epsilon = 1e-9);
+    }
+}

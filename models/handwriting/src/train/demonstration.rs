@@ -1,0 +1,51 @@
+//! The demonstration of a trained model: generated drawings beside those of persons.
+
+use training::{Demonstration, TaskResult};
+
+use crate::drawing::{Drawing, Options, Request, Stroke};
+use crate::predictor::Writer;
+use crate::svg::{Cell, grid};
+use crate::train::data::{Example, Part};
+
+/// The largest number of classes in the picture.
+const CLASSES: usize = 12;
+/// The number of drawings in a row, and how many of them are by persons, if there are so many.
+const COLUMNS: usize = 10;
+const BY_PERSONS: usize = 4;
+/// The colors of drawings by persons and by the model.
+const PERSON: &str = "#1f6fb4";
+const MODEL: &str = "#222";
+
+/// Draws a row for each of some classes: drawings by persons of the test part, then generated ones.
+pub fn demonstrate(model: &Writer, test: &Part) -> TaskResult<Demonstration> {
+    let classes = &model.settings().classes;
+    let (mut lines, mut rows) = (vec![String::new()], Vec::new());
+    for class in spread(classes.len(), CLASSES) {
+        let examples: Vec<&Example> = test.examples.iter().filter(|example| example.class == class).collect();
+        let chosen = spread(examples.len(), BY_PERSONS);
+        let persons: Vec<&[Stroke]> = chosen.map(|index| examples[index].strokes.as_slice()).collect();
+        let request = Request { class: classes[class].clone() };
+        let generated = (1..=(COLUMNS - persons.len()) as u64)
+            .map(|seed| model.draw(&request, &Options { seed, ..Options::default() }))
+            .collect::<Result<Vec<Drawing>, _>>()?;
+        let by_persons = numbers(persons.iter().map(|strokes| strokes.len()));
+        let by_model = numbers(generated.iter().map(|drawing| drawing.strokes.len()));
+        lines.push(format!("{}: strokes of persons {by_persons}, generated {by_model}", request.class));
+        rows.push((request.class, persons, generated));
+    }
+    let cells = rows.iter().flat_map(|(caption, persons, generated)| {
+        let persons = persons.iter().map(|strokes| Cell { caption, strokes, color: PERSON });
+        persons.chain(generated.iter().map(|drawing| Cell { caption, strokes: &drawing.strokes, color: MODEL }))
+    });
+    Ok(Demonstration { lines, picture: Some(grid(&cells.collect::<Vec<_>>(), COLUMNS)) })
+}
+
+/// The indices of at most `count` of `all` items, at equal distances.
+fn spread(all: usize, count: usize) -> impl Iterator<Item = usize> {
+    let count = count.min(all);
+    (0..count).map(move |place| place * all / count)
+}
+
+fn numbers(counts: impl Iterator<Item = usize>) -> String {
+    counts.map(|count| count.to_string()).collect::<Vec<_>>().join(" ")
+}

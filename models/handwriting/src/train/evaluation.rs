@@ -1,0 +1,68 @@
+//! The negative log-likelihood of the points of a part.
+
+use inference::by_length;
+use training::{Interrupt, Measured, Metric, TaskResult};
+
+use crate::predictor::Writer;
+use crate::train::batch::{Batch, Losses, probable_pens};
+use crate::train::data::Part;
+
+/// The number of drawings in a batch.
+const BATCH: usize = 64;
+
+/// The sums over the points of a part.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Likelihood {
+    /// The number of points.
+    pub points: f64,
+    /// The negative log-likelihood of the offsets in nats. The first point of a drawing has none.
+    pub offset: f64,
+    /// The negative log-likelihood of the states of the pen in nats.
+    pub pen: f64,
+    /// The number of points after which the most probable state of the pen is right.
+    pub right: f64,
+}
+
+impl Likelihood {
+    /// The metrics of a part.
+    ///
+    /// - `nll`: the negative log-likelihood per point in nats, for offsets in units of the fitted scale: the sum of the
+    ///   following two
+    /// - `offset_nll`: the share of the offsets
+    /// - `pen_nll`: the share of the states of the pen
+    /// - `pen_accuracy`: the share of the points after which the most probable state of the pen is right
+    pub fn measured(self) -> Measured {
+        let Self { points, offset, pen, right } = self;
+        vec![
+            Metric::lower("nll", (offset + pen) / points).with_unit("nats"),
+            Metric::lower("offset_nll", offset / points).with_unit("nats"),
+            Metric::lower("pen_nll", pen / points).with_unit("nats"),
+            Metric::higher("pen_accuracy", right / points),
+        ]
+        .into()
+    }
+}
+
+/// The likelihood of all drawings of a part, each point predicted from the points before it.
+///
+/// # Errors
+///
+/// [`TaskError::Interrupted`](training::TaskError::Interrupted).
+pub fn likelihood(model: &Writer, part: &Part, interrupt: &Interrupt) -> TaskResult<Likelihood> {
+    let mut sum = Likelihood::default();
+    for indices in by_length(part.examples.iter().map(|example| example.points.len()), BATCH) {
+        interrupt.check()?;
+        let examples: Vec<_> = indices.iter().map(|index| &part.examples[*index]).collect();
+        let drawings: Vec<_> = examples.iter().map(|example| (example.points.as_slice(), example.class)).collect();
+        let (Losses { offset, pen, points }, mixture) = Batch::new(&drawings, model.device()).losses(model.network());
+        let [_, time] = offset.dims();
+        sum.points += points as f64;
+        sum.offset += offset.into_data().iter::<f64>().sum::<f64>();
+        sum.pen += pen.into_data().iter::<f64>().sum::<f64>();
+        for (found, example) in probable_pens(&mixture).chunks(time).zip(examples) {
+            let right = found.iter().zip(&example.points).filter(|(found, point)| **found == point.pen as usize);
+            sum.right += right.count() as f64;
+        }
+    }
+    Ok(sum)
+}
