@@ -130,6 +130,9 @@ pub struct Train<O: Args> {
     /// If the folder --out contains a run, resume this run, or do nothing if the run is finished
     #[arg(long, requires = "out", conflicts_with_all = ["seeds", "grid"], help_heading = "Output")]
     pub or_resume: bool,
+    /// Folder in which several runs share the results of the baselines
+    #[arg(long, hide = true, requires = "or_resume")]
+    pub baselines_in: Option<PathBuf>,
     /// The options for many trainings with combinations of settings.
     #[command(flatten)]
     pub grid: GridArgs,

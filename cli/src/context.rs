@@ -147,10 +147,9 @@ impl Context {
         format!("{} {arguments}{flags}{skip}", self.program)
     }
 
-    /// Returns the global options that differ from their defaults, for another process.
+    /// Returns the global options that differ from their defaults, except for the number of threads, for another process.
     pub(crate) fn global_arguments(&self) -> impl Iterator<Item = String> {
-        let threads = self.threads.map(|threads| ["--threads".to_owned(), threads.to_string()]);
-        self.flags.iter().cloned().chain(threads.into_iter().flatten())
+        self.flags.iter().cloned()
     }
 }
 

@@ -32,6 +32,7 @@ pub mod dynamic;
 pub mod error;
 pub mod files;
 mod int8;
+pub mod markup;
 pub mod package;
 pub mod predictor;
 pub mod sampling;

@@ -37,6 +37,11 @@ pub struct Grid {
     settings: BTreeMap<String, Vec<toml::Value>>,
 }
 
+/// The largest number of combinations.
+const MOST_POINTS: usize = 10_000;
+/// The largest length of a name in bytes, so that the names of files with an ending are valid.
+const MOST_BYTES: usize = 200;
+
 /// A combination of settings of a grid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Point {
@@ -69,8 +74,23 @@ impl Grid {
     fn of(text: &RecipeText, origin: &str) -> Result<Self> {
         let grid: Self = text.parse()?;
         let refuse = |message| Err(TrainingError::Settings { recipe: origin.to_owned(), message });
-        if let Some((key, _)) = grid.settings.iter().find(|(_, values)| values.is_empty()) {
-            return refuse(format!("the setting `{key}` has no values; list some, such as [64, 128]"));
+        for (key, values) in &grid.settings {
+            if values.is_empty() {
+                return refuse(format!("the setting `{key}` has no values; list some, such as [64, 128]"));
+            }
+            if let Some(value) = repeated(values) {
+                return refuse(format!("the setting `{key}` has the value {value} twice; list each value once"));
+            }
+        }
+        if let Some(seed) = repeated(&grid.seeds) {
+            return refuse(format!("the seed {seed} is listed twice; list each seed once"));
+        }
+        if grid.settings.contains_key("seed") {
+            return refuse("the setting `seed` belongs to the list `seeds`; move its values there".to_owned());
+        }
+        let sizes = grid.settings.values().map(Vec::len).chain([grid.seeds.len().max(1)]);
+        if sizes.fold(1, usize::saturating_mul) > MOST_POINTS {
+            return refuse(format!("there are more than {MOST_POINTS} combinations; list fewer values"));
         }
         if grid.settings.is_empty() && grid.seeds.is_empty() {
             return refuse("there are neither seeds nor [settings]; list some".to_owned());
@@ -115,8 +135,20 @@ impl Grid {
         };
         let pairs =
             combination.iter().map(|(key, value)| format!("{}={}", plain(short(key)), plain(value.to_string())));
-        pairs.collect::<Vec<_>>().join(",")
+        let mut name = pairs.collect::<Vec<_>>().join(",");
+        name.truncate(MOST_BYTES); // all characters are ASCII
+        name
     }
+
+    /// Whether the grid lists seeds.
+    pub fn has_seeds(&self) -> bool {
+        !self.seeds.is_empty()
+    }
+}
+
+/// Returns a value that occurs twice.
+fn repeated<V: PartialEq>(values: &[V]) -> Option<&V> {
+    values.iter().enumerate().find(|(index, value)| values[..*index].contains(value)).map(|(_, value)| value)
 }
 
 /// The settings in which recipes differ, for each recipe as `KEY=VALUE`, except for their seeds.
@@ -177,6 +209,14 @@ mod tests {
         let refused = |text: &str| Grid::parse("grid.toml", text).unwrap_err();
         assert!(matches!(refused("settings = { lr = [] }"), TrainingError::Settings { .. }));
         assert!(matches!(refused(""), TrainingError::Settings { .. }));
+        assert!(matches!(refused("seeds = [1, 2, 1]"), TrainingError::Settings { .. }));
+        assert!(matches!(refused("settings = { lr = [0.1, 0.1] }"), TrainingError::Settings { .. }));
+        assert!(matches!(refused("settings = { seed = [1] }"), TrainingError::Settings { .. }));
+        let many = (0..101).map(|number| number.to_string()).collect::<Vec<_>>().join(", ");
+        assert!(matches!(
+            refused(&format!("seeds = [{many}]\n[settings]\na = [{many}]")),
+            TrainingError::Settings { .. }
+        ));
         assert!(matches!(refused("seed = [1]"), TrainingError::Recipe { .. }));
         assert!(matches!(refused("[settings]\nlr = 1"), TrainingError::Recipe { line: 2, .. }));
     }

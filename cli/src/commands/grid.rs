@@ -5,19 +5,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use clap::Args;
 use inference::Predictor;
-use training::grid::Grid;
+use training::grid::{Grid, Point};
 use training::options::{OnNonFinite, TrainerOptions};
 use training::package::record_in;
 use training::recipe::RecipeText;
 use training::run::Run;
-use training::{RecipeOf, Task, TrainingError, files};
+use training::{RecipeOf, Task, Training, TrainingError, files};
 
 use super::runs;
 use super::train::ChangedRecipeExt;
 use crate::application::Application;
-use crate::args::{GridArgs, Scheduler, Train};
+use crate::args::{Scheduler, Train};
 use crate::context::Context;
 use crate::error::{CliError, Result};
 use crate::output::{log, print_line, quoted, shell_word};
@@ -30,6 +29,8 @@ struct Job {
     name: String,
     /// The run folder.
     dir: PathBuf,
+    /// Whether the run is finished.
+    is_finished: bool,
     /// The arguments of this program that begin or resume the training.
     arguments: Vec<String>,
 }
@@ -38,28 +39,48 @@ struct Job {
 pub fn run<A: Application>(file: &Path, args: &Train<A::Options>, cx: &mut Context) -> Result<()> {
     let out = args.out.as_deref().unwrap_or(Path::new("runs")); // clap requires --out
     let out = std::path::absolute(out).map_err(|source| io("find", out, source))?;
-    let jobs = prepare::<A>(file, args, &out, cx)?;
-    let GridArgs { jobs: at_once, emit, .. } = &args.grid;
-    if let Some(scheduler) = emit {
-        return write_script(*scheduler, &jobs, &out);
+    let grid = Grid::read(file)?;
+    if grid.has_seeds() && args.recipe.seed.is_some() {
+        return Err(CliError::Usage(format!("{} lists seeds; leave out --seed", file.display())));
     }
-    train_all::<A::Task>(&jobs, at_once.map_or(1, |count| count.get()), cx)?;
+    let points = grid.points();
+    let at_once = args.grid.jobs.map_or(1, |count| count.get()).min(points.len());
+    let threads = match (args.grid.emit, cx.threads) {
+        (_, Some(threads)) => threads.into(),
+        (Some(_), None) => 1,
+        (None, None) => (rayon::current_num_threads() / at_once).max(1),
+    };
+    let jobs = prepare::<A>(points, args, &out, threads, cx)?;
+    if let Some(scheduler) = args.grid.emit {
+        return write_script(scheduler, &jobs, threads, &out);
+    }
+    train_all::<A::Task>(&jobs, at_once, cx)?;
     runs::rank::<A::Task>(&[out], cx.json)
 }
 
 /// Writes the recipe of each training, and checks all of them.
-fn prepare<A: Application>(file: &Path, args: &Train<A::Options>, out: &Path, cx: &Context) -> Result<Vec<Job>> {
+fn prepare<A: Application>(
+    points: Vec<Point>,
+    args: &Train<A::Options>,
+    out: &Path,
+    threads: usize,
+    cx: &Context,
+) -> Result<Vec<Job>> {
     let recipe = toml::to_string(&args.recipe.read::<A>()?).map_err(TrainingError::serialize)?;
-    let points = Grid::read(file)?.points();
     let mut jobs = Vec::with_capacity(points.len());
     let mut texts = Vec::with_capacity(points.len());
-    for point in points {
-        let recipe = RecipeText::embedded(&recipe).with_overrides(&point.settings)?;
-        recipe.parse::<RecipeOf<A::Task>>()?.check()?;
-        let (dir, file) = (out.join(&point.name), out.join(format!("{}.toml", point.name)));
-        let arguments = arguments::<A::Options>(args, [&file, &dir], cx);
+    for Point { name, settings } in points {
+        let recipe = RecipeText::embedded(&recipe).with_overrides(&settings)?;
+        let parsed: RecipeOf<A::Task> = recipe.parse()?;
+        parsed.check()?;
+        let (dir, file) = (out.join(&name), out.join(format!("{name}.toml")));
+        let is_finished = Training::<A::Task>::new(parsed).in_folder_or_resume(&dir)?.outcome()?.is_some();
+        let mut arguments = program::<A>();
+        arguments.extend(["train", "--or-resume", "--recipe", typed(&file)?, "--out", typed(&dir)?].map(str::to_owned));
+        arguments.extend(["--baselines-in", typed(out)?, "--threads", &threads.to_string()].map(str::to_owned));
+        arguments.extend(trainer_options(cx));
         texts.push((file, recipe));
-        jobs.push(Job { name: point.name, dir, arguments: [program::<A>(), arguments].concat() });
+        jobs.push(Job { name, dir, is_finished, arguments });
     }
     std::fs::create_dir_all(out).map_err(|source| io("create", out, source))?;
     for (file, recipe) in texts {
@@ -68,40 +89,44 @@ fn prepare<A: Application>(file: &Path, args: &Train<A::Options>, out: &Path, cx
     Ok(jobs)
 }
 
-/// The arguments before the verb: the application, if this is the program with all applications.
+/// Returns the arguments before the verb: the application, if this is the program with all applications.
 fn program<A: Application>() -> Vec<String> {
     let application = <<A::Task as Task>::Predictor as Predictor>::APPLICATION;
     std::env::args().nth(1).filter(|first| first == application).into_iter().collect()
 }
 
-fn arguments<O: Args>(args: &Train<O>, [recipe, dir]: [&PathBuf; 2], cx: &Context) -> Vec<String> {
-    let at = |path: &Path| path.display().to_string();
-    let mut all = ["train", "--or-resume", "--recipe", &at(recipe), "--out", &at(dir)].map(str::to_owned).to_vec();
-    let TrainerOptions { interval, on_nonfinite } = cx.session.options;
-    all.extend(["--checkpoint-every".to_owned(), interval.to_string()]);
-    if on_nonfinite == OnNonFinite::Skip {
-        all.extend(["--on-nonfinite", "skip"].map(str::to_owned));
-    }
-    if let (Some(jobs), true) = (args.grid.jobs, cx.threads.is_none()) {
-        let threads = (rayon::current_num_threads() / jobs.get()).max(1);
-        all.extend(["--threads".to_owned(), threads.to_string()]);
-    }
-    all.extend(cx.global_arguments());
-    all
+/// Returns a path as the text of an argument.
+fn typed(path: &Path) -> Result<&str> {
+    path.to_str().ok_or_else(|| CliError::Usage(format!("{} is not UTF-8; choose another folder", path.display())))
 }
 
-/// Runs the trainings, at most `at_once` at the same time.
+fn trainer_options(cx: &Context) -> Vec<String> {
+    let TrainerOptions { interval, on_nonfinite } = cx.session.options;
+    let mut options = vec!["--checkpoint-every".to_owned(), interval.to_string()];
+    if on_nonfinite == OnNonFinite::Skip {
+        options.extend(["--on-nonfinite", "skip"].map(str::to_owned));
+    }
+    options.extend(cx.global_arguments());
+    options
+}
+
+/// Runs the trainings that are not finished, at most `at_once` at the same time. The failure of a training does not stop
+/// the others.
 fn train_all<T: Task>(jobs: &[Job], at_once: usize, cx: &Context) -> Result<()> {
-    let mut waiting = jobs.iter();
+    let (finished, waiting): (Vec<&Job>, Vec<&Job>) = jobs.iter().partition(|job| job.is_finished);
+    finished.iter().for_each(|job| log(&format!("{}: finished before", job.name)));
+    let mut waiting = waiting.into_iter();
     let mut running: Vec<(&Job, Child)> = Vec::new();
-    let mut failed: Vec<PathBuf> = Vec::new();
-    let (mut begun, mut is_stopping) = (0, false);
+    let mut failed: Vec<&Job> = Vec::new();
+    let mut is_stopping = false;
     loop {
         while !is_stopping && running.len() < at_once {
             let Some(job) = waiting.next() else { break };
-            begun += 1;
-            log(&format!("{} ({begun} of {})", job.name, jobs.len()));
-            running.push((job, start(job)?));
+            log(&format!("{}: started ({} more to start)", job.name, waiting.len()));
+            match start(job) {
+                Ok(child) => running.push((job, child)),
+                Err(error) => fail(job, &error.to_string(), &mut failed),
+            }
         }
         if running.is_empty() {
             break;
@@ -113,14 +138,15 @@ fn train_all<T: Task>(jobs: &[Job], at_once: usize, cx: &Context) -> Result<()> 
         }
         let mut still = Vec::with_capacity(running.len());
         for (job, mut child) in running {
-            match child.try_wait().map_err(|source| io("wait for", &job.dir, source))? {
-                None => still.push((job, child)),
-                Some(status) if status.success() => log(&format!("{}: {}", job.name, metrics::<T>(&job.dir)?)),
-                Some(status) if is_stopping && is_interrupted(status) => {}
-                Some(_) => {
-                    log(&format!("{}: failed; see {}", job.name, log_file(job).display()));
-                    failed.push(log_file(job));
-                }
+            match child.try_wait() {
+                Ok(None) => still.push((job, child)),
+                Ok(Some(status)) if status.success() => match metrics::<T>(&job.dir) {
+                    Ok(metrics) => log(&format!("{}: {metrics}", job.name)),
+                    Err(error) => fail(job, &error.to_string(), &mut failed),
+                },
+                Ok(Some(status)) if is_stopping && is_interrupted(status) => {}
+                Ok(Some(_)) => fail(job, "the training failed", &mut failed),
+                Err(error) => fail(job, &error.to_string(), &mut failed),
             }
         }
         running = still;
@@ -130,15 +156,20 @@ fn train_all<T: Task>(jobs: &[Job], at_once: usize, cx: &Context) -> Result<()> 
         return Err(CliError::Interrupted);
     }
     match failed.first() {
-        Some(first) => Err(CliError::Grid { failed: failed.len(), total: jobs.len(), log: first.clone() }),
+        Some(first) => Err(CliError::Grid { failed: failed.len(), total: jobs.len(), log: log_file(first) }),
         None => Ok(()),
     }
+}
+
+fn fail<'a>(job: &'a Job, reason: &str, failed: &mut Vec<&'a Job>) {
+    log(&format!("{}: {reason}; see {}", job.name, log_file(job).display()));
+    failed.push(job);
 }
 
 /// Starts a training, whose output goes to a file beside its folder.
 fn start(job: &Job) -> Result<Child> {
     let path = log_file(job);
-    let file = File::create(&path).map_err(|source| io("create", &path, source))?;
+    let file = File::options().create(true).append(true).open(&path).map_err(|source| io("write", &path, source))?;
     let other = file.try_clone().map_err(|source| io("write", &path, source))?;
     let program = std::env::current_exe().map_err(|source| io("find", Path::new("this program"), source))?;
     let mut command = Command::new(&program);
@@ -170,7 +201,7 @@ fn metrics<T: Task>(dir: &Path) -> Result<String> {
 }
 
 /// Writes one command per line to `tasks.txt`, and a script that gives the lines to a scheduler.
-fn write_script(scheduler: Scheduler, jobs: &[Job], out: &Path) -> Result<()> {
+fn write_script(scheduler: Scheduler, jobs: &[Job], threads: usize, out: &Path) -> Result<()> {
     let program = std::env::current_exe().map_err(|source| io("find", Path::new("this program"), source))?;
     let line = |job: &Job| {
         let words = job.arguments.iter().map(|word| shell_word(word));
@@ -184,7 +215,8 @@ fn write_script(scheduler: Scheduler, jobs: &[Job], out: &Path) -> Result<()> {
         Scheduler::Slurm => (
             "grid.sbatch",
             format!(
-                "#!/bin/sh\n#SBATCH --job-name=grid\n#SBATCH --array=1-{count}\n#SBATCH --output={logs}\n\
+                "#!/bin/sh\n#SBATCH --job-name=grid\n#SBATCH --array=1-{count}\n#SBATCH --cpus-per-task={threads}\n\
+                 #SBATCH --output={logs}\n\
                  # Ask for a checkpoint two minutes before the time limit. Submit the script again to continue.\n\
                  #SBATCH --signal=INT@120\n\
                  eval \"exec srun $(sed -n \"${{SLURM_ARRAY_TASK_ID}}p\" {tasks})\"\n"
@@ -193,10 +225,15 @@ fn write_script(scheduler: Scheduler, jobs: &[Job], out: &Path) -> Result<()> {
         ),
         Scheduler::Hyperqueue => (
             "grid.sh",
-            format!("#!/bin/sh\nexec hq submit --wait --each-line {tasks} -- sh -c 'eval \"exec $HQ_ENTRY\"'\n"),
+            format!(
+                "#!/bin/sh\nexec hq submit --wait --cpus={threads} --each-line {tasks} -- sh -c 'eval \"exec $HQ_ENTRY\"'\n"
+            ),
             "sh",
         ),
-        Scheduler::Parallel => ("grid.sh", format!("#!/bin/sh\nexec parallel < {tasks}\n"), "sh"),
+        Scheduler::Parallel => {
+            let jobs = format!("$(( $(nproc) >= {threads} ? $(nproc) / {threads} : 1 ))");
+            ("grid.sh", format!("#!/bin/sh\nexec parallel --jobs \"{jobs}\" < {tasks}\n"), "sh")
+        }
     };
     let path = out.join(name);
     files::write(&path, script.as_bytes())?;

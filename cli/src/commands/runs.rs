@@ -112,6 +112,12 @@ impl Summary {
         })
     }
 
+    /// The best validation metric. Models without a network have no epochs, and only the metric of the finished run.
+    fn valid<T: Task>(&self) -> Option<f64> {
+        let finished = || self.outcome.as_ref()?.valid.get(T::MONITOR.metric);
+        self.best::<T>().map(|(_, value)| value).or_else(finished)
+    }
+
     fn test<T: Task>(&self) -> Option<f64> {
         self.outcome.as_ref()?.test.get(T::MONITOR.metric)
     }

@@ -34,9 +34,8 @@ pub fn run<A: Application>(args: Train<A::Options>, cx: &mut Context) -> Result<
     let recipe = args.recipe.read::<A>()?;
     match (args.seeds, args.out) {
         (None, Some(out)) if args.or_resume => {
-            // The runs of a grid, which are in one folder, share the results of the baselines.
-            let shared = out.parent().unwrap_or(&out).to_path_buf();
-            let training = Training::<A::Task>::new(recipe).in_folder_or_resume(&out)?.with_baselines_in(shared);
+            let baselines = args.baselines_in.unwrap_or_else(|| out.clone());
+            let training = Training::<A::Task>::new(recipe).in_folder_or_resume(&out)?.with_baselines_in(baselines);
             match training.outcome()? {
                 Some(_) => print_line(&format!("{} is finished", out.display())),
                 None => one::<A>(training, Some(&out), cx),

@@ -39,7 +39,7 @@ impl Recordings {
             for (path, group) in videos(&class, &mut skipped)? {
                 let id = path.strip_prefix(dir).unwrap_or(&path).to_string_lossy().replace('\\', "/");
                 hash.update(&id);
-                let values = read(&path, side, &mut hash)?;
+                let values = read(&path, side, &mut hash, &mut skipped)?;
                 recordings.push(Recording { id, group, label: name(&class), values });
             }
         }
@@ -61,7 +61,7 @@ impl Recordings {
 ///
 /// [`DataError::Io`], [`DataError::Empty`] if there are no images, and [`RecordingError::Image`].
 pub fn read_video(dir: &Path, side: usize) -> Result<Vec<f32>> {
-    read(dir, side, &mut Sha256::new())
+    read(dir, side, &mut Sha256::new(), &mut Vec::new())
 }
 
 /// Returns the folders of the videos of a class with their groups. Files beside folders are skipped.
@@ -85,9 +85,10 @@ fn videos(class: &Path, skipped: &mut Vec<PathBuf>) -> Result<Vec<(PathBuf, Opti
 }
 
 /// Reads the images of a video, and adds their bytes to a checksum.
-fn read(dir: &Path, side: usize, hash: &mut Sha256) -> Result<Vec<f32>> {
-    let (_, mut files) = entries(dir)?;
-    files.retain(|file| name(file).to_lowercase().ends_with(".png"));
+fn read(dir: &Path, side: usize, hash: &mut Sha256, skipped: &mut Vec<PathBuf>) -> Result<Vec<f32>> {
+    let is_image = |file: &PathBuf| name(file).to_lowercase().ends_with(".png");
+    let (mut files, others): (Vec<PathBuf>, Vec<PathBuf>) = entries(dir)?.1.into_iter().partition(is_image);
+    skipped.extend(others);
     files.sort_by_cached_key(|file| number_key(&name(file)));
     if files.is_empty() {
         return Err(DataError::Empty { path: dir.to_path_buf(), what: "PNG files, one for each image of the video" });
@@ -98,10 +99,19 @@ fn read(dir: &Path, side: usize, hash: &mut Sha256) -> Result<Vec<f32>> {
         hash.update(Sha256::digest(&bytes));
         let image = image::load_from_memory_with_format(&bytes, image::ImageFormat::Png)
             .map_err(|error| RecordingError::Image { path, reason: error.to_string() })?;
-        let scaled = image::imageops::resize(&image.to_luma8(), side as u32, side as u32, FilterType::Triangle);
+        let scaled = image::imageops::resize(&grey(&image), side as u32, side as u32, FilterType::Triangle);
         values.extend(scaled.into_raw().into_iter().map(f32::from));
     }
     Ok(values)
+}
+
+/// Converts an image to grey values. Transparent pixels appear on white, as in most viewers.
+fn grey(image: &image::DynamicImage) -> image::GrayImage {
+    let grey = image.to_luma_alpha8();
+    image::GrayImage::from_fn(grey.width(), grey.height(), |column, row| {
+        let [value, alpha] = grey.get_pixel(column, row).0.map(u16::from);
+        image::Luma([((value * alpha + 255 * (255 - alpha)) / 255) as u8])
+    })
 }
 
 /// Returns the texts and the numbers of a file name in turn, so that `2` is before `10`.
@@ -153,6 +163,14 @@ mod tests {
         assert_eq!(wave.values, [[10.0; 9], [20.0; 9], [200.0; 9]].concat());
         assert!(videos.notes.iter().any(|note| matches!(note, RecordingNote::FilesSkipped { files: 1, .. })));
         assert_eq!(read_video(&dir.path().join("wave/a"), 3).unwrap(), wave.values);
+    }
+
+    #[test]
+    fn transparent_pixels_are_white() {
+        let dir = tempfile::tempdir().unwrap();
+        let clear = image::LumaA([0, 0]);
+        image::GrayAlphaImage::from_pixel(4, 4, clear).save(dir.path().join("1.png")).unwrap();
+        assert_eq!(read_video(dir.path(), 2).unwrap(), [255.0; 4]);
     }
 
     #[test]

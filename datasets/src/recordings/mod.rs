@@ -142,6 +142,9 @@ impl Recordings {
     /// [`RecordingError::NoChannel`] if a channel does not exist, and [`RecordingError::DuplicateChannel`] if a channel
     /// is named twice.
     pub fn select(&self, names: &[String]) -> Result<Self> {
+        if names == self.channels {
+            return Ok(self.clone());
+        }
         let mut places = Vec::with_capacity(names.len());
         for name in names {
             let Some(place) = self.channels.iter().position(|channel| channel == name) else {

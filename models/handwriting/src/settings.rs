@@ -1,5 +1,7 @@
 //! Settings of a trained model, as `manifest.json` stores them.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::NetworkConfig;
@@ -28,8 +30,8 @@ impl Settings {
         if classes.is_empty() {
             return Err("there are no classes".to_owned());
         }
-        let is_repeated = |(at, name): &(usize, &String)| classes[..*at].contains(name);
-        if let Some((_, name)) = classes.iter().enumerate().find(is_repeated) {
+        let mut seen = HashSet::new();
+        if let Some(name) = classes.iter().find(|name| !seen.insert(name.as_str())) {
             return Err(format!("the class `{name}` is listed twice"));
         }
         if !(scale.is_normal() && *scale > 0.0) {

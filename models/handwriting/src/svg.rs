@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use inference::markup::escaped;
+
 use crate::drawing::Stroke;
 
 /// The width and height of the place of a drawing, in pixels.
@@ -67,10 +69,6 @@ fn path(strokes: &[Stroke]) -> String {
         }
     }
     path
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

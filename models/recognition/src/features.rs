@@ -21,6 +21,9 @@ pub fn samples(sequence: &Sequence, settings: &Settings) -> Result<Vec<f32>, Pre
     if let Some(side) = settings.video {
         return pixels(sequence, side.get());
     }
+    if !sequence.images.is_empty() {
+        return Err(PredictError::bad_input("images", "the model reads channels, and no videos; leave the images out"));
+    }
     let bad = |reason| PredictError::bad_input("channels", reason);
     let mut columns = Vec::with_capacity(settings.channels.len());
     for name in &settings.channels {
@@ -72,6 +75,17 @@ pub fn samples(sequence: &Sequence, settings: &Settings) -> Result<Vec<f32>, Pre
     Ok(rows)
 }
 
+/// Checks that an image has `side`² grey values.
+pub(crate) fn check_image(image: &[f32], side: usize) -> Result<(), String> {
+    if image.len() != side * side {
+        return Err(format!("there are {} values; the model reads {side} × {side} grey values", image.len()));
+    }
+    match image.iter().find(|value| !(0.0..=255.0).contains(*value)) {
+        Some(value) => Err(format!("the value {value} is no grey value, which is from 0 to 255")),
+        None => Ok(()),
+    }
+}
+
 /// Returns the pixels of a video, `[images, side²]`.
 fn pixels(sequence: &Sequence, side: usize) -> Result<Vec<f32>, PredictError> {
     let bad = |reason| Err(PredictError::bad_input("images", reason));
@@ -82,13 +96,7 @@ fn pixels(sequence: &Sequence, side: usize) -> Result<Vec<f32>, PredictError> {
         return bad(format!("there are no images; the model reads images of {side} × {side} grey values"));
     }
     for (number, image) in (1..).zip(&sequence.images) {
-        if image.len() != side * side {
-            let found = image.len();
-            return bad(format!("image {number} has {found} values; the model reads {side} × {side} grey values"));
-        }
-        if let Some(value) = image.iter().find(|value| !(0.0..=255.0).contains(*value)) {
-            return bad(format!("image {number} has the value {value}; grey values are from 0 to 255"));
-        }
+        check_image(image, side).or_else(|reason| bad(format!("image {number}: {reason}")))?;
     }
     Ok(sequence.images.concat())
 }
@@ -206,7 +214,7 @@ impl Features {
 
     /// Returns the features of a sequence, `[samples, channels]` → `[samples, features]`.
     pub fn of_samples(&self, samples: &[f32], channels: usize) -> Vec<f32> {
-        let mut features = Vec::with_capacity(samples.len() * 2);
+        let mut features = Vec::with_capacity(self.size(samples.len()));
         let mut before = None;
         for sample in samples.chunks_exact(channels) {
             features.extend(self.of_sample(sample, before, &samples[..channels]));

@@ -74,7 +74,7 @@ pub struct NetworkConfig {
 const MAX_INPUTS: u64 = 1_000_000;
 
 /// The largest height and width of an image in pixels.
-const MAX_SIDE: usize = 1024;
+pub(crate) const MAX_SIDE: usize = 1024;
 
 fn one() -> Count {
     Count::ONE

@@ -17,6 +17,8 @@ use crate::settings::Settings;
 
 /// The largest number of windows in a batch.
 pub const BATCH: usize = 64;
+/// The largest number of values in a batch of several windows, which matters for videos.
+const MAX_VALUES: usize = 1 << 22;
 /// The number of samples of [`Predictor::example`].
 const EXAMPLE: usize = 50;
 /// The number of images of this example, if the model reads videos.
@@ -171,12 +173,14 @@ impl Recognizer {
     }
 
     fn check(&self, sample: &[f32]) -> Result<(), PredictError> {
+        if let Some(side) = self.settings.video {
+            return features::check_image(sample, side.get())
+                .map_err(|reason| PredictError::bad_input("sample", reason));
+        }
         let values = self.settings.values();
         if sample.len() != values || !sample.iter().all(|value| value.abs() <= LARGEST) {
             let names = self.settings.channels.join(", ");
-            let reason = format!(
-                "a sample needs {values} numbers with absolute values up to {LARGEST:e}, for the channels {names}"
-            );
+            let reason = format!("a sample needs {values} numbers up to {LARGEST:e}, for the channels {names}");
             return Err(PredictError::bad_input("sample", reason));
         }
         Ok(())
@@ -216,7 +220,9 @@ impl Recognizer {
             }
         }
         let mut answers = vec![(vec![0.0; classes.len()], 0); sequences.len()];
-        for indices in by_length(windows.iter().map(|(_, samples)| samples.len()), BATCH) {
+        let longest = windows.iter().map(|(_, samples)| samples.len()).max().unwrap_or(1);
+        let size_of_batch = (MAX_VALUES / longest.max(1)).clamp(1, BATCH);
+        for indices in by_length(windows.iter().map(|(_, samples)| samples.len()), size_of_batch) {
             let parts: Vec<Vec<f32>> =
                 indices.iter().map(|index| features.of_samples(windows[*index].1, size)).collect();
             let parts: Vec<&[f32]> = parts.iter().map(Vec::as_slice).collect();

@@ -1,5 +1,7 @@
 //! Settings of a trained model, as `manifest.json` stores them.
 
+use std::collections::HashSet;
+
 use inference::settings::Count;
 use serde::{Deserialize, Serialize};
 
@@ -73,8 +75,8 @@ impl Settings {
             return Err(format!("a drawing has 2 channels, x and y, but the model has {}", channels.len()));
         }
         for (names, what) in [(channels, "channel"), (classes, "class")] {
-            let twice = |(at, name): (usize, &String)| names[..at].contains(name);
-            if let Some((_, name)) = names.iter().enumerate().find(|(at, name)| twice((*at, name))) {
+            let mut seen = HashSet::new();
+            if let Some(name) = names.iter().find(|name| !seen.insert(name.as_str())) {
                 return Err(format!("the {what} `{name}` is listed twice"));
             }
         }

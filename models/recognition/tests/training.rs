@@ -173,6 +173,10 @@ fn settings_that_do_not_fit_are_refused() {
         ("quick", ["data.label=\"class\""].as_slice(), "data.label"),
         ("own-recordings", &["data.file=\"absent.csv\""], "data.label"),
         ("own-recordings", &["data.set=\"folder\""], "data.file"),
+        ("own-videos", &["data.file=\"absent\"", "data.augmentation.rotation=10"], "data.augmentation"),
+        ("own-videos", &["data.file=\"absent\"", "data.augmentation.mirror=[\"x\"]"], "data.augmentation"),
+        ("own-videos", &["data.file=\"absent\"", "data.video.side=100000"], "data.video.side"),
+        ("quick", &["data.video={ side = 28, images = 4 }", "data.augmentation.rotation=10"], "data.augmentation"),
     ] {
         match fit(recipe(name, settings), &dir.path().join("run")).err() {
             Some(TrainingError::Task(TaskError::Setting { setting: found, .. })) => assert_eq!(found, setting),

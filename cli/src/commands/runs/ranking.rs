@@ -8,17 +8,19 @@ use training::{Task, grid};
 use super::Summary;
 use crate::error::Result;
 
-/// The quantiles of Student's t distribution for a 95 % interval, by the degrees of freedom from 1.
-const T: [f64; 10] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
-/// The quantile for more degrees of freedom, which is that of 11.
-const T_OF_MORE: f64 = 2.201;
+/// The quantiles of Student's t distribution for a 95 % interval, by the degrees of freedom from 1. The last one also
+/// serves for more degrees of freedom, for which it is slightly too large.
+const T: [f64; 30] = [
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
+    2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+];
 
 /// Runs with equal settings.
 #[derive(Debug, Serialize)]
 pub struct Ranked {
     /// The settings in which the runs differ from the others.
     pub settings: Vec<String>,
-    /// The number of runs with an epoch, which have different seeds.
+    /// The number of runs, which have different seeds.
     pub runs: usize,
     /// The number of these runs that are finished.
     pub finished: usize,
@@ -48,10 +50,10 @@ pub fn rank<T: Task>(all: &[Summary]) -> Result<Vec<Ranked>> {
 }
 
 fn of_group<T: Task>(settings: Vec<String>, runs: &[&Summary]) -> Ranked {
-    let valid: Vec<f64> = runs.iter().filter_map(|run| Some(run.best::<T>()?.1)).collect();
+    let valid: Vec<f64> = runs.iter().filter_map(|run| run.valid::<T>()).collect();
     let test: Vec<f64> = runs.iter().filter_map(|run| run.test::<T>()).collect();
     let finished = runs.iter().filter(|run| run.outcome.is_some()).count();
-    Ranked { settings, runs: valid.len(), finished, valid: mean(&valid), interval: interval(&valid), test: mean(&test) }
+    Ranked { settings, runs: runs.len(), finished, valid: mean(&valid), interval: interval(&valid), test: mean(&test) }
 }
 
 fn mean(values: &[f64]) -> Option<f64> {
@@ -63,8 +65,7 @@ fn interval(values: &[f64]) -> Option<f64> {
     let freedom = values.len().checked_sub(1).filter(|freedom| *freedom > 0)?;
     let mean = mean(values)?;
     let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / freedom as f64;
-    let quantile = T.get(freedom - 1).copied().unwrap_or(T_OF_MORE);
-    Some(quantile * (variance / values.len() as f64).sqrt())
+    Some(T[freedom.min(T.len()) - 1] * (variance / values.len() as f64).sqrt())
 }
 
 /// The rows of the table of a ranking.

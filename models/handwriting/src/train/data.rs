@@ -10,6 +10,9 @@ use training::{LoadContext, Splits, TaskError, TaskResult};
 use crate::drawing::{Point, Stroke};
 use crate::train::strokes::{points, resampled, scaled};
 
+/// The smallest distance of neighbouring points, so that a stroke has a few thousand points at most.
+const LEAST_SPACING: f64 = 0.001;
+
 /// The table `[data]` of a recipe, which selects the drawings and their preprocessing.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -105,7 +108,13 @@ impl DataConfig {
                 _ => {}
             }
         }
-        Ok(())
+        match self.spacing.map(Positive::get) {
+            Some(spacing) if spacing < LEAST_SPACING => {
+                let message = format!("{spacing} is too small; set it to at least {LEAST_SPACING}");
+                Err(TaskError::setting("data.spacing", message))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Scales and resamples a drawing.

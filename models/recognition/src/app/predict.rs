@@ -15,6 +15,9 @@ use super::App;
 use crate::prediction::{Options, Sequence};
 use crate::predictor::{BATCH, Recognizer};
 
+/// The number of videos that are in memory at the same time.
+const VIDEOS: usize = 8;
+
 /// Arguments of the verb `predict`.
 #[derive(Debug, Args)]
 pub struct Predict {
@@ -59,22 +62,27 @@ impl Predict {
     /// Prints the class of each recording, in the order of the file, or of each video.
     pub fn run(self, cx: &Context) -> Result<()> {
         let model: Recognizer = cx.open(&self.model, App::DEFAULT_MODEL)?;
-        let inputs = match &self.csv {
-            Some(file) => self.recordings(file, &model, cx)?,
-            None => self.videos(&model, cx)?,
-        };
+        match &self.csv {
+            Some(file) => {
+                self.recordings(file, &model, cx)?.chunks(BATCH).try_for_each(|part| self.answer(part, &model, cx))
+            }
+            None => {
+                let answer = |dirs: &[PathBuf]| self.answer(&self.videos(dirs, &model, cx)?, &model, cx);
+                self.video.chunks(VIDEOS).try_for_each(answer)
+            }
+        }
+    }
+
+    /// Prints the class of each sequence, or the classes of its samples.
+    fn answer(&self, inputs: &[Input], model: &Recognizer, cx: &Context) -> Result<()> {
         let options = Options { delay: self.delay };
-        for inputs in inputs.chunks(BATCH) {
-            cx.session.interrupt.check()?;
-            if self.stream {
-                inputs.iter().try_for_each(|input| stream(input, &model, &options, cx.json))?;
-                continue;
-            }
-            let (ids, sequences): (Vec<String>, Vec<Sequence>) = inputs.iter().cloned().unzip();
-            for (id, prediction) in ids.iter().zip(model.predict(&sequences, &options)?) {
-                let line = format!("{} {:.3}", printable(&prediction.label), prediction.probability);
-                print(cx.json, id, &prediction, line)?;
-            }
+        if self.stream {
+            return inputs.iter().try_for_each(|input| stream(input, model, &options, cx.json));
+        }
+        let (ids, sequences): (Vec<String>, Vec<Sequence>) = inputs.iter().cloned().unzip();
+        for (id, prediction) in ids.iter().zip(model.predict(&sequences, &options)?) {
+            let line = format!("{} {:.3}", printable(&prediction.label), prediction.probability);
+            print(cx.json, id, &prediction, line)?;
         }
         Ok(())
     }
@@ -96,7 +104,7 @@ impl Predict {
         Ok(found.recordings.iter().map(input).collect())
     }
 
-    fn videos(&self, model: &Recognizer, cx: &Context) -> Result<Vec<Input>> {
+    fn videos(&self, dirs: &[PathBuf], model: &Recognizer, cx: &Context) -> Result<Vec<Input>> {
         let Some(side) = model.settings().video else {
             let channels = model.settings().channels.join(", ");
             return Err(CliError::Usage(format!("this model reads no videos; give --csv FILE with {channels}")));
@@ -107,7 +115,7 @@ impl Predict {
             let id = if self.video.len() > 1 { dir.display().to_string() } else { String::new() };
             Ok((id, Sequence::video(images)))
         };
-        self.video.iter().map(input).collect()
+        dirs.iter().map(input).collect()
     }
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use training::{LoadContext, Splits, TaskError, TaskResult};
 
 use crate::features::drawing;
+use crate::model::MAX_SIDE;
 use crate::settings::Window;
 use crate::train::augmentation::Augmentation;
 
@@ -223,31 +224,8 @@ impl DataConfig {
     /// Selects the channels of the training part, and resamples and cuts the recordings as the settings say.
     fn prepared(&self, splits: Splits<Recordings>, cx: &mut LoadContext) -> TaskResult<Splits<Recordings>> {
         let Splits { train, valid, test } = splits;
-        let channels = train.channels.clone();
-        if !self.augmentation.fits(channels.len()) {
-            let count = channels.len();
-            let message = format!(
-                "the angle must be from 0 to 180, and the data must have 2 channels or a multiple of 3 channels, not \
-                 {count}"
-            );
-            return Err(TaskError::setting("data.augmentation.rotation", message));
-        }
-        if let Some(name) = self.augmentation.mirror.iter().find(|name| !channels.contains(name)) {
-            let message = format!("there is no channel `{name}`; the channels are {}", channels.join(", "));
-            return Err(TaskError::setting("data.augmentation.mirror", message));
-        }
-        if self.drawing.is_some() && channels.len() != 2 {
-            let message = format!("a drawing has 2 channels, x and y, but the data have {}", channels.len());
-            return Err(TaskError::setting("data.drawing", message));
-        }
+        let channels = self.channels(&train)?;
         let rendered = self.video.and_then(|video| Some((video.side.get(), video.images?.get())));
-        if rendered.is_some() && channels.len() != 2 {
-            let message = format!(
-                "data.video.images renders drawings with the 2 channels x and y, but the data have {} channels",
-                channels.len()
-            );
-            return Err(TaskError::setting("data.video", message));
-        }
         let [train, valid, test] = [train, valid, test].map(|part| -> TaskResult<Recordings> {
             let mut part = part.select(&channels)?;
             if let Some(rate) = self.rate {
@@ -266,6 +244,36 @@ impl DataConfig {
         let splits = Splits { train: train?, valid: valid?, test: test? };
         splits.train.notes.iter().for_each(|note| cx.note(&note.to_string()));
         Ok(splits)
+    }
+
+    /// Returns the channels of the training part, in the order in which the network reads them. Checks that they fit the
+    /// settings.
+    fn channels(&self, train: &Recordings) -> TaskResult<Vec<String>> {
+        let channels = train.channels.clone();
+        if !self.augmentation.fits(channels.len()) {
+            let count = channels.len();
+            let message = format!(
+                "the angle must be from 0 to 180, and the data must have 2 channels or a multiple of 3 channels, not \
+                 {count}"
+            );
+            return Err(TaskError::setting("data.augmentation.rotation", message));
+        }
+        if let Some(name) = self.augmentation.mirror.iter().find(|name| !channels.contains(name)) {
+            let message = format!("there is no channel `{name}`; the channels are {}", channels.join(", "));
+            return Err(TaskError::setting("data.augmentation.mirror", message));
+        }
+        let is_rendered = self.video.is_some_and(|video| video.images.is_some());
+        for (setting, is_set) in [("data.drawing", self.drawing.is_some()), ("data.video", is_rendered)] {
+            let pen = ["x", "y"].map(str::to_owned).to_vec();
+            if is_set && !(channels.len() == 2 && pen.iter().all(|name| channels.contains(name))) {
+                let found = channels.join(", ");
+                return Err(TaskError::setting(setting, format!("a drawing has the channels x and y, not {found}")));
+            }
+            if is_set {
+                return Ok(pen);
+            }
+        }
+        Ok(channels)
     }
 
     fn own_path(&self) -> TaskResult<&std::path::Path> {
@@ -289,6 +297,15 @@ impl DataConfig {
             ("data.test", self.test.get() > 0.0 && self.set == Set::Gestures),
             ("data.format", self.format != RecordingFormat::default() && !(table || self.set == Set::Folder)),
         ];
+        if let Some(side) = self.video.map(|video| video.side).filter(|side| side.get() > MAX_SIDE) {
+            let message = format!("{side} is too large; images have at most {MAX_SIDE} × {MAX_SIDE} pixels");
+            return Err(TaskError::setting("data.video.side", message));
+        }
+        let Augmentation { rotation, mirror, .. } = &self.augmentation;
+        if self.video.is_some() && (*rotation > 0.0 || !mirror.is_empty()) {
+            let message = "videos can be neither rotated nor mirrored; remove rotation and mirror";
+            return Err(TaskError::setting("data.augmentation", message));
+        }
         match settings.into_iter().find(|(_, wrong)| *wrong) {
             Some((setting, _)) => Err(TaskError::setting(
                 setting,

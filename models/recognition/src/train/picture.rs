@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use inference::markup::escaped;
 use training::TaskResult;
 use training::plot::{HeatMap, heat_map};
 
@@ -91,8 +92,4 @@ fn path(samples: &[f32]) -> String {
 fn height_of(svg: &str) -> f32 {
     let number = svg.split_once("height=\"").and_then(|(_, rest)| rest.split_once('"'));
     number.and_then(|(number, _)| number.parse().ok()).unwrap_or(SIZE * 4.0)
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;")
 }

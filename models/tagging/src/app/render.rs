@@ -1,6 +1,7 @@
 //! Marks the entities in a text, for a terminal or for an HTML page.
 
 use anstyle::{AnsiColor, Color, Style};
+use inference::markup::escaped;
 
 use crate::prediction::{Entity, Prediction};
 
@@ -54,13 +55,13 @@ impl Renderer<'_> {
     pub fn paragraph(&self, prediction: &Prediction) -> String {
         let mark = |entity: &Entity| {
             let color = PAGE[self.index(&entity.kind) % PAGE.len()];
-            let (text, kind) = (escape(&entity.text), escape(&entity.kind));
+            let (text, kind) = (escaped(&entity.text), escaped(&entity.kind));
             let confidence = entity.confidence;
             format!(
                 "<mark style=\"background: {color}\" title=\"confidence {confidence:.2}\">{text}<small>{kind}</small></mark>"
             )
         };
-        format!("<p>{}</p>\n", marked(prediction, escape, mark))
+        format!("<p>{}</p>\n", marked(prediction, escaped, mark))
     }
 
     fn index(&self, kind: &str) -> usize {
@@ -78,11 +79,6 @@ fn marked(prediction: &Prediction, plain: impl Fn(&str) -> String, mark: impl Fn
         end = entity.end;
     }
     result + &plain(&prediction.text[end..])
-}
-
-/// Escapes the characters `&`, `<`, `>` and `"` of a text for HTML.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
