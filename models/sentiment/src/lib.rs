@@ -1,12 +1,13 @@
-//! Classification of film reviews as positive or negative: trained models, their training, and the program `sentiment`.
+//! Classification of texts: film reviews as positive or negative, and texts of the user in any classes; trained models,
+//! their training, and the program `sentiment`.
 //!
 //! ```
 //! use sentiment::{Predictor, Sentiment};
 //!
 //! let model = Sentiment::from_pretrained("imdb-hybrid")?;
 //! let answer = model.predict_one("Funny, warm and wonderfully acted.")?;
-//! println!("{:?} {:.2}", answer.label, answer.probability); // Positive 0.99
-//! # assert!(answer.label == sentiment::Label::Positive && answer.probability > 0.9);
+//! println!("{} {:.2}", answer.label, answer.probability); // positive 0.99
+//! # assert!(answer.label == "positive" && answer.probability > 0.9);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -14,6 +15,7 @@
 //! cargo run -p sentiment                                        # train on generated film reviews, about ten seconds
 //! cargo run -p sentiment -- predict "Wonderfully acted."        # ask a shipped model
 //! cargo run -p sentiment -- train --recipe imdb-lstm            # train on the IMDB reviews
+//! cargo run -p sentiment -- train --csv FILE --text COLUMN --label COLUMN
 //! cargo run -p sentiment -- verify                              # measure every shipped model again
 //! ```
 //!
@@ -31,7 +33,7 @@
 //! | `settings.rs` | the settings in a package |
 //! | `onnx.rs` | ONNX graphs (feature `onnx`) |
 //! | `train/` | data, losses, evaluation, baselines (feature `train`) |
-//! | `app.rs` | the command line (feature `cli`) |
+//! | `app/` | the command line (feature `cli`) |
 //! | `recipes/` | one file per training run |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -51,5 +53,5 @@ pub mod settings;
 pub mod train;
 
 pub use inference::Predictor;
-pub use prediction::{Contribution, Label, Logits, Options, Prediction};
+pub use prediction::{Contribution, Logits, Options, Prediction};
 pub use predictor::Sentiment;

@@ -1,7 +1,8 @@
-//! The network: token ids → recurrent layers → one vector per text → the logit of the positive label.
+//! The network: token ids → recurrent layers → one vector per text → logits: the logit of the positive label, or one
+//! logit per class.
 //!
 //! ```text
-//! ids [B, T] ─► embedding [B, T, E] ─► locked dropout ─► rnn [B, T, D·H] ─► pooling [B, F] ─► dropout ─► dense [B]
+//! ids [B, T] ─► embedding [B, T, E] ─► locked dropout ─► rnn [B, T, D·H] ─► pooling [B, F] ─► dropout ─► dense [B, K]
 //! ```
 //!
 //! With pooling `last` and one LSTM layer this is the model that many tutorials train ([Dai & Le
@@ -101,7 +102,7 @@ pub struct Network {
     pub attention: Option<AttentionPooling>,
     /// Dropout of the pooled vector.
     pub dropout: Dropout,
-    /// The output layer: from the F features of the pooled vector to one logit.
+    /// The output layer: from the F features of the pooled vector to K logits.
     pub dense: Linear,
     /// How the outputs of the recurrent layers become one vector.
     #[module(skip)]
@@ -109,8 +110,8 @@ pub struct Network {
 }
 
 impl NetworkConfig {
-    /// Creates the network with random weights, for a vocabulary of `vocabulary` tokens.
-    pub fn init(&self, vocabulary: usize, dropouts: Dropouts, device: &Device) -> Network {
+    /// Creates the network with random weights, for a vocabulary of `vocabulary` tokens and with `outputs` logits.
+    pub fn init(&self, vocabulary: usize, outputs: usize, dropouts: Dropouts, device: &Device) -> Network {
         let rnn = self.rnn().with_dropout(dropouts.dense).init(device);
         let attention = self.pooling.attention(rnn.output_size(), device);
         Network {
@@ -122,16 +123,16 @@ impl NetworkConfig {
             output_dropout: LockedDropout::new(dropouts.output),
             attention,
             dropout: DropoutConfig::new(dropouts.dense).init(),
-            dense: LinearConfig::new(self.pooled(), 1).init(device),
+            dense: LinearConfig::new(self.pooled(), outputs).init(device),
             pooling: self.pooling,
         }
     }
 
     /// The number of parameters that [`init`](Self::init) creates.
-    pub fn num_params(&self, vocabulary: usize) -> f64 {
+    pub fn num_params(&self, vocabulary: usize, outputs: usize) -> f64 {
         let attention = self.pooling.num_params(self.outputs());
         let embedding = vocabulary as f64 * self.embedding_size.get() as f64;
-        embedding + self.rnn().num_params() + attention + self.pooled() as f64 + 1.0
+        embedding + self.rnn().num_params() + attention + (self.pooled() as f64 + 1.0) * outputs as f64
     }
 
     fn rnn(&self) -> RnnConfig {
@@ -158,14 +159,19 @@ impl NetworkConfig {
 }
 
 impl Network {
-    /// Computes the logit of the positive label for each text: `[batch]`.
-    pub fn forward(&self, batch: Batch) -> Tensor<1> {
-        let Batch { ids, lengths } = batch;
-        let embedded = self.embedding_dropout.forward(self.embedding.forward(ids)); // [B, T, E]
-        let (outputs, state) = self.rnn.forward(embedded, Some(&lengths), None); // [B, T, D·H], [L·D, B, H]
+    /// Computes the logits of each text: `[batch, outputs]`.
+    pub fn forward(&self, batch: Batch) -> Tensor<2> {
+        let embedded = self.embedding.forward(batch.ids); // [B, T, E]
+        self.forward_embedded(embedded, &batch.lengths)
+    }
+
+    /// Computes the logits of each text from the features of its words: `[batch, time, E]` → `[batch, outputs]`.
+    pub fn forward_embedded(&self, embedded: Tensor<3>, lengths: &[usize]) -> Tensor<2> {
+        let embedded = self.embedding_dropout.forward(embedded);
+        let (outputs, state) = self.rnn.forward(embedded, Some(lengths), None); // [B, T, D·H], [L·D, B, H]
         let outputs = self.output_dropout.forward(outputs);
-        let pooled = self.pooling.forward(&self.rnn, self.attention.as_ref(), (outputs, state), &lengths); // [B, F]
-        self.dense.forward(self.dropout.forward(pooled)).squeeze_dim(1)
+        let pooled = self.pooling.forward(&self.rnn, self.attention.as_ref(), (outputs, state), lengths); // [B, F]
+        self.dense.forward(self.dropout.forward(pooled))
     }
 }
 
@@ -184,13 +190,15 @@ mod tests {
     }
 
     fn network(pooling: Pooling) -> Network {
-        config(pooling).init(10, Dropouts::default(), &Device::flex())
+        config(pooling).init(10, 1, Dropouts::default(), &Device::flex())
     }
 
     #[test]
     fn num_params_is_the_number_that_init_creates() {
         for pooling in POOLINGS {
-            assert_eq!(config(pooling).num_params(10), network(pooling).num_params() as f64);
+            assert_eq!(config(pooling).num_params(10, 1), network(pooling).num_params() as f64);
+            let network = config(pooling).init(10, 3, Dropouts::default(), &Device::flex());
+            assert_eq!(config(pooling).num_params(10, 3), network.num_params() as f64);
         }
     }
 

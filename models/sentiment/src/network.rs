@@ -26,16 +26,17 @@ impl NetworkClassifier {
         Self { network, vocabulary, reading, device }
     }
 
-    /// Reads the vocabulary and the weights of a network from a package.
+    /// Reads the vocabulary and the weights of a network with `outputs` logits from a package.
     pub fn open(
         package: &Package<'_>,
         config: &NetworkConfig,
+        outputs: usize,
         reading: Reading,
         device: &Device,
     ) -> Result<Self, PackageError> {
         let vocabulary = Vocabulary::open(package, Reserved::Padding)?;
-        package.check_parameters(config.num_params(vocabulary.len()))?;
-        let mut network = config.init(vocabulary.len(), Dropouts::default(), device);
+        package.check_parameters(config.num_params(vocabulary.len(), outputs))?;
+        let mut network = config.init(vocabulary.len(), outputs, Dropouts::default(), device);
         package.load_weights(&mut network, WEIGHT_NAMES)?;
         network.rnn = network.rnn.keep_packed();
         Ok(Self::new(network, vocabulary, reading, device.clone()))
@@ -61,24 +62,27 @@ impl NetworkClassifier {
         self.vocabulary.encode(self.reading.cut(tokens))
     }
 
-    /// The logit of the positive label for each text, in order.
-    pub fn logits(&self, texts: &[Vec<String>]) -> Vec<f32> {
+    /// The logits of each text, in order.
+    pub fn logits(&self, texts: &[Vec<String>]) -> Vec<Vec<f32>> {
         self.logits_of_ids(&texts.iter().map(|tokens| self.encode(tokens)).collect::<Vec<_>>())
     }
 
-    fn logits_of_ids(&self, texts: &[Vec<u32>]) -> Vec<f32> {
-        let mut logits = vec![0.0; texts.len()];
+    fn logits_of_ids(&self, texts: &[Vec<u32>]) -> Vec<Vec<f32>> {
+        let mut logits = vec![Vec::new(); texts.len()];
         for indices in by_length(texts.iter().map(Vec::len), BATCH) {
             let batch = Batch::new(indices.iter().map(|index| texts[*index].as_slice()), &self.device);
-            let answers = self.network.forward(batch).into_data().convert::<f32>();
-            indices.iter().zip(answers.iter::<f32>()).for_each(|(index, answer)| logits[*index] = answer);
+            let answers = self.network.forward(batch); // [B, K]
+            let [_, outputs] = answers.dims();
+            let answers: Vec<f32> = answers.into_data().convert::<f32>().iter().collect();
+            let answers = indices.iter().zip(answers.chunks(outputs.max(1)));
+            answers.for_each(|(index, answer)| logits[*index] = answer.to_vec());
         }
         logits
     }
 
-    /// The contribution of each token to the logit, by occlusion: the decrease of the logit when the unknown word
-    /// replaces the token. 0 for tokens that the network does not read.
-    pub fn contributions(&self, tokens: &[String]) -> Vec<f32> {
+    /// The contribution of each token to the logit with the index `output`, by occlusion: the decrease of the logit when
+    /// the unknown word replaces the token. 0 for tokens that the network does not read.
+    pub fn contributions(&self, tokens: &[String], output: usize) -> Vec<f32> {
         let ids = self.encode(tokens);
         let mut variants = vec![ids.clone()];
         variants.extend((0..ids.len()).map(|occluded| {
@@ -89,7 +93,7 @@ impl NetworkClassifier {
         let logits = self.logits_of_ids(&variants);
         let mut contributions = vec![0.0; tokens.len()];
         for (contribution, without) in contributions[self.reading.range(tokens.len())].iter_mut().zip(&logits[1..]) {
-            *contribution = logits[0] - without;
+            *contribution = logits[0][output] - without[output];
         }
         contributions
     }

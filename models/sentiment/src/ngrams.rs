@@ -2,7 +2,8 @@
 //!
 //! The method is from [Wang & Manning 2012](https://aclanthology.org/P12-2018/), "Baselines and Bigrams: Simple, Good
 //! Sentiment and Topic Classification", but with logistic regression instead of a support vector machine, so that the
-//! scores are logits. The module `train::ngrams` (feature `train`) fits the weights.
+//! scores are logits. The module `train::ngrams` (feature `train`) fits the weights. A model of several classes has one
+//! logistic regression per class (one against the rest), and its n-grams one weight per class.
 //!
 //! A text is the set of n-grams (runs of 1 to `order` tokens) that it contains; repetitions do not count. N-grams are
 //! stored as 64-bit hashes. A corpus of reviews has a few million n-grams, and the probability that any two of them
@@ -24,29 +25,36 @@ pub struct NgramClassifier {
     pub(crate) order: usize,
     /// Hashes of the n-grams, strictly ascending.
     pub(crate) keys: Vec<u64>,
-    /// The weight of each n-gram: the value that it adds to the logit. Half precision has about three significant
-    /// digits.
+    /// The weights of each n-gram, `[n-grams, outputs]`: the values that it adds to the logits. Half precision has about
+    /// three significant digits.
     pub(crate) weights: Vec<f16>,
-    /// The logit of a text without any known n-gram.
-    pub(crate) bias: f32,
+    /// The logits of a text without any known n-gram, `[outputs]`.
+    pub(crate) bias: Vec<f32>,
 }
 
 impl NgramClassifier {
     /// Removes all n-grams except the `count` ones with the largest absolute weights. The bias does not change.
     #[must_use]
     pub fn prune(self, count: usize) -> Self {
-        let mut entries: Vec<(u64, f16)> = iter::zip(self.keys, self.weights).collect();
+        let largest = |weights: &[f16]| weights.iter().map(|weight| weight.to_f32().abs()).fold(0.0, f32::max);
+        let mut entries: Vec<(u64, &[f16])> = iter::zip(self.keys, self.weights.chunks(self.bias.len())).collect();
         // The hash decides between equal weights, so that the result does not depend on the sorting algorithm.
-        entries.sort_unstable_by(|(key, weight), (other_key, other)| {
-            other.to_f32().abs().total_cmp(&weight.to_f32().abs()).then(key.cmp(other_key))
+        entries.sort_unstable_by(|(key, weights), (other_key, others)| {
+            largest(others).total_cmp(&largest(weights)).then(key.cmp(other_key))
         });
         entries.truncate(count);
         entries.sort_unstable_by_key(|(key, _)| *key);
-        let (keys, weights) = entries.into_iter().unzip();
-        Self { keys, weights, ..self }
+        let keys = entries.iter().map(|(key, _)| *key).collect();
+        let weights = entries.into_iter().flat_map(|(_, weights)| weights.to_vec()).collect();
+        Self { keys, weights, bias: self.bias, order: self.order }
     }
 
-    /// The number of n-grams with a weight.
+    /// The number of logits.
+    pub fn outputs(&self) -> usize {
+        self.bias.len()
+    }
+
+    /// The number of n-grams with weights.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
@@ -56,19 +64,23 @@ impl NgramClassifier {
         self.keys.is_empty()
     }
 
-    /// The logit of the positive label: the bias and the weights of the text's n-grams, each counted once.
-    pub fn logit<S: AsRef<str>>(&self, tokens: &[S]) -> f32 {
+    /// The logits: the biases and the weights of the text's n-grams, each counted once.
+    pub fn logits<S: AsRef<str>>(&self, tokens: &[S]) -> Vec<f32> {
         let positions = sorted_positions(tokens, self.order);
-        self.bias + positions.chunk_by(same_ngram).map(|group| self.weight(group[0].key)).sum::<f32>()
+        let mut sums = vec![0.0; self.outputs()];
+        for group in positions.chunk_by(same_ngram) {
+            sums.iter_mut().zip(self.weights_of(group[0].key)).for_each(|(sum, weight)| *sum += weight.to_f32());
+        }
+        iter::zip(&self.bias, sums).map(|(bias, sum)| bias + sum).collect()
     }
 
-    /// Computes the contribution of each token to the [`logit`](Self::logit). The logit is the sum of all contributions
-    /// and the [`bias`](Self::bias). The weight of an n-gram is shared equally among its tokens, at all positions where
+    /// Computes the contribution of each token to the logit with the index `output`. The logit is the sum of all
+    /// contributions and its [`bias`](Self::bias). The weight of an n-gram is shared equally among its tokens, at all positions where
     /// the n-gram occurs.
-    pub fn contributions<S: AsRef<str>>(&self, tokens: &[S]) -> Vec<f32> {
+    pub fn contributions<S: AsRef<str>>(&self, tokens: &[S], output: usize) -> Vec<f32> {
         let mut shares = vec![0.0; tokens.len()];
         for group in sorted_positions(tokens, self.order).chunk_by(same_ngram) {
-            let share = self.weight(group[0].key) / (group.len() * group[0].length) as f32;
+            let share = self.weight(group[0].key, output) / (group.len() * group[0].length) as f32;
             for position in group {
                 shares[position.start..position.start + position.length].iter_mut().for_each(|sum| *sum += share);
             }
@@ -76,22 +88,28 @@ impl NgramClassifier {
         shares
     }
 
-    /// The logit of a text without any known n-gram.
-    pub fn bias(&self) -> f32 {
-        self.bias
+    /// The logits of a text without any known n-gram.
+    pub fn bias(&self) -> &[f32] {
+        &self.bias
     }
 
-    /// Whether the n-gram that consists of this one word has a weight.
+    /// Whether the n-gram that consists of this one word has weights.
     pub fn knows(&self, token: &str) -> bool {
         positions(&[token], self.order).any(|position| self.keys.binary_search(&position.key).is_ok())
     }
 
-    pub(crate) fn weight(&self, key: u64) -> f32 {
-        self.keys.binary_search(&key).map_or(0.0, |index| self.weights[index].to_f32())
+    /// The weights of an n-gram, one per logit; none for an unknown n-gram.
+    fn weights_of(&self, key: u64) -> &[f16] {
+        let outputs = self.outputs();
+        self.keys.binary_search(&key).map_or(&[], |index| &self.weights[index * outputs..][..outputs])
     }
 
-    /// The content of a safetensors file: `keys` (u64) and `weights` (f16), one per n-gram, and the scalars `bias`
-    /// (f32), `order` and `checksum` (u64).
+    fn weight(&self, key: u64, output: usize) -> f32 {
+        self.weights_of(key).get(output).map_or(0.0, |weight| weight.to_f32())
+    }
+
+    /// The content of a safetensors file: `keys` (u64), one per n-gram, `weights` (f16), one per n-gram and logit, `bias`
+    /// (f32), one per logit, and the scalars `order` and `checksum` (u64).
     ///
     /// # Errors
     ///
@@ -99,12 +117,13 @@ impl NgramClassifier {
     pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
         let keys: Vec<u8> = self.keys.iter().flat_map(|key| key.to_le_bytes()).collect();
         let weights: Vec<u8> = self.weights.iter().flat_map(|weight| weight.to_le_bytes()).collect();
-        let (bias, order) = (self.bias.to_le_bytes(), (self.order as u64).to_le_bytes());
+        let bias: Vec<u8> = self.bias.iter().flat_map(|bias| bias.to_le_bytes()).collect();
+        let order = (self.order as u64).to_le_bytes();
         let checksum = hash([&keys, &weights, &bias, &order]).to_le_bytes();
         let tensors = [
             ("keys", Dtype::U64, self.len(), keys.as_slice()),
-            ("weights", Dtype::F16, self.len(), &weights),
-            ("bias", Dtype::F32, 1, &bias),
+            ("weights", Dtype::F16, self.weights.len(), &weights),
+            ("bias", Dtype::F32, self.outputs(), &bias),
             ("order", Dtype::U64, 1, &order),
             ("checksum", Dtype::U64, 1, &checksum),
         ];
@@ -132,17 +151,15 @@ impl NgramClassifier {
         let keys: Vec<u64> = numbers(keys, u64::from_le_bytes);
         let weights: Vec<f16> = numbers(weights, f16::from_le_bytes);
         let (bias, order) = (numbers(bias, f32::from_le_bytes), numbers(order, u64::from_le_bytes));
-        let ([bias], [order]) = (bias.as_slice(), order.as_slice()) else {
-            return Err("`bias` and `order` are not scalars".to_owned());
-        };
-        if keys.len() != weights.len() || !keys.is_sorted_by(|a, b| a < b) {
-            return Err("the keys are not in ascending order, or not as many as the weights".to_owned());
+        let [order] = order.as_slice() else { return Err("`order` is not a scalar".to_owned()) };
+        if bias.is_empty() || keys.len() * bias.len() != weights.len() || !keys.is_sorted_by(|a, b| a < b) {
+            return Err("the keys are not in ascending order, or their number does not match the weights".to_owned());
         }
-        if !bias.is_finite() || !weights.iter().all(|weight| weight.is_finite()) {
+        if !bias.iter().all(|bias| bias.is_finite()) || !weights.iter().all(|weight| weight.is_finite()) {
             return Err("a weight is not a finite number".to_owned());
         }
         let order = usize::try_from(*order).map_err(|error| format!("`order`: {error}"))?;
-        Ok(Self { order, keys, weights, bias: *bias })
+        Ok(Self { order, keys, weights, bias })
     }
 }
 
@@ -176,45 +193,60 @@ mod tests {
             [(key(&["fine"]), 1.5), (key(&["a"]), 0.25), (key(&["fine", "film"]), -0.5), (key(&["dull"]), -2.0)];
         entries.sort_unstable_by_key(|(key, _)| *key);
         let (keys, weights) = entries.into_iter().map(|(key, weight)| (key, f16::from_f32(weight))).unzip();
-        NgramClassifier { order: 2, keys, weights, bias: 0.125 }
+        NgramClassifier { order: 2, keys, weights, bias: vec![0.125] }
     }
 
     #[test]
     fn an_ngram_counts_once() {
-        let fine = classifier().logit(&["fine"]);
-        assert_eq!(fine, 1.625);
-        assert_eq!(classifier().logit(&["fine", "unheard", "fine"]), fine);
-        assert_eq!(classifier().logit(&["fine", "film"]), 1.125);
-        assert_eq!(classifier().logit::<&str>(&[]), classifier().bias());
+        let fine = classifier().logits(&["fine"]);
+        assert_eq!(fine, [1.625]);
+        assert_eq!(classifier().logits(&["fine", "unheard", "fine"]), fine);
+        assert_eq!(classifier().logits(&["fine", "film"]), [1.125]);
+        assert_eq!(classifier().logits::<&str>(&[]), classifier().bias());
         assert!(classifier().knows("dull") && !classifier().knows("film"));
     }
 
     #[test]
     fn contributions_add_up_to_the_logit() {
         let text = ["a", "fine", ",", "fine", "film", ",", "unheard"];
-        let shares = classifier().contributions(&text);
-        assert_abs_diff_eq!(
-            classifier().bias() + shares.iter().sum::<f32>(),
-            classifier().logit(&text),
-            epsilon = 1e-5
-        );
+        let shares = classifier().contributions(&text, 0);
+        let sum = classifier().bias()[0] + shares.iter().sum::<f32>();
+        assert_abs_diff_eq!(sum, classifier().logits(&text)[0], epsilon = 1e-5);
         assert_eq!(shares, [0.25, 0.75, 0.0, 0.5, -0.25, 0.0, 0.0]);
-        assert!(classifier().contributions::<&str>(&[]).is_empty());
+        assert!(classifier().contributions::<&str>(&[], 0).is_empty());
     }
 
     #[test]
     fn pruning_keeps_the_largest_weights() {
         let weights = [0.5, -2.0, 0.0, 1.0, -0.5].map(f16::from_f32).to_vec();
-        let full = NgramClassifier { order: 1, keys: vec![1, 2, 3, 4, 5], weights, bias: 0.25 };
+        let full = NgramClassifier { order: 1, keys: vec![1, 2, 3, 4, 5], weights, bias: vec![0.25] };
         let pruned = full.clone().prune(3);
-        assert_eq!((pruned.keys.as_slice(), pruned.weight(2), pruned.bias), (&[1, 2, 4][..], -2.0, 0.25));
+        assert_eq!((pruned.keys.as_slice(), pruned.weight(2, 0), pruned.bias), (&[1, 2, 4][..], -2.0, vec![0.25]));
         assert_eq!(full.clone().prune(9), full);
         assert!(full.prune(0).is_empty());
     }
 
+    /// Weights of two n-grams for three classes.
+    fn of_three_classes() -> NgramClassifier {
+        let mut keys = vec![key(&["who"]), key(&["where"])];
+        keys.sort_unstable();
+        let of = |key_: &u64| if *key_ == key(&["who"]) { [2.0, -1.0, -0.5] } else { [-1.0, 0.25, 3.0] };
+        let weights = keys.iter().flat_map(of).map(f16::from_f32).collect();
+        NgramClassifier { order: 1, keys, weights, bias: vec![0.0, 0.5, 0.0] }
+    }
+
+    #[test]
+    fn each_class_has_its_weights() {
+        let classifier = of_three_classes();
+        assert_eq!(classifier.logits(&["who"]), [2.0, -0.5, -0.5]);
+        assert_eq!(classifier.logits(&["where", "who"]), [1.0, -0.25, 2.5]);
+        assert_eq!(classifier.contributions(&["where", "who"], 2), [3.0, -0.5]);
+        assert_eq!(classifier.prune(1).logits(&["where", "who"]), [-1.0, 0.75, 3.0]);
+    }
+
     #[test]
     fn it_returns_from_its_bytes() {
-        for classifier in [classifier(), classifier().prune(0)] {
+        for classifier in [classifier(), classifier().prune(0), of_three_classes()] {
             assert_eq!(NgramClassifier::parse(&classifier.to_bytes().unwrap()).unwrap(), classifier);
         }
     }
@@ -237,7 +269,7 @@ mod tests {
     fn invalid_contents_are_errors() {
         let keys = classifier().keys.iter().rev().copied().collect();
         let unsorted = NgramClassifier { keys, ..classifier() };
-        let infinite = NgramClassifier { bias: f32::INFINITY, ..classifier() };
+        let infinite = NgramClassifier { bias: vec![f32::INFINITY], ..classifier() };
         for wrong in [unsorted, infinite] {
             NgramClassifier::parse(&wrong.to_bytes().unwrap()).unwrap_err();
         }

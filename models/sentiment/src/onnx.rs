@@ -11,7 +11,8 @@ use crate::predictor::Sentiment;
 const TOKENIZER: &str =
     "lower case; words and punctuation marks are tokens; see tokenize() of rnn-zoo's crate `inference`";
 
-/// Input: token ids `[batch, time]`; output: the logit of the positive label, `[batch]`. A blend of network and n-grams
+/// Input: token ids `[batch, time]`; output: `logit`, the logit of the positive label, `[batch]`, or, for a model with
+/// classes of its own, `logits`, `[batch, classes]`. A blend of network and n-grams
 /// is exported as its network, with the weight of the network in the metadata.
 impl ToOnnx for Sentiment {
     fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError> {
@@ -35,7 +36,13 @@ impl ToOnnx for Sentiment {
                 "the largest number of tokens that the network reads",
             )
             .with("keep", format!("{:?}", reading.keep).to_lowercase(), "which end of a longer text the network reads")
-            .with("labels", "negative\npositive", "the labels; the logit is that of the second");
+            .with("labels", self.settings().labels().join("\n"), "the labels; one logit is that of the second of two");
+        let export = match self.settings().temperature {
+            None => export,
+            Some(temperature) => {
+                export.with("temperature", temperature.get().to_string(), "divide the logits by it before the softmax")
+            }
+        };
         Ok(match self.ngrams() {
             None => export,
             Some(_) => export.with(
@@ -50,8 +57,8 @@ impl ToOnnx for Sentiment {
 /// The graph that reads whole texts.
 fn whole(network: &Network, options: &Options) -> Graph {
     let about = match options.lengths {
-        true => "Sentiment of texts, padded to the longest of a batch.",
-        false => "Sentiment of texts. All texts of a batch have the same number of tokens, without padding.",
+        true => "Classes of texts, padded to the longest of a batch.",
+        false => "Classes of texts. All texts of a batch have the same number of tokens, without padding.",
     };
     let mut graph = Graph::new("model", about, options.precision);
     let ids = graph.input(Port::new("ids", Element::Int64, &[BATCH, TIME], "token ids"));
@@ -65,7 +72,7 @@ fn whole(network: &Network, options: &Options) -> Graph {
 
 /// The graph that reads one token, and returns the logit of the text up to this token.
 fn step(network: &Network, options: &Options) -> Graph {
-    let about = "Sentiment of a text that is read token by token: the logit of the text up to this token.";
+    let about = "Class of a text that is read token by token: the logits of the text up to this token.";
     let mut graph = Graph::new("step", about, options.precision);
     let ids = graph.input(Port::new("ids", Element::Int64, &[BATCH, Dim::Fixed(1)], "token ids"));
     let state = graph.state_inputs(&network.rnn);
@@ -77,9 +84,15 @@ fn step(network: &Network, options: &Options) -> Graph {
     graph
 }
 
-/// Adds the output layer: `[batch, features]` → the output `logit`, `[batch]`.
+/// Adds the output layer: `[batch, features]` → the output `logit`, `[batch]`, or `logits`, `[batch, classes]`.
 fn logit(graph: &mut Graph, network: &Network, pooled: &Value) {
-    let logits = graph.linear("dense", &network.dense, pooled); // [B, 1]
+    let logits = graph.linear("dense", &network.dense, pooled); // [B, K]
+    let [_, outputs] = network.dense.weight.dims();
+    if outputs > 1 {
+        let about = "the logits of the classes; their softmax has the probabilities";
+        graph.output(Port::new("logits", Element::Float, &[BATCH, Dim::Fixed(outputs)], about), &logits);
+        return;
+    }
     let logits = graph.squeeze(&logits, 1);
     let about = "the logit of the positive label; its sigmoid is the probability";
     graph.output(Port::new("logit", Element::Float, &[BATCH], about), &logits);

@@ -2,6 +2,7 @@
 //!
 //! The types are serialised to JSON on the command line, over HTTP and in the browser.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -17,34 +18,19 @@ pub struct Options {
     pub explain: bool,
 }
 
-/// The sentiment of a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Label {
-    /// The review praises the film.
-    Positive,
-    /// The review criticises the film.
-    Negative,
-}
-
-impl fmt::Display for Label {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.pad(match self {
-            Self::Positive => "positive",
-            Self::Negative => "negative",
-        })
-    }
-}
-
 /// The result of the classification of one text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
     /// The text that was classified.
     pub text: String,
-    /// [`Label::Positive`] if the probability is greater than 0.5.
-    pub label: Label,
-    /// Probability of the positive label, from 0 to 1.
+    /// The most probable class, such as `positive`.
+    pub label: String,
+    /// A probability from 0 to 1. For a model of reviews, whose classes are `negative` and `positive`, it is that of
+    /// `positive`. For a model with classes of its own, it is that of the [`label`](Self::label).
     pub probability: f32,
+    /// For a model with classes of its own: the probabilities of all classes, which sum to 1.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub probabilities: BTreeMap<String, f32>,
     /// The number of words that the model reads and knows, without punctuation. If it is 0, label and probability are
     /// the same as for any other text of unknown words.
     pub known_words: usize,
@@ -59,12 +45,13 @@ pub struct Prediction {
     pub words: Option<Vec<Contribution>>,
 }
 
-/// A word of a text, and its contribution to the logit of the positive label.
+/// A word of a text, and its contribution to a logit: that of the positive label, or, for a model with classes of its
+/// own, that of the predicted class.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Contribution {
     /// The word in lower case, or a punctuation character.
     pub word: String,
-    /// Contribution to the logit of the positive label: above 0 for words that raise the logit, below 0 for words
+    /// Contribution to the logit: above 0 for words that raise the logit, below 0 for words
     /// that lower it. 0 for words that the model does not read.
     pub contribution: f32,
 }
@@ -89,34 +76,50 @@ impl fmt::Display for Prediction {
     }
 }
 
-/// The logits of the positive label, from each part of a model and from the whole model.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The logits of a text, from each part of a model and from the whole model: one logit, that of the positive label, or one
+/// per class.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Logits {
-    /// The logit of the network, if the model has one.
-    pub network: Option<f32>,
-    /// The logit of the n-grams, if the model has them.
-    pub ngrams: Option<f32>,
-    /// The logit of the whole model: the weighted sum of the logits of its parts.
-    pub combined: f32,
+    /// The logits of the network, if the model has one.
+    pub network: Option<Vec<f32>>,
+    /// The logits of the n-grams, if the model has them.
+    pub ngrams: Option<Vec<f32>>,
+    /// The logits of the whole model: the weighted sums of the logits of its parts.
+    pub combined: Vec<f32>,
 }
 
 impl Logits {
-    /// Combines the logits of the parts. `share` is the weight of the network's logit, from 0 to 1; the weight of the
-    /// n-grams' logit is `1 − share`.
-    pub fn blend(network: Option<f32>, ngrams: Option<f32>, share: f32) -> Self {
-        let combined = share * network.unwrap_or(0.0) + (1.0 - share) * ngrams.unwrap_or(0.0);
+    /// Combines the logits of the parts. `share` is the weight of the network's logits, from 0 to 1; the weight of the
+    /// n-grams' logits is `1 − share`.
+    pub fn blend(network: Option<Vec<f32>>, ngrams: Option<Vec<f32>>, share: f32) -> Self {
+        let combined = match (&network, &ngrams) {
+            (Some(network), Some(ngrams)) => {
+                network.iter().zip(ngrams).map(|(network, ngrams)| share * network + (1.0 - share) * ngrams).collect()
+            }
+            (Some(logits), None) | (None, Some(logits)) => logits.clone(),
+            (None, None) => Vec::new(),
+        };
         Self { network, ngrams, combined }
     }
+}
 
-    /// The probability of the positive label.
-    pub fn probability(&self) -> f32 {
-        sigmoid(f64::from(self.combined)) as f32
+/// The probabilities of the classes, whose logits are divided by `temperature`. One logit is that of the second of two
+/// classes, whose probability is its logistic function; several logits are normalised by softmax.
+pub fn probabilities(logits: &[f32], temperature: f64) -> Vec<f32> {
+    if let [logit] = logits {
+        let probability = sigmoid(f64::from(*logit) / temperature) as f32;
+        return vec![1.0 - probability, probability];
     }
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let exponentials: Vec<f64> = logits.iter().map(|logit| (f64::from(logit - largest) / temperature).exp()).collect();
+    let sum: f64 = exponentials.iter().sum();
+    exponentials.into_iter().map(|value| (value / sum) as f32).collect()
+}
 
-    /// The more probable label.
-    pub fn label(&self) -> Label {
-        if self.probability() > 0.5 { Label::Positive } else { Label::Negative }
-    }
+/// The index of the most probable class; the first one if several are equal.
+pub(crate) fn largest(probabilities: &[f32]) -> usize {
+    (1..probabilities.len())
+        .fold(0, |best, index| if probabilities[index] > probabilities[best] { index } else { best })
 }
 
 /// The logistic function: from a logit to a probability.
@@ -129,9 +132,16 @@ mod tests {
     use super::*;
 
     fn prediction(text: &str) -> Prediction {
-        let (label, probability) = (Label::Negative, 0.25);
-        let (known_words, unknown_words, truncated, words) = (1, 1, false, None);
-        Prediction { text: text.to_owned(), label, probability, known_words, unknown_words, truncated, words }
+        Prediction {
+            text: text.to_owned(),
+            label: "negative".to_owned(),
+            probability: 0.25,
+            probabilities: BTreeMap::new(),
+            known_words: 1,
+            unknown_words: 1,
+            truncated: false,
+            words: None,
+        }
     }
 
     #[test]
@@ -174,14 +184,25 @@ mod tests {
     }
 
     #[test]
-    fn logits_become_probabilities_and_labels() {
-        let logits = Logits::blend(Some(2.0), Some(-1.0), 0.5);
-        assert_eq!(logits.combined, 0.5);
-        approx::assert_abs_diff_eq!(logits.probability(), 0.622_459_3, epsilon = 1e-6);
-        assert_eq!(logits.label(), Label::Positive);
-        assert_eq!(Logits::blend(None, Some(0.0), 0.0).label(), Label::Negative);
+    fn parts_are_blended() {
+        let logits = Logits::blend(Some(vec![2.0, 1.0]), Some(vec![-1.0, 0.0]), 0.75);
+        assert_eq!(logits.combined, [1.25, 0.75]);
+        assert_eq!(Logits::blend(None, Some(vec![3.0]), 0.0).combined, [3.0]);
+        assert_eq!(Logits::blend(Some(vec![3.0]), None, 1.0).combined, [3.0]);
+    }
+
+    #[test]
+    fn logits_become_probabilities() {
+        let [negative, positive] = probabilities(&[0.5], 1.0)[..] else { panic!() };
+        approx::assert_abs_diff_eq!(positive, 0.622_459_3, epsilon = 1e-6);
+        approx::assert_abs_diff_eq!(negative, 1.0 - 0.622_459_3, epsilon = 1e-6);
+        assert_eq!(probabilities(&[1.0], 2.0), probabilities(&[0.5], 1.0));
         for (logit, probability) in [(-200.0, 0.0), (200.0, 1.0)] {
-            assert_eq!(Logits::blend(Some(logit), None, 1.0).probability(), probability);
+            assert_eq!(probabilities(&[logit], 1.0)[1], probability);
         }
+        // Two logits have the probabilities of their difference.
+        let two = probabilities(&[1000.0, 1000.5], 1.0);
+        approx::assert_abs_diff_eq!(two[1], positive, epsilon = 1e-6);
+        assert_eq!((largest(&two), largest(&probabilities(&[0.0], 1.0))), (1, 0));
     }
 }

@@ -1,15 +1,17 @@
 //! The trained model [`Sentiment`], which classifies texts.
 
 use std::borrow::Cow;
+use std::iter;
 
 use burn::tensor::Device;
+use inference::settings::Positive;
 use inference::text::{Vocabulary, tokenize};
 use inference::{Package, PackageError, PredictError, Predictor, Schemas};
 use serde::{Deserialize, Serialize};
 
 use crate::network::NetworkClassifier;
 use crate::ngrams::NgramClassifier;
-use crate::prediction::{Contribution, Logits, Options, Prediction};
+use crate::prediction::{Contribution, Logits, Options, Prediction, largest, probabilities};
 use crate::settings::Settings;
 
 /// The name of the file in a package that holds the n-grams and their weights.
@@ -17,7 +19,8 @@ pub const NGRAMS: &str = "ngrams.safetensors";
 /// The name of the file in a package that holds the [`Share`] of the network in a blend.
 pub const BLEND: &str = "blend.json";
 
-/// Classifies film reviews as positive or negative, by a network, by n-grams, or by a blend of both.
+/// Classifies texts by a network, by n-grams, or by a blend of both: film reviews as positive or negative, or texts of
+/// any classes.
 #[derive(Debug)]
 pub struct Sentiment {
     settings: Settings,
@@ -31,7 +34,7 @@ pub enum Classifier {
     Network(Box<NetworkClassifier>),
     /// N-grams alone.
     Ngrams(NgramClassifier),
-    /// A network and n-grams: the logit is a weighted sum of both logits.
+    /// A network and n-grams: each logit is a weighted sum of both logits.
     Blend(Box<Blend>),
 }
 
@@ -55,17 +58,18 @@ pub struct Share {
 
 impl Predictor for Sentiment {
     const APPLICATION: &'static str = "sentiment";
-    /// The text of a review.
+    /// The text.
     type Input = String;
     type Options = Options;
     type Output = Prediction;
 
     fn open(package: &Package<'_>, device: &Device) -> Result<Self, PackageError> {
         let settings: Settings = package.settings()?;
-        let network = settings.model.network.as_ref();
-        let network =
-            network.map(|config| NetworkClassifier::open(package, config, settings.data, device)).transpose()?;
-        let ngrams = settings.model.ngrams.map(|_| open_ngrams(package)).transpose()?;
+        settings.check().map_err(|message| package.invalid_settings(message))?;
+        let (network, outputs) = (settings.model.network.as_ref(), settings.outputs());
+        let open = |config| NetworkClassifier::open(package, config, outputs, settings.data, device);
+        let network = network.map(open).transpose()?;
+        let ngrams = settings.model.ngrams.map(|_| open_ngrams(package, outputs)).transpose()?;
         let share = if network.is_some() && ngrams.is_some() { open_share(package)? } else { 1.0 };
         let nothing = || package.invalid_settings("the settings describe neither a network nor n-grams");
         let classifier = Classifier::new(network, ngrams, share).ok_or_else(nothing)?;
@@ -85,18 +89,25 @@ impl Predictor for Sentiment {
         }
         let texts = tokenized(&texts);
         let logits = self.logits_of_tokens(&texts);
+        let labels = self.settings.labels();
         let answers = inputs.iter().zip(texts).zip(logits).map(|((text, tokens), logits)| {
             let read = self.read(&tokens);
             let known = |token: &&String| self.knows(token);
             let is_word = |token: &&String| token.contains(char::is_alphanumeric);
+            let probabilities = self.probabilities(&logits);
+            let best = largest(&probabilities);
+            // A model with one logit answers the probability of its second class, and explains this logit.
+            let (asked, output) = if self.settings.outputs() == 1 { (1, 0) } else { (best, best) };
+            let named = !self.settings.classes.is_empty();
             Prediction {
                 text: text.clone(),
-                label: logits.label(),
-                probability: logits.probability(),
+                label: labels[best].clone(),
+                probability: probabilities[asked],
+                probabilities: iter::zip(labels.clone(), probabilities).filter(|_| named).collect(),
                 known_words: read.iter().filter(is_word).filter(known).count(),
                 unknown_words: read.len() - read.iter().filter(known).count(),
                 truncated: read.len() < tokens.len(),
-                words: options.explain.then(|| self.contributions_of_tokens(tokens)),
+                words: options.explain.then(|| self.contributions_of_tokens(tokens, output)),
             }
         });
         Ok(answers.collect())
@@ -109,7 +120,7 @@ impl Predictor for Sentiment {
     }
 
     fn schemas(&self) -> Schemas {
-        crate::schemas::schemas()
+        crate::schemas::schemas(&self.settings)
     }
 }
 
@@ -156,11 +167,21 @@ impl Sentiment {
         }
     }
 
-    /// Sets the weight of the network's logit in a blend. Does nothing for models that are not a blend.
+    /// Sets the weight of the network's logits in a blend. Does nothing for models that are not a blend.
     pub fn set_share(&mut self, share: f32) {
         if let Classifier::Blend(blend) = &mut self.classifier {
             blend.share = share;
         }
+    }
+
+    /// Sets the number by which the logits are divided before they become probabilities.
+    pub fn set_temperature(&mut self, temperature: Positive) {
+        self.settings.temperature = Some(temperature);
+    }
+
+    /// The probabilities of the classes, in the order of the labels.
+    pub fn probabilities(&self, logits: &Logits) -> Vec<f32> {
+        probabilities(&logits.combined, self.settings.temperature.unwrap_or(Positive::ONE).get())
     }
 
     /// Computes the logits of each text, in order, for measurements: texts are read as published, without
@@ -172,24 +193,24 @@ impl Sentiment {
     fn logits_of_tokens(&self, texts: &[Vec<String>]) -> Vec<Logits> {
         let network = self.network().map(|network| network.logits(texts));
         let logits = texts.iter().enumerate().map(|(index, tokens)| {
-            let ngrams = self.ngrams().map(|ngrams| ngrams.logit(tokens));
-            Logits::blend(network.as_ref().map(|logits| logits[index]), ngrams, self.share())
+            let ngrams = self.ngrams().map(|ngrams| ngrams.logits(tokens));
+            Logits::blend(network.as_ref().map(|logits| logits[index].clone()), ngrams, self.share())
         });
         logits.collect()
     }
 
-    /// Computes the contribution of each word to the logit: by occlusion for a network, and from the weights for
+    /// Computes the contribution of each word to the logit with the index `output`: by occlusion for a network, and from the weights for
     /// n-grams. For a blend, it is the weighted sum of both contributions.
-    fn contributions_of_tokens(&self, tokens: Vec<String>) -> Vec<Contribution> {
+    fn contributions_of_tokens(&self, tokens: Vec<String>, output: usize) -> Vec<Contribution> {
         let mut sums = vec![0.0; tokens.len()];
         let mut add = |share: f32, contributions: Vec<f32>| {
             sums.iter_mut().zip(contributions).for_each(|(sum, contribution)| *sum += share * contribution);
         };
         if let Some(ngrams) = self.ngrams() {
-            add(1.0 - self.share(), ngrams.contributions(&tokens));
+            add(1.0 - self.share(), ngrams.contributions(&tokens, output));
         }
         if let Some(network) = self.network() {
-            add(self.share(), network.contributions(&tokens));
+            add(self.share(), network.contributions(&tokens, output));
         }
         tokens.into_iter().zip(sums).map(|(word, contribution)| Contribution { word, contribution }).collect()
     }
@@ -234,8 +255,13 @@ fn tokenized<S: AsRef<str>>(texts: &[S]) -> Vec<Vec<String>> {
     texts.iter().map(|text| tokenize(text.as_ref())).collect()
 }
 
-fn open_ngrams(package: &Package<'_>) -> Result<NgramClassifier, PackageError> {
-    NgramClassifier::parse(&package.read(NGRAMS)?).map_err(|message| package.invalid(NGRAMS, message))
+fn open_ngrams(package: &Package<'_>, outputs: usize) -> Result<NgramClassifier, PackageError> {
+    let invalid = |message| package.invalid(NGRAMS, message);
+    let ngrams = NgramClassifier::parse(&package.read(NGRAMS)?).map_err(invalid)?;
+    match ngrams.outputs() == outputs {
+        true => Ok(ngrams),
+        false => Err(invalid(format!("the n-grams have {} logits, not {outputs}", ngrams.outputs()))),
+    }
 }
 
 fn open_share(package: &Package<'_>) -> Result<f32, PackageError> {

@@ -3,10 +3,21 @@
 use inference::Schemas;
 use serde_json::json;
 
-/// The schemas of texts, options and predictions.
-pub fn schemas() -> Schemas {
-    Schemas {
-        input: json!({ "type": "string", "minLength": 1, "description": "The text of a review." }),
+use crate::settings::Settings;
+
+/// The schemas of texts, options and predictions of a model with these settings.
+pub fn schemas(settings: &Settings) -> Schemas {
+    let has_classes = !settings.classes.is_empty();
+    let (input, label, probability) = match has_classes {
+        true => ("The text.", json!({ "enum": settings.classes }), "The probability of the label."),
+        false => (
+            "The text of a review.",
+            json!({ "enum": ["positive", "negative"] }),
+            "The probability of the label `positive`.",
+        ),
+    };
+    let mut schemas = Schemas {
+        input: json!({ "type": "string", "minLength": 1, "description": input }),
         options: json!({
             "type": "object",
             "properties": { "explain": { "type": "boolean", "description": "Return the contribution of each word." } },
@@ -16,9 +27,8 @@ pub fn schemas() -> Schemas {
             "type": "object",
             "properties": {
                 "text": { "type": "string" },
-                "label": { "enum": ["positive", "negative"] },
-                "probability": { "type": "number", "minimum": 0, "maximum": 1,
-                    "description": "The probability of the label `positive`." },
+                "label": label,
+                "probability": { "type": "number", "minimum": 0, "maximum": 1, "description": probability },
                 "known_words": { "type": "integer" },
                 "unknown_words": { "type": "integer" },
                 "truncated": { "type": "boolean" },
@@ -31,5 +41,13 @@ pub fn schemas() -> Schemas {
             "required": ["text", "label", "probability", "known_words", "unknown_words", "truncated"],
         }),
         ..Schemas::default()
+    };
+    if has_classes {
+        schemas.output["properties"]["probabilities"] = json!({
+            "type": "object",
+            "additionalProperties": { "type": "number", "minimum": 0, "maximum": 1 },
+            "description": "The probabilities of all classes, which sum to 1.",
+        });
     }
+    schemas
 }

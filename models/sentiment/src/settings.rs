@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use inference::settings::Count;
+use inference::settings::{Count, Positive};
 use serde::{Deserialize, Serialize};
 
 use crate::model::NetworkConfig;
@@ -17,6 +17,48 @@ pub struct Settings {
     pub data: Reading,
     /// The parts of the model.
     pub model: ModelSettings,
+    /// The names of the classes, in the order of the logits. If empty, the model has one logit, that of the label
+    /// `positive`; the other label is `negative`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+    /// The number by which the logits are divided before they become probabilities; 1 if absent. Training chooses it on
+    /// the validation part, so that probabilities are calibrated ([Guo et al. 2017](https://arxiv.org/abs/1706.04599)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<Positive>,
+}
+
+/// The labels of models with one logit: that with the smaller and that with the larger logit.
+pub const POLARITY: [&str; 2] = ["negative", "positive"];
+
+impl Settings {
+    /// The number of logits: one per class, or one if the classes are `negative` and `positive`.
+    pub fn outputs(&self) -> usize {
+        self.classes.len().max(1)
+    }
+
+    /// The names of all classes. Those of a model with one logit are `negative` and `positive`.
+    pub fn labels(&self) -> Vec<String> {
+        match self.classes.is_empty() {
+            true => POLARITY.map(str::to_owned).to_vec(),
+            false => self.classes.clone(),
+        }
+    }
+
+    /// Checks that there are no classes or at least two, with different names.
+    ///
+    /// # Errors
+    ///
+    /// A message that names the class.
+    pub fn check(&self) -> Result<(), String> {
+        let Self { classes, .. } = self;
+        if let [only] = classes.as_slice() {
+            return Err(format!("`{only}` is the only class; two are needed"));
+        }
+        match (1..classes.len()).find(|at| classes[..*at].contains(&classes[*at])) {
+            Some(at) => Err(format!("the class `{}` is listed twice", classes[at])),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The parts of a model: a network, n-grams, or both.
@@ -101,5 +143,18 @@ mod tests {
         let stored = serde_json::to_value(&settings).unwrap();
         assert_eq!(stored["data"], serde_json::json!({ "max_words": 5, "keep": "last" }));
         assert_eq!(serde_json::from_value::<Settings>(stored).unwrap(), settings);
+        assert_eq!((settings.outputs(), settings.labels()), (1, POLARITY.map(str::to_owned).to_vec()));
+    }
+
+    #[test]
+    fn classes_have_different_names() {
+        let with = |classes: &[&str]| {
+            let data = Reading { max_words: Count::ONE, keep: Keep::First };
+            let classes = classes.iter().map(|name| (*name).to_owned()).collect();
+            Settings { data, model: ModelSettings { network: None, ngrams: None }, classes, temperature: None }
+        };
+        assert_eq!((with(&["a", "b", "c"]).check(), with(&["a", "b", "c"]).outputs()), (Ok(()), 3));
+        with(&["a"]).check().unwrap_err();
+        with(&["a", "b", "a"]).check().unwrap_err();
     }
 }

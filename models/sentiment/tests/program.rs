@@ -298,7 +298,21 @@ fn training_continues_when_nobody_reads_its_messages() {
 fn every_embedded_recipe_is_listed_and_can_be_read() {
     let recipes = json_lines(&run(&["recipes", "--json"]));
     let names: Vec<_> = recipes.iter().map(|recipe| recipe["recipe"].as_str().unwrap()).collect();
-    assert_eq!(names, ["quick", "imdb-rnn", "imdb-lstm", "imdb-bigru", "imdb-ngrams", "imdb-hybrid"]);
+    assert_eq!(
+        names,
+        [
+            "quick",
+            "imdb-rnn",
+            "imdb-lstm",
+            "imdb-bigru",
+            "imdb-ngrams",
+            "imdb-hybrid",
+            "trec",
+            "rt-polarity",
+            "short-reviews",
+            "own-texts",
+        ]
+    );
     assert!(text(&run(&["recipes", "quick"]).stdout).contains("[model.network]"));
     assert!(json_lines(&run(&["recipes", "--json", "quick"]))[0]["text"].as_str().unwrap().contains("[model.network]"));
 }

@@ -1,81 +1,177 @@
-//! Reviews as token ids, and the table `[data]` of a recipe.
+//! Texts as token ids, and the table `[data]` of a recipe.
 
+use std::path::{Path, PathBuf};
+
+use datasets::texts::Texts;
+use datasets::vectors::{self, WordVectors};
 use datasets::{Review, Reviews, hold_out, imdb, sample};
-use inference::text::{Reserved, Vocabulary, tokenize};
+use inference::text::{Vocabulary, tokenize};
 use serde::{Deserialize, Serialize};
-use training::settings::Count;
+use training::settings::{Count, Fraction};
 use training::{LoadContext, Splits, TaskError, TaskResult};
 
 use crate::predictor::decoded;
-use crate::settings::{Keep, Reading};
+use crate::settings::{Keep, POLARITY, Reading};
+use crate::train::short_reviews;
 
 /// The table `[data]` of a recipe.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
     /// The data set to load.
     pub set: Set,
-    /// Number of reviews of the training part that are held out for validation. Of the user's own reviews, at most a
-    /// tenth is held out.
+    /// For the set `table`: the path of the file. For the set `folder`: the path of the folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// For the set `table`: the path of the file with the validation part. If absent, texts of `file` are held out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_file: Option<PathBuf>,
+    /// For the set `table`: the path of the file with the test part. If absent, texts of `file` are held out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_file: Option<PathBuf>,
+    /// For the set `table`: the column of the texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// For the set `table`: the column of the classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Number of texts of the training part that are held out for validation. Of the user's own texts, at most a tenth
+    /// is held out.
     pub valid: Count,
-    /// Seed for the random choice of the validation reviews. It is separate from the recipe's seed, so that runs with
-    /// several seeds have the same validation part.
+    /// The share of each class that is held out as the test part, if the data have none.
+    #[serde(default = "fifth")]
+    pub test: Fraction,
+    /// The fold that is the test part, for cross-validation of data without a test part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<Fold>,
+    /// Seed for the random choice of the validation texts, the test texts and the folds. It is separate from the recipe's
+    /// seed, so that runs with several seeds have the same parts.
     #[serde(default)]
     pub valid_seed: u64,
-    /// Size of the vocabulary: the most frequent words of the training part.
+    /// Size of the vocabulary: the most frequent words of the training part. With `vectors`, words that only the file of
+    /// vectors has fill the rest, the first ones of the file first.
     pub vocabulary: Count,
-    /// The largest number of words of a review that the network reads.
+    /// Pretrained word vectors: `glove`, or the path of a file of GloVe or word2vec. They are the initial embeddings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vectors: Option<String>,
+    /// The largest number of words of a text that the network reads.
     pub max_words: Count,
-    /// Which end of a review the network reads if the review has more than `max_words` words.
+    /// Which end of a text the network reads if the text has more than `max_words` words.
     pub keep: Keep,
-    /// The largest number of words of a review that the network reads in each of the first epochs of training, one
+    /// The largest number of words of a text that the network reads in each of the first epochs of training, one
     /// number per epoch. In later epochs, and outside training, the limit is `max_words`. A network that classifies by
     /// its last state alone may learn nothing for an epoch if it has to read hundreds of words from the start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curriculum: Vec<Count>,
 }
 
-/// Of the user's own training reviews, at most one in `OWN_VALID` is held out for validation.
-const OWN_VALID: usize = 10;
-
-/// [Decodes](decoded) the texts of the user's own reviews, as the predictor does. The published reviews stay as they
-/// are, because the recorded metrics were measured on them.
-fn decoded_texts(reviews: Reviews) -> Reviews {
-    let decode = |reviews: Vec<Review>| {
-        let decode = |review: Review| Review { text: decoded(&review.text).into_owned(), ..review };
-        reviews.into_iter().map(decode).collect()
-    };
-    Reviews { train: decode(reviews.train), test: decode(reviews.test), ..reviews }
+/// A fold of a cross-validation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fold {
+    /// The number of the fold, counted from 1.
+    pub number: Count,
+    /// The number of folds.
+    pub of: Count,
 }
+
+fn fifth() -> Fraction {
+    Fraction::try_from(0.2).unwrap_or_default()
+}
+
+/// Of the user's own training reviews, at most one in `OWN_VALID` is held out for validation.
+pub(super) const OWN_VALID: usize = 10;
 
 /// The data sets that the key `set` of a recipe's `[data]` can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Set {
     /// Short reviews of a seeded generator, embedded in the program.
     Sample,
     /// The IMDB large movie reviews, or the user's own reviews in the folders of that set.
     Imdb,
+    /// The user's texts in tables: CSV, TSV or JSON lines.
+    Table,
+    /// The user's texts in a folder for each class.
+    Folder,
+    /// The questions of TREC, in six classes.
+    Trec,
+    /// Sentences of film reviews: the sentence polarity set, without published parts.
+    RtPolarity,
+    /// Reviews, their sentences and other short texts about films, for the general model.
+    ShortReviews,
 }
 
-/// A review as token ids, with its label.
+/// A text with the index of its class. A class that the training part does not have has the index after the last one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClassText {
+    /// The text.
+    pub text: String,
+    /// The index of the class; of two labels `negative` and `positive`, the latter has the index 1.
+    pub class: usize,
+    /// The weight of the text in the loss.
+    pub weight: f32,
+}
+
+impl ClassText {
+    /// A text of the weight 1.
+    pub fn new(text: String, class: usize) -> Self {
+        Self { text, class, weight: 1.0 }
+    }
+}
+
+/// The texts of all parts, before they are encoded.
+#[derive(Clone, Debug)]
+pub struct RawData {
+    /// The texts with their classes.
+    pub parts: Splits<Vec<ClassText>>,
+    /// The names of the classes; empty for `negative` and `positive`, which a network with one logit tells apart.
+    pub classes: Vec<String>,
+    /// A text that identifies the data by name and checksum.
+    pub source: String,
+    /// The pretrained word vectors, if the recipe names some.
+    pub vectors: Option<WordVectors>,
+}
+
+/// A text as token ids, with its class.
 #[derive(Clone, Debug)]
 pub struct Example {
     /// The text as published.
     pub text: String,
     /// The ids of the words that the network reads.
     pub ids: Vec<u32>,
-    /// Whether the label is positive.
-    pub positive: bool,
+    /// The index of the class.
+    pub class: usize,
+    /// The weight of the example in the loss.
+    pub weight: f32,
 }
 
 impl DataConfig {
-    /// Loads the reviews and holds out the validation part. Returns the parts, and a text that identifies the data by
-    /// name and checksum.
-    pub fn load(&self, cx: &mut LoadContext) -> TaskResult<(Splits<Vec<Review>>, String)> {
+    /// Loads the texts and holds out the parts that the data do not have.
+    pub fn load(&self, cx: &mut LoadContext) -> TaskResult<RawData> {
+        self.check_files()?;
+        let vectors = match self.vectors.as_deref() {
+            None => None,
+            Some("glove") => Some(vectors::load(&cx.locator)?),
+            Some(file) => Some(vectors::own_file(&cx.locator.own_file(Path::new(file)))?),
+        };
+        let data = match self.set {
+            Set::Sample | Set::Imdb => self.load_reviews(cx)?,
+            Set::Table | Set::Folder | Set::Trec | Set::RtPolarity => self.load_texts(cx)?,
+            Set::ShortReviews => short_reviews::load(&cx.locator, self.valid_seed)?,
+        };
+        let source = match &vectors {
+            Some(vectors) => format!("{}, {}", data.source, vectors.source),
+            None => data.source,
+        };
+        Ok(RawData { source, vectors, ..data })
+    }
+
+    /// Loads reviews with the labels `negative` and `positive`, which have a published test part.
+    fn load_reviews(&self, cx: &mut LoadContext) -> TaskResult<RawData> {
         let reviews = match self.set {
-            Set::Sample => sample::load(),
             Set::Imdb => imdb::load(&cx.locator)?,
+            _ => sample::load(),
         };
         let (total, own) = (reviews.train.len(), reviews.own);
         let valid = if own { self.valid.get().min(total / OWN_VALID) } else { self.valid.get() };
@@ -92,13 +188,45 @@ impl DataConfig {
             ));
         }
         let (train, valid) = hold_out(train, valid, self.valid_seed);
-        Ok((Splits { train, valid, test }, source))
+        let texts = |reviews: Vec<Review>| -> Vec<ClassText> {
+            let text = |review: Review| ClassText::new(review.text, usize::from(review.positive));
+            reviews.into_iter().map(text).collect()
+        };
+        let parts = Splits { train: texts(train), valid: texts(valid), test: texts(test) };
+        Ok(RawData { parts, classes: Vec::new(), source, vectors: None })
     }
 
-    /// Builds the vocabulary of the training part.
-    pub fn vocabulary(&self, train: &[Review]) -> Vocabulary {
-        let texts: Vec<Vec<String>> = train.iter().map(|review| tokenize(&review.text)).collect();
-        Vocabulary::build(Reserved::Padding, texts.iter().flatten().map(String::as_str), self.vocabulary.get())
+    /// Refuses settings that the data set does not use, and the absence of those that it needs.
+    fn check_files(&self) -> TaskResult<()> {
+        let (table, folder) = (self.set == Set::Table, self.set == Set::Folder);
+        let settings = [
+            ("data.file", self.file.is_some(), table || folder, table || folder),
+            ("data.text", self.text.is_some(), table, table),
+            ("data.label", self.label.is_some(), table, table),
+            ("data.valid_file", self.valid_file.is_some(), table, false),
+            ("data.test_file", self.test_file.is_some(), table, false),
+        ];
+        for (setting, given, used, needed) in settings {
+            if given && !used {
+                return Err(TaskError::setting(setting, "the data set does not use this setting; remove it"));
+            }
+            if needed && !given {
+                let option = if setting == "data.file" { "a path" } else { "the name of a column" };
+                return Err(TaskError::setting(setting, format!("it is absent; set it to {option}")));
+            }
+        }
+        match self.fold {
+            Some(_)
+                if matches!(self.set, Set::Sample | Set::Imdb | Set::Trec | Set::ShortReviews)
+                    || self.test_file.is_some() =>
+            {
+                Err(TaskError::setting("data.fold", "the data have a test part of their own; remove this setting"))
+            }
+            Some(Fold { number, of }) if number > of => {
+                Err(TaskError::setting("data.fold", format!("number = {number} is above of = {of}; decrease it")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Which words of a text the network reads. In training, `curriculum` may limit the first epochs to fewer words.
@@ -111,9 +239,14 @@ impl DataConfig {
     pub fn check_like(&self, other: &Self) -> TaskResult<()> {
         let differs = [
             ("data.set", self.set != other.set),
+            ("data.text", self.text != other.text),
+            ("data.label", self.label != other.label),
             ("data.valid", self.valid != other.valid),
             ("data.valid_seed", self.valid_seed != other.valid_seed),
+            ("data.test", self.test != other.test),
+            ("data.fold", self.fold != other.fold),
             ("data.vocabulary", self.vocabulary != other.vocabulary),
+            ("data.vectors", self.vectors != other.vectors),
             ("data.max_words", self.max_words != other.max_words),
             ("data.keep", self.keep != other.keep),
         ];
@@ -131,42 +264,67 @@ impl DataConfig {
         self.curriculum.get(epoch).copied().unwrap_or(self.max_words)
     }
 
-    /// Converts all reviews of a part to token ids.
-    pub fn examples(&self, reviews: Vec<Review>, vocabulary: &Vocabulary) -> Vec<Example> {
-        let example = |Review { text, positive, .. }: Review| {
+    /// Converts all texts of a part to token ids.
+    pub fn examples(&self, texts: Vec<ClassText>, vocabulary: &Vocabulary) -> Vec<Example> {
+        let example = |ClassText { text, class, weight }: ClassText| {
             let ids = vocabulary.encode(self.reading().cut(&tokenize(&text)));
-            Example { text, ids, positive }
+            Example { text, ids, class, weight }
         };
-        reviews.into_iter().map(example).collect()
+        texts.into_iter().map(example).collect()
     }
 }
 
+/// Gives each example a weight that is inversely proportional to the size of its class, so that the classes together have
+/// equal weights.
+pub fn balance(examples: &mut [Example], classes: usize) {
+    let mut sizes = vec![0usize; classes];
+    examples.iter().for_each(|example| sizes[example.class] += 1);
+    let occurring = sizes.iter().filter(|size| **size > 0).count();
+    let total = examples.len() as f32;
+    examples.iter_mut().for_each(|example| example.weight = total / (occurring * sizes[example.class]) as f32);
+}
+
+/// [Decodes](decoded) the texts of the user's own reviews, as the predictor does. The published reviews stay as they
+/// are, because the recorded metrics were measured on them.
+fn decoded_texts(reviews: Reviews) -> Reviews {
+    let decode = |reviews: Vec<Review>| {
+        let decode = |review: Review| Review { text: decoded(&review.text).into_owned(), ..review };
+        reviews.into_iter().map(decode).collect()
+    };
+    Reviews { train: decode(reviews.train), test: decode(reviews.test), ..reviews }
+}
+
+/// The texts with the indices of their classes. If `classes` is empty, they are `negative` and `positive`.
+pub(super) fn indexed(texts: Texts, classes: &[String]) -> Vec<ClassText> {
+    let place = |label: &str| match classes.is_empty() {
+        true => POLARITY.iter().position(|class| *class == label).unwrap_or(POLARITY.len()),
+        false => classes.iter().position(|class| class == label).unwrap_or(classes.len()),
+    };
+    texts.texts.into_iter().map(|text| ClassText::new(text.text, place(&text.label))).collect()
+}
+
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn config(keep: Keep) -> DataConfig {
-        let number = |number| Count::try_from(number).unwrap();
-        DataConfig {
-            set: Set::Sample,
-            valid: number(400),
-            valid_seed: 0,
-            vocabulary: number(100),
-            max_words: number(2),
-            keep,
-            curriculum: vec![number(1)],
-        }
+    pub fn config(set: Set) -> DataConfig {
+        let data = serde_json::json!({ "set": set, "valid": 400, "vocabulary": 100, "max_words": 2, "keep": "last" });
+        serde_json::from_value(data).unwrap()
+    }
+
+    fn number(number: u64) -> Count {
+        Count::try_from(number).unwrap()
     }
 
     #[test]
     fn the_curriculum_shortens_the_first_epochs() {
-        let config = config(Keep::Last);
+        let config = DataConfig { curriculum: vec![number(1)], ..config(Set::Sample) };
         assert_eq!([0, 1, 2].map(|epoch| config.words_in_epoch(epoch).get()), [1, 2, 2]);
     }
 
     #[test]
     fn a_start_on_other_data_is_refused() {
-        let config = config(Keep::Last);
+        let config = config(Set::Sample);
         config.check_like(&config).unwrap();
         let other = DataConfig { valid_seed: 7, ..config.clone() };
         let error = config.check_like(&other).unwrap_err();
@@ -185,19 +343,38 @@ mod tests {
         let mut notes = Vec::new();
         let mut note = |text: &str| notes.push(text.to_owned());
         let mut cx = LoadContext::new(datasets::Locator::new(Some(dir.path())), &mut note);
-        let (Splits { train, valid, test }, _) =
-            DataConfig { set: Set::Imdb, ..config(Keep::Last) }.load(&mut cx).unwrap();
+        let Splits { train, valid, test } = config(Set::Imdb).load(&mut cx).unwrap().parts;
         assert_eq!((train.len(), valid.len(), test.len()), (18, 2, 20));
         assert!(train.iter().chain(&valid).chain(&test).all(|review| review.text == "isn't <b>"));
         assert_eq!(notes.len(), 1);
     }
 
     #[test]
-    fn too_many_held_out_reviews_are_refused() {
-        let config = DataConfig { valid: Count::try_from(4000).unwrap(), ..config(Keep::Last) };
-        let mut ignore = |_: &str| {};
-        let mut cx = LoadContext::new(datasets::Locator::new(None), &mut ignore);
-        let error = config.load(&mut cx).unwrap_err();
-        assert!(matches!(error, TaskError::Setting { setting: "data.valid", .. }), "{error}");
+    fn settings_that_do_not_fit_the_data_are_refused() {
+        let error = |config: DataConfig| {
+            let mut ignore = |_: &str| {};
+            let mut cx = LoadContext::new(datasets::Locator::new(None), &mut ignore);
+            match config.load(&mut cx).unwrap_err() {
+                TaskError::Setting { setting, .. } => setting,
+                other => panic!("{other}"),
+            }
+        };
+        assert_eq!(error(DataConfig { valid: number(4000), ..config(Set::Sample) }), "data.valid");
+        assert_eq!(error(DataConfig { file: Some("a.csv".into()), ..config(Set::Sample) }), "data.file");
+        assert_eq!(error(config(Set::Folder)), "data.file");
+        let table = DataConfig { file: Some("a.csv".into()), text: Some("text".into()), ..config(Set::Table) };
+        assert_eq!(error(table), "data.label");
+        let fold = |number_of: u64| Some(Fold { number: number(number_of), of: number(5) });
+        assert_eq!(error(DataConfig { fold: fold(1), ..config(Set::Trec) }), "data.fold");
+        assert_eq!(error(DataConfig { fold: fold(6), ..config(Set::RtPolarity) }), "data.fold");
+    }
+
+    #[test]
+    fn balanced_classes_have_equal_weights() {
+        let example = |class| Example { text: String::new(), ids: Vec::new(), class, weight: 1.0 };
+        let mut examples = [0, 0, 0, 2].map(example);
+        balance(&mut examples, 3);
+        let weights = examples.map(|example| example.weight);
+        assert_eq!(weights, [2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0, 2.0]);
     }
 }

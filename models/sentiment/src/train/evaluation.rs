@@ -1,6 +1,10 @@
-//! Measurements: accuracy, cross-entropy, and the best weight of the network's logit in a blend.
+//! Measurements: accuracy, macro F1, cross-entropy and calibration, and the settings that minimise the cross-entropy: the
+//! weight of the network in a blend, and the temperature.
 
 use inference::by_length;
+use training::classes::{self, Answer, confusion_map, reliability, stacked};
+use training::plot::{self, heat_map};
+use training::settings::Positive;
 use training::{Interrupt, Measured, Metric, TaskResult};
 
 use crate::network::BATCH;
@@ -10,10 +14,18 @@ use crate::train::data::Example;
 
 /// The number of steps into which the search for the network's weight in a blend divides the range from 0 to 1.
 const SHARE_STEPS: usize = 20;
+/// The temperatures that are tried: `FIRST · RATIOⁿ` for n below `TEMPERATURES`.
+const FIRST: f64 = 0.4;
+const RATIO: f64 = 1.05;
+const TEMPERATURES: i32 = 48;
+/// The largest number of classes in a picture of the confusion matrix.
+const DRAWN: usize = 40;
+/// The size of the reliability diagram in pixels.
+const DIAGRAM: (u32, u32) = (450, 360);
 
 /// The logits that the predictor computes for all examples, in order.
 pub fn logits(predictor: &Sentiment, set: &[Example], interrupt: &Interrupt) -> TaskResult<Vec<Logits>> {
-    let mut logits = vec![Logits::blend(None, None, 0.0); set.len()];
+    let mut logits = vec![Logits::default(); set.len()];
     for indices in by_length(set.iter().map(|example| example.ids.len()), BATCH) {
         interrupt.check()?;
         let texts: Vec<&str> = indices.iter().map(|index| set[*index].text.as_str()).collect();
@@ -22,77 +34,148 @@ pub fn logits(predictor: &Sentiment, set: &[Example], interrupt: &Interrupt) -> 
     Ok(logits)
 }
 
-/// Metrics of the model: accuracy and cross-entropy; for a blend also the accuracy of each part.
-pub fn measure(set: &[Example], logits: &[Logits]) -> Measured {
-    let combined = || logits.iter().map(|logits| logits.combined);
-    let mut metrics = vec![
-        Metric::higher("accuracy", accuracy(set, combined())),
-        Metric::lower("loss", cross_entropy(set, combined())),
-    ];
-    let part = |part: fn(&Logits) -> Option<f32>| logits.iter().map(part).collect::<Option<Vec<f32>>>();
-    if let (Some(network), Some(ngrams)) = (part(|logits| logits.network), part(|logits| logits.ngrams)) {
-        metrics.push(Metric::higher("network_accuracy", accuracy(set, network)));
-        metrics.push(Metric::higher("ngram_accuracy", accuracy(set, ngrams)));
+/// The answers of the model to all examples.
+pub fn answers(predictor: &Sentiment, set: &[Example], logits: &[Logits]) -> Vec<Answer> {
+    let answer = |(example, logits): (&Example, _)| Answer::new(example.class, &predictor.probabilities(logits));
+    set.iter().zip(logits).map(answer).collect()
+}
+
+/// Accuracy and cross-entropy, as the validation after each epoch needs them.
+pub fn validate(predictor: &Sentiment, set: &[Example], logits: &[Logits]) -> Measured {
+    vec![
+        Metric::higher("accuracy", classes::accuracy(&answers(predictor, set, logits))),
+        Metric::lower("loss", loss(predictor, set, logits)),
+    ]
+    .into()
+}
+
+/// Metrics of the model with bootstrap intervals: those of [`classes::measure`] and the cross-entropy; for a blend also
+/// the accuracy of each part.
+pub fn measure(predictor: &Sentiment, set: &[Example], logits: &[Logits]) -> Measured {
+    let mut metrics = classes::measure(&answers(predictor, set, logits), &predictor.settings().labels());
+    metrics.insert(1, Metric::lower("loss", loss(predictor, set, logits)));
+    for (name, part) in [("network_accuracy", 1.0), ("ngram_accuracy", 0.0)] {
+        let of_part = |logits: &Logits| {
+            let (network, ngrams) = (logits.network.clone()?, logits.ngrams.clone()?);
+            Some(Logits::blend(Some(network), Some(ngrams), part))
+        };
+        if let Some(parts) = logits.iter().map(of_part).collect::<Option<Vec<Logits>>>() {
+            metrics.push(Metric::higher(name, classes::accuracy(&answers(predictor, set, &parts))));
+        }
     }
     metrics.into()
 }
 
-/// The weight of the network's logit in a blend, from 0 to 1, that minimises the cross-entropy. (The accuracy would be
-/// a worse criterion, because the accuracies of similar weights differ by a few reviews and by chance.)
+fn loss(predictor: &Sentiment, set: &[Example], logits: &[Logits]) -> f64 {
+    let temperature = predictor.settings().temperature.unwrap_or(Positive::ONE).get();
+    cross_entropy(set, logits.iter().map(|logits| logits.combined.clone()), temperature)
+}
+
+/// The weight of the network's logits in a blend, from 0 to 1, that minimises the cross-entropy. (The accuracy would be
+/// a worse criterion, because the accuracies of similar weights differ by a few texts and by chance.)
 pub fn best_share(set: &[Example], logits: &[Logits]) -> Option<f32> {
     let shares = (0..=SHARE_STEPS).map(|step| step as f32 / SHARE_STEPS as f32);
     let losses = shares.map(|share| {
-        let blends = logits.iter().map(|part| Logits::blend(part.network, part.ngrams, share).combined);
-        (cross_entropy(set, blends), share)
+        let blend = |part: &Logits| Logits::blend(part.network.clone(), part.ngrams.clone(), share).combined;
+        (cross_entropy(set, logits.iter().map(blend), 1.0), share)
     });
     losses.min_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, share)| share)
 }
 
-/// The fraction of the examples that are classified correctly: the logit is above 0 if and only if the label is
-/// positive.
-pub fn accuracy(set: &[Example], logits: impl IntoIterator<Item = f32>) -> f64 {
-    let correct = set.iter().zip(logits).filter(|(example, logit)| (*logit > 0.0) == example.positive).count();
-    correct as f64 / set.len() as f64
+/// The temperature that minimises the cross-entropy.
+pub fn best_temperature(set: &[Example], logits: &[Logits]) -> Option<Positive> {
+    let temperatures = (0..TEMPERATURES).map(|step| FIRST * RATIO.powi(step));
+    let loss = |temperature| cross_entropy(set, logits.iter().map(|logits| logits.combined.clone()), temperature);
+    let losses = temperatures.map(|temperature| (loss(temperature), temperature));
+    let (_, best) = losses.min_by(|(one, _), (other, _)| one.total_cmp(other))?;
+    Positive::try_from(best).ok()
 }
 
-/// The mean binary cross-entropy of the labels, in nats.
-fn cross_entropy(set: &[Example], logits: impl IntoIterator<Item = f32>) -> f64 {
-    let sum: f64 = set
-        .iter()
-        .zip(logits)
-        .map(|(example, logit)| f64::from(if example.positive { -logit } else { logit }))
-        .map(|against| against.max(0.0) + (-against.abs()).exp().ln_1p())
-        .sum();
-    sum / set.len() as f64
+/// The mean cross-entropy of the classes in nats. The logits are divided by `temperature`. A class that the model does
+/// not know has the least positive probability.
+fn cross_entropy(set: &[Example], logits: impl IntoIterator<Item = Vec<f32>>, temperature: f64) -> f64 {
+    let of_text = |(example, logits): (&Example, Vec<f32>)| match logits.as_slice() {
+        [logit] => {
+            let against = f64::from(if example.class == 1 { -logit } else { *logit }) / temperature;
+            against.max(0.0) + (-against.abs()).exp().ln_1p()
+        }
+        logits => {
+            let largest = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+            let scaled = |logit: &f32| (f64::from(*logit) - largest) / temperature;
+            let total = logits.iter().map(|logit| scaled(logit).exp()).sum::<f64>().ln();
+            logits.get(example.class).map_or(-f64::from(f32::MIN_POSITIVE).ln(), |logit| total - scaled(logit))
+        }
+    };
+    set.iter().zip(logits).map(of_text).sum::<f64>() / set.len() as f64
+}
+
+/// Draws the confusion matrix, unless there are many classes, and the reliability diagram below it.
+pub fn picture(answers: &[Answer], labels: &[String]) -> TaskResult<String> {
+    let mut pictures = Vec::new();
+    if labels.len() <= DRAWN {
+        pictures.push(heat_map(&confusion_map(answers, labels))?);
+    }
+    pictures.push(plot::draw(&[reliability(answers)], 1, DIAGRAM)?);
+    Ok(stacked(&pictures))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn example(positive: bool) -> Example {
-        Example { text: String::new(), ids: Vec::new(), positive }
+    fn examples(classes: &[usize]) -> Vec<Example> {
+        let example = |class: &usize| Example { text: String::new(), ids: Vec::new(), class: *class, weight: 1.0 };
+        classes.iter().map(example).collect()
+    }
+
+    fn of_network(logits: &[f32]) -> Logits {
+        Logits::blend(Some(logits.to_vec()), None, 1.0)
     }
 
     #[test]
-    fn values_are_those_computed_by_hand() {
-        let set = [example(true), example(false), example(true)];
-        let logits = [2.0, -0.5, -1.0].map(|logit| Logits::blend(Some(logit), None, 1.0));
-        let measured = measure(&set, &logits);
-        approx::assert_relative_eq!(measured.get("accuracy").unwrap(), 2.0 / 3.0);
+    fn losses_are_those_computed_by_hand() {
+        let logits = [2.0, -0.5, -1.0].map(|logit| vec![logit]);
         let expected = [-2f64, -0.5, 1.0].map(|against| (1.0 + against.exp()).ln()).iter().sum::<f64>() / 3.0;
-        approx::assert_relative_eq!(measured.get("loss").unwrap(), expected, max_relative = 1e-12);
-        assert_eq!(measured.metrics.len(), 2, "no parts");
+        let set = examples(&[1, 0, 1]);
+        approx::assert_relative_eq!(cross_entropy(&set, logits.clone(), 1.0), expected, max_relative = 1e-12);
+        // Two logits have the loss of their difference.
+        let pairs = logits.map(|logit| vec![700.0, 700.0 + logit[0]]);
+        approx::assert_relative_eq!(cross_entropy(&set, pairs, 1.0), expected, max_relative = 1e-6);
+        let three = vec![0.0, 2f32.ln(), 3f32.ln()];
+        approx::assert_relative_eq!(
+            cross_entropy(&examples(&[2]), [three.clone()], 1.0),
+            2f64.ln(),
+            max_relative = 1e-6
+        );
+        let halved = three.iter().map(|logit| 2.0 * logit).collect();
+        approx::assert_relative_eq!(cross_entropy(&examples(&[2]), [halved], 2.0), 2f64.ln(), max_relative = 1e-6);
+        assert!(cross_entropy(&examples(&[7]), [three], 1.0) > 80.0, "an unknown class");
     }
 
     #[test]
-    fn a_blend_has_the_accuracies_of_its_parts_and_the_better_part_gets_the_larger_share() {
-        let set = [example(true), example(false)];
-        let parts = [(3.0, -1.0), (-3.0, 1.0)].map(|(network, ngrams)| Logits::blend(Some(network), Some(ngrams), 0.5));
-        let flat = measure(&set, &parts).flat();
-        assert_eq!((flat["accuracy"], flat["network_accuracy"], flat["ngram_accuracy"]), (1.0, 1.0, 0.0));
-        assert_eq!(best_share(&set, &parts), Some(1.0));
-        let swapped = parts.map(|part| Logits::blend(part.ngrams, part.network, 0.5));
-        assert_eq!(best_share(&set, &swapped), Some(0.0));
+    fn the_better_part_gets_the_larger_share() {
+        let set = examples(&[1, 0]);
+        let parts = [(3.0, -1.0), (-3.0, 1.0)];
+        let blend = |network, ngrams| Logits::blend(Some(vec![network]), Some(vec![ngrams]), 0.5);
+        assert_eq!(best_share(&set, &parts.map(|(network, ngrams)| blend(network, ngrams))), Some(1.0));
+        assert_eq!(best_share(&set, &parts.map(|(network, ngrams)| blend(ngrams, network))), Some(0.0));
+    }
+
+    #[test]
+    fn the_temperature_lowers_the_confidence_of_wrong_answers() {
+        // Three of four answers are right, so that the best probability is 0.75, and its logit ln 3.
+        let set = examples(&[1, 1, 1, 0]);
+        let temperature = best_temperature(&set, &vec![of_network(&[3.0]); 4]).unwrap().get();
+        approx::assert_relative_eq!(temperature, 3.0 / 3f64.ln(), max_relative = 0.03);
+    }
+
+    #[test]
+    fn pictures_have_both_plots() {
+        let answers = [Answer { truth: 0, predicted: 0, confidence: 0.9 }];
+        let classes = |count: usize| (0..count).map(|class| format!("class {class}")).collect::<Vec<_>>();
+        let svg = picture(&answers, &classes(3)).unwrap();
+        assert!(svg.contains("class 2") && svg.contains("Reliability"));
+        let many = picture(&answers, &classes(DRAWN + 1)).unwrap();
+        assert!(!many.contains("class 2") && many.contains("Reliability"));
     }
 }

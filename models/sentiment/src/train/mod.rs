@@ -4,18 +4,33 @@
 //! |---|---|
 //! | `task.rs` | [`SentimentTask`], the [`training::Task`] |
 //! | `recipe.rs` | `[model]` of the recipes |
-//! | `data.rs` | `[data]` of the recipes: reviews as token ids |
-//! | `classification.rs` | word dropout and the loss of the labels |
+//! | `data.rs` | `[data]` of the recipes: texts as token ids |
+//! | `texts.rs`, `json_lines.rs` | texts with classes: published sets, tables and folders of the user |
+//! | `short_reviews.rs` | the texts of the general model |
+//! | `opinions.rs` | a generator of short opinions: negation, contrast, comparison |
+//! | `short_sentences.rs` | forty sentences that test the general model |
+//! | `words.rs` | the vocabulary, and pretrained word vectors |
+//! | `classification.rs` | word dropout and the loss of the classes |
 //! | `pretraining.rs` | pretraining of the network by word prediction |
 //! | `ngrams.rs` | the fit of the n-grams |
-//! | `evaluation.rs` | accuracy, cross-entropy, and the best weight of the network's logit in a blend |
+//! | `baselines.rs` | the most frequent class, and n-grams |
+//! | `evaluation.rs` | metrics, the best weight of the network in a blend, the temperature, the picture |
+//! | `crossval.rs` | cross-validation |
 
+pub mod baselines;
 pub mod classification;
+pub mod crossval;
 pub mod data;
 pub mod evaluation;
+mod json_lines;
 pub mod ngrams;
+mod opinions;
 pub mod pretraining;
 pub mod recipe;
+mod short_reviews;
+mod short_sentences;
 mod task;
+mod texts;
+pub mod words;
 
 pub use task::{SentimentTask, TrainingBatch};

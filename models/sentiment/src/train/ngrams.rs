@@ -6,11 +6,12 @@
 //! 2. The regression fits one coefficient `u` per n-gram. It minimises `½ Σ u² + C Σ ln(1 + exp(−y f))`, with labels
 //!    `y = ±1` and logits `f = b + Σ u r`. Only the products `w = u r` are kept, one weight per n-gram. The bias `b` is
 //!    fitted like the weight of an n-gram with `r = 1` that every text contains.
+//! 3. For more than two classes there is one regression per class, whose texts are the positive ones.
 
 use half::f16;
 use serde::{Deserialize, Serialize};
 use training::settings::{Count, Positive};
-use training::{Interrupt, TaskResult};
+use training::{Interrupt, TaskError, TaskResult};
 
 use crate::ngrams::NgramClassifier;
 use crate::ngrams::hash::{hash, positions};
@@ -18,6 +19,8 @@ use crate::prediction::sigmoid;
 
 /// Training stops when the predicted probability of every text changes by at most this value in one pass.
 const TOLERANCE: f64 = 1e-4;
+/// The largest number of weights before n-grams are left out: 1.2 GB while they are fitted.
+const MOST_WEIGHTS: usize = 200_000_000;
 /// The largest number of passes over the texts.
 const MAX_PASSES: u64 = 100;
 
@@ -48,18 +51,41 @@ impl Default for NgramConfig {
     }
 }
 
-/// Fits the weights of all n-grams to tokenised texts and their labels (true for positive). Ignores `keep`. The result
-/// is deterministic.
+/// The classes of the training texts.
+#[derive(Clone, Copy, Debug)]
+pub struct Classes<'a> {
+    /// The index of the class of each text; of two labels, 1 for the positive one.
+    pub of_texts: &'a [usize],
+    /// The number of logits: 1 for two labels, and otherwise the number of classes.
+    pub outputs: usize,
+}
+
+/// Fits the weights of all n-grams to tokenised texts and their classes. Ignores `keep`. The result is deterministic.
+///
+/// # Errors
+///
+/// [`TaskError::Setting`] if there are more than 200 million pairs of an n-gram and a class, and
+/// [`TaskError::Interrupted`].
 pub fn fit<S: AsRef<str>>(
     texts: &[Vec<S>],
-    positive: &[bool],
+    classes: Classes<'_>,
     config: &NgramConfig,
     interrupt: &Interrupt,
 ) -> TaskResult<NgramClassifier> {
-    let features = Features::of(texts, positive, config);
-    let mut weights = regress(&features, positive, config.c.get(), interrupt)?;
-    let bias = weights.pop().unwrap_or_default() as f32;
-    let weights = weights.into_iter().map(f16::from_f64).collect();
+    let Classes { of_texts, outputs } = classes;
+    let features = Features::of(texts, classes, config)?;
+    let count = features.keys.len();
+    let (mut weights, mut bias) = (vec![f16::ZERO; count * outputs], Vec::with_capacity(outputs));
+    for output in 0..outputs {
+        let class = if outputs == 1 { 1 } else { output };
+        let positive: Vec<bool> = of_texts.iter().map(|other| *other == class).collect();
+        let ratios = features.ratios(class, config.smoothing.get());
+        let mut fitted = regress(&features.texts, &ratios, &positive, config.c.get(), interrupt)?;
+        bias.push(fitted.pop().unwrap_or_default() as f32);
+        for (row, weight) in weights.chunks_mut(outputs).zip(fitted) {
+            row[output] = f16::from_f64(weight);
+        }
+    }
     Ok(NgramClassifier { order: config.order, keys: features.keys, weights, bias })
 }
 
@@ -67,14 +93,17 @@ pub fn fit<S: AsRef<str>>(
 struct Features {
     /// Hashes of the n-grams, ascending.
     keys: Vec<u64>,
-    /// The naive-Bayes ratio of each n-gram, followed by the ratio of the bias, which is 1.
-    ratios: Vec<f64>,
-    /// The n-grams of each text, as indices into `ratios`. Every text also contains the index of the bias.
+    /// The number of texts of each class that contain an n-gram, `[n-grams, classes]`.
+    counts: Vec<u32>,
+    /// The number of classes.
+    classes: usize,
+    /// The n-grams of each text, as indices. Every text also contains the index of the bias, which follows those of all
+    /// n-grams.
     texts: Vec<Vec<u32>>,
 }
 
 impl Features {
-    fn of<S: AsRef<str>>(texts: &[Vec<S>], positive: &[bool], config: &NgramConfig) -> Self {
+    fn of<S: AsRef<str>>(texts: &[Vec<S>], classes: Classes<'_>, config: &NgramConfig) -> TaskResult<Self> {
         let mut found: Vec<(u64, u32)> = Vec::new();
         for (index, tokens) in texts.iter().enumerate() {
             found.extend(positions(tokens, config.order).map(|position| (position.key, index as u32)));
@@ -82,21 +111,38 @@ impl Features {
         found.sort_unstable();
         found.dedup();
 
-        let mut features = Self { keys: Vec::new(), ratios: Vec::new(), texts: vec![Vec::new(); texts.len()] };
-        let mut counts: Vec<[u32; 2]> = Vec::new();
-        for group in found.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() >= config.min_count as usize) {
-            let mut count = [0; 2];
+        let count = classes.outputs.max(2);
+        let is_frequent = |group: &&[(u64, u32)]| group.len() >= config.min_count as usize;
+        let ngrams = found.chunk_by(|a, b| a.0 == b.0).filter(is_frequent).count();
+        if ngrams.saturating_mul(count) > MOST_WEIGHTS {
+            let message = format!("{ngrams} n-grams with weights for {count} classes are too many; increase it");
+            return Err(TaskError::setting("model.ngrams.min_count", message));
+        }
+        let texts = vec![Vec::new(); texts.len()];
+        let mut features = Self { keys: Vec::new(), counts: Vec::new(), classes: count, texts };
+        for group in found.chunk_by(|a, b| a.0 == b.0).filter(is_frequent) {
+            let index = features.keys.len();
+            features.counts.resize((index + 1) * count, 0);
             for (_, text) in group {
-                count[usize::from(positive[*text as usize])] += 1;
-                features.texts[*text as usize].push(counts.len() as u32);
+                features.counts[index * count + classes.of_texts[*text as usize]] += 1;
+                features.texts[*text as usize].push(index as u32);
             }
             features.keys.push(group[0].0);
-            counts.push(count);
         }
-        features.texts.iter_mut().for_each(|text| text.push(counts.len() as u32));
-        features.ratios = ratios(&counts, config.smoothing.get());
-        features.ratios.push(1.0);
-        features
+        let bias = features.keys.len() as u32;
+        features.texts.iter_mut().for_each(|text| text.push(bias));
+        Ok(features)
+    }
+
+    /// The naive-Bayes ratio of each n-gram for one class, followed by the ratio of the bias, which is 1.
+    fn ratios(&self, class: usize, smoothing: f64) -> Vec<f64> {
+        let counts = self.counts.chunks(self.classes).map(|counts| {
+            let all: u32 = counts.iter().sum();
+            [all - counts[class], counts[class]]
+        });
+        let mut ratios = ratios(&counts.collect::<Vec<_>>(), smoothing);
+        ratios.push(1.0);
+        ratios
     }
 }
 
@@ -116,9 +162,15 @@ fn ratios(counts: &[[u32; 2]], smoothing: f64) -> Vec<f64> {
 /// The dual has one variable `α` between 0 and `C` per text, and `u = Σ α y x`, where `x` are the features of a text,
 /// `y = ±1` its label and `f` its logit. At the minimum `α = C σ(−y f)`. Each step makes this equation true for one
 /// text. The code uses `t` with `α = C σ(t)`, which has no bounds and equals `−y f` at the minimum.
-fn regress(features: &Features, positive: &[bool], c: f64, interrupt: &Interrupt) -> TaskResult<Vec<f64>> {
+fn regress(
+    texts: &[Vec<u32>],
+    ratios: &[f64],
+    positive: &[bool],
+    c: f64,
+    interrupt: &Interrupt,
+) -> TaskResult<Vec<f64>> {
     // Weight and squared ratio are stored side by side, because they are read together and memory access is slow.
-    let mut table: Vec<[f64; 2]> = features.ratios.iter().map(|ratio| [0.0, ratio * ratio]).collect();
+    let mut table: Vec<[f64; 2]> = ratios.iter().map(|ratio| [0.0, ratio * ratio]).collect();
     let mut dual = vec![f64::NEG_INFINITY; positive.len()];
     let mut order: Vec<usize> = (0..positive.len()).collect();
     for pass in 0..MAX_PASSES {
@@ -128,7 +180,7 @@ fn regress(features: &Features, positive: &[bool], c: f64, interrupt: &Interrupt
         let mut worst = 0.0f64;
         for &index in &order {
             let sign = if positive[index] { 1.0 } else { -1.0 };
-            let text = &features.texts[index];
+            let text = &texts[index];
             let rows = text.iter().map(|feature| table[*feature as usize]);
             let [logit, norm] = rows.fold([0.0; 2], |sum, row| [sum[0] + row[0], sum[1] + row[1]]);
             let (old, margin) = (dual[index], sign * logit);
@@ -186,11 +238,16 @@ mod tests {
     }
 
     fn fitted<S: AsRef<str>>(texts: &[Vec<S>], positive: &[bool], config: &NgramConfig) -> NgramClassifier {
-        fit(texts, positive, config, &Interrupt::default()).unwrap()
+        let of_texts: Vec<usize> = positive.iter().map(|positive| usize::from(*positive)).collect();
+        fit(texts, Classes { of_texts: &of_texts, outputs: 1 }, config, &Interrupt::default()).unwrap()
+    }
+
+    fn logit(classifier: &NgramClassifier, text: &str) -> f32 {
+        classifier.logits(&words(text))[0]
     }
 
     fn probability(classifier: &NgramClassifier, text: &str) -> f64 {
-        sigmoid(f64::from(classifier.logit(&words(text))))
+        sigmoid(f64::from(logit(classifier, text)))
     }
 
     fn key(text: &str) -> u64 {
@@ -206,16 +263,18 @@ mod tests {
     #[test]
     fn ratios_are_those_computed_by_hand() {
         let texts = ["good film good", "good", "bad film"].map(words);
-        let features = Features::of(&texts, &[true, true, false], &config(1, 1.0));
+        let classes = Classes { of_texts: &[1, 1, 0], outputs: 1 };
+        let features = Features::of(&texts, classes, &config(1, 1.0)).unwrap();
+        let ratios = features.ratios(1, 1.0);
         // Positive counts plus 1: good 3, film 2, bad 1, together 6. Negative: 1, 2, 2, together 5.
         for (word, ratio) in [("good", 2.5), ("film", 5.0 / 6.0), ("bad", 5.0 / 12.0)] {
             let index = features.keys.binary_search(&key(word)).unwrap();
-            assert_abs_diff_eq!(features.ratios[index], f64::ln(ratio), epsilon = 1e-12);
+            assert_abs_diff_eq!(ratios[index], f64::ln(ratio), epsilon = 1e-12);
         }
         assert_eq!(features.texts.iter().map(Vec::len).collect::<Vec<_>>(), [3, 2, 3], "with the bias");
 
         let frequent = NgramConfig { min_count: 2, ..config(1, 1.0) };
-        assert_eq!(Features::of(&texts, &[true, true, false], &frequent).keys.len(), 2);
+        assert_eq!(Features::of(&texts, classes, &frequent).unwrap().keys.len(), 2);
     }
 
     /// For the texts `a` and `b` the ratios are ±ln 2 and the weights ±w, with `w (1 + eʷ) = C ln² 2`.
@@ -223,8 +282,8 @@ mod tests {
     fn weights_are_those_computed_by_hand() {
         let c = (1.0 + 1f64.exp()) / 2f64.ln().powi(2);
         let classifier = fitted(&[["a"], ["b"]].map(Vec::from), &[true, false], &config(1, c));
-        assert_abs_diff_eq!(classifier.logit(&["a"]), 1.0, epsilon = 2e-3);
-        assert_abs_diff_eq!(classifier.logit(&["b", "b"]), -1.0, epsilon = 2e-3);
+        assert_abs_diff_eq!(logit(&classifier, "a"), 1.0, epsilon = 2e-3);
+        assert_abs_diff_eq!(logit(&classifier, "b b"), -1.0, epsilon = 2e-3);
         assert_abs_diff_eq!(probability(&classifier, "unknown"), 0.5, epsilon = 1e-3);
         assert_abs_diff_eq!(probability(&classifier, "a"), 0.731, epsilon = 1e-3);
     }
@@ -234,13 +293,15 @@ mod tests {
     fn regression_ends_at_the_minimum() {
         let (texts, positive) = reviews();
         for c in [0.1, 1.0, 30.0] {
-            let features = Features::of(&texts, &positive, &config(3, c));
-            let weights = regress(&features, &positive, c, &Interrupt::default()).unwrap();
+            let of_texts = positive.map(usize::from);
+            let features = Features::of(&texts, Classes { of_texts: &of_texts, outputs: 1 }, &config(3, c)).unwrap();
+            let ratios = features.ratios(1, 1.0);
+            let weights = regress(&features.texts, &ratios, &positive, c, &Interrupt::default()).unwrap();
             let pull = |text: &Vec<u32>, positive: bool| {
                 let logit: f64 = text.iter().map(|index| weights[*index as usize]).sum();
                 c * if positive { sigmoid(-logit) } else { -sigmoid(logit) }
             };
-            for (index, ratio) in features.ratios.iter().enumerate().filter(|(_, ratio)| **ratio != 0.0) {
+            for (index, ratio) in ratios.iter().enumerate().filter(|(_, ratio)| **ratio != 0.0) {
                 let with = iter::zip(&features.texts, positive).filter(|(text, _)| text.contains(&(index as u32)));
                 let gradient =
                     weights[index] / ratio - with.map(|(text, positive)| pull(text, positive) * ratio).sum::<f64>();
@@ -263,7 +324,7 @@ mod tests {
         let positive = [false, true, true, false];
         let logits = |order| {
             let classifier = fitted(&texts, &positive, &config(order, 10.0));
-            texts.clone().map(|text| classifier.logit(&text))
+            texts.clone().map(|text| classifier.logits(&text)[0])
         };
         assert_eq!(logits(2).map(|logit| logit > 0.5), positive);
         assert_eq!(logits(2).map(|logit| logit > -0.5), positive);
@@ -272,11 +333,27 @@ mod tests {
     }
 
     #[test]
+    fn each_class_has_a_regression_against_the_rest() {
+        let texts = ["who is it", "where is it", "when is it", "who was it", "where was it", "when was it"].map(words);
+        let of_texts = [0, 1, 2, 0, 1, 2];
+        let fitted = fit(&texts, Classes { of_texts: &of_texts, outputs: 3 }, &config(1, 10.0), &Interrupt::default());
+        let classifier = fitted.unwrap();
+        for (text, class) in iter::zip(&texts, of_texts) {
+            let logits = classifier.logits(text);
+            assert!((0..3).all(|other| (logits[other] > 0.0) == (other == class)), "{logits:?}");
+        }
+        // The regression of one class equals that of its texts against all others.
+        let alone =
+            fit(&texts, Classes { of_texts: &[1, 0, 0, 1, 0, 0], outputs: 1 }, &config(1, 10.0), &Interrupt::default());
+        assert_eq!(alone.unwrap().logits(&texts[0]), classifier.logits(&texts[0])[..1]);
+    }
+
+    #[test]
     fn without_texts_or_words_the_probability_is_a_half() {
         let nothing = fitted::<&str>(&[], &[], &NgramConfig::default());
         assert_eq!(probability(&nothing, "word"), 0.5);
         let silent = fitted::<&str>(&[vec![], vec![]], &[true, false], &config(3, 1.0));
-        assert_abs_diff_eq!(silent.logit(&["word"]), 0.0, epsilon = 5e-3);
+        assert_abs_diff_eq!(logit(&silent, "word"), 0.0, epsilon = 5e-3);
     }
 
     #[test]
@@ -294,7 +371,8 @@ mod tests {
         let (texts, positive) = reviews();
         let interrupt = Interrupt::default();
         interrupt.request();
-        let interrupted = fit(&texts, &positive, &config(1, 1.0), &interrupt);
-        assert!(matches!(interrupted, Err(training::TaskError::Interrupted)));
+        let of_texts = positive.map(usize::from);
+        let interrupted = fit(&texts, Classes { of_texts: &of_texts, outputs: 1 }, &config(1, 1.0), &interrupt);
+        assert!(matches!(interrupted, Err(TaskError::Interrupted)));
     }
 }

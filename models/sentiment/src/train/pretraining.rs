@@ -153,7 +153,7 @@ mod tests {
             "cell": "gru", "embedding_size": 8, "hidden_size": 8, "bidirectional": true, "pooling": "max-mean",
         }))
         .unwrap();
-        config.init(20, Dropouts::default(), device)
+        config.init(20, 1, Dropouts::default(), device)
     }
 
     #[test]

@@ -53,13 +53,54 @@ pub struct NetworkRecipe {
     /// Probability of dropout of the pooled vector, and between recurrent layers.
     #[serde(default)]
     pub dropout: Fraction,
-    /// Label smoothing ε: the target probability of the true label is 1 − ε / 2
+    /// Label smoothing ε: the target probability of the true one of K classes is 1 − ε + ε / K
     /// ([Szegedy et al. 2016](https://arxiv.org/abs/1512.00567)).
     #[serde(default)]
     pub label_smoothing: Fraction,
+    /// Whether the classes have equal weights in the loss, so that rare classes count as much as frequent ones.
+    #[serde(default)]
+    pub balanced: bool,
+    /// How long the embeddings keep their initial values, such as pretrained word vectors (`data.vectors`): a number of
+    /// epochs, or `"always"`. The default, 0 epochs, trains them from the start.
+    #[serde(default)]
+    pub frozen: Frozen,
     /// Settings of pretraining by word prediction, before the labels are learned; no pretraining if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pretraining: Option<PretrainingConfig>,
+}
+
+/// How long embeddings keep their initial values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Frozen {
+    /// The number of the first epochs in which they keep them.
+    Epochs(u32),
+    /// During the whole training.
+    Always(Always),
+}
+
+/// The word `always` in a recipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Always {
+    /// `"always"`
+    Always,
+}
+
+impl Default for Frozen {
+    fn default() -> Self {
+        Self::Epochs(0)
+    }
+}
+
+impl Frozen {
+    /// Whether the embeddings are frozen in an epoch, counted from 0.
+    pub fn holds_in(self, epoch: usize) -> bool {
+        match self {
+            Self::Epochs(epochs) => epoch < epochs as usize,
+            Self::Always(_) => true,
+        }
+    }
 }
 
 impl NetworkRecipe {
@@ -131,4 +172,18 @@ pub fn check(recipe: &RecipeOf<SentimentTask>) -> TaskResult<()> {
         return Err(TaskError::setting("training.patience", message));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn embeddings_are_frozen_for_some_epochs_or_always() {
+        let read = |text: &str| serde_json::from_str::<Frozen>(text);
+        assert_eq!([0, 1, 2].map(|epoch| read("2").unwrap().holds_in(epoch)), [true, true, false]);
+        assert!(read("\"always\"").unwrap().holds_in(1000) && !Frozen::default().holds_in(0));
+        read("\"never\"").unwrap_err();
+        read("-1").unwrap_err();
+    }
 }

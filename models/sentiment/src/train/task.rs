@@ -3,31 +3,31 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
-use datasets::Review;
 use inference::Predictor;
-use inference::text::{Reserved, Vocabulary, tokenize};
+use inference::text::{Reserved, Vocabulary};
 use inference::weights::WeightNames;
 use rand::rngs::ChaCha8Rng;
-use training::settings::Fraction;
 use training::{
-    CollateContext, Contents, Demonstration, Interrupt, LoadContext, Loss, Measured, Metric, Monitor, Outcome,
-    Pretrained, RecipeOf, Splits, StepContext, Task, TaskError, TaskResult, bucketed,
+    CollateContext, Contents, Demonstration, Interrupt, LoadContext, Loss, Measured, Monitor, Outcome, Pretrained,
+    RecipeOf, Splits, StepContext, Task, TaskError, TaskResult, bucketed,
 };
 
 use crate::model::{Network, WEIGHT_NAMES};
 use crate::network::NetworkClassifier;
 use crate::ngrams::NgramClassifier;
-use crate::prediction::Options;
+use crate::prediction::{Logits, Options};
 use crate::predictor::{BLEND, Classifier, NGRAMS, Sentiment, Share};
 use crate::settings::Settings;
-use crate::train::classification::ClassificationBatch;
-use crate::train::data::{DataConfig, Example};
-use crate::train::evaluation::{self, accuracy, best_share};
-use crate::train::ngrams::{self, NgramConfig};
+use crate::train::classification::{ClassificationBatch, Objective};
+use crate::train::data::{DataConfig, Example, RawData, Set, balance};
+use crate::train::evaluation::{self, best_share, best_temperature};
+use crate::train::ngrams::NgramConfig;
 use crate::train::pretraining::{PretrainingBatch, PretrainingConfig};
 use crate::train::recipe::{Architecture, NetworkRecipe, check};
+use crate::train::words::WordRows;
+use crate::train::{baselines, short_sentences};
 
-/// The texts that the demonstration of a trained model classifies.
+/// The texts that the demonstration of a model of reviews classifies.
 const SENTENCES: [&str; 5] = [
     "The plot is clever, and the cast is warm.",
     "The plot is not, at any point, clever.",
@@ -36,12 +36,19 @@ const SENTENCES: [&str; 5] = [
     "My friend told me that the plot is brilliant. I could not disagree more.",
 ];
 
+/// The number of test texts that the demonstration of a model with other classes shows.
+const SHOWN: usize = 8;
+
 /// The task of training [`Sentiment`] models. It holds the vocabulary and the n-grams, which are fitted without
 /// gradients.
 pub struct SentimentTask {
     data: DataConfig,
     architecture: Architecture,
     vocabulary: Vocabulary,
+    /// The names of the classes; empty for `negative` and `positive`.
+    classes: Vec<String>,
+    /// The pretrained word vectors, if the recipe names some and the network starts from them.
+    vectors: Option<WordRows>,
     /// The model's n-grams, if it has any.
     ngrams: Option<NgramClassifier>,
     /// The n-grams of the baseline, if the model's own n-grams were fitted with the same settings. Otherwise the
@@ -63,7 +70,7 @@ pub enum TrainingBatch {
     /// Texts and the words to predict.
     Pretraining(PretrainingBatch),
     /// Texts and their labels.
-    Classification(ClassificationBatch),
+    Classification(Box<ClassificationBatch>),
 }
 
 impl Task for SentimentTask {
@@ -74,20 +81,24 @@ impl Task for SentimentTask {
         include_str!("../../recipes/imdb-bigru.toml"),
         include_str!("../../recipes/imdb-ngrams.toml"),
         include_str!("../../recipes/imdb-hybrid.toml"),
+        include_str!("../../recipes/trec.toml"),
+        include_str!("../../recipes/rt-polarity.toml"),
+        include_str!("../../recipes/short-reviews.toml"),
+        include_str!("../../recipes/own-texts.toml"),
     ];
     const CARD: &'static str = include_str!("../card.md");
     const MONITOR: Monitor = Monitor { metric: "accuracy", higher_is_better: true };
-    const ITEMS: &'static str = "reviews";
+    const ITEMS: &'static str = "texts";
+    const PATHS: &'static [&'static str] = &["data.file", "data.valid_file", "data.test_file", "data.vectors"];
     const WEIGHT_NAMES: WeightNames = WEIGHT_NAMES;
 
     type Predictor = Sentiment;
     type Data = DataConfig;
     type Architecture = Architecture;
-    /// The reviews, and a text that identifies the data.
-    type Raw = (Splits<Vec<Review>>, String);
+    type Raw = RawData;
     type Set = Vec<Example>;
     type Model = Network;
-    /// The indices of the reviews in a batch.
+    /// The indices of the texts in a batch.
     type Items = Vec<usize>;
     type Batch = TrainingBatch;
 
@@ -95,23 +106,37 @@ impl Task for SentimentTask {
         data.load(cx)
     }
 
-    fn fingerprint((_, source): &Self::Raw) -> String {
-        source.clone()
+    fn fingerprint(raw: &RawData) -> String {
+        raw.source.clone()
     }
 
-    fn fit(recipe: &RecipeOf<Self>, (reviews, _): &Self::Raw, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self> {
+    fn fit(recipe: &RecipeOf<Self>, raw: &RawData, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self> {
         check(recipe)?;
+        let (train, classes) = (&raw.parts.train, raw.classes.clone());
+        let mut vectors = None;
         let vocabulary = match start {
             Some(start) => {
                 recipe.data.check_like(&start.data)?;
+                let settings: Settings = start.package.settings()?;
+                if settings.classes != classes {
+                    let message = "the model in start_from has other classes; use texts with the same classes";
+                    return Err(TaskError::setting("data", message));
+                }
                 Vocabulary::open(start.package, Reserved::Padding)?
             }
-            None => recipe.data.vocabulary(&reviews.train),
+            None => {
+                let vocabulary = recipe.data.vocabulary(train, raw.vectors.as_ref());
+                vectors = raw.vectors.as_ref().map(|vectors| WordRows::of(vectors, &vocabulary));
+                vocabulary
+            }
         };
+        if let (Some(vectors), Some(network)) = (&vectors, &recipe.model.network) {
+            vectors.check(network.embedding_size.get())?;
+        }
         let (mut ngrams, mut baseline) = (None, None);
         if let Some(config) = &recipe.model.ngrams {
-            let train = reviews.train.iter().map(|review| (review.text.as_str(), review.positive));
-            let full = fit_ngrams(train, config, &Interrupt::default())?;
+            let train = train.iter().map(|text| (text.text.as_str(), text.class));
+            let full = baselines::fit_ngrams(train, classes.len(), config, &Interrupt::default())?;
             if (NgramConfig { keep: None, ..config.clone() }) == NgramConfig::default() {
                 baseline = Some(full.clone());
             }
@@ -120,7 +145,8 @@ impl Task for SentimentTask {
                 None => full,
             });
         }
-        Ok(Self { data: recipe.data.clone(), architecture: recipe.model.clone(), vocabulary, ngrams, baseline })
+        let (data, architecture) = (recipe.data.clone(), recipe.model.clone());
+        Ok(Self { data, architecture, vocabulary, classes, vectors, ngrams, baseline })
     }
 
     fn of_trained(recipe: &RecipeOf<Self>, predictor: &Sentiment) -> TaskResult<Self> {
@@ -128,23 +154,41 @@ impl Task for SentimentTask {
             Some(network) => network.vocabulary().clone(),
             None => Vocabulary::build(Reserved::Padding, [], 0),
         };
-        let (data, architecture) = (recipe.data.clone(), recipe.model.clone());
-        Ok(Self { data, architecture, vocabulary, ngrams: predictor.ngrams().cloned(), baseline: None })
+        Ok(Self {
+            data: recipe.data.clone(),
+            architecture: recipe.model.clone(),
+            vocabulary,
+            classes: predictor.settings().classes.clone(),
+            vectors: None,
+            ngrams: predictor.ngrams().cloned(),
+            baseline: None,
+        })
     }
 
-    fn encode(&self, (reviews, _): Self::Raw, _: &mut LoadContext) -> TaskResult<Splits<Vec<Example>>> {
+    fn encode(&self, raw: RawData, cx: &mut LoadContext) -> TaskResult<Splits<Vec<Example>>> {
+        let Splits { train, valid, test } = raw.parts;
+        if let Some(vectors) = &self.vectors {
+            cx.note(&vectors.coverage(&train, &self.vocabulary));
+        }
         let examples = |part| self.data.examples(part, &self.vocabulary);
-        let Splits { train, valid, test } = reviews;
-        Ok(Splits { train: examples(train), valid: examples(valid), test: examples(test) })
+        let mut train = examples(train);
+        if self.network().is_some_and(|network| network.balanced) {
+            balance(&mut train, self.classes.len().max(2));
+        }
+        Ok(Splits { train, valid: examples(valid), test: examples(test) })
     }
 
     fn num_params(&self) -> f64 {
-        self.network().map_or(0.0, |recipe| recipe.config().num_params(self.vocabulary.len()))
+        self.network().map_or(0.0, |recipe| recipe.config().num_params(self.vocabulary.len(), self.outputs()))
     }
 
     fn init(&self, device: &Device) -> Option<Network> {
         let recipe = self.network()?;
-        Some(recipe.config().init(self.vocabulary.len(), recipe.dropouts(), device))
+        let mut network = recipe.config().init(self.vocabulary.len(), self.outputs(), recipe.dropouts(), device);
+        if let Some(vectors) = &self.vectors {
+            vectors.initialise(&mut network);
+        }
+        Some(network)
     }
 
     fn plan(&self, set: &Vec<Example>, size: usize, _epoch: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
@@ -166,20 +210,22 @@ impl Task for SentimentTask {
                 TrainingBatch::Pretraining(PretrainingBatch::draw(&texts, directions, config, cx.rng, cx.device))
             }
             _ => {
-                let positive = items.iter().map(|index| set[*index].positive);
+                let examples = items.iter().map(|index| &set[*index]);
                 let word_dropout = network.word_dropout;
-                let batch = ClassificationBatch::draw(&texts, positive, word_dropout, cx.rng, cx.device);
-                TrainingBatch::Classification(batch)
+                let batch = ClassificationBatch::draw(&texts, examples, word_dropout, cx.rng, cx.device);
+                TrainingBatch::Classification(Box::new(batch))
             }
         })
     }
 
-    /// Computes the mean binary cross-entropy of the labels; in pretraining, the mean cross-entropy of the next words.
-    fn loss(&self, model: &Network, batch: TrainingBatch, _: &mut StepContext) -> TaskResult<Loss> {
+    /// Computes the mean cross-entropy of the classes; in pretraining, the mean cross-entropy of the next words.
+    fn loss(&self, model: &Network, batch: TrainingBatch, cx: &mut StepContext) -> TaskResult<Loss> {
         Ok(match batch {
             TrainingBatch::Pretraining(batch) => batch.loss(model),
             TrainingBatch::Classification(batch) => {
-                batch.loss(model, self.network().map_or(Fraction::default(), |network| network.label_smoothing))
+                let network = self.network().ok_or_else(no_network)?;
+                let frozen_embeddings = network.frozen.holds_in(cx.epoch);
+                batch.loss(model, Objective { label_smoothing: network.label_smoothing, frozen_embeddings })
             }
         })
     }
@@ -187,7 +233,8 @@ impl Task for SentimentTask {
     fn predictor(&self, network: Option<Network>, device: &Device) -> TaskResult<Sentiment> {
         let reading = self.data.reading();
         let classifier = |network| NetworkClassifier::new(network, self.vocabulary.clone(), reading, device.clone());
-        let settings = Settings { data: reading, model: self.architecture.settings() };
+        let (model, classes) = (self.architecture.settings(), self.classes.clone());
+        let settings = Settings { data: reading, model, classes, temperature: None };
         let parts = Classifier::new(network.map(classifier), self.ngrams.clone(), 1.0);
         Ok(Sentiment::new(settings, parts.ok_or_else(no_network)?))
     }
@@ -209,7 +256,15 @@ impl Task for SentimentTask {
     }
 
     fn evaluate(&self, predictor: &Sentiment, set: &Vec<Example>, interrupt: &Interrupt) -> TaskResult<Measured> {
-        Ok(evaluation::measure(set, &evaluation::logits(predictor, set, interrupt)?))
+        let mut measured = evaluation::measure(predictor, set, &evaluation::logits(predictor, set, interrupt)?);
+        if self.data.set == Set::ShortReviews {
+            measured.metrics.extend(short_sentences::measure(predictor));
+        }
+        Ok(measured)
+    }
+
+    fn validate(&self, predictor: &Sentiment, set: &Vec<Example>, interrupt: &Interrupt) -> TaskResult<Measured> {
+        Ok(evaluation::validate(predictor, set, &evaluation::logits(predictor, set, interrupt)?))
     }
 
     fn baselines(
@@ -218,48 +273,52 @@ impl Task for SentimentTask {
         interrupt: &Interrupt,
     ) -> TaskResult<BTreeMap<String, Measured>> {
         let Splits { train, test, .. } = splits;
-        let positive = train.iter().filter(|example| example.positive).count() * 2 >= train.len();
-        let majority = if positive { 1.0 } else { -1.0 };
-        let fitted = match &self.baseline {
-            Some(_) => None,
-            None => {
-                let texts = train.iter().map(|example| (example.text.as_str(), example.positive));
-                Some(fit_ngrams(texts, &NgramConfig::default(), interrupt)?)
-            }
-        };
-        let mut logits = Vec::new();
-        for example in test {
-            interrupt.check()?;
-            let ngrams = self.baseline.as_ref().or(fitted.as_ref());
-            logits.extend(ngrams.map(|ngrams| ngrams.logit(&tokenize(&example.text))));
-        }
-        let measured = |accuracy| Measured::from(vec![Metric::higher("accuracy", accuracy)]);
-        Ok(BTreeMap::from([
-            ("majority class".to_owned(), measured(accuracy(test, test.iter().map(|_| majority)))),
-            ("NB-weighted 1–3-grams".to_owned(), measured(accuracy(test, logits))),
-        ]))
+        baselines::measure(train, test, &self.classes, self.baseline.as_ref(), interrupt)
     }
 
-    /// Sets the weight of the network's logit in a blend to the one with the smallest cross-entropy on the validation
-    /// part.
+    /// Chooses the weight of the network's logits in a blend, and then the temperature: those with the smallest
+    /// cross-entropy on the validation part.
     fn finish(&self, predictor: &mut Sentiment, valid: &Vec<Example>, interrupt: &Interrupt) -> TaskResult<()> {
+        let mut logits = evaluation::logits(predictor, valid, interrupt)?;
         if let Classifier::Blend(_) = predictor.classifier() {
-            let logits = evaluation::logits(predictor, valid, interrupt)?;
             predictor.set_share(best_share(valid, &logits).unwrap_or(predictor.share()));
+            let share = predictor.share();
+            logits.iter_mut().for_each(|part| *part = Logits::blend(part.network.take(), part.ngrams.take(), share));
+        }
+        if let Some(temperature) = best_temperature(valid, &logits) {
+            predictor.set_temperature(temperature);
         }
         Ok(())
     }
 
-    fn demonstrate(&self, predictor: &Sentiment, _: &Outcome, _: &Vec<Example>) -> TaskResult<Demonstration> {
-        let answers = predictor.predict(&SENTENCES.map(str::to_owned), &Options::default())?;
+    /// Classifies example sentences, or some test texts if the model has classes of its own, and draws the confusion
+    /// matrix and the reliability diagram of the test part.
+    fn demonstrate(&self, predictor: &Sentiment, _: &Outcome, test: &Vec<Example>) -> TaskResult<Demonstration> {
+        let shown: Vec<String> = match self.classes.is_empty() {
+            true => SENTENCES.map(str::to_owned).to_vec(),
+            false => {
+                let step = (test.len() / SHOWN).max(1);
+                let texts = test.iter().step_by(step).take(SHOWN).map(|example| example.text.clone());
+                texts.filter(|text| !text.trim().is_empty()).collect()
+            }
+        };
+        let answers = predictor.predict(&shown, &Options::default())?;
         let lines = [String::new()].into_iter().chain(answers.iter().map(ToString::to_string));
-        Ok(Demonstration { lines: lines.collect(), picture: None })
+        let logits = evaluation::logits(predictor, test, &Interrupt::default())?;
+        let answers = evaluation::answers(predictor, test, &logits);
+        let picture = evaluation::picture(&answers, &predictor.settings().labels())?;
+        Ok(Demonstration { lines: lines.collect(), picture: Some(picture) })
     }
 }
 
 impl SentimentTask {
     fn network(&self) -> Option<&NetworkRecipe> {
         self.architecture.network.as_ref()
+    }
+
+    /// The number of logits.
+    fn outputs(&self) -> usize {
+        self.classes.len().max(1)
     }
 
     fn phase(&self, epoch: usize) -> Phase {
@@ -273,13 +332,4 @@ impl SentimentTask {
 
 fn no_network() -> TaskError {
     TaskError::setting("model.network", "the model has no network to train; add [model.network]")
-}
-
-fn fit_ngrams<'a>(
-    reviews: impl Iterator<Item = (&'a str, bool)>,
-    config: &NgramConfig,
-    interrupt: &Interrupt,
-) -> TaskResult<NgramClassifier> {
-    let (texts, positive): (Vec<_>, Vec<_>) = reviews.map(|(text, positive)| (tokenize(text), positive)).unzip();
-    ngrams::fit(&texts, &positive, config, interrupt)
 }

@@ -1,19 +1,25 @@
-//! The command line of the program `sentiment`: help texts, and the subcommand `predict`.
+//! The command line of the program `sentiment`: help texts, the options of `train` for the user's own texts, and the
+//! subcommands `predict` and `crossval`.
 
-use std::path::PathBuf;
+mod crossval;
+mod options;
 
 use clap::{Args, Subcommand};
 use cli::args::ModelArgs;
 use cli::input::TextArgs;
 use cli::output::{Numbered, print_json, print_line};
-use cli::{Application, Changes, CliError, Context, Result};
+use cli::{Application, Changes, Context, Result};
 use inference::Predictor;
 
 use crate::network::BATCH;
 use crate::prediction::{Contribution, Options, Prediction};
 use crate::predictor::Sentiment;
 use crate::train::SentimentTask;
+use crossval::Crossval;
+use options::OwnData;
 
+/// The number of texts that `predict` reads from a file before it answers them, in batches of similar lengths.
+const READ: usize = 16 * BATCH;
 /// The number of words that `--explain` prints.
 const SHOWN: usize = 8;
 
@@ -25,20 +31,23 @@ impl Application for App {
     type Options = OwnData;
     type Verb = Verb;
 
-    const ABOUT: &'static str = "Classify film reviews as positive or negative: recurrent networks and n-grams.";
+    const ABOUT: &'static str = "Classify texts: film reviews as positive or negative, or texts of any classes; recurrent networks and n-grams.";
     const DEFAULT_MODEL: Option<&'static str> = Some("imdb-hybrid");
     const NEXT: &'static [(&'static str, &'static str)] = &[
         ("predict --model RUN --explain \"The cast is warm, but the plot is not clever.\"", "ask this model, and why"),
         ("export --model RUN --out my-model", "make a package for others"),
         ("train --recipe imdb-lstm", "train on the IMDB reviews, downloaded once (84 MB)"),
-        ("train --recipe imdb-lstm --data-dir DIR", "train on own reviews: DIR/{train,test}/{pos,neg}/*.txt"),
+        ("train --csv FILE --text COLUMN --label COLUMN", "train on your own texts"),
     ];
 
+    const DATA_VERBS: &'static [&'static str] = &["crossval"];
+
     fn changes(options: &OwnData) -> Result<Changes> {
-        match &options.csv {
-            None => Ok(Changes::default()),
-            Some(_) => Err(CliError::Usage(OWN_DATA.to_owned())),
-        }
+        options.changes()
+    }
+
+    fn data_option(setting: &str) -> Option<&'static str> {
+        options::data_option(setting)
     }
 
     fn to_onnx(model: &Sentiment, options: &onnx::Options) -> std::result::Result<onnx::Export, onnx::OnnxError> {
@@ -46,32 +55,27 @@ impl Application for App {
     }
 
     fn run(verb: Verb, cx: &mut Context) -> Result<()> {
-        let Verb::Predict(predict) = verb;
-        predict.run(cx)
+        match verb {
+            Verb::Predict(predict) => predict.run(cx),
+            Verb::Crossval(crossval) => crossval.run(cx),
+        }
     }
-}
-
-/// Advice for a user whose reviews are in a table.
-const OWN_DATA: &str = "--csv is not read: write each text to a file.txt in DIR/train/pos, DIR/train/neg, DIR/test/pos or \
-    DIR/test/neg, then train --recipe imdb-lstm --data-dir DIR; for other labels, start from examples/own_task.rs";
-
-/// Options of `train` for data of the user.
-#[derive(Clone, Debug, Default, Args)]
-pub struct OwnData {
-    /// A table of reviews; the error says how to train on own reviews
-    #[arg(long, value_name = "FILE", hide = true)]
-    csv: Option<PathBuf>,
 }
 
 /// The subcommands that only `sentiment` has, in addition to the shared subcommands of all applications.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Classify texts as positive or negative, and print the probability of the positive label
+    /// Classify texts, and print the probability of the positive label or, for other classes, of the predicted class
     #[command(after_help = "Examples:
   predict \"Wonderfully acted.\"               one text, by the model imdb-hybrid
   predict --explain \"Not a dull moment.\"     and the words that decided
   predict --json --file reviews.txt          one text per line; `-` is standard input")]
     Predict(Predict),
+    /// Train and test on each fold of the texts: cross-validation
+    #[command(after_help = "Examples:
+  crossval --recipe rt-polarity --folds 10 --out runs/rt-polarity
+  crossval --csv FILE --text COLUMN --label COLUMN")]
+    Crossval(Box<Crossval>),
 }
 
 /// Command-line arguments of the subcommand `predict`.
@@ -91,7 +95,7 @@ impl Predict {
     fn run(self, cx: &Context) -> Result<()> {
         let model: Sentiment = cx.open(&self.model, App::DEFAULT_MODEL)?;
         let options = Options { explain: self.explain };
-        self.texts.for_each_batch(BATCH, |lines, texts| {
+        self.texts.for_each_batch(READ, |lines, texts| {
             let predictions = model.predict(&texts, &options)?;
             lines.into_iter().zip(predictions).try_for_each(|(line, prediction)| print(line, prediction, cx))
         })

@@ -1,0 +1,108 @@
+//! Options of `train` for the user's own texts.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use cli::{Changes, Result};
+
+/// The recipe for the user's own texts.
+const RECIPE: &str = "own-texts";
+
+/// The options of `train` that select the data. They override settings in the table `[data]` of the recipe.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Data")]
+pub struct OwnData {
+    /// Train on this table: CSV, TSV, or JSON lines (.jsonl). Without --recipe, the recipe own-texts is used
+    #[arg(long, value_name = "FILE", requires_all = ["text", "label"])]
+    csv: Option<PathBuf>,
+    /// Column of --csv with the texts
+    #[arg(long, value_name = "COLUMN", requires = "csv")]
+    text: Option<String>,
+    /// Column of --csv with the classes
+    #[arg(long, value_name = "COLUMN", requires = "csv")]
+    label: Option<String>,
+    /// Table with the validation part [default: texts of --csv]
+    #[arg(long, value_name = "FILE", requires = "csv")]
+    valid_csv: Option<PathBuf>,
+    /// Table with the test part [default: texts of --csv]
+    #[arg(long, value_name = "FILE", requires = "csv")]
+    test_csv: Option<PathBuf>,
+    /// Train on this folder: CLASS/*.txt, or train/CLASS/*.txt with valid/ and test/ beside it
+    #[arg(long, value_name = "DIR", conflicts_with = "csv")]
+    folder: Option<PathBuf>,
+    /// Pretrained word vectors: glove, or a file of GloVe or word2vec (text or binary)
+    #[arg(long, value_name = "FILE")]
+    vectors: Option<String>,
+}
+
+impl OwnData {
+    /// Converts the options to the name of a recipe and to overrides of recipe settings.
+    pub fn changes(&self) -> Result<Changes> {
+        let mut changes = Changes::default();
+        for (set, option, file) in [("table", "--csv", &self.csv), ("folder", "--folder", &self.folder)] {
+            if let Some(file) = file {
+                changes.recipe = Some(RECIPE);
+                changes.set("data.set", Some(set))?;
+                changes.set_file("data.file", option, Some(file))?;
+            }
+        }
+        changes.set_file("data.valid_file", "--valid-csv", self.valid_csv.as_deref())?;
+        changes.set_file("data.test_file", "--test-csv", self.test_csv.as_deref())?;
+        changes.set("data.text", self.text.as_ref())?;
+        changes.set("data.label", self.label.as_ref())?;
+        match self.vectors.as_deref() {
+            Some("glove") => changes.set("data.vectors", Some("glove"))?,
+            file => changes.set_file("data.vectors", "--vectors", file.map(AsRef::as_ref))?,
+        }
+        Ok(changes)
+    }
+}
+
+/// Returns the command-line option for the setting that a [`DataError`](datasets::DataError::setting) names; `None` if
+/// there is no such option.
+pub fn data_option(setting: &str) -> Option<&'static str> {
+    match setting {
+        "text" => Some("--text"),
+        "label" => Some("--label"),
+        "folds" => Some("--folds"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        options: OwnData,
+    }
+
+    #[test]
+    fn options_stand_for_settings() {
+        let line =
+            ["train", "--csv", "/a", "--text", "review", "--label", "stars", "--test-csv", "/t", "--vectors", "glove"];
+        let Changes { recipe, settings } = Cli::try_parse_from(line).unwrap().options.changes().unwrap();
+        assert_eq!(recipe, Some(RECIPE));
+        let expected = [
+            r#"data.set="table""#,
+            r#"data.file="/a""#,
+            r#"data.test_file="/t""#,
+            r#"data.text="review""#,
+            r#"data.label="stars""#,
+            r#"data.vectors="glove""#,
+        ];
+        assert_eq!(settings, expected);
+        let folder =
+            Cli::try_parse_from(["train", "--folder", "/a", "--vectors", "/v"]).unwrap().options.changes().unwrap();
+        assert_eq!(folder.settings, [r#"data.set="folder""#, r#"data.file="/a""#, r#"data.vectors="/v""#]);
+        for wrong in
+            [&["train", "--csv", "/a"][..], &["train", "--text", "a"], &["train", "--folder", "/a", "--text", "b"]]
+        {
+            assert!(Cli::try_parse_from(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Baselines: the most frequent class, and n-grams.
+
+use std::collections::BTreeMap;
+
+use inference::text::tokenize;
+use training::classes::{Answer, accuracy, macro_f1};
+use training::{Interrupt, Measured, Metric, TaskError, TaskResult};
+
+use crate::ngrams::NgramClassifier;
+use crate::prediction::probabilities;
+use crate::train::data::Example;
+use crate::train::ngrams::{self, Classes, NgramConfig};
+
+/// Accuracy and macro F1 (of models with classes of their own) of the baselines on the test part. `classes` are the names of the classes, empty for `negative`
+/// and `positive`. `fitted` are n-grams that were already fitted to the training part, if there are any. N-grams are left
+/// out if they need too much memory.
+pub fn measure(
+    train: &[Example],
+    test: &[Example],
+    classes: &[String],
+    fitted: Option<&NgramClassifier>,
+    interrupt: &Interrupt,
+) -> TaskResult<BTreeMap<String, Measured>> {
+    let own = match fitted {
+        Some(_) => None,
+        None => {
+            let texts = train.iter().map(|example| (example.text.as_str(), example.class));
+            match fit_ngrams(texts, classes.len(), &NgramConfig::default(), interrupt) {
+                Err(TaskError::Setting { .. }) => None,
+                fitted => Some(fitted?),
+            }
+        }
+    };
+    let mut baselines = BTreeMap::new();
+    if let Some(ngrams) = fitted.or(own.as_ref()) {
+        let mut answers = Vec::with_capacity(test.len());
+        for example in test {
+            interrupt.check()?;
+            let logits = ngrams.logits(&tokenize(&example.text));
+            answers.push(Answer::new(example.class, &probabilities(&logits, 1.0)));
+        }
+        baselines.insert("NB-weighted 1–3-grams".to_owned(), measured(&answers, classes));
+    }
+    let predicted = most_frequent(train);
+    let majority: Vec<Answer> =
+        test.iter().map(|example| Answer { truth: example.class, predicted, confidence: 1.0 }).collect();
+    baselines.insert("majority class".to_owned(), measured(&majority, classes));
+    Ok(baselines)
+}
+
+/// Fits n-grams to texts with the indices of their classes. `classes` is the number of classes with a name, 0 for
+/// `negative` and `positive`.
+pub fn fit_ngrams<'a>(
+    texts: impl Iterator<Item = (&'a str, usize)>,
+    classes: usize,
+    config: &NgramConfig,
+    interrupt: &Interrupt,
+) -> TaskResult<NgramClassifier> {
+    let (texts, of_texts): (Vec<_>, Vec<_>) = texts.map(|(text, class)| (tokenize(text), class)).unzip();
+    ngrams::fit(&texts, Classes { of_texts: &of_texts, outputs: classes.max(1) }, config, interrupt)
+}
+
+/// The most frequent class of the training part; the last one of several.
+fn most_frequent(train: &[Example]) -> usize {
+    let mut sizes = BTreeMap::new();
+    train.iter().for_each(|example| *sizes.entry(example.class).or_insert(0usize) += 1);
+    sizes.into_iter().max_by_key(|(_, size)| *size).map_or(0, |(class, _)| class)
+}
+
+fn measured(answers: &[Answer], classes: &[String]) -> Measured {
+    let mut metrics = vec![Metric::higher("accuracy", accuracy(answers))];
+    // The classes `negative` and `positive` of reviews have equal sizes.
+    if !classes.is_empty() {
+        metrics.push(Metric::higher("macro_f1", macro_f1(answers)));
+    }
+    metrics.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn examples(pairs: &[(&str, usize)]) -> Vec<Example> {
+        let example = |(text, class): &(&str, usize)| Example {
+            text: (*text).to_owned(),
+            ids: vec![],
+            class: *class,
+            weight: 1.0,
+        };
+        pairs.iter().map(example).collect()
+    }
+
+    #[test]
+    fn baselines_are_those_computed_by_hand() {
+        let train = examples(&[
+            ("who is", 0),
+            ("who was", 0),
+            ("who", 0),
+            ("where is", 1),
+            ("where was", 1),
+            ("when is", 2),
+            ("when was", 2),
+        ]);
+        let test = examples(&[("who were", 0), ("where were", 1), ("when were", 2), ("when", 2)]);
+        let classes = ["person", "place", "time"].map(str::to_owned);
+        let found = measure(&train, &test, &classes, None, &Interrupt::default()).unwrap();
+        let majority = &found["majority class"];
+        assert_eq!(majority.get("accuracy"), Some(0.25));
+        // The F1 of the first class is 2 · 1 / (1 + 4).
+        approx::assert_abs_diff_eq!(majority.get("macro_f1").unwrap(), 0.4 / 3.0, epsilon = 1e-12);
+        assert_eq!(found["NB-weighted 1–3-grams"].get("accuracy"), Some(1.0));
+    }
+}
