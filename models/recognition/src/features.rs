@@ -96,7 +96,8 @@ fn pixels(sequence: &Sequence, side: usize) -> Result<Vec<f32>, PredictError> {
         return bad(format!("there are no images; the model reads images of {side} × {side} grey values"));
     }
     for (number, image) in (1..).zip(&sequence.images) {
-        check_image(image, side).or_else(|reason| bad(format!("image {number}: {reason}")))?;
+        check_image(image, side)
+            .map_err(|reason| PredictError::bad_input("images", format!("image {number}: {reason}")))?;
     }
     Ok(sequence.images.concat())
 }

@@ -364,7 +364,7 @@ fn wrong_recipes_and_arguments() {
         (vec!["train", "--set", "optimizer.lr=-1"], ["lr", "-1"]),
         (vec!["train", "--device", "3"], ["3", "flex"]),
         (vec!["train", "--resume", env!("CARGO_MANIFEST_DIR")], ["recipe.toml", ""]),
-        (vec!["eval"], ["--model", "imdb-hybrid"]),
+        (vec!["eval"], ["--model", "short-reviews"]),
         (vec!["eval", "--model", env!("CARGO_MANIFEST_DIR")], [env!("CARGO_MANIFEST_DIR"), ""]),
         (vec!["predict", "--model", "huge", "x"], ["huge", "RNN_ZOO_MODELS"]),
     ] {

@@ -32,7 +32,7 @@ impl Application for App {
     type Verb = Verb;
 
     const ABOUT: &'static str = "Classify texts: film reviews as positive or negative, or texts of any classes; recurrent networks and n-grams.";
-    const DEFAULT_MODEL: Option<&'static str> = Some("imdb-hybrid");
+    const DEFAULT_MODEL: Option<&'static str> = Some("short-reviews");
     const NEXT: &'static [(&'static str, &'static str)] = &[
         ("predict --model RUN --explain \"The cast is warm, but the plot is not clever.\"", "ask this model, and why"),
         ("export --model RUN --out my-model", "make a package for others"),
@@ -67,7 +67,7 @@ impl Application for App {
 pub enum Verb {
     /// Classify texts, and print the probability of the positive label or, for other classes, of the predicted class
     #[command(after_help = "Examples:
-  predict \"Wonderfully acted.\"               one text, by the model imdb-hybrid
+  predict \"Wonderfully acted.\"               one text, by the model short-reviews
   predict --explain \"Not a dull moment.\"     and the words that decided
   predict --json --file reviews.txt          one text per line; `-` is standard input")]
     Predict(Predict),

@@ -68,7 +68,7 @@ enum Phase {
 /// A batch for [`Task::loss`], in pretraining or in classification.
 pub enum TrainingBatch {
     /// Texts and the words to predict.
-    Pretraining(PretrainingBatch),
+    Pretraining(Box<PretrainingBatch>),
     /// Texts and their labels.
     Classification(Box<ClassificationBatch>),
 }
@@ -207,7 +207,9 @@ impl Task for SentimentTask {
         Ok(match (&network.pretraining, self.phase(cx.epoch)) {
             (Some(config), Phase::Pretraining) => {
                 let directions = network.config().directions();
-                TrainingBatch::Pretraining(PretrainingBatch::draw(&texts, directions, config, cx.rng, cx.device))
+                TrainingBatch::Pretraining(Box::new(PretrainingBatch::draw(
+                    &texts, directions, config, cx.rng, cx.device,
+                )))
             }
             _ => {
                 let examples = items.iter().map(|index| &set[*index]);
