@@ -59,7 +59,7 @@ fn reviews(device: &Device) -> TaskResult<()> {
     let texts = texts(64, 256, vocabulary);
     measure(
         "imdb-bigru",
-        || network.config().init(vocabulary, network.dropouts(), device),
+        || network.config().init(vocabulary, 1, network.dropouts(), device),
         recipe.optimizer.init(),
         |network| {
             let batch = Batch::new(texts.iter().map(Vec::as_slice), device);

@@ -16,7 +16,8 @@ use crate::task::{RecipeOf, Task};
 ///
 /// # Errors
 ///
-/// The errors of the training and of `each` and `measure`.
+/// The errors of the training and of `each` and `measure`; [`TrainingError::DataChanged`] if a fold in `dir` was trained on
+/// other data.
 pub fn crossval<T: Task>(
     folds: impl IntoIterator<Item = RecipeOf<T>>,
     dir: &Path,
@@ -29,9 +30,11 @@ pub fn crossval<T: Task>(
         recipe.expected.clear();
         let place = dir.join(format!("fold-{number}"));
         let training = Training::<T>::new(recipe.clone()).in_folder_or_resume(&place)?;
+        // The texts or recordings of a fold depend on the data, so a finished fold of other data must not be measured.
+        let raw = session.load::<T>(&recipe.data)?;
+        training.check_data(&T::fingerprint(&raw))?;
         let Some(predictor) = training.fit_or_open(session, &mut each)? else { return Ok(false) };
         let task = T::of_trained(&recipe, &predictor)?;
-        let raw = session.load::<T>(&recipe.data)?;
         let test = session.encode(&task, raw)?.test;
         match measure(&task, &predictor, &test, &session.interrupt) {
             Err(TaskError::Interrupted) => return Ok(false),

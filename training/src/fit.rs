@@ -216,6 +216,18 @@ impl<T: Task> Training<T> {
         }
     }
 
+    /// Checks that the run, if there is one, was started with the data that a [fingerprint](Task::fingerprint) describes.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainingError::DataChanged`].
+    pub fn check_data(&self, fingerprint: &str) -> Result<()> {
+        match &self.place {
+            Place::Run(dir) => Run::open(dir.clone())?.check_data(fingerprint),
+            Place::New(_) => Ok(()),
+        }
+    }
+
     /// Opens the model of the run if the run is finished, and trains it otherwise, as [`fit`](Self::fit) does. Returns
     /// `None` if the training was interrupted. `each` is called with the result of a training.
     ///

@@ -58,6 +58,14 @@ impl Start {
         if own.is_empty() { self.data == other } else { own == others }
     }
 
+    fn check_data(&self, fingerprint: &str, dir: &Path) -> Result<()> {
+        if self.has_data(fingerprint) {
+            return Ok(());
+        }
+        let (path, was, now) = (dir.to_path_buf(), self.data.clone(), fingerprint.to_owned());
+        Err(TrainingError::DataChanged { path, was, now })
+    }
+
     /// Returns notes for the user who resumes the run: each difference between this start and `now`.
     fn differences(&self, now: &Self) -> Vec<String> {
         let mut notes = Vec::new();
@@ -210,15 +218,21 @@ impl Run {
     /// Checks that the data have not changed since the run was started. Returns notes for the user if the run was
     /// started on another backend or device, or with another number of threads.
     pub(crate) fn check_start(&self, now: &Start) -> Result<Vec<String>> {
+        let was = self.start()?;
+        was.check_data(&now.data, &self.dir)?;
+        Ok(was.differences(now))
+    }
+
+    /// Checks that the run was started with the data that a fingerprint describes.
+    pub(crate) fn check_data(&self, fingerprint: &str) -> Result<()> {
+        self.start()?.check_data(fingerprint, &self.dir)
+    }
+
+    fn start(&self) -> Result<Start> {
         let path = self.dir.join(START);
         let text = std::fs::read_to_string(&path).map_err(TrainingError::io("read", &path))?;
-        let was: Start = serde_json::from_str(&text)
-            .map_err(|error| TrainingError::damaged(&path, format!("does not describe the start of a run: {error}")))?;
-        if !was.has_data(&now.data) {
-            let (path, was, now) = (self.dir.clone(), was.data, now.data.clone());
-            return Err(TrainingError::DataChanged { path, was, now });
-        }
-        Ok(was.differences(now))
+        serde_json::from_str(&text)
+            .map_err(|error| TrainingError::damaged(&path, format!("does not describe the start of a run: {error}")))
     }
 
     /// Locks the folder for training, and completes or removes unfinished writes of a killed process.

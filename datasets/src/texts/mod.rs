@@ -32,7 +32,7 @@ pub use duplicates::Duplicates;
 pub use published::{imdb_sentences, rt_polarity, trec};
 pub use table::Row;
 
-use crate::error::{Result, TextError};
+use crate::error::{DataError, Result, TextError};
 
 /// The largest number of classes of a data set.
 const MOST_CLASSES: usize = 500;
@@ -88,6 +88,7 @@ impl Texts {
         let (path, sizes, texts) = (path.to_path_buf(), self.class_sizes(), self.texts.len());
         let classes = sizes.len();
         match sizes.first_key_value() {
+            None => Err(DataError::Empty { path, what: "texts that do not occur in another part of the data" }),
             Some((label, _)) if classes == 1 => {
                 Err(TextError::OneClass { path, texts, label: (*label).to_owned() }.into())
             }

@@ -18,6 +18,9 @@ use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 
 use self::hash::{Position, hash, positions};
 
+/// The largest number of words of an n-gram.
+const MAX_ORDER: u64 = 16;
+
 /// Classifies texts by the n-grams that they contain.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NgramClassifier {
@@ -152,13 +155,19 @@ impl NgramClassifier {
         let weights: Vec<f16> = numbers(weights, f16::from_le_bytes);
         let (bias, order) = (numbers(bias, f32::from_le_bytes), numbers(order, u64::from_le_bytes));
         let [order] = order.as_slice() else { return Err("`order` is not a scalar".to_owned()) };
-        if bias.is_empty() || keys.len() * bias.len() != weights.len() || !keys.is_sorted_by(|a, b| a < b) {
+        if bias.is_empty()
+            || keys.len().checked_mul(bias.len()) != Some(weights.len())
+            || !keys.is_sorted_by(|a, b| a < b)
+        {
             return Err("the keys are not in ascending order, or their number does not match the weights".to_owned());
         }
         if !bias.iter().all(|bias| bias.is_finite()) || !weights.iter().all(|weight| weight.is_finite()) {
             return Err("a weight is not a finite number".to_owned());
         }
-        let order = usize::try_from(*order).map_err(|error| format!("`order`: {error}"))?;
+        if !(1..=MAX_ORDER).contains(order) {
+            return Err(format!("`order` is {order}, which is not from 1 to {MAX_ORDER}"));
+        }
+        let order = *order as usize;
         Ok(Self { order, keys, weights, bias })
     }
 }

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use datasets::Locator;
 use inference::settings::Count;
-use training::{Fitted, LoadContext, RecipeOf, Session, Task, TaskError, Training, TrainingError};
+use training::{Fitted, LoadContext, RecipeOf, Session, TaskError, TrainingError};
 
 use crate::train::RecognitionTask;
-use crate::train::data::{Example, Fold};
+use crate::train::data::{Example, Fold, Part};
 use crate::train::task::probabilities;
 
 /// The test examples of all folds, and the probabilities of their classes.
@@ -35,30 +35,20 @@ pub fn crossval(
     folds: Count,
     dir: &Path,
     session: &mut Session,
-    mut each: impl FnMut(&Fitted<RecognitionTask>) -> Result<(), TrainingError>,
+    each: impl FnMut(&Fitted<RecognitionTask>) -> Result<(), TrainingError>,
 ) -> Result<Option<Validated>, TrainingError> {
     check_classes(recipe, folds, &session.locator)?;
     let mut all = Validated { examples: Vec::new(), probabilities: Vec::new(), classes: Vec::new() };
-    for number in numbers(folds)? {
-        let mut recipe = of_fold(recipe, number, folds);
-        // The expected metrics of the recipe hold for its own test part, not for a fold.
-        recipe.expected.clear();
-        let place = dir.join(format!("fold-{number}"));
-        let training = Training::<RecognitionTask>::new(recipe.clone()).in_folder_or_resume(&place)?;
-        let Some(predictor) = training.fit_or_open(session, &mut each)? else { return Ok(None) };
+    let recipes = numbers(folds)?.into_iter().map(|number| of_fold(recipe, number, folds));
+    let done = training::crossval(recipes, dir, session, each, |_, predictor, test: &Part, interrupt| {
         all.classes.clone_from(&predictor.settings().classes);
-        let task = RecognitionTask::of_trained(&recipe, &predictor)?;
-        let raw = session.load::<RecognitionTask>(&recipe.data)?;
-        let test = session.encode(&task, raw)?.test.examples;
-        match probabilities(&predictor, &test, &session.interrupt) {
-            Err(TaskError::Interrupted) => return Ok(None),
-            found => all.probabilities.extend(found?),
-        }
+        all.probabilities.extend(probabilities(predictor, &test.examples, interrupt)?);
         let first = all.examples.iter().map(|example| example.recording + 1).max().unwrap_or(0);
-        let numbered = test.into_iter().map(|example| Example { recording: first + example.recording, ..example });
-        all.examples.extend(numbered);
-    }
-    Ok(Some(all))
+        let numbered = |example: &Example| Example { recording: first + example.recording, ..example.clone() };
+        all.examples.extend(test.examples.iter().map(numbered));
+        Ok(())
+    })?;
+    Ok(done.then_some(all))
 }
 
 fn of_fold(recipe: &RecipeOf<RecognitionTask>, number: Count, folds: Count) -> RecipeOf<RecognitionTask> {

@@ -63,6 +63,14 @@ impl DataConfig {
             cx.note(&format!("removed {removed} texts that occur elsewhere in the data{other}"));
         }
         parts.train.check_classes(&file)?;
+        for (part, path) in [(&parts.valid, &self.valid_file), (&parts.test, &self.test_file)] {
+            if let (Some(part), Some(path)) = (part, path)
+                && part.texts.is_empty()
+            {
+                let what = "texts that do not occur in another part of the data";
+                return Err(DataError::Empty { path: path.clone(), what }.into());
+            }
+        }
         Ok(parts)
     }
 
