@@ -128,10 +128,10 @@ pub struct Train<O: Args> {
     #[arg(long, alias = "run", value_name = "DIR", conflicts_with = "resume", help_heading = "Output")]
     pub out: Option<PathBuf>,
     /// If the folder --out contains a run, resume this run, or do nothing if the run is finished
-    #[arg(long, requires = "out", conflicts_with_all = ["seeds", "grid"], help_heading = "Output")]
+    #[arg(long, requires = "out", conflicts_with_all = ["seeds", "grid", "resume"], help_heading = "Output")]
     pub or_resume: bool,
     /// Folder in which several runs share the results of the baselines
-    #[arg(long, hide = true, requires = "or_resume")]
+    #[arg(long, hide = true, requires = "or_resume", conflicts_with = "resume")]
     pub baselines_in: Option<PathBuf>,
     /// The options for many trainings with combinations of settings.
     #[command(flatten)]
@@ -157,10 +157,10 @@ pub struct GridArgs {
     #[arg(long, value_name = "FILE", requires = "out", conflicts_with_all = ["seeds", "resume"])]
     pub grid: Option<PathBuf>,
     /// Number of trainings that run at the same time, each with a share of the cores [default: 1]
-    #[arg(long, value_name = "N", requires = "grid")]
+    #[arg(long, value_name = "N", requires = "grid", conflicts_with = "resume")]
     pub jobs: Option<Count>,
     /// Do not train, but write a script that runs the trainings with this program
-    #[arg(long, value_enum, value_name = "PROGRAM", requires = "grid", conflicts_with = "jobs")]
+    #[arg(long, value_enum, value_name = "PROGRAM", requires = "grid", conflicts_with_all = ["jobs", "resume"])]
     pub emit: Option<Scheduler>,
 }
 

@@ -41,6 +41,7 @@ fn example(application: &str, verb: &str) -> &'static [&'static str] {
         ("forecasting", "train" | "find-rate" | "backtest") => &["--recipe", "energy-day-ahead"],
         ("tagging", "train" | "find-rate") => &["--recipe", "wnut17"],
         ("recognition", "train" | "find-rate" | "crossval") => &["--recipe", "pendigits"],
+        ("sentiment", "crossval") => &["--recipe", "rt-polarity"],
         ("sentiment", "eval" | "export" | "bench") => &["--model", "imdb-lstm"],
         ("language-model", "eval" | "bench") => &["--model", "ptb-lstm-small"],
         ("language-model", "export" | "generate" | "score") => &["--model", FORMAT_1],

@@ -271,14 +271,39 @@ impl Network {
     /// Computes the logits of the classes, `[batch, classes]`.
     pub fn forward(&self, batch: Batch) -> Tensor<2> {
         let Batch { frames, lengths } = batch; // [B, T, n·F]
-        let mut frames = self.convolve_images(frames); // [B, T, C·h·w] if they are images
+        self.forward_features(self.convolve_images(frames), &lengths)
+    }
+
+    /// Computes the logits of the classes without gradients. The result for a sequence has the same bits alone and in every
+    /// batch.
+    pub(crate) fn infer(&self, batch: Batch) -> Tensor<2> {
+        let Batch { frames, lengths } = batch;
+        self.forward_features(self.convolve_each_image(frames), &lengths)
+    }
+
+    /// Computes the logits from frames after the image convolutions.
+    fn forward_features(&self, mut frames: Tensor<3>, lengths: &[usize]) -> Tensor<2> {
         for convolution in &self.convolutions {
             frames = relu(dense(convolution, windows(frames, convolution))); // [B, T, C]
         }
-        let (outputs, state) = self.rnn.forward(self.input_dropout.forward(frames), Some(&lengths), None);
+        let (outputs, state) = self.rnn.forward(self.input_dropout.forward(frames), Some(lengths), None);
         let outputs = self.output_dropout.forward(outputs); // [B, T, D·H]
-        let pooled = self.pooling.forward(&self.rnn, self.attention.as_ref(), (outputs, state), &lengths); // [B, P]
+        let pooled = self.pooling.forward(&self.rnn, self.attention.as_ref(), (outputs, state), lengths); // [B, P]
         self.dense.forward(self.dropout.forward(pooled))
+    }
+
+    /// Applies the image convolutions to each frame, one image at a time. The convolutions of burn round differently in
+    /// batches of different sizes.
+    fn convolve_each_image(&self, frames: Tensor<3>) -> Tensor<3> {
+        if self.image_convolutions.is_empty() {
+            return frames;
+        }
+        let [batch, time, pixels] = frames.dims();
+        let images = frames.reshape([batch * time, 1, pixels]);
+        let features = (0..batch * time).map(|image| self.convolve_images(images.clone().narrow(0, image, 1)));
+        let features = Tensor::cat(features.collect(), 0); // [B·T, 1, C·h·w]
+        let size = features.dims()[2];
+        features.reshape([batch, time, size])
     }
 
     /// Applies the image convolutions to each frame: `[batch, time, side²]` →

@@ -227,7 +227,7 @@ impl Recognizer {
                 indices.iter().map(|index| features.of_samples(windows[*index].1, size)).collect();
             let parts: Vec<&[f32]> = parts.iter().map(Vec::as_slice).collect();
             let batch = Batch::new(&parts, features.size(size), model.frame.get(), &self.device);
-            let logits: Vec<f32> = self.network.forward(batch).into_data().iter::<f32>().collect(); // [B, K]
+            let logits: Vec<f32> = self.network.infer(batch).into_data().iter::<f32>().collect(); // [B, K]
             for (index, logits) in indices.iter().zip(logits.chunks(classes.len())) {
                 let (sum, count) = &mut answers[windows[*index].0];
                 sum.iter_mut().zip(softmax(logits, *temperature)).for_each(|(sum, value)| *sum += value);
