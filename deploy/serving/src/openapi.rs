@@ -18,7 +18,7 @@ use crate::error::ApiError;
 use crate::state::{Served, State};
 
 const JSON: &str = "application/json";
-/// The statuses of the errors of operations with a body.
+/// The HTTP status codes of the errors that an operation with a request body can return.
 const ERRORS: [u16; 11] = [400, 401, 404, 405, 408, 409, 413, 415, 500, 503, 504];
 
 /// Returns the OpenAPI document of a server.

@@ -221,7 +221,8 @@ impl DataConfig {
         self.prepared(Splits { train, valid, test }, cx)
     }
 
-    /// Selects the channels of the training part, and resamples and cuts the recordings as the settings say.
+    /// Prepares all parts as the settings say: selects the channels of the training part, resamples the recordings, reduces
+    /// drawings to a fixed number of points, and renders drawings as videos.
     fn prepared(&self, splits: Splits<Recordings>, cx: &mut LoadContext) -> TaskResult<Splits<Recordings>> {
         let Splits { train, valid, test } = splits;
         let channels = self.channels(&train)?;

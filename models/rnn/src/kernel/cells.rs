@@ -34,8 +34,9 @@ pub(crate) trait Gates<const G: usize, const N: usize>: Sync {
         before: S::f32s,
     ) -> ([S::f32s; N], S::f32s);
 
-    /// Computes the backward pass of one step. Returns the gradients of the saved values and of the states before the
-    /// step, from the saved values, the state `before` the step, and the gradients of the states `after` the step.
+    /// Computes the backward pass of one step. Returns the saved values, whose slots below `GRADIENTS` are replaced by the
+    /// gradients of the input products and recurrent products, and the gradients of the states before the step. `before` is
+    /// the state before the step, and `after` has the gradients of the states after the step.
     fn backward<S: Simd>(
         simd: S,
         saved: [S::f32s; N],
