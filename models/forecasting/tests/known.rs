@@ -136,7 +136,7 @@ fn a_forecast_reads_the_known_values_of_its_steps() {
 
 #[test]
 fn a_forecast_without_known_values_is_refused_with_their_number() {
-    for (ahead, lacking) in [(0, "7 are lacking"), (4, "3 are lacking")] {
+    for (ahead, lacking) in [(0, "add 7 values"), (4, "add 3 values")] {
         let (forecaster, history) = forecaster(&shop(200, ahead, 3), DIRECT);
         let error = points(&forecaster, &history, &Options::default()).unwrap_err();
         assert!(matches!(&error, PredictError::BadInput { field: "future", .. }), "{error}");

@@ -15,15 +15,21 @@ fn inputs(example: &Value, count: usize) -> Vec<Value> {
         }
         history => {
             let mut history = history.clone();
-            let columns = if history["columns"].is_object() { "columns" } else { "channels" };
-            let columns = history[columns].as_object_mut().into_iter().flatten();
-            for value in columns.flat_map(|(_, values)| values.as_array_mut().into_iter().flatten()) {
-                *value = (value.as_f64().unwrap() * (1.0 + index as f64 / 100.0)).into();
-            }
+            let columns = ["columns", "channels", "images"].into_iter().find(|name| history[*name] != Value::Null);
+            scale(&mut history[columns.unwrap()], 1.0 - index as f64 / 100.0);
             history
         }
     };
     (0..count).map(varied).collect()
+}
+
+/// Multiplies all numbers in a value.
+fn scale(value: &mut Value, factor: f64) {
+    match value {
+        Value::Object(values) => values.values_mut().for_each(|value| scale(value, factor)),
+        Value::Array(values) => values.iter_mut().for_each(|value| scale(value, factor)),
+        number => *number = (number.as_f64().unwrap() * factor).into(),
+    }
 }
 
 fn assert_independent(name: &str) {
