@@ -60,7 +60,7 @@ pub struct TextOptions {
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     text: Option<PathBuf>,
     /// Whether each token of the text is a word or a character; words that occur only once are read as the unknown word
-    /// <unk>
+    /// `<unk>`
     #[arg(long, value_parser = [WORD, "character"], requires = "text", value_name = "LEVEL", help_heading = "Data")]
     level: Option<String>,
 }
