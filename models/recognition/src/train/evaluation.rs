@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use training::classes::{Answer, accuracy, calibration_error, macro_f1};
 use training::{Measured, Metric};
 
 use crate::predictor::largest;
 use crate::train::data::Example;
-
-/// The number of bins of the expected calibration error.
-const BINS: usize = 10;
 
 /// Computes metrics from the probabilities of the classes, one list per example. An example whose class is unknown to
 /// the model has the number of classes as its class index, and counts as wrong.
@@ -23,13 +21,12 @@ const BINS: usize = 10;
 /// - `person_accuracy`, `person_deviation` and `lowest_person_accuracy`: mean, standard deviation and minimum of the
 ///   accuracy of a person
 pub fn measure(examples: &[Example], probabilities: &[Vec<f32>]) -> Measured {
-    let predicted: Vec<usize> = probabilities.iter().map(|probabilities| largest(probabilities)).collect();
-    let right: Vec<bool> = examples.iter().zip(&predicted).map(|(example, class)| example.class == *class).collect();
+    let answers = answers(examples, probabilities);
     let mut metrics = vec![
-        Metric::higher("accuracy", share(&right)),
-        Metric::higher("macro_f1", macro_f1(examples, &predicted)),
+        Metric::higher("accuracy", accuracy(&answers)),
+        Metric::higher("macro_f1", macro_f1(&answers)),
         Metric::lower("loss", cross_entropy(examples, probabilities)),
-        Metric::lower("calibration_error", calibration_error(&right, &predicted, probabilities)),
+        Metric::lower("calibration_error", calibration_error(&answers)),
     ];
     let recordings = examples.iter().map(|example| example.recording).max().map_or(0, |last| last + 1);
     if recordings < examples.len() {
@@ -57,36 +54,14 @@ pub fn by_person(examples: &[Example], probabilities: &[Vec<f32>]) -> BTreeMap<S
     people.into_iter().map(|(person, right)| (person.clone(), share(&right))).collect()
 }
 
-/// Returns the number of examples of each true class (row) that were recognised as each class (column),
-/// `[classes, classes]`. Examples of unknown classes are left out.
-pub fn confusion(examples: &[Example], probabilities: &[Vec<f32>], classes: usize) -> Vec<Vec<usize>> {
-    let mut counts = vec![vec![0; classes]; classes];
-    for (example, probabilities) in examples.iter().zip(probabilities) {
-        if let Some(row) = counts.get_mut(example.class) {
-            row[largest(probabilities)] += 1;
-        }
-    }
-    counts
+/// Returns the answer of a model to each example.
+pub fn answers(examples: &[Example], probabilities: &[Vec<f32>]) -> Vec<Answer> {
+    let answer = |(example, probabilities): (&Example, &Vec<f32>)| Answer::new(example.class, probabilities);
+    examples.iter().zip(probabilities).map(answer).collect()
 }
 
 fn share(right: &[bool]) -> f64 {
     right.iter().filter(|right| **right).count() as f64 / right.len() as f64
-}
-
-fn macro_f1(examples: &[Example], predicted: &[usize]) -> f64 {
-    let count =
-        examples.iter().map(|example| example.class).chain(predicted.iter().copied()).max().map_or(0, |most| most + 1);
-    let (mut truth, mut found, mut both) = (vec![0.0; count], vec![0.0; count], vec![0.0; count]);
-    for (example, predicted) in examples.iter().zip(predicted) {
-        truth[example.class] += 1.0;
-        found[*predicted] += 1.0;
-        both[example.class] += f64::from(example.class == *predicted);
-    }
-    let scores: Vec<f64> = (0..count)
-        .filter(|class| truth[*class] > 0.0)
-        .map(|class| 2.0 * both[class] / (truth[class] + found[class]))
-        .collect();
-    scores.iter().sum::<f64>() / scores.len() as f64
 }
 
 /// Returns the mean cross-entropy in nats. A class that the model does not know has the least positive probability.
@@ -95,17 +70,6 @@ pub fn cross_entropy(examples: &[Example], probabilities: &[Vec<f32>]) -> f64 {
         -f64::from(probabilities.get(example.class).copied().unwrap_or(0.0).max(f32::MIN_POSITIVE)).ln()
     };
     examples.iter().zip(probabilities).map(loss).sum::<f64>() / examples.len() as f64
-}
-
-fn calibration_error(right: &[bool], predicted: &[usize], probabilities: &[Vec<f32>]) -> f64 {
-    let mut bins = [(0.0, 0.0); BINS]; // sums of confidence and of right answers
-    for ((right, class), probabilities) in right.iter().zip(predicted).zip(probabilities) {
-        let confidence = f64::from(probabilities[*class]);
-        let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
-        bin.0 += confidence;
-        bin.1 += f64::from(*right);
-    }
-    bins.iter().map(|(confidence, right)| (confidence - right).abs()).sum::<f64>() / right.len() as f64
 }
 
 fn recording_accuracy(examples: &[Example], probabilities: &[Vec<f32>], recordings: usize) -> f64 {
@@ -122,6 +86,8 @@ fn recording_accuracy(examples: &[Example], probabilities: &[Vec<f32>], recordin
 
 #[cfg(test)]
 mod tests {
+    use training::classes::confusion;
+
     use super::*;
 
     fn example(class: usize, recording: usize, group: &str) -> Example {
@@ -148,6 +114,6 @@ mod tests {
         approx::assert_abs_diff_eq!(measured["recording_accuracy"], 2.0 / 3.0);
         approx::assert_abs_diff_eq!(measured["person_accuracy"], (0.5 + 1.0 / 3.0) / 2.0);
         approx::assert_abs_diff_eq!(measured["lowest_person_accuracy"], 1.0 / 3.0);
-        assert_eq!(confusion(&examples, &probabilities, 2), [[1, 1], [1, 1]]);
+        assert_eq!(confusion(&answers(&examples, &probabilities), 2), [[1, 1], [1, 1]]);
     }
 }

@@ -4,12 +4,13 @@ use std::fmt::Write;
 
 use inference::markup::escaped;
 use training::TaskResult;
+use training::classes::confusion_map;
 use training::plot::{HeatMap, heat_map};
 
 use crate::predictor::largest;
 use crate::settings::Settings;
 use crate::train::data::Example;
-use crate::train::evaluation::confusion;
+use crate::train::evaluation::answers;
 
 /// The number of drawings.
 const SHOWN: usize = 24;
@@ -23,17 +24,10 @@ const MARGIN: f32 = 12.0;
 /// Draws test sequences with two channels as strokes of a pen, and the confusion matrix below them.
 pub fn draw(examples: &[Example], probabilities: &[Vec<f32>], settings: &Settings) -> TaskResult<String> {
     let classes = &settings.classes;
-    let counts = confusion(examples, probabilities, classes.len());
-    let share = |row: &Vec<usize>| -> Vec<f64> {
-        let sum = row.iter().sum::<usize>().max(1) as f64;
-        row.iter().map(|count| *count as f64 / sum).collect()
-    };
     let matrix = heat_map(&HeatMap {
         title: "Recognised class (column) of each true class (row)".to_owned(),
-        columns: classes.clone(),
-        rows: classes.clone(),
-        values: counts.iter().map(share).collect(),
         caption: format!("{} test sequences. Dark: all of the row. Red drawings: recognised wrongly.", examples.len()),
+        ..confusion_map(&answers(examples, probabilities), classes)
     })?;
     if settings.channels.len() != 2 {
         return Ok(matrix);
