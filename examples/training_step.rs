@@ -3,12 +3,13 @@
 //! ```text
 //! cargo run -p examples --example training_step               # all models
 //! cargo run -p examples --example training_step -- ptb-awd    # one of them
+//! cargo run -p examples --example training_step --features vulkan -- ptb-awd vulkan    # on another backend
 //! ```
 //!
 //! The program trains the networks of four recipes: `imdb-bigru`, `ptb-lstm-small` and `ptb-awd` on artificial token
 //! ids, and `etth1-96` on noise. `models/rnn/comparison/compare.py steps` compares the times with the times of the same
-//! steps in PyTorch. The printed `memory_mib` is the growth of the peak resident memory of the process in MiB. This
-//! number is valid only for the first model of a process.
+//! steps in PyTorch. The printed `memory_mib` is the growth of the peak resident memory of the process in MiB, or on a GPU
+//! the memory that burn has reserved. This number is valid only for the first model of a process.
 
 use std::time::Instant;
 
@@ -21,6 +22,7 @@ use forecasting::train::Forecasting;
 use language_model::train::LanguageModelTask;
 use sentiment::model::Batch;
 use sentiment::train::SentimentTask;
+use training::backend::Backend;
 use training::clip::{Clip, clip};
 use training::machine::{keep_memory, peak_memory};
 use training::recipe::RecipeText;
@@ -33,8 +35,10 @@ const RUNS: usize = 15;
 
 fn main() -> TaskResult<()> {
     keep_memory();
-    let device = Device::flex().autodiff();
-    let argument = std::env::args().nth(1);
+    let mut arguments = std::env::args().skip(1);
+    let argument = arguments.next();
+    let backend: Backend = arguments.next().map_or(Ok(Backend::default()), |name| name.parse())?;
+    let device = backend.device(0)?.autodiff();
     let selected = |name: &str| argument.as_ref().is_none_or(|argument| argument == name);
     if selected("imdb-bigru") {
         reviews(&device)?;
@@ -59,6 +63,7 @@ fn reviews(device: &Device) -> TaskResult<()> {
     let texts = texts(64, 256, vocabulary);
     measure(
         "imdb-bigru",
+        device,
         || network.config().init(vocabulary, 1, network.dropouts(), device),
         recipe.optimizer.init(),
         |network| {
@@ -77,6 +82,7 @@ fn language(name: &str, device: &Device) -> TaskResult<()> {
     let texts = texts(recipe.training.batch_size.get(), window + 1, vocabulary);
     measure(
         name,
+        device,
         || recipe.model.init(vocabulary, device),
         recipe.optimizer.init(),
         |network| {
@@ -99,6 +105,7 @@ fn series(device: &Device) -> TaskResult<()> {
     let Kind::SegRnn(config) = &recipe.model.kind else { return Err("etth1-96 is not a SegRNN".to_owned().into()) };
     measure(
         "etth1-96",
+        device,
         || config.init(COLUMNS, horizon, device),
         recipe.optimizer.init(),
         |model| (model.forward(inputs.clone()) - targets.clone()).abs().mean(), // [1]
@@ -109,6 +116,7 @@ fn series(device: &Device) -> TaskResult<()> {
 /// Trains a model for a few steps, and prints the median time per step in ms and the growth of the peak memory in MiB.
 fn measure<M: Module>(
     name: &str,
+    device: &Device,
     model: impl FnOnce() -> M,
     mut optimizer: ModuleOptimizer,
     loss: impl Fn(&M) -> Tensor<1>,
@@ -125,7 +133,8 @@ fn measure<M: Module>(
     }
     let times = &mut times[WARM_UP..];
     times.sort_by(f64::total_cmp);
-    let memory = (peak_memory().unwrap_or(0) - before) >> 20;
+    let on_device = device.memory_pool_usage().map(|usage| usage.bytes_reserved);
+    let memory = on_device.unwrap_or_else(|| peak_memory().unwrap_or(0) - before) >> 20;
     println!(r#"{{"model":"{name}","step_ms":{:.3},"memory_mib":{memory}}}"#, times[RUNS / 2]);
 }
 

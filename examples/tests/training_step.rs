@@ -17,5 +17,5 @@ fn a_linear_model_is_timed() {
     let device = Device::flex().autodiff();
     let inputs = Tensor::<2>::random([4, 3], Distribution::Default, &device);
     let model = || LinearConfig::new(3, 1).init(&device);
-    measure("linear", model, AdamConfig::new().init(), |model| model.forward(inputs.clone()).mean());
+    measure("linear", &device, model, AdamConfig::new().init(), |model| model.forward(inputs.clone()).mean());
 }

@@ -11,12 +11,14 @@ use burn::tensor::{Device, Tensor, TensorData};
 use pulp::Arch;
 use rayon::prelude::*;
 
+#[cfg(feature = "cube")]
+use crate::gpu;
 use crate::host::{self, CHUNK};
 
-const BETA_1: f32 = 0.9;
-const BETA_2: f32 = 0.999;
+pub const BETA_1: f32 = 0.9;
+pub const BETA_2: f32 = 0.999;
 /// The value ε that is added to the denominator of an update: PyTorch's default.
-const EPSILON: f32 = 1e-8;
+pub const EPSILON: f32 = 1e-8;
 
 /// The optimizers Adam and AdamW. The state has the same type as the state of burn's AdamW.
 #[derive(Clone)]
@@ -47,10 +49,7 @@ impl Optimizer for Adam {
         let zero = || AdaptiveMomentumState::new(0, tensor.zeros_like(), tensor.zeros_like());
         let state = state.map_or_else(zero, |state| state.momentum);
         let step = Step::new(self, lr, state.time + 1);
-        let (tensor, state) = match host::is_slice(&tensor) && host::is_slice(&grad) {
-            true => step.in_place(tensor, grad, state),
-            false => step.composed(tensor, grad, state),
-        };
+        let (tensor, state) = step.update(tensor, grad, state);
         (tensor, Some(AdamWState::new(state)))
     }
 
@@ -61,16 +60,17 @@ impl Optimizer for Adam {
 
 /// The coefficients of one step of Adam or AdamW.
 #[derive(Clone, Copy)]
-struct Step {
+pub struct Step {
     /// The number of the step, counted from 1.
     time: usize,
-    l2: f32,
+    /// The factor of the L2 term.
+    pub l2: f32,
     /// The factor by which decoupled weight decay multiplies the weights.
-    keep: f32,
+    pub keep: f32,
     /// The learning rate divided by `1 − β₁ᵗ`, which corrects the bias of the first moment.
-    lr: f32,
+    pub lr: f32,
     /// The factor `1 / √(1 − β₂ᵗ)`, which corrects the bias of the second moment.
-    scale: f32,
+    pub scale: f32,
 }
 
 impl Step {
@@ -82,6 +82,24 @@ impl Step {
             keep: (1.0 - lr * f64::from(adam.decay)) as f32,
             lr: (lr / correction(BETA_1)) as f32,
             scale: correction(BETA_2).sqrt().recip() as f32,
+        }
+    }
+
+    /// Updates a parameter and its moments: with kernels on the CPU and on GPUs, and otherwise with burn's operations.
+    fn update<const D: usize>(
+        self,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: AdaptiveMomentumState<D>,
+    ) -> (Tensor<D>, AdaptiveMomentumState<D>) {
+        #[cfg(feature = "cube")]
+        if gpu::serves(&tensor) && gpu::serves(&grad) {
+            let [tensor, moment_1, moment_2] = gpu::adam(self, [tensor, state.moment_1, state.moment_2, grad]);
+            return (tensor, AdaptiveMomentumState { time: self.time, moment_1, moment_2, max_moment_2: None });
+        }
+        match host::is_slice(&tensor) && host::is_slice(&grad) {
+            true => self.in_place(tensor, grad, state),
+            false => self.composed(tensor, grad, state),
         }
     }
 
@@ -124,12 +142,12 @@ impl Step {
         let moments = moment_1.par_chunks_mut(CHUNK).zip(moment_2.par_chunks_mut(CHUNK));
         weights.zip(moments).zip(grads.par_chunks(CHUNK)).for_each(|((weights, (moment_1, moment_2)), grads)| {
             // Uses the widest vector instructions of the processor.
-            Arch::new().dispatch(|| self.update(weights, moment_1, moment_2, grads));
+            Arch::new().dispatch(|| self.update_values(weights, moment_1, moment_2, grads));
         });
     }
 
     #[inline(always)]
-    fn update(self, weights: &mut [f32], moment_1: &mut [f32], moment_2: &mut [f32], grads: &[f32]) {
+    fn update_values(self, weights: &mut [f32], moment_1: &mut [f32], moment_2: &mut [f32], grads: &[f32]) {
         for (((weight, first), second), grad) in weights.iter_mut().zip(moment_1).zip(moment_2).zip(grads) {
             let grad = grad + self.l2 * *weight;
             *first = BETA_1 * *first + (1.0 - BETA_1) * grad;

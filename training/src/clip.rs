@@ -9,10 +9,12 @@ use burn::tensor::Tensor;
 use pulp::Arch;
 use rayon::prelude::*;
 
+#[cfg(feature = "cube")]
+use crate::gpu;
 use crate::host;
 
 /// The value that is added to the norm to avoid a division by zero, as in PyTorch.
-const EPSILON: f64 = 1e-6;
+pub const EPSILON: f64 = 1e-6;
 
 /// The kind of gradient clipping, with its limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,13 +27,19 @@ pub enum Clip {
 
 /// Multiplies all gradients by `scale` and then clips them. Returns the global norm after scaling and before clipping.
 ///
-/// Gradients whose norm is NaN or infinite are returned unchanged.
+/// Gradients whose norm is NaN or infinite are useless.
 pub fn clip<M: Module>(
     module: &M,
     mut grads: GradientsParams,
     scale: f64,
     clip: Option<Clip>,
 ) -> (GradientsParams, f64) {
+    #[cfg(feature = "cube")]
+    if let Some(device) = module.devices().into_iter().find(gpu::is_gpu) {
+        let no_loss = Tensor::zeros([1], &device.without_autodiff());
+        let (grads, factors) = clip_on_gpu(module, grads, no_loss, scale, clip);
+        return (grads, factors.narrow(0, 1, 1).into_scalar::<f32>().into());
+    }
     let mut norm = SquaredNorm { grads: &mut grads, sum: 0.0, parts: Vec::new() };
     module.visit(&mut norm);
     let norm = norm.total().sqrt() * scale;
@@ -44,6 +52,62 @@ pub fn clip<M: Module>(
         module.visit(&mut Scale { grads: &mut grads, factor, bound });
     }
     (grads, norm)
+}
+
+/// Multiplies all gradients by `scale` and then clips them, on a GPU, without waiting for the GPU. Returns three values on
+/// the device, `[3]`: `loss`, `[1]`, times `scale`; the global norm after scaling and before clipping; and the factor by
+/// which the gradients were multiplied.
+///
+/// Gradients whose norm is NaN or infinite are changed to useless values.
+#[cfg(feature = "cube")]
+pub(crate) fn clip_on_gpu<M: Module>(
+    module: &M,
+    mut grads: GradientsParams,
+    loss: Tensor<1>,
+    scale: f64,
+    clip: Option<Clip>,
+) -> (GradientsParams, Tensor<1>) {
+    let (max, bound) = match clip {
+        Some(Clip::Norm(max)) => (max as f32, f32::MAX),
+        Some(Clip::Value(bound)) => (f32::MAX, bound as f32),
+        None => (f32::MAX, f32::MAX),
+    };
+    let mut norm = NormOnGpu { norm: gpu::SquaredNorm::new(grads.len(), &loss.device()), grads: &grads };
+    module.visit(&mut norm);
+    let factors = norm.norm.finish(loss, scale as f32, max);
+    module.visit(&mut ScaleOnGpu { grads: &mut grads, factors: &factors, bound });
+    (grads, factors)
+}
+
+#[cfg(feature = "cube")]
+struct NormOnGpu<'a> {
+    norm: gpu::SquaredNorm,
+    grads: &'a GradientsParams,
+}
+
+#[cfg(feature = "cube")]
+impl ModuleVisitor for NormOnGpu<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(grad) = self.grads.get::<D>(param.id) {
+            self.norm.add(&grad);
+        }
+    }
+}
+
+#[cfg(feature = "cube")]
+struct ScaleOnGpu<'a> {
+    grads: &'a mut GradientsParams,
+    factors: &'a Tensor<1>,
+    bound: f32,
+}
+
+#[cfg(feature = "cube")]
+impl ModuleVisitor for ScaleOnGpu<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(grad) = self.grads.remove::<D>(param.id) {
+            self.grads.register(param.id, gpu::scale(grad, self.factors, self.bound));
+        }
+    }
 }
 
 struct SquaredNorm<'a> {

@@ -93,13 +93,14 @@ fn losses<T: Task>(stepper: &Stepper<T>, Range { from, to, steps }: Range) -> Re
             let batches = stepper.load(scope, &plan, &now.state);
             for group in plan.chunks(group) {
                 let result = stepper.gradients(&mut now, &batches, group.len())?;
-                if losses.len() == steps || result.nonfinite().is_some() || divergence.is_detected() {
+                let measures = result.progress.read();
+                if losses.len() == steps || measures.nonfinite().is_some() || divergence.is_detected() {
                     return Ok::<_, TrainingError>(None);
                 }
                 let lr = from * (to / from).powf(losses.len() as f64 / (steps - 1) as f64);
-                losses.push((lr, result.loss));
-                divergence.push(result.loss);
-                now = stepper.update(now, result, lr);
+                losses.push((lr, measures.loss));
+                divergence.push(measures.loss);
+                now = stepper.update(now, result.grads, lr);
             }
             Ok(Some(now))
         })?;

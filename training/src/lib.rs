@@ -63,6 +63,8 @@ mod events;
 pub mod files;
 pub mod find_rate;
 mod fit;
+#[cfg(feature = "cube")]
+mod gpu;
 pub mod grid;
 mod host;
 mod interrupt;

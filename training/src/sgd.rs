@@ -1,6 +1,7 @@
 //! Stochastic gradient descent (SGD), with PyTorch's definition of momentum.
 //!
-//! SGD without momentum updates the weights in place on the CPU backend `flex`, which is faster for large embeddings.
+//! SGD without momentum updates the weights in place on the CPU backend `flex` and on GPUs, which is faster for large
+//! embeddings.
 //! All other cases use burn's SGD.
 
 use burn::optim::decay::WeightDecayConfig;
@@ -9,6 +10,8 @@ use burn::optim::{LearningRate, Optimizer, SgdConfig, SgdState};
 use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 
+#[cfg(feature = "cube")]
+use crate::gpu;
 use crate::host::{self, CHUNK};
 
 /// Stochastic gradient descent with optional momentum.
@@ -42,6 +45,11 @@ impl Optimizer for Sgd {
         grad: Tensor<D>,
         state: Option<SgdState<D>>,
     ) -> (Tensor<D>, Option<SgdState<D>>) {
+        #[cfg(feature = "cube")]
+        if self.momentum == 0.0 && gpu::serves(&tensor) && gpu::serves(&grad) {
+            let keep = 1.0 - lr as f32 * self.l2;
+            return (gpu::descend(tensor, grad, keep, lr as f32), None);
+        }
         if self.momentum > 0.0 || !host::is_slice(&tensor) || !host::is_slice(&grad) {
             return self.composed.step(lr, tensor, grad, state);
         }

@@ -5,13 +5,17 @@ use std::thread::Scope;
 
 use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams};
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use inference::Package;
 
 use crate::average::{self, Averaging};
 use crate::checkpoint::{Snapshot, State};
 use crate::clip::clip;
+#[cfg(feature = "cube")]
+use crate::clip::clip_on_gpu;
 use crate::error::{Result, TaskError};
+#[cfg(feature = "cube")]
+use crate::gpu;
 use crate::loader::{self, Cursor, Prepared};
 use crate::machine::check_memory;
 use crate::random::{Purpose, device_seed, stream};
@@ -36,18 +40,86 @@ pub struct Stepper<'a, T: Task> {
 pub struct StepResult {
     /// The mean gradient over all items of the step, after clipping.
     pub grads: GradientsParams,
-    /// The global norm of the gradient before clipping.
-    pub norm: f64,
-    /// The mean loss over all items of the step.
-    pub loss: f64,
+    /// The loss and the norm of the gradient.
+    pub progress: Progress,
     /// The number of items in the step, such as sentences or tokens.
     pub items: usize,
 }
 
-impl StepResult {
+/// The loss and the norm of the gradient of one optimizer step.
+#[derive(Clone)]
+pub enum Progress {
+    /// The values.
+    Known(Measures),
+    /// The values in the memory of a GPU, `[loss, norm, …]`. Reading them waits until the GPU has computed the step.
+    #[cfg(feature = "cube")]
+    OnGpu(Tensor<1>),
+}
+
+/// The loss and the norm of the gradient of one optimizer step.
+#[derive(Clone, Copy)]
+pub struct Measures {
+    /// The mean loss over all items of the step.
+    pub loss: f64,
+    /// The global norm of the gradient before clipping.
+    pub norm: f64,
+}
+
+impl Progress {
+    /// Returns the values. Waits for the GPU if they are in its memory.
+    pub fn read(self) -> Measures {
+        match self {
+            Self::Known(measures) => measures,
+            #[cfg(feature = "cube")]
+            Self::OnGpu(values) => {
+                let mut values = values.into_data().iter::<f64>().collect::<Vec<_>>().into_iter();
+                let mut next = || values.next().unwrap_or(f64::NAN);
+                Measures { loss: next(), norm: next() }
+            }
+        }
+    }
+
+    /// Returns whether reading the values would wait for a GPU.
+    pub fn is_on_gpu(&self) -> bool {
+        !matches!(self, Self::Known(_))
+    }
+}
+
+impl Measures {
     /// Returns the loss or the gradient norm, with its name, if it is NaN or infinite.
-    pub fn nonfinite(&self) -> Option<(&'static str, f64)> {
+    pub fn nonfinite(self) -> Option<(&'static str, f64)> {
         [("loss", self.loss), ("gradient norm", self.norm)].into_iter().find(|(_, value)| !value.is_finite())
+    }
+}
+
+/// The sum of the losses of all items of a step.
+enum LossSum {
+    Known(f64),
+    #[cfg(feature = "cube")]
+    OnGpu(Option<Tensor<1>>),
+}
+
+impl LossSum {
+    fn new(_device: &Device) -> Self {
+        #[cfg(feature = "cube")]
+        if gpu::is_gpu(_device) {
+            return Self::OnGpu(None);
+        }
+        Self::Known(0.0)
+    }
+
+    fn add(&mut self, mean: &Tensor<1>, count: usize) {
+        match self {
+            Self::Known(sum) => *sum += f64::from(mean.clone().into_scalar::<f32>()) * count as f64,
+            #[cfg(feature = "cube")]
+            Self::OnGpu(sum) => {
+                let loss = mean.clone().inner().mul_scalar(count as f64);
+                *sum = Some(match sum.take() {
+                    Some(sum) => sum + loss,
+                    None => loss,
+                });
+            }
+        }
     }
 }
 
@@ -55,8 +127,13 @@ impl<'a, T: Task> Stepper<'a, T> {
     /// Returns the state of training before the first step; `None` for a model without a network.
     pub fn fresh(&self) -> Result<Option<Snapshot<T::Model>>> {
         check_memory(self.task.num_params(), COPIES)?;
-        self.device.seed(device_seed(&mut stream(self.recipe.seed, Purpose::Weights, 0)));
-        let Some(mut model) = self.task.init(&self.device) else { return Ok(None) };
+        // The initial weights are drawn on the CPU, so that they do not depend on the backend.
+        let cpu = Device::flex().autodiff();
+        cpu.seed(device_seed(&mut stream(self.recipe.seed, Purpose::Weights, 0)));
+        let Some(mut model) = self.task.init(&cpu) else { return Ok(None) };
+        if self.device != cpu {
+            model = model.fork(&self.device);
+        }
         if let Some(package) = self.start {
             package.load_weights(&mut model, T::WEIGHT_NAMES)?;
         }
@@ -94,7 +171,7 @@ impl<'a, T: Task> Stepper<'a, T> {
     ) -> Result<StepResult> {
         let Snapshot { model, carry, state, .. } = now;
         let mut accumulator = GradientsAccumulator::new();
-        let (mut items, mut total) = (0, 0.0);
+        let (mut items, mut total) = (0, LossSum::new(&self.device));
         for _ in 0..count {
             let panicked = |_| TaskError::Other("the data loader has panicked".to_owned());
             let Prepared { batch, seed, mut rng } = batches.recv().map_err(panicked)?;
@@ -102,7 +179,7 @@ impl<'a, T: Task> Stepper<'a, T> {
             let (epoch, step) = (state.epoch, state.step);
             let mut cx = StepContext { device: &self.device, epoch, step, carry, rng: &mut rng };
             let Loss { mean, count } = self.task.loss(model, batch?, &mut cx)?;
-            total += f64::from(mean.clone().into_scalar::<f32>()) * count as f64;
+            total.add(&mean, count);
             items += count;
             // Truncated back-propagation: no gradient flows into the previous batch.
             carry.iter_mut().for_each(|state| *state = state.clone().detach());
@@ -111,18 +188,28 @@ impl<'a, T: Task> Stepper<'a, T> {
             state.batch += 1;
             state.batches += 1;
         }
-        let (grads, norm) = clip(model, accumulator.grads(), 1.0 / items as f64, self.recipe.training.clip());
-        Ok(StepResult { grads, norm, loss: total / items as f64, items })
+        let (grads, scale, clipping) = (accumulator.grads(), 1.0 / items as f64, self.recipe.training.clip());
+        let (grads, progress) = match total {
+            LossSum::Known(sum) => {
+                let (grads, norm) = clip(model, grads, scale, clipping);
+                (grads, Progress::Known(Measures { loss: sum / items as f64, norm }))
+            }
+            #[cfg(feature = "cube")]
+            LossSum::OnGpu(sum) => {
+                let sum = sum.unwrap_or_else(|| Tensor::zeros([1], &self.device.clone().without_autodiff()));
+                let (grads, values) = clip_on_gpu(model, grads, sum, scale, clipping);
+                (grads, Progress::OnGpu(values))
+            }
+        };
+        Ok(StepResult { grads, progress, items })
     }
 
     /// Performs the optimizer step: updates the weights in `now`. `now` is passed by value, because a tensor can be
     /// updated in place only if it has a single owner.
-    pub fn update(&self, now: Snapshot<T::Model>, result: StepResult, lr: f64) -> Snapshot<T::Model> {
+    pub fn update(&self, now: Snapshot<T::Model>, grads: GradientsParams, lr: f64) -> Snapshot<T::Model> {
         let Snapshot { model, average, mut optimizer, carry, mut state } = now;
-        let StepResult { grads, norm, loss, items } = result;
         let model = optimizer.step(lr, model, grads);
         state.step += 1;
-        state.add_step(loss, items, norm, lr);
         let average = match (self.recipe.training.average, average) {
             (Some(averaging), Some(average)) => {
                 state.averaged += 1;
@@ -159,7 +246,7 @@ mod tests {
             let mut step = |count: &usize| {
                 let result = stepper.gradients(&mut now, &batches, *count).unwrap();
                 let gradient = result.grads.get::<2>(now.model.dense.weight.id).unwrap().into_data();
-                (result.loss, gradient.iter::<f64>().collect())
+                (result.progress.read().loss, gradient.iter::<f64>().collect())
             };
             groups.iter().map(&mut step).collect()
         })

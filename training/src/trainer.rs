@@ -6,6 +6,7 @@
 //!        └── next epoch ◄── early stopping ◄── best/ if better ◄── validation metrics ◄── end of epoch
 //! ```
 
+use std::fmt;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
@@ -26,7 +27,7 @@ use crate::package;
 use crate::recipe::Keep;
 use crate::run::{Epoch, Run};
 use crate::schedule::Position;
-use crate::steps::{StepResult, Stepper};
+use crate::steps::{Measures, Progress, StepResult, Stepper};
 use crate::task::{RecipeOf, Splits, Task, application};
 
 /// Trains a network, and writes checkpoints, metrics and the best weights to a run folder.
@@ -60,11 +61,43 @@ struct Learner<M> {
     now: Snapshot<M>,
     checkpoints: Checkpoints,
     events: Events,
+    /// The last optimizer step, if its loss and gradient norm are not read yet. They are read after the next step is
+    /// sent to the GPU, so that the GPU does not wait for the CPU.
+    unread: Option<Done>,
     /// The number of optimizer steps in the whole run.
     steps: usize,
     /// The time in seconds that earlier processes spent on the run.
     before: f64,
     started: Instant,
+}
+
+/// An optimizer step whose results are to be recorded.
+struct Done {
+    progress: Progress,
+    items: usize,
+    lr: f64,
+    place: Place,
+}
+
+/// The place of an optimizer step in the training.
+#[derive(Clone, Copy)]
+struct Place {
+    /// The number of the step and the epoch, counted from 1.
+    step: usize,
+    epoch: usize,
+    /// The number of the last batch of the step in the epoch, counted from 1, and the number of batches of the step.
+    batch: usize,
+    batches: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { batch, batches, .. } = self;
+        match batches {
+            1 => write!(f, "batch {batch}"),
+            _ => write!(f, "batches {} to {batch}", batch + 1 - batches),
+        }
+    }
 }
 
 impl<M: Module> Learner<M> {
@@ -136,7 +169,7 @@ impl<T: Task> Trainer<'_, T> {
             }
         }
         let before = now.state.seconds;
-        Ok(Learner { now, checkpoints, events, steps, before, started: self.started })
+        Ok(Learner { now, checkpoints, events, unread: None, steps, before, started: self.started })
     }
 
     fn epochs(&self) -> usize {
@@ -193,10 +226,12 @@ impl<T: Task> Trainer<'_, T> {
                     Interval::Time(time) => last_saved.1.elapsed() >= time,
                 };
                 if due {
+                    self.record_unread(&mut learner, observer)?;
                     learner.save()?;
                     last_saved = (learner.now.state.step, Instant::now());
                 }
             }
+            self.record_unread(&mut learner, observer)?;
             Ok(learner)
         })
     }
@@ -210,29 +245,65 @@ impl<T: Task> Trainer<'_, T> {
         count: usize,
         observer: &mut dyn Observer,
     ) -> Result<Learner<T::Model>> {
-        let result = stepper.gradients(&mut learner.now, batches, count)?;
-        if let Some(nonfinite) = result.nonfinite() {
-            self.skip_step(&mut learner, nonfinite, count, observer)?;
+        let StepResult { grads, progress, items } = stepper.gradients(&mut learner.now, batches, count)?;
+        let State { step, epoch, batch, .. } = learner.now.state;
+        let place = Place { step: step + 1, epoch: epoch + 1, batch, batches: count };
+        // A step that may be skipped must be read before the update.
+        if progress.is_on_gpu() && self.options.on_nonfinite == OnNonFinite::Stop {
+            self.record_unread(&mut learner, observer)?;
+            let lr = self.learning_rate(&learner.now.state, learner.steps);
+            learner.now = stepper.update(learner.now, grads, lr);
+            learner.unread = Some(Done { progress, items, lr, place });
+            return Ok(learner);
+        }
+        let measures = progress.read();
+        if let Some(nonfinite) = measures.nonfinite() {
+            self.skip_step(&mut learner, nonfinite, place, observer)?;
             return Ok(learner);
         }
         let lr = self.learning_rate(&learner.now.state, learner.steps);
-        let StepResult { items, loss, norm, .. } = result;
-        learner.now = stepper.update(learner.now, result, lr);
-        let state = &learner.now.state;
+        learner.now = stepper.update(learner.now, grads, lr);
+        let done = Done { progress: Progress::Known(measures), items, lr, place };
+        self.record(&mut learner, done, measures, observer)?;
+        Ok(learner)
+    }
+
+    /// Records the last optimizer step if its results are not read yet. A checkpoint is written only after this, so that
+    /// no checkpoint contains the update of a loss or gradient that is NaN or infinite.
+    fn record_unread(&self, learner: &mut Learner<T::Model>, observer: &mut dyn Observer) -> Result<()> {
+        let Some(done) = learner.unread.take() else { return Ok(()) };
+        let measures = done.progress.clone().read();
+        match measures.nonfinite() {
+            Some(nonfinite) => self.skip_step(learner, nonfinite, done.place, observer),
+            None => self.record(learner, done, measures, observer),
+        }
+    }
+
+    fn record(
+        &self,
+        learner: &mut Learner<T::Model>,
+        done: Done,
+        measures: Measures,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        let Done { items, lr, place, .. } = done;
+        let Measures { loss, norm } = measures;
+        let state = &mut learner.now.state;
+        state.add_step(loss, items, norm, lr);
         let values = [("training/loss", loss), ("training/gradient norm", norm), ("training/rate", lr)];
-        learner.events.scalars(state.step, values)?;
+        learner.events.scalars(place.step, values)?;
         observer.observe(&Event::Step(Step {
-            batches: count,
+            batches: place.batches,
             items,
             loss,
             norm,
             lr,
-            epoch: state.epoch + 1,
+            epoch: place.epoch,
             epochs: self.epochs(),
             best: state.best,
             monitor: T::MONITOR.metric,
         }));
-        Ok(learner)
+        Ok(())
     }
 
     /// Returns the learning rate of the next optimizer step.
@@ -248,15 +319,12 @@ impl<T: Task> Trainer<'_, T> {
         &self,
         learner: &mut Learner<T::Model>,
         (what, value): (&'static str, f64),
-        batches: usize,
+        place: Place,
         observer: &mut dyn Observer,
     ) -> Result<()> {
         let state = &mut learner.now.state;
-        let (step, epoch) = (state.step + 1, state.epoch + 1);
-        let batch = match batches {
-            1 => format!("batch {}", state.batch),
-            _ => format!("batches {} to {}", state.batch + 1 - batches, state.batch),
-        };
+        let Place { step, epoch, batches, .. } = place;
+        let batch = place.to_string();
         if self.options.on_nonfinite == OnNonFinite::Skip {
             observer.observe(&Event::Skipped { what, value, batch: &batch, epoch, batches });
             state.sums.skipped += 1;

@@ -105,7 +105,7 @@ impl Network {
         lengths: Option<&[usize]>,
         state: Option<State>,
     ) -> (Tensor<3>, State) {
-        let classes = self.embedding.forward(classes); // [B, T, E]
+        let classes = rnn::embed(&self.embedding, classes); // [B, T, E]
         let inputs = Tensor::cat(vec![points, classes], 2); // [B, T, 5 + E]
         let (outputs, state) = self.rnn.forward(inputs, lengths, state); // [B, T, H]
         (dense(&self.dense, self.dropout.forward(outputs)), state)

@@ -112,11 +112,20 @@ def measure(name, model, optimizer, loss):
         loss(model).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 0.1)
         optimizer.step()
+        if ON_GPU:
+            torch.cuda.synchronize()
 
     step_ms = milliseconds(step)
-    print(json.dumps({"model": name, "step_ms": step_ms, "memory_mib": peak_memory() - BEFORE}), flush=True)
+    memory = torch.cuda.max_memory_reserved() / 2**20 if ON_GPU else peak_memory() - BEFORE
+    print(json.dumps({"model": name, "step_ms": step_ms, "memory_mib": memory}), flush=True)
 
 
+# `--cuda` measures on a GPU, in single precision as the zoo does.
+ON_GPU = "--cuda" in sys.argv
+if ON_GPU:
+    torch.set_default_device("cuda")
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
 BEFORE = peak_memory()
 if "imdb-bigru" in sys.argv:
     reviews, words = Reviews(), texts(64, 256, 20_000)

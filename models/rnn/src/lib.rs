@@ -108,13 +108,17 @@ mod crf;
 mod dense;
 mod dense_cross_entropy;
 mod dropout;
+mod embed;
 mod fused;
+#[cfg(feature = "cube")]
+mod gpu;
 mod init;
 // In `kernel`, threads share buffers, and the inner loops read without bounds checks.
 #[allow(unsafe_code)]
 // Only the gradients call the backward kernels. The tests of the kernels need them in every configuration.
 #[cfg_attr(not(feature = "autodiff"), allow(dead_code))]
 mod kernel;
+mod lengths;
 mod names;
 mod packed;
 mod pooling;
@@ -132,6 +136,7 @@ pub use crf::{Allowed, Crf, CrfConfig, CrfError, Lattice};
 pub use dense::dense;
 pub use dense_cross_entropy::dense_cross_entropy;
 pub use dropout::{EmbeddingDropout, LockedDropout, WeightDropout};
+pub use embed::embed;
 pub use init::Init;
 pub use names::{from_pytorch_names, pytorch_names};
 pub use pooling::Pooling;

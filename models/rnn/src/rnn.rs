@@ -3,8 +3,9 @@ use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
 
+use crate::lengths::Lengths;
 use crate::packed::Kept;
-use crate::scan::{Direction, ScanInput, scan};
+use crate::scan::{self, Direction, LayerInput};
 use crate::shape_error::check_batch;
 use crate::weights::WeightTensors;
 use crate::{Cell, Init, LockedDropout, ShapeError, State, WeightDropout, Weights};
@@ -140,6 +141,7 @@ impl Rnn {
             panic!("{error}");
         }
 
+        let lengths = lengths.map(Lengths::new);
         let mut steps = input; // [B, T, input]
         let mut initial = state.into_layer_states();
         let mut finals = Vec::with_capacity(self.num_states());
@@ -147,15 +149,13 @@ impl Rnn {
             if index > 0 {
                 steps = self.locked_dropout.forward(self.dropout.forward(steps));
             }
-            let (outputs, last): (Vec<_>, Vec<_>) = layer
-                .directions()
-                .zip(&mut initial)
-                .map(|((direction, weights), initial)| {
-                    let weights = self.drop_weights(weights.tensors());
-                    scan(ScanInput { cell: self.cell, direction, input: steps.clone(), weights, initial, lengths })
-                })
-                .unzip();
-            steps = concat_directions(outputs); // [B, T, directions × H]
+            let directions = layer.directions().zip(&mut initial);
+            let directions = directions
+                .map(|((direction, weights), initial)| (direction, self.drop_weights(weights.tensors()), initial))
+                .collect();
+            let (outputs, last) =
+                scan::layer(LayerInput { cell: self.cell, input: steps, directions, lengths: lengths.as_ref() });
+            steps = outputs; // [B, T, directions × H]
             finals.extend(last);
         }
         (steps, State::from_layer_states(finals))
@@ -263,14 +263,5 @@ impl Layer {
         let forward = (Direction::Forward, &self.forward);
         let reverse = self.backward.as_ref().map(|weights| (Direction::Reverse, weights));
         std::iter::once(forward).chain(reverse)
-    }
-}
-
-/// Concatenates the outputs of both directions to `[batch, time, 2 × hidden]`. The output of a single direction is
-/// returned without a copy.
-fn concat_directions(outputs: Vec<Tensor<3>>) -> Tensor<3> {
-    match <[Tensor<3>; 1]>::try_from(outputs) {
-        Ok([single]) => single,
-        Err(both) => Tensor::cat(both, 2),
     }
 }

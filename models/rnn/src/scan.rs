@@ -7,6 +7,9 @@
 use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 
+#[cfg(feature = "cube")]
+use crate::gpu;
+use crate::lengths::Lengths;
 use crate::weights::WeightTensors;
 use crate::{Cell, fused};
 
@@ -36,7 +39,52 @@ pub(crate) struct ScanInput<'a> {
     /// The state before the first step.
     pub initial: LayerState,
     /// The length of each sequence, `[batch]`; `None` if all sequences have `time` steps.
-    pub lengths: Option<&'a [usize]>,
+    pub lengths: Option<&'a Lengths>,
+}
+
+/// The arguments of [`layer`], which computes one layer in all its directions.
+pub(crate) struct LayerInput<'a> {
+    pub cell: Cell,
+    /// The input of the layer, `[batch, time, input]`.
+    pub input: Tensor<3>,
+    /// Each direction with its weights and its state before the first step.
+    pub directions: Vec<(Direction, WeightTensors, LayerState)>,
+    /// The length of each sequence, `[batch]`; `None` if all sequences have `time` steps.
+    pub lengths: Option<&'a Lengths>,
+}
+
+impl LayerInput<'_> {
+    /// Returns the number of hidden units of one direction.
+    #[cfg(feature = "cube")]
+    pub fn hidden_size(&self) -> usize {
+        self.directions[0].1.hidden_size()
+    }
+}
+
+/// Processes all steps of a batch with one layer.
+///
+/// Returns the hidden state after every step, `[batch, time, directions × hidden]`, zero in the padding, and the final
+/// state of each sequence for each direction.
+pub(crate) fn layer(layer: LayerInput) -> (Tensor<3>, Vec<LayerState>) {
+    #[cfg(feature = "cube")]
+    if gpu::layer::supports(&layer) {
+        return gpu::layer::layer(layer);
+    }
+    let LayerInput { cell, input, directions, lengths } = layer;
+    let run = |(direction, weights, initial)| {
+        scan(ScanInput { cell, direction, input: input.clone(), weights, initial, lengths })
+    };
+    let (outputs, finals) = directions.into_iter().map(run).unzip();
+    (concat_directions(outputs), finals)
+}
+
+/// Concatenates the outputs of both directions to `[batch, time, 2 × hidden]`. The output of a single direction is
+/// returned without a copy.
+fn concat_directions(outputs: Vec<Tensor<3>>) -> Tensor<3> {
+    match <[Tensor<3>; 1]>::try_from(outputs) {
+        Ok([single]) => single,
+        Err(both) => Tensor::cat(both, 2),
+    }
 }
 
 /// Processes all steps of a batch with one layer in one direction.
@@ -303,7 +351,8 @@ mod tests {
         let initial = LayerState { hidden: hidden_state, cell_state: cell.has_memory().then_some(cell_state) };
         let lengths: Vec<usize> = (0..batch).map(|row| (3 * row + 1) % (time + 1)).collect();
 
-        let lengths = ragged.then_some(&lengths[..]);
+        let lengths = ragged.then(|| Lengths::new(&lengths));
+        let lengths = lengths.as_ref();
         let weights_now = weights.tensors();
         let (output, last) =
             scan(ScanInput { cell, direction, input: input.clone(), weights: weights_now, initial, lengths });
@@ -366,9 +415,9 @@ mod tests {
         let [bias_ih, bias_hh] = biases.clone();
         let weights = WeightTensors { weight_ih, weight_hh, bias_ih, bias_hh, packed: Kept::default() };
         let initial = LayerState { hidden, cell_state: cell.has_memory().then_some(cell_state) };
-        let lengths = [3, 1];
+        let lengths = Lengths::new(&[3, 1]);
 
-        let lengths = Some(&lengths[..]);
+        let lengths = Some(&lengths);
         let (output, last) = scan(ScanInput { cell, direction, input: input.clone(), weights, initial, lengths });
         let weighted_sum = |tensor: Tensor<3>| (tensor.clone() * tensor.clone() + tensor.sin()).sum();
         let states = std::iter::once(last.hidden).chain(last.cell_state).map(|state| weighted_sum(state.unsqueeze()));

@@ -56,6 +56,13 @@ pub(crate) struct WeightTensors {
 }
 
 impl WeightTensors {
+    /// Returns input weights, recurrent weights, and their two biases as tensors of burn's dispatch backend.
+    #[cfg(feature = "cube")]
+    pub fn into_dispatch(self) -> [burn::backend::tensor::FloatTensor<burn::backend::Dispatch>; 4] {
+        let Self { weight_ih, weight_hh, bias_ih, bias_hh, .. } = self;
+        [weight_ih.into_dispatch(), weight_hh.into_dispatch(), bias_ih.into_dispatch(), bias_hh.into_dispatch()]
+    }
+
     /// Returns the number of hidden units.
     pub fn hidden_size(&self) -> usize {
         self.weight_hh.dims()[1]

@@ -9,10 +9,11 @@
 #![allow(clippy::unwrap_used)]
 
 use burn::module::Module;
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::nn::EmbeddingConfig;
+use burn::tensor::{Device, Distribution, Int, Tensor};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use rnn::{Cell, Rnn, RnnConfig, State};
+use rnn::{Cell, Rnn, RnnConfig, State, dense_cross_entropy, embed};
 
 const CELLS: [Cell; 5] = [Cell::Elman, Cell::ElmanRelu, Cell::Lstm, Cell::Gru, Cell::GruResetBefore];
 
@@ -111,13 +112,17 @@ fn compare(case: &Case) {
         let found = results(&rnn, &values, case, &gpu);
         assert_eq!(found.len(), expected.len());
         for ((name, found), (_, expected)) in found.iter().zip(&expected) {
-            let largest = expected.iter().fold(1e-2f32, |largest, value| largest.max(value.abs()));
-            assert_eq!(found.len(), expected.len(), "{name} of {case:?}");
-            for (found, expected) in found.iter().zip(expected) {
-                let error = (found - expected).abs() / largest;
-                assert!(error <= TOLERANCE, "{name} of {case:?}: {found}, expected {expected}");
-            }
+            assert_close(found, expected, &format!("{name} of {case:?}"));
         }
+    }
+}
+
+fn assert_close(found: &[f32], expected: &[f32], what: &str) {
+    let largest = expected.iter().fold(1e-2f32, |largest, value| largest.max(value.abs()));
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (found, expected) in found.iter().zip(expected) {
+        let error = (found - expected).abs() / largest;
+        assert!(error <= TOLERANCE, "{what}: {found}, expected {expected}");
     }
 }
 
@@ -198,5 +203,62 @@ fn results_are_deterministic() {
         let draw = |shape: [usize; 3]| Tensor::<3>::random(shape, Distribution::Normal(0.0, 1.0), &Device::flex());
         let values = [[6, 15, 8], [2, 6, 40], [2, 6, 40], [6, 15, 80], [2, 6, 40], [2, 6, 40]].map(draw);
         assert_eq!(results(&rnn, &values, &case, &gpu), results(&rnn, &values, &case, &gpu));
+    }
+}
+
+/// The embeddings, and the gradient of the embedding.
+fn embedded(words: &[Vec<i64>], [vocabulary, features]: [usize; 2], device: &Device) -> [Vec<f32>; 2] {
+    let device = device.clone().autodiff();
+    let mut embedding = EmbeddingConfig::new(vocabulary, features).init(&device);
+    let weight = Tensor::<1, Int>::arange(0..(vocabulary * features) as i64, &device).float().sin();
+    embedding.weight = embedding.weight.map(|_| weight.reshape([vocabulary, features]).require_grad());
+    let ids: Vec<i64> = words.concat();
+    let ids = Tensor::<1, Int>::from_data(ids.as_slice(), &device).reshape([words.len(), words[0].len()]);
+    let features = embed(&embedding, ids);
+    let gradients = (features.clone() * features.clone().cos()).sum().backward();
+    [read(features), read(embedding.weight.val().grad(&gradients).unwrap())]
+}
+
+#[test]
+fn gradients_of_embeddings_agree() {
+    // Words that occur once, often and never; more words than one block of the kernel compares (256 · 32).
+    for [batch, time, vocabulary, features] in [[1, 1, 3, 1], [3, 7, 5, 9], [4, 40, 300, 33], [80, 120, 997, 20]] {
+        let word = |row: usize, t: usize| ((row * time + t) * (row + 3) % vocabulary / 2) as i64;
+        let words: Vec<Vec<i64>> = (0..batch).map(|row| (0..time).map(|t| word(row, t)).collect()).collect();
+        let expected = embedded(&words, [vocabulary, features], &Device::flex());
+        for gpu in gpus() {
+            let found = embedded(&words, [vocabulary, features], &gpu);
+            for (found, expected) in found.iter().zip(&expected) {
+                assert_close(found, expected, &format!("batch {batch}, time {time}"));
+            }
+        }
+    }
+}
+
+/// The losses, and the gradients of inputs, weight and bias.
+fn losses([rows, features, classes]: [usize; 3], device: &Device) -> [Vec<f32>; 4] {
+    let device = device.clone().autodiff();
+    let values = |count: usize, step: f64| {
+        Tensor::<1, Int>::arange(0..count as i64, &device).float().mul_scalar(step).sin().mul_scalar(3.0)
+    };
+    let inputs: Tensor<2> = values(rows * features, 0.7).reshape([rows, features]).require_grad();
+    let weight: Tensor<2> = values(classes * features, 1.3).reshape([classes, features]).require_grad();
+    let bias = values(classes, 0.3).require_grad();
+    let targets = Tensor::<1, Int>::arange(0..rows as i64, &device).mul_scalar(7).remainder_scalar(classes as i64);
+    let losses = dense_cross_entropy(inputs.clone(), weight.clone(), bias.clone(), targets);
+    let gradients = (losses.clone() * losses.clone()).mean().backward();
+    let [d_inputs, d_weight] = [inputs, weight].map(|tensor| read(tensor.grad(&gradients).unwrap()));
+    [read(losses), d_inputs, d_weight, read(bias.grad(&gradients).unwrap())]
+}
+
+#[test]
+fn cross_entropy_agrees() {
+    for shape in [[1, 1, 2], [5, 7, 33], [40, 19, 10_007], [700, 16, 300]] {
+        let expected = losses(shape, &Device::flex());
+        for gpu in gpus() {
+            for (found, expected) in losses(shape, &gpu).iter().zip(&expected) {
+                assert_close(found, expected, &format!("{shape:?}"));
+            }
+        }
     }
 }

@@ -161,7 +161,7 @@ impl NetworkConfig {
 impl Network {
     /// Computes the logits of each text: `[batch, outputs]`.
     pub fn forward(&self, batch: Batch) -> Tensor<2> {
-        let embedded = self.embedding.forward(batch.ids); // [B, T, E]
+        let embedded = rnn::embed(&self.embedding, batch.ids); // [B, T, E]
         self.forward_embedded(embedded, &batch.lengths)
     }
 

@@ -17,8 +17,8 @@ use crate::kernel::softmax::{self, Dense};
 /// Computes linear layer, softmax and cross-entropy: one loss per row, in nats. With
 /// `logits = inputs · weightᵀ + bias`, the loss is `ln Σ exp(logit) − logit of the target class`.
 ///
-/// On `flex` this is one operation, which stores the logits and then their gradients in one buffer; on other backends
-/// the function consists of burn's tensor operations. The mean of the losses is the loss of a language model; `exp` of
+/// On `flex` and on GPUs this is one operation, which stores the logits and then their gradients in one buffer; on other
+/// backends the function consists of burn's tensor operations. The mean of the losses is the loss of a language model; `exp` of
 /// the mean is its perplexity.
 ///
 /// # Shapes
@@ -32,7 +32,7 @@ use crate::kernel::softmax::{self, Dense};
 /// # Panics
 ///
 /// If the shapes do not match; on `flex` also if a target is not below `classes`, or in the backward pass if there are
-/// no rows.
+/// no rows. On GPUs, the loss of such a target is larger than 1e38.
 pub fn dense_cross_entropy(
     inputs: Tensor<2>,
     weight: Tensor<2>,
@@ -47,7 +47,12 @@ pub fn dense_cross_entropy(
         bias.dims(),
         targets.dims()
     );
-    if !has_kernels(&inputs.device(), &[inputs.dtype(), weight.dtype(), bias.dtype()]) {
+    let types = [inputs.dtype(), weight.dtype(), bias.dtype()];
+    #[cfg(feature = "cube")]
+    if crate::gpu::has_kernels(&inputs.device(), &types) {
+        return crate::gpu::cross_entropy::dense_cross_entropy(inputs, weight, bias, targets);
+    }
+    if !has_kernels(&inputs.device(), &types) {
         return composed(inputs, weight, bias, targets);
     }
     let targets: Arc<[usize]> = targets.into_data().iter::<i64>().map(|target| target as usize).collect();

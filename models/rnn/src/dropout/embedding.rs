@@ -3,6 +3,7 @@ use burn::nn::Embedding;
 use burn::tensor::{Int, Tensor};
 
 use super::Mask;
+use crate::embed;
 
 /// Embedding dropout (Gal & Ghahramani 2016): drops whole words. All occurrences of a dropped word in the batch are
 /// zero.
@@ -32,7 +33,7 @@ impl EmbeddingDropout {
     /// - output: `[batch, time, feature]`
     pub fn forward(&self, embedding: &Embedding, words: Tensor<2, Int>) -> Tensor<3> {
         let ([batch, time], [vocabulary, _]) = (words.dims(), embedding.weight.dims());
-        let features = embedding.forward(words.clone()); // [B, T, E]
+        let features = embed(embedding, words.clone()); // [B, T, E]
         match self.mask.draw([vocabulary], &features.device()) {
             Some(mask) => features * mask.select(0, words.flatten(0, 1)).reshape([batch, time, 1]),
             None => features,

@@ -10,7 +10,7 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 
-use super::{LayerOptions, RecurrentKernel, RecurrentLayer, Rows};
+use super::{LayerOptions, RecurrentKernel, RecurrentLayer, Rows, RowsGradient};
 
 impl<B: RecurrentKernel, C: CheckpointStrategy> RecurrentLayer for Autodiff<B, C> {
     fn recurrent_layer(
@@ -56,7 +56,7 @@ impl<B: RecurrentKernel> Backward<B, 6> for LayerBackward {
     }
 }
 
-impl<B: RecurrentKernel, C: CheckpointStrategy> Rows for Autodiff<B, C> {
+impl<B: RowsGradient, C: CheckpointStrategy> Rows for Autodiff<B, C> {
     fn rows(all: FloatTensor<Self>, rows: Range<usize>) -> FloatTensor<Self> {
         let node = all.node();
         let all = all.into_primitive();
@@ -72,7 +72,7 @@ impl<B: RecurrentKernel, C: CheckpointStrategy> Rows for Autodiff<B, C> {
 #[derive(Debug)]
 struct RowsBackward;
 
-impl<B: RecurrentKernel> Backward<B, 1> for RowsBackward {
+impl<B: RowsGradient> Backward<B, 1> for RowsBackward {
     /// The values that the backward pass needs: the index of the first selected row, and the shape `[rows, hidden]` of
     /// the tensor from which the rows were selected.
     type State = (usize, [usize; 2]);

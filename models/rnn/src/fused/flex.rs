@@ -58,7 +58,10 @@ impl RecurrentKernel for Flex {
             tensor(gradient, shape)
         })
     }
+}
 
+#[cfg(feature = "autodiff")]
+impl super::RowsGradient for Flex {
     fn rows_gradient(d_rows: FlexTensor, start: usize, [count, size]: [usize; 2]) -> FlexTensor {
         let d_rows = d_rows.to_contiguous();
         let mut all = Vec::with_capacity(count * size);

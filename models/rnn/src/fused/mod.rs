@@ -1,24 +1,19 @@
-//! A recurrent layer in one direction as one burn operation.
+//! A recurrent layer in one direction as one burn operation on the CPU. The operation on GPUs is in the module `gpu`.
 //!
 //! | file | contents |
 //! |---|---|
 //! | `flex.rs` | the operation on the CPU (backend `flex`), computed by [`kernel`](crate::kernel) |
-//! | `cube/` | the operation on GPUs (feature `cube`) |
-//! | `autodiff.rs` | the operation as one node of the autodiff graph (feature `autodiff`) |
+//! | `autodiff.rs` | the operation on the CPU as one node of the autodiff graph (feature `autodiff`) |
 //!
-//! A backend with kernels implements [`RecurrentKernel`], is named in the `#[backend_extension(…)]` of the other
-//! traits, and is accepted by [`supports`]. All other backends use [`composed`](crate::scan::composed).
+//! All other backends use [`composed`](crate::scan::composed).
 
 #[cfg(feature = "autodiff")]
 mod autodiff;
-#[cfg(feature = "cube")]
-mod cube;
 mod flex;
 
 #[cfg(feature = "autodiff")]
 use std::fmt::Debug;
 use std::ops::Range;
-use std::sync::Arc;
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};
@@ -26,15 +21,15 @@ use burn::tensor::{DType, Device, Tensor};
 
 pub(crate) use self::flex::{tensor, values};
 use crate::Cell;
+use crate::lengths::Lengths;
 use crate::packed::Kept;
 use crate::scan::{Direction, LayerState, ScanInput};
 
-/// Returns whether the kernels can compute a layer: input, weights and initial state must be 32-bit floats, on `flex`
-/// or on a GPU.
+/// Returns whether the CPU kernels can compute a direction of a layer: input, weights and initial state must be 32-bit
+/// floats on `flex`.
 pub(crate) fn supports(scan: &ScanInput) -> bool {
-    let ScanInput { cell, input, weights, initial, .. } = scan;
-    let types = [input.dtype(), weights.weight_hh.dtype(), initial.hidden.dtype()];
-    has_kernels(&input.device(), &types) || has_gpu_kernels(&input.device(), &types, *cell, weights.hidden_size())
+    let ScanInput { input, weights, initial, .. } = scan;
+    has_kernels(&input.device(), &[input.dtype(), weights.weight_hh.dtype(), initial.hidden.dtype()])
 }
 
 /// Returns whether this crate has CPU kernels for tensors of the given types on the device.
@@ -43,24 +38,11 @@ pub(crate) fn has_kernels(device: &Device, types: &[DType]) -> bool {
     on_flex && kernels_apply(device, types)
 }
 
-#[cfg(feature = "cube")]
-fn has_gpu_kernels(device: &Device, types: &[DType], cell: Cell, hidden_size: usize) -> bool {
-    match device.clone().without_autodiff().as_dispatch() {
-        DispatchDevice::Cube(gpu) => kernels_apply(device, types) && cube::fits(gpu, cell, hidden_size),
-        _ => false,
-    }
-}
-
-#[cfg(not(feature = "cube"))]
-fn has_gpu_kernels(_device: &Device, _types: &[DType], _cell: Cell, _hidden_size: usize) -> bool {
-    false
-}
-
 /// Returns whether all tensors are 32-bit floats and, on an autodiff device, the kernels have a gradient.
 ///
 /// Another crate can enable burn's autodiff without this crate's feature `autodiff`. The kernels then have no gradient,
 /// so autodiff devices use burn's tensor operations.
-fn kernels_apply(device: &Device, types: &[DType]) -> bool {
+pub(crate) fn kernels_apply(device: &Device, types: &[DType]) -> bool {
     (cfg!(feature = "autodiff") || !device.is_autodiff()) && types.iter().all(|&dtype| dtype == DType::F32)
 }
 
@@ -72,7 +54,7 @@ pub(crate) fn scan(scan: ScanInput) -> (Tensor<3>, LayerState) {
     let LayerState { hidden, cell_state } = initial;
     let states = std::iter::once(hidden).chain(cell_state).collect::<Vec<_>>();
     let initial: Tensor<3> = Tensor::stack(states, 0); // [1 or 2, B, H]
-    let options = LayerOptions { cell, direction, lengths: lengths.map(Arc::from), packed: weights.packed };
+    let options = LayerOptions { cell, direction, lengths: lengths.cloned(), packed: weights.packed };
     let all = <Dispatch as RecurrentLayer>::recurrent_layer(
         input.into_dispatch(),
         weights.weight_ih.into_dispatch(),
@@ -96,13 +78,13 @@ pub(crate) fn scan(scan: ScanInput) -> (Tensor<3>, LayerState) {
 pub(crate) struct LayerOptions {
     cell: Cell,
     direction: Direction,
-    lengths: Option<Arc<[usize]>>,
-    /// The packed weights, which only the CPU uses.
+    lengths: Option<Lengths>,
+    /// The packed weights, if they are kept.
     packed: Kept,
 }
 
 /// The burn operation that computes one layer in one direction over whole sequences.
-#[backend_extension(Flex, Cube: cfg(feature = "cube"), Autodiff: cfg(feature = "autodiff"))]
+#[backend_extension(Flex, Autodiff: cfg(feature = "autodiff"))]
 pub(crate) trait RecurrentLayer: Backend {
     /// Returns one matrix with `hidden` columns. Its rows are the outputs, `batch × time` rows, then the final hidden
     /// state, `batch` rows, and for an LSTM the final cell state, `batch` rows. They share one tensor because a node of
@@ -121,7 +103,7 @@ pub(crate) trait RecurrentLayer: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// Selects rows of the matrix that [`RecurrentLayer`] returns. The operation has its own gradient, because the gradient
+/// Selects rows of the matrix that an operation of this module returns. The operation has its own gradient, because the gradient
 /// of burn's slice copies the whole tensor several times.
 #[backend_extension(Flex, Cube: cfg(feature = "cube"), Autodiff: cfg(feature = "autodiff"))]
 pub(crate) trait Rows: Backend {
@@ -129,9 +111,9 @@ pub(crate) trait Rows: Backend {
     fn rows(all: FloatTensor<Self>, rows: Range<usize>) -> FloatTensor<Self>;
 }
 
-/// The gradients of [`RecurrentLayer`] and [`Rows`] on one backend.
+/// The gradient of [`RecurrentLayer`].
 #[cfg(feature = "autodiff")]
-pub(crate) trait RecurrentKernel: RecurrentLayer + Rows {
+pub(crate) trait RecurrentKernel: RecurrentLayer {
     /// What the backward pass needs.
     type Saved: Clone + Debug + Send + 'static;
 
@@ -142,7 +124,11 @@ pub(crate) trait RecurrentKernel: RecurrentLayer + Rows {
     /// Returns the gradients of the inputs, from the gradient of the outputs. The gradient of the initial states is
     /// meaningful only if `to_initial` is true.
     fn gradients(saved: Self::Saved, d_outputs: FloatTensor<Self>, to_initial: bool) -> [FloatTensor<Self>; 6];
+}
 
+/// The gradient of [`Rows`].
+#[cfg(feature = "autodiff")]
+pub(crate) trait RowsGradient: Rows {
     /// Returns the gradient of [`Rows::rows`]: places `d_rows` at the row `start` of a matrix of zeros with the given
     /// shape.
     fn rows_gradient(d_rows: FloatTensor<Self>, start: usize, shape: [usize; 2]) -> FloatTensor<Self>;

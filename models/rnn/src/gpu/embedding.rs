@@ -1,0 +1,156 @@
+//! The gradient of an embedding: one cube per word of the batch.
+//!
+//! burn's gradient has one unit per feature, which adds all words of the batch in turn.
+
+use burn::backend::ops::ModuleOps;
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Backend, Cube, Dispatch, TensorMetadata, backend_extension};
+use burn::nn::Embedding;
+use burn::tensor::{Int, Tensor};
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::ops::numeric::zeros;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
+
+use super::{grid, indices, reducing_units};
+
+/// The number of words that one unit compares: one bit per word.
+const BITS: usize = 32;
+
+/// Looks up the embeddings of words, `[batch, time]` → `[batch, time, features]`.
+/// [`has_kernels`](super::has_kernels) must return true.
+pub(crate) fn embed(embedding: &Embedding, words: Tensor<2, Int>) -> Tensor<3> {
+    Tensor::from_dispatch(<Dispatch as Embed>::embed(embedding.weight.val().into_dispatch(), words.into_dispatch()))
+}
+
+/// The lookup of embeddings as an operation of a burn backend.
+#[backend_extension(Cube: cfg(feature = "cube"), Autodiff: cfg(feature = "autodiff"))]
+trait Embed: Backend {
+    /// Returns `[batch, time, features]`, from the weight `[words, features]` and words `[batch, time]`.
+    fn embed(weight: FloatTensor<Self>, words: IntTensor<Self>) -> FloatTensor<Self>;
+}
+
+impl Embed for Cube {
+    fn embed(weight: CubeTensor, words: CubeTensor) -> CubeTensor {
+        Self::embedding(weight, words)
+    }
+}
+
+#[cfg(feature = "autodiff")]
+mod autodiff {
+    use burn::backend::Autodiff;
+    use burn::backend::autodiff::checkpoint::base::Checkpointer;
+    use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+    use burn::backend::autodiff::grads::Gradients;
+    use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+
+    use super::*;
+
+    impl<C: CheckpointStrategy> Embed for Autodiff<Cube, C> {
+        fn embed(weight: FloatTensor<Self>, words: IntTensor<Self>) -> FloatTensor<Self> {
+            let node = weight.node();
+            let weight = weight.into_primitive();
+            let shape = weight.shape().dims();
+            let features = Cube::embed(weight, words.clone());
+            match <EmbedBackward as Backward<Cube, 1>>::prepare::<C>(EmbedBackward, [node]).compute_bound().stateful() {
+                OpsKind::Tracked(node) => node.finish((words, shape), features),
+                OpsKind::UnTracked(node) => node.finish(features),
+            }
+        }
+    }
+
+    #[derive(Debug)]
+    struct EmbedBackward;
+
+    impl Backward<Cube, 1> for EmbedBackward {
+        /// The words, and the shape of the weight.
+        type State = (CubeTensor, [usize; 2]);
+
+        fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+            let (words, shape) = ops.state;
+            let d_features = gradients.consume::<Cube>(&ops.node);
+            if let [Some(parent)] = ops.parents {
+                gradients.register::<Cube>(parent.id, weight_gradient(words, d_features, shape));
+            }
+        }
+    }
+}
+
+/// Returns the gradient of the weight, `[words, features]`, from the gradient of the embeddings.
+fn weight_gradient(words: CubeTensor, d_features: CubeTensor, shape: [usize; 2]) -> CubeTensor {
+    let words = indices(words);
+    let count = words.meta.num_elements();
+    let d_features = into_contiguous(d_features);
+    let d_weight = zeros(d_features.device.clone(), burn::tensor::Shape::new(shape), d_features.dtype);
+    let units = reducing_units(&words.client);
+    // SAFETY: the kernel reads `count` words and rows of `d_features`, and writes to the rows of the words, which the
+    // forward pass has read.
+    unsafe {
+        add_rows::launch_unchecked(
+            &words.client.clone(),
+            grid(count),
+            CubeDim::new_1d(units),
+            words.into_buffer_arg(),
+            d_features.into_buffer_arg(),
+            d_weight.clone().into_buffer_arg(),
+            count,
+            shape[1],
+            units as usize,
+        );
+    }
+    d_weight
+}
+
+/// Adds the gradients of all occurrences of a word, in the order of the batch. One cube per word of the batch; the cube
+/// of the first occurrence writes the sum.
+#[cube(launch_unchecked)]
+fn add_rows(
+    words: &[i32],
+    d_features: &[f32],
+    d_weight: &mut [f32],
+    count: usize,
+    features: usize,
+    #[comptime] units: usize,
+) {
+    let mut matches = Shared::new_slice(units);
+    let unit = UNIT_POS_X as usize;
+    let own = CUBE_POS;
+    let word = words[min(own, count - 1)];
+    let mut is_first = own < count;
+    // Each block compares `units × BITS` words with the word of this cube, and then adds the rows of the matches.
+    let block = comptime!(units * BITS);
+    for start in range_stepped(0, count, block) {
+        let mut bits = 0u32;
+        for bit in 0..BITS {
+            let index = start + unit * BITS + bit;
+            if index < count && words[min(index, count - 1)] == word {
+                bits |= 1u32 << bit as u32;
+            }
+        }
+        matches[unit] = bits;
+        sync_cube();
+        for other in 0..units {
+            let mut bits = matches[other];
+            let first = start + other * BITS;
+            let mut bit = 0usize;
+            while bits != 0u32 {
+                if bits & 1u32 == 1u32 {
+                    let index = first + bit;
+                    if index < own {
+                        is_first = false;
+                    }
+                    if is_first {
+                        let mut feature = unit;
+                        while feature < features {
+                            d_weight[word as usize * features + feature] += d_features[index * features + feature];
+                            feature += units;
+                        }
+                    }
+                }
+                bits >>= 1u32;
+                bit += 1;
+            }
+        }
+        sync_cube();
+    }
+}

@@ -1,0 +1,281 @@
+//! The launches of the kernels of one layer.
+
+use std::ops::Range;
+
+use burn::backend::ops::FloatTensorOps;
+use burn::backend::{Cube, TensorMetadata};
+use burn::tensor::{Shape, Slice};
+use burn_cubecl::CubeDevice;
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
+
+use super::plan::{LANES, Plan};
+use super::{CubeOptions, backward, forward, pack};
+use crate::Cell;
+use crate::gpu::{empty, grid, limit, product, units};
+use crate::lengths::Lengths;
+
+/// The largest number of slices of a recurrent sum.
+const MAX_SLICES: usize = 8;
+/// The most multiplications of one launch: 0.4 s on a slow GPU. Windows stops a launch after 2 s.
+const MAX_PRODUCTS: usize = 20_000_000_000;
+/// The smallest number of steps of one launch.
+const MIN_STEPS: usize = 16;
+
+/// Whether the state of a layer with `size` hidden units fits the shared memory of a cube.
+pub(super) fn fits(device: &CubeDevice, cell: Cell, size: usize) -> bool {
+    let plan = Plan { cell, size, directions: 1, reverse: false, ragged: true, slices: 1, keep: true };
+    let client = device.client();
+    fits_shared_memory(&client, &plan) && product::fits(&client)
+}
+
+fn fits_shared_memory(client: &Client, plan: &Plan) -> bool {
+    plan.shared_values() * size_of::<f32>() <= client.properties().hardware.max_shared_memory_size
+}
+
+/// The most steps of one launch. The environment variable `RNN_ZOO_GPU_STEPS` lowers it.
+fn steps_per_launch(plan: &Plan, batch: usize, time: usize) -> usize {
+    let products = batch * plan.directions * plan.width() * plan.size;
+    let steps = (MAX_PRODUCTS / products).clamp(MIN_STEPS, time.max(MIN_STEPS));
+    limit("RNN_ZOO_GPU_STEPS").map_or(steps, |limit| steps.min(limit))
+}
+
+/// The parts of `0..time` that are processed in one launch each.
+fn chunks(plan: &Plan, batch: usize, time: usize) -> impl Iterator<Item = Range<usize>> {
+    let steps = steps_per_launch(plan, batch, time);
+    (0..time.max(1)).step_by(steps).map(move |first| first..(first + steps).min(time))
+}
+
+/// One call of a layer.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    /// The input, `[B, T, features]`.
+    pub input: CubeTensor,
+    initial: CubeTensor,
+    pub weights: Vec<Weights>,
+    lengths: Option<Lengths>,
+    pub plan: Plan,
+    units: u32,
+}
+
+/// The parameters of one direction.
+#[derive(Clone, Debug)]
+pub(super) struct Weights {
+    pub weight_ih: CubeTensor,
+    pub weight_hh: CubeTensor,
+    bias_ih: CubeTensor,
+    bias_hh: CubeTensor,
+}
+
+impl Weights {
+    fn new([weight_ih, weight_hh, bias_ih, bias_hh]: [CubeTensor; 4]) -> Self {
+        Self { weight_ih, weight_hh, bias_ih, bias_hh }
+    }
+}
+
+impl Call {
+    /// `tensors`: the tensors of an operation of [`CubeLayer`](super::CubeLayer), in the same order.
+    pub fn new(tensors: Vec<CubeTensor>, options: CubeOptions, keep: bool) -> Self {
+        let tensors: Vec<_> = tensors.into_iter().map(into_contiguous).collect();
+        let (input, initial) = (tensors[0].clone(), tensors[1].clone());
+        let [states, _, size] = initial.shape().dims();
+        let CubeOptions { cell, reverse, lengths } = options;
+        let directions = if cell.has_memory() { states / 2 } else { states };
+        let (weights, _) = tensors[2..].as_chunks::<4>();
+        let weights = weights.iter().cloned().map(Weights::new).collect();
+        let [_, time, _] = input.shape().dims();
+        let lengths = lengths.filter(|lengths| lengths.iter().any(|length| *length < time));
+        let units = units(&input.client);
+        let whole = Plan { cell, size, directions, reverse, ragged: lengths.is_some(), slices: 1, keep };
+        let most = (units as usize / size).clamp(1, MAX_SLICES).min(whole.vectors());
+        let plans = (1..=most).rev().map(|slices| Plan { slices, ..whole });
+        let plan = plans.into_iter().find(|plan| fits_shared_memory(&input.client, plan)).unwrap_or(whole);
+        Self { input, initial, weights, lengths, plan, units }
+    }
+
+    /// The number of sequences and the number of steps.
+    pub fn dims(&self) -> [usize; 2] {
+        let [batch, time, _] = self.input.shape().dims();
+        [batch, time]
+    }
+
+    fn client(&self) -> &Client {
+        &self.input.client
+    }
+
+    /// The input weights of all directions, `[D·G·H, features]`.
+    pub fn input_weights(&self) -> CubeTensor {
+        let mut weights = self.weights.iter().map(|weights| weights.weight_ih.clone());
+        match (weights.next(), weights.next()) {
+            (Some(single), None) => single,
+            (first, second) => Cube::float_cat(first.into_iter().chain(second).collect(), 0),
+        }
+    }
+
+    /// Runs the forward pass. Returns the matrix that [`CubeLayer`](super::CubeLayer) documents, and the saved values.
+    pub fn forward(&self) -> (CubeTensor, CubeTensor) {
+        let Self { input, plan, .. } = self;
+        let ([batch, time], plan) = (self.dims(), *plan);
+        let [_, _, features] = input.shape().dims();
+        let rows = Cube::float_reshape(input.clone(), Shape::new([batch * time, features]));
+        let products = Cube::float_matmul(rows, Cube::float_transpose(self.input_weights())); // [B·T, D·G·H]
+        let products = into_contiguous(products);
+        let packed = self.pack_forward();
+        let all = empty(input, [batch * (time + plan.states()) * plan.directions, plan.size]);
+        let saved = empty(input, if plan.keep { [batch * time, plan.saved_width()] } else { [1, 1] });
+        for steps in chunks(&plan, batch, time) {
+            // SAFETY: the buffers have the shapes that the module `forward` documents, and `new` has checked the shared
+            // memory.
+            unsafe {
+                forward::forward::launch_unchecked(
+                    self.client(),
+                    self.cube_count(),
+                    self.cube_dim(),
+                    LANES,
+                    products.clone().into_buffer_arg(),
+                    packed.clone().into_buffer_arg(),
+                    self.initial.clone().into_buffer_arg(),
+                    self.lengths_arg(),
+                    all.clone().into_buffer_arg(),
+                    saved.clone().into_buffer_arg(),
+                    time,
+                    steps.start,
+                    steps.end,
+                    plan,
+                );
+            }
+        }
+        (all, saved)
+    }
+
+    /// Runs the backward kernel. Returns the saved values with the gradients of the gates in place of the gates, and the
+    /// gradients of the initial states.
+    pub fn backward(&self, saved: CubeTensor, d_all: CubeTensor) -> (CubeTensor, CubeTensor) {
+        let ([batch, time], plan) = (self.dims(), self.plan);
+        let saved = if saved.can_mut() { saved } else { saved.copy() };
+        let packed = self.pack_backward();
+        let d_all = into_contiguous(d_all);
+        let d_initial = empty(&self.input, [plan.states() * plan.directions * batch, plan.size]);
+        for steps in chunks(&plan, batch, time) {
+            // SAFETY: as in `forward`.
+            unsafe {
+                backward::backward::launch_unchecked(
+                    self.client(),
+                    self.cube_count(),
+                    self.cube_dim(),
+                    LANES,
+                    saved.clone().into_buffer_arg(),
+                    packed.clone().into_buffer_arg(),
+                    d_all.clone().into_buffer_arg(),
+                    self.lengths_arg(),
+                    d_initial.clone().into_buffer_arg(),
+                    time,
+                    steps.start,
+                    steps.end,
+                    plan,
+                );
+            }
+        }
+        let shape = Shape::new([plan.states() * plan.directions, batch, plan.size]);
+        (saved, Cube::float_reshape(d_initial, shape))
+    }
+
+    fn pack_forward(&self) -> CubeTensor {
+        let [vectors, _] = self.plan.packed_vectors();
+        let packed = empty(&self.input, [self.plan.directions * vectors, LANES]);
+        for (direction, weights) in self.weights.iter().enumerate() {
+            let Weights { weight_hh, bias_ih, bias_hh, .. } = weights.clone();
+            // SAFETY: the kernel writes `vectors` vectors for each direction.
+            unsafe {
+                pack::pack_forward::launch_unchecked(
+                    self.client(),
+                    self.elementwise(vectors),
+                    CubeDim::new_1d(self.units),
+                    LANES,
+                    weight_hh.into_buffer_arg(),
+                    bias_ih.into_buffer_arg(),
+                    bias_hh.into_buffer_arg(),
+                    packed.clone().into_buffer_arg(),
+                    direction,
+                    self.plan,
+                );
+            }
+        }
+        packed
+    }
+
+    fn pack_backward(&self) -> CubeTensor {
+        let [_, vectors] = self.plan.packed_vectors();
+        let packed = empty(&self.input, [self.plan.directions * vectors, LANES]);
+        for (direction, weights) in self.weights.iter().enumerate() {
+            // SAFETY: as in `pack_forward`.
+            unsafe {
+                pack::pack_backward::launch_unchecked(
+                    self.client(),
+                    self.elementwise(vectors),
+                    CubeDim::new_1d(self.units),
+                    LANES,
+                    weights.weight_hh.clone().into_buffer_arg(),
+                    packed.clone().into_buffer_arg(),
+                    direction,
+                    self.plan,
+                );
+            }
+        }
+        packed
+    }
+
+    /// The input, with zeros in the padding, as a matrix `[B·T, features]`.
+    pub fn input_rows(&self) -> CubeTensor {
+        let [batch, time, features] = self.input.shape().dims();
+        if self.lengths.is_none() {
+            return Cube::float_reshape(self.input.clone(), Shape::new([batch * time, features]));
+        }
+        let cleared = empty(&self.input, [batch * time, features]);
+        // SAFETY: the kernel writes no value after the last of `cleared`, which has the size of the input.
+        unsafe {
+            pack::clear_padding::launch_unchecked(
+                self.client(),
+                self.elementwise(batch * time * features),
+                CubeDim::new_1d(self.units),
+                self.input.clone().into_buffer_arg(),
+                self.lengths_arg(),
+                cleared.clone().into_buffer_arg(),
+                time,
+                features,
+            );
+        }
+        cleared
+    }
+
+    /// One cube per sequence and direction.
+    fn cube_count(&self) -> CubeCount {
+        let [batch, _] = self.dims();
+        CubeCount::Static(batch as u32, self.plan.directions as u32, 1)
+    }
+
+    /// One unit per hidden unit and slice. If the device does not allow so many units, each unit computes several hidden
+    /// units.
+    fn cube_dim(&self) -> CubeDim {
+        CubeDim::new_1d(((self.plan.size * self.plan.slices) as u32).min(self.units))
+    }
+
+    /// The cubes of a kernel with one unit per value.
+    fn elementwise(&self, values: usize) -> CubeCount {
+        grid(values.div_ceil(self.units as usize))
+    }
+
+    fn lengths_arg(&self) -> BufferArg {
+        match &self.lengths {
+            // SAFETY: the buffer has one value per sequence.
+            Some(lengths) => unsafe { BufferArg::from_raw_parts(lengths.on_gpu(self.client()), lengths.len()) },
+            // The kernel does not read it.
+            None => self.weights[0].bias_hh.clone().into_buffer_arg(),
+        }
+    }
+}
+
+pub(super) fn slice(tensor: CubeTensor, slices: &[Slice]) -> CubeTensor {
+    Cube::float_slice(tensor, slices)
+}

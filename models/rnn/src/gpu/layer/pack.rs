@@ -1,0 +1,79 @@
+//! Kernels that prepare the operands of [`forward`](super::forward) and [`backward`](super::backward).
+
+use cubecl::prelude::*;
+
+use super::plan::{LANES, Plan};
+
+/// Packs the weights and biases of one direction for the forward pass: `[D, ⌈H / 4⌉ + 1, G·H]` vectors. A vector holds
+/// four weights of one column of the gates. The last row holds the input bias and the recurrent bias.
+#[cube(launch_unchecked)]
+pub(super) fn pack_forward<N: Size>(
+    weight_hh: &[f32],
+    bias_ih: &[f32],
+    bias_hh: &[f32],
+    packed: &mut [Vector<f32, N>],
+    direction: usize,
+    #[comptime] plan: Plan,
+) {
+    let size = comptime!(plan.size);
+    let width = comptime!(plan.width());
+    let vectors = comptime!(plan.packed_vectors()[0]);
+    let index = ABSOLUTE_POS;
+    if index < vectors {
+        let first = (index / width) * LANES;
+        let column = index % width;
+        let mut values = Vector::<f32, N>::new(0.0f32);
+        if index < comptime!(plan.vectors() * plan.width()) {
+            #[unroll]
+            for lane in 0..LANES {
+                if first + lane < size {
+                    values.insert(lane, weight_hh[column * size + first + lane]);
+                }
+            }
+        } else {
+            values.insert(0usize, bias_ih[column]);
+            values.insert(1usize, bias_hh[column]);
+        }
+        packed[direction * vectors + index] = values;
+    }
+}
+
+/// Packs the recurrent weights of one direction for the backward pass: `[D, G, ⌈H / 4⌉, H]` vectors. A vector holds four
+/// weights of one hidden unit before the step.
+#[cube(launch_unchecked)]
+pub(super) fn pack_backward<N: Size>(
+    weight_hh: &[f32],
+    packed: &mut [Vector<f32, N>],
+    direction: usize,
+    #[comptime] plan: Plan,
+) {
+    let size = comptime!(plan.size);
+    let groups = comptime!(plan.vectors());
+    let vectors = comptime!(plan.packed_vectors()[1]);
+    let index = ABSOLUTE_POS;
+    if index < vectors {
+        let unit = index % size;
+        let group = index / size;
+        let first = (group % groups) * LANES;
+        let gate = group / groups;
+        let mut values = Vector::<f32, N>::new(0.0f32);
+        #[unroll]
+        for lane in 0..LANES {
+            if first + lane < size {
+                values.insert(lane, weight_hh[(gate * size + first + lane) * size + unit]);
+            }
+        }
+        packed[direction * vectors + index] = values;
+    }
+}
+
+/// Sets the padding of an input, `[B, T, features]`, to zero. A gradient of zero times NaN would be NaN.
+#[cube(launch_unchecked)]
+pub(super) fn clear_padding(input: &[f32], lengths: &[u32], cleared: &mut [f32], time: usize, features: usize) {
+    let index = ABSOLUTE_POS;
+    if index < cleared.len() {
+        let row = index / features;
+        let length = lengths[row / time] as usize;
+        cleared[index] = select(row % time < length, input[index], 0.0f32);
+    }
+}

@@ -1,0 +1,303 @@
+//! Matrix products of the backward pass. burn's product of two matrices with few rows and many columns uses few cubes, and
+//! takes ten times as long; these kernels split the sum over many cubes, and then add the partial sums in a fixed order.
+
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
+
+use super::{empty, grid};
+
+/// The rows and columns of the result that one cube computes.
+const TILE: usize = 64;
+/// The number of units of a cube, arranged in a square.
+const UNITS: usize = 256;
+const SIDE: usize = 16;
+/// The rows and columns of a unit: `TILE / SIDE`.
+const MICRO: usize = 4;
+/// The length of the part of the sum whose factors are in shared memory at the same time.
+const DEPTH: usize = 32;
+/// The number of cubes that the split of a sum aims for, which fills the largest GPUs.
+const CUBES: usize = 512;
+/// The least number of terms that one cube adds.
+const LEAST_TERMS: usize = 128;
+
+/// Columns of a row-major matrix.
+#[derive(Clone, Debug)]
+pub(super) struct Columns {
+    pub matrix: CubeTensor,
+    /// The number of columns of the whole matrix.
+    pub stride: usize,
+    pub first: usize,
+    pub count: usize,
+}
+
+/// One block of rows of [`sum_of_outer_products`]: the columns `left` and `right` of two matrices with the same rows.
+pub(super) struct Block {
+    pub left: Columns,
+    pub right: Columns,
+}
+
+/// Whether the device can run the kernels.
+pub(super) fn fits(client: &Client) -> bool {
+    let hardware = &client.properties().hardware;
+    hardware.max_units_per_cube as usize >= UNITS
+        && 2 * DEPTH * TILE * size_of::<f32>() <= hardware.max_shared_memory_size
+}
+
+/// Returns `leftᵀ · right` for each block, `[columns of all left blocks, columns of right]`, as one matrix. All blocks have
+/// `rows` rows, and equally many right columns.
+pub(super) fn sum_of_outer_products(blocks: Vec<Block>, rows: usize) -> CubeTensor {
+    let height: usize = blocks.iter().map(|block| block.left.count).sum();
+    let width = blocks[0].right.count;
+    let like = blocks[0].left.matrix.clone();
+    let tiles = blocks.iter().map(|block| block.left.count.div_ceil(TILE)).sum::<usize>() * width.div_ceil(TILE);
+    let splits = splits(tiles, rows);
+    let partial = empty(&like, [splits * height, width]);
+    let mut first_row = 0;
+    for Block { left, right } in blocks {
+        let count = left.count;
+        launch(
+            Factors { left, right, transposed: true, terms: rows, height: count },
+            &partial,
+            first_row,
+            height,
+            splits,
+        );
+        first_row += count;
+    }
+    add_splits(partial, splits, [height, width])
+}
+
+/// Returns the product of a row-major matrix with `rows` rows and a row-major matrix.
+pub(super) fn product(left: Columns, right: Columns, rows: usize) -> CubeTensor {
+    let (width, terms) = (right.count, left.count);
+    let out = empty(&left.matrix, [rows, width]);
+    launch(Factors { left, right, transposed: false, terms, height: rows }, &out, 0, rows, 1);
+    out
+}
+
+/// Returns the sums of the first `count` columns of a row-major matrix, `[1, count]`.
+pub(super) fn column_sums(matrix: Columns, rows: usize) -> CubeTensor {
+    let Columns { matrix, stride, first, count } = matrix;
+    let splits = splits(count.div_ceil(TILE), rows);
+    let partial = empty(&matrix, [splits, count]);
+    // SAFETY: the kernel writes `count` values of each of `splits` rows.
+    unsafe {
+        add_rows::launch_unchecked(
+            &matrix.client.clone(),
+            CubeCount::Static(count.div_ceil(TILE) as u32, splits as u32, 1),
+            CubeDim::new_1d(UNITS as u32),
+            matrix.into_buffer_arg(),
+            partial.clone().into_buffer_arg(),
+            stride,
+            first,
+            count,
+            rows,
+            rows.div_ceil(splits),
+        );
+    }
+    add_splits(partial, splits, [1, count])
+}
+
+/// The number of parts into which a sum of `terms` terms is split, if the result has `tiles` tiles.
+fn splits(tiles: usize, terms: usize) -> usize {
+    (CUBES / tiles.max(1)).min(terms / LEAST_TERMS).max(1)
+}
+
+/// The factors of a product: `left` is `[terms, height]` if it is transposed, and `[height, terms]` otherwise; `right` is
+/// `[terms, columns]`.
+struct Factors {
+    left: Columns,
+    right: Columns,
+    transposed: bool,
+    terms: usize,
+    height: usize,
+}
+
+/// Writes the product to the rows from `first_row` of each of the `splits` parts of `out`, `[splits · rows, columns]`.
+fn launch(factors: Factors, out: &CubeTensor, first_row: usize, rows: usize, splits: usize) {
+    let Factors { left, right, transposed, terms, height } = factors;
+    let width = right.count;
+    let cubes = [height.div_ceil(TILE), width.div_ceil(TILE), splits].map(|count| count as u32);
+    // SAFETY: the kernel reads the given columns, and writes to the rows `first_row..first_row + height` of each part.
+    unsafe {
+        tiled_product::launch_unchecked(
+            &out.client,
+            CubeCount::Static(cubes[0], cubes[1], cubes[2]),
+            CubeDim::new_1d(UNITS as u32),
+            left.matrix.into_buffer_arg(),
+            right.matrix.into_buffer_arg(),
+            out.clone().into_buffer_arg(),
+            left.first,
+            left.stride,
+            right.first,
+            right.stride,
+            terms,
+            terms.div_ceil(splits),
+            height,
+            width,
+            first_row,
+            rows,
+            transposed,
+        );
+    }
+}
+
+/// Adds the `splits` parts of `partial`, `[splits · rows, columns]`.
+fn add_splits(partial: CubeTensor, splits: usize, shape: [usize; 2]) -> CubeTensor {
+    if splits == 1 {
+        return partial;
+    }
+    let sums = empty(&partial, shape);
+    let count = shape[0] * shape[1];
+    // SAFETY: the kernel writes `count` values.
+    unsafe {
+        add_parts::launch_unchecked(
+            &partial.client.clone(),
+            grid(count.div_ceil(UNITS)),
+            CubeDim::new_1d(UNITS as u32),
+            partial.into_buffer_arg(),
+            sums.clone().into_buffer_arg(),
+            count,
+            splits,
+        );
+    }
+    sums
+}
+
+/// One tile of a product, over one part of the sum.
+#[cube(launch_unchecked)]
+fn tiled_product(
+    left: &[f32],
+    right: &[f32],
+    out: &mut [f32],
+    left_first: usize,
+    left_stride: usize,
+    right_first: usize,
+    right_stride: usize,
+    terms: usize,
+    part: usize,
+    height: usize,
+    width: usize,
+    first_row: usize,
+    rows: usize,
+    #[comptime] transposed: bool,
+) {
+    let mut left_tile = Shared::new_slice(comptime!(DEPTH * TILE)); // [DEPTH, TILE]
+    let mut right_tile = Shared::new_slice(comptime!(DEPTH * TILE));
+    let mut sums = Array::<f32>::new(comptime!(MICRO * MICRO));
+    #[unroll]
+    for index in 0..MICRO * MICRO {
+        sums[index] = 0.0f32;
+    }
+    let unit = UNIT_POS_X as usize;
+    let row = CUBE_POS_X as usize * TILE;
+    let column = CUBE_POS_Y as usize * TILE;
+    let start = CUBE_POS_Z as usize * part;
+    let end = min(start + part, terms);
+
+    let blocks = (part + (DEPTH - 1)) / DEPTH;
+    for block in 0..blocks {
+        let first = start + block * DEPTH;
+        #[unroll]
+        for load in 0..DEPTH * TILE / UNITS {
+            // Neighbouring units read neighbouring values.
+            let across = unit % TILE;
+            let deep = unit / TILE + load * (UNITS / TILE);
+            let term = first + deep;
+            let value = if term < end && column + across < width {
+                right[right_first + term * right_stride + column + across]
+            } else {
+                f32::new(0.0f32)
+            };
+            right_tile[deep * TILE + across] = value;
+            if transposed {
+                let value = if term < end && row + across < height {
+                    left[left_first + term * left_stride + row + across]
+                } else {
+                    f32::new(0.0f32)
+                };
+                left_tile[deep * TILE + across] = value;
+            } else {
+                let deep = unit % DEPTH;
+                let across = unit / DEPTH + load * (UNITS / DEPTH);
+                let term = first + deep;
+                let value = if term < end && row + across < height {
+                    left[left_first + (row + across) * left_stride + term]
+                } else {
+                    f32::new(0.0f32)
+                };
+                left_tile[deep * TILE + across] = value;
+            }
+        }
+        sync_cube();
+        #[unroll]
+        for deep in 0..DEPTH {
+            let mut factors = Array::<f32>::new(MICRO);
+            #[unroll]
+            for index in 0..MICRO {
+                factors[index] = right_tile[deep * TILE + index * SIDE + unit % SIDE];
+            }
+            #[unroll]
+            for y in 0..MICRO {
+                let factor = left_tile[deep * TILE + y * SIDE + unit / SIDE];
+                #[unroll]
+                for x in 0..MICRO {
+                    sums[y * MICRO + x] = fma(factor, factors[x], sums[y * MICRO + x]);
+                }
+            }
+        }
+        sync_cube();
+    }
+
+    let first = CUBE_POS_Z as usize * rows + first_row;
+    #[unroll]
+    for y in 0..MICRO {
+        let row = row + y * SIDE + unit / SIDE;
+        #[unroll]
+        for x in 0..MICRO {
+            let column = column + x * SIDE + unit % SIDE;
+            if row < height && column < width {
+                out[(first + row) * width + column] = sums[y * MICRO + x];
+            }
+        }
+    }
+}
+
+/// The sums of `TILE` columns, over one part of the rows.
+#[cube(launch_unchecked)]
+fn add_rows(matrix: &[f32], partial: &mut [f32], stride: usize, first: usize, count: usize, rows: usize, part: usize) {
+    let mut shared = Shared::new_slice(UNITS);
+    let unit = UNIT_POS_X as usize;
+    let column = CUBE_POS_X as usize * TILE + unit % TILE;
+    let start = CUBE_POS_Y as usize * part;
+    let end = min(start + part, rows);
+    let mut sum = 0.0f32;
+    if column < count {
+        for row in range_stepped(start + unit / TILE, end, comptime!(UNITS / TILE)) {
+            sum += matrix[row * stride + first + column];
+        }
+    }
+    shared[unit] = sum;
+    sync_cube();
+    if unit < TILE && column < count {
+        let mut sum = 0.0f32;
+        #[unroll]
+        for other in 0..UNITS / TILE {
+            sum += shared[other * TILE + unit];
+        }
+        partial[CUBE_POS_Y as usize * count + column] = sum;
+    }
+}
+
+/// The sums of the values at the same place of all parts.
+#[cube(launch_unchecked)]
+fn add_parts(partial: &[f32], sums: &mut [f32], count: usize, parts: usize) {
+    let index = ABSOLUTE_POS;
+    if index < count {
+        let mut sum = 0.0f32;
+        for part in 0..parts {
+            sum += partial[part * count + index];
+        }
+        sums[index] = sum;
+    }
+}
