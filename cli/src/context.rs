@@ -120,10 +120,19 @@ impl Context {
     }
 
     /// Logs the command that resumes a training run that failed because a file could not be read or written, for
-    /// example on a full disk.
+    /// example on a full disk, or because a GPU has failed.
     pub(crate) fn log_failure(&self, error: &CliError, arguments: &str) {
-        if matches!(error, CliError::Training(TrainingError::Io { .. })) && self.current_run().is_some() {
-            log(&format!("training failed; fix the problem, then resume with: {}", self.resume_command(arguments)));
+        if self.current_run().is_none() {
+            return;
+        }
+        match error {
+            CliError::Training(TrainingError::Io { .. }) => {
+                log(&format!("training failed; fix the problem, then resume with: {}", self.resume_command(arguments)));
+            }
+            CliError::Training(TrainingError::Device { .. }) => {
+                log(&format!("the GPU has failed; resume on the CPU with: {}", self.resume_on_cpu(arguments)));
+            }
+            _ => {}
         }
     }
 
@@ -139,11 +148,22 @@ impl Context {
     }
 
     fn resume_command(&self, arguments: &str) -> String {
+        self.resume_with(arguments, |_| true)
+    }
+
+    fn resume_on_cpu(&self, arguments: &str) -> String {
+        self.resume_with(arguments, |option| !matches!(option, "--backend" | "--device"))
+    }
+
+    /// Returns a command that resumes a run, with those global options for which `keep` returns true.
+    fn resume_with(&self, arguments: &str, keep: impl Fn(&str) -> bool) -> String {
         let skip = match self.session.options.on_nonfinite {
             OnNonFinite::Skip => " --on-nonfinite skip",
             OnNonFinite::Stop => "",
         };
-        let flags = self.flags.iter().map(|flag| format!(" {}", shell_word(flag))).collect::<String>();
+        // Each option is followed by its value.
+        let kept = self.flags.chunks(2).filter(|flag| keep(&flag[0])).flatten();
+        let flags = kept.map(|flag| format!(" {}", shell_word(flag))).collect::<String>();
         format!("{} {arguments}{flags}{skip}", self.program)
     }
 

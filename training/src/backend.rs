@@ -49,6 +49,26 @@ impl Backend {
         (self != Self::Flex).then(|| self.name())
     }
 
+    /// Returns whether the backend computes on the CPU, and so needs no driver.
+    pub fn is_cpu(self) -> bool {
+        matches!(self, Self::Flex | Self::Ndarray)
+    }
+
+    /// Returns whether the program was built with this backend.
+    pub fn is_compiled(self) -> bool {
+        self.kind().is_some()
+    }
+
+    /// Returns the devices of this backend on this machine.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainingError::BackendNotCompiled`] if the program was built without the backend.
+    pub fn devices(self) -> Result<Vec<Device>> {
+        let kind = self.kind().ok_or(TrainingError::BackendNotCompiled { name: self.name() })?;
+        Ok(Device::enumerate(kind).into_vec())
+    }
+
     /// Returns the device of this backend with the number `index`, counted from 0.
     ///
     /// # Errors
@@ -56,7 +76,14 @@ impl Backend {
     /// [`TrainingError::BackendNotCompiled`] if the program was built without the backend;
     /// [`TrainingError::NoSuchDevice`] if the backend has no device `index`.
     pub fn device(self, index: usize) -> Result<Device> {
-        let kind = match self {
+        let devices = self.devices()?;
+        let found = devices.len();
+        devices.into_iter().nth(index).ok_or(TrainingError::NoSuchDevice { index, backend: self.name(), found })
+    }
+
+    /// Returns burn's name of the backend; `None` if the backend is not compiled in.
+    fn kind(self) -> Option<DeviceType> {
+        Some(match self {
             Self::Flex => DeviceType::Flex,
             #[cfg(feature = "ndarray")]
             Self::Ndarray => DeviceType::NdArray,
@@ -71,11 +98,8 @@ impl Backend {
             #[cfg(feature = "rocm")]
             Self::Rocm => DeviceType::Rocm,
             #[allow(unreachable_patterns)]
-            _ => return Err(TrainingError::BackendNotCompiled { name: self.name() }),
-        };
-        let devices = Device::enumerate(kind);
-        let found = devices.len();
-        devices.into_iter().nth(index).ok_or(TrainingError::NoSuchDevice { index, backend: self.name(), found })
+            _ => return None,
+        })
     }
 }
 

@@ -137,6 +137,11 @@ impl Checkpoints {
         self.last.as_deref()
     }
 
+    /// Returns the newest checkpoint in the folder, damaged or not.
+    pub fn newest(&self) -> Result<Option<PathBuf>> {
+        Ok(self.numbers()?.last().map(|number| self.dir.join(format!("{number:06}"))))
+    }
+
     /// Writes a new checkpoint. Removes all older checkpoints except the previous checkpoint.
     pub fn save<M: Module>(&mut self, snapshot: &Snapshot<M>) -> Result<()> {
         let number = self.numbers()?.last().map_or(1, |last| last + 1);

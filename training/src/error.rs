@@ -249,6 +249,19 @@ pub enum TrainingError {
         /// A sentence that names the last checkpoint, or says that there is no checkpoint.
         checkpoint: String,
     },
+    /// A GPU has failed during training: the device was lost, or its memory is too small.
+    #[error(
+        "the backend `{backend}` has failed: {message}; {checkpoint}; resume the run on another backend, where it goes \
+         on with the same state but not bit for bit, or start a run with a smaller training.batch_size"
+    )]
+    Device {
+        /// The name of the backend.
+        backend: &'static str,
+        /// The message of the driver, as one line.
+        message: String,
+        /// A clause that names the last checkpoint, or says that there is no checkpoint.
+        checkpoint: String,
+    },
     /// The package has no test metrics to verify.
     #[error("the package {name} has no recorded test metrics to compare with; export the package from a finished run")]
     NothingToVerify {

@@ -13,6 +13,7 @@ use inference::{Catalog, Folder, Package};
 
 use crate::backend::Backend;
 use crate::checkpoint::State;
+use crate::device_failure::guarded;
 use crate::error::{Result, TaskError, TrainingError};
 use crate::interrupt::Interrupt;
 use crate::lock::Lock;
@@ -289,9 +290,12 @@ impl<T: Task> Training<T> {
         session.observer.observe(&event);
 
         let job = Job { task: &task, recipe: &recipe, splits: &splits, package: package.as_ref(), run: &run, started };
-        let Some((network, state)) = job.train(resume, session)? else { return Ok(Fitted::Interrupted) };
         let dir = self.baselines.unwrap_or_else(|| run.dir().to_path_buf());
-        let (predictor, finished) = job.measure(network, &state, start, &dir, session)?;
+        let measured = guarded(session, &run, |session| {
+            let Some((network, state)) = job.train(resume, session)? else { return Ok(None) };
+            job.measure(network, &state, start, &dir, session).map(Some)
+        })?;
+        let Some((predictor, finished)) = measured else { return Ok(Fitted::Interrupted) };
         let Finished { outcome, demonstration, .. } = finished;
         let demonstration = demonstration.lines;
         Ok(Fitted::Trained(Box::new(Trained { run, recipe, predictor, outcome, demonstration })))

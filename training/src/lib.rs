@@ -35,7 +35,7 @@
 //! | [`files`] | atomic writes |
 //! | [`shuffled()`], [`bucketed()`] | batches of an epoch |
 //! | [`descend()`] | a minimal training loop for short programs |
-//! | [`backend`], [`machine`] | devices and memory |
+//! | [`backend`], [`machine`], [`panics`] | devices, memory, failures of GPU drivers |
 //! | [`settings`] | number types that refuse invalid values |
 
 // A library must not print to the output streams of the program that calls it, nor end the process.
@@ -58,6 +58,7 @@ mod crossval;
 pub mod curves;
 mod decay;
 mod descend;
+mod device_failure;
 mod error;
 mod events;
 pub mod files;
@@ -76,6 +77,7 @@ pub mod observer;
 pub mod optimizer;
 pub mod options;
 pub mod package;
+pub mod panics;
 pub mod plot;
 mod random;
 pub mod recipe;

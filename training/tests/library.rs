@@ -9,11 +9,14 @@ mod line;
 #[path = "support/sentences.rs"]
 mod sentences;
 
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use inference::weights::Precision;
 use inference::{MemoryFiles, Predictor};
+use training::backend::Backend;
+use training::options::{Interval, TrainerOptions};
 use training::package::{Opened, record_in};
 use training::recipe::RecipeText;
 use training::seeds::Seeds;
@@ -264,6 +267,35 @@ fn an_error_of_collate_is_returned_and_the_run_can_be_resumed() {
     assert_eq!(events.last(), Some(&"Stopped"));
     assert!(dir.join("checkpoints/000001").is_dir(), "the checkpoint of the first epoch stays");
     assert!(Training::<LineTask>::resume(&dir).is_ok());
+}
+
+#[test]
+fn a_gpu_that_fails_is_an_error_and_the_run_resumes_on_the_cpu() {
+    let _guard = exclusive();
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().join("run");
+    // A CPU that passes for a GPU, and fails at the eighth step as drivers do.
+    let lost = |backend: Backend| {
+        let mut at_last = at_step(8);
+        let observer = move |event: &Event| {
+            if matches!(event, Event::Step(_)) && at_last(event) {
+                panic!("wgpu error: the device\n is lost");
+            }
+        };
+        let options = TrainerOptions { interval: Interval::Steps(3), ..TrainerOptions::default() };
+        Session { backend, options, observer: Box::new(observer), ..Session::default() }
+    };
+    let training = Training::<Sentences>::new(short()).in_folder(&dir);
+    let error = training.fit(&mut lost(Backend::Wgpu)).err().unwrap();
+    let TrainingError::Device { backend: "wgpu", message, checkpoint } = &error else { panic!("{error}") };
+    assert_eq!(message, "wgpu error: the device is lost");
+    assert!(checkpoint.ends_with("checkpoints/000002"), "{checkpoint}");
+    resume(&dir);
+
+    // On the CPU, a panic is a mistake in the code.
+    let other = dir.with_file_name("other");
+    let train = AssertUnwindSafe(|| Training::<Sentences>::new(short()).in_folder(&other).fit(&mut lost(Backend::Flex)));
+    assert!(std::panic::catch_unwind(train).is_err());
 }
 
 #[test]

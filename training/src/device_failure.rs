@@ -1,0 +1,27 @@
+//! A GPU that fails during training: the panic of burn becomes an error.
+
+use crate::checkpoint::Checkpoints;
+use crate::error::{Result, TrainingError};
+use crate::fit::Session;
+use crate::observer::Event;
+use crate::panics::caught;
+use crate::run::Run;
+
+/// Trains on the session's device.
+///
+/// # Errors
+///
+/// [`TrainingError::Device`] if `train` panics on a GPU. On the CPU, a panic is a mistake in the code, and stays a panic.
+pub fn guarded<R>(session: &mut Session, run: &Run, train: impl FnOnce(&mut Session) -> Result<R>) -> Result<R> {
+    if session.backend.is_cpu() {
+        return train(session);
+    }
+    caught(|| train(session)).unwrap_or_else(|message| {
+        session.observer.observe(&Event::Stopped);
+        let checkpoint = match Checkpoints::new(run.checkpoints()).newest()? {
+            Some(path) => format!("the last checkpoint is {}", path.display()),
+            None => "there is no checkpoint yet".to_owned(),
+        };
+        Err(TrainingError::Device { backend: session.backend.name(), message, checkpoint })
+    })
+}

@@ -1,0 +1,92 @@
+//! Panics of GPU drivers as errors.
+//!
+//! burn and CubeCL panic when a device cannot be opened, is lost or has too little memory. The panic may begin in a
+//! thread of the device, and reaches the caller as a second panic, whose message is less clear than the first.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+
+/// The longest message in characters.
+const LONGEST: usize = 300;
+
+/// The calls of [`caught`] in progress.
+struct Listening {
+    calls: usize,
+    /// The message of the first panic since a call began while no other was in progress.
+    first: Option<String>,
+}
+
+static LISTENING: Mutex<Listening> = Mutex::new(Listening { calls: 0, first: None });
+
+fn listening() -> MutexGuard<'static, Listening> {
+    LISTENING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Calls `work`. If it panics, returns the message of the first panic in the meantime, in any thread, as one line.
+///
+/// Nothing is printed about panics in the meantime.
+pub fn caught<R>(work: impl FnOnce() -> R) -> Result<R, String> {
+    install();
+    {
+        let mut listening = listening();
+        if listening.calls == 0 {
+            listening.first = None;
+        }
+        listening.calls += 1;
+    }
+    // The caller gets no value that `work` has left half changed, apart from what it shares on purpose.
+    let done = panic::catch_unwind(AssertUnwindSafe(work));
+    let mut listening = listening();
+    listening.calls -= 1;
+    done.map_err(|_| listening.first.take().unwrap_or_else(|| "an unknown failure".to_owned()))
+}
+
+/// Sets a panic hook that keeps the message for [`caught`]. Outside of `caught`, the previous hook runs.
+fn install() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let previous = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let mut listening = listening();
+            if listening.calls > 0 {
+                let message = info.payload_as_str().unwrap_or("a panic without a message");
+                listening.first.get_or_insert_with(|| one_line(message));
+                return;
+            }
+            drop(listening);
+            previous(info);
+        }));
+    });
+}
+
+/// Shortens a message to one line, without the backtrace that burn and CubeCL append.
+pub fn one_line(message: &str) -> String {
+    let text = message.split_once("Backtrace").map_or(message, |(text, _)| text).replace("\\n", " ");
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match words.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words.trim_end_matches([',', '"', '(', '{', ' ']).to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_panic_is_returned_although_it_begins_in_another_thread() {
+        let failed = caught(|| {
+            let device = std::thread::spawn(|| panic!("out of memory\n  in a buffer\nBacktrace:\n0: main"));
+            device.join().unwrap();
+        });
+        assert_eq!(failed.unwrap_err(), "out of memory in a buffer");
+        assert_eq!(caught(|| 7), Ok(7));
+        assert_eq!(caught(|| caught(|| panic!("{}", 1)).unwrap_err()), Ok("1".to_owned()));
+    }
+
+    #[test]
+    fn a_long_message_is_cut() {
+        assert_eq!(one_line(&"ß ".repeat(1000)).chars().count(), LONGEST + 1);
+    }
+}
