@@ -3,7 +3,8 @@
 
 use crate::curves;
 use crate::error::{Result, TaskError, TrainingError};
-use crate::fit::{Origin, Session};
+use crate::fit::Session;
+use crate::step_times::with_stepper;
 use crate::steps::Stepper;
 use crate::task::{RecipeOf, Task};
 
@@ -51,14 +52,7 @@ impl RateTest {
             );
             return Err(TaskError::setting("range", message).into());
         }
-        let raw = session.load::<T>(&recipe.data)?;
-        let origin = Origin::find::<T>(recipe)?;
-        let package = origin.open::<T>()?;
-        let task = T::fit(recipe, &raw, origin.pretrained::<T>(package.as_ref())?)?;
-        let train = session.encode(&task, raw)?.train;
-        let device = session.device.clone().autodiff();
-        let stepper = Stepper { task: &task, recipe, train: &train, start: package.as_ref(), device };
-        let losses = losses(&stepper, range)?;
+        let losses = with_stepper::<T, _>(recipe, session, |stepper| losses(stepper, range))?;
         match steepest(&smooth(&losses)) {
             Some((steepest, least)) => Ok(Self { losses, steepest, least }),
             None => {

@@ -24,6 +24,7 @@
 //! | [`Task`] | the trait that an application implements |
 //! | [`Training`], [`Session`] | trains or resumes one run |
 //! | [`seeds`], [`grid`], [`find_rate`] | several seeds; combinations of settings; the learning-rate range test |
+//! | [`step_times`] | the time of whole training steps |
 //! | [`recipe`] | TOML files, overrides and checks |
 //! | [`Metric`], [`Measured`], [`Comparison`] | metrics and comparisons with baselines |
 //! | [`classes`] | metrics and plots of classifiers |
@@ -35,7 +36,7 @@
 //! | [`files`] | atomic writes |
 //! | [`shuffled()`], [`bucketed()`] | batches of an epoch |
 //! | [`descend()`] | a minimal training loop for short programs |
-//! | [`backend`], [`machine`], [`panics`] | devices, memory, failures of GPU drivers |
+//! | [`backend`], [`adapter`], [`machine`], [`panics`] | backends, their devices, memory, failures of GPU drivers |
 //! | [`settings`] | number types that refuse invalid values |
 
 // A library must not print to the output streams of the program that calls it, nor end the process.
@@ -46,6 +47,7 @@
 extern crate self as training;
 
 mod adam;
+pub mod adapter;
 pub mod average;
 pub mod backend;
 mod batches;
@@ -90,6 +92,7 @@ pub mod seeds;
 #[path = "../tests/support/sentences.rs"]
 mod sentences;
 mod sgd;
+pub mod step_times;
 mod steps;
 pub mod streams;
 mod task;

@@ -294,7 +294,8 @@ fn a_gpu_that_fails_is_an_error_and_the_run_resumes_on_the_cpu() {
 
     // On the CPU, a panic is a mistake in the code.
     let other = dir.with_file_name("other");
-    let train = AssertUnwindSafe(|| Training::<Sentences>::new(short()).in_folder(&other).fit(&mut lost(Backend::Flex)));
+    let train =
+        AssertUnwindSafe(|| Training::<Sentences>::new(short()).in_folder(&other).fit(&mut lost(Backend::Flex)));
     assert!(std::panic::catch_unwind(train).is_err());
 }
 

@@ -1,0 +1,109 @@
+//! What a backend says about one of its devices: name, type, graphics API, driver and memory.
+
+use crate::machine::processor;
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+/// A processor or a graphics adapter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adapter {
+    /// The name that the driver reports, such as `NVIDIA H100`.
+    pub name: String,
+    /// `processor`, `discrete`, `integrated`, `virtual`, `software` or `other`.
+    pub kind: String,
+    /// The interface of the driver, such as `Vulkan`; `None` for a processor.
+    pub api: Option<String>,
+    /// The driver and its version; `None` if they are not known.
+    pub driver: Option<String>,
+    /// The memory in bytes; `None` if it is not known, as with all graphics APIs.
+    pub memory_bytes: Option<u64>,
+}
+
+impl Adapter {
+    /// Opens the device.
+    ///
+    /// # Panics
+    ///
+    /// If the driver of the device fails: see [`caught`](crate::panics::caught).
+    pub fn of(device: &Device) -> Self {
+        #[cfg(any(feature = "wgpu", feature = "vulkan", feature = "metal", feature = "cuda", feature = "rocm"))]
+        if let burn::backend::DispatchDevice::Cube(device) = device.as_dispatch() {
+            return gpu::adapter(device);
+        }
+        let _ = device;
+        Self { name: processor(), kind: "processor".to_owned(), api: None, driver: None, memory_bytes: None }
+    }
+}
+
+#[cfg(any(feature = "wgpu", feature = "vulkan", feature = "metal", feature = "cuda", feature = "rocm"))]
+mod gpu {
+    use burn::backend::CubeDevice;
+
+    use super::Adapter;
+
+    pub fn adapter(device: &CubeDevice) -> Adapter {
+        let client = device.client();
+        let properties = client.properties();
+        let name = match properties.identity.name.as_str() {
+            "" => format!("{device:?}"),
+            name => name.to_owned(),
+        };
+        let adapter = Adapter {
+            name,
+            kind: "discrete".to_owned(),
+            api: Some(format!("{:?}", device.runtime())),
+            driver: None,
+            memory_bytes: properties.memory.max_memory(),
+        };
+        #[cfg(any(feature = "wgpu", feature = "vulkan", feature = "metal"))]
+        if let CubeDevice::Wgpu(device) = device {
+            return super::graphics::completed(adapter, device.backend);
+        }
+        adapter
+    }
+}
+
+#[cfg(any(feature = "wgpu", feature = "vulkan", feature = "metal"))]
+mod graphics {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use burn::tensor::wgpu::WgpuBackend;
+    use burn::tensor::wgpu::wgpu::{AdapterInfo, Backends, DeviceType, Instance, InstanceDescriptor};
+
+    use super::Adapter;
+
+    /// Adds what wgpu knows about the adapter. CubeCL has only its name, and prefers the graphics APIs in wgpu's order.
+    pub fn completed(adapter: Adapter, api: WgpuBackend) -> Adapter {
+        let Some(info) = list(api).into_iter().find(|info| info.name == adapter.name) else { return adapter };
+        let kind = match info.device_type {
+            DeviceType::DiscreteGpu => "discrete",
+            DeviceType::IntegratedGpu => "integrated",
+            DeviceType::VirtualGpu => "virtual",
+            DeviceType::Cpu => "software",
+            DeviceType::Other => "other",
+        };
+        let driver = format!("{} {}", info.driver, info.driver_info).trim().to_owned();
+        Adapter {
+            kind: kind.to_owned(),
+            api: Some(format!("{:?}", info.backend)),
+            driver: (!driver.is_empty()).then_some(driver),
+            ..adapter
+        }
+    }
+
+    fn list(api: WgpuBackend) -> Vec<AdapterInfo> {
+        let backends = match api {
+            WgpuBackend::Vulkan => Backends::VULKAN,
+            WgpuBackend::Metal => Backends::METAL,
+            _ => Backends::all(),
+        };
+        let descriptor = InstanceDescriptor { backends, ..InstanceDescriptor::new_without_display_handle() };
+        let adapters = Instance::new(descriptor).enumerate_adapters(backends);
+        // Outside of browsers, the adapters are there at once.
+        match pin!(adapters).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(adapters) => adapters.iter().map(|adapter| adapter.get_info()).collect(),
+            Poll::Pending => Vec::new(),
+        }
+    }
+}
