@@ -43,6 +43,8 @@ pub enum Command<V: Subcommand, O: Args> {
     Export(Export),
     /// Measure how fast a trained model answers
     Bench(Bench),
+    /// List the backends and their devices, and check each device with a small training step
+    Backends,
     /// List the recipes, which are TOML files of training settings, or print a recipe
     Recipes(Recipes),
     /// List training runs and compare their metrics
@@ -74,7 +76,7 @@ pub struct Common {
     pub json: bool,
 }
 
-fn backend() -> impl TypedValueParser<Value = Backend> {
+pub(crate) fn backend() -> impl TypedValueParser<Value = Backend> {
     PossibleValuesParser::new(Backend::ALL.map(Backend::name)).try_map(|name| name.parse::<Backend>())
 }
 
@@ -362,17 +364,6 @@ pub struct Serve {
     pub options: ServeOptions,
 }
 
-/// Arguments of `zoo serve`.
-#[derive(Debug, Args)]
-pub struct ServeZoo {
-    /// Models of any application: names that `models` lists, or package folders
-    #[arg(required = true, value_name = "NAME|DIR")]
-    pub models: Vec<String>,
-    /// Address, token and limits.
-    #[command(flatten)]
-    pub options: ServeOptions,
-}
-
 /// Address, token and limits of a server.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server")]
@@ -419,7 +410,7 @@ pub(crate) fn used_globals(verb: &str) -> Option<&'static [&'static str]> {
         "train" | "eval" | "verify" | "find-rate" => &["backend", "device", "threads", "data_dir", "json"],
         "bench" => &["backend", "device", "threads", "json"],
         "serve" => &["backend", "device", "threads"],
-        "models" | "export" | "recipes" | "runs" => &["json"],
+        "models" | "export" | "recipes" | "runs" | "backends" => &["json"],
         "completions" => &[],
         _ => return None,
     })

@@ -45,7 +45,7 @@ impl Context {
         let session = Session {
             backend: common.backend,
             device: common.backend.device(common.device)?,
-            locator: Locator::new(common.data_dir.as_deref()).with_progress(data_progress()),
+            locator: locator(common.data_dir.as_deref()),
             options: TrainerOptions::default(),
             interrupt: Interrupt::default(),
             observer: Box::new(Console::new(current_run.clone())),
@@ -171,6 +171,11 @@ impl Context {
     pub(crate) fn global_arguments(&self) -> impl Iterator<Item = String> {
         self.flags.iter().cloned()
     }
+}
+
+/// Returns the search for data sets, with a display of downloads.
+pub(crate) fn locator(data_dir: Option<&Path>) -> Locator {
+    Locator::new(data_dir).with_progress(data_progress())
 }
 
 /// Returns the arguments after `cargo run -p`: the name of the application, or `PACKAGE --example NAME` for an example.

@@ -46,6 +46,12 @@ pub enum CliError {
         /// The number of all measured metrics.
         total: usize,
     },
+    /// A backend is compiled in, but none of its devices works.
+    #[error("no working device of {backends}; see the lines above")]
+    NoWorkingDevice {
+        /// The names of the backends, separated by commas.
+        backends: String,
+    },
     /// Some trainings of a grid failed. All other trainings of the grid are finished.
     #[error(
         "{failed} of {total} trainings failed; read the log {}, fix the cause, and repeat the command",
@@ -170,6 +176,9 @@ impl CliError {
                 format!("for example: cargo run -p sentiment --features {name}")
             }
             TrainingError::Override { .. } => "see --set".to_owned(),
+            TrainingError::NoSuchDevice { .. } => {
+                "to list the devices, use the verb `backends`; to compute on the CPU, leave out --backend".to_owned()
+            }
             _ => return None,
         })
     }

@@ -19,6 +19,7 @@
 
 pub mod application;
 pub mod args;
+mod check;
 mod commands;
 pub mod context;
 pub mod error;
@@ -29,6 +30,7 @@ pub mod plain;
 mod program;
 pub mod progress;
 mod signals;
+mod zoo_args;
 
 pub use application::{Application, Changes};
 pub use commands::train::ChangedRecipeExt;

@@ -6,15 +6,18 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use inference::Predictor;
 use inference::dynamic::Registry;
-use training::Task;
 use training::machine::keep_memory;
+use training::recipe::RecipeText;
+use training::step_times::StepTimes;
+use training::{RecipeOf, Session, Task};
 
 use crate::application::Application;
-use crate::args::{Arguments, Common, Completions, Models, ServeZoo, used_globals};
-use crate::commands::{self, models, serve};
+use crate::args::{Arguments, Common, Completions, Models, used_globals};
+use crate::commands::{self, backends, benchmarks, models, recipes, serve};
 use crate::context::Context;
 use crate::error::{CliError, Result};
 use crate::output::log;
+use crate::zoo_args::{BenchZoo, Json, ServeZoo};
 
 type PredictorOf<A> = <<A as Application>::Task as Task>::Predictor;
 type ArgumentsOf<A> = Arguments<<A as Application>::Verb, <A as Application>::Options>;
@@ -27,10 +30,16 @@ const ENVIRONMENT: &str = "Environment:
 
 /// One application in a program that [`zoo()`] runs.
 pub struct Entry {
-    name: &'static str,
+    pub(crate) name: &'static str,
     command: fn() -> Command,
     run: fn(&ArgMatches, &str) -> ExitCode,
     models: fn() -> Vec<models::Listed>,
+    /// The names of the recipes.
+    pub(crate) recipes: fn() -> Vec<String>,
+    /// Measures training steps of a recipe, given the number of steps before and in the measurement.
+    pub(crate) steps: fn(&str, usize, usize, &mut Session) -> training::Result<StepTimes>,
+    /// What one step counts, such as `words`.
+    pub(crate) items: &'static str,
 }
 
 impl Entry {
@@ -42,7 +51,18 @@ impl Entry {
 
 /// Makes the entry of an application for [`zoo()`].
 pub fn entry<A: Application>() -> Entry {
-    Entry { name: PredictorOf::<A>::APPLICATION, command: command::<A>, run: run::<A>, models: models::list::<A> }
+    Entry {
+        name: PredictorOf::<A>::APPLICATION,
+        command: command::<A>,
+        run: run::<A>,
+        models: models::list::<A>,
+        recipes: recipes::names::<A>,
+        steps: |recipe, warm_up, steps, session| {
+            let recipe = RecipeText::find(recipe, A::Task::RECIPES)?.parse::<RecipeOf<A::Task>>()?;
+            StepTimes::measure::<A::Task>(&recipe, warm_up, steps, session)
+        },
+        items: A::Task::ITEMS,
+    }
 }
 
 /// Runs the program of one application: `APPLICATION VERB`. Returns its exit code.
@@ -72,6 +92,14 @@ pub fn zoo(applications: Registry, entries: &[Entry]) -> ExitCode {
                 .about("Serve models of any application over HTTP, with a page to try them by hand"),
         )
         .subcommand(
+            Json::augment_args(Command::new("backends"))
+                .about("List the backends and their devices, and check each device with a small training step"),
+        )
+        .subcommand(
+            BenchZoo::augment_args(Command::new("bench"))
+                .about("Measure layers and whole training steps on every backend of this program"),
+        )
+        .subcommand(
             Completions::augment_args(Command::new("completions")).about("Print a completion script for a shell"),
         );
     let matches = program.clone().get_matches();
@@ -82,6 +110,8 @@ pub fn zoo(applications: Registry, entries: &[Entry]) -> ExitCode {
     let done = match name {
         "completions" => parsed::<Completions>(arguments).and_then(|args| commands::completions(args, &mut program)),
         "serve" => parsed(arguments).and_then(|args| serve::run_zoo(args, applications)),
+        "bench" => parsed::<BenchZoo>(arguments).and_then(|args| benchmarks::run(args.benchmark, entries)),
+        "backends" => parsed::<Json>(arguments).and_then(|args| backends::run(args.json)),
         _ => parsed(arguments).and_then(|args| {
             models::run(&args, entries.iter().map(|entry| (entry.name, (entry.models)())).collect(), false)
         }),

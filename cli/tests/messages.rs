@@ -74,6 +74,11 @@ fn messages_of_training() {
         &TrainingError::NoEpoch { path: path() },
         &TrainingError::DataChanged { path: path(), was: "SHA-256 12ab".to_owned(), now: "SHA-256 34cd".to_owned() },
         &nonfinite,
+        &TrainingError::Device {
+            backend: "wgpu",
+            message: "the device is lost".to_owned(),
+            checkpoint: "the last checkpoint is runs/a/checkpoints/000001".to_owned(),
+        },
         &TrainingError::NothingToVerify { name: "small".to_owned() },
         &TaskError::Interrupted,
         &TaskError::Memory { what: "Kneser-Ney 5-grams".to_owned(), available: Some(1 << 29) },
@@ -99,5 +104,6 @@ fn messages_and_advice_of_the_command_line() {
         &advice(TrainingError::NoEpoch { path: path() }.into()),
         &advice(TrainingError::BackendNotCompiled { name: "cuda" }.into()),
         &advice(setting.into()),
+        &advice(TrainingError::NoSuchDevice { index: 0, backend: "wgpu", found: 0 }.into()),
     ]));
 }

@@ -53,7 +53,7 @@ fn example(application: &str, verb: &str) -> &'static [&'static str] {
         ("handwriting", "eval" | "export" | "bench") => &["--model", "omniglot"],
         ("handwriting", "generate") => &["--model", "omniglot", "--class", "Greek/character01"],
         ("sentiment" | "tagging", "predict") => &["A text."],
-        (_, "verify" | "models" | "recipes" | "runs") => &[],
+        (_, "verify" | "models" | "recipes" | "runs" | "backends") => &[],
         (_, "serve") => &["--model", "none"],
         (_, "completions") => &["bash"],
         _ => panic!("{application} {verb}: add an example, so that its options are tested"),

@@ -93,6 +93,49 @@ fn a_deployment_card_has_sizes_speed_and_memory() {
 }
 
 #[test]
+fn backends_are_listed_and_checked() {
+    let home = tempfile::tempdir().unwrap();
+    let json = stdout(&zoo(home.path(), &["backends", "--json"]));
+    let rows: Vec<serde_json::Value> = json.lines().map(|line| line.parse().unwrap()).collect();
+    let of = |name: &str| rows.iter().find(|row| row["backend"] == name).unwrap();
+    let flex = of("flex");
+    assert_eq!((&flex["device"], &flex["kind"], &flex["problem"]), (&0.into(), &"processor".into(), &().into()));
+    assert!(flex["difference"].as_f64().unwrap() < 1e-6 && flex["step_ms"].as_f64().unwrap() > 0.0, "{flex}");
+    if cfg!(not(feature = "cuda")) {
+        let cuda = of("cuda");
+        assert_eq!((&cuda["compiled"], &cuda["device"]), (&false.into(), &().into()));
+        assert!(cuda["problem"].as_str().unwrap().contains("--features cuda"), "{cuda}");
+    }
+    let table = stdout(&zoo(home.path(), &["sentiment", "backends"]));
+    assert_eq!(table.lines().count(), rows.len() + 1, "{table}");
+}
+
+#[test]
+fn benchmarks_of_layers_and_steps_are_written_to_files_that_make_a_table() {
+    let home = tempfile::tempdir().unwrap();
+    let once = ["--backend", "flex", "--rounds", "1", "--warm-up", "0"];
+    let run = |arguments: &[&str]| stdout(&zoo(home.path(), &[&["bench"], arguments].concat()));
+    run(&[&["layers", "gru-64x120", "--out", "layers.json"], &once[..]].concat());
+    let json = run(&[&["steps", "tagging/quick", "--json"], &once[..]].concat());
+    let steps: serde_json::Value = json.parse().unwrap();
+    assert!(steps["processor"].is_string() && steps["burn"].is_string(), "{steps}");
+    let backend = &steps["backends"][0];
+    let result = &backend["results"][0];
+    assert_eq!((&backend["backend"], &result["name"]), (&"flex".into(), &"tagging/quick".into()), "{steps}");
+    assert!(result["ms"].as_f64().unwrap() > 0.0 && result["items_per_second"].as_f64().unwrap() > 0.0, "{steps}");
+
+    std::fs::write(home.path().join("steps.json"), json).unwrap();
+    let table = run(&["table", "layers.json", "steps.json"]);
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).collect();
+    let names = rows.iter().filter_map(|row| row.split(" | ").next()).collect::<Vec<_>>();
+    assert_eq!(names[1..], ["| gru-64x120x7-32 forward", "| gru-64x120x7-32 training", "| tagging/quick"], "{table}");
+
+    let unknown = zoo(home.path(), &["bench", "layers", "elman"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("lstm-20x35x650-650"), "{}", text(&unknown.stderr));
+}
+
+#[test]
 fn a_package_with_8_bits_per_weight_has_a_quarter_of_the_size_and_predicts_alike() {
     let home = tempfile::tempdir().unwrap();
     let probability = |model: &str| {

@@ -1,14 +1,17 @@
 //! The verbs that all applications share.
 
+pub mod backends;
 mod bench;
+pub mod benchmarks;
 mod eval;
 mod export;
 mod find_rate;
 mod grid;
 pub mod models;
-mod recipes;
+pub mod recipes;
 mod runs;
 pub mod serve;
+mod timings;
 pub mod train;
 mod verify;
 
@@ -41,6 +44,7 @@ pub fn run<A: Application>(
         Command::Runs(args) => runs::run::<A>(args, cx),
         Command::Export(args) => export::run::<A>(&args, cx),
         Command::Bench(args) => bench::run::<A>(&args, cx),
+        Command::Backends => backends::run(cx.json),
         Command::Models(args) => {
             let name = <<A::Task as Task>::Predictor as Predictor>::APPLICATION;
             models::run(&args, vec![(name, models::list::<A>())], cx.json)

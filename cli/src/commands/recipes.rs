@@ -10,6 +10,12 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::output::{columns, print_json, print_line};
 
+/// Returns the names of the recipes, in the order in which they are listed.
+pub fn names<A: Application>() -> Vec<String> {
+    let parsed = |text: &&str| RecipeText::embedded(text).parse::<RecipeOf<A::Task>>().ok();
+    A::Task::RECIPES.iter().filter_map(parsed).map(|recipe| recipe.name).collect()
+}
+
 pub fn run<A: Application>(args: Recipes, cx: &Context) -> Result<()> {
     if let Some(name) = args.name {
         let text = RecipeText::find(&name, A::Task::RECIPES)?;

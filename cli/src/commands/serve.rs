@@ -8,10 +8,11 @@ use serving::{Limits, Options};
 use training::Task;
 
 use crate::application::Application;
-use crate::args::{Serve, ServeOptions, ServeZoo};
+use crate::args::{Serve, ServeOptions};
 use crate::context::Context;
 use crate::error::{CliError, Result};
 use crate::output::log;
+use crate::zoo_args::ServeZoo;
 
 /// Serves one model of an application, on the device of the session.
 pub fn run<A: Application>(args: Serve, cx: &Context) -> Result<()> {

@@ -1,0 +1,94 @@
+//! Options of the program `zoo` that no application has.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use training::backend::Backend;
+use training::settings::Count;
+
+use crate::args::{ServeOptions, backend};
+
+/// The option of the verbs of `zoo` that print results.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Json {
+    /// Print results as JSON, one object per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `zoo serve`.
+#[derive(Debug, Args)]
+pub struct ServeZoo {
+    /// Models of any application: names that `models` lists, or package folders
+    #[arg(required = true, value_name = "NAME|DIR")]
+    pub models: Vec<String>,
+    /// Address, token and limits.
+    #[command(flatten)]
+    pub options: ServeOptions,
+}
+
+/// Arguments of `zoo bench`.
+#[derive(Debug, Args)]
+pub struct BenchZoo {
+    /// The benchmark to run.
+    #[command(subcommand)]
+    pub benchmark: Benchmark,
+}
+
+/// The verbs of `zoo bench`.
+#[derive(Debug, Subcommand)]
+pub enum Benchmark {
+    /// Measure LSTM and GRU layers: the forward pass, and forward and backward pass together
+    #[command(after_help = "Names are CELL-BATCHxSTEPSxINPUT-HIDDEN, such as lstm-20x35x650-650. Examples:
+  bench layers --out here.json          all layers on all backends of this program
+  bench layers gru 650 --backend flex   the GRU layers, and the layers with 650 units")]
+    Layers(BenchmarkArgs),
+    /// Measure whole training steps of recipes: loss, gradients, clipping and update
+    #[command(after_help = "Names are APPLICATION/RECIPE. Examples:
+  bench steps sentiment/quick --rounds 50
+  bench steps language-model/ptb-lstm-small   downloads its data once")]
+    Steps(StepsArgs),
+    /// Print a table in Markdown from the files of measurements
+    Table {
+        /// Files that `--out` has written
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// Options of a benchmark.
+#[derive(Debug, Args)]
+pub struct BenchmarkArgs {
+    /// Parts of the names of what is measured [default: all layers, or the first recipe of each application]
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Only this backend [default: all backends of this program]
+    #[arg(long, value_name = "NAME", value_parser = backend())]
+    pub backend: Option<Backend>,
+    /// Number of the backend's device, counted from 0
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub device: usize,
+    /// Number of measured rounds; a result is their median
+    #[arg(long, value_name = "N", default_value = "15")]
+    pub rounds: Count,
+    /// Number of rounds before the measured rounds
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub warm_up: usize,
+    /// JSON file for the results, with processor, adapters and versions
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Print the content of this file instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `zoo bench steps`.
+#[derive(Debug, Args)]
+pub struct StepsArgs {
+    /// The options of every benchmark.
+    #[command(flatten)]
+    pub benchmark: BenchmarkArgs,
+    /// Folder or archive with the data set [default: search $RNN_ZOO_DATA and the cache, or download it]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
