@@ -252,7 +252,7 @@ pub enum TrainingError {
     /// A GPU has failed during training: the device was lost, or its memory is too small.
     #[error(
         "the backend `{backend}` has failed: {message}; {checkpoint}; resume the run on another backend, where it goes \
-         on with the same state but not bit for bit, or start a run with a smaller training.batch_size"
+         on with the same state but not bit for bit, or start a run with a smaller model or batch"
     )]
     Device {
         /// The name of the backend.

@@ -5,6 +5,8 @@
 //! zoo models --install                                  # copy the shipped models to the user's data folder
 //! zoo sentiment predict "Funny, warm and wonderfully acted."
 //! zoo serve imdb-hybrid ptb-awd                         # models of any application over HTTP
+//! zoo backends                                          # devices, each checked with a small training step
+//! zoo bench layers                                      # times of layers on every backend of this program
 //! zoo completions bash                                  # a completion script
 //! ```
 

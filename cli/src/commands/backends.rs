@@ -1,5 +1,6 @@
 //! `backends`: lists the backends and their devices, and checks each device with a small training step.
 
+use burn::tensor::Device;
 use serde::Serialize;
 use training::adapter::Adapter;
 use training::backend::Backend;
@@ -7,7 +8,7 @@ use training::panics::caught;
 
 use crate::check::{Check, Reference};
 use crate::error::{CliError, Result};
-use crate::output::{columns, print_json, print_line};
+use crate::output::{columns, log, print_json, print_line};
 
 /// A device of a backend, or a backend without a device: one object of JSON.
 #[derive(Debug, Serialize)]
@@ -69,7 +70,11 @@ fn rows(backend: Backend, reference: &Reference) -> Vec<Row> {
     }
 }
 
-fn row(backend: Backend, index: usize, device: &burn::tensor::Device, reference: &Reference) -> Row {
+fn row(backend: Backend, index: usize, device: &Device, reference: &Reference) -> Row {
+    if !backend.is_cpu() {
+        // A driver may end the program. This line then says which.
+        log(&format!("checking {}, device {index}", backend.name()));
+    }
     let adapter = caught(|| Adapter::of(device));
     let check = adapter.as_ref().map_err(Clone::clone).and_then(|_| caught(|| reference.check(device)));
     let problem = match &check {
