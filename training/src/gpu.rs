@@ -21,8 +21,9 @@ use crate::adam::{BETA_1, BETA_2, EPSILON, Step};
 const EPSILON_OF_NORM: f32 = crate::clip::EPSILON as f32;
 /// The number of units of a cube, which WebGPU guarantees.
 const UNITS: usize = 256;
-/// The number of partial sums of the squared norm of one gradient.
+/// The largest number of partial sums of the squared norm of one gradient, and the values of one partial sum.
 const PARTS: usize = 64;
+const VALUES_PER_PART: usize = 1 << 12;
 /// The largest number of cubes in one dimension of a launch, which WebGPU guarantees.
 const MAX_CUBES: usize = 1 << 15;
 
@@ -112,11 +113,12 @@ impl OptimizerKernels for Cube {
     fn add_squares(grad: CubeTensor, parts: CubeTensor, first: usize) -> CubeTensor {
         let grad = into_contiguous(grad);
         let count = grad.meta.num_elements();
-        // SAFETY: the kernel writes `PARTS` values from `first`, which `SquaredNorm::new` has allocated.
+        let parts_used = count.div_ceil(VALUES_PER_PART).clamp(1, PARTS);
+        // SAFETY: the kernel writes at most `PARTS` values from `first`, which `SquaredNorm::new` has allocated.
         unsafe {
             sum_of_squares::launch_unchecked(
                 &grad.client.clone(),
-                CubeCount::Static(PARTS as u32, 1, 1),
+                CubeCount::Static(parts_used as u32, 1, 1),
                 CubeDim::new_1d(UNITS as u32),
                 grad.into_buffer_arg(),
                 parts.clone().into_buffer_arg(),
@@ -233,7 +235,7 @@ fn sum_of_squares(values: &[f32], parts: &mut [f32], first: usize, count: usize)
     let mut shared = Shared::new_slice(UNITS);
     let unit = UNIT_POS_X as usize;
     let mut sum = 0.0f32;
-    for index in range_stepped(ABSOLUTE_POS, count, comptime!(PARTS * UNITS)) {
+    for index in range_stepped(ABSOLUTE_POS, count, CUBE_COUNT * UNITS) {
         sum = fma(values[index], values[index], sum);
     }
     shared[unit] = sum;

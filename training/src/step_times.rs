@@ -64,7 +64,7 @@ fn times<T: Task>(stepper: &Stepper<T>, steps: usize) -> Result<Vec<(Duration, u
                 let start = Instant::now();
                 let result = stepper.gradients(&mut now, &batches, group.len())?;
                 let items = result.items;
-                now = stepper.update(now, result, lr);
+                now = stepper.update(now, result.grads, lr);
                 finish(stepper)?;
                 times.push((start.elapsed(), items));
             }

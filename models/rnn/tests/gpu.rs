@@ -206,12 +206,18 @@ fn results_are_deterministic() {
     }
 }
 
+/// Values from −1 to 1. They are computed on the CPU, because the sine of a large number is inexact on GPUs.
+fn waves(count: usize, step: f32, device: &Device) -> Tensor<1> {
+    let values: Vec<f32> = (0..count).map(|index| (index as f32 * step).sin()).collect();
+    Tensor::from_data(values.as_slice(), device)
+}
+
 /// The embeddings, and the gradient of the embedding.
 fn embedded(words: &[Vec<i64>], [vocabulary, features]: [usize; 2], device: &Device) -> [Vec<f32>; 2] {
     let device = device.clone().autodiff();
     let mut embedding = EmbeddingConfig::new(vocabulary, features).init(&device);
-    let weight = Tensor::<1, Int>::arange(0..(vocabulary * features) as i64, &device).float().sin();
-    embedding.weight = embedding.weight.map(|_| weight.reshape([vocabulary, features]).require_grad());
+    let weight = waves(vocabulary * features, 1.0, &device).reshape([vocabulary, features]);
+    embedding.weight = embedding.weight.map(|_| weight.require_grad());
     let ids: Vec<i64> = words.concat();
     let ids = Tensor::<1, Int>::from_data(ids.as_slice(), &device).reshape([words.len(), words[0].len()]);
     let features = embed(&embedding, ids);
@@ -238,9 +244,7 @@ fn gradients_of_embeddings_agree() {
 /// The losses, and the gradients of inputs, weight and bias.
 fn losses([rows, features, classes]: [usize; 3], device: &Device) -> [Vec<f32>; 4] {
     let device = device.clone().autodiff();
-    let values = |count: usize, step: f64| {
-        Tensor::<1, Int>::arange(0..count as i64, &device).float().mul_scalar(step).sin().mul_scalar(3.0)
-    };
+    let values = |count: usize, step: f32| waves(count, step, &device).mul_scalar(3.0);
     let inputs: Tensor<2> = values(rows * features, 0.7).reshape([rows, features]).require_grad();
     let weight: Tensor<2> = values(classes * features, 1.3).reshape([classes, features]).require_grad();
     let bias = values(classes, 0.3).require_grad();

@@ -8,15 +8,15 @@ use super::{empty, grid};
 
 /// The rows and columns of the result that one cube computes.
 const TILE: usize = 64;
-/// The number of units of a cube, arranged in a square.
-const UNITS: usize = 256;
-const SIDE: usize = 16;
+/// The number of units of a cube, arranged in a square. Few units with many values each load fewer factors.
+const UNITS: usize = 64;
+const SIDE: usize = 8;
 /// The rows and columns of a unit: `TILE / SIDE`.
-const MICRO: usize = 4;
+const MICRO: usize = 8;
 /// The length of the part of the sum whose factors are in shared memory at the same time.
-const DEPTH: usize = 32;
+const DEPTH: usize = 16;
 /// The number of cubes that the split of a sum aims for, which fills the largest GPUs.
-const CUBES: usize = 512;
+const CUBES: usize = 1024;
 /// The least number of terms that one cube adds.
 const LEAST_TERMS: usize = 128;
 
@@ -78,13 +78,13 @@ pub(super) fn product(left: Columns, right: Columns, rows: usize) -> CubeTensor 
 /// Returns the sums of the first `count` columns of a row-major matrix, `[1, count]`.
 pub(super) fn column_sums(matrix: Columns, rows: usize) -> CubeTensor {
     let Columns { matrix, stride, first, count } = matrix;
-    let splits = splits(count.div_ceil(TILE), rows);
+    let splits = splits(count.div_ceil(UNITS), rows);
     let partial = empty(&matrix, [splits, count]);
     // SAFETY: the kernel writes `count` values of each of `splits` rows.
     unsafe {
         add_rows::launch_unchecked(
             &matrix.client.clone(),
-            CubeCount::Static(count.div_ceil(TILE) as u32, splits as u32, 1),
+            CubeCount::Static(count.div_ceil(UNITS) as u32, splits as u32, 1),
             CubeDim::new_1d(UNITS as u32),
             matrix.into_buffer_arg(),
             partial.clone().into_buffer_arg(),
@@ -230,7 +230,6 @@ fn tiled_product(
             }
         }
         sync_cube();
-        #[unroll]
         for deep in 0..DEPTH {
             let mut factors = Array::<f32>::new(MICRO);
             #[unroll]
@@ -263,27 +262,16 @@ fn tiled_product(
     }
 }
 
-/// The sums of `TILE` columns, over one part of the rows.
+/// The sums of the columns, over one part of the rows.
 #[cube(launch_unchecked)]
 fn add_rows(matrix: &[f32], partial: &mut [f32], stride: usize, first: usize, count: usize, rows: usize, part: usize) {
-    let mut shared = Shared::new_slice(UNITS);
-    let unit = UNIT_POS_X as usize;
-    let column = CUBE_POS_X as usize * TILE + unit % TILE;
+    let column = ABSOLUTE_POS_X as usize;
     let start = CUBE_POS_Y as usize * part;
     let end = min(start + part, rows);
-    let mut sum = 0.0f32;
     if column < count {
-        for row in range_stepped(start + unit / TILE, end, comptime!(UNITS / TILE)) {
-            sum += matrix[row * stride + first + column];
-        }
-    }
-    shared[unit] = sum;
-    sync_cube();
-    if unit < TILE && column < count {
         let mut sum = 0.0f32;
-        #[unroll]
-        for other in 0..UNITS / TILE {
-            sum += shared[other * TILE + unit];
+        for row in start..end {
+            sum += matrix[row * stride + first + column];
         }
         partial[CUBE_POS_Y as usize * count + column] = sum;
     }
