@@ -4,6 +4,8 @@
 //! ```sh
 //! cargo test -p rnn --features wgpu --test gpu
 //! cargo test -p rnn --features vulkan --test gpu
+//! RNN_ZOO_GPU_UNITS=2 cargo test -p rnn --features wgpu --test gpu    # few units, each with many hidden units
+//! RNN_ZOO_GPU_STEPS=3 cargo test -p rnn --features wgpu --test gpu    # several launches per layer
 //! ```
 
 #![allow(clippy::unwrap_used)]
@@ -141,6 +143,11 @@ fn all_cells_agree_in_both_directions() {
 
 #[test]
 fn wide_layers_agree() {
+    let units = std::env::var("RNN_ZOO_GPU_UNITS").ok().and_then(|units| units.parse().ok());
+    if units.is_some_and(|units: usize| units < 16) {
+        eprintln!("skipped: with so few units, a step needs more loop iterations than Mesa's software adapter allows");
+        return;
+    }
     Device::flex().seed(2);
     for cell in CELLS {
         compare(&Case::new(cell, [2, 3, 4, 640]).ragged());

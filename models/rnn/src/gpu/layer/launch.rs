@@ -20,8 +20,9 @@ use crate::lengths::Lengths;
 const MAX_SLICES: usize = 8;
 /// The most multiplications of one launch: 0.4 s on a slow GPU. Windows stops a launch after 2 s.
 const MAX_PRODUCTS: usize = 20_000_000_000;
-/// The smallest number of steps of one launch.
-const MIN_STEPS: usize = 16;
+/// The most loop iterations of a unit in one launch. Mesa's software adapter (llvmpipe) ends the loops of a kernel after
+/// 65,535 iterations without an error.
+const MAX_ITERATIONS: usize = 60_000;
 
 /// Whether the state of a layer with `size` hidden units fits the shared memory of a cube.
 pub(super) fn fits(device: &CubeDevice, cell: Cell, size: usize) -> bool {
@@ -35,15 +36,17 @@ fn fits_shared_memory(client: &Client, plan: &Plan) -> bool {
 }
 
 /// The most steps of one launch. The environment variable `RNN_ZOO_GPU_STEPS` lowers it.
-fn steps_per_launch(plan: &Plan, batch: usize, time: usize) -> usize {
+fn steps_per_launch(plan: &Plan, batch: usize, units: u32) -> usize {
     let products = batch * plan.directions * plan.width() * plan.size;
-    let steps = (MAX_PRODUCTS / products).clamp(MIN_STEPS, time.max(MIN_STEPS));
+    let rounds = (plan.size * plan.slices).div_ceil(units as usize);
+    let iterations = rounds * (plan.cell.gates() * plan.vectors()).div_ceil(plan.slices) + 8 * rounds;
+    let steps = (MAX_PRODUCTS / products).min(MAX_ITERATIONS / iterations).max(1);
     limit("RNN_ZOO_GPU_STEPS").map_or(steps, |limit| steps.min(limit))
 }
 
 /// The parts of `0..time` that are processed in one launch each.
-fn chunks(plan: &Plan, batch: usize, time: usize) -> impl Iterator<Item = Range<usize>> {
-    let steps = steps_per_launch(plan, batch, time);
+fn chunks(plan: &Plan, [batch, time]: [usize; 2], units: u32) -> impl Iterator<Item = Range<usize>> {
+    let steps = steps_per_launch(plan, batch, units);
     (0..time.max(1)).step_by(steps).map(move |first| first..(first + steps).min(time))
 }
 
@@ -124,7 +127,7 @@ impl Call {
         let packed = self.pack_forward();
         let all = empty(input, [batch * (time + plan.states()) * plan.directions, plan.size]);
         let saved = empty(input, if plan.keep { [batch * time, plan.saved_width()] } else { [1, 1] });
-        for steps in chunks(&plan, batch, time) {
+        for steps in chunks(&plan, [batch, time], self.units) {
             // SAFETY: the buffers have the shapes that the module `forward` documents, and `new` has checked the shared
             // memory.
             unsafe {
@@ -157,7 +160,7 @@ impl Call {
         let packed = self.pack_backward();
         let d_all = into_contiguous(d_all);
         let d_initial = empty(&self.input, [plan.states() * plan.directions * batch, plan.size]);
-        for steps in chunks(&plan, batch, time) {
+        for steps in chunks(&plan, [batch, time], self.units) {
             // SAFETY: as in `forward`.
             unsafe {
                 backward::backward::launch_unchecked(
