@@ -7,7 +7,7 @@ use cubecl::prelude::*;
 use super::{empty, grid};
 
 /// The rows and columns of the result that one cube computes.
-pub(super) const TILE: usize = 64;
+const TILE: usize = 64;
 /// The number of units of a cube, arranged in a square. Few units with many values each load fewer factors.
 const UNITS: usize = 64;
 const SIDE: usize = 8;
@@ -28,13 +28,6 @@ pub(super) struct Columns {
     pub stride: usize,
     pub first: usize,
     pub count: usize,
-}
-
-impl Columns {
-    /// All columns of a matrix.
-    pub fn all(matrix: CubeTensor, count: usize) -> Self {
-        Self { matrix, stride: count, first: 0, count }
-    }
 }
 
 /// One block of rows of [`sum_of_outer_products`]: the columns `left` and `right` of two matrices with the same rows.
@@ -105,22 +98,8 @@ pub(super) fn column_sums(matrix: Columns, rows: usize) -> CubeTensor {
     add_splits(partial, splits, [1, count])
 }
 
-/// Writes the product of a row-major matrix with `rows` rows and a row-major matrix to `out`, `[splits · all rows, columns]`,
-/// in `splits` parts, each from its row `first_row`.
-pub(super) fn product_in_parts(
-    left: Columns,
-    right: Columns,
-    rows: usize,
-    out: &CubeTensor,
-    [first_row, all_rows]: [usize; 2],
-    splits: usize,
-) {
-    let terms = left.count;
-    launch(Factors { left, right, transposed: false, terms, height: rows }, out, first_row, all_rows, splits);
-}
-
 /// The number of parts into which a sum of `terms` terms is split, if the result has `tiles` tiles.
-pub(super) fn splits(tiles: usize, terms: usize) -> usize {
+fn splits(tiles: usize, terms: usize) -> usize {
     (CUBES / tiles.max(1)).min(terms / LEAST_TERMS).max(1)
 }
 

@@ -87,14 +87,29 @@ fn gradients_of(call: &Call, saved: CubeTensor, d_all: CubeTensor) -> Vec<CubeTe
     let [batch, time, features] = call.input.shape().dims();
     let rows = batch * time;
     let columns = |first, count| Columns { matrix: saved.clone(), stride: plan.saved_width(), first, count };
+    let whole = |matrix, count| Columns { matrix, stride: count, first: 0, count };
 
     let d_gates = columns(0, directions * width); // [B·T, D·G·H]
-    let d_input = product(d_gates.clone(), Columns::all(call.input_weights(), features), rows);
+    let d_input = product(d_gates.clone(), whole(call.input_weights(), features), rows);
     let d_input = Cube::float_reshape(d_input, Shape::new([batch, time, features]));
-    let right = Columns::all(call.input_rows(), features);
+    let right = whole(call.input_rows(), features);
     let d_weights_ih = sum_of_outer_products(vec![Block { left: d_gates, right }], rows); // [D·G·H, features]
 
-    let parts = (0..directions).flat_map(|direction| plan.recurrent_blocks(direction));
+    // The columns of a direction whose sums are the gradients of its recurrent bias, in the order of the gates, each with
+    // the columns that the recurrent weights multiply.
+    let recurrent = |direction: usize| {
+        let gates = direction * width;
+        let hidden = plan.extra_column(direction, plan.extras() - 1); // before the steps
+        let first_extra = plan.extra_column(direction, 0);
+        match plan.cell {
+            // The gradient of the recurrent product of the candidate is the first extra value.
+            Cell::Gru => vec![(gates, 2 * size, hidden), (first_extra, size, hidden)],
+            // The candidate multiplies r⊙h, the first extra value.
+            Cell::GruResetBefore => vec![(gates, 2 * size, hidden), (gates + 2 * size, size, first_extra)],
+            _ => vec![(gates, width, hidden)],
+        }
+    };
+    let parts = (0..directions).flat_map(recurrent);
     let blocks = parts.map(|(first, count, right)| Block { left: columns(first, count), right: columns(right, size) });
     let d_weights_hh = sum_of_outer_products(blocks.collect(), rows); // [D·G·H, H]
 
@@ -112,7 +127,7 @@ fn gradients_of(call: &Call, saved: CubeTensor, d_all: CubeTensor) -> Vec<CubeTe
         let d_bias_ih = sum(direction * width, width);
         let d_bias_hh = match plan.cell {
             Cell::Gru => {
-                let parts = plan.recurrent_blocks(direction).into_iter().map(|(first, count, _)| sum(first, count));
+                let parts = recurrent(direction).into_iter().map(|(first, count, _)| sum(first, count));
                 Cube::float_cat(parts.collect(), 0)
             }
             _ => d_bias_ih.clone(),

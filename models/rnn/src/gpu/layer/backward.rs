@@ -8,7 +8,6 @@
 //! | `d_all` | `[B·T·D + S·D·B, H]` | the gradients of the outputs and the final states |
 //! | `lengths` | `[B]` | the lengths of the sequences, if the plan is ragged |
 //! | `d_initial` | `[S·D, B, H]` | the gradients of the initial states |
-//! | `recurrent` | `[parts, D, B, H]` | the gradients of the hidden states before the step that the last launch has processed, through the recurrent products, in parts, if the plan is [wide](Plan::wide) |
 
 use cubecl::prelude::*;
 
@@ -25,11 +24,9 @@ pub(super) fn backward<N: Size>(
     d_all: &[f32],
     lengths: &[u32],
     d_initial: &mut [f32],
-    recurrent: &[f32],
     time: usize,
     first: usize,
     last: usize,
-    parts: usize,
     #[comptime] plan: Plan,
 ) {
     let size = comptime!(plan.size);
@@ -48,14 +45,7 @@ pub(super) fn backward<N: Size>(
         d_gates[unit] = 0.0f32;
         if unit < size {
             let place = state_row(0usize, plan) + unit;
-            let mut d_h = if first == 0 { d_all[states + place] } else { d_initial[place] };
-            if comptime!(plan.wide) {
-                let rows = CUBE_COUNT_X as usize * comptime!(plan.directions * plan.size);
-                for part in 0..parts {
-                    d_h += recurrent[part * rows + place];
-                }
-            }
-            d_hidden[unit] = d_h;
+            d_hidden[unit] = if first == 0 { d_all[states + place] } else { d_initial[place] };
             if comptime!(plan.cell.has_memory()) {
                 let place = state_row(1usize, plan) + unit;
                 d_memory[unit] = if first == 0 { d_all[states + place] } else { d_initial[place] };
@@ -100,20 +90,18 @@ pub(super) fn backward<N: Size>(
             sync_cube();
         }
 
-        if comptime!(!plan.wide) {
-            if comptime!(plan.slices > 1) {
-                partial_gradients(&d_gates, packed, &mut partial, 0usize, comptime!(plan.first_gates()), plan);
-                sync_cube();
-            }
-            // The gradients of the gates are zero in the padding.
-            let mut unit = UNIT_POS_X as usize;
-            while unit < size {
-                d_hidden[unit] +=
-                    recurrent_gradient(&d_gates, packed, &partial, unit, 0usize, comptime!(plan.first_gates()), plan);
-                unit += CUBE_DIM_X as usize;
-            }
+        if comptime!(plan.slices > 1) {
+            partial_gradients(&d_gates, packed, &mut partial, 0usize, comptime!(plan.first_gates()), plan);
             sync_cube();
         }
+        // The gradients of the gates are zero in the padding.
+        let mut unit = UNIT_POS_X as usize;
+        while unit < size {
+            d_hidden[unit] +=
+                recurrent_gradient(&d_gates, packed, &partial, unit, 0usize, comptime!(plan.first_gates()), plan);
+            unit += CUBE_DIM_X as usize;
+        }
+        sync_cube();
     }
 
     let mut unit = UNIT_POS_X as usize;

@@ -11,7 +11,6 @@
 //! | `lengths` | `[B]` | the lengths of the sequences, if the plan is ragged |
 //! | `all` | `[B·T·D + S·D·B, H]` | outputs, `[B, T, D·H]`; then the final states, in the order of `initial` |
 //! | `saved` | `[B·T, saved width]` | values for the backward pass, see [`Plan::extras`] |
-//! | `recurrent` | `[parts, D, B, G·H]` | the recurrent products of the step, in parts, if the plan is [wide](Plan::wide) |
 
 use cubecl::prelude::*;
 
@@ -65,11 +64,9 @@ pub(super) fn forward<N: Size>(
     lengths: &[u32],
     all: &mut [f32],
     saved: &mut [f32],
-    recurrent: &[f32],
     time: usize,
     first: usize,
     last: usize,
-    parts: usize,
     #[comptime] plan: Plan,
 ) {
     let size = comptime!(plan.size);
@@ -121,11 +118,16 @@ pub(super) fn forward<N: Size>(
         while unit < size {
             let h_before = hidden[before + unit];
             let x = input_products(products, packed, row, unit, plan);
-            let u = if comptime!(plan.wide) {
-                buffered_products(recurrent, parts, packed, unit, plan)
-            } else {
-                recurrent_products(&hidden, before, packed, &partial, unit, 0usize, comptime!(plan.first_gates()), plan)
-            };
+            let u = recurrent_products(
+                &hidden,
+                before,
+                packed,
+                &partial,
+                unit,
+                0usize,
+                comptime!(plan.first_gates()),
+                plan,
+            );
             if comptime!(plan.has_two_phases()) {
                 let r = sigmoid(x[0] + u[0]);
                 memory[unit] = sigmoid(x[1] + u[1]); // z, for the second phase
@@ -279,31 +281,6 @@ fn recurrent_products<N: Size>(
     #[unroll]
     for gate in 0..gates {
         u[gate] += biases(packed, comptime!((first_gate + gate) * plan.size) + unit, plan).extract(1usize);
-    }
-    u
-}
-
-/// The recurrent products of the gates of one hidden unit, with the recurrent biases, if the plan is wide.
-#[cube]
-fn buffered_products<N: Size>(
-    recurrent: &[f32],
-    parts: usize,
-    packed: &[Vector<f32, N>],
-    unit: usize,
-    #[comptime] plan: Plan,
-) -> Array<f32> {
-    let gates = comptime!(plan.cell.gates());
-    let rows = CUBE_COUNT_X as usize * comptime!(plan.directions);
-    let row = CUBE_POS_Y as usize * CUBE_COUNT_X as usize + CUBE_POS_X as usize;
-    let mut u = Array::<f32>::new(gates);
-    #[unroll]
-    for gate in 0..gates {
-        let column = comptime!(gate * plan.size) + unit;
-        let mut sum = biases(packed, column, plan).extract(1usize);
-        for part in 0..parts {
-            sum += recurrent[(part * rows + row) * comptime!(plan.width()) + column];
-        }
-        u[gate] = sum;
     }
     u
 }

@@ -13,8 +13,7 @@ use cubecl::prelude::*;
 use super::plan::{LANES, Plan};
 use super::{CubeOptions, backward, forward, pack};
 use crate::Cell;
-use crate::gpu::product::{self, Columns};
-use crate::gpu::{empty, grid, limit, units};
+use crate::gpu::{empty, grid, limit, product, units};
 use crate::lengths::Lengths;
 
 /// The largest number of slices of a recurrent sum.
@@ -27,7 +26,7 @@ const MAX_ITERATIONS: usize = 60_000;
 
 /// Whether the state of a layer with `size` hidden units fits the shared memory of a cube.
 pub(super) fn fits(device: &CubeDevice, cell: Cell, size: usize) -> bool {
-    let plan = Plan { cell, size, directions: 1, reverse: false, ragged: true, slices: 1, wide: false, keep: true };
+    let plan = Plan { cell, size, directions: 1, reverse: false, ragged: true, slices: 1, keep: true };
     let client = device.client();
     fits_shared_memory(&client, &plan) && product::fits(&client)
 }
@@ -49,41 +48,6 @@ fn steps_per_launch(plan: &Plan, batch: usize, units: u32) -> usize {
 fn chunks(plan: &Plan, [batch, time]: [usize; 2], units: u32) -> impl Iterator<Item = Range<usize>> {
     let steps = steps_per_launch(plan, batch, units);
     (0..time.max(1)).step_by(steps).map(move |first| first..(first + steps).min(time))
-}
-
-/// The recurrent products of one step of a wide layer, `[parts, D, B, columns]`.
-#[derive(Clone)]
-struct Recurrent {
-    values: CubeTensor,
-    parts: usize,
-    /// The number of parts of one block of terms.
-    splits: usize,
-    /// The number of sequences and the number of directions.
-    dims: [usize; 2],
-}
-
-impl Recurrent {
-    /// No products, for a layer that is not wide. The kernels do not read the buffer.
-    fn none(call: &Call) -> Self {
-        Self { values: call.weights[0].bias_ih.clone(), parts: 0, splits: 0, dims: [0, 0] }
-    }
-
-    /// Space for the products of matrices with `terms` columns and matrices with `columns` columns, in several blocks of
-    /// terms.
-    fn new(call: &Call, [terms, columns]: [usize; 2], blocks: usize) -> Self {
-        let ([batch, _], directions) = (call.dims(), call.plan.directions);
-        let splits = product::splits(batch.div_ceil(product::TILE) * columns.div_ceil(product::TILE), terms);
-        let parts = splits * blocks;
-        let values = empty(&call.input, [parts * directions * batch, columns]);
-        Self { values, parts, splits, dims: [batch, directions] }
-    }
-
-    fn multiply(&self, left: Columns, right: Columns, direction: usize, block: usize) {
-        let [batch, directions] = self.dims;
-        let first_row = (block * self.splits * directions + direction) * batch;
-        let rows = [first_row, directions * batch];
-        product::product_in_parts(left, right, batch, &self.values, rows, self.splits);
-    }
 }
 
 /// One call of a layer.
@@ -126,14 +90,10 @@ impl Call {
         let [_, time, _] = input.shape().dims();
         let lengths = lengths.filter(|lengths| lengths.iter().any(|length| *length < time));
         let units = units(&input.client);
-        let ragged = lengths.is_some();
-        let whole = Plan { cell, size, directions, reverse, ragged, slices: 1, wide: false, keep };
+        let whole = Plan { cell, size, directions, reverse, ragged: lengths.is_some(), slices: 1, keep };
         let most = (units as usize / size).clamp(1, MAX_SLICES).min(whole.vectors());
-        let mut plans = (1..=most).rev().map(|slices| Plan { slices, ..whole });
-        let plan = match whole.is_wide() {
-            true => Plan { wide: true, ..whole },
-            false => plans.find(|plan| fits_shared_memory(&input.client, plan)).unwrap_or(whole),
-        };
+        let plans = (1..=most).rev().map(|slices| Plan { slices, ..whole });
+        let plan = plans.into_iter().find(|plan| fits_shared_memory(&input.client, plan)).unwrap_or(whole);
         Self { input, initial, weights, lengths, plan, units }
     }
 
@@ -167,7 +127,7 @@ impl Call {
         let packed = self.pack_forward();
         let all = empty(input, [batch * (time + plan.states()) * plan.directions, plan.size]);
         let saved = empty(input, if plan.keep { [batch * time, plan.saved_width()] } else { [1, 1] });
-        let launch = |steps: Range<usize>, recurrent: &Recurrent| {
+        for steps in chunks(&plan, [batch, time], self.units) {
             // SAFETY: the buffers have the shapes that the module `forward` documents, and `new` has checked the shared
             // memory.
             unsafe {
@@ -182,35 +142,12 @@ impl Call {
                     self.lengths_arg(),
                     all.clone().into_buffer_arg(),
                     saved.clone().into_buffer_arg(),
-                    recurrent.values.clone().into_buffer_arg(),
                     time,
                     steps.start,
                     steps.end,
-                    recurrent.parts,
                     plan,
                 );
             }
-        };
-        if plan.wide {
-            let weights = self.weights.iter().map(|weights| Cube::float_transpose(weights.weight_hh.clone()));
-            let weights: Vec<CubeTensor> = weights.map(into_contiguous).collect(); // [H, G·H] each
-            let recurrent = Recurrent::new(self, [plan.size, plan.width()], 1);
-            for step in 0..time {
-                // The states before the first step are the initial states, and those before a later step lie after the
-                // outputs.
-                let (states, first) = match step {
-                    0 => (&self.initial, 0),
-                    _ => (&all, batch * time * plan.directions * plan.size),
-                };
-                for (direction, weights) in weights.iter().enumerate() {
-                    let first = first + direction * batch * plan.size;
-                    let left = Columns { matrix: states.clone(), stride: plan.size, first, count: plan.size };
-                    recurrent.multiply(left, Columns::all(weights.clone(), plan.width()), direction, 0);
-                }
-                launch(step..step + 1, &recurrent);
-            }
-        } else {
-            chunks(&plan, [batch, time], self.units).for_each(|steps| launch(steps, &Recurrent::none(self)));
         }
         (all, saved)
     }
@@ -223,7 +160,7 @@ impl Call {
         let packed = self.pack_backward();
         let d_all = into_contiguous(d_all);
         let d_initial = empty(&self.input, [plan.states() * plan.directions * batch, plan.size]);
-        let launch = |steps: Range<usize>, recurrent: &Recurrent| {
+        for steps in chunks(&plan, [batch, time], self.units) {
             // SAFETY: as in `forward`.
             unsafe {
                 backward::backward::launch_unchecked(
@@ -236,47 +173,15 @@ impl Call {
                     d_all.clone().into_buffer_arg(),
                     self.lengths_arg(),
                     d_initial.clone().into_buffer_arg(),
-                    recurrent.values.clone().into_buffer_arg(),
                     time,
                     steps.start,
                     steps.end,
-                    recurrent.parts,
                     plan,
                 );
             }
-        };
-        if plan.wide {
-            let blocks = plan.recurrent_blocks(0).len();
-            let recurrent = Recurrent::new(self, [plan.width() / blocks, plan.size], blocks);
-            launch(0..1, &Recurrent { parts: 0, ..recurrent.clone() });
-            for position in 1..=time {
-                self.recurrent_gradients(&saved, position - 1, &recurrent);
-                // The last launch processes no step; it adds the gradients to those of the initial states.
-                launch(position..(position + 1).min(time), &recurrent);
-            }
-        } else {
-            chunks(&plan, [batch, time], self.units).for_each(|steps| launch(steps, &Recurrent::none(self)));
         }
         let shape = Shape::new([plan.states() * plan.directions, batch, plan.size]);
         (saved, Cube::float_reshape(d_initial, shape))
-    }
-
-    /// Computes the gradients of the hidden states before the step at `position`, counted from the last, through the
-    /// recurrent products of a wide layer.
-    fn recurrent_gradients(&self, saved: &CubeTensor, position: usize, recurrent: &Recurrent) {
-        let ([_, time], plan) = (self.dims(), self.plan);
-        for (direction, weights) in self.weights.iter().enumerate() {
-            let is_reverse = plan.reverse || direction == 1;
-            let step = if is_reverse { position } else { time - 1 - position };
-            let mut row = 0; // of the recurrent weights
-            for (block, (column, count, _)) in plan.recurrent_blocks(direction).into_iter().enumerate() {
-                let (stride, first) = (time * plan.saved_width(), step * plan.saved_width() + column);
-                let left = Columns { matrix: saved.clone(), stride, first, count };
-                let right = Columns { first: row * plan.size, ..Columns::all(weights.weight_hh.clone(), plan.size) };
-                recurrent.multiply(left, right, direction, block);
-                row += count;
-            }
-        }
     }
 
     fn pack_forward(&self) -> CubeTensor {

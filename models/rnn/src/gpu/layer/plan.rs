@@ -20,8 +20,6 @@ pub(super) struct Plan {
     pub ragged: bool,
     /// The number of units of a cube that share the recurrent sums of one hidden unit.
     pub slices: usize,
-    /// Whether the recurrent products of a step are read from a buffer. Otherwise the kernel computes them.
-    pub wide: bool,
     /// Whether the forward pass saves the values that the backward pass needs.
     pub keep: bool,
 }
@@ -46,13 +44,6 @@ impl Plan {
     /// The number of states, S: 2 for an LSTM, otherwise 1.
     pub fn states(&self) -> usize {
         if self.cell.has_memory() { 2 } else { 1 }
-    }
-
-    /// Whether the layer is so wide that the products of a step, spread over all cubes, are faster than one launch for all
-    /// steps, in which each cube reads all weights at every step. The limit was measured on an NVIDIA H100: with fewer
-    /// weights, a step takes less than the two launches of the products.
-    pub fn is_wide(&self) -> bool {
-        self.width() * self.size > 400_000 && !self.has_two_phases()
     }
 
     /// Whether a step has two phases, because the candidate reads the product of the reset gate and the hidden state.
@@ -84,22 +75,6 @@ impl Plan {
     /// The first column of an extra value among the saved values of one direction.
     pub fn extra_column(&self, direction: usize, extra: usize) -> usize {
         self.directions * self.width() + (direction * self.extras() + extra) * self.size
-    }
-
-    /// The columns of the saved values of one direction that hold the gradients of its recurrent products, in the order of
-    /// the recurrent weights: the first column, the number of columns, and the first column of the values that the weights
-    /// multiply.
-    pub fn recurrent_blocks(&self, direction: usize) -> Vec<(usize, usize, usize)> {
-        let (size, gates) = (self.size, direction * self.width());
-        let hidden = self.extra_column(direction, self.extras() - 1); // before the steps
-        let first_extra = self.extra_column(direction, 0);
-        match self.cell {
-            // The gradient of the recurrent product of the candidate is the first extra value.
-            Cell::Gru => vec![(gates, 2 * size, hidden), (first_extra, size, hidden)],
-            // The candidate multiplies r⊙h, the first extra value.
-            Cell::GruResetBefore => vec![(gates, 2 * size, hidden), (gates + 2 * size, size, first_extra)],
-            _ => vec![(gates, self.width(), hidden)],
-        }
     }
 
     /// The number of vectors of the packed weights of one direction. The forward pass has a row of biases.
