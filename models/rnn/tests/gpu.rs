@@ -151,6 +151,9 @@ fn wide_layers_agree() {
     Device::flex().seed(2);
     for cell in CELLS {
         compare(&Case::new(cell, [2, 3, 4, 640]).ragged());
+        let mut case = Case::new(cell, [7, 4, 3, 650]).ragged();
+        case.config = case.config.with_bidirectional(true);
+        compare(&case);
     }
 }
 
