@@ -53,7 +53,7 @@ pub enum Progress {
     Known(Measures),
     /// The values in the memory of a GPU, `[loss, norm, …]`. Reading them waits until the GPU has computed the step.
     #[cfg(feature = "cube")]
-    OnGpu(Tensor<1>),
+    OnGpu(Box<Tensor<1>>),
 }
 
 /// The loss and the norm of the gradient of one optimizer step.
@@ -96,7 +96,7 @@ impl Measures {
 enum LossSum {
     Known(f64),
     #[cfg(feature = "cube")]
-    OnGpu(Option<Tensor<1>>),
+    OnGpu(Option<Box<Tensor<1>>>),
 }
 
 impl LossSum {
@@ -114,10 +114,10 @@ impl LossSum {
             #[cfg(feature = "cube")]
             Self::OnGpu(sum) => {
                 let loss = mean.clone().inner().mul_scalar(count as f64);
-                *sum = Some(match sum.take() {
-                    Some(sum) => sum + loss,
+                *sum = Some(Box::new(match sum.take() {
+                    Some(sum) => *sum + loss,
                     None => loss,
-                });
+                }));
             }
         }
     }
@@ -196,9 +196,10 @@ impl<'a, T: Task> Stepper<'a, T> {
             }
             #[cfg(feature = "cube")]
             LossSum::OnGpu(sum) => {
-                let sum = sum.unwrap_or_else(|| Tensor::zeros([1], &self.device.clone().without_autodiff()));
+                let no_loss = || Tensor::zeros([1], &self.device.clone().without_autodiff());
+                let sum = sum.map_or_else(no_loss, |sum| *sum);
                 let (grads, values) = clip_on_gpu(model, grads, sum, scale, clipping);
-                (grads, Progress::OnGpu(values))
+                (grads, Progress::OnGpu(Box::new(values)))
             }
         };
         Ok(StepResult { grads, progress, items })

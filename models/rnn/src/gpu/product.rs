@@ -195,7 +195,7 @@ fn tiled_product(
     let start = CUBE_POS_Z as usize * part;
     let end = min(start + part, terms);
 
-    let blocks = (part + (DEPTH - 1)) / DEPTH;
+    let blocks = part.div_ceil(DEPTH);
     for block in 0..blocks {
         let first = start + block * DEPTH;
         #[unroll]

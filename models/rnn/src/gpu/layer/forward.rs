@@ -92,11 +92,9 @@ pub(super) fn forward<N: Size>(
         if comptime!(plan.has_two_phases()) {
             gated[unit] = 0.0f32;
         }
-        if comptime!(plan.cell.has_memory()) {
-            if is_unit {
-                let place = state_row(1usize, plan) + unit;
-                memory[unit] = if first == 0 { initial[place] } else { all[states + place] };
-            }
+        if comptime!(plan.cell.has_memory()) && is_unit {
+            let place = state_row(1usize, plan) + unit;
+            memory[unit] = if first == 0 { initial[place] } else { all[states + place] };
         }
         unit += CUBE_DIM_X as usize;
     }
