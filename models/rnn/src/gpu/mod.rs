@@ -30,8 +30,7 @@ use cubecl::prelude::*;
 
 /// The largest number of units of a cube. WebGPU guarantees 256.
 const MAX_UNITS: u32 = 1024;
-/// The largest number of planes of a cube. A plane is a group of units that run at the same time.
-const MAX_PLANES: u32 = 32;
+const MAX_UNITS_OF_PROCESSORS: u32 = 64;
 /// The number of units of a cube in a kernel that adds many values.
 const REDUCING_UNITS: u32 = 256;
 /// The largest number of cubes in one dimension of a launch. WebGPU guarantees 65,535.
@@ -47,16 +46,18 @@ pub(crate) fn has_kernels(device: &Device, types: &[DType]) -> bool {
 
 /// The largest number of units of a cube. The environment variable `RNN_ZOO_GPU_UNITS` lowers it, for tests.
 ///
-/// A device that runs few units at the same time, such as a processor, waits longer at the barriers of many units.
+/// A processor (software adapter) runs the planes of a cube one after the other, and each barrier costs it a change
+/// from plane to plane. A plane is a group of units that run at the same time, at least 32 on a GPU.
 fn units(client: &Client) -> u32 {
     let hardware = &client.properties().hardware;
-    let units = hardware.max_units_per_cube.min(MAX_UNITS).min(MAX_PLANES * hardware.plane_size_max.max(8));
+    let most = if hardware.plane_size_max < 32 { MAX_UNITS_OF_PROCESSORS } else { MAX_UNITS };
+    let units = hardware.max_units_per_cube.min(most);
     limit("RNN_ZOO_GPU_UNITS").map_or(units, |limit| units.min(limit as u32))
 }
 
 /// The number of units of a cube in a kernel that adds many values.
 fn reducing_units(client: &Client) -> u32 {
-    units(client).min(REDUCING_UNITS)
+    client.properties().hardware.max_units_per_cube.min(REDUCING_UNITS)
 }
 
 /// The value of an environment variable, if it is a positive number.

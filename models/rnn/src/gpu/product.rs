@@ -11,7 +11,7 @@ const TILE: usize = 64;
 /// The number of units of a cube, arranged in a square. Few units with many values each load fewer factors.
 const UNITS: usize = 64;
 const SIDE: usize = 8;
-/// The rows and columns of a unit: `TILE / SIDE`.
+/// The rows of a unit: `TILE / SIDE`. A unit has as many columns, or half as many if the result has few columns.
 const MICRO: usize = 8;
 /// The length of the part of the sum whose factors are in shared memory at the same time.
 const DEPTH: usize = 16;
@@ -117,7 +117,8 @@ struct Factors {
 fn launch(factors: Factors, out: &CubeTensor, first_row: usize, rows: usize, splits: usize) {
     let Factors { left, right, transposed, terms, height } = factors;
     let width = right.count;
-    let cubes = [height.div_ceil(TILE), width.div_ceil(TILE), splits].map(|count| count as u32);
+    let columns = if width <= TILE / 2 { MICRO / 2 } else { MICRO };
+    let cubes = [height.div_ceil(TILE), width.div_ceil(columns * SIDE), splits].map(|count| count as u32);
     // SAFETY: the kernel reads the given columns, and writes to the rows `first_row..first_row + height` of each part.
     unsafe {
         tiled_product::launch_unchecked(
@@ -138,6 +139,7 @@ fn launch(factors: Factors, out: &CubeTensor, first_row: usize, rows: usize, spl
             first_row,
             rows,
             transposed,
+            columns,
         );
     }
 }
@@ -181,36 +183,44 @@ fn tiled_product(
     first_row: usize,
     rows: usize,
     #[comptime] transposed: bool,
+    #[comptime] columns: usize,
 ) {
+    let tile_width = comptime!(columns * SIDE);
     let mut left_tile = Shared::new_slice(comptime!(DEPTH * TILE)); // [DEPTH, TILE]
-    let mut right_tile = Shared::new_slice(comptime!(DEPTH * TILE));
-    let mut sums = Array::<f32>::new(comptime!(MICRO * MICRO));
+    let mut right_tile = Shared::new_slice(comptime!(DEPTH * columns * SIDE)); // [DEPTH, tile width]
+    let mut sums = Array::<f32>::new(comptime!(MICRO * columns));
     #[unroll]
-    for index in 0..MICRO * MICRO {
+    for index in 0..comptime!(MICRO * columns) {
         sums[index] = 0.0f32;
     }
     let unit = UNIT_POS_X as usize;
     let row = CUBE_POS_X as usize * TILE;
-    let column = CUBE_POS_Y as usize * TILE;
+    let column = CUBE_POS_Y as usize * tile_width;
     let start = CUBE_POS_Z as usize * part;
     let end = min(start + part, terms);
 
     let blocks = part.div_ceil(DEPTH);
     for block in 0..blocks {
         let first = start + block * DEPTH;
+        // Neighbouring units read neighbouring values.
         #[unroll]
-        for load in 0..DEPTH * TILE / UNITS {
-            // Neighbouring units read neighbouring values.
-            let across = unit % TILE;
-            let deep = unit / TILE + load * (UNITS / TILE);
+        for load in 0..comptime!(DEPTH * columns * SIDE / UNITS) {
+            let across = unit % tile_width;
+            let deep = unit / tile_width + load * comptime!(UNITS / (columns * SIDE));
             let term = first + deep;
             let value = if term < end && column + across < width {
                 right[right_first + term * right_stride + column + across]
             } else {
                 f32::new(0.0f32)
             };
-            right_tile[deep * TILE + across] = value;
+            right_tile[deep * tile_width + across] = value;
+        }
+        #[unroll]
+        for load in 0..DEPTH * TILE / UNITS {
             if transposed {
+                let across = unit % TILE;
+                let deep = unit / TILE + load * (UNITS / TILE);
+                let term = first + deep;
                 let value = if term < end && row + across < height {
                     left[left_first + term * left_stride + row + across]
                 } else {
@@ -231,17 +241,17 @@ fn tiled_product(
         }
         sync_cube();
         for deep in 0..DEPTH {
-            let mut factors = Array::<f32>::new(MICRO);
+            let mut factors = Array::<f32>::new(columns);
             #[unroll]
-            for index in 0..MICRO {
-                factors[index] = right_tile[deep * TILE + index * SIDE + unit % SIDE];
+            for index in 0..columns {
+                factors[index] = right_tile[deep * tile_width + index * SIDE + unit % SIDE];
             }
             #[unroll]
             for y in 0..MICRO {
                 let factor = left_tile[deep * TILE + y * SIDE + unit / SIDE];
                 #[unroll]
-                for x in 0..MICRO {
-                    sums[y * MICRO + x] = fma(factor, factors[x], sums[y * MICRO + x]);
+                for x in 0..columns {
+                    sums[y * columns + x] = fma(factor, factors[x], sums[y * columns + x]);
                 }
             }
         }
@@ -253,10 +263,10 @@ fn tiled_product(
     for y in 0..MICRO {
         let row = row + y * SIDE + unit / SIDE;
         #[unroll]
-        for x in 0..MICRO {
+        for x in 0..columns {
             let column = column + x * SIDE + unit % SIDE;
             if row < height && column < width {
-                out[(first + row) * width + column] = sums[y * MICRO + x];
+                out[(first + row) * width + column] = sums[y * columns + x];
             }
         }
     }
