@@ -27,7 +27,7 @@ pub enum Clip {
 
 /// Multiplies all gradients by `scale` and then clips them. Returns the global norm after scaling and before clipping.
 ///
-/// Gradients whose norm is NaN or infinite are useless.
+/// Gradients whose norm is NaN or infinite are returned unchanged on the CPU, and are useless on a GPU.
 pub fn clip<M: Module>(
     module: &M,
     mut grads: GradientsParams,

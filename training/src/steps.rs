@@ -47,7 +47,6 @@ pub struct StepResult {
 }
 
 /// The loss and the norm of the gradient of one optimizer step.
-#[derive(Clone)]
 pub enum Progress {
     /// The values.
     Known(Measures),

@@ -63,7 +63,7 @@ struct Learner<M> {
     events: Events,
     /// The last optimizer step, if its loss and gradient norm are not read yet. They are read after the next step is
     /// sent to the GPU, so that the GPU does not wait for the CPU.
-    unread: Option<Done>,
+    unread: Option<(Progress, Done)>,
     /// The number of optimizer steps in the whole run.
     steps: usize,
     /// The time in seconds that earlier processes spent on the run.
@@ -73,7 +73,6 @@ struct Learner<M> {
 
 /// An optimizer step whose results are to be recorded.
 struct Done {
-    progress: Progress,
     items: usize,
     lr: f64,
     place: Place,
@@ -253,7 +252,7 @@ impl<T: Task> Trainer<'_, T> {
             self.record_unread(&mut learner, observer)?;
             let lr = self.learning_rate(&learner.now.state, learner.steps);
             learner.now = stepper.update(learner.now, grads, lr);
-            learner.unread = Some(Done { progress, items, lr, place });
+            learner.unread = Some((progress, Done { items, lr, place }));
             return Ok(learner);
         }
         let measures = progress.read();
@@ -263,16 +262,15 @@ impl<T: Task> Trainer<'_, T> {
         }
         let lr = self.learning_rate(&learner.now.state, learner.steps);
         learner.now = stepper.update(learner.now, grads, lr);
-        let done = Done { progress: Progress::Known(measures), items, lr, place };
-        self.record(&mut learner, done, measures, observer)?;
+        self.record(&mut learner, Done { items, lr, place }, measures, observer)?;
         Ok(learner)
     }
 
     /// Records the last optimizer step if its results are not read yet. A checkpoint is written only after this, so that
     /// no checkpoint contains the update of a loss or gradient that is NaN or infinite.
     fn record_unread(&self, learner: &mut Learner<T::Model>, observer: &mut dyn Observer) -> Result<()> {
-        let Some(done) = learner.unread.take() else { return Ok(()) };
-        let measures = done.progress.clone().read();
+        let Some((progress, done)) = learner.unread.take() else { return Ok(()) };
+        let measures = progress.read();
         match measures.nonfinite() {
             Some(nonfinite) => self.skip_step(learner, nonfinite, done.place, observer),
             None => self.record(learner, done, measures, observer),
@@ -286,7 +284,7 @@ impl<T: Task> Trainer<'_, T> {
         measures: Measures,
         observer: &mut dyn Observer,
     ) -> Result<()> {
-        let Done { items, lr, place, .. } = done;
+        let Done { items, lr, place } = done;
         let Measures { loss, norm } = measures;
         let state = &mut learner.now.state;
         state.add_step(loss, items, norm, lr);

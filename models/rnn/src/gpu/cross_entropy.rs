@@ -11,7 +11,7 @@ use cubecl::prelude::*;
 use super::{empty, grid, indices, reducing_units};
 
 /// Computes [`dense_cross_entropy`](crate::dense_cross_entropy). [`has_kernels`](super::has_kernels) must return true.
-/// A target that is not a class gives an infinite loss.
+/// The loss of a target that is not a class is larger than 1e38.
 pub(crate) fn dense_cross_entropy(
     inputs: Tensor<2>,
     weight: Tensor<2>,

@@ -10,7 +10,7 @@ use burn::backend::{Autodiff, Cube, TensorMetadata};
 use burn::tensor::{Shape, Slice};
 use burn_cubecl::tensor::CubeTensor;
 
-use super::launch::{Call, slice};
+use super::launch::Call;
 use super::{CubeLayer, CubeOptions};
 use crate::Cell;
 use crate::gpu::product::{Block, Columns, column_sums, product, sum_of_outer_products};
@@ -115,12 +115,15 @@ fn gradients_of(call: &Call, saved: CubeTensor, d_all: CubeTensor) -> Vec<CubeTe
 
     let sums = column_sums(columns(0, plan.saved_width()), rows); // [1, saved width]
     let sum = |first: usize, count: usize| {
-        let sum = slice(sums.clone(), &[Slice::from(0..1), Slice::from(first..first + count)]);
+        let sum = Cube::float_slice(sums.clone(), &[Slice::from(0..1), Slice::from(first..first + count)]);
         Cube::float_reshape(sum, Shape::new([count]))
     };
     let rows_of = |matrix: &CubeTensor, direction: usize, columns: usize| match directions {
         1 => matrix.clone(),
-        _ => slice(matrix.clone(), &[Slice::from(direction * width..(direction + 1) * width), Slice::from(0..columns)]),
+        _ => Cube::float_slice(
+            matrix.clone(),
+            &[Slice::from(direction * width..(direction + 1) * width), Slice::from(0..columns)],
+        ),
     };
     let mut all = vec![d_input, d_initial];
     for direction in 0..directions {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Cube, TensorMetadata};
-use burn::tensor::{Shape, Slice};
+use burn::tensor::Shape;
 use burn_cubecl::CubeDevice;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
@@ -277,8 +277,4 @@ impl Call {
             None => self.weights[0].bias_hh.clone().into_buffer_arg(),
         }
     }
-}
-
-pub(super) fn slice(tensor: CubeTensor, slices: &[Slice]) -> CubeTensor {
-    Cube::float_slice(tensor, slices)
 }

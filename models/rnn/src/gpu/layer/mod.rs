@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! forward    x·W_ih (burn) ─► products [B·T, D·G·H] ─► one launch for all steps ─► outputs, final states; saved values
-//! backward   one launch for all steps ─► gradients of the gates ─► x, weights, biases (products and sums of burn)
+//! backward   one launch for all steps ─► gradients of the gates ─► x, weights, biases (products and sums: `gpu/product.rs`)
 //! ```
 //!
 //! Both directions of a bidirectional layer are one operation, so that they run at the same time.
@@ -25,9 +25,10 @@ mod plan;
 
 use std::ops::Range;
 
+use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Cube, Dispatch, DispatchDevice, TensorMetadata, backend_extension};
-use burn::tensor::{Slice, Tensor};
+use burn::tensor::{Shape, Slice, Tensor};
 use burn_cubecl::ops::numeric::zeros;
 use burn_cubecl::tensor::CubeTensor;
 
@@ -93,7 +94,7 @@ pub(crate) fn layer(layer: LayerInput) -> (Tensor<3>, Vec<LayerState>) {
     (outputs, finals.collect())
 }
 
-/// The arguments of [`CubeLayer::cube_layer`] that are not tensors.
+/// The arguments of the operations of [`CubeLayer`] that are not tensors.
 #[derive(Clone, Debug)]
 pub(crate) struct CubeOptions {
     cell: Cell,
@@ -170,19 +171,18 @@ impl CubeLayer for Cube {
 impl Rows for Cube {
     fn rows(all: CubeTensor, rows: Range<usize>) -> CubeTensor {
         let [_, size] = all.shape().dims();
-        launch::slice(all, &[Slice::from(rows), Slice::from(0..size)])
+        Self::float_slice(all, &[Slice::from(rows), Slice::from(0..size)])
     }
 }
 
 #[cfg(feature = "autodiff")]
 impl crate::fused::RowsGradient for Cube {
     fn rows_gradient(d_rows: CubeTensor, start: usize, [rows, size]: [usize; 2]) -> CubeTensor {
-        use burn::backend::ops::FloatTensorOps;
         let [count, _] = d_rows.shape().dims();
         if count == rows {
             return d_rows;
         }
-        let all = zeros(d_rows.device.clone(), burn::tensor::Shape::new([rows, size]), d_rows.dtype);
+        let all = zeros(d_rows.device.clone(), Shape::new([rows, size]), d_rows.dtype);
         Self::float_slice_assign(all, &[Slice::from(start..start + count), Slice::from(0..size)], d_rows)
     }
 }
