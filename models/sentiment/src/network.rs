@@ -57,9 +57,10 @@ impl NetworkClassifier {
         self.reading
     }
 
-    /// Converts a text to the ids of those tokens that the network reads.
+    /// Converts a text to the ids of those tokens that the network reads. A token that the vocabulary lacks becomes its
+    /// subwords, if the vocabulary has any.
     pub fn encode(&self, tokens: &[String]) -> Vec<u32> {
-        self.vocabulary.encode(self.reading.cut(tokens))
+        self.vocabulary.encode_subwords(self.reading.cut(tokens))
     }
 
     /// The logits of each text, in order.
@@ -83,12 +84,12 @@ impl NetworkClassifier {
     /// The contribution of each token to the logit with the index `output`, by occlusion: the decrease of the logit when
     /// the unknown word replaces the token. 0 for tokens that the network does not read.
     pub fn contributions(&self, tokens: &[String], output: usize) -> Vec<f32> {
-        let ids = self.encode(tokens);
-        let mut variants = vec![ids.clone()];
-        variants.extend((0..ids.len()).map(|occluded| {
-            let mut variant = ids.clone();
-            variant[occluded] = Vocabulary::UNKNOWN;
-            variant
+        let read = self.reading.cut(tokens);
+        let mut variants = vec![self.encode(tokens)];
+        variants.extend((0..read.len()).map(|occluded| {
+            let (before, after) = (&read[..occluded], &read[occluded + 1..]);
+            let [before, after] = [before, after].map(|tokens| self.vocabulary.encode_subwords(tokens));
+            [before, vec![Vocabulary::UNKNOWN], after].concat()
         }));
         let logits = self.logits_of_ids(&variants);
         let mut contributions = vec![0.0; tokens.len()];

@@ -116,41 +116,67 @@ fn add_rows(
     let unit = UNIT_POS_X as usize;
     let own = CUBE_POS;
     let word = words[min(own, count - 1)];
+
+    let mut earlier = 0u32;
+    for index in range_stepped(unit, min(own, count), units) {
+        if words[index] == word {
+            earlier = 1u32;
+        }
+    }
+    matches[unit] = earlier;
+    sync_cube();
     let mut is_first = own < count;
-    // Each block compares `units × BITS` words with the word of this cube, and then adds the rows of the matches.
+    for other in 0..units {
+        if matches[other] != 0u32 {
+            is_first = false;
+        }
+    }
+    sync_cube();
+
+    // Each block compares `units × BITS` words with the word of this cube, and then adds the rows of the matches. All
+    // cubes take part in the barriers, which WebGPU allows in uniform control flow only.
     let block = comptime!(units * BITS);
-    for start in range_stepped(0, count, block) {
+    for start in range_stepped(own, count, block) {
         let mut bits = 0u32;
-        for bit in 0..BITS {
-            let index = start + unit * BITS + bit;
-            if index < count && words[min(index, count - 1)] == word {
-                bits |= 1u32 << bit as u32;
+        if is_first {
+            for bit in 0..BITS {
+                let index = start + unit * BITS + bit;
+                if index < count && words[min(index, count - 1)] == word {
+                    bits |= 1u32 << bit as u32;
+                }
             }
         }
         matches[unit] = bits;
         sync_cube();
-        for other in 0..units {
-            let mut bits = matches[other];
-            let first = start + other * BITS;
-            let mut bit = 0usize;
-            while bits != 0u32 {
-                if bits & 1u32 == 1u32 {
-                    let index = first + bit;
-                    if index < own {
-                        is_first = false;
-                    }
-                    if is_first {
-                        let mut feature = unit;
-                        while feature < features {
-                            d_weight[word as usize * features + feature] += d_features[index * features + feature];
-                            feature += units;
-                        }
-                    }
-                }
-                bits >>= 1u32;
-                bit += 1;
+        if is_first {
+            for other in 0..units {
+                add_matches(d_features, d_weight, word as usize, start + other * BITS, matches[other], features, units);
             }
         }
         sync_cube();
+    }
+}
+
+/// Adds the rows of one group of words: row `first + n` for each bit `n`.
+#[cube]
+fn add_matches(
+    d_features: &[f32],
+    d_weight: &mut [f32],
+    word: usize,
+    first: usize,
+    bits: u32,
+    features: usize,
+    #[comptime] units: usize,
+) {
+    let mut bits = bits;
+    let mut index = first;
+    while bits != 0u32 {
+        if bits & 1u32 == 1u32 {
+            for feature in range_stepped(UNIT_POS_X as usize, features, units) {
+                d_weight[word * features + feature] += d_features[index * features + feature];
+            }
+        }
+        bits >>= 1u32;
+        index += 1;
     }
 }

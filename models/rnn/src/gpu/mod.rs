@@ -57,7 +57,7 @@ fn units(client: &Client) -> u32 {
 
 /// The number of units of a cube in a kernel that adds many values.
 fn reducing_units(client: &Client) -> u32 {
-    client.properties().hardware.max_units_per_cube.min(REDUCING_UNITS)
+    units(client).min(REDUCING_UNITS)
 }
 
 /// The value of an environment variable, if it is a positive number.

@@ -51,6 +51,10 @@ pub struct DataConfig {
     /// Size of the vocabulary: the most frequent words of the training part. With `vectors`, words that only the file of
     /// vectors has fill the rest, the first ones of the file first.
     pub vocabulary: Count,
+    /// The number of tokens of the vocabulary that are parts of words, such as `##ness`. The network reads a word that is
+    /// not in the vocabulary as such parts.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub subwords: usize,
     /// Pretrained word vectors: `glove`, or the path of a file of GloVe or word2vec. They are the initial embeddings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vectors: Option<String>,
@@ -73,6 +77,10 @@ pub struct Fold {
     pub number: Count,
     /// The number of folds.
     pub of: Count,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 fn fifth() -> Fraction {
@@ -100,6 +108,8 @@ pub enum Set {
     RtPolarity,
     /// Reviews, their sentences and other short texts about films, for the general model.
     ShortReviews,
+    /// The same without the sentence polarity set in training, which is the test part.
+    ShortReviewsTransfer,
 }
 
 /// A text with the index of its class. A class that the training part does not have has the index after the last one.
@@ -158,7 +168,8 @@ impl DataConfig {
         let data = match self.set {
             Set::Sample | Set::Imdb => self.load_reviews(cx)?,
             Set::Table | Set::Folder | Set::Trec | Set::RtPolarity => self.load_texts(cx)?,
-            Set::ShortReviews => short_reviews::load(&cx.locator, self.valid_seed)?,
+            Set::ShortReviews => short_reviews::load(&cx.locator, self.valid_seed, false)?,
+            Set::ShortReviewsTransfer => short_reviews::load(&cx.locator, self.valid_seed, true)?,
         };
         let source = match &vectors {
             Some(vectors) => format!("{}, {}", data.source, vectors.source),
@@ -217,8 +228,7 @@ impl DataConfig {
         }
         match self.fold {
             Some(_)
-                if matches!(self.set, Set::Sample | Set::Imdb | Set::Trec | Set::ShortReviews)
-                    || self.test_file.is_some() =>
+                if !matches!(self.set, Set::Table | Set::Folder | Set::RtPolarity) || self.test_file.is_some() =>
             {
                 Err(TaskError::setting("data.fold", "the data have a test part of their own; remove this setting"))
             }
@@ -246,6 +256,7 @@ impl DataConfig {
             ("data.test", self.test != other.test),
             ("data.fold", self.fold != other.fold),
             ("data.vocabulary", self.vocabulary != other.vocabulary),
+            ("data.subwords", self.subwords != other.subwords),
             ("data.vectors", self.vectors != other.vectors),
             ("data.max_words", self.max_words != other.max_words),
             ("data.keep", self.keep != other.keep),
@@ -267,7 +278,7 @@ impl DataConfig {
     /// Converts all texts of a part to token ids.
     pub fn examples(&self, texts: Vec<ClassText>, vocabulary: &Vocabulary) -> Vec<Example> {
         let example = |ClassText { text, class, weight }: ClassText| {
-            let ids = vocabulary.encode(self.reading().cut(&tokenize(&text)));
+            let ids = vocabulary.encode_subwords(self.reading().cut(&tokenize(&text)));
             Example { text, ids, class, weight }
         };
         texts.into_iter().map(example).collect()

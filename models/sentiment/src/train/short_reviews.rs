@@ -9,19 +9,23 @@
 //! | training | the reviews of the generator [`sample`], in which word order determines the label | 1 |
 //! | training | 10,000 short [opinions], generated from templates of negation, contrast and comparison | 1 |
 //! | validation | a tenth of the sentence polarity set | |
+//! | validation | 1,000 IMDB training reviews of at most 80 words, which are not in the training part | |
 //! | test | the labelled IMDb sentences | |
 //!
 //! The labelled IMDb sentences are from IMDB *test* reviews, which are not read. Training texts that contain one of them
 //! are left out.
+//!
+//! The set `short-reviews-transfer` measures how well such a model classifies sentences of another source: it has no
+//! sentences of the sentence polarity set in training and validation, and the whole set is the test part.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use datasets::texts::{Texts, imdb_sentences, rt_polarity};
 use datasets::{Locator, Review, imdb, sample};
 use inference::text::tokenize;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use rand::seq::IteratorRandom;
+use rand::seq::{IteratorRandom, SliceRandom};
 use training::{Splits, TaskResult};
 
 use crate::train::data::{ClassText, RawData, indexed};
@@ -35,28 +39,51 @@ const OPINIONS: usize = 10_000;
 /// The largest number of sentences of a review, and their lengths in words.
 const SENTENCES: usize = 5;
 const LENGTHS: std::ops::RangeInclusive<usize> = 4..=60;
-/// Shorter test sentences, such as "10/10", are not searched in the training texts.
-const SEARCHED: usize = 5;
+/// The number of reviews in the validation part, and their largest number of words.
+const VALID_REVIEWS: usize = 1000;
+const VALID_WORDS: usize = 80;
 
-/// Loads the texts of all parts.
-pub fn load(locator: &Locator, seed: u64) -> TaskResult<RawData> {
-    let (reviews, polarity, test) = (imdb::load(locator)?, rt_polarity(locator)?, imdb_sentences(locator)?);
-    let source = [reviews.source.as_str(), &polarity.source, &test.source].join(", ");
-    let (own, valid) = polarity.hold_out(0.1, seed)?;
+/// Loads the texts of all parts. With `transfer`, the sentence polarity set is the test part.
+pub fn load(locator: &Locator, seed: u64, transfer: bool) -> TaskResult<RawData> {
+    let (reviews, polarity, sentences) = (imdb::load(locator)?, rt_polarity(locator)?, imdb_sentences(locator)?);
+    let source = [reviews.source.as_str(), &polarity.source, &sentences.source].join(", ");
+    let (own, own_valid, test) = match transfer {
+        true => (Texts::default(), Texts::default(), polarity),
+        false => {
+            let (own, valid) = polarity.hold_out(0.1, seed)?;
+            (own, valid, sentences)
+        }
+    };
     let searched = Searched::new(&test);
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let reviews = reviews.train.into_iter().filter(|review| !searched.is_in(&review.text)).collect();
+    let (reviews, valid_reviews) = hold_out_short(reviews, &mut rng);
     let mut train = Vec::new();
-    for review in reviews.train.into_iter().filter(|review| !searched.is_in(&review.text)) {
-        train.extend(drawn(&review, &mut rng));
-        train.push(ClassText { class: usize::from(review.positive), text: review.text, weight: 1.0 });
+    for review in reviews {
+        train.extend(drawn(&review, &mut rng).into_iter().filter(|text| !searched.contains(&text.text)));
+        train.push(whole(review));
     }
-    let generated = sample::load().train.into_iter();
-    train.extend(generated.map(|review| ClassText::new(review.text, usize::from(review.positive))));
+    train.extend(sample::load().train.into_iter().map(whole));
     train.extend(opinions::generate(OPINIONS, &mut rng));
     let own = indexed(own, &[]).into_iter().filter(|text| !searched.is_in(&text.text));
     train.extend(own.map(|text| ClassText { weight: CLEAN, ..text }));
-    let parts = Splits { train, valid: indexed(valid, &[]), test: indexed(test, &[]) };
-    Ok(RawData { parts, classes: Vec::new(), source, vectors: None })
+    let mut valid = indexed(own_valid, &[]);
+    valid.extend(valid_reviews.into_iter().map(whole));
+    Ok(RawData { parts: Splits { train, valid, test: indexed(test, &[]) }, classes: Vec::new(), source, vectors: None })
+}
+
+/// Splits off the validation reviews, which are short, in a random order.
+fn hold_out_short(reviews: Vec<Review>, rng: &mut ChaCha8Rng) -> (Vec<Review>, Vec<Review>) {
+    let is_short = |review: &Review| review.text.split_whitespace().count() <= VALID_WORDS;
+    let (mut short, mut others): (Vec<Review>, Vec<Review>) = reviews.into_iter().partition(is_short);
+    short.shuffle(rng);
+    others.extend(short.split_off(VALID_REVIEWS.min(short.len())));
+    (others, short)
+}
+
+/// A whole review with its label.
+fn whole(review: Review) -> ClassText {
+    ClassText::new(review.text, usize::from(review.positive))
 }
 
 /// Draws sentences of a review.
@@ -84,26 +111,41 @@ fn sentences(text: &str) -> Vec<&str> {
     parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).collect()
 }
 
+/// The number of the first words of a sentence by which it is found in longer texts.
+const SEARCHED: usize = 5;
+
 /// Sentences that are searched in other texts, without regard to case and punctuation.
 struct Searched {
     /// The words of each sentence.
     sentences: HashSet<Vec<String>>,
-    /// The numbers of words of the sentences.
-    lengths: HashSet<usize>,
+    /// The sentences of at least [`SEARCHED`] words by their first words.
+    by_start: HashMap<Vec<String>, Vec<Vec<String>>>,
 }
 
 impl Searched {
     fn new(texts: &Texts) -> Self {
-        let sentences: HashSet<Vec<String>> =
-            texts.texts.iter().map(|text| words(&text.text)).filter(|words| words.len() >= SEARCHED).collect();
-        let lengths = sentences.iter().map(Vec::len).collect();
-        Self { sentences, lengths }
+        let sentences: HashSet<Vec<String>> = texts.texts.iter().map(|text| words(&text.text)).collect();
+        let mut by_start: HashMap<Vec<String>, Vec<Vec<String>>> = HashMap::new();
+        for sentence in sentences.iter().filter(|sentence| sentence.len() >= SEARCHED) {
+            by_start.entry(sentence[..SEARCHED].to_vec()).or_default().push(sentence.clone());
+        }
+        Self { sentences, by_start }
     }
 
-    /// Whether a text contains one of the sentences.
+    /// Whether a text is one of the sentences.
+    fn contains(&self, text: &str) -> bool {
+        self.sentences.contains(&words(text))
+    }
+
+    /// Whether a text is one of the sentences, or contains one of at least [`SEARCHED`] words. Shorter ones, such as
+    /// "10/10", occur in many texts.
     fn is_in(&self, text: &str) -> bool {
         let words = words(text);
-        self.lengths.iter().any(|length| words.windows(*length).any(|part| self.sentences.contains(part)))
+        let starts_here = |place: usize| {
+            let found = words.get(place..place + SEARCHED).and_then(|start| self.by_start.get(start));
+            found.is_some_and(|sentences| sentences.iter().any(|sentence| words[place..].starts_with(sentence)))
+        };
+        self.sentences.contains(&words) || (0..words.len()).any(starts_here)
     }
 }
 

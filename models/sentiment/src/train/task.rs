@@ -84,6 +84,7 @@ impl Task for SentimentTask {
         include_str!("../../recipes/trec.toml"),
         include_str!("../../recipes/rt-polarity.toml"),
         include_str!("../../recipes/short-reviews.toml"),
+        include_str!("../../recipes/short-reviews-transfer.toml"),
         include_str!("../../recipes/own-texts.toml"),
     ];
     const CARD: &'static str = include_str!("../card.md");
@@ -259,7 +260,7 @@ impl Task for SentimentTask {
 
     fn evaluate(&self, predictor: &Sentiment, set: &Vec<Example>, interrupt: &Interrupt) -> TaskResult<Measured> {
         let mut measured = evaluation::measure(predictor, set, &evaluation::logits(predictor, set, interrupt)?);
-        if self.data.set == Set::ShortReviews {
+        if matches!(self.data.set, Set::ShortReviews | Set::ShortReviewsTransfer) {
             measured.metrics.extend(short_sentences::measure(predictor));
         }
         Ok(measured)

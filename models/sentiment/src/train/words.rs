@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use burn::module::Param;
 use burn::tensor::{Tensor, TensorData};
 use datasets::vectors::WordVectors;
-use inference::text::{Reserved, Vocabulary, tokenize};
+use inference::text::{Reserved, Vocabulary, most_useful_subwords, tokenize};
 use training::{TaskError, TaskResult};
 
 use crate::model::Network;
@@ -26,12 +26,24 @@ pub struct WordRows {
 }
 
 impl DataConfig {
-    /// Builds the vocabulary of the training part. With pretrained vectors, it has all words of the training part that
-    /// have a vector or occur twice, the most frequent ones first, and then the first other words of the file.
+    /// Builds the vocabulary of the training part: whole words, and then parts of the words that are too rare.
     pub fn vocabulary(&self, train: &[ClassText], vectors: Option<&WordVectors>) -> Vocabulary {
         let texts: Vec<Vec<String>> = train.iter().map(|text| tokenize(&text.text)).collect();
-        let words = || texts.iter().flatten().map(String::as_str);
         let size = self.vocabulary.get();
+        let whole = self.whole_words(&texts, vectors, size.saturating_sub(self.subwords));
+        if self.subwords == 0 {
+            return whole;
+        }
+        let rare = texts.iter().flatten().filter(|word| whole.id(word) == Vocabulary::UNKNOWN);
+        let parts = most_useful_subwords(rare.map(String::as_str), self.subwords);
+        let known = (0..whole.len() as u32).filter_map(|id| whole.token(id));
+        Vocabulary::new(Reserved::Padding, known.chain(parts.iter().map(String::as_str)), size)
+    }
+
+    /// The `size` most frequent words. With pretrained vectors, they are words that have a vector or occur twice, and then
+    /// the first other words of the file.
+    fn whole_words(&self, texts: &[Vec<String>], vectors: Option<&WordVectors>, size: usize) -> Vocabulary {
+        let words = || texts.iter().flatten().map(String::as_str);
         let Some(vectors) = vectors else { return Vocabulary::build(Reserved::Padding, words(), size) };
         let all = Vocabulary::build(Reserved::Padding, words(), usize::MAX);
         let frequent = Vocabulary::build_frequent(Reserved::Padding, words(), usize::MAX, MIN_COUNT);
