@@ -11,6 +11,7 @@
 //! | [`application`] | the trait [`Application`] |
 //! | [`args`] | options and verbs that all applications share |
 //! | [`context`] | the training session and the output format with which a verb runs |
+//! | [`crossval`](mod@crossval) | the verb `crossval`, for applications with folds |
 //! | [`plain`] | a program for any training task; its verb `predict` reads and writes JSON |
 //! | [`error`] | errors and exit codes |
 //! | [`input`] | reads texts from arguments, files and standard input |
@@ -22,6 +23,7 @@ pub mod args;
 mod check;
 mod commands;
 pub mod context;
+pub mod crossval;
 pub mod error;
 pub mod input;
 mod lines;

@@ -2,10 +2,62 @@
 
 use std::path::Path;
 
+use inference::settings::Count;
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Result, TaskError, TaskResult, TrainingError};
 use crate::fit::{Fitted, Session, Training};
 use crate::interrupt::Interrupt;
+use crate::metric::Measured;
 use crate::task::{RecipeOf, Task};
+
+/// A fold of a cross-validation, as the key `fold` of a recipe's `[data]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fold {
+    /// The number of the fold, counted from 1.
+    pub number: Count,
+    /// The number of folds.
+    pub of: Count,
+}
+
+impl Fold {
+    /// All folds of a cross-validation with `of` folds.
+    pub fn all(of: Count) -> impl Iterator<Item = Self> {
+        (1..=of.get() as u64).filter_map(move |number| Some(Self { number: Count::try_from(number).ok()?, of }))
+    }
+}
+
+/// The result of a cross-validation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoldMetrics {
+    /// The metrics over the test examples of all folds.
+    pub all: Measured,
+    /// The accuracy of each fold, or of each group of examples, with its name.
+    pub accuracies: Vec<(String, f64)>,
+}
+
+/// Checks that the training parts of all folds have the same classes, which are given by fold. Call it before the first
+/// training, so that no training is in vain.
+///
+/// # Errors
+///
+/// [`TaskError::Setting`] for `data.fold` with the name of a class that only some folds have.
+pub fn check_same_classes(folds: impl IntoIterator<Item = TaskResult<Vec<String>>>) -> TaskResult<()> {
+    let mut folds = folds.into_iter();
+    let Some(first) = folds.next().transpose()? else { return Ok(()) };
+    for classes in folds {
+        let classes = classes?;
+        let all = first.iter().chain(&classes);
+        if let Some(class) = all.into_iter().find(|class| !(first.contains(class) && classes.contains(class))) {
+            let message = format!(
+                "the training parts of only some folds have the class `{class}`; use fewer folds, or add data of this class"
+            );
+            return Err(TaskError::setting("data.fold", message));
+        }
+    }
+    Ok(())
+}
 
 /// Trains one model per recipe in `dir/fold-1`, `dir/fold-2`, …, and measures it on its test part. Folds that an earlier
 /// call has finished are not trained again. `each` is called with the result of every training in this call, and
@@ -42,4 +94,33 @@ pub fn crossval<T: Task>(
         }
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folds_are_numbered_from_1() {
+        let of = Count::try_from(3).unwrap();
+        assert_eq!(
+            Fold::all(of).map(|fold| (fold.number.get(), fold.of)).collect::<Vec<_>>(),
+            [(1, of), (2, of), (3, of)]
+        );
+    }
+
+    #[test]
+    fn a_class_that_some_folds_lack_is_named() {
+        let classes = |names: &[&str]| Ok(names.iter().map(|name| (*name).to_owned()).collect());
+        check_same_classes([classes(&["a", "b"]), classes(&["b", "a"])]).unwrap();
+        check_same_classes([]).unwrap();
+        for folds in [[classes(&["a", "b"]), classes(&["a"])], [classes(&["a"]), classes(&["a", "b"])]] {
+            match check_same_classes(folds) {
+                Err(TaskError::Setting { setting: "data.fold", message }) => {
+                    assert!(message.contains("`b`"), "{message}")
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
 }

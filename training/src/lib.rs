@@ -99,7 +99,7 @@ mod task;
 mod trainer;
 
 pub use batches::{bucketed, shuffled};
-pub use crossval::crossval;
+pub use crossval::{Fold, FoldMetrics, check_same_classes, crossval};
 pub use descend::descend;
 pub use error::{Result, TaskError, TaskResult, TrainingError};
 pub use fit::{Fitted, Session, Trained, Training};

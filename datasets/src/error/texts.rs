@@ -40,6 +40,30 @@ pub enum TextError {
         /// The first and the second spelling.
         spellings: Box<[String; 2]>,
     },
+    /// A label of the validation or the test part differs from a label of the training part in upper and lower case or in
+    /// blanks only.
+    #[error("{part}: the label `{}` differs from the label `{}` of {train} only in case or spaces; use one spelling for \
+        both", spellings[1], spellings[0])]
+    TwoSpellingsOfParts {
+        /// The name of the training part.
+        train: String,
+        /// The name of the other part.
+        part: String,
+        /// The spelling in the training part and that in the other part.
+        spellings: Box<[String; 2]>,
+    },
+    /// A quote opens a field of a table, and no quote closes the field before a separator or the end of the line.
+    #[error(
+        "{}, line {line}: a quote opens a field here, but no quote ends it before a separator or a line end; close the \
+         field, and write each quote inside a quoted field twice",
+        path.display()
+    )]
+    Quote {
+        /// The path of the file.
+        path: PathBuf,
+        /// The line number of the opening quote, counted from 1.
+        line: usize,
+    },
     /// A line of a file of JSON lines is not an object with the columns.
     #[error("{}, line {line}: {message}; write one JSON object per line", path.display())]
     Json {

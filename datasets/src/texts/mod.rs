@@ -110,6 +110,33 @@ impl Texts {
     }
 }
 
+impl TextParts {
+    /// Checks that the labels of the validation and of the test part have the spellings of the training part.
+    ///
+    /// # Errors
+    ///
+    /// [`TextError::TwoSpellingsOfParts`].
+    pub fn check_spellings(&self) -> Result<()> {
+        let known: HashMap<String, String> =
+            self.train.classes().into_iter().map(|label| (spelling_key(&label), label)).collect();
+        for part in [&self.valid, &self.test].into_iter().flatten() {
+            for label in part.classes() {
+                if let Some(spelling) = known.get(&spelling_key(&label)).filter(|spelling| **spelling != label) {
+                    let spellings = Box::new([spelling.clone(), label]);
+                    let (train, part) = (self.train.source.clone(), part.source.clone());
+                    return Err(TextError::TwoSpellingsOfParts { train, part, spellings }.into());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What all spellings of a label have in common: the letters in lower case, without blanks.
+fn spelling_key(label: &str) -> String {
+    label.split_whitespace().collect::<String>().to_lowercase()
+}
+
 /// Checks the labels of a file while its rows are read: no label may have two spellings.
 struct Spellings<'a> {
     path: &'a Path,
@@ -122,10 +149,9 @@ impl<'a> Spellings<'a> {
         Self { path, first: HashMap::new() }
     }
 
-    /// Checks a label in a line. Spellings of earlier files of the same data may be checked before.
+    /// Checks a label in a line.
     fn check(&mut self, label: &str, line: usize) -> Result<()> {
-        let key: String = label.split_whitespace().collect::<String>().to_lowercase();
-        let (spelling, other_line) = self.first.entry(key).or_insert_with(|| (label.to_owned(), line));
+        let (spelling, other_line) = self.first.entry(spelling_key(label)).or_insert_with(|| (label.to_owned(), line));
         if spelling == label {
             return Ok(());
         }

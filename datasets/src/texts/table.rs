@@ -79,6 +79,9 @@ fn csv_rows(path: &Path, content: &str, text: &str, label: &str) -> Result<Vec<R
         return Err(DataError::Empty { path: path.to_path_buf(), what: "rows" });
     }
     let [text, label] = [column(path, names, text, "text")?, column(path, names, label, "label")?];
+    if let Some(line) = unbalanced_quote(content, *separator) {
+        return Err(TextError::Quote { path: path.to_path_buf(), line }.into());
+    }
     let mut reader = ReaderBuilder::new().delimiter(*separator).from_reader(content.as_bytes());
     let (mut rows, mut record) = (Vec::new(), StringRecord::new());
     while reader.read_record(&mut record).map_err(wrong)? {
@@ -86,6 +89,34 @@ fn csv_rows(path: &Path, content: &str, text: &str, label: &str) -> Result<Vec<R
         rows.push(Row { line, text: record[text].to_owned(), label: record[label].to_owned() });
     }
     Ok(rows)
+}
+
+/// The line of the first quote that opens a field and is not closed at the end of a field. The field would contain all rows
+/// up to the next quote in the file.
+fn unbalanced_quote(content: &str, separator: u8) -> Option<usize> {
+    let mut bytes = content.bytes().peekable();
+    let (mut line, mut starts_field) = (1, true);
+    while let Some(byte) = bytes.next() {
+        if byte == b'"' && starts_field {
+            let opening = line;
+            loop {
+                match bytes.next() {
+                    None => return Some(opening),
+                    Some(b'\n') => line += 1,
+                    // Two quotes are a quote in the field.
+                    Some(b'"') if bytes.next_if_eq(&b'"').is_none() => break,
+                    Some(_) => {}
+                }
+            }
+            while bytes.next_if_eq(&b' ').is_some() {}
+            if bytes.peek().is_some_and(|next| ![separator, b'\n', b'\r'].contains(next)) {
+                return Some(opening);
+            }
+        }
+        line += usize::from(byte == b'\n');
+        starts_field = byte == separator || byte == b'\n';
+    }
+    None
 }
 
 /// The index of the column with this name. `setting` names the setting with the name.
@@ -178,6 +209,17 @@ mod tests {
         assert_eq!((column.as_str(), columns.len()), ("review", 2));
         let found = error("review,stars,stars\na,b,c\n");
         assert!(matches!(&found, DataError::DuplicateColumn { column, .. } if column == "stars"), "{found}");
+        for (content, line) in [
+            ("stars,review\ngood,\"a\nbad,b\ngood,\"c\"\n", 2),
+            ("stars,review\ngood,\"a\n b\"\nbad,\"b\n", 4),
+            ("stars,review\ngood,\"a \\\"b\\\" c\"\n", 2),
+        ] {
+            let found = error(content);
+            let DataError::Texts(TextError::Quote { line: found, .. }) = found else { panic!("{content}: {found}") };
+            assert_eq!(found, line, "{content}");
+        }
+        let quotes = "stars,review\ngood,a \"b\" c\nbad,\"\" \ngood,\"d\"\"\" \nbad,5\"\n";
+        assert!(unbalanced_quote(quotes, b',').is_none());
         for content in ["", "stars,review\n"] {
             assert!(matches!(error(content), DataError::Empty { .. }), "{content}");
         }

@@ -1,16 +1,16 @@
 //! The command line of the program `recognition`: the options of `train` for the user's own recordings, and the verbs
 //! (subcommands) `predict` and `crossval`.
 
-mod crossval;
 mod options;
 mod predict;
 
 use clap::Subcommand;
 use cli::application::Changes;
+use cli::crossval::Crossval;
 use cli::{Application, Context, Result};
 
 use crate::train::RecognitionTask;
-use crossval::Crossval;
+use crate::train::crossval::crossval;
 use options::DataOptions;
 use predict::Predict;
 
@@ -49,7 +49,7 @@ impl Application for App {
     fn run(verb: Verb, cx: &mut Context) -> Result<()> {
         match verb {
             Verb::Predict(predict) => predict.run(cx),
-            Verb::Crossval(crossval) => crossval.run(cx),
+            Verb::Crossval(verb) => verb.run::<Self>(cx, crossval),
         }
     }
 }
@@ -66,5 +66,5 @@ pub enum Verb {
     /// Run a cross-validation: train and test one model for each fold of the persons
     #[command(after_help = "Examples:
   crossval --recipe watch-exercises --folds 5 --out runs/crossval")]
-    Crossval(Box<Crossval>),
+    Crossval(Box<Crossval<DataOptions>>),
 }

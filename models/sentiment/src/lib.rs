@@ -28,6 +28,7 @@
 //! | `predictor.rs` | [`Sentiment`], the [`Predictor`]: a network, n-grams, or a blend |
 //! | `prediction.rs` | [`Options`], [`Prediction`] and the other types of the JSON interface |
 //! | `model.rs` | the network: embedding → recurrent layers → pooling → dense |
+//! | `contextual.rs` | contextual word vectors, an optional input of the network |
 //! | `network.rs` | the network with its vocabulary: batches of texts, occlusion |
 //! | `ngrams.rs` | the n-gram classifier and its file |
 //! | `settings.rs` | the settings in a package |
@@ -40,6 +41,7 @@
 
 #[cfg(feature = "cli")]
 pub mod app;
+pub mod contextual;
 pub mod model;
 pub mod network;
 pub mod ngrams;

@@ -2,7 +2,7 @@
 //! logit per class.
 //!
 //! ```text
-//! ids [B, T] ─► embedding [B, T, E] ─► locked dropout ─► rnn [B, T, D·H] ─► pooling [B, F] ─► dropout ─► dense [B, K]
+//! ids [B, T] ─► embedding [B, T, E] (and contextual vectors [B, T, C]) ─► locked dropout ─► rnn [B, T, D·H] ─► pooling [B, F] ─► dropout ─► dense [B, K]
 //! ```
 //!
 //! With pooling `last` and one LSTM layer this is the model that many tutorials train ([Dai & Le
@@ -23,6 +23,8 @@ use inference::text::Vocabulary;
 use inference::weights::WeightNames;
 use rnn::{AttentionPooling, Cell, Init, LockedDropout, Pooling, Rnn, RnnConfig};
 use serde::{Deserialize, Serialize};
+
+use crate::contextual::{Contextual, ContextualConfig};
 
 /// The rules that convert the names of the weights in this crate to PyTorch's names and back. Packages use PyTorch's
 /// names.
@@ -46,6 +48,9 @@ pub struct NetworkConfig {
     pub bidirectional: bool,
     /// How the outputs of the recurrent layers become one vector.
     pub pooling: Pooling,
+    /// The language model whose states are further features of the words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contextual: Option<ContextualConfig>,
 }
 
 pub(crate) fn one() -> Count {
@@ -92,6 +97,8 @@ impl Batch {
 pub struct Network {
     /// The embedding matrix: one row of E features per token, `[vocabulary, E]`.
     pub embedding: Embedding,
+    /// The language model whose states are further features of the words.
+    pub contextual: Option<Contextual>,
     /// Locked dropout of the word features: one mask for all words of a text.
     pub embedding_dropout: LockedDropout,
     /// The recurrent layers.
@@ -118,6 +125,7 @@ impl NetworkConfig {
             embedding: EmbeddingConfig::new(vocabulary, self.embedding_size.get())
                 .with_initializer(Initializer::Normal { mean: 0.0, std: 0.3 })
                 .init(device),
+            contextual: self.contextual.map(|config| config.init(vocabulary, device)),
             embedding_dropout: LockedDropout::new(dropouts.embedding),
             rnn,
             output_dropout: LockedDropout::new(dropouts.output),
@@ -132,11 +140,13 @@ impl NetworkConfig {
     pub fn num_params(&self, vocabulary: usize, outputs: usize) -> f64 {
         let attention = self.pooling.num_params(self.outputs());
         let embedding = vocabulary as f64 * self.embedding_size.get() as f64;
-        embedding + self.rnn().num_params() + attention + (self.pooled() as f64 + 1.0) * outputs as f64
+        let contextual = self.contextual.map_or(0.0, |config| config.num_params(vocabulary));
+        embedding + contextual + self.rnn().num_params() + attention + (self.pooled() as f64 + 1.0) * outputs as f64
     }
 
     fn rnn(&self) -> RnnConfig {
-        RnnConfig::new(self.cell, self.embedding_size.get(), self.hidden_size.get())
+        let contextual = self.contextual.map_or(0, |config| config.features());
+        RnnConfig::new(self.cell, self.embedding_size.get() + contextual, self.hidden_size.get())
             .with_num_layers(self.layers.get())
             .with_bidirectional(self.bidirectional)
             .with_initializer(Init::Orthogonal)
@@ -161,12 +171,18 @@ impl NetworkConfig {
 impl Network {
     /// Computes the logits of each text: `[batch, outputs]`.
     pub fn forward(&self, batch: Batch) -> Tensor<2> {
-        let embedded = rnn::embed(&self.embedding, batch.ids); // [B, T, E]
-        self.forward_embedded(embedded, &batch.lengths)
+        let embedded = rnn::embed(&self.embedding, batch.ids.clone()); // [B, T, E]
+        self.forward_embedded(embedded, batch)
     }
 
-    /// Computes the logits of each text from the features of its words: `[batch, time, E]` → `[batch, outputs]`.
-    pub fn forward_embedded(&self, embedded: Tensor<3>, lengths: &[usize]) -> Tensor<2> {
+    /// Computes the logits of each text from the embeddings of its words: `[batch, time, E]` → `[batch, outputs]`.
+    pub fn forward_embedded(&self, embedded: Tensor<3>, batch: Batch) -> Tensor<2> {
+        let Batch { ids, lengths } = batch;
+        let lengths = lengths.as_slice();
+        let embedded = match &self.contextual {
+            Some(contextual) => Tensor::cat(vec![embedded, contextual.forward(ids, lengths)], 2), // [B, T, E + C]
+            None => embedded,
+        };
         let embedded = self.embedding_dropout.forward(embedded);
         let (outputs, state) = self.rnn.forward(embedded, Some(lengths), None); // [B, T, D·H], [L·D, B, H]
         let outputs = self.output_dropout.forward(outputs);

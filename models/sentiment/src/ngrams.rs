@@ -19,7 +19,7 @@ use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 use self::hash::{Position, hash, positions};
 
 /// The largest number of words of an n-gram.
-const MAX_ORDER: u64 = 16;
+pub(crate) const MAX_ORDER: usize = 16;
 
 /// Classifies texts by the n-grams that they contain.
 #[derive(Clone, Debug, PartialEq)]
@@ -164,10 +164,10 @@ impl NgramClassifier {
         if !bias.iter().all(|bias| bias.is_finite()) || !weights.iter().all(|weight| weight.is_finite()) {
             return Err("a weight is not a finite number".to_owned());
         }
-        if !(1..=MAX_ORDER).contains(order) {
+        let order = usize::try_from(*order).unwrap_or(usize::MAX);
+        if !(1..=MAX_ORDER).contains(&order) {
             return Err(format!("`order` is {order}, which is not from 1 to {MAX_ORDER}"));
         }
-        let order = *order as usize;
         Ok(Self { order, keys, weights, bias })
     }
 }

@@ -22,7 +22,7 @@ impl ToOnnx for Sentiment {
         })?;
         let network = classifier.network();
         let mut graphs = vec![whole(network, options)];
-        if network.pooling == Pooling::Last && !network.rnn.is_bidirectional() {
+        if network.pooling == Pooling::Last && !network.rnn.is_bidirectional() && network.contextual.is_none() {
             graphs.push(step(network, options));
         }
         let reading = classifier.reading();
@@ -64,6 +64,14 @@ fn whole(network: &Network, options: &Options) -> Graph {
     let ids = graph.input(Port::new("ids", Element::Int64, &[BATCH, TIME], "token ids"));
     let lengths = options.lengths.then(|| graph.lengths_input("text"));
     let features = graph.embedding("embedding", &network.embedding, &ids); // [B, T, E]
+    let features = match &network.contextual {
+        Some(contextual) => {
+            let words = graph.embedding("contextual.embedding", &contextual.embedding, &ids); // [B, T, E']
+            let RnnValues { output, .. } = graph.rnn(&contextual.rnn, &words, None, lengths.as_ref()); // [B, T, C]
+            graph.concat(&[features, output], 2) // [B, T, E + C]
+        }
+        None => features,
+    };
     let values = graph.rnn(&network.rnn, &features, None, lengths.as_ref());
     let pooled = graph.pooling(network.pooling, network.attention.as_ref(), &network.rnn, values, lengths.as_ref()); // [B, F]
     logit(&mut graph, network, &pooled);

@@ -297,8 +297,7 @@ fn training_continues_when_nobody_reads_its_messages() {
 fn every_embedded_recipe_is_listed_and_can_be_read() {
     let recipes = json_lines(&run(&["recipes", "--json"]));
     let names: Vec<_> = recipes.iter().map(|recipe| recipe["recipe"].as_str().unwrap()).collect();
-    let expected =
-        "quick imdb-rnn imdb-lstm imdb-bigru imdb-ngrams imdb-hybrid trec rt-polarity short-reviews own-texts";
+    let expected = "quick imdb-rnn imdb-lstm imdb-bigru imdb-ngrams imdb-hybrid film-language trec rt-polarity short-reviews short-reviews-transfer own-texts";
     assert_eq!(names.join(" "), expected);
     assert!(text(&run(&["recipes", "quick"]).stdout).contains("[model.network]"));
     assert!(json_lines(&run(&["recipes", "--json", "quick"]))[0]["text"].as_str().unwrap().contains("[model.network]"));

@@ -168,6 +168,40 @@ fn pretraining_is_resumable_and_leads_to_a_classifier() {
 }
 
 #[test]
+fn the_states_of_a_language_model_are_features_of_another_network() {
+    let _turn = turn();
+    let dir = tempfile::tempdir().unwrap();
+    let words = ["model.network.pretraining={epochs=1,negatives=20,one_in=2}", "training.epochs=1"];
+    let sizes = ["model.network.embedding_size=12", "model.network.hidden_size=12", "model.network.bidirectional=true"];
+    let language = recipe("quick", &[&words[..], &sizes].concat()).unwrap();
+    let trained = fit(language, &dir.path().join("language")).unwrap();
+    // Words are predicted better than by chance, among 21.
+    assert!(trained.outcome.test.get("accuracy").is_some_and(|accuracy| accuracy > 0.1), "{:?}", trained.outcome.test);
+
+    let best = dir.path().join("language/best");
+    let contextual = format!("data.contextual={}", best.display());
+    let settings = ["training.epochs=1", "model.network.embedding_size=8", &contextual];
+    let run = dir.path().join("run");
+    let trained = fit(recipe("quick", &settings).unwrap(), &run).unwrap();
+    let network = trained.predictor.network().unwrap();
+    let weights = |network: &sentiment::model::Network| -> Vec<f32> {
+        let contextual = network.contextual.as_ref().unwrap();
+        contextual.embedding.weight.val().into_data().try_to_vec().unwrap()
+    };
+    let features = network.network().contextual.as_ref().unwrap().rnn.hidden_size;
+    assert_eq!(features, 12);
+    // Training leaves the language model as it was; the package stores it.
+    let language = Sentiment::from_pretrained(&best.display().to_string()).unwrap();
+    let of_language: Vec<f32> =
+        language.network().unwrap().network().embedding.weight.val().into_data().try_to_vec().unwrap();
+    approx::assert_abs_diff_eq!(weights(network.network())[..], of_language[..], epsilon = 1e-3);
+    let opened = Sentiment::from_pretrained(&run.join("best").display().to_string()).unwrap();
+    let text = "The plot is clever.";
+    let [trained, opened] = [&trained.predictor, &opened].map(|model| model.predict_one(text).unwrap().probability);
+    approx::assert_abs_diff_eq!(trained, opened, epsilon = 2e-3);
+}
+
+#[test]
 fn settings_that_exclude_each_other_are_errors_before_training() {
     let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
@@ -179,7 +213,12 @@ fn settings_that_exclude_each_other_are_errors_before_training() {
     let pretraining = "model.network.pretraining={epochs=7,negatives=9,one_in=2}";
     assert_eq!(with(&["data.valid=4000"]), "data.valid");
     assert_eq!(with(&[pretraining]), "model.network.pretraining");
-    assert_eq!(with(&[pretraining, "model.network.embedding_size=48"]), "training.epochs");
+    let of_48 = [pretraining, "model.network.embedding_size=48"];
+    assert_eq!(with(&[&of_48[..], &["training.epochs=6"]].concat()), "training.epochs");
+    assert_eq!(with(&[&of_48[..], &["model.network.frozen=1"]].concat()), "model.network.frozen");
+    assert_eq!(with(&[&of_48[..], &["data.contextual=imdb-bigru"]].concat()), "model.network.pretraining");
+    assert_eq!(with(&["data.contextual=imdb-lstm"]), "data.contextual");
+    assert_eq!(with(&["model.ngrams={order=17}"]), "model.ngrams.order");
     let impatient = ["model.network.embedding_size=48", "training.epochs=9", "training.patience=7"];
     assert_eq!(with(&[&[pretraining], &impatient[..]].concat()), "training.patience");
     assert_eq!(setting(ngrams_alone(dir.path(), 7)), "training.epochs");

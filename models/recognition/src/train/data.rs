@@ -7,7 +7,7 @@ use datasets::recordings::{
 };
 use inference::settings::{Count, Fraction, Positive};
 use serde::{Deserialize, Serialize};
-use training::{LoadContext, Splits, TaskError, TaskResult};
+use training::{Fold, LoadContext, Splits, TaskError, TaskResult};
 
 use crate::features::drawing;
 use crate::model::MAX_SIDE;
@@ -86,16 +86,6 @@ pub struct Video {
     /// The number of images that are rendered of a drawing; absent for the set `videos`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub images: Option<Count>,
-}
-
-/// A fold of a cross-validation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fold {
-    /// The number of the fold, from 1.
-    pub number: Count,
-    /// The number of folds.
-    pub of: Count,
 }
 
 /// The data set of a recipe.

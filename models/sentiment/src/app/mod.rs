@@ -1,11 +1,11 @@
 //! The command line of the program `sentiment`: help texts, the options of `train` for the user's own texts, and the
 //! subcommands `predict` and `crossval`.
 
-mod crossval;
 mod options;
 
 use clap::{Args, Subcommand};
 use cli::args::ModelArgs;
+use cli::crossval::Crossval;
 use cli::input::TextArgs;
 use cli::output::{Numbered, print_json, print_line};
 use cli::{Application, Changes, Context, Result};
@@ -15,7 +15,7 @@ use crate::network::BATCH;
 use crate::prediction::{Contribution, Options, Prediction};
 use crate::predictor::Sentiment;
 use crate::train::SentimentTask;
-use crossval::Crossval;
+use crate::train::crossval::crossval;
 use options::OwnData;
 
 /// The number of texts that `predict` reads from a file before it answers them, in batches of similar lengths.
@@ -57,7 +57,7 @@ impl Application for App {
     fn run(verb: Verb, cx: &mut Context) -> Result<()> {
         match verb {
             Verb::Predict(predict) => predict.run(cx),
-            Verb::Crossval(crossval) => crossval.run(cx),
+            Verb::Crossval(verb) => verb.run::<Self>(cx, crossval),
         }
     }
 }
@@ -75,7 +75,7 @@ pub enum Verb {
     #[command(after_help = "Examples:
   crossval --recipe rt-polarity --folds 10 --out runs/rt-polarity
   crossval --csv FILE --text COLUMN --label COLUMN")]
-    Crossval(Box<Crossval>),
+    Crossval(Box<Crossval<OwnData>>),
 }
 
 /// Command-line arguments of the subcommand `predict`.

@@ -8,8 +8,8 @@ use training::{Interrupt, Measured, Metric, TaskError, TaskResult};
 
 use crate::ngrams::NgramClassifier;
 use crate::prediction::probabilities;
-use crate::train::data::Example;
-use crate::train::ngrams::{self, Classes, NgramConfig};
+use crate::train::data::{ClassText, Example};
+use crate::train::ngrams::{self, Label, Labels, NgramConfig};
 
 /// Accuracy and macro F1 (of models with classes of their own) of the baselines on the test part. `classes` are the names of the classes, empty for `negative`
 /// and `positive`. `fitted` are n-grams that were already fitted to the training part, if there are any. N-grams are left
@@ -24,8 +24,9 @@ pub fn measure(
     let own = match fitted {
         Some(_) => None,
         None => {
-            let texts = train.iter().map(|example| (example.text.as_str(), example.class));
-            match fit_ngrams(texts, classes.len(), &NgramConfig::default(), interrupt) {
+            let text = |example: &Example| ClassText::new(example.text.clone(), example.class);
+            let texts: Vec<ClassText> = train.iter().map(text).collect();
+            match fit_ngrams(&texts, classes.len(), &NgramConfig::default(), interrupt) {
                 Err(TaskError::Setting { .. }) => None,
                 fitted => Some(fitted?),
             }
@@ -48,16 +49,16 @@ pub fn measure(
     Ok(baselines)
 }
 
-/// Fits n-grams to texts with the indices of their classes. `classes` is the number of classes with a name, 0 for
-/// `negative` and `positive`.
-pub fn fit_ngrams<'a>(
-    texts: impl Iterator<Item = (&'a str, usize)>,
+/// Fits n-grams to texts. `classes` is the number of classes with a name, 0 for `negative` and `positive`.
+pub fn fit_ngrams(
+    texts: &[ClassText],
     classes: usize,
     config: &NgramConfig,
     interrupt: &Interrupt,
 ) -> TaskResult<NgramClassifier> {
-    let (texts, of_texts): (Vec<_>, Vec<_>) = texts.map(|(text, class)| (tokenize(text), class)).unzip();
-    ngrams::fit(&texts, Classes { of_texts: &of_texts, outputs: classes.max(1) }, config, interrupt)
+    let tokens: Vec<Vec<String>> = texts.iter().map(|text| tokenize(&text.text)).collect();
+    let labels: Vec<Label> = texts.iter().map(|text| Label { class: text.class, weight: text.weight.into() }).collect();
+    ngrams::fit(&tokens, Labels { of_texts: &labels, outputs: classes.max(1) }, config, interrupt)
 }
 
 /// The most frequent class of the training part; the last one of several.

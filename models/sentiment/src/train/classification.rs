@@ -54,11 +54,12 @@ impl ClassificationBatch {
     /// Computes the mean of the weighted cross-entropies of the texts.
     pub fn loss(self, network: &Network, objective: Objective) -> Loss {
         let Self { texts, classes, weights } = self;
-        let embedded = network.embedding.forward(texts.ids); // [B, T, E]
+        let count = texts.lengths.len();
+        let embedded = network.embedding.forward(texts.ids.clone()); // [B, T, E]
         let embedded = if objective.frozen_embeddings { embedded.detach() } else { embedded };
-        let logits = network.forward_embedded(embedded, &texts.lengths); // [B, K]
+        let logits = network.forward_embedded(embedded, texts); // [B, K]
         let losses = cross_entropy(logits, classes, objective.label_smoothing.get()); // [B]
-        Loss { mean: (losses * weights).mean(), count: texts.lengths.len() }
+        Loss { mean: (losses * weights).mean(), count }
     }
 }
 

@@ -3,27 +3,20 @@
 use std::path::Path;
 
 use inference::settings::Count;
-use training::classes::Answer;
-use training::{Fitted, RecipeOf, Session, TaskError, TrainingError};
+use training::classes::{self, Answer};
+use training::{
+    Fitted, Fold, FoldMetrics, LoadContext, Measured, RecipeOf, Session, TaskResult, TrainingError, check_same_classes,
+};
 
 use crate::train::SentimentTask;
-use crate::train::data::Fold;
+use crate::train::data::DataConfig;
 use crate::train::evaluation;
-
-/// The answers to the test texts of all folds.
-pub struct Validated {
-    /// The answers, fold by fold.
-    pub answers: Vec<Answer>,
-    /// The accuracy on each fold.
-    pub accuracies: Vec<f64>,
-    /// The names of the classes.
-    pub labels: Vec<String>,
-}
 
 /// Trains one model per fold in `dir/fold-1`, `dir/fold-2`, …, and answers the texts of the fold with it. Folds that an
 /// earlier call has finished are not trained again. `each` is called with the result of every training in this call.
 ///
-/// Returns `None` if the session was interrupted. A call with the same arguments then resumes.
+/// Returns the metrics over the texts of all folds, and the accuracy on each fold; `None` if the session was interrupted.
+/// A call with the same arguments then resumes.
 ///
 /// # Errors
 ///
@@ -33,27 +26,30 @@ pub fn crossval(
     folds: Count,
     dir: &Path,
     session: &mut Session,
-    each: impl FnMut(&Fitted<SentimentTask>) -> Result<(), TrainingError>,
-) -> Result<Option<Validated>, TrainingError> {
-    let mut all = Validated { answers: Vec::new(), accuracies: Vec::new(), labels: Vec::new() };
-    let numbers = (1..=folds.get() as u64).map(Count::try_from).collect::<Result<Vec<_>, _>>();
-    let numbers = numbers.map_err(|message| TaskError::setting("data.fold", message))?;
-    let recipes = numbers.into_iter().map(|number| {
-        let mut recipe = recipe.clone();
-        recipe.data.fold = Some(Fold { number, of: folds });
-        recipe
-    });
+    each: &mut dyn FnMut(&Fitted<SentimentTask>) -> Result<(), TrainingError>,
+) -> Result<Option<FoldMetrics>, TrainingError> {
+    let recipes: Vec<_> = Fold::all(folds).map(|fold| of_fold(recipe, fold)).collect();
+    check_same_classes(recipes.iter().map(|recipe| classes_of(&recipe.data, session)))?;
+    let (mut all, mut labels, mut accuracies) = (Vec::<Answer>::new(), Vec::new(), Vec::new());
     let done = training::crossval(recipes, dir, session, each, |_, predictor, test, interrupt| {
-        let labels = predictor.settings().labels();
-        if !all.labels.is_empty() && all.labels != labels {
-            let message = "the training parts of the folds have different classes; use fewer folds, or add texts";
-            return Err(TaskError::setting("data.fold", message));
-        }
         let answers = evaluation::answers(predictor, test, &evaluation::logits(predictor, test, interrupt)?);
-        all.labels = labels;
-        all.accuracies.push(training::classes::accuracy(&answers));
-        all.answers.extend(answers);
+        labels = predictor.settings().labels();
+        accuracies.push((format!("fold {}", accuracies.len() + 1), classes::accuracy(&answers)));
+        all.extend(answers);
         Ok(())
     })?;
-    Ok(done.then_some(all))
+    Ok(done.then(|| FoldMetrics { all: Measured::from(classes::measure(&all, &labels)), accuracies }))
+}
+
+fn of_fold(recipe: &RecipeOf<SentimentTask>, fold: Fold) -> RecipeOf<SentimentTask> {
+    let mut recipe = recipe.clone();
+    recipe.data.fold = Some(fold);
+    recipe
+}
+
+/// The classes of the training part.
+fn classes_of(data: &DataConfig, session: &Session) -> TaskResult<Vec<String>> {
+    let mut ignore = |_: &str| {}; // the trainings print the notes
+    let texts = DataConfig { vectors: None, contextual: None, ..data.clone() };
+    Ok(texts.load(&mut LoadContext::new(session.locator.clone(), &mut ignore))?.classes)
 }

@@ -1,5 +1,6 @@
 //! Texts as token ids, and the table `[data]` of a recipe.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use datasets::texts::Texts;
@@ -8,10 +9,11 @@ use datasets::{Review, Reviews, hold_out, imdb, sample};
 use inference::text::{Vocabulary, tokenize};
 use serde::{Deserialize, Serialize};
 use training::settings::{Count, Fraction};
-use training::{LoadContext, Splits, TaskError, TaskResult};
+use training::{Fold, LoadContext, Splits, TaskError, TaskResult};
 
 use crate::predictor::decoded;
 use crate::settings::{Keep, POLARITY, Reading};
+use crate::train::language_model::LanguageModel;
 use crate::train::short_reviews;
 
 /// The table `[data]` of a recipe.
@@ -36,8 +38,9 @@ pub struct DataConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Number of texts of the training part that are held out for validation. Of the user's own texts, at most a tenth
-    /// is held out.
-    pub valid: Count,
+    /// is held out. The sets of short reviews have a validation part of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid: Option<Count>,
     /// The share of each class that is held out as the test part, if the data have none.
     #[serde(default = "fifth")]
     pub test: Fraction,
@@ -58,6 +61,10 @@ pub struct DataConfig {
     /// Pretrained word vectors: `glove`, or the path of a file of GloVe or word2vec. They are the initial embeddings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vectors: Option<String>,
+    /// A bidirectional model of this crate that was pretrained by word prediction: the name of a model, or the path of a
+    /// package, such as `runs/film/best`. Its states are contextual word vectors, further features of the words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contextual: Option<String>,
     /// The largest number of words of a text that the network reads.
     pub max_words: Count,
     /// Which end of a text the network reads if the text has more than `max_words` words.
@@ -67,16 +74,6 @@ pub struct DataConfig {
     /// its last state alone may learn nothing for an epoch if it has to read hundreds of words from the start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curriculum: Vec<Count>,
-}
-
-/// A fold of a cross-validation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fold {
-    /// The number of the fold, counted from 1.
-    pub number: Count,
-    /// The number of folds.
-    pub of: Count,
 }
 
 fn is_zero(count: &usize) -> bool {
@@ -141,6 +138,8 @@ pub struct RawData {
     pub source: String,
     /// The pretrained word vectors, if the recipe names some.
     pub vectors: Option<WordVectors>,
+    /// The language model for contextual word vectors, if the recipe names one.
+    pub language_model: Option<LanguageModel>,
 }
 
 /// A text as token ids, with its class.
@@ -154,6 +153,13 @@ pub struct Example {
     pub class: usize,
     /// The weight of the example in the loss.
     pub weight: f32,
+}
+
+impl RawData {
+    /// Texts without word vectors.
+    pub(super) fn new(parts: Splits<Vec<ClassText>>, classes: Vec<String>, source: String) -> Self {
+        Self { parts, classes, source, vectors: None, language_model: None }
+    }
 }
 
 impl DataConfig {
@@ -171,11 +177,12 @@ impl DataConfig {
             Set::ShortReviews => short_reviews::load(&cx.locator, self.valid_seed, false)?,
             Set::ShortReviewsTransfer => short_reviews::load(&cx.locator, self.valid_seed, true)?,
         };
-        let source = match &vectors {
-            Some(vectors) => format!("{}, {}", data.source, vectors.source),
-            None => data.source,
-        };
-        Ok(RawData { source, vectors, ..data })
+        let language_model = self.contextual.as_deref().map(LanguageModel::open).transpose()?;
+        let further = [vectors.as_ref().map(|it| &it.source), language_model.as_ref().map(|it| &it.source)];
+        let sources: Vec<&str> =
+            [&data.source].into_iter().chain(further.into_iter().flatten()).map(String::as_str).collect();
+        let source = sources.join(", ");
+        Ok(RawData { source, vectors, language_model, ..data })
     }
 
     /// Loads reviews with the labels `negative` and `positive`, which have a published test part.
@@ -185,9 +192,9 @@ impl DataConfig {
             _ => sample::load(),
         };
         let (total, own) = (reviews.train.len(), reviews.own);
-        let valid = if own { self.valid.get().min(total / OWN_VALID) } else { self.valid.get() };
+        let valid = if own { self.held_out().min(total / OWN_VALID) } else { self.held_out() };
         if valid == 0 || valid >= total {
-            let message = format!("{}, but there are only {total} reviews to train on; decrease it", self.valid);
+            let message = format!("{}, but there are only {total} reviews to train on; decrease it", self.held_out());
             return Err(TaskError::setting("data.valid", message));
         }
         let Reviews { train, test, source, .. } = if own { decoded_texts(reviews) } else { reviews };
@@ -204,13 +211,15 @@ impl DataConfig {
             reviews.into_iter().map(text).collect()
         };
         let parts = Splits { train: texts(train), valid: texts(valid), test: texts(test) };
-        Ok(RawData { parts, classes: Vec::new(), source, vectors: None })
+        Ok(RawData::new(parts, Vec::new(), source))
     }
 
     /// Refuses settings that the data set does not use, and the absence of those that it needs.
     fn check_files(&self) -> TaskResult<()> {
         let (table, folder) = (self.set == Set::Table, self.set == Set::Folder);
+        let held_out = !matches!(self.set, Set::ShortReviews | Set::ShortReviewsTransfer);
         let settings = [
+            ("data.valid", self.valid.is_some(), held_out, held_out),
             ("data.file", self.file.is_some(), table || folder, table || folder),
             ("data.text", self.text.is_some(), table, table),
             ("data.label", self.label.is_some(), table, table),
@@ -222,14 +231,16 @@ impl DataConfig {
                 return Err(TaskError::setting(setting, "the data set does not use this setting; remove it"));
             }
             if needed && !given {
-                let option = if setting == "data.file" { "a path" } else { "the name of a column" };
+                let option = match setting {
+                    "data.valid" => "a number of texts",
+                    "data.file" => "a path",
+                    _ => "the name of a column",
+                };
                 return Err(TaskError::setting(setting, format!("it is absent; set it to {option}")));
             }
         }
         match self.fold {
-            Some(_)
-                if !matches!(self.set, Set::Table | Set::Folder | Set::RtPolarity) || self.test_file.is_some() =>
-            {
+            Some(_) if !matches!(self.set, Set::Table | Set::Folder | Set::RtPolarity) || self.test_file.is_some() => {
                 Err(TaskError::setting("data.fold", "the data have a test part of their own; remove this setting"))
             }
             Some(Fold { number, of }) if number > of => {
@@ -237,6 +248,11 @@ impl DataConfig {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The number of training texts to hold out for validation.
+    pub(super) fn held_out(&self) -> usize {
+        self.valid.map_or(0, Count::get)
     }
 
     /// Which words of a text the network reads. In training, `curriculum` may limit the first epochs to fewer words.
@@ -258,6 +274,7 @@ impl DataConfig {
             ("data.vocabulary", self.vocabulary != other.vocabulary),
             ("data.subwords", self.subwords != other.subwords),
             ("data.vectors", self.vectors != other.vectors),
+            ("data.contextual", self.contextual != other.contextual),
             ("data.max_words", self.max_words != other.max_words),
             ("data.keep", self.keep != other.keep),
         ];
@@ -285,14 +302,13 @@ impl DataConfig {
     }
 }
 
-/// Gives each example a weight that is inversely proportional to the size of its class, so that the classes together have
-/// equal weights.
-pub fn balance(examples: &mut [Example], classes: usize) {
-    let mut sizes = vec![0usize; classes];
-    examples.iter().for_each(|example| sizes[example.class] += 1);
-    let occurring = sizes.iter().filter(|size| **size > 0).count();
-    let total = examples.len() as f32;
-    examples.iter_mut().for_each(|example| example.weight = total / (occurring * sizes[example.class]) as f32);
+/// Multiplies the weight of each text by a factor of its class, so that the weights of each class have equal sums, and the
+/// sum of all weights stays the same.
+pub fn balance(texts: &mut [ClassText]) {
+    let mut sums: BTreeMap<usize, f32> = BTreeMap::new();
+    texts.iter().for_each(|text| *sums.entry(text.class).or_default() += text.weight);
+    let mean = sums.values().sum::<f32>() / sums.len() as f32;
+    texts.iter_mut().for_each(|text| text.weight *= mean / sums[&text.class]);
 }
 
 /// [Decodes](decoded) the texts of the user's own reviews, as the predictor does. The published reviews stay as they
@@ -370,7 +386,7 @@ pub(super) mod tests {
                 other => panic!("{other}"),
             }
         };
-        assert_eq!(error(DataConfig { valid: number(4000), ..config(Set::Sample) }), "data.valid");
+        assert_eq!(error(DataConfig { valid: Some(number(4000)), ..config(Set::Sample) }), "data.valid");
         assert_eq!(error(DataConfig { file: Some("a.csv".into()), ..config(Set::Sample) }), "data.file");
         assert_eq!(error(config(Set::Folder)), "data.file");
         let table = DataConfig { file: Some("a.csv".into()), text: Some("text".into()), ..config(Set::Table) };
@@ -382,10 +398,13 @@ pub(super) mod tests {
 
     #[test]
     fn balanced_classes_have_equal_weights() {
-        let example = |class| Example { text: String::new(), ids: Vec::new(), class, weight: 1.0 };
-        let mut examples = [0, 0, 0, 2].map(example);
-        balance(&mut examples, 3);
-        let weights = examples.map(|example| example.weight);
-        assert_eq!(weights, [2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0, 2.0]);
+        let weights = |mut texts: Vec<ClassText>| -> Vec<f32> {
+            balance(&mut texts);
+            texts.into_iter().map(|text| text.weight).collect()
+        };
+        let text = |class| ClassText::new(String::new(), class);
+        assert_eq!(weights([0, 0, 0, 2].map(text).to_vec()), [2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0, 2.0]);
+        let noisy = ClassText { weight: 0.25, ..text(1) };
+        assert_eq!(weights(vec![text(0), text(1), noisy]), [1.125, 0.9, 0.225]);
     }
 }

@@ -6,6 +6,7 @@
 //! | `recipe.rs` | `[model]` of the recipes |
 //! | `data.rs` | `[data]` of the recipes: texts as token ids |
 //! | `texts.rs`, `json_lines.rs` | texts with classes: published sets, tables and folders of the user |
+//! | `language_model.rs` | the language model for contextual word vectors |
 //! | `short_reviews.rs` | the texts of the general model |
 //! | `opinions.rs` | a generator of short opinions: negation, contrast, comparison |
 //! | `short_sentences.rs` | forty sentences that test the general model |
@@ -23,6 +24,7 @@ pub mod crossval;
 pub mod data;
 pub mod evaluation;
 mod json_lines;
+mod language_model;
 pub mod ngrams;
 mod opinions;
 pub mod pretraining;

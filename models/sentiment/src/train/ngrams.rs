@@ -2,10 +2,11 @@
 //!
 //! 1. For each n-gram, `p` is the number of positive training texts that contain it, plus `smoothing`, and `q` is the
 //!    number of negative training texts that contain it, plus `smoothing`. In a text that contains the n-gram, its
-//!    feature has the value `r = ln((p / Σp) / (q / Σq))`, the naive-Bayes ratio. The sums are over all n-grams.
+//!    feature has the value `r = ln((p / Σp) / (q / Σq))`, the naive-Bayes ratio. The sums are over all n-grams. A text
+//!    with a weight counts that many times.
 //! 2. The regression fits one coefficient `u` per n-gram. It minimises `½ Σ u² + C Σ ln(1 + exp(−y f))`, with labels
 //!    `y = ±1` and logits `f = b + Σ u r`. Only the products `w = u r` are kept, one weight per n-gram. The bias `b` is
-//!    fitted like the weight of an n-gram with `r = 1` that every text contains.
+//!    fitted like the weight of an n-gram with `r = 1` that every text contains. The weight of a text multiplies its `C`.
 //! 3. For more than two classes there is one regression per class, whose texts are the positive ones.
 
 use half::f16;
@@ -21,6 +22,8 @@ use crate::prediction::sigmoid;
 const TOLERANCE: f64 = 1e-4;
 /// The largest number of weights before n-grams are left out: 1.2 GB while they are fitted.
 const MOST_WEIGHTS: usize = 200_000_000;
+/// The largest number of positions of n-grams in all texts: 3.2 GB.
+const MOST_POSITIONS: usize = 200_000_000;
 /// The largest number of passes over the texts.
 const MAX_PASSES: u64 = 100;
 
@@ -51,11 +54,20 @@ impl Default for NgramConfig {
     }
 }
 
+/// The class of a training text, and its weight.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Label {
+    /// The index of the class; of two labels, 1 for the positive one.
+    pub class: usize,
+    /// How many times the text counts.
+    pub weight: f64,
+}
+
 /// The classes of the training texts.
 #[derive(Clone, Copy, Debug)]
-pub struct Classes<'a> {
-    /// The index of the class of each text; of two labels, 1 for the positive one.
-    pub of_texts: &'a [usize],
+pub struct Labels<'a> {
+    /// The class of each text.
+    pub of_texts: &'a [Label],
     /// The number of logits: 1 for two labels, and otherwise the number of classes.
     pub outputs: usize,
 }
@@ -68,19 +80,20 @@ pub struct Classes<'a> {
 /// [`TaskError::Interrupted`].
 pub fn fit<S: AsRef<str>>(
     texts: &[Vec<S>],
-    classes: Classes<'_>,
+    labels: Labels<'_>,
     config: &NgramConfig,
     interrupt: &Interrupt,
 ) -> TaskResult<NgramClassifier> {
-    let Classes { of_texts, outputs } = classes;
-    let features = Features::of(texts, classes, config)?;
+    let Labels { of_texts, outputs } = labels;
+    let features = Features::of(texts, labels, config, interrupt)?;
     let count = features.keys.len();
     let (mut weights, mut bias) = (vec![f16::ZERO; count * outputs], Vec::with_capacity(outputs));
     for output in 0..outputs {
         let class = if outputs == 1 { 1 } else { output };
-        let positive: Vec<bool> = of_texts.iter().map(|other| *other == class).collect();
+        let target = |label: &Label| Target { positive: label.class == class, c: config.c.get() * label.weight };
+        let targets: Vec<Target> = of_texts.iter().map(target).collect();
         let ratios = features.ratios(class, config.smoothing.get());
-        let mut fitted = regress(&features.texts, &ratios, &positive, config.c.get(), interrupt)?;
+        let mut fitted = regress(&features.texts, &ratios, &targets, interrupt)?;
         bias.push(fitted.pop().unwrap_or_default() as f32);
         for (row, weight) in weights.chunks_mut(outputs).zip(fitted) {
             row[output] = f16::from_f64(weight);
@@ -93,8 +106,8 @@ pub fn fit<S: AsRef<str>>(
 struct Features {
     /// Hashes of the n-grams, ascending.
     keys: Vec<u64>,
-    /// The number of texts of each class that contain an n-gram, `[n-grams, classes]`.
-    counts: Vec<u32>,
+    /// The sum of the weights of the texts of each class that contain an n-gram, `[n-grams, classes]`.
+    counts: Vec<f32>,
     /// The number of classes.
     classes: usize,
     /// The n-grams of each text, as indices. Every text also contains the index of the bias, which follows those of all
@@ -103,15 +116,25 @@ struct Features {
 }
 
 impl Features {
-    fn of<S: AsRef<str>>(texts: &[Vec<S>], classes: Classes<'_>, config: &NgramConfig) -> TaskResult<Self> {
+    fn of<S: AsRef<str>>(
+        texts: &[Vec<S>],
+        labels: Labels<'_>,
+        config: &NgramConfig,
+        interrupt: &Interrupt,
+    ) -> TaskResult<Self> {
         let mut found: Vec<(u64, u32)> = Vec::new();
         for (index, tokens) in texts.iter().enumerate() {
+            interrupt.check()?;
             found.extend(positions(tokens, config.order).map(|position| (position.key, index as u32)));
+            if found.len() > MOST_POSITIONS {
+                let message = format!("{}, but the texts have too many n-grams; decrease it", config.order);
+                return Err(TaskError::setting("model.ngrams.order", message));
+            }
         }
         found.sort_unstable();
         found.dedup();
 
-        let count = classes.outputs.max(2);
+        let count = labels.outputs.max(2);
         let is_frequent = |group: &&[(u64, u32)]| group.len() >= config.min_count as usize;
         let ngrams = found.chunk_by(|a, b| a.0 == b.0).filter(is_frequent).count();
         if ngrams.saturating_mul(count) > MOST_WEIGHTS {
@@ -122,9 +145,10 @@ impl Features {
         let mut features = Self { keys: Vec::new(), counts: Vec::new(), classes: count, texts };
         for group in found.chunk_by(|a, b| a.0 == b.0).filter(is_frequent) {
             let index = features.keys.len();
-            features.counts.resize((index + 1) * count, 0);
+            features.counts.resize((index + 1) * count, 0.0);
             for (_, text) in group {
-                features.counts[index * count + classes.of_texts[*text as usize]] += 1;
+                let Label { class, weight } = labels.of_texts[*text as usize];
+                features.counts[index * count + class] += weight as f32;
                 features.texts[*text as usize].push(index as u32);
             }
             features.keys.push(group[0].0);
@@ -137,8 +161,8 @@ impl Features {
     /// The naive-Bayes ratio of each n-gram for one class, followed by the ratio of the bias, which is 1.
     fn ratios(&self, class: usize, smoothing: f64) -> Vec<f64> {
         let counts = self.counts.chunks(self.classes).map(|counts| {
-            let all: u32 = counts.iter().sum();
-            [all - counts[class], counts[class]]
+            let others = counts[..class].iter().chain(&counts[class + 1..]).sum();
+            [others, counts[class]]
         });
         let mut ratios = ratios(&counts.collect::<Vec<_>>(), smoothing);
         ratios.push(1.0);
@@ -147,13 +171,22 @@ impl Features {
 }
 
 /// Computes the naive-Bayes ratio of each n-gram, `ln((p / Σp) / (q / Σq))`. `counts` has one item
-/// `[negative, positive]` per n-gram: the numbers of negative and of positive training texts that contain it. `p` is
-/// the positive count plus `smoothing`, `q` is the negative count plus `smoothing`, and the sums are over all n-grams.
-fn ratios(counts: &[[u32; 2]], smoothing: f64) -> Vec<f64> {
+/// `[negative, positive]` per n-gram: the weights of the negative and of the positive training texts that contain it.
+/// `p` is the positive count plus `smoothing`, `q` is the negative count plus `smoothing`, and the sums are over all
+/// n-grams.
+fn ratios(counts: &[[f32; 2]], smoothing: f64) -> Vec<f64> {
     let total = |side: usize| counts.iter().map(|count| f64::from(count[side]) + smoothing).sum::<f64>();
     let offset = total(0).ln() - total(1).ln();
-    let log = |count: u32| (f64::from(count) + smoothing).ln();
+    let log = |count: f32| (f64::from(count) + smoothing).ln();
     counts.iter().map(|[negative, positive]| log(*positive) - log(*negative) + offset).collect()
+}
+
+/// What the regression learns from a text.
+#[derive(Clone, Copy, Debug)]
+struct Target {
+    positive: bool,
+    /// The weight of the logistic loss of the text.
+    c: f64,
 }
 
 /// Computes the weights `w = u r` of the regression (coefficient times ratio) by coordinate descent on the dual problem
@@ -162,24 +195,19 @@ fn ratios(counts: &[[u32; 2]], smoothing: f64) -> Vec<f64> {
 /// The dual has one variable `α` between 0 and `C` per text, and `u = Σ α y x`, where `x` are the features of a text,
 /// `y = ±1` its label and `f` its logit. At the minimum `α = C σ(−y f)`. Each step makes this equation true for one
 /// text. The code uses `t` with `α = C σ(t)`, which has no bounds and equals `−y f` at the minimum.
-fn regress(
-    texts: &[Vec<u32>],
-    ratios: &[f64],
-    positive: &[bool],
-    c: f64,
-    interrupt: &Interrupt,
-) -> TaskResult<Vec<f64>> {
+fn regress(texts: &[Vec<u32>], ratios: &[f64], targets: &[Target], interrupt: &Interrupt) -> TaskResult<Vec<f64>> {
     // Weight and squared ratio are stored side by side, because they are read together and memory access is slow.
     let mut table: Vec<[f64; 2]> = ratios.iter().map(|ratio| [0.0, ratio * ratio]).collect();
-    let mut dual = vec![f64::NEG_INFINITY; positive.len()];
-    let mut order: Vec<usize> = (0..positive.len()).collect();
+    let mut dual = vec![f64::NEG_INFINITY; targets.len()];
+    let mut order: Vec<usize> = (0..targets.len()).collect();
     for pass in 0..MAX_PASSES {
         interrupt.check()?;
         // Each pass visits the texts in a new order, by hash: the descent is slow when texts of one label are adjacent.
         order.sort_by_cached_key(|index| hash([&pass.to_le_bytes(), &(*index as u64).to_le_bytes()]));
         let mut worst = 0.0f64;
         for &index in &order {
-            let sign = if positive[index] { 1.0 } else { -1.0 };
+            let Target { positive, c } = targets[index];
+            let sign = if positive { 1.0 } else { -1.0 };
             let text = &texts[index];
             let rows = text.iter().map(|feature| table[*feature as usize]);
             let [logit, norm] = rows.fold([0.0; 2], |sum, row| [sum[0] + row[0], sum[1] + row[1]]);
@@ -237,9 +265,17 @@ mod tests {
         NgramConfig { order, min_count: 1, c: Positive::try_from(c).unwrap(), ..NgramConfig::default() }
     }
 
+    fn labels(classes: &[usize]) -> Vec<Label> {
+        classes.iter().map(|class| Label { class: *class, weight: 1.0 }).collect()
+    }
+
+    fn features<S: AsRef<str>>(texts: &[Vec<S>], labels: &[Label], config: &NgramConfig) -> Features {
+        Features::of(texts, Labels { of_texts: labels, outputs: 1 }, config, &Interrupt::default()).unwrap()
+    }
+
     fn fitted<S: AsRef<str>>(texts: &[Vec<S>], positive: &[bool], config: &NgramConfig) -> NgramClassifier {
-        let of_texts: Vec<usize> = positive.iter().map(|positive| usize::from(*positive)).collect();
-        fit(texts, Classes { of_texts: &of_texts, outputs: 1 }, config, &Interrupt::default()).unwrap()
+        let labels = labels(&positive.iter().map(|positive| usize::from(*positive)).collect::<Vec<_>>());
+        fit(texts, Labels { of_texts: &labels, outputs: 1 }, config, &Interrupt::default()).unwrap()
     }
 
     fn logit(classifier: &NgramClassifier, text: &str) -> f32 {
@@ -263,18 +299,18 @@ mod tests {
     #[test]
     fn ratios_are_those_computed_by_hand() {
         let texts = ["good film good", "good", "bad film"].map(words);
-        let classes = Classes { of_texts: &[1, 1, 0], outputs: 1 };
-        let features = Features::of(&texts, classes, &config(1, 1.0)).unwrap();
-        let ratios = features.ratios(1, 1.0);
+        let labels = labels(&[1, 1, 0]);
+        let all = features(&texts, &labels, &config(1, 1.0));
+        let ratios = all.ratios(1, 1.0);
         // Positive counts plus 1: good 3, film 2, bad 1, together 6. Negative: 1, 2, 2, together 5.
         for (word, ratio) in [("good", 2.5), ("film", 5.0 / 6.0), ("bad", 5.0 / 12.0)] {
-            let index = features.keys.binary_search(&key(word)).unwrap();
+            let index = all.keys.binary_search(&key(word)).unwrap();
             assert_abs_diff_eq!(ratios[index], f64::ln(ratio), epsilon = 1e-12);
         }
-        assert_eq!(features.texts.iter().map(Vec::len).collect::<Vec<_>>(), [3, 2, 3], "with the bias");
+        assert_eq!(all.texts.iter().map(Vec::len).collect::<Vec<_>>(), [3, 2, 3], "with the bias");
 
         let frequent = NgramConfig { min_count: 2, ..config(1, 1.0) };
-        assert_eq!(Features::of(&texts, classes, &frequent).unwrap().keys.len(), 2);
+        assert_eq!(features(&texts, &labels, &frequent).keys.len(), 2);
     }
 
     /// For the texts `a` and `b` the ratios are ±ln 2 and the weights ±w, with `w (1 + eʷ) = C ln² 2`.
@@ -293,10 +329,10 @@ mod tests {
     fn regression_ends_at_the_minimum() {
         let (texts, positive) = reviews();
         for c in [0.1, 1.0, 30.0] {
-            let of_texts = positive.map(usize::from);
-            let features = Features::of(&texts, Classes { of_texts: &of_texts, outputs: 1 }, &config(3, c)).unwrap();
+            let features = features(&texts, &labels(&positive.map(usize::from)), &config(3, c));
             let ratios = features.ratios(1, 1.0);
-            let weights = regress(&features.texts, &ratios, &positive, c, &Interrupt::default()).unwrap();
+            let targets = positive.map(|positive| Target { positive, c });
+            let weights = regress(&features.texts, &ratios, &targets, &Interrupt::default()).unwrap();
             let pull = |text: &Vec<u32>, positive: bool| {
                 let logit: f64 = text.iter().map(|index| weights[*index as usize]).sum();
                 c * if positive { sigmoid(-logit) } else { -sigmoid(logit) }
@@ -336,15 +372,20 @@ mod tests {
     fn each_class_has_a_regression_against_the_rest() {
         let texts = ["who is it", "where is it", "when is it", "who was it", "where was it", "when was it"].map(words);
         let of_texts = [0, 1, 2, 0, 1, 2];
-        let fitted = fit(&texts, Classes { of_texts: &of_texts, outputs: 3 }, &config(1, 10.0), &Interrupt::default());
+        let fitted =
+            fit(&texts, Labels { of_texts: &labels(&of_texts), outputs: 3 }, &config(1, 10.0), &Interrupt::default());
         let classifier = fitted.unwrap();
         for (text, class) in iter::zip(&texts, of_texts) {
             let logits = classifier.logits(text);
             assert!((0..3).all(|other| (logits[other] > 0.0) == (other == class)), "{logits:?}");
         }
         // The regression of one class equals that of its texts against all others.
-        let alone =
-            fit(&texts, Classes { of_texts: &[1, 0, 0, 1, 0, 0], outputs: 1 }, &config(1, 10.0), &Interrupt::default());
+        let alone = fit(
+            &texts,
+            Labels { of_texts: &labels(&[1, 0, 0, 1, 0, 0]), outputs: 1 },
+            &config(1, 10.0),
+            &Interrupt::default(),
+        );
         assert_eq!(alone.unwrap().logits(&texts[0]), classifier.logits(&texts[0])[..1]);
     }
 
@@ -367,12 +408,30 @@ mod tests {
     }
 
     #[test]
+    fn a_weight_of_two_is_a_text_that_occurs_twice() {
+        let (texts, positive) = reviews();
+        let mut weighted = labels(&positive.map(usize::from));
+        weighted[3].weight = 2.0;
+        let fit = |texts: &[Vec<&str>], labels: &[Label]| {
+            super::fit(texts, Labels { of_texts: labels, outputs: 1 }, &config(2, 1.0), &Interrupt::default()).unwrap()
+        };
+        let twice = [texts.to_vec(), vec![texts[3].clone()]].concat();
+        let [weighted, twice] = [fit(&texts, &weighted), fit(&twice, &labels(&[1, 0, 1, 0, 0]))];
+        for text in ["a fine film", "very dull indeed", "a"] {
+            assert_abs_diff_eq!(logit(&weighted, text), logit(&twice, text), epsilon = 3e-3);
+        }
+        assert!(
+            (logit(&weighted, "dull") - logit(&fit(&texts, &labels(&positive.map(usize::from))), "dull")).abs() > 0.05
+        );
+    }
+
+    #[test]
     fn a_fit_can_be_interrupted() {
         let (texts, positive) = reviews();
         let interrupt = Interrupt::default();
         interrupt.request();
-        let of_texts = positive.map(usize::from);
-        let interrupted = fit(&texts, Classes { of_texts: &of_texts, outputs: 1 }, &config(1, 1.0), &interrupt);
+        let labels = labels(&positive.map(usize::from));
+        let interrupted = fit(&texts, Labels { of_texts: &labels, outputs: 1 }, &config(1, 1.0), &interrupt);
         assert!(matches!(interrupted, Err(TaskError::Interrupted)));
     }
 }

@@ -12,15 +12,18 @@
 //! ```
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use inference::by_length;
 use inference::text::Vocabulary;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::IndexedRandom;
-use rand::{Rng, RngExt};
+use rand::{Rng, RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
-use training::Loss;
 use training::settings::Count;
+use training::{Interrupt, Loss, Measured, Metric, TaskResult};
 
 use crate::model::{Batch, Network};
+use crate::network::BATCH;
+use crate::train::data::Example;
 
 /// The table `[model.network.pretraining]` of a recipe. It requires that `embedding_size` equals `hidden_size`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -70,6 +73,18 @@ impl PretrainingBatch {
 
     /// Computes the mean cross-entropy of the right word among the wrong words.
     pub fn loss(self, network: &Network) -> Loss {
+        let count = self.texts.lengths.len();
+        let losses: Vec<Tensor<1>> = self.logits(network).into_iter().map(Logits::cross_entropy).collect();
+        let mean = match losses.is_empty() {
+            // No position was drawn, for example because each text has one word: the loss is 0, with a gradient of 0.
+            true => network.embedding.weight.val().sum().mul_scalar(0.0),
+            false => Tensor::cat(losses, 0).mean(),
+        };
+        Loss { mean, count }
+    }
+
+    /// Computes the logits of the right and the wrong words, one item for each direction in which a word is predicted.
+    fn logits(self, network: &Network) -> Vec<Logits> {
         let Self { texts, negatives, targets } = self;
         let [batch, time] = texts.ids.dims();
         let features = network.embedding.weight.dims()[1];
@@ -77,38 +92,77 @@ impl PretrainingBatch {
         let (outputs, _) = network.rnn.forward(embedded, Some(&texts.lengths), None); // [B, T, D·E]
         let outputs = outputs.reshape([batch * time, targets.len() * features]);
 
-        let mut losses = Vec::new();
-        for (direction, Targets { positions, words }) in targets.into_iter().enumerate() {
-            if !positions.is_empty() {
-                let positions = integers(positions, &outputs.device());
-                let outputs = outputs.clone().select(0, positions); // [Q, D·E]
-                let outputs = outputs.narrow(1, direction * features, features); // [Q, E]
-                losses.push(cross_entropy(network, outputs, words, negatives.clone()));
-            }
-        }
-        let mean = match losses.is_empty() {
-            // No position was drawn, for example because each text has one word: the loss is 0, with a gradient of 0.
-            true => outputs.sum().mul_scalar(0.0),
-            false => Tensor::cat(losses, 0).mean(),
-        };
-        Loss { mean, count: batch }
+        let predicted = targets.into_iter().enumerate().filter(|(_, targets)| !targets.positions.is_empty());
+        let logits = predicted.map(|(direction, Targets { positions, words })| {
+            let positions = integers(positions, &outputs.device());
+            let outputs = outputs.clone().select(0, positions); // [Q, D·E]
+            let outputs = outputs.narrow(1, direction * features, features); // [Q, E]
+            Logits::new(network, outputs, words, negatives.clone())
+        });
+        logits.collect()
     }
 }
 
-/// The cross-entropy of each of Q predictions in nats: `ln Σ exp(logits) − logit of the right word`, `[Q]`.
-fn cross_entropy(network: &Network, outputs: Tensor<2>, words: Vec<i32>, negatives: Vec<i32>) -> Tensor<1> {
-    let device = outputs.device();
-    let (predictions, others) = (words.len(), negatives.len());
-    let weights = network.embedding.weight.val(); // [V, E]
-    let words = integers(words, &device); // [Q]
-    let negatives = integers(negatives, &device); // [N]
-    let right = (outputs.clone() * weights.clone().select(0, words.clone())).sum_dim(1); // [Q, 1]
-    let same = words.reshape([predictions, 1]).equal(negatives.clone().reshape([1, others])); // [Q, N]
-    let wrong = outputs.matmul(weights.select(0, negatives).transpose()).mask_fill(same, -1e4); // [Q, N]
-    let logits = Tensor::cat(vec![right.clone(), wrong], 1); // [Q, 1 + N]
-    let largest = logits.clone().max_dim(1).detach(); // [Q, 1]
-    let total = (logits - largest.clone()).exp().sum_dim(1).log() + largest; // [Q, 1]
-    (total - right).squeeze_dim(1)
+/// The logits of Q predictions.
+struct Logits {
+    /// The logit of the right word: `[Q, 1]`.
+    right: Tensor<2>,
+    /// The logits of the N wrong words: `[Q, N]`. A wrong word that is the right one by chance has a very small logit.
+    wrong: Tensor<2>,
+}
+
+impl Logits {
+    /// Computes the logits from outputs `[Q, E]`, Q right words and N wrong words.
+    fn new(network: &Network, outputs: Tensor<2>, words: Vec<i32>, negatives: Vec<i32>) -> Self {
+        let device = outputs.device();
+        let (predictions, others) = (words.len(), negatives.len());
+        let weights = network.embedding.weight.val(); // [V, E]
+        let words = integers(words, &device); // [Q]
+        let negatives = integers(negatives, &device); // [N]
+        let right = (outputs.clone() * weights.clone().select(0, words.clone())).sum_dim(1); // [Q, 1]
+        let same = words.reshape([predictions, 1]).equal(negatives.clone().reshape([1, others])); // [Q, N]
+        let wrong = outputs.matmul(weights.select(0, negatives).transpose()).mask_fill(same, -1e4); // [Q, N]
+        Self { right, wrong }
+    }
+
+    /// The cross-entropy of each prediction in nats: `ln Σ exp(logits) − logit of the right word`, `[Q]`.
+    fn cross_entropy(self) -> Tensor<1> {
+        let Self { right, wrong } = self;
+        let logits = Tensor::cat(vec![right.clone(), wrong], 1); // [Q, 1 + N]
+        let largest = logits.clone().max_dim(1).detach(); // [Q, 1]
+        let total = (logits - largest.clone()).exp().sum_dim(1).log() + largest; // [Q, 1]
+        (total - right).squeeze_dim(1)
+    }
+
+    /// Whether the right word has the largest logit, 1 or 0 for each prediction: `[Q]`.
+    fn is_right(&self) -> Tensor<1> {
+        self.right.clone().greater_equal(self.wrong.clone().max_dim(1)).float().squeeze_dim(1)
+    }
+}
+
+/// Measures how well a network predicts words of texts: the share of predictions in which the right word has the largest
+/// logit (`accuracy`), and the mean cross-entropy (`loss`). Positions and wrong words are drawn with a fixed seed.
+pub fn measure(
+    network: &Network,
+    set: &[Example],
+    config: &PretrainingConfig,
+    device: &Device,
+    interrupt: &Interrupt,
+) -> TaskResult<Measured> {
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let directions = if network.rnn.is_bidirectional() { 2 } else { 1 };
+    let (mut right, mut loss, mut count) = (0.0, 0.0, 0.0);
+    for indices in by_length(set.iter().map(|example| example.ids.len()), BATCH) {
+        interrupt.check()?;
+        let texts: Vec<&[u32]> = indices.iter().map(|index| set[*index].ids.as_slice()).collect();
+        for logits in PretrainingBatch::draw(&texts, directions, config, &mut rng, device).logits(network) {
+            let is_right: Vec<f32> = logits.is_right().into_data().convert::<f32>().iter().collect();
+            count += is_right.len() as f64;
+            right += is_right.into_iter().map(f64::from).sum::<f64>();
+            loss += logits.cross_entropy().into_data().convert::<f32>().iter::<f32>().map(f64::from).sum::<f64>();
+        }
+    }
+    Ok(vec![Metric::higher("accuracy", right / count), Metric::lower("loss", loss / count)].into())
 }
 
 impl Targets {
@@ -146,7 +200,6 @@ mod tests {
     use super::*;
     use crate::model::{Dropouts, NetworkConfig};
     use burn::optim::{AdamConfig, GradientsParams};
-    use rand::SeedableRng;
 
     fn network(device: &Device) -> Network {
         let config: NetworkConfig = serde_json::from_value(serde_json::json!({
@@ -174,8 +227,10 @@ mod tests {
         let device = Device::flex();
         let zeros = Tensor::zeros([2, 8], &device);
         // One negative is the first target itself and does not count there.
-        let losses = cross_entropy(&network(&device), zeros, vec![2, 3], vec![2, 4, 5]);
-        let losses: Vec<f32> = losses.into_data().try_to_vec().unwrap();
+        // With all logits equal, the first word counts as predicted.
+        let logits = Logits::new(&network(&device), zeros, vec![2, 3], vec![2, 4, 5]);
+        assert_eq!(logits.is_right().into_data().try_to_vec::<f32>().unwrap(), [1.0, 1.0]);
+        let losses: Vec<f32> = logits.cross_entropy().into_data().try_to_vec().unwrap();
         approx::assert_relative_eq!(losses[0], 3f32.ln(), epsilon = 1e-5);
         approx::assert_relative_eq!(losses[1], 4f32.ln(), epsilon = 1e-5);
     }
@@ -196,6 +251,13 @@ mod tests {
             network = adam.step(0.02, network, grads);
         }
         assert!(losses[59] < losses[0] / 4.0, "{} to {}", losses[0], losses[59]);
+
+        let example = |ids: &[u32]| Example { text: String::new(), ids: ids.to_vec(), class: 0, weight: 1.0 };
+        let set = [example(&text), example(&[4, 4, 9])];
+        let measured = measure(&network, &set[..1], &config, &device, &Interrupt::default()).unwrap();
+        assert_eq!(measured.get("accuracy"), Some(1.0));
+        let other = measure(&network, &set[1..], &config, &device, &Interrupt::default()).unwrap();
+        assert!(other.get("loss") > measured.get("loss"));
     }
 
     #[test]

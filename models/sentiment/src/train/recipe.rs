@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use training::settings::{Count, Fraction};
 use training::{RecipeOf, TaskError, TaskResult};
 
+use crate::contextual::ContextualConfig;
 use crate::model::{Dropouts, NetworkConfig, one};
+use crate::ngrams::MAX_ORDER;
 use crate::settings::{ModelSettings, NgramSettings};
 use crate::train::SentimentTask;
 use crate::train::ngrams::NgramConfig;
@@ -104,8 +106,9 @@ impl Frozen {
 }
 
 impl NetworkRecipe {
-    /// The architecture without the settings of regularisation and pretraining, as a package stores it.
-    pub fn config(&self) -> NetworkConfig {
+    /// The architecture without the settings of regularisation and pretraining, as a package stores it. `contextual` is
+    /// the architecture of the language model that gives contextual word vectors.
+    pub fn config(&self, contextual: Option<ContextualConfig>) -> NetworkConfig {
         NetworkConfig {
             cell: self.cell,
             embedding_size: self.embedding_size,
@@ -113,6 +116,7 @@ impl NetworkRecipe {
             layers: self.layers,
             bidirectional: self.bidirectional,
             pooling: self.pooling,
+            contextual,
         }
     }
 
@@ -128,9 +132,9 @@ impl NetworkRecipe {
 
 impl Architecture {
     /// The part of the table `[model]` that a package stores, because the predictor needs it.
-    pub fn settings(&self) -> ModelSettings {
+    pub fn settings(&self, contextual: Option<ContextualConfig>) -> ModelSettings {
         ModelSettings {
-            network: self.network.as_ref().map(NetworkRecipe::config),
+            network: self.network.as_ref().map(|network| network.config(contextual)),
             ngrams: self.ngrams.as_ref().map(|_| NgramSettings {}),
         }
     }
@@ -139,6 +143,10 @@ impl Architecture {
 /// Checks that the settings of a recipe can be combined, such as pretraining and the number of epochs.
 pub fn check(recipe: &RecipeOf<SentimentTask>) -> TaskResult<()> {
     let Architecture { network, ngrams } = &recipe.model;
+    if let Some(NgramConfig { order, .. }) = ngrams.as_ref().filter(|config| !(1..=MAX_ORDER).contains(&config.order)) {
+        let message = format!("{order} is not an integer from 1 to {MAX_ORDER}");
+        return Err(TaskError::setting("model.ngrams.order", message));
+    }
     let epochs = recipe.training.epochs as usize;
     let Some(network) = network else {
         return match ngrams {
@@ -151,6 +159,11 @@ pub fn check(recipe: &RecipeOf<SentimentTask>) -> TaskResult<()> {
         };
     };
     let Some(PretrainingConfig { epochs: first, .. }) = network.pretraining else { return Ok(()) };
+    if recipe.data.contextual.is_some() {
+        let message =
+            "word prediction cannot train contextual vectors, which know the words that follow; remove one of both";
+        return Err(TaskError::setting("model.network.pretraining", message));
+    }
     let (embedding, hidden) = (network.embedding_size, network.hidden_size);
     let patience = recipe.training.patience.map_or(usize::MAX, |patience| patience.get());
     if embedding != hidden {
@@ -160,13 +173,17 @@ pub fn check(recipe: &RecipeOf<SentimentTask>) -> TaskResult<()> {
             format!("pretraining needs equal sizes of hidden state and embedding, not {sizes}; change one of them"),
         ));
     }
-    if epochs <= first.get() {
+    if network.frozen.holds_in(0) {
+        let message = "pretraining trains the embeddings; remove this setting, or model.network.pretraining";
+        return Err(TaskError::setting("model.network.frozen", message));
+    }
+    if epochs < first.get() {
         let message = format!(
-            "{epochs}, of which the first {first} are for pretraining; increase it, or decrease model.network.pretraining.epochs"
+            "{epochs}, but the first {first} are for pretraining; increase it, or decrease model.network.pretraining.epochs"
         );
         return Err(TaskError::setting("training.epochs", message));
     }
-    if patience <= first.get() {
+    if patience <= first.get() && epochs > first.get() {
         let message =
             format!("{patience}, which could stop training within the {first} epochs of pretraining; increase it");
         return Err(TaskError::setting("training.patience", message));

@@ -69,7 +69,7 @@ pub fn load(locator: &Locator, seed: u64, transfer: bool) -> TaskResult<RawData>
     train.extend(own.map(|text| ClassText { weight: CLEAN, ..text }));
     let mut valid = indexed(own_valid, &[]);
     valid.extend(valid_reviews.into_iter().map(whole));
-    Ok(RawData { parts: Splits { train, valid, test: indexed(test, &[]) }, classes: Vec::new(), source, vectors: None })
+    Ok(RawData::new(Splits { train, valid, test: indexed(test, &[]) }, Vec::new(), source))
 }
 
 /// Splits off the validation reviews, which are short, in a random order.

@@ -12,6 +12,7 @@ use training::{
     RecipeOf, Splits, StepContext, Task, TaskError, TaskResult, bucketed,
 };
 
+use crate::contextual::ContextualConfig;
 use crate::model::{Network, WEIGHT_NAMES};
 use crate::network::NetworkClassifier;
 use crate::ngrams::NgramClassifier;
@@ -19,10 +20,11 @@ use crate::prediction::{Logits, Options};
 use crate::predictor::{BLEND, Classifier, NGRAMS, Sentiment, Share};
 use crate::settings::Settings;
 use crate::train::classification::{ClassificationBatch, Objective};
-use crate::train::data::{DataConfig, Example, RawData, Set, balance};
+use crate::train::data::{ClassText, DataConfig, Example, RawData, Set, balance};
 use crate::train::evaluation::{self, best_share, best_temperature};
+use crate::train::language_model::LanguageModel;
 use crate::train::ngrams::NgramConfig;
-use crate::train::pretraining::{PretrainingBatch, PretrainingConfig};
+use crate::train::pretraining::{self, PretrainingBatch, PretrainingConfig};
 use crate::train::recipe::{Architecture, NetworkRecipe, check};
 use crate::train::words::WordRows;
 use crate::train::{baselines, short_sentences};
@@ -36,6 +38,9 @@ const SENTENCES: [&str; 5] = [
     "My friend told me that the plot is brilliant. I could not disagree more.",
 ];
 
+/// The smallest number of validation texts from which a temperature is chosen.
+const FEW: usize = 100;
+
 /// The number of test texts that the demonstration of a model with other classes shows.
 const SHOWN: usize = 8;
 
@@ -44,11 +49,17 @@ const SHOWN: usize = 8;
 pub struct SentimentTask {
     data: DataConfig,
     architecture: Architecture,
+    /// The number of epochs of the whole training.
+    epochs: usize,
     vocabulary: Vocabulary,
     /// The names of the classes; empty for `negative` and `positive`.
     classes: Vec<String>,
     /// The pretrained word vectors, if the recipe names some and the network starts from them.
     vectors: Option<WordRows>,
+    /// The architecture of the language model for contextual word vectors, if the network has one.
+    contextual: Option<ContextualConfig>,
+    /// The language model itself, for the vocabulary of the network, if the network starts from it.
+    language_model: Option<LanguageModel>,
     /// The model's n-grams, if it has any.
     ngrams: Option<NgramClassifier>,
     /// The n-grams of the baseline, if the model's own n-grams were fitted with the same settings. Otherwise the
@@ -81,6 +92,7 @@ impl Task for SentimentTask {
         include_str!("../../recipes/imdb-bigru.toml"),
         include_str!("../../recipes/imdb-ngrams.toml"),
         include_str!("../../recipes/imdb-hybrid.toml"),
+        include_str!("../../recipes/film-language.toml"),
         include_str!("../../recipes/trec.toml"),
         include_str!("../../recipes/rt-polarity.toml"),
         include_str!("../../recipes/short-reviews.toml"),
@@ -136,9 +148,10 @@ impl Task for SentimentTask {
         }
         let (mut ngrams, mut baseline) = (None, None);
         if let Some(config) = &recipe.model.ngrams {
-            let train = train.iter().map(|text| (text.text.as_str(), text.class));
-            let full = baselines::fit_ngrams(train, classes.len(), config, &Interrupt::default())?;
-            if (NgramConfig { keep: None, ..config.clone() }) == NgramConfig::default() {
+            let texts: Vec<ClassText> = weighted(&recipe.model, train.clone());
+            let full = baselines::fit_ngrams(&texts, classes.len(), config, &Interrupt::default())?;
+            let is_plain = texts.iter().all(|text| text.weight == 1.0);
+            if is_plain && (NgramConfig { keep: None, ..config.clone() }) == NgramConfig::default() {
                 baseline = Some(full.clone());
             }
             ngrams = Some(match config.keep {
@@ -147,7 +160,21 @@ impl Task for SentimentTask {
             });
         }
         let (data, architecture) = (recipe.data.clone(), recipe.model.clone());
-        Ok(Self { data, architecture, vocabulary, classes, vectors, ngrams, baseline })
+        let language_model = raw.language_model.clone().map(|model| model.for_vocabulary(&vocabulary));
+        let contextual = language_model.as_ref().map(LanguageModel::config);
+        let epochs = recipe.training.epochs as usize;
+        Ok(Self {
+            data,
+            architecture,
+            epochs,
+            vocabulary,
+            classes,
+            vectors,
+            contextual,
+            language_model,
+            ngrams,
+            baseline,
+        })
     }
 
     fn of_trained(recipe: &RecipeOf<Self>, predictor: &Sentiment) -> TaskResult<Self> {
@@ -158,9 +185,12 @@ impl Task for SentimentTask {
         Ok(Self {
             data: recipe.data.clone(),
             architecture: recipe.model.clone(),
+            epochs: recipe.training.epochs as usize,
             vocabulary,
             classes: predictor.settings().classes.clone(),
             vectors: None,
+            contextual: predictor.settings().model.network.as_ref().and_then(|config| config.contextual),
+            language_model: None,
             ngrams: predictor.ngrams().cloned(),
             baseline: None,
         })
@@ -172,20 +202,22 @@ impl Task for SentimentTask {
             cx.note(&vectors.coverage(&train, &self.vocabulary));
         }
         let examples = |part| self.data.examples(part, &self.vocabulary);
-        let mut train = examples(train);
-        if self.network().is_some_and(|network| network.balanced) {
-            balance(&mut train, self.classes.len().max(2));
-        }
+        let train = examples(weighted(&self.architecture, train));
         Ok(Splits { train, valid: examples(valid), test: examples(test) })
     }
 
     fn num_params(&self) -> f64 {
-        self.network().map_or(0.0, |recipe| recipe.config().num_params(self.vocabulary.len(), self.outputs()))
+        let config = self.network().map(|recipe| recipe.config(self.contextual));
+        config.map_or(0.0, |config| config.num_params(self.vocabulary.len(), self.outputs()))
     }
 
     fn init(&self, device: &Device) -> Option<Network> {
         let recipe = self.network()?;
-        let mut network = recipe.config().init(self.vocabulary.len(), self.outputs(), recipe.dropouts(), device);
+        let config = recipe.config(self.contextual);
+        let mut network = config.init(self.vocabulary.len(), self.outputs(), recipe.dropouts(), device);
+        if let Some(language_model) = &self.language_model {
+            language_model.initialise(&mut network);
+        }
         if let Some(vectors) = &self.vectors {
             vectors.initialise(&mut network);
         }
@@ -207,7 +239,7 @@ impl Task for SentimentTask {
         let network = self.network().ok_or_else(no_network)?;
         Ok(match (&network.pretraining, self.phase(cx.epoch)) {
             (Some(config), Phase::Pretraining) => {
-                let directions = network.config().directions();
+                let directions = network.config(None).directions();
                 TrainingBatch::Pretraining(Box::new(PretrainingBatch::draw(
                     &texts, directions, config, cx.rng, cx.device,
                 )))
@@ -236,9 +268,9 @@ impl Task for SentimentTask {
     fn predictor(&self, network: Option<Network>, device: &Device) -> TaskResult<Sentiment> {
         let reading = self.data.reading();
         let classifier = |network| NetworkClassifier::new(network, self.vocabulary.clone(), reading, device.clone());
-        let (model, classes) = (self.architecture.settings(), self.classes.clone());
+        let (model, classes) = (self.architecture.settings(self.contextual), self.classes.clone());
         let settings = Settings { data: reading, model, classes, temperature: None };
-        let parts = Classifier::new(network.map(classifier), self.ngrams.clone(), 1.0);
+        let parts = Classifier::new(network.map(classifier), self.ngrams.clone(), 0.5);
         Ok(Sentiment::new(settings, parts.ok_or_else(no_network)?))
     }
 
@@ -259,6 +291,9 @@ impl Task for SentimentTask {
     }
 
     fn evaluate(&self, predictor: &Sentiment, set: &Vec<Example>, interrupt: &Interrupt) -> TaskResult<Measured> {
+        if let Some(config) = self.language_model_recipe() {
+            return self.predict_words(predictor, set, config, interrupt);
+        }
         let mut measured = evaluation::measure(predictor, set, &evaluation::logits(predictor, set, interrupt)?);
         if matches!(self.data.set, Set::ShortReviews | Set::ShortReviewsTransfer) {
             measured.metrics.extend(short_sentences::measure(predictor));
@@ -267,6 +302,9 @@ impl Task for SentimentTask {
     }
 
     fn validate(&self, predictor: &Sentiment, set: &Vec<Example>, interrupt: &Interrupt) -> TaskResult<Measured> {
+        if let Some(config) = self.language_model_recipe() {
+            return self.predict_words(predictor, set, config, interrupt);
+        }
         Ok(evaluation::validate(predictor, set, &evaluation::logits(predictor, set, interrupt)?))
     }
 
@@ -275,13 +313,20 @@ impl Task for SentimentTask {
         splits: &Splits<Vec<Example>>,
         interrupt: &Interrupt,
     ) -> TaskResult<BTreeMap<String, Measured>> {
+        if self.language_model_recipe().is_some() {
+            return Ok(BTreeMap::new());
+        }
         let Splits { train, test, .. } = splits;
         baselines::measure(train, test, &self.classes, self.baseline.as_ref(), interrupt)
     }
 
     /// Chooses the weight of the network's logits in a blend, and then the temperature: those with the smallest
-    /// cross-entropy on the validation part.
+    /// cross-entropy on the validation part. With few validation texts, both would be chosen by chance: both parts of a
+    /// blend then have equal weights, and the temperature is 1.
     fn finish(&self, predictor: &mut Sentiment, valid: &Vec<Example>, interrupt: &Interrupt) -> TaskResult<()> {
+        if valid.len() < FEW || self.language_model_recipe().is_some() {
+            return Ok(());
+        }
         let mut logits = evaluation::logits(predictor, valid, interrupt)?;
         if let Classifier::Blend(_) = predictor.classifier() {
             predictor.set_share(best_share(valid, &logits).unwrap_or(predictor.share()));
@@ -297,6 +342,9 @@ impl Task for SentimentTask {
     /// Classifies example sentences, or some test texts if the model has classes of its own, and draws the confusion
     /// matrix and the reliability diagram of the test part.
     fn demonstrate(&self, predictor: &Sentiment, _: &Outcome, test: &Vec<Example>) -> TaskResult<Demonstration> {
+        if self.language_model_recipe().is_some() {
+            return Ok(Demonstration::default());
+        }
         let shown: Vec<String> = match self.classes.is_empty() {
             true => SENTENCES.map(str::to_owned).to_vec(),
             false => {
@@ -319,6 +367,24 @@ impl SentimentTask {
         self.architecture.network.as_ref()
     }
 
+    /// The settings of pretraining, if the network learns nothing else: a language model, whose states can be contextual
+    /// word vectors of another model.
+    fn language_model_recipe(&self) -> Option<&PretrainingConfig> {
+        let config = self.network()?.pretraining.as_ref()?;
+        (self.epochs <= config.epochs.get()).then_some(config)
+    }
+
+    fn predict_words(
+        &self,
+        predictor: &Sentiment,
+        set: &[Example],
+        config: &PretrainingConfig,
+        interrupt: &Interrupt,
+    ) -> TaskResult<Measured> {
+        let network = predictor.network().ok_or_else(no_network)?.network();
+        pretraining::measure(network, set, config, &network.embedding.weight.val().device(), interrupt)
+    }
+
     /// The number of logits.
     fn outputs(&self) -> usize {
         self.classes.len().max(1)
@@ -331,6 +397,14 @@ impl SentimentTask {
             false => Phase::Classification,
         }
     }
+}
+
+/// The training texts with balanced weights, if the recipe asks for them.
+fn weighted(architecture: &Architecture, mut train: Vec<ClassText>) -> Vec<ClassText> {
+    if architecture.network.as_ref().is_some_and(|network| network.balanced) {
+        balance(&mut train);
+    }
+    train
 }
 
 fn no_network() -> TaskError {

@@ -36,7 +36,7 @@ impl DataConfig {
         }
         let parts =
             Splits { train: indexed(train, &classes), valid: indexed(valid, &classes), test: indexed(test, &classes) };
-        Ok(RawData { parts, classes, source, vectors: None })
+        Ok(RawData::new(parts, classes, source))
     }
 
     /// Reads the user's tables or folder. Removes duplicates, and decodes HTML entities as the predictor does.
@@ -54,6 +54,7 @@ impl DataConfig {
             texts.texts.iter_mut().for_each(|text| text.text = decoded(&text.text).into_owned());
         }
         parts.train.check_classes(&file)?;
+        parts.check_spellings()?;
         let Duplicates { removed, other_label } = parts.remove_duplicates();
         if removed > 0 {
             let other = match other_label {
@@ -99,7 +100,7 @@ impl DataConfig {
         let (train, valid) = match valid {
             Some(valid) => (train, valid),
             None => {
-                let share = self.valid.get() as f64 / train.texts.len().max(1) as f64;
+                let share = self.held_out() as f64 / train.texts.len().max(1) as f64;
                 let most = if own { 1.0 / OWN_VALID as f64 } else { 0.5 };
                 train.hold_out(share.min(most), self.valid_seed)?
             }
@@ -154,8 +155,8 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::train::data::Fold;
     use crate::train::data::tests::config;
+    use training::Fold;
 
     fn table(dir: &Path, name: &str, rows: &[(&str, &str)]) -> PathBuf {
         let path = dir.join(name);

@@ -72,12 +72,13 @@ impl WordRows {
         Self { ids, values, dimension }
     }
 
-    /// Checks that a vector has as many numbers as the network has features per word.
+    /// Checks that the network has a feature for each number of a vector.
     pub fn check(&self, embedding_size: usize) -> TaskResult<()> {
-        if self.dimension == embedding_size {
+        if self.dimension <= embedding_size {
             return Ok(());
         }
-        let message = format!("{embedding_size}, but the word vectors have {0} numbers; set {0}", self.dimension);
+        let message =
+            format!("{embedding_size}, but the word vectors have {0} numbers; set at least {0}", self.dimension);
         Err(TaskError::setting("model.network.embedding_size", message))
     }
 
@@ -99,13 +100,14 @@ impl WordRows {
         )
     }
 
-    /// Makes the vectors the initial embeddings of their words. Other words keep their random embeddings.
+    /// Makes the vectors the first features of the initial embeddings of their words. Other features and words keep their
+    /// random values.
     pub fn initialise(&self, network: &mut Network) {
         let weight = network.embedding.weight.val();
         let ([words, size], device) = (weight.dims(), weight.device());
         let mut values: Vec<f32> = weight.into_data().convert::<f32>().iter().collect();
         for (id, vector) in self.ids.iter().zip(self.values.chunks(self.dimension.max(1))) {
-            values[*id as usize * size..][..size].copy_from_slice(vector);
+            values[*id as usize * size..][..self.dimension].copy_from_slice(vector);
         }
         let weight = Tensor::from_data(TensorData::new(values, [words, size]), &device);
         network.embedding.weight = Param::from_tensor(weight);
@@ -167,7 +169,8 @@ mod tests {
         assert_eq!(after[4..8], [1.0, -1.0, 2.0, -2.0]);
         assert_eq!((&after[..4], &after[8..]), (&before[..4], &before[8..]));
         rows.check(2).unwrap();
-        let error = rows.check(of(3).embedding_size.get()).unwrap_err();
+        rows.check(3).unwrap();
+        let error = rows.check(of(1).embedding_size.get()).unwrap_err();
         assert!(matches!(error, TaskError::Setting { setting: "model.network.embedding_size", .. }), "{error}");
     }
 }
