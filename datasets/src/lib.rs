@@ -57,7 +57,7 @@ pub mod weather;
 pub mod wikitext2;
 
 pub use corpus::{Corpus, own_text};
-pub use error::{DataError, RecordingError, Result, TagError, TextError};
+pub use error::{DataError, RecordingError, Result, TagError, TextError, VectorError};
 pub use own_reviews::own_reviews;
 pub use review::{Review, Reviews, hold_out};
 pub use series::{

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::{DataError, Result};
+use crate::error::{DataError, Result, TextError};
 use crate::imdb::{self, FOLDERS};
 use crate::review::{Review, Reviews};
 use crate::text_file::utf8;
@@ -12,7 +12,7 @@ use crate::text_file::utf8;
 ///
 /// # Errors
 ///
-/// [`DataError::Io`] if a folder is missing, [`DataError::Empty`] if a folder has no review, [`DataError::OtherLabel`]
+/// [`DataError::Io`] if a folder is missing, [`DataError::Empty`] if a folder has no review, [`TextError::OtherLabel`]
 /// for a folder beside `pos` and `neg` (except `unsup`, the unlabelled reviews of the IMDB set), and
 /// [`DataError::NotUtf8`].
 pub fn own_reviews(dir: &Path) -> Result<Reviews> {
@@ -45,7 +45,7 @@ fn refuse_other_labels(part: &Path) -> Result<()> {
         let path = entry.map_err(DataError::io("read", part))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if path.is_dir() && !name.starts_with('.') && !["pos", "neg", "unsup"].contains(&&*name) {
-            return Err(DataError::OtherLabel { path });
+            return Err(TextError::OtherLabel { path }.into());
         }
     }
     Ok(())
@@ -110,7 +110,10 @@ mod tests {
         assert!(matches!(&error, DataError::Io { path, .. } if path.ends_with("train/pos")), "{error}");
         std::fs::create_dir_all(dir.path().join("test/neutral")).unwrap();
         let error = own_reviews(dir.path()).unwrap_err();
-        assert!(matches!(&error, DataError::OtherLabel { path } if path.ends_with("test/neutral")), "{error}");
+        assert!(
+            matches!(&error, DataError::Texts(TextError::OtherLabel { path }) if path.ends_with("test/neutral")),
+            "{error}"
+        );
         std::fs::remove_dir(dir.path().join("test/neutral")).unwrap();
         write(dir.path(), 1, b"a\xff");
         assert!(matches!(own_reviews(dir.path()).unwrap_err(), DataError::NotUtf8 { .. }));

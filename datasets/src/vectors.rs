@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{DataError, Result};
+use crate::error::{DataError, Result, VectorError};
 use crate::source::{Form, Locator, PublishedFile, Source, described};
 use crate::text_file::{self, utf8};
 
@@ -80,8 +80,8 @@ pub fn load(locator: &Locator) -> Result<WordVectors> {
 ///
 /// # Errors
 ///
-/// [`DataError::Io`], [`DataError::Unpack`], [`DataError::NotUtf8`], [`DataError::Empty`], [`DataError::VectorLength`]
-/// for a line with more or fewer numbers than the first line, [`DataError::VectorValue`] for a value that is not a
+/// [`DataError::Io`], [`DataError::Unpack`], [`DataError::NotUtf8`], [`DataError::Empty`], [`VectorError::Length`]
+/// for a line with more or fewer numbers than the first line, [`VectorError::Value`] for a value that is not a
 /// finite number, and [`DataError::Count`] for a binary file that is cut off.
 pub fn own_file(path: &Path) -> Result<WordVectors> {
     parse(path, text_file::read(path)?, path)
@@ -107,7 +107,7 @@ fn parse(path: &Path, bytes: Vec<u8>, name: &Path) -> Result<WordVectors> {
     let (mut words, mut values) = (Vec::new(), Vec::new());
     for (line, number) in lines {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        let (word, numbers) = split(&fields, dimension).ok_or_else(|| DataError::VectorLength {
+        let (word, numbers) = split(&fields, dimension).ok_or_else(|| VectorError::Length {
             path: path.to_path_buf(),
             line: number,
             found: fields.len() - 1,
@@ -115,7 +115,7 @@ fn parse(path: &Path, bytes: Vec<u8>, name: &Path) -> Result<WordVectors> {
         })?;
         words.push(word.join(" "));
         for value in numbers {
-            values.push(finite(value).ok_or_else(|| DataError::VectorValue {
+            values.push(finite(value).ok_or_else(|| VectorError::Value {
                 path: path.to_path_buf(),
                 line: number,
                 value: (*value).to_owned(),
@@ -157,7 +157,7 @@ fn parse_binary(path: &Path, bytes: &[u8], count: usize, dimension: usize, sourc
             let value = f32::from_le_bytes(*number);
             if !value.is_finite() {
                 let (path, value) = (path.to_path_buf(), format!("{value} of the word {word}"));
-                return Err(DataError::VectorValue { path, line: index + 2, value });
+                return Err(VectorError::Value { path, line: index + 2, value }.into());
             }
             values.push(value);
         }
@@ -233,7 +233,7 @@ mod tests {
         let mut infinite = binary("");
         let length = infinite.len();
         infinite[length - 4..].copy_from_slice(&f32::INFINITY.to_le_bytes());
-        assert!(matches!(parsed(&infinite).unwrap_err(), DataError::VectorValue { line: 3, .. }));
+        assert!(matches!(parsed(&infinite).unwrap_err(), DataError::Vectors(VectorError::Value { line: 3, .. })));
         test_support::try_damaged(&binary("\n"), |bytes| {
             let _ = parsed(bytes);
         });
@@ -243,13 +243,15 @@ mod tests {
     fn malformed_lines_are_named() {
         for (text, wrong, count) in [("a 1 2\n\nb 1\n", 3, 1), ("a 1 2\nb 1 2 3\n", 2, 3), ("a 1 2\nb\n", 2, 0)] {
             let error = read(text).unwrap_err();
-            let DataError::VectorLength { line, found, wanted: 2, .. } = error else { panic!("{error}") };
+            let DataError::Vectors(VectorError::Length { line, found, wanted: 2, .. }) = error else {
+                panic!("{error}")
+            };
             assert_eq!((line, found), (wrong, count), "{text:?}");
         }
         for value in ["x", "NaN", "inf", "1e99", "1,5"] {
             let error = read(&format!("a 1 2\nb 1 {value}\n")).unwrap_err();
             assert!(
-                matches!(&error, DataError::VectorValue { line: 2, value: found, .. } if found == value),
+                matches!(&error, DataError::Vectors(VectorError::Value { line: 2, value: found, .. }) if found == value),
                 "{error}"
             );
         }

@@ -6,9 +6,10 @@ use inference::settings::Count;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TaskError, TaskResult, TrainingError};
-use crate::fit::{Fitted, Session, Training};
+use crate::fit::{Fitted, Training};
 use crate::interrupt::Interrupt;
 use crate::metric::Measured;
+use crate::session::Session;
 use crate::task::{RecipeOf, Task};
 
 /// A fold of a cross-validation, as the key `fold` of a recipe's `[data]`.

@@ -2,10 +2,10 @@
 
 use crate::checkpoint::Checkpoints;
 use crate::error::{Result, TrainingError};
-use crate::fit::Session;
 use crate::observer::Event;
 use crate::panics::caught;
 use crate::run::Run;
+use crate::session::Session;
 
 /// Trains on the session's device.
 ///

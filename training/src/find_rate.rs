@@ -3,7 +3,7 @@
 
 use crate::curves;
 use crate::error::{Result, TaskError, TrainingError};
-use crate::fit::Session;
+use crate::session::Session;
 use crate::step_times::with_stepper;
 use crate::steps::Stepper;
 use crate::task::{RecipeOf, Task};

@@ -91,6 +91,7 @@ pub mod seeds;
 #[allow(missing_docs)]
 #[path = "../tests/support/sentences.rs"]
 mod sentences;
+mod session;
 mod sgd;
 pub mod step_times;
 mod steps;
@@ -102,13 +103,14 @@ pub use batches::{bucketed, shuffled};
 pub use crossval::{Fold, FoldMetrics, check_same_classes, crossval};
 pub use descend::descend;
 pub use error::{Result, TaskError, TaskResult, TrainingError};
-pub use fit::{Fitted, Session, Trained, Training};
+pub use fit::{Fitted, Trained, Training};
 pub use inference::settings;
 pub use interrupt::Interrupt;
 pub use metric::{Comparison, Measured, Metric, Metrics, Monitor, Skill, decimal};
 pub use observer::{Event, Observer};
 pub use package::Outcome;
 pub use recipe::Recipe;
+pub use session::Session;
 pub use task::{
     Carry, CollateContext, Contents, Demonstration, LoadContext, Loss, Pretrained, RecipeOf, Splits, StepContext, Task,
 };

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TaskError, TrainingError};
 use crate::files;
-use crate::fit::{Fitted, Session, Training};
+use crate::fit::{Fitted, Training};
 use crate::metric::Metrics;
 use crate::recipe::RecipeText;
 use crate::resume;
 use crate::run::Run;
+use crate::session::Session;
 use crate::task::{RecipeOf, Task};
 
 /// The runs of one recipe with several seeds, in the folders `seed-1`, `seed-2`, … beside `series.json`.

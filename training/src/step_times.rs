@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::error::{Result, TaskError, TrainingError};
-use crate::fit::{Origin, Session};
+use crate::fit::Origin;
+use crate::session::Session;
 use crate::steps::Stepper;
 use crate::task::{RecipeOf, Task};
 

@@ -224,9 +224,9 @@ impl<'a, T: Task> Stepper<'a, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fit::Session;
     use crate::recipe::RecipeText;
     use crate::sentences::Sentences;
+    use crate::session::Session;
 
     /// Loss and gradient of the dense layer for two batches, of 9 and 1 steps, in the given groups. The weights stay
     /// the same.

@@ -7,6 +7,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod vectors;
 mod wrap;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use messages::{at, columns_of, comma_advice, example_of, format_advice, list, pu
 pub use recordings::RecordingError;
 pub use tags::TagError;
 pub use texts::TextError;
+pub use vectors::VectorError;
 
 /// An error while finding, downloading, reading or preparing a data set.
 ///
@@ -123,15 +125,6 @@ pub enum DataError {
         path: PathBuf,
         /// The kind of the missing content, such as `lines` or `rows`.
         what: &'static str,
-    },
-    /// The user's own reviews contain a folder beside `pos` and `neg`, whose name is not a label.
-    #[error(
-        "{} is not the folder of a label; only the folders pos and neg are read, so remove this folder",
-        path.display()
-    )]
-    OtherLabel {
-        /// The path of the folder.
-        path: PathBuf,
     },
     /// A text file has too few lines to be split into training, validation and test part.
     #[error(
@@ -448,31 +441,9 @@ pub enum DataError {
     /// Texts with a class cannot be read or split.
     #[error(transparent)]
     Texts(#[from] TextError),
-    /// A line of a file of word vectors has more or fewer values than the first line.
-    #[error(
-        "{}, line {line}: the line has {found} values, but the first line has {wanted}; replace the file",
-        path.display()
-    )]
-    VectorLength {
-        /// The path of the file of word vectors.
-        path: PathBuf,
-        /// The line number, counted from 1.
-        line: usize,
-        /// The number of values in the line.
-        found: usize,
-        /// The number of values in the first line.
-        wanted: usize,
-    },
-    /// A value of a word vector is not a finite number.
-    #[error("{}, line {line}: `{value}` is not a finite number; correct the value or remove the line", path.display())]
-    VectorValue {
-        /// The path of the file of word vectors.
-        path: PathBuf,
-        /// The line number of the value, counted from 1.
-        line: usize,
-        /// The text of the value.
-        value: String,
-    },
+    /// Word vectors cannot be read.
+    #[error(transparent)]
+    Vectors(#[from] VectorError),
 }
 
 /// The result type of the crate.

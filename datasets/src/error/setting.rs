@@ -40,14 +40,12 @@ impl DataError {
             | Self::NotText { .. }
             | Self::NotUtf8 { .. }
             | Self::Empty { .. }
-            | Self::OtherLabel { .. }
             | Self::TooFewLines { .. }
             | Self::InvalidDate { .. }
             | Self::NoValues { .. }
             | Self::NoId { .. }
             | Self::KnownValue { .. }
-            | Self::VectorLength { .. }
-            | Self::VectorValue { .. } => None,
+            | Self::Vectors(_) => None,
         }
     }
 }

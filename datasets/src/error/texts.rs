@@ -115,6 +115,15 @@ pub enum TextError {
         /// The number of texts.
         texts: usize,
     },
+    /// The user's own reviews contain a folder beside `pos` and `neg`, whose name is not a label.
+    #[error(
+        "{} is not the folder of a label; only the folders pos and neg are read, so remove this folder",
+        path.display()
+    )]
+    OtherLabel {
+        /// The path of the folder.
+        path: PathBuf,
+    },
     /// A line of a published file has no class and text.
     #[error("{}, line {line}: `{text}` does not begin with a class; replace the file", path.display())]
     NoClass {

@@ -1,13 +1,21 @@
-//! Forty short sentences of negation, contrast, comparison and understatement, and five of irony, which were written to
-//! test models and never trained on. The file `short-sentences.tsv` has the kind, the label that a person gives, and the
-//! sentence.
+//! Short sentences of negation, contrast, comparison, understatement and irony, which were written to test models and never
+//! trained on. A line of the files has the kind, the label that a person gives, and the sentence.
+//!
+//! | file | author | sentences |
+//! |---|---|---|
+//! | `short-sentences.tsv` | the author of the first templates of [opinions](super::opinions) | 40, and 5 of irony |
+//! | `independent-sentences.tsv` | somebody who had seen neither the templates nor the other file | 40 |
 
 use training::Metric;
 
 use crate::predictor::Sentiment;
 use crate::settings::POLARITY;
 
-const FILE: &str = include_str!("short-sentences.tsv");
+/// The names of the metrics, and the files.
+const FILES: [(&str, &str); 2] = [
+    ("short_sentences", include_str!("short-sentences.tsv")),
+    ("independent_sentences", include_str!("independent-sentences.tsv")),
+];
 /// The kinds of sentences whose accuracy is measured together.
 const KINDS: [&str; 4] = ["negation", "contrast", "comparison", "understatement"];
 /// The kind that is measured apart.
@@ -21,10 +29,14 @@ struct Sentence {
     text: &'static str,
 }
 
-/// The share of the forty sentences that a model of reviews classifies correctly (`short_sentences`), and the share of each
-/// kind, such as `short_sentences[negation]`.
+/// The share of the sentences of each file that a model of reviews classifies correctly, without irony, and the share of
+/// each kind, such as `short_sentences[negation]`.
 pub fn measure(predictor: &Sentiment) -> Vec<Metric> {
-    let sentences: Vec<Sentence> = sentences().collect();
+    FILES.into_iter().flat_map(|(name, file)| measure_file(predictor, name, file)).collect()
+}
+
+fn measure_file(predictor: &Sentiment, name: &str, file: &'static str) -> Vec<Metric> {
+    let sentences: Vec<Sentence> = sentences(file).collect();
     let logits = predictor.logits(&sentences.iter().map(|sentence| sentence.text).collect::<Vec<_>>());
     let is_right = |(sentence, logits): (&Sentence, _)| {
         let [negative, positive] = predictor.probabilities(logits)[..] else { return false };
@@ -33,15 +45,16 @@ pub fn measure(predictor: &Sentiment) -> Vec<Metric> {
     let right: Vec<bool> = sentences.iter().zip(&logits).map(is_right).collect();
     let share = |name: String, kinds: &[&str]| {
         let of_kind = || sentences.iter().zip(&right).filter(|(sentence, _)| kinds.contains(&sentence.kind));
-        Metric::higher(name, of_kind().filter(|(_, right)| **right).count() as f64 / of_kind().count() as f64)
+        let count = of_kind().count();
+        let found = of_kind().filter(|(_, right)| **right).count() as f64 / count as f64;
+        (count > 0).then(|| Metric::higher(name, found))
     };
-    let mut metrics = vec![share("short_sentences".to_owned(), &KINDS)];
-    metrics.extend(KINDS.iter().chain(&[IRONY]).map(|kind| share(format!("short_sentences[{kind}]"), &[kind])));
-    metrics
+    let of_kinds = KINDS.iter().chain(&[IRONY]).map(|kind| share(format!("{name}[{kind}]"), &[kind]));
+    [share(name.to_owned(), &KINDS)].into_iter().chain(of_kinds).flatten().collect()
 }
 
-fn sentences() -> impl Iterator<Item = Sentence> {
-    FILE.lines().filter_map(|line| {
+fn sentences(file: &'static str) -> impl Iterator<Item = Sentence> {
+    file.lines().filter_map(|line| {
         let mut fields = line.split('\t');
         Some(Sentence { kind: fields.next()?, label: fields.next()?, text: fields.next()? })
     })
@@ -53,14 +66,17 @@ mod tests {
 
     #[test]
     fn each_kind_has_ten_sentences_of_both_labels() {
-        let all: Vec<Sentence> = sentences().collect();
-        assert_eq!(all.len(), FILE.lines().count());
-        for kind in KINDS {
-            let of_kind: Vec<&Sentence> = all.iter().filter(|sentence| sentence.kind == kind).collect();
-            assert_eq!((kind, of_kind.len()), (kind, 10));
-            assert_eq!(of_kind.iter().filter(|sentence| sentence.label == "positive").count(), 5, "{kind}");
+        for (name, file) in FILES {
+            let all: Vec<Sentence> = sentences(file).collect();
+            assert_eq!(all.len(), file.lines().count());
+            for kind in KINDS {
+                let of_kind: Vec<&Sentence> = all.iter().filter(|sentence| sentence.kind == kind).collect();
+                assert_eq!((name, kind, of_kind.len()), (name, kind, 10));
+                let positive = of_kind.iter().filter(|sentence| sentence.label == "positive").count();
+                assert_eq!(positive, 5, "{name} {kind}");
+            }
+            assert!(all.iter().all(|sentence| POLARITY.contains(&sentence.label)));
         }
-        assert_eq!(all.iter().filter(|sentence| sentence.kind == IRONY).count(), 5);
-        assert!(all.iter().all(|sentence| POLARITY.contains(&sentence.label)));
+        assert_eq!(sentences(FILES[0].1).filter(|sentence| sentence.kind == IRONY).count(), 5);
     }
 }

@@ -1,0 +1,75 @@
+//! The environment of a training.
+
+use burn::tensor::Device;
+use datasets::Locator;
+
+use crate::backend::Backend;
+use crate::error::{Result, TaskError};
+use crate::interrupt::Interrupt;
+use crate::observer::{Event, Observer, Silent};
+use crate::options::TrainerOptions;
+use crate::task::{LoadContext, Splits, Task};
+
+/// The environment of a training: device, data folders, options, interrupt and observer. Several trainings may share
+/// it.
+pub struct Session<'a> {
+    /// The backend, whose name is recorded in the run.
+    pub backend: Backend,
+    /// The device of the backend on which models are trained.
+    pub device: Device,
+    /// Finds the files of data sets.
+    pub locator: Locator,
+    /// The interval of checkpoints, and the reaction to a loss or gradient that is NaN or infinite.
+    pub options: TrainerOptions,
+    /// The handle that stops the training from a signal handler or another thread.
+    pub interrupt: Interrupt,
+    /// The receiver of the training's events, such as a progress display.
+    pub observer: Box<dyn Observer + 'a>,
+}
+
+impl Default for Session<'_> {
+    /// Creates a session on the CPU, with the default data folders and without an observer.
+    fn default() -> Self {
+        Self {
+            backend: Backend::default(),
+            device: Device::flex(),
+            locator: Locator::new(None),
+            options: TrainerOptions::default(),
+            interrupt: Interrupt::default(),
+            observer: Box::new(Silent),
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Passes information for the user to the observer.
+    pub(crate) fn note(&mut self, text: &str) {
+        self.observer.observe(&Event::Note(text));
+    }
+
+    /// Loads the data that the table `[data]` of a recipe describes. Passes notes about the data to the observer.
+    pub fn load<T: Task>(&mut self, data: &T::Data) -> Result<T::Raw> {
+        let Self { locator, observer, .. } = self;
+        let mut note = |text: &str| observer.observe(&Event::Note(text));
+        let raw = T::load(data, &mut LoadContext::new(locator.clone(), &mut note))?;
+        self.check_data_folder()?;
+        Ok(raw)
+    }
+
+    /// Checks that the data folder, if the locator has a data folder, has been searched for data.
+    pub fn check_data_folder(&self) -> Result<()> {
+        if self.locator.is_ignored() {
+            let message = "the data of this recipe are not read from a data folder; do not give a data folder";
+            return Err(TaskError::setting("data_dir", message).into());
+        }
+        Ok(())
+    }
+
+    /// Encodes the loaded data for the model, in a training, a validation and a test part. Passes notes about the data
+    /// to the observer.
+    pub fn encode<T: Task>(&mut self, task: &T, raw: T::Raw) -> Result<Splits<T::Set>> {
+        let Self { locator, observer, .. } = self;
+        let mut note = |text: &str| observer.observe(&Event::Note(text));
+        Ok(task.encode(raw, &mut LoadContext::new(locator.clone(), &mut note))?)
+    }
+}
