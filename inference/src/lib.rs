@@ -19,6 +19,7 @@
 //! | [`weights`] | safetensors with PyTorch's names and layouts |
 //! | [`text`] | tokenizer, Unicode normal forms, vocabulary, Penn Treebank spelling |
 //! | [`sampling`] | temperature, top-k, nucleus sampling, repetition penalty |
+//! | [`largest()`] | the index of the most probable class |
 //! | [`by_length()`] | batches of sequences with little padding |
 //! | [`schemas`] | JSON Schemas of a model's input, options and output: [`Schemas`] |
 //! | [`settings`] | number types that refuse invalid values |
@@ -32,6 +33,7 @@ pub mod dynamic;
 pub mod error;
 pub mod files;
 mod int8;
+mod largest;
 pub mod markup;
 pub mod package;
 pub mod predictor;
@@ -48,6 +50,7 @@ pub use error::{PackageError, PredictError};
 #[cfg(feature = "folder")]
 pub use files::Folder;
 pub use files::{Files, MemoryFiles};
+pub use largest::largest;
 pub use package::{Manifest, Package};
 pub use predictor::{Predictor, Streaming};
 pub use sampling::Sampling;

@@ -191,7 +191,7 @@ impl Live {
             self.frame.clear();
         }
         let probabilities = softmax(&logits, settings.temperature);
-        let best = crate::predictor::largest(&probabilities);
+        let best = inference::largest(&probabilities);
         self.candidate = match self.candidate {
             (class, count) if count > 0 && class == best => (class, count + 1),
             _ => (best, 1),

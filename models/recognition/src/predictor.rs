@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use burn::tensor::Device;
 use inference::dynamic::AnyStreaming;
 use inference::settings::Count;
-use inference::{Package, PackageError, PredictError, Predictor, Schemas, Streaming, by_length};
+use inference::{Package, PackageError, PredictError, Predictor, Schemas, Streaming, by_length, largest};
 
 use crate::features::{self, LARGEST};
 use crate::live::{Live, PreparedNetwork};
@@ -247,11 +247,6 @@ pub(crate) fn softmax(logits: &[f32], temperature: f32) -> Vec<f32> {
     let powers: Vec<f32> = logits.iter().map(|logit| ((logit - largest) / temperature).exp()).collect();
     let sum: f32 = powers.iter().sum();
     powers.into_iter().map(|power| power / sum).collect()
-}
-
-/// Returns the index of the largest number; the first of equal numbers.
-pub(crate) fn largest(numbers: &[f32]) -> usize {
-    (0..numbers.len()).reduce(|best, index| if numbers[index] > numbers[best] { index } else { best }).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -116,12 +116,6 @@ pub fn probabilities(logits: &[f32], temperature: f64) -> Vec<f32> {
     exponentials.into_iter().map(|value| (value / sum) as f32).collect()
 }
 
-/// The index of the most probable class; the first one if several are equal.
-pub(crate) fn largest(probabilities: &[f32]) -> usize {
-    (1..probabilities.len())
-        .fold(0, |best, index| if probabilities[index] > probabilities[best] { index } else { best })
-}
-
 /// The logistic function: from a logit to a probability.
 pub(crate) fn sigmoid(logit: f64) -> f64 {
     1.0 / (1.0 + (-logit).exp())
@@ -129,6 +123,8 @@ pub(crate) fn sigmoid(logit: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use inference::largest;
+
     use super::*;
 
     fn prediction(text: &str) -> Prediction {

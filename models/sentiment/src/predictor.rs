@@ -6,12 +6,12 @@ use std::iter;
 use burn::tensor::Device;
 use inference::settings::Positive;
 use inference::text::{Vocabulary, tokenize};
-use inference::{Package, PackageError, PredictError, Predictor, Schemas};
+use inference::{Package, PackageError, PredictError, Predictor, Schemas, largest};
 use serde::{Deserialize, Serialize};
 
 use crate::network::NetworkClassifier;
 use crate::ngrams::NgramClassifier;
-use crate::prediction::{Contribution, Logits, Options, Prediction, largest, probabilities};
+use crate::prediction::{Contribution, Logits, Options, Prediction, probabilities};
 use crate::settings::Settings;
 
 /// The name of the file in a package that holds the n-grams and their weights.

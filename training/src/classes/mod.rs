@@ -2,9 +2,12 @@
 
 mod bootstrap;
 mod picture;
+mod temperature;
 
 pub use bootstrap::{interval, measure};
+use inference::largest;
 pub use picture::{confusion_map, reliability, stacked};
+pub use temperature::best_temperature;
 
 /// The number of bins of the expected calibration error.
 const BINS: usize = 10;
@@ -32,12 +35,6 @@ impl Answer {
     fn is_right(&self) -> bool {
         self.truth == self.predicted
     }
-}
-
-/// The index of the largest value; the first one if several are equal; 0 if there is none.
-pub fn largest(values: &[f32]) -> usize {
-    let better = |best: usize, index: usize| if values[index] > values[best] { index } else { best };
-    (1..values.len()).fold(0, better)
 }
 
 /// The share of right answers.

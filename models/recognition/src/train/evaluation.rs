@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use inference::largest;
 use training::classes::{Answer, accuracy, calibration_error, macro_f1};
 use training::{Measured, Metric};
 
-use crate::predictor::largest;
 use crate::train::data::Example;
 
 /// Computes metrics from the probabilities of the classes, one list per example. An example whose class is unknown to

@@ -4,11 +4,10 @@
 //! Each kernel has random weights, a random dilation and one random channel. Its features are the largest output and
 //! the share of positive outputs. Ridge regression of the classes on all features gives the classifier.
 
+use inference::largest;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use training::{Interrupt, TaskResult};
-
-use crate::predictor::largest;
 
 /// The number of kernels.
 const KERNELS: usize = 250;

@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
+use inference::largest;
 use inference::markup::escaped;
 use training::TaskResult;
 use training::classes::confusion_map;
 use training::plot::{HeatMap, heat_map};
 
-use crate::predictor::largest;
 use crate::settings::Settings;
 use crate::train::data::Example;
 use crate::train::evaluation::answers;

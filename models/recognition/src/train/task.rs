@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use datasets::recordings::Recordings;
-use inference::Predictor;
 use inference::weights::WeightNames;
+use inference::{Predictor, largest};
 use rand::rngs::ChaCha8Rng;
-use training::classes::accuracy;
+use training::classes::{accuracy, best_temperature};
 use training::{
     CollateContext, Contents, Demonstration, Interrupt, LoadContext, Loss, Measured, Metric, Monitor, Outcome,
     Pretrained, RecipeOf, Splits, StepContext, Task, TaskError, TaskResult, bucketed,
@@ -16,17 +16,13 @@ use training::{
 
 use crate::features::drawing;
 use crate::model::{Batch, Network, NetworkConfig, WEIGHT_NAMES};
-use crate::predictor::{BATCH, Recognizer, largest, softmax};
+use crate::predictor::{BATCH, Recognizer, softmax};
 use crate::settings::{Features, Settings};
 use crate::train::data::{DataConfig, Example, Part};
 use crate::train::dtw::NearestNeighbor;
 use crate::train::kernels::RandomKernels;
 use crate::train::{evaluation, picture};
 
-/// The temperatures that are tried on the validation part: `FIRST · RATIOⁿ` for n below `TEMPERATURES`.
-const FIRST: f32 = 0.4;
-const RATIO: f32 = 1.05;
-const TEMPERATURES: usize = 48;
 /// The number of points of a drawing that the baselines read.
 const DRAWN: usize = 32;
 /// The height and the width of the images that the baselines read, in blocks of pixels.
@@ -233,13 +229,11 @@ impl Task for RecognitionTask {
             .iter()
             .map(|probabilities| probabilities.iter().map(|value| value.max(f32::MIN_POSITIVE).ln()).collect())
             .collect();
-        let temperatures = (0..TEMPERATURES).map(|step| FIRST * RATIO.powi(step as i32));
-        let loss = |temperature: f32| {
-            let scaled: Vec<Vec<f32>> = logits.iter().map(|logits| softmax(logits, temperature)).collect();
+        let loss = |temperature: f64| {
+            let scaled: Vec<Vec<f32>> = logits.iter().map(|logits| softmax(logits, temperature as f32)).collect();
             evaluation::cross_entropy(&valid.examples, &scaled)
         };
-        let best = temperatures.map(|temperature| (loss(temperature), temperature)).min_by(|a, b| a.0.total_cmp(&b.0));
-        predictor.set_temperature(best.map_or(1.0, |(_, temperature)| temperature));
+        predictor.set_temperature(best_temperature(loss) as f32);
         Ok(())
     }
 

@@ -14,10 +14,6 @@ use crate::train::data::Example;
 
 /// The number of steps into which the search for the network's weight in a blend divides the range from 0 to 1.
 const SHARE_STEPS: usize = 20;
-/// The temperatures that are tried: `FIRST · RATIOⁿ` for n below `TEMPERATURES`.
-const FIRST: f64 = 0.4;
-const RATIO: f64 = 1.05;
-const TEMPERATURES: i32 = 48;
 /// The largest number of classes in a picture of the confusion matrix.
 const DRAWN: usize = 40;
 /// The size of the reliability diagram in pixels.
@@ -84,11 +80,8 @@ pub fn best_share(set: &[Example], logits: &[Logits]) -> Option<f32> {
 
 /// The temperature that minimises the cross-entropy.
 pub fn best_temperature(set: &[Example], logits: &[Logits]) -> Option<Positive> {
-    let temperatures = (0..TEMPERATURES).map(|step| FIRST * RATIO.powi(step));
     let loss = |temperature| cross_entropy(set, logits.iter().map(|logits| logits.combined.clone()), temperature);
-    let losses = temperatures.map(|temperature| (loss(temperature), temperature));
-    let (_, best) = losses.min_by(|(one, _), (other, _)| one.total_cmp(other))?;
-    Positive::try_from(best).ok()
+    Positive::try_from(classes::best_temperature(loss)).ok()
 }
 
 /// The mean cross-entropy of the classes in nats. The logits are divided by `temperature`. A class that the model does
