@@ -43,7 +43,7 @@ pub struct FoldMetrics {
 ///
 /// # Errors
 ///
-/// [`TaskError::Setting`] for `data.fold` with the name of a class that only some folds have.
+/// [`TaskError::Other`] with the name of a class that only some folds have.
 pub fn check_same_classes(folds: impl IntoIterator<Item = TaskResult<Vec<String>>>) -> TaskResult<()> {
     let mut folds = folds.into_iter();
     let Some(first) = folds.next().transpose()? else { return Ok(()) };
@@ -54,7 +54,7 @@ pub fn check_same_classes(folds: impl IntoIterator<Item = TaskResult<Vec<String>
             let message = format!(
                 "the training parts of only some folds have the class `{class}`; use fewer folds, or add data of this class"
             );
-            return Err(TaskError::setting("data.fold", message));
+            return Err(TaskError::Other(message));
         }
     }
     Ok(())
@@ -116,12 +116,8 @@ mod tests {
         check_same_classes([classes(&["a", "b"]), classes(&["b", "a"])]).unwrap();
         check_same_classes([]).unwrap();
         for folds in [[classes(&["a", "b"]), classes(&["a"])], [classes(&["a"]), classes(&["a", "b"])]] {
-            match check_same_classes(folds) {
-                Err(TaskError::Setting { setting: "data.fold", message }) => {
-                    assert!(message.contains("`b`"), "{message}")
-                }
-                other => panic!("{other:?}"),
-            }
+            let error = check_same_classes(folds).unwrap_err();
+            assert!(matches!(&error, TaskError::Other(message) if message.contains("`b`")), "{error}");
         }
     }
 }

@@ -268,7 +268,9 @@ impl Origin {
     /// Returns the model from which training starts: its package, and the settings of the data that it was trained on.
     pub fn pretrained<'a, T: Task>(&self, package: Option<&'a Package<'a>>) -> Result<Option<Pretrained<'a, T>>> {
         let (Some(files), Some(package)) = (&self.0, package) else { return Ok(None) };
-        Ok(Some(Pretrained { package, data: package::read_record::<T>(package, files)?.recipe.data }))
+        let record = package::read_record::<T>(package, files)?;
+        let fingerprint = record.outcome.map(|outcome| outcome.provenance.start.data);
+        Ok(Some(Pretrained { package, data: record.recipe.data, fingerprint }))
     }
 }
 

@@ -244,4 +244,6 @@ pub struct Pretrained<'a, T: Task> {
     pub package: &'a Package<'a>,
     /// The table `[data]` of the recipe that the model was trained with.
     pub data: T::Data,
+    /// The [fingerprint](Task::fingerprint) of the data; `None` if the package does not have it.
+    pub fingerprint: Option<String>,
 }

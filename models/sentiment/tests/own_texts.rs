@@ -110,6 +110,7 @@ fn wrong_tables_are_refused_in_one_line() {
     for (name, content, code, part) in [
         ("empty text", format!("{good}31,\" \",refund\n"), 1, "`message`"),
         ("spelling", format!("{good}31,x,Refund\n"), 1, "`Refund`"),
+        ("open quote", good.replacen("3,\"thank", "3,\"\"thank", 1), 1, "line 20"),
         ("column", good.replacen("kind", "sort", 1), 1, "`kind`"),
         ("one class", format!("{header}1,a,x\n2,b,x\n"), 1, "two classes"),
         ("many classes", format!("{header}1,a,x\n2,b,y\n3,c,z\n"), 1, "3 different labels"),
@@ -123,4 +124,42 @@ fn wrong_tables_are_refused_in_one_line() {
         assert!(errors.len() == 1 && errors[0].contains(part) && errors[0].contains(".csv"), "{name}: {message}");
         assert!(!dir.path().join("run").exists());
     }
+}
+
+#[test]
+fn spellings_that_differ_between_files_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = write(dir.path(), "requests.csv", &requests(30));
+    let test = write(dir.path(), "test.csv", &requests(400).replace("refund", "Refund"));
+    let output = train(&file, &dir.path().join("run"), &["--test-csv", test.to_str().unwrap()]);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        message.contains("`Refund`") && message.contains("test.csv") && message.contains("requests.csv"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_class_that_is_in_one_fold_alone_is_found_before_training() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = write(dir.path(), "requests.csv", &format!("{}30,a rare request,rare\r\n", requests(30)));
+    let out = dir.path().join("folds");
+    let args = ["crossval", "--folds", "2", "--csv", file.to_str().unwrap(), "--text", "message", "--label", "kind"];
+    let output = run(&[&args[..], &["--out", out.to_str().unwrap()], &SMALL].concat());
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("`rare`"), "{message}");
+    assert!(!out.exists());
+}
+
+#[test]
+fn training_that_starts_from_a_model_of_other_texts_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, other) = (requests(60), requests(60).replace("money", "whole price"));
+    let (first, other) = (write(dir.path(), "first.csv", &first), write(dir.path(), "other.csv", &other));
+    let run = dir.path().join("run");
+    assert!(train(&first, &run, &[]).status.success());
+    let start = format!("start_from={}", run.join("best").display());
+    let output = train(&other, &dir.path().join("second"), &["--set", &start]);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("start_from"));
+    assert!(train(&first, &dir.path().join("third"), &["--set", &start]).status.success());
 }

@@ -98,7 +98,7 @@ impl Task for LanguageModelTask {
     /// weights.
     fn fit(recipe: &RecipeOf<Self>, corpus: &Corpus, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self> {
         let vocabulary = match start {
-            Some(Pretrained { package, data }) => {
+            Some(Pretrained { package, data, .. }) => {
                 recipe.data.check_start(&data)?;
                 Vocabulary::open(package, Reserved::EndOfLine)?
             }

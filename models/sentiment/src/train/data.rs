@@ -109,6 +109,13 @@ pub enum Set {
     ShortReviewsTransfer,
 }
 
+impl Set {
+    /// Whether these are texts of the user.
+    pub fn is_own(self) -> bool {
+        matches!(self, Self::Table | Self::Folder)
+    }
+}
+
 /// A text with the index of its class. A class that the training part does not have has the index after the last one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClassText {

@@ -2,69 +2,18 @@
 //! "it is never dull", "hardly a fresh script", "less moving than the first film".
 //!
 //! Each template has the slots `GOOD` and `BAD` (adjectives), `PLEASED` and `BORED` (what a viewer was), `LOVE` and `HATE`
-//! (what a viewer does), `CHARM` (what a film does), `TOPIC` and `OTHER` (a film to compare with).
+//! (what a viewer does), `CHARM` (what a film does), `TOPIC` and `OTHER` (a film to compare with). The templates are in the
+//! file `opinions.tsv`.
 
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::IndexedRandom;
 
+use crate::settings::POLARITY;
 use crate::train::data::ClassText;
 
-/// Templates of positive opinions.
-const POSITIVE: [&str; 24] = [
-    "it is not BAD",
-    "the TOPIC is not BAD at all",
-    "it is never BAD",
-    "there is nothing BAD about the TOPIC",
-    "not a single BAD scene",
-    "hardly anything BAD in it",
-    "i was not BORED",
-    "i was never BORED",
-    "nobody will be BORED",
-    "you will not HATE it",
-    "i did not HATE the TOPIC",
-    "i can not HATE a film like this",
-    "it never fails to CHARM",
-    "the TOPIC does not fail to CHARM",
-    "anything but BAD",
-    "far from BAD",
-    "the TOPIC is BAD , but i LOVE it",
-    "although the TOPIC is BAD , the film is GOOD",
-    "despite a BAD TOPIC , it is GOOD",
-    "better than OTHER",
-    "more GOOD than OTHER",
-    "less BAD than OTHER",
-    "i have never seen a more GOOD TOPIC",
-    "the TOPIC could not be more GOOD",
-];
-
-/// Templates of negative opinions.
-const NEGATIVE: [&str; 24] = [
-    "it is not GOOD",
-    "the TOPIC is not very GOOD",
-    "it is never GOOD",
-    "there is nothing GOOD about the TOPIC",
-    "not a single GOOD scene",
-    "hardly anything GOOD in it",
-    "i was not PLEASED",
-    "i was never PLEASED",
-    "nobody will be PLEASED",
-    "you will not LOVE it",
-    "i did not LOVE the TOPIC",
-    "i can not LOVE a film like this",
-    "it fails to CHARM",
-    "the TOPIC never manages to CHARM",
-    "anything but GOOD",
-    "far from GOOD",
-    "the TOPIC is GOOD , but i HATE it",
-    "although the TOPIC is GOOD , the film is BAD",
-    "despite a GOOD TOPIC , it is BAD",
-    "worse than OTHER",
-    "more BAD than OTHER",
-    "less GOOD than OTHER",
-    "OTHER was better",
-    "the TOPIC should have been more GOOD",
-];
+/// The templates: label, tab, template.
+const TEMPLATES: &str = include_str!("opinions.tsv");
 
 const GOOD: [&str; 24] = [
     "good",
@@ -141,12 +90,17 @@ const OTHERS: [&str; 8] = [
 
 /// Generates `count` opinions, half of them positive.
 pub fn generate(count: usize, rng: &mut ChaCha8Rng) -> Vec<ClassText> {
+    let templates = POLARITY.map(templates_of);
     let opinion = |index: usize| {
         let class = index % 2;
-        let templates = if class == 1 { &POSITIVE } else { &NEGATIVE };
-        ClassText::new(filled(pick(templates, rng), rng), class)
+        ClassText::new(filled(pick(&templates[class], rng), rng), class)
     };
     (0..count).map(opinion).collect()
+}
+
+fn templates_of(label: &str) -> Vec<&'static str> {
+    let lines = TEMPLATES.lines().filter_map(|line| line.split_once('\t'));
+    lines.filter(|(other, _)| *other == label).map(|(_, template)| template).collect()
 }
 
 /// Replaces the slots of a template by words. Half of the sentences end with a full stop.
@@ -181,6 +135,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn both_labels_have_equally_many_templates() {
+        let counts = POLARITY.map(|label| templates_of(label).len());
+        assert_eq!(counts[0], counts[1]);
+        assert_eq!(counts[0] + counts[1], TEMPLATES.lines().count());
+    }
+
+    #[test]
     fn opinions_have_both_labels_and_no_open_slots() {
         let opinions = generate(2000, &mut ChaCha8Rng::seed_from_u64(1));
         assert_eq!(opinions.iter().filter(|opinion| opinion.class == 1).count(), 1000);
@@ -192,11 +153,9 @@ mod tests {
     #[test]
     fn no_opinion_is_one_of_the_sentences_for_tests() {
         let words = |text: &str| inference::text::tokenize(text.trim_end_matches('.')).join(" ");
-        let tested: Vec<String> = include_str!("short-sentences.tsv")
-            .lines()
-            .filter_map(|line| line.rsplit('\t').next())
-            .map(words)
-            .collect();
+        let files = [include_str!("short-sentences.tsv"), include_str!("independent-sentences.tsv")];
+        let tested: Vec<String> =
+            files.into_iter().flat_map(str::lines).filter_map(|line| line.rsplit('\t').next()).map(words).collect();
         let opinions = generate(20_000, &mut ChaCha8Rng::seed_from_u64(1));
         let found: Vec<&ClassText> = opinions.iter().filter(|opinion| tested.contains(&words(&opinion.text))).collect();
         assert!(found.is_empty(), "{found:?}");

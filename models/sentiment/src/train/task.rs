@@ -130,6 +130,11 @@ impl Task for SentimentTask {
         let vocabulary = match start {
             Some(start) => {
                 recipe.data.check_like(&start.data)?;
+                if recipe.data.set.is_own() && start.fingerprint.is_some_and(|other| other != raw.source) {
+                    let message = "the model was trained on other texts, so it may know the validation and test texts; \
+                                   name a model that was trained on the same files";
+                    return Err(TaskError::setting("start_from", message));
+                }
                 let settings: Settings = start.package.settings()?;
                 if settings.classes != classes {
                     let message = "the model in start_from has other classes; use texts with the same classes";
