@@ -78,6 +78,11 @@ impl Predictor for Sentiment {
 
     /// Classifies texts. HTML entities, which texts from web pages may contain, are decoded first: see [`decoded`].
     fn predict(&self, inputs: &[String], options: &Options) -> Result<Vec<Prediction>, PredictError> {
+        if self.settings.language_model {
+            let reason = "it is a language model, which knows no classes; train a classifier with --contextual and the \
+                          path of this model";
+            return Err(PredictError::bad_input("model", reason));
+        }
         let texts: Vec<Cow<str>> = inputs.iter().map(|text| decoded(text)).collect();
         if let Some(index) = texts.iter().position(|text| text.trim().is_empty()) {
             let which = if inputs.len() == 1 {

@@ -25,6 +25,9 @@ pub struct Settings {
     /// the validation part, so that probabilities are calibrated ([Guo et al. 2017](https://arxiv.org/abs/1706.04599)).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<Positive>,
+    /// Whether the network is a language model, which has learned to predict words, and knows no classes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub language_model: bool,
 }
 
 /// The labels of models with one logit: that with the smaller and that with the larger logit.
@@ -151,7 +154,13 @@ mod tests {
         let with = |classes: &[&str]| {
             let data = Reading { max_words: Count::ONE, keep: Keep::First };
             let classes = classes.iter().map(|name| (*name).to_owned()).collect();
-            Settings { data, model: ModelSettings { network: None, ngrams: None }, classes, temperature: None }
+            Settings {
+                data,
+                model: ModelSettings { network: None, ngrams: None },
+                classes,
+                temperature: None,
+                language_model: false,
+            }
         };
         assert_eq!((with(&["a", "b", "c"]).check(), with(&["a", "b", "c"]).outputs()), (Ok(()), 3));
         with(&["a"]).check().unwrap_err();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::Device;
-use inference::{Folder, PackageError, Predictor};
+use inference::{Folder, PackageError, PredictError, Predictor};
 use sentiment::train::SentimentTask;
 use sentiment::{Options, Sentiment};
 use training::package::Opened;
@@ -192,6 +192,7 @@ fn the_states_of_a_language_model_are_features_of_another_network() {
     assert_eq!(features, 12);
     // Training leaves the language model as it was; the package stores it.
     let language = Sentiment::from_pretrained(&best.display().to_string()).unwrap();
+    assert!(matches!(language.predict_one("fine"), Err(PredictError::BadInput { field: "model", .. })));
     let of_language: Vec<f32> =
         language.network().unwrap().network().embedding.weight.val().into_data().try_to_vec().unwrap();
     approx::assert_abs_diff_eq!(weights(network.network())[..], of_language[..], epsilon = 1e-3);

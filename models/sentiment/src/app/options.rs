@@ -33,6 +33,10 @@ pub struct OwnData {
     /// Pretrained word vectors: glove, or a file of GloVe or word2vec (text or binary)
     #[arg(long, value_name = "FILE")]
     vectors: Option<String>,
+    /// Language model whose states are contextual word vectors: the path of a package, such as that of the recipe
+    /// film-language, runs/film-language/best
+    #[arg(long, value_name = "DIR")]
+    contextual: Option<PathBuf>,
 }
 
 impl OwnData {
@@ -54,6 +58,7 @@ impl OwnData {
             Some("glove") => changes.set("data.vectors", Some("glove"))?,
             file => changes.set_file("data.vectors", "--vectors", file.map(AsRef::as_ref))?,
         }
+        changes.set_file("data.contextual", "--contextual", self.contextual.as_deref())?;
         Ok(changes)
     }
 }

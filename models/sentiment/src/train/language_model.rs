@@ -20,7 +20,7 @@ pub struct LanguageModel {
     embedding: Vec<f32>,
     rnn: Rnn,
     vocabulary: Vocabulary,
-    /// A text that identifies the model by name and checksum.
+    /// A text that identifies the model by its checksum.
     pub source: String,
 }
 
@@ -50,7 +50,7 @@ impl LanguageModel {
             embedding: network.embedding.weight.val().into_data().convert::<f32>().iter().collect(),
             rnn: network.rnn.clone(),
             vocabulary: classifier.vocabulary().clone(),
-            source: format!("the language model {name} ({checksum})"),
+            source: format!("a language model ({checksum})"),
         })
     }
 

@@ -102,7 +102,8 @@ impl Task for SentimentTask {
     const CARD: &'static str = include_str!("../card.md");
     const MONITOR: Monitor = Monitor { metric: "accuracy", higher_is_better: true };
     const ITEMS: &'static str = "texts";
-    const PATHS: &'static [&'static str] = &["data.file", "data.valid_file", "data.test_file", "data.vectors"];
+    const PATHS: &'static [&'static str] =
+        &["data.file", "data.valid_file", "data.test_file", "data.vectors", "data.contextual"];
     const WEIGHT_NAMES: WeightNames = WEIGHT_NAMES;
 
     type Predictor = Sentiment;
@@ -274,8 +275,9 @@ impl Task for SentimentTask {
         let reading = self.data.reading();
         let classifier = |network| NetworkClassifier::new(network, self.vocabulary.clone(), reading, device.clone());
         let (model, classes) = (self.architecture.settings(self.contextual), self.classes.clone());
-        let settings = Settings { data: reading, model, classes, temperature: None };
-        let parts = Classifier::new(network.map(classifier), self.ngrams.clone(), 0.5);
+        let language_model = self.language_model_recipe().is_some();
+        let settings = Settings { data: reading, model, classes, temperature: None, language_model };
+        let parts = Classifier::new(network.map(classifier), self.ngrams.clone(), 1.0);
         Ok(Sentiment::new(settings, parts.ok_or_else(no_network)?))
     }
 
@@ -329,7 +331,11 @@ impl Task for SentimentTask {
     /// cross-entropy on the validation part. With few validation texts, both would be chosen by chance: both parts of a
     /// blend then have equal weights, and the temperature is 1.
     fn finish(&self, predictor: &mut Sentiment, valid: &Vec<Example>, interrupt: &Interrupt) -> TaskResult<()> {
-        if valid.len() < FEW || self.language_model_recipe().is_some() {
+        if self.language_model_recipe().is_some() {
+            return Ok(());
+        }
+        if valid.len() < FEW {
+            predictor.set_share(0.5);
             return Ok(());
         }
         let mut logits = evaluation::logits(predictor, valid, interrupt)?;
