@@ -91,6 +91,11 @@ impl Context {
         Ok(self.open_folder(&self.model_folder::<P>(chosen, default)?)?.1)
     }
 
+    /// Opens the model in a folder that [`model_folder`](Self::model_folder) has returned, on the session's device.
+    pub fn open_in<P: Predictor>(&self, folder: &Path) -> Result<P> {
+        Ok(self.open_folder(folder)?.1)
+    }
+
     /// Opens the package in a folder, on the session's device. Returns its manifest and the model.
     pub(crate) fn open_folder<P: Predictor>(&self, folder: &Path) -> Result<(Manifest, P)> {
         let files = Folder::new(folder);

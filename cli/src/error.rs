@@ -36,6 +36,14 @@ pub enum CliError {
         /// The operating system's error.
         source: std::io::Error,
     },
+    /// The outputs of shards cannot be merged.
+    #[error("{}: {message}", path.display())]
+    Shards {
+        /// The path of the output of a shard.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        message: String,
+    },
     /// New measurements of shipped models differ from the recorded metrics by more than the tolerance.
     #[error(
         "{failed} of {total} metrics differ from their recorded values by more than the tolerance; see the lines above"

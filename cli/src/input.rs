@@ -10,6 +10,7 @@ use inference::text::plain_lines;
 
 use crate::error::{CliError, Result};
 use crate::lines::Lines;
+use crate::shard::ShardArgs;
 
 /// An iterator over pairs of a number and a text. The number is the number of the line or argument that contains the
 /// text, counted from 1.
@@ -31,6 +32,8 @@ pub struct TextArgs {
     /// Read one text per line from this file; `-` is standard input
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    shard: ShardArgs,
 }
 
 /// The arguments of a verb that reads one text.
@@ -96,6 +99,11 @@ impl TextArgs {
         self.file.as_deref()
     }
 
+    /// The option `--shard`.
+    pub fn shard(&self) -> ShardArgs {
+        self.shard
+    }
+
     /// Returns the texts that are given as arguments.
     fn arguments(&self) -> Vec<String> {
         self.text.iter().chain(&self.more).chain(&self.escaped).cloned().collect()
@@ -103,7 +111,8 @@ impl TextArgs {
 
     /// Reads the texts, and calls `answer` with batches of at most `size` texts and their numbers. The number of a text
     /// is the number of its line or of its argument, counted from 1. Empty texts are skipped. Each line of standard
-    /// input is passed to `answer` as soon as it has been read.
+    /// input is passed to `answer` as soon as it has been read. With `--shard`, only the batches of the shard are passed to
+    /// `answer`. Returns the number of texts, including those of other shards.
     ///
     /// # Errors
     ///
@@ -113,14 +122,15 @@ impl TextArgs {
         &self,
         size: usize,
         mut answer: impl FnMut(Vec<usize>, Vec<String>) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<usize> {
         let arguments = self.arguments();
         let interactive = self.file.as_deref().is_none_or(is_stdin) && arguments.len() <= 1;
         let size = if interactive { 1 } else { size };
-        let (mut batch, mut answered) = (Vec::new(), false);
+        let (mut batch, mut count, mut batches) = (Vec::new(), 0, 0);
         let mut finish = |batch: &mut Vec<(usize, String)>| {
             let (lines, texts): (Vec<usize>, Vec<String>) = std::mem::take(batch).into_iter().unzip();
-            if lines.is_empty() { Ok(()) } else { answer(lines, texts) }
+            batches += 1;
+            if lines.is_empty() || !self.shard.has(batches - 1) { Ok(()) } else { answer(lines, texts) }
         };
         for line in texts(self.file.as_deref(), &arguments)? {
             match line {
@@ -131,15 +141,15 @@ impl TextArgs {
                     return Err(error);
                 }
             }
-            answered = true;
+            count += 1;
             if batch.len() == size {
                 finish(&mut batch)?;
             }
         }
         finish(&mut batch)?;
-        match answered {
-            true => Ok(()),
-            false => Err(PredictError::bad_input("text", "all lines are empty; give a text with words").into()),
+        match count {
+            1.. => Ok(count),
+            0 => Err(PredictError::bad_input("text", "all lines are empty; give a text with words").into()),
         }
     }
 }
@@ -231,7 +241,13 @@ mod tests {
         let batches = |content: &[u8]| {
             std::fs::write(&path, content).unwrap();
             let mut batches = Vec::new();
-            let args = TextArgs { text: None, more: vec![], escaped: vec![], file: Some(path.clone()) };
+            let args = TextArgs {
+                text: None,
+                more: vec![],
+                escaped: vec![],
+                file: Some(path.clone()),
+                shard: ShardArgs::default(),
+            };
             let result = args.for_each_batch(2, |lines, texts| {
                 batches.push((lines, texts.concat()));
                 Ok(())

@@ -16,6 +16,7 @@
 //! | [`error`] | errors and exit codes |
 //! | [`input`] | reads texts from arguments, files and standard input |
 //! | [`output`] | writes lines, JSON and tables to standard output, and messages to standard error |
+//! | [`shard`] | the option `--shard` and the verb `merge` |
 //! | [`progress`] | an observer that shows training on a terminal |
 
 pub mod application;
@@ -31,6 +32,7 @@ pub mod output;
 pub mod plain;
 mod program;
 pub mod progress;
+pub mod shard;
 mod signals;
 mod zoo_args;
 

@@ -209,6 +209,40 @@ fn predict_reads_files_line_by_line() {
 }
 
 #[test]
+fn merged_shards_equal_the_answers_of_one_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("texts.txt");
+    let line = |number: usize| match number % 500 {
+        7 => "\n".to_owned(), // skipped
+        _ => format!("{}film number {number}\n", "a rather slow ".repeat(number % 5)),
+    };
+    std::fs::write(&file, (0..4200).map(line).collect::<String>()).unwrap();
+    let model = trained().to_str().unwrap();
+    let args = ["predict", "--json", "--model", model, "--file", file.to_str().unwrap()];
+    let whole = run(&args);
+    assert_eq!(json_lines(&whole).len(), 4191);
+    for shards in [1, 3, 7] {
+        let output = |number: usize| {
+            let output = run(&[&args[..], &["--shard", &format!("{number}/{shards}")]].concat());
+            let path = dir.path().join(format!("{number}.jsonl"));
+            std::fs::write(&path, output.stdout).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let outputs: Vec<String> = (1..=shards).rev().map(output).collect();
+        let merge = |outputs: &[String]| run(&[vec!["merge"], outputs.iter().map(String::as_str).collect()].concat());
+        assert!(merge(&outputs).stdout == whole.stdout, "{shards} shards");
+        if shards > 1 {
+            assert_error(&merge(&outputs[1..]), 1, &["missing"]);
+        }
+        let cut = std::fs::read(&outputs[0]).unwrap();
+        std::fs::write(&outputs[0], &cut[..cut.len() / 2]).unwrap();
+        assert_error(&merge(&outputs), 1, &["incomplete", &outputs[0]]);
+    }
+    assert_error(&run(&[&args[..1], &args[2..], &["--shard", "1/2"]].concat()), 2, &["--json"]);
+    assert_eq!(run(&[&args[..], &["--shard", "3/2"]].concat()).status.code(), Some(2));
+}
+
+#[test]
 fn predict_reads_standard_input() {
     let run_dir = trained().to_str().unwrap();
     for args in [vec!["predict", "--json", "--model", run_dir, "-"], vec!["predict", "--json", "--model", run_dir]] {
@@ -297,7 +331,7 @@ fn training_continues_when_nobody_reads_its_messages() {
 fn every_embedded_recipe_is_listed_and_can_be_read() {
     let recipes = json_lines(&run(&["recipes", "--json"]));
     let names: Vec<_> = recipes.iter().map(|recipe| recipe["recipe"].as_str().unwrap()).collect();
-    let expected = "quick imdb-rnn imdb-lstm imdb-bigru imdb-ngrams imdb-hybrid film-language trec rt-polarity short-reviews short-reviews-transfer own-texts";
+    let expected = "quick imdb-rnn imdb-lstm imdb-bigru imdb-ngrams imdb-hybrid film-language imdb-vectors trec rt-polarity short-reviews short-reviews-transfer own-texts";
     assert_eq!(names.join(" "), expected);
     assert!(text(&run(&["recipes", "quick"]).stdout).contains("[model.network]"));
     assert!(json_lines(&run(&["recipes", "--json", "quick"]))[0]["text"].as_str().unwrap().contains("[model.network]"));

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use cli::args::ModelArgs;
 use cli::output::{log, print_json, print_line, printable};
+use cli::shard::ShardArgs;
 use cli::{Application, CliError, Context, Result};
 use datasets::TableSeries;
 use jiff::civil::DateTime;
@@ -43,10 +44,13 @@ pub struct ForecastArgs {
     /// plot with --json]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     plot: Option<PathBuf>,
+    #[command(flatten)]
+    shard: ShardArgs,
 }
 
 impl ForecastArgs {
     pub fn run(&self, cx: &Context) -> Result<()> {
+        self.shard.check(cx.json)?;
         let dir = cx.model_folder::<Forecaster>(&self.model, App::DEFAULT_MODEL)?;
         let Opened { predictor, record, .. } = Opened::<Forecasting>::open(&dir, &cx.session.device)?;
         let draws = predictor.likelihood() != Likelihood::Direction;
@@ -60,7 +64,10 @@ impl ForecastArgs {
             let format = self.table.replace(data.format.clone().unwrap_or_default())?;
             data = data.of_file(file.clone(), predictor.scalers().columns(), format);
         }
-        let series = data.series(&cx.session.locator)?;
+        let all = data.series(&cx.session.locator)?;
+        let count = all.len();
+        let numbered = all.into_iter().enumerate().filter(|(index, _)| self.shard.has(*index));
+        let series: Vec<TableSeries> = numbered.map(|(_, series)| series).collect();
         cx.session.check_data_folder()?;
         panel::notes(&series).iter().for_each(|note| log(&format!("data: {note}")));
 
@@ -86,10 +93,11 @@ impl ForecastArgs {
         let several = matches!(predictor.scalers(), Scalers::PerSeries(_));
         let named = || series.iter().map(|series| &series.id).zip(&answers);
         match (cx.json, &answers[..]) {
-            (true, [forecast]) if !several => print_json(forecast)?,
+            (true, [forecast]) if !several && !self.shard.is_some() => print_json(forecast)?,
             (true, _) => print_json(&named().collect::<BTreeMap<_, _>>())?,
             (false, _) => print_tables(named())?,
         }
+        self.shard.finish(&dir, count)?;
         match cx.plot(self.plot.as_deref(), "forecast.svg") {
             Some(plot) if draws => {
                 plot.write(&picture::of_windows(&set, &forecasts, set.len(), predictor.likelihood())?)

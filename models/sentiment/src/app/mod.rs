@@ -93,12 +93,15 @@ pub struct Predict {
 
 impl Predict {
     fn run(self, cx: &Context) -> Result<()> {
-        let model: Sentiment = cx.open(&self.model, App::DEFAULT_MODEL)?;
+        self.texts.shard().check(cx.json)?;
+        let folder = cx.model_folder::<Sentiment>(&self.model, App::DEFAULT_MODEL)?;
+        let model: Sentiment = cx.open_in(&folder)?;
         let options = Options { explain: self.explain };
-        self.texts.for_each_batch(READ, |lines, texts| {
+        let count = self.texts.for_each_batch(READ, |lines, texts| {
             let predictions = model.predict(&texts, &options)?;
             lines.into_iter().zip(predictions).try_for_each(|(line, prediction)| print(line, prediction, cx))
-        })
+        })?;
+        self.texts.shard().finish(&folder, count)
     }
 }
 

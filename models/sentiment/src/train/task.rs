@@ -93,6 +93,7 @@ impl Task for SentimentTask {
         include_str!("../../recipes/imdb-ngrams.toml"),
         include_str!("../../recipes/imdb-hybrid.toml"),
         include_str!("../../recipes/film-language.toml"),
+        include_str!("../../recipes/imdb-vectors.toml"),
         include_str!("../../recipes/trec.toml"),
         include_str!("../../recipes/rt-polarity.toml"),
         include_str!("../../recipes/short-reviews.toml"),

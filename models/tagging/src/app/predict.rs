@@ -35,12 +35,14 @@ impl Predict {
     /// Finds the entities of the input texts batch by batch, and prints or writes the predictions in the order of the
     /// texts. The input may be larger than the memory.
     pub fn run(self, cx: &Context) -> Result<()> {
-        let model: Tagger = cx.open(&self.model, App::DEFAULT_MODEL)?;
+        self.texts.shard().check(cx.json)?;
+        let folder = cx.model_folder::<Tagger>(&self.model, App::DEFAULT_MODEL)?;
+        let model: Tagger = cx.open_in(&folder)?;
         let options = Options { min_confidence: self.min_confidence };
         let renderer = Renderer { kinds: model.labels().kinds() };
         let mut page = self.html.as_deref().map(|path| Page::create(path, self.texts.file())).transpose()?;
         let color = has_colors();
-        self.texts.for_each_batch(BATCH, |lines, texts| {
+        let count = self.texts.for_each_batch(BATCH, |lines, texts| {
             let predictions = model.predict(&texts, &options)?;
             lines.into_iter().zip(&predictions).try_for_each(|(line, prediction)| match &mut page {
                 Some(page) => page.write(&renderer.paragraph(prediction)),
@@ -48,6 +50,7 @@ impl Predict {
                 None => print_line(&renderer.terminal(prediction, color)),
             })
         })?;
+        self.texts.shard().finish(&folder, count)?;
         page.map_or(Ok(()), Page::finish)
     }
 }

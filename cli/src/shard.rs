@@ -1,0 +1,263 @@
+//! Shards: parts of a list of texts or series that several processes answer, and the verb `merge`, which joins their
+//! outputs.
+//!
+//! The output of a shard is lines of JSON. Its last line tells which shard it is, of which model and of how many items, so
+//! that `merge` finds outputs that are incomplete or do not belong together.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::Args;
+use inference::package::{MANIFEST, sha256};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{CliError, Result};
+use crate::output::{print_json, print_line};
+
+/// The shard `number` of `of`: the items whose index, counted from 0, leaves the remainder `number − 1` when it is divided by
+/// `of`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    number: usize,
+    of: usize,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let parts = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+        match parts {
+            Some((number, of)) if (1..=of).contains(&number) => Ok(Self { number, of }),
+            _ => Err("give I/N with I from 1 to N, such as 1/3 for the first of three shards".to_owned()),
+        }
+    }
+}
+
+/// The option `--shard`.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct ShardArgs {
+    /// Answer shard I of N alone, with --json; `merge` joins the outputs of all N shards
+    #[arg(long, value_name = "I/N", help_heading = "Output")]
+    shard: Option<Shard>,
+}
+
+impl ShardArgs {
+    /// Checks that the output is JSON if a shard is given.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Usage`].
+    pub fn check(self, json: bool) -> Result<()> {
+        match self.shard.is_some() && !json {
+            true => Err(CliError::Usage("--shard needs --json, because merge joins lines of JSON".to_owned())),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether a shard is given.
+    pub fn is_some(self) -> bool {
+        self.shard.is_some()
+    }
+
+    /// Whether to answer the item with this index, counted from 0. Without `--shard`, all items are answered.
+    pub fn has(self, index: usize) -> bool {
+        self.shard.is_none_or(|shard| index % shard.of == shard.number - 1)
+    }
+
+    /// Prints the last line of the output of a shard. `items` is the number of items of all shards together.
+    pub fn finish(self, model: &Path, items: usize) -> Result<()> {
+        let Some(shard) = self.shard else { return Ok(()) };
+        let path = model.join(MANIFEST);
+        let manifest =
+            std::fs::read(&path).map_err(|source| CliError::Io { action: "read", path: path.clone(), source })?;
+        print_json(&Seal { shard, items, model: sha256(&manifest) })
+    }
+}
+
+/// The last line of the output of a shard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seal {
+    shard: Shard,
+    /// The number of items of all shards together.
+    items: usize,
+    /// The SHA-256 of the model's manifest.
+    model: String,
+}
+
+/// Arguments of the verb `merge`.
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// Outputs of all shards, in any order
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+/// A line of the answer to a text.
+#[derive(Deserialize)]
+struct Line {
+    line: usize,
+}
+
+impl Merge {
+    /// Prints what one process would have printed without `--shard`.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Shards`] if an output is incomplete, if a shard is missing or given twice, or if the outputs are those of
+    /// different models or lists.
+    pub fn run(&self) -> Result<()> {
+        let outputs = self.files.iter().map(|file| Output::read(file)).collect::<Result<Vec<_>>>()?;
+        check(&outputs)?;
+        let lines = || outputs.iter().flat_map(|output| output.lines.iter().map(move |line| (output, line.as_str())));
+        let numbered = lines().map(|(output, line)| match serde_json::from_str::<Line>(line) {
+            Ok(Line { line: number }) => Ok(Some((number, line))),
+            Err(_) if line.starts_with('{') => Ok(None),
+            Err(_) => Err(output.wrong("a line is not JSON; run the shard again")),
+        });
+        let Some(mut numbered) = numbered.collect::<Result<Option<Vec<_>>>>()? else { return merge_maps(lines()) };
+        numbered.sort_unstable();
+        numbered.into_iter().try_for_each(|(_, line)| print_line(line))
+    }
+}
+
+/// Prints the union of maps from the names of series to their forecasts, sorted by name.
+fn merge_maps<'a>(lines: impl Iterator<Item = (&'a Output, &'a str)>) -> Result<()> {
+    let mut all: BTreeMap<String, &str> = BTreeMap::new();
+    for (output, line) in lines {
+        let entries = entries(line).ok_or_else(|| output.wrong("a line is not a map of JSON; run the shard again"))?;
+        all.extend(entries);
+    }
+    let entries: Vec<&str> = all.into_values().collect();
+    print_line(&format!("{{{}}}", entries.join(",")))
+}
+
+/// Splits a map of JSON on one line into its entries, as they are written, each with its key.
+fn entries(line: &str) -> Option<Vec<(String, &str)>> {
+    let content = line.trim().strip_prefix('{')?.strip_suffix('}')?;
+    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
+    let is_comma = |letter: char| {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' if in_string => escaped = true,
+            '"' => in_string = !in_string,
+            '{' | '[' if !in_string => depth += 1,
+            '}' | ']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        letter == ',' && depth == 0 && !in_string
+    };
+    let entry = |entry: &'_ str| {
+        let key = serde_json::Deserializer::from_str(entry).into_iter::<String>().next()?.ok()?;
+        Some(key)
+    };
+    content.split(is_comma).filter(|part| !part.is_empty()).map(|part| Some((entry(part)?, part))).collect()
+}
+
+/// The output of a shard.
+struct Output {
+    path: PathBuf,
+    lines: Vec<String>,
+    seal: Seal,
+}
+
+impl Output {
+    fn read(path: &Path) -> Result<Self> {
+        let content = std::fs::read_to_string(path);
+        let content = content.map_err(|source| CliError::Io { action: "read", path: path.to_path_buf(), source })?;
+        let mut lines: Vec<String> = content.lines().map(str::to_owned).collect();
+        let seal = lines.pop().and_then(|line| serde_json::from_str(&line).ok());
+        let message = "the last line does not tell the shard, so the output is incomplete; run the shard again";
+        let seal = seal.ok_or_else(|| wrong(path, message))?;
+        Ok(Self { path: path.to_path_buf(), lines, seal })
+    }
+
+    fn wrong(&self, message: &str) -> CliError {
+        wrong(&self.path, message)
+    }
+}
+
+fn wrong(path: &Path, message: &str) -> CliError {
+    CliError::Shards { path: path.to_path_buf(), message: message.to_owned() }
+}
+
+/// Checks that the outputs are those of all shards of one list, answered by one model.
+fn check(outputs: &[Output]) -> Result<()> {
+    let Some(first) = outputs.first() else { return Ok(()) };
+    let of = first.seal.shard.of;
+    let mut found = vec![false; of];
+    for output in outputs {
+        let Seal { shard, items, model } = &output.seal;
+        let other = first.path.display();
+        if (shard.of, *items) != (of, first.seal.items) {
+            return Err(output.wrong(&format!(
+                "it is shard {}/{} of {items} items, but {other} is shard {}/{of} of {}; give outputs of the same list",
+                shard.number, shard.of, first.seal.shard.number, first.seal.items
+            )));
+        }
+        if *model != first.seal.model {
+            return Err(output.wrong(&format!("another model answered than in {other}; run the shard with that model")));
+        }
+        if std::mem::replace(&mut found[shard.number - 1], true) {
+            return Err(output.wrong(&format!("shard {}/{of} is given twice; remove one of both files", shard.number)));
+        }
+    }
+    match found.iter().position(|found| !found) {
+        Some(missing) => {
+            Err(first.wrong(&format!("shard {}/{of} is missing; give the outputs of all shards", missing + 1)))
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shard(text: &str) -> Shard {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn shards_have_every_item_once() {
+        for of in [1, 3, 7] {
+            let shards: Vec<ShardArgs> =
+                (1..=of).map(|number| ShardArgs { shard: Some(shard(&format!("{number}/{of}"))) }).collect();
+            assert!((0..40).all(|index| shards.iter().filter(|shard| shard.has(index)).count() == 1));
+        }
+        assert!(ShardArgs::default().has(5));
+        for wrong in ["0/3", "4/3", "3", "a/3", "1/0", "-1/3", ""] {
+            wrong.parse::<Shard>().unwrap_err();
+        }
+    }
+
+    #[test]
+    fn maps_are_split_into_their_entries() {
+        let map = r#"{"a, \"b":{"x":[1,2],"y":"}"},"c":1.50}"#;
+        let found = entries(map).unwrap();
+        assert_eq!(found, [("a, \"b".to_owned(), r#""a, \"b":{"x":[1,2],"y":"}"}"#), ("c".to_owned(), r#""c":1.50"#)]);
+        assert!(entries("{}").unwrap().is_empty());
+        assert!(entries("[1]").is_none() && entries("{1:2}").is_none());
+    }
+
+    #[test]
+    fn outputs_that_do_not_belong_together_are_refused() {
+        let output = |text: &str, items, model: &str| Output {
+            path: "a.jsonl".into(),
+            lines: Vec::new(),
+            seal: Seal { shard: shard(text), items, model: model.to_owned() },
+        };
+        check(&[output("2/2", 5, "m"), output("1/2", 5, "m")]).unwrap();
+        for outputs in [
+            vec![output("1/2", 5, "m")],
+            vec![output("1/2", 5, "m"), output("1/2", 5, "m")],
+            vec![output("1/2", 5, "m"), output("2/2", 6, "m")],
+            vec![output("1/2", 5, "m"), output("2/3", 5, "m")],
+            vec![output("1/2", 5, "m"), output("2/2", 5, "n")],
+        ] {
+            assert!(matches!(check(&outputs), Err(CliError::Shards { .. })));
+        }
+    }
+}
