@@ -8,8 +8,9 @@ use rnn::Pooling;
 use crate::model::Network;
 use crate::predictor::Sentiment;
 
-const TOKENIZER: &str =
-    "lower case; words and punctuation marks are tokens; see tokenize() of rnn-zoo's crate `inference`";
+const TOKENIZER: &str = "lower case; words and punctuation marks are tokens; see tokenize() of rnn-zoo's crate `inference`. A \
+     word that is not in the vocabulary becomes the longest token with which it begins, and the longest tokens after `##` with \
+     which it continues; if there are none, it is unknown";
 
 /// Input: token ids `[batch, time]`; output: `logit`, the logit of the positive label, `[batch]`, or, for a model with
 /// classes of its own, `logits`, `[batch, classes]`. A blend of network and n-grams

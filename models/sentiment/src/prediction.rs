@@ -67,7 +67,7 @@ impl fmt::Display for Prediction {
         }
         write!(formatter, "{} {:.3}  {excerpt}", self.label, self.probability)?;
         if self.known_words == 0 {
-            write!(formatter, "  [no known word]")?;
+            write!(formatter, "  [all words unknown]")?;
         }
         if self.truncated {
             write!(formatter, "  [too long, read in part]")?;
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn unknown_and_truncated_texts_are_displayed_as_such() {
         let unknown = Prediction { known_words: 0, ..prediction("电影") };
-        assert!(unknown.to_string().ends_with("[no known word]"));
+        assert!(unknown.to_string().ends_with("[all words unknown]"));
         let truncated = Prediction { truncated: true, ..prediction("dull") };
         assert!(truncated.to_string().ends_with("[too long, read in part]"));
         assert!(!prediction("dull").to_string().contains('['));

@@ -6,16 +6,38 @@ use forecasting::model::{Kind, Model, Sizes};
 use forecasting::recurrent::{Normalise, Recurrent};
 use inference::Catalog;
 use inference::dynamic::Entry;
+use inference::text::{Reserved, Vocabulary};
 use onnx::ToOnnx;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use rnn::Pooling;
+use sentiment::model::Dropouts;
+use sentiment::network::NetworkClassifier;
+use sentiment::predictor::Classifier;
 
 use crate::case::{Array, Case, Model as Shipped, draw, named, random_state};
 
-/// Returns all shipped models.
+/// Returns all shipped models, and a model with contextual word vectors, which no shipped model has.
 pub fn shipped() -> Vec<Shipped> {
-    zoo::APPLICATIONS.0.iter().flat_map(of_application).collect()
+    let shipped = zoo::APPLICATIONS.0.iter().flat_map(of_application);
+    shipped.chain([of_sentiment("contextual".to_owned(), with_contextual_vectors())]).collect()
+}
+
+/// A classifier of texts with random weights and contextual word vectors.
+fn with_contextual_vectors() -> sentiment::Sentiment {
+    let settings: sentiment::settings::Settings = serde_json::from_value(serde_json::json!({
+        "data": { "max_words": 50, "keep": "first" },
+        "model": { "network": {
+            "cell": "gru", "embedding_size": 6, "hidden_size": 7, "bidirectional": true, "pooling": "max-mean",
+            "contextual": { "cell": "lstm", "embedding_size": 5, "hidden_size": 4, "layers": 2 },
+        } },
+    }))
+    .unwrap();
+    let words: Vec<String> = (0..30).map(|number| format!("word{number}")).collect();
+    let vocabulary = Vocabulary::new(Reserved::Padding, words.iter().map(String::as_str), 30);
+    let network = settings.model.network.as_ref().unwrap().init(30, 1, Dropouts::default(), &Device::flex());
+    let network = NetworkClassifier::new(network, vocabulary, settings.data, Device::flex());
+    sentiment::Sentiment::new(settings, Classifier::new(Some(network), None, 1.0).unwrap())
 }
 
 fn of_application(entry: &Entry) -> Vec<Shipped> {
