@@ -64,6 +64,11 @@ impl ForecastArgs {
             let format = self.table.replace(data.format.clone().unwrap_or_default())?;
             data = data.of_file(file.clone(), predictor.scalers().columns(), format);
         }
+        let several = matches!(predictor.scalers(), Scalers::PerSeries(_));
+        if self.shard.is_some() && !several {
+            let message = "the model forecasts one series, which has no shards; remove --shard";
+            return Err(CliError::Usage(message.to_owned()));
+        }
         let all = data.series(&cx.session.locator)?;
         let count = all.len();
         let numbered = all.into_iter().enumerate().filter(|(index, _)| self.shard.has(*index));
@@ -90,10 +95,9 @@ impl ForecastArgs {
         }
         let measured = record.outcome.map(|outcome| outcome.test).unwrap_or_default();
         demonstration::better_baselines(&measured).iter().for_each(|line| log(&format!("on the test part: {line}")));
-        let several = matches!(predictor.scalers(), Scalers::PerSeries(_));
         let named = || series.iter().map(|series| &series.id).zip(&answers);
         match (cx.json, &answers[..]) {
-            (true, [forecast]) if !several && !self.shard.is_some() => print_json(forecast)?,
+            (true, [forecast]) if !several => print_json(forecast)?,
             (true, _) => print_json(&named().collect::<BTreeMap<_, _>>())?,
             (false, _) => print_tables(named())?,
         }
