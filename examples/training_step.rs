@@ -64,7 +64,7 @@ fn reviews(device: &Device) -> TaskResult<()> {
     measure(
         "imdb-bigru",
         device,
-        || network.config().init(vocabulary, 1, network.dropouts(), device),
+        || network.config(None).init(vocabulary, 1, network.dropouts(), device),
         recipe.optimizer.init(),
         |network| {
             let batch = Batch::new(texts.iter().map(Vec::as_slice), device);

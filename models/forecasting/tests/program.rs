@@ -129,6 +129,19 @@ fn several_series_with_known_values_are_forecast_by_their_names() {
     assert_eq!(forecast.as_object().unwrap().keys().collect::<Vec<_>>(), ["north", "south"]);
     let south = &forecast["south"]["columns"][0];
     assert_eq!((&south["name"], &south["time"][0]), (&Value::from("sales"), &Value::from("2024-04-30T00:00:00")));
+    let whole = run(&["forecast", "--json", "--model", shown(&run_dir)]).stdout;
+    for shards in [1, 3] {
+        let output = |number| {
+            let path = dir.path().join(format!("{number}.json"));
+            let shard = format!("{number}/{shards}");
+            let output = run(&["forecast", "--json", "--model", shown(&run_dir), "--shard", &shard]);
+            std::fs::write(&path, output.stdout).unwrap();
+            path
+        };
+        let outputs: Vec<PathBuf> = (1..=shards).map(output).collect();
+        let merge: Vec<&str> = ["merge"].into_iter().chain(outputs.iter().map(|path| shown(path))).collect();
+        assert_eq!(text(&run(&merge).stdout), text(&whole), "{shards} shards");
+    }
     let measured = &json(&run(&["eval", "--json", "--model", shown(&run_dir)]))[0];
     assert!(
         measured["metrics"]["mae[north]"].is_number()
