@@ -5,7 +5,7 @@ use std::fmt::Write;
 use inference::largest;
 use inference::markup::escaped;
 use training::TaskResult;
-use training::classes::confusion_map;
+use training::classes::{confusion_map, stacked};
 use training::plot::{HeatMap, heat_map};
 
 use crate::settings::Settings;
@@ -51,12 +51,12 @@ pub fn draw(examples: &[Example], probabilities: &[Vec<f32>], settings: &Setting
             escaped(&classes[class]),
         );
     }
-    let height = top + MARGIN + height_of(&matrix);
-    Ok(format!(
+    let height = top + MARGIN;
+    let drawings = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\
-         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>{svg}<g transform=\"translate(0 {})\">{matrix}</g></svg>",
-        top + MARGIN,
-    ))
+         {svg}</svg>"
+    );
+    Ok(stacked(&[drawings, matrix]))
 }
 
 /// Returns the indices of `count` of `all` examples. These examples are far apart, because neighbouring examples often
@@ -80,10 +80,4 @@ fn path(samples: &[f32]) -> String {
         format!("{:.1},{:.1}", SIZE / 2.0 + x * scale, SIZE / 2.0 + y * scale)
     };
     points.iter().map(place).collect::<Vec<_>>().join(" ")
-}
-
-/// Returns the height of an SVG, from its attribute.
-fn height_of(svg: &str) -> f32 {
-    let number = svg.split_once("height=\"").and_then(|(_, rest)| rest.split_once('"'));
-    number.and_then(|(number, _)| number.parse().ok()).unwrap_or(SIZE * 4.0)
 }
