@@ -173,6 +173,7 @@ impl DataConfig {
     /// Loads the texts and holds out the parts that the data do not have.
     pub fn load(&self, cx: &mut LoadContext) -> TaskResult<RawData> {
         self.check_files()?;
+        let language_model = self.contextual.as_deref().map(LanguageModel::open).transpose()?;
         let vectors = match self.vectors.as_deref() {
             None => None,
             Some("glove") => Some(vectors::load(&cx.locator)?),
@@ -184,7 +185,6 @@ impl DataConfig {
             Set::ShortReviews => short_reviews::load(&cx.locator, self.valid_seed, false)?,
             Set::ShortReviewsTransfer => short_reviews::load(&cx.locator, self.valid_seed, true)?,
         };
-        let language_model = self.contextual.as_deref().map(LanguageModel::open).transpose()?;
         let further = [vectors.as_ref().map(|it| &it.source), language_model.as_ref().map(|it| &it.source)];
         let sources: Vec<&str> =
             [&data.source].into_iter().chain(further.into_iter().flatten()).map(String::as_str).collect();

@@ -29,7 +29,8 @@ impl LanguageModel {
     /// name of a model, or the path of a package.
     pub fn open(name: &str) -> TaskResult<Self> {
         let wrong = |message: String| TaskError::setting("data.contextual", format!("{name}: {message}"));
-        let files = Folder::new(Catalog::of::<Sentiment>().find(name).map_err(|error| wrong(error.to_string()))?);
+        let missing = |error| wrong(format!("{error}; train it with --recipe film-language --out runs/film-language"));
+        let files = Folder::new(Catalog::of::<Sentiment>().find(name).map_err(missing)?);
         let read = || {
             let package = Package::open(&files, Sentiment::APPLICATION)?;
             Ok((Sentiment::open(&package, &Device::flex())?, inference::package::sha256(&files.read(MANIFEST)?)))
