@@ -11,8 +11,6 @@ use training::backend::Backend;
 use training::options::{Interval, OnNonFinite};
 use training::settings::Count;
 
-use crate::shard::Merge;
-
 /// The command-line arguments of one application. `V` is the type of the application's own verbs, and `O` the type of
 /// its own options of `train` and `find-rate`.
 #[derive(Debug, Args)]
@@ -43,8 +41,6 @@ pub enum Command<V: Subcommand, O: Args> {
     Serve(Serve),
     /// Write a trained model as a package, a folder that other programs can open, or as ONNX graphs
     Export(Export),
-    /// Join the outputs of all shards of `--shard`, as if one process had answered everything
-    Merge(Merge),
     /// Measure how fast a trained model answers
     Bench(Bench),
     /// List the backends and their devices, and check each device with a small training step

@@ -55,6 +55,7 @@ fn example(application: &str, verb: &str) -> &'static [&'static str] {
         ("sentiment" | "tagging", "predict") => &["A text."],
         (_, "verify" | "models" | "recipes" | "runs" | "backends") => &[],
         (_, "serve") => &["--model", "none"],
+        (_, "merge") => &["absent.jsonl"],
         (_, "completions") => &["bash"],
         _ => panic!("{application} {verb}: add an example, so that its options are tested"),
     }

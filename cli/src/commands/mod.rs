@@ -43,7 +43,6 @@ pub fn run<A: Application>(
         Command::FindRate(args) => find_rate::run::<A>(&args, cx),
         Command::Runs(args) => runs::run::<A>(args, cx),
         Command::Export(args) => export::run::<A>(&args, cx),
-        Command::Merge(merge) => merge.run(),
         Command::Bench(args) => bench::run::<A>(&args, cx),
         Command::Backends => backends::run(cx.json),
         Command::Models(args) => {

@@ -7,6 +7,7 @@ mod render;
 
 use clap::Subcommand;
 use cli::application::Changes;
+use cli::shard::Merge;
 use cli::{Application, Context, Result};
 
 use crate::train::TaggingTask;
@@ -42,8 +43,10 @@ impl Application for App {
     }
 
     fn run(verb: Verb, cx: &mut Context) -> Result<()> {
-        let Verb::Predict(predict) = verb;
-        predict.run(cx)
+        match verb {
+            Verb::Predict(predict) => predict.run(cx),
+            Verb::Merge(merge) => merge.run(),
+        }
     }
 }
 
@@ -56,4 +59,6 @@ pub enum Verb {
   predict --json --file messages.txt           one text per line, one JSON object per line
   predict --html page.html --file article.txt  an HTML page with marked entities")]
     Predict(Predict),
+    /// Join the outputs of all shards of `--shard`, as if one process had answered everything
+    Merge(Merge),
 }

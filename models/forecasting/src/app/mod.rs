@@ -6,6 +6,7 @@ mod forecast;
 mod options;
 
 use clap::Subcommand;
+use cli::shard::Merge;
 use cli::{Application, Changes, Context, Result};
 
 use self::backtest::Backtest;
@@ -25,6 +26,8 @@ pub enum Verb {
   forecast --model energy-day-ahead --at 2018-01-05   from a time within the data
   forecast --model RUN --csv FILE                  forecast another table with the same columns")]
     Forecast(Box<ForecastArgs>),
+    /// Join the outputs of all shards of `--shard`, as if one process had answered everything
+    Merge(Merge),
     /// Train one model per fold of the test part, on all data before the fold, and measure it on the fold
     #[command(after_help = "Examples:
   backtest --recipe RECIPE --folds 4               repeat this command to resume the backtest")]
@@ -63,6 +66,7 @@ impl Application for App {
     fn run(verb: Verb, cx: &mut Context) -> Result<()> {
         match verb {
             Verb::Forecast(forecast) => forecast.run(cx),
+            Verb::Merge(merge) => merge.run(),
             Verb::Backtest(backtest) => backtest.run(cx),
         }
     }

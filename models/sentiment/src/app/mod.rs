@@ -8,6 +8,7 @@ use cli::args::ModelArgs;
 use cli::crossval::Crossval;
 use cli::input::TextArgs;
 use cli::output::{Numbered, print_json, print_line};
+use cli::shard::Merge;
 use cli::{Application, Changes, Context, Result};
 use inference::Predictor;
 
@@ -57,6 +58,7 @@ impl Application for App {
     fn run(verb: Verb, cx: &mut Context) -> Result<()> {
         match verb {
             Verb::Predict(predict) => predict.run(cx),
+            Verb::Merge(merge) => merge.run(),
             Verb::Crossval(verb) => verb.run::<Self>(cx, crossval),
         }
     }
@@ -71,6 +73,8 @@ pub enum Verb {
   predict --explain \"Not a dull moment.\"     and the words that decided
   predict --json --file reviews.txt          one text per line; `-` is standard input")]
     Predict(Predict),
+    /// Join the outputs of all shards of `--shard`, as if one process had answered everything
+    Merge(Merge),
     /// Train and test on each fold of the texts: cross-validation
     #[command(after_help = "Examples:
   crossval --recipe rt-polarity --folds 10 --out runs/rt-polarity
