@@ -10,7 +10,7 @@ use inference::text::plain_lines;
 
 use crate::error::{CliError, Result};
 use crate::lines::Lines;
-use crate::shard::ShardArgs;
+use crate::shard::{List, ShardArgs};
 
 /// An iterator over pairs of a number and a text. The number is the number of the line or argument that contains the
 /// text, counted from 1.
@@ -112,7 +112,7 @@ impl TextArgs {
     /// Reads the texts, and calls `answer` with batches of at most `size` texts and their numbers. The number of a text
     /// is the number of its line or of its argument, counted from 1. Empty texts are skipped. Each line of standard
     /// input is passed to `answer` as soon as it has been read. With `--shard`, only the batches of the shard are passed to
-    /// `answer`. Returns the number of texts, including those of other shards.
+    /// `answer`. Returns the list of the texts, including those of other shards.
     ///
     /// # Errors
     ///
@@ -122,11 +122,11 @@ impl TextArgs {
         &self,
         size: usize,
         mut answer: impl FnMut(Vec<usize>, Vec<String>) -> Result<()>,
-    ) -> Result<usize> {
+    ) -> Result<List> {
         let arguments = self.arguments();
         let interactive = self.file.as_deref().is_none_or(is_stdin) && arguments.len() <= 1;
         let size = if interactive { 1 } else { size };
-        let (mut batch, mut count, mut batches) = (Vec::new(), 0, 0);
+        let (mut batch, mut list, mut batches) = (Vec::new(), List::default(), 0);
         let mut finish = |batch: &mut Vec<(usize, String)>| {
             let (lines, texts): (Vec<usize>, Vec<String>) = std::mem::take(batch).into_iter().unzip();
             batches += 1;
@@ -135,20 +135,22 @@ impl TextArgs {
         for line in texts(self.file.as_deref(), &arguments)? {
             match line {
                 Ok((_, text)) if text.trim().is_empty() => continue,
-                Ok(line) => batch.push(line),
+                Ok((number, text)) => {
+                    list.add(text.as_bytes());
+                    batch.push((number, text));
+                }
                 Err(error) => {
                     finish(&mut batch)?;
                     return Err(error);
                 }
             }
-            count += 1;
             if batch.len() == size {
                 finish(&mut batch)?;
             }
         }
         finish(&mut batch)?;
-        match count {
-            1.. => Ok(count),
+        match list.count() {
+            1.. => Ok(list),
             0 => Err(PredictError::bad_input("text", "all lines are empty; give a text with words").into()),
         }
     }

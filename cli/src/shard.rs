@@ -1,14 +1,16 @@
 //! Shards: parts of a list of texts or series that several processes answer, and the verb `merge`, which joins their
 //! outputs.
 //!
-//! The output of a shard is lines of JSON. Its last line tells which shard it is, of which model and of how many items, so
-//! that `merge` finds outputs that are incomplete or do not belong together.
+//! The output of a shard is lines of JSON. Its last line tells which shard it is, and which model answered which list of
+//! items with which options, so that `merge` finds outputs that are incomplete or do not belong together.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
+use inference::PredictError;
 use inference::package::{MANIFEST, sha256};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,19 @@ impl FromStr for Shard {
             Some((number, of)) if (1..=of).contains(&number) => Ok(Self { number, of }),
             _ => Err("give I/N with I from 1 to N, such as 1/3 for the first of three shards".to_owned()),
         }
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
+}
+
+impl Shard {
+    /// Whether the item with this index, counted from 0, belongs to the shard.
+    pub fn has(self, index: usize) -> bool {
+        index % self.of == self.number - 1
     }
 }
 
@@ -63,16 +78,41 @@ impl ShardArgs {
 
     /// Whether to answer the item with this index, counted from 0. Without `--shard`, all items are answered.
     pub fn has(self, index: usize) -> bool {
-        self.shard.is_none_or(|shard| index % shard.of == shard.number - 1)
+        self.shard.is_none_or(|shard| shard.has(index))
     }
 
-    /// Prints the last line of the output of a shard. `items` is the number of items of all shards together.
-    pub fn finish(self, model: &Path, items: usize) -> Result<()> {
+    /// Prints the last line of the output of a shard. `options` are the options of the answers.
+    pub fn finish(self, model: &Path, mut list: List, options: &impl Serialize) -> Result<()> {
         let Some(shard) = self.shard else { return Ok(()) };
         let path = model.join(MANIFEST);
         let manifest =
             std::fs::read(&path).map_err(|source| CliError::Io { action: "read", path: path.clone(), source })?;
-        print_json(&Seal { shard, items, model: sha256(&manifest) })
+        list.digest(&serde_json::to_vec(options).map_err(|error| PredictError::Internal(error.into()))?);
+        print_json(&Seal { shard, items: list.count, list: list.digest, model: sha256(&manifest) })
+    }
+}
+
+/// The items that all shards together answer, in order.
+#[derive(Debug, Default)]
+pub struct List {
+    count: usize,
+    digest: String,
+}
+
+impl List {
+    /// Adds the next item.
+    pub fn add(&mut self, item: &[u8]) {
+        self.count += 1;
+        self.digest(item);
+    }
+
+    fn digest(&mut self, content: &[u8]) {
+        self.digest = sha256(format!("{}{}", self.digest, sha256(content)).as_bytes());
+    }
+
+    /// Returns the number of items.
+    pub fn count(&self) -> usize {
+        self.count
     }
 }
 
@@ -83,6 +123,8 @@ struct Seal {
     shard: Shard,
     /// The number of items of all shards together.
     items: usize,
+    /// A digest of all items and of the options.
+    list: String,
     /// The SHA-256 of the model's manifest.
     model: String,
 }
@@ -189,19 +231,23 @@ fn check(outputs: &[Output]) -> Result<()> {
     let of = first.seal.shard.of;
     let mut found = vec![false; of];
     for output in outputs {
-        let Seal { shard, items, model } = &output.seal;
+        let Seal { shard, items, list, model } = &output.seal;
         let other = first.path.display();
         if (shard.of, *items) != (of, first.seal.items) {
             return Err(output.wrong(&format!(
-                "it is shard {}/{} of {items} items, but {other} is shard {}/{of} of {}; give outputs of the same list",
-                shard.number, shard.of, first.seal.shard.number, first.seal.items
+                "it is shard {shard} of {items} items, but {other} is shard {} of {}; give outputs of the same list",
+                first.seal.shard, first.seal.items
             )));
+        }
+        if *list != first.seal.list {
+            let message = format!("its items or options are not those of {other}; run the shard with those");
+            return Err(output.wrong(&message));
         }
         if *model != first.seal.model {
             return Err(output.wrong(&format!("another model answered than in {other}; run the shard with that model")));
         }
         if std::mem::replace(&mut found[shard.number - 1], true) {
-            return Err(output.wrong(&format!("shard {}/{of} is given twice; remove one of both files", shard.number)));
+            return Err(output.wrong(&format!("shard {shard} is given twice; remove one of both files")));
         }
     }
     match found.iter().position(|found| !found) {
@@ -244,11 +290,12 @@ mod tests {
 
     #[test]
     fn outputs_that_do_not_belong_together_are_refused() {
-        let output = |text: &str, items, model: &str| Output {
+        let with_list = |text: &str, items, list: &str, model: &str| Output {
             path: "a.jsonl".into(),
             lines: Vec::new(),
-            seal: Seal { shard: shard(text), items, model: model.to_owned() },
+            seal: Seal { shard: shard(text), items, list: list.to_owned(), model: model.to_owned() },
         };
+        let output = |text: &str, items, model: &str| with_list(text, items, "l", model);
         check(&[output("2/2", 5, "m"), output("1/2", 5, "m")]).unwrap();
         for outputs in [
             vec![output("1/2", 5, "m")],
@@ -256,8 +303,22 @@ mod tests {
             vec![output("1/2", 5, "m"), output("2/2", 6, "m")],
             vec![output("1/2", 5, "m"), output("2/3", 5, "m")],
             vec![output("1/2", 5, "m"), output("2/2", 5, "n")],
+            vec![output("1/2", 5, "m"), with_list("2/2", 5, "other", "m")],
         ] {
             assert!(matches!(check(&outputs), Err(CliError::Shards { .. })));
+        }
+    }
+
+    #[test]
+    fn a_list_is_known_by_its_items_and_their_order() {
+        let digest = |items: &[&str]| {
+            let mut list = List::default();
+            items.iter().for_each(|item| list.add(item.as_bytes()));
+            (list.count(), list.digest)
+        };
+        assert_eq!(digest(&["a", "b"]), digest(&["a", "b"]));
+        for other in [&["b", "a"][..], &["ab"], &["a"], &["a", "b", ""]] {
+            assert_ne!(digest(&["a", "b"]), digest(other));
         }
     }
 }

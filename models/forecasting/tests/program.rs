@@ -163,6 +163,16 @@ fn a_backtest_keeps_its_finished_folds() {
     assert_eq!(json(&run(&args)), std::slice::from_ref(result), "finished folds are not trained again");
     let other = run(&["backtest", "--epochs", "1", "--folds", "2", "--out", shown(&place)]);
     assert_eq!(other.status.code(), Some(USAGE), "{}", text(&other.stderr));
+
+    let shared = dir.path().join("shared");
+    let args = [&args[..6], &["--out", shown(&shared)]].concat();
+    for (shard, fold) in [("2/2", "fold-2"), ("1/2", "fold-1")] {
+        let trained = json(&run(&[&args[..], &["--shard", shard]].concat()));
+        let runs: Vec<_> = trained.iter().map(|fold| Path::new(fold["run"].as_str().unwrap())).collect();
+        assert_eq!(runs, [shared.join(fold)]);
+    }
+    assert_eq!(json(&run(&args)), std::slice::from_ref(result), "the folds of all shards, measured together");
+    assert_eq!(run(&[&args[..], &["--shard", "3/2"]].concat()).status.code(), Some(USAGE));
 }
 
 /// Ctrl-C in the second fold stops with a checkpoint, and the same command resumes.

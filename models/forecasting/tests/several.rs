@@ -153,10 +153,10 @@ fn one_model_forecasts_every_series() {
     unknown.series = "shop z".to_owned();
     assert!(matches!(package.predict_one(unknown), Err(PredictError::BadInput { field: "series", .. })));
 
-    let folds = backtest(&recipe, 2, &dir.path().join("folds"), &mut session, |_| Ok(())).unwrap().unwrap();
+    let folds = backtest(&recipe, 2, |_| true, &dir.path().join("folds"), &mut session, |_| Ok(())).unwrap().unwrap();
     assert_eq!(folds[0].model.len(), 2 * (20 - 4 + 1), "one loss per time");
     std::fs::write(&table, shops(3, 200, true, 5).lines().take(560).collect::<Vec<_>>().join("\n")).unwrap();
-    let refused = backtest(&recipe, 2, &dir.path().join("other"), &mut session, |_| Ok(())).unwrap_err();
+    let refused = backtest(&recipe, 2, |_| true, &dir.path().join("other"), &mut session, |_| Ok(())).unwrap_err();
     assert!(refused.to_string().contains("data.id"), "{refused}");
 }
 

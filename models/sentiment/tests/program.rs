@@ -239,7 +239,9 @@ fn merged_shards_equal_the_answers_of_one_process() {
         assert_error(&merge(&outputs), 1, &["incomplete", &outputs[0]]);
     }
     assert_error(&run(&[&args[..1], &args[2..], &["--shard", "1/2"]].concat()), 2, &["--json"]);
-    assert_eq!(run(&[&args[..], &["--shard", "3/2"]].concat()).status.code(), Some(2));
+    for wrong in ["0/3", "4/3", "x"] {
+        assert_eq!(run(&[&args[..], &["--shard", wrong]].concat()).status.code(), Some(2), "{wrong}");
+    }
 }
 
 #[test]

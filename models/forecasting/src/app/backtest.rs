@@ -1,10 +1,11 @@
 //! The subcommand `backtest`: trains one model per fold of the test part, and compares the forecasts with baselines.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use cli::args::ChangedRecipe;
 use cli::output::{log, print_json, print_line, quoted};
+use cli::shard::Shard;
 use cli::{ChangedRecipeExt, CliError, Context, Result};
 use inference::settings::Count;
 use serde_json::json;
@@ -27,6 +28,10 @@ pub struct Backtest {
     /// runs/RECIPE-backtest]
     #[arg(long, alias = "run", value_name = "DIR", help_heading = "Output")]
     out: Option<PathBuf>,
+    /// Train only every N-th fold, beginning with fold I. When all shards are trained, run the command without --shard to
+    /// measure all folds
+    #[arg(long, value_name = "I/N", help_heading = "Output")]
+    shard: Option<Shard>,
 }
 
 impl Backtest {
@@ -35,7 +40,8 @@ impl Backtest {
         let recipe = self.recipe.read::<App>()?;
         let out = self.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/{}-backtest", recipe.name)));
         let mut trained = Vec::new();
-        let folds = backtest(&recipe, self.folds.get(), &out, &mut cx.session, |fitted| {
+        let is_included = |fold| self.shard.is_none_or(|shard| shard.has(fold));
+        let folds = backtest(&recipe, self.folds.get(), is_included, &out, &mut cx.session, |fitted| {
             if let Fitted::Trained(fold) = fitted {
                 log(&format!("{}: {}", fold.run.dir().display(), fold.outcome.test.list()));
                 trained.push(json!({ "run": fold.run.dir(), "test": fold.outcome.test.flat() }));
@@ -46,11 +52,21 @@ impl Backtest {
             trained.iter().try_for_each(print_json)?;
         }
         let Some(losses) = folds else {
-            let recipe = self.recipe.typed::<App>()?;
-            cx.log_resume(&format!("backtest {recipe} --folds {} --out {}", self.folds, quoted(&out)));
+            let shard = self.shard.map_or(String::new(), |shard| format!(" --shard {shard}"));
+            cx.log_resume(&format!("{}{shard}", self.command(&out)?));
             return Err(CliError::Interrupted);
         };
+        if self.shard.is_some() {
+            log(&format!("when all shards are trained, measure all folds: {}", self.command(&out)?));
+            return Ok(());
+        }
         report(&recipe.name, &losses, cx.json)
+    }
+
+    /// Returns the command that runs this backtest, without `--shard`.
+    fn command(&self, out: &Path) -> Result<String> {
+        let recipe = self.recipe.typed::<App>()?;
+        Ok(format!("backtest {recipe} --folds {} --out {}", self.folds, quoted(out)))
     }
 }
 

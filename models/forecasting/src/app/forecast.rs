@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use cli::args::ModelArgs;
 use cli::output::{log, print_json, print_line, printable};
-use cli::shard::ShardArgs;
+use cli::shard::{List, ShardArgs};
 use cli::{Application, CliError, Context, Result};
 use datasets::TableSeries;
 use jiff::civil::DateTime;
@@ -70,7 +70,7 @@ impl ForecastArgs {
             return Err(CliError::Usage(message.to_owned()));
         }
         let all = data.series(&cx.session.locator)?;
-        let count = all.len();
+        let list = self.shard.is_some().then(|| list(&all)).unwrap_or_default();
         let numbered = all.into_iter().enumerate().filter(|(index, _)| self.shard.has(*index));
         let series: Vec<TableSeries> = numbered.map(|(_, series)| series).collect();
         cx.session.check_data_folder()?;
@@ -101,7 +101,7 @@ impl ForecastArgs {
             (true, _) => print_json(&named().collect::<BTreeMap<_, _>>())?,
             (false, _) => print_tables(named())?,
         }
-        self.shard.finish(&dir, count)?;
+        self.shard.finish(&dir, list, &self.at)?;
         match cx.plot(self.plot.as_deref(), "forecast.svg") {
             Some(plot) if draws => {
                 plot.write(&picture::of_windows(&set, &forecasts, set.len(), predictor.likelihood())?)
@@ -109,6 +109,13 @@ impl ForecastArgs {
             _ => Ok(()),
         }
     }
+}
+
+/// Returns the series as the list of which the shards are parts.
+fn list(series: &[TableSeries]) -> List {
+    let mut list = List::default();
+    series.iter().for_each(|series| list.add(format!("{series:?}").as_bytes()));
+    list
 }
 
 /// Parses a time; or, if the rows have numbers, a step number, which is converted to a time.

@@ -13,20 +13,24 @@ use super::task::{Forecasting, losses};
 use crate::settings::Split;
 
 /// Trains one model per fold in `dir/fold-1`, `dir/fold-2`, …, and measures it on its fold. Folds that an earlier call
-/// has finished are not trained again. `each` is called with the result of every training in this call.
+/// has finished are not trained again. `each` is called with the result of every training in this call. Only the folds for
+/// whose index, counted from 0, `is_included` returns `true` are trained and measured, so that several processes can share
+/// the work.
 ///
-/// Returns the losses over all folds, one item per metric; `None` if the session was interrupted. A call with the same
+/// Returns the losses over these folds, one item per metric; `None` if the session was interrupted. A call with the same
 /// arguments then resumes the backtest.
 pub fn backtest(
     recipe: &RecipeOf<Forecasting>,
     folds: usize,
+    is_included: impl Fn(usize) -> bool,
     dir: &Path,
     session: &mut Session,
     mut each: impl FnMut(&Fitted<Forecasting>) -> Result<(), TrainingError>,
 ) -> Result<Option<Vec<Losses>>, TrainingError> {
     let series = session.load::<Forecasting>(&recipe.data)?;
     let mut all: Option<Vec<Losses>> = None;
-    for (fold, split) in splits(&recipe.data, rows(&series)?, folds)?.into_iter().enumerate() {
+    let splits = splits(&recipe.data, rows(&series)?, folds)?;
+    for (fold, split) in splits.into_iter().enumerate().filter(|(fold, _)| is_included(*fold)) {
         let mut recipe = recipe.clone();
         recipe.data.split = split;
         // The expected metrics of the recipe hold for its whole test part, not for a fold.

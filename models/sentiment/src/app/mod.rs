@@ -101,11 +101,11 @@ impl Predict {
         let folder = cx.model_folder::<Sentiment>(&self.model, App::DEFAULT_MODEL)?;
         let model: Sentiment = cx.open_in(&folder)?;
         let options = Options { explain: self.explain };
-        let count = self.texts.for_each_batch(READ, |lines, texts| {
+        let list = self.texts.for_each_batch(READ, |lines, texts| {
             let predictions = model.predict(&texts, &options)?;
             lines.into_iter().zip(predictions).try_for_each(|(line, prediction)| print(line, prediction, cx))
         })?;
-        self.texts.shard().finish(&folder, count)
+        self.texts.shard().finish(&folder, list, &options)
     }
 }
 

@@ -42,7 +42,7 @@ impl Predict {
         let renderer = Renderer { kinds: model.labels().kinds() };
         let mut page = self.html.as_deref().map(|path| Page::create(path, self.texts.file())).transpose()?;
         let color = has_colors();
-        let count = self.texts.for_each_batch(BATCH, |lines, texts| {
+        let list = self.texts.for_each_batch(BATCH, |lines, texts| {
             let predictions = model.predict(&texts, &options)?;
             lines.into_iter().zip(&predictions).try_for_each(|(line, prediction)| match &mut page {
                 Some(page) => page.write(&renderer.paragraph(prediction)),
@@ -50,7 +50,7 @@ impl Predict {
                 None => print_line(&renderer.terminal(prediction, color)),
             })
         })?;
-        self.texts.shard().finish(&folder, count)?;
+        self.texts.shard().finish(&folder, list, &options)?;
         page.map_or(Ok(()), Page::finish)
     }
 }
