@@ -57,7 +57,6 @@ fn example(application: &str, verb: &str) -> &'static [&'static str] {
         (_, "serve") => &["--model", "none"],
         (_, "merge") => &["absent.jsonl"],
         (_, "completions") => &["bash"],
-        (_, "merge") => &["absent.jsonl"],
         _ => panic!("{application} {verb}: add an example, so that its options are tested"),
     }
 }

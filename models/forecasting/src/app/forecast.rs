@@ -70,7 +70,7 @@ impl ForecastArgs {
             return Err(CliError::Usage(message.to_owned()));
         }
         let all = data.series(&cx.session.locator)?;
-        let list = self.shard.is_some().then(|| list(&all)).unwrap_or_default();
+        let list = if self.shard.is_some() { list(&all) } else { List::default() };
         let numbered = all.into_iter().enumerate().filter(|(index, _)| self.shard.has(*index));
         let series: Vec<TableSeries> = numbered.map(|(_, series)| series).collect();
         cx.session.check_data_folder()?;
