@@ -127,6 +127,8 @@ mod rnn;
 mod scan;
 mod shape_error;
 mod state;
+#[cfg(all(test, feature = "autodiff"))]
+mod test_values;
 mod weights;
 
 pub use activation::{activation_regularization, temporal_activation_regularization};

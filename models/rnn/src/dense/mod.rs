@@ -60,9 +60,10 @@ fn matrix(tensor: &FlexTensor) -> Matrix<'_> {
 #[cfg(feature = "autodiff")] // the test compares gradients
 mod tests {
     use burn::nn::LinearConfig;
-    use burn::tensor::{Device, Distribution};
+    use burn::tensor::Device;
 
     use super::*;
+    use crate::test_values::Draw;
 
     fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
         tensor.into_data().try_to_vec().unwrap()
@@ -71,10 +72,11 @@ mod tests {
     #[test]
     fn kernel_and_burn_agree() {
         let device = Device::flex().autodiff();
+        let mut draw = Draw::new(1, &device);
         for [batch, time, features, outputs] in [[32, 1, 1, 1], [5, 7, 3, 40], [9, 100, 48, 130], [2, 20, 200, 9]] {
             let layer = LinearConfig::new(features, outputs).init(&device);
-            let steps = Tensor::<3>::random([batch, time, features], Distribution::Normal(0.0, 1.0), &device);
-            let factors = Tensor::<3>::random([batch, time, outputs], Distribution::Normal(0.0, 1.0), &device);
+            let steps = draw.tensor([batch, time, features]);
+            let factors = draw.tensor([batch, time, outputs]);
             let forms: [fn(&Linear, Tensor<3>) -> Tensor<3>; 2] = [dense, |layer, steps| layer.forward(steps)];
             let [kernel, burn] = forms.map(|form| {
                 let steps = steps.clone().require_grad();

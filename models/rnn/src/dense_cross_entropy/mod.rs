@@ -128,9 +128,10 @@ impl Call {
 #[cfg(test)]
 #[cfg(feature = "autodiff")] // the tests compare gradients
 mod tests {
-    use burn::tensor::{Device, Distribution};
+    use burn::tensor::Device;
 
     use super::*;
+    use crate::test_values::Draw;
 
     type Loss = fn(Tensor<2>, Tensor<2>, Tensor<1>, Tensor<1, Int>) -> Tensor<1>;
 
@@ -158,20 +159,21 @@ mod tests {
     #[test]
     fn kernel_and_composed_form_agree() {
         let device = Device::flex().autodiff();
+        let mut draw = Draw::new(1, &device);
         // Few and many classes, no multiples of a vector; a single row, and enough rows for several threads and blocks.
         for [rows, features, classes] in [[1, 1, 2], [5, 7, 33], [40, 19, 10_007], [1200, 3, 35]] {
-            let normal = Distribution::Normal(0.0, 2.0);
-            let inputs = Tensor::random([rows, features], normal, &device);
-            let weight = Tensor::random([classes, features], normal, &device);
-            let bias = Tensor::random([classes], normal, &device);
+            let inputs = draw.tensor([rows, features]) * 2.0;
+            let weight = draw.tensor([classes, features]) * 2.0;
+            let bias = draw.tensor([classes]) * 2.0;
             let targets = Tensor::<1, Int>::arange(0..rows as i64, &device).remainder_scalar(classes as i64);
             let both =
                 [dense_cross_entropy as Loss, composed].map(|loss| results(loss, &inputs, &weight, &bias, &targets));
             for (one, other) in both[0].iter().zip(&both[1]) {
                 let largest = other.iter().copied().fold(1.0, |largest: f32, value| largest.max(value.abs()));
                 let error = one.iter().zip(other).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
+                // Logits near 60 have a rounding error of 4e-6, which is the relative error of their exponentials.
                 assert!(
-                    error <= 3e-6 * largest,
+                    error <= 1e-5 * largest,
                     "error {error}, largest value {largest}: {rows} rows, {classes} classes"
                 );
             }
