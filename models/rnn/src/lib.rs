@@ -137,7 +137,7 @@ pub use cell::Cell;
 pub use crf::{Allowed, Crf, CrfConfig, CrfError, Lattice};
 pub use dense::dense;
 pub use dense_cross_entropy::dense_cross_entropy;
-pub use dropout::{EmbeddingDropout, LockedDropout, WeightDropout};
+pub use dropout::{Dropout, EmbeddingDropout, LockedDropout, Rows, WeightDropout};
 pub use embed::embed;
 pub use init::Init;
 pub use names::{from_pytorch_names, pytorch_names};

@@ -1,6 +1,5 @@
 use burn::config::Config;
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
 
 use crate::lengths::Lengths;
@@ -8,7 +7,7 @@ use crate::packed::Kept;
 use crate::scan::{self, Direction, LayerInput};
 use crate::shape_error::check_batch;
 use crate::weights::WeightTensors;
-use crate::{Cell, Init, LockedDropout, ShapeError, State, WeightDropout, Weights};
+use crate::{Cell, Dropout, Init, LockedDropout, ShapeError, State, WeightDropout, Weights};
 
 /// Configuration of an [`Rnn`].
 #[derive(Config, Debug, PartialEq)]
@@ -69,7 +68,7 @@ impl RnnConfig {
         };
         Rnn {
             layers: (0..num_layers).map(layer).collect(),
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
             locked_dropout: LockedDropout::new(self.locked_dropout),
             weight_dropout: WeightDropout::new(self.weight_dropout),
             cell,

@@ -1,7 +1,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::Mask;
+use super::{Mask, Rows};
 
 /// *Variational* or *locked* dropout (Gal & Ghahramani 2016): one mask for all steps of a sequence.
 ///
@@ -32,7 +32,8 @@ impl LockedDropout {
     /// - input and output: `[batch, time, feature]`
     pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
         let [batch, _, features] = input.dims();
-        match self.mask.draw([batch, 1, features], &input.device()) {
+        let draw = |shape| self.mask.draw(shape, &input.device());
+        match Rows::of_whole([batch, 1, features], draw, |mask, start| mask.narrow(0, start, batch)) {
             Some(mask) => input * mask,
             None => input,
         }

@@ -1,8 +1,9 @@
-//! Dropout for recurrent networks. [`burn::nn::Dropout`] draws a new mask at every step; the layers in this module do
-//! not.
+//! Dropout for recurrent networks. [`Dropout`] draws a new mask at every step; the other layers in this module do not.
 
 mod embedding;
 mod locked;
+mod ordinary;
+mod rows;
 mod weight;
 
 use burn::module::{Flag, Module, Param};
@@ -14,6 +15,8 @@ use crate::fused::has_kernels;
 
 pub use embedding::EmbeddingDropout;
 pub use locked::LockedDropout;
+pub use ordinary::Dropout;
+pub use rows::Rows;
 pub use weight::WeightDropout;
 
 /// Draws the masks of the dropout layers. Like burn's dropout, it is active on autodiff devices only, and not in a
