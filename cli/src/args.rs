@@ -148,6 +148,10 @@ pub struct Train<O: Args> {
     /// What to do when the loss or the gradient is NaN or infinite
     #[arg(long, value_enum, default_value_t, value_name = "ACTION", help_heading = "Recipe")]
     pub on_nonfinite: NonFinite,
+    /// With mpirun, send gradients in half precision (f16), except for those of embeddings: half the bytes, less exact
+    #[cfg(feature = "mpi")]
+    #[arg(long, help_heading = "Recipe")]
+    pub half_gradients: bool,
 }
 
 /// The options of `train` for grids.

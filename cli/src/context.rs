@@ -7,9 +7,11 @@ use datasets::Locator;
 use inference::package::Manifest;
 use inference::{Catalog, Folder, Package, Predictor};
 use training::backend::Backend;
+use training::collective::{Alone, Collective, Wire};
+use training::observer::Silent;
 use training::options::{OnNonFinite, TrainerOptions};
 use training::run::Run;
-use training::{Interrupt, Session, TrainingError};
+use training::{Interrupt, Observer, Session, TrainingError};
 
 use crate::args::{Common, ModelArgs};
 use crate::error::{CliError, Result};
@@ -42,13 +44,18 @@ impl Context {
             let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();
         }
         let current_run = Arc::new(Mutex::new(None));
+        let device = common.backend.device(common.device)?;
+        let ranks = ranks(); // the last step that can fail is done: a rank that ends now would stop all others
+        let observer: Box<dyn Observer> =
+            if ranks.leads() { Box::new(Console::new(current_run.clone())) } else { Box::new(Silent) };
         let session = Session {
             backend: common.backend,
-            device: common.backend.device(common.device)?,
+            device,
             locator: locator(common.data_dir.as_deref()),
             options: TrainerOptions::default(),
             interrupt: Interrupt::default(),
-            observer: Box::new(Console::new(current_run.clone())),
+            observer,
+            ranks,
         };
         // `cargo run` sets the variable `CARGO` for the programs that it starts.
         let program = match std::env::var_os("CARGO") {
@@ -162,20 +169,32 @@ impl Context {
 
     /// Returns a command that resumes a run, with those global options for which `keep` returns true.
     fn resume_with(&self, arguments: &str, keep: impl Fn(&str) -> bool) -> String {
-        let skip = match self.session.options.on_nonfinite {
-            OnNonFinite::Skip => " --on-nonfinite skip",
-            OnNonFinite::Stop => "",
-        };
+        let TrainerOptions { on_nonfinite, wire, .. } = self.session.options;
+        let skip = if on_nonfinite == OnNonFinite::Skip { " --on-nonfinite skip" } else { "" };
+        let half = if wire == Wire::Half { " --half-gradients" } else { "" };
         // Each option is followed by its value.
         let kept = self.flags.chunks(2).filter(|flag| keep(&flag[0])).flatten();
         let flags = kept.map(|flag| format!(" {}", shell_word(flag))).collect::<String>();
-        format!("{} {arguments}{flags}{skip}", self.program)
+        let launcher = match self.session.ranks.world() {
+            1 => String::new(),
+            world => format!("mpirun -n {world} "),
+        };
+        format!("{launcher}{} {arguments}{flags}{skip}{half}", self.program)
     }
 
     /// Returns the global options that differ from their defaults, except for the number of threads, for another process.
     pub(crate) fn global_arguments(&self) -> impl Iterator<Item = String> {
         self.flags.iter().cloned()
     }
+}
+
+/// Returns the ranks that `mpirun` has started together with this process.
+pub(crate) fn ranks() -> Box<dyn Collective> {
+    #[cfg(feature = "mpi")]
+    if let Some(ranks) = training::collective::Mpi::start() {
+        return Box::new(ranks);
+    }
+    Box::new(Alone)
 }
 
 /// Returns the search for data sets, with a display of downloads.

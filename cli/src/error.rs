@@ -126,6 +126,11 @@ impl CliError {
         }
     }
 
+    /// Whether the error is reported to the user: everything except a requested stop and a closed output.
+    pub(crate) fn is_failure(&self) -> bool {
+        !matches!(self, Self::Interrupted | Self::ClosedOutput)
+    }
+
     fn is_usage(&self) -> bool {
         match self {
             Self::Usage(_) | Self::Serve(_) | Self::Predict(PredictError::BadInput { .. }) => true,

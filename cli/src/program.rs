@@ -1,6 +1,7 @@
 //! The entry points of programs: [`main()`] for one application, and [`zoo()`] for all applications.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
@@ -36,8 +37,8 @@ pub struct Entry {
     models: fn() -> Vec<models::Listed>,
     /// The names of the recipes.
     pub(crate) recipes: fn() -> Vec<String>,
-    /// Measures training steps of a recipe, given the number of steps before and in the measurement.
-    pub(crate) steps: fn(&str, usize, usize, &mut Session) -> training::Result<StepTimes>,
+    /// Measures training steps of a recipe, with changed settings, given the number of steps before and in the measurement.
+    pub(crate) steps: fn(&str, &[String], [usize; 2], &mut Session) -> training::Result<StepTimes>,
     /// What one step counts, such as `words`.
     pub(crate) items: &'static str,
 }
@@ -57,8 +58,9 @@ pub fn entry<A: Application>() -> Entry {
         run: run::<A>,
         models: models::list::<A>,
         recipes: recipes::names::<A>,
-        steps: |recipe, warm_up, steps, session| {
-            let recipe = RecipeText::find(recipe, A::Task::RECIPES)?.parse::<RecipeOf<A::Task>>()?;
+        steps: |recipe, changes, [warm_up, steps], session| {
+            let text = RecipeText::find(recipe, A::Task::RECIPES)?.with_overrides(changes)?;
+            let recipe = text.parse::<RecipeOf<A::Task>>()?;
             StepTimes::measure::<A::Task>(&recipe, warm_up, steps, session)
         },
         items: A::Task::ITEMS,
@@ -168,19 +170,36 @@ fn check_globals<A: Application>(matches: &ArgMatches) -> Result<()> {
 
 fn run<A: Application>(matches: &ArgMatches, program: &str) -> ExitCode {
     let arguments = ArgumentsOf::<A>::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
-    let done = check_globals::<A>(matches).and_then(|()| dispatch::<A>(arguments, program));
-    report(done, A::data_option)
+    match check_globals::<A>(matches) {
+        Ok(()) => dispatch::<A>(arguments, program),
+        error => report(error, A::data_option),
+    }
 }
 
-fn dispatch<A: Application>(arguments: ArgumentsOf<A>, program: &str) -> Result<()> {
-    let mut cx = Context::new(&arguments.common, PredictorOf::<A>::APPLICATION, program)?;
-    commands::run::<A>(arguments.command, &mut cx, &mut command::<A>())
+/// The time in which MPI ends all ranks after rank 0 has failed: it waits one second between SIGTERM and SIGKILL.
+const ENDED_BY_RANK_0: Duration = Duration::from_secs(2);
+
+fn dispatch<A: Application>(arguments: ArgumentsOf<A>, program: &str) -> ExitCode {
+    let mut cx = match Context::new(&arguments.common, PredictorOf::<A>::APPLICATION, program) {
+        Ok(cx) => cx,
+        Err(error) => return report(Err(error), A::data_option),
+    };
+    let done = commands::run::<A>(arguments.command, &mut cx, &mut command::<A>());
+    let ranks = &cx.session.ranks;
+    let has_failed = done.as_ref().is_err_and(CliError::is_failure);
+    if has_failed && !ranks.leads() {
+        std::thread::sleep(ENDED_BY_RANK_0); // if all ranks have failed, rank 0 reports it
+    }
+    if !has_failed {
+        ranks.finish();
+    }
+    report(done, A::data_option)
 }
 
 /// Prints an error as one line on standard error, with advice, and returns the exit code.
 fn report(done: Result<()>, data_option: fn(&str) -> Option<&'static str>) -> ExitCode {
     let Err(error) = done else { return ExitCode::SUCCESS };
-    if !matches!(error, CliError::Interrupted | CliError::ClosedOutput) {
+    if error.is_failure() {
         let message = error.to_string().split('\n').map(str::trim).collect::<Vec<_>>().join(" ");
         let advice = error.advice(data_option).map_or(String::new(), |advice| format!("; {advice}"));
         log(&format!("error: {message}{advice}"));

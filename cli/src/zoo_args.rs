@@ -91,4 +91,7 @@ pub struct StepsArgs {
     /// Folder or archive with the data set [default: search $RNN_ZOO_DATA and the cache, or download it]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Replace a setting of the recipes, such as training.batch_size=10
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
 }

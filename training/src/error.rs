@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use datasets::DataError;
 use inference::{PackageError, PredictError};
 
+use crate::collective::Lost;
+
 /// The result type of this crate's functions.
 pub type Result<T> = std::result::Result<T, TrainingError>;
 
@@ -262,6 +264,20 @@ pub enum TrainingError {
         /// A clause that names the last checkpoint, or says that there is no checkpoint.
         checkpoint: String,
     },
+    /// The ranks of a data-parallel training do not have the same weights.
+    #[error(
+        "the ranks {one} and {other} have different weights or checkpoints; start the same program with the same backend on the \
+         same kind of processor everywhere, and use a run folder that all machines share"
+    )]
+    RanksDiffer {
+        /// The rank that has noticed it.
+        one: usize,
+        /// A rank with other weights.
+        other: usize,
+    },
+    /// A rank of a data-parallel training has ended.
+    #[error(transparent)]
+    Lost(#[from] Lost),
     /// The package has no test metrics to verify.
     #[error("the package {name} has no recorded test metrics to compare with; export the package from a finished run")]
     NothingToVerify {

@@ -2,6 +2,7 @@
 //! evaluates it.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Instant;
@@ -10,6 +11,7 @@ use inference::weights::Precision;
 use inference::{Catalog, Folder, Package};
 
 use crate::checkpoint::State;
+use crate::collective::Collective;
 use crate::device_failure::guarded;
 use crate::error::{Result, TaskError, TrainingError};
 use crate::interrupt::Interrupt;
@@ -36,6 +38,7 @@ use crate::{card, files};
 /// match Training::<T>::new(recipe).in_folder("runs/mine").fit(&mut Session::default())? {
 ///     Fitted::Trained(trained) => println!("{}", trained.outcome.test.list()),
 ///     Fitted::Interrupted => println!("the training was interrupted, and can be resumed"),
+///     Fitted::Followed => println!("rank 0 has the results"),
 /// }
 /// # Ok(())
 /// # }
@@ -61,6 +64,8 @@ pub enum Fitted<T: Task> {
     Trained(Box<Trained<T>>),
     /// A stop was requested through the [`Interrupt`]. [`Training::resume`] continues the run.
     Interrupted,
+    /// The run is trained. Rank 0 of its ranks evaluates it and has the results.
+    Followed,
 }
 
 /// The results of a finished run.
@@ -163,7 +168,7 @@ impl<T: Task> Training<T> {
     }
 
     /// Opens the model of the run if the run is finished, and trains it otherwise, as [`fit`](Self::fit) does. Returns
-    /// `None` if the training was interrupted. `each` is called with the result of a training.
+    /// `None` if the training was interrupted, or if rank 0 has the model. `each` is called with the result of a training.
     ///
     /// # Errors
     ///
@@ -181,27 +186,33 @@ impl<T: Task> Training<T> {
         each(&fitted)?;
         Ok(match fitted {
             Fitted::Trained(trained) => Some(trained.predictor),
-            Fitted::Interrupted => None,
+            Fitted::Interrupted | Fitted::Followed => None,
         })
     }
 
     fn run(self, session: &mut Session) -> Result<Fitted<T>> {
         let started = Instant::now();
-        let (run, lock, resume) = self.claim()?;
-        if !lock.exclusive {
+        let (run, lock, resume) = self.join(&*session.ranks)?;
+        if lock.as_ref().is_some_and(|lock| !lock.exclusive) {
             session.note(
                 "the file system of the run folder does not support locks; make sure that no other process trains in \
                  this folder",
             );
         }
         let recipe = self.recipe;
-        let raw = session.load::<T>(&recipe.data)?;
-        session.interrupt.check()?;
+        let leads = session.ranks.leads();
+        // Rank 0 loads the data first, because it may have to download them.
+        let loaded = if leads { Some(session.load::<T>(&recipe.data)?) } else { None };
+        session.check_interrupt()?;
+        let raw = if let Some(raw) = loaded { raw } else { session.load::<T>(&recipe.data)? };
+        session.check_interrupt()?;
         let start = Start {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             backend: session.backend.name().to_owned(),
             device: format!("{:?}", session.device),
             threads: rayon::current_num_threads(),
+            ranks: session.ranks.world(),
+            wire: session.options.wire,
             data: T::fingerprint(&raw),
         };
         let origin = Origin::find::<T>(&recipe)?;
@@ -209,15 +220,14 @@ impl<T: Task> Training<T> {
         let task = T::fit(&recipe, &raw, origin.pretrained::<T>(package.as_ref())?)?;
         check_memory(task.num_params(), COPIES)?;
         let splits = session.encode(&task, raw)?;
-        session.interrupt.check()?;
-        match resume {
-            true => {
-                run.check_start(&start)?.iter().for_each(|note| session.note(note));
-                if run.replace_recipe(&recipe)? && recipe.schedule.spans_the_run() {
-                    session.note("from now on, the learning rate follows the schedule for the new number of epochs");
-                }
+        session.check_interrupt()?;
+        if leads && resume {
+            run.check_start(&start)?.iter().for_each(|note| session.note(note));
+            if run.replace_recipe(&recipe)? && recipe.schedule.spans_the_run() {
+                session.note("from now on, the learning rate follows the schedule for the new number of epochs");
             }
-            false => run.begin(&recipe, &start)?,
+        } else if leads {
+            run.begin(&recipe, &start)?;
         }
         let event = Event::Started { recipe: &recipe.name, about: &recipe.about, run: run.dir() };
         session.observer.observe(&event);
@@ -225,13 +235,32 @@ impl<T: Task> Training<T> {
         let job = Job { task: &task, recipe: &recipe, splits: &splits, package: package.as_ref(), run: &run, started };
         let dir = self.baselines.unwrap_or_else(|| run.dir().to_path_buf());
         let measured = guarded(session, &run, |session| {
-            let Some((network, state)) = job.train(resume, session)? else { return Ok(None) };
-            job.measure(network, &state, start, &dir, session).map(Some)
+            let (network, state) = match job.train(resume, session)? {
+                ControlFlow::Continue(trained) => trained,
+                ControlFlow::Break(fitted) => return Ok(ControlFlow::Break(fitted)),
+            };
+            job.measure(network, &state, start, &dir, session).map(ControlFlow::Continue)
         })?;
-        let Some((predictor, finished)) = measured else { return Ok(Fitted::Interrupted) };
-        let Finished { outcome, demonstration, .. } = finished;
+        let (predictor, Finished { outcome, demonstration, .. }) = match measured {
+            ControlFlow::Continue(measured) => measured,
+            ControlFlow::Break(fitted) => return Ok(fitted),
+        };
         let demonstration = demonstration.lines;
         Ok(Fitted::Trained(Box::new(Trained { run, recipe, predictor, outcome, demonstration })))
+    }
+
+    /// Opens the run, which rank 0 claims for all ranks. Returns whether it resumes.
+    fn join(&self, ranks: &dyn Collective) -> Result<(Run, Option<Lock>, bool)> {
+        if !ranks.leads() {
+            let known = ranks.broadcast(&[])?;
+            let (dir, resume): (PathBuf, bool) = serde_json::from_slice(&known).map_err(TrainingError::serialize)?;
+            return Ok((Run::followed(dir), None, resume));
+        }
+        let (run, lock, resume) = self.claim()?;
+        if ranks.world() > 1 {
+            ranks.broadcast(&serde_json::to_vec(&(run.dir(), resume)).map_err(TrainingError::serialize)?)?;
+        }
+        Ok((run, Some(lock), resume))
     }
 
     fn claim(&self) -> Result<(Run, Lock, bool)> {
@@ -286,8 +315,8 @@ struct Job<'a, T: Task> {
 
 impl<T: Task> Job<'_, T> {
     /// Trains the network. Returns the network with the best weights (`None` for models without a network) and the
-    /// state of training. Returns `None` instead of both if a stop was requested.
-    fn train(&self, resume: bool, session: &mut Session) -> Result<Option<(Option<T::Model>, State)>> {
+    /// state of training; or what [`Training::fit`] returns if this rank does not measure the model.
+    fn train(&self, resume: bool, session: &mut Session) -> Result<ControlFlow<Fitted<T>, (Option<T::Model>, State)>> {
         let trainer = Trainer {
             task: self.task,
             recipe: self.recipe,
@@ -297,15 +326,17 @@ impl<T: Task> Job<'_, T> {
             run: self.run,
             options: session.options,
             interrupt: &session.interrupt,
+            ranks: &*session.ranks,
             started: self.started,
         };
         Ok(match trainer.fit(resume, &mut *session.observer)? {
-            FitOutcome::Done(network, state) => Some((Some(network), *state)),
+            FitOutcome::Done(network, state) => ControlFlow::Continue((Some(network), *state)),
             FitOutcome::NoNetwork => {
                 let seconds = self.started.elapsed().as_secs_f64();
-                Some((None, State { seconds, ..State::default() }))
+                ControlFlow::Continue((None, State { seconds, ..State::default() }))
             }
-            FitOutcome::Interrupted => None,
+            FitOutcome::Interrupted => ControlFlow::Break(Fitted::Interrupted),
+            FitOutcome::Followed => ControlFlow::Break(Fitted::Followed),
         })
     }
 

@@ -29,6 +29,7 @@
 //! | [`Metric`], [`Measured`], [`Comparison`] | metrics and comparisons with baselines |
 //! | [`classes`] | metrics and plots of classifiers |
 //! | [`observer`], [`Interrupt`], [`options`] | events, stopping, checkpoints |
+//! | [`collective`] | data-parallel training by several ranks |
 //! | [`optimizer`], [`schedule`], [`clip`], [`average`] | parts of an optimizer step |
 //! | [`streams`] | batches for truncated back-propagation through time |
 //! | [`run`], [`package`], [`card`] | run folder, package of the best weights, model card |
@@ -55,6 +56,7 @@ pub mod card;
 mod checkpoint;
 pub mod classes;
 pub mod clip;
+pub mod collective;
 mod control_groups;
 mod crossval;
 pub mod curves;

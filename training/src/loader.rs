@@ -9,6 +9,7 @@ use std::thread::Scope;
 use burn::tensor::Device;
 use rand::rngs::ChaCha8Rng;
 
+use crate::collective::Share;
 use crate::error::TaskResult;
 use crate::random::{Purpose, device_seed, stream};
 use crate::task::{CollateContext, Task};
@@ -16,9 +17,9 @@ use crate::task::{CollateContext, Task};
 /// The largest number of finished batches that wait for the optimizer step.
 const AHEAD: usize = 2;
 
-/// A batch, or the error of [`Task::collate`], with the random numbers for its step.
+/// A batch, or the part of it that this rank computes, or the error of [`Task::collate`], with the random numbers for its step.
 pub struct Prepared<B> {
-    pub batch: TaskResult<B>,
+    pub batch: TaskResult<Option<B>>,
     /// The seed with which the random generator of the device is seeded before this batch.
     pub seed: u64,
     /// The random generator of the batch, which [`Task::collate`] may already have used.
@@ -44,10 +45,11 @@ pub fn load<'scope, T: Task>(
     set: &'scope T::Set,
     plan: &'scope [T::Items],
     cursor: Cursor,
+    share: Share,
     device: &'scope Device,
 ) -> Receiver<Prepared<T::Batch>> {
     let (sender, receiver) = sync_channel(AHEAD);
-    scope.spawn(move || produce(task, set, plan, cursor, device, &sender));
+    scope.spawn(move || produce(task, set, plan, cursor, share, device, &sender));
     receiver
 }
 
@@ -56,6 +58,7 @@ fn produce<T: Task>(
     set: &T::Set,
     plan: &[T::Items],
     cursor: Cursor,
+    share: Share,
     device: &Device,
     sender: &SyncSender<Prepared<T::Batch>>,
 ) {
@@ -63,6 +66,11 @@ fn produce<T: Task>(
         let mut rng = stream(cursor.seed, Purpose::Batch, cursor.batches + index);
         let seed = device_seed(&mut rng);
         let batch = task.collate(set, items, &mut CollateContext { device, epoch: cursor.epoch, rng: &mut rng });
+        // All ranks make the whole batch, so that its random numbers and its padding are those of a training alone.
+        let batch = match share.world {
+            1 => batch.map(Some),
+            _ => batch.and_then(|batch| task.part(batch, share)),
+        };
         let failed = batch.is_err();
         if sender.send(Prepared { batch, seed, rng }).is_err() || failed {
             return;

@@ -4,6 +4,8 @@ use std::fmt::{Display, Formatter};
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::collective::Wire;
+
 /// The interval of checkpoints within an epoch. The trainer also writes a checkpoint at the end of every epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Interval {
@@ -60,4 +62,6 @@ pub struct TrainerOptions {
     pub interval: Interval,
     /// The reaction to a loss or gradient that is NaN or infinite.
     pub on_nonfinite: OnNonFinite,
+    /// The format in which the ranks of a data-parallel training send gradients.
+    pub wire: Wire,
 }

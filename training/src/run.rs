@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::collective::Wire;
 use crate::error::{Result, TrainingError};
 use crate::lock::{LOCK, Lock};
 use crate::metric::{self, Metrics, number};
@@ -44,6 +45,12 @@ pub struct Start {
     pub device: String,
     /// The number of threads of the CPU backends.
     pub threads: usize,
+    /// The number of ranks that share the rows of every batch.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub ranks: usize,
+    /// The format in which the ranks send gradients.
+    #[serde(default, skip_serializing_if = "is_single")]
+    pub wire: Wire,
     /// The fingerprint of the data, a text that changes whenever the data change: see
     /// [`Task::fingerprint`](crate::Task::fingerprint).
     pub data: String,
@@ -87,6 +94,16 @@ impl Start {
                  number of threads"
             ));
         }
+        if self.ranks != now.ranks {
+            let (was, now) = (self.ranks, now.ranks);
+            notes.push(format!(
+                "the run was started with {was} ranks and resumes with {now}: results will not be bit-identical"
+            ));
+        } else if self.wire != now.wire {
+            notes.push(
+                "the run resumes with another format of sent gradients: results will not be bit-identical".into(),
+            );
+        }
         notes
     }
 }
@@ -95,6 +112,18 @@ impl Start {
 fn checksums(text: &str) -> Vec<&str> {
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
     words.filter(|word| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit())).collect()
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_single(wire: &Wire) -> bool {
+    *wire == Wire::Single
+}
+
+fn is_one(count: &usize) -> bool {
+    *count == 1
 }
 
 fn is_zero(count: &usize) -> bool {
@@ -169,6 +198,11 @@ impl Run {
         Ok((Self { dir }, lock))
     }
 
+    /// Returns the folder of a run that another rank has claimed.
+    pub(crate) fn followed(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
     /// Checks that a folder is empty. Files that a killed process has left before its training started are ignored.
     fn check_free(dir: &Path) -> Result<()> {
         let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
@@ -216,7 +250,7 @@ impl Run {
     }
 
     /// Checks that the data have not changed since the run was started. Returns notes for the user if the run was
-    /// started on another backend or device, or with another number of threads.
+    /// started on another backend or device, or with another number of threads or ranks.
     pub(crate) fn check_start(&self, now: &Start) -> Result<Vec<String>> {
         let was = self.start()?;
         was.check_data(&now.data, &self.dir)?;
@@ -338,7 +372,7 @@ mod tests {
 
     fn start() -> Start {
         let [version, backend, device, data] = ["1", "flex", "Flex(0)", "a"].map(str::to_owned);
-        Start { version, backend, device, threads: 2, data }
+        Start { version, backend, device, threads: 2, ranks: 1, wire: Wire::Single, data }
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl Seeds {
             each(&fitted)?;
             match fitted {
                 Fitted::Trained(trained) => outcomes.push(trained.outcome.test.flat()),
-                Fitted::Interrupted => return Ok(None),
+                Fitted::Interrupted | Fitted::Followed => return Ok(None),
             }
         }
         let spreads = spreads(&outcomes);

@@ -4,6 +4,7 @@ use burn::tensor::Device;
 use datasets::Locator;
 
 use crate::backend::Backend;
+use crate::collective::{Alone, Collective};
 use crate::error::{Result, TaskError};
 use crate::interrupt::Interrupt;
 use crate::observer::{Event, Observer, Silent};
@@ -19,12 +20,14 @@ pub struct Session<'a> {
     pub device: Device,
     /// Finds the files of data sets.
     pub locator: Locator,
-    /// The interval of checkpoints, and the reaction to a loss or gradient that is NaN or infinite.
+    /// The options of the trainer that are not part of the recipe.
     pub options: TrainerOptions,
     /// The handle that stops the training from a signal handler or another thread.
     pub interrupt: Interrupt,
     /// The receiver of the training's events, such as a progress display.
     pub observer: Box<dyn Observer + 'a>,
+    /// The ranks of a data-parallel training; [`Alone`] for an ordinary one.
+    pub ranks: Box<dyn Collective + 'a>,
 }
 
 impl Default for Session<'_> {
@@ -37,6 +40,7 @@ impl Default for Session<'_> {
             options: TrainerOptions::default(),
             interrupt: Interrupt::default(),
             observer: Box::new(Silent),
+            ranks: Box::new(Alone),
         }
     }
 }
@@ -45,6 +49,14 @@ impl Session<'_> {
     /// Passes information for the user to the observer.
     pub(crate) fn note(&mut self, text: &str) {
         self.observer.observe(&Event::Note(text));
+    }
+
+    /// Returns [`TaskError::Interrupted`] on all ranks if a stop was requested on any of them.
+    pub(crate) fn check_interrupt(&self) -> Result<()> {
+        match self.ranks.any([self.interrupt.is_requested()])? {
+            [true] => Err(TaskError::Interrupted.into()),
+            [false] => Ok(()),
+        }
     }
 
     /// Loads the data that the table `[data]` of a recipe describes. Passes notes about the data to the observer.

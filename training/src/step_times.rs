@@ -43,7 +43,8 @@ pub(crate) fn with_stepper<T: Task, R>(
     let task = T::fit(recipe, &raw, origin.pretrained::<T>(package.as_ref())?)?;
     let train = session.encode(&task, raw)?.train;
     let device = session.device.clone().autodiff();
-    work(&Stepper { task: &task, recipe, train: &train, start: package.as_ref(), device })
+    let (ranks, wire) = (&*session.ranks, session.options.wire);
+    work(&Stepper { task: &task, recipe, train: &train, start: package.as_ref(), device, ranks, wire })
 }
 
 /// Trains for `steps` steps. Returns the time and the number of items of each step.

@@ -13,6 +13,8 @@ use crate::checkpoint::{Snapshot, State};
 use crate::clip::clip;
 #[cfg(feature = "cube")]
 use crate::clip::clip_on_gpu;
+use crate::collective::shared::{self, Totals};
+use crate::collective::{Collective, Wire};
 use crate::error::{Result, TaskError};
 #[cfg(feature = "cube")]
 use crate::gpu;
@@ -34,6 +36,10 @@ pub struct Stepper<'a, T: Task> {
     pub start: Option<&'a Package<'a>>,
     /// The device on which the network is trained. It records gradients (autodiff).
     pub device: Device,
+    /// The ranks that share the rows of every batch.
+    pub ranks: &'a dyn Collective,
+    /// The format in which the ranks send gradients.
+    pub wire: Wire,
 }
 
 /// The gradient and the loss of one optimizer step, over all its batches.
@@ -99,9 +105,10 @@ enum LossSum {
 }
 
 impl LossSum {
-    fn new(_device: &Device) -> Self {
+    /// `world`: the number of ranks. Several ranks add their losses on the CPU.
+    fn new(_device: &Device, _world: usize) -> Self {
         #[cfg(feature = "cube")]
-        if gpu::is_gpu(_device) {
+        if gpu::is_gpu(_device) && _world == 1 {
             return Self::OnGpu(None);
         }
         Self::Known(0.0)
@@ -125,6 +132,11 @@ impl LossSum {
 impl<'a, T: Task> Stepper<'a, T> {
     /// Returns the state of training before the first step; `None` for a model without a network.
     pub fn fresh(&self) -> Result<Option<Snapshot<T::Model>>> {
+        // burn draws the values of a parameter when it is first used, which may be later in this function.
+        self.ranks.turn(|| self.drawn())
+    }
+
+    fn drawn(&self) -> Result<Option<Snapshot<T::Model>>> {
         check_memory(self.task.num_params(), COPIES)?;
         // The initial weights are drawn on the CPU, so that they do not depend on the backend.
         let cpu = Device::flex().autodiff();
@@ -158,7 +170,7 @@ impl<'a, T: Task> Stepper<'a, T> {
         state: &State,
     ) -> Receiver<Prepared<T::Batch>> {
         let cursor = Cursor { seed: self.recipe.seed, epoch: state.epoch, batches: state.batches };
-        loader::load(scope, self.task, self.train, plan, cursor, &self.device)
+        loader::load(scope, self.task, self.train, plan, cursor, self.ranks.share(), &self.device)
     }
 
     /// Computes the mean gradient and the mean loss over the items of the next `count` batches.
@@ -170,24 +182,33 @@ impl<'a, T: Task> Stepper<'a, T> {
     ) -> Result<StepResult> {
         let Snapshot { model, carry, state, .. } = now;
         let mut accumulator = GradientsAccumulator::new();
-        let (mut items, mut total) = (0, LossSum::new(&self.device));
+        let (mut items, mut total) = (0, LossSum::new(&self.device, self.ranks.world()));
         for _ in 0..count {
             let panicked = |_| TaskError::Other("the data loader has panicked".to_owned());
             let Prepared { batch, seed, mut rng } = batches.recv().map_err(panicked)?;
-            self.device.seed(seed);
+            state.batch += 1;
+            state.batches += 1;
+            let Some(batch) = batch? else { continue };
             let (epoch, step) = (state.epoch, state.step);
             let mut cx = StepContext { device: &self.device, epoch, step, carry, rng: &mut rng };
-            let Loss { mean, count } = self.task.loss(model, batch?, &mut cx)?;
+            let Loss { mean, count } = self.ranks.turn(|| {
+                self.device.seed(seed);
+                self.task.loss(model, batch, &mut cx)
+            })?;
             total.add(&mean, count);
             items += count;
             // Truncated back-propagation: no gradient flows into the previous batch.
             carry.iter_mut().for_each(|state| *state = state.clone().detach());
             let grads = mean.mul_scalar(count as f64).backward();
             accumulator.accumulate(model, GradientsParams::from_grads(grads, model));
-            state.batch += 1;
-            state.batches += 1;
         }
-        let (grads, scale, clipping) = (accumulator.grads(), 1.0 / items as f64, self.recipe.training.clip());
+        let mut grads = accumulator.grads();
+        if let (LossSum::Known(sum), 2..) = (&mut total, self.ranks.world()) {
+            let totals;
+            (grads, totals) = shared::add(self.ranks, model, grads, Totals { loss: *sum, items }, self.wire)?;
+            (*sum, items) = (totals.loss, totals.items);
+        }
+        let (scale, clipping) = (1.0 / items as f64, self.recipe.training.clip());
         let (grads, progress) = match total {
             LossSum::Known(sum) => {
                 let (grads, norm) = clip(model, grads, scale, clipping);
@@ -224,6 +245,7 @@ impl<'a, T: Task> Stepper<'a, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collective::Alone;
     use crate::recipe::RecipeText;
     use crate::sentences::Sentences;
     use crate::session::Session;
@@ -238,7 +260,9 @@ mod tests {
         let task = Sentences::fit(&recipe, &raw, None).unwrap();
         let splits = session.encode(&task, raw).unwrap();
         let device = Device::flex().autodiff();
-        let stepper = Stepper { task: &task, recipe: &recipe, train: &splits.train, start: None, device };
+        let (train, ranks) = (&splits.train, &Alone);
+        let wire = Wire::default();
+        let stepper = Stepper { task: &task, recipe: &recipe, train, start: None, device, ranks, wire };
         let mut now = stepper.fresh().unwrap().unwrap();
         let plan = [0..9, 9..10];
         std::thread::scope(|scope| {

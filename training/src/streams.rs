@@ -48,6 +48,12 @@ impl Streams {
         self.rows
     }
 
+    /// Copies the rows with these numbers.
+    pub fn of_rows(&self, rows: Range<usize>) -> Self {
+        let tokens = self.tokens[rows.start * self.length..rows.end * self.length].to_vec();
+        Self { tokens, rows: rows.len(), length: self.length }
+    }
+
     /// Returns the windows of truncated back-propagation, in order, as ranges of steps. Each window has `steps` steps;
     /// the last one may be shorter. Every token is a target exactly once, except for the first token of each row.
     pub fn windows(&self, steps: usize) -> Vec<Range<usize>> {

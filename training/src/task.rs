@@ -11,6 +11,7 @@ use rand::rngs::ChaCha8Rng;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::collective::Share;
 use crate::error::TaskResult;
 use crate::interrupt::Interrupt;
 use crate::metric::{Measured, Monitor};
@@ -195,6 +196,18 @@ pub trait Task: Sized + Sync {
 
     /// Makes a batch, in a thread that runs ahead of the optimizer steps. A PyTorch user would call this `collate_fn`.
     fn collate(&self, set: &Self::Set, items: &Self::Items, cx: &mut CollateContext) -> TaskResult<Self::Batch>;
+
+    /// Returns the rows of a batch that one of several ranks computes, in a data-parallel training; `None` if the batch has
+    /// too few rows for all ranks. The mean losses of the ranks, weighted by their counts, must add up to the loss of the
+    /// batch. The default implementation refuses several ranks.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`](crate::TaskError) if the batch cannot be shared.
+    fn part(&self, _batch: Self::Batch, _share: Share) -> TaskResult<Option<Self::Batch>> {
+        let message = "this application trains with one process only; start it without mpirun";
+        Err(crate::TaskError::Other(message.to_owned()))
+    }
 
     /// Computes the mean loss of a batch.
     fn loss(&self, model: &Self::Model, batch: Self::Batch, cx: &mut StepContext) -> TaskResult<Loss>;

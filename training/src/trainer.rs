@@ -17,10 +17,12 @@ use inference::{Folder, Package};
 
 use crate::average::Averaging;
 use crate::checkpoint::{Checkpoints, Snapshot, State, Sums};
+use crate::collective::{Collective, shared};
 use crate::error::{Result, TrainingError};
 use crate::events::Events;
 use crate::interrupt::Interrupt;
 use crate::loader::Prepared;
+use crate::metric::Metrics;
 use crate::observer::{Event, Observer, Step};
 use crate::options::{Interval, OnNonFinite, TrainerOptions};
 use crate::package;
@@ -42,6 +44,7 @@ pub struct Trainer<'a, T: Task> {
     pub run: &'a Run,
     pub options: TrainerOptions,
     pub interrupt: &'a Interrupt,
+    pub ranks: &'a dyn Collective,
     pub started: Instant,
 }
 
@@ -51,6 +54,8 @@ pub enum FitOutcome<M> {
     Done(M, Box<State>),
     /// A stop was requested, and a checkpoint was written.
     Interrupted,
+    /// Training is done. Rank 0 has the model.
+    Followed,
     /// The model has no network, so there is nothing to train by gradient descent.
     NoNetwork,
 }
@@ -60,7 +65,8 @@ struct Learner<M> {
     /// The state that checkpoints store: network, averaged weights, optimizer, carried hidden state and counters.
     now: Snapshot<M>,
     checkpoints: Checkpoints,
-    events: Events,
+    /// `None` for a rank that writes no files.
+    events: Option<Events>,
     /// The last optimizer step, if its loss and gradient norm are not read yet. They are read after the next step is
     /// sent to the GPU, so that the GPU does not wait for the CPU.
     unread: Option<(Progress, Done)>,
@@ -110,10 +116,29 @@ impl<M: Module> Learner<M> {
         self.before + self.started.elapsed().as_secs_f64()
     }
 
-    fn save(&mut self) -> Result<()> {
+    /// Writes a checkpoint, with the hidden states of all ranks.
+    fn save(&mut self, ranks: &dyn Collective) -> Result<()> {
         self.now.state.seconds = self.seconds();
-        self.events.flush()?;
-        self.checkpoints.save(&self.now)
+        let own = match ranks.world() {
+            1 => None,
+            _ => {
+                let all = shared::gather(ranks, &self.now.carry)?;
+                Some(std::mem::replace(&mut self.now.carry, all))
+            }
+        };
+        if let Some(events) = &mut self.events {
+            events.flush()?;
+            self.checkpoints.save(&self.now)?;
+        }
+        if let Some(own) = own {
+            self.now.carry = own;
+        }
+        Ok(())
+    }
+
+    /// Records values for TensorBoard.
+    fn scalars<'a>(&mut self, step: usize, values: impl IntoIterator<Item = (&'a str, f64)>) -> Result<()> {
+        self.events.as_mut().map_or(Ok(()), |events| events.scalars(step, values))
     }
 }
 
@@ -126,14 +151,21 @@ impl<T: Task> Trainer<'_, T> {
             train: &self.splits.train,
             start: self.start,
             device: self.device.clone().autodiff(),
+            ranks: self.ranks,
+            wire: self.options.wire,
         };
-        let Some(fresh) = stepper.fresh()? else { return Ok(FitOutcome::NoNetwork) };
+        let Some(fresh) = stepper.fresh()? else {
+            return Ok(if self.ranks.leads() { FitOutcome::NoNetwork } else { FitOutcome::Followed });
+        };
         let batches = stepper.plan(0).len();
         let learner = self.begin(fresh, resume, batches, observer)?;
         observer.observe(&Event::Fitting { batches: batches * self.epochs(), done: learner.now.state.batches });
         let fitted = self.train_epochs(&stepper, learner, observer);
         observer.observe(&Event::Stopped);
         let Some(learner) = fitted? else { return Ok(FitOutcome::Interrupted) };
+        if !self.ranks.leads() {
+            return Ok(FitOutcome::Followed);
+        }
         let mut model = learner.averaged();
         let state = State { seconds: learner.seconds(), ..learner.now.state };
         if state.best.is_some() {
@@ -152,13 +184,16 @@ impl<T: Task> Trainer<'_, T> {
     ) -> Result<Learner<T::Model>> {
         let mut checkpoints = Checkpoints::new(self.run.checkpoints());
         let mut note = |text: &str| observer.observe(&Event::Note(text));
-        let now = match resume {
+        let mut now = match resume {
             false => fresh,
             true => checkpoints.load(fresh, &self.device.clone().autodiff(), &mut note)?,
         };
         let steps = self.epochs() * batches.div_ceil(self.recipe.training.accumulate.get());
-        let events = Events::create(self.run.dir(), now.state.step)?;
-        if resume {
+        self.check_ranks(&now)?;
+        now.carry = shared::part(self.ranks, now.carry);
+        let leads = self.ranks.leads();
+        let events = leads.then(|| Events::create(self.run.dir(), now.state.step)).transpose()?;
+        if resume && leads {
             // A killed process may have written an epoch to metrics.jsonl after its last checkpoint.
             self.run.write_history(&now.state.history)?;
             if now.state.epoch >= self.epochs() {
@@ -194,12 +229,26 @@ impl<T: Task> Trainer<'_, T> {
             if learner.now.state.batch == plan.len() {
                 self.finish_epoch(&mut learner, observer)?;
             }
-            learner.save()?;
-            if self.interrupt.is_requested() && !self.ended(&learner.now.state) {
+            learner.save(self.ranks)?;
+            if self.agrees_to_stop()? && !self.ended(&learner.now.state) {
                 return Ok(None);
             }
         }
         Ok(Some(learner))
+    }
+
+    fn check_ranks(&self, now: &Snapshot<T::Model>) -> Result<()> {
+        let State { epoch, batch, step, .. } = now.state;
+        shared::check_equal(self.ranks, &now.model, [epoch, batch, step])
+    }
+
+    /// Whether a stop was requested on any rank. The stop then counts as requested on all ranks.
+    fn agrees_to_stop(&self) -> Result<bool> {
+        let [stop] = self.ranks.any([self.interrupt.is_requested()])?;
+        if stop {
+            self.interrupt.request();
+        }
+        Ok(stop)
     }
 
     /// Trains the remaining steps of the current epoch, or until a stop is requested.
@@ -217,16 +266,18 @@ impl<T: Task> Trainer<'_, T> {
             while learner.now.state.batch < plan.len() {
                 let count = group.min(plan.len() - learner.now.state.batch);
                 learner = self.step(stepper, learner, &batches, count, observer)?;
-                if self.interrupt.is_requested() {
-                    break;
-                }
                 let due = match self.options.interval {
                     Interval::Steps(steps) => learner.now.state.step >= last_saved.0 + steps,
                     Interval::Time(time) => last_saved.1.elapsed() >= time,
                 };
+                let [stop, due] = self.ranks.any([self.interrupt.is_requested(), due])?;
+                if stop {
+                    self.interrupt.request();
+                    break;
+                }
                 if due {
                     self.record_unread(&mut learner, observer)?;
-                    learner.save()?;
+                    learner.save(self.ranks)?;
                     last_saved = (learner.now.state.step, Instant::now());
                 }
             }
@@ -286,10 +337,9 @@ impl<T: Task> Trainer<'_, T> {
     ) -> Result<()> {
         let Done { items, lr, place } = done;
         let Measures { loss, norm } = measures;
-        let state = &mut learner.now.state;
-        state.add_step(loss, items, norm, lr);
+        learner.now.state.add_step(loss, items, norm, lr);
         let values = [("training/loss", loss), ("training/gradient norm", norm), ("training/rate", lr)];
-        learner.events.scalars(place.step, values)?;
+        learner.scalars(place.step, values)?;
         observer.observe(&Event::Step(Step {
             batches: place.batches,
             items,
@@ -298,7 +348,7 @@ impl<T: Task> Trainer<'_, T> {
             lr,
             epoch: place.epoch,
             epochs: self.epochs(),
-            best: state.best,
+            best: learner.now.state.best,
             monitor: T::MONITOR.metric,
         }));
         Ok(())
@@ -339,9 +389,11 @@ impl<T: Task> Trainer<'_, T> {
 
     /// Validates the weights, and writes the package if they are the best so far.
     fn finish_epoch(&self, learner: &mut Learner<T::Model>, observer: &mut dyn Observer) -> Result<()> {
-        let predictor = self.task.predictor(Some(learner.averaged()), self.device)?;
-        // A requested stop does not end the validation, which takes only seconds: the whole epoch would be lost.
-        let valid = self.task.validate(&predictor, &self.splits.valid, &Interrupt::default())?.flat();
+        self.check_ranks(&learner.now)?;
+        let leads = self.ranks.leads();
+        let make = || self.task.predictor(Some(learner.averaged()), self.device);
+        let predictor = leads.then(make).transpose()?;
+        let valid = self.validate(predictor.as_ref())?;
         let epoch = close_epoch(&mut learner.now.state, valid);
         learner.now.carry.clear();
         let value = monitored::<T>(&epoch);
@@ -351,9 +403,13 @@ impl<T: Task> Trainer<'_, T> {
         let seconds = self.started.elapsed().as_secs_f64();
         observer.observe(&Event::Epoch { epoch: &epoch, epochs: self.epochs(), is_best, seconds });
         let names = epoch.valid.iter().map(|(name, value)| (format!("validation/{name}"), *value)).collect::<Vec<_>>();
-        learner.events.scalars(state.step, names.iter().map(|(name, value)| (&name[..], *value)))?;
+        let step = state.step;
+        learner.scalars(step, names.iter().map(|(name, value)| (&name[..], *value)))?;
+        let state = &mut learner.now.state;
         state.history.push(epoch);
-        self.run.write_history(&state.history)?;
+        if leads {
+            self.run.write_history(&state.history)?;
+        }
         let values: Vec<f64> = state.history.iter().map(monitored::<T>).collect();
         if let Some(Averaging::Triggered(trigger)) = self.recipe.training.average
             && learner.now.average.is_none()
@@ -364,14 +420,30 @@ impl<T: Task> Trainer<'_, T> {
         }
         if is_best {
             learner.now.state.best = Some((learner.now.state.epoch, value));
-            package::write::<T>(&self.run.best(), &predictor, self.recipe, None, Precision::Single)?;
+            if let Some(predictor) = &predictor {
+                package::write::<T>(&self.run.best(), predictor, self.recipe, None, Precision::Single)?;
+            }
         }
         Ok(())
+    }
+
+    /// Returns the validation metrics, which rank 0 measures with the predictor. All ranks get the same bits.
+    fn validate(&self, predictor: Option<&T::Predictor>) -> Result<Metrics> {
+        // A requested stop does not end the validation, which takes only seconds: the whole epoch would be lost.
+        let measure = |predictor| self.task.validate(predictor, &self.splits.valid, &Interrupt::default());
+        let valid = predictor.map(measure).transpose()?.map(|measured| measured.flat()).unwrap_or_default();
+        if self.ranks.world() == 1 {
+            return Ok(valid);
+        }
+        let bits: Vec<(&String, u64)> = valid.iter().map(|(name, value)| (name, value.to_bits())).collect();
+        let bytes = self.ranks.broadcast(&serde_json::to_vec(&bits).map_err(TrainingError::serialize)?)?;
+        let bits: Vec<(String, u64)> = serde_json::from_slice(&bytes).map_err(TrainingError::serialize)?;
+        Ok(bits.into_iter().map(|(name, bits)| (name, f64::from_bits(bits))).collect())
     }
 }
 
 /// Advances the state to the next epoch. Returns the metrics of the epoch that ended.
-fn close_epoch(state: &mut State, valid: crate::Metrics) -> Epoch {
+fn close_epoch(state: &mut State, valid: Metrics) -> Epoch {
     let Sums { loss, count, norm, steps, largest_norm, lr, skipped } = std::mem::take(&mut state.sums);
     state.epoch += 1;
     state.batch = 0;

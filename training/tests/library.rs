@@ -53,7 +53,7 @@ fn line_recipe(test: &str, overrides: &[&str]) -> RecipeOf<LineTask> {
 fn trained<T: Task>(fitted: Fitted<T>) -> Trained<T> {
     match fitted {
         Fitted::Trained(trained) => *trained,
-        Fitted::Interrupted => panic!("the training was interrupted"),
+        Fitted::Interrupted | Fitted::Followed => panic!("the training was interrupted"),
     }
 }
 

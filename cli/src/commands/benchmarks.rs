@@ -9,11 +9,12 @@ use rnn::{Cell, RnnConfig};
 use training::Session;
 use training::adapter::Adapter;
 use training::backend::Backend;
+use training::collective::Share;
 use training::panics::{caught, one_line};
 use training::step_times::StepTimes;
 
 use crate::commands::timings::{Rate, Timings};
-use crate::context::locator;
+use crate::context::{locator, ranks};
 use crate::error::{CliError, Result};
 use crate::output::{log, print_json, print_text};
 use crate::program::Entry;
@@ -49,7 +50,7 @@ fn layers(args: &BenchmarkArgs) -> Result<()> {
     };
     let all = SHAPES.into_iter().flat_map(|shape| CELLS.map(|cell| named(shape, cell))).collect();
     let layers = chosen(all, &args.names)?;
-    each_backend(args, |_, device, timings| {
+    each_backend(args, Share { rank: 0, world: 1 }, |_, device, timings| {
         for (name, (cell, shape)) in &layers {
             let [forward, training] = layer(*cell, *shape, args, device);
             timings.push(format!("{name} forward"), forward, None);
@@ -61,21 +62,27 @@ fn layers(args: &BenchmarkArgs) -> Result<()> {
 
 /// Measures training steps of recipes: of those that the user names, or of the first recipe of each application, which
 /// needs no download.
-fn steps(StepsArgs { benchmark: args, data_dir }: &StepsArgs, applications: &[Entry]) -> Result<()> {
+fn steps(StepsArgs { benchmark: args, data_dir, set }: &StepsArgs, applications: &[Entry]) -> Result<()> {
     let count = if args.names.is_empty() { 1 } else { usize::MAX };
     let named = |entry| recipes(entry).take(count);
     let recipes = chosen(applications.iter().flat_map(named).collect(), &args.names)?;
-    each_backend(args, |backend, device, timings| {
+    let mut session = Session { locator: locator(data_dir.as_deref()), ranks: ranks(), ..Session::default() };
+    let done = each_backend(args, session.ranks.share(), |backend, device, timings| {
+        (session.backend, session.device) = (backend, device.clone());
         for (name, (entry, recipe)) in &recipes {
-            let locator = locator(data_dir.as_deref());
-            let mut session = Session { backend, device: device.clone(), locator, ..Session::default() };
-            let StepTimes { times, items } = (entry.steps)(recipe, args.warm_up, args.rounds.get(), &mut session)?;
+            let StepTimes { times, items } =
+                (entry.steps)(recipe, set, [args.warm_up, args.rounds.get()], &mut session)?;
             let items_per_second = items as f64 / times.iter().sum::<Duration>().as_secs_f64();
             let rate = Rate { items_per_second, items: entry.items.to_owned() };
             timings.push(name.clone(), median(times), Some(rate));
         }
         Ok(())
-    })
+    });
+    match &done {
+        Err(error) if session.ranks.world() > 1 => log(&format!("error: {error}")), // before this rank ends all others
+        _ => session.ranks.finish(),
+    }
+    done
 }
 
 /// Returns the recipes of an application, each with its name in the benchmark.
@@ -94,9 +101,11 @@ fn chosen<T>(all: Vec<(String, T)>, texts: &[String]) -> Result<Vec<(String, T)>
     Ok(all.into_iter().filter(|(name, _)| is_chosen(name)).collect())
 }
 
-/// Calls `measure` for each chosen backend, and writes the results. If a backend fails, the next one follows.
+/// Calls `measure` for each chosen backend, and rank 0 writes the results. If a backend fails, the next one follows,
+/// unless other ranks wait for this one.
 fn each_backend(
     args: &BenchmarkArgs,
+    share: Share,
     mut measure: impl FnMut(Backend, &Device, &mut Timings) -> Result<()>,
 ) -> Result<()> {
     let backends = match args.backend {
@@ -116,10 +125,15 @@ fn each_backend(
             Err(message) => {
                 log(&format!("the backend {} has failed: {message}", backend.name()));
                 failed.push(backend.name());
+                if share.world > 1 {
+                    break;
+                }
             }
         }
     }
-    write(&timings, args.out.as_deref(), args.json)?;
+    if share.rank == 0 {
+        write(&timings, args.out.as_deref(), args.json)?;
+    }
     if failed.is_empty() { Ok(()) } else { Err(CliError::NoWorkingDevice { backends: failed.join(", ") }) }
 }
 

@@ -101,7 +101,7 @@ fn typed(path: &Path) -> Result<&str> {
 }
 
 fn trainer_options(cx: &Context) -> Vec<String> {
-    let TrainerOptions { interval, on_nonfinite } = cx.session.options;
+    let TrainerOptions { interval, on_nonfinite, .. } = cx.session.options;
     let mut options = vec!["--checkpoint-every".to_owned(), interval.to_string()];
     if on_nonfinite == OnNonFinite::Skip {
         options.extend(["--on-nonfinite", "skip"].map(str::to_owned));

@@ -22,7 +22,7 @@ use training::Task;
 use crate::application::Application;
 use crate::args::{Command, Completions, Train};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{CliError, Result};
 use crate::output::print_text;
 
 /// Runs the verb that the command line names, or `train` if the command line names no verb.
@@ -32,6 +32,10 @@ pub fn run<A: Application>(
     program: &mut Program,
 ) -> Result<()> {
     let command = command.unwrap_or_else(|| Command::Train(Train::default()));
+    if cx.session.ranks.world() > 1 && !matches!(command, Command::Train(_)) {
+        let message = "only the verb `train` can use several processes; start this verb without mpirun";
+        return Err(CliError::Usage(message.to_owned()));
+    }
     if matches!(command, Command::Train(_) | Command::Eval(_) | Command::Verify(_)) {
         cx.listen();
     }

@@ -20,7 +20,17 @@ use crate::error::{CliError, Result};
 use crate::output::{log, print_json, print_line, quoted, table};
 
 pub fn run<A: Application>(args: Train<A::Options>, cx: &mut Context) -> Result<()> {
-    cx.session.options = TrainerOptions { interval: args.checkpoint_every, on_nonfinite: args.on_nonfinite.into() };
+    if cx.session.ranks.world() > 1 && (args.seeds.is_some() || args.grid.grid.is_some()) {
+        let message =
+            "mpirun starts processes that share one training; remove --seeds or --grid, or start without mpirun";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    let (interval, on_nonfinite) = (args.checkpoint_every, args.on_nonfinite.into());
+    cx.session.options = TrainerOptions { interval, on_nonfinite, ..TrainerOptions::default() };
+    #[cfg(feature = "mpi")]
+    if args.half_gradients {
+        cx.session.options.wire = training::collective::Wire::Half;
+    }
     if let Some(dir) = &args.resume {
         let overrides = on_resume::<A>(&args.recipe, dir)?;
         return match Seeds::is_in(dir) {
@@ -87,6 +97,8 @@ fn one<A: Application>(training: Training<A::Task>, resumed: Option<&Path>, cx: 
             report(&trained, cx)?;
             next_commands::<A>(&trained, cx)
         }
+        Ok(Fitted::Followed) => Ok(()),
+        Ok(Fitted::Interrupted) if !cx.session.ranks.leads() => Err(CliError::Interrupted),
         Ok(Fitted::Interrupted) => {
             match cx.current_run().is_some() || resumed.is_some() {
                 true => cx.log_resume(&cx.train_resume(resumed)),
@@ -107,7 +119,7 @@ fn several<A: Application>(seeds: &Seeds, cx: &mut Context) -> Result<()> {
     let fitted = seeds.fit::<A::Task>(&mut cx.session, |fitted| match fitted {
         // If standard output is closed, the remaining seeds are still trained.
         Fitted::Trained(trained) => report_to(trained, json).or(Ok(())),
-        Fitted::Interrupted => Ok(()),
+        Fitted::Interrupted | Fitted::Followed => Ok(()),
     });
     let again = cx.train_resume(Some(seeds.dir()));
     match fitted {

@@ -213,6 +213,17 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Returns the windows with these numbers.
+    pub fn rows(self, rows: Range<usize>) -> Self {
+        let (start, count) = (rows.start, rows.len());
+        Self {
+            origins: self.origins[rows].to_vec(),
+            inputs: self.inputs.narrow(0, start, count),
+            targets: self.targets.narrow(0, start, count),
+            known: self.known.narrow(0, start, count),
+        }
+    }
+
     /// Copies windows into tensors. Each window is given by the [`Windows`] that contain it and by its origin. The
     /// `Windows` may belong to several series with the same columns. `windows` must not be empty.
     pub fn cut(windows: &[(&Windows, usize)], device: &Device) -> Self {

@@ -15,13 +15,13 @@
 //! known features. It is trained with teacher forcing, and forecasts by ancestral sampling of many paths.
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, DropoutConfig, Initializer, Linear, LinearConfig};
+use burn::nn::{Initializer, Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 use inference::settings::{Count, Fraction};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use rnn::{Cell, Rnn, RnnConfig, State, dense};
+use rnn::{Cell, Dropout, Rnn, RnnConfig, State, dense};
 use serde::{Deserialize, Serialize};
 
 use crate::frame::Batch;
@@ -156,7 +156,7 @@ impl RecurrentConfig {
         Recurrent {
             rnn: self.rnn(sizes).init(device),
             steps: direct.then(steps),
-            dropout: DropoutConfig::new(self.dropout.get()).init(),
+            dropout: Dropout::new(self.dropout.get()),
             output: LinearConfig::new(hidden, targets * likelihood.width()).init(device),
             normalise: self.normalise,
             likelihood,

@@ -10,11 +10,11 @@
 //! ```
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, DropoutConfig, Initializer, Linear, LinearConfig};
+use burn::nn::{Initializer, Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use inference::settings::{Count, Fraction};
-use rnn::{Cell, Rnn, RnnConfig, State, dense};
+use rnn::{Cell, Dropout, Rnn, RnnConfig, State, dense};
 use serde::{Deserialize, Serialize};
 
 use crate::settings::BadSetting;
@@ -78,7 +78,7 @@ impl SegRnnConfig {
             rnn: RnnConfig::new(Cell::Gru, hidden, hidden).init(device),
             positions: normal.init([horizon / segment, hidden / 2], device),
             channels: normal.init([columns, hidden / 2], device),
-            dropout: DropoutConfig::new(self.dropout.get()).init(),
+            dropout: Dropout::new(self.dropout.get()),
             decoder: LinearConfig::new(hidden, segment).init(device),
         }
     }

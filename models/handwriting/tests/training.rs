@@ -39,7 +39,7 @@ fn small() -> RecipeOf<HandwritingTask> {
 fn fit(recipe: RecipeOf<HandwritingTask>, dir: &Path) -> Result<Box<Trained<HandwritingTask>>, TrainingError> {
     match Training::new(recipe).in_folder(dir).fit(&mut Session::default())? {
         Fitted::Trained(trained) => Ok(trained),
-        Fitted::Interrupted => panic!("nobody interrupts"),
+        Fitted::Interrupted | Fitted::Followed => panic!("nobody interrupts, and there is one rank"),
     }
 }
 

@@ -17,12 +17,12 @@
 //! [Inan et al. 2017](https://arxiv.org/abs/1611.01462).
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer};
+use burn::nn::{Embedding, EmbeddingConfig, Initializer};
 use burn::tensor::{Device, Int, Tensor};
 use inference::settings::{Count, Fraction, Positive};
 use inference::weights::{Precision, WeightNames};
 use rnn::{
-    Cell, EmbeddingDropout, Init, LockedDropout, PreparedDense, PreparedRnn, Rnn, RnnConfig, State, StepState,
+    Cell, Dropout, EmbeddingDropout, Init, LockedDropout, PreparedDense, PreparedRnn, Rnn, RnnConfig, State, StepState,
     WeightDropout, activation_regularization, dense_cross_entropy, temporal_activation_regularization,
 };
 use serde::{Deserialize, Serialize};
@@ -167,7 +167,7 @@ impl NetworkConfig {
             embedding_dropout: EmbeddingDropout::new(self.embedding_dropout.get()),
             input_dropout: LockedDropout::new(self.input_dropout.get()),
             output_dropout: LockedDropout::new(self.output_dropout.get()),
-            dropout: DropoutConfig::new(self.dropout.get()).init(),
+            dropout: Dropout::new(self.dropout.get()),
             decoder: Decoder {
                 weight: (!self.tied).then(|| uniform.init([vocabulary, self.hidden_size.get()], device)),
                 bias: Param::from_tensor(Tensor::zeros([vocabulary], device)),
@@ -263,11 +263,11 @@ impl Network {
     pub fn without_dropout(mut self) -> Self {
         self.embedding_dropout = EmbeddingDropout::new(0.0);
         self.input_dropout = LockedDropout::new(0.0);
-        self.rnn.dropout = DropoutConfig::new(0.0).init();
+        self.rnn.dropout = Dropout::new(0.0);
         self.rnn.locked_dropout = LockedDropout::new(0.0);
         self.rnn.weight_dropout = WeightDropout::new(0.0);
         self.output_dropout = LockedDropout::new(0.0);
-        self.dropout = DropoutConfig::new(0.0).init();
+        self.dropout = Dropout::new(0.0);
         self
     }
 

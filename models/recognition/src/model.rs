@@ -22,14 +22,16 @@
 //! cargo run -p recognition -- train --recipe pendigits
 //! ```
 
+use std::ops::Range;
+
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig, PaddingConfig2d};
+use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 use inference::settings::{Count, Fraction};
 use inference::weights::WeightNames;
-use rnn::{AttentionPooling, Cell, Init, LockedDropout, Pooling, Rnn, RnnConfig, dense};
+use rnn::{AttentionPooling, Cell, Dropout, Init, LockedDropout, Pooling, Rnn, RnnConfig, dense};
 use serde::{Deserialize, Serialize};
 
 /// The rules that convert the names of the network's weights to PyTorch's names and back.
@@ -165,6 +167,11 @@ impl Batch {
         let frames = Tensor::from_data(TensorData::new(values, [sequences.len(), time, width]), device);
         Self { frames, lengths }
     }
+
+    /// Returns the sequences with these numbers, with the padding of the whole batch.
+    pub fn rows(self, rows: Range<usize>) -> Self {
+        Self { frames: self.frames.narrow(0, rows.start, rows.len()), lengths: self.lengths[rows].to_vec() }
+    }
 }
 
 impl NetworkConfig {
@@ -180,7 +187,7 @@ impl NetworkConfig {
             input_dropout: LockedDropout::new(self.input_dropout.get()),
             output_dropout: LockedDropout::new(self.output_dropout.get()),
             attention: self.pooling.attention(rnn.output_size(), device),
-            dropout: DropoutConfig::new(self.output_dropout.get()).init(),
+            dropout: Dropout::new(self.output_dropout.get()),
             dense: linear(self.pooling.features(rnn.output_size()), classes),
             pooling: self.pooling,
             rnn,

@@ -39,7 +39,7 @@ fn small(settings: &[&str]) -> RecipeOf<RecognitionTask> {
 fn fit(recipe: RecipeOf<RecognitionTask>, dir: &Path) -> Result<Box<Trained<RecognitionTask>>, TrainingError> {
     match Training::new(recipe).in_folder(dir).fit(&mut Session::default())? {
         Fitted::Trained(trained) => Ok(trained),
-        Fitted::Interrupted => panic!("nobody interrupts"),
+        Fitted::Interrupted | Fitted::Followed => panic!("nobody interrupts, and there is one rank"),
     }
 }
 

@@ -15,13 +15,15 @@
 //! cargo run -p sentiment -- train --recipe imdb-bigru
 //! ```
 
+use std::ops::Range;
+
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer, Linear, LinearConfig};
+use burn::nn::{Embedding, EmbeddingConfig, Initializer, Linear, LinearConfig};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use inference::settings::Count;
 use inference::text::Vocabulary;
 use inference::weights::WeightNames;
-use rnn::{AttentionPooling, Cell, Init, LockedDropout, Pooling, Rnn, RnnConfig};
+use rnn::{AttentionPooling, Cell, Dropout, Init, LockedDropout, Pooling, Rnn, RnnConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::contextual::{Contextual, ContextualConfig};
@@ -78,6 +80,11 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Returns the texts with these numbers, with the padding of the whole batch.
+    pub fn rows(self, rows: Range<usize>) -> Self {
+        Self { ids: self.ids.narrow(0, rows.start, rows.len()), lengths: self.lengths[rows].to_vec() }
+    }
+
     /// Pads texts, given as token ids, to the length of the longest. A text without words becomes one unknown word.
     pub fn new<'a>(texts: impl IntoIterator<Item = &'a [u32]>, device: &Device) -> Self {
         let texts: Vec<&[u32]> = texts.into_iter().collect();
@@ -130,7 +137,7 @@ impl NetworkConfig {
             rnn,
             output_dropout: LockedDropout::new(dropouts.output),
             attention,
-            dropout: DropoutConfig::new(dropouts.dense).init(),
+            dropout: Dropout::new(dropouts.dense),
             dense: LinearConfig::new(self.pooled(), outputs).init(device),
             pooling: self.pooling,
         }

@@ -49,7 +49,7 @@ fn small(settings: &[&str]) -> RecipeOf<SentimentTask> {
 fn fit(recipe: RecipeOf<SentimentTask>, dir: &Path) -> Result<Box<Trained<SentimentTask>>, TrainingError> {
     match Training::new(recipe).in_folder(dir).fit(&mut Session::default())? {
         Fitted::Trained(trained) => Ok(trained),
-        Fitted::Interrupted => panic!("nobody interrupts"),
+        Fitted::Interrupted | Fitted::Followed => panic!("nobody interrupts, and there is one rank"),
     }
 }
 

@@ -19,6 +19,7 @@
 //! ```
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use burn::module::Module;
 use burn::nn::{Embedding, EmbeddingConfig, Initializer, Linear, LinearConfig};
@@ -189,6 +190,20 @@ impl Network {
 }
 
 impl Batch {
+    /// Returns the sentences with these numbers, with the padding of the whole batch.
+    pub fn rows(self, rows: Range<usize>) -> Self {
+        let [_, time] = self.words.dims();
+        let (start, count) = (rows.start, rows.len());
+        Self {
+            words: self.words.narrow(0, start, count),
+            vectors: self.vectors.map(|vectors| vectors.narrow(0, start, count)),
+            shapes: self.shapes.narrow(0, start, count),
+            spellings: self.spellings.narrow(0, start * time, count * time),
+            lengths: self.lengths[rows].to_vec(),
+            ..self
+        }
+    }
+
     /// Pads the sentences to the length of the longest sentence. Character ids are stored once per distinct token, so
     /// that the character LSTM reads each distinct token once.
     pub fn new(sentences: &[Sentence], vectors: Option<&WordVectors>, device: &Device) -> Self {

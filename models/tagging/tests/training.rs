@@ -46,7 +46,7 @@ fn small(settings: &[&str]) -> RecipeOf<TaggingTask> {
 fn fit(recipe: RecipeOf<TaggingTask>, dir: &Path) -> Result<Box<Trained<TaggingTask>>, TrainingError> {
     match Training::new(recipe).in_folder(dir).fit(&mut Session::default())? {
         Fitted::Trained(trained) => Ok(trained),
-        Fitted::Interrupted => panic!("nobody interrupts"),
+        Fitted::Interrupted | Fitted::Followed => panic!("nobody interrupts, and there is one rank"),
     }
 }
 

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Linear, LinearConfig};
+use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Int, Tensor};
 use inference::weights::WeightNames;
 use inference::{Package, PackageError, PredictError, Predictor};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rnn::{Cell, Rnn, RnnConfig, State, dense_cross_entropy};
+use rnn::{Cell, Dropout, Rnn, RnnConfig, Rows, State, dense_cross_entropy};
 use serde::{Deserialize, Serialize};
+use training::collective::Share;
 use training::settings::Count;
 use training::streams::{Streams, reset};
 use training::{
@@ -81,7 +82,7 @@ impl Sentences {
         Model {
             embedding: EmbeddingConfig::new(VOCABULARY, self.hidden_size).init(device),
             rnn: self.rnn().init(device),
-            dropout: DropoutConfig::new(0.1).init(),
+            dropout: Dropout::new(0.1),
             dense: LinearConfig::new(self.hidden_size, VOCABULARY).init(device),
         }
     }
@@ -156,8 +157,8 @@ impl Task for Sentences {
     type Model = Model;
     /// A window of the streams.
     type Items = Range<usize>;
-    /// A copy of the window with its targets, and the steps in the copy.
-    type Batch = (Streams, Range<usize>);
+    /// A copy of the window with its targets, the steps in the copy, and the rows.
+    type Batch = (Streams, Range<usize>, Rows);
 
     /// Words that count up by a stride that is constant within a sentence: predicting them needs memory.
     fn load(data: &Data, _: &mut LoadContext) -> TaskResult<Vec<u32>> {
@@ -203,11 +204,16 @@ impl Task for Sentences {
     }
 
     fn collate(&self, set: &Streams, window: &Range<usize>, _: &mut CollateContext) -> TaskResult<Self::Batch> {
-        Ok((set.part(window), 0..window.len()))
+        Ok((set.part(window), 0..window.len(), Rows::all(set.rows())))
     }
 
-    fn loss(&self, model: &Model, (part, window): Self::Batch, cx: &mut StepContext) -> TaskResult<Loss> {
-        let losses = model.losses(&part, &window, cx.carry, cx.device);
+    fn part(&self, (window, steps, rows): Self::Batch, share: Share) -> TaskResult<Option<Self::Batch>> {
+        let own = share.rows(rows.of);
+        Ok((!own.is_empty()).then(|| (window.of_rows(own.clone()), steps, rows.part(own))))
+    }
+
+    fn loss(&self, model: &Model, (part, window, rows): Self::Batch, cx: &mut StepContext) -> TaskResult<Loss> {
+        let losses = rows.within(|| model.losses(&part, &window, cx.carry, cx.device));
         Ok(Loss { count: losses.dims()[0], mean: losses.mean() })
     }
 

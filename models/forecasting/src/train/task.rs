@@ -7,6 +7,8 @@ use datasets::TableSeries;
 use inference::weights::WeightNames;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
+use rnn::Rows;
+use training::collective::Share;
 use training::{
     CollateContext, Contents, Demonstration, Interrupt, LoadContext, Loss, Measured, Metric, Monitor, Outcome,
     Pretrained, RecipeOf, Splits, StepContext, Task, TaskError, TaskResult,
@@ -67,7 +69,8 @@ impl Task for Forecasting {
     /// The windows in a batch: for each window the index of its series, and its origin, which is the index of the first
     /// row that is forecast.
     type Items = Vec<(usize, usize)>;
-    type Batch = Batch;
+    /// The windows, and their rows in the whole batch.
+    type Batch = (Batch, Rows);
 
     fn load(config: &DataConfig, cx: &mut LoadContext) -> TaskResult<Vec<TableSeries>> {
         let series = config.load(&cx.locator)?;
@@ -140,14 +143,24 @@ impl Task for Forecasting {
         windows.chunks(size).map(<[_]>::to_vec).collect()
     }
 
-    fn collate(&self, set: &Vec<Windows>, items: &Vec<(usize, usize)>, cx: &mut CollateContext) -> TaskResult<Batch> {
+    fn collate(
+        &self,
+        set: &Vec<Windows>,
+        items: &Vec<(usize, usize)>,
+        cx: &mut CollateContext,
+    ) -> TaskResult<Self::Batch> {
         let windows: Vec<(&Windows, usize)> = items.iter().map(|&(series, origin)| (&set[series], origin)).collect();
-        Ok(Batch::cut(&windows, cx.device))
+        Ok((Batch::cut(&windows, cx.device), Rows::all(items.len())))
     }
 
-    fn loss(&self, model: &Model, batch: Batch, _: &mut StepContext) -> TaskResult<Loss> {
+    fn part(&self, (batch, rows): Self::Batch, share: Share) -> TaskResult<Option<Self::Batch>> {
+        let own = share.rows(rows.of);
+        Ok((!own.is_empty()).then(|| (batch.rows(own.clone()), rows.part(own))))
+    }
+
+    fn loss(&self, model: &Model, (batch, rows): Self::Batch, _: &mut StepContext) -> TaskResult<Loss> {
         let count = batch.origins.len();
-        let (parameters, values) = model.forward_train(batch); // [B, S, T, P], [B, S, T]
+        let (parameters, values) = rows.within(|| model.forward_train(batch)); // [B, S, T, P], [B, S, T]
         // The losses that need the level of the values support only one series, so the first scaler is the right one.
         // All other losses do not read the scaler.
         let scaler = self.scalers.all().next().ok_or_else(|| TaskError::Other("there is no series".to_owned()))?;

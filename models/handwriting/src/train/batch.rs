@@ -1,6 +1,8 @@
 //! The tensors of a batch of drawings, and the likelihood of their points.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use rnn::Rows;
+use training::collective::Share;
 
 use crate::drawing::{Pen, Point};
 use crate::mixture::Mixture;
@@ -23,6 +25,8 @@ pub struct Batch {
     has_offset: Tensor<2>,
     /// 1 where there is a point, and 0 in the padding: `[B, T]`.
     is_point: Tensor<2>,
+    /// The rows in the whole batch.
+    rows: Rows,
 }
 
 /// The losses of the points of a batch. They are 0 in the padding.
@@ -68,12 +72,33 @@ impl Batch {
             pens: ints(pens),
             has_offset: floats(has_offset),
             is_point: floats(is_point),
+            rows: Rows::all(drawings.len()),
         }
+    }
+
+    /// Returns the drawings of a rank; `None` if the rank has none.
+    pub fn part(self, share: Share) -> Option<Self> {
+        let own = share.rows(self.rows.of);
+        if own.is_empty() {
+            return None;
+        }
+        let (start, count) = (own.start, own.len());
+        Some(Self {
+            inputs: self.inputs.narrow(0, start, count),
+            classes: self.classes.narrow(0, start, count),
+            lengths: self.lengths[own.clone()].to_vec(),
+            offsets: self.offsets.narrow(0, start, count),
+            pens: self.pens.narrow(0, start, count),
+            has_offset: self.has_offset.narrow(0, start, count),
+            is_point: self.is_point.narrow(0, start, count),
+            rows: self.rows.part(own),
+        })
     }
 
     /// Predicts each point from the points before it. Returns the losses, and the distributions of the points.
     pub fn losses(self, network: &Network) -> (Losses, Mixture) {
-        let (parameters, _) = network.forward(self.inputs, self.classes, Some(&self.lengths), None);
+        let forward = || network.forward(self.inputs, self.classes, Some(&self.lengths), None);
+        let (parameters, _) = self.rows.within(forward);
         let mixture = Mixture::new(parameters);
         let losses = Losses {
             offset: mixture.offset_nll(self.offsets) * self.has_offset,

@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use datasets::recordings::Recordings;
 use inference::weights::WeightNames;
 use rand::rngs::ChaCha8Rng;
+use training::collective::Share;
 use training::{
     CollateContext, Contents, Demonstration, Interrupt, LoadContext, Loss, Measured, Monitor, Outcome, Pretrained,
     RecipeOf, Splits, StepContext, Task, TaskError, TaskResult, bucketed,
@@ -97,6 +98,10 @@ impl Task for HandwritingTask {
         let drawings: Vec<_> = items.iter().map(distorted).collect();
         let drawings: Vec<_> = drawings.iter().map(|(points, class)| (points.as_slice(), *class)).collect();
         Ok(Batch::new(&drawings, cx.device))
+    }
+
+    fn part(&self, batch: Batch, share: Share) -> TaskResult<Option<Batch>> {
+        Ok(batch.part(share))
     }
 
     /// Computes the mean negative log-likelihood per point in nats.

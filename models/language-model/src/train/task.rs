@@ -9,7 +9,8 @@ use datasets::Corpus;
 use inference::text::{Level, Reserved, Vocabulary};
 use inference::weights::WeightNames;
 use rand::rngs::ChaCha8Rng;
-use rnn::State;
+use rnn::{Rows, State};
+use training::collective::Share;
 use training::{
     CollateContext, Contents, Demonstration, Interrupt, LoadContext, Loss, Measured, Metric, Monitor, Outcome,
     Pretrained, RecipeOf, Splits, StepContext, Task, TaskError, TaskResult,
@@ -46,6 +47,8 @@ pub struct Window {
     pub inputs: Tensor<2, Int>,
     /// The target of each input, which is the next token id: `[rows, steps]`.
     pub targets: Tensor<2, Int>,
+    /// The rows in the whole batch.
+    pub rows: Rows,
 }
 
 impl LanguageModelTask {
@@ -150,13 +153,27 @@ impl Task for LanguageModelTask {
 
     fn collate(&self, part: &Part, window: &Range<usize>, cx: &mut CollateContext) -> TaskResult<Window> {
         let Part { streams, .. } = part;
-        Ok(Window { inputs: streams.inputs(window, cx.device), targets: streams.targets(window, cx.device) })
+        let rows = Rows::all(streams.rows());
+        Ok(Window { inputs: streams.inputs(window, cx.device), targets: streams.targets(window, cx.device), rows })
+    }
+
+    /// Returns the streams of a rank. The rank keeps their hidden states.
+    fn part(&self, Window { inputs, targets, rows }: Window, share: Share) -> TaskResult<Option<Window>> {
+        let own = share.rows(rows.of);
+        if own.is_empty() {
+            let message = format!("{} streams are too few for {} ranks; start fewer ranks", rows.of, share.world);
+            return Err(TaskError::setting("training.batch_size", message));
+        }
+        let [inputs, targets] = [inputs, targets].map(|tokens| tokens.narrow(0, own.start, own.len()));
+        Ok(Some(Window { inputs, targets, rows: rows.part(own) }))
     }
 
     /// Computes the training loss: the mean cross-entropy of the next token, plus the penalties of activation
     /// regularization.
-    fn loss(&self, network: &Network, Window { inputs, targets }: Window, cx: &mut StepContext) -> TaskResult<Loss> {
-        let outputs = network.forward(inputs, State::from_tensors(std::mem::take(cx.carry)));
+    fn loss(&self, network: &Network, batch: Window, cx: &mut StepContext) -> TaskResult<Loss> {
+        let Window { inputs, targets, rows } = batch;
+        let state = State::from_tensors(std::mem::take(cx.carry));
+        let outputs = rows.within(|| network.forward(inputs, state));
         *cx.carry = outputs.state.clone().into_tensors();
         Ok(Loss { count: targets.dims().iter().product(), mean: network.loss(&outputs, targets) })
     }

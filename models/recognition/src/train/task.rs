@@ -8,7 +8,9 @@ use datasets::recordings::Recordings;
 use inference::weights::WeightNames;
 use inference::{Predictor, largest};
 use rand::rngs::ChaCha8Rng;
+use rnn::Rows;
 use training::classes::{accuracy, best_temperature};
+use training::collective::Share;
 use training::{
     CollateContext, Contents, Demonstration, Interrupt, LoadContext, Loss, Measured, Metric, Monitor, Outcome,
     Pretrained, RecipeOf, Splits, StepContext, Task, TaskError, TaskResult, bucketed,
@@ -65,8 +67,8 @@ impl Task for RecognitionTask {
     type Model = Network;
     /// The indices of the sequences in a batch, counted from 0 in their part.
     type Items = Vec<usize>;
-    /// The features of the sequences, and their classes.
-    type Batch = (Batch, Tensor<1, Int>);
+    /// The features of the sequences, their classes, and their rows in the whole batch.
+    type Batch = (Batch, Tensor<1, Int>, Rows);
 
     fn load(data: &DataConfig, cx: &mut LoadContext) -> TaskResult<Splits<Recordings>> {
         data.load(cx)
@@ -145,13 +147,21 @@ impl Task for RecognitionTask {
         let sequences: Vec<&[f32]> = sequences.iter().map(Vec::as_slice).collect();
         let batch = Batch::new(&sequences, self.settings.features(), model.frame.get(), cx.device);
         let count = classes.len();
-        Ok((batch, Tensor::from_data(TensorData::new(classes, [count]), cx.device)))
+        Ok((batch, Tensor::from_data(TensorData::new(classes, [count]), cx.device), Rows::all(count)))
+    }
+
+    fn part(&self, (batch, classes, rows): Self::Batch, share: Share) -> TaskResult<Option<Self::Batch>> {
+        let own = share.rows(rows.of);
+        Ok((!own.is_empty()).then(|| {
+            let classes = classes.narrow(0, own.start, own.len());
+            (batch.rows(own.clone()), classes, rows.part(own))
+        }))
     }
 
     /// Computes the mean cross-entropy of the classes in nats, with label smoothing.
-    fn loss(&self, network: &Network, (batch, classes): Self::Batch, _: &mut StepContext) -> TaskResult<Loss> {
+    fn loss(&self, network: &Network, (batch, classes, rows): Self::Batch, _: &mut StepContext) -> TaskResult<Loss> {
         let count = batch.lengths.len();
-        let scores = log_softmax(network.forward(batch), 1); // [B, K]
+        let scores = log_softmax(rows.within(|| network.forward(batch)), 1); // [B, K]
         let own = scores.clone().gather(1, classes.reshape([count, 1])).mean();
         let smoothing = self.data.label_smoothing.get();
         let all = if smoothing > 0.0 { scores.mean().mul_scalar(smoothing) } else { Tensor::zeros_like(&own) };

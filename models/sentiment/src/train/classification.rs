@@ -6,7 +6,9 @@ use inference::settings::Fraction;
 use inference::text::Vocabulary;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
+use rnn::Rows;
 use training::Loss;
+use training::collective::Share;
 
 use crate::model::{Batch, Network};
 use crate::train::data::Example;
@@ -19,6 +21,8 @@ pub struct ClassificationBatch {
     classes: Tensor<1, Int>,
     /// The weight of each text in the loss: `[batch]`.
     weights: Tensor<1>,
+    /// The rows in the whole batch.
+    rows: Rows,
 }
 
 /// How the loss of a batch is computed.
@@ -48,16 +52,28 @@ impl ClassificationBatch {
             texts: Batch::new(texts.iter().map(Vec::as_slice), device),
             classes: Tensor::from_data(TensorData::new(classes, [count]), device),
             weights: Tensor::from_data(TensorData::new(weights, [count]), device),
+            rows: Rows::all(count),
         }
+    }
+
+    /// Returns the texts of a rank; `None` if the rank has none.
+    pub fn part(self, share: Share) -> Option<Self> {
+        let own = share.rows(self.rows.of);
+        (!own.is_empty()).then(|| Self {
+            classes: self.classes.narrow(0, own.start, own.len()),
+            weights: self.weights.narrow(0, own.start, own.len()),
+            texts: self.texts.rows(own.clone()),
+            rows: self.rows.part(own),
+        })
     }
 
     /// Computes the mean of the weighted cross-entropies of the texts.
     pub fn loss(self, network: &Network, objective: Objective) -> Loss {
-        let Self { texts, classes, weights } = self;
+        let Self { texts, classes, weights, rows } = self;
         let count = texts.lengths.len();
         let embedded = network.embedding.forward(texts.ids.clone()); // [B, T, E]
         let embedded = if objective.frozen_embeddings { embedded.detach() } else { embedded };
-        let logits = network.forward_embedded(embedded, texts); // [B, K]
+        let logits = rows.within(|| network.forward_embedded(embedded, texts)); // [B, K]
         let losses = cross_entropy(logits, classes, objective.label_smoothing.get()); // [B]
         Loss { mean: (losses * weights).mean(), count }
     }

@@ -11,13 +11,17 @@
 //! backward output before "moment ever"   ·  the same features                      ─►  which is the previous word?
 //! ```
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use inference::by_length;
 use inference::text::Vocabulary;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt, SeedableRng};
+use rnn::Rows;
 use serde::{Deserialize, Serialize};
+use training::collective::Share;
 use training::settings::Count;
 use training::{Interrupt, Loss, Measured, Metric, TaskResult};
 
@@ -45,6 +49,9 @@ pub struct PretrainingBatch {
     negatives: Vec<i32>,
     /// The words to predict, one item per direction.
     targets: Vec<Targets>,
+    /// The factor of the loss: 1 for a whole batch.
+    weight: f64,
+    rows: Rows,
 }
 
 /// Positions in a batch, and the word to predict at each.
@@ -68,24 +75,42 @@ impl PretrainingBatch {
         let batch = Batch::new(texts.iter().copied(), device);
         let [_, time] = batch.ids.dims();
         let targets = (0..directions).map(|direction| Targets::draw(texts, time, direction == 1, config.one_in, rng));
-        Self { negatives, targets: targets.collect(), texts: batch }
+        let rows = Rows::all(texts.len());
+        Self { negatives, targets: targets.collect(), texts: batch, weight: 1.0, rows }
+    }
+
+    /// Returns the texts of a rank; `None` if the rank has none. Each prediction keeps its share in the loss of the batch,
+    /// although the numbers of predictions per text differ between the ranks.
+    pub fn part(self, share: Share) -> Option<Self> {
+        let own = share.rows(self.rows.of);
+        if own.is_empty() {
+            return None;
+        }
+        let [_, time] = self.texts.ids.dims();
+        let (all, positions) = (count(&self.targets), own.start * time..own.end * time);
+        let targets: Vec<Targets> = self.targets.iter().map(|targets| targets.within(&positions)).collect();
+        let predictions = count(&targets) as f64 / all.max(1) as f64; // the share of this rank in the predictions
+        let texts = own.len() as f64 / self.rows.of as f64; // the share in the texts, by which the trainer weights the loss
+        let rows = self.rows.part(own.clone());
+        Some(Self { texts: self.texts.rows(own), targets, weight: predictions / texts, rows, ..self })
     }
 
     /// Computes the mean cross-entropy of the right word among the wrong words.
     pub fn loss(self, network: &Network) -> Loss {
-        let count = self.texts.lengths.len();
-        let losses: Vec<Tensor<1>> = self.logits(network).into_iter().map(Logits::cross_entropy).collect();
+        let (count, weight, rows) = (self.texts.lengths.len(), self.weight, self.rows.clone());
+        let logits = rows.within(|| self.logits(network));
+        let losses: Vec<Tensor<1>> = logits.into_iter().map(Logits::cross_entropy).collect();
         let mean = match losses.is_empty() {
             // No position was drawn, for example because each text has one word: the loss is 0, with a gradient of 0.
             true => network.embedding.weight.val().sum().mul_scalar(0.0),
-            false => Tensor::cat(losses, 0).mean(),
+            false => Tensor::cat(losses, 0).mean().mul_scalar(weight),
         };
         Loss { mean, count }
     }
 
     /// Computes the logits of the right and the wrong words, one item for each direction in which a word is predicted.
     fn logits(self, network: &Network) -> Vec<Logits> {
-        let Self { texts, negatives, targets } = self;
+        let Self { texts, negatives, targets, .. } = self;
         let [batch, time] = texts.ids.dims();
         let features = network.embedding.weight.dims()[1];
         let embedded = network.embedding.forward(texts.ids); // [B, T, E]
@@ -165,7 +190,20 @@ pub fn measure(
     Ok(vec![Metric::higher("accuracy", right / count), Metric::lower("loss", loss / count)].into())
 }
 
+/// The number of predictions.
+fn count(targets: &[Targets]) -> usize {
+    targets.iter().map(|targets| targets.words.len()).sum()
+}
+
 impl Targets {
+    /// Returns the targets at these positions, which are then counted from 0.
+    fn within(&self, positions: &Range<usize>) -> Self {
+        let all = self.positions.iter().zip(&self.words);
+        let own = all.filter(|(position, _)| positions.contains(&(**position as usize)));
+        let (positions, words) = own.map(|(position, word)| (position - positions.start as i32, *word)).unzip();
+        Self { positions, words }
+    }
+
     /// Draws one in `one_in` positions on average, each with the word to predict: the next word, or, if `backwards`,
     /// the previous word.
     fn draw(texts: &[&[u32]], time: usize, backwards: bool, one_in: Count, rng: &mut ChaCha8Rng) -> Self {
@@ -258,6 +296,25 @@ mod tests {
         assert_eq!(measured.get("accuracy"), Some(1.0));
         let other = measure(&network, &set[1..], &config, &device, &Interrupt::default()).unwrap();
         assert!(other.get("loss") > measured.get("loss"));
+    }
+
+    #[test]
+    fn the_losses_of_the_parts_add_up_to_the_loss_of_the_batch() {
+        let device = Device::flex().autodiff();
+        let network = network(&device);
+        let config = PretrainingConfig { epochs: Count::ONE, negatives: Count::ONE, one_in: Count::ONE };
+        let texts = [&[5, 6, 7, 8, 9][..], &[3], &[4, 11, 5], &[9, 10]];
+        let loss = |share: Option<Share>| {
+            let mut rng = ChaCha8Rng::seed_from_u64(1);
+            let batch = PretrainingBatch::draw(&texts, 2, &config, &mut rng, &device);
+            let batch = share.map_or(Some(batch.clone()), |share| batch.part(share));
+            let loss = batch.map(|batch| batch.loss(&network));
+            loss.map_or(0.0, |loss| loss.mean.into_scalar::<f32>() * loss.count as f32)
+        };
+        for world in [2, 3, 5] {
+            let parts: f32 = (0..world).map(|rank| loss(Some(Share { rank, world }))).sum();
+            approx::assert_relative_eq!(parts, loss(None), max_relative = 1e-5);
+        }
     }
 
     #[test]

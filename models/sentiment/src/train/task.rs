@@ -9,7 +9,7 @@ use inference::weights::WeightNames;
 use rand::rngs::ChaCha8Rng;
 use training::{
     CollateContext, Contents, Demonstration, Interrupt, LoadContext, Loss, Measured, Monitor, Outcome, Pretrained,
-    RecipeOf, Splits, StepContext, Task, TaskError, TaskResult, bucketed,
+    RecipeOf, Splits, StepContext, Task, TaskError, TaskResult, bucketed, collective,
 };
 
 use crate::contextual::ContextualConfig;
@@ -256,6 +256,17 @@ impl Task for SentimentTask {
                 let word_dropout = network.word_dropout;
                 let batch = ClassificationBatch::draw(&texts, examples, word_dropout, cx.rng, cx.device);
                 TrainingBatch::Classification(Box::new(batch))
+            }
+        })
+    }
+
+    fn part(&self, batch: TrainingBatch, share: collective::Share) -> TaskResult<Option<TrainingBatch>> {
+        Ok(match batch {
+            TrainingBatch::Pretraining(batch) => {
+                batch.part(share).map(|batch| TrainingBatch::Pretraining(Box::new(batch)))
+            }
+            TrainingBatch::Classification(batch) => {
+                batch.part(share).map(|batch| TrainingBatch::Classification(Box::new(batch)))
             }
         })
     }

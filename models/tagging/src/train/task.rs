@@ -9,6 +9,8 @@ use inference::text::Vocabulary;
 use inference::weights::WeightNames;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
+use rnn::Rows;
+use training::collective::Share;
 use training::{
     CollateContext, Contents, Demonstration, Interrupt, LoadContext, Loss, Measured, Monitor, Outcome, Pretrained,
     RecipeOf, Splits, StepContext, Task, TaskError, TaskResult, bucketed,
@@ -78,8 +80,8 @@ impl Task for TaggingTask {
     type Model = Network;
     /// The indices of the sentences in a batch, counted from 0 in their part.
     type Items = Vec<usize>;
-    /// The features of the sentences, and the label ids of the tokens of each sentence.
-    type Batch = (Batch, Vec<Vec<usize>>);
+    /// The features of the sentences, the label ids of the tokens of each sentence, and the rows in the whole batch.
+    type Batch = (Batch, Vec<Vec<usize>>, Rows);
 
     fn load(data: &DataConfig, cx: &mut LoadContext) -> TaskResult<RawData> {
         data.load(cx)
@@ -148,13 +150,18 @@ impl Task for TaggingTask {
     fn collate(&self, part: &Part, items: &Vec<usize>, cx: &mut CollateContext) -> TaskResult<Self::Batch> {
         let (sentences, targets): (Vec<Sentence>, Vec<Vec<usize>>) =
             items.iter().map(|index| self.augment(&part.examples[*index], cx.rng)).unzip();
-        Ok((Batch::new(&sentences, self.encoder.vectors(), cx.device), targets))
+        Ok((Batch::new(&sentences, self.encoder.vectors(), cx.device), targets, Rows::all(items.len())))
+    }
+
+    fn part(&self, (batch, targets, rows): Self::Batch, share: Share) -> TaskResult<Option<Self::Batch>> {
+        let own = share.rows(rows.of);
+        Ok((!own.is_empty()).then(|| (batch.rows(own.clone()), targets[own.clone()].to_vec(), rows.part(own))))
     }
 
     /// Computes the mean negative log-likelihood of the label sequences, in nats per sentence.
-    fn loss(&self, network: &Network, (batch, targets): Self::Batch, _: &mut StepContext) -> TaskResult<Loss> {
+    fn loss(&self, network: &Network, (batch, targets, rows): Self::Batch, _: &mut StepContext) -> TaskResult<Loss> {
         let lengths = batch.lengths.clone();
-        let emissions = network.emissions(batch); // [B, T, K]
+        let emissions = rows.within(|| network.emissions(batch)); // [B, T, K]
         let losses = network.crf.negative_log_likelihood(emissions, &lengths, &targets); // [B]
         Ok(Loss { mean: losses.mean(), count: lengths.len() })
     }

@@ -1,0 +1,257 @@
+//! Data-parallel training: several *ranks* compute parts of the same batch, and add their gradients.
+//!
+//! | implementation | ranks |
+//! |---|---|
+//! | [`Alone`] | one; the trainer then exchanges nothing |
+//! | [`Threads`] | threads of one process, for tests |
+//! | `Mpi` (cargo feature `mpi`) | processes that `mpirun` has started |
+//!
+//! All ranks call the same functions in the same order. A result is the same on all ranks, or an error: the ranks of a
+//! training therefore never decide differently.
+
+mod inbox;
+#[cfg(feature = "mpi")]
+mod mpi;
+pub(crate) mod shared;
+mod threads;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use half::f16;
+#[cfg(feature = "mpi")]
+pub use mpi::Mpi;
+use serde::{Deserialize, Serialize};
+pub use threads::Threads;
+
+/// The error of an exchange: a rank has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("rank {rank} has ended before the training; see its message, and resume the run from its last checkpoint")]
+pub struct Lost {
+    /// The rank that has ended, counted from 0.
+    pub rank: usize,
+}
+
+/// The ranks of a training, as one of them sees them. An implementation sends bytes between the ranks; sums and decisions
+/// are functions of `dyn Collective`.
+pub trait Collective {
+    /// The number of this rank, counted from 0. Rank 0 writes the files of the run.
+    fn rank(&self) -> usize;
+
+    /// The number of ranks.
+    fn world(&self) -> usize;
+
+    /// Sends `own` to all ranks, each of which sends as many bytes. Fills `all` with what the ranks have sent, in their order.
+    ///
+    /// # Errors
+    ///
+    /// [`Lost`] if a rank has ended.
+    fn all_gather(&self, own: &[u8], all: &mut [u8]) -> Result<(), Lost>;
+
+    /// Splits `own` into as many equal parts as there are ranks, and sends the first part to rank 0, the second to rank 1, and
+    /// so on. Fills `received` with the parts that the ranks have sent to this rank, in their order.
+    ///
+    /// # Errors
+    ///
+    /// [`Lost`] if a rank has ended.
+    fn all_to_all(&self, own: &[u8], received: &mut [u8]) -> Result<(), Lost>;
+
+    /// Runs `compute`, which draws from the random generator of a device, while no other rank of this process does.
+    fn in_turn(&self, compute: &mut dyn FnMut()) {
+        compute();
+    }
+
+    /// Tells that this rank ends without an error, or that all ranks have agreed to stop.
+    fn finish(&self) {}
+}
+
+/// The number of values that a rank adds at once: 256 KiB from each rank, which fit into the cache of a core.
+const CHUNK: usize = 1 << 16;
+
+impl dyn Collective + '_ {
+    /// Replaces each value by the sum over the ranks. Each rank adds its share of the values, in the order of the ranks, and
+    /// sends the sums to the others: the rounding is the same in every run and on every rank.
+    ///
+    /// # Errors
+    ///
+    /// [`Lost`] if a rank has ended.
+    pub fn sum(&self, values: &mut [f32], wire: Wire) -> Result<(), Lost> {
+        let world = self.world();
+        for chunk in values.chunks_mut(CHUNK * world) {
+            let (even, rest) = chunk.split_at_mut(chunk.len() / world * world);
+            self.sum_evenly(even, wire)?;
+            if !rest.is_empty() {
+                let mut padded = vec![0.0; world];
+                padded[..rest.len()].copy_from_slice(rest);
+                self.sum_evenly(&mut padded, wire)?;
+                rest.copy_from_slice(&padded[..rest.len()]);
+            }
+        }
+        Ok(())
+    }
+
+    /// [`sum`](Self::sum) of a number of values that is a multiple of the number of ranks.
+    fn sum_evenly(&self, values: &mut [f32], wire: Wire) -> Result<(), Lost> {
+        let parts = wire.encode(values);
+        let mut received = vec![0; parts.len()];
+        self.all_to_all(&parts, &mut received)?;
+        let mut sums = vec![0.0; values.len() / self.world()];
+        for part in received.chunks_exact((received.len() / self.world()).max(1)) {
+            wire.decode(part, &mut sums, |sum, value| *sum += value);
+        }
+        self.all_gather(&wire.encode(&sums), &mut received)?;
+        wire.decode(&received, values, |value, sum| *value = sum);
+        Ok(())
+    }
+
+    /// Sends `own` to all ranks. Returns what all ranks have sent, in their order.
+    ///
+    /// # Errors
+    ///
+    /// [`Lost`] if a rank has ended.
+    pub fn exchange(&self, own: &[u8]) -> Result<Vec<Vec<u8>>, Lost> {
+        let mut lengths = vec![[0; 8]; self.world()];
+        self.all_gather(&(own.len() as u64).to_le_bytes(), lengths.as_flattened_mut())?;
+        let lengths: Vec<usize> = lengths.into_iter().map(|length| u64::from_le_bytes(length) as usize).collect();
+        let longest = lengths.iter().copied().max().unwrap_or(0).max(1);
+        let mut padded = own.to_vec();
+        padded.resize(longest, 0);
+        let mut all = vec![0; longest * self.world()];
+        self.all_gather(&padded, &mut all)?;
+        Ok(all.chunks_exact(longest).zip(lengths).map(|(bytes, length)| bytes[..length].to_vec()).collect())
+    }
+
+    /// Returns what rank 0 has sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Lost`] if a rank has ended.
+    pub fn broadcast(&self, own: &[u8]) -> Result<Vec<u8>, Lost> {
+        Ok(self.exchange(own)?.swap_remove(0))
+    }
+
+    /// Returns, for each question, whether any rank says yes.
+    ///
+    /// # Errors
+    ///
+    /// [`Lost`] if a rank has ended.
+    pub fn any<const N: usize>(&self, votes: [bool; N]) -> Result<[bool; N], Lost> {
+        if self.world() == 1 {
+            return Ok(votes);
+        }
+        let mut all = vec![[0; N]; self.world()];
+        self.all_gather(&votes.map(u8::from), all.as_flattened_mut())?;
+        Ok(std::array::from_fn(|question| all.iter().any(|votes| votes[question] == 1)))
+    }
+
+    /// Returns the share of this rank in the rows of every batch.
+    pub fn share(&self) -> Share {
+        Share { rank: self.rank(), world: self.world() }
+    }
+
+    /// Whether this rank writes the files of the run.
+    pub fn leads(&self) -> bool {
+        self.rank() == 0
+    }
+
+    /// Returns the result of `compute`: see [`in_turn`](Collective::in_turn).
+    pub(crate) fn turn<R>(&self, compute: impl FnOnce() -> R) -> R {
+        if self.world() == 1 {
+            return compute();
+        }
+        let (mut compute, mut result) = (Some(compute), None);
+        self.in_turn(&mut || result = compute.take().map(|compute| compute()));
+        match result {
+            Some(result) => result,
+            None => unreachable!("`in_turn` calls its argument"),
+        }
+    }
+}
+
+/// The number format in which ranks send the gradients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wire {
+    /// 32-bit floating point (f32).
+    #[default]
+    Single,
+    /// 16-bit floating point (f16): half the bytes. Gradients lose precision.
+    Half,
+}
+
+impl Wire {
+    fn encode(self, values: &[f32]) -> Cow<'_, [u8]> {
+        match self {
+            Self::Single => Cow::Borrowed(bytemuck::cast_slice(values)),
+            Self::Half => values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect(),
+        }
+    }
+
+    /// Calls `apply` with each element of `values` and the number that was sent for it.
+    fn decode(self, bytes: &[u8], values: &mut [f32], apply: impl Fn(&mut f32, f32)) {
+        match self {
+            Self::Single => {
+                let numbers = bytes.as_chunks().0.iter().map(|bytes| f32::from_ne_bytes(*bytes));
+                values.iter_mut().zip(numbers).for_each(|(value, number)| apply(value, number));
+            }
+            Self::Half => {
+                let numbers = bytes.as_chunks().0.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32());
+                values.iter_mut().zip(numbers).for_each(|(value, number)| apply(value, number));
+            }
+        }
+    }
+}
+
+/// The only rank of an ordinary training.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alone;
+
+impl Collective for Alone {
+    fn rank(&self) -> usize {
+        0
+    }
+
+    fn world(&self) -> usize {
+        1
+    }
+
+    fn all_gather(&self, own: &[u8], all: &mut [u8]) -> Result<(), Lost> {
+        all.copy_from_slice(own);
+        Ok(())
+    }
+
+    fn all_to_all(&self, own: &[u8], received: &mut [u8]) -> Result<(), Lost> {
+        received.copy_from_slice(own);
+        Ok(())
+    }
+}
+
+/// The share of one rank in the rows of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The number of the rank, counted from 0.
+    pub rank: usize,
+    /// The number of ranks.
+    pub world: usize,
+}
+
+impl Share {
+    /// Returns the rows of this rank in a batch of `count` rows. The ranks have consecutive rows, in their order; their
+    /// numbers of rows differ by at most 1.
+    pub fn rows(self, count: usize) -> Range<usize> {
+        self.rank * count / self.world..(self.rank + 1) * count / self.world
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_belongs_to_one_rank() {
+        for (count, world) in [(20, 3), (4, 4), (2, 5), (0, 2)] {
+            let rows: Vec<usize> = (0..world).flat_map(|rank| Share { rank, world }.rows(count)).collect();
+            assert_eq!(rows, (0..count).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Data-parallel training by ranks that are threads.
+
+#![allow(clippy::unwrap_used)]
+
+#[allow(dead_code, missing_docs)]
+#[path = "support/line.rs"]
+mod line;
+#[allow(dead_code, missing_docs)]
+#[path = "support/sentences.rs"]
+mod sentences;
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use training::collective::{Collective, Lost, Threads};
+use training::options::{Interval, TrainerOptions};
+use training::recipe::RecipeText;
+use training::{Event, Fitted, Interrupt, RecipeOf, Session, Task, TaskError, Training, TrainingError};
+
+use line::LineTask;
+use sentences::Sentences;
+
+/// Runs the tests one after the other: the random generator of a device is global to the process.
+fn exclusive() -> MutexGuard<'static, ()> {
+    static DEVICE: Mutex<()> = Mutex::new(());
+    DEVICE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn recipe<T: Task>(overrides: &[&str]) -> RecipeOf<T> {
+    let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+    RecipeText::embedded(T::RECIPES[0]).with_overrides(&overrides).unwrap().parse().unwrap()
+}
+
+fn sentences() -> RecipeOf<Sentences> {
+    recipe::<Sentences>(&["data.words=800", "training.epochs=2"])
+}
+
+/// How a rank has ended.
+#[derive(Debug, PartialEq)]
+enum End {
+    Trained,
+    Followed,
+    Interrupted,
+    Failed(Option<Lost>),
+    Differs,
+}
+
+/// Trains with ranks in threads, in `dir` or from its last checkpoint. The rank `stop.0` requests a stop at its step `stop.1`.
+fn train(world: usize, dir: &Path, stop: Option<(usize, usize)>) -> Vec<End> {
+    train_with::<Sentences>(world, dir, stop, |_| sentences())
+}
+
+/// As [`train`], with the recipe of each rank.
+fn train_with<T: Task>(
+    world: usize,
+    dir: &Path,
+    stop: Option<(usize, usize)>,
+    recipe: impl Fn(usize) -> RecipeOf<T> + Sync,
+) -> Vec<End> {
+    let one = |ranks: Threads| {
+        let recipe = recipe(ranks.rank());
+        let interrupt = Interrupt::default();
+        let (handle, rank, mut steps) = (interrupt.clone(), ranks.rank(), 0);
+        let observer = move |event: &Event| {
+            steps += usize::from(matches!(event, Event::Step(_)));
+            if stop == Some((rank, steps)) {
+                handle.request();
+            }
+        };
+        let options = TrainerOptions { interval: Interval::Steps(3), ..TrainerOptions::default() };
+        let (observer, ranks) = (Box::new(observer), Box::new(ranks));
+        let mut session = Session { interrupt, observer, ranks, options, ..Session::default() };
+        let training = Training::<T>::new(recipe).in_folder_or_resume(dir).unwrap();
+        match training.fit(&mut session) {
+            Ok(Fitted::Trained(_)) => End::Trained,
+            Ok(Fitted::Followed) => End::Followed,
+            Ok(Fitted::Interrupted) => End::Interrupted,
+            Err(TrainingError::Lost(lost)) => End::Failed(Some(lost)),
+            Err(TrainingError::RanksDiffer { .. }) => End::Differs,
+            Err(TrainingError::Task(TaskError::Other(_))) => End::Failed(None),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = Threads::group(world).into_iter().map(|ranks| scope.spawn(|| one(ranks))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+/// The weights and the metrics of all epochs.
+fn results(dir: &Path) -> (Vec<u8>, String) {
+    let read = |name: &str| std::fs::read(dir.join(name)).unwrap();
+    (read("best/model.safetensors"), String::from_utf8(read("metrics.jsonl")).unwrap())
+}
+
+/// The losses of the epochs on the training and validation part.
+fn losses(dir: &Path) -> Vec<[f64; 2]> {
+    let number = |value: &serde_json::Value| value.as_f64().unwrap();
+    let line = |line: &str| {
+        let epoch: serde_json::Value = serde_json::from_str(line).unwrap();
+        [number(&epoch["train_loss"]), number(&epoch["valid"]["loss"])]
+    };
+    results(dir).1.lines().map(line).collect()
+}
+
+#[test]
+fn several_ranks_train_as_one_up_to_rounding_and_reproducibly() {
+    let _exclusive = exclusive();
+    let dir = tempfile::tempdir().unwrap();
+    let place = |name: &str| dir.path().join(name);
+    assert_eq!(train(1, &place("1"), None), [End::Trained]);
+    for world in [2, 3, 4] {
+        let (one, two) = (place(&format!("{world}-one")), place(&format!("{world}-two")));
+        let ends = train(world, &one, None);
+        assert_eq!((&ends[0], &ends[1]), (&End::Trained, &End::Followed));
+        train(world, &two, None);
+        assert!(results(&one) == results(&two), "{world} ranks");
+        for (ranks, alone) in losses(&one).as_flattened().iter().zip(losses(&place("1")).as_flattened()) {
+            approx::assert_relative_eq!(ranks, alone, max_relative = 1e-4);
+        }
+    }
+}
+
+#[test]
+fn a_stop_on_one_rank_stops_all_and_the_run_resumes_bit_for_bit() {
+    let _exclusive = exclusive();
+    let dir = tempfile::tempdir().unwrap();
+    let whole = dir.path().join("whole");
+    train(2, &whole, None);
+    for (rank, step) in [(1, 2), (0, 5)] {
+        let stopped = dir.path().join(format!("{rank}"));
+        assert_eq!(train(2, &stopped, Some((rank, step))), [End::Interrupted, End::Interrupted]);
+        assert_eq!(train(2, &stopped, None), [End::Trained, End::Followed]);
+        assert!(results(&stopped) == results(&whole), "stopped by rank {rank} at step {step}");
+    }
+}
+
+#[test]
+fn a_rank_that_is_gone_and_a_task_that_cannot_be_shared_are_errors() {
+    let _exclusive = exclusive();
+    let dir = tempfile::tempdir().unwrap();
+    let mut ranks = Threads::group(2);
+    drop(ranks.pop());
+    let mut session = Session { ranks: Box::new(ranks.remove(0)), ..Session::default() };
+    let training = Training::<Sentences>::new(sentences()).in_folder(dir.path().join("gone"));
+    assert!(matches!(training.fit(&mut session), Err(TrainingError::Lost(Lost { rank: 1 }))));
+
+    let ends = train_with::<LineTask>(2, &dir.path().join("line"), None, |_| recipe::<LineTask>(&[]));
+    assert!(matches!(ends[..], [End::Failed(_), End::Failed(_)]), "{ends:?}");
+}
+
+#[test]
+fn a_rank_without_rows_waits_for_the_others() {
+    let _exclusive = exclusive();
+    let dir = tempfile::tempdir().unwrap();
+    let few = |_| recipe::<Sentences>(&["data.words=800", "training.epochs=2", "training.batch_size=2"]);
+    let (alone, ranks, stopped) = (dir.path().join("alone"), dir.path().join("ranks"), dir.path().join("stopped"));
+    train_with::<Sentences>(1, &alone, None, few);
+    assert_eq!(train_with::<Sentences>(3, &ranks, None, few), [End::Trained, End::Followed, End::Followed]);
+    for (ranks, alone) in losses(&ranks).as_flattened().iter().zip(losses(&alone).as_flattened()) {
+        approx::assert_relative_eq!(ranks, alone, max_relative = 1e-4);
+    }
+    assert_eq!(
+        train_with::<Sentences>(3, &stopped, Some((0, 5)), few),
+        [End::Interrupted, End::Interrupted, End::Interrupted]
+    );
+    train_with::<Sentences>(3, &stopped, None, few);
+    assert!(results(&stopped) == results(&ranks));
+}
+
+#[test]
+fn different_weights_are_an_error() {
+    let _exclusive = exclusive();
+    let dir = tempfile::tempdir().unwrap();
+    let seeds = |rank: usize| recipe::<Sentences>(&["data.words=800", &format!("seed={rank}")]);
+    assert_eq!(train_with::<Sentences>(2, &dir.path().join("seeds"), None, seeds), [End::Differs, End::Differs]);
+}
