@@ -188,7 +188,12 @@ impl<'a, T: Task> Stepper<'a, T> {
             let Prepared { batch, seed, mut rng } = batches.recv().map_err(panicked)?;
             state.batch += 1;
             state.batches += 1;
-            let Some(batch) = batch? else { continue };
+            let Some(batch) = batch? else {
+                if state.step == 0 {
+                    return Err(self.too_few_rows().into()); // the weights are drawn when the first batch uses them
+                }
+                continue;
+            };
             let (epoch, step) = (state.epoch, state.step);
             let mut cx = StepContext { device: &self.device, epoch, step, carry, rng: &mut rng };
             let Loss { mean, count } = self.ranks.turn(|| {
@@ -223,6 +228,12 @@ impl<'a, T: Task> Stepper<'a, T> {
             }
         };
         Ok(StepResult { grads, progress, items })
+    }
+
+    fn too_few_rows(&self) -> TaskError {
+        let message =
+            format!("the first batch has fewer rows than the {} ranks; start fewer ranks", self.ranks.world());
+        TaskError::setting("training.batch_size", message)
     }
 
     /// Performs the optimizer step: updates the weights in `now`. `now` is passed by value, because a tensor can be

@@ -189,7 +189,9 @@ impl<T: Task> Trainer<'_, T> {
             true => checkpoints.load(fresh, &self.device.clone().autodiff(), &mut note)?,
         };
         let steps = self.epochs() * batches.div_ceil(self.recipe.training.accumulate.get());
-        self.check_ranks(&now)?;
+        if resume {
+            self.check_ranks(&now)?; // burn draws new weights later, when they are first used
+        }
         now.carry = shared::part(self.ranks, now.carry);
         let leads = self.ranks.leads();
         let events = leads.then(|| Events::create(self.run.dir(), now.state.step)).transpose()?;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Shape, Tensor, TensorData};
+use burn::tensor::{Shape, Tensor, TensorData};
 
 use super::{Collective, Lost, Wire};
 use crate::error::{Result as TrainingResult, TrainingError};
@@ -212,35 +212,28 @@ impl Adder<'_> {
     }
 }
 
-/// Joins the rows of the hidden states of all ranks, for a checkpoint. A rank without rows may have no states.
+/// Joins the rows of the hidden states of all ranks, for a checkpoint.
 pub fn gather(ranks: &dyn Collective, carry: &Carry) -> Result<Carry, Lost> {
-    let own: Vec<u64> = carry.iter().flat_map(|state| [state.dims()[0] as u64, state.dims()[2] as u64]).collect();
-    let all = ranks.exchange(bytemuck::cast_slice(&own))?;
-    let longest = all.into_iter().max_by_key(Vec::len).unwrap_or_default();
-    let sizes = longest.as_chunks::<16>().0.iter().map(|bytes| {
-        let [layers, features] = bytemuck::pod_read_unaligned::<[u64; 2]>(bytes);
-        [layers as usize, features as usize]
-    });
-    let joined = |(index, [layers, features]): (usize, [usize; 2])| {
-        let values = carry.get(index).map(|state| state.to_data().iter::<f32>().collect::<Vec<_>>());
-        let all = ranks.exchange(bytemuck::cast_slice(&values.unwrap_or_default()))?;
-        let parts = all.iter().filter(|bytes| !bytes.is_empty()).map(|bytes| {
+    let joined = |own: &Tensor<3>| {
+        let [layers, _, features] = own.dims();
+        let all = ranks.exchange(bytemuck::cast_slice(&own.to_data().iter::<f32>().collect::<Vec<_>>()))?;
+        let parts = all.iter().map(|bytes| {
             let values: Vec<f32> = bytes.as_chunks().0.iter().map(|bytes| f32::from_ne_bytes(*bytes)).collect();
             let shape = [layers, values.len() / (layers * features), features];
-            Tensor::from_data(TensorData::new(values, shape), &Device::flex())
+            Tensor::from_data(TensorData::new(values, shape), &own.device())
         });
         Ok(Tensor::cat(parts.collect(), 1))
     };
-    sizes.enumerate().map(joined).collect()
+    carry.iter().map(joined).collect()
 }
 
 /// Returns the rows of this rank in the hidden states of a checkpoint.
 pub fn part(ranks: &dyn Collective, carry: Carry) -> Carry {
     let own = |state: Tensor<3>| {
         let rows = ranks.share().rows(state.dims()[1]);
-        (!rows.is_empty()).then(|| state.narrow(1, rows.start, rows.len()))
+        state.narrow(1, rows.start, rows.len())
     };
-    carry.into_iter().filter_map(own).collect()
+    carry.into_iter().map(own).collect()
 }
 
 /// Checks that all ranks have the same weights at the same place of the training.
@@ -268,7 +261,7 @@ impl ModuleVisitor for Checksum {
 #[cfg(test)]
 mod tests {
     use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
-    use burn::tensor::Int;
+    use burn::tensor::{Device, Int};
 
     use super::*;
     use crate::collective::Threads;
