@@ -44,7 +44,7 @@ pub struct TextArg {
     text: Option<String>,
     #[arg(hide = true)]
     more: Vec<String>,
-    /// Text that looks like an option
+    /// The text, after `--`: for a text that begins with a dash
     #[arg(value_name = "TEXT", conflicts_with_all = ["text", "file"], last = true)]
     escaped: Option<String>,
     /// Read the text from this file; `-` is standard input

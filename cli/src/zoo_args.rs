@@ -50,7 +50,7 @@ pub enum Benchmark {
     Steps(StepsArgs),
     /// Print a table in Markdown from the files of measurements
     Table {
-        /// Files that `--out` has written
+        /// Files with measurements, which `bench layers --out FILE` or `bench steps --out FILE` has written
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },

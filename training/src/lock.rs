@@ -16,7 +16,7 @@ pub(crate) struct Lock {
     dir: PathBuf,
     /// Whether the run folder was created together with the lock.
     created: bool,
-    /// Whether other processes are kept out. The file systems of some clusters have no locks.
+    /// Whether other processes cannot take the lock. This is false if the file system has no locks, as on some clusters.
     pub exclusive: bool,
     _file: File,
 }

@@ -133,7 +133,7 @@ impl Timings {
             format!("{} ({}{driver}), ", adapter.name, adapter.kind)
         };
         format!(
-            "{backend}: {on}{processor}, {threads} threads; medians of {rounds} rounds after {warm_up}; zoo {zoo}, burn \
+            "{backend}: {on}{processor}, {threads} threads; medians of {rounds} rounds after {warm_up} rounds of warm-up; zoo {zoo}, burn \
              {burn}."
         )
     }
@@ -181,7 +181,7 @@ mod tests {
         two.write(&path).unwrap();
         let two = Timings::read(&path).unwrap();
         let version = env!("CARGO_PKG_VERSION");
-        let method = format!("2 threads; medians of 15 rounds after 5; zoo {version}, burn {BURN}.");
+        let method = format!("2 threads; medians of 15 rounds after 5 rounds of warm-up; zoo {version}, burn {BURN}.");
         assert_eq!(
             Timings::table(&[one, two]),
             format!(

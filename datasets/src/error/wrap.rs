@@ -1,4 +1,4 @@
-//! Paths for the errors of the operating system and of archives.
+//! Adds the path of the file to errors of the operating system and to errors in archives.
 
 use std::path::Path;
 

@@ -102,7 +102,7 @@ impl Header {
                         path,
                         line,
                         "the line `@classLabel true` is missing",
-                        "add this line, with the names of the classes",
+                        "add the line `@classLabel true NAME1 NAME2 …`, with the names of the classes, before `@data`",
                     )),
                 };
             }

@@ -159,7 +159,10 @@ impl fmt::Display for Note {
                 write!(formatter, "{rolled_up} {rows} rows to {steps} steps of {span}")
             }
             Self::Unfinished { rows, start, span } => {
-                write!(formatter, "left out {rows} rows, because the step of {span} from {start} is incomplete")
+                write!(
+                    formatter,
+                    "left out {rows} rows, because the time step of {span} that begins at {start} is incomplete"
+                )
             }
             Self::TimeZone { offsets, converted_to } => time_zone(formatter, offsets, *converted_to),
             Self::NumbersAsTimes { column, counted } => {

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::inbox::{Inbox, Message};
 use super::{Collective, Lost};
 
-/// One of several ranks that are threads of one process, for tests: the kernels use all cores with one rank, too.
+/// One of several ranks that are threads of one process. It is meant for tests: several such ranks are not faster than one,
+/// whose kernels use all cores already.
 pub struct Threads {
     rank: usize,
     inbox: RefCell<Inbox>,

@@ -32,7 +32,7 @@ pub struct Ranked {
     pub test: Option<f64>,
 }
 
-/// Ranks the settings of runs.
+/// Groups runs that differ in their seed only, and sorts the groups by their mean validation metric, the best group first.
 pub fn rank<T: Task>(all: &[Summary]) -> Result<Vec<Ranked>> {
     let texts: Vec<_> = all.iter().map(|run| run.text.clone()).collect();
     let mut groups: BTreeMap<Vec<String>, Vec<&Summary>> = BTreeMap::new();

@@ -30,8 +30,8 @@ pub struct SeriesOptions {
     /// the future values of these columns
     #[arg(long, value_name = "COLUMN,…", requires = "csv")]
     known: Vec<Names>,
-    /// The columns that name the series of each row, for one model of all series in the table [default: the table has
-    /// one series]
+    /// ID columns: rows with the same values in these columns belong to the same series. One model is trained on all
+    /// series together [default: the whole table is one series]
     #[arg(long, value_name = "COLUMN,…", requires = "csv")]
     id: Vec<Names>,
     /// Roll the rows up to steps of this length, such as 10min, 1h, 1d or 1w; an incomplete first or last step is left

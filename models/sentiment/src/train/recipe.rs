@@ -144,7 +144,7 @@ impl Architecture {
 pub fn check(recipe: &RecipeOf<SentimentTask>) -> TaskResult<()> {
     let Architecture { network, ngrams } = &recipe.model;
     if let Some(NgramConfig { order, .. }) = ngrams.as_ref().filter(|config| !(1..=MAX_ORDER).contains(&config.order)) {
-        let message = format!("{order} is not an integer from 1 to {MAX_ORDER}");
+        let message = format!("{order} is outside of the range from 1 to {MAX_ORDER}");
         return Err(TaskError::setting("model.ngrams.order", message));
     }
     let epochs = recipe.training.epochs as usize;
