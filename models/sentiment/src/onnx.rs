@@ -44,6 +44,14 @@ impl ToOnnx for Sentiment {
                 export.with("temperature", temperature.get().to_string(), "divide the logits by it before the softmax")
             }
         };
+        let export = match self.settings().length_exponent {
+            None => export,
+            Some(exponent) => export.with(
+                "length_exponent",
+                exponent.to_string(),
+                "divide the logits also by (the number of tokens, at most 45, / 20) to the power of this exponent",
+            ),
+        };
         Ok(match self.ngrams() {
             None => export,
             Some(_) => export.with(

@@ -86,12 +86,14 @@ pub struct Logits {
     pub ngrams: Option<Vec<f32>>,
     /// The logits of the whole model: the weighted sums of the logits of its parts.
     pub combined: Vec<f32>,
+    /// The number of tokens of the text.
+    pub words: usize,
 }
 
 impl Logits {
     /// Combines the logits of the parts. `share` is the weight of the network's logits, from 0 to 1; the weight of the
     /// n-grams' logits is `1 − share`.
-    pub fn blend(network: Option<Vec<f32>>, ngrams: Option<Vec<f32>>, share: f32) -> Self {
+    pub fn blend(network: Option<Vec<f32>>, ngrams: Option<Vec<f32>>, share: f32, words: usize) -> Self {
         let combined = match (&network, &ngrams) {
             (Some(network), Some(ngrams)) => {
                 network.iter().zip(ngrams).map(|(network, ngrams)| share * network + (1.0 - share) * ngrams).collect()
@@ -99,7 +101,7 @@ impl Logits {
             (Some(logits), None) | (None, Some(logits)) => logits.clone(),
             (None, None) => Vec::new(),
         };
-        Self { network, ngrams, combined }
+        Self { network, ngrams, combined, words }
     }
 }
 
@@ -181,10 +183,10 @@ mod tests {
 
     #[test]
     fn parts_are_blended() {
-        let logits = Logits::blend(Some(vec![2.0, 1.0]), Some(vec![-1.0, 0.0]), 0.75);
+        let logits = Logits::blend(Some(vec![2.0, 1.0]), Some(vec![-1.0, 0.0]), 0.75, 3);
         assert_eq!(logits.combined, [1.25, 0.75]);
-        assert_eq!(Logits::blend(None, Some(vec![3.0]), 0.0).combined, [3.0]);
-        assert_eq!(Logits::blend(Some(vec![3.0]), None, 1.0).combined, [3.0]);
+        assert_eq!(Logits::blend(None, Some(vec![3.0]), 0.0, 1).combined, [3.0]);
+        assert_eq!(Logits::blend(Some(vec![3.0]), None, 1.0, 1).combined, [3.0]);
     }
 
     #[test]

@@ -179,14 +179,15 @@ impl Sentiment {
         }
     }
 
-    /// Sets the number by which the logits are divided before they become probabilities.
-    pub fn set_temperature(&mut self, temperature: Positive) {
+    /// Sets the numbers from which [`Settings::temperature_of`] computes the temperature of a text.
+    pub fn set_temperature(&mut self, temperature: Positive, length_exponent: Option<f64>) {
         self.settings.temperature = Some(temperature);
+        self.settings.length_exponent = length_exponent;
     }
 
     /// The probabilities of the classes, in the order of the labels.
     pub fn probabilities(&self, logits: &Logits) -> Vec<f32> {
-        probabilities(&logits.combined, self.settings.temperature.unwrap_or(Positive::ONE).get())
+        probabilities(&logits.combined, self.settings.temperature_of(logits.words))
     }
 
     /// Computes the logits of each text, in order, for measurements: texts are read as published, without
@@ -199,7 +200,8 @@ impl Sentiment {
         let network = self.network().map(|network| network.logits(texts));
         let logits = texts.iter().enumerate().map(|(index, tokens)| {
             let ngrams = self.ngrams().map(|ngrams| ngrams.logits(tokens));
-            Logits::blend(network.as_ref().map(|logits| logits[index].clone()), ngrams, self.share())
+            let network = network.as_ref().map(|logits| logits[index].clone());
+            Logits::blend(network, ngrams, self.share(), tokens.len())
         });
         logits.collect()
     }
@@ -220,7 +222,8 @@ impl Sentiment {
         tokens.into_iter().zip(sums).map(|(word, contribution)| Contribution { word, contribution }).collect()
     }
 
-    /// The words of a text that the model reads: the words that the network reads, or all words for n-grams alone.
+    /// Returns the words of a text that the model uses: those within the network's largest number of words, or all words if
+    /// the model has no network.
     fn read<'a>(&self, tokens: &'a [String]) -> &'a [String] {
         self.network().map_or(tokens, |network| network.reading().cut(tokens))
     }

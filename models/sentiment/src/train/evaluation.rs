@@ -1,6 +1,8 @@
 //! Measurements: accuracy, macro F1, cross-entropy and calibration, and the settings that minimise the cross-entropy: the
 //! weight of the network in a blend, and the temperature.
 
+use std::ops::RangeInclusive;
+
 use inference::by_length;
 use training::classes::{self, Answer, confusion_map, reliability, stacked};
 use training::plot::{self, heat_map};
@@ -10,6 +12,7 @@ use training::{Interrupt, Measured, Metric, TaskResult};
 use crate::network::BATCH;
 use crate::prediction::Logits;
 use crate::predictor::Sentiment;
+use crate::settings::length_factor;
 use crate::train::data::Example;
 
 /// The number of steps into which the search for the network's weight in a blend divides the range from 0 to 1.
@@ -53,7 +56,7 @@ pub fn measure(predictor: &Sentiment, set: &[Example], logits: &[Logits]) -> Mea
     for (name, part) in [("network_accuracy", 1.0), ("ngram_accuracy", 0.0)] {
         let of_part = |logits: &Logits| {
             let (network, ngrams) = (logits.network.clone()?, logits.ngrams.clone()?);
-            Some(Logits::blend(Some(network), Some(ngrams), part))
+            Some(Logits::blend(Some(network), Some(ngrams), part, logits.words))
         };
         if let Some(parts) = logits.iter().map(of_part).collect::<Option<Vec<Logits>>>() {
             metrics.push(Metric::higher(name, classes::accuracy(&answers(predictor, set, &parts))));
@@ -63,8 +66,8 @@ pub fn measure(predictor: &Sentiment, set: &[Example], logits: &[Logits]) -> Mea
 }
 
 fn loss(predictor: &Sentiment, set: &[Example], logits: &[Logits]) -> f64 {
-    let temperature = predictor.settings().temperature.unwrap_or(Positive::ONE).get();
-    cross_entropy(set, logits.iter().map(|logits| logits.combined.clone()), temperature)
+    let temperature = |logits: &Logits| predictor.settings().temperature_of(logits.words);
+    cross_entropy(set, logits.iter().map(|logits| (logits.combined.clone(), temperature(logits))))
 }
 
 /// The weight of the network's logits in a blend, from 0 to 1, that minimises the cross-entropy. (The accuracy would be
@@ -72,22 +75,39 @@ fn loss(predictor: &Sentiment, set: &[Example], logits: &[Logits]) -> f64 {
 pub fn best_share(set: &[Example], logits: &[Logits]) -> Option<f32> {
     let shares = (0..=SHARE_STEPS).map(|step| step as f32 / SHARE_STEPS as f32);
     let losses = shares.map(|share| {
-        let blend = |part: &Logits| Logits::blend(part.network.clone(), part.ngrams.clone(), share).combined;
-        (cross_entropy(set, logits.iter().map(blend), 1.0), share)
+        let blend =
+            |part: &Logits| Logits::blend(part.network.clone(), part.ngrams.clone(), share, part.words).combined;
+        (cross_entropy(set, logits.iter().map(|part| (blend(part), 1.0))), share)
     });
     losses.min_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, share)| share)
 }
 
-/// The temperature that minimises the cross-entropy.
-pub fn best_temperature(set: &[Example], logits: &[Logits]) -> Option<Positive> {
-    let loss = |temperature| cross_entropy(set, logits.iter().map(|logits| logits.combined.clone()), temperature);
-    Positive::try_from(classes::best_temperature(loss)).ok()
+/// The exponents of the number of words that are tried: the multiples of [`EXPONENT_STEP`] between these limits.
+const EXPONENTS: RangeInclusive<i32> = -8..=32;
+const EXPONENT_STEP: f64 = 0.025;
+
+/// The temperature and the exponent of the number of words that minimise the cross-entropy. Short texts are often clearer
+/// than long ones with the same logit: a text with one word of praise has no room for a word of blame.
+pub fn best_temperature(set: &[Example], logits: &[Logits]) -> Option<(Positive, f64)> {
+    let best = |exponent: f64| {
+        let lengths: Vec<f64> = logits.iter().map(|part| length_factor(part.words, exponent)).collect();
+        let loss = |temperature: f64| {
+            let scaled =
+                logits.iter().zip(&lengths).map(|(part, length)| (part.combined.clone(), temperature * length));
+            cross_entropy(set, scaled)
+        };
+        let temperature = classes::best_temperature(loss);
+        (loss(temperature), temperature, exponent)
+    };
+    let all = EXPONENTS.map(|step| best(f64::from(step) * EXPONENT_STEP));
+    let (_, temperature, exponent) = all.min_by(|(one, ..), (other, ..)| one.total_cmp(other))?;
+    Some((Positive::try_from(temperature).ok()?, exponent))
 }
 
-/// The mean cross-entropy of the classes in nats. The logits are divided by `temperature`. A class that the model does
-/// not know has the least positive probability.
-fn cross_entropy(set: &[Example], logits: impl IntoIterator<Item = Vec<f32>>, temperature: f64) -> f64 {
-    let of_text = |(example, logits): (&Example, Vec<f32>)| match logits.as_slice() {
+/// The mean cross-entropy of the classes in nats. `logits` are those of each text with its temperature, by which they are
+/// divided. A class that the model does not know has the least positive probability.
+fn cross_entropy(set: &[Example], logits: impl IntoIterator<Item = (Vec<f32>, f64)>) -> f64 {
+    let of_text = |(example, (logits, temperature)): (&Example, (Vec<f32>, f64))| match logits.as_slice() {
         [logit] => {
             let against = f64::from(if example.class == 1 { -logit } else { *logit }) / temperature;
             against.max(0.0) + (-against.abs()).exp().ln_1p()
@@ -122,34 +142,35 @@ mod tests {
     }
 
     fn of_network(logits: &[f32]) -> Logits {
-        Logits::blend(Some(logits.to_vec()), None, 1.0)
+        Logits::blend(Some(logits.to_vec()), None, 1.0, 1)
+    }
+
+    /// The cross-entropy of logits that are all divided by one temperature.
+    fn entropy<const N: usize>(classes: &[usize], logits: [Vec<f32>; N], temperature: f64) -> f64 {
+        cross_entropy(&examples(classes), logits.map(|logits| (logits, temperature)))
     }
 
     #[test]
     fn losses_are_those_computed_by_hand() {
         let logits = [2.0, -0.5, -1.0].map(|logit| vec![logit]);
         let expected = [-2f64, -0.5, 1.0].map(|against| (1.0 + against.exp()).ln()).iter().sum::<f64>() / 3.0;
-        let set = examples(&[1, 0, 1]);
-        approx::assert_relative_eq!(cross_entropy(&set, logits.clone(), 1.0), expected, max_relative = 1e-12);
+        let classes = [1, 0, 1];
+        approx::assert_relative_eq!(entropy(&classes, logits.clone(), 1.0), expected, max_relative = 1e-12);
         // Two logits have the loss of their difference.
         let pairs = logits.map(|logit| vec![700.0, 700.0 + logit[0]]);
-        approx::assert_relative_eq!(cross_entropy(&set, pairs, 1.0), expected, max_relative = 1e-6);
+        approx::assert_relative_eq!(entropy(&classes, pairs, 1.0), expected, max_relative = 1e-6);
         let three = vec![0.0, 2f32.ln(), 3f32.ln()];
-        approx::assert_relative_eq!(
-            cross_entropy(&examples(&[2]), [three.clone()], 1.0),
-            2f64.ln(),
-            max_relative = 1e-6
-        );
+        approx::assert_relative_eq!(entropy(&[2], [three.clone()], 1.0), 2f64.ln(), max_relative = 1e-6);
         let halved = three.iter().map(|logit| 2.0 * logit).collect();
-        approx::assert_relative_eq!(cross_entropy(&examples(&[2]), [halved], 2.0), 2f64.ln(), max_relative = 1e-6);
-        assert!(cross_entropy(&examples(&[7]), [three], 1.0) > 80.0, "an unknown class");
+        approx::assert_relative_eq!(entropy(&[2], [halved], 2.0), 2f64.ln(), max_relative = 1e-6);
+        assert!(entropy(&[7], [three], 1.0) > 80.0, "an unknown class");
     }
 
     #[test]
     fn the_better_part_gets_the_larger_share() {
         let set = examples(&[1, 0]);
         let parts = [(3.0, -1.0), (-3.0, 1.0)];
-        let blend = |network, ngrams| Logits::blend(Some(vec![network]), Some(vec![ngrams]), 0.5);
+        let blend = |network, ngrams| Logits::blend(Some(vec![network]), Some(vec![ngrams]), 0.5, 1);
         assert_eq!(best_share(&set, &parts.map(|(network, ngrams)| blend(network, ngrams))), Some(1.0));
         assert_eq!(best_share(&set, &parts.map(|(network, ngrams)| blend(ngrams, network))), Some(0.0));
     }
@@ -158,8 +179,24 @@ mod tests {
     fn the_temperature_lowers_the_confidence_of_wrong_answers() {
         // Three of four answers are right, so that the best probability is 0.75, and its logit ln 3.
         let set = examples(&[1, 1, 1, 0]);
-        let temperature = best_temperature(&set, &vec![of_network(&[3.0]); 4]).unwrap().get();
+        let (temperature, exponent) = best_temperature(&set, &vec![of_network(&[3.0]); 4]).unwrap();
+        let temperature = temperature.get() * length_factor(1, exponent);
         approx::assert_relative_eq!(temperature, 3.0 / 3f64.ln(), max_relative = 0.03);
+    }
+
+    #[test]
+    fn short_texts_that_are_clearer_get_a_smaller_temperature() {
+        // All logits are 1. Nine of ten texts of 5 words are positive, and six of ten texts of 50 words.
+        let texts = |positive: usize, words: usize| {
+            (0..10).map(move |text| {
+                (usize::from(text < positive), Logits { combined: vec![1.0], words, ..Logits::default() })
+            })
+        };
+        let (classes, logits): (Vec<usize>, Vec<Logits>) = texts(9, 5).chain(texts(6, 50)).unzip();
+        let (temperature, exponent) = best_temperature(&examples(&classes), &logits).unwrap();
+        let probability = |words| 1.0 / (1.0 + (-1.0 / (temperature.get() * length_factor(words, exponent))).exp());
+        approx::assert_relative_eq!(probability(5), 0.9, max_relative = 0.03);
+        approx::assert_relative_eq!(probability(50), 0.6, max_relative = 0.03);
     }
 
     #[test]

@@ -288,7 +288,8 @@ impl Task for SentimentTask {
         let classifier = |network| NetworkClassifier::new(network, self.vocabulary.clone(), reading, device.clone());
         let (model, classes) = (self.architecture.settings(self.contextual), self.classes.clone());
         let language_model = self.language_model_recipe().is_some();
-        let settings = Settings { data: reading, model, classes, temperature: None, language_model };
+        let settings =
+            Settings { data: reading, model, classes, temperature: None, length_exponent: None, language_model };
         let parts = Classifier::new(network.map(classifier), self.ngrams.clone(), 1.0);
         Ok(Sentiment::new(settings, parts.ok_or_else(no_network)?))
     }
@@ -354,10 +355,11 @@ impl Task for SentimentTask {
         if let Classifier::Blend(_) = predictor.classifier() {
             predictor.set_share(best_share(valid, &logits).unwrap_or(predictor.share()));
             let share = predictor.share();
-            logits.iter_mut().for_each(|part| *part = Logits::blend(part.network.take(), part.ngrams.take(), share));
+            let blend = |part: &mut Logits| Logits::blend(part.network.take(), part.ngrams.take(), share, part.words);
+            logits.iter_mut().for_each(|part| *part = blend(part));
         }
-        if let Some(temperature) = best_temperature(valid, &logits) {
-            predictor.set_temperature(temperature);
+        if let Some((temperature, length_exponent)) = best_temperature(valid, &logits) {
+            predictor.set_temperature(temperature, Some(length_exponent));
         }
         Ok(())
     }
