@@ -211,7 +211,8 @@ impl Output {
         let content = content.map_err(|source| CliError::Io { action: "read", path: path.to_path_buf(), source })?;
         let mut lines: Vec<String> = content.lines().map(str::to_owned).collect();
         let seal = lines.pop().and_then(|line| serde_json::from_str(&line).ok());
-        let message = "the last line does not tell the shard, so the output is incomplete; run the shard again";
+        let message =
+            "the last line does not say which shard this is, so the output is incomplete; run the shard again";
         let seal = seal.ok_or_else(|| wrong(path, message))?;
         Ok(Self { path: path.to_path_buf(), lines, seal })
     }

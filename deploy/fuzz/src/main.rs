@@ -1,4 +1,4 @@
-//! Damages packages until a time is over, and prints a report: `cargo run -p fuzz -- --minutes 30`.
+//! Opens packages that are damaged at random, for a given time, and prints a report: `cargo run -p fuzz -- --minutes 30`.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

@@ -42,7 +42,7 @@ impl Element {
 /// One dimension of an input or output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dim {
-    /// A size that does not change.
+    /// A size that is known when the graph is exported.
     Fixed(usize),
     /// The name of a size that each call chooses, such as `batch`.
     Named(&'static str),

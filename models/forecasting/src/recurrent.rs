@@ -68,7 +68,7 @@ pub enum Decoding {
 pub enum Normalise {
     /// Normalises by the mean and standard deviation of the rows that are read.
     Window,
-    /// Subtracts the last value of the rows that are read.
+    /// Subtracts the last value in the look-back of a window from all values of the window, as NLinear does.
     Last,
 }
 

@@ -1,5 +1,5 @@
-//! Input, options and result of a generation. The types are serialized to JSON on the command line, over HTTP and in the
-//! browser. And the points that the network reads.
+//! Input, options and result of a generation, which are serialized to JSON on the command line, over HTTP and in the
+//! browser; and the points that the network reads.
 
 use inference::PredictError;
 use inference::settings::Count;

@@ -62,7 +62,12 @@ impl Adaptation {
         let mut settings = cache.chain(self.dynamic.iter().flat_map(DynamicConfig::ranges));
         match settings.find(|(_, value, range)| !range.contains(value)) {
             None => Ok(()),
-            Some((key, value, _)) => Err(format!("{key} = {value} is out of range")),
+            Some((key, value, range)) if *range.end() < f64::MAX => {
+                Err(format!("{key} = {value} is out of range; use a number from {} to {}", range.start(), range.end()))
+            }
+            Some((key, value, range)) => {
+                Err(format!("{key} = {value} is out of range; use a number of at least {}", range.start()))
+            }
         }
     }
 }

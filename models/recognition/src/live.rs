@@ -224,7 +224,8 @@ impl Live {
         let Some([last, mut read]) = self.times.filter(|[last, _]| time - last <= PAUSE / rate) else {
             let later = self.times.is_none_or(|[last, _]| time > last);
             if !(time.is_finite() && later) {
-                return Err(PredictError::bad_input("time", format!("{time} s is not after the last sample")));
+                let reason = format!("{time} s must be a number that is larger than the time of the last sample");
+                return Err(PredictError::bad_input("time", reason));
             }
             self.restart(network);
             self.times = Some([time; 2]);

@@ -276,6 +276,10 @@ fn open_share(package: &Package<'_>) -> Result<f32, PackageError> {
     let Share { network } = package.json(BLEND)?;
     match (0.0..=1.0).contains(&network) {
         true => Ok(network),
-        false => Err(package.invalid(BLEND, format!("`network` is {network}, and must be from 0 to 1"))),
+        false => {
+            let message =
+                format!("`network`, the share of the network in the blend, is {network}, but must be from 0 to 1");
+            Err(package.invalid(BLEND, message))
+        }
     }
 }

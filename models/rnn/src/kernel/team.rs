@@ -123,8 +123,8 @@ impl<'a> Task<'a> {
 
     /// Runs the job with the helpers that come within `patience`.
     fn run(&self, patience: Duration) {
-        /// Waits for the helpers when it is dropped, even if the caller's part panics, because the helpers borrow the
-        /// task.
+        /// A guard that waits for the helpers when it is dropped, even if the caller's part panics: the helpers borrow
+        /// the task.
         struct Helping<'a>(&'a Task<'a>);
         impl Drop for Helping<'_> {
             fn drop(&mut self) {

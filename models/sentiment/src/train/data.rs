@@ -103,7 +103,7 @@ pub enum Set {
     Trec,
     /// Sentences of film reviews: the sentence polarity set, without published parts.
     RtPolarity,
-    /// Reviews, their sentences and other short texts about films, for the general model.
+    /// Reviews, sentences of reviews and other short texts about films, on which the general model is trained.
     ShortReviews,
     /// The same without the sentence polarity set in training, which is the test part.
     ShortReviewsTransfer,

@@ -86,8 +86,9 @@ pub fn best_share(set: &[Example], logits: &[Logits]) -> Option<f32> {
 const EXPONENTS: RangeInclusive<i32> = -8..=32;
 const EXPONENT_STEP: f64 = 0.025;
 
-/// The temperature and the exponent of the number of words that minimise the cross-entropy. Short texts are often clearer
-/// than long ones with the same logit: a text with one word of praise has no room for a word of blame.
+/// Returns the temperature and the exponent of [`length_factor`] that minimise the cross-entropy. The length matters because
+/// the label of a short text is often more certain than that of a long one with the same logit: a text with one word of
+/// praise has no room for a word of blame.
 pub fn best_temperature(set: &[Example], logits: &[Logits]) -> Option<(Positive, f64)> {
     let best = |exponent: f64| {
         let lengths: Vec<f64> = logits.iter().map(|part| length_factor(part.words, exponent)).collect();

@@ -20,7 +20,8 @@ use crate::prediction::sigmoid;
 
 /// Training stops when the predicted probability of every text changes by at most this value in one pass.
 const TOLERANCE: f64 = 1e-4;
-/// The largest number of weights before n-grams are left out: 1.2 GB while they are fitted.
+/// The largest number of weights, one for each n-gram and class, that are fitted. That many take 1.2 GB while they are
+/// fitted; the setting `keep` then removes most of them.
 const MOST_WEIGHTS: usize = 200_000_000;
 /// The largest number of positions of n-grams in all texts: 3.2 GB.
 const MOST_POSITIONS: usize = 200_000_000;
@@ -138,7 +139,9 @@ impl Features {
         let is_frequent = |group: &&[(u64, u32)]| group.len() >= config.min_count as usize;
         let ngrams = found.chunk_by(|a, b| a.0 == b.0).filter(is_frequent).count();
         if ngrams.saturating_mul(count) > MOST_WEIGHTS {
-            let message = format!("{ngrams} n-grams with weights for {count} classes are too many; increase it");
+            let message = format!(
+                "{ngrams} n-grams with {count} classes have too many weights; increase this setting to leave out rare n-grams"
+            );
             return Err(TaskError::setting("model.ngrams.min_count", message));
         }
         let texts = vec![Vec::new(); texts.len()];

@@ -59,7 +59,7 @@ impl DataConfig {
         if removed > 0 {
             let other = match other_label {
                 0 => String::new(),
-                count => format!("; {count} of them had another label than the text that was kept"),
+                count => format!("; {count} of them had a different label from the copy that was kept"),
             };
             cx.note(&format!("removed {removed} texts that occur elsewhere in the data{other}"));
         }
