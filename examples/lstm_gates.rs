@@ -112,8 +112,8 @@ fn train(steps: usize) -> (Vocabulary, Network) {
     (vocabulary, descend(network, steps, 0.01, loss).0)
 }
 
-/// Returns the index of the unit whose cell state differs most between two sentences. For each unit, the smallest
-/// difference at the positions `BETWEEN` counts.
+/// Returns the index of the unit whose cell state differs most between two sentences. The difference of a unit is its
+/// smallest difference over the positions `BETWEEN`.
 fn most_different([singular, plural]: &[Vec<Gates>; 2]) -> usize {
     let difference = |step: usize, unit: usize| (singular[step][CELL][unit] - plural[step][CELL][unit]).abs();
     let smallest = |unit| BETWEEN.map(|step| difference(step, unit)).fold(1.0, f64::min);

@@ -10,8 +10,8 @@ use serde::Serialize;
 /// Batch, steps, input size and hidden size.
 const SHAPE: [usize; 4] = [4, 12, 16, 32];
 
-/// The largest difference of a device that works. The mathematical functions of GPU drivers are less exact than those of
-/// the CPU.
+/// The largest difference from the results of the CPU with which a device still passes the check. The mathematical
+/// functions of GPU drivers are less exact than those of the CPU.
 const TOLERANCE: f32 = 1e-3;
 
 /// The result of a check.
@@ -81,7 +81,8 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().iter::<f32>().collect()
 }
 
-/// Returns the largest difference, relative to the largest value of each result; infinity for NaN and other shapes.
+/// Returns the largest difference between two lists of results, relative to the largest expected value of each result.
+/// Returns infinity if a found value is NaN or infinite, or if the lengths differ.
 fn difference(expected: &[Vec<f32>], found: &[Vec<f32>]) -> f32 {
     let lengths = |results: &[Vec<f32>]| results.iter().map(Vec::len).collect::<Vec<_>>();
     if lengths(expected) != lengths(found) || !found.iter().flatten().all(|value| value.is_finite()) {

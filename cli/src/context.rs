@@ -182,7 +182,8 @@ impl Context {
         format!("{launcher}{} {arguments}{flags}{skip}{half}", self.program)
     }
 
-    /// Returns the global options that differ from their defaults, except for the number of threads, for another process.
+    /// Returns the global options that differ from their defaults, as arguments for another process. The number of
+    /// threads is not among them.
     pub(crate) fn global_arguments(&self) -> impl Iterator<Item = String> {
         self.flags.iter().cloned()
     }

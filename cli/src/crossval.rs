@@ -30,7 +30,8 @@ pub struct Crossval<O: Args> {
 type Trained<T> = std::result::Result<T, TrainingError>;
 /// The function that is called after every training.
 pub type Each<'a, T> = &'a mut dyn FnMut(&Fitted<T>) -> Trained<()>;
-/// The function that trains a recipe on a number of folds in a folder: `crossval` of an application.
+/// The type of an application's function `crossval`, which divides the data of a recipe into a number of folds, and
+/// trains one model per fold in a folder.
 pub type Train<T> = fn(&RecipeOf<T>, Count, &Path, &mut Session, Each<'_, T>) -> Trained<Option<FoldMetrics>>;
 
 impl<O: Args> Crossval<O> {

@@ -26,7 +26,7 @@ pub struct TextArgs {
     /// Further texts
     #[arg(value_name = "TEXTS", conflicts_with = "file")]
     more: Vec<String>,
-    /// Texts that look like options
+    /// Texts after `--`, which may look like options
     #[arg(value_name = "TEXT", conflicts_with = "file", last = true)]
     escaped: Vec<String>,
     /// Read one text per line from this file; `-` is standard input

@@ -37,9 +37,10 @@ pub struct Entry {
     models: fn() -> Vec<models::Listed>,
     /// The names of the recipes.
     pub(crate) recipes: fn() -> Vec<String>,
-    /// Measures training steps of a recipe, with changed settings, given the number of steps before and in the measurement.
+    /// Measures the time of training steps. The arguments are the name of a recipe, overrides of its settings, the
+    /// numbers of steps before and in the measurement, and the session.
     pub(crate) steps: fn(&str, &[String], [usize; 2], &mut Session) -> training::Result<StepTimes>,
-    /// What one step counts, such as `words`.
+    /// The name of the items that a training step processes, such as `words`.
     pub(crate) items: &'static str,
 }
 
@@ -74,8 +75,8 @@ pub fn main<A: Application>() -> ExitCode {
     run::<A>(&matches, PredictorOf::<A>::APPLICATION)
 }
 
-/// Runs the program with all applications: `zoo APPLICATION VERB`. `applications` opens their packages. Returns its
-/// exit code.
+/// Runs the program with all applications: `zoo APPLICATION VERB`. `applications` is the registry that opens the
+/// packages of these applications. Returns its exit code.
 pub fn zoo(applications: Registry, entries: &[Entry]) -> ExitCode {
     keep_memory();
     let mut program = Command::new("zoo")

@@ -81,7 +81,8 @@ impl ShardArgs {
         self.shard.is_none_or(|shard| shard.has(index))
     }
 
-    /// Prints the last line of the output of a shard. `options` are the options of the answers.
+    /// Prints the last line of the output of a shard. `options` are the options with which the items were answered;
+    /// `merge` checks that they are the same for all shards.
     pub fn finish(self, model: &Path, mut list: List, options: &impl Serialize) -> Result<()> {
         let Some(shard) = self.shard else { return Ok(()) };
         let path = model.join(MANIFEST);
@@ -241,11 +242,13 @@ fn check(outputs: &[Output]) -> Result<()> {
             )));
         }
         if *list != first.seal.list {
-            let message = format!("its items or options are not those of {other}; run the shard with those");
+            let message = format!(
+                "its items or options differ from those of {other}; run this shard again with the items and options of {other}"
+            );
             return Err(output.wrong(&message));
         }
         if *model != first.seal.model {
-            return Err(output.wrong(&format!("another model answered than in {other}; run the shard with that model")));
+            return Err(output.wrong(&format!("its answers are from another model than those of {other}; run this shard again with the model of {other}")));
         }
         if std::mem::replace(&mut found[shard.number - 1], true) {
             return Err(output.wrong(&format!("shard {shard} is given twice; remove one of both files")));

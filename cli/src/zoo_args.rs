@@ -59,7 +59,8 @@ pub enum Benchmark {
 /// Options of a benchmark.
 #[derive(Debug, Args)]
 pub struct BenchmarkArgs {
-    /// Parts of the names of what is measured [default: all layers, or the first recipe of each application]
+    /// Measure only layers or recipes whose names contain one of these texts [default: all layers, or the first recipe
+    /// of each application]
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
     /// Only this backend [default: all backends of this program]
@@ -77,7 +78,7 @@ pub struct BenchmarkArgs {
     /// JSON file for the results, with processor, adapters and versions
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Print the content of this file instead of a table
+    /// Print the results as JSON instead of a table
     #[arg(long)]
     pub json: bool,
 }

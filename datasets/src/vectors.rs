@@ -126,7 +126,8 @@ fn parse(path: &Path, bytes: Vec<u8>, name: &Path) -> Result<WordVectors> {
 }
 
 /// Returns the number of words, the dimension, and the length of the header of a file in the binary form of word2vec;
-/// `None` for a file of text. Both may begin with the same header. In a file of text, numbers follow the first word.
+/// `None` for a file of text. A file of text may begin with the same header, but after its first word come numbers that
+/// are written as text.
 fn binary_header(bytes: &[u8]) -> Option<(usize, usize, usize)> {
     let end = bytes.iter().take(64).position(|byte| *byte == b'\n')?;
     let header = std::str::from_utf8(&bytes[..end]).ok().filter(|line| is_header(line))?;

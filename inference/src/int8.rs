@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
-/// The end of the name of a tensor of scales.
+/// The suffix of the name of a tensor that holds the scales of a matrix.
 const SCALE: &str = ".scale";
 
 /// Converts the matrices of a safetensors file with 32-bit floats to 8 bits per weight.
@@ -31,7 +31,8 @@ pub(crate) fn quantize(content: &[u8]) -> Result<Vec<u8>, String> {
     tensors.serialize()
 }
 
-/// Returns the scale of a row of weights, with which its largest weight becomes ±127, and the integers.
+/// Quantizes a row of weights. Returns the scale of the row, and the weights as integers: each weight is divided by the
+/// scale and rounded. The scale is chosen so that the weight with the largest absolute value becomes ±127.
 fn quantize_row(row: &[f32]) -> (f32, Vec<i8>) {
     let scale = row.iter().fold(0.0, |largest: f32, weight| largest.max(weight.abs())) / 127.0;
     // A row of zeros has the scale 0, and 0 / 0 is converted to 0.

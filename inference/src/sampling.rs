@@ -109,8 +109,8 @@ impl Sampling {
     }
 }
 
-/// Tokens with their logits, of which only the most likely tokens are sorted, as many as are needed. A vocabulary is
-/// large, and the sampled token is usually among the most likely tokens.
+/// Tokens with their logits. Only the most likely tokens are sorted, and more tokens are sorted when they are needed: a
+/// vocabulary is large, and the sampled token is usually among the most likely tokens.
 struct Ranked {
     tokens: Vec<(u32, f32)>,
     /// The number of tokens at the start of `tokens` that are sorted, beginning with the most likely token.

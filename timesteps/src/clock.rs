@@ -21,8 +21,9 @@ impl Clock {
         Self { changes }
     }
 
-    /// Returns the local time at a time of the series. The difference from standard time before the first change is the
-    /// one at the first change, and the difference after the last change is the one at the last change.
+    /// Converts a time of the series (standard time) to local time. Times before the first clock change have the same
+    /// difference from standard time as the times after the first change. Times after the last change have the
+    /// difference of the last change.
     pub fn local(&self, time: DateTime) -> DateTime {
         let change = self.changes.partition_point(|(from, _)| *from <= time).saturating_sub(1);
         let ahead = self.changes.get(change).map_or(0, |(_, ahead)| *ahead);

@@ -54,7 +54,7 @@ pub struct Rhythm {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Pattern {
-    /// A constant step; times are multiples of the resolution.
+    /// A constant step. The predicted times are rounded to multiples of `resolution`.
     Constant {
         step: SignedDuration,
         resolution: SignedDuration,
@@ -105,8 +105,8 @@ impl Rhythm {
         })
     }
 
-    /// Returns the number of times that the pattern has between two times, which is the number of missing rows between
-    /// consecutive rows of a series.
+    /// Counts the times that the pattern predicts between `one` and `other`, both excluded. If `one` and `other` are
+    /// the times of consecutive rows of a series, the result is the number of missing rows.
     pub fn count_between(&self, one: DateTime, other: DateTime) -> usize {
         let (between, step) = (other.duration_since(one), self.step);
         if step <= SignedDuration::ZERO {
@@ -183,8 +183,8 @@ impl Pattern {
         }
     }
 
-    /// Returns the number of times that the pattern does not predict from the previous time, or that are not in the
-    /// pattern at all.
+    /// Returns the number of prediction errors: the number of times that do not follow from the previous time by the
+    /// pattern, plus 1 if the first time does not fit a monthly pattern.
     fn errors(&self, times: &[DateTime]) -> usize {
         let first = times.first().filter(|first| matches!(self, Self::Months(months) if !months.contains(**first)));
         times.windows(2).filter(|pair| !self.predicts(pair[0], pair[1])).count() + usize::from(first.is_some())

@@ -21,7 +21,7 @@ pub(crate) struct Opening {
 struct Counts {
     /// The number of days with rows.
     open: [usize; 7],
-    /// The number of days from the first to the last row.
+    /// The number of calendar days from the first to the last row, with or without rows.
     all: [usize; 7],
     /// The number of days that have a row at a time of day.
     times: HashMap<Time, [usize; 7]>,

@@ -20,7 +20,7 @@ pub struct Adapter {
 }
 
 impl Adapter {
-    /// Opens the device.
+    /// Describes a device: its name, type, graphics API, driver and memory. Opens the device if it is a GPU.
     ///
     /// # Panics
     ///
@@ -73,7 +73,9 @@ mod graphics {
 
     use super::Adapter;
 
-    /// Adds what wgpu knows about the adapter. CubeCL has only its name, and prefers the graphics APIs in wgpu's order.
+    /// Completes the description with the type, graphics API and driver that wgpu reports for the adapter. CubeCL
+    /// reports only the name of the adapter. If several graphics APIs have an adapter of this name, the first in wgpu's
+    /// order is taken, which CubeCL prefers too.
     pub fn completed(adapter: Adapter, api: WgpuBackend) -> Adapter {
         let Some(info) = list(api).into_iter().find(|info| info.name == adapter.name) else { return adapter };
         let kind = match info.device_type {

@@ -84,7 +84,7 @@ fn provenance<T: Task>(recipe: &RecipeOf<T>, outcome: &Outcome) -> String {
     let memory = provenance.peak_memory.map_or("not measured".to_owned(), |bytes| format!("{} MiB", bytes >> 20));
     let speed = provenance.items.map_or(String::new(), |items| {
         let speed = items as f64 / provenance.seconds;
-        format!(", {items} {} at {speed:.0} per second, measurements included", T::ITEMS)
+        format!(", {items} {} at {speed:.0} per second, including the time for evaluation", T::ITEMS)
     });
     format!(
         "- reproduce: {}\n- backend: {}, {} threads\n- time: {}{speed}\n- peak memory: {memory}\n- data: {}\n\

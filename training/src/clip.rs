@@ -27,7 +27,8 @@ pub enum Clip {
 
 /// Multiplies all gradients by `scale` and then clips them. Returns the global norm after scaling and before clipping.
 ///
-/// Gradients whose norm is NaN or infinite are returned unchanged on the CPU, and are useless on a GPU.
+/// If the norm is NaN or infinite, the gradients are returned unchanged on the CPU; on a GPU they are changed, and must
+/// not be used.
 pub fn clip<M: Module>(
     module: &M,
     mut grads: GradientsParams,
@@ -58,7 +59,7 @@ pub fn clip<M: Module>(
 /// the device, `[3]`: `loss`, `[1]`, times `scale`; the global norm after scaling and before clipping; and the factor by
 /// which the gradients were multiplied.
 ///
-/// Gradients whose norm is NaN or infinite are changed to useless values.
+/// If the norm is NaN or infinite, the returned gradients must not be used.
 #[cfg(feature = "cube")]
 pub(crate) fn clip_on_gpu<M: Module>(
     module: &M,

@@ -270,7 +270,7 @@ pub enum TrainingError {
          same kind of processor everywhere, and use a run folder that all machines share"
     )]
     RanksDiffer {
-        /// The rank that has noticed it.
+        /// The rank that reports this error, counted from 0.
         one: usize,
         /// A rank with other weights.
         other: usize,

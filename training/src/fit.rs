@@ -64,7 +64,7 @@ pub enum Fitted<T: Task> {
     Trained(Box<Trained<T>>),
     /// A stop was requested through the [`Interrupt`]. [`Training::resume`] continues the run.
     Interrupted,
-    /// The run is trained. Rank 0 of its ranks evaluates it and has the results.
+    /// The run is trained, and this rank is not rank 0. Only rank 0 evaluates the model and has the results.
     Followed,
 }
 
@@ -114,8 +114,8 @@ impl<T: Task> Training<T> {
     ///
     /// # Errors
     ///
-    /// [`TrainingError::OtherRecipe`] if the folder holds a run with another recipe, except for a smaller number of
-    /// epochs and other [paths of the data](Task::PATHS).
+    /// [`TrainingError::OtherRecipe`] if the folder holds a run with another recipe. Two differences are allowed: the
+    /// run in the folder may have fewer epochs than this recipe, and other [paths of the data](Task::PATHS).
     pub fn in_folder_or_resume(self, dir: impl Into<PathBuf>) -> Result<Self> {
         let dir = dir.into();
         let place = match Run::open(dir.clone()) {
@@ -168,7 +168,8 @@ impl<T: Task> Training<T> {
     }
 
     /// Opens the model of the run if the run is finished, and trains it otherwise, as [`fit`](Self::fit) does. Returns
-    /// `None` if the training was interrupted, or if rank 0 has the model. `each` is called with the result of a training.
+    /// `None` if the training was interrupted, or if this rank is not rank 0: only rank 0 gets the trained model. If
+    /// this call trains, it calls `each` with the result of [`fit`](Self::fit).
     ///
     /// # Errors
     ///
@@ -249,7 +250,8 @@ impl<T: Task> Training<T> {
         Ok(Fitted::Trained(Box::new(Trained { run, recipe, predictor, outcome, demonstration })))
     }
 
-    /// Opens the run, which rank 0 claims for all ranks. Returns whether it resumes.
+    /// Opens the run. Rank 0 creates the folder of a new run, and locks the run folder for all ranks. Returns the run,
+    /// its lock on rank 0, and whether the run is resumed.
     fn join(&self, ranks: &dyn Collective) -> Result<(Run, Option<Lock>, bool)> {
         if !ranks.leads() {
             let known = ranks.broadcast(&[])?;
@@ -315,7 +317,8 @@ struct Job<'a, T: Task> {
 
 impl<T: Task> Job<'_, T> {
     /// Trains the network. Returns the network with the best weights (`None` for models without a network) and the
-    /// state of training; or what [`Training::fit`] returns if this rank does not measure the model.
+    /// state of training. If training was interrupted or if this rank does not evaluate the model, returns instead the
+    /// value that [`Training::fit`] returns.
     fn train(&self, resume: bool, session: &mut Session) -> Result<ControlFlow<Fitted<T>, (Option<T::Model>, State)>> {
         let trainer = Trainer {
             task: self.task,

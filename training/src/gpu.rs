@@ -19,12 +19,14 @@ use crate::adam::{BETA_1, BETA_2, EPSILON, Step};
 
 /// The value that is added to the norm to avoid a division by zero, as in PyTorch.
 const EPSILON_OF_NORM: f32 = crate::clip::EPSILON as f32;
-/// The number of units of a cube, which WebGPU guarantees.
+/// The number of units (CUDA: threads) of a cube (CUDA: thread block). WebGPU guarantees that a cube can have so many
+/// units.
 const UNITS: usize = 256;
-/// The largest number of partial sums of the squared norm of one gradient, and the values of one partial sum.
+/// The squared norm of one gradient is computed as at most `PARTS` partial sums, of `VALUES_PER_PART` values each (more
+/// for large gradients).
 const PARTS: usize = 64;
 const VALUES_PER_PART: usize = 1 << 12;
-/// The largest number of cubes in one dimension of a launch, which WebGPU guarantees.
+/// The largest number of cubes (CUDA: thread blocks) in one dimension of a launch. WebGPU guarantees this number.
 const MAX_CUBES: usize = 1 << 15;
 
 /// Returns whether the device is a GPU.
@@ -45,7 +47,7 @@ pub struct SquaredNorm {
 }
 
 impl SquaredNorm {
-    /// Prepares the norm of at most `gradients` gradients.
+    /// Allocates the partial sums for the norm of at most `gradients` gradients.
     pub fn new(gradients: usize, device: &Device) -> Self {
         Self { parts: Tensor::zeros([gradients.max(1) * PARTS], device), used: 0 }
     }
@@ -217,13 +219,13 @@ impl OptimizerKernels for Cube {
     }
 }
 
-/// A contiguous tensor that no other tensor shares.
+/// Returns the tensor if it is contiguous and shares its memory with no other tensor, and otherwise a contiguous copy.
 fn owned(tensor: CubeTensor) -> CubeTensor {
     let tensor = into_contiguous(tensor);
     if tensor.can_mut() { tensor } else { tensor.copy() }
 }
 
-/// The cubes of a kernel with one unit per value.
+/// Returns the number of cubes (CUDA: thread blocks) to launch for a kernel with one unit (CUDA: thread) per value.
 fn elementwise(values: usize) -> CubeCount {
     let cubes = values.div_ceil(UNITS).max(1);
     let width = cubes.min(MAX_CUBES);

@@ -9,10 +9,10 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 /// The longest message in characters.
 const LONGEST: usize = 300;
 
-/// The calls of [`caught`] in progress.
+/// The number of calls of [`caught`] that are running now, and the panic message that they have recorded.
 struct Listening {
     calls: usize,
-    /// The message of the first panic since a call began while no other was in progress.
+    /// The message of the first panic since `calls` last rose from 0 to 1, until [`caught`] returns it.
     first: Option<String>,
 }
 
@@ -22,9 +22,10 @@ fn listening() -> MutexGuard<'static, Listening> {
     LISTENING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Calls `work`. If it panics, returns the message of the first panic in the meantime, in any thread, as one line.
+/// Calls `work`. If `work` panics, returns the message of the first panic that occurred in any thread while `work` ran,
+/// as one line.
 ///
-/// Nothing is printed about panics in the meantime.
+/// Panics print nothing while `work` runs.
 pub fn caught<R>(work: impl FnOnce() -> R) -> Result<R, String> {
     install();
     {

@@ -316,8 +316,9 @@ impl Ranged for TimeAxis {
     }
 }
 
-/// Returns the range of values that an axis shows for values from `low` to `high`. If all values are equal, the value
-/// is in the middle of the axis, and both ends of the axis are a tenth of the value away.
+/// Returns the length of the range that an axis shows for values from `low` to `high`: `high − low`. If all values are
+/// equal, the value is in the middle of the axis, and the distance from the value to each end of the axis is a tenth of
+/// its absolute value, or 0.1 for the value 0.
 fn shown_range(low: f64, high: f64) -> f64 {
     let constant = 0.2 * if high == 0.0 { 1.0 } else { high.abs() };
     if high > low { high - low } else { constant }

@@ -101,7 +101,7 @@ impl Start {
             ));
         } else if self.wire != now.wire {
             notes.push(
-                "the run resumes with another format of sent gradients: results will not be bit-identical".into(),
+                "the ranks now send gradients in another number format than when the run was started: results will not be bit-identical".into(),
             );
         }
         notes

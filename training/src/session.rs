@@ -68,7 +68,7 @@ impl Session<'_> {
         Ok(raw)
     }
 
-    /// Checks that the data folder, if the locator has a data folder, has been searched for data.
+    /// Returns an error if the user gave a data folder, but no data file has been searched in it.
     pub fn check_data_folder(&self) -> Result<()> {
         if self.locator.is_ignored() {
             let message = "the data of this recipe are not read from a data folder; do not give a data folder";

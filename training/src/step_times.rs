@@ -31,7 +31,7 @@ impl StepTimes {
     }
 }
 
-/// Loads the data of a recipe, and calls `work` with what computes the steps of its training.
+/// Loads the data of a recipe, and calls `work` with the [`Stepper`] that computes the optimizer steps of its training.
 pub(crate) fn with_stepper<T: Task, R>(
     recipe: &RecipeOf<T>,
     session: &mut Session,

@@ -54,7 +54,7 @@ pub enum FitOutcome<M> {
     Done(M, Box<State>),
     /// A stop was requested, and a checkpoint was written.
     Interrupted,
-    /// Training is done. Rank 0 has the model.
+    /// Training is done, and this rank is not rank 0. Only rank 0 has the model.
     Followed,
     /// The model has no network, so there is nothing to train by gradient descent.
     NoNetwork,

@@ -102,7 +102,8 @@ fn remedy(backend: Backend) -> &'static str {
     }
 }
 
-/// Returns the table for people. Devices that could not be opened have no adapter.
+/// Returns the table that is printed without `--json`. A device that could not be opened has `–` in the columns of the
+/// adapter.
 fn table(rows: &[Row]) -> Vec<[String; 8]> {
     let unknown = || "–".to_owned();
     let mut lines =

@@ -16,9 +16,10 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::output::{columns, print_json, print_line};
 
-/// The number of inputs whose throughput is measured.
+/// The batch size at which the throughput is measured.
 const BATCH: usize = 32;
-/// The longest time for which one figure is measured, and the largest and smallest number of predictions.
+/// The limits of one measurement: it ends after this time or after `MOST` predictions, but not before `FEWEST`
+/// predictions.
 const LONGEST: Duration = Duration::from_secs(3);
 const MOST: usize = 200;
 const FEWEST: usize = 3;
@@ -137,7 +138,7 @@ fn card(package: &Package<'_>, resident_bytes: Option<u64>) -> Result<Card> {
     })
 }
 
-/// Returns the table for people: name and value.
+/// Returns the rows of the table that is printed without `--json`: name and value.
 fn rows(speed: &Speed) -> Vec<[String; 2]> {
     let size = |bytes: u64| match bytes {
         0..100_000 => format!("{:.1} kB", bytes as f64 / 1e3),

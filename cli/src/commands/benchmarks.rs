@@ -101,8 +101,8 @@ fn chosen<T>(all: Vec<(String, T)>, texts: &[String]) -> Result<Vec<(String, T)>
     Ok(all.into_iter().filter(|(name, _)| is_chosen(name)).collect())
 }
 
-/// Calls `measure` for each chosen backend, and rank 0 writes the results. If a backend fails, the next one follows,
-/// unless other ranks wait for this one.
+/// Calls `measure` for each chosen backend. Rank 0 then writes the results. If a backend fails, the next backend is
+/// measured. With several ranks, the benchmark stops instead, because the other ranks wait for this one.
 fn each_backend(
     args: &BenchmarkArgs,
     share: Share,
@@ -156,7 +156,7 @@ fn layer(cell: Cell, [batch, time, input, hidden]: [usize; 4], args: &BenchmarkA
     [forward, rounds(args, device, train)]
 }
 
-/// Returns the median time of a round in milliseconds, including the work of the device.
+/// Returns the median time of a round in milliseconds. A round ends when the device has finished its work.
 fn rounds(args: &BenchmarkArgs, device: &Device, mut round: impl FnMut()) -> f64 {
     let mut timed = || {
         let start = Instant::now();

@@ -21,7 +21,7 @@ use crate::context::Context;
 use crate::error::{CliError, Result};
 use crate::output::{log, print_line, quoted, shell_word};
 
-/// How often the trainings are looked at.
+/// The interval at which the program checks whether trainings have ended.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// One training of a grid.

@@ -46,7 +46,7 @@ struct Timed {
     rate: Option<Rate>,
 }
 
-/// How much of the training data one second of training takes.
+/// The throughput of training: how many items one second of training processes.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Rate {
     pub items_per_second: f64,
@@ -68,12 +68,13 @@ impl Timings {
         }
     }
 
-    /// Begins the results of a backend.
+    /// Adds a backend that has no results yet. [`push`](Self::push) adds its results.
     pub fn begin(&mut self, backend: Backend, adapter: Adapter) {
         self.backends.push(OnBackend { backend: backend.name().to_owned(), adapter, results: Vec::new() });
     }
 
-    /// Adds a result of the backend that has begun: a time in milliseconds, and the rate if there are items.
+    /// Adds a result to the backend that [`begin`](Self::begin) added last: a time in milliseconds, and the throughput
+    /// if the benchmark counts items.
     pub fn push(&mut self, name: String, ms: f64, rate: Option<Rate>) {
         if let Some(backend) = self.backends.last_mut() {
             backend.results.push(Timed { name, ms, rate });

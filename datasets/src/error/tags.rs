@@ -43,7 +43,7 @@ pub enum TagError {
         line: usize,
         /// The text of the tag.
         tag: String,
-        /// The scheme of the file, if it does not have this tag; `None` if no scheme has this tag.
+        /// The scheme of the file, which does not have this tag; `None` if no scheme has this tag.
         scheme: Option<Scheme>,
     },
     /// A tag cannot stand at its place, such as `I-person` after `O` in BIO2.

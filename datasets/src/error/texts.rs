@@ -88,7 +88,7 @@ pub enum TextError {
         /// The label.
         label: String,
     },
-    /// The column of the labels has nearly as many values as rows, so that it has no classes.
+    /// There are too many different labels for classes: more than 500, or more than half of the number of texts.
     #[error(
         "{}: {texts} texts have {classes} different labels; set `label` to a column with the class",
         path.display()
@@ -124,7 +124,7 @@ pub enum TextError {
         /// The path of the folder.
         path: PathBuf,
     },
-    /// A line of a published file has no class and text.
+    /// A line of a published file does not consist of a class and a text.
     #[error("{}, line {line}: `{text}` does not begin with a class; replace the file", path.display())]
     NoClass {
         /// The path of the file.

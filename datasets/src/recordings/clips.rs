@@ -114,7 +114,7 @@ fn grey(image: &image::DynamicImage) -> image::GrayImage {
     })
 }
 
-/// Returns the texts and the numbers of a file name in turn, so that `2` is before `10`.
+/// Returns a sort key for a file name, so that `2` comes before `10`: pairs of a text and the number after it.
 fn number_key(name: &str) -> Vec<(String, u64)> {
     let mut parts = vec![(String::new(), 0u64)];
     let mut in_number = false;

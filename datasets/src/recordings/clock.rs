@@ -6,9 +6,10 @@ use crate::error::{DataError, RecordingError, Result};
 
 /// Two rates are different if one is greater than the other by more than this share.
 const TOLERANCE: f64 = 0.1;
-/// At most one of this number of steps of a recording may be much shorter or longer than usual.
+/// At most 1 / `REGULAR` of the time steps of a recording may be much shorter or longer than usual. One such step is
+/// always allowed.
 const REGULAR: usize = 10;
-/// The largest number of samples after resampling, per sample before it.
+/// Resampling may multiply the number of samples of a recording by at most this factor.
 const MOST_RESAMPLED: f64 = 1000.0;
 
 impl TimeUnit {
@@ -35,7 +36,7 @@ pub(super) fn unit_of_name(column: &str) -> Option<TimeUnit> {
     })
 }
 
-/// Returns the unit of numbers that count from 1970, by their size.
+/// Determines the unit of times since 1970 from the size of the numbers. Returns `None` if the numbers fit no unit.
 pub(super) fn since_1970(times: impl Iterator<Item = f64> + Clone) -> Option<TimeUnit> {
     use TimeUnit::{Microseconds, Milliseconds, Nanoseconds, Seconds};
     // From 1973 to 5138.
@@ -43,8 +44,9 @@ pub(super) fn since_1970(times: impl Iterator<Item = f64> + Clone) -> Option<Tim
     [Seconds, Milliseconds, Microseconds, Nanoseconds].into_iter().find(fits)
 }
 
-/// Sorts the samples by time, interpolates missing values and missing samples, and resamples the recordings at their
-/// times if `format` requests this. Returns the sampling rate, if it is known.
+/// Sorts the samples by time, and interpolates missing values. If the table has a column of times, also resamples the
+/// recordings to the rate [`RecordingFormat::resample`] or, if it is `None`, interpolates missing samples. Returns the
+/// sampling rate, if it is known.
 pub(super) fn straighten(all: &mut Drafts, format: &RecordingFormat) -> Result<Option<f64>> {
     let Drafts { channels, drafts, notes } = all;
     let (mut sorted, mut missing, mut incomplete) = (0, 0, 0);
@@ -84,7 +86,8 @@ pub(super) fn straighten(all: &mut Drafts, format: &RecordingFormat) -> Result<O
     }
 }
 
-/// Resamples all recordings at their times.
+/// Resamples all recordings to `hz` samples per second, by linear interpolation between the times of their samples.
+/// Returns `hz`.
 fn resample(drafts: &mut [Draft], width: usize, hz: f64) -> Result<f64> {
     for draft in drafts {
         let steps = (draft.duration() * hz + 1e-6).floor() + 1.0;
@@ -203,7 +206,7 @@ impl Draft {
         Ok(total as usize)
     }
 
-    /// Replaces the samples by samples at other times, in ascending order, which are interpolated.
+    /// Replaces the samples by linearly interpolated samples at `times`, which are in ascending order.
     fn interpolate(&mut self, times: Vec<f64>, width: usize) {
         let (mut row, last) = (0, self.times.len() - 1);
         let mut values = Vec::with_capacity(times.len() * width);

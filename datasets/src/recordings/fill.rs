@@ -2,9 +2,10 @@
 
 use timesteps::mix;
 
-/// Replaces each missing value, which is NaN, of a recording `[steps, width]` by linear interpolation in the time of
-/// the samples, and values before the first and after the last known value of a channel by that value. Without `times`,
-/// the samples are equally spaced. Returns the number of replaced values.
+/// Replaces the missing values (NaN) of a recording `[steps, width]`. Between two known values of a channel, missing
+/// values are interpolated linearly in time. Before the first known value of a channel, this value is repeated, and
+/// after the last known value, the last value is repeated. Without `times`, the samples are equally spaced. Returns the
+/// number of replaced values.
 ///
 /// # Errors
 ///

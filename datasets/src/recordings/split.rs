@@ -91,8 +91,8 @@ impl Recordings {
         self.recordings.iter().any(|recording| recording.group.is_some())
     }
 
-    /// Returns the indices of the recordings of each group, in the order of the first recordings. A recording without a
-    /// group is a group of its own.
+    /// Returns the indices of the recordings of each group. The groups are in the order in which they first occur. A
+    /// recording without a group is a group of its own.
     fn members_of_groups(&self) -> Vec<Vec<usize>> {
         let (mut groups, mut places) = (Vec::<Vec<usize>>::new(), BTreeMap::new());
         for (index, recording) in self.recordings.iter().enumerate() {

@@ -82,7 +82,7 @@ fn all_columns_of_numbers_are_channels_unless_they_are_named() {
     assert!(matches!(unknown, RecordingError::UnknownRate { .. }), "{unknown}");
 }
 
-/// Separators, decimal marks and encodings are those of the tables of series.
+/// Tables of recordings may have the same separators, decimal marks and encodings as tables of time series.
 #[test]
 fn european_tables_are_read() {
     let dir = tempfile::tempdir().unwrap();

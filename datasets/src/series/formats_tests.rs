@@ -111,7 +111,7 @@ fn words_for_missing_values_are_known_or_told() {
     assert_eq!(read(&text, &told("-9999")).unwrap().values, [1.5, 1.5, 2.5]);
 }
 
-/// A number that stands for a missing value proves nothing about the marks of the others.
+/// A number that marks a missing value, such as -9999, is ignored when the decimal mark of a column is determined.
 #[test]
 fn sentinels_do_not_decide_how_numbers_are_written() {
     let format = CsvFormat { sentinel: Some((-9999.0).into()), missing: Missing::Drop, ..CsvFormat::default() };

@@ -8,7 +8,7 @@ use super::{CsvFormat, dates};
 
 /// The separators that are recognised. If two separators fit equally well, the later separator in this list is chosen.
 const SEPARATORS: [u8; 4] = [b'|', b'\t', b';', b','];
-/// The number of lines from which the layout is recognised.
+/// The number of lines that the reader examines to recognise the layout.
 const SAMPLE: usize = 200;
 /// The number of first lines among which the reader looks for the header.
 const LINES_BEFORE: usize = 30;
@@ -169,9 +169,9 @@ fn width(rows: &[(usize, StringRecord)]) -> usize {
     counts.into_iter().max_by_key(|(_, count)| *count).map_or(0, |(width, _)| width)
 }
 
-/// Chooses the separator with which the fewest rows have an unusual number of fields, and the fewest fields that are
-/// not numbers contain other separators. If several separators are equal in this, the separator that gives more numbers
-/// is chosen, and then the separator that gives more names in the header.
+/// Chooses the separator with the fewest faults. A fault is a row with an unusual number of fields, or a field that is
+/// not a number and contains one of the [`SEPARATORS`]. If several separators have equally few faults, the separator
+/// that gives the most numbers is chosen, and among these the separator that gives the most names in the header.
 fn separator(sample: &str) -> u8 {
     let score = |separator: &u8| {
         let rows = records(sample, *separator);

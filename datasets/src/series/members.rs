@@ -40,8 +40,8 @@ pub struct TableSeries {
     pub future: Series,
 }
 
-/// A table may hold several series if at least 1 / `REPEATED` of its times occur more than once. Clocks that are set
-/// back repeat far fewer times.
+/// A table may hold several series if at least 1 / `REPEATED` of its distinct times occur in more than one row. If
+/// times repeat only because the clocks are set back in autumn, the share is far smaller.
 const REPEATED: usize = 10;
 /// A column may identify series if the mean number of rows per series is at least this number.
 const LEAST_ROWS: usize = 3;
@@ -175,10 +175,9 @@ fn identifier(rows: &[Row], table: &Table) -> Result<Option<Vec<String>>> {
     Ok(pair.map(|(one, other)| vec![one.name.clone(), other.name.clone()]))
 }
 
-/// Refuses rows at the end of one series in which a column is empty that has a value in every earlier row, while other
-/// columns have values: without known columns, the empty fields would be filled as if the targets had not been
-/// measured. `target` are the names of the columns to forecast; if there are no such columns, any of the columns
-/// `names` may be such a column.
+/// Returns an error if the last rows of one series have no value in any column of `target`, but have values in other
+/// columns: without known columns, the empty fields would be filled like missing measurements. If `target` is empty,
+/// the rows are checked for each column of `names` that has a value in every earlier row.
 fn check_no_future(rows: &[Row], names: &[String], target: &[String], table: &Table, path: &Path) -> Result<()> {
     let length = |column: usize| rows.iter().rposition(|row| !row.values[column].is_nan()).map_or(0, |row| row + 1);
     let complete = |column: &usize| rows[..length(*column)].iter().all(|row| !row.values[*column].is_nan());

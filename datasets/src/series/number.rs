@@ -242,7 +242,8 @@ impl Marks {
     }
 }
 
-/// Returns the kind of a mark between digits: all blanks are one kind, and all apostrophes.
+/// Returns the kind of a mark between digits. All kinds of blanks count as the same mark, and all kinds of apostrophes
+/// count as the same mark.
 fn kind(mark: char) -> char {
     match mark {
         '\u{a0}' | '\u{2009}' | '\u{202f}' => ' ',
@@ -268,7 +269,8 @@ impl Decimal {
     }
 }
 
-/// What the fields of a column have in common. It is filled field by field.
+/// A summary of the fields of a column: how its numbers are written, and how many numbers and words it has.
+/// [`add`](Self::add) adds one field.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
     numbers: usize,
@@ -280,13 +282,14 @@ pub(super) struct Survey {
     /// The first number whose point may be a decimal mark or a thousands separator, and the first number whose comma
     /// may be either; each with its line.
     either: [Option<(usize, String)>; 2],
-    /// Whether there are numbers without any mark: of at most three digits, and of more.
+    /// Two flags. The second: whether some number has more than three digits and no mark. The first: whether some other
+    /// number has neither a point nor a comma.
     bare: [bool; 2],
     /// The unit of the first number.
     unit: Option<String>,
     /// The first number whose unit differs from the unit of the first number, with its line.
     other_unit: Option<(usize, String)>,
-    /// The next number of the column if the column counts the rows.
+    /// The number that must come next if the column counts the rows: the previous number plus 1.
     next: Option<f64>,
     skips: bool,
 }

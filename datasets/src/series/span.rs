@@ -97,8 +97,9 @@ pub enum RollUp {
 }
 
 impl Series {
-    /// Replaces the rows of each step of `span` by their mean or sum. Steps without rows are left out. The time of a
-    /// step is its start. The values of a step are computed from the rows up to its end.
+    /// Resamples the series to time steps of the length `span`: replaces the rows of each step by their mean or sum.
+    /// Steps without rows are left out. The time of a step is its start, but its values are computed from all rows
+    /// between its start and its end.
     ///
     /// # Errors
     ///

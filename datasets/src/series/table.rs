@@ -15,7 +15,7 @@ use crate::error::{DataError, Result};
 
 /// The largest number of rows with units and other remarks between the header and the first row of values.
 const MOST_UNITS: usize = 3;
-/// The number of times that a table is read.
+/// The number of passes over a table whose progress is reported.
 const READINGS: usize = 2;
 /// The number of bytes between two reports of the progress.
 const REPORTED: usize = 1 << 20;
@@ -35,7 +35,7 @@ pub(super) struct Table<'a> {
     id: Vec<usize>,
     /// The number of rows with units below the header, which are skipped.
     units: usize,
-    /// What the fields of each column have in common; nothing for time columns.
+    /// The summary of the fields of each column. The summary of a time column is empty.
     surveys: Vec<Survey>,
     report: Report<'a>,
 }
@@ -100,8 +100,8 @@ impl<'a> Table<'a> {
         times.flat_map(str::chars).all(|letter| !letter.is_ascii_digit()) && !row.iter().any(is_number)
     }
 
-    /// Calls `visit` with the line number and the fields of each row. `part` is the number of this reading of the
-    /// table, for the progress; `None` for a reading that reports no progress.
+    /// Calls `visit` with the line number and the fields of each row. `part` is the index of this pass over the table,
+    /// counted from 0, for the progress report; `None` if this pass reports no progress.
     pub fn for_each(
         &self,
         part: Option<usize>,
@@ -189,7 +189,7 @@ impl<'a> Table<'a> {
         self.times(&texts)
     }
 
-    /// Parses the times in a column of texts, which is not one of the time columns so far.
+    /// Makes the given column the time column of the table, and parses its times.
     pub fn dates(&mut self, column: usize) -> Result<Vec<DateTime>> {
         self.time = vec![column];
         Ok(self.survey()?.times)
@@ -315,8 +315,9 @@ impl<'a> Table<'a> {
         Ok((0..filled.len()).filter(is_free).map(|column| self.layout.header[column].clone()).collect())
     }
 
-    /// Returns the line number of each row, and the columns with at most `most` different fields, columns of words
-    /// first. The time, the columns that identify series, and the columns that the user names to be read are left out.
+    /// Returns the line number of each row, and the columns with at most `most` distinct fields; columns of words come
+    /// before columns of numbers. The time columns, the columns that identify series, the columns that count the rows,
+    /// and the columns in [`CsvFormat::columns`] are left out.
     pub fn categories(&self, most: usize) -> Result<(Vec<usize>, Vec<Category>)> {
         let header = &self.layout.header;
         let is_free = |column: &usize| {

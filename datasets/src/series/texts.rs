@@ -4,7 +4,8 @@ use super::dates::{self, Times, Wrong};
 
 /// The number of rows whose texts are parsed at once.
 const BLOCK: usize = 1 << 16;
-/// The number of rows that are parsed with each block.
+/// The maximum number of sample rows that are parsed together with each block, so that all blocks are read in the same
+/// format.
 const SAMPLE: usize = 1 << 12;
 
 /// The texts of the time columns, row by row, in one piece of memory.

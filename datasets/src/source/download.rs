@@ -65,8 +65,8 @@ fn fetch(url: &str, part: &Path, report: impl Fn(u64, Option<u64>)) -> std::resu
     copy(&mut body, &mut file, have, total, report)
 }
 
-/// Returns the certificates that the system trusts, or the certificates in the file that the variable `SSL_CERT_FILE`
-/// names. On a system without certificates, Mozilla's certificates, which are part of the program.
+/// Returns the certificates that the system trusts, or the certificates that the environment variables [`CERTIFICATES`]
+/// name. If the system has no certificates, returns the certificates of Mozilla, which are built into the program.
 fn root_certificates() -> std::result::Result<RootCerts, String> {
     let loaded = rustls_native_certs::load_native_certs();
     match (loaded.certs.is_empty(), loaded.errors.first()) {

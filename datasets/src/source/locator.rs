@@ -135,7 +135,8 @@ impl Locator {
         given.unwrap_or_else(|| path.to_path_buf())
     }
 
-    /// Returns whether the caller gave a data folder in which no file has been searched so far.
+    /// Returns whether the caller gave a data folder that has not been used so far: no published file has been searched
+    /// in it, and no file of the user has been found in it.
     pub fn is_ignored(&self) -> bool {
         self.cache.is_none() && !self.used.load(Ordering::Relaxed)
     }

@@ -14,8 +14,8 @@ pub struct Duplicates {
 }
 
 impl Texts {
-    /// Removes each text that occurs earlier in the list or, if `other` is given, instead each text that occurs in
-    /// `other`. Upper and lower case and blanks make no difference.
+    /// Removes each text that occurs earlier in the list. If `other` is given, removes only the texts that occur in
+    /// `other`. Differences in upper and lower case and in blanks are ignored.
     pub fn remove_duplicates(&mut self, other: Option<&Self>) -> Duplicates {
         let mut seen: HashMap<String, String> =
             other.iter().flat_map(|other| &other.texts).map(|text| (key(&text.text), text.label.clone())).collect();
@@ -41,9 +41,10 @@ impl Texts {
 }
 
 impl TextParts {
-    /// Removes texts so that no text is in two parts: from the training part those that the validation or the test part
-    /// has, and from the validation part those that the test part has. From parts that are still to be divided, repeated
-    /// texts are removed.
+    /// Removes texts so that no text is in two parts: removes from the training part the texts that are also in the
+    /// validation or the test part, and from the validation part the texts that are also in the test part. If the
+    /// validation or the test part still has to be held out of the training part, repeated texts are also removed from
+    /// the training part.
     pub fn remove_duplicates(&mut self) -> Duplicates {
         let mut found = Vec::new();
         if self.valid.is_none() || self.test.is_none() {

@@ -119,7 +119,8 @@ fn unbalanced_quote(content: &str, separator: u8) -> Option<usize> {
     None
 }
 
-/// The index of the column with this name. `setting` names the setting with the name.
+/// The index of the column with this name. `setting` is the name of the setting that gives the column name, for the
+/// error message.
 fn column(path: &Path, names: &[String], name: &str, setting: &'static str) -> Result<usize> {
     let mut found = names.iter().enumerate().filter(|(_, other)| *other == name).map(|(index, _)| index);
     let path = || path.to_path_buf();

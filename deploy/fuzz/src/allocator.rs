@@ -15,7 +15,7 @@ static NUMBER: AtomicU64 = AtomicU64::new(0);
 /// An allocation of this size or more may end the process, so the number of the input is printed before the allocation.
 const FATAL: usize = 1 << 30;
 
-/// Begins to measure the input with this number.
+/// Starts to measure the largest allocation for the input with this number.
 pub fn begin(number: u64) {
     NUMBER.store(number, Relaxed);
     LARGEST.store(0, Relaxed);

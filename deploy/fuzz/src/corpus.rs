@@ -1,5 +1,5 @@
-//! The packages that are damaged: the shipped packages, small packages with a part of their vocabulary, and packages of
-//! format 1.
+//! The packages that the fuzzer damages: the shipped packages, copies of them with a reduced vocabulary, and packages
+//! of format version 1.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -36,7 +36,7 @@ const WORDS: usize = 200;
 ///
 /// # Errors
 ///
-/// The errors of opening a package that is not damaged.
+/// Returns an error if one of these undamaged packages cannot be opened.
 pub fn read() -> Result<Vec<Seed>, PackageError> {
     let mut all = Vec::new();
     for entry in zoo::APPLICATIONS.0 {

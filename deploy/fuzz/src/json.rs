@@ -5,7 +5,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt};
 use serde_json::{Value, json};
 
-/// Changes one value, or the text.
+/// Serializes the value as JSON after changing one value in it, or damages the JSON text itself.
 pub fn damaged(value: &Value, rng: &mut ChaCha8Rng) -> String {
     let mut value = value.clone();
     match rng.random_range(0..12) {
@@ -157,7 +157,8 @@ fn repeat(value: &mut Value, rng: &mut ChaCha8Rng) {
     }
 }
 
-/// Changes the text so that it has numbers that JSON does not know, a key twice, or deep brackets.
+/// Changes the JSON text so that it contains a number that JSON does not allow or that is out of range, a repeated key,
+/// or deeply nested brackets.
 fn text(json: &str, rng: &mut ChaCha8Rng) -> String {
     let digits: Vec<usize> = json.match_indices(|letter: char| letter.is_ascii_digit()).map(|(at, _)| at).collect();
     let number = ["NaN", "Infinity", "1e999", "-0", "007", "1.", "18446744073709551616", "1e-999"];

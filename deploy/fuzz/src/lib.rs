@@ -29,7 +29,7 @@ pub const FLOOR: usize = 2 << 20;
 /// much time, which is not a fault.
 const LONGEST: u64 = 1000;
 
-/// What happened to the inputs.
+/// The counts of inputs by result, and the faults that were found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// The number of inputs.
@@ -42,7 +42,8 @@ pub struct Report {
     pub faults: Vec<String>,
 }
 
-/// Runs the input with a number. `seed` is the seed of all random numbers.
+/// Damages a package, opens it, predicts with it, and adds the result to `report`. `seed` and `number` together
+/// determine the package and the damage.
 pub fn run(corpus: &[Seed], seed: u64, number: u64, report: &mut Report) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(number);

@@ -10,7 +10,7 @@ use fuzz::{Report, corpus, run};
 #[global_allocator]
 static ALLOCATOR: Watched = Watched;
 
-/// Damages packages, and opens them: no panic, no large allocation
+/// Damage packages and open them, to check that no damaged package causes a panic or a large allocation
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Seed of all random numbers
@@ -19,7 +19,7 @@ struct Arguments {
     /// Minutes to run
     #[arg(long, default_value_t = 1.0)]
     minutes: f64,
-    /// Number of the only input to run
+    /// Run only the input with this number
     #[arg(long)]
     only: Option<u64>,
 }

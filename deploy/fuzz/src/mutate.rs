@@ -117,7 +117,7 @@ fn lines(content: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
     lines.join(&b'\n')
 }
 
-/// Damages bytes of any meaning.
+/// Damages the bytes of a file without regard to their meaning.
 fn bytes(content: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
     let mut bytes = content.to_vec();
     let at = rng.random_range(0..=bytes.len());

@@ -70,13 +70,13 @@ fn text() -> RefOr<Schema> {
     kind(Type::String).into()
 }
 
-/// Returns an object with these properties at least.
+/// Returns the schema of an object in which these properties are required. Other properties are allowed.
 fn object<const N: usize>(properties: [(&str, RefOr<Schema>); N]) -> ObjectBuilder {
     let add = |object: ObjectBuilder, (name, schema)| object.property(name, schema).required(name);
     properties.into_iter().fold(ObjectBuilder::new(), add)
 }
 
-/// Returns an object with no other properties.
+/// Returns the schema of an object that allows no properties other than those of `object`.
 fn closed(object: ObjectBuilder) -> RefOr<Schema> {
     object.additional_properties(Some(AdditionalProperties::FreeForm(false))).into()
 }
@@ -87,7 +87,7 @@ fn error_schema() -> ObjectBuilder {
     object([("error", object(error).into())])
 }
 
-/// Returns a successful answer.
+/// Returns the description of a successful response.
 fn answer(media_type: &str, schema: impl Into<RefOr<Schema>>) -> ResponseBuilder {
     ResponseBuilder::new().description("The answer.").content(media_type, Content::new(Some(schema)))
 }

@@ -38,7 +38,7 @@ impl Sessions {
         self.time
     }
 
-    /// Adds a place for a session of a model.
+    /// Reserves a place for a new session of a model. Fails if there are already too many sessions.
     pub(crate) fn reserve(self: &Arc<Self>, model: &str) -> Result<Taken, ApiError> {
         let mut entries = self.entries();
         if entries.len() >= self.most {

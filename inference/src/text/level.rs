@@ -48,9 +48,9 @@ impl Level {
         ids
     }
 
-    /// Spells a token as a vocabulary does. If the vocabulary does not contain a character with combining marks, the
-    /// character is replaced by its code points (NFD), and a tab is replaced by a space, if the vocabulary contains the
-    /// replacement. Every other token is unchanged.
+    /// Spells a token as a vocabulary does. If a token is a character that the vocabulary does not contain, the
+    /// character is replaced by its code points (NFD: base letter and combining marks), and a tab is replaced by a
+    /// space. The replacement is used only if the vocabulary contains all of its parts. Every other token is unchanged.
     pub fn spell(self, token: &str, vocabulary: &Vocabulary) -> Vec<String> {
         let unknown = |token: &str| vocabulary.id(token) == Vocabulary::UNKNOWN;
         if self == Self::Character && unknown(token) {

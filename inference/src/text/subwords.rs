@@ -49,8 +49,9 @@ impl Vocabulary {
     }
 }
 
-/// Returns the `count` most useful tokens that continue words, for a vocabulary that lacks the given words of the training
-/// part, which may occur more than once: the parts of these words that cover the most letters, and all single letters.
+/// Returns at most `count` subwords (tokens that continue words) for a vocabulary. `words` are the words of the
+/// training part that the vocabulary lacks; a word may occur more than once. The result has the single letters that
+/// continue these words first, and then the parts of the words that cover the most letters.
 pub fn most_useful_subwords<'a>(words: impl IntoIterator<Item = &'a str>, count: usize) -> Vec<String> {
     let mut covered: HashMap<&str, usize> = HashMap::new();
     for word in words {

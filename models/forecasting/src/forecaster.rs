@@ -149,7 +149,7 @@ impl Forecaster {
         if frame.len() < origin + horizon {
             return Err(PredictError::bad_input(
                 "times",
-                "the forecast would end after the last time of the calendar; give earlier times",
+                "the forecast would end after the year 9999, which is not supported; give earlier times",
             ));
         }
         if let (Some(at), Some(next)) = (options.at, frame.times.get(known))

@@ -117,7 +117,7 @@ impl Frame {
 
     /// Appends `rows` future rows, with NaN values. Their times and known covariates come from `future`. If there are
     /// no known covariates and `future` has too few times, the pattern of the times is continued. Appends fewer rows if
-    /// the end of the calendar is reached.
+    /// the times would continue after the year 9999.
     ///
     /// # Errors
     ///
@@ -213,7 +213,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Returns the windows with these numbers.
+    /// Returns the windows with these indices in the batch.
     pub fn rows(self, rows: Range<usize>) -> Self {
         let (start, count) = (rows.start, rows.len());
         Self {
@@ -368,7 +368,7 @@ pub(crate) mod tests {
         // The first possible origin is row 6, because the window reads rows 0 to 5.
         assert_eq!(Windows::new(frame.clone(), 0..10, 6, 4, 1).origins, [6]);
         assert!(Windows::new(frame.clone(), 0..8, 6, 4, 1).is_empty());
-        assert_eq!(windows.past(), [6], "it ends before the first window begins");
+        assert_eq!(windows.past(), [6], "the past window ends before the first window begins");
         let later = Windows::new(frame.clone(), 30..40, 6, 4, 2);
         assert_eq!((later.past(), later.overlap()), (vec![20, 22, 24, 26], 2));
         // The last window forecasts rows 26 to 29, the last rows of the range `10..30`.

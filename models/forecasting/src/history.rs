@@ -89,8 +89,8 @@ impl Future {
         }
     }
 
-    /// Checks that the times continue the times of the `past` in ascending order, and that no more steps are missing
-    /// between two times than in the past.
+    /// Checks that the times continue the times of the `past` in ascending order, and that no gap between two times is
+    /// longer than the longest gap in `past`.
     fn check(&self, past: &[DateTime]) -> Result<(), PredictError> {
         let Some(last) = past.last().filter(|_| !self.times.is_empty()) else { return Ok(()) };
         let rhythm = Rhythm::of(past);

@@ -53,7 +53,7 @@ pub struct Sizes {
     pub look_back: usize,
     /// The number of steps that the network forecasts, H.
     pub horizon: usize,
-    /// The number of columns that the network reads up to the forecast, C.
+    /// The number of columns that the network reads in the look-back, C.
     pub columns: usize,
     /// The number of columns that are forecast, T: the first T of the columns that are read.
     pub targets: usize,
@@ -131,7 +131,8 @@ impl Model {
         }
     }
 
-    /// Keeps the recurrent weights packed, for inference: [`Rnn::keep_packed`](rnn::Rnn::keep_packed).
+    /// Keeps the packed copies of the recurrent weights between forward passes, for faster inference on the CPU:
+    /// [`Rnn::keep_packed`](rnn::Rnn::keep_packed).
     pub fn keep_packed(self) -> Self {
         match self {
             Self::SegRnn(model) => Self::SegRnn(SegRnn { rnn: model.rnn.keep_packed(), ..model }),

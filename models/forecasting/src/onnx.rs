@@ -48,7 +48,11 @@ impl ToOnnx for Forecaster {
             .with("scaler", scaler, "means and deviations of the columns, targets first, as JSON")
             .with("look_back", sizes.look_back.to_string(), "the number of steps that the network reads")
             .with("horizon", sizes.horizon.to_string(), "the number of steps of a forecast")
-            .with("targets", sizes.targets.to_string(), "the number of columns that are forecast, the first ones")
+            .with(
+                "targets",
+                sizes.targets.to_string(),
+                "the number of columns that are forecast; they are the first columns of the input",
+            )
             .with("distribution", loss.as_str().unwrap_or_default(), meaning(self.likelihood()))
             .with("known", KNOWN, "the features of the input `known`, in order"))
     }
@@ -85,8 +89,8 @@ fn parameters_output(graph: &mut Graph, sizes: Sizes, steps: usize, width: usize
     graph.output(Port::new("parameters", Element::Float, &dims, about), value);
 }
 
-/// Makes the forecasts of all columns, `[batch, horizon, columns]`, an output of the graph, for a network with one
-/// parameter per value.
+/// Adds the output of a network with one parameter per value. `all` are the forecasts of all columns, `[batch, horizon,
+/// columns]`, of which the output contains the targets.
 fn targets_output(graph: &mut Graph, sizes: Sizes, all: &Value) {
     let targets = graph.slice(all, 2, 0, sizes.targets as i64);
     let parameters = graph.unsqueeze(&targets, 3);
@@ -182,8 +186,9 @@ fn direct(network: &Recurrent, steps: &Steps, sizes: Sizes, options: &Options) -
     graph
 }
 
-/// Returns the linear layer `map` of the last hidden state, `[B, 1, N]`, joined with the known features of each future
-/// step, `[B, H, K]`. The state is the same at all steps, so its product with the weights is computed once.
+/// Returns the output of the linear layer `map`, `[B, H, N]`. Its input is the last hidden state, `[B, 1, N]`, joined
+/// with the known features of each future step, `[B, H, K]`. The state is the same at all steps, so its product with
+/// the weights is computed once.
 fn decoded(graph: &mut Graph, map: &Linear, last: &Value, future: &Value) -> Value {
     let [rows, columns] = map.weight.dims();
     let weight = numbers(map.weight.val()); // [N + K, N]
@@ -202,8 +207,8 @@ fn decoded(graph: &mut Graph, map: &Linear, last: &Value, future: &Value) -> Val
     }
 }
 
-/// Returns the graph of an autoregressive network that reads the past: all steps except the last step, which the graph
-/// of the first forecast step reads.
+/// Returns the graph with which an autoregressive network reads the look-back, except its last step. The graph of
+/// [`next`] reads the value of the last step, to forecast the first step.
 fn past(network: &Recurrent, sizes: Sizes, options: &Options) -> Graph {
     let about = "Reads the past of a window. The graph `step` then forecasts one step per call. Its first call reads \
                  the last value of the past and the known features of the first step of the forecast; each later call \
@@ -241,7 +246,7 @@ fn next(network: &Recurrent, sizes: Sizes, options: &Options) -> Graph {
     graph
 }
 
-/// Adds the output layer, from hidden states, `[batch, steps, hidden]`, to the output `parameters`.
+/// Adds the output layer, which computes the output `parameters` from hidden states, `[batch, steps, hidden]`.
 fn parameters(graph: &mut Graph, network: &Recurrent, states: &Value, scale: &Scale, sizes: Sizes, steps: usize) {
     let width = network.likelihood.width();
     let outputs = graph.linear("output", &network.output, states); // [B, S, T·P]
@@ -326,7 +331,12 @@ impl Scale {
         let parts = [("mean", &self.mean), ("deviation", &self.deviation)];
         for (name, value) in parts.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
             graph.output(
-                Port::new(name, Element::Float, &dims, "the normalisation of the window, for step.onnx"),
+                Port::new(
+                    name,
+                    Element::Float,
+                    &dims,
+                    "normalises the columns of the window; pass this value to step.onnx",
+                ),
                 value,
             );
         }

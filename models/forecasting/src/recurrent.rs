@@ -10,9 +10,10 @@
 //! The shapes have B windows, L steps of look-back, H steps of horizon, C columns (of which T are targets), K features
 //! that are known ahead (calendar features and known covariates, such as prices), N features of the hidden state, and P
 //! distribution parameters per value. The direct form is the decoder of [Wen et al.
-//! 2017](https://arxiv.org/abs/1711.11053) with one state for all steps, which reads the known features of each step.
-//! The autoregressive form is DeepAR ([Salinas et al. 2017](https://arxiv.org/abs/1704.04110)), which also reads the
-//! known features. It is trained with teacher forcing, and forecasts by ancestral sampling of many paths.
+//! 2017](https://arxiv.org/abs/1711.11053) with the same state, the last hidden state, for all future steps. Each
+//! future step also reads its own known features. The autoregressive form is DeepAR ([Salinas et al.
+//! 2017](https://arxiv.org/abs/1704.04110)), which also reads the known features. It is trained with teacher forcing,
+//! and forecasts by ancestral sampling of many paths.
 
 use burn::module::{Module, Param};
 use burn::nn::{Initializer, Linear, LinearConfig};

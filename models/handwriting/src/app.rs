@@ -66,13 +66,15 @@ pub struct Generate {
     /// Class to draw [default: every class of the model]
     #[arg(long, value_name = "NAME")]
     class: Option<String>,
-    /// Number of drawings of a class, with the seeds from --seed on
+    /// Number of drawings of each class. The first drawing uses the seed --seed, and each further drawing uses the next
+    /// seed
     #[arg(long, value_name = "N", default_value_t = Count::ONE)]
     count: Count,
     /// Picture to write [default: handwriting.svg; none with --json]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     out: Option<PathBuf>,
-    /// Divide the logits by T, and multiply the deviations by its square root. A value below 1 gives more regular drawings
+    /// Sampling temperature T: the logits are divided by T, and the standard deviations are multiplied by the square
+    /// root of T. A value below 1 gives more regular drawings
     #[arg(long, value_name = "T", default_value_t = Options::default().temperature, allow_negative_numbers = true,
         help_heading = "Sampling")]
     temperature: f32,

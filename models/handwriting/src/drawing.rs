@@ -34,7 +34,7 @@ pub struct Options {
     pub temperature: f32,
     /// The seed of the random generator for sampling. Equal seeds give equal drawings.
     pub seed: u64,
-    /// The largest number of points of a drawing. A drawing that does not end before is cut off.
+    /// The largest number of points of a drawing. A drawing that has not ended after this number of points is cut off.
     pub max_points: Count,
 }
 
@@ -62,7 +62,7 @@ impl Options {
     }
 }
 
-/// The points of a stroke: x and y, which points up.
+/// The points of a stroke, each as x and y. The y axis points up.
 pub type Stroke = Vec<[f32; 2]>;
 
 /// A drawing.
@@ -106,8 +106,8 @@ impl Pen {
 /// A point as the network reads and predicts it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// The difference to the point before, x and y, divided by the [scale](crate::settings::Settings::scale) of the model.
-    /// That of the first point of a drawing is 0.
+    /// The difference to the point before, x and y, divided by the [scale](crate::settings::Settings::scale) of the
+    /// model. The offset of the first point of a drawing is 0.
     pub offset: [f32; 2],
     /// The state of the pen after the point.
     pub pen: Pen,
@@ -116,7 +116,8 @@ pub struct Point {
 impl Point {
     /// The number of [features](Self::features).
     pub const FEATURES: usize = 2 + Pen::ALL.len();
-    /// What the network reads before the first point: the end of another drawing.
+    /// The input of the network before the first point of a drawing: a point without offset whose pen state is
+    /// [`Pen::End`], as at the end of another drawing.
     pub const START: Self = Self { offset: [0.0; 2], pen: Pen::End };
 
     /// The features that the network reads: the offset, and a one-hot vector of the state of the pen.

@@ -1,5 +1,5 @@
-//! Handwriting: a recurrent network draws characters and symbols, point by point, as [Graves
-//! 2013](https://arxiv.org/abs/1308.0850) does, in small.
+//! Handwriting: a recurrent network draws characters and symbols, point by point, with a network like that of [Graves
+//! 2013](https://arxiv.org/abs/1308.0850), but smaller.
 //!
 //! ```
 //! use handwriting::{Predictor, Writer};

@@ -32,7 +32,8 @@ pub const fn num_parameters(components: usize) -> usize {
     PARTS * components + Pen::ALL.len()
 }
 
-/// The logarithm of the lower bound of a deviation, and the difference to that of the upper bound.
+/// Returns the logarithm of the lower bound of a standard deviation, and the logarithm of the upper bound minus the
+/// logarithm of the lower bound.
 fn log_deviation() -> [f32; 2] {
     let [low, high] = DEVIATION.map(f32::ln);
     [low, high - low]

@@ -23,7 +23,7 @@ impl ToOnnx for Writer {
         if options.lengths {
             return Err(OnnxError::NoLengths {
                 model: "a model of handwriting",
-                reason: "it predicts the point after each point, and a drawing continues from call to call",
+                reason: "the graph reads drawings without padding; each call continues from the state that the last call returned",
             });
         }
         let settings = self.settings();
@@ -33,7 +33,7 @@ impl ToOnnx for Writer {
             .with(
                 "scale",
                 settings.scale.to_string(),
-                "multiply offsets by it; the larger side of a drawing is then about 1",
+                "the factor by which to multiply the offsets; the larger side of a drawing is then about 1",
             ))
     }
 }
@@ -87,7 +87,7 @@ impl Writer {
             graph.output(Port::new(name, Element::Float, &[BATCH, time, Dim::Fixed(components)], about), &value);
         }
         let pen = graph.slice(parameters, 2, (PARTS.len() * components) as i64, i64::MAX); // [B, T, 3]
-        let about = "the logits of: the stroke goes on, the pen is lifted after the point, the drawing ends";
+        let about = "the logits of the three states of the pen: the stroke goes on, the pen is lifted after the point, the drawing ends";
         let dims = [BATCH, time, Dim::Fixed(Pen::ALL.len())];
         graph.output(Port::new("pen", Element::Float, &dims, about), &pen);
     }

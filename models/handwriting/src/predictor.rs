@@ -54,7 +54,7 @@ impl Predictor for Writer {
         Some(self)
     }
 
-    /// Drawings are made one after the other.
+    /// Returns `false`: drawings are made one after the other, so a batch of requests takes no less time.
     fn gains_from_batches(&self) -> bool {
         false
     }
@@ -163,7 +163,10 @@ impl Writer {
     fn class(&self, name: &str) -> Result<usize, PredictError> {
         let Settings { classes, .. } = &self.settings;
         classes.iter().position(|class| class == name).ok_or_else(|| {
-            PredictError::bad_input("class", format!("there is no class `{name}`; there are: {}", classes.join(", ")))
+            PredictError::bad_input(
+                "class",
+                format!("there is no class `{name}`; the classes are: {}", classes.join(", ")),
+            )
         })
     }
 

@@ -16,7 +16,7 @@ pub fn schemas(settings: &Settings) -> Schemas {
         "type": "array",
         "minItems": 1,
         "items": { "type": "array", "items": { "type": "number" }, "minItems": 2, "maxItems": 2 },
-        "description": "The points of a stroke, x and y, which points up.",
+        "description": "The points of a stroke, each as x and y; the y axis points up.",
     });
     Schemas {
         input: json!({

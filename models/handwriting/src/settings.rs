@@ -14,8 +14,8 @@ pub struct Settings {
     pub model: NetworkConfig,
     /// The names of the classes, in the order of their embeddings.
     pub classes: Vec<String>,
-    /// The number by which offsets are divided before the network reads them: the root mean square of the coordinates of
-    /// all offsets in the training part, whose drawings have a larger side of 1.
+    /// The number by which offsets are divided before the network reads them: the root mean square of the x and y
+    /// offsets in the training part, where each drawing is scaled so that its larger side is 1.
     pub scale: f32,
 }
 

@@ -11,7 +11,8 @@ const SIZE: f32 = 120.0;
 /// The margin around a drawing, and the height of its caption.
 const MARGIN: f32 = 12.0;
 const TEXT: f32 = 18.0;
-/// The least size of a drawing that is enlarged to its place, so that all coordinates are finite.
+/// The smallest size by which the scale of a drawing is divided, so that a drawing of size 0 does not give infinite
+/// coordinates.
 const SMALLEST: f32 = 1e-30;
 
 /// A drawing in a [`grid`].

@@ -112,7 +112,7 @@ pub struct Generate {
     /// Largest number of tokens to generate [default: 60 words or 600 characters]
     #[arg(long, value_name = "N", help_heading = "Sampling")]
     length: Option<Count>,
-    /// Stop before this text, which is compared with the generated text (may be repeated)
+    /// Stop before the generated text contains TEXT; upper and lower case must match (may be repeated)
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Sampling")]
     stop: Vec<String>,
     /// Stop at the end of a line or of a sentence, or at --length tokens

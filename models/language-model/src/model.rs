@@ -124,7 +124,8 @@ pub struct Decoder {
     pub bias: Param<Tensor<1>>,
 }
 
-/// The layers of a [`Network`] with packed weights, which read one token per call.
+/// The layers of a [`Network`] for generation: they read one token per call, and their weights are packed, which means
+/// stored in the order in which a step reads them.
 #[derive(Debug)]
 pub struct PreparedNetwork {
     /// Embedding matrix, `[V, E]`.
@@ -222,7 +223,8 @@ impl Network {
         Outputs { hidden, dropped, state }
     }
 
-    /// Packs the weights once, for generation. With [`Precision::Int8`], the packed weights have 8 bits.
+    /// Prepares the network for generation: packs the weights once, so that no step has to rearrange them. With
+    /// [`Precision::Int8`], the packed weights have 8 bits.
     pub fn prepare(&self, precision: Precision) -> PreparedNetwork {
         let (weight, bias) = self.decoder.values(&self.embedding); // [V, H], [V]
         let embedding = self.embedding.weight.val();

@@ -188,8 +188,9 @@ impl Features {
         if self.deltas { 2 * channels } else { channels }
     }
 
-    /// Returns the values of a sample, relative to the `first` one with [`relative`](Self::relative), and its
-    /// differences to the sample before with [`deltas`](Self::deltas).
+    /// Returns the values of a sample before standardisation. If [`relative`](Self::relative) is true, the `first`
+    /// sample is subtracted from the values. If [`deltas`](Self::deltas) is true, the differences from the previous
+    /// sample follow.
     fn raw<'a>(
         &self,
         sample: &'a [f32],

@@ -168,7 +168,7 @@ impl Batch {
         Self { frames, lengths }
     }
 
-    /// Returns the sequences with these numbers, with the padding of the whole batch.
+    /// Returns the sequences with the indices `rows`. They keep the padding of the whole batch.
     pub fn rows(self, rows: Range<usize>) -> Self {
         Self { frames: self.frames.narrow(0, rows.start, rows.len()), lengths: self.lengths[rows].to_vec() }
     }
@@ -241,8 +241,8 @@ impl NetworkConfig {
         std::iter::once(1).chain(self.image_convolutions.iter().map(|image| image.features.get()))
     }
 
-    /// Returns the number of features per frame after the image convolutions. With 64 bits, the settings of a damaged
-    /// package do not overflow.
+    /// Returns the number of features per frame after the image convolutions. The number is a `u64`, so that the
+    /// computation does not overflow for the settings of a damaged package.
     fn frame_features(&self, features: usize) -> u64 {
         let Some(last) = self.image_convolutions.last() else { return features as u64 * u64::from(self.frame) };
         let side = |side: u64, image: &ImageConvolution| side.div_ceil(image.stride.into());
@@ -281,8 +281,8 @@ impl Network {
         self.forward_features(self.convolve_images(frames), &lengths)
     }
 
-    /// Computes the logits of the classes without gradients. The result for a sequence has the same bits alone and in every
-    /// batch.
+    /// Computes the logits of the classes without gradients. The result for a sequence is bitwise identical whether the
+    /// sequence is computed alone or in a batch.
     pub(crate) fn infer(&self, batch: Batch) -> Tensor<2> {
         let Batch { frames, lengths } = batch;
         self.forward_features(self.convolve_each_image(frames), &lengths)

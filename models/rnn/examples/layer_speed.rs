@@ -64,8 +64,9 @@ fn each(show: impl Fn(&str, Cell, [usize; 4])) {
     }
 }
 
-/// Measures the layer that a request names as `cell batch time input hidden`, such as `lstm 32 200 128 128`, and prints
-/// the two times in milliseconds as JSON; for one step, its times in microseconds, with 32 and with 8 bits per weight.
+/// Measures the layer that a request names as `cell batch time input hidden`, such as `lstm 32 200 128 128`. Prints the
+/// time of the forward pass, and of forward and backward pass together, in milliseconds as JSON. If `time` is 1, prints
+/// the time of one streaming step in microseconds instead, with 32 and with 8 bits per weight.
 fn answer(request: &str) {
     let mut fields = request.split_whitespace();
     let cell = CELLS.iter().find(|(name, _)| fields.clone().next() == Some(name));

@@ -9,21 +9,22 @@ use crate::Cell;
 use crate::fused::values;
 use crate::kernel::PackedMatrices;
 
-/// The packed weight matrices of one layer and direction, if they are kept. Clones share these matrices.
+/// A cache for the packed weight matrices of one layer and direction; it stores nothing unless it was created with
+/// [`keeping`](Self::keeping). Clones share the cache.
 #[derive(Clone, Default)]
 pub(crate) struct Kept(Option<Arc<Mutex<Option<Arc<Packed>>>>>);
 
 /// Packed matrices, and the tensors that they were packed from.
 ///
-/// The tensors keep their memory alive, and burn does not write to memory that two tensors share. Weights at the same
-/// address are therefore the same weights.
+/// The tensors are stored to detect changed weights: while a tensor is stored here, burn neither frees its memory nor
+/// writes to it. If the current weights are at the same address, they are therefore unchanged.
 pub(crate) struct Packed {
     pub matrices: PackedMatrices,
     weights: [FlexTensor; 2],
 }
 
 impl Kept {
-    /// Keeps the matrices from the next forward pass on.
+    /// Creates an empty cache. The next forward pass packs the weight matrices and stores them in the cache.
     pub fn keeping() -> Self {
         Self(Some(Arc::default()))
     }

@@ -80,7 +80,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Returns the texts with these numbers, with the padding of the whole batch.
+    /// Returns the texts whose indices in the batch are in `rows`. The padding stays that of the whole batch.
     pub fn rows(self, rows: Range<usize>) -> Self {
         Self { ids: self.ids.narrow(0, rows.start, rows.len()), lengths: self.lengths[rows].to_vec() }
     }

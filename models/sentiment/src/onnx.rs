@@ -37,7 +37,7 @@ impl ToOnnx for Sentiment {
                 "the largest number of tokens that the network reads",
             )
             .with("keep", format!("{:?}", reading.keep).to_lowercase(), "which end of a longer text the network reads")
-            .with("labels", self.settings().labels().join("\n"), "the labels; one logit is that of the second of two");
+            .with("labels", self.settings().labels().join("\n"), "the labels, one per line, in the order of the logits; a single logit is that of the second of two labels");
         let export = match self.settings().temperature {
             None => export,
             Some(temperature) => {
@@ -49,7 +49,7 @@ impl ToOnnx for Sentiment {
             Some(exponent) => export.with(
                 "length_exponent",
                 exponent.to_string(),
-                "divide the logits also by (the number of tokens, at most 45, / 20) to the power of this exponent",
+                "also divide the logits by (n / 20) to the power of this exponent, where n is the number of tokens, but at least 1 and at most 45",
             ),
         };
         Ok(match self.ngrams() {
@@ -57,7 +57,7 @@ impl ToOnnx for Sentiment {
             Some(_) => export.with(
                 "network_share",
                 self.share().to_string(),
-                "the weight of this logit in the blend; the logit of the n-grams, which are not in the graph, has the rest",
+                "the weight of this logit in the blend, from 0 to 1; the logit of the n-grams, which are not in the graph, has the weight 1 minus this weight",
             ),
         })
     }

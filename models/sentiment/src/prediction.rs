@@ -105,8 +105,8 @@ impl Logits {
     }
 }
 
-/// The probabilities of the classes, whose logits are divided by `temperature`. One logit is that of the second of two
-/// classes, whose probability is its logistic function; several logits are normalised by softmax.
+/// The probabilities of the classes, whose logits are divided by `temperature`. A single logit is that of the second of
+/// two classes, and its sigmoid is the probability of this class. Several logits are normalised by softmax.
 pub fn probabilities(logits: &[f32], temperature: f64) -> Vec<f32> {
     if let [logit] = logits {
         let probability = sigmoid(f64::from(*logit) / temperature) as f32;

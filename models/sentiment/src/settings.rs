@@ -25,8 +25,9 @@ pub struct Settings {
     /// the validation part, so that probabilities are calibrated ([Guo et al. 2017](https://arxiv.org/abs/1706.04599)).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<Positive>,
-    /// How the temperature depends on the length of a text: it is multiplied by the number of words, at most [`LONG`],
-    /// divided by [`USUAL_WORDS`], to the power of this exponent. Training chooses it together with the temperature.
+    /// How the temperature depends on the length of a text: the temperature is multiplied by (n / [`USUAL_WORDS`]) to
+    /// the power of this exponent, where n is the number of words, but at least 1 and at most [`LONG`]. Training
+    /// chooses the exponent together with the temperature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub length_exponent: Option<f64>,
     /// Whether the network is a language model, which has learned to predict words, and knows no classes.
@@ -34,7 +35,8 @@ pub struct Settings {
     pub language_model: bool,
 }
 
-/// The labels of models with one logit: that with the smaller and that with the larger logit.
+/// The labels of models with one logit: a logit below 0 means the first label, and a logit above 0 means the second
+/// label.
 pub const POLARITY: [&str; 2] = ["negative", "positive"];
 
 /// The number of words of a text at which [`Settings::length_exponent`] has no effect.
@@ -69,7 +71,7 @@ impl Settings {
         }
     }
 
-    /// Checks that there are no classes or at least two, with different names.
+    /// Checks that the list of classes is empty or has at least two classes, and that all names differ.
     ///
     /// # Errors
     ///

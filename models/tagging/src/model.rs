@@ -190,7 +190,7 @@ impl Network {
 }
 
 impl Batch {
-    /// Returns the sentences with these numbers, with the padding of the whole batch.
+    /// Returns the sentences with these indices in the batch. The sentences keep the padding of the whole batch.
     pub fn rows(self, rows: Range<usize>) -> Self {
         let [_, time] = self.words.dims();
         let (start, count) = (rows.start, rows.len());

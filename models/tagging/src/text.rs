@@ -104,8 +104,8 @@ fn special(line: &str, start: usize) -> Option<&str> {
     (length > 0).then(|| &text[..1 + length])
 }
 
-/// Returns the clitic that follows an `@name` or a `#tag` at the byte `start` of the line, as in `@ada's`. In other
-/// words, the word boundaries of Unicode do not separate the apostrophe, and [`split_clitic`] finds the clitic.
+/// Returns the clitic that follows an `@name` or a `#tag` at the byte `start` of the line, as in `@ada's`. In all other
+/// tokens, such as `Ada's`, the apostrophe is not a word boundary of Unicode, and [`split_clitic`] finds the clitic.
 fn clitic(line: &str, start: usize) -> Option<&str> {
     let text = &line[start..];
     if !text.starts_with(['\'', '’']) || !line[..start].ends_with(char::is_alphanumeric) {

@@ -15,8 +15,8 @@ const BINS: usize = 10;
 /// What a classifier has answered for one example.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Answer {
-    /// The index of the true class. A class that the model does not know has an index from the number of classes on, and
-    /// counts as wrong.
+    /// The index of the true class. If the model does not know the true class, the index is greater than or equal to
+    /// the number of classes, and the answer counts as wrong.
     pub truth: usize,
     /// The index of the most probable class.
     pub predicted: usize,
@@ -25,7 +25,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The answer with these probabilities of the classes.
+    /// Makes the answer for an example with the true class `truth` from the predicted probabilities of all classes.
     pub fn new(truth: usize, probabilities: &[f32]) -> Self {
         let predicted = largest(probabilities);
         let confidence = probabilities.get(predicted).copied().map_or(0.0, f64::from);
@@ -45,7 +45,8 @@ pub fn accuracy(answers: &[Answer]) -> f64 {
 /// Precision, recall and F1 of a class.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClassScores {
-    /// The share of the examples with this predicted class whose true class it is; 0 if there are none.
+    /// The share of the examples with this predicted class that truly belong to this class; 0 if no example has this
+    /// predicted class.
     pub precision: f64,
     /// The share of the examples of this class that are recognised; NaN if there are none.
     pub recall: f64,
@@ -53,7 +54,8 @@ pub struct ClassScores {
     pub f1: f64,
 }
 
-/// The scores of each class, by index. There are at least `classes` classes, and as many as the answers have.
+/// Returns the scores of each class, by index. There are `classes` entries, or more if the answers contain larger class
+/// indices.
 pub fn class_scores(answers: &[Answer], classes: usize) -> Vec<ClassScores> {
     let indices = answers.iter().flat_map(|answer| [answer.truth + 1, answer.predicted + 1]);
     let count = indices.max().unwrap_or(0).max(classes);

@@ -17,7 +17,10 @@ pub fn confusion_map(answers: &[Answer], classes: &[String]) -> HeatMap {
         columns: classes.to_vec(),
         rows: classes.to_vec(),
         values: counts.iter().map(share).collect(),
-        caption: format!("{} test examples. Dark: all of the row.", answers.len()),
+        caption: format!(
+            "{} test examples. The darker a cell, the larger its share of the examples in the row.",
+            answers.len()
+        ),
     }
 }
 
@@ -35,7 +38,10 @@ pub fn reliability(answers: &[Answer]) -> Panel {
             Line { name: "this model".to_owned(), points, faint: false },
         ],
         highest: Some(1.0),
-        caption: format!("{} test examples in bins of their probability.", answers.len()),
+        caption: format!(
+            "{} test examples, grouped into bins by the probability of the predicted class.",
+            answers.len()
+        ),
         legend: Legend::UpperLeft,
         ..Panel::default()
     }

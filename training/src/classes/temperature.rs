@@ -4,7 +4,8 @@
 /// The smallest and the largest temperature.
 const LIMITS: [f64; 2] = [0.25, 4.0];
 
-/// The number of steps of the search. Each divides the interval by 1.618, so the last one is shorter than 10⁻⁴.
+/// The number of steps of the search. Each step divides the length of the search interval by 1.618, so the last
+/// interval is shorter than 10⁻⁴.
 const STEPS: usize = 22;
 
 /// Returns the temperature with the smallest loss, by golden-section search over its logarithm. `loss` computes the

@@ -15,7 +15,8 @@ pub enum Message {
 }
 
 /// Collects the messages of an exchange. Messages may arrive in any order, late, or several times: a message of a later
-/// exchange waits, and a message of an earlier one is ignored. If a message is lost, the rank waits, and decides nothing.
+/// exchange waits, and a message of an earlier one is ignored. If a message is lost, the rank keeps waiting for it, and
+/// never continues with incomplete data.
 #[derive(Debug, Default)]
 pub struct Inbox {
     /// The number of the current exchange.
@@ -47,8 +48,9 @@ impl Inbox {
         }
     }
 
-    /// Ends the current exchange if the messages of all ranks are there. Returns them in the order of the ranks, or an error
-    /// if a rank has ended before it; `None` if messages are missing.
+    /// Returns the messages of the current exchange, in the order of the ranks, if the messages of all ranks have
+    /// arrived; the next exchange then becomes the current one. Returns an error if a message is missing because its
+    /// rank ended before this exchange; `None` if messages are still missing.
     pub fn take(&mut self) -> Option<Result<Vec<Arc<[u8]>>, Lost>> {
         if (0..self.world).all(|rank| self.parts.contains_key(&(self.round, rank))) {
             let all = (0..self.world).filter_map(|rank| self.parts.remove(&(self.round, rank))).collect();

@@ -26,7 +26,9 @@ pub use threads::Threads;
 
 /// The error of an exchange: a rank has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("rank {rank} has ended before the training; see its message, and resume the run from its last checkpoint")]
+#[error(
+    "rank {rank} has ended before the end of the training; see the error message of that rank, and resume the run from its last checkpoint"
+)]
 pub struct Lost {
     /// The rank that has ended, counted from 0.
     pub rank: usize,
@@ -41,7 +43,8 @@ pub trait Collective {
     /// The number of ranks.
     fn world(&self) -> usize;
 
-    /// Sends `own` to all ranks, each of which sends as many bytes. Fills `all` with what the ranks have sent, in their order.
+    /// Sends `own` to all ranks. All ranks must send the same number of bytes. Fills `all` with what the ranks have
+    /// sent, in the order of the ranks.
     ///
     /// # Errors
     ///
@@ -56,12 +59,13 @@ pub trait Collective {
     /// [`Lost`] if a rank has ended.
     fn all_to_all(&self, own: &[u8], received: &mut [u8]) -> Result<(), Lost>;
 
-    /// Runs `compute`, which draws from the random generator of a device, while no other rank of this process does.
+    /// Runs `compute`, which draws random numbers from the random generator of a device. Among the ranks in this
+    /// process, only one at a time runs its `compute`.
     fn in_turn(&self, compute: &mut dyn FnMut()) {
         compute();
     }
 
-    /// Tells that this rank ends without an error, or that all ranks have agreed to stop.
+    /// Tells the implementation that this rank ends without an error, or that all ranks have agreed to stop.
     fn finish(&self) {}
 }
 
@@ -90,7 +94,7 @@ impl dyn Collective + '_ {
         Ok(())
     }
 
-    /// [`sum`](Self::sum) of a number of values that is a multiple of the number of ranks.
+    /// Does the same as [`sum`](Self::sum), for a number of values that is a multiple of the number of ranks.
     fn sum_evenly(&self, values: &mut [f32], wire: Wire) -> Result<(), Lost> {
         let parts = wire.encode(values);
         let mut received = vec![0; parts.len()];

@@ -8,7 +8,7 @@ use mpi::traits::{Communicator, CommunicatorCollectives};
 
 use super::{Collective, Lost};
 
-/// The variables in which launchers of MPI tell the number of processes.
+/// The environment variables in which launchers of MPI pass the number of processes.
 const WORLD: [&str; 3] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS"];
 
 /// One of several processes that `mpirun` has started.

@@ -10,7 +10,7 @@ use super::{Collective, Lost, Wire};
 use crate::error::{Result as TrainingResult, TrainingError};
 use crate::task::Carry;
 
-/// What the ranks add besides the gradients.
+/// The totals that are summed over all ranks, in addition to the gradients.
 #[derive(Clone, Copy)]
 pub struct Totals {
     /// The sum of the losses of all items.
@@ -70,7 +70,7 @@ impl ModuleVisitor for Put {
     }
 }
 
-/// The number of values from which a gradient is sent alone, and not together with others.
+/// The minimum number of values of a gradient that is sent alone. Smaller gradients are sent together.
 const LARGE: usize = 1 << 14;
 
 /// Replaces the gradients by their sums over the ranks. A gradient that no rank has stays `None`.
@@ -150,7 +150,7 @@ enum NonZero {
     None,
     /// These rows. The gradient of an embedding has few.
     Few(Vec<u32>),
-    /// Half of the rows or more, or unknown. The content is the number of all rows.
+    /// At least half of the rows, or an unknown set of rows. The content is the number of all rows of the gradient.
     All(usize),
 }
 
@@ -164,12 +164,13 @@ impl NonZero {
     }
 }
 
-/// Whether all values are 0 or −0. A loop without an early end uses vector instructions.
+/// Returns whether all values are 0 or −0. The loop does not stop at the first nonzero value, so that the compiler can
+/// use vector instructions (SIMD).
 fn is_zero(row: &[f32]) -> bool {
     row.iter().fold(0, |bits, value| bits | (value.to_bits() << 1)) == 0
 }
 
-/// Adds the values of the ranks.
+/// Sums gradients over all ranks.
 #[derive(Clone, Copy)]
 struct Adder<'a> {
     ranks: &'a dyn Collective,
@@ -179,7 +180,8 @@ struct Adder<'a> {
 }
 
 impl Adder<'_> {
-    /// Replaces the gradients of the sum of losses by the sums over the ranks.
+    /// Replaces the values by their sums over the ranks. The values are gradients of the sum of the losses, not of the
+    /// mean loss.
     fn sum(self, values: &mut [f32]) -> Result<(), Lost> {
         if self.wire == Wire::Single {
             return self.ranks.sum(values, Wire::Single);
@@ -191,8 +193,8 @@ impl Adder<'_> {
         Ok(())
     }
 
-    /// Replaces the values of a matrix, `[…, features]`, by the sums over the ranks. This rank sends the given rows; all others
-    /// are 0.
+    /// Replaces the values of a matrix, `[…, features]`, by the sums over the ranks. This rank sends only the rows with
+    /// the indices `rows`; all other rows of this rank are 0.
     fn sum_rows(self, values: &mut [f32], rows: &[u32], features: usize) -> Result<(), Lost> {
         let mut own = Vec::new();
         for row in rows {

@@ -12,7 +12,7 @@ use super::{Collective, Lost};
 pub struct Threads {
     rank: usize,
     inbox: RefCell<Inbox>,
-    /// The rank whose end has ended this one.
+    /// The rank that ended first, if this rank ends because of it.
     lost: Cell<Option<usize>>,
     receiver: Receiver<Message>,
     senders: Vec<Sender<Message>>,

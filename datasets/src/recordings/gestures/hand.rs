@@ -8,17 +8,17 @@ use rand::rngs::ChaCha8Rng;
 use super::RATE;
 use super::shapes::{self, Habit, Point, SYMBOLS, Wave, Waves, distance, length, mix, spaced};
 
-/// The number of points along a line before it is sampled in time.
+/// The number of equally spaced points of a line, from which the samples at equal time steps are computed.
 const POINTS: usize = 160;
 /// The smallest and the largest number of steps of a drawing.
 const STEPS: [usize; 2] = [20, 60];
-/// The length of a line that takes [`Person::seconds`].
+/// The length of a line that a person draws in [`Person::seconds`].
 const USUAL_LENGTH: f64 = 6.0;
 /// The middle of the sheet, in pixels.
 const MIDDLE: f64 = 200.0;
-/// The size of the slow deviations that are habits.
+/// The amplitude of the slow deviations that a person repeats in every drawing of a symbol.
 const HABITUAL: f64 = 0.07;
-/// The share of drawings in which a person leaves a habit.
+/// The share of drawings in which a person draws a symbol in another way than usual.
 const SLIPS: f64 = 0.1;
 
 /// The habits of a person. Lengths are in units of half the size of a symbol, unless they are said to be in pixels.
@@ -39,7 +39,8 @@ pub(super) struct Person {
     slowing: f64,
     /// How much slower the pen is at both ends of the line.
     easing: f64,
-    /// How far the points of the line are averaged, as a share of the line. This averaging makes corners round.
+    /// How many neighbours on each side are averaged with a point of the line, as a share of all points. This moving
+    /// average makes corners round.
     rounding: f64,
     /// The size of slow deviations from the line.
     wobble: f64,
@@ -49,13 +50,13 @@ pub(super) struct Person {
     hooks: [f64; 2],
     /// The directions of the hooks, in radians.
     hook_angles: [f64; 2],
-    /// The drawn share of closed symbols.
+    /// The share of a closed symbol that the person usually draws: see [`Habit::closure`].
     closure: f64,
     habits: [Habit; SYMBOLS.len()],
 }
 
-/// Returns a random number with the mean 0 and the standard deviation 1, at most 3.5. It is made of sums alone, so that
-/// it is the same on all platforms.
+/// Returns a random number with the mean 0, the standard deviation 1 and an absolute value of at most 3.5. The number
+/// is computed from a sum of uniform random numbers, so that it is the same on all platforms.
 fn normal(rng: &mut ChaCha8Rng) -> f64 {
     let sum: f64 = (0..4).map(|_| rng.random_range(0.0..1.0)).sum();
     (sum - 2.0) * 3.0_f64.sqrt()
@@ -75,7 +76,7 @@ impl Habit {
     }
 }
 
-/// Draws slow deviations of the size 1.
+/// Returns random waves for slow deviations from a line. Their amplitudes have the standard deviation 1.
 fn waves(rng: &mut ChaCha8Rng) -> Waves {
     let wave = |rng: &mut ChaCha8Rng, index: usize| Wave {
         size: normal(rng),
@@ -169,8 +170,8 @@ impl Person {
         line.iter().enumerate().map(bent).collect()
     }
 
-    /// Returns the places of the pen at `steps` equally spaced times: it is slower where the line turns, and at its
-    /// ends.
+    /// Returns the places of the pen at `steps` equally spaced times. The pen is slower where the line turns, and at
+    /// both ends of the line.
     fn timed(&self, line: &[Point], steps: usize) -> Vec<Point> {
         let mut times = vec![0.0];
         for (index, pair) in line.windows(2).enumerate() {

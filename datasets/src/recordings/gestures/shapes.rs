@@ -26,15 +26,17 @@ pub(super) type Point = [f64; 2];
 /// How a person draws a symbol.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Habit {
-    /// The point of a closed symbol at which the line begins, among the usual points, from 0 to 1.
+    /// A number from 0 to 1 that selects the starting point of a closed symbol from its usual starting points, and the
+    /// starting angle of a spiral.
     pub start: f64,
-    /// The distance of the start from this point, as a share of the length of the line.
+    /// The distance along the line from the usual starting point to the actual start of a closed symbol, as a share of
+    /// the length of the line.
     pub offset: f64,
     /// Whether the line is drawn in the other direction.
     pub reversed: bool,
-    /// Whether the symbol is drawn as in a mirror, if both forms are usual.
+    /// Whether the symbol is mirrored. This has an effect only on the spiral, which people draw in both forms.
     pub mirrored: bool,
-    /// The form of the symbol, from 0 to 1.
+    /// A number from 0 to 1 that determines the variant of the symbol, such as the number of teeth of a zigzag.
     pub form: f64,
     /// The share of a closed symbol that is drawn: below 1, a gap is left; above 1, the ends overlap.
     pub closure: f64,
@@ -56,7 +58,7 @@ pub(super) struct Wave {
 }
 
 impl Wave {
-    /// Returns the deviation after a share of the line.
+    /// Returns the deviation at a position on the line. `share` is the position as a share of the line, from 0 to 1.
     pub fn at(&self, share: f64) -> f64 {
         self.size * (TAU * self.count * share + self.phase).sin()
     }

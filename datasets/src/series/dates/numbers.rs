@@ -12,9 +12,10 @@ use super::{Note, Times, Wrong, is_step, text};
 const SERIAL: &str = "serial";
 /// The name of the format of numbered steps, for the setting `date_format`.
 const NUMBER: &str = "number";
-/// The smallest number of seconds since 1970 that is recognised as a time, in all units: a time in 1973.
+/// The earliest recognised time, in seconds since 1970 (a time in 1973). It is the same for numbers in seconds,
+/// milliseconds, microseconds and nanoseconds.
 const FIRST_SECOND: i128 = 100_000_000;
-/// The number 1 in the unit of [`decimal`].
+/// The number 1 as [`decimal`] returns it, in units of 10⁻⁹.
 const ONE: i128 = 1_000_000_000;
 
 /// What the numbers in a column of times count.
@@ -100,7 +101,7 @@ fn counted(column: &str, numbers: &[i128]) -> Option<Counted> {
     }
 }
 
-/// Returns the unit of numbers that count from 1970, by their size; `None` if the numbers are too small for all units.
+/// Determines the unit of times since 1970 from the size of the numbers. Returns `None` if the numbers fit no unit.
 fn since_1970(numbers: &[i128]) -> Option<Counted> {
     use Counted::{Microseconds, Milliseconds, Nanoseconds, Seconds};
     let units = [(Seconds, 1), (Milliseconds, 1000), (Microseconds, 1_000_000), (Nanoseconds, 1_000_000_000)];
@@ -111,7 +112,7 @@ fn since_1970(numbers: &[i128]) -> Option<Counted> {
     units.into_iter().find(fits).map(|(unit, _)| unit)
 }
 
-/// Returns the time of a number, which is in the unit of [`decimal`].
+/// Returns the time that a number means. `number` is in units of 10⁻⁹, as [`decimal`] returns it.
 fn time_of(number: i128, counted: Counted) -> Option<DateTime> {
     const START: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
     const SPREADSHEET: DateTime = DateTime::constant(1899, 12, 30, 0, 0, 0, 0);

@@ -16,11 +16,11 @@ const DAILY: SignedDuration = SignedDuration::from_hours(20);
 /// break.
 const SHORTEST_BREAK: SignedDuration = SignedDuration::from_hours(4);
 
-/// Returns local times without their offsets. If the clocks change, the offsets differ, and local times have missing
-/// and duplicate hours. All times are then converted to the smallest offset, which is standard time, and the clock of
-/// the result holds the differences to the local times. Local times are kept if no row is near a change of the clocks:
-/// if steps are a day or longer, or if the clocks change while there are no rows, as at night for the opening hours of
-/// an exchange.
+/// Returns local times without their offsets, unless the clocks change near a row (daylight saving time). Local times
+/// would then have missing and duplicate hours, so all times are converted to the smallest offset, which is standard
+/// time, and the field `clock` of the result holds the differences between local time and standard time. No row is near
+/// a change of the clocks if steps are a day or longer, or if the clocks change while there are no rows, as at night
+/// for the opening hours of an exchange.
 ///
 /// # Errors
 ///

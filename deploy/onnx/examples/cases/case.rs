@@ -32,8 +32,9 @@ pub struct Case {
     pub graph: &'static str,
     /// Whether the call has padding, so that the graph needs lengths.
     pub padded: bool,
-    /// If not empty, the number of steps of each row. The first input and the first output have the dimensions batch
-    /// and time, and the graph `step` reads one step per call.
+    /// The number of steps of each row, if the graph `step` is run in a loop over the time steps; otherwise empty. In a
+    /// loop, the first input and the first output have the dimensions batch and time, and each call of the graph reads
+    /// one step.
     pub loops: Vec<usize>,
     pub inputs: Vec<(&'static str, Array)>,
     pub outputs: Vec<(&'static str, Array)>,

@@ -111,7 +111,7 @@ impl ForecastArgs {
     }
 }
 
-/// Returns the series as the list of which the shards are parts.
+/// Returns the list of all series. Each shard of `--shard` forecasts a part of this list.
 fn list(series: &[TableSeries]) -> List {
     let mut list = List::default();
     series.iter().for_each(|series| list.add(format!("{series:?}").as_bytes()));

@@ -26,7 +26,7 @@ pub enum Verb {
   forecast --model energy-day-ahead --at 2018-01-05   from a time within the data
   forecast --model RUN --csv FILE                  forecast another table with the same columns")]
     Forecast(Box<ForecastArgs>),
-    /// Join the outputs of all shards of `--shard`, as if one process had answered everything
+    /// Join the outputs of all shards of `--shard` into the output of one run without `--shard`
     Merge(Merge),
     /// Train one model per fold of the test part, on all data before the fold, and measure it on the fold
     #[command(after_help = "Examples:
@@ -39,7 +39,8 @@ impl Application for App {
     type Options = SeriesOptions;
     type Verb = Verb;
 
-    const ABOUT: &'static str = "Forecast time series with calibrated intervals, beside naive and classical baselines.";
+    const ABOUT: &'static str =
+        "Forecast time series with calibrated intervals, and compare with naive and classical baselines.";
     const DEFAULT_MODEL: Option<&'static str> = Some("weather-temperature-24h");
     const DATA_VERBS: &'static [&'static str] = &["forecast", "backtest"];
     const NEXT: &'static [(&'static str, &'static str)] = &[

@@ -57,8 +57,8 @@ pub struct TableOptions {
     #[arg(long, value_name = "COLUMN,…", requires = "csv")]
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "all_names")]
     time: Vec<Names>,
-    /// Format of the time, as for strftime, such as %d.%m.%Y; %s for seconds since 1970, serial for days of a
-    /// spreadsheet, number for step numbers [default: detected]
+    /// Format of the time, as for strftime, such as %d.%m.%Y; or %s (seconds since 1970), serial (day numbers of a
+    /// spreadsheet), number (step numbers) [default: detected]
     #[arg(long, value_name = "FORMAT", requires = "csv")]
     date_format: Option<String>,
     /// Number of lines above the header to skip; lines that begin with # are always skipped [default: recognised]
@@ -79,7 +79,8 @@ pub struct TableOptions {
     /// What to do with rows that have equal times [default: refuse]
     #[arg(long = "duplicates", alias = "doubled", value_name = "RULE", requires = "csv", value_parser = ["refuse", "first", "last", "mean", "keep"])]
     doubled: Option<String>,
-    /// What to do with steps that have no row [default: keep, which counts each row as one step]
+    /// How to fill gaps, which are steps that have no row [default: keep, which does not fill gaps: each row is one
+    /// step]
     #[arg(long, value_name = "RULE", requires = "csv", value_parser = ["keep", "previous", "interpolate"])]
     gaps: Option<String>,
 }

@@ -10,7 +10,7 @@
 //! | [`volatility`] | the series of the S&P 500; losses and baselines of volatility: EWMA, GARCH(1,1), HAR, log-HAR with the VIX |
 //! | [`direction`] | losses and baselines of directions |
 //! | [`backtest`] | repeated training on a growing training part |
-//! | [`panel`] | the same over several series |
+//! | [`panel`] | metrics of one model over several series |
 //! | [`demonstration`], [`picture`] | comparisons with baselines as sentences, forecasts as plots |
 
 pub mod backtest;

@@ -69,7 +69,8 @@ impl Task for Forecasting {
     /// The windows in a batch: for each window the index of its series, and its origin, which is the index of the first
     /// row that is forecast.
     type Items = Vec<(usize, usize)>;
-    /// The windows, and their rows in the whole batch.
+    /// The windows that this process computes, and the positions of these windows in the whole batch, which several
+    /// processes may share.
     type Batch = (Batch, Rows);
 
     fn load(config: &DataConfig, cx: &mut LoadContext) -> TaskResult<Vec<TableSeries>> {

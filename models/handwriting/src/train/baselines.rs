@@ -8,9 +8,10 @@ use crate::drawing::{Pen, Point};
 use crate::train::data::Part;
 use crate::train::evaluation::Likelihood;
 
-/// The number of points of all contexts that are added to those of each context, so that rare contexts resemble all.
+/// The weight of the prior: the statistics of each context also include this number of points with the mean statistics
+/// of all contexts, so that a context with few points has nearly the distribution of all points.
 const PRIOR: f64 = 10.0;
-/// The variance that is added to that of each coordinate, so that the covariance matrix is not singular.
+/// The variance that is added to the variance of each coordinate, so that the covariance matrix is not singular.
 const VARIANCE: f64 = 1e-6;
 const STATES: usize = Pen::ALL.len();
 
@@ -24,8 +25,8 @@ pub fn one_gaussian(splits: &Splits<Part>, interrupt: &Interrupt) -> TaskResult<
     Baseline::fit(&splits.train, 1, context, |_, point| coordinates(point)).likelihood(&splits.test, interrupt)
 }
 
-/// For each class and each state of the pen after the point before: a Gaussian whose mean is a linear function of the offset
-/// before, and the frequencies of the states of the pen.
+/// A baseline that fits, for each class and each pen state after the previous point, a Gaussian whose mean is a linear
+/// function of the previous offset, and the frequencies of the pen states.
 ///
 /// # Errors
 ///
@@ -43,12 +44,12 @@ fn coordinates(point: &Point) -> [f64; 2] {
     point.offset.map(f64::from)
 }
 
-/// A Gaussian of D values for each context, of which the last two are the offset, and those before are known. And the
-/// frequencies of the states of the pen in each context.
+/// For each context, a Gaussian of D values and the frequencies of the pen states. The last two values are the offset
+/// that is predicted; the values before them are known.
 struct Baseline<const D: usize, C, V> {
-    /// The context of a point, from the class and the point before.
+    /// A function that returns the index of the context of a point, given the class and the previous point.
     context: C,
-    /// The values of a point, from the point before and the point.
+    /// A function that returns the D values of a point, given the previous point and the point.
     values: V,
     gaussians: Vec<Gaussian<D>>,
     pens: Vec<[f64; STATES]>,
@@ -128,7 +129,7 @@ impl<const D: usize> Moments<D> {
         }
     }
 
-    /// These sums, and those of [`PRIOR`] more points with the mean moments of `all`.
+    /// Returns these sums after [`PRIOR`] points with the mean moments of `all` are added.
     fn with_prior(&self, all: &Self) -> Self {
         let share = PRIOR / all.count.max(1.0);
         let mut sums = *self;

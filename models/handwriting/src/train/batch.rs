@@ -25,7 +25,7 @@ pub struct Batch {
     has_offset: Tensor<2>,
     /// 1 where there is a point, and 0 in the padding: `[B, T]`.
     is_point: Tensor<2>,
-    /// The rows in the whole batch.
+    /// Which rows of the whole batch this process computes.
     rows: Rows,
 }
 

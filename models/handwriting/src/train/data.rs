@@ -23,8 +23,8 @@ pub struct DataConfig {
     /// of the data set are used as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spacing: Option<Positive>,
-    /// The share of the training part that is held out for validation: whole persons if they are known. The gestures have a
-    /// validation part of their own.
+    /// The share of the training part that is held out for validation. If the persons are known, whole persons are held
+    /// out. Must be absent or 0 for the set `gestures`, which has a separate validation part.
     #[serde(default)]
     pub valid: Fraction,
     /// The share of the persons that is held out as the test part, for Omniglot, which has no published test part.
@@ -46,7 +46,7 @@ pub enum Set {
     Gestures,
     /// Characters of five alphabets (Lake et al. 2015).
     Omniglot,
-    /// Pen-based digits (UCI), each reduced to eight points without lifted pens.
+    /// Pen-based digits (UCI). Each digit is eight points, without information on where the pen was lifted.
     Pendigits,
 }
 
@@ -71,8 +71,8 @@ pub struct Example {
 }
 
 impl DataConfig {
-    /// Loads the drawings, and divides them into three parts. The channels are `x` and `y`, which points up, and perhaps
-    /// `pen_up`, which is 1 at the last point of each stroke.
+    /// Loads the drawings, and divides them into three parts. The channels are `x`, `y` (the y axis points up), and for
+    /// some data sets `pen_up`, which is 1 at the last point of each stroke.
     pub fn load(&self, cx: &LoadContext) -> TaskResult<Splits<Recordings>> {
         self.check()?;
         let (train, test) = match self.set {
@@ -94,16 +94,23 @@ impl DataConfig {
         Ok(Splits { train, valid, test })
     }
 
-    /// Refuses shares that the data set does not need, and shares of 0 that it needs.
+    /// Checks the settings. Returns an error if `valid` or `test` is set but the data set does not need it, if the data
+    /// set needs it but it is absent or 0, or if `spacing` is too small.
     fn check(&self) -> TaskResult<()> {
         let (valid, test) = (self.set != Set::Gestures, self.set == Set::Omniglot);
         for (setting, share, is_needed) in [("data.valid", self.valid, valid), ("data.test", self.test, test)] {
             match (is_needed, share.get() > 0.0) {
                 (true, false) => {
-                    return Err(TaskError::setting(setting, "it is absent; set it to a share, such as 0.1"));
+                    return Err(TaskError::setting(
+                        setting,
+                        "the setting is missing or 0; set it to the share to hold out, such as 0.1",
+                    ));
                 }
                 (false, true) => {
-                    return Err(TaskError::setting(setting, "the data set has such a part; remove the setting"));
+                    return Err(TaskError::setting(
+                        setting,
+                        "the data set already has a separate part for this purpose; remove this setting",
+                    ));
                 }
                 _ => {}
             }
@@ -178,7 +185,7 @@ impl DataConfig {
     }
 }
 
-/// The strokes of a recording with so many channels: `x`, `y`, and perhaps `pen_up`.
+/// Returns the strokes of a recording. `channels` is the number of channels: 2 for `x` and `y`, or 3 with `pen_up`.
 fn strokes(recording: &Recording, channels: usize) -> Vec<Stroke> {
     let rows: Vec<&[f32]> = recording.values.chunks_exact(channels).collect();
     let is_last = |row: &&[f32]| row.get(2).is_some_and(|pen_up| *pen_up > 0.0);

@@ -9,7 +9,7 @@ use crate::train::data::{Example, Part};
 
 /// The largest number of classes in the picture.
 const CLASSES: usize = 12;
-/// The number of drawings in a row, and how many of them are by persons, if there are so many.
+/// The number of drawings in a row, and the largest number of them that are drawings by persons.
 const COLUMNS: usize = 10;
 const BY_PERSONS: usize = 4;
 /// The colors of drawings by persons and by the model.
@@ -30,7 +30,10 @@ pub fn demonstrate(model: &Writer, test: &Part) -> TaskResult<Demonstration> {
             .collect::<Result<Vec<Drawing>, _>>()?;
         let by_persons = numbers(persons.iter().map(|strokes| strokes.len()));
         let by_model = numbers(generated.iter().map(|drawing| drawing.strokes.len()));
-        lines.push(format!("{}: strokes of persons {by_persons}, generated {by_model}", request.class));
+        lines.push(format!(
+            "{}: number of strokes in drawings by persons {by_persons}, in generated drawings {by_model}",
+            request.class
+        ));
         rows.push((request.class, persons, generated));
     }
     let cells = rows.iter().flat_map(|(caption, persons, generated)| {

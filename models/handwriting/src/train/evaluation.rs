@@ -28,8 +28,8 @@ impl Likelihood {
     ///
     /// - `nll`: the negative log-likelihood per point in nats, for offsets in units of the fitted scale: the sum of the
     ///   following two
-    /// - `offset_nll`: the share of the offsets
-    /// - `pen_nll`: the share of the states of the pen
+    /// - `offset_nll`: the part of `nll` that comes from the offsets
+    /// - `pen_nll`: the part of `nll` that comes from the states of the pen
     /// - `pen_accuracy`: the share of the points after which the most probable state of the pen is right
     pub fn measured(self) -> Measured {
         let Self { points, offset, pen, right } = self;

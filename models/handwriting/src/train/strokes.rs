@@ -15,7 +15,7 @@ pub fn scaled(strokes: &[Stroke]) -> Vec<Stroke> {
 }
 
 /// Reduces a stroke to points with equal distances along its path, which are as close to `spacing` as the length of the
-/// stroke allows. The first and the last point stay. Of a stroke without length, one point is left.
+/// stroke allows. The first and the last point stay. If the stroke has length 0, the result is its first point.
 pub fn resampled(stroke: &[[f32; 2]], spacing: f32) -> Stroke {
     let (Some(first), Some(last)) = (stroke.first(), stroke.last()) else { return Stroke::new() };
     let length = |pair: &[[f32; 2]]| (pair[1][0] - pair[0][0]).hypot(pair[1][1] - pair[0][1]);

@@ -47,7 +47,7 @@ pub struct Window {
     pub inputs: Tensor<2, Int>,
     /// The target of each input, which is the next token id: `[rows, steps]`.
     pub targets: Tensor<2, Int>,
-    /// The rows in the whole batch.
+    /// Which rows of the whole batch this process computes.
     pub rows: Rows,
 }
 
@@ -157,11 +157,15 @@ impl Task for LanguageModelTask {
         Ok(Window { inputs: streams.inputs(window, cx.device), targets: streams.targets(window, cx.device), rows })
     }
 
-    /// Returns the streams of a rank. The rank keeps their hidden states.
+    /// Returns the rows of a batch that a rank computes. A rank computes the same rows of every batch, so that it can
+    /// keep their hidden states.
     fn part(&self, Window { inputs, targets, rows }: Window, share: Share) -> TaskResult<Option<Window>> {
         let own = share.rows(rows.of);
         if own.is_empty() {
-            let message = format!("{} streams are too few for {} ranks; start fewer ranks", rows.of, share.world);
+            let message = format!(
+                "{} rows per batch are too few for {} ranks, because each rank needs a row; start fewer ranks, or increase this setting",
+                rows.of, share.world
+            );
             return Err(TaskError::setting("training.batch_size", message));
         }
         let [inputs, targets] = [inputs, targets].map(|tokens| tokens.narrow(0, own.start, own.len()));

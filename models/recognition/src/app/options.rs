@@ -42,7 +42,7 @@ pub struct DataOptions {
     /// Column with the time of each sample
     #[arg(long, value_name = "COLUMN")]
     time: Option<String>,
-    /// Unit of the times: s, ms, us or ns [default: recognised]
+    /// Unit of the times: s, ms, us or ns [default: detected from the column name or the values, otherwise s]
     #[arg(long, value_name = "UNIT", requires = "time")]
     time_unit: Option<TimeUnit>,
     /// Resample all recordings to this number of samples per second

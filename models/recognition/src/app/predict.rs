@@ -33,7 +33,7 @@ pub struct Predict {
     /// Column with the time of each sample; samples at another rate than the sampling rate of the model are resampled
     #[arg(long, value_name = "COLUMN", requires = "csv")]
     time: Option<String>,
-    /// Unit of the times: s, ms, us or ns [default: recognised]
+    /// Unit of the times: s, ms, us or ns [default: detected from the column name or the values, otherwise s]
     #[arg(long, value_name = "UNIT", requires = "time")]
     time_unit: Option<TimeUnit>,
     /// Print the class after every sample, as for a stream

@@ -26,7 +26,7 @@ pub struct Augmentation {
     pub mirror: Vec<String>,
     /// The largest share by which parts of a sequence are stretched or shortened in time.
     pub warp: Fraction,
-    /// The largest share of a sequence that is cut off, at its ends together.
+    /// The largest share of a sequence that is cut off in total, at its start and its end.
     pub crop: Fraction,
     /// The share of the sequences of which only the first part is kept, with a random length from a third to the whole.
     /// A model that reads streams learns from them to recognise a class before its end.

@@ -5,7 +5,8 @@
 
 use training::{Interrupt, TaskResult};
 
-/// The largest number of steps of a sequence. Longer sequences are reduced to as many means of neighbouring samples.
+/// The largest number of steps of a sequence. A longer sequence is reduced to this number of steps, each the mean of
+/// neighbouring samples.
 const MAX_STEPS: usize = 48;
 
 /// A sequence, `[steps, channels]`.
@@ -57,7 +58,8 @@ fn reduced(samples: &[f32], channels: usize) -> Steps {
     (0..steps).flat_map(mean).collect()
 }
 
-/// Returns the DTW distance of two sequences; infinity if it is at least `limit`. `rows` is memory.
+/// Returns the DTW distance of two sequences; infinity if the distance is at least `limit`. `rows` is a scratch buffer,
+/// which is reused between calls to avoid allocations.
 fn distance(one: &[f32], other: &[f32], channels: usize, limit: f32, rows: &mut [Vec<f32>; 2]) -> f32 {
     let width = other.len() / channels;
     let [before, now] = rows;

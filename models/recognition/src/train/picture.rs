@@ -26,7 +26,10 @@ pub fn draw(examples: &[Example], probabilities: &[Vec<f32>], settings: &Setting
     let classes = &settings.classes;
     let matrix = heat_map(&HeatMap {
         title: "Recognised class (column) of each true class (row)".to_owned(),
-        caption: format!("{} test sequences. Dark: all of the row. Red drawings: recognised wrongly.", examples.len()),
+        caption: format!(
+            "{} test sequences. Darkest cell: all sequences of its row. Red drawings: recognised wrongly.",
+            examples.len()
+        ),
         ..confusion_map(&answers(examples, probabilities), classes)
     })?;
     if settings.channels.len() != 2 {

@@ -231,7 +231,8 @@ impl Crf {
         sequences.map(|(values, length)| values[..length * labels].to_vec()).collect()
     }
 
-    /// Returns zeros, `[batch]`, whose gradient is the gradient of the losses. The derivative with respect to an
+    /// Returns a tensor of zeros, `[batch]`, which is added to the losses: the losses are computed outside of the
+    /// autodiff graph, and the backward pass of this tensor gives their gradients. The derivative with respect to an
     /// emission is the probability of its label, minus 1 if the label is the target. The derivative with respect to a
     /// parameter is its expected count minus its count in the target.
     fn gradient(&self, emissions: Tensor<3>, lattices: &[Lattice], targets: &[Vec<usize>]) -> Tensor<1> {

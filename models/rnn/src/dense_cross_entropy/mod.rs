@@ -32,7 +32,7 @@ use crate::kernel::softmax::{self, Dense};
 /// # Panics
 ///
 /// If the shapes do not match; on `flex` also if a target is not below `classes`, or in the backward pass if there are
-/// no rows. On GPUs, the loss of such a target is larger than 1e38.
+/// no rows. On GPUs, a target that is not below `classes` does not cause a panic; its loss is larger than 1e38.
 pub fn dense_cross_entropy(
     inputs: Tensor<2>,
     weight: Tensor<2>,

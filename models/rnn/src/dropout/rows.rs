@@ -5,8 +5,9 @@ thread_local! {
     static CURRENT: RefCell<Option<Rows>> = const { RefCell::new(None) };
 }
 
-/// Rows of a batch that is shared by several processes. Inside of [`within`](Self::within), dropout draws the masks of the
-/// whole batch and uses those of the rows, so that the masks do not depend on the number of processes.
+/// The rows of a batch that this process computes, if several processes share the batch (data parallelism). Inside of
+/// [`within`](Self::within), dropout draws the masks of the whole batch and uses only the masks of these rows, so that
+/// the masks do not depend on the number of processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rows {
     /// The rows of this process.
@@ -21,14 +22,14 @@ impl Rows {
         Self { rows: 0..count, of: count }
     }
 
-    /// Some rows of the same batch.
+    /// Returns other `rows` of the same whole batch, for a process that computes only these rows.
     pub fn part(&self, rows: Range<usize>) -> Self {
         Self { rows, of: self.of }
     }
 
-    /// Calls `compute`, which computes on these rows.
+    /// Calls `compute`. During the call, dropout draws its masks for these rows of the whole batch.
     pub fn within<R>(&self, compute: impl FnOnce() -> R) -> R {
-        /// Restores what was there before, also after a panic.
+        /// Restores the previous value of `CURRENT` when it is dropped, also after a panic.
         struct Before(Option<Rows>);
         impl Drop for Before {
             fn drop(&mut self) {
@@ -39,7 +40,9 @@ impl Rows {
         compute()
     }
 
-    /// Draws a mask whose first dimension is the rows of the batch, or a fixed number of values for each row.
+    /// Draws a mask of the given shape. The first dimension is the rows of the batch, or a fixed number of values for
+    /// each row. Inside of [`within`](Self::within), the mask is drawn for the whole batch, and then narrowed to the
+    /// rows of this process.
     pub(super) fn of_whole<const D: usize, T>(
         shape: [usize; D],
         draw: impl FnOnce([usize; D]) -> Option<T>,

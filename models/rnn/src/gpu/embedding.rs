@@ -14,7 +14,8 @@ use cubecl::prelude::*;
 
 use super::{grid, indices, reducing_units};
 
-/// The number of words that one unit compares: one bit per word.
+/// The number of words of the batch that one unit compares with the word of its cube. The unit stores the results as
+/// the bits of one integer.
 const BITS: usize = 32;
 
 /// Looks up the embeddings of words, `[batch, time]` → `[batch, time, features]`.
@@ -157,7 +158,8 @@ fn add_rows(
     }
 }
 
-/// Adds the rows of one group of words: row `first + n` for each bit `n`.
+/// Adds gradients to the row of `word` in the gradient of the weight. If bit `n` of `bits` is set, adds row `first + n`
+/// of `d_features`.
 #[cube]
 fn add_matches(
     d_features: &[f32],

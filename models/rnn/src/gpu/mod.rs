@@ -46,8 +46,9 @@ pub(crate) fn has_kernels(device: &Device, types: &[DType]) -> bool {
 
 /// The largest number of units of a cube. The environment variable `RNN_ZOO_GPU_UNITS` lowers it, for tests.
 ///
-/// A processor (software adapter) runs the planes of a cube one after the other, and each barrier costs it a change
-/// from plane to plane. A plane is a group of units that run at the same time, at least 32 on a GPU.
+/// A plane (warp) is a group of units that run at the same time, at least 32 on a GPU. If the device is a CPU (software
+/// adapter), it runs the planes of a cube one after the other and switches between them at each barrier, which is slow.
+/// Cubes on such devices therefore have fewer units.
 fn units(client: &Client) -> u32 {
     let hardware = &client.properties().hardware;
     let most = if hardware.plane_size_max < 32 { MAX_UNITS_OF_PROCESSORS } else { MAX_UNITS };

@@ -8,10 +8,12 @@ use super::{empty, grid};
 
 /// The rows and columns of the result that one cube computes.
 const TILE: usize = 64;
-/// The number of units of a cube, arranged in a square. Few units with many values each load fewer factors.
+/// The number of units of a cube, arranged in a square. The number is small, so that each unit computes many values of
+/// the result, and loads fewer factors per value.
 const UNITS: usize = 64;
 const SIDE: usize = 8;
-/// The rows of a unit: `TILE / SIDE`. A unit has as many columns, or half as many if the result has few columns.
+/// The number of rows of the result that one unit computes: `TILE / SIDE`. A unit computes the same number of columns,
+/// or half as many if the result has at most `TILE / 2` columns.
 const MICRO: usize = 8;
 /// The length of the part of the sum whose factors are in shared memory at the same time.
 const DEPTH: usize = 16;
@@ -30,7 +32,8 @@ pub(super) struct Columns {
     pub count: usize,
 }
 
-/// One block of rows of [`sum_of_outer_products`]: the columns `left` and `right` of two matrices with the same rows.
+/// The two factors of one product `leftᵀ · right` in [`sum_of_outer_products`], which gives one block of rows of the
+/// result. `left` and `right` are columns of two matrices with the same number of rows.
 pub(super) struct Block {
     pub left: Columns,
     pub right: Columns,

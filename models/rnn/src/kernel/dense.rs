@@ -13,8 +13,9 @@ use super::{Job, member_units, run_team};
 
 /// The number of SIMD vectors of outputs that are computed together. Their sums do not wait for each other.
 ///
-/// Output `block × units + unit` is packed like the gate `block` of a hidden unit: outputs are divided into this number
-/// of blocks.
+/// The outputs are divided into this number of blocks of `units` outputs each. The packed layout is that of a recurrent
+/// layer with one gate per block: output `block × units + unit` takes the place of gate `block` of the hidden unit
+/// `unit`.
 const BLOCKS: usize = 4;
 
 /// The weights of a dense layer, packed for [`dense`].

@@ -1,5 +1,5 @@
-//! Weight matrices with 8 bits per weight, for steps. A step reads all weights once, so its time is that of the memory
-//! that they take.
+//! Weight matrices with 8 bits per weight, for networks that run step by step. A step reads all weights once, so its
+//! time depends on the size of the weights in memory.
 //!
 //! A row of a matrix has one scale: `weight = scale · q` with an integer q from −127 to 127. Inputs, sums and states
 //! stay 32-bit floats. To convert q to a float, the kernel writes the byte `q + 128` into the upper bits of the
@@ -115,13 +115,14 @@ impl Int8Panels {
     }
 }
 
-/// The number of rows that share the conversion of the weights: their sums fit the registers.
+/// The number of rows that are multiplied at once with weights that are converted to floats only once. It is limited so
+/// that the sums of all rows fit the registers.
 const fn rows_at_once<S: Simd>() -> usize {
     if S::REGISTER_COUNT >= 32 { 4 } else { 2 }
 }
 
-/// Adds the product of `R` rows with a panel to the first of `sums`. The function is not inlined, so that all registers
-/// are available for the sums.
+/// Multiplies `R` rows by a panel, and writes the products to the first element of `sums`. The function is not inlined,
+/// so that all registers are available for the sums.
 #[inline(never)]
 fn product<S: Simd, const G: usize, const R: usize>(
     simd: S,
@@ -172,7 +173,8 @@ fn product<S: Simd, const G: usize, const R: usize>(
 /// One of the four weights in each word of a vector, as `q / 256`.
 #[inline(always)]
 fn weight<S: Simd>(simd: S, words: S::u32s, byte: usize) -> S::f32s {
-    /// The bits of the mantissa of a 32-bit float into which the byte is moved, from bit 15 on, and those of 1.0.
+    /// A mask for the bits 15 to 22 of a 32-bit float, the upper bits of the mantissa. The byte of a weight is moved to
+    /// these bits.
     const BYTE: u32 = 0xff << 15;
     const ONE: u32 = 1.0f32.to_bits();
     let moved = match byte {

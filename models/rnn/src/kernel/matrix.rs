@@ -32,7 +32,7 @@ impl<'a> Matrix<'a> {
         Self { values, rows: columns, columns: rows, transposed: !transposed }
     }
 
-    /// The values `part` of a row of the matrix in memory.
+    /// Returns the values at the indices `part` of row `row` of `values`, without regard to `transposed`.
     #[inline(always)]
     fn stored(&self, row: usize, part: Range<usize>) -> &'a [f32] {
         let length = if self.transposed { self.rows } else { self.columns };
@@ -63,8 +63,12 @@ pub(crate) fn product(left: Matrix, right: Matrix, bias: Option<&[f32]>) -> Vec<
 pub(crate) fn multiply(left: Matrix, right: Matrix, bias: Option<&[f32]>, to: Shared) {
     assert_eq!(left.columns, right.rows, "the inner dimensions of a matrix product must match");
     assert!(left.columns > 0, "a matrix product needs an inner dimension of at least 1");
-    assert_eq!(to.length(), left.rows * right.columns, "a matrix product has one value per row and column");
-    assert!(bias.is_none_or(|bias| bias.len() == right.columns), "the bias has one value per column");
+    assert_eq!(
+        to.length(),
+        left.rows * right.columns,
+        "the output buffer of a matrix product must have one value per row and column"
+    );
+    assert!(bias.is_none_or(|bias| bias.len() == right.columns), "the bias must have one value per column");
     let work = left.rows * left.columns * right.columns;
     let job = Product { left, right, bias, to };
     let threads = if work < MIN_PARALLEL_WORK { 1 } else { job.parts() };

@@ -95,7 +95,7 @@ impl<'a> Shared<'a> {
 
     /// The buffer of the `length` values from index `start`.
     pub fn part(self, start: usize, length: usize) -> Self {
-        assert!(start + length <= self.length, "a part of a buffer is in bounds");
+        assert!(start + length <= self.length, "the requested part of a buffer must be in bounds");
         Self { start: self.start.wrapping_add(start), length, lifetime: PhantomData }
     }
 

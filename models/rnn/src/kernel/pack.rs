@@ -73,8 +73,9 @@ impl Panels {
         new
     }
 
-    /// Packs the given columns of the transpose of a row-major matrix: its rows `columns`, and its values `depth` of
-    /// each of these rows. `width` is the length of a row.
+    /// Packs the given columns of the transpose of a row-major matrix. The columns of the transpose are the rows
+    /// `columns` of the matrix, and only the values at the indices `depth` of each row are packed. `width` is the
+    /// length of a row of the matrix.
     #[inline(always)]
     pub fn of_rows<S: Simd>(matrix: &[f32], width: usize, depth: Range<usize>, columns: Range<usize>) -> Self {
         let mut new = Self::unfilled::<S>(depth.len(), columns);
@@ -111,7 +112,8 @@ impl Panels {
         self.packed.values().len()
     }
 
-    /// The indices of the panels that [`of_gates`](Self::of_gates) has made for `units`, which begin at a whole vector.
+    /// The indices of the panels that [`of_gates`](Self::of_gates) has made for `units`. The first unit must be the
+    /// first unit of a SIMD vector.
     #[inline(always)]
     pub fn of_units(&self, units: &Range<usize>) -> Range<usize> {
         units.start / self.lanes..units.end.div_ceil(self.lanes)
@@ -174,7 +176,8 @@ impl PackedWeights {
     }
 }
 
-/// The indices of the panels of `units`, which begin at a whole vector: one panel per vector of all units.
+/// The indices of the panels of `units`, if there is one panel per SIMD vector of all units. The first of `units` must
+/// be the first unit of a SIMD vector.
 #[inline(always)]
 pub(crate) fn panels_of<S: Simd>(units: &Range<usize>) -> Range<usize> {
     units.start / S::F32_LANES..units.end.div_ceil(S::F32_LANES)
@@ -273,8 +276,8 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Transposes: writes the values `depth` of each row of a matrix, whose rows have `length` values, to one column of the
-/// row-major matrix `to` with `width` columns.
+/// Transposes a part of a row-major matrix, whose rows have `length` values: writes the values at the indices `depth`
+/// of each row to one column of `to`, a row-major matrix with `width` columns.
 fn transpose(matrix: &[f32], length: usize, depth: Range<usize>, to: &mut [f32], width: usize) {
     // The loop runs over blocks, so that source and destination stay in the L1 cache.
     for block in depth.clone().step_by(16) {

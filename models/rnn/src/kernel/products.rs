@@ -346,8 +346,9 @@ impl WeightGradient<'_> {
         self.slots.iter().position(|&own| own == slot).map(|gate| self.first_gate + gate)
     }
 
-    /// Adds the contribution of a block of rows to the gradient of the bias of the units in `tile`, and writes it,
-    /// `plus` something, to the gradient of their weights.
+    /// Computes the contribution of a block of rows to the gradients of the units in `tile`. The contribution is added
+    /// to the gradient of the bias. For the gradient of the weights, `plus` says whether the contribution is added to
+    /// the old values or replaces them.
     ///
     /// # Safety
     ///

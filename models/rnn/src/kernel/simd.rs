@@ -195,7 +195,7 @@ pub(crate) enum Plus<'a> {
     Nothing,
     /// The same values for all rows, one per column.
     Bias(&'a [f32]),
-    /// The values that the result overwrites.
+    /// The values that are in the output buffer before the product is written: the product is added to them.
     Old,
 }
 

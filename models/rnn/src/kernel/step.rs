@@ -68,7 +68,7 @@ pub(crate) struct StepArgs<'a> {
     pub input: &'a [f32],
     /// The hidden states before the step, `[layers, batch, hidden]`.
     pub before: &'a [f32],
-    /// Where the step writes the hidden states after it.
+    /// The buffer for the hidden states after the step, `[layers, batch, hidden]`, which the step writes.
     pub after: &'a mut [f32],
     /// The cell states, `[layers, batch, hidden]`, which are updated; empty for cells without a cell state.
     pub cells: &'a mut [f32],

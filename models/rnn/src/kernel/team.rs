@@ -75,7 +75,8 @@ fn run_within(patience: Duration, max_threads: usize, job: impl Fn(&Member) + Sy
     }
 }
 
-/// The number of multiplications per thread below which another thread is not worth its waking.
+/// The smallest number of multiplications per thread. With less work per thread, waking another thread takes longer
+/// than the time that it saves.
 const MIN_WORK: usize = if cfg!(test) { 1 } else { 1 << 17 };
 
 /// The number of threads of rayon's pool. On wasm it is always 1, because the main thread of a browser must not block
@@ -84,9 +85,10 @@ fn available_threads() -> usize {
     if cfg!(target_family = "wasm") { 1 } else { rayon::current_num_threads() }
 }
 
-/// How long the caller waits for its helpers to come. A second thread saves about a nanosecond per 128 multiplications.
-/// The caller waits for a quarter of this time, or for the time that a sleeping thread takes to wake if that is longer,
-/// but no longer than half of what it saves. Tests wait until all are there.
+/// How long the caller waits for its helper threads to start the job. A second thread saves about a nanosecond per 128
+/// multiplications. The caller waits for a quarter of the saved time. If a sleeping thread takes longer than that to
+/// wake, the caller waits for the waking time, but no longer than half of the saved time. Tests wait until all helpers
+/// have started.
 fn patience(work: usize) -> Duration {
     const WAKING: u64 = 100_000;
     let saved = work as u64 / 128;
@@ -121,7 +123,7 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// Runs the job with the helpers that come within `patience`.
+    /// Runs the job with the helper threads that start to work on it within the time `patience`.
     fn run(&self, patience: Duration) {
         /// A guard that waits for the helpers when it is dropped, even if the caller's part panics: the helpers borrow
         /// the task.
@@ -155,7 +157,7 @@ impl<'a> Task<'a> {
         assert!(!self.panicked.load(Ordering::Relaxed), "rnn: a thread that computed a part of a layer panicked");
     }
 
-    /// Called by the caller of the job: makes the helpers avoid its core.
+    /// Makes the helper threads avoid the core of the caller. Only the caller of the job may call this function.
     fn keep_core(&self) {
         let core = cores::current();
         self.helpers.iter().for_each(|helper| helper.avoid(core));
@@ -268,20 +270,21 @@ impl Helper {
         }
     }
 
-    /// Takes the task away from a helper that has not begun with it. Returns whether it had not.
+    /// Takes the task away from a helper that has not started it. Returns true if the helper had not started the task,
+    /// and false if the helper had already started it.
     fn dismiss(&self, task: &Task) -> bool {
         let task = std::ptr::from_ref(task).cast_mut().cast();
         self.next.compare_exchange(task, null_mut(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 }
 
-/// The number of times that a waiting thread checks a condition before it looks for a reason, and before it yields its
-/// core. A thread that yields to another program loses milliseconds. Under the slow interpreter Miri, threads yield at
-/// once.
+/// Two numbers of checks of a condition by a waiting thread: after the first number, [`wait_until`] calls `delayed`;
+/// after the second number, the thread yields its core after each check. A thread that yields to another program loses
+/// milliseconds. Under the slow interpreter Miri, threads yield at once.
 const SPINS: [usize; 2] = if cfg!(miri) { [1, 1] } else { [200, 4000] };
 
-/// Checks a condition in a loop instead of sleeping, because a step of a layer takes only microseconds. If it takes
-/// long, calls `delayed`.
+/// Checks a condition in a loop instead of sleeping, because a step of a layer takes only microseconds. If the
+/// condition is still false after many checks, calls `delayed` once.
 fn wait_until(ready: impl Fn() -> bool, delayed: impl Fn()) {
     let mut spins = 0;
     while !ready() {
@@ -318,8 +321,8 @@ mod cores {
         sched_getcpu()
     }
 
-    /// Lets a thread run on all cores that this thread may use, except one. Returns whether it does so now: there may
-    /// be no other core.
+    /// Lets a thread run on all cores that this thread may use, except `core`. Returns whether the system accepted the
+    /// change; it refuses the change if there is no other core.
     pub fn avoid(thread: Id, core: usize) -> bool {
         let set = sched_getaffinity(None).and_then(|mut cores| {
             if core < CpuSet::MAX_CPU {

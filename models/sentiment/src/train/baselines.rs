@@ -61,7 +61,8 @@ pub fn fit_ngrams(
     ngrams::fit(&tokens, Labels { of_texts: &labels, outputs: classes.max(1) }, config, interrupt)
 }
 
-/// The most frequent class of the training part; the last one of several.
+/// The most frequent class of the training part. If several classes are equally frequent, the class with the largest
+/// index.
 fn most_frequent(train: &[Example]) -> usize {
     let mut sizes = BTreeMap::new();
     train.iter().for_each(|example| *sizes.entry(example.class).or_insert(0usize) += 1);

@@ -21,7 +21,7 @@ pub struct ClassificationBatch {
     classes: Tensor<1, Int>,
     /// The weight of each text in the loss: `[batch]`.
     weights: Tensor<1>,
-    /// The rows in the whole batch.
+    /// Which rows of the whole batch this process computes.
     rows: Rows,
 }
 
@@ -84,8 +84,8 @@ fn drop_words(ids: &[u32], share: Fraction, rng: &mut ChaCha8Rng) -> Vec<u32> {
     ids.iter().map(|id| if rng.random_bool(share.get()) { Vocabulary::UNKNOWN } else { *id }).collect()
 }
 
-/// The cross-entropy of each text with label smoothing `ε`: logits `[B, K]`, classes `[B]` → `[B]`. One logit is that of
-/// the second of two classes.
+/// The cross-entropy of each text with label smoothing `ε`: logits `[B, K]`, classes `[B]` → `[B]`. If K is 1, the
+/// logit is that of the second of two classes.
 fn cross_entropy(logits: Tensor<2>, classes: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
     let [batch, outputs] = logits.dims();
     if outputs == 1 {

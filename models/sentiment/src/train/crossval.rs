@@ -12,8 +12,9 @@ use crate::train::SentimentTask;
 use crate::train::data::DataConfig;
 use crate::train::evaluation;
 
-/// Trains one model per fold in `dir/fold-1`, `dir/fold-2`, …, and answers the texts of the fold with it. Folds that an
-/// earlier call has finished are not trained again. `each` is called with the result of every training in this call.
+/// Trains one model per fold in `dir/fold-1`, `dir/fold-2`, …, and predicts the classes of the texts of the fold with
+/// this model. Folds that an earlier call has finished are not trained again. `each` is called with the result of every
+/// training in this call.
 ///
 /// Returns the metrics over the texts of all folds, and the accuracy on each fold; `None` if the session was interrupted.
 /// A call with the same arguments then resumes.

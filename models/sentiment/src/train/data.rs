@@ -51,8 +51,8 @@ pub struct DataConfig {
     /// seed, so that runs with several seeds have the same parts.
     #[serde(default)]
     pub valid_seed: u64,
-    /// Size of the vocabulary: the most frequent words of the training part. With `vectors`, words that only the file of
-    /// vectors has fill the rest, the first ones of the file first.
+    /// Size of the vocabulary: the most frequent words of the training part. With `vectors`, words that occur only in
+    /// the file of vectors fill the remaining places, in the order of the file.
     pub vocabulary: Count,
     /// The number of tokens of the vocabulary that are parts of words, such as `##ness`. The network reads a word that is
     /// not in the vocabulary as such parts.
@@ -105,7 +105,8 @@ pub enum Set {
     RtPolarity,
     /// Reviews, sentences of reviews and other short texts about films, on which the general model is trained.
     ShortReviews,
-    /// The same without the sentence polarity set in training, which is the test part.
+    /// The texts of [`ShortReviews`](Self::ShortReviews), but the whole sentence polarity set is the test part, and is
+    /// not used for training and validation.
     ShortReviewsTransfer,
 }
 
@@ -250,9 +251,10 @@ impl DataConfig {
             Some(_) if !matches!(self.set, Set::Table | Set::Folder | Set::RtPolarity) || self.test_file.is_some() => {
                 Err(TaskError::setting("data.fold", "the data have a test part of their own; remove this setting"))
             }
-            Some(Fold { number, of }) if number > of => {
-                Err(TaskError::setting("data.fold", format!("number = {number} is above of = {of}; decrease it")))
-            }
+            Some(Fold { number, of }) if number > of => Err(TaskError::setting(
+                "data.fold",
+                format!("number = {number} is larger than of = {of}, the number of folds; decrease number"),
+            )),
             _ => Ok(()),
         }
     }

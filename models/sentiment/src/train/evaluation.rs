@@ -82,7 +82,7 @@ pub fn best_share(set: &[Example], logits: &[Logits]) -> Option<f32> {
     losses.min_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, share)| share)
 }
 
-/// The exponents of the number of words that are tried: the multiples of [`EXPONENT_STEP`] between these limits.
+/// The exponents of [`length_factor`] that are tried, in multiples of [`EXPONENT_STEP`].
 const EXPONENTS: RangeInclusive<i32> = -8..=32;
 const EXPONENT_STEP: f64 = 0.025;
 
@@ -105,8 +105,8 @@ pub fn best_temperature(set: &[Example], logits: &[Logits]) -> Option<(Positive,
     Some((Positive::try_from(temperature).ok()?, exponent))
 }
 
-/// The mean cross-entropy of the classes in nats. `logits` are those of each text with its temperature, by which they are
-/// divided. A class that the model does not know has the least positive probability.
+/// The mean cross-entropy of the classes in nats. `logits` has, for each text, its logits and the temperature by which
+/// they are divided. If the model does not know the class of a text, the class gets the smallest positive probability.
 fn cross_entropy(set: &[Example], logits: impl IntoIterator<Item = (Vec<f32>, f64)>) -> f64 {
     let of_text = |(example, (logits, temperature)): (&Example, (Vec<f32>, f64))| match logits.as_slice() {
         [logit] => {

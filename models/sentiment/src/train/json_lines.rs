@@ -6,7 +6,7 @@ use datasets::texts::{Row, Texts};
 use datasets::{DataError, Result, TextError};
 use serde_json::{Map, Value};
 
-/// The endings of files of JSON lines, after those of compression.
+/// The endings of the names of files of JSON lines. An ending for compression, such as `.gz`, may follow.
 const ENDINGS: [&str; 3] = [".jsonl", ".ndjson", ".json"];
 
 /// Whether the name of a file is that of a file of JSON lines.

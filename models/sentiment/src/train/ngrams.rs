@@ -184,7 +184,7 @@ fn ratios(counts: &[[f32; 2]], smoothing: f64) -> Vec<f64> {
     counts.iter().map(|[negative, positive]| log(*positive) - log(*negative) + offset).collect()
 }
 
-/// What the regression learns from a text.
+/// The label of a text and its weight in the loss, for the regression of one class.
 #[derive(Clone, Copy, Debug)]
 struct Target {
     positive: bool,

@@ -49,7 +49,8 @@ pub struct PretrainingBatch {
     negatives: Vec<i32>,
     /// The words to predict, one item per direction.
     targets: Vec<Targets>,
-    /// The factor of the loss: 1 for a whole batch.
+    /// The factor by which the loss is multiplied: 1 for a whole batch; for the texts of a rank, the rank's share of
+    /// the predictions divided by its share of the texts.
     weight: f64,
     rows: Rows,
 }
@@ -196,7 +197,8 @@ fn count(targets: &[Targets]) -> usize {
 }
 
 impl Targets {
-    /// Returns the targets at these positions, which are then counted from 0.
+    /// Returns the targets whose positions are in this range. The returned positions are counted from the start of the
+    /// range.
     fn within(&self, positions: &Range<usize>) -> Self {
         let all = self.positions.iter().zip(&self.words);
         let own = all.filter(|(position, _)| positions.contains(&(**position as usize)));

@@ -75,7 +75,7 @@ pub struct NetworkRecipe {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Frozen {
-    /// The number of the first epochs in which they keep them.
+    /// The embeddings keep their initial values in this number of epochs from the start of the training.
     Epochs(u32),
     /// During the whole training.
     Always(Always),
@@ -160,8 +160,7 @@ pub fn check(recipe: &RecipeOf<SentimentTask>) -> TaskResult<()> {
     };
     let Some(PretrainingConfig { epochs: first, .. }) = network.pretraining else { return Ok(()) };
     if recipe.data.contextual.is_some() {
-        let message =
-            "word prediction cannot train contextual vectors, which know the words that follow; remove one of both";
+        let message = "pretraining predicts the next word, but the vectors of data.contextual already depend on this word; remove this setting, or data.contextual";
         return Err(TaskError::setting("model.network.pretraining", message));
     }
     let (embedding, hidden) = (network.embedding_size, network.hidden_size);

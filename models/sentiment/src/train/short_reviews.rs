@@ -111,7 +111,7 @@ fn sentences(text: &str) -> Vec<&str> {
     parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).collect()
 }
 
-/// The number of the first words of a sentence by which it is found in longer texts.
+/// The number of words at the start of a sentence that are looked up to find the sentence in longer texts.
 const SEARCHED: usize = 5;
 
 /// Sentences that are searched in other texts, without regard to case and punctuation.

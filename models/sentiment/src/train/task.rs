@@ -392,8 +392,8 @@ impl SentimentTask {
         self.architecture.network.as_ref()
     }
 
-    /// The settings of pretraining, if the network learns nothing else: a language model, whose states can be contextual
-    /// word vectors of another model.
+    /// The settings of pretraining, if all epochs are pretraining and the network never learns labels. Such a network
+    /// is a language model, whose states can be contextual word vectors of another model.
     fn language_model_recipe(&self) -> Option<&PretrainingConfig> {
         let config = self.network()?.pretraining.as_ref()?;
         (self.epochs <= config.epochs.get()).then_some(config)

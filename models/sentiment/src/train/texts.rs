@@ -145,7 +145,7 @@ fn note_unknown(classes: &[String], parts: [(&str, &Texts); 2], cx: &mut LoadCon
         let unknown: Vec<&str> = found.iter().filter(|class| !classes.contains(class)).map(String::as_str).collect();
         if !unknown.is_empty() {
             let classes = unknown.join("`, `");
-            cx.note(&format!("only the {name} part has the classes `{classes}`: its texts of them count as wrong"));
+            cx.note(&format!("the training part has no texts of the classes `{classes}`, so the model cannot predict these classes; texts of these classes in the {name} part count as wrong"));
         }
     }
 }

@@ -11,7 +11,7 @@ use training::{TaskError, TaskResult};
 use crate::model::Network;
 use crate::train::data::{ClassText, DataConfig};
 
-/// The smallest number of occurrences in the training part of a word without a pretrained vector.
+/// With pretrained vectors, how often a word without a vector must occur in the training part to be in the vocabulary.
 const MIN_COUNT: usize = 2;
 
 /// Pretrained vectors of words of a vocabulary.
@@ -40,8 +40,9 @@ impl DataConfig {
         Vocabulary::new(Reserved::Padding, known.chain(parts.iter().map(String::as_str)), size)
     }
 
-    /// The `size` most frequent words. With pretrained vectors, they are words that have a vector or occur twice, and then
-    /// the first other words of the file.
+    /// A vocabulary of at most `size` words, the most frequent words first. With pretrained vectors, it has the words
+    /// of the texts that have a vector or occur at least twice, and then other words of the file of vectors, in the
+    /// order of the file.
     fn whole_words(&self, texts: &[Vec<String>], vectors: Option<&WordVectors>, size: usize) -> Vocabulary {
         let words = || texts.iter().flatten().map(String::as_str);
         let Some(vectors) = vectors else { return Vocabulary::build(Reserved::Padding, words(), size) };
@@ -72,17 +73,18 @@ impl WordRows {
         Self { ids, values, dimension }
     }
 
-    /// Checks that the network has a feature for each number of a vector.
+    /// Checks that the pretrained vectors are not longer than the embeddings of the network.
     pub fn check(&self, embedding_size: usize) -> TaskResult<()> {
         if self.dimension <= embedding_size {
             return Ok(());
         }
         let message =
-            format!("{embedding_size}, but the word vectors have {0} numbers; set at least {0}", self.dimension);
+            format!("{embedding_size}, but the word vectors have {0} dimensions; set at least {0}", self.dimension);
         Err(TaskError::setting("model.network.embedding_size", message))
     }
 
-    /// Says how many words of the training part have a vector, and how many words have a vector alone.
+    /// Returns a note for the user: the percentage of the words in the training texts that have a pretrained vector,
+    /// and the number of words in the vocabulary that have a vector but do not occur in the training texts.
     pub fn coverage(&self, train: &[ClassText], vocabulary: &Vocabulary) -> String {
         let has_vector: HashSet<u32> = self.ids.iter().copied().collect();
         let (mut words, mut covered, mut seen) = (0usize, 0usize, HashSet::new());

@@ -226,8 +226,8 @@ fn names(tokens: &[String], index: usize) -> Vec<String> {
     names
 }
 
-/// Returns the properties of a word that hold: capital letters, digits and hyphens. The argument `first` is true if the
-/// word is the first word of its sentence.
+/// Returns the names of the properties that a word has, such as `capital`, `digit` and `hyphen`. The argument `first`
+/// is true if the word is the first word of its sentence.
 fn properties(word: &str, first: bool) -> impl Iterator<Item = &'static str> {
     let capital = word.starts_with(char::is_uppercase);
     let properties = [

@@ -80,7 +80,8 @@ impl Task for TaggingTask {
     type Model = Network;
     /// The indices of the sentences in a batch, counted from 0 in their part.
     type Items = Vec<usize>;
-    /// The features of the sentences, the label ids of the tokens of each sentence, and the rows in the whole batch.
+    /// The features of the sentences, the label ids of the tokens of each sentence, and the positions of these
+    /// sentences in the whole batch, which several processes may share.
     type Batch = (Batch, Vec<Vec<usize>>, Rows);
 
     fn load(data: &DataConfig, cx: &mut LoadContext) -> TaskResult<RawData> {

@@ -13,7 +13,8 @@ use tract_onnx::tract_hir::internal::DimLike;
 
 /// The number of time steps of a graph whose number of steps is not fixed.
 const STEPS: usize = 36;
-/// The longest time for which one figure is measured, and the largest and smallest number of runs.
+/// The limits of one measurement: the time after which no further run starts, the largest number of runs, and the
+/// smallest number of runs.
 const LONGEST: Duration = Duration::from_secs(3);
 const MOST: usize = 200;
 const FEWEST: usize = 3;

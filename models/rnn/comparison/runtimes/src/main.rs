@@ -1,8 +1,10 @@
-//! Layers in ONNX runtimes that are written in Rust, forward only: `rnn-runtimes tract|rten FOLDER`.
+//! Measures the time of the forward pass of recurrent layers in ONNX runtimes that are written in Rust: `rnn-runtimes
+//! tract|rten FOLDER`.
 //!
-//! Answers requests on standard input, `cell batch time input hidden`, like the scripts beside this folder. The folder
-//! has the graph of each request, such as `lstm-32-200-128-128.onnx`, which `onnx_layers.py` describes. tract runs on
-//! one thread, which is its default, and rten on all cores.
+//! Reads requests `cell batch time input hidden` from standard input, and prints one time per request, like the Python
+//! scripts in the parent folder. `FOLDER` must contain the ONNX graph of each request, such as
+//! `lstm-32-200-128-128.onnx`; `onnx_layers.py` describes these graphs. tract runs on one thread, which is its default,
+//! and rten on all cores.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -48,7 +50,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A layer, or a thousand steps, in tract. The inputs have the first of the given shapes.
+/// Loads an ONNX graph in tract. Returns a function that runs a layer once, or, if the graph is a single step, runs it
+/// a thousand times. `shapes` are the shapes of the inputs of the graph, in order; shapes beyond the number of inputs
+/// are ignored.
 fn tract(file: &Path, shapes: &[[usize; 3]]) -> TractResult<Run> {
     let mut model = tract_onnx::onnx().model_for_path(file)?;
     let mut inputs: TVec<TValue> = TVec::new();
@@ -71,7 +75,9 @@ fn tract(file: &Path, shapes: &[[usize; 3]]) -> TractResult<Run> {
     }))
 }
 
-/// A layer, or a thousand steps, in rten. The inputs have the first of the given shapes.
+/// Loads an ONNX graph in rten. Returns a function that runs a layer once, or, if the graph is a single step, runs it a
+/// thousand times. `shapes` are the shapes of the inputs of the graph, in order; shapes beyond the number of inputs are
+/// ignored.
 fn rten(file: &Path, shapes: &[[usize; 3]]) -> Result<Run, Box<dyn Error>> {
     let model: Model = ModelOptions::with_all_ops().prepack_weights(true).load_file(file)?;
     let ids: Vec<NodeId> = model.input_ids().to_vec();

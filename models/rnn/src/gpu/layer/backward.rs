@@ -114,8 +114,9 @@ pub(super) fn backward<N: Size>(
     }
 }
 
-/// The gradient of the values that the gates `first_gate` to `first_gate + gates` (exclusive) read, through one slice of
-/// their recurrent products.
+/// Computes partial sums of the gradient of the vector that the recurrent weights are multiplied with: the hidden
+/// state, or `r ⊙ h`. The sum runs over the gates `first_gate` to `first_gate + gates` (exclusive). Each unit adds the
+/// terms of one slice of the sum, for one hidden unit, and writes the result to `partial`.
 #[cube]
 fn partial_gradients<N: Size>(
     d_gates: &Shared<[f32]>,
@@ -137,7 +138,8 @@ fn partial_gradients<N: Size>(
     }
 }
 
-/// The gradient of one value that the gates `first_gate` to `first_gate + gates` (exclusive) read.
+/// The gradient of one value (hidden unit) of the vector that the recurrent weights are multiplied with: the hidden
+/// state, or `r ⊙ h`. The sum runs over the gates `first_gate` to `first_gate + gates` (exclusive).
 #[cube]
 fn recurrent_gradient<N: Size>(
     d_gates: &Shared<[f32]>,

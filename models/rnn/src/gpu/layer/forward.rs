@@ -220,7 +220,8 @@ fn biases<N: Size>(packed: &[Vector<f32, N>], column: usize, #[comptime] plan: P
     packed[CUBE_POS_Y as usize * comptime!(plan.packed_vectors()[0]) + row + column]
 }
 
-/// The recurrent products of one slice of `values`: one sum per gate and hidden unit.
+/// Computes partial sums of the recurrent products: each unit multiplies one slice of `values` with the weights of one
+/// hidden unit, and writes one sum per gate to `partial`.
 #[cube]
 fn partial_products<N: Size>(
     values: &Shared<[f32]>,

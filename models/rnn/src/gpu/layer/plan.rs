@@ -51,8 +51,8 @@ impl Plan {
         self.cell == Cell::GruResetBefore
     }
 
-    /// The number of gates whose recurrent products read the hidden state. Only the candidate of a cell with two phases
-    /// reads another value.
+    /// The number of gates whose recurrent weights are multiplied with the hidden state. These are all gates, except
+    /// the candidate of a cell with two phases, whose recurrent weights are multiplied with `r ⊙ h`.
     pub fn first_gates(&self) -> usize {
         if self.has_two_phases() { self.cell.gates() - 1 } else { self.cell.gates() }
     }
@@ -77,7 +77,8 @@ impl Plan {
         self.directions * self.width() + (direction * self.extras() + extra) * self.size
     }
 
-    /// The number of vectors of the packed weights of one direction. The forward pass has a row of biases.
+    /// The number of vectors of the packed weights of one direction: for the forward pass, and for the backward pass.
+    /// The forward pass needs one row of vectors more, for the biases.
     pub fn packed_vectors(&self) -> [usize; 2] {
         [(self.vectors() + 1) * self.width(), self.vectors() * self.width()]
     }
