@@ -248,7 +248,10 @@ fn check(outputs: &[Output]) -> Result<()> {
             return Err(output.wrong(&message));
         }
         if *model != first.seal.model {
-            return Err(output.wrong(&format!("its answers are from another model than those of {other}; run this shard again with the model of {other}")));
+            let message = format!(
+                "its answers are from another model than those of {other}; run this shard again with that model"
+            );
+            return Err(output.wrong(&message));
         }
         if std::mem::replace(&mut found[shard.number - 1], true) {
             return Err(output.wrong(&format!("shard {shard} is given twice; remove one of both files")));
