@@ -315,11 +315,14 @@ struct Job<'a, T: Task> {
     started: Instant,
 }
 
+/// A trained network, `None` for a model without one, and the state of its training.
+type Trainee<T> = (Option<<T as Task>::Model>, State);
+
 impl<T: Task> Job<'_, T> {
     /// Trains the network. Returns the network with the best weights (`None` for models without a network) and the
     /// state of training. If training was interrupted or if this rank does not evaluate the model, returns instead the
     /// value that [`Training::fit`] returns.
-    fn train(&self, resume: bool, session: &mut Session) -> Result<ControlFlow<Fitted<T>, (Option<T::Model>, State)>> {
+    fn train(&self, resume: bool, session: &mut Session) -> Result<ControlFlow<Fitted<T>, Trainee<T>>> {
         let trainer = Trainer {
             task: self.task,
             recipe: self.recipe,

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/common.rs"]
+mod common;
 #[allow(dead_code, missing_docs)]
 #[path = "support/line.rs"]
 mod line;
@@ -11,34 +13,20 @@ mod sentences;
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use inference::weights::Precision;
 use inference::{MemoryFiles, Predictor};
 use training::backend::Backend;
 use training::options::{Interval, TrainerOptions};
 use training::package::{Opened, record_in};
-use training::recipe::RecipeText;
 use training::seeds::Seeds;
 use training::{
     Event, Fitted, Interrupt, Metrics, Outcome, RecipeOf, Session, Task, TaskError, Trained, Training, TrainingError,
 };
 
+use common::{exclusive, recipe};
 use line::{Call, Line, LineTask, calls};
 use sentences::{NextWord, Sentences};
-
-/// Runs the tests one after the other: the random generator of a device is global to the process, so that dropout of
-/// parallel trainings is not reproducible.
-fn exclusive() -> MutexGuard<'static, ()> {
-    static DEVICE: Mutex<()> = Mutex::new(());
-    DEVICE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The first recipe of a task with overrides.
-fn recipe<T: Task>(overrides: &[&str]) -> RecipeOf<T> {
-    let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
-    RecipeText::embedded(T::RECIPES[0]).with_overrides(&overrides).unwrap().parse().unwrap()
-}
 
 /// A short recipe of the language model, with state carried over 8 steps in each of 2 epochs.
 fn short() -> RecipeOf<Sentences> {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/common.rs"]
+mod common;
 #[allow(dead_code, missing_docs)]
 #[path = "support/line.rs"]
 mod line;
@@ -10,26 +12,14 @@ mod line;
 mod sentences;
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use training::collective::{Collective, Lost, Threads};
 use training::options::{Interval, TrainerOptions};
-use training::recipe::RecipeText;
 use training::{Event, Fitted, Interrupt, RecipeOf, Session, Task, TaskError, Training, TrainingError};
 
+use common::{exclusive, recipe};
 use line::LineTask;
 use sentences::Sentences;
-
-/// Runs the tests one after the other: the random generator of a device is global to the process.
-fn exclusive() -> MutexGuard<'static, ()> {
-    static DEVICE: Mutex<()> = Mutex::new(());
-    DEVICE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn recipe<T: Task>(overrides: &[&str]) -> RecipeOf<T> {
-    let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
-    RecipeText::embedded(T::RECIPES[0]).with_overrides(&overrides).unwrap().parse().unwrap()
-}
 
 fn sentences() -> RecipeOf<Sentences> {
     recipe::<Sentences>(&["data.words=800", "training.epochs=2"])
