@@ -254,7 +254,7 @@ fn check(outputs: &[Output]) -> Result<()> {
             return Err(output.wrong(&message));
         }
         if std::mem::replace(&mut found[shard.number - 1], true) {
-            return Err(output.wrong(&format!("shard {shard} is given twice; remove one of both files")));
+            return Err(output.wrong(&format!("shard {shard} is given twice; remove one of the two files")));
         }
     }
     match found.iter().position(|found| !found) {

@@ -91,7 +91,7 @@ pub fn descend<const D: usize>(weights: Tensor<D>, grad: Tensor<D>, keep: f32, l
     ))
 }
 
-/// The kernels as operations of a burn backend.
+/// The GPU kernels of this file as operations of a burn backend.
 #[backend_extension(Cube: cfg(feature = "cube"))]
 trait OptimizerKernels: Backend {
     fn add_squares(grad: FloatTensor<Self>, parts: FloatTensor<Self>, first: usize) -> FloatTensor<Self>;

@@ -30,7 +30,7 @@ pub enum RecordingError {
         hz: f64,
         /// The highest possible rate in samples per second, if there is such a limit.
         most: Option<f64>,
-        /// The setting that gives the rate: `rate` or `resample`.
+        /// The setting that gives the sampling rate: `rate` or `resample`.
         setting: &'static str,
     },
     /// Recordings cannot be resampled, because their sampling rate is unknown.

@@ -206,8 +206,8 @@ impl Targets {
         Self { positions, words }
     }
 
-    /// Draws one in `one_in` positions on average, each with the word to predict: the next word, or, if `backwards`,
-    /// the previous word.
+    /// Chooses positions of the texts at random, each with the probability 1 / `one_in`, and the word to predict at each:
+    /// the next word, or, if `backwards`, the previous word.
     fn draw(texts: &[&[u32]], time: usize, backwards: bool, one_in: Count, rng: &mut ChaCha8Rng) -> Self {
         let mut targets = Self::default();
         for (row, text) in texts.iter().enumerate() {
