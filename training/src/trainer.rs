@@ -232,7 +232,8 @@ impl<T: Task> Trainer<'_, T> {
                 self.finish_epoch(&mut learner, observer)?;
             }
             learner.save(self.ranks)?;
-            if self.agrees_to_stop()? && !self.ended(&learner.now.state) {
+            let [stop, _] = self.agree(false)?;
+            if stop && !self.ended(&learner.now.state) {
                 return Ok(None);
             }
         }
@@ -244,13 +245,14 @@ impl<T: Task> Trainer<'_, T> {
         shared::check_equal(self.ranks, &now.model, [epoch, batch, step])
     }
 
-    /// Whether a stop was requested on any rank. The stop then counts as requested on all ranks.
-    fn agrees_to_stop(&self) -> Result<bool> {
-        let [stop] = self.ranks.any([self.interrupt.is_requested()])?;
+    /// Returns whether a stop was requested on any rank, and whether a checkpoint is due on any rank. A stop then counts
+    /// as requested on all ranks.
+    fn agree(&self, due: bool) -> Result<[bool; 2]> {
+        let [stop, due] = self.ranks.any([self.interrupt.is_requested(), due])?;
         if stop {
             self.interrupt.request();
         }
-        Ok(stop)
+        Ok([stop, due])
     }
 
     /// Trains the remaining steps of the current epoch, or until a stop is requested.
@@ -272,9 +274,8 @@ impl<T: Task> Trainer<'_, T> {
                     Interval::Steps(steps) => learner.now.state.step >= last_saved.0 + steps,
                     Interval::Time(time) => last_saved.1.elapsed() >= time,
                 };
-                let [stop, due] = self.ranks.any([self.interrupt.is_requested(), due])?;
+                let [stop, due] = self.agree(due)?;
                 if stop {
-                    self.interrupt.request();
                     break;
                 }
                 if due {

@@ -2,14 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/common.rs"]
-mod common;
-#[allow(dead_code, missing_docs)]
-#[path = "support/line.rs"]
-mod line;
-#[allow(dead_code, missing_docs)]
-#[path = "support/sentences.rs"]
-mod sentences;
+mod support;
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -24,9 +17,9 @@ use training::{
     Event, Fitted, Interrupt, Metrics, Outcome, RecipeOf, Session, Task, TaskError, Trained, Training, TrainingError,
 };
 
-use common::{exclusive, recipe};
-use line::{Call, Line, LineTask, calls};
-use sentences::{NextWord, Sentences};
+use support::common::{exclusive, recipe};
+use support::line::{Call, Line, LineTask, calls};
+use support::sentences::{NextWord, Sentences};
 
 /// A short recipe of the language model, with state carried over 8 steps in each of 2 epochs.
 fn short() -> RecipeOf<Sentences> {

@@ -2,14 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/common.rs"]
-mod common;
-#[allow(dead_code, missing_docs)]
-#[path = "support/line.rs"]
-mod line;
-#[allow(dead_code, missing_docs)]
-#[path = "support/sentences.rs"]
-mod sentences;
+mod support;
 
 use std::path::Path;
 
@@ -17,9 +10,9 @@ use training::collective::{Collective, Lost, Threads};
 use training::options::{Interval, TrainerOptions};
 use training::{Event, Fitted, Interrupt, RecipeOf, Session, Task, TaskError, Training, TrainingError};
 
-use common::{exclusive, recipe};
-use line::LineTask;
-use sentences::Sentences;
+use support::common::{exclusive, recipe};
+use support::line::LineTask;
+use support::sentences::Sentences;
 
 fn sentences() -> RecipeOf<Sentences> {
     recipe::<Sentences>(&["data.words=800", "training.epochs=2"])

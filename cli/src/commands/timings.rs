@@ -134,8 +134,8 @@ impl Timings {
             format!("{} ({}{driver}), ", adapter.name, adapter.kind)
         };
         format!(
-            "{backend}: {on}{processor}, {threads} threads; medians of {rounds} rounds after {warm_up} rounds of warm-up; zoo {zoo}, burn \
-             {burn}."
+            "{backend}: {on}{processor}, {threads} threads; medians of {rounds} rounds after {warm_up} rounds of warm-up; \
+             zoo {zoo}, burn {burn}."
         )
     }
 }

@@ -240,6 +240,11 @@ pub struct Share {
 }
 
 impl Share {
+    /// Returns the [`rows`](Self::rows) of this rank; `None` if it has none.
+    pub fn own_rows(self, count: usize) -> Option<Range<usize>> {
+        Some(self.rows(count)).filter(|rows| !rows.is_empty())
+    }
+
     /// Returns the rows of this rank in a batch of `count` rows. The ranks have consecutive rows, in their order; their
     /// numbers of rows differ by at most 1.
     pub fn rows(self, count: usize) -> Range<usize> {

@@ -208,8 +208,7 @@ impl Task for Sentences {
     }
 
     fn part(&self, (window, steps, rows): Self::Batch, share: Share) -> TaskResult<Option<Self::Batch>> {
-        let own = share.rows(rows.of);
-        Ok((!own.is_empty()).then(|| (window.of_rows(own.clone()), steps, rows.part(own))))
+        Ok(share.own_rows(rows.of).map(|own| (window.of_rows(own.clone()), steps, rows.part(own))))
     }
 
     fn loss(&self, model: &Model, (part, window, rows): Self::Batch, cx: &mut StepContext) -> TaskResult<Loss> {

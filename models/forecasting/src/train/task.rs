@@ -155,8 +155,7 @@ impl Task for Forecasting {
     }
 
     fn part(&self, (batch, rows): Self::Batch, share: Share) -> TaskResult<Option<Self::Batch>> {
-        let own = share.rows(rows.of);
-        Ok((!own.is_empty()).then(|| (batch.rows(own.clone()), rows.part(own))))
+        Ok(share.own_rows(rows.of).map(|own| (batch.rows(own.clone()), rows.part(own))))
     }
 
     fn loss(&self, model: &Model, (batch, rows): Self::Batch, _: &mut StepContext) -> TaskResult<Loss> {

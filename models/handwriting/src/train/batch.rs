@@ -78,10 +78,7 @@ impl Batch {
 
     /// Returns the drawings of a rank; `None` if the rank has none.
     pub fn part(self, share: Share) -> Option<Self> {
-        let own = share.rows(self.rows.of);
-        if own.is_empty() {
-            return None;
-        }
+        let own = share.own_rows(self.rows.of)?;
         let (start, count) = (own.start, own.len());
         Some(Self {
             inputs: self.inputs.narrow(0, start, count),

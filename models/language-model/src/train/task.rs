@@ -160,14 +160,13 @@ impl Task for LanguageModelTask {
     /// Returns the rows of a batch that a rank computes. A rank computes the same rows of every batch, so that it can
     /// keep their hidden states.
     fn part(&self, Window { inputs, targets, rows }: Window, share: Share) -> TaskResult<Option<Window>> {
-        let own = share.rows(rows.of);
-        if own.is_empty() {
+        let Some(own) = share.own_rows(rows.of) else {
             let message = format!(
                 "{} rows per batch are too few for {} ranks, because each rank needs a row; start fewer ranks, or increase this setting",
                 rows.of, share.world
             );
             return Err(TaskError::setting("training.batch_size", message));
-        }
+        };
         let [inputs, targets] = [inputs, targets].map(|tokens| tokens.narrow(0, own.start, own.len()));
         Ok(Some(Window { inputs, targets, rows: rows.part(own) }))
     }

@@ -151,8 +151,7 @@ impl Task for RecognitionTask {
     }
 
     fn part(&self, (batch, classes, rows): Self::Batch, share: Share) -> TaskResult<Option<Self::Batch>> {
-        let own = share.rows(rows.of);
-        Ok((!own.is_empty()).then(|| {
+        Ok(share.own_rows(rows.of).map(|own| {
             let classes = classes.narrow(0, own.start, own.len());
             (batch.rows(own.clone()), classes, rows.part(own))
         }))

@@ -58,8 +58,8 @@ impl ClassificationBatch {
 
     /// Returns the texts of a rank; `None` if the rank has none.
     pub fn part(self, share: Share) -> Option<Self> {
-        let own = share.rows(self.rows.of);
-        (!own.is_empty()).then(|| Self {
+        let own = share.own_rows(self.rows.of)?;
+        Some(Self {
             classes: self.classes.narrow(0, own.start, own.len()),
             weights: self.weights.narrow(0, own.start, own.len()),
             texts: self.texts.rows(own.clone()),

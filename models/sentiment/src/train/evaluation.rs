@@ -67,7 +67,7 @@ pub fn measure(predictor: &Sentiment, set: &[Example], logits: &[Logits]) -> Mea
 
 fn loss(predictor: &Sentiment, set: &[Example], logits: &[Logits]) -> f64 {
     let temperature = |logits: &Logits| predictor.settings().temperature_of(logits.words);
-    cross_entropy(set, logits.iter().map(|logits| (logits.combined.clone(), temperature(logits))))
+    cross_entropy(set, logits.iter().map(|logits| (&logits.combined, temperature(logits))))
 }
 
 /// The weight of the network's logits in a blend, from 0 to 1, that minimises the cross-entropy. (The accuracy would be
@@ -93,8 +93,7 @@ pub fn best_temperature(set: &[Example], logits: &[Logits]) -> Option<(Positive,
     let best = |exponent: f64| {
         let lengths: Vec<f64> = logits.iter().map(|part| length_factor(part.words, exponent)).collect();
         let loss = |temperature: f64| {
-            let scaled =
-                logits.iter().zip(&lengths).map(|(part, length)| (part.combined.clone(), temperature * length));
+            let scaled = logits.iter().zip(&lengths).map(|(part, length)| (&part.combined, temperature * length));
             cross_entropy(set, scaled)
         };
         let temperature = classes::best_temperature(loss);
@@ -107,8 +106,8 @@ pub fn best_temperature(set: &[Example], logits: &[Logits]) -> Option<(Positive,
 
 /// The mean cross-entropy of the classes in nats. `logits` has, for each text, its logits and the temperature by which
 /// they are divided. If the model does not know the class of a text, the class gets the smallest positive probability.
-fn cross_entropy(set: &[Example], logits: impl IntoIterator<Item = (Vec<f32>, f64)>) -> f64 {
-    let of_text = |(example, (logits, temperature)): (&Example, (Vec<f32>, f64))| match logits.as_slice() {
+fn cross_entropy<L: AsRef<[f32]>>(set: &[Example], logits: impl IntoIterator<Item = (L, f64)>) -> f64 {
+    let of_text = |(example, (logits, temperature)): (&Example, (L, f64))| match logits.as_ref() {
         [logit] => {
             let against = f64::from(if example.class == 1 { -logit } else { *logit }) / temperature;
             against.max(0.0) + (-against.abs()).exp().ln_1p()

@@ -83,10 +83,7 @@ impl PretrainingBatch {
     /// Returns the texts of a rank; `None` if the rank has none. Each prediction keeps its share in the loss of the batch,
     /// although the numbers of predictions per text differ between the ranks.
     pub fn part(self, share: Share) -> Option<Self> {
-        let own = share.rows(self.rows.of);
-        if own.is_empty() {
-            return None;
-        }
+        let own = share.own_rows(self.rows.of)?;
         let [_, time] = self.texts.ids.dims();
         let (all, positions) = (count(&self.targets), own.start * time..own.end * time);
         let targets: Vec<Targets> = self.targets.iter().map(|targets| targets.within(&positions)).collect();

@@ -155,8 +155,8 @@ impl Task for TaggingTask {
     }
 
     fn part(&self, (batch, targets, rows): Self::Batch, share: Share) -> TaskResult<Option<Self::Batch>> {
-        let own = share.rows(rows.of);
-        Ok((!own.is_empty()).then(|| (batch.rows(own.clone()), targets[own.clone()].to_vec(), rows.part(own))))
+        let own = share.own_rows(rows.of);
+        Ok(own.map(|own| (batch.rows(own.clone()), targets[own.clone()].to_vec(), rows.part(own))))
     }
 
     /// Computes the mean negative log-likelihood of the label sequences, in nats per sentence.
