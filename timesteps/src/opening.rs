@@ -19,7 +19,7 @@ pub(crate) struct Opening {
 /// Counts of days and of times of day, for each day of the week.
 #[derive(Default)]
 struct Counts {
-    /// The number of days with rows.
+    /// For each day of the week, from Monday: the number of dates that have at least one row.
     open: [usize; 7],
     /// The number of calendar days from the first to the last row, with or without rows.
     all: [usize; 7],

@@ -199,7 +199,7 @@ fn check_no_future(rows: &[Row], names: &[String], target: &[String], table: &Ta
     Err(DataError::FutureRows { path: path.to_path_buf(), line, rows: last.len(), empty, filled })
 }
 
-/// What the series of one table have in common.
+/// Makes the series of one table from their rows. It holds what all of them share, such as the path and the columns.
 struct Reader<'a> {
     path: &'a Path,
     format: &'a CsvFormat,

@@ -40,7 +40,7 @@ fn network(rng: &mut ChaCha8Rng, index: usize) -> Model {
     Model { name, export: Box::new(move |options| rnn.to_onnx(options)), cases }
 }
 
-/// One call for whole sequences.
+/// Returns a random case in which one call of the graph reads whole sequences, and not one step.
 fn sequences(rng: &mut ChaCha8Rng, rnn: &Rnn, batch: usize, time: usize, lengths: Option<&[usize]>) -> Case {
     let input = draw(rng, [batch, time, rnn.input_size]);
     let state = random_state(rng, rnn, batch);

@@ -340,9 +340,9 @@ impl Task for SentimentTask {
         baselines::measure(train, test, &self.classes, self.baseline.as_ref(), interrupt)
     }
 
-    /// Chooses the weight of the network's logits in a blend, and then the temperature: those with the smallest
-    /// cross-entropy on the validation part. With few validation texts, both would be chosen by chance: both parts of a
-    /// blend then have equal weights, and the temperature is 1.
+    /// Chooses the values with the smallest cross-entropy on the validation part: first the weight of the network's logits
+    /// in the blend with the n-grams, then the temperature. With few validation texts, the values would be chosen by
+    /// chance: network and n-grams then get equal weights, and the temperature is 1.
     fn finish(&self, predictor: &mut Sentiment, valid: &Vec<Example>, interrupt: &Interrupt) -> TaskResult<()> {
         if self.language_model_recipe().is_some() {
             return Ok(());
