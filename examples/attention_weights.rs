@@ -12,9 +12,9 @@
 //! cargo run -p examples --example attention_weights
 //! ```
 //!
-//! prints the accuracy and the predictions for two reviews, and writes `attention_weights.svg`.
-//! `cargo run -p sentiment -- train --set 'model.network.pooling="attention"'` trains such a network
-//! and saves it.
+//! The program prints the accuracy and the predictions for two reviews, and writes `attention_weights.svg`.
+//! `cargo run -p sentiment -- train --set 'model.network.pooling="attention"'` trains a network with attention pooling,
+//! and saves the network.
 
 use burn::module::Module;
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
@@ -108,7 +108,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{:>4.0} % positive: {text}", 100.0 * probability);
         let words = tokenize(text);
         let weighted = words.iter().zip(weights).map(|(word, weight)| format!("{word} {:.0}", 100.0 * weight));
-        println!("      weights, %: {}\n", weighted.collect::<Vec<_>>().join(", "));
+        println!("      attention weights, %: {}\n", weighted.collect::<Vec<_>>().join(", "));
     }
     let map = HeatMap {
         title: "Weights of attention pooling".to_owned(),

@@ -10,7 +10,7 @@
 //! cargo run -p examples --example carried_state
 //! ```
 //!
-//! prints the errors of both networks, at the first step of a window and at the other steps, and writes
+//! The program prints the errors of both networks, at the first step of a window and at the other steps, and writes
 //! `carried_state.svg`.
 
 use burn::module::Module;
@@ -49,7 +49,7 @@ impl Network {
     }
 }
 
-/// Returns sine and cosine at the steps of a window, `[1, WINDOW, 1]` each.
+/// Returns the sine and the cosine at the steps of the window with this index, `[1, WINDOW, 1]` each.
 fn window(index: usize, device: &Device) -> (Tensor<3>, Tensor<3>) {
     let angles = Tensor::<1>::from_floats(angles(index), device).reshape([1, WINDOW, 1]);
     (angles.clone().sin(), angles.cos())
@@ -105,7 +105,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut lines = vec![Line { name: "cosine".to_owned(), points: truth, faint: true }];
     for (name, errors) in results {
         let [first, others] = mean_errors(&errors);
-        println!("{name:26} mean absolute error at the first step {first:.3}, at the other steps {others:.3}");
+        println!(
+            "{name:26} mean absolute error at the first step of a window {first:.3}, at the other steps {others:.3}"
+        );
         let prediction = |step: usize| (step as f64, cosine(step) + f64::from(errors[step / WINDOW][step % WINDOW]));
         lines.push(Line { name: name.to_owned(), points: shown.clone().map(prediction).collect(), faint: false });
     }

@@ -11,7 +11,7 @@
 //! cargo run -p examples --example character_text
 //! ```
 //!
-//! prints samples during training, and plots the loss in bits per character to `character_text.svg`.
+//! The program prints samples during training, and plots the loss in bits per character to `character_text.svg`.
 //! `cargo run -p language-model -- train --text FILE` trains on your own text.
 
 use burn::module::Module;
@@ -76,8 +76,8 @@ impl Network {
     }
 }
 
-/// Trains a network on the token ids of a text, and calls `observe` with step and network before each step.
-/// `characters` is the size of the vocabulary.
+/// Trains a network on the token ids of a text, and calls `observe` with the number of the step and the network before
+/// each training step. `characters` is the size of the vocabulary.
 fn train(text: &[u32], characters: usize, steps: usize, mut observe: impl FnMut(usize, &Network)) -> Network {
     let device = Device::flex().autodiff();
     device.seed(1);

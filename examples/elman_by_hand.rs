@@ -1,15 +1,16 @@
 //! Elman's recurrent network ([1990](https://doi.org/10.1207/s15516709cog1402_1)) on plain arrays, with
 //! back-propagation through time (BPTT). The gradient is compared with burn's automatic differentiation.
 //!
-//! The input is a sequence of random values. The target after the last step is the first value.
+//! The input is a sequence of random values. The target of the output after the last step is the first value of the
+//! sequence.
 //!
 //! ```sh
 //! cargo run -p examples --example elman_by_hand
 //! ```
 //!
-//! prints the difference between both gradients (about 1e-7) and the training losses. Many tutorials use the gradient
-//! of the last step alone. A network that is trained with that gradient keeps a loss of 1/6, which is the loss of the
-//! constant prediction 0.
+//! The program prints the difference between both gradients (about 1e-7) and the training losses. Many tutorials use
+//! the gradient of the last step alone. The loss of a network that is trained with this truncated gradient stays at
+//! about 1/6, which is the loss of the constant prediction 0.
 
 use burn::tensor::{Device, Tensor};
 use rand::rngs::ChaCha8Rng;
@@ -69,7 +70,7 @@ impl Network {
         let error = output - target;
         let mut grad = Self { v: states[inputs.len()].map(|h| error * h), ..Self::default() };
 
-        // ∂L/∂hₜ. At the last step it comes from the output alone.
+        // `dh` is ∂L/∂hₜ. At the last step, this gradient comes from the output only.
         let mut dh: Vector = self.v.map(|v| error * v);
         for (t, x) in inputs.iter().enumerate().rev().take(steps) {
             let (h, previous) = (states[t + 1], states[t]);
@@ -136,8 +137,8 @@ fn main() {
     }
 }
 
-/// Trains by stochastic gradient descent, one sequence per update. Returns the mean loss of each interval of `INTERVAL`
-/// sequences.
+/// Trains by stochastic gradient descent, one sequence per update, with gradients that are truncated to the last
+/// `steps` steps. Returns the mean loss of each interval of `INTERVAL` sequences.
 fn train(mut network: Network, intervals: usize, steps: usize) -> Vec<f64> {
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     let mut update = || {

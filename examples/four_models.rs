@@ -6,10 +6,10 @@
 //! - a Transformer with one layer ([Vaswani et al. 2017](https://arxiv.org/abs/1706.03762));
 //! - a Markov model: 5-grams with smoothed counts ([Kneser & Ney 1995](https://doi.org/10.1109/ICASSP.1995.479394)).
 //!
-//! The networks have about equally many parameters, the same batches and the same learning rate. They are evaluated on
-//! words with at least 16 words of context, the Markov model on all words. The perplexity of the grammar itself is the
-//! lower bound. `cargo run -p examples --example four_models` prints parameters, seconds and perplexity, and writes
-//! `four_models.svg`.
+//! The networks have about equally many parameters, the same batches and the same learning rate. The networks are
+//! evaluated on words with at least 16 words of context, and the Markov model is evaluated on all words. The perplexity
+//! of the grammar itself is the lower bound. `cargo run -p examples --example four_models` prints the number of
+//! parameters, the training time in seconds and the test perplexity, and writes `four_models.svg`.
 
 use std::time::Instant;
 
@@ -98,7 +98,7 @@ fn networks(vocabulary: usize) -> [(&'static str, Network); 3] {
     let device = Device::flex().autodiff();
     device.seed(1);
     let convolution = |dilation| {
-        let padding = PaddingConfig1d::Explicit(dilation, 0); // causal: on the left alone
+        let padding = PaddingConfig1d::Explicit(dilation, 0); // causal: padding on the left only
         Conv1dConfig::new(SIZE, SIZE, 2).with_dilation(dilation).with_padding(padding).init(&device)
     };
     let positions = PositionalEncodingConfig::new(SIZE).init(&device);

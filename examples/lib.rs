@@ -19,7 +19,7 @@ pub fn vocabulary(reviews: &[Review]) -> Vocabulary {
     Vocabulary::build(Reserved::Padding, tokens.iter().flatten().map(String::as_str), 1000)
 }
 
-/// Returns the token ids of texts, padded to the longest text.
+/// Returns a batch with the token ids of the texts, padded to the longest text, and the lengths of the texts.
 pub fn encode(texts: impl IntoIterator<Item = impl AsRef<str>>, vocabulary: &Vocabulary, device: &Device) -> Batch {
     let ids: Vec<Vec<u32>> = texts.into_iter().map(|text| vocabulary.encode(&tokenize(text.as_ref()))).collect();
     Batch::new(ids.iter().map(Vec::as_slice), device)

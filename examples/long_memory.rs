@@ -4,14 +4,14 @@
 //!
 //! - **Adding**: two values of a random sequence are marked. The target is their sum. The constant prediction 1 has a
 //!   mean squared error of 1/6.
-//! - **Copying**: three symbols, a delay of blanks, then a signal. The target is the three symbols in order. Random
-//!   guessing has an accuracy of 1/8.
+//! - **Copying**: the input is three symbols, then a delay of blanks, then a signal to copy. The target is the three
+//!   symbols in order. Random guessing has an accuracy of 1/8.
 //!
 //! ```sh
 //! cargo run -p examples --example long_memory
 //! ```
 //!
-//! prints the result of each cell at each length, and writes `long_memory.svg`.
+//! The program prints the result of each cell at each length, and writes `long_memory.svg`.
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
@@ -48,7 +48,7 @@ impl Network {
         Self { rnn, dense: LinearConfig::new(HIDDEN, outputs).init(device) }
     }
 
-    /// Returns the outputs at the last `steps` steps: `[B, T, inputs]` → `[B, steps, outputs]`.
+    /// Returns the outputs of the dense layer at the last `steps` steps: `[B, T, inputs]` → `[B, steps, outputs]`.
     fn forward(&self, inputs: Tensor<3>, steps: usize) -> Tensor<3> {
         let time = inputs.dims()[1];
         let (states, _) = self.rnn.forward(inputs, None, None); // [B, T, H]

@@ -9,8 +9,8 @@
 //! cargo run -p examples --example lstm_gates
 //! ```
 //!
-//! prints the probabilities of the next words "sleeps" and "sleep" after several beginnings of sentences, and writes
-//! `lstm_gates.svg`.
+//! The program prints the probabilities of the next words "sleeps" and "sleep" after several beginnings of sentences,
+//! and writes `lstm_gates.svg`.
 
 use burn::module::Module;
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};

@@ -65,7 +65,7 @@ impl Predictor for Network {
     }
 
     fn predict(&self, inputs: &[Vec<[f32; 3]>], (): &()) -> Result<Vec<&'static str>, PredictError> {
-        let error = |steps: &[_]| PredictError::bad_input("input", format!("{} steps instead of 40", steps.len()));
+        let error = |steps: &[_]| PredictError::bad_input("input", format!("{} steps; give 40 steps", steps.len()));
         let batch = inputs.iter().map(|steps| steps[..].try_into().map_err(|_| error(steps)));
         let logits = self.forward(&batch.collect::<Result<Vec<_>, _>>()?);
         Ok(logits.argmax(1).into_data().iter::<i32>().map(|index| MOVEMENTS[index as usize]).collect())

@@ -8,8 +8,8 @@
 //! cargo run -p examples --example sine_wave
 //! ```
 //!
-//! prints the training loss and the error of a forecast over 150 steps. Each forecast value becomes an input of the
-//! next steps. The baseline repeats the last value. The picture is `sine_wave.svg`.
+//! The program prints the training loss and the error of a forecast over 150 steps. Each forecast value becomes an
+//! input of the next steps. The baseline repeats the last value. The program also writes the picture `sine_wave.svg`.
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};

@@ -8,9 +8,9 @@
 //! cargo run -p examples --example text_classification
 //! ```
 //!
-//! prints the accuracy on the test part of generated reviews (`datasets::sample`), the accuracy of a constant
-//! prediction, and the predictions for three sentences. `cargo run -p sentiment -- train --recipe imdb-bigru` trains on
-//! IMDB.
+//! The program prints the accuracy on the test part of generated reviews (`datasets::sample`), the accuracy of a
+//! constant prediction, and the predictions for three sentences. `cargo run -p sentiment -- train --recipe imdb-bigru`
+//! trains on IMDB.
 
 use burn::module::Module;
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};

@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! cargo run -p examples --example training_step               # all models
-//! cargo run -p examples --example training_step -- ptb-awd    # one of them
+//! cargo run -p examples --example training_step -- ptb-awd    # one model
 //! cargo run -p examples --example training_step --features vulkan -- ptb-awd vulkan    # on another backend
 //! ```
 //!
 //! The program trains the networks of four recipes: `imdb-bigru`, `ptb-lstm-small` and `ptb-awd` on artificial token
 //! ids, and `etth1-96` on noise. `models/rnn/comparison/compare.py steps` compares the times with the times of the same
-//! steps in PyTorch. The printed `memory_mib` is the growth of the peak resident memory of the process in MiB, or on a GPU
-//! the memory that burn has reserved. This number is valid only for the first model of a process.
+//! steps in PyTorch. The printed `memory_mib` is the growth of the peak resident memory of the process in MiB. On a GPU
+//! it is the memory that burn has reserved, in MiB. The number is valid only for the first model of a process.
 
 use std::time::Instant;
 
@@ -113,7 +113,8 @@ fn series(device: &Device) -> TaskResult<()> {
     Ok(())
 }
 
-/// Trains a model for a few steps, and prints the median time per step in ms and the growth of the peak memory in MiB.
+/// Trains a model for a few steps. Prints the median time per step in ms, and the growth of the peak memory in MiB, or
+/// on a GPU the reserved memory.
 fn measure<M: Module>(
     name: &str,
     device: &Device,

@@ -11,7 +11,7 @@
 //! cargo run -p examples --example vanishing_gradients
 //! ```
 //!
-//! prints the gradient norms 10 and 99 steps back, and writes `vanishing_gradients.svg`.
+//! The program prints the gradient norms 10 and 99 steps back, and writes `vanishing_gradients.svg`.
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Distribution, Tensor};
@@ -34,7 +34,8 @@ fn norms(rnn: &Rnn, device: &Device) -> (Vec<f64>, f64) {
     for _ in 0..STEPS {
         let input = Tensor::random([BATCH_SIZE, INPUT], Distribution::Normal(0.0, 1.0), device);
         state = rnn.step(input, state).1;
-        // The gradient of a zero tensor that is added to the hidden state equals the gradient of the hidden state.
+        // A zero tensor is added to the hidden state. The gradient of this tensor equals the gradient of the hidden
+        // state.
         let probe = Tensor::<3>::zeros(state.hidden.dims(), device).require_grad();
         state.hidden = state.hidden + probe.clone();
         probes.push(probe);
@@ -42,7 +43,7 @@ fn norms(rnn: &Rnn, device: &Device) -> (Vec<f64>, f64) {
     let direction = Tensor::random([1, BATCH_SIZE, HIDDEN], Distribution::Normal(0.0, 1.0), device);
     let grads = (state.hidden * direction).sum().backward();
     let norm = |probe: &Tensor<3>| {
-        // In f64: the squares of vanished gradients underflow in f32.
+        // The norm is computed in f64, because the squares of vanished gradients underflow in f32.
         let grad: Vec<f64> = probe.grad(&grads)?.into_data().iter::<f64>().collect();
         let norm = |row: &[f64]| row.iter().map(|slope| slope * slope).sum::<f64>().sqrt();
         Some(grad.chunks(HIDDEN).map(norm).sum::<f64>() / BATCH_SIZE as f64)

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::{CliError, Result};
 
 /// The changes that the command-line options of an application, such as `--text FILE`, make: the options can select
-/// another recipe, and they can override settings of the recipe.
+/// another recipe (a TOML file of training settings), and they can override settings of the recipe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// The name of the recipe to use if the option `--recipe` is absent.
@@ -57,8 +57,8 @@ pub trait Application: 'static {
     const DEFAULT_MODEL: Option<&'static str> = None;
     /// The names of this application's own verbs that read a data set, and so use the option `--data-dir`.
     const DATA_VERBS: &'static [&'static str] = &[];
-    /// Commands that `train` suggests when it has finished: pairs of arguments and purpose. In the arguments, `RUN` is
-    /// replaced by the run folder.
+    /// The commands that the verb `train` suggests after training. Each pair contains the arguments of a command and
+    /// its purpose. In the arguments, `RUN` is replaced by the run folder.
     const NEXT: &'static [(&'static str, &'static str)] = &[];
 
     /// Converts the application's own options, such as `--text FILE`, to a recipe name and overrides of settings.
@@ -66,9 +66,9 @@ pub trait Application: 'static {
         Ok(Changes::default())
     }
 
-    /// Returns the command-line option that changes the setting that
-    /// [`DataError::setting`](datasets::DataError::setting) names, such as `date_format`; `None` if there is no such
-    /// option.
+    /// Returns the command-line option that changes a data setting, such as `date_format`; `None` if no option changes
+    /// this setting. The names of the settings are those that [`DataError::setting`](datasets::DataError::setting)
+    /// returns.
     fn data_option(_setting: &str) -> Option<&'static str> {
         None
     }
@@ -77,7 +77,8 @@ pub trait Application: 'static {
     ///
     /// # Errors
     ///
-    /// [`OnnxError`](onnx::OnnxError) if the model has no graph, or the options do not apply to it.
+    /// [`OnnxError`](onnx::OnnxError) if the model cannot be written as an ONNX graph, or if an option has no effect on
+    /// the model.
     fn to_onnx(
         _model: &<Self::Task as Task>::Predictor,
         _options: &onnx::Options,

@@ -35,11 +35,11 @@ pub enum Command<V: Subcommand, O: Args> {
     /// A verb of the application itself, such as `predict`.
     #[command(flatten)]
     Own(V),
-    /// List the trained models with size, test metric and folder, or install them
+    /// List the trained models with size, test metric and folder, or copy the shipped models to a folder
     Models(Models),
-    /// Serve a trained model over HTTP, with a page to try it by hand
+    /// Serve a trained model over HTTP, with a web page on which people can try the model
     Serve(Serve),
-    /// Write a trained model as a package, a folder that other programs can open, or as ONNX graphs
+    /// Write a trained model as a package (a folder that other programs can open) or as ONNX graphs
     Export(Export),
     /// Measure how fast a trained model answers
     Bench(Bench),
@@ -117,7 +117,7 @@ pub enum NoVerbs {}
   train --recipe NAME --seed 2                another recipe, another seed
   train --recipe NAME --seeds 5               mean and standard deviation over five seeds
   train --grid grid.toml --out runs/grid      every combination of the settings in a file
-  train --resume runs/NAME/TIME               continue after Ctrl-C, bit for bit
+  train --resume runs/NAME/TIME               continue after Ctrl-C, with bit-identical results
   train --resume runs/NAME/TIME --epochs 20   train a run for more epochs")]
 pub struct Train<O: Args> {
     /// The recipe to train with, and its overrides.
@@ -129,7 +129,8 @@ pub struct Train<O: Args> {
     /// Folder for the files of the run [default: runs/RECIPE/TIME]
     #[arg(long, alias = "run", value_name = "DIR", conflicts_with = "resume", help_heading = "Output")]
     pub out: Option<PathBuf>,
-    /// If the folder --out contains a run, resume this run, or do nothing if the run is finished
+    /// If the folder --out contains a run, resume the run, or do nothing if the run is finished; otherwise start a new
+    /// run
     #[arg(long, requires = "out", conflicts_with_all = ["seeds", "grid", "resume"], help_heading = "Output")]
     pub or_resume: bool,
     /// Folder in which several runs share the results of the baselines
@@ -138,8 +139,8 @@ pub struct Train<O: Args> {
     /// The options for many trainings with combinations of settings.
     #[command(flatten)]
     pub grid: GridArgs,
-    /// Resume the run in this folder, or the runs of all seeds, with the saved recipe. Only a larger --epochs, and
-    /// options with the path of the data, can change this recipe
+    /// Resume the run in this folder with its saved recipe; in the folder of a training with --seeds, resume the runs
+    /// of all seeds. Only a larger --epochs, and options with the path of the data, can change the saved recipe
     #[arg(long, value_name = "DIR", conflicts_with = "recipe", help_heading = "Output")]
     pub resume: Option<PathBuf>,
     /// How often to write a checkpoint: a time, such as 30s or 5m, or a number of optimizer steps
@@ -148,36 +149,37 @@ pub struct Train<O: Args> {
     /// What to do when the loss or the gradient is NaN or infinite
     #[arg(long, value_enum, default_value_t, value_name = "ACTION", help_heading = "Recipe")]
     pub on_nonfinite: NonFinite,
-    /// With mpirun, send gradients in half precision (f16), except for those of embeddings: half the bytes, less exact
+    /// With mpirun, send gradients in half precision (f16), except the gradients of embeddings. This halves the number
+    /// of bytes and makes the gradients less exact
     #[cfg(feature = "mpi")]
     #[arg(long, help_heading = "Recipe")]
     pub half_gradients: bool,
 }
 
-/// The options of `train` for grids.
+/// The options of `train` for grids: trainings with all combinations of some settings.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Grid")]
 pub struct GridArgs {
-    /// Train with every combination of the settings and seeds in this TOML file, each in its own folder of --out. To
-    /// continue a grid that was stopped, repeat the command
+    /// Train with every combination of the settings and seeds in this TOML file, each in its own folder inside --out.
+    /// To continue a grid that was stopped, repeat the command
     #[arg(long, value_name = "FILE", requires = "out", conflicts_with_all = ["seeds", "resume"])]
     pub grid: Option<PathBuf>,
     /// Number of trainings that run at the same time, each with a share of the cores [default: 1]
     #[arg(long, value_name = "N", requires = "grid", conflicts_with = "resume")]
     pub jobs: Option<Count>,
-    /// Do not train, but write a script that runs the trainings with this program
+    /// Do not train, but write a script that runs the trainings through this scheduler
     #[arg(long, value_enum, value_name = "PROGRAM", requires = "grid", conflicts_with_all = ["jobs", "resume"])]
     pub emit: Option<Scheduler>,
 }
 
-/// A program that runs many commands.
+/// A scheduler, which is a program that runs many commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Scheduler {
-    /// An array of jobs for Slurm's sbatch.
+    /// Slurm: a job array for `sbatch`.
     Slurm,
-    /// HyperQueue's hq submit.
+    /// HyperQueue: a script that calls `hq submit`.
     Hyperqueue,
-    /// GNU parallel.
+    /// GNU parallel: a script that calls `parallel`.
     Parallel,
 }
 
@@ -315,12 +317,13 @@ pub struct Export {
 #[derive(Debug, Args)]
 #[command(after_help = "The model predicts an artificial example of usual length. Examples:
   bench --model NAME           load time, latency and throughput
-  bench --model NAME --card    also the size, the parameters and the memory, for a deployment")]
+  bench --model NAME --card    also file size, number of parameters and memory, for a deployment")]
 pub struct Bench {
     /// The model to measure.
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Also print sizes, parameters, resident memory, processor and threads (the deployment card)
+    /// Also print the size of the files, the number of parameters, the resident memory, the processor and the number of
+    /// threads (the deployment card)
     #[arg(long, help_heading = "Output")]
     pub card: bool,
 }
@@ -328,7 +331,7 @@ pub struct Bench {
 /// The form of an exported model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// A package, which this program and the crates of the applications open.
+    /// A package: a folder that this program and the Rust crates of the applications can open.
     #[default]
     Package,
     /// ONNX graphs, which ONNX Runtime, tract and other runtimes execute.
@@ -363,7 +366,7 @@ pub struct Serve {
     /// The model to serve.
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Address, token and limits.
+    /// The address, the token and the limits of the server.
     #[command(flatten)]
     pub options: ServeOptions,
 }
@@ -396,7 +399,7 @@ pub struct ServeOptions {
     /// Largest number of requests that wait for one model
     #[arg(long, value_name = "N", default_value = "256")]
     pub max_queue: NonZero<usize>,
-    /// Largest number of sessions, which are answers in progress
+    /// Largest number of sessions, which are unfinished answers that clients request piece by piece
     #[arg(long, value_name = "N", default_value = "1000")]
     pub max_sessions: NonZero<usize>,
     /// Seconds that a session is kept after its last use

@@ -7,24 +7,26 @@ use burn::tensor::{Device, Distribution, Tensor};
 use rnn::{Cell, Rnn, RnnConfig};
 use serde::Serialize;
 
-/// Batch, steps, input size and hidden size.
+/// The batch size, the number of time steps, the input size and the hidden size of the LSTM.
 const SHAPE: [usize; 4] = [4, 12, 16, 32];
 
-/// The largest difference from the results of the CPU with which a device still passes the check. The mathematical
-/// functions of GPU drivers are less exact than those of the CPU.
+/// The largest relative difference from the results of the CPU with which a device still passes the check. The
+/// mathematical functions of GPU drivers are less exact than those of the CPU.
 const TOLERANCE: f32 = 1e-3;
 
-/// The result of a check.
+/// The result of the check of a device.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Check {
-    /// The largest difference of the loss and of a gradient from the results of the CPU, relative to the largest value.
+    /// The largest difference between the device and the CPU, over the loss and all gradients. Each difference is
+    /// divided by the largest absolute value of the CPU in the same loss or gradient.
     pub difference: f32,
-    /// The time of a second step in milliseconds. The first step compiles kernels.
+    /// The time of the second training step in milliseconds. The first step is not measured, because it compiles
+    /// kernels.
     pub step_ms: f64,
 }
 
 impl Check {
-    /// Returns whether the results are those of the CPU, up to rounding.
+    /// Returns whether the device computes the same results as the CPU, up to rounding errors.
     pub fn is_equal(&self) -> bool {
         self.difference <= TOLERANCE
     }
@@ -38,7 +40,7 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Computes the step on the CPU.
+    /// Creates an LSTM and a random input, and computes the loss and the gradients on the CPU.
     pub fn new() -> Self {
         let ([batch, time, input, hidden], cpu) = (SHAPE, Device::flex());
         cpu.seed(1);
@@ -48,7 +50,8 @@ impl Reference {
         Self { rnn, input, expected }
     }
 
-    /// Computes the step on a device, twice.
+    /// Computes the training step on `device` twice. Compares the results with those of the CPU, and measures the time
+    /// of the second step.
     ///
     /// # Panics
     ///
@@ -62,7 +65,8 @@ impl Reference {
     }
 }
 
-/// Returns the loss, and the gradients of the weights and biases.
+/// Computes a training step on `device`. Returns the loss and the gradients of the weights and biases, one list of
+/// values each.
 fn step(rnn: &Rnn, input: &Tensor<3>, device: &Device) -> Vec<Vec<f32>> {
     let device = device.clone().autodiff();
     let rnn = rnn.clone().fork(&device);
@@ -81,8 +85,9 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().iter::<f32>().collect()
 }
 
-/// Returns the largest difference between two lists of results, relative to the largest expected value of each result.
-/// Returns infinity if a found value is NaN or infinite, or if the lengths differ.
+/// Returns the largest relative difference between `expected` and `found`. The difference in each result is divided by
+/// the largest absolute expected value of this result. Returns infinity if a found value is NaN or infinite, or if the
+/// lengths differ.
 fn difference(expected: &[Vec<f32>], found: &[Vec<f32>]) -> f32 {
     let lengths = |results: &[Vec<f32>]| results.iter().map(Vec::len).collect::<Vec<_>>();
     if lengths(expected) != lengths(found) || !found.iter().flatten().all(|value| value.is_finite()) {

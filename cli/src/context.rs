@@ -45,7 +45,8 @@ impl Context {
         }
         let current_run = Arc::new(Mutex::new(None));
         let device = common.backend.device(common.device)?;
-        let ranks = ranks(); // the last step that can fail is done: a rank that ends now would stop all others
+        // MPI starts after all steps that can fail. After the start, the end of one rank would stop all other ranks.
+        let ranks = ranks();
         let observer: Box<dyn Observer> =
             if ranks.leads() { Box::new(Console::new(current_run.clone())) } else { Box::new(Silent) };
         let session = Session {
@@ -111,8 +112,8 @@ impl Context {
         Ok((package.manifest, predictor))
     }
 
-    /// Returns the picture that a verb draws. The picture is written to the file `given` if the user names a file, and
-    /// otherwise to the file `default`. Returns `None` if the output is JSON and the user names no file.
+    /// Returns the SVG file for the plot of a verb: the file `given` if the user names a file, and otherwise the file
+    /// `default`. Returns `None` if the output is JSON and the user names no file.
     pub fn plot<'a>(&self, given: Option<&'a Path>, default: &'a str) -> Option<Plot<'a>> {
         match given {
             Some(path) => Some(Plot { path, is_requested: true }),
@@ -153,7 +154,8 @@ impl Context {
         self.current_run.lock().ok()?.clone()
     }
 
-    /// Returns the command line `train --resume DIR` for `dir`, or for the run that was started last.
+    /// Returns the arguments `train --resume DIR`. `DIR` is `dir`, or the folder of the run that was started last if
+    /// `dir` is `None`.
     pub(crate) fn train_resume(&self, dir: Option<&Path>) -> String {
         let run = dir.map(Path::to_path_buf).or_else(|| self.current_run()).unwrap_or_else(|| PathBuf::from("RUN"));
         format!("train --resume {}", quoted(&run))
@@ -189,7 +191,8 @@ impl Context {
     }
 }
 
-/// Returns the ranks that `mpirun` has started together with this process.
+/// Returns the connection to the ranks that `mpirun` has started together with this process. Without `mpirun`, this
+/// process is the only rank.
 pub(crate) fn ranks() -> Box<dyn Collective> {
     #[cfg(feature = "mpi")]
     if let Some(ranks) = training::collective::Mpi::start() {
@@ -198,7 +201,8 @@ pub(crate) fn ranks() -> Box<dyn Collective> {
     Box::new(Alone)
 }
 
-/// Returns the search for data sets, with a display of downloads.
+/// Returns the locator, which searches for data sets in `data_dir` and in the default folders, and downloads missing
+/// data sets. It shows the progress of downloads on standard error.
 pub(crate) fn locator(data_dir: Option<&Path>) -> Locator {
     Locator::new(data_dir).with_progress(data_progress())
 }

@@ -1,5 +1,5 @@
-//! The verb (subcommand) `crossval`, for applications whose data can be divided into folds: trains one model per fold, and
-//! measures each on examples that it has not seen.
+//! The verb (subcommand) `crossval`, for applications whose data can be divided into folds. It trains one model per
+//! fold, and measures each model on the examples that this model has not seen.
 
 use std::path::{Path, PathBuf};
 
@@ -20,22 +20,24 @@ pub struct Crossval<O: Args> {
     /// Number of folds; one model is trained per fold
     #[arg(long, value_name = "N", default_value = "5", help_heading = "Recipe")]
     folds: Count,
-    /// Folder for the runs, one per fold; a fold that is finished there is not trained again [default:
+    /// Folder for the run folders, one per fold; finished folds in this folder are not trained again [default:
     /// runs/RECIPE-crossval]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     out: Option<PathBuf>,
 }
 
-/// The result of a training.
+/// The result of a function that trains.
 type Trained<T> = std::result::Result<T, TrainingError>;
-/// The function that is called after every training.
+/// A function that is called with the result of each training.
 pub type Each<'a, T> = &'a mut dyn FnMut(&Fitted<T>) -> Trained<()>;
-/// The type of an application's function `crossval`, which divides the data of a recipe into a number of folds, and
-/// trains one model per fold in a folder.
+/// The type of an application's function `crossval`, which divides the data of a recipe into folds and trains one model
+/// per fold. The arguments are the recipe, the number of folds, the folder for the runs, the session, and a function
+/// that is called with the result of each training. The result is `None` after an interruption.
 pub type Train<T> = fn(&RecipeOf<T>, Count, &Path, &mut Session, Each<'_, T>) -> Trained<Option<FoldMetrics>>;
 
 impl<O: Args> Crossval<O> {
-    /// Trains the folds, and prints the metrics over all of them and the accuracy of each fold or group.
+    /// Trains one model per fold. Prints the metrics over the test examples of all folds, and the accuracy of each fold
+    /// or of each group of examples.
     pub fn run<A: Application<Options = O>>(&self, cx: &mut Context, train: Train<A::Task>) -> Result<()> {
         cx.listen();
         let recipe = self.recipe.read::<A>()?;

@@ -55,7 +55,7 @@ pub enum CliError {
         total: usize,
     },
     /// A backend is compiled in, but none of its devices works.
-    #[error("no working device of {backends}; see the lines above")]
+    #[error("no device works with {backends}; see the lines above")]
     NoWorkingDevice {
         /// The names of the backends, separated by commas.
         backends: String,
@@ -171,7 +171,7 @@ impl CliError {
             TrainingError::Task(TaskError::Data(error)) => {
                 let setting = error.setting()?;
                 let shared = (setting == "data_dir").then_some("--data-dir or RNN_ZOO_DATA");
-                format!("see {}", shared.or_else(|| data_option(setting))?)
+                format!("see {} in the help (--help)", shared.or_else(|| data_option(setting))?)
             }
             TrainingError::Task(TaskError::Setting { setting, .. }) if setting.contains('.') => {
                 format!("to change this setting, use --set {setting}=VALUE")
@@ -184,11 +184,11 @@ impl CliError {
                 format!("for example with --set {}", quoted(Path::new(&setting)))
             }
             TrainingError::Io { action: "create", .. } => "see --out".to_owned(),
-            TrainingError::DataChanged { .. } => "see --data-dir".to_owned(),
+            TrainingError::DataChanged { .. } => "to give the folder of the data, use --data-dir".to_owned(),
             TrainingError::BackendNotCompiled { name } => {
                 format!("for example: cargo run -p sentiment --features {name}")
             }
-            TrainingError::Override { .. } => "see --set".to_owned(),
+            TrainingError::Override { .. } => "see --set in the help (--help)".to_owned(),
             TrainingError::NoSuchDevice { .. } => {
                 "to list the devices, use the verb `backends`; to compute on the CPU, leave out --backend".to_owned()
             }

@@ -44,7 +44,7 @@ pub struct TextArg {
     text: Option<String>,
     #[arg(hide = true)]
     more: Vec<String>,
-    /// The text, after `--`: for a text that begins with a dash
+    /// The text, after `--`: for a text that looks like an option
     #[arg(value_name = "TEXT", conflicts_with_all = ["text", "file"], last = true)]
     escaped: Option<String>,
     /// Read the text from this file; `-` is standard input
@@ -53,7 +53,8 @@ pub struct TextArg {
 }
 
 impl TextArg {
-    /// Reads the text, as [`text`] does. If no text is given, `absent` takes its place.
+    /// Reads the text from the argument, the file or standard input. If the user gives none of them, `absent` is used
+    /// like the argument.
     pub fn read(&self, absent: &str) -> Result<String> {
         match self.more.first() {
             Some(word) => Err(CliError::Usage(format!("`{word}` is a second text; put the whole text in quotes"))),
@@ -61,7 +62,7 @@ impl TextArg {
         }
     }
 
-    /// Returns whether the text comes from a file or from standard input, where the last line ends with a line end.
+    /// Returns whether the text comes from a file or from standard input. Such a text usually ends with a line end.
     pub fn is_file(&self) -> bool {
         self.file.is_some() || self.argument() == Some("-")
     }
@@ -99,7 +100,7 @@ impl TextArgs {
         self.file.as_deref()
     }
 
-    /// The option `--shard`.
+    /// Returns the option `--shard`, which selects the part of the texts to answer.
     pub fn shard(&self) -> ShardArgs {
         self.shard
     }
@@ -111,8 +112,8 @@ impl TextArgs {
 
     /// Reads the texts, and calls `answer` with batches of at most `size` texts and their numbers. The number of a text
     /// is the number of its line or of its argument, counted from 1. Empty texts are skipped. Each line of standard
-    /// input is passed to `answer` as soon as it has been read. With `--shard`, only the batches of the shard are passed to
-    /// `answer`. Returns the list of the texts, including those of other shards.
+    /// input is passed to `answer` as soon as it has been read. With `--shard`, only the batches of the shard are
+    /// passed to `answer`. Returns the list of the texts, including those of other shards.
     ///
     /// # Errors
     ///
@@ -193,7 +194,8 @@ pub fn texts<'a>(file: Option<&Path>, arguments: &'a [String]) -> Result<Texts<'
     }
 }
 
-/// Refuses a table, whose header and quoted line ends would be read as texts.
+/// Returns an error if the file is a CSV or TSV table, because its header and the line ends inside quotes would be read
+/// as texts.
 fn refuse_table(path: &Path) -> Result<()> {
     let table = |end: &std::ffi::OsStr| ["csv", "tsv"].iter().any(|table| end.eq_ignore_ascii_case(table));
     match path.extension().is_some_and(table) {

@@ -1,4 +1,4 @@
-//! The command line that all applications share: verbs, options, progress display and exit codes.
+//! The command line that all applications share: verbs (subcommands), options, progress display and exit codes.
 //!
 //! An [`Application`] adds its help texts, its options of `train` and its own verbs. [`main()`] runs one application as
 //! a program, and [`zoo()`] runs all applications as one program.
@@ -11,12 +11,12 @@
 //! | [`application`] | the trait [`Application`] |
 //! | [`args`] | options and verbs that all applications share |
 //! | [`context`] | the training session and the output format with which a verb runs |
-//! | [`crossval`](mod@crossval) | the verb `crossval`, for applications with folds |
+//! | [`crossval`](mod@crossval) | the verb `crossval`, for applications whose data can be divided into folds |
 //! | [`plain`] | a program for any training task; its verb `predict` reads and writes JSON |
 //! | [`error`] | errors and exit codes |
 //! | [`input`] | reads texts from arguments, files and standard input |
 //! | [`output`] | writes lines, JSON and tables to standard output, and messages to standard error |
-//! | [`shard`] | the option `--shard` and the verb `merge` |
+//! | [`shard`] | the option `--shard`, to answer a part of the inputs, and the verb `merge`, to join the outputs |
 //! | [`progress`] | an observer that shows training on a terminal |
 
 pub mod application;

@@ -24,8 +24,8 @@ pub fn log(line: &str) {
     let _ = writeln!(stderr(), "{}", printable(line));
 }
 
-/// Replaces the control characters of a text, because a terminal would execute them if the text comes from an untrusted
-/// file. Line ends and tabs are kept.
+/// Replaces the control characters of a text by U+FFFD, except line ends and tabs. The text may come from an untrusted
+/// file, and a terminal would execute its control characters.
 pub fn printable(text: &str) -> String {
     let is_obeyed = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
     text.replace(is_obeyed, "\u{fffd}")
@@ -63,17 +63,17 @@ pub struct Numbered<'a, T: Serialize> {
     pub answer: &'a T,
 }
 
-/// A picture that a verb draws: see [`Context::plot`](crate::Context::plot).
+/// The SVG file to which a verb writes its plot. [`Context::plot`](crate::Context::plot) creates this value.
 #[derive(Clone, Copy, Debug)]
 pub struct Plot<'a> {
     /// The SVG file.
     pub path: &'a Path,
-    /// Whether the user has named the file. Otherwise a failure to write it is not an error.
+    /// Whether the user has named the file. If not, a failure to write the file is only logged.
     pub(crate) is_requested: bool,
 }
 
 impl Plot<'_> {
-    /// Writes the picture, and logs its path.
+    /// Writes the plot `svg` to the file, and logs the path.
     ///
     /// # Errors
     ///
@@ -82,7 +82,7 @@ impl Plot<'_> {
     pub fn write(&self, svg: &str) -> Result<()> {
         let path = self.path.to_path_buf();
         match std::fs::write(&path, svg) {
-            Ok(()) => log(&format!("plot in {}", path.display())),
+            Ok(()) => log(&format!("the plot is in {}", path.display())),
             Err(source) if self.is_requested => return Err(CliError::Io { action: "write", path, source }),
             Err(error) => log(&format!("no plot, because {} cannot be written: {error}", path.display())),
         }
@@ -114,7 +114,8 @@ pub fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-/// Returns a table of metrics as text: one line per metric, and one column each for the model and its baselines.
+/// Returns a table of metrics as text: one line per metric, one column for the model, and one column per baseline.
+/// `title` is the heading of the column with the names of the metrics.
 pub fn table(title: &str, model: &Measured, baselines: &BTreeMap<String, Measured>) -> String {
     let all: Vec<(&str, &Measured)> =
         [("this model", model)].into_iter().chain(baselines.iter().map(|(name, row)| (name.as_str(), row))).collect();

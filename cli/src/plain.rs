@@ -48,8 +48,9 @@ impl<T: Task + 'static> Application for Plain<T> {
         let predictor: T::Predictor = cx.open(&args.model, None)?;
         for line in texts(args.file.as_deref(), &args.inputs)? {
             let (number, text) = line?;
-            let input: <T::Predictor as Predictor>::Input =
-                serde_json::from_str(&text).map_err(|error| CliError::Usage(format!("input {number}: {error}")))?;
+            let input: <T::Predictor as Predictor>::Input = serde_json::from_str(&text).map_err(|error| {
+                CliError::Usage(format!("input {number} is not valid JSON for this model: {error}"))
+            })?;
             for answer in predictor.predict(&[input], &Default::default())? {
                 print_json(&answer)?;
             }

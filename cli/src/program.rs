@@ -25,9 +25,9 @@ type ArgumentsOf<A> = Arguments<<A as Application>::Verb, <A as Application>::Op
 
 /// The last section of every help text: the environment variables for models and data.
 const ENVIRONMENT: &str = "Environment:
-  RNN_ZOO_MODELS  a folder with models in APPLICATION/NAME, searched before the folders ../share/rnn-zoo/models and
-                  models beside the program
-  RNN_ZOO_DATA    a folder of data sets, searched before the cache";
+  RNN_ZOO_MODELS  a folder with models in APPLICATION/NAME; it is searched before the folders
+                  ../share/rnn-zoo/models and models, relative to the folder of the program
+  RNN_ZOO_DATA    a folder of data sets; it is searched before the cache";
 
 /// One application in a program that [`zoo()`] runs.
 pub struct Entry {
@@ -38,7 +38,7 @@ pub struct Entry {
     /// The names of the recipes.
     pub(crate) recipes: fn() -> Vec<String>,
     /// Measures the time of training steps. The arguments are the name of a recipe, overrides of its settings, the
-    /// numbers of steps before and in the measurement, and the session.
+    /// number of warm-up steps and of measured steps, and the session.
     pub(crate) steps: fn(&str, &[String], [usize; 2], &mut Session) -> training::Result<StepTimes>,
     /// The name of the items that a training step processes, such as `words`.
     pub(crate) items: &'static str,
@@ -86,13 +86,14 @@ pub fn zoo(applications: Registry, entries: &[Entry]) -> ExitCode {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommands(entries.iter().map(|entry| (entry.command)()))
-        // `about` must follow `augment_args`, which would replace the description.
+        // `about` is called after `augment_args`, which would otherwise replace the description.
         .subcommand(
-            Models::augment_args(Command::new("models")).about("List the models of all applications, or install them"),
+            Models::augment_args(Command::new("models"))
+                .about("List the models of all applications, or copy them to a folder"),
         )
         .subcommand(
             ServeZoo::augment_args(Command::new("serve"))
-                .about("Serve models of any application over HTTP, with a page to try them by hand"),
+                .about("Serve models of any application over HTTP, with a web page on which people can try the models"),
         )
         .subcommand(
             Json::augment_args(Command::new("backends"))
@@ -153,7 +154,7 @@ fn unused_globals<A: Application>(verb: &str) -> Vec<Arg> {
     all.get_arguments().filter(|option| !is_used(option)).cloned().collect()
 }
 
-/// Refuses global options that have no effect on the given verb.
+/// Returns an error if the command line has a global option that has no effect on the verb.
 fn check_globals<A: Application>(matches: &ArgMatches) -> Result<()> {
     let Some((verb, own)) = matches.subcommand() else { return Ok(()) };
     let is_given = |option: &Arg| {
@@ -177,7 +178,8 @@ fn run<A: Application>(matches: &ArgMatches, program: &str) -> ExitCode {
     }
 }
 
-/// The time in which MPI ends all ranks after rank 0 has failed: it waits one second between SIGTERM and SIGKILL.
+/// The longest time that MPI needs to end all other ranks after rank 0 has failed. MPI waits one second between SIGTERM
+/// and SIGKILL.
 const ENDED_BY_RANK_0: Duration = Duration::from_secs(2);
 
 fn dispatch<A: Application>(arguments: ArgumentsOf<A>, program: &str) -> ExitCode {
@@ -189,7 +191,8 @@ fn dispatch<A: Application>(arguments: ArgumentsOf<A>, program: &str) -> ExitCod
     let ranks = &cx.session.ranks;
     let has_failed = done.as_ref().is_err_and(CliError::is_failure);
     if has_failed && !ranks.leads() {
-        std::thread::sleep(ENDED_BY_RANK_0); // if all ranks have failed, rank 0 reports it
+        // If rank 0 has also failed, it reports the error, and MPI ends this rank during the pause.
+        std::thread::sleep(ENDED_BY_RANK_0);
     }
     if !has_failed {
         ranks.finish();

@@ -17,7 +17,7 @@ use crate::output::{log, printable};
 /// The interval between two progress lines if standard error is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
-/// The least width of a terminal for the dashboard, in characters.
+/// The smallest width of a terminal on which the dashboard is drawn, in characters.
 const WIDTH: u16 = 76;
 
 /// Returns whether standard error is a terminal that can draw a dashboard or a bar.
@@ -86,7 +86,7 @@ fn epoch_line(epoch: &Epoch, epochs: usize, is_best: bool, seconds: f64) -> Stri
         epoch.epoch,
         epoch.train_loss,
         epoch.gradient_norm,
-        if is_best { " *" } else { "" },
+        if is_best { ", the best so far" } else { "" },
         duration(seconds),
     )
 }
@@ -98,7 +98,7 @@ struct Steps {
     lines: bool,
     drawn: Instant,
     started: Instant,
-    /// The number of batches that were trained before this process started, if it resumes a run.
+    /// The number of batches that earlier processes have trained on; 0 if this process does not resume a run.
     first: u64,
     losses: Sparkline,
     norms: Sparkline,

@@ -1,8 +1,8 @@
 //! Shards: parts of a list of texts or series that several processes answer, and the verb `merge`, which joins their
 //! outputs.
 //!
-//! The output of a shard is lines of JSON. Its last line tells which shard it is, and which model answered which list of
-//! items with which options, so that `merge` finds outputs that are incomplete or do not belong together.
+//! The output of a shard is lines of JSON. The last line contains the number of the shard, and digests of the model, of
+//! the items and of the options. With this line, `merge` finds outputs that are incomplete or do not belong together.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{CliError, Result};
 use crate::output::{print_json, print_line};
 
-/// The shard `number` of `of`: the items whose index, counted from 0, leaves the remainder `number − 1` when it is divided by
-/// `of`.
+/// One of `of` shards of a list: the items (series or batches of texts) for which `index % of == number - 1`. `index`
+/// is counted from 0, `number` from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shard {
     number: usize,
@@ -50,10 +50,11 @@ impl Shard {
     }
 }
 
-/// The option `--shard`.
+/// The option `--shard`, with which a process answers only a part of the items.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct ShardArgs {
-    /// Answer shard I of N alone, with --json; `merge` joins the outputs of all N shards
+    /// Answer only shard I of N, which is a part of the texts or series; needs --json. The verb `merge` joins the
+    /// outputs of all N shards
     #[arg(long, value_name = "I/N", help_heading = "Output")]
     shard: Option<Shard>,
 }
@@ -63,10 +64,12 @@ impl ShardArgs {
     ///
     /// # Errors
     ///
-    /// [`CliError::Usage`].
+    /// [`CliError::Usage`] if a shard is given and `json` is false.
     pub fn check(self, json: bool) -> Result<()> {
         match self.shard.is_some() && !json {
-            true => Err(CliError::Usage("--shard needs --json, because merge joins lines of JSON".to_owned())),
+            true => {
+                Err(CliError::Usage("--shard needs --json, because merge joins lines of JSON; add --json".to_owned()))
+            }
             false => Ok(()),
         }
     }
@@ -81,8 +84,9 @@ impl ShardArgs {
         self.shard.is_none_or(|shard| shard.has(index))
     }
 
-    /// Prints the last line of the output of a shard. `options` are the options with which the items were answered;
-    /// `merge` checks that they are the same for all shards.
+    /// Prints the last line of the output of a shard; prints nothing without `--shard`. `model` is the folder of the
+    /// model, `list` contains the items of all shards, and `options` are the options of the predictions. `merge` checks
+    /// that model, items and options are the same for all shards.
     pub fn finish(self, model: &Path, mut list: List, options: &impl Serialize) -> Result<()> {
         let Some(shard) = self.shard else { return Ok(()) };
         let path = model.join(MANIFEST);
@@ -93,7 +97,7 @@ impl ShardArgs {
     }
 }
 
-/// The items that all shards together answer, in order.
+/// The number and the digest of the items that all shards together answer, in order.
 #[derive(Debug, Default)]
 pub struct List {
     count: usize,
@@ -101,7 +105,7 @@ pub struct List {
 }
 
 impl List {
-    /// Adds the next item.
+    /// Counts the next item, and adds its content to the digest.
     pub fn add(&mut self, item: &[u8]) {
         self.count += 1;
         self.digest(item);
@@ -117,7 +121,7 @@ impl List {
     }
 }
 
-/// The last line of the output of a shard.
+/// The last line of the output of a shard, as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Seal {
@@ -133,24 +137,24 @@ struct Seal {
 /// Arguments of the verb `merge`.
 #[derive(Debug, Args)]
 pub struct Merge {
-    /// Outputs of all shards, in any order
+    /// Files with the outputs of all shards, in any order
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 
-/// A line of the answer to a text.
+/// An output line, which is the answer to one text. `line` is the number of the text, counted from 1.
 #[derive(Deserialize)]
 struct Line {
     line: usize,
 }
 
 impl Merge {
-    /// Prints what one process would have printed without `--shard`.
+    /// Joins the outputs of the shards, and prints what one process without `--shard` would print.
     ///
     /// # Errors
     ///
-    /// [`CliError::Shards`] if an output is incomplete, if a shard is missing or given twice, or if the outputs are those of
-    /// different models or lists.
+    /// [`CliError::Shards`] if an output is incomplete, if a shard is missing or given twice, or if the outputs come
+    /// from different models, lists of items or options.
     pub fn run(&self) -> Result<()> {
         let outputs = self.files.iter().map(|file| Output::read(file)).collect::<Result<Vec<_>>>()?;
         check(&outputs)?;
@@ -166,18 +170,20 @@ impl Merge {
     }
 }
 
-/// Prints the union of maps from the names of series to their forecasts, sorted by name.
+/// Prints one JSON object with the entries of all lines, sorted by name. Each line is a JSON object that maps the names
+/// of series to their forecasts.
 fn merge_maps<'a>(lines: impl Iterator<Item = (&'a Output, &'a str)>) -> Result<()> {
     let mut all: BTreeMap<String, &str> = BTreeMap::new();
     for (output, line) in lines {
-        let entries = entries(line).ok_or_else(|| output.wrong("a line is not a map of JSON; run the shard again"))?;
+        let entries = entries(line).ok_or_else(|| output.wrong("a line is not a JSON object; run the shard again"))?;
         all.extend(entries);
     }
     let entries: Vec<&str> = all.into_values().collect();
     print_line(&format!("{{{}}}", entries.join(",")))
 }
 
-/// Splits a map of JSON on one line into its entries, as they are written, each with its key.
+/// Splits a JSON object on one line into its entries. Returns the key and the unchanged text of each entry; `None` if
+/// the line is not an object.
 fn entries(line: &str) -> Option<Vec<(String, &str)>> {
     let content = line.trim().strip_prefix('{')?.strip_suffix('}')?;
     let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
@@ -237,19 +243,21 @@ fn check(outputs: &[Output]) -> Result<()> {
         let other = first.path.display();
         if (shard.of, *items) != (of, first.seal.items) {
             return Err(output.wrong(&format!(
-                "it is shard {shard} of {items} items, but {other} is shard {} of {}; give outputs of the same list",
+                "this is shard {shard} of {items} items, but {other} is shard {} of {} items; give outputs of one list",
                 first.seal.shard, first.seal.items
             )));
         }
         if *list != first.seal.list {
             let message = format!(
-                "its items or options differ from those of {other}; run this shard again with the items and options of {other}"
+                "its items or options differ from those of {other}; run this shard again with the items and options of \
+                 {other}"
             );
             return Err(output.wrong(&message));
         }
         if *model != first.seal.model {
             let message = format!(
-                "its answers are from another model than those of {other}; run this shard again with that model"
+                "its answers and those of {other} are from different models; run this shard again with the model of \
+                 {other}"
             );
             return Err(output.wrong(&message));
         }

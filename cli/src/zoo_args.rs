@@ -22,7 +22,7 @@ pub struct ServeZoo {
     /// Models of any application: names that `models` lists, or package folders
     #[arg(required = true, value_name = "NAME|DIR")]
     pub models: Vec<String>,
-    /// Address, token and limits.
+    /// The address, the token and the limits of the server.
     #[command(flatten)]
     pub options: ServeOptions,
 }
@@ -63,19 +63,19 @@ pub struct BenchmarkArgs {
     /// of each application]
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
-    /// Only this backend [default: all backends of this program]
+    /// Measure only this backend [default: all backends of this program]
     #[arg(long, value_name = "NAME", value_parser = backend())]
     pub backend: Option<Backend>,
     /// Number of the backend's device, counted from 0
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub device: usize,
-    /// Number of measured rounds; a result is their median
+    /// Number of measured rounds (repetitions); a result is the median time of the rounds
     #[arg(long, value_name = "N", default_value = "15")]
     pub rounds: Count,
-    /// Number of rounds before the measured rounds
+    /// Number of warm-up rounds, which are not measured
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub warm_up: usize,
-    /// JSON file for the results, with processor, adapters and versions
+    /// JSON file for the results, with the names of the processor and the devices, and the versions of zoo and burn
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Print the results as JSON instead of a table

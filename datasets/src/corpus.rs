@@ -1,4 +1,4 @@
-//! Texts for language models, split into training, validation and test part.
+//! Texts for language models, split into training, validation and test parts.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::error::{DataError, Result};
 use crate::source::{Locator, Source, described};
 use crate::text_file::{self, utf8};
 
-/// A raw text in three parts: lines that end in `\n`, in their original order.
+/// A raw text in three parts. Each part consists of lines that end in `\n`, in their original order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Corpus {
     /// The text of the training part.
@@ -30,12 +30,12 @@ const HELD_OUT: usize = 20;
 /// Reads a plain-text file, in [any usual encoding and compression](crate::text_file), and splits it by lines: the
 /// first 90 % for training, the next 5 % for validation, the last 5 % for testing.
 ///
-/// A byte-order mark is removed, and the line ends CRLF and CR become LF. The text is not changed otherwise.
+/// A byte-order mark is removed, and the line ends CRLF and CR become LF. The text has no other changes.
 ///
 /// # Errors
 ///
 /// [`DataError::Io`], [`DataError::Unpack`], [`DataError::NotText`], [`DataError::Empty`], and
-/// [`DataError::TooFewLines`] below 20 lines.
+/// [`DataError::TooFewLines`] for fewer than 20 lines.
 pub fn own_text(path: &Path) -> Result<Corpus> {
     let bytes = text_file::read(path)?;
     let source = described(path, "SHA-256", &Sha256::digest(&bytes));
@@ -54,7 +54,7 @@ pub fn own_text(path: &Path) -> Result<Corpus> {
     Ok(Corpus { train: part(train), valid: part(valid), test: part(test), source, floor: None })
 }
 
-/// Reads a corpus that is published as one file each for training, validation and testing. `tokens` are the published
+/// Reads a corpus that is published in three files, for training, validation and testing. `tokens` are the published
 /// numbers of tokens in these files: words separated by whitespace, and one end-of-line token per line.
 pub(crate) fn published(source: &Source, tokens: [usize; 3], locator: &Locator) -> Result<Corpus> {
     let mut parts = Vec::with_capacity(tokens.len());

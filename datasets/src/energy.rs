@@ -46,8 +46,9 @@ pub fn etth1(locator: &Locator) -> Result<Series> {
     ETTH1.series(locator, &CsvFormat::default())
 }
 
-/// Loads the electricity load of the region PJM East in MW, hourly, 2002 to August 2018, one column. Times are local:
-/// the duplicate hour of autumn is averaged, and the missing hour of spring is interpolated.
+/// Loads the electricity load of the region PJM East in MW, hourly, 2002 to August 2018, one column. Times are local
+/// times: the duplicate hour at the end of daylight saving time is averaged, and the missing hour at its start is
+/// interpolated.
 pub fn pjm_east(locator: &Locator) -> Result<Series> {
     let format = CsvFormat { duplicates: Duplicates::Mean, gaps: Gaps::Interpolate, ..CsvFormat::default() };
     PJM_EAST.series(locator, &format)

@@ -1,9 +1,10 @@
 //! Embedded text: sentences of a seeded probabilistic context-free grammar with known entropy.
 //!
 //! `grammar.txt` holds the rules. Number agreement spans whole clauses ("the dogs that the cat near the red door sees
-//! sleep"), verbs select animate or inanimate objects, and `if` requires `then`, so that a context of four words does
-//! not determine the next word. Each sentence has one derivation, so its probability is the product of the
-//! probabilities of its rules. No model has a smaller expected perplexity than the grammar.
+//! sleep"), verbs select animate or inanimate objects, and `if` requires `then`. A model with a context of only four
+//! words therefore cannot predict the next word as well as possible. Each sentence has exactly one derivation, so its
+//! probability is the product of the probabilities of the rules in this derivation. No model has a lower expected
+//! perplexity than the grammar itself.
 
 use std::collections::HashMap;
 
@@ -51,13 +52,14 @@ impl Grammar {
         Self::parse(include_str!("grammar.txt").lines())
     }
 
-    /// Parses a grammar from texts that hold one rule each. Empty texts and texts that begin with `#` are skipped.
+    /// Parses a grammar from texts, each with the rule of one symbol. Empty texts and texts that begin with `#` are
+    /// skipped.
     pub fn parse(texts: impl Iterator<Item = &'static str>) -> Self {
         let texts = texts.filter(|text| !text.is_empty() && !text.starts_with('#'));
         Self { rules: texts.filter_map(rules).collect() }
     }
 
-    /// Draws a production of a symbol. `None` if the symbol has no rules.
+    /// Draws a random production of a symbol. Returns `None` if the symbol has no rules.
     pub fn draw(&self, symbol: &str, rng: &mut impl Rng) -> Option<&[&'static str]> {
         let rules = self.rules.get(symbol)?;
         rules.productions.get(rules.draw.sample(rng)).map(Vec::as_slice)
@@ -68,7 +70,7 @@ impl Grammar {
         self.rules.get(symbol).into_iter().flat_map(|rules| rules.productions.iter().flatten().copied())
     }
 
-    /// Draws sentences, one per line. Returns the sentences and their perplexity under the grammar, in which the end of
+    /// Draws random sentences. Returns them, one per line, and their perplexity under the grammar, in which the end of
     /// a line counts as a word.
     fn text(&self, sentences: usize, rng: &mut impl Rng) -> (String, f64) {
         let (mut text, mut words, mut nats) = (String::new(), 0, 0.0);
@@ -94,8 +96,9 @@ impl Grammar {
     }
 }
 
-/// Parses `NAME = weight symbols | …` or `NAME ~ words`. A production without a weight has the weight 1. Returns `None`
-/// for a malformed line; tests check that all lines of the grammars in the program can be parsed.
+/// Parses a rule: `NAME = weight symbols | …` for the weighted productions of a symbol, or `NAME ~ words` for a word
+/// class, in which the r-th word has the weight 1 / r. A production without a weight has the weight 1. Returns `None`
+/// for a malformed rule; tests check that all rules of the embedded grammars can be parsed.
 fn rules(line: &'static str) -> Option<(&'static str, Rules)> {
     let (name, productions): (_, Vec<(f64, Vec<_>)>) = match (line.split_once('='), line.split_once('~')) {
         (Some((name, productions)), _) => {

@@ -24,11 +24,12 @@ pub(crate) const FOLDERS: [&str; 4] = ["train/pos", "train/neg", "test/pos", "te
 
 const REVIEWS: PublishedFile = PublishedFile {
     name: "aclImdb",
-    // The reviews are checked with `CONTENT`, which is the same for the folder and the archives.
+    // The loader compares the checksum of the reviews with `CONTENT` instead, which is the same for the folder and the
+    // archives.
     sha256: None,
     forms: &[
         Form { name: "aclImdb", packing: Packing::Folder, packed: None, url: None },
-        // An archive with the labelled reviews only.
+        // An archive that has only the labelled reviews.
         Form {
             name: "aclImdb_train_test.tar.gz",
             packing: Packing::TarGz,
@@ -54,14 +55,14 @@ pub const SOURCE: Source = Source {
     citation: "https://aclanthology.org/P11-1015/",
 };
 
-/// The SHA-256 of the ids and texts of all reviews, computed by [`content_sha256`]. The folder and the archives have
-/// the same value.
+/// The SHA-256 of the ids and texts of all reviews, computed by [`content_sha256`]. This value is the same for the
+/// folder and the archives.
 const CONTENT: &str = "62b693fa8f9bd10028c06021ffeb1f367f69f38efb754794d63ac1471830148a";
 
 /// Loads the IMDB reviews, sorted by [`Review::id`].
 ///
-/// If the caller gave a data folder with the folders of the set but a different number of reviews, these reviews are
-/// read as the user's [own reviews](own_reviews).
+/// If the caller gave a data folder that has the folders `train` and `test` of the set, but another number of reviews,
+/// the reviews in it are read as the user's [own reviews](own_reviews).
 pub fn load(locator: &Locator) -> Result<Reviews> {
     let Found { path, packing } = match (locator.find(&SOURCE, &REVIEWS), locator.data_dir()) {
         (Err(DataError::NotFound { .. }), Some(dir)) if dir.join("train").is_dir() => return own_reviews(dir),
@@ -106,7 +107,7 @@ fn from_folder(dir: &Path) -> Result<Vec<Review>> {
     for folder in FOLDERS {
         let path = dir.join(folder);
         let entries = match std::fs::read_dir(&path) {
-            // `split` counts the reviews and reports the missing ones.
+            // The function `split` counts the reviews, and returns an error if reviews are missing.
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             entries => entries.map_err(DataError::io("read", &path))?,
         };

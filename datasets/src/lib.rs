@@ -1,7 +1,8 @@
 //! Public data sets for recurrent networks: reviews, texts, time series and recordings.
 //!
-//! Each loader finds the published files or downloads them, verifies their checksums, parses them, and returns plain
-//! Rust values in the published parts. Tokenisation, scaling and batching are left to the caller.
+//! Each loader finds or downloads the published files, verifies their checksums, parses them, and returns plain Rust
+//! values. Published parts (training, validation, test) are kept. Tokenisation, scaling and batching are left to the
+//! caller.
 //!
 //! | module | data |
 //! |---|---|
@@ -12,20 +13,20 @@
 //! | [`weather`] | the weather in Jena every ten minutes; embedded: the weather in Seattle every day |
 //! | [`energy`] | every hour: ETTh1 (an electricity transformer), and the electricity load of PJM East |
 //! | [`stocks`] | every trading day: the index S&P 500, its volatility index VIX, and the prices of 40 companies |
-//! | [`conll`] | sentences with named entities: WNUT-17, CoNLL-2003, and any file in CoNLL columns |
-//! | [`news`] | embedded: generated news and messages with named entities, whose kinds depend on the context |
-//! | [`texts`] | texts with a class: questions (TREC), sentences of film reviews; any CSV and TSV files, and folders |
-//! | [`vectors`] | word vectors: GloVe, and any file of GloVe or word2vec |
-//! | [`recordings`] | series with a class: embedded gestures of a pen, movements, handwriting, heartbeats; any CSV files |
-//! | [`own_text`] | any text file, split into three parts |
+//! | [`conll`] | sentences with named entities: WNUT-17, CoNLL-2003, and any file in the CoNLL format |
+//! | [`news`] | embedded: generated news and messages with named entities, whose entity types depend on the context |
+//! | [`texts`] | texts with class labels: questions (TREC), sentences of film reviews; any CSV files and folders |
+//! | [`vectors`] | word vectors: GloVe, and any file in the format of GloVe or word2vec |
+//! | [`recordings`] | time series with class labels: pen gestures (embedded), movements, handwriting; any CSV files |
+//! | [`own_text`] | any text file, split into training, validation and test parts |
 //! | [`Series`] | any CSV file with a time column |
 //!
-//! Embedded sets need no files. For all other sets, a [`Locator`] searches a given folder, the folder that the
-//! environment variable `RNN_ZOO_DATA` names, and the user's cache, and then downloads the published file into the
-//! cache. The crate prints nothing; [`Locator::with_progress`] reports downloads. [`DataError`] names the file, the
-//! line and the setting to change.
+//! Embedded sets are part of the crate and need no files. For all other sets, a [`Locator`] searches a given folder,
+//! the folder that the environment variable `RNN_ZOO_DATA` names, and the user's cache, and then downloads the
+//! published file into the cache. The crate prints nothing; [`Locator::with_progress`] reports downloads. A
+//! [`DataError`] names the file, the line and the setting to change.
 //!
-//! The feature `download` (default) brings an HTTPS client. Without it, a missing file is an error.
+//! The cargo feature `download` (default) adds an HTTPS client. Without this feature, a missing file is an error.
 //!
 //! ```
 //! let reviews = datasets::sample::load();

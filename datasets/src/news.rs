@@ -1,15 +1,18 @@
-//! Embedded tagged text: short news items and messages from a seeded generator, with persons, places, organisations,
-//! products and dates, in which the context and not the word determines the kind of an entity.
+//! Embedded text for named entity recognition: short news items and messages from a seeded generator, with persons,
+//! places, organisations, products and dates as entities. The context of a name determines its entity type; the name
+//! itself does not.
 //!
 //! `news.txt` holds the grammar. Names are made of random syllables, and the same name may be a person, a place, an
 //! organisation or a product: "Marlow won the match", "Marlow is under water", "Marlow cut prices". Ordinary words are
-//! sometimes names ("Falcon cut prices", "the falcon was found in a garden"), months are ordinary words ("prices may
-//! rise"), and years are counts ("the hall has 1987 seats"). The words that determine the kind stand before or after
-//! the name, next to it or several words away. Some news items are in capitals, and many messages are in lower case.
+//! sometimes names ("Falcon cut prices", "the falcon was found in a garden"), months are sometimes ordinary words
+//! ("prices may rise"), and years are sometimes counts ("the hall has 1987 seats"). The words that determine the entity
+//! type stand before or after the name, next to it or several words away. Some news items are in capitals, and many
+//! messages are in lower case.
 //!
-//! The parts share the grammar, but they share no names: every person, place, organisation and product of the
-//! validation and test part is new. Nine in ten of their names do not occur in the training part at all; all other
-//! names are ordinary words that are never names in the training part. Dates recur. No sentence occurs twice.
+//! The training, validation and test parts have the same grammar but different names of persons, places, organisations
+//! and products. About 90 % of the names in the validation and test parts do not occur in the training part at all. The
+//! other 10 % are ordinary words, which are never names in the training part. Dates may occur in several parts. No
+//! sentence occurs twice.
 //!
 //! A good result shows that a model uses the context: a baseline that predicts the most frequent tag of each word has
 //! an F1 of only 0.44 in the training part, and of 0.09 in the test part. A good result does not show that a model
@@ -27,12 +30,12 @@ use crate::grammar::Grammar;
 const SEED: u64 = 2017;
 /// The numbers of sentences in the training, validation and test part.
 const SENTENCES: [usize; 3] = [3000, 500, 1000];
-/// The numbers of names that are made of syllables, for the training, validation and test part.
+/// The numbers of different names made of syllables, in the training, validation and test part.
 const NAMES: [usize; 3] = [1500, 300, 600];
 /// The ranges of ordinary words that are used as names: part `i` uses the words with the indices
 /// `NOUNS[i]..NOUNS[i + 1]`.
 const NOUNS: [usize; 4] = [0, 45, 55, 75];
-/// The share of names that are ordinary words.
+/// The probability that a name is an ordinary word.
 const ORDINARY: f64 = 0.1;
 
 const ONSETS: [&str; 22] = [
@@ -42,8 +45,8 @@ const VOWELS: [&str; 7] = ["a", "e", "i", "o", "u", "ai", "ou"];
 /// The possible ends of the syllables of a name: first for all syllables except the last, then for the last syllable.
 const CODAS: [&[&str]; 2] = [&["", "", "l", "n", "r"], &["", "l", "n", "r", "s", "nd", "rk", "th", "ck", "w"]];
 
-/// Generates 3,000 / 500 / 1,000 tagged sentences with the kinds `person`, `place`, `organisation`, `product` and
-/// `date`. Every call returns the same sentences.
+/// Generates 3,000 / 500 / 1,000 tagged sentences with the entity types `person`, `place`, `organisation`, `product`
+/// and `date`. Every call returns the same sentences.
 pub fn load() -> TaggedParts {
     generate(SEED)
 }

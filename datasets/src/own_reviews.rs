@@ -1,4 +1,4 @@
-//! The user's own reviews, in the folders of the IMDB set.
+//! The user's own reviews, in folders with the same names as those of the IMDB set.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::review::{Review, Reviews};
 use crate::text_file::utf8;
 
 /// Reads the reviews in the folders `train/pos`, `train/neg`, `test/pos` and `test/neg` of `dir`: any number of files
-/// with the extension `txt`, with one review in each. The reviews are sorted by [`Review::id`].
+/// with the extension `txt`, one review per file. The reviews are sorted by [`Review::id`].
 ///
 /// # Errors
 ///

@@ -1,13 +1,13 @@
-//! The Penn Treebank as a language-model set ([Marcus et al. 1993](https://aclanthology.org/J93-2004/)), preprocessed
-//! by [Mikolov et al. 2010](https://www.isca-archive.org/interspeech_2010/mikolov10_interspeech.html): newswire in
-//! lower case, `N` for numbers, a vocabulary of 9,999 words and `<eos>`.
+//! The Penn Treebank as a data set for language models ([Marcus et al. 1993](https://aclanthology.org/J93-2004/)),
+//! preprocessed by [Mikolov et al. 2010](https://www.isca-archive.org/interspeech_2010/mikolov10_interspeech.html):
+//! newswire in lower case, `N` for numbers, a vocabulary of 9,999 words and `<eos>`.
 
 use crate::corpus::{Corpus, published};
 use crate::error::Result;
 use crate::source::{Form, Locator, PublishedFile, Source};
 
-/// Describes one part of the corpus, which may be stored as a text file, as Zaremba et al. published it, or in
-/// Mikolov's archive.
+/// Describes one part of the corpus. It may be stored as a text file, which Zaremba et al. published, or in the archive
+/// that Mikolov published.
 macro_rules! part {
     ($name:literal, $sha256:literal) => {
         PublishedFile {

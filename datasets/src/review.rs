@@ -26,11 +26,12 @@ pub struct Reviews {
     pub test: Vec<Review>,
     /// The name and the checksum of the data set.
     pub source: String,
-    /// Whether these are the user's own reviews, and not a published set.
+    /// Whether these are the user's own reviews, and not a published data set.
     pub own: bool,
 }
 
-/// Splits off `count` reviews for validation, at random but with the label proportions of the whole.
+/// Splits off `count` random reviews for validation. The split is stratified: the reviews for validation have the same
+/// label proportions as `reviews`.
 ///
 /// Returns the remaining and the held-out reviews, each in their original order. The split depends only on `seed` and
 /// the order of the labels. If `count` exceeds the number of reviews, all reviews are held out.
@@ -47,7 +48,8 @@ pub fn hold_out(reviews: Vec<Review>, count: usize, seed: u64) -> (Vec<Review>, 
     let mut left = count;
     for label in [true, false] {
         let mut indices: Vec<usize> = (0..total).filter(|index| reviews[*index].positive == label).collect();
-        // The shares of both labels may be rounded up, so the second one is limited to the number that is left.
+        // The number of reviews per label is rounded, so the second label gets at most the number of reviews that is
+        // left.
         let share = ((indices.len() * count + total / 2) / total.max(1)).min(left);
         left -= share;
         indices.shuffle(&mut rng);

@@ -1,10 +1,11 @@
-//! Generated sample: short film reviews from a generator with a fixed seed, in which word order determines the label.
+//! Embedded film reviews: short texts from a generator with a fixed seed, in which word order determines the label
+//! (positive or negative).
 //!
 //! Every adjective occurs about equally often in positive and negative reviews, so a bag of words cannot distinguish
 //! the two labels. Some labels follow from neighbouring words ("not clever", "anything but dull", "less moving than
-//! silly"). Other labels need the whole review: they depend on whether a clause stands before or after "but" or
-//! "although", on whether the writer agrees with a friend, and on whether the last scene changes the verdict. The test
-//! part also names topics and people that the training part never names.
+//! silly"). Other labels depend on the whole review: on whether a clause stands before or after "but" or "although", on
+//! whether the writer agrees with a friend, and on whether the last scene changes the verdict. The test part also
+//! mentions topics and people that do not occur in the training part.
 
 use std::collections::HashSet;
 
@@ -96,7 +97,8 @@ fn generate(seed: u64) -> Reviews {
     Reviews { train, test, source: format!("the embedded sample (generator seed {seed})"), own: false }
 }
 
-/// Generates `count` reviews whose texts are not in `seen`, and adds their texts to `seen`.
+/// Generates `count` reviews whose texts are not in `seen`, and adds their texts to `seen`. For `novelty`, see
+/// [`Writer::novelty`].
 fn part(rng: &mut ChaCha8Rng, seen: &mut HashSet<String>, name: &str, count: usize, novelty: f64) -> Vec<Review> {
     let mut writer = Writer { rng, novelty };
     let review = |index: usize| {
@@ -126,12 +128,13 @@ fn capitalised(text: &str) -> String {
 
 struct Writer<'a> {
     rng: &'a mut ChaCha8Rng,
-    /// The probability that a topic or person is drawn from the topics or persons that occur only in the test part.
+    /// The probability that a topic or person is drawn from the lists of topics and people that occur only in the test
+    /// part.
     novelty: f64,
 }
 
 impl Writer<'_> {
-    /// Generates a review. `good`: whether its label is positive.
+    /// Generates a review. Its label is positive if `good` is true.
     fn review(&mut self, good: bool) -> String {
         let text = match self.rng.random_range(0..20) {
             0..6 => self.statements(good),

@@ -26,8 +26,8 @@ const FOREIGN: [(&[u8], &str); 6] = [
 
 const BINARY: &str = "a binary file, or a text in UTF-16 without a byte-order mark; save the text in UTF-8";
 
-/// Opens a file of text, and unpacks it if it is compressed with gzip or zstd. A text in UTF-16 with a byte-order mark
-/// is converted to UTF-8; other bytes are passed on as they are, for [`decode`].
+/// Opens a text file, and unpacks it if it is compressed with gzip or zstd. A text in UTF-16 with a byte-order mark is
+/// converted to UTF-8. Other bytes are returned unchanged, and [`decode`] or [`decode_part`] can convert them to UTF-8.
 ///
 /// # Errors
 ///
@@ -43,7 +43,8 @@ pub fn open(path: &Path) -> Result<Box<dyn BufRead>> {
     Ok(Box::new(Cursor::new(decode(&bytes).into_owned().into_bytes())))
 }
 
-/// Reads the bytes of a file of text, unpacked as by [`open`], in the encoding of the file.
+/// Reads the bytes of a text file, and unpacks them if the file is compressed with gzip or zstd. The bytes stay in the
+/// encoding of the file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len() as usize);
     let mut bytes = Vec::with_capacity(size);
@@ -73,7 +74,7 @@ fn unpacked_zstd(mut file: impl BufRead) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Refuses the known kinds of files that hold no text.
+/// Returns an error if the content is one of the [`FOREIGN`] kinds of files, which are not text.
 fn checked(mut reader: impl BufRead + 'static, path: &Path) -> Result<Box<dyn BufRead>> {
     let start = reader.fill_buf().map_err(DataError::unpack(path))?;
     match FOREIGN.iter().find(|(magic, _)| start.starts_with(magic)) {
@@ -110,7 +111,7 @@ pub fn decode_part(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Decodes the content of a file of text.
+/// Converts the content of a text file to UTF-8, like [`decode`].
 ///
 /// # Errors
 ///
@@ -132,7 +133,7 @@ pub(crate) fn utf8(bytes: Vec<u8>, path: &Path) -> Result<String> {
     })
 }
 
-/// Decodes UTF-8 with single bytes of Windows-1252 in it.
+/// Decodes UTF-8. Bytes that are not valid UTF-8 are decoded as Windows-1252.
 fn mixed(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {

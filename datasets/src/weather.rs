@@ -41,15 +41,15 @@ pub const JENA_2009_2016: Source = Source {
 /// The number of rows of the published file of [`jena_2009_2016`].
 const JENA_2009_ROWS: usize = 420_551;
 
-/// Loads the "weather" set of the papers on long-horizon forecasting: 52,696 rows and 21 columns, every ten minutes of
+/// Loads the "weather" data set of papers on long-horizon forecasting: 52,696 rows and 21 columns, every ten minutes of
 /// 2020, recorded by the [Max Planck Institute for Biogeochemistry, Jena](https://www.bgc-jena.mpg.de/wetter/). As in
 /// those papers, duplicate times are kept and missing values are -9999.
 pub fn jena_2020(locator: &Locator) -> Result<Series> {
     jena(locator, &CsvFormat { duplicates: Duplicates::Keep, ..CsvFormat::default() })
 }
 
-/// Loads the data of [`jena_2020`] with duplicate times averaged, gaps filled with the previous row, and each -9999
-/// replaced by the previous value.
+/// Loads the data of [`jena_2020`] with corrections: rows with equal times are averaged, gaps are filled with the
+/// previous row, and each -9999 is replaced by the previous value.
 pub fn jena_2020_mended(locator: &Locator) -> Result<Series> {
     jena(locator, &cleaned())
 }
@@ -57,7 +57,7 @@ pub fn jena_2020_mended(locator: &Locator) -> Result<Series> {
 /// Loads the Jena set of the Keras tutorials: 14 columns from 2009 to 2016, every ten minutes, cleaned like
 /// [`jena_2020_mended`].
 ///
-/// The file was not available for tests; the parser is tested on a sample of the same form, and the number of rows is
+/// The file was not available for tests; the parser is tested on a sample in the same format, and the number of rows is
 /// checked against the published 420,551.
 pub fn jena_2009_2016(locator: &Locator) -> Result<Series> {
     jena_2009(&locator.read(&JENA_2009_2016, &JENA_2009_2016.files[0])?, JENA_2009_ROWS)
@@ -84,7 +84,8 @@ fn cleaned() -> CsvFormat {
     }
 }
 
-/// Loads the published file of [`jena_2020`], and restores the letters `²` and `µ` that its column names have lost.
+/// Loads the published file of [`jena_2020`], and restores the letters `²` and `µ` in the column names, in place of
+/// which the file has U+FFFD.
 fn jena(locator: &Locator, format: &CsvFormat) -> Result<Series> {
     let mut series = JENA_2020.series(locator, format)?;
     for name in &mut series.columns {
@@ -94,7 +95,7 @@ fn jena(locator: &Locator, format: &CsvFormat) -> Result<Series> {
 }
 
 /// Loads the embedded daily weather of Seattle, 2012 to 2015, 1,461 rows: precipitation (mm), maximum and minimum
-/// temperature (°C), wind (m/s). Data of the NOAA, in the public domain.
+/// temperature (°C), wind (m/s). The data are from NOAA and are in the public domain.
 pub fn seattle() -> Result<Series> {
     let text = include_bytes!("seattle-weather.csv");
     Series::from_bytes(text, Path::new("seattle-weather.csv"), &CsvFormat::default())

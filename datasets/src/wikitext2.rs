@@ -5,8 +5,8 @@ use crate::corpus::{Corpus, published};
 use crate::error::Result;
 use crate::source::{Form, Locator, PublishedFile, Source};
 
-/// Describes one part of the corpus: the copy in PyTorch's examples, because the authors' archive has moved more than
-/// once, or a member of the authors' archive.
+/// Describes one part of the corpus. It is downloaded from PyTorch's examples, because the authors' archive has moved
+/// more than once. A file in a local copy of the authors' archive is also accepted.
 macro_rules! part {
     ($name:literal, $remote:literal, $sha256:literal) => {
         PublishedFile {

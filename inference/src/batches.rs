@@ -1,4 +1,4 @@
-//! Batches for inference.
+//! Batches of sequences of similar length, for inference.
 
 /// Sorts sequences by length and splits them into batches of at most `size` sequences. Returns the indices of the
 /// sequences in each batch. The sequences of a batch have similar lengths, and therefore need little padding.

@@ -9,7 +9,7 @@ use crate::predictor::Predictor;
 /// The name of the environment variable that holds the path of a folder of models.
 pub const MODELS_VARIABLE: &str = "RNN_ZOO_MODELS";
 
-/// The folders of one application's models, in the order in which they are searched:
+/// The folders in which the models of one application are searched, in this order:
 ///
 /// 1. `$RNN_ZOO_MODELS/APPLICATION/NAME`
 /// 2. beside the program: `../share/rnn-zoo/models/APPLICATION/NAME`, and `models/APPLICATION/NAME`
@@ -51,7 +51,8 @@ impl Catalog {
         &self.roots
     }
 
-    /// Finds the folder of a model. `name` is the path of a package, or the name of a model in one of the folders.
+    /// Finds the folder of a model. `name` is the path of the folder, or the name of a model in one of the
+    /// [folders](Self::roots).
     ///
     /// # Errors
     ///
@@ -64,7 +65,8 @@ impl Catalog {
         if given.is_file() {
             return Err(PackageError::NotAFolder { path: given.to_path_buf() });
         }
-        // A name with path separators or `..` is not looked up, because it could lead out of the model folders.
+        // A name with path separators or `..` is not searched in the folders, because it could lead out of these
+        // folders.
         let is_name = given.components().count() == 1 && given.file_name().is_some();
         let mut found = self.roots.iter().map(|root| root.join(name)).filter(|_| is_name);
         found.find(|dir| is_package(dir)).ok_or_else(|| PackageError::NotFound {

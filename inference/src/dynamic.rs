@@ -34,7 +34,7 @@ pub trait AnyPredictor: Send + Sync {
     /// application, and the errors of [`Predictor::predict`].
     fn predict_json(&self, inputs: Vec<Value>, options: Value) -> Result<Vec<Value>, PredictError>;
 
-    /// Returns an input that the model answers: [`Predictor::example`] as JSON.
+    /// Returns a valid example input: [`Predictor::example`] as JSON.
     ///
     /// # Errors
     ///
@@ -55,10 +55,11 @@ pub trait AnyPredictor: Send + Sync {
         self.streaming().ok_or_else(|| PredictError::bad_input("model", message))
     }
 
-    /// Returns whether several inputs take less time together: [`Predictor::gains_from_batches`].
+    /// Returns whether several inputs take less time together than one after the other:
+    /// [`Predictor::gains_from_batches`].
     fn gains_from_batches(&self) -> bool;
 
-    /// Returns the JSON Schemas of input, options and output: [`Predictor::schemas`].
+    /// Returns the JSON Schemas of input, options, output and pieces: [`Predictor::schemas`].
     fn schemas(&self) -> Schemas;
 }
 
@@ -79,7 +80,7 @@ pub trait AnyStreaming: Send + Sync {
     fn next_json(&self, session: &mut AnySession) -> Result<Option<Value>, PredictError>;
 }
 
-/// The state of one answer in progress, of a model of any application.
+/// The state of one answer in progress, for a model of any application: a [`Streaming::Session`] of unknown type.
 pub struct AnySession(Box<dyn Any + Send>);
 
 impl<P: Predictor> AnyPredictor for P {
@@ -120,7 +121,10 @@ impl<S: Streaming> AnyStreaming for S {
         let session = session.ok_or_else(|| {
             PredictError::bad_input(
                 "session",
-                format!("the session belongs to a model of another application, not of {}", S::APPLICATION),
+                format!(
+                    "the session belongs to a model of another application, not of {}; start a session of this model",
+                    S::APPLICATION
+                ),
             )
         })?;
         self.next(session)?.as_ref().map(to_json).transpose()
@@ -139,7 +143,8 @@ fn to_json(output: &impl Serialize) -> Result<Value, PredictError> {
     serde_json::to_value(output).map_err(|error| PredictError::Internal(Box::new(error)))
 }
 
-/// What a client asks: `{"input": X}` or `{"inputs": [X, …]}`, with or without `"options": {…}` of the application.
+/// A request of a client in JSON: `{"input": X}` for one input or `{"inputs": [X, …]}` for several inputs. The field
+/// `"options": {…}`, with the options of the application, may be absent.
 ///
 /// ```
 /// use inference::dynamic::{Inputs, Request};
@@ -159,7 +164,7 @@ pub struct Request {
     options: Value,
 }
 
-/// The inputs of a [`Request`]. The answer has the same form: one output, or a list.
+/// The inputs of a [`Request`]: one input or a list. The answer must have the same form: one output or a list.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Inputs {
     /// The value of `input`.
@@ -183,7 +188,8 @@ impl Request {
         }
     }
 
-    /// Returns the input and the options of a session.
+    /// Returns the input and the options for a session, which streams the answer to one input. If the request has no
+    /// options, the options are `null`.
     ///
     /// # Errors
     ///
@@ -203,11 +209,12 @@ impl Request {
 pub struct AnyModel {
     /// The manifest of the package: name, description, number of parameters, settings.
     pub manifest: Manifest,
-    /// The model.
+    /// The model, ready for predictions.
     pub predictor: Box<dyn AnyPredictor>,
 }
 
-/// The list of a program's applications. The registry opens packages of all these applications.
+/// The list of the applications of a program, such as `sentiment`. The registry opens the packages of these
+/// applications.
 ///
 /// ```
 /// use inference::dynamic::{Entry, Registry};
@@ -252,7 +259,7 @@ impl Entry {
 }
 
 impl Registry {
-    /// Opens a package of any of the applications, and loads its weights to a device.
+    /// Opens a package of any application in the registry, and loads its weights to a device.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Sources of named files. Packages are read from these sources.
+//! Sources of named files, such as a folder. A package (the files of one trained model) is read from such a source.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
 //! Weights with 8 bits in a safetensors file: `weight = scale · q` with an integer q from −127 to 127 and one scale per
-//! row of a matrix. The tensor `NAME.scale` has the scales of the matrix `NAME`. Biases stay 32-bit floats.
+//! row of a matrix. The tensor `NAME.scale` contains the scales of the matrix `NAME`. Biases stay 32-bit floats.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,8 @@ use safetensors::tensor::{Dtype, TensorView};
 /// The suffix of the name of a tensor that holds the scales of a matrix.
 const SCALE: &str = ".scale";
 
-/// Converts the matrices of a safetensors file with 32-bit floats to 8 bits per weight.
+/// Converts the matrices in a safetensors file from 32-bit floats to 8 bits per weight. Returns the content of the new
+/// file. All other tensors, such as biases, are unchanged.
 pub(crate) fn quantize(content: &[u8]) -> Result<Vec<u8>, String> {
     let file = SafeTensors::deserialize(content).map_err(|error| error.to_string())?;
     let mut tensors = Tensors::default();
@@ -39,8 +40,8 @@ fn quantize_row(row: &[f32]) -> (f32, Vec<i8>) {
     (scale, row.iter().map(|weight| (weight / scale).round().clamp(-127.0, 127.0) as i8).collect())
 }
 
-/// Converts the matrices with 8 bits per weight in a safetensors file to 32-bit floats. Returns `None` if the file has
-/// no such matrices.
+/// Converts the matrices with 8 bits per weight in a safetensors file to 32-bit floats. Returns the content of the new
+/// file; `None` if the file has no matrices with 8 bits per weight.
 pub(crate) fn dequantize(file: &SafeTensors) -> Result<Option<Vec<u8>>, String> {
     if !is_int8(file) {
         return Ok(None);
@@ -64,13 +65,13 @@ pub(crate) fn is_int8(file: &SafeTensors) -> bool {
     file.iter().any(|(_, tensor)| tensor.dtype() == Dtype::I8)
 }
 
-/// Returns whether a tensor has the scales of a matrix.
+/// Returns whether the tensor `name` contains the scales of a matrix with 8 bits per weight.
 pub(crate) fn is_scale(file: &SafeTensors, name: &str) -> bool {
     let matrix = name.strip_suffix(SCALE).and_then(|matrix| file.tensor(matrix).ok());
     matrix.is_some_and(|matrix| matrix.dtype() == Dtype::I8)
 }
 
-/// Returns the scale of each row of a matrix.
+/// Returns the scale of each row of the matrix with the name `name`.
 fn scales<'a>(
     file: &SafeTensors<'a>,
     name: &str,
@@ -86,7 +87,7 @@ fn scales<'a>(
     Ok(floats(tensor.data()))
 }
 
-/// Returns the number of values per row of a matrix whose values have `bytes` bytes, at least 1.
+/// Returns the number of values per row of a matrix, but at least 1. `bytes` is the number of bytes per value.
 fn row_length(tensor: &TensorView, bytes: usize) -> usize {
     let rows = tensor.shape().first().copied().unwrap_or(1);
     (tensor.data().len() / bytes / rows.max(1)).max(1)
@@ -96,7 +97,7 @@ fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + use<'_> {
     bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes))
 }
 
-/// The tensors of a new file.
+/// The tensors of a new safetensors file, by name: type, shape and bytes.
 #[derive(Default)]
 struct Tensors(BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>);
 
@@ -105,7 +106,7 @@ impl Tensors {
         self.0.insert(name, (dtype, shape.to_vec(), data));
     }
 
-    /// Returns the content of the file, with the metadata of PyTorch.
+    /// Returns the content of the safetensors file, with the metadata `format = "pt"`, as PyTorch writes it.
     fn serialize(&self) -> Result<Vec<u8>, String> {
         let views = self.0.iter().map(|(name, (dtype, shape, data))| {
             TensorView::new(*dtype, shape.clone(), data).map(|view| (name.as_str(), view))

@@ -1,6 +1,7 @@
-//! The most probable class.
+//! The index of the largest value, such as the most probable class.
 
-/// The index of the largest value; the first one if several are equal; 0 if there is none.
+/// Returns the index of the largest value, such as the most probable class. If several values are largest, returns the
+/// first index. Returns 0 if `values` is empty.
 pub fn largest(values: &[f32]) -> usize {
     let better = |best: usize, index: usize| if values[index] > values[best] { index } else { best };
     (1..values.len()).fold(0, better)

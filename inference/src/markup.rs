@@ -1,4 +1,4 @@
-//! Text in HTML and SVG.
+//! Escaping of text for HTML and SVG.
 
 /// Escapes the characters `&`, `<`, `>` and `"` of a text for HTML and SVG.
 ///

@@ -8,8 +8,8 @@
 //! | `training.json` | recipe, results and provenance; inference does not read this file |
 //! | `README.md` | model card |
 //!
-//! Packages of format 1 have `config.json` instead of `manifest.json` and `training.json`. Packages of format 1 can
-//! still be opened.
+//! Older packages, of format 1, have `config.json` instead of `manifest.json` and `training.json`. They can still be
+//! opened.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -86,7 +86,7 @@ struct Header {
     application: String,
 }
 
-/// The parts of format 1's `config.json` that inference needs.
+/// The fields of `config.json`, in a package of format 1, that inference needs.
 #[derive(Deserialize)]
 struct Format1 {
     format: u32,
@@ -98,7 +98,7 @@ struct Format1 {
 }
 
 impl<'a> Package<'a> {
-    /// Reads the manifest of a package of `application`.
+    /// Reads the manifest of a package, which must contain a model of `application`.
     ///
     /// # Errors
     ///
@@ -149,7 +149,7 @@ impl<'a> Package<'a> {
         serde_json::from_value(self.manifest.settings.clone()).map_err(|error| self.invalid_settings(error.to_string()))
     }
 
-    /// Reads a file of the package, and checks that its SHA-256 equals the one in the manifest.
+    /// Reads a file of the package, and checks that its SHA-256 equals the SHA-256 in the manifest.
     pub fn read(&self, name: &str) -> Result<Cow<'a, [u8]>, PackageError> {
         let content = self.files.read(name)?;
         match self.manifest.files.get(name) {
@@ -177,8 +177,8 @@ impl<'a> Package<'a> {
         parse(&self.read(name)?, &self.files.display(name))
     }
 
-    /// Loads `model.safetensors` into a module. Names and shapes of all tensors must match. Returns the precision of
-    /// the stored weights.
+    /// Loads `model.safetensors` into a module. Names and shapes of all tensors must match the module. Returns the
+    /// precision of the stored weights.
     pub fn load_weights<M: Module>(&self, module: &mut M, names: WeightNames) -> Result<Precision, PackageError> {
         let content = self.read(WEIGHTS)?;
         let load = || {

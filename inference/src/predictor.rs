@@ -1,4 +1,5 @@
-//! The traits of a trained model: [`Predictor`] returns whole answers, [`Streaming`] returns an answer piece by piece.
+//! The traits of a trained model: [`Predictor`] returns whole answers, and [`Streaming`] returns an answer piece by
+//! piece.
 
 use burn::tensor::Device;
 use serde::Serialize;
@@ -61,8 +62,8 @@ pub trait Predictor: Sized + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] if an input or an option is not valid. The error names the field of the input, or the
-    /// option.
+    /// [`PredictError::BadInput`] if an input or an option is not valid. The error names the field in the input or in
+    /// the options.
     fn predict(&self, inputs: &[Self::Input], options: &Self::Options) -> Result<Vec<Self::Output>, PredictError>;
 
     /// Returns a valid input of usual length, for documentation, forms and measurements of speed.
@@ -80,8 +81,8 @@ pub trait Predictor: Sized + Send + Sync {
         true
     }
 
-    /// Returns the JSON Schemas of input, options and output, for programs that do not know the application, such as a
-    /// server.
+    /// Returns the JSON Schemas of input, options, output and pieces, for programs that do not know the application,
+    /// such as a server.
     fn schemas(&self) -> Schemas {
         Schemas::default()
     }

@@ -16,11 +16,11 @@ pub struct Sampling {
     /// The divisor of the logits. Values below 1 make likely tokens more likely. At 0, the most likely token is always
     /// taken.
     pub temperature: f32,
-    /// The number of most likely tokens to sample from. `None` means all tokens.
+    /// The number k of top-k sampling: tokens are sampled from the k most likely tokens only. `None` means all tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<Count>,
     /// The threshold of nucleus sampling: tokens are sampled from the smallest set of most likely tokens whose total
-    /// probability is at least `top_p`.
+    /// probability is at least `top_p`. `None` means all tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_p: Option<f32>,
     /// The factor θ by which the logits of tokens that were generated before are lowered: positive logits are divided
@@ -109,11 +109,11 @@ impl Sampling {
     }
 }
 
-/// Tokens with their logits. Only the most likely tokens are sorted, and more tokens are sorted when they are needed: a
-/// vocabulary is large, and the sampled token is usually among the most likely tokens.
+/// Tokens with their logits. Only the most likely tokens are sorted, because a vocabulary is large, and the sampled
+/// token is usually among the most likely tokens. More tokens are sorted when they are needed.
 struct Ranked {
     tokens: Vec<(u32, f32)>,
-    /// The number of tokens at the start of `tokens` that are sorted, beginning with the most likely token.
+    /// The number of tokens at the start of `tokens` that are already sorted by decreasing logit.
     sorted: usize,
 }
 
@@ -125,14 +125,14 @@ impl Ranked {
         self.tokens.len()
     }
 
-    /// Returns the token with a rank, from 0, and its logit. Of equal logits, the token with the smaller id comes
-    /// first.
+    /// Returns the id and the logit of the token with the given rank: rank 0 is the most likely token. If two logits
+    /// are equal, the token with the smaller id comes first.
     fn get(&mut self, rank: usize) -> Option<(u32, f32)> {
         self.first(rank + 1);
         self.tokens.get(rank).copied()
     }
 
-    /// Returns the `count` most likely tokens in order; all tokens if there are fewer.
+    /// Returns the `count` most likely tokens, the most likely token first; all tokens if there are fewer.
     fn first(&mut self, count: usize) -> &[(u32, f32)] {
         let count = count.min(self.len());
         if count > self.sorted {

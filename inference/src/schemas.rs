@@ -1,5 +1,5 @@
-//! JSON Schemas of the input, options and output of a model, for programs that do not know the application, such as a
-//! server.
+//! JSON Schemas of the input, options, output and pieces of a model, for programs that do not know the application,
+//! such as a server.
 
 use serde_json::Value;
 

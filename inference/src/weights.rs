@@ -16,13 +16,13 @@ use crate::int8;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// 16 bits per weight: half of the file size, with about three significant digits.
+    /// 16 bits per weight: half of the file size of single precision, with about three significant digits.
     #[default]
     Half,
     /// 32 bits per weight, exactly as trained.
     Single,
-    /// 8 bits per weight and one scale per row of a matrix: a quarter of the file size, with about two significant
-    /// digits. Biases have 32 bits.
+    /// 8 bits per weight and one scale per row of a matrix: a quarter of the file size of single precision, with about
+    /// two significant digits. Biases have 32 bits.
     Int8,
 }
 
@@ -73,9 +73,9 @@ pub fn save<M: Module>(module: &M, names: WeightNames, precision: Precision) -> 
 /// `torch.compile`.
 const WRAPPERS: [&str; 3] = ["module.", "model.", "_orig_mod."];
 
-/// Loads the content of a safetensors file into a module. Names and shapes of all tensors must match, and all weights
-/// must be finite. If all names in the file have the prefix of a wrapper of PyTorch, such as `module.`, this prefix is
-/// ignored.
+/// Loads the content of a safetensors file into a module. Names and shapes of all tensors must match the module, and
+/// all weights must be finite. If all names in the file have the prefix of a wrapper of PyTorch, such as `module.`,
+/// this prefix is ignored.
 pub fn load<M: Module>(module: &mut M, content: Vec<u8>, names: WeightNames) -> Result<(), String> {
     let content = int8::dequantize(&tensors(&content)?)?.unwrap_or(content);
     if let Some(name) = non_finite(&content)? {
@@ -92,8 +92,8 @@ pub fn load<M: Module>(module: &mut M, content: Vec<u8>, names: WeightNames) -> 
     })
 }
 
-/// Returns the longest sequence of [`WRAPPERS`] with which all names of a safetensors file begin; empty if there is
-/// none.
+/// Returns the longest common prefix of all tensor names in a safetensors file that consists of [`WRAPPERS`], such as
+/// `_orig_mod.module.`; empty if there is no such prefix.
 fn wrapper_prefix(content: &[u8]) -> Result<String, String> {
     let file = tensors(content)?;
     let mut prefix = String::new();
@@ -132,16 +132,17 @@ fn load_named<M: Module>(module: &mut M, content: Vec<u8>, names: &[(&str, &str)
     }
 }
 
-/// Returns the name of a tensor with a value that is NaN or infinite; `None` if there is no such tensor.
+/// Returns the name of a tensor that has a NaN or infinite value; `None` if all values in the safetensors file are
+/// finite.
 fn non_finite(content: &[u8]) -> Result<Option<String>, String> {
     let is_damaged = |tensor: &TensorView| {
-        // The bytes per value, and the bits of the exponent in the last two of them. All bits of the exponent are set
-        // in NaN and infinity.
+        // The number of bytes per value, and a mask for the exponent in the last two bytes of a value. In NaN and
+        // infinity, all bits of the exponent are set.
         let (size, exponent) = match tensor.dtype() {
             Dtype::F16 => (2, 0x7c00),
             Dtype::BF16 => (2, 0x7f80),
             Dtype::F32 => (4, 0x7f80),
-            // Weights of 64 bits are rounded to 32 bits, in which large ones are infinite.
+            // Weights of 64 bits are rounded to 32 bits. Weights that are too large for 32 bits then become infinite.
             Dtype::F64 => {
                 let values = tensor.data().as_chunks::<8>().0.iter();
                 return values.map(|bytes| f64::from_le_bytes(*bytes) as f32).any(|value| !value.is_finite());
@@ -183,8 +184,9 @@ fn tensors(content: &[u8]) -> Result<SafeTensors<'_>, String> {
     })
 }
 
-/// Returns whether a file that is not safetensors begins like a zip archive, as `torch.save` writes it, or like a
-/// pickle of older versions. A safetensors file with a header of 640 bytes also begins like such a pickle.
+/// Returns whether a file begins like a zip archive, which `torch.save` writes, or like a pickle, which older versions
+/// of `torch.save` write. Call this function only for a file that is not valid safetensors: a safetensors file with a
+/// header of 640 bytes also begins like a pickle.
 fn is_pickle(content: &[u8]) -> bool {
     content.starts_with(b"PK\x03\x04") || content.starts_with(b"\x80\x02")
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
 
-/// Removes bytes of a file at some place, and inserts other bytes there.
+/// One random damage to a file: `remove` bytes from the position `at` are replaced by the bytes `insert`.
 #[derive(Clone, Debug)]
 struct Edit {
     at: Index,
@@ -39,8 +39,8 @@ fn damage(mut bytes: Vec<u8>, edits: &[Edit]) -> Vec<u8> {
     bytes
 }
 
-/// Calls `read` with 2,000 randomly damaged versions of a file, or with as many as the environment variable
-/// `PROPTEST_CASES` specifies. Fails if `read` panics, and reports the smallest damage that causes the panic.
+/// Calls `read` with 2,000 randomly damaged versions of the file content `whole`. The environment variable
+/// `PROPTEST_CASES` sets another number. Fails if `read` panics, and reports the smallest damage that causes the panic.
 pub fn try_damaged(whole: &[u8], read: impl Fn(&[u8])) {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(2_000);
     let config = Config { cases, failure_persistence: None, ..Config::default() };

@@ -1,5 +1,5 @@
-//! The time steps of a series: detects the pattern that its times follow, and continues the times after the last one;
-//! resamples samples at equal distances in time.
+//! The times of the rows of a series. This crate detects the pattern that the times follow, and predicts the times
+//! after the last row. It also resamples samples that are at equal distances in time.
 //!
 //! The reader of CSV files uses this crate to count and fill missing times, forecasts use it to continue a series, and
 //! recordings are resampled with it.
@@ -42,8 +42,8 @@ const RECENT_ROWS: [usize; 2] = [60, 150_000];
 /// The pattern that the times of a series follow: a constant step, a day in each month, quarter or year, or the times
 /// of day and days of the week at which there are rows.
 ///
-/// The pattern is the one that predicts the most steps between recent rows, and the simplest one if several predict
-/// almost the same number.
+/// [`Rhythm::of`] chooses the pattern that predicts the most steps between recent rows. If several patterns predict
+/// almost the same number of steps, [`Rhythm::of`] chooses the simplest of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rhythm {
     /// The usual difference between consecutive times; 0 if there are fewer than two times.
@@ -63,8 +63,8 @@ enum Pattern {
     Opening(Opening),
 }
 
-/// Returns the `count` times that follow the last of the times `past`, which must be in ascending order. The result has
-/// fewer times at the end of the calendar, and no times if `past` is empty.
+/// Returns the `count` times that follow the last time of `past`, which must be in ascending order. Returns fewer times
+/// if the calendar of [`DateTime`] ends before, and no times if `past` is empty.
 pub fn next_times(past: &[DateTime], count: usize) -> Vec<DateTime> {
     past.last().map_or(Vec::new(), |last| Rhythm::of(past).following(*last).take(count).collect())
 }
@@ -95,8 +95,8 @@ impl Rhythm {
         self.is_regular
     }
 
-    /// Returns the times that follow `time`, up to the end of the calendar. Public holidays are not known, so the
-    /// result includes public holidays.
+    /// Returns the times that follow `time`, up to the end of the calendar of [`DateTime`]. Public holidays are not
+    /// known, so the result includes public holidays.
     pub fn following(&self, time: DateTime) -> impl Iterator<Item = DateTime> + '_ {
         let mut previous = time;
         (1..).map_while(move |number| {
@@ -121,9 +121,9 @@ impl Rhythm {
         }
     }
 
-    /// Returns the number of rows in the shortest period (day, week or year) that has at least two rows. A day or a
-    /// week must also be a whole number of steps. The result is 1 if there is no such period, or if steps are shorter
-    /// than a second.
+    /// Returns the number of rows per day, week or year: per the shortest of these periods that has at least two rows.
+    /// With a constant step, a day or a week must also be a whole number of steps. The result is 1 if there is no such
+    /// period, or if steps are shorter than a second.
     pub fn season(&self) -> usize {
         const YEAR: f64 = 31_557_600.0;
         let step = self.step;
@@ -171,8 +171,9 @@ impl Pattern {
         }
     }
 
-    /// Returns whether `next` is the time after `time`. A constant step may deviate by the resolution, or by 2 % and at
-    /// most a minute.
+    /// Returns whether `next` is the time that the pattern predicts after `time`. The difference between these times
+    /// may deviate from a constant step by the resolution, or by 2 % of the step but at most a minute, whichever is
+    /// larger.
     fn predicts(&self, time: DateTime, next: DateTime) -> bool {
         match self {
             Self::Constant { step, resolution } => {
@@ -183,16 +184,16 @@ impl Pattern {
         }
     }
 
-    /// Returns the number of prediction errors: the number of times that do not follow from the previous time by the
-    /// pattern, plus 1 if the first time does not fit a monthly pattern.
+    /// Returns the number of prediction errors: the number of times that the pattern does not predict from the previous
+    /// time, plus 1 if the first time does not fit a monthly pattern.
     fn errors(&self, times: &[DateTime]) -> usize {
         let first = times.first().filter(|first| matches!(self, Self::Months(months) if !months.contains(**first)));
         times.windows(2).filter(|pair| !self.predicts(pair[0], pair[1])).count() + usize::from(first.is_some())
     }
 }
 
-/// Returns the end of a series: the rows of the last twelve weeks, but not fewer and not more rows than the limits in
-/// [`RECENT_ROWS`].
+/// Returns the end of a series: the rows of the last twelve weeks. If this number of rows is outside the limits in
+/// [`RECENT_ROWS`], returns the nearest allowed number of rows, or all rows if there are fewer.
 fn recent(times: &[DateTime]) -> &[DateTime] {
     let Some(last) = times.last() else { return times };
     let start = last.saturating_sub(SignedDuration::from_hours(24 * RECENT_DAYS));
@@ -202,8 +203,8 @@ fn recent(times: &[DateTime]) -> &[DateTime] {
 }
 
 /// Returns the pattern that predicts the most steps, and the number of steps that it does not predict. A pattern that
-/// is tried later replaces an earlier one only if it at least halves the number of errors. Otherwise, a few missing
-/// rows would look like opening hours.
+/// is tried later replaces an earlier pattern only if it at least halves the number of errors. Otherwise, a few missing
+/// rows in a series with a constant step would look like opening hours.
 fn best_pattern(times: &[DateTime], step: SignedDuration) -> (Pattern, usize) {
     let opening = |by_weekday| Opening::of(times, by_weekday).map(Pattern::Opening);
     // In a short daily series without weekends, a constant step predicts about as many times as working days do, so

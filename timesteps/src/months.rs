@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::civil::{Date, DateTime};
 
-/// One time every `count` calendar months.
+/// A pattern with one time every `count` calendar months.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Months {
     /// The number of calendar months per step, at least 1.
@@ -23,7 +23,8 @@ enum Day {
 }
 
 impl Months {
-    /// Returns the patterns that the times may follow, the simplest first; none if steps are shorter than a month.
+    /// Returns the patterns that the times may follow, the simplest first. The list is empty if steps are shorter than
+    /// a month, or unless more than half of the steps have the same number of calendar months.
     pub fn candidates(times: &[DateTime]) -> Vec<Self> {
         let Some(count) = usual_months(times, 0.5) else { return Vec::new() };
         let all_last = times.iter().all(|time| time.day() == time.date().days_in_month());
@@ -34,8 +35,8 @@ impl Months {
     }
 
     /// Returns the pattern of times that occur once in each month, quarter or year, but on varying days of the month.
-    /// The pattern uses the median day. `None` if at least a tenth of the differences between consecutive times are not
-    /// the usual number of months.
+    /// The pattern uses the median day. Returns `None` if steps are shorter than a month, or if at least a tenth of the
+    /// differences between consecutive times are not the usual number of months.
     pub fn of_irregular_days(times: &[DateTime]) -> Option<Self> {
         let count = usual_months(times, 0.9)?;
         let mut days: Vec<i8> = times.iter().map(|time| time.day()).collect();
@@ -50,19 +51,19 @@ impl Months {
         Some(self.day.of_month(first)?.to_datetime(time.time()))
     }
 
-    /// Returns whether the pattern has this day of the month.
+    /// Returns whether the day of `time` is the day that the pattern has in this month.
     pub fn contains(&self, time: DateTime) -> bool {
         self.after(time, 0) == Some(time)
     }
 
-    /// Returns the number of times in a year; `None` if the number is below two.
+    /// Returns the number of times that the pattern has in a year; `None` if the number is below two.
     pub fn in_year(&self) -> Option<usize> {
         Some(12 / self.count as usize).filter(|times| *times > 1)
     }
 }
 
 impl Day {
-    /// Returns the day in the month that begins with `first`.
+    /// Returns the date of this day in the month whose first date is `first`.
     fn of_month(self, first: Date) -> Option<Date> {
         let day = |day: i8| first.with().day(day).build().ok();
         match self {
@@ -94,13 +95,13 @@ fn is_working(date: &Date) -> bool {
     date.weekday().to_monday_zero_offset() < 5
 }
 
-/// Returns the number of the month since year 0.
+/// Returns the number of a month: 12 × year + month of the year.
 fn month(time: DateTime) -> i64 {
     12 * i64::from(time.year()) + i64::from(time.month())
 }
 
-/// Returns the most common number of calendar months between consecutive times. `None` if this number is 0, or if at
-/// most the given fraction of the pairs of consecutive times has this difference.
+/// Returns the most common number of calendar months between consecutive times. Returns `None` unless this number is at
+/// least 1 and more than the given fraction of all differences are equal to it.
 fn usual_months(times: &[DateTime], fraction: f64) -> Option<i64> {
     let (count, pairs) = most_common(times.windows(2).map(|pair| month(pair[1]) - month(pair[0])))?;
     (count >= 1 && pairs as f64 > fraction * (times.len() - 1) as f64).then_some(count)

@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::civil::{Date, DateTime, Time};
 
-/// The largest number of different times of day: one per second.
+/// The largest number of different times of day in a pattern: one per second.
 const MOST_TIMES: usize = 86_400;
 /// The smallest number of observed days from which the times of day of one day of the week are learned.
 const FEWEST_DAYS: usize = 3;
@@ -21,15 +21,16 @@ pub(crate) struct Opening {
 struct Counts {
     /// For each day of the week, from Monday: the number of dates that have at least one row.
     open: [usize; 7],
-    /// The number of calendar days from the first to the last row, with or without rows.
+    /// For each day of the week: the number of dates from the first to the last row, with or without rows.
     all: [usize; 7],
-    /// The number of days that have a row at a time of day.
+    /// For each time of day and each day of the week: the number of dates that have a row at this time of day.
     times: HashMap<Time, [usize; 7]>,
 }
 
 impl Opening {
-    /// Learns the pattern from ascending and distinct times. All open days have the same times of day, unless
-    /// `by_weekday` is true. `None` for too few days to learn a pattern from.
+    /// Learns the pattern from times, which must be in ascending order and distinct. If `by_weekday` is true, each day
+    /// of the week with enough dates has its own times of day. Otherwise, all open days have the same times of day.
+    /// Returns `None` if there are too few days or too many different times of day.
     pub fn of(times: &[DateTime], by_weekday: bool) -> Option<Self> {
         let counts = Counts::of(times)?;
         let days: usize = counts.open.iter().sum();
@@ -62,7 +63,7 @@ impl Opening {
     }
 
     /// Returns the number of rows on the day with the most rows; or, if no day has more than one row, the number of
-    /// rows per week. `None` for one row per week.
+    /// rows per week. Returns `None` if there is at most one row per week.
     pub fn in_day_or_week(&self) -> Option<usize> {
         let rows = self.times.iter().map(Vec::len);
         let [day, week] = [rows.clone().max().unwrap_or(0), rows.sum()];
@@ -88,9 +89,9 @@ impl Counts {
         Some(counts)
     }
 
-    /// Returns whether the pattern has rows on this day of the week. This is so if at least half of its observed days
-    /// have rows. A day of the week that was observed at most once counts as open from Monday to Friday; on the
-    /// weekend, it counts as open only if some row is on a weekend.
+    /// Returns whether the pattern has rows on a day of the week; 0 is Monday. This is so if at least half of the dates
+    /// with this day of the week have rows. A day of the week with at most one date in the series counts as open from
+    /// Monday to Friday; on the weekend, it counts as open only if some row is on a weekend.
     fn is_open(&self, day: usize) -> bool {
         match self.all[day] {
             0 | 1 if day < 5 => true,
@@ -107,7 +108,8 @@ impl Counts {
     }
 }
 
-/// The times that the pattern leaves out, in words: `, except Saturday and Sunday` or `, at opening hours`.
+/// The days without rows, in words, such as `, except Saturday and Sunday`; or `, at opening hours` if a day has
+/// several rows.
 impl fmt::Display for Opening {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];

@@ -1,7 +1,7 @@
 //! Samples at equal distances in time: interpolation and resampling.
 
-/// Resamples samples of several channels, `[samples, channels]`, from one number of samples per second to another by
-/// linear interpolation. The first sample does not change, and no new sample is after the last sample.
+/// Resamples samples of several channels, `[samples, channels]`, from `from` to `to` samples per second, by linear
+/// interpolation. The first sample does not change, and no new sample is after the last old sample.
 ///
 /// ```
 /// let line = [0.0, 10.0, 20.0];
@@ -13,14 +13,14 @@ pub fn resample(samples: &[f32], channels: usize, from: f64, to: f64) -> Vec<f32
         return samples.to_vec();
     }
     let last = (count - 1) as f64;
-    // A sample that falls on the last one but for rounding is kept.
+    // The tolerance keeps a new sample at the time of the last old sample, which rounding errors could move beyond it.
     let new = (last * to / from + 1e-6) as usize + 1;
     let at = |sample: usize| (sample as f64 * from / to).min(last);
     (0..new).flat_map(|sample| between(samples, channels, at(sample))).collect()
 }
 
-/// Returns the sample at `place` between the rows of `samples`, `[samples, channels]`: for `place` = 1.5, the mean of
-/// the rows 1 and 2.
+/// Interpolates linearly between the rows of `samples`, `[samples, channels]`, at the row index `place`, which may have
+/// a fraction. For `place` = 1.5, returns the mean of the rows with the indices 1 and 2.
 ///
 /// # Panics
 ///
@@ -32,7 +32,7 @@ pub fn between(samples: &[f32], channels: usize, place: f64) -> impl Iterator<It
     one.iter().zip(other).map(move |(one, other)| mix(*one, *other, share))
 }
 
-/// Interpolates linearly between two values: `share` is 0 for `one` and 1 for `other`.
+/// Interpolates linearly between two values: returns `one` if `share` is 0, and `other` if `share` is 1.
 pub fn mix(one: f32, other: f32, share: f64) -> f32 {
     // The sum of two products does not overflow, unlike the difference of two large values.
     if share == 0.0 { one } else { (f64::from(one) * (1.0 - share) + f64::from(other) * share) as f32 }

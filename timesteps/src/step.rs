@@ -1,4 +1,4 @@
-//! The usual length of a step.
+//! The usual difference between consecutive times, and lengths of time as text.
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
@@ -9,8 +9,11 @@ pub fn most_common_step(times: impl Iterator<Item = DateTime> + Clone) -> Signed
     most_common(&sorted_steps(times)).map_or(SignedDuration::ZERO, |(step, _)| step)
 }
 
-/// Returns the most common difference between distinct consecutive times; or, if nearly all differences are close to
-/// their median but many are not equal, their mean: 16.667 ms for times that are 16 ms or 17 ms apart.
+/// Returns the usual difference between consecutive times that are not equal; 0 if there is no such difference.
+///
+/// The result is the most common difference, or the mean of the differences that are close to the median: 16.667 ms for
+/// times that are 16 ms or 17 ms apart. The mean is used if the median is at most an hour, if at least 90 % of the
+/// differences are close to it, and if fewer than 90 % are equal or the times have fractions of a second.
 pub(crate) fn usual(times: &[DateTime]) -> SignedDuration {
     let mut steps = sorted_steps(times.iter().copied());
     steps.retain(|step| !step.is_zero());
@@ -18,7 +21,7 @@ pub(crate) fn usual(times: &[DateTime]) -> SignedDuration {
     let median = steps[steps.len() / 2];
     let is_most = |count: usize| 10 * count >= 9 * steps.len();
     let (rounding, jitter) = (resolution(times), median / 20);
-    // A few late rows do not change the step.
+    // In times without fractions of a second, a few late rows do not change the step.
     if is_most(count) && rounding >= SignedDuration::from_secs(1) {
         return common;
     }
@@ -38,7 +41,8 @@ fn sorted_steps(times: impl Iterator<Item = DateTime> + Clone) -> Vec<SignedDura
     steps
 }
 
-/// Returns the most common of the sorted steps, the smallest if several are equally common, and how often it occurs.
+/// Returns the most common step and how often it occurs. If several steps are equally common, returns the smallest of
+/// them. The steps must be in ascending order.
 fn most_common(sorted: &[SignedDuration]) -> Option<(SignedDuration, usize)> {
     let groups = sorted.chunk_by(|one, other| one == other);
     let group = groups.max_by_key(|group| (group.len(), std::cmp::Reverse(group[0])))?;

@@ -85,7 +85,8 @@ impl Step {
         }
     }
 
-    /// Updates a parameter and its moments: with kernels on the CPU and on GPUs, and otherwise with burn's operations.
+    /// Updates a parameter and its moments. Kernels of this crate update single-precision tensors on the backend `flex`
+    /// and on GPUs. burn's tensor operations update all other tensors.
     fn update<const D: usize>(
         self,
         tensor: Tensor<D>,
@@ -131,7 +132,8 @@ impl Step {
         (weights, AdaptiveMomentumState { time: self.time, moment_1, moment_2, max_moment_2: None })
     }
 
-    /// Applies one step of Adam in place. `updated`: the values of a parameter and its two moments.
+    /// Applies one step of Adam in place. `updated` are the values of a parameter, of its first moment and of its
+    /// second moment.
     fn run(self, grads: TensorData, updated: [&mut TensorData; 3]) {
         let [weights, moment_1, moment_2] = updated.map(|data| data.as_mut_slice::<f32>());
         let (Ok(weights), Ok(moment_1), Ok(moment_2), Ok(grads)) = (weights, moment_1, moment_2, grads.as_slice())

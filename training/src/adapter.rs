@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 pub struct Adapter {
     /// The name that the driver reports, such as `NVIDIA H100`.
     pub name: String,
-    /// `processor`, `discrete`, `integrated`, `virtual`, `software` or `other`.
+    /// The type of the device: `processor`, or the type of graphics adapter: `discrete`, `integrated`, `virtual`,
+    /// `software` or `other`.
     pub kind: String,
-    /// The interface of the driver, such as `Vulkan`; `None` for a processor.
+    /// The API through which the backend uses the device, such as `Vulkan`; `None` for a processor.
     pub api: Option<String>,
     /// The driver and its version; `None` if they are not known.
     pub driver: Option<String>,
-    /// The memory in bytes; `None` if it is not known, as with all graphics APIs.
+    /// The size of the device's memory in bytes; `None` if it is not known. Graphics APIs do not report this size.
     pub memory_bytes: Option<u64>,
 }
 
@@ -74,8 +75,8 @@ mod graphics {
     use super::Adapter;
 
     /// Completes the description with the type, graphics API and driver that wgpu reports for the adapter. CubeCL
-    /// reports only the name of the adapter. If several graphics APIs have an adapter of this name, the first in wgpu's
-    /// order is taken, which CubeCL prefers too.
+    /// reports only the name of the adapter. If several graphics APIs have an adapter with this name, the first of
+    /// these adapters in wgpu's order is used, because CubeCL prefers it too.
     pub fn completed(adapter: Adapter, api: WgpuBackend) -> Adapter {
         let Some(info) = list(api).into_iter().find(|info| info.name == adapter.name) else { return adapter };
         let kind = match info.device_type {
@@ -102,7 +103,7 @@ mod graphics {
         };
         let descriptor = InstanceDescriptor { backends, ..InstanceDescriptor::new_without_display_handle() };
         let adapters = Instance::new(descriptor).enumerate_adapters(backends);
-        // Outside of browsers, the adapters are there at once.
+        // Outside of browsers, the future is ready when it is polled for the first time.
         match pin!(adapters).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(adapters) => adapters.iter().map(|adapter| adapter.get_info()).collect(),
             Poll::Pending => Vec::new(),

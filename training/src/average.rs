@@ -1,8 +1,8 @@
 //! Weight averaging ([Polyak & Juditsky 1992](https://doi.org/10.1137/0330046)): exponential moving average (EMA) and
 //! averaged SGD (ASGD).
 //!
-//! The optimizer moves around a minimum. The average of its weights lies closer to the center, and often generalizes
-//! better than the last weights.
+//! At the end of training, the weights move around a minimum of the loss. The average of the weights of many steps is
+//! closer to the minimum, and often generalizes better than the last weights.
 
 use std::collections::VecDeque;
 
@@ -34,16 +34,16 @@ pub enum Averaging {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trigger {
-    /// The number of most recent epochs, before the current epoch, whose metrics are left out of the comparison.
+    /// The number of epochs directly before the current epoch whose metrics are left out of the comparison.
     pub after: Count,
 }
 
 impl Averaging {
-    /// Returns the weight, from 0 to 1, that the average gives to the model's weights after the `step`-th step (from 1)
-    /// since averaging started.
+    /// Returns the factor, from 0 to 1, with which the current weights of the model enter the average. `step` is the
+    /// number of optimizer steps since averaging started, counted from 1.
     ///
-    /// A moving average gives more weight to the new weights in its first steps, so that the initial weights lose their
-    /// influence soon.
+    /// In the first steps of a moving average, the factor is larger, so that the initial weights soon lose their
+    /// influence.
     pub fn weight(self, step: usize) -> f64 {
         let step = step as f64;
         match self {
@@ -63,7 +63,8 @@ impl Trigger {
     }
 }
 
-/// Computes the weighted mean of two modules: `average + weight × (model − average)`.
+/// Returns a module whose parameters are the weighted means of the parameters of two modules:
+/// `average + weight × (model − average)`.
 pub fn update<M: Module>(average: M, model: &M, weight: f64) -> M {
     let mut new = Weights(VecDeque::new());
     model.visit(&mut new);

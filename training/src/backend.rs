@@ -1,6 +1,7 @@
 //! The choice of a backend at run time.
 //!
-//! burn's tensors carry their device, so one program contains every compiled backend.
+//! burn selects the backend of a tensor by the device of the tensor. Therefore one program can contain several
+//! backends.
 
 use burn::tensor::{Device, DeviceType};
 
@@ -49,7 +50,7 @@ impl Backend {
         (self != Self::Flex).then(|| self.name())
     }
 
-    /// Returns whether the backend computes on the CPU, and so needs no driver.
+    /// Returns whether the backend computes on the CPU, and therefore needs no GPU driver.
     pub fn is_cpu(self) -> bool {
         matches!(self, Self::Flex | Self::Ndarray)
     }

@@ -3,7 +3,7 @@
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 
-/// The number of batches whose items [`bucketed`] sorts by length together.
+/// The number of batches in a bucket: [`bucketed`] sorts the sequences of a bucket by length.
 const BUCKET: usize = 50;
 
 /// Returns the indices `0..count` in random order, split into batches of `size` indices.
@@ -13,8 +13,9 @@ pub fn shuffled(count: usize, size: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usiz
     order.chunks(size).map(<[usize]>::to_vec).collect()
 }
 
-/// Returns the indices of sequences in batches of nearly equal length, so that there is little padding. The batches and
-/// the sequences of equal length are in random order.
+/// Returns the indices of sequences, split into batches of `size` sequences. The sequences of a batch have similar
+/// lengths, so that they need little padding. The order of the batches is random, and so is the order of sequences of
+/// equal length. `lengths` has the length of each sequence.
 pub fn bucketed(lengths: &[usize], size: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.shuffle(rng);

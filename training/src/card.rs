@@ -43,7 +43,8 @@ pub(crate) fn report<T: Task>(recipe: &RecipeOf<T>, finished: &Finished, paramet
     report
 }
 
-/// Returns the part that model card and report share: results, demonstration, training curves and provenance.
+/// Returns the Markdown text that the model card and the report have in common: results, demonstration, training curves
+/// and provenance.
 fn body<T: Task>(recipe: &RecipeOf<T>, Finished { outcome, demonstration, curves }: &Finished) -> String {
     let mut body = results(outcome, recipe.training.keep);
     if !demonstration.lines.is_empty() {
@@ -57,7 +58,8 @@ fn body<T: Task>(recipe: &RecipeOf<T>, Finished { outcome, demonstration, curves
     body + &provenance::<T>(recipe, outcome)
 }
 
-/// Returns the results table: one row per metric, the model and its baselines as columns.
+/// Returns the table of test results, with one row per metric, and one column for the model and for each baseline. A
+/// sentence about the validation metrics and the chosen epoch follows the table.
 fn results(outcome: &Outcome, keep: Keep) -> String {
     let baselines = &outcome.baselines;
     let head = baselines.keys().map(|name| format!(" {name} |")).collect::<String>();
@@ -99,7 +101,8 @@ fn provenance<T: Task>(recipe: &RecipeOf<T>, outcome: &Outcome) -> String {
     )
 }
 
-/// Returns the command line that trains the same model again: the name of an embedded recipe, and the overrides.
+/// Returns the command line that trains the same model again, in Markdown. The command contains the name of the
+/// embedded recipe, the seed and the overrides. If no embedded recipe has this name, returns a text that says so.
 fn command<T: Task>(recipe: &RecipeOf<T>) -> String {
     let embedded = RecipeText::find(&recipe.name, T::RECIPES).and_then(|text| text.parse::<RecipeOf<T>>());
     let Ok(embedded) = embedded.map(|recipe| settings(&recipe)) else {
@@ -113,7 +116,8 @@ fn command<T: Task>(recipe: &RecipeOf<T>) -> String {
     format!("`{command}`")
 }
 
-/// Returns all settings of a recipe that affect the result, by their keys, such as `optimizer.lr`.
+/// Returns the settings of a recipe by their keys, such as `optimizer.lr`, without the seed, the description and the
+/// expected results.
 fn settings(recipe: &impl serde::Serialize) -> BTreeMap<String, serde_json::Value> {
     fn collect(key: String, value: serde_json::Value, into: &mut BTreeMap<String, serde_json::Value>) {
         match value {

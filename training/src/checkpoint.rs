@@ -1,7 +1,7 @@
 //! Checkpoints: the complete state of an unfinished training run, for bit-exact resuming.
 //!
 //! ```text
-//! checkpoints/000041/    the previous checkpoint, in case the newest is damaged
+//! checkpoints/000041/    the previous checkpoint, which is used if the newest checkpoint is damaged
 //! checkpoints/000042/    model.bpk  average.bpk  optimizer.bpk  carry.safetensors  state.json  SHA256SUMS
 //! ```
 //!
@@ -122,7 +122,7 @@ impl State {
 /// The folder that contains the checkpoints of a run.
 pub struct Checkpoints {
     dir: PathBuf,
-    /// The last checkpoint that was written or read, and is therefore not damaged.
+    /// The path of the last checkpoint that was written or read. Therefore this checkpoint is not damaged.
     last: Option<PathBuf>,
 }
 
@@ -132,12 +132,12 @@ impl Checkpoints {
         Self { dir, last: None }
     }
 
-    /// Returns the last checkpoint that was written or read.
+    /// Returns the path of the last checkpoint that this value has written or read.
     pub fn last(&self) -> Option<&Path> {
         self.last.as_deref()
     }
 
-    /// Returns the newest checkpoint in the folder, damaged or not.
+    /// Returns the path of the newest checkpoint in the folder, even if the checkpoint is damaged.
     pub fn newest(&self) -> Result<Option<PathBuf>> {
         Ok(self.numbers()?.last().map(|number| self.dir.join(format!("{number:06}"))))
     }
@@ -170,7 +170,7 @@ impl Checkpoints {
                     self.last = Some(path.clone());
                     return read(&path, fresh, device);
                 }
-                // The checkpoint cannot be read but may be intact. Loading an older one instead would discard it.
+                // The checkpoint cannot be read but may be intact. Loading an older checkpoint would discard it.
                 Err(error @ TrainingError::Io { .. }) if !error.is_missing_file() => return Err(error),
                 Err(error) => {
                     note(&format!("{error}: falling back to the previous checkpoint"));
@@ -267,8 +267,9 @@ fn mismatch(path: &Path, error: &dyn std::fmt::Display) -> TrainingError {
 
 fn read_state(path: &Path) -> Result<State> {
     let text = std::fs::read_to_string(path).map_err(TrainingError::io("read", path))?;
-    let state: State = serde_json::from_str(&text)
-        .map_err(|error| TrainingError::damaged(path, format!("is not a valid state of a checkpoint: {error}")))?;
+    let state: State = serde_json::from_str(&text).map_err(|error| {
+        TrainingError::damaged(path, format!("is not a valid state of a checkpoint ({error}); start a new run"))
+    })?;
     if state.format > FORMAT {
         let message = format!(
             "has format version {}, but this program reads only versions up to {FORMAT}; update the program",
@@ -281,7 +282,8 @@ fn read_state(path: &Path) -> Result<State> {
 
 const CARRY: &str = "carry.safetensors";
 
-/// Writes the tensors of the carried hidden state in single precision, with the names `0`, `1`, ….
+/// Writes the hidden state that is carried from batch to batch. The tensors are stored in single precision, with the
+/// names `0`, `1`, ….
 fn write_carry(path: &Path, carry: &Carry) -> Result<()> {
     let bytes: Vec<(String, [usize; 3], Vec<u8>)> = carry
         .iter()
@@ -301,7 +303,7 @@ fn write_carry(path: &Path, carry: &Carry) -> Result<()> {
 fn read_carry(path: &Path, device: &Device) -> Result<Carry> {
     let bytes = std::fs::read(path).map_err(TrainingError::io("read", path))?;
     let damaged = |what: &dyn std::fmt::Display| {
-        TrainingError::damaged(path, format!("is not a valid file of hidden states ({what})"))
+        TrainingError::damaged(path, format!("is not a valid file of hidden states ({what}); start a new run"))
     };
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error))?;
     let tensor = |index: usize| {

@@ -1,14 +1,16 @@
-//! Memory limits of control groups (Linux), with which containers and batch systems bound the memory of a process.
+//! The memory limits of Linux control groups. Containers and batch systems limit the memory of a process in this way.
 
 use std::path::Path;
 
-/// The names of the files of one version of control groups.
+/// The names of the files in which one version of control groups stores limits and memory use.
 struct Version {
     /// The folder of the root group.
     root: &'static str,
+    /// The file with the largest allowed memory of the group in bytes.
     limit: &'static str,
+    /// The file with the used memory of the group in bytes.
     used: &'static str,
-    /// The name in `memory.stat` of the part of `used` that the kernel frees when memory is short.
+    /// The key in the file `memory.stat` of the part of the used memory that the kernel frees when memory is short.
     cache: &'static str,
 }
 
@@ -21,8 +23,8 @@ const FIRST: Version = Version {
     cache: "total_inactive_file",
 };
 
-/// Returns the smallest free memory in bytes of the groups that contain this process. `root` contains `proc` and `sys`.
-/// `None` if no group has a limit.
+/// Returns the smallest free memory, in bytes, of the control groups that contain this process; `None` if no group has
+/// a limit. `root` is the folder that contains `proc` and `sys`.
 pub fn available_memory(root: &Path) -> Option<u64> {
     let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
     groups.lines().filter_map(|line| available_in(root, line)).min()
@@ -39,7 +41,7 @@ fn available_in(root: &Path, line: &str) -> Option<u64> {
         _ => return None,
     };
     let root = root.join(version.root);
-    // In a container, the path may be that on the host, whose folders are not visible.
+    // In a container, `path` may be a path on the host that does not exist here. Then only the root group is read.
     let group = root.join(path.trim_start_matches('/'));
     let groups = group.ancestors().take_while(|dir| dir.starts_with(&root));
     groups.filter_map(|dir| available_here(dir, &version)).min()

@@ -12,7 +12,7 @@ use crate::metric::Measured;
 use crate::session::Session;
 use crate::task::{RecipeOf, Task};
 
-/// A fold of a cross-validation, as the key `fold` of a recipe's `[data]`.
+/// One fold of a cross-validation: the value of the key `fold` in the table `[data]` of a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fold {
@@ -23,7 +23,7 @@ pub struct Fold {
 }
 
 impl Fold {
-    /// All folds of a cross-validation with `of` folds.
+    /// Returns all folds of a cross-validation with `of` folds.
     pub fn all(of: Count) -> impl Iterator<Item = Self> {
         (1..=of.get() as u64).filter_map(move |number| Some(Self { number: Count::try_from(number).ok()?, of }))
     }
@@ -34,12 +34,12 @@ impl Fold {
 pub struct FoldMetrics {
     /// The metrics over the test examples of all folds.
     pub all: Measured,
-    /// The accuracy of each fold, or of each group of examples, with its name.
+    /// The name and the accuracy of each fold, or of each group of examples, such as the examples of one person.
     pub accuracies: Vec<(String, f64)>,
 }
 
-/// Checks that the training parts of all folds have the same classes, which are given by fold. Call it before the first
-/// training, so that no training is in vain.
+/// Checks that the training parts of all folds have the same classes. `folds` has one list of class names per fold.
+/// Call this function before the first training, so that no fold is trained in vain.
 ///
 /// # Errors
 ///
@@ -60,17 +60,18 @@ pub fn check_same_classes(folds: impl IntoIterator<Item = TaskResult<Vec<String>
     Ok(())
 }
 
-/// Trains one model per recipe in `dir/fold-1`, `dir/fold-2`, …, and measures it on its test part. Folds that an earlier
-/// call has finished are not trained again. `each` is called with the result of every training in this call, and
-/// `measure` with the task, the model and the test part of every fold, in order.
+/// Trains one model per recipe in `dir/fold-1`, `dir/fold-2`, …, and measures each model on the test part of its fold.
+/// `folds` are the recipes of the folds. Folds that an earlier call has finished are not trained again. `each` is
+/// called with the result of every training in this call, and `measure` with the task, the model and the test part of
+/// every fold, in order.
 ///
-/// Returns whether all folds were measured; a call that was interrupted returns `false`, and a call with the same
-/// arguments resumes.
+/// Returns `true` if all folds were measured, and `false` if the call was interrupted. A later call with the same
+/// arguments resumes an interrupted cross-validation.
 ///
 /// # Errors
 ///
-/// The errors of the training and of `each` and `measure`; [`TrainingError::DataChanged`] if a fold in `dir` was trained on
-/// other data.
+/// The errors of the trainings, of `each` and of `measure`; [`TrainingError::DataChanged`] if an earlier call trained a
+/// fold in `dir` on other data.
 pub fn crossval<T: Task>(
     folds: impl IntoIterator<Item = RecipeOf<T>>,
     dir: &Path,
@@ -79,11 +80,12 @@ pub fn crossval<T: Task>(
     mut measure: impl FnMut(&T, &T::Predictor, &T::Set, &Interrupt) -> TaskResult<()>,
 ) -> Result<bool> {
     for (mut recipe, number) in folds.into_iter().zip(1..) {
-        // The expected metrics of a recipe hold for its own test part, not for a fold.
+        // The expected metrics of a recipe are those of its own test part, not of the test part of a fold.
         recipe.expected.clear();
         let place = dir.join(format!("fold-{number}"));
         let training = Training::<T>::new(recipe.clone()).in_folder_or_resume(&place)?;
-        // The texts or recordings of a fold depend on the data, so a finished fold of other data must not be measured.
+        // Other data are split into other folds. A model that was trained on other data may have seen the
+        // examples of this test part, so it must not be measured on them.
         let raw = session.load::<T>(&recipe.data)?;
         training.check_data(&T::fingerprint(&raw))?;
         let Some(predictor) = training.fit_or_open(session, &mut each)? else { return Ok(false) };

@@ -1,4 +1,4 @@
-//! A GPU that fails during training: the panic of burn becomes an error.
+//! Conversion of the panic of burn to an error when a GPU fails during training.
 
 use crate::checkpoint::Checkpoints;
 use crate::error::{Result, TrainingError};
@@ -7,11 +7,12 @@ use crate::panics::caught;
 use crate::run::Run;
 use crate::session::Session;
 
-/// Trains on the session's device.
+/// Calls `train`, which trains on the session's device.
 ///
 /// # Errors
 ///
-/// [`TrainingError::Device`] if `train` panics on a GPU. On the CPU, a panic is a mistake in the code, and stays a panic.
+/// The errors of `train`; [`TrainingError::Device`] if `train` panics on a GPU. On the CPU, a panic is a mistake in the
+/// code, and stays a panic.
 pub fn guarded<R>(session: &mut Session, run: &Run, train: impl FnOnce(&mut Session) -> Result<R>) -> Result<R> {
     if session.backend.is_cpu() {
         return train(session);

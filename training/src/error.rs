@@ -47,7 +47,7 @@ pub enum TaskError {
     Memory {
         /// What is computed, such as `Kneser-Ney 5-grams`.
         what: String,
-        /// The free memory in bytes; `None` if a limit of the process refuses the memory.
+        /// The free memory in bytes; `None` if the system refused to give the memory to this process.
         available: Option<u64>,
     },
     /// A function of the crate `training` failed.
@@ -176,7 +176,8 @@ pub enum TrainingError {
         /// The free memory in GiB.
         available: f64,
     },
-    /// The folder contains a run whose recipe has other values of settings that a resumed run cannot change.
+    /// The folder contains a run whose recipe has other values of some settings, and a resumed run cannot change these
+    /// settings.
     #[error(
         "the run in {} has other values of {settings}; a resumed run can only change the paths of the data and \
          increase training.epochs; start a new run in another folder, which can begin with the weights of this run",
@@ -185,7 +186,7 @@ pub enum TrainingError {
     OtherRecipe {
         /// The folder that contains the run.
         path: PathBuf,
-        /// The keys of the settings, such as `optimizer.lr`, separated by commas.
+        /// The keys of the settings with other values, such as `optimizer.lr`, separated by commas.
         settings: String,
     },
     /// Another process is training in the folder.
@@ -272,7 +273,7 @@ pub enum TrainingError {
     RanksDiffer {
         /// The rank that reports this error, counted from 0.
         one: usize,
-        /// A rank with other weights.
+        /// A rank whose weights differ from the weights of the rank `one`.
         other: usize,
     },
     /// A rank of a data-parallel training has ended.

@@ -19,8 +19,9 @@ pub struct Events {
 }
 
 impl Events {
-    /// Creates a new file in a folder. TensorBoard then ignores events after `step` in the older files of the folder,
-    /// which a killed process wrote after its last checkpoint.
+    /// Creates a new event file in the folder `dir`. `step` is the number of finished optimizer steps. TensorBoard then
+    /// ignores the events of later steps in older files of the folder. A killed process may have written such events
+    /// after its last checkpoint.
     pub fn create(dir: &Path, step: usize) -> Result<Self> {
         let mut number = 1;
         let path = loop {
@@ -71,7 +72,7 @@ fn masked(sum: u32) -> u32 {
     sum.rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-// The wire types of protocol buffers: the code that tells how the value of a field is encoded.
+// The wire types of protocol buffers: codes that tell how the value of a field is encoded.
 const VARIABLE: u8 = 0;
 const EIGHT_BYTES: u8 = 1;
 const WITH_LENGTH: u8 = 2;

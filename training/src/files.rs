@@ -85,10 +85,11 @@ pub(crate) fn new_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Re
     sync_dir(parent(&path))
 }
 
-/// Creates or replaces a folder: `fill` writes the files into a temporary folder, which then takes the place of `path`.
+/// Creates or replaces a folder: `fill` writes the files into a temporary folder. Then the old folder is moved away,
+/// and the temporary folder is renamed to `path`.
 ///
-/// If `fill` fails, the old folder stays. A process that is killed between the two renames leaves neither the old nor
-/// the new folder at `path`; the next process that resumes the run completes the replacement.
+/// If `fill` fails, the old folder stays. If the process is killed between the two renames, there is no folder at
+/// `path`. The next process that resumes the run then completes the replacement.
 pub fn replace_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let (temporary, new, path) = filled(path, fill)?;
     let old = temporary.path().join(OLD);
@@ -105,7 +106,8 @@ pub fn replace_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Resul
     sync_dir(parent(&path))
 }
 
-/// Completes a [`replace_dir`] of a killed process, and removes temporary files and folders beside `path`.
+/// Completes a call of [`replace_dir`] that ended early because its process was killed. Removes all temporary files and
+/// folders beside `path`.
 ///
 /// No other process may write in the parent folder at the same time.
 pub(crate) fn finish_replacing(path: &Path) -> Result<()> {
@@ -130,9 +132,9 @@ pub(crate) fn finish_replacing(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The name of the replaced folder inside a temporary folder.
+/// The name of the old folder inside a temporary folder, after [`replace_dir`] has moved it there.
 const OLD: &str = "old";
-/// The name of the new folder inside a temporary folder.
+/// The name of the new folder inside a temporary folder, before it is renamed.
 const NEW: &str = "new";
 
 /// The prefix of the names of temporary files and folders. A killed process may leave such files behind.
@@ -192,7 +194,7 @@ fn sha256(path: &Path) -> Result<String> {
     Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The name of the checksum file, in the format of `sha256sum -c`.
+/// The name of the checksum file, which `sha256sum -c` can check.
 const SUMS: &str = "SHA256SUMS";
 
 /// Writes the checksums of all files in a folder to `SHA256SUMS`.

@@ -68,8 +68,8 @@ impl RateTest {
     }
 }
 
-/// Trains with learning rates in geometric progression. Returns each learning rate with the loss before its optimizer
-/// step.
+/// Trains with learning rates in geometric progression. Returns each learning rate with the loss before the optimizer
+/// step that uses it. Stops early if the loss is NaN or infinite, or if training diverges.
 fn losses<T: Task>(stepper: &Stepper<T>, Range { from, to, steps }: Range) -> Result<Vec<(f64, f64)>> {
     let Some(mut now) = stepper.fresh()? else {
         return Err(TaskError::setting(
@@ -111,7 +111,7 @@ fn losses<T: Task>(stepper: &Stepper<T>, Range { from, to, steps }: Range) -> Re
 #[derive(Default)]
 struct Divergence {
     average: Average,
-    /// The first, the smallest and the last smoothed loss.
+    /// The first, the smallest and the last smoothed loss; `None` before the first loss.
     losses: Option<[f64; 3]>,
 }
 
@@ -147,8 +147,9 @@ fn smooth(losses: &[(f64, f64)]) -> Vec<(f64, f64)> {
     losses.iter().map(|(lr, loss)| (*lr, average.push(*loss))).collect()
 }
 
-/// Returns the learning rate at which the smoothed loss decreases fastest, and the one at which it is smallest. The
-/// first steps are ignored.
+/// Returns the learning rate at which the smoothed loss decreases fastest, and the learning rate at which the smoothed
+/// loss is smallest. `smoothed` has the learning rate and the smoothed loss of each step. The first steps are ignored:
+/// see [`SPAN`].
 fn steepest(smoothed: &[(f64, f64)]) -> Option<(f64, f64)> {
     let span = ((smoothed.len() as f64 * SPAN) as usize).max(1);
     let later = smoothed.get(span..)?;

@@ -52,7 +52,7 @@ pub struct Training<T: Task> {
 
 /// Where a run is stored.
 enum Place {
-    /// A new run in this folder, or in a new folder `runs/RECIPE/TIME` if it is `None`.
+    /// A new run in this folder. `None` stands for a new folder `runs/RECIPE/TIME`.
     New(Option<PathBuf>),
     /// The folder of a run to resume.
     Run(PathBuf),
@@ -93,8 +93,8 @@ impl<T: Task> Training<T> {
         Self::resume_with(dir, &[])
     }
 
-    /// Prepares to resume the run in a folder with overrides of its recipe, such as `training.epochs=20`. An override
-    /// may raise the number of epochs, or change the [paths of the data](Task::PATHS).
+    /// Prepares to resume the run in a folder with overrides of its recipe, such as `training.epochs=20`. Overrides may
+    /// only raise the number of epochs or change the [paths of the data](Task::PATHS).
     ///
     /// # Errors
     ///
@@ -105,17 +105,17 @@ impl<T: Task> Training<T> {
         Ok(Self { recipe, place: Place::Run(dir), baselines: None })
     }
 
-    /// Sets the folder of a new run, which must be empty if it exists.
+    /// Sets the folder of a new run. If the folder exists, it must be empty.
     pub fn in_folder(self, dir: impl Into<PathBuf>) -> Self {
         Self { place: Place::New(Some(dir.into())), ..self }
     }
 
-    /// Resumes the run in a folder, or sets the folder of a new run if there is no run yet.
+    /// Prepares to resume the run in a folder. If the folder has no run yet, sets it as the folder of a new run.
     ///
     /// # Errors
     ///
-    /// [`TrainingError::OtherRecipe`] if the folder holds a run with another recipe. Two differences are allowed: the
-    /// run in the folder may have fewer epochs than this recipe, and other [paths of the data](Task::PATHS).
+    /// [`TrainingError::OtherRecipe`] if the recipe of the run in the folder differs from this recipe. Two differences
+    /// are allowed: the run in the folder may have fewer epochs, and other [paths of the data](Task::PATHS).
     pub fn in_folder_or_resume(self, dir: impl Into<PathBuf>) -> Result<Self> {
         let dir = dir.into();
         let place = match Run::open(dir.clone()) {
@@ -159,7 +159,7 @@ impl<T: Task> Training<T> {
     ///
     /// # Errors
     ///
-    /// [`TrainingError::DataChanged`].
+    /// [`TrainingError::DataChanged`] if the run was started with other data.
     pub fn check_data(&self, fingerprint: &str) -> Result<()> {
         match &self.place {
             Place::Run(dir) => Run::open(dir.clone())?.check_data(fingerprint),
@@ -251,7 +251,7 @@ impl<T: Task> Training<T> {
     }
 
     /// Opens the run. Rank 0 creates the folder of a new run, and locks the run folder for all ranks. Returns the run,
-    /// its lock on rank 0, and whether the run is resumed.
+    /// the lock of the folder (`None` on ranks other than rank 0), and whether the run is resumed.
     fn join(&self, ranks: &dyn Collective) -> Result<(Run, Option<Lock>, bool)> {
         if !ranks.leads() {
             let known = ranks.broadcast(&[])?;
@@ -280,7 +280,8 @@ impl<T: Task> Training<T> {
     }
 }
 
-/// The folder of the trained model whose weights are the initial weights, if the recipe names one as `start_from`.
+/// The folder of the trained model that the recipe names as `start_from`, and whose weights are the initial weights;
+/// `None` if the recipe has no `start_from`.
 pub(crate) struct Origin(Option<Folder>);
 
 impl Origin {
@@ -296,7 +297,8 @@ impl Origin {
         Ok(self.0.as_ref().map(|files| open(files)).transpose()?)
     }
 
-    /// Returns the model from which training starts: its package, and the settings of the data that it was trained on.
+    /// Returns the trained model from which training starts: its package, and the settings and the fingerprint of its
+    /// training data. Returns `None` if training starts from random weights.
     pub fn pretrained<'a, T: Task>(&self, package: Option<&'a Package<'a>>) -> Result<Option<Pretrained<'a, T>>> {
         let (Some(files), Some(package)) = (&self.0, package) else { return Ok(None) };
         let record = package::read_record::<T>(package, files)?;
@@ -315,7 +317,7 @@ struct Job<'a, T: Task> {
     started: Instant,
 }
 
-/// A trained network, `None` for a model without one, and the state of its training.
+/// A trained network (`None` for a model without a network), and the state of its training.
 type Trainee<T> = (Option<<T as Task>::Model>, State);
 
 impl<T: Task> Job<'_, T> {
@@ -377,7 +379,8 @@ impl<T: Task> Job<'_, T> {
         let write = |finished: &Finished| {
             package::write::<T>(&run.best(), &predictor, recipe, Some(finished), Precision::Single)
         };
-        // The results are stored before the baselines are evaluated, which may need more memory than the model.
+        // The results are stored first, because the baselines may need more memory than the model and then end the
+        // process.
         write(&finished)?;
         session.observer.observe(&Event::Measured { test: &finished.outcome.test });
         finished.outcome.baselines = self.baselines(baselines, &finished.outcome.provenance.start.data, session)?;
@@ -391,7 +394,8 @@ impl<T: Task> Job<'_, T> {
         Ok((predictor, finished))
     }
 
-    /// Returns the results of the baselines; empty, with a note to the observer, if they need more memory than is free.
+    /// Returns the results of the baselines, by name of the baseline. If the baselines need more memory than is free,
+    /// the result is empty, and the observer receives a note.
     fn baselines(&self, dir: &Path, data: &str, session: &mut Session) -> Result<BTreeMap<String, Measured>> {
         match cached_baselines(dir, self.task, self.recipe, data, self.splits, &session.interrupt) {
             Err(TrainingError::Task(error @ TaskError::Memory { .. })) => {

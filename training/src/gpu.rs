@@ -1,6 +1,7 @@
-//! Gradient clipping and optimizer steps on burn's GPU backends, with one launch per parameter.
+//! Gradient clipping and optimizer steps on burn's GPU backends, with one kernel launch per parameter.
 //!
-//! burn's operations need about ten launches per parameter for a step of Adam, and a launch takes longer than the work.
+//! burn's operations need about ten kernel launches per parameter for a step of Adam, and a launch takes longer than
+//! the computation itself.
 
 // A launch without bounds checks is unsafe: the buffers must have the sizes that the kernel expects.
 #![allow(unsafe_code)]
@@ -22,9 +23,10 @@ const EPSILON_OF_NORM: f32 = crate::clip::EPSILON as f32;
 /// The number of units (CUDA: threads) of a cube (CUDA: thread block). WebGPU guarantees that a cube can have so many
 /// units.
 const UNITS: usize = 256;
-/// The squared norm of one gradient is computed as at most `PARTS` partial sums, of `VALUES_PER_PART` values each (more
-/// for large gradients).
+/// The largest number of partial sums from which the squared norm of one gradient is computed.
 const PARTS: usize = 64;
+/// The number of gradient elements per partial sum. Large gradients have more elements per partial sum, because the
+/// number of partial sums is at most [`PARTS`].
 const VALUES_PER_PART: usize = 1 << 12;
 /// The largest number of cubes (CUDA: thread blocks) in one dimension of a launch. WebGPU guarantees this number.
 const MAX_CUBES: usize = 1 << 15;
@@ -34,15 +36,16 @@ pub fn is_gpu(device: &Device) -> bool {
     matches!(device.clone().without_autodiff().as_dispatch(), DispatchDevice::Cube(_))
 }
 
-/// Returns whether the kernels can update a parameter.
+/// Returns whether the kernels of this file support a tensor: it must be on a GPU, in single precision.
 pub fn serves<const D: usize>(tensor: &Tensor<D>) -> bool {
     is_gpu(&tensor.device()) && tensor.dtype() == DType::F32
 }
 
 /// The squared norm of several gradients, as partial sums on the device.
 pub struct SquaredNorm {
-    /// `[gradients · PARTS]`.
+    /// The partial sums, `[gradients · PARTS]`.
     parts: Tensor<1>,
+    /// The number of gradients that were added.
     used: usize,
 }
 
@@ -52,7 +55,7 @@ impl SquaredNorm {
         Self { parts: Tensor::zeros([gradients.max(1) * PARTS], device), used: 0 }
     }
 
-    /// Adds one gradient.
+    /// Adds the squared norm of one gradient.
     pub fn add<const D: usize>(&mut self, grad: &Tensor<D>) {
         let (grad, parts) = (grad.clone().into_dispatch(), self.parts.clone().into_dispatch());
         self.parts = Tensor::from_dispatch(<Dispatch as OptimizerKernels>::add_squares(grad, parts, self.used * PARTS));
@@ -67,14 +70,15 @@ impl SquaredNorm {
     }
 }
 
-/// Multiplies a gradient by the last value of [`SquaredNorm::finish`], and limits the absolute value of each element to
-/// `bound`.
+/// Multiplies a gradient by the third value of `factors`, and limits the absolute value of each element to `bound`.
+/// `factors` is the result of [`SquaredNorm::finish`].
 pub fn scale<const D: usize>(grad: Tensor<D>, factors: &Tensor<1>, bound: f32) -> Tensor<D> {
     let factors = factors.clone().into_dispatch();
     Tensor::from_dispatch(<Dispatch as OptimizerKernels>::scale(grad.into_dispatch(), factors, bound))
 }
 
-/// Computes one step of Adam or AdamW. Returns the updated weights and moments.
+/// Computes one step of Adam or AdamW for one parameter. `tensors` are its weights, first moment, second moment and
+/// gradient. Returns the updated weights, first moment and second moment.
 pub fn adam<const D: usize>(step: Step, tensors: [Tensor<D>; 4]) -> [Tensor<D>; 3] {
     let [weights, moment_1, moment_2, grad] = tensors.map(Tensor::into_dispatch);
     let (weights, moment_1, moment_2) = <Dispatch as OptimizerKernels>::adam(weights, moment_1, moment_2, grad, step);
@@ -116,7 +120,8 @@ impl OptimizerKernels for Cube {
         let grad = into_contiguous(grad);
         let count = grad.meta.num_elements();
         let parts_used = count.div_ceil(VALUES_PER_PART).clamp(1, PARTS);
-        // SAFETY: the kernel writes at most `PARTS` values from `first`, which `SquaredNorm::new` has allocated.
+        // SAFETY: the kernel writes at most `PARTS` values from the index `first` on. `SquaredNorm::new` has allocated
+        // them.
         unsafe {
             sum_of_squares::launch_unchecked(
                 &grad.client.clone(),
@@ -225,7 +230,8 @@ fn owned(tensor: CubeTensor) -> CubeTensor {
     if tensor.can_mut() { tensor } else { tensor.copy() }
 }
 
-/// Returns the number of cubes (CUDA: thread blocks) to launch for a kernel with one unit (CUDA: thread) per value.
+/// Returns the numbers of cubes (CUDA: thread blocks) in each dimension for a kernel with one unit (CUDA: thread) per
+/// value.
 fn elementwise(values: usize) -> CubeCount {
     let cubes = values.div_ceil(UNITS).max(1);
     let width = cubes.min(MAX_CUBES);

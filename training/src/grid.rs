@@ -1,4 +1,4 @@
-//! Grids: the trainings of one recipe with every combination of some settings and seeds.
+//! Grid search: one training of a recipe for every combination of the given values of settings and seeds.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Result, TrainingError};
 use crate::recipe::RecipeText;
 
-/// The settings and seeds of a grid, as a TOML file lists them.
+/// A grid: lists of values of recipe settings, and a list of seeds, as in a TOML file. Each combination is one
+/// training.
 ///
 /// ```
 /// use training::grid::Grid;
@@ -29,7 +30,7 @@ use crate::recipe::RecipeText;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grid {
-    /// The seeds; the seed of the recipe if there are none.
+    /// The seeds. If the list is empty, all trainings use the seed of the recipe.
     #[serde(default)]
     seeds: Vec<u64>,
     /// The values of each setting, by the key of the setting, such as `optimizer.lr`.
@@ -37,17 +38,17 @@ pub struct Grid {
     settings: BTreeMap<String, Vec<toml::Value>>,
 }
 
-/// The largest number of combinations.
+/// The largest number of combinations in a grid.
 const MOST_POINTS: usize = 10_000;
-/// The largest length of a name in bytes, so that the names of files with an ending are valid.
+/// The largest length of a [`Point::name`] in bytes. Most file systems allow 255 bytes, so a file ending can be added.
 const MOST_BYTES: usize = 200;
 
-/// A combination of settings of a grid.
+/// One combination of the settings and seeds of a grid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Point {
     /// A name that no other point of the grid has, and that is valid as the name of a folder.
     pub name: String,
-    /// The overrides of recipe settings, such as `optimizer.lr=0.001`.
+    /// The overrides of the recipe's settings and seed, such as `optimizer.lr=0.001`.
     pub settings: Vec<String>,
 }
 
@@ -65,8 +66,9 @@ impl Grid {
     ///
     /// # Errors
     ///
-    /// [`TrainingError::Recipe`] if the text has another form, and [`TrainingError::Settings`] if a setting has no values or if
-    /// there are neither settings nor seeds.
+    /// [`TrainingError::Recipe`] if the text is not TOML or has other keys or types. [`TrainingError::Settings`] if a
+    /// setting has no values, if a value or seed is listed twice, if `settings` contains the key `seed`, if there are
+    /// too many combinations, or if there are neither settings nor seeds.
     pub fn parse(origin: &str, text: &str) -> Result<Self> {
         Self::of(&RecipeText::embedded(text), origin)
     }
@@ -93,12 +95,13 @@ impl Grid {
             return refuse(format!("there are more than {MOST_POINTS} combinations; list fewer values"));
         }
         if grid.settings.is_empty() && grid.seeds.is_empty() {
-            return refuse("there are neither seeds nor [settings]; list some".to_owned());
+            return refuse("the grid has neither seeds nor [settings]; add at least one of them".to_owned());
         }
         Ok(grid)
     }
 
-    /// All combinations of the settings and seeds. The last setting and then the seeds vary fastest.
+    /// Returns all combinations of the settings and seeds. From one combination to the next, the seed changes fastest,
+    /// then the last setting in alphabetical order of the keys.
     pub fn points(&self) -> Vec<Point> {
         let seeds = || self.seeds.iter().map(|seed| toml::Value::Integer(seed.cast_signed())).collect::<Vec<_>>();
         let seeds = (!self.seeds.is_empty()).then(|| ("seed", seeds()));
@@ -122,7 +125,8 @@ impl Grid {
         points
     }
 
-    /// The settings of a combination as the name of a folder. Keys are shortened to their last part if it is unique.
+    /// Returns the settings of a combination as the name of a folder. Each key is shortened to the part after its last
+    /// dot, unless another key of the grid has the same last part.
     fn name(&self, combination: &[(&str, toml::Value)]) -> String {
         let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
         let short = |key: &str| match self.settings.keys().filter(|other| last(other) == last(key)).count() {
@@ -146,12 +150,13 @@ impl Grid {
     }
 }
 
-/// Returns a value that occurs twice.
+/// Returns a value that occurs more than once; `None` if all values are different.
 fn repeated<V: PartialEq>(values: &[V]) -> Option<&V> {
     values.iter().enumerate().find(|(index, value)| values[..*index].contains(value)).map(|(_, value)| value)
 }
 
-/// The settings in which recipes differ, for each recipe as `KEY=VALUE`, except for their seeds.
+/// Returns a list for each recipe: the settings, as `KEY=VALUE`, that do not have the same value in all recipes. The
+/// seed is left out.
 ///
 /// # Errors
 ///
@@ -172,7 +177,8 @@ pub fn differences(recipes: &[RecipeText]) -> Result<Vec<Vec<String>>> {
     Ok(flat.iter().map(own).collect())
 }
 
-/// Collects the values of a table by their keys with dots.
+/// Adds all values of nested tables to the map `into`, by their dotted keys, such as `optimizer.lr`. `key` is the key
+/// of `value`.
 fn flatten(key: String, value: &toml::Value, into: &mut BTreeMap<String, String>) {
     let toml::Value::Table(table) = value else {
         into.insert(key, value.to_string());

@@ -1,9 +1,9 @@
-//! In-place changes of tensors in CPU memory: tensors in single precision on the backend `flex`.
+//! In-place changes of tensors in CPU memory: single-precision tensors on burn's CPU backend `flex`.
 
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Tensor};
 
-/// The number of values that are processed as one unit of work when several threads share a tensor.
+/// The number of values in one chunk of a tensor. Several threads process a tensor chunk by chunk.
 pub const CHUNK: usize = 1 << 14;
 
 /// Returns whether the values of a tensor are in CPU memory in single precision, so that [`update`] can change them in

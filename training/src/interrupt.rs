@@ -9,7 +9,8 @@ use crate::error::TaskError;
 /// independent.
 ///
 /// After a request, training stops at the end of the current optimizer step and writes a checkpoint. Evaluation stops
-/// where the task [checks](Self::check) the flag. [`Training::resume`](crate::Training::resume) continues the run.
+/// at the next call of [`check`](Self::check) by the task. [`Training::resume`](crate::Training::resume) continues the
+/// run.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt(Arc<AtomicBool>);
 

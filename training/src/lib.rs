@@ -12,8 +12,8 @@
 //!
 //! The crate does not read the command line, prints nothing, and never exits the process. An [`Observer`] receives
 //! [events](Event), and an [`Interrupt`] stops a training with a checkpoint. A resumed run equals an uninterrupted run
-//! bit for bit, on the same machine and backend. This holds for one training at a time in a process, because the random
-//! generator of a burn device, which dropout uses, is global to the process.
+//! bit for bit, on the same machine and backend. This is guaranteed only if a process runs one training at a time,
+//! because the random generator of a burn device, which dropout uses, is global to the process.
 //!
 //! burn's own trainer (burn-train) cannot carry hidden state from batch to batch, clips the gradient of each parameter
 //! separately, and resumes only at the end of an epoch. Therefore this crate has its own training loop, made of burn's
@@ -43,7 +43,7 @@
 // A library must not print to the output streams of the program that calls it, nor end the process.
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::exit)]
 
-// The task of the tests is also compiled by integration tests, which refer to this crate as `training`.
+// The test module `sentences` is also a part of the integration tests, and therefore calls this crate `training`.
 #[cfg(test)]
 extern crate self as training;
 

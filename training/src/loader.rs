@@ -14,11 +14,13 @@ use crate::error::TaskResult;
 use crate::random::{Purpose, device_seed, stream};
 use crate::task::{CollateContext, Task};
 
-/// The largest number of finished batches that wait for the optimizer step.
+/// The largest number of batches that the loader keeps ready for the next optimizer steps.
 const AHEAD: usize = 2;
 
-/// A batch, or the part of it that this rank computes, or the error of [`Task::collate`], with the random numbers for its step.
+/// A batch, with the random numbers for the computation of its loss.
 pub struct Prepared<B> {
+    /// The batch, or the rows of it that this rank computes. `None` if the batch has too few rows for all ranks. The
+    /// error is an error of [`Task::collate`] or [`Task::part`].
     pub batch: TaskResult<Option<B>>,
     /// The seed with which the random generator of the device is seeded before this batch.
     pub seed: u64,
@@ -37,8 +39,8 @@ pub struct Cursor {
     pub batches: usize,
 }
 
-/// Starts a thread of `scope` that makes the batches of `plan` in order. The thread ends after the last batch, after an
-/// error, or when the receiver is dropped.
+/// Starts a thread of `scope` that makes the batches of `plan` in order, and sends them to the returned receiver. The
+/// thread ends after the last batch, after an error, or when the receiver is dropped.
 pub fn load<'scope, T: Task>(
     scope: &'scope Scope<'scope, '_>,
     task: &'scope T,
@@ -66,7 +68,8 @@ fn produce<T: Task>(
         let mut rng = stream(cursor.seed, Purpose::Batch, cursor.batches + index);
         let seed = device_seed(&mut rng);
         let batch = task.collate(set, items, &mut CollateContext { device, epoch: cursor.epoch, rng: &mut rng });
-        // All ranks make the whole batch, so that its random numbers and its padding are those of a training alone.
+        // Every rank makes the whole batch and then takes its part, so that the random numbers and the padding are the
+        // same as in a training with one rank.
         let batch = match share.world {
             1 => batch.map(Some),
             _ => batch.and_then(|batch| task.part(batch, share)),

@@ -16,7 +16,8 @@ pub(crate) struct Lock {
     dir: PathBuf,
     /// Whether the run folder was created together with the lock.
     created: bool,
-    /// Whether other processes cannot take the lock. This is false if the file system has no locks, as on some clusters.
+    /// Whether the lock keeps other processes out. It is `false` if the file system does not support locks, as on some
+    /// clusters.
     pub exclusive: bool,
     _file: File,
 }
@@ -26,7 +27,8 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// [`TrainingError::RunInUse`] if another process has the lock; [`TrainingError::Io`].
+    /// [`TrainingError::RunInUse`] if another process has the lock; [`TrainingError::Io`] if the lock file cannot be
+    /// written or locked.
     pub fn new(dir: &Path, created: bool) -> Result<Self> {
         let path = dir.join(LOCK);
         let file = File::create(&path).map_err(TrainingError::io("write", &path))?;
@@ -45,8 +47,8 @@ impl Lock {
 }
 
 impl Drop for Lock {
-    /// Removes the lock file and `run.json` if training never started, and the run folder if it was created with the
-    /// lock.
+    /// Removes the lock file and `run.json` if the folder has no `recipe.toml`, which means that training never
+    /// started. Then also removes the folder if it was created for the run.
     fn drop(&mut self) {
         if !self.dir.join(RECIPE).exists() {
             let _ = std::fs::remove_file(self.dir.join(START));

@@ -1,26 +1,29 @@
-//! Memory of this process and this machine.
+//! The memory of this process and of this machine, and the name of the processor.
 
 use std::path::Path;
 
 use crate::control_groups;
 use crate::error::{Result, TrainingError};
 
-/// Lets the allocator keep freed memory for new tensors. Call it at the start of a program that trains.
+/// Lets the allocator keep freed memory for new tensors. Call this function at the start of a program that trains.
 ///
-/// By default glibc returns large blocks to the kernel after every step and requests them again, and the kernel fills
-/// each new page with zeros, which takes time in every step. On other systems the function does nothing.
+/// By default, glibc returns large blocks to the kernel after every optimizer step and requests them again. The kernel
+/// then fills each new page with zeros, which takes time in every step. On systems without glibc, the function does
+/// nothing.
 pub fn keep_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[expect(unsafe_code, reason = "glibc has no safe interface for this")]
     // SAFETY: mallopt only sets parameters and may be called at any time. If it fails, the default stays.
     unsafe {
-        // Setting M_MMAP_THRESHOLD would not help: its maximum is smaller than the logits of a large vocabulary.
+        // Setting M_MMAP_THRESHOLD would not help: its maximum is smaller than a tensor of logits for a large
+        // vocabulary.
         libc::mallopt(libc::M_MMAP_MAX, 0);
         libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
     }
 }
 
-/// Checks that the free memory can hold `copies` values of 4 bytes for each parameter.
+/// Checks that the free memory can hold a network with `parameters` parameters, when each parameter needs `copies`
+/// values of 4 bytes.
 pub(crate) fn check_memory(parameters: f64, copies: f64) -> Result<()> {
     let needed = parameters * copies * 4.0;
     match available_memory() {
@@ -41,7 +44,7 @@ pub fn available_memory() -> Option<u64> {
     available_under(Path::new("/"))
 }
 
-/// Returns the free memory according to the folders `proc` and `sys` in `root`.
+/// Returns the free memory in bytes. It is read from the folders `proc` and `sys` in the folder `root`.
 fn available_under(root: &Path) -> Option<u64> {
     let machine = kibibytes(&root.join("proc/meminfo"), "MemAvailable:");
     machine.into_iter().chain(control_groups::available_memory(root)).min()

@@ -12,7 +12,7 @@ pub type Metrics = BTreeMap<String, f64>;
 pub struct Metric {
     /// The name of the metric: `accuracy`, `perplexity`, `mse`, …
     pub name: String,
-    /// The value of the metric; NaN if it is undefined. JSON has `null` for NaN and infinity.
+    /// The value of the metric; NaN if it is undefined. NaN and infinity are written as `null` in JSON.
     #[serde(deserialize_with = "number")]
     pub value: f64,
     /// The bounds of the 95 % confidence interval, if one was estimated.
@@ -179,7 +179,7 @@ pub fn decimal(value: f64) -> String {
     if value.is_finite() { format!("{value:.4}") } else { "–".to_owned() }
 }
 
-/// The metric that determines the best epoch. It is measured on the validation part.
+/// The metric that determines the best epoch. It is measured on the validation part of the data.
 #[derive(Clone, Copy, Debug)]
 pub struct Monitor {
     /// The name of the metric.
@@ -195,7 +195,7 @@ impl Monitor {
     }
 }
 
-/// Reads a number. `null`, which JSON has in the place of NaN and infinity, becomes NaN.
+/// Reads a number. `null`, which replaces NaN and infinity in JSON, becomes NaN.
 pub(crate) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     Option::deserialize(from).map(|number: Option<f64>| number.unwrap_or(f64::NAN))
 }
@@ -209,7 +209,7 @@ fn interval<'de, D: Deserializer<'de>>(from: D) -> Result<Option<[f64; 2]>, D::E
     Ok(interval.map(|bounds| bounds.map(|bound| bound.unwrap_or(f64::NAN))))
 }
 
-/// Reads a map from metric names to values. `null`, which JSON has in the place of NaN and infinity, becomes NaN.
+/// Reads a map from metric names to values. `null`, which replaces NaN and infinity in JSON, becomes NaN.
 pub(crate) fn metrics<'de, D: Deserializer<'de>>(from: D) -> Result<Metrics, D::Error> {
     let metrics = BTreeMap::<String, Option<f64>>::deserialize(from)?;
     Ok(metrics.into_iter().map(|(name, number)| (name, number.unwrap_or(f64::NAN))).collect())

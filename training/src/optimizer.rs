@@ -1,4 +1,5 @@
-//! Optimizers: Adam, AdamW and SGD, selected by a recipe.
+//! The optimizers Adam, AdamW and SGD. The recipe (the TOML file with the settings of a training run) selects one of
+//! them.
 
 use burn::optim::ModuleOptimizer;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,8 @@ pub struct OptimizerConfig {
     /// The peak learning rate, which the learning-rate schedule multiplies by a factor from 0 to 1.
     pub lr: Positive,
     /// Weight decay: an L2 term in the gradient for `adam` and `sgd`, decoupled for `adamw`
-    /// ([Loshchilov & Hutter 2019](https://arxiv.org/abs/1711.05101)). It does not apply to biases.
+    /// ([Loshchilov & Hutter 2019](https://arxiv.org/abs/1711.05101)). It applies to weight matrices only, not to
+    /// biases.
     #[serde(default)]
     pub weight_decay: Fraction,
     /// The momentum of `sgd`. Adam and AdamW always use β₁ = 0.9 and β₂ = 0.999.

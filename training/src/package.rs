@@ -23,17 +23,17 @@ use crate::{card, files};
 
 /// The file name of the training record of a package: its recipe and results.
 const RECORD: &str = "training.json";
-/// The file name of the training record in packages of format 1, which also contains the manifest.
+/// The name of the file that contains the training record and the manifest in packages of format 1.
 const RECORD_1: &str = "config.json";
 /// The file name of the training curves, in a package and in a run.
 const CURVES: &str = "curves.svg";
 /// The file name of the demonstration picture, in a package and in a run.
 pub(crate) const PICTURE: &str = "demonstration.svg";
 /// The allowed difference between a measured test metric and its recorded value: absolute for values up to 1, relative
-/// for larger values. It covers the rounding of half precision and of other processors.
+/// for larger values. Weights in half precision, and the rounding of other processors, cause smaller differences.
 const TOLERANCE: f64 = 0.002;
-/// The allowed relative difference of a metric that is better if it is lower, such as perplexity, for weights with 8
-/// bits.
+/// The allowed relative difference between a measured test metric and its recorded value if the weights have 8 bits. It
+/// is used for metrics whose lower values are better, such as perplexity.
 const INT8_TOLERANCE: f64 = 0.01;
 
 /// The content of `training.json`: the recipe and the results of a model.
@@ -122,7 +122,7 @@ impl<D, M> Record<D, M> {
     }
 }
 
-/// An open package, for evaluation or export.
+/// A trained model that was opened from its package, for evaluation or export.
 pub struct Opened<T: Task> {
     /// The folder of the package.
     pub dir: PathBuf,
@@ -141,7 +141,8 @@ impl<T: Task> Opened<T> {
         Ok(Self { dir: dir.to_path_buf(), record: read_record::<T>(&package, &files)?, predictor })
     }
 
-    /// Writes the package to another folder, in the current format. An older package in that folder is replaced.
+    /// Writes the package to another folder, in the current format and with weights in the given precision. A package
+    /// that is already in that folder is replaced.
     ///
     /// # Errors
     ///
@@ -177,7 +178,8 @@ pub fn is_package(dir: &Path) -> bool {
     [MANIFEST, RECORD_1].iter().any(|name| dir.join(name).is_file())
 }
 
-/// Checks that the folder `to` contains only files of a package, because writing a package replaces the folder.
+/// Checks that the folder `to` contains only files of a package, because writing a package replaces the folder. `from`
+/// is the folder of the package that is written.
 fn check_target(to: &Path, from: &Path) -> Result<()> {
     let entries = match std::fs::read_dir(to) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -192,7 +194,8 @@ fn check_target(to: &Path, from: &Path) -> Result<()> {
     }
 }
 
-/// Writes a package to the folder `dir`. An existing folder is replaced atomically.
+/// Writes a package to the folder `dir`. If the folder exists, it is replaced. `finished` has the results of the run;
+/// `None` before training is finished.
 pub(crate) fn write<T: Task>(
     dir: &Path,
     predictor: &T::Predictor,

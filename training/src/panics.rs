@@ -1,18 +1,20 @@
-//! Panics of GPU drivers as errors.
+//! Conversion of panics to errors, for GPU drivers.
 //!
 //! burn and CubeCL panic when a device cannot be opened, is lost or has too little memory. The panic may begin in a
-//! thread of the device, and reaches the caller as a second panic, whose message is less clear than the first.
+//! thread of the device. The caller then gets a second panic, whose message is less clear than the message of the first
+//! panic.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-/// The longest message in characters.
+/// The largest length of a message in characters. Longer messages are cut.
 const LONGEST: usize = 300;
 
 /// The number of calls of [`caught`] that are running now, and the panic message that they have recorded.
 struct Listening {
     calls: usize,
-    /// The message of the first panic since `calls` last rose from 0 to 1, until [`caught`] returns it.
+    /// The message of the first panic since the first of these calls began; `None` if there was no panic, or if
+    /// [`caught`] has already returned the message.
     first: Option<String>,
 }
 
@@ -35,14 +37,16 @@ pub fn caught<R>(work: impl FnOnce() -> R) -> Result<R, String> {
         }
         listening.calls += 1;
     }
-    // The caller gets no value that `work` has left half changed, apart from what it shares on purpose.
+    // A panic may leave a value half changed only if `work` borrows this value from the caller. The caller accepts
+    // this.
     let done = panic::catch_unwind(AssertUnwindSafe(work));
     let mut listening = listening();
     listening.calls -= 1;
     done.map_err(|_| listening.first.take().unwrap_or_else(|| "an unknown failure".to_owned()))
 }
 
-/// Sets a panic hook that keeps the message for [`caught`]. Outside of `caught`, the previous hook runs.
+/// Sets a panic hook that stores the panic message for [`caught`]. If no call of `caught` is running, the previous
+/// panic hook runs instead.
 fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {

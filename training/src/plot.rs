@@ -45,7 +45,7 @@ pub struct Panel {
     pub highest: Option<f64>,
     /// The caption below the panel.
     pub caption: String,
-    /// The position of the legend.
+    /// The position of the legend in the panel.
     pub legend: Legend,
 }
 
@@ -220,7 +220,8 @@ impl Panel {
         }
     }
 
-    /// Returns the room for a legend above the lines, as a fraction of their height, so that the legend covers no line.
+    /// Returns the height of the empty space for the legend above the lines, as a fraction of the height of the lines.
+    /// With this space, the legend covers no line.
     fn legend_room(&self, area: &Area) -> f64 {
         // Heights in pixels: of an entry of the legend, of its border, and of everything in a panel except the lines.
         const ENTRY: f64 = 16.0;
@@ -324,8 +325,8 @@ fn shown_range(low: f64, high: f64) -> f64 {
     if high > low { high - low } else { constant }
 }
 
-/// Returns the name of a time axis from `low` to `high`, in seconds since 1970-01-01, with the year if the format of
-/// its labels has no year.
+/// Returns the label of a time axis: `name`, and the year if the tick labels do not show it. `low` and `high` are the
+/// ends of the axis, in seconds since 1970-01-01. `format` is the time format of the tick labels.
 fn with_year(name: &str, low: f64, high: f64, format: &str) -> String {
     let [first, last] = [low, high].map(|time| format_time(time, "%Y"));
     match (format.contains("%Y"), first == last) {

@@ -95,7 +95,7 @@ impl Keep {
 }
 
 impl<D, M> Recipe<D, M> {
-    /// Checks that the settings of the trainer can be used together.
+    /// Checks that the settings in `[training]`, `[optimizer]` and `[schedule]` can be used together.
     pub fn check(&self) -> Result<()> {
         let refuse = |message: String| Err(TrainingError::Settings { recipe: self.name.clone(), message });
         if self.training.clip_norm.is_some() && self.training.clip_value.is_some() {
@@ -148,7 +148,7 @@ fn one() -> Count {
     Count::ONE
 }
 
-/// The text of a recipe, and its name or file for error messages.
+/// The text of a recipe, and the name or file of the recipe for error messages.
 #[derive(Clone, Debug)]
 pub struct RecipeText {
     origin: String,
@@ -186,7 +186,8 @@ impl RecipeText {
     }
 
     /// Applies overrides such as `optimizer.lr=0.001`. A dot separates a table from its key. A value that is not valid
-    /// TOML is a string. An empty value removes the key.
+    /// TOML is read as a string, without quotes. An override without a value, such as `training.patience=`, removes the
+    /// key.
     pub fn with_overrides(self, overrides: &[String]) -> Result<Self> {
         if overrides.is_empty() {
             return Ok(self);

@@ -15,7 +15,7 @@ const EPOCHS: &str = "training.epochs";
 ///
 /// # Errors
 ///
-/// [`TrainingError::OtherRecipe`] for overrides that a resumed run cannot take.
+/// [`TrainingError::OtherRecipe`] for overrides of settings that must not change when a run is resumed.
 pub(crate) fn changed<T: Task>(dir: &Path, saved: RecipeText, overrides: &[String]) -> Result<RecipeOf<T>> {
     let own: RecipeOf<T> = saved.parse()?;
     let recipe: RecipeOf<T> = saved.with_overrides(overrides)?.parse()?;
@@ -23,8 +23,8 @@ pub(crate) fn changed<T: Task>(dir: &Path, saved: RecipeText, overrides: &[Strin
     Ok(recipe)
 }
 
-/// Checks that the run in `dir`, which has the recipe `saved`, can be resumed with the recipe `wanted`: they differ at
-/// most in the [paths of the data](Task::PATHS), and in the number of epochs, which may grow.
+/// Checks that the run in `dir`, which has the recipe `saved`, can be resumed with the recipe `wanted`. Only two
+/// differences are allowed: other [paths of the data](Task::PATHS), and a larger number of epochs in `wanted`.
 pub(crate) fn check<T: Task>(dir: &Path, saved: &RecipeOf<T>, wanted: &RecipeOf<T>) -> Result<()> {
     let [old, new] = [saved, wanted].map(|recipe| serde_json::to_value(recipe).map_err(TrainingError::serialize));
     let [mut old, mut new] = [settings(&old?), settings(&new?)];

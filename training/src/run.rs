@@ -1,4 +1,4 @@
-//! A run folder: recipe, metrics, checkpoints and results of one training run.
+//! The run folder, which contains the recipe, metrics, checkpoints and results of one training run.
 //!
 //! | file | contents |
 //! |---|---|
@@ -6,12 +6,12 @@
 //! | `run.json` | [`Start`]: version, backend and data |
 //! | `metrics.jsonl` | one [`Epoch`] per line |
 //! | `curves.svg` | training curves |
-//! | `checkpoints/` | states to resume from |
-//! | `best/` | package of the best weights |
+//! | `checkpoints/` | checkpoints, from which the run can be resumed |
+//! | `best/` | package: the model with the best weights, ready for use |
 //! | `report.md`, `demonstration.svg` | results, when training is finished |
 //! | `baselines.json` | results of the baselines |
 //! | `events.out.tfevents.…` | events for TensorBoard |
-//! | `lock` | locked by the process that trains |
+//! | `lock` | empty file that the process that trains keeps locked |
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,8 @@ pub struct Run {
     dir: PathBuf,
 }
 
-/// The content of `run.json`: program version, backend, threads and data with which a run was started.
+/// The content of `run.json`: program version, backend, device, number of threads and ranks, and data with which a run
+/// was started.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Start {
     /// Version of the program that started the run.
@@ -57,9 +58,9 @@ pub struct Start {
 }
 
 impl Start {
-    /// Returns whether a run with the data of `self` may use data with the fingerprint `other`: whether all checksums
-    /// in the fingerprints are equal. Fingerprints without checksums must be equal as texts. The names of files do not
-    /// matter.
+    /// Returns whether the data with the fingerprint `other` are the data with which the run was started: whether both
+    /// fingerprints contain the same checksums. Fingerprints without checksums must be equal as texts. The names of
+    /// files do not matter.
     pub fn has_data(&self, other: &str) -> bool {
         let (own, others) = (checksums(&self.data), checksums(other));
         if own.is_empty() { self.data == other } else { own == others }
@@ -73,7 +74,8 @@ impl Start {
         Err(TrainingError::DataChanged { path, was, now })
     }
 
-    /// Returns notes for the user who resumes the run: each difference between this start and `now`.
+    /// Compares `self`, which describes the start of the run, with `now`, which describes its resumption. Returns a
+    /// note for the user about each difference, except differences of the data.
     fn differences(&self, now: &Self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.backend != now.backend {
@@ -108,7 +110,7 @@ impl Start {
     }
 }
 
-/// Returns the SHA-256 checksums in a text.
+/// Returns all SHA-256 checksums (words of 64 hexadecimal digits) in a text, in order.
 fn checksums(text: &str) -> Vec<&str> {
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
     words.filter(|word| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit())).collect()
@@ -161,10 +163,11 @@ pub struct Epoch {
 }
 
 impl Run {
-    /// Creates and locks the folder of a new run: `dir`, which must be empty if it exists, or `runs/RECIPE/TIME`.
+    /// Creates and locks the folder of a new run: `dir`, which must be empty if it exists, or `runs/RECIPE/TIME` if
+    /// `dir` is `None`. `recipe` is the name of the recipe.
     ///
-    /// Call it before the data are read, so that a folder in use is reported at once. If [`begin`](Self::begin) is not
-    /// called, dropping the lock removes the folder.
+    /// Call this function before the data are read, so that a folder in use is reported at once. If
+    /// [`begin`](Self::begin) is not called, dropping the lock removes the folder.
     pub(crate) fn claim(dir: Option<PathBuf>, recipe: &str) -> Result<(Self, Lock)> {
         let Some(dir) = dir else { return Self::claim_default(recipe) };
         Self::check_free(&dir)?;
@@ -198,12 +201,12 @@ impl Run {
         Ok((Self { dir }, lock))
     }
 
-    /// Returns the folder of a run that another rank has claimed.
+    /// Returns the run in a folder that rank 0 has created or opened. The other ranks call this function.
     pub(crate) fn followed(dir: PathBuf) -> Self {
         Self { dir }
     }
 
-    /// Checks that a folder is empty. Files that a killed process has left before its training started are ignored.
+    /// Checks that a folder is empty. The files of a process that was killed before its training started are ignored.
     fn check_free(dir: &Path) -> Result<()> {
         let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
         let leftover = |name: &str| [LOCK, START].contains(&name) || name.ends_with(files::TEMPORARY);
@@ -225,8 +228,8 @@ impl Run {
         files::write(&self.recipe(), text.as_bytes())
     }
 
-    /// Replaces the recipe of the run, if `recipe` is another recipe. If the number of epochs changes, the run is no
-    /// longer finished, and its report is removed. Returns whether the number of epochs has changed.
+    /// Replaces the saved recipe of the run by `recipe`, if the two recipes differ. If the number of epochs changes,
+    /// the run is no longer finished, and its report is removed. Returns whether the number of epochs has changed.
     pub(crate) fn replace_recipe<D, M>(&self, recipe: &Recipe<D, M>) -> Result<bool>
     where
         D: Serialize + DeserializeOwned,
@@ -266,10 +269,10 @@ impl Run {
         let path = self.dir.join(START);
         let text = std::fs::read_to_string(&path).map_err(TrainingError::io("read", &path))?;
         serde_json::from_str(&text)
-            .map_err(|error| TrainingError::damaged(&path, format!("does not describe the start of a run: {error}")))
+            .map_err(|error| TrainingError::damaged(&path, format!("is not valid ({error}); start a new run")))
     }
 
-    /// Locks the folder for training, and completes or removes unfinished writes of a killed process.
+    /// Locks the folder for training. If a killed process was writing `best/`, completes or removes the new files.
     pub(crate) fn lock(&self) -> Result<Lock> {
         let lock = Lock::new(&self.dir, false)?;
         files::finish_replacing(&self.best())?;
@@ -301,7 +304,7 @@ impl Run {
         self.dir.join("best")
     }
 
-    /// Returns the folder with the package of the best weights so far, for the run in `dir`.
+    /// Returns the folder with the package of the best weights so far. `dir` is the run folder.
     ///
     /// # Errors
     ///
@@ -317,13 +320,13 @@ impl Run {
         self.dir.join("curves.svg")
     }
 
-    /// Returns the path of the demonstration picture, which exists when training is finished, if the application draws
-    /// one.
+    /// Returns the path of the demonstration picture: example predictions as SVG. The file exists when training is
+    /// finished, if the application draws such a picture.
     pub fn picture(&self) -> PathBuf {
         self.dir.join(PICTURE)
     }
 
-    /// Writes the demonstration picture, an SVG, if the task draws a picture.
+    /// Writes the demonstration picture, an SVG; writes nothing if `svg` is `None`.
     pub(crate) fn write_picture(&self, svg: Option<&str>) -> Result<()> {
         svg.map_or(Ok(()), |svg| files::write(&self.picture(), svg.as_bytes()))
     }
@@ -336,8 +339,12 @@ impl Run {
         }
         let text = std::fs::read_to_string(&path).map_err(TrainingError::io("read", &path))?;
         let epoch = |(index, line)| {
-            serde_json::from_str(line)
-                .map_err(|error| TrainingError::damaged(&path, format!("line {}: {error}", index + 1)))
+            serde_json::from_str(line).map_err(|error| {
+                TrainingError::damaged(
+                    &path,
+                    format!("has an invalid line {} ({error}); resume the run to write the file again", index + 1),
+                )
+            })
         };
         text.lines().enumerate().map(epoch).collect()
     }

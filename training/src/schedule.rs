@@ -45,8 +45,8 @@ pub enum ScheduleKind {
     /// The learning rate follows half a cosine from a 25th of the peak up to the peak, and then half a cosine down to
     /// almost 0, as in PyTorch's `OneCycleLR` ([Smith & Topin 2018](https://arxiv.org/abs/1708.07120)).
     OneCycle,
-    /// The learning rate is multiplied by `factor` after `after` epochs, and again after each `every` epochs
-    /// ([Zaremba et al. 2014](https://arxiv.org/abs/1409.2329)).
+    /// The learning rate is multiplied by `factor` after the first `after` epochs, and then once more every `every`
+    /// epochs ([Zaremba et al. 2014](https://arxiv.org/abs/1409.2329)).
     Step,
     /// The learning rate is multiplied by `factor` when the validation metric has not improved for `patience` epochs.
     Plateau,
@@ -65,13 +65,14 @@ pub(crate) struct Position {
     pub drops: usize,
 }
 
-/// The factor of the schedule `one-cycle` at the first step: PyTorch's default.
+/// The factor of the peak learning rate at the first step of the schedule `one-cycle`: PyTorch's default.
 const BEGIN: f64 = 1.0 / 25.0;
-/// The factor of the schedule `one-cycle` at the last step: PyTorch's default.
+/// The factor of the peak learning rate at the last step of the schedule `one-cycle`: PyTorch's default.
 const END: f64 = BEGIN / 1e4;
 
 impl ScheduleConfig {
-    /// Checks that the kind of schedule uses all settings that are given, and that no setting that it needs is missing.
+    /// Checks that the kind of schedule uses all settings that are given, and that all settings that this kind needs
+    /// are given.
     pub(crate) fn check(&self) -> Result<(), String> {
         use ScheduleKind::*;
         let kind = self.kind;
@@ -136,7 +137,8 @@ impl ScheduleConfig {
     }
 
     /// Counts how often the schedule `plateau` has reduced the learning rate: once each time that the validation metric
-    /// has not improved for `patience` epochs. The count of epochs then restarts.
+    /// has not improved for `patience` epochs. After a reduction, the count of these epochs starts again at 0. `values`
+    /// are the validation metrics of all finished epochs.
     pub(crate) fn drops(&self, monitor: Monitor, values: impl Iterator<Item = f64>) -> usize {
         let Some(patience) = self.patience else { return 0 };
         let (mut best, mut since, mut drops) = (None, 0, 0);

@@ -1,4 +1,4 @@
-//! Training with several seeds: the mean and the standard deviation of the test metrics.
+//! Several trainings of one recipe with different seeds: the mean and the standard deviation of the test metrics.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -27,7 +27,7 @@ pub struct Seeds {
     dir: PathBuf,
 }
 
-/// Mean and sample standard deviation of each test metric over the seeds, by name of the metric.
+/// The mean and the sample standard deviation of each test metric over the seeds, by name of the metric.
 pub type Spreads = BTreeMap<String, [f64; 2]>;
 
 const FILE: &str = "series.json";
@@ -62,12 +62,14 @@ impl Seeds {
     pub fn open(dir: &Path) -> Result<Self> {
         let path = dir.join(FILE);
         let text = std::fs::read_to_string(&path).map_err(TrainingError::io("read", &path))?;
-        let all: Self = serde_json::from_str(&text)
-            .map_err(|error| TrainingError::damaged(&path, format!("is not a list of seeds: {error}")))?;
+        let all: Self = serde_json::from_str(&text).map_err(|error| {
+            TrainingError::damaged(&path, format!("is not a list of seeds ({error}); start new runs in another folder"))
+        })?;
         Ok(Self { dir: dir.to_path_buf(), ..all })
     }
 
-    /// Changes the recipe of all runs by overrides, as [`Training::resume_with`] does.
+    /// Applies overrides, such as `training.epochs=20`, to the recipe of all runs. Only the overrides that
+    /// [`Training::resume_with`] allows are valid.
     pub fn changed<T: Task>(self, overrides: &[String]) -> Result<Self> {
         if overrides.is_empty() {
             return Ok(self);
@@ -83,8 +85,8 @@ impl Seeds {
         &self.dir
     }
 
-    /// Trains every seed whose run is not finished, and writes the report. Calls `each` after every run that this call
-    /// trained. Returns `None` if a stop was requested.
+    /// Trains a model for every seed whose run is not finished, and writes the report. Calls `each` with the result of
+    /// every training in this call. Returns `None` if a stop was requested, or if this rank is not rank 0.
     pub fn fit<T: Task>(
         &self,
         session: &mut Session,

@@ -1,4 +1,4 @@
-//! The environment of a training.
+//! The environment of a training: device, data folders, options, interrupt and observer.
 
 use burn::tensor::Device;
 use datasets::Locator;
@@ -26,7 +26,7 @@ pub struct Session<'a> {
     pub interrupt: Interrupt,
     /// The receiver of the training's events, such as a progress display.
     pub observer: Box<dyn Observer + 'a>,
-    /// The ranks of a data-parallel training; [`Alone`] for an ordinary one.
+    /// The ranks of a data-parallel training; [`Alone`] for a training with a single rank.
     pub ranks: Box<dyn Collective + 'a>,
 }
 
@@ -68,7 +68,7 @@ impl Session<'_> {
         Ok(raw)
     }
 
-    /// Returns an error if the user gave a data folder, but no data file has been searched in it.
+    /// Returns an error if the user gave a data folder, but no data file was searched in this folder.
     pub fn check_data_folder(&self) -> Result<()> {
         if self.locator.is_ignored() {
             let message = "the data of this recipe are not read from a data folder; do not give a data folder";
@@ -77,8 +77,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Encodes the loaded data for the model, in a training, a validation and a test part. Passes notes about the data
-    /// to the observer.
+    /// Encodes the loaded data for the model, and splits them into a training, a validation and a test part. Passes
+    /// notes about the data to the observer.
     pub fn encode<T: Task>(&mut self, task: &T, raw: T::Raw) -> Result<Splits<T::Set>> {
         let Self { locator, observer, .. } = self;
         let mut note = |text: &str| observer.observe(&Event::Note(text));

@@ -1,8 +1,7 @@
 //! Stochastic gradient descent (SGD), with PyTorch's definition of momentum.
 //!
-//! SGD without momentum updates the weights in place on the CPU backend `flex` and on GPUs, which is faster for large
-//! embeddings.
-//! All other cases use burn's SGD.
+//! On the CPU backend `flex` and on GPUs, SGD without momentum updates the weights in place. This is faster than burn's
+//! SGD if the model has large embeddings. All other cases use burn's SGD.
 
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
@@ -23,7 +22,7 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// Creates the optimizer. `l2`: the multiple of the weights that is added to the gradient.
+    /// Creates the optimizer. `l2` is the factor of the L2 term: `l2` times the weights is added to the gradient.
     pub fn new(l2: f32, momentum: f64) -> Self {
         let momentum_config = (momentum > 0.0).then_some(MomentumConfig { momentum, dampening: 0.0, nesterov: false });
         let decay = (l2 > 0.0).then(|| WeightDecayConfig::new(l2));

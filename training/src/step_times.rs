@@ -8,12 +8,12 @@ use crate::session::Session;
 use crate::steps::Stepper;
 use crate::task::{RecipeOf, Task};
 
-/// The measured steps of a recipe.
+/// The measured times of the optimizer steps of a recipe.
 #[derive(Clone, Debug)]
 pub struct StepTimes {
     /// The time of each optimizer step, in the order of training.
     pub times: Vec<Duration>,
-    /// The number of items in all these steps, such as sentences or tokens.
+    /// The number of items, such as sentences or tokens, in all measured steps together.
     pub items: usize,
 }
 
@@ -23,7 +23,7 @@ impl StepTimes {
     ///
     /// # Errors
     ///
-    /// Every [`TrainingError`] of loading the data and of a step.
+    /// The errors of loading the data and of computing a step.
     pub fn measure<T: Task>(recipe: &RecipeOf<T>, warm_up: usize, steps: usize, session: &mut Session) -> Result<Self> {
         let all = with_stepper::<T, _>(recipe, session, |stepper| times(stepper, warm_up + steps))?;
         let (times, items): (Vec<Duration>, Vec<usize>) = all.into_iter().skip(warm_up).unzip();
@@ -49,7 +49,8 @@ pub(crate) fn with_stepper<T: Task, R>(
 
 /// Trains for `steps` steps. Returns the time and the number of items of each step.
 fn times<T: Task>(stepper: &Stepper<T>, steps: usize) -> Result<Vec<(Duration, usize)>> {
-    let no_steps = || TaskError::setting("model", "a model without a network has no training steps");
+    let no_steps =
+        || TaskError::setting("model", "a model without a network has no training steps; choose another model");
     let mut now = stepper.fresh()?.ok_or_else(no_steps)?;
     let (lr, group) = (stepper.recipe.optimizer.lr.get(), stepper.recipe.training.accumulate.get());
     let mut times = Vec::new();
@@ -80,7 +81,7 @@ fn times<T: Task>(stepper: &Stepper<T>, steps: usize) -> Result<Vec<(Duration, u
     Ok(times)
 }
 
-/// Waits until the device has computed everything.
+/// Waits until the device has finished all computations.
 fn finish<T: Task>(stepper: &Stepper<T>) -> Result<()> {
     stepper.device.sync().map_err(|error| TaskError::Other(crate::panics::one_line(&error.to_string())).into())
 }

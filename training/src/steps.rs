@@ -54,9 +54,10 @@ pub struct StepResult {
 
 /// The loss and the norm of the gradient of one optimizer step.
 pub enum Progress {
-    /// The values.
+    /// The values are in CPU memory.
     Known(Measures),
-    /// The values in the memory of a GPU, `[loss, norm, …]`. Reading them waits until the GPU has computed the step.
+    /// The values are in the memory of a GPU, in a tensor `[loss, norm, …]`. Reading them waits until the GPU has
+    /// computed the step.
     #[cfg(feature = "cube")]
     OnGpu(Box<Tensor<1>>),
 }
@@ -71,7 +72,7 @@ pub struct Measures {
 }
 
 impl Progress {
-    /// Returns the values. Waits for the GPU if they are in its memory.
+    /// Returns the values. Waits for the GPU if the values are in the memory of a GPU.
     pub fn read(self) -> Measures {
         match self {
             Self::Known(measures) => measures,
@@ -97,15 +98,18 @@ impl Measures {
     }
 }
 
-/// The sum of the losses of all items of a step.
+/// The sum of the losses of all items of an optimizer step.
 enum LossSum {
+    /// The sum is in CPU memory.
     Known(f64),
+    /// The sum is in the memory of a GPU; `None` before the first batch.
     #[cfg(feature = "cube")]
     OnGpu(Option<Box<Tensor<1>>>),
 }
 
 impl LossSum {
-    /// `world`: the number of ranks. Several ranks add their losses on the CPU.
+    /// Starts with the sum 0. One rank on a GPU adds its losses on the GPU. Several ranks add their losses on the CPU.
+    /// `_world` is the number of ranks.
     fn new(_device: &Device, _world: usize) -> Self {
         #[cfg(feature = "cube")]
         if gpu::is_gpu(_device) && _world == 1 {
@@ -114,6 +118,7 @@ impl LossSum {
         Self::Known(0.0)
     }
 
+    /// Adds the losses of a batch of `count` items with the mean loss `mean`.
     fn add(&mut self, mean: &Tensor<1>, count: usize) {
         match self {
             Self::Known(sum) => *sum += f64::from(mean.clone().into_scalar::<f32>()) * count as f64,
@@ -132,7 +137,7 @@ impl LossSum {
 impl<'a, T: Task> Stepper<'a, T> {
     /// Returns the state of training before the first step; `None` for a model without a network.
     pub fn fresh(&self) -> Result<Option<Snapshot<T::Model>>> {
-        // burn draws the values of a parameter when it is first used, which may be later in this function.
+        // burn draws random weights only when a parameter is first used. Therefore `turn` covers all of `drawn`.
         self.ranks.turn(|| self.drawn())
     }
 
@@ -190,7 +195,8 @@ impl<'a, T: Task> Stepper<'a, T> {
             state.batches += 1;
             let Some(batch) = batch? else {
                 if state.step == 0 {
-                    return Err(self.too_few_rows().into()); // the weights are drawn when the first batch uses them
+                    // burn draws the weights when the first batch uses them, so every rank must have rows of it.
+                    return Err(self.too_few_rows().into());
                 }
                 continue;
             };
@@ -231,8 +237,10 @@ impl<'a, T: Task> Stepper<'a, T> {
     }
 
     fn too_few_rows(&self) -> TaskError {
-        let message =
-            format!("the first batch has fewer rows than the {} ranks; start fewer ranks", self.ranks.world());
+        let message = format!(
+            "the first batch has fewer rows than the {} ranks; increase the batch size, or start fewer ranks",
+            self.ranks.world()
+        );
         TaskError::setting("training.batch_size", message)
     }
 

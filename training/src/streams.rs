@@ -16,17 +16,18 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::task::Carry;
 
-/// A sequence of tokens, cut into `rows` parts of equal length that are read in parallel.
+/// A sequence of token ids, cut into rows of equal length. The model reads the rows in parallel.
 #[derive(Clone, Debug)]
 pub struct Streams {
-    /// The tokens, row by row: `[rows, length]`.
+    /// The token ids, row by row: `[rows, length]`.
     tokens: Vec<u32>,
     rows: usize,
+    /// The number of tokens in each row.
     length: usize,
 }
 
-/// A segment of a window: consecutive steps in which documents end only at the last step. Hidden states can then be
-/// reset between two segments.
+/// A segment of a [window](Streams::windows) of truncated back-propagation: consecutive steps in which documents end
+/// only at the last step. Therefore the hidden states of ended documents can be reset between two segments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
     /// The range of the steps in the segment, counted from 0 at the start of the window.
@@ -37,7 +38,7 @@ pub struct Segment {
 }
 
 impl Streams {
-    /// Cuts a sequence of tokens into `rows` rows of equal length. The remaining tokens at the end are dropped.
+    /// Cuts a sequence of token ids into `rows` rows of equal length. The remaining tokens at the end are dropped.
     pub fn new(tokens: &[u32], rows: usize) -> Self {
         let length = tokens.len() / rows.max(1);
         Self { tokens: tokens[..length * rows].to_vec(), rows, length }
@@ -48,7 +49,7 @@ impl Streams {
         self.rows
     }
 
-    /// Copies the rows with these numbers.
+    /// Returns a copy that has only the given range of rows.
     pub fn of_rows(&self, rows: Range<usize>) -> Self {
         let tokens = self.tokens[rows.start * self.length..rows.end * self.length].to_vec();
         Self { tokens, rows: rows.len(), length: self.length }
@@ -61,7 +62,8 @@ impl Streams {
         (0..last).step_by(steps).map(|start| start..last.min(start + steps)).collect()
     }
 
-    /// Copies the tokens of a window and the token after it in each row: the inputs and targets of one batch.
+    /// Returns a copy of the tokens of a window, and of the token after the window, in each row: the inputs and targets
+    /// of one batch.
     pub fn part(&self, window: &Range<usize>) -> Self {
         let length = window.len() + 1;
         let rows = self.tokens.chunks_exact(self.length.max(1));
@@ -72,12 +74,12 @@ impl Streams {
         }
     }
 
-    /// Returns the input tokens of a window, `[rows, steps]`.
+    /// Returns the input token ids of a window, `[rows, steps]`.
     pub fn inputs(&self, window: &Range<usize>, device: &Device) -> Tensor<2, Int> {
         self.tensor(window.clone(), device)
     }
 
-    /// Returns the target tokens of a window, which are the inputs shifted by one step, `[rows, steps]`.
+    /// Returns the target token ids of a window, `[rows, steps]`: for each input token, the next token of the row.
     pub fn targets(&self, window: &Range<usize>, device: &Device) -> Tensor<2, Int> {
         self.tensor(window.start + 1..window.end + 1, device)
     }

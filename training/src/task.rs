@@ -26,8 +26,9 @@ pub(crate) const fn application<T: Task>() -> &'static str {
     <T::Predictor as Predictor>::APPLICATION
 }
 
-/// The hidden state that [`Task::loss`] passes from batch to batch, for truncated back-propagation through time. The
-/// trainer detaches the tensors from the autodiff graph after each batch, and clears them at the start of every epoch.
+/// The hidden state that [`Task::loss`] passes from batch to batch, for truncated back-propagation through time. Each
+/// tensor has the shape `[layers, rows, features]`. The trainer detaches the tensors from the autodiff graph after each
+/// batch, and clears the list at the start of every epoch.
 pub type Carry = Vec<Tensor<3>>;
 
 /// A data set in three parts.
@@ -46,8 +47,8 @@ pub struct Splits<S> {
 pub struct Loss {
     /// The mean loss over the items of the batch, `[1]`, attached to the autodiff graph.
     pub mean: Tensor<1>,
-    /// The number of items or tokens over which the mean is taken. It is the weight of this batch in gradient
-    /// accumulation.
+    /// The number of items, such as sentences or tokens, over which the mean is taken. It is the weight of this batch
+    /// in gradient accumulation.
     pub count: usize,
 }
 
@@ -58,7 +59,7 @@ pub struct Loss {
 pub struct Demonstration {
     /// The example predictions as lines of text.
     pub lines: Vec<String>,
-    /// The example predictions as a picture in SVG format; `None` if the application draws none.
+    /// The example predictions as a picture in SVG format; `None` if the application draws no picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<String>,
 }
@@ -120,9 +121,9 @@ pub struct Contents<'a, M> {
 
 /// How the model of an application is trained and evaluated.
 ///
-/// A value of the type holds everything that was fitted to the training part without gradients, such as a vocabulary or
-/// a scaler. The crate documentation shows the order of the calls. If a function returns an error, the training ends
-/// with this error.
+/// A value of a type that implements this trait holds everything that was fitted to the training part without
+/// gradients, such as a vocabulary or a scaler. The diagram shows the order of the calls. If a function returns an
+/// error, the training ends with this error.
 ///
 /// ```text
 /// recipe.toml ─► load ─► fit ─► encode ─► Splits ─► plan ─► collate ─► loss ─► gradients
@@ -147,7 +148,7 @@ pub trait Task: Sized + Sync {
     /// The tensors of one batch.
     type Batch: Send;
 
-    /// The texts of the embedded recipes; the first is the default.
+    /// The TOML texts of the recipes that are compiled into the program. The first recipe is the default.
     const RECIPES: &'static [&'static str];
     /// A part of the model card, in Markdown: intended use, preprocessing, limits, license of the data.
     const CARD: &'static str = "";
@@ -164,14 +165,14 @@ pub trait Task: Sized + Sync {
     /// Loads the data that the table `[data]` of a recipe describes.
     fn load(data: &Self::Data, cx: &mut LoadContext) -> TaskResult<Self::Raw>;
 
-    /// Returns a text that changes whenever the data change, such as a checksum. It may be empty if the recipe
-    /// determines the data.
+    /// Returns a text that changes whenever the data change, such as a checksum. The text may be empty if the recipe
+    /// alone determines the data.
     fn fingerprint(_raw: &Self::Raw) -> String {
         String::new()
     }
 
-    /// Fits everything that needs no gradients, such as a vocabulary, to the training part only. `start` is the model
-    /// that the recipe names as `start_from`.
+    /// Fits everything that needs no gradients, such as a vocabulary, to the training part only. `start` is the trained
+    /// model that the recipe names as `start_from`; `None` if the recipe names no model.
     fn fit(recipe: &RecipeOf<Self>, raw: &Self::Raw, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self>;
 
     /// Restores the task of a trained model from its recipe and predictor, for an evaluation.
@@ -180,8 +181,8 @@ pub trait Task: Sized + Sync {
     /// Encodes the data for the model, and splits them into a training, a validation and a test part.
     fn encode(&self, raw: Self::Raw, cx: &mut LoadContext) -> TaskResult<Splits<Self::Set>>;
 
-    /// Returns the number of parameters of the network. The trainer compares it with the free memory before
-    /// [`Task::init`].
+    /// Returns the number of parameters of the network. Before [`Task::init`], the trainer checks that the free memory
+    /// is large enough for this number.
     fn num_params(&self) -> f64 {
         0.0
     }
@@ -197,9 +198,10 @@ pub trait Task: Sized + Sync {
     /// Makes a batch, in a thread that runs ahead of the optimizer steps. A PyTorch user would call this `collate_fn`.
     fn collate(&self, set: &Self::Set, items: &Self::Items, cx: &mut CollateContext) -> TaskResult<Self::Batch>;
 
-    /// Returns the rows of a batch that one of several ranks computes, in a data-parallel training; `None` if the batch has
-    /// too few rows for all ranks. The mean losses of the ranks, weighted by their counts, must add up to the loss of the
-    /// batch. The default implementation refuses several ranks.
+    /// Returns the rows of a batch that one of several ranks computes, in a data-parallel training; `None` if the batch
+    /// has too few rows for all ranks. The mean of the losses of all ranks, weighted by [`Loss::count`], must be the
+    /// loss of the whole batch. The default implementation returns an error, because the task then does not support
+    /// several ranks.
     ///
     /// # Errors
     ///
@@ -212,8 +214,8 @@ pub trait Task: Sized + Sync {
     /// Computes the mean loss of a batch.
     fn loss(&self, model: &Self::Model, batch: Self::Batch, cx: &mut StepContext) -> TaskResult<Loss>;
 
-    /// Makes the predictor, which evaluations and users call. `network` is in evaluation mode: without dropout and
-    /// gradients.
+    /// Makes the predictor, which evaluations and users call. `network` is in evaluation mode, without dropout and
+    /// gradients; `None` for a model without a network.
     fn predictor(&self, network: Option<Self::Model>, device: &Device) -> TaskResult<Self::Predictor>;
 
     /// Returns the contents of the package in which a predictor is stored. [`Predictor::open`] must be able to read the
@@ -234,8 +236,8 @@ pub trait Task: Sized + Sync {
         Ok(BTreeMap::new())
     }
 
-    /// Tunes settings of the predictor, such as a blending weight, on the validation part and without gradients. It is
-    /// called after training, when the predictor has the best weights.
+    /// Tunes settings of the predictor, such as a blending weight, on the validation part and without gradients. The
+    /// trainer calls this function after training, when the predictor has the best weights.
     fn finish(&self, _predictor: &mut Self::Predictor, _valid: &Self::Set, _interrupt: &Interrupt) -> TaskResult<()> {
         Ok(())
     }
@@ -257,6 +259,6 @@ pub struct Pretrained<'a, T: Task> {
     pub package: &'a Package<'a>,
     /// The table `[data]` of the recipe that the model was trained with.
     pub data: T::Data,
-    /// The [fingerprint](Task::fingerprint) of the data; `None` if the package does not have it.
+    /// The [fingerprint](Task::fingerprint) of these data; `None` if the package does not contain the fingerprint.
     pub fingerprint: Option<String>,
 }

@@ -65,10 +65,10 @@ struct Learner<M> {
     /// The state that checkpoints store: network, averaged weights, optimizer, carried hidden state and counters.
     now: Snapshot<M>,
     checkpoints: Checkpoints,
-    /// `None` for a rank that writes no files.
+    /// The event file for TensorBoard; `None` for a rank that writes no files.
     events: Option<Events>,
-    /// The last optimizer step, if its loss and gradient norm are not read yet. They are read after the next step is
-    /// sent to the GPU, so that the GPU does not wait for the CPU.
+    /// The last optimizer step, if its loss and gradient norm were not read from the GPU yet. They are read after the
+    /// next step was sent to the GPU, so that the GPU does not wait for the CPU.
     unread: Option<(Progress, Done)>,
     /// The number of optimizer steps in the whole run.
     steps: usize,
@@ -77,21 +77,23 @@ struct Learner<M> {
     started: Instant,
 }
 
-/// An optimizer step whose results are to be recorded.
+/// An optimizer step whose loss and gradient norm are not recorded yet.
 struct Done {
     items: usize,
     lr: f64,
     place: Place,
 }
 
-/// The place of an optimizer step in the training.
+/// The position of an optimizer step in the training run.
 #[derive(Clone, Copy)]
 struct Place {
-    /// The number of the step and the epoch, counted from 1.
+    /// The number of the step since the start of the run, counted from 1.
     step: usize,
+    /// The number of the epoch, counted from 1.
     epoch: usize,
-    /// The number of the last batch of the step in the epoch, counted from 1, and the number of batches of the step.
+    /// The number of the last batch of the step, counted from 1 in each epoch.
     batch: usize,
+    /// The number of batches whose gradients were accumulated in the step.
     batches: usize,
 }
 
@@ -136,7 +138,7 @@ impl<M: Module> Learner<M> {
         Ok(())
     }
 
-    /// Records values for TensorBoard.
+    /// Records named values for TensorBoard, if this rank writes files. `step` is the number of the optimizer step.
     fn scalars<'a>(&mut self, step: usize, values: impl IntoIterator<Item = (&'a str, f64)>) -> Result<()> {
         self.events.as_mut().map_or(Ok(()), |events| events.scalars(step, values))
     }
@@ -190,13 +192,15 @@ impl<T: Task> Trainer<'_, T> {
         };
         let steps = self.epochs() * batches.div_ceil(self.recipe.training.accumulate.get());
         if resume {
-            self.check_ranks(&now)?; // burn draws new weights later, when they are first used
+            // New weights cannot be compared yet, because burn draws them later, when they are first used.
+            self.check_ranks(&now)?;
         }
         now.carry = shared::part(self.ranks, now.carry);
         let leads = self.ranks.leads();
         let events = leads.then(|| Events::create(self.run.dir(), now.state.step)).transpose()?;
         if resume && leads {
-            // A killed process may have written an epoch to metrics.jsonl after its last checkpoint.
+            // A killed process may have written an epoch to metrics.jsonl after its last checkpoint. This removes the
+            // epoch.
             self.run.write_history(&now.state.history)?;
             if now.state.epoch >= self.epochs() {
                 note("all epochs are already trained: evaluating the model again");
@@ -218,7 +222,7 @@ impl<T: Task> Trainer<'_, T> {
         state.epoch >= self.epochs() || (state.batch == 0 && since_best >= patience)
     }
 
-    /// Trains the remaining epochs. Returns `None` if a stop was requested before the end.
+    /// Trains the remaining epochs. Returns `None` if a stop was requested before the end of the training.
     fn train_epochs(
         &self,
         stepper: &Stepper<T>,
@@ -245,8 +249,8 @@ impl<T: Task> Trainer<'_, T> {
         shared::check_equal(self.ranks, &now.model, [epoch, batch, step])
     }
 
-    /// Returns whether a stop was requested on any rank, and whether a checkpoint is due on any rank. A stop then counts
-    /// as requested on all ranks.
+    /// Returns whether a stop was requested on any rank, and whether a checkpoint is due on any rank. `due` is whether
+    /// a checkpoint is due on this rank. If a stop was requested on another rank, it is also requested on this rank.
     fn agree(&self, due: bool) -> Result<[bool; 2]> {
         let [stop, due] = self.ranks.any([self.interrupt.is_requested(), due])?;
         if stop {
@@ -255,7 +259,7 @@ impl<T: Task> Trainer<'_, T> {
         Ok([stop, due])
     }
 
-    /// Trains the remaining steps of the current epoch, or until a stop is requested.
+    /// Trains the remaining steps of the current epoch. If a stop is requested, ends after the current step.
     fn train_steps(
         &self,
         stepper: &Stepper<T>,
@@ -301,7 +305,8 @@ impl<T: Task> Trainer<'_, T> {
         let StepResult { grads, progress, items } = stepper.gradients(&mut learner.now, batches, count)?;
         let State { step, epoch, batch, .. } = learner.now.state;
         let place = Place { step: step + 1, epoch: epoch + 1, batch, batches: count };
-        // A step that may be skipped must be read before the update.
+        // If a step with a NaN or infinite loss stops the training, the loss can be read after the update. If such a
+        // step is skipped, the loss must be read before the update.
         if progress.is_on_gpu() && self.options.on_nonfinite == OnNonFinite::Stop {
             self.record_unread(&mut learner, observer)?;
             let lr = self.learning_rate(&learner.now.state, learner.steps);
@@ -320,8 +325,9 @@ impl<T: Task> Trainer<'_, T> {
         Ok(learner)
     }
 
-    /// Records the last optimizer step if its results are not read yet. A checkpoint is written only after this, so that
-    /// no checkpoint contains the update of a loss or gradient that is NaN or infinite.
+    /// Reads and records the loss and the gradient norm of the last optimizer step, if they were not read yet. Call
+    /// this function before a checkpoint is written, so that no checkpoint contains an update with a NaN or infinite
+    /// gradient.
     fn record_unread(&self, learner: &mut Learner<T::Model>, observer: &mut dyn Observer) -> Result<()> {
         let Some((progress, done)) = learner.unread.take() else { return Ok(()) };
         let measures = progress.read();
@@ -430,9 +436,11 @@ impl<T: Task> Trainer<'_, T> {
         Ok(())
     }
 
-    /// Returns the validation metrics, which rank 0 measures with the predictor. All ranks get the same bits.
+    /// Returns the validation metrics. Rank 0 measures them with the predictor, and the other ranks receive exactly the
+    /// same values.
     fn validate(&self, predictor: Option<&T::Predictor>) -> Result<Metrics> {
-        // A requested stop does not end the validation, which takes only seconds: the whole epoch would be lost.
+        // A stop request does not interrupt the validation: it takes only seconds, and without it the epoch is not
+        // finished.
         let measure = |predictor| self.task.validate(predictor, &self.splits.valid, &Interrupt::default());
         let valid = predictor.map(measure).transpose()?.map(|measured| measured.flat()).unwrap_or_default();
         if self.ranks.world() == 1 {
@@ -445,7 +453,8 @@ impl<T: Task> Trainer<'_, T> {
     }
 }
 
-/// Advances the state to the next epoch. Returns the metrics of the epoch that ended.
+/// Advances the state to the next epoch. Returns the metrics of the epoch that ended. `valid` are its validation
+/// metrics.
 fn close_epoch(state: &mut State, valid: Metrics) -> Epoch {
     let Sums { loss, count, norm, steps, largest_norm, lr, skipped } = std::mem::take(&mut state.sums);
     state.epoch += 1;

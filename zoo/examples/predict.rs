@@ -1,7 +1,6 @@
-//! Predicts the outputs for texts with a model of any application:
-//! `cargo run -p zoo --example predict -- imdb-lstm "Wonderfully acted."`
+//! Predicts one output for each text, with a model of any application, and prints each output as JSON:
 //!
-//! prints one prediction per text as JSON.
+//! `cargo run -p zoo --example predict -- imdb-lstm "Wonderfully acted."`
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);

@@ -1,4 +1,5 @@
-//! The models of all applications: the program `zoo`, and a library that opens any package.
+//! All models of rnn-zoo: the program `zoo`, and a library that opens any model package (the weights, settings and
+//! vocabulary of a trained model) of any application (such as sentiment analysis or forecasting).
 //!
 //! ```
 //! let model = zoo::from_pretrained("imdb-hybrid")?;
@@ -8,16 +9,17 @@
 //! ```
 //!
 //! Without cargo features the library has no command line, no trainer and no access to files, and builds for
-//! `wasm32-unknown-unknown`. The feature `folder` adds [`from_pretrained`], and `cli` (default) the program.
+//! `wasm32-unknown-unknown`. The feature `folder` adds [`from_pretrained`]. The feature `cli` (default) adds the
+//! program.
 //!
-//! If a program uses only one application, it can use the crate of this application, such as `sentiment`, which returns
-//! typed answers.
+//! A program that needs only one application can use the crate of that application instead, such as `sentiment`, which
+//! returns Rust structs and not JSON.
 
 use burn::tensor::Device;
 use inference::dynamic::{AnyModel, Entry, Registry};
 use inference::{Files, PackageError};
 
-/// The applications, in the order of the program's help.
+/// All applications, in the order in which the help of the program `zoo` lists them.
 pub const APPLICATIONS: Registry = Registry(&[
     Entry::of::<sentiment::Sentiment>(),
     Entry::of::<language_model::LanguageModel>(),
@@ -27,7 +29,8 @@ pub const APPLICATIONS: Registry = Registry(&[
     Entry::of::<handwriting::Writer>(),
 ]);
 
-/// Opens a package of any application on the CPU, from any source of named bytes.
+/// Opens a model package of any application on the CPU. `files` returns the bytes of each file of the package by name,
+/// for example from a folder or from memory.
 ///
 /// # Errors
 ///
@@ -36,7 +39,8 @@ pub fn from_files(files: &dyn Files) -> Result<AnyModel, PackageError> {
     APPLICATIONS.open(files, &Device::flex())
 }
 
-/// Opens a model of any application on the CPU, by its name or by the folder of its package.
+/// Opens a model of any application on the CPU. `name` is the name of a model, such as `imdb-lstm`, or the path of a
+/// folder with a model package.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Every application of the zoo in one program: `zoo APPLICATION VERB`.
+//! One program for all applications (such as sentiment analysis and forecasting): `zoo APPLICATION VERB`.
 //!
 //! ```sh
 //! cargo install --path zoo

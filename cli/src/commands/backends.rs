@@ -72,7 +72,7 @@ fn rows(backend: Backend, reference: &Reference) -> Vec<Row> {
 
 fn row(backend: Backend, index: usize, device: &Device, reference: &Reference) -> Row {
     if !backend.is_cpu() {
-        // A driver may end the program. This line then says which.
+        // A faulty driver can end the program. The last line of the log then names the device.
         log(&format!("checking {}, device {index}", backend.name()));
     }
     let adapter = caught(|| Adapter::of(device));
@@ -80,7 +80,7 @@ fn row(backend: Backend, index: usize, device: &Device, reference: &Reference) -
     let problem = match &check {
         Ok(check) if check.is_equal() => None,
         Ok(check) => Some(format!(
-            "wrong results: they differ from those of the CPU by {:.0e}; {}",
+            "wrong results: the relative difference from the results of the CPU is {:.0e}; {}",
             check.difference,
             remedy(backend)
         )),
@@ -93,7 +93,7 @@ fn row(backend: Backend, index: usize, device: &Device, reference: &Reference) -
 /// Returns what to do if a backend has no working device.
 fn remedy(backend: Backend) -> &'static str {
     match backend {
-        Backend::Flex | Backend::Ndarray => "please report this",
+        Backend::Flex | Backend::Ndarray => "please report this as a bug of rnn-zoo",
         Backend::Wgpu => "install or update the driver of the GPU (on Linux, Vulkan)",
         Backend::Vulkan => "install or update the Vulkan driver of the GPU, or try --features wgpu",
         Backend::Metal => "Metal needs macOS; on other systems use --features wgpu",
@@ -102,8 +102,8 @@ fn remedy(backend: Backend) -> &'static str {
     }
 }
 
-/// Returns the table that is printed without `--json`. A device that could not be opened has `–` in the columns of the
-/// adapter.
+/// Returns the table that is printed without `--json`. If a device could not be opened, the columns of its name, type,
+/// API, driver and memory contain `–`.
 fn table(rows: &[Row]) -> Vec<[String; 8]> {
     let unknown = || "–".to_owned();
     let mut lines =

@@ -47,12 +47,14 @@ struct Speed {
 #[derive(Debug, Serialize)]
 struct Card {
     parameters: usize,
-    /// The bytes of the files that inference reads, as they are stored.
+    /// The size of the files that inference reads, as they are stored, in bytes.
     size_bytes: u64,
-    /// The bytes of the same files if the weights have 32 bits. `size_f16_bytes` is the number for weights of 16 bits.
+    /// The size of the files that inference reads, in bytes, if each weight has 32 bits.
     size_f32_bytes: u64,
+    /// The size of the files that inference reads, in bytes, if each weight has 16 bits.
     size_f16_bytes: u64,
-    /// The memory of the process after predictions for one input; `None` if the operating system does not report it.
+    /// The resident memory of the process in bytes, after predictions for one input; `None` if the operating system
+    /// does not report the memory.
     resident_bytes: Option<u64>,
     processor: String,
     threads: usize,
@@ -71,7 +73,7 @@ fn measure<P: Predictor>(folder: &Path, with_card: bool, cx: &Context) -> Result
     let options = P::Options::default();
     let one = [predictor.example()];
     let times = times(|| predictor.predict(&one, &options).map(drop))?;
-    // The memory is measured before the card reads the files again.
+    // The memory is measured first, because `card` reads the files again.
     let resident = resident_memory();
     let files = Folder::new(folder);
     let card = if with_card { Some(card(&Package::open(&files, P::APPLICATION)?, resident)?) } else { None };
@@ -151,10 +153,10 @@ fn rows(speed: &Speed) -> Vec<[String; 2]> {
         rows.push(row("size, f32", size(card.size_f32_bytes)));
         rows.push(row("size, f16", size(card.size_f16_bytes)));
     }
-    rows.push(row("load", format!("{:.1} ms", speed.load_ms)));
+    rows.push(row("load time", format!("{:.1} ms", speed.load_ms)));
     rows.push(row("latency, p50", format!("{:.2} ms", speed.p50_ms)));
     rows.push(row("latency, p95", format!("{:.2} ms", speed.p95_ms)));
-    rows.push(row("throughput, 32", format!("{:.0} inputs/s", speed.throughput_32)));
+    rows.push(row("throughput, batch 32", format!("{:.0} inputs/s", speed.throughput_32)));
     if let Some(card) = &speed.card {
         rows.push(row("resident memory", card.resident_bytes.map_or("–".to_owned(), size)));
         rows.push(row("processor", card.processor.clone()));

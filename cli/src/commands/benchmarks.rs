@@ -20,8 +20,9 @@ use crate::output::{log, print_json, print_text};
 use crate::program::Entry;
 use crate::zoo_args::{Benchmark, BenchmarkArgs, StepsArgs};
 
-/// The layers as batch size, number of steps, input size and hidden size. The shapes are those of layers in a sentiment
-/// classifier, a small and a medium language model, a forecaster of weather, and a forecaster of many series.
+/// The measured layers: batch size, number of time steps, input size and hidden size of each. The shapes are those of
+/// layers in a sentiment classifier, a small and a medium language model, a forecaster of weather, and a forecaster of
+/// many series.
 const SHAPES: [[usize; 4]; 5] =
     [[32, 200, 128, 128], [20, 20, 200, 200], [20, 35, 650, 650], [64, 120, 7, 32], [128, 48, 321, 512]];
 
@@ -60,8 +61,8 @@ fn layers(args: &BenchmarkArgs) -> Result<()> {
     })
 }
 
-/// Measures training steps of recipes: of those that the user names, or of the first recipe of each application, which
-/// needs no download.
+/// Measures training steps of the recipes that the user names. If the user names none, measures the first recipe of
+/// each application, whose data need no download.
 fn steps(StepsArgs { benchmark: args, data_dir, set }: &StepsArgs, applications: &[Entry]) -> Result<()> {
     let count = if args.names.is_empty() { 1 } else { usize::MAX };
     let named = |entry| recipes(entry).take(count);
@@ -79,7 +80,8 @@ fn steps(StepsArgs { benchmark: args, data_dir, set }: &StepsArgs, applications:
         Ok(())
     });
     match &done {
-        Err(error) if session.ranks.world() > 1 => log(&format!("error: {error}")), // before this rank ends all others
+        // The error is logged here, because the drop of `session` ends all ranks.
+        Err(error) if session.ranks.world() > 1 => log(&format!("error: {error}")),
         _ => session.ranks.finish(),
     }
     done
@@ -96,7 +98,8 @@ fn chosen<T>(all: Vec<(String, T)>, texts: &[String]) -> Result<Vec<(String, T)>
     if !all.iter().any(|(name, _)| is_chosen(name)) {
         let known = all.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
         let texts = texts.join(" or ");
-        return Err(CliError::Usage(format!("no measurement has {texts} in its name; use parts of these: {known}")));
+        let message = format!("no measurement has {texts} in its name; use parts of these names: {known}");
+        return Err(CliError::Usage(message));
     }
     Ok(all.into_iter().filter(|(name, _)| is_chosen(name)).collect())
 }
@@ -161,7 +164,7 @@ fn rounds(args: &BenchmarkArgs, device: &Device, mut round: impl FnMut()) -> f64
     let mut timed = || {
         let start = Instant::now();
         round();
-        // burn panics at other failures of a device too, and `each_backend` catches them.
+        // burn also panics when a device fails in another way. `each_backend` catches these panics.
         device.sync().unwrap_or_else(|error| panic!("{}", one_line(&error.to_string())));
         start.elapsed()
     };
@@ -169,7 +172,7 @@ fn rounds(args: &BenchmarkArgs, device: &Device, mut round: impl FnMut()) -> f64
     median((0..args.rounds.get()).map(|_| timed()).collect())
 }
 
-/// Returns the median in milliseconds.
+/// Returns the median of the times in milliseconds.
 fn median(mut times: Vec<Duration>) -> f64 {
     times.sort();
     1e3 * times.get(times.len() / 2).copied().unwrap_or_default().as_secs_f64()

@@ -1,4 +1,4 @@
-//! `train --grid`: trains with every combination of some settings, here or through a scheduler.
+//! `train --grid`: trains with every combination of some settings, on this machine or through a scheduler.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ pub fn run<A: Application>(file: &Path, args: &Train<A::Options>, cx: &mut Conte
     runs::rank::<A::Task>(&[out], cx.json)
 }
 
-/// Writes the recipe of each training, and checks all of them.
+/// Checks the recipes of all trainings, and writes each recipe to a file in `out`. Returns the trainings.
 fn prepare<A: Application>(
     points: Vec<Point>,
     args: &Train<A::Options>,
@@ -89,7 +89,7 @@ fn prepare<A: Application>(
     Ok(jobs)
 }
 
-/// Returns the arguments before the verb: the application, if this is the program with all applications.
+/// Returns the arguments before the verb: the name of the application if the program is `zoo`, and otherwise none.
 fn program<A: Application>() -> Vec<String> {
     let application = <<A::Task as Task>::Predictor as Predictor>::APPLICATION;
     std::env::args().nth(1).filter(|first| first == application).into_iter().collect()
@@ -97,7 +97,8 @@ fn program<A: Application>() -> Vec<String> {
 
 /// Returns a path as the text of an argument.
 fn typed(path: &Path) -> Result<&str> {
-    path.to_str().ok_or_else(|| CliError::Usage(format!("{} is not UTF-8; choose another folder", path.display())))
+    path.to_str()
+        .ok_or_else(|| CliError::Usage(format!("the path {} is not UTF-8; choose another folder", path.display())))
 }
 
 fn trainer_options(cx: &Context) -> Vec<String> {
@@ -110,11 +111,11 @@ fn trainer_options(cx: &Context) -> Vec<String> {
     options
 }
 
-/// Runs the trainings that are not finished, at most `at_once` at the same time. The failure of a training does not stop
-/// the others.
+/// Runs the trainings that are not finished, at most `at_once` at the same time. If a training fails, the other
+/// trainings continue.
 fn train_all<T: Task>(jobs: &[Job], at_once: usize, cx: &Context) -> Result<()> {
     let (finished, waiting): (Vec<&Job>, Vec<&Job>) = jobs.iter().partition(|job| job.is_finished);
-    finished.iter().for_each(|job| log(&format!("{}: finished before", job.name)));
+    finished.iter().for_each(|job| log(&format!("{}: already finished", job.name)));
     let mut waiting = waiting.into_iter();
     let mut running: Vec<(&Job, Child)> = Vec::new();
     let mut failed: Vec<&Job> = Vec::new();
@@ -166,7 +167,7 @@ fn fail<'a>(job: &'a Job, reason: &str, failed: &mut Vec<&'a Job>) {
     failed.push(job);
 }
 
-/// Starts a training, whose output goes to a file beside its folder.
+/// Starts a training in a new process. Its output is appended to the log file beside the run folder.
 fn start(job: &Job) -> Result<Child> {
     let path = log_file(job);
     let file = File::options().create(true).append(true).open(&path).map_err(|source| io("write", &path, source))?;
@@ -174,7 +175,8 @@ fn start(job: &Job) -> Result<Child> {
     let program = std::env::current_exe().map_err(|source| io("find", Path::new("this program"), source))?;
     let mut command = Command::new(&program);
     command.args(&job.arguments).stdin(Stdio::null()).stdout(file).stderr(other);
-    // Ctrl-C reaches this process only, which passes it on once: a second one would end a training without a checkpoint.
+    // The training has its own process group, so Ctrl-C reaches only this process, which sends one SIGINT to the
+    // training. A second SIGINT would end the training without a checkpoint.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command.spawn().map_err(|source| io("start", &program, source))
@@ -184,17 +186,17 @@ fn log_file(job: &Job) -> PathBuf {
     job.dir.with_file_name(format!("{}.log", job.name))
 }
 
-/// Asks a training to stop with a checkpoint. If this fails, the training continues to its end.
+/// Asks a training to stop with a checkpoint. If the request fails, the training continues to its end.
 fn stop(child: &Child) {
     let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).stderr(Stdio::null()).status();
 }
 
-/// Whether a training ended because it was asked to.
+/// Returns whether a training has the exit code 130, which means that it stopped because of an interruption.
 fn is_interrupted(status: ExitStatus) -> bool {
     status.code() == Some(130)
 }
 
-/// The test metrics of a finished run, as text.
+/// Returns the test metrics of a finished run, as text.
 fn metrics<T: Task>(dir: &Path) -> Result<String> {
     let outcome = record_in::<T>(&Run::open(dir.to_path_buf())?.best())?.outcome;
     Ok(outcome.map_or("finished".to_owned(), |outcome| outcome.test.list()))
@@ -237,7 +239,8 @@ fn write_script(scheduler: Scheduler, jobs: &[Job], threads: usize, out: &Path) 
     };
     let path = out.join(name);
     files::write(&path, script.as_bytes())?;
-    print_line(&format!("{count} trainings in {tasks}; start them with: {command} {}", quoted(&path)))
+    let script = quoted(&path);
+    print_line(&format!("the commands of {count} trainings are in {tasks}; start them with: {command} {script}"))
 }
 
 fn io(action: &'static str, path: &Path, source: std::io::Error) -> CliError {

@@ -1,4 +1,4 @@
-//! `models`: lists the trained models with size, metric and folder, or installs them.
+//! `models`: lists the trained models with size, metric and folder, or copies the shipped models to a folder.
 
 use std::path::{Path, PathBuf};
 

@@ -45,7 +45,8 @@ pub fn run<A: Application>(args: Runs, cx: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Prints the settings of runs by their mean validation metric over the seeds, best first.
+/// Groups the runs by their settings, and prints the settings, sorted by their mean validation metric over the seeds,
+/// the best first.
 pub fn rank<T: Task>(dirs: &[PathBuf], json: bool) -> Result<()> {
     let all = summaries::<T>(dirs)?;
     let ranked = ranking::rank::<T>(&all)?;
@@ -55,7 +56,7 @@ pub fn rank<T: Task>(dirs: &[PathBuf], json: bool) -> Result<()> {
     }
 }
 
-/// Returns the summaries of all runs in folders.
+/// Returns the summaries of all runs in the given folders.
 fn summaries<T: Task>(given: &[PathBuf]) -> Result<Vec<Summary>> {
     let mut dirs = Vec::new();
     for dir in given {
@@ -63,7 +64,7 @@ fn summaries<T: Task>(given: &[PathBuf]) -> Result<Vec<Summary>> {
     }
     dirs.sort();
     dirs.dedup();
-    // An error in one run must not prevent the others from being listed.
+    // If one run cannot be read, the other runs are still listed.
     let read = |dir| {
         summary::<T>(dir).unwrap_or_else(|error| {
             log(&format!("run skipped: {error}"));
@@ -96,7 +97,7 @@ fn find(dir: &Path, depth: usize, into: &mut Vec<PathBuf>) {
 fn summary<T: Task>(dir: PathBuf) -> training::Result<Option<Summary>> {
     let run = Run::open(dir.clone())?;
     let text = run.recipe_text()?;
-    text.parse::<serde_json::Value>()?; // is it TOML at all?
+    text.parse::<serde_json::Value>()?; // an error if the recipe is not TOML
     let Ok(recipe) = text.parse::<RecipeOf<T>>() else { return Ok(None) };
     let outcome = if is_package(&run.best()) { record_in::<T>(&run.best())?.outcome } else { None };
     Ok(Some(Summary { dir, recipe: recipe.name, text, history: run.history()?, outcome }))
@@ -112,7 +113,8 @@ impl Summary {
         })
     }
 
-    /// The best validation metric. Models without a network have no epochs, and only the metric of the finished run.
+    /// Returns the best validation metric over the epochs. The run of a model without a network has no epochs; in this
+    /// case, returns the validation metric of the finished run.
     fn valid<T: Task>(&self) -> Option<f64> {
         let finished = || self.outcome.as_ref()?.valid.get(T::MONITOR.metric);
         self.best::<T>().map(|(_, value)| value).or_else(finished)
@@ -135,7 +137,7 @@ fn as_json<T: Task>(run: &Summary) -> serde_json::Value {
 fn rows<T: Task>(all: &[Summary]) -> Vec<[String; 7]> {
     let metric = T::MONITOR.metric;
     let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));
-    let mut rows = vec![["run", "recipe", "epochs", "best", "valid", "test", "time"].map(str::to_owned)];
+    let mut rows = vec![["run", "recipe", "epochs", "best epoch", "valid", "test", "time"].map(str::to_owned)];
     rows[0][4] += &format!(" {metric}");
     rows[0][5] += &format!(" {metric}");
     rows.extend(all.iter().map(|run| {

@@ -1,4 +1,4 @@
-//! The file of a benchmark, and the table that is made of such files.
+//! The JSON file with the results of a benchmark, and the Markdown table that is made of such files.
 
 use std::path::Path;
 
@@ -21,9 +21,9 @@ pub struct Timings {
     burn: String,
     processor: String,
     threads: usize,
-    /// The number of rounds before the measured rounds.
+    /// The number of warm-up rounds, which are not measured.
     warm_up: usize,
-    /// The number of measured rounds. Each time is their median.
+    /// The number of measured rounds. Each result is the median time of the rounds.
     rounds: usize,
     backends: Vec<OnBackend>,
 }
@@ -37,7 +37,7 @@ struct OnBackend {
     results: Vec<Timed>,
 }
 
-/// One result.
+/// The result of one benchmark: its name, and the median time in milliseconds.
 #[derive(Debug, Serialize, Deserialize)]
 struct Timed {
     name: String,
@@ -55,7 +55,7 @@ pub struct Rate {
 }
 
 impl Timings {
-    /// Begins a benchmark of `rounds` rounds after `warm_up` rounds.
+    /// Creates the results, still empty, of a benchmark with `warm_up` warm-up rounds and `rounds` measured rounds.
     pub fn new(warm_up: usize, rounds: usize) -> Self {
         Self {
             zoo: env!("CARGO_PKG_VERSION").to_owned(),
@@ -96,8 +96,8 @@ impl Timings {
         Ok(files::write(path, &files::json(self)?)?)
     }
 
-    /// Returns a table in Markdown with a row for each name and a column for each backend of each file. Below, a line
-    /// for each column says how it was measured.
+    /// Returns a Markdown table with a row for each benchmark and a column for each backend of each file. Below the
+    /// table, a line for each column says how its times were measured.
     pub fn table(all: &[Self]) -> String {
         let columns: Vec<(&Self, &OnBackend)> =
             all.iter().flat_map(|file| file.backends.iter().map(move |backend| (file, backend))).collect();
@@ -123,7 +123,7 @@ impl Timings {
         format!("{table}\n{}\n", methods.join("\n"))
     }
 
-    /// Says how the results of a backend were measured.
+    /// Returns a line that says how the results of a backend were measured.
     fn method(&self, OnBackend { backend, adapter, .. }: &OnBackend) -> String {
         let Self { zoo, burn, processor, threads, warm_up, rounds, .. } = self;
         let driver = [&adapter.api, &adapter.driver].into_iter().flatten().map(|text| format!(", {text}"));

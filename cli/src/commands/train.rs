@@ -47,7 +47,7 @@ pub fn run<A: Application>(args: Train<A::Options>, cx: &mut Context) -> Result<
             let baselines = args.baselines_in.unwrap_or_else(|| out.clone());
             let training = Training::<A::Task>::new(recipe).in_folder_or_resume(&out)?.with_baselines_in(baselines);
             match training.outcome()? {
-                Some(_) => print_line(&format!("{} is finished", out.display())),
+                Some(_) => print_line(&format!("the run in {} is finished", out.display())),
                 None => one::<A>(training, Some(&out), cx),
             }
         }
@@ -61,11 +61,14 @@ pub fn run<A: Application>(args: Train<A::Options>, cx: &mut Context) -> Result<
 /// refuses overrides that a resumed run cannot take.
 fn on_resume<A: Application>(given: &ChangedRecipe<A::Options>, dir: &Path) -> Result<Vec<String>> {
     let Changes { recipe, settings } = A::changes(&given.options)?;
-    // For a new run, an option such as `--csv FILE` also names a recipe. An option that only names a recipe has no
-    // effect on a resumed run.
+    // An option such as `--csv FILE` selects a recipe and sets a path. A resumed run can take the path, but not the
+    // recipe. An option that only selects a recipe is an error.
     let has_path = settings.iter().any(|setting| A::Task::PATHS.contains(&key(setting)));
     if let (Some(name), false) = (recipe, has_path) {
-        let message = format!("--resume uses the recipe saved in {}; leave out the recipe {name}", dir.display());
+        let message = format!(
+            "--resume uses the recipe saved in {}; leave out the option that selects the recipe {name}",
+            dir.display()
+        );
         return Err(CliError::Usage(message));
     }
     overrides(given, settings)

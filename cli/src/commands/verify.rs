@@ -54,7 +54,7 @@ pub fn run<A: Application>(args: Verify, cx: &mut Context) -> Result<()> {
     if failed > 0 { Err(CliError::Unverified { failed, total }) } else { Ok(()) }
 }
 
-/// Returns the metrics that are compared, with their recorded values.
+/// Returns the recorded value and the tolerance of each metric that is compared.
 fn expected<D, M>(record: &Record<D, M>, monitor: &str, precision: Option<Bits>) -> BTreeMap<String, Expected> {
     match precision {
         Some(Bits::Int8) => record.expected_int8(monitor),
@@ -63,7 +63,7 @@ fn expected<D, M>(record: &Record<D, M>, monitor: &str, precision: Option<Bits>)
 }
 
 /// Returns the name, the expected value and the measured value of each metric of a model. If `precision` is given, the
-/// model is exported with it first.
+/// model is first exported with this precision, and the exported model is measured.
 fn measure<A: Application>(
     catalog: &Catalog,
     name: &str,

@@ -1,5 +1,5 @@
 //! CoNLL-2003 in English ([Tjong Kim Sang and De Meulder 2003](https://aclanthology.org/W03-0419/)): newswire with the
-//! kinds `PER`, `LOC`, `ORG` and `MISC`, in the columns token, part of speech, chunk and tag.
+//! entity types `PER`, `LOC`, `ORG` and `MISC`. The columns of the files are token, part of speech, chunk and tag.
 //!
 //! The texts are from the Reuters Corpus, which NIST gives to research groups on request, and must not be
 //! redistributed. Put the three files into the folder `conll2003` of the data folder.
@@ -8,8 +8,8 @@ use super::{TaggedParts, published};
 use crate::error::{DataError, Result};
 use crate::source::{Form, Locator, PublishedFile, Source};
 
-/// Describes one part of the set. Its file may have one of two names: the name in the shared task, or the name in many
-/// copies, whose tags are BIO2.
+/// Describes one part of the data set. Its file may have one of two names: the name in the shared task (tags in the
+/// scheme IOB1), or the name in many copies (tags in the scheme BIO2).
 macro_rules! part {
     ($name:literal, $copy:literal) => {
         PublishedFile {
@@ -38,8 +38,8 @@ pub const SOURCE: Source = Source {
     citation: "https://aclanthology.org/W03-0419/",
 };
 
-/// Loads the set. The files of the shared task have 14,041 / 3,250 / 3,453 sentences. The numbers of sentences are not
-/// checked, because copies of these files differ.
+/// Loads the data set. The files of the shared task have 14,041 / 3,250 / 3,453 sentences. The numbers of sentences are
+/// not checked, because copies of these files differ.
 ///
 /// # Errors
 ///

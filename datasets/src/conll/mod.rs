@@ -1,6 +1,7 @@
-//! Sentences with named entities, in the columns of the CoNLL shared tasks.
+//! Sentences with named entities, in the file format of the CoNLL shared tasks.
 //!
-//! A line holds a token and its tag, among other columns, and an empty line ends a sentence:
+//! A line has columns, of which one holds a token and another holds the tag of this token. An empty line ends a
+//! sentence:
 //!
 //! ```text
 //! Ada        B-person
@@ -40,19 +41,19 @@ pub struct TaggedSentence {
     pub entities: Vec<EntitySpan>,
 }
 
-/// An entity: the tokens `start..end` of a sentence, and their kind.
+/// An entity: the tokens `start..end` of a sentence, and the type of the entity.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EntitySpan {
     /// The index of the first token.
     pub start: usize,
     /// The index after the last token.
     pub end: usize,
-    /// The kind of entity, as the file names it, such as `person` or `LOC`.
+    /// The type of the entity, as the file names it, such as `person` or `LOC`.
     pub kind: String,
 }
 
-/// How to read a file of columns. With the default, the first column is the token, the last column is the tag, and the
-/// scheme is recognised.
+/// How to read a file in CoNLL columns. With the default, the first column is the token, the last column is the tag,
+/// and the tagging scheme is recognised from the tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConllFormat {
@@ -64,7 +65,7 @@ pub struct ConllFormat {
     pub scheme: Option<Scheme>,
 }
 
-/// Tagged sentences in a training, validation and test part.
+/// Tagged sentences, split into a training, a validation and a test part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaggedParts {
     /// The sentences of the training part.
@@ -79,9 +80,10 @@ pub struct TaggedParts {
 
 /// Reads the sentences of a text in CoNLL columns. `path` appears in the error messages.
 ///
-/// The columns of a line are separated by tabs, if this gives the expected number of columns, or else by tabs and
-/// blanks. Several separators in a row count as one separator. Lines of white space, and lines whose first field is
-/// `-DOCSTART-`, end a sentence. Lines that begin with `# ` are comments, unless they can be a token with its tag.
+/// A line is split into columns at tabs. If this does not give the expected number of columns, the line is split at
+/// tabs and blanks. Several separators in a row count as one separator. Lines of white space, and lines whose first
+/// field is `-DOCSTART-`, end a sentence. Lines that begin with `# ` are comments, unless they can be read as the token
+/// `#` with its tag.
 ///
 /// # Errors
 ///
@@ -105,7 +107,7 @@ pub fn parse(path: &Path, text: &str, format: &ConllFormat) -> Result<Vec<Tagged
     sentences.iter().map(tagged).collect()
 }
 
-/// Reads a set that is published as one file each for training, validation and testing.
+/// Reads a data set that is published in three files, for training, validation and testing.
 fn published(source: &Source, locator: &Locator) -> Result<TaggedParts> {
     let mut hash = Sha256::new();
     let mut parts = Vec::with_capacity(source.files.len());

@@ -13,7 +13,8 @@ use crate::text_file;
 /// part each get one share, which is 10 %.
 const HELD_OUT: usize = 10;
 
-/// Reads the user's sentences in three parts, from files in [any usual encoding and compression](crate::text_file).
+/// Reads the user's tagged sentences from files in [any usual encoding and compression](crate::text_file), and returns
+/// them in three parts.
 ///
 /// `held_out` holds the paths of the files with the validation and the test part. If it is `None`, the sentences of the
 /// file `train` are split in their order: the first 80 % for training, the next 10 % for validation, the last 10 % for
@@ -51,7 +52,7 @@ pub fn own_parts(train: &Path, held_out: Option<[&Path; 2]>, format: &ConllForma
     Ok(TaggedParts { train: sentences, valid, test, source })
 }
 
-/// Refuses a part without entities: nothing can be learned from it, or measured on it.
+/// Returns an error for a part without entities, because such a part cannot be used for training or evaluation.
 fn check_entities(sentences: &[TaggedSentence], path: &Path, part: &'static str) -> Result<()> {
     match sentences.iter().all(|sentence| sentence.entities.is_empty()) {
         true => Err(DataError::Tags(TagError::NoEntities { path: path.to_path_buf(), part })),

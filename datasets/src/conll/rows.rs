@@ -1,4 +1,4 @@
-//! Reads the lines of a file of columns, and groups them by sentence.
+//! Reads the lines of a file in CoNLL columns, and groups the tokens by sentence.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ struct Columns {
     tag: usize,
 }
 
-/// Reads the lines with tokens, and groups them by sentence. `names` are the column names of
+/// Reads the lines that have tokens, and returns the rows of each sentence. `names` are the column names in
 /// [`ConllFormat::columns`](super::ConllFormat::columns).
 pub(super) fn read<'a>(path: &Path, text: &'a str, names: &[String]) -> Result<Vec<Vec<Row<'a>>>> {
     let text = text.trim_start_matches('\u{feff}');
@@ -60,8 +60,7 @@ impl Columns {
         let mut lines = text.lines().filter(|line| !ends_sentence(line));
         let first = lines.clone().find(|line| !line.starts_with('#')).or_else(|| lines.next()).unwrap_or_default();
         let fields = if first.contains('\t') { by_tabs(first) } else { by_blanks(first) };
-        // At least two columns are expected, so that a file in which every line lacks its tag is refused at its first
-        // line.
+        // At least two columns are expected, so that a file with tokens but no tags gives an error at its first line.
         let count = fields.len().max(2);
         Self { count, token: 0, tag: count - 1 }
     }
@@ -77,8 +76,8 @@ impl Columns {
         }
     }
 
-    /// Splits a line into its fields: at tabs alone, if this gives the expected number of columns, because a token may
-    /// contain blanks; otherwise at tabs and blanks.
+    /// Splits a line into its fields at tabs, because a token may contain blanks. If this does not give the expected
+    /// number of columns, splits the line at tabs and blanks.
     fn fields<'a>(&self, line: &'a str) -> Vec<&'a str> {
         Some(by_tabs(line)).filter(|fields| fields.len() == self.count).unwrap_or_else(|| by_blanks(line))
     }

@@ -1,4 +1,4 @@
-//! Tagging schemes: how the tags of single tokens describe spans.
+//! Tagging schemes: how the tags of tokens describe entities, which are spans of tokens.
 
 use std::fmt;
 use std::path::Path;
@@ -10,14 +10,15 @@ use super::rows::Row;
 use crate::error::{DataError, Result, TagError};
 
 /// A tagging scheme: how the tags of tokens describe entities. The tag `O` marks a token outside of all entities. Every
-/// other tag is a prefix, a hyphen and a kind, such as `B-person`.
+/// other tag consists of a prefix, a hyphen and the entity type, such as `B-person`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
-    /// The prefix is `I` for every token of an entity. Only the first token of an entity that follows another entity of
-    /// the same kind has the prefix `B` ([Ramshaw and Marcus 1995](https://aclanthology.org/W95-0107/)). If the user
-    /// chooses this scheme, `B` may begin any entity, so that every sequence of `B`, `I` and `O` has a meaning. If the
-    /// scheme is recognised from the tags, a `B` at any other place is an error.
+    /// The prefix is `I` for every token of an entity. Only the first token of an entity that immediately follows
+    /// another entity of the same type has the prefix `B` ([Ramshaw and Marcus
+    /// 1995](https://aclanthology.org/W95-0107/)). If the user chooses this scheme, `B` may begin any entity, so that
+    /// every sequence of `B`, `I` and `O` is valid. If the scheme is recognised from the tags, a `B` that does not
+    /// follow an entity of the same type is an error.
     Iob1,
     /// The prefix is `B` for the first token of an entity, and `I` for its other tokens.
     Bio2,
@@ -36,7 +37,7 @@ impl fmt::Display for Scheme {
     }
 }
 
-/// A tag, split into prefix and kind.
+/// A tag, split into its prefix and the entity type (`kind`).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tag<'a> {
     text: &'a str,
@@ -57,7 +58,7 @@ use Prefix::{Begin, End, Inside, Outside, Single};
 impl<'a> Tag<'a> {
     const OUTSIDE: Tag<'static> = Tag { text: "O", prefix: Outside, kind: "" };
 
-    /// Parses a tag: `O`, or a known prefix, a hyphen and a kind. Returns `None` for any other text.
+    /// Parses a tag: `O`, or a known prefix, a hyphen and the entity type. Returns `None` for any other text.
     pub fn parse(text: &'a str) -> Option<Self> {
         if text == "O" {
             return Some(Self::OUTSIDE);
@@ -78,7 +79,7 @@ impl<'a> Tag<'a> {
         matches!(self.prefix, Begin | Inside)
     }
 
-    /// Returns whether this tag continues the entity of the tag before it.
+    /// Returns whether this tag continues the entity of the previous tag.
     fn continues(self, previous: Self) -> bool {
         matches!(self.prefix, Inside | End) && previous.is_open() && previous.kind == self.kind
     }
@@ -113,8 +114,8 @@ impl Scheme {
         tags
     }
 
-    /// Recognises the scheme of a file, or returns an error if the tags follow no scheme throughout. A single entity is
-    /// enough, because each scheme marks its tokens differently.
+    /// Recognises the scheme of a file from its tags, or returns an error if no scheme allows all tags. A single entity
+    /// in the file is enough to recognise the scheme.
     pub(super) fn recognise(path: &Path, sentences: &[Vec<Row<'_>>]) -> Result<Self> {
         let tags = || sentences.iter().flatten().map(|row| row.tag.prefix);
         if tags().any(|prefix| matches!(prefix, End | Single)) {

@@ -1,15 +1,15 @@
 //! WNUT-17: emerging and rare entities in user-generated text
 //! ([Derczynski et al. 2017](https://aclanthology.org/W17-4418/)).
 //!
-//! Tweets for training, and comments of YouTube, Reddit and StackExchange for validation and testing. Six kinds:
-//! `person`, `location`, `corporation`, `group`, `product` and `creative-work`. Most names of the test part do not
-//! occur in the training part.
+//! The training part has tweets; the validation and test parts have comments from YouTube, Reddit and StackExchange.
+//! There are six entity types: `person`, `location`, `corporation`, `group`, `product` and `creative-work`. Most names
+//! of the test part do not occur in the training part.
 
 use super::{TaggedParts, published};
 use crate::error::{DataError, Result};
 use crate::source::{Form, Locator, PublishedFile, Source};
 
-/// Describes one part of the set: a file in the repository of the shared task.
+/// Describes one part of the data set: a file in the GitHub repository of the shared task.
 macro_rules! part {
     ($name:literal, $sha256:literal) => {
         PublishedFile {
@@ -44,7 +44,7 @@ pub const SOURCE: Source = Source {
 /// The number of sentences in each part.
 const SENTENCES: [usize; 3] = [3394, 1009, 1287];
 
-/// Loads the set: 3,394 / 1,009 / 1,287 sentences for training, validation and testing.
+/// Loads the data set: 3,394 / 1,009 / 1,287 sentences for training, validation and testing.
 pub fn load(locator: &Locator) -> Result<TaggedParts> {
     let parts = published(&SOURCE, locator)?;
     for ((part, file), wanted) in [&parts.train, &parts.valid, &parts.test].into_iter().zip(SOURCE.files).zip(SENTENCES)

@@ -30,13 +30,13 @@ pub(super) fn example_of((column, value): &(String, String)) -> String {
 
 pub(super) fn format_advice(format: Option<&str>) -> String {
     match format {
-        Some(format) => format!("does not match the date format '{format}'"),
+        Some(format) => format!("does not match the date format '{format}'; correct the time, or change `date_format`"),
         None => "is not a recognised time; set `date_format`, for example to '%d.%m.%Y %H:%M'".to_owned(),
     }
 }
 
-/// Says why a tag cannot stand at its place, and how to correct it. `previous` is `None` before the first token of a
-/// sentence, and `tag` is `None` after the last token.
+/// Returns a message that says why a tag is not allowed at its place, and how to correct the tag. `previous` is `None`
+/// before the first token of a sentence, and `tag` is `None` after the last token.
 pub(super) fn misplaced(previous: Option<&str>, tag: Option<&str>, scheme: Scheme) -> String {
     let place = match (previous, tag) {
         (None, tag) => format!("`{}` cannot begin a sentence", tag.unwrap_or_default()),
@@ -45,8 +45,10 @@ pub(super) fn misplaced(previous: Option<&str>, tag: Option<&str>, scheme: Schem
     };
     let kind = tag.and_then(|tag| tag.split_once('-')).map_or("", |(_, kind)| kind);
     let correction = match scheme {
-        Scheme::Bio2 => format!("change the tag to `B-{kind}`, or set `scheme` to iob1"),
-        Scheme::Iob1 => format!("change the tag to `I-{kind}`, or set `scheme` to iob1"),
+        Scheme::Bio2 => format!("change the tag to `B-{kind}`, or set `scheme` to iob1, which allows this tag here"),
+        Scheme::Iob1 => {
+            format!("change the tag to `I-{kind}`, or set `scheme` to iob1 explicitly, which allows this tag here")
+        }
         Scheme::Bioes => "correct the tags, or set `scheme`".to_owned(),
     };
     format!("{place} in {scheme}; {correction}")
@@ -61,7 +63,8 @@ pub(super) fn unknown_tag(tag: &str, scheme: Option<Scheme>) -> String {
     }
 }
 
-/// Returns the advice for a column name that was split at its comma.
+/// Returns advice if `column` is only a part of a column name with a comma, such as `b` of `a, b`; otherwise an empty
+/// text.
 pub(super) fn comma_advice(column: &str, columns: &[String]) -> String {
     let whole = columns.iter().find(|whole| whole.split(',').any(|part| part.trim() == column) && whole.contains(','));
     whole.map_or(String::new(), |whole| format!("; in a list of names, put `{whole}` in quotation marks"))

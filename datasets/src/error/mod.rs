@@ -26,9 +26,9 @@ pub use vectors::VectorError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// No searched folder holds the data set, and it cannot be downloaded.
+    /// No searched folder has the data set, and the data set cannot be downloaded.
     #[error(
-        "{set} was not found in {}; expected {}{}",
+        "{set} was not found in {}; save the data there as {}{}",
         list(places),
         wanted.join(" or "),
         published_at(url.as_deref())
@@ -53,8 +53,8 @@ pub enum DataError {
         /// The operating system's error.
         source: std::io::Error,
     },
-    /// A download failed. The received bytes are kept, and the next attempt resumes the download, unless the content is
-    /// wrong.
+    /// A download failed. The received bytes are kept, and the next attempt resumes the download. A file with a wrong
+    /// size or checksum is removed instead.
     #[error("cannot download {url}: {reason}; try again, or save the file as {}", path.display())]
     Download {
         /// The URL of the download.
@@ -102,7 +102,7 @@ pub enum DataError {
         /// The error of the decompressor or of the archive reader.
         source: std::io::Error,
     },
-    /// A file is not a text file but, for example, a workbook.
+    /// A file is not a text file but, for example, an Excel workbook.
     #[error("{} is {kind}", path.display())]
     NotText {
         /// The path of the file.
@@ -126,7 +126,7 @@ pub enum DataError {
         /// The kind of the missing content, such as `lines` or `rows`.
         what: &'static str,
     },
-    /// A text file has too few lines to be split into training, validation and test part.
+    /// A text file has too few lines to be split into training, validation and test parts.
     #[error(
         "{} has {lines} lines, but the split into three parts needs at least {needed}; break long lines, for example \
          with fold -s",
@@ -201,7 +201,7 @@ pub enum DataError {
     },
     /// No column of a CSV file contains numbers, apart from the time columns.
     #[error(
-        "{}: no column apart from the time contains numbers{}",
+        "{}: no column apart from the time columns contains numbers{}; correct the values, or use another file",
         path.display(),
         example.as_ref().map_or(String::new(), example_of)
     )]
@@ -227,11 +227,11 @@ pub enum DataError {
         /// The text of the value.
         value: String,
     },
-    /// All numbers of a column can be read with a decimal point or with a decimal comma, and no other number of the
-    /// table shows which reading is right.
+    /// Each number of a column can be read with a decimal point or with a decimal comma, and no other number of the
+    /// table shows which of the two is right.
     #[error(
-        "{}, line {line}: `{value}` in column `{column}` can be read with a decimal mark or with a thousands \
-         separator; set `decimal`",
+        "{}, line {line}: the point or comma in `{value}` in column `{column}` can be a decimal mark or a thousands \
+         separator; set `decimal` to `.` or `,`",
         path.display()
     )]
     AmbiguousNumber {
@@ -263,14 +263,14 @@ pub enum DataError {
         /// The unit of the numbers in the rows above; empty if these numbers have no unit.
         unit: String,
     },
-    /// The parts of a time in separate columns, such as year, month and day, do not form a valid date.
+    /// The fields of several time columns, such as year, month and day, do not form a valid date.
     #[error("{}: `{value}` is not a valid date; correct the date", at(path, line))]
     InvalidDate {
         /// The path of the CSV file.
         path: PathBuf,
         /// The line number of the invalid date, counted from 1.
         line: Option<usize>,
-        /// The texts of the parts, separated by spaces.
+        /// The fields of the time columns, separated by spaces.
         value: String,
     },
     /// A time does not have the given format; or, if no format is given, the time has none of the known formats.
@@ -305,7 +305,7 @@ pub enum DataError {
     /// Two rows of a CSV file have the same time.
     #[error(
         "{}, line {line}: the time {time} is the same as in line {other_line}; set `time` to all columns that make up \
-         the time, or set `duplicates`",
+         the time, or set `duplicates` to merge or keep such rows",
         path.display()
     )]
     DuplicateTimes {
@@ -354,7 +354,7 @@ pub enum DataError {
     /// The last rows of a CSV file have values in some columns and none in the columns to forecast.
     #[error(
         "{}, line {line}: the last {rows} rows have values in {} but not in {}; set `known` to the columns whose \
-         values are known ahead, or remove these rows",
+         values are known ahead of time, or remove these rows",
         path.display(),
         columns_of(filled),
         columns_of(empty)
@@ -362,16 +362,16 @@ pub enum DataError {
     FutureRows {
         /// The path of the CSV file.
         path: PathBuf,
-        /// The line number of the first of these rows, counted from 1.
+        /// The line number of the first row at the end without values in the columns to forecast, counted from 1.
         line: usize,
-        /// The number of these rows.
+        /// The number of rows at the end without values in the columns to forecast.
         rows: usize,
-        /// The names of the columns without a value in these rows.
+        /// The names of the columns without a value in the last rows.
         empty: Vec<String>,
-        /// The names of the columns with values in these rows.
+        /// The names of the columns with values in the last rows.
         filled: Vec<String>,
     },
-    /// A column that is known ahead has no value in a row after the last value of the targets.
+    /// A column of [`Roles::known`](crate::Roles::known) has no value in a row after the last target value.
     #[error(
         "{}, line {line}: the row has no value in the known column `{column}`; add a value to each row after the last \
          value of the targets",
@@ -401,10 +401,10 @@ pub enum DataError {
         /// The number of missing values in the file.
         count: usize,
     },
-    /// A CSV file lacks rows for more time steps than the reader fills.
+    /// A CSV file has no rows for so many time steps that the reader does not fill them.
     #[error(
         "{}: rows are missing for {missing} time steps of {}, which is too many to fill in a table of {rows} rows; set \
-         `gaps` to Gaps::Keep",
+         `gaps` to `keep`",
         path.display(),
         timesteps::written(*step)
     )]
@@ -418,7 +418,7 @@ pub enum DataError {
         /// The number of rows in the file.
         rows: usize,
     },
-    /// The requested length of a time step for averaging is shorter than the time step of the series.
+    /// A series cannot be averaged or summed over a time span that is shorter than its time step.
     #[error(
         "{series}: the time step of the rows is {}, so the rows cannot be averaged or summed over {span}; choose a \
          longer span",
@@ -427,18 +427,18 @@ pub enum DataError {
     SpanTooShort {
         /// The [`source`](crate::Series::source) of the series.
         series: String,
-        /// The length of a time step of the series.
+        /// The time step of the series.
         step: SignedDuration,
-        /// The requested length of a time step after averaging.
+        /// The requested time span.
         span: crate::Span,
     },
-    /// The tags of a CoNLL file cannot be read or learned.
+    /// The sentences and tags of a CoNLL file cannot be read, split or used for training.
     #[error(transparent)]
     Tags(#[from] TagError),
-    /// Recordings cannot be read, split or resampled.
+    /// Recordings (time series with several channels and a class label) cannot be read, split or resampled.
     #[error(transparent)]
     Recordings(#[from] RecordingError),
-    /// Texts with a class cannot be read or split.
+    /// Texts with class labels cannot be read or split.
     #[error(transparent)]
     Texts(#[from] TextError),
     /// Word vectors cannot be read.

@@ -1,4 +1,4 @@
-//! Errors of recordings: series of several channels with a class.
+//! Errors of recordings: time series with several channels and a class label.
 
 use std::path::PathBuf;
 
@@ -20,13 +20,13 @@ pub enum RecordingError {
         /// The name of the channel.
         channel: String,
     },
-    /// Recordings cannot have this rate, or cannot be resampled to it.
+    /// The given sampling rate is not possible, or the recordings cannot be resampled to this rate.
     #[error(
         "`{setting}` = {hz} Hz is not possible for these recordings; choose a rate above 0 Hz{}",
         most.map_or(String::new(), |most| format!(" and up to {most} Hz"))
     )]
     Rate {
-        /// The rate in samples per second.
+        /// The given rate in samples per second.
         hz: f64,
         /// The highest possible rate in samples per second, if there is such a limit.
         most: Option<f64>,
@@ -39,7 +39,7 @@ pub enum RecordingError {
         /// The [`source`](crate::recordings::Recordings::source) of the recordings.
         data: String,
     },
-    /// Recordings cannot be cut into windows of this length, or at this distance.
+    /// Recordings cannot be cut into windows with the requested length and distance.
     #[error(
         "cannot cut windows of {length} steps at a distance of {step} steps; choose a length from 1 to {longest} (the \
          longest recording) and a distance of at least 1"
@@ -52,7 +52,7 @@ pub enum RecordingError {
         /// The length of the longest recording in steps.
         longest: usize,
     },
-    /// A file is no image that can be read.
+    /// A file cannot be read as an image.
     #[error("cannot read the image {}: {reason}; convert the images of a video to PNG", path.display())]
     Image {
         /// The path of the file.
@@ -60,12 +60,12 @@ pub enum RecordingError {
         /// The message of the decoder.
         reason: String,
     },
-    /// The share of recordings to hold out is not between 0 and 1.
+    /// The fraction of recordings to hold out is not between 0 and 1.
     #[error(
         "cannot hold out the fraction {fraction} of the recordings; choose a number above 0 and below 1, such as 0.2"
     )]
     Fraction {
-        /// The requested share.
+        /// The requested fraction.
         fraction: f64,
     },
     /// Recordings cannot be divided into fewer than two folds.
@@ -74,7 +74,7 @@ pub enum RecordingError {
         /// The requested number of folds.
         folds: usize,
     },
-    /// The recordings are of too few groups, such as persons, to keep each group in one part.
+    /// There are too few groups of recordings, such as persons, for a split that keeps each group in one part.
     #[error(
         "{data} has recordings of {groups} groups (persons), but at least {needed} groups are needed; add recordings \
          of more groups, or leave `group` unset"
@@ -92,22 +92,22 @@ pub enum RecordingError {
     TooFewRecordings {
         /// The [`source`](crate::recordings::Recordings::source) of the recordings.
         data: String,
-        /// The number of recordings that can be split: the recordings of classes with at least two recordings or, for
-        /// folds, all recordings.
+        /// The number of recordings that can be split. For cross-validation folds, these are all recordings; otherwise,
+        /// the recordings of classes with at least two recordings.
         recordings: usize,
-        /// The minimum number of these recordings.
+        /// The minimum number of recordings that can be split.
         needed: usize,
     },
-    /// The header of a `.ts` file describes something else than series with classes.
+    /// The header of a `.ts` file does not describe equally spaced series with class labels.
     #[error("{}, line {line}: {found}; {advice}", path.display())]
     Header {
         /// The path of the file.
         path: PathBuf,
         /// The line number, counted from 1.
         line: usize,
-        /// What was found.
+        /// The header line, or what is wrong with the header.
         found: String,
-        /// What to do.
+        /// What the user can do.
         advice: &'static str,
     },
     /// A row of a file has another number of values or channels than the other rows, or than the header specifies.
@@ -123,9 +123,9 @@ pub enum RecordingError {
         line: usize,
         /// What was counted, such as `channels`.
         what: &'static str,
-        /// The number that was found.
+        /// The number of these items in the line.
         found: usize,
-        /// The expected number.
+        /// The expected number of these items.
         wanted: usize,
     },
     /// The channels of a recording have different lengths.
@@ -146,7 +146,7 @@ pub enum RecordingError {
         /// The number of values in the first channel.
         wanted: usize,
     },
-    /// A value is not a finite number, or is outside of the range of the data set.
+    /// A value is not a finite number, or is outside of the range of valid values of the data set.
     #[error(
         "{}, line {line}: `{value}` is not a finite number in the valid range; correct the value or remove the line",
         path.display()
@@ -159,7 +159,7 @@ pub enum RecordingError {
         /// The text of the value.
         value: String,
     },
-    /// A class is not among the classes that the data set or the header of the file names.
+    /// The class label of a recording is not one of the known classes of the data set or of the file header.
     #[error(
         "{}, line {line}: `{label}` is not one of the classes `{}`; correct the class",
         path.display(),
@@ -170,12 +170,12 @@ pub enum RecordingError {
         path: PathBuf,
         /// The line number, counted from 1.
         line: usize,
-        /// The text of the class.
+        /// The class label in the file.
         label: String,
         /// The known classes.
         labels: Vec<String>,
     },
-    /// A row of a table has no recording, class or time.
+    /// A row of a table has an empty field in the column of the recording, of the class or of the time.
     #[error("{}, line {line}: no value in column `{column}`; add the value, or remove the row", path.display())]
     NoField {
         /// The path of the CSV file.
@@ -185,7 +185,7 @@ pub enum RecordingError {
         /// The name of the column.
         column: String,
     },
-    /// Rows of one recording have different classes or groups.
+    /// Two rows of one recording have different classes or groups.
     #[error(
         "{}, line {line}: the value in column `{column}` is `{}`, but `{}` in line {other_line} of the same recording \
          `{id}`; correct one of the values, or set `id` to columns that identify each recording",
@@ -248,13 +248,14 @@ pub enum RecordingError {
     UnevenSteps {
         /// The path of the CSV file.
         path: PathBuf,
-        /// The line number of the first sample that comes early or late, counted from 1.
+        /// The line number of the first sample that comes too early or too late after the previous sample, counted from
+        /// 1.
         line: usize,
         /// The identifier of the recording.
         id: String,
         /// The seconds between this sample and the sample before it.
         found: f64,
-        /// The most usual number of seconds between samples of the recording.
+        /// The usual (median) number of seconds between two samples of the recording.
         usual: f64,
     },
     /// Two recordings have different sampling rates.
@@ -295,13 +296,13 @@ pub enum RecordingError {
         /// The number of samples after resampling.
         resampled: usize,
     },
-    /// A line of a file of pen strokes is neither a point nor a mark.
+    /// A line of a file of pen strokes is neither a point nor one of the marks `START` and `BREAK`.
     #[error(
         "{}, line {line}: `{text}` is neither a point such as `12.5,-7.25,340` nor START or BREAK; correct the line",
         path.display()
     )]
     Stroke {
-        /// The path of the archive, and of the file in it.
+        /// The path of the archive, followed by the path of the file in the archive.
         path: PathBuf,
         /// The line number in the file, counted from 1.
         line: usize,

@@ -13,8 +13,8 @@ impl DataError {
     /// `time_unit` are arguments of [`Recordings::from_csv`](crate::recordings::Recordings::from_csv) and fields of
     /// [`RecordingFormat`](crate::recordings::RecordingFormat); `folds`, `fraction` and `length` are arguments of the
     /// methods of [`Recordings`](crate::recordings::Recordings); `text` and `label` are also arguments of
-    /// [`Texts::from_table`](crate::texts::Texts::from_table). A command line can append the option of that name to the
-    /// message.
+    /// [`Texts::from_table`](crate::texts::Texts::from_table). A command-line program can append its option for this
+    /// setting to the message.
     pub fn setting(&self) -> Option<&'static str> {
         match self {
             Self::NotFound { .. } | Self::Download { .. } | Self::Checksum { .. } | Self::Count { .. } => {

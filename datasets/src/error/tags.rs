@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::messages::{misplaced, unknown_tag};
 use crate::conll::Scheme;
 
-/// Why the tags of a CoNLL file cannot be read or learned.
+/// Why the sentences and tags of a CoNLL file cannot be read, split or used for training.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TagError {
@@ -34,7 +34,8 @@ pub enum TagError {
         /// The expected number of columns, at least two.
         wanted: usize,
     },
-    /// A tag has an unknown prefix or no kind, or does not belong to the given scheme.
+    /// A tag has an unknown prefix, has no entity type after the prefix, or does not belong to the tagging scheme of
+    /// the file.
     #[error("{}, line {line}: {}", path.display(), unknown_tag(tag, *scheme))]
     UnknownTag {
         /// The path of the CoNLL file.
@@ -43,10 +44,11 @@ pub enum TagError {
         line: usize,
         /// The text of the tag.
         tag: String,
-        /// The scheme of the file, which does not have this tag; `None` if no scheme has this tag.
+        /// The tagging scheme of the file, to which the tag does not belong; `None` if the tag belongs to no known
+        /// scheme.
         scheme: Option<Scheme>,
     },
-    /// A tag cannot stand at its place, such as `I-person` after `O` in BIO2.
+    /// A tag is not allowed at its place, such as `I-person` after `O` in the scheme BIO2.
     #[error("{}, line {line}: {}", path.display(), misplaced(previous.as_deref(), tag.as_deref(), *scheme))]
     MisplacedTag {
         /// The path of the CoNLL file.
@@ -55,7 +57,7 @@ pub enum TagError {
         line: usize,
         /// The tag of the previous token; `None` at the start of a sentence.
         previous: Option<String>,
-        /// The misplaced tag; `None` if a sentence ends where it must not end.
+        /// The misplaced tag; `None` if the sentence must not end after the previous tag.
         tag: Option<String>,
         /// The tagging scheme of the file.
         scheme: Scheme,

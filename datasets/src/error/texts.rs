@@ -1,28 +1,28 @@
-//! Errors of texts with a class.
+//! Errors of texts with class labels.
 
 use std::path::PathBuf;
 
-/// Why texts with a class cannot be read or split.
+/// Why texts with class labels cannot be read or split.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TextError {
     /// A row of a table has an empty text or an empty label.
     #[error(
-        "{}, line {line}: the column `{column}` is empty{}; add the value or remove the row",
+        "{}, line {line}: the field in column `{column}` is empty{}; add the value or remove the row",
         path.display(),
-        if *count > 1 { format!(", as in {} other rows", count - 1) } else { String::new() }
+        if *count > 1 { format!(" (and {} other rows have an empty field)", count - 1) } else { String::new() }
     )]
     EmptyField {
         /// The path of the file.
         path: PathBuf,
         /// The line number of the first row with an empty field, counted from 1.
         line: usize,
-        /// The name of the column of this field.
+        /// The name of the column with the empty field.
         column: String,
         /// The number of rows with an empty text or an empty label.
         count: usize,
     },
-    /// Two labels differ in upper and lower case or in blanks only.
+    /// Two labels differ only in upper and lower case or in blanks.
     #[error(
         "{}, line {line}: the label `{}` differs from `{}` in line {other_line} only in case or spaces; use one \
          spelling for both",
@@ -40,8 +40,8 @@ pub enum TextError {
         /// The first and the second spelling.
         spellings: Box<[String; 2]>,
     },
-    /// A label of the validation or the test part differs from a label of the training part in upper and lower case or in
-    /// blanks only.
+    /// A label of the validation or the test part differs from a label of the training part only in upper and lower
+    /// case or in blanks.
     #[error("{part}: the label `{}` differs from the label `{}` of {train} only in case or spaces; use one spelling for \
         both", spellings[1], spellings[0])]
     TwoSpellingsOfParts {
@@ -49,7 +49,7 @@ pub enum TextError {
         train: String,
         /// The name of the other part.
         part: String,
-        /// The spelling in the training part and that in the other part.
+        /// The spelling in the training part, and the spelling in the other part.
         spellings: Box<[String; 2]>,
     },
     /// A quote opens a field of a table, and no quote closes the field before a separator or the end of the line.
@@ -64,14 +64,14 @@ pub enum TextError {
         /// The line number of the opening quote, counted from 1.
         line: usize,
     },
-    /// A line of a file of JSON lines is not an object with the columns.
+    /// A line of a JSON Lines file is not a JSON object with the expected keys.
     #[error("{}, line {line}: {message}; write one JSON object per line", path.display())]
     Json {
         /// The path of the file.
         path: PathBuf,
         /// The line number, counted from 1.
         line: usize,
-        /// What is wrong.
+        /// The description of what is wrong in the line.
         message: String,
     },
     /// All texts have the same label.
@@ -88,9 +88,10 @@ pub enum TextError {
         /// The label.
         label: String,
     },
-    /// There are too many different labels for classes: more than 500, or more than half of the number of texts.
+    /// There are too many classes: more than 500, or more classes than half of the number of texts.
     #[error(
-        "{}: {texts} texts have {classes} different labels; set `label` to a column with the class",
+        "{}: {texts} texts have {classes} different labels, which are too many classes; set `label` to the column with \
+         the class",
         path.display()
     )]
     TooManyClasses {
@@ -115,17 +116,17 @@ pub enum TextError {
         /// The number of texts.
         texts: usize,
     },
-    /// The user's own reviews contain a folder beside `pos` and `neg`, whose name is not a label.
+    /// The folder `train` or `test` of the user's own reviews has a subfolder other than `pos`, `neg` and `unsup`.
     #[error(
-        "{} is not the folder of a label; only the folders pos and neg are read, so remove this folder",
+        "{} is not a folder of reviews with one label; only the folders pos and neg are read, so remove this folder",
         path.display()
     )]
     OtherLabel {
         /// The path of the folder.
         path: PathBuf,
     },
-    /// A line of a published file does not consist of a class and a text.
-    #[error("{}, line {line}: `{text}` does not begin with a class; replace the file", path.display())]
+    /// A line of a published file has no class label.
+    #[error("{}, line {line}: `{text}` has no class label; replace the file", path.display())]
     NoClass {
         /// The path of the file.
         path: PathBuf,
@@ -137,7 +138,8 @@ pub enum TextError {
 }
 
 impl TextError {
-    /// The name of the setting that can resolve the error: see [`DataError::setting`](super::DataError::setting).
+    /// Returns the name of the setting that can resolve the error: see
+    /// [`DataError::setting`](super::DataError::setting).
     pub(super) fn setting(&self) -> Option<&'static str> {
         match self {
             Self::TooManyClasses { .. } => Some("label"),

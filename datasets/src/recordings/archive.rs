@@ -1,8 +1,8 @@
-//! Sets of the UEA archive of multivariate series ([Bagnall et al. 2018](https://arxiv.org/abs/1811.00075)), in their
-//! published training and test parts.
+//! Data sets of the UEA archive of multivariate time series ([Bagnall et al. 2018](https://arxiv.org/abs/1811.00075)),
+//! in their published training and test parts.
 //!
-//! The archive offers its files at <https://www.timeseriesclassification.com>; put the files of a set into the folder
-//! `motion` of a data folder.
+//! Download the files from <https://www.timeseriesclassification.com>, and put them into the folder `motion` of a data
+//! folder.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use super::{Recordings, TrainTest, texts, ts};
 use crate::error::{DataError, Result};
 use crate::source::{Form, Locator, PublishedFile, Source};
 
-/// Describes one part of a set: a `.ts` file.
+/// Describes one part of a data set: a `.ts` file.
 macro_rules! part {
     ($name:literal, $sha256:literal) => {
         PublishedFile {
@@ -50,17 +50,17 @@ pub const JAPANESE_VOWELS: Source = Source {
 ///
 /// Each recording has 100 steps at 10 Hz and six channels: the acceleration along three axes (`ax`, `ay`, `az`) and the
 /// angular rate about them (`wx`, `wy`, `wz`). The recordings are from four students. The files do not say which
-/// student wore the watch, so the test part does not consist of new persons.
+/// student wore the watch, so the same person may be in the training part and in the test part.
 pub fn basic_motions(locator: &Locator) -> Result<TrainTest> {
     let channels = ["ax", "ay", "az", "wx", "wy", "wz"].map(str::to_owned).to_vec();
     published(&BASIC_MOTIONS, locator, [40, 40], channels, 10.0)
 }
 
-/// Loads JapaneseVowels: 270 training and 370 test recordings, in which nine men say the vowels "a" and "e" one after
-/// the other. The class is the speaker, `1` to `9`.
+/// Loads JapaneseVowels: 270 training and 370 test recordings, in each of which one of nine men says the Japanese
+/// vowels "a" and "e" one after the other. The class is the speaker, `1` to `9`.
 ///
-/// Each recording has 7 to 29 steps and 12 channels, the coefficients of a linear prediction (`c1` to `c12`) of frames
-/// of 25.6 ms, one every 6.4 ms (156.25 Hz).
+/// Each recording has 7 to 29 steps and 12 channels, the linear prediction coefficients (`c1` to `c12`) of frames of
+/// 25.6 ms, with one frame every 6.4 ms (156.25 Hz).
 pub fn japanese_vowels(locator: &Locator) -> Result<TrainTest> {
     let channels = (1..=12).map(|number| format!("c{number}")).collect();
     published(&JAPANESE_VOWELS, locator, [270, 370], channels, 156.25)

@@ -11,9 +11,9 @@ use crate::error::{DataError, RecordingError, Result};
 use crate::source::hex;
 
 impl Recordings {
-    /// Reads one video from each folder of PNG files in the subfolders of `dir`. The name of a subfolder is the class
-    /// of its videos. If a folder of a class has a further level of folders, their names are the groups of the videos
-    /// in them:
+    /// Reads videos from folders of PNG files: the subfolders of `dir` are the classes, and each folder in them is a
+    /// video. If there is a level of folders between a class and its videos, the names of these folders are the groups
+    /// of the videos in them:
     ///
     /// ```text
     /// wave/a/1.png, wave/a/2.png, …     class wave, video a
@@ -21,13 +21,13 @@ impl Recordings {
     /// ```
     ///
     /// The images are in the order of the numbers in their names: `frame2.png` comes before `frame10.png`. The images
-    /// are converted to grey values from 0 to 255 and scaled to `side` × `side` pixels, so the channels of all videos
-    /// are the same.
+    /// are converted to grey values from 0 to 255 and scaled to `side` × `side` pixels, so that all videos have the
+    /// same channels, which are the pixels.
     ///
     /// # Errors
     ///
     /// [`DataError::Io`], [`DataError::Empty`] if there are no folders of classes, no videos in one of these folders,
-    /// or no images in a video, and [`RecordingError::Image`] for a file that is no image.
+    /// or no images in a video, and [`RecordingError::Image`] for a PNG file that cannot be read as an image.
     pub fn from_videos(dir: &Path, side: usize) -> Result<Self> {
         let (classes, mut skipped) = entries(dir)?;
         if classes.is_empty() {
@@ -64,7 +64,8 @@ pub fn read_video(dir: &Path, side: usize) -> Result<Vec<f32>> {
     read(dir, side, &mut Sha256::new(), &mut Vec::new())
 }
 
-/// Returns the folders of the videos of a class with their groups. Files beside folders are skipped.
+/// Returns the folder and the group of each video of a class. Files that are not in the folder of a video are added to
+/// `skipped`.
 fn videos(class: &Path, skipped: &mut Vec<PathBuf>) -> Result<Vec<(PathBuf, Option<String>)>> {
     let (folders, files) = entries(class)?;
     skipped.extend(files);
@@ -84,7 +85,8 @@ fn videos(class: &Path, skipped: &mut Vec<PathBuf>) -> Result<Vec<(PathBuf, Opti
     }
 }
 
-/// Reads the images of a video, and adds their bytes to a checksum.
+/// Reads the images of a video, and adds a digest of each image file to `hash`. Files that are not PNG files are added
+/// to `skipped`.
 fn read(dir: &Path, side: usize, hash: &mut Sha256, skipped: &mut Vec<PathBuf>) -> Result<Vec<f32>> {
     let is_image = |file: &PathBuf| name(file).to_lowercase().ends_with(".png");
     let (mut files, others): (Vec<PathBuf>, Vec<PathBuf>) = entries(dir)?.1.into_iter().partition(is_image);
@@ -114,7 +116,8 @@ fn grey(image: &image::DynamicImage) -> image::GrayImage {
     })
 }
 
-/// Returns a sort key for a file name, so that `2` comes before `10`: pairs of a text and the number after it.
+/// Returns a sort key for a file name, with which `2` comes before `10`. The key is a list of pairs of a text and the
+/// number after this text.
 fn number_key(name: &str) -> Vec<(String, u64)> {
     let mut parts = vec![(String::new(), 0u64)];
     let mut in_number = false;

@@ -1,13 +1,13 @@
-//! The times of samples: their units, the sampling rate, and samples at equal distances.
+//! The times of samples: units of time, the sampling rate, and conversion to samples at equal time steps.
 
 use super::RecordingNote;
 use super::table::{Draft, Drafts, RecordingFormat, TimeUnit};
 use crate::error::{DataError, RecordingError, Result};
 
-/// Two rates are different if one is greater than the other by more than this share.
+/// Two sampling rates are different if one is greater than the other by more than this fraction.
 const TOLERANCE: f64 = 0.1;
-/// At most 1 / `REGULAR` of the time steps of a recording may be much shorter or longer than usual. One such step is
-/// always allowed.
+/// At most 1 / `REGULAR` of the time steps of a recording may be much shorter or longer than usual. One such time step
+/// is always allowed.
 const REGULAR: usize = 10;
 /// Resampling may multiply the number of samples of a recording by at most this factor.
 const MOST_RESAMPLED: f64 = 1000.0;
@@ -24,7 +24,7 @@ impl TimeUnit {
     }
 }
 
-/// Returns the unit in the name of a column, such as `time_ms` or `Time (s)`.
+/// Returns the unit of time that the name of a column has, such as `time_ms` or `Time (s)`.
 pub(super) fn unit_of_name(column: &str) -> Option<TimeUnit> {
     let name = column.to_lowercase();
     name.split(|letter: char| !letter.is_alphanumeric()).find_map(|word| match word {
@@ -39,14 +39,14 @@ pub(super) fn unit_of_name(column: &str) -> Option<TimeUnit> {
 /// Determines the unit of times since 1970 from the size of the numbers. Returns `None` if the numbers fit no unit.
 pub(super) fn since_1970(times: impl Iterator<Item = f64> + Clone) -> Option<TimeUnit> {
     use TimeUnit::{Microseconds, Milliseconds, Nanoseconds, Seconds};
-    // From 1973 to 5138.
+    // These bounds are the years 1973 and 5138.
     let fits = |unit: &TimeUnit| times.clone().all(|time| (1e8..1e11).contains(&(time / unit.per_second())));
     [Seconds, Milliseconds, Microseconds, Nanoseconds].into_iter().find(fits)
 }
 
-/// Sorts the samples by time, and interpolates missing values. If the table has a column of times, also resamples the
-/// recordings to the rate [`RecordingFormat::resample`] or, if it is `None`, interpolates missing samples. Returns the
-/// sampling rate, if it is known.
+/// Sorts the samples by time, and interpolates missing values. If the table has a time column, also resamples the
+/// recordings to the rate [`RecordingFormat::resample`] or, if this setting is `None`, interpolates missing samples.
+/// Returns the sampling rate of the result, if it is known.
 pub(super) fn straighten(all: &mut Drafts, format: &RecordingFormat) -> Result<Option<f64>> {
     let Drafts { channels, drafts, notes } = all;
     let (mut sorted, mut missing, mut incomplete) = (0, 0, 0);
@@ -103,11 +103,11 @@ fn resample(drafts: &mut [Draft], width: usize, hz: f64) -> Result<f64> {
     Ok(hz)
 }
 
-/// Returns the sampling rate of all recordings; `None` if no recording has two samples.
+/// Returns the common sampling rate of all recordings; `None` if no recording has two or more samples.
 ///
 /// # Errors
 ///
-/// [`RecordingError::DifferentRates`].
+/// [`RecordingError::DifferentRates`] if the recordings have different sampling rates.
 fn common_rate(drafts: &[Draft]) -> Result<Option<f64>> {
     let timed: Vec<&Draft> = drafts.iter().filter(|draft| draft.times.len() > 1).collect();
     let Some(first) = timed.first() else { return Ok(None) };
@@ -128,7 +128,7 @@ fn common_rate(drafts: &[Draft]) -> Result<Option<f64>> {
     Ok(Some(rounded(steps as f64 / seconds)))
 }
 
-/// Rounds to five significant digits: the times in a file are seldom more precise.
+/// Rounds to five significant digits, because the times in a file are seldom more precise.
 fn rounded(number: f64) -> f64 {
     format!("{number:.4e}").parse().unwrap_or(number)
 }
@@ -144,11 +144,11 @@ impl Draft {
         (self.times.len() - 1) as f64 / self.duration()
     }
 
-    /// Sorts the samples by time. Returns whether they were in another order.
+    /// Sorts the samples by time. Returns whether the samples were in another order before.
     ///
     /// # Errors
     ///
-    /// [`RecordingError::EqualTimes`].
+    /// [`RecordingError::EqualTimes`] if two samples have the same time.
     fn sort(&mut self, width: usize) -> Result<bool> {
         let is_sorted = self.times.is_sorted();
         if !is_sorted {
@@ -174,12 +174,13 @@ impl Draft {
         }
     }
 
-    /// Adds samples by interpolation where the time between two samples is a multiple of the usual time. Returns their
-    /// number.
+    /// Adds interpolated samples where the time between two samples is a multiple of the usual (median) time. Returns
+    /// the number of added samples.
     ///
     /// # Errors
     ///
-    /// [`RecordingError::UnevenSteps`] if many samples come early or late, or if more samples are missing than exist.
+    /// [`RecordingError::UnevenSteps`] if the time between samples is irregular for more than 1 / [`REGULAR`] of the
+    /// samples, or if more samples are missing than the recording has.
     fn fill_gaps(&mut self, width: usize) -> Result<usize> {
         let steps: Vec<f64> = self.times.windows(2).map(|pair| pair[1] - pair[0]).collect();
         let mut sorted = steps.clone();

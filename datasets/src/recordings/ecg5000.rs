@@ -26,8 +26,9 @@ const STEPS: usize = 140;
 /// The number of classes.
 const CLASSES: u8 = 5;
 
-/// Loads the training part of the set, 500 heartbeats. The 4,500 heartbeats of the test part are not loaded, so hold
-/// out some of the 500 heartbeats to measure a model; such results are not comparable with results in the literature.
+/// Loads the training part of the data set, which has 500 heartbeats. The 4,500 heartbeats of the test part are not
+/// loaded. To evaluate a model, hold out some of the 500 heartbeats; the results are not comparable with results in the
+/// literature.
 ///
 /// A heartbeat has 140 steps and the channel `ecg`, scaled to the mean 0 and the standard deviation 1. All heartbeats
 /// were resampled to the same length, so the recordings have no sampling rate. The classes are `1` (normal, 292 beats),
@@ -64,7 +65,7 @@ fn parse(path: &Path, text: &str) -> Result<Vec<Recording>> {
             value.ok_or_else(|| wrong().into())
         };
         let values = fields[1..].iter().map(value).collect::<Result<_>>()?;
-        // The file has the class as a number with a power of ten.
+        // The file has the class in scientific notation, such as `1.0000000e+00`.
         let class = (1..=CLASSES).find(|class| fields[0].parse() == Ok(f32::from(*class)));
         let Some(class) = class else {
             let (path, label) = (path.to_path_buf(), fields[0].to_owned());

@@ -3,9 +3,9 @@
 use timesteps::mix;
 
 /// Replaces the missing values (NaN) of a recording `[steps, width]`. Between two known values of a channel, missing
-/// values are interpolated linearly in time. Before the first known value of a channel, this value is repeated, and
-/// after the last known value, the last value is repeated. Without `times`, the samples are equally spaced. Returns the
-/// number of replaced values.
+/// values are interpolated linearly in time. Missing values before the first known value of a channel are replaced by
+/// the first known value, and missing values after the last known value by the last known value. `times` are the times
+/// of the samples; `None` means equally spaced samples. Returns the number of replaced values.
 ///
 /// # Errors
 ///

@@ -10,16 +10,16 @@ use crate::error::{DataError, Result};
 use crate::source::hex;
 use crate::text_file;
 
-/// The endings of the names of CSV files, before the endings of compression.
+/// The endings of the names of CSV files, without the endings of compressed files.
 const ENDINGS: [&str; 3] = [".csv", ".tsv", ".txt"];
-/// The endings of compressed files.
+/// The endings of the names of compressed files.
 const PACKED: [&str; 2] = [".gz", ".zst"];
 
 /// The file of a recording.
 struct Member {
     path: PathBuf,
     label: String,
-    /// The folder between the folder of the class and the file.
+    /// The name of the folder between the folder of the class and the file, if there is one.
     group: Option<String>,
 }
 
@@ -33,9 +33,9 @@ impl Recordings {
     /// run/ada/1.csv      class run, group ada
     /// ```
     ///
-    /// The rows of a file are the samples. The files have the same channels, which are found by their names: the names
-    /// in [`RecordingFormat::channels`] or, if there are none, the names of all columns of numbers of the first file. A
-    /// recording is identified by the path of its file in `dir`.
+    /// The rows of a file are the samples. All files must have the columns of the channels, which are found by name.
+    /// The channels are the names in [`RecordingFormat::channels`] or, if this list is empty, the names of all columns
+    /// of numbers of the first file. The identifier of a recording is the path of its file, relative to `dir`.
     ///
     /// # Errors
     ///
@@ -74,7 +74,7 @@ impl Recordings {
     }
 }
 
-/// Returns the files of recordings, sorted by their paths, and a note on files that are no CSV files.
+/// Returns the files of the recordings, sorted by path, and a note on skipped files that are not CSV files.
 fn members(dir: &Path) -> Result<(Vec<Member>, Option<RecordingNote>)> {
     let (mut members, mut skipped) = (Vec::new(), Vec::new());
     let (classes, others) = entries(dir)?;
@@ -120,7 +120,7 @@ pub(super) fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Returns whether the name of a file is the name of a CSV file.
+/// Returns whether the name of a file ends like the name of a CSV file, which may be compressed.
 fn is_table(path: &Path) -> bool {
     let name = name(path).to_lowercase();
     let name = PACKED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);

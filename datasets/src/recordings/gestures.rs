@@ -1,14 +1,15 @@
-//! Embedded recordings: gestures of a pen from a seeded generator, 12 symbols that 90 persons draw in one stroke.
+//! Embedded recordings: pen gestures from a seeded generator. The gestures are 12 symbols, which 90 generated persons
+//! draw in one stroke.
 //!
-//! A person has habits: slant, rotation, size, proportions and place of the drawings; speed, and how much it drops at
-//! corners; how round the corners are; a tremor; a hook before or after the symbol; and for each symbol the point to
-//! start from, the direction, and the form, such as the number of teeth of a zigzag. Each drawing varies around the
-//! habits, and now and then a person draws a symbol in another way.
+//! A person has habits: slant, rotation, size, proportions and place of the drawings; the speed of the pen, and how
+//! much the speed drops at corners; how round the corners are; a tremor; a hook before or after the symbol; and for
+//! each symbol the point to start from, the direction, and the form, such as the number of teeth of a zigzag. Each
+//! drawing varies around the habits, and in some drawings a person draws a symbol in another way.
 //!
-//! The parts have no person in common. A good result shows that a model recognises symbols of persons who are not in
-//! the training part: the nearest neighbour under dynamic time warping, after scaling to a common size, has an accuracy
-//! of 89 % on the test drawings. A good result does not show that a model recognises real handwriting: real persons
-//! vary more than the generated persons.
+//! The training, validation and test parts have no person in common. A good result shows that a model recognises
+//! symbols of persons who are not in the training part: a baseline, the nearest neighbour under dynamic time warping
+//! after scaling to a common size, has an accuracy of 89 % on the test drawings. A good result does not show that a
+//! model recognises real handwriting: real persons vary more than the generated persons.
 
 mod hand;
 mod shapes;
@@ -42,8 +43,8 @@ pub struct Gestures {
 /// Generates the gestures: five drawings of each of the 12 [`SYMBOLS`] by each person. Every call returns the same
 /// drawings.
 ///
-/// The channels are `x` and `y` in pixels of a sheet of 400 × 400, and `y` points up. A drawing has 20 to 60 steps at
-/// [`RATE`]. The class is the symbol, and the person is the [group](Recording::group).
+/// The channels are `x` and `y` in pixels of a sheet of 400 × 400 pixels, and `y` points up. A drawing has 20 to 60
+/// steps at [`RATE`]. The class is the symbol, and the person is the [group](Recording::group).
 pub fn load() -> Gestures {
     generate(SEED)
 }
@@ -65,8 +66,8 @@ fn generate(seed: u64) -> Gestures {
     Gestures { train, valid, test }
 }
 
-/// Returns all drawings of a person. The habits and each drawing have separate random numbers, so that a change of one
-/// symbol changes no other symbol.
+/// Returns all drawings of a person. The habits and each drawing have separate streams of random numbers, so that a
+/// change in the code of one symbol does not change the drawings of other symbols.
 fn of_person(number: usize, seed: u64) -> Vec<Recording> {
     let numbers = |stream: usize| {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -1,9 +1,9 @@
-//! Recordings: series of several channels that each have a class, such as movements of a wrist, gestures of a pen and
+//! Recordings: time series with several channels and a class label, such as movements of a wrist, gestures of a pen and
 //! heartbeats.
 //!
 //! | module | data |
 //! |---|---|
-//! | [`gestures`] | embedded: generated gestures of a pen, 12 symbols by 90 persons |
+//! | [`gestures`] | embedded: generated gestures of a pen, 12 symbols drawn by 90 persons |
 //! | [`archive`] | BasicMotions (a watch) and JapaneseVowels (voices), from the UEA archive |
 //! | [`watch`] | exercises of the shoulder, recorded at the wrist of ten persons |
 //! | [`pendigits`] | digits that 44 persons wrote on a tablet |
@@ -12,7 +12,7 @@
 //! | [`ts`] | any file in the text format `.ts` of the UEA archive |
 //! | [`Recordings::from_csv`] | any CSV file with the samples of all recordings |
 //! | [`Recordings::from_folder`] | a folder for each class, with a CSV file for each recording |
-//! | [`video`] | drawings as the images of a camera that sees them grow |
+//! | [`video`] | videos rendered from drawings: each image shows the part that is drawn so far |
 //! | [`Recordings::from_videos`] | a folder for each class, with a folder of PNG files for each video |
 //!
 //! ```
@@ -58,11 +58,11 @@ use crate::error::{RecordingError, Result};
 use crate::source::{Locator, Source, hex};
 use crate::text_file::utf8;
 
-/// The highest rate after resampling, as a multiple of the rate before it.
+/// The highest sampling rate after resampling, as a multiple of the original rate.
 const MOST_RESAMPLED: f64 = 100.0;
 
-/// A series of several channels with a class. The channels are listed in the [`Recordings`] that contain this
-/// recording.
+/// A time series with several channels and a class label. The names of the channels are in the [`Recordings`] that
+/// contain this recording.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recording {
     /// The identifier of the recording in its data set.
@@ -70,7 +70,7 @@ pub struct Recording {
     /// The group of similar recordings to which the recording belongs, such as the recordings of one person; `None` if
     /// the group is unknown.
     pub group: Option<String>,
-    /// The class.
+    /// The class label.
     pub label: String,
     /// All samples in row-major order, `[steps, channels]`. All values are finite.
     pub values: Vec<f32>,
@@ -81,8 +81,8 @@ pub struct Recording {
 pub struct Recordings {
     /// The names of the channels.
     pub channels: Vec<String>,
-    /// The number of samples per second; `None` if this number is unknown, or if the samples are not equally spaced in
-    /// time.
+    /// The sampling rate in samples per second; `None` if the rate is unknown, or if the samples are not equally spaced
+    /// in time.
     pub rate: Option<f64>,
     /// The recordings. Their lengths may differ.
     pub recordings: Vec<Recording>,
@@ -129,7 +129,7 @@ impl Recordings {
     ///
     /// # Panics
     ///
-    /// If there is no recording with one of the indices.
+    /// If an index is not less than the number of recordings.
     #[must_use]
     pub fn subset(&self, indices: &[usize]) -> Self {
         self.with(indices.iter().map(|&index| self.recordings[index].clone()).collect())
@@ -164,8 +164,8 @@ impl Recordings {
     }
 
     /// Resamples all recordings to `hz` samples per second by linear interpolation. The first sample does not change.
-    /// If the new rate is lower, movements above half of this rate appear as slower movements (aliasing), so smooth the
-    /// recordings before you reduce the rate much.
+    /// If `hz` is lower than the rate of the recordings, movements with frequencies above half of `hz` appear as slower
+    /// movements (aliasing), so smooth the recordings before you reduce the rate much.
     ///
     /// # Errors
     ///
@@ -187,13 +187,13 @@ impl Recordings {
         Ok(resampled)
     }
 
-    /// Cuts windows of `length` steps out of each recording. A window begins every `step` steps. The rest of a
-    /// recording that fills no window is left out.
+    /// Cuts windows of `length` steps out of each recording. A window begins every `step` steps. The last steps of a
+    /// recording are left out if they do not fill a window.
     ///
-    /// The identifier of a window consists of the identifier of its recording and the steps in the window:
-    /// `ID[0..100]`. A window has the group of its recording. If the recording has no group, the recording itself is
-    /// the group of its windows, so that no [split](Self::hold_out_groups) puts overlapping windows into different
-    /// parts.
+    /// The identifier of a window consists of the identifier of its recording and the range of steps in the window,
+    /// such as `ID[0..100]`. A window has the group of its recording. If the recording has no group, the recording
+    /// itself is the group of its windows, so that no [split](Self::hold_out_groups) puts overlapping windows into
+    /// different parts.
     ///
     /// # Errors
     ///
@@ -227,13 +227,13 @@ impl Recordings {
         Ok(windows)
     }
 
-    /// Creates a set of other recordings with the channels, rate, notes and source of this set.
+    /// Creates a set of the given recordings, with the channels, rate, notes and source of this set.
     fn with(&self, recordings: Vec<Recording>) -> Self {
         let (channels, notes, source) = (self.channels.clone(), self.notes.clone(), self.source.clone());
         Self { channels, rate: self.rate, recordings, notes, source }
     }
 
-    /// Returns the recordings with other values.
+    /// Returns a copy of this set, in which the function `values` has converted the values of each recording.
     fn map_values(&self, values: impl Fn(&[f32]) -> Vec<f32>) -> Self {
         let map = |recording: &Recording| Recording {
             id: recording.id.clone(),
@@ -244,7 +244,7 @@ impl Recordings {
         self.with(self.recordings.iter().map(map).collect())
     }
 
-    /// Adds a note for each class that has a single recording.
+    /// If some classes have only one recording, adds a note with their names.
     fn note_single_members(&mut self) {
         let sizes = self.class_sizes().into_iter();
         let single: Vec<String> = sizes.filter(|(_, size)| *size == 1).map(|(label, _)| label.to_owned()).collect();
@@ -254,8 +254,8 @@ impl Recordings {
     }
 }
 
-/// Returns the text of each file of a published set with its path for error messages, and a description of the set with
-/// the checksum of all files.
+/// Returns the path (for error messages) and the text of each file of a published data set, and a description of the
+/// data set with a checksum of all files.
 fn texts(source: &Source, locator: &Locator) -> Result<(Vec<(PathBuf, String)>, String)> {
     let (mut hash, mut texts) = (Sha256::new(), Vec::with_capacity(source.files.len()));
     for file in source.files {

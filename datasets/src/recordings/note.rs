@@ -12,39 +12,39 @@ use super::TimeUnit;
 pub enum RecordingNote {
     /// A change that was made to the table with the recordings.
     Table(Note),
-    /// Missing values were interpolated; before the first value of a channel, the first value was repeated, and after
-    /// the last value, the last value was repeated.
+    /// Missing values were interpolated. Missing values before the first value of a channel were replaced by the first
+    /// value, and missing values after the last value by the last value.
     MissingValues {
         /// The number of missing values.
         values: usize,
         /// The number of recordings in which values were missing.
         recordings: usize,
     },
-    /// Samples were missing where the time between two samples is longer than usual, and were interpolated.
+    /// Missing samples were interpolated. Samples are missing where the time between two samples is longer than usual.
     MissingSteps {
         /// The number of missing samples.
         steps: usize,
         /// The number of recordings in which samples were missing.
         recordings: usize,
     },
-    /// The rows of recordings were not in the order of their times, and were sorted.
+    /// The rows of some recordings were not in the order of their times, and were sorted.
     Sorted {
         /// The number of these recordings.
         recordings: usize,
     },
-    /// The numbers in the column of the times are read in this unit, because neither the settings nor the name of the
-    /// column determine the unit.
+    /// The unit of the numbers in the time column was assumed, because neither the settings, nor the name of the
+    /// column, nor the size of the numbers determine it.
     TimeUnitAssumed {
-        /// The name of the column.
+        /// The name of the time column.
         column: String,
-        /// The unit.
+        /// The assumed unit.
         unit: TimeUnit,
     },
     /// The recordings were resampled by linear interpolation.
     Resampled {
-        /// The number of samples per second before.
+        /// The number of samples per second before resampling.
         from: f64,
-        /// The number of samples per second afterwards.
+        /// The number of samples per second after resampling.
         to: f64,
     },
     /// Recordings that are shorter than a window were left out.
@@ -59,7 +59,8 @@ pub enum RecordingNote {
         /// The classes.
         labels: Vec<String>,
     },
-    /// All recordings of these classes are in groups that were held out, so that no other part has these classes.
+    /// All recordings of some classes are in groups that were held out, so the remaining recordings do not have these
+    /// classes.
     OnlyHeldOut {
         /// The classes.
         labels: Vec<String>,
@@ -102,12 +103,12 @@ impl fmt::Display for RecordingNote {
                 write!(formatter, "classes with a single recording: {}", labels.join(", "))
             }
             Self::OnlyHeldOut { labels } => {
-                write!(formatter, "classes that only the held-out groups have: {}", labels.join(", "))
+                write!(formatter, "classes that occur only in the held-out groups: {}", labels.join(", "))
             }
             Self::FilesSkipped { files, example } => {
                 write!(formatter, "skipped {files} files that are not CSV files, such as {example}")
             }
-            Self::TrainingPartOnly => write!(formatter, "the published test part is missing"),
+            Self::TrainingPartOnly => write!(formatter, "only the published training part is available"),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Omniglot ([Lake et al. 2015](https://doi.org/10.1126/science.aab3050)): handwritten characters of many alphabets, as
-//! the strokes of the pen. This module reads the "small background set 1", with five of the alphabets.
+//! the strokes of the pen. This module reads the "small background set 1", which has five of the alphabets.
 
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::error::{DataError, RecordingError, Result};
 use crate::source::{Form, Locator, PublishedFile, Source, hex};
 use crate::text_file::utf8;
 
-/// The published archive.
+/// The published archive, which [`load`] reads.
 pub const SOURCE: Source = Source {
     name: "Omniglot (small background set 1)",
     folder: "handwriting",
@@ -31,7 +31,7 @@ pub const SOURCE: Source = Source {
 
 /// The number of drawings: 136 characters by 20 persons each.
 const DRAWINGS: usize = 2720;
-/// The largest file in the archive that is read, in bytes.
+/// The largest number of bytes that is read from a file in the archive.
 const MOST_BYTES: u64 = 1 << 20;
 
 /// A point of a stroke.
@@ -72,8 +72,8 @@ pub struct Drawings {
 }
 
 /// Loads 2,720 drawings: 136 characters of the alphabets Balinese, Early Aramaic, Greek, Korean and Latin, by 20
-/// persons each. There are no published parts: [`Recordings::folds`] and [`Recordings::hold_out_groups`] split by
-/// person.
+/// persons each. There are no published training and test parts; use [`Recordings::folds`] or
+/// [`Recordings::hold_out_groups`] for a split by person.
 ///
 /// # Errors
 ///
@@ -92,11 +92,11 @@ pub fn load(locator: &Locator) -> Result<Drawings> {
 
 impl Drawings {
     /// Returns the drawings as recordings, with one step for each point and the channels `x`, `y`, `time` (seconds) and
-    /// `pen_up`, which is 1 at the last point of each stroke and else 0.
+    /// `pen_up`, which is 1 at the last point of each stroke and 0 at all other points.
     ///
-    /// The class is the character with its alphabet, such as `Greek/character01`. The group is the person, with the
-    /// alphabet, because each alphabet numbers its persons separately. The rate is `None`, because the points are not
-    /// equally spaced in time.
+    /// The class is the character with its alphabet, such as `Greek/character01`. The group is the alphabet with the
+    /// number of the person, such as `Greek/05`, because each alphabet numbers its persons separately. The rate is
+    /// `None`, because the points are not equally spaced in time.
     pub fn recordings(&self) -> Recordings {
         let recording = |drawing: &Drawing| {
             let points = |stroke: &Vec<Point>| {
@@ -148,7 +148,7 @@ fn unpack(path: &Path, bytes: Vec<u8>) -> Result<Vec<Drawing>> {
     Ok(drawings)
 }
 
-/// Returns the alphabet, the character, and the name of the file without its ending; `None` for a file that is no
+/// Returns the alphabet, the character, and the name of the file without its ending; `None` for a file that is not a
 /// drawing.
 fn parts(name: &str) -> Option<(&str, &str, &str)> {
     let mut parts = name.strip_suffix(".txt")?.rsplit('/');

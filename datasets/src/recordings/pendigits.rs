@@ -8,8 +8,8 @@ use super::{Recording, Recordings, TrainTest, texts};
 use crate::error::{RecordingError, Result};
 use crate::source::{Form, Locator, PublishedFile, Source};
 
-/// The published files. Copies of the files differ in the spaces between the numbers, so the files have no checksum.
-/// The numbers of digits are checked instead.
+/// The published files. Copies of the files differ in the spaces between the numbers, so no checksum of the files is
+/// checked. The loader checks the number of digits instead.
 pub const SOURCE: Source = Source {
     name: "the pen-based digits",
     folder: "handwriting",
@@ -39,12 +39,12 @@ pub const SOURCE: Source = Source {
 
 /// The number of points of a digit.
 const STEPS: usize = 8;
-/// The highest coordinate.
+/// The largest possible value of a coordinate.
 const HIGHEST: f32 = 100.0;
 
-/// Loads the set: 7,494 training digits of 30 persons and 3,498 test digits of 14 other persons. The files do not say
-/// which person wrote a digit, so a validation part that is held out of the training part does not consist of new
-/// persons, and is easier than the test part.
+/// Loads the data set: 7,494 training digits of 30 persons and 3,498 test digits of 14 other persons. The files do not
+/// say which person wrote a digit, so the persons of a validation part that is held out of the training part are also
+/// in the training part. Such a validation part is easier than the test part.
 ///
 /// A digit has 8 points at equal distances along the line of the pen; its channels are `x` and `y`, from 0 to 100, and
 /// `y` points up. The points are not equally spaced in time. The classes are `0` to `9`.

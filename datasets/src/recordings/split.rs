@@ -11,21 +11,22 @@ use super::{RecordingNote, Recordings};
 use crate::error::{RecordingError, Result};
 
 impl Recordings {
-    /// Splits off about `fraction` of the recordings, for validation or testing. Returns the remaining and the held-out
-    /// recordings, each in their original order.
+    /// Splits off about `fraction` of the recordings, for validation or testing. Returns the remaining recordings and
+    /// the held-out recordings, each in their original order.
     ///
     /// All recordings of a group go into one part, and each part has at least one group. A recording without a group
-    /// counts as a separate group. If no recording has a group, the split is stratified: `fraction` of each class is
-    /// held out, at least one recording of each class with two or more recordings, and no recording of a class with
-    /// only one.
+    /// counts as a separate group. If no recording has a group, the split is stratified by class: about `fraction` of
+    /// the recordings of each class are held out. Of each class with two or more recordings, at least one is held out
+    /// and at least one remains; the recording of a class with a single recording is never held out.
     ///
-    /// The split depends only on `seed`, the groups, the classes and their order. If all recordings of a class are held
-    /// out, the remaining recordings have the note [`RecordingNote::OnlyHeldOut`].
+    /// The split depends only on `fraction`, `seed`, and the groups and classes of the recordings in their order. If
+    /// all recordings of a class are held out, the remaining recordings have the note [`RecordingNote::OnlyHeldOut`].
     ///
     /// # Errors
     ///
     /// [`RecordingError::Fraction`] if `fraction` is not between 0 and 1, [`RecordingError::TooFewGroups`] if there is
-    /// only one group, and [`RecordingError::TooFewRecordings`] if no class has two recordings.
+    /// only one group, and [`RecordingError::TooFewRecordings`] if there are no groups and no class has two or more
+    /// recordings.
     pub fn hold_out_groups(&self, fraction: f64, seed: u64) -> Result<(Self, Self)> {
         if !(fraction > 0.0 && fraction < 1.0) {
             return Err(RecordingError::Fraction { fraction }.into());
@@ -74,7 +75,7 @@ impl Recordings {
         if groups.len() < count {
             return Err(self.too_few_groups(groups.len(), count));
         }
-        // The sort is stable: groups of one size keep the order of their first recordings.
+        // The sort is stable: groups of equal size keep the order in which they first occur.
         groups.sort_by_key(|members| Reverse(members.len()));
         let mut folds = vec![Vec::new(); count];
         for members in groups {
@@ -92,7 +93,7 @@ impl Recordings {
     }
 
     /// Returns the indices of the recordings of each group. The groups are in the order in which they first occur. A
-    /// recording without a group is a group of its own.
+    /// recording without a group counts as a separate group.
     fn members_of_groups(&self) -> Vec<Vec<usize>> {
         let (mut groups, mut places) = (Vec::<Vec<usize>>::new(), BTreeMap::new());
         for (index, recording) in self.recordings.iter().enumerate() {
@@ -117,7 +118,8 @@ impl Recordings {
         classes.into_values().collect()
     }
 
-    /// Draws groups with about `fraction` of the recordings together. Returns the indices of their recordings.
+    /// Draws random groups that together have about `fraction` of all recordings. Returns the indices of the recordings
+    /// of these groups.
     fn held_groups(&self, fraction: f64, rng: &mut ChaCha8Rng) -> Result<Vec<usize>> {
         let mut groups = self.members_of_groups();
         if groups.len() < 2 {
@@ -127,7 +129,7 @@ impl Recordings {
         let wanted = fraction * self.recordings.len() as f64;
         let (mut held, mut left, mut smallest) = (Vec::new(), groups.len(), None::<Vec<usize>>);
         for members in groups {
-            // A group is taken if the number of recordings is then closer to the wanted number than without the group.
+            // A group is held out if this brings the number of held-out recordings closer to `wanted`.
             let is_closer = held.len() as f64 + members.len() as f64 / 2.0 <= wanted;
             if left > 1 && is_closer {
                 held.extend(members);
@@ -139,7 +141,7 @@ impl Recordings {
         Ok(if held.is_empty() { smallest.unwrap_or_default() } else { held })
     }
 
-    /// Draws `fraction` of the recordings of each class. Returns their indices.
+    /// Draws a random `fraction` of the recordings of each class. Returns the indices of these recordings.
     fn held_of_each_class(&self, fraction: f64, rng: &mut ChaCha8Rng) -> Result<Vec<usize>> {
         let classes: Vec<Vec<usize>> = self.members_of_classes().into_iter().filter(|all| all.len() > 1).collect();
         if classes.is_empty() {
@@ -154,7 +156,7 @@ impl Recordings {
         Ok(held)
     }
 
-    /// Deals the recordings, class by class, to the folds in turn.
+    /// Assigns the recordings to the folds in turn, class by class, so that each class is distributed evenly.
     fn folds_by_class(&self, count: usize) -> Result<Vec<Vec<usize>>> {
         let recordings = self.recordings.len();
         if recordings < count {

@@ -1,4 +1,4 @@
-//! Recordings in CSV files: one long table with the samples of all recordings.
+//! Recordings in CSV files. One table holds the samples of all recordings, with one row per sample.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -20,7 +20,7 @@ use crate::text_file;
 #[serde(deny_unknown_fields, default)]
 pub struct RecordingFormat {
     /// The names of the columns to read as channels, in the order of the channels. If there are no names, all columns
-    /// of numbers are read that have no other use.
+    /// of numbers are read, except the columns with another use, such as the time.
     pub channels: Vec<String>,
     /// The name of the column with the group of each recording, such as the person.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,9 +29,9 @@ pub struct RecordingFormat {
     /// recording are in the order of their rows and equally spaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
-    /// The unit of numbers in the column of the times. If it is `None`, the unit is recognised from the name of the
-    /// column, such as `time_ms`, and from numbers that count from 1970; otherwise the unit is seconds, and a note says
-    /// so.
+    /// The unit of numbers in the column of the times. If this setting is `None`, the unit is recognised from the name
+    /// of the column, such as `time_ms`, or from the size of numbers that are times since 1970. If neither is possible,
+    /// the unit is seconds, and the recordings have a [`RecordingNote::TimeUnitAssumed`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_unit: Option<TimeUnit>,
     /// The number of samples per second, if it is known and the file has no column of times.
@@ -40,7 +40,7 @@ pub struct RecordingFormat {
     /// The number of samples per second to which all recordings are resampled by linear interpolation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resample: Option<f64>,
-    /// The separator of the columns. If it is `None`, the separator is recognised.
+    /// The separator of the columns. If this setting is `None`, the separator is recognised from the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub separator: Option<Separator>,
     /// The decimal mark of columns whose numbers can be read with either mark, such as `1,234`.
@@ -95,21 +95,21 @@ impl fmt::Display for TimeUnit {
 
 impl Recordings {
     /// Reads recordings from a CSV file in [any usual encoding](crate::text_file), which may be compressed with gzip or
-    /// zstd. Each row is a sample. The columns `id` together identify the recording of a sample, and the column `label`
-    /// contains the class. All columns are found by their names. If `id` is empty, all rows belong to one recording. If
-    /// `label` is `None`, as for recordings to be recognised, the class of each recording is empty.
+    /// zstd. Each row is a sample. The columns with the names `id` together identify the recording of a sample, and the
+    /// column with the name `label` contains the class. If `id` is empty, all rows belong to one recording. If `label`
+    /// is `None`, for example because a model is to predict the classes, the class of each recording is an empty text.
     ///
-    /// The rows of different recordings may be interleaved. Missing values and, if there is a column of times, missing
-    /// samples are interpolated; notes report how many. Rows that are not in the order of their times are sorted.
+    /// The rows of different recordings may be interleaved. Missing values are interpolated, and so are missing samples
+    /// if there is a time column; notes report how many. Rows that are not in the order of their times are sorted.
     ///
     /// # Errors
     ///
     /// A [`DataError`] that names the file and the line; among others [`DataError::NoColumn`],
-    /// [`DataError::NotANumber`], and in [`DataError::Recordings`]: [`RecordingError::NoField`] for a row without
-    /// recording, class or time; [`RecordingError::TwoValues`] if a recording has two classes or two groups;
-    /// [`RecordingError::EqualTimes`]; [`RecordingError::EmptyChannel`]; and [`RecordingError::UnevenSteps`] or
-    /// [`RecordingError::DifferentRates`] if the samples have several rates and [`RecordingFormat::resample`] is not
-    /// set.
+    /// [`DataError::NotANumber`], and in [`DataError::Recordings`]: [`RecordingError::NoField`] for an empty field in
+    /// the column of the recording, the class or the time; [`RecordingError::TwoValues`] if a recording has two classes
+    /// or two groups; [`RecordingError::EqualTimes`]; [`RecordingError::EmptyChannel`]; and
+    /// [`RecordingError::UnevenSteps`] or [`RecordingError::DifferentRates`] if the samples have no common sampling
+    /// rate and [`RecordingFormat::resample`] is not set.
     pub fn from_csv(path: &Path, id: &[String], label: Option<&str>, format: &RecordingFormat) -> Result<Self> {
         let bytes = text_file::read(path)?;
         let mut recordings = Self::from_csv_text(path, &text_file::text(&bytes, path)?, id, label, format)?;
@@ -120,7 +120,7 @@ impl Recordings {
         Ok(recordings)
     }
 
-    /// Reads the text of a CSV file as [`from_csv`](Self::from_csv) does. `path` appears in errors.
+    /// Reads recordings from the text of a CSV file, as [`from_csv`](Self::from_csv) does. `path` appears in errors.
     pub(super) fn from_csv_text(
         path: &Path,
         text: &str,
@@ -138,11 +138,11 @@ pub(super) struct Draft {
     /// The path of the file.
     pub path: PathBuf,
     pub recording: Recording,
-    /// The line number of each sample.
+    /// The line number of each sample in the file, counted from 1.
     pub lines: Vec<usize>,
     /// The time of each sample in seconds; empty if the table has no times.
     pub times: Vec<f64>,
-    /// The line of the first row that contains the group.
+    /// The line number of the first row with a group.
     group_line: usize,
 }
 
@@ -155,8 +155,8 @@ pub(super) struct Drafts {
 }
 
 impl Drafts {
-    /// Reads the rows of a table and groups them by recording, in the order in which the recordings begin. Without
-    /// `id`, all rows belong to one recording, and without `label` the class of each recording is empty.
+    /// Reads the rows of a table and groups them by recording, in the order in which the recordings begin. If `id` is
+    /// empty, all rows belong to one recording. If `label` is `None`, the class of each recording is an empty text.
     pub fn read(
         path: &Path,
         text: &str,
@@ -242,7 +242,7 @@ impl Drafts {
         Ok(Self { channels: table.channels.clone(), drafts, notes })
     }
 
-    /// Sorts and interpolates the samples, and makes recordings of them.
+    /// Sorts the samples, interpolates missing values and samples, and makes recordings of the drafts.
     pub fn finish(mut self, format: &RecordingFormat) -> Result<Recordings> {
         let rate = clock::straighten(&mut self, format)?;
         let recordings = self.drafts.into_iter().map(|draft| draft.recording).collect();
@@ -255,7 +255,7 @@ impl Drafts {
     }
 }
 
-/// Returns the unit of the times, which are numbers in a column with this name.
+/// Returns the unit of the times, which are numbers in the column with the name `column`.
 fn unit(column: &str, format: &RecordingFormat, drafts: &[Draft], notes: &mut Vec<RecordingNote>) -> TimeUnit {
     let times = drafts.iter().flat_map(|draft| draft.times.iter().copied());
     let known = format.time_unit.or_else(|| clock::unit_of_name(column)).or_else(|| clock::since_1970(times));
@@ -267,7 +267,7 @@ fn unit(column: &str, format: &RecordingFormat, drafts: &[Draft], notes: &mut Ve
 }
 
 impl Draft {
-    /// Interpolates missing values of the sorted samples, and returns their number.
+    /// Interpolates the missing values of the samples, which are sorted by time. Returns the number of missing values.
     pub fn fill(&mut self, channels: &[String]) -> Result<usize> {
         let times = Some(self.times.as_slice()).filter(|times| !times.is_empty());
         fill::missing(&mut self.recording.values, channels.len(), times).map_err(|channel| {
@@ -277,7 +277,7 @@ impl Draft {
         })
     }
 
-    /// Returns the line of the first row of the recording.
+    /// Returns the line number of the first row of the recording.
     pub fn first_line(&self) -> usize {
         self.lines.iter().copied().min().unwrap_or_default()
     }
@@ -291,7 +291,7 @@ fn joined(fields: &[&str]) -> String {
     }
 }
 
-/// Returns a value in single precision; `None` if it is too large.
+/// Returns a value in single precision; `None` if the value is too large for single precision.
 fn in_range(value: f64) -> Option<f32> {
     let single = value as f32;
     (single.is_finite() || value.is_nan()).then_some(single)

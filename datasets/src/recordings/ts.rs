@@ -1,7 +1,7 @@
-//! Series in the text format `.ts` of the UEA archive ([Bagnall et al. 2018](https://arxiv.org/abs/1811.00075)).
+//! Time series in the text format `.ts` of the UEA archive ([Bagnall et al. 2018](https://arxiv.org/abs/1811.00075)).
 //!
 //! A header specifies the number of channels and the classes. Each line below `@data` is a recording: the values of the
-//! first channel, of the second channel and so on, and the class.
+//! first channel, of the second channel and so on, and the class label.
 //!
 //! ```text
 //! @problemName Steps
@@ -25,9 +25,9 @@ use crate::text_file;
 
 /// Reads a `.ts` file in [any usual encoding](crate::text_file), which may be compressed with gzip or zstd.
 ///
-/// The recordings may have different lengths. Missing values (`?` or `NaN`) are interpolated, and a note reports how
-/// many. The channels have no names in the file and are called `dim_0`, `dim_1` and so on, as in other readers of the
-/// format. The rate is unknown.
+/// The recordings may have different lengths. Missing values (`?` or `NaN`) are interpolated, and a [`RecordingNote`]
+/// reports their number. The file has no names for the channels, so they are called `dim_0`, `dim_1` and so on, as in
+/// other readers of the format. The sampling rate is unknown.
 ///
 /// # Errors
 ///
@@ -45,10 +45,10 @@ pub fn read(path: &Path) -> Result<Recordings> {
 ///
 /// # Errors
 ///
-/// [`RecordingError::Header`] if the file has time stamps, no classes or no data, [`RecordingError::RowLength`] for a
-/// recording with another number of channels or steps than the header specifies, [`RecordingError::UnequalChannels`],
-/// [`RecordingError::Value`], [`RecordingError::UnknownLabel`], [`RecordingError::EmptyChannel`] for a channel without
-/// any value, and [`DataError::Empty`].
+/// [`RecordingError::Header`] if the header specifies time stamps or no classes, or if the line `@data` is missing,
+/// [`RecordingError::RowLength`] for a recording with another number of channels or steps than the header specifies,
+/// [`RecordingError::UnequalChannels`], [`RecordingError::Value`], [`RecordingError::UnknownLabel`],
+/// [`RecordingError::EmptyChannel`] for a channel without any value, and [`DataError::Empty`].
 pub fn parse(path: &Path, text: &str) -> Result<Recordings> {
     let text = text.trim_start_matches('\u{feff}');
     let mut lines = (1..).zip(text.lines().map(str::trim)).filter(|(_, line)| !line.is_empty());
@@ -72,7 +72,7 @@ fn name(channel: usize) -> String {
     format!("dim_{channel}")
 }
 
-/// The properties of the recordings that the header specifies.
+/// The properties of the recordings that the file header specifies.
 #[derive(Default)]
 struct Header {
     /// The number of channels; `None` if the first recording determines it.
@@ -81,13 +81,13 @@ struct Header {
     steps: Option<usize>,
     /// Whether all recordings have the same length.
     is_equal: Option<bool>,
-    /// The classes; empty if the header does not list the classes; `None` if the header does not specify that there are
-    /// classes.
+    /// The classes. The list is empty if the header says that there are classes but does not list them. `None` if the
+    /// header has no line `@classLabel true`.
     labels: Option<Vec<String>>,
 }
 
 impl Header {
-    /// Reads the lines up to `@data`.
+    /// Reads the header lines up to and including `@data`.
     fn read<'a>(path: &Path, lines: &mut impl Iterator<Item = (usize, &'a str)>) -> Result<Self> {
         let mut header = Self::default();
         let mut last = 1;
@@ -111,7 +111,8 @@ impl Header {
         Err(wrong(path, last, "the file ends without `@data`", "use a complete file in the format .ts"))
     }
 
-    /// Adds the setting of a header line. The error says what to change.
+    /// Reads the setting in a header line. `tag` is the first word of the line in lower case, and `words` are the other
+    /// words. The error message says what the user can change.
     fn add(&mut self, tag: &str, words: &[&str]) -> std::result::Result<(), &'static str> {
         const COUNT: &str = "write a whole number above 0";
         let is_true = words.first().is_some_and(|word| word.eq_ignore_ascii_case("true"));
@@ -134,7 +135,8 @@ impl Header {
         Ok(())
     }
 
-    /// Reads a recording, and returns it with the number of its missing values.
+    /// Reads the recording in a line of the file. `number` becomes its identifier. Returns the recording, and the
+    /// number of missing values that were interpolated.
     fn recording(&mut self, path: &Path, line: usize, text: &str, number: usize) -> Result<(Recording, usize)> {
         let path_buf = || path.to_path_buf();
         let (series, label) = text.rsplit_once(':').map_or(("", text), |(series, label)| (series, label.trim()));
@@ -174,7 +176,7 @@ impl Header {
     }
 }
 
-/// Returns the values of a channel. A missing value is NaN.
+/// Parses the values of a channel, which are separated by commas. A missing value is NaN.
 fn values(path: &Path, line: usize, texts: &str) -> Result<Vec<f32>> {
     let value = |text: &str| match text.trim() {
         "?" => Some(f32::NAN),

@@ -1,13 +1,13 @@
 //! Videos: recordings whose samples are the grey values of images, `[steps, side²]`, row by row from the top.
 //!
-//! A video is rendered from a drawing, as a camera sees a hand that writes, or read from a folder of PNG files
-//! ([`Recordings::from_videos`]).
+//! A video is either rendered from a drawing, so that it shows how the drawing is made, or read from a folder of PNG
+//! files ([`Recordings::from_videos`]).
 
 use super::{Recording, Recordings};
 
-/// The distance between the drawing and the edges of an image, as a share of the side of the image.
+/// The distance between the drawing and the edges of an image, as a fraction of the side of the image.
 const MARGIN: f32 = 3.0 / 28.0;
-/// The width of the line, as a share of the side of an image.
+/// The width of the drawn line, as a fraction of the side of an image.
 const WIDTH: f32 = 1.5 / 28.0;
 
 /// Returns the names of the channels of videos with images of `side` × `side` pixels: `row 1, column 1` and so on.
@@ -20,7 +20,7 @@ pub fn channels(side: usize) -> Vec<String> {
 ///
 /// # Panics
 ///
-/// If the drawings do not have two channels, `x` and `y`.
+/// If the drawings do not have exactly two channels, which are read as `x` and `y`.
 pub fn render(drawings: &Recordings, side: usize, count: usize) -> Recordings {
     assert_eq!(drawings.channels.len(), 2, "a drawing has the channels x and y");
     let video = |drawing: &Recording| Recording {
@@ -36,13 +36,13 @@ pub fn render(drawings: &Recordings, side: usize, count: usize) -> Recordings {
     }
 }
 
-/// Renders a drawing as `count` images of `side` × `side` pixels, which show the part of the line that is drawn so far,
-/// at equal distances in time. The last image shows the whole drawing.
+/// Renders a drawing as `count` images of `side` × `side` pixels at equal time steps. Each image shows the part of the
+/// line that is drawn so far. The last image shows the whole drawing.
 ///
-/// `values` is `[steps, 2]`, row by row: `x`, and `y`, which points up. The bounding box of the whole drawing is scaled
-/// to the image, and its proportions are kept. Returns `[count, side, side]`, row by row from the top: 0 is background,
-/// 255 is the middle of the line, and the pixels at the edges of the line have values between. A value that is not
-/// finite ends a line, and the next value begins a new line.
+/// `values` is `[steps, 2]`, row by row: the coordinates `x` and `y` of each point, with `y` upwards. The bounding box
+/// of the whole drawing is scaled to the image, and its proportions are kept. Returns `[count, side, side]`, row by row
+/// from the top: 0 is background, 255 is the middle of the line, and the pixels at the edges of the line have values
+/// between. A point that is not finite ends a line, and the next finite point begins a new line.
 ///
 /// ```
 /// use datasets::recordings::video::frames;
@@ -66,7 +66,8 @@ pub fn frames(values: &[f32], side: usize, count: usize) -> Vec<u8> {
     frames
 }
 
-/// Returns the points of a drawing in pixels of an image, with `y` down; `None` for a point that is not finite.
+/// Converts the points of a drawing to pixel coordinates of an image, with `y` downwards. A point that is not finite
+/// becomes `None`.
 fn placed(values: &[f32], side: f32) -> Vec<Option<[f32; 2]>> {
     let (points, _) = values.as_chunks::<2>();
     let is_finite = |point: &&[f32; 2]| point.iter().all(|value| value.is_finite());
@@ -75,7 +76,7 @@ fn placed(values: &[f32], side: f32) -> Vec<Option<[f32; 2]>> {
         low = [low[0].min(point[0]), low[1].min(point[1])];
         high = [high[0].max(point[0]), high[1].max(point[1])];
     }
-    // Halves, because the difference of two large values may be infinite.
+    // The values are halved before the subtraction, because the difference of two large values may be infinite.
     let extent = (high[0] / 2.0 - low[0] / 2.0).max(high[1] / 2.0 - low[1] / 2.0);
     let scale = if extent > 0.0 { (side / 2.0 - MARGIN * side) / extent } else { 0.0 };
     let place = |point: &[f32; 2]| {
@@ -88,14 +89,14 @@ fn placed(values: &[f32], side: f32) -> Vec<Option<[f32; 2]>> {
     points.iter().map(|point| is_finite(&point).then(|| place(point))).collect()
 }
 
-/// The image that a line is drawn on.
+/// The image on which a line is drawn.
 struct Canvas {
     side: usize,
     pixels: Vec<u8>,
 }
 
 impl Canvas {
-    /// Draws the line between two times, which are counted in steps.
+    /// Draws the part of the line between the times `from` and `to`, which are in steps: point `i` is at time `i`.
     fn draw(&mut self, points: &[Option<[f32; 2]>], from: f32, to: f32) {
         if from == 0.0
             && let Some(Some(first)) = points.first()
@@ -134,7 +135,7 @@ impl Canvas {
     }
 }
 
-/// Returns the distance of a point from a straight line between two points.
+/// Returns the distance of `point` from the line segment between `one` and `other`.
 fn distance(point: [f32; 2], one: [f32; 2], other: [f32; 2]) -> f32 {
     let (along, to) = ([other[0] - one[0], other[1] - one[1]], [point[0] - one[0], point[1] - one[1]]);
     let square = along[0] * along[0] + along[1] * along[1];

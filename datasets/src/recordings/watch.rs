@@ -22,15 +22,15 @@ pub const SOURCE: Source = Source {
 /// The number of samples per second.
 const RATE: f64 = 50.0;
 
-/// Loads the set: 140 recordings of 947 to 2,618 steps at 50 Hz, in which each of ten persons repeats each of seven
-/// exercises with the left and with the right arm. The person, `1` to `10`, is the [group](super::Recording::group).
+/// Loads 140 recordings of 947 to 2,618 steps at 50 Hz: one recording for each of ten persons, each of seven exercises,
+/// and each arm. The person, `1` to `10`, is the [group](super::Recording::group).
 ///
 /// The classes are pendulum (`PEN`), abduction (`ABD`), forward elevation (`FEL`), internal and external rotation with
 /// an elastic band (`IR`, `ER`), trapezius extension (`TRAP`) and upright row (`ROW`). The channels are the
 /// acceleration in g (`ax`, `ay`, `az`) and the angular rate in rad/s (`wx`, `wy`, `wz`).
 ///
-/// A recording holds many repetitions: cut [windows](Recordings::windows) of some seconds out of it, and split by
-/// person, because the windows of a person resemble each other.
+/// A recording has many repetitions of the exercise. Cut it into [windows](Recordings::windows) of a few seconds, and
+/// split the windows by person, because windows of one person are similar.
 pub fn load(locator: &Locator) -> Result<Recordings> {
     let (texts, source) = texts(&SOURCE, locator)?;
     let channels = ["ax", "ay", "az", "wx", "wy", "wz"].map(str::to_owned).to_vec();

@@ -61,7 +61,7 @@ fn means(rows: &[Row]) -> Box<[f64]> {
     (0..rows.first().map_or(0, |row| row.values.len())).map(mean).collect()
 }
 
-/// Refuses, fills or drops missing values, as `rule` says. `names` are the names of the columns.
+/// Refuses or fills missing values, or drops their rows, as `rule` says. `names` are the names of the columns.
 pub(super) fn missing(
     rows: &mut Vec<Row>,
     rule: Missing,

@@ -8,7 +8,7 @@ use timesteps::Rhythm;
 use super::{Gaps, Note, Row};
 use crate::error::{DataError, Result};
 
-/// The largest number of rows that may be added for missing times, per row of the file.
+/// The largest number of rows that may be added for missing times, as a multiple of the number of rows of the file.
 const MOST_FILLED: usize = 10;
 
 /// Keeps or fills the missing times between rows, as `rule` says.

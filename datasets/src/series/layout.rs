@@ -44,7 +44,7 @@ impl From<Separator> for String {
     }
 }
 
-/// Where the header of a CSV file is, and what separates its columns.
+/// The layout of a CSV file: the position of its header, and the separator of its columns.
 #[derive(Debug)]
 pub(super) struct Layout {
     pub separator: u8,
@@ -59,8 +59,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Recognises the layout of a text from its first lines. Remarks that begin with `#`, and lines above the header
-    /// that are not part of the table, are skipped.
+    /// Recognises the layout of a text from its first lines. Lines that begin with `#`, and lines above the header that
+    /// are not part of the table, are skipped.
     pub fn of(text: &str, format: &CsvFormat) -> Self {
         let mut start = skipped(text, format.skip_rows);
         let told = told_separator(text[start..start + skipped(&text[start..], 1)].trim_end());
@@ -81,7 +81,7 @@ impl Layout {
         let sample = &text[start..end];
         let separator = format.separator.map(|Separator(byte)| byte).or(told).unwrap_or_else(|| separator(sample));
         let rows = records(sample, separator);
-        // A header may itself be a remark, as numpy writes it.
+        // The header may be a line that begins with `#`, as numpy writes it.
         let of_remark = records(remark, separator).pop().map(|(_, names)| names);
         if let Some(names) = of_remark.filter(|names| has_no_header(&rows) && names.len() == width(&rows)) {
             let line = line_ends(&text[..start]);
@@ -121,7 +121,7 @@ pub(super) fn line_ends(text: &str) -> usize {
     bytes.iter().enumerate().filter(|found| ends(*found)).count()
 }
 
-/// Returns the separator that a line such as `sep=;`, which Excel writes, specifies.
+/// Returns the separator that a line such as `sep=;` specifies. Excel reads and writes such lines.
 fn told_separator(line: &str) -> Option<u8> {
     match line.trim_matches('"').to_ascii_lowercase().strip_prefix("sep=")?.as_bytes() {
         [byte] => Some(*byte),
@@ -129,7 +129,7 @@ fn told_separator(line: &str) -> Option<u8> {
     }
 }
 
-/// Returns the records of the first lines of a table, each with the index of its first byte.
+/// Returns the records in `sample`, the first lines of a table. Each record comes with the index of its first byte.
 fn records(sample: &str, separator: u8) -> Vec<(usize, StringRecord)> {
     let reader = reader(sample, separator);
     reader
@@ -162,16 +162,17 @@ pub(super) fn is_blank(record: &StringRecord) -> bool {
     record.iter().all(str::is_empty)
 }
 
-/// Returns the most common number of fields.
+/// Returns the most common number of fields in a row.
 fn width(rows: &[(usize, StringRecord)]) -> usize {
     let mut counts = std::collections::BTreeMap::new();
     rows.iter().for_each(|(_, row)| *counts.entry(row.len()).or_insert(0) += 1);
     counts.into_iter().max_by_key(|(_, count)| *count).map_or(0, |(width, _)| width)
 }
 
-/// Chooses the separator with the fewest faults. A fault is a row with an unusual number of fields, or a field that is
-/// not a number and contains one of the [`SEPARATORS`]. If several separators have equally few faults, the separator
-/// that gives the most numbers is chosen, and among these the separator that gives the most names in the header.
+/// Chooses the separator with the fewest faults. A fault is a row with another number of fields than most rows, or a
+/// field that is not a number and contains one of the [`SEPARATORS`]. If several separators have equally few faults,
+/// the separator that gives the most numbers is chosen, and among these the separator that gives the most names in the
+/// header.
 fn separator(sample: &str) -> u8 {
     let score = |separator: &u8| {
         let rows = records(sample, *separator);
@@ -195,9 +196,9 @@ fn has_no_header(rows: &[(usize, StringRecord)]) -> bool {
     rows.first().is_some_and(|(_, row)| row.iter().any(is_number) && !row.iter().any(is_name))
 }
 
-/// Returns the index of the header among the first rows. The header is the first row, except in two cases: the first
-/// row has another number of fields than the table, or a row of names below the first row names the time and the first
-/// row does not.
+/// Returns the index of the header among the first rows. The header is the first row, except in two cases. If the first
+/// row has no time column, the header is the first row of names below it that has one. Otherwise, if the first row has
+/// another number of fields than most rows, the header is the first row of names.
 fn header(rows: &[(usize, StringRecord)], format: &CsvFormat) -> usize {
     let width = width(rows);
     let has_names =
@@ -220,7 +221,7 @@ fn header(rows: &[(usize, StringRecord)], format: &CsvFormat) -> usize {
 }
 
 /// Adds an empty name to a header that has one name less than the rows have fields. The additional field holds the row
-/// numbers, which R writes without a name, or is the empty field after a separator at the end of each row.
+/// numbers, for which R writes no name, or is the empty field after a separator at the end of each row.
 fn with_index(mut header: Vec<String>, sample: &[StringRecord]) -> Vec<String> {
     if sample.iter().any(|row| row.len() != header.len() + 1) {
         return header;
@@ -233,7 +234,7 @@ fn with_index(mut header: Vec<String>, sample: &[StringRecord]) -> Vec<String> {
     header
 }
 
-/// Returns whether the first column counts the rows.
+/// Returns whether the first column counts the rows: each number is one more than the number above.
 pub(super) fn counts_rows(rows: &[StringRecord]) -> bool {
     let mut survey = Survey::default();
     rows.iter().filter_map(|row| row.get(0)).for_each(|field| survey.add(field, 0, None));

@@ -1,5 +1,5 @@
 //! The series of a table. A table may hold several series, one below the other. Identifiers in columns distinguish
-//! these series. Rows after the last value of the targets hold values that are known ahead.
+//! these series. Rows after the last target value hold covariates that are known ahead of time.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -22,30 +22,33 @@ pub struct Roles {
     /// The names of the columns that together identify the series of a row. If there are no names, the table holds one
     /// series.
     pub id: Vec<String>,
-    /// The names of the columns to forecast. If there are no names, all columns of values except `known` are forecast.
+    /// The names of the columns to forecast. If there are no names, all columns of values that are not in `known` are
+    /// forecast.
     pub target: Vec<String>,
-    /// The names of the columns whose values are known ahead, such as prices or holidays.
+    /// The names of the columns whose values are known ahead of time, such as prices or holidays.
     pub known: Vec<String>,
 }
 
 /// One of the series that a table holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableSeries {
-    /// The fields of the columns [`Roles::id`], joined by `/`; empty if the table holds one series.
+    /// The identifier of the series: the fields of the columns [`Roles::id`], joined by `/`. Empty if the table has no
+    /// such columns.
     pub id: String,
-    /// The rows up to the last value of a target.
+    /// The rows up to the last row with a value in a target column ([`Roles::target`]).
     pub past: Series,
-    /// The rows after the last value of a target. This series has only the columns [`Roles::known`], and often has no
-    /// rows.
+    /// The rows after the last row with a value in a target column. This series has only the columns [`Roles::known`],
+    /// and often has no rows.
     pub future: Series,
 }
 
 /// A table may hold several series if at least 1 / `REPEATED` of its distinct times occur in more than one row. If
-/// times repeat only because the clocks are set back in autumn, the share is far smaller.
+/// times repeat only because the clocks are set back in autumn, this fraction is far smaller.
 const REPEATED: usize = 10;
-/// A column may identify series if the mean number of rows per series is at least this number.
+/// A column can be an identifier of series only if the mean number of rows per series is at least this number.
 const LEAST_ROWS: usize = 3;
-/// The largest number of columns whose pairs are tried as identifiers.
+/// If no single column identifies the series, pairs of columns are tried. This is the largest number of columns from
+/// which the pairs are formed.
 const MOST_COLUMNS: usize = 12;
 
 impl TableSeries {
@@ -55,8 +58,8 @@ impl TableSeries {
     /// # Errors
     ///
     /// A [`DataError`] that names the line: for example, [`DataError::SeveralSeries`] if times repeat and a column that
-    /// is not in [`Roles::id`] distinguishes the series, and [`DataError::FutureRows`] if rows after the last value of
-    /// the targets have values in other columns, and `roles` has no known columns.
+    /// is not in [`Roles::id`] distinguishes the series, and [`DataError::FutureRows`] if rows after the last target
+    /// value have values in other columns, and [`Roles::known`] is empty.
     pub fn from_csv(path: &Path, format: &CsvFormat, roles: &Roles) -> Result<Vec<Self>> {
         Self::from_file(path, format, roles, &|_, _| ())
     }
@@ -99,7 +102,7 @@ impl TableSeries {
 }
 
 impl From<Series> for TableSeries {
-    /// Creates the only series of a table, without rows after the last value.
+    /// Creates a series with an empty identifier and without future rows.
     fn from(past: Series) -> Self {
         let (numbered, clock, source) = (past.numbered, past.clock.clone(), past.source.clone());
         let future = Series { numbered, clock, source, ..Series::default() };
@@ -132,8 +135,8 @@ fn grouped(rows: Vec<Row>, ids: Vec<String>, notes: &[Note]) -> Vec<Group> {
     groups
 }
 
-/// Refuses sorted rows that belong to several series. With the rule `Duplicates::Mean` the rows are accepted, because
-/// the user may want the mean over the series.
+/// Returns an error if the rows, which are sorted by time, belong to several series. With the rule `Duplicates::Mean`
+/// the rows are accepted, because the user may want the mean over the series.
 fn check_one_series(rows: &[Row], rule: Duplicates, table: &Table, path: &Path) -> Result<()> {
     if rule == Duplicates::Mean {
         return Ok(());
@@ -153,8 +156,8 @@ fn check_one_series(rows: &[Row], rule: Duplicates, table: &Table, path: &Path) 
     }
 }
 
-/// Returns the names of the one or two columns that distinguish rows with equal times. Columns of words are preferred
-/// to columns of numbers. `None` if there are no such columns.
+/// Returns the names of one column, or of two columns together, whose fields differ between all rows with equal times.
+/// Columns of words are preferred to columns of numbers. `None` if there are no such columns.
 fn identifier(rows: &[Row], table: &Table) -> Result<Option<Vec<String>>> {
     let times: HashMap<usize, DateTime> = rows.iter().map(|row| (row.line as usize, row.time)).collect();
     let (lines, columns) = table.categories(times.len() / LEAST_ROWS)?;
@@ -176,8 +179,9 @@ fn identifier(rows: &[Row], table: &Table) -> Result<Option<Vec<String>>> {
 }
 
 /// Returns an error if the last rows of one series have no value in any column of `target`, but have values in other
-/// columns: without known columns, the empty fields would be filled like missing measurements. If `target` is empty,
-/// the rows are checked for each column of `names` that has a value in every earlier row.
+/// columns. Without this check, the reader would fill the empty fields like missing measurements. If `target` is empty,
+/// the column that ends first takes the place of the targets. Columns with missing values before their last value are
+/// then ignored.
 fn check_no_future(rows: &[Row], names: &[String], target: &[String], table: &Table, path: &Path) -> Result<()> {
     let length = |column: usize| rows.iter().rposition(|row| !row.values[column].is_nan()).map_or(0, |row| row + 1);
     let complete = |column: &usize| rows[..length(*column)].iter().all(|row| !row.values[*column].is_nan());
@@ -199,7 +203,7 @@ fn check_no_future(rows: &[Row], names: &[String], target: &[String], table: &Ta
     Err(DataError::FutureRows { path: path.to_path_buf(), line, rows: last.len(), empty, filled })
 }
 
-/// Makes the series of one table from their rows. It holds what all of them share, such as the path and the columns.
+/// Makes the series of one table from their rows. The fields are the properties that all series of the table share.
 struct Reader<'a> {
     path: &'a Path,
     format: &'a CsvFormat,
@@ -212,7 +216,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Cleans the sorted rows of one series, and separates the rows that are known ahead.
+    /// Cleans the sorted rows of one series, and separates the future rows, which come after the last target value.
     fn series(&self, Group { id, mut rows, mut notes }: Group) -> Result<TableSeries> {
         let Self { path, format, .. } = *self;
         clean::duplicates(&mut rows, format.duplicates, path, &mut notes)?;
@@ -230,7 +234,7 @@ impl Reader<'_> {
         Ok(TableSeries { id, past, future: self.collected(future, &self.places(&self.roles.known), Vec::new()) })
     }
 
-    /// Makes a series of rows and of the columns with the given indices.
+    /// Makes a series of the given rows and of the columns with the given indices.
     fn collected(&self, rows: Vec<Row>, columns: &[usize], notes: Vec<Note>) -> Series {
         let times = rows.iter().map(|row| row.time).collect();
         let mut values = Vec::with_capacity(rows.len() * columns.len());
@@ -247,11 +251,11 @@ impl Reader<'_> {
         (0..self.names.len()).filter(|&column| names.contains(&self.names[column])).collect()
     }
 
-    /// Splits off the rows after the last value of a target.
+    /// Removes the rows after the last target value from `rows`, and returns them.
     ///
     /// # Errors
     ///
-    /// [`DataError::KnownValue`] if a known column has no value in such a row.
+    /// [`DataError::KnownValue`] if a column of [`Roles::known`] has no value in one of the returned rows.
     fn future(&self, rows: &mut Vec<Row>) -> Result<Vec<Row>> {
         let known = self.places(&self.roles.known);
         if known.is_empty() {

@@ -1,9 +1,9 @@
 //! Time series and the CSV files that hold them.
 //!
-//! A CSV file has a header, columns that are separated by commas, semicolons, tabs or bars, and [any usual
+//! A CSV file has a header, columns that are separated by commas, semicolons, tabs or vertical bars, and [any usual
 //! encoding](crate::text_file). The time is in one column or in several (`year`, `month`, `day`, `hour`; `date`,
 //! `time`). Rows may be in any order. The reader does not guess: if a file has several interpretations, the reader
-//! returns an error that names the line and the setting that decides.
+//! returns an error that names the line and the setting with which the user chooses one.
 
 mod clean;
 mod dates;
@@ -44,14 +44,14 @@ use crate::source::{Activity, Locator, Progress, Source};
 pub struct Series {
     /// The names of the columns of values.
     pub columns: Vec<String>,
-    /// The time of each row, in ascending order: local time or UTC, as in the file, or standard time, as
-    /// [`Note::TimeZone`] says.
+    /// The time of each row, in ascending order: local time or UTC, as in the file. If `notes` contain a
+    /// [`Note::TimeZone`] with `converted_to`, all times were converted to this offset from UTC (standard time).
     pub times: Vec<DateTime>,
     /// Whether the file has step numbers instead of times. If so, `times` are not real dates:
     /// [`timesteps::time_of_step`] has converted each step number to a time.
     pub numbered: bool,
-    /// The conversion of `times` to local times, if the offsets from UTC in the file change and `times` are in standard
-    /// time. Days begin at local midnight.
+    /// The conversion of `times` to local times, if `times` were converted to standard time because the offsets from
+    /// UTC in the file change. Calendar days begin at midnight of local time.
     pub clock: Clock,
     /// All values in row-major order, `[rows, columns]`.
     pub values: Vec<f64>,
@@ -69,13 +69,13 @@ pub struct CsvFormat {
     /// The names of the columns that hold the time, in the order in which they are joined. If there are no names, time
     /// columns are recognised by their names.
     pub time: Vec<String>,
-    /// The format of the time, as for `strptime`: `%s` for numbers that count seconds, milliseconds or less since 1970,
-    /// `Q%m` for quarters; or `serial` for the days of a spreadsheet, and `number` for the numbers of steps. If `None`,
-    /// the format is detected.
+    /// The format of the time, as for `strptime`: `%s` for numbers that count seconds, milliseconds, microseconds or
+    /// nanoseconds since 1970, and `Q%m` for quarters. Two other values are `serial` for the day numbers of a
+    /// spreadsheet, and `number` for step numbers. If `None`, the format is detected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_format: Option<String>,
     /// The names of the columns of values to read. If there are no names, all columns of numbers are read, except
-    /// columns that count the rows and have no name or the name of an index.
+    /// columns that count the rows and have no name or a name such as `index`.
     pub columns: Vec<String>,
     /// The number of lines above the header. Even without this setting, the reader skips lines that begin with `#`, and
     /// lines above the header that have another number of fields than the table.
@@ -85,9 +85,9 @@ pub struct CsvFormat {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub separator: Option<Separator>,
     /// The decimal mark of columns whose numbers can be read with either mark, such as `1,234`. If this setting is
-    /// `None`, the other numbers of the table determine the mark; if they do not, the reader returns an error. If
-    /// commas separate the columns, and all numbers of a column are like `1.234`, the point is a decimal point, and
-    /// [`Note::DecimalAssumed`] says so.
+    /// `None`, the other numbers of the table determine the mark. If no other number does, the reader returns an error,
+    /// with one exception: if commas separate the columns, and all numbers of a column are like `1.234`, the point is
+    /// read as a decimal point, and the series has a [`Note::DecimalAssumed`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decimal: Option<Decimal>,
     /// A number or a word that marks a missing value, such as -9999.
@@ -95,16 +95,17 @@ pub struct CsvFormat {
     pub sentinel: Option<Sentinel>,
     /// What the reader does with missing values.
     pub missing: Missing,
-    /// What the reader does with rows that have equal times. Serialised as `doubled`, the name in existing recipes and
-    /// packages.
+    /// What the reader does with rows that have equal times. Serialised as `doubled`, which is the name of this setting
+    /// in existing files of training settings and in model packages.
     #[serde(rename = "doubled", alias = "duplicates")]
     pub duplicates: Duplicates,
     /// What the reader does with missing times between rows.
     pub gaps: Gaps,
 }
 
-/// What the reader does with missing values, which are empty fields, the words that pandas, R, Excel, SQL and Eurostat
-/// write (such as `NA`, `<NA>`, `#N/A`, `NaT`, `null`, `?`, `-`, `:`), and [`CsvFormat::sentinel`].
+/// What the reader does with missing values. A missing value is an empty field, a word that pandas, R, Excel, SQL or
+/// Eurostat writes for a missing value (such as `NA`, `<NA>`, `#N/A`, `NaT`, `null`, `?`, `-`, `:`), or
+/// [`CsvFormat::sentinel`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Missing {
@@ -113,8 +114,8 @@ pub enum Missing {
     Refuse,
     /// Repeat the previous value (forward fill).
     Previous,
-    /// Interpolate linearly in time. Interpolation uses the next value, which is not known yet when a real forecast is
-    /// made.
+    /// Interpolate linearly in time. Interpolation uses the next value, which is not yet known at the time of a real
+    /// forecast.
     Interpolate,
     /// Drop each row with a missing value.
     Drop,
@@ -169,10 +170,11 @@ fn seconds(from: DateTime, to: DateTime) -> f64 {
     to.duration_since(from).as_secs_f64()
 }
 
-/// A function that is called with the number of bytes that have been read, and with the number of all bytes.
+/// A function that reports progress. Its arguments are the number of bytes that have been read, and the total number of
+/// bytes.
 type Report<'a> = &'a dyn Fn(usize, usize);
 
-/// The size in bytes of the smallest table whose progress is reported.
+/// The size in bytes from which the progress of reading a table is reported.
 const LARGE: usize = 8 << 20;
 
 impl Locator {
@@ -197,8 +199,8 @@ impl Source {
 }
 
 impl Series {
-    /// Reads a series from a CSV file, which may be compressed with gzip or zstd. [`TableSeries::from_csv`] reads a
-    /// file with several series, or with values that are known ahead.
+    /// Reads a series from a CSV file, which may be compressed with gzip or zstd. For a file with several series, or
+    /// with values that are known ahead of time, use [`TableSeries::from_csv`].
     pub fn from_csv(path: &Path, format: &CsvFormat) -> Result<Self> {
         TableSeries::from_csv(path, format, &Roles::default()).and_then(|series| Self::only(series, path))
     }
@@ -208,7 +210,8 @@ impl Series {
         TableSeries::from_bytes(bytes, path, format, &Roles::default()).and_then(|series| Self::only(series, path))
     }
 
-    /// Returns the past of the first series, which is the only one of a table without identifiers.
+    /// Returns [`TableSeries::past`] of the first series in `series`. A table without identifier columns has only one
+    /// series.
     fn only(series: Vec<TableSeries>, path: &Path) -> Result<Self> {
         series.into_iter().next().map(|series| series.past).ok_or_else(|| no_rows(path))
     }
@@ -239,7 +242,7 @@ impl Series {
     }
 }
 
-/// Returns the error of a table, or a series of a table, without rows.
+/// Returns the error for a table without rows, or for a series of a table without rows.
 fn no_rows(path: &Path) -> DataError {
     DataError::Empty { path: path.to_path_buf(), what: "rows" }
 }

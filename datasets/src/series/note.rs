@@ -55,7 +55,7 @@ pub enum Note {
         /// How the missing values were treated.
         rule: Missing,
     },
-    /// The first rows were dropped, because some column has no value yet.
+    /// The first rows were dropped, because some column has no value in them.
     LeadingRowsDropped {
         /// The number of rows that were dropped at the start of the table.
         rows: usize,
@@ -69,18 +69,18 @@ pub enum Note {
         /// How the missing times were treated.
         rule: Gaps,
     },
-    /// Rows after the last value of the targets hold values that are known ahead.
+    /// Rows after the last target value hold values that are known ahead of time.
     FutureRows {
-        /// The number of these rows.
+        /// The number of rows after the last target value.
         rows: usize,
     },
     /// The rows were combined into longer time steps, by their mean or sum.
     RolledUp {
         /// The number of rows before they were combined.
         rows: usize,
-        /// The number of time steps afterwards.
+        /// The number of time steps after the rows were combined.
         steps: usize,
-        /// The length of a time step afterwards.
+        /// The length of a time step after the rows were combined.
         span: Span,
         /// Whether the values of a time step are means or sums.
         rule: RollUp,
@@ -94,16 +94,16 @@ pub enum Note {
         /// The length of the time step.
         span: Span,
     },
-    /// The times have offsets from UTC.
+    /// The times in the file have offsets from UTC.
     TimeZone {
         /// The offsets in the file, in ascending order.
         offsets: Vec<Offset>,
         /// The offset to which all times were converted; `None` if the local times of the file were kept.
         converted_to: Option<Offset>,
     },
-    /// The times are numbers.
+    /// The times in the file are numbers, not dates.
     NumbersAsTimes {
-        /// The name of the column.
+        /// The name of the time column.
         column: String,
         /// What the numbers count.
         counted: Counted,
@@ -144,7 +144,7 @@ impl fmt::Display for Note {
                 _ => write!(formatter, "filled {count} missing values with the previous value"),
             },
             Self::LeadingRowsDropped { rows } => {
-                write!(formatter, "dropped the first {rows} rows, because some column has no value yet")
+                write!(formatter, "dropped the first {rows} rows, because some column has no value in them")
             }
             Self::Gaps { steps, step, rule } => match rule {
                 Gaps::Keep => write!(formatter, "{steps} steps of {} are missing and were not filled", written(*step)),
@@ -153,7 +153,9 @@ impl fmt::Display for Note {
                 }
                 Gaps::Interpolate => write!(formatter, "interpolated {steps} missing steps of {}", written(*step)),
             },
-            Self::FutureRows { rows } => write!(formatter, "{rows} rows hold values that are known ahead"),
+            Self::FutureRows { rows } => {
+                write!(formatter, "the last {rows} rows hold values that are known ahead of time")
+            }
             Self::RolledUp { rows, steps, span, rule } => {
                 let rolled_up = if *rule == RollUp::Sum { "summed" } else { "averaged" };
                 write!(formatter, "{rolled_up} {rows} rows to {steps} steps of {span}")

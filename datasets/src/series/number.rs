@@ -1,4 +1,4 @@
-//! The numbers of a table: decimal marks, marks between thousands, units, words for missing values.
+//! The numbers of a table: decimal marks, thousands separators, units, and words for missing values.
 //!
 //! All numbers of a column have the same format. The reader looks at the whole column, and then at the other columns,
 //! before it decides whether `1,234` is more than a thousand or a little more than one.
@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 /// The decimal mark of a column. The other mark, blanks and apostrophes may separate thousands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Decimal {
-    /// `1.5`, and `1,234.5` with a mark between thousands.
+    /// A point: `1.5`, or `1,234.5` with a thousands separator.
     #[default]
     #[serde(rename = ".")]
     Point,
-    /// `1,5`, and `1.234,5` with a mark between thousands.
+    /// A comma: `1,5`, or `1.234,5` with a thousands separator.
     #[serde(rename = ",")]
     Comma,
 }
@@ -43,7 +43,7 @@ impl std::str::FromStr for Sentinel {
 }
 
 impl Sentinel {
-    /// Returns whether a field means a missing value.
+    /// Returns whether a field equals this sentinel, and therefore marks a missing value.
     fn is(&self, field: &str) -> bool {
         match (self, Field::of(field)) {
             (Self::Word(word), _) => word == field,
@@ -77,33 +77,35 @@ pub(super) enum Field<'a> {
     Word,
 }
 
-/// A number as it is written.
+/// A number as a field of the table writes it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Written<'a> {
     negative: bool,
-    /// Digits and marks.
+    /// The digits, with the decimal mark and the thousands separators between them.
     mantissa: &'a str,
-    /// The power of ten, with `e` or `E` before it; empty if there is none.
+    /// The exponent with its `e` or `E`, such as `e-3`; empty if the number has no exponent.
     exponent: &'a str,
     marks: Marks,
-    /// A sign or an abbreviation of a currency, or the per-cent sign.
+    /// The sign or the abbreviation of a currency, the per-cent sign, or the per-mille sign; `None` if the number has
+    /// no unit.
     pub unit: Option<&'a str>,
 }
 
 /// What the marks between the digits of a number show about its decimal mark.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Marks {
-    /// The marks do not show the decimal mark. `long` is true if the number has no marks but more than three digits, so
-    /// that a thousands separator would be possible.
+    /// The number has neither a point nor a comma, so both decimal marks are possible. `long` is true if it has more
+    /// than three digits and no thousands separator, which shows that the column has no thousands separators.
     Any { long: bool },
-    /// The number can be read with this decimal mark alone.
+    /// The number can be read only with this decimal mark.
     Only(Decimal),
-    /// The only mark stands before the last three digits: it may be a decimal mark or a thousands separator.
+    /// The number has one point or comma, which stands before the last three digits. It may be a decimal mark or a
+    /// thousands separator.
     Either(Decimal),
 }
 
 impl<'a> Field<'a> {
-    /// Reads a field without knowledge of its column.
+    /// Parses a field without knowledge of the other fields of its column.
     pub fn of(field: &'a str) -> Self {
         // This fast path reads nearly all fields of nearly all tables.
         if let Some(written) = Written::plain(field) {
@@ -128,7 +130,8 @@ fn is_flag(word: &str) -> bool {
 }
 
 impl<'a> Written<'a> {
-    /// Reads digits with at most one point and a minus sign before them; `None` for other fields.
+    /// Parses a field that consists of digits, at most one point, and an optional minus sign at the start. Returns
+    /// `None` for other fields.
     fn plain(field: &'a str) -> Option<Self> {
         let mantissa = field.strip_prefix('-').unwrap_or(field);
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -143,7 +146,8 @@ impl<'a> Written<'a> {
         Some(Self { negative: mantissa.len() < field.len(), mantissa, exponent: "", marks, unit: None })
     }
 
-    /// Reads any number: a sign and a unit on either side, marks between thousands, a power of ten.
+    /// Parses a number in any known notation: with a sign, a unit before or after the digits, thousands separators, and
+    /// an exponent. Returns `None` if the field is not a number.
     fn of(field: &'a str) -> Option<Self> {
         let (outer, rest) = sign(field);
         let (unit, rest) = unit(rest);
@@ -160,7 +164,8 @@ impl<'a> Written<'a> {
         Some(Self { negative, mantissa, exponent, marks, unit })
     }
 
-    /// Returns the number in a column with this decimal mark; `None` if its marks contradict it.
+    /// Returns the value of the number, read with the decimal mark `decimal`. Returns `None` if the number cannot be
+    /// read with this decimal mark, or if the value is not finite.
     pub fn value(&self, decimal: Decimal) -> Option<f64> {
         if matches!(self.marks, Marks::Only(mark) if mark != decimal) {
             return None;
@@ -178,7 +183,8 @@ impl<'a> Written<'a> {
     }
 }
 
-/// Takes the sign from the front of a number: whether it is a minus sign, and the rest.
+/// Removes the sign from the start of a number. Returns whether the sign is a minus sign (`None` if there is no sign),
+/// and the rest of the text.
 fn sign(text: &str) -> (Option<bool>, &str) {
     let negative = ['-', '\u{2212}'].iter().find_map(|minus| text.strip_prefix(*minus)).map(|rest| (Some(true), rest));
     let (sign, rest) =
@@ -186,7 +192,8 @@ fn sign(text: &str) -> (Option<bool>, &str) {
     (sign, rest.trim_start())
 }
 
-/// Takes the unit from the front or the end of a number: the unit, and the rest.
+/// Removes the unit from the start or the end of a number. Returns the unit (`None` if there is no unit), and the rest
+/// of the text.
 fn unit(text: &str) -> (Option<&str>, &str) {
     let is_digit = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_digit());
     if is_digit(text.chars().next()) && is_digit(text.chars().next_back()) {
@@ -206,7 +213,7 @@ fn unit(text: &str) -> (Option<&str>, &str) {
 }
 
 impl Marks {
-    /// Reads digits with any marks between them; `None` if they are no number.
+    /// Finds out what the marks between the digits of `mantissa` show. Returns `None` if `mantissa` is not a number.
     fn of(mantissa: &str) -> Option<Self> {
         let groups: Vec<&str> = mantissa.split(|letter: char| !letter.is_ascii_digit()).collect();
         let marks: Vec<char> = mantissa.chars().filter(|letter| !letter.is_ascii_digit()).map(kind).collect();
@@ -233,7 +240,8 @@ impl Marks {
         }
     }
 
-    /// Parses a number with one mark, from the digits before and after the mark.
+    /// Finds out what the only mark of a number shows. `whole` has the digits before the mark, and `fraction` has the
+    /// digits after the mark.
     fn single(mark: Decimal, whole: &str, fraction: &str) -> Self {
         match are_thousands(&[whole, fraction]) {
             true => Self::Either(mark),
@@ -252,7 +260,7 @@ fn kind(mark: char) -> char {
     }
 }
 
-/// Returns whether these digits may be the groups of a number with marks between thousands, as in 1,234,567 or, in
+/// Returns whether the groups of digits may be those of a number with thousands separators, such as 1,234,567 or, in
 /// India, 12,34,567.
 fn are_thousands(groups: &[&str]) -> bool {
     let [first, middle @ .., last] = groups else { return false };
@@ -276,14 +284,14 @@ pub(super) struct Survey {
     numbers: usize,
     words: usize,
     booleans: usize,
-    /// Whether some number can only be read with a decimal point, and whether some number can only be read with a
-    /// decimal comma.
+    /// Two flags: whether some number can be read only with a decimal point, and whether some number can be read only
+    /// with a decimal comma.
     only: [bool; 2],
-    /// The first number whose point may be a decimal mark or a thousands separator, and the first number whose comma
-    /// may be either; each with its line.
+    /// Two ambiguous numbers, each with its line number: the first number whose point may be a decimal mark or a
+    /// thousands separator, and the first number whose comma may be either of the two.
     either: [Option<(usize, String)>; 2],
-    /// Two flags. The second: whether some number has more than three digits and no mark. The first: whether some other
-    /// number has neither a point nor a comma.
+    /// Whether the column has numbers of the kind [`Marks::Any`]: `bare[0]` for numbers with `long: false`, and
+    /// `bare[1]` for numbers with `long: true`.
     bare: [bool; 2],
     /// The unit of the first number.
     unit: Option<String>,
@@ -295,7 +303,7 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    /// Adds the field in this line. Fields that mean missing values are ignored.
+    /// Adds a field. `line` is its line number in the file. Fields that mark missing values are ignored.
     pub fn add(&mut self, field: &str, line: usize, sentinel: Option<&Sentinel>) {
         let number = match Field::of(field) {
             _ if sentinel.is_some_and(|sentinel| sentinel.is(field)) => return,
@@ -327,7 +335,7 @@ impl Survey {
         self.numbers > self.words || self.is_boolean()
     }
 
-    /// Returns whether the column has no values but true and false.
+    /// Returns whether all values of the column are true or false.
     pub fn is_boolean(&self) -> bool {
         self.booleans > 0 && self.numbers + self.words == 0
     }
@@ -337,15 +345,15 @@ impl Survey {
         self.numbers > 1 && self.words + self.booleans == 0 && !self.skips
     }
 
-    /// Returns the first number whose unit differs from the unit of the numbers before it: its line, its text, and the
-    /// unit of the numbers before it.
+    /// Returns the first number whose unit differs from the unit of the numbers above: the line number, the text of the
+    /// number, and the unit of the numbers above (empty if they have no unit).
     pub fn other_unit(&self) -> Option<(usize, &str, &str)> {
         let (line, value) = self.other_unit.as_ref()?;
         Some((*line, value, self.unit.as_deref().unwrap_or_default()))
     }
 
-    /// Returns the decimal mark that the numbers of this column prove; `None` if the numbers prove no mark, or
-    /// contradict each other.
+    /// Returns the decimal mark with which all numbers of this column can be read, if the other mark is impossible for
+    /// some number. Returns `None` if both marks are possible, or if the numbers contradict each other.
     pub fn proven(&self) -> Option<Decimal> {
         match self.only {
             [true, false] => Some(Decimal::Point),
@@ -354,12 +362,13 @@ impl Survey {
         }
     }
 
-    /// Returns the decimal mark of the column, and whether it is only assumed. `others` are the marks that other
-    /// columns prove, and `commas_separate` is true if commas separate the columns.
+    /// Returns the decimal mark of the column, and whether this mark is only assumed. `others` has two flags: whether
+    /// some column of the table proves the decimal point, and whether some column proves the decimal comma (see
+    /// [`proven`](Self::proven)). `commas_separate` is true if commas separate the columns.
     ///
     /// # Errors
     ///
-    /// The first number that may be read in two ways, with its line.
+    /// The first number that can be read with either decimal mark, with its line number.
     pub fn decimal(&self, others: [bool; 2], commas_separate: bool) -> Result<(Decimal, bool), &(usize, String)> {
         if let Some(mark) = self.proven() {
             return Ok((mark, false));
@@ -391,7 +400,7 @@ pub(super) enum Value {
     Wrong,
 }
 
-/// How the fields of a column are read.
+/// How the fields of a column of numbers are read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Style {
     pub decimal: Decimal,
@@ -402,7 +411,7 @@ pub(super) struct Style {
 }
 
 impl Style {
-    /// Reads a field. `sentinel` means a missing value.
+    /// Parses a field of the column. A field that equals `sentinel` is a missing value.
     pub fn value(self, field: &str, sentinel: Option<&Sentinel>) -> Value {
         match (Field::of(field), sentinel) {
             (_, Some(Sentinel::Word(word))) if word == field => Value::Missing,

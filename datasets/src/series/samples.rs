@@ -1,5 +1,5 @@
-//! Tables of samples: rows with keys, such as the recording and its class, values of channels, and perhaps a time.
-//! Unlike the rows of a series, samples need no time, and their order is the order of the file.
+//! Tables of samples. Each row has keys (such as the recording and its class), the values of the channels, and
+//! optionally a time. Unlike the rows of a series, samples need no time, and their order is the order of the file.
 
 use std::path::Path;
 
@@ -10,14 +10,15 @@ use super::table::Table;
 use super::{CsvFormat, Note, seconds};
 use crate::error::{DataError, Result};
 
-/// The columns of a table of samples that hold no values. Each name stands beside the name of the setting that gives
-/// it, for error messages.
+/// The names of the columns of a table of samples, by their use.
 pub(crate) struct Keys<'a> {
-    /// The names of the columns whose fields are passed on as text.
+    /// The columns whose fields are returned as text, such as the class: the name of each column, and the name of the
+    /// setting that gives this column name, for error messages.
     pub texts: Vec<(&'a str, &'static str)>,
     /// The name of the column of the times.
     pub time: Option<&'a str>,
-    /// The names of the columns of values; empty: all columns of numbers that are not named otherwise.
+    /// The names of the columns of values. If there are no names, all columns of numbers are read that are not in
+    /// `texts` or `time`.
     pub channels: &'a [String],
 }
 
@@ -30,9 +31,10 @@ pub(crate) struct SampleTable<'a> {
     pub channels: Vec<String>,
     /// The changes that were made to the table.
     pub notes: Vec<Note>,
-    /// Whether the times are numbers of an unknown unit. Other times are in seconds since the time of the first row.
+    /// Whether the times are numbers of an unknown unit. If not, the times are seconds since the time of the first row
+    /// of the table.
     pub has_numbers_as_times: bool,
-    /// The indices of the columns of texts.
+    /// The indices of the columns [`Keys::texts`].
     texts: Vec<usize>,
     columns: Vec<usize>,
     styles: Vec<Style>,
@@ -49,9 +51,10 @@ enum Times {
 pub(crate) struct Sample<'r> {
     /// The line number of the row in the file, counted from 1.
     pub line: usize,
-    /// The fields of the columns [`Keys::texts`].
+    /// The fields of this row in the columns [`Keys::texts`].
     pub texts: &'r [&'r str],
-    /// The time; `None` if the table has no column of times, or if the row has no time.
+    /// The time: the number in the file, or the seconds since the first row if the file has dates. `None` if the table
+    /// has no column of times, or if the row has no time.
     pub time: Option<f64>,
     /// One value per channel; NaN if it is missing.
     pub values: &'r [f64],

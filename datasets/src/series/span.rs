@@ -1,4 +1,4 @@
-//! Lengths of time, and means or sums over them.
+//! Lengths of time, and resampling of a series to longer time steps by means or sums.
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
@@ -39,11 +39,11 @@ impl Span {
         self.seconds() % 86_400 == 0
     }
 
-    /// Returns the start of the step that contains `time`. Weeks begin on a Monday.
+    /// Returns the start of the time step of this length that contains `time`. Weeks begin on a Monday.
     fn start(self, time: DateTime) -> DateTime {
         // 1 January 1900 is a Monday.
         let (monday, length) = (DateTime::constant(1900, 1, 1, 0, 0, 0, 0), self.seconds());
-        // Rounded down, also before 1900.
+        // `div_euclid` rounds down, also for times before 1900.
         let nanos = time.duration_since(monday).as_nanos();
         let seconds = nanos.div_euclid(1_000_000_000 * i128::from(length)) as i64 * length;
         monday.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(time)
@@ -85,7 +85,7 @@ impl std::fmt::Display for Span {
     }
 }
 
-/// How the values of a longer time step are computed from its rows.
+/// How the values of a longer time step are computed from the rows in this time step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RollUp {
@@ -97,9 +97,9 @@ pub enum RollUp {
 }
 
 impl Series {
-    /// Resamples the series to time steps of the length `span`: replaces the rows of each step by their mean or sum.
-    /// Steps without rows are left out. The time of a step is its start, but its values are computed from all rows
-    /// between its start and its end.
+    /// Resamples the series to time steps of the length `span`: replaces the rows of each time step by their mean or
+    /// sum. Time steps without rows are left out. The time of the new row is the start of the time step, although its
+    /// values are computed from all rows up to the end of the time step.
     ///
     /// # Errors
     ///
@@ -129,14 +129,15 @@ impl Series {
         Ok(Self { columns, times, numbered: self.numbered, clock, values, notes, source })
     }
 
-    /// Leaves out the rows of the first and of the last step of `span` if the step is not whole: a day of which only
-    /// the first hours are known, for example. The pattern of the times determines which rows a complete step has.
+    /// Leaves out the rows of the first and of the last time step of length `span` if this time step is incomplete, for
+    /// example a day of which only the first hours are in the series. The pattern of the times determines which rows a
+    /// complete time step has.
     pub fn without_unfinished(mut self, span: Span) -> Self {
         let (Some(&first), Some(&last)) = (self.times.first(), self.times.last()) else { return self };
         let rhythm = Rhythm::of(&self.times);
         let (begin, end) = (self.start(first, span), self.start(last, span));
         let (local, step) = (self.local(first, span), rhythm.step());
-        // The series begins late if the pattern has a time before the first row in the same step of `span`.
+        // The first time step is incomplete if the pattern has a time in it before the first row.
         let is_late =
             local.saturating_sub(step) >= begin && rhythm.count_between(begin.saturating_sub(step), local) > 0;
         let is_early = rhythm.following(last).next().is_some_and(|next| self.start(next, span) == end);
@@ -150,12 +151,13 @@ impl Series {
         self
     }
 
-    /// Returns the time that determines to which step of `span` a row belongs: the local time for days and weeks.
+    /// Returns the time that determines to which time step of length `span` a row belongs: the local time for whole
+    /// days and weeks, and `time` otherwise.
     fn local(&self, time: DateTime, span: Span) -> DateTime {
         if span.is_whole_days() { self.clock.local(time) } else { time }
     }
 
-    /// Returns the start of the step of `span` that contains a time of the series.
+    /// Returns the start of the time step of length `span` that contains a time of the series.
     fn start(&self, time: DateTime, span: Span) -> DateTime {
         span.start(self.local(time, span))
     }

@@ -1,4 +1,4 @@
-//! CSV files as tables of text: columns, rows, numbers.
+//! CSV files as tables: names of columns, rows of text, and parsing of numbers.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::error::{DataError, Result};
 
 /// The largest number of rows with units and other remarks between the header and the first row of values.
 const MOST_UNITS: usize = 3;
-/// The number of passes over a table whose progress is reported.
+/// The number of passes over the table in which progress is reported.
 const READINGS: usize = 2;
 /// The number of bytes between two reports of the progress.
 const REPORTED: usize = 1 << 20;
@@ -40,7 +40,7 @@ pub(super) struct Table<'a> {
     report: Report<'a>,
 }
 
-/// A column with few different fields.
+/// A column with few distinct fields.
 pub(super) struct Category {
     pub name: String,
     /// The code of the field in each row: equal fields have equal codes.
@@ -64,7 +64,8 @@ impl<'a> Table<'a> {
         Ok(table)
     }
 
-    /// Recognises the layout of a table. No column is read as a time, and no row is skipped for its units.
+    /// Recognises the layout of a table. Unlike [`read`](Self::read), this function looks for no time columns, and
+    /// skips no rows of units.
     pub fn open(text: &'a str, path: &'a Path, format: &'a CsvFormat, report: Report<'a>) -> Result<Self> {
         let layout = Layout::of(text, format);
         let surveys = layout.header.iter().map(|_| Survey::default()).collect();
@@ -85,7 +86,7 @@ impl<'a> Table<'a> {
         self.id = columns.to_vec();
     }
 
-    /// Returns notes about the lines that are not part of the table.
+    /// Returns notes about the skipped lines above the header, and the skipped rows of units below the header.
     pub fn notes(&self) -> Vec<Note> {
         let lines = self.layout.line - 1;
         let before = (lines > 0).then_some(Note::LinesSkipped { lines });
@@ -128,7 +129,10 @@ impl<'a> Table<'a> {
                 continue;
             }
             if record.len() != width {
-                return Err(wrong(line, format!("the row has {} fields, but the header has {width}", record.len())));
+                return Err(wrong(
+                    line,
+                    format!("the row has {} fields, but the header has {width}; correct the row", record.len()),
+                ));
             }
             match units {
                 0 => visit(line, &record)?,
@@ -183,7 +187,7 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// Looks at all fields: learns how the numbers of each column are written, and parses the times.
+    /// Reads all fields of the table, finds out how the numbers of each column are written, and parses the times.
     pub fn survey(&mut self) -> Result<Times> {
         let texts = self.survey_columns()?;
         self.times(&texts)
@@ -195,7 +199,7 @@ impl<'a> Table<'a> {
         Ok(self.survey()?.times)
     }
 
-    /// Learns how the numbers of each column are written, apart from the time columns, and returns the texts of the
+    /// Finds out how the numbers of each column are written, except for the time columns, and returns the texts of the
     /// time columns.
     pub fn survey_columns(&mut self) -> Result<Texts> {
         let mut surveys: Vec<Survey> = self.layout.header.iter().map(|_| Survey::default()).collect();
@@ -242,8 +246,8 @@ impl<'a> Table<'a> {
     }
 
     /// Returns the indices of the columns to read: the columns with the given names or, without names, the columns with
-    /// more numbers than words, except columns that count the rows. Columns of words are skipped, while a single
-    /// malformed number is an error.
+    /// more numbers than words, except columns that count the rows. Columns with more words than numbers are skipped.
+    /// In a column that is read, a single malformed number is an error.
     pub fn value_columns(&self, notes: &mut Vec<Note>) -> Result<Vec<usize>> {
         if !self.format.columns.is_empty() {
             return self.find(&self.format.columns, "columns");
@@ -300,8 +304,8 @@ impl<'a> Table<'a> {
         Ok(ids)
     }
 
-    /// Returns the names of the columns that have a value in one of the lines with these numbers, without the time and
-    /// the columns that identify series.
+    /// Returns the names of the columns that have a value in one of the rows with the line numbers `lines`. The time
+    /// columns and the columns that identify series are left out.
     pub fn filled(&self, lines: &HashSet<usize>) -> Result<Vec<String>> {
         let mut filled = vec![false; self.layout.header.len()];
         self.for_each(None, |line, record| {
@@ -344,7 +348,7 @@ impl<'a> Table<'a> {
         Ok((lines, few.map(|(&column, (_, codes))| Category { name: header[column].clone(), codes }).collect()))
     }
 
-    /// Returns the name and the first value of the first column in `columns`, for an error message.
+    /// Returns the name and the first field of the first column in `columns`, for an error message.
     fn example(&self, columns: &[usize]) -> Option<(String, String)> {
         let (&column, record) = columns.first().zip(self.layout.sample.get(self.units))?;
         Some((self.layout.header[column].clone(), record.get(column)?.to_owned()))

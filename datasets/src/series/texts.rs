@@ -2,23 +2,23 @@
 
 use super::dates::{self, Times, Wrong};
 
-/// The number of rows whose texts are parsed at once.
+/// The number of rows whose texts are parsed together.
 const BLOCK: usize = 1 << 16;
 /// The maximum number of sample rows that are parsed together with each block, so that all blocks are read in the same
 /// format.
 const SAMPLE: usize = 1 << 12;
 
-/// The texts of the time columns, row by row, in one piece of memory.
+/// The texts of the time columns of all rows, stored in one string.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    /// The texts, with a NUL after each text, because a table has no such character.
+    /// The texts, row by row. Each text is followed by a NUL character, because a table contains no NUL characters.
     content: String,
-    /// The index of the first byte after each row.
+    /// For each row, the index in `content` of the first byte after the row.
     ends: Vec<usize>,
 }
 
 impl Texts {
-    /// Adds a row.
+    /// Adds a row, given by the texts of its time columns.
     pub fn push<'a>(&mut self, texts: impl Iterator<Item = &'a str>) {
         for text in texts {
             self.content.push_str(text);

@@ -34,7 +34,7 @@ pub(super) fn download(
     std::fs::rename(&part, path).map_err(DataError::io("write", path))
 }
 
-/// Appends the bytes of `url` that the file `part` lacks.
+/// Downloads the bytes of `url` that are missing at the end of the file `part`, and appends them.
 fn fetch(url: &str, part: &Path, report: impl Fn(u64, Option<u64>)) -> std::result::Result<(), String> {
     let mut file = OpenOptions::new().create(true).append(true).open(part).map_err(|error| error.to_string())?;
     if let Err(TryLockError::WouldBlock) = file.try_lock() {
@@ -51,7 +51,7 @@ fn fetch(url: &str, part: &Path, report: impl Fn(u64, Option<u64>)) -> std::resu
         .new_agent();
     let response = agent.get(url).header("Range", format!("bytes={have}-")).call();
     let mut response = match response {
-        // The requested range begins at the end of the file: the part is complete.
+        // Status 416: the requested range begins at the end of the file, so the file `part` is complete.
         Err(ureq::Error::StatusCode(416)) if have > 0 => return Ok(()),
         other => other.map_err(|error| describe(&error))?,
     };
@@ -78,11 +78,12 @@ fn root_certificates() -> std::result::Result<RootCerts, String> {
     }
 }
 
-/// The environment variables that replace the certificates of the system: a file, and a folder.
+/// The environment variables that replace the certificates of the system. The first holds the path of a file with
+/// certificates, and the second holds the path of a folder.
 const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// Returns the message of a failed request. If the certificate of the server is not trusted, the message says what to
-/// set.
+/// Returns the message of a failed request. If the certificate of the server is not trusted, the message says which
+/// environment variable to set.
 fn describe(error: &ureq::Error) -> String {
     let message = error.to_string();
     let is_untrusted = message.contains("certificate");

@@ -1,4 +1,4 @@
-//! Search for data files in folders, and download of files that no folder has.
+//! Search for data files in folders, and download of files that are in no folder.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ pub struct Locator {
     /// The folder for downloads; `None` if downloads are not allowed, because the caller gave a data folder.
     cache: Option<PathBuf>,
     progress: Option<Arc<Callback>>,
-    /// Whether a folder has been searched for a published file, or has provided a file of the user.
+    /// Whether the locator has searched its folders for a published file, or has found a file of the user in them.
     used: Arc<AtomicBool>,
 }
 
@@ -79,8 +79,8 @@ impl Locator {
         Self::with_places(data_dir, variable, cache)
     }
 
-    /// Creates a locator like [`new`](Self::new), but the caller gives the folder of the environment variable and the
-    /// cache.
+    /// Creates a locator like [`new`](Self::new), but with the folder `variable` in place of the folder that
+    /// [`DATA_VARIABLE`] names, and with the folder `cache` in place of the user's cache.
     pub fn with_places(data_dir: Option<&Path>, variable: Option<PathBuf>, cache: PathBuf) -> Self {
         match data_dir {
             Some(dir) => Self { places: vec![dir.to_path_buf()], cache: None, progress: None, used: Arc::default() },
@@ -91,8 +91,8 @@ impl Locator {
         }
     }
 
-    /// Calls `progress` when a download starts and after each received chunk of at most 64 KiB, and now and then while
-    /// a large table is read.
+    /// Calls `progress` when a download starts and after each received chunk of at most 64 KiB, and repeatedly while a
+    /// large table is read.
     ///
     /// Without a callback, nothing is reported.
     #[must_use]
@@ -100,13 +100,14 @@ impl Locator {
         Self { progress: Some(Arc::new(progress)), ..self }
     }
 
-    /// Returns the data folder that the caller gave; `None` if the locator searches the usual folders.
+    /// Returns the data folder that the caller gave; `None` if the caller gave no data folder, so that the locator
+    /// searches the folder of [`DATA_VARIABLE`] and the user's cache.
     pub fn data_dir(&self) -> Option<&Path> {
         self.places.first().filter(|_| self.cache.is_none()).map(PathBuf::as_path)
     }
 
-    /// Finds a file or folder of a data set, and checks its size and checksum before unpacking, if they are published.
-    /// Downloads the file if no searched folder holds it and the caller gave no data folder.
+    /// Finds a file or folder of a data set. For a file with a published size and checksum, checks both; they refer to
+    /// the file before unpacking. Downloads the file if no searched folder holds it and the caller gave no data folder.
     pub fn find(&self, source: &Source, file: &PublishedFile) -> Result<Found> {
         self.used.store(true, Ordering::Relaxed);
         match self.search(source, file) {
@@ -120,8 +121,9 @@ impl Locator {
         }
     }
 
-    /// Returns the path of a user's file: if the caller gave a data folder that has a file of the same name, this file,
-    /// and otherwise `path`. A file that was moved after a training is found in this way.
+    /// Returns the path from which to read a user's file. If the caller gave a data folder, and this folder has a file
+    /// with the file name of `path`, returns the path of that file; otherwise returns `path`. In this way, a file that
+    /// was moved after the training is found in its new folder.
     pub fn own_file(&self, path: &Path) -> PathBuf {
         let name = path.file_name().filter(|_| self.cache.is_none());
         let given = name.and_then(|name| {
@@ -135,8 +137,8 @@ impl Locator {
         given.unwrap_or_else(|| path.to_path_buf())
     }
 
-    /// Returns whether the caller gave a data folder that has not been used so far: no published file has been searched
-    /// in it, and no file of the user has been found in it.
+    /// Returns whether the caller gave a data folder that has not been used so far: the locator has not searched it for
+    /// a published file, and has found no file of the user in it.
     pub fn is_ignored(&self) -> bool {
         self.cache.is_none() && !self.used.load(Ordering::Relaxed)
     }
@@ -148,8 +150,8 @@ impl Locator {
         file.check(packing.unpack(&path, &name)?, &path)
     }
 
-    /// Searches the folders in order and returns the path and the form of the first match. A searched path may be a
-    /// folder that contains the subfolder of the data set, a folder that contains the file, or the file itself.
+    /// Searches the places in order, and returns the path and the form of the first match. A place may be a folder that
+    /// contains the subfolder of the data set, a folder that contains the file, or the file itself.
     fn search(&self, source: &Source, file: &PublishedFile) -> Option<(PathBuf, &'static Form)> {
         self.places.iter().find_map(|place| {
             let inside = [place.join(source.folder), place.clone()].into_iter();

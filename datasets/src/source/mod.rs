@@ -47,7 +47,7 @@ pub struct PublishedFile {
 /// A form in which a file is stored or downloaded: plain, compressed, or in an archive.
 #[derive(Clone, Copy, Debug)]
 pub struct Form {
-    /// The name of the file or folder on disk.
+    /// The name of the file or folder on disk, in this form.
     pub name: &'static str,
     /// How the content is packed in the file: plain, compressed, or in an archive.
     pub packing: Packing,
@@ -65,7 +65,7 @@ pub enum Packing {
     Plain,
     /// A file that is compressed with gzip.
     Gzip,
-    /// A member of a `.zip` or a gzip-compressed tar archive, given by its path in the archive.
+    /// One file in a `.zip` archive or in a gzip-compressed tar archive, given by its path in the archive.
     Member(&'static str),
     /// A folder of files, without packing.
     Folder,
@@ -73,7 +73,7 @@ pub enum Packing {
     TarGz,
 }
 
-/// A file or folder on disk. For a file, its published size and checksum, if there are any, have been checked.
+/// A file or folder on disk. If a size and a checksum are published for the file, both have been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The path of the file or folder that was found.
@@ -113,7 +113,7 @@ impl Form {
         };
         let mut file = File::open(path).map_err(DataError::io("read", path))?;
         let found = file.metadata().map_err(DataError::io("read", path))?.len();
-        // The size is compared first because reading a large file takes seconds.
+        // The size is compared before the checksum, because reading a large file takes seconds.
         if found != bytes {
             return differs("size", format!("{found} bytes"), format!("{bytes} bytes"));
         }
@@ -144,8 +144,8 @@ impl PublishedFile {
     }
 }
 
-/// Describes a file by its name and the digest of its content, as `NAME (WHAT DIGEST)`. Of an absolute path only the
-/// name of the file is kept, because the file may be moved.
+/// Describes a file by its path and the digest of its content, as `PATH (WHAT DIGEST)`, in which `what` names the kind
+/// of digest, such as `SHA-256`. An absolute path is shortened to the file name, because the file may be moved later.
 pub(crate) fn described(path: &Path, what: &str, digest: &[u8]) -> String {
     let name = path.file_name().map(Path::new).filter(|_| path.is_absolute()).unwrap_or(path);
     format!("{} ({what} {})", name.display(), hex(digest))

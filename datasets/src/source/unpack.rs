@@ -10,8 +10,9 @@ use super::Packing;
 use crate::error::{DataError, Result};
 
 impl Packing {
-    /// Reads the unpacked content of the file at `path`. `name` is the published name: its ending distinguishes a
-    /// `.zip` archive from a tar archive, because the file at `path` may be a partial download with another ending.
+    /// Reads and unpacks the content of the file at `path`. `name` is the published file name. Its ending distinguishes
+    /// a `.zip` archive from a tar archive; the ending of `path` may be different, because a download is first stored
+    /// as `NAME.part`.
     pub(crate) fn unpack(self, path: &Path, name: &str) -> Result<Vec<u8>> {
         let mut file = File::open(path).map_err(DataError::io("read", path))?;
         let mut bytes = Vec::new();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{TextParts, Texts};
 
-/// The numbers of texts that were removed because they occur elsewhere in the data.
+/// Statistics of texts that were removed because they occur more than once in the data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Duplicates {
     /// The number of removed texts.
@@ -14,8 +14,8 @@ pub struct Duplicates {
 }
 
 impl Texts {
-    /// Removes each text that occurs earlier in the list. If `other` is given, removes only the texts that occur in
-    /// `other`. Differences in upper and lower case and in blanks are ignored.
+    /// If `other` is `None`, removes each text that is equal to an earlier text. If `other` is given, removes only the
+    /// texts that occur in `other`. Differences in upper and lower case and in blanks are ignored.
     pub fn remove_duplicates(&mut self, other: Option<&Self>) -> Duplicates {
         let mut seen: HashMap<String, String> =
             other.iter().flat_map(|other| &other.texts).map(|text| (key(&text.text), text.label.clone())).collect();
@@ -42,9 +42,9 @@ impl Texts {
 
 impl TextParts {
     /// Removes texts so that no text is in two parts: removes from the training part the texts that are also in the
-    /// validation or the test part, and from the validation part the texts that are also in the test part. If the
-    /// validation or the test part still has to be held out of the training part, repeated texts are also removed from
-    /// the training part.
+    /// validation or the test part, and from the validation part the texts that are also in the test part. If the data
+    /// have no validation part or no test part, so that this part has to be held out of the training part, repeated
+    /// texts are also removed from the training part.
     pub fn remove_duplicates(&mut self) -> Duplicates {
         let mut found = Vec::new();
         if self.valid.is_none() || self.test.is_none() {
@@ -63,7 +63,7 @@ impl TextParts {
     }
 }
 
-/// The text in lower case with single blanks.
+/// Returns the text in lower case, with each sequence of white space replaced by one blank.
 fn key(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }

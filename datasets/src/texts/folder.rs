@@ -11,13 +11,14 @@ use crate::text_file;
 
 impl Texts {
     /// Reads one text from each file `CLASS/NAME.txt` in `dir` and in the subfolders of the classes, sorted by path.
-    /// The name of a folder in `dir` is the class of its files. Other files, and names that begin with a dot, are skipped.
+    /// The name of a folder in `dir` is the class of its files. Other files, and files and folders with names that
+    /// begin with a dot, are skipped.
     ///
     /// # Errors
     ///
-    /// [`DataError::Io`], [`DataError::NotText`], [`DataError::Empty`] for a folder without texts and for a file without
-    /// a visible character, and [`TextError::TwoSpellings`](crate::TextError::TwoSpellings) if the names of two folders
-    /// differ in case or blanks alone.
+    /// [`DataError::Io`], [`DataError::NotText`], [`DataError::Empty`] for a folder without texts and for a file
+    /// without a visible character, and [`TextError::TwoSpellings`](crate::TextError::TwoSpellings) if the names of two
+    /// folders differ only in case or blanks.
     pub fn from_folder(dir: &Path) -> Result<Self> {
         let (mut texts, mut hash, mut spellings) = (Vec::new(), Sha256::new(), Spellings::new(dir));
         for (number, folder) in subfolders(dir)?.into_iter().enumerate() {
@@ -55,7 +56,7 @@ impl TextParts {
     ///
     /// # Errors
     ///
-    /// Those of [`Texts::from_folder`].
+    /// The errors of [`Texts::from_folder`].
     pub fn from_folder(dir: &Path) -> Result<Self> {
         let train = dir.join("train");
         if !train.is_dir() {
@@ -69,7 +70,7 @@ impl TextParts {
     }
 }
 
-/// The paths in a folder in alphabetical order, without those whose names begin with a dot.
+/// Returns the paths in a folder in alphabetical order, without files and folders whose names begin with a dot.
 fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(DataError::io("read", dir))? {
@@ -86,10 +87,10 @@ fn subfolders(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(entries(dir)?.into_iter().filter(|path| path.is_dir()).collect())
 }
 
-/// Collects the paths of the files of text in a folder and in its subfolders.
+/// Adds the paths of the `.txt` files in a folder and in its subfolders to `files`.
 fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for path in entries(dir)? {
-        // A link may lead back to a folder above it.
+        // Symbolic links are not followed, because a link to a parent folder would give an endless recursion.
         if path.is_dir() && !path.is_symlink() {
             collect(&path, files)?;
         } else if path.is_file() && path.extension().is_some_and(|end| end.eq_ignore_ascii_case("txt")) {

@@ -1,4 +1,4 @@
-//! Texts with a class: published sets, and tables and folders of the user.
+//! Texts with class labels: published data sets, and the user's own tables and folders.
 //!
 //! | item | data |
 //! |---|---|
@@ -6,7 +6,7 @@
 //! | [`rt_polarity`] | 10,662 sentences of film reviews, positive or negative |
 //! | [`imdb_sentences`] | 1,000 other sentences of film reviews, positive or negative |
 //! | [`Texts::from_table`] | any CSV or TSV file with a column of texts and a column of labels |
-//! | [`Texts::from_file`] | files of other forms |
+//! | [`Texts::from_file`] | a file in any other format, with a function that reads its rows |
 //! | [`Texts::from_folder`] | a folder for each class, with one file per text |
 //!
 //! ```
@@ -42,7 +42,7 @@ const MOST_CLASSES: usize = 500;
 pub struct Text {
     /// The text.
     pub text: String,
-    /// The class.
+    /// The class label.
     pub label: String,
 }
 
@@ -51,11 +51,11 @@ pub struct Text {
 pub struct Texts {
     /// The texts, in the order of the data.
     pub texts: Vec<Text>,
-    /// The path or the name of the data, and a checksum.
+    /// The path or the name of the data, and its checksum.
     pub source: String,
 }
 
-/// Texts in a training part and, if the data have them, in a validation and in a test part.
+/// Texts in a training part and, if the data have such parts, in a validation part and a test part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextParts {
     /// The training part.
@@ -67,19 +67,20 @@ pub struct TextParts {
 }
 
 impl Texts {
-    /// The distinct classes in alphabetical order.
+    /// Returns the distinct classes in alphabetical order.
     pub fn classes(&self) -> Vec<String> {
         self.class_sizes().into_keys().map(str::to_owned).collect()
     }
 
-    /// The number of texts of each class.
+    /// Returns the number of texts of each class.
     pub fn class_sizes(&self) -> BTreeMap<&str, usize> {
         let mut sizes = BTreeMap::new();
         self.texts.iter().for_each(|text| *sizes.entry(text.label.as_str()).or_insert(0) += 1);
         sizes
     }
 
-    /// Checks that there are at least two classes, and far fewer classes than texts. `path` is for the error message.
+    /// Checks that there are at least two and at most 500 classes, and at least twice as many texts as classes. `path`
+    /// is for the error message.
     ///
     /// # Errors
     ///
@@ -99,11 +100,11 @@ impl Texts {
         }
     }
 
-    /// The texts with these indices, in this order.
+    /// Returns the texts with these indices, in this order.
     ///
     /// # Panics
     ///
-    /// If there is no text with one of the indices.
+    /// If an index is not less than the number of texts.
     #[must_use]
     pub fn subset(&self, indices: &[usize]) -> Self {
         Self { texts: indices.iter().map(|&index| self.texts[index].clone()).collect(), source: self.source.clone() }
@@ -111,7 +112,7 @@ impl Texts {
 }
 
 impl TextParts {
-    /// Checks that the labels of the validation and of the test part have the spellings of the training part.
+    /// Checks that the labels of the validation and test parts are spelled as in the training part.
     ///
     /// # Errors
     ///
@@ -132,7 +133,7 @@ impl TextParts {
     }
 }
 
-/// What all spellings of a label have in common: the letters in lower case, without blanks.
+/// Returns a label in lower case without blanks, which is the same for all spellings of the label.
 fn spelling_key(label: &str) -> String {
     label.split_whitespace().collect::<String>().to_lowercase()
 }
@@ -140,7 +141,7 @@ fn spelling_key(label: &str) -> String {
 /// Checks the labels of a file while its rows are read: no label may have two spellings.
 struct Spellings<'a> {
     path: &'a Path,
-    /// The first spelling and its line, by the label in lower case without blanks.
+    /// The first spelling of each label and its line number. The key is the label in lower case without blanks.
     first: HashMap<String, (String, usize)>,
 }
 
@@ -149,7 +150,7 @@ impl<'a> Spellings<'a> {
         Self { path, first: HashMap::new() }
     }
 
-    /// Checks a label in a line.
+    /// Checks the label in the line with the number `line`.
     fn check(&mut self, label: &str, line: usize) -> Result<()> {
         let (spelling, other_line) = self.first.entry(spelling_key(label)).or_insert_with(|| (label.to_owned(), line));
         if spelling == label {

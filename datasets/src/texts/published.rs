@@ -1,4 +1,4 @@
-//! Published sets of short texts with classes.
+//! Published data sets of short texts with class labels.
 
 use std::path::{Path, PathBuf};
 
@@ -61,12 +61,12 @@ const IMDB_SENTENCES: Source = Source {
 };
 
 /// Loads the questions of TREC ([Li & Roth 2002](https://aclanthology.org/C02-1150/)): 5,452 questions for training and
-/// 500 for testing. The classes are abbreviation (`ABBR`), description (`DESC`), entity (`ENTY`), human (`HUM`), location
-/// (`LOC`) and number (`NUM`).
+/// 500 for testing. The classes are the types of the answers: abbreviation (`ABBR`), description (`DESC`), entity
+/// (`ENTY`), human (`HUM`), location (`LOC`) and number (`NUM`).
 ///
 /// # Errors
 ///
-/// Those of [`Locator::read`], and [`TextError::NoClass`].
+/// The errors of [`Locator::read`], and [`TextError::NoClass`].
 pub fn trec(locator: &Locator) -> Result<TextParts> {
     let mut parts = Vec::with_capacity(2);
     for file in TREC.files {
@@ -91,12 +91,12 @@ fn question(line: &str, number: usize, path: &Path) -> Result<Text> {
 }
 
 /// Loads the sentence polarity set, version 1.0 ([Pang & Lee 2005](https://aclanthology.org/P05-1015/)): 5,331 positive
-/// and 5,331 negative sentences of film reviews, in lower case. The labels are `positive` and `negative`. The set has no
-/// published parts; ten-fold cross-validation is usual.
+/// and 5,331 negative sentences of film reviews, in lower case. The labels are `positive` and `negative`. The data set
+/// has no published training and test parts; the literature usually uses ten-fold cross-validation.
 ///
 /// # Errors
 ///
-/// Those of [`Locator::read`].
+/// The errors of [`Locator::read`].
 pub fn rt_polarity(locator: &Locator) -> Result<Texts> {
     let mut texts = Vec::new();
     for (file, label) in RT_POLARITY.files.iter().zip(["positive", "negative"]) {
@@ -112,7 +112,7 @@ pub fn rt_polarity(locator: &Locator) -> Result<Texts> {
 ///
 /// # Errors
 ///
-/// Those of [`Locator::read`], and [`TextError::NoClass`].
+/// The errors of [`Locator::read`], and [`TextError::NoClass`].
 pub fn imdb_sentences(locator: &Locator) -> Result<Texts> {
     let file = &IMDB_SENTENCES.files[0];
     let path: PathBuf = [IMDB_SENTENCES.folder, file.name].iter().collect();

@@ -10,13 +10,14 @@ use super::Texts;
 use crate::error::{Result, TextError};
 
 impl Texts {
-    /// Splits off about `fraction` of the texts of each class, for validation or testing: at least one text of a class
-    /// that has two, and none of a class that has one. Returns the remaining and the held-out texts, each in their
-    /// original order. The split depends on `seed`, the classes and their order alone.
+    /// Splits off about `fraction` of the texts of each class, for validation or testing. Of each class with two or
+    /// more texts, at least one text is held out and at least one remains; the text of a class with a single text is
+    /// never held out. Returns the remaining texts and the held-out texts, each in their original order. The split
+    /// depends only on `fraction`, `seed` and the labels in their order.
     ///
     /// # Errors
     ///
-    /// [`TextError::TooFewTexts`] if no class has two texts.
+    /// [`TextError::TooFewTexts`] if no class has two or more texts.
     pub fn hold_out(&self, fraction: f64, seed: u64) -> Result<(Self, Self)> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut is_held = vec![false; self.texts.len()];
@@ -55,7 +56,7 @@ impl Texts {
         Ok(folds)
     }
 
-    /// The indices of the texts of each class, in the order of the class names.
+    /// Returns the indices of the texts of each class, in the order of the class names.
     fn members_of_classes(&self) -> Vec<Vec<usize>> {
         let mut classes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (index, text) in self.texts.iter().enumerate() {

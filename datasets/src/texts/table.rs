@@ -1,4 +1,4 @@
-//! Texts in tables with separated columns, such as CSV and TSV.
+//! Texts in tables, such as CSV and TSV files.
 
 use std::path::Path;
 
@@ -14,25 +14,26 @@ use crate::text_file;
 const SEPARATORS: [u8; 3] = [b',', b'\t', b';'];
 
 impl Texts {
-    /// Reads a table in [any usual encoding](crate::text_file), which may be compressed with gzip or zstd. The table has a
-    /// header, and its columns are separated by commas, tabs or semicolons. `text` and `label` are the names of two
-    /// columns. Blanks around labels are removed.
+    /// Reads a table in [any usual encoding](crate::text_file), which may be compressed with gzip or zstd. The table
+    /// has a header, and its columns are separated by commas, tabs or semicolons. `text` and `label` are the names of
+    /// the columns with the texts and the labels. Blanks around labels are removed.
     ///
     /// # Errors
     ///
-    /// A [`DataError`] that names the file and the line; among others [`DataError::NoColumn`], [`DataError::Csv`], and the
-    /// errors of [`from_file`](Self::from_file).
+    /// A [`DataError`] that names the file and the line; among others [`DataError::NoColumn`], [`DataError::Csv`], and
+    /// the errors of [`from_file`](Self::from_file).
     pub fn from_table(path: &Path, text: &str, label: &str) -> Result<Self> {
         Self::from_file(path, [text, label], |content| csv_rows(path, content, text, label))
     }
 
-    /// Reads a file of text, in any usual encoding and compression, with a function that returns its rows. `columns` are
-    /// the names of the texts and of the labels, for error messages.
+    /// Reads a text file in [any usual encoding and compression](crate::text_file). The function `rows` converts the
+    /// content of the file to rows. `columns` are the names of the text and of the label in the file, for error
+    /// messages.
     ///
     /// # Errors
     ///
-    /// Those of `rows`, [`DataError::Io`], [`DataError::NotText`], [`DataError::Empty`] if there are no rows, and in
-    /// [`DataError::Texts`]: [`TextError::EmptyField`] and [`TextError::TwoSpellings`].
+    /// The errors of `rows`, [`DataError::Io`], [`DataError::NotText`], [`DataError::Empty`] if there are no rows, and
+    /// in [`DataError::Texts`]: [`TextError::EmptyField`] and [`TextError::TwoSpellings`].
     pub fn from_file(path: &Path, columns: [&str; 2], rows: impl FnOnce(&str) -> Result<Vec<Row>>) -> Result<Self> {
         let bytes = text_file::read(path)?;
         let texts = checked(path, rows(&text_file::text(&bytes, path)?)?, columns)?;
@@ -58,7 +59,8 @@ fn csv_rows(path: &Path, content: &str, text: &str, label: &str) -> Result<Vec<R
         message: match error.kind() {
             csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
                 format!(
-                    "{len} columns, the header has {expected_len}; put fields with separators or line ends in quotes"
+                    "the row has {len} fields, but the header has {expected_len}; put fields with separators or line \
+                     ends in quotes"
                 )
             }
             _ => error.to_string(),
@@ -72,7 +74,7 @@ fn csv_rows(path: &Path, content: &str, text: &str, label: &str) -> Result<Vec<R
     let headers: Vec<(u8, Vec<String>)> = headers.collect::<Result<_>>()?;
     let has_both = |names: &Vec<String>| [text, label].iter().all(|name| names.iter().any(|other| other == name));
     let found = headers.iter().find(|(_, names)| has_both(names));
-    // The separator with the most columns is the likely one for an error message.
+    // If no separator gives both columns, the error message names the columns that the most likely separator gives.
     let likely = headers.iter().rev().max_by_key(|(_, names)| names.len());
     let Some((separator, names)) = found.or(likely) else { return Ok(Vec::new()) };
     if names.iter().all(String::is_empty) {
@@ -91,8 +93,8 @@ fn csv_rows(path: &Path, content: &str, text: &str, label: &str) -> Result<Vec<R
     Ok(rows)
 }
 
-/// The line of the first quote that opens a field and is not closed at the end of a field. The field would contain all rows
-/// up to the next quote in the file.
+/// Returns the line number of the first quote that opens a field, if no quote closes the field before a separator or a
+/// line end. The CSV reader would read all rows up to the next quote in the file as one field.
 fn unbalanced_quote(content: &str, separator: u8) -> Option<usize> {
     let mut bytes = content.bytes().peekable();
     let (mut line, mut starts_field) = (1, true);
@@ -103,7 +105,7 @@ fn unbalanced_quote(content: &str, separator: u8) -> Option<usize> {
                 match bytes.next() {
                     None => return Some(opening),
                     Some(b'\n') => line += 1,
-                    // Two quotes are a quote in the field.
+                    // Two quotes in sequence are one quote in the text of the field.
                     Some(b'"') if bytes.next_if_eq(&b'"').is_none() => break,
                     Some(_) => {}
                 }
@@ -119,8 +121,8 @@ fn unbalanced_quote(content: &str, separator: u8) -> Option<usize> {
     None
 }
 
-/// The index of the column with this name. `setting` is the name of the setting that gives the column name, for the
-/// error message.
+/// Returns the index of the column with this name. `setting` is the name of the setting that gives the column name, for
+/// the error message.
 fn column(path: &Path, names: &[String], name: &str, setting: &'static str) -> Result<usize> {
     let mut found = names.iter().enumerate().filter(|(_, other)| *other == name).map(|(index, _)| index);
     let path = || path.to_path_buf();
@@ -137,7 +139,7 @@ fn column(path: &Path, names: &[String], name: &str, setting: &'static str) -> R
     }
 }
 
-/// Converts rows to texts. Refuses empty fields and labels in two spellings.
+/// Converts rows to texts. Returns an error for an empty field, and for a label with two spellings.
 fn checked(path: &Path, rows: Vec<Row>, columns: [&str; 2]) -> Result<Vec<Text>> {
     if rows.is_empty() {
         return Err(DataError::Empty { path: path.to_path_buf(), what: "rows" });

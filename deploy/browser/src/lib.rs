@@ -1,5 +1,5 @@
-//! Models of all applications as WebAssembly. The worker of the page calls this module. Inputs, options, answers and
-//! errors are JSON texts.
+//! Models of all applications as WebAssembly. The web worker of the page in `deploy/browser/page` calls this module.
+//! Inputs, options, answers and errors are JSON texts.
 //!
 //! On other targets than `wasm32` the crate is empty, so that builds of the workspace do not compile `wasm-bindgen`.
 #![cfg(target_arch = "wasm32")]
@@ -16,7 +16,7 @@ pub fn start() {
     gemm::set_wasm_simd128(cfg!(target_feature = "simd128"));
 }
 
-/// The files of a package, as the page has fetched them.
+/// The files of a model package, which the page has fetched.
 #[wasm_bindgen]
 #[derive(Default)]
 pub struct Package(MemoryFiles<'static>);
@@ -29,7 +29,7 @@ impl Package {
         Self::default()
     }
 
-    /// Adds a file.
+    /// Adds a file to the package.
     pub fn insert(&mut self, name: String, content: Vec<u8>) {
         self.0.insert(name, content);
     }
@@ -38,7 +38,7 @@ impl Package {
     ///
     /// # Errors
     ///
-    /// The error object `{"code": "bad_package", "message"}` as JSON.
+    /// The error object `{"code": "bad_package", "message": …}`, as JSON text.
     pub fn open(self) -> Result<Model, String> {
         zoo::from_files(&self.0).map(Model).map_err(package_error)
     }
@@ -50,28 +50,30 @@ pub struct Model(AnyModel);
 
 #[wasm_bindgen]
 impl Model {
-    /// An input that the model answers.
+    /// Returns a valid input of the model as JSON.
     ///
     /// # Errors
     ///
-    /// The error object `{"code", "field", "message"}` as JSON, as for all functions of a model.
+    /// The error object `{"code": …, "field": …, "message": …}`, as JSON text. All functions of [`Model`] return this
+    /// error.
     pub fn example(&self) -> Result<String, String> {
         self.0.predictor.example().map(|input| input.to_string()).map_err(predict_error)
     }
 
-    /// Predicts the output for one input, with options or `null`.
+    /// Predicts the output for one input. Input, options and output are JSON texts. `options` may be `null`.
     pub fn predict(&self, input: &str, options: &str) -> Result<String, String> {
         let outputs = self.0.predictor.predict_json(vec![parse(input)?], parse(options)?).map_err(predict_error)?;
         Ok(Value::from_iter(outputs).get(0).unwrap_or(&Value::Null).to_string())
     }
 
-    /// Reads the input, and starts an answer in pieces.
+    /// Reads the input, and starts an answer that comes piece by piece, such as a generated text. [`next`](Self::next)
+    /// returns the pieces.
     pub fn begin(&self, input: &str, options: &str) -> Result<Session, String> {
         let streaming = self.0.predictor.need_streaming().map_err(predict_error)?;
         streaming.begin_json(parse(input)?, parse(options)?).map(Session).map_err(predict_error)
     }
 
-    /// Returns the next piece of an answer; `undefined` at its end.
+    /// Returns the next piece of an answer as JSON; `undefined` if the answer is complete.
     pub fn next(&self, session: &mut Session) -> Result<Option<String>, String> {
         let streaming = self.0.predictor.need_streaming().map_err(predict_error)?;
         let piece = streaming.next_json(&mut session.0).map_err(predict_error)?;
@@ -79,7 +81,7 @@ impl Model {
     }
 }
 
-/// The state of an answer in pieces.
+/// The state of an answer that comes piece by piece.
 #[wasm_bindgen]
 pub struct Session(AnySession);
 

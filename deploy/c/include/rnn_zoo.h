@@ -8,7 +8,7 @@
 typedef struct ZooModel ZooModel;
 
 /**
- * An answer in progress. One thread at a time may use it.
+ * An unfinished answer, which comes piece by piece. One thread at a time may use a session.
  */
 typedef struct ZooSession ZooSession;
 
@@ -17,16 +17,16 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * The version of the library, such as "0.1.0". The string belongs to the library.
+ * The version of the library, such as "0.1.0". The library owns the string; do not release it.
  */
 const char *zoo_version(void);
 
 /**
  * Opens a trained model.
  *
- * `model` is the name of a model, or the path of the folder of its package; UTF-8. A name is looked for in the folder
- * RNN_ZOO_MODELS, then in `../share/rnn-zoo/models` and `models` beside the program, then in the user's data folder, and
- * last in the checkout in which the library was built.
+ * `model` is the name of a model, or the path of the folder of its package, in UTF-8. The library searches for a name
+ * first in the folder of the environment variable RNN_ZOO_MODELS, then in `../share/rnn-zoo/models` and `models`
+ * beside the program, then in the user's data folder, and last in the checkout in which the library was built.
  *
  * Returns the model, which zoo_free releases. If the model cannot be opened, returns NULL and stores an error.
  *
@@ -35,7 +35,7 @@ const char *zoo_version(void);
  * text. A function that succeeds stores NULL. The codes:
  *
  * - "not_found": there is no such model
- * - "bad_package": a file of the package is missing or damaged, or the library is too old for it
+ * - "bad_package": a file of the package is missing or damaged, or its format is newer than the library
  * - "bad_input": an argument, the input or an option is not valid; "field" names it
  * - "internal": a fault of the library
  *
@@ -70,12 +70,13 @@ char *zoo_predict_json(const ZooModel *model,
  *
  * `request` is a JSON object in UTF-8: {"input": X}, and optionally "options": {...}.
  *
- * Returns the session, which zoo_session_free releases. It may outlive the model. If the request or the model does not
- * allow a session, returns NULL and stores an error: see zoo_open.
+ * Returns the session, which zoo_session_free releases. The session stays valid when the model is released. If the
+ * request is not valid, or if the model cannot answer piece by piece, returns NULL and stores an error: see zoo_open.
  *
  * # Safety
  *
- * As for `zoo_predict_json`.
+ * `model` is NULL or comes from `zoo_open` and is not yet freed. `request` is NULL or a string that ends with a zero
+ * byte. `error` is NULL or points to a `char *`.
  */
 ZooSession *zoo_begin_json(const ZooModel *model,
                            const char *request,

@@ -1,4 +1,5 @@
-//! The one form of all errors: a JSON object with a code, the field that is not valid, and a message of one line.
+//! The form of all errors: a JSON object with a code, the name of the field that is not valid, and a message of one
+//! line.
 
 use std::any::Any;
 use std::ffi::CString;
@@ -6,11 +7,11 @@ use std::ffi::CString;
 use inference::{PackageError, PredictError};
 use serde::Serialize;
 
-/// An error, as callers get it.
+/// An error, which callers get as a JSON object.
 #[derive(Debug, Serialize)]
 pub struct Error {
     code: &'static str,
-    /// The argument, field of the input or option that is not valid.
+    /// The name of the argument, of the input field or of the option that is not valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'static str>,
     message: String,
@@ -32,7 +33,7 @@ impl Error {
         Self { code: "internal", field: None, message: error.to_string() }
     }
 
-    /// The error for a panic, whose payload is a text if `panic!` made it.
+    /// The error for a panic. The message is the text of the panic, if its payload is a text.
     pub fn from_panic(panic: &(dyn Any + Send)) -> Self {
         let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
         Self::internal(text.unwrap_or("panic"))

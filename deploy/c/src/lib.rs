@@ -4,10 +4,10 @@
 //! Python.
 //!
 //! - Requests and answers are those of the HTTP interface: `{"input": X}` gives `{"output": Y}`, and
-//!   `{"inputs": [X, …]}` gives `{"outputs": [Y, …]}`. The options of the application stand beside them, as
+//!   `{"inputs": [X, …]}` gives `{"outputs": [Y, …]}`. A request may also contain the options of the prediction:
 //!   `"options": {…}`.
-//! - A function that fails returns NULL, and stores an error as JSON: see [`zoo_open`].
-//! - No panic leaves a function: it is the error `internal`.
+//! - A function that fails returns NULL, and stores an error as JSON. [`zoo_open`] describes the form of the error.
+//! - A panic does not reach the caller: the function returns NULL and stores the error `internal`.
 //! - Any number of threads may use one model at the same time. One thread at a time may use a session.
 #![allow(unsafe_code, reason = "an interface for C has raw pointers")]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -22,7 +22,7 @@ use std::ptr::null_mut;
 use error::Error;
 pub use model::{ZooModel, ZooSession};
 
-/// The version of the library, such as "0.1.0". The string belongs to the library.
+/// The version of the library, such as "0.1.0". The library owns the string; do not release it.
 #[unsafe(no_mangle)]
 pub extern "C" fn zoo_version() -> *const c_char {
     const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
@@ -34,9 +34,9 @@ pub extern "C" fn zoo_version() -> *const c_char {
 
 /// Opens a trained model.
 ///
-/// `model` is the name of a model, or the path of the folder of its package; UTF-8. A name is looked for in the folder
-/// RNN_ZOO_MODELS, then in `../share/rnn-zoo/models` and `models` beside the program, then in the user's data folder, and
-/// last in the checkout in which the library was built.
+/// `model` is the name of a model, or the path of the folder of its package, in UTF-8. The library searches for a name
+/// first in the folder of the environment variable RNN_ZOO_MODELS, then in `../share/rnn-zoo/models` and `models`
+/// beside the program, then in the user's data folder, and last in the checkout in which the library was built.
 ///
 /// Returns the model, which zoo_free releases. If the model cannot be opened, returns NULL and stores an error.
 ///
@@ -45,7 +45,7 @@ pub extern "C" fn zoo_version() -> *const c_char {
 /// text. A function that succeeds stores NULL. The codes:
 ///
 /// - "not_found": there is no such model
-/// - "bad_package": a file of the package is missing or damaged, or the library is too old for it
+/// - "bad_package": a file of the package is missing or damaged, or its format is newer than the library
 /// - "bad_input": an argument, the input or an option is not valid; "field" names it
 /// - "internal": a fault of the library
 ///
@@ -87,12 +87,13 @@ pub unsafe extern "C" fn zoo_predict_json(
 ///
 /// `request` is a JSON object in UTF-8: {"input": X}, and optionally "options": {...}.
 ///
-/// Returns the session, which zoo_session_free releases. It may outlive the model. If the request or the model does not
-/// allow a session, returns NULL and stores an error: see zoo_open.
+/// Returns the session, which zoo_session_free releases. The session stays valid when the model is released. If the
+/// request is not valid, or if the model cannot answer piece by piece, returns NULL and stores an error: see zoo_open.
 ///
 /// # Safety
 ///
-/// As for `zoo_predict_json`.
+/// `model` is NULL or comes from `zoo_open` and is not yet freed. `request` is NULL or a string that ends with a zero
+/// byte. `error` is NULL or points to a `char *`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_begin_json(
     model: *const ZooModel,
@@ -158,7 +159,7 @@ pub unsafe extern "C" fn zoo_string_free(text: *mut c_char) {
     }
 }
 
-/// The text of an argument.
+/// Returns the text of the argument with this name, to which `pointer` points.
 ///
 /// # Safety
 ///
@@ -172,7 +173,7 @@ unsafe fn text<'a>(pointer: *const c_char, name: &'static str) -> Result<&'a str
     text.to_str().map_err(|error| Error::bad_input(name, format!("the text is not UTF-8: {error}")))
 }
 
-/// Runs the body of a function. Returns NULL and stores the error if it fails or panics.
+/// Runs the body of a function. If the body fails or panics, returns NULL and stores the error in `error`.
 fn guarded<T>(error: Option<&mut *mut c_char>, body: impl FnOnce() -> Result<*mut T, Error>) -> *mut T {
     // Models are immutable, and a session whose step panicked is only used by a caller who ignores the error.
     let done = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(Error::from_panic(&*panic)));
@@ -189,12 +190,12 @@ fn guarded<T>(error: Option<&mut *mut c_char>, body: impl FnOnce() -> Result<*mu
     result
 }
 
-/// Hands a value over to the caller, who gives it back to [`free`].
+/// Moves a value to the heap and returns its pointer. The caller releases the value with [`free`].
 fn boxed<T>(value: T) -> *mut T {
     Box::into_raw(Box::new(value))
 }
 
-/// Releases a value.
+/// Releases a value that [`boxed`] has moved to the heap.
 ///
 /// # Safety
 ///
@@ -206,7 +207,7 @@ unsafe fn free<T>(pointer: *mut T) {
     }
 }
 
-/// Hands a JSON text over to the caller, who gives it back to [`zoo_string_free`].
+/// Returns a JSON text as a C string. The caller releases the string with [`zoo_string_free`].
 fn string(json: &serde_json::Value) -> Result<*mut c_char, Error> {
     Ok(CString::new(json.to_string()).map_err(Error::internal)?.into_raw())
 }

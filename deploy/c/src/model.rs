@@ -10,7 +10,7 @@ use crate::error::Error;
 /// An opened model. Any number of threads may use it.
 pub struct ZooModel(Arc<AnyModel>);
 
-/// An answer in progress. One thread at a time may use it.
+/// An unfinished answer, which comes piece by piece. One thread at a time may use a session.
 pub struct ZooSession {
     model: Arc<AnyModel>,
     session: AnySession,
@@ -22,7 +22,7 @@ impl ZooModel {
         Ok(Self(Arc::new(zoo::from_pretrained(name)?)))
     }
 
-    /// Answers a request.
+    /// Predicts. `request` is a JSON object with one input or a list of inputs, and optional options.
     pub fn predict(&self, request: &str) -> Result<Value, Error> {
         let (inputs, options) = parse(request)?.inputs()?;
         let predict = |inputs| self.0.predictor.predict_json(inputs, options);
@@ -35,7 +35,7 @@ impl ZooModel {
         }
     }
 
-    /// Starts a session.
+    /// Starts an answer that comes piece by piece. `request` is a JSON object with one input and optional options.
     pub fn begin(&self, request: &str) -> Result<ZooSession, Error> {
         let (input, options) = parse(request)?.input()?;
         let session = self.0.predictor.need_streaming()?.begin_json(input, options)?;
@@ -44,7 +44,7 @@ impl ZooModel {
 }
 
 impl ZooSession {
-    /// Returns the next piece, or `None` when the answer is complete.
+    /// Returns the next piece of the answer, or `None` when the answer is complete.
     pub fn next_piece(&mut self) -> Result<Option<Value>, Error> {
         Ok(self.model.predictor.need_streaming()?.next_json(&mut self.session)?)
     }

@@ -12,7 +12,8 @@ pub struct Watched;
 
 static LARGEST: AtomicUsize = AtomicUsize::new(0);
 static NUMBER: AtomicU64 = AtomicU64::new(0);
-/// An allocation of this size or more may end the process, so the number of the input is printed before the allocation.
+/// An allocation of this size in bytes, or more, may end the process, so the number of the input is printed before the
+/// allocation.
 const FATAL: usize = 1 << 30;
 
 /// Starts to measure the largest allocation for the input with this number.
@@ -29,7 +30,7 @@ pub fn largest() -> usize {
 fn watch(size: usize) {
     LARGEST.fetch_max(size, Relaxed);
     if size >= FATAL {
-        // Standard error has no buffer, so that this does not allocate.
+        // Standard error has no buffer, so writing to it does not allocate memory.
         let _ = writeln!(std::io::stderr(), "input {} allocates {size} bytes", NUMBER.load(Relaxed));
     }
 }

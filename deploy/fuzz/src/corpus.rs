@@ -14,18 +14,18 @@ use crate::tensors;
 /// The files of a package, by name.
 pub type FileMap = BTreeMap<String, Vec<u8>>;
 
-/// A package that opens, and an input that its model answers.
+/// A valid package, and an input that its model answers.
 #[derive(Clone, Debug)]
 pub struct Seed {
     /// The name of its folder.
     pub name: String,
     /// The files that inference reads.
     pub files: FileMap,
-    /// The bytes of all files.
+    /// The size of all files in bytes.
     pub bytes: usize,
     /// An input that the model answers.
     pub input: Value,
-    /// Options that keep the answer short.
+    /// The options of the prediction, which keep the answer short.
     pub options: Value,
 }
 
@@ -56,7 +56,7 @@ pub fn read() -> Result<Vec<Seed>, PackageError> {
     Ok(all)
 }
 
-/// The files that inference reads; none if there is no such folder.
+/// Returns the files in `folder` that inference reads; an empty map if there is no such folder.
 fn files_of(folder: &Path) -> FileMap {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let named = entries.filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())));
@@ -69,8 +69,8 @@ fn files_of(folder: &Path) -> FileMap {
     named.filter(|(name, _)| is_read(name)).filter_map(|(name, path)| Some((name, std::fs::read(path).ok()?))).collect()
 }
 
-/// The package with the first words of its vocabulary; `None` if the package has no large vocabulary, or if it has
-/// n-grams, whose file has its own checksum.
+/// Returns a copy of the package that keeps only the first words of the vocabulary. Returns `None` if the package has
+/// no vocabulary or a small one, or if it has a file of n-grams, because this file has its own checksum.
 fn small(files: &FileMap) -> Option<FileMap> {
     let vocabulary = std::str::from_utf8(files.get("vocab.txt")?).ok()?;
     let words = vocabulary.lines().count();

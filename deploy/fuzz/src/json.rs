@@ -5,7 +5,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt};
 use serde_json::{Value, json};
 
-/// Serializes the value as JSON after changing one value in it, or damages the JSON text itself.
+/// Returns damaged JSON: changes a value inside `value` and serializes the result, or damages the JSON text of `value`.
 pub fn damaged(value: &Value, rng: &mut ChaCha8Rng) -> String {
     let mut value = value.clone();
     match rng.random_range(0..12) {
@@ -28,7 +28,7 @@ pub fn damaged(value: &Value, rng: &mut ChaCha8Rng) -> String {
     value.to_string()
 }
 
-/// A value anywhere inside of a value.
+/// Returns a random value inside `value`, at any depth, or `value` itself.
 fn any<'a>(value: &'a mut Value, rng: &mut ChaCha8Rng) -> &'a mut Value {
     let is_leaf = match &*value {
         Value::Object(object) => object.is_empty(),
@@ -51,7 +51,7 @@ fn any<'a>(value: &'a mut Value, rng: &mut ChaCha8Rng) -> &'a mut Value {
     }
 }
 
-/// A value that readers may not expect.
+/// Returns a random value that readers of the JSON may not expect.
 fn interesting(rng: &mut ChaCha8Rng) -> Value {
     match rng.random_range(0..24) {
         0 => Value::Null,
@@ -116,7 +116,7 @@ fn interesting(rng: &mut ChaCha8Rng) -> Value {
     }
 }
 
-/// Changes a number or a text a little.
+/// Changes a number or a text a little, or inverts a boolean.
 fn nudge(value: &mut Value, rng: &mut ChaCha8Rng) {
     match value {
         Value::Number(number) => {

@@ -1,10 +1,11 @@
-//! A fuzzer of packages. It damages the files of shipped and small packages, opens each package through
+//! A fuzzer of model packages. It damages the files of shipped and small packages, opens each package through
 //! [`zoo::from_files`], and predicts with the packages that open.
 //!
 //! Opening a damaged package must give an error, or a model that predicts or returns an error. A panic is a fault, and
 //! so is an allocation of more than four times the bytes of the package plus 2 MiB ([`FLOOR`]).
 //!
-//! Every input follows from a seed and a number, so that `--only NUMBER` repeats it.
+//! The seed and the number of an input determine the input, which is a damaged package. The option `--only NUMBER` runs
+//! only this input again.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -25,20 +26,20 @@ use corpus::Seed;
 /// The number of bytes that may be allocated at once, independently of the size of the package: the matrix product
 /// allocates a buffer of 2 MiB for each thread.
 pub const FLOOR: usize = 2 << 20;
-/// A damaged forecaster is asked for a forecast only if its horizon is at most this long. A longer forecast would take
-/// much time, which is not a fault.
+/// A damaged forecaster is asked for a forecast only if its horizon is at most this number of steps. A longer forecast
+/// would take much time, which is not a fault.
 const LONGEST: u64 = 1000;
 
 /// The counts of inputs by result, and the faults that were found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// The number of inputs.
+    /// The number of inputs, which are damaged packages.
     pub inputs: u64,
     /// The number of packages that opened in spite of the damage.
     pub opened: u64,
     /// The number of packages whose model predicted.
     pub predicted: u64,
-    /// The faults.
+    /// The faults, one line each: number of the input, package, changed files, and what happened.
     pub faults: Vec<String>,
 }
 
@@ -47,7 +48,7 @@ pub struct Report {
 pub fn run(corpus: &[Seed], seed: u64, number: u64, report: &mut Report) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(number);
-    // Small packages are fast, and the others are read by the same code.
+    // Small packages are chosen more often, because they are fast, and the same code reads large packages.
     let small = corpus.iter().filter(|package| package.bytes < 1 << 19).count();
     let chosen = if rng.random_bool(0.01) { rng.random_range(0..corpus.len()) } else { rng.random_range(0..small) };
     let package = &corpus[chosen];
@@ -64,7 +65,7 @@ pub fn run(corpus: &[Seed], seed: u64, number: u64, report: &mut Report) {
         fault(format!("panic: {}", message(&*panic)));
     }
     if largest > 4 * bytes + FLOOR {
-        fault(format!("allocated {largest} bytes at once, and the package has {bytes}"));
+        fault(format!("allocated {largest} bytes at once, and the package has {bytes} bytes"));
     }
 }
 
@@ -78,7 +79,7 @@ fn attempt(files: &inference::MemoryFiles<'_>, package: &Seed, report: &mut Repo
     }
 }
 
-/// The text of a panic.
+/// Returns the message of a panic.
 fn message(panic: &(dyn Any + Send)) -> &str {
     panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")
 }

@@ -1,4 +1,5 @@
-//! Opens packages that are damaged at random, for a given time, and prints a report: `cargo run -p fuzz -- --minutes 30`.
+//! Opens packages that are damaged at random, for a given time, and prints a report:
+//! `cargo run -p fuzz -- --minutes 30`.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -34,7 +35,8 @@ fn main() -> ExitCode {
         }
     };
     if arguments.only.is_none() {
-        // A panic is a line of the report, and `--only` shows where it came from.
+        // The report has a line for each panic, so panics print nothing here. With `--only`, a panic prints its
+        // location.
         std::panic::set_hook(Box::new(|_| {}));
     }
     let begin = Instant::now();
@@ -51,8 +53,8 @@ fn main() -> ExitCode {
     }
     let (Report { inputs, opened, predicted, faults }, (longest, number)) = (report, slowest);
     println!(
-        "{inputs} inputs in {:.0} s, of which {opened} opened and {predicted} predicted; slowest: {number} in {:.1} s; \
-         {} faults",
+        "{inputs} inputs in {:.0} s, of which {opened} opened and {predicted} predicted; slowest: input {number} in \
+         {:.1} s; {} faults",
         begin.elapsed().as_secs_f64(),
         longest.as_secs_f64(),
         faults.len()

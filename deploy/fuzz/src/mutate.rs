@@ -11,8 +11,8 @@ use crate::{json, tensors};
 
 const CONFIG: &str = "config.json";
 
-/// Damages one to three places, and writes the right SHA-256 into the manifest of most packages. Returns the files, and
-/// the names of the changed files.
+/// Damages one to three places in the files of a package. In most cases, writes the SHA-256 of the damaged files into
+/// the manifest. Returns the files, and the names of the changed files.
 pub fn damaged(files: &FileMap, rng: &mut ChaCha8Rng) -> (FileMap, String) {
     let mut files = files.clone();
     let names: Vec<String> = files.keys().cloned().collect();
@@ -35,7 +35,7 @@ pub fn damaged(files: &FileMap, rng: &mut ChaCha8Rng) -> (FileMap, String) {
     (files, changed.join(" and "))
 }
 
-/// Writes sizes and SHA-256 of all files into the manifest, if it is an object.
+/// Writes the size and the SHA-256 of each file into the manifest, if the manifest is a JSON object.
 pub fn sign(files: &mut FileMap) {
     let entries: Vec<(String, FileEntry)> =
         files.iter().map(|(name, content)| (name.clone(), FileEntry::new(content))).collect();
@@ -79,7 +79,8 @@ fn weights(content: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
             changed[..8].copy_from_slice(&lengths.choose(rng).unwrap_or(&0).to_le_bytes());
         }
         6 => {
-            // The exponents of NaN and infinity, of the largest and of the smallest numbers.
+            // f16 values as bytes: infinity, the largest number, NaN, the smallest number, -infinity, the lowest
+            // number.
             let pattern = *[[0, 0x7c], [0xff, 0x7b], [0xff, 0x7f], [1, 0], [0, 0xfc], [0xff, 0xfb]]
                 .choose(rng)
                 .unwrap_or(&[0; 2]);

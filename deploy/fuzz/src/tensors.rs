@@ -1,4 +1,4 @@
-//! Safetensors as bytes: the length of the header, the header as JSON, and the data.
+//! Safetensors files as bytes: the length of the header, the header as JSON, and the data.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ pub fn split(content: &[u8]) -> Option<(Value, &[u8])> {
     Some((serde_json::from_slice(header).ok()?, data))
 }
 
-/// Makes a file of a header and data.
+/// Returns the bytes of a safetensors file with this header and these data.
 pub fn join(header: &str, data: &[u8]) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
 }

@@ -6,9 +6,9 @@ use prost::Message;
 use crate::graph::{BATCH, Dim, Element, Graph, Port, Value};
 use crate::proto::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 
-/// The version of the standard operators in the graphs.
+/// The version of the standard ONNX operators (opset) that the graphs use.
 pub const OPSET: i64 = 17;
-/// The version of the file format for [`OPSET`].
+/// The version of the ONNX file format (IR version) that belongs to [`OPSET`].
 const IR_VERSION: i64 = 8;
 /// The largest possible size of a protobuf message, in bytes.
 const LARGEST: usize = i32::MAX as usize;
@@ -19,8 +19,8 @@ pub struct Options {
     /// The precision of the stored weights. The graphs compute in single precision, and their inputs and outputs are in
     /// single precision. Graphs have no weights with 8 bits: `Int8` stores 16 bits.
     pub precision: Precision,
-    /// Whether the graph of whole sequences has the input `lengths`, for batches of padded sequences. Some runtimes,
-    /// such as tract and burn-onnx, cannot run recurrent operators with lengths.
+    /// Whether the graph `model`, which reads whole sequences, has the input `lengths`, for batches of padded
+    /// sequences. Some runtimes, such as tract and burn-onnx, cannot run recurrent operators with lengths.
     pub lengths: bool,
 }
 
@@ -75,7 +75,7 @@ pub struct Export {
     metadata: Vec<Entry>,
 }
 
-/// An entry of the metadata.
+/// An entry of the metadata: a key, its value, and a description of the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
     key: &'static str,
@@ -105,8 +105,8 @@ impl Export {
         self.metadata.iter().find(|entry| entry.key == key).map(|entry| &*entry.value)
     }
 
-    /// Returns the names and contents of all files: one `.onnx` file for each graph, with the metadata in each, and
-    /// `README.md`.
+    /// Returns the names and contents of all files: one `.onnx` file for each graph, which also contains the metadata,
+    /// and `README.md` with the heading `title`.
     ///
     /// # Errors
     ///
@@ -173,8 +173,8 @@ fn shape(port: &Port) -> String {
 }
 
 impl Graph {
-    /// Adds the input `lengths`, `[batch]`: the number of steps of each row, as the operators of ONNX read it. `what`
-    /// is the name of a row, such as `text`.
+    /// Adds the input `lengths`, `[batch]`: the number of time steps of each sequence in the batch, as 32-bit integers.
+    /// `what` names a sequence in the description of the input, such as `text`.
     pub fn lengths_input(&mut self, what: &str) -> Value {
         let about = format!("the number of steps of each {what}, at least 1; later steps are padding");
         self.input(Port::new("lengths", Element::Int32, &[BATCH], about))

@@ -86,7 +86,7 @@ pub enum Attribute {
     Texts(Vec<&'static str>),
 }
 
-/// An ONNX graph in construction.
+/// An ONNX graph that is being built.
 ///
 /// ```
 /// use inference::weights::Precision;
@@ -137,20 +137,20 @@ impl Graph {
         &self.outputs
     }
 
-    /// Adds an input.
+    /// Adds an input to the graph. Returns the tensor of the input.
     pub fn input(&mut self, port: Port) -> Value {
         let value = Value(port.name.to_owned());
         self.inputs.push(port);
         value
     }
 
-    /// Makes `value` an output.
+    /// Makes `value` an output of the graph.
     pub fn output(&mut self, port: Port, value: &Value) {
         self.push("Identity", &[value], vec![port.name.to_owned()], &[]);
         self.outputs.push(port);
     }
 
-    /// Adds a constant of 64-bit integers.
+    /// Adds a constant vector of 64-bit integers.
     pub fn ints(&mut self, values: &[i64]) -> Value {
         let raw_data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.constant("ints", DataType::Int64, &[values.len()], raw_data)
@@ -196,19 +196,19 @@ impl Graph {
         }
     }
 
-    /// Adds weights with the shape `dims` and converts them to single precision.
+    /// Adds weights with the shape `dims`, stored in the precision of the graph, and converts them to single precision.
     pub fn weights(&mut self, name: &str, values: &[f32], dims: &[usize]) -> Value {
         let stored = self.stored(name, values, dims);
         self.single(&stored)
     }
 
-    /// Adds a tensor of weights, as [`weights`](Self::weights) does.
+    /// Adds a tensor of weights, stored in the precision of the graph, and converts it to single precision.
     pub fn tensor<const D: usize>(&mut self, name: &str, tensor: Tensor<D>) -> Value {
         let dims = tensor.dims();
         self.weights(name, &numbers(tensor), &dims)
     }
 
-    /// Adds a tensor of weights in the precision of the graph, as [`stored`](Self::stored) does.
+    /// Adds a tensor of weights, stored in the precision of the graph, and does not convert it.
     pub fn stored_tensor<const D: usize>(&mut self, name: &str, tensor: Tensor<D>) -> Value {
         let dims = tensor.dims();
         self.stored(name, &numbers(tensor), &dims)
@@ -263,7 +263,7 @@ impl Graph {
 
     fn constant(&mut self, name: &str, element: DataType, dims: &[usize], raw_data: Vec<u8>) -> Value {
         let dims: Vec<i64> = dims.iter().map(|size| *size as i64).collect();
-        // Layers that are used twice are stored once.
+        // If an equal constant exists, it is reused, so the weights of a layer that is used twice are stored once.
         let equal = |of: &&TensorProto| of.data_type == element as i32 && of.dims == dims && of.raw_data == raw_data;
         if let Some(stored) = self.constants.iter().find(equal) {
             return Value(stored.name.clone());

@@ -19,12 +19,12 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `export.rs` | [`ToOnnx`], [`Export`]: graphs, metadata and the text that explains them |
+//! | `export.rs` | [`ToOnnx`], [`Export`]: graphs, metadata, and a `README.md` that explains both |
 //! | `graph.rs` | [`Graph`]: inputs, outputs, constants and nodes |
-//! | `operations.rs` | operations of one or a few nodes |
-//! | `pooling.rs` | one vector per sequence |
-//! | `recurrent.rs` | recurrent layers; [`rnn::Rnn`] alone |
-//! | `proto.rs` | the messages of the file format |
+//! | `operations.rs` | operations that several models use, such as embedding, linear layer and softmax |
+//! | `pooling.rs` | pooling: reduces the outputs of all time steps to one vector per sequence |
+//! | `recurrent.rs` | recurrent layers, and the export of an [`rnn::Rnn`] without other layers |
+//! | `proto.rs` | the protobuf messages of the ONNX file format |
 
 mod export;
 mod graph;

@@ -1,4 +1,4 @@
-//! Operations that several models use, each as one or a few nodes.
+//! Operations that several models use. Each operation adds one or a few nodes to a graph.
 
 use burn::nn::{Embedding, Linear};
 
@@ -27,13 +27,13 @@ impl Graph {
         self.node("Reshape", &[value, &shape])
     }
 
-    /// Inserts a dimension of size 1.
+    /// Inserts a dimension of size 1 at the position `axis`.
     pub fn unsqueeze(&mut self, value: &Value, axis: i64) -> Value {
         let axes = self.ints(&[axis]);
         self.node("Unsqueeze", &[value, &axes])
     }
 
-    /// Removes a dimension of size 1.
+    /// Removes the dimension `axis`, whose size must be 1.
     pub fn squeeze(&mut self, value: &Value, axis: i64) -> Value {
         let axes = self.ints(&[axis]);
         self.node("Squeeze", &[value, &axes])
@@ -95,7 +95,7 @@ impl Graph {
     }
 
     /// Computes a mask, `[batch, time, 1]` in 32-bit floats: 1 in the padding of `steps`, `[batch, time, …]`, and 0
-    /// elsewhere. `lengths`, `[batch]`, are the numbers of steps, as 32-bit integers.
+    /// elsewhere. `lengths`, `[batch]`, is the number of steps of each sequence, as 32-bit integers.
     pub fn is_padding(&mut self, steps: &Value, lengths: &Value) -> Value {
         let positions = self.positions(steps, 1); // [T]
         let lengths = self.cast(lengths, Element::Int64);
@@ -105,19 +105,19 @@ impl Graph {
         self.unsqueeze(&is_padding, 2)
     }
 
-    /// Looks up the rows of stored weights, and converts them to single precision.
+    /// Looks up the rows `ids` of stored weights, and converts these rows to single precision.
     pub fn rows(&mut self, stored: &Value, ids: &Value) -> Value {
         let rows = self.node("Gather", &[stored, ids]);
         self.single(&rows)
     }
 
-    /// Returns an embedding: the row of each id, `[…]` → `[…, features]`.
+    /// Adds an embedding layer: ids `[…]` → embedding vectors `[…, features]`. `name` is the name of the weights.
     pub fn embedding(&mut self, name: &str, embedding: &Embedding, ids: &Value) -> Value {
         let stored = self.stored_tensor(name, embedding.weight.val());
         self.rows(&stored, ids)
     }
 
-    /// Adds a linear layer: `[…, inputs]` → `[…, outputs]`.
+    /// Adds a linear layer: `[…, inputs]` → `[…, outputs]`. The names of weight and bias begin with `name`.
     pub fn linear(&mut self, name: &str, linear: &Linear, input: &Value) -> Value {
         let weight = self.tensor(&format!("{name}.weight"), linear.weight.val()); // [inputs, outputs]
         let product = self.node("MatMul", &[input, &weight]);

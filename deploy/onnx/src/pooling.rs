@@ -1,4 +1,4 @@
-//! Pooling of recurrent outputs: one vector per sequence.
+//! Pooling of the outputs of recurrent layers: reduces the outputs of all time steps to one vector per sequence.
 
 use rnn::{AttentionPooling, Pooling, Rnn};
 
@@ -6,8 +6,9 @@ use crate::graph::{Element, Graph, Value};
 use crate::recurrent::RnnValues;
 
 impl Graph {
-    /// Adds [`Pooling::forward`]: the pooled vector, `[batch, features]`, of the values that [`rnn`](Self::rnn) has
-    /// returned. `lengths` are the lengths that were passed to [`rnn`](Self::rnn).
+    /// Adds the nodes of [`Pooling::forward`]. Returns one vector per sequence, `[batch, features]`. `rnn` is the
+    /// recurrent network. [`Graph::rnn`](Self::rnn) has returned its outputs and its state for the same `lengths`.
+    /// `attention` is the layer of attention pooling, if this pooling is used.
     pub fn pooling(
         &mut self,
         pooling: Pooling,
@@ -29,7 +30,8 @@ fn max_and_mean(graph: &mut Graph, steps: &Value, lengths: Option<&Value>) -> Va
     let [max, mean] = match lengths {
         None => ["ReduceMax", "ReduceMean"].map(|operator| graph.reduce(operator, steps, 1, false)),
         Some(lengths) => {
-            // The outputs lie between -1 and 1, and are zero in the padding.
+            // The outputs are at least -1, and zero in the padding. The added -100 keeps the padding out of the
+            // maximum.
             let padding = padding(graph, steps, lengths, -100.0); // [B, T, 1]
             let below = graph.node("Add", &[steps, &padding]);
             let max = graph.reduce("ReduceMax", &below, 1, false);

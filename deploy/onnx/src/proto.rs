@@ -1,6 +1,6 @@
-//! The messages of `onnx.proto` that an exported model needs, with the field numbers of the published format
-//! ([ONNX 1.13](https://github.com/onnx/onnx/blob/v1.13.0/onnx/onnx.proto), IR version 8). Readers of ONNX skip fields
-//! that a message lacks.
+//! The messages of `onnx.proto` that an exported model needs, with the field numbers of the published format ([ONNX
+//! 1.13](https://github.com/onnx/onnx/blob/v1.13.0/onnx/onnx.proto), IR version 8). The other fields of `onnx.proto`
+//! are optional, and the files do not contain them.
 #![allow(missing_docs)] // The names and meanings are those of `onnx.proto`.
 
 use prost::{Message, Oneof};
@@ -33,7 +33,7 @@ pub struct OperatorSetIdProto {
     pub version: i64,
 }
 
-/// An entry of the metadata.
+/// An entry of the metadata of a model: a key and its value.
 #[derive(Clone, PartialEq, Message)]
 pub struct StringStringEntryProto {
     #[prost(string, tag = "1")]
@@ -59,7 +59,7 @@ pub struct GraphProto {
     pub output: Vec<ValueInfoProto>,
 }
 
-/// The use of an operator. An input with an empty name is absent.
+/// A node of a graph: one use of an operator. An empty name in `input` means that this optional input is absent.
 #[derive(Clone, PartialEq, Message)]
 pub struct NodeProto {
     #[prost(string, repeated, tag = "1")]

@@ -14,7 +14,7 @@ pub struct StateValues {
     cell: Option<Value>,
 }
 
-/// The values that recurrent layers add to a graph.
+/// The results of recurrent layers in a graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RnnValues {
     /// The outputs of the last layer, `[batch, time, directions × hidden]`. With lengths, the outputs are zero in the
@@ -166,8 +166,8 @@ fn attributes(rnn: &Rnn) -> Vec<(&'static str, Attribute)> {
     all
 }
 
-/// Brings the blocks of the gates from the order of [`Cell`] to the order of ONNX. `block` is the number of values of a
-/// gate.
+/// Reorders the weights of the gates from the gate order of [`Cell`] to the gate order of ONNX. `block` is the number
+/// of values of each gate.
 fn reordered(cell: Cell, values: &[f32], block: usize) -> Vec<f32> {
     let order: &[usize] = match cell {
         Cell::Elman | Cell::ElmanRelu => &[0],
@@ -177,8 +177,8 @@ fn reordered(cell: Cell, values: &[f32], block: usize) -> Vec<f32> {
     order.iter().flat_map(|gate| &values[gate * block..][..block]).copied().collect()
 }
 
-/// Recurrent layers alone: inputs `input`, `h0` and `c0`, outputs `output`, `hn` and `cn`. A unidirectional network
-/// also has the graph of one step.
+/// Exports recurrent layers without other layers. The graphs have the inputs `input`, `h0` and `c0`, and the outputs
+/// `output`, `hn` and `cn`. A unidirectional network also has the graph `step`, which reads one time step.
 impl ToOnnx for Rnn {
     fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError> {
         let graph = |name, time| rnn_graph(self, name, time, options.lengths && time == TIME, options.precision);

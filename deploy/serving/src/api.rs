@@ -29,7 +29,7 @@ type Answer = Result<Response, ApiError>;
 type Name = Result<Path<String>, PathRejection>;
 type NameAndId = Result<Path<(String, String)>, PathRejection>;
 
-/// The largest number of pieces that one request to `next` returns.
+/// The largest number of pieces of a session that one request returns.
 pub(crate) const MOST_PIECES: u64 = 1000;
 
 /// Returns all paths, with the layers that every request passes.
@@ -149,7 +149,7 @@ async fn stream(
 ) -> Answer {
     let name = of_path(name)?;
     let (taken, session) = start(&state, &name, request).await?;
-    // One event waits for the client; the model computes the next when the client has taken it.
+    // The channel holds one event. The model computes the next piece when the client has received this event.
     let (events, receiver) = mpsc::channel::<Result<Event, Infallible>>(1);
     tokio::spawn(async move {
         let last = match send_pieces(&state, &name, &taken, session, &events).await {
@@ -190,7 +190,7 @@ fn event(name: &str, data: &Value) -> Event {
     Event::default().event(name).data(data.to_string())
 }
 
-/// Reads a request that begins a session, and begins it.
+/// Reads a request that begins a session, and begins the session.
 async fn start(state: &State, name: &str, request: Request<Body>) -> Result<(Taken, AnySession), ApiError> {
     let (model, limits) = (state.model(name)?, &state.options.limits);
     let (input, options) = body::read::<Asked>(request, limits).await?.input()?;
@@ -216,7 +216,7 @@ async fn one_piece(model: &Served, mut session: AnySession) -> Result<(AnySessio
     model.worker.run_later(step).await
 }
 
-/// Returns the parameters of a path. If they are not valid UTF-8, the error is that there is no such model.
+/// Returns the parameters of a path. If the parameters are not valid UTF-8, returns [`ApiError::NoModel`].
 fn of_path<T>(parameters: Result<Path<T>, PathRejection>) -> Result<T, ApiError> {
     parameters.map(|Path(parameters)| parameters).map_err(|_| ApiError::NoModel)
 }

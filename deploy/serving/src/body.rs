@@ -13,7 +13,7 @@ use crate::error::ApiError;
 use crate::options::Limits;
 use crate::state::Served;
 
-/// The body of `next`.
+/// The body of a request for the next pieces of a session.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Next {
@@ -25,8 +25,8 @@ pub(crate) struct Next {
 pub(crate) async fn read<T: DeserializeOwned>(request: Request<Body>, limits: &Limits) -> Result<T, ApiError> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
-    // From pages of other origins, browsers send some media types without a preflight request, but they send this type
-    // only if CORS allows it.
+    // From pages of other origins, browsers send some media types without a preflight request, but they send
+    // `application/json` only if CORS allows it.
     if !media_type.eq_ignore_ascii_case("application/json") {
         return Err(ApiError::ContentType);
     }
@@ -43,7 +43,8 @@ pub(crate) async fn read<T: DeserializeOwned>(request: Request<Body>, limits: &L
     serde_json::from_slice(&body.to_bytes()).map_err(|error| ApiError::InvalidJson(error.to_string()))
 }
 
-/// Checks the sizes of inputs and options against the limits and the schema of the options.
+/// Checks the number of inputs and the lengths of texts against the limits, and the values of the options against the
+/// maximums in the schema.
 pub(crate) fn check(model: &Served, inputs: &[Value], options: &Value, limits: &Limits) -> Result<(), ApiError> {
     if inputs.is_empty() || inputs.len() > limits.inputs {
         let message = format!("there are {} inputs; give 1 to {}", inputs.len(), limits.inputs);
@@ -60,8 +61,8 @@ pub(crate) fn check(model: &Served, inputs: &[Value], options: &Value, limits: &
     Ok(())
 }
 
-/// Checks the length of every string in an input, except the content of a file, which only the limit of the body
-/// bounds.
+/// Checks the length of every string in an input, except the contents of files. Their size is limited only by the limit
+/// of the whole body.
 fn check_input(model: &Served, input: &Value, longest: usize) -> Result<(), ApiError> {
     let schema = &model.schemas.input;
     let forms = schema["oneOf"].as_array().map_or(std::slice::from_ref(schema), Vec::as_slice);

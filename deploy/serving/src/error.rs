@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// The address is in use, or belongs to another machine.
+    /// The server cannot listen on the address, for example because another program uses it.
     #[error("cannot listen on {address}: {source}; choose another address with --listen")]
     Listen {
         /// The address.
@@ -37,14 +37,15 @@ pub(crate) enum ApiError {
     BadInput { field: String, message: String },
     #[error("the body is not valid JSON for this request: {0}")]
     InvalidJson(String),
-    #[error("the body was not sent completely")]
+    #[error("the body was not sent completely; send the request again")]
     Incomplete,
     #[error("the bearer token is missing or wrong; send the header `authorization: Bearer TOKEN`")]
     Unauthorized,
     #[error("there is no model with this name; GET /v1/models lists the models")]
     NoModel,
     #[error(
-        "there is no session with this identifier; the session has ended, has expired, or belongs to another model"
+        "there is no session with this identifier: it has ended, has expired, or belongs to another model; begin a new \
+         session"
     )]
     NoSession,
     #[error("there is nothing at this path; GET /openapi.json lists the paths")]
@@ -53,7 +54,7 @@ pub(crate) enum ApiError {
     Method,
     #[error("the session is in use by another request; wait for the answer to that request")]
     SessionInUse,
-    #[error("the body was not sent in time")]
+    #[error("the body was not sent in time; send the request again, with a smaller body if the connection is slow")]
     SlowRequest,
     #[error("the body is larger than {0} bytes; send a smaller body, or several requests")]
     TooLarge(usize),
@@ -65,8 +66,8 @@ pub(crate) enum ApiError {
     TooManySessions,
     #[error("the answer was not ready in time; request a shorter answer, or try again later")]
     SlowAnswer,
-    /// The model failed, for this reason. The reason is logged but not sent, because it may reveal how the server
-    /// works.
+    /// The model failed. The text is the reason. The reason is logged but not sent, because it may reveal how the
+    /// server works.
     #[error("the model failed; the log of the server has the reason")]
     Internal(String),
 }
@@ -119,7 +120,7 @@ impl ApiError {
         }
     }
 
-    /// Returns the error in the JSON form that all answers use.
+    /// Returns the JSON body of an error response.
     pub(crate) fn to_json(&self, request_id: &str) -> Value {
         let field = match self {
             Self::BadInput { field, .. } => Some(field),

@@ -1,4 +1,5 @@
-//! The layers that every request passes: identifier, token, log, metrics, the body of errors, and headers.
+//! The layers (middleware) that requests pass: request identifier, bearer token, log, metrics, error bodies and
+//! response headers.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,10 +15,11 @@ use crate::error::{ApiError, ServeError};
 use crate::request_id::{self, RequestId};
 use crate::state::State;
 
-/// A page may load files from this server only, and no other page may show it in a frame.
+/// The content security policy of the web page: the page may load files from this server only, and no other page may
+/// show the page in a frame.
 const POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
 
-/// Refuses requests without the token of the server.
+/// Refuses requests without the bearer token, if the server has a token.
 pub(crate) async fn authorize(
     Shared(state): Shared<Arc<State>>,
     request: Request<Body>,
@@ -31,8 +33,8 @@ pub(crate) async fn authorize(
     if is_allowed { Ok(next.run(request).await) } else { Err(ApiError::Unauthorized) }
 }
 
-/// Returns the token of the header `authorization: Bearer TOKEN`. Clients may write the name of the scheme in small
-/// letters.
+/// Returns the token of the header `authorization: Bearer TOKEN`. The name of the scheme, `Bearer`, may be in upper or
+/// lower case.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     const SCHEME: &[u8] = b"Bearer ";
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.as_bytes().split_at_checked(SCHEME.len())?;
@@ -77,7 +79,7 @@ pub(crate) async fn observe(
     response
 }
 
-/// Allows pages of one origin to ask this server.
+/// Returns the layer that allows web pages of one origin to send requests to this server.
 pub(crate) fn cors(origin: &str) -> Result<CorsLayer, ServeError> {
     let invalid = || ServeError::Origin(origin.to_owned());
     let value = HeaderValue::from_str(origin).map_err(|_| invalid())?;

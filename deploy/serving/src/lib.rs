@@ -4,9 +4,9 @@
 //! connection (limits of time) ─► layers (identifier, token, log, metrics) ─► api ─► queue ─► thread of the model
 //! ```
 //!
-//! A model has one thread, which predicts waiting requests with the same options together. A session is an answer in
-//! progress, which the server keeps. Each step of a session waits in the queue of the model, so that several answers
-//! advance in turn.
+//! A model has one thread, which predicts the inputs of waiting requests with the same options together, as one batch.
+//! A session is an unfinished answer, which the server keeps, and which the client requests piece by piece. Each step
+//! of a session waits in the queue of the model, so that several answers advance in turn.
 //!
 //! ```no_run
 //! let models = vec![zoo::from_pretrained("imdb-hybrid")?];

@@ -46,7 +46,7 @@ impl Metrics {
         let seconds = Family::new_with_constructor(histogram as fn() -> Histogram);
         let metrics = Self { registry: Registry::default(), requests, seconds, inputs, batches, sessions, queue };
         registry.register("requests", "Answered requests", metrics.requests.clone());
-        registry.register("request_seconds", "Time from header to answer", metrics.seconds.clone());
+        registry.register("request_seconds", "Seconds from request header to answer", metrics.seconds.clone());
         registry.register("inputs", "Predicted inputs", metrics.inputs.clone());
         registry.register("batches", "Batches of predicted inputs", metrics.batches.clone());
         registry.register("sessions", "Sessions in progress", metrics.sessions.clone());
@@ -60,7 +60,7 @@ impl Metrics {
         self.seconds.get_or_create(&Route { route: route.to_owned() }).observe(time.as_secs_f64());
     }
 
-    /// Counts a batch of a model.
+    /// Counts a batch of `inputs` inputs that a model has predicted.
     pub(crate) fn batch(&self, model: &str, inputs: usize) {
         let model = Model { model: model.to_owned() };
         self.inputs.get_or_create(&model).inc_by(inputs as u64);

@@ -124,7 +124,7 @@ fn shared_paths() -> PathsBuilder {
         ("/ready", operation("Whether all models answer", "200", status(), &[503])),
         ("/metrics", operation("The metrics, for Prometheus", "200", metrics, &[401])),
         ("/openapi.json", operation("This document", "200", document, &[401])),
-        ("/v1/models", operation("The models", "200", models, &[401])),
+        ("/v1/models", operation("The list of models", "200", models, &[401])),
     ]
     .into_iter()
     .fold(PathsBuilder::new(), |paths, (path, get)| paths.path(path, PathItem::new(HttpMethod::Get, get)))
@@ -153,7 +153,8 @@ fn session_id() -> Parameter {
     parameter.schema(Some(schema)).build()
 }
 
-/// Returns a request with one input or a list, and options if the client has any.
+/// Returns the schema of a request body: the property `name`, which is one input or a list of inputs, and the optional
+/// property `options`.
 fn request(model: &Served, name: &str, input: RefOr<Schema>) -> RefOr<Schema> {
     closed(object([(name, input)]).property("options", part(model, "options")))
 }
@@ -178,7 +179,7 @@ fn with_input(operation: OperationBuilder, model: &Served) -> OperationBuilder {
 
 fn stream(model: &Served) -> OperationBuilder {
     let names = kind(Type::String).enum_values(Some(["session", "piece", "done", "error"]));
-    let data = kind(Type::String).description(Some("JSON."));
+    let data = kind(Type::String).description(Some("The data of the event, as JSON."));
     let event = object([("event", names.into()), ("data", data.into())])
         .description(Some("Server-sent events: `session`, then `piece` for each piece, at the end `done` or `error`."));
     let summary = "The answer piece by piece, as server-sent events";
@@ -205,7 +206,7 @@ fn end(model: &Served) -> OperationBuilder {
         .operation_id(Some(session_operation(model, "end")))
 }
 
-/// Returns the identifier of an operation on a session, to which the operation that begins sessions links.
+/// Returns the identifier of an operation on a session. The operation that begins a session links to this identifier.
 fn session_operation(model: &Served, verb: &str) -> String {
     format!("{}-{verb}", model.name())
 }

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// The options of a server. With the default, the server listens on loopback, without a token.
+/// The options of a server. By default, the server listens on port 8080 of the loopback address, and requests need no
+/// token.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The address and port to listen on; port 0 takes a free port.
@@ -38,15 +39,16 @@ pub struct Limits {
     pub inputs: usize,
     /// The largest number of requests that wait for one model.
     pub queue: usize,
-    /// The largest number of sessions.
+    /// The largest number of sessions, which are unfinished answers that clients request piece by piece.
     pub sessions: usize,
     /// How long a session is kept after its last use.
     pub session_time: Duration,
     /// The largest number of connections. Further connections wait until a connection ends.
     pub connections: usize,
-    /// How long a client may take to send the header of a request, to send its body, and to take a part of an answer.
+    /// How long a client may take to send the header of a request, to send the body of the request, and to receive a
+    /// part of an answer.
     pub client_time: Duration,
-    /// How long an answer may take. A stopped server also waits this long for the answers in progress.
+    /// How long an answer may take. When the server stops, it waits at most this long for the answers in progress.
     pub answer_time: Duration,
 }
 

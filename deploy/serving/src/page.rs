@@ -1,4 +1,4 @@
-//! The page at `/`, on which people try the models. Its files are part of the program.
+//! The web page at `/`, on which people try the models. The files of the page are compiled into the program.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ const FILES: [File; 12] = [
     script!("tagging.js"),
 ];
 
-/// Returns the paths of the page.
+/// Returns the routes of the files of the page.
 pub(crate) fn router() -> Router<Arc<State>> {
     FILES.into_iter().fold(Router::new(), |router, (path, media_type, content)| {
         router.route(path, get(move || async move { ([(header::CONTENT_TYPE, media_type)], content) }))

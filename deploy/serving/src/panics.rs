@@ -1,4 +1,4 @@
-//! The log of panics. The message of a panic may quote the text of a user.
+//! The log of panics. The log omits the message of a panic, because the message may quote the text of a user.
 
 use std::panic;
 use std::thread;
@@ -11,7 +11,8 @@ pub(crate) fn log_locations_alone() {
         if thread::current().id() == caller {
             return previous(info);
         }
-        // Models also compute in threads of rayon. A panic in such a thread passes on to the thread of the model.
+        // Models also compute in threads of rayon. If such a thread panics, rayon passes the panic on to the thread of
+        // the model.
         let location = info.location().map(ToString::to_string);
         tracing::error!(location, "panic");
     }));

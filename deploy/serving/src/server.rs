@@ -21,7 +21,8 @@ use crate::options::{Limits, Options};
 use crate::state::State;
 use crate::{api, panics};
 
-/// How long the server waits before it accepts connections again, after the system had no resources for a connection.
+/// How long the server waits before it tries again to accept a connection, after the operating system has reported an
+/// error.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A server that listens but does not answer requests yet.
@@ -73,7 +74,7 @@ impl Server {
     }
 
     async fn accept(&self, slots: &Arc<Semaphore>) -> (TcpStream, Option<OwnedSemaphorePermit>) {
-        // The semaphore is never closed.
+        // `acquire_owned` fails only if the semaphore is closed, which never happens.
         let slot = slots.clone().acquire_owned().await.ok();
         loop {
             match self.listener.accept().await {
@@ -87,7 +88,8 @@ impl Server {
     }
 }
 
-/// Answers the requests of one connection. `_slot` is its place among the connections.
+/// Answers the requests of one connection. `_slot` is the permit of the connection. When it is dropped, the server can
+/// accept another connection.
 async fn converse(
     stream: TcpStream,
     _slot: Option<OwnedSemaphorePermit>,
@@ -109,8 +111,8 @@ async fn converse(
 }
 
 /// Serves models until the process gets SIGTERM or SIGINT. `started` gets the address when the server listens. Writes
-/// the log to standard error, one JSON object per line. From then on, panics of other threads are logged without their
-/// message, which may quote a text of a user.
+/// the log to standard error, one JSON object per line. Panics of other threads are logged without their message,
+/// because the message may quote the text of a user.
 ///
 /// # Errors
 ///

@@ -49,7 +49,7 @@ impl Sessions {
         Ok(Taken { id, sessions: self.clone(), is_over: true })
     }
 
-    /// Takes a session of a model out of the table, so that one request alone continues it.
+    /// Takes a session of a model out of the table, so that no other request can use the session at the same time.
     pub(crate) fn take(self: &Arc<Self>, model: &str, id: &str) -> Result<(Taken, AnySession), ApiError> {
         let mut entries = self.entries();
         let entry = entries.get_mut(id).filter(|entry| entry.model == model).ok_or(ApiError::NoSession)?;
@@ -73,7 +73,8 @@ impl Sessions {
     }
 }
 
-/// The place of a session that a request uses. The session ends if it is not put back.
+/// The place in the table of a session that a request uses. When this value is dropped, the session ends, unless
+/// [`put_back`](Self::put_back) has been called.
 pub(crate) struct Taken {
     pub(crate) id: String,
     sessions: Arc<Sessions>,
@@ -81,12 +82,12 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
-    /// Returns whether nobody has ended the session.
+    /// Returns whether the session is still in the table, which means that no request has ended it.
     pub(crate) fn is_wanted(&self) -> bool {
         self.sessions.entries().contains_key(&self.id)
     }
 
-    /// Puts the session back, so that another request can continue it. Returns its identifier.
+    /// Puts the session back, so that another request can continue it. Returns the identifier of the session.
     pub(crate) fn put_back(mut self, session: AnySession) -> String {
         if let Some(entry) = self.sessions.entries().get_mut(&self.id) {
             (entry.session, entry.last_used) = (Some(session), Instant::now());

@@ -29,7 +29,7 @@ impl Served {
         self.model.predictor.streaming().is_some()
     }
 
-    /// Returns the entry of the model in the list of models.
+    /// Returns the JSON object that describes the model in the list of models.
     pub(crate) fn description(&self) -> Value {
         let manifest = &self.model.manifest;
         json!({

@@ -133,8 +133,8 @@ impl Thread {
         }
     }
 
-    /// Takes requests from the queue as long as they can be predicted together with `first`. The first request that
-    /// cannot is stored in `held`.
+    /// Takes requests from the queue as long as they can be predicted together with `first`. The first job that cannot
+    /// be predicted together with `first` is stored in `held`.
     async fn gather(&self, first: Predict, queue: &mut mpsc::Receiver<Job>, held: &mut Option<Job>) -> Vec<Predict> {
         let until = Instant::now() + self.limits.batch_wait;
         let mut size = first.inputs.len();
@@ -188,7 +188,7 @@ impl Thread {
         }
     }
 
-    /// Predicts the inputs of one request, the largest batch at a time, and stops when the client has gone.
+    /// Predicts the inputs of one request in batches of at most `largest` inputs, and stops when the client has gone.
     fn predict_in_parts(&self, inputs: &[Value], options: &Value, answer: &oneshot::Sender<Outputs>) -> Outputs {
         let mut outputs = Vec::with_capacity(inputs.len());
         for part in inputs.chunks(self.largest.max(1)).take_while(|_| !answer.is_closed()) {
@@ -198,7 +198,7 @@ impl Thread {
     }
 }
 
-/// Runs a function of a model. A panic becomes an error, so that the thread goes on.
+/// Runs a function of a model. A panic becomes an error, so that the thread of the model continues.
 fn guarded<T>(function: impl FnOnce() -> Result<T, PredictError>) -> Result<T, PredictError> {
     catch_unwind(AssertUnwindSafe(function)).unwrap_or_else(|_| Err(internal("the model panicked")))
 }

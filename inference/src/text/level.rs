@@ -1,4 +1,4 @@
-//! The unit of tokens: words or characters.
+//! Splitting a text into tokens, which are words or characters.
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
@@ -33,8 +33,8 @@ impl Level {
         text.lines().flat_map(move |line| self.tokens_of_line(line).chain([Reserved::EndOfLine.token()]))
     }
 
-    /// Converts a text to token ids, with `<eos>` after each line. Tokens are [spelled](Self::spell) as the vocabulary
-    /// spells them.
+    /// Converts a text to token ids, with `<eos>` after each line. Characters that the vocabulary does not contain are
+    /// replaced as [`spell`](Self::spell) describes.
     pub fn encode(self, text: &str, vocabulary: &Vocabulary) -> Vec<u32> {
         let mut ids = Vec::new();
         for token in self.tokens(text) {
@@ -48,9 +48,10 @@ impl Level {
         ids
     }
 
-    /// Spells a token as a vocabulary does. If a token is a character that the vocabulary does not contain, the
-    /// character is replaced by its code points (NFD: base letter and combining marks), and a tab is replaced by a
-    /// space. The replacement is used only if the vocabulary contains all of its parts. Every other token is unchanged.
+    /// Replaces a token by tokens that the vocabulary contains, if possible. If a token is a character that the
+    /// vocabulary does not contain, the character is replaced by its code points (NFD: base letter and combining
+    /// marks), and a tab is replaced by a space. The replacement is used only if the vocabulary contains all of its
+    /// parts. Every other token is unchanged.
     pub fn spell(self, token: &str, vocabulary: &Vocabulary) -> Vec<String> {
         let unknown = |token: &str| vocabulary.id(token) == Vocabulary::UNKNOWN;
         if self == Self::Character && unknown(token) {
@@ -64,7 +65,7 @@ impl Level {
     }
 
     /// Normalizes a line of text. At the word level, [`tokenize`] converts it to lower case and separates punctuation.
-    /// At the character level, it is converted to the normal form NFC, and control characters except tabs become
+    /// At the character level, the line is converted to the normal form NFC, and control characters except tabs become
     /// spaces.
     pub fn normalize(self, line: &str) -> String {
         match self {

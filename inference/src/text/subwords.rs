@@ -9,11 +9,11 @@ use std::collections::HashMap;
 
 use super::Vocabulary;
 
-/// The start of a token that continues a word.
+/// The prefix of a token that continues a word.
 const CONTINUES: &str = "##";
 /// The largest number of letters of a subword.
 const LONGEST: usize = 8;
-/// The largest number of letters of a word that is split.
+/// The largest number of letters of a word that is split into subwords. Longer words become unknown tokens.
 const LONGEST_WORD: usize = 50;
 
 impl Vocabulary {
@@ -50,8 +50,9 @@ impl Vocabulary {
 }
 
 /// Returns at most `count` subwords (tokens that continue words) for a vocabulary. `words` are the words of the
-/// training part that the vocabulary lacks; a word may occur more than once. The result has the single letters that
-/// continue these words first, and then the parts of the words that cover the most letters.
+/// training part that the vocabulary lacks; a word may occur more than once. The result starts with the single letters
+/// that continue these words. The other parts of the words follow, ordered by the number of letters that all their
+/// occurrences have together.
 pub fn most_useful_subwords<'a>(words: impl IntoIterator<Item = &'a str>, count: usize) -> Vec<String> {
     let mut covered: HashMap<&str, usize> = HashMap::new();
     for word in words {

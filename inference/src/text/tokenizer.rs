@@ -51,13 +51,14 @@ pub fn tokenize(text: &str) -> Vec<String> {
 /// Returns the first character of a text with its combining marks: an extended grapheme cluster.
 fn first_character(text: &str) -> Option<&str> {
     match text.as_bytes() {
-        // Two ASCII characters form no cluster, except CRLF.
+        // Two ASCII characters never form one cluster, except CRLF.
         [first, second, ..] if first.is_ascii() && second.is_ascii() && *first != b'\r' => text.get(..1),
         _ => text.graphemes(true).next(),
     }
 }
 
-/// Adds a word to the tokens, if it is not empty, and clears it.
+/// Adds `word` to `tokens`, if the word is not empty, and then clears `word`. A word of a script without spaces is
+/// split at word boundaries first.
 fn finish(word: &mut String, tokens: &mut Vec<String>) {
     if word.contains(is_unspaced) {
         tokens.extend(word.split_word_bounds().map(str::to_owned));

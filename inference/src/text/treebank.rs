@@ -1,6 +1,6 @@
 //! Conversion of ordinary text to the tokens of the Penn Treebank, as prepared by Mikolov et al. (2010).
 
-/// Endings that are separate tokens in the Treebank.
+/// The word endings that are separate tokens in the Penn Treebank.
 const ENDINGS: [&str; 7] = ["n't", "'s", "'re", "'ve", "'ll", "'d", "'m"];
 
 /// Converts a word to tokens of the Penn Treebank: in lower case, without punctuation, and with endings such as `n't`
@@ -26,8 +26,8 @@ pub fn tokens(word: &str, known: impl Fn(&str) -> bool) -> Vec<String> {
     word.split("--").flat_map(|word| split(word, &known)).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-/// Splits a word in lower case into currency sign, stem (`N` for a number), `N` for `%`, and ending; absent parts are
-/// empty.
+/// Splits a word in lower case into four parts: currency sign, stem (`N` for a number), `N` for a percent sign, and
+/// ending. Absent parts are empty.
 fn split<'a>(word: &'a str, known: &impl Fn(&str) -> bool) -> [&'a str; 4] {
     let word = word.trim_matches(|mark: char| !mark.is_alphanumeric() && !"$#%&.'".contains(mark));
     if known(word) {

@@ -58,11 +58,11 @@ impl Forecasts {
         forecasts
     }
 
-    /// Raises all forecasts and bounds of a target that are below its value in `lowest` to this value. `lowest` has one
-    /// value per target.
+    /// Raises every forecast and bound that is below the lowest allowed value of its target to this value. `lowest` has
+    /// one standardised value per target.
     pub fn at_least(mut self, lowest: &[f32]) -> Self {
         for ((point, bounds), lowest) in self.points.iter_mut().zip(&mut self.bounds).zip(lowest.iter().cycle()) {
-            // `max` would replace an unknown bound, which is NaN.
+            // `f32::max` is not used, because it would replace unknown bounds, which are NaN.
             for value in [point].into_iter().chain(bounds).filter(|value| **value < *lowest) {
                 *value = *lowest;
             }
@@ -70,7 +70,7 @@ impl Forecasts {
         self
     }
 
-    /// Copies the forecasts with these indices.
+    /// Copies the items with the indices `values` from both lists.
     pub fn range(&self, values: Range<usize>) -> Self {
         Self { points: self.points[values.clone()].to_vec(), bounds: self.bounds[values].to_vec() }
     }
@@ -90,8 +90,8 @@ fn quantile(sorted: &[f32], level: f64) -> f32 {
     sorted[low] + fraction * (high - sorted[low])
 }
 
-/// How far each of the four bounds at [`LEVELS`] is moved outwards, in standardised units, for each step of the horizon
-/// H and each target, `[H, targets]`.
+/// How far each of the four bounds at [`LEVELS`] is moved outwards, in standardised units, for each step and each
+/// target: `[H, targets]`, where H is the horizon in steps.
 struct Calibration(Vec<[f32; 4]>);
 
 impl Calibration {
@@ -101,7 +101,8 @@ impl Calibration {
         let mut excess = Vec::with_capacity(bounds.len() / values);
         let of = |value: usize| {
             std::array::from_fn(|bound| {
-                // How far each observed value lies beyond the bound; negative if it lies on the inner side.
+                // How far each observed value lies beyond the bound; negative if the value lies on the side of the
+                // point forecast.
                 excess.clear();
                 let places = (value..bounds.len()).step_by(values);
                 excess.extend(places.map(|at| SIDES[bound] * (truth[at] - bounds[at][bound])));
@@ -130,17 +131,19 @@ impl Calibration {
 /// The smallest number of past windows for a calibration of the intervals. With n windows, the smallest probability
 /// that can be estimated is 1 / (n + 1), and each bound of the 95 % interval needs a probability of 0.025.
 pub const FEWEST: usize = 39;
-/// The largest number of calibrations within one part of the data. Each calibration serves a block of consecutive
-/// windows.
+/// The largest number of calibrations per call of [`Forecasts::calibrated`]. Each calibration is used for a block of
+/// consecutive windows.
 const RENEWALS: usize = 20;
 
 impl Forecasts {
-    /// Recalibrates the bounds periodically on the most recent windows that have ended.
+    /// Divides the windows into blocks, and calibrates the bounds of each block on the most recent windows that ended
+    /// before the block.
     ///
-    /// `origins` and `truth` are the origins and the observed values of all windows. The first `count` windows are used
-    /// only for calibration, and are not in the result. Each calibration uses the latest `count` windows whose values
-    /// are all known at the time of the forecast. With fewer than [`FEWEST`] such windows, the bounds do not change if
-    /// the network's own intervals are meaningful (`has_intervals`), and become NaN otherwise.
+    /// `origins` are the first forecast rows of all windows, and `truth` are the observed values of all windows. The
+    /// first `count` windows are used only for calibration, and are not in the result. Each calibration uses the latest
+    /// `count` windows whose values are all known at the time of the forecast. With fewer than [`FEWEST`] such windows,
+    /// the bounds do not change if the network's own intervals are meaningful (`has_intervals`), and become NaN
+    /// otherwise.
     pub fn calibrated(
         mut self,
         count: usize,

@@ -18,8 +18,8 @@ use crate::settings::{Settings, WindowSettings};
 
 /// The name of the file in a package that holds the [`Scalers`].
 pub const SCALER: &str = "scaler.json";
-/// The rules that convert between the names of the weights in this crate and PyTorch's names. Packages use PyTorch's
-/// names.
+/// The rules that convert between the names of the weights in this crate and PyTorch's names. Packages store the
+/// weights under PyTorch's names.
 pub const WEIGHT_NAMES: WeightNames =
     WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
 /// The number of windows per forward pass.
@@ -44,7 +44,10 @@ impl Predictor for Forecaster {
         let settings: Settings = package.settings()?;
         let scalers: Scalers = package.json(SCALER)?;
         if !scalers.is_valid() {
-            return Err(package.invalid(SCALER, "a mean or a standard deviation is missing or out of range"));
+            return Err(package.invalid(
+                SCALER,
+                "the series have different columns, or a mean or standard deviation is missing or not valid",
+            ));
         }
         let bad =
             |bad: crate::settings::BadSetting| package.invalid_settings(format!("{}: {}", bad.setting, bad.message));
@@ -63,8 +66,8 @@ impl Predictor for Forecaster {
         Ok(windows.iter().zip(&forecasts).map(|(windows, forecasts)| self.answer(windows, forecasts)).collect())
     }
 
-    /// Returns the shortest history that the model can read. Every column is a wave with the mean and the standard
-    /// deviation of the column's scaler.
+    /// Returns the shortest history that the model can read. Every column is a sine wave around the column's mean in
+    /// the training data, and its amplitude is the column's standard deviation.
     fn example(&self) -> History {
         let (look_back, horizon) = (self.settings.data.look_back.get(), self.settings.data.horizon.get());
         History::example(&self.scalers, look_back.max(2), &self.settings.data.known, horizon)
@@ -81,7 +84,7 @@ impl Forecaster {
         Self { settings, scalers: scalers.into(), network, device }
     }
 
-    /// Returns the settings that the package stores: windows and architecture.
+    /// Returns the settings that the package stores: the lengths of the windows, the columns and the architecture.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -106,12 +109,13 @@ impl Forecaster {
         self.settings.model.loss
     }
 
-    /// Returns a set of one window: the window to forecast. The window may end after the last row of the history.
+    /// Returns the window to forecast, as [`Windows`] with one origin. The steps to forecast may lie after the last row
+    /// of the history.
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] if the history does not fit the model, or if `options.at` is too early, so that too
-    /// few rows precede it, or later than the first step after the history.
+    /// [`PredictError::BadInput`] if the history does not fit the model, if too few rows come before `options.at`, or
+    /// if `options.at` is later than the first step after the history.
     pub fn window(&self, history: &History, options: &Options) -> Result<Windows, PredictError> {
         let (look_back, horizon) = (self.settings.data.look_back.get(), self.settings.data.horizon.get());
         let scaler = self.scalers.of(&history.series)?;
@@ -140,7 +144,7 @@ impl Forecaster {
             return Err(PredictError::bad_input("times", reason));
         }
         check_step(scaler, history)?;
-        // `Frame::new` finds the columns by name: the history may have more columns, and in another order.
+        // `Frame::new` finds the columns by name, so the history may have additional columns, in any order.
         let WindowSettings { covariates, known: ahead, split, .. } = &self.settings.data;
         let targets = scaler.columns.len() - covariates.len() - ahead.len();
         let [train, valid, _] = split.bounds(known);
@@ -157,8 +161,8 @@ impl Forecaster {
         {
             let first = history.times[needed.min(known - 1)];
             let reason = format!(
-                "{at} is not between {first} and {next}, the first time after the given values; to forecast from \
-                 {next}, leave `at` out"
+                "{at} is not a time from {first} to {next}, the first time step after the given rows; to forecast \
+                 from {next}, leave `at` out"
             );
             return Err(PredictError::bad_input("at", reason));
         }
@@ -166,8 +170,8 @@ impl Forecaster {
         Ok(Windows { frame: Arc::new(frame), origins: vec![origin], look_back, horizon, stride })
     }
 
-    /// Returns the origins of the past windows that calibrate the intervals of `windows` by their forecast errors. The
-    /// result is empty for a model that forecasts the probability of a rise, because it has no intervals.
+    /// Returns the origins of the past windows whose forecast errors are used to calibrate the intervals of `windows`.
+    /// The result is empty for a model that forecasts the probability of a rise, because it has no intervals.
     fn calibration_windows(&self, windows: &Windows) -> Vec<usize> {
         if self.likelihood() == Likelihood::Direction { Vec::new() } else { windows.past() }
     }
@@ -240,7 +244,8 @@ fn check_step(scaler: &Scaler, history: &History) -> Result<(), PredictError> {
             let duration = |seconds| SignedDuration::try_from_secs_f64(seconds).map(timesteps::written);
             let [found, step] = [found, step].map(|seconds| duration(seconds).unwrap_or_default());
             let reason = format!(
-                "the time step of the rows is {found}, but the model was trained on rows with a time step of {step}"
+                "the time step of the rows is {found}, but the model was trained on rows with a time step of {step}; \
+                 give rows with a time step of {step}"
             );
             Err(PredictError::bad_input("times", reason))
         }

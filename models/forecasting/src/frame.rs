@@ -20,12 +20,12 @@ use crate::scaler::Scaler;
 /// The number of calendar features of a row: see [`calendar`].
 pub const CALENDAR: usize = 8;
 
-/// A standardised time series with its calendar features and other values that are known ahead.
+/// A standardised time series with the features whose future values are known: calendar features and known covariates.
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// The standardised values of the targets and then of the covariates, `[rows, columns]`; NaN in future rows.
     values: Vec<f32>,
-    /// The features that are known ahead of each row, `[rows, features]`: calendar features, and then the standardised
+    /// The features whose future values are known, `[rows, features]`: calendar features, and then the standardised
     /// values of the known covariates.
     known: Vec<f32>,
     /// The number of known covariates. They are the last columns of the scaler.
@@ -52,8 +52,8 @@ pub struct Frame {
 
 impl Frame {
     /// Standardises the columns that the scaler names. The first `targets` columns are the targets, and the last
-    /// `known` columns are known ahead. The training and validation part and the season are set by
-    /// [`with_parts`](Self::with_parts) and [`with_season`](Self::with_season).
+    /// `known` columns are the covariates whose future values are known. The training and validation part and the
+    /// season are set by [`with_parts`](Self::with_parts) and [`with_season`](Self::with_season).
     ///
     /// # Errors
     ///
@@ -84,8 +84,8 @@ impl Frame {
         Ok(frame)
     }
 
-    /// Appends the times of rows, and the features of these rows that are known ahead. `columns` are the values of the
-    /// known covariates.
+    /// Appends the times of rows, and the calendar features and known covariates of these rows. `columns` are the
+    /// values of the known covariates.
     fn append_known(&mut self, times: &[DateTime], columns: &[&[f64]]) {
         let read = self.columns();
         for (row, time) in times.iter().enumerate() {
@@ -145,12 +145,12 @@ impl Frame {
         self.times.is_empty()
     }
 
-    /// Returns the number of targets and covariates, without the covariates that are known ahead.
+    /// Returns the number of targets and covariates, without the covariates whose future values are known.
     pub fn columns(&self) -> usize {
         self.scaler.columns.len() - self.known_columns
     }
 
-    /// Returns the number of features that are known ahead for each row: calendar features and known covariates.
+    /// Returns the number of features per row whose future values are known: calendar features and known covariates.
     pub fn features(&self) -> usize {
         CALENDAR + self.known_columns
     }
@@ -207,13 +207,13 @@ pub struct Batch {
     pub inputs: Tensor<3>,
     /// The standardised values to forecast, `[B, H, targets]`, where H is the horizon in rows; NaN in future rows.
     pub targets: Tensor<3>,
-    /// The K features that are known ahead of the L rows that are read and the H rows that are forecast, `[B, L + H,
-    /// K]`: calendar features and known covariates.
+    /// The K features whose future values are known, of the L rows that are read and the H rows that are forecast,
+    /// `[B, L + H, K]`: calendar features and known covariates.
     pub known: Tensor<3>,
 }
 
 impl Batch {
-    /// Returns the windows with these indices in the batch.
+    /// Returns a batch of only the windows at these positions of the batch.
     pub fn rows(self, rows: Range<usize>) -> Self {
         let (start, count) = (rows.start, rows.len());
         Self {
@@ -247,8 +247,8 @@ impl Batch {
 }
 
 impl Windows {
-    /// Cuts windows whose forecast rows all lie in `rows`: the last possible window, and one at every `stride` rows
-    /// before it.
+    /// Cuts windows whose forecast rows all lie in `rows`: the last window that fits, and one window every `stride`
+    /// rows before it.
     pub fn new(frame: Arc<Frame>, rows: Range<usize>, look_back: usize, horizon: usize, stride: usize) -> Self {
         let start = rows.start.max(look_back);
         let mut origins: Vec<usize> = (start..(rows.end + 1).saturating_sub(horizon)).rev().step_by(stride).collect();
@@ -296,7 +296,7 @@ impl Windows {
         Batch::cut(&origins.iter().map(|&origin| (self, origin)).collect::<Vec<_>>(), device)
     }
 
-    /// Returns the set and the origin of each window, as [`Batch::cut`] takes them.
+    /// Returns one pair per window, of these windows and the origin of the window: the input of [`Batch::cut`].
     pub fn each(&self) -> impl Iterator<Item = (&Self, usize)> {
         self.origins.iter().map(move |&origin| (self, origin))
     }

@@ -14,7 +14,7 @@ use crate::scaler::{Scaler, Scalers};
 ///
 /// With the cargo feature `table`, a history can also be read from `{"table": TEXT}`, where the text is the content of
 /// a CSV file with a time column. In this form, the key `columns` names the columns to read (default: all columns of
-/// numbers), and the key `known` names the columns whose values are known ahead.
+/// numbers), and the key `known` names the columns whose future values are known, such as holidays.
 ///
 /// Pass more rows than the network reads for one forecast, because the intervals are calibrated on the forecasts of
 /// past windows.
@@ -26,20 +26,20 @@ pub struct History {
     /// the training data.
     pub times: Vec<DateTime>,
     /// Whether the rows are identified by step numbers instead of times. `times` then holds step number `n` as the time
-    /// `n` seconds after 1970-01-01T00:00:00, and the model reads no calendar features.
+    /// `n` seconds after 1970-01-01T00:00:00, and all calendar features are 0.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub numbered: bool,
-    /// The difference between local time and the standard time of the series. The model reads calendar features of
-    /// local times.
+    /// How to convert `times` to local times, from which the calendar features are computed. By default, `times` are
+    /// used as they are. Otherwise `times` are standard times, without daylight saving time.
     #[serde(skip)]
     pub clock: Clock,
-    /// The values of each column by its name, one per row, in the units of the training data. Columns that the model
+    /// The columns by name. A column has one value per row, in the unit of the training data. Columns that the model
     /// does not read are ignored.
     pub columns: BTreeMap<String, Vec<f64>>,
     /// The identifier of the series, for a model of several series; empty otherwise.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub series: String,
-    /// The values that are known for steps after the last row.
+    /// The known values of covariates in the steps after the last row.
     #[serde(default, skip_serializing_if = "Future::is_empty")]
     pub future: Future,
 }
@@ -48,10 +48,11 @@ pub struct History {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Future {
-    /// The time of each step, in ascending order. If empty, the times continue the pattern of the times of the history.
+    /// The time of each step, in ascending order. If empty, the times continue the pattern of the times of the history,
+    /// such as one row per hour.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub times: Vec<DateTime>,
-    /// The values of each known column by its name, one per step.
+    /// The known covariates by name. A covariate has one value per step.
     pub columns: BTreeMap<String, Vec<f64>>,
 }
 
@@ -61,11 +62,12 @@ impl Future {
         self.times.is_empty() && self.columns.is_empty()
     }
 
-    /// Returns the values of the known column with this name, at least one for each of the `steps` to forecast.
+    /// Returns the future values of the known covariate with this name. There are at least `steps` values, one for each
+    /// step to forecast.
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] if there are fewer values, or a value is not finite.
+    /// [`PredictError::BadInput`] if there are fewer than `steps` values, or one of them is not finite.
     pub fn column(&self, name: &str, steps: usize) -> Result<&[f64], PredictError> {
         let values = self.columns.get(name).map_or(&[][..], Vec::as_slice);
         if values.len() < steps {
@@ -122,7 +124,7 @@ impl History {
         self.times.is_empty()
     }
 
-    /// Returns the pattern of the times, which determines the times of a forecast.
+    /// Returns the pattern of the times, such as one row per hour. The times of a forecast continue this pattern.
     pub fn rhythm(&self) -> Rhythm {
         Rhythm::of(&self.times)
     }
@@ -138,7 +140,7 @@ impl History {
             let known = self.columns.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
             return Err(PredictError::bad_input(
                 "columns",
-                format!("the history has no column `{name}`; the columns of the history are: {known}"),
+                format!("the history has no column `{name}`; add this column to the columns {known}"),
             ));
         };
         if values.len() != self.len() {
@@ -150,8 +152,8 @@ impl History {
         Ok(values)
     }
 
-    /// Checks that the times are in ascending order, and that the history has all `columns` of a model with finite
-    /// values.
+    /// Checks that the times are in ascending order, and that the history has all `columns` that the model reads, with
+    /// finite values. Also checks the times of the future steps.
     pub(crate) fn check(&self, columns: &[String]) -> Result<(), PredictError> {
         if let Some(pair) = self.times.windows(2).find(|pair| pair[0] > pair[1]) {
             let reason = format!("{} comes after {}; sort the rows by time", pair[1], pair[0]);
@@ -170,9 +172,9 @@ impl History {
         self.future.check(&self.times)
     }
 
-    /// Returns an artificial history of the first series that a model knows, with the values of the `known` columns in
-    /// the next `horizon` steps. Every column is a wave with a period of 24 rows, and has the mean and the standard
-    /// deviation of the column's scaler.
+    /// Returns an artificial history of `rows` rows for the first series that a model knows, with the values of the
+    /// `known` columns in the next `horizon` steps. Every column is a sine wave with a period of 24 rows around the
+    /// column's mean. The amplitude is the column's standard deviation.
     pub(crate) fn example(scalers: &Scalers, rows: usize, known: &[String], horizon: usize) -> Self {
         let series = match scalers {
             Scalers::One(_) => String::new(),
@@ -194,7 +196,8 @@ impl History {
     }
 }
 
-/// Returns the value of a row in an artificial column, rounded to about a hundredth of the deviation.
+/// Returns the value of a sine wave with the mean and the standard deviation of a column, at a row. The value is
+/// rounded to about a hundredth of the standard deviation.
 fn wave(scaler: &Scaler, column: usize, row: usize) -> f64 {
     let (mean, deviation) = (scaler.means[column], scaler.deviations[column]);
     let value = mean + deviation * (row as f64 * std::f64::consts::TAU / 24.0).sin();

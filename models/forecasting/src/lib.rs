@@ -1,7 +1,7 @@
 //! Forecasts of time series with calibrated intervals, by recurrent networks that are compared with naive and classical
 //! baselines.
 //!
-//! A program opens a shipped model by its name, and passes the known past of a series to it to get a forecast:
+//! A program opens a shipped model by its name, and passes the past values of a series to the model to get a forecast:
 //!
 //! ```
 //! # #[cfg(feature = "folder")] {
@@ -31,18 +31,18 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`Forecaster`] | the predictor: opens a package, forecasts |
+//! | [`Forecaster`] | a trained model: opens a package (the files with its weights and settings), and forecasts |
 //! | [`History`], [`Future`], [`Forecast`], [`Options`] | input, output and options |
-//! | [`settings`] | windows and architecture, as in packages |
-//! | [`scaler`], [`frame`] | standardised series, calendar features, windows, batches |
-//! | [`model`] | the architectures |
-//! | [`recurrent`] | Elman, LSTM or GRU: direct, or autoregressive (DeepAR) |
+//! | [`settings`] | the settings in a package: lengths of the windows, columns, architecture |
+//! | [`scaler`], [`frame`] | standardisation of the columns; calendar features, windows and batches |
+//! | [`model`] | the architectures, and the network with its weights |
+//! | [`recurrent`] | an Elman network, LSTM or GRU that forecasts all steps at once, or autoregressively (DeepAR) |
 //! | [`segrnn`], [`linear`] | SegRNN; DLinear and NLinear |
 //! | [`likelihood`] | losses and output distributions |
-//! | [`calibration`] | point forecasts and interval bounds; conformal calibration |
+//! | [`calibration`] | point forecasts and interval bounds; conformal calibration of the bounds |
 //! | `train` | data, loss, evaluation, baselines, backtest (feature `train`) |
 //! | `table` | CSV tables as input (feature `table`) |
-//! | `app` | options and verbs of the command line (feature `cli`) |
+//! | `app` | options and subcommands of the command line (feature `cli`) |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -14,7 +14,8 @@ use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 use crate::calibration::LEVELS;
 use crate::scaler::Scaler;
 
-/// The training loss, which also determines the output distribution: the key `loss` in a recipe.
+/// The training loss, which also determines the output distribution: the key `loss` in the table `[model]` of a
+/// training recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Likelihood {
@@ -28,13 +29,13 @@ pub enum Likelihood {
     StudentT,
     /// Quantile (pinball) loss of the median and of the bounds of the 80 % and 95 % intervals.
     Quantiles,
-    /// The QLIKE loss of a forecast variance; the forecast column holds logarithms of variances.
+    /// The QLIKE loss of a forecast of a variance; the target column holds logarithms of variances.
     Qlike,
     /// Cross-entropy of the event that the value is above zero (a rise); the network predicts the logit of this event.
     Direction,
 }
 
-/// The quantity that a forecast contains.
+/// What the numbers of a forecast are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Quantity {

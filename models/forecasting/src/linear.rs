@@ -1,5 +1,5 @@
-//! DLinear and NLinear ([Zeng et al. 2023](https://arxiv.org/abs/2205.13504)): one linear map from the look-back to the
-//! forecast, shared by all columns.
+//! DLinear and NLinear ([Zeng et al. 2023](https://arxiv.org/abs/2205.13504)): linear maps from the past steps that are
+//! read (the look-back) to the steps of the forecast. All columns share the same weights.
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use rnn::dense;
 use serde::{Deserialize, Serialize};
 
-/// The table `[model]` of a recipe with `kind = "linear"`.
+/// The settings of DLinear or NLinear: the table `[model]` of a training recipe with `kind = "linear"`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinearModelConfig {
@@ -53,7 +53,7 @@ impl LinearModelConfig {
 }
 
 impl LinearModel {
-    /// Forecasts all C columns, from L steps to H steps: `[B, L, C]` → `[B, H, C]`.
+    /// Forecasts H steps of all C columns from the L steps of the look-back: `[B, L, C]` → `[B, H, C]`, for B windows.
     pub fn forward(&self, inputs: Tensor<3>) -> Tensor<3> {
         let by_column = inputs.swap_dims(1, 2); // [B, C, L]
         let forecast = match &self.trend {

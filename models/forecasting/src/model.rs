@@ -1,5 +1,5 @@
-//! The table `[model]` of a recipe, and the networks that it can select. Each network is implemented in a separate
-//! file.
+//! The table `[model]` of a recipe (a TOML file with the settings of a training), and the networks that this table can
+//! select. Each network is implemented in a separate file.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -13,7 +13,7 @@ use crate::recurrent::{Recurrent, RecurrentConfig};
 use crate::segrnn::{SegRnn, SegRnnConfig};
 use crate::settings::BadSetting;
 
-/// The table `[model]` of a recipe: the loss, and the network with its settings.
+/// The table `[model]` of a training recipe: the loss, and the network with its settings.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Architecture {
     /// The training loss, which also determines the output distribution.
@@ -57,7 +57,7 @@ pub struct Sizes {
     pub columns: usize,
     /// The number of columns that are forecast, T: the first T of the columns that are read.
     pub targets: usize,
-    /// The number of features that are known ahead for each row, K: calendar features and known covariates.
+    /// The number of features per row whose future values are known, K: calendar features and known covariates.
     pub known: usize,
 }
 
@@ -66,16 +66,16 @@ impl Architecture {
     pub fn check(&self, sizes: Sizes) -> Result<(), BadSetting> {
         let Sizes { look_back, horizon, targets, known, .. } = sizes;
         if matches!(self.loss, Likelihood::Qlike | Likelihood::Direction) && (horizon, targets) != (1, 1) {
-            let message = "qlike and direction forecast one step of one target; set data.horizon = 1 and name one \
-                           column in data.target";
+            let message = "the losses qlike and direction need one step and one target; set data.horizon = 1, and name \
+                           one column in data.target";
             return Err(BadSetting::new("model.loss", message));
         }
         match &self.kind {
             Kind::Recurrent(config) => config.check(sizes, self.loss),
             _ if known > CALENDAR => Err(BadSetting::new(
                 "data.known",
-                "this network does not read columns that are known ahead; set model.kind = \"recurrent\", or remove \
-                 data.known",
+                "only a recurrent network reads columns whose future values are known; set model.kind = \"recurrent\", \
+                 or remove data.known",
             )),
             _ if self.loss.width() > 1 => Err(BadSetting::new(
                 "model.loss",
@@ -109,8 +109,8 @@ impl Architecture {
 }
 
 impl Model {
-    /// Runs the forward pass for training. Returns P parameters of the output distribution per value, `[B, S, T, P]`,
-    /// and the observed values, `[B, S, T]`, of the T targets at the S steps that the loss covers.
+    /// Runs the forward pass for training. For B windows, returns P parameters of the output distribution per value,
+    /// `[B, S, T, P]`, and the observed values, `[B, S, T]`, of the T targets at the S steps that the loss covers.
     pub fn forward_train(&self, batch: Batch) -> (Tensor<4>, Tensor<3>) {
         match self {
             Self::Recurrent(model) => model.forward_train(batch),

@@ -1,5 +1,5 @@
-//! Exports the networks as ONNX graphs. The graphs read and forecast standardised values: `(value − mean) / deviation`
-//! of each column, with the scaler in the metadata.
+//! Exports the networks as ONNX graphs. The graphs read and forecast standardised values, which are
+//! `(value − mean) / deviation`. The metadata contain the mean and the deviation of each column.
 
 use burn::nn::Linear;
 use onnx::{
@@ -14,12 +14,12 @@ use crate::recurrent::{MIN_DEVIATION, Normalise, Recurrent, Steps};
 use crate::segrnn::SegRnn;
 
 const KNOWN: &str = "sine and cosine of the time of day, sine and cosine of the time of the week, sine and cosine of \
-                     the time of the year, the elapsed part of the year less 0.5 (these three are 0 if the scaler's \
-                     `yearly` is false), weekend (0.5) or not (-0.5); then the columns that are known ahead, \
-                     standardised";
+                     the time of the year, the elapsed fraction of the year minus 0.5 (these three are 0 if the \
+                     scaler's `yearly` is false), 0.5 for days on a weekend and -0.5 for other days; then the \
+                     standardised columns whose future values are known";
 
-/// Inputs: the standardised values that the network reads and, for recurrent networks, the features that are known
-/// ahead; output: the parameters of the distribution of each value, `[batch, horizon, targets, parameters]`. An
+/// Inputs: the standardised values that the network reads and, for recurrent networks, the features whose future values
+/// are known; output: the parameters of the distribution of each value, `[batch, horizon, targets, parameters]`. An
 /// autoregressive network has two graphs: one reads the past, and the other computes one step of a forecast.
 impl ToOnnx for Forecaster {
     fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError> {
@@ -58,7 +58,7 @@ impl ToOnnx for Forecaster {
     }
 }
 
-/// Returns the meaning of the parameters of each value.
+/// Returns a description of the distribution parameters that the network computes for each value.
 fn meaning(likelihood: Likelihood) -> &'static str {
     match likelihood {
         Likelihood::Mae | Likelihood::Mse => "one parameter per value: the forecast",
@@ -73,10 +73,10 @@ fn meaning(likelihood: Likelihood) -> &'static str {
 /// Adds the input `inputs`: the standardised values that the network reads, `[batch, look-back, columns]`.
 fn values_input(graph: &mut Graph, sizes: Sizes) -> Value {
     let dims = [BATCH, Dim::Fixed(sizes.look_back), Dim::Fixed(sizes.columns)];
-    graph.input(Port::new("inputs", Element::Float, &dims, "the standardised values of the last steps"))
+    graph.input(Port::new("inputs", Element::Float, &dims, "the standardised values of the steps before the forecast"))
 }
 
-/// Adds the input `known`: the features that are known ahead, `[batch, steps, features]`.
+/// Adds the input `known`: the features whose future values are known, `[batch, steps, features]`.
 fn known_input(graph: &mut Graph, sizes: Sizes, steps: usize, about: &str) -> Value {
     let dims = [BATCH, Dim::Fixed(steps), Dim::Fixed(sizes.known)];
     graph.input(Port::new("known", Element::Float, &dims, about))
@@ -89,14 +89,16 @@ fn parameters_output(graph: &mut Graph, sizes: Sizes, steps: usize, width: usize
     graph.output(Port::new("parameters", Element::Float, &dims, about), value);
 }
 
-/// Adds the output of a network with one parameter per value. `all` are the forecasts of all columns, `[batch, horizon,
-/// columns]`, of which the output contains the targets.
+/// Adds the output of a network with one parameter per value. `all` are the forecasts of all columns,
+/// `[batch, horizon, columns]`. The output contains only the forecasts of the target columns.
 fn targets_output(graph: &mut Graph, sizes: Sizes, all: &Value) {
     let targets = graph.slice(all, 2, 0, sizes.targets as i64);
     let parameters = graph.unsqueeze(&targets, 3);
     parameters_output(graph, sizes, sizes.horizon, 1, &parameters);
 }
 
+/// Returns the graph of SegRNN. The shapes have B windows, C columns, L steps that are read, w steps per segment, m
+/// segments that are forecast, and H features per hidden state.
 fn segrnn(network: &SegRnn, sizes: Sizes, options: &Options) -> Graph {
     let mut graph = Graph::new("model", "SegRNN: forecasts all steps at once.", options.precision);
     let inputs = values_input(&mut graph, sizes); // [B, L, C]
@@ -136,6 +138,8 @@ fn segrnn(network: &SegRnn, sizes: Sizes, options: &Options) -> Graph {
     graph
 }
 
+/// Returns the graph of DLinear or NLinear. The shapes have B windows, C columns, L steps that are read, and H steps
+/// that are forecast.
 fn linear(network: &LinearModel, sizes: Sizes, options: &Options) -> Graph {
     let about = "A linear map from the steps that are read to the steps of the forecast, the same for all columns.";
     let mut graph = Graph::new("model", about, options.precision);
@@ -161,6 +165,8 @@ fn linear(network: &LinearModel, sizes: Sizes, options: &Options) -> Graph {
     graph
 }
 
+/// Returns the graph of a recurrent network with direct decoding. The shapes have B windows, C columns, K known
+/// features, L steps that are read, H steps that are forecast, and N features per hidden state.
 fn direct(network: &Recurrent, steps: &Steps, sizes: Sizes, options: &Options) -> Graph {
     let mut graph = Graph::new("model", "A recurrent network that forecasts all steps at once.", options.precision);
     let Sizes { look_back, horizon, .. } = sizes;
@@ -207,8 +213,8 @@ fn decoded(graph: &mut Graph, map: &Linear, last: &Value, future: &Value) -> Val
     }
 }
 
-/// Returns the graph with which an autoregressive network reads the look-back, except its last step. The graph of
-/// [`next`] reads the value of the last step, to forecast the first step.
+/// Returns the graph with which an autoregressive network reads all steps of the look-back except the last step. The
+/// graph of [`next`] reads the value of this last step, to forecast the first future step.
 fn past(network: &Recurrent, sizes: Sizes, options: &Options) -> Graph {
     let about = "Reads the past of a window. The graph `step` then forecasts one step per call. Its first call reads \
                  the last value of the past and the known features of the first step of the forecast; each later call \
@@ -228,7 +234,7 @@ fn past(network: &Recurrent, sizes: Sizes, options: &Options) -> Graph {
     graph
 }
 
-/// Returns the graph of one step of a forecast.
+/// Returns the graph with which an autoregressive network forecasts one step.
 fn next(network: &Recurrent, sizes: Sizes, options: &Options) -> Graph {
     let about = "Forecasts one step from the value of the previous step, which is observed or sampled from the \
                  previous forecast.";
@@ -246,7 +252,8 @@ fn next(network: &Recurrent, sizes: Sizes, options: &Options) -> Graph {
     graph
 }
 
-/// Adds the output layer, which computes the output `parameters` from hidden states, `[batch, steps, hidden]`.
+/// Adds the output layer, which computes the output `parameters` from hidden states, `[batch, steps, hidden]`. The
+/// shapes in the code have B windows, S steps, T targets and P parameters per value.
 fn parameters(graph: &mut Graph, network: &Recurrent, states: &Value, scale: &Scale, sizes: Sizes, steps: usize) {
     let width = network.likelihood.width();
     let outputs = graph.linear("output", &network.output, states); // [B, S, T·P]
@@ -286,8 +293,8 @@ fn rescaled(graph: &mut Graph, value: &Value, mean: Option<&Value>, deviation: O
     mean.map_or(scaled.clone(), |mean| graph.node("Add", &[&scaled, mean]))
 }
 
-/// The normalisation of each window: mean (or last value) and deviation of each column, `[batch, 1, columns]`, absent
-/// if the network does not use this value.
+/// The normalisation of each window: the mean (or last value) and the standard deviation of each column,
+/// `[batch, 1, columns]`. A value that the network does not use is `None`.
 struct Scale {
     mean: Option<Value>,
     deviation: Option<Value>,
@@ -318,7 +325,7 @@ impl Scale {
     /// Reads the normalisation from the inputs `mean` and `deviation`, which the graph of the past returns.
     fn inputs(graph: &mut Graph, normalise: Option<Normalise>, sizes: Sizes) -> Self {
         let dims = [BATCH, Dim::Fixed(1), Dim::Fixed(sizes.columns)];
-        let mut input = |name| graph.input(Port::new(name, Element::Float, &dims, "the output of model.onnx"));
+        let mut input = |name| graph.input(Port::new(name, Element::Float, &dims, "this output of model.onnx"));
         Self {
             mean: normalise.map(|_| input("mean")),
             deviation: (normalise == Some(Normalise::Window)).then(|| input("deviation")),

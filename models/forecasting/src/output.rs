@@ -12,15 +12,16 @@ use crate::likelihood::{Likelihood, Quantity};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
-    /// The first time to forecast, such as `2020-12-01T06:00:00`. The forecast begins at the first row from this time
-    /// on, and does not read the rows after its start. If absent or `null`, the forecast begins after the last row.
+    /// The first time to forecast, such as `2020-12-01T06:00:00`. The forecast begins at the first row that is not
+    /// earlier than this time. From this row on, the model reads only calendar features and the covariates whose future
+    /// values are known. If absent or `null`, the forecast begins after the last row.
     pub at: Option<DateTime>,
 }
 
 /// The forecasts of all target columns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
-    /// One forecast per target column, in the order of the training recipe.
+    /// One forecast per target column, in the order in which the training settings name the columns.
     pub columns: Vec<ColumnForecast>,
     /// The number of past windows in the history whose forecast errors are available for the calibration of the
     /// intervals.
@@ -35,16 +36,17 @@ pub struct Forecast {
 pub struct ColumnForecast {
     /// The name of the column.
     pub name: String,
-    /// The quantity of all values: `value` in the column's own unit, `volatility-percent-per-day`, or
-    /// `rise-probability` from 0 to 1.
+    /// What the forecast values are: `value` (values in the column's own unit), `volatility-percent-per-day`, or
+    /// `rise-probability` (probabilities from 0 to 1).
     pub quantity: Quantity,
-    /// The time of each step; absent if steps have numbers.
+    /// The time of each step; absent if the rows of the series have step numbers instead of times.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub time: Vec<DateTime>,
-    /// The number of each step, for a series that has numbers in the place of times; absent otherwise.
+    /// The number of each step, if the rows of the series have step numbers instead of times; absent otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub step: Vec<f64>,
     /// The point forecast of each step, in the unit of `quantity`: the median or the mean of the output distribution.
+    /// For rise probabilities: the probability of a rise.
     pub forecast: Vec<f64>,
     /// Lower bound of the 80 % interval, in the unit of `forecast`; `null` if the bound is unknown.
     pub low_80: Vec<Option<f64>>,
@@ -55,13 +57,13 @@ pub struct ColumnForecast {
     /// Upper bound of the 95 % interval, in the unit of `forecast`; `null` if the bound is unknown.
     pub high_95: Vec<Option<f64>>,
     /// The observed value in the unit of `forecast`; `null` if the history does not contain the step. For rise
-    /// probabilities: 1 if the value rose, else 0.
+    /// probabilities: 1 if the value is above 0 (a rise), else 0.
     pub observed: Vec<Option<f64>>,
 }
 
 impl ColumnForecast {
-    /// Converts the forecasts of the first window, which has the origin `origin`, to the answer for the target column
-    /// with the index `target`.
+    /// Converts the forecasts of the first window to the result for the target column with the index `target`. `origin`
+    /// is the index of the first row that this window forecasts.
     pub(crate) fn new(
         likelihood: Likelihood,
         windows: &Windows,

@@ -1,19 +1,19 @@
-//! An Elman network, LSTM or GRU that reads all columns and the features that are known ahead, and forecasts the
-//! targets: all steps at once (direct), or step by step (autoregressive).
+//! An Elman network, LSTM or GRU that reads all columns and the features whose future values are known, and forecasts
+//! the targets: all steps at once (direct), or step by step (autoregressive).
 //!
 //! ```text
 //! direct          [B, L, C + K] ─► rnn ─► last state [B, N] ─┐
 //!                 known features of future steps [B, H, K] ──┴─► linear, ReLU [B, H, N] ─► linear [B, H, T·P]
-//! autoregressive  previous value, known features of this step [B, L − 1 + H, T + K] ─► rnn ─► linear [B, L − 1 + H, T·P]
+//! autoregressive  previous value, known features [B, L − 1 + H, T + K] ─► rnn ─► linear [B, L − 1 + H, T·P]
 //! ```
 //!
 //! The shapes have B windows, L steps of look-back, H steps of horizon, C columns (of which T are targets), K features
-//! that are known ahead (calendar features and known covariates, such as prices), N features of the hidden state, and P
-//! distribution parameters per value. The direct form is the decoder of [Wen et al.
-//! 2017](https://arxiv.org/abs/1711.11053) with the same state, the last hidden state, for all future steps. Each
-//! future step also reads its own known features. The autoregressive form is DeepAR ([Salinas et al.
-//! 2017](https://arxiv.org/abs/1704.04110)), which also reads the known features. It is trained with teacher forcing,
-//! and forecasts by ancestral sampling of many paths.
+//! whose future values are known (calendar features and known covariates, such as prices), N features of the hidden
+//! state, and P distribution parameters per value. The direct form resembles the decoder of [Wen et al.
+//! 2017](https://arxiv.org/abs/1711.11053), but all future steps read the same state, which is the last hidden state.
+//! Each future step also reads its own known features. The autoregressive form is DeepAR ([Salinas et al.
+//! 2017](https://arxiv.org/abs/1704.04110)): each step reads the previous value and the known features. This form is
+//! trained with teacher forcing, and forecasts by ancestral sampling of many paths.
 
 use burn::module::{Module, Param};
 use burn::nn::{Initializer, Linear, LinearConfig};
@@ -30,13 +30,13 @@ use crate::likelihood::Likelihood;
 use crate::model::Sizes;
 use crate::settings::BadSetting;
 
-/// The table `[model]` of a recipe with `kind = "recurrent"`.
+/// The settings of the recurrent network: the table `[model]` of a training recipe with `kind = "recurrent"`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecurrentConfig {
     /// The recurrent cell: Elman, LSTM or GRU.
     pub cell: Cell,
-    /// The number of features of the hidden state (N in the shapes).
+    /// The hidden size, N.
     pub hidden_size: Count,
     /// The number of stacked layers.
     pub layers: Count,
@@ -67,7 +67,7 @@ pub enum Decoding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Normalise {
-    /// Normalises by the mean and standard deviation of the rows that are read.
+    /// Subtracts the mean of the rows that are read, and divides by their standard deviation.
     Window,
     /// Subtracts the last value in the look-back of a window from all values of the window, as NLinear does.
     Last,
@@ -83,7 +83,7 @@ pub(crate) const MIN_DEVIATION: f64 = 0.05;
 #[derive(Module, Debug)]
 pub struct Recurrent {
     /// The recurrent layers, with N features per hidden state. Their input at a step has C columns (direct) or T
-    /// targets (autoregressive), and K features that are known ahead.
+    /// targets (autoregressive), and K features whose future values are known.
     pub rnn: Rnn,
     /// The decoder of [`Decoding::Direct`]; `None` with [`Decoding::Autoregressive`].
     pub steps: Option<Steps>,
@@ -121,7 +121,8 @@ impl RecurrentConfig {
         if self.decoding == Decoding::Autoregressive && look_back < 2 {
             return Err(BadSetting::new(
                 "data.look_back",
-                "model.decoding = \"autoregressive\" needs a look-back of at least 2 steps",
+                "model.decoding = \"autoregressive\" needs a look-back of at least 2 steps; set data.look_back to 2 or \
+                 more",
             ));
         }
         if self.decoding == Decoding::Autoregressive && columns > targets {
@@ -182,9 +183,9 @@ impl RecurrentConfig {
 
 impl Recurrent {
     /// Runs the forward pass for training. Returns P distribution parameters per value, `[B, S, T, P]`, and the
-    /// observed values of the T targets at the same S steps, `[B, S, T]`. Direct decoding covers the horizon, S = H.
-    /// Autoregressive decoding reads the observed previous values (teacher forcing) and also covers the look-back, L: S
-    /// = L − 1 + H.
+    /// observed values of the T targets at the same S steps, `[B, S, T]`. Direct decoding covers the horizon: `S = H`.
+    /// Autoregressive decoding reads the observed previous values (teacher forcing) and also covers the L steps of the
+    /// look-back except the first: `S = L − 1 + H`.
     pub fn forward_train(&self, batch: Batch) -> (Tensor<4>, Tensor<3>) {
         if self.steps.is_some() {
             return (self.forward(&batch), batch.targets);

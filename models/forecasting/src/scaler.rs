@@ -30,7 +30,7 @@ impl Scalers {
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] if the model knows other series.
+    /// [`PredictError::BadInput`] if the model was not trained on this series.
     pub fn of(&self, series: &str) -> Result<&Scaler, PredictError> {
         let refused = |reason: String| Err(PredictError::bad_input("series", reason));
         match self {
@@ -102,8 +102,8 @@ impl Scaler {
         let (mut means, mut deviations) = (Vec::new(), Vec::new());
         for name in columns {
             let values = &history.column(name)?[..rows];
-            // The sums use differences from the first value, which are exact even if the level is high and the changes
-            // are small.
+            // The mean is computed from differences to the first value, so that the sum stays precise if the values are
+            // large and their changes are small.
             let first = values.first().copied().unwrap_or_default();
             let mean = first + values.iter().map(|value| value - first).sum::<f64>() / rows as f64;
             let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / rows as f64;
@@ -135,8 +135,8 @@ impl Scaler {
             && self.deviations.iter().all(|deviation| *deviation > 0.0)
     }
 
-    /// Standardises a value of a column: subtracts the mean and divides by the standard deviation, before the result is
-    /// rounded to single precision.
+    /// Standardises a value of a column: subtracts the mean and divides by the standard deviation. The result is
+    /// computed in double precision, and then rounded to single precision.
     pub fn standardise(&self, column: usize, value: f64) -> f32 {
         ((value - self.means[column]) / self.deviations[column]) as f32
     }

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use crate::settings::WindowSettings;
 
-/// Returns the schemas of histories, options and forecasts. `names` are the columns that the model reads.
+/// Returns the JSON schemas of the input (a history), the options and the output (a forecast). `names` are the columns
+/// that the model reads.
 pub fn schemas(settings: &WindowSettings, names: &[String]) -> Schemas {
     let time = json!({ "type": "string", "pattern": r"^\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d$",
         "description": "A local time, such as 2020-12-31T23:00:00." });

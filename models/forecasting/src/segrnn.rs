@@ -6,7 +6,8 @@
 //!
 //! ```text
 //! inputs minus last value [B·C, L] ─► segments [B·C, L/w, w] ─► linear, ReLU [B·C, L/w, H] ─► GRU ─► state [B·C, H]
-//!   embeddings of position and column of each future segment [B·C·m, H] ─► one GRU step from the state ─► linear [B·C, m·w] ─► add last value
+//! embeddings of position and column of each future segment [B·C·m, H] ─► one GRU step from the state [B·C·m, H]
+//!   ─► linear [B·C, m·w] ─► add last value
 //! ```
 
 use burn::module::{Module, Param};
@@ -19,11 +20,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::settings::BadSetting;
 
-/// The table `[model]` of a recipe with `kind = "segrnn"`.
+/// The settings of SegRNN: the table `[model]` of a training recipe with `kind = "segrnn"`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SegRnnConfig {
-    /// The number of features of the hidden state (H in the shapes), which must be even.
+    /// The hidden size of the GRU, H. It must be even.
     pub hidden_size: Count,
     /// The number of steps per segment, w. Look-back and horizon must be multiples of w.
     pub segment: Count,
@@ -93,7 +94,7 @@ impl SegRnnConfig {
 }
 
 impl SegRnn {
-    /// Forecasts all C columns from L steps: `[B, L, C]` → `[B, m·w, C]`, where m segments of w steps are the horizon.
+    /// Forecasts all C columns from L steps: `[B, L, C]` → `[B, m·w, C]`, where the horizon has m segments of w steps.
     pub fn forward(&self, inputs: Tensor<3>) -> Tensor<3> {
         let [batch, look_back, columns] = inputs.dims();
         let [segment, hidden] = self.encoder.weight.dims();

@@ -1,4 +1,5 @@
-//! The settings that a package stores: the keys of a recipe's `[data]` and `[model]` that a forecast needs.
+//! The settings in a package (the files of a trained model): those keys of the training settings `[data]` and `[model]`
+//! that a forecast needs.
 
 use inference::settings::{Count, Fraction};
 use serde::{Deserialize, Serialize};
@@ -6,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::frame::CALENDAR;
 use crate::model::{Architecture, Sizes};
 
-/// The settings in the manifest of a package. Packages of format 1 store the whole recipe instead; keys that are not
-/// fields here are ignored.
+/// The settings in the manifest of a package. Packages of the older format 1 store all settings of the training
+/// instead, so keys that are not fields of this struct are ignored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
     /// The lengths of the windows, and which columns the network reads and forecasts.
@@ -29,7 +30,7 @@ pub struct WindowSettings {
     /// The names of the columns that the network reads but does not forecast.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covariates: Vec<String>,
-    /// The names of the columns whose values are known ahead. The network reads these columns, in the past and in the
+    /// The names of the columns whose future values are known. The network reads these columns, in the past and in the
     /// steps to forecast, but does not forecast them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<String>,

@@ -1,4 +1,5 @@
-//! CSV tables as the input of a forecaster: [`History`] is read from its own fields, or from `{"table": TEXT}`.
+//! CSV tables as the input of a forecaster: the JSON of a [`History`] has either the fields of the struct, or the form
+//! `{"table": TEXT}`, where the text is a CSV table.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use crate::history::{Future, History};
 
-/// A CSV table in JSON.
+/// A CSV table as a JSON object.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
@@ -19,13 +20,13 @@ struct Table {
     /// The names of the columns to read; all columns of numbers if empty.
     #[serde(default)]
     columns: Vec<String>,
-    /// The names of the columns whose values are known ahead.
+    /// The names of the columns whose future values are known.
     #[serde(default)]
     known: Vec<String>,
 }
 
 impl Table {
-    /// Reads the first series of the table, as the command line reads a file.
+    /// Reads the first series of the table, by the same rules as the command line reads a CSV file.
     fn history(self) -> Result<History, DataError> {
         let format = CsvFormat { columns: self.columns, ..CsvFormat::default() };
         let roles = Roles { known: self.known, ..Roles::default() };
@@ -59,7 +60,7 @@ pub fn history(series: &TableSeries) -> History {
     History { series: id.clone(), future, ..past_of(past) }
 }
 
-/// Returns a history without a name, and without known values of the future.
+/// Converts the rows of a series to a [`History`] without an identifier of the series and without future values.
 pub(crate) fn past_of(series: &Series) -> History {
     let Series { times, numbered, clock, .. } = series;
     let (times, clock) = (times.clone(), clock.clone());

@@ -14,7 +14,7 @@ use crate::predictor::Writer;
 use crate::svg::{Cell, grid};
 use crate::train::HandwritingTask;
 
-/// The name of the picture if the option `--out` is absent.
+/// The file name of the picture if the option `--out` is absent.
 const PICTURE: &str = "handwriting.svg";
 /// The largest number of drawings in a row of the picture.
 const COLUMNS: usize = 12;
@@ -33,7 +33,7 @@ impl Application for App {
     const DEFAULT_MODEL: Option<&'static str> = Some("omniglot");
     const NEXT: &'static [(&'static str, &'static str)] = &[
         ("generate --model RUN", "draw every class with this model"),
-        ("export --model RUN --out my-model", "make a package for others"),
+        ("export --model RUN --out my-model", "write a package for other programs"),
         ("train --recipe omniglot", "train on characters that people drew, downloaded once (3 MB)"),
     ];
 
@@ -55,7 +55,7 @@ pub enum Verb {
   generate                                       a drawing of every class, by the model omniglot
   generate --class Greek/character01 --count 8   eight drawings of one character
   generate --count 4 --out characters.svg        four drawings of every class
-  generate --temperature 0.2 --seed 7            more regular drawings, and other ones
+  generate --temperature 0.2 --seed 7            more regular drawings, from another seed
   generate --class circle --model RUN --json     the strokes as JSON")]
     Generate(Generate),
 }
@@ -70,25 +70,25 @@ pub struct Generate {
     /// seed
     #[arg(long, value_name = "N", default_value_t = Count::ONE)]
     count: Count,
-    /// Picture to write [default: handwriting.svg; none with --json]
+    /// SVG picture to write [default: handwriting.svg; none with --json]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     out: Option<PathBuf>,
-    /// Sampling temperature T: the logits are divided by T, and the standard deviations are multiplied by the square
-    /// root of T. A value below 1 gives more regular drawings
+    /// Sampling temperature T: the logits are divided by T, and the standard deviations of the Gaussians are multiplied
+    /// by the square root of T. A value below 1 gives more regular drawings
     #[arg(long, value_name = "T", default_value_t = Options::default().temperature, allow_negative_numbers = true,
         help_heading = "Sampling")]
     temperature: f32,
     /// Seed of the random numbers for sampling
     #[arg(long, value_name = "N", default_value_t = Options::default().seed, help_heading = "Sampling")]
     seed: u64,
-    /// Largest number of points of a drawing
+    /// Largest number of points of a drawing; a drawing that has not ended by then is cut off
     #[arg(long, value_name = "N", default_value_t = Options::default().max_points, help_heading = "Sampling")]
     max_points: Count,
     #[command(flatten)]
     model: ModelArgs,
 }
 
-/// A drawing with the seed that gave it.
+/// A drawing, and the seed from which it was sampled.
 #[derive(Serialize)]
 struct Seeded {
     seed: u64,

@@ -1,5 +1,5 @@
-//! Input, options and result of a generation, which are serialized to JSON on the command line, over HTTP and in the
-//! browser; and the points that the network reads.
+//! The input, the options and the result of drawing, which are serialized to JSON on the command line, over HTTP and in
+//! the browser; and the points that the network reads.
 
 use inference::PredictError;
 use inference::settings::Count;
@@ -24,13 +24,13 @@ impl From<&str> for Request {
     }
 }
 
-/// The options of a generation.
+/// The options for drawing: how the points are sampled, and their largest number.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// How much a drawing differs from the most probable one, from 0 to [`MAX_TEMPERATURE`]. The logits are divided by the
-    /// temperature, and the standard deviations are multiplied by its square root. 1 samples from the unchanged
-    /// distribution of the model; 0 always takes the mean of the most probable component.
+    /// How much a drawing differs from the most probable one, from 0 to [`MAX_TEMPERATURE`]. The logits are divided by
+    /// the temperature, and the standard deviations are multiplied by its square root. 1 samples from the unchanged
+    /// distribution of the model; 0 always takes the mean of the most probable Gaussian of the mixture.
     pub temperature: f32,
     /// The seed of the random generator for sampling. Equal seeds give equal drawings.
     pub seed: u64,
@@ -68,19 +68,19 @@ pub type Stroke = Vec<[f32; 2]>;
 /// A drawing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Drawing {
-    /// The class.
+    /// The name of the class.
     pub class: String,
-    /// The strokes in the order in which they are drawn; the pen is up between two strokes. The first point is the origin,
-    /// y points up, and the larger side of a drawing of the training part is 1.
+    /// The strokes in the order in which they are drawn; the pen is up between two strokes. The first point is the
+    /// origin, and the y axis points up. The unit is the larger side of the bounding box of a training drawing.
     pub strokes: Vec<Stroke>,
 }
 
 /// A point of a drawing that is generated point by point.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Piece {
-    /// The distance from the first point to the right, in the unit of [`Drawing::strokes`].
+    /// The x coordinate relative to the first point, in the unit of [`Drawing::strokes`]. The x axis points right.
     pub x: f32,
-    /// The distance from the first point upwards, in the unit of [`Drawing::strokes`].
+    /// The y coordinate relative to the first point, in the unit of [`Drawing::strokes`]. The y axis points up.
     pub y: f32,
     /// The state of the pen after the point. The last point of a drawing has [`Pen::End`].
     pub pen: Pen,
@@ -106,8 +106,8 @@ impl Pen {
 /// A point as the network reads and predicts it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// The difference to the point before, x and y, divided by the [scale](crate::settings::Settings::scale) of the
-    /// model. The offset of the first point of a drawing is 0.
+    /// The difference from the previous point in x and y, divided by the [scale](crate::settings::Settings::scale) of
+    /// the model. The offset of the first point of a drawing is 0.
     pub offset: [f32; 2],
     /// The state of the pen after the point.
     pub pen: Pen,
@@ -116,8 +116,8 @@ pub struct Point {
 impl Point {
     /// The number of [features](Self::features).
     pub const FEATURES: usize = 2 + Pen::ALL.len();
-    /// The input of the network before the first point of a drawing: a point without offset whose pen state is
-    /// [`Pen::End`], as at the end of another drawing.
+    /// The input of the network before the first point of a drawing: a point with the offset 0 and the pen state
+    /// [`Pen::End`], like the last point of a drawing.
     pub const START: Self = Self { offset: [0.0; 2], pen: Pen::End };
 
     /// The features that the network reads: the offset, and a one-hot vector of the state of the pen.
@@ -128,7 +128,7 @@ impl Point {
     }
 }
 
-/// Collects points into strokes.
+/// Divides points into strokes. A stroke ends at each point after which the pen is not [`Pen::Down`].
 pub fn strokes(points: &[Piece]) -> Vec<Stroke> {
     let stroke = |points: &[Piece]| points.iter().map(|point| [point.x, point.y]).collect();
     points.split_inclusive(|point| point.pen != Pen::Down).map(stroke).collect()

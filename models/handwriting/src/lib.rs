@@ -1,5 +1,5 @@
-//! Handwriting: a recurrent network draws characters and symbols, point by point, with a network like that of [Graves
-//! 2013](https://arxiv.org/abs/1308.0850), but smaller.
+//! Handwriting: a recurrent network draws characters and symbols, point by point. The network is similar to that of
+//! [Graves 2013](https://arxiv.org/abs/1308.0850), but smaller.
 //!
 //! ```
 //! use handwriting::{Predictor, Writer};
@@ -13,7 +13,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A server or a browser receives the points one by one. The session owns its state, and the model is shared:
+//! A server or a browser receives the points one by one. A session holds the recurrent state of one drawing, so that
+//! many sessions can share one model:
 //!
 //! ```
 //! # use handwriting::{Options, Predictor, Streaming, Writer};
@@ -42,13 +43,13 @@
 //! | `predictor.rs` | [`Writer`], the [`Predictor`] |
 //! | `drawing.rs` | [`Request`], [`Options`], [`Drawing`] and [`Piece`]: the types of the JSON interface |
 //! | `model.rs` | the network: points and class → recurrent layers → parameters of the distribution of the next point |
-//! | `mixture.rs` | this distribution: its likelihood, and samples |
+//! | `mixture.rs` | the distribution of the next point: likelihood and sampling |
 //! | `settings.rs` | the settings of a model in its package |
 //! | `svg.rs` | drawings as pictures |
 //! | `onnx.rs` | ONNX graphs (feature `onnx`) |
 //! | `train/` | data, training, evaluation and baselines (feature `train`) |
 //! | `app.rs`, `main.rs` | the command line (feature `cli`) |
-//! | `recipes/`, `pretrained/` | one file per training run; shipped models |
+//! | `recipes/`, `pretrained/` | TOML files, each with all settings of one training run; shipped models |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

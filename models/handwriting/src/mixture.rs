@@ -8,7 +8,7 @@
 //! logits [M] │ means of x [M] │ means of y [M] │ deviations of x [M] │ deviations of y [M] │ correlations [M] │ pen [3]
 //! ```
 //!
-//! Deviations and correlations are bounded functions of their parameters, so that every density is finite.
+//! Standard deviations and correlations are bounded functions of their parameters, so that every density is finite.
 
 use std::f32::consts::TAU;
 
@@ -20,14 +20,15 @@ use rand_distr::{Distribution, StandardNormal};
 
 use crate::drawing::Pen;
 
-/// The bounds of a standard deviation. The lower one limits the density of offsets that are nearly the same in all drawings.
+/// The lower and the upper bound of a standard deviation, in the unit of the scaled offsets. The lower bound limits the
+/// density of offsets that are nearly the same in all drawings.
 pub const DEVIATION: [f32; 2] = [0.03, 20.0];
 /// The largest absolute value of a correlation.
 pub const CORRELATION: f32 = 0.98;
-/// The number of parameters of a component.
+/// The number of parameters of a component (a Gaussian) of the mixture.
 const PARTS: usize = 6;
 
-/// The number of parameters of the distribution of a point, for a mixture of `components`.
+/// The number of parameters of the distribution of a point, for a mixture of `components` Gaussians.
 pub const fn num_parameters(components: usize) -> usize {
     PARTS * components + Pen::ALL.len()
 }
@@ -39,8 +40,8 @@ fn log_deviation() -> [f32; 2] {
     [low, high - low]
 }
 
-/// The distributions of the points of a batch of drawings. B is the batch size, T the number of points, and M the number of
-/// components.
+/// The distributions of the points of a batch of drawings. B is the batch size, T the number of points, and M the
+/// number of components (Gaussians) of each mixture.
 #[derive(Clone, Debug)]
 pub struct Mixture {
     /// The logits of the components, `[B, T, M]`.
@@ -56,7 +57,7 @@ pub struct Mixture {
 }
 
 impl Mixture {
-    /// The distributions with parameters that the network has computed, `[B, T, 6·M + 3]`.
+    /// Creates the distributions from the outputs of the network, `[B, T, 6·M + 3]`.
     pub fn new(parameters: Tensor<3>) -> Self {
         let components = (parameters.dims()[2] - Pen::ALL.len()) / PARTS;
         let part = |index: usize| parameters.clone().narrow(2, index * components, components);
@@ -70,7 +71,7 @@ impl Mixture {
         }
     }
 
-    /// The negative log-likelihood of offsets in nats, `[B, T, 2]` → `[B, T]`.
+    /// Computes the negative log-likelihood of offsets in nats, `[B, T, 2]` → `[B, T]`.
     pub fn offset_nll(&self, offsets: Tensor<3>) -> Tensor<2> {
         let [x, y] = [0, 1].map(|axis| {
             let offset = offsets.clone().narrow(2, axis, 1); // [B, T, 1]
@@ -82,11 +83,12 @@ impl Mixture {
         let distance = (x.square() + y.square() - mixed) / rest.clone();
         let [one, other] = &self.deviations;
         let volume = (one.clone() * other.clone()).log().add_scalar(TAU.ln());
-        let densities = (distance + rest.log()).mul_scalar(-0.5) - volume; // the logarithms, [B, T, M]
+        let densities = (distance + rest.log()).mul_scalar(-0.5) - volume; // log-densities, [B, T, M]
         log_sum_exp(log_softmax(self.logits.clone(), 2) + densities).neg()
     }
 
-    /// The negative log-likelihood of states of the pen in nats, `[B, T]` → `[B, T]`. A state is its index in [`Pen::ALL`].
+    /// Computes the negative log-likelihood of states of the pen in nats, `[B, T]` → `[B, T]`. Each state is given by
+    /// its index in [`Pen::ALL`].
     pub fn pen_nll(&self, states: Tensor<2, Int>) -> Tensor<2> {
         log_softmax(self.pen.clone(), 2).gather(2, states.unsqueeze_dim(2)).squeeze_dim::<2>(2).neg()
     }
@@ -99,8 +101,9 @@ fn log_sum_exp(values: Tensor<3>) -> Tensor<2> {
     (sum.log() + largest).squeeze_dim(2)
 }
 
-/// Samples a point from the distribution with the parameters `[6·M + 3]`, which the network has computed. Returns its offset
-/// and the state of the pen. The temperature divides the logits, and its square root multiplies the deviations.
+/// Samples a point from its distribution. `parameters` are the outputs of the network for this point, `[6·M + 3]`.
+/// Returns the offset of the point, and the state of the pen after the point. The logits are divided by the
+/// temperature, and the standard deviations are multiplied by the square root of the temperature.
 pub fn sample(parameters: &[f32], temperature: f32, rng: &mut ChaCha8Rng) -> ([f32; 2], Pen) {
     let components = (parameters.len() - Pen::ALL.len()) / PARTS;
     let (mixture, pen) = parameters.split_at(PARTS * components);

@@ -31,7 +31,8 @@ use crate::mixture::num_parameters;
 pub const WEIGHT_NAMES: WeightNames =
     WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
 
-/// The architecture of the network: the table `[model]` of a recipe, and the field `model` in the settings of a package.
+/// The architecture of the network: the table `[model]` of a recipe (the TOML file of a training run), and the field
+/// `model` in the settings of a package (the files of a trained model).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
@@ -45,7 +46,8 @@ pub struct NetworkConfig {
     pub embedding_size: Count,
     /// The number of components of the mixture, M.
     pub components: Count,
-    /// The probability of locked dropout, with one mask for all points, of the outputs of each recurrent layer.
+    /// The dropout probability of the outputs of each recurrent layer. The dropout is locked (variational): all points
+    /// of a drawing have the same mask.
     #[serde(default)]
     pub dropout: Fraction,
 }
@@ -91,12 +93,13 @@ impl NetworkConfig {
 }
 
 impl Network {
-    /// Computes the parameters of the distribution of the point after each point, `[B, T, 6·M + 3]`, and the recurrent state
-    /// after the last one.
+    /// Computes, for each point, the parameters of the distribution of the next point, `[B, T, 6·M + 3]`. Also returns
+    /// the recurrent state after the last point.
     ///
     /// - `points`: the [features](Point::features) of the points, `[B, T, 5]`
-    /// - `classes`: the class of each drawing at each of its points, `[B, T]`
-    /// - `lengths`: the number of points of each drawing; later ones are padding. `None`: all have T
+    /// - `classes`: the index of each drawing's class, repeated for each point, `[B, T]`
+    /// - `lengths`: the number of points of each drawing; the points after them are padding. `None`: all drawings have
+    ///   T points
     /// - `state`: the recurrent state before the first point; `None` for zeros
     pub fn forward(
         &self,
@@ -111,7 +114,8 @@ impl Network {
         (dense(&self.dense, self.dropout.forward(outputs)), state)
     }
 
-    /// Packs the weights once, for generation.
+    /// Makes a copy of the network for drawing, which reads one point per call. Its weights are packed: stored in the
+    /// order in which a step reads them.
     pub fn prepare(&self) -> PreparedNetwork {
         let weight = self.dense.weight.val().transpose(); // [6·M + 3, H]
         let bias = self.dense.bias.as_ref().map(|bias| bias.val());
@@ -125,7 +129,8 @@ impl Network {
     }
 }
 
-/// The layers of a [`Network`] with packed weights, which read one point per call.
+/// The layers of a [`Network`] for drawing: they read one point per call, and their weights are packed, which means
+/// stored in the order in which a step reads them.
 #[derive(Debug)]
 pub struct PreparedNetwork {
     /// The embeddings of the classes, `[classes, E]`.
@@ -136,13 +141,13 @@ pub struct PreparedNetwork {
 }
 
 impl PreparedNetwork {
-    /// The state before the first point.
+    /// Returns the recurrent state before the first point: zeros.
     pub fn start(&self) -> StepState {
         self.rnn.zero_state(1)
     }
 
-    /// Reads one point of a drawing of a class, and returns the parameters of the distribution of the next one, `[6·M + 3]`.
-    /// `state` is the recurrent state before the point, which the step updates.
+    /// Reads one point of a drawing, and returns the parameters of the distribution of the next point, `[6·M + 3]`.
+    /// `class` is the index of the class. `state` is the recurrent state before the point, which the step updates.
     pub fn step(&self, point: &Point, class: usize, state: &mut StepState) -> Vec<f32> {
         let embedding = &self.embeddings[class * self.embedding_size..][..self.embedding_size];
         let inputs = [&point.features()[..], embedding].concat(); // [5 + E]

@@ -1,4 +1,4 @@
-//! The network as ONNX graphs: whole drawings, and one point at a time.
+//! The network as two ONNX graphs: one reads whole drawings, the other one point per call.
 
 use onnx::{BATCH, Dim, Element, Export, Graph, OnnxError, Options, Port, RnnValues, TIME, ToOnnx, Value};
 
@@ -6,7 +6,8 @@ use crate::drawing::{Pen, Point};
 use crate::mixture::{CORRELATION, DEVIATION};
 use crate::predictor::Writer;
 
-/// The names of the distribution's parts that have one value per component, in their order.
+/// The names and descriptions of the outputs that have one value per component of the mixture, in the order of the
+/// network's parameters.
 const PARTS: [(&str, &str); 6] = [
     ("logits", "the logit of each Gaussian of the mixture"),
     ("mean_x", "the mean of the offset along x of each Gaussian"),
@@ -16,8 +17,8 @@ const PARTS: [(&str, &str); 6] = [
     ("correlation", "the correlation of the offsets along x and y of each Gaussian"),
 ];
 
-/// Inputs: points `[batch, time, 5]`, classes `[batch, time]` and the state; outputs: the distribution of the next point
-/// after each point, and the state. `step.onnx` reads one point per call.
+/// Inputs: points `[batch, time, 5]`, class ids `[batch, time]` and the recurrent state; outputs: the parameters of the
+/// distribution of the next point after each point, and the recurrent state. `step.onnx` reads one point per call.
 impl ToOnnx for Writer {
     fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError> {
         if options.lengths {
@@ -43,10 +44,10 @@ impl Writer {
         let network = self.network();
         let about = "Handwriting: the distribution of the next point after each point of a drawing. A drawing starts with the \
                      point 0, 0, 0, 0, 1 and a state of zeros; the next call continues from the state that the last call \
-                     returned. The offset of the first point has no meaning.";
+                     returned. The output for the offset of the first point has no meaning: this offset is always 0.";
         let mut graph = Graph::new(name, about, options.precision);
-        let about = "the offset from the point before along x and y, and 1 for one of: the stroke goes on, the pen is lifted \
-                     after the point, the drawing ends";
+        let about = "the offset from the previous point along x and y, and a one-hot vector of the state of the pen: \
+                     the stroke goes on, the pen is lifted after the point, the drawing ends";
         let port = Port::new("points", Element::Float, &[BATCH, time, Dim::Fixed(Point::FEATURES)], about);
         let points = graph.input(port);
         let about = "the id of the class, the same at all points of a drawing";
@@ -61,8 +62,8 @@ impl Writer {
         graph
     }
 
-    /// Adds the outputs, which are the parts of the parameters, `[B, T, 6·M + 3]`. Deviations and correlations are bounded
-    /// as in [`Mixture::new`](crate::mixture::Mixture::new).
+    /// Splits the parameters, `[B, T, 6·M + 3]`, into the outputs of the graph. Standard deviations and correlations
+    /// are bounded as in [`Mixture::new`](crate::mixture::Mixture::new).
     fn outputs(&self, graph: &mut Graph, time: Dim, parameters: &Value) {
         let components = self.settings().model.components.get();
         for (index, (name, about)) in PARTS.into_iter().enumerate() {

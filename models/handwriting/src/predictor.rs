@@ -20,7 +20,7 @@ pub struct Writer {
     network: Network,
     settings: Settings,
     device: Device,
-    /// The network with packed weights. They are packed for the first drawing.
+    /// The network with packed weights. The weights are packed when the first drawing is made.
     prepared: OnceLock<PreparedNetwork>,
 }
 
@@ -45,7 +45,7 @@ impl Predictor for Writer {
         requests.iter().map(|request| self.draw(request, options)).collect()
     }
 
-    /// The first class.
+    /// Returns a request for the first class.
     fn example(&self) -> Request {
         Request { class: self.settings.classes.first().cloned().unwrap_or_default() }
     }
@@ -72,7 +72,8 @@ pub struct Session {
     rng: ChaCha8Rng,
     /// The last point, which the network has not read yet.
     last: Point,
-    /// The position of the last point, in units of the scale; `None` before the first point.
+    /// The position of the last point relative to the first point, divided by [`Settings::scale`]; `None` before the
+    /// first point.
     position: Option<[f32; 2]>,
     /// The recurrent state before `last` is read.
     state: StepState,
@@ -155,7 +156,7 @@ impl Writer {
         Ok(Drawing { class: request.class.clone(), strokes: strokes(&points) })
     }
 
-    /// The index of a class.
+    /// Returns the index of the class with this name.
     ///
     /// # Errors
     ///

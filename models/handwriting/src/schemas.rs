@@ -9,7 +9,7 @@ use crate::settings::Settings;
 /// The largest number of points that one request to a server may ask for.
 const MOST_POINTS: usize = 2000;
 
-/// The schemas of requests, options, drawings and points of a model.
+/// Returns the JSON schemas of a model's requests, options, drawings and streamed points.
 pub fn schemas(settings: &Settings) -> Schemas {
     let class = json!({ "type": "string", "enum": settings.classes });
     let stroke = json!({
@@ -29,7 +29,7 @@ pub fn schemas(settings: &Settings) -> Schemas {
             "type": "object",
             "properties": {
                 "temperature": { "type": "number", "minimum": 0, "maximum": MAX_TEMPERATURE,
-                    "description": "How much drawings differ; 0 takes the mean of the most probable component." },
+                    "description": "How much drawings differ; 0 takes the mean of the most probable Gaussian." },
                 "seed": { "type": "integer", "minimum": 0, "maximum": u64::MAX },
                 "max_points": { "type": "integer", "minimum": 1, "maximum": MOST_POINTS,
                     "description": "The largest number of points of a drawing." },
@@ -47,7 +47,7 @@ pub fn schemas(settings: &Settings) -> Schemas {
                 "x": { "type": "number" },
                 "y": { "type": "number" },
                 "pen": { "type": "string", "enum": ["down", "up", "end"],
-                    "description": "The state of the pen after the point." },
+                    "description": "After the point, the stroke goes on (down) or ends (up), or the drawing ends." },
             },
             "required": ["x", "y", "pen"],
         }),

@@ -6,13 +6,13 @@ use inference::markup::escaped;
 
 use crate::drawing::Stroke;
 
-/// The width and height of the place of a drawing, in pixels.
+/// The width and height of the square for one drawing, in pixels. The caption is below the square.
 const SIZE: f32 = 120.0;
-/// The margin around a drawing, and the height of its caption.
+/// The margin around a drawing, and the height of its caption, in pixels.
 const MARGIN: f32 = 12.0;
 const TEXT: f32 = 18.0;
-/// The smallest size by which the scale of a drawing is divided, so that a drawing of size 0 does not give infinite
-/// coordinates.
+/// The lower bound of the size of a drawing when its scale is computed, so that a drawing of size 0 does not give
+/// infinite coordinates.
 const SMALLEST: f32 = 1e-30;
 
 /// A drawing in a [`grid`].
@@ -53,8 +53,8 @@ pub fn grid(cells: &[Cell<'_>], columns: usize) -> String {
     svg + "</svg>\n"
 }
 
-/// The lines of a drawing, scaled to its place. Each line begins with a step of length 0, which makes a stroke of one point
-/// a dot.
+/// Returns the SVG path of a drawing, scaled to the square for one drawing. Each stroke begins with a line of length 0,
+/// so that a stroke of one point is drawn as a dot.
 fn path(strokes: &[Stroke]) -> String {
     let points = || strokes.iter().flatten();
     let [left, bottom] = [0, 1].map(|axis| points().map(|point| point[axis]).fold(f32::INFINITY, f32::min));

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-/// The name of the file with the settings in a package.
+/// The name of the file with these settings in a package (the files of a trained model).
 pub const FILE: &str = "adaptation.json";
 
 /// The largest valid value of [`CacheConfig::places`]. It limits the memory that the cache takes.

@@ -17,7 +17,8 @@ use crate::train::LanguageModelTask;
 
 /// The largest vocabulary size for the option `--text` with `--level word`.
 const MAX_WORDS: usize = 20_000;
-/// How often a word must occur to be in this vocabulary. Words that occur only once are read as `<unk>`.
+/// The number of times that a word must occur to be in the vocabulary, with `--level word`. Words that occur only once
+/// are read as `<unk>`.
 const MIN_COUNT: usize = 2;
 const WORD: &str = "word";
 
@@ -85,7 +86,7 @@ impl TextOptions {
 /// The verbs of the application `language-model`, in addition to the shared verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Generate text after a prompt, or from the beginning of a line
+    /// Generate text after a prompt; without a prompt, from the beginning of a line
     #[command(after_help = "Examples:
   generate \"the chairman said\"                    60 words from the model ptb-awd
   generate --temperature 0.7 --seed 3 \"the\"       more likely words, another seed
@@ -93,8 +94,8 @@ pub enum Verb {
   generate --repetition-penalty 1.2 \"the\"        fewer repetitions
   generate --model RUN --interactive              complete each line that is typed")]
     Generate(Generate),
-    /// Measure how well a model predicts a text, in bits per token and as perplexity. If no text is given, it is read
-    /// from standard input
+    /// Measure how well a model predicts a text, in bits per token and as perplexity. If no text is given, the text is
+    /// read from standard input
     #[command(after_help = "Examples:
   score \"the chairman said he would resign\"       with the model ptb-awd
   score --brief --file text.txt                   only the perplexity")]
@@ -106,7 +107,7 @@ pub enum Verb {
 pub struct Generate {
     #[command(flatten)]
     prompt: TextArg,
-    /// Read lines from standard input, and complete each line up to its end
+    /// Read beginnings of lines from standard input, and generate the rest of each line
     #[arg(long, conflicts_with_all = ["text", "escaped", "file"])]
     interactive: bool,
     /// Largest number of tokens to generate [default: 60 words or 600 characters]
@@ -115,7 +116,7 @@ pub struct Generate {
     /// Stop before the generated text contains TEXT; upper and lower case must match (may be repeated)
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Sampling")]
     stop: Vec<String>,
-    /// Stop at the end of a line or of a sentence, or at --length tokens
+    /// Stop at the end of the first line or of the first sentence, but after --length tokens at the latest
     #[arg(long, value_enum, value_name = "END", conflicts_with = "interactive", help_heading = "Sampling")]
     until: Option<Until>,
     #[command(flatten)]
@@ -147,8 +148,8 @@ struct SamplingArgs {
     /// Sample from the smallest set of most likely tokens whose total probability is at least P
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
     top_p: Option<f32>,
-    /// Divide positive logits of words that were generated before by X, and multiply negative logits by X; 1 means no
-    /// penalty, a usual value is 1.2
+    /// Make tokens that were already generated less likely: divide their positive logits by X, and multiply their
+    /// negative logits by X. 1 means no penalty; a usual value is 1.2
     #[arg(long, value_name = "X", default_value_t = Sampling::default().repetition_penalty, allow_negative_numbers = true)]
     repetition_penalty: f32,
     /// Seed of the random numbers for sampling

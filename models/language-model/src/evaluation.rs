@@ -6,7 +6,7 @@
 //! of the context are not counted.
 //!
 //! ```text
-//! row 0           a b c d e f        every token is predicted once; the first one from the end of a line
+//! row 0           a b c d e f        every token is predicted once; the input for `a` is the token `<eos>`
 //! row 1       e f│g h i j k l        the tokens left of the bar are context
 //! row 2       k l│m n o p q
 //! ```
@@ -123,8 +123,8 @@ pub fn losses(network: &Network, ids: &[u32], layout: EvalLayout, device: &Devic
     }
 }
 
-/// Computes the same losses as [`losses`]. Calls `check` before each window, and stops with its error if `check`
-/// returns an error.
+/// Computes the same losses as [`losses`]. Calls `check` before each window; if `check` returns an error, the
+/// computation stops and returns this error.
 pub fn try_losses<E>(
     network: &Network,
     ids: &[u32],

@@ -16,7 +16,7 @@ use crate::text::TextCodec;
 
 /// The number of prompt tokens per forward pass.
 const WINDOW: usize = 256;
-/// The default length of a generated text of words, in tokens.
+/// The default length of a generated text, in tokens, for models whose tokens are words.
 const WORDS: usize = 60;
 const CHARACTERS: usize = 600;
 
@@ -105,7 +105,7 @@ pub struct Piece {
     pub text: String,
 }
 
-/// The state of the generation of one text, which is in progress. The session owns its recurrent state, so that many
+/// The state of a generation in progress, which produces one text. The session owns its recurrent state, so that many
 /// sessions can share one model.
 #[derive(Debug)]
 pub struct Session {

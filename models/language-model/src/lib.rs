@@ -13,7 +13,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A server or a browser receives the text piece by piece. The session owns its state, and the model is shared:
+//! A server or a browser receives the text piece by piece. A session holds the recurrent state of one text, so that
+//! many sessions can share one model:
 //!
 //! ```
 //! # use language_model::{Generation, LanguageModel, Predictor, Streaming};
@@ -38,7 +39,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `model.rs` | the network: embedding → recurrent layers → logits of the next token |
-//! | `predictor.rs` | [`LanguageModel`]: a package in memory |
+//! | `predictor.rs` | [`LanguageModel`], the [`Predictor`] |
 //! | `text.rs` | text to token ids and back, in the spelling of the training text |
 //! | `generate.rs`, `stop.rs` | prompts, sampling options, sessions, where a text ends |
 //! | `score.rs`, `evaluation.rs` | perplexity, and the loss of every token |
@@ -46,7 +47,7 @@
 //! | `onnx.rs` | ONNX graphs (feature `onnx`) |
 //! | `train/` | data, loss, evaluation, Kneser-Ney baseline (feature `train`) |
 //! | `app.rs`, `main.rs` | the command line (feature `cli`) |
-//! | `recipes/`, `pretrained/` | one file per training run; shipped models |
+//! | `recipes/`, `pretrained/` | TOML files, each with all settings of one training run; shipped models |
 //!
 //! Without features the crate contains only inference: no training, no data sets, no command line.
 

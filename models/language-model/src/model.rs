@@ -34,7 +34,8 @@ const INIT_RANGE: f64 = 0.1;
 pub const WEIGHT_NAMES: WeightNames =
     WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
 
-/// The architecture of the network: the table `[model]` of a recipe, and `model` in the settings of a package.
+/// The architecture of the network: the table `[model]` of a recipe (the TOML file of a training run), and the field
+/// `model` in the settings of a package (the files of a trained model).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
@@ -188,7 +189,8 @@ impl NetworkConfig {
         let Self { tied, embedding_size, hidden_size, .. } = self;
         if *tied && embedding_size != hidden_size {
             return Err(format!(
-                "tied weights need equal sizes, not embedding_size = {embedding_size} and hidden_size = {hidden_size}"
+                "embedding_size = {embedding_size} and hidden_size = {hidden_size} must be equal if tied = true; set \
+                 both to the same number, or set tied = false"
             ));
         }
         Ok(())

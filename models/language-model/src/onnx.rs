@@ -1,12 +1,12 @@
-//! The network as ONNX graphs: whole texts, and one token at a time.
+//! The network as two ONNX graphs: one reads whole texts, the other one token per call.
 
 use inference::text::Level;
 use onnx::{BATCH, Dim, Element, Export, Graph, OnnxError, Options, Port, RnnValues, TIME, ToOnnx};
 
 use crate::predictor::LanguageModel;
 
-/// Inputs: token ids `[batch, time]` and the state; outputs: the logits of the next token after each position, `[batch,
-/// time, vocabulary]`, and the state. `step.onnx` reads one token per call.
+/// Inputs: token ids `[batch, time]` and the recurrent state; outputs: the logits of the next token after each
+/// position, `[batch, time, vocabulary]`, and the recurrent state. `step.onnx` reads one token per call.
 impl ToOnnx for LanguageModel {
     fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError> {
         if options.lengths {

@@ -14,7 +14,7 @@ use crate::generate::{Generated, Generation, Prompt};
 use crate::model::{Network, NetworkConfig, PreparedNetwork, WEIGHT_NAMES};
 use crate::text::{CorpusKind, TextCodec};
 
-/// The settings of a package: the keys of a recipe that inference needs.
+/// The settings of a package (the files of a trained model): those settings of the recipe that inference needs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
     /// The corpus that the model was trained on, and the unit of its tokens.
@@ -23,7 +23,7 @@ pub struct Settings {
     pub model: NetworkConfig,
 }
 
-/// The keys of a recipe's table `[data]` that inference needs.
+/// Those settings of the table `[data]` of a recipe that inference needs.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct TextSettings {
     /// The corpus that the model was trained on, which determines how other texts are spelled.

@@ -6,7 +6,7 @@ use serde_json::json;
 /// The largest number of tokens that one request to a server may ask for.
 const MOST_TOKENS: usize = 1000;
 
-/// Returns the schemas of prompts, options, generated texts and pieces.
+/// Returns the JSON schemas of prompts, options, generated texts and streamed pieces of text.
 pub fn schemas() -> Schemas {
     let prompt = json!({ "type": "string", "description": "The beginning of a text." });
     Schemas {
@@ -23,7 +23,8 @@ pub fn schemas() -> Schemas {
                 "stop_at_line_end": { "type": "boolean" },
                 "stop_at_sentence_end": { "type": "boolean" },
                 "stop": { "type": "array", "items": { "type": "string", "minLength": 1 } },
-                "temperature": { "type": "number", "minimum": 0, "description": "0 takes the most likely token." },
+                "temperature": { "type": "number", "minimum": 0,
+                    "description": "The number that divides the logits; 0 always takes the most likely token." },
                 "top_k": { "type": "integer", "minimum": 1, "maximum": 1_000_000 },
                 "top_p": { "type": "number", "exclusiveMinimum": 0, "maximum": 1 },
                 "repetition_penalty": { "type": "number", "minimum": 1 },

@@ -3,12 +3,12 @@
 /// Characters that may stand between the end mark of a sentence and the next space.
 const CLOSING: [char; 7] = ['"', '\'', '”', '’', '»', ')', ']'];
 
-/// Receives a text piece by piece, and cuts it where it ends.
+/// Receives a generated text piece by piece, and cuts it before a stop string or after the end of a sentence.
 #[derive(Debug, Default)]
 pub(crate) struct Stopper {
     /// The text ends before the first of these strings. No string is empty.
     strings: Vec<String>,
-    /// Whether the text ends after a sentence.
+    /// Whether the text ends after its first sentence.
     sentence: bool,
     /// The whole text so far.
     text: String,
@@ -36,7 +36,7 @@ impl Stopper {
         (self.held.drain(..self.held.len() - begun).collect(), false)
     }
 
-    /// Returns the text that is held back, for the end of the generation.
+    /// Returns the text that is held back. This method is called when the generation ends.
     pub fn rest(&mut self) -> String {
         std::mem::take(&mut self.held)
     }

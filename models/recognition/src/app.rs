@@ -57,13 +57,14 @@ impl Application for App {
 /// The verbs (subcommands) that this application adds to the shared verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Recognise the recordings in a CSV file
+    /// Predict the class of each recording in a CSV file, or of each video
     #[command(after_help = "Examples:
   predict --csv strokes.csv                    one recording, with the model gestures
   predict --csv week.csv --id recording --json one JSON object per recording
   predict --csv strokes.csv --stream           the class after every sample")]
     Predict(Predict),
-    /// Run a cross-validation: train and test one model for each fold of the persons
+    /// Run a cross-validation by person: for each fold, train a model on the persons of the other folds, and test the
+    /// model on the persons of this fold
     #[command(after_help = "Examples:
   crossval --recipe watch-exercises --folds 5 --out runs/crossval")]
     Crossval(Box<Crossval<DataOptions>>),

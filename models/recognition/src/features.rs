@@ -5,12 +5,12 @@ use inference::PredictError;
 use crate::prediction::Sequence;
 use crate::settings::{Features, Settings};
 
-/// The largest factor by which a sequence gets more samples when it is resampled.
+/// The largest factor by which resampling may increase the number of samples of a sequence.
 const MOST_RESAMPLED: f64 = 100.0;
 
 /// Returns the samples of the channels that a model reads, `[samples, channels]`, at the sampling rate of the model.
-/// Channels are matched by name. Missing samples are interpolated, samples before the first known sample of a channel
-/// repeat the first, and samples after the last known sample repeat the last.
+/// Channels are matched by name. Missing samples are interpolated linearly; those before the first or after the last
+/// known sample of a channel are filled with that sample.
 ///
 /// # Errors
 ///
@@ -34,7 +34,7 @@ pub fn samples(sequence: &Sequence, settings: &Settings) -> Result<Vec<f32>, Pre
         if let Some(place) = column.iter().position(|sample| sample.is_some_and(|sample| !sample.is_finite())) {
             return Err(bad(format!("sample {} of the channel `{name}` is not a finite number", place + 1)));
         }
-        columns.push(interpolated(column).ok_or_else(|| bad(format!("the channel `{name}` has no samples")))?);
+        columns.push(interpolated(column).ok_or_else(|| bad(format!("the channel `{name}` has no numbers")))?);
     }
     let length = columns.first().map_or(0, Vec::len);
     if let Some(place) = columns.iter().position(|column| column.len() != length) {
@@ -81,7 +81,7 @@ pub(crate) fn check_image(image: &[f32], side: usize) -> Result<(), String> {
         return Err(format!("there are {} values; the model reads {side} × {side} grey values", image.len()));
     }
     match image.iter().find(|value| !(0.0..=255.0).contains(*value)) {
-        Some(value) => Err(format!("the value {value} is no grey value, which is from 0 to 255")),
+        Some(value) => Err(format!("the value {value} is not a grey value; give numbers from 0 to 255")),
         None => Ok(()),
     }
 }
@@ -106,8 +106,8 @@ fn pixels(sequence: &Sequence, side: usize) -> Result<Vec<f32>, PredictError> {
 pub(crate) const LARGEST: f32 = 1e15;
 
 /// Scales a drawing of a pen, `[samples, 2]`, so that its larger side is 1 and its center is at 0, and resamples the
-/// drawing to `points` points at equal distances along its path, `[points, 2]`. The answer then depends neither on the
-/// place, the size and the speed of a drawing nor on the sampling rate.
+/// drawing to `points` points at equal distances along its path, `[points, 2]`. The prediction then depends neither on
+/// the place, the size and the speed of a drawing nor on the sampling rate.
 pub fn drawing(samples: &[f32], points: usize) -> Vec<f32> {
     let (samples, _) = samples.as_chunks::<2>();
     let (mut low, mut high) = ([f32::INFINITY; 2], [f32::NEG_INFINITY; 2]);
@@ -121,7 +121,7 @@ pub fn drawing(samples: &[f32], points: usize) -> Vec<f32> {
     let length = |pair: &[[f32; 2]]| (pair[1][0] - pair[0][0]).hypot(pair[1][1] - pair[0][1]);
     let whole: f32 = path.windows(2).map(length).sum();
     let mut reduced = Vec::with_capacity(2 * points);
-    let (mut part, mut before) = (0, 0.0); // the part of the path, and the length of the parts before it
+    let (mut part, mut before) = (0, 0.0); // the index of a line segment, and the length of all segments before it
     for point in 0..points {
         let place = whole * point as f32 / (points.max(2) - 1) as f32;
         while part + 2 < path.len() && before + length(&path[part..]) < place {
@@ -203,7 +203,8 @@ impl Features {
         values.chain(deltas.take(if self.deltas { sample.len() } else { 0 }))
     }
 
-    /// Returns the features of a sample, which follows the sample `before` of a sequence that begins with `first`.
+    /// Returns the features of a sample. `before` is the previous sample of the sequence, and `first` is its first
+    /// sample.
     pub fn of_sample<'a>(
         &'a self,
         sample: &'a [f32],

@@ -28,7 +28,7 @@
 //! | `predictor.rs` | [`Recognizer`], the [`Predictor`] |
 //! | `live.rs` | [`Live`]: a class after every sample of a stream |
 //! | `prediction.rs` | [`Sequence`], [`Options`] and [`Prediction`]: the types of the JSON interface |
-//! | `features.rs` | from channels, matched by name, to standardised features |
+//! | `features.rs` | converts channels, which are matched by name, to standardised features |
 //! | `model.rs` | the network: convolutions → recurrent layers → pooling → one logit per class |
 //! | `settings.rs` | the settings of a model in its package |
 //! | `onnx.rs` | ONNX graphs (feature `onnx`) |

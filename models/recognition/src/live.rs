@@ -12,7 +12,8 @@ use crate::settings::Settings;
 /// A pause of more than this number of sampling intervals starts a new sequence.
 const PAUSE: f64 = 25.0;
 
-/// The layers of a network that reads one frame per call, with packed weights.
+/// The layers of a network for streams: they read one frame per call, and their weights are packed, which means stored
+/// in the order in which a step reads them.
 #[derive(Debug)]
 pub(crate) struct PreparedNetwork {
     /// The network, for its image convolutions.
@@ -96,7 +97,7 @@ struct State {
     pooled: Pooled,
 }
 
-/// The pooled outputs so far.
+/// The sums and maxima from which the outputs of all frames so far are pooled.
 #[derive(Clone, Debug, Default)]
 struct Pooled {
     count: f32,
@@ -145,7 +146,8 @@ pub struct Live {
     before: Option<Vec<f32>>,
     /// The last sample with a time, before interpolation.
     raw: Vec<f32>,
-    /// The time of the last sample, and the time of the last sample at the rate of the model, in seconds.
+    /// The time of the last given sample, and the time of the last interpolated sample at the rate of the model, in
+    /// seconds.
     times: Option<[f64; 2]>,
     samples: usize,
     delay: usize,
@@ -170,7 +172,7 @@ impl Live {
         }
     }
 
-    /// Forgets all samples, as if the stream began.
+    /// Forgets all samples, so that the next sample starts a new sequence.
     fn restart(&mut self, network: &PreparedNetwork) {
         *self = Self::new(network, self.delay);
     }
@@ -203,9 +205,9 @@ impl Live {
         Reading { samples: self.samples, label, probability: probabilities[self.label.unwrap_or(best)] }
     }
 
-    /// Reads one sample that was taken at a time, in seconds. Samples at the rate of the model are interpolated between
-    /// this sample and the one before. Returns the class after the last of these samples, or `None` if no such sample
-    /// has been reached. After a pause, a new sequence starts.
+    /// Reads one sample that was taken at `time`, in seconds. Samples at the rate of the model are interpolated between
+    /// the previous sample and this sample. Returns the class after the last interpolated sample, or `None` if `time`
+    /// is before the time of the next interpolated sample. After a pause, a new sequence starts.
     ///
     /// # Errors
     ///
@@ -224,7 +226,7 @@ impl Live {
         let Some([last, mut read]) = self.times.filter(|[last, _]| time - last <= PAUSE / rate) else {
             let later = self.times.is_none_or(|[last, _]| time > last);
             if !(time.is_finite() && later) {
-                let reason = format!("{time} s must be a number that is larger than the time of the last sample");
+                let reason = format!("the time {time} s must be finite and after the time of the last sample");
                 return Err(PredictError::bad_input("time", reason));
             }
             self.restart(network);
@@ -233,7 +235,7 @@ impl Live {
             return Ok(Some(self.push(network, settings, sample)));
         };
         if !(time.is_finite() && time > last) {
-            return Err(PredictError::bad_input("time", format!("{time} s is not after the last sample, {last} s")));
+            return Err(PredictError::bad_input("time", format!("{time} s is not after the last sample at {last} s")));
         }
         let before = std::mem::take(&mut self.raw);
         let mut reading = None;

@@ -6,13 +6,16 @@
 //! ```
 //!
 //! B is the number of sequences, S the number of samples, F the number of features per sample, n the number of samples
-//! per frame, T the number of frames, H the hidden size, D the number of directions, and K the number of classes.
+//! per frame, T the number of frames, C the number of output features of the last convolution, H the hidden size, D the
+//! number of directions, P the size of the pooled vector, and K the number of classes.
 //!
 //! Without convolutions this is a recurrent classifier; with convolutions it is the CRNN of [Burns et al.
 //! 2018](https://doi.org/10.1088/1361-6579/aacfd9). Convolutions read only the past, so that a network with one
 //! direction can also read a stream.
 //!
-//! The samples of a video are its images. Two-dimensional convolutions over each image then come first:
+//! The samples of a video are its images. Two-dimensional convolutions over each image then come first. In this
+//! diagram, S is the height and the width of an image in pixels, C the number of channels after the image convolutions,
+//! and h and w are the height and the width after them:
 //!
 //! ```text
 //! pixels [B, T, S²] ─► images [B·T, 1, S, S] ─► image convolutions [B·T, C, h, w] ─► features [B, T, C·h·w] ─► as above
@@ -38,8 +41,8 @@ use serde::{Deserialize, Serialize};
 pub const WEIGHT_NAMES: WeightNames =
     WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
 
-/// The architecture of the network: the table `[model]` of a recipe, and the field `model` in the settings of a
-/// package.
+/// The architecture of the network: the table `[model]` of a recipe (the TOML file of a training run), and the field
+/// `model` in the settings of a package (the files of a trained model).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
@@ -64,10 +67,11 @@ pub struct NetworkConfig {
     pub bidirectional: bool,
     /// How the recurrent outputs of a sequence are reduced to one vector.
     pub pooling: Pooling,
-    /// The probability of locked dropout, with one mask for all steps, of the inputs of the recurrent layers.
+    /// The dropout probability of the inputs of the recurrent layers. The dropout is locked (variational): all time
+    /// steps of a sequence have the same mask.
     #[serde(default)]
     pub input_dropout: Fraction,
-    /// The probability of dropout of the recurrent outputs (locked, also between layers) and of the pooled vector.
+    /// The dropout probability of the recurrent outputs (locked dropout, also between layers) and of the pooled vector.
     #[serde(default)]
     pub output_dropout: Fraction,
 }
@@ -229,7 +233,7 @@ impl NetworkConfig {
         let linear = |(inputs, outputs): (u64, u64)| (inputs as f64 + 1.0) * outputs as f64;
         let convolutions: f64 = self.convolution_sizes(features).into_iter().map(linear).sum();
         let outputs = self.hidden_size.get() * if self.bidirectional { 2 } else { 1 };
-        // The recurrent layers cannot have as many inputs as the settings of a damaged package may name.
+        // The settings of a damaged package may name more inputs than the recurrent layers can have.
         let is_possible = self.rnn_inputs(features) <= MAX_INPUTS;
         let rnn = if is_possible { self.rnn(features).num_params() } else { f64::INFINITY };
         let dense = linear((self.pooling.features(outputs) as u64, classes as u64));
@@ -313,8 +317,8 @@ impl Network {
         features.reshape([batch, time, size])
     }
 
-    /// Applies the image convolutions to each frame: `[batch, time, side²]` →
-    /// `[batch, time, channels · height · width]`. Frames that are no images are returned as they are.
+    /// Applies the image convolutions to each frame, `[batch, time, side²]` → `[batch, time, features]`. The features
+    /// are all channels of all output pixels. If there are no image convolutions, returns the frames unchanged.
     pub(crate) fn convolve_images(&self, frames: Tensor<3>) -> Tensor<3> {
         if self.image_convolutions.is_empty() {
             return frames;

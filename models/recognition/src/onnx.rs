@@ -57,7 +57,7 @@ impl ToOnnx for Recognizer {
             .with(
                 "deviation",
                 numbers(&settings.features.deviation),
-                "the number by which each feature is then divided",
+                "the number by which each feature is divided after the mean is subtracted",
             )
             .with(
                 "samples_per_frame",

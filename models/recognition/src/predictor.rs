@@ -17,11 +17,11 @@ use crate::settings::Settings;
 
 /// The largest number of windows in a batch.
 pub const BATCH: usize = 64;
-/// The largest number of values in a batch of several windows, which matters for videos.
+/// The largest number of values in a batch of several windows. It limits the memory for batches of videos.
 const MAX_VALUES: usize = 1 << 22;
 /// The number of samples of [`Predictor::example`].
 const EXAMPLE: usize = 50;
-/// The number of images of this example, if the model reads videos.
+/// The number of images of [`Predictor::example`], if the model reads videos.
 const IMAGES: usize = 6;
 
 /// A trained model that recognises the class of a multichannel series.
@@ -30,7 +30,7 @@ pub struct Recognizer {
     network: Network,
     settings: Settings,
     device: Device,
-    /// The network with packed weights, for streams. The weights are packed for the first stream.
+    /// The network with packed weights, for streams. The weights are packed when the first stream starts.
     prepared: OnceLock<PreparedNetwork>,
 }
 
@@ -141,7 +141,8 @@ impl Recognizer {
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] if the network is bidirectional and therefore needs whole sequences.
+    /// [`PredictError::BadInput`] if the model needs whole sequences, because its network is bidirectional or because
+    /// it scales whole drawings.
     pub fn live(&self, options: &Options) -> Result<Live, PredictError> {
         Ok(Live::new(self.prepared()?, options.delay))
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::settings::Settings;
 
-/// Returns the schemas of sequences, options and predictions of a model.
+/// Returns the JSON schemas of a model's input sequences, options and predictions.
 pub fn schemas(settings: &Settings) -> Schemas {
     let samples = json!({ "type": "array", "minItems": 1, "items": { "type": ["number", "null"] } });
     let channels: serde_json::Map<String, Value> =
@@ -40,8 +40,8 @@ pub fn schemas(settings: &Settings) -> Schemas {
         options: json!({
             "type": "object",
             "properties": { "delay": { "type": "integer", "minimum": 0,
-                "description": "For streams: the number of further samples at which a class must be the most probable \
-                                before the class is reported." } },
+                "description": "For streams: the number of consecutive samples, after the first, at which a class must \
+                                be the most probable before the class is reported." } },
             "additionalProperties": false,
         }),
         output: json!({

@@ -1,4 +1,4 @@
-//! Settings of a trained model, as `manifest.json` stores them.
+//! Settings of a trained model, as the file `manifest.json` of its package stores them.
 
 use std::collections::HashSet;
 
@@ -30,7 +30,8 @@ pub struct Settings {
     pub drawing: Option<Count>,
     /// How samples are converted to features.
     pub features: Features,
-    /// Parts of this length are classified if a sequence is longer; `None` to classify whole sequences.
+    /// The windows into which a long sequence is divided. The probabilities of its windows are averaged. `None` to
+    /// classify whole sequences.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
     /// The number by which the logits are divided before the softmax. Training chooses it on the validation part, so

@@ -7,9 +7,9 @@ use rnn::{Cell, CrfConfig, Rnn, RnnConfig};
 
 const CELLS: [Cell; 5] = [Cell::Elman, Cell::ElmanRelu, Cell::Lstm, Cell::Gru, Cell::GruResetBefore];
 
-/// The number of sequences per batch in the benchmarks of a batch.
+/// The number of sequences per batch in all benchmarks that do not measure a single sequence.
 const BATCH: usize = 32;
-/// The number of time steps per sequence in the benchmarks of whole sequences.
+/// The number of time steps per sequence in all benchmarks that do not measure a single step.
 const TIME: usize = 100;
 /// The number of input features and of hidden units.
 const SIZE: usize = 128;
@@ -76,7 +76,7 @@ fn train_layer(bencher: Bencher, config: RnnConfig, lengths: Option<&[usize]>) {
     bencher.bench_local(|| rnn.forward(input.clone().require_grad(), lengths, None).0.sum().backward());
 }
 
-/// The number of labels of the conditional random field: BIOES for seven kinds of entities.
+/// The number of labels of the conditional random field: the labels of the BIOES scheme for seven kinds of entities.
 const LABELS: usize = 29;
 
 /// Measures the time of forward and backward pass of the loss of a conditional random field.

@@ -1,4 +1,5 @@
-//! The time of one forward pass, and of one forward and backward pass, of recurrent layers on a GPU, in milliseconds.
+//! Measures the time of one forward pass, and of one forward and backward pass, of recurrent layers on a GPU, in
+//! milliseconds.
 //!
 //! ```sh
 //! cargo run -p rnn --example gpu_speed --features vulkan
@@ -9,10 +10,10 @@ use std::time::Instant;
 use burn::tensor::{Device, Distribution, Tensor};
 use rnn::{Cell, RnnConfig};
 
-/// Batch, steps, input size and hidden size.
+/// The measured layers: batch size, number of steps, input size and hidden size.
 const SHAPES: [[usize; 4]; 5] =
     [[32, 200, 128, 128], [20, 20, 200, 200], [20, 35, 650, 650], [64, 120, 7, 32], [128, 48, 321, 512]];
-/// The number of rounds before the measurement, and the number of measured rounds. The printed time is the median.
+/// The number of rounds before the measurement, and the number of measured rounds. The result is the median time.
 const ROUNDS: [usize; 2] = [5, 15];
 
 fn device() -> Device {
@@ -24,7 +25,7 @@ fn device() -> Device {
 
 fn main() {
     let device = device();
-    println!("{:>5} {:>20} {:>12} {:>12}", "cell", "shape", "forward", "training");
+    println!("{:>5} {:>20} {:>12} {:>12}", "cell", "shape", "forward ms", "training ms");
     for [batch, time, input, hidden] in SHAPES {
         for cell in [Cell::Lstm, Cell::Gru] {
             let config = RnnConfig::new(cell, input, hidden);

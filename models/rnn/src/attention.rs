@@ -8,11 +8,11 @@ use crate::dense;
 /// The value that is added to the scores of padded steps, so that the softmax gives them weight zero.
 const PADDING: f32 = -1e9;
 
-/// Attention pooling: one vector per sequence, the weighted mean of its steps with learned weights.
+/// Attention pooling: reduces each sequence to one vector, the mean of its steps weighted by learned attention.
 ///
-/// The weight of step `t` is `softmax(v · tanh(W hₜ + b))` over the valid steps of the sequence. This is the additive
-/// attention of [Bahdanau et al. 2015](https://arxiv.org/abs/1409.0473) with one learned query vector `v`, used by
-/// [Yang et al. 2016](https://aclanthology.org/N16-1174) for document classification.
+/// The weight of step `t`, which has the features `hₜ`, is `softmax(v · tanh(W hₜ + b))` over the valid steps of the
+/// sequence. This is the additive attention of [Bahdanau et al. 2015](https://arxiv.org/abs/1409.0473) with one learned
+/// query vector `v`, used by [Yang et al. 2016](https://aclanthology.org/N16-1174) for document classification.
 #[derive(Module, Debug)]
 pub struct AttentionPooling {
     /// The linear layer `W h + b`, from `features` to `features`, which is applied to each step `h` before the tanh.

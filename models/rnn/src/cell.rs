@@ -3,8 +3,8 @@ use serde::{Deserialize, Serialize};
 /// The recurrence that a layer applies at every step.
 ///
 /// In the equations, `x` is the input of the step, `h` and `c` are the hidden and cell state before the step, and `h'`
-/// and `c'` are the states after the step. `σ` is the logistic function and `⊙` the elementwise product. Each `W`, `U`
-/// and `b` is the block of rows of one gate in `weight_ih`, `weight_hh` and `bias_ih + bias_hh`.
+/// and `c'` are the states after the step. `σ` is the logistic function and `⊙` the elementwise product. For each gate,
+/// `W`, `U` and `b` are the rows of the gate in `weight_ih`, in `weight_hh`, and in the sum `bias_ih + bias_hh`.
 ///
 /// # Weights of other frameworks
 ///
@@ -18,12 +18,12 @@ use serde::{Deserialize, Serialize};
 /// | [`Gru`](Cell::Gru) | `r z n` | `z r h`, with `reset_after=True` | `z r h`, with `linear_before_reset=1` |
 /// | [`GruResetBefore`](Cell::GruResetBefore) | `r z n` | `z r h`, with `reset_after=False` | `z r h`, with `linear_before_reset=0` |
 ///
-/// `h` is the candidate `n`. The biases:
+/// In the rows of the GRU cells, `h` is the candidate `n`. The biases have these layouts:
 ///
 /// - Keras has one bias per gate, which becomes `bias_ih`, and `bias_hh` becomes zero. A GRU with `reset_after=True`
 ///   has a bias of shape `[2, gates × hidden_size]`: the first row is `bias_ih`, and the second is `bias_hh`.
-/// - ONNX has one row `B` per direction: `bias_ih`, followed by `bias_hh`. `W` and `R` have the layout of `weight_ih`
-///   and `weight_hh`. Peephole weights (`P`) have no counterpart here.
+/// - In ONNX, the input `B` has one row per direction: `bias_ih`, followed by `bias_hh`. `W` and `R` have the layout of
+///   `weight_ih` and `weight_hh`. Peephole weights (`P`) have no counterpart here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cell {
@@ -54,8 +54,8 @@ pub enum Cell {
     /// ```
     Lstm,
 
-    /// The gated recurrent unit of PyTorch's `nn.GRU`. The reset gate acts *after* the recurrent product, so one
-    /// product serves all gates. Gates are in the order `r, z, n`:
+    /// The gated recurrent unit of PyTorch's `nn.GRU`. The reset gate acts *after* the recurrent product, so one matrix
+    /// product with `h` computes the recurrent products of all gates. Gates are in the order `r, z, n`:
     ///
     /// ```text
     /// r  = σ(W_r·x + U_r·h + b_r)    reset gate

@@ -42,8 +42,8 @@
 //!
 //! [`Cell`] documents the equations of each cell. Weight matrices and biases have PyTorch's layout, and
 //! [`pytorch_names`] maps parameter names to PyTorch's names. Weights of `torch.nn.LSTM`, `GRU` and `RNN` therefore
-//! load into an [`Rnn`] without conversion, and the weights of an `Rnn` load into these PyTorch modules. The results
-//! are the same.
+//! load into an [`Rnn`] without conversion, and the weights of an `Rnn` load into these PyTorch modules. With the same
+//! weights and inputs, the results are the same up to rounding.
 //!
 //! # Cargo features
 //!
@@ -58,10 +58,11 @@
 //! | `cell.rs` | the recurrences and their equations |
 //! | `rnn.rs`, `shape_error.rs` | stacked and bidirectional layers; checks of shapes |
 //! | `scan.rs` | one layer in one direction, composed of burn operations |
-//! | `fused/` | the same layer as one burn operation on the CPU and on GPUs; its gradient (feature `autodiff`) |
+//! | `fused/` | one layer in one direction as one burn operation on the CPU; its gradient (feature `autodiff`) |
+//! | `gpu/` | layers, embeddings and cross-entropy loss on GPUs (features of the GPU backends) |
 //! | `kernel/` | the CPU kernels of the fused operations, forward and backward |
-//! | `packed.rs` | weights that stay packed between forward passes |
-//! | `prepared.rs` | one step after another, and a dense layer, with weights that are packed once, for streams |
+//! | `packed.rs` | a cache of weights in the memory layout of the CPU kernels (packed weights) |
+//! | `prepared.rs` | step-by-step inference with weights that are packed once: recurrent and dense layers |
 //! | `state.rs`, `weights.rs`, `init.rs` | hidden and cell state, weights, initialisers |
 //! | `pooling.rs`, `attention.rs` | one vector per sequence: last state, maximum and mean, attention |
 //! | `dropout/`, `activation.rs` | regularisation: locked, embedding and weight dropout; activation penalties |
@@ -115,7 +116,7 @@ mod gpu;
 mod init;
 // In `kernel`, threads share buffers, and the inner loops read without bounds checks.
 #[allow(unsafe_code)]
-// Only the gradients call the backward kernels. The tests of the kernels need them in every configuration.
+// Without the feature `autodiff`, only the tests call the backward kernels.
 #[cfg_attr(not(feature = "autodiff"), allow(dead_code))]
 mod kernel;
 mod lengths;

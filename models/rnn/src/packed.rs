@@ -1,4 +1,5 @@
-//! Weights that stay packed between forward passes, for inference on the CPU.
+//! A cache of packed weights, for inference on the CPU. Packed weights are copies of the weights in the memory layout
+//! that the CPU kernels read.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +18,7 @@ pub(crate) struct Kept(Option<Arc<Mutex<Option<Arc<Packed>>>>>);
 /// Packed matrices, and the tensors that they were packed from.
 ///
 /// The tensors are stored to detect changed weights: while a tensor is stored here, burn neither frees its memory nor
-/// writes to it. If the current weights are at the same address, they are therefore unchanged.
+/// writes to it. If the current weights are at the same address as a stored tensor, they are therefore unchanged.
 pub(crate) struct Packed {
     pub matrices: PackedMatrices,
     weights: [FlexTensor; 2],
@@ -30,7 +31,7 @@ impl Kept {
     }
 
     /// Returns the packed matrices of `weights`, which are the input weights and the recurrent weights. Packs `weights`
-    /// unless their packed matrices are already kept. The result is `None` if packed matrices are not kept.
+    /// unless the cache has their packed matrices. Returns `None` if this cache stores nothing.
     pub fn of(&self, cell: Cell, weights: [&FlexTensor; 2]) -> Option<Arc<Packed>> {
         let mut kept = self.0.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         let same = |one: &FlexTensor, other: &FlexTensor| std::ptr::eq(values(one), values(other));

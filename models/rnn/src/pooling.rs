@@ -18,7 +18,8 @@ pub enum Pooling {
 }
 
 impl Pooling {
-    /// Returns the number of features of the pooled vector, from the number of features of the outputs.
+    /// Returns the number of features of the pooled vector. `outputs` is the number of features of the recurrent
+    /// layers' outputs.
     pub fn features(self, outputs: usize) -> usize {
         match self {
             Self::Last | Self::Attention => outputs,
@@ -26,7 +27,8 @@ impl Pooling {
         }
     }
 
-    /// Returns the number of parameters, from the number of features of the outputs.
+    /// Returns the number of parameters of the pooling. `outputs` is the number of features of the recurrent layers'
+    /// outputs.
     pub fn num_params(self, outputs: usize) -> f64 {
         match self {
             Self::Attention => AttentionPooling::num_params(outputs),
@@ -34,14 +36,15 @@ impl Pooling {
         }
     }
 
-    /// Creates the attention layer with random weights. Returns `None` for the other kinds of pooling, which have no
-    /// parameters.
+    /// Creates the attention layer with random weights, for outputs with `outputs` features. Returns `None` for the
+    /// other kinds of pooling, which have no parameters.
     pub fn attention(self, outputs: usize, device: &Device) -> Option<AttentionPooling> {
         (self == Self::Attention).then(|| AttentionPooling::new(outputs, device))
     }
 
-    /// Pools the results of `rnn`, which are the outputs, zero in the padding, and the final state. `attention` is the
-    /// layer that [`attention`](Self::attention) has created.
+    /// Pools the outputs of `rnn` into one vector per sequence. The outputs, which must be zero in the padding, and the
+    /// state are the results of [`Rnn::forward`]. `attention` is the layer that [`attention`](Self::attention) has
+    /// created.
     ///
     /// # Shapes
     ///
@@ -63,8 +66,8 @@ impl Pooling {
     }
 }
 
-/// Computes maximum and mean over the steps of each sequence, without the padding, for T steps of F features:
-/// `[B, T, F]` → `[B, 2·F]`. The outputs must be zero in the padding.
+/// Computes the maximum and the mean over the steps of each sequence, without the padding: `[batch, time, features]` →
+/// `[batch, 2 × features]`. The outputs must be zero in the padding.
 fn max_and_mean(outputs: Tensor<3>, lengths: &[usize]) -> Tensor<2> {
     let [batch, time, _] = outputs.dims();
     let device = outputs.device();
@@ -72,8 +75,8 @@ fn max_and_mean(outputs: Tensor<3>, lengths: &[usize]) -> Tensor<2> {
     let counts = Tensor::<2>::from_data(TensorData::new(counts, [batch, 1]), &device);
     let mean = outputs.clone().sum_dim(1).squeeze_dim::<2>(1) / counts; // [B, F]
 
-    // Outputs lie between -1 and 1, or a small multiple after dropout. Subtracting 100 keeps the padding from being a
-    // maximum.
+    // Outputs are at least −1, or a small multiple of −1 after dropout. The padding becomes −100, so that it is never
+    // the maximum.
     let below = |length: &usize| (0..time).map(|step| if step < *length { 0.0 } else { -100.0 }).collect::<Vec<f32>>();
     let padding: Vec<f32> = lengths.iter().flat_map(below).collect();
     let padding = Tensor::<3>::from_data(TensorData::new(padding, [batch, time, 1]), &device);

@@ -6,8 +6,9 @@ use crate::kernel::dense::{PackedDense, dense};
 use crate::kernel::step::{PackedLayer, StepArgs, step};
 use crate::{Cell, Rnn, State};
 
-/// A network whose weights are packed once, for processing one time step per call: for streaming, and for generation,
-/// where each input depends on the previous output. Create a `PreparedRnn` with [`Rnn::prepare`].
+/// A network for processing one time step per call: for streaming, and for generation, where each input depends on the
+/// previous output. Its weights are packed once, which means copied to the memory layout that the CPU kernels read.
+/// Create a `PreparedRnn` with [`Rnn::prepare`].
 ///
 /// A `PreparedRnn` runs on the CPU, reads and writes slices, and allocates no memory in a step. Several threads can
 /// share one `PreparedRnn`: each caller owns its [`StepState`].
@@ -36,17 +37,18 @@ pub struct StepState {
     rows: Vec<usize>,
     /// The hidden states after the last step, `[layers, batch, hidden]`.
     hidden: Vec<f32>,
-    /// Memory for the hidden states after the next step.
+    /// Memory for the hidden states after the next step, `[layers, batch, hidden]`.
     next: Vec<f32>,
     /// The cell states of an LSTM, `[layers, batch, hidden]`; empty for other cells.
     cells: Vec<f32>,
-    /// Memory that the GRU with the reset gate before the recurrent product needs; empty for other cells.
+    /// Memory for the GRU with the reset gate before the recurrent product, `[3, batch, hidden]`; empty for other
+    /// cells.
     gates: Vec<f32>,
 }
 
 impl Rnn {
-    /// Packs the weights once, so that [`PreparedRnn::step`] does not pack them again. Later changes of this network do
-    /// not change the packed weights.
+    /// Packs the weights once (copies them to the memory layout of the CPU kernels), so that [`PreparedRnn::step`] does
+    /// not pack them again. Later changes of this network do not change the packed weights.
     ///
     /// # Panics
     ///
@@ -58,8 +60,9 @@ impl Rnn {
     /// Packs the weights like [`prepare`](Self::prepare), but with 8 bits per weight and one scale per row of a weight
     /// matrix: `weight = scale · q`, where q is an integer from −127 to 127. States and biases stay 32-bit floats.
     ///
-    /// The packed weights take a quarter of the memory. If the weights do not fit into the CPU cache, a step takes less
-    /// than half of the time. The outputs differ from the outputs of [`Rnn::forward`] by the rounding of the weights.
+    /// The packed weights take a quarter of the memory of 32-bit weights. If the 32-bit weights do not fit into the CPU
+    /// cache, a step takes less than half of the time of a step with 32-bit weights. The outputs differ from the
+    /// outputs of [`Rnn::forward`] by the rounding of the weights.
     ///
     /// # Panics
     ///
@@ -69,7 +72,7 @@ impl Rnn {
     }
 
     fn packed(&self, int8: bool) -> PreparedRnn {
-        assert!(!self.is_bidirectional(), "rnn: a bidirectional network cannot run step by step");
+        assert!(!self.is_bidirectional(), "rnn: a bidirectional network cannot run step by step; call `Rnn::forward`");
         let layer = |layer: &crate::Layer| {
             let weights = layer.forward.tensors();
             let matrices = [weights.weight_ih, weights.weight_hh].map(values);
@@ -109,7 +112,7 @@ impl PreparedRnn {
         assert_eq!(
             [layers, hidden],
             expected,
-            "rnn: the state must have the layers and the hidden size of the network"
+            "rnn: the state must have the number of layers and the hidden size of the network"
         );
         assert_eq!(
             state.cell.is_some(),
@@ -140,7 +143,8 @@ impl PreparedRnn {
     ///
     /// # Panics
     ///
-    /// If the length of the input is not `batch × input_size`, or if the state belongs to a network of another shape.
+    /// If the length of the input is not `batch × input_size`, or if the state belongs to a network with another number
+    /// of layers, hidden size or cell.
     pub fn step<'s>(&self, input: &[f32], state: &'s mut StepState) -> &'s [f32] {
         let batch = state.rows.len();
         assert_eq!(input.len(), batch * self.input_size, "rnn: the input must have batch × input_size values");
@@ -150,7 +154,7 @@ impl PreparedRnn {
         assert_eq!(
             [state.hidden.len(), state.next.len(), state.cells.len(), state.gates.len()],
             [states, states, cells, gates],
-            "rnn: the state belongs to a network of another shape"
+            "rnn: the state belongs to a network with another number of layers, hidden size or cell"
         );
         step(StepArgs {
             cell: self.cell,
@@ -175,10 +179,11 @@ impl fmt::Debug for PreparedRnn {
     }
 }
 
-/// A dense layer whose weights are packed once, for the outputs of a [`PreparedRnn`]: `weight · input + bias`. With
-/// many outputs, such as one logit per word of a vocabulary, its weights are most of what a step reads.
+/// A dense layer, `weight · input + bias`, whose weights are packed once (copied to the memory layout of the CPU
+/// kernels). Its inputs are usually the outputs of a [`PreparedRnn`]. In a language model, which has one output (logit)
+/// per word of the vocabulary, most weights that a step reads are the weights of this layer.
 ///
-/// It runs on the CPU, and several threads can share it.
+/// The layer runs on the CPU, and several threads can share it.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -199,12 +204,13 @@ impl PreparedDense {
     ///
     /// # Panics
     ///
-    /// If there are no outputs, or if the bias has another number of outputs than the weight matrix.
+    /// If there are no outputs, or if the bias does not have one value per output.
     pub fn new(weight: Tensor<2>, bias: Tensor<1>) -> Self {
         Self::packed(weight, bias, false)
     }
 
-    /// Packs the weights with 8 bits each, as [`Rnn::prepare_int8`] does.
+    /// Packs a weight matrix, `[outputs, inputs]`, with 8 bits per weight, as [`Rnn::prepare_int8`] does, and a bias,
+    /// `[outputs]`.
     ///
     /// # Panics
     ///
@@ -225,7 +231,7 @@ impl PreparedDense {
         self.inputs
     }
 
-    /// Computes the outputs, `[batch, outputs]`, of the inputs, `[batch, inputs]`.
+    /// Computes the outputs, `[batch, outputs]`, from the inputs, `[batch, inputs]`.
     ///
     /// # Panics
     ///
@@ -233,7 +239,7 @@ impl PreparedDense {
     pub fn forward(&self, inputs: &[f32]) -> Vec<f32> {
         assert!(
             inputs.len().is_multiple_of(self.inputs),
-            "rnn: the number of input values must be a multiple of {}",
+            "rnn: the number of input values must be a multiple of the number of inputs, {}",
             self.inputs
         );
         let rows: Vec<_> = (0..inputs.len() / self.inputs).collect();

@@ -25,7 +25,7 @@ pub struct RnnConfig {
     #[config(default = false)]
     pub bidirectional: bool,
     /// The dropout probability between layers, with a new mask at every step. The dropout is active on autodiff devices
-    /// only.
+    /// (devices that record gradients) only.
     #[config(default = 0.0)]
     pub dropout: f64,
     /// The dropout probability between layers, with one mask for all steps: [`LockedDropout`].
@@ -160,11 +160,13 @@ impl Rnn {
         (steps, State::from_layer_states(finals))
     }
 
-    /// Keeps the packed weights between forward passes without gradients, from the next forward pass on. This is useful
-    /// for inference on the CPU with few or short sequences, where packing takes much of the time. The results are
-    /// bit-identical.
+    /// Returns the network with a cache of packed weights: copies of the weights in the memory layout of the CPU
+    /// kernels. Without the cache, each forward pass packs the weights again. Forward passes without gradients fill and
+    /// use the cache. The cache is useful for inference with few or short sequences, where packing takes much of the
+    /// time. The results are bit-identical to the results without the cache.
     ///
-    /// The packed weights need as much memory as the weights. The weights are packed again when they have changed.
+    /// The cache needs as much memory as the weights. After a change of the weights, the next forward pass packs the
+    /// weights again.
     pub fn keep_packed(mut self) -> Self {
         for layer in &mut self.layers {
             for weights in std::iter::once(&mut layer.forward).chain(&mut layer.backward) {
@@ -189,7 +191,7 @@ impl Rnn {
     /// If the network is bidirectional, because the reverse direction starts at the last step. The function also panics
     /// where [`forward`](Self::forward) panics.
     pub fn step(&self, input: Tensor<2>, state: State) -> (Tensor<2>, State) {
-        assert!(!self.is_bidirectional(), "rnn: a bidirectional network cannot run step by step");
+        assert!(!self.is_bidirectional(), "rnn: a bidirectional network cannot run step by step; call `forward`");
         let (output, state) = self.forward(input.unsqueeze_dim(1), None, Some(state));
         (output.squeeze_dim(1), state)
     }

@@ -107,7 +107,8 @@ pub(crate) fn composed(scan: ScanInput) -> (Tensor<3>, LayerState) {
     // The time is the first dimension, so that each step is contiguous in memory.
     let mut input = input.swap_dims(0, 1); // [T, B, input]
     if let Some(padding) = padding {
-        input = padding.clear(input); // otherwise NaN × a gradient of 0 would be NaN
+        // A NaN in the padding, multiplied by a gradient of 0, would give NaN.
+        input = padding.clear(input);
     }
     let products = input_products(cell, input, &weights); // T × [B, gates × H]
     let mut steps: Vec<_> = products.into_iter().enumerate().collect();
@@ -140,7 +141,7 @@ pub(crate) fn composed(scan: ScanInput) -> (Tensor<3>, LayerState) {
 /// The padding mask of a batch.
 #[derive(Clone, Debug)]
 struct Padding {
-    /// The length of the shortest sequence. At the steps before it, no sequence has padding.
+    /// The length of the shortest sequence. No sequence has padding at the steps `0..shortest`.
     shortest: usize,
     /// The mask, `[time, batch, 1]`: true where the step of a sequence is padding.
     mask: Tensor<3, Bool>,
@@ -174,10 +175,10 @@ impl Padding {
     }
 }
 
-/// Computes the input products of all gates for all steps, in a few large matrix products: `[time, batch, input]` → one
-/// `[batch, gates × hidden]` per step.
+/// Computes the products of inputs and input weights for all gates and steps, in a few large matrix products:
+/// `[time, batch, input]` → one `[batch, gates × hidden]` per step.
 ///
-/// The products include the biases of the recurrent product, except where a reset gate scales the recurrent bias.
+/// The result includes the biases `bias_ih` and `bias_hh`, except the part of `bias_hh` that a reset gate scales.
 fn input_products(cell: Cell, input: Tensor<3>, weights: &WeightTensors) -> Vec<Tensor<2>> {
     let weight = weights.weight_ih.clone().transpose(); // [input, gates × H]
     let bias_hh = match cell {
@@ -201,14 +202,15 @@ fn input_products(cell: Cell, input: Tensor<3>, weights: &WeightTensors) -> Vec<
     blocks.flat_map(|block| pieces(block, 1)).map(|step| step.squeeze_dim(0)).collect()
 }
 
-/// The number of steps per matrix product of inputs and input weights: enough for full speed. With more steps, the
-/// gradients of [`pieces`] would no longer fit the cache.
+/// The largest number of steps per product of inputs and input weights. This number is enough for full speed. With more
+/// steps, the gradients of [`pieces`] would no longer fit the cache.
 const BLOCK: usize = 16;
 
 /// Splits `steps`, `[time, batch, features]`, into pieces of at most `most` steps.
 ///
-/// It splits by repeated halving, because the gradient of a slice is a tensor of the size of the sliced tensor, mostly
-/// zeros: one slice per step of the whole tensor would cost `O(time²)`, repeated halving costs `O(time · log time)`.
+/// The function halves the tensor repeatedly, because the gradient of a slice is a tensor of the size of the sliced
+/// tensor, filled with zeros outside of the slice. To slice the whole tensor once per step would take time `O(time²)`,
+/// but repeated halving takes `O(time · log time)`.
 fn pieces(steps: Tensor<3>, most: usize) -> Vec<Tensor<3>> {
     let time = steps.dims()[0];
     if time <= most {
@@ -217,13 +219,13 @@ fn pieces(steps: Tensor<3>, most: usize) -> Vec<Tensor<3>> {
     split(steps, 0, time / 2).into_iter().flat_map(|half| pieces(half, most)).collect()
 }
 
-/// Splits a dimension of a tensor into its first `size` elements and the rest.
+/// Splits a tensor along the dimension `dim` into the first `size` elements and the rest.
 fn split<const D: usize>(tensor: Tensor<D>, dim: usize, size: usize) -> [Tensor<D>; 2] {
     let rest = tensor.dims()[dim] - size;
     [tensor.clone().narrow(dim, 0, size), tensor.narrow(dim, size, rest)]
 }
 
-/// Computes one step of a [`Cell`]. Each variant holds the transposed recurrent weight matrix.
+/// Computes one step of a [`Cell`]. Each variant holds the recurrent weights.
 enum Step {
     /// The Elman cell with tanh: recurrent weight matrix, transposed, `[hidden, hidden]`.
     Elman { weight: Tensor<2> },
@@ -258,8 +260,8 @@ impl Step {
         }
     }
 
-    /// Returns the state after the step, from the input product `[batch, gates × hidden]` and the state before the
-    /// step.
+    /// Returns the state after the step. `product`: the product of input and input weights, with biases,
+    /// `[batch, gates × hidden]`; `before`: the state before the step.
     fn forward(&self, product: Tensor<2>, before: LayerState) -> LayerState {
         let hidden = before.hidden;
         match self {
@@ -282,8 +284,8 @@ impl Step {
     }
 }
 
-/// Returns the state after a step of the LSTM. `gates`: the sums of input and recurrent products,
-/// `[batch, 4 × hidden]`; `cell_state`: the cell state before the step, `[batch, hidden]`.
+/// Returns the state after a step of the LSTM. `gates`: the sum of the input products and the recurrent products of all
+/// gates, with biases, `[batch, 4 × hidden]`; `cell_state`: the cell state before the step, `[batch, hidden]`.
 fn lstm(gates: Tensor<2>, cell_state: Tensor<2>) -> LayerState {
     let hidden_size = cell_state.dims()[1];
     let gate = |index: usize| gates.clone().narrow(1, index * hidden_size, hidden_size); // [B, H]
@@ -295,8 +297,9 @@ fn lstm(gates: Tensor<2>, cell_state: Tensor<2>) -> LayerState {
     LayerState { hidden: o * cell_state.clone().tanh(), cell_state: Some(cell_state) }
 }
 
-/// Returns the hidden state after a step of PyTorch's GRU. `product`: the input product, and `recurrent`: the recurrent
-/// product, both `[batch, 3 × hidden]`; `hidden`: the hidden state before the step, `[batch, hidden]`.
+/// Returns the hidden state after a step of PyTorch's GRU. `product`: the product of input and input weights, with
+/// biases, and `recurrent`: the product of hidden state and recurrent weights, both `[batch, 3 × hidden]`; `bias_n`:
+/// the recurrent bias of the candidate n, `[1, hidden]`; `hidden`: the hidden state before the step, `[batch, hidden]`.
 fn gru(product: Tensor<2>, recurrent: Tensor<2>, bias_n: Tensor<2>, hidden: Tensor<2>) -> Tensor<2> {
     let hidden_size = hidden.dims()[1];
     let [product_rz, product_n] = split(product, 1, 2 * hidden_size);
@@ -307,7 +310,8 @@ fn gru(product: Tensor<2>, recurrent: Tensor<2>, bias_n: Tensor<2>, hidden: Tens
 }
 
 /// Returns the hidden state after a step of the GRU with the reset gate before the recurrent product. `product`: the
-/// input product, `[batch, 3 × hidden]`; `hidden`: the hidden state before the step, `[batch, hidden]`.
+/// product of input and input weights, with biases, `[batch, 3 × hidden]`; `hidden`: the hidden state before the step,
+/// `[batch, hidden]`; the weights are the transposed recurrent weights of the gates r and z, and of the candidate n.
 fn gru_reset_before(product: Tensor<2>, weight_rz: Tensor<2>, weight_n: Tensor<2>, hidden: Tensor<2>) -> Tensor<2> {
     let hidden_size = hidden.dims()[1];
     let [product_rz, product_n] = split(product, 1, 2 * hidden_size);

@@ -64,7 +64,7 @@ impl fmt::Display for ShapeError {
                 write!(f, "rnn: input has batch size {batch} and {time} steps; both must be at least 1")
             }
             Self::LengthCount { lengths, batch } => {
-                write!(f, "rnn: got {lengths} sequence lengths for a batch of {batch}")
+                write!(f, "rnn: got {lengths} sequence lengths for a batch of {batch}; give one length per sequence")
             }
             Self::Length { sequence, length, time } => {
                 write!(f, "rnn: sequence {sequence} has length {length}, but the input has only {time} steps")
@@ -75,7 +75,9 @@ impl fmt::Display for ShapeError {
                     "rnn: {name} state has shape {found:?}, expected [layers × directions, batch, hidden] {expected:?}"
                 )
             }
-            Self::CellState { cell } if cell.has_memory() => write!(f, "rnn: the state of {cell:?} needs a cell state"),
+            Self::CellState { cell } if cell.has_memory() => {
+                write!(f, "rnn: the state of {cell:?} needs a cell state, but has only a hidden state")
+            }
             Self::CellState { cell } => write!(f, "rnn: the state of {cell:?} must not have a cell state"),
         }
     }
@@ -83,7 +85,8 @@ impl fmt::Display for ShapeError {
 
 impl Error for ShapeError {}
 
-/// Checks the shape of an input, `[batch, time, features]`, and its sequence lengths.
+/// Checks the shape of an input, `[batch, time, features]`, and its sequence lengths. `expected` is the required number
+/// of features.
 pub(crate) fn check_batch(input: [usize; 3], expected: usize, lengths: Option<&[usize]>) -> Result<(), ShapeError> {
     let [batch, time, features] = input;
     if features != expected {

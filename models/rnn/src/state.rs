@@ -21,7 +21,7 @@ impl State {
         Self { hidden: zeros(), cell: cell.has_memory().then(zeros) }
     }
 
-    /// Returns the same state, detached from the autodiff graph.
+    /// Returns the state with the same values, detached from the autodiff graph.
     ///
     /// Truncated backpropagation passes the state from one window of a long sequence to the next. Without `detach`, the
     /// graph of each window would keep the graphs of all previous windows alive.
@@ -42,7 +42,8 @@ impl State {
         Some(Self { hidden, cell: tensors.next() })
     }
 
-    /// Splits the state into one state per layer and direction, `[batch, hidden]`, in PyTorch's order.
+    /// Splits the state into one state per layer and direction, `[batch, hidden]`: layer 0 forward, layer 0 reverse,
+    /// layer 1 forward, …
     pub(crate) fn into_layer_states(self) -> impl Iterator<Item = LayerState> {
         let row = |all: &Tensor<3>, index| all.clone().narrow(0, index, 1).squeeze_dim(0); // [B, H]
         let count = self.hidden.dims()[0];

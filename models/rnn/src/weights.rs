@@ -45,7 +45,7 @@ impl Weights {
     }
 }
 
-/// The values of [`Weights`] for one call of [`scan`](crate::scan::scan), with the same shapes.
+/// The values of the parameters in [`Weights`], with the same shapes, for one call of [`scan`](crate::scan::scan).
 #[derive(Clone, Debug)]
 pub(crate) struct WeightTensors {
     pub weight_ih: Tensor<2>,
@@ -56,7 +56,8 @@ pub(crate) struct WeightTensors {
 }
 
 impl WeightTensors {
-    /// Returns input weights, recurrent weights, and their two biases as tensors of burn's dispatch backend.
+    /// Returns the input weights, the recurrent weights, the input bias and the recurrent bias as tensors of burn's
+    /// dispatch backend.
     #[cfg(feature = "cube")]
     pub fn into_dispatch(self) -> [burn::backend::tensor::FloatTensor<burn::backend::Dispatch>; 4] {
         let Self { weight_ih, weight_hh, bias_ih, bias_hh, .. } = self;

@@ -1,11 +1,15 @@
-//! Contextual word vectors: the states of a language model that reads the text in both directions.
+//! Contextual word vectors: the hidden states of a language model that reads the text in both directions.
 //!
 //! The vector of a word then depends on its sentence: "plot" in "a thin plot" differs from "plot" in "a plot of land".
-//! [Peters et al. 2018](https://arxiv.org/abs/1802.05365) call them ELMo. The language model is not trained further.
+//! [Peters et al. 2018](https://arxiv.org/abs/1802.05365) call such vectors ELMo. The weights of the language model do
+//! not change when the classifier is trained.
 //!
 //! ```text
 //! ids [B, T] ─► embedding [B, T, E'] ─► rnn [B, T, 2·H']
 //! ```
+//!
+//! B is the number of texts, T the number of words of the longest text, E' the embedding size, and H' the hidden size
+//! of each direction.
 
 use burn::module::Module;
 use burn::nn::{Embedding, EmbeddingConfig};
@@ -27,7 +31,8 @@ pub struct ContextualConfig {
     pub layers: Count,
 }
 
-/// The language model without its predictions. [The module](self) shows its layers.
+/// The embedding and the recurrent layers of the language model, without the prediction of words. [The module](self)
+/// shows the layers.
 #[derive(Module, Debug)]
 pub struct Contextual {
     /// The embedding matrix, `[vocabulary, E']`.

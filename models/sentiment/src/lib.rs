@@ -19,23 +19,23 @@
 //! cargo run -p sentiment -- verify                              # measure every shipped model again
 //! ```
 //!
-//! Without cargo features the crate contains only the predictor: it reads packages from bytes, and has no trainer, no
-//! command line and no access to files. The feature `folder` adds `from_pretrained`, `train` adds training, and `cli`
-//! (enabled by default) adds the program.
+//! Without cargo features the crate contains only the predictor, which reads a trained model from bytes in memory:
+//! there is no trainer, no command line and no access to files. The feature `folder` adds `from_pretrained`, `train`
+//! adds training, and `cli` (enabled by default) adds the program.
 //!
 //! | file | contents |
 //! |---|---|
-//! | `predictor.rs` | [`Sentiment`], the [`Predictor`]: a network, n-grams, or a blend |
+//! | `predictor.rs` | [`Sentiment`], the [`Predictor`]: a network, an n-gram classifier, or a blend of both |
 //! | `prediction.rs` | [`Options`], [`Prediction`] and the other types of the JSON interface |
 //! | `model.rs` | the network: embedding → recurrent layers → pooling → dense |
 //! | `contextual.rs` | contextual word vectors, an optional input of the network |
-//! | `network.rs` | the network with its vocabulary: batches of texts, occlusion |
-//! | `ngrams.rs` | the n-gram classifier and its file |
-//! | `settings.rs` | the settings in a package |
+//! | `network.rs` | the network with its vocabulary: logits of texts, explanations by occlusion |
+//! | `ngrams.rs` | the n-gram classifier and its file format |
+//! | `settings.rs` | the settings that are stored with a trained model |
 //! | `onnx.rs` | ONNX graphs (feature `onnx`) |
 //! | `train/` | data, losses, evaluation, baselines (feature `train`) |
 //! | `app/` | the command line (feature `cli`) |
-//! | `recipes/` | one file per training run |
+//! | `recipes/` | recipes: TOML files with the settings of a training |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

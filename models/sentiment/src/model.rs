@@ -2,8 +2,13 @@
 //! logit per class.
 //!
 //! ```text
-//! ids [B, T] ─► embedding [B, T, E] (and contextual vectors [B, T, C]) ─► locked dropout ─► rnn [B, T, D·H] ─► pooling [B, F] ─► dropout ─► dense [B, K]
+//! ids [B, T] ─► embedding [B, T, E] (and contextual vectors [B, T, C]) ─► locked dropout ─► rnn [B, T, D·H]
+//!   ─► locked dropout ─► pooling [B, F] ─► dropout ─► dense [B, K]
 //! ```
+//!
+//! B is the number of texts, T the number of words of the longest text, E the embedding size, C the number of features
+//! of a contextual word vector, D the number of directions, H the hidden size, F the number of features of the pooled
+//! vector, and K the number of logits.
 //!
 //! With pooling `last` and one LSTM layer this is the model that many tutorials train ([Dai & Le
 //! 2015](https://arxiv.org/abs/1511.01432) report 86.5 % on IMDB). With `max-mean` over a bidirectional GRU it is the
@@ -28,8 +33,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::contextual::{Contextual, ContextualConfig};
 
-/// The rules that convert the names of the weights in this crate to PyTorch's names and back. Packages use PyTorch's
-/// names.
+/// The rules that convert the names of the weights in this crate to PyTorch's names and back. Packages store the
+/// weights under PyTorch's names.
 pub const WEIGHT_NAMES: WeightNames =
     WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
 
@@ -50,7 +55,8 @@ pub struct NetworkConfig {
     pub bidirectional: bool,
     /// How the outputs of the recurrent layers become one vector.
     pub pooling: Pooling,
-    /// The language model whose states are further features of the words.
+    /// The architecture of the language model whose hidden states are additional features of the words (contextual word
+    /// vectors); `None` if there is no language model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contextual: Option<ContextualConfig>,
 }
@@ -80,7 +86,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Returns the texts whose indices in the batch are in `rows`. The padding stays that of the whole batch.
+    /// Returns the texts whose indices in the batch are in `rows`. They stay padded to the longest text of the whole
+    /// batch.
     pub fn rows(self, rows: Range<usize>) -> Self {
         Self { ids: self.ids.narrow(0, rows.start, rows.len()), lengths: self.lengths[rows].to_vec() }
     }
@@ -104,7 +111,8 @@ impl Batch {
 pub struct Network {
     /// The embedding matrix: one row of E features per token, `[vocabulary, E]`.
     pub embedding: Embedding,
-    /// The language model whose states are further features of the words.
+    /// The language model whose hidden states are additional features of the words (contextual word vectors); `None` if
+    /// there is none.
     pub contextual: Option<Contextual>,
     /// Locked dropout of the word features: one mask for all words of a text.
     pub embedding_dropout: LockedDropout,

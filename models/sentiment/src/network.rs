@@ -57,13 +57,14 @@ impl NetworkClassifier {
         self.reading
     }
 
-    /// Converts a text to the ids of those tokens that the network reads. A token that the vocabulary lacks becomes its
-    /// subwords, if the vocabulary has any.
+    /// Converts the tokens of a text to token ids. If the text has too many tokens, only the tokens that the network
+    /// reads are converted. A token that is not in the vocabulary is split into subwords of the vocabulary, or becomes
+    /// the unknown word if there are none.
     pub fn encode(&self, tokens: &[String]) -> Vec<u32> {
         self.vocabulary.encode_subwords(self.reading.cut(tokens))
     }
 
-    /// The logits of each text, in order.
+    /// The logits of each tokenised text, in the order of `texts`.
     pub fn logits(&self, texts: &[Vec<String>]) -> Vec<Vec<f32>> {
         self.logits_of_ids(&texts.iter().map(|tokens| self.encode(tokens)).collect::<Vec<_>>())
     }
@@ -81,8 +82,8 @@ impl NetworkClassifier {
         logits
     }
 
-    /// The contribution of each token to the logit with the index `output`, by occlusion: the decrease of the logit when
-    /// the unknown word replaces the token. 0 for tokens that the network does not read.
+    /// The contribution of each token to the logit with the index `output`, by occlusion: the decrease of the logit
+    /// when the unknown word replaces the token. The contribution of a token that the network does not read is 0.
     pub fn contributions(&self, tokens: &[String], output: usize) -> Vec<f32> {
         let read = self.reading.cut(tokens);
         let mut variants = vec![self.encode(tokens)];

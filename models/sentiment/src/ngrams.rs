@@ -1,9 +1,9 @@
-//! The n-gram classifier: a weight for each word, pair and triple of words of a text.
+//! The n-gram classifier: a linear model with one weight for each n-gram of a text, such as a word or a pair of words.
 //!
 //! The method is from [Wang & Manning 2012](https://aclanthology.org/P12-2018/), "Baselines and Bigrams: Simple, Good
 //! Sentiment and Topic Classification", but with logistic regression instead of a support vector machine, so that the
-//! scores are logits. The module `train::ngrams` (feature `train`) fits the weights. A model of several classes has one
-//! logistic regression per class (one against the rest), and its n-grams one weight per class.
+//! scores are logits. The module `train::ngrams` (feature `train`) fits the weights. A model of more than two classes
+//! has one logistic regression per class (one against the rest), so each n-gram has one weight per class.
 //!
 //! A text is the set of n-grams (runs of 1 to `order` tokens) that it contains; repetitions do not count. N-grams are
 //! stored as 64-bit hashes. A corpus of reviews has a few million n-grams, and the probability that any two of them
@@ -28,8 +28,8 @@ pub struct NgramClassifier {
     pub(crate) order: usize,
     /// Hashes of the n-grams, strictly ascending.
     pub(crate) keys: Vec<u64>,
-    /// The weights of each n-gram, `[n-grams, outputs]`: the values that it adds to the logits. Half precision has about
-    /// three significant digits.
+    /// The weights of each n-gram, `[n-grams, outputs]`: the values that the n-gram adds to the logits. They are stored
+    /// in half precision, with about three significant digits.
     pub(crate) weights: Vec<f16>,
     /// The logits of a text without any known n-gram, `[outputs]`.
     pub(crate) bias: Vec<f32>,
@@ -41,7 +41,7 @@ impl NgramClassifier {
     pub fn prune(self, count: usize) -> Self {
         let largest = |weights: &[f16]| weights.iter().map(|weight| weight.to_f32().abs()).fold(0.0, f32::max);
         let mut entries: Vec<(u64, &[f16])> = iter::zip(self.keys, self.weights.chunks(self.bias.len())).collect();
-        // The hash decides between equal weights, so that the result does not depend on the sorting algorithm.
+        // N-grams with equal weights are sorted by hash, so that the result does not depend on the sorting algorithm.
         entries.sort_unstable_by(|(key, weights), (other_key, others)| {
             largest(others).total_cmp(&largest(weights)).then(key.cmp(other_key))
         });
@@ -67,7 +67,8 @@ impl NgramClassifier {
         self.keys.is_empty()
     }
 
-    /// The logits: the biases and the weights of the text's n-grams, each counted once.
+    /// Computes the logits of a text: the sum of the bias and the weights of all n-grams of the text. An n-gram that
+    /// occurs several times counts once.
     pub fn logits<S: AsRef<str>>(&self, tokens: &[S]) -> Vec<f32> {
         let positions = sorted_positions(tokens, self.order);
         let mut sums = vec![0.0; self.outputs()];
@@ -78,8 +79,8 @@ impl NgramClassifier {
     }
 
     /// Computes the contribution of each token to the logit with the index `output`. The logit is the sum of all
-    /// contributions and its [`bias`](Self::bias). The weight of an n-gram is shared equally among its tokens, at all positions where
-    /// the n-gram occurs.
+    /// contributions and its [`bias`](Self::bias). The weight of an n-gram is shared equally among its tokens, at all
+    /// positions where the n-gram occurs.
     pub fn contributions<S: AsRef<str>>(&self, tokens: &[S], output: usize) -> Vec<f32> {
         let mut shares = vec![0.0; tokens.len()];
         for group in sorted_positions(tokens, self.order).chunk_by(same_ngram) {
@@ -111,8 +112,8 @@ impl NgramClassifier {
         self.weights_of(key).get(output).map_or(0.0, |weight| weight.to_f32())
     }
 
-    /// The content of a safetensors file: `keys` (u64), one per n-gram, `weights` (f16), one per n-gram and logit, `bias`
-    /// (f32), one per logit, and the scalars `order` and `checksum` (u64).
+    /// The content of a safetensors file: `keys` (u64), one per n-gram, `weights` (f16), one per n-gram and logit,
+    /// `bias` (f32), one per logit, and the scalars `order` and `checksum` (u64).
     ///
     /// # Errors
     ///
@@ -139,7 +140,7 @@ impl NgramClassifier {
     ///
     /// # Errors
     ///
-    /// Returns what is wrong if the file is truncated or was altered.
+    /// Returns a message that says what is wrong if the file is truncated or was altered.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let file = SafeTensors::deserialize(bytes).map_err(|error| format!("not a safetensors file ({error})"))?;
         let data = |name: &str, dtype| match file.tensor(name) {

@@ -8,13 +8,14 @@ use rnn::Pooling;
 use crate::model::Network;
 use crate::predictor::Sentiment;
 
-const TOKENIZER: &str = "lower case; words and punctuation marks are tokens; see tokenize() of rnn-zoo's crate `inference`. A \
-     word that is not in the vocabulary becomes the longest token with which it begins, and the longest tokens after `##` with \
-     which it continues; if there are none, it is unknown";
+const TOKENIZER: &str = "lower case; words and punctuation marks are tokens; see tokenize() of rnn-zoo's crate \
+                         `inference`. A word that is not in the vocabulary is split as in WordPiece: into the longest \
+                         token with which the word begins, and then the longest tokens, with the prefix `##`, with \
+                         which the word continues; a word that cannot be split becomes the unknown token";
 
-/// Input: token ids `[batch, time]`; output: `logit`, the logit of the positive label, `[batch]`, or, for a model with
-/// classes of its own, `logits`, `[batch, classes]`. A blend of network and n-grams
-/// is exported as its network, with the weight of the network in the metadata.
+/// Input: token ids `[batch, time]`. Output: `logit`, the logit of the positive label, `[batch]`; or, for a model with
+/// classes other than `negative` and `positive`, `logits`, `[batch, classes]`. For a blend of network and n-grams, only
+/// the network is exported, and the metadata contain the weight of the network in the blend.
 impl ToOnnx for Sentiment {
     fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError> {
         let classifier = self.network().ok_or(OnnxError::NoGraph {
@@ -37,11 +38,16 @@ impl ToOnnx for Sentiment {
                 "the largest number of tokens that the network reads",
             )
             .with("keep", format!("{:?}", reading.keep).to_lowercase(), "which end of a longer text the network reads")
-            .with("labels", self.settings().labels().join("\n"), "the labels, one per line, in the order of the logits; a single logit is that of the second of two labels");
+            .with(
+                "labels",
+                self.settings().labels().join("\n"),
+                "the labels, one per line, in the order of the logits; a single logit belongs to the second of two \
+                 labels",
+            );
         let export = match self.settings().temperature {
             None => export,
             Some(temperature) => {
-                export.with("temperature", temperature.get().to_string(), "divide the logits by it before the softmax")
+                export.with("temperature", temperature.get().to_string(), "divide the logits by this temperature")
             }
         };
         let export = match self.settings().length_exponent {
@@ -49,7 +55,8 @@ impl ToOnnx for Sentiment {
             Some(exponent) => export.with(
                 "length_exponent",
                 exponent.to_string(),
-                "also divide the logits by (n / 20) to the power of this exponent, where n is the number of tokens, but at least 1 and at most 45",
+                "also divide the logits by (n / 20) to the power of this exponent, where n is the number of tokens, \
+                 but at least 1 and at most 45",
             ),
         };
         Ok(match self.ngrams() {
@@ -57,7 +64,8 @@ impl ToOnnx for Sentiment {
             Some(_) => export.with(
                 "network_share",
                 self.share().to_string(),
-                "the weight of this logit in the blend, from 0 to 1; the logit of the n-grams, which are not in the graph, has the weight 1 minus this weight",
+                "the weight of the graph's logits in the blend, from 0 to 1; the logits of the n-grams, which are not \
+                 in the graph, have the weight 1 minus this weight",
             ),
         })
     }
@@ -66,8 +74,8 @@ impl ToOnnx for Sentiment {
 /// The graph that reads whole texts.
 fn whole(network: &Network, options: &Options) -> Graph {
     let about = match options.lengths {
-        true => "Classes of texts, padded to the longest of a batch.",
-        false => "Classes of texts. All texts of a batch have the same number of tokens, without padding.",
+        true => "Classifies texts, which are padded to the longest text of the batch.",
+        false => "Classifies texts. All texts of a batch must have the same number of tokens, without padding.",
     };
     let mut graph = Graph::new("model", about, options.precision);
     let ids = graph.input(Port::new("ids", Element::Int64, &[BATCH, TIME], "token ids"));
@@ -87,9 +95,9 @@ fn whole(network: &Network, options: &Options) -> Graph {
     graph
 }
 
-/// The graph that reads one token, and returns the logit of the text up to this token.
+/// The graph that reads one token per call, and returns the logits of the text up to this token.
 fn step(network: &Network, options: &Options) -> Graph {
-    let about = "Class of a text that is read token by token: the logits of the text up to this token.";
+    let about = "Classifies a text token by token: each call reads a token, and returns the logits of the text so far.";
     let mut graph = Graph::new("step", about, options.precision);
     let ids = graph.input(Port::new("ids", Element::Int64, &[BATCH, Dim::Fixed(1)], "token ids"));
     let state = graph.state_inputs(&network.rnn);
@@ -106,11 +114,11 @@ fn logit(graph: &mut Graph, network: &Network, pooled: &Value) {
     let logits = graph.linear("dense", &network.dense, pooled); // [B, K]
     let [_, outputs] = network.dense.weight.dims();
     if outputs > 1 {
-        let about = "the logits of the classes; their softmax has the probabilities";
+        let about = "the logits of the classes; their softmax gives the probabilities";
         graph.output(Port::new("logits", Element::Float, &[BATCH, Dim::Fixed(outputs)], about), &logits);
         return;
     }
     let logits = graph.squeeze(&logits, 1);
-    let about = "the logit of the positive label; its sigmoid is the probability";
+    let about = "the logit of the positive label; the sigmoid of the logit is the probability of this label";
     graph.output(Port::new("logit", Element::Float, &[BATCH], about), &logits);
 }

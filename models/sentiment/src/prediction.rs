@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The number of characters of a text that [`Prediction`] displays.
+/// The largest number of characters of a text that [`Prediction`] displays.
 const EXCERPT: usize = 72;
 
 /// The options of a prediction, as the caller of [`Sentiment`](crate::Sentiment) gives them.
@@ -25,14 +25,14 @@ pub struct Prediction {
     pub text: String,
     /// The most probable class, such as `positive`.
     pub label: String,
-    /// A probability from 0 to 1. For a model of reviews, whose classes are `negative` and `positive`, it is that of
-    /// `positive`. For a model with classes of its own, it is that of the [`label`](Self::label).
+    /// A probability from 0 to 1. For a model with the classes `negative` and `positive`, this is the probability of
+    /// `positive`. For a model with other classes, this is the probability of the [`label`](Self::label).
     pub probability: f32,
-    /// For a model with classes of its own: the probabilities of all classes, which sum to 1.
+    /// The probabilities of all classes, which sum to 1; empty for a model with the classes `negative` and `positive`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub probabilities: BTreeMap<String, f32>,
-    /// The number of words that the model reads and knows, without punctuation. If it is 0, label and probability are
-    /// the same as for any other text of unknown words.
+    /// The number of words of the text that the model reads and knows, without punctuation. If this number is 0, label
+    /// and probability are the same as for any other text of unknown words.
     pub known_words: usize,
     /// The number of words and punctuation characters that the model reads and does not know. A network reads at most
     /// `max_words` words at one end of the text, and knows the words of its vocabulary. N-grams without a network read
@@ -45,19 +45,19 @@ pub struct Prediction {
     pub words: Option<Vec<Contribution>>,
 }
 
-/// A word of a text, and its contribution to a logit: that of the positive label, or, for a model with classes of its
-/// own, that of the predicted class.
+/// A word of a text, and its contribution to a logit: the logit of the positive label or, for a model with classes
+/// other than `negative` and `positive`, the logit of the predicted class.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Contribution {
     /// The word in lower case, or a punctuation character.
     pub word: String,
-    /// Contribution to the logit: above 0 for words that raise the logit, below 0 for words
-    /// that lower it. 0 for words that the model does not read.
+    /// The contribution to the logit: above 0 for words that raise the logit, below 0 for words that lower it, and 0
+    /// for words that the model does not read.
     pub contribution: f32,
 }
 
-/// Displays a prediction on one line: `positive 0.980  Wonderfully acted.` The line tells if the model knows no word of
-/// the text, and if it did not read the whole text.
+/// Displays a prediction on one line: `positive 0.980  Wonderfully acted.` The line also says if the model knows no
+/// word of the text, and if the model did not read the whole text.
 impl fmt::Display for Prediction {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         let text = self.text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -76,8 +76,8 @@ impl fmt::Display for Prediction {
     }
 }
 
-/// The logits of a text, from each part of a model and from the whole model: one logit, that of the positive label, or one
-/// per class.
+/// The logits of a text, from each part of a model and from the whole model. There is one logit, for the positive
+/// label, or one logit per class.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Logits {
     /// The logits of the network, if the model has one.
@@ -105,8 +105,9 @@ impl Logits {
     }
 }
 
-/// The probabilities of the classes, whose logits are divided by `temperature`. A single logit is that of the second of
-/// two classes, and its sigmoid is the probability of this class. Several logits are normalised by softmax.
+/// Computes the probabilities of the classes from their logits, which are first divided by `temperature`: the softmax
+/// of several logits. A single logit belongs to the second of two classes, and its sigmoid is the probability of this
+/// class.
 pub fn probabilities(logits: &[f32], temperature: f64) -> Vec<f32> {
     if let [logit] = logits {
         let probability = sigmoid(f64::from(*logit) / temperature) as f32;

@@ -34,7 +34,7 @@ pub enum Classifier {
     Network(Box<NetworkClassifier>),
     /// N-grams alone.
     Ngrams(NgramClassifier),
-    /// A network and n-grams: each logit is a weighted sum of both logits.
+    /// A network and n-grams: each logit is the weighted sum of the network's logit and the n-grams' logit.
     Blend(Box<Blend>),
 }
 
@@ -79,8 +79,8 @@ impl Predictor for Sentiment {
     /// Classifies texts. HTML entities, which texts from web pages may contain, are decoded first: see [`decoded`].
     fn predict(&self, inputs: &[String], options: &Options) -> Result<Vec<Prediction>, PredictError> {
         if self.settings.language_model {
-            let reason = "it is a language model, which knows no classes; train a classifier with --contextual and the \
-                          path of this model";
+            let reason = "this is a language model, which cannot classify texts; train a classifier with --contextual \
+                          and the path of this model";
             return Err(PredictError::bad_input("model", reason));
         }
         let texts: Vec<Cow<str>> = inputs.iter().map(|text| decoded(text)).collect();
@@ -101,7 +101,8 @@ impl Predictor for Sentiment {
             let is_word = |token: &&String| token.contains(char::is_alphanumeric);
             let probabilities = self.probabilities(&logits);
             let best = largest(&probabilities);
-            // A model with one logit answers the probability of its second class, and explains this logit.
+            // For a model with one logit, the prediction has the probability of the second class, and the contributions
+            // explain this logit.
             let (asked, output) = if self.settings.outputs() == 1 { (1, 0) } else { (best, best) };
             let named = !self.settings.classes.is_empty();
             Prediction {
@@ -179,7 +180,8 @@ impl Sentiment {
         }
     }
 
-    /// Sets the numbers from which [`Settings::temperature_of`] computes the temperature of a text.
+    /// Sets the temperature and its length exponent, from which [`Settings::temperature_of`] computes the temperature
+    /// of a text.
     pub fn set_temperature(&mut self, temperature: Positive, length_exponent: Option<f64>) {
         self.settings.temperature = Some(temperature);
         self.settings.length_exponent = length_exponent;
@@ -190,8 +192,8 @@ impl Sentiment {
         probabilities(&logits.combined, self.settings.temperature_of(logits.words))
     }
 
-    /// Computes the logits of each text, in order, for measurements: texts are read as published, without
-    /// [decoding](decoded) entities of HTML. The network reads a text without words as one unknown word.
+    /// Computes the logits of each text, in order, to measure a model. Unlike [`predict`](Predictor::predict), this
+    /// function does not [decode](decoded) HTML entities. The network reads a text without words as one unknown word.
     pub fn logits<S: AsRef<str>>(&self, texts: &[S]) -> Vec<Logits> {
         self.logits_of_tokens(&tokenized(texts))
     }
@@ -206,8 +208,8 @@ impl Sentiment {
         logits.collect()
     }
 
-    /// Computes the contribution of each word to the logit with the index `output`: by occlusion for a network, and from the weights for
-    /// n-grams. For a blend, it is the weighted sum of both contributions.
+    /// Computes the contribution of each word to the logit with the index `output`: by occlusion for a network, and
+    /// from the weights for n-grams. For a blend, the contribution is the weighted sum of both contributions.
     fn contributions_of_tokens(&self, tokens: Vec<String>, output: usize) -> Vec<Contribution> {
         let mut sums = vec![0.0; tokens.len()];
         let mut add = |share: f32, contributions: Vec<f32>| {
@@ -222,13 +224,13 @@ impl Sentiment {
         tokens.into_iter().zip(sums).map(|(word, contribution)| Contribution { word, contribution }).collect()
     }
 
-    /// Returns the words of a text that the model uses: those within the network's largest number of words, or all words if
+    /// Returns the words of a text that the model uses: at most the network's largest number of words, or all words if
     /// the model has no network.
     fn read<'a>(&self, tokens: &'a [String]) -> &'a [String] {
         self.network().map_or(tokens, |network| network.reading().cut(tokens))
     }
 
-    /// Whether the network knows a word; for n-grams alone, whether the word has a weight.
+    /// Whether the network's vocabulary contains a word; for a model of n-grams alone, whether the word has a weight.
     fn knows(&self, token: &str) -> bool {
         match (self.network(), self.ngrams()) {
             (Some(network), _) => network.vocabulary().id(token) != Vocabulary::UNKNOWN,
@@ -268,7 +270,7 @@ fn open_ngrams(package: &Package<'_>, outputs: usize) -> Result<NgramClassifier,
     let ngrams = NgramClassifier::parse(&package.read(NGRAMS)?).map_err(invalid)?;
     match ngrams.outputs() == outputs {
         true => Ok(ngrams),
-        false => Err(invalid(format!("the n-grams have {} logits, not {outputs}", ngrams.outputs()))),
+        false => Err(invalid(format!("the n-grams have {} logits, but the model needs {outputs}", ngrams.outputs()))),
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::settings::Settings;
 
-/// The schemas of texts, options and predictions of a model with these settings.
+/// The JSON schemas of the input (a text), the options and the output (a prediction) of a model with these settings.
 pub fn schemas(settings: &Settings) -> Schemas {
     let has_classes = !settings.classes.is_empty();
     let (input, label, probability) = match has_classes {

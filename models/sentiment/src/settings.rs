@@ -1,7 +1,8 @@
 //! Settings of a trained model, as `manifest.json` stores them.
 //!
-//! The keys are those of a recipe's `[data]` and `[model]`. Packages of format 1 store their whole recipe instead, so
-//! keys that inference does not need are ignored.
+//! The keys are the same as in the tables `[data]` and `[model]` of a recipe, which is a TOML file with the settings of
+//! a training. Packages of the older format 1 store the whole recipe instead, so keys that inference does not need are
+//! ignored.
 
 use std::ops::Range;
 
@@ -17,8 +18,8 @@ pub struct Settings {
     pub data: Reading,
     /// The parts of the model.
     pub model: ModelSettings,
-    /// The names of the classes, in the order of the logits. If empty, the model has one logit, that of the label
-    /// `positive`; the other label is `negative`.
+    /// The names of the classes, in the order of the logits. If empty, the classes are `negative` and `positive`, and
+    /// the model has one logit, for `positive`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
     /// The number by which the logits are divided before they become probabilities; 1 if absent. Training chooses it on
@@ -30,7 +31,7 @@ pub struct Settings {
     /// chooses the exponent together with the temperature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub length_exponent: Option<f64>,
-    /// Whether the network is a language model, which has learned to predict words, and knows no classes.
+    /// Whether the network is a language model, which has only learned to predict words, and cannot classify texts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub language_model: bool,
 }
@@ -42,11 +43,12 @@ pub const POLARITY: [&str; 2] = ["negative", "positive"];
 /// The number of words of a text at which [`Settings::length_exponent`] has no effect.
 pub const USUAL_WORDS: f64 = 20.0;
 
-/// The number of words from which the length of a text has no further effect. Of several limits, this one had the smallest
-/// cross-entropy on the validation part of the recipe `short-reviews`.
+/// The number of words above which a text has the same temperature as a text with this number of words. Of several
+/// values, this value gave the smallest cross-entropy on the validation part of the recipe `short-reviews`.
 pub const LONG: usize = 45;
 
-/// The factor of the temperature for a text with this number of words.
+/// The factor by which the temperature is multiplied for a text with this number of words: see
+/// [`Settings::length_exponent`].
 pub fn length_factor(words: usize, exponent: f64) -> f64 {
     (words.clamp(1, LONG) as f64 / USUAL_WORDS).powf(exponent)
 }
@@ -63,7 +65,7 @@ impl Settings {
         self.classes.len().max(1)
     }
 
-    /// The names of all classes. Those of a model with one logit are `negative` and `positive`.
+    /// The names of all classes: `negative` and `positive` if the model has one logit.
     pub fn labels(&self) -> Vec<String> {
         match self.classes.is_empty() {
             true => POLARITY.map(str::to_owned).to_vec(),
@@ -75,7 +77,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// A message that names the class.
+    /// A message that names the class that is wrong.
     pub fn check(&self) -> Result<(), String> {
         let Self { classes, .. } = self;
         if let [only] = classes.as_slice() {
@@ -99,14 +101,14 @@ pub struct ModelSettings {
     pub ngrams: Option<NgramSettings>,
 }
 
-/// The settings of the n-grams. There are none, because the file `ngrams.safetensors` contains everything.
+/// The settings of the n-grams. This struct is empty, because the file `ngrams.safetensors` contains all values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NgramSettings {}
 
 /// Which words of a text the network reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
-    /// The largest number of words that the network reads of a text.
+    /// The largest number of words of a text that the network reads.
     pub max_words: Count,
     /// Which end of a text the network reads if the text has more than `max_words` words.
     pub keep: Keep,

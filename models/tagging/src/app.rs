@@ -59,6 +59,6 @@ pub enum Verb {
   predict --json --file messages.txt           one text per line, one JSON object per line
   predict --html page.html --file article.txt  an HTML page with marked entities")]
     Predict(Predict),
-    /// Join the outputs of all shards of `--shard` into the output of one run without `--shard`
+    /// Join the outputs of `predict --shard` for all shards into the output of one run of `predict` without `--shard`
     Merge(Merge),
 }

@@ -37,8 +37,8 @@ use crate::vectors::WordVectors;
 pub const WEIGHT_NAMES: WeightNames =
     WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
 
-/// The sizes and dropout probabilities of the network: the table `[model]` of a recipe, and the field `model` in the
-/// settings of a package.
+/// The sizes and dropout probabilities of the network: the table `[model]` of a recipe (the TOML file of a training
+/// run), and the field `model` in the settings of a package (the files of a trained model).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {

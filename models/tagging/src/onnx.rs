@@ -7,8 +7,8 @@ use serde_json::json;
 use crate::features::SHAPES;
 use crate::predictor::Tagger;
 
-const WORDS: &str =
-    "tokens in lower case, 0 for every digit, <url>, <user>, no # before a tag: normalize() of crate `tagging`";
+const WORDS: &str = "the token in lower case, with 0 for each digit and without the # of a tag; <url> for a web \
+                     address and <user> for an @name; see the function normalize() of the crate `tagging`";
 const SHAPE: &str = "0 no letter or digit, 1 digits, 2 letters and digits, 3 lower case, 4 one capital, 5 capitals, 6 \
                      first letter capital, 7 other";
 const CRF: &str = "the scores of the CRF, as JSON: start, end and transitions[from][to]; a score of -1e9 means that \
@@ -29,7 +29,11 @@ impl ToOnnx for Tagger {
             .with("shapes", SHAPE, "the shape of a token")
             .with("labels", labels.join("\n"), "the labels, one per line: O, and B, I, E, S of each kind of entity")
             .with("crf", crf(self).to_string(), CRF)
-            .with("outside_penalty", self.settings().outside_penalty.to_string(), "see `crf`"))
+            .with(
+                "outside_penalty",
+                self.settings().outside_penalty.to_string(),
+                "the number to subtract from the emissions of the first label before decoding",
+            ))
     }
 }
 
@@ -79,8 +83,8 @@ fn vectors(graph: &mut Graph, tagger: &Tagger, words: &Value) -> Value {
 
 /// Returns the graph that reads the characters of tokens. All tokens of a batch have the same number of characters.
 fn spelling(tagger: &Tagger, options: &Options) -> Graph {
-    let about = "Features of the spelling of tokens, by their first 24 characters. All tokens of a batch have the same \
-                 number of characters; a program can keep the features of a token.";
+    let about = "Features of the spelling of tokens, computed from their first 24 characters. All tokens of a batch \
+                 have the same number of characters. A program can compute the features of a token once and keep them.";
     let network = tagger.network();
     let mut graph = Graph::new("spelling", about, options.precision);
     let dims = [Dim::Named("tokens"), Dim::Named("characters")];

@@ -181,7 +181,7 @@ impl Tagger {
     /// Converts spans to entities with offsets in bytes and characters. A span is a byte range of `text`, the index of
     /// a kind, and a confidence. The spans must be in ascending order.
     fn entities(&self, text: &str, spans: impl Iterator<Item = (Range<usize>, usize, f32)>) -> Vec<Entity> {
-        let (mut byte, mut character) = (0, 0); // an offset in bytes, and the same in characters
+        let (mut byte, mut character) = (0, 0); // the same offset in bytes and in characters
         let mut count_to = |end: usize| {
             character += text[byte..end].chars().count();
             byte = end;

@@ -3,7 +3,7 @@
 use inference::Schemas;
 use serde_json::json;
 
-/// Returns the schemas of texts, options and predictions.
+/// Returns the JSON schemas of input texts, options and predictions.
 pub fn schemas() -> Schemas {
     let offset = json!({ "type": "integer", "minimum": 0 });
     Schemas {

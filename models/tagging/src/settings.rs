@@ -1,4 +1,4 @@
-//! Settings of a trained model, as `manifest.json` stores them.
+//! Settings of a trained model, as the file `manifest.json` of its package stores them.
 
 use serde::{Deserialize, Serialize};
 

@@ -116,8 +116,8 @@ fn clitic(line: &str, start: usize) -> Option<&str> {
     CLITICS.contains(&word.to_lowercase().replace('’', "'").as_str()).then_some(word)
 }
 
-/// Returns whether `word`, which follows the token `last` without a space, belongs to that token. It does if it is the
-/// full stop of an abbreviation or of an initial, or if it repeats a punctuation mark, as in `...`.
+/// Returns whether `word`, which follows the token `last` without a space, belongs to that token: if `word` is the full
+/// stop of an abbreviation or of an initial, or if `word` repeats a punctuation mark, as in `...`.
 fn joins(last: &str, word: &str) -> bool {
     match word.chars().next() {
         Some('.') if last.starts_with(char::is_alphabetic) => is_abbreviation(last),

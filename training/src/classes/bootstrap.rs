@@ -6,20 +6,24 @@ use rand::{RngExt, SeedableRng};
 use super::{Answer, accuracy, calibration_error, class_scores, macro_f1};
 use crate::metric::Metric;
 
-/// The number of resamples.
+/// The number of bootstrap resamples.
 const RESAMPLES: usize = 500;
+/// The seed of the random generator for the resamples.
 const SEED: u64 = 27;
-/// The share of the resamples below the interval, and above it.
+/// The share of the resamples whose value is below the interval. The same share is above the interval.
 const TAIL: f64 = 0.025;
-/// The largest number of classes whose precision and recall are metrics.
+/// The largest number of classes for which [`measure`] reports the precision and the recall of each class.
 const LISTED: usize = 50;
 
 /// Metrics of a classifier with 95 % intervals of the percentile bootstrap over examples:
 ///
 /// - `accuracy`: the share of examples whose most probable class is right
-/// - `macro_f1`: the mean F1 of the classes that occur
+/// - `macro_f1`: the mean F1 of the classes that have examples
 /// - `calibration_error`: the expected calibration error with ten bins
-/// - `precision[CLASS]` and `recall[CLASS]`, without intervals, for at most 50 classes that occur
+/// - `precision[CLASS]` and `recall[CLASS]`, without intervals: for each class that has examples, but only if there are
+///   at most 50 classes
+///
+/// `classes` are the names of the classes, by class index.
 pub fn measure(answers: &[Answer], classes: &[String]) -> Vec<Metric> {
     let mut metrics = vec![
         Metric::higher("accuracy", accuracy(answers)).with_interval(interval(answers, accuracy)),

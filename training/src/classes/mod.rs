@@ -37,7 +37,7 @@ impl Answer {
     }
 }
 
-/// The share of right answers.
+/// Returns the share of right answers; NaN if there are no answers.
 pub fn accuracy(answers: &[Answer]) -> f64 {
     answers.iter().filter(|answer| answer.is_right()).count() as f64 / answers.len() as f64
 }
@@ -48,9 +48,10 @@ pub struct ClassScores {
     /// The share of the examples with this predicted class that truly belong to this class; 0 if no example has this
     /// predicted class.
     pub precision: f64,
-    /// The share of the examples of this class that are recognised; NaN if there are none.
+    /// The share of the examples of this class whose predicted class is right; NaN if there are no examples of this
+    /// class.
     pub recall: f64,
-    /// The harmonic mean of both; NaN if there are no examples of this class.
+    /// The harmonic mean of precision and recall; NaN if there are no examples of this class.
     pub f1: f64,
 }
 
@@ -73,15 +74,16 @@ pub fn class_scores(answers: &[Answer], classes: usize) -> Vec<ClassScores> {
     sums.into_iter().map(scores).collect()
 }
 
-/// The mean F1 of the classes that occur.
+/// Returns the mean F1 of the classes that have examples.
 pub fn macro_f1(answers: &[Answer]) -> f64 {
     let scores: Vec<f64> =
         class_scores(answers, 0).into_iter().map(|scores| scores.f1).filter(|f1| !f1.is_nan()).collect();
     scores.iter().sum::<f64>() / scores.len() as f64
 }
 
-/// The expected calibration error with ten bins of equal width ([Guo et al. 2017](https://arxiv.org/abs/1706.04599)): the
-/// mean absolute difference between the confidence and the share of right answers in a bin.
+/// Returns the expected calibration error with ten bins of equal width
+/// ([Guo et al. 2017](https://arxiv.org/abs/1706.04599)): the absolute difference between the mean confidence and the
+/// share of right answers in a bin, averaged over the bins with their numbers of answers as weights.
 pub fn calibration_error(answers: &[Answer]) -> f64 {
     let bins = bins(answers);
     bins.iter().map(|bin| (bin.confidence - bin.right).abs()).sum::<f64>() / answers.len() as f64
@@ -109,8 +111,8 @@ fn bins(answers: &[Answer]) -> [Bin; BINS] {
     bins
 }
 
-/// The number of examples of each true class (row) with each predicted class (column), `[classes, classes]`. Examples of
-/// classes that the model does not know are left out.
+/// Returns the confusion matrix, `[classes, classes]`: the number of examples with each true class (row) and each
+/// predicted class (column). Examples of classes that the model does not know are left out.
 pub fn confusion(answers: &[Answer], classes: usize) -> Vec<Vec<usize>> {
     let mut counts = vec![vec![0; classes]; classes];
     for answer in answers {

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use super::{Answer, bins, confusion};
 use crate::plot::{HeatMap, Legend, Line, Panel};
 
-/// The confusion matrix as a heat map: the share of each predicted class (column) in each true class (row).
+/// Returns the confusion matrix as a heat map: for the examples of each true class (row), the share of each predicted
+/// class (column).
 pub fn confusion_map(answers: &[Answer], classes: &[String]) -> HeatMap {
     let counts = confusion(answers, classes.len());
     let share = |row: &Vec<usize>| -> Vec<f64> {
@@ -24,8 +25,8 @@ pub fn confusion_map(answers: &[Answer], classes: &[String]) -> HeatMap {
     }
 }
 
-/// The reliability diagram: the share of right answers against the mean confidence, in bins of the confidence. A
-/// calibrated model is on the diagonal.
+/// Returns the reliability diagram: the share of right answers over the mean confidence, with one point per bin of the
+/// confidence. The points of a calibrated model are on the diagonal.
 pub fn reliability(answers: &[Answer]) -> Panel {
     let bins = bins(answers).into_iter().filter(|bin| bin.count > 0.0);
     let points = bins.map(|bin| (bin.confidence / bin.count, bin.right / bin.count)).collect();
@@ -47,7 +48,7 @@ pub fn reliability(answers: &[Answer]) -> Panel {
     }
 }
 
-/// One SVG with several pictures in SVG, one below the other.
+/// Returns one SVG that contains several SVG pictures, one below the other.
 pub fn stacked(pictures: &[String]) -> String {
     let (mut width, mut height, mut parts) = (0.0_f64, 0.0, String::new());
     for picture in pictures {
@@ -62,7 +63,7 @@ pub fn stacked(pictures: &[String]) -> String {
     )
 }
 
-/// The length in an attribute of an SVG; 0 if the SVG has no such attribute.
+/// Returns the value of a numeric attribute of an SVG, such as `width`; 0 if the SVG does not have the attribute.
 fn length(svg: &str, attribute: &str) -> f64 {
     let start = format!("{attribute}=\"");
     let number = svg.split_once(&start).and_then(|(_, rest)| rest.split_once('"'));

@@ -1,15 +1,15 @@
 //! Temperature scaling ([Guo et al. 2017](https://arxiv.org/abs/1706.04599)): the number by which logits are divided, so that
 //! probabilities are calibrated.
 
-/// The smallest and the largest temperature.
+/// The smallest and the largest temperature of the search.
 const LIMITS: [f64; 2] = [0.25, 4.0];
 
-/// The number of steps of the search. Each step divides the length of the search interval by 1.618, so the last
-/// interval is shorter than 10⁻⁴.
+/// The number of steps of the search. Each step divides the length of the search interval, on a logarithmic scale, by
+/// 1.618, so the last interval is shorter than 10⁻⁴.
 const STEPS: usize = 22;
 
-/// Returns the temperature with the smallest loss, by golden-section search over its logarithm. `loss` computes the
-/// cross-entropy of the validation part with a temperature; it has one minimum.
+/// Returns the temperature with the smallest loss, by golden-section search over the logarithm of the temperature.
+/// `loss` returns the cross-entropy on the validation part for a temperature, and must have a single minimum.
 pub fn best_temperature(loss: impl Fn(f64) -> f64) -> f64 {
     let golden = (5f64.sqrt() - 1.0) / 2.0;
     let loss = |logarithm: f64| loss(logarithm.exp());

@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use super::Lost;
 
-/// A message between ranks.
+/// A message between ranks. In an exchange, every rank sends one `Part` to every rank. The exchanges of a training are
+/// counted from 0.
 #[derive(Clone, Debug)]
 pub enum Message {
-    /// What a rank sends in an exchange. The exchanges of a training are counted from 0.
+    /// The content that `rank` sends in the exchange with the number `round`.
     Part { round: usize, rank: usize, content: Arc<[u8]> },
-    /// The last message of a rank: it has ended after this number of exchanges.
+    /// The last message of `rank`, which has ended after `rounds` exchanges.
     Ended { rank: usize, rounds: usize },
 }
 
-/// Collects the messages of an exchange. Messages may arrive in any order, late, or several times: a message of a later
-/// exchange waits, and a message of an earlier one is ignored. If a message is lost, the rank keeps waiting for it, and
-/// never continues with incomplete data.
+/// Collects the messages of an exchange, in which every rank sends one message. Messages may arrive in any order, late,
+/// or several times: a message of a later exchange is kept for that exchange, and a message of an earlier exchange is
+/// ignored. If a message is lost, the rank keeps waiting for it, and never continues with incomplete data.
 #[derive(Debug, Default)]
 pub struct Inbox {
     /// The number of the current exchange.
@@ -49,8 +50,8 @@ impl Inbox {
     }
 
     /// Returns the messages of the current exchange, in the order of the ranks, if the messages of all ranks have
-    /// arrived; the next exchange then becomes the current one. Returns an error if a message is missing because its
-    /// rank ended before this exchange; `None` if messages are still missing.
+    /// arrived. The next exchange then becomes the current exchange. Returns an error if a message is missing because
+    /// its rank ended before this exchange. Returns `None` if the rank must wait for more messages.
     pub fn take(&mut self) -> Option<Result<Vec<Arc<[u8]>>, Lost>> {
         if (0..self.world).all(|rank| self.parts.contains_key(&(self.round, rank))) {
             let all = (0..self.world).filter_map(|rank| self.parts.remove(&(self.round, rank))).collect();

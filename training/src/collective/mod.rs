@@ -2,12 +2,12 @@
 //!
 //! | implementation | ranks |
 //! |---|---|
-//! | [`Alone`] | one; the trainer then exchanges nothing |
+//! | [`Alone`] | a single rank, which exchanges nothing |
 //! | [`Threads`] | threads of one process, for tests |
 //! | `Mpi` (cargo feature `mpi`) | processes that `mpirun` has started |
 //!
-//! All ranks call the same functions in the same order. A result is the same on all ranks, or an error: the ranks of a
-//! training therefore never decide differently.
+//! All ranks call the same functions in the same order. A sum or a decision is the same on every rank on which the call
+//! succeeds. Therefore the ranks of a training never make different decisions.
 
 mod inbox;
 #[cfg(feature = "mpi")]
@@ -34,8 +34,8 @@ pub struct Lost {
     pub rank: usize,
 }
 
-/// The ranks of a training, as one of them sees them. An implementation sends bytes between the ranks; sums and decisions
-/// are functions of `dyn Collective`.
+/// The connection of one rank with all ranks of a training. An implementation only sends bytes between the ranks. The
+/// methods of `dyn Collective` build sums and common decisions on these messages.
 pub trait Collective {
     /// The number of this rank, counted from 0. Rank 0 writes the files of the run.
     fn rank(&self) -> usize;
@@ -51,8 +51,9 @@ pub trait Collective {
     /// [`Lost`] if a rank has ended.
     fn all_gather(&self, own: &[u8], all: &mut [u8]) -> Result<(), Lost>;
 
-    /// Splits `own` into as many equal parts as there are ranks, and sends the first part to rank 0, the second to rank 1, and
-    /// so on. Fills `received` with the parts that the ranks have sent to this rank, in their order.
+    /// Splits `own` into as many equal parts as there are ranks, and sends the first part to rank 0, the second part to
+    /// rank 1, and so on. Fills `received` with the parts that this rank gets, in the order of the ranks that send
+    /// them.
     ///
     /// # Errors
     ///
@@ -73,8 +74,9 @@ pub trait Collective {
 const CHUNK: usize = 1 << 16;
 
 impl dyn Collective + '_ {
-    /// Replaces each value by the sum over the ranks. Each rank adds its share of the values, in the order of the ranks, and
-    /// sends the sums to the others: the rounding is the same in every run and on every rank.
+    /// Replaces each value by its sum over the ranks. Each rank computes the sums of one part of the values, always
+    /// adds in the order of the ranks, and sends the sums to the other ranks. Therefore the rounding is the same in
+    /// every run and on every rank.
     ///
     /// # Errors
     ///
@@ -108,7 +110,8 @@ impl dyn Collective + '_ {
         Ok(())
     }
 
-    /// Sends `own` to all ranks. Returns what all ranks have sent, in their order.
+    /// Sends `own` to all ranks. Returns the bytes that each rank has sent, in the order of the ranks. The ranks may
+    /// send different numbers of bytes.
     ///
     /// # Errors
     ///
@@ -125,7 +128,7 @@ impl dyn Collective + '_ {
         Ok(all.chunks_exact(longest).zip(lengths).map(|(bytes, length)| bytes[..length].to_vec()).collect())
     }
 
-    /// Returns what rank 0 has sent.
+    /// Sends `own` of rank 0 to all ranks, and returns it. The argument `own` of all other ranks is ignored.
     ///
     /// # Errors
     ///
@@ -134,7 +137,8 @@ impl dyn Collective + '_ {
         Ok(self.exchange(own)?.swap_remove(0))
     }
 
-    /// Returns, for each question, whether any rank says yes.
+    /// Returns, for each of `N` yes-or-no questions, whether any rank answers yes. `votes` are the answers of this
+    /// rank.
     ///
     /// # Errors
     ///
@@ -158,7 +162,7 @@ impl dyn Collective + '_ {
         self.rank() == 0
     }
 
-    /// Returns the result of `compute`: see [`in_turn`](Collective::in_turn).
+    /// Calls `compute` through [`in_turn`](Collective::in_turn), and returns its result.
     pub(crate) fn turn<R>(&self, compute: impl FnOnce() -> R) -> R {
         if self.world() == 1 {
             return compute();
@@ -191,7 +195,7 @@ impl Wire {
         }
     }
 
-    /// Calls `apply` with each element of `values` and the number that was sent for it.
+    /// Decodes one number from `bytes` for each element of `values`, and calls `apply` with the element and the number.
     fn decode(self, bytes: &[u8], values: &mut [f32], apply: impl Fn(&mut f32, f32)) {
         match self {
             Self::Single => {
@@ -206,7 +210,7 @@ impl Wire {
     }
 }
 
-/// The only rank of an ordinary training.
+/// The only rank of a training that is not distributed over several ranks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Alone;
 
@@ -240,13 +244,14 @@ pub struct Share {
 }
 
 impl Share {
-    /// Returns the [`rows`](Self::rows) of this rank; `None` if it has none.
+    /// Returns the rows of this rank in a batch of `count` rows, as [`rows`](Self::rows) does; `None` if there are no
+    /// rows for this rank.
     pub fn own_rows(self, count: usize) -> Option<Range<usize>> {
         Some(self.rows(count)).filter(|rows| !rows.is_empty())
     }
 
-    /// Returns the rows of this rank in a batch of `count` rows. The ranks have consecutive rows, in their order; their
-    /// numbers of rows differ by at most 1.
+    /// Returns the rows of this rank in a batch of `count` rows. Each rank has consecutive rows: rank 0 has the first
+    /// rows. The numbers of rows of two ranks differ by at most 1.
     pub fn rows(self, count: usize) -> Range<usize> {
         self.rank * count / self.world..(self.rank + 1) * count / self.world
     }

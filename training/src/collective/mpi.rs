@@ -13,16 +13,17 @@ const WORLD: [&str; 3] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS"];
 
 /// One of several processes that `mpirun` has started.
 ///
-/// If a process dies, MPI ends all others, so [`Lost`] is never returned. The same happens if the value is dropped before
-/// [`finish`](Collective::finish): the other processes would wait for this one.
+/// If a process dies, MPI ends all other processes, so [`Lost`] is never returned. MPI also ends all processes if this
+/// value is dropped before the call of [`finish`](Collective::finish), because they would wait for this process
+/// forever.
 pub struct Mpi {
     universe: Universe,
     finished: Cell<bool>,
 }
 
 impl Mpi {
-    /// Joins the other processes if `mpirun`, or another launcher of MPI, has started several. Only the first call in a
-    /// process may return a rank.
+    /// Connects this process with the other processes that `mpirun`, or another launcher of MPI, has started. Returns
+    /// `None` if this process was started alone. A process can connect only once: later calls return `None`.
     pub fn start() -> Option<Self> {
         let count = |name: &&str| std::env::var(name).ok()?.parse::<usize>().ok();
         let launched = WORLD.iter().filter_map(count).any(|count| count > 1);

@@ -1,4 +1,4 @@
-//! What the ranks of a training share: gradients, and hidden states that are stored in one checkpoint.
+//! The data that the ranks of a training exchange: gradients, and the hidden states for the checkpoint of all ranks.
 
 use std::collections::VecDeque;
 
@@ -10,15 +10,17 @@ use super::{Collective, Lost, Wire};
 use crate::error::{Result as TrainingResult, TrainingError};
 use crate::task::Carry;
 
-/// The totals that are summed over all ranks, in addition to the gradients.
+/// The values of one optimizer step that are summed over all ranks, in addition to the gradients.
 #[derive(Clone, Copy)]
 pub struct Totals {
     /// The sum of the losses of all items.
     pub loss: f64,
+    /// The number of items, such as sentences or tokens.
     pub items: usize,
 }
 
-/// Adds the gradients, the losses and the numbers of items of all ranks.
+/// Adds the gradients, the losses and the numbers of items of all ranks. Returns the sums, which are the same on every
+/// rank. `grads` and `own` are the values of this rank; `wire` is the number format in which gradients are sent.
 pub fn add<M: Module>(
     ranks: &dyn Collective,
     model: &M,
@@ -35,14 +37,14 @@ pub fn add<M: Module>(
     Ok((put.grads, totals))
 }
 
-/// The gradient of a parameter: a matrix with the first dimension of the parameter as rows.
+/// The gradient of a parameter, read as a matrix: the first dimension of the parameter is the number of rows.
 struct Gradient {
     shape: Shape,
     /// `None` if this rank has no gradient.
     data: Option<TensorData>,
 }
 
-/// Takes the gradients of all parameters, in their order.
+/// Removes the gradients from `grads`, and collects them in `taken`, in the order of the parameters.
 struct Take {
     grads: GradientsParams,
     taken: VecDeque<Gradient>,
@@ -55,7 +57,7 @@ impl ModuleVisitor for Take {
     }
 }
 
-/// Puts the gradients back.
+/// Adds `gradients`, which are in the order of the parameters, to `grads`.
 struct Put {
     grads: GradientsParams,
     gradients: VecDeque<Gradient>,
@@ -70,10 +72,11 @@ impl ModuleVisitor for Put {
     }
 }
 
-/// The minimum number of values of a gradient that is sent alone. Smaller gradients are sent together.
+/// The smallest number of values of a gradient that is sent in its own message. Smaller gradients are sent together.
 const LARGE: usize = 1 << 14;
 
-/// Replaces the gradients by their sums over the ranks. A gradient that no rank has stays `None`.
+/// Replaces the gradients by their sums over the ranks. A gradient that no rank has stays `None`. `own` are the totals
+/// of this rank. Returns the totals of all ranks.
 fn add_all(ranks: &dyn Collective, gradients: &mut [Gradient], own: Totals, wire: Wire) -> Result<Totals, Lost> {
     let rows: Vec<NonZero> = gradients.iter().map(Gradient::nonzero).collect();
     let mut message = vec![own.loss.to_bits(), own.items as u64];
@@ -125,7 +128,7 @@ impl Gradient {
         self.shape.num_elements() < LARGE
     }
 
-    /// The values; zeros if this rank has no gradient.
+    /// Returns the values of the gradient. If this rank has no gradient, a gradient of zeros is created first.
     fn values(&mut self) -> &mut [f32] {
         let data = self.data.get_or_insert_with(|| TensorData::zeros::<f32, _>(self.shape.clone()));
         data.as_mut_slice().unwrap_or_default()
@@ -148,9 +151,9 @@ impl Gradient {
 enum NonZero {
     /// There is no gradient.
     None,
-    /// These rows. The gradient of an embedding has few.
+    /// The indices of the rows: fewer than half of all rows, as in the gradient of an embedding.
     Few(Vec<u32>),
-    /// At least half of the rows, or an unknown set of rows. The content is the number of all rows of the gradient.
+    /// At least half of the rows, or an unknown set of rows. The value is the number of all rows of the gradient.
     All(usize),
 }
 
@@ -186,15 +189,16 @@ impl Adder<'_> {
         if self.wire == Wire::Single {
             return self.ranks.sum(values, Wire::Single);
         }
-        // The gradients of the mean loss are in the range of f16; those of the sum may be above its largest number, 65504.
+        // The gradients of the mean loss are in the range of f16. The gradients of the sum of the losses may exceed
+        // 65504, the largest f16 number.
         values.iter_mut().for_each(|value| *value /= self.items);
         self.ranks.sum(values, self.wire)?;
         values.iter_mut().for_each(|value| *value *= self.items);
         Ok(())
     }
 
-    /// Replaces the values of a matrix, `[…, features]`, by the sums over the ranks. This rank sends only the rows with
-    /// the indices `rows`; all other rows of this rank are 0.
+    /// Replaces the values of a matrix, `[all rows, features]`, by their sums over the ranks. This rank sends only the
+    /// rows with the indices `rows`. All other rows of the matrix on this rank must be 0.
     fn sum_rows(self, values: &mut [f32], rows: &[u32], features: usize) -> Result<(), Lost> {
         let mut own = Vec::new();
         for row in rows {
@@ -214,7 +218,8 @@ impl Adder<'_> {
     }
 }
 
-/// Joins the rows of the hidden states of all ranks, for a checkpoint.
+/// Returns the hidden states of all ranks, for a checkpoint. `carry` are the hidden states of this rank's rows of the
+/// batch, each `[layers, rows, features]`. The rows of all ranks are concatenated.
 pub fn gather(ranks: &dyn Collective, carry: &Carry) -> Result<Carry, Lost> {
     let joined = |own: &Tensor<3>| {
         let [layers, _, features] = own.dims();
@@ -229,7 +234,8 @@ pub fn gather(ranks: &dyn Collective, carry: &Carry) -> Result<Carry, Lost> {
     carry.iter().map(joined).collect()
 }
 
-/// Returns the rows of this rank in the hidden states of a checkpoint.
+/// Returns the part of the hidden states of a checkpoint, each `[layers, rows, features]`, for this rank's rows of the
+/// batch.
 pub fn part(ranks: &dyn Collective, carry: Carry) -> Carry {
     let own = |state: Tensor<3>| {
         let rows = ranks.share().rows(state.dims()[1]);
@@ -238,7 +244,8 @@ pub fn part(ranks: &dyn Collective, carry: Carry) -> Carry {
     carry.into_iter().map(own).collect()
 }
 
-/// Checks that all ranks have the same weights at the same place of the training.
+/// Checks that all ranks have the same weights, and are at the same position of the training. `place` is the position
+/// of this rank: the numbers of finished epochs, of finished batches in the epoch, and of finished optimizer steps.
 pub fn check_equal<M: Module>(ranks: &dyn Collective, model: &M, place: [usize; 3]) -> TrainingResult<()> {
     if ranks.world() == 1 {
         return Ok(());

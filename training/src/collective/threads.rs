@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::inbox::{Inbox, Message};
 use super::{Collective, Lost};
 
-/// One of several ranks that are threads of one process. It is meant for tests: several such ranks are not faster than one,
-/// whose kernels use all cores already.
+/// One of several ranks that are threads of one process, for tests. Several of these ranks are not faster than one
+/// rank, because the kernels of one rank already use all cores.
 pub struct Threads {
     rank: usize,
     inbox: RefCell<Inbox>,
-    /// The rank that ended first, if this rank ends because of it.
+    /// The rank that ended first, if this rank ends because that rank has ended.
     lost: Cell<Option<usize>>,
     receiver: Receiver<Message>,
     senders: Vec<Sender<Message>>,
@@ -21,7 +21,7 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// Creates `world` ranks. Each is used by a thread of its own.
+    /// Creates `world` ranks. Each rank must be used in a separate thread.
     pub fn group(world: usize) -> Vec<Self> {
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..world).map(|_| channel()).unzip();
         let turn = Arc::new(Mutex::new(()));
@@ -37,11 +37,13 @@ impl Threads {
     }
 
     fn send(&self, message: &Message) {
-        // A rank that has ended receives nothing; its last message has said so.
+        // Sending to a rank that has ended fails. The failure is ignored, because the last message of that rank was
+        // `Ended`.
         self.senders.iter().for_each(|sender| drop(sender.send(message.clone())));
     }
 
-    /// Sends `content` to all ranks, and waits for what they send.
+    /// Sends `content` to all ranks. Waits for the contents that all ranks send, and returns them in the order of the
+    /// ranks.
     fn exchange(&self, content: &[u8]) -> Result<Vec<Arc<[u8]>>, Lost> {
         let mut inbox = self.inbox.borrow_mut();
         self.send(&Message::Part { round: inbox.round(), rank: self.rank, content: content.into() });
@@ -50,12 +52,13 @@ impl Threads {
                 self.lost.set(all.as_ref().err().map(|lost| lost.rank));
                 return all;
             }
-            // This cannot fail, because this rank has a sender to itself.
+            // `recv` cannot fail, because this rank also owns a sender of its own channel.
             inbox.deliver(self.receiver.recv().map_err(|_| Lost { rank: self.rank })?);
         }
     }
 
-    /// Sends `own` to all ranks. Fills `received` with the part of each rank's content that `part` selects for this rank.
+    /// Sends `own` to all ranks. Fills `received` with a part of the content that each rank has sent, in the order of
+    /// the ranks. `part` gets a content and the number of this rank, and returns the part.
     fn copy_from_all(&self, own: &[u8], received: &mut [u8], part: impl Fn(&[u8], usize) -> &[u8]) -> Result<(), Lost> {
         let all = self.exchange(own)?;
         let parts: Vec<&[u8]> = all.iter().map(|content| part(content, self.rank)).collect();
@@ -92,7 +95,7 @@ impl Collective for Threads {
 impl Drop for Threads {
     fn drop(&mut self) {
         let rounds = self.inbox.get_mut().round();
-        // The other ranks name the rank that ended first.
+        // The message contains the rank that ended first, so that the errors of all other ranks name that rank.
         self.send(&Message::Ended { rank: self.lost.get().unwrap_or(self.rank), rounds });
     }
 }

@@ -8,31 +8,32 @@ use training::{Task, grid};
 use super::Summary;
 use crate::error::Result;
 
-/// The quantiles of Student's t distribution for a 95 % interval, by the degrees of freedom from 1. The last one also
-/// serves for more degrees of freedom, for which it is slightly too large.
+/// The quantiles of Student's t distribution for a 95 % interval, for 1 to 30 degrees of freedom. The last quantile is
+/// also used for more than 30 degrees of freedom, although it is then slightly too large.
 const T: [f64; 30] = [
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
     2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 ];
 
-/// Runs with equal settings.
+/// A group of runs that have the same settings and different seeds.
 #[derive(Debug, Serialize)]
 pub struct Ranked {
-    /// The settings in which the runs differ from the others.
+    /// The settings that differ between the groups, such as `optimizer.lr=0.001`.
     pub settings: Vec<String>,
-    /// The number of runs, which have different seeds.
+    /// The number of runs in the group.
     pub runs: usize,
     /// The number of these runs that are finished.
     pub finished: usize,
-    /// The mean of the best validation metric.
+    /// The mean over the runs of their best validation metric; `None` if no run has one yet.
     pub valid: Option<f64>,
-    /// Half the width of the 95 % confidence interval of this mean; `None` for a single run.
+    /// Half the width of the 95 % confidence interval of `valid`; `None` for fewer than two runs.
     pub interval: Option<f64>,
     /// The mean of the test metric of the finished runs. It does not decide the rank.
     pub test: Option<f64>,
 }
 
-/// Groups runs that differ in their seed only, and sorts the groups by their mean validation metric, the best group first.
+/// Groups runs that differ in their seed only, and sorts the groups by their mean validation metric, the best group
+/// first.
 pub fn rank<T: Task>(all: &[Summary]) -> Result<Vec<Ranked>> {
     let texts: Vec<_> = all.iter().map(|run| run.text.clone()).collect();
     let mut groups: BTreeMap<Vec<String>, Vec<&Summary>> = BTreeMap::new();
@@ -60,7 +61,8 @@ fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// Half the width of the 95 % confidence interval of the mean of normal values.
+/// Returns half the width of the 95 % confidence interval of the mean, under the assumption that the values are
+/// normally distributed; `None` for fewer than two values.
 fn interval(values: &[f64]) -> Option<f64> {
     let freedom = values.len().checked_sub(1).filter(|freedom| *freedom > 0)?;
     let mean = mean(values)?;
@@ -68,7 +70,7 @@ fn interval(values: &[f64]) -> Option<f64> {
     Some(T[freedom.min(T.len()) - 1] * (variance / values.len() as f64).sqrt())
 }
 
-/// The rows of the table of a ranking.
+/// Returns the rows of the table that `runs --rank` prints. The first row is the header.
 pub fn rows<T: Task>(ranked: &[Ranked]) -> Vec<[String; 5]> {
     let metric = T::MONITOR.metric;
     let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));

@@ -1,4 +1,4 @@
-//! Persons who draw: their habits, and the movement of the pen.
+//! The generated persons: their drawing habits, and the movement of their pen.
 
 use std::f64::consts::TAU;
 
@@ -12,45 +12,46 @@ use super::shapes::{self, Habit, Point, SYMBOLS, Wave, Waves, distance, length, 
 const POINTS: usize = 160;
 /// The smallest and the largest number of steps of a drawing.
 const STEPS: [usize; 2] = [20, 60];
-/// The length of a line that a person draws in [`Person::seconds`].
+/// The length of a line whose drawing takes [`Person::seconds`]. The unit is half the size of a symbol.
 const USUAL_LENGTH: f64 = 6.0;
 /// The middle of the sheet, in pixels.
 const MIDDLE: f64 = 200.0;
-/// The amplitude of the slow deviations that a person repeats in every drawing of a symbol.
+/// The scale of the slow deviations from the line that a person repeats in every drawing of a symbol, in units of half
+/// the size of a symbol.
 const HABITUAL: f64 = 0.07;
-/// The share of drawings in which a person draws a symbol in another way than usual.
+/// The probability that a person draws a symbol in another way than usual.
 const SLIPS: f64 = 0.1;
 
 /// The habits of a person. Lengths are in units of half the size of a symbol, unless they are said to be in pixels.
 pub(super) struct Person {
-    /// The sideways shift of a point per unit of height.
+    /// The horizontal shift of a point per unit of its height (shear).
     slant: f64,
     /// The angle by which the drawings are turned, in radians.
     rotation: f64,
-    /// The width of the drawings per height.
+    /// The ratio of width to height of the drawings.
     aspect: f64,
     /// Half of the size of a symbol, in pixels.
     size: f64,
     /// The middle of the drawings, in pixels.
     place: Point,
-    /// The duration of a line of the length [`USUAL_LENGTH`].
+    /// The time in seconds in which the person draws a line of the length [`USUAL_LENGTH`].
     seconds: f64,
-    /// How much slower the pen is where the line turns.
+    /// How much slower the pen is where the line turns: 0 for no effect of turns.
     slowing: f64,
-    /// How much slower the pen is at both ends of the line.
+    /// How much slower the pen is at both ends of the line: 0 for no effect of the ends.
     easing: f64,
-    /// How many neighbours on each side are averaged with a point of the line, as a share of all points. This moving
-    /// average makes corners round.
+    /// The number of neighbours on each side that are averaged with a point of the line, as a fraction of all points.
+    /// This moving average makes corners round.
     rounding: f64,
-    /// The size of slow deviations from the line.
+    /// The scale of slow deviations from the line, which are different in every drawing.
     wobble: f64,
-    /// The size of fast deviations from the line.
+    /// The scale of fast deviations from the line (tremor).
     tremor: f64,
-    /// The lengths of the hooks before and after the symbol.
+    /// The lengths of the hooks before and after the symbol: short strokes at the start and the end of the line.
     hooks: [f64; 2],
     /// The directions of the hooks, in radians.
     hook_angles: [f64; 2],
-    /// The share of a closed symbol that the person usually draws: see [`Habit::closure`].
+    /// The fraction of a closed symbol that the person usually draws: see [`Habit::closure`].
     closure: f64,
     habits: [Habit; SYMBOLS.len()],
 }
@@ -76,7 +77,7 @@ impl Habit {
     }
 }
 
-/// Returns random waves for slow deviations from a line. Their amplitudes have the standard deviation 1.
+/// Returns random waves for slow deviations from a line. The amplitudes of the waves have the standard deviation 1.
 fn waves(rng: &mut ChaCha8Rng) -> Waves {
     let wave = |rng: &mut ChaCha8Rng, index: usize| Wave {
         size: normal(rng),
@@ -108,8 +109,9 @@ impl Person {
         }
     }
 
-    /// Draws a symbol, given by its index in [`SYMBOLS`]. Returns `[steps, 2]` in pixels, in hundredths, so that the
-    /// last digits of sines and cosines, which differ between platforms, do not change the values.
+    /// Draws a symbol, given by its index in [`SYMBOLS`]. Returns the positions of the pen, `[steps, 2]`, in pixels.
+    /// The values are rounded to hundredths, so that small differences of sines and cosines between platforms do not
+    /// change them.
     pub fn gesture(&self, symbol: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
         let slips = rng.random_bool(SLIPS);
         let mut habit = self.habits[symbol];
@@ -146,7 +148,7 @@ impl Person {
         let reach = (self.rounding * POINTS as f64).round() as usize;
         for _ in 0..2 {
             let mean = |index: usize| {
-                // The same number of points on both sides, so that the ends stay where they are.
+                // The mean uses the same number of points on both sides, so that the ends of the line do not move.
                 let reach = reach.min(index).min(POINTS - 1 - index);
                 let near = &line[index - reach..=index + reach];
                 [0, 1].map(|axis| near.iter().map(|point| point[axis]).sum::<f64>() / near.len() as f64)
@@ -156,7 +158,8 @@ impl Person {
         line
     }
 
-    /// Adds slow deviations to a line: the deviations that are a habit, and the deviations of this drawing.
+    /// Adds slow deviations to a line: the deviations that the person repeats (`habit.waves`), and random deviations
+    /// for this drawing.
     fn bent(&self, line: &[Point], habit: &Habit, rng: &mut ChaCha8Rng) -> Vec<Point> {
         let waves = waves(rng);
         let deviation = |axis: usize, share: f64| {
@@ -170,7 +173,7 @@ impl Person {
         line.iter().enumerate().map(bent).collect()
     }
 
-    /// Returns the places of the pen at `steps` equally spaced times. The pen is slower where the line turns, and at
+    /// Returns the positions of the pen at `steps` equally spaced times. The pen is slower where the line turns, and at
     /// both ends of the line.
     fn timed(&self, line: &[Point], steps: usize) -> Vec<Point> {
         let mut times = vec![0.0];
@@ -194,7 +197,7 @@ impl Person {
         (0..steps).map(at).collect()
     }
 
-    /// Slants, turns and scales the points, moves them to their place on the sheet, and adds the tremor.
+    /// Slants, rotates and scales the points, moves them to the person's place on the sheet, and adds the tremor.
     fn moved(&self, points: Vec<Point>, rng: &mut ChaCha8Rng) -> Vec<Point> {
         let size = self.size * (1.0 + 0.1 * normal(rng));
         let slant = self.slant + 0.05 * normal(rng);
@@ -212,7 +215,8 @@ impl Person {
     }
 }
 
-/// Returns how much a line turns at its second point: 0 if the line goes straight on, 1 if the line goes back.
+/// Returns how much the line through three points turns at the second point: 0 if the line goes straight on, 1 if it
+/// goes back.
 fn turn(one: Point, two: Point, three: Point) -> f64 {
     let (a, b) = ([two[0] - one[0], two[1] - one[1]], [three[0] - two[0], three[1] - two[1]]);
     let lengths = distance(one, two) * distance(two, three);

@@ -1,8 +1,8 @@
-//! The symbols, as lines in the square from -1 to 1, with `y` up.
+//! The lines of the symbols, in coordinates from -1 to 1 with `y` upwards.
 
 use std::f64::consts::{PI, TAU};
 
-/// The symbols, in alphabetical order.
+/// The names of the symbols, in alphabetical order.
 pub const SYMBOLS: [&str; 12] = [
     "arrow",
     "check mark",
@@ -26,45 +26,45 @@ pub(super) type Point = [f64; 2];
 /// How a person draws a symbol.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Habit {
-    /// A number from 0 to 1 that selects the starting point of a closed symbol from its usual starting points, and the
-    /// starting angle of a spiral.
+    /// A number from 0 to 1. For a closed symbol, it selects one of the usual starting points of the symbol; for a
+    /// spiral, it is the starting angle as a fraction of a turn.
     pub start: f64,
-    /// The distance along the line from the usual starting point to the actual start of a closed symbol, as a share of
-    /// the length of the line.
+    /// For a closed symbol, the distance along the line from the selected usual starting point to the actual start, as
+    /// a fraction of the length of the line.
     pub offset: f64,
-    /// Whether the line is drawn in the other direction.
+    /// Whether the line is drawn from its end to its start.
     pub reversed: bool,
     /// Whether the symbol is mirrored. This has an effect only on the spiral, which people draw in both forms.
     pub mirrored: bool,
     /// A number from 0 to 1 that determines the variant of the symbol, such as the number of teeth of a zigzag.
     pub form: f64,
-    /// The share of a closed symbol that is drawn: below 1, a gap is left; above 1, the ends overlap.
+    /// The fraction of a closed symbol that is drawn: below 1, a gap is left; above 1, the ends overlap.
     pub closure: f64,
-    /// Slow deviations from the line that recur in all drawings.
+    /// Slow deviations from the line, which are the same in all drawings of the symbol by the person.
     pub waves: Waves,
 }
 
-/// Three waves along each axis.
+/// Deviations along the two axes. The deviation along each axis is the sum of three waves.
 pub(super) type Waves = [[Wave; 3]; 2];
 
-/// A wave along a line.
+/// A deviation from a line that is a sine wave of the position on the line.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wave {
     pub size: f64,
-    /// The number of waves along the whole line.
+    /// The number of periods along the whole line.
     pub count: f64,
     /// The phase in radians.
     pub phase: f64,
 }
 
 impl Wave {
-    /// Returns the deviation at a position on the line. `share` is the position as a share of the line, from 0 to 1.
+    /// Returns the deviation at a position on the line. `share` is the position as a fraction of the line, from 0 to 1.
     pub fn at(&self, share: f64) -> f64 {
         self.size * (TAU * self.count * share + self.phase).sin()
     }
 }
 
-/// Returns the line of a symbol, given by its index in [`SYMBOLS`].
+/// Returns the line of a symbol as a list of points. `symbol` is the index in [`SYMBOLS`].
 pub(super) fn line(symbol: usize, habit: &Habit) -> Vec<Point> {
     let form = habit.form;
     let mut line = match SYMBOLS[symbol] {
@@ -113,7 +113,8 @@ pub(super) fn line(symbol: usize, habit: &Habit) -> Vec<Point> {
     line
 }
 
-/// Returns points of a curve from `start` to almost `end`, so that a closed curve has no point twice.
+/// Returns points of a curve at equally spaced parameters from `start` (included) to `end` (excluded). A closed curve
+/// therefore has no point twice.
 fn curve(start: f64, end: f64, point: impl Fn(f64) -> Point) -> Vec<Point> {
     (0..CURVE).map(|index| point(start + (end - start) * index as f64 / CURVE as f64)).collect()
 }
@@ -132,10 +133,10 @@ fn lemniscate(t: f64) -> Point {
     [t.cos() * scale, 1.3 * t.sin() * t.cos() * scale]
 }
 
-/// Returns the line around a closed outline, as `habit` says. `starts` are the indices of the usual points to begin at,
-/// the most usual first.
+/// Returns the line that a person with the given habit draws around a closed outline. `starts` are the indices in
+/// `outline` of the usual starting points, with the most usual point first.
 fn closed(outline: &[Point], starts: &[usize], habit: &Habit) -> Vec<Point> {
-    // Half of the persons begin at the most usual point.
+    // About half of the persons, those with `start` up to 0.5, begin at the most usual point.
     let place = ((habit.start * 2.0 - 1.0).max(0.0) * starts.len() as f64) as usize;
     let begin = starts[place.min(starts.len() - 1)];
     let ring: Vec<Point> = (0..=outline.len()).map(|step| outline[(begin + step) % outline.len()]).collect();
@@ -158,7 +159,7 @@ pub(super) fn mix(one: Point, other: Point, share: f64) -> Point {
     [one[0] + share * (other[0] - one[0]), one[1] + share * (other[1] - one[1])]
 }
 
-/// Returns the part of a line between two distances from its start.
+/// Returns the part of a line between the distances `from` and `to` along the line from its start.
 fn cut(line: &[Point], from: f64, to: f64) -> Vec<Point> {
     let (mut part, mut walked) = (Vec::new(), 0.0);
     for pair in line.windows(2) {
@@ -177,7 +178,8 @@ fn cut(line: &[Point], from: f64, to: f64) -> Vec<Point> {
     part
 }
 
-/// Returns points at equal distances along a line of at least two points, including the first and the last point.
+/// Returns `count` points at equal distances along a line of at least two points, including the first and the last
+/// point of the line.
 pub(super) fn spaced(line: &[Point], count: usize) -> Vec<Point> {
     let step = length(line) / (count - 1) as f64;
     let (mut points, mut walked) = (Vec::with_capacity(count), 0.0);

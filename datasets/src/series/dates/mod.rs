@@ -17,7 +17,7 @@ use text::Stamp;
 /// Why the times of a CSV file cannot be read. Rows are counted from 0.
 #[derive(Debug, PartialEq)]
 pub(super) enum Wrong {
-    /// The parts of a time in separate columns, such as year and month, are not the numbers of a valid date.
+    /// The fields of several time columns, such as year and month, do not form a valid date.
     NoDate { row: usize, value: String },
     /// A time does not have the given format; or, if no format is given, the time has none of the known formats.
     Format { row: usize, value: String },
@@ -29,17 +29,18 @@ pub(super) enum Wrong {
 #[derive(Debug, Default)]
 pub(super) struct Times {
     pub times: Vec<DateTime>,
-    /// Whether the rows have numbers in the place of times: see [`timesteps::time_of_step`].
+    /// Whether the file has step numbers instead of times. If so, [`timesteps::time_of_step`] has converted each step
+    /// number to a time.
     pub numbered: bool,
     /// The conversion of `times` to local times, if `times` are not local times.
     pub clock: Clock,
-    /// Notes on how the times were read, where the file does not say this itself.
+    /// Notes on assumptions and conversions that were made while the times were read.
     pub notes: Vec<Note>,
 }
 
 impl Times {
-    /// Returns whether the times are unchanged from the file. If they are, a part of the rows gives the same times as
-    /// the whole file.
+    /// Returns whether the times are dates that were read as they are in the file, without a conversion. The time of a
+    /// row then does not depend on the other rows.
     pub fn is_plain(&self) -> bool {
         !self.numbered && self.clock == Clock::default() && self.notes.is_empty()
     }
@@ -64,7 +65,7 @@ const NAMES: [&str; 12] = [
     "observation_date",
     "period",
 ];
-/// The usual names of columns that hold the number of a step.
+/// The usual names of columns that hold step numbers.
 const STEPS: [&str; 6] = ["t", "step", "time_step", "timestep", "time_idx", "time_index"];
 
 /// Finds the columns of the time by their names: a date, with an optional time of day; or the parts of a time,
@@ -93,7 +94,7 @@ fn parts_from(find: impl Fn(&str) -> Option<usize>, first: usize) -> Vec<usize> 
     PARTS[first..].iter().map_while(|part| find(part)).collect()
 }
 
-/// Returns whether a column has a usual name of numbered steps.
+/// Returns whether a column has one of the usual names of a column of step numbers.
 fn is_step(column: &str) -> bool {
     STEPS.iter().any(|name| name.eq_ignore_ascii_case(column))
 }
@@ -103,7 +104,7 @@ fn is_step(column: &str) -> bool {
 /// of the interval.
 pub(super) fn read(columns: &[&str], rows: &[Vec<String>], format: Option<&str>) -> Result<Times, Wrong> {
     if let (None, Some(roles)) = (format, roles(columns)) {
-        // Two columns of one part, such as month and quarter, may contradict each other.
+        // Two columns for the same part of a time, such as month and quarter, may contradict each other.
         let is_single = (1..roles.len()).all(|place| !roles[..place].contains(&roles[place]));
         let times = all(rows, |texts| from_parts(columns, &roles, texts).filter(|_| is_single));
         return times
@@ -116,7 +117,7 @@ pub(super) fn read(columns: &[&str], rows: &[Vec<String>], format: Option<&str>)
 }
 
 /// Reads times from several columns, the first of which holds the date. `plain` has the texts of each row, joined by
-/// blanks. `format` may describe the texts as they are, or the date alone.
+/// blanks. `format` may describe the joined texts, or only the date.
 fn read_several(
     columns: &[&str],
     rows: &[Vec<String>],
@@ -138,8 +139,9 @@ fn read_several(
     read_with_daytime(plain, &joined, format)
 }
 
-/// If no format is given, reads `joined`, which has a date and a time of day per row. If a format is given, reads
-/// `plain` in this format, or `joined` in this format with or without a time of day after it.
+/// Reads one time per row. If no format is given, reads `joined`, which has a date and a time of day per row. If a
+/// format is given, reads `plain` in this format. If this fails, reads `joined` in this format, with or without the
+/// format of a time of day after it.
 fn read_with_daytime(plain: &[String], joined: &[String], format: Option<&str>) -> Result<Times, Wrong> {
     let Some(format) = format else { return read_texts("", joined, None) };
     let formats = ["", " %H:%M", " %H:%M:%S%.f"].map(|time| format!("{format}{time}"));
@@ -147,13 +149,13 @@ fn read_with_daytime(plain: &[String], joined: &[String], format: Option<&str>) 
     read_texts("", plain, Some(format)).or_else(|wrong| others.next().ok_or(wrong))
 }
 
-/// Returns the index in [`PARTS`] of the part that a column holds.
+/// Returns the index in [`PARTS`] of the part of a time that a column holds, by its name.
 fn part(column: &str) -> Option<usize> {
     PARTS.iter().position(|part| part.eq_ignore_ascii_case(column))
 }
 
-/// Returns the indices in [`PARTS`] of the parts that the columns hold. `None` if some column holds something else, or
-/// if none holds the year.
+/// Returns, for each column, the index in [`PARTS`] of the part of a time that the column holds, by its name. `None` if
+/// some column has another name, or if no column holds the year.
 fn roles(columns: &[&str]) -> Option<Vec<usize>> {
     let is_period = |column: &str| PERIODS.iter().any(|name| name.eq_ignore_ascii_case(column));
     let role = |column: &&str| part(column).or_else(|| is_period(column).then_some(1));
@@ -214,7 +216,7 @@ fn daytime(parts: &[String]) -> String {
 /// Reads the times with the only known format that fits all times. `not_iso` is the index of the first row that is not
 /// in ISO format.
 fn by_only_format(texts: &[String], not_iso: usize) -> Result<Vec<Stamp>, Wrong> {
-    // The furthest row at which a format failed: the most informative one to report.
+    // The last of the rows at which the formats failed, which is the most informative row for an error message.
     let mut row = not_iso;
     let fit = |format: String| match all(texts, |text| text::by_format(&format, text)) {
         Ok(times) => Some((format, times)),
@@ -245,8 +247,9 @@ fn all<T, U>(rows: &[T], read: impl Fn(&T) -> Option<U>) -> Result<Vec<U>, usize
     rows.iter().enumerate().map(|(index, row)| read(row).ok_or(index)).collect()
 }
 
-/// Makes a time from its parts, such as year and month. `roles` gives, for each text, the index of its part in
-/// [`PARTS`]. A month may have a name, a quarter or period is replaced by its first month, and the hour may be 24.
+/// Makes a time from its parts, such as year and month. `roles` has, for each text, the index of its part in [`PARTS`].
+/// A month may be written as a name, a quarter or period is replaced by its first month, and the hour may be 24. `None`
+/// if the parts do not form a valid time.
 fn from_parts(columns: &[&str], roles: &[usize], texts: &[String]) -> Option<DateTime> {
     let mut parts = [0, 1, 1, 0, 0, 0];
     for ((&role, text), column) in roles.iter().zip(texts).zip(columns) {

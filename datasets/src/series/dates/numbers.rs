@@ -1,5 +1,5 @@
 //! Times that are written as numbers: seconds or fractions of seconds since 1970, days of a spreadsheet, calendar years
-//! or months, or numbers of steps.
+//! or months, or step numbers.
 
 use std::fmt;
 
@@ -8,17 +8,17 @@ use jiff::civil::DateTime;
 
 use super::{Note, Times, Wrong, is_step, text};
 
-/// The name of the format of days in a spreadsheet, for the setting `date_format`.
+/// The value of the setting `date_format` for day numbers of a spreadsheet.
 const SERIAL: &str = "serial";
-/// The name of the format of numbered steps, for the setting `date_format`.
+/// The value of the setting `date_format` for step numbers.
 const NUMBER: &str = "number";
-/// The earliest recognised time, in seconds since 1970 (a time in 1973). It is the same for numbers in seconds,
-/// milliseconds, microseconds and nanoseconds.
+/// The earliest time that is recognised as a time since 1970, in seconds since 1970. This time is in 1973. It applies
+/// to numbers in seconds, milliseconds, microseconds and nanoseconds.
 const FIRST_SECOND: i128 = 100_000_000;
 /// The number 1 as [`decimal`] returns it, in units of 10⁻⁹.
 const ONE: i128 = 1_000_000_000;
 
-/// What the numbers in a column of times count.
+/// What the numbers in a time column count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
     /// Seconds since 1970, UTC.
@@ -29,7 +29,7 @@ pub enum Counted {
     Microseconds,
     /// Nanoseconds since 1970, UTC.
     Nanoseconds,
-    /// Days since 30 December 1899, as in spreadsheets.
+    /// Days since 30 December 1899, as spreadsheets store dates.
     Days,
     /// Calendar years.
     Years,
@@ -46,16 +46,17 @@ impl fmt::Display for Counted {
             Self::Milliseconds => "milliseconds since 1970, in UTC",
             Self::Microseconds => "microseconds since 1970, in UTC",
             Self::Nanoseconds => "nanoseconds since 1970, in UTC",
-            Self::Days => "days of a spreadsheet",
+            Self::Days => "day numbers of a spreadsheet",
             Self::Years => "years",
             Self::Months => "years and months",
-            Self::Steps => "numbers of steps, without dates",
+            Self::Steps => "step numbers, without dates",
         })
     }
 }
 
-/// Reads the times of all rows if they are numbers; `None` if they are dates such as `20200131`, or if
-/// another format is given. The size of the numbers and the name of the column decide what they count.
+/// Reads the times of all rows if the times are numbers. Returns `None` if the times are dates such as `20200131`, or
+/// if a format for dates is given. Without a format, the size of the numbers and the name of the column determine what
+/// the numbers count.
 pub(super) fn read(column: &str, texts: &[String], format: Option<&str>) -> Result<Option<Times>, Wrong> {
     if !matches!(format, None | Some("%s" | SERIAL | NUMBER)) || column.is_empty() {
         return Ok(None);
@@ -79,7 +80,8 @@ pub(super) fn read(column: &str, texts: &[String], format: Option<&str>) -> Resu
     Ok(Some(Times { times, numbered: counted == Counted::Steps, notes, ..Times::default() }))
 }
 
-/// Returns what the numbers count; `None` if the numbers may be days of a spreadsheet or step numbers.
+/// Returns what the numbers count. Returns `None` if the numbers can be days of a spreadsheet or step numbers, so that
+/// the user must choose.
 fn counted(column: &str, numbers: &[i128]) -> Option<Counted> {
     let within = |from: i128, to: i128| numbers.iter().all(|number| (from * ONE..to * ONE).contains(number));
     let are_whole = numbers.iter().all(|number| number % ONE == 0);
@@ -125,7 +127,7 @@ fn time_of(number: i128, counted: Counted) -> Option<DateTime> {
         Counted::Milliseconds => after(START, number / 1000),
         Counted::Microseconds => after(START, number / 1_000_000),
         Counted::Nanoseconds => after(START, number / 1_000_000_000),
-        // Spreadsheets round the fraction of a day.
+        // The fraction of a day in a spreadsheet is rounded, so the time is rounded to whole seconds.
         Counted::Days => after(SPREADSHEET, (number * 86_400 + ONE / 2).div_euclid(ONE) * ONE),
         Counted::Years => DateTime::new(i16::try_from(number / ONE).ok()?, 1, 1, 0, 0, 0, 0).ok(),
         Counted::Months if number % ONE != 0 || !(150_000 * ONE..230_000 * ONE).contains(&number) => None,
@@ -136,7 +138,7 @@ fn time_of(number: i128, counted: Counted) -> Option<DateTime> {
     }
 }
 
-/// Parses a decimal number, in units of 10⁻⁹, as in `1704067200.25`.
+/// Parses a decimal number such as `1704067200.25`, and returns it in units of 10⁻⁹.
 fn decimal(text: &str) -> Option<i128> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

@@ -36,7 +36,7 @@ const DATES: [&str; 20] = [
     "%d %B %Y",
     "%d-%b-%Y",
     "%d-%b-%y",
-    // `2023-1-5 0:00`, without zeros before the digits.
+    // For times such as `2023-1-5 0:00`, without leading zeros, which are not ISO 8601.
     "%Y-%m-%d",
     "%a %b %d %Y",
     "%a, %d %b %Y",
@@ -47,7 +47,7 @@ const DAYTIMES: [&str; 7] = ["", " %H:%M:%S%.f", " %H:%M", " %I:%M:%S %p", " %I:
 const MONTHS: [&str; 11] =
     ["%b %Y", "%B %Y", "%Y %b", "%Y %B", "%b-%Y", "%B-%Y", "%Y-%b", "%Y-%B", "%b-%y", "%m/%Y", "%Y/%m"];
 
-/// The known `strptime` formats of a date, or of a date and a time, that has digits alone.
+/// The known `strptime` formats of dates, and of dates with times, that consist only of digits.
 const COMPACT: [&str; 4] = ["%Y%m%d", "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S"];
 
 /// Returns all known `strptime` formats.
@@ -56,7 +56,7 @@ pub(super) fn formats() -> impl Iterator<Item = String> {
     days.chain(MONTHS.iter().chain(&COMPACT).map(|format| (*format).to_owned()))
 }
 
-/// Parses `20200131`, `2020013123`, `202001312350` or `20200131235000`, of the years 1900 to 2100.
+/// Parses times such as `20200131`, `2020013123`, `202001312350` or `20200131235000`, for the years 1900 to 2100.
 pub(super) fn compact(text: &str) -> Option<Stamp> {
     let format = match text.len() {
         8 => COMPACT[0],
@@ -112,7 +112,7 @@ fn midnight(date: Date) -> DateTime {
 }
 
 /// Parses a quarter, half-year, month or ISO week: `2020-Q1`, `2020Q01`, `Q1 2020`, `2020-S1`, `2020M01`, `2020-W05`.
-/// The time is the first day of the period.
+/// The returned time is the start of the first day of the period.
 pub(super) fn period(text: &str) -> Option<Stamp> {
     let letter = text.find(|letter: char| letter.is_ascii_alphabetic())?;
     let (before, after) = (&text[..letter], &text[letter + 1..]);
@@ -148,7 +148,8 @@ pub(super) fn first_month(kind: char, number: i16) -> Option<i16> {
     (1..=count).contains(&number).then(|| months * (number - 1) + 1)
 }
 
-/// Parses a month without its year: `Jan`, `January`, `M01`, `Q1`.
+/// Parses a month without a year, such as `Jan`, `January`, `M01` or `Q1`. Returns the number of the month; for a
+/// quarter, the number of its first month.
 pub(super) fn month(text: &str) -> Option<i16> {
     let named = |format: &str| strtime::parse(format, text).ok()?.month().map(i16::from);
     let of_period = || first_month(text.chars().next()?, text.get(1..)?.parse().ok()?);

@@ -1,4 +1,4 @@
-//! Offsets from UTC: the local times of the file are kept if they are unique.
+//! Times with offsets from UTC. The local times of the file are kept unless the clocks change near a row.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,11 @@ use timesteps::Clock;
 use super::text::Stamp;
 use super::{Note, Times, Wrong};
 
-/// If time steps are at least this long, a change of the clocks does not disturb local times.
+/// If time steps are at least this long, a change of the clocks (daylight saving time) creates no missing or duplicate
+/// local times.
 const DAILY: SignedDuration = SignedDuration::from_hours(20);
-/// The shortest time without rows that counts as a break of a series, such as a night. The clocks may change during a
-/// break.
+/// The shortest time without rows that counts as a break in a series, such as a night. A change of the clocks during a
+/// break does not matter.
 const SHORTEST_BREAK: SignedDuration = SignedDuration::from_hours(4);
 
 /// Returns local times without their offsets, unless the clocks change near a row (daylight saving time). Local times
@@ -39,7 +40,7 @@ pub(super) fn in_one_zone(stamps: Vec<Stamp>, texts: &[String]) -> Result<Times,
     let ahead = stamps.iter().filter_map(|stamp| Some(stamp.offset?.seconds() - standard.seconds()));
     let mut sorted: Vec<(DateTime, i32)> = converted.iter().copied().zip(ahead).collect();
     sorted.sort_unstable();
-    sorted.dedup(); // rows of several series
+    sorted.dedup(); // The rows of several series may have equal times.
     let is_kept = offsets.len() == 1 || has_no_rows_near_changes(&sorted);
     let clock = if is_kept { Clock::default() } else { Clock::of(sorted) };
     let notes =
@@ -47,8 +48,9 @@ pub(super) fn in_one_zone(stamps: Vec<Stamp>, texts: &[String]) -> Result<Times,
     Ok(Times { times: if is_kept { local(&stamps) } else { converted }, notes, clock, ..Times::default() })
 }
 
-/// Returns whether the clocks change only in breaks that are longer than the steps around them. `times` are in
-/// ascending order, each with the number of seconds by which local time is ahead of standard time.
+/// Returns whether no row is near a change of the clocks: the time steps are about a day or longer, or the clocks
+/// change only during breaks. `times` are in ascending order, each with the number of seconds by which local time is
+/// ahead of standard time.
 fn has_no_rows_near_changes(times: &[(DateTime, i32)]) -> bool {
     let step = timesteps::most_common_step(times.iter().map(|(time, _)| *time));
     let break_length = (2 * step).max(SHORTEST_BREAK);

@@ -1,4 +1,4 @@
-//! Calls of exported graphs, with the outputs of our networks.
+//! Test cases for exported graphs: inputs, and the outputs that our networks in burn compute from these inputs.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use onnx::{Export, Options};
@@ -7,7 +7,7 @@ use rand::rngs::ChaCha8Rng;
 use rnn::{Rnn, State};
 use serde::Serialize;
 
-/// A tensor as the runtimes read it.
+/// A tensor in `cases.json`: shape, element type and values.
 #[derive(Clone, Serialize)]
 pub struct Array {
     pub shape: Vec<usize>,
@@ -25,12 +25,12 @@ pub enum Values {
     Lengths(Vec<i32>),
 }
 
-/// One call of a graph, and the outputs of our network.
+/// A test case: the inputs of one call of a graph, and the outputs that our network in burn computes.
 #[derive(Clone, Serialize)]
 pub struct Case {
     /// The name of the graph: `model`, `step` or `spelling`.
     pub graph: &'static str,
-    /// Whether the call has padding, so that the graph needs lengths.
+    /// Whether the inputs have padding, so that the graph needs the input `lengths`.
     pub padded: bool,
     /// The number of steps of each row, if the graph `step` is run in a loop over the time steps; otherwise empty. In a
     /// loop, the first input and the first output have the dimensions batch and time, and each call of the graph reads
@@ -43,7 +43,7 @@ pub struct Case {
 /// Exports a model with the given options.
 pub type ExportFn = Box<dyn Fn(&Options) -> Result<Export, onnx::OnnxError>>;
 
-/// A model: its graphs, and calls of these graphs.
+/// A model: a function that exports its graphs, and test cases for these graphs.
 pub struct Model {
     pub name: String,
     pub export: ExportFn,
@@ -67,7 +67,7 @@ impl Array {
     }
 }
 
-/// Draws standard normal numbers, which are the same in every run.
+/// Draws a tensor of standard normal numbers from `rng`. The numbers are the same in every run of the program.
 pub fn draw<const D: usize>(rng: &mut ChaCha8Rng, shape: [usize; D]) -> Tensor<D> {
     let mut normal = || {
         let [one, other]: [f32; 2] = [rng.random_range(1e-6..1.0), rng.random()];
@@ -85,7 +85,7 @@ pub fn random_state(rng: &mut ChaCha8Rng, rnn: &Rnn, batch: usize) -> State {
     state
 }
 
-/// Returns the state as inputs `h0`, `c0` or outputs `hn`, `cn`.
+/// Returns the tensors of a state with the given names: `h0` and `c0` for inputs, `hn` and `cn` for outputs.
 pub fn named(names: [&'static str; 2], state: State) -> Vec<(&'static str, Array)> {
     names.into_iter().zip(state.into_tensors()).map(|(name, tensor)| (name, Array::floats(tensor))).collect()
 }

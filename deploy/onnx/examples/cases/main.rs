@@ -1,5 +1,6 @@
-//! Writes the ONNX graphs of every shipped model and of 100 random recurrent networks, each with inputs and the outputs
-//! of our networks in `cases.json`. `scripts/check.py` and the program in `tract/` compare them with other runtimes.
+//! Writes the ONNX graphs of every shipped model and of 100 random recurrent networks, each with test cases in
+//! `cases.json`: inputs, and the outputs of our networks in burn. `scripts/check.py` and the program in `tract/` run
+//! the graphs in other runtimes, and compare the outputs.
 //!
 //! ```sh
 //! cargo run -p onnx --example cases -- target/onnx-cases
@@ -27,7 +28,8 @@ fn main() {
     }
 }
 
-/// Writes one export of a model, with the cases that the export can run. Cases with padding need lengths.
+/// Exports a model with one set of options, and writes the files and the test cases for this export. An export with
+/// lengths gets the cases with padding, and an export without lengths gets all other cases.
 fn write(model: &Model, options: Options, out: &Path) {
     let cases: Vec<&Case> = model.cases.iter().filter(|case| case.padded == options.lengths).collect();
     if cases.is_empty() {

@@ -10,7 +10,7 @@ use crate::case::{Array, Case, Model, draw, named, random_state};
 
 const CELLS: [Cell; 5] = [Cell::Elman, Cell::ElmanRelu, Cell::Lstm, Cell::Gru, Cell::GruResetBefore];
 
-/// Returns 100 random networks, which are the same in every run.
+/// Returns 100 random networks, which are the same in every run of the program.
 pub fn networks() -> Vec<Model> {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     (0..100).map(|index| network(&mut rng, index)).collect()
@@ -40,7 +40,7 @@ fn network(rng: &mut ChaCha8Rng, index: usize) -> Model {
     Model { name, export: Box::new(move |options| rnn.to_onnx(options)), cases }
 }
 
-/// Returns a random case in which one call of the graph reads whole sequences, and not one step.
+/// Returns a random test case for the graph `model`, which reads a batch of whole sequences in one call.
 fn sequences(rng: &mut ChaCha8Rng, rnn: &Rnn, batch: usize, time: usize, lengths: Option<&[usize]>) -> Case {
     let input = draw(rng, [batch, time, rnn.input_size]);
     let state = random_state(rng, rnn, batch);
@@ -52,8 +52,9 @@ fn sequences(rng: &mut ChaCha8Rng, rnn: &Rnn, batch: usize, time: usize, lengths
     Case { graph: "model", padded: lengths.is_some(), loops: Vec::new(), inputs, outputs }
 }
 
-/// Returns a batch of sequences of different lengths, which is run step by step: after the last step of its sequence, a
-/// row keeps its state. The expected outputs are the network's outputs for the whole sequences.
+/// Returns a random test case for the graph `step`: a batch of sequences of different lengths, which is run step by
+/// step. After the last step of a sequence, its state no longer changes. The expected outputs are the network's outputs
+/// for the whole sequences.
 fn steps(rng: &mut ChaCha8Rng, rnn: &Rnn, time: usize, lengths: &[usize]) -> Case {
     let input = draw(rng, [lengths.len(), time, rnn.input_size]);
     let state = random_state(rng, rnn, lengths.len());

@@ -1,4 +1,4 @@
-//! The shipped models.
+//! Test cases for the shipped models.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use forecasting::frame::Batch;
@@ -170,7 +170,8 @@ fn normalisation(model: &forecasting::Forecaster) -> Option<Normalise> {
     }
 }
 
-/// Returns the first step of an autoregressive forecast, under teacher forcing.
+/// Returns two test cases of an autoregressive forecaster: the graph `model` reads the past, and the graph `step`
+/// forecasts the first value. The expected outputs are computed with teacher forcing.
 fn step_by_step(network: &Recurrent, normalise: Option<Normalise>, batch: &Batch) -> Vec<Case> {
     let look_back = batch.inputs.dims()[1];
     let (variance, mean) = batch.inputs.clone().var_mean_bias(1);

@@ -1,5 +1,5 @@
-//! Runs the graphs that the example `cases` of the crate `onnx` writes in tract, and compares the outputs with the
-//! outputs of our networks.
+//! Runs in tract the ONNX graphs that the example `cases` of the crate `onnx` writes, and compares the outputs with the
+//! outputs of our networks in burn.
 //!
 //! ```sh
 //! cargo run -p onnx --example cases -- target/onnx-cases
@@ -54,11 +54,11 @@ fn main() -> TractResult<ExitCode> {
         match check(folder) {
             Ok((count, error)) if error <= *tolerance => {
                 cases += count;
-                println!("{name}: {count} cases, at most {error:.1e}");
+                println!("{name}: {count} cases, largest error {error:.1e}");
             }
             Ok((_, error)) => {
                 wrong += 1;
-                println!("{name}: WRONG by {error:.1e}");
+                println!("{name}: WRONG, largest error {error:.1e}, allowed {tolerance:.1e}");
             }
             Err(error) => {
                 wrong += 1;
@@ -70,7 +70,7 @@ fn main() -> TractResult<ExitCode> {
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Returns the number of cases of an export, and the largest error of an output.
+/// Returns the number of test cases of an export, and the largest error of an output.
 fn check(folder: &Path) -> TractResult<(usize, f32)> {
     let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(folder.join("cases.json"))?)?;
     let mut largest = 0f32;
@@ -78,7 +78,7 @@ fn check(folder: &Path) -> TractResult<(usize, f32)> {
         let path = folder.join(format!("{}.onnx", case.graph));
         let found = if case.loops.is_empty() { call(&path, &case.inputs)? } else { walk(&path, case)? };
         for (name, expected) in &case.outputs {
-            let found = found.get(name).ok_or_else(|| TractError::msg(format!("no output {name}")))?;
+            let found = found.get(name).ok_or_else(|| TractError::msg(format!("the graph has no output {name}")))?;
             largest = largest.max(error(found, expected));
         }
     }
@@ -95,14 +95,16 @@ fn error(found: &Array, expected: &Array) -> f32 {
     errors.fold(0f64, |largest, error| largest.max(if error.is_nan() { f64::INFINITY } else { error })) as f32
 }
 
-/// Runs a graph once.
+/// Runs a graph once. Returns its outputs by name.
 fn call(path: &Path, inputs: &[(String, Array)]) -> TractResult<HashMap<String, Array>> {
     let mut model = tract_onnx::onnx().model_for_path(path)?;
     let mut values = TVec::new();
     for (index, outlet) in model.input_outlets()?.to_vec().into_iter().enumerate() {
         let name = model.node(outlet.node).name.clone();
-        let (_, array) =
-            inputs.iter().find(|(input, _)| *input == name).ok_or_else(|| TractError::msg(name.clone()))?;
+        let (_, array) = inputs
+            .iter()
+            .find(|(input, _)| *input == name)
+            .ok_or_else(|| TractError::msg(format!("the case has no input `{name}`")))?;
         let value = tensor(array)?;
         model.set_input_fact(index, InferenceFact::dt_shape(value.datum_type(), value.shape()))?;
         values.push(value.into());
@@ -118,7 +120,7 @@ fn call(path: &Path, inputs: &[(String, Array)]) -> TractResult<HashMap<String, 
 /// state.
 fn walk(path: &Path, case: &Case) -> TractResult<HashMap<String, Array>> {
     let mut inputs: HashMap<String, Array> = case.inputs.iter().cloned().collect();
-    let sequences = inputs.remove("input").ok_or_else(|| TractError::msg("no input"))?;
+    let sequences = inputs.remove("input").ok_or_else(|| TractError::msg("the case has no input `input`"))?;
     let [batch, time, size] = sequences.shape[..] else {
         return Err(TractError::msg("the input is not 3-dimensional"));
     };
@@ -150,7 +152,7 @@ fn walk(path: &Path, case: &Case) -> TractResult<HashMap<String, Array>> {
     Ok(output.into_iter().map(|output| ("output".to_owned(), output)).chain(ends).collect())
 }
 
-/// Copies the state of one row of a batch, in `[layers, batch, hidden]`.
+/// Copies the state of one row of the batch. Both states have the shape `[layers, batch, hidden]`.
 fn copy_row(to: &mut Array, from: &Array, row: usize) {
     let [layers, batch, hidden] = to.shape[..] else { return };
     for layer in 0..layers {

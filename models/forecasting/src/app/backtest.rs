@@ -24,12 +24,12 @@ pub struct Backtest {
     /// Number of folds into which the test part is divided; one model is trained per fold
     #[arg(long, value_name = "N", default_value = "4", help_heading = "Recipe")]
     folds: Count,
-    /// Folder for the runs, one per fold; a fold that is finished there is not trained again [default:
-    /// runs/RECIPE-backtest]
+    /// Folder for the trained models, with one subfolder per fold; folds whose training is finished are not trained
+    /// again [default: runs/RECIPE-backtest]
     #[arg(long, alias = "run", value_name = "DIR", help_heading = "Output")]
     out: Option<PathBuf>,
-    /// Train only every N-th fold, beginning with fold I. When all shards are trained, run the command without --shard to
-    /// measure all folds
+    /// Train only every N-th fold, beginning with fold I, so that N processes can share the folds. After all N
+    /// processes have finished, run the command without --shard to measure all folds
     #[arg(long, value_name = "I/N", help_heading = "Output")]
     shard: Option<Shard>,
 }
@@ -57,7 +57,7 @@ impl Backtest {
             return Err(CliError::Interrupted);
         };
         if self.shard.is_some() {
-            log(&format!("when all shards are trained, measure all folds: {}", self.command(&out)?));
+            log(&format!("when all shards are trained, measure all folds with: {}", self.command(&out)?));
             return Ok(());
         }
         report(&recipe.name, &losses, cx.json)

@@ -66,7 +66,8 @@ impl ForecastArgs {
         }
         let several = matches!(predictor.scalers(), Scalers::PerSeries(_));
         if self.shard.is_some() && !several {
-            let message = "the model forecasts one series, which has no shards; remove --shard";
+            let message = "--shard is only for models of several series, but this model forecasts one series; remove \
+                           --shard";
             return Err(CliError::Usage(message.to_owned()));
         }
         let all = data.series(&cx.session.locator)?;
@@ -89,8 +90,8 @@ impl ForecastArgs {
         if let Some(forecast) = uncalibrated.filter(|_| predictor.likelihood().has_intervals()) {
             let count = forecast.past_windows;
             log(&format!(
-                "{count} past windows are too few to calibrate the intervals; the intervals come directly from the \
-                 network"
+                "{count} past windows are too few to calibrate the intervals, so the intervals come directly from the \
+                 network; give more past rows to calibrate them"
             ));
         }
         let measured = record.outcome.map(|outcome| outcome.test).unwrap_or_default();
@@ -118,7 +119,8 @@ fn list(series: &[TableSeries]) -> List {
     list
 }
 
-/// Parses a time; or, if the rows have numbers, a step number, which is converted to a time.
+/// Parses a time. If the rows have step numbers instead of times (`numbered`), parses a step number, and converts it to
+/// a time.
 fn time_or_step(text: &str, numbered: bool) -> Result<DateTime> {
     let (time, kind) = match numbered {
         true => (text.parse().ok().and_then(timesteps::time_of_step), "the number of a step, such as 350"),

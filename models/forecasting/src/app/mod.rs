@@ -14,7 +14,7 @@ use self::forecast::ForecastArgs;
 pub use self::options::SeriesOptions;
 use crate::train::Forecasting;
 
-/// The application `forecasting`, as the crate `cli` needs it: its task, options, help texts and subcommands.
+/// The description of the application `forecasting` for the crate `cli`: task, options, help texts and subcommands.
 pub struct App;
 
 /// The subcommands that only `forecasting` has, in addition to the shared subcommands of all applications.
@@ -22,9 +22,9 @@ pub struct App;
 pub enum Verb {
     /// Forecast the next steps of a series, with intervals and a plot
     #[command(after_help = "Examples:
-  forecast                                         the data of weather-temperature-24h, after the last row
-  forecast --model energy-day-ahead --at 2018-01-05   from a time within the data
-  forecast --model RUN --csv FILE                  forecast another table with the same columns")]
+  forecast                                            the steps after the end of the data of weather-temperature-24h
+  forecast --model energy-day-ahead --at 2018-01-05   the steps from a time within the data
+  forecast --model RUN --csv FILE                     the steps after the last row of a table with the same columns")]
     Forecast(Box<ForecastArgs>),
     /// Join the outputs of all shards of `--shard` into the output of one run without `--shard`
     Merge(Merge),

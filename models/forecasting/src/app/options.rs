@@ -12,10 +12,10 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Data")]
 pub struct SeriesOptions {
-    /// Train on published data about this subject, with the shipped recipe for the subject
+    /// Train on published data about this subject, with the settings of the shipped recipe for the subject
     #[arg(long, value_enum, value_name = "SUBJECT", conflicts_with_all = ["recipe", "csv"])]
     dataset: Option<Subject>,
-    /// Train on this CSV file, with the recipe own-series unless --recipe names another recipe
+    /// Train on this CSV file, with the settings of the recipe own-series unless --recipe names another recipe
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     #[command(flatten)]
@@ -26,16 +26,16 @@ pub struct SeriesOptions {
     /// Columns that the model reads but does not forecast [default: none]
     #[arg(long, value_name = "COLUMN,…", requires = "target")]
     covariates: Vec<Names>,
-    /// Columns whose values are known ahead, such as prices, promotions or holidays; rows after the last target contain
-    /// the future values of these columns
+    /// Columns whose future values are known, such as prices, promotions or holidays; the rows after the last value of
+    /// the targets contain the future values of these columns
     #[arg(long, value_name = "COLUMN,…", requires = "csv")]
     known: Vec<Names>,
     /// ID columns: rows with the same values in these columns belong to the same series. One model is trained on all
     /// series together [default: the whole table is one series]
     #[arg(long, value_name = "COLUMN,…", requires = "csv")]
     id: Vec<Names>,
-    /// Roll the rows up to steps of this length, such as 10min, 1h, 1d or 1w; an incomplete first or last step is left
-    /// out [default: each row is a step]
+    /// Combine the rows into time steps of this length, such as 10min, 1h, 1d or 1w; an incomplete first or last step
+    /// is left out [default: each row is a step]
     #[arg(long, value_name = "SPAN", requires = "csv")]
     freq: Option<Span>,
     /// How --freq combines the rows of a step: by their mean, or by their sum, as for sales and rain [default: mean]
@@ -73,19 +73,21 @@ pub struct TableOptions {
     /// A number or a word that marks a missing value, such as -9999
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true, requires = "csv")]
     sentinel: Option<Sentinel>,
-    /// What to do with missing values [default: refuse]
+    /// What to do with missing values: refuse the file, repeat the previous value, interpolate, or drop the row
+    /// [default: refuse]
     #[arg(long, value_name = "RULE", requires = "csv", value_parser = ["refuse", "previous", "interpolate", "drop"])]
     missing: Option<String>,
-    /// What to do with rows that have equal times [default: refuse]
+    /// What to do with rows that have equal times: refuse the file, keep the first or the last row, replace the rows by
+    /// their mean, or keep all rows [default: refuse]
     #[arg(long = "duplicates", alias = "doubled", value_name = "RULE", requires = "csv", value_parser = ["refuse", "first", "last", "mean", "keep"])]
     doubled: Option<String>,
-    /// How to fill gaps, which are steps that have no row [default: keep, which does not fill gaps: each row is one
-    /// step]
+    /// How to fill gaps (time steps without a row): keep them (each row then counts as one step), repeat the previous
+    /// row, or interpolate [default: keep]
     #[arg(long, value_name = "RULE", requires = "csv", value_parser = ["keep", "previous", "interpolate"])]
     gaps: Option<String>,
 }
 
-/// Names of columns with commas between them. A name that has a comma is in quotation marks.
+/// Column names, separated by commas. A name that contains a comma is in quotation marks.
 #[derive(Clone, Debug)]
 struct Names(Vec<String>);
 

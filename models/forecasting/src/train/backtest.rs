@@ -12,13 +12,13 @@ use super::measure::Losses;
 use super::task::{Forecasting, losses};
 use crate::settings::Split;
 
-/// Trains one model per fold in `dir/fold-1`, `dir/fold-2`, …, and measures it on its fold. Folds that an earlier call
-/// has finished are not trained again. `each` is called with the result of every training in this call. Only the folds for
-/// whose index, counted from 0, `is_included` returns `true` are trained and measured, so that several processes can share
-/// the work.
+/// Trains one model per fold in `dir/fold-1`, `dir/fold-2`, …, and measures each model on its fold. Folds whose
+/// training an earlier call has finished are not trained again. `each` is called with the result of every training in
+/// this call. Only the folds for whose index, counted from 0, `is_included` returns `true` are trained and measured, so
+/// that several processes can share the work.
 ///
-/// Returns the losses over these folds, one item per metric; `None` if the session was interrupted. A call with the same
-/// arguments then resumes the backtest.
+/// Returns the losses over these folds, one item per metric; `None` if the session was interrupted. A call with the
+/// same arguments then resumes the backtest.
 pub fn backtest(
     recipe: &RecipeOf<Forecasting>,
     folds: usize,
@@ -33,7 +33,8 @@ pub fn backtest(
     for (fold, split) in splits.into_iter().enumerate().filter(|(fold, _)| is_included(*fold)) {
         let mut recipe = recipe.clone();
         recipe.data.split = split;
-        // The expected metrics of the recipe hold for its whole test part, not for a fold.
+        // The recipe's expected metrics are for its whole test part, so they are not compared with the metrics of a
+        // fold.
         recipe.expected.clear();
         let place = dir.join(format!("fold-{}", fold + 1));
         let training = Training::<Forecasting>::new(recipe.clone()).in_folder_or_resume(&place)?;
@@ -71,8 +72,8 @@ fn rows(series: &[TableSeries]) -> Result<usize, TaskError> {
     }
 }
 
-/// Returns the split of the series for each fold. The test part is the fold; the validation part ends where the fold
-/// begins and is as long as in the recipe; the training part is all rows before the validation part.
+/// Returns the split of the series for each of `count` folds. The test part is the fold. The validation part ends where
+/// the fold begins, and is as long as in the recipe. The training part is all rows before the validation part.
 fn splits(data: &DataConfig, rows: usize, count: usize) -> Result<Vec<Split>, TaskError> {
     let (horizon, stride) = (data.horizon.get(), data.stride.get());
     let [train, valid, test] = data.split.bounds(rows);

@@ -1,4 +1,5 @@
-//! The table `[data]` of a recipe: which series, which columns, and how the series is split.
+//! The table `[data]` of a recipe (a TOML file with the settings of a training): which series is loaded, which columns
+//! are read, and how the series is split.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,27 +18,28 @@ use crate::settings::{Split, WindowSettings};
 pub use crate::table::history;
 use crate::table::past_of;
 
-/// The table `[data]` of a recipe.
+/// The table `[data]` of a recipe: the series, the columns, the lengths of the windows, and the split.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
     /// The series to load.
     pub set: Set,
-    /// The CSV file, for `set = "csv"`.
+    /// The path of the CSV file; only for `set = "csv"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
     /// The format of the CSV file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<CsvFormat>,
-    /// The names of the columns to forecast; all columns if absent.
+    /// The names of the columns to forecast. If absent, all columns are forecast that are not in `covariates` or
+    /// `known`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub target: Vec<String>,
     /// The names of the columns that the network reads but does not forecast.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covariates: Vec<String>,
-    /// The names of the columns whose values are known ahead, such as prices, promotions or holidays. The network reads
-    /// these columns in the past and in the steps to forecast. The rows of the CSV file after the last value of the
-    /// targets contain the future values of these columns.
+    /// The names of the columns whose future values are known, such as prices, promotions or holidays. The network
+    /// reads these columns in the past and in the steps to forecast. The rows of the CSV file after the last value of
+    /// the targets contain the future values of these columns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<String>,
     /// The names of the columns of the CSV file that together identify the series of a row. One model is trained on all
@@ -53,7 +55,7 @@ pub struct DataConfig {
     /// step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freq: Option<Span>,
-    /// Whether a step of the length `freq` has the mean or the sum of its rows.
+    /// How the rows of a step of the length `freq` are combined: by their mean or by their sum.
     #[serde(default, skip_serializing_if = "is_mean")]
     pub roll_up: RollUp,
     /// The number of steps from the start of one window to the start of the next.
@@ -110,8 +112,8 @@ impl DataConfig {
         Ok(series)
     }
 
-    /// Copies these settings, but names a CSV file as the series to load. `columns` are the columns to load from the
-    /// file.
+    /// Returns a copy of these settings that loads the series from the CSV file `file`. `columns` are the columns to
+    /// load from this file.
     pub fn of_file(&self, file: PathBuf, columns: &[String], format: CsvFormat) -> Self {
         let format = CsvFormat { columns: columns.to_vec(), ..format };
         Self { set: Set::Csv, file: Some(file), format: Some(format), ..self.clone() }
@@ -140,7 +142,8 @@ impl DataConfig {
             }
             for series in &mut series {
                 let past = std::mem::take(&mut series.past);
-                // The recorded results of published series include their last step.
+                // The last step of a published series is kept even if it is incomplete, because the recorded results
+                // include this step.
                 let whole = if self.set == Set::Csv { past.without_unfinished(span) } else { past };
                 series.past = whole.rolled_up(span, self.roll_up)?;
             }
@@ -216,7 +219,7 @@ impl DataConfig {
             Some(_) => Ok(()),
             None => {
                 let message = format!(
-                    "the series has no column `{name}`; the columns of the series are: {}",
+                    "the series has no column `{name}`; choose from its columns: {}",
                     series.columns.join(", ")
                 );
                 Err(TaskError::setting(setting, message))
@@ -234,7 +237,8 @@ impl DataConfig {
             check(setting, name)?;
             if columns.contains(name) {
                 let message = format!(
-                    "column `{name}` is named twice; name each column once, as a target, as a covariate, or as known ahead"
+                    "column `{name}` is named twice; name each column once, in data.target, data.covariates or \
+                     data.known"
                 );
                 return Err(TaskError::setting(setting, message));
             }
@@ -292,22 +296,24 @@ impl DataConfig {
         Ok(Splits { train: part(0..train), valid: part(train..valid), test: part(valid..test) })
     }
 
-    /// Returns the part of these settings that a package stores, because the predictor needs it.
+    /// Returns the settings that the predictor needs, which are stored in the package of the trained model.
     pub fn window_settings(&self) -> WindowSettings {
         let Self { look_back, horizon, stride, split, .. } = *self;
         let (covariates, known) = (self.covariates.clone(), self.known.clone());
         WindowSettings { look_back, horizon, stride, covariates, known, split }
     }
 
-    /// Returns the number of steps per season: the setting `season`, or the number of rows in a
-    /// [season](timesteps::Rhythm::season) of the times; 1 if the rows have numbers instead of times.
+    /// Returns the number of steps per season: the setting `season` or, if it is absent, the number of rows in a day, a
+    /// week or a year (see [`Rhythm::season`](timesteps::Rhythm::season)), or 1 if the rows have numbers instead of
+    /// times.
     pub fn season(&self, history: &History) -> usize {
         let usual = || if history.numbered { 1 } else { history.rhythm().season() };
         self.season.map_or_else(usual, Count::get)
     }
 }
 
-/// Adds the identifier of the series to an error of a setting. The identifier of a single series is empty.
+/// Adds the identifier `id` of the series to the message of an error of a setting. The identifier of a single series is
+/// empty, and the message then stays the same.
 pub fn of_series<T>(id: &str, result: TaskResult<T>) -> TaskResult<T> {
     result.map_err(|error| match error {
         TaskError::Setting { setting, message } if !id.is_empty() => {

@@ -15,8 +15,8 @@ use crate::likelihood::Likelihood;
 /// The significance level of the comparisons with baselines.
 const LEVEL: f64 = 0.05;
 
-/// Makes the demonstration: a sentence per comparison with a baseline, and a plot of the last forecast of the test
-/// part.
+/// Makes the demonstration of a trained model: a sentence per comparison with a baseline, and a plot of the last
+/// forecast of the test part.
 pub fn of(forecaster: &Forecaster, measured: &Measured, test: &[Windows]) -> TaskResult<Demonstration> {
     let likelihood = forecaster.likelihood();
     let lines = match likelihood {
@@ -60,8 +60,9 @@ fn plot(forecaster: &Forecaster, test: &[Windows]) -> TaskResult<Option<String>>
     Ok(Some(picture::of_windows(&alone, &forecasts(&alone)?, test.len(), likelihood)?))
 }
 
-/// Writes one sentence per baseline that was compared by `metric`: the skill (the reduction of the loss), and whether
-/// it is significant. `label` is the name of the metric in the sentence.
+/// Writes one sentence for each baseline with which the model was compared by `metric`: the skill (the relative
+/// reduction of the loss), and whether it is significantly different from 0. `label` is the name of the metric in the
+/// sentence.
 pub fn verdicts(measured: &Measured, metric: &str, label: &str) -> Vec<String> {
     let of_metric = measured.comparisons.iter().filter(|comparison| comparison.metric == metric);
     let sentence = |comparison: &Comparison| match comparison.skill {
@@ -75,8 +76,8 @@ pub fn verdicts(measured: &Measured, metric: &str, label: &str) -> Vec<String> {
     of_metric.filter_map(sentence).collect()
 }
 
-/// Writes a sentence for each baseline whose absolute error, or QLIKE, on the test part is significantly smaller than
-/// the loss of the model, or is 0.
+/// Writes a sentence for each baseline that is better than the model: its absolute error or QLIKE on the test part is
+/// significantly smaller than that of the model, or is 0.
 pub fn better_baselines(measured: &Measured) -> Vec<String> {
     let worse = |comparison: &&Comparison| match comparison.skill {
         Some(skill) => significant(skill) == Some(Ordering::Less),

@@ -60,7 +60,7 @@ fn is_up(frame: &Frame, row: usize) -> bool {
     frame.scaler.restore(0, frame.value(row, 0)) > 0.0
 }
 
-/// Returns the fraction of rows in the training part that are rises, which are values above zero.
+/// Returns the fraction of rows in the training part whose value is above zero (a rise).
 fn rises(frame: &Frame) -> f64 {
     mean((0..frame.train).map(|row| f64::from(u8::from(is_up(frame, row)))))
 }

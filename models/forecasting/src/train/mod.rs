@@ -2,13 +2,13 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`data`] | `[data]` of a recipe: the series, its columns, and its split into parts |
+//! | [`data`] | the training settings `[data]`: the series, its columns, and its split into parts |
 //! | [`task`] | [`Forecasting`], the [`training::Task`] |
 //! | [`measure`] | errors, coverage of intervals, losses per window of the model and of baselines |
 //! | [`statistics`] | loss functions of single values; skill and its significance |
-//! | [`classical`] | baselines of values: persistence, seasonal persistence, drift, Holt-Winters |
-//! | [`volatility`] | the series of the S&P 500; losses and baselines of volatility: EWMA, GARCH(1,1), HAR, log-HAR with the VIX |
-//! | [`direction`] | losses and baselines of directions |
+//! | [`classical`] | baselines for forecasts of values: persistence, seasonal persistence, drift, Holt-Winters |
+//! | [`volatility`] | the series of the S&P 500; losses and baselines for volatility: EWMA, GARCH(1,1), HAR, log-HAR |
+//! | [`direction`] | losses and baselines for forecasts of the direction (rise or fall) |
 //! | [`backtest`] | repeated training on a growing training part |
 //! | [`panel`] | metrics of one model over several series |
 //! | [`demonstration`], [`picture`] | comparisons with baselines as sentences, forecasts as plots |

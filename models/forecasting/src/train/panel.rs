@@ -14,8 +14,9 @@ use crate::frame::Windows;
 /// The metrics that are also listed for each series.
 const PER_SERIES: [&str; 3] = ["mae", "mase", "mae_in_units"];
 
-/// Returns notes for the user on the series: the changes that were made to the values, and whether the times are
-/// irregular. Each note is given once. If a note does not apply to all series, it says to how many series it applies.
+/// Returns notes for the user about the series: how values were changed when the data were read, and whether the times
+/// are irregular. Each note is given once. A note that does not apply to all series tells the number of series to which
+/// it applies.
 pub fn notes(series: &[TableSeries]) -> Vec<String> {
     let mut notes: Vec<(String, usize)> = Vec::new();
     let is_irregular = |series: &&TableSeries| !Rhythm::of(&series.past.times).is_regular();
@@ -39,8 +40,9 @@ pub fn lengths(series: &[TableSeries]) -> String {
     if series.len() == 1 { rows } else { format!("{} series of {rows}", series.len()) }
 }
 
-/// Returns the absolute errors of all series, one loss per time: the mean over the series whose windows begin at this
-/// time. Errors of several series at the same time are correlated, so they are not independent observations.
+/// Returns the absolute errors of all series, one loss per time: the sum of the losses of all windows that begin at
+/// this time, scaled so that the mean of the results is the mean loss over all windows. Errors of several series at the
+/// same time are correlated, so they are not independent observations.
 pub fn absolute_errors(forecasts: &[Forecasts], set: &[Windows]) -> Losses {
     let each: Vec<Losses> =
         forecasts.iter().zip(set).map(|(forecasts, windows)| measure::absolute_errors(forecasts, windows)).collect();
@@ -63,7 +65,8 @@ pub fn absolute_errors(forecasts: &[Forecasts], set: &[Windows]) -> Losses {
     }
 }
 
-/// Combines the losses of the windows of each series to one loss per time. Their mean is the mean over all windows.
+/// Combines the losses of all windows that begin at the same time to one loss: their sum, scaled so that the mean of
+/// the results is the mean loss over all windows. `losses` has one list per series, with one loss per window.
 fn by_time(set: &[Windows], losses: &[Vec<f64>]) -> Vec<f64> {
     let mut sums: BTreeMap<DateTime, f64> = BTreeMap::new();
     for (windows, losses) in set.iter().zip(losses) {
@@ -103,9 +106,9 @@ pub fn baselines(set: &[Windows]) -> BaselineMetrics {
     names.filter_map(of).collect()
 }
 
-/// Returns the mean of each metric over all windows of all series, without undefined values; then the errors of each
-/// series, such as `mae[A]` for the series `A`. Series have different units, so errors in units are given only for
-/// single series.
+/// Returns the mean of each metric over all windows of all series, without undefined values, and then the metrics
+/// [`PER_SERIES`] of each series, such as `mae[A]` for the series `A`. `each` has the metrics of each series. Series
+/// have different units, so errors in units are given only for single series.
 fn over_all(set: &[Windows], each: &[Vec<Metric>]) -> Vec<Metric> {
     let is_shared = |metric: &&Metric| !metric.name.ends_with("_in_units");
     let mean = |(place, metric): (usize, &Metric)| {

@@ -8,7 +8,7 @@ use crate::calibration::Forecasts;
 use crate::frame::{Frame, Windows};
 use crate::likelihood::Likelihood;
 
-/// The largest number of panels of a plot: one for each series and column.
+/// The largest number of panels in a plot, which has one panel for each series and column.
 pub const MOST_PANELS: usize = 4;
 /// The number of past steps that a plot shows before the forecast, as a multiple of the horizon.
 const PAST: usize = 3;
@@ -146,13 +146,13 @@ pub fn written_alike(times: &[DateTime]) -> Vec<String> {
     times.iter().map(|time| time.strftime(format).to_string()).collect()
 }
 
-/// Returns the horizontal axis of a plot of the series: times, or the numbers of the rows.
+/// Returns the label and the kind of the horizontal axis of a plot: times, or the step numbers of the rows.
 fn axis(frame: &Frame) -> (String, Axis) {
     if frame.numbered { ("step".to_owned(), Axis::Number) } else { ("time".to_owned(), Axis::Time) }
 }
 
-/// Returns the position of a time on the axis: seconds since 1970. For rows with numbers, this is the number of the
-/// row.
+/// Returns the position of a time on the axis: seconds since 1970. For rows with step numbers instead of times, this is
+/// the step number.
 fn seconds(time: DateTime) -> f64 {
     timesteps::step_of_time(time)
 }

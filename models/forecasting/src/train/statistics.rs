@@ -32,9 +32,9 @@ pub fn pinball(quantile: f64, truth: f64, level: f64) -> f64 {
     (level * short).max((level - 1.0) * short)
 }
 
-/// Returns the QLIKE loss of a variance, `σ²/v − ln(σ²/v) − 1` ([Patton
-/// 2011](https://doi.org/10.1016/j.jeconom.2010.03.034)). The ranking of forecasts is robust to noise in the observed
-/// variance.
+/// Returns the QLIKE loss of a forecast `v` of a variance, `σ²/v − ln(σ²/v) − 1`, where `σ²` is the observed variance
+/// `truth` ([Patton 2011](https://doi.org/10.1016/j.jeconom.2010.03.034)). The ranking of forecasts by this loss is
+/// robust to noise in the observed variance.
 pub fn qlike(forecast: f64, truth: f64) -> f64 {
     let ratio = truth / forecast;
     ratio - ratio.ln() - 1.0

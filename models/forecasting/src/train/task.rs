@@ -25,8 +25,8 @@ use crate::model::{Architecture, Model, Sizes};
 use crate::scaler::Scalers;
 use crate::settings::{BadSetting, Settings};
 
-/// The training task of `forecasting`: settings of data and model, and the scaler of each series that was fitted to its
-/// training part.
+/// The task of training a forecaster: the settings of data and model, and the scaler of each series, which was fitted
+/// to the training part of the series.
 pub struct Forecasting {
     data: DataConfig,
     settings: Settings,
@@ -161,14 +161,14 @@ impl Task for Forecasting {
     fn loss(&self, model: &Model, (batch, rows): Self::Batch, _: &mut StepContext) -> TaskResult<Loss> {
         let count = batch.origins.len();
         let (parameters, values) = rows.within(|| model.forward_train(batch)); // [B, S, T, P], [B, S, T]
-        // The losses that need the level of the values support only one series, so the first scaler is the right one.
-        // All other losses do not read the scaler.
-        let scaler = self.scalers.all().next().ok_or_else(|| TaskError::Other("there is no series".to_owned()))?;
+        // The losses that need the level of the values support only one series, so the first scaler is the scaler of
+        // this series. All other losses do not read the scaler.
+        let scaler = self.scalers.all().next().ok_or_else(|| TaskError::Other("the data have no series".to_owned()))?;
         Ok(Loss { mean: self.settings.model.loss.loss(parameters, values, scaler), count })
     }
 
     fn predictor(&self, network: Option<Model>, device: &Device) -> TaskResult<Forecaster> {
-        let network = network.ok_or_else(|| TaskError::Other("there is no network".to_owned()))?;
+        let network = network.ok_or_else(|| TaskError::Other("internal error: the network is missing".to_owned()))?;
         Ok(Forecaster::new(self.settings.clone(), self.scalers.clone(), network, device.clone()))
     }
 

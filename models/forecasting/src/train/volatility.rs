@@ -32,7 +32,9 @@ const LEAST: f64 = 1e-3;
 pub fn series(locator: &Locator) -> TaskResult<Series> {
     let (prices, vix) = (stocks::sp_500(locator)?, stocks::vix(locator)?);
     let column = |series: &Series, name: &str| {
-        series.column(name).ok_or_else(|| TaskError::Other(format!("{} has no column `{name}`", series.source)))
+        series.column(name).ok_or_else(|| {
+            TaskError::Other(format!("{} has no column `{name}`; use the published file", series.source))
+        })
     };
     let [high, low, close] = [column(&prices, "High")?, column(&prices, "Low")?, column(&prices, "Close")?];
     let implied = column(&vix, "CLOSE")?;
@@ -115,8 +117,8 @@ fn baseline_variances(windows: &Windows) -> Vec<(&'static str, Vec<f64>)> {
     let smoothed = ewma(&variances);
     let garch = Garch::fit(&returns[..train]);
     let (expected, _) = garch.variances(&returns);
-    // GARCH forecasts the mean of squared returns, but `variances` come from the range estimator: the scale is the
-    // ratio of the two means over the training part.
+    // GARCH forecasts squared returns, but the variances that are observed come from the range estimator, which has
+    // another mean. `scale` is the ratio of the two means over the training part.
     let scale = mean(variances[..train].iter().copied()) / mean(returns[..train].iter().map(|value| value * value));
     let mut all = vec![("EWMA", of(&|origin| smoothed[origin - 1])), ("GARCH", of(&|origin| scale * expected[origin]))];
     all.extend(Har::fit(&variances[..train]).map(|har| ("HAR", of(&|origin| har.forecast(&variances[..origin])))));
@@ -177,7 +179,8 @@ impl Garch {
         of(simplex::minimum([3.0, -2.5], 0.5, loss))
     }
 
-    /// Returns the conditional variance of each return, and the forecast variance of the next return.
+    /// Returns the conditional variance of each return given the returns before it, and the forecast variance of the
+    /// next return.
     fn variances(&self, returns: &[f64]) -> (Vec<f64>, f64) {
         let mut variance = self.variance;
         let before = returns.iter().map(|value| {
@@ -194,7 +197,7 @@ impl Garch {
 /// mean variances over the last week and month.
 #[derive(Clone, Copy, Debug)]
 pub struct Har {
-    /// Coefficients of the constant 1, and of the mean variances over a day, a week and a month.
+    /// Coefficients of the regressors: the constant 1, and the mean variances over the last day, week and month.
     weights: [f64; 4],
     /// The smallest variance in training. Forecasts are raised to this value, because a linear function may become
     /// negative.
@@ -227,8 +230,8 @@ impl Har {
 /// additional regressor.
 #[derive(Clone, Copy, Debug)]
 pub struct LogHar {
-    /// Coefficients of the constant 1, of the logarithms of the mean variances over a day, a week and a month, and of
-    /// the logarithm of the VIX.
+    /// Coefficients of the regressors: the constant 1, the logarithms of the mean variances over the last day, week and
+    /// month, and the logarithm of the VIX.
     weights: [f64; 5],
     /// Half the variance of the residuals, which is added before the exponential function is applied: the exponential
     /// of a mean of logarithms would be too small.

@@ -1,4 +1,4 @@
-//! The baselines: Gaussians of the offset, and frequencies of the states of the pen.
+//! The baselines: Gaussian distributions of the offset of a point, and frequencies of the states of the pen.
 
 use std::f64::consts::TAU;
 
@@ -8,29 +8,32 @@ use crate::drawing::{Pen, Point};
 use crate::train::data::Part;
 use crate::train::evaluation::Likelihood;
 
-/// The weight of the prior: the statistics of each context also include this number of points with the mean statistics
-/// of all contexts, so that a context with few points has nearly the distribution of all points.
+/// The weight of the prior, in points. A context is a group of points that has its own Gaussian. The statistics of each
+/// context also include this number of points with the mean statistics of all points, so that a context with few points
+/// has nearly the distribution of all points.
 const PRIOR: f64 = 10.0;
 /// The variance that is added to the variance of each coordinate, so that the covariance matrix is not singular.
 const VARIANCE: f64 = 1e-6;
 const STATES: usize = Pen::ALL.len();
 
-/// One Gaussian for all offsets, and the frequencies of the states of the pen.
+/// Fits a baseline to the training part, and returns its likelihood on the test part. The baseline has one Gaussian for
+/// all offsets, and the frequencies of the states of the pen.
 ///
 /// # Errors
 ///
-/// [`TaskError::Interrupted`](training::TaskError::Interrupted).
+/// [`TaskError::Interrupted`](training::TaskError::Interrupted) if a stop was requested.
 pub fn one_gaussian(splits: &Splits<Part>, interrupt: &Interrupt) -> TaskResult<Likelihood> {
     let context = |_: usize, _: &Point| 0;
     Baseline::fit(&splits.train, 1, context, |_, point| coordinates(point)).likelihood(&splits.test, interrupt)
 }
 
-/// A baseline that fits, for each class and each pen state after the previous point, a Gaussian whose mean is a linear
-/// function of the previous offset, and the frequencies of the pen states.
+/// Fits a baseline to the training part, and returns its likelihood on the test part. For each class and each pen state
+/// after the previous point, the baseline has a Gaussian whose mean is a linear function of the previous offset, and
+/// the frequencies of the pen states.
 ///
 /// # Errors
 ///
-/// [`TaskError::Interrupted`](training::TaskError::Interrupted).
+/// [`TaskError::Interrupted`](training::TaskError::Interrupted) if a stop was requested.
 pub fn autoregression(splits: &Splits<Part>, classes: usize, interrupt: &Interrupt) -> TaskResult<Likelihood> {
     let context = |class: usize, before: &Point| class * STATES + before.pen as usize;
     let values = |before: &Point, point: &Point| {
@@ -44,8 +47,9 @@ fn coordinates(point: &Point) -> [f64; 2] {
     point.offset.map(f64::from)
 }
 
-/// For each context, a Gaussian of D values and the frequencies of the pen states. The last two values are the offset
-/// that is predicted; the values before them are known.
+/// For each context, a Gaussian of D values and the frequencies of the pen states. A context is a group of points,
+/// determined by the class and the previous point. The last two of the D values are the offset to predict; the
+/// prediction is conditioned on the values before them.
 struct Baseline<const D: usize, C, V> {
     /// A function that returns the index of the context of a point, given the class and the previous point.
     context: C,
@@ -96,7 +100,8 @@ where
     }
 }
 
-/// Calls a function with the class of a drawing, the point before, a point, and whether the point is the first one.
+/// Calls a function for each point of a part, with the class of the drawing, the previous point, the point, and whether
+/// the point is the first of its drawing.
 fn each_point(part: &Part, mut call: impl FnMut(usize, &Point, &Point, bool)) {
     for example in &part.examples {
         let before = std::iter::once(&Point::START).chain(&example.points);
@@ -106,7 +111,7 @@ fn each_point(part: &Part, mut call: impl FnMut(usize, &Point, &Point, bool)) {
     }
 }
 
-/// The sums of D values and of their products.
+/// The sums, over points, of D values and of the product of each pair of these values.
 #[derive(Clone, Copy, Debug)]
 struct Moments<const D: usize> {
     count: f64,
@@ -141,7 +146,7 @@ impl<const D: usize> Moments<D> {
     }
 }
 
-/// A Gaussian of D values.
+/// A D-dimensional Gaussian.
 #[derive(Clone, Copy, Debug)]
 struct Gaussian<const D: usize> {
     mean: [f64; D],

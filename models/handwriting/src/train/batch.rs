@@ -11,9 +11,9 @@ use crate::model::Network;
 /// A batch of drawings, padded to the longest one. B is the number of drawings, and T the number of points.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// The features of the point before each point, `[B, T, 5]`.
+    /// The inputs of the network, `[B, T, 5]`: for each point, the features of the previous point.
     inputs: Tensor<3>,
-    /// The class of the drawing at each point, `[B, T]`.
+    /// The class id of the drawing, repeated for each point, `[B, T]`.
     classes: Tensor<2, Int>,
     /// The number of points of each drawing.
     lengths: Vec<usize>,
@@ -36,12 +36,12 @@ pub struct Losses {
     pub offset: Tensor<2>,
     /// The negative log-likelihood of the states of the pen in nats, `[B, T]`.
     pub pen: Tensor<2>,
-    /// The number of points.
+    /// The number of points, without padding.
     pub points: usize,
 }
 
 impl Batch {
-    /// Makes a batch from drawings, each with its class.
+    /// Makes a batch from drawings, each given as its points and its class id.
     pub fn new(drawings: &[(&[Point], usize)], device: &Device) -> Self {
         let lengths: Vec<usize> = drawings.iter().map(|(points, _)| points.len()).collect();
         let shape = [drawings.len(), lengths.iter().copied().max().unwrap_or(0)];
@@ -76,7 +76,8 @@ impl Batch {
         }
     }
 
-    /// Returns the drawings of a rank; `None` if the rank has none.
+    /// Returns the drawings of the batch that one rank (process) of a data-parallel training computes; `None` if there
+    /// are none.
     pub fn part(self, share: Share) -> Option<Self> {
         let own = share.own_rows(self.rows.of)?;
         let (start, count) = (own.start, own.len());
@@ -106,7 +107,7 @@ impl Batch {
     }
 }
 
-/// The index of the most probable state of the pen at each point, `[B · T]`.
+/// Returns the index of the most probable state of the pen after each point, `[B · T]`.
 pub fn probable_pens(mixture: &Mixture) -> Vec<usize> {
     let logits: Vec<f32> = mixture.pen.clone().into_data().iter().collect();
     let (rows, _) = logits.as_chunks::<{ Pen::ALL.len() }>();

@@ -1,4 +1,4 @@
-//! Loads drawings in three parts, according to the table `[data]` of a recipe.
+//! Loads the drawings of the training, validation and test parts, according to the table `[data]` of a recipe.
 
 use datasets::recordings::{Recording, Recordings, TrainTest, gestures, omniglot, pendigits};
 use inference::settings::{Fraction, Positive};
@@ -10,10 +10,11 @@ use training::{LoadContext, Splits, TaskError, TaskResult};
 use crate::drawing::{Point, Stroke};
 use crate::train::strokes::{points, resampled, scaled};
 
-/// The smallest distance of neighbouring points, so that a stroke has a few thousand points at most.
+/// The smallest valid value of the setting `spacing`. It limits a stroke to a few thousand points.
 const LEAST_SPACING: f64 = 0.001;
 
-/// The table `[data]` of a recipe, which selects the drawings and their preprocessing.
+/// The table `[data]` of a recipe (the TOML file of a training run), which selects the drawings and their
+/// preprocessing.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
@@ -23,17 +24,21 @@ pub struct DataConfig {
     /// of the data set are used as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spacing: Option<Positive>,
-    /// The share of the training part that is held out for validation. If the persons are known, whole persons are held
-    /// out. Must be absent or 0 for the set `gestures`, which has a separate validation part.
+    /// The share of the training part that is held out for validation, from 0 to 1. All drawings of a person are in the
+    /// same part, if the data set names the persons. Must be absent or 0 for the set `gestures`, which has a separate
+    /// validation part.
     #[serde(default)]
     pub valid: Fraction,
-    /// The share of the persons that is held out as the test part, for Omniglot, which has no published test part.
+    /// The share of the drawings that is held out as the test part, from 0 to 1. All drawings of a person are in the
+    /// same part. Must be above 0 for the set `omniglot`, which has no published test part, and absent or 0 for the
+    /// other sets.
     #[serde(default)]
     pub test: Fraction,
-    /// The seed of the random choice of what is held out.
+    /// The seed of the random choice of the drawings that are held out for validation and test.
     #[serde(default)]
     pub split_seed: u64,
-    /// How much training drawings are distorted at random: see [`distorted`](Self::distorted).
+    /// The strength of the random distortion of training drawings: the largest change of an element of the 2×2 matrix
+    /// with which [`distorted`](Self::distorted) multiplies the coordinates. 0 means no distortion.
     #[serde(default)]
     pub distortion: Fraction,
 }
@@ -71,8 +76,8 @@ pub struct Example {
 }
 
 impl DataConfig {
-    /// Loads the drawings, and divides them into three parts. The channels are `x`, `y` (the y axis points up), and for
-    /// some data sets `pen_up`, which is 1 at the last point of each stroke.
+    /// Loads the drawings, and divides them into training, validation and test part. The channels of each point are
+    /// `x`, `y` (the y axis points up), and for some data sets `pen_up`, which is 1 at the last point of each stroke.
     pub fn load(&self, cx: &LoadContext) -> TaskResult<Splits<Recordings>> {
         self.check()?;
         let (train, test) = match self.set {
@@ -133,7 +138,7 @@ impl DataConfig {
         scaled(strokes).into_iter().map(resample).collect()
     }
 
-    /// The scale of the offsets: the root mean square of their coordinates.
+    /// Computes the scale of the offsets: the root mean square of the x and y offsets of the training part.
     pub fn scale(&self, train: &Recordings) -> f32 {
         let (mut sum, mut count) = (0.0, 0.0);
         for recording in &train.recordings {
@@ -148,7 +153,7 @@ impl DataConfig {
         if scale.is_normal() { scale } else { 1.0 }
     }
 
-    /// The drawings of a part, with offsets in units of `scale`.
+    /// Prepares the drawings of a part for the network. The offsets are divided by `scale`.
     ///
     /// # Errors
     ///
@@ -170,9 +175,10 @@ impl DataConfig {
         Ok(Part { examples })
     }
 
-    /// The points of a training drawing, distorted at random, with offsets in units of `scale`: the drawing is enlarged,
-    /// stretched, slanted and rotated a little by the identity matrix plus uniform random numbers up to `distortion` in
-    /// absolute value. Then it is scaled and resampled as all drawings are.
+    /// Distorts a training drawing at random, and returns its points, with offsets divided by `scale`. The coordinates
+    /// are multiplied by a 2×2 matrix: the identity plus uniform random numbers from −`distortion` to `distortion`.
+    /// This scales, shears and rotates the drawing a little. Then the drawing is scaled and resampled like every
+    /// drawing.
     pub fn distorted(&self, example: &Example, scale: f32, rng: &mut ChaCha8Rng) -> Vec<Point> {
         let most = self.distortion.get() as f32;
         if most == 0.0 {

@@ -1,4 +1,4 @@
-//! The demonstration of a trained model: generated drawings beside those of persons.
+//! The demonstration of a trained model: generated drawings beside drawings by persons.
 
 use training::{Demonstration, TaskResult};
 
@@ -16,7 +16,8 @@ const BY_PERSONS: usize = 4;
 const PERSON: &str = "#1f6fb4";
 const MODEL: &str = "#222";
 
-/// Draws a row for each of some classes: drawings by persons of the test part, then generated ones.
+/// Makes a picture with one row per class, for at most `CLASSES` classes: first drawings by persons from the test part,
+/// then generated drawings.
 pub fn demonstrate(model: &Writer, test: &Part) -> TaskResult<Demonstration> {
     let classes = &model.settings().classes;
     let (mut lines, mut rows) = (vec![String::new()], Vec::new());

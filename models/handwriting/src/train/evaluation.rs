@@ -15,7 +15,7 @@ const BATCH: usize = 64;
 pub struct Likelihood {
     /// The number of points.
     pub points: f64,
-    /// The negative log-likelihood of the offsets in nats. The first point of a drawing has none.
+    /// The negative log-likelihood of the offsets in nats. The first point of a drawing has no offset.
     pub offset: f64,
     /// The negative log-likelihood of the states of the pen in nats.
     pub pen: f64,
@@ -24,10 +24,10 @@ pub struct Likelihood {
 }
 
 impl Likelihood {
-    /// The metrics of a part.
+    /// Computes the metrics of a part.
     ///
-    /// - `nll`: the negative log-likelihood per point in nats, for offsets in units of the fitted scale: the sum of the
-    ///   following two
+    /// - `nll`: the negative log-likelihood per point in nats, the sum of `offset_nll` and `pen_nll`; the offsets are
+    ///   divided by their root mean square in the training part
     /// - `offset_nll`: the part of `nll` that comes from the offsets
     /// - `pen_nll`: the part of `nll` that comes from the states of the pen
     /// - `pen_accuracy`: the share of the points after which the most probable state of the pen is right
@@ -43,11 +43,11 @@ impl Likelihood {
     }
 }
 
-/// The likelihood of all drawings of a part, each point predicted from the points before it.
+/// Computes the likelihood of all drawings of a part. Each point is predicted from the points before it.
 ///
 /// # Errors
 ///
-/// [`TaskError::Interrupted`](training::TaskError::Interrupted).
+/// [`TaskError::Interrupted`](training::TaskError::Interrupted) if a stop was requested.
 pub fn likelihood(model: &Writer, part: &Part, interrupt: &Interrupt) -> TaskResult<Likelihood> {
     let mut sum = Likelihood::default();
     for indices in by_length(part.examples.iter().map(|example| example.points.len()), BATCH) {

@@ -1,8 +1,8 @@
-//! From the strokes of a drawing to the points that the network reads.
+//! Converts the strokes of a drawing to the points that the network reads.
 
 use crate::drawing::{Pen, Point, Stroke};
 
-/// Scales a drawing so that its larger side is 1. A drawing without size is not changed.
+/// Scales a drawing so that the larger side of its bounding box is 1. If both sides are 0, the drawing is not changed.
 pub fn scaled(strokes: &[Stroke]) -> Vec<Stroke> {
     let points = || strokes.iter().flatten();
     let side = |axis: usize| {
@@ -14,8 +14,9 @@ pub fn scaled(strokes: &[Stroke]) -> Vec<Stroke> {
     strokes.iter().map(|stroke| stroke.iter().map(|point| point.map(|value| value * scale)).collect()).collect()
 }
 
-/// Reduces a stroke to points with equal distances along its path, which are as close to `spacing` as the length of the
-/// stroke allows. The first and the last point stay. If the stroke has length 0, the result is its first point.
+/// Resamples a stroke to points at equal distances along its path. The distance is as close to `spacing` as the length
+/// of the stroke allows. The first and the last point are kept. If the stroke has length 0, the result is its first
+/// point.
 pub fn resampled(stroke: &[[f32; 2]], spacing: f32) -> Stroke {
     let (Some(first), Some(last)) = (stroke.first(), stroke.last()) else { return Stroke::new() };
     let length = |pair: &[[f32; 2]]| (pair[1][0] - pair[0][0]).hypot(pair[1][1] - pair[0][1]);
@@ -38,7 +39,7 @@ pub fn resampled(stroke: &[[f32; 2]], spacing: f32) -> Stroke {
     points
 }
 
-/// The points of a drawing, with offsets in units of `scale`.
+/// Converts the strokes of a drawing to points, with offsets divided by `scale`.
 pub fn points(strokes: &[Stroke], scale: f32) -> Vec<Point> {
     let mut points = Vec::with_capacity(strokes.iter().map(Vec::len).sum());
     let mut before = None;

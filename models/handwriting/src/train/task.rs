@@ -112,7 +112,7 @@ impl Task for HandwritingTask {
     }
 
     fn predictor(&self, network: Option<Network>, device: &Device) -> TaskResult<Writer> {
-        let network = network.ok_or_else(|| TaskError::Other("a model of handwriting needs a network".to_owned()))?;
+        let network = network.ok_or_else(|| TaskError::Other("internal error: the network is missing".to_owned()))?;
         Ok(Writer::new(network, self.settings.clone(), device.clone()))
     }
 
@@ -134,7 +134,7 @@ impl Task for HandwritingTask {
         ]))
     }
 
-    /// Shows drawings of persons of the test part, and generated drawings of the same classes beside them.
+    /// Shows drawings by persons from the test part, and generated drawings of the same classes beside them.
     fn demonstrate(&self, predictor: &Writer, _: &Outcome, test: &Part) -> TaskResult<Demonstration> {
         demonstrate(predictor, test)
     }

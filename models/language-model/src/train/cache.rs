@@ -17,7 +17,8 @@ use crate::adaptation::CacheConfig;
 use crate::evaluation::{EvalLayout, Rows, windows};
 use crate::model::Network;
 
-/// The largest number of tokens, from the start of the validation part, on which the grid search measures caches.
+/// The largest number of tokens, from the start of the validation part, on which the grid search measures cache
+/// settings.
 const SEARCH_TOKENS: usize = 100_000;
 const PLACES: [usize; 3] = [500, 1000, 2000];
 const SHARPNESS: [f64; 6] = [0.1, 0.2, 0.3, 0.5, 0.7, 1.0];
@@ -43,7 +44,7 @@ pub fn choose(network: &Network, ids: &[u32], device: &Device, interrupt: &Inter
     Ok(best.unwrap_or(CacheConfig { places: PLACES[0], sharpness: SHARPNESS[0], share: SHARES[0] }))
 }
 
-/// Returns the mean loss per token of a text in nats, with the probabilities of network and cache mixed.
+/// Returns the mean loss per token of a text in nats, with the mixture of the network's and the cache's probabilities.
 pub fn loss(
     config: &CacheConfig,
     network: &Network,

@@ -13,7 +13,8 @@ use training::{TaskError, TaskResult};
 use crate::predictor::TextSettings;
 use crate::text::CorpusKind;
 
-/// The table `[data]` of a recipe: the corpus, its tokens, and the window of training.
+/// The table `[data]` of a recipe (the TOML file of a training run): the corpus, its tokens, and the number of time
+/// steps of a training window.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
@@ -77,8 +78,8 @@ impl DataConfig {
         match self.level == other.level {
             true => Ok(()),
             false => {
-                let message = "the model in start_from has tokens of another level; set data.level to the level of \
-                               that model, or choose another model";
+                let message = "the tokens of the model in start_from are not of this level (word or character); set \
+                               data.level to the level of that model, or choose another model";
                 Err(TaskError::setting("data.level", message))
             }
         }

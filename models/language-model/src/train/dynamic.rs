@@ -173,7 +173,7 @@ impl ModuleMapper for Update<'_> {
 /// mean of √m over all weights.
 fn update(weights: &mut TensorData, grad: &TensorData, statistics: &Statistics, rate: f32, decay: f32) {
     let (Ok(weights), Ok(grads)) = (weights.as_mut_slice::<f32>(), grad.as_slice::<f32>()) else {
-        unreachable!("both were converted")
+        unreachable!("weights and gradients were converted to f32")
     };
     let statistics = statistics.trained.par_chunks(CHUNK).zip(statistics.sizes.par_chunks(CHUNK));
     weights.par_chunks_mut(CHUNK).zip(grads.par_chunks(CHUNK)).zip(statistics).for_each(

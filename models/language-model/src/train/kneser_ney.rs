@@ -24,7 +24,7 @@ const ROOT: u32 = 0;
 pub struct KneserNey {
     order: usize,
     vocabulary: usize,
-    /// The index of each context that is one word longer, by the index of the shorter context and the additional word.
+    /// Maps the index of a context and the id of an additional, older word to the index of the longer context.
     longer: HashMap<(u32, u32), u32>,
     /// The count of each word after each context, by index of the context and id of the word. For the longest contexts,
     /// the count is the number of occurrences; for other contexts, it is the number of longer contexts in which the
@@ -48,7 +48,8 @@ impl KneserNey {
     ///
     /// # Errors
     ///
-    /// [`TaskError::Memory`] if the counts do not fit into the free memory; [`TaskError::Interrupted`].
+    /// [`TaskError::Memory`] if the counts do not fit into the free memory, and [`TaskError::Interrupted`] if a stop
+    /// was requested.
     pub fn fit(ids: &[u32], order: usize, vocabulary: usize, interrupt: &Interrupt) -> TaskResult<Self> {
         let mut model = Self {
             order,

@@ -11,7 +11,8 @@ use crate::train::data::DataConfig;
 /// The percentage of unknown tokens in the training part at which the user gets a note. The Penn Treebank and
 /// WikiText-2 have 3 to 5 %.
 const MANY_UNKNOWN: f64 = 10.0;
-/// The smallest percentage of tokens at which the user gets one of the other notes.
+/// The smallest percentage at which the user gets a note on training tokens in a script without spaces, or on unknown
+/// test tokens.
 const SOME: f64 = 1.0;
 
 /// Returns notes for the user on the tokens of a corpus. `train` and `test` are the token ids of these parts.

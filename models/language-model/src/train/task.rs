@@ -40,7 +40,7 @@ pub struct LanguageModelTask {
     vocabulary: Vocabulary,
 }
 
-/// A batch: the same window of every row of the training text.
+/// A batch: the same window of columns of every row. The rows are consecutive parts of the training text.
 #[derive(Debug)]
 pub struct Window {
     /// The input token ids, `[rows, steps]`.
@@ -182,7 +182,7 @@ impl Task for LanguageModelTask {
     }
 
     fn predictor(&self, network: Option<Network>, device: &Device) -> TaskResult<LanguageModel> {
-        let network = network.ok_or_else(|| TaskError::Other("a language model needs a network".to_owned()))?;
+        let network = network.ok_or_else(|| TaskError::Other("internal error: the network is missing".to_owned()))?;
         let settings = Settings { data: self.data.text_settings(), model: self.network.clone() };
         Ok(LanguageModel::new(settings, self.vocabulary.clone(), network, device))
     }

@@ -36,7 +36,8 @@ pub struct DataOptions {
     /// Columns with the channels [default: all columns of numbers that have no other use]
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     channels: Vec<String>,
-    /// Column with the person of each recording. All recordings of a person are in the same part of the data
+    /// Column with the person of each recording. All recordings of a person are in the same part of the data (training,
+    /// validation or test)
     #[arg(long, value_name = "COLUMN", requires = "csv")]
     group: Option<String>,
     /// Column with the time of each sample

@@ -36,10 +36,11 @@ pub struct Predict {
     /// Unit of the times: s, ms, us or ns [default: detected from the column name or the values, otherwise s]
     #[arg(long, value_name = "UNIT", requires = "time")]
     time_unit: Option<TimeUnit>,
-    /// Print the class after every sample, as for a stream
+    /// Read the samples one by one, as from a stream, and print the class of the samples so far after every sample
     #[arg(long)]
     stream: bool,
-    /// For --stream: number of further samples at which a class must be the most probable before the class is reported
+    /// For --stream: number of consecutive samples, after the first, at which a class must be the most probable before
+    /// the class is reported
     #[arg(long, value_name = "SAMPLES", default_value_t = 0, requires = "stream")]
     delay: usize,
     #[command(flatten)]
@@ -73,7 +74,7 @@ impl Predict {
         }
     }
 
-    /// Prints the class of each sequence, or the classes of its samples.
+    /// Prints the class of each sequence or, with `--stream`, a class after each sample.
     fn answer(&self, inputs: &[Input], model: &Recognizer, cx: &Context) -> Result<()> {
         let options = Options { delay: self.delay };
         if self.stream {
@@ -107,7 +108,7 @@ impl Predict {
     fn videos(&self, dirs: &[PathBuf], model: &Recognizer, cx: &Context) -> Result<Vec<Input>> {
         let Some(side) = model.settings().video else {
             let channels = model.settings().channels.join(", ");
-            return Err(CliError::Usage(format!("this model reads no videos; give --csv FILE with {channels}")));
+            return Err(CliError::Usage(format!("this model reads no videos; give --csv FILE with columns {channels}")));
         };
         let input = |dir: &PathBuf| {
             let pixels = read_video(&cx.session.locator.own_file(dir), side.get())?;

@@ -18,8 +18,9 @@ pub struct Augmentation {
     pub jitter: Fraction,
     /// The largest share by which a sequence is enlarged or reduced about its mean.
     pub scale: Fraction,
-    /// The largest angle of a rotation in degrees, from 0 to 180. Two channels are the axes of a plane. Otherwise, each
-    /// three channels, whose number must be a multiple of three, are the axes of a space, and are rotated together.
+    /// The largest angle of a rotation in degrees, from 0 to 180. Two channels are rotated as a vector in the plane.
+    /// Otherwise, the number of channels must be a multiple of three: each group of three consecutive channels is a
+    /// vector in space, and all these vectors are rotated in the same way.
     pub rotation: f32,
     /// The names of channels whose signs are changed together in half of the sequences. This turns what a sensor on the
     /// left arm measures into what it would measure on the right arm.
@@ -29,7 +30,7 @@ pub struct Augmentation {
     /// The largest share of a sequence that is cut off in total, at its start and its end.
     pub crop: Fraction,
     /// The share of the sequences of which only the first part is kept, with a random length from a third to the whole.
-    /// A model that reads streams learns from them to recognise a class before its end.
+    /// From such sequences, a model that reads streams learns to recognise a class before the sequence ends.
     pub prefix: Fraction,
 }
 
@@ -39,8 +40,8 @@ impl Augmentation {
         self.rotation == 0.0 || (0.0..=180.0).contains(&self.rotation) && (channels == 2 || channels.is_multiple_of(3))
     }
 
-    /// Changes a sequence at random, `[samples, channels]`. `names` and `deviations` are the names of the channels,
-    /// which the pixels of a video do not need, and their standard deviations.
+    /// Changes a sequence at random, `[samples, channels]`. `names` are the names of the channels (empty for a video),
+    /// and `deviations` are the standard deviations of the channels (of the pixels of a video).
     pub fn apply(&self, samples: &[f32], names: &[String], deviations: &[f32], rng: &mut ChaCha8Rng) -> Vec<f32> {
         let channels = deviations.len();
         let mut samples = self.cropped(samples, channels, rng).to_vec();
@@ -81,8 +82,8 @@ impl Augmentation {
         &samples[first * channels..(count - cut + first) * channels]
     }
 
-    /// Stretches and shortens parts of a sequence. The first and the last sample stay, and so does the number of
-    /// samples.
+    /// Stretches and shortens parts of a sequence in time. The number of samples, the first sample and the last sample
+    /// do not change.
     fn warped(&self, samples: &[f32], channels: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
         let last = samples.len() / channels - 1;
         let speeds = [(); WARPED_PARTS].map(|()| 1.0 + uniform(self.warp.get() as f32, rng));
@@ -115,7 +116,7 @@ fn normal(rng: &mut ChaCha8Rng) -> f32 {
     (-2.0 * one.ln()).sqrt() * (2.0 * PI * two).cos()
 }
 
-/// Applies a change to each row of a sequence after its mean is subtracted, and adds the mean again.
+/// Subtracts the mean of a sequence from each of its samples, applies `change` to each sample, and adds the mean again.
 fn about_mean(samples: &mut [f32], channels: usize, change: impl Fn(&mut [f32])) {
     let count = (samples.len() / channels) as f32;
     let mut mean = vec![0.0; channels];

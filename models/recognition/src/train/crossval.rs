@@ -21,7 +21,7 @@ use crate::train::task::probabilities;
 ///
 /// # Errors
 ///
-/// The errors of the training. All folds must have the same classes in their training parts.
+/// The errors of the training, and an error if the training parts of the folds do not all have the same classes.
 pub fn crossval(
     recipe: &RecipeOf<RecognitionTask>,
     folds: Count,
@@ -52,7 +52,7 @@ fn of_fold(recipe: &RecipeOf<RecognitionTask>, fold: Fold) -> RecipeOf<Recogniti
     recipe
 }
 
-/// The classes of the training part.
+/// Returns the classes of the training part.
 fn classes_of(data: &DataConfig, session: &Session) -> TaskResult<Vec<String>> {
     let mut ignore = |_: &str| {}; // the trainings print the notes
     Ok(data.load(&mut LoadContext::new(session.locator.clone(), &mut ignore))?.train.classes())

@@ -1,4 +1,4 @@
-//! Loads recordings in three parts, according to the table `[data]` of a recipe.
+//! Loads the recordings of the training, validation and test parts, according to the table `[data]` of a recipe.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,8 @@ use crate::model::MAX_SIDE;
 use crate::settings::Window;
 use crate::train::augmentation::Augmentation;
 
-/// The table `[data]` of a recipe, which selects the recordings and their preprocessing.
+/// The table `[data]` of a recipe (the TOML file of a training run), which selects the recordings and their
+/// preprocessing.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
@@ -32,7 +33,7 @@ pub struct DataConfig {
     /// For the set `table`: the column with the class of a recording.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// For the sets `table` and `folder`: the other columns, and the form of the files.
+    /// For the sets `table` and `folder`: the columns of channels, person and time, and the format of the CSV files.
     #[serde(default)]
     pub format: RecordingFormat,
     /// The number of samples per second to which the recordings are resampled.
@@ -53,11 +54,13 @@ pub struct DataConfig {
     /// If set, the recordings are divided into windows, which are classified one by one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
-    /// The share of the training part that is held out for validation. If the persons are known, whole persons are held
-    /// out. The set `gestures` has a separate validation part, unless `fold` is set.
+    /// The share of the training part that is held out for validation, from 0 to 1. All recordings of a person are in
+    /// the same part, if the data name the persons. Has no effect for the set `gestures`, which has a separate
+    /// validation part, unless `fold` is set.
     pub valid: Fraction,
-    /// The share that is held out as the test part, if the data have no published test part and `fold` is absent. If
-    /// the persons are known, whole persons are held out.
+    /// The share of the recordings that is held out as the test part, from 0 to 1. It is used if the data have no
+    /// published test part and `fold` is absent. All recordings of a person are in the same part, if the data name the
+    /// persons.
     #[serde(default)]
     pub test: Fraction,
     /// The fold that is used as the test part instead of the test part of the data, for cross-validation by person.
@@ -69,15 +72,16 @@ pub struct DataConfig {
     /// Random changes of the training sequences.
     #[serde(default)]
     pub augmentation: Augmentation,
-    /// The share of the probability that the training targets divide among all classes (label smoothing).
+    /// The label smoothing: the share of the target probability that is divided equally among all classes.
     #[serde(default)]
     pub label_smoothing: Fraction,
 }
 
-/// The channels of strokes that a network reads.
+/// The channels that are read of the data set Omniglot: the position of the pen, and 1 in `pen_up` at the last point of
+/// a stroke.
 const STROKES: [&str; 3] = ["x", "y", "pen_up"];
 
-/// The form of videos.
+/// The size of the images of videos, and the number of images that are rendered of a drawing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Video {
@@ -137,7 +141,7 @@ pub struct Example {
 }
 
 impl DataConfig {
-    /// Loads the recordings, and divides them into three parts.
+    /// Loads the recordings, and divides them into training, validation and test part.
     pub fn load(&self, cx: &mut LoadContext) -> TaskResult<Splits<Recordings>> {
         self.check_files()?;
         let seed = self.split_seed;
@@ -237,8 +241,8 @@ impl DataConfig {
         Ok(splits)
     }
 
-    /// Returns the channels of the training part, in the order in which the network reads them. Checks that they fit the
-    /// settings.
+    /// Returns the channels of the training part, in the order in which the network reads them. Checks that the
+    /// channels fit the settings.
     fn channels(&self, train: &Recordings) -> TaskResult<Vec<String>> {
         let channels = train.channels.clone();
         if !self.augmentation.fits(channels.len()) {
@@ -258,7 +262,7 @@ impl DataConfig {
             let pen = ["x", "y"].map(str::to_owned).to_vec();
             if is_set && !(channels.len() == 2 && pen.iter().all(|name| channels.contains(name))) {
                 let found = channels.join(", ");
-                return Err(TaskError::setting(setting, format!("a drawing has the channels x and y, not {found}")));
+                return Err(TaskError::setting(setting, format!("drawings need the channels x and y, not {found}")));
             }
             if is_set {
                 return Ok(pen);
@@ -300,7 +304,7 @@ impl DataConfig {
         match settings.into_iter().find(|(_, wrong)| *wrong) {
             Some((setting, _)) => Err(TaskError::setting(
                 setting,
-                "this setting cannot be used with the value of data.set; remove this setting, or change data.set",
+                "this setting cannot be used with this value of data.set or data.video; remove one of these settings",
             )),
             None => Ok(()),
         }

@@ -12,7 +12,7 @@ const MAX_STEPS: usize = 48;
 /// A sequence, `[steps, channels]`.
 type Steps = Vec<f32>;
 
-/// The training sequences with their classes.
+/// The nearest-neighbour classifier: it keeps the training sequences with their classes.
 #[derive(Debug)]
 pub struct NearestNeighbor {
     channels: usize,

@@ -16,10 +16,12 @@ use crate::train::data::Example;
 /// - `loss`: the mean cross-entropy in nats
 /// - `calibration_error`: the expected calibration error with ten bins ([Guo et al.
 ///   2017](https://arxiv.org/abs/1706.04599))
-/// - `recording_accuracy`: as `accuracy`, for recordings of several windows, whose probabilities are averaged
-/// - `half_accuracy` (of models that read streams): the accuracy after the first half of each sequence
+/// - `recording_accuracy` (only if recordings have several windows): the share of recordings whose most probable class
+///   is right, after the probabilities of their windows are averaged
 /// - `person_accuracy`, `person_deviation` and `lowest_person_accuracy`: mean, standard deviation and minimum of the
-///   accuracy of a person
+///   accuracies of the persons
+///
+/// For models that read streams, the task adds `half_accuracy`: the accuracy after the first half of each sequence.
 pub fn measure(examples: &[Example], probabilities: &[Vec<f32>]) -> Measured {
     let answers = answers(examples, probabilities);
     let mut metrics = vec![

@@ -118,7 +118,8 @@ impl RandomKernels {
     }
 }
 
-/// Fits a ridge regression of 1 for the class of a row and -1 for the other classes. Returns the weights of each class.
+/// Fits a ridge regression per class. The target is 1 for rows of the class, and -1 for other rows. Returns the weights
+/// of each class.
 fn ridge(rows: &[Vec<f64>], labels: &[usize], classes: usize, interrupt: &Interrupt) -> TaskResult<Vec<Vec<f64>>> {
     let size = rows.first().map_or(0, Vec::len);
     let mut gram = vec![0.0; size * size]; // the lower triangle of XᵀX
@@ -134,7 +135,7 @@ fn ridge(rows: &[Vec<f64>], labels: &[usize], classes: usize, interrupt: &Interr
         }
     }
     (0..size).for_each(|i| gram[i * size + i] += PENALTY * rows.len() as f64 + 1e-9);
-    // The Cholesky factor L of the matrix replaces it.
+    // The matrix is replaced by its Cholesky factor L.
     for i in 0..size {
         for j in 0..=i {
             let (before, from) = gram.split_at(i * size);

@@ -3,7 +3,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `task.rs` | [`RecognitionTask`], the [`training::Task`] |
-//! | `data.rs` | the table `[data]` of recipes; recordings in three parts |
+//! | `data.rs` | the table `[data]` of recipes; the recordings of the training, validation and test parts |
 //! | `augmentation.rs` | random changes of training sequences |
 //! | `evaluation.rs` | accuracy, macro F1, calibration, results by person |
 //! | `crossval.rs` | cross-validation by person |

@@ -12,12 +12,12 @@ use crate::settings::Settings;
 use crate::train::data::Example;
 use crate::train::evaluation::answers;
 
-/// The number of drawings.
+/// The largest number of drawings in the picture.
 const SHOWN: usize = 24;
 /// The number of drawings per row, and the size of a drawing in pixels.
 const ROW: usize = 8;
 const SIZE: f32 = 100.0;
-/// The room for the text below a drawing, and the margin around it.
+/// The height of the text below a drawing, and the margin around the drawing, in pixels.
 const TEXT: f32 = 20.0;
 const MARGIN: f32 = 12.0;
 

@@ -29,7 +29,7 @@ use crate::train::{evaluation, picture};
 const DRAWN: usize = 32;
 /// The height and the width of the images that the baselines read, in blocks of pixels.
 const COARSE: usize = 7;
-/// The number of test sequences that the demonstration names.
+/// The largest number of test sequences that the demonstration lists with their classes.
 const SHOWN: usize = 8;
 
 /// Trains and evaluates [`Recognizer`] models. The task holds everything that is derived from the training part without
@@ -168,7 +168,7 @@ impl Task for RecognitionTask {
     }
 
     fn predictor(&self, network: Option<Network>, device: &Device) -> TaskResult<Recognizer> {
-        let network = network.ok_or_else(|| TaskError::Other("a recognizer needs a network".to_owned()))?;
+        let network = network.ok_or_else(|| TaskError::Other("internal error: the network is missing".to_owned()))?;
         Ok(Recognizer::new(network, self.settings.clone(), device.clone()))
     }
 

@@ -63,24 +63,34 @@ impl fmt::Display for CrfError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match *self {
             Self::TargetCount { targets, sequences } => {
-                write!(f, "crf: got {targets} targets for a batch of {sequences} sequences")
+                write!(
+                    f,
+                    "crf: got {targets} targets for a batch of {sequences} sequences; give one target per sequence"
+                )
             }
             Self::TargetLength { sequence, found, expected } => {
-                write!(f, "crf: sequence {sequence} has {expected} steps, but the target has {found} labels")
+                write!(f, "crf: sequence {sequence} has {expected} steps, but its target has {found} labels")
             }
             Self::Label { sequence, step, label, labels } => {
-                write!(f, "crf: sequence {sequence}, step {step}: label {label} must be below {labels}")
+                write!(
+                    f,
+                    "crf: sequence {sequence}, step {step}: label {label} must be below {labels}, the number of labels"
+                )
             }
             Self::Start { sequence, label } => {
-                write!(f, "crf: sequence {sequence} starts with label {label}, which is not allowed")
+                write!(
+                    f,
+                    "crf: sequence {sequence} starts with label {label}, which is not allowed; see `Crf::allowed`"
+                )
             }
             Self::End { sequence, label } => {
-                write!(f, "crf: sequence {sequence} ends with label {label}, which is not allowed")
+                write!(f, "crf: sequence {sequence} ends with label {label}, which is not allowed; see `Crf::allowed`")
             }
             Self::Transition { sequence, step, from, to } => {
                 write!(
                     f,
-                    "crf: sequence {sequence}, step {step}: label {to} follows label {from}, which is not allowed"
+                    "crf: sequence {sequence}, step {step}: label {to} follows label {from}, which is not allowed; see \
+                     `Crf::allowed`"
                 )
             }
         }

@@ -7,9 +7,9 @@ use super::log_matrix::{LogMatrix, log_sum_exp};
 /// The parameters of a CRF. The score of each start, end or transition that is not allowed is −∞.
 #[derive(Debug)]
 pub(super) struct Scores {
-    /// The score that is added if a sequence starts with a label, for each label: `[labels]`.
+    /// For each label, the score that is added if a sequence starts with the label: `[labels]`.
     pub start: Vec<f64>,
-    /// The score that is added if a sequence ends with a label, for each label: `[labels]`.
+    /// For each label, the score that is added if a sequence ends with the label: `[labels]`.
     pub end: Vec<f64>,
     /// The score of each pair of neighbouring labels, `[from, to]`.
     pub transitions: LogMatrix,
@@ -24,8 +24,8 @@ impl Scores {
 
     /// Returns the label sequence (path) with the largest score, for emissions `[time, labels]`.
     pub fn viterbi(&self, emissions: &[f64]) -> Vec<usize> {
-        let mut best = self.start.clone(); // the score of the best path that ends with each label
-        let mut previous: Vec<Vec<usize>> = Vec::new(); // the label before the last of that path
+        let mut best = self.start.clone(); // for each label, the score of the best path that ends with it
+        let mut previous: Vec<Vec<usize>> = Vec::new(); // for each step and label, the label before it on that path
         for (step, emissions) in emissions.chunks_exact(self.labels()).enumerate() {
             if step > 0 {
                 let (scores, from) = self.best_transitions(&best);
@@ -46,8 +46,8 @@ impl Scores {
         path
     }
 
-    /// Computes for each label the largest `scores[from] + transitions[from, label]`, and the label `from` that gives
-    /// it.
+    /// For each label, computes the largest `scores[from] + transitions[from, label]` over all labels `from`, and the
+    /// label `from` of this largest value.
     fn best_transitions(&self, scores: &[f64]) -> (Vec<f64>, Vec<usize>) {
         let mut best = vec![f64::NEG_INFINITY; self.labels()];
         let mut labels = vec![0; self.labels()];
@@ -62,7 +62,8 @@ impl Scores {
     }
 }
 
-/// Limits an emission to finite numbers. The best path is thus an allowed one even if emissions are NaN or infinite.
+/// Limits an emission to ±1e100, and replaces NaN by −1e100. The best path then contains no forbidden transition, even
+/// if emissions are NaN or infinite.
 fn bounded(emission: f64) -> f64 {
     const LARGEST: f64 = 1e100;
     if emission.is_nan() { -LARGEST } else { emission.clamp(-LARGEST, LARGEST) }
@@ -84,9 +85,11 @@ pub struct Lattice {
     scores: Arc<Scores>,
     /// The emissions, `[time, labels]`.
     emissions: Vec<f64>,
-    /// `ln Σ exp(score)` over all beginnings of paths that end with a label at a step, `[time, labels]`.
+    /// For each step and label: `ln Σ exp(score)` over all paths from the first step to this step that end with this
+    /// label. Shape: `[time, labels]`.
     forward: Vec<f64>,
-    /// `ln Σ exp(score)` over all ends of paths that begin with a label at a step, `[time, labels]`.
+    /// For each step and label: `ln Σ exp(score)` over all paths from this step to the last step that begin with this
+    /// label. Shape: `[time, labels]`.
     backward: Vec<f64>,
     log_partition: f64,
 }
@@ -123,8 +126,9 @@ impl Lattice {
         self.flat_marginals().chunks_exact(self.scores.labels()).map(<[f64]>::to_vec).collect()
     }
 
-    /// Returns the log-probability that the labels from step `start` on are exactly `labels`, summed over all possible
-    /// labels of the other steps. For the labels of all steps, the result is the log-likelihood.
+    /// Returns the log-probability that the labels from step `start` on are `labels`. The probability is summed over
+    /// all possible labels of the other steps. If `labels` has the labels of all steps, the result is the
+    /// log-likelihood.
     ///
     /// # Panics
     ///
@@ -134,20 +138,21 @@ impl Lattice {
         let (count, end) = (self.scores.labels(), start + labels.len());
         assert!(
             end * count <= self.emissions.len() && labels.iter().all(|&label| label < count),
-            "crf: labels {labels:?} from step {start} must be below {count}, in {} steps",
+            "crf: labels {labels:?} from step {start} do not fit: label ids must be below {count}, in {} steps",
             self.emissions.len() / count
         );
         let emission = |step: usize| self.emissions[(start + step) * count + labels[step]];
         let transitions: f64 = labels.windows(2).map(|pair| self.scores.transitions.get(pair[0], pair[1])).sum();
-        // `forward` includes the emission of the first label, and `backward` that of the last label. If there is only
-        // one label, its emission would count twice.
+        // `forward` includes the emission of the first label, and `backward` the emission of the last label. If there
+        // is only one label, both include its emission, so the sum below is minus this emission.
         let emissions = (1..labels.len()).map(emission).sum::<f64>() - emission(labels.len() - 1);
         let ends = self.forward[start * count + first] + self.backward[(end - 1) * count + last];
         ends + transitions + emissions - self.log_partition
     }
 
     /// Computes the gradients of the negative log-likelihood of a target with respect to the emissions,
-    /// `[time, labels]`, and to the transitions, `[from, to]`: the expected count minus the count in the target.
+    /// `[time, labels]`, and to the transitions, `[from, to]`. Each derivative is an expected count minus the count in
+    /// the target.
     pub(super) fn gradient(&self, target: &[usize]) -> (Vec<f64>, Vec<f64>) {
         let labels = self.scores.labels();
         let (mut emissions, mut transitions) = (self.flat_marginals(), self.expected_transitions());
@@ -174,9 +179,9 @@ impl Lattice {
     }
 }
 
-/// Runs the forward or the backward recursion in log space. The output of the first step is `first + emissions`. The
-/// output of each later step is `matrix.multiply(previous output) + emissions`. Each item of `steps` is the output and
-/// the emissions of one step, both `[labels]`.
+/// Runs the forward or the backward recursion in log space. Each item of `steps` has the output and the emissions of
+/// one step, both `[labels]`. The output of the first step is `first + emissions`. The output of each later step is
+/// `matrix.multiply(previous output) + emissions`.
 fn sweep<'a>(first: &[f64], matrix: &LogMatrix, steps: impl Iterator<Item = (&'a mut [f64], &'a [f64])>) {
     let mut previous: Option<&[f64]> = None;
     for (output, emissions) in steps {

@@ -8,7 +8,8 @@ const EXACT: f64 = 1e-280;
 pub(super) struct LogMatrix {
     size: usize,
     log: Vec<f64>,
-    /// `exp(log − max)` of each score in `log`.
+    /// `exp(log − max)` of each score in `log`, where `max` is the largest score, or 0 if the largest score is not
+    /// finite.
     exp: Vec<f64>,
     max: f64,
 }
@@ -34,8 +35,8 @@ impl LogMatrix {
 
     /// Computes `output[to] = ln Σ exp(input[from] + log[from, to])`, where the sum runs over `from`.
     ///
-    /// The sums are a matrix product of exponentials. A sum whose terms may have underflowed is computed again, term by
-    /// term. Terms can underflow if the values of `input` are far apart.
+    /// The sums are a matrix product of exponentials. Terms of a sum can underflow if the values of `input` are far
+    /// apart. A sum that underflow may have changed is computed again, term by term in log space.
     pub fn multiply(&self, input: &[f64], output: &mut [f64]) {
         let (weights, max) = exp_below_max(input);
         output.fill(0.0);
@@ -50,14 +51,15 @@ impl LogMatrix {
         }
     }
 
-    /// Adds the probabilities of all transitions at one step to `total`:
+    /// Adds the probabilities of all transitions between two neighbouring steps to `total`:
     /// `total[from, to] += exp(left[from] + log[from, to] + right[to] − log_partition)`.
     pub fn add_probabilities(&self, left: &[f64], right: &[f64], log_partition: f64, total: &mut [f64]) {
         let (weights, max) = exp_below_max(right);
         let rows = total.chunks_exact_mut(self.size).zip(self.exp.chunks_exact(self.size)).zip(self.rows());
         for (((total, exp), log), left) in rows.zip(left) {
             let scale = left - log_partition + max + self.max;
-            // The scale is below 1e280, so the product of a weight lost to underflow is below 1e-27.
+            // `exp(scale)` is below 1e280. A product of exponentials that underflows is below 1e-307, so that at most
+            // 1e-27 is lost.
             if scale < -EXACT.ln() {
                 let scale = scale.exp();
                 let products = exp.iter().zip(&weights).map(|(exp, weight)| scale * weight * exp);
@@ -82,8 +84,8 @@ pub(super) fn log_sum_exp(scores: impl Iterator<Item = f64> + Clone) -> f64 {
     scores.map(|score| (score - max).exp()).sum::<f64>().ln() + max
 }
 
-/// Returns the largest score that is not NaN, or 0 if that score is infinite, so that it can be subtracted from all
-/// scores.
+/// Returns the largest score that is not NaN, or 0 if the largest score is infinite. The result is finite, so that it
+/// can be subtracted from all scores.
 fn finite_max(scores: impl Iterator<Item = f64>) -> f64 {
     let max = scores.fold(f64::NEG_INFINITY, f64::max);
     if max.is_finite() { max } else { 0.0 }

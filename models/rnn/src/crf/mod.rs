@@ -45,7 +45,12 @@ impl CrfConfig {
     pub fn init(&self, device: &Device) -> Crf {
         let Self { labels, ref allowed } = *self;
         assert!(labels > 0, "crf: the number of labels must be at least 1");
-        let Some(allowed) = allowed.of_labels(labels) else { panic!("crf: `allowed` does not match {labels} labels") };
+        let Some(allowed) = allowed.of_labels(labels) else {
+            panic!(
+                "crf: `allowed` does not match {labels} labels; it must have one value per label in \
+                 `start` and `end`, and one value per pair of labels in `transitions`"
+            )
+        };
         Crf {
             start: Param::from_tensor(Tensor::zeros([labels], device)),
             end: Param::from_tensor(Tensor::zeros([labels], device)),
@@ -60,10 +65,10 @@ impl CrfConfig {
 ///
 /// The score of labels `y` is `start[y₀] + Σ emissions[t, yₜ] + Σ transitions[yₜ₋₁, yₜ] + end[y_last]`, where the
 /// emissions are outputs of a network. The probability of `y` is the softmax of the scores over all allowed label
-/// sequences. A label sequence that [`Allowed`] excludes has probability 0, independent of its score.
+/// sequences. A label sequence that the rules [`Allowed`] exclude has probability 0, whatever its score is.
 ///
-/// The forward–backward algorithm runs on the host in 64-bit floats, for every backend. Scores may be large and far
-/// apart. With NaN or infinite scores the loss may be NaN.
+/// The forward–backward algorithm runs on the CPU in 64-bit floats, for every backend. The scores may be large, and may
+/// differ by large amounts, without overflow or underflow. With NaN or infinite scores the loss may be NaN.
 ///
 /// ```
 /// use burn::tensor::{Device, Distribution, Tensor};
@@ -90,9 +95,9 @@ impl CrfConfig {
 /// Create a `Crf` with [`CrfConfig`].
 #[derive(Module, Debug)]
 pub struct Crf {
-    /// The score of each label at the first step: `[labels]`.
+    /// The score of each label at the first step of a sequence: `[labels]`.
     pub start: Param<Tensor<1>>,
-    /// The score of each label at the last step: `[labels]`.
+    /// The score of each label at the last step of a sequence: `[labels]`.
     pub end: Param<Tensor<1>>,
     /// The score of each pair of neighbouring labels: `[from, to]`.
     pub transitions: Param<Tensor<2>>,
@@ -202,7 +207,8 @@ impl Crf {
         Tensor::cat(vec![self.start.val(), self.end.val(), transitions], 0)
     }
 
-    /// Reads the parameters from the device, and replaces the scores of everything that is not allowed by −∞.
+    /// Reads the parameters from the device, and replaces the score of each start, end and transition that is not
+    /// allowed by −∞.
     fn scores(&self) -> Scores {
         let (labels, allowed) = (self.labels(), &self.allowed);
         let only = |(score, allowed): (&f64, &bool)| if *allowed { *score } else { f64::NEG_INFINITY };
@@ -231,8 +237,8 @@ impl Crf {
         sequences.map(|(values, length)| values[..length * labels].to_vec()).collect()
     }
 
-    /// Returns a tensor of zeros, `[batch]`, which is added to the losses: the losses are computed outside of the
-    /// autodiff graph, and the backward pass of this tensor gives their gradients. The derivative with respect to an
+    /// Returns a tensor of zeros, `[batch]`, whose backward pass gives the gradients of the losses. The losses are
+    /// computed outside of the autodiff graph, and this tensor is added to them. The derivative with respect to an
     /// emission is the probability of its label, minus 1 if the label is the target. The derivative with respect to a
     /// parameter is its expected count minus its count in the target.
     fn gradient(&self, emissions: Tensor<3>, lattices: &[Lattice], targets: &[Vec<usize>]) -> Tensor<1> {
@@ -260,7 +266,7 @@ impl Crf {
     }
 }
 
-/// Returns zeros with the shape of a tensor. The gradient of the zeros is passed on to the tensor.
+/// Returns zeros with the shape of a tensor. A gradient of the zeros becomes a gradient of the tensor, unchanged.
 fn zeros<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
     tensor.clone() - tensor.detach()
 }

@@ -14,10 +14,10 @@ use crate::kernel::matrix::{Matrix, product};
 
 /// Applies a linear layer to every step: `[batch, time, features]` → `[batch, time, outputs]`.
 ///
-/// The result equals the result of `layer.forward(steps)` up to rounding. On `flex` the layer is one operation, which
-/// uses all threads; the exact result of a step does not depend on the other steps. On other backends, all steps are
-/// the rows of one matrix, because burn 0.22 computes one weight gradient per sequence for a 3-dimensional input, and
-/// sums these gradients.
+/// The result equals the result of `layer.forward(steps)` up to rounding. On burn's CPU backend `flex`, the layer is
+/// one operation that uses all threads, and the result of a step is bit-identical for any other steps in `steps`. On
+/// other backends, the function flattens batch and time to one dimension before it calls `layer.forward`. Otherwise,
+/// burn 0.22 would compute one weight gradient per sequence and add these gradients, which is slower.
 pub fn dense(layer: &Linear, steps: Tensor<3>) -> Tensor<3> {
     let [batch, time, features] = steps.dims();
     let [_, outputs] = layer.weight.dims();
@@ -51,7 +51,7 @@ impl Dense for Flex {
     }
 }
 
-/// Returns the values of a contiguous tensor with two dimensions.
+/// Returns a contiguous tensor with two dimensions as a matrix for the CPU kernels.
 fn matrix(tensor: &FlexTensor) -> Matrix<'_> {
     Matrix::new(values(tensor), tensor.layout().shape()[1])
 }

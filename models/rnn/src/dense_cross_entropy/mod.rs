@@ -14,12 +14,12 @@ use burn::tensor::{Int, Tensor};
 use crate::fused::{has_kernels, tensor, values};
 use crate::kernel::softmax::{self, Dense};
 
-/// Computes linear layer, softmax and cross-entropy: one loss per row, in nats. With
-/// `logits = inputs · weightᵀ + bias`, the loss is `ln Σ exp(logit) − logit of the target class`.
+/// Computes a linear layer, softmax and cross-entropy: one loss per row, in nats. With
+/// `logits = inputs · weightᵀ + bias`, the loss is `ln Σ exp(logit) − logit of the target class`. In a language model,
+/// the mean of the losses is the training loss, and `exp` of the mean is the perplexity.
 ///
-/// On `flex` and on GPUs this is one operation, which stores the logits and then their gradients in one buffer; on other
-/// backends the function consists of burn's tensor operations. The mean of the losses is the loss of a language model; `exp` of
-/// the mean is its perplexity.
+/// On burn's CPU backend `flex` and on GPUs, this is one operation, in which the gradients of the logits overwrite the
+/// logits in memory. On other backends, the function consists of burn's tensor operations.
 ///
 /// # Shapes
 ///
@@ -31,8 +31,8 @@ use crate::kernel::softmax::{self, Dense};
 ///
 /// # Panics
 ///
-/// If the shapes do not match; on `flex` also if a target is not below `classes`, or in the backward pass if there are
-/// no rows. On GPUs, a target that is not below `classes` does not cause a panic; its loss is larger than 1e38.
+/// If the shapes do not match. On `flex`, also if a target is not below `classes`, and in the backward pass if there
+/// are no rows. On GPUs, a target that is not below `classes` does not cause a panic; its loss is larger than 1e38.
 pub fn dense_cross_entropy(
     inputs: Tensor<2>,
     weight: Tensor<2>,
@@ -43,7 +43,7 @@ pub fn dense_cross_entropy(
     assert!(
         features == width && bias.dims() == [classes] && targets.dims() == [rows],
         "dense_cross_entropy: shapes do not match: inputs [{rows}, {features}], weight [{classes}, {width}], bias \
-         {:?}, targets {:?}",
+         {:?}, targets {:?}; expected [rows, features], [classes, features], [classes] and [rows]",
         bias.dims(),
         targets.dims()
     );

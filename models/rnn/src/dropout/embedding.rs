@@ -5,18 +5,18 @@ use burn::tensor::{Int, Tensor};
 use super::Mask;
 use crate::embed;
 
-/// Embedding dropout (Gal & Ghahramani 2016): drops whole words. All occurrences of a dropped word in the batch are
-/// zero.
+/// Embedding dropout (Gal & Ghahramani 2016): drops whole words of the vocabulary. The embeddings of all occurrences of
+/// a dropped word in the batch are zero.
 ///
-/// The embeddings of all other words are scaled by `1 / (1 − prob)`. The dropout is active on autodiff devices only,
-/// and not in a frozen module.
+/// The embeddings of all other words are scaled by `1 / (1 − prob)`. The dropout is active on autodiff devices (devices
+/// that record gradients) only, and not after [`freeze`](burn::module::Module::freeze).
 #[derive(Module, Debug)]
 pub struct EmbeddingDropout {
     mask: Mask,
 }
 
 impl EmbeddingDropout {
-    /// Creates a layer that drops each word with probability `prob`.
+    /// Creates a layer that drops each word of the vocabulary with probability `prob`.
     ///
     /// # Panics
     ///
@@ -29,7 +29,7 @@ impl EmbeddingDropout {
     ///
     /// # Shapes
     ///
-    /// - words: `[batch, time]`
+    /// - words: `[batch, time]`, token ids
     /// - output: `[batch, time, feature]`
     pub fn forward(&self, embedding: &Embedding, words: Tensor<2, Int>) -> Tensor<3> {
         let ([batch, time], [vocabulary, _]) = (words.dims(), embedding.weight.dims());

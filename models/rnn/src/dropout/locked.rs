@@ -5,11 +5,12 @@ use super::{Mask, Rows};
 
 /// *Variational* or *locked* dropout (Gal & Ghahramani 2016): one mask for all steps of a sequence.
 ///
-/// Ordinary dropout draws a new mask at every step. For a recurrent layer, such dropout is only noise, because a
-/// feature that is dropped at one step is visible at the next step. Here a dropped feature is zero at all steps. Each
-/// sequence of the batch has its own mask. The other features are scaled by `1 / (1 − prob)`.
+/// Ordinary dropout draws a new mask at every step. In a recurrent layer, a new mask at every step is only noise,
+/// because a feature that is dropped at one step is visible at the next step. With locked dropout, a dropped feature is
+/// zero at all steps. Each sequence of the batch has its own mask. The other features are scaled by `1 / (1 − prob)`.
 ///
-/// The dropout is active on autodiff devices only, like [`burn::nn::Dropout`], and not in a frozen module.
+/// The dropout is active on autodiff devices (devices that record gradients) only, and not after
+/// [`freeze`](burn::module::Module::freeze).
 #[derive(Module, Debug)]
 pub struct LockedDropout {
     mask: Mask,

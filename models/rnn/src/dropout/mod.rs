@@ -19,8 +19,8 @@ pub use ordinary::Dropout;
 pub use rows::Rows;
 pub use weight::WeightDropout;
 
-/// Draws the masks of the dropout layers. Like burn's dropout, it is active on autodiff devices only, and not in a
-/// frozen module. Without the feature `autodiff` of burn it never draws a mask.
+/// Draws the masks of the dropout layers. Like [`burn::nn::Dropout`], a `Mask` is active on autodiff devices (devices
+/// that record gradients) only, and not in a frozen module. Without burn's feature `autodiff`, it never draws a mask.
 #[derive(Module, Debug)]
 struct Mask {
     prob: f64,

@@ -10,7 +10,7 @@ thread_local! {
 /// the masks do not depend on the number of processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rows {
-    /// The rows of this process.
+    /// The indices of the rows of the whole batch that this process computes.
     pub rows: Range<usize>,
     /// The number of rows of the whole batch.
     pub of: usize,
@@ -40,9 +40,9 @@ impl Rows {
         compute()
     }
 
-    /// Draws a mask of the given shape. The first dimension is the rows of the batch, or a fixed number of values for
-    /// each row. Inside of [`within`](Self::within), the mask is drawn for the whole batch, and then narrowed to the
-    /// rows of this process.
+    /// Draws a mask of the given shape. The size of the first dimension is the number of rows of the batch that this
+    /// process computes, or a multiple of it. Inside of [`within`](Self::within), `draw` draws the mask for the whole
+    /// batch, and `narrow` selects the part of the rows of this process, from the given start.
     pub(super) fn of_whole<const D: usize, T>(
         shape: [usize; D],
         draw: impl FnOnce([usize; D]) -> Option<T>,

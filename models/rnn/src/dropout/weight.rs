@@ -7,7 +7,8 @@ use super::Mask;
 /// apply it to the recurrent weights of an LSTM.
 ///
 /// All steps of all sequences of a batch share one mask. The other weights are scaled by `1 / (1 − prob)`. The dropout
-/// is active on autodiff devices only, and not in a frozen module.
+/// is active on autodiff devices (devices that record gradients) only, and not after
+/// [`freeze`](burn::module::Module::freeze).
 #[derive(Module, Debug)]
 pub struct WeightDropout {
     mask: Mask,

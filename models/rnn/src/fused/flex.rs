@@ -72,7 +72,8 @@ impl super::RowsGradient for Flex {
     }
 }
 
-/// What the backward pass of a layer needs: the arguments, the outputs and the activations saved by the forward pass.
+/// The values that the backward pass of a layer needs: the arguments, the outputs and the activations of the forward
+/// pass.
 #[derive(Clone, Debug)]
 #[cfg(feature = "autodiff")]
 pub(crate) struct Saved {
@@ -120,12 +121,13 @@ impl Call {
         }
     }
 
-    /// Runs the forward kernel. Returns the rows that [`RecurrentLayer`] documents and, if `keep` is true, the values
-    /// that the backward pass needs.
+    /// Runs the forward kernel. Returns the matrix that [`RecurrentLayer::recurrent_layer`] returns and, if `keep` is
+    /// true, the values that the backward pass needs.
     fn forward(&self, keep: bool) -> (FlexTensor, Option<Aligned>) {
         let args = self.args();
         let [_, weight_ih, weight_hh, ..] = &self.inputs;
-        // In training, the weights change after every training step, so packed weights are not kept.
+        // If `keep` is true, the network is in training and its weights change after every training step, so the cache
+        // of packed weights is not used.
         let packed = if keep { None } else { self.options.packed.of(args.cell, [weight_ih, weight_hh]) };
         let args = LayerArgs { packed: packed.as_ref().map(|packed| &packed.matrices), ..args };
         let kernel::Forward { outputs, saved } = kernel::forward(&args, keep);

@@ -25,8 +25,8 @@ use crate::lengths::Lengths;
 use crate::packed::Kept;
 use crate::scan::{Direction, LayerState, ScanInput};
 
-/// Returns whether the CPU kernels can compute a direction of a layer: input, weights and initial state must be 32-bit
-/// floats on `flex`.
+/// Returns whether the CPU kernels can compute one layer in one direction: input, weights and initial state must be
+/// 32-bit floats on burn's CPU backend `flex`.
 pub(crate) fn supports(scan: &ScanInput) -> bool {
     let ScanInput { input, weights, initial, .. } = scan;
     has_kernels(&input.device(), &[input.dtype(), weights.weight_hh.dtype(), initial.hidden.dtype()])
@@ -79,19 +79,19 @@ pub(crate) struct LayerOptions {
     cell: Cell,
     direction: Direction,
     lengths: Option<Lengths>,
-    /// The packed weights, if they are kept.
+    /// The cache of packed weights (weights in the memory layout of the CPU kernels).
     packed: Kept,
 }
 
 /// The burn operation that computes one layer in one direction over whole sequences.
 #[backend_extension(Flex, Autodiff: cfg(feature = "autodiff"))]
 pub(crate) trait RecurrentLayer: Backend {
-    /// Returns one matrix with `hidden` columns. Its rows are the outputs, `batch × time` rows, then the final hidden
-    /// state, `batch` rows, and for an LSTM the final cell state, `batch` rows. They share one tensor because a node of
-    /// the autodiff graph has one output.
+    /// Returns one matrix with `hidden` columns: first the outputs, `batch × time` rows, then the final hidden states,
+    /// `batch` rows, and for an LSTM the final cell states, `batch` rows. All results are in one tensor, because a node
+    /// of the autodiff graph has one output.
     ///
-    /// `input`: `[batch, time, input]`; `initial`: the initial hidden state and, for an LSTM, cell state,
-    /// `[1 or 2, batch, hidden]`; the weights have the shapes of [`Weights`](crate::Weights).
+    /// `input`: `[batch, time, input]`; `initial`: the initial hidden states and, for an LSTM, the initial cell states,
+    /// `[1 or 2, batch, hidden]`. The weights and biases have the shapes of [`Weights`](crate::Weights).
     fn recurrent_layer(
         input: FloatTensor<Self>,
         weight_ih: FloatTensor<Self>,
@@ -103,8 +103,9 @@ pub(crate) trait RecurrentLayer: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// Selects rows of the matrix that an operation of this module returns. The operation has its own gradient, because the gradient
-/// of burn's slice copies the whole tensor several times.
+/// Selects rows of the matrix that [`RecurrentLayer::recurrent_layer`] or its counterpart on GPUs returns. The
+/// operation has its own gradient, because the gradient of burn's slice operation copies the whole tensor several
+/// times.
 #[backend_extension(Flex, Cube: cfg(feature = "cube"), Autodiff: cfg(feature = "autodiff"))]
 pub(crate) trait Rows: Backend {
     /// Returns the rows with the given indices of the matrix `all`: `[all rows, hidden]` → `[selected rows, hidden]`.
@@ -114,15 +115,15 @@ pub(crate) trait Rows: Backend {
 /// The gradient of [`RecurrentLayer`].
 #[cfg(feature = "autodiff")]
 pub(crate) trait RecurrentKernel: RecurrentLayer {
-    /// What the backward pass needs.
+    /// The values that the forward pass saves for the backward pass.
     type Saved: Clone + Debug + Send + 'static;
 
-    /// Runs the forward pass of [`RecurrentLayer::recurrent_layer`], whose tensors are in `inputs` in the same order.
-    /// Also saves what the backward pass needs.
+    /// Runs the forward pass like [`RecurrentLayer::recurrent_layer`], and saves the values that the backward pass
+    /// needs. `inputs` are the tensor arguments of `recurrent_layer`, in the same order.
     fn outputs_and_saved(inputs: [FloatTensor<Self>; 6], options: LayerOptions) -> (FloatTensor<Self>, Self::Saved);
 
-    /// Returns the gradients of the inputs, from the gradient of the outputs. The gradient of the initial states is
-    /// meaningful only if `to_initial` is true.
+    /// Returns the gradients of the tensors `inputs` of the forward pass, from the gradient of the matrix that the
+    /// forward pass has returned. If `to_initial` is false, the gradient of the initial states has no meaning.
     fn gradients(saved: Self::Saved, d_outputs: FloatTensor<Self>, to_initial: bool) -> [FloatTensor<Self>; 6];
 }
 

@@ -1,4 +1,4 @@
-//! Softmax and cross-entropy over many classes: one cube per row.
+//! Softmax and cross-entropy over many classes on a GPU, with one cube (thread block) per row.
 
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::{FloatTensor, IntTensor};
@@ -10,8 +10,8 @@ use cubecl::prelude::*;
 
 use super::{empty, grid, indices, reducing_units};
 
-/// Computes [`dense_cross_entropy`](crate::dense_cross_entropy). [`has_kernels`](super::has_kernels) must return true.
-/// The loss of a target that is not a class is larger than 1e38.
+/// Computes [`dense_cross_entropy`](crate::dense_cross_entropy) on a GPU for which [`has_kernels`](super::has_kernels)
+/// returns true. The loss is larger than 1e38 if the target is not below the number of classes.
 pub(crate) fn dense_cross_entropy(
     inputs: Tensor<2>,
     weight: Tensor<2>,
@@ -91,7 +91,8 @@ mod autodiff {
     }
 }
 
-/// The contiguous arguments of one call: inputs, weight and bias, and the targets.
+/// The arguments of one call, contiguous in memory: inputs, weight and bias of the linear layer, and the target
+/// classes.
 #[derive(Clone, Debug)]
 struct Call {
     inputs: CubeTensor,
@@ -100,12 +101,12 @@ struct Call {
     targets: CubeTensor,
 }
 
-/// What the backward pass needs.
+/// The values that the forward pass saves for the backward pass.
 #[derive(Clone, Debug)]
 struct Saved {
-    /// The products of inputs and weight, `[rows, classes]`, without biases.
+    /// The products of inputs and weight, `[rows, classes]`, without the bias.
     products: CubeTensor,
-    /// The logarithm of the sum of the exponentials of the logits of each row, `[rows]`.
+    /// The logarithm of the sum of the exponentials of the logits (log-sum-exp) of each row, `[rows]`.
     log_sums: CubeTensor,
 }
 
@@ -120,7 +121,7 @@ impl Call {
         [rows, classes]
     }
 
-    /// Returns the losses, `[rows]`, and what the backward pass needs.
+    /// Returns the losses, `[rows]`, and the values that the backward pass needs.
     fn forward(&self) -> (CubeTensor, Saved) {
         let [rows, classes] = self.dims();
         let products = Cube::float_matmul(self.inputs.clone(), Cube::float_transpose(self.weight.clone()));
@@ -152,7 +153,7 @@ impl Call {
         let Saved { products, log_sums } = saved;
         let d_logits = if products.can_mut() { products } else { products.copy() };
         let units = super::units(&d_logits.client);
-        // SAFETY: the kernel writes no value after the last of `rows × classes`.
+        // SAFETY: the kernel writes the first `rows × classes` values of `d_logits` only.
         unsafe {
             logit_gradients::launch_unchecked(
                 &d_logits.client,
@@ -174,7 +175,7 @@ impl Call {
     }
 }
 
-/// The loss of each row, and the logarithm of the sum of the exponentials of its logits.
+/// Computes the loss of each row, and the logarithm of the sum of the exponentials of its logits (log-sum-exp).
 #[cube(launch_unchecked)]
 fn losses_of_rows(
     products: &[f32],
@@ -222,7 +223,7 @@ fn losses_of_rows(
     }
 }
 
-/// Replaces the products by the gradients of the logits.
+/// Replaces the products of inputs and weight by the gradients of the logits. Both have the shape `[rows, classes]`.
 #[cube(launch_unchecked)]
 fn logit_gradients(
     products: &mut [f32],

@@ -1,6 +1,6 @@
-//! The gradient of an embedding: one cube per word of the batch.
+//! The gradient of an embedding on a GPU, with one cube (thread block) per word of the batch.
 //!
-//! burn's gradient has one unit per feature, which adds all words of the batch in turn.
+//! This kernel is faster than burn's kernel, in which one thread per feature adds all words of the batch one by one.
 
 use burn::backend::ops::ModuleOps;
 use burn::backend::tensor::{FloatTensor, IntTensor};
@@ -14,12 +14,12 @@ use cubecl::prelude::*;
 
 use super::{grid, indices, reducing_units};
 
-/// The number of words of the batch that one unit compares with the word of its cube. The unit stores the results as
-/// the bits of one integer.
+/// The number of words of the batch that one unit (thread) compares with the word of its cube (thread block). The unit
+/// stores the results as the bits of one integer.
 const BITS: usize = 32;
 
-/// Looks up the embeddings of words, `[batch, time]` → `[batch, time, features]`.
-/// [`has_kernels`](super::has_kernels) must return true.
+/// Looks up the embeddings of token ids, `[batch, time]` → `[batch, time, features]`, on a GPU for which
+/// [`has_kernels`](super::has_kernels) returns true.
 pub(crate) fn embed(embedding: &Embedding, words: Tensor<2, Int>) -> Tensor<3> {
     Tensor::from_dispatch(<Dispatch as Embed>::embed(embedding.weight.val().into_dispatch(), words.into_dispatch()))
 }
@@ -27,7 +27,8 @@ pub(crate) fn embed(embedding: &Embedding, words: Tensor<2, Int>) -> Tensor<3> {
 /// The lookup of embeddings as an operation of a burn backend.
 #[backend_extension(Cube: cfg(feature = "cube"), Autodiff: cfg(feature = "autodiff"))]
 trait Embed: Backend {
-    /// Returns `[batch, time, features]`, from the weight `[words, features]` and words `[batch, time]`.
+    /// Returns the embeddings `[batch, time, features]`, from the weight `[vocabulary, features]` and the token ids
+    /// `words`, `[batch, time]`.
     fn embed(weight: FloatTensor<Self>, words: IntTensor<Self>) -> FloatTensor<Self>;
 }
 
@@ -64,7 +65,7 @@ mod autodiff {
     struct EmbedBackward;
 
     impl Backward<Cube, 1> for EmbedBackward {
-        /// The words, and the shape of the weight.
+        /// The token ids, `[batch, time]`, and the shape of the weight, `[vocabulary, features]`.
         type State = (CubeTensor, [usize; 2]);
 
         fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
@@ -77,15 +78,16 @@ mod autodiff {
     }
 }
 
-/// Returns the gradient of the weight, `[words, features]`, from the gradient of the embeddings.
+/// Returns the gradient of the weight, `[vocabulary, features]`, from the token ids `words` and the gradient of the
+/// embeddings. `shape` is the shape of the weight.
 fn weight_gradient(words: CubeTensor, d_features: CubeTensor, shape: [usize; 2]) -> CubeTensor {
     let words = indices(words);
     let count = words.meta.num_elements();
     let d_features = into_contiguous(d_features);
     let d_weight = zeros(d_features.device.clone(), burn::tensor::Shape::new(shape), d_features.dtype);
     let units = reducing_units(&words.client);
-    // SAFETY: the kernel reads `count` words and rows of `d_features`, and writes to the rows of the words, which the
-    // forward pass has read.
+    // SAFETY: the kernel reads `count` words and `count` rows of `d_features`. It writes to the rows of these words in
+    // the weight, which exist, because the forward pass has read them.
     unsafe {
         add_rows::launch_unchecked(
             &words.client.clone(),
@@ -102,8 +104,9 @@ fn weight_gradient(words: CubeTensor, d_features: CubeTensor, shape: [usize; 2])
     d_weight
 }
 
-/// Adds the gradients of all occurrences of a word, in the order of the batch. One cube per word of the batch; the cube
-/// of the first occurrence writes the sum.
+/// For each word that occurs in the batch, adds the gradients of all its occurrences, in the order of the batch. There
+/// is one cube (thread block) per position in the batch. The cube of the first occurrence of a word writes the sum for
+/// this word.
 #[cube(launch_unchecked)]
 fn add_rows(
     words: &[i32],
@@ -134,8 +137,8 @@ fn add_rows(
     }
     sync_cube();
 
-    // Each block compares `units × BITS` words with the word of this cube, and then adds the rows of the matches. All
-    // cubes take part in the barriers, which WebGPU allows in uniform control flow only.
+    // Each iteration compares `units × BITS` words with the word of this cube, and then adds the gradients of the words
+    // that are equal. All cubes take part in the barriers, because WebGPU allows barriers in uniform control flow only.
     let block = comptime!(units * BITS);
     for start in range_stepped(own, count, block) {
         let mut bits = 0u32;
@@ -158,7 +161,7 @@ fn add_rows(
     }
 }
 
-/// Adds gradients to the row of `word` in the gradient of the weight. If bit `n` of `bits` is set, adds row `first + n`
+/// Adds gradients to the row of `word` in the gradient of the weight: if bit `n` of `bits` is set, adds row `first + n`
 /// of `d_features`.
 #[cube]
 fn add_matches(

@@ -1,28 +1,30 @@
-//! Matrix products of the backward pass. burn's product of two matrices with few rows and many columns uses few cubes, and
-//! takes ten times as long; these kernels split the sum over many cubes, and then add the partial sums in a fixed order.
+//! Matrix products of the backward pass on a GPU. For two matrices with few rows and many columns, burn's product uses
+//! few cubes (thread blocks) and takes ten times as long. The kernels of this module split the sum over many cubes, and
+//! then add the partial sums in a fixed order.
 
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::{empty, grid};
 
-/// The rows and columns of the result that one cube computes.
+/// The largest number of rows and of columns of the result that one cube (thread block) computes.
 const TILE: usize = 64;
-/// The number of units of a cube, arranged in a square. The number is small, so that each unit computes many values of
-/// the result, and loads fewer factors per value.
+/// The number of units (threads) of a cube (thread block), arranged in a square. The number is small, so that each unit
+/// computes many values of the result, and loads fewer factors per value.
 const UNITS: usize = 64;
 const SIDE: usize = 8;
-/// The number of rows of the result that one unit computes: `TILE / SIDE`. A unit computes the same number of columns,
-/// or half as many if the result has at most `TILE / 2` columns.
+/// The number of rows of the result that one unit (thread) computes: `TILE / SIDE`. A unit computes the same number of
+/// columns, or half as many if the result has at most `TILE / 2` columns.
 const MICRO: usize = 8;
-/// The length of the part of the sum whose factors are in shared memory at the same time.
+/// The number of terms of the sums whose factors are in shared memory at the same time.
 const DEPTH: usize = 16;
-/// The number of cubes that the split of a sum aims for, which fills the largest GPUs.
+/// A sum is split into so many parts that about this number of cubes (thread blocks) compute the result. The number is
+/// large enough to use the largest GPUs fully.
 const CUBES: usize = 1024;
-/// The least number of terms that one cube adds.
+/// The smallest number of terms that one cube (thread block) adds, if a sum is split.
 const LEAST_TERMS: usize = 128;
 
-/// Columns of a row-major matrix.
+/// Consecutive columns of a row-major matrix: `count` columns, the first of which has the index `first`.
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
     pub matrix: CubeTensor,
@@ -32,22 +34,23 @@ pub(super) struct Columns {
     pub count: usize,
 }
 
-/// The two factors of one product `leftᵀ · right` in [`sum_of_outer_products`], which gives one block of rows of the
-/// result. `left` and `right` are columns of two matrices with the same number of rows.
+/// The two factors of one product `leftᵀ · right` in [`sum_of_outer_products`]. The product gives one block of rows of
+/// the result. `left` and `right` are columns of two matrices with the same number of rows.
 pub(super) struct Block {
     pub left: Columns,
     pub right: Columns,
 }
 
-/// Whether the device can run the kernels.
+/// Returns whether the device can run the kernels of this module.
 pub(super) fn fits(client: &Client) -> bool {
     let hardware = &client.properties().hardware;
     hardware.max_units_per_cube as usize >= UNITS
         && 2 * DEPTH * TILE * size_of::<f32>() <= hardware.max_shared_memory_size
 }
 
-/// Returns `leftᵀ · right` for each block, `[columns of all left blocks, columns of right]`, as one matrix. All blocks have
-/// `rows` rows, and equally many right columns.
+/// Computes the product `leftᵀ · right` of each block. Returns all products as one matrix, one below the other:
+/// `[columns of all left blocks, columns of right]`. `rows` is the number of rows of all factors. All blocks have the
+/// same number of right columns.
 pub(super) fn sum_of_outer_products(blocks: Vec<Block>, rows: usize) -> CubeTensor {
     let height: usize = blocks.iter().map(|block| block.left.count).sum();
     let width = blocks[0].right.count;
@@ -70,7 +73,7 @@ pub(super) fn sum_of_outer_products(blocks: Vec<Block>, rows: usize) -> CubeTens
     add_splits(partial, splits, [height, width])
 }
 
-/// Returns the product of a row-major matrix with `rows` rows and a row-major matrix.
+/// Returns the product `left · right`, `[rows, columns of right]`. `rows` is the number of rows of `left`.
 pub(super) fn product(left: Columns, right: Columns, rows: usize) -> CubeTensor {
     let (width, terms) = (right.count, left.count);
     let out = empty(&left.matrix, [rows, width]);
@@ -78,7 +81,7 @@ pub(super) fn product(left: Columns, right: Columns, rows: usize) -> CubeTensor 
     out
 }
 
-/// Returns the sums of the first `count` columns of a row-major matrix, `[1, count]`.
+/// Returns the sum of each of the given columns of a matrix with `rows` rows: `[1, columns]`.
 pub(super) fn column_sums(matrix: Columns, rows: usize) -> CubeTensor {
     let Columns { matrix, stride, first, count } = matrix;
     let splits = splits(count.div_ceil(UNITS), rows);
@@ -101,13 +104,14 @@ pub(super) fn column_sums(matrix: Columns, rows: usize) -> CubeTensor {
     add_splits(partial, splits, [1, count])
 }
 
-/// The number of parts into which a sum of `terms` terms is split, if the result has `tiles` tiles.
+/// Returns the number of parts into which a sum of `terms` terms is split, if the result has `tiles` tiles (blocks that
+/// one cube computes).
 fn splits(tiles: usize, terms: usize) -> usize {
     (CUBES / tiles.max(1)).min(terms / LEAST_TERMS).max(1)
 }
 
-/// The factors of a product: `left` is `[terms, height]` if it is transposed, and `[height, terms]` otherwise; `right` is
-/// `[terms, columns]`.
+/// The factors of a product whose result has `height` rows, and whose sums have `terms` terms. `left` is
+/// `[terms, height]` if `transposed` is true, and `[height, terms]` otherwise; `right` is `[terms, columns]`.
 struct Factors {
     left: Columns,
     right: Columns,
@@ -116,13 +120,16 @@ struct Factors {
     height: usize,
 }
 
-/// Writes the product to the rows from `first_row` of each of the `splits` parts of `out`, `[splits · rows, columns]`.
+/// Splits the sums of a product into `splits` parts, and writes the partial products to `out`,
+/// `[splits · rows, columns]`. Each part of `out` has `rows` rows, and each partial product starts at row `first_row`
+/// of its part.
 fn launch(factors: Factors, out: &CubeTensor, first_row: usize, rows: usize, splits: usize) {
     let Factors { left, right, transposed, terms, height } = factors;
     let width = right.count;
     let columns = if width <= TILE / 2 { MICRO / 2 } else { MICRO };
     let cubes = [height.div_ceil(TILE), width.div_ceil(columns * SIDE), splits].map(|count| count as u32);
-    // SAFETY: the kernel reads the given columns, and writes to the rows `first_row..first_row + height` of each part.
+    // SAFETY: the kernel reads the given columns, and writes to the rows `first_row..first_row + height` of each part
+    // of `out`.
     unsafe {
         tiled_product::launch_unchecked(
             &out.client,
@@ -147,7 +154,8 @@ fn launch(factors: Factors, out: &CubeTensor, first_row: usize, rows: usize, spl
     }
 }
 
-/// Adds the `splits` parts of `partial`, `[splits · rows, columns]`.
+/// Adds the `splits` parts of `partial`, `[splits · rows, columns]`. `shape` is the shape of one part and of the
+/// result.
 fn add_splits(partial: CubeTensor, splits: usize, shape: [usize; 2]) -> CubeTensor {
     if splits == 1 {
         return partial;
@@ -169,7 +177,7 @@ fn add_splits(partial: CubeTensor, splits: usize, shape: [usize; 2]) -> CubeTens
     sums
 }
 
-/// One tile of a product, over one part of the sum.
+/// Computes one tile of a product, over one part of the terms of the sums. Each cube (thread block) computes one tile.
 #[cube(launch_unchecked)]
 fn tiled_product(
     left: &[f32],
@@ -275,7 +283,7 @@ fn tiled_product(
     }
 }
 
-/// The sums of the columns, over one part of the rows.
+/// Adds the values of each column over one part of the rows.
 #[cube(launch_unchecked)]
 fn add_rows(matrix: &[f32], partial: &mut [f32], stride: usize, first: usize, count: usize, rows: usize, part: usize) {
     let column = ABSOLUTE_POS_X as usize;
@@ -290,7 +298,7 @@ fn add_rows(matrix: &[f32], partial: &mut [f32], stride: usize, first: usize, co
     }
 }
 
-/// The sums of the values at the same place of all parts.
+/// Adds all parts of `partial` elementwise.
 #[cube(launch_unchecked)]
 fn add_parts(partial: &[f32], sums: &mut [f32], count: usize, parts: usize) {
     let index = ABSOLUTE_POS;

@@ -35,14 +35,14 @@ pub(crate) struct Gradients {
     pub weight_hh: Vec<f32>,
     pub bias_ih: Vec<f32>,
     pub bias_hh: Vec<f32>,
-    /// The gradient of the initial hidden state and, for an LSTM, cell state, `[1 or 2, batch, hidden]`; not meaningful
-    /// if it was not asked for.
+    /// The gradient of the initial hidden state and, for an LSTM, cell state, `[1 or 2, batch, hidden]`. The values
+    /// have no meaning if [`BackwardInputs::to_initial`] is false.
     pub initial: Vec<f32>,
 }
 
 impl Gradients {
-    /// Allocates the gradients and calls `steps`, which computes them from `saved`, the values saved by the forward
-    /// pass. `slots` is the number of saved values per step and hidden unit.
+    /// Allocates the gradients and calls `steps`, which computes the gradients from `saved`, the values that the
+    /// forward pass has saved. `slots` is the number of saved values per step and hidden unit.
     pub(super) fn compute(
         inputs: BackwardInputs,
         mut saved: Aligned,
@@ -53,8 +53,8 @@ impl Gradients {
         let zeros = |like: &[f32]| vec![0.0; like.len()];
         let [mut weight_ih, mut weight_hh] = [layer.weight_ih, layer.weight_hh].map(zeros);
         let [mut bias_ih, mut bias_hh] = [layer.bias_ih, layer.bias_hh].map(zeros);
-        // The buffer starts as the gradient of the final states. The loop over the steps replaces it with the gradient of
-        // the initial states.
+        // At first, the buffer is the gradient of the final states. The loop over the steps replaces it by the gradient
+        // of the initial states.
         let mut initial = inputs.d_final.to_vec();
         let (hidden, cell) = initial.split_at_mut(layer.initial_hidden.len());
         let workspace =
@@ -71,7 +71,7 @@ impl Gradients {
             };
             steps(workspace, shared);
         };
-        // SAFETY: `input_gradient` writes the gradient of the input at all steps.
+        // SAFETY: `input_gradient` writes the gradient of the input at all steps except the padding.
         let input = unsafe { layer.written(layer.input.len(), compute) };
         Self { input, weight_ih, weight_hh, bias_ih, bias_hh, initial }
     }
@@ -85,11 +85,11 @@ pub(super) struct SharedGradients<'a> {
     pub weight_hh: Shared<'a>,
     pub bias_ih: Shared<'a>,
     pub bias_hh: Shared<'a>,
-    /// The gradient of a hidden state, `[batch, hidden]`. Before the backward loop over the steps it holds the gradient
-    /// of the final hidden state; after the loop, that of the initial hidden state.
+    /// The gradient of the hidden state, `[batch, hidden]`: of the final hidden state before the backward loop over the
+    /// steps, and of the initial hidden state after the loop.
     pub hidden: Shared<'a>,
-    /// The gradient of a cell state, `[batch, hidden]`. Before the backward loop over the steps it holds the gradient
-    /// of the final cell state; after the loop, that of the initial cell state. Empty for cells without a cell state.
+    /// The gradient of the cell state, `[batch, hidden]`: of the final cell state before the backward loop over the
+    /// steps, and of the initial cell state after the loop. Empty for cells without a cell state.
     pub cell: Shared<'a>,
 }
 
@@ -120,13 +120,13 @@ impl<'a> SharedGradients<'a> {
 
     /// Describes to [`weight_gradients`] how to compute the gradients of the recurrent weight matrix and its bias.
     ///
-    /// - `first_gate`: the index of the first gate whose gradients are computed. The gradients of the gates before it
-    ///   do not change.
+    /// - `first_gate`: the index of the first gate whose gradients are computed. The gradients of the gates before this
+    ///   gate do not change.
     /// - `slots`: for each gate from `first_gate` on, the slot that holds its gradient, which is the index among the
     ///   values that the [`Workspace`] holds per step and hidden unit.
     /// - `at`: returns the vector, `[hidden]`, with which the forward pass multiplied the matrix, for row
-    ///   `sequence × time + step`. It is the hidden state before the step; for the candidate of a GRU with the reset
-    ///   gate before the product, it is `r ⊙ h`.
+    ///   `sequence × time + step`. This vector is the hidden state before the step; for the candidate of a GRU with the
+    ///   reset gate before the product, it is `r ⊙ h`.
     pub fn recurrent_weights(
         &self,
         layer: &LayerArgs,
@@ -160,8 +160,8 @@ pub(super) fn backward<C: Gates<G, N>, const G: usize, const N: usize>(
 
 struct Steps<'a, C, const G: usize, const N: usize> {
     inputs: BackwardInputs<'a>,
-    /// The values saved by the forward pass. The backward loop over the steps replaces them with the gradients of the
-    /// gates.
+    /// The values that the forward pass has saved. The backward loop over the steps replaces them by the gradients of
+    /// the gates.
     workspace: Workspace<'a>,
     grads: SharedGradients<'a>,
     gates: PhantomData<C>,
@@ -191,8 +191,9 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> 
 impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
     /// Computes the gradients of the gates at all steps and of the initial states.
     ///
-    /// A thread writes only its own sequences and units. At each step, it reads the gates' gradients of its sequences
-    /// for all units. Other threads write those gradients before the barrier in the step, and never after it.
+    /// A thread writes only the values of its own sequences and units. At each step, the thread reads the gradients of
+    /// the gates of its sequences for all units. Other threads write these gradients before the barrier in the step,
+    /// and never after the barrier.
     #[inline(always)]
     fn steps<S: Simd>(&self, simd: S, member: &Member) {
         let Self { inputs: BackwardInputs { layer, to_initial, .. }, workspace, grads, .. } = *self;
@@ -213,13 +214,14 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
                 }
             }
 
-            // SAFETY: called after the barrier, when all threads have written the gradients of the gates at this step.
+            // SAFETY: the closure is called after the barrier, when all threads have written the gradients of the gates
+            // at this step.
             let gates = |sequence: usize| unsafe {
                 workspace.row(sequence * time + step, C::RECURRENT[0]..C::RECURRENT[0] + G)
             };
             if share.needs_barrier {
                 member.wait();
-                // Copy all values at once, because they come from the caches of other cores.
+                // Copy all values at once, because single reads from the caches of other cores are slow.
                 for &sequence in &active {
                     copy.values_mut()[sequence * span..][..span].copy_from_slice(gates(sequence));
                 }

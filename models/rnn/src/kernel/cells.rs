@@ -15,7 +15,7 @@ pub(crate) trait Gates<const G: usize, const N: usize>: Sync {
     /// then the activation of the gate, and in the backward pass the gradient of that product.
     const INPUTS: [usize; G];
     /// For each gate, the slot (index among the saved values) that holds the gradient of its recurrent product, `U·h`,
-    /// in the backward pass. The slots of all gates are consecutive.
+    /// in the backward pass. The slots of the gates are consecutive.
     const RECURRENT: [usize; G];
     /// The gate whose recurrent bias must be added to its recurrent product, because the reset gate scales their sum.
     /// The recurrent biases of all other gates are added to the input products.
@@ -34,9 +34,10 @@ pub(crate) trait Gates<const G: usize, const N: usize>: Sync {
         before: S::f32s,
     ) -> ([S::f32s; N], S::f32s);
 
-    /// Computes the backward pass of one step. Returns the saved values, whose slots below `GRADIENTS` are replaced by the
-    /// gradients of the input products and recurrent products, and the gradients of the states before the step. `before` is
-    /// the state before the step, and `after` has the gradients of the states after the step.
+    /// Computes the backward pass of one step. Returns the saved values, in which the gradients of the input products
+    /// and recurrent products replace the slots below `GRADIENTS`, and the gradients of the states before the step.
+    /// `before` is the cell state before the step, or the hidden state for cells without a cell state. `after` has the
+    /// gradients of the states after the step.
     fn backward<S: Simd>(
         simd: S,
         saved: [S::f32s; N],
@@ -45,7 +46,7 @@ pub(crate) trait Gates<const G: usize, const N: usize>: Sync {
     ) -> ([S::f32s; N], StateGradients<S>);
 }
 
-/// The gradients of the hidden state and of the cell state of a few units, before or after a step.
+/// The gradients of the hidden state and of the cell state of one SIMD vector of hidden units, before or after a step.
 ///
 /// For the states before a step, `hidden` excludes the gradient through the recurrent product, which is added later.
 #[derive(Clone, Copy)]

@@ -11,17 +11,18 @@ use super::simd::{load, store, tiles};
 use super::team::Member;
 use super::{Job, member_units, run_team};
 
-/// The number of SIMD vectors of outputs that are computed together. Their sums do not wait for each other.
+/// The number of SIMD vectors of outputs that are computed together. Their additions do not depend on each other, so
+/// the processor can execute them at the same time.
 ///
-/// The outputs are divided into this number of blocks of `units` outputs each. The packed layout is that of a recurrent
-/// layer with one gate per block: output `block × units + unit` takes the place of gate `block` of the hidden unit
-/// `unit`.
+/// The outputs are divided into this number of blocks of `units` outputs each. The weights are packed like the weights
+/// of a recurrent layer with one gate per block: output `block × units + unit` takes the place of gate `block` of the
+/// hidden unit `unit`.
 const BLOCKS: usize = 4;
 
 /// The weights of a dense layer, packed for [`dense`].
 pub(crate) struct PackedDense {
     weight: PackedWeights,
-    /// The bias, `[BLOCKS × units]`; 0 beyond the last output.
+    /// The bias, `[BLOCKS × units]`, where `units` is the number of outputs per block; 0 beyond the last output.
     bias: Vec<f32>,
     pub outputs: usize,
 }
@@ -42,8 +43,8 @@ impl PackedDense {
     }
 }
 
-/// Writes `inputs · weightᵀ + bias` to `to`, `[rows, outputs]`. `rows` are the indices of the rows, and `inputs` has
-/// the shape `[rows, inputs]`.
+/// Writes `inputs · weightᵀ + bias` to `to`, `[rows, outputs]`. The shape of `inputs` is `[rows, inputs]`. `rows` has
+/// the indices of the rows to compute.
 pub(crate) fn dense(layer: &PackedDense, rows: &[usize], inputs: &[f32], to: &mut [f32]) {
     let work = rows.len() * layer.weight.len();
     let units = layer.bias.len() / BLOCKS;

@@ -34,9 +34,10 @@ pub(super) fn forward<C: Gates<G, N>, const G: usize, const N: usize>(layer: &La
     })
 }
 
-/// Allocates the buffers of the forward pass, calls `run`, and collects the results. `run` gets the workspace, the
-/// outputs, `[batch, time, hidden]`, which it writes, and the cell states, `[batch, hidden]`, which it updates from the
-/// initial to the final values.
+/// Allocates the buffers of the forward pass, calls `run`, and collects the results. The arguments of `run` are the
+/// workspace, the buffer of the outputs, `[batch, time, hidden]`, and the buffer of the cell states, `[batch, hidden]`.
+/// `run` writes the outputs, and replaces the initial cell states by the final cell states. `slots` is the number of
+/// values that the workspace holds per step and hidden unit.
 pub(super) fn run_forward(
     layer: &LayerArgs,
     keep: bool,
@@ -61,7 +62,7 @@ pub(super) fn run_forward(
             });
         }
     };
-    // SAFETY: the steps write all outputs but the padding; the states are written above.
+    // SAFETY: `run` writes all outputs except the padding, and `compute` writes the states.
     let all = unsafe { layer.written(of_outputs + of_hidden + layer.initial_cell.len(), compute) };
     Forward { outputs: all, saved: keep.then_some(saved) }
 }
@@ -70,7 +71,8 @@ struct Steps<'a, C, const G: usize, const N: usize> {
     layer: &'a LayerArgs<'a>,
     keep: bool,
     workspace: Workspace<'a>,
-    /// The hidden states before and after a step, `[2, batch, hidden]`. The two halves swap their roles at every step.
+    /// The hidden states before and after a step, `[2, batch, hidden]`. The two halves of the buffer swap their roles
+    /// at every step.
     states: Shared<'a>,
     /// The cell state of each sequence, `[batch, hidden]`.
     cells: Shared<'a>,
@@ -81,9 +83,9 @@ struct Steps<'a, C, const G: usize, const N: usize> {
 
 /// Computes one thread's part of the forward pass.
 ///
-/// A thread writes the states of its own sequences and units only. At each step, it reads the states of its sequences
-/// before the step, for all units. Other threads write those states before the barrier at the start of the step, and
-/// not again until after the next barrier.
+/// A thread writes the states of its own sequences and units only. At each step, the thread reads the states of its
+/// sequences before the step, for all units. Other threads write these states before the barrier at the start of the
+/// step, and not again until after the next barrier.
 impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> {
     #[inline(always)]
     fn run<S: Simd>(&self, simd: S, member: &Member) {
@@ -107,8 +109,9 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> 
             let [before, after] = [index % 2, (index + 1) % 2].map(|half| half * batch * hidden_size);
             if share.needs_barrier {
                 member.wait();
-                // Copy all values at once, because they come from the caches of other cores.
-                // SAFETY: all threads have written the states before this step; now they write the states after it.
+                // Copy all values at once, because single reads from the caches of other cores are slow.
+                // SAFETY: all threads have written the states before this step; now they write the other half of
+                // `states` only.
                 copy.values_mut().copy_from_slice(unsafe { states.read(before, batch * hidden_size) });
             }
             let state = |sequence: usize| match share.needs_barrier {
@@ -141,8 +144,9 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> 
 }
 
 impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
-    /// Computes the hidden states of a few units after a step, from the units' recurrent products (one per gate) and
-    /// `state`, the hidden state of all units before the step, `[hidden]`.
+    /// Computes the hidden states after a step for the hidden units in `position`. `recurrent` has the recurrent
+    /// products of these units, one vector per gate. `state` is the hidden state of all units before the step,
+    /// `[hidden]`.
     ///
     /// # Safety
     ///
@@ -184,8 +188,8 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
         }
     }
 
-    /// The start values of the sums of the recurrent products, one vector of units per gate: the recurrent bias for the
-    /// gate [`Gates::RECURRENT_BIAS`], and zero for all other gates.
+    /// Returns the start values of the sums of the recurrent products, one vector of units per gate: the recurrent bias
+    /// for the gate [`Gates::RECURRENT_BIAS`], and zero for all other gates.
     #[inline(always)]
     fn recurrent_bias<S: Simd>(&self, simd: S, first: usize, count: usize) -> [S::f32s; G] {
         let mut bias = [simd.splat_f32s(0.0); G];

@@ -15,11 +15,12 @@ use super::vectors;
 /// The number of weights of one row in a 32-bit word.
 const PER_WORD: usize = 4;
 
-/// A matrix `[gates × hidden, depth]`, packed like [`Panels::of_gates`](super::pack::Panels::of_gates): one panel per
-/// SIMD vector of hidden units, with the words `[depth / 4, gates × lanes]` and the scales `[gates × lanes]`.
+/// A matrix `[gates × hidden, depth]` with 8 bits per weight, packed like
+/// [`Panels::of_gates`](super::pack::Panels::of_gates) into one panel (block of columns) per SIMD vector of hidden
+/// units. A panel has 32-bit words of four weights each, `[depth / 4, gates × lanes]`, and scales, `[gates × lanes]`.
 pub(crate) struct Int8Panels {
     words: Vec<u32>,
-    /// The scales, times 256.
+    /// The scales times 256, because [`weight`] returns weights divided by 256.
     scales: Vec<f32>,
     panels: Vec<Range<usize>>,
     depth: usize,
@@ -27,20 +28,20 @@ pub(crate) struct Int8Panels {
     lanes: usize,
 }
 
-/// The scale of a row of weights, with which its largest weight becomes ±127.
+/// Returns the scale of a row of weights: the weight with the largest absolute value becomes ±127.
 fn scale(row: &[f32]) -> f32 {
     row.iter().fold(0.0, |largest: f32, weight| largest.max(weight.abs())) / 127.0
 }
 
 impl Int8Panels {
-    /// Quantizes and packs a weight matrix. A matrix that has been quantized before keeps its integers.
+    /// Quantizes and packs a weight matrix. If the weights have been rounded to 8 bits before, they do not change.
     pub fn of_gates(matrix: &[f32], hidden_size: usize, gates: usize, lanes: usize) -> Self {
         let depth = matrix.len() / (gates * hidden_size);
         let panels: Vec<_> = vectors(0..hidden_size, lanes).collect();
         let width = gates * lanes;
         let words = depth.div_ceil(PER_WORD);
         let mut packed = Self {
-            // The byte 128 is the weight 0.
+            // The byte 128 stands for the weight 0.
             words: vec![0x8080_8080; panels.len() * words * width],
             scales: vec![0.0; panels.len() * width],
             panels,
@@ -57,7 +58,7 @@ impl Int8Panels {
                 for (word, weights) in row.chunks(PER_WORD).enumerate() {
                     let mut bytes = [128; PER_WORD];
                     for (byte, weight) in bytes.iter_mut().zip(weights) {
-                        // A row of zeros has the scale 0, and 0 / 0 is converted to 0.
+                        // A row of zeros has the scale 0. The result of 0 / 0, NaN, is converted to the integer 0.
                         *byte = ((weight / scale).round().clamp(-127.0, 127.0) as i32 + 128) as u8;
                     }
                     packed.words[(index * words + word) * width + column] = u32::from_le_bytes(bytes);
@@ -72,14 +73,14 @@ impl Int8Panels {
         self.words.len() * PER_WORD
     }
 
-    /// The hidden units of a panel.
+    /// Returns the hidden units of a panel (block of columns of the packed matrix).
     #[inline(always)]
     pub fn units(&self, panel: usize) -> Range<usize> {
         self.panels[panel].clone()
     }
 
-    /// Multiplies rows of `depth` values by a panel. Returns `start` plus the product for each of the `rows`, at most
-    /// [`MAX_ROWS`]; entries beyond the last row are unspecified.
+    /// Multiplies rows of `depth` values by a panel (block of columns). Returns `start` plus the product for each of
+    /// the `rows`, of which there are at most [`MAX_ROWS`]; entries beyond the last row are unspecified.
     #[inline(always)]
     pub fn multiply<'a, S: Simd, const G: usize>(
         &self,
@@ -115,14 +116,14 @@ impl Int8Panels {
     }
 }
 
-/// The number of rows that are multiplied at once with weights that are converted to floats only once. It is limited so
-/// that the sums of all rows fit the registers.
+/// The number of rows that are multiplied at once. The weights are converted to floats once for these rows. The number
+/// is limited so that the sums of all rows fit the registers.
 const fn rows_at_once<S: Simd>() -> usize {
     if S::REGISTER_COUNT >= 32 { 4 } else { 2 }
 }
 
-/// Multiplies `R` rows by a panel, and writes the products to the first element of `sums`. The function is not inlined,
-/// so that all registers are available for the sums.
+/// Multiplies `R` rows by a panel (block of columns), and writes the products to the first element of `sums`. The
+/// function is not inlined, so that all registers are available for the sums.
 #[inline(never)]
 fn product<S: Simd, const G: usize, const R: usize>(
     simd: S,
@@ -170,7 +171,8 @@ fn product<S: Simd, const G: usize, const R: usize>(
     simd.vectorize(Product { simd, panel, rows, sums });
 }
 
-/// One of the four weights in each word of a vector, as `q / 256`.
+/// Returns one of the four weights in each word of a vector, as `q / 256`, where q is the integer weight from −127 to
+/// 127.
 #[inline(always)]
 fn weight<S: Simd>(simd: S, words: S::u32s, byte: usize) -> S::f32s {
     /// A mask for the bits 15 to 22 of a 32-bit float, the upper bits of the mantissa. The byte of a weight is moved to

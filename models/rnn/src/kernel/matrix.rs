@@ -13,7 +13,7 @@ use super::{Job, lanes, member_units, run_team, vectors};
 /// A view of a matrix, or of its transpose.
 #[derive(Clone, Copy)]
 pub(crate) struct Matrix<'a> {
-    /// The values in row-major order; those of the transpose if `transposed`.
+    /// The values in row-major order. If `transposed` is true, `values` has the transpose of this matrix.
     values: &'a [f32],
     rows: usize,
     columns: usize,
@@ -32,14 +32,15 @@ impl<'a> Matrix<'a> {
         Self { values, rows: columns, columns: rows, transposed: !transposed }
     }
 
-    /// Returns the values at the indices `part` of row `row` of `values`, without regard to `transposed`.
+    /// Returns the values at the indices `part` of one row of the matrix that `values` has in memory. If `transposed`
+    /// is true, this row is a column of `self`.
     #[inline(always)]
     fn stored(&self, row: usize, part: Range<usize>) -> &'a [f32] {
         let length = if self.transposed { self.rows } else { self.columns };
         &self.values[row * length..][part]
     }
 
-    /// Packs a block of rows and columns for products with this matrix as the right factor.
+    /// Packs a block of rows and columns into panels, for products with this matrix as the right factor.
     #[inline(always)]
     fn pack<S: Simd>(&self, simd: S, rows: Range<usize>, columns: Range<usize>) -> Panels {
         match self.transposed {
@@ -54,7 +55,7 @@ impl<'a> Matrix<'a> {
 
 /// Computes the product `left · right`, in row-major order. The `bias`, one value per column, is added to each row.
 pub(crate) fn product(left: Matrix, right: Matrix, bias: Option<&[f32]>) -> Vec<f32> {
-    // SAFETY: the job writes the whole product, and adds only to what it has written.
+    // SAFETY: the job writes the whole product, and reads only values that it has written.
     unsafe { written(left.rows * right.columns, |to| multiply(left, right, bias, to)) }
 }
 
@@ -81,10 +82,11 @@ const MIN_PARALLEL_WORK: usize = if cfg!(test) { 1 } else { 1 << 18 };
 /// The largest number of rows of the right factor per packed block.
 const DEPTH: usize = 768;
 
-/// The largest number of columns of a transposed left factor that are gathered at once.
+/// The largest number of rows of the left factor that are copied to tiles at once, if the left factor is the transpose
+/// of the matrix in memory.
 const GATHERED: usize = 256;
 
-/// The number of SIMD vectors of columns per thread below which the threads divide the rows.
+/// The smallest number of SIMD vectors of columns per thread if the threads divide the columns of the product.
 const MIN_VECTORS: usize = 6;
 
 struct Product<'a> {
@@ -95,8 +97,9 @@ struct Product<'a> {
 }
 
 impl Product<'_> {
-    /// Whether the threads divide the columns of the product. Each thread then packs its own columns of the right
-    /// factor, but gathers all of a transposed left factor; if the threads divide the rows, it is the other way round.
+    /// Whether the threads divide the columns of the product. Each thread then packs only its own columns of the right
+    /// factor, but copies the whole left factor to tiles, if it is transposed. Otherwise, the threads divide the rows:
+    /// each thread packs the whole right factor, but copies only its own rows of the left factor.
     fn divides_columns(&self) -> bool {
         let (rows, columns) = (self.left.rows, self.right.columns);
         columns >= 2 * MIN_VECTORS * lanes() && (columns >= rows || !self.left.transposed)
@@ -162,7 +165,8 @@ impl Job for Product<'_> {
     }
 }
 
-/// The number of rows that [`sum_of_rows`] adds up in single precision before it adds the sums to the total.
+/// The number of rows that [`sum_of_rows`] adds up before it adds their sum to the total, which reduces rounding
+/// errors.
 const SUM_ROWS: usize = 256;
 
 /// The sum of the rows of a row-major matrix, `[columns]`.

@@ -93,7 +93,7 @@ impl<'a> Shared<'a> {
         self.length
     }
 
-    /// The buffer of the `length` values from index `start`.
+    /// Returns the part of this buffer with the `length` values from index `start`.
     pub fn part(self, start: usize, length: usize) -> Self {
         assert!(start + length <= self.length, "the requested part of a buffer must be in bounds");
         Self { start: self.start.wrapping_add(start), length, lifetime: PhantomData }
@@ -125,12 +125,12 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// Returns a vector of `length` values, which `write` writes. Zeros that are overwritten would cost time for every
-/// page.
+/// Returns a vector of `length` values, which the function `write` computes. The vector is not filled with zeros first,
+/// because this would take time.
 ///
 /// # Safety
 ///
-/// `write` must write all values, and must read no value before it has been written.
+/// `write` must write all values. It must read no value before it has written this value.
 pub(crate) unsafe fn written(length: usize, write: impl FnOnce(Shared)) -> Vec<f32> {
     let mut values = Vec::with_capacity(length);
     write(Shared { start: values.as_mut_ptr(), length, lifetime: PhantomData });

@@ -10,20 +10,24 @@
 //! | file | contents |
 //! |---|---|
 //! | `forward.rs`, `backward.rs` | the loops over the steps, forward and backward |
-//! | `cells.rs`, `reset_before.rs` | gate activations and derivatives; the GRU with two recurrent products per step |
-//! | `step.rs`, `int8.rs` | one step of a stack of layers, with weights that are packed once; 8 bits per weight |
+//! | `cells.rs`, `reset_before.rs` | gate activations and their derivatives; GRU with two recurrent products per step |
+//! | `step.rs`, `int8.rs` | one step of a stack of layers, with weights that are packed once; packed 8-bit weights |
 //! | `dense.rs` | a dense layer for a few rows, with weights that are packed once |
 //! | `matrix.rs` | products of two matrices, for dense layers |
 //! | `products.rs` | the large matrix products: input products, and gradients of the input and of the weights |
 //! | `softmax.rs` | linear layer, softmax and cross-entropy over many classes |
-//! | `simd.rs`, `pack.rs` | vector functions and the micro-kernel; packing of matrices into panels |
-//! | `team.rs`, `memory.rs` | the threads that share a layer; their shared buffers |
+//! | `simd.rs`, `pack.rs` | SIMD functions and the inner loop of matrix products; packing of matrices into panels |
+//! | `team.rs`, `memory.rs` | the threads that compute a layer together; their shared buffers |
 //!
-//! Unsafe code: `memory.rs` (shared buffers, in which each thread promises to write only its own part; cache lines of
-//! floats cast to bytes), the task in `team.rs` that helper threads borrow, the reads of `simd::product` (bounds are
-//! checked before its loop), and a prefetch hint. The test
-//! `results_do_not_depend_on_the_number_of_threads` is run under Miri by hand. `.ci/run` runs this crate's tests with
-//! debug assertions, which check every access to shared buffers.
+//! Unsafe code:
+//!
+//! - `memory.rs`: buffers that threads share, in which each thread promises to write only its own part; and the
+//!   conversion between floats and cache lines of floats
+//! - `team.rs`: the task, which helper threads borrow from the caller
+//! - `simd.rs`: the reads in the inner loop of `product`, whose bounds are checked before the loop; and a prefetch hint
+//!
+//! The test `results_do_not_depend_on_the_number_of_threads` is run under Miri by hand. `.ci/run` runs this crate's
+//! tests with debug assertions, which check every access to shared buffers.
 //!
 //! Every sum adds its terms in a fixed order. Results are therefore bit-identical for any number of threads.
 
@@ -148,8 +152,8 @@ impl LayerArgs<'_> {
         }
     }
 
-    /// The row, `sequence × time + step`, of the step of a sequence that the layer processes last; `None` for a
-    /// sequence without steps.
+    /// The row, `sequence × time + step`, of the last step of a sequence in the order in which the layer processes the
+    /// steps; `None` for a sequence without steps.
     fn last(&self, sequence: usize) -> Option<usize> {
         let last = self.length(sequence).checked_sub(1)?;
         let step = match self.direction {
@@ -170,15 +174,15 @@ impl LayerArgs<'_> {
         self.initial_hidden.iter().all(|&value| value == 0.0)
     }
 
-    /// Returns a vector of `length` values, which `write` writes.
+    /// Returns a vector of `length` values, which the function `write` computes.
     ///
     /// # Safety
     ///
-    /// `write` must write all values but those of padding, which are zero, and must read no value before it has been
-    /// written.
+    /// `write` must write all values except the values of the padding, which stay zero. It must read no value before it
+    /// has written this value.
     unsafe fn written(&self, length: usize, write: impl FnOnce(Shared)) -> Vec<f32> {
         match self.lengths {
-            // SAFETY: promised by the caller, because there is no padding.
+            // SAFETY: there is no padding, so `write` writes all values, as the caller promises.
             None => unsafe { memory::written(length, write) },
             Some(_) => {
                 let mut values = vec![0.0; length];
@@ -188,7 +192,7 @@ impl LayerArgs<'_> {
         }
     }
 
-    /// Replaces the content of `into` with the sequences for which `step` is not padding.
+    /// Replaces the content of `into` with the indices of the sequences for which `step` is not padding.
     fn active(&self, sequences: Range<usize>, step: usize, into: &mut Vec<usize>) {
         into.clear();
         into.extend(sequences.filter(|&sequence| step < self.length(sequence)));
@@ -199,8 +203,7 @@ impl LayerArgs<'_> {
         &self.input[row * self.input_size..][..self.input_size]
     }
 
-    /// The hidden state, `[hidden]`, of a sequence before a step. It comes from `outputs`, or is the initial hidden
-    /// state.
+    /// The hidden state, `[hidden]`, of a sequence before a step: a row of `outputs`, or the initial hidden state.
     fn state_before<'a>(&'a self, outputs: &'a [f32], sequence: usize, step: usize) -> &'a [f32] {
         let (states, row) = match self.step_before(sequence, step) {
             Some(step) => (outputs, sequence * self.time + step),
@@ -246,15 +249,16 @@ const MIN_SEQUENCES: usize = 4;
 const CACHED_MATRIX: usize = 1 << 18;
 
 /// The smallest batch size for which the threads divide the sequences although the recurrent weight matrix is larger
-/// than the cache. Each value that a thread reads is then used in enough multiplications.
+/// than the cache of a core. In a batch of at least this size, each value that a thread reads is used in so many
+/// multiplications that the reads do not limit the speed.
 const LARGE_BATCH: usize = 128;
 
 /// The number of multiplications in a layer below which one thread is faster than several threads.
 const MIN_PARALLEL_WORK: usize = if cfg!(test) { 1 } else { 1 << 18 };
 
 impl LayerArgs<'_> {
-    /// Whether the threads divide the sequences, which needs no synchronisation. Otherwise they divide the hidden
-    /// units.
+    /// Whether the threads divide the sequences among themselves, which needs no synchronisation. Otherwise, the
+    /// threads divide the hidden units.
     fn split_by_sequence(&self) -> bool {
         let shared = self.weight_hh.len() <= CACHED_MATRIX || self.batch >= LARGE_BATCH;
         shared && self.batch >= 2 * MIN_SEQUENCES

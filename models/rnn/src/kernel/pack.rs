@@ -24,14 +24,15 @@ pub(crate) struct Panels {
 pub(crate) struct Panel {
     start: usize,
     pub vectors: usize,
-    /// The columns of the matrix, or the hidden units, that the panel contains. The last SIMD vector is filled with
-    /// zeros.
+    /// The columns of the matrix, or the hidden units, that the panel contains. If they do not fill the last SIMD
+    /// vector, the rest of the vector is zero.
     pub covers: Range<usize>,
 }
 
 impl Panels {
-    /// Packs a weight matrix `[gates × hidden, depth]` into one panel per SIMD vector of `units`. A vector of `depth`
-    /// values times a panel gives the products of all gates for these units.
+    /// Packs a weight matrix `[gates × hidden, depth]` into one panel (block of columns) per SIMD vector of the hidden
+    /// units `units`. The product of a vector of `depth` values and a panel has the products of all gates for the
+    /// hidden units of this panel.
     pub fn of_gates(matrix: &[f32], hidden_size: usize, units: Range<usize>, gates: usize, lanes: usize) -> Self {
         let depth = matrix.len() / (gates * hidden_size);
         let panels: Vec<_> = super::vectors(units, lanes)
@@ -90,7 +91,7 @@ impl Panels {
         new
     }
 
-    /// Panels of the given columns with unspecified values.
+    /// Allocates panels for the given columns. Their values are unspecified.
     fn unfilled<S: Simd>(depth: usize, columns: Range<usize>) -> Self {
         let lanes = S::F32_LANES;
         let vectors = columns.len().div_ceil(lanes);
@@ -112,14 +113,14 @@ impl Panels {
         self.packed.values().len()
     }
 
-    /// The indices of the panels that [`of_gates`](Self::of_gates) has made for `units`. The first unit must be the
-    /// first unit of a SIMD vector.
+    /// Returns the indices of the panels (blocks of columns) that [`of_gates`](Self::of_gates) has made for `units`.
+    /// The first unit must be the first unit of a SIMD vector.
     #[inline(always)]
     pub fn of_units(&self, units: &Range<usize>) -> Range<usize> {
         units.start / self.lanes..units.end.div_ceil(self.lanes)
     }
 
-    /// Returns the panel with an index, and its packed values.
+    /// Returns the panel (block of columns) with the given index, and its packed values.
     pub fn panel(&self, index: usize) -> (&Panel, &[f32]) {
         let panel = &self.panels[index];
         let length = self.depth * panel.vectors * self.lanes;
@@ -127,7 +128,8 @@ impl Panels {
     }
 }
 
-/// A weight matrix `[gates × units, depth]` that is packed once, into one panel per SIMD vector of units.
+/// A weight matrix `[gates × units, depth]` that is packed once, into one panel (block of columns) per SIMD vector of
+/// hidden units.
 pub(crate) enum PackedWeights {
     Single(Panels),
     Int8(Int8Panels),
@@ -150,7 +152,7 @@ impl PackedWeights {
         }
     }
 
-    /// The units of a panel.
+    /// Returns the hidden units of a panel (block of columns of the packed matrix).
     #[inline(always)]
     pub fn units(&self, panel: usize) -> Range<usize> {
         match self {
@@ -159,7 +161,8 @@ impl PackedWeights {
         }
     }
 
-    /// Multiplies a tile of rows by a panel. Returns `start` plus the product for each row.
+    /// Multiplies a tile (group of rows) by a panel (block of columns). Returns `start` plus the product for each row
+    /// of the tile.
     #[inline(always)]
     pub fn multiply<'a, S: Simd, const V: usize>(
         &self,
@@ -176,8 +179,8 @@ impl PackedWeights {
     }
 }
 
-/// The indices of the panels of `units`, if there is one panel per SIMD vector of all units. The first of `units` must
-/// be the first unit of a SIMD vector.
+/// Returns the indices of the panels (blocks of columns) of the hidden units `units` in a matrix with one panel per
+/// SIMD vector of hidden units. The first of `units` must be the first unit of a SIMD vector.
 #[inline(always)]
 pub(crate) fn panels_of<S: Simd>(units: &Range<usize>) -> Range<usize> {
     units.start / S::F32_LANES..units.end.div_ceil(S::F32_LANES)
@@ -187,23 +190,25 @@ pub(crate) fn panels_of<S: Simd>(units: &Range<usize>) -> Range<usize> {
 /// microseconds to wake.
 const MIN_PARALLEL_WORK: usize = if cfg!(test) { 1 } else { 1 << 20 };
 
-/// The largest number of threads for a job that divides `units`.
+/// The largest useful number of threads for a job with `work` multiplications whose threads divide the hidden units
+/// `0..units` among themselves.
 pub(crate) fn max_threads(work: usize, units: usize) -> usize {
     if work < MIN_PARALLEL_WORK { 1 } else { units.div_ceil(lanes()) }
 }
 
-/// The weight matrices of a layer, packed for all units.
+/// The weight matrices of a layer, packed for all hidden units.
 pub(crate) struct PackedMatrices<P = Panels> {
     /// The input weights of all gates.
     pub input: P,
-    /// The recurrent weights of all gates; of r and z for [`Cell::GruResetBefore`].
+    /// The recurrent weights of all gates; for [`Cell::GruResetBefore`], only of the gates r and z.
     pub recurrent: P,
     /// The recurrent weights of the candidate n of [`Cell::GruResetBefore`].
     pub candidate: Option<P>,
 }
 
 impl PackedMatrices {
-    /// Packs matrices of the shapes `[gates × hidden, input]` and `[gates × hidden, hidden]`.
+    /// Packs a matrix of input weights, `[gates × hidden, input]`, and a matrix of recurrent weights,
+    /// `[gates × hidden, hidden]`.
     pub fn new(cell: Cell, hidden_size: usize, weight_ih: &[f32], weight_hh: &[f32]) -> Self {
         let pack = |matrix: &[f32], gates| Panels::of_gates(matrix, hidden_size, 0..hidden_size, gates, lanes());
         Self::with(cell, hidden_size, weight_ih, weight_hh, pack)
@@ -211,8 +216,8 @@ impl PackedMatrices {
 }
 
 impl<P> PackedMatrices<P> {
-    /// Packs matrices of the shapes `[gates × hidden, input]` and `[gates × hidden, hidden]` with `pack`, which gets a
-    /// matrix and its number of gates.
+    /// Packs a matrix of input weights, `[gates × hidden, input]`, and a matrix of recurrent weights,
+    /// `[gates × hidden, hidden]`. Calls `pack` with each matrix and its number of gates.
     pub fn with(
         cell: Cell,
         hidden_size: usize,
@@ -231,7 +236,7 @@ impl<P> PackedMatrices<P> {
     }
 }
 
-/// The panels of the units of one thread.
+/// The panels (blocks of columns of the packed weights) of the hidden units that one thread computes.
 #[derive(Clone)]
 pub(crate) struct Part<'a> {
     panels: &'a Panels,
@@ -260,14 +265,14 @@ impl<'a> Part<'a> {
         self.indices.len()
     }
 
-    /// The panel with an index in this part, and its packed values.
+    /// Returns the panel (block of columns) with the given index in this part, and its packed values.
     #[inline(always)]
     pub fn panel(&self, index: usize) -> (&'a Panel, &'a [f32]) {
         self.panels.panel(self.indices.start + index)
     }
 
-    /// The values of the panel that [`serpentine`] visits after panel `index` in this `turn`, so that they can be
-    /// prefetched. Returns `None` after the last panel, and if all panels fit the cache.
+    /// Returns the values of the panel (block of columns) that [`serpentine`] visits after panel `index` in this
+    /// `turn`, so that they can be prefetched. Returns `None` after the last panel, and if all panels fit the cache.
     #[inline(always)]
     pub fn next_panel(&self, turn: usize, index: usize) -> Option<&'a [f32]> {
         let next = if turn.is_multiple_of(2) { index + 1 } else { index.wrapping_sub(1) };
@@ -289,11 +294,11 @@ fn transpose(matrix: &[f32], length: usize, depth: Range<usize>, to: &mut [f32],
     }
 }
 
-/// Copies `count` rows to tiles of columns for [`outer`](super::simd::outer): `[tiles, count, TILE]`. The values of the
-/// last tile beyond the last column are not changed.
+/// Copies `count` rows to tiles of [`TILE`] columns each, `[tiles, count, TILE]`, for [`outer`](super::simd::outer). If
+/// the rows do not fill the last tile, the rest of the tile does not change.
 ///
-/// Each row is read from its start to its end. To read one tile after the other would take several times as long,
-/// because the rows are far apart in memory, and each access would need another page.
+/// The function reads each row from its start to its end. To fill one tile after the other would take several times as
+/// long, because the rows are far apart in memory, and each access would need another memory page.
 #[inline(always)]
 pub(crate) fn gather<'a>(count: usize, row: impl Fn(usize) -> &'a [f32], tiles: &mut [f32]) {
     let (tiles, _) = tiles.as_chunks_mut::<TILE>();

@@ -1,6 +1,6 @@
-//! The large matrix products of a recurrent layer: before the loop over the steps, the products of inputs and input
-//! weights for a block of steps; after the backward loop, the gradients of the input and of the weight matrices, from
-//! the gradients of the gates.
+//! The large matrix products of a recurrent layer. Before the loop over the steps, the forward pass computes the
+//! products of inputs and input weights for a block of steps. After its loop over the steps, the backward pass computes
+//! the gradients of the input and of the weight matrices from the gradients of the gates.
 
 use std::array;
 use std::ops::Range;
@@ -16,12 +16,12 @@ use super::{LayerArgs, Position, Share, member_units};
 /// The workspace of a layer: several values per step and hidden unit, `[batch, steps, slots, hidden]`, for all steps or
 /// for one block of steps. The index of a value among the values of a step and unit is called its slot.
 ///
-/// The slots first hold the products of input and input weights. The forward pass replaces them with the values that
-/// the backward pass needs, and the backward pass replaces those with the gradients of the gates.
+/// The slots first hold the products of input and input weights. The forward pass replaces the products with the values
+/// that the backward pass needs. The backward pass replaces these values with the gradients of the gates.
 #[derive(Clone, Copy)]
 pub(super) struct Workspace<'a> {
     pub memory: Shared<'a>,
-    /// The number of steps for which the buffer has room.
+    /// The number of steps for which the buffer has memory.
     pub steps: usize,
     /// The time step that is stored first in the buffer. It changes when the next block of steps reuses the buffer.
     pub first: usize,
@@ -101,7 +101,8 @@ pub(super) struct InputProducts<'a, S: Simd, const G: usize> {
 }
 
 impl<'a, S: Simd, const G: usize> InputProducts<'a, S, G> {
-    /// If the layer has no packed weights, the weights of the thread's units are packed and stored in `own`.
+    /// Creates the products for the sequences and units in `share`. If the layer has no packed weights, packs the
+    /// weights of these units and stores the packed weights in `own`.
     #[inline(always)]
     pub fn new(
         simd: S,
@@ -251,8 +252,8 @@ pub(super) struct WeightGradient<'a> {
     pub d_bias: Shared<'a>,
 }
 
-/// The number of steps, over all sequences, per matrix product. The products are summed in the gradient of the weight
-/// matrix.
+/// The largest number of rows (pairs of a sequence and a step) per matrix product. The gradient of a weight matrix is
+/// the sum of these products.
 const DEPTH: usize = 256;
 
 /// Computes the gradients of weight matrices and biases as sums over all `rows`. Each item of `rows` is
@@ -271,7 +272,8 @@ pub(super) unsafe fn weight_gradients<S: Simd, const K: usize>(
 ) {
     let layer = gradients.layer;
     let units = member_units(member, layer.hidden_size);
-    // The steps that start from zeros come last. The recurrent weights get no gradient from them.
+    // The steps whose state before the step is zero come last, because they do not change the gradient of the recurrent
+    // weights.
     let is_first = |row: usize| layer.step_before(row / layer.time, row % layer.time).is_none();
     let (first, later) = match layer.starts_from_zero() {
         true => rows.iter().partition(|&&row| is_first(row)),
@@ -315,7 +317,7 @@ struct Tile<'a> {
     sums: [f32; TILE],
 }
 
-/// The sums of the columns of a tile, `[rows, TILE]`.
+/// Returns the sum of each column of a tile, `[rows, TILE]`.
 #[inline(always)]
 fn column_sums(tile: &[f32]) -> [f32; TILE] {
     // Several partial sums are faster, because each addition waits for the previous addition to the same sum.

@@ -15,7 +15,8 @@ use super::simd::{Plus, load, multiply, multiply_to, sigmoid, store, tanh, tiles
 use super::team::Member;
 use super::{Job, LayerArgs, Position, run_team, vectors};
 
-// The slots of the workspace: candidate n, reset gate r and update gate z.
+// The slots of the candidate n, the reset gate r and the update gate z: their indices among the values that the
+// workspace holds per step and hidden unit.
 const N: usize = 0;
 const R: usize = 1;
 const Z: usize = 2;
@@ -41,7 +42,8 @@ pub(super) fn forward(layer: &LayerArgs, keep: bool) -> Forward {
 struct Steps<'a> {
     layer: &'a LayerArgs<'a>,
     workspace: Workspace<'a>,
-    /// The hidden state of each sequence before or after the current step, `[batch, hidden]`.
+    /// The hidden state of each sequence, `[batch, hidden]`. The second half of a step replaces the state before the
+    /// step by the state after the step.
     states: Shared<'a>,
     /// The product `r ⊙ h` of reset gate and hidden state at the current step, `[batch, hidden]`.
     resets: Shared<'a>,
@@ -51,9 +53,9 @@ struct Steps<'a> {
 
 /// Computes one thread's part of the forward pass.
 ///
-/// A thread writes the values of its own sequences and units only. It reads all units of its sequences: in `states` in
-/// the first half of a step, and in `resets` in the second half. Barriers separate the halves, and each buffer is
-/// written only in the half in which it is not read.
+/// A thread writes the values of its own sequences and units only. It reads values of its sequences for all units: from
+/// `states` in the first half of a step, and from `resets` in the second half. Barriers separate the halves, and each
+/// buffer is written only in the half in which it is not read.
 impl Job for Steps<'_> {
     #[inline(always)]
     fn run<S: Simd>(&self, simd: S, member: &Member) {
@@ -79,7 +81,7 @@ impl Job for Steps<'_> {
             layer.active(share.sequences.clone(), step, &mut active);
 
             share.synchronize(member);
-            // SAFETY: no thread writes `states` in this half.
+            // SAFETY: no thread writes `states` in the first half of a step.
             let state = |sequence: usize| unsafe { states.read(sequence * hidden_size, hidden_size) };
             for panel in 0..weight_rz.count() {
                 let (panel, values) = weight_rz.panel(panel);
@@ -96,7 +98,7 @@ impl Job for Steps<'_> {
             }
 
             share.synchronize(member);
-            // SAFETY: no thread writes `resets` in this half.
+            // SAFETY: no thread writes `resets` in the second half of a step.
             let reset = |sequence: usize| unsafe { resets.read(sequence * hidden_size, hidden_size) };
             for panel in 0..weight_n.count() {
                 let (panel, values) = weight_n.panel(panel);
@@ -116,12 +118,13 @@ impl Job for Steps<'_> {
 }
 
 impl Steps<'_> {
-    /// Computes the reset gate r and the update gate z of a few hidden units at a step, and `r ⊙ h`, from the recurrent
-    /// products of these gates.
+    /// Computes, from the recurrent products of the reset gate r and the update gate z, these gates and `r ⊙ h` for the
+    /// hidden units in `position`. `state` is the hidden state `h` of these units before the step.
     ///
     /// # Safety
     ///
-    /// No other thread uses the values of the sequence and the hidden units in `position`, except the hidden state `h`.
+    /// No other thread uses the values of the sequence and the hidden units in `position`, but other threads may read
+    /// the hidden state `h`.
     #[inline(always)]
     unsafe fn reset_and_update_gates<S: Simd>(
         &self,
@@ -145,8 +148,8 @@ impl Steps<'_> {
         }
     }
 
-    /// Computes the candidate n of a few hidden units at a step, and their hidden state after the step, from the
-    /// recurrent product of the candidate.
+    /// Computes, from the recurrent product of the candidate n, the candidate and the hidden state after the step for
+    /// the hidden units in `position`.
     ///
     /// # Safety
     ///
@@ -177,8 +180,8 @@ pub(super) fn backward(inputs: BackwardInputs, saved: Aligned) -> Gradients {
 
 struct BackwardSteps<'a> {
     inputs: BackwardInputs<'a>,
-    /// The values saved by the forward pass. The backward loop over the steps replaces them with the gradients of the
-    /// gates.
+    /// The values that the forward pass has saved. The backward loop over the steps replaces them by the gradients of
+    /// the gates.
     workspace: Workspace<'a>,
     grads: SharedGradients<'a>,
 }
@@ -193,8 +196,8 @@ impl Job for BackwardSteps<'_> {
         let rows = layer.rows();
         let read = |row: usize| layer.input_at(row);
         let state = |row: usize| layer.state_before(outputs, row / layer.time, row % layer.time);
-        // SAFETY: after the barrier no thread writes the workspace, here and below; each thread writes its own rows and
-        // units.
+        // SAFETY: after the barrier, no thread writes the workspace. This also holds for the unsafe code below, in
+        // which each thread writes its own rows and units.
         let reset = |row: usize| unsafe { workspace.row(row, RESET..RESET + 1) };
         let gradients = [
             grads.input_weights(layer, &INPUTS, &read),
@@ -211,10 +214,10 @@ impl Job for BackwardSteps<'_> {
 impl BackwardSteps<'_> {
     /// Computes the gradients of the gates at all steps and of the initial states.
     ///
-    /// A thread writes the values of its own sequences and units only. At each step it also reads gradients that other
-    /// threads write: first those of the candidate n, then those of the gates r and z, of its own sequences and all
-    /// units. Each of these two reads comes after a barrier, at which all threads have written the gradients of the
-    /// step.
+    /// A thread writes the values of its own sequences and units only. At each step, the thread reads gradients that
+    /// other threads write, for its own sequences and all units: first the gradients of the candidate n, then the
+    /// gradients of the gates r and z. Each of these two reads comes after a barrier, at which all threads have written
+    /// the gradients that are read.
     #[inline(always)]
     fn steps<S: Simd>(&self, simd: S, member: &Member) {
         let Self { inputs: BackwardInputs { layer, to_initial, .. }, grads, .. } = *self;
@@ -231,8 +234,8 @@ impl BackwardSteps<'_> {
             layer.active(share.sequences.clone(), step, &mut active);
             for &sequence in &active {
                 for units in vectors(share.units.clone(), S::F32_LANES) {
-                    // SAFETY: only this thread uses its sequences and units, here and below; the gradients of other
-                    // threads are read after a barrier.
+                    // SAFETY: only this thread uses its sequences and units, here and in the unsafe code below. This
+                    // thread reads the gradients of other threads only after a barrier.
                     unsafe { self.candidate_gradients(simd, &Position { sequence, step, units }) };
                 }
             }
@@ -251,8 +254,9 @@ impl BackwardSteps<'_> {
         }
     }
 
-    /// Multiplies the gradients in some slots of the workspace by a weight matrix, for the `active` sequences at a
-    /// step, and writes the products to `to`.
+    /// Multiplies the gradients in the slots `slots` of the workspace by a weight matrix, for the sequences `active` at
+    /// a step. `plus` says whether the products are added to the values in `to`, `[batch, hidden]`, or replace them. A
+    /// slot is the index of a value among the values that the workspace holds per step and hidden unit.
     ///
     /// # Safety
     ///
@@ -279,8 +283,8 @@ impl BackwardSteps<'_> {
         }
     }
 
-    /// Computes the gradients of the candidate n and of the update gate z of a few hidden units at a step, and the part
-    /// of the gradient of their hidden state before the step that flows through `z ⊙ h`.
+    /// Computes the gradients of the candidate n and of the update gate z for the hidden units in `position`, and the
+    /// part of the gradient of their hidden state before the step that flows through `z ⊙ h`.
     ///
     /// # Safety
     ///
@@ -306,8 +310,8 @@ impl BackwardSteps<'_> {
         }
     }
 
-    /// Computes the gradient of the reset gate r of a few hidden units at a step, and adds to the gradient of their
-    /// hidden state before the step the part that flows through `r ⊙ h`.
+    /// Computes the gradient of the reset gate r for the hidden units in `position`. Adds the part that flows through
+    /// `r ⊙ h` to the gradient of their hidden state before the step.
     ///
     /// # Safety
     ///

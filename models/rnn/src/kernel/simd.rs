@@ -86,8 +86,8 @@ pub(crate) fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 
 /// Evaluates `eˣ` for x ≤ 0, with a relative error below 3e-7. Results below 1e-38 are raised to 1e-38.
 ///
-/// It is computed as `2ⁿ · eʳ` with an integer n and |r| ≤ ½ ln 2. The polynomial is from the Cephes library (Moshier
-/// 1989).
+/// The function computes `2ⁿ · eʳ` with an integer n and |r| ≤ ½ ln 2. The polynomial for `eʳ` is from the Cephes
+/// library (Moshier 1989).
 #[inline(always)]
 pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     /// ln 2 as the sum of two numbers. The first number has few bits, so that its product with an integer n is exact.
@@ -97,7 +97,7 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     /// in the low bits of the mantissa.
     const ROUND: f32 = 12_582_912.0 + 127.0;
     let constant = |value: f32| simd.splat_f32s(value);
-    // A select instead of a maximum, because the maximum of some processors would replace NaN by −87.
+    // The code uses a select instead of a maximum, because the maximum of some processors would replace NaN by −87.
     let x = simd.select_f32s(simd.less_than_f32s(x, constant(-87.0)), constant(-87.0), x);
     let rounded = simd.mul_add_e_f32s(x, constant(std::f32::consts::LOG2_E), constant(ROUND));
     let n = simd.sub_f32s(rounded, constant(ROUND));
@@ -128,7 +128,8 @@ pub(crate) const fn max_vectors(registers: usize) -> usize {
 const fn max_rows(registers: usize, vectors: usize) -> usize {
     let rows = match (registers, vectors) {
         (32.., _) => 24 / vectors,
-        // 4 rows would fit, but compilers then keep one of the sums in memory, and every iteration waits for it.
+        // 4 rows would fit, but compilers then keep one of the sums in memory, so that every iteration waits for
+        // memory.
         (_, 3) => 3,
         _ => 12 / vectors,
     };
@@ -231,7 +232,7 @@ pub(crate) fn multiply_to<'a, 'b, S: Simd>(
     multiply_panel!(1 2 3);
 }
 
-/// The values with which the sums of a panel begin.
+/// Returns the initial values of the sums for a panel (block of columns): the bias, or zeros.
 #[inline(always)]
 fn start<S: Simd, const V: usize>(simd: S, plus: Plus, columns: &Range<usize>) -> [S::f32s; V] {
     let mut start = [simd.splat_f32s(0.0); V];
@@ -243,8 +244,9 @@ fn start<S: Simd, const V: usize>(simd: S, plus: Plus, columns: &Range<usize>) -
     start
 }
 
-/// The innermost loop of all matrix products: adds the product of `R` rows with a panel of columns to `sums`. The
-/// values of a row are `stride` apart in memory. Each iteration prefetches one cache line of `ahead`.
+/// The innermost loop of all matrix products: adds the product of `R` rows with a panel of columns to `sums`. `stride`
+/// is the distance in memory between the values of a row. If `AHEAD` is true, each iteration prefetches one cache line
+/// of `ahead`.
 ///
 /// The function is not inlined, so that all registers are available for the sums.
 #[inline(never)]
@@ -281,9 +283,9 @@ fn product<S: Simd, const R: usize, const V: usize, const AHEAD: bool>(
                 if AHEAD {
                     prefetch(ahead, k);
                 }
-                // SAFETY: the assertion above: every row has a value for each row of the panel.
+                // SAFETY: the assertion above checks that every row has a value for each row of the panel.
                 let value = |r: usize| simd.splat_f32s(unsafe { *starts[r].add(k * stride) });
-                // Keep the rows' values or the panel's vectors in registers, whichever are fewer.
+                // Keep the values of the rows or the vectors of the panel in registers, whichever are fewer.
                 if R < V {
                     let mut values = [simd.splat_f32s(0.0); R];
                     for r in 0..R {
@@ -325,13 +327,13 @@ fn prefetch(values: &[f32], line: usize) {
 #[inline(always)]
 fn write<S: Simd, const V: usize>(simd: S, to: &mut [f32], sums: [S::f32s; V], add: bool) {
     for (to, sum) in to.chunks_mut(S::F32_LANES).zip(sums) {
-        // The first write to a buffer must come before any read: the operating system would map a zero page at the
-        // read, and another page at the write.
+        // If `add` is false, the code does not read the buffer. In new memory, a read before the first write would cost
+        // time: the operating system would map a page of zeros for the read, and another page for the write.
         store(simd, to, if add { simd.add_f32s(load(simd, to), sum) } else { sum });
     }
 }
 
-/// The number of columns of the matrix that [`outer`] transposes and multiplies at once.
+/// The number of columns of `left` in [`outer`], which are the rows of the product.
 pub(crate) const TILE: usize = MAX_ROWS;
 
 /// Multiplies the transpose of `left`, `[depth, TILE]`, by one packed panel of columns. Writes the first `count` rows

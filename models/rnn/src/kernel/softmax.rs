@@ -1,8 +1,9 @@
 //! Linear layer, softmax and cross-entropy loss over many classes: the output layer of a language model.
 //!
 //! `logits = inputs · weightᵀ + bias`; the loss of a row is `ln Σ exp(logit) − logit of the target class`. The gradient
-//! of the logits is `exp(logit) / Σ exp(logit)`, minus 1 at the target class. It overwrites the logits, because they
-//! are the largest buffer of a language model. Every sum has a fixed order, for any number of threads.
+//! of the logits is `exp(logit) / Σ exp(logit)`, minus 1 at the target class. The gradient overwrites the logits,
+//! because they are the largest buffer of a language model. Every sum adds its terms in a fixed order, for any number
+//! of threads.
 
 use std::ops::Range;
 
@@ -42,7 +43,7 @@ impl<'a> Dense<'a> {
         Self { inputs, targets: &self.targets[rows], ..*self }
     }
 
-    /// The work as a number of multiplications: the exponential function takes as long as about 16 of them.
+    /// The work as a number of multiplications. The exponential function takes about as long as 16 multiplications.
     fn work(&self) -> usize {
         16 * self.targets.len() * self.bias.len()
     }
@@ -119,7 +120,8 @@ impl Job for Forward<'_> {
     }
 }
 
-/// The largest logit of a row. The result may ignore a NaN among the logits, but [`sum_of_exp`] then returns NaN.
+/// Returns the largest logit of a row. The result may ignore a NaN among the logits, but [`sum_of_exp`] then returns
+/// NaN.
 #[inline(always)]
 fn largest_of<S: Simd>(simd: S, logits: &[f32]) -> f32 {
     let (logits, rest) = S::as_simd_f32s(logits);
@@ -134,7 +136,7 @@ fn largest_of<S: Simd>(simd: S, logits: &[f32]) -> f32 {
 /// long sum in single precision would lose digits.
 const SUM_BLOCK: usize = 512;
 
-/// The sum `Σ exp(logit − largest)` over the logits of a row.
+/// Returns the sum `Σ exp(logit − largest)` over the logits of a row.
 #[inline(always)]
 fn sum_of_exp<S: Simd>(simd: S, row: &[f32], largest: f32) -> f32 {
     let largest = simd.splat_f32s(largest);

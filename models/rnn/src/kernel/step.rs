@@ -1,8 +1,8 @@
-//! One step of a stack of layers, for streams. The weights are packed once, for all steps, and a step allocates
-//! nothing.
+//! One step of a stack of layers, for streaming and generation. The weights are packed once, for all steps, and a step
+//! allocates no memory.
 //!
-//! Each sum adds the same terms in the same order as the forward pass over whole sequences, so the results are
-//! bit-identical, except with 8 bits per weight.
+//! Each sum adds the same terms in the same order as the forward pass over whole sequences. The results of both are
+//! therefore bit-identical, unless the weights have 8 bits.
 
 use std::array;
 use std::marker::PhantomData;
@@ -38,7 +38,8 @@ impl PackedLayer {
         int8: bool,
     ) -> Self {
         let gates = cell.gates();
-        // The reset gate of PyTorch's GRU scales the recurrent bias of the candidate.
+        // The reset gate of PyTorch's GRU scales the recurrent bias of the candidate, so this bias must be added to the
+        // recurrent product.
         let scaled = if cell == Cell::Gru { 2 * hidden_size } else { gates * hidden_size };
         let mut recurrent_bias = vec![0.0; gates * hidden_size];
         recurrent_bias[scaled..].copy_from_slice(&bias_hh[scaled..]);
@@ -50,7 +51,7 @@ impl PackedLayer {
         Self { input_size, matrices, bias, recurrent_bias }
     }
 
-    /// The number of weights.
+    /// The number of packed weights.
     fn len(&self) -> usize {
         let PackedMatrices { input, recurrent, candidate } = &self.matrices;
         input.len() + recurrent.len() + candidate.as_ref().map_or(0, PackedWeights::len)
@@ -92,11 +93,11 @@ pub(crate) fn step(args: StepArgs) {
     }
 }
 
-/// The layers, and the inputs and states that they read and write.
+/// The layers of a network, and the inputs and states that they read and write in one step.
 ///
 /// A thread writes the values of its own units only. It reads the hidden states before the step, which no thread
-/// writes. It reads the hidden states of the layer below after the step, but only after the barrier at the end of that
-/// layer.
+/// writes. It also reads the hidden states of the layer below after the step, but only after the barrier at the end of
+/// the layer below.
 #[derive(Clone, Copy)]
 struct Stack<'a> {
     layers: &'a [PackedLayer],
@@ -108,7 +109,7 @@ struct Stack<'a> {
 }
 
 impl<'a> Stack<'a> {
-    /// The index of the values of a sequence in the states of a layer.
+    /// The index of the first value of one sequence and layer in the states, `[layers, batch, hidden]`.
     #[inline(always)]
     fn at(&self, layer: usize, row: usize) -> usize {
         (layer * self.rows.len() + row) * self.hidden_size
@@ -118,7 +119,7 @@ impl<'a> Stack<'a> {
     ///
     /// # Safety
     ///
-    /// No thread writes the states of the layer below.
+    /// No thread writes the hidden states of the layer below while the returned slice is in use.
     #[inline(always)]
     unsafe fn input(&self, layer: usize, row: usize) -> &'a [f32] {
         let size = self.layers[layer].input_size;
@@ -136,13 +137,14 @@ impl<'a> Stack<'a> {
     }
 }
 
-/// The values of a few units of all `G` gates.
+/// Loads the values of the hidden units `units` for each of the `G` gates from `all`, `[gates × hidden]`. The argument
+/// `hidden` is the hidden size.
 #[inline(always)]
 fn of_gates<S: Simd, const G: usize>(simd: S, all: &[f32], hidden: usize, units: &Range<usize>) -> [S::f32s; G] {
     array::from_fn(|gate| load(simd, &all[gate * hidden..][units.clone()]))
 }
 
-/// The step of a cell for which one recurrent matrix product serves all gates.
+/// The computation of a step for a cell with one recurrent matrix product for all gates.
 struct Step<'a, C, const G: usize, const N: usize> {
     stack: Stack<'a>,
     cells: Shared<'a>,
@@ -155,7 +157,7 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Step<'_, C, G, N> {
         let Self { stack, cells, .. } = *self;
         let units = member_units(member, stack.hidden_size);
         for (index, layer) in stack.layers.iter().enumerate() {
-            // SAFETY: no thread writes the states of the layer below after the barrier at the end of that layer.
+            // SAFETY: after the barrier at the end of the layer below, no thread writes the states of that layer.
             let input = |row: usize| unsafe { stack.input(index, row) };
             let state = |row: usize| stack.state(index, row);
             for panel in panels_of::<S>(&units) {
@@ -187,7 +189,7 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Step<'_, C, G, N> {
     }
 }
 
-/// The step of the GRU whose reset gate acts before the recurrent product of the candidate.
+/// The computation of a step for the GRU whose reset gate acts before the recurrent product of the candidate.
 struct ResetBeforeStep<'a> {
     stack: Stack<'a>,
     /// The product `r ⊙ h` of reset gate and hidden state, the update gate z, and the input product of the candidate n,
@@ -209,7 +211,8 @@ impl Job for ResetBeforeStep<'_> {
 }
 
 impl ResetBeforeStep<'_> {
-    /// The index of a value of a sequence in `gates`: 0 for `r ⊙ h`, 1 for z, 2 for the input product of n.
+    /// The index in `gates`, `[3, batch, hidden]`, of the values of one sequence. `value` is 0 for `r ⊙ h`, 1 for the
+    /// update gate z, and 2 for the input product of the candidate n.
     #[inline(always)]
     fn at(&self, value: usize, row: usize) -> usize {
         (value * self.stack.rows.len() + row) * self.stack.hidden_size
@@ -218,7 +221,7 @@ impl ResetBeforeStep<'_> {
     #[inline(always)]
     fn reset_and_update_gates<S: Simd>(&self, simd: S, index: usize, layer: &PackedLayer, units: &Range<usize>) {
         let Self { stack, gates } = *self;
-        // SAFETY: no thread writes the states of the layer below after the barrier at the end of that layer.
+        // SAFETY: after the barrier at the end of the layer below, no thread writes the states of that layer.
         let input = |row: usize| unsafe { stack.input(index, row) };
         let state = |row: usize| stack.state(index, row);
         for panel in panels_of::<S>(units) {
@@ -227,8 +230,8 @@ impl ResetBeforeStep<'_> {
             for (tile, _) in tiles::<S, 3>(stack.rows, None) {
                 let inputs = layer.matrices.input.multiply::<S, 3>(simd, panel, tile, input, bias);
                 for row in 0..tile.len() {
-                    // The rows are multiplied one at a time, because the tiles for panels of three vectors and of two
-                    // vectors have different numbers of rows.
+                    // The rows are multiplied one at a time, because the tiles (groups of rows) for panels of three
+                    // SIMD vectors and of two SIMD vectors have different numbers of rows.
                     let zeros = [simd.splat_f32s(0.0); 2];
                     let one = &tile[row..=row];
                     let recurrent = layer.matrices.recurrent.multiply::<S, 2>(simd, panel, one, state, zeros);
@@ -252,7 +255,7 @@ impl ResetBeforeStep<'_> {
         let Some(weights) = &layer.matrices.candidate else {
             unreachable!("`PackedLayer::new` packs the candidate's weights")
         };
-        // SAFETY: all threads have written `gates` before the barrier, here and below.
+        // SAFETY: all threads have written `gates` before the barrier.
         let reset = |row: usize| unsafe { gates.read(self.at(0, row), stack.hidden_size) };
         for panel in panels_of::<S>(units) {
             let covers = weights.units(panel);
@@ -260,7 +263,7 @@ impl ResetBeforeStep<'_> {
                 let recurrent = weights.multiply::<S, 1>(simd, panel, tile, reset, [simd.splat_f32s(0.0)]);
                 for row in 0..tile.len() {
                     let (first, count) = (covers.start, covers.len());
-                    // SAFETY: as above.
+                    // SAFETY: all threads have written `gates` before the barrier.
                     let gate = |value| load(simd, unsafe { gates.read(self.at(value, tile[row]) + first, count) });
                     let n = tanh(simd, simd.add_f32s(gate(2), recurrent[row][0]));
                     let before = load(simd, &stack.state(index, tile[row])[covers.clone()]);

@@ -1,9 +1,9 @@
 //! Teams of threads that compute one layer together.
 //!
 //! A layer takes microseconds to milliseconds, and a thread that sleeps takes 50 µs to wake on a virtual machine. After
-//! a job, the helper threads therefore keep looking for the next one for a short time. The caller computes a part of
-//! the job itself. If a helper does not come soon, because it sleeps or because another program uses its core, the team
-//! is smaller.
+//! a job, the helper threads therefore keep looking for the next job for a short time before they sleep. The caller
+//! computes a part of the job itself. If a helper does not start the job soon, because it sleeps or because another
+//! program uses its core, the job runs without this helper.
 
 use std::hint::spin_loop;
 use std::ops::Range;
@@ -27,8 +27,8 @@ impl Member<'_> {
         self.count == 1
     }
 
-    /// Waits at a barrier: returns when all threads of the team have called it. Writes before the barrier are visible
-    /// after it.
+    /// Waits at a barrier: returns when all threads of the team have called this function. What a thread has written
+    /// before the barrier is visible to all threads after the barrier.
     pub fn wait(&self) {
         if let Some(task) = self.task {
             task.barrier(self);
@@ -41,16 +41,18 @@ impl Member<'_> {
     }
 }
 
-/// Runs `job` on at most `max_threads` threads, one of which is the caller, and returns when all have finished. There
-/// are no more threads than rayon's pool has. `work` is the number of multiplications of the whole job.
+/// Runs `job` on at most `max_threads` threads, one of which is the caller, and returns when all threads have finished.
+/// The number of threads is never larger than the number of threads in rayon's pool. `work` is the number of
+/// multiplications of the whole job.
 ///
-/// The threads wait for each other at barriers, so all of them must run at the same time. There is one team: the job
-/// runs on one thread if the team is busy, or if the caller is a thread of rayon's pool.
+/// The threads wait for each other at barriers, so all of them must run at the same time. The process has only one
+/// team: the job runs on the caller's thread alone if the team is busy, or if the caller is a thread of rayon's pool.
 pub(crate) fn run(max_threads: usize, work: usize, job: impl Fn(&Member) + Sync) {
     run_within(patience(work), max_threads.min(work / MIN_WORK), job);
 }
 
-/// Runs `job`, and waits for the helpers at most as long as `patience`.
+/// Runs `job` on at most `max_threads` threads. Waits at most the time `patience` for the helper threads to start the
+/// job.
 fn run_within(patience: Duration, max_threads: usize, job: impl Fn(&Member) + Sync) {
     static HELPERS: Mutex<Vec<&Helper>> = Mutex::new(Vec::new());
     let count = max_threads.min(available_threads());
@@ -85,10 +87,10 @@ fn available_threads() -> usize {
     if cfg!(target_family = "wasm") { 1 } else { rayon::current_num_threads() }
 }
 
-/// How long the caller waits for its helper threads to start the job. A second thread saves about a nanosecond per 128
-/// multiplications. The caller waits for a quarter of the saved time. If a sleeping thread takes longer than that to
-/// wake, the caller waits for the waking time, but no longer than half of the saved time. Tests wait until all helpers
-/// have started.
+/// Returns how long the caller waits for its helper threads to start the job. A second thread saves about one
+/// nanosecond per 128 multiplications. The caller waits for a quarter of the saved time. If a sleeping thread needs
+/// more time to wake, the caller waits for the waking time, but no longer than half of the saved time. Tests wait until
+/// all helpers have started.
 fn patience(work: usize) -> Duration {
     const WAKING: u64 = 100_000;
     let saved = work as u64 / 128;
@@ -99,9 +101,9 @@ fn patience(work: usize) -> Duration {
 struct Task<'a> {
     job: &'a (dyn Fn(&Member) + Sync),
     helpers: &'a [&'a Helper],
-    /// The number of helpers that have come.
+    /// The number of helpers that have started the job.
     came: AtomicUsize,
-    /// The number of threads of the team; 0 until the caller has decided it.
+    /// The number of threads of the team; 0 until the caller knows how many helpers take part.
     count: AtomicUsize,
     /// The number of threads that have arrived at the current barrier.
     arrived: AtomicUsize,
@@ -125,8 +127,8 @@ impl<'a> Task<'a> {
 
     /// Runs the job with the helper threads that start to work on it within the time `patience`.
     fn run(&self, patience: Duration) {
-        /// A guard that waits for the helpers when it is dropped, even if the caller's part panics: the helpers borrow
-        /// the task.
+        /// A guard that waits for the helpers when it is dropped, even if the caller's part of the job panics, because
+        /// the helpers borrow the task.
         struct Helping<'a>(&'a Task<'a>);
         impl Drop for Helping<'_> {
             fn drop(&mut self) {
@@ -154,7 +156,10 @@ impl<'a> Task<'a> {
         self.count.store(count, Ordering::Release);
         (self.job)(&Member { index: 0, count, task: (count > 1).then_some(self) });
         drop(helping);
-        assert!(!self.panicked.load(Ordering::Relaxed), "rnn: a thread that computed a part of a layer panicked");
+        assert!(
+            !self.panicked.load(Ordering::Relaxed),
+            "rnn: a thread that computed a part of a layer panicked; see its message above"
+        );
     }
 
     /// Makes the helper threads avoid the core of the caller. Only the caller of the job may call this function.
@@ -180,7 +185,7 @@ impl<'a> Task<'a> {
             self.passed.store(passed.wrapping_add(1), Ordering::Release);
             return;
         }
-        // The scheduler may have moved the caller to the core of a helper.
+        // The scheduler may have moved the caller to the core of a helper thread in the meantime.
         let delayed = || {
             if member.index == 0 {
                 self.keep_core();
@@ -188,32 +193,32 @@ impl<'a> Task<'a> {
         };
         let panicked = || self.panicked.load(Ordering::Relaxed);
         wait_until(|| self.passed.load(Ordering::Acquire) != passed || panicked(), delayed);
-        assert!(!panicked(), "rnn: another thread of the team panicked");
+        assert!(!panicked(), "rnn: another thread of the team panicked; see its message above");
     }
 }
 
 /// A thread that computes parts of jobs. It lives as long as the process.
 struct Helper {
     thread: Thread,
-    /// The identity of the thread for [`cores`]; `None` until the thread has started.
+    /// The operating system's id of the thread, for [`cores::avoid`]; empty until the thread has started.
     id: &'static OnceLock<cores::Id>,
-    /// The core that the caller has forbidden to the thread; see [`cores`].
+    /// The index of the core that the thread may not use, because the caller runs on it; `usize::MAX` for no core.
     avoided: AtomicUsize,
-    /// The task that the thread is to help with; null if there is none. The thread takes a task by replacing it with
-    /// [`TAKEN`], and writes null when it has finished. The task lives until then, or until the caller has dismissed
-    /// the helper.
+    /// The task that the thread is to help with; null if there is no task. The thread takes a task by replacing it with
+    /// [`TAKEN`], and writes null when it has finished. The task stays valid until the thread has written null, or
+    /// until the caller has dismissed the helper.
     next: &'static AtomicPtr<Task<'static>>,
 }
 
 /// The value of [`Helper::next`] while the thread helps with a task: an address that no task has.
 const TAKEN: *mut Task<'static> = std::ptr::without_provenance_mut(1);
 
-/// How long an idle helper looks for the next task before it sleeps. The layers of a network follow one another within
-/// this time.
+/// How long an idle helper looks for the next task before it sleeps. Between two layers of a network, less than this
+/// time passes.
 const LINGER: Duration = Duration::from_millis(1);
 
 impl Helper {
-    /// Starts a thread; `None` if the system refuses it.
+    /// Starts a helper thread; returns `None` if the operating system refuses a new thread.
     fn start() -> Option<&'static Self> {
         let (id, next) = (Box::leak(Box::default()), Box::leak(Box::default()));
         let thread = thread::Builder::new().name("rnn".to_owned()).spawn(|| Self::work(id, next)).ok()?;
@@ -229,16 +234,18 @@ impl Helper {
         id.get_or_init(cores::id);
         loop {
             let task = Self::wait(next);
-            // The caller may have dismissed this thread, and posted another task at the same address.
+            // The exchange fails if the caller has dismissed this thread in the meantime. If the caller has then posted
+            // another task at the same address, the exchange succeeds, and this thread helps with that task.
             if let Ok(task) = next.compare_exchange(task, TAKEN, Ordering::AcqRel, Ordering::Relaxed) {
-                // SAFETY: the caller keeps the task until `next` is null, because it could not dismiss this helper.
+                // SAFETY: this helper has taken the task, so the caller can no longer dismiss it and keeps the task
+                // until `next` is null.
                 unsafe { &*task }.help();
                 next.store(null_mut(), Ordering::Release);
             }
         }
     }
 
-    /// Waits for a task.
+    /// Waits until `next` has a task, and returns the task.
     fn wait(next: &AtomicPtr<Task<'static>>) -> *mut Task<'static> {
         let mut idle = Instant::now();
         loop {
@@ -250,11 +257,12 @@ impl Helper {
                 spin_loop();
             }
             if idle.elapsed() < LINGER {
-                // Not after every check: Linux lets a thread that yields often wait longer.
+                // The thread does not yield after every check, because Linux lets a thread that yields often wait
+                // longer.
                 yield_now();
             } else {
                 thread::park();
-                // The caller may have given up waiting for this thread. It will be ready for the next task.
+                // The caller may have given up waiting for this thread. The thread then looks for the next task.
                 idle = Instant::now();
             }
         }
@@ -278,13 +286,13 @@ impl Helper {
     }
 }
 
-/// Two numbers of checks of a condition by a waiting thread: after the first number, [`wait_until`] calls `delayed`;
-/// after the second number, the thread yields its core after each check. A thread that yields to another program loses
-/// milliseconds. Under the slow interpreter Miri, threads yield at once.
+/// A thread that waits for a condition checks it repeatedly. After the first number of checks, [`wait_until`] calls
+/// `delayed`; after the second number, the thread yields its core after each check. The second number is large, because
+/// a thread that yields to another program loses milliseconds. Under the slow interpreter Miri, threads yield at once.
 const SPINS: [usize; 2] = if cfg!(miri) { [1, 1] } else { [200, 4000] };
 
-/// Checks a condition in a loop instead of sleeping, because a step of a layer takes only microseconds. If the
-/// condition is still false after many checks, calls `delayed` once.
+/// Waits until `ready` returns true. Calls `ready` in a loop instead of sleeping, because a step of a layer takes only
+/// microseconds. If the result is still false after many calls, calls `delayed` once.
 fn wait_until(ready: impl Fn() -> bool, delayed: impl Fn()) {
     let mut spins = 0;
     while !ready() {
@@ -300,29 +308,29 @@ fn wait_until(ready: impl Fn() -> bool, delayed: impl Fn()) {
     }
 }
 
-/// The cores on which threads run.
+/// The CPU cores on which threads run.
 ///
-/// Linux may wake a helper on the core of its caller although another core is idle. It does not move either of them for
-/// many milliseconds, because both have run recently, and each waits for the other at every barrier. Therefore, helpers
-/// may not use the core of their caller.
+/// Linux may wake a helper on the core of its caller although another core is idle. Linux then moves neither thread to
+/// another core for many milliseconds, because both have run recently, and each thread waits for the other at every
+/// barrier. Therefore, helpers may not use the core of their caller.
 #[cfg(all(target_os = "linux", not(miri)))]
 mod cores {
     use rustix::thread::{CpuSet, gettid, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
     pub type Id = rustix::thread::Pid;
 
-    /// The identity of this thread.
+    /// Returns the operating system's id of the calling thread.
     pub fn id() -> Id {
         gettid()
     }
 
-    /// The index of the core on which this thread runs.
+    /// Returns the index of the core on which the calling thread runs.
     pub fn current() -> usize {
         sched_getcpu()
     }
 
-    /// Lets a thread run on all cores that this thread may use, except `core`. Returns whether the system accepted the
-    /// change; it refuses the change if there is no other core.
+    /// Lets `thread` run on all cores that the calling thread may use, except `core`. Returns whether the operating
+    /// system accepted the change; it refuses the change if there is no other core.
     pub fn avoid(thread: Id, core: usize) -> bool {
         let set = sched_getaffinity(None).and_then(|mut cores| {
             if core < CpuSet::MAX_CPU {

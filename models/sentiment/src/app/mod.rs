@@ -19,12 +19,13 @@ use crate::train::SentimentTask;
 use crate::train::crossval::crossval;
 use options::OwnData;
 
-/// The number of texts that `predict` reads from a file before it answers them, in batches of similar lengths.
+/// The number of texts that `predict` reads from a file before it classifies these texts, in batches of texts of
+/// similar length.
 const READ: usize = 16 * BATCH;
-/// The number of words that `--explain` prints.
+/// The largest number of words that `--explain` prints for a text.
 const SHOWN: usize = 8;
 
-/// The application `sentiment`, as the crate `cli` needs it: its task, help texts and subcommands.
+/// The description of the application `sentiment` for the crate `cli`: task, options, help texts and subcommands.
 pub struct App;
 
 impl Application for App {
@@ -35,8 +36,11 @@ impl Application for App {
     const ABOUT: &'static str = "Classify texts: film reviews as positive or negative, or texts of any classes; recurrent networks and n-grams.";
     const DEFAULT_MODEL: Option<&'static str> = Some("short-reviews");
     const NEXT: &'static [(&'static str, &'static str)] = &[
-        ("predict --model RUN --explain \"The cast is warm, but the plot is not clever.\"", "ask this model, and why"),
-        ("export --model RUN --out my-model", "make a package for others"),
+        (
+            "predict --model RUN --explain \"The cast is warm, but the plot is not clever.\"",
+            "classify a text, and print the words that decide",
+        ),
+        ("export --model RUN --out my-model", "write a package for other programs"),
         ("train --recipe imdb-lstm", "train on the IMDB reviews, downloaded once (84 MB)"),
         ("train --csv FILE --text COLUMN --label COLUMN", "train on your own texts"),
     ];
@@ -73,9 +77,9 @@ pub enum Verb {
   predict --explain \"Not a dull moment.\"     and the words that decided
   predict --json --file reviews.txt          one text per line; `-` is standard input")]
     Predict(Predict),
-    /// Join the outputs of all shards of `--shard`, as if one process had answered everything
+    /// Join the outputs of all shards of `--shard` into the output of one run without `--shard`
     Merge(Merge),
-    /// Train and test on each fold of the texts: cross-validation
+    /// Cross-validation: train one model per fold of the texts, and test each model on its fold
     #[command(after_help = "Examples:
   crossval --recipe rt-polarity --folds 10 --out runs/rt-polarity
   crossval --csv FILE --text COLUMN --label COLUMN")]

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use cli::{Changes, Result};
 
-/// The recipe for the user's own texts.
+/// The name of the recipe for the user's own texts.
 const RECIPE: &str = "own-texts";
 
-/// The options of `train` that select the data. They override settings in the table `[data]` of the recipe.
+/// The options of `train` that select the data. They override settings in the table `[data]` of the recipe, which is a
+/// TOML file with the settings of a training.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Data")]
 pub struct OwnData {
@@ -21,20 +22,22 @@ pub struct OwnData {
     /// Column of --csv with the classes
     #[arg(long, value_name = "COLUMN", requires = "csv")]
     label: Option<String>,
-    /// Table with the validation part [default: texts of --csv]
+    /// Table with the validation part [default: random texts of --csv]
     #[arg(long, value_name = "FILE", requires = "csv")]
     valid_csv: Option<PathBuf>,
-    /// Table with the test part [default: texts of --csv]
+    /// Table with the test part [default: random texts of --csv]
     #[arg(long, value_name = "FILE", requires = "csv")]
     test_csv: Option<PathBuf>,
-    /// Train on this folder: CLASS/*.txt, or train/CLASS/*.txt with valid/ and test/ beside it
+    /// Train on the texts in this folder, which has one subfolder per class: CLASS/*.txt, or train/CLASS/*.txt with
+    /// optional valid/CLASS/*.txt and test/CLASS/*.txt
     #[arg(long, value_name = "DIR", conflicts_with = "csv")]
     folder: Option<PathBuf>,
-    /// Pretrained word vectors: glove, or a file of GloVe or word2vec (text or binary)
+    /// Pretrained word vectors: glove (published GloVe vectors), or a file in the format of GloVe or word2vec (text or
+    /// binary)
     #[arg(long, value_name = "FILE")]
     vectors: Option<String>,
-    /// Language model whose states are contextual word vectors: the path of a package, such as that of the recipe
-    /// film-language, runs/film-language/best
+    /// Folder of a trained language model whose hidden states are contextual word vectors, such as
+    /// runs/film-language/best (recipe film-language)
     #[arg(long, value_name = "DIR")]
     contextual: Option<PathBuf>,
 }

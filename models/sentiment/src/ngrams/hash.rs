@@ -1,6 +1,6 @@
-//! Hashes of n-grams. Packages store these hashes: they must never change.
+//! Hashes of n-grams. Packages store these hashes, so the hash function must never change.
 
-/// The offset basis of FNV-1a.
+/// The initial value (offset basis) of the hash function FNV-1a.
 const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// An n-gram at a position of a text.

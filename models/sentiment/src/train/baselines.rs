@@ -11,9 +11,9 @@ use crate::prediction::probabilities;
 use crate::train::data::{ClassText, Example};
 use crate::train::ngrams::{self, Label, Labels, NgramConfig};
 
-/// Accuracy and macro F1 (of models with classes of their own) of the baselines on the test part. `classes` are the names of the classes, empty for `negative`
-/// and `positive`. `fitted` are n-grams that were already fitted to the training part, if there are any. N-grams are left
-/// out if they need too much memory.
+/// Measures the baselines on the test part: accuracy and, unless the classes are `negative` and `positive`, macro F1.
+/// `classes` are the names of the classes; empty for `negative` and `positive`. `fitted` are n-grams that were already
+/// fitted to the training part; if `None`, n-grams are fitted here. N-grams are left out if they need too much memory.
 pub fn measure(
     train: &[Example],
     test: &[Example],
@@ -49,7 +49,7 @@ pub fn measure(
     Ok(baselines)
 }
 
-/// Fits n-grams to texts. `classes` is the number of classes with a name, 0 for `negative` and `positive`.
+/// Fits n-grams to texts. `classes` is the number of classes, or 0 if the classes are `negative` and `positive`.
 pub fn fit_ngrams(
     texts: &[ClassText],
     classes: usize,
@@ -71,7 +71,7 @@ fn most_frequent(train: &[Example]) -> usize {
 
 fn measured(answers: &[Answer], classes: &[String]) -> Measured {
     let mut metrics = vec![Metric::higher("accuracy", accuracy(answers))];
-    // The classes `negative` and `positive` of reviews have equal sizes.
+    // The classes `negative` and `positive` of reviews have equal sizes, so macro F1 would be similar to the accuracy.
     if !classes.is_empty() {
         metrics.push(Metric::higher("macro_f1", macro_f1(answers)));
     }

@@ -21,22 +21,22 @@ pub struct ClassificationBatch {
     classes: Tensor<1, Int>,
     /// The weight of each text in the loss: `[batch]`.
     weights: Tensor<1>,
-    /// Which rows of the whole batch this process computes.
+    /// Which rows (texts) of the whole batch this process computes.
     rows: Rows,
 }
 
 /// How the loss of a batch is computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Objective {
-    /// Label smoothing ε: the target probability of the true class is 1 − ε + ε / K.
+    /// Label smoothing ε: with K classes, the target probability of the true class is 1 − ε + ε / K.
     pub label_smoothing: Fraction,
-    /// Whether the embeddings get no gradient.
+    /// Whether the embeddings are frozen, so that they get no gradient.
     pub frozen_embeddings: bool,
 }
 
 impl ClassificationBatch {
-    /// Makes a batch from texts, given as token ids, and the examples that they belong to. Word dropout replaces some of
-    /// the words.
+    /// Makes a batch from texts as token ids, and from the examples with their classes and weights, in the same order.
+    /// Word dropout replaces some of the words by the unknown word.
     pub fn draw<'a>(
         texts: &[&[u32]],
         examples: impl IntoIterator<Item = &'a Example>,
@@ -56,7 +56,7 @@ impl ClassificationBatch {
         }
     }
 
-    /// Returns the texts of a rank; `None` if the rank has none.
+    /// Returns the part of the batch that one rank (process) computes; `None` if the rank has no texts.
     pub fn part(self, share: Share) -> Option<Self> {
         let own = share.own_rows(self.rows.of)?;
         Some(Self {
@@ -85,7 +85,7 @@ fn drop_words(ids: &[u32], share: Fraction, rng: &mut ChaCha8Rng) -> Vec<u32> {
 }
 
 /// The cross-entropy of each text with label smoothing `ε`: logits `[B, K]`, classes `[B]` → `[B]`. If K is 1, the
-/// logit is that of the second of two classes.
+/// logit belongs to the second of two classes.
 fn cross_entropy(logits: Tensor<2>, classes: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
     let [batch, outputs] = logits.dims();
     if outputs == 1 {
@@ -100,8 +100,8 @@ fn cross_entropy(logits: Tensor<2>, classes: Tensor<1, Int>, smoothing: f64) -> 
     }
 }
 
-/// Binary cross-entropy with label smoothing `ε`, `[B]` → `[B]`: `−(1 − ε/2) log σ(z) − ε/2 log σ(−z)`. `z` is the logit
-/// of the positive label, multiplied by the sign of the true label.
+/// Binary cross-entropy with label smoothing `ε`, `[B]` → `[B]`: `−(1 − ε/2) log σ(z) − ε/2 log σ(−z)`. `z` is the
+/// logit of the positive label, multiplied by the sign of the true label.
 fn binary_cross_entropy(logits: Tensor<1>, smoothing: f64) -> Tensor<1> {
     let loss = log_sigmoid(logits.clone()).neg();
     // With log σ(−z) = log σ(z) − z, the smoothed loss is −log σ(z) + ε/2 · z.

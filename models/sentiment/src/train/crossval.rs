@@ -12,12 +12,12 @@ use crate::train::SentimentTask;
 use crate::train::data::DataConfig;
 use crate::train::evaluation;
 
-/// Trains one model per fold in `dir/fold-1`, `dir/fold-2`, …, and predicts the classes of the texts of the fold with
-/// this model. Folds that an earlier call has finished are not trained again. `each` is called with the result of every
-/// training in this call.
+/// Trains one model per fold in `dir/fold-1`, `dir/fold-2`, …, and predicts the classes of the texts of each fold with
+/// the model of the fold. Folds whose training an earlier call has finished are not trained again. `each` is called
+/// with the result of every training in this call.
 ///
-/// Returns the metrics over the texts of all folds, and the accuracy on each fold; `None` if the session was interrupted.
-/// A call with the same arguments then resumes.
+/// Returns the metrics over the texts of all folds, and the accuracy on each fold; `None` if the session was
+/// interrupted. A call with the same arguments then resumes the cross-validation.
 ///
 /// # Errors
 ///
@@ -48,9 +48,9 @@ fn of_fold(recipe: &RecipeOf<SentimentTask>, fold: Fold) -> RecipeOf<SentimentTa
     recipe
 }
 
-/// The classes of the training part.
+/// Loads the texts, and returns the names of the classes of the training part.
 fn classes_of(data: &DataConfig, session: &Session) -> TaskResult<Vec<String>> {
-    let mut ignore = |_: &str| {}; // the trainings print the notes
+    let mut ignore = |_: &str| {}; // Notes are ignored here, because each training prints them.
     let texts = DataConfig { vectors: None, contextual: None, ..data.clone() };
     Ok(texts.load(&mut LoadContext::new(session.locator.clone(), &mut ignore))?.classes)
 }

@@ -1,4 +1,4 @@
-//! Texts as token ids, and the table `[data]` of a recipe.
+//! Texts as token ids, and the table `[data]` of a recipe (a TOML file with the settings of a training).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,8 @@ use crate::settings::{Keep, POLARITY, Reading};
 use crate::train::language_model::LanguageModel;
 use crate::train::short_reviews;
 
-/// The table `[data]` of a recipe.
+/// The table `[data]` of a training recipe: the texts, their split, the vocabulary, and how the network reads the
+/// texts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
@@ -38,40 +39,43 @@ pub struct DataConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Number of texts of the training part that are held out for validation. Of the user's own texts, at most a tenth
-    /// is held out. The sets of short reviews have a validation part of their own.
+    /// is held out. Must be absent for the sets `short-reviews` and `short-reviews-transfer`, which have a validation
+    /// part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid: Option<Count>,
-    /// The share of each class that is held out as the test part, if the data have none.
+    /// The fraction of the texts of each class that is held out as the test part, if the data have no test part.
     #[serde(default = "fifth")]
     pub test: Fraction,
     /// The fold that is the test part, for cross-validation of data without a test part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold: Option<Fold>,
-    /// Seed for the random choice of the validation texts, the test texts and the folds. It is separate from the recipe's
-    /// seed, so that runs with several seeds have the same parts.
+    /// Seed for the random choice of the validation texts, the test texts and the folds. It is separate from the
+    /// recipe's seed, so that runs with several seeds have the same parts.
     #[serde(default)]
     pub valid_seed: u64,
     /// Size of the vocabulary: the most frequent words of the training part. With `vectors`, words that occur only in
     /// the file of vectors fill the remaining places, in the order of the file.
     pub vocabulary: Count,
-    /// The number of tokens of the vocabulary that are parts of words, such as `##ness`. The network reads a word that is
-    /// not in the vocabulary as such parts.
+    /// The number of tokens of the vocabulary that are subwords, such as `##ness`. A word that is not in the vocabulary
+    /// is split into subwords.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub subwords: usize,
-    /// Pretrained word vectors: `glove`, or the path of a file of GloVe or word2vec. They are the initial embeddings.
+    /// Pretrained word vectors, which are the initial embeddings: `glove`, or the path of a file in the format of GloVe
+    /// or word2vec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vectors: Option<String>,
-    /// A bidirectional model of this crate that was pretrained by word prediction: the name of a model, or the path of a
-    /// package, such as `runs/film/best`. Its states are contextual word vectors, further features of the words.
+    /// A trained bidirectional model of this crate, usually a language model, whose hidden states are additional
+    /// features of the words (contextual word vectors): the name of a model, or the path of its folder, such as
+    /// `runs/film-language/best`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contextual: Option<String>,
     /// The largest number of words of a text that the network reads.
     pub max_words: Count,
     /// Which end of a text the network reads if the text has more than `max_words` words.
     pub keep: Keep,
-    /// The largest number of words of a text that the network reads in each of the first epochs of training, one
-    /// number per epoch. In later epochs, and outside training, the limit is `max_words`. A network that classifies by
-    /// its last state alone may learn nothing for an epoch if it has to read hundreds of words from the start.
+    /// The largest number of words of a text that the network reads in each of the first epochs of training, one number
+    /// per epoch. In later epochs, and outside training, the limit is `max_words`. A network that classifies by its
+    /// last hidden state alone may learn nothing in the first epoch if its texts have hundreds of words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curriculum: Vec<Count>,
 }
@@ -84,16 +88,16 @@ fn fifth() -> Fraction {
     Fraction::try_from(0.2).unwrap_or_default()
 }
 
-/// Of the user's own training reviews, at most one in `OWN_VALID` is held out for validation.
+/// At most one of every `OWN_VALID` of the user's own training reviews is held out for validation.
 pub(super) const OWN_VALID: usize = 10;
 
 /// The data sets that the key `set` of a recipe's `[data]` can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Set {
-    /// Short reviews of a seeded generator, embedded in the program.
+    /// Short reviews from a generator with a fixed seed, which is part of the program.
     Sample,
-    /// The IMDB large movie reviews, or the user's own reviews in the folders of that set.
+    /// The IMDB large movie reviews, or the user's own reviews in the same folder structure.
     Imdb,
     /// The user's texts in tables: CSV, TSV or JSON lines.
     Table,
@@ -101,9 +105,9 @@ pub enum Set {
     Folder,
     /// The questions of TREC, in six classes.
     Trec,
-    /// Sentences of film reviews: the sentence polarity set, without published parts.
+    /// Sentences of film reviews: the sentence polarity set (rt-polarity), which has no published split.
     RtPolarity,
-    /// Reviews, sentences of reviews and other short texts about films, on which the general model is trained.
+    /// Reviews, sentences of reviews and other short texts about films, on which the model `short-reviews` is trained.
     ShortReviews,
     /// The texts of [`ShortReviews`](Self::ShortReviews), but the whole sentence polarity set is the test part, and is
     /// not used for training and validation.
@@ -111,25 +115,26 @@ pub enum Set {
 }
 
 impl Set {
-    /// Whether these are texts of the user.
+    /// Whether the texts are the user's own.
     pub fn is_own(self) -> bool {
         matches!(self, Self::Table | Self::Folder)
     }
 }
 
-/// A text with the index of its class. A class that the training part does not have has the index after the last one.
+/// A text with the index of its class. A class that does not occur in the training part has the index after the last
+/// class.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClassText {
     /// The text.
     pub text: String,
-    /// The index of the class; of two labels `negative` and `positive`, the latter has the index 1.
+    /// The index of the class. The label `negative` has the index 0, and `positive` has the index 1.
     pub class: usize,
     /// The weight of the text in the loss.
     pub weight: f32,
 }
 
 impl ClassText {
-    /// A text of the weight 1.
+    /// Creates a text with the weight 1.
     pub fn new(text: String, class: usize) -> Self {
         Self { text, class, weight: 1.0 }
     }
@@ -140,7 +145,7 @@ impl ClassText {
 pub struct RawData {
     /// The texts with their classes.
     pub parts: Splits<Vec<ClassText>>,
-    /// The names of the classes; empty for `negative` and `positive`, which a network with one logit tells apart.
+    /// The names of the classes; empty if they are `negative` and `positive`, for which the network has one logit.
     pub classes: Vec<String>,
     /// A text that identifies the data by name and checksum.
     pub source: String,
@@ -153,7 +158,7 @@ pub struct RawData {
 /// A text as token ids, with its class.
 #[derive(Clone, Debug)]
 pub struct Example {
-    /// The text as published.
+    /// The text before it is tokenised.
     pub text: String,
     /// The ids of the words that the network reads.
     pub ids: Vec<u32>,
@@ -164,14 +169,14 @@ pub struct Example {
 }
 
 impl RawData {
-    /// Texts without word vectors.
+    /// Creates the data without pretrained word vectors and without a language model.
     pub(super) fn new(parts: Splits<Vec<ClassText>>, classes: Vec<String>, source: String) -> Self {
         Self { parts, classes, source, vectors: None, language_model: None }
     }
 }
 
 impl DataConfig {
-    /// Loads the texts and holds out the parts that the data do not have.
+    /// Loads the texts. A validation or test part that the data do not have is held out from the training texts.
     pub fn load(&self, cx: &mut LoadContext) -> TaskResult<RawData> {
         self.check_files()?;
         let language_model = self.contextual.as_deref().map(LanguageModel::open).transpose()?;
@@ -202,7 +207,11 @@ impl DataConfig {
         let (total, own) = (reviews.train.len(), reviews.own);
         let valid = if own { self.held_out().min(total / OWN_VALID) } else { self.held_out() };
         if valid == 0 || valid >= total {
-            let message = format!("{}, but there are only {total} reviews to train on; decrease it", self.held_out());
+            let message = format!(
+                "{} reviews cannot be held out for validation, because there are only {total} reviews to train on; \
+                 decrease the number, or give more reviews",
+                self.held_out()
+            );
             return Err(TaskError::setting("data.valid", message));
         }
         let Reviews { train, test, source, .. } = if own { decoded_texts(reviews) } else { reviews };
@@ -222,7 +231,8 @@ impl DataConfig {
         Ok(RawData::new(parts, Vec::new(), source))
     }
 
-    /// Refuses settings that the data set does not use, and the absence of those that it needs.
+    /// Returns an error if a setting is given that the data set does not use, or if a setting is absent that the data
+    /// set needs.
     fn check_files(&self) -> TaskResult<()> {
         let (table, folder) = (self.set == Set::Table, self.set == Set::Folder);
         let held_out = !matches!(self.set, Set::ShortReviews | Set::ShortReviewsTransfer);
@@ -244,7 +254,7 @@ impl DataConfig {
                     "data.file" => "a path",
                     _ => "the name of a column",
                 };
-                return Err(TaskError::setting(setting, format!("it is absent; set it to {option}")));
+                return Err(TaskError::setting(setting, format!("the setting is absent; set it to {option}")));
             }
         }
         match self.fold {
@@ -290,7 +300,7 @@ impl DataConfig {
         match differs.iter().find(|(_, differs)| *differs) {
             Some((key, _)) => Err(TaskError::setting(
                 key,
-                "the value differs from that of the model in start_from; set the same value",
+                "the value differs from the value of the model in start_from; set the same value",
             )),
             None => Ok(()),
         }
@@ -311,8 +321,8 @@ impl DataConfig {
     }
 }
 
-/// Multiplies the weight of each text by a factor of its class, so that the weights of each class have equal sums, and the
-/// sum of all weights stays the same.
+/// Multiplies the weight of each text by a factor of its class, so that the weights of each class have equal sums, and
+/// the sum of all weights stays the same.
 pub fn balance(texts: &mut [ClassText]) {
     let mut sums: BTreeMap<usize, f32> = BTreeMap::new();
     texts.iter().for_each(|text| *sums.entry(text.class).or_default() += text.weight);
@@ -330,7 +340,8 @@ fn decoded_texts(reviews: Reviews) -> Reviews {
     Reviews { train: decode(reviews.train), test: decode(reviews.test), ..reviews }
 }
 
-/// The texts with the indices of their classes. If `classes` is empty, they are `negative` and `positive`.
+/// Converts texts with class names to texts with class indices. If `classes` is empty, the classes are `negative` and
+/// `positive`.
 pub(super) fn indexed(texts: Texts, classes: &[String]) -> Vec<ClassText> {
     let place = |label: &str| match classes.is_empty() {
         true => POLARITY.iter().position(|class| *class == label).unwrap_or(POLARITY.len()),

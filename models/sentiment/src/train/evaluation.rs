@@ -1,5 +1,5 @@
-//! Measurements: accuracy, macro F1, cross-entropy and calibration, and the settings that minimise the cross-entropy: the
-//! weight of the network in a blend, and the temperature.
+//! Measurements: accuracy, macro F1, cross-entropy and calibration, and the settings that minimise the cross-entropy:
+//! the weight of the network in a blend, and the temperature.
 
 use std::ops::RangeInclusive;
 
@@ -33,13 +33,13 @@ pub fn logits(predictor: &Sentiment, set: &[Example], interrupt: &Interrupt) -> 
     Ok(logits)
 }
 
-/// The answers of the model to all examples.
+/// The true class, the predicted class and its probability for each example.
 pub fn answers(predictor: &Sentiment, set: &[Example], logits: &[Logits]) -> Vec<Answer> {
     let answer = |(example, logits): (&Example, _)| Answer::new(example.class, &predictor.probabilities(logits));
     set.iter().zip(logits).map(answer).collect()
 }
 
-/// Accuracy and cross-entropy, as the validation after each epoch needs them.
+/// Accuracy and cross-entropy: the metrics of the validation after each epoch.
 pub fn validate(predictor: &Sentiment, set: &[Example], logits: &[Logits]) -> Measured {
     vec![
         Metric::higher("accuracy", classes::accuracy(&answers(predictor, set, logits))),
@@ -48,8 +48,8 @@ pub fn validate(predictor: &Sentiment, set: &[Example], logits: &[Logits]) -> Me
     .into()
 }
 
-/// Metrics of the model with bootstrap intervals: those of [`classes::measure`] and the cross-entropy; for a blend also
-/// the accuracy of each part.
+/// Metrics of the model: the metrics of [`classes::measure`], with confidence intervals, and the cross-entropy; for a
+/// blend, also the accuracy of the network alone and of the n-grams alone.
 pub fn measure(predictor: &Sentiment, set: &[Example], logits: &[Logits]) -> Measured {
     let mut metrics = classes::measure(&answers(predictor, set, logits), &predictor.settings().labels());
     metrics.insert(1, Metric::lower("loss", loss(predictor, set, logits)));
@@ -82,13 +82,14 @@ pub fn best_share(set: &[Example], logits: &[Logits]) -> Option<f32> {
     losses.min_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, share)| share)
 }
 
-/// The exponents of [`length_factor`] that are tried, in multiples of [`EXPONENT_STEP`].
+/// The exponents of [`length_factor`] that the search for the best temperature tries, as multiples of
+/// [`EXPONENT_STEP`].
 const EXPONENTS: RangeInclusive<i32> = -8..=32;
 const EXPONENT_STEP: f64 = 0.025;
 
-/// Returns the temperature and the exponent of [`length_factor`] that minimise the cross-entropy. The length matters because
-/// the label of a short text is often more certain than that of a long one with the same logit: a text with one word of
-/// praise has no room for a word of blame.
+/// Returns the temperature and the exponent of [`length_factor`] that minimise the cross-entropy. The temperature
+/// depends on the length, because the label of a short text is often more certain than the label of a long text with
+/// the same logit: a short text with a word of praise has no room for a word of blame.
 pub fn best_temperature(set: &[Example], logits: &[Logits]) -> Option<(Positive, f64)> {
     let best = |exponent: f64| {
         let lengths: Vec<f64> = logits.iter().map(|part| length_factor(part.words, exponent)).collect();
@@ -122,7 +123,7 @@ fn cross_entropy<L: AsRef<[f32]>>(set: &[Example], logits: impl IntoIterator<Ite
     set.iter().zip(logits).map(of_text).sum::<f64>() / set.len() as f64
 }
 
-/// Draws the confusion matrix, unless there are many classes, and the reliability diagram below it.
+/// Draws the confusion matrix (unless there are more than 40 classes), and the reliability diagram below the matrix.
 pub fn picture(answers: &[Answer], labels: &[String]) -> TaskResult<String> {
     let mut pictures = Vec::new();
     if labels.len() <= DRAWN {

@@ -6,23 +6,23 @@ use datasets::texts::{Row, Texts};
 use datasets::{DataError, Result, TextError};
 use serde_json::{Map, Value};
 
-/// The endings of the names of files of JSON lines. An ending for compression, such as `.gz`, may follow.
+/// The file name extensions of JSON lines. An extension for compression, `.gz` or `.zst`, may follow.
 const ENDINGS: [&str; 3] = [".jsonl", ".ndjson", ".json"];
 
-/// Whether the name of a file is that of a file of JSON lines.
+/// Whether the file name has an extension of JSON lines.
 pub fn is_json(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
     ENDINGS.iter().any(|end| name.ends_with(end))
 }
 
-/// Reads a file of JSON lines in [any usual encoding](datasets::text_file), which may be compressed. `text` and `label` are
-/// keys of the objects. Numbers and truth values become texts. Empty lines are skipped.
+/// Reads a file of JSON lines in [any usual encoding](datasets::text_file), which may be compressed. `text` and `label`
+/// are keys of the objects. Numbers and booleans become texts. Empty lines are skipped.
 ///
 /// # Errors
 ///
-/// [`TextError::Json`] for a line that is not an object, [`DataError::NoColumn`] for an object without one of the keys, and
-/// the errors of [`Texts::from_file`].
+/// [`TextError::Json`] for a line that is not an object, [`DataError::NoColumn`] for an object without one of the keys,
+/// and the errors of [`Texts::from_file`].
 pub fn read(path: &Path, text: &str, label: &str) -> Result<Texts> {
     Texts::from_file(path, [text, label], |content| {
         let lines = content.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
@@ -37,7 +37,7 @@ fn row(path: &Path, line: &str, number: usize, [text, label]: [&str; 2]) -> Resu
         Some(Value::String(value)) => Ok(value.clone()),
         Some(Value::Null) => Ok(String::new()),
         Some(value @ (Value::Number(_) | Value::Bool(_))) => Ok(value.to_string()),
-        Some(_) => Err(DataError::from(wrong(format!("`{name}` is not a text, a number or a truth value")))),
+        Some(_) => Err(DataError::from(wrong(format!("`{name}` is not a string, a number or a boolean")))),
         None => Err(DataError::NoColumn {
             path: path.to_path_buf(),
             line: number,

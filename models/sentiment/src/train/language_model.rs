@@ -1,4 +1,4 @@
-//! The language model whose states are the contextual word vectors of another model (`data.contextual`).
+//! The language model whose hidden states are the contextual word vectors of another model (setting `data.contextual`).
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -16,7 +16,7 @@ use crate::predictor::Sentiment;
 #[derive(Clone, Debug)]
 pub struct LanguageModel {
     config: ContextualConfig,
-    /// The embedding matrix, `[words, E']`.
+    /// The embedding matrix, `[words, E']`, where E' is the embedding size.
     embedding: Vec<f32>,
     rnn: Rnn,
     vocabulary: Vocabulary,
@@ -25,11 +25,13 @@ pub struct LanguageModel {
 }
 
 impl LanguageModel {
-    /// Opens the bidirectional network of a model of this crate that was pretrained by word prediction. `name` is the
-    /// name of a model, or the path of a package.
+    /// Opens the bidirectional network of a trained model of this crate, usually a language model. `name` is the name
+    /// of a model, or the path of its folder.
     pub fn open(name: &str) -> TaskResult<Self> {
         let wrong = |message: String| TaskError::setting("data.contextual", format!("{name}: {message}"));
-        let missing = |error| wrong(format!("{error}; train it with --recipe film-language --out runs/film-language"));
+        let missing = |error| {
+            wrong(format!("{error}; train a language model with --recipe film-language --out runs/film-language"))
+        };
         let files = Folder::new(Catalog::of::<Sentiment>().find(name).map_err(missing)?);
         let read = || {
             let package = Package::open(&files, Sentiment::APPLICATION)?;
@@ -55,13 +57,13 @@ impl LanguageModel {
         })
     }
 
-    /// The architecture.
+    /// The architecture of the language model.
     pub fn config(&self) -> ContextualConfig {
         self.config
     }
 
-    /// Arranges the embeddings for another vocabulary. A word that the language model does not know gets the embedding of
-    /// its unknown word.
+    /// Arranges the embeddings in the order of another vocabulary. A word that the language model does not know gets
+    /// the embedding of the unknown word.
     #[must_use]
     pub fn for_vocabulary(self, vocabulary: &Vocabulary) -> Self {
         let size = self.config.embedding_size.get();

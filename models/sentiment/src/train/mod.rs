@@ -3,19 +3,19 @@
 //! | file | contents |
 //! |---|---|
 //! | `task.rs` | [`SentimentTask`], the [`training::Task`] |
-//! | `recipe.rs` | `[model]` of the recipes |
-//! | `data.rs` | `[data]` of the recipes: texts as token ids |
+//! | `recipe.rs` | the table `[model]` of a recipe (a TOML file with the settings of a training) |
+//! | `data.rs` | the table `[data]` of a recipe; texts as token ids |
 //! | `texts.rs`, `json_lines.rs` | texts with classes: published sets, tables and folders of the user |
 //! | `language_model.rs` | the language model for contextual word vectors |
-//! | `short_reviews.rs` | the texts of the general model |
+//! | `short_reviews.rs` | the training texts of the model `short-reviews`: short texts about films |
 //! | `opinions.rs` | a generator of short opinions: negation, contrast, comparison |
-//! | `short_sentences.rs` | forty sentences that test the general model |
+//! | `short_sentences.rs` | sentences that test the model `short-reviews` on negation, contrast, comparison and irony |
 //! | `words.rs` | the vocabulary, and pretrained word vectors |
-//! | `classification.rs` | word dropout and the loss of the classes |
+//! | `classification.rs` | word dropout and the classification loss |
 //! | `pretraining.rs` | pretraining of the network by word prediction |
 //! | `ngrams.rs` | the fit of the n-grams |
 //! | `baselines.rs` | the most frequent class, and n-grams |
-//! | `evaluation.rs` | metrics, the best weight of the network in a blend, the temperature, the picture |
+//! | `evaluation.rs` | metrics, the best weight of the network in a blend, the best temperature, plots |
 //! | `crossval.rs` | cross-validation |
 
 pub mod baselines;

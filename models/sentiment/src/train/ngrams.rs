@@ -3,11 +3,13 @@
 //! 1. For each n-gram, `p` is the number of positive training texts that contain it, plus `smoothing`, and `q` is the
 //!    number of negative training texts that contain it, plus `smoothing`. In a text that contains the n-gram, its
 //!    feature has the value `r = ln((p / Σp) / (q / Σq))`, the naive-Bayes ratio. The sums are over all n-grams. A text
-//!    with a weight counts that many times.
+//!    with the weight n counts n times.
 //! 2. The regression fits one coefficient `u` per n-gram. It minimises `½ Σ u² + C Σ ln(1 + exp(−y f))`, with labels
 //!    `y = ±1` and logits `f = b + Σ u r`. Only the products `w = u r` are kept, one weight per n-gram. The bias `b` is
-//!    fitted like the weight of an n-gram with `r = 1` that every text contains. The weight of a text multiplies its `C`.
-//! 3. For more than two classes there is one regression per class, whose texts are the positive ones.
+//!    fitted like the weight of an n-gram with `r = 1` that every text contains. The term of a text in the second sum
+//!    is multiplied by the weight of the text.
+//! 3. For more than two classes there is one regression per class: the texts of the class are positive, and all other
+//!    texts are negative.
 
 use half::f16;
 use serde::{Deserialize, Serialize};
@@ -20,15 +22,15 @@ use crate::prediction::sigmoid;
 
 /// Training stops when the predicted probability of every text changes by at most this value in one pass.
 const TOLERANCE: f64 = 1e-4;
-/// The largest number of weights, one for each n-gram and class, that are fitted. That many take 1.2 GB while they are
-/// fitted; the setting `keep` then removes most of them.
+/// The largest number of weights that are fitted, one for each n-gram and class. This number of weights takes 1.2 GB
+/// during the fit. The setting `keep` can then remove most of the weights.
 const MOST_WEIGHTS: usize = 200_000_000;
-/// The largest number of positions of n-grams in all texts: 3.2 GB.
+/// The largest number of positions of n-grams in all texts, which take 3.2 GB.
 const MOST_POSITIONS: usize = 200_000_000;
 /// The largest number of passes over the texts.
 const MAX_PASSES: u64 = 100;
 
-/// The table `[model.ngrams]` of a recipe.
+/// The table `[model.ngrams]` of a training recipe: how the n-grams are fitted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NgramConfig {
@@ -58,7 +60,7 @@ impl Default for NgramConfig {
 /// The class of a training text, and its weight.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Label {
-    /// The index of the class; of two labels, 1 for the positive one.
+    /// The index of the class; of two classes, the positive class has the index 1.
     pub class: usize,
     /// How many times the text counts.
     pub weight: f64,
@@ -69,16 +71,17 @@ pub struct Label {
 pub struct Labels<'a> {
     /// The class of each text.
     pub of_texts: &'a [Label],
-    /// The number of logits: 1 for two labels, and otherwise the number of classes.
+    /// The number of logits: 1 for the classes `negative` and `positive`, and otherwise the number of classes.
     pub outputs: usize,
 }
 
-/// Fits the weights of all n-grams to tokenised texts and their classes. Ignores `keep`. The result is deterministic.
+/// Fits the weights of all n-grams to tokenised texts and their classes. The setting `keep` is ignored. The result is
+/// deterministic.
 ///
 /// # Errors
 ///
-/// [`TaskError::Setting`] if there are more than 200 million pairs of an n-gram and a class, and
-/// [`TaskError::Interrupted`].
+/// [`TaskError::Setting`] if there are more than 200 million positions of n-grams, or more than 200 million pairs of an
+/// n-gram and a class, and [`TaskError::Interrupted`].
 pub fn fit<S: AsRef<str>>(
     texts: &[Vec<S>],
     labels: Labels<'_>,
@@ -111,8 +114,8 @@ struct Features {
     counts: Vec<f32>,
     /// The number of classes.
     classes: usize,
-    /// The n-grams of each text, as indices. Every text also contains the index of the bias, which follows those of all
-    /// n-grams.
+    /// The n-grams of each text, as indices. Every text also contains the index of the bias, which is one larger than
+    /// the largest index of an n-gram.
     texts: Vec<Vec<u32>>,
 }
 
@@ -128,7 +131,7 @@ impl Features {
             interrupt.check()?;
             found.extend(positions(tokens, config.order).map(|position| (position.key, index as u32)));
             if found.len() > MOST_POSITIONS {
-                let message = format!("{}, but the texts have too many n-grams; decrease it", config.order);
+                let message = format!("{}, but the texts have too many n-grams; decrease the order", config.order);
                 return Err(TaskError::setting("model.ngrams.order", message));
             }
         }
@@ -140,7 +143,8 @@ impl Features {
         let ngrams = found.chunk_by(|a, b| a.0 == b.0).filter(is_frequent).count();
         if ngrams.saturating_mul(count) > MOST_WEIGHTS {
             let message = format!(
-                "{ngrams} n-grams with {count} classes have too many weights; increase this setting to leave out rare n-grams"
+                "{ngrams} n-grams with {count} classes have too many weights; increase this setting to leave out rare \
+                 n-grams"
             );
             return Err(TaskError::setting("model.ngrams.min_count", message));
         }
@@ -161,7 +165,8 @@ impl Features {
         Ok(features)
     }
 
-    /// The naive-Bayes ratio of each n-gram for one class, followed by the ratio of the bias, which is 1.
+    /// The naive-Bayes ratio of each n-gram for one class, whose texts are the positive texts, followed by the ratio of
+    /// the bias, which is 1.
     fn ratios(&self, class: usize, smoothing: f64) -> Vec<f64> {
         let counts = self.counts.chunks(self.classes).map(|counts| {
             let others = counts[..class].iter().chain(&counts[class + 1..]).sum();

@@ -1,9 +1,9 @@
 //! A generator of short opinions, in which a negation, a contrast, a comparison or an understatement decides the label:
 //! "it is never dull", "hardly a fresh script", "less moving than the first film".
 //!
-//! Each template has the slots `GOOD` and `BAD` (adjectives), `PLEASED` and `BORED` (what a viewer was), `LOVE` and `HATE`
-//! (what a viewer does), `CHARM` (what a film does), `TOPIC` and `OTHER` (a film to compare with). The templates are in the
-//! file `opinions.tsv`.
+//! Each template has the slots `GOOD` and `BAD` (adjectives), `PLEASED` and `BORED` (feelings of a viewer), `LOVE` and
+//! `HATE` (verbs for a viewer), `CHARM` (verbs for a film), `TOPIC` (a part of a film) and `OTHER` (a film to compare
+//! with). The templates are in the file `opinions.tsv`.
 
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
@@ -12,7 +12,7 @@ use rand::seq::IndexedRandom;
 use crate::settings::POLARITY;
 use crate::train::data::ClassText;
 
-/// The templates: label, tab, template.
+/// The templates, one per line: label, tab, template.
 const TEMPLATES: &str = include_str!("opinions.tsv");
 
 const GOOD: [&str; 24] = [

@@ -29,7 +29,8 @@ use crate::model::{Batch, Network};
 use crate::network::BATCH;
 use crate::train::data::Example;
 
-/// The table `[model.network.pretraining]` of a recipe. It requires that `embedding_size` equals `hidden_size`.
+/// The table `[model.network.pretraining]` of a training recipe. It requires that `embedding_size` equals
+/// `hidden_size`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PretrainingConfig {
@@ -55,7 +56,7 @@ pub struct PretrainingBatch {
     rows: Rows,
 }
 
-/// Positions in a batch, and the word to predict at each.
+/// Positions in a batch, and the token id of the word to predict at each position.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Targets {
     /// The index of each position in the flattened batch: `text · time + step`.
@@ -64,7 +65,8 @@ struct Targets {
 }
 
 impl PretrainingBatch {
-    /// Draws the wrong words and the positions for a batch of texts as token ids. `directions` is 1 or 2.
+    /// Draws the wrong words and the positions of the predictions for a batch of texts as token ids. `directions` is
+    /// the number of directions of the network, 1 or 2.
     pub fn draw(
         texts: &[&[u32]],
         directions: usize,
@@ -80,20 +82,23 @@ impl PretrainingBatch {
         Self { negatives, targets: targets.collect(), texts: batch, weight: 1.0, rows }
     }
 
-    /// Returns the texts of a rank; `None` if the rank has none. Each prediction keeps its share in the loss of the batch,
-    /// although the numbers of predictions per text differ between the ranks.
+    /// Returns the part of the batch that one rank (process) computes; `None` if the rank has no texts. Each prediction
+    /// keeps its weight in the loss of the whole batch, although the ranks may have different numbers of predictions
+    /// per text.
     pub fn part(self, share: Share) -> Option<Self> {
         let own = share.own_rows(self.rows.of)?;
         let [_, time] = self.texts.ids.dims();
         let (all, positions) = (count(&self.targets), own.start * time..own.end * time);
         let targets: Vec<Targets> = self.targets.iter().map(|targets| targets.within(&positions)).collect();
-        let predictions = count(&targets) as f64 / all.max(1) as f64; // the share of this rank in the predictions
-        let texts = own.len() as f64 / self.rows.of as f64; // the share in the texts, by which the trainer weights the loss
+        // The share of this rank in the predictions, and its share in the texts, by which the trainer weights the loss.
+        let predictions = count(&targets) as f64 / all.max(1) as f64;
+        let texts = own.len() as f64 / self.rows.of as f64;
         let rows = self.rows.part(own.clone());
         Some(Self { texts: self.texts.rows(own), targets, weight: predictions / texts, rows, ..self })
     }
 
-    /// Computes the mean cross-entropy of the right word among the wrong words.
+    /// Computes the mean cross-entropy of the predictions, each of which chooses among the right word and the wrong
+    /// words.
     pub fn loss(self, network: &Network) -> Loss {
         let (count, weight, rows) = (self.texts.lengths.len(), self.weight, self.rows.clone());
         let logits = rows.within(|| self.logits(network));
@@ -130,7 +135,8 @@ impl PretrainingBatch {
 struct Logits {
     /// The logit of the right word: `[Q, 1]`.
     right: Tensor<2>,
-    /// The logits of the N wrong words: `[Q, N]`. A wrong word that is the right one by chance has a very small logit.
+    /// The logits of the N wrong words: `[Q, N]`. If a word that was drawn as a wrong word is the right word, its logit
+    /// is −10,000.
     wrong: Tensor<2>,
 }
 
@@ -163,8 +169,9 @@ impl Logits {
     }
 }
 
-/// Measures how well a network predicts words of texts: the share of predictions in which the right word has the largest
-/// logit (`accuracy`), and the mean cross-entropy (`loss`). Positions and wrong words are drawn with a fixed seed.
+/// Measures how well a network predicts words of texts: the share of predictions in which the right word has the
+/// largest logit (`accuracy`), and the mean cross-entropy (`loss`). Positions and wrong words are drawn with a fixed
+/// seed.
 pub fn measure(
     network: &Network,
     set: &[Example],
@@ -203,8 +210,8 @@ impl Targets {
         Self { positions, words }
     }
 
-    /// Chooses positions of the texts at random, each with the probability 1 / `one_in`, and the word to predict at each:
-    /// the next word, or, if `backwards`, the previous word.
+    /// Chooses each position of the texts at random with the probability 1 / `one_in`. The word to predict is the next
+    /// word or, if `backwards` is true, the previous word.
     fn draw(texts: &[&[u32]], time: usize, backwards: bool, one_in: Count, rng: &mut ChaCha8Rng) -> Self {
         let mut targets = Self::default();
         for (row, text) in texts.iter().enumerate() {

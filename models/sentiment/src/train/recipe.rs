@@ -1,4 +1,4 @@
-//! The table `[model]` of a recipe.
+//! The table `[model]` of a recipe (a TOML file with the settings of a training).
 
 use rnn::{Cell, Pooling};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::train::SentimentTask;
 use crate::train::ngrams::NgramConfig;
 use crate::train::pretraining::PretrainingConfig;
 
-/// The table `[model]` of a recipe: a network, n-grams, or a blend of both.
+/// The table `[model]` of a training recipe: a network, n-grams, or a blend of both.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Architecture {
@@ -25,7 +25,7 @@ pub struct Architecture {
     pub ngrams: Option<NgramConfig>,
 }
 
-/// The table `[model.network]` of a recipe: the architecture of the network and its regularisation.
+/// The table `[model.network]` of a training recipe: the architecture of the network and its regularisation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkRecipe {
@@ -55,15 +55,15 @@ pub struct NetworkRecipe {
     /// Probability of dropout of the pooled vector, and between recurrent layers.
     #[serde(default)]
     pub dropout: Fraction,
-    /// Label smoothing ε: the target probability of the true one of K classes is 1 − ε + ε / K
-    /// ([Szegedy et al. 2016](https://arxiv.org/abs/1512.00567)).
+    /// Label smoothing ε: with K classes, the target probability of the true class is 1 − ε + ε / K ([Szegedy et al.
+    /// 2016](https://arxiv.org/abs/1512.00567)).
     #[serde(default)]
     pub label_smoothing: Fraction,
     /// Whether the classes have equal weights in the loss, so that rare classes count as much as frequent ones.
     #[serde(default)]
     pub balanced: bool,
     /// How long the embeddings keep their initial values, such as pretrained word vectors (`data.vectors`): a number of
-    /// epochs, or `"always"`. The default, 0 epochs, trains them from the start.
+    /// epochs, or `"always"`. With the default, 0 epochs, the embeddings are trained from the start.
     #[serde(default)]
     pub frozen: Frozen,
     /// Settings of pretraining by word prediction, before the labels are learned; no pretraining if absent.
@@ -77,7 +77,7 @@ pub struct NetworkRecipe {
 pub enum Frozen {
     /// The embeddings keep their initial values in this number of epochs from the start of the training.
     Epochs(u32),
-    /// During the whole training.
+    /// The embeddings keep their initial values during the whole training.
     Always(Always),
 }
 
@@ -106,8 +106,8 @@ impl Frozen {
 }
 
 impl NetworkRecipe {
-    /// The architecture without the settings of regularisation and pretraining, as a package stores it. `contextual` is
-    /// the architecture of the language model that gives contextual word vectors.
+    /// The architecture without the settings of regularisation and pretraining, as it is stored in the package of a
+    /// trained model. `contextual` is the architecture of the language model that gives contextual word vectors.
     pub fn config(&self, contextual: Option<ContextualConfig>) -> NetworkConfig {
         NetworkConfig {
             cell: self.cell,
@@ -131,7 +131,7 @@ impl NetworkRecipe {
 }
 
 impl Architecture {
-    /// The part of the table `[model]` that a package stores, because the predictor needs it.
+    /// The settings that the predictor needs, which are stored in the package of the trained model.
     pub fn settings(&self, contextual: Option<ContextualConfig>) -> ModelSettings {
         ModelSettings {
             network: self.network.as_ref().map(|network| network.config(contextual)),
@@ -144,7 +144,7 @@ impl Architecture {
 pub fn check(recipe: &RecipeOf<SentimentTask>) -> TaskResult<()> {
     let Architecture { network, ngrams } = &recipe.model;
     if let Some(NgramConfig { order, .. }) = ngrams.as_ref().filter(|config| !(1..=MAX_ORDER).contains(&config.order)) {
-        let message = format!("{order} is outside of the range from 1 to {MAX_ORDER}");
+        let message = format!("{order} is out of range; set a number from 1 to {MAX_ORDER}");
         return Err(TaskError::setting("model.ngrams.order", message));
     }
     let epochs = recipe.training.epochs as usize;
@@ -160,7 +160,8 @@ pub fn check(recipe: &RecipeOf<SentimentTask>) -> TaskResult<()> {
     };
     let Some(PretrainingConfig { epochs: first, .. }) = network.pretraining else { return Ok(()) };
     if recipe.data.contextual.is_some() {
-        let message = "pretraining predicts the next word, but the vectors of data.contextual already depend on this word; remove this setting, or data.contextual";
+        let message = "pretraining predicts the next word, but the vectors of data.contextual already depend on this \
+                       word; remove this setting, or data.contextual";
         return Err(TaskError::setting("model.network.pretraining", message));
     }
     let (embedding, hidden) = (network.embedding_size, network.hidden_size);
@@ -178,13 +179,16 @@ pub fn check(recipe: &RecipeOf<SentimentTask>) -> TaskResult<()> {
     }
     if epochs < first.get() {
         let message = format!(
-            "{epochs}, but the first {first} are for pretraining; increase it, or decrease model.network.pretraining.epochs"
+            "{epochs}, but the first {first} epochs are for pretraining; increase training.epochs, or decrease \
+             model.network.pretraining.epochs"
         );
         return Err(TaskError::setting("training.epochs", message));
     }
     if patience <= first.get() && epochs > first.get() {
-        let message =
-            format!("{patience}, which could stop training within the {first} epochs of pretraining; increase it");
+        let message = format!(
+            "{patience}, which could stop the training within the {first} epochs of pretraining; increase \
+             training.patience"
+        );
         return Err(TaskError::setting("training.patience", message));
     }
     Ok(())

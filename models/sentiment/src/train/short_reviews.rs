@@ -1,10 +1,10 @@
-//! Short texts about films, for the general model: whole reviews and their sentences, sentences with labels of their own,
-//! and generated sentences of negation and contrast.
+//! Short texts about films, on which the model `short-reviews` is trained: whole reviews and their sentences, sentences
+//! with labels of their own, and generated sentences with negation and contrast.
 //!
 //! | part | texts | weight in the loss |
 //! |---|---|---|
 //! | training | the IMDB training reviews | 1 |
-//! | training | up to five sentences of each of these reviews, with the label of the review, which is often wrong for them | 0.2 |
+//! | training | up to five sentences of each of these reviews, with the (often wrong) label of the review | 0.2 |
 //! | training | nine tenths of the sentence polarity set | 3 |
 //! | training | the reviews of the generator [`sample`], in which word order determines the label | 1 |
 //! | training | 10,000 short [opinions], generated from templates of negation, contrast and comparison | 1 |
@@ -12,11 +12,11 @@
 //! | validation | 1,000 IMDB training reviews of at most 80 words, which are not in the training part | |
 //! | test | the labelled IMDb sentences | |
 //!
-//! The labelled IMDb sentences are from IMDB *test* reviews, which are not read. Training texts that contain one of them
-//! are left out.
+//! The labelled IMDb sentences are from IMDB *test* reviews, which are not read. Training texts that contain one of
+//! these sentences are left out.
 //!
-//! The set `short-reviews-transfer` measures how well such a model classifies sentences of another source: it has no
-//! sentences of the sentence polarity set in training and validation, and the whole set is the test part.
+//! The set `short-reviews-transfer` measures how well a model classifies sentences of a source that is not in its
+//! training texts: the whole sentence polarity set is the test part, and is not used for training and validation.
 
 use std::collections::{HashMap, HashSet};
 
@@ -31,19 +31,23 @@ use training::{Splits, TaskResult};
 use crate::train::data::{ClassText, RawData, indexed};
 use crate::train::opinions;
 
-/// The weights of sentences with the label of their review, and of sentences with a label of their own.
+/// The weight in the loss of a sentence with the label of its review.
 const NOISY: f32 = 0.2;
+/// The weight in the loss of a sentence with a label of its own.
 const CLEAN: f32 = 3.0;
 /// The number of generated opinions.
 const OPINIONS: usize = 10_000;
-/// The largest number of sentences of a review, and their lengths in words.
+/// The largest number of sentences of a review that become training texts.
 const SENTENCES: usize = 5;
+/// The numbers of words that these sentences may have.
 const LENGTHS: std::ops::RangeInclusive<usize> = 4..=60;
-/// The number of reviews in the validation part, and their largest number of words.
+/// The number of reviews in the validation part.
 const VALID_REVIEWS: usize = 1000;
+/// The largest number of words of a review in the validation part.
 const VALID_WORDS: usize = 80;
 
-/// Loads the texts of all parts. With `transfer`, the sentence polarity set is the test part.
+/// Loads the texts of all parts. If `transfer` is true, the sentence polarity set is the test part, and is not in the
+/// other parts.
 pub fn load(locator: &Locator, seed: u64, transfer: bool) -> TaskResult<RawData> {
     let (reviews, polarity, sentences) = (imdb::load(locator)?, rt_polarity(locator)?, imdb_sentences(locator)?);
     let source = [reviews.source.as_str(), &polarity.source, &sentences.source].join(", ");
@@ -72,7 +76,8 @@ pub fn load(locator: &Locator, seed: u64, transfer: bool) -> TaskResult<RawData>
     Ok(RawData::new(Splits { train, valid, test: indexed(test, &[]) }, Vec::new(), source))
 }
 
-/// Splits off the validation reviews, which are short, in a random order.
+/// Chooses the validation reviews at random from the short reviews. Returns the other reviews and the validation
+/// reviews.
 fn hold_out_short(reviews: Vec<Review>, rng: &mut ChaCha8Rng) -> (Vec<Review>, Vec<Review>) {
     let is_short = |review: &Review| review.text.split_whitespace().count() <= VALID_WORDS;
     let (mut short, mut others): (Vec<Review>, Vec<Review>) = reviews.into_iter().partition(is_short);
@@ -81,12 +86,12 @@ fn hold_out_short(reviews: Vec<Review>, rng: &mut ChaCha8Rng) -> (Vec<Review>, V
     (others, short)
 }
 
-/// A whole review with its label.
+/// Converts a whole review with its label to a text with the weight 1.
 fn whole(review: Review) -> ClassText {
     ClassText::new(review.text, usize::from(review.positive))
 }
 
-/// Draws sentences of a review.
+/// Draws random sentences of a review, which get the label of the review.
 fn drawn(review: &Review, rng: &mut ChaCha8Rng) -> Vec<ClassText> {
     let class = usize::from(review.positive);
     let fitting = sentences(&review.text).into_iter().filter(|text| LENGTHS.contains(&text.split_whitespace().count()));
@@ -94,7 +99,7 @@ fn drawn(review: &Review, rng: &mut ChaCha8Rng) -> Vec<ClassText> {
     chosen.into_iter().map(|text| ClassText { text: text.to_owned(), class, weight: NOISY }).collect()
 }
 
-/// Splits a text after marks that end a sentence and before blanks, and at HTML line breaks.
+/// Splits a text into sentences: at blanks after a mark that ends a sentence, and at HTML line breaks.
 fn sentences(text: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     for line in text.split("<br />") {
@@ -111,14 +116,14 @@ fn sentences(text: &str) -> Vec<&str> {
     parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).collect()
 }
 
-/// The number of words at the start of a sentence that are looked up to find the sentence in longer texts.
+/// The number of words at the start of a sentence by which the sentence is found in longer texts.
 const SEARCHED: usize = 5;
 
-/// Sentences that are searched in other texts, without regard to case and punctuation.
+/// Sentences to search for in other texts, without regard to case and punctuation.
 struct Searched {
     /// The words of each sentence.
     sentences: HashSet<Vec<String>>,
-    /// The sentences of at least [`SEARCHED`] words by their first words.
+    /// The sentences of at least [`SEARCHED`] words, by their first [`SEARCHED`] words.
     by_start: HashMap<Vec<String>, Vec<Vec<String>>>,
 }
 
@@ -137,8 +142,8 @@ impl Searched {
         self.sentences.contains(&words(text))
     }
 
-    /// Whether a text is one of the sentences, or contains one of at least [`SEARCHED`] words. Shorter ones, such as
-    /// "10/10", occur in many texts.
+    /// Whether a text is one of the sentences, or contains one of the sentences of at least [`SEARCHED`] words. Shorter
+    /// sentences, such as "10/10", occur in many texts.
     fn is_in(&self, text: &str) -> bool {
         let words = words(text);
         let starts_here = |place: usize| {

@@ -1,5 +1,6 @@
-//! Short sentences of negation, contrast, comparison, understatement and irony, which were written to test models and never
-//! trained on. A line of the files has the kind, the label that a person gives, and the sentence.
+//! Short sentences with negation, contrast, comparison, understatement or irony, which were written to test models and
+//! are never training texts. Each line of the files has the kind of the sentence, the label that a person gives, and
+//! the sentence.
 //!
 //! | file | author | sentences |
 //! |---|---|---|
@@ -11,14 +12,14 @@ use training::Metric;
 use crate::predictor::Sentiment;
 use crate::settings::POLARITY;
 
-/// The names of the metrics, and the files.
+/// The name of each metric, and the content of the file with its sentences.
 const FILES: [(&str, &str); 2] = [
     ("short_sentences", include_str!("short-sentences.tsv")),
     ("independent_sentences", include_str!("independent-sentences.tsv")),
 ];
 /// The kinds of sentences whose accuracy is measured together.
 const KINDS: [&str; 4] = ["negation", "contrast", "comparison", "understatement"];
-/// The kind that is measured apart.
+/// The kind of sentences whose accuracy is measured separately.
 const IRONY: &str = "irony";
 
 /// A sentence with its label.
@@ -29,8 +30,8 @@ struct Sentence {
     text: &'static str,
 }
 
-/// The share of the sentences of each file that a model of reviews classifies correctly, without irony, and the share of
-/// each kind, such as `short_sentences[negation]`.
+/// Measures the accuracy of a model with the classes `negative` and `positive` on the sentences of each file: over all
+/// kinds except irony, and for each kind, such as `short_sentences[negation]`.
 pub fn measure(predictor: &Sentiment) -> Vec<Metric> {
     FILES.into_iter().flat_map(|(name, file)| measure_file(predictor, name, file)).collect()
 }

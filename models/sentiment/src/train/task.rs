@@ -1,4 +1,4 @@
-//! [`SentimentTask`]: how the models are trained and measured.
+//! [`SentimentTask`]: how models that classify texts are trained and measured.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ use crate::train::recipe::{Architecture, NetworkRecipe, check};
 use crate::train::words::WordRows;
 use crate::train::{baselines, short_sentences};
 
-/// The texts that the demonstration of a model of reviews classifies.
+/// The texts that the demonstration of a model with the classes `negative` and `positive` classifies.
 const SENTENCES: [&str; 5] = [
     "The plot is clever, and the cast is warm.",
     "The plot is not, at any point, clever.",
@@ -41,7 +41,8 @@ const SENTENCES: [&str; 5] = [
 /// The smallest number of validation texts from which a temperature is chosen.
 const FEW: usize = 100;
 
-/// The number of test texts that the demonstration of a model with other classes shows.
+/// The number of test texts that the demonstration classifies for a model with classes other than `negative` and
+/// `positive`.
 const SHOWN: usize = 8;
 
 /// The task of training [`Sentiment`] models. It holds the vocabulary and the n-grams, which are fitted without
@@ -52,22 +53,23 @@ pub struct SentimentTask {
     /// The number of epochs of the whole training.
     epochs: usize,
     vocabulary: Vocabulary,
-    /// The names of the classes; empty for `negative` and `positive`.
+    /// The names of the classes; empty if they are `negative` and `positive`.
     classes: Vec<String>,
     /// The pretrained word vectors, if the recipe names some and the network starts from them.
     vectors: Option<WordRows>,
     /// The architecture of the language model for contextual word vectors, if the network has one.
     contextual: Option<ContextualConfig>,
-    /// The language model itself, for the vocabulary of the network, if the network starts from it.
+    /// The weights of the language model for contextual word vectors, with embeddings for the vocabulary of the
+    /// network; `None` if there is no language model, or if the model is already trained.
     language_model: Option<LanguageModel>,
     /// The model's n-grams, if it has any.
     ngrams: Option<NgramClassifier>,
-    /// The n-grams of the baseline, if the model's own n-grams were fitted with the same settings. Otherwise the
-    /// baseline is fitted when it is measured.
+    /// The n-grams of the baseline, if the model's own n-grams were fitted with the settings of the baseline. If
+    /// `None`, the baseline is fitted when it is measured.
     baseline: Option<NgramClassifier>,
 }
 
-/// The objective of a batch.
+/// What the network learns from a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// Predicting the next word, in the first epochs.
@@ -133,8 +135,8 @@ impl Task for SentimentTask {
             Some(start) => {
                 recipe.data.check_like(&start.data)?;
                 if recipe.data.set.is_own() && start.fingerprint.is_some_and(|other| other != raw.source) {
-                    let message = "the model was trained on other texts, so it may know the validation and test texts; \
-                                   name a model that was trained on the same files";
+                    let message = "the model was trained on other texts, which may include the validation and test \
+                                   texts; name a model that was trained on the same files";
                     return Err(TaskError::setting("start_from", message));
                 }
                 let settings: Settings = start.package.settings()?;
@@ -340,9 +342,9 @@ impl Task for SentimentTask {
         baselines::measure(train, test, &self.classes, self.baseline.as_ref(), interrupt)
     }
 
-    /// Chooses the values with the smallest cross-entropy on the validation part: first the weight of the network's logits
-    /// in the blend with the n-grams, then the temperature. With few validation texts, the values would be chosen by
-    /// chance: network and n-grams then get equal weights, and the temperature is 1.
+    /// Chooses the values with the smallest cross-entropy on the validation part: first the weight of the network's
+    /// logits in the blend with the n-grams, then the temperature. With few validation texts, the values would be
+    /// chosen by chance: network and n-grams then get equal weights, and the temperature is 1.
     fn finish(&self, predictor: &mut Sentiment, valid: &Vec<Example>, interrupt: &Interrupt) -> TaskResult<()> {
         if self.language_model_recipe().is_some() {
             return Ok(());
@@ -364,8 +366,8 @@ impl Task for SentimentTask {
         Ok(())
     }
 
-    /// Classifies example sentences, or some test texts if the model has classes of its own, and draws the confusion
-    /// matrix and the reliability diagram of the test part.
+    /// Classifies example sentences or, if the classes are not `negative` and `positive`, some test texts. Draws the
+    /// confusion matrix and the reliability diagram of the test part.
     fn demonstrate(&self, predictor: &Sentiment, _: &Outcome, test: &Vec<Example>) -> TaskResult<Demonstration> {
         if self.language_model_recipe().is_some() {
             return Ok(Demonstration::default());
@@ -392,8 +394,9 @@ impl SentimentTask {
         self.architecture.network.as_ref()
     }
 
-    /// The settings of pretraining, if all epochs are pretraining and the network never learns labels. Such a network
-    /// is a language model, whose states can be contextual word vectors of another model.
+    /// The settings of pretraining if all epochs are pretraining, so that the network never learns labels; otherwise
+    /// `None`. A network that never learns labels is a language model, whose hidden states can be the contextual word
+    /// vectors of another model.
     fn language_model_recipe(&self) -> Option<&PretrainingConfig> {
         let config = self.network()?.pretraining.as_ref()?;
         (self.epochs <= config.epochs.get()).then_some(config)
@@ -424,7 +427,7 @@ impl SentimentTask {
     }
 }
 
-/// The training texts with balanced weights, if the recipe asks for them.
+/// Balances the weights of the classes in the training texts if the setting `model.network.balanced` is true.
 fn weighted(architecture: &Architecture, mut train: Vec<ClassText>) -> Vec<ClassText> {
     if architecture.network.as_ref().is_some_and(|network| network.balanced) {
         balance(&mut train);

@@ -10,13 +10,15 @@ use crate::predictor::decoded;
 use crate::train::data::{DataConfig, OWN_VALID, RawData, Set, indexed};
 use crate::train::json_lines;
 
-/// The classes are unbalanced if the smallest has less than this share of the texts of the largest.
+/// The classes count as unbalanced if the number of texts of the smallest class, divided by that of the largest class,
+/// is below this number.
 const UNBALANCED: f64 = 0.25;
-/// With fewer training texts, a note says that the metrics are uncertain.
+/// If there are fewer training texts than this number, a note says that the metrics are uncertain.
 const FEW: usize = 300;
 
 impl DataConfig {
-    /// Loads texts with classes, and holds out the parts that the data do not have.
+    /// Loads texts with classes. A validation or test part that the data do not have is held out from the training
+    /// texts.
     pub(super) fn load_texts(&self, cx: &mut LoadContext) -> TaskResult<RawData> {
         let (parts, own) = match self.set {
             Set::Trec => (trec(&cx.locator)?, false),
@@ -42,7 +44,9 @@ impl DataConfig {
     /// Reads the user's tables or folder. Removes duplicates, and decodes HTML entities as the predictor does.
     fn own_parts(&self, cx: &mut LoadContext) -> TaskResult<TextParts> {
         let path = |file: &Path| cx.locator.own_file(file);
-        let Some(file) = self.file.as_deref().map(path) else { return Err(TaskError::setting("data.file", "absent")) };
+        let Some(file) = self.file.as_deref().map(path) else {
+            return Err(TaskError::setting("data.file", "the setting is absent; set it to a path"));
+        };
         let mut parts = match self.set {
             Set::Folder => TextParts::from_folder(&file)?,
             _ => {
@@ -83,7 +87,8 @@ impl DataConfig {
         }
     }
 
-    /// Divides the texts into three parts.
+    /// Divides the texts into training, validation and test part. `own` says whether these are the user's own texts, of
+    /// which at most a tenth is held out for validation.
     fn divided(&self, parts: TextParts, own: bool) -> Result<Splits<Texts>, DataError> {
         let TextParts { train, valid, test } = parts;
         let (train, test) = match (test, self.fold) {
@@ -108,7 +113,7 @@ impl DataConfig {
         Ok(Splits { train, valid, test })
     }
 
-    /// The name and the checksum of all parts.
+    /// A text that identifies the data: the source and the number of texts of each part.
     fn describe(&self, parts: &TextParts) -> String {
         let TextParts { train, valid, test } = parts;
         let parts = [Some(train), valid.as_ref(), test.as_ref()].into_iter().flatten();
@@ -116,7 +121,8 @@ impl DataConfig {
     }
 }
 
-/// Tells the number of classes and texts, and whether the classes have very different sizes.
+/// Notes the numbers of classes and training texts for the user, and warns of classes of very different sizes and of
+/// few texts.
 fn note_sizes(train: &Texts, cx: &mut LoadContext) {
     let (sizes, total) = (train.class_sizes(), train.texts.len());
     let (smallest, largest) = (sizes.iter().min_by_key(|class| class.1), sizes.iter().max_by_key(|class| class.1));
@@ -133,19 +139,23 @@ fn note_sizes(train: &Texts, cx: &mut LoadContext) {
     }
     if total < FEW {
         cx.note(
-            "these are few texts: the metrics on the test part have wide intervals; cross-validation uses all texts",
+            "there are few texts, so the metrics on the test part have wide confidence intervals; crossval tests on \
+             all texts",
         );
     }
 }
 
-/// Names the classes that the training part does not have.
+/// Notes for the user the classes of the validation and test part that do not occur in the training part.
 fn note_unknown(classes: &[String], parts: [(&str, &Texts); 2], cx: &mut LoadContext) {
     for (name, part) in parts {
         let found = part.classes();
         let unknown: Vec<&str> = found.iter().filter(|class| !classes.contains(class)).map(String::as_str).collect();
         if !unknown.is_empty() {
             let classes = unknown.join("`, `");
-            cx.note(&format!("the training part has no texts of the classes `{classes}`, so the model cannot predict these classes; texts of these classes in the {name} part count as wrong"));
+            cx.note(&format!(
+                "the training part has no texts of the classes `{classes}`, so the model cannot predict these classes; \
+                 texts of these classes in the {name} part count as wrong"
+            ));
         }
     }
 }

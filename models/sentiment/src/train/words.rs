@@ -11,7 +11,8 @@ use training::{TaskError, TaskResult};
 use crate::model::Network;
 use crate::train::data::{ClassText, DataConfig};
 
-/// With pretrained vectors, how often a word without a vector must occur in the training part to be in the vocabulary.
+/// If there are pretrained vectors, a word without a vector is in the vocabulary only if it occurs at least this many
+/// times in the training part.
 const MIN_COUNT: usize = 2;
 
 /// Pretrained vectors of words of a vocabulary.
@@ -26,7 +27,8 @@ pub struct WordRows {
 }
 
 impl DataConfig {
-    /// Builds the vocabulary of the training part: whole words, and then parts of the words that are too rare.
+    /// Builds the vocabulary from the training part: whole words, and then subwords of the words that are too rare to
+    /// be in the vocabulary.
     pub fn vocabulary(&self, train: &[ClassText], vectors: Option<&WordVectors>) -> Vocabulary {
         let texts: Vec<Vec<String>> = train.iter().map(|text| tokenize(&text.text)).collect();
         let size = self.vocabulary.get();
@@ -40,9 +42,9 @@ impl DataConfig {
         Vocabulary::new(Reserved::Padding, known.chain(parts.iter().map(String::as_str)), size)
     }
 
-    /// A vocabulary of at most `size` words, the most frequent words first. With pretrained vectors, it has the words
-    /// of the texts that have a vector or occur at least twice, and then other words of the file of vectors, in the
-    /// order of the file.
+    /// Builds a vocabulary of at most `size` words, the most frequent words first. If there are pretrained vectors, the
+    /// vocabulary has the words of the texts that have a vector or occur at least twice, and then the other words in
+    /// the file of vectors, in the order of the file.
     fn whole_words(&self, texts: &[Vec<String>], vectors: Option<&WordVectors>, size: usize) -> Vocabulary {
         let words = || texts.iter().flatten().map(String::as_str);
         let Some(vectors) = vectors else { return Vocabulary::build(Reserved::Padding, words(), size) };
@@ -51,7 +53,7 @@ impl DataConfig {
         let known: HashSet<&str> = vectors.words.iter().map(String::as_str).collect();
         let tokens = (0..all.len() as u32).filter_map(|id| all.token(id));
         let seen = tokens.filter(|word| known.contains(word) || frequent.id(word) != Vocabulary::UNKNOWN);
-        // Words that the tokenizer never returns, such as those with upper-case letters, would waste space.
+        // Words that the tokenizer never returns, such as those with upper-case letters, would never be used.
         let others = vectors.words.iter().map(String::as_str).filter(|word| tokenize(word) == [*word]);
         Vocabulary::new(Reserved::Padding, seen.chain(others), size)
     }
@@ -64,7 +66,8 @@ impl WordRows {
         let (mut ids, mut values, mut taken) = (Vec::new(), Vec::new(), HashSet::new());
         for (word, vector) in vectors.words.iter().zip(vectors.values.chunks(dimension.max(1))) {
             let id = vocabulary.id(word);
-            // Of several vectors of a word, the first one counts. The reserved tokens have none.
+            // If a word has several vectors, the first vector is used. The reserved tokens (padding, unknown word) get
+            // no vector.
             if id > Vocabulary::UNKNOWN && taken.insert(id) {
                 ids.push(id);
                 values.extend_from_slice(vector);
@@ -97,13 +100,13 @@ impl WordRows {
         let share = 100.0 * covered as f64 / words.max(1) as f64;
         let unseen = self.ids.iter().filter(|id| !seen.contains(id)).count();
         format!(
-            "{share:.1} % of the words in the training texts have a pretrained vector; so have {unseen} other words, which \
-             the model knows"
+            "{share:.1} % of the words in the training texts have a pretrained vector; the vocabulary also has \
+             {unseen} other words with a vector"
         )
     }
 
-    /// Makes the vectors the first features of the initial embeddings of their words. Other features and words keep their
-    /// random values.
+    /// Copies each vector into the first features of the initial embedding of its word. The other features, and the
+    /// embeddings of other words, keep their random values.
     pub fn initialise(&self, network: &mut Network) {
         let weight = network.embedding.weight.val();
         let ([words, size], device) = (weight.dims(), weight.device());

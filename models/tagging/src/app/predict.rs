@@ -55,8 +55,8 @@ impl Predict {
     }
 }
 
-/// An HTML page that is being written. The file at its path changes when the page is finished, so an error before that
-/// loses nothing.
+/// An HTML page that is being written. The file at `path` is replaced only when the page is finished, so an earlier
+/// error leaves an existing file unchanged.
 struct Page<'a> {
     path: &'a Path,
     file: NewFile,

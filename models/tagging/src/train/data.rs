@@ -15,7 +15,7 @@ use crate::features::{Encoder, Sentence, normalize};
 use crate::labels::{Labels, Span};
 use crate::vectors::WordVectors;
 
-/// The table `[data]` of a recipe, which selects the data and their preprocessing.
+/// The table `[data]` of a recipe (the TOML file of a training run), which selects the data and their preprocessing.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {

@@ -1,5 +1,5 @@
 //! Measures exported models in tract: `bench FOLDER…`. Each folder has a `model.onnx`. The program prints one line of
-//! JSON for each model, with all times. It names models that tract cannot run on standard error.
+//! JSON for each model, with all times. For each model that tract cannot run, it prints the error on standard error.
 //!
 //! Integer inputs are 1, and all other inputs are 0, because the time of a recurrent network does not depend on the
 //! values. The time includes neither the tokenizer nor the scaler.

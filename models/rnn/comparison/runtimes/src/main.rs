@@ -19,7 +19,8 @@ type Run = Box<dyn Fn()>;
 
 const WARM_UP: usize = 2;
 const RUNS: usize = 7;
-/// The number of steps of a stream per run: milliseconds per run are then microseconds per step.
+/// The number of steps in one run, if a run is a sequence of single steps. The time of a run in milliseconds equals the
+/// time of a step in microseconds.
 const STEPS: usize = 1000;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -30,7 +31,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let request = request?;
         let file = Path::new(folder).join(format!("{}.onnx", request.replace(' ', "-")));
         let sizes: Vec<usize> = request.split(' ').skip(1).map(str::parse).collect::<Result<_, _>>()?;
-        let [batch, time, input, hidden] = sizes[..] else { return Err("a request has four sizes".into()) };
+        let [batch, time, input, hidden] = sizes[..] else {
+            return Err("a request must be `cell batch time input hidden`".into());
+        };
         let shapes = match time {
             1 => vec![[1, batch, input], [1, batch, hidden], [1, batch, hidden]],
             _ => vec![[batch, time, input]],
@@ -50,9 +53,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Loads an ONNX graph in tract. Returns a function that runs a layer once, or, if the graph is a single step, runs it
-/// a thousand times. `shapes` are the shapes of the inputs of the graph, in order; shapes beyond the number of inputs
-/// are ignored.
+/// Loads an ONNX graph in tract. Returns a function that runs the graph once, or [`STEPS`] times if the graph is a
+/// single step with states. `shapes` are the shapes of the inputs of the graph, in order; shapes beyond the number of
+/// inputs are ignored.
 fn tract(file: &Path, shapes: &[[usize; 3]]) -> TractResult<Run> {
     let mut model = tract_onnx::onnx().model_for_path(file)?;
     let mut inputs: TVec<TValue> = TVec::new();
@@ -63,21 +66,21 @@ fn tract(file: &Path, shapes: &[[usize; 3]]) -> TractResult<Run> {
     let model = model.into_optimized()?.into_runnable()?;
     Ok(Box::new(move || {
         if inputs.len() == 1 {
-            model.run(inputs.clone()).expect("the layer runs");
+            model.run(inputs.clone()).expect("tract must be able to run the layer");
             return;
         }
         let mut inputs = inputs.clone();
         for _ in 0..STEPS {
-            let states = model.run(inputs.clone()).expect("the step runs");
+            let states = model.run(inputs.clone()).expect("tract must be able to run the step");
             inputs.truncate(1);
             inputs.extend(states);
         }
     }))
 }
 
-/// Loads an ONNX graph in rten. Returns a function that runs a layer once, or, if the graph is a single step, runs it a
-/// thousand times. `shapes` are the shapes of the inputs of the graph, in order; shapes beyond the number of inputs are
-/// ignored.
+/// Loads an ONNX graph in rten. Returns a function that runs the graph once, or [`STEPS`] times if the graph is a
+/// single step with states. `shapes` are the shapes of the inputs of the graph, in order; shapes beyond the number of
+/// inputs are ignored.
 fn rten(file: &Path, shapes: &[[usize; 3]]) -> Result<Run, Box<dyn Error>> {
     let model: Model = ModelOptions::with_all_ops().prepack_weights(true).load_file(file)?;
     let ids: Vec<NodeId> = model.input_ids().to_vec();
@@ -86,7 +89,7 @@ fn rten(file: &Path, shapes: &[[usize; 3]]) -> Result<Run, Box<dyn Error>> {
     let inputs: Vec<Value> = shapes.iter().take(ids.len()).map(|shape| tensor(shape).into()).collect();
     let run = move |inputs: &[Value]| -> Vec<Value> {
         let views = ids.iter().copied().zip(inputs.iter().map(|value| ValueView::from(value).into())).collect();
-        model.run(views, &outputs, None).expect("the graph runs")
+        model.run(views, &outputs, None).expect("rten must be able to run the graph")
     };
     Ok(Box::new(move || {
         if inputs.len() == 1 {
@@ -106,7 +109,7 @@ fn values(shape: &[usize; 3]) -> Vec<f32> {
     (0..shape.iter().product()).map(|index| (index * 37 % 101) as f32 / 50.0 - 1.0).collect()
 }
 
-/// Returns the median time of a run.
+/// Returns the median time of a run in milliseconds.
 fn milliseconds(run: &Run) -> f64 {
     let mut times: Vec<f64> = (0..WARM_UP + RUNS)
         .map(|_| {

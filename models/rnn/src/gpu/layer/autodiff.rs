@@ -65,7 +65,7 @@ fn track<const N: usize, C: CheckpointStrategy>(
 struct LayerBackward;
 
 impl<const N: usize> Backward<Cube, N> for LayerBackward {
-    /// The call, and the values that it has saved.
+    /// The arguments of the forward pass, and the values that it has saved for the backward pass.
     type State = (Call, CubeTensor);
 
     fn backward(self, ops: Ops<Self::State, N>, gradients: &mut Gradients, _: &mut Checkpointer) {
@@ -79,7 +79,8 @@ impl<const N: usize> Backward<Cube, N> for LayerBackward {
     }
 }
 
-/// Returns the gradients of the tensors of an operation of [`CubeLayer`], in the same order.
+/// Returns the gradients of the tensor arguments of an operation of [`CubeLayer`], in the same order. `d_all` is the
+/// gradient of its result.
 fn gradients_of(call: &Call, saved: CubeTensor, d_all: CubeTensor) -> Vec<CubeTensor> {
     let (saved, d_initial) = call.backward(saved, d_all);
     let plan = call.plan;
@@ -89,29 +90,30 @@ fn gradients_of(call: &Call, saved: CubeTensor, d_all: CubeTensor) -> Vec<CubeTe
     let columns = |first, count| Columns { matrix: saved.clone(), stride: plan.saved_width(), first, count };
     let whole = |matrix, count| Columns { matrix, stride: count, first: 0, count };
 
-    let d_gates = columns(0, directions * width); // [B·T, D·G·H]
+    let d_gates = columns(0, directions * width); // [batch × time, D·G·H]: directions × gates × hidden
     let d_input = product(d_gates.clone(), whole(call.input_weights(), features), rows);
     let d_input = Cube::float_reshape(d_input, Shape::new([batch, time, features]));
     let right = whole(call.input_rows(), features);
     let d_weights_ih = sum_of_outer_products(vec![Block { left: d_gates, right }], rows); // [D·G·H, features]
 
-    // The columns of a direction whose sums are the gradients of its recurrent bias, in the order of the gates, each with
-    // the columns that the recurrent weights multiply.
+    // Returns groups of gates of a direction, in the order of the gates: the first column of the group in `saved`, the
+    // number of columns, and the first column of the vector that the recurrent weights of the group multiply. The sums
+    // of the columns of a group are the gradient of its recurrent bias.
     let recurrent = |direction: usize| {
         let gates = direction * width;
-        let hidden = plan.extra_column(direction, plan.extras() - 1); // before the steps
+        let hidden = plan.extra_column(direction, plan.extras() - 1); // the hidden state before each step
         let first_extra = plan.extra_column(direction, 0);
         match plan.cell {
-            // The gradient of the recurrent product of the candidate is the first extra value.
+            // The first extra value is the gradient of the recurrent product of the candidate.
             Cell::Gru => vec![(gates, 2 * size, hidden), (first_extra, size, hidden)],
-            // The candidate multiplies r⊙h, the first extra value.
+            // The recurrent weights of the candidate multiply r⊙h, which is the first extra value.
             Cell::GruResetBefore => vec![(gates, 2 * size, hidden), (gates + 2 * size, size, first_extra)],
             _ => vec![(gates, width, hidden)],
         }
     };
     let parts = (0..directions).flat_map(recurrent);
     let blocks = parts.map(|(first, count, right)| Block { left: columns(first, count), right: columns(right, size) });
-    let d_weights_hh = sum_of_outer_products(blocks.collect(), rows); // [D·G·H, H]
+    let d_weights_hh = sum_of_outer_products(blocks.collect(), rows); // [D·G·H, hidden]
 
     let sums = column_sums(columns(0, plan.saved_width()), rows); // [1, saved width]
     let sum = |first: usize, count: usize| {

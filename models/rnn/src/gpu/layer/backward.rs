@@ -1,12 +1,15 @@
-//! The backward pass of one layer. As in [`forward`](super::forward), one cube processes all steps of one sequence in
-//! one direction.
+//! The backward pass of one layer. As in [`forward`](super::forward), one cube (a thread block, whose threads are
+//! called units) processes all steps of one sequence in one direction.
+//!
+//! Buffers, for B sequences of T steps, D directions, H hidden units, G gates and S states (an LSTM has two, other
+//! cells have one):
 //!
 //! | buffer | shape | contents |
 //! |---|---|---|
-//! | `saved` | `[B·T, saved width]` | the values of the forward pass; the gradients of the gates replace the gates |
-//! | `packed` | `[D, G, ⌈H / 4⌉, H]` vectors | recurrent weights, see [`pack`](super::pack) |
+//! | `saved` | `[B·T, saved width]` | the saved values; the gradients of the gates replace the gates |
+//! | `packed` | `[D, G, ⌈H / 4⌉, H]` vectors of 4 values | recurrent weights, see [`pack`](super::pack) |
 //! | `d_all` | `[B·T·D + S·D·B, H]` | the gradients of the outputs and the final states |
-//! | `lengths` | `[B]` | the lengths of the sequences, if the plan is ragged |
+//! | `lengths` | `[B]` | the lengths of the sequences; not read if all sequences have T steps |
 //! | `d_initial` | `[S·D, B, H]` | the gradients of the initial states |
 
 use cubecl::prelude::*;
@@ -15,8 +18,9 @@ use super::forward::{dot, extra_place, gate_place, length, state_row, step_at, t
 use super::plan::{LANES, Plan};
 use crate::Cell;
 
-/// Processes the positions `first` to `last` (exclusive), counted from the step that the forward pass processed last. A
-/// launch with `first > 0` continues with the gradients that the launch before it has stored in `d_initial`.
+/// Processes the iterations `first` to `last` (exclusive) of the loop over the steps, which begins with the step that
+/// the forward pass processed last. A launch with `first > 0` continues with the gradients that the previous launch has
+/// stored in `d_initial`.
 #[cube(launch_unchecked)]
 pub(super) fn backward<N: Size>(
     saved: &mut [f32],
@@ -76,7 +80,7 @@ pub(super) fn backward<N: Size>(
             }
             let mut unit = UNIT_POS_X as usize;
             while unit < size {
-                // The gradient of r⊙h.
+                // The gradient of r⊙h, the product of reset gate and hidden state.
                 let d_gated = recurrent_gradient(&d_gates, packed, &partial, unit, 2usize, 1usize, plan);
                 let reset = gate_place(row, unit, 0usize, plan);
                 let r = saved[reset];
@@ -94,7 +98,7 @@ pub(super) fn backward<N: Size>(
             partial_gradients(&d_gates, packed, &mut partial, 0usize, comptime!(plan.first_gates()), plan);
             sync_cube();
         }
-        // The gradients of the gates are zero in the padding.
+        // The gradients of the gates are zero in the padding, so this code also runs for padding.
         let mut unit = UNIT_POS_X as usize;
         while unit < size {
             d_hidden[unit] +=
@@ -115,8 +119,8 @@ pub(super) fn backward<N: Size>(
 }
 
 /// Computes partial sums of the gradient of the vector that the recurrent weights are multiplied with: the hidden
-/// state, or `r ⊙ h`. The sum runs over the gates `first_gate` to `first_gate + gates` (exclusive). Each unit adds the
-/// terms of one slice of the sum, for one hidden unit, and writes the result to `partial`.
+/// state, or `r ⊙ h`. The sum runs over the gates `first_gate` to `first_gate + gates` (exclusive). Each unit (thread)
+/// adds the terms of one slice of the sum, for one hidden unit, and writes the result to `partial`.
 #[cube]
 fn partial_gradients<N: Size>(
     d_gates: &Shared<[f32]>,
@@ -138,8 +142,8 @@ fn partial_gradients<N: Size>(
     }
 }
 
-/// The gradient of one value (hidden unit) of the vector that the recurrent weights are multiplied with: the hidden
-/// state, or `r ⊙ h`. The sum runs over the gates `first_gate` to `first_gate + gates` (exclusive).
+/// Returns the gradient of one value (the hidden unit `unit`) of the vector that the recurrent weights are multiplied
+/// with: the hidden state, or `r ⊙ h`. The sum runs over the gates `first_gate` to `first_gate + gates` (exclusive).
 #[cube]
 fn recurrent_gradient<N: Size>(
     d_gates: &Shared<[f32]>,
@@ -164,7 +168,8 @@ fn recurrent_gradient<N: Size>(
     }
 }
 
-/// The products of the weights of one hidden unit with the vectors `first` to `last` (exclusive) of `d_gates`.
+/// Returns the product of the recurrent weights of one hidden unit and the vectors `first` to `last` (exclusive) of
+/// `d_gates`. A vector has four values.
 #[cube]
 fn sum<N: Size>(
     d_gates: &Shared<[f32]>,
@@ -182,10 +187,10 @@ fn sum<N: Size>(
     sum
 }
 
-/// Computes the gradients of the pre-activations of one unit, from the gradient `d_h` of its hidden state after a step.
-/// In a cell with two phases, it leaves out the reset gate. Writes these gradients to `saved` in place of the gates, and
-/// the gradients of the recurrent products to `d_gates`. Returns the part of the gradient of the hidden state before the
-/// step that does not pass through the recurrent products.
+/// Computes the gradients of the gates before their activation functions for one hidden unit, from the gradient `d_h`
+/// of its hidden state after a step. Leaves out the reset gate if it acts before the recurrent product. Writes these
+/// gradients to `saved` in place of the gates, and the gradients of the recurrent products to `d_gates`. Returns the
+/// part of the gradient of the hidden state before the step that does not pass through the recurrent products.
 #[cube]
 fn differentiate(
     d_h: f32,

@@ -1,14 +1,15 @@
 //! The forward pass of one layer. One cube (a thread block, whose threads are called units) processes all steps of one
-//! sequence in one direction, and the state stays in shared memory. A pass over a layer is therefore one launch.
+//! sequence in one direction, and keeps the state in shared memory. A pass over a layer is therefore one kernel launch.
 //!
-//! Buffers, for B sequences of T steps, D directions, H hidden units, G gates and S states:
+//! Buffers, for B sequences of T steps, D directions, H hidden units, G gates and S states (an LSTM has two, other
+//! cells have one):
 //!
 //! | buffer | shape | contents |
 //! |---|---|---|
 //! | `products` | `[B·T, D·G·H]` | input products, without biases |
-//! | `packed` | `[D, ⌈H / 4⌉ + 1, G·H]` vectors | recurrent weights and biases, see [`pack`](super::pack) |
+//! | `packed` | `[D, ⌈H / 4⌉ + 1, G·H]` vectors of 4 values | recurrent weights and biases, see [`pack`](super::pack) |
 //! | `initial` | `[S·D, B, H]` | the initial hidden states and, for an LSTM, the initial cell states |
-//! | `lengths` | `[B]` | the lengths of the sequences, if the plan is ragged |
+//! | `lengths` | `[B]` | the lengths of the sequences; not read if all sequences have T steps |
 //! | `all` | `[B·T·D + S·D·B, H]` | outputs, `[B, T, D·H]`; then the final states, in the order of `initial` |
 //! | `saved` | `[B·T, saved width]` | values for the backward pass, see [`Plan::extras`] |
 
@@ -17,7 +18,7 @@ use cubecl::prelude::*;
 use super::plan::{LANES, Plan};
 use crate::Cell;
 
-/// The logistic function, in a form that cannot overflow. `exp` can overflow.
+/// The logistic function, computed with tanh. The usual formula with `exp` can overflow.
 #[cube]
 fn sigmoid(x: f32) -> f32 {
     0.5f32 * tanh(0.5f32 * x) + 0.5f32
@@ -29,13 +30,14 @@ pub(super) fn tanh(x: f32) -> f32 {
     clamp(x, -40.0f32, 40.0f32).tanh()
 }
 
-/// The length of the sequence of this cube.
+/// Returns the length of the sequence that this cube (thread block) processes.
 #[cube]
 pub(super) fn length(lengths: &[u32], time: usize, #[comptime] plan: Plan) -> usize {
     if comptime!(plan.ragged) { lengths[CUBE_POS_X as usize] as usize } else { time }
 }
 
-/// The step that the direction of this cube processes at position `index`.
+/// Returns the step that this cube (thread block) processes in iteration `index` of the loop over the steps. The
+/// reverse direction starts at the last step.
 #[cube]
 pub(super) fn step_at(index: usize, time: usize, #[comptime] plan: Plan) -> usize {
     if comptime!(plan.directions == 2) {
@@ -47,15 +49,16 @@ pub(super) fn step_at(index: usize, time: usize, #[comptime] plan: Plan) -> usiz
     }
 }
 
-/// The index of the first hidden unit of this cube in the tensor of states, `[S·D, B, H]`.
+/// Returns the index of the first value of this cube's sequence and direction in the tensor of all states,
+/// `[states × directions, batch, hidden]`. `state`: 0 for the hidden state, and 1 for the cell state of an LSTM.
 #[cube]
 pub(super) fn state_row(#[comptime] state: usize, #[comptime] plan: Plan) -> usize {
     let row = comptime!(state * plan.directions) + CUBE_POS_Y as usize;
     (row * CUBE_COUNT_X as usize + CUBE_POS_X as usize) * comptime!(plan.size)
 }
 
-/// Processes the positions `first` to `last` (exclusive) of all sequences. A launch with `first > 0` continues with the
-/// states that the launch before it has stored in `all`.
+/// Processes the iterations `first` to `last` (exclusive) of the loop over the steps, for all sequences. A launch with
+/// `first > 0` continues with the states that the previous launch has stored in `all`.
 #[cube(launch_unchecked)]
 pub(super) fn forward<N: Size>(
     products: &[f32],
@@ -78,7 +81,7 @@ pub(super) fn forward<N: Size>(
     // The index in `all` of the first final state.
     let states = CUBE_COUNT_X as usize * time * directions * size;
 
-    let mut hidden = Shared::new_slice(comptime!(2 * plan.padded())); // before and after a step, in turn
+    let mut hidden = Shared::new_slice(comptime!(2 * plan.padded())); // the states before and after a step
     let mut memory = Shared::new_slice(comptime!(plan.memory_values()));
     let mut gated = Shared::new_slice(comptime!(plan.gated_values()));
     let mut partial = Shared::new_slice(comptime!(plan.partial_values(plan.first_gates())));
@@ -100,7 +103,8 @@ pub(super) fn forward<N: Size>(
     }
     sync_cube();
 
-    // The bounds are scalars, equal for all units, so that the barriers are in uniform control flow.
+    // The bounds are scalars, equal for all threads, so that the barriers are in uniform control flow, as WebGPU
+    // requires.
     for index in first..last {
         let step = step_at(index, time, plan);
         let before = ((index - first) % 2) * padded;
@@ -128,7 +132,7 @@ pub(super) fn forward<N: Size>(
             );
             if comptime!(plan.has_two_phases()) {
                 let r = sigmoid(x[0] + u[0]);
-                memory[unit] = sigmoid(x[1] + u[1]); // z, for the second phase
+                memory[unit] = sigmoid(x[1] + u[1]); // the update gate z, which is read below
                 gated[unit] = r * h_before;
                 if comptime!(plan.keep) {
                     save_gate(saved, row, unit, 0usize, r, plan);
@@ -180,7 +184,7 @@ pub(super) fn forward<N: Size>(
     }
 }
 
-/// The sum of four products of weights and values in shared memory.
+/// Returns the sum of four products: the four weights times the four values in shared memory from index `first`.
 #[cube]
 pub(super) fn dot<N: Size>(weights: Vector<f32, N>, values: &Shared<[f32]>, first: usize) -> f32 {
     let mut sum = 0.0f32;
@@ -191,7 +195,7 @@ pub(super) fn dot<N: Size>(weights: Vector<f32, N>, values: &Shared<[f32]>, firs
     sum
 }
 
-/// The input products of all gates of one hidden unit, with the input biases.
+/// Returns the input product plus the input bias for each gate of one hidden unit. `row` is `sequence × time + step`.
 #[cube]
 fn input_products<N: Size>(
     products: &[f32],
@@ -213,15 +217,16 @@ fn input_products<N: Size>(
     x
 }
 
-/// The input bias and the recurrent bias of one column of the gates.
+/// Returns a vector that starts with the input bias and the recurrent bias of one gate and hidden unit; `column` is
+/// `gate × hidden + unit`.
 #[cube]
 fn biases<N: Size>(packed: &[Vector<f32, N>], column: usize, #[comptime] plan: Plan) -> Vector<f32, N> {
     let row = comptime!(plan.vectors() * plan.width());
     packed[CUBE_POS_Y as usize * comptime!(plan.packed_vectors()[0]) + row + column]
 }
 
-/// Computes partial sums of the recurrent products: each unit multiplies one slice of `values` with the weights of one
-/// hidden unit, and writes one sum per gate to `partial`.
+/// Computes partial sums of the recurrent products. Each unit (thread) multiplies one slice of `values` with the
+/// weights of one hidden unit, and writes one sum per gate to `partial`.
 #[cube]
 fn partial_products<N: Size>(
     values: &Shared<[f32]>,
@@ -246,7 +251,7 @@ fn partial_products<N: Size>(
     }
 }
 
-/// The recurrent products of the gates of one hidden unit, with the recurrent biases.
+/// Returns the recurrent product plus the recurrent bias for each of the gates of one hidden unit.
 #[cube]
 fn recurrent_products<N: Size>(
     values: &Shared<[f32]>,
@@ -284,7 +289,8 @@ fn recurrent_products<N: Size>(
     u
 }
 
-/// The products of the gates of one hidden unit with the vectors `first` to `last` (exclusive) of `values`.
+/// Returns, for each of the gates of one hidden unit, the product of its recurrent weights and the vectors `first` to
+/// `last` (exclusive) of `values`. A vector has four values.
 #[cube]
 fn sums<N: Size>(
     values: &Shared<[f32]>,
@@ -314,14 +320,16 @@ fn sums<N: Size>(
     sums
 }
 
-/// The index in `saved` of a gate of one hidden unit.
+/// Returns the index of a gate of one hidden unit in `saved`, the values for the backward pass. `row` is
+/// `sequence × time + step`.
 #[cube]
 pub(super) fn gate_place(row: usize, unit: usize, #[comptime] gate: usize, #[comptime] plan: Plan) -> usize {
     let column = CUBE_POS_Y as usize * comptime!(plan.width()) + comptime!(gate * plan.size);
     row * comptime!(plan.saved_width()) + column + unit
 }
 
-/// The index in `saved` of an [extra value](Plan::extras) of one hidden unit.
+/// Returns the index of an [extra value](Plan::extras) of one hidden unit in `saved`, the values for the backward pass.
+/// `row` is `sequence × time + step`.
 #[cube]
 pub(super) fn extra_place(row: usize, unit: usize, #[comptime] extra: usize, #[comptime] plan: Plan) -> usize {
     let direction = CUBE_POS_Y as usize * comptime!(plan.extras() * plan.size);
@@ -345,8 +353,8 @@ fn save_extra(
     saved[extra_place(row, unit, extra, plan)] = value;
 }
 
-/// The hidden state of one unit after a step of a cell with one phase. Updates the cell state in `memory`, and saves the
-/// values for the backward pass.
+/// Returns the hidden state of one unit after a step, for a cell that computes all recurrent products at once. Updates
+/// the cell state in `memory`, and saves the values for the backward pass.
 #[cube]
 fn activate(
     x: &Array<f32>,

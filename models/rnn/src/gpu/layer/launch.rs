@@ -1,4 +1,4 @@
-//! The launches of the kernels of one layer.
+//! Allocates the buffers of the kernels of one layer, and launches the kernels.
 
 use std::ops::Range;
 
@@ -16,15 +16,17 @@ use crate::Cell;
 use crate::gpu::{empty, grid, limit, product, units};
 use crate::lengths::Lengths;
 
-/// The largest number of slices of a recurrent sum.
+/// The largest number of slices of the sum in a recurrent product. Several threads compute one sum, one slice each.
 const MAX_SLICES: usize = 8;
-/// The most multiplications of one launch: 0.4 s on a slow GPU. Windows stops a launch after 2 s.
+/// The largest number of multiplications in one launch, which take 0.4 s on a slow GPU. Windows stops a launch after
+/// two seconds.
 const MAX_PRODUCTS: usize = 20_000_000_000;
-/// The most loop iterations of a unit in one launch. Mesa's software adapter (llvmpipe) ends the loops of a kernel after
-/// 65,535 iterations without an error.
+/// The largest number of loop iterations of a thread in one launch. Mesa's software adapter (llvmpipe) ends the loops
+/// of a kernel after 65,535 iterations without an error.
 const MAX_ITERATIONS: usize = 60_000;
 
-/// Whether the state of a layer with `size` hidden units fits the shared memory of a cube.
+/// Returns whether the state of a layer with `size` hidden units fits the shared memory of a cube (thread block), and
+/// the device can compute the matrix products of the backward pass.
 pub(super) fn fits(device: &CubeDevice, cell: Cell, size: usize) -> bool {
     let plan = Plan { cell, size, directions: 1, reverse: false, ragged: true, slices: 1, keep: true };
     let client = device.client();
@@ -35,7 +37,7 @@ fn fits_shared_memory(client: &Client, plan: &Plan) -> bool {
     plan.shared_values() * size_of::<f32>() <= client.properties().hardware.max_shared_memory_size
 }
 
-/// The most steps of one launch. The environment variable `RNN_ZOO_GPU_STEPS` lowers it.
+/// Returns the largest number of steps of one launch. The environment variable `RNN_ZOO_GPU_STEPS` lowers the number.
 fn steps_per_launch(plan: &Plan, batch: usize, units: u32) -> usize {
     let products = batch * plan.directions * plan.width() * plan.size;
     let rounds = (plan.size * plan.slices).div_ceil(units as usize);
@@ -44,16 +46,16 @@ fn steps_per_launch(plan: &Plan, batch: usize, units: u32) -> usize {
     limit("RNN_ZOO_GPU_STEPS").map_or(steps, |limit| steps.min(limit))
 }
 
-/// The parts of `0..time` that are processed in one launch each.
+/// Splits the steps `0..time` into ranges of steps. One launch processes one range.
 fn chunks(plan: &Plan, [batch, time]: [usize; 2], units: u32) -> impl Iterator<Item = Range<usize>> {
     let steps = steps_per_launch(plan, batch, units);
     (0..time.max(1)).step_by(steps).map(move |first| first..(first + steps).min(time))
 }
 
-/// One call of a layer.
+/// The arguments of one call of an operation of [`CubeLayer`](super::CubeLayer), and the settings of its kernels.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
-    /// The input, `[B, T, features]`.
+    /// The input of the layer, `[batch, time, features]`.
     pub input: CubeTensor,
     initial: CubeTensor,
     pub weights: Vec<Weights>,
@@ -62,7 +64,7 @@ pub(super) struct Call {
     units: u32,
 }
 
-/// The parameters of one direction.
+/// The parameters of a layer in one direction.
 #[derive(Clone, Debug)]
 pub(super) struct Weights {
     pub weight_ih: CubeTensor,
@@ -78,7 +80,8 @@ impl Weights {
 }
 
 impl Call {
-    /// `tensors`: the tensors of an operation of [`CubeLayer`](super::CubeLayer), in the same order.
+    /// Creates a call. `tensors`: the tensor arguments of an operation of [`CubeLayer`](super::CubeLayer), in the same
+    /// order. `keep`: whether the forward pass saves the values that the backward pass needs.
     pub fn new(tensors: Vec<CubeTensor>, options: CubeOptions, keep: bool) -> Self {
         let tensors: Vec<_> = tensors.into_iter().map(into_contiguous).collect();
         let (input, initial) = (tensors[0].clone(), tensors[1].clone());
@@ -97,7 +100,7 @@ impl Call {
         Self { input, initial, weights, lengths, plan, units }
     }
 
-    /// The number of sequences and the number of steps.
+    /// Returns the number of sequences and the number of steps.
     pub fn dims(&self) -> [usize; 2] {
         let [batch, time, _] = self.input.shape().dims();
         [batch, time]
@@ -107,7 +110,7 @@ impl Call {
         &self.input.client
     }
 
-    /// The input weights of all directions, `[D·G·H, features]`.
+    /// Returns the input weights of all directions, `[directions × gates × hidden, features]`.
     pub fn input_weights(&self) -> CubeTensor {
         let mut weights = self.weights.iter().map(|weights| weights.weight_ih.clone());
         match (weights.next(), weights.next()) {
@@ -116,20 +119,22 @@ impl Call {
         }
     }
 
-    /// Runs the forward pass. Returns the matrix that [`CubeLayer`](super::CubeLayer) documents, and the saved values.
+    /// Runs the forward pass. Returns the matrix that the operations of [`CubeLayer`](super::CubeLayer) return, and the
+    /// values that are saved for the backward pass.
     pub fn forward(&self) -> (CubeTensor, CubeTensor) {
         let Self { input, plan, .. } = self;
         let ([batch, time], plan) = (self.dims(), *plan);
         let [_, _, features] = input.shape().dims();
         let rows = Cube::float_reshape(input.clone(), Shape::new([batch * time, features]));
-        let products = Cube::float_matmul(rows, Cube::float_transpose(self.input_weights())); // [B·T, D·G·H]
+        // The shape is [batch × time, directions × gates × hidden].
+        let products = Cube::float_matmul(rows, Cube::float_transpose(self.input_weights()));
         let products = into_contiguous(products);
         let packed = self.pack_forward();
         let all = empty(input, [batch * (time + plan.states()) * plan.directions, plan.size]);
         let saved = empty(input, if plan.keep { [batch * time, plan.saved_width()] } else { [1, 1] });
         for steps in chunks(&plan, [batch, time], self.units) {
-            // SAFETY: the buffers have the shapes that the module `forward` documents, and `new` has checked the shared
-            // memory.
+            // SAFETY: the buffers have the shapes that the module `forward` documents, and `new` has chosen
+            // a plan that fits the shared memory.
             unsafe {
                 forward::forward::launch_unchecked(
                     self.client(),
@@ -152,7 +157,7 @@ impl Call {
         (all, saved)
     }
 
-    /// Runs the backward kernel. Returns the saved values with the gradients of the gates in place of the gates, and the
+    /// Runs the backward kernel. Returns `saved`, in which the gradients of the gates have replaced the gates, and the
     /// gradients of the initial states.
     pub fn backward(&self, saved: CubeTensor, d_all: CubeTensor) -> (CubeTensor, CubeTensor) {
         let ([batch, time], plan) = (self.dims(), self.plan);
@@ -161,7 +166,8 @@ impl Call {
         let d_all = into_contiguous(d_all);
         let d_initial = empty(&self.input, [plan.states() * plan.directions * batch, plan.size]);
         for steps in chunks(&plan, [batch, time], self.units) {
-            // SAFETY: as in `forward`.
+            // SAFETY: the buffers have the shapes that the module `backward` documents, and `new` has chosen
+            // a plan that fits the shared memory.
             unsafe {
                 backward::backward::launch_unchecked(
                     self.client(),
@@ -189,7 +195,7 @@ impl Call {
         let packed = empty(&self.input, [self.plan.directions * vectors, LANES]);
         for (direction, weights) in self.weights.iter().enumerate() {
             let Weights { weight_hh, bias_ih, bias_hh, .. } = weights.clone();
-            // SAFETY: the kernel writes `vectors` vectors for each direction.
+            // SAFETY: the kernel writes `vectors` vectors for each direction, for which `packed` has memory.
             unsafe {
                 pack::pack_forward::launch_unchecked(
                     self.client(),
@@ -212,7 +218,7 @@ impl Call {
         let [_, vectors] = self.plan.packed_vectors();
         let packed = empty(&self.input, [self.plan.directions * vectors, LANES]);
         for (direction, weights) in self.weights.iter().enumerate() {
-            // SAFETY: as in `pack_forward`.
+            // SAFETY: the kernel writes `vectors` vectors for each direction, for which `packed` has memory.
             unsafe {
                 pack::pack_backward::launch_unchecked(
                     self.client(),
@@ -229,14 +235,14 @@ impl Call {
         packed
     }
 
-    /// The input, with zeros in the padding, as a matrix `[B·T, features]`.
+    /// Returns the input as a matrix, `[batch × time, features]`, with zeros in the padding.
     pub fn input_rows(&self) -> CubeTensor {
         let [batch, time, features] = self.input.shape().dims();
         if self.lengths.is_none() {
             return Cube::float_reshape(self.input.clone(), Shape::new([batch * time, features]));
         }
         let cleared = empty(&self.input, [batch * time, features]);
-        // SAFETY: the kernel writes no value after the last of `cleared`, which has the size of the input.
+        // SAFETY: the kernel writes only values of `cleared`, which has the size of the input.
         unsafe {
             pack::clear_padding::launch_unchecked(
                 self.client(),
@@ -252,19 +258,19 @@ impl Call {
         cleared
     }
 
-    /// One cube per sequence and direction.
+    /// Returns the grid of the layer's kernels: one cube (thread block) per sequence and direction.
     fn cube_count(&self) -> CubeCount {
         let [batch, _] = self.dims();
         CubeCount::Static(batch as u32, self.plan.directions as u32, 1)
     }
 
-    /// One unit per hidden unit and slice. If the device does not allow so many units, each unit computes several hidden
-    /// units.
+    /// Returns the size of a cube (thread block): one thread per hidden unit and slice of a recurrent sum. If the
+    /// device does not allow so many threads, each thread computes several hidden units.
     fn cube_dim(&self) -> CubeDim {
         CubeDim::new_1d(((self.plan.size * self.plan.slices) as u32).min(self.units))
     }
 
-    /// The cubes of a kernel with one unit per value.
+    /// Returns a grid of cubes (thread blocks) with at least one thread for each of `values` values.
     fn elementwise(&self, values: usize) -> CubeCount {
         grid(values.div_ceil(self.units as usize))
     }
@@ -273,7 +279,7 @@ impl Call {
         match &self.lengths {
             // SAFETY: the buffer has one value per sequence.
             Some(lengths) => unsafe { BufferArg::from_raw_parts(lengths.on_gpu(self.client()), lengths.len()) },
-            // The kernel does not read it.
+            // Without lengths, the kernel does not read this argument, so that any buffer is valid.
             None => self.weights[0].bias_hh.clone().into_buffer_arg(),
         }
     }

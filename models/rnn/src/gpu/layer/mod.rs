@@ -1,18 +1,19 @@
 //! A recurrent layer as one operation on a GPU.
 //!
 //! ```text
-//! forward    x·W_ih (burn) ─► products [B·T, D·G·H] ─► one launch for all steps ─► outputs, final states; saved values
-//! backward   one launch for all steps ─► gradients of the gates ─► x, weights, biases (products and sums: `gpu/product.rs`)
+//! forward    burn: x·W_ih, [B·T, D·G·H] ─► one launch for all steps ─► outputs, final states, saved values
+//! backward   one launch for all steps ─► gradients of the gates ─► `gpu/product.rs`: gradients of x, weights, biases
 //! ```
 //!
+//! B is the batch size, T the number of steps, D the number of directions, G the number of gates and H the hidden size.
 //! Both directions of a bidirectional layer are one operation, so that they run at the same time.
 //!
 //! | file | contents |
 //! |---|---|
 //! | `plan.rs` | the compile-time settings of the kernels and the layout of their buffers |
-//! | `pack.rs` | the layout of the weights; the padding of the input |
+//! | `pack.rs` | kernels that copy the weights to another layout, and that set the padding of the input to zero |
 //! | `forward.rs`, `backward.rs` | the kernels that process all steps |
-//! | `launch.rs` | the launches of the kernels |
+//! | `launch.rs` | the code that allocates buffers and launches the kernels |
 //! | `autodiff.rs` | the gradients (feature `autodiff`) |
 
 #[cfg(feature = "autodiff")]
@@ -40,8 +41,8 @@ use crate::lengths::Lengths;
 use crate::scan::{Direction, LayerInput, LayerState};
 use crate::weights::WeightTensors;
 
-/// Whether the kernels can compute a layer: its device is a GPU, its tensors are 32-bit floats, and its state fits the
-/// shared memory of a cube.
+/// Returns whether the GPU kernels can compute a layer: its device is a GPU, its tensors are 32-bit floats, and its
+/// state fits the shared memory of a cube (thread block).
 pub(crate) fn supports(layer: &LayerInput) -> bool {
     let DispatchDevice::Cube(gpu) = layer.input.device().without_autodiff().as_dispatch().clone() else { return false };
     let types = layer.directions.iter().flat_map(|(_, weights, initial)| {
@@ -51,7 +52,8 @@ pub(crate) fn supports(layer: &LayerInput) -> bool {
     has_kernels(&layer.input.device(), &types) && launch::fits(&gpu, layer.cell, layer.hidden_size())
 }
 
-/// Computes all directions of a layer. [`supports`] must return true.
+/// Computes all directions of a layer for which [`supports`] returns true. Returns the outputs,
+/// `[batch, time, directions × hidden]`, and the final state of each direction.
 pub(crate) fn layer(layer: LayerInput) -> (Tensor<3>, Vec<LayerState>) {
     let LayerInput { cell, input, directions, lengths } = layer;
     let [batch, time, _] = input.dims();
@@ -98,16 +100,20 @@ pub(crate) fn layer(layer: LayerInput) -> (Tensor<3>, Vec<LayerState>) {
 #[derive(Clone, Debug)]
 pub(crate) struct CubeOptions {
     cell: Cell,
-    /// Whether the layer has the reverse direction only.
+    /// Whether the layer has only one direction, the reverse direction.
     reverse: bool,
     lengths: Option<Lengths>,
 }
 
 /// The burn operations that compute one layer over whole sequences.
 ///
-/// They return one matrix with H columns. Its rows are the outputs, `[B, T, D·H]`, and the final states, `[S·D, B, H]`.
-/// `input`: `[B, T, features]`; `initial`: the initial states, `[S·D, B, H]`. For each direction, input weights, recurrent
-/// weights, and their two biases follow, in the shapes of [`Weights`](crate::Weights).
+/// The operations return one matrix with `hidden` columns. Its first rows are the outputs,
+/// `[batch, time, directions × hidden]`, in row-major order. The final states, `[states × directions, batch, hidden]`,
+/// follow. An LSTM has two states (hidden state and cell state), and other cells have one.
+///
+/// `input`: `[batch, time, features]`; `initial`: the initial states, `[states × directions, batch, hidden]`. For each
+/// direction, the input weights, the recurrent weights, the input bias and the recurrent bias follow, in the shapes of
+/// [`Weights`](crate::Weights).
 #[backend_extension(Cube: cfg(feature = "cube"), Autodiff: cfg(feature = "autodiff"))]
 pub(crate) trait CubeLayer: Backend {
     /// Computes one direction.

@@ -1,11 +1,12 @@
-//! Kernels that prepare the operands of [`forward`](super::forward) and [`backward`](super::backward).
+//! Kernels that prepare the weights and the input for [`forward`](super::forward) and [`backward`](super::backward).
 
 use cubecl::prelude::*;
 
 use super::plan::{LANES, Plan};
 
-/// Packs the weights and biases of one direction for the forward pass: `[D, ⌈H / 4⌉ + 1, G·H]` vectors. A vector holds
-/// four weights of one column of the gates. The last row holds the input bias and the recurrent bias.
+/// Packs the weights and biases of one direction for the forward pass. The buffer `packed` has the shape
+/// `[directions, ⌈hidden / 4⌉ + 1, gates × hidden]` and holds vectors of four values. A vector has four recurrent
+/// weights of one gate and hidden unit. The vectors of the last row start with the input bias and the recurrent bias.
 #[cube(launch_unchecked)]
 pub(super) fn pack_forward<N: Size>(
     weight_hh: &[f32],
@@ -38,8 +39,9 @@ pub(super) fn pack_forward<N: Size>(
     }
 }
 
-/// Packs the recurrent weights of one direction for the backward pass: `[D, G, ⌈H / 4⌉, H]` vectors. A vector holds four
-/// weights of one hidden unit before the step.
+/// Packs the recurrent weights of one direction for the backward pass. The buffer `packed` has the shape
+/// `[directions, gates, ⌈hidden / 4⌉, hidden]` and holds vectors of four values. A vector has the weights with which
+/// one hidden unit before the step acts on four hidden units after the step.
 #[cube(launch_unchecked)]
 pub(super) fn pack_backward<N: Size>(
     weight_hh: &[f32],
@@ -67,7 +69,8 @@ pub(super) fn pack_backward<N: Size>(
     }
 }
 
-/// Sets the padding of an input, `[B, T, features]`, to zero. A gradient of zero times NaN would be NaN.
+/// Copies an input, `[batch, time, features]`, and sets the padding to zero, because a NaN in the padding times a
+/// gradient of zero would be NaN.
 #[cube(launch_unchecked)]
 pub(super) fn clear_padding(input: &[f32], lengths: &[u32], cleared: &mut [f32], time: usize, features: usize) {
     let index = ABSOLUTE_POS;

@@ -1,65 +1,70 @@
-//! The compile-time settings of the kernels, and the layout of their buffers.
+//! The compile-time settings of the GPU kernels of a recurrent layer, and the layout of the buffers of these kernels.
 
 use crate::Cell;
 
-/// The number of values in one vector load.
+/// The number of 32-bit floats that a thread loads at once, as a vector.
 pub(super) const LANES: usize = 4;
 
-/// The compile-time settings of the kernels of one layer. Each plan is compiled to separate kernels.
+/// The compile-time settings of the GPU kernels of one layer. The kernels are compiled separately for each plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Plan {
     /// The recurrence.
     pub cell: Cell,
-    /// The number of hidden units of one direction, H.
+    /// The number of hidden units of one direction.
     pub size: usize,
-    /// The number of directions, D: 1, or 2 if one launch computes both. The second direction is the reverse direction.
+    /// The number of directions: 1, or 2 if one launch computes both directions. The second direction is the reverse
+    /// direction.
     pub directions: usize,
     /// Whether the only direction is the reverse direction.
     pub reverse: bool,
-    /// Whether a sequence may have fewer steps than the batch.
+    /// Whether some sequences may be shorter than the number of steps of the batch.
     pub ragged: bool,
-    /// The number of units of a cube that share the recurrent sums of one hidden unit.
+    /// The number of threads that compute the recurrent sums of one hidden unit together, one slice of each sum per
+    /// thread.
     pub slices: usize,
     /// Whether the forward pass saves the values that the backward pass needs.
     pub keep: bool,
 }
 
 impl Plan {
-    /// The number of columns of the gates of one direction, G·H.
+    /// Returns the number of gate values per step of one direction: gates × hidden units.
     pub fn width(&self) -> usize {
         self.cell.gates() * self.size
     }
 
-    /// The number of vectors that hold one value per hidden unit: H / 4, rounded up. The last vector is padded with
-    /// zeros.
+    /// Returns the number of vectors of four values that hold one value per hidden unit: hidden / 4, rounded up. The
+    /// last vector is padded with zeros.
     pub fn vectors(&self) -> usize {
         self.size.div_ceil(LANES)
     }
 
-    /// The number of hidden units with padding.
+    /// Returns the number of hidden units, rounded up to a multiple of four.
     pub fn padded(&self) -> usize {
         self.vectors() * LANES
     }
 
-    /// The number of states, S: 2 for an LSTM, otherwise 1.
+    /// Returns the number of states: 2 for an LSTM (hidden state and cell state), otherwise 1.
     pub fn states(&self) -> usize {
         if self.cell.has_memory() { 2 } else { 1 }
     }
 
-    /// Whether a step has two phases, because the candidate reads the product of the reset gate and the hidden state.
+    /// Returns whether a step has two phases: the reset and update gates first, and then the candidate, whose recurrent
+    /// product reads the product of reset gate and hidden state.
     pub fn has_two_phases(&self) -> bool {
         self.cell == Cell::GruResetBefore
     }
 
-    /// The number of gates whose recurrent weights are multiplied with the hidden state. These are all gates, except
-    /// the candidate of a cell with two phases, whose recurrent weights are multiplied with `r ⊙ h`.
+    /// Returns the number of gates whose recurrent weights are multiplied with the hidden state. These are all gates,
+    /// except the candidate of a cell with two phases, whose recurrent weights are multiplied with `r ⊙ h`, the product
+    /// of reset gate and hidden state.
     pub fn first_gates(&self) -> usize {
         if self.has_two_phases() { self.cell.gates() - 1 } else { self.cell.gates() }
     }
 
-    /// The number of saved values per hidden unit beside the gates, in this order: Elman `h`, LSTM `c h`, GRU `q h`, GRU
-    /// with the reset gate before the product `r⊙h h`. `h` and `c` are the states before the step, and `q` is the
-    /// recurrent product of the candidate with its bias.
+    /// Returns the number of extra values, which are the saved values per hidden unit and step that are not gates. They
+    /// are in this order: `h` for an Elman cell; `c`, `h` for an LSTM; `q`, `h` for PyTorch's GRU; `r ⊙ h`, `h` for the
+    /// GRU with the reset gate before the recurrent product. `h` and `c` are the states before the step, `r` is the
+    /// reset gate, and `q` is the recurrent product of the candidate with its bias.
     pub fn extras(&self) -> usize {
         match self.cell {
             Cell::Elman | Cell::ElmanRelu => 1,
@@ -67,40 +72,46 @@ impl Plan {
         }
     }
 
-    /// The number of columns of the saved values: gates of all directions, then the extra values of all directions.
+    /// Returns the number of columns of the saved values: the gates of all directions, then the [extra
+    /// values](Self::extras) of all directions.
     pub fn saved_width(&self) -> usize {
         self.directions * (self.width() + self.extras() * self.size)
     }
 
-    /// The first column of an extra value among the saved values of one direction.
+    /// Returns the first column, in the matrix of saved values, of an extra value of one direction. `extra` is the
+    /// position of the value in the order that [`extras`](Self::extras) documents.
     pub fn extra_column(&self, direction: usize, extra: usize) -> usize {
         self.directions * self.width() + (direction * self.extras() + extra) * self.size
     }
 
-    /// The number of vectors of the packed weights of one direction: for the forward pass, and for the backward pass.
-    /// The forward pass needs one row of vectors more, for the biases.
+    /// Returns the number of vectors of the packed weights of one direction, for the forward pass and for the backward
+    /// pass. The forward pass needs one more row of vectors, for the biases.
     pub fn packed_vectors(&self) -> [usize; 2] {
         [(self.vectors() + 1) * self.width(), self.vectors() * self.width()]
     }
 
-    /// The number of values in shared memory that a kernel needs, forward or backward, whichever needs more.
+    /// Returns the number of 32-bit floats in shared memory that a kernel needs: of the forward or the backward kernel,
+    /// whichever needs more.
     pub fn shared_values(&self) -> usize {
         let forward = 2 * self.padded() + self.gated_values() + self.partial_values(self.first_gates());
         let backward = self.size + self.cell.gates() * self.padded() + self.partial_values(1);
         forward.max(backward) + self.memory_values()
     }
 
-    /// The partial sums in shared memory: one row per slice, or one unused value.
+    /// Returns the number of partial sums in shared memory for the given number of gates. The result is 1, an unused
+    /// value, if there is only one slice.
     pub fn partial_values(&self, gates: usize) -> usize {
         if self.slices > 1 { self.slices * gates * self.size } else { 1 }
     }
 
-    /// The values in shared memory for the cell state or, in a cell with two phases, the update gate.
+    /// Returns the number of values in shared memory for the cell state or, in a cell with two phases, the update gate.
+    /// The result is 1, an unused value, for other cells.
     pub fn memory_values(&self) -> usize {
         if self.cell.has_memory() || self.has_two_phases() { self.size } else { 1 }
     }
 
-    /// The values in shared memory for the product of reset gate and hidden state.
+    /// Returns the number of values in shared memory for the product of reset gate and hidden state. The result is 1,
+    /// an unused value, for a cell that does not need this product.
     pub fn gated_values(&self) -> usize {
         if self.has_two_phases() { self.padded() } else { 1 }
     }
