@@ -52,13 +52,13 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
     print_line(&text)
 }
 
-/// The answer to one input text, with the number of the text. In JSON, the field `line` stands before the fields of the
-/// answer.
+/// The prediction for one input text, with the number of the text. In JSON, the field `line` stands before the fields of
+/// the prediction.
 #[derive(Serialize)]
 pub struct Numbered<'a, T: Serialize> {
     /// The number of the input line or argument that contains the text, counted from 1.
     pub line: usize,
-    /// The answer to the text.
+    /// The prediction for the text; JSON contains its fields beside `line`.
     #[serde(flatten)]
     pub answer: &'a T,
 }

@@ -93,7 +93,7 @@ pub enum PackageError {
     },
     /// Several applications have a model with the requested name.
     #[error(
-        "the applications {} each have a model named `{name}`; use the path of a package",
+        "the applications {} each have a model named `{name}`; give the path of the model's folder instead of the name",
         applications.join(" and ")
     )]
     Ambiguous {

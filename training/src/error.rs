@@ -63,6 +63,11 @@ impl TaskError {
     pub fn setting(setting: &'static str, message: impl Into<String>) -> Self {
         Self::Setting { setting, message: message.into() }
     }
+
+    /// Makes the error of a task that has a network, but got none. Only a bug in the program can cause this error.
+    pub fn without_network() -> Self {
+        Self::Other("internal error: the network is missing; please report this as a bug of rnn-zoo".to_owned())
+    }
 }
 
 impl From<String> for TaskError {
@@ -196,7 +201,7 @@ pub enum TrainingError {
         path: PathBuf,
     },
     /// The target folder of an export contains a file that does not belong to a package.
-    #[error("{} contains {holds}, which does not belong to a package; choose another folder", path.display())]
+    #[error("cannot export to {}: the folder contains {holds}, which is not a file of a model package; choose another folder", path.display())]
     NotAPackage {
         /// The target folder of the export.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! The verbs that all applications share.
+//! The verbs (subcommands) that all applications share.
 
 pub mod backends;
 mod bench;

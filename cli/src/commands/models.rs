@@ -64,7 +64,7 @@ pub fn run(args: &Models, all: Vec<(&'static str, Vec<Listed>)>, json: bool) -> 
         if installed == 0 {
             let searched = join(all.iter().map(|(application, _)| checkout_models(application)));
             let advice = "run this command on the machine with the source checkout, or copy the models by hand";
-            return Err(CliError::Usage(format!("there are no models to install in {searched}; {advice}")));
+            return Err(CliError::Usage(format!("no models to install were found in {searched}; {advice}")));
         }
         return Ok(());
     }

@@ -88,14 +88,17 @@ pub enum RecordingError {
         needed: usize,
     },
     /// There are too few recordings for a split.
-    #[error("{data} has {recordings} recordings that can be split, but at least {needed} are needed; add recordings")]
+    #[error(
+        "{data} has {recordings} recordings that can be divided into parts, but at least {needed} are needed; add \
+         recordings, at least two of each class"
+    )]
     TooFewRecordings {
         /// The [`source`](crate::recordings::Recordings::source) of the recordings.
         data: String,
-        /// The number of recordings that can be split. For cross-validation folds, these are all recordings; otherwise,
-        /// the recordings of classes with at least two recordings.
+        /// The number of recordings that can be divided into parts. For cross-validation folds, these are all
+        /// recordings; otherwise, the recordings of classes with at least two recordings.
         recordings: usize,
-        /// The minimum number of recordings that can be split.
+        /// The minimum number of such recordings.
         needed: usize,
     },
     /// The header of a `.ts` file does not describe equally spaced series with class labels.
@@ -148,7 +151,8 @@ pub enum RecordingError {
     },
     /// A value is not a finite number, or is outside of the range of valid values of the data set.
     #[error(
-        "{}, line {line}: `{value}` is not a finite number in the valid range; correct the value or remove the line",
+        "{}, line {line}: `{value}` is not a finite number, or is outside of the range of values in this data set; correct the \
+         value or remove the line",
         path.display()
     )]
     Value {

@@ -1,9 +1,9 @@
 //! Recordings: time series with several channels and a class label, such as movements of a wrist, gestures of a pen and
 //! heartbeats.
 //!
-//! | module | data |
+//! | module or function | data |
 //! |---|---|
-//! | [`gestures`] | embedded: generated gestures of a pen, 12 symbols drawn by 90 persons |
+//! | [`gestures`] | embedded: synthetic gestures of a pen, 12 symbols as 90 simulated persons draw them |
 //! | [`archive`] | BasicMotions (a watch) and JapaneseVowels (voices), from the UEA archive |
 //! | [`watch`] | exercises of the shoulder, recorded at the wrist of ten persons |
 //! | [`pendigits`] | digits that 44 persons wrote on a tablet |

@@ -140,7 +140,7 @@ fn records(sample: &str, separator: u8) -> Vec<(usize, StringRecord)> {
         .collect()
 }
 
-/// Returns a reader of the records of a table whose header has been removed.
+/// Returns a reader of the records of `text`. The first line is read as a record, not as a header.
 pub(super) fn reader(text: &str, separator: u8) -> csv::Reader<&[u8]> {
     csv::ReaderBuilder::new()
         .delimiter(separator)

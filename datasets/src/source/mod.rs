@@ -99,7 +99,7 @@ impl Form {
         Self { packing: Packing::Member(member), ..Self::plain(name) }
     }
 
-    /// Adds the URL from which this form can be downloaded.
+    /// Sets the URL from which the file can be downloaded in this form (with this name and packing).
     pub const fn at(self, url: &'static str) -> Self {
         Self { url: Some(url), ..self }
     }

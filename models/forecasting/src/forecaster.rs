@@ -46,7 +46,7 @@ impl Predictor for Forecaster {
         if !scalers.is_valid() {
             return Err(package.invalid(
                 SCALER,
-                "the series have different columns, or a mean or standard deviation is missing or not valid",
+                "all series must have scalers for the same columns, each with a finite mean and a positive standard deviation",
             ));
         }
         let bad =

@@ -13,8 +13,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A server or a browser receives the points one by one. A session holds the recurrent state of one drawing, so that
-//! many sessions can share one model:
+//! A server or a browser can generate the points of a drawing one by one. A session holds the recurrent state of one
+//! drawing, so that many sessions can share one model:
 //!
 //! ```
 //! # use handwriting::{Options, Predictor, Streaming, Writer};

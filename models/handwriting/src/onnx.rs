@@ -62,7 +62,7 @@ impl Writer {
         graph
     }
 
-    /// Splits the parameters, `[B, T, 6·M + 3]`, into the outputs of the graph. Standard deviations and correlations
+    /// Splits the parameters of the distributions, `[B, T, 6·M + 3]` for M Gaussians, into the outputs of the graph. Standard deviations and correlations
     /// are bounded as in [`Mixture::new`](crate::mixture::Mixture::new).
     fn outputs(&self, graph: &mut Graph, time: Dim, parameters: &Value) {
         let components = self.settings().model.components.get();

@@ -107,8 +107,8 @@ fn convolve_images(graph: &mut Graph, network: &Network, steps: &Value, side: us
     (graph.node("Reshape", &[&images, &shape]), features)
 }
 
-/// Adds a convolution that reads the past, and a ReLU: `[B, T, F]` → `[B, T, C]`. As in the network, the steps before
-/// the first one are zeros. `features` is F.
+/// Adds a causal convolution, over the current and the previous steps, and a ReLU: `[B, T, F]` → `[B, T, C]`, for F
+/// features (`features`) and C output channels. As in the network, the steps before the first step are zeros.
 fn convolve(graph: &mut Graph, name: &str, convolution: &Linear, steps: &Value, features: usize) -> Value {
     let kernel = (convolution.weight.dims()[0] / features) as i64;
     let pads = graph.ints(&[0, kernel - 1, 0, 0, 0, 0]);

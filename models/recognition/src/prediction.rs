@@ -40,8 +40,8 @@ impl Sequence {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// For streams: the number of consecutive samples, after the first sample, at which a class must be the most
-    /// probable before the class is reported. A larger delay gives fewer changes of the class.
+    /// For streams: a class is reported after it has been the most probable class at `delay + 1` consecutive samples.
+    /// With 0, it is reported immediately. A larger delay gives fewer changes of the class.
     pub delay: usize,
 }
 

@@ -260,8 +260,8 @@ impl Step {
         }
     }
 
-    /// Returns the state after the step. `product`: the product of input and input weights, with biases,
-    /// `[batch, gates × hidden]`; `before`: the state before the step.
+    /// Returns the state after the step. `product` is the product of input and input weights, with all biases except
+    /// `bias_n` of [`Step::Gru`], `[batch, gates × hidden]`; `before` is the state before the step.
     fn forward(&self, product: Tensor<2>, before: LayerState) -> LayerState {
         let hidden = before.hidden;
         match self {

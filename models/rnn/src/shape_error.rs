@@ -33,7 +33,7 @@ pub enum ShapeError {
     Length {
         /// The index of the sequence in the batch.
         sequence: usize,
-        /// The length of the sequence.
+        /// The length given for this sequence.
         length: usize,
         /// The number of steps of the input.
         time: usize,

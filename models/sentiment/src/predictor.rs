@@ -192,7 +192,7 @@ impl Sentiment {
         probabilities(&logits.combined, self.settings.temperature_of(logits.words))
     }
 
-    /// Computes the logits of each text, in order, to measure a model. Unlike [`predict`](Predictor::predict), this
+    /// Computes the logits of each text, in order, for the evaluation of a model. Unlike [`predict`](Predictor::predict), this
     /// function does not [decode](decoded) HTML entities. The network reads a text without words as one unknown word.
     pub fn logits<S: AsRef<str>>(&self, texts: &[S]) -> Vec<Logits> {
         self.logits_of_tokens(&tokenized(texts))

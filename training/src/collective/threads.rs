@@ -57,8 +57,8 @@ impl Threads {
         }
     }
 
-    /// Sends `own` to all ranks. Fills `received` with a part of the content that each rank has sent, in the order of
-    /// the ranks. `part` gets a content and the number of this rank, and returns the part.
+    /// Sends `own` to all ranks, takes one part of what each rank has sent, and writes these parts to `received` in the
+    /// order of the ranks. `part(bytes, rank)` returns the part of the bytes of one sender for this rank.
     fn copy_from_all(&self, own: &[u8], received: &mut [u8], part: impl Fn(&[u8], usize) -> &[u8]) -> Result<(), Lost> {
         let all = self.exchange(own)?;
         let parts: Vec<&[u8]> = all.iter().map(|content| part(content, self.rank)).collect();

@@ -47,9 +47,10 @@ pub(super) struct Habit {
 /// Deviations along the two axes. The deviation along each axis is the sum of three waves.
 pub(super) type Waves = [[Wave; 3]; 2];
 
-/// A deviation from a line that is a sine wave of the position on the line.
+/// A sinusoidal deviation from a line: the deviation is a sine of the position along the line.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wave {
+    /// The amplitude.
     pub size: f64,
     /// The number of periods along the whole line.
     pub count: f64,

@@ -12,8 +12,8 @@ use super::{Note, Times, Wrong, is_step, text};
 const SERIAL: &str = "serial";
 /// The value of the setting `date_format` for step numbers.
 const NUMBER: &str = "number";
-/// The earliest time that is recognised as a time since 1970, in seconds since 1970. This time is in 1973. It applies
-/// to numbers in seconds, milliseconds, microseconds and nanoseconds.
+/// The earliest Unix time (seconds since 1970) that a number in a time column can mean; it lies in 1973. Numbers of
+/// seconds, milliseconds, microseconds or nanoseconds that would mean an earlier time are not read as Unix times.
 const FIRST_SECOND: i128 = 100_000_000;
 /// The number 1 as [`decimal`] returns it, in units of 10⁻⁹.
 const ONE: i128 = 1_000_000_000;

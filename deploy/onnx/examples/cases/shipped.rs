@@ -54,7 +54,7 @@ fn of_application(entry: &Entry) -> Vec<Shipped> {
             "tagging" => of_tagger(name, tagging::Tagger::from_pretrained(path).unwrap()),
             "recognition" => of_recognizer(name, recognition::Recognizer::from_pretrained(path).unwrap()),
             "handwriting" => of_writer(name, handwriting::Writer::from_pretrained(path).unwrap()),
-            other => panic!("no cases for the application {other}"),
+            other => panic!("this example has no test cases for the application {other}; add them to `shipped.rs`"),
         }
     };
     names.into_iter().map(|(name, _)| open(name)).collect()

@@ -66,7 +66,7 @@ fn main() -> TractResult<ExitCode> {
             }
         }
     }
-    println!("{cases} cases agree, {wrong} exports do not");
+    println!("{cases} test cases give the expected outputs; {wrong} exports give wrong outputs or are refused");
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

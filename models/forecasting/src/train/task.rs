@@ -112,7 +112,7 @@ impl Task for Forecasting {
         if !names.is_empty() {
             let names = Vec::from_iter(names).join(", ");
             cx.note(&format!(
-                "data: the values of {names} are never below 0, so no forecast is below 0 (data.nonnegative)"
+                "data: no training value of {names} is below 0, so forecasts below 0 are raised to 0 (change this with data.nonnegative)"
             ));
         }
         let mut all = Splits { train: Vec::new(), valid: Vec::new(), test: Vec::new() };
@@ -168,7 +168,7 @@ impl Task for Forecasting {
     }
 
     fn predictor(&self, network: Option<Model>, device: &Device) -> TaskResult<Forecaster> {
-        let network = network.ok_or_else(|| TaskError::Other("internal error: the network is missing".to_owned()))?;
+        let network = network.ok_or_else(TaskError::without_network)?;
         Ok(Forecaster::new(self.settings.clone(), self.scalers.clone(), network, device.clone()))
     }
 

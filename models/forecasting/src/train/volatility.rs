@@ -33,7 +33,10 @@ pub fn series(locator: &Locator) -> TaskResult<Series> {
     let (prices, vix) = (stocks::sp_500(locator)?, stocks::vix(locator)?);
     let column = |series: &Series, name: &str| {
         series.column(name).ok_or_else(|| {
-            TaskError::Other(format!("{} has no column `{name}`; use the published file", series.source))
+            TaskError::Other(format!(
+                "{} has no column `{name}`; replace the file with the original file of the data set",
+                series.source
+            ))
         })
     };
     let [high, low, close] = [column(&prices, "High")?, column(&prices, "Low")?, column(&prices, "Close")?];

@@ -9,8 +9,9 @@ use crate::train::data::{Example, Part};
 
 /// The largest number of classes in the picture.
 const CLASSES: usize = 12;
-/// The number of drawings in a row, and the largest number of them that are drawings by persons.
+/// The number of drawings in each row of the picture.
 const COLUMNS: usize = 10;
+/// The largest number of drawings by persons in each row of the picture; the other drawings are generated.
 const BY_PERSONS: usize = 4;
 /// The colors of drawings by persons and by the model.
 const PERSON: &str = "#1f6fb4";

@@ -112,7 +112,7 @@ impl Task for HandwritingTask {
     }
 
     fn predictor(&self, network: Option<Network>, device: &Device) -> TaskResult<Writer> {
-        let network = network.ok_or_else(|| TaskError::Other("internal error: the network is missing".to_owned()))?;
+        let network = network.ok_or_else(TaskError::without_network)?;
         Ok(Writer::new(network, self.settings.clone(), device.clone()))
     }
 

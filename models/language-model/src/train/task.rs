@@ -182,7 +182,7 @@ impl Task for LanguageModelTask {
     }
 
     fn predictor(&self, network: Option<Network>, device: &Device) -> TaskResult<LanguageModel> {
-        let network = network.ok_or_else(|| TaskError::Other("internal error: the network is missing".to_owned()))?;
+        let network = network.ok_or_else(TaskError::without_network)?;
         let settings = Settings { data: self.data.text_settings(), model: self.network.clone() };
         Ok(LanguageModel::new(settings, self.vocabulary.clone(), network, device))
     }

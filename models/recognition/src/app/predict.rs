@@ -108,7 +108,9 @@ impl Predict {
     fn videos(&self, dirs: &[PathBuf], model: &Recognizer, cx: &Context) -> Result<Vec<Input>> {
         let Some(side) = model.settings().video else {
             let channels = model.settings().channels.join(", ");
-            return Err(CliError::Usage(format!("this model reads no videos; give --csv FILE with columns {channels}")));
+            return Err(CliError::Usage(format!(
+                "this model reads no videos; give --csv FILE with columns {channels}"
+            )));
         };
         let input = |dir: &PathBuf| {
             let pixels = read_video(&cx.session.locator.own_file(dir), side.get())?;

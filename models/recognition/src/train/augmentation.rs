@@ -35,7 +35,8 @@ pub struct Augmentation {
 }
 
 impl Augmentation {
-    /// Returns whether sequences with this number of channels can be rotated as the settings say.
+    /// Returns whether the angle of the rotation is valid, from 0 to 180 degrees, and whether sequences with this number
+    /// of channels can be rotated: 2 channels, or groups of 3 channels.
     pub fn fits(&self, channels: usize) -> bool {
         self.rotation == 0.0 || (0.0..=180.0).contains(&self.rotation) && (channels == 2 || channels.is_multiple_of(3))
     }

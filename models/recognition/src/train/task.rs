@@ -25,7 +25,7 @@ use crate::train::dtw::NearestNeighbor;
 use crate::train::kernels::RandomKernels;
 use crate::train::{evaluation, picture};
 
-/// The number of points of a drawing that the baselines read.
+/// The number of points to which a drawing is resampled for the baselines.
 const DRAWN: usize = 32;
 /// The height and the width of the images that the baselines read, in blocks of pixels.
 const COARSE: usize = 7;
@@ -168,7 +168,7 @@ impl Task for RecognitionTask {
     }
 
     fn predictor(&self, network: Option<Network>, device: &Device) -> TaskResult<Recognizer> {
-        let network = network.ok_or_else(|| TaskError::Other("internal error: the network is missing".to_owned()))?;
+        let network = network.ok_or_else(TaskError::without_network)?;
         Ok(Recognizer::new(network, self.settings.clone(), device.clone()))
     }
 

@@ -128,7 +128,8 @@ fn note_sizes(train: &Texts, cx: &mut LoadContext) {
     let (smallest, largest) = (sizes.iter().min_by_key(|class| class.1), sizes.iter().max_by_key(|class| class.1));
     let (Some((small, few)), Some((large, many))) = (smallest, largest) else { return };
     cx.note(&format!(
-        "{} classes, {total} training texts, from {few} of `{small}` to {many} of `{large}`",
+        "{} classes, {total} training texts; the smallest class is `{small}` with {few} texts, the largest class is \
+         `{large}` with {many} texts",
         sizes.len()
     ));
     if (*few as f64) < UNBALANCED * *many as f64 {

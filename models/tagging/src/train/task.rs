@@ -168,7 +168,7 @@ impl Task for TaggingTask {
     }
 
     fn predictor(&self, network: Option<Network>, device: &Device) -> TaskResult<Tagger> {
-        let network = network.ok_or_else(|| TaskError::Other("internal error: the network is missing".to_owned()))?;
+        let network = network.ok_or_else(TaskError::without_network)?;
         let settings = Settings {
             model: self.architecture.clone(),
             pretrained: self.encoder.vectors().is_some(),

@@ -1,5 +1,5 @@
 //! Measures exported models in tract: `bench FOLDER…`. Each folder has a `model.onnx`. The program prints one line of
-//! JSON for each model, with all times. For each model that tract cannot run, it prints the error on standard error.
+//! JSON for each model, with the time of every run. For each model that tract cannot run, it prints the error on standard error.
 //!
 //! Integer inputs are 1, and all other inputs are 0, because the time of a recurrent network does not depend on the
 //! values. The time includes neither the tokenizer nor the scaler.
@@ -11,7 +11,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::Factoid;
 use tract_onnx::tract_hir::internal::DimLike;
 
-/// The number of time steps of a graph whose number of steps is not fixed.
+/// The number of time steps with which a graph is measured if it accepts any number of steps.
 const STEPS: usize = 36;
 /// The limits of one measurement: the time after which no further run starts, the largest number of runs, and the
 /// smallest number of runs.

@@ -264,8 +264,9 @@ impl Call {
         CubeCount::Static(batch as u32, self.plan.directions as u32, 1)
     }
 
-    /// Returns the size of a cube (thread block): one thread per hidden unit and slice of a recurrent sum. If the
-    /// device does not allow so many threads, each thread computes several hidden units.
+    /// Returns the size of a cube (thread block). The product of the hidden state and the recurrent weights is a sum for
+    /// each hidden unit. The plan divides each sum into slices, and one thread computes one slice of one hidden unit. If
+    /// the device does not allow so many threads, each thread computes several hidden units.
     fn cube_dim(&self) -> CubeDim {
         CubeDim::new_1d(((self.plan.size * self.plan.slices) as u32).min(self.units))
     }

@@ -98,20 +98,21 @@ impl Plan {
         forward.max(backward) + self.memory_values()
     }
 
-    /// Returns the number of partial sums in shared memory for the given number of gates. The result is 1, an unused
-    /// value, if there is only one slice.
+    /// Returns the number of partial sums in shared memory for the given number of gates. If there is only one slice, no
+    /// partial sums are needed; the result is then 1, because shared memory cannot be empty.
     pub fn partial_values(&self, gates: usize) -> usize {
         if self.slices > 1 { self.slices * gates * self.size } else { 1 }
     }
 
-    /// Returns the number of values in shared memory for the cell state or, in a cell with two phases, the update gate.
-    /// The result is 1, an unused value, for other cells.
+    /// Returns the number of values in shared memory for the cell state of an LSTM, or for the update gate of a GRU with
+    /// the reset gate before the recurrent product. Other cells need none; the result is then 1, because shared memory
+    /// cannot be empty.
     pub fn memory_values(&self) -> usize {
         if self.cell.has_memory() || self.has_two_phases() { self.size } else { 1 }
     }
 
-    /// Returns the number of values in shared memory for the product of reset gate and hidden state. The result is 1,
-    /// an unused value, for a cell that does not need this product.
+    /// Returns the number of values in shared memory for the product of reset gate and hidden state. A cell that does
+    /// not need this product needs none; the result is then 1, because shared memory cannot be empty.
     pub fn gated_values(&self) -> usize {
         if self.has_two_phases() { self.padded() } else { 1 }
     }
