@@ -5,7 +5,7 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::memory::{Aligned, Shared, written};
-use super::pack::{Panels, cache_blocks, gather, serpentine};
+use super::pack::{CACHED_ROWS, Panels, cache_blocks, gather, serpentine};
 use super::simd::{Plus, TILE, load, multiply_to, outer, store};
 use super::team::Member;
 use super::{Job, lanes, member_units, run_team, vectors};
@@ -86,6 +86,10 @@ const DEPTH: usize = 768;
 /// of the matrix in memory.
 const GATHERED: usize = 256;
 
+/// The number of columns that are packed at once if the rows of the left factor stay in the cache. The packed columns
+/// then stay in the cache too, until they have been multiplied. A multiple of the columns of a panel on all processors.
+const GROUP: usize = 96;
+
 /// The smallest number of SIMD vectors of columns per thread if the threads divide the columns of the product.
 const MIN_VECTORS: usize = 6;
 
@@ -112,6 +116,14 @@ impl Product<'_> {
             false => self.left.rows.div_ceil(2 * TILE),
         }
     }
+
+    /// The number of columns of the right factor that a thread packs at once, for `rows` rows of the left factor.
+    fn group(&self, rows: usize) -> usize {
+        let cached = !self.left.transposed && rows * self.left.columns.min(DEPTH) <= CACHED_ROWS;
+        // Short pieces of long rows would take several times as long to read: each would need another page.
+        let contiguous = self.right.transposed;
+        if cached && contiguous { GROUP } else { self.right.columns }
+    }
 }
 
 impl Job for Product<'_> {
@@ -130,9 +142,10 @@ impl Job for Product<'_> {
         let gathered = rows.len().next_multiple_of(TILE).min(GATHERED) * DEPTH.min(left.columns);
         let mut memory = Aligned::new(if left.transposed { gathered } else { 0 });
         let blocks = left.columns.div_ceil(DEPTH);
-        for block in 0..blocks {
+        let groups = vectors(columns, self.group(rows.len()));
+        for (columns, block) in groups.flat_map(|group| (0..blocks).map(move |block| (group.clone(), block))) {
             let depth = left.columns * block / blocks..left.columns * (block + 1) / blocks;
-            let panels = right.pack(simd, depth.clone(), columns.clone());
+            let panels = right.pack(simd, depth.clone(), columns);
             let plus = match bias {
                 _ if block > 0 => Plus::Old,
                 Some(bias) => Plus::Bias(bias),

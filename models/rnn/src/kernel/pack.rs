@@ -314,7 +314,7 @@ pub(crate) fn gather<'a>(count: usize, row: impl Fn(usize) -> &'a [f32], tiles: 
 }
 
 /// The number of values of a block of rows that stays in the cache while all panels are multiplied with it.
-const CACHED_ROWS: usize = 1 << 17;
+pub(crate) const CACHED_ROWS: usize = 1 << 17;
 
 /// Splits rows of `depth` values each into blocks of rows that fit the cache.
 pub(crate) fn cache_blocks(rows: &[usize], depth: usize) -> impl Iterator<Item = &[usize]> {
