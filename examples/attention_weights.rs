@@ -29,9 +29,9 @@ use training::plot::{self, HeatMap};
 
 const BATCH_SIZE: usize = 32;
 const STEPS: usize = 800;
-/// A positive review, because the clause after "but" states the opinion. [`ALTHOUGH`] differs in one word and is
-/// negative.
+/// A positive review, because the clause after "but" states the opinion.
 const BUT: &str = "The plot is dull, but the cast is warm.";
+/// A negative review, which differs from [`BUT`] in one word.
 const ALTHOUGH: &str = "The plot is dull, although the cast is warm.";
 
 #[derive(Module, Debug)]

@@ -33,7 +33,7 @@ use training::{Interrupt, descend};
 const SIZE: usize = 64;
 const BATCH_SIZE: usize = 32;
 const WINDOW: usize = 32;
-/// The number of words of context before the first evaluated word of a row.
+/// The number of words of context before the first evaluated word of each row of the batch.
 const CONTEXT: usize = 16;
 const STEPS: usize = 800;
 /// The number of training steps between two evaluations.

@@ -26,8 +26,9 @@ use training::streams::Streams;
 const SIZE: usize = 32;
 const BATCH_SIZE: usize = 32;
 const STEPS: usize = 4000;
-/// A sentence with a singular subject. [`PLURAL`] is the same sentence with a plural subject.
+/// A sentence with a singular subject.
 const SINGULAR: &str = "the dog that the cats see sleeps .";
+/// The sentence [`SINGULAR`] with a plural subject and verb.
 const PLURAL: &str = "the dogs that the cats see sleep .";
 /// The positions in the sentence from the noun to the word before the verb. Position 0 is the `<eos>` of the previous
 /// sentence.
@@ -40,10 +41,12 @@ struct Network {
     dense: Linear,
 }
 
-/// The input, forget and output gates of all units at one step, and their cell state `c` as ½ + ½ tanh c. All values
-/// lie between 0 and 1.
+/// The input, forget and output gates of all hidden units at one step, and their cell state `c` as ½ + ½ tanh c. All
+/// values lie between 0 and 1.
 type Gates = [Vec<f64>; 4];
+/// The names of the four vectors in [`Gates`].
 const GATES: [&str; 4] = ["input", "forget", "output", "cell state"];
+/// The index of the cell state in [`Gates`].
 const CELL: usize = 3;
 
 impl Network {
@@ -112,15 +115,15 @@ fn train(steps: usize) -> (Vocabulary, Network) {
     (vocabulary, descend(network, steps, 0.01, loss).0)
 }
 
-/// Returns the index of the unit whose cell state differs most between two sentences. The difference of a unit is its
-/// smallest difference over the positions `BETWEEN`.
+/// Returns the index of the hidden unit whose cell state differs most between two sentences. The difference of a unit
+/// is its smallest difference over the positions `BETWEEN`.
 fn most_different([singular, plural]: &[Vec<Gates>; 2]) -> usize {
     let difference = |step: usize, unit: usize| (singular[step][CELL][unit] - plural[step][CELL][unit]).abs();
     let smallest = |unit| BETWEEN.map(|step| difference(step, unit)).fold(1.0, f64::min);
     (0..SIZE).max_by(|a, b| smallest(*a).total_cmp(&smallest(*b))).unwrap_or(0)
 }
 
-/// Draws the gates and the cell state of one unit in both sentences as a heat map.
+/// Draws the gates and the cell state of one hidden unit in both sentences as a heat map.
 fn picture(unit: usize, sentences: &[Vec<Gates>; 2]) -> HeatMap {
     let mut map = HeatMap {
         title: "One unit of an LSTM over a sentence".to_owned(),

@@ -1,5 +1,6 @@
 //! Your own data and your own model: which movement did a wrist make? The network is a [`Predictor`], and a [`Task`]
-//! trains it. The two traits provide command line, recipes, checkpoints, resuming, reports and packages.
+//! trains it. The two traits provide command line, recipes (TOML files of training settings), checkpoints, resuming,
+//! reports and packages (the files of trained models).
 //!
 //! ```sh
 //! cargo run -p examples --example own_task                     # trains; the last lines name the run folder, RUN
@@ -21,8 +22,9 @@ use training::{RecipeOf, Splits, StepContext, Task, TaskResult, shuffled};
 
 const MOVEMENTS: [&str; 3] = ["waving", "circling", "knocking"];
 
-/// Accelerations along three axes in 40 steps, and the index of the movement.
+/// The accelerations of a wrist, and the index of its movement in [`MOVEMENTS`].
 type Recording = (Steps, i32);
+/// The accelerations along three axes in each of the 40 steps.
 type Steps = [[f32; 3]; 40];
 
 /// A table of the recipe: `[model]`, where `size` is the hidden size, or `[data]`, where `size` is the number of
@@ -65,7 +67,7 @@ impl Predictor for Network {
     }
 
     fn predict(&self, inputs: &[Vec<[f32; 3]>], (): &()) -> Result<Vec<&'static str>, PredictError> {
-        let error = |steps: &[_]| PredictError::bad_input("input", format!("{} steps; give 40 steps", steps.len()));
+        let error = |steps: &[_]| PredictError::bad_input("input", format!("{} steps are given; give 40", steps.len()));
         let batch = inputs.iter().map(|steps| steps[..].try_into().map_err(|_| error(steps)));
         let logits = self.forward(&batch.collect::<Result<Vec<_>, _>>()?);
         Ok(logits.argmax(1).into_data().iter::<i32>().map(|index| MOVEMENTS[index as usize]).collect())

@@ -123,7 +123,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let truth: Vec<f32> = (0..HORIZON).map(|step| clean(series.len() + step)).collect();
     let forecast = model.forecast(history, HORIZON, &Device::flex());
     let repeated = vec![series[series.len() - 1]; HORIZON];
-    println!("mean absolute error over {HORIZON} steps: {:.3}", mean_absolute_error(&forecast, &truth));
+    println!("mean absolute error of the LSTM over {HORIZON} steps: {:.3}", mean_absolute_error(&forecast, &truth));
     println!(
         "mean absolute error of a forecast that repeats the last value: {:.3}",
         mean_absolute_error(&repeated, &truth)

@@ -1,4 +1,5 @@
-//! Measures the time of a training step without the trainer: forward, loss, backward, gradient clipping, update.
+//! Measures the time of a training step outside the training loop of the zoo: forward, loss, backward, gradient
+//! clipping, update.
 //!
 //! ```text
 //! cargo run -p examples --example training_step               # all models

@@ -73,8 +73,8 @@ fn networks(device: &Device) -> Vec<(&'static str, Rnn)> {
     ]
 }
 
-/// Returns the norms ‖∂L/∂hₜ‖ after gradient clipping. The gradient of the weights is a sum over the steps, and clipping
-/// multiplies it, and so the contribution of each step, by one factor.
+/// Returns the norms ‖∂L/∂hₜ‖ after gradient clipping. The gradient of the weights is a sum over the steps. Clipping
+/// multiplies this sum, and therefore the contribution of each step, by one factor.
 fn clipped((norms, weights_norm): &(Vec<f64>, f64)) -> Vec<f64> {
     norms.iter().map(|norm| norm * (CLIP / weights_norm).min(1.0)).collect()
 }

@@ -1,4 +1,5 @@
-//! The trait [`Application`]: the options, verbs and help texts that one application adds to the shared command line.
+//! The trait [`Application`]: the options, verbs (subcommands) and help texts that one application adds to the
+//! shared command line.
 
 use std::path::Path;
 
@@ -15,7 +16,7 @@ use crate::error::{CliError, Result};
 pub struct Changes {
     /// The name of the recipe to use if the option `--recipe` is absent.
     pub recipe: Option<&'static str>,
-    /// Overrides of recipe settings, each as `KEY=VALUE`, the form of the option `--set`: `optimizer.lr=0.001`.
+    /// Overrides of recipe settings, each as `KEY=VALUE`, such as `optimizer.lr=0.001`, as for the option `--set`.
     pub settings: Vec<String>,
 }
 
@@ -39,16 +40,16 @@ impl Changes {
     }
 }
 
-/// An application, such as `sentiment`, as a command-line program. Its name is the predictor's
-/// [`APPLICATION`](inference::Predictor::APPLICATION).
+/// The command-line program of an application, such as `sentiment`. The name of the application is the constant
+/// [`APPLICATION`](inference::Predictor::APPLICATION) of its predictor.
 pub trait Application: 'static {
     /// The task that trains and evaluates the models of the application.
     type Task: Task;
     /// Options of the verbs `train` and `find-rate` that change settings of a recipe, such as `--text FILE`;
     /// [`NoOptions`](crate::args::NoOptions) if there are no options.
     type Options: Args + Clone + Default + std::fmt::Debug;
-    /// Verbs of this application in addition to the shared verbs, such as `predict`; [`NoVerbs`](crate::args::NoVerbs)
-    /// if there are no verbs.
+    /// The verbs (subcommands) that this application has in addition to the shared verbs, such as `predict`;
+    /// [`NoVerbs`](crate::args::NoVerbs) if it has none.
     type Verb: Subcommand;
 
     /// One sentence about the application, which `--help` displays.

@@ -41,7 +41,7 @@ pub enum Command<V: Subcommand, O: Args> {
     Serve(Serve),
     /// Write a trained model as a package (a folder that other programs can open) or as ONNX graphs
     Export(Export),
-    /// Measure how fast a trained model answers
+    /// Measure the load time and the prediction speed of a trained model
     Bench(Bench),
     /// List the backends and their devices, and check each device with a small training step
     Backends,
@@ -136,7 +136,7 @@ pub struct Train<O: Args> {
     /// Folder in which several runs share the results of the baselines
     #[arg(long, hide = true, requires = "or_resume", conflicts_with = "resume")]
     pub baselines_in: Option<PathBuf>,
-    /// The options for many trainings with combinations of settings.
+    /// The options for a grid, which is one training per combination of some settings.
     #[command(flatten)]
     pub grid: GridArgs,
     /// Resume the run in this folder with its saved recipe; in the folder of a training with --seeds, resume the runs
@@ -225,7 +225,7 @@ pub struct FindRate<O: Args> {
 /// The option that selects a trained model.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ModelArgs {
-    /// Trained model: a name that `models` lists, a run folder, or a package folder
+    /// Trained model: a name that `models` lists, a run folder, or the folder of an exported model (package)
     #[arg(long, aliases = ["pretrained", "run"], value_name = "NAME|RUN|DIR", help_heading = "Model")]
     pub model: Option<String>,
 }
@@ -328,7 +328,7 @@ pub struct Bench {
     pub card: bool,
 }
 
-/// The form of an exported model.
+/// The file format of an exported model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// A package: a folder that this program and the Rust crates of the applications can open.
@@ -393,25 +393,25 @@ pub struct ServeOptions {
     /// Largest body of a request, in bytes
     #[arg(long, value_name = "BYTES", default_value = "4194304")]
     pub max_body: NonZero<usize>,
-    /// Largest number of characters in a text
+    /// Largest number of characters in a text of a request
     #[arg(long, value_name = "N", default_value = "20000")]
     pub max_text: NonZero<usize>,
     /// Largest number of requests that wait for one model
     #[arg(long, value_name = "N", default_value = "256")]
     pub max_queue: NonZero<usize>,
-    /// Largest number of sessions, which are unfinished answers that clients request piece by piece
+    /// Largest number of open sessions; in a session, a client requests an answer piece by piece
     #[arg(long, value_name = "N", default_value = "1000")]
     pub max_sessions: NonZero<usize>,
     /// Seconds that a session is kept after its last use
     #[arg(long, value_name = "S", default_value_t = 300)]
     pub session_time: u64,
-    /// Seconds that an answer may take
+    /// Largest number of seconds that the answer to a request may take
     #[arg(long, value_name = "S", default_value_t = 30)]
     pub answer_time: u64,
 }
 
-/// Returns the names of the [global options](Common) that the shared verb `verb` uses; `None` for a verb of an
-/// application.
+/// Returns the names of the [global options](Common) that the shared verb `verb` uses; `None` for a verb that
+/// only one application has.
 pub(crate) fn used_globals(verb: &str) -> Option<&'static [&'static str]> {
     Some(match verb {
         "train" | "eval" | "verify" | "find-rate" => &["backend", "device", "threads", "data_dir", "json"],

@@ -85,9 +85,9 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().iter::<f32>().collect()
 }
 
-/// Returns the largest relative difference between `expected` and `found`. The difference in each result is divided by
-/// the largest absolute expected value of this result. Returns infinity if a found value is NaN or infinite, or if the
-/// lengths differ.
+/// Returns the largest relative difference between `expected` and `found`, which have one list of values for the loss
+/// and for each gradient. Differences are divided by the largest absolute expected value of the same list. Returns
+/// infinity if a found value is NaN or infinite, or if the lengths differ.
 fn difference(expected: &[Vec<f32>], found: &[Vec<f32>]) -> f32 {
     let lengths = |results: &[Vec<f32>]| results.iter().map(Vec::len).collect::<Vec<_>>();
     if lengths(expected) != lengths(found) || !found.iter().flatten().all(|value| value.is_finite()) {

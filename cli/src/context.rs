@@ -84,7 +84,7 @@ impl Context {
             let known = catalog.list().into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
             let known = if known.is_empty() { "(no models found)".to_owned() } else { known };
             return Err(CliError::Usage(format!(
-                "--model is missing; give a run folder, a package folder, or the name of a model: {known}"
+                "--model is missing; give a run folder, the folder of an exported model, or a model name: {known}"
             )));
         };
         match Run::open(PathBuf::from(name)) {
@@ -104,7 +104,8 @@ impl Context {
         Ok(self.open_folder(folder)?.1)
     }
 
-    /// Opens the package in a folder, on the session's device. Returns its manifest and the model.
+    /// Opens the package (the files of a trained model) in a folder, on the session's device. Returns its manifest and
+    /// the model.
     pub(crate) fn open_folder<P: Predictor>(&self, folder: &Path) -> Result<(Manifest, P)> {
         let files = Folder::new(folder);
         let package = Package::open(&files, P::APPLICATION)?;

@@ -26,13 +26,14 @@ pub struct Crossval<O: Args> {
     out: Option<PathBuf>,
 }
 
-/// The result of a function that trains.
+/// The result type of functions that train models.
 type Trained<T> = std::result::Result<T, TrainingError>;
 /// A function that is called with the result of each training.
 pub type Each<'a, T> = &'a mut dyn FnMut(&Fitted<T>) -> Trained<()>;
 /// The type of an application's function `crossval`, which divides the data of a recipe into folds and trains one model
-/// per fold. The arguments are the recipe, the number of folds, the folder for the runs, the session, and a function
-/// that is called with the result of each training. The result is `None` after an interruption.
+/// per fold. The arguments are the recipe, the number of folds, the folder for the runs, the training session (backend,
+/// data folders, progress display), and a function that is called with the result of each training. The result is
+/// `None` after an interruption.
 pub type Train<T> = fn(&RecipeOf<T>, Count, &Path, &mut Session, Each<'_, T>) -> Trained<Option<FoldMetrics>>;
 
 impl<O: Args> Crossval<O> {

@@ -36,7 +36,7 @@ pub enum CliError {
         /// The operating system's error.
         source: std::io::Error,
     },
-    /// The outputs of shards cannot be merged.
+    /// The outputs of shards (processes that each predict for a part of the inputs) cannot be merged.
     #[error("{}: {message}", path.display())]
     Shards {
         /// The path of the output of a shard.
@@ -79,7 +79,7 @@ pub enum CliError {
     /// The server could not start.
     #[error(transparent)]
     Serve(Box<serving::ServeError>),
-    /// A package could not be opened.
+    /// A package (the files of a trained model) could not be opened.
     #[error(transparent)]
     Package(#[from] PackageError),
     /// A model could not be written as ONNX graphs.

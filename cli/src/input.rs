@@ -16,7 +16,7 @@ use crate::shard::{List, ShardArgs};
 /// text, counted from 1.
 pub type Texts<'a> = Box<dyn Iterator<Item = Result<(usize, String)>> + 'a>;
 
-/// The arguments of a verb that reads texts and prints an answer for each text.
+/// The arguments of a verb (subcommand) that reads texts and prints a prediction for each text.
 #[derive(Debug, Args)]
 pub struct TextArgs {
     /// Text to predict for, which may begin with a dash; if absent or `-`, one text per line is read from standard
@@ -36,7 +36,7 @@ pub struct TextArgs {
     shard: ShardArgs,
 }
 
-/// The arguments of a verb that reads one text.
+/// The arguments of a verb (subcommand) that reads one text.
 #[derive(Debug, Args)]
 pub struct TextArg {
     /// Text, which may begin with a dash; `-` is standard input
@@ -100,7 +100,7 @@ impl TextArgs {
         self.file.as_deref()
     }
 
-    /// Returns the option `--shard`, which selects the part of the texts to answer.
+    /// Returns the option `--shard`, which selects the texts for which this process predicts.
     pub fn shard(&self) -> ShardArgs {
         self.shard
     }
@@ -113,7 +113,7 @@ impl TextArgs {
     /// Reads the texts, and calls `answer` with batches of at most `size` texts and their numbers. The number of a text
     /// is the number of its line or of its argument, counted from 1. Empty texts are skipped. Each line of standard
     /// input is passed to `answer` as soon as it has been read. With `--shard`, only the batches of the shard are
-    /// passed to `answer`. Returns the list of the texts, including those of other shards.
+    /// passed to `answer`. Returns the number and the digest of all texts, including those of other shards.
     ///
     /// # Errors
     ///
@@ -160,7 +160,7 @@ impl TextArgs {
 /// The name of standard input in messages.
 const STDIN: &str = "standard input";
 
-/// Returns whether the path of a file means standard input.
+/// Returns whether a path is `-`, which means standard input.
 fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }

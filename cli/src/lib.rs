@@ -12,11 +12,11 @@
 //! | [`args`] | options and verbs that all applications share |
 //! | [`context`] | the training session and the output format with which a verb runs |
 //! | [`crossval`](mod@crossval) | the verb `crossval`, for applications whose data can be divided into folds |
-//! | [`plain`] | a program for any training task; its verb `predict` reads and writes JSON |
+//! | [`plain`] | a program for any type that implements [`Task`](training::Task), with a verb `predict` for JSON |
 //! | [`error`] | errors and exit codes |
 //! | [`input`] | reads texts from arguments, files and standard input |
 //! | [`output`] | writes lines, JSON and tables to standard output, and messages to standard error |
-//! | [`shard`] | the option `--shard`, to answer a part of the inputs, and the verb `merge`, to join the outputs |
+//! | [`shard`] | the option `--shard`, to predict for a part of the inputs; the verb `merge`, to join the outputs |
 //! | [`progress`] | an observer that shows training on a terminal |
 
 pub mod application;

@@ -52,8 +52,8 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
     print_line(&text)
 }
 
-/// The prediction for one input text, with the number of the text. In JSON, the field `line` stands before the fields of
-/// the prediction.
+/// The prediction for one input text, with the number of the text. In JSON, the field `line` stands before the fields
+/// of the prediction.
 #[derive(Serialize)]
 pub struct Numbered<'a, T: Serialize> {
     /// The number of the input line or argument that contains the text, counted from 1.

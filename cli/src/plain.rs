@@ -1,4 +1,4 @@
-//! [`Plain`]: a command-line program for any training task, with the verb `predict`.
+//! [`Plain`]: a command-line program for any type that implements [`Task`], with the verb (subcommand) `predict`.
 
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -14,8 +14,8 @@ use crate::error::{CliError, Result};
 use crate::input::texts;
 use crate::output::print_json;
 
-/// The command-line program of a training task with only the shared options, the shared verbs and the verb `predict`:
-/// `cli::main::<cli::Plain<MyTask>>()`.
+/// The command-line program of a type `T` that implements [`Task`], with only the shared options, the shared verbs and
+/// the verb `predict`: `cli::main::<cli::Plain<MyTask>>()`.
 pub struct Plain<T>(PhantomData<T>);
 
 /// The verb `predict`, which reads inputs as JSON and prints outputs as JSON.

@@ -31,14 +31,18 @@ const ENVIRONMENT: &str = "Environment:
 
 /// One application in a program that [`zoo()`] runs.
 pub struct Entry {
+    /// The name of the application.
     pub(crate) name: &'static str,
+    /// Creates the command line of the application.
     command: fn() -> Command,
+    /// Runs the application. The arguments are the parsed command line, and the command that starts the application.
     run: fn(&ArgMatches, &str) -> ExitCode,
+    /// Lists the trained models of the application.
     models: fn() -> Vec<models::Listed>,
     /// The names of the recipes.
     pub(crate) recipes: fn() -> Vec<String>,
     /// Measures the time of training steps. The arguments are the name of a recipe, overrides of its settings, the
-    /// number of warm-up steps and of measured steps, and the session.
+    /// number of warm-up steps and of measured steps, and the training session.
     pub(crate) steps: fn(&str, &[String], [usize; 2], &mut Session) -> training::Result<StepTimes>,
     /// The name of the items that a training step processes, such as `words`.
     pub(crate) items: &'static str,
@@ -76,7 +80,7 @@ pub fn main<A: Application>() -> ExitCode {
 }
 
 /// Runs the program with all applications: `zoo APPLICATION VERB`. `applications` is the registry that opens the
-/// packages of these applications. Returns its exit code.
+/// trained models of these applications. Returns the exit code.
 pub fn zoo(applications: Registry, entries: &[Entry]) -> ExitCode {
     keep_memory();
     let mut program = Command::new("zoo")

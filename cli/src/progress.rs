@@ -96,12 +96,17 @@ struct Steps {
     bar: ProgressBar,
     /// Whether to write plain lines, because standard error is not a terminal that can draw.
     lines: bool,
+    /// The time of the last update of the display.
     drawn: Instant,
+    /// The time at which the display was created.
     started: Instant,
     /// The number of batches that earlier processes have trained on; 0 if this process does not resume a run.
     first: u64,
+    /// The training losses of the steps.
     losses: Sparkline,
+    /// The gradient norms of the steps.
     norms: Sparkline,
+    /// The number of items, such as sentences, that this process has trained on.
     items: usize,
 }
 
@@ -167,7 +172,7 @@ fn position(step: &Step) -> String {
     format!("epoch {epoch}/{epochs}{best}")
 }
 
-/// Shows the progress of a download, or of reading a large file, on standard error.
+/// Returns a function that shows the progress of a download, or of reading a large file, on standard error.
 pub fn data_progress() -> impl Fn(Progress<'_>) + Send + Sync + 'static {
     let shown: Mutex<Option<(ProgressBar, Instant)>> = Mutex::new(None);
     move |Progress { activity, received, total, .. }| {

@@ -1,8 +1,9 @@
-//! Shards: parts of a list of texts or series that several processes answer, and the verb `merge`, which joins their
-//! outputs.
+//! Shards: the parts into which a list of texts or series is divided, so that each part has its own process; and the
+//! verb (subcommand) `merge`, which joins the outputs of the processes.
 //!
 //! The output of a shard is lines of JSON. The last line contains the number of the shard, and digests of the model, of
-//! the items and of the options. With this line, `merge` finds outputs that are incomplete or do not belong together.
+//! the items (texts or series) and of the options. With this line, `merge` finds outputs that are incomplete or do not
+//! belong together.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -50,10 +51,10 @@ impl Shard {
     }
 }
 
-/// The option `--shard`, with which a process answers only a part of the items.
+/// The option `--shard`, with which a process predicts for only a part of the items (texts or series).
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct ShardArgs {
-    /// Answer only shard I of N, which is a part of the texts or series; needs --json. The verb `merge` joins the
+    /// Predict for only part I of N parts (shards) of the texts or series; needs --json. The verb `merge` joins the
     /// outputs of all N shards
     #[arg(long, value_name = "I/N", help_heading = "Output")]
     shard: Option<Shard>,
@@ -79,14 +80,14 @@ impl ShardArgs {
         self.shard.is_some()
     }
 
-    /// Whether to answer the item with this index, counted from 0. Without `--shard`, all items are answered.
+    /// Whether this process predicts for the item with this index, counted from 0: always true without `--shard`.
     pub fn has(self, index: usize) -> bool {
         self.shard.is_none_or(|shard| shard.has(index))
     }
 
     /// Prints the last line of the output of a shard; prints nothing without `--shard`. `model` is the folder of the
-    /// model, `list` contains the items of all shards, and `options` are the options of the predictions. `merge` checks
-    /// that model, items and options are the same for all shards.
+    /// model, `list` is the number and the digest of the items of all shards, and `options` are the options of the
+    /// predictions. `merge` checks that model, items and options are the same for all shards.
     pub fn finish(self, model: &Path, mut list: List, options: &impl Serialize) -> Result<()> {
         let Some(shard) = self.shard else { return Ok(()) };
         let path = model.join(MANIFEST);
@@ -97,7 +98,7 @@ impl ShardArgs {
     }
 }
 
-/// The number and the digest of the items that all shards together answer, in order.
+/// The number and the digest of the items of all shards together, in order.
 #[derive(Debug, Default)]
 pub struct List {
     count: usize,
@@ -125,6 +126,7 @@ impl List {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Seal {
+    /// The number of the shard, and the number of all shards.
     shard: Shard,
     /// The number of items of all shards together.
     items: usize,
@@ -142,7 +144,7 @@ pub struct Merge {
     files: Vec<PathBuf>,
 }
 
-/// An output line, which is the answer to one text. `line` is the number of the text, counted from 1.
+/// An output line, which is the prediction for one text. `line` is the number of the text, counted from 1.
 #[derive(Deserialize)]
 struct Line {
     line: usize,
@@ -243,7 +245,8 @@ fn check(outputs: &[Output]) -> Result<()> {
         let other = first.path.display();
         if (shard.of, *items) != (of, first.seal.items) {
             return Err(output.wrong(&format!(
-                "this is shard {shard} of {items} items, but {other} is shard {} of {} items; give outputs of one list",
+                "this is shard {shard} of a list of {items} items, but {other} is shard {} of a list of {} items; give \
+                 the outputs of all shards of one list",
                 first.seal.shard, first.seal.items
             )));
         }

@@ -19,7 +19,7 @@ pub struct Json {
 /// Arguments of `zoo serve`.
 #[derive(Debug, Args)]
 pub struct ServeZoo {
-    /// Models of any application: names that `models` lists, or package folders
+    /// Models of any application: names that `models` lists, or folders of exported models (packages)
     #[arg(required = true, value_name = "NAME|DIR")]
     pub models: Vec<String>,
     /// The address, the token and the limits of the server.

@@ -1,4 +1,5 @@
-//! Embedded text: sentences of a seeded probabilistic context-free grammar with known entropy.
+//! Embedded text: sentences that are generated with a fixed seed from a probabilistic context-free grammar of known
+//! entropy.
 //!
 //! `grammar.txt` holds the rules. Number agreement spans whole clauses ("the dogs that the cat near the red door sees
 //! sleep"), verbs select animate or inanimate objects, and `if` requires `then`. A model with a context of only four
@@ -41,7 +42,9 @@ pub(crate) struct Grammar {
 
 /// The productions of one nonterminal symbol of the grammar, with their probabilities.
 struct Rules {
+    /// The symbols of each production.
     productions: Vec<Vec<&'static str>>,
+    /// Draws the index of a random production.
     draw: WeightedIndex<f64>,
     /// Natural logarithms of the productions' probabilities.
     log_probs: Vec<f64>,
@@ -70,8 +73,8 @@ impl Grammar {
         self.rules.get(symbol).into_iter().flat_map(|rules| rules.productions.iter().flatten().copied())
     }
 
-    /// Draws random sentences. Returns them, one per line, and their perplexity under the grammar, in which the end of
-    /// a line counts as a word.
+    /// Draws random sentences. Returns them, one per line, and their perplexity under the grammar. The perplexity
+    /// counts the end of a line as a word.
     fn text(&self, sentences: usize, rng: &mut impl Rng) -> (String, f64) {
         let (mut text, mut words, mut nats) = (String::new(), 0, 0.0);
         for _ in 0..sentences {

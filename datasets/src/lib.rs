@@ -9,7 +9,7 @@
 //! | [`imdb`] | IMDB large movie reviews: 25,000 training and 25,000 test reviews with labels |
 //! | [`sample`] | embedded: 5,000 generated short reviews in which word order determines the label |
 //! | [`ptb`], [`wikitext2`] | Penn Treebank and WikiText-2, corpora for language models |
-//! | [`grammar`] | embedded: sentences of a generated grammar with known entropy |
+//! | [`grammar`] | embedded: generated sentences of a grammar with known entropy |
 //! | [`weather`] | the weather in Jena every ten minutes; embedded: the weather in Seattle every day |
 //! | [`energy`] | every hour: ETTh1 (an electricity transformer), and the electricity load of PJM East |
 //! | [`stocks`] | every trading day: the index S&P 500, its volatility index VIX, and the prices of 40 companies |

@@ -90,10 +90,12 @@ fn capitalised(word: &str) -> String {
 /// Generates the sentences of one part.
 struct Writer<'a> {
     grammar: &'a Grammar,
+    /// The names made of syllables that this part uses.
     names: Vec<String>,
     /// The ordinary words that are used as names in this part.
     nouns: Vec<&'static str>,
     rng: &'a mut ChaCha8Rng,
+    /// The sentence that is being generated.
     sentence: TaggedSentence,
 }
 

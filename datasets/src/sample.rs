@@ -63,7 +63,7 @@ const TOPICS: [&str; 20] = [
     "camera",
     "score",
 ];
-/// Topics of reviews that occur only in the test part.
+/// Topics that are mentioned only in reviews of the test part.
 const NEW_TOPICS: [&str; 10] = [
     "soundtrack",
     "heroine",
@@ -78,7 +78,7 @@ const NEW_TOPICS: [&str; 10] = [
 ];
 const PEOPLE: [&str; 8] =
     ["my friend", "my sister", "a critic", "my brother", "my neighbour", "a colleague", "my teacher", "a stranger"];
-/// People who are mentioned in reviews of the test part only.
+/// People who are mentioned only in reviews of the test part.
 const NEW_PEOPLE: [&str; 3] = ["my grandfather", "the usher", "my dentist"];
 const ASIDES: [&str; 6] =
     ["to be fair", "in the end", "for me at least", "as far as i can tell", "on the whole", "if you ask me"];

@@ -14,7 +14,8 @@ use ruzstd::decoding::StreamingDecoder;
 
 use crate::error::{DataError, Result};
 
-/// The first bytes of files that are not text, and the kinds of these files.
+/// The first bytes of each kind of file that is not text, and the end of the error message: what the file is, and what
+/// to do with it.
 const FOREIGN: [(&[u8], &str); 6] = [
     (b"PK\x03\x04", "a workbook (.xlsx) or a zip archive; save the workbook as CSV, or unpack the archive"),
     (b"\xd0\xcf\x11\xe0", "a workbook of Excel (.xls); save the workbook as CSV"),

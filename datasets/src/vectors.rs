@@ -1,5 +1,5 @@
-//! Word vectors in the text form of GloVe ([Pennington et al. 2014](https://aclanthology.org/D14-1162/)): one word and
-//! its vector per line, the most frequent word first. Files in the text form and in the binary form of word2vec
+//! Word vectors in the text format of GloVe ([Pennington et al. 2014](https://aclanthology.org/D14-1162/)): one word
+//! and its vector per line, the most frequent word first. Files in the text format and in the binary format of word2vec
 //! ([Mikolov et al. 2013](https://arxiv.org/abs/1301.3781)) can also be read; they begin with a line that has the
 //! number of words and the dimension.
 
@@ -58,8 +58,8 @@ pub struct WordVectors {
     pub source: String,
 }
 
-/// Loads GloVe vectors with 100 dimensions: [`GLOVE_SUBSET`] if a folder of the locator has this file, and otherwise
-/// [`GLOVE_6B`], which is a download of 862 MB. [`WordVectors::source`] names the loaded set.
+/// Loads GloVe vectors with 100 dimensions: [`GLOVE_SUBSET`] if one of the folders that `locator` searches has
+/// this file, and otherwise [`GLOVE_6B`], which is a download of 862 MB. [`WordVectors::source`] names the loaded set.
 pub fn load(locator: &Locator) -> Result<WordVectors> {
     match published(&GLOVE_SUBSET, locator) {
         Err(DataError::NotFound { .. }) => {}
@@ -73,8 +73,8 @@ pub fn load(locator: &Locator) -> Result<WordVectors> {
     Ok(vectors)
 }
 
-/// Reads a file of word vectors, which may be compressed with gzip or zstd: text in UTF-8, or the binary form of
-/// word2vec, which is recognised from its content. In the binary form, bytes of words that are not valid UTF-8 are
+/// Reads a file of word vectors, which may be compressed with gzip or zstd: text in UTF-8, or the binary format
+/// of word2vec, which is recognised from its content. In the binary format, bytes of words that are not valid UTF-8 are
 /// replaced by U+FFFD.
 ///
 /// If the first line consists of two whole numbers, as in files of word2vec and fastText, this line is skipped. All
@@ -127,9 +127,9 @@ fn parse(path: &Path, bytes: Vec<u8>, name: &Path) -> Result<WordVectors> {
     Ok(WordVectors { words, dimension, values, source })
 }
 
-/// Returns the number of words, the dimension, and the length of the header in bytes of a file in the binary form of
-/// word2vec; `None` for a text file. A text file may begin with the same header, but its next line has numbers that are
-/// written as text.
+/// If a file has the binary format of word2vec, returns the number of words, the dimension, and the length of the
+/// header in bytes; `None` for a text file. A text file may begin with the same header, but its next line has
+/// numbers that are written as text.
 fn binary_header(bytes: &[u8]) -> Option<(usize, usize, usize)> {
     let end = bytes.iter().take(64).position(|byte| *byte == b'\n')?;
     let header = std::str::from_utf8(&bytes[..end]).ok().filter(|line| is_header(line))?;
@@ -141,8 +141,8 @@ fn binary_header(bytes: &[u8]) -> Option<(usize, usize, usize)> {
     (!is_text && dimension > 0).then_some((count, dimension, end + 1))
 }
 
-/// Parses the words and vectors after the header of a binary file: a word, a blank, and `dimension` numbers of four
-/// bytes in little-endian order. A line end may follow each vector.
+/// Parses the words and vectors after the header of a binary file. Each entry is a word, a blank, and a vector of
+/// `dimension` 32-bit floats in little-endian order. A line end may follow each vector.
 fn parse_binary(path: &Path, bytes: &[u8], count: usize, dimension: usize, source: String) -> Result<WordVectors> {
     let (mut words, mut values, mut rest) = (Vec::new(), Vec::new(), bytes);
     let cut = |found: usize| DataError::Count {

@@ -48,8 +48,8 @@ pub fn jena_2020(locator: &Locator) -> Result<Series> {
     jena(locator, &CsvFormat { duplicates: Duplicates::Keep, ..CsvFormat::default() })
 }
 
-/// Loads the data of [`jena_2020`] with corrections: rows with equal times are averaged, gaps are filled with the
-/// previous row, and each -9999 is replaced by the previous value.
+/// Loads the data of [`jena_2020`] with corrections: rows with equal times are averaged, missing times are
+/// filled with copies of the previous row, and each -9999 is replaced by the previous value.
 pub fn jena_2020_mended(locator: &Locator) -> Result<Series> {
     jena(locator, &cleaned())
 }
@@ -73,7 +73,7 @@ fn jena_2009(text: &[u8], rows: usize) -> Result<Series> {
 }
 
 /// Returns the settings for reading and cleaning the Jena files: rows with equal times are averaged, each -9999 is
-/// replaced by the previous value, and gaps are filled with the previous row.
+/// replaced by the previous value, and missing times are filled with copies of the previous row.
 fn cleaned() -> CsvFormat {
     CsvFormat {
         sentinel: Some((-9999.0).into()),
@@ -94,8 +94,9 @@ fn jena(locator: &Locator, format: &CsvFormat) -> Result<Series> {
     Ok(series)
 }
 
-/// Loads the embedded daily weather of Seattle, 2012 to 2015, 1,461 rows: precipitation (mm), maximum and minimum
-/// temperature (°C), wind (m/s). The data are from NOAA and are in the public domain.
+/// Loads the daily weather of Seattle, 2012 to 2015, which is compiled into the program. The 1,461 rows have
+/// precipitation (mm), maximum and minimum temperature (°C), and wind (m/s). The data are from NOAA and are in the
+/// public domain.
 pub fn seattle() -> Result<Series> {
     let text = include_bytes!("seattle-weather.csv");
     Series::from_bytes(text, Path::new("seattle-weather.csv"), &CsvFormat::default())

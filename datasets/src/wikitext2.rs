@@ -1,12 +1,13 @@
-//! WikiText-2 ([Merity et al. 2017](https://arxiv.org/abs/1609.07843)): good and featured articles of Wikipedia, a
-//! vocabulary of 33,277 words and `<eos>`.
+//! WikiText-2 ([Merity et al. 2017](https://arxiv.org/abs/1609.07843)): articles that Wikipedia's editors have rated
+//! "good" or "featured", with a vocabulary of 33,277 words and `<eos>`.
 
 use crate::corpus::{Corpus, published};
 use crate::error::Result;
 use crate::source::{Form, Locator, PublishedFile, Source};
 
-/// Describes one part of the corpus. It is downloaded from PyTorch's examples, because the authors' archive has moved
-/// more than once. A file in a local copy of the authors' archive is also accepted.
+/// Describes the file of one part of the corpus: training, validation or test. The file is downloaded from PyTorch's
+/// examples, because the authors' archive has moved more than once. A local copy of the authors' archive is also
+/// accepted.
 macro_rules! part {
     ($name:literal, $remote:literal, $sha256:literal) => {
         PublishedFile {

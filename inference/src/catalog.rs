@@ -9,7 +9,7 @@ use crate::predictor::Predictor;
 /// The name of the environment variable that holds the path of a folder of models.
 pub const MODELS_VARIABLE: &str = "RNN_ZOO_MODELS";
 
-/// The folders in which the models of one application are searched, in this order:
+/// The folders that are searched for the models of one application, in this order:
 ///
 /// 1. `$RNN_ZOO_MODELS/APPLICATION/NAME`
 /// 2. beside the program: `../share/rnn-zoo/models/APPLICATION/NAME`, and `models/APPLICATION/NAME`
@@ -17,6 +17,7 @@ pub const MODELS_VARIABLE: &str = "RNN_ZOO_MODELS";
 /// 4. the checkout that the program was built from: `models/APPLICATION/pretrained/NAME`
 #[derive(Clone, Debug)]
 pub struct Catalog {
+    /// The name of the application, such as `sentiment`.
     application: &'static str,
     /// The folders to search, each with one subfolder per model.
     roots: Vec<PathBuf>,

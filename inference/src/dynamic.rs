@@ -41,11 +41,12 @@ pub trait AnyPredictor: Send + Sync {
     /// [`PredictError::Internal`] if the input cannot be converted to JSON.
     fn example(&self) -> Result<Value, PredictError>;
 
-    /// Returns the interface of the model for answers piece by piece; `None` if the model only returns whole answers.
+    /// Returns the interface of the model for answers that come piece by piece; `None` if the model only returns whole
+    /// answers.
     fn streaming(&self) -> Option<&dyn AnyStreaming>;
 
-    /// Returns the interface of the model for answers piece by piece. Unlike [`streaming`](Self::streaming), this
-    /// function returns an error if the model has no such interface.
+    /// Returns the interface of the model for answers that come piece by piece. Unlike [`streaming`](Self::streaming),
+    /// this function returns an error if the model has no such interface.
     ///
     /// # Errors
     ///
@@ -164,7 +165,8 @@ pub struct Request {
     options: Value,
 }
 
-/// The inputs of a [`Request`]: one input or a list. The answer must have the same form: one output or a list.
+/// The inputs of a [`Request`]: one input or a list. The answer to one input must be one output, and the answer to a
+/// list must be a list.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Inputs {
     /// The value of `input`.
@@ -199,7 +201,7 @@ impl Request {
             (Some(input), None) => Ok((input, self.options)),
             _ => Err(PredictError::bad_input(
                 "input",
-                "give exactly one input, in the field `input`; an answer piece by piece cannot have `inputs`",
+                "give exactly one input, in the field `input`; only whole answers can be requested with `inputs`",
             )),
         }
     }
@@ -246,6 +248,7 @@ pub struct Registry(pub &'static [Entry]);
 pub struct Entry {
     /// The name of the application, such as `sentiment`.
     pub application: &'static str,
+    /// The function that opens a package of the application.
     open: Opener,
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// Why a package could not be opened. Each message is one line that names the file, and says what to do.
+/// Why a package (the files of a trained model) could not be opened. Each message is one line.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PackageError {

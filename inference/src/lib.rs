@@ -1,7 +1,7 @@
-//! Inference: opens a trained model from the bytes of a package, and returns typed predictions.
+//! Inference: opens a trained model from a package (the files of the model), and returns typed predictions.
 //!
 //! Each application implements [`Predictor`] for its model. A program opens the model by name, or from any source of
-//! named bytes:
+//! named files:
 //!
 //! ```text
 //! Files (folder, include_bytes!, download) ─► Package ─► Predictor::open ─► Predictor::predict ─► Output (serde)
@@ -10,7 +10,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`files`] | sources of named bytes: [`Files`], [`MemoryFiles`], `Folder` |
+//! | [`files`] | sources of named files: [`Files`], [`MemoryFiles`], `Folder` |
 //! | [`package`] | [`Package`] and its `manifest.json`; SHA-256 of every file |
 //! | [`predictor`] | the traits [`Predictor`] and [`Streaming`] |
 //! | [`dynamic`] | models of any application, which exchange JSON: [`AnyModel`](dynamic::AnyModel), [`Registry`](dynamic::Registry) |

@@ -5,7 +5,7 @@
 //! | `manifest.json` | [`Manifest`]: application, settings for inference, size and SHA-256 of every other file |
 //! | `model.safetensors` | weights with PyTorch's names and layouts, if the model has a network |
 //! | files of the application | vocabulary, scaler, n-grams, … |
-//! | `training.json` | recipe, results and provenance; inference does not read this file |
+//! | `training.json` | training settings (the recipe), results and provenance; inference does not read this file |
 //! | `README.md` | model card |
 //!
 //! Older packages, of format 1, have `config.json` instead of `manifest.json` and `training.json`. They can still be
@@ -74,6 +74,7 @@ pub fn sha256(content: &[u8]) -> String {
 
 /// An opened package: the files of one trained model, and their manifest.
 pub struct Package<'a> {
+    /// The source from which the files are read.
     files: &'a dyn Files,
     /// The manifest. For a package of format 1, this crate derives the manifest from `config.json`.
     pub manifest: Manifest,
@@ -93,7 +94,7 @@ struct Format1 {
     application: String,
     parameters: usize,
     weights_sha256: String,
-    /// The recipe, whose tables `data` and `model` contain the settings that inference needs.
+    /// The training settings (the recipe), whose tables `data` and `model` contain the settings that inference needs.
     recipe: serde_json::Value,
 }
 
@@ -202,7 +203,10 @@ impl<'a> Package<'a> {
         }
         Err(self.invalid(
             WEIGHTS,
-            format!("the file has {values} values, but the model with these settings has {parameters} parameters"),
+            format!(
+                "the file has {values} values, but the network that the settings of the package describe has \
+                 {parameters} parameters"
+            ),
         ))
     }
 

@@ -1,4 +1,4 @@
-//! The traits of a trained model: [`Predictor`] returns whole answers, and [`Streaming`] returns an answer piece by
+//! The traits of a trained model: [`Predictor`] returns whole outputs, and [`Streaming`] returns an output piece by
 //! piece.
 
 use burn::tensor::Device;
@@ -46,7 +46,7 @@ use crate::schemas::Schemas;
 /// # Ok::<(), PredictError>(())
 /// ```
 pub trait Predictor: Sized + Send + Sync {
-    /// The name of the application, as in `zoo APPLICATION predict` and in manifests.
+    /// The name of the application, as in `zoo APPLICATION predict` and in the `manifest.json` of packages.
     const APPLICATION: &'static str;
     /// The type of one input, such as a text.
     type Input: DeserializeOwned + Serialize;
@@ -66,10 +66,10 @@ pub trait Predictor: Sized + Send + Sync {
     /// the options.
     fn predict(&self, inputs: &[Self::Input], options: &Self::Options) -> Result<Vec<Self::Output>, PredictError>;
 
-    /// Returns a valid input of usual length, for documentation, forms and measurements of speed.
+    /// Returns a valid input of usual length, for documentation, input forms and measurements of speed.
     fn example(&self) -> Self::Input;
 
-    /// Returns the interface of this model for answers piece by piece; `None` if the model only returns whole answers.
+    /// Returns the interface that computes an output piece by piece; `None` if the model only returns whole outputs.
     /// A type that implements [`Streaming`] returns `Some(self)`.
     fn streaming(&self) -> Option<&dyn AnyStreaming> {
         None
@@ -87,7 +87,7 @@ pub trait Predictor: Sized + Send + Sync {
         Schemas::default()
     }
 
-    /// Opens a package on the CPU, from any source of named bytes.
+    /// Opens a package on the CPU. `files` is the source of the files of the package.
     fn from_files(files: &dyn Files) -> Result<Self, PackageError> {
         Self::open(&Package::open(files, Self::APPLICATION)?, &Device::flex())
     }
@@ -106,18 +106,19 @@ pub trait Predictor: Sized + Send + Sync {
     }
 }
 
-/// A model that returns its answer piece by piece, such as token by token.
+/// A model that returns an output piece by piece, such as token by token.
 ///
-/// The session owns its state, and sessions share the model: a server keeps one model and many sessions.
+/// A session is the state of one output in progress. All sessions share the model: a server keeps one model and many
+/// sessions.
 pub trait Streaming: Predictor {
-    /// The type of the state of one answer in progress.
+    /// The type of a session: the state of one output in progress.
     type Session: Send + 'static;
-    /// The type of one piece of an answer, such as a token.
+    /// The type of one piece of an output, such as a token.
     type Piece: Serialize;
 
     /// Reads the input, and starts a session.
     fn begin(&self, input: &Self::Input, options: &Self::Options) -> Result<Self::Session, PredictError>;
 
-    /// Returns the next piece, or `None` when the answer is complete.
+    /// Returns the next piece, or `None` when the output is complete.
     fn next(&self, session: &mut Self::Session) -> Result<Option<Self::Piece>, PredictError>;
 }

@@ -38,7 +38,7 @@ impl Default for Sampling {
 }
 
 impl Sampling {
-    /// Checks that temperature, `top_p` and `repetition_penalty` are in their range.
+    /// Checks that the temperature is at least 0, the repetition penalty at least 1, and `top_p` above 0 and at most 1.
     pub fn check(&self) -> Result<(), PredictError> {
         let Self { temperature, top_p, repetition_penalty, .. } = *self;
         for (field, value, least) in
@@ -63,8 +63,8 @@ impl Sampling {
         ChaCha8Rng::seed_from_u64(self.seed)
     }
 
-    /// Lowers the logits of the token ids in `generated` by `repetition_penalty`. `generated` must contain each token
-    /// id only once.
+    /// Lowers the logits of the token ids in `generated`, as [`repetition_penalty`](Self::repetition_penalty)
+    /// describes. `generated` must contain each token id only once.
     pub fn penalize(&self, logits: &mut [f32], generated: impl IntoIterator<Item = u32>) {
         for id in generated {
             if let Some(logit) = logits.get_mut(id as usize) {
@@ -112,13 +112,14 @@ impl Sampling {
 /// Tokens with their logits. Only the most likely tokens are sorted, because a vocabulary is large, and the sampled
 /// token is usually among the most likely tokens. More tokens are sorted when they are needed.
 struct Ranked {
+    /// The id and the logit of each token.
     tokens: Vec<(u32, f32)>,
     /// The number of tokens at the start of `tokens` that are already sorted by decreasing logit.
     sorted: usize,
 }
 
 impl Ranked {
-    /// The smallest number of tokens that are sorted at once.
+    /// The smallest number of tokens that the first sort covers, if there are so many tokens.
     const FEWEST: usize = 64;
 
     fn len(&self) -> usize {

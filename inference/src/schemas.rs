@@ -5,17 +5,17 @@ use serde_json::Value;
 
 /// The JSON Schemas (draft 2020-12) of a model's input, options, output and pieces.
 ///
-/// A server refuses an option above the `maximum` of its schema, so that one request cannot occupy a model for a long
+/// A server refuses an option above the `maximum` in its schema, so that one request cannot occupy a model for a long
 /// time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schemas {
     /// The schema of one input.
     pub input: Value,
-    /// The schema of the options, which are an object.
+    /// The schema of the options, which are one JSON object.
     pub options: Value,
     /// The schema of one output.
     pub output: Value,
-    /// The schema of one piece of an answer, for models that stream their answers.
+    /// The schema of one piece of an output, for models that return an output piece by piece.
     pub piece: Value,
 }
 

@@ -1,4 +1,5 @@
-//! Number types that refuse invalid values, so that an error in a recipe or manifest is reported with its line.
+//! Number types that refuse invalid values, so that an error in a recipe (a TOML file of training settings) or in the
+//! manifest of a package is reported with its line.
 
 use serde::{Deserialize, Serialize};
 
@@ -96,7 +97,7 @@ impl TryFrom<f64> for Fraction {
         if (0.0..1.0).contains(&value) {
             Ok(Self(value))
         } else {
-            Err(format!("{value} is not a number from 0 to below 1"))
+            Err(format!("{value} is not a number that is at least 0 and below 1"))
         }
     }
 }

@@ -92,8 +92,8 @@ pub fn load<M: Module>(module: &mut M, content: Vec<u8>, names: WeightNames) -> 
     })
 }
 
-/// Returns the longest common prefix of all tensor names in a safetensors file that consists of [`WRAPPERS`], such as
-/// `_orig_mod.module.`; empty if there is no such prefix.
+/// Returns the longest sequence of [`WRAPPERS`] with which all tensor names in a safetensors file begin, such as
+/// `_orig_mod.module.`; empty if there is no such sequence.
 fn wrapper_prefix(content: &[u8]) -> Result<String, String> {
     let file = tensors(content)?;
     let mut prefix = String::new();

@@ -7,8 +7,8 @@ use jiff::civil::DateTime;
 /// standard time. With the default, local time equals standard time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Clock {
-    /// The clock changes in ascending order: the time of the change, and the number of seconds by which local time is
-    /// ahead of standard time from then on.
+    /// The first time of the series and then the clock changes, in ascending order: each time, and the number of
+    /// seconds by which local time is ahead of standard time from then on.
     changes: Vec<(DateTime, i32)>,
 }
 
@@ -21,9 +21,8 @@ impl Clock {
         Self { changes }
     }
 
-    /// Converts a time of the series (standard time) to local time. Times before the first clock change have the same
-    /// difference from standard time as the times after the first change. Times after the last change have the
-    /// difference of the last change.
+    /// Converts a standard time to local time. A time before the series has the same difference from standard time as
+    /// the first time of the series, and a time after the series has the same difference as the last time.
     pub fn local(&self, time: DateTime) -> DateTime {
         let change = self.changes.partition_point(|(from, _)| *from <= time).saturating_sub(1);
         let ahead = self.changes.get(change).map_or(0, |(_, ahead)| *ahead);

@@ -48,7 +48,9 @@ const RECENT_ROWS: [usize; 2] = [60, 150_000];
 pub struct Rhythm {
     /// The usual difference between consecutive times; 0 if there are fewer than two times.
     step: SignedDuration,
+    /// The pattern that predicts the times after a row.
     pattern: Pattern,
+    /// Whether the pattern predicts at least half of the recent times.
     is_regular: bool,
 }
 
@@ -59,7 +61,9 @@ enum Pattern {
         step: SignedDuration,
         resolution: SignedDuration,
     },
+    /// A day in each month, quarter or year.
     Months(Months),
+    /// Times of day on certain days of the week.
     Opening(Opening),
 }
 

@@ -9,6 +9,7 @@ use jiff::civil::{Date, DateTime};
 pub(crate) struct Months {
     /// The number of calendar months per step, at least 1.
     count: i64,
+    /// The day of the month.
     day: Day,
 }
 
@@ -23,8 +24,8 @@ enum Day {
 }
 
 impl Months {
-    /// Returns the patterns that the times may follow, the simplest first. The list is empty if steps are shorter than
-    /// a month, or unless more than half of the steps have the same number of calendar months.
+    /// Returns the patterns that the times may follow, the simplest first. The list is empty unless more than half of
+    /// the steps have the same number of calendar months, which is at least 1.
     pub fn candidates(times: &[DateTime]) -> Vec<Self> {
         let Some(count) = usual_months(times, 0.5) else { return Vec::new() };
         let all_last = times.iter().all(|time| time.day() == time.date().days_in_month());

@@ -15,7 +15,9 @@ use rayon::prelude::*;
 use crate::gpu;
 use crate::host::{self, CHUNK};
 
+/// The decay rate β₁ of the first moment: PyTorch's default.
 pub const BETA_1: f32 = 0.9;
+/// The decay rate β₂ of the second moment: PyTorch's default.
 pub const BETA_2: f32 = 0.999;
 /// The value ε that is added to the denominator of an update: PyTorch's default.
 pub const EPSILON: f32 = 1e-8;

@@ -18,12 +18,12 @@ use inference::settings::{Count, Fraction};
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(
     untagged,
-    expecting = "write average = 0.999 for a moving average with this decay, or average = { after = EPOCHS }"
+    expecting = "write average = 0.999 for a moving average of this decay, or average = { after = EPOCHS } for NT-ASGD"
 )]
 pub enum Averaging {
     /// An exponential moving average of the weights, with this decay per optimizer step.
     Moving(Fraction),
-    /// The mean of the weights after each step since averaging started. Together with plain SGD this is NT-ASGD,
+    /// The mean of the weights of all steps since averaging started. Together with plain SGD this is NT-ASGD,
     /// non-monotonically triggered averaged SGD ([Merity et al. 2018](https://arxiv.org/abs/1708.02182)).
     Triggered(Trigger),
 }
@@ -42,8 +42,8 @@ impl Averaging {
     /// Returns the factor, from 0 to 1, with which the current weights of the model enter the average. `step` is the
     /// number of optimizer steps since averaging started, counted from 1.
     ///
-    /// In the first steps of a moving average, the factor is larger, so that the initial weights soon lose their
-    /// influence.
+    /// In the first steps of a moving average, the factor is larger than 1 − decay, so that the initial weights soon
+    /// lose their influence.
     pub fn weight(self, step: usize) -> f64 {
         let step = step as f64;
         match self {

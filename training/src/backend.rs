@@ -82,7 +82,7 @@ impl Backend {
         devices.into_iter().nth(index).ok_or(TrainingError::NoSuchDevice { index, backend: self.name(), found })
     }
 
-    /// Returns burn's name of the backend; `None` if the backend is not compiled in.
+    /// Returns burn's device type for the backend; `None` if the backend is not compiled in.
     fn kind(self) -> Option<DeviceType> {
         Some(match self {
             Self::Flex => DeviceType::Flex,

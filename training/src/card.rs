@@ -1,4 +1,4 @@
-//! The model card of a package and the report of a run, both in Markdown.
+//! The model card of a package (the files of a trained model) and the report of a training run, both in Markdown.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -101,8 +101,9 @@ fn provenance<T: Task>(recipe: &RecipeOf<T>, outcome: &Outcome) -> String {
     )
 }
 
-/// Returns the command line that trains the same model again, in Markdown. The command contains the name of the
-/// embedded recipe, the seed and the overrides. If no embedded recipe has this name, returns a text that says so.
+/// Returns the command line that trains the same model again, in Markdown. The command contains the name of the recipe,
+/// the seed, and the settings that differ from the recipe of this name that is compiled into the program. If there is
+/// no such compiled-in recipe, returns a text that says so.
 fn command<T: Task>(recipe: &RecipeOf<T>) -> String {
     let embedded = RecipeText::find(&recipe.name, T::RECIPES).and_then(|text| text.parse::<RecipeOf<T>>());
     let Ok(embedded) = embedded.map(|recipe| settings(&recipe)) else {

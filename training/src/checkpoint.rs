@@ -121,6 +121,7 @@ impl State {
 
 /// The folder that contains the checkpoints of a run.
 pub struct Checkpoints {
+    /// The path of the folder, which may not exist yet.
     dir: PathBuf,
     /// The path of the last checkpoint that was written or read. Therefore this checkpoint is not damaged.
     last: Option<PathBuf>,
@@ -201,8 +202,8 @@ impl Checkpoints {
         Ok(numbers)
     }
 
-    /// Removes all checkpoints before `newest` except `kept`, and temporary folders of killed processes. Failures are
-    /// ignored: an old checkpoint that stays does no harm.
+    /// Removes the temporary folders of killed processes, and all checkpoints before `newest` except `kept`. Failures
+    /// are ignored: an old checkpoint that stays does no harm.
     fn remove_older(&self, newest: u64, kept: Option<&Path>) {
         for entry in std::fs::read_dir(&self.dir).into_iter().flatten().flatten() {
             let name = entry.file_name();
@@ -219,8 +220,9 @@ fn write<M: Module>(dir: &Path, snapshot: &Snapshot<M>) -> Result<()> {
     let Snapshot { model, average, optimizer, carry, state } = snapshot;
     let record = |name: &str, bytes: std::result::Result<Bytes, _>| {
         let path = dir.join(name);
-        let bytes =
-            bytes.map_err(|error: burn::store::RecordError| TrainingError::damaged(&path, error.to_string()))?;
+        let bytes = bytes.map_err(|error: burn::store::RecordError| {
+            TrainingError::damaged(&path, format!("cannot be written: {error}"))
+        })?;
         files::write(&path, &bytes)
     };
     record("model.bpk", model.clone().into_record().into_bytes())?;

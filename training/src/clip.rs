@@ -25,7 +25,8 @@ pub enum Clip {
     Value(f64),
 }
 
-/// Multiplies all gradients by `scale` and then clips them. Returns the global norm after scaling and before clipping.
+/// Multiplies all gradients by `scale` and then clips them. Returns the gradients, and their global norm after scaling
+/// and before clipping.
 ///
 /// If the norm is NaN or infinite, the gradients are returned unchanged on the CPU; on a GPU they are changed, and must
 /// not be used.
@@ -55,9 +56,9 @@ pub fn clip<M: Module>(
     (grads, norm)
 }
 
-/// Multiplies all gradients by `scale` and then clips them, on a GPU, without waiting for the GPU. Returns three values on
-/// the device, `[3]`: `loss`, `[1]`, times `scale`; the global norm after scaling and before clipping; and the factor by
-/// which the gradients were multiplied.
+/// Multiplies all gradients by `scale` and then clips them, on a GPU, without waiting for the GPU. Returns the
+/// gradients, and a tensor `[3]` on the GPU with three values: `loss`, `[1]`, times `scale`; the global norm after
+/// scaling and before clipping; and the factor by which the gradients were multiplied.
 ///
 /// If the norm is NaN or infinite, the returned gradients must not be used.
 #[cfg(feature = "cube")]
@@ -112,6 +113,7 @@ impl ModuleVisitor for ScaleOnGpu<'_> {
 }
 
 struct SquaredNorm<'a> {
+    /// The gradients of the module that is visited.
     grads: &'a mut GradientsParams,
     /// The sum of squares of the gradients in host memory.
     sum: f64,
@@ -120,8 +122,8 @@ struct SquaredNorm<'a> {
 }
 
 impl SquaredNorm<'_> {
-    /// Returns the sum of squares of all gradients. The parts are added on the device, so that the CPU waits for a GPU
-    /// once per step.
+    /// Returns the sum of squares of all gradients. The sums in `parts` are added on the device, so that the CPU waits
+    /// for a GPU only once per step.
     fn total(self) -> f64 {
         match self.parts.is_empty() {
             true => self.sum,
@@ -144,7 +146,9 @@ impl ModuleVisitor for SquaredNorm<'_> {
 }
 
 struct Scale<'a> {
+    /// The gradients of the module that is visited.
     grads: &'a mut GradientsParams,
+    /// The factor by which all gradients are multiplied.
     factor: f64,
     /// The limit of the absolute value of each gradient element, after scaling.
     bound: f64,

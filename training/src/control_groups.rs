@@ -10,7 +10,7 @@ struct Version {
     limit: &'static str,
     /// The file with the used memory of the group in bytes.
     used: &'static str,
-    /// The key in the file `memory.stat` of the part of the used memory that the kernel frees when memory is short.
+    /// The key, in the file `memory.stat`, of the number of used bytes that the kernel frees when memory is short.
     cache: &'static str,
 }
 

@@ -60,10 +60,10 @@ pub fn check_same_classes(folds: impl IntoIterator<Item = TaskResult<Vec<String>
     Ok(())
 }
 
-/// Trains one model per recipe in `dir/fold-1`, `dir/fold-2`, …, and measures each model on the test part of its fold.
-/// `folds` are the recipes of the folds. Folds that an earlier call has finished are not trained again. `each` is
-/// called with the result of every training in this call, and `measure` with the task, the model and the test part of
-/// every fold, in order.
+/// Trains one model per fold, in the run folders `dir/fold-1`, `dir/fold-2`, …, and measures each model on the test
+/// part of its fold. `folds` has one recipe per fold. Folds that an earlier call has finished are not trained again.
+/// `each` is called with the result of every training in this call, and `measure` with the task, the model and the test
+/// part of every fold, in order.
 ///
 /// Returns `true` if all folds were measured, and `false` if the call was interrupted. A later call with the same
 /// arguments resumes an interrupted cross-validation.

@@ -33,7 +33,7 @@ pub fn compare(metric: &str, runs: &[(String, Vec<Epoch>)]) -> Result<String> {
     plot::draw(&[over_epochs(&format!("validation {metric}"), lines.collect())], 1, LARGE)
 }
 
-/// Draws the loss over the learning rate, as SVG. `losses` and `smoothed` contain the learning rate and the loss of
+/// Plots the loss against the learning rate, as SVG. `losses` and `smoothed` contain the learning rate and the loss of
 /// each step, without and with smoothing.
 pub(crate) fn range_test(losses: &[(f64, f64)], smoothed: &[(f64, f64)]) -> Result<String> {
     let line =

@@ -28,10 +28,10 @@ pub enum TaskError {
         /// What is wrong with the setting, including its value, and what to change.
         message: String,
     },
-    /// The data of the recipe could not be read.
+    /// The data that the recipe names could not be read.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// A package could not be read.
+    /// A package (the files of a trained model) could not be read.
     #[error(transparent)]
     Package(#[from] PackageError),
     /// A prediction failed.
@@ -64,7 +64,8 @@ impl TaskError {
         Self::Setting { setting, message: message.into() }
     }
 
-    /// Makes the error of a task that has a network, but got none. Only a bug in the program can cause this error.
+    /// Makes the error of [`Task::predictor`](crate::Task::predictor) for a call without the network that this task
+    /// needs. Only a bug in the program can cause this error.
     pub fn without_network() -> Self {
         Self::Other("internal error: the network is missing; please report this as a bug of rnn-zoo".to_owned())
     }
@@ -127,7 +128,7 @@ pub enum TrainingError {
         /// The names of the recipes that are compiled into the program.
         known: String,
     },
-    /// An override of a setting is not valid: for example, it has no `=`.
+    /// An override `KEY=VALUE` of a setting is not valid: for example, the `=` is missing.
     #[error("setting {given}: {message}; an example of a setting is optimizer.lr=0.001")]
     Override {
         /// The override as the user typed it.
@@ -314,9 +315,9 @@ impl TrainingError {
         Self::Damaged { path: path.to_path_buf(), message: message.into() }
     }
 
-    /// Makes the error of a value that cannot be serialized.
+    /// Makes the error of a value that cannot be converted to or from JSON or TOML.
     pub fn serialize(error: impl std::fmt::Display) -> Self {
-        Self::Task(TaskError::Other(format!("cannot serialize: {error}")))
+        Self::Task(TaskError::Other(format!("a value cannot be converted to or from JSON or TOML: {error}")))
     }
 
     /// Returns whether the error says that a file does not exist.

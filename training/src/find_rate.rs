@@ -42,7 +42,8 @@ pub struct RateTest {
 }
 
 impl RateTest {
-    /// Trains a new network with an increasing learning rate. The network is discarded, and no run folder is written.
+    /// Trains a new network with an increasing learning rate. Returns the loss of each step, and the learning rates at
+    /// which the loss decreases fastest and is smallest. The network is discarded, and no run folder is written.
     pub fn run<T: Task>(recipe: &RecipeOf<T>, range: Range, session: &mut Session) -> Result<Self> {
         let Range { from, to, steps } = range;
         if !(from > 0.0 && from < to && to.is_finite() && steps > 1) {
@@ -62,7 +63,7 @@ impl RateTest {
         }
     }
 
-    /// Draws the loss over the learning rate, as SVG.
+    /// Plots the loss against the learning rate, as SVG.
     pub fn draw(&self) -> Result<String> {
         curves::range_test(&self.losses, &smooth(&self.losses))
     }
@@ -110,6 +111,7 @@ fn losses<T: Task>(stepper: &Stepper<T>, Range { from, to, steps }: Range) -> Re
 /// Detects that the training diverges.
 #[derive(Default)]
 struct Divergence {
+    /// The moving average that smooths the loss.
     average: Average,
     /// The first, the smallest and the last smoothed loss; `None` before the first loss.
     losses: Option<[f64; 3]>,

@@ -64,7 +64,8 @@ pub enum Fitted<T: Task> {
     Trained(Box<Trained<T>>),
     /// A stop was requested through the [`Interrupt`]. [`Training::resume`] continues the run.
     Interrupted,
-    /// The run is trained, and this rank is not rank 0. Only rank 0 evaluates the model and has the results.
+    /// The run is trained by several ranks (processes), and this rank is not rank 0. Only rank 0 evaluates the model
+    /// and has the results.
     Followed,
 }
 
@@ -93,8 +94,8 @@ impl<T: Task> Training<T> {
         Self::resume_with(dir, &[])
     }
 
-    /// Prepares to resume the run in a folder with overrides of its recipe, such as `training.epochs=20`. Overrides may
-    /// only raise the number of epochs or change the [paths of the data](Task::PATHS).
+    /// Prepares to resume the run in a folder, with its saved recipe changed by overrides such as `training.epochs=20`.
+    /// Overrides may only raise the number of epochs or change the [paths of the data](Task::PATHS).
     ///
     /// # Errors
     ///
@@ -143,7 +144,8 @@ impl<T: Task> Training<T> {
         if finished { Ok(record_in::<T>(&run.best())?.outcome) } else { Ok(None) }
     }
 
-    /// Trains the model, evaluates it and the baselines on the test part, and writes the package of the best weights.
+    /// Trains the model, evaluates it and the baselines on the test part, and writes the package (the files of the
+    /// trained model, with the best weights).
     ///
     /// # Errors
     ///

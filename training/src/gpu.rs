@@ -20,7 +20,7 @@ use crate::adam::{BETA_1, BETA_2, EPSILON, Step};
 
 /// The value that is added to the norm to avoid a division by zero, as in PyTorch.
 const EPSILON_OF_NORM: f32 = crate::clip::EPSILON as f32;
-/// The number of units (CUDA: threads) of a cube (CUDA: thread block). WebGPU guarantees that a cube can have so many
+/// The number of units (CUDA: threads) of a cube (CUDA: thread block). WebGPU guarantees that a cube can have this many
 /// units.
 const UNITS: usize = 256;
 /// The largest number of partial sums from which the squared norm of one gradient is computed.

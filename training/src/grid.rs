@@ -1,4 +1,4 @@
-//! Grid search: one training of a recipe for every combination of the given values of settings and seeds.
+//! Grid search: one training for every combination of the given seeds and the given values of recipe settings.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -66,9 +66,9 @@ impl Grid {
     ///
     /// # Errors
     ///
-    /// [`TrainingError::Recipe`] if the text is not TOML or has other keys or types. [`TrainingError::Settings`] if a
-    /// setting has no values, if a value or seed is listed twice, if `settings` contains the key `seed`, if there are
-    /// too many combinations, or if there are neither settings nor seeds.
+    /// [`TrainingError::Recipe`] if the text is not TOML, has unknown keys, or has values of wrong types.
+    /// [`TrainingError::Settings`] if a setting has no values, if a value or seed is listed twice, if `settings`
+    /// contains the key `seed`, if there are too many combinations, or if there are neither settings nor seeds.
     pub fn parse(origin: &str, text: &str) -> Result<Self> {
         Self::of(&RecipeText::embedded(text), origin)
     }

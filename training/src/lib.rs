@@ -1,4 +1,5 @@
-//! Training as a library: one trainer, one layout of run folders and one package format for all applications.
+//! Training as a library: all applications share one trainer, one layout of run folders, and one format of packages
+//! (the files of a trained model).
 //!
 //! An application implements [`Task`], and [`Training`] trains and evaluates its model:
 //!
@@ -25,7 +26,7 @@
 //! | [`Training`], [`Session`] | trains or resumes one run |
 //! | [`seeds`], [`grid`], [`find_rate`] | several seeds; combinations of settings; the learning-rate range test |
 //! | [`step_times`] | the time of whole training steps |
-//! | [`recipe`] | TOML files, overrides and checks |
+//! | [`recipe`] | TOML files of training settings, with overrides and checks |
 //! | [`Metric`], [`Measured`], [`Comparison`] | metrics and comparisons with baselines |
 //! | [`classes`] | metrics and plots of classifiers |
 //! | [`observer`], [`Interrupt`], [`options`] | events, stopping, checkpoints |

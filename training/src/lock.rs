@@ -13,12 +13,14 @@ pub const LOCK: &str = "lock";
 /// An exclusive lock on a run folder. The operating system releases the lock when the process ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
+    /// The run folder.
     dir: PathBuf,
     /// Whether the run folder was created together with the lock.
     created: bool,
     /// Whether the lock keeps other processes out. It is `false` if the file system does not support locks, as on some
     /// clusters.
     pub exclusive: bool,
+    /// The lock file, which is open as long as the lock is held.
     _file: File,
 }
 

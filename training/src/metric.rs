@@ -100,7 +100,7 @@ impl Measured {
         self.metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
     }
 
-    /// Returns the comparison with a baseline in a metric; `None` if there is no such comparison.
+    /// Returns the comparison with this baseline by this metric; `None` if there is no such comparison.
     pub fn comparison(&self, metric: &str, baseline: &str) -> Option<&Comparison> {
         self.comparisons.iter().find(|comparison| comparison.metric == metric && comparison.baseline == baseline)
     }
@@ -152,7 +152,7 @@ impl From<Vec<Metric>> for Measured {
 }
 
 impl<'de> Deserialize<'de> for Measured {
-    /// Reads the current JSON format, or a map from names to values as in packages of format 1.
+    /// Reads the current JSON format, or a map from metric names to values, as in the old package format 1.
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]

@@ -7,9 +7,9 @@ use crate::run::Epoch;
 
 /// Receives the events of a training, in the thread that trains.
 ///
-/// A run emits `Started` and `Fitting`; then, for each epoch, one `Step` per optimizer step and one `Epoch`; then
-/// `Stopped`, `Measuring` and `Measured`. `Note` may come at any time. Every closure that takes an [`Event`] is an
-/// observer:
+/// A run emits `Started` and `Fitting`; then, for each epoch, one `Step` or `Skipped` per optimizer step and one
+/// `Epoch`; then `Stopped`, `Measuring` and `Measured`. `Note` may come at any time. Every closure that takes an
+/// [`Event`] is an observer:
 ///
 /// ```
 /// use training::{Event, Observer};
@@ -86,7 +86,7 @@ pub enum Event<'a> {
         epochs: usize,
         /// Whether the validation metric of the epoch is the best so far.
         is_best: bool,
-        /// Seconds since this process started the run.
+        /// The time since this process started or resumed the run, in seconds.
         seconds: f64,
     },
     /// The evaluation of the model on the test part starts.

@@ -1,4 +1,4 @@
-//! Options of the trainer that are not part of the recipe.
+//! Options of the trainer that are not part of the recipe (the TOML file with the settings of a training run).
 
 use std::fmt::{Display, Formatter};
 use std::str::FromStr;
@@ -31,7 +31,7 @@ impl FromStr for Interval {
             (Ok(number @ 1..), "") => Ok(Self::Steps(number as usize)),
             (Ok(number @ 1..), "s") => Ok(Self::Time(Duration::from_secs(number.into()))),
             (Ok(number @ 1..), "m") => Ok(Self::Time(Duration::from_secs(60 * u64::from(number)))),
-            _ => Err("write 30s, 5m, or a number of optimizer steps"),
+            _ => Err("write a duration, such as 30s or 5m, or a number of optimizer steps; 0 is not valid"),
         }
     }
 }

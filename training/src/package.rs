@@ -33,7 +33,7 @@ pub(crate) const PICTURE: &str = "demonstration.svg";
 /// for larger values. Weights in half precision, and the rounding of other processors, cause smaller differences.
 const TOLERANCE: f64 = 0.002;
 /// The allowed relative difference between a measured test metric and its recorded value if the weights have 8 bits. It
-/// is used for metrics whose lower values are better, such as perplexity.
+/// is used for metrics for which lower values are better, such as perplexity.
 const INT8_TOLERANCE: f64 = 0.01;
 
 /// The content of `training.json`: the recipe and the results of a model.
@@ -107,7 +107,7 @@ impl<D, M> Record<D, M> {
     }
 
     /// Returns the metrics like [`expected`](Self::expected), but for the model with 8 bits per weight: without
-    /// comparisons with baselines, and with a larger tolerance for errors and perplexities.
+    /// comparisons with baselines, and with another tolerance for metrics for which lower values are better.
     pub fn expected_int8(&self, monitor: &str) -> BTreeMap<String, Expected> {
         let metrics = || self.outcome.iter().flat_map(|outcome| &outcome.test.metrics);
         let mut all = self.expected(monitor);

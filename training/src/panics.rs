@@ -10,8 +10,9 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 /// The largest length of a message in characters. Longer messages are cut.
 const LONGEST: usize = 300;
 
-/// The number of calls of [`caught`] that are running now, and the panic message that they have recorded.
+/// The state that all running calls of [`caught`] share with the panic hook.
 struct Listening {
+    /// The number of calls of [`caught`] that are running now.
     calls: usize,
     /// The message of the first panic since the first of these calls began; `None` if there was no panic, or if
     /// [`caught`] has already returned the message.

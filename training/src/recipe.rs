@@ -186,8 +186,8 @@ impl RecipeText {
     }
 
     /// Applies overrides such as `optimizer.lr=0.001`. A dot separates a table from its key. A value that is not valid
-    /// TOML is read as a string, without quotes. An override without a value, such as `training.patience=`, removes the
-    /// key.
+    /// TOML, such as a word without quotes, is read as a string. An override without a value, such as
+    /// `training.patience=`, removes the key.
     pub fn with_overrides(self, overrides: &[String]) -> Result<Self> {
         if overrides.is_empty() {
             return Ok(self);
@@ -238,7 +238,7 @@ fn set(root: &mut toml::Table, given: &str) -> std::result::Result<(), String> {
             .entry(name)
             .or_insert_with(|| toml::Value::Table(toml::Table::new()))
             .as_table_mut()
-            .ok_or_else(|| format!("`{name}` is not a table"))?;
+            .ok_or_else(|| format!("`{name}` is not a table of settings"))?;
     }
     match given.ends_with('=') {
         true => drop(table.remove(leaf)),

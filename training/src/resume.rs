@@ -11,7 +11,7 @@ use crate::task::{RecipeOf, Task};
 
 const EPOCHS: &str = "training.epochs";
 
-/// Applies overrides to the saved recipe of the run in `dir`.
+/// Returns the recipe `saved` of the run in `dir`, changed by `overrides`.
 ///
 /// # Errors
 ///

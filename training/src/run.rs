@@ -58,9 +58,9 @@ pub struct Start {
 }
 
 impl Start {
-    /// Returns whether the data with the fingerprint `other` are the data with which the run was started: whether both
-    /// fingerprints contain the same checksums. Fingerprints without checksums must be equal as texts. The names of
-    /// files do not matter.
+    /// Returns whether the fingerprint `other` describes the data with which the run was started. Both fingerprints
+    /// must contain the same checksums; the file names in them do not matter. Fingerprints without checksums must be
+    /// equal as texts.
     pub fn has_data(&self, other: &str) -> bool {
         let (own, others) = (checksums(&self.data), checksums(other));
         if own.is_empty() { self.data == other } else { own == others }
@@ -81,12 +81,14 @@ impl Start {
         if self.backend != now.backend {
             let (was, now) = (&self.backend, &now.backend);
             notes.push(format!(
-                "the run was started on the backend {was} and resumes on {now}: results will not be bit-identical"
+                "the run was started on the backend {was} and resumes on {now}: results will not be bit-identical to \
+                 those of an uninterrupted run"
             ));
         } else if !self.device.is_empty() && self.device != now.device {
             let (was, now) = (&self.device, &now.device);
             notes.push(format!(
-                "the run was started on the device {was} and resumes on {now}: results may not be bit-identical"
+                "the run was started on the device {was} and resumes on {now}: results may not be bit-identical to \
+                 those of an uninterrupted run"
             ));
         }
         if self.threads != now.threads {
@@ -99,11 +101,14 @@ impl Start {
         if self.ranks != now.ranks {
             let (was, now) = (self.ranks, now.ranks);
             notes.push(format!(
-                "the run was started with {was} ranks and resumes with {now}: results will not be bit-identical"
+                "the run was started with {was} ranks and resumes with {now}: results will not be bit-identical to \
+                 those of an uninterrupted run"
             ));
         } else if self.wire != now.wire {
             notes.push(
-                "the ranks now send gradients in another number format than when the run was started: results will not be bit-identical".into(),
+                "the ranks now send gradients in another number format than when the run was started: results will not \
+                 be bit-identical to those of an uninterrupted run"
+                    .into(),
             );
         }
         notes

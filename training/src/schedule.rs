@@ -84,7 +84,7 @@ impl ScheduleConfig {
             ("patience", self.patience.is_some(), &[Plateau], true),
         ];
         if kind == OneCycle && self.warmup.get() == 0.0 {
-            let message = "a schedule of the kind OneCycle needs the fraction of the warm-up steps; set \
+            let message = "a schedule of the kind one-cycle needs the fraction of the warm-up steps; set \
                            schedule.warmup, for example to 0.3";
             return Err(message.to_owned());
         }

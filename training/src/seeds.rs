@@ -23,6 +23,7 @@ pub struct Seeds {
     recipe: String,
     /// The seeds, in the order of training.
     pub seeds: Vec<u64>,
+    /// The folder that contains the runs of all seeds.
     #[serde(skip)]
     dir: PathBuf,
 }
@@ -86,7 +87,8 @@ impl Seeds {
     }
 
     /// Trains a model for every seed whose run is not finished, and writes the report. Calls `each` with the result of
-    /// every training in this call. Returns `None` if a stop was requested, or if this rank is not rank 0.
+    /// every training in this call. Returns the mean and the standard deviation of each test metric over the seeds;
+    /// `None` if a stop was requested, or if this process is not rank 0 of a training by several processes.
     pub fn fit<T: Task>(
         &self,
         session: &mut Session,

@@ -68,7 +68,7 @@ impl Session<'_> {
         Ok(raw)
     }
 
-    /// Returns an error if the user gave a data folder, but no data file was searched in this folder.
+    /// Returns an error if the user gave a data folder, but no data file was looked for in this folder.
     pub fn check_data_folder(&self) -> Result<()> {
         if self.locator.is_ignored() {
             let message = "the data of this recipe are not read from a data folder; do not give a data folder";

@@ -29,8 +29,11 @@ pub const COPIES: f64 = 4.0;
 
 /// Computes the optimizer steps of a training run.
 pub struct Stepper<'a, T: Task> {
+    /// The task, which makes the batches and computes the loss.
     pub task: &'a T,
+    /// The recipe of the training run.
     pub recipe: &'a RecipeOf<T>,
+    /// The training part of the data.
     pub train: &'a T::Set,
     /// The package from which the initial weights are loaded; `None` for random weights.
     pub start: Option<&'a Package<'a>>,
@@ -56,8 +59,8 @@ pub struct StepResult {
 pub enum Progress {
     /// The values are in CPU memory.
     Known(Measures),
-    /// The values are in the memory of a GPU, in a tensor `[loss, norm, …]`. Reading them waits until the GPU has
-    /// computed the step.
+    /// The values are in the memory of a GPU: the first two elements of a tensor are the loss and the norm. Reading
+    /// them waits until the GPU has computed the step.
     #[cfg(feature = "cube")]
     OnGpu(Box<Tensor<1>>),
 }
@@ -189,7 +192,7 @@ impl<'a, T: Task> Stepper<'a, T> {
         let mut accumulator = GradientsAccumulator::new();
         let (mut items, mut total) = (0, LossSum::new(&self.device, self.ranks.world()));
         for _ in 0..count {
-            let panicked = |_| TaskError::Other("the data loader has panicked".to_owned());
+            let panicked = |_| TaskError::Other("the data loader has panicked; please report this as a bug".to_owned());
             let Prepared { batch, seed, mut rng } = batches.recv().map_err(panicked)?;
             state.batch += 1;
             state.batches += 1;

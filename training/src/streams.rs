@@ -21,6 +21,7 @@ use crate::task::Carry;
 pub struct Streams {
     /// The token ids, row by row: `[rows, length]`.
     tokens: Vec<u32>,
+    /// The number of rows.
     rows: usize,
     /// The number of tokens in each row.
     length: usize,

@@ -69,6 +69,7 @@ pub struct Demonstration {
 pub struct LoadContext<'a> {
     /// Finds the files of published data sets.
     pub locator: Locator,
+    /// The function that reports a note to the user.
     note: &'a mut dyn FnMut(&str),
 }
 
@@ -131,7 +132,7 @@ pub struct Contents<'a, M> {
 ///                                           model ─► predictor ─► validate, evaluate ─► Package
 /// ```
 pub trait Task: Sized + Sync {
-    /// The trained model as users call it, from raw input to answer. Evaluations use the same interface.
+    /// The trained model as users call it, from raw input to prediction. Evaluations use the same interface.
     type Predictor: Predictor;
     /// The settings in the table `[data]` of a recipe.
     type Data: Clone + Serialize + DeserializeOwned;
@@ -175,7 +176,8 @@ pub trait Task: Sized + Sync {
     /// model that the recipe names as `start_from`; `None` if the recipe names no model.
     fn fit(recipe: &RecipeOf<Self>, raw: &Self::Raw, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self>;
 
-    /// Restores the task of a trained model from its recipe and predictor, for an evaluation.
+    /// Restores the task that [`fit`](Self::fit) returned, from the recipe and the predictor of a trained model, for an
+    /// evaluation.
     fn of_trained(recipe: &RecipeOf<Self>, predictor: &Self::Predictor) -> TaskResult<Self>;
 
     /// Encodes the data for the model, and splits them into a training, a validation and a test part.

@@ -34,17 +34,25 @@ use crate::task::{RecipeOf, Splits, Task, application};
 
 /// Trains a network, and writes checkpoints, metrics and the best weights to a run folder.
 pub struct Trainer<'a, T: Task> {
+    /// The task, which makes the batches, computes the loss and measures the metrics.
     pub task: &'a T,
+    /// The recipe of the run.
     pub recipe: &'a RecipeOf<T>,
+    /// The encoded data.
     pub splits: &'a Splits<T::Set>,
     /// The package from which the initial weights are loaded; `None` for random weights.
     pub start: Option<&'a Package<'a>>,
     /// The device on which the network is trained, without autodiff.
     pub device: &'a Device,
+    /// The run folder.
     pub run: &'a Run,
+    /// The options that are not part of the recipe.
     pub options: TrainerOptions,
+    /// The handle that stops the training.
     pub interrupt: &'a Interrupt,
+    /// The ranks that share the rows of every batch.
     pub ranks: &'a dyn Collective,
+    /// The time at which this process started or resumed the run.
     pub started: Instant,
 }
 
@@ -64,6 +72,7 @@ pub enum FitOutcome<M> {
 struct Learner<M> {
     /// The state that checkpoints store: network, averaged weights, optimizer, carried hidden state and counters.
     now: Snapshot<M>,
+    /// The folder of the checkpoints.
     checkpoints: Checkpoints,
     /// The event file for TensorBoard; `None` for a rank that writes no files.
     events: Option<Events>,
@@ -74,6 +83,7 @@ struct Learner<M> {
     steps: usize,
     /// The time in seconds that earlier processes spent on the run.
     before: f64,
+    /// The time at which this process started or resumed the run.
     started: Instant,
 }
 
@@ -145,7 +155,7 @@ impl<M: Module> Learner<M> {
 }
 
 impl<T: Task> Trainer<'_, T> {
-    /// Trains from the beginning, or from the last checkpoint of the run.
+    /// Trains from the beginning or, if `resume` is true, from the last checkpoint of the run.
     pub fn fit(&self, resume: bool, observer: &mut dyn Observer) -> Result<FitOutcome<T::Model>> {
         let stepper = Stepper {
             task: self.task,
@@ -371,7 +381,8 @@ impl<T: Task> Trainer<'_, T> {
         self.recipe.optimizer.lr.get() * factor
     }
 
-    /// Handles a loss or gradient that is NaN or infinite: returns an error, or skips the step, as the options say.
+    /// Handles a loss or gradient that is NaN or infinite: skips the step if the options contain [`OnNonFinite::Skip`],
+    /// and otherwise returns an error.
     fn skip_step(
         &self,
         learner: &mut Learner<T::Model>,
@@ -396,7 +407,7 @@ impl<T: Task> Trainer<'_, T> {
         Err(TrainingError::NonFinite { what, value, step, batch, epoch, norms, checkpoint })
     }
 
-    /// Validates the weights, and writes the package if they are the best so far.
+    /// Validates the weights, and writes them as the package in `best/` if they are the best so far.
     fn finish_epoch(&self, learner: &mut Learner<T::Model>, observer: &mut dyn Observer) -> Result<()> {
         self.check_ranks(&learner.now)?;
         let leads = self.ranks.leads();

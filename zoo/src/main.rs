@@ -1,4 +1,5 @@
-//! One program for all applications (such as sentiment analysis and forecasting): `zoo APPLICATION VERB`.
+//! One program for all applications (such as sentiment analysis and forecasting): `zoo APPLICATION VERB`, where the
+//! verb is a subcommand such as `train` or `predict`.
 //!
 //! ```sh
 //! cargo install --path zoo

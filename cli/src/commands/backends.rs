@@ -13,13 +13,16 @@ use crate::output::{columns, log, print_json, print_line};
 /// A device of a backend, or a backend without a device: one object of JSON.
 #[derive(Debug, Serialize)]
 struct Row {
+    /// The name of the backend.
     backend: &'static str,
     /// Whether the program was built with the backend.
     compiled: bool,
     /// The number for the option `--device`; `None` if the backend has no device.
     device: Option<usize>,
+    /// The name, type, driver and memory of the device; `None` if the device could not be opened.
     #[serde(flatten)]
     adapter: Option<Adapter>,
+    /// The result of the small training step; `None` if the step could not be computed.
     #[serde(flatten)]
     check: Option<Check>,
     /// What is wrong, and what to do; `None` for a device that works.

@@ -1,4 +1,5 @@
-//! `bench`: measures how fast a trained model answers, and what a deployment of the model needs.
+//! `bench`: measures the load time and the prediction speed of a trained model, and the disk space and the memory that
+//! a deployment of the model needs.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -18,16 +19,19 @@ use crate::output::{columns, print_json, print_line};
 
 /// The batch size at which the throughput is measured.
 const BATCH: usize = 32;
-/// The limits of one measurement: it ends after this time or after `MOST` predictions, but not before `FEWEST`
-/// predictions.
+/// The time after which a measurement ends, unless it has fewer than [`FEWEST`] predictions.
 const LONGEST: Duration = Duration::from_secs(3);
+/// The largest number of predictions in one measurement.
 const MOST: usize = 200;
+/// The smallest number of predictions in one measurement.
 const FEWEST: usize = 3;
 
 /// The speed of a model: one object of JSON.
 #[derive(Debug, Serialize)]
 struct Speed {
+    /// The name of the application, such as `sentiment`.
     application: &'static str,
+    /// The name of the model, such as `imdb-lstm`.
     model: String,
     /// The name of the burn backend that runs the model.
     runtime: &'static str,
@@ -35,10 +39,11 @@ struct Speed {
     load_ms: f64,
     /// The median time of one prediction for one input, in milliseconds.
     p50_ms: f64,
-    /// The time that 95 % of these predictions do not exceed, in milliseconds.
+    /// The 95th percentile of the time of one prediction for one input, in milliseconds.
     p95_ms: f64,
     /// The throughput with batches of 32 inputs, in inputs per second.
     throughput_32: f64,
+    /// The deployment card; `None` without the option `--card`.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     card: Option<Card>,
 }
@@ -46,6 +51,7 @@ struct Speed {
 /// The disk space and the memory that a deployment of the model needs, and the machine of the measurement.
 #[derive(Debug, Serialize)]
 struct Card {
+    /// The number of parameters of the model.
     parameters: usize,
     /// The size of the files that inference reads, as they are stored, in bytes.
     size_bytes: u64,
@@ -56,7 +62,9 @@ struct Card {
     /// The resident memory of the process in bytes, after predictions for one input; `None` if the operating system
     /// does not report the memory.
     resident_bytes: Option<u64>,
+    /// The name of the processor.
     processor: String,
+    /// The number of threads of the CPU backends.
     threads: usize,
 }
 
@@ -104,7 +112,7 @@ fn times(mut predict: impl FnMut() -> std::result::Result<(), PredictError>) -> 
     Ok(times)
 }
 
-/// Returns a quantile: the given `share` of the times is at most as long as the returned time.
+/// Returns the quantile of the times `sorted` (in ascending order) at the level `share`, such as 0.5 for the median.
 fn quantile(sorted: &[Duration], share: f64) -> Duration {
     let index = (share * sorted.len() as f64).ceil() as usize;
     sorted.get(index.saturating_sub(1)).copied().unwrap_or_default()

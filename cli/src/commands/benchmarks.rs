@@ -98,14 +98,15 @@ fn chosen<T>(all: Vec<(String, T)>, texts: &[String]) -> Result<Vec<(String, T)>
     if !all.iter().any(|(name, _)| is_chosen(name)) {
         let known = all.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
         let texts = texts.join(" or ");
-        let message = format!("no measurement has {texts} in its name; use parts of these names: {known}");
+        let message = format!("no benchmark has {texts} in its name; give a part of one of these names: {known}");
         return Err(CliError::Usage(message));
     }
     Ok(all.into_iter().filter(|(name, _)| is_chosen(name)).collect())
 }
 
 /// Calls `measure` for each chosen backend. Rank 0 then writes the results. If a backend fails, the next backend is
-/// measured. With several ranks, the benchmark stops instead, because the other ranks wait for this one.
+/// measured. With several ranks (processes that `mpirun` has started), the benchmark stops instead, because the other
+/// ranks wait for this one.
 fn each_backend(
     args: &BenchmarkArgs,
     share: Share,
@@ -147,8 +148,8 @@ fn write(timings: &Timings, out: Option<&Path>, json: bool) -> Result<()> {
     if json { print_json(timings) } else { print_text(&Timings::table(std::slice::from_ref(timings))) }
 }
 
-/// Returns the times of the forward pass without gradients, and of forward and backward pass together, with the
-/// gradients of the input and all weights, in milliseconds.
+/// Returns two median times of a layer in milliseconds: first the time of the forward pass without gradients, then the
+/// time of the forward and backward pass together, which compute the gradients of the input and of all weights.
 fn layer(cell: Cell, [batch, time, input, hidden]: [usize; 4], args: &BenchmarkArgs, device: &Device) -> [f64; 2] {
     let training_device = device.clone().autodiff();
     let rnn = RnnConfig::new(cell, input, hidden).init(&training_device);
@@ -159,7 +160,8 @@ fn layer(cell: Cell, [batch, time, input, hidden]: [usize; 4], args: &BenchmarkA
     [forward, rounds(args, device, train)]
 }
 
-/// Returns the median time of a round in milliseconds. A round ends when the device has finished its work.
+/// Calls `round` many times, and returns the median time of a call in milliseconds. The time of a call ends when the
+/// device has finished its work.
 fn rounds(args: &BenchmarkArgs, device: &Device, mut round: impl FnMut()) -> f64 {
     let mut timed = || {
         let start = Instant::now();

@@ -34,7 +34,7 @@ pub fn run<A: Application>(args: &Eval, cx: &mut Context) -> Result<()> {
         (Part::Test, Some(outcome)) if outcome.provenance.start.has_data(&data) => outcome.baselines.clone(),
         (Part::Test, _) => match task.baselines(&splits, interrupt) {
             Err(error @ TaskError::Memory { .. }) => {
-                log(&format!("the baselines are left out: {error}"));
+                log(&format!("the baselines were not measured: {error}"));
                 BTreeMap::new()
             }
             other => other?,

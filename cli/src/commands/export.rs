@@ -52,7 +52,10 @@ fn write_graphs(to: &Path, files: &[(String, Vec<u8>)]) -> Result<()> {
     let other = names.iter().find(|name| !is_export || *name != "README.md" && !name.ends_with(".onnx"));
     if let Some(other) = other {
         let to = to.display();
-        return Err(CliError::Usage(format!("--out {to}: the folder has `{other}`; choose a new or empty folder")));
+        return Err(CliError::Usage(format!(
+            "--out {to}: the folder contains `{other}`, which is not a file of an earlier ONNX export; choose a new or \
+             empty folder"
+        )));
     }
     let fill = |dir: &Path| files.iter().try_for_each(|(name, content)| files::write(&dir.join(name), content));
     Ok(files::replace_dir(to, fill)?)

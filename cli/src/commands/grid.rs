@@ -26,6 +26,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// One training of a grid.
 struct Job {
+    /// The name of the run folder and of the log file.
     name: String,
     /// The run folder.
     dir: PathBuf,
@@ -95,7 +96,7 @@ fn program<A: Application>() -> Vec<String> {
     std::env::args().nth(1).filter(|first| first == application).into_iter().collect()
 }
 
-/// Returns a path as the text of an argument.
+/// Returns a path as text, for a command-line argument. Returns an error if the path is not UTF-8.
 fn typed(path: &Path) -> Result<&str> {
     path.to_str()
         .ok_or_else(|| CliError::Usage(format!("the path {} is not UTF-8; choose another folder", path.display())))

@@ -16,14 +16,17 @@ use crate::output::{columns, print_json, print_line};
 /// One entry in the list of models: a trained model with its size and test metric.
 #[derive(Clone, Debug, Serialize)]
 pub struct Listed {
+    /// The application of the model, such as `sentiment`.
     application: &'static str,
+    /// The name of the model, such as `imdb-lstm`.
     name: String,
-    /// The size of all files of the package, in bytes.
+    /// The size of all files in `folder`, in bytes.
     bytes: u64,
     /// The name of the metric that chooses the best epoch in training, such as `perplexity`.
     metric: &'static str,
-    /// The value of `metric` on the test part; `None` if the package has no record of it.
+    /// The value of `metric` on the test part; `None` if the files of the model do not record it.
     value: Option<f64>,
+    /// The folder with the files of the model.
     folder: PathBuf,
 }
 
@@ -45,8 +48,8 @@ pub fn list<A: Application>() -> Vec<Listed> {
     catalog.list().into_iter().map(listed).collect()
 }
 
-/// Prints the models of the given applications, or installs them if the option `--install` is given. `all` has the name
-/// and the models of each application.
+/// Prints the models of the given applications. With the option `--install`, copies the shipped models of these
+/// applications to a folder instead. `all` has the name and the models of each application.
 pub fn run(args: &Models, all: Vec<(&'static str, Vec<Listed>)>, json: bool) -> Result<()> {
     if let Some(to) = &args.install {
         let default = || {

@@ -1,4 +1,4 @@
-//! `recipes`: lists the recipes, or prints the text of one recipe.
+//! `recipes`: lists the recipes (TOML files of training settings), or prints the text of one recipe.
 
 use serde_json::json;
 use training::recipe::RecipeText;
@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::output::{columns, print_json, print_line};
 
-/// Returns the names of the recipes, in the order in which they are listed.
+/// Returns the names of the recipes, in the order in which the verb `recipes` lists them.
 pub fn names<A: Application>() -> Vec<String> {
     let parsed = |text: &&str| RecipeText::embedded(text).parse::<RecipeOf<A::Task>>().ok();
     A::Task::RECIPES.iter().filter_map(parsed).map(|recipe| recipe.name).collect()

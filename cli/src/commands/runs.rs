@@ -19,10 +19,13 @@ use crate::output::{columns, log, print_json, print_line};
 
 /// The facts about a run that the verb `runs` displays.
 struct Summary {
+    /// The run folder.
     dir: PathBuf,
+    /// The name of the recipe.
     recipe: String,
     /// The text of the recipe.
     text: RecipeText,
+    /// The results of each finished epoch.
     history: Vec<Epoch>,
     /// The final results of the run; `None` if the run is not finished.
     outcome: Option<Outcome>,
@@ -104,7 +107,7 @@ fn summary<T: Task>(dir: PathBuf) -> training::Result<Option<Summary>> {
 }
 
 impl Summary {
-    /// Returns the number of the best epoch, and the value of the metric that chooses the best epoch.
+    /// Returns the number and the validation metric of the best epoch; `None` if no epoch is finished.
     fn best<T: Task>(&self) -> Option<(usize, f64)> {
         let values = self.history.iter().filter_map(|epoch| Some((epoch.epoch, *epoch.valid.get(T::MONITOR.metric)?)));
         values.fold(None, |best, (epoch, value)| {

@@ -1,4 +1,4 @@
-//! `serve`: answers requests over HTTP until it is stopped.
+//! `serve`: serves trained models over HTTP until the user stops the program.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use crate::error::{CliError, Result};
 use crate::output::log;
 use crate::zoo_args::ServeZoo;
 
-/// Serves one model of an application, on the device of the session.
+/// Serves one model of an application over HTTP, on the device that the user selects with `--backend` and `--device`.
 pub fn run<A: Application>(args: Serve, cx: &Context) -> Result<()> {
     let folder = cx.model_folder::<<A::Task as Task>::Predictor>(&args.model, A::DEFAULT_MODEL)?;
     let (manifest, predictor) = cx.open_folder::<<A::Task as Task>::Predictor>(&folder)?;
     serve(vec![AnyModel { manifest, predictor: Box::new(predictor) }], args.options)
 }
 
-/// Serves models of any applications, on the CPU.
+/// Serves models of any applications over HTTP, on the CPU.
 pub fn run_zoo(args: ServeZoo, applications: Registry) -> Result<()> {
     let device = training::backend::Backend::default().device(0)?;
     let open = |name: &String| applications.open(&Folder::new(applications.find(name)?), &device);
@@ -42,7 +42,8 @@ fn options(given: ServeOptions) -> Result<Options> {
     });
     let token = token.transpose()?.map(|token| token.trim().to_owned());
     if token.as_deref() == Some("") {
-        return Err(CliError::Usage("the token file is empty; write a long random text to the file".to_owned()));
+        let message = "the file of --token-file is empty; write a long random text to the file";
+        return Err(CliError::Usage(message.to_owned()));
     }
     let limits = Limits {
         batch: given.batch.get(),

@@ -13,18 +13,22 @@ use crate::error::{CliError, Result};
 /// The version of burn in the root `Cargo.toml`.
 const BURN: &str = "0.22.1";
 
-/// The results of one benchmark on one machine, and how they were measured.
+/// The results of one run of `zoo bench layers` or `zoo bench steps`, and how they were measured.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Timings {
     /// The version of the zoo.
     zoo: String,
+    /// The version of burn.
     burn: String,
+    /// The name of the processor.
     processor: String,
+    /// The number of threads of the CPU backends.
     threads: usize,
     /// The number of warm-up rounds, which are not measured.
     warm_up: usize,
     /// The number of measured rounds. Each result is the median time of the rounds.
     rounds: usize,
+    /// The results on each measured backend.
     backends: Vec<OnBackend>,
 }
 
@@ -37,7 +41,7 @@ struct OnBackend {
     results: Vec<Timed>,
 }
 
-/// The result of one benchmark: its name, and the median time in milliseconds.
+/// The result for one layer or for one recipe: its name, and the median time in milliseconds.
 #[derive(Debug, Serialize, Deserialize)]
 struct Timed {
     name: String,
@@ -55,7 +59,7 @@ pub struct Rate {
 }
 
 impl Timings {
-    /// Creates the results, still empty, of a benchmark with `warm_up` warm-up rounds and `rounds` measured rounds.
+    /// Creates a value without results, for benchmarks with `warm_up` warm-up rounds and `rounds` measured rounds.
     pub fn new(warm_up: usize, rounds: usize) -> Self {
         Self {
             zoo: env!("CARGO_PKG_VERSION").to_owned(),
@@ -85,8 +89,10 @@ impl Timings {
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read(path).map_err(TrainingError::io("read", path))?;
         serde_json::from_slice(&text).map_err(|error| {
-            let message =
-                format!("{} is not a file of `zoo bench layers` or `zoo bench steps`: {error}", path.display());
+            let message = format!(
+                "{} was not written by `zoo bench layers --out` or `zoo bench steps --out`: {error}",
+                path.display()
+            );
             CliError::Usage(message)
         })
     }

@@ -21,7 +21,10 @@ pub fn run<A: Application>(args: Verify, cx: &mut Context) -> Result<()> {
         false => args.names,
     };
     if names.is_empty() {
-        let name = format!("{} (no model was found)", <A::Task as Task>::Predictor::APPLICATION);
+        let name = format!(
+            "{} (no trained model was found; the verb `models` prints the searched folders)",
+            <A::Task as Task>::Predictor::APPLICATION
+        );
         return Err(TrainingError::NothingToVerify { name }.into());
     }
     // Recorded metrics are looked up for all models first, because measuring one model takes minutes.

@@ -9,7 +9,7 @@ use crate::error::{DataError, Result};
 use crate::source::{Form, Locator, PublishedFile, Source};
 
 /// Describes one part of the data set. Its file may have one of two names: the name in the shared task (tags in the
-/// scheme IOB1), or the name in many copies (tags in the scheme BIO2).
+/// scheme IOB1), or the name that many copies of the data have (tags in the scheme BIO2).
 macro_rules! part {
     ($name:literal, $copy:literal) => {
         PublishedFile {

@@ -10,7 +10,7 @@
 //! London     B-location
 //! ```
 //!
-//! The reader converts the tags of every [`Scheme`] to spans of tokens, and [`Scheme::tags`] converts spans to tags.
+//! [`parse`] converts the tags of every [`Scheme`] to spans of tokens, and [`Scheme::tags`] converts spans to tags.
 
 pub mod conll2003;
 mod own;

@@ -54,8 +54,8 @@ fn by_blanks(line: &str) -> Vec<&str> {
 }
 
 impl Columns {
-    /// Returns the columns of a text without given column names: the token is in the first column, and the tag is in
-    /// the last column. The first line that is not a comment determines the number of columns.
+    /// Determines the columns of `text` if no column names are given: the token is in the first column, and the tag is
+    /// in the last column. The first line that is not a comment determines the number of columns.
     fn of_text(text: &str) -> Self {
         let mut lines = text.lines().filter(|line| !ends_sentence(line));
         let first = lines.clone().find(|line| !line.starts_with('#')).or_else(|| lines.next()).unwrap_or_default();

@@ -49,16 +49,21 @@ pub(super) fn misplaced(previous: Option<&str>, tag: Option<&str>, scheme: Schem
         Scheme::Iob1 => {
             format!("change the tag to `I-{kind}`, or set `scheme` to iob1 explicitly, which allows this tag here")
         }
-        Scheme::Bioes => "correct the tags, or set `scheme`".to_owned(),
+        Scheme::Bioes => "correct the tags, or set `scheme` to the scheme of the file".to_owned(),
     };
     format!("{place} in {scheme}; {correction}")
 }
 
 pub(super) fn unknown_tag(tag: &str, scheme: Option<Scheme>) -> String {
     match scheme {
-        Some(scheme) => format!("`{tag}` is not a tag of {scheme}; correct the tag, or set `scheme`"),
+        Some(scheme) => {
+            format!("`{tag}` is not a tag of {scheme}; correct the tag, or set `scheme` to the scheme of the file")
+        }
         None => {
-            format!("`{tag}` is not a tag such as `O`, `B-person` or `I-person`; correct the tag, or set `columns`")
+            format!(
+                "`{tag}` is not a tag such as `O`, `B-person` or `I-person`; correct the tag, or set `columns` to the \
+                 names of the columns"
+            )
         }
     }
 }

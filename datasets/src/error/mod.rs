@@ -28,7 +28,7 @@ pub use vectors::VectorError;
 pub enum DataError {
     /// No searched folder has the data set, and the data set cannot be downloaded.
     #[error(
-        "{set} was not found in {}; save the data there as {}{}",
+        "{set} was not found in {}; save the data in one of these folders as {}{}",
         list(places),
         wanted.join(" or "),
         published_at(url.as_deref())
@@ -40,7 +40,7 @@ pub enum DataError {
         places: Vec<PathBuf>,
         /// The accepted paths of the data, relative to a searched folder.
         wanted: Vec<String>,
-        /// The URL of the published data, if they can be downloaded.
+        /// The URL of the data, or of a page that says how to obtain them; `None` if no URL is known.
         url: Option<String>,
     },
     /// The operating system refused to read or write a file or folder.
@@ -66,7 +66,7 @@ pub enum DataError {
     },
     /// The size or the checksum of a file differs from the published value.
     #[error(
-        "{} is damaged or altered: its {kind} is {found}, expected {wanted}; replace the file{}",
+        "{} is damaged or altered: its {kind} is {found}, expected {wanted}; replace it with an unchanged copy{}",
         path.display(),
         published_at(url.as_deref())
     )]
@@ -165,7 +165,7 @@ pub enum DataError {
         /// The names of all columns of the file.
         columns: Vec<String>,
     },
-    /// The table has no column with a name that is given in a field of [`CsvFormat`](crate::CsvFormat).
+    /// The table has no column with a name that a setting, such as `columns`, gives.
     #[error(
         "{}, line {line}: there is no column `{column}`, which `{setting}` names; the columns are `{}`{}",
         path.display(),
@@ -179,8 +179,7 @@ pub enum DataError {
         line: usize,
         /// The name of the missing column.
         column: String,
-        /// The setting that names the missing column: `time` or `columns` of [`CsvFormat`](crate::CsvFormat), or `id`
-        /// of [`Roles`](crate::Roles).
+        /// The setting that names the missing column, such as `time` or `columns`: see [`setting`](Self::setting).
         setting: &'static str,
         /// The names of all columns of the file.
         columns: Vec<String>,
@@ -362,9 +361,9 @@ pub enum DataError {
     FutureRows {
         /// The path of the CSV file.
         path: PathBuf,
-        /// The line number of the first row at the end without values in the columns to forecast, counted from 1.
+        /// The line number of the first row after the last value in the columns to forecast, counted from 1.
         line: usize,
-        /// The number of rows at the end without values in the columns to forecast.
+        /// The number of rows after the last value in the columns to forecast.
         rows: usize,
         /// The names of the columns without a value in the last rows.
         empty: Vec<String>,
@@ -373,8 +372,8 @@ pub enum DataError {
     },
     /// A column of [`Roles::known`](crate::Roles::known) has no value in a row after the last target value.
     #[error(
-        "{}, line {line}: the row has no value in the known column `{column}`; add a value to each row after the last \
-         value of the targets",
+        "{}, line {line}: the row is after the last target value and has no value in column `{column}`, which `known` \
+         names; add the value",
         path.display()
     )]
     KnownValue {

@@ -34,7 +34,10 @@ pub enum RecordingError {
         setting: &'static str,
     },
     /// Recordings cannot be resampled, because their sampling rate is unknown.
-    #[error("the sampling rate of {data} is unknown; set `time` to the column of the times, or set `rate`")]
+    #[error(
+        "the sampling rate of {data} is unknown; set `time` to the column of the times, or set `rate` to the sampling \
+         rate in Hz"
+    )]
     UnknownRate {
         /// The [`source`](crate::recordings::Recordings::source) of the recordings.
         data: String,
@@ -89,14 +92,14 @@ pub enum RecordingError {
     },
     /// There are too few recordings for a split.
     #[error(
-        "{data} has {recordings} recordings that can be divided into parts, but at least {needed} are needed; add \
-         recordings, at least two of each class"
+        "cannot split {data}: {recordings} recordings can be used, but at least {needed} are needed (to hold out \
+         recordings, a class needs two or more); add recordings of each class"
     )]
     TooFewRecordings {
         /// The [`source`](crate::recordings::Recordings::source) of the recordings.
         data: String,
-        /// The number of recordings that can be divided into parts. For cross-validation folds, these are all
-        /// recordings; otherwise, the recordings of classes with at least two recordings.
+        /// The number of recordings that the split can use. For cross-validation folds, these are all recordings;
+        /// otherwise, the recordings of classes with at least two recordings.
         recordings: usize,
         /// The minimum number of such recordings.
         needed: usize,
@@ -151,7 +154,7 @@ pub enum RecordingError {
     },
     /// A value is not a finite number, or is outside of the range of valid values of the data set.
     #[error(
-        "{}, line {line}: `{value}` is not a finite number, or is outside of the range of values in this data set; correct the \
+        "{}, line {line}: `{value}` is not a finite number (or, in pendigits, not a number from 0 to 100); correct the \
          value or remove the line",
         path.display()
     )]
@@ -285,7 +288,7 @@ pub enum RecordingError {
     /// A recording would have far more samples after resampling than before.
     #[error(
         "{}, line {line}: the recording `{id}` would grow from {samples} to {resampled} samples by resampling; set \
-         `time_unit`, set `resample` to a lower rate, or correct the times",
+         `time_unit` to the unit of the times, set `resample` to a lower rate, or correct the times",
         path.display()
     )]
     ResampledLength {

@@ -10,7 +10,7 @@ use crate::conll::Scheme;
 #[non_exhaustive]
 pub enum TagError {
     /// The given names for the columns of a CoNLL file do not contain `token` and `tag` once each.
-    #[error("the column names `{}` must contain `token` once and `tag` once; set `columns`", columns.join(","))]
+    #[error("the column names `{}` must contain `token` once and `tag` once; correct `columns`", columns.join(","))]
     TokenColumns {
         /// The given names of the columns.
         columns: Vec<String>,
@@ -18,8 +18,8 @@ pub enum TagError {
     /// The number of columns in a line of a CoNLL file differs from the number of given column names or, if no names
     /// are given, from the number of columns in the first line.
     #[error(
-        "{}, line {line}: `{text}` has {found} columns, but {wanted} are expected; add the missing token or tag, or \
-         set `columns`",
+        "{}, line {line}: `{text}` has {found} columns, but {wanted} are expected; correct the line, or set `columns` \
+         to the names of all columns",
         path.display()
     )]
     ColumnCount {

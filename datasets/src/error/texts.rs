@@ -42,8 +42,12 @@ pub enum TextError {
     },
     /// A label of the validation or the test part differs from a label of the training part only in upper and lower
     /// case or in blanks.
-    #[error("{part}: the label `{}` differs from the label `{}` of {train} only in case or spaces; use one spelling for \
-        both", spellings[1], spellings[0])]
+    #[error(
+        "{part}: the label `{}` differs from the label `{}` of {train} only in case or spaces; use one spelling \
+         for both",
+        spellings[1],
+        spellings[0]
+    )]
     TwoSpellingsOfParts {
         /// The name of the training part.
         train: String,
@@ -90,8 +94,8 @@ pub enum TextError {
     },
     /// There are too many classes: more than 500, or more classes than half of the number of texts.
     #[error(
-        "{}: {texts} texts have {classes} different labels, which are too many classes; set `label` to the column with \
-         the class",
+        "{}: {texts} texts have {classes} different labels, but at most 500 labels, and at most one label per two \
+         texts, are allowed; set `label` to the column with the class",
         path.display()
     )]
     TooManyClasses {
@@ -118,7 +122,7 @@ pub enum TextError {
     },
     /// The folder `train` or `test` of the user's own reviews has a subfolder other than `pos`, `neg` and `unsup`.
     #[error(
-        "{} is not a folder of reviews with one label; only the folders pos and neg are read, so remove this folder",
+        "{} is an unexpected folder, because reviews are read only from the folders pos and neg; remove this folder",
         path.display()
     )]
     OtherLabel {
@@ -126,7 +130,7 @@ pub enum TextError {
         path: PathBuf,
     },
     /// A line of a published file has no class label.
-    #[error("{}, line {line}: `{text}` has no class label; replace the file", path.display())]
+    #[error("{}, line {line}: `{text}` has no class label; replace the file with an unchanged copy", path.display())]
     NoClass {
         /// The path of the file.
         path: PathBuf,

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 pub enum VectorError {
     /// A line of a file of word vectors has more or fewer values than the first line.
     #[error(
-        "{}, line {line}: the line has {found} values, but the first line has {wanted}; replace the file",
+        "{}, line {line}: the line has {found} values, but the first line has {wanted}; replace the file with a \
+         complete copy",
         path.display()
     )]
     Length {

@@ -31,7 +31,7 @@ impl Recordings {
     pub fn from_videos(dir: &Path, side: usize) -> Result<Self> {
         let (classes, mut skipped) = entries(dir)?;
         if classes.is_empty() {
-            let what = "folders of classes, with a folder of PNG files for each video in them";
+            let what = "class folders (one per class, with a folder of PNG files for each video)";
             return Err(DataError::Empty { path: dir.to_path_buf(), what });
         }
         let (mut recordings, mut hash) = (Vec::new(), Sha256::new());
@@ -85,8 +85,8 @@ fn videos(class: &Path, skipped: &mut Vec<PathBuf>) -> Result<Vec<(PathBuf, Opti
     }
 }
 
-/// Reads the images of a video, and adds a digest of each image file to `hash`. Files that are not PNG files are added
-/// to `skipped`.
+/// Returns the grey values of the images of a video, like [`read_video`], and adds a digest of each image file to
+/// `hash`. Files that are not PNG files are added to `skipped`.
 fn read(dir: &Path, side: usize, hash: &mut Sha256, skipped: &mut Vec<PathBuf>) -> Result<Vec<f32>> {
     let is_image = |file: &PathBuf| name(file).to_lowercase().ends_with(".png");
     let (mut files, others): (Vec<PathBuf>, Vec<PathBuf>) = entries(dir)?.1.into_iter().partition(is_image);
@@ -107,7 +107,7 @@ fn read(dir: &Path, side: usize, hash: &mut Sha256, skipped: &mut Vec<PathBuf>) 
     Ok(values)
 }
 
-/// Converts an image to grey values. Transparent pixels appear on white, as in most viewers.
+/// Converts an image to grey values. The background of transparent pixels is white, as in most viewers.
 fn grey(image: &image::DynamicImage) -> image::GrayImage {
     let grey = image.to_luma_alpha8();
     image::GrayImage::from_fn(grey.width(), grey.height(), |column, row| {

@@ -4,7 +4,8 @@ use super::RecordingNote;
 use super::table::{Draft, Drafts, RecordingFormat, TimeUnit};
 use crate::error::{DataError, RecordingError, Result};
 
-/// Two sampling rates are different if one is greater than the other by more than this fraction.
+/// Two sampling rates are different if the greater rate exceeds the smaller rate by more than this fraction of the
+/// smaller rate.
 const TOLERANCE: f64 = 0.1;
 /// At most 1 / `REGULAR` of the time steps of a recording may be much shorter or longer than usual. One such time step
 /// is always allowed.
@@ -13,7 +14,7 @@ const REGULAR: usize = 10;
 const MOST_RESAMPLED: f64 = 1000.0;
 
 impl TimeUnit {
-    /// Returns the number of units in a second.
+    /// Returns how many of these units are in a second, such as 1,000 for milliseconds.
     pub(super) fn per_second(self) -> f64 {
         match self {
             Self::Seconds => 1.0,
@@ -24,7 +25,8 @@ impl TimeUnit {
     }
 }
 
-/// Returns the unit of time that the name of a column has, such as `time_ms` or `Time (s)`.
+/// Returns the unit of time in the name of a column, such as milliseconds for `time_ms` and seconds for `Time (s)`.
+/// Returns `None` if the name contains no unit.
 pub(super) fn unit_of_name(column: &str) -> Option<TimeUnit> {
     let name = column.to_lowercase();
     name.split(|letter: char| !letter.is_alphanumeric()).find_map(|word| match word {
@@ -174,8 +176,8 @@ impl Draft {
         }
     }
 
-    /// Adds interpolated samples where the time between two samples is a multiple of the usual (median) time. Returns
-    /// the number of added samples.
+    /// Adds interpolated samples where the time between two samples is at least 1.5 times the usual (median) time.
+    /// Returns the number of added samples.
     ///
     /// # Errors
     ///

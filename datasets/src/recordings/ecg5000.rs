@@ -1,5 +1,5 @@
-//! ECG5000: single heartbeats in an electrocardiogram of a patient with heart failure
-//! ([BIDMC](https://physionet.org/content/chfdb/), UCR archive).
+//! ECG5000: single heartbeats in an electrocardiogram of a patient with heart failure, from the
+//! [BIDMC database](https://physionet.org/content/chfdb/), published in the UCR archive of time series.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::{Recording, RecordingNote, Recordings, texts};
 use crate::error::{RecordingError, Result};
 use crate::source::{Form, Locator, PublishedFile, Source};
 
-/// The published file with the training part.
+/// The published file with the training part, which [`load`] reads.
 pub const SOURCE: Source = Source {
     name: "ECG5000",
     folder: "anomaly",

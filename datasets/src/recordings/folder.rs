@@ -10,14 +10,16 @@ use crate::error::{DataError, Result};
 use crate::source::hex;
 use crate::text_file;
 
-/// The endings of the names of CSV files, without the endings of compressed files.
+/// The endings of the names of CSV files that are not compressed.
 const ENDINGS: [&str; 3] = [".csv", ".tsv", ".txt"];
-/// The endings of the names of compressed files.
+/// The endings that a compressed file has after the ending of a CSV file, as in `a.csv.gz`.
 const PACKED: [&str; 2] = [".gz", ".zst"];
 
 /// The file of a recording.
 struct Member {
+    /// The path of the file.
     path: PathBuf,
+    /// The class: the name of the folder that holds the files of the class.
     label: String,
     /// The name of the folder between the folder of the class and the file, if there is one.
     group: Option<String>,
@@ -74,13 +76,13 @@ impl Recordings {
     }
 }
 
-/// Returns the files of the recordings, sorted by path, and a note on skipped files that are not CSV files.
+/// Returns the files of the recordings, class by class, and a note on skipped files and folders if there are any.
 fn members(dir: &Path) -> Result<(Vec<Member>, Option<RecordingNote>)> {
     let (mut members, mut skipped) = (Vec::new(), Vec::new());
     let (classes, others) = entries(dir)?;
     skipped.extend(others);
     if classes.is_empty() {
-        return Err(DataError::Empty { path: dir.to_path_buf(), what: "folders of classes with CSV files in them" });
+        return Err(DataError::Empty { path: dir.to_path_buf(), what: "class folders (one per class, with CSV files)" });
     }
     for class in classes {
         let before = members.len();

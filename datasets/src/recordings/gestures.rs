@@ -1,5 +1,5 @@
-//! Embedded recordings: pen gestures from a seeded generator. The gestures are 12 symbols, which 90 generated persons
-//! draw in one stroke.
+//! Embedded recordings: pen gestures from a seeded generator. Each of 90 simulated persons draws 12 symbols,
+//! each symbol in one stroke.
 //!
 //! A person has habits: slant, rotation, size, proportions and place of the drawings; the speed of the pen, and how
 //! much the speed drops at corners; how round the corners are; a tremor; a hook before or after the symbol; and for
@@ -7,9 +7,9 @@
 //! drawing varies around the habits, and in some drawings a person draws a symbol in another way.
 //!
 //! The training, validation and test parts have no person in common. A good result shows that a model recognises
-//! symbols of persons who are not in the training part: a baseline, the nearest neighbour under dynamic time warping
-//! after scaling to a common size, has an accuracy of 89 % on the test drawings. A good result does not show that a
-//! model recognises real handwriting: real persons vary more than the generated persons.
+//! symbols of persons who are not in the training part. A baseline for comparison, the nearest neighbour under dynamic
+//! time warping after scaling to a common size, has an accuracy of 89 % on the test drawings. A good result does not
+//! show that a model recognises real handwriting: real persons vary more than the generated persons.
 
 mod hand;
 mod shapes;

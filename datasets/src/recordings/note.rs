@@ -10,7 +10,7 @@ use super::TimeUnit;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum RecordingNote {
-    /// A change that was made to the table with the recordings.
+    /// A change that was made to the CSV table that holds the recordings, while it was read.
     Table(Note),
     /// Missing values were interpolated. Missing values before the first value of a channel were replaced by the first
     /// value, and missing values after the last value by the last value.
@@ -65,14 +65,15 @@ pub enum RecordingNote {
         /// The classes.
         labels: Vec<String>,
     },
-    /// Files in a folder of recordings were skipped, because their names are not names of CSV files.
+    /// Files or folders in a folder of recordings or videos were skipped, because they belong to no recording: for
+    /// example, a file that is not a CSV file, or a file in the folder of a video that is not a PNG file.
     FilesSkipped {
-        /// The number of these files.
+        /// The number of skipped files and folders.
         files: usize,
-        /// The name of the first of these files.
+        /// The name of the first of them.
         example: String,
     },
-    /// Only the training part of the published data is available.
+    /// Only the training part of the published data was loaded, and not its test part.
     TrainingPartOnly,
 }
 
@@ -106,9 +107,9 @@ impl fmt::Display for RecordingNote {
                 write!(formatter, "classes that occur only in the held-out groups: {}", labels.join(", "))
             }
             Self::FilesSkipped { files, example } => {
-                write!(formatter, "skipped {files} files that are not CSV files, such as {example}")
+                write!(formatter, "skipped {files} files or folders that belong to no recording, such as {example}")
             }
-            Self::TrainingPartOnly => write!(formatter, "only the published training part is available"),
+            Self::TrainingPartOnly => write!(formatter, "loaded only the published training part, not the test part"),
         }
     }
 }

@@ -148,8 +148,8 @@ fn unpack(path: &Path, bytes: Vec<u8>) -> Result<Vec<Drawing>> {
     Ok(drawings)
 }
 
-/// Returns the alphabet, the character, and the name of the file without its ending; `None` for a file that is not a
-/// drawing.
+/// Splits the path of a file in the archive. Returns the alphabet, the character, and the name of the file without its
+/// ending; `None` for a file that is not a drawing.
 fn parts(name: &str) -> Option<(&str, &str, &str)> {
     let mut parts = name.strip_suffix(".txt")?.rsplit('/');
     let (file, character, alphabet) = (parts.next()?, parts.next()?, parts.next()?);

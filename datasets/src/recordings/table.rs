@@ -100,7 +100,8 @@ impl Recordings {
     /// is `None`, for example because a model is to predict the classes, the class of each recording is an empty text.
     ///
     /// The rows of different recordings may be interleaved. Missing values are interpolated, and so are missing samples
-    /// if there is a time column; notes report how many. Rows that are not in the order of their times are sorted.
+    /// if there is a time column; [`Recordings::notes`] report how many. Rows that are not in the order of their times
+    /// are sorted.
     ///
     /// # Errors
     ///
@@ -137,12 +138,13 @@ impl Recordings {
 pub(super) struct Draft {
     /// The path of the file.
     pub path: PathBuf,
+    /// The recording, with the values of the samples that have been read so far.
     pub recording: Recording,
     /// The line number of each sample in the file, counted from 1.
     pub lines: Vec<usize>,
     /// The time of each sample in seconds; empty if the table has no times.
     pub times: Vec<f64>,
-    /// The line number of the first row with a group.
+    /// The line number of the first row of the recording that has a group.
     group_line: usize,
 }
 
@@ -242,7 +244,8 @@ impl Drafts {
         Ok(Self { channels: table.channels.clone(), drafts, notes })
     }
 
-    /// Sorts the samples, interpolates missing values and samples, and makes recordings of the drafts.
+    /// Sorts the samples by time, interpolates missing values and samples, resamples the recordings if
+    /// [`RecordingFormat::resample`] is set, and returns the recordings.
     pub fn finish(mut self, format: &RecordingFormat) -> Result<Recordings> {
         let rate = clock::straighten(&mut self, format)?;
         let recordings = self.drafts.into_iter().map(|draft| draft.recording).collect();
@@ -283,7 +286,7 @@ impl Draft {
     }
 }
 
-/// Returns the identifier of a recording: the fields of the columns, joined by `/`.
+/// Returns the identifier of a recording: the fields of its identifier columns, joined by `/`.
 fn joined(fields: &[&str]) -> String {
     match fields {
         [field] => (*field).to_owned(),

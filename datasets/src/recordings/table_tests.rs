@@ -1,4 +1,4 @@
-//! Tests of recordings in CSV files: long tables, folders, times.
+//! Tests of recordings in CSV files: tables that hold several recordings, folders of files, and times.
 
 use std::path::Path;
 
@@ -48,7 +48,7 @@ fn assert_near(values: &[f32], expected: &[f32]) {
     assert!(values.len() == expected.len() && is_near, "{values:?}");
 }
 
-/// A table of the recordings `a` and `b`, with samples at these times.
+/// Returns a CSV table of the recordings `a` and `b`. The arguments `a` and `b` are the times of their samples.
 fn at(column: &str, a: &[&str], b: &[&str]) -> String {
     let rows = |id: &str, times: &[&str]| -> String {
         times.iter().enumerate().map(|(row, time)| format!("{id},walk,{time},{row}\n")).collect()

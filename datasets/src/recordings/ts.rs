@@ -77,9 +77,9 @@ fn name(channel: usize) -> String {
 struct Header {
     /// The number of channels; `None` if the first recording determines it.
     channels: Option<usize>,
-    /// The number of steps of all recordings; `None` if the lengths differ or are not specified.
+    /// The number of steps of each recording; `None` if the header has no line `@seriesLength`.
     steps: Option<usize>,
-    /// Whether all recordings have the same length.
+    /// Whether all recordings have the same length; `None` if the header has no line `@equalLength`.
     is_equal: Option<bool>,
     /// The classes. The list is empty if the header says that there are classes but does not list them. `None` if the
     /// header has no line `@classLabel true`.

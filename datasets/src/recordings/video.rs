@@ -1,4 +1,5 @@
-//! Videos: recordings whose samples are the grey values of images, `[steps, side²]`, row by row from the top.
+//! Videos: recordings whose samples are images, `[steps, side²]`. Each step has the grey values of one image of
+//! `side` × `side` pixels, row by row from the top.
 //!
 //! A video is either rendered from a drawing, so that it shows how the drawing is made, or read from a folder of PNG
 //! files ([`Recordings::from_videos`]).
@@ -22,7 +23,7 @@ pub fn channels(side: usize) -> Vec<String> {
 ///
 /// If the drawings do not have exactly two channels, which are read as `x` and `y`.
 pub fn render(drawings: &Recordings, side: usize, count: usize) -> Recordings {
-    assert_eq!(drawings.channels.len(), 2, "a drawing has the channels x and y");
+    assert_eq!(drawings.channels.len(), 2, "a drawing must have two channels, x and y");
     let video = |drawing: &Recording| Recording {
         values: frames(&drawing.values, side, count).into_iter().map(f32::from).collect(),
         ..drawing.clone()

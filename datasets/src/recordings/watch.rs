@@ -22,8 +22,8 @@ pub const SOURCE: Source = Source {
 /// The number of samples per second.
 const RATE: f64 = 50.0;
 
-/// Loads 140 recordings of 947 to 2,618 steps at 50 Hz: one recording for each of ten persons, each of seven exercises,
-/// and each arm. The person, `1` to `10`, is the [group](super::Recording::group).
+/// Loads 140 recordings of 947 to 2,618 steps at 50 Hz: one recording for each combination of person (ten), exercise
+/// (seven) and arm (two). The person, `1` to `10`, is the [group](super::Recording::group).
 ///
 /// The classes are pendulum (`PEN`), abduction (`ABD`), forward elevation (`FEL`), internal and external rotation with
 /// an elastic band (`IR`, `ER`), trapezius extension (`TRAP`) and upright row (`ROW`). The channels are the

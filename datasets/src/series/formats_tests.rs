@@ -227,7 +227,7 @@ fn large_levels_keep_small_changes() {
     assert_values(',', &["1000000000.01", "1000000000.02"], &[1_000_000_000.01, 1_000_000_000.02]);
 }
 
-/// The bytes of a text in each encoding that a file may have. The letters of the text are in Windows-1252.
+/// Returns the bytes of a text in each encoding that a file may have. The text must have only letters of Windows-1252.
 fn encodings(text: &str) -> Vec<Vec<u8>> {
     let utf16 =
         |bytes: fn(u16) -> [u8; 2]| "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(bytes).collect();
@@ -236,7 +236,7 @@ fn encodings(text: &str) -> Vec<Vec<u8>> {
     vec![text.as_bytes().to_vec(), marked, utf16(u16::to_le_bytes), utf16(u16::to_be_bytes), western]
 }
 
-/// The same bytes packed with gzip and with zstd.
+/// Returns `bytes` twice: compressed with gzip, and compressed with zstd.
 fn packed(bytes: &[u8]) -> [Vec<u8>; 2] {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(bytes).unwrap();
@@ -267,7 +267,8 @@ fn packed_tables_are_read_and_workbooks_refused() {
     assert!(matches!(Series::from_csv(&path, &CsvFormat::default()).unwrap_err(), DataError::Unpack { .. }));
 }
 
-/// A random table in one of the usual ways to write numbers, and its values.
+/// Returns the text of a random table whose numbers are written in one of the usual ways, the names of its columns of
+/// values, and the values.
 fn random_table(seed: u64) -> (String, Vec<String>, Vec<f64>) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let ways =

@@ -180,8 +180,8 @@ fn identifier(rows: &[Row], table: &Table) -> Result<Option<Vec<String>>> {
 
 /// Returns an error if the last rows of one series have no value in any column of `target`, but have values in other
 /// columns. Without this check, the reader would fill the empty fields like missing measurements. If `target` is empty,
-/// the column that ends first takes the place of the targets. Columns with missing values before their last value are
-/// then ignored.
+/// the column whose last value comes first takes the place of the targets. This choice ignores columns with missing
+/// values before their last value.
 fn check_no_future(rows: &[Row], names: &[String], target: &[String], table: &Table, path: &Path) -> Result<()> {
     let length = |column: usize| rows.iter().rposition(|row| !row.values[column].is_nan()).map_or(0, |row| row + 1);
     let complete = |column: &usize| rows[..length(*column)].iter().all(|row| !row.values[*column].is_nan());

@@ -96,7 +96,7 @@ pub struct CsvFormat {
     /// What the reader does with missing values.
     pub missing: Missing,
     /// What the reader does with rows that have equal times. Serialised as `doubled`, which is the name of this setting
-    /// in existing files of training settings and in model packages.
+    /// in existing files of training settings and of trained models.
     #[serde(rename = "doubled", alias = "duplicates")]
     pub duplicates: Duplicates,
     /// What the reader does with missing times between rows.

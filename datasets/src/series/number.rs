@@ -299,6 +299,7 @@ pub(super) struct Survey {
     other_unit: Option<(usize, String)>,
     /// The number that must come next if the column counts the rows: the previous number plus 1.
     next: Option<f64>,
+    /// Whether some number is not the previous number plus 1, so that the column does not count the rows.
     skips: bool,
 }
 
@@ -330,12 +331,12 @@ impl Survey {
         self.next = value.map(|value| value + 1.0);
     }
 
-    /// Returns whether the column has more numbers than words.
+    /// Returns whether the column is read as numbers: it has more numbers than words, or only the words true and false.
     pub fn is_numeric(&self) -> bool {
         self.numbers > self.words || self.is_boolean()
     }
 
-    /// Returns whether all values of the column are true or false.
+    /// Returns whether each value of the column is the word true or the word false.
     pub fn is_boolean(&self) -> bool {
         self.booleans > 0 && self.numbers + self.words == 0
     }

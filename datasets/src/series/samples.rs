@@ -36,8 +36,11 @@ pub(crate) struct SampleTable<'a> {
     pub has_numbers_as_times: bool,
     /// The indices of the columns [`Keys::texts`].
     texts: Vec<usize>,
+    /// The indices of the columns of values.
     columns: Vec<usize>,
+    /// How the numbers of each column of values are written.
     styles: Vec<Style>,
+    /// The times of the rows if they are dates, or the column of the times if they are numbers.
     time: Times,
 }
 

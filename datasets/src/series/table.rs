@@ -215,7 +215,7 @@ impl<'a> Table<'a> {
         Ok(texts)
     }
 
-    /// Returns whether a column has more numbers than words.
+    /// Returns whether a column is read as numbers: it has more numbers than words, or only the words true and false.
     pub fn is_numeric(&self, column: usize) -> bool {
         self.surveys[column].is_numeric()
     }

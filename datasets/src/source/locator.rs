@@ -150,8 +150,9 @@ impl Locator {
         file.check(packing.unpack(&path, &name)?, &path)
     }
 
-    /// Searches the places in order, and returns the path and the form of the first match. A place may be a folder that
-    /// contains the subfolder of the data set, a folder that contains the file, or the file itself.
+    /// Searches `places` in order for any form of the file (plain, compressed, or in an archive). Returns the path and
+    /// the form of the first match. A place may be a folder that contains the subfolder of the data set, a folder that
+    /// contains the file, or the file itself.
     fn search(&self, source: &Source, file: &PublishedFile) -> Option<(PathBuf, &'static Form)> {
         self.places.iter().find_map(|place| {
             let inside = [place.join(source.folder), place.clone()].into_iter();

@@ -52,7 +52,7 @@ pub struct Form {
     /// How the content is packed in the file: plain, compressed, or in an archive.
     pub packing: Packing,
     /// Size in bytes and SHA-256 (in lower-case hexadecimal digits) of the file as published, before unpacking; `None`
-    /// for a folder.
+    /// for a folder, and for a file that is not checked before unpacking.
     pub packed: Option<(u64, &'static str)>,
     /// The URL of this form, if it can be downloaded.
     pub url: Option<&'static str>,

@@ -42,5 +42,5 @@ fn untar(file: File, member: &str, bytes: &mut Vec<u8>) -> IoResult<()> {
             return Ok(());
         }
     }
-    Err(Error::other(format!("the archive has no member {member}")))
+    Err(Error::other(format!("the archive has no file {member}")))
 }

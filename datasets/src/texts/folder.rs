@@ -10,9 +10,9 @@ use crate::source::described;
 use crate::text_file;
 
 impl Texts {
-    /// Reads one text from each file `CLASS/NAME.txt` in `dir` and in the subfolders of the classes, sorted by path.
-    /// The name of a folder in `dir` is the class of its files. Other files, and files and folders with names that
-    /// begin with a dot, are skipped.
+    /// Reads one text from each `.txt` file in the folders in `dir` and in their subfolders, sorted by path. The name
+    /// of a folder in `dir` is the class of its files. Other files, and files and folders with names that begin with a
+    /// dot, are skipped.
     ///
     /// # Errors
     ///

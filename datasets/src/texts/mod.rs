@@ -34,7 +34,7 @@ pub use table::Row;
 
 use crate::error::{DataError, Result, TextError};
 
-/// The largest number of classes of a data set.
+/// The largest number of classes that a data set may have.
 const MOST_CLASSES: usize = 500;
 
 /// A text with its class.
@@ -60,9 +60,9 @@ pub struct Texts {
 pub struct TextParts {
     /// The training part.
     pub train: Texts,
-    /// The validation part; `None` if it has to be held out of the training part.
+    /// The validation part; `None` if the data have none, so that it has to be held out of the training part.
     pub valid: Option<Texts>,
-    /// The test part; `None` if it has to be held out of the training part.
+    /// The test part; `None` if the data have none, so that it has to be held out of the training part.
     pub test: Option<Texts>,
 }
 
@@ -89,7 +89,7 @@ impl Texts {
         let (path, sizes, texts) = (path.to_path_buf(), self.class_sizes(), self.texts.len());
         let classes = sizes.len();
         match sizes.first_key_value() {
-            None => Err(DataError::Empty { path, what: "texts that do not occur in another part of the data" }),
+            None => Err(DataError::Empty { path, what: "texts left: all also occur in another part of the data" }),
             Some((label, _)) if classes == 1 => {
                 Err(TextError::OneClass { path, texts, label: (*label).to_owned() }.into())
             }
@@ -140,8 +140,10 @@ fn spelling_key(label: &str) -> String {
 
 /// Checks the labels of a file while its rows are read: no label may have two spellings.
 struct Spellings<'a> {
+    /// The path of the file, for error messages.
     path: &'a Path,
-    /// The first spelling of each label and its line number. The key is the label in lower case without blanks.
+    /// The first spelling of each label, and the number of the line that has this spelling. The key is
+    /// the label in lower case without blanks.
     first: HashMap<String, (String, usize)>,
 }
 
@@ -150,7 +152,7 @@ impl<'a> Spellings<'a> {
         Self { path, first: HashMap::new() }
     }
 
-    /// Checks the label in the line with the number `line`.
+    /// Checks that `label`, which is in line number `line`, is spelled as in the lines before.
     fn check(&mut self, label: &str, line: usize) -> Result<()> {
         let (spelling, other_line) = self.first.entry(spelling_key(label)).or_insert_with(|| (label.to_owned(), line));
         if spelling == label {

@@ -7,7 +7,7 @@ use crate::error::{DataError, Result, TextError};
 use crate::source::{Form, Locator, PublishedFile, Source};
 use crate::text_file;
 
-/// The questions of TREC with six coarse classes, such as `LOC` and `NUM`.
+/// The questions of TREC with six coarse classes, such as `LOC` (location) and `NUM` (number).
 const TREC: Source = Source {
     name: "TREC questions",
     folder: "questions",

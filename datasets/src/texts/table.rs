@@ -27,8 +27,8 @@ impl Texts {
     }
 
     /// Reads a text file in [any usual encoding and compression](crate::text_file). The function `rows` converts the
-    /// content of the file to rows. `columns` are the names of the text and of the label in the file, for error
-    /// messages.
+    /// content of the file to rows. `columns` are the names of the column of texts and of the column of labels. Only
+    /// error messages use these names.
     ///
     /// # Errors
     ///
@@ -59,8 +59,8 @@ fn csv_rows(path: &Path, content: &str, text: &str, label: &str) -> Result<Vec<R
         message: match error.kind() {
             csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
                 format!(
-                    "the row has {len} fields, but the header has {expected_len}; put fields with separators or line \
-                     ends in quotes"
+                    "the row has {len} fields, but the header has {expected_len}; if a field contains a separator or a \
+                     line end, put the field in quotes"
                 )
             }
             _ => error.to_string(),
@@ -93,8 +93,9 @@ fn csv_rows(path: &Path, content: &str, text: &str, label: &str) -> Result<Vec<R
     Ok(rows)
 }
 
-/// Returns the line number of the first quote that opens a field, if no quote closes the field before a separator or a
-/// line end. The CSV reader would read all rows up to the next quote in the file as one field.
+/// Returns the line number of the first field that begins with a quote and whose closing quote is missing, or does not
+/// stand before a separator or a line end; `None` if there is no such field. The CSV reader would read all rows up to
+/// the next quote in the file as one field.
 fn unbalanced_quote(content: &str, separator: u8) -> Option<usize> {
     let mut bytes = content.bytes().peekable();
     let (mut line, mut starts_field) = (1, true);

@@ -17,12 +17,14 @@ pub struct ZooSession {
 }
 
 impl ZooModel {
-    /// Opens the model with this name, or the package in this folder.
+    /// Opens a model. `name` is the name of the model, or the path of the folder of its package (the files of a trained
+    /// model).
     pub fn open(name: &str) -> Result<Self, Error> {
         Ok(Self(Arc::new(zoo::from_pretrained(name)?)))
     }
 
-    /// Predicts. `request` is a JSON object with one input or a list of inputs, and optional options.
+    /// Predicts one output per input. `request` is a JSON object with one input or a list of inputs, and optional
+    /// options.
     pub fn predict(&self, request: &str) -> Result<Value, Error> {
         let (inputs, options) = parse(request)?.inputs()?;
         let predict = |inputs| self.0.predictor.predict_json(inputs, options);

@@ -1,4 +1,4 @@
-//! An allocator that records the largest allocation since a given moment.
+//! An allocator that records the size of the largest allocation since a given moment.
 #![allow(unsafe_code, reason = "a global allocator is unsafe to implement")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -10,13 +10,15 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Watched;
 
+/// The size of the largest allocation since [`begin`], in bytes.
 static LARGEST: AtomicUsize = AtomicUsize::new(0);
+/// The number of the current input (a damaged package).
 static NUMBER: AtomicU64 = AtomicU64::new(0);
-/// An allocation of this size in bytes, or more, may end the process, so the number of the input is printed before the
-/// allocation.
+/// An allocation of at least this size, in bytes, may end the process. Therefore, the number of the current input is
+/// printed before such an allocation.
 const FATAL: usize = 1 << 30;
 
-/// Starts to measure the largest allocation for the input with this number.
+/// Starts to record the largest allocation for the input (a damaged package) with this number.
 pub fn begin(number: u64) {
     NUMBER.store(number, Relaxed);
     LARGEST.store(0, Relaxed);

@@ -1,5 +1,5 @@
-//! The packages that the fuzzer damages: the shipped packages, copies of them with a reduced vocabulary, and packages
-//! of format version 1.
+//! The packages (the files of trained models) that the fuzzer damages: the shipped packages, copies of them with
+//! a reduced vocabulary, and packages of format version 1.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,18 +14,19 @@ use crate::tensors;
 /// The files of a package, by name.
 pub type FileMap = BTreeMap<String, Vec<u8>>;
 
-/// A valid package, and an input that its model answers.
+/// A valid package, and an input for which its model predicts an output.
 #[derive(Clone, Debug)]
 pub struct Seed {
-    /// The name of its folder.
+    /// The names of its application and of its folder, such as `tagging/wnut17`. A copy with a reduced vocabulary has
+    /// ` (small)` at the end.
     pub name: String,
     /// The files that inference reads.
     pub files: FileMap,
     /// The size of all files in bytes.
     pub bytes: usize,
-    /// An input that the model answers.
+    /// An input for which the model predicts an output.
     pub input: Value,
-    /// The options of the prediction, which keep the answer short.
+    /// The options of the prediction. For a model that generates text, they keep the text short.
     pub options: Value,
 }
 
@@ -36,7 +37,7 @@ const WORDS: usize = 200;
 ///
 /// # Errors
 ///
-/// Returns an error if one of these undamaged packages cannot be opened.
+/// Returns an error if one of these undamaged packages cannot be opened, or if its model cannot predict.
 pub fn read() -> Result<Vec<Seed>, PackageError> {
     let mut all = Vec::new();
     for entry in zoo::APPLICATIONS.0 {

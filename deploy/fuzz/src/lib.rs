@@ -1,8 +1,8 @@
-//! A fuzzer of model packages. It damages the files of shipped and small packages, opens each package through
-//! [`zoo::from_files`], and predicts with the packages that open.
+//! A fuzzer of packages (the files of trained models). It damages the files of shipped packages and of small copies of
+//! them, opens each package through [`zoo::from_files`], and predicts with the packages that open.
 //!
 //! Opening a damaged package must give an error, or a model that predicts or returns an error. A panic is a fault, and
-//! so is an allocation of more than four times the bytes of the package plus 2 MiB ([`FLOOR`]).
+//! so is a single allocation that exceeds four times the size of the package plus 2 MiB ([`FLOOR`]).
 //!
 //! The seed and the number of an input determine the input, which is a damaged package. The option `--only NUMBER` runs
 //! only this input again.
@@ -26,8 +26,8 @@ use corpus::Seed;
 /// The number of bytes that may be allocated at once, independently of the size of the package: the matrix product
 /// allocates a buffer of 2 MiB for each thread.
 pub const FLOOR: usize = 2 << 20;
-/// A damaged forecaster is asked for a forecast only if its horizon is at most this number of steps. A longer forecast
-/// would take much time, which is not a fault.
+/// The largest number of steps that a damaged forecasting model is asked to forecast. A longer forecast would take much
+/// time, which is not a fault.
 const LONGEST: u64 = 1000;
 
 /// The counts of inputs by result, and the faults that were found.
@@ -37,7 +37,7 @@ pub struct Report {
     pub inputs: u64,
     /// The number of packages that opened in spite of the damage.
     pub opened: u64,
-    /// The number of packages whose model predicted.
+    /// The number of packages whose model predicted an output without an error.
     pub predicted: u64,
     /// The faults, one line each: number of the input, package, changed files, and what happened.
     pub faults: Vec<String>,
@@ -65,7 +65,7 @@ pub fn run(corpus: &[Seed], seed: u64, number: u64, report: &mut Report) {
         fault(format!("panic: {}", message(&*panic)));
     }
     if largest > 4 * bytes + FLOOR {
-        fault(format!("allocated {largest} bytes at once, and the package has {bytes} bytes"));
+        fault(format!("allocated {largest} bytes at once, but the package has only {bytes} bytes"));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Opens packages that are damaged at random, for a given time, and prints a report:
+//! Opens model packages that are damaged at random, for a given time, and prints a report:
 //! `cargo run -p fuzz -- --minutes 30`.
 
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use fuzz::{Report, corpus, run};
 #[global_allocator]
 static ALLOCATOR: Watched = Watched;
 
-/// Damage packages and open them, to check that no damaged package causes a panic or a large allocation
+/// Damage model packages and open them, to check that no damaged package causes a panic or a large allocation
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Seed of all random numbers
@@ -20,7 +20,7 @@ struct Arguments {
     /// Minutes to run
     #[arg(long, default_value_t = 1.0)]
     minutes: f64,
-    /// Run only the input with this number
+    /// Run only the damaged package with this number
     #[arg(long)]
     only: Option<u64>,
 }
@@ -53,8 +53,8 @@ fn main() -> ExitCode {
     }
     let (Report { inputs, opened, predicted, faults }, (longest, number)) = (report, slowest);
     println!(
-        "{inputs} inputs in {:.0} s, of which {opened} opened and {predicted} predicted; slowest: input {number} in \
-         {:.1} s; {} faults",
+        "{inputs} damaged packages in {:.0} s: {opened} opened, and {predicted} of these predicted; slowest: package \
+         {number} in {:.1} s; {} faults",
         begin.elapsed().as_secs_f64(),
         longest.as_secs_f64(),
         faults.len()

@@ -1,4 +1,4 @@
-//! Damage to the files of a package.
+//! Damage to the files of a package (the files of a trained model).
 
 use inference::package::{FileEntry, MANIFEST, WEIGHTS, sha256};
 use rand::RngExt;
@@ -12,7 +12,8 @@ use crate::{json, tensors};
 const CONFIG: &str = "config.json";
 
 /// Damages one to three places in the files of a package. In most cases, writes the SHA-256 of the damaged files into
-/// the manifest. Returns the files, and the names of the changed files.
+/// the manifest, so that the package is not refused because of its checksums. Returns the files, and the names of the
+/// changed files.
 pub fn damaged(files: &FileMap, rng: &mut ChaCha8Rng) -> (FileMap, String) {
     let mut files = files.clone();
     let names: Vec<String> = files.keys().cloned().collect();
@@ -66,7 +67,7 @@ fn change(name: &str, content: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
     }
 }
 
-/// Damages the header of a safetensors file, the length of the header, or the values.
+/// Damages one part of a safetensors file: the header, the stated length of the header, or the values.
 fn weights(content: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
     let Some((header, data)) = tensors::split(content) else { return bytes(content, rng) };
     let mut changed = content.to_vec();

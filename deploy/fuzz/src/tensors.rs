@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// Splits a file into its header and its data; `None` if the file is damaged.
+/// Splits a safetensors file into its header and its data; `None` if the file is damaged.
 pub fn split(content: &[u8]) -> Option<(Value, &[u8])> {
     let (length, rest) = content.split_first_chunk::<8>()?;
     let (header, data) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;

@@ -31,7 +31,7 @@ pub enum OnnxError {
     /// The model cannot be exported as an ONNX graph.
     #[error("{model} has no ONNX graph: {reason}")]
     NoGraph {
-        /// The kind of the model.
+        /// The kind of the model, such as `a model of n-grams`.
         model: &'static str,
         /// Why there is no graph.
         reason: &'static str,
@@ -52,7 +52,7 @@ pub enum OnnxError {
     TooLarge {
         /// The name of the graph.
         graph: &'static str,
-        /// The size of its file.
+        /// The size of the graph's file in bytes.
         bytes: usize,
     },
 }

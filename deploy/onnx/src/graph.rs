@@ -14,7 +14,7 @@ use crate::proto::{
 pub struct Value(String);
 
 impl Value {
-    /// Stands for an optional input of an operator that is absent.
+    /// Takes the place of an optional input that is not passed to an operator.
     pub(crate) const NONE: Self = Self(String::new());
 }
 

@@ -6,9 +6,9 @@ use crate::graph::{Element, Graph, Value};
 use crate::recurrent::RnnValues;
 
 impl Graph {
-    /// Adds the nodes of [`Pooling::forward`]. Returns one vector per sequence, `[batch, features]`. `rnn` is the
-    /// recurrent network. [`Graph::rnn`](Self::rnn) has returned its outputs and its state for the same `lengths`.
-    /// `attention` is the layer of attention pooling, if this pooling is used.
+    /// Adds the nodes of [`Pooling::forward`]. Returns one vector per sequence, `[batch, features]`. The
+    /// [`RnnValues`] are the outputs and the state that [`Graph::rnn`](Self::rnn) has returned for `rnn` and the same
+    /// `lengths`. `attention` is the layer of attention pooling, if this pooling is used.
     pub fn pooling(
         &mut self,
         pooling: Pooling,
@@ -25,7 +25,8 @@ impl Graph {
     }
 }
 
-/// Computes the maximum and the mean over the steps of each sequence: `[B, T, F]` → `[B, 2·F]`.
+/// Computes the maximum and the mean over the steps of each sequence: `[batch, time, features]` →
+/// `[batch, 2 · features]`.
 fn max_and_mean(graph: &mut Graph, steps: &Value, lengths: Option<&Value>) -> Value {
     let [max, mean] = match lengths {
         None => ["ReduceMax", "ReduceMean"].map(|operator| graph.reduce(operator, steps, 1, false)),
@@ -44,7 +45,8 @@ fn max_and_mean(graph: &mut Graph, steps: &Value, lengths: Option<&Value>) -> Va
     graph.concat(&[max, mean], 1)
 }
 
-/// Returns the mean over the steps of each sequence, weighted by attention: `[B, T, F]` → `[B, F]`.
+/// Returns the mean over the steps of each sequence, weighted by attention: `[batch, time, features]` →
+/// `[batch, features]`.
 fn attend(graph: &mut Graph, attention: &AttentionPooling, steps: &Value, lengths: Option<&Value>) -> Value {
     let keys = graph.linear("attention.key", &attention.key, steps);
     let keys = graph.node("Tanh", &[&keys]);

@@ -74,7 +74,7 @@ pub struct NodeProto {
     pub attribute: Vec<AttributeProto>,
 }
 
-/// An attribute of a node. Exactly one of the fields with values is set, also if its value is 0.
+/// An attribute of a node. Exactly one of `i`, `s`, `ints` and `strings` holds the value. A value of 0 is also written.
 #[derive(Clone, PartialEq, Message)]
 pub struct AttributeProto {
     #[prost(string, tag = "1")]

@@ -1,4 +1,4 @@
-//! Recurrent layers as the operators `RNN`, `LSTM` and `GRU`.
+//! Recurrent layers as the ONNX operators `RNN`, `LSTM` and `GRU`.
 
 use inference::weights::Precision;
 use rnn::{Cell, Layer, Rnn, Weights};

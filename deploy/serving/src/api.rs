@@ -29,7 +29,7 @@ type Answer = Result<Response, ApiError>;
 type Name = Result<Path<String>, PathRejection>;
 type NameAndId = Result<Path<(String, String)>, PathRejection>;
 
-/// The largest number of pieces of a session that one request returns.
+/// The largest number of pieces of an answer that one request returns.
 pub(crate) const MOST_PIECES: u64 = 1000;
 
 /// Returns all paths, with the layers that every request passes.
@@ -216,7 +216,8 @@ async fn one_piece(model: &Served, mut session: AnySession) -> Result<(AnySessio
     model.worker.run_later(step).await
 }
 
-/// Returns the parameters of a path. If the parameters are not valid UTF-8, returns [`ApiError::NoModel`].
+/// Returns the parameters of a path: the name of a model and the identifier of a session. If they are not valid UTF-8,
+/// returns [`ApiError::NoModel`].
 fn of_path<T>(parameters: Result<Path<T>, PathRejection>) -> Result<T, ApiError> {
     parameters.map(|Path(parameters)| parameters).map_err(|_| ApiError::NoModel)
 }

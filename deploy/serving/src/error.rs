@@ -1,4 +1,4 @@
-//! Errors of a server, and of its answers to requests.
+//! The errors that keep a server from starting, and the errors that it sends to clients.
 
 use std::net::SocketAddr;
 
@@ -50,7 +50,7 @@ pub(crate) enum ApiError {
     NoSession,
     #[error("there is nothing at this path; GET /openapi.json lists the paths")]
     NoPath,
-    #[error("the path does not have this method; GET /openapi.json lists the methods")]
+    #[error("this path does not accept this HTTP method; GET /openapi.json lists the methods of each path")]
     Method,
     #[error("the session is in use by another request; wait for the answer to that request")]
     SessionInUse,

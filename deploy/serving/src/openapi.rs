@@ -189,14 +189,14 @@ fn stream(model: &Served) -> OperationBuilder {
 fn begin(model: &Served) -> OperationBuilder {
     let session = closed(object([("session", text()), ("expires_in", kind(Type::Integer).into())]));
     let session = answer(JSON, session).link("next", link(model, "next")).link("end", link(model, "end"));
-    with_input(operation("Begin a session", "200", session, &ERRORS), model)
+    with_input(operation("Begin a session: an answer that is requested piece by piece", "200", session, &ERRORS), model)
 }
 
 fn next(model: &Served) -> OperationBuilder {
     let pieces = ArrayBuilder::new().items(part(model, "piece"));
     let pieces = closed(object([("pieces", pieces.into()), ("done", kind(Type::Boolean).into())]));
     let count = kind(Type::Integer).minimum(Some(1)).maximum(Some(MOST_PIECES));
-    let operation = operation("The next pieces of a session", "200", answer(JSON, pieces), &ERRORS)
+    let operation = operation("The next pieces of the answer", "200", answer(JSON, pieces), &ERRORS)
         .operation_id(Some(session_operation(model, "next")));
     with_body(operation, closed(object([("count", count.into())])), json!({ "count": 10 }))
 }

@@ -9,9 +9,11 @@ use std::time::Duration;
 pub struct Options {
     /// The address and port to listen on; port 0 takes a free port.
     pub listen: SocketAddr,
-    /// The bearer token that requests to models must have; `None` if requests need no token.
+    /// The bearer token that requests must have, except requests to the web page, `/health` and `/ready`; `None` if
+    /// requests need no token.
     pub token: Option<String>,
-    /// The origin, such as `https://example.org`, whose pages may send requests to this server from a browser.
+    /// The origin, such as `https://example.org`, whose pages may send requests to this server from a browser;
+    /// `None` if no page of another origin may do this.
     pub cors_origin: Option<String>,
     /// The limits of requests, queues and sessions.
     pub limits: Limits,
@@ -45,8 +47,8 @@ pub struct Limits {
     pub session_time: Duration,
     /// The largest number of connections. Further connections wait until a connection ends.
     pub connections: usize,
-    /// How long a client may take to send the header of a request, to send the body of the request, and to receive a
-    /// part of an answer.
+    /// How long a client may take for each of these steps: to send the header of a request, to send the body of the
+    /// request, and to receive a part of an answer.
     pub client_time: Duration,
     /// How long an answer may take. When the server stops, it waits at most this long for the answers in progress.
     pub answer_time: Duration,

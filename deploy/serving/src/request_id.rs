@@ -5,7 +5,7 @@ use rand::RngExt;
 
 /// The name of the header that identifies a request.
 pub(crate) const HEADER: &str = "x-request-id";
-/// The largest length of an identifier from a client.
+/// The largest length of an identifier from a client, in characters.
 const LONGEST: usize = 64;
 
 /// The identifier of a request. The answer to the request and the log contain it.
@@ -13,7 +13,8 @@ const LONGEST: usize = 64;
 pub(crate) struct RequestId(pub(crate) String);
 
 impl RequestId {
-    /// Returns the identifier that the client has sent if it is well formed, and otherwise a random identifier.
+    /// Returns the identifier that the client has sent if it consists of 1 to 64 ASCII letters, digits, `-` and `_`;
+    /// otherwise returns a random identifier.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let is_valid = |id: &&str| {
             (1..=LONGEST).contains(&id.len())

@@ -54,7 +54,7 @@ impl Server {
     }
 
     /// Answers requests until `stop` is ready. Then the server accepts no more connections and completes the answers in
-    /// progress. The function returns after [`Limits::answer_time`] at the latest.
+    /// progress. The function returns at most [`Limits::answer_time`] later.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let graceful = GracefulShutdown::new();
         let slots = Arc::new(Semaphore::new(self.limits.connections));
@@ -69,7 +69,7 @@ impl Server {
         drop(self.listener);
         tracing::info!("stopping");
         if tokio::time::timeout(self.limits.answer_time, graceful.shutdown()).await.is_err() {
-            tracing::warn!("some answers were not complete in time");
+            tracing::warn!("the server stops before all answers are complete");
         }
     }
 

@@ -17,7 +17,9 @@ pub(crate) struct Sessions {
 }
 
 struct Entry {
+    /// The name of the model.
     model: String,
+    /// When a request last began the session or continued it.
     last_used: Instant,
     /// `None` while a request uses the session.
     session: Option<AnySession>,
@@ -73,8 +75,8 @@ impl Sessions {
     }
 }
 
-/// The place in the table of a session that a request uses. When this value is dropped, the session ends, unless
-/// [`put_back`](Self::put_back) has been called.
+/// The place of a session in the table, while a request uses the session. When this value is dropped, the session ends,
+/// unless [`put_back`](Self::put_back) has been called.
 pub(crate) struct Taken {
     pub(crate) id: String,
     sessions: Arc<Sessions>,

@@ -20,6 +20,7 @@ type Outputs = Result<Vec<Value>, PredictError>;
 type Run = Box<dyn FnOnce(&dyn AnyPredictor) + Send>;
 
 enum Job {
+    /// The prediction of the inputs of a request.
     Predict(Predict),
     /// One step of a session.
     Run(Run),
@@ -111,11 +112,15 @@ where
 }
 
 struct Thread {
+    /// The model that predicts.
     model: Arc<AnyModel>,
     /// The largest number of inputs that are predicted together.
     largest: usize,
+    /// The limits of the server.
     limits: Limits,
+    /// The metrics of the server, which count the predicted inputs.
     metrics: Arc<Metrics>,
+    /// The tokio runtime of the server, with which the thread waits for more requests.
     handle: Handle,
 }
 

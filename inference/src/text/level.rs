@@ -6,7 +6,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::{Reserved, Vocabulary, nfc, tokenize};
 
-/// The unit of the tokens of a text.
+/// What one token of a text is: a word or a character.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {

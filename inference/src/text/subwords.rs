@@ -1,7 +1,7 @@
-//! Subwords: parts of words that a vocabulary lacks.
+//! Subwords: tokens for parts of words, which encode the words that a vocabulary lacks.
 //!
-//! A vocabulary with subwords has tokens such as `##ness`, which continue a word. A word that is not in the vocabulary is
-//! then split into a token at its start and tokens that continue it, each as long as possible, as
+//! A vocabulary with subwords has tokens such as `##ness`, which continue a word. A word that is not in the vocabulary
+//! is then split into a token at its start and tokens that continue it, each as long as possible, as
 //! [Wu et al. 2016](https://arxiv.org/abs/1609.08144) do: `unfunniest` → `un ##fun ##niest`.
 
 use std::cmp::Reverse;
@@ -50,9 +50,9 @@ impl Vocabulary {
 }
 
 /// Returns at most `count` subwords (tokens that continue words) for a vocabulary. `words` are the words of the
-/// training part that the vocabulary lacks; a word may occur more than once. The result starts with the single letters
-/// that continue these words. The other parts of the words follow, ordered by the number of letters that all their
-/// occurrences have together.
+/// training data that the vocabulary lacks; a word may occur more than once. The result starts with the single letters
+/// that occur after the first letter of a word. Longer subwords follow, in descending order of the number of letters
+/// times the number of occurrences.
 pub fn most_useful_subwords<'a>(words: impl IntoIterator<Item = &'a str>, count: usize) -> Vec<String> {
     let mut covered: HashMap<&str, usize> = HashMap::new();
     for word in words {

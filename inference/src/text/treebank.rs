@@ -4,8 +4,8 @@
 const ENDINGS: [&str; 7] = ["n't", "'s", "'re", "'ve", "'ll", "'d", "'m"];
 
 /// Converts a word to tokens of the Penn Treebank: in lower case, without punctuation, and with endings such as `n't`
-/// as separate tokens. `N` replaces numbers and percent signs, and `#` replaces the pound sign `£`. Punctuation stays
-/// in a word for which `known` returns true.
+/// as separate tokens. `N` replaces numbers and percent signs, and `#` replaces the pound sign `£`. `known` says
+/// whether the vocabulary contains a word; such a word keeps its punctuation.
 ///
 /// ```
 /// let words = |word| inference::text::treebank::tokens(word, |word| ["u.s.", "'s"].contains(&word));

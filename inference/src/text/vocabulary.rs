@@ -40,10 +40,11 @@ impl Vocabulary {
     /// The name of the vocabulary file in a package.
     pub const FILE: &str = "vocab.txt";
 
-    /// Builds a vocabulary of the `size` most frequent tokens, including `<pad>` or `<eos>` and `<unk>`. Tokens with
-    /// equal counts are in alphabetical order.
+    /// Builds a vocabulary of at most `size` tokens: the reserved token (`<pad>` or `<eos>`) and `<unk>`, and then the
+    /// most frequent tokens. Tokens with equal counts are in alphabetical order.
     ///
-    /// Use the training part of the data only. Reserved tokens in the text keep their ids.
+    /// Use the training part of the data only. The reserved token and `<unk>` always have the ids 0 and 1, even if they
+    /// occur in `tokens`.
     pub fn build<'a>(reserved: Reserved, tokens: impl IntoIterator<Item = &'a str>, size: usize) -> Self {
         Self::build_frequent(reserved, tokens, size, 1)
     }
@@ -67,8 +68,8 @@ impl Vocabulary {
         Self::new(reserved, counts.into_iter().map(|(token, _)| token), size)
     }
 
-    /// Creates a vocabulary of the first `size` tokens of a list, including `<pad>` or `<eos>` and `<unk>`, which come
-    /// first. Repeated tokens are ignored.
+    /// Creates a vocabulary of at most `size` tokens: first the reserved token (`<pad>` or `<eos>`) and `<unk>`, and
+    /// then the tokens of a list, in order. Repeated tokens are ignored.
     pub fn new<'a>(reserved: Reserved, tokens: impl IntoIterator<Item = &'a str>, size: usize) -> Self {
         let special = [reserved.token(), Self::UNKNOWN_TOKEN];
         let mut seen = HashSet::from(special);

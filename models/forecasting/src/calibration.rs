@@ -70,7 +70,7 @@ impl Forecasts {
         self
     }
 
-    /// Copies the items with the indices `values` from both lists.
+    /// Copies the points and the bounds with the indices `values`.
     pub fn range(&self, values: Range<usize>) -> Self {
         Self { points: self.points[values.clone()].to_vec(), bounds: self.bounds[values].to_vec() }
     }
@@ -95,8 +95,8 @@ fn quantile(sorted: &[f32], level: f64) -> f32 {
 struct Calibration(Vec<[f32; 4]>);
 
 impl Calibration {
-    /// Fits the shifts to the bounds of past forecasts and to the observed values, `truth`. `values` is the number of
-    /// values in a window: steps of the horizon times targets.
+    /// Computes how far to move each bound, from the bounds of past forecasts and the observed values, `truth`.
+    /// `values` is the number of values in a window: steps of the horizon times targets.
     fn fit(bounds: &[[f32; 4]], truth: &[f32], values: usize) -> Self {
         let mut excess = Vec::with_capacity(bounds.len() / values);
         let of = |value: usize| {

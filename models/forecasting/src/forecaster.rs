@@ -16,7 +16,7 @@ use crate::output::{ColumnForecast, Forecast, Options};
 use crate::scaler::{Scaler, Scalers};
 use crate::settings::{Settings, WindowSettings};
 
-/// The name of the file in a package that holds the [`Scalers`].
+/// The name of the file with the [`Scalers`] in a package (the files of a trained model).
 pub const SCALER: &str = "scaler.json";
 /// The rules that convert between the names of the weights in this crate and PyTorch's names. Packages store the
 /// weights under PyTorch's names.
@@ -109,13 +109,13 @@ impl Forecaster {
         self.settings.model.loss
     }
 
-    /// Returns the window to forecast, as [`Windows`] with one origin. The steps to forecast may lie after the last row
-    /// of the history.
+    /// Returns the window to forecast, as [`Windows`] with one origin (the first row to forecast). The steps to
+    /// forecast may lie after the last row of the history.
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] if the history does not fit the model, if too few rows come before `options.at`, or
-    /// if `options.at` is later than the first step after the history.
+    /// [`PredictError::BadInput`] if the history is not valid for this model (for example, if it lacks a column), if
+    /// too few rows come before `options.at`, or if `options.at` is later than the first step after the history.
     pub fn window(&self, history: &History, options: &Options) -> Result<Windows, PredictError> {
         let (look_back, horizon) = (self.settings.data.look_back.get(), self.settings.data.horizon.get());
         let scaler = self.scalers.of(&history.series)?;
@@ -207,8 +207,8 @@ impl Forecaster {
         Ok(with_past.iter().zip(sets).map(calibrated).collect())
     }
 
-    /// Converts the forecast of the first window of `windows` to the answer for the user, in the units of the columns.
-    /// `forecasts` are the standardised forecasts of all `windows`.
+    /// Converts the standardised forecast of the first window of `windows` to a [`Forecast`] in the units of the
+    /// columns. `forecasts` are the standardised forecasts of all `windows`.
     pub fn answer(&self, windows: &Windows, forecasts: &Forecasts) -> Forecast {
         let past_windows = self.calibration_windows(windows).len();
         let column = |origin: usize| {

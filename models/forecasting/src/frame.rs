@@ -213,7 +213,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Returns a batch of only the windows at these positions of the batch.
+    /// Returns a batch that contains only the windows at the positions `rows` of this batch.
     pub fn rows(self, rows: Range<usize>) -> Self {
         let (start, count) = (rows.start, rows.len());
         Self {
@@ -296,7 +296,7 @@ impl Windows {
         Batch::cut(&origins.iter().map(|&origin| (self, origin)).collect::<Vec<_>>(), device)
     }
 
-    /// Returns one pair per window, of these windows and the origin of the window: the input of [`Batch::cut`].
+    /// Returns one pair per window: `self`, and the origin of the window. [`Batch::cut`] takes such pairs.
     pub fn each(&self) -> impl Iterator<Item = (&Self, usize)> {
         self.origins.iter().map(move |&origin| (self, origin))
     }

@@ -12,9 +12,10 @@ use crate::scaler::{Scaler, Scalers};
 
 /// The known rows of a series: the input of [`Forecaster`](crate::Forecaster).
 ///
-/// With the cargo feature `table`, a history can also be read from `{"table": TEXT}`, where the text is the content of
-/// a CSV file with a time column. In this form, the key `columns` names the columns to read (default: all columns of
-/// numbers), and the key `known` names the columns whose future values are known, such as holidays.
+/// With the cargo feature `table`, a history can also be read from the JSON object `{"table": TEXT}`, where TEXT is the
+/// content of a CSV file with a time column. In this object, the optional key `columns` lists the columns to read
+/// (default: all columns of numbers), and the optional key `known` lists the columns whose future values are known,
+/// such as holidays.
 ///
 /// Pass more rows than the network reads for one forecast, because the intervals are calibrated on the forecasts of
 /// past windows.
@@ -156,7 +157,7 @@ impl History {
     /// finite values. Also checks the times of the future steps.
     pub(crate) fn check(&self, columns: &[String]) -> Result<(), PredictError> {
         if let Some(pair) = self.times.windows(2).find(|pair| pair[0] > pair[1]) {
-            let reason = format!("{} comes after {}; sort the rows by time", pair[1], pair[0]);
+            let reason = format!("the row of {} follows the later row of {}; sort the rows by time", pair[1], pair[0]);
             return Err(PredictError::bad_input("times", reason));
         }
         for name in columns {

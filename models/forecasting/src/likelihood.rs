@@ -170,7 +170,8 @@ impl Likelihood {
         }
     }
 
-    /// Returns the point forecast from the parameters of one distribution: its median or mean.
+    /// Returns the point forecast from the parameters of one distribution: its median or mean, or the logit for
+    /// [`Likelihood::Direction`].
     pub fn point(self, parameters: &[f32]) -> f32 {
         match self {
             Self::Quantiles => sorted(parameters)[QUANTILES.len() / 2],

@@ -32,7 +32,7 @@ impl ToOnnx for Forecaster {
         let settings = self.settings();
         let sizes = settings.sizes(self.scalers().columns()).map_err(|_| OnnxError::NoGraph {
             model: "this forecaster",
-            reason: "the number of columns in the settings does not match the scaler",
+            reason: "its settings do not fit the columns of its scaler; copy, download or export the package again",
         })?;
         let graphs = match self.network() {
             Model::SegRnn(network) => vec![segrnn(network, sizes, options)],
@@ -66,7 +66,7 @@ fn meaning(likelihood: Likelihood) -> &'static str {
         Likelihood::StudentT => "three parameters per value: location, scale, degrees of freedom",
         Likelihood::Quantiles => "five parameters per value: the quantiles 0.025, 0.1, 0.5, 0.9, 0.975",
         Likelihood::Qlike => "one parameter per value: the logarithm of the variance",
-        Likelihood::Direction => "one parameter per value: the logit of a rise",
+        Likelihood::Direction => "one parameter per value: the logit of the event that the value is above 0",
     }
 }
 
@@ -322,10 +322,10 @@ impl Scale {
         }
     }
 
-    /// Reads the normalisation from the inputs `mean` and `deviation`, which the graph of the past returns.
+    /// Adds the inputs `mean` and `deviation`, which the graph of [`past`] returns as outputs with the same names.
     fn inputs(graph: &mut Graph, normalise: Option<Normalise>, sizes: Sizes) -> Self {
         let dims = [BATCH, Dim::Fixed(1), Dim::Fixed(sizes.columns)];
-        let mut input = |name| graph.input(Port::new(name, Element::Float, &dims, "this output of model.onnx"));
+        let mut input = |name| graph.input(Port::new(name, Element::Float, &dims, "model.onnx's output of this name"));
         Self {
             mean: normalise.map(|_| input("mean")),
             deviation: (normalise == Some(Normalise::Window)).then(|| input("deviation")),

@@ -9,10 +9,10 @@
 //!
 //! The shapes have B windows, L steps of look-back, H steps of horizon, C columns (of which T are targets), K features
 //! whose future values are known (calendar features and known covariates, such as prices), N features of the hidden
-//! state, and P distribution parameters per value. The direct form resembles the decoder of [Wen et al.
+//! state, and P distribution parameters per value. The direct network resembles the decoder of [Wen et al.
 //! 2017](https://arxiv.org/abs/1711.11053), but all future steps read the same state, which is the last hidden state.
-//! Each future step also reads its own known features. The autoregressive form is DeepAR ([Salinas et al.
-//! 2017](https://arxiv.org/abs/1704.04110)): each step reads the previous value and the known features. This form is
+//! Each future step also reads its own known features. The autoregressive network is DeepAR ([Salinas et al.
+//! 2017](https://arxiv.org/abs/1704.04110)): each step reads the previous value and the known features. DeepAR is
 //! trained with teacher forcing, and forecasts by ancestral sampling of many paths.
 
 use burn::module::{Module, Param};
@@ -91,8 +91,10 @@ pub struct Recurrent {
     pub dropout: Dropout,
     /// The output layer: from the N features of a hidden state to P distribution parameters of each of T targets.
     pub output: Linear,
+    /// The normalisation of each window; `None` for no normalisation.
     #[module(skip)]
     pub(crate) normalise: Option<Normalise>,
+    /// The training loss, which determines the output distribution.
     #[module(skip)]
     pub(crate) likelihood: Likelihood,
 }

@@ -88,7 +88,7 @@ impl BadSetting {
 }
 
 impl Settings {
-    /// Returns the sizes of the network, which reads and forecasts the columns with these names.
+    /// Returns the sizes of the network. `columns` are the names of all columns that the network reads, targets first.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl Settings {
         if targets == 0 {
             return Err(BadSetting::new(
                 "data.target",
-                "all columns are covariates or known ahead, so no column is left to forecast; name a column in \
+                "all columns are in data.covariates or data.known, so no column is left to forecast; name a column in \
                  data.target",
             ));
         }

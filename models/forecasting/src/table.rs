@@ -1,5 +1,5 @@
-//! CSV tables as the input of a forecaster: the JSON of a [`History`] has either the fields of the struct, or the form
-//! `{"table": TEXT}`, where the text is a CSV table.
+//! CSV tables as the input of a forecaster: the JSON of a [`History`] is either an object with the fields of the
+//! struct, or `{"table": TEXT}`, where TEXT is the content of a CSV file.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The command line: the help texts, and the verb `generate`.
+//! The command line: the help texts, and the subcommand `generate`.
 
 use std::path::PathBuf;
 
@@ -18,10 +18,10 @@ use crate::train::HandwritingTask;
 const PICTURE: &str = "handwriting.svg";
 /// The largest number of drawings in a row of the picture.
 const COLUMNS: usize = 12;
-/// The color of the lines.
+/// The color of the strokes in the picture.
 const COLOR: &str = "#222";
 
-/// The application `handwriting`, as the crate `cli` needs it for a command-line program.
+/// The description of the application `handwriting` for the crate `cli`: training task, help texts and subcommands.
 pub struct App;
 
 impl Application for App {
@@ -47,7 +47,7 @@ impl Application for App {
     }
 }
 
-/// The verbs (subcommands) that this application adds to the shared ones.
+/// The subcommands that only `handwriting` has, in addition to the shared subcommands of all applications.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Draw a class, or all classes, and write the drawings as an SVG picture
@@ -60,7 +60,7 @@ pub enum Verb {
     Generate(Generate),
 }
 
-/// Arguments of the verb `generate`.
+/// Command-line arguments of the subcommand `generate`.
 #[derive(Debug, Args)]
 pub struct Generate {
     /// Class to draw [default: every class of the model]

@@ -47,7 +47,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Checks that the temperature is in its range.
+    /// Checks that the temperature is a number from 0 to [`MAX_TEMPERATURE`].
     ///
     /// # Errors
     ///
@@ -71,7 +71,8 @@ pub struct Drawing {
     /// The name of the class.
     pub class: String,
     /// The strokes in the order in which they are drawn; the pen is up between two strokes. The first point is the
-    /// origin, and the y axis points up. The unit is the larger side of the bounding box of a training drawing.
+    /// origin, and the y axis points up. The unit is that of the training data, where the larger side of each
+    /// drawing's bounding box is 1.
     pub strokes: Vec<Stroke>,
 }
 

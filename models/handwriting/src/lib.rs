@@ -28,15 +28,15 @@
 //! ```
 //!
 //! ```sh
-//! cargo run -p handwriting                                     # train on generated pen gestures, in less than a minute
+//! cargo run -p handwriting                                     # train on generated pen gestures in less than a minute
 //! cargo run -p handwriting -- generate --count 4               # four drawings of every character, as a picture
 //! cargo run -p handwriting -- train --recipe omniglot          # characters that people drew, downloaded once (3 MB)
 //! cargo run -p handwriting -- verify                           # measure every shipped model again
 //! ```
 //!
-//! Without cargo features the crate contains only the predictor, which reads packages from bytes: it has no trainer, no
-//! command line and no file access. The feature `folder` adds `from_pretrained`, the feature `train` adds training, and
-//! the feature `cli` (enabled by default) adds the program.
+//! Without cargo features the crate contains only the predictor, which reads a package (the files of a trained model)
+//! from memory: the crate has no trainer, no command line and no file access. The feature `folder` adds
+//! `from_pretrained`, the feature `train` adds training, and the feature `cli` (enabled by default) adds the program.
 //!
 //! | file | contents |
 //! |---|---|

@@ -20,8 +20,8 @@ use rand_distr::{Distribution, StandardNormal};
 
 use crate::drawing::Pen;
 
-/// The lower and the upper bound of a standard deviation, in the unit of the scaled offsets. The lower bound limits the
-/// density of offsets that are nearly the same in all drawings.
+/// The lower and the upper bound of a standard deviation, in the unit of the scaled offsets. Without the lower bound,
+/// the density would be nearly infinite for offsets that are nearly the same in all drawings.
 pub const DEVIATION: [f32; 2] = [0.03, 20.0];
 /// The largest absolute value of a correlation.
 pub const CORRELATION: f32 = 0.98;
@@ -33,8 +33,7 @@ pub const fn num_parameters(components: usize) -> usize {
     PARTS * components + Pen::ALL.len()
 }
 
-/// Returns the logarithm of the lower bound of a standard deviation, and the logarithm of the upper bound minus the
-/// logarithm of the lower bound.
+/// Returns `[ln(low), ln(high) − ln(low)]`, for the bounds `low` and `high` of a standard deviation in [`DEVIATION`].
 fn log_deviation() -> [f32; 2] {
     let [low, high] = DEVIATION.map(f32::ln);
     [low, high - low]

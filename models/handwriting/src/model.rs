@@ -6,8 +6,8 @@
 //! class ─► [B, T, E]┘
 //! ```
 //!
-//! B is the number of drawings, T the number of points, E the size of the embedding of a class, H the hidden size, and M the
-//! number of components of the [mixture](crate::mixture).
+//! B is the number of drawings, T the number of points, E the size of the embedding of a class, H the hidden size, and
+//! M the number of components of the [mixture](crate::mixture).
 //!
 //! This is the prediction network of [Graves 2013](https://arxiv.org/abs/1308.0850), with the states of the pen and the
 //! decoder of [Ha & Eck 2017](https://arxiv.org/abs/1704.03477), and a class in place of a text or a latent vector.
@@ -135,8 +135,11 @@ impl Network {
 pub struct PreparedNetwork {
     /// The embeddings of the classes, `[classes, E]`.
     embeddings: Vec<f32>,
+    /// The size of the embedding of a class, E.
     embedding_size: usize,
+    /// The recurrent layers.
     rnn: PreparedRnn,
+    /// The output layer.
     dense: PreparedDense,
 }
 

@@ -24,7 +24,8 @@ impl ToOnnx for Writer {
         if options.lengths {
             return Err(OnnxError::NoLengths {
                 model: "a model of handwriting",
-                reason: "the graph reads drawings without padding; each call continues from the state that the last call returned",
+                reason: "the graph reads drawings without padding; each call continues from the state that the last \
+                         call returned",
             });
         }
         let settings = self.settings();
@@ -34,7 +35,7 @@ impl ToOnnx for Writer {
             .with(
                 "scale",
                 settings.scale.to_string(),
-                "the factor by which to multiply the offsets; the larger side of a drawing is then about 1",
+                "the factor by which to multiply the predicted offsets; the larger side of a drawing is then about 1",
             ))
     }
 }
@@ -42,9 +43,10 @@ impl ToOnnx for Writer {
 impl Writer {
     fn graph(&self, name: &'static str, time: Dim, options: &Options) -> Graph {
         let network = self.network();
-        let about = "Handwriting: the distribution of the next point after each point of a drawing. A drawing starts with the \
-                     point 0, 0, 0, 0, 1 and a state of zeros; the next call continues from the state that the last call \
-                     returned. The output for the offset of the first point has no meaning: this offset is always 0.";
+        let about = "Handwriting: the distribution of the next point after each point of a drawing. A drawing starts \
+                     with the point 0, 0, 0, 0, 1 and a state of zeros; the next call continues from the state that \
+                     the last call returned. The output for the offset of the first point has no meaning: this offset \
+                     is always 0.";
         let mut graph = Graph::new(name, about, options.precision);
         let about = "the offset from the previous point along x and y, and a one-hot vector of the state of the pen: \
                      the stroke goes on, the pen is lifted after the point, the drawing ends";
@@ -62,8 +64,8 @@ impl Writer {
         graph
     }
 
-    /// Splits the parameters of the distributions, `[B, T, 6·M + 3]` for M Gaussians, into the outputs of the graph. Standard deviations and correlations
-    /// are bounded as in [`Mixture::new`](crate::mixture::Mixture::new).
+    /// Splits the parameters of the distributions, `[B, T, 6·M + 3]` for M Gaussians, into the outputs of the graph.
+    /// Standard deviations and correlations are bounded as in [`Mixture::new`](crate::mixture::Mixture::new).
     fn outputs(&self, graph: &mut Graph, time: Dim, parameters: &Value) {
         let components = self.settings().model.components.get();
         for (index, (name, about)) in PARTS.into_iter().enumerate() {
@@ -88,7 +90,8 @@ impl Writer {
             graph.output(Port::new(name, Element::Float, &[BATCH, time, Dim::Fixed(components)], about), &value);
         }
         let pen = graph.slice(parameters, 2, (PARTS.len() * components) as i64, i64::MAX); // [B, T, 3]
-        let about = "the logits of the three states of the pen: the stroke goes on, the pen is lifted after the point, the drawing ends";
+        let about = "the logits of the three states of the pen: the stroke goes on, the pen is lifted after the \
+                     point, the drawing ends";
         let dims = [BATCH, time, Dim::Fixed(Pen::ALL.len())];
         graph.output(Port::new("pen", Element::Float, &dims, about), &pen);
     }

@@ -64,11 +64,15 @@ impl Predictor for Writer {
     }
 }
 
-/// The state of a drawing in progress. The session owns its recurrent state, so that many sessions can share one model.
+/// A session: the state of a drawing in progress. It has a recurrent state of its own, so that many sessions can share
+/// one model.
 #[derive(Debug)]
 pub struct Session {
+    /// The index of the class that is drawn.
     class: usize,
+    /// The temperature: see [`Options::temperature`].
     temperature: f32,
+    /// The generator of the random numbers for sampling.
     rng: ChaCha8Rng,
     /// The last point, which the network has not read yet.
     last: Point,
@@ -146,7 +150,8 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] for a class that the model does not know, and for a temperature out of range.
+    /// [`PredictError::BadInput`] for a class that the model does not know, and for a temperature that is not from 0 to
+    /// [`MAX_TEMPERATURE`](crate::drawing::MAX_TEMPERATURE).
     pub fn draw(&self, request: &Request, options: &Options) -> Result<Drawing, PredictError> {
         let mut session = self.begin(request, options)?;
         let mut points = Vec::new();

@@ -1,4 +1,4 @@
-//! Settings of a trained model, as the file `manifest.json` of its package stores them.
+//! Settings of a trained model, which are stored in `manifest.json`, one of the files of its package.
 
 use std::collections::HashSet;
 

@@ -8,8 +8,9 @@ use crate::drawing::Stroke;
 
 /// The width and height of the square for one drawing, in pixels. The caption is below the square.
 const SIZE: f32 = 120.0;
-/// The margin around a drawing, and the height of its caption, in pixels.
+/// The margin between a drawing and the border of its square, in pixels.
 const MARGIN: f32 = 12.0;
+/// The height of the caption below a drawing, in pixels.
 const TEXT: f32 = 18.0;
 /// The lower bound of the size of a drawing when its scale is computed, so that a drawing of size 0 does not give
 /// infinite coordinates.
@@ -26,7 +27,8 @@ pub struct Cell<'a> {
     pub color: &'a str,
 }
 
-/// Draws a grid of drawings with captions, row by row. Each drawing is scaled to the same size.
+/// Returns a picture in SVG format: a grid of drawings with captions, filled row by row. The larger side of every
+/// drawing has the same length.
 pub fn grid(cells: &[Cell<'_>], columns: usize) -> String {
     let columns = columns.clamp(1, cells.len().max(1));
     let rows = cells.len().div_ceil(columns);

@@ -21,7 +21,8 @@ const MAX_SHARE: f64 = 0.99;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Adaptation {
-    /// The settings of the neural cache; `None` if the recipe does not use the cache.
+    /// The settings of the neural cache; `None` if the recipe (the TOML file of the training run) does not use the
+    /// cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheConfig>,
     /// The settings of dynamic evaluation; `None` if the recipe does not use dynamic evaluation.

@@ -1,4 +1,4 @@
-//! The command line: the help texts, the options of `train`, and the verbs `generate` and `score`.
+//! The command line: the help texts, the options of `train`, and the verbs (subcommands) `generate` and `score`.
 
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
 use std::path::PathBuf;
@@ -17,8 +17,8 @@ use crate::train::LanguageModelTask;
 
 /// The largest vocabulary size for the option `--text` with `--level word`.
 const MAX_WORDS: usize = 20_000;
-/// The number of times that a word must occur to be in the vocabulary, with `--level word`. Words that occur only once
-/// are read as `<unk>`.
+/// The number of times that a word must occur to be in the vocabulary, with `--level word`. Other words are read as
+/// `<unk>`.
 const MIN_COUNT: usize = 2;
 const WORD: &str = "word";
 
@@ -60,8 +60,7 @@ pub struct TextOptions {
     /// Train on this UTF-8 text file, with the recipe char-lstm unless --recipe names another recipe
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     text: Option<PathBuf>,
-    /// Whether each token of the text is a word or a character; words that occur only once are read as the unknown word
-    /// `<unk>`
+    /// Unit of the tokens of the text. With `word`, words that occur only once are read as the unknown word `<unk>`
     #[arg(long, value_parser = [WORD, "character"], requires = "text", value_name = "LEVEL", help_heading = "Data")]
     level: Option<String>,
 }
@@ -83,7 +82,7 @@ impl TextOptions {
     }
 }
 
-/// The verbs of the application `language-model`, in addition to the shared verbs.
+/// The verbs (subcommands) that this application adds to the shared verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Generate text after a prompt; without a prompt, from the beginning of a line
@@ -186,8 +185,8 @@ impl Generate {
     }
 }
 
-/// Reads beginnings of sentences from standard input, one per line. For each prompt, the model generates text until it
-/// generates the end of a line, and the text is printed.
+/// Reads prompts from standard input, one per line. For each prompt, the model generates text until it generates the
+/// end of a line, and the prompt and the generated text are printed.
 fn complete_lines(model: &LanguageModel, options: &Generation, json: bool) -> Result<()> {
     let ask = || {
         if stdin().is_terminal() {

@@ -18,6 +18,7 @@ use crate::text::TextCodec;
 const WINDOW: usize = 256;
 /// The default length of a generated text, in tokens, for models whose tokens are words.
 const WORDS: usize = 60;
+/// The default length of a generated text, in tokens, for models whose tokens are characters.
 const CHARACTERS: usize = 600;
 
 /// A prompt: the beginning of a text, of any length. In JSON, a prompt is a string or `{ "prompt": "…" }`.
@@ -101,18 +102,21 @@ pub struct Generated {
 /// of a stop string.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Piece {
-    /// The text of the tokens, with the spaces and line ends around them.
+    /// The text of the tokens, including the spaces and line ends that separate them from the text before.
     pub text: String,
 }
 
-/// The state of a generation in progress, which produces one text. The session owns its recurrent state, so that many
-/// sessions can share one model.
+/// A session: the state while one text is generated. It has a recurrent state of its own, so that many sessions can
+/// share one model.
 #[derive(Debug)]
 pub struct Session {
+    /// The settings for sampling the next token.
     sampling: Sampling,
+    /// The generator of the random numbers for sampling.
     rng: ChaCha8Rng,
-    /// Whether the text ends before a line end.
+    /// Whether the generation stops at the first line end.
     stop_at_line_end: bool,
+    /// Ends the text at a stop string, or at the end of a sentence.
     stopper: Stopper,
     /// The tokens generated so far except line ends, for the repetition penalty.
     generated: BTreeSet<u32>,
@@ -122,7 +126,9 @@ pub struct Session {
     state: StepState,
     /// The largest number of tokens that may still be generated.
     left: usize,
+    /// The prompt, without a byte-order mark and with LF line ends.
     prompt: String,
+    /// The words (or characters) of the prompt that the model reads as `<unk>`, in order.
     unknown: Vec<String>,
 }
 
@@ -222,7 +228,7 @@ impl Streaming for LanguageModel {
 }
 
 impl LanguageModel {
-    /// Reads the most recent token of a session, and samples the next token.
+    /// Feeds the most recent token of a session to the network, and samples the next token.
     fn next_token(&self, session: &mut Session) -> u32 {
         let mut logits = self.prepared().next_logits(session.last, &mut session.state);
         session.sampling.penalize(&mut logits, session.generated.iter().copied());

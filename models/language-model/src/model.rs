@@ -12,9 +12,9 @@
 //! Two LSTM layers of 200 units without regularization are the small model of [Zaremba et al.
 //! 2014](https://arxiv.org/abs/1409.2329), except that recurrent weights are initialized as in PyTorch. Tied weights
 //! with all regularizers are the AWD-LSTM of [Merity et al. 2018](https://arxiv.org/abs/1708.02182). Merity et al.
-//! trained this network with averaged SGD, which is `training.average = { after = EPOCHS }` in a recipe; the recipe
-//! `ptb-awd` uses AdamW and far fewer epochs. Weight tying: [Press & Wolf 2017](https://arxiv.org/abs/1608.05859) and
-//! [Inan et al. 2017](https://arxiv.org/abs/1611.01462).
+//! trained this network with averaged SGD, which a recipe (a TOML file of training settings) selects by
+//! `training.average = { after = EPOCHS }`; the recipe `ptb-awd` uses AdamW and far fewer epochs. Weight tying: [Press
+//! & Wolf 2017](https://arxiv.org/abs/1608.05859) and [Inan et al. 2017](https://arxiv.org/abs/1611.01462).
 
 use burn::module::{Module, Param};
 use burn::nn::{Embedding, EmbeddingConfig, Initializer};
@@ -129,10 +129,11 @@ pub struct Decoder {
 /// stored in the order in which a step reads them.
 #[derive(Debug)]
 pub struct PreparedNetwork {
-    /// Embedding matrix, `[V, E]`.
+    /// The embedding matrix, `[V, E]`.
     embedding: Tensor<2>,
     /// The recurrent layers.
     pub rnn: PreparedRnn,
+    /// The output layer.
     decoder: PreparedDense,
 }
 

@@ -14,7 +14,8 @@ use crate::generate::{Generated, Generation, Prompt};
 use crate::model::{Network, NetworkConfig, PreparedNetwork, WEIGHT_NAMES};
 use crate::text::{CorpusKind, TextCodec};
 
-/// The settings of a package (the files of a trained model): those settings of the recipe that inference needs.
+/// The settings in a package (the files of a trained model): those settings of the recipe (the TOML file of the
+/// training run) that inference needs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
     /// The corpus that the model was trained on, and the unit of its tokens.
@@ -23,10 +24,11 @@ pub struct Settings {
     pub model: NetworkConfig,
 }
 
-/// Those settings of the table `[data]` of a recipe that inference needs.
+/// Those settings of the table `[data]` of a recipe (the TOML file of a training run) that inference needs.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct TextSettings {
-    /// The corpus that the model was trained on, which determines how other texts are spelled.
+    /// The corpus that the model was trained on. It determines how words of other texts are rewritten before they are
+    /// looked up in the vocabulary.
     pub set: CorpusKind,
     /// The unit of tokens: words or characters.
     #[serde(default)]
@@ -131,7 +133,7 @@ impl Predictor for LanguageModel {
         Some(self)
     }
 
-    /// Returns false, because texts are generated one after the other.
+    /// Returns `false`: texts are generated one after the other, so a batch of prompts takes no less time.
     fn gains_from_batches(&self) -> bool {
         false
     }

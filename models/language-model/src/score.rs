@@ -17,7 +17,7 @@ pub struct Score {
     pub tokens: usize,
     /// The number of tokens that the model does not know and reads as `<unk>`.
     pub unknown: usize,
-    /// The score of every token, in order. If only the totals are requested, the list is empty and absent from JSON.
+    /// The score of every token, in order. With `score --brief`, the list is empty and absent from JSON.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub surprise: Vec<TokenScore>,
 }

@@ -6,7 +6,7 @@ const CLOSING: [char; 7] = ['"', '\'', '”', '’', '»', ')', ']'];
 /// Receives a generated text piece by piece, and cuts it before a stop string or after the end of a sentence.
 #[derive(Debug, Default)]
 pub(crate) struct Stopper {
-    /// The text ends before the first of these strings. No string is empty.
+    /// Stop strings: the text ends before the first occurrence of one of them. No string is empty.
     strings: Vec<String>,
     /// Whether the text ends after its first sentence.
     sentence: bool,
@@ -21,7 +21,8 @@ impl Stopper {
         Self { strings, sentence, ..Self::default() }
     }
 
-    /// Adds a piece. Returns the text that cannot belong to a stop string, and whether the text has ended.
+    /// Adds a piece. Returns the text that is ready to be shown, because it cannot belong to a stop string, and whether
+    /// the text has ended.
     pub fn push(&mut self, piece: &str) -> (String, bool) {
         if self.sentence && is_sentence(&self.text, piece) {
             return (self.rest(), true);
@@ -48,9 +49,9 @@ fn begun(stop: &str, text: &str) -> usize {
     lengths.filter(|length| text.ends_with(&stop[..*length])).max().unwrap_or(0)
 }
 
-/// Returns whether `text` is a whole sentence that does not go on with `next`. A full stop ends a sentence if a space
-/// or a line end follows, so the full stop in `3.14` does not end a sentence. The full stops of Chinese and Japanese
-/// always end a sentence.
+/// Returns whether `text` ends with a whole sentence, which `next` does not continue. A full stop ends a sentence if a
+/// space or a line end follows, so the full stop in `3.14` does not end a sentence. The full stops of Chinese and
+/// Japanese always end a sentence.
 fn is_sentence(text: &str, next: &str) -> bool {
     let sentence = text.trim_end_matches(CLOSING);
     let spaced = sentence.ends_with(['.', '!', '?', '…']) && next.starts_with(char::is_whitespace);

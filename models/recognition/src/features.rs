@@ -153,8 +153,9 @@ fn interpolated(samples: &[Option<f32>]) -> Option<Vec<f32>> {
 
 impl Features {
     /// Computes the mean and the standard deviation of each feature over all samples of `sequences`, each
-    /// `[samples, channels]`. `relative` and `deltas` choose the features: see the fields of the same names. For videos,
-    /// the caller gives 1 as the number of channels, so that all pixels share one mean and one standard deviation.
+    /// `[samples, channels]`. `relative` and `deltas` choose the features: see the fields of the same names. For
+    /// videos, the caller gives 1 as the number of channels, so that all pixels share one mean and one standard
+    /// deviation.
     pub fn fit<'a>([relative, deltas]: [bool; 2], sequences: impl Iterator<Item = &'a [f32]>, channels: usize) -> Self {
         let plain = Self { relative, deltas, ..Self::default() };
         let size = plain.size(channels);

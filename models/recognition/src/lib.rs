@@ -13,15 +13,15 @@
 //! ```
 //!
 //! ```sh
-//! cargo run -p recognition                                     # train on generated pen gestures, in less than a minute
+//! cargo run -p recognition                                     # train on generated pen gestures, in under a minute
 //! cargo run -p recognition -- predict --csv strokes.csv
 //! cargo run -p recognition -- train --csv FILE --id recording --label class     # your own data
 //! cargo run -p recognition -- verify                           # measure every shipped model again
 //! ```
 //!
-//! Without cargo features the crate contains only the predictor, which reads packages from bytes: it has no trainer, no
-//! command line and no file access. The feature `folder` adds `from_pretrained`, the feature `train` adds training, and
-//! the feature `cli` (enabled by default) adds the program.
+//! Without cargo features the crate contains only the predictor, which reads a package (the files of a trained model)
+//! from bytes in memory: it has no trainer, no command line and no file access. The feature `folder` adds
+//! `from_pretrained`, the feature `train` adds training, and the feature `cli` (enabled by default) adds the program.
 //!
 //! | file | contents |
 //! |---|---|

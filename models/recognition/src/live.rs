@@ -1,4 +1,4 @@
-//! Streams: a class after every sample.
+//! Reads a stream of samples, and predicts a class after every sample.
 
 use burn::tensor::{Tensor, TensorData};
 use inference::PredictError;
@@ -12,15 +12,19 @@ use crate::settings::Settings;
 /// A pause of more than this number of sampling intervals starts a new sequence.
 const PAUSE: f64 = 25.0;
 
-/// The layers of a network for streams: they read one frame per call, and their weights are packed, which means stored
-/// in the order in which a step reads them.
+/// The layers of a network for streams. They read one frame (the samples of one time step) per call. Their weights are
+/// packed, which means stored in the order in which a step reads them.
 #[derive(Debug)]
 pub(crate) struct PreparedNetwork {
-    /// The network, for its image convolutions.
+    /// The network, whose image convolutions are used.
     network: Network,
+    /// The convolutions over frames, as linear layers.
     convolutions: Vec<PreparedDense>,
+    /// The recurrent layers.
     rnn: PreparedRnn,
+    /// The two linear layers of attention pooling; `None` for other poolings.
     attention: Option<[PreparedDense; 2]>,
+    /// The output layer.
     dense: PreparedDense,
     /// Whether the maximum and the mean of the outputs are pooled. If not, and if there is no attention, the last
     /// output is used.
@@ -93,19 +97,24 @@ impl PreparedNetwork {
 struct State {
     /// The inputs of each convolution at the most recent frames.
     convolutions: Vec<Vec<f32>>,
+    /// The recurrent state.
     rnn: StepState,
+    /// The sums and maxima for the pooling.
     pooled: Pooled,
 }
 
 /// The sums and maxima from which the outputs of all frames so far are pooled.
 #[derive(Clone, Debug, Default)]
 struct Pooled {
+    /// The number of frames.
     count: f32,
     /// The sum of the outputs, or their sum weighted with attention.
     sum: Vec<f32>,
+    /// The maximum of each output.
     largest: Vec<f32>,
-    /// The largest attention score, and the sum of `exp(score − largest score)`.
+    /// The largest attention score.
     score: f32,
+    /// The sum of `exp(score − largest score)` over all frames.
     weight: f32,
 }
 
@@ -139,20 +148,24 @@ impl Pooled {
 pub struct Live {
     /// The state before the current frame.
     state: State,
-    /// The features of the current frame, which is not complete.
+    /// The features of the samples of the current frame (time step of the network) so far.
     frame: Vec<f32>,
-    /// The first and the last sample at the rate of the model.
+    /// The first sample of the sequence, at the rate of the model.
     first: Option<Vec<f32>>,
+    /// The most recent sample, at the rate of the model.
     before: Option<Vec<f32>>,
-    /// The last sample with a time, before interpolation.
+    /// The most recent sample that was given with a time, before interpolation.
     raw: Vec<f32>,
     /// The time of the last given sample, and the time of the last interpolated sample at the rate of the model, in
     /// seconds.
     times: Option<[f64; 2]>,
+    /// The number of samples so far, at the rate of the model.
     samples: usize,
+    /// The delay of the reports: see [`Options::delay`](crate::Options::delay).
     delay: usize,
     /// The most probable class, and the number of consecutive samples at which this class has been the most probable.
     candidate: (usize, usize),
+    /// The index of the reported class; `None` before the first report.
     label: Option<usize>,
 }
 

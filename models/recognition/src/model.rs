@@ -76,7 +76,7 @@ pub struct NetworkConfig {
     pub output_dropout: Fraction,
 }
 
-/// The largest number of inputs of the recurrent layers.
+/// The largest valid number of input features of the recurrent layers.
 const MAX_INPUTS: u64 = 1_000_000;
 
 /// The largest height and width of an image in pixels.
@@ -333,8 +333,8 @@ impl Network {
     }
 }
 
-/// Concatenates each step with the steps before it that a convolution reads, oldest first: `[B, T, F]` → `[B, T, k·F]`.
-/// The steps before the first one are zeros.
+/// Concatenates each step with the k − 1 steps before it, oldest first: `[B, T, F]` → `[B, T, k·F]`, where k is the
+/// number of steps that the convolution reads. The steps before the first one are zeros.
 fn windows(steps: Tensor<3>, convolution: &Linear) -> Tensor<3> {
     let [batch, time, features] = steps.dims();
     let kernel = convolution.weight.dims()[0] / features;

@@ -9,7 +9,7 @@ use crate::predictor::Recognizer;
 const DRAWING: &str = "scale the drawing so that its larger side is 1 and its center is at 0, and resample the drawing \
                        to this number of points at equal distances along its path";
 const VIDEO: &str =
-    "the height and the width of the images in pixels, whose grey values from 0 to 255 are standardised";
+    "the height and the width of each image in pixels; the input has grey values from 0 to 255, standardised";
 const WINDOW: &str = "the number of samples per window, and the number of samples from the start of a window to the \
                       start of the next; average the probabilities of all windows";
 
@@ -81,7 +81,8 @@ impl ToOnnx for Recognizer {
     }
 }
 
-/// Adds the image convolutions, each with a ReLU: `[B, T, S²]` → `[B, T, C·h·w]`. Returns the number of features too.
+/// Adds the image convolutions, each with a ReLU: `[B, T, S²]` → `[B, T, C·h·w]`, with the letters of
+/// [`crate::model`]. Returns the output and its number of features, C·h·w.
 fn convolve_images(graph: &mut Graph, network: &Network, steps: &Value, side: usize) -> (Value, usize) {
     let batch_and_time = [graph.size(steps, 0), graph.size(steps, 1)];
     let (mut images, mut side, mut channels) = (graph.reshape(steps, &[-1, 1, side as i64, side as i64]), side, 1);

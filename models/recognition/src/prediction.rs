@@ -58,12 +58,13 @@ pub struct Prediction {
     pub windows: usize,
 }
 
-/// The class of the part of a stream that has been read so far.
+/// The class of the samples of a stream that have been read so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
-    /// The number of samples that have been read since the start of the stream.
+    /// The number of samples that have been read since the start of the sequence.
     pub samples: usize,
-    /// The class; `None` until a class has been the most probable for the [delay](Options::delay).
+    /// The reported class; `None` until a class has been the most probable at [delay](Options::delay) + 1
+    /// consecutive samples.
     pub label: Option<String>,
     /// The probability of the class, or of the most probable class if no class is reported yet.
     pub probability: f32,

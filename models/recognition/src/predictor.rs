@@ -15,7 +15,7 @@ use crate::model::{Batch, Network, WEIGHT_NAMES};
 use crate::prediction::{Options, Prediction, Reading, Sequence};
 use crate::settings::Settings;
 
-/// The largest number of windows in a batch.
+/// The largest number of windows (whole sequences, or parts of long sequences) in a batch.
 pub const BATCH: usize = 64;
 /// The largest number of values in a batch of several windows. It limits the memory for batches of videos.
 const MAX_VALUES: usize = 1 << 22;
@@ -65,7 +65,8 @@ impl Predictor for Recognizer {
         Ok(answers.collect())
     }
 
-    /// Returns an artificial sequence: a circle with one more turn per channel, or a video of a square that grows.
+    /// Returns an artificial sequence: a sine wave in each channel, with 1 period in the first channel, 2 in the
+    /// second, and so on; or a video of a square that grows.
     fn example(&self) -> Sequence {
         if let Some(side) = self.settings.video.map(Count::get) {
             let grey = |image: usize, pixel: usize| if (pixel / side).max(pixel % side) <= image { 255.0 } else { 0.0 };
@@ -91,13 +92,15 @@ impl Predictor for Recognizer {
 /// A sequence whose samples are read one by one.
 #[derive(Debug)]
 pub struct Session {
+    /// All samples, `[samples, values]`.
     samples: Vec<f32>,
+    /// The index of the sample to read next.
     next: usize,
+    /// The stream that reads the samples.
     live: Live,
 }
 
-/// Returns the class after each sample of a sequence. Windows are not used: the class is the class of all samples so
-/// far.
+/// Returns a class after each sample of a sequence: the class of all samples so far. Windows are not used.
 impl Streaming for Recognizer {
     type Session = Session;
     type Piece = Reading;
@@ -181,7 +184,8 @@ impl Recognizer {
         let values = self.settings.values();
         if sample.len() != values || !sample.iter().all(|value| value.abs() <= LARGEST) {
             let names = self.settings.channels.join(", ");
-            let reason = format!("a sample needs {values} numbers up to {LARGEST:e}, for the channels {names}");
+            let reason =
+                format!("a sample needs {values} numbers from -{LARGEST:e} to {LARGEST:e}, for the channels {names}");
             return Err(PredictError::bad_input("sample", reason));
         }
         Ok(())
@@ -207,8 +211,9 @@ impl Recognizer {
         Ok(self.prepared.get_or_init(|| PreparedNetwork::new(&self.network)))
     }
 
-    /// Computes the probabilities of the classes, and the number of windows, of sequences of samples, each `[samples,
-    /// values]` at the sampling rate of the model. The probabilities of several windows are averaged.
+    /// Returns, for each sequence, the probabilities of the classes and the number of windows that were read. The
+    /// probabilities of several windows are averaged. Each sequence is `[samples, values]`, at the sampling rate of the
+    /// model.
     pub fn probabilities<S: AsRef<[f32]>>(&self, sequences: &[S]) -> Vec<(Vec<f32>, usize)> {
         let Settings { classes, features, window, model, temperature, .. } = &self.settings;
         let size = self.settings.values();

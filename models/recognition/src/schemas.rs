@@ -40,8 +40,8 @@ pub fn schemas(settings: &Settings) -> Schemas {
         options: json!({
             "type": "object",
             "properties": { "delay": { "type": "integer", "minimum": 0,
-                "description": "For streams: the number of consecutive samples, after the first, at which a class must \
-                                be the most probable before the class is reported." } },
+                "description": "For streams: a class is reported after it has been the most probable class at \
+                                delay + 1 consecutive samples." } },
             "additionalProperties": false,
         }),
         output: json!({

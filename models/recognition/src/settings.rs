@@ -1,4 +1,4 @@
-//! Settings of a trained model, as the file `manifest.json` of its package stores them.
+//! Settings of a trained model, which are stored in `manifest.json`, one of the files of its package.
 
 use std::collections::HashSet;
 
@@ -50,7 +50,7 @@ impl Settings {
         self.features.size(self.values())
     }
 
-    /// Checks that the settings can be used together.
+    /// Checks that the settings are valid, and that they fit each other.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl Settings {
         let size = if self.video.is_some() { 1 } else { self.features() };
         if means != size || deviations != size {
             return Err(format!(
-                "there are {means} means and {deviations} standard deviations, but {size} of each are needed"
+                "features.mean has {means} numbers and features.deviation has {deviations}, but each needs {size}"
             ));
         }
         let is_valid = |mean: f32, deviation: f32| mean.is_finite() && deviation.is_normal() && deviation > 0.0;
@@ -113,7 +113,7 @@ impl Settings {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Features {
-    /// Whether the values of a channel are relative to the first sample of the sequence.
+    /// Whether the first sample of the sequence is subtracted from all samples.
     #[serde(default)]
     pub relative: bool,
     /// Whether the network also reads the difference of each channel from the previous sample.
@@ -139,8 +139,8 @@ pub struct Window {
 }
 
 impl Window {
-    /// Returns the starts of the windows of a sequence. The last window ends with the sequence. A sequence that is not
-    /// longer than a window is one window.
+    /// Returns the index of the first sample of each window, for a sequence of `samples` samples. The last window ends
+    /// with the sequence. A sequence that is not longer than a window is one window.
     pub fn starts(self, samples: usize) -> Vec<usize> {
         let last = samples.saturating_sub(self.length.get());
         let mut starts: Vec<usize> = (0..last).step_by(self.step.get()).collect();

@@ -11,7 +11,7 @@ const CELLS: [Cell; 5] = [Cell::Elman, Cell::ElmanRelu, Cell::Lstm, Cell::Gru, C
 const BATCH: usize = 32;
 /// The number of time steps per sequence in all benchmarks that do not measure a single step.
 const TIME: usize = 100;
-/// The number of input features and of hidden units.
+/// The number of input features, and also the number of hidden units.
 const SIZE: usize = 128;
 
 fn main() {

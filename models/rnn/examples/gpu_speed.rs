@@ -13,7 +13,8 @@ use rnn::{Cell, RnnConfig};
 /// The measured layers: batch size, number of steps, input size and hidden size.
 const SHAPES: [[usize; 4]; 5] =
     [[32, 200, 128, 128], [20, 20, 200, 200], [20, 35, 650, 650], [64, 120, 7, 32], [128, 48, 321, 512]];
-/// The number of rounds before the measurement, and the number of measured rounds. The result is the median time.
+/// The number of rounds before the measurement, and the number of measured rounds. A round is one forward pass, or one
+/// forward and backward pass. The result is the median time of a round.
 const ROUNDS: [usize; 2] = [5, 15];
 
 fn device() -> Device {
@@ -45,7 +46,7 @@ fn main() {
     }
 }
 
-/// Returns the median time of one round in milliseconds, including the work of the device.
+/// Returns the median time of one call of `round` in milliseconds. The time ends when the device has done all work.
 fn median(device: &Device, mut round: impl FnMut()) -> f64 {
     let mut timed = || {
         let start = Instant::now();

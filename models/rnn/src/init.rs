@@ -8,7 +8,7 @@ use crate::Cell;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Init {
-    /// PyTorch's default: all parameters are drawn from the uniform distribution on `±1/√hidden_size`.
+    /// PyTorch's default: all parameters are drawn uniformly from `−1/√hidden_size` to `1/√hidden_size`.
     #[default]
     Uniform,
 

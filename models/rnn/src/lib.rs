@@ -60,7 +60,7 @@
 //! | `scan.rs` | one layer in one direction, composed of burn operations |
 //! | `fused/` | one layer in one direction as one burn operation on the CPU; its gradient (feature `autodiff`) |
 //! | `gpu/` | layers, embeddings and cross-entropy loss on GPUs (features of the GPU backends) |
-//! | `kernel/` | the CPU kernels of the fused operations, forward and backward |
+//! | `kernel/` | the CPU kernels: forward and backward pass of a layer, dense layers, softmax, step-by-step inference |
 //! | `packed.rs` | a cache of weights in the memory layout of the CPU kernels (packed weights) |
 //! | `prepared.rs` | step-by-step inference with weights that are packed once: recurrent and dense layers |
 //! | `state.rs`, `weights.rs`, `init.rs` | hidden and cell state, weights, initialisers |

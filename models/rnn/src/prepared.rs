@@ -41,8 +41,8 @@ pub struct StepState {
     next: Vec<f32>,
     /// The cell states of an LSTM, `[layers, batch, hidden]`; empty for other cells.
     cells: Vec<f32>,
-    /// Memory for the GRU with the reset gate before the recurrent product, `[3, batch, hidden]`; empty for other
-    /// cells.
+    /// Scratch memory for the gates of the GRU with the reset gate before the recurrent product, `[3, batch, hidden]`;
+    /// empty for other cells.
     gates: Vec<f32>,
 }
 
@@ -105,7 +105,8 @@ impl PreparedRnn {
     ///
     /// # Panics
     ///
-    /// If the state does not have the number of layers, the hidden size or the cell of this network.
+    /// If the state has another number of layers or another hidden size than this network, or if it has a cell state
+    /// although the network is not an LSTM, or no cell state although the network is an LSTM.
     pub fn state(&self, state: State) -> StepState {
         let [layers, batch, hidden] = state.hidden.dims();
         let expected = [self.layers.len(), self.hidden_size];

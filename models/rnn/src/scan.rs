@@ -16,7 +16,9 @@ use crate::{Cell, fused};
 /// The direction in which a layer processes the steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
+    /// From the first step to the last.
     Forward,
+    /// From the last step to the first.
     Reverse,
 }
 

@@ -12,7 +12,7 @@ pub enum ShapeError {
     Features {
         /// The shape of the input: `[batch, time, features]`.
         input: [usize; 3],
-        /// The `input_size` of the network.
+        /// The required number of features: the `input_size` of a network, or the number of labels of a CRF.
         expected: usize,
     },
     /// The input has no sequence or no step.

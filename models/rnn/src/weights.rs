@@ -16,6 +16,7 @@ pub struct Weights {
     pub bias_ih: Param<Tensor<1>>,
     /// The bias that is added to the product of hidden state and `weight_hh`: `[gates × hidden]`.
     pub bias_hh: Param<Tensor<1>>,
+    /// The cache of packed weights (weights in the memory layout of the CPU kernels).
     #[module(skip)]
     pub(crate) packed: Kept,
 }

@@ -1,5 +1,5 @@
-//! Classification of texts: film reviews as positive or negative, and texts of the user in any classes; trained models,
-//! their training, and the program `sentiment`.
+//! Classification of texts: film reviews as positive or negative, and the user's own texts in any classes. The crate
+//! has trained models, the code that trains them, and the program `sentiment`.
 //!
 //! ```
 //! use sentiment::{Predictor, Sentiment};
@@ -13,7 +13,7 @@
 //!
 //! ```sh
 //! cargo run -p sentiment                                        # train on generated film reviews, about ten seconds
-//! cargo run -p sentiment -- predict "Wonderfully acted."        # ask a shipped model
+//! cargo run -p sentiment -- predict "Wonderfully acted."        # classify a text with a shipped model
 //! cargo run -p sentiment -- train --recipe imdb-lstm            # train on the IMDB reviews
 //! cargo run -p sentiment -- train --csv FILE --text COLUMN --label COLUMN
 //! cargo run -p sentiment -- verify                              # measure every shipped model again

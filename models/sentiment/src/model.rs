@@ -33,8 +33,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::contextual::{Contextual, ContextualConfig};
 
-/// The rules that convert the names of the weights in this crate to PyTorch's names and back. Packages store the
-/// weights under PyTorch's names.
+/// The rules that convert the names of the weights in this crate to PyTorch's names and back. A package (the files of a
+/// trained model) stores the weights under PyTorch's names.
 pub const WEIGHT_NAMES: WeightNames =
     WeightNames { to_pytorch: &rnn::pytorch_names(), from_pytorch: &rnn::from_pytorch_names() };
 
@@ -45,7 +45,7 @@ pub struct NetworkConfig {
     pub cell: Cell,
     /// The number of features per word, E.
     pub embedding_size: Count,
-    /// The number of features per hidden state, H.
+    /// The number of features per hidden state of each direction, H.
     pub hidden_size: Count,
     /// Number of stacked recurrent layers.
     #[serde(default = "one")]

@@ -7,7 +7,7 @@ use inference::{Package, PackageError, by_length};
 use crate::model::{Batch, Dropouts, Network, NetworkConfig, WEIGHT_NAMES};
 use crate::settings::Reading;
 
-/// The number of texts in a batch.
+/// The largest number of texts in a batch.
 pub const BATCH: usize = 64;
 
 /// A network with its vocabulary, which classifies tokenised texts.
@@ -26,7 +26,8 @@ impl NetworkClassifier {
         Self { network, vocabulary, reading, device }
     }
 
-    /// Reads the vocabulary and the weights of a network with `outputs` logits from a package.
+    /// Reads the vocabulary and the weights of a network with `outputs` logits from a package (the files of a trained
+    /// model). `reading` says which words of a long text the network reads.
     pub fn open(
         package: &Package<'_>,
         config: &NetworkConfig,
@@ -57,9 +58,9 @@ impl NetworkClassifier {
         self.reading
     }
 
-    /// Converts the tokens of a text to token ids. If the text has too many tokens, only the tokens that the network
-    /// reads are converted. A token that is not in the vocabulary is split into subwords of the vocabulary, or becomes
-    /// the unknown word if there are none.
+    /// Converts the tokens of a text to token ids. If the text has more than [`Reading::max_words`] tokens, only the
+    /// tokens that the network reads are converted. A token that is not in the vocabulary is split into subwords of the
+    /// vocabulary, or becomes the unknown word if it cannot be split.
     pub fn encode(&self, tokens: &[String]) -> Vec<u32> {
         self.vocabulary.encode_subwords(self.reading.cut(tokens))
     }

@@ -136,11 +136,11 @@ impl NgramClassifier {
         views.and_then(|views| safetensors::serialize(views, None)).map_err(|error| error.to_string())
     }
 
-    /// Reads a classifier from a file that [`to_bytes`](Self::to_bytes) wrote.
+    /// Reads a classifier from the content of a file, which [`to_bytes`](Self::to_bytes) has returned.
     ///
     /// # Errors
     ///
-    /// Returns a message that says what is wrong if the file is truncated or was altered.
+    /// Returns a message that says what is wrong if the content is truncated or was altered.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let file = SafeTensors::deserialize(bytes).map_err(|error| format!("not a safetensors file ({error})"))?;
         let data = |name: &str, dtype| match file.tensor(name) {
@@ -160,14 +160,16 @@ impl NgramClassifier {
             || keys.len().checked_mul(bias.len()) != Some(weights.len())
             || !keys.is_sorted_by(|a, b| a < b)
         {
-            return Err("the keys are not in ascending order, or their number does not match the weights".to_owned());
+            return Err("the tensors do not fit together: `keys` must ascend, `bias` must have at least one value, and \
+                        `weights` must have one value per key and value of `bias`"
+                .to_owned());
         }
         if !bias.iter().all(|bias| bias.is_finite()) || !weights.iter().all(|weight| weight.is_finite()) {
-            return Err("a weight is not a finite number".to_owned());
+            return Err("`weights` or `bias` has a value that is not finite".to_owned());
         }
         let order = usize::try_from(*order).unwrap_or(usize::MAX);
         if !(1..=MAX_ORDER).contains(&order) {
-            return Err(format!("`order` is {order}, which is not from 1 to {MAX_ORDER}"));
+            return Err(format!("`order` is {order}, but must be from 1 to {MAX_ORDER}"));
         }
         Ok(Self { order, keys, weights, bias })
     }

@@ -13,9 +13,10 @@ const TOKENIZER: &str = "lower case; words and punctuation marks are tokens; see
                          token with which the word begins, and then the longest tokens, with the prefix `##`, with \
                          which the word continues; a word that cannot be split becomes the unknown token";
 
-/// Input: token ids `[batch, time]`. Output: `logit`, the logit of the positive label, `[batch]`; or, for a model with
-/// classes other than `negative` and `positive`, `logits`, `[batch, classes]`. For a blend of network and n-grams, only
-/// the network is exported, and the metadata contain the weight of the network in the blend.
+/// The graph for whole texts reads token ids, `[batch, time]`. It returns `logit`, the logit of the positive label,
+/// `[batch]`; or, for a model with classes other than `negative` and `positive`, `logits`, `[batch, classes]`. For a
+/// blend of network and n-grams, only the network is exported, and the metadata contain the weight of the network in
+/// the blend.
 impl ToOnnx for Sentiment {
     fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError> {
         let classifier = self.network().ok_or(OnnxError::NoGraph {

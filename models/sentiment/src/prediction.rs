@@ -31,8 +31,8 @@ pub struct Prediction {
     /// The probabilities of all classes, which sum to 1; empty for a model with the classes `negative` and `positive`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub probabilities: BTreeMap<String, f32>,
-    /// The number of words of the text that the model reads and knows, without punctuation. If this number is 0, label
-    /// and probability are the same as for any other text of unknown words.
+    /// The number of words of the text that the model reads and knows, without punctuation. If this number is 0, the
+    /// prediction is unreliable.
     pub known_words: usize,
     /// The number of words and punctuation characters that the model reads and does not know. A network reads at most
     /// `max_words` words at one end of the text, and knows the words of its vocabulary. N-grams without a network read

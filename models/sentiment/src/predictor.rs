@@ -14,13 +14,13 @@ use crate::ngrams::NgramClassifier;
 use crate::prediction::{Contribution, Logits, Options, Prediction, probabilities};
 use crate::settings::Settings;
 
-/// The name of the file in a package that holds the n-grams and their weights.
+/// The name of the file with the n-grams and their weights, in a package (the files of a trained model).
 pub const NGRAMS: &str = "ngrams.safetensors";
-/// The name of the file in a package that holds the [`Share`] of the network in a blend.
+/// The name of the file with the weight of the network in a blend ([`Share`]), in a package.
 pub const BLEND: &str = "blend.json";
 
-/// Classifies texts by a network, by n-grams, or by a blend of both: film reviews as positive or negative, or texts of
-/// any classes.
+/// Classifies texts by a network, by n-grams, or by a blend of both: film reviews as positive or negative, or texts
+/// into the classes of other training data.
 #[derive(Debug)]
 pub struct Sentiment {
     settings: Settings,
@@ -49,7 +49,7 @@ pub struct Blend {
     pub share: f32,
 }
 
-/// The content of `blend.json`.
+/// The content of the file `blend.json` of a package.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Share {
     /// The weight of the network's logits, from 0 to 1.
@@ -192,8 +192,9 @@ impl Sentiment {
         probabilities(&logits.combined, self.settings.temperature_of(logits.words))
     }
 
-    /// Computes the logits of each text, in order, for the evaluation of a model. Unlike [`predict`](Predictor::predict), this
-    /// function does not [decode](decoded) HTML entities. The network reads a text without words as one unknown word.
+    /// Computes the logits of each text, in the order of `texts`. Unlike [`predict`](Predictor::predict), this function
+    /// does not [decode](decoded) HTML entities, and it accepts a text without words, which the network reads as one
+    /// unknown word.
     pub fn logits<S: AsRef<str>>(&self, texts: &[S]) -> Vec<Logits> {
         self.logits_of_tokens(&tokenized(texts))
     }
@@ -224,8 +225,8 @@ impl Sentiment {
         tokens.into_iter().zip(sums).map(|(word, contribution)| Contribution { word, contribution }).collect()
     }
 
-    /// Returns the words of a text that the model uses: at most the network's largest number of words, or all words if
-    /// the model has no network.
+    /// Returns the words of a text that the model reads: at most `max_words` words at one end of the text, or all words
+    /// if the model has no network.
     fn read<'a>(&self, tokens: &'a [String]) -> &'a [String] {
         self.network().map_or(tokens, |network| network.reading().cut(tokens))
     }

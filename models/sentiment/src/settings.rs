@@ -43,18 +43,18 @@ pub const POLARITY: [&str; 2] = ["negative", "positive"];
 /// The number of words of a text at which [`Settings::length_exponent`] has no effect.
 pub const USUAL_WORDS: f64 = 20.0;
 
-/// The number of words above which a text has the same temperature as a text with this number of words. Of several
-/// values, this value gave the smallest cross-entropy on the validation part of the recipe `short-reviews`.
+/// The number of words up to which the temperature depends on the length of a text. All longer texts have the
+/// temperature of a text of this length. Of several values, this value gave the smallest cross-entropy on the
+/// validation part of the recipe `short-reviews`.
 pub const LONG: usize = 45;
 
-/// The factor by which the temperature is multiplied for a text with this number of words: see
-/// [`Settings::length_exponent`].
+/// The factor by which the temperature is multiplied for a text of `words` words: see [`Settings::length_exponent`].
 pub fn length_factor(words: usize, exponent: f64) -> f64 {
     (words.clamp(1, LONG) as f64 / USUAL_WORDS).powf(exponent)
 }
 
 impl Settings {
-    /// The number by which the logits of a text with this number of words are divided before they become probabilities.
+    /// The number by which the logits of a text of `words` words are divided before they become probabilities.
     pub fn temperature_of(&self, words: usize) -> f64 {
         let temperature = self.temperature.unwrap_or(Positive::ONE).get();
         temperature * length_factor(words, self.length_exponent.unwrap_or(0.0))
@@ -81,7 +81,7 @@ impl Settings {
     pub fn check(&self) -> Result<(), String> {
         let Self { classes, .. } = self;
         if let [only] = classes.as_slice() {
-            return Err(format!("`{only}` is the only class; two are needed"));
+            return Err(format!("`{only}` is the only class; at least two are needed"));
         }
         match (1..classes.len()).find(|at| classes[..*at].contains(&classes[*at])) {
             Some(at) => Err(format!("the class `{}` is listed twice", classes[at])),

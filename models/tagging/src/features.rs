@@ -1,4 +1,4 @@
-//! The features of the tokens in a sentence that the network reads: word ids, character ids and shapes.
+//! The features that the network reads of each token in a sentence: word ids, character ids and shapes.
 
 use std::collections::HashMap;
 
@@ -42,9 +42,9 @@ impl Encoder {
         Self { words, vectors, characters, character_ids }
     }
 
-    /// Creates the encoder of a package. The words are read from `vocab.txt`. If `vectors` is `Some`, it is the length
-    /// of the word vectors, which are read from `vectors.safetensors`. `characters` are the known characters in the
-    /// order of their ids.
+    /// Reads the encoder of a trained model from its package (the files of the model). The words are read from
+    /// `vocab.txt`. If `vectors` is `Some`, it is the length of the word vectors, which are read from
+    /// `vectors.safetensors`. `characters` are the known characters in the order of their ids.
     pub fn open(package: &Package<'_>, vectors: Option<usize>, characters: String) -> Result<Self, PackageError> {
         let words = Vocabulary::open(package, Reserved::Padding)?;
         let read = |size| {

@@ -17,9 +17,9 @@
 //! cargo run -p tagging -- verify                                # measure every shipped model again
 //! ```
 //!
-//! Without cargo features the crate contains only the predictor, which reads packages from bytes: it has no trainer, no
-//! command line and no file access. The feature `folder` adds `from_pretrained`, the feature `train` adds training, and
-//! the feature `cli` (enabled by default) adds the program.
+//! Without cargo features the crate contains only the predictor, which reads packages (the files of trained models)
+//! from bytes: it has no trainer, no command line and no file access. The feature `folder` adds `from_pretrained`, the
+//! feature `train` adds training, and the feature `cli` (enabled by default) adds the program.
 //!
 //! | file | contents |
 //! |---|---|

@@ -25,7 +25,11 @@ impl ToOnnx for Tagger {
         Ok(Export::new(vec![sentences(self, options), spelling(self, options)])
             .with("vocabulary", self.encoder().words().to_text(), "one word per line, in the order of the ids from 0")
             .with("words", WORDS, "how a token becomes a word of the vocabulary; unknown words have the id 1")
-            .with("characters", self.encoder().characters(), "the known characters, with the ids from 2; 1 is unknown")
+            .with(
+                "characters",
+                self.encoder().characters(),
+                "the known characters, in the order of their ids from 2; any other character has the id 1",
+            )
             .with("shapes", SHAPE, "the shape of a token")
             .with("labels", labels.join("\n"), "the labels, one per line: O, and B, I, E, S of each kind of entity")
             .with("crf", crf(self).to_string(), CRF)

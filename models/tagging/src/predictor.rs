@@ -139,7 +139,8 @@ impl Tagger {
     }
 
     /// Computes the emissions of the sentences in batches, `[batch, time, labels]`, and passes them with the number of
-    /// tokens of each sentence to `answer`. Returns the answers in the order of the sentences.
+    /// tokens of each sentence to `answer`, which returns one list per sentence of the batch. Returns these lists in
+    /// the order of `sentences`.
     fn each_batch<S: AsRef<str>, T: AsRef<[S]>, A: Clone>(
         &self,
         sentences: &[T],

@@ -1,4 +1,4 @@
-//! Settings of a trained model, as the file `manifest.json` of its package stores them.
+//! Settings of a trained model, as the file `manifest.json` of its package (the files of the model) stores them.
 
 use serde::{Deserialize, Serialize};
 

@@ -22,8 +22,8 @@ const ABBREVIATIONS: [&str; 29] = [
 /// Clitics: the ends of words that are split off as separate tokens, as in the Penn Treebank.
 const CLITICS: [&str; 7] = ["n't", "'s", "'m", "'re", "'ve", "'ll", "'d"];
 
-/// Splits a text into sentences, and each sentence into tokens. A token is a byte range of the text without white
-/// space.
+/// Splits a text into sentences, and each sentence into tokens. A token is a byte range of the text that contains no
+/// white space.
 ///
 /// A sentence ends at a line break, after [`MAX_TOKENS`] tokens, and after `.`, `!`, `?` or `…` (with closing quotes or
 /// brackets) if the next token does not begin with a lower-case letter.

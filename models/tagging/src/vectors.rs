@@ -1,8 +1,8 @@
 //! Pretrained word vectors with 8 bits per number, which training does not change.
 //!
 //! Because the vectors do not change, the vectors of words in the training part stay comparable to the vectors of all
-//! other words. With 8 bits per number, the vectors of about fifty thousand words fit into a package of a few
-//! megabytes.
+//! other words. With 8 bits per number, the vectors of about fifty thousand words fit into a package (the files of a
+//! trained model) of a few megabytes.
 
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 
@@ -12,6 +12,7 @@ const LARGEST: f32 = 127.0;
 /// The vectors of the words in a vocabulary, in the order of the word ids.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WordVectors {
+    /// The number of numbers in a vector.
     size: usize,
     /// For each vector, the factor by which its stored numbers are multiplied: `[words]`.
     scales: Vec<f32>,

@@ -41,7 +41,8 @@ pub fn measure(answers: &[Answer], classes: &[String]) -> Vec<Metric> {
     metrics
 }
 
-/// The 95 % interval of a metric: the percentile bootstrap over examples, with a fixed seed. NaN without examples.
+/// The 95 % interval of a metric: the percentile bootstrap over examples, with a fixed seed. The bounds are NaN if
+/// there are no examples.
 pub fn interval(answers: &[Answer], metric: impl Fn(&[Answer]) -> f64) -> [f64; 2] {
     if answers.is_empty() {
         return [f64::NAN; 2];

@@ -12,7 +12,7 @@ pub use temperature::best_temperature;
 /// The number of bins of the expected calibration error.
 const BINS: usize = 10;
 
-/// What a classifier has answered for one example.
+/// The prediction of a classifier for one example, with the true class of the example.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Answer {
     /// The index of the true class. If the model does not know the true class, the index is greater than or equal to
@@ -89,7 +89,7 @@ pub fn calibration_error(answers: &[Answer]) -> f64 {
     bins.iter().map(|bin| (bin.confidence - bin.right).abs()).sum::<f64>() / answers.len() as f64
 }
 
-/// The answers whose confidence is in one bin.
+/// Sums over the answers whose confidence is in one bin.
 #[derive(Clone, Copy, Debug, Default)]
 struct Bin {
     /// The sum of the confidences.

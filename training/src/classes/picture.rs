@@ -25,8 +25,8 @@ pub fn confusion_map(answers: &[Answer], classes: &[String]) -> HeatMap {
     }
 }
 
-/// Returns the reliability diagram: the share of right answers over the mean confidence, with one point per bin of the
-/// confidence. The points of a calibrated model are on the diagonal.
+/// Returns the reliability diagram: the share of right answers plotted against the mean confidence, with one point per
+/// bin of the confidence. The points of a calibrated model are on the diagonal.
 pub fn reliability(answers: &[Answer]) -> Panel {
     let bins = bins(answers).into_iter().filter(|bin| bin.count > 0.0);
     let points = bins.map(|bin| (bin.confidence / bin.count, bin.right / bin.count)).collect();

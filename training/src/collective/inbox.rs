@@ -1,4 +1,4 @@
-//! The messages that a rank has received but not used yet.
+//! The messages that a rank (a thread or process of a data-parallel training) has received but not used yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,8 +22,11 @@ pub enum Message {
 pub struct Inbox {
     /// The number of the current exchange.
     round: usize,
+    /// The number of ranks.
     world: usize,
+    /// The contents that have arrived for the current and later exchanges, by number of the exchange and rank.
     parts: BTreeMap<(usize, usize), Arc<[u8]>>,
+    /// The ranks that have ended, each with the number of exchanges before its end.
     ended: BTreeSet<(usize, usize)>,
 }
 

@@ -1,4 +1,4 @@
-//! The data that the ranks of a training exchange: gradients, and the hidden states for the checkpoint of all ranks.
+//! The data that the ranks of a training exchange: gradients, and the hidden states of all ranks for a checkpoint.
 
 use std::collections::VecDeque;
 
@@ -39,8 +39,9 @@ pub fn add<M: Module>(
 
 /// The gradient of a parameter, read as a matrix: the first dimension of the parameter is the number of rows.
 struct Gradient {
+    /// The shape of the parameter.
     shape: Shape,
-    /// `None` if this rank has no gradient.
+    /// The values of the gradient; `None` if this rank has no gradient.
     data: Option<TensorData>,
 }
 
@@ -57,7 +58,7 @@ impl ModuleVisitor for Take {
     }
 }
 
-/// Adds `gradients`, which are in the order of the parameters, to `grads`.
+/// Puts `gradients`, which are in the order of the parameters, back into `grads`.
 struct Put {
     grads: GradientsParams,
     gradients: VecDeque<Gradient>,
@@ -176,7 +177,9 @@ fn is_zero(row: &[f32]) -> bool {
 /// Sums gradients over all ranks.
 #[derive(Clone, Copy)]
 struct Adder<'a> {
+    /// The connection of this rank with all ranks.
     ranks: &'a dyn Collective,
+    /// The number format in which gradients are sent.
     wire: Wire,
     /// The number of items in the batches of all ranks.
     items: f32,

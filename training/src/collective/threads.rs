@@ -10,11 +10,15 @@ use super::{Collective, Lost};
 /// One of several ranks that are threads of one process, for tests. Several of these ranks are not faster than one
 /// rank, because the kernels of one rank already use all cores.
 pub struct Threads {
+    /// The number of this rank, counted from 0.
     rank: usize,
+    /// The messages that this rank has received but not used yet.
     inbox: RefCell<Inbox>,
     /// The rank that ended first, if this rank ends because that rank has ended.
     lost: Cell<Option<usize>>,
+    /// Receives the messages of all ranks to this rank.
     receiver: Receiver<Message>,
+    /// One sender per rank, including this rank, which sends messages to that rank.
     senders: Vec<Sender<Message>>,
     /// Held by the rank that draws from the random generator of a device, which is global to the process.
     turn: Arc<Mutex<()>>,

@@ -16,8 +16,8 @@ const STEPS: [usize; 2] = [20, 60];
 const USUAL_LENGTH: f64 = 6.0;
 /// The middle of the sheet, in pixels.
 const MIDDLE: f64 = 200.0;
-/// The scale of the slow deviations from the line that a person repeats in every drawing of a symbol, in units of half
-/// the size of a symbol.
+/// The scale of the habitual slow deviations from the ideal line of a symbol, which are the same in all drawings of the
+/// symbol by a person. The unit is half the size of a symbol.
 const HABITUAL: f64 = 0.07;
 /// The probability that a person draws a symbol in another way than usual.
 const SLIPS: f64 = 0.1;
@@ -53,6 +53,7 @@ pub(super) struct Person {
     hook_angles: [f64; 2],
     /// The fraction of a closed symbol that the person usually draws: see [`Habit::closure`].
     closure: f64,
+    /// The habits for each symbol, in the order of [`SYMBOLS`].
     habits: [Habit; SYMBOLS.len()],
 }
 

@@ -18,7 +18,7 @@ pub const SYMBOLS: [&str; 12] = [
     "zigzag",
 ];
 
-/// The number of points of a curve.
+/// The number of points that [`curve`] returns.
 const CURVE: usize = 64;
 
 pub(super) type Point = [f64; 2];
@@ -34,7 +34,8 @@ pub(super) struct Habit {
     pub offset: f64,
     /// Whether the line is drawn from its end to its start.
     pub reversed: bool,
-    /// Whether the symbol is mirrored. This has an effect only on the spiral, which people draw in both forms.
+    /// Whether the symbol is mirrored. This has an effect only on the spiral, which people draw clockwise or
+    /// anticlockwise.
     pub mirrored: bool,
     /// A number from 0 to 1 that determines the variant of the symbol, such as the number of teeth of a zigzag.
     pub form: f64,
@@ -114,8 +115,8 @@ pub(super) fn line(symbol: usize, habit: &Habit) -> Vec<Point> {
     line
 }
 
-/// Returns points of a curve at equally spaced parameters from `start` (included) to `end` (excluded). A closed curve
-/// therefore has no point twice.
+/// Returns [`CURVE`] points of the parametric curve `point`, at equally spaced parameter values from `start` (included)
+/// to `end` (excluded). A closed curve therefore has no point twice.
 fn curve(start: f64, end: f64, point: impl Fn(f64) -> Point) -> Vec<Point> {
     (0..CURVE).map(|index| point(start + (end - start) * index as f64 / CURVE as f64)).collect()
 }
@@ -160,7 +161,8 @@ pub(super) fn mix(one: Point, other: Point, share: f64) -> Point {
     [one[0] + share * (other[0] - one[0]), one[1] + share * (other[1] - one[1])]
 }
 
-/// Returns the part of a line between the distances `from` and `to` along the line from its start.
+/// Returns the part of a line between two places on it. `from` and `to` are the distances of these places from the
+/// start, measured along the line.
 fn cut(line: &[Point], from: f64, to: f64) -> Vec<Point> {
     let (mut part, mut walked) = (Vec::new(), 0.0);
     for pair in line.windows(2) {

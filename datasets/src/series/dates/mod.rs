@@ -140,8 +140,8 @@ fn read_several(
 }
 
 /// Reads one time per row. If no format is given, reads `joined`, which has a date and a time of day per row. If a
-/// format is given, reads `plain` in this format. If this fails, reads `joined` in this format, with or without the
-/// format of a time of day after it.
+/// format is given, reads `plain` in this format. If this fails, reads `joined` in this format, or in this format
+/// followed by the format of a time of day.
 fn read_with_daytime(plain: &[String], joined: &[String], format: Option<&str>) -> Result<Times, Wrong> {
     let Some(format) = format else { return read_texts("", joined, None) };
     let formats = ["", " %H:%M", " %H:%M:%S%.f"].map(|time| format!("{format}{time}"));

@@ -135,8 +135,8 @@ pub(super) fn period(text: &str) -> Option<Stamp> {
     Some(date.into())
 }
 
-/// Returns the first month of a part of the year: `Q` and 1 to 4 for quarters, `S` or `H` and 1 or 2 for half-years,
-/// `M` and 1 to 12 for months, `A` and 1 for the year.
+/// Returns the number of the first month of a part of the year. `kind` and `number` are `Q` and 1 to 4 for quarters,
+/// `S` or `H` and 1 or 2 for half-years, `M` and 1 to 12 for months, and `A` and 1 for the whole year.
 pub(super) fn first_month(kind: char, number: i16) -> Option<i16> {
     let (count, months) = match kind.to_ascii_uppercase() {
         'Q' => (4, 3),

@@ -10,9 +10,11 @@ use serde::Serialize;
 /// A tensor in `cases.json`: shape, element type and values.
 #[derive(Clone, Serialize)]
 pub struct Array {
+    /// The sizes of the dimensions.
     pub shape: Vec<usize>,
-    /// `f32`, `i64` or `i32`.
+    /// The element type: `f32`, `i64` or `i32`.
     pub element: &'static str,
+    /// The values in row-major order.
     pub values: Values,
 }
 
@@ -25,18 +27,20 @@ pub enum Values {
     Lengths(Vec<i32>),
 }
 
-/// A test case: the inputs of one call of a graph, and the outputs that our network in burn computes.
+/// A test case: the inputs of a graph, and the outputs that our network in burn computes from them.
 #[derive(Clone, Serialize)]
 pub struct Case {
     /// The name of the graph: `model`, `step` or `spelling`.
     pub graph: &'static str,
     /// Whether the inputs have padding, so that the graph needs the input `lengths`.
     pub padded: bool,
-    /// The number of steps of each row, if the graph `step` is run in a loop over the time steps; otherwise empty. In a
-    /// loop, the first input and the first output have the dimensions batch and time, and each call of the graph reads
-    /// one step.
+    /// The number of steps of each row of the batch, if the graph `step` is run in a loop over the steps; otherwise
+    /// empty. In a loop, the first input and the first output have the dimensions batch and time, and each call of the
+    /// graph reads one step.
     pub loops: Vec<usize>,
+    /// The name and the value of each input.
     pub inputs: Vec<(&'static str, Array)>,
+    /// The name and the expected value of each output.
     pub outputs: Vec<(&'static str, Array)>,
 }
 

@@ -29,7 +29,7 @@ fn main() {
 }
 
 /// Exports a model with one set of options, and writes the files and the test cases for this export. An export with
-/// lengths gets the cases with padding, and an export without lengths gets all other cases.
+/// the input `lengths` gets the cases with padding, and an export without this input gets all other cases.
 fn write(model: &Model, options: Options, out: &Path) {
     let cases: Vec<&Case> = model.cases.iter().filter(|case| case.padded == options.lengths).collect();
     if cases.is_empty() {

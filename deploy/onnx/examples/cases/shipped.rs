@@ -23,7 +23,7 @@ pub fn shipped() -> Vec<Shipped> {
     shipped.chain([of_sentiment("contextual".to_owned(), with_contextual_vectors())]).collect()
 }
 
-/// A classifier of texts with random weights and contextual word vectors.
+/// A text classifier that has contextual word vectors and random weights.
 fn with_contextual_vectors() -> sentiment::Sentiment {
     let settings: sentiment::settings::Settings = serde_json::from_value(serde_json::json!({
         "data": { "max_words": 50, "keep": "first" },

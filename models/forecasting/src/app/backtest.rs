@@ -1,4 +1,5 @@
-//! The subcommand `backtest`: trains one model per fold of the test part, and compares the forecasts with baselines.
+//! The subcommand `backtest`: divides the test part into folds, trains one model per fold, and compares the forecasts
+//! with baselines.
 
 use std::path::{Path, PathBuf};
 

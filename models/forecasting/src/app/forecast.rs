@@ -30,8 +30,8 @@ use crate::{Forecast, Forecaster};
 pub struct ForecastArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// Forecast the series in this CSV file, which needs the columns of the training data [default: the data of the
-    /// model's recipe]
+    /// Forecast the series in this CSV file, which needs the columns of the training data [default: the data with which
+    /// the model was trained]
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     csv: Option<PathBuf>,
     #[command(flatten)]

@@ -14,7 +14,8 @@ use self::forecast::ForecastArgs;
 pub use self::options::SeriesOptions;
 use crate::train::Forecasting;
 
-/// The description of the application `forecasting` for the crate `cli`: task, options, help texts and subcommands.
+/// The description of the application `forecasting` for the crate `cli`: training task, options, help texts and
+/// subcommands.
 pub struct App;
 
 /// The subcommands that only `forecasting` has, in addition to the shared subcommands of all applications.

@@ -14,11 +14,11 @@ use crate::settings::Split;
 
 /// Trains one model per fold in `dir/fold-1`, `dir/fold-2`, …, and measures each model on its fold. Folds whose
 /// training an earlier call has finished are not trained again. `each` is called with the result of every training in
-/// this call. Only the folds for whose index, counted from 0, `is_included` returns `true` are trained and measured, so
-/// that several processes can share the work.
+/// this call. `is_included` receives the index of a fold, counted from 0. Only folds for which it returns `true` are
+/// trained and measured, so that several processes can share the work.
 ///
-/// Returns the losses over these folds, one item per metric; `None` if the session was interrupted. A call with the
-/// same arguments then resumes the backtest.
+/// Returns the losses over the included folds, one item per metric; `None` if the training was interrupted. A call with
+/// the same arguments then resumes the backtest.
 pub fn backtest(
     recipe: &RecipeOf<Forecasting>,
     folds: usize,
@@ -62,8 +62,8 @@ fn rows(series: &[TableSeries]) -> Result<usize, TaskError> {
         Some(other) => {
             let (name, rows) = (&series[0].id, other.past.len());
             let message = format!(
-                "series `{name}` has {first} rows, but `{}` has {rows}; a backtest needs series with the same number \
-                 of rows",
+                "a backtest needs series with the same number of rows, but series `{name}` has {first} rows, and \
+                 series `{}` has {rows}; give all series the same number of rows",
                 other.id
             );
             Err(TaskError::setting("data.id", message))

@@ -57,12 +57,15 @@ impl Baseline {
 pub struct HoltWinters {
     /// Smoothing factors of level, trend and season: α, β, γ in (0, 1).
     factors: [f64; 3],
+    /// The number of steps per season; 1 if there is no season.
     season: usize,
 }
 
 /// The state of exponential smoothing after the values that it has read.
 struct Smoothed {
+    /// The smoothed value without its seasonal term.
     level: f64,
+    /// The smoothed change of the level per step.
     trend: f64,
     /// The additive seasonal term of each position in the season.
     seasonal: Vec<f64>,

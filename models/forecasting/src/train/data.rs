@@ -105,7 +105,8 @@ pub enum Set {
 }
 
 impl DataConfig {
-    /// Loads all series, and checks that each part of each series is long enough for a window.
+    /// Loads all series, and checks that the training, validation and test part of each series are long enough for a
+    /// window.
     pub fn load(&self, locator: &Locator) -> TaskResult<Vec<TableSeries>> {
         let series = self.series(locator)?;
         series.iter().try_for_each(|series| of_series(&series.id, self.check(series.past.len())))?;

@@ -93,7 +93,7 @@ pub fn values(forecasts: &Forecasts, windows: &Windows) -> Measured {
     measured
 }
 
-/// Returns the errors of all baselines on one part of the data.
+/// Returns the error metrics of each baseline over the given windows.
 pub fn baselines(windows: &Windows) -> BaselineMetrics {
     let quick = [Baseline::Persistence, Baseline::Seasonal(windows.frame.season), Baseline::Drift];
     let rows = quick.iter().map(|quick| (quick.name().to_owned(), errors(windows, &points(windows, quick))));
@@ -119,8 +119,8 @@ fn holt_winters(windows: &Windows) -> Option<Vec<f32>> {
     }))
 }
 
-/// Joins the forecasts of single targets, `[windows, horizon]`, to `[windows, horizon, targets]`. `forecasts` receives
-/// the whole column of a target.
+/// Joins the forecasts of single targets, `[windows, horizon]`, to `[windows, horizon, targets]`. `forecasts` computes
+/// the forecasts of one target from all values of its column.
 fn of_columns(windows: &Windows, mut forecasts: impl FnMut(&[f32]) -> Vec<f32>) -> Vec<f32> {
     let targets = windows.frame.targets;
     let mut points = vec![0.0; windows.len() * windows.horizon * targets];

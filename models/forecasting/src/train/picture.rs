@@ -18,7 +18,7 @@ const LEAST_PAST: usize = 20;
 const DAYS: usize = 250;
 
 /// Draws the forecast of the first window of each series, one panel per column, at most four panels. `series` is the
-/// number of all series; `set` and `forecasts` contain only the first series.
+/// number of all series. `set` and `forecasts` have one item per series, and may lack series that are not drawn.
 pub fn of_windows(
     set: &[Windows],
     forecasts: &[Forecasts],

@@ -34,7 +34,7 @@ pub fn series(locator: &Locator) -> TaskResult<Series> {
     let column = |series: &Series, name: &str| {
         series.column(name).ok_or_else(|| {
             TaskError::Other(format!(
-                "{} has no column `{name}`; replace the file with the original file of the data set",
+                "{} has no column `{name}`; delete this file, and the program downloads the published file again",
                 series.source
             ))
         })
@@ -91,7 +91,7 @@ pub fn measure(forecasts: &Forecasts, windows: &Windows) -> Measured {
     measured
 }
 
-/// Returns the mean losses of the baselines on one part of the data.
+/// Returns the mean losses of each baseline over the given windows.
 pub fn baselines(windows: &Windows) -> BaselineMetrics {
     let mut rows = BaselineMetrics::new();
     for Losses { metric, baselines, .. } in losses(&Forecasts::default(), windows) {
@@ -158,8 +158,11 @@ pub fn ewma(variances: &[f64]) -> Vec<f64> {
 /// maximum likelihood, under the assumption that returns are normally distributed.
 #[derive(Clone, Copy, Debug)]
 pub struct Garch {
+    /// The constant ω.
     constant: f64,
+    /// The factor α of the squared return.
     shock: f64,
+    /// The factor β of the previous variance.
     memory: f64,
     /// The variance of the training returns, which is the initial variance of a series.
     variance: f64,
@@ -207,9 +210,9 @@ pub struct Har {
     least: f64,
 }
 
-/// Trading days of a month.
+/// The number of trading days in a month.
 const MONTH: usize = 22;
-/// Trading days of a week.
+/// The number of trading days in a week.
 const WEEK: usize = 5;
 
 impl Har {

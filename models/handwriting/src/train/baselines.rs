@@ -14,6 +14,7 @@ use crate::train::evaluation::Likelihood;
 const PRIOR: f64 = 10.0;
 /// The variance that is added to the variance of each coordinate, so that the covariance matrix is not singular.
 const VARIANCE: f64 = 1e-6;
+/// The number of states of the pen.
 const STATES: usize = Pen::ALL.len();
 
 /// Fits a baseline to the training part, and returns its likelihood on the test part. The baseline has one Gaussian for
@@ -55,7 +56,9 @@ struct Baseline<const D: usize, C, V> {
     context: C,
     /// A function that returns the D values of a point, given the previous point and the point.
     values: V,
+    /// The Gaussian of each context.
     gaussians: Vec<Gaussian<D>>,
+    /// The frequency of each pen state, from 0 to 1, in each context.
     pens: Vec<[f64; STATES]>,
 }
 
@@ -114,8 +117,11 @@ fn each_point(part: &Part, mut call: impl FnMut(usize, &Point, &Point, bool)) {
 /// The sums, over points, of D values and of the product of each pair of these values.
 #[derive(Clone, Copy, Debug)]
 struct Moments<const D: usize> {
+    /// The number of points.
     count: f64,
+    /// The sum of each value.
     sums: [f64; D],
+    /// The sum of the product of each pair of values.
     products: [[f64; D]; D],
 }
 
@@ -134,7 +140,8 @@ impl<const D: usize> Moments<D> {
         }
     }
 
-    /// Returns these sums after [`PRIOR`] points with the mean moments of `all` are added.
+    /// Returns these sums plus the sums of [`PRIOR`] average points of `all`, so that contexts with few points get
+    /// nearly the statistics of all points.
     fn with_prior(&self, all: &Self) -> Self {
         let share = PRIOR / all.count.max(1.0);
         let mut sums = *self;
@@ -149,6 +156,7 @@ impl<const D: usize> Moments<D> {
 /// A D-dimensional Gaussian.
 #[derive(Clone, Copy, Debug)]
 struct Gaussian<const D: usize> {
+    /// The mean of each value.
     mean: [f64; D],
     /// The lower triangular factor L of the covariance matrix L·Lᵀ (Cholesky).
     factor: [[f64; D]; D],

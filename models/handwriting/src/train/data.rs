@@ -20,13 +20,13 @@ const LEAST_SPACING: f64 = 0.001;
 pub struct DataConfig {
     /// The data set to load.
     pub set: Set,
-    /// The distance of neighbouring points along a stroke, where the larger side of a drawing is 1. If absent, the points
-    /// of the data set are used as they are.
+    /// The distance of neighbouring points along a stroke, where the larger side of a drawing is 1. If absent, strokes
+    /// keep the points that the data set has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spacing: Option<Positive>,
     /// The share of the training part that is held out for validation, from 0 to 1. All drawings of a person are in the
     /// same part, if the data set names the persons. Must be absent or 0 for the set `gestures`, which has a separate
-    /// validation part.
+    /// validation part, and above 0 for the other sets.
     #[serde(default)]
     pub valid: Fraction,
     /// The share of the drawings that is held out as the test part, from 0 to 1. All drawings of a person are in the
@@ -47,9 +47,9 @@ pub struct DataConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Set {
-    /// Pen gestures that the program generates with a fixed seed, each in one stroke.
+    /// Pen gestures of one stroke each, which the program generates with a fixed seed.
     Gestures,
-    /// Characters of five alphabets (Lake et al. 2015).
+    /// Characters of five alphabets of the data set Omniglot (Lake et al. 2015).
     Omniglot,
     /// Pen-based digits (UCI). Each digit is eight points, without information on where the pen was lifted.
     Pendigits,
@@ -108,13 +108,13 @@ impl DataConfig {
                 (true, false) => {
                     return Err(TaskError::setting(
                         setting,
-                        "the setting is missing or 0; set it to the share to hold out, such as 0.1",
+                        "the setting is missing or 0; set it to the share of the drawings to hold out, such as 0.1",
                     ));
                 }
                 (false, true) => {
                     return Err(TaskError::setting(
                         setting,
-                        "the data set already has a separate part for this purpose; remove this setting",
+                        "no drawings are held out, because the data set has a separate part; remove this setting",
                     ));
                 }
                 _ => {}
@@ -162,8 +162,10 @@ impl DataConfig {
         let example = |recording: &Recording| -> TaskResult<Example> {
             let label = &recording.label;
             let class = classes.iter().position(|class| class == label).ok_or_else(|| {
-                let message =
-                    format!("all drawings of the class `{label}` are held out; hold out less, or use another seed");
+                let message = format!(
+                    "no drawing of the class `{label}` is left for training; reduce data.valid or data.test, or use \
+                     another seed"
+                );
                 TaskError::setting("data.split_seed", message)
             })?;
             let original = strokes(recording, recordings.channels.len());

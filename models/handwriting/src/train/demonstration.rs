@@ -13,8 +13,9 @@ const CLASSES: usize = 12;
 const COLUMNS: usize = 10;
 /// The largest number of drawings by persons in each row of the picture; the other drawings are generated.
 const BY_PERSONS: usize = 4;
-/// The colors of drawings by persons and by the model.
+/// The color of drawings by persons.
 const PERSON: &str = "#1f6fb4";
+/// The color of drawings that the model generates.
 const MODEL: &str = "#222";
 
 /// Makes a picture with one row per class, for at most `CLASSES` classes: first drawings by persons from the test part,
@@ -45,7 +46,7 @@ pub fn demonstrate(model: &Writer, test: &Part) -> TaskResult<Demonstration> {
     Ok(Demonstration { lines, picture: Some(grid(&cells.collect::<Vec<_>>(), COLUMNS)) })
 }
 
-/// The indices of at most `count` of `all` items, at equal distances.
+/// Returns the indices of at most `count` of `all` items. The chosen items are at equal distances.
 fn spread(all: usize, count: usize) -> impl Iterator<Item = usize> {
     let count = count.min(all);
     (0..count).map(move |place| place * all / count)

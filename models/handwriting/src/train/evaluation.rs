@@ -1,4 +1,4 @@
-//! The negative log-likelihood of the points of a part.
+//! The negative log-likelihood of the points of a part of the data, such as the test part.
 
 use inference::by_length;
 use training::{Interrupt, Measured, Metric, TaskResult};
@@ -10,7 +10,7 @@ use crate::train::data::Part;
 /// The number of drawings in a batch.
 const BATCH: usize = 64;
 
-/// The sums over the points of a part.
+/// Sums over all points of a part of the data (training, validation or test).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Likelihood {
     /// The number of points.

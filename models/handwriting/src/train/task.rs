@@ -21,8 +21,8 @@ use crate::train::data::{DataConfig, Part};
 use crate::train::demonstration::demonstrate;
 use crate::train::evaluation::likelihood;
 
-/// Trains and evaluates [`Writer`] models. It holds what is derived from the training part without gradients: the classes, and
-/// the scale of the offsets.
+/// Trains and evaluates [`Writer`] models. It holds what is derived from the training part without gradients: the
+/// classes, and the scale of the offsets.
 pub struct HandwritingTask {
     data: DataConfig,
     settings: Settings,

@@ -20,14 +20,18 @@ use crate::model::Network;
 /// The largest number of tokens, from the start of the validation part, on which the grid search measures cache
 /// settings.
 const SEARCH_TOKENS: usize = 100_000;
+/// The cache sizes, in tokens, that the grid search tries.
 const PLACES: [usize; 3] = [500, 1000, 2000];
+/// The values of the sharpness θ that the grid search tries.
 const SHARPNESS: [f64; 6] = [0.1, 0.2, 0.3, 0.5, 0.7, 1.0];
+/// The values of the share λ that the grid search tries.
 const SHARES: [f64; 8] = [0.02, 0.05, 0.08, 0.11, 0.14, 0.18, 0.22, 0.3];
 
 /// The probabilities that network and caches assign to the tokens of a text.
 struct Probabilities {
+    /// The probability that the network gives to each token.
     network: Vec<f64>,
-    /// One list per cache: the probability of each token.
+    /// One list per cache: the probability that the cache gives to each token.
     caches: Vec<Vec<f64>>,
 }
 
@@ -64,10 +68,12 @@ fn mixture_loss(network: &[f64], cache: &[f64], share: f64) -> f64 {
     losses.sum::<f64>() / network.len() as f64
 }
 
-/// Caches of several sizes and values of `sharpness` that read a text at the same time.
+/// Several caches, one for each combination of a size and a sharpness, whose probabilities are computed in one pass
+/// over a text.
 struct Search<'a> {
     /// The sizes of the caches in tokens, in ascending order.
     places: &'a [usize],
+    /// The values of the sharpness θ.
     sharpness: &'a [f64],
 }
 

@@ -26,10 +26,10 @@ pub struct DataConfig {
     /// The unit of tokens: words or characters.
     #[serde(default)]
     pub level: Level,
-    /// The size of the vocabulary: only the most frequent tokens of the training part are in it.
+    /// The largest size of the vocabulary, in tokens: only the most frequent tokens of the training part are in it.
     pub vocabulary: Count,
-    /// The number of times that a token must occur in the training part to be in the vocabulary. If it is 2, words that
-    /// occur only once become `<unk>` in the training text, so the model learns where unknown words occur.
+    /// The number of times that a token must occur in the training part to be in the vocabulary; 1 if absent. With 2,
+    /// words that occur only once become `<unk>` in the training text, so the model learns where unknown words occur.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_count: Option<Count>,
     /// The number of steps per window of truncated back-propagation through time.
@@ -78,8 +78,8 @@ impl DataConfig {
         match self.level == other.level {
             true => Ok(()),
             false => {
-                let message = "the tokens of the model in start_from are not of this level (word or character); set \
-                               data.level to the level of that model, or choose another model";
+                let message = "the model in start_from has tokens of another level (word or character); set data.level \
+                               to the level of that model, or choose another model";
                 Err(TaskError::setting("data.level", message))
             }
         }

@@ -23,8 +23,9 @@ use crate::adaptation::DynamicConfig;
 use crate::evaluation::{EvalLayout, Rows, mean, windows};
 use crate::model::Network;
 
-// The learning rates and decays that the grid search tries.
+/// The learning rates η that the grid search tries.
 const RATES: [f64; 3] = [5e-4, 1e-3, 2e-3];
+/// The decays λ that the grid search tries.
 const DECAYS: [f64; 3] = [0.001, 0.003, 0.01];
 /// The largest number of tokens, from the start of the validation part, on which the grid search measures settings.
 const SEARCH_TOKENS: usize = 10_000;
@@ -42,7 +43,7 @@ const ROWS: usize = 20;
 const STEPS: usize = 70;
 /// The constant ε of the update rule, which is added to the root mean square of a gradient.
 const EPSILON: f32 = 1e-3;
-/// The number of values that one parallel task updates.
+/// The number of weights that one job of the thread pool updates.
 const CHUNK: usize = 1 << 14;
 
 /// Finds the learning rate and the decay with the lowest loss on the beginning of a text, by grid search.
@@ -85,6 +86,7 @@ pub fn loss(
 pub struct Trained {
     /// The network without dropout, on a device that records gradients.
     network: Network,
+    /// The trained values and the sizes of the gradients, by parameter.
     statistics: HashMap<ParamId, Statistics>,
     /// The mean, over all weights of the network, of the root mean square of a weight's gradient.
     mean: f32,
@@ -131,7 +133,9 @@ impl Trained {
 /// Visits a module to sum squared gradients and to copy the trained weights.
 #[derive(Default)]
 struct Squares {
+    /// The gradients of the current window.
     grads: Option<GradientsParams>,
+    /// The trained weights, and the sums of squared gradients so far, by parameter.
     statistics: HashMap<ParamId, Statistics>,
 }
 
@@ -148,8 +152,11 @@ impl ModuleVisitor for Squares {
 
 /// Visits a module to update every weight by the update rule in the documentation of this [module](self).
 struct Update<'a> {
+    /// The gradients of the current segment.
     grads: GradientsParams,
+    /// The trained weights, and the sizes of their gradients on the training text.
     trained: &'a Trained,
+    /// The learning rate and the decay.
     config: DynamicConfig,
 }
 

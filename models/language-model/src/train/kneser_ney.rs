@@ -22,7 +22,9 @@ const ROOT: u32 = 0;
 /// A trained n-gram model with Kneser-Ney smoothing.
 #[derive(Clone, Debug)]
 pub struct KneserNey {
+    /// The length n of the longest n-grams.
     order: usize,
+    /// The number of tokens in the vocabulary.
     vocabulary: usize,
     /// Maps the index of a context and the id of an additional, older word to the index of the longer context.
     longer: HashMap<(u32, u32), u32>,
@@ -30,6 +32,7 @@ pub struct KneserNey {
     /// the count is the number of occurrences; for other contexts, it is the number of longer contexts in which the
     /// word occurs.
     counts: HashMap<(u32, u32), u32>,
+    /// The totals of each context, by the index of the context.
     contexts: Vec<Context>,
     /// The discounts of the counts 1, 2, and 3 or more, by the number of words in the context.
     discounts: Vec<[f64; 3]>,
@@ -38,13 +41,15 @@ pub struct KneserNey {
 /// Totals over the words that follow one context.
 #[derive(Clone, Copy, Debug, Default)]
 struct Context {
+    /// The sum of the counts of the words.
     total: u32,
     /// The number of words with a count of 1, of 2, and of 3 or more.
     words: [u32; 3],
 }
 
 impl KneserNey {
-    /// Counts the n-grams of a text whose lines end with token 0.
+    /// Fits a model to a text whose lines end with token 0: counts its n-grams of up to `order` tokens, and estimates
+    /// the discounts.
     ///
     /// # Errors
     ///

@@ -27,7 +27,7 @@ use crate::train::kneser_ney::KneserNey;
 use crate::train::notes::{notes, unknown_share};
 use crate::train::{cache, dynamic};
 
-/// The length of the baseline's n-grams.
+/// The length of the longest n-grams of the baseline.
 const ORDER: usize = 5;
 /// The name of the metric of [`unknown_share`].
 const UNKNOWN_SHARE: &str = "unknown_share";
@@ -157,12 +157,13 @@ impl Task for LanguageModelTask {
         Ok(Window { inputs: streams.inputs(window, cx.device), targets: streams.targets(window, cx.device), rows })
     }
 
-    /// Returns the rows of a batch that a rank computes. A rank computes the same rows of every batch, so that it can
-    /// keep their hidden states.
+    /// Returns the rows of a batch that one rank (process) of a data-parallel training computes. A rank computes the
+    /// same rows of every batch, so that it can keep their hidden states.
     fn part(&self, Window { inputs, targets, rows }: Window, share: Share) -> TaskResult<Option<Window>> {
         let Some(own) = share.own_rows(rows.of) else {
             let message = format!(
-                "{} rows per batch are too few for {} ranks, because each rank needs a row; start fewer ranks, or increase this setting",
+                "{} rows per batch are too few for {} ranks (processes), because each rank needs a row; start fewer \
+                 ranks, or increase this setting",
                 rows.of, share.world
             );
             return Err(TaskError::setting("training.batch_size", message));

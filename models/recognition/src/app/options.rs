@@ -33,7 +33,7 @@ pub struct DataOptions {
     /// Column of --csv with the class
     #[arg(long, value_name = "COLUMN", requires = "csv")]
     label: Option<String>,
-    /// Columns with the channels [default: all columns of numbers that have no other use]
+    /// Columns with the channels [default: all columns of numbers that no other option names]
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     channels: Vec<String>,
     /// Column with the person of each recording. All recordings of a person are in the same part of the data (training,

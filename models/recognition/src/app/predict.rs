@@ -39,15 +39,14 @@ pub struct Predict {
     /// Read the samples one by one, as from a stream, and print the class of the samples so far after every sample
     #[arg(long)]
     stream: bool,
-    /// For --stream: number of consecutive samples, after the first, at which a class must be the most probable before
-    /// the class is reported
+    /// For --stream: report a class when it has been the most probable class at SAMPLES + 1 consecutive samples
     #[arg(long, value_name = "SAMPLES", default_value_t = 0, requires = "stream")]
     delay: usize,
     #[command(flatten)]
     model: ModelArgs,
 }
 
-/// An answer with the identifier of its recording.
+/// A prediction, or a class in a stream, with the identifier of its recording.
 #[derive(Serialize)]
 struct Identified<'a, A> {
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -56,7 +55,7 @@ struct Identified<'a, A> {
     answer: &'a A,
 }
 
-/// A sequence with its identifier.
+/// The identifier of a recording, and its sequence.
 type Input = (String, Sequence);
 
 impl Predict {

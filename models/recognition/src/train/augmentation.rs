@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// The number of parts of a sequence that are warped by different factors.
 const WARPED_PARTS: usize = 4;
 
-/// The table `[data.augmentation]` of a recipe. The default changes nothing.
+/// The table `[data.augmentation]` of a recipe (the TOML file of a training run). The default changes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Augmentation {
@@ -35,8 +35,8 @@ pub struct Augmentation {
 }
 
 impl Augmentation {
-    /// Returns whether the angle of the rotation is valid, from 0 to 180 degrees, and whether sequences with this number
-    /// of channels can be rotated: 2 channels, or groups of 3 channels.
+    /// Returns whether the angle of the rotation is valid, from 0 to 180 degrees, and whether sequences with this
+    /// number of channels can be rotated: 2 channels, or groups of 3 channels.
     pub fn fits(&self, channels: usize) -> bool {
         self.rotation == 0.0 || (0.0..=180.0).contains(&self.rotation) && (channels == 2 || channels.is_multiple_of(3))
     }
@@ -131,8 +131,9 @@ fn about_mean(samples: &mut [f32], channels: usize, change: impl Fn(&mut [f32]))
     }
 }
 
-/// Rotates the axes of a sequence by a random angle of at most `most` radians. A drawing in a plane is rotated about
-/// its mean. Sensors measure vectors, which are rotated about zero around a random axis.
+/// Rotates a sequence by a random angle of at most `most` radians. Two channels are a drawing in a plane, which is
+/// rotated about its mean. Otherwise, each three channels are a vector in space, which is rotated about a random axis
+/// through zero.
 fn rotate(samples: &mut [f32], channels: usize, most: f32, rng: &mut ChaCha8Rng) {
     let angle = uniform(most, rng);
     let (sin, cos) = angle.sin_cos();

@@ -16,8 +16,8 @@ use crate::train::task::probabilities;
 /// Folds that an earlier call has finished are not trained again. `each` is called with the result of every training in
 /// this call.
 ///
-/// Returns the metrics over the recordings of all folds, and the accuracy for each person; `None` if the session was
-/// interrupted. A call with the same arguments then resumes the cross-validation.
+/// Returns the metrics over the recordings of all folds, and the accuracy for each person; `None` if a stop was
+/// requested. A call with the same arguments then resumes the cross-validation.
 ///
 /// # Errors
 ///

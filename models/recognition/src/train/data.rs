@@ -45,7 +45,7 @@ pub struct DataConfig {
     /// If set, the sequences are videos: the videos of the set `videos`, or drawings that are rendered as videos.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub video: Option<Video>,
-    /// Whether the values of a channel are relative to the first sample of a sequence.
+    /// Whether the first sample of a sequence is subtracted from all its samples.
     #[serde(default)]
     pub relative: bool,
     /// Whether the network also reads the difference of each channel from the previous sample.
@@ -77,8 +77,8 @@ pub struct DataConfig {
     pub label_smoothing: Fraction,
 }
 
-/// The channels that are read of the data set Omniglot: the position of the pen, and 1 in `pen_up` at the last point of
-/// a stroke.
+/// The channels that are read from the data set Omniglot: the position of the pen, `x` and `y`, and `pen_up`, which is
+/// 1 at the last point of a stroke.
 const STROKES: [&str; 3] = ["x", "y", "pen_up"];
 
 /// The size of the images of videos, and the number of images that are rendered of a drawing.
@@ -108,7 +108,7 @@ pub enum Set {
     WatchExercises,
     /// Characters of five alphabets, with several strokes each (Omniglot).
     Omniglot,
-    /// Heartbeats of one person (UCR archive): the published training part.
+    /// Heartbeats of one person (UCR archive). Only the published training part is used.
     Ecg5000,
     /// The user's own CSV file with the samples of all recordings.
     Table,
@@ -162,7 +162,7 @@ impl DataConfig {
             Set::Ecg5000 => (ecg5000::load(locator)?, None),
             Set::Table => {
                 let missing =
-                    |key| TaskError::setting(key, "the setting is missing; give the name of a column of the file");
+                    |key| TaskError::setting(key, "the setting is missing; set it to the column with the classes");
                 let label = self.label.as_deref().ok_or_else(|| missing("data.label"))?;
                 (Recordings::from_csv(&locator.own_file(self.own_path()?), &self.id, Some(label), &self.format)?, None)
             }
@@ -171,7 +171,7 @@ impl DataConfig {
                 let missing = || {
                     TaskError::setting(
                         "data.video",
-                        "the setting is missing; set data.video to { side = 28 }, or to another size",
+                        "the setting is missing; set data.video to { side = 28 } for images of 28 × 28 pixels",
                     )
                 };
                 let side = self.video.ok_or_else(missing)?.side.get();
@@ -215,8 +215,9 @@ impl DataConfig {
         self.prepared(Splits { train, valid, test }, cx)
     }
 
-    /// Prepares all parts as the settings say: selects the channels of the training part, resamples the recordings, reduces
-    /// drawings to a fixed number of points, and renders drawings as videos.
+    /// Preprocesses all parts: selects the channels of the training part and, if these settings are set, resamples the
+    /// recordings (`rate`), reduces drawings to a number of points (`drawing`), and renders drawings as videos
+    /// (`video.images`).
     fn prepared(&self, splits: Splits<Recordings>, cx: &mut LoadContext) -> TaskResult<Splits<Recordings>> {
         let Splits { train, valid, test } = splits;
         let channels = self.channels(&train)?;
@@ -248,8 +249,8 @@ impl DataConfig {
         if !self.augmentation.fits(channels.len()) {
             let count = channels.len();
             let message = format!(
-                "the angle must be from 0 to 180, and the data must have 2 channels or a multiple of 3 channels, not \
-                 {count}"
+                "rotation needs an angle from 0 to 180 degrees, and data with 2 channels or a multiple of 3 channels; \
+                 the data have {count} channels"
             );
             return Err(TaskError::setting("data.augmentation.rotation", message));
         }
@@ -304,7 +305,8 @@ impl DataConfig {
         match settings.into_iter().find(|(_, wrong)| *wrong) {
             Some((setting, _)) => Err(TaskError::setting(
                 setting,
-                "this setting cannot be used with this value of data.set or data.video; remove one of these settings",
+                "this setting does not fit data.set or data.video; remove it (data.video must set images for drawings, \
+                 and must not set images for data.set = \"videos\")",
             )),
             None => Ok(()),
         }
@@ -328,7 +330,7 @@ impl DataConfig {
     }
 }
 
-/// Joins two parts, whose channels are matched by name.
+/// Appends the recordings of `other` to the recordings of `one`. Channels are matched by name.
 fn joined(mut one: Recordings, other: Recordings) -> TaskResult<Recordings> {
     if one.rate != other.rate {
         let rate = |rate: Option<f64>| rate.map_or("unknown".to_owned(), |rate| rate.to_string());

@@ -15,7 +15,9 @@ type Steps = Vec<f32>;
 /// The nearest-neighbour classifier: it keeps the training sequences with their classes.
 #[derive(Debug)]
 pub struct NearestNeighbor {
+    /// The number of channels of all sequences.
     channels: usize,
+    /// The training sequences, reduced to at most [`MAX_STEPS`] steps, and the indices of their classes.
     known: Vec<(Steps, usize)>,
 }
 

@@ -12,7 +12,7 @@ use crate::train::data::Example;
 /// the model has the number of classes as its class index, and counts as wrong.
 ///
 /// - `accuracy`: the share of examples whose most probable class is right
-/// - `macro_f1`: the mean F1 of the classes that occur
+/// - `macro_f1`: the mean F1 of the classes that have examples
 /// - `loss`: the mean cross-entropy in nats
 /// - `calibration_error`: the expected calibration error with ten bins ([Guo et al.
 ///   2017](https://arxiv.org/abs/1706.04599))
@@ -56,7 +56,7 @@ pub fn by_person(examples: &[Example], probabilities: &[Vec<f32>]) -> BTreeMap<S
     people.into_iter().map(|(person, right)| (person.clone(), share(&right))).collect()
 }
 
-/// Returns the answer of a model to each example.
+/// Returns, for each example, the true class, the most probable class and the probability of that class.
 pub fn answers(examples: &[Example], probabilities: &[Vec<f32>]) -> Vec<Answer> {
     let answer = |(example, probabilities): (&Example, &Vec<f32>)| Answer::new(example.class, probabilities);
     examples.iter().zip(probabilities).map(answer).collect()

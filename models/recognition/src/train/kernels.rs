@@ -48,9 +48,13 @@ impl Kernel {
 /// Random kernels, and a linear classifier of their features.
 #[derive(Debug)]
 pub struct RandomKernels {
+    /// The number of channels of all sequences.
     channels: usize,
+    /// The convolution kernels, each of which computes two features.
     kernels: Vec<Kernel>,
+    /// The mean of each feature over the training sequences.
     mean: Vec<f64>,
+    /// The standard deviation of each feature over the training sequences.
     deviation: Vec<f64>,
     /// One row per class: the weights of the features, and the constant.
     classifier: Vec<Vec<f64>>,
@@ -118,8 +122,8 @@ impl RandomKernels {
     }
 }
 
-/// Fits a ridge regression per class. The target is 1 for rows of the class, and -1 for other rows. Returns the weights
-/// of each class.
+/// Fits a ridge regression per class. `rows` has the features of one sequence per row. The target is 1 for sequences of
+/// the class, and -1 for other sequences. Returns the weights of each class.
 fn ridge(rows: &[Vec<f64>], labels: &[usize], classes: usize, interrupt: &Interrupt) -> TaskResult<Vec<Vec<f64>>> {
     let size = rows.first().map_or(0, Vec::len);
     let mut gram = vec![0.0; size * size]; // the lower triangle of XᵀX

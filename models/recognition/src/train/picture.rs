@@ -14,14 +14,17 @@ use crate::train::evaluation::answers;
 
 /// The largest number of drawings in the picture.
 const SHOWN: usize = 24;
-/// The number of drawings per row, and the size of a drawing in pixels.
+/// The number of drawings per row.
 const ROW: usize = 8;
+/// The width and height of the square for one drawing, in pixels.
 const SIZE: f32 = 100.0;
-/// The height of the text below a drawing, and the margin around the drawing, in pixels.
+/// The height of the text below a drawing, in pixels.
 const TEXT: f32 = 20.0;
+/// The margin between a drawing and the border of its square, in pixels.
 const MARGIN: f32 = 12.0;
 
-/// Draws test sequences with two channels as strokes of a pen, and the confusion matrix below them.
+/// Returns a picture in SVG format: the confusion matrix and, if the sequences have two channels, some test sequences
+/// above it, drawn as strokes of a pen.
 pub fn draw(examples: &[Example], probabilities: &[Vec<f32>], settings: &Settings) -> TaskResult<String> {
     let classes = &settings.classes;
     let matrix = heat_map(&HeatMap {

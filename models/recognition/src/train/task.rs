@@ -27,7 +27,7 @@ use crate::train::{evaluation, picture};
 
 /// The number of points to which a drawing is resampled for the baselines.
 const DRAWN: usize = 32;
-/// The height and the width of the images that the baselines read, in blocks of pixels.
+/// The height and the width, in pixels, to which images are reduced for the baselines.
 const COARSE: usize = 7;
 /// The largest number of test sequences that the demonstration lists with their classes.
 const SHOWN: usize = 8;
@@ -273,7 +273,8 @@ impl RecognitionTask {
     }
 }
 
-/// Reduces images of `side` × `side` pixels to means of blocks, `[images, COARSE²]`, from 0 to 1.
+/// Reduces images of `side` × `side` pixels to [`COARSE`] × [`COARSE`] pixels, `[images, COARSE²]`. Each new pixel is
+/// the mean of a block of pixels, divided by 255.
 fn coarse(pixels: &[f32], side: usize) -> Vec<f32> {
     let bounds = |block: usize| block * side / COARSE..((block + 1) * side).div_ceil(COARSE);
     let mean = |image: &[f32], block: usize| {

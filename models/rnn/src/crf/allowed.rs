@@ -31,8 +31,8 @@ impl Allowed {
         fits.then(|| self.clone())
     }
 
-    /// Checks the label ids, the start, the end and the transitions of a target. `sequence` is the index of the
-    /// sequence in the batch. The rules must not have empty lists.
+    /// Checks that the label ids of a target are valid, and that these rules allow its start, its end and its
+    /// transitions. `sequence` is the index of the sequence in the batch. The rules must not have empty lists.
     pub(super) fn check(&self, sequence: usize, target: &[usize]) -> Result<(), CrfError> {
         let labels = self.start.len();
         if let Some(step) = target.iter().position(|&label| label >= labels) {

@@ -9,7 +9,7 @@ pub enum CrfError {
     TargetCount {
         /// The number of targets.
         targets: usize,
-        /// The number of sequence lengths.
+        /// The number of sequences in the batch.
         sequences: usize,
     },
     /// A target has more or fewer labels than its sequence has steps.
@@ -69,7 +69,10 @@ impl fmt::Display for CrfError {
                 )
             }
             Self::TargetLength { sequence, found, expected } => {
-                write!(f, "crf: sequence {sequence} has {expected} steps, but its target has {found} labels")
+                write!(
+                    f,
+                    "crf: sequence {sequence} has {expected} steps, but {found} target labels; give one label per step"
+                )
             }
             Self::Label { sequence, step, label, labels } => {
                 write!(

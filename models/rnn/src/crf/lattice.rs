@@ -91,6 +91,7 @@ pub struct Lattice {
     /// For each step and label: `ln Σ exp(score)` over all paths from this step to the last step that begin with this
     /// label. Shape: `[time, labels]`.
     backward: Vec<f64>,
+    /// `ln Σ exp(score)` over all allowed paths.
     log_partition: f64,
 }
 
@@ -110,7 +111,7 @@ impl Lattice {
         Self { scores, emissions, forward, backward, log_partition }
     }
 
-    /// Computes `ln Σ exp(score)` over all allowed paths, in nats. The result is −∞ if no path of this length is
+    /// Returns `ln Σ exp(score)` over all allowed paths, in nats. The result is −∞ if no path of this length is
     /// allowed.
     pub fn log_partition(&self) -> f64 {
         self.log_partition
@@ -138,7 +139,7 @@ impl Lattice {
         let (count, end) = (self.scores.labels(), start + labels.len());
         assert!(
             end * count <= self.emissions.len() && labels.iter().all(|&label| label < count),
-            "crf: labels {labels:?} from step {start} do not fit: label ids must be below {count}, in {} steps",
+            "crf: labels {labels:?} from step {start} do not fit a sequence of {} steps with label ids below {count}",
             self.emissions.len() / count
         );
         let emission = |step: usize| self.emissions[(start + step) * count + labels[step]];
@@ -151,8 +152,8 @@ impl Lattice {
     }
 
     /// Computes the gradients of the negative log-likelihood of a target with respect to the emissions,
-    /// `[time, labels]`, and to the transitions, `[from, to]`. Each derivative is an expected count minus the count in
-    /// the target.
+    /// `[time, labels]`, and to the transitions, `[from, to]`. Each derivative is an expected count (of a label at a
+    /// step, or of a transition) minus the count in the target.
     pub(super) fn gradient(&self, target: &[usize]) -> (Vec<f64>, Vec<f64>) {
         let labels = self.scores.labels();
         let (mut emissions, mut transitions) = (self.flat_marginals(), self.expected_transitions());

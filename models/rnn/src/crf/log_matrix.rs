@@ -1,4 +1,4 @@
-//! Matrix products in log space: sums of exponentials, given and returned as logarithms.
+//! Matrix products in log space: the matrices and the results hold logarithms, and the products add exponentials.
 
 /// A sum of at least this size is not affected by underflow, because a term that underflows is below 1e-307.
 const EXACT: f64 = 1e-280;
@@ -6,11 +6,13 @@ const EXACT: f64 = 1e-280;
 /// A square matrix of scores, `[from, to]`. A score may be −∞.
 #[derive(Debug)]
 pub(super) struct LogMatrix {
+    /// The number of rows and of columns.
     size: usize,
+    /// The scores, `[from, to]`.
     log: Vec<f64>,
-    /// `exp(log − max)` of each score in `log`, where `max` is the largest score, or 0 if the largest score is not
-    /// finite.
+    /// `exp(score − max)` of each score in `log`.
     exp: Vec<f64>,
+    /// The largest score, or 0 if the largest score is not finite.
     max: f64,
 }
 
@@ -36,7 +38,7 @@ impl LogMatrix {
     /// Computes `output[to] = ln Σ exp(input[from] + log[from, to])`, where the sum runs over `from`.
     ///
     /// The sums are a matrix product of exponentials. Terms of a sum can underflow if the values of `input` are far
-    /// apart. A sum that underflow may have changed is computed again, term by term in log space.
+    /// apart. If a sum is so small that underflow may have changed it, it is computed again, term by term in log space.
     pub fn multiply(&self, input: &[f64], output: &mut [f64]) {
         let (weights, max) = exp_below_max(input);
         output.fill(0.0);

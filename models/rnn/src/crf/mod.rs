@@ -266,7 +266,8 @@ impl Crf {
     }
 }
 
-/// Returns zeros with the shape of a tensor. A gradient of the zeros becomes a gradient of the tensor, unchanged.
+/// Returns zeros with the shape of `tensor`. The backward pass adds the gradient of the zeros, unchanged, to the
+/// gradient of `tensor`.
 fn zeros<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
     tensor.clone() - tensor.detach()
 }

@@ -1,4 +1,4 @@
-//! The gradient of [`dense`](super::dense), which is one node of burn's autodiff graph.
+//! The gradient of [`dense`](super::dense), as one node of burn's autodiff graph.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;

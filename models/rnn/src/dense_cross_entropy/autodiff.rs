@@ -1,4 +1,4 @@
-//! The gradient of [`dense_cross_entropy`](super::dense_cross_entropy), which is one node of burn's autodiff graph.
+//! The gradient of [`dense_cross_entropy`](super::dense_cross_entropy), as one node of burn's autodiff graph.
 
 use std::sync::Arc;
 

@@ -106,6 +106,7 @@ impl DenseCrossEntropy for Flex {
 struct Call {
     /// Inputs `[rows, features]`, weight `[classes, features]` and bias `[classes]`, in this order.
     tensors: [FlexTensor; 3],
+    /// The target class of each row, `[rows]`.
     targets: Arc<[usize]>,
 }
 

@@ -23,6 +23,7 @@ pub use weight::WeightDropout;
 /// that record gradients) only, and not in a frozen module. Without burn's feature `autodiff`, it never draws a mask.
 #[derive(Module, Debug)]
 struct Mask {
+    /// The probability that a value is dropped.
     prob: f64,
     /// True until [`freeze`](burn::module::Module::freeze) sets the flag to false. In a frozen module, the dropout is
     /// inactive.
@@ -53,11 +54,12 @@ impl Mask {
     }
 }
 
-/// The smallest number of values of a mask that is drawn by [`host_mask`].
+/// On the CPU backend `flex`, a mask with at least this number of values is drawn by [`host_mask`].
 const LARGE: usize = 1 << 16;
 
-/// Draws a mask on the CPU from 16 random bits per value, which is faster than burn's Bernoulli distribution. The seed
-/// comes from the device's generator, so `device.seed(n)` makes the mask reproducible.
+/// Draws a mask on the CPU from 16 random bits per value, which is faster than burn's Bernoulli distribution. `keep` is
+/// the probability that a value is not dropped. The seed comes from the device's generator, so `device.seed(n)` makes
+/// the mask reproducible.
 fn host_mask<const D: usize>(shape: [usize; D], keep: f64, device: &Device) -> Tensor<D> {
     let seed = Tensor::<1>::random([1], Distribution::Uniform(0.0, f64::from(1 << 24)), device);
     let mut rng = ChaCha8Rng::seed_from_u64(f64::from(seed.into_scalar::<f32>()) as u64);

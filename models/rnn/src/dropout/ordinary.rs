@@ -6,7 +6,8 @@ use super::Rows;
 /// Dropout (Srivastava et al. 2014): drops each value independently. The other values are scaled by `1 / (1 − prob)`.
 ///
 /// With the same seed, the layer draws the same masks as [`burn::nn::Dropout`]. It also has the same fields, so both
-/// layers give the same results and the same checkpoints. In addition, this layer supports a batch that is divided between several processes: see [`Rows`].
+/// layers give the same results and the same checkpoints. In addition, this layer supports a batch that is divided
+/// between several processes: see [`Rows`].
 #[derive(Module, Debug)]
 pub struct Dropout {
     prob: f64,

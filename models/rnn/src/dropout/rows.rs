@@ -29,7 +29,7 @@ impl Rows {
 
     /// Calls `compute`. During the call, dropout draws its masks for these rows of the whole batch.
     pub fn within<R>(&self, compute: impl FnOnce() -> R) -> R {
-        /// Restores the previous value of `CURRENT` when it is dropped, also after a panic.
+        /// Restores the previous value of `CURRENT` when this guard goes out of scope, also after a panic.
         struct Before(Option<Rows>);
         impl Drop for Before {
             fn drop(&mut self) {
@@ -42,7 +42,8 @@ impl Rows {
 
     /// Draws a mask of the given shape. The size of the first dimension is the number of rows of the batch that this
     /// process computes, or a multiple of it. Inside of [`within`](Self::within), `draw` draws the mask for the whole
-    /// batch, and `narrow` selects the part of the rows of this process, from the given start.
+    /// batch, and `narrow` selects the rows of this process in that mask. The second argument of `narrow` is the index
+    /// of the first of these rows.
     pub(super) fn of_whole<const D: usize, T>(
         shape: [usize; D],
         draw: impl FnOnce([usize; D]) -> Option<T>,

@@ -1,4 +1,4 @@
-//! The gradients of the fused operations: each operation is one node of the autodiff graph.
+//! The gradients of [`RecurrentLayer`] and [`Rows`]: each of these operations is one node of the autodiff graph.
 
 use std::ops::Range;
 

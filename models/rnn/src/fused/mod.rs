@@ -78,6 +78,7 @@ pub(crate) fn scan(scan: ScanInput) -> (Tensor<3>, LayerState) {
 pub(crate) struct LayerOptions {
     cell: Cell,
     direction: Direction,
+    /// The length of each sequence, `[batch]`; `None` if there is no padding.
     lengths: Option<Lengths>,
     /// The cache of packed weights (weights in the memory layout of the CPU kernels).
     packed: Kept,

@@ -1,6 +1,7 @@
 //! The gradient of an embedding on a GPU, with one cube (thread block) per word of the batch.
 //!
-//! This kernel is faster than burn's kernel, in which one thread per feature adds all words of the batch one by one.
+//! This kernel is faster than burn's kernel, in which one thread per feature adds the gradients of all words of the
+//! batch one by one.
 
 use burn::backend::ops::ModuleOps;
 use burn::backend::tensor::{FloatTensor, IntTensor};
@@ -14,8 +15,8 @@ use cubecl::prelude::*;
 
 use super::{grid, indices, reducing_units};
 
-/// The number of words of the batch that one unit (thread) compares with the word of its cube (thread block). The unit
-/// stores the results as the bits of one integer.
+/// The number of words of the batch that one unit (thread) compares, in one iteration, with the word of its cube
+/// (thread block). The unit stores the results as the bits of one integer.
 const BITS: usize = 32;
 
 /// Looks up the embeddings of token ids, `[batch, time]` → `[batch, time, features]`, on a GPU for which

@@ -29,8 +29,10 @@ use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-/// The largest number of units (threads) of a cube (thread block) on a GPU. WebGPU guarantees 256 units.
+/// The largest number of units (threads) of a cube (thread block) on a GPU. A GPU may allow fewer units, but WebGPU
+/// guarantees 256.
 const MAX_UNITS: u32 = 1024;
+/// The largest number of units (threads) of a cube (thread block) on a CPU (software adapter).
 const MAX_UNITS_OF_PROCESSORS: u32 = 64;
 /// The largest number of units (threads) of a cube (thread block) in a kernel that adds many values.
 const REDUCING_UNITS: u32 = 256;
@@ -74,7 +76,7 @@ fn grid(count: usize) -> CubeCount {
     CubeCount::Static(width as u32, count.div_ceil(width).max(1) as u32, 1)
 }
 
-/// Returns a tensor of 32-bit floats without initial values, on the device of `like`.
+/// Returns a tensor of 32-bit floats, whose values are unspecified, on the device of `like`.
 fn empty(like: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
     empty_device_contiguous_dtype(like.client.clone(), like.device.clone(), shape.into(), DType::F32)
 }

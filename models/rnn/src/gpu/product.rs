@@ -1,6 +1,6 @@
-//! Matrix products of the backward pass on a GPU. For two matrices with few rows and many columns, burn's product uses
-//! few cubes (thread blocks) and takes ten times as long. The kernels of this module split the sum over many cubes, and
-//! then add the partial sums in a fixed order.
+//! Matrix products of the backward pass on a GPU. If the result is small and its sums have many terms, burn's product
+//! uses few cubes (thread blocks) and takes ten times as long. The kernels of this module split each sum over many
+//! cubes, and then add the partial sums in a fixed order.
 
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
@@ -12,6 +12,7 @@ const TILE: usize = 64;
 /// The number of units (threads) of a cube (thread block), arranged in a square. The number is small, so that each unit
 /// computes many values of the result, and loads fewer factors per value.
 const UNITS: usize = 64;
+/// The number of rows, and of columns, of the square in which the [`UNITS`] are arranged.
 const SIDE: usize = 8;
 /// The number of rows of the result that one unit (thread) computes: `TILE / SIDE`. A unit computes the same number of
 /// columns, or half as many if the result has at most `TILE / 2` columns.
@@ -24,13 +25,16 @@ const CUBES: usize = 1024;
 /// The smallest number of terms that one cube (thread block) adds, if a sum is split.
 const LEAST_TERMS: usize = 128;
 
-/// Consecutive columns of a row-major matrix: `count` columns, the first of which has the index `first`.
+/// Consecutive columns of a row-major matrix.
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
+    /// The whole matrix.
     pub matrix: CubeTensor,
     /// The number of columns of the whole matrix.
     pub stride: usize,
+    /// The index of the first of the consecutive columns.
     pub first: usize,
+    /// The number of consecutive columns.
     pub count: usize,
 }
 
@@ -177,7 +181,8 @@ fn add_splits(partial: CubeTensor, splits: usize, shape: [usize; 2]) -> CubeTens
     sums
 }
 
-/// Computes one tile of a product, over one part of the terms of the sums. Each cube (thread block) computes one tile.
+/// Computes one tile (block of the result) of a product, over one part of the terms of the sums. Each cube (thread
+/// block) computes one tile.
 #[cube(launch_unchecked)]
 fn tiled_product(
     left: &[f32],

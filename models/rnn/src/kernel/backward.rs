@@ -16,6 +16,7 @@ use super::{Job, LayerArgs, Position, run_team, vectors};
 /// The arguments of the backward pass of a layer.
 #[derive(Clone, Copy)]
 pub(super) struct BackwardInputs<'a> {
+    /// The arguments of the forward pass.
     pub layer: &'a LayerArgs<'a>,
     /// The outputs of the forward pass: the hidden state after every step, `[batch, time, hidden]`.
     pub outputs: &'a [f32],

@@ -20,8 +20,8 @@ pub(crate) trait Gates<const G: usize, const N: usize>: Sync {
     /// The gate whose recurrent bias must be added to its recurrent product, because the reset gate scales their sum.
     /// The recurrent biases of all other gates are added to the input products.
     const RECURRENT_BIAS: Option<usize> = None;
-    /// The number of slots (saved values per unit and step) that the backward pass replaces with gradients. These are
-    /// the slots from 0 to `GRADIENTS − 1`.
+    /// The number of slots (saved values per hidden unit and step) that the backward pass replaces with gradients.
+    /// These are the slots from 0 to `GRADIENTS − 1`.
     const GRADIENTS: usize;
 
     /// Computes one step. Returns the saved values and the hidden state after the step, from the input product `W·x`

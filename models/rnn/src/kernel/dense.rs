@@ -21,9 +21,11 @@ const BLOCKS: usize = 4;
 
 /// The weights of a dense layer, packed for [`dense`].
 pub(crate) struct PackedDense {
+    /// The packed weight matrix, with one gate per block of outputs.
     weight: PackedWeights,
     /// The bias, `[BLOCKS × units]`, where `units` is the number of outputs per block; 0 beyond the last output.
     bias: Vec<f32>,
+    /// The number of outputs.
     pub outputs: usize,
 }
 

@@ -69,7 +69,9 @@ pub(super) fn run_forward(
 
 struct Steps<'a, C, const G: usize, const N: usize> {
     layer: &'a LayerArgs<'a>,
+    /// Whether to save the values that the backward pass needs.
     keep: bool,
+    /// The input products and, if `keep` is true, the saved values.
     workspace: Workspace<'a>,
     /// The hidden states before and after a step, `[2, batch, hidden]`. The two halves of the buffer swap their roles
     /// at every step.

@@ -12,19 +12,24 @@ use pulp::{NullaryFnOnce, Simd};
 use super::simd::{MAX_ROWS, load};
 use super::vectors;
 
-/// The number of weights of one row in a 32-bit word.
+/// The number of weights that a 32-bit word holds. They are consecutive weights of one row.
 const PER_WORD: usize = 4;
 
 /// A matrix `[gates × hidden, depth]` with 8 bits per weight, packed like
 /// [`Panels::of_gates`](super::pack::Panels::of_gates) into one panel (block of columns) per SIMD vector of hidden
 /// units. A panel has 32-bit words of four weights each, `[depth / 4, gates × lanes]`, and scales, `[gates × lanes]`.
 pub(crate) struct Int8Panels {
+    /// The words of all panels, four weights per word.
     words: Vec<u32>,
-    /// The scales times 256, because [`weight`] returns weights divided by 256.
+    /// The scales times 256, because [`weight`] returns the integers q divided by 256.
     scales: Vec<f32>,
+    /// The hidden units of each panel.
     panels: Vec<Range<usize>>,
+    /// The number of weights per row of the matrix.
     depth: usize,
+    /// The number of gates per hidden unit.
     gates: usize,
+    /// The number of hidden units per SIMD vector.
     lanes: usize,
 }
 

@@ -215,7 +215,7 @@ impl Job for SumOfRows<'_> {
     }
 }
 
-/// Adds values to sums.
+/// Adds `values` to `sums` elementwise.
 #[inline(always)]
 fn add<S: Simd>(simd: S, sums: &mut [f32], values: &[f32]) {
     let parts = sums.chunks_mut(S::F32_LANES).zip(values.chunks(S::F32_LANES));

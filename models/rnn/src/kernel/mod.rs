@@ -23,7 +23,7 @@
 //!
 //! - `memory.rs`: buffers that threads share, in which each thread promises to write only its own part; and the
 //!   conversion between floats and cache lines of floats
-//! - `team.rs`: the task, which helper threads borrow from the caller
+//! - `team.rs`: the job of a team of threads, which helper threads borrow from the caller
 //! - `simd.rs`: the reads in the inner loop of `product`, whose bounds are checked before the loop; and a prefetch hint
 //!
 //! The test `results_do_not_depend_on_the_number_of_threads` is run under Miri by hand. `.ci/run` runs this crate's
@@ -70,9 +70,13 @@ use self::team::Member;
 pub(crate) struct LayerArgs<'a> {
     pub cell: Cell,
     pub direction: Direction,
+    /// The number of sequences.
     pub batch: usize,
+    /// The number of steps, including padding.
     pub time: usize,
+    /// The number of input features per step.
     pub input_size: usize,
+    /// The number of hidden units.
     pub hidden_size: usize,
     /// The length of each sequence, `[batch]`, at most `time`; `None` if all sequences have `time` steps.
     pub lengths: Option<&'a [usize]>,
@@ -169,7 +173,8 @@ impl LayerArgs<'_> {
         (0..self.batch).flat_map(steps).collect()
     }
 
-    /// Whether all initial hidden states are zero. The recurrent products of the first steps are then zero too.
+    /// Whether all initial hidden states are zero. The recurrent products of the first step of each sequence are then
+    /// zero too.
     fn starts_from_zero(&self) -> bool {
         self.initial_hidden.iter().all(|&value| value == 0.0)
     }

@@ -22,7 +22,9 @@ pub(crate) struct Panels {
 
 /// One panel of a packed matrix: a block of columns, stored as `vectors` SIMD vectors per row.
 pub(crate) struct Panel {
+    /// The index of the first value of the panel among the packed values of all panels.
     start: usize,
+    /// The number of SIMD vectors per row.
     pub vectors: usize,
     /// The columns of the matrix, or the hidden units, that the panel contains. If they do not fill the last SIMD
     /// vector, the rest of the vector is zero.
@@ -131,7 +133,9 @@ impl Panels {
 /// A weight matrix `[gates × units, depth]` that is packed once, into one panel (block of columns) per SIMD vector of
 /// hidden units.
 pub(crate) enum PackedWeights {
+    /// Weights as 32-bit floats.
     Single(Panels),
+    /// Weights with 8 bits.
     Int8(Int8Panels),
 }
 
@@ -271,8 +275,9 @@ impl<'a> Part<'a> {
         self.panels.panel(self.indices.start + index)
     }
 
-    /// Returns the values of the panel (block of columns) that [`serpentine`] visits after panel `index` in this
-    /// `turn`, so that they can be prefetched. Returns `None` after the last panel, and if all panels fit the cache.
+    /// Returns the values of the panel (block of columns) that [`serpentine`] visits after panel `index` in the pass
+    /// `turn` over the panels, so that they can be prefetched. Returns `None` after the last panel, and if all panels
+    /// fit the cache.
     #[inline(always)]
     pub fn next_panel(&self, turn: usize, index: usize) -> Option<&'a [f32]> {
         let next = if turn.is_multiple_of(2) { index + 1 } else { index.wrapping_sub(1) };
@@ -321,8 +326,8 @@ pub(crate) fn cache_blocks(rows: &[usize], depth: usize) -> impl Iterator<Item =
     rows.chunks((CACHED_ROWS / TILE / depth.max(1)).max(1) * TILE)
 }
 
-/// The indices `0..count`, in reverse order if `turn` is odd. Each turn thus starts with the panels that the previous
-/// turn has left in the cache.
+/// The order in which pass number `turn` visits `count` panels (blocks of columns): `0..count`, reversed if `turn` is
+/// odd. Each pass thus starts with the panels that the previous pass has left in the cache.
 #[inline(always)]
 pub(crate) fn serpentine(turn: usize, count: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |index| if turn.is_multiple_of(2) { index } else { count - 1 - index })

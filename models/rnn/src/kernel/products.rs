@@ -25,6 +25,7 @@ pub(super) struct Workspace<'a> {
     pub steps: usize,
     /// The time step that is stored first in the buffer. It changes when the next block of steps reuses the buffer.
     pub first: usize,
+    /// The number of values per step and hidden unit.
     pub slots: usize,
     pub layer: &'a LayerArgs<'a>,
 }
@@ -40,7 +41,7 @@ impl<'a> Workspace<'a> {
     ///
     /// # Safety
     ///
-    /// No other thread writes the loaded values at the same time.
+    /// During the call, no other thread writes the loaded values.
     #[inline(always)]
     pub unsafe fn load<S: Simd>(&self, simd: S, position: &Position, slot: usize) -> S::f32s {
         // SAFETY: promised by the caller.
@@ -51,7 +52,7 @@ impl<'a> Workspace<'a> {
     ///
     /// # Safety
     ///
-    /// No other thread reads or writes the values in the workspace that this function overwrites at the same time.
+    /// During the call, no other thread reads or writes the values in the workspace that this function overwrites.
     #[inline(always)]
     pub unsafe fn store<S: Simd>(&self, simd: S, position: &Position, slot: usize, values: S::f32s) {
         // SAFETY: promised by the caller.
@@ -101,8 +102,8 @@ pub(super) struct InputProducts<'a, S: Simd, const G: usize> {
 }
 
 impl<'a, S: Simd, const G: usize> InputProducts<'a, S, G> {
-    /// Creates the products for the sequences and units in `share`. If the layer has no packed weights, packs the
-    /// weights of these units and stores the packed weights in `own`.
+    /// Prepares the products for the sequences and units in `share`; [`at`](Self::at) computes them. If the layer has
+    /// no packed weights, packs the weights of these units and stores the packed weights in `own`.
     #[inline(always)]
     pub fn new(
         simd: S,
@@ -238,6 +239,7 @@ pub(super) struct WeightGradient<'a> {
     pub slots: &'a [usize],
     /// The index of the first gate whose gradients are computed.
     pub first_gate: usize,
+    /// The number of hidden units, which is the number of rows per gate.
     pub hidden_size: usize,
     /// Whether the weight matrix is multiplied with hidden states.
     pub recurrent: bool,

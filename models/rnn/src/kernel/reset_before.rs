@@ -15,14 +15,16 @@ use super::simd::{Plus, load, multiply, multiply_to, sigmoid, store, tanh, tiles
 use super::team::Member;
 use super::{Job, LayerArgs, Position, run_team, vectors};
 
-// The slots of the candidate n, the reset gate r and the update gate z: their indices among the values that the
-// workspace holds per step and hidden unit.
+/// The slot of the candidate n: its index among the values that the workspace holds per step and hidden unit.
 const N: usize = 0;
+/// The slot of the reset gate r: its index among the values that the workspace holds per step and hidden unit.
 const R: usize = 1;
+/// The slot of the update gate z: its index among the values that the workspace holds per step and hidden unit.
 const Z: usize = 2;
 /// The slot of the product `r ⊙ h` of reset gate and hidden state: its index among the values that the workspace holds
 /// per step and hidden unit.
 const RESET: usize = 3;
+/// The number of values that the workspace holds per step and hidden unit.
 const SLOTS: usize = 4;
 
 /// The slots of the reset gate r, the update gate z and the candidate n, in the order of the weights. A slot is the

@@ -97,8 +97,11 @@ struct Forward<'a> {
     dense: Dense<'a>,
     /// The logits, `[rows, classes]`.
     logits: Shared<'a>,
+    /// The buffer for the losses, `[rows]`.
     losses: Shared<'a>,
+    /// The buffer for [`SavedLogits::largest`].
     largest: Shared<'a>,
+    /// The buffer for [`SavedLogits::totals`].
     totals: Shared<'a>,
 }
 

@@ -20,7 +20,9 @@ use crate::Cell;
 
 /// The weights of a layer, packed for [`step`].
 pub(crate) struct PackedLayer {
+    /// The number of input features of the layer.
     input_size: usize,
+    /// The packed input weights and recurrent weights.
     matrices: PackedMatrices<PackedWeights>,
     /// The biases that are added to the input products, `[gates × hidden]`.
     bias: Vec<f32>,
@@ -73,7 +75,7 @@ pub(crate) struct StepArgs<'a> {
     pub after: &'a mut [f32],
     /// The cell states, `[layers, batch, hidden]`, which are updated; empty for cells without a cell state.
     pub cells: &'a mut [f32],
-    /// Memory for [`Cell::GruResetBefore`], `[3, batch, hidden]`; empty for other cells.
+    /// Scratch memory for the gates of [`Cell::GruResetBefore`], `[3, batch, hidden]`; empty for other cells.
     pub gates: &'a mut [f32],
 }
 

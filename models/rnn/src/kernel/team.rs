@@ -109,6 +109,7 @@ struct Task<'a> {
     arrived: AtomicUsize,
     /// The number of barriers that all threads have passed.
     passed: AtomicUsize,
+    /// Whether a thread of the team has panicked.
     panicked: AtomicBool,
 }
 
@@ -193,7 +194,7 @@ impl<'a> Task<'a> {
         };
         let panicked = || self.panicked.load(Ordering::Relaxed);
         wait_until(|| self.passed.load(Ordering::Acquire) != passed || panicked(), delayed);
-        assert!(!panicked(), "rnn: another thread of the team panicked; see its message above");
+        assert!(!panicked(), "rnn: another thread that computes this layer panicked; see its message above");
     }
 }
 

@@ -25,7 +25,8 @@ const READ: usize = 16 * BATCH;
 /// The largest number of words that `--explain` prints for a text.
 const SHOWN: usize = 8;
 
-/// The description of the application `sentiment` for the crate `cli`: task, options, help texts and subcommands.
+/// The description of the application `sentiment` for the crate `cli`: how its models are trained, and its options,
+/// help texts and subcommands.
 pub struct App;
 
 impl Application for App {
@@ -33,14 +34,14 @@ impl Application for App {
     type Options = OwnData;
     type Verb = Verb;
 
-    const ABOUT: &'static str = "Classify texts: film reviews as positive or negative, or texts of any classes; recurrent networks and n-grams.";
+    const ABOUT: &'static str = "Classify texts: film reviews as positive or negative, or your own texts in any classes; recurrent networks and n-grams.";
     const DEFAULT_MODEL: Option<&'static str> = Some("short-reviews");
     const NEXT: &'static [(&'static str, &'static str)] = &[
         (
             "predict --model RUN --explain \"The cast is warm, but the plot is not clever.\"",
             "classify a text, and print the words that decide",
         ),
-        ("export --model RUN --out my-model", "write a package for other programs"),
+        ("export --model RUN --out my-model", "write a package (the model's files) for other programs"),
         ("train --recipe imdb-lstm", "train on the IMDB reviews, downloaded once (84 MB)"),
         ("train --csv FILE --text COLUMN --label COLUMN", "train on your own texts"),
     ];
@@ -77,7 +78,7 @@ pub enum Verb {
   predict --explain \"Not a dull moment.\"     and the words that decided
   predict --json --file reviews.txt          one text per line; `-` is standard input")]
     Predict(Predict),
-    /// Join the outputs of all shards of `--shard` into the output of one run without `--shard`
+    /// Join the outputs of `predict --shard` (one per shard) into the output of one run without `--shard`
     Merge(Merge),
     /// Cross-validation: train one model per fold of the texts, and test each model on its fold
     #[command(after_help = "Examples:

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use cli::{Changes, Result};
 
-/// The name of the recipe for the user's own texts.
+/// The name of the recipe (TOML file of training settings) for the user's own texts.
 const RECIPE: &str = "own-texts";
 
 /// The options of `train` that select the data. They override settings in the table `[data]` of the recipe, which is a
@@ -22,10 +22,10 @@ pub struct OwnData {
     /// Column of --csv with the classes
     #[arg(long, value_name = "COLUMN", requires = "csv")]
     label: Option<String>,
-    /// Table with the validation part [default: random texts of --csv]
+    /// Table with the texts for validation [default: random texts of --csv]
     #[arg(long, value_name = "FILE", requires = "csv")]
     valid_csv: Option<PathBuf>,
-    /// Table with the test part [default: random texts of --csv]
+    /// Table with the texts for the test [default: random texts of --csv]
     #[arg(long, value_name = "FILE", requires = "csv")]
     test_csv: Option<PathBuf>,
     /// Train on the texts in this folder, which has one subfolder per class: CLASS/*.txt, or train/CLASS/*.txt with

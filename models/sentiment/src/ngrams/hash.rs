@@ -1,4 +1,4 @@
-//! Hashes of n-grams. Packages store these hashes, so the hash function must never change.
+//! Hashes of n-grams. The files of trained models contain these hashes, so the hash function must never change.
 
 /// The initial value (offset basis) of the hash function FNV-1a.
 const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;

@@ -1,4 +1,4 @@
-//! Baselines: the most frequent class, and n-grams.
+//! The baselines with which a trained model is compared: always the most frequent class, and an n-gram classifier.
 
 use std::collections::BTreeMap;
 

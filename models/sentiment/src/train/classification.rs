@@ -100,8 +100,8 @@ fn cross_entropy(logits: Tensor<2>, classes: Tensor<1, Int>, smoothing: f64) -> 
     }
 }
 
-/// Binary cross-entropy with label smoothing `ε`, `[B]` → `[B]`: `−(1 − ε/2) log σ(z) − ε/2 log σ(−z)`. `z` is the
-/// logit of the positive label, multiplied by the sign of the true label.
+/// Binary cross-entropy with label smoothing `ε`, `[B]` → `[B]`: `−(1 − ε/2) log σ(z) − ε/2 log σ(−z)`. The argument
+/// `logits` has the value `z` of each text: the logit of the positive label, multiplied by −1 if the text is negative.
 fn binary_cross_entropy(logits: Tensor<1>, smoothing: f64) -> Tensor<1> {
     let loss = log_sigmoid(logits.clone()).neg();
     // With log σ(−z) = log σ(z) − z, the smoothed loss is −log σ(z) + ε/2 · z.

@@ -13,15 +13,15 @@ use crate::train::data::DataConfig;
 use crate::train::evaluation;
 
 /// Trains one model per fold in `dir/fold-1`, `dir/fold-2`, …, and predicts the classes of the texts of each fold with
-/// the model of the fold. Folds whose training an earlier call has finished are not trained again. `each` is called
-/// with the result of every training in this call.
+/// the model that was not trained on these texts. Models that an earlier call has finished are not trained again.
+/// `each` is called with the result of every training in this call.
 ///
-/// Returns the metrics over the texts of all folds, and the accuracy on each fold; `None` if the session was
-/// interrupted. A call with the same arguments then resumes the cross-validation.
+/// Returns the metrics over the texts of all folds, and the accuracy on each fold; `None` if a stop was requested. A
+/// call with the same arguments then resumes the cross-validation.
 ///
 /// # Errors
 ///
-/// The errors of the training. All folds must have the same classes in their training parts.
+/// The errors of the training, and an error if the training parts of the folds do not all have the same classes.
 pub fn crossval(
     recipe: &RecipeOf<SentimentTask>,
     folds: Count,

@@ -280,7 +280,7 @@ impl DataConfig {
     }
 
     /// Checks that the training can start from a model that was trained with the data settings `other`. That model must
-    /// read texts in the same way, and must not have been trained on reviews of the validation part.
+    /// read texts in the same way, and must not have been trained on texts of the validation part.
     pub fn check_like(&self, other: &Self) -> TaskResult<()> {
         let differs = [
             ("data.set", self.set != other.set),
@@ -306,7 +306,7 @@ impl DataConfig {
         }
     }
 
-    /// The largest number of words of a review that are read in an epoch of training. Epochs count from 0.
+    /// The largest number of words of a text that the network reads in an epoch of training. Epochs count from 0.
     pub fn words_in_epoch(&self, epoch: usize) -> Count {
         self.curriculum.get(epoch).copied().unwrap_or(self.max_words)
     }

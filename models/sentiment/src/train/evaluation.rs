@@ -48,7 +48,7 @@ pub fn validate(predictor: &Sentiment, set: &[Example], logits: &[Logits]) -> Me
     .into()
 }
 
-/// Metrics of the model: the metrics of [`classes::measure`], with confidence intervals, and the cross-entropy; for a
+/// Metrics of the model: accuracy, macro F1 and the other metrics of [`classes::measure`], and the cross-entropy; for a
 /// blend, also the accuracy of the network alone and of the n-grams alone.
 pub fn measure(predictor: &Sentiment, set: &[Example], logits: &[Logits]) -> Measured {
     let mut metrics = classes::measure(&answers(predictor, set, logits), &predictor.settings().labels());
@@ -85,6 +85,7 @@ pub fn best_share(set: &[Example], logits: &[Logits]) -> Option<f32> {
 /// The exponents of [`length_factor`] that the search for the best temperature tries, as multiples of
 /// [`EXPONENT_STEP`].
 const EXPONENTS: RangeInclusive<i32> = -8..=32;
+/// The distance between two neighbouring exponents of the search.
 const EXPONENT_STEP: f64 = 0.025;
 
 /// Returns the temperature and the exponent of [`length_factor`] that minimise the cross-entropy. The temperature
@@ -106,7 +107,8 @@ pub fn best_temperature(set: &[Example], logits: &[Logits]) -> Option<(Positive,
 }
 
 /// The mean cross-entropy of the classes in nats. `logits` has, for each text, its logits and the temperature by which
-/// they are divided. If the model does not know the class of a text, the class gets the smallest positive probability.
+/// they are divided. If the model does not know the class of a text, the probability of the class is assumed to be
+/// [`f32::MIN_POSITIVE`].
 fn cross_entropy<L: AsRef<[f32]>>(set: &[Example], logits: impl IntoIterator<Item = (L, f64)>) -> f64 {
     let of_text = |(example, (logits, temperature)): (&Example, (L, f64))| match logits.as_ref() {
         [logit] => {
@@ -123,7 +125,7 @@ fn cross_entropy<L: AsRef<[f32]>>(set: &[Example], logits: impl IntoIterator<Ite
     set.iter().zip(logits).map(of_text).sum::<f64>() / set.len() as f64
 }
 
-/// Draws the confusion matrix (unless there are more than 40 classes), and the reliability diagram below the matrix.
+/// Draws, as SVG, the confusion matrix (unless there are more than 40 classes), and the reliability diagram below it.
 pub fn picture(answers: &[Answer], labels: &[String]) -> TaskResult<String> {
     let mut pictures = Vec::new();
     if labels.len() <= DRAWN {

@@ -75,7 +75,8 @@ impl LanguageModel {
         Self { embedding, vocabulary: vocabulary.clone(), ..self }
     }
 
-    /// Copies the weights to the contextual part of a network with the same vocabulary.
+    /// Copies the weights to the language model in a network (its field `contextual`), and freezes them there. The
+    /// network must have the same vocabulary as this language model.
     pub fn initialise(&self, network: &mut Network) {
         let Some(contextual) = &mut network.contextual else { return };
         let device = contextual.embedding.weight.val().device();

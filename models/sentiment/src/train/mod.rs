@@ -5,7 +5,7 @@
 //! | `task.rs` | [`SentimentTask`], the [`training::Task`] |
 //! | `recipe.rs` | the table `[model]` of a recipe (a TOML file with the settings of a training) |
 //! | `data.rs` | the table `[data]` of a recipe; texts as token ids |
-//! | `texts.rs`, `json_lines.rs` | texts with classes: published sets, tables and folders of the user |
+//! | `texts.rs`, `json_lines.rs` | texts with classes: published data sets, and the user's own tables and folders |
 //! | `language_model.rs` | the language model for contextual word vectors |
 //! | `short_reviews.rs` | the training texts of the model `short-reviews`: short texts about films |
 //! | `opinions.rs` | a generator of short opinions: negation, contrast, comparison |

@@ -25,7 +25,7 @@ const TOLERANCE: f64 = 1e-4;
 /// The largest number of weights that are fitted, one for each n-gram and class. This number of weights takes 1.2 GB
 /// during the fit. The setting `keep` can then remove most of the weights.
 const MOST_WEIGHTS: usize = 200_000_000;
-/// The largest number of positions of n-grams in all texts, which take 3.2 GB.
+/// The largest number of occurrences of n-grams in all training texts. This number of occurrences takes 3.2 GB.
 const MOST_POSITIONS: usize = 200_000_000;
 /// The largest number of passes over the texts.
 const MAX_PASSES: u64 = 100;
@@ -44,7 +44,7 @@ pub struct NgramConfig {
     /// training texts more closely.
     pub c: Positive,
     /// The number of n-grams to keep, those with the largest absolute weights; all if absent. Each n-gram takes 10
-    /// bytes in a file.
+    /// bytes in the file of a model with one logit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<Count>,
 }
@@ -66,10 +66,10 @@ pub struct Label {
     pub weight: f64,
 }
 
-/// The classes of the training texts.
+/// The classes and the weights of the training texts.
 #[derive(Clone, Copy, Debug)]
 pub struct Labels<'a> {
-    /// The class of each text.
+    /// The class and the weight of each text.
     pub of_texts: &'a [Label],
     /// The number of logits: 1 for the classes `negative` and `positive`, and otherwise the number of classes.
     pub outputs: usize,
@@ -80,8 +80,8 @@ pub struct Labels<'a> {
 ///
 /// # Errors
 ///
-/// [`TaskError::Setting`] if there are more than 200 million positions of n-grams, or more than 200 million pairs of an
-/// n-gram and a class, and [`TaskError::Interrupted`].
+/// [`TaskError::Setting`] if the texts have more than 200 million occurrences of n-grams, or if there are more than 200
+/// million pairs of an n-gram and a class; [`TaskError::Interrupted`] if a stop was requested.
 pub fn fit<S: AsRef<str>>(
     texts: &[Vec<S>],
     labels: Labels<'_>,
@@ -192,13 +192,14 @@ fn ratios(counts: &[[f32; 2]], smoothing: f64) -> Vec<f64> {
 /// The label of a text and its weight in the loss, for the regression of one class.
 #[derive(Clone, Copy, Debug)]
 struct Target {
+    /// Whether the text belongs to the class.
     positive: bool,
     /// The weight of the logistic loss of the text.
     c: f64,
 }
 
 /// Computes the weights `w = u r` of the regression (coefficient times ratio) by coordinate descent on the dual problem
-/// ([Yu, Huang & Lin 2011](https://doi.org/10.1007/s10994-010-5221-8)).
+/// ([Yu, Huang & Lin 2011](https://doi.org/10.1007/s10994-010-5221-8)). The last weight is the bias.
 ///
 /// The dual has one variable `α` between 0 and `C` per text, and `u = Σ α y x`, where `x` are the features of a text,
 /// `y = ±1` its label and `f` its logit. At the minimum `α = C σ(−y f)`. Each step makes this equation true for one

@@ -103,7 +103,7 @@ fn templates_of(label: &str) -> Vec<&'static str> {
     lines.filter(|(other, _)| *other == label).map(|(_, template)| template).collect()
 }
 
-/// Replaces the slots of a template by words. Half of the sentences end with a full stop.
+/// Replaces each slot of a template by a random word, and adds a full stop with the probability 0.5.
 fn filled(template: &str, rng: &mut ChaCha8Rng) -> String {
     let mut words: Vec<&str> = Vec::new();
     for word in template.split(' ') {

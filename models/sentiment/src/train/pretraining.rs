@@ -45,14 +45,16 @@ pub struct PretrainingConfig {
 /// A batch of texts with the words to predict.
 #[derive(Clone, Debug)]
 pub struct PretrainingBatch {
+    /// The texts as token ids.
     texts: Batch,
     /// The token ids of the wrong words, which are the same for all predictions of the batch.
     negatives: Vec<i32>,
     /// The words to predict, one item per direction.
     targets: Vec<Targets>,
-    /// The factor by which the loss is multiplied: 1 for a whole batch; for the texts of a rank, the rank's share of
-    /// the predictions divided by its share of the texts.
+    /// The factor by which the loss is multiplied: 1 for a whole batch; for the texts of one rank (process), the rank's
+    /// share of the predictions divided by its share of the texts.
     weight: f64,
+    /// Which rows (texts) of the whole batch this process computes.
     rows: Rows,
 }
 
@@ -61,6 +63,7 @@ pub struct PretrainingBatch {
 struct Targets {
     /// The index of each position in the flattened batch: `text · time + step`.
     positions: Vec<i32>,
+    /// The token id of the word to predict at each position.
     words: Vec<i32>,
 }
 

@@ -33,7 +33,7 @@ pub struct NetworkRecipe {
     pub cell: Cell,
     /// The number of features per word.
     pub embedding_size: Count,
-    /// The number of features per hidden state.
+    /// The number of features of a hidden state, in each direction.
     pub hidden_size: Count,
     /// The number of stacked recurrent layers.
     #[serde(default = "one")]
@@ -85,7 +85,7 @@ pub enum Frozen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Always {
-    /// `"always"`
+    /// The value `"always"`.
     Always,
 }
 

@@ -39,7 +39,7 @@ const CLEAN: f32 = 3.0;
 const OPINIONS: usize = 10_000;
 /// The largest number of sentences of a review that become training texts.
 const SENTENCES: usize = 5;
-/// The numbers of words that these sentences may have.
+/// The allowed numbers of words of a sentence of a review that becomes a training text.
 const LENGTHS: std::ops::RangeInclusive<usize> = 4..=60;
 /// The number of reviews in the validation part.
 const VALID_REVIEWS: usize = 1000;
@@ -91,7 +91,7 @@ fn whole(review: Review) -> ClassText {
     ClassText::new(review.text, usize::from(review.positive))
 }
 
-/// Draws random sentences of a review, which get the label of the review.
+/// Draws at most [`SENTENCES`] random sentences of a review. Each sentence gets the label of the review.
 fn drawn(review: &Review, rng: &mut ChaCha8Rng) -> Vec<ClassText> {
     let class = usize::from(review.positive);
     let fitting = sentences(&review.text).into_iter().filter(|text| LENGTHS.contains(&text.split_whitespace().count()));

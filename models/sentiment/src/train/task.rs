@@ -48,10 +48,13 @@ const SHOWN: usize = 8;
 /// The task of training [`Sentiment`] models. It holds the vocabulary and the n-grams, which are fitted without
 /// gradients.
 pub struct SentimentTask {
+    /// The table `[data]` of the recipe.
     data: DataConfig,
+    /// The table `[model]` of the recipe.
     architecture: Architecture,
     /// The number of epochs of the whole training.
     epochs: usize,
+    /// The vocabulary of the network.
     vocabulary: Vocabulary,
     /// The names of the classes; empty if they are `negative` and `positive`.
     classes: Vec<String>,

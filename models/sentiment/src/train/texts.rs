@@ -1,4 +1,4 @@
-//! Texts with classes: published sets, and tables and folders of the user.
+//! Texts with classes: published data sets, and the user's own tables and folders.
 
 use std::path::Path;
 
@@ -140,8 +140,8 @@ fn note_sizes(train: &Texts, cx: &mut LoadContext) {
     }
     if total < FEW {
         cx.note(
-            "there are few texts, so the metrics on the test part have wide confidence intervals; crossval tests on \
-             all texts",
+            "there are few texts, so the metrics on the test part have wide confidence intervals; the subcommand \
+             crossval measures the metrics on all texts",
         );
     }
 }

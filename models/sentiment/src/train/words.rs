@@ -101,7 +101,7 @@ impl WordRows {
         let unseen = self.ids.iter().filter(|id| !seen.contains(id)).count();
         format!(
             "{share:.1} % of the words in the training texts have a pretrained vector; the vocabulary also has \
-             {unseen} other words with a vector"
+             {unseen} words with a vector that do not occur in the training texts"
         )
     }
 

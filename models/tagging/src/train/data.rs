@@ -139,7 +139,7 @@ impl DataConfig {
         Ok(RawData { parts, vectors })
     }
 
-    /// Refuses settings of the user's own files if the recipe selects another data set.
+    /// Returns an error if the recipe has a setting for the user's own files, but selects another data set.
     fn check_files(&self) -> TaskResult<()> {
         let settings = [
             ("data.file", self.file.is_some()),

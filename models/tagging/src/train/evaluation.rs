@@ -83,10 +83,10 @@ fn overall(sentences: &[Counts]) -> Measured {
 
 /// Returns all metrics of the predicted entities. `predicted` has one list per example.
 ///
-/// The result contains the metrics of [`measure_overall`], with a 95 % interval of the F1 by resampling sentences
-/// (bootstrap); `surface_f1`, which counts each pair of text and kind once; `unseen_f1`, which counts only entities
-/// whose text is not the text of an entity in the training part; and F1, precision and recall of each kind of the
-/// training part, such as `f1:person`.
+/// The result contains the metrics of [`measure_overall`], with a 95 % confidence interval of the F1 by resampling
+/// sentences (bootstrap); `surface_f1`, which counts each pair of text and kind once; `unseen_f1`, which counts only
+/// entities whose text is not the text of an entity in the training part; and F1, precision and recall of each kind of
+/// the training part, such as `f1:person`.
 pub fn measure(part: &Part, predicted: &[Vec<Span>], labels: &Labels) -> Measured {
     let sentences = counts(part, predicted, |_, _| true);
     let mut measured = overall(&sentences);

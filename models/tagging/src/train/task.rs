@@ -50,9 +50,13 @@ const EXAMPLES: [&str; SHOWN] = [
 /// Trains and evaluates [`Tagger`] models. The task holds the parts of a model that are derived from the data without
 /// gradients: the vocabulary, the characters and the labels.
 pub struct TaggingTask {
+    /// The table `[data]` of the recipe.
     data: DataConfig,
+    /// The table `[model]` of the recipe.
     architecture: NetworkConfig,
+    /// The vocabulary, the characters and the pretrained word vectors, if there are any.
     encoder: Encoder,
+    /// The labels of the kinds of entities in the training part.
     labels: Labels,
     /// The entities of the training part, which replace entities of training sentences at random.
     mentions: Mentions,

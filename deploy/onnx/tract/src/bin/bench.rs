@@ -1,5 +1,6 @@
-//! Measures exported models in tract: `bench FOLDER…`. Each folder has a `model.onnx`. The program prints one line of
-//! JSON for each model, with the time of every run. For each model that tract cannot run, it prints the error on standard error.
+//! Measures the time of exported models in tract: `bench FOLDER…`. Each folder has a `model.onnx`. The program prints
+//! one line of JSON for each model, with the time of every run. For each model that tract cannot run, it prints the
+//! error on standard error.
 //!
 //! Integer inputs are 1, and all other inputs are 0, because the time of a recurrent network does not depend on the
 //! values. The time includes neither the tokenizer nor the scaler.
@@ -13,10 +14,11 @@ use tract_onnx::tract_hir::internal::DimLike;
 
 /// The number of time steps with which a graph is measured if it accepts any number of steps.
 const STEPS: usize = 36;
-/// The limits of one measurement: the time after which no further run starts, the largest number of runs, and the
-/// smallest number of runs.
+/// The time after which a measurement starts no further run, if it has at least [`FEWEST`] runs.
 const LONGEST: Duration = Duration::from_secs(3);
+/// The largest number of timed runs of a measurement.
 const MOST: usize = 200;
+/// The smallest number of timed runs of a measurement.
 const FEWEST: usize = 3;
 
 type Runnable = Arc<TypedRunnableModel>;
@@ -47,7 +49,7 @@ fn measure(folder: &Path) -> TractResult<serde_json::Value> {
     }))
 }
 
-/// Opens a graph and optimizes it for inputs of one shape. Returns the graph and inputs of this shape.
+/// Opens a graph and optimizes it for a batch of `batch` sequences. Returns the graph and inputs for it.
 fn open(file: &Path, batch: usize) -> TractResult<(Runnable, TVec<TValue>)> {
     let mut model = tract_onnx::onnx().model_for_path(file)?;
     let mut inputs = TVec::new();
@@ -66,7 +68,7 @@ fn open(file: &Path, batch: usize) -> TractResult<(Runnable, TVec<TValue>)> {
     Ok((model.into_optimized()?.into_runnable()?, inputs))
 }
 
-/// Returns the times of repeated runs in milliseconds. The first run is not counted.
+/// Returns the time of each of several runs in milliseconds. The first run is not timed.
 fn times(model: &Runnable, inputs: &TVec<TValue>) -> TractResult<Vec<f64>> {
     model.run(inputs.clone())?;
     let (start, mut times) = (Instant::now(), Vec::new());

@@ -17,7 +17,9 @@ use tract_onnx::prelude::*;
 
 type Run = Box<dyn Fn()>;
 
+/// The number of runs before the measured runs. Their times are ignored.
 const WARM_UP: usize = 2;
+/// The number of measured runs. The result is the median of their times.
 const RUNS: usize = 7;
 /// The number of steps in one run, if a run is a sequence of single steps. The time of a run in milliseconds equals the
 /// time of a step in microseconds.

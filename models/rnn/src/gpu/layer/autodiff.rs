@@ -1,4 +1,4 @@
-//! The gradient of a layer on a GPU, which is one node of the autodiff graph.
+//! The gradient of a layer on a GPU, as one node of the autodiff graph.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;

@@ -6,7 +6,7 @@
 //!
 //! | buffer | shape | contents |
 //! |---|---|---|
-//! | `saved` | `[B·T, saved width]` | the saved values; the gradients of the gates replace the gates |
+//! | `saved` | `[B·T, saved width]` | values of the forward pass ([`Plan::saved_width`]); gradients replace the gates |
 //! | `packed` | `[D, G, ⌈H / 4⌉, H]` vectors of 4 values | recurrent weights, see [`pack`](super::pack) |
 //! | `d_all` | `[B·T·D + S·D·B, H]` | the gradients of the outputs and the final states |
 //! | `lengths` | `[B]` | the lengths of the sequences; not read if all sequences have T steps |
@@ -120,7 +120,7 @@ pub(super) fn backward<N: Size>(
 
 /// Computes partial sums of the gradient of the vector that the recurrent weights are multiplied with: the hidden
 /// state, or `r ⊙ h`. The sum runs over the gates `first_gate` to `first_gate + gates` (exclusive). Each unit (thread)
-/// adds the terms of one slice of the sum, for one hidden unit, and writes the result to `partial`.
+/// adds the terms of one slice (range) of the sum, for one hidden unit, and writes the result to `partial`.
 #[cube]
 fn partial_gradients<N: Size>(
     d_gates: &Shared<[f32]>,
@@ -168,8 +168,8 @@ fn recurrent_gradient<N: Size>(
     }
 }
 
-/// Returns the product of the recurrent weights of one hidden unit and the vectors `first` to `last` (exclusive) of
-/// `d_gates`. A vector has four values.
+/// Returns the scalar product of the recurrent weights of one hidden unit and the vectors `first` to `last` (exclusive)
+/// of `d_gates`. A vector has four values.
 #[cube]
 fn sum<N: Size>(
     d_gates: &Shared<[f32]>,

@@ -1,5 +1,6 @@
 //! The forward pass of one layer. One cube (a thread block, whose threads are called units) processes all steps of one
-//! sequence in one direction, and keeps the state in shared memory. A pass over a layer is therefore one kernel launch.
+//! sequence in one direction, and keeps the state in shared memory. A pass over a layer is therefore one kernel launch,
+//! or several launches if one launch would take too long.
 //!
 //! Buffers, for B sequences of T steps, D directions, H hidden units, G gates and S states (an LSTM has two, other
 //! cells have one):
@@ -11,7 +12,7 @@
 //! | `initial` | `[S·D, B, H]` | the initial hidden states and, for an LSTM, the initial cell states |
 //! | `lengths` | `[B]` | the lengths of the sequences; not read if all sequences have T steps |
 //! | `all` | `[B·T·D + S·D·B, H]` | outputs, `[B, T, D·H]`; then the final states, in the order of `initial` |
-//! | `saved` | `[B·T, saved width]` | values for the backward pass, see [`Plan::extras`] |
+//! | `saved` | `[B·T, saved width]` | values for the backward pass, see [`Plan::saved_width`] |
 
 use cubecl::prelude::*;
 
@@ -225,8 +226,8 @@ fn biases<N: Size>(packed: &[Vector<f32, N>], column: usize, #[comptime] plan: P
     packed[CUBE_POS_Y as usize * comptime!(plan.packed_vectors()[0]) + row + column]
 }
 
-/// Computes partial sums of the recurrent products. Each unit (thread) multiplies one slice of `values` with the
-/// weights of one hidden unit, and writes one sum per gate to `partial`.
+/// Computes partial sums of the recurrent products. Each unit (thread) multiplies one slice (range) of `values` with
+/// the weights of one hidden unit, and writes one sum per gate to `partial`.
 #[cube]
 fn partial_products<N: Size>(
     values: &Shared<[f32]>,
@@ -251,7 +252,8 @@ fn partial_products<N: Size>(
     }
 }
 
-/// Returns the recurrent product plus the recurrent bias for each of the gates of one hidden unit.
+/// Returns the recurrent product plus the recurrent bias of one hidden unit for each of the gates `first_gate` to
+/// `first_gate + gates` (exclusive).
 #[cube]
 fn recurrent_products<N: Size>(
     values: &Shared<[f32]>,
@@ -289,8 +291,9 @@ fn recurrent_products<N: Size>(
     u
 }
 
-/// Returns, for each of the gates of one hidden unit, the product of its recurrent weights and the vectors `first` to
-/// `last` (exclusive) of `values`. A vector has four values.
+/// Returns, for each of the gates `first_gate` to `first_gate + gates` (exclusive) of one hidden unit, the scalar
+/// product of its recurrent weights and the vectors `first` to `last` (exclusive) of `values`. A vector has four
+/// values.
 #[cube]
 fn sums<N: Size>(
     values: &Shared<[f32]>,
@@ -353,8 +356,9 @@ fn save_extra(
     saved[extra_place(row, unit, extra, plan)] = value;
 }
 
-/// Returns the hidden state of one unit after a step, for a cell that computes all recurrent products at once. Updates
-/// the cell state in `memory`, and saves the values for the backward pass.
+/// Returns the state of one hidden unit after a step, for a cell that computes all recurrent products at once. `x` has
+/// the input products and `u` the recurrent products of all gates, with biases. Updates the cell state in `memory`, and
+/// saves the values for the backward pass.
 #[cube]
 fn activate(
     x: &Array<f32>,

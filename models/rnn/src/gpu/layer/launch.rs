@@ -57,10 +57,15 @@ fn chunks(plan: &Plan, [batch, time]: [usize; 2], units: u32) -> impl Iterator<I
 pub(super) struct Call {
     /// The input of the layer, `[batch, time, features]`.
     pub input: CubeTensor,
+    /// The initial states, `[states × directions, batch, hidden]`.
     initial: CubeTensor,
+    /// The parameters of each direction.
     pub weights: Vec<Weights>,
+    /// The length of each sequence, `[batch]`; `None` if there is no padding.
     lengths: Option<Lengths>,
+    /// The compile-time settings of the kernels.
     pub plan: Plan,
+    /// The largest number of units (threads) of a cube (thread block).
     units: u32,
 }
 
@@ -264,9 +269,9 @@ impl Call {
         CubeCount::Static(batch as u32, self.plan.directions as u32, 1)
     }
 
-    /// Returns the size of a cube (thread block). The product of the hidden state and the recurrent weights is a sum for
-    /// each hidden unit. The plan divides each sum into slices, and one thread computes one slice of one hidden unit. If
-    /// the device does not allow so many threads, each thread computes several hidden units.
+    /// Returns the number of threads of a cube (thread block). The product of the hidden state and the recurrent
+    /// weights is a sum for each hidden unit. The plan divides each sum into slices, and one thread computes one slice
+    /// of one hidden unit. If the device does not allow so many threads, each thread computes several hidden units.
     fn cube_dim(&self) -> CubeDim {
         CubeDim::new_1d(((self.plan.size * self.plan.slices) as u32).min(self.units))
     }

@@ -102,6 +102,7 @@ pub(crate) struct CubeOptions {
     cell: Cell,
     /// Whether the layer has only one direction, the reverse direction.
     reverse: bool,
+    /// The length of each sequence, `[batch]`; `None` if there is no padding.
     lengths: Option<Lengths>,
 }
 

@@ -41,7 +41,7 @@ pub(super) fn pack_forward<N: Size>(
 
 /// Packs the recurrent weights of one direction for the backward pass. The buffer `packed` has the shape
 /// `[directions, gates, ⌈hidden / 4⌉, hidden]` and holds vectors of four values. A vector has the weights with which
-/// one hidden unit before the step acts on four hidden units after the step.
+/// one gate of four hidden units multiplies the state of one hidden unit.
 #[cube(launch_unchecked)]
 pub(super) fn pack_backward<N: Size>(
     weight_hh: &[f32],

@@ -90,23 +90,23 @@ impl Plan {
         [(self.vectors() + 1) * self.width(), self.vectors() * self.width()]
     }
 
-    /// Returns the number of 32-bit floats in shared memory that a kernel needs: of the forward or the backward kernel,
-    /// whichever needs more.
+    /// Returns how many 32-bit floats of shared memory the forward kernel or the backward kernel needs, whichever needs
+    /// more.
     pub fn shared_values(&self) -> usize {
         let forward = 2 * self.padded() + self.gated_values() + self.partial_values(self.first_gates());
         let backward = self.size + self.cell.gates() * self.padded() + self.partial_values(1);
         forward.max(backward) + self.memory_values()
     }
 
-    /// Returns the number of partial sums in shared memory for the given number of gates. If there is only one slice, no
-    /// partial sums are needed; the result is then 1, because shared memory cannot be empty.
+    /// Returns the number of partial sums in shared memory for the given number of gates. If there is only one slice,
+    /// no partial sums are needed; the result is then 1, because shared memory cannot be empty.
     pub fn partial_values(&self, gates: usize) -> usize {
         if self.slices > 1 { self.slices * gates * self.size } else { 1 }
     }
 
-    /// Returns the number of values in shared memory for the cell state of an LSTM, or for the update gate of a GRU with
-    /// the reset gate before the recurrent product. Other cells need none; the result is then 1, because shared memory
-    /// cannot be empty.
+    /// Returns the number of values in shared memory for the cell state of an LSTM, or for the update gate of a GRU
+    /// with the reset gate before the recurrent product. Other cells need none; the result is then 1, because shared
+    /// memory cannot be empty.
     pub fn memory_values(&self) -> usize {
         if self.cell.has_memory() || self.has_two_phases() { self.size } else { 1 }
     }
