@@ -57,10 +57,7 @@ pub struct Rhythm {
 #[derive(Clone, Debug, PartialEq)]
 enum Pattern {
     /// A constant step. The predicted times are rounded to multiples of `resolution`.
-    Constant {
-        step: SignedDuration,
-        resolution: SignedDuration,
-    },
+    Constant { step: SignedDuration, resolution: SignedDuration },
     /// A day in each month, quarter or year.
     Months(Months),
     /// Times of day on certain days of the week.

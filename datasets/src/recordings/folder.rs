@@ -82,7 +82,10 @@ fn members(dir: &Path) -> Result<(Vec<Member>, Option<RecordingNote>)> {
     let (classes, others) = entries(dir)?;
     skipped.extend(others);
     if classes.is_empty() {
-        return Err(DataError::Empty { path: dir.to_path_buf(), what: "class folders (one per class, with CSV files)" });
+        return Err(DataError::Empty {
+            path: dir.to_path_buf(),
+            what: "class folders (one per class, with CSV files)",
+        });
     }
     for class in classes {
         let before = members.len();

@@ -33,7 +33,7 @@ impl Application for App {
     const DEFAULT_MODEL: Option<&'static str> = Some("omniglot");
     const NEXT: &'static [(&'static str, &'static str)] = &[
         ("generate --model RUN", "draw every class with this model"),
-        ("export --model RUN --out my-model", "write a package for other programs"),
+        ("export --model RUN --out my-model", "write a package (the model's files) for other programs"),
         ("train --recipe omniglot", "train on characters that people drew, downloaded once (3 MB)"),
     ];
 

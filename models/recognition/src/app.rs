@@ -27,7 +27,7 @@ impl Application for App {
     const DATA_VERBS: &'static [&'static str] = &["crossval"];
     const NEXT: &'static [(&'static str, &'static str)] = &[
         ("predict --model RUN --csv FILE --id COLUMN", "recognise your own recordings"),
-        ("export --model RUN --out my-model", "write the files of this model, for use in other programs"),
+        ("export --model RUN --out my-model", "write a package (the model's files) for other programs"),
         ("train --recipe pendigits", "train on handwritten digits"),
     ];
 

@@ -160,9 +160,11 @@ impl NgramClassifier {
             || keys.len().checked_mul(bias.len()) != Some(weights.len())
             || !keys.is_sorted_by(|a, b| a < b)
         {
-            return Err("the tensors do not fit together: `keys` must ascend, `bias` must have at least one value, and \
+            return Err(
+                "the tensors do not fit together: `keys` must ascend, `bias` must have at least one value, and \
                         `weights` must have one value per key and value of `bias`"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         if !bias.iter().all(|bias| bias.is_finite()) || !weights.iter().all(|weight| weight.is_finite()) {
             return Err("`weights` or `bias` has a value that is not finite".to_owned());

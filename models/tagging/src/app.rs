@@ -26,7 +26,7 @@ impl Application for App {
     const DEFAULT_MODEL: Option<&'static str> = Some("wnut17");
     const NEXT: &'static [(&'static str, &'static str)] = &[
         ("predict --model RUN \"Talk to Dr. Ruth Marlow in Port Ellen.\"", "predict with this model"),
-        ("export --model RUN --out my-model", "write a package for other programs"),
+        ("export --model RUN --out my-model", "write a package (the model's files) for other programs"),
         ("train --recipe wnut17", "train on messages of social media, with word vectors"),
     ];
 
