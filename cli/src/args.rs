@@ -315,9 +315,9 @@ pub struct Export {
 
 /// Arguments of the verb `bench`.
 #[derive(Debug, Args)]
-#[command(after_help = "The model predicts an artificial example of usual length. Examples:
+#[command(after_help = "Measures predictions for an artificial input of usual length. Examples:
   bench --model NAME           load time, latency and throughput
-  bench --model NAME --card    also file size, number of parameters and memory, for a deployment")]
+  bench --model NAME --card    also file size, number of parameters and memory (the deployment card)")]
 pub struct Bench {
     /// The model to measure.
     #[command(flatten)]

@@ -190,7 +190,8 @@ impl CliError {
             }
             TrainingError::Override { .. } => "see --set in the help (--help)".to_owned(),
             TrainingError::NoSuchDevice { .. } => {
-                "to list the devices, use the verb `backends`; to compute on the CPU, leave out --backend".to_owned()
+                "to list the devices, use the subcommand `backends`; to compute on the CPU, leave out --backend"
+                    .to_owned()
             }
             _ => return None,
         })

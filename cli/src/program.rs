@@ -168,7 +168,9 @@ fn check_globals<A: Application>(matches: &ArgMatches) -> Result<()> {
     match unused_globals::<A>(verb).iter().find(|option| is_given(option)) {
         Some(option) => {
             let name = option.get_long().unwrap_or_default();
-            Err(CliError::Usage(format!("the verb `{verb}` does not use the option --{name}; remove this option")))
+            Err(CliError::Usage(format!(
+                "the subcommand `{verb}` does not use the option --{name}; remove this option"
+            )))
         }
         None => Ok(()),
     }

@@ -59,8 +59,8 @@ pub enum Benchmark {
 /// Options of a benchmark.
 #[derive(Debug, Args)]
 pub struct BenchmarkArgs {
-    /// Measure only layers or recipes whose names contain one of these texts [default: all layers, or the first recipe
-    /// of each application]
+    /// Measure only layers (`bench layers`) or recipes (`bench steps`) whose names contain one of these texts [default:
+    /// all layers, or the first recipe of each application]
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
     /// Measure only this backend [default: all backends of this program]

@@ -4,7 +4,7 @@
 //! An application implements [`Task`], and [`Training`] trains and evaluates its model:
 //!
 //! ```text
-//! once:        recipe.toml ─► Task::load ─► Task::fit ─► Task::encode ─► Splits
+//! once:        recipe.toml ─► Task::load ─► Task::fit (vocabulary, scaling) ─► Task::encode ─► Splits
 //! each epoch:  Task::plan ─► batches, in order
 //! each batch:  Task::collate (loader thread) ─► Task::loss ─► gradients ─► optimizer step
 //! each epoch:  Task::predictor ─► Task::validate ─► best/ if better, metrics.jsonl, checkpoints/

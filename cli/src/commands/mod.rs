@@ -33,7 +33,7 @@ pub fn run<A: Application>(
 ) -> Result<()> {
     let command = command.unwrap_or_else(|| Command::Train(Train::default()));
     if cx.session.ranks.world() > 1 && !matches!(command, Command::Train(_)) {
-        let message = "only the verb `train` can use several processes; start this verb without mpirun";
+        let message = "only the subcommand `train` can use several processes; start this subcommand without mpirun";
         return Err(CliError::Usage(message.to_owned()));
     }
     if matches!(command, Command::Train(_) | Command::Eval(_) | Command::Verify(_)) {

@@ -77,7 +77,7 @@ fn summaries<T: Task>(given: &[PathBuf]) -> Result<Vec<Summary>> {
     let all: Vec<_> = dirs.into_iter().filter_map(read).collect();
     match (all.is_empty(), given.first()) {
         (true, Some(first)) => Err(CliError::Usage(format!(
-            "there are no runs in {}; the verb `train` creates runs in the folder runs/",
+            "there are no runs in {}; the subcommand `train` creates runs in the folder runs/",
             first.display()
         ))),
         _ => Ok(all),

@@ -22,7 +22,7 @@ pub fn run<A: Application>(args: Verify, cx: &mut Context) -> Result<()> {
     };
     if names.is_empty() {
         let name = format!(
-            "{} (no trained model was found; the verb `models` prints the searched folders)",
+            "{} (no trained model was found; the subcommand `models` prints the searched folders)",
             <A::Task as Task>::Predictor::APPLICATION
         );
         return Err(TrainingError::NothingToVerify { name }.into());

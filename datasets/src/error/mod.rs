@@ -129,7 +129,7 @@ pub enum DataError {
     /// A text file has too few lines to be split into training, validation and test parts.
     #[error(
         "{} has {lines} lines, but the split into three parts needs at least {needed}; break long lines, for example \
-         with fold -s",
+         with the Unix command `fold -s`",
         path.display()
     )]
     TooFewLines {
@@ -400,7 +400,7 @@ pub enum DataError {
         /// The number of missing values in the file.
         count: usize,
     },
-    /// A CSV file has no rows for so many time steps that the reader does not fill them.
+    /// A CSV file lacks the rows of too many time steps for the reader to fill the gaps.
     #[error(
         "{}: rows are missing for {missing} time steps of {}, which is too many to fill in a table of {rows} rows; set \
          `gaps` to `keep`",

@@ -196,9 +196,10 @@ fn has_no_header(rows: &[(usize, StringRecord)]) -> bool {
     rows.first().is_some_and(|(_, row)| row.iter().any(is_number) && !row.iter().any(is_name))
 }
 
-/// Returns the index of the header among the first rows. The header is the first row, except in two cases. If the first
-/// row has no time column, the header is the first row of names below it that has one. Otherwise, if the first row has
-/// another number of fields than most rows, the header is the first row of names.
+/// Returns the index of the header among the first rows. A row of names has as many fields as most rows, and all its
+/// fields are words. The header is, in this order: the first row if it names a time column; the first row of names that
+/// names a time column; the first row of names, if the first row has another number of fields than most rows; or the
+/// first row.
 fn header(rows: &[(usize, StringRecord)], format: &CsvFormat) -> usize {
     let width = width(rows);
     let has_names =

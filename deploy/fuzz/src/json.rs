@@ -116,7 +116,7 @@ fn interesting(rng: &mut ChaCha8Rng) -> Value {
     }
 }
 
-/// Changes a number or a text a little, or inverts a boolean.
+/// Changes an integer or a text a little, inverts the sign of another number, or inverts a boolean.
 fn nudge(value: &mut Value, rng: &mut ChaCha8Rng) {
     match value {
         Value::Number(number) => {

@@ -154,7 +154,7 @@ pub struct Live {
     first: Option<Vec<f32>>,
     /// The most recent sample, at the rate of the model.
     before: Option<Vec<f32>>,
-    /// The most recent sample that was given with a time, before interpolation.
+    /// The last sample that the caller gave together with its time, without interpolation; empty at the start.
     raw: Vec<f32>,
     /// The time of the last given sample, and the time of the last interpolated sample at the rate of the model, in
     /// seconds.

@@ -60,7 +60,7 @@ impl Settings {
         temperature * length_factor(words, self.length_exponent.unwrap_or(0.0))
     }
 
-    /// The number of logits: one per class, or one if the classes are `negative` and `positive`.
+    /// The number of logits: one per class, or one if `classes` is empty, which means `negative` and `positive`.
     pub fn outputs(&self) -> usize {
         self.classes.len().max(1)
     }

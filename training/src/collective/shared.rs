@@ -181,7 +181,7 @@ struct Adder<'a> {
     ranks: &'a dyn Collective,
     /// The number format in which gradients are sent.
     wire: Wire,
-    /// The number of items in the batches of all ranks.
+    /// The total number of items (terms of the loss) in the current batches of all ranks.
     items: f32,
 }
 

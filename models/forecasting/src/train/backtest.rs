@@ -82,8 +82,8 @@ fn splits(data: &DataConfig, rows: usize, count: usize) -> Result<Vec<Split>, Ta
     if length < horizon {
         let rows = test - valid;
         let message = format!(
-            "with {count} folds, a fold of the {rows} test rows would be shorter than the horizon of {horizon} rows; \
-             choose fewer folds"
+            "{rows} test rows are too few for {count} folds: each fold would be shorter than the horizon of {horizon} \
+             rows; choose fewer folds"
         );
         return Err(TaskError::setting("folds", message));
     }

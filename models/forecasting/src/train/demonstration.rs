@@ -15,8 +15,8 @@ use crate::likelihood::Likelihood;
 /// The significance level of the comparisons with baselines.
 const LEVEL: f64 = 0.05;
 
-/// Makes the demonstration of a trained model: a sentence per comparison with a baseline, and a plot of the last
-/// forecast of the test part.
+/// Makes the demonstration of a trained model: a sentence per comparison with a baseline, a sentence about the coverage
+/// of the intervals, and a plot of the last forecast of the test part.
 pub fn of(forecaster: &Forecaster, measured: &Measured, test: &[Windows]) -> TaskResult<Demonstration> {
     let likelihood = forecaster.likelihood();
     let lines = match likelihood {

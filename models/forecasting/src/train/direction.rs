@@ -40,8 +40,8 @@ pub fn measure(forecasts: &Forecasts, windows: &Windows) -> Measured {
     measured
 }
 
-/// Returns the accuracy of each baseline. The majority baseline also has a cross-entropy. For this metric, its forecast
-/// of the probability of a rise is always the fraction of rises in the training part.
+/// Returns the accuracy of each baseline. The majority baseline also has a cross-entropy: its probability of
+/// a rise is always the fraction of rises in the training part.
 pub fn baselines(windows: &Windows) -> BaselineMetrics {
     let Losses { baselines, .. } = losses(&Forecasts::default(), windows);
     let rises = rises(&windows.frame);

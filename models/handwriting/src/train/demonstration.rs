@@ -33,10 +33,7 @@ pub fn demonstrate(model: &Writer, test: &Part) -> TaskResult<Demonstration> {
             .collect::<Result<Vec<Drawing>, _>>()?;
         let by_persons = numbers(persons.iter().map(|strokes| strokes.len()));
         let by_model = numbers(generated.iter().map(|drawing| drawing.strokes.len()));
-        lines.push(format!(
-            "{}: number of strokes in drawings by persons {by_persons}, in generated drawings {by_model}",
-            request.class
-        ));
+        lines.push(format!("{}: strokes per drawing: by persons: {by_persons}; generated: {by_model}", request.class));
         rows.push((request.class, persons, generated));
     }
     let cells = rows.iter().flat_map(|(caption, persons, generated)| {

@@ -10,7 +10,8 @@ use crate::train::data::Part;
 /// The number of drawings in a batch.
 const BATCH: usize = 64;
 
-/// Sums over all points of a part of the data (training, validation or test).
+/// The negative log-likelihood of a part of the data (training, validation or test), and counts of its points. Each
+/// value is a sum over all points of the part.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Likelihood {
     /// The number of points.

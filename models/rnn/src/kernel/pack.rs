@@ -115,8 +115,8 @@ impl Panels {
         self.packed.values().len()
     }
 
-    /// Returns the indices of the panels (blocks of columns) that [`of_gates`](Self::of_gates) has made for `units`.
-    /// The first unit must be the first unit of a SIMD vector.
+    /// Returns the indices of the panels (blocks of columns) that [`of_gates`](Self::of_gates) has made for the hidden
+    /// units `units`: one panel per SIMD vector of units. `units.start` must be a multiple of the lanes of a vector.
     #[inline(always)]
     pub fn of_units(&self, units: &Range<usize>) -> Range<usize> {
         units.start / self.lanes..units.end.div_ceil(self.lanes)
