@@ -140,7 +140,8 @@ pub struct Train<O: Args> {
     #[command(flatten)]
     pub grid: GridArgs,
     /// Resume the run in this folder with its saved recipe; in the folder of a training with --seeds, resume the runs
-    /// of all seeds. Only a larger --epochs, and options with the path of the data, can change the saved recipe
+    /// of all seeds. Only a larger --epochs, and the options that give the path of the data, can change the saved
+    /// recipe
     #[arg(long, value_name = "DIR", conflicts_with = "recipe", help_heading = "Output")]
     pub resume: Option<PathBuf>,
     /// How often to write a checkpoint: a time, such as 30s or 5m, or a number of optimizer steps

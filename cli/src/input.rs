@@ -87,7 +87,7 @@ pub fn argument(text: &str) -> std::result::Result<String, String> {
     let is_option = short || name.strip_prefix("--").is_some_and(is_name);
     match is_option {
         true => {
-            Err("there is no such option; if this is the text to read, put -- before the text, or use --file -"
+            Err("there is no such option; if this is the text to read, put `--` before it, or use `--file -` to read it from standard input"
                 .to_owned())
         }
         false => Ok(text.to_owned()),

@@ -269,9 +269,10 @@ fn check(outputs: &[Output]) -> Result<()> {
         }
     }
     match found.iter().position(|found| !found) {
-        Some(missing) => {
-            Err(first.wrong(&format!("shard {}/{of} is missing; give the outputs of all shards", missing + 1)))
-        }
+        Some(missing) => Err(first.wrong(&format!(
+            "shard {}/{of} is missing among the given files; give the outputs of all {of} shards",
+            missing + 1
+        ))),
         None => Ok(()),
     }
 }

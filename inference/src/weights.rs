@@ -69,8 +69,8 @@ pub fn save<M: Module>(module: &M, names: WeightNames, precision: Precision) -> 
     if precision == Precision::Int8 { int8::quantize(&content) } else { Ok(content) }
 }
 
-/// The prefixes that wrappers of PyTorch add to the names of all parameters: `DataParallel`, Lightning and
-/// `torch.compile`.
+/// The prefixes of all parameter names in files that were saved from a wrapped PyTorch model: by `DataParallel`, by a
+/// Lightning module with the attribute `model`, and by `torch.compile`.
 const WRAPPERS: [&str; 3] = ["module.", "model.", "_orig_mod."];
 
 /// Loads the content of a safetensors file into a module. Names and shapes of all tensors must match the module, and
@@ -155,7 +155,7 @@ fn non_finite(content: &[u8]) -> Result<Option<String>, String> {
     Ok(tensors(content)?.tensors().into_iter().find(|(_, tensor)| is_damaged(tensor)).map(|(name, _)| name))
 }
 
-/// Returns the number of weights in a safetensors file.
+/// Returns the number of single weights (numbers, not tensors) in a safetensors file.
 pub fn count(content: &[u8]) -> Result<usize, String> {
     let file = tensors(content)?;
     let weights = file.iter().filter(|(name, _)| !int8::is_scale(&file, name));

@@ -101,8 +101,8 @@ fn month(time: DateTime) -> i64 {
     12 * i64::from(time.year()) + i64::from(time.month())
 }
 
-/// Returns the most common number of calendar months between consecutive times. Returns `None` unless this number is at
-/// least 1 and more than the given fraction of all differences are equal to it.
+/// Returns the most common number of calendar months between consecutive times. Returns `None` if this number is less
+/// than 1, or if it is not the number for more than `fraction` of the pairs of consecutive times.
 fn usual_months(times: &[DateTime], fraction: f64) -> Option<i64> {
     let (count, pairs) = most_common(times.windows(2).map(|pair| month(pair[1]) - month(pair[0])))?;
     (count >= 1 && pairs as f64 > fraction * (times.len() - 1) as f64).then_some(count)

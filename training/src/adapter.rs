@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct Adapter {
     /// The name that the driver reports, such as `NVIDIA H100`.
     pub name: String,
-    /// The type of the device: `processor`, or the type of graphics adapter: `discrete`, `integrated`, `virtual`,
-    /// `software` or `other`.
+    /// The type of the device: `processor`, or, for a graphics adapter, `discrete`, `integrated`, `virtual`, `software`
+    /// or `other`.
     pub kind: String,
     /// The API through which the backend uses the device, such as `Vulkan`; `None` for a processor.
     pub api: Option<String>,

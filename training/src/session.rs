@@ -46,7 +46,7 @@ impl Default for Session<'_> {
 }
 
 impl Session<'_> {
-    /// Passes information for the user to the observer.
+    /// Sends a note, which is meant for the user, to the observer.
     pub(crate) fn note(&mut self, text: &str) {
         self.observer.observe(&Event::Note(text));
     }

@@ -1,4 +1,4 @@
-//! `train --grid`: trains with every combination of some settings, on this machine or through a scheduler.
+//! `train --grid`: trains with every combination of the listed values of some settings, on this machine or through a scheduler.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

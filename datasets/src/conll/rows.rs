@@ -82,7 +82,8 @@ impl Columns {
         Some(by_tabs(line)).filter(|fields| fields.len() == self.count).unwrap_or_else(|| by_blanks(line))
     }
 
-    /// Returns whether a line is a comment: it begins with `# `, and it is not the token `#` with its tag.
+    /// Returns whether a line is a comment. A comment begins with `# ` and has more text after it. A valid row of the
+    /// token `#`, such as `# O`, is not a comment.
     fn is_comment(&self, line: &str) -> bool {
         if !line.starts_with("# ") {
             return false;

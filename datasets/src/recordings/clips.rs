@@ -93,7 +93,7 @@ fn read(dir: &Path, side: usize, hash: &mut Sha256, skipped: &mut Vec<PathBuf>) 
     skipped.extend(others);
     files.sort_by_cached_key(|file| number_key(&name(file)));
     if files.is_empty() {
-        return Err(DataError::Empty { path: dir.to_path_buf(), what: "PNG files, one for each image of the video" });
+        return Err(DataError::Empty { path: dir.to_path_buf(), what: "PNG files (one per frame of the video)" });
     }
     let mut values = Vec::with_capacity(files.len() * side * side);
     for path in files {

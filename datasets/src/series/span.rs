@@ -59,7 +59,9 @@ impl std::str::FromStr for Span {
         let unit = UNITS.iter().find(|(known, _, _)| *known == name).map(|(_, unit, _)| *unit);
         match (number.parse::<u32>(), unit) {
             (Ok(count @ 1..=100_000), Some(unit)) => Ok(Self { count, unit }),
-            _ => Err(format!("`{text}` is not a length of time; examples: 10min, 1h, 1d, 2w")),
+            _ => {
+                Err(format!("`{text}` is not a whole number from 1 to 100000 with a unit; examples: 10min, 1h, 1d, 2w"))
+            }
         }
     }
 }

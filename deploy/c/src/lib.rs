@@ -159,7 +159,8 @@ pub unsafe extern "C" fn zoo_string_free(text: *mut c_char) {
     }
 }
 
-/// Returns the text of the argument with this name, to which `pointer` points.
+/// Returns the text to which `pointer` points. `name` is the name of the C function's argument, for the error if
+/// `pointer` is NULL or the text is not UTF-8.
 ///
 /// # Safety
 ///

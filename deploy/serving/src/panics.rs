@@ -3,8 +3,8 @@
 use std::panic;
 use std::thread;
 
-/// After this call, the log has the location of a panic, and not its message. The thread that calls this function keeps
-/// the previous panic hook, because this thread reads no text of users.
+/// Installs a panic hook that logs the location of a panic, and not its message. Panics of the calling thread still go
+/// to the previous hook, because this thread reads no text of users.
 pub(crate) fn log_locations_alone() {
     let (caller, previous) = (thread::current().id(), panic::take_hook());
     panic::set_hook(Box::new(move |info| {

@@ -93,8 +93,8 @@ impl NetworkConfig {
 }
 
 impl Network {
-    /// Computes, for each point, the parameters of the distribution of the next point, `[B, T, 6·M + 3]`. Also returns
-    /// the recurrent state after the last point.
+    /// Computes, for each point, the parameters of the distribution of the next point, `[B, T, 6·M + 3]` for M mixture
+    /// components. Also returns the recurrent state after the last point.
     ///
     /// - `points`: the [features](Point::features) of the points, `[B, T, 5]`
     /// - `classes`: the index of each drawing's class, repeated for each point, `[B, T]`
@@ -149,8 +149,8 @@ impl PreparedNetwork {
         self.rnn.zero_state(1)
     }
 
-    /// Reads one point of a drawing, and returns the parameters of the distribution of the next point, `[6·M + 3]`.
-    /// `class` is the index of the class. `state` is the recurrent state before the point, which the step updates.
+    /// Reads one point of a drawing, and returns the parameters of the distribution of the next point, `[6·M + 3]` for M
+    /// mixture components. `class` is the index of the class. `state` is the recurrent state before the point, which the step updates.
     pub fn step(&self, point: &Point, class: usize, state: &mut StepState) -> Vec<f32> {
         let embedding = &self.embeddings[class * self.embedding_size..][..self.embedding_size];
         let inputs = [&point.features()[..], embedding].concat(); // [5 + E]

@@ -45,7 +45,8 @@ pub struct LanguageModel {
     pub(crate) device: Device,
     /// The precision of the weights in the package.
     precision: Precision,
-    /// The network with packed weights, for generation. The weights are packed when the first text is generated.
+    /// A copy of the network for generation, with the same weights in the memory layout of the fast kernels. It is made
+    /// when the first text is generated.
     prepared: OnceLock<PreparedNetwork>,
 }
 

@@ -85,10 +85,11 @@ fn vectors(graph: &mut Graph, tagger: &Tagger, words: &Value) -> Value {
     graph.node("Mul", &[&rows, &scales])
 }
 
-/// Returns the graph that reads the characters of tokens. All tokens of a batch have the same number of characters.
+/// Returns the graph that computes the spelling features of tokens from their characters. The caller must give tokens of
+/// equal length in one batch, because the graph does not handle padding.
 fn spelling(tagger: &Tagger, options: &Options) -> Graph {
     let about = "Features of the spelling of tokens, computed from their first 24 characters. All tokens of a batch \
-                 have the same number of characters. A program can compute the features of a token once and keep them.";
+                 must have the same number of characters, because there is no padding. A program can compute the features of a token once and keep them.";
     let network = tagger.network();
     let mut graph = Graph::new("spelling", about, options.precision);
     let dims = [Dim::Named("tokens"), Dim::Named("characters")];

@@ -17,11 +17,10 @@ const DAILY: SignedDuration = SignedDuration::from_hours(20);
 /// break does not matter.
 const SHORTEST_BREAK: SignedDuration = SignedDuration::from_hours(4);
 
-/// Returns local times without their offsets, unless the clocks change near a row (daylight saving time). Local times
-/// would then have missing and duplicate hours, so all times are converted to the smallest offset, which is standard
-/// time, and the field `clock` of the result holds the differences between local time and standard time. No row is near
-/// a change of the clocks if steps are a day or longer, or if the clocks change while there are no rows, as at night
-/// for the opening hours of an exchange.
+/// Returns local times without their offsets. But if a change of the clocks (daylight saving time) would give missing or
+/// duplicate hours among the rows, converts all times to standard time (the smallest offset); the field `clock` of the
+/// result then holds the differences between local time and standard time. A change gives no such hours if the time step
+/// is a day or longer, or if there are no rows at that time, as at night for the opening hours of an exchange.
 ///
 /// # Errors
 ///

@@ -4,10 +4,10 @@
 //! |---|---|
 //! | [`data`] | the training settings `[data]`: the series, its columns, and its split into parts |
 //! | [`task`] | [`Forecasting`], the [`training::Task`] |
-//! | [`measure`] | errors, coverage of intervals, losses per window of the model and of baselines |
+//! | [`measure`] | errors, coverage of intervals, the losses of the model and of the baselines in each window |
 //! | [`statistics`] | loss functions of single values; skill and its significance |
 //! | [`classical`] | baselines for forecasts of values: persistence, seasonal persistence, drift, Holt-Winters |
-//! | [`volatility`] | the series of the S&P 500; losses and baselines for volatility: EWMA, GARCH(1,1), HAR, log-HAR |
+//! | [`volatility`] | the daily variances of the S&P 500; losses and baselines for volatility: EWMA, GARCH(1,1), HAR, log-HAR |
 //! | [`direction`] | losses and baselines for forecasts of the direction (rise or fall) |
 //! | [`backtest`] | repeated training on a growing training part |
 //! | [`panel`] | metrics of one model over several series |

@@ -21,7 +21,7 @@ pub struct Batch {
     offsets: Tensor<3>,
     /// The state of the pen after each point, as its index in [`Pen::ALL`]: `[B, T]`.
     pens: Tensor<2, Int>,
-    /// 1 where there is an offset to predict, and 0 in the padding and at the first points: `[B, T]`.
+    /// 1 where there is an offset to predict, and 0 in the padding and at the first point of each drawing: `[B, T]`.
     has_offset: Tensor<2>,
     /// 1 where there is a point, and 0 in the padding: `[B, T]`.
     is_point: Tensor<2>,

@@ -48,7 +48,7 @@ impl Kernel {
 /// Random kernels, and a linear classifier of their features.
 #[derive(Debug)]
 pub struct RandomKernels {
-    /// The number of channels of all sequences.
+    /// The number of channels of each sequence, which is the same for all sequences.
     channels: usize,
     /// The convolution kernels, each of which computes two features.
     kernels: Vec<Kernel>,

@@ -192,9 +192,9 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> 
 impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
     /// Computes the gradients of the gates at all steps and of the initial states.
     ///
-    /// A thread writes only the values of its own sequences and units. At each step, the thread reads the gradients of
-    /// the gates of its sequences for all units. Other threads write these gradients before the barrier in the step,
-    /// and never after the barrier.
+    /// A thread writes only the values of its own sequences and units. At each step, a thread also reads gate gradients
+    /// that other threads have computed: those of its own sequences, for all units. The other threads write them only
+    /// before the barrier in the step, so there is no data race.
     #[inline(always)]
     fn steps<S: Simd>(&self, simd: S, member: &Member) {
         let Self { inputs: BackwardInputs { layer, to_initial, .. }, workspace, grads, .. } = *self;

@@ -81,8 +81,10 @@ impl WordRows {
         if self.dimension <= embedding_size {
             return Ok(());
         }
-        let message =
-            format!("{embedding_size}, but the word vectors have {0} dimensions; set at least {0}", self.dimension);
+        let message = format!(
+            "{embedding_size} is too small, because the word vectors have {0} dimensions; set at least {0}",
+            self.dimension
+        );
         Err(TaskError::setting("model.network.embedding_size", message))
     }
 

@@ -124,7 +124,7 @@ impl DataConfig {
         };
         if self.valid_to_train > 0 && self.valid_to_train >= parts.valid.len() {
             let message = format!(
-                "cannot move {} of the {} validation sentences to the training part; choose a smaller number",
+                "cannot move {} of the {} validation sentences to the training part, because at least one must remain; choose a smaller number",
                 self.valid_to_train,
                 parts.valid.len()
             );

@@ -68,10 +68,12 @@ impl Perceptron {
     }
 }
 
-/// A model that scores label sequences: the allowed pairs of neighbouring labels, and the weights of the features.
+/// A model that scores label sequences. It consists of the allowed pairs of neighbouring labels and the weights of the
+/// features.
 ///
-/// Each feature has one row of the weights. The first rows, one per label, belong to the label of the previous token.
-/// The next row belongs to the start of the sentence. All other rows belong to the features of tokens.
+/// Each feature has one row of the weights. Row i of the first rows, one per label, belongs to the feature "the previous
+/// token has label i", and the next row to "the token is the first of the sentence". All other rows belong to features
+/// of the token itself.
 #[derive(Debug)]
 struct Chain {
     /// The number of labels.
