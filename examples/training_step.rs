@@ -103,7 +103,9 @@ fn series(device: &Device) -> TaskResult<()> {
     let noise =
         |steps| Tensor::<3>::random([recipe.training.batch_size.get(), steps, COLUMNS], Distribution::Default, device);
     let (inputs, targets) = (noise(look_back), noise(horizon)); // [B, L, C], [B, H, C]
-    let Kind::SegRnn(config) = &recipe.model.kind else { return Err("etth1-96 is not a SegRNN".to_owned().into()) };
+    let Kind::SegRnn(config) = &recipe.model.kind else {
+        return Err("the model of the recipe etth1-96 is not a SegRNN, which this example needs".to_owned().into());
+    };
     measure(
         "etth1-96",
         device,

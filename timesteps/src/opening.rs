@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::civil::{Date, DateTime, Time};
 
-/// The largest number of different times of day in a pattern: one per second.
+/// The largest number of different times of day in an [`Opening`]: one per second of a day.
 const MOST_TIMES: usize = 86_400;
 /// The smallest number of observed days from which the times of day of one day of the week are learned.
 const FEWEST_DAYS: usize = 3;

@@ -24,7 +24,7 @@ pub fn resample(samples: &[f32], channels: usize, from: f64, to: f64) -> Vec<f32
 ///
 /// # Panics
 ///
-/// If `place` is negative or above the index of the last row.
+/// If `place` is not less than the number of rows.
 pub fn between(samples: &[f32], channels: usize, place: f64) -> impl Iterator<Item = f32> {
     let (below, share) = (place.floor() as usize, place.fract());
     let one = &samples[below * channels..][..channels];

@@ -64,8 +64,9 @@ pub(crate) fn rounded(time: DateTime, resolution: SignedDuration) -> Option<Date
     time.checked_add(SignedDuration::from_nanos(change)).ok()
 }
 
-/// Returns a length of time as text, in the largest unit that divides it without remainder: `10 min`, `1500 ms`; or in
-/// rounded milliseconds, if it is longer than a millisecond and not a whole number of microseconds: `16.667 ms`.
+/// Returns a length of time as text, in the largest unit that divides it without remainder: `10 min`, `1500 ms`. A
+/// length above a millisecond that is not a whole number of microseconds is rounded to milliseconds with three decimals:
+/// `16.667 ms`.
 pub fn written(length: SignedDuration) -> String {
     let units = [
         ("d", 86_400_000_000_000),

@@ -3,7 +3,8 @@
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 
-/// The number of batches in a bucket: [`bucketed`] sorts the sequences of a bucket by length.
+/// The number of batches in a bucket. [`bucketed`] splits the shuffled sequences into buckets, and sorts each bucket by
+/// length.
 const BUCKET: usize = 50;
 
 /// Returns the indices `0..count` in random order, split into batches of `size` indices.

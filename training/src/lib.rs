@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The crate does not read the command line, prints nothing, and never exits the process. An [`Observer`] receives
-//! [events](Event), and an [`Interrupt`] stops a training with a checkpoint. A resumed run equals an uninterrupted run
+//! [events](Event), and an [`Interrupt`] stops a training after a checkpoint. A resumed run equals an uninterrupted run
 //! bit for bit, on the same machine and backend. This is guaranteed only if a process runs one training at a time,
 //! because the random generator of a burn device, which dropout uses, is global to the process.
 //!
@@ -29,7 +29,8 @@
 //! | [`recipe`] | TOML files of training settings, with overrides and checks |
 //! | [`Metric`], [`Measured`], [`Comparison`] | metrics and comparisons with baselines |
 //! | [`classes`] | metrics and plots of classifiers |
-//! | [`observer`], [`Interrupt`], [`options`] | events, stopping, checkpoints |
+//! | [`observer`], [`Interrupt`] | events of a training; stopping a training |
+//! | [`options`] | options of a training that are not in the recipe, such as the interval of checkpoints |
 //! | [`collective`] | data-parallel training by several ranks |
 //! | [`optimizer`], [`schedule`], [`clip`], [`average`] | parts of an optimizer step |
 //! | [`streams`] | batches for truncated back-propagation through time |
@@ -38,7 +39,8 @@
 //! | [`files`] | atomic writes |
 //! | [`shuffled()`], [`bucketed()`] | batches of an epoch |
 //! | [`descend()`] | a minimal training loop for short programs |
-//! | [`backend`], [`adapter`], [`machine`], [`panics`] | backends, their devices, memory, failures of GPU drivers |
+//! | [`backend`], [`adapter`] | backends; descriptions of their devices |
+//! | [`machine`], [`panics`] | memory and threads of the machine; failures of GPU drivers |
 //! | [`settings`] | number types that refuse invalid values |
 
 // A library must not print to the output streams of the program that calls it, nor end the process.

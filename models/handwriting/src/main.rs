@@ -1,4 +1,4 @@
-//! The program `handwriting`.
+//! The program `handwriting`: the command line of this application.
 
 use std::process::ExitCode;
 

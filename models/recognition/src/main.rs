@@ -1,4 +1,4 @@
-//! The program `recognition`.
+//! The program `recognition`: the command line of this application.
 
 use std::process::ExitCode;
 

@@ -102,7 +102,7 @@ impl Settings {
         }
         match rate {
             Some(rate) if !(*rate > 0.0 && *rate <= MAX_RATE) => {
-                Err(format!("rate = {rate} is not a number above 0 and up to {MAX_RATE}"))
+                Err(format!("rate = {rate}, but must be above 0 and at most {MAX_RATE} samples per second"))
             }
             _ => Ok(()),
         }

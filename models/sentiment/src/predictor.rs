@@ -280,8 +280,9 @@ fn open_share(package: &Package<'_>) -> Result<f32, PackageError> {
     match (0.0..=1.0).contains(&network) {
         true => Ok(network),
         false => {
-            let message =
-                format!("`network`, the share of the network in the blend, is {network}, but must be from 0 to 1");
+            let message = format!(
+                "`network`, the weight of the network in the blend with the n-grams, is {network}, but must be from 0 to 1"
+            );
             Err(package.invalid(BLEND, message))
         }
     }

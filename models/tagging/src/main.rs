@@ -1,4 +1,4 @@
-//! The program `tagging`.
+//! The program `tagging`: the command line of this application.
 
 use std::process::ExitCode;
 

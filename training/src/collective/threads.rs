@@ -14,7 +14,7 @@ pub struct Threads {
     rank: usize,
     /// The messages that this rank has received but not used yet.
     inbox: RefCell<Inbox>,
-    /// The rank that ended first, if this rank ends because that rank has ended.
+    /// The number of the rank whose end made this rank stop; `None` as long as no other rank has ended.
     lost: Cell<Option<usize>>,
     /// Receives the messages of all ranks to this rank.
     receiver: Receiver<Message>,

@@ -15,7 +15,8 @@ const MANY_UNKNOWN: f64 = 10.0;
 /// test tokens.
 const SOME: f64 = 1.0;
 
-/// Returns notes for the user on the tokens of a corpus. `train` and `test` are the token ids of these parts.
+/// Returns notes for the user on the tokens of a corpus. `train` and `test` are the token ids of the training
+/// part and the test part.
 pub fn notes(data: &DataConfig, vocabulary: &Vocabulary, corpus: &Corpus, [train, test]: [&[u32]; 2]) -> Vec<String> {
     let own = data.set == CorpusKind::Text;
     let [unknown, in_test] = [train, test].map(|ids| 100.0 * unknown_share(ids));

@@ -65,8 +65,8 @@ pub fn draw(examples: &[Example], probabilities: &[Vec<f32>], settings: &Setting
     Ok(stacked(&[drawings, matrix]))
 }
 
-/// Returns the indices of `count` of `all` examples. These examples are far apart, because neighbouring examples often
-/// have the same person or class.
+/// Chooses `count` of `all` examples, and returns their indices. The chosen examples are far apart, because neighbouring
+/// examples are often of the same person or class.
 pub fn spread(all: usize, count: usize) -> Vec<usize> {
     const PRIME: usize = 7937;
     (0..count.min(all)).map(|place| place * PRIME % all).collect()

@@ -19,7 +19,7 @@ const PER_WORD: usize = 4;
 /// [`Panels::of_gates`](super::pack::Panels::of_gates) into one panel (block of columns) per SIMD vector of hidden
 /// units. A panel has 32-bit words of four weights each, `[depth / 4, gates × lanes]`, and scales, `[gates × lanes]`.
 pub(crate) struct Int8Panels {
-    /// The words of all panels, four weights per word.
+    /// The 32-bit words of all panels, four weights per word.
     words: Vec<u32>,
     /// The scales times 256, because [`weight`] returns the integers q divided by 256.
     scales: Vec<f32>,

@@ -104,8 +104,8 @@ pub fn measure(part: &Part, predicted: &[Vec<Span>], labels: &Labels) -> Measure
     measured
 }
 
-/// Counts the entities of each sentence, and returns one item per sentence. Only entities for which `counted` returns
-/// true are counted.
+/// Compares the predicted entities of each sentence with the true entities, and returns the counts for each sentence.
+/// Entities for which `counted` returns false are ignored.
 fn counts(part: &Part, predicted: &[Vec<Span>], counted: impl Fn(&[String], &Span) -> bool) -> Vec<Counts> {
     let sentences = part.examples.iter().zip(predicted);
     let of_sentence = |(Example { tokens, entities, .. }, spans): (&Example, &Vec<Span>)| {
