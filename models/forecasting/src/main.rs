@@ -1,4 +1,4 @@
-//! The program `forecasting`: see the library of the same name.
+//! The program `forecasting`: the command line of this application.
 
 use std::process::ExitCode;
 

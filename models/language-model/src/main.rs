@@ -1,4 +1,4 @@
-//! The program `language-model`: see the library of the same name.
+//! The program `language-model`: the command line of this application.
 
 use std::process::ExitCode;
 

@@ -31,13 +31,20 @@ MODELS = ["imdb-bigru", "ptb-lstm-small", "ptb-awd", "etth1-96"]
 PAUSE = 0.25
 # glibc keeps freed memory, like `training::machine::keep_memory` in the training programs of the zoo.
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
-# Variables that make the zoo and its peers use AVX2 on a processor with AVX-512. ONNX Runtime, tract and rten have none.
+# Variables that make the zoo, PyTorch and TensorFlow use AVX2 on a processor with AVX-512.
 AVX2 = {
     "RNN_ZOO_SIMD": "avx2",
     "ATEN_CPU_CAPABILITY": "avx2",
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+}
+# The other peers have no such variable, or use AVX-512 in spite of it. gdb hides AVX-512 from these files.
+HIDDEN_FROM = {
+    "jax": "libjax_common",
+    "onnx": "onnxruntime_pybind11_state",
+    "tract": "rnn-runtimes",
+    "rten": "rnn-runtimes",
 }
 
 
@@ -72,8 +79,19 @@ def start_all(peers, requests, graphs):
         Path(graphs, f"{request.replace(' ', '-')}.onnx").write_bytes(graph)
     programs = {"zoo": start(example("rnn", "layer_speed", "--serve"), **KEEP_MEMORY)}
     for name in peers:
-        programs[name] = start([runtimes(), name, graphs] if name in RUST else [sys.executable, f"peer_{name}.py"])
+        command = [runtimes(), name, graphs] if name in RUST else [sys.executable, f"peer_{name}.py"]
+        programs[name] = start(without_avx512(name, command))
+    for program in programs.values():
+        ask(program, requests[0])  # the first measurement waits until all programs have started
     return programs
+
+
+def without_avx512(name, command):
+    """The command of a peer; in gdb, if the comparison is limited to AVX2 and the peer has no variable for this limit."""
+    if name not in HIDDEN_FROM or "RNN_ZOO_SIMD" not in os.environ:
+        return command
+    script = ["-x", "hide_avx512.py", "-ex", f"python hide('{HIDDEN_FROM[name]}')"]
+    return ["gdb", "--batch", "--nx", *script, "--args", *command]
 
 
 def ask(program, request):
@@ -194,7 +212,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=7, help="measurements per program and shape [default: 7]")
     peers = FRAMEWORKS + RUNTIMES
     parser.add_argument("--peers", nargs="+", choices=peers, default=peers, help="of layers and stream [default: all]")
-    parser.add_argument("--avx2", action="store_true", help="limit the zoo, PyTorch, TensorFlow and JAX to AVX2")
+    parser.add_argument("--avx2", action="store_true", help="limit all programs to AVX2; needs gdb and objdump")
     chosen = parser.parse_args()
     if chosen.avx2:
         os.environ.update(AVX2)
@@ -204,7 +222,8 @@ def main():
     if chosen.peers != peers:
         print(text)  # the files have all peers
         return
-    file = HERE / "results" / f"{chosen.what}-{content['machine']['instructions'].lower()}.json"
+    maker = re.match(r"\w+", content["machine"]["processor"])[0]  # such as Intel
+    file = HERE / "results" / f"{chosen.what}-{maker}-{content['machine']['instructions']}.json".lower()
     file.parent.mkdir(exist_ok=True)
     file.write_text(text)
     print(f"wrote {file}; tables.py writes the tables of the documents", file=sys.stderr)

@@ -1,4 +1,4 @@
-//! The program `sentiment`: see the library of the same name.
+//! The program `sentiment`: the command line of this application.
 
 use std::process::ExitCode;
 
