@@ -22,7 +22,7 @@ pub fn run<A: Application>(args: Verify, cx: &mut Context) -> Result<()> {
     };
     if names.is_empty() {
         let name = format!(
-            "{} (no trained model was found; the subcommand `models` prints the searched folders)",
+            "of a trained {} model was not found (the subcommand `models` prints the searched folders), so `verify`",
             <A::Task as Task>::Predictor::APPLICATION
         );
         return Err(TrainingError::NothingToVerify { name }.into());
@@ -57,7 +57,8 @@ pub fn run<A: Application>(args: Verify, cx: &mut Context) -> Result<()> {
     if failed > 0 { Err(CliError::Unverified { failed, total }) } else { Ok(()) }
 }
 
-/// Returns the recorded value and the tolerance of each metric that is compared.
+/// Returns the recorded value and the tolerance of each metric to verify, by name of the metric. If the recipe has no
+/// table `[expected]`, the only metric to verify is `monitor`.
 fn expected<D, M>(record: &Record<D, M>, monitor: &str, precision: Option<Bits>) -> BTreeMap<String, Expected> {
     match precision {
         Some(Bits::Int8) => record.expected_int8(monitor),

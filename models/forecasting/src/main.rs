@@ -1,4 +1,4 @@
-//! The program `forecasting`: see the library of the same name.
+//! Starts the command line of the crate `forecasting`. `forecasting --help` lists its subcommands.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The program `language-model`: see the library of the same name.
+//! The command-line program `language-model`: trains and evaluates language models, and generates and scores text.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The program `sentiment`: see the library of the same name.
+//! The program `sentiment`, which trains and measures models that classify texts, and classifies texts with them.
 
 use std::process::ExitCode;
 
