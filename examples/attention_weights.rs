@@ -1,4 +1,4 @@
-//! Attention weights: the words of a review with the largest weights in attention pooling.
+//! Attention weights: the weight that attention pooling gives to each word of a review.
 //!
 //! ```text
 //! words [B, T] ─► embedding ─► bidirectional GRU [B, T, 64] ─► weighted mean [B, 64] ─► dense [B]

@@ -21,11 +21,12 @@ use training::descend;
 use training::plot::{self, Legend, Line, Panel};
 
 const WINDOW: usize = 10;
-/// The number of training windows, in order of time. Each window takes one optimizer step.
+/// The number of training windows. Training uses them in order of time, with one optimizer step per window.
 const STEPS: usize = 1000;
 /// The number of test windows, which follow the training windows.
 const TEST: usize = 40;
-/// The number of windows, before the test windows, that only update the carried hidden state.
+/// The number of windows just before the test windows. They only warm up the carried hidden state: their errors are not
+/// evaluated.
 const WARM_UP: usize = 5;
 /// The period of the wave in steps. It is irrational, so no window repeats.
 const PERIOD: f32 = 10.0 * std::f32::consts::PI;
@@ -87,7 +88,7 @@ fn errors(network: &Network, carry: bool) -> Vec<[f32; WINDOW]> {
     windows.skip(WARM_UP).collect()
 }
 
-/// Returns the mean absolute error at the first step of the windows, and at the other steps.
+/// Returns two mean absolute errors over all windows: at the first step of each window, and at its other steps.
 fn mean_errors(errors: &[[f32; WINDOW]]) -> [f32; 2] {
     let mean = |steps: std::ops::Range<usize>| {
         let of_window = |errors: &[f32; WINDOW]| errors[steps.clone()].iter().map(|error| error.abs()).sum::<f32>();

@@ -30,7 +30,7 @@ use training::plot::{self, Line, Panel};
 use training::streams::Streams;
 
 const HIDDEN: usize = 128;
-/// The number of rows of a batch: streams of the training text that are read in parallel.
+/// The batch size. The training text is cut into this number of streams, and each row of a batch reads one stream.
 const BATCH_SIZE: usize = 32;
 const WINDOW: usize = 50;
 const STEPS: usize = 1200;
@@ -126,7 +126,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (step, text) in samples {
         println!("after {step} training steps:\n{}\n", text?);
     }
-    println!("bits per character of the test text: {:.2} → {:.2}", points[0].1, points[points.len() - 1].1);
+    println!(
+        "bits per character of the test text, before → after training: {:.2} → {:.2}",
+        points[0].1,
+        points[points.len() - 1].1
+    );
     let panel = Panel {
         title: "A character-level language model".to_owned(),
         x: "training steps (32 × 50 characters each)".to_owned(),

@@ -128,7 +128,7 @@ fn main() {
     let (network, inputs) = (Network::random(&mut rng), sequence(&mut rng));
     let (_, by_hand) = network.gradient(&inputs, inputs[0], STEPS);
     let difference = largest_difference(by_hand, gradient_by_burn(&network, &inputs, inputs[0]));
-    println!("largest difference between the gradient by hand and burn's: {difference:.1e}\n");
+    println!("largest difference between the gradients by hand and by burn: {difference:.1e}\n");
     println!("mean training loss; the target is the first of the {STEPS} values of a sequence");
     println!("{:>14}  {:>17}  {:>22}", "sequences", "full gradient", "last step only");
     let [full, truncated] = [STEPS, 1].map(|steps| train(network.clone(), 10, steps));

@@ -1,7 +1,7 @@
 //! Four language models predict the next word in sentences that are generated from a grammar (`datasets::grammar`).
 //!
 //! - an LSTM;
-//! - causal convolutions with a receptive field of 2, 4, 8 and 16 words ([Oord et al.
+//! - four layers of dilated causal convolutions, whose receptive fields are 2, 4, 8 and 16 words ([Oord et al.
 //!   2016](https://arxiv.org/abs/1609.03499));
 //! - a Transformer with one layer ([Vaswani et al. 2017](https://arxiv.org/abs/1706.03762));
 //! - a Markov model: 5-grams with smoothed counts ([Kneser & Ney 1995](https://doi.org/10.1109/ICASSP.1995.479394)).

@@ -25,7 +25,8 @@ pub fn encode(texts: impl IntoIterator<Item = impl AsRef<str>>, vocabulary: &Voc
     Batch::new(ids.iter().map(Vec::as_slice), device)
 }
 
-/// Computes the mean binary cross-entropy, `[1]`, of the logits of the positive label, `[B]`.
+/// Computes the mean binary cross-entropy, `[1]`. `logits` are the logits of the positive label, `[B]`. `labels` tells
+/// for each text whether its label is positive.
 pub fn binary_cross_entropy(logits: Tensor<1>, labels: impl Iterator<Item = bool>) -> Tensor<1> {
     // The logit of the negative label is minus the logit of the positive label.
     let signs: Vec<f32> = labels.map(|positive| if positive { 1.0 } else { -1.0 }).collect();

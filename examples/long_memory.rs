@@ -56,8 +56,8 @@ impl Network {
     }
 }
 
-/// Generates a batch of the adding problem: values and marks `[B, T, 2]`, and the sums of the marked values
-/// `[B, 1, 1]`.
+/// Generates a batch of the adding problem. The inputs `[B, T, 2]` are a random value and a mark at each step; the mark
+/// is 1 at two steps of a sequence and 0 at the others. The targets `[B, 1, 1]` are the sums of the two marked values.
 fn adding(length: usize, rng: &mut ChaCha8Rng, device: &Device) -> (Tensor<3>, Tensor<3>) {
     let (mut inputs, mut sums) = (Vec::new(), Vec::new());
     for _ in 0..BATCH_SIZE {
@@ -70,8 +70,8 @@ fn adding(length: usize, rng: &mut ChaCha8Rng, device: &Device) -> (Tensor<3>, T
     (inputs, Tensor::from_data(TensorData::new(sums, [BATCH_SIZE, 1, 1]), device))
 }
 
-/// Generates a batch of the copy task: symbols, blanks and signals as one-hot vectors
-/// `[B, COPIED + delay + COPIED, SYMBOLS + 2]`, and the symbols to copy `[B, COPIED]`.
+/// Generates a batch of the copy task. The inputs `[B, COPIED + delay + COPIED, SYMBOLS + 2]` are one-hot vectors of
+/// the symbols, then the blanks, then the signal to copy. The targets `[B, COPIED]` are the indices of the symbols.
 fn copying(delay: usize, rng: &mut ChaCha8Rng, device: &Device) -> (Tensor<3>, Tensor<2, Int>) {
     let symbols: Vec<i32> = (0..BATCH_SIZE * COPIED).map(|_| rng.random_range(0..SYMBOLS as i32)).collect();
     let blank = std::iter::repeat_n(SYMBOLS as i32, delay);
@@ -115,7 +115,7 @@ fn copying_accuracy(cell: Start, delay: usize, steps: usize) -> f32 {
 fn panel(title: &str, x: &str, y: &str, lengths: &[usize], measure: impl Fn(Start, usize) -> f32) -> Panel {
     let line = |(name, cell): (&str, Start)| {
         let points = lengths.iter().map(|&length| (length as f64, f64::from(measure(cell, length)))).collect();
-        println!("{title}, {name}, ({x}; {y}): {points:.3?}");
+        println!("{title}, {name}; pairs of \"{x}\" and \"{y}\": {points:.3?}");
         Line { name: name.to_owned(), points, faint: false }
     };
     let [title, x, y] = [title, x, y].map(str::to_owned);

@@ -30,8 +30,8 @@ const STEPS: usize = 4000;
 const SINGULAR: &str = "the dog that the cats see sleeps .";
 /// The sentence [`SINGULAR`] with a plural subject and verb.
 const PLURAL: &str = "the dogs that the cats see sleep .";
-/// The positions in the sentence from the noun to the word before the verb. Position 0 is the `<eos>` of the previous
-/// sentence.
+/// The positions in the sentence from the noun "dog" to the word before the verb "sleeps". Position 0 is the `<eos>` of
+/// the previous sentence.
 const BETWEEN: std::ops::RangeInclusive<usize> = 2..=6;
 
 #[derive(Module, Debug)]
@@ -115,8 +115,8 @@ fn train(steps: usize) -> (Vocabulary, Network) {
     (vocabulary, descend(network, steps, 0.01, loss).0)
 }
 
-/// Returns the index of the hidden unit whose cell state differs most between two sentences. The difference of a unit
-/// is its smallest difference over the positions `BETWEEN`.
+/// Returns the index of the hidden unit whose cell state differs most between the two sentences. Units are compared
+/// by the smallest absolute difference of their cell states at the positions in `BETWEEN`.
 fn most_different([singular, plural]: &[Vec<Gates>; 2]) -> usize {
     let difference = |step: usize, unit: usize| (singular[step][CELL][unit] - plural[step][CELL][unit]).abs();
     let smallest = |unit| BETWEEN.map(|step| difference(step, unit)).fold(1.0, f64::min);

@@ -1,6 +1,6 @@
-//! Your own data and your own model: which movement did a wrist make? The network is a [`Predictor`], and a [`Task`]
-//! trains it. The two traits provide command line, recipes (TOML files of training settings), checkpoints, resuming,
-//! reports and packages (the files of trained models).
+//! Your own model on your own data: a network classifies the movement of a wrist from its accelerations. The network
+//! implements [`Predictor`], and a [`Task`] trains it. A program with these two traits gets a command line, recipes
+//! (TOML files of training settings), checkpoints, resuming, reports and packages (the files of trained models).
 //!
 //! ```sh
 //! cargo run -p examples --example own_task                     # trains; the last lines name the run folder, RUN
@@ -27,8 +27,8 @@ type Recording = (Steps, i32);
 /// The accelerations along three axes in each of the 40 steps.
 type Steps = [[f32; 3]; 40];
 
-/// A table of the recipe: `[model]`, where `size` is the hidden size, or `[data]`, where `size` is the number of
-/// recordings.
+/// The type of two tables of the recipe, `[model]` and `[data]`. In `[model]`, `size` is the hidden size. In `[data]`,
+/// `size` is the number of recordings.
 #[derive(Clone, Serialize, Deserialize)]
 struct Size {
     size: Count,

@@ -1,5 +1,5 @@
-//! Measures the time of a training step outside the training loop of the zoo: forward, loss, backward, gradient
-//! clipping, update.
+//! Measures the time and the memory of a training step: forward, loss, backward, gradient clipping, update. The program
+//! has its own loop, without the trainer of the zoo.
 //!
 //! ```text
 //! cargo run -p examples --example training_step               # all models
@@ -10,7 +10,8 @@
 //! The program trains the networks of four recipes: `imdb-bigru`, `ptb-lstm-small` and `ptb-awd` on artificial token
 //! ids, and `etth1-96` on noise. `models/rnn/comparison/compare.py steps` compares the times with the times of the same
 //! steps in PyTorch. The printed `memory_mib` is the growth of the peak resident memory of the process in MiB. On a GPU
-//! it is the memory that burn has reserved, in MiB. The number is valid only for the first model of a process.
+//! it is the memory that burn has reserved, in MiB. If one process measures several models, only the memory of the
+//! first model is valid.
 
 use std::time::Instant;
 
@@ -94,8 +95,8 @@ fn language(name: &str, device: &Device) -> TaskResult<()> {
     Ok(())
 }
 
-/// Measures the time and the memory of training steps with the network of the recipe `etth1-96`. A batch holds windows
-/// of seven columns. The windows and the targets are noise.
+/// Measures the time and the memory of training steps with the network of the recipe `etth1-96`. The input windows and
+/// the targets are noise. They have seven columns: the number of time series in the data set ETTh1.
 fn series(device: &Device) -> TaskResult<()> {
     const COLUMNS: usize = 7;
     let recipe: RecipeOf<Forecasting> = RecipeText::find("etth1-96", Forecasting::RECIPES)?.parse()?;
@@ -116,8 +117,8 @@ fn series(device: &Device) -> TaskResult<()> {
     Ok(())
 }
 
-/// Trains a model for a few steps. Prints the median time per step in ms, and the growth of the peak memory in MiB, or
-/// on a GPU the reserved memory.
+/// Trains a model for a few steps. Prints the median time per step in ms and the memory in MiB: on the CPU, the growth
+/// of the peak memory; on a GPU, the reserved memory.
 fn measure<M: Module>(
     name: &str,
     device: &Device,
@@ -142,8 +143,8 @@ fn measure<M: Module>(
     println!(r#"{{"model":"{name}","step_ms":{:.3},"memory_mib":{memory}}}"#, times[RUNS / 2]);
 }
 
-/// Draws random token ids with the word frequencies of a natural language: id `n` has a probability of about
-/// `1 / (n + 1)`.
+/// Returns `batch` random sequences of `time` token ids. The ids have the word frequencies of a natural language
+/// (Zipf's law): the probability of id `n` is about proportional to `1 / (n + 1)`.
 fn texts(batch: usize, time: usize, vocabulary: usize) -> Vec<Vec<u32>> {
     let mut state = 1u64;
     let mut id = || {

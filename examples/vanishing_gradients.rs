@@ -26,8 +26,8 @@ const INPUT: usize = 8;
 /// The maximum gradient norm for clipping.
 const CLIP: f64 = 1.0;
 
-/// Returns the norms ‖∂L/∂hₜ‖ for t = 1 … STEPS, averaged over a batch; and the norm of the gradient of all weights,
-/// which gradient clipping limits. The loss L is a random projection of the last hidden state.
+/// Returns the norm ‖∂L/∂hₜ‖ of each step t = 1 … STEPS, averaged over a batch, and the global norm of the gradient of
+/// all weights before clipping. The loss L is a random projection of the last hidden state.
 fn norms(rnn: &Rnn, device: &Device) -> (Vec<f64>, f64) {
     let mut state = rnn.zero_state(BATCH_SIZE, device);
     let mut probes = Vec::new();
@@ -73,13 +73,13 @@ fn networks(device: &Device) -> Vec<(&'static str, Rnn)> {
     ]
 }
 
-/// Returns the norms ‖∂L/∂hₜ‖ after gradient clipping. The gradient of the weights is a sum over the steps. Clipping
-/// multiplies this sum, and therefore the contribution of each step, by one factor.
+/// Returns the norms ‖∂L/∂hₜ‖ after gradient clipping. Clipping multiplies the gradient of the weights by one factor.
+/// This gradient is a sum over the steps, so the factor also applies to the norm of each step.
 fn clipped((norms, weights_norm): &(Vec<f64>, f64)) -> Vec<f64> {
     norms.iter().map(|norm| norm * (CLIP / weights_norm).min(1.0)).collect()
 }
 
-/// Returns a line of the plot: the logarithm of each norm over the number of steps back.
+/// Returns a line of the plot: x is the number of steps back from the last step, y is log₁₀ of the norm at that step.
 fn line(name: &str, norms: &[f64]) -> Line {
     let points = norms.iter().rev().enumerate().map(|(back, norm)| (back as f64, norm.log10()));
     Line { name: name.to_owned(), points: points.collect(), faint: false }

@@ -10,13 +10,13 @@ use training::Task;
 use crate::context::Context;
 use crate::error::{CliError, Result};
 
-/// The changes that the command-line options of an application, such as `--text FILE`, make: the options can select
-/// another recipe (a TOML file of training settings), and they can override settings of the recipe.
+/// Changes of the recipe (a TOML file of training settings) that the command-line options of an application, such as
+/// `--text FILE`, cause. The options can select another recipe, and they can override settings of the recipe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// The name of the recipe to use if the option `--recipe` is absent.
     pub recipe: Option<&'static str>,
-    /// Overrides of recipe settings, each as `KEY=VALUE`, such as `optimizer.lr=0.001`, as for the option `--set`.
+    /// Overrides of recipe settings in the form of the option `--set`: `KEY=VALUE`, such as `optimizer.lr=0.001`.
     pub settings: Vec<String>,
 }
 
@@ -36,7 +36,7 @@ impl Changes {
         let Some(file) = file else { return Ok(()) };
         let usage = |reason: &str| CliError::Usage(format!("{option} {}: {reason}", file.display()));
         let path = std::path::absolute(file).map_err(|error| usage(&error.to_string()))?;
-        self.set(key, Some(path.to_str().ok_or_else(|| usage("the path is not UTF-8; rename the file"))?))
+        self.set(key, Some(path.to_str().ok_or_else(|| usage("the path is not UTF-8; rename the file or folder"))?))
     }
 }
 
@@ -67,9 +67,9 @@ pub trait Application: 'static {
         Ok(Changes::default())
     }
 
-    /// Returns the command-line option that changes a data setting, such as `date_format`; `None` if no option changes
-    /// this setting. The names of the settings are those that [`DataError::setting`](datasets::DataError::setting)
-    /// returns.
+    /// Returns the command-line option that changes a setting of the data, such as `--date-format` for the setting
+    /// `date_format`; `None` if no option changes this setting. Error messages name the option. The setting is a name
+    /// that [`DataError::setting`](datasets::DataError::setting) returns.
     fn data_option(_setting: &str) -> Option<&'static str> {
         None
     }
@@ -78,15 +78,15 @@ pub trait Application: 'static {
     ///
     /// # Errors
     ///
-    /// [`OnnxError`](onnx::OnnxError) if the model cannot be written as an ONNX graph, or if an option has no effect on
-    /// the model.
+    /// [`OnnxError`](onnx::OnnxError) if the model cannot be written as an ONNX graph, or if
+    /// [`lengths`](onnx::Options::lengths) is true and has no effect on the model.
     fn to_onnx(
         _model: &<Self::Task as Task>::Predictor,
         _options: &onnx::Options,
     ) -> std::result::Result<onnx::Export, onnx::OnnxError> {
         Err(onnx::OnnxError::NoGraph {
             model: "this application",
-            reason: "the application does not implement the export to ONNX",
+            reason: "the application does not implement the export to ONNX; use --format package",
         })
     }
 

@@ -26,11 +26,11 @@ pub struct Arguments<V: Subcommand, O: Args> {
 /// The verbs of the command line, such as `train` and `eval`.
 #[derive(Debug, Subcommand)]
 pub enum Command<V: Subcommand, O: Args> {
-    /// Train a model with the settings of a recipe, and measure it on the test part
+    /// Train a model with the settings of a recipe, and measure it on the test part of the data
     Train(Train<O>),
-    /// Measure a trained model on the validation part or the test part
+    /// Measure a trained model on the validation part or the test part of the data
     Eval(Eval),
-    /// Measure the shipped models again and compare the results with the recorded metrics
+    /// Measure the shipped models on the test part again, and compare the metrics with the recorded metrics
     Verify(Verify),
     /// A verb of the application itself, such as `predict`.
     #[command(flatten)]
@@ -62,7 +62,7 @@ pub struct Common {
     /// burn backend that runs the computations
     #[arg(long, global = true, default_value = "flex", value_name = "NAME", value_parser = backend())]
     pub backend: Backend,
-    /// Number of the backend's device, counted from 0
+    /// Index of the backend's device, counted from 0; `backends` lists the devices
     #[arg(long, global = true, default_value_t = 0, value_name = "N")]
     pub device: usize,
     /// Number of threads of the CPU backends [default: one per core]
@@ -102,11 +102,11 @@ pub struct ChangedRecipe<O: Args> {
     pub options: O,
 }
 
-/// The options of an application that has only the shared options.
+/// No options: the type for an application that adds no options to `train` and `find-rate`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct NoOptions {}
 
-/// The verbs of an application that has only the shared verbs.
+/// No verbs: the type for an application that adds no verbs to the shared verbs.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum NoVerbs {}
 
@@ -129,19 +129,19 @@ pub struct Train<O: Args> {
     /// Folder for the files of the run [default: runs/RECIPE/TIME]
     #[arg(long, alias = "run", value_name = "DIR", conflicts_with = "resume", help_heading = "Output")]
     pub out: Option<PathBuf>,
-    /// If the folder --out contains a run, resume the run, or do nothing if the run is finished; otherwise start a new
-    /// run
+    /// Resume the run in the folder --out. If this run is finished, do nothing. If the folder contains no run, start a
+    /// new run
     #[arg(long, requires = "out", conflicts_with_all = ["seeds", "grid", "resume"], help_heading = "Output")]
     pub or_resume: bool,
-    /// Folder in which several runs share the results of the baselines
+    /// Folder for the results of the baselines; runs with the same folder compute the baselines only once
     #[arg(long, hide = true, requires = "or_resume", conflicts_with = "resume")]
     pub baselines_in: Option<PathBuf>,
-    /// The options for a grid, which is one training per combination of some settings.
+    /// The options for a grid search: one training for each combination of setting values and seeds.
     #[command(flatten)]
     pub grid: GridArgs,
-    /// Resume the run in this folder with its saved recipe; in the folder of a training with --seeds, resume the runs
-    /// of all seeds. Only a larger --epochs, and the options that give the path of the data, can change the saved
-    /// recipe
+    /// Resume the run in this folder with its saved recipe. If the folder was written with --seeds, resume the runs of
+    /// all seeds. Only two parts of the saved recipe can be changed: the number of epochs, with a larger --epochs, and
+    /// the paths of the data
     #[arg(long, value_name = "DIR", conflicts_with = "recipe", help_heading = "Output")]
     pub resume: Option<PathBuf>,
     /// How often to write a checkpoint: a time, such as 30s or 5m, or a number of optimizer steps
@@ -157,12 +157,12 @@ pub struct Train<O: Args> {
     pub half_gradients: bool,
 }
 
-/// The options of `train` for grids: trainings with all combinations of some settings.
+/// The options of `train` for a grid search: one training for each combination of setting values and seeds.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Grid")]
 pub struct GridArgs {
-    /// Train with every combination of the settings and seeds in this TOML file, each in its own folder inside --out.
-    /// To continue a grid that was stopped, repeat the command
+    /// Train once for each combination of the setting values and seeds in this TOML file. Each training has its own
+    /// folder inside --out. To continue a grid that was stopped, repeat the command
     #[arg(long, value_name = "FILE", requires = "out", conflicts_with_all = ["seeds", "resume"])]
     pub grid: Option<PathBuf>,
     /// Number of trainings that run at the same time, each with a share of the cores [default: 1]
@@ -173,7 +173,7 @@ pub struct GridArgs {
     pub emit: Option<Scheduler>,
 }
 
-/// A scheduler, which is a program that runs many commands.
+/// A scheduler: a program that distributes the trainings of a grid over processor cores or machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Scheduler {
     /// Slurm: a job array for `sbatch`.
@@ -266,7 +266,7 @@ pub struct Verify {
 /// Arguments of the verb `models`.
 #[derive(Clone, Debug, Args)]
 pub struct Models {
-    /// Copy the shipped models from the source checkout to this folder [default: the user's data folder]
+    /// Copy the shipped models from the source checkout to DIR, or to the user's data folder if DIR is absent
     #[arg(long, value_name = "DIR", num_args = 0..=1)]
     pub install: Option<Option<PathBuf>>,
 }
@@ -288,7 +288,7 @@ pub struct Runs {
     /// Rank settings by their mean validation metric over the seeds, best first, with 95 % confidence intervals
     #[arg(long, help_heading = "Output")]
     pub rank: bool,
-    /// Plot the validation metric of all runs over the epochs to this SVG file
+    /// SVG file for a plot of the validation metric over the epochs, with one line per run
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub plot: Option<PathBuf>,
 }
@@ -305,7 +305,7 @@ pub struct Export {
     /// Precision of the stored weights
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     pub precision: Bits,
-    /// Write a package for this program, or ONNX graphs for other runtimes
+    /// Format of the export: a package for this program and its Rust crates, or ONNX graphs for other runtimes
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     pub format: Format,
     /// Give the ONNX graph an input for the lengths of padded sequences. Some runtimes, such as tract, cannot run such
@@ -316,7 +316,7 @@ pub struct Export {
 
 /// Arguments of the verb `bench`.
 #[derive(Debug, Args)]
-#[command(after_help = "Measures predictions for an artificial input of usual length. Examples:
+#[command(after_help = "Measures the time of predictions for an artificial input of typical length. Examples:
   bench --model NAME           load time, latency and throughput
   bench --model NAME --card    also file size, number of parameters and memory (the deployment card)")]
 pub struct Bench {
@@ -347,7 +347,7 @@ pub enum Bits {
     Half,
     /// Store 32 bits per weight (single precision).
     Single,
-    /// Store 8 bits per weight, and a scale per row of a matrix.
+    /// Store 8 bits per weight (int8 quantization), with one scale per row of each weight matrix.
     Int8,
 }
 
@@ -385,7 +385,7 @@ pub struct ServeOptions {
     /// Origin of the web pages that may send requests to this server, such as `https://example.org` [default: none]
     #[arg(long, value_name = "ORIGIN")]
     pub cors_origin: Option<String>,
-    /// Largest number of inputs that a model predicts together; 1 switches batches off
+    /// Largest batch size: the number of inputs that a model processes together; 1 turns batching off
     #[arg(long, value_name = "N", default_value = "32")]
     pub batch: NonZero<usize>,
     /// Milliseconds that a model waits for more requests before a prediction
@@ -394,7 +394,7 @@ pub struct ServeOptions {
     /// Largest body of a request, in bytes
     #[arg(long, value_name = "BYTES", default_value = "4194304")]
     pub max_body: NonZero<usize>,
-    /// Largest number of characters in a text of a request
+    /// Largest number of characters in each text of a request
     #[arg(long, value_name = "N", default_value = "20000")]
     pub max_text: NonZero<usize>,
     /// Largest number of requests that wait for one model

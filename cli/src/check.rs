@@ -10,15 +10,15 @@ use serde::Serialize;
 /// The batch size, the number of time steps, the input size and the hidden size of the LSTM.
 const SHAPE: [usize; 4] = [4, 12, 16, 32];
 
-/// The largest relative difference from the results of the CPU with which a device still passes the check. The
-/// mathematical functions of GPU drivers are less exact than those of the CPU.
+/// The tolerance of the check: a device passes if its results differ from the results of the CPU by at most this
+/// relative difference. The mathematical functions of GPU drivers are less exact than those of the CPU.
 const TOLERANCE: f32 = 1e-3;
 
 /// The result of the check of a device.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Check {
-    /// The largest difference between the device and the CPU, over the loss and all gradients. Each difference is
-    /// divided by the largest absolute value of the CPU in the same loss or gradient.
+    /// The largest relative difference between the results of the device and the CPU, over the loss and all gradient
+    /// tensors. Each difference is divided by the largest absolute value of the same tensor on the CPU.
     pub difference: f32,
     /// The time of the second training step in milliseconds. The first step is not measured, because it compiles
     /// kernels.

@@ -31,13 +31,13 @@ pub struct Context {
     pub(crate) threads: Option<u16>,
     /// The global options that a user must type again to resume a run.
     flags: Vec<String>,
-    /// The folder of the training run in progress, if there is one.
+    /// The folder of the training run that was started last, if there is one.
     current_run: Arc<Mutex<Option<PathBuf>>>,
 }
 
 impl Context {
-    /// Creates the context from the global options. `program` is the command that starts the application if cargo is
-    /// not used.
+    /// Creates the context from the global options. `program` is the command for messages, such as `zoo sentiment`. If
+    /// cargo has started the program, messages show `cargo run` instead.
     pub(crate) fn new(common: &Common, application: &str, program: &str) -> Result<Self> {
         if let Some(threads) = common.threads {
             // This fails only if rayon's thread pool exists already, which is not the case at start-up.
@@ -70,8 +70,8 @@ impl Context {
         Ok(Self { session, json, program, threads, flags: flags(common), current_run })
     }
 
-    /// Connects Ctrl-C, SIGTERM and SIGHUP to the session's interrupt. Verbs that check the interrupt call this
-    /// function. In all other verbs the first Ctrl-C ends the process.
+    /// Makes Ctrl-C, SIGTERM and SIGHUP request a stop through the session's interrupt handle. Only verbs that check
+    /// this handle call this function. In all other verbs the first Ctrl-C ends the process.
     pub fn listen(&mut self) {
         self.session.interrupt = signals::interrupt();
     }
@@ -113,8 +113,8 @@ impl Context {
         Ok((package.manifest, predictor))
     }
 
-    /// Returns the SVG file for the plot of a verb: the file `given` if the user names a file, and otherwise the file
-    /// `default`. Returns `None` if the output is JSON and the user names no file.
+    /// Returns the SVG file to which a verb writes its plot: `given` if the user names a file. If the user names no
+    /// file, the plot goes to `default`; with `--json` there is then no plot (`None`).
     pub fn plot<'a>(&self, given: Option<&'a Path>, default: &'a str) -> Option<Plot<'a>> {
         match given {
             Some(path) => Some(Plot { path, is_requested: true }),
@@ -128,20 +128,23 @@ impl Context {
         format!("{} {arguments}", self.program)
     }
 
-    /// Logs the command that resumes an interrupted command. `arguments` are the verb and its options.
+    /// Logs the command line with which the user resumes interrupted work. `arguments` are the verb and its options.
     pub fn log_resume(&self, arguments: &str) {
         log(&format!("stopped with a checkpoint; resume with: {}", self.resume_command(arguments)));
     }
 
-    /// Logs the command that resumes a training run that failed because a file could not be read or written, for
-    /// example on a full disk, or because a GPU has failed.
+    /// Logs the command line that resumes a failed training run, if the cause is a file error (such as a full disk) or
+    /// a failed GPU. Logs nothing for other errors. `arguments` are the verb and its options.
     pub(crate) fn log_failure(&self, error: &CliError, arguments: &str) {
         if self.current_run().is_none() {
             return;
         }
         match error {
             CliError::Training(TrainingError::Io { .. }) => {
-                log(&format!("training failed; fix the problem, then resume with: {}", self.resume_command(arguments)));
+                log(&format!(
+                    "training failed; fix the error that is printed below, then resume with: {}",
+                    self.resume_command(arguments)
+                ));
             }
             CliError::Training(TrainingError::Device { .. }) => {
                 log(&format!("the GPU has failed; resume on the CPU with: {}", self.resume_on_cpu(arguments)));
@@ -185,8 +188,8 @@ impl Context {
         format!("{launcher}{} {arguments}{flags}{skip}{half}", self.program)
     }
 
-    /// Returns the global options that differ from their defaults, as arguments for another process. The number of
-    /// threads is not among them.
+    /// Returns those of the options `--backend`, `--device` and `--data-dir` that differ from their defaults, as
+    /// arguments for another process.
     pub(crate) fn global_arguments(&self) -> impl Iterator<Item = String> {
         self.flags.iter().cloned()
     }
@@ -220,7 +223,8 @@ fn cargo_target(application: &str) -> String {
     }
 }
 
-/// Returns the global options that differ from their defaults, as a user types them.
+/// Returns those of the options `--backend`, `--device` and `--data-dir` that differ from their defaults: the name of
+/// each option, followed by its value.
 fn flags(common: &Common) -> Vec<String> {
     let mut flags = Vec::new();
     let mut add = |option: &str, value: String| flags.extend([option.to_owned(), value]);

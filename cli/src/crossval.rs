@@ -20,7 +20,7 @@ pub struct Crossval<O: Args> {
     /// Number of folds; one model is trained per fold
     #[arg(long, value_name = "N", default_value = "5", help_heading = "Recipe")]
     folds: Count,
-    /// Folder for the run folders, one per fold; finished folds in this folder are not trained again [default:
+    /// Folder that contains one run folder per fold; finished folds in this folder are not trained again [default:
     /// runs/RECIPE-crossval]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     out: Option<PathBuf>,
@@ -37,8 +37,8 @@ pub type Each<'a, T> = &'a mut dyn FnMut(&Fitted<T>) -> Trained<()>;
 pub type Train<T> = fn(&RecipeOf<T>, Count, &Path, &mut Session, Each<'_, T>) -> Trained<Option<FoldMetrics>>;
 
 impl<O: Args> Crossval<O> {
-    /// Trains one model per fold. Prints the metrics over the test examples of all folds, and the accuracy of each fold
-    /// or of each group of examples.
+    /// Trains one model per fold. Prints the metrics over the test examples of all folds. Also prints the accuracy of
+    /// each fold, or of each group that the application defines, such as the examples of one person.
     pub fn run<A: Application<Options = O>>(&self, cx: &mut Context, train: Train<A::Task>) -> Result<()> {
         cx.listen();
         let recipe = self.recipe.read::<A>()?;

@@ -39,7 +39,7 @@ pub enum CliError {
     /// The outputs of shards (processes that each predict for a part of the inputs) cannot be merged.
     #[error("{}: {message}", path.display())]
     Shards {
-        /// The path of the output of a shard.
+        /// The file with the output of the shard that the message describes.
         path: PathBuf,
         /// What is wrong, and what to do.
         message: String,
@@ -54,13 +54,13 @@ pub enum CliError {
         /// The number of all measured metrics.
         total: usize,
     },
-    /// A backend is compiled in, but none of its devices works.
-    #[error("no device works with {backends}; see the lines above")]
+    /// One or more backends of this program have no working device.
+    #[error("these backends have no working device: {backends}; see the lines above")]
     NoWorkingDevice {
-        /// The names of the backends, separated by commas.
+        /// The names of the backends without a working device, separated by commas.
         backends: String,
     },
-    /// Some trainings of a grid failed. All other trainings of the grid are finished.
+    /// Some trainings of a grid search (`train --grid`) failed. All its other trainings are finished.
     #[error(
         "{failed} of {total} trainings failed; read the log {}, fix the cause, and repeat the command",
         log.display()
@@ -126,7 +126,8 @@ impl CliError {
         }
     }
 
-    /// Whether the error is reported to the user: everything except a requested stop and a closed output.
+    /// Whether the error is reported to the user. All errors are reported, except a stop that the user requested and a
+    /// closed standard output.
     pub(crate) fn is_failure(&self) -> bool {
         !matches!(self, Self::Interrupted | Self::ClosedOutput)
     }

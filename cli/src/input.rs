@@ -44,7 +44,7 @@ pub struct TextArg {
     text: Option<String>,
     #[arg(hide = true)]
     more: Vec<String>,
-    /// The text, after `--`: for a text that looks like an option
+    /// Text after `--`, which may look like an option
     #[arg(value_name = "TEXT", conflicts_with_all = ["text", "file"], last = true)]
     escaped: Option<String>,
     /// Read the text from this file; `-` is standard input
@@ -53,8 +53,8 @@ pub struct TextArg {
 }
 
 impl TextArg {
-    /// Reads the text from the argument, the file or standard input. If the user gives none of them, `absent` is used
-    /// like the argument.
+    /// Reads the text from the argument, the file or standard input. If the user gives neither an argument nor a file,
+    /// `absent` is the argument; an `absent` of `-` means standard input.
     pub fn read(&self, absent: &str) -> Result<String> {
         match self.more.first() {
             Some(word) => Err(CliError::Usage(format!("`{word}` is a second text; put the whole text in quotes"))),
@@ -194,8 +194,8 @@ pub fn texts<'a>(file: Option<&Path>, arguments: &'a [String]) -> Result<Texts<'
     }
 }
 
-/// Returns an error if the file is a CSV or TSV table, because its header and the line ends inside quotes would be read
-/// as texts.
+/// Returns an error if the file name ends with `.csv` or `.tsv`. If a table were read line by line, its header would
+/// become a text, and a quoted cell with line ends would become several texts.
 fn refuse_table(path: &Path) -> Result<()> {
     let table = |end: &std::ffi::OsStr| ["csv", "tsv"].iter().any(|table| end.eq_ignore_ascii_case(table));
     match path.extension().is_some_and(table) {

@@ -18,8 +18,8 @@ pub fn has_colors() -> bool {
     stdout().is_terminal() && !is_set("NO_COLOR", |value| !value.is_empty()) && !is_set("TERM", |value| value == "dumb")
 }
 
-/// Writes a [printable] line to standard error. Unlike `eprintln`, this function does not panic if standard error is
-/// closed.
+/// Writes a line to standard error, after [`printable`] has replaced its control characters. Unlike `eprintln`, this
+/// function does not panic if standard error is closed.
 pub fn log(line: &str) {
     let _ = writeln!(stderr(), "{}", printable(line));
 }

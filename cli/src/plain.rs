@@ -14,8 +14,8 @@ use crate::error::{CliError, Result};
 use crate::input::texts;
 use crate::output::print_json;
 
-/// The command-line program of a type `T` that implements [`Task`], with only the shared options, the shared verbs and
-/// the verb `predict`: `cli::main::<cli::Plain<MyTask>>()`.
+/// The command-line program of a type `T` that implements [`Task`]. It has the options and verbs that all applications
+/// share, such as `train`, and the verb `predict`. To run the program, call `cli::main::<cli::Plain<MyTask>>()`.
 pub struct Plain<T>(PhantomData<T>);
 
 /// The verb `predict`, which reads inputs as JSON and prints outputs as JSON.

@@ -33,9 +33,10 @@ const ENVIRONMENT: &str = "Environment:
 pub struct Entry {
     /// The name of the application.
     pub(crate) name: &'static str,
-    /// Creates the command line of the application.
+    /// Defines the command line of the application: its verbs and options.
     command: fn() -> Command,
-    /// Runs the application. The arguments are the parsed command line, and the command that starts the application.
+    /// Runs the application. The arguments are the parsed command line, and the command that messages show to start the
+    /// application, such as `zoo sentiment`.
     run: fn(&ArgMatches, &str) -> ExitCode,
     /// Lists the trained models of the application.
     models: fn() -> Vec<models::Listed>,
@@ -184,8 +185,8 @@ fn run<A: Application>(matches: &ArgMatches, program: &str) -> ExitCode {
     }
 }
 
-/// The longest time that MPI needs to end all other ranks after rank 0 has failed. MPI waits one second between SIGTERM
-/// and SIGKILL.
+/// How long a failed rank other than rank 0 waits before it reports its error. If rank 0 has failed too, MPI ends this
+/// rank during the wait, so that only rank 0 reports. MPI waits one second between SIGTERM and SIGKILL.
 const ENDED_BY_RANK_0: Duration = Duration::from_secs(2);
 
 fn dispatch<A: Application>(arguments: ArgumentsOf<A>, program: &str) -> ExitCode {

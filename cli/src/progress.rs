@@ -1,4 +1,5 @@
-//! The display of training on standard error: a dashboard on a terminal, plain lines otherwise.
+//! Shows the progress of training and of downloads on standard error: as a dashboard or a bar if standard error is a
+//! terminal, and as plain lines if it is not.
 
 use std::io::{IsTerminal, stderr};
 use std::path::PathBuf;
@@ -73,7 +74,7 @@ impl Observer for Console {
             }
             Event::Stopped => drop(self.steps.take().map(|steps| steps.bar.finish_and_clear())),
             Event::Measuring => self.line("measuring the model on the test part"),
-            Event::Measured { test } => self.line(&format!("test {}; measuring the baselines", test.list())),
+            Event::Measured { test } => self.line(&format!("test metrics: {}; measuring the baselines", test.list())),
             _ => {}
         }
     }
@@ -146,7 +147,7 @@ impl Steps {
 
     fn dashboard(&self, step: &Step) -> String {
         let speed = HumanCount((self.items as f64 / self.started.elapsed().as_secs_f64().max(1e-3)) as u64);
-        let memory = peak_memory().map_or(String::new(), |bytes| format!("  {} MiB", bytes >> 20));
+        let memory = peak_memory().map_or(String::new(), |bytes| format!("  RAM {} MiB", bytes >> 20));
         let Self { losses, norms, .. } = self;
         let rows = [
             format!("{}  {speed} items/s{memory}", position(step)),
@@ -200,7 +201,8 @@ pub fn data_progress() -> impl Fn(Progress<'_>) + Send + Sync + 'static {
     }
 }
 
-/// A series of values for a small chart: at most `WIDTH` means, each over the same number of consecutive values.
+/// A small chart of a series of values. It has at most `Sparkline::WIDTH` bars. Each bar is the mean of a group of
+/// consecutive values. All groups have the same size, except the last group, which may be smaller.
 #[derive(Debug)]
 struct Sparkline {
     /// Sum and count of the values in each group of consecutive values.

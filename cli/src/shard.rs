@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{CliError, Result};
 use crate::output::{print_json, print_line};
 
-/// One of `of` shards of a list: the items (series or batches of texts) for which `index % of == number - 1`. `index`
-/// is counted from 0, `number` from 1.
+/// One shard of a list that is divided into `of` shards. The shard contains the items (series or batches of texts) for
+/// which `index % of == number - 1`. `index` is counted from 0, `number` from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shard {
     number: usize,
@@ -98,7 +98,7 @@ impl ShardArgs {
     }
 }
 
-/// The number and the digest of the items of all shards together, in order.
+/// The number of items (texts or series) of all shards together, and a digest (SHA-256) of these items in their order.
 #[derive(Debug, Default)]
 pub struct List {
     count: usize,
@@ -122,17 +122,18 @@ impl List {
     }
 }
 
-/// The last line of the output of a shard, as JSON.
+/// The last line of the output of a shard, as JSON. `merge` uses this line to check that the outputs are complete and
+/// belong together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Seal {
-    /// The number of the shard, and the number of all shards.
+    /// The number of this shard, counted from 1, and the total number of shards.
     shard: Shard,
     /// The number of items of all shards together.
     items: usize,
-    /// A digest of all items and of the options.
+    /// A digest (SHA-256) of the items of all shards and of the options of the predictions.
     list: String,
-    /// The SHA-256 of the model's manifest.
+    /// The SHA-256 of the model's file `manifest.json`.
     model: String,
 }
 
@@ -235,7 +236,8 @@ fn wrong(path: &Path, message: &str) -> CliError {
     CliError::Shards { path: path.to_path_buf(), message: message.to_owned() }
 }
 
-/// Checks that the outputs are those of all shards of one list, answered by one model.
+/// Checks that the outputs are those of all shards of one list, each shard once, and that all predictions were made by
+/// the same model with the same options.
 fn check(outputs: &[Output]) -> Result<()> {
     let Some(first) = outputs.first() else { return Ok(()) };
     let of = first.seal.shard.of;
@@ -265,12 +267,12 @@ fn check(outputs: &[Output]) -> Result<()> {
             return Err(output.wrong(&message));
         }
         if std::mem::replace(&mut found[shard.number - 1], true) {
-            return Err(output.wrong(&format!("shard {shard} is given twice; remove one of the two files")));
+            return Err(output.wrong(&format!("another given file is also shard {shard}; remove one of the two files")));
         }
     }
     match found.iter().position(|found| !found) {
         Some(missing) => Err(first.wrong(&format!(
-            "shard {}/{of} is missing among the given files; give the outputs of all {of} shards",
+            "this is one of {of} shards, but shard {}/{of} is not among the files; give the outputs of all shards",
             missing + 1
         ))),
         None => Ok(()),

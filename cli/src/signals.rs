@@ -14,8 +14,8 @@ const INTERRUPTED: i32 = 130;
 /// through this handle. A second Ctrl-C or SIGTERM ends the process at once. A second SIGHUP does not, because the
 /// shell and the system each send a SIGHUP.
 ///
-/// All callers get clones of one handle, and one listener counts the signals. On systems without these signals Ctrl-C
-/// ends the process, and the last checkpoint remains.
+/// Every call returns a clone of the same handle, and only the first call starts the listener for signals. On systems
+/// other than Unix, Ctrl-C ends the process at once, and the last checkpoint remains.
 pub fn interrupt() -> Interrupt {
     static LISTENING: OnceLock<Interrupt> = OnceLock::new();
     LISTENING

@@ -1,4 +1,4 @@
-//! Options of the program `zoo` that no application has.
+//! Options of the verbs of the program `zoo` that work for all applications together, such as `zoo bench`.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use training::settings::Count;
 
 use crate::args::{ServeOptions, backend};
 
-/// The option of the verbs of `zoo` that print results.
+/// The option `--json` for verbs of `zoo` that print results.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Json {
     /// Print results as JSON, one object per line
@@ -22,7 +22,7 @@ pub struct ServeZoo {
     /// Models of any application: names that `models` lists, or folders of exported models (packages)
     #[arg(required = true, value_name = "NAME|DIR")]
     pub models: Vec<String>,
-    /// The address, the token and the limits of the server.
+    /// The address, the access token and the limits of the server.
     #[command(flatten)]
     pub options: ServeOptions,
 }
@@ -38,12 +38,12 @@ pub struct BenchZoo {
 /// The verbs of `zoo bench`.
 #[derive(Debug, Subcommand)]
 pub enum Benchmark {
-    /// Measure LSTM and GRU layers: the forward pass, and forward and backward pass together
+    /// Measure the time of LSTM and GRU layers: the forward pass alone, and the forward and backward pass together
     #[command(after_help = "Names are CELL-BATCHxSTEPSxINPUT-HIDDEN, such as lstm-20x35x650-650. Examples:
   bench layers --out here.json          all layers on all backends of this program
   bench layers gru 650 --backend flex   the GRU layers, and the layers with 650 units")]
     Layers(BenchmarkArgs),
-    /// Measure whole training steps of recipes: loss, gradients, clipping and update
+    /// Measure the time of whole training steps of recipes: loss, gradients, clipping and update
     #[command(after_help = "Names are APPLICATION/RECIPE. Examples:
   bench steps sentiment/quick --rounds 50
   bench steps language-model/ptb-lstm-small   downloads its data once")]
@@ -66,7 +66,7 @@ pub struct BenchmarkArgs {
     /// Measure only this backend [default: all backends of this program]
     #[arg(long, value_name = "NAME", value_parser = backend())]
     pub backend: Option<Backend>,
-    /// Number of the backend's device, counted from 0
+    /// Index of the backend's device, counted from 0
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub device: usize,
     /// Number of measured rounds (repetitions); a result is the median time of the rounds

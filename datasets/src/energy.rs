@@ -1,4 +1,5 @@
-//! Electricity time series: the measurements of a transformer in China, and the load of a region of the United States.
+//! Electricity time series: the measurements of an electrical transformer in China, and the load (power demand) of a
+//! region of the United States.
 
 use crate::error::Result;
 use crate::series::{CsvFormat, Duplicates, Gaps, Series};

@@ -1,11 +1,11 @@
 //! Embedded text: sentences that are generated with a fixed seed from a probabilistic context-free grammar of known
 //! entropy.
 //!
-//! `grammar.txt` holds the rules. Number agreement spans whole clauses ("the dogs that the cat near the red door sees
-//! sleep"), verbs select animate or inanimate objects, and `if` requires `then`. A model with a context of only four
-//! words therefore cannot predict the next word as well as possible. Each sentence has exactly one derivation, so its
-//! probability is the product of the probabilities of the rules in this derivation. No model has a lower expected
-//! perplexity than the grammar itself.
+//! `grammar.txt` holds the rules. A subject and its verb agree in number (singular or plural) across whole clauses
+//! ("the dogs that the cat near the red door sees sleep"), a verb takes either animate or inanimate objects, and `if`
+//! requires `then`. A model with a context of only four words therefore cannot predict the next word as well as
+//! possible. Each sentence has exactly one derivation, so its probability is the product of the probabilities of the
+//! rules in this derivation. No model has a lower expected perplexity than the grammar itself.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,8 @@ const SEED: u64 = 1906;
 const SENTENCES: [usize; 3] = [20_000, 2_000, 2_000];
 const START: &str = "SENTENCE";
 
-/// Generates the corpus: 20,000 / 2,000 / 2,000 sentences, one per line. Every call returns the same text.
+/// Generates the corpus: 20,000 sentences for training, 2,000 for validation and 2,000 for testing, one per line. Every
+/// call returns the same text.
 ///
 /// [`Corpus::floor`] is the perplexity of the test part under the grammar.
 pub fn load() -> Corpus {

@@ -61,8 +61,8 @@ const CONTENT: &str = "62b693fa8f9bd10028c06021ffeb1f367f69f38efb754794d63ac1471
 
 /// Loads the IMDB reviews, sorted by [`Review::id`].
 ///
-/// If the caller gave a data folder that has the folders `train` and `test` of the set, but another number of reviews,
-/// the reviews in it are read as the user's [own reviews](own_reviews).
+/// If the caller gave `locator` a data folder that has folders such as `train/pos`, but another number of reviews than
+/// the published set, these reviews are read as the user's [own reviews](own_reviews).
 pub fn load(locator: &Locator) -> Result<Reviews> {
     let Found { path, packing } = match (locator.find(&SOURCE, &REVIEWS), locator.data_dir()) {
         (Err(DataError::NotFound { .. }), Some(dir)) if dir.join("train").is_dir() => return own_reviews(dir),
@@ -122,8 +122,8 @@ fn from_folder(dir: &Path) -> Result<Vec<Review>> {
     Ok(reviews)
 }
 
-/// Returns the identifier `train/pos/123_9` of the review whose path ends in `train/pos/123_9.txt`; `None` for other
-/// files.
+/// Returns the identifier of a review from the path of its file, such as `train/pos/123_9` for
+/// `aclImdb/train/pos/123_9.txt`; `None` for a file that is not a labelled review.
 fn review_id(path: &str) -> Option<String> {
     let parts: Vec<&str> = path.rsplitn(4, '/').collect();
     let [file, label @ ("pos" | "neg"), part @ ("train" | "test"), ..] = parts.as_slice() else { return None };
@@ -140,7 +140,8 @@ fn review(id: String, bytes: Vec<u8>, path: &Path) -> Result<Review> {
     Ok(Review { id, rating, text, positive })
 }
 
-/// Sorts the reviews, counts them, and separates the training part from the test part.
+/// Sorts the reviews by identifier, and separates the training part from the test part. Returns [`DataError::Count`] if
+/// one of the [`FOLDERS`] does not have exactly `each` reviews.
 fn split(mut reviews: Vec<Review>, path: &Path, each: usize) -> Result<Reviews> {
     reviews.sort_unstable_by(|a, b| a.id.cmp(&b.id));
     for folder in FOLDERS {

@@ -21,10 +21,11 @@
 //! | [`own_text`] | any text file, split into training, validation and test parts |
 //! | [`Series`] | any CSV file with a time column |
 //!
-//! Embedded sets are part of the crate and need no files. For all other sets, a [`Locator`] searches a given folder,
-//! the folder that the environment variable `RNN_ZOO_DATA` names, and the user's cache, and then downloads the
-//! published file into the cache. The crate prints nothing; [`Locator::with_progress`] reports downloads. A
-//! [`DataError`] names the file, the line and the setting to change.
+//! Embedded sets are part of the crate and need no files. For all other sets, a [`Locator`] finds the files. If the
+//! caller gives a data folder, the locator searches only this folder. If not, it searches the folder that the
+//! environment variable `RNN_ZOO_DATA` names and the user's cache, and downloads a missing file into the cache. The
+//! crate prints nothing; [`Locator::with_progress`] reports downloads. A [`DataError`] names the file, the line and the
+//! setting to change.
 //!
 //! The cargo feature `download` (default) adds an HTTPS client. Without this feature, a missing file is an error.
 //!

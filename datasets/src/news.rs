@@ -11,8 +11,8 @@
 //!
 //! The training, validation and test parts have the same grammar but different names of persons, places, organisations
 //! and products. About 90 % of the names in the validation and test parts do not occur in the training part at all. The
-//! other 10 % are ordinary words, which are never names in the training part. Dates may occur in several parts. No
-//! sentence occurs twice.
+//! other 10 % are ordinary words, which the training part contains, but never as names. The same date may occur in
+//! several parts. No sentence occurs twice.
 //!
 //! A good result shows that a model uses the context: a baseline that predicts the most frequent tag of each word has
 //! an F1 of only 0.44 in the training part, and of 0.09 in the test part. A good result does not show that a model
@@ -32,8 +32,8 @@ const SEED: u64 = 2017;
 const SENTENCES: [usize; 3] = [3000, 500, 1000];
 /// The numbers of different names made of syllables, in the training, validation and test part.
 const NAMES: [usize; 3] = [1500, 300, 600];
-/// The ranges of ordinary words that are used as names: part `i` uses the words with the indices
-/// `NOUNS[i]..NOUNS[i + 1]`.
+/// The limits of the ranges of ordinary words that are used as names. The words are those of the symbol `NOUN` of the
+/// grammar. Part `i` (0 for training, 1 for validation, 2 for testing) uses the words `NOUNS[i]..NOUNS[i + 1]`.
 const NOUNS: [usize; 4] = [0, 45, 55, 75];
 /// The probability that a name is an ordinary word.
 const ORDINARY: f64 = 0.1;
@@ -45,8 +45,8 @@ const VOWELS: [&str; 7] = ["a", "e", "i", "o", "u", "ai", "ou"];
 /// The possible ends of the syllables of a name: first for all syllables except the last, then for the last syllable.
 const CODAS: [&[&str]; 2] = [&["", "", "l", "n", "r"], &["", "l", "n", "r", "s", "nd", "rk", "th", "ck", "w"]];
 
-/// Generates 3,000 / 500 / 1,000 tagged sentences with the entity types `person`, `place`, `organisation`, `product`
-/// and `date`. Every call returns the same sentences.
+/// Generates 3,000 tagged sentences for training, 500 for validation and 1,000 for testing, with the entity types
+/// `person`, `place`, `organisation`, `product` and `date`. Every call returns the same sentences.
 pub fn load() -> TaggedParts {
     generate(SEED)
 }

@@ -26,7 +26,7 @@ pub struct Reviews {
     pub test: Vec<Review>,
     /// The name and the checksum of the data set.
     pub source: String,
-    /// Whether these are the user's own reviews, and not a published data set.
+    /// Whether the reviews are files of the user. False for a published data set and for the embedded sample.
     pub own: bool,
 }
 

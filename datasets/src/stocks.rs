@@ -62,14 +62,15 @@ pub const COMPANIES: Source = Source {
     citation: "https://finance.yahoo.com/",
 };
 
-/// Loads the S&P 500, 24,114 trading days from 1927 to 2023: open, high, low, close, adjusted close, volume. Before
-/// 1962 the four prices are equal, and until 1982 many opening prices are 0: use the close, or the rows from 1983 on.
+/// Loads the S&P 500, 24,114 trading days from 1927 to 2023. The columns are open, high, low, close, adjusted close and
+/// volume. Before 1962 open, high, low and close are equal, and until 1982 many opening prices are 0: use the close, or
+/// the rows from 1983 on.
 pub fn sp_500(locator: &Locator) -> Result<Series> {
     SP_500.series(locator, &CsvFormat::default())
 }
 
-/// Loads the VIX, the implied volatility of options on the S&P 500 in percent per year, 9,235 trading days from 1990:
-/// open, high, low, close.
+/// Loads the volatility index VIX: the implied volatility of options on the S&P 500, in percent per year. The columns
+/// are open, high, low and close; there are 9,235 trading days from 1990 on.
 pub fn vix(locator: &Locator) -> Result<Series> {
     VIX.series(locator, &CsvFormat::default())
 }

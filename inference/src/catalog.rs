@@ -6,13 +6,15 @@ use crate::error::PackageError;
 use crate::package::MANIFEST;
 use crate::predictor::Predictor;
 
-/// The name of the environment variable that holds the path of a folder of models.
+/// The name of the environment variable with the path of a folder of models. The folder has one subfolder per
+/// application, and one subfolder per model in each of them.
 pub const MODELS_VARIABLE: &str = "RNN_ZOO_MODELS";
 
-/// The folders that are searched for the models of one application, in this order:
+/// The folders that are searched for trained models of one application. The model NAME of the application APPLICATION
+/// is searched in this order:
 ///
 /// 1. `$RNN_ZOO_MODELS/APPLICATION/NAME`
-/// 2. beside the program: `../share/rnn-zoo/models/APPLICATION/NAME`, and `models/APPLICATION/NAME`
+/// 2. relative to the folder of the program: `../share/rnn-zoo/models/APPLICATION/NAME`, and `models/APPLICATION/NAME`
 /// 3. the user's data folder: `rnn-zoo/models/APPLICATION/NAME`
 /// 4. the checkout that the program was built from: `models/APPLICATION/pretrained/NAME`
 #[derive(Clone, Debug)]
@@ -24,7 +26,7 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Creates the catalog of the application whose models `P` opens.
+    /// Creates the catalog of the application of the predictor `P`: [`Predictor::APPLICATION`].
     pub fn of<P: Predictor>() -> Self {
         Self::named(P::APPLICATION)
     }

@@ -1,4 +1,5 @@
-//! One type for the models of all applications. Servers, C programs and browsers exchange JSON with these models.
+//! [`AnyModel`]: one type for the models of all applications, with JSON as input and output. Servers, C programs and
+//! browsers use this type.
 //!
 //! ```text
 //! Files ─► Registry::open ─► AnyModel { manifest, predictor } ─► AnyPredictor::predict_json ─► Value
@@ -41,12 +42,12 @@ pub trait AnyPredictor: Send + Sync {
     /// [`PredictError::Internal`] if the input cannot be converted to JSON.
     fn example(&self) -> Result<Value, PredictError>;
 
-    /// Returns the interface of the model for answers that come piece by piece; `None` if the model only returns whole
-    /// answers.
+    /// Returns the model as an [`AnyStreaming`], which returns an answer piece by piece, such as token by token.
+    /// Returns `None` if the model only returns whole answers.
     fn streaming(&self) -> Option<&dyn AnyStreaming>;
 
-    /// Returns the interface of the model for answers that come piece by piece. Unlike [`streaming`](Self::streaming),
-    /// this function returns an error if the model has no such interface.
+    /// Returns the model as an [`AnyStreaming`], which returns an answer piece by piece. Unlike
+    /// [`streaming`](Self::streaming), this function returns an error if the model only returns whole answers.
     ///
     /// # Errors
     ///
@@ -66,7 +67,7 @@ pub trait AnyPredictor: Send + Sync {
 
 /// A [`Streaming`] predictor whose input, options and pieces are JSON.
 pub trait AnyStreaming: Send + Sync {
-    /// Reads the input, and starts a session: [`Streaming::begin`] with JSON.
+    /// Reads the input, and starts a session (the state of one answer in progress): [`Streaming::begin`] with JSON.
     ///
     /// # Errors
     ///
@@ -81,7 +82,7 @@ pub trait AnyStreaming: Send + Sync {
     fn next_json(&self, session: &mut AnySession) -> Result<Option<Value>, PredictError>;
 }
 
-/// The state of one answer in progress, for a model of any application: a [`Streaming::Session`] of unknown type.
+/// The state of one answer in progress, for a model of any application: a [`Streaming::Session`] as `dyn Any`.
 pub struct AnySession(Box<dyn Any + Send>);
 
 impl<P: Predictor> AnyPredictor for P {
@@ -123,7 +124,7 @@ impl<S: Streaming> AnyStreaming for S {
             PredictError::bad_input(
                 "session",
                 format!(
-                    "the session belongs to a model of another application, not of {}; start a session of this model",
+                    "the session was started with a model of another application than {}; start a new session",
                     S::APPLICATION
                 ),
             )
@@ -201,7 +202,7 @@ impl Request {
             (Some(input), None) => Ok((input, self.options)),
             _ => Err(PredictError::bad_input(
                 "input",
-                "give exactly one input, in the field `input`; only whole answers can be requested with `inputs`",
+                "a streamed answer has exactly one input; give it in the field `input`, and omit `inputs`",
             )),
         }
     }
@@ -215,8 +216,8 @@ pub struct AnyModel {
     pub predictor: Box<dyn AnyPredictor>,
 }
 
-/// The list of the applications of a program, such as `sentiment`. The registry opens the packages of these
-/// applications.
+/// The applications whose models a program can open, such as `sentiment`. [`open`](Self::open) opens the package of any
+/// of these applications.
 ///
 /// ```
 /// use inference::dynamic::{Entry, Registry};
@@ -255,7 +256,7 @@ pub struct Entry {
 type Opener = fn(&Package<'_>, &Device) -> Result<Box<dyn AnyPredictor>, PackageError>;
 
 impl Entry {
-    /// Creates the entry of the application whose models `P` opens.
+    /// Creates the entry of the application of the predictor `P`: [`Predictor::APPLICATION`].
     pub const fn of<P: Predictor + 'static>() -> Self {
         Self { application: P::APPLICATION, open: |package, device| Ok(Box::new(P::open(package, device)?)) }
     }

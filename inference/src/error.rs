@@ -62,12 +62,12 @@ pub enum PackageError {
     Invalid {
         /// The name or path of the file.
         file: String,
-        /// The line number of the error, counted from 1, if the file is a text file.
+        /// The line number of the error, counted from 1; `None` if no line is known.
         line: Option<usize>,
         /// What is wrong with the content, including the invalid value.
         message: String,
     },
-    /// The package belongs to another application.
+    /// The package belongs to another application than the application that opens it.
     #[error(
         "{file} describes a model of the application {found}, not {expected}; open this model with the program {found}"
     )]
@@ -102,7 +102,7 @@ pub enum PackageError {
         /// The applications that have a model with this name.
         applications: Vec<&'static str>,
     },
-    /// A newer program wrote the package.
+    /// The format version of the package is newer than the versions that this program reads.
     #[error(
         "{file} has format version {found}, but this program reads only versions up to {supported}; update the program"
     )]
@@ -139,7 +139,7 @@ pub enum PredictError {
         /// What is wrong with the field, and what to change.
         reason: String,
     },
-    /// The program failed: exit code 1, HTTP status 500.
+    /// The prediction failed because of the program, not because of the input: exit code 1, HTTP status 500.
     #[error("internal error: {0}")]
     Internal(Box<dyn std::error::Error + Send + Sync>),
 }

@@ -87,7 +87,8 @@ fn scales<'a>(
     Ok(floats(tensor.data()))
 }
 
-/// Returns the number of values per row of a matrix, but at least 1. `bytes` is the number of bytes per value.
+/// Returns the number of values per row of a matrix, or 1 if the matrix is empty. `bytes` is the number of bytes per
+/// value.
 fn row_length(tensor: &TensorView, bytes: usize) -> usize {
     let rows = tensor.shape().first().copied().unwrap_or(1);
     (tensor.data().len() / bytes / rows.max(1)).max(1)
@@ -106,7 +107,7 @@ impl Tensors {
         self.0.insert(name, (dtype, shape.to_vec(), data));
     }
 
-    /// Returns the content of the safetensors file, with the metadata `format = "pt"`, as PyTorch writes it.
+    /// Returns the content of the safetensors file. Its metadata is `format = "pt"`, as in files that PyTorch writes.
     fn serialize(&self) -> Result<Vec<u8>, String> {
         let views = self.0.iter().map(|(name, (dtype, shape, data))| {
             TensorView::new(*dtype, shape.clone(), data).map(|view| (name.as_str(), view))

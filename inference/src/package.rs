@@ -80,7 +80,7 @@ pub struct Package<'a> {
     pub manifest: Manifest,
 }
 
-/// The fields that the manifests of all formats have.
+/// The fields of the manifest that all versions of the package format have.
 #[derive(Deserialize)]
 struct Header {
     format: u32,
@@ -178,8 +178,8 @@ impl<'a> Package<'a> {
         parse(&self.read(name)?, &self.files.display(name))
     }
 
-    /// Loads `model.safetensors` into a module. Names and shapes of all tensors must match the module. Returns the
-    /// precision of the stored weights.
+    /// Loads `model.safetensors` into a module. `names` maps the names in the file to the module's parameter names. The
+    /// names and shapes of all tensors must match the module. Returns the precision of the stored weights.
     pub fn load_weights<M: Module>(&self, module: &mut M, names: WeightNames) -> Result<Precision, PackageError> {
         let content = self.read(WEIGHTS)?;
         let load = || {
@@ -204,8 +204,8 @@ impl<'a> Package<'a> {
         Err(self.invalid(
             WEIGHTS,
             format!(
-                "the file has {values} values, but the network that the settings of the package describe has \
-                 {parameters} parameters"
+                "the file has {values} values, but the settings of the package describe a network with {parameters} \
+                 parameters"
             ),
         ))
     }

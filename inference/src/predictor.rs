@@ -69,14 +69,15 @@ pub trait Predictor: Sized + Send + Sync {
     /// Returns a valid input of usual length, for documentation, input forms and measurements of speed.
     fn example(&self) -> Self::Input;
 
-    /// Returns the interface that computes an output piece by piece; `None` if the model only returns whole outputs.
-    /// A type that implements [`Streaming`] returns `Some(self)`.
+    /// Returns the model as an [`AnyStreaming`], which returns an output piece by piece, such as token by token.
+    /// Returns `None` if the model only returns whole outputs. A type that implements [`Streaming`] returns
+    /// `Some(self)`.
     fn streaming(&self) -> Option<&dyn AnyStreaming> {
         None
     }
 
-    /// Returns whether several inputs take less time together than one after the other. If this is true, a server waits
-    /// a moment for more inputs.
+    /// Returns whether a batch of inputs takes less time than the same inputs one after the other. If this is true, a
+    /// server waits a moment for more inputs, and predicts them in one batch.
     fn gains_from_batches(&self) -> bool {
         true
     }

@@ -119,7 +119,7 @@ struct Ranked {
 }
 
 impl Ranked {
-    /// The smallest number of tokens that the first sort covers, if there are so many tokens.
+    /// The minimum number of tokens that the first sort sorts. If there are fewer tokens, it sorts all tokens.
     const FEWEST: usize = 64;
 
     fn len(&self) -> usize {

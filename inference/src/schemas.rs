@@ -1,9 +1,8 @@
-//! JSON Schemas of the input, options, output and pieces of a model, for programs that do not know the application,
-//! such as a server.
+//! JSON Schemas of what a model reads and returns, for programs that work with any model, such as a server.
 
 use serde_json::Value;
 
-/// The JSON Schemas (draft 2020-12) of a model's input, options, output and pieces.
+/// The JSON Schemas (draft 2020-12) of a model's input, options, output, and pieces of an output.
 ///
 /// A server refuses an option above the `maximum` in its schema, so that one request cannot occupy a model for a long
 /// time.

@@ -1,5 +1,5 @@
-//! Number types that refuse invalid values, so that an error in a recipe (a TOML file of training settings) or in the
-//! manifest of a package is reported with its line.
+//! Number types that refuse invalid values when a file is read, so that the error message names the line of the value.
+//! The files are recipes (training settings) and the manifests of packages (trained models).
 
 use serde::{Deserialize, Serialize};
 
@@ -97,7 +97,7 @@ impl TryFrom<f64> for Fraction {
         if (0.0..1.0).contains(&value) {
             Ok(Self(value))
         } else {
-            Err(format!("{value} is not a number that is at least 0 and below 1"))
+            Err(format!("{value} is not allowed; give a number that is at least 0 and below 1"))
         }
     }
 }

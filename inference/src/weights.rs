@@ -155,7 +155,8 @@ fn non_finite(content: &[u8]) -> Result<Option<String>, String> {
     Ok(tensors(content)?.tensors().into_iter().find(|(_, tensor)| is_damaged(tensor)).map(|(name, _)| name))
 }
 
-/// Returns the number of single weights (numbers, not tensors) in a safetensors file.
+/// Returns the number of weights (the elements of all tensors) in a safetensors file. The scales of 8-bit weights are
+/// not counted.
 pub fn count(content: &[u8]) -> Result<usize, String> {
     let file = tensors(content)?;
     let weights = file.iter().filter(|(name, _)| !int8::is_scale(&file, name));

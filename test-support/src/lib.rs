@@ -1,4 +1,4 @@
-//! Test helpers for several crates: damaged files.
+//! A test helper for the parsers of several crates: [`try_damaged`] passes damaged files to a parser.
 //!
 //! A parser must return a value or a typed error for every damaged file, and must never panic.
 

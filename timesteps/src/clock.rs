@@ -3,12 +3,12 @@
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 
-/// The difference between local time and standard time at each time of a series. The times of the series are in
-/// standard time. With the default, local time equals standard time.
+/// Converts the times of a series from standard time to local time, which is ahead of standard time during daylight
+/// saving time. With `Clock::default()`, local time always equals standard time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Clock {
-    /// The first time of the series and then the clock changes, in ascending order: each time, and the number of
-    /// seconds by which local time is ahead of standard time from then on.
+    /// The first time of the series, followed by the times of the clock changes, in ascending order. Each time comes
+    /// with the number of seconds by which local time is ahead of standard time from this time on.
     changes: Vec<(DateTime, i32)>,
 }
 

@@ -65,7 +65,7 @@ enum Pattern {
 }
 
 /// Returns the `count` times that follow the last time of `past`, which must be in ascending order. Returns fewer times
-/// if the calendar of [`DateTime`] ends before, and no times if `past` is empty.
+/// if the later times are beyond [`DateTime::MAX`], and no times if `past` is empty.
 pub fn next_times(past: &[DateTime], count: usize) -> Vec<DateTime> {
     past.last().map_or(Vec::new(), |last| Rhythm::of(past).following(*last).take(count).collect())
 }
@@ -96,8 +96,8 @@ impl Rhythm {
         self.is_regular
     }
 
-    /// Returns the times that follow `time`, up to the end of the calendar of [`DateTime`]. Public holidays are not
-    /// known, so the result includes public holidays.
+    /// Returns the times that follow `time` in the pattern, up to [`DateTime::MAX`]. The pattern knows no public
+    /// holidays, so the result includes times on public holidays.
     pub fn following(&self, time: DateTime) -> impl Iterator<Item = DateTime> + '_ {
         let mut previous = time;
         (1..).map_while(move |number| {
@@ -122,9 +122,9 @@ impl Rhythm {
         }
     }
 
-    /// Returns the number of rows per day, week or year: per the shortest of these periods that has at least two rows.
-    /// With a constant step, a day or a week must also be a whole number of steps. The result is 1 if there is no such
-    /// period, or if steps are shorter than a second.
+    /// Returns the number of rows per season. The season is a day, a week or a year: the shortest of them that has at
+    /// least two rows. If the step is constant, a day or a week is only used if it is a whole number of steps. Returns
+    /// 1 if no period is suitable, or if steps are shorter than a second.
     pub fn season(&self) -> usize {
         const YEAR: f64 = 31_557_600.0;
         let step = self.step;
@@ -160,7 +160,8 @@ impl Pattern {
         Self::Constant { step, resolution: step::resolution(times) }
     }
 
-    /// Returns the time that is `number` steps after `start`, and one step after `previous`.
+    /// Returns the time that is `number` steps after `start`. `previous` must be the time that is `number − 1` steps
+    /// after `start`. Returns `None` if there is no such time.
     fn after(&self, start: DateTime, number: i64, previous: DateTime) -> Option<DateTime> {
         match self {
             Self::Constant { step, resolution } => {
@@ -172,8 +173,8 @@ impl Pattern {
         }
     }
 
-    /// Returns whether `next` is the time that the pattern predicts after `time`. The difference between these times
-    /// may deviate from a constant step by the resolution, or by 2 % of the step but at most a minute, whichever is
+    /// Returns whether `next` is the time that the pattern predicts after `time`. For a constant step, `next` may
+    /// deviate from the predicted time by 2 % of the step, but at most by a minute; or by the resolution, if that is
     /// larger.
     fn predicts(&self, time: DateTime, next: DateTime) -> bool {
         match self {
@@ -186,7 +187,7 @@ impl Pattern {
     }
 
     /// Returns the number of prediction errors: the number of times that the pattern does not predict from the previous
-    /// time, plus 1 if the first time does not fit a monthly pattern.
+    /// time. For a monthly pattern, the first time also counts as an error if it is not on the day of the pattern.
     fn errors(&self, times: &[DateTime]) -> usize {
         let first = times.first().filter(|first| matches!(self, Self::Months(months) if !months.contains(**first)));
         times.windows(2).filter(|pair| !self.predicts(pair[0], pair[1])).count() + usize::from(first.is_some())
@@ -204,8 +205,8 @@ fn recent(times: &[DateTime]) -> &[DateTime] {
 }
 
 /// Returns the pattern that predicts the most steps, and the number of steps that it does not predict. A pattern that
-/// is tried later replaces an earlier pattern only if it at least halves the number of errors. Otherwise, a few missing
-/// rows in a series with a constant step would look like opening hours.
+/// is tried later replaces an earlier pattern only if it at least halves the number of errors. Without this rule, a few
+/// missing rows in a series with a constant step would look like opening hours.
 fn best_pattern(times: &[DateTime], step: SignedDuration) -> (Pattern, usize) {
     let opening = |by_weekday| Opening::of(times, by_weekday).map(Pattern::Opening);
     // In a short daily series without weekends, a constant step predicts about as many times as working days do, so

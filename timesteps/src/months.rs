@@ -24,8 +24,9 @@ enum Day {
 }
 
 impl Months {
-    /// Returns the patterns that the times may follow, the simplest first. The list is empty unless more than half of
-    /// the steps have the same number of calendar months, which is at least 1.
+    /// Returns the patterns that the times may follow, the simplest first. All patterns have the most common number of
+    /// calendar months between consecutive times. Returns no patterns if this number is 0, or if at most half of the
+    /// steps have this number of months.
     pub fn candidates(times: &[DateTime]) -> Vec<Self> {
         let Some(count) = usual_months(times, 0.5) else { return Vec::new() };
         let all_last = times.iter().all(|time| time.day() == time.date().days_in_month());
@@ -36,8 +37,8 @@ impl Months {
     }
 
     /// Returns the pattern of times that occur once in each month, quarter or year, but on varying days of the month.
-    /// The pattern uses the median day. Returns `None` if steps are shorter than a month, or if at least a tenth of the
-    /// differences between consecutive times are not the usual number of months.
+    /// The pattern uses the median day. Returns `None` if the most common number of months between consecutive times
+    /// is 0, or if at most 90 % of the steps have this number.
     pub fn of_irregular_days(times: &[DateTime]) -> Option<Self> {
         let count = usual_months(times, 0.9)?;
         let mut days: Vec<i8> = times.iter().map(|time| time.day()).collect();
@@ -101,8 +102,8 @@ fn month(time: DateTime) -> i64 {
     12 * i64::from(time.year()) + i64::from(time.month())
 }
 
-/// Returns the most common number of calendar months between consecutive times. Returns `None` if this number is less
-/// than 1, or if it is not the number for more than `fraction` of the pairs of consecutive times.
+/// Returns the most common number of calendar months between consecutive times. The number must be at least 1, and more
+/// than the share `fraction` of the steps between consecutive times must have it. Returns `None` in all other cases.
 fn usual_months(times: &[DateTime], fraction: f64) -> Option<i64> {
     let (count, pairs) = most_common(times.windows(2).map(|pair| month(pair[1]) - month(pair[0])))?;
     (count >= 1 && pairs as f64 > fraction * (times.len() - 1) as f64).then_some(count)

@@ -1,5 +1,5 @@
-//! Steps that have numbers instead of times. Step number `n` is represented by the time `n` seconds after the start of
-//! 1970.
+//! Series whose rows have step numbers instead of times. The step number `n` is represented by the time `n` seconds
+//! after the start of 1970.
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;

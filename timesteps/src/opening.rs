@@ -7,7 +7,8 @@ use jiff::civil::{Date, DateTime, Time};
 
 /// The largest number of different times of day in an [`Opening`]: one per second of a day.
 const MOST_TIMES: usize = 86_400;
-/// The smallest number of observed days from which the times of day of one day of the week are learned.
+/// The smallest number of dates with rows from which several times of day are learned. A day of the week with fewer
+/// such dates does not get its own times of day.
 const FEWEST_DAYS: usize = 3;
 
 /// The times of day at which there are rows on each day of the week, in ascending order. Monday is the first day.
@@ -28,9 +29,9 @@ struct Counts {
 }
 
 impl Opening {
-    /// Learns the pattern from times, which must be in ascending order and distinct. If `by_weekday` is true, each day
-    /// of the week with enough dates has its own times of day. Otherwise, all open days have the same times of day.
-    /// Returns `None` if there are too few days or too many different times of day.
+    /// Learns the pattern from times, which must be in ascending order and distinct. All days of the week that
+    /// usually have rows get the same times of day. But if `by_weekday` is true, each of these days that has enough
+    /// dates gets its own times of day. Returns `None` if there are too few dates or too many different times of day.
     pub fn of(times: &[DateTime], by_weekday: bool) -> Option<Self> {
         let counts = Counts::of(times)?;
         let days: usize = counts.open.iter().sum();
@@ -62,8 +63,8 @@ impl Opening {
         None
     }
 
-    /// Returns the number of rows on the day with the most rows; or, if no day has more than one row, the number of
-    /// rows per week. Returns `None` if there is at most one row per week.
+    /// Returns the number of rows that the pattern has on the day of the week with the most rows. If no day has more
+    /// than one row, returns the number of rows per week. Returns `None` if the pattern has at most one row per week.
     pub fn in_day_or_week(&self) -> Option<usize> {
         let rows = self.times.iter().map(Vec::len);
         let [day, week] = [rows.clone().max().unwrap_or(0), rows.sum()];
@@ -90,8 +91,10 @@ impl Counts {
     }
 
     /// Returns whether the pattern has rows on a day of the week; 0 is Monday. This is so if at least half of the dates
-    /// with this day of the week have rows. A day of the week with at most one date in the series counts as open from
-    /// Monday to Friday; on the weekend, it counts as open only if some row is on a weekend.
+    /// with this day of the week have rows.
+    ///
+    /// If the series covers at most one date with this day of the week, that rule does not apply. Then Monday to Friday
+    /// have rows, and Saturday and Sunday have rows only if any row of the series is on a weekend.
     fn is_open(&self, day: usize) -> bool {
         match self.all[day] {
             0 | 1 if day < 5 => true,

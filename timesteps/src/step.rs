@@ -11,9 +11,14 @@ pub fn most_common_step(times: impl Iterator<Item = DateTime> + Clone) -> Signed
 
 /// Returns the usual difference between consecutive times that are not equal; 0 if there is no such difference.
 ///
-/// The result is the most common difference, or the mean of the differences that are close to the median: 16.667 ms for
-/// times that are 16 ms or 17 ms apart. The mean is used if the median is at most an hour, if at least 90 % of the
-/// differences are close to it, and if fewer than 90 % are equal or the times have fractions of a second.
+/// The result is the most common difference if one of these conditions holds:
+///
+/// - at least 90 % of the differences are equal, and the times have no fractions of a second
+/// - fewer than 90 % of the differences are close to the median
+/// - the median is above an hour
+///
+/// If none of them holds, the result is the mean of the differences that are close to the median: 16.667 ms for times
+/// that are 16 ms or 17 ms apart.
 pub(crate) fn usual(times: &[DateTime]) -> SignedDuration {
     let mut steps = sorted_steps(times.iter().copied());
     steps.retain(|step| !step.is_zero());
@@ -65,8 +70,8 @@ pub(crate) fn rounded(time: DateTime, resolution: SignedDuration) -> Option<Date
 }
 
 /// Returns a length of time as text, in the largest unit that divides it without remainder: `10 min`, `1500 ms`. A
-/// length above a millisecond that is not a whole number of microseconds is rounded to milliseconds with three decimals:
-/// `16.667 ms`.
+/// length above a millisecond that is not a whole number of microseconds is rounded to milliseconds with three
+/// decimals: `16.667 ms`.
 pub fn written(length: SignedDuration) -> String {
     let units = [
         ("d", 86_400_000_000_000),

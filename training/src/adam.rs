@@ -67,7 +67,7 @@ pub struct Step {
     time: usize,
     /// The factor of the L2 term.
     pub l2: f32,
-    /// The factor by which decoupled weight decay multiplies the weights.
+    /// The factor by which decoupled weight decay multiplies the weights: 1 − learning rate × decay.
     pub keep: f32,
     /// The learning rate divided by `1 − β₁ᵗ`, which corrects the bias of the first moment.
     pub lr: f32,

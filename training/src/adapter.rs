@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// A processor or a graphics adapter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Adapter {
-    /// The name that the driver reports, such as `NVIDIA H100`.
+    /// The name of the processor, or the name of the graphics adapter that its driver reports, such as `NVIDIA H100`.
     pub name: String,
     /// The type of the device: `processor`, or, for a graphics adapter, `discrete`, `integrated`, `virtual`, `software`
     /// or `other`.
@@ -25,7 +25,7 @@ impl Adapter {
     ///
     /// # Panics
     ///
-    /// If the driver of the device fails: see [`caught`](crate::panics::caught).
+    /// If the driver of the device fails. [`caught`](crate::panics::caught) converts the panic to an error.
     pub fn of(device: &Device) -> Self {
         #[cfg(any(feature = "wgpu", feature = "vulkan", feature = "metal", feature = "cuda", feature = "rocm"))]
         if let burn::backend::DispatchDevice::Cube(device) = device.as_dispatch() {

@@ -38,7 +38,7 @@ pub(crate) fn report<T: Task>(recipe: &RecipeOf<T>, finished: &Finished, paramet
     for (name, expected) in &recipe.expected {
         let measured = test.get(name).copied().unwrap_or(f64::NAN);
         let verdict = if expected.holds(measured) { "as expected" } else { "NOT as expected" };
-        let _ = writeln!(report, "- {name}: {verdict} ({} ± {})", expected.value, expected.tolerance);
+        let _ = writeln!(report, "- {name}: {verdict} (expected: {} ± {})", expected.value, expected.tolerance);
     }
     report
 }

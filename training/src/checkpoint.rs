@@ -57,7 +57,7 @@ pub struct State {
     pub batches: usize,
     /// The number of finished optimizer steps.
     pub step: usize,
-    /// Sums over the batches of the current epoch.
+    /// Sums over the optimizer steps of the current epoch, such as the sum of losses.
     pub sums: Sums,
     /// The number of the best epoch so far, counted from 1, and its validation metric.
     pub best: Option<(usize, f64)>,
@@ -74,7 +74,8 @@ pub struct State {
     pub items: usize,
 }
 
-/// Sums over the steps of an epoch, for its mean loss and gradient norm.
+/// Sums over the optimizer steps of an epoch, from which the mean loss and the mean gradient norm of the epoch are
+/// computed.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Sums {
@@ -123,7 +124,8 @@ impl State {
 pub struct Checkpoints {
     /// The path of the folder, which may not exist yet.
     dir: PathBuf,
-    /// The path of the last checkpoint that was written or read. Therefore this checkpoint is not damaged.
+    /// The path of the checkpoint that this object has written or loaded most recently; `None` if there is none. This
+    /// checkpoint is known to be undamaged, because `load` verifies checksums.
     last: Option<PathBuf>,
 }
 
@@ -133,7 +135,7 @@ impl Checkpoints {
         Self { dir, last: None }
     }
 
-    /// Returns the path of the last checkpoint that this value has written or read.
+    /// Returns the path of the checkpoint that this object has written or loaded most recently, if any.
     pub fn last(&self) -> Option<&Path> {
         self.last.as_deref()
     }
@@ -143,7 +145,8 @@ impl Checkpoints {
         Ok(self.numbers()?.last().map(|number| self.dir.join(format!("{number:06}"))))
     }
 
-    /// Writes a new checkpoint. Removes all older checkpoints except the previous checkpoint.
+    /// Writes a new checkpoint. Then removes all older checkpoints except the one that this object has written or
+    /// loaded most recently before.
     pub fn save<M: Module>(&mut self, snapshot: &Snapshot<M>) -> Result<()> {
         let number = self.numbers()?.last().map_or(1, |last| last + 1);
         let path = self.dir.join(format!("{number:06}"));
@@ -262,7 +265,7 @@ fn read<M: Module>(dir: &Path, fresh: Snapshot<M>, device: &Device) -> Result<Sn
     Ok(Snapshot { model, average, optimizer, carry, state })
 }
 
-/// Makes the error of an undamaged checkpoint file that does not match the recipe.
+/// Makes the error for a checkpoint file that is not damaged, but that does not match the recipe of the run.
 fn mismatch(path: &Path, error: &dyn std::fmt::Display) -> TrainingError {
     TrainingError::damaged(path, format!("does not match the recipe of the run ({error}); start a new run"))
 }

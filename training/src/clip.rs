@@ -56,9 +56,12 @@ pub fn clip<M: Module>(
     (grads, norm)
 }
 
-/// Multiplies all gradients by `scale` and then clips them, on a GPU, without waiting for the GPU. Returns the
-/// gradients, and a tensor `[3]` on the GPU with three values: `loss`, `[1]`, times `scale`; the global norm after
-/// scaling and before clipping; and the factor by which the gradients were multiplied.
+/// Multiplies all gradients by `scale` and then clips them, on a GPU, without waiting for the GPU. `loss` has the shape
+/// `[1]`. Returns the gradients, and a tensor `[3]` on the GPU with three values:
+///
+/// 1. `loss` times `scale`
+/// 2. the global norm after scaling and before clipping
+/// 3. the factor by which the gradients were multiplied: `scale`, or less if [`Clip::Norm`] shortened the gradients
 ///
 /// If the norm is NaN or infinite, the returned gradients must not be used.
 #[cfg(feature = "cube")]
@@ -115,9 +118,9 @@ impl ModuleVisitor for ScaleOnGpu<'_> {
 struct SquaredNorm<'a> {
     /// The gradients of the module that is visited.
     grads: &'a mut GradientsParams,
-    /// The sum of squares of the gradients in host memory.
+    /// The sum of squares of those gradients that are in CPU memory.
     sum: f64,
-    /// The sums of squares of the gradients on other devices, each `[1]`.
+    /// The sum of squares of each gradient that is on another device, with shape `[1]`.
     parts: Vec<Tensor<1>>,
 }
 

@@ -52,7 +52,8 @@ pub fn check_same_classes(folds: impl IntoIterator<Item = TaskResult<Vec<String>
         let all = first.iter().chain(&classes);
         if let Some(class) = all.into_iter().find(|class| !(first.contains(class) && classes.contains(class))) {
             let message = format!(
-                "the training parts of only some folds have the class `{class}`; use fewer folds, or add data of this class"
+                "the class `{class}` is missing in the training parts of some folds; use fewer folds, or add data of \
+                 this class"
             );
             return Err(TaskError::Other(message));
         }

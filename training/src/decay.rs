@@ -1,5 +1,5 @@
-//! Weight decay for weight matrices only, and not for biases. Weight decay keeps the function of a network smooth,
-//! because it makes the weights small. A bias only shifts the function, so decay of a bias has no such benefit.
+//! Weight decay for weight matrices only, and not for biases. Weight decay makes the weights small, so that the network
+//! computes a smoother function. A bias only shifts this function, so decay of a bias has no such benefit.
 
 use burn::optim::{LearningRate, Optimizer};
 use burn::tensor::{Device, Tensor};

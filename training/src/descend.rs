@@ -13,7 +13,8 @@ const CLIP: Clip = Clip::Norm(1.0);
 /// clipping to norm 1 and a learning rate that decreases linearly from `lr` to 0.
 ///
 /// `loss` gets the model and the number of the step, counted from 0, chooses the batch of the step, and returns the
-/// loss, `[1]`. Returns the trained model, without gradients and dropout, and the loss of every step.
+/// loss, `[1]`. Returns the trained model in evaluation mode (without gradients and dropout), and the loss of every
+/// step.
 ///
 /// ```
 /// use burn::nn::LinearConfig;

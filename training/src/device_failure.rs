@@ -1,4 +1,4 @@
-//! Conversion of the panic of burn to an error when a GPU fails during training.
+//! Error handling for a GPU that fails during training: burn panics, and the panic is converted to an error.
 
 use crate::checkpoint::Checkpoints;
 use crate::error::{Result, TrainingError};
@@ -7,7 +7,7 @@ use crate::panics::caught;
 use crate::run::Run;
 use crate::session::Session;
 
-/// Calls `train`, which trains on the session's device.
+/// Calls `train`, which trains on the session's device. Converts a panic on a GPU to an error.
 ///
 /// # Errors
 ///

@@ -64,8 +64,8 @@ impl TaskError {
         Self::Setting { setting, message: message.into() }
     }
 
-    /// Makes the error of [`Task::predictor`](crate::Task::predictor) for a call without the network that this task
-    /// needs. Only a bug in the program can cause this error.
+    /// Makes the error that [`Task::predictor`](crate::Task::predictor) returns if it gets no network although the task
+    /// needs one. Only a bug in the program can cause this error.
     pub fn without_network() -> Self {
         Self::Other("internal error: the network is missing; please report this as a bug of rnn-zoo".to_owned())
     }
@@ -93,7 +93,7 @@ pub enum TrainingError {
     /// A file or folder could not be read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// The action as a verb: "read", "write", "create".
+        /// The action that failed, as a verb, such as "read", "write" or "create".
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -169,7 +169,7 @@ pub enum TrainingError {
         /// The folder that is not empty.
         path: PathBuf,
     },
-    /// The network needs more memory than the machine has.
+    /// The network needs more memory than is free.
     #[error(
         "a network of {parameters:e} parameters needs at least {needed:.0} GiB of memory, but only {available:.1} GiB \
          are free; reduce the sizes under [model]"
@@ -182,8 +182,8 @@ pub enum TrainingError {
         /// The free memory in GiB.
         available: f64,
     },
-    /// The folder contains a run whose recipe has other values of some settings, and a resumed run cannot change these
-    /// settings.
+    /// The folder contains a run whose recipe differs from the requested recipe in settings that a resumed run cannot
+    /// change.
     #[error(
         "the run in {} has other values of {settings}; a resumed run can only change the paths of the data and \
          increase training.epochs; start a new run in another folder, which can begin with the weights of this run",
@@ -192,7 +192,7 @@ pub enum TrainingError {
     OtherRecipe {
         /// The folder that contains the run.
         path: PathBuf,
-        /// The keys of the settings with other values, such as `optimizer.lr`, separated by commas.
+        /// The keys of the settings that differ, such as `optimizer.lr`, separated by commas.
         settings: String,
     },
     /// Another process is training in the folder.
@@ -231,7 +231,7 @@ pub enum TrainingError {
     DataChanged {
         /// The folder of the run.
         path: PathBuf,
-        /// The fingerprint of the data when the run was started.
+        /// The [fingerprint](crate::Task::fingerprint) of the data, such as a checksum, when the run was started.
         was: String,
         /// The fingerprint of the data now.
         now: String,
@@ -271,18 +271,18 @@ pub enum TrainingError {
         /// A clause that names the last checkpoint, or says that there is no checkpoint.
         checkpoint: String,
     },
-    /// The ranks of a data-parallel training do not have the same weights.
+    /// Two ranks of a data-parallel training have different weights, or are at different positions of the training.
     #[error(
-        "the ranks {one} and {other} have different weights or checkpoints; start the same program with the same backend on the \
-         same kind of processor everywhere, and use a run folder that all machines share"
+        "the ranks {one} and {other} have different weights or checkpoints; start the same program with the same \
+         backend on the same kind of processor on all machines, and use a run folder that all machines share"
     )]
     RanksDiffer {
         /// The rank that reports this error, counted from 0.
         one: usize,
-        /// A rank whose weights differ from the weights of the rank `one`.
+        /// A rank whose weights or position differ from those of the rank `one`.
         other: usize,
     },
-    /// A rank of a data-parallel training has ended.
+    /// Another rank of a data-parallel training has ended before the end of the training.
     #[error(transparent)]
     Lost(#[from] Lost),
     /// The package has no test metrics to verify.
@@ -317,7 +317,9 @@ impl TrainingError {
 
     /// Makes the error of a value that cannot be converted to or from JSON or TOML.
     pub fn serialize(error: impl std::fmt::Display) -> Self {
-        Self::Task(TaskError::Other(format!("a value cannot be converted to or from JSON or TOML: {error}")))
+        Self::Task(TaskError::Other(format!(
+            "internal error: a value cannot be converted to or from JSON or TOML: {error}; please report this as a bug"
+        )))
     }
 
     /// Returns whether the error says that a file does not exist.

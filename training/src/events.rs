@@ -1,9 +1,10 @@
 //! Event files for TensorBoard: loss, gradient norm and learning rate of every step, and validation metrics of every
 //! epoch.
 //!
-//! A record consists of a length, the checksum of the length, an `Event` message, and the checksum of the message. A
-//! message is encoded as [protocol buffers](https://protobuf.dev/programming-guides/encoding/). The existing crates for
-//! this format are unmaintained, and scalars need only the few functions below.
+//! A file is a sequence of records. Each record consists of a length, the checksum of the length, an `Event` message,
+//! and the checksum of the message. A message is encoded as
+//! [protocol buffers](https://protobuf.dev/programming-guides/encoding/). The existing crates for this format are
+//! unmaintained, and scalars need only the few functions below.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};

@@ -140,12 +140,13 @@ const NEW: &str = "new";
 /// The prefix of the names of temporary files and folders. A killed process may leave such files behind.
 pub(crate) const UNFINISHED: &str = ".new-";
 
-/// Calls `fill` with a new folder inside a temporary folder beside `path`, on the same file system. Returns the
-/// temporary folder, which is deleted when it is dropped, the filled folder, and `path` as an absolute path.
+/// Creates a temporary folder beside `path`, and thus on the same file system. Calls `fill` with a new folder inside
+/// this temporary folder. Returns three values: the temporary folder, the filled folder inside it, and `path` as an
+/// absolute path. Dropping the temporary folder deletes it.
 fn filled(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<(TempDir, PathBuf, PathBuf)> {
     let path = std::path::absolute(path).map_err(TrainingError::io("find", path))?;
     let (Some(parent), Some(_)) = (path.parent(), path.file_name()) else {
-        return Err(TrainingError::damaged(&path, "is not the path of a new folder; choose another path"));
+        return Err(TrainingError::damaged(&path, "does not end with the name of a folder; choose another path"));
     };
     create_dir(parent)?;
     let temporary = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(parent);
@@ -162,8 +163,8 @@ fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Flushes the entries of a folder to disk, so that a renamed file survives a power failure. Only Unix systems can open
-/// a folder for this, and some file systems cannot flush a folder.
+/// Flushes the entries of a folder to disk, so that a renamed file survives a power failure. Does nothing on systems
+/// other than Unix, and on file systems that cannot flush a folder.
 fn sync_dir(path: &Path) -> Result<()> {
     let synced = match cfg!(unix) {
         true => std::fs::File::open(path).and_then(|dir| dir.sync_all()),

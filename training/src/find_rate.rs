@@ -11,12 +11,12 @@ use crate::task::{RecipeOf, Task};
 /// The decay of the moving average that smooths the loss.
 const SMOOTHING: f64 = 0.95;
 
-/// The threshold of divergence: training has diverged when the smoothed loss exceeds its minimum by more than this
-/// number times its first value.
+/// The threshold of divergence, relative to the first smoothed loss: training has diverged when the smoothed loss
+/// exceeds the smallest smoothed loss by more than this number times the first smoothed loss.
 const DIVERGED: f64 = 1.0;
 
-/// The fraction of the steps over which the slope of the loss is computed. The same fraction of the steps at the start
-/// is ignored, because the loss is noisy there.
+/// The length of the sliding window in which the slope of the loss is computed, as a fraction of all steps. The same
+/// number of steps at the start is ignored, because the loss is noisy there.
 const SPAN: f64 = 0.1;
 
 /// The learning rates that a range test tries.

@@ -157,7 +157,8 @@ impl<T: Task> Training<T> {
         }
     }
 
-    /// Checks that the run, if there is one, was started with the data that a [fingerprint](Task::fingerprint) describes.
+    /// Checks that a run to resume was started with the same data as now. `fingerprint` is the
+    /// [fingerprint](Task::fingerprint) of the data now, such as a checksum. Does nothing for a new run.
     ///
     /// # Errors
     ///
@@ -169,9 +170,9 @@ impl<T: Task> Training<T> {
         }
     }
 
-    /// Opens the model of the run if the run is finished, and trains it otherwise, as [`fit`](Self::fit) does. Returns
-    /// `None` if the training was interrupted, or if this rank is not rank 0: only rank 0 gets the trained model. If
-    /// this call trains, it calls `each` with the result of [`fit`](Self::fit).
+    /// If the run is finished, opens its model. If not, calls [`fit`](Self::fit), and then `each` with the result of
+    /// `fit`. Returns the model. Returns `None` if the training was interrupted, or if this call has trained and this
+    /// rank is not rank 0.
     ///
     /// # Errors
     ///
@@ -282,8 +283,8 @@ impl<T: Task> Training<T> {
     }
 }
 
-/// The folder of the trained model that the recipe names as `start_from`, and whose weights are the initial weights;
-/// `None` if the recipe has no `start_from`.
+/// The folder of a trained model whose weights are the initial weights of the training. The recipe names this model as
+/// `start_from`; `None` if the recipe has no `start_from`.
 pub(crate) struct Origin(Option<Folder>);
 
 impl Origin {
@@ -409,8 +410,8 @@ impl<T: Task> Job<'_, T> {
     }
 }
 
-/// Returns the results of the baselines. The results are read from `dir/baselines.json` if an earlier run with the same
-/// data and model settings has stored them there, and otherwise computed and stored.
+/// Returns the results of the baselines. If an earlier run with the same data and model settings has stored the results
+/// in `dir/baselines.json`, reads them from there. If not, computes the results and stores them there.
 fn cached_baselines<T: Task>(
     dir: &Path,
     task: &T,
@@ -419,8 +420,8 @@ fn cached_baselines<T: Task>(
     splits: &Splits<T::Set>,
     interrupt: &Interrupt,
 ) -> Result<BTreeMap<String, Measured>> {
-    /// A lock that prevents several runs in one process that share a folder from computing the same baselines at the
-    /// same time.
+    /// Only one run in this process computes baselines at a time. Another run that shares the folder then finds the
+    /// stored results, and does not compute the same baselines again.
     static LOCK: Mutex<()> = Mutex::new(());
     let _guard = LOCK.lock();
     let path = dir.join("baselines.json");

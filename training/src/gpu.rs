@@ -43,9 +43,9 @@ pub fn serves<const D: usize>(tensor: &Tensor<D>) -> bool {
 
 /// The squared norm of several gradients, as partial sums on the device.
 pub struct SquaredNorm {
-    /// The partial sums, `[gradients · PARTS]`.
+    /// The partial sums: `PARTS` values for each gradient, one gradient after the other. Unused values are 0.
     parts: Tensor<1>,
-    /// The number of gradients that were added.
+    /// The number of gradients whose partial sums are already in `parts`.
     used: usize,
 }
 
@@ -62,16 +62,18 @@ impl SquaredNorm {
         self.used += 1;
     }
 
-    /// Returns three values, `[3]`: `loss`, `[1]`, times `scale`; the norm times `scale`; and the factor by which the
-    /// gradients are to be multiplied: `scale`, or less if the norm would exceed `max`.
+    /// Returns a tensor `[3]` with three values: `loss` times `scale`; the norm of all gradients times `scale`; and the
+    /// factor by which the gradients must be multiplied. This factor is `scale` if the second value is at most `max`.
+    /// If the second value is larger, the factor is smaller, so that the multiplied gradients have the norm `max`.
+    /// `loss` has the shape `[1]`.
     pub fn finish(self, loss: Tensor<1>, scale: f32, max: f32) -> Tensor<1> {
         let (parts, loss) = (self.parts.into_dispatch(), loss.into_dispatch());
         Tensor::from_dispatch(<Dispatch as OptimizerKernels>::clip_factor(parts, loss, scale, max))
     }
 }
 
-/// Multiplies a gradient by the third value of `factors`, and limits the absolute value of each element to `bound`.
-/// `factors` is the result of [`SquaredNorm::finish`].
+/// Multiplies a gradient by the third value of `factors`, the result of [`SquaredNorm::finish`]. Then clamps each
+/// element to the range from `−bound` to `bound`.
 pub fn scale<const D: usize>(grad: Tensor<D>, factors: &Tensor<1>, bound: f32) -> Tensor<D> {
     let factors = factors.clone().into_dispatch();
     Tensor::from_dispatch(<Dispatch as OptimizerKernels>::scale(grad.into_dispatch(), factors, bound))
@@ -85,7 +87,8 @@ pub fn adam<const D: usize>(step: Step, tensors: [Tensor<D>; 4]) -> [Tensor<D>; 
     [weights, moment_1, moment_2].map(Tensor::from_dispatch)
 }
 
-/// Computes one step of gradient descent without momentum: `keep · weights − lr · gradient`.
+/// Computes one step of SGD without momentum: `keep · weights − lr · gradient`. `keep` is the factor by which weight
+/// decay shrinks the weights; 1 for no weight decay.
 pub fn descend<const D: usize>(weights: Tensor<D>, grad: Tensor<D>, keep: f32, lr: f32) -> Tensor<D> {
     Tensor::from_dispatch(<Dispatch as OptimizerKernels>::descend(
         weights.into_dispatch(),
@@ -230,8 +233,8 @@ fn owned(tensor: CubeTensor) -> CubeTensor {
     if tensor.can_mut() { tensor } else { tensor.copy() }
 }
 
-/// Returns the numbers of cubes (CUDA: thread blocks) in each dimension for a kernel with one unit (CUDA: thread) per
-/// value.
+/// Returns the launch size of a kernel with one unit (CUDA: thread) per value: the number of cubes (CUDA: thread
+/// blocks) in each dimension.
 fn elementwise(values: usize) -> CubeCount {
     let cubes = values.div_ceil(UNITS).max(1);
     let width = cubes.min(MAX_CUBES);

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Result, TrainingError};
 use crate::recipe::RecipeText;
 
-/// A grid: lists of values of recipe settings, and a list of seeds, as in a TOML file. Each combination is one
-/// training.
+/// The values to combine in a grid search: a list of values for each of several recipe settings, and a list of seeds.
+/// Usually they are read from a TOML file. Each combination is one training run.
 ///
 /// ```
 /// use training::grid::Grid;
@@ -155,8 +155,8 @@ fn repeated<V: PartialEq>(values: &[V]) -> Option<&V> {
     values.iter().enumerate().find(|(index, value)| values[..*index].contains(value)).map(|(_, value)| value)
 }
 
-/// Returns a list for each recipe: the settings, as `KEY=VALUE`, that do not have the same value in all recipes. The
-/// seed is left out.
+/// Compares recipes. Returns a list for each recipe, with those of its settings that do not have the same value in all
+/// recipes. Each setting has the form `KEY=VALUE`. The seed is left out.
 ///
 /// # Errors
 ///
@@ -177,8 +177,8 @@ pub fn differences(recipes: &[RecipeText]) -> Result<Vec<Vec<String>>> {
     Ok(flat.iter().map(own).collect())
 }
 
-/// Adds all values of nested tables to the map `into`, by their dotted keys, such as `optimizer.lr`. `key` is the key
-/// of `value`.
+/// Adds `value` to the map `into`. If `value` is a table, adds all values in it and in its nested tables, with dotted
+/// keys such as `optimizer.lr`. `key` is the dotted key of `value`; empty for the root table.
 fn flatten(key: String, value: &toml::Value, into: &mut BTreeMap<String, String>) {
     let toml::Value::Table(table) = value else {
         into.insert(key, value.to_string());

@@ -12,9 +12,9 @@
 //! ```
 //!
 //! The crate does not read the command line, prints nothing, and never exits the process. An [`Observer`] receives
-//! [events](Event), and an [`Interrupt`] stops a training after a checkpoint. A resumed run equals an uninterrupted run
-//! bit for bit, on the same machine and backend. This is guaranteed only if a process runs one training at a time,
-//! because the random generator of a burn device, which dropout uses, is global to the process.
+//! [events](Event). An [`Interrupt`] stops a training, which first writes a checkpoint. A resumed run equals an
+//! uninterrupted run bit for bit, on the same machine and backend. This is guaranteed only if a process runs one
+//! training at a time, because the random generator of a burn device, which dropout uses, is global to the process.
 //!
 //! burn's own trainer (burn-train) cannot carry hidden state from batch to batch, clips the gradient of each parameter
 //! separately, and resumes only at the end of an epoch. Therefore this crate has its own training loop, made of burn's
@@ -40,7 +40,7 @@
 //! | [`shuffled()`], [`bucketed()`] | batches of an epoch |
 //! | [`descend()`] | a minimal training loop for short programs |
 //! | [`backend`], [`adapter`] | backends; descriptions of their devices |
-//! | [`machine`], [`panics`] | memory and threads of the machine; failures of GPU drivers |
+//! | [`machine`], [`panics`] | memory and processor of the machine; failures of GPU drivers |
 //! | [`settings`] | number types that refuse invalid values |
 
 // A library must not print to the output streams of the program that calls it, nor end the process.

@@ -17,10 +17,11 @@ use crate::task::{CollateContext, Task};
 /// The largest number of batches that the loader keeps ready for the next optimizer steps.
 const AHEAD: usize = 2;
 
-/// A batch, with the random numbers for the computation of its loss.
+/// A batch, with the seed and the random generator for the computation of its loss.
 pub struct Prepared<B> {
-    /// The batch, or the rows of it that this rank computes. `None` if the batch has too few rows for all ranks. The
-    /// error is an error of [`Task::collate`] or [`Task::part`].
+    /// The batch. In data-parallel training by several ranks (processes), only the rows of the batch that this rank
+    /// computes; `None` if the batch has too few rows for all ranks. An error comes from [`Task::collate`] or
+    /// [`Task::part`].
     pub batch: TaskResult<Option<B>>,
     /// The seed with which the random generator of the device is seeded before this batch.
     pub seed: u64,

@@ -15,7 +15,7 @@ pub const LOCK: &str = "lock";
 pub(crate) struct Lock {
     /// The run folder.
     dir: PathBuf,
-    /// Whether the run folder was created together with the lock.
+    /// Whether the run folder was created for this run, just before it was locked.
     created: bool,
     /// Whether the lock keeps other processes out. It is `false` if the file system does not support locks, as on some
     /// clusters.
@@ -49,8 +49,8 @@ impl Lock {
 }
 
 impl Drop for Lock {
-    /// Removes the lock file and `run.json` if the folder has no `recipe.toml`, which means that training never
-    /// started. Then also removes the folder if it was created for the run.
+    /// Cleans up if training never started: if the folder contains no `recipe.toml`, removes the lock file and
+    /// `run.json`, and also the folder if it was created for the run.
     fn drop(&mut self) {
         if !self.dir.join(RECIPE).exists() {
             let _ = std::fs::remove_file(self.dir.join(START));

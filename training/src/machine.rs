@@ -44,7 +44,8 @@ pub fn available_memory() -> Option<u64> {
     available_under(Path::new("/"))
 }
 
-/// Returns the free memory in bytes. It is read from the folders `proc` and `sys` in the folder `root`.
+/// Returns the free memory in bytes. `root` is the folder that contains the folders `proc` and `sys`: `/`, except in
+/// tests.
 fn available_under(root: &Path) -> Option<u64> {
     let machine = kibibytes(&root.join("proc/meminfo"), "MemAvailable:");
     machine.into_iter().chain(control_groups::available_memory(root)).min()

@@ -111,8 +111,9 @@ impl Measured {
         self.comparisons.extend(other.comparisons);
     }
 
-    /// Returns all values by name, for JSON: `mae`, `mae_persistence`, `skill_mae_persistence`,
-    /// `skill_mae_persistence_low`, ….
+    /// Returns all values by name, for JSON. For example, `mae` is a metric of the model, `mae_persistence` is the same
+    /// metric of the baseline `persistence`, `skill_mae_persistence` is the skill relative to this baseline, and
+    /// `p_mae_persistence` is its p-value. The suffixes `_low` and `_high` mark the bounds of confidence intervals.
     pub fn flat(&self) -> Metrics {
         let mut flat = Metrics::new();
         let mut add = |name: &str, value: f64, interval: Option<[f64; 2]>| {
@@ -136,8 +137,8 @@ impl Measured {
         flat
     }
 
-    /// Formats the metrics as text: `accuracy 0.9012, loss 0.2511`. Metrics of parts of the data, such as `mae[north]`,
-    /// are left out.
+    /// Formats the metrics as text: `accuracy 0.9012, loss 0.2511`. Metrics of only a part of the data, such as
+    /// `mae[north]` for the series `north`, are left out.
     pub fn list(&self) -> String {
         let of_all = self.metrics.iter().filter(|metric| !metric.name.ends_with(']'));
         let metrics = of_all.map(|metric| format!("{} {}", metric.name, decimal(metric.value)));
@@ -189,7 +190,8 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Returns whether `value` is better than `best`. NaN and infinity are never better.
+    /// Returns whether `value` is better than `best`, the best value so far. If `best` is `None`, every finite value is
+    /// better. NaN and infinity are never better.
     pub fn improves(&self, value: f64, best: Option<f64>) -> bool {
         value.is_finite() && best.is_none_or(|best| if self.higher_is_better { value > best } else { value < best })
     }

@@ -45,7 +45,7 @@ impl Observer for Silent {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// Information for the user, such as a repair of the data.
+    /// A message for the user, such as a note that gaps in the data were repaired.
     Note(&'a str),
     /// A run has started or is resumed.
     Started {
@@ -60,7 +60,7 @@ pub enum Event<'a> {
     Fitting {
         /// The number of batches in all epochs of the run.
         batches: usize,
-        /// The number of batches that earlier processes have trained on, if the run is resumed.
+        /// The number of batches that were trained before the run was resumed; 0 for a new run.
         done: usize,
     },
     /// An optimizer step has been computed.
@@ -84,7 +84,8 @@ pub enum Event<'a> {
         epoch: &'a Epoch,
         /// The number of epochs in the recipe.
         epochs: usize,
-        /// Whether the validation metric of the epoch is the best so far.
+        /// Whether the weights of this epoch are stored as the best weights: the validation metric is the best so far,
+        /// or the recipe keeps the last epoch ([`Keep::Last`](crate::recipe::Keep::Last)).
         is_best: bool,
         /// The time since this process started or resumed the run, in seconds.
         seconds: f64,
@@ -118,7 +119,8 @@ pub struct Step {
     pub epoch: usize,
     /// The number of epochs in the recipe.
     pub epochs: usize,
-    /// The number of the best epoch so far, counted from 1, and its validation metric.
+    /// The number of the best epoch so far, counted from 1, and its validation metric; `None` before the end of the
+    /// first epoch.
     pub best: Option<(usize, f64)>,
     /// The name of the metric that determines the best epoch.
     pub monitor: &'static str,

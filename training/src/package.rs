@@ -1,7 +1,8 @@
-//! Writing packages: the trained model of a run, in the layout of [`inference::package`].
+//! Writes packages. A package contains the files of one trained model, in the layout of [`inference::package`].
 //!
-//! A run stores its best weights as a package. [`Opened::export`] copies a package in a chosen precision. The
-//! test metrics in `training.json` are the reference for [`Record::expected`].
+//! A run stores its best weights as a package. [`Opened::export`] writes a copy of a package with weights in a chosen
+//! precision. [`Record::expected`] returns test metrics from the file `training.json` of a package, so that the metrics
+//! can be compared with a new evaluation of the model.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,10 +28,11 @@ const RECORD: &str = "training.json";
 const RECORD_1: &str = "config.json";
 /// The file name of the training curves, in a package and in a run.
 const CURVES: &str = "curves.svg";
-/// The file name of the demonstration picture, in a package and in a run.
+/// The file name of the picture with example predictions ([`Demonstration::picture`]), in a package and in a run.
 pub(crate) const PICTURE: &str = "demonstration.svg";
 /// The allowed difference between a measured test metric and its recorded value: absolute for values up to 1, relative
-/// for larger values. Weights in half precision, and the rounding of other processors, cause smaller differences.
+/// for larger values. Weights in half precision and the rounding of other processors cause differences smaller than
+/// this.
 const TOLERANCE: f64 = 0.002;
 /// The allowed relative difference between a measured test metric and its recorded value if the weights have 8 bits. It
 /// is used for metrics for which lower values are better, such as perplexity.
@@ -70,7 +72,8 @@ pub struct Outcome {
 /// How and where a model was trained.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Provenance {
-    /// The version of the program, the backend, the number of threads and the data.
+    /// How the run was started: the version of the program, the backend and its device, the numbers of threads and
+    /// ranks, and the fingerprint of the data.
     #[serde(flatten)]
     pub start: Start,
     /// The time for training and evaluation, in seconds.
@@ -94,9 +97,9 @@ pub(crate) struct Finished {
 }
 
 impl<D, M> Record<D, M> {
-    /// Returns the recorded test metrics, by name, that a verification of the model compares with new measurements,
-    /// each with a tolerance. These are the metrics in the table `[expected]` of the recipe, or only the metric
-    /// `monitor` if the recipe has no such table.
+    /// Returns recorded test metrics by name, each with a tolerance. A verification of the model compares them with the
+    /// metrics of a new evaluation. They are the metrics that the table `[expected]` of the recipe names, or only the
+    /// metric `monitor` if the recipe has no such table.
     pub fn expected(&self, monitor: &str) -> BTreeMap<String, Expected> {
         let wanted = &self.recipe.expected;
         let measured = self.outcome.iter().flat_map(|outcome| outcome.test.flat());
@@ -106,8 +109,8 @@ impl<D, M> Record<D, M> {
             .collect()
     }
 
-    /// Returns the metrics like [`expected`](Self::expected), but for the model with 8 bits per weight: without
-    /// comparisons with baselines, and with another tolerance for metrics for which lower values are better.
+    /// Does the same as [`expected`](Self::expected), but for a model with quantized weights (int8). Comparisons with
+    /// baselines are left out. If lower values of a metric are better, its tolerance is 1 % of the recorded value.
     pub fn expected_int8(&self, monitor: &str) -> BTreeMap<String, Expected> {
         let metrics = || self.outcome.iter().flat_map(|outcome| &outcome.test.metrics);
         let mut all = self.expected(monitor);
@@ -178,8 +181,8 @@ pub fn is_package(dir: &Path) -> bool {
     [MANIFEST, RECORD_1].iter().any(|name| dir.join(name).is_file())
 }
 
-/// Checks that the folder `to` contains only files of a package, because writing a package replaces the folder. `from`
-/// is the folder of the package that is written.
+/// Checks that the folder `to` contains only files of a package, because an export to this folder replaces it. `from`
+/// is the folder of the package that is exported; files with the same names as its files are also allowed in `to`.
 fn check_target(to: &Path, from: &Path) -> Result<()> {
     let entries = match std::fs::read_dir(to) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),

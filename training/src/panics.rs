@@ -1,4 +1,4 @@
-//! Conversion of panics to errors, for GPU drivers.
+//! Converts panics to errors, so that a failure of a GPU driver does not end the program.
 //!
 //! burn and CubeCL panic when a device cannot be opened, is lost or has too little memory. The panic may begin in a
 //! thread of the device. The caller then gets a second panic, whose message is less clear than the message of the first
@@ -14,8 +14,8 @@ const LONGEST: usize = 300;
 struct Listening {
     /// The number of calls of [`caught`] that are running now.
     calls: usize,
-    /// The message of the first panic since the first of these calls began; `None` if there was no panic, or if
-    /// [`caught`] has already returned the message.
+    /// The message of the first panic that no call of [`caught`] has returned yet; `None` if there is no such panic. A
+    /// call resets it to `None` if no other call is running.
     first: Option<String>,
 }
 

@@ -20,13 +20,13 @@ const COLORS: [RGBColor; 8] = [
     RGBColor(23, 160, 175),
     RGBColor(90, 90, 90),
 ];
-/// The largest number of points per line for which each point is marked with a dot.
+/// If no line of a panel has more points than this number, each point is marked with a dot.
 const DOTTED: usize = 40;
 
 type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// A plot with its axes.
+/// One plot with its axes. An SVG file may contain several panels.
 #[derive(Clone, Debug, Default)]
 pub struct Panel {
     /// The title above the panel.
@@ -41,7 +41,7 @@ pub struct Panel {
     pub bands: Vec<Band>,
     /// The lines of the panel.
     pub lines: Vec<Line>,
-    /// The upper limit of the vertical axis; `None` for the largest value of the data.
+    /// The upper limit of the vertical axis. Larger values of the data do not extend the axis. `None` for no limit.
     pub highest: Option<f64>,
     /// The caption below the panel.
     pub caption: String,
@@ -220,8 +220,8 @@ impl Panel {
         }
     }
 
-    /// Returns the height of the empty space for the legend above the lines, as a fraction of the height of the lines.
-    /// With this space, the legend covers no line.
+    /// Returns how much empty space the panel needs above the data, so that the legend does not cover the data. The
+    /// result is a fraction of the height of the data in the panel, at most 1.
     fn legend_room(&self, area: &Area) -> f64 {
         // Heights in pixels: of an entry of the legend, of its border, and of everything in a panel except the lines.
         const ENTRY: f64 = 16.0;
@@ -317,9 +317,9 @@ impl Ranged for TimeAxis {
     }
 }
 
-/// Returns the length of the range that an axis shows for values from `low` to `high`: `high − low`. If all values are
-/// equal, the value is in the middle of the axis, and the distance from the value to each end of the axis is a tenth of
-/// its absolute value, or 0.1 for the value 0.
+/// Returns the length of the range that the vertical axis shows for values from `low` to `high`: `high − low`. If both
+/// are equal, returns a fifth of the absolute value, or 0.2 for the value 0, so that the axis does not have the length
+/// 0.
 fn shown_range(low: f64, high: f64) -> f64 {
     let constant = 0.2 * if high == 0.0 { 1.0 } else { high.abs() };
     if high > low { high - low } else { constant }
@@ -346,8 +346,8 @@ fn short(value: f64, range: f64) -> String {
 /// The largest number of ticks on a time axis.
 const TICKS: usize = 7;
 
-/// Returns the positions of ticks at round times between `low` and `high`, in seconds since 1970-01-01, and the format
-/// of the tick labels.
+/// Returns the positions of the ticks on a time axis from `low` to `high`, and the time format of the tick labels. All
+/// times are in seconds since 1970-01-01. The ticks are at the start of hours, days, months or years.
 fn ticks(low: f64, high: f64) -> (Vec<f64>, &'static str) {
     const HOUR: f64 = 3600.0;
     const DAY: f64 = 24.0 * HOUR;

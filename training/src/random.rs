@@ -13,7 +13,8 @@ pub(crate) enum Purpose {
     Weights = 1,
     /// The order of the batches in an epoch.
     Order = 2,
-    /// The random numbers for one batch: in collating, loss and dropout.
+    /// The random numbers for one batch: for [`Task::collate`](crate::Task::collate), [`Task::loss`](crate::Task::loss)
+    /// and dropout.
     Batch = 3,
 }
 

@@ -39,7 +39,7 @@ pub struct Recipe<D, M> {
     /// The learning-rate schedule.
     #[serde(default)]
     pub schedule: ScheduleConfig,
-    /// The expected test metrics, by name.
+    /// The test metrics that a model trained with this recipe should reach, by name.
     #[serde(default)]
     pub expected: BTreeMap<String, Expected>,
 }
@@ -67,24 +67,24 @@ pub struct TrainingConfig {
     /// are not averaged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average: Option<Averaging>,
-    /// Early stopping: the number of epochs without a better validation metric after which training stops. If absent,
-    /// all epochs are trained.
+    /// The patience of early stopping: training stops when the validation metric has not improved for this number of
+    /// epochs. If absent, all epochs are trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience: Option<Count>,
-    /// The epoch whose weights become the model.
+    /// Which epoch's weights are stored as the trained model: those of the best or of the last epoch.
     #[serde(default, skip_serializing_if = "Keep::is_best")]
     pub keep: Keep,
 }
 
-/// The epoch whose weights become the model.
+/// The epoch whose weights are stored as the trained model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Keep {
     /// The epoch with the best validation metric.
     #[default]
     Best,
-    /// The last epoch. If the validation part is small, such as the recordings of one person, the best epoch is chosen
-    /// mostly by chance; the last epoch of a learning-rate schedule that ends at zero is then better.
+    /// The last epoch. This is better if the validation part is so small, such as the recordings of one person, that
+    /// chance determines the best epoch. Use it with a learning-rate schedule that ends at zero.
     Last,
 }
 
@@ -216,7 +216,8 @@ impl RecipeText {
     }
 }
 
-/// Returns the `name` in the text of a recipe; empty if there is no name, which is an error when the recipe is parsed.
+/// Returns the value of the key `name` in the TOML text of a recipe; an empty text if the key is missing or the TOML is
+/// not valid. Such a recipe causes an error later, when it is parsed.
 fn declared_name(text: &str) -> String {
     #[derive(Deserialize)]
     struct Named {
@@ -238,7 +239,7 @@ fn set(root: &mut toml::Table, given: &str) -> std::result::Result<(), String> {
             .entry(name)
             .or_insert_with(|| toml::Value::Table(toml::Table::new()))
             .as_table_mut()
-            .ok_or_else(|| format!("`{name}` is not a table of settings"))?;
+            .ok_or_else(|| format!("`{name}` is a single value and has no settings below it"))?;
     }
     match given.ends_with('=') {
         true => drop(table.remove(leaf)),

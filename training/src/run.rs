@@ -11,7 +11,7 @@
 //! | `report.md`, `demonstration.svg` | results, when training is finished |
 //! | `baselines.json` | results of the baselines |
 //! | `events.out.tfevents.…` | events for TensorBoard |
-//! | `lock` | empty file that the process that trains keeps locked |
+//! | `lock` | empty file, which the training process locks |
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -46,10 +46,10 @@ pub struct Start {
     pub device: String,
     /// The number of threads of the CPU backends.
     pub threads: usize,
-    /// The number of ranks that share the rows of every batch.
+    /// The number of ranks (processes) of the training. Each rank computes a part of the rows of every batch.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub ranks: usize,
-    /// The format in which the ranks send gradients.
+    /// The number format (f32 or f16) in which the ranks send gradients to each other.
     #[serde(default, skip_serializing_if = "is_single")]
     pub wire: Wire,
     /// The fingerprint of the data, a text that changes whenever the data change: see
@@ -75,7 +75,8 @@ impl Start {
     }
 
     /// Compares `self`, which describes the start of the run, with `now`, which describes its resumption. Returns a
-    /// note for the user about each difference, except differences of the data.
+    /// note for the user about each difference of backend, device, number of threads, number of ranks, and number
+    /// format of the gradients.
     fn differences(&self, now: &Self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.backend != now.backend {
@@ -171,8 +172,8 @@ impl Run {
     /// Creates and locks the folder of a new run: `dir`, which must be empty if it exists, or `runs/RECIPE/TIME` if
     /// `dir` is `None`. `recipe` is the name of the recipe.
     ///
-    /// Call this function before the data are read, so that a folder in use is reported at once. If
-    /// [`begin`](Self::begin) is not called, dropping the lock removes the folder.
+    /// Call this function before the data are read, so that a folder in use is reported at once. If the lock is dropped
+    /// before [`begin`](Self::begin) is called, a folder that this function has created is removed.
     pub(crate) fn claim(dir: Option<PathBuf>, recipe: &str) -> Result<(Self, Lock)> {
         let Some(dir) = dir else { return Self::claim_default(recipe) };
         Self::check_free(&dir)?;
@@ -211,7 +212,8 @@ impl Run {
         Self { dir }
     }
 
-    /// Checks that a folder is empty. The files of a process that was killed before its training started are ignored.
+    /// Checks that a folder is empty. Ignores the lock file, `run.json` and temporary files: a process leaves them
+    /// behind if it is killed before its training starts.
     fn check_free(dir: &Path) -> Result<()> {
         let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
         let leftover = |name: &str| [LOCK, START].contains(&name) || name.ends_with(files::TEMPORARY);
@@ -265,7 +267,8 @@ impl Run {
         Ok(was.differences(now))
     }
 
-    /// Checks that the run was started with the data that a fingerprint describes.
+    /// Checks that the run was started with the same data as now. `fingerprint` is the
+    /// [fingerprint](crate::Task::fingerprint) of the data now.
     pub(crate) fn check_data(&self, fingerprint: &str) -> Result<()> {
         self.start()?.check_data(fingerprint, &self.dir)
     }
@@ -277,7 +280,8 @@ impl Run {
             .map_err(|error| TrainingError::damaged(&path, format!("is not valid ({error}); start a new run")))
     }
 
-    /// Locks the folder for training. If a killed process was writing `best/`, completes or removes the new files.
+    /// Locks the folder for training. If a process was killed while it replaced `best/`, completes the replacement if
+    /// all new files are written, and removes the temporary files.
     pub(crate) fn lock(&self) -> Result<Lock> {
         let lock = Lock::new(&self.dir, false)?;
         files::finish_replacing(&self.best())?;
@@ -304,12 +308,12 @@ impl Run {
         self.dir.join("checkpoints")
     }
 
-    /// Returns the folder with the package of the best weights.
+    /// Returns the path of `best/`, the package (the files of the trained model) with the best weights.
     pub fn best(&self) -> PathBuf {
         self.dir.join("best")
     }
 
-    /// Returns the folder with the package of the best weights so far. `dir` is the run folder.
+    /// Returns the path of `best/`, the package with the best weights so far, in the run folder `dir`.
     ///
     /// # Errors
     ///

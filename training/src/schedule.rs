@@ -5,16 +5,16 @@ use serde::{Deserialize, Serialize};
 use crate::metric::Monitor;
 use inference::settings::{Count, Fraction};
 
-/// The table `[schedule]` of a recipe.
+/// The settings of the learning-rate schedule: the table `[schedule]` of a recipe.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScheduleConfig {
     /// The kind of curve that the learning rate follows after the warm-up.
     pub kind: ScheduleKind,
-    /// The fraction of the steps for the warm-up, in which the learning rate increases to its peak: linearly, or as
-    /// half a cosine for `one-cycle`.
+    /// The fraction of all optimizer steps that are warm-up steps. During the warm-up, the learning rate increases to
+    /// its peak: along half a cosine for the schedule `one-cycle`, and linearly for all other schedules.
     pub warmup: Fraction,
-    /// The factor by which the peak learning rate is multiplied at the end of the schedules `linear` and `cosine`.
+    /// The learning rate at the end of the schedules `linear` and `cosine`, as a fraction of the peak learning rate.
     pub floor: Fraction,
     /// The factor by which the schedules `step` and `plateau` multiply the learning rate each time that they reduce it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,9 +38,10 @@ pub enum ScheduleKind {
     /// The learning rate is constant.
     #[default]
     Constant,
-    /// The learning rate decreases linearly.
+    /// The learning rate decreases linearly from its peak to `floor` times the peak.
     Linear,
-    /// The learning rate decreases along half a cosine ([Loshchilov & Hutter 2017](https://arxiv.org/abs/1608.03983)).
+    /// The learning rate decreases along half a cosine from its peak to `floor` times the peak
+    /// ([Loshchilov & Hutter 2017](https://arxiv.org/abs/1608.03983)).
     Cosine,
     /// The learning rate follows half a cosine from a 25th of the peak up to the peak, and then half a cosine down to
     /// almost 0, as in PyTorch's `OneCycleLR` ([Smith & Topin 2018](https://arxiv.org/abs/1708.07120)).
@@ -65,14 +66,16 @@ pub(crate) struct Position {
     pub drops: usize,
 }
 
-/// The factor of the peak learning rate at the first step of the schedule `one-cycle`: PyTorch's default.
+/// The learning rate at the first step of the schedule `one-cycle`, as a fraction of the peak learning rate:
+/// 1 / `div_factor`, with the default of PyTorch's `OneCycleLR`.
 const BEGIN: f64 = 1.0 / 25.0;
-/// The factor of the peak learning rate at the last step of the schedule `one-cycle`: PyTorch's default.
+/// The learning rate at the last step of the schedule `one-cycle`, as a fraction of the peak learning rate:
+/// 1 / (`div_factor` · `final_div_factor`), with the defaults of PyTorch's `OneCycleLR`.
 const END: f64 = BEGIN / 1e4;
 
 impl ScheduleConfig {
-    /// Checks that the kind of schedule uses all settings that are given, and that all settings that this kind needs
-    /// are given.
+    /// Checks that the recipe gives every setting that this kind of schedule needs, and no setting that it does not
+    /// use.
     pub(crate) fn check(&self) -> Result<(), String> {
         use ScheduleKind::*;
         let kind = self.kind;

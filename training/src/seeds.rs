@@ -86,8 +86,8 @@ impl Seeds {
         &self.dir
     }
 
-    /// Trains a model for every seed whose run is not finished, and writes the report. Calls `each` with the result of
-    /// every training in this call. Returns the mean and the standard deviation of each test metric over the seeds;
+    /// Trains a model for every seed whose run is not finished, and writes the report. Calls `each` after each of these
+    /// trainings, with its result. Returns the mean and the standard deviation of each test metric over the seeds;
     /// `None` if a stop was requested, or if this process is not rank 0 of a training by several processes.
     pub fn fit<T: Task>(
         &self,

@@ -14,19 +14,19 @@ use crate::task::{LoadContext, Splits, Task};
 /// The environment of a training: device, data folders, options, interrupt and observer. Several trainings may share
 /// it.
 pub struct Session<'a> {
-    /// The backend, whose name is recorded in the run.
+    /// The burn backend that computes, such as `flex` for CPUs. Its name is written to `run.json`.
     pub backend: Backend,
     /// The device of the backend on which models are trained.
     pub device: Device,
     /// Finds the files of data sets.
     pub locator: Locator,
-    /// The options of the trainer that are not part of the recipe.
+    /// The options of the trainer that are not part of the recipe, such as the interval between checkpoints.
     pub options: TrainerOptions,
     /// The handle that stops the training from a signal handler or another thread.
     pub interrupt: Interrupt,
     /// The receiver of the training's events, such as a progress display.
     pub observer: Box<dyn Observer + 'a>,
-    /// The ranks of a data-parallel training; [`Alone`] for a training with a single rank.
+    /// The connection with the other ranks (processes) of a data-parallel training; [`Alone`] for a single process.
     pub ranks: Box<dyn Collective + 'a>,
 }
 

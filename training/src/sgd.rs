@@ -22,7 +22,8 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// Creates the optimizer. `l2` is the factor of the L2 term: `l2` times the weights is added to the gradient.
+    /// Creates the optimizer. `l2` is the factor of the L2 penalty, PyTorch's `weight_decay`: the optimizer adds `l2`
+    /// times the weights to the gradient.
     pub fn new(l2: f32, momentum: f64) -> Self {
         let momentum_config = (momentum > 0.0).then_some(MomentumConfig { momentum, dampening: 0.0, nesterov: false });
         let decay = (l2 > 0.0).then(|| WeightDecayConfig::new(l2));

@@ -35,17 +35,18 @@ pub struct Stepper<'a, T: Task> {
     pub recipe: &'a RecipeOf<T>,
     /// The training part of the data.
     pub train: &'a T::Set,
-    /// The package from which the initial weights are loaded; `None` for random weights.
+    /// The package (the files of a trained model) from which the initial weights are loaded; `None` for random weights.
     pub start: Option<&'a Package<'a>>,
-    /// The device on which the network is trained. It records gradients (autodiff).
+    /// The device on which the network is trained, with autodiff (autograd in PyTorch) enabled.
     pub device: Device,
-    /// The ranks that share the rows of every batch.
+    /// The connection with the other ranks (processes) of the training. Each rank computes a part of the rows of every
+    /// batch.
     pub ranks: &'a dyn Collective,
-    /// The format in which the ranks send gradients.
+    /// The number format (f32 or f16) in which the ranks send gradients to each other.
     pub wire: Wire,
 }
 
-/// The gradient and the loss of one optimizer step, over all its batches.
+/// The gradient and the loss of one optimizer step. With gradient accumulation, the step has several batches.
 pub struct StepResult {
     /// The mean gradient over all items of the step, after clipping.
     pub grads: GradientsParams,
@@ -55,7 +56,7 @@ pub struct StepResult {
     pub items: usize,
 }
 
-/// The loss and the norm of the gradient of one optimizer step.
+/// The loss and the norm of the gradient of one optimizer step, in the memory of the CPU or of a GPU.
 pub enum Progress {
     /// The values are in CPU memory.
     Known(Measures),
@@ -95,7 +96,8 @@ impl Progress {
 }
 
 impl Measures {
-    /// Returns the loss or the gradient norm, with its name, if it is NaN or infinite.
+    /// Looks for a value that is NaN or infinite: first the loss, then the gradient norm. Returns the name of the
+    /// quantity and this value; `None` if both are finite.
     pub fn nonfinite(self) -> Option<(&'static str, f64)> {
         [("loss", self.loss), ("gradient norm", self.norm)].into_iter().find(|(_, value)| !value.is_finite())
     }
@@ -111,8 +113,8 @@ enum LossSum {
 }
 
 impl LossSum {
-    /// Starts with the sum 0. One rank on a GPU adds its losses on the GPU. Several ranks add their losses on the CPU.
-    /// `_world` is the number of ranks.
+    /// Creates a sum of 0. The losses are added on the GPU if the device is a GPU and there is only one rank, and on
+    /// the CPU in all other cases. `_world` is the number of ranks.
     fn new(_device: &Device, _world: usize) -> Self {
         #[cfg(feature = "cube")]
         if gpu::is_gpu(_device) && _world == 1 {
@@ -121,7 +123,7 @@ impl LossSum {
         Self::Known(0.0)
     }
 
-    /// Adds the losses of a batch of `count` items with the mean loss `mean`.
+    /// Adds the losses of a batch, which has `count` items and the mean loss `mean`.
     fn add(&mut self, mean: &Tensor<1>, count: usize) {
         match self {
             Self::Known(sum) => *sum += f64::from(mean.clone().into_scalar::<f32>()) * count as f64,
@@ -241,7 +243,8 @@ impl<'a, T: Task> Stepper<'a, T> {
 
     fn too_few_rows(&self) -> TaskError {
         let message = format!(
-            "the first batch has fewer rows than the {} ranks; increase the batch size, or start fewer ranks",
+            "the first batch has too few rows for {} ranks (processes), because each rank needs a row; increase the \
+             batch size, or start fewer ranks",
             self.ranks.world()
         );
         TaskError::setting("training.batch_size", message)

@@ -27,8 +27,9 @@ pub struct Streams {
     length: usize,
 }
 
-/// A segment of a [window](Streams::windows) of truncated back-propagation: consecutive steps in which documents end
-/// only at the last step. Therefore the hidden states of ended documents can be reset between two segments.
+/// A part of a [window](Streams::windows) of truncated back-propagation. A segment ends at the first step at which a
+/// document ends in any row, or at the end of the window. Before the next segment, the hidden states of the rows whose
+/// document has ended can be reset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
     /// The range of the steps in the segment, counted from 0 at the start of the window.
@@ -63,8 +64,8 @@ impl Streams {
         (0..last).step_by(steps).map(|start| start..last.min(start + steps)).collect()
     }
 
-    /// Returns a copy of the tokens of a window, and of the token after the window, in each row: the inputs and targets
-    /// of one batch.
+    /// Copies the inputs and the targets of one batch. Each row of the copy has the tokens of the window and the one
+    /// token that follows the window.
     pub fn part(&self, window: &Range<usize>) -> Self {
         let length = window.len() + 1;
         let rows = self.tokens.chunks_exact(self.length.max(1));

@@ -18,7 +18,7 @@ use crate::metric::{Measured, Monitor};
 use crate::package::Outcome;
 use crate::recipe::Recipe;
 
-/// The type of the recipes of a task.
+/// The type of the recipes of the task `T`: a [`Recipe`] with the tables `[data]` and `[model]` of this task.
 pub type RecipeOf<T> = Recipe<<T as Task>::Data, <T as Task>::Architecture>;
 
 /// Returns the name of the application of a task, such as `sentiment`.
@@ -79,7 +79,7 @@ impl<'a> LoadContext<'a> {
         Self { locator, note }
     }
 
-    /// Reports a fact about the data that users should know, such as repaired gaps.
+    /// Reports a fact about the data to the user, for example that gaps in a time series were filled.
     pub fn note(&mut self, text: &str) {
         (self.note)(text);
     }
@@ -87,7 +87,7 @@ impl<'a> LoadContext<'a> {
 
 /// The device, the epoch and the random generator for [`Task::collate`], which runs in the thread of the data loader.
 pub struct CollateContext<'a> {
-    /// The device on which the batch is created. It records gradients (autodiff).
+    /// The device on which the batch is created, with autodiff (autograd in PyTorch) enabled.
     pub device: &'a Device,
     /// The number of the epoch, counted from 0.
     pub epoch: usize,
@@ -98,7 +98,8 @@ pub struct CollateContext<'a> {
 
 /// The device, the position in the training run, the hidden state and the random generator for [`Task::loss`].
 pub struct StepContext<'a> {
-    /// The device of the model. It records gradients (autodiff). Its random generator is seeded before each batch.
+    /// The device of the model, with autodiff (autograd in PyTorch) enabled. The random generator of the device is
+    /// seeded before each batch.
     pub device: &'a Device,
     /// The number of the epoch, counted from 0.
     pub epoch: usize,
@@ -122,9 +123,9 @@ pub struct Contents<'a, M> {
 
 /// How the model of an application is trained and evaluated.
 ///
-/// A value of a type that implements this trait holds everything that was fitted to the training part without
-/// gradients, such as a vocabulary or a scaler. The diagram shows the order of the calls. If a function returns an
-/// error, the training ends with this error.
+/// A type that implements this trait stores what [`fit`](Self::fit) computes from the training part, such as a
+/// vocabulary or a scaler. It does not store the network. The diagram shows the order of the calls. If a function
+/// returns an error, the training ends with this error.
 ///
 /// ```text
 /// recipe.toml ─► load ─► fit ─► encode ─► Splits ─► plan ─► collate ─► loss ─► gradients
@@ -176,8 +177,8 @@ pub trait Task: Sized + Sync {
     /// model that the recipe names as `start_from`; `None` if the recipe names no model.
     fn fit(recipe: &RecipeOf<Self>, raw: &Self::Raw, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self>;
 
-    /// Restores the task that [`fit`](Self::fit) returned, from the recipe and the predictor of a trained model, for an
-    /// evaluation.
+    /// Creates the task again to evaluate a trained model. Takes everything that [`fit`](Self::fit) has computed, such
+    /// as the vocabulary, from the `predictor` of the model. `recipe` is the recipe with which the model was trained.
     fn of_trained(recipe: &RecipeOf<Self>, predictor: &Self::Predictor) -> TaskResult<Self>;
 
     /// Encodes the data for the model, and splits them into a training, a validation and a test part.
@@ -200,14 +201,14 @@ pub trait Task: Sized + Sync {
     /// Makes a batch, in a thread that runs ahead of the optimizer steps. A PyTorch user would call this `collate_fn`.
     fn collate(&self, set: &Self::Set, items: &Self::Items, cx: &mut CollateContext) -> TaskResult<Self::Batch>;
 
-    /// Returns the rows of a batch that one of several ranks computes, in a data-parallel training; `None` if the batch
+    /// Returns the rows of a batch that one rank (process) of a data-parallel training computes; `None` if the batch
     /// has too few rows for all ranks. The mean of the losses of all ranks, weighted by [`Loss::count`], must be the
-    /// loss of the whole batch. The default implementation returns an error, because the task then does not support
-    /// several ranks.
+    /// loss of the whole batch. A task that does not support several ranks keeps the default implementation, which
+    /// returns an error.
     ///
     /// # Errors
     ///
-    /// [`TaskError`](crate::TaskError) if the batch cannot be shared.
+    /// [`TaskError`](crate::TaskError) if the batch cannot be divided among the ranks.
     fn part(&self, _batch: Self::Batch, _share: Share) -> TaskResult<Option<Self::Batch>> {
         let message = "this application trains with one process only; start it without mpirun";
         Err(crate::TaskError::Other(message.to_owned()))

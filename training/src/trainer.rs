@@ -38,19 +38,20 @@ pub struct Trainer<'a, T: Task> {
     pub task: &'a T,
     /// The recipe of the run.
     pub recipe: &'a RecipeOf<T>,
-    /// The encoded data.
+    /// The encoded data: training, validation and test part.
     pub splits: &'a Splits<T::Set>,
-    /// The package from which the initial weights are loaded; `None` for random weights.
+    /// The package (the files of a trained model) from which the initial weights are loaded; `None` for random weights.
     pub start: Option<&'a Package<'a>>,
-    /// The device on which the network is trained, without autodiff.
+    /// The device on which the network is trained. Give it without autodiff; [`fit`](Self::fit) enables autodiff.
     pub device: &'a Device,
     /// The run folder.
     pub run: &'a Run,
-    /// The options that are not part of the recipe.
+    /// The options of the trainer that are not part of the recipe, such as the interval between checkpoints.
     pub options: TrainerOptions,
     /// The handle that stops the training.
     pub interrupt: &'a Interrupt,
-    /// The ranks that share the rows of every batch.
+    /// The connection with the other ranks (processes) of the training. Each rank computes a part of the rows of every
+    /// batch.
     pub ranks: &'a dyn Collective,
     /// The time at which this process started or resumed the run.
     pub started: Instant,
@@ -58,7 +59,7 @@ pub struct Trainer<'a, T: Task> {
 
 /// How the training loop ended.
 pub enum FitOutcome<M> {
-    /// Training is done. The model has the best weights, without gradients.
+    /// Training is done: the model with the best weights, without autodiff, and the final state of training.
     Done(M, Box<State>),
     /// A stop was requested, and a checkpoint was written.
     Interrupted,
@@ -118,7 +119,8 @@ impl fmt::Display for Place {
 }
 
 impl<M: Module> Learner<M> {
-    /// Returns the weights for validation and for the package: the averaged weights, if there are any.
+    /// Returns the network for validation and for the package: with the averaged weights, or with the current weights
+    /// if weights are not averaged.
     fn averaged(&self) -> M {
         self.now.average.clone().unwrap_or_else(|| self.now.model.valid())
     }
@@ -128,7 +130,8 @@ impl<M: Module> Learner<M> {
         self.before + self.started.elapsed().as_secs_f64()
     }
 
-    /// Writes a checkpoint, with the hidden states of all ranks.
+    /// Writes a checkpoint, with the hidden states of all ranks. All ranks call this function, but only rank 0 writes
+    /// the files.
     fn save(&mut self, ranks: &dyn Collective) -> Result<()> {
         self.now.state.seconds = self.seconds();
         let own = match ranks.world() {
@@ -260,7 +263,7 @@ impl<T: Task> Trainer<'_, T> {
     }
 
     /// Returns whether a stop was requested on any rank, and whether a checkpoint is due on any rank. `due` is whether
-    /// a checkpoint is due on this rank. If a stop was requested on another rank, it is also requested on this rank.
+    /// a checkpoint is due on this rank. If a stop was requested on any rank, sets the [`Interrupt`] of this rank too.
     fn agree(&self, due: bool) -> Result<[bool; 2]> {
         let [stop, due] = self.ranks.any([self.interrupt.is_requested(), due])?;
         if stop {
@@ -407,7 +410,8 @@ impl<T: Task> Trainer<'_, T> {
         Err(TrainingError::NonFinite { what, value, step, batch, epoch, norms, checkpoint })
     }
 
-    /// Validates the weights, and writes them as the package in `best/` if they are the best so far.
+    /// Measures the validation metrics at the end of an epoch. Writes the model to `best/` if it is the best so far, or
+    /// after every epoch if `training.keep` is `last`.
     fn finish_epoch(&self, learner: &mut Learner<T::Model>, observer: &mut dyn Observer) -> Result<()> {
         self.check_ranks(&learner.now)?;
         let leads = self.ranks.leads();

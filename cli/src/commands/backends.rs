@@ -10,7 +10,7 @@ use crate::check::{Check, Reference};
 use crate::error::{CliError, Result};
 use crate::output::{columns, log, print_json, print_line};
 
-/// A device of a backend, or a backend without a device: one object of JSON.
+/// One row of the table, or one JSON object: a device of a backend, or a backend that has no device.
 #[derive(Debug, Serialize)]
 struct Row {
     /// The name of the backend.
@@ -114,8 +114,9 @@ fn table(rows: &[Row]) -> Vec<[String; 8]> {
     lines.extend(rows.iter().map(|row| {
         let of =
             |value: &dyn Fn(&Adapter) -> Option<String>| row.adapter.as_ref().and_then(value).unwrap_or_else(unknown);
-        let check =
-            row.check.map(|check| format!("ok, difference {:.0e}, step {:.1} ms", check.difference, check.step_ms));
+        let check = row
+            .check
+            .map(|check| format!("ok, difference from the CPU {:.0e}, step {:.1} ms", check.difference, check.step_ms));
         [
             row.backend.to_owned(),
             row.device.map_or_else(unknown, |device| device.to_string()),

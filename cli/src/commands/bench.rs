@@ -48,7 +48,8 @@ struct Speed {
     card: Option<Card>,
 }
 
-/// The disk space and the memory that a deployment of the model needs, and the machine of the measurement.
+/// The deployment card: the disk space and the memory that a deployment of the model needs, and the machine on which
+/// they were measured.
 #[derive(Debug, Serialize)]
 struct Card {
     /// The number of parameters of the model.
@@ -112,7 +113,8 @@ fn times(mut predict: impl FnMut() -> std::result::Result<(), PredictError>) -> 
     Ok(times)
 }
 
-/// Returns the quantile of the times `sorted` (in ascending order) at the level `share`, such as 0.5 for the median.
+/// Returns a quantile of the times, which are sorted in ascending order. `share` is the level of the quantile, such as
+/// 0.5 for the median.
 fn quantile(sorted: &[Duration], share: f64) -> Duration {
     let index = (share * sorted.len() as f64).ceil() as usize;
     sorted.get(index.saturating_sub(1)).copied().unwrap_or_default()

@@ -1,4 +1,4 @@
-//! `zoo bench`: measures layers and whole training steps on every compiled backend.
+//! `zoo bench`: measures the time of layers and of whole training steps on the compiled backends.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ const CELLS: [(&str, Cell); 2] = [("lstm", Cell::Lstm), ("gru", Cell::Gru)];
 ///
 /// # Errors
 ///
-/// [`CliError::NoWorkingDevice`] if a backend fails. Everything that was measured is printed before.
+/// [`CliError::NoWorkingDevice`] if a backend fails. All results that could be measured are printed first.
 pub fn run(benchmark: Benchmark, applications: &[Entry]) -> Result<()> {
     match benchmark {
         Benchmark::Layers(args) => layers(&args),
@@ -87,7 +87,7 @@ fn steps(StepsArgs { benchmark: args, data_dir, set }: &StepsArgs, applications:
     done
 }
 
-/// Returns the recipes of an application, each with its name in the benchmark.
+/// Returns the recipes of an application, each with the name of its benchmark, such as `sentiment/quick`.
 fn recipes(entry: &Entry) -> impl Iterator<Item = (String, (&Entry, String))> {
     (entry.recipes)().into_iter().map(move |recipe| (format!("{}/{recipe}", entry.name), (entry, recipe)))
 }
@@ -104,9 +104,11 @@ fn chosen<T>(all: Vec<(String, T)>, texts: &[String]) -> Result<Vec<(String, T)>
     Ok(all.into_iter().filter(|(name, _)| is_chosen(name)).collect())
 }
 
-/// Calls `measure` for each chosen backend. Rank 0 then writes the results. If a backend fails, the next backend is
-/// measured. With several ranks (processes that `mpirun` has started), the benchmark stops instead, because the other
-/// ranks wait for this one.
+/// Calls `measure` for each chosen backend, and then writes the results. If a backend fails, continues with the next
+/// backend.
+///
+/// If `mpirun` has started several processes (ranks), only rank 0 writes the results. The first failure of a backend
+/// then stops the benchmark, because the other ranks wait for the rank that failed.
 fn each_backend(
     args: &BenchmarkArgs,
     share: Share,
@@ -160,8 +162,8 @@ fn layer(cell: Cell, [batch, time, input, hidden]: [usize; 4], args: &BenchmarkA
     [forward, rounds(args, device, train)]
 }
 
-/// Calls `round` many times, and returns the median time of a call in milliseconds. The time of a call ends when the
-/// device has finished its work.
+/// Calls `round` for the warm-up and then for the measurement. Returns the median time of the measured calls in
+/// milliseconds. Each time includes the wait until the device has finished its work.
 fn rounds(args: &BenchmarkArgs, device: &Device, mut round: impl FnMut()) -> f64 {
     let mut timed = || {
         let start = Instant::now();

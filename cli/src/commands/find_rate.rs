@@ -24,5 +24,5 @@ pub fn run<A: Application>(args: &FindRate<A::Options>, cx: &mut Context) -> Res
         return print_json(&json!({ "recipe": recipe.name, "steepest": steepest, "least": least, "plot": plot }));
     }
     print_line(&format!("the loss falls fastest at learning rate {steepest:.1e}, and is smallest at {least:.1e}"))?;
-    print_line(&format!("a common choice is a tenth of {least:.1e}: --set optimizer.lr={:.1e}", least / 10.0))
+    print_line(&format!("a common choice for training is {least:.1e} / 10: --set optimizer.lr={:.1e}", least / 10.0))
 }

@@ -1,4 +1,5 @@
-//! `train --grid`: trains with every combination of the listed values of some settings, on this machine or through a scheduler.
+//! `train --grid`: grid search. Trains once for each combination of the setting values and seeds in a TOML file, on
+//! this machine or through a scheduler.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -203,7 +204,7 @@ fn metrics<T: Task>(dir: &Path) -> Result<String> {
     Ok(outcome.map_or("finished".to_owned(), |outcome| outcome.test.list()))
 }
 
-/// Writes one command per line to `tasks.txt`, and a script that gives the lines to a scheduler.
+/// Writes the commands of the trainings to `tasks.txt`, one per line, and a script that passes them to a scheduler.
 fn write_script(scheduler: Scheduler, jobs: &[Job], threads: usize, out: &Path) -> Result<()> {
     let program = std::env::current_exe().map_err(|source| io("find", Path::new("this program"), source))?;
     let line = |job: &Job| {

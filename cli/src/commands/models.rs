@@ -66,7 +66,7 @@ pub fn run(args: &Models, all: Vec<(&'static str, Vec<Listed>)>, json: bool) -> 
         }
         if installed == 0 {
             let searched = join(all.iter().map(|(application, _)| checkout_models(application)));
-            let advice = "run this command on the machine with the source checkout, or copy the models by hand";
+            let advice = "run this command on the machine on which the program was built, or copy the models by hand";
             return Err(CliError::Usage(format!("no models to install were found in {searched}; {advice}")));
         }
         return Ok(());

@@ -48,8 +48,8 @@ pub fn run<A: Application>(args: Runs, cx: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Groups the runs by their settings, and prints the settings, sorted by their mean validation metric over the seeds,
-/// the best first.
+/// Groups the runs that have the same settings and different seeds, and prints one row per group. The group with the
+/// best mean validation metric is first.
 pub fn rank<T: Task>(dirs: &[PathBuf], json: bool) -> Result<()> {
     let all = summaries::<T>(dirs)?;
     let ranked = ranking::rank::<T>(&all)?;
@@ -84,7 +84,8 @@ fn summaries<T: Task>(given: &[PathBuf]) -> Result<Vec<Summary>> {
     }
 }
 
-/// Collects the run folders inside `dir`, up to `depth` levels deep; only `dir` if it is a run folder itself.
+/// Collects the run folders inside `dir`, up to `depth` levels deep. If `dir` is itself a run folder, collects only
+/// `dir`.
 fn find(dir: &Path, depth: usize, into: &mut Vec<PathBuf>) {
     if Run::open(dir.to_path_buf()).is_ok() {
         into.push(dir.to_path_buf());
@@ -95,8 +96,8 @@ fn find(dir: &Path, depth: usize, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// Reads the summary of a run. `None` if its recipe is not a recipe of the task `T`, because another application
-/// created the run.
+/// Reads the summary of a run. Returns `None` if another application created the run, so that the recipe of the run is
+/// not a recipe of the task `T`.
 fn summary<T: Task>(dir: PathBuf) -> training::Result<Option<Summary>> {
     let run = Run::open(dir.clone())?;
     let text = run.recipe_text()?;
@@ -116,8 +117,8 @@ impl Summary {
         })
     }
 
-    /// Returns the best validation metric over the epochs. The run of a model without a network has no epochs; in this
-    /// case, returns the validation metric of the finished run.
+    /// Returns the best validation metric over the epochs. A model that is not a neural network, such as n-grams, has
+    /// no epochs; for such a model, returns the validation metric of the finished run.
     fn valid<T: Task>(&self) -> Option<f64> {
         let finished = || self.outcome.as_ref()?.valid.get(T::MONITOR.metric);
         self.best::<T>().map(|(_, value)| value).or_else(finished)

@@ -1,4 +1,4 @@
-//! The JSON file with the results of a benchmark, and the Markdown table that is made of such files.
+//! The JSON file with the results of a benchmark, and the Markdown table that is made from such files.
 
 use std::path::Path;
 
@@ -50,7 +50,7 @@ struct Timed {
     rate: Option<Rate>,
 }
 
-/// The throughput of training: how many items one second of training processes.
+/// The throughput of training: the number of items, such as words, that training processes per second.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Rate {
     pub items_per_second: f64,
@@ -59,7 +59,7 @@ pub struct Rate {
 }
 
 impl Timings {
-    /// Creates a value without results, for benchmarks with `warm_up` warm-up rounds and `rounds` measured rounds.
+    /// Creates an empty list of results for benchmarks with `warm_up` warm-up rounds and `rounds` measured rounds.
     pub fn new(warm_up: usize, rounds: usize) -> Self {
         Self {
             zoo: env!("CARGO_PKG_VERSION").to_owned(),
@@ -90,7 +90,8 @@ impl Timings {
         let text = std::fs::read(path).map_err(TrainingError::io("read", path))?;
         serde_json::from_slice(&text).map_err(|error| {
             let message = format!(
-                "{} was not written by `zoo bench layers --out` or `zoo bench steps --out`: {error}",
+                "{} is not a file of measurements: {error}; write such a file with `zoo bench layers --out FILE` or \
+                 `zoo bench steps --out FILE`",
                 path.display()
             );
             CliError::Usage(message)

@@ -47,7 +47,7 @@ pub fn run<A: Application>(args: Train<A::Options>, cx: &mut Context) -> Result<
             let baselines = args.baselines_in.unwrap_or_else(|| out.clone());
             let training = Training::<A::Task>::new(recipe).in_folder_or_resume(&out)?.with_baselines_in(baselines);
             match training.outcome()? {
-                Some(_) => print_line(&format!("the run in {} is finished", out.display())),
+                Some(_) => print_line(&format!("the run in {} is already finished", out.display())),
                 None => one::<A>(training, Some(&out), cx),
             }
         }
@@ -57,8 +57,8 @@ pub fn run<A: Application>(args: Train<A::Options>, cx: &mut Context) -> Result<
     }
 }
 
-/// Returns the overrides of recipe settings with which the run in the folder `dir` is resumed. The crate `training`
-/// refuses overrides that a resumed run cannot take.
+/// Returns the overrides of recipe settings for resuming the run in the folder `dir`. The crate `training` later checks
+/// these overrides: a resumed run allows only more epochs and other paths of the data.
 fn on_resume<A: Application>(given: &ChangedRecipe<A::Options>, dir: &Path) -> Result<Vec<String>> {
     let Changes { recipe, settings } = A::changes(&given.options)?;
     // An option such as `--csv FILE` selects a recipe and sets a path. A resumed run can take the path, but not the
@@ -79,8 +79,8 @@ fn key(setting: &str) -> &str {
     setting.split_once('=').map_or(setting, |(key, _)| key).trim()
 }
 
-/// Returns the overrides of recipe settings: first the overrides `settings`, which the application's options make, and
-/// then the overrides that the user gives with `--set`, `--seed` and `--epochs`.
+/// Returns the overrides of recipe settings: first `settings`, which come from the application's own options, such as
+/// `--text FILE`, and then the overrides from `--set`, `--seed` and `--epochs`.
 fn overrides<O: Args>(given: &ChangedRecipe<O>, settings: Vec<String>) -> Result<Vec<String>> {
     let seed = given.seed.map(|seed| format!("seed={seed}"));
     let epochs = given.epochs.map(|epochs| format!("training.epochs={epochs}"));

@@ -21,11 +21,10 @@ pub fn run<A: Application>(args: Verify, cx: &mut Context) -> Result<()> {
         false => args.names,
     };
     if names.is_empty() {
-        let name = format!(
-            "{} (no trained model was found; the subcommand `models` prints the searched folders)",
-            <A::Task as Task>::Predictor::APPLICATION
-        );
-        return Err(TrainingError::NothingToVerify { name }.into());
+        let application = <A::Task as Task>::Predictor::APPLICATION;
+        return Err(CliError::Usage(format!(
+            "no trained model of {application} was found; the subcommand `models` prints the searched folders"
+        )));
     }
     // Recorded metrics are looked up for all models first, because measuring one model takes minutes.
     for name in &names {
@@ -57,7 +56,8 @@ pub fn run<A: Application>(args: Verify, cx: &mut Context) -> Result<()> {
     if failed > 0 { Err(CliError::Unverified { failed, total }) } else { Ok(()) }
 }
 
-/// Returns the recorded value and the tolerance of each metric that is compared.
+/// Returns the recorded value and the tolerance of each metric to verify, by name of the metric. If the recipe has no
+/// table `[expected]`, the only metric to verify is `monitor`.
 fn expected<D, M>(record: &Record<D, M>, monitor: &str, precision: Option<Bits>) -> BTreeMap<String, Expected> {
     match precision {
         Some(Bits::Int8) => record.expected_int8(monitor),

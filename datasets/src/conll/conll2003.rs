@@ -38,8 +38,8 @@ pub const SOURCE: Source = Source {
     citation: "https://aclanthology.org/W03-0419/",
 };
 
-/// Loads the data set. The files of the shared task have 14,041 / 3,250 / 3,453 sentences. The numbers of sentences are
-/// not checked, because copies of these files differ.
+/// Loads the data set. The files of the shared task have 14,041 sentences for training, 3,250 for validation and 3,453
+/// for testing. These numbers are not checked, because copies of these files differ.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Reads tagged sentences from the user's files, in a training, validation and test part.
+//! Reads tagged sentences from the user's files, and returns them as a training, a validation and a test part.
 
 use std::path::{Path, PathBuf};
 
@@ -22,8 +22,9 @@ const HELD_OUT: usize = 10;
 ///
 /// # Errors
 ///
-/// [`DataError::Io`], [`DataError::Unpack`], [`DataError::NotText`], [`TagError::TooFewSentences`] if fewer than 10
-/// sentences are to be split, [`TagError::NoEntities`] if a part has no entity, and the errors of [`parse`].
+/// [`DataError::Io`], [`DataError::Unpack`] or [`DataError::NotText`] if a file cannot be read, unpacked or decoded,
+/// [`TagError::TooFewSentences`] if fewer than 10 sentences are to be split, [`TagError::NoEntities`] if a part has no
+/// entity, and the errors of [`parse`].
 pub fn own_parts(train: &Path, held_out: Option<[&Path; 2]>, format: &ConllFormat) -> Result<TaggedParts> {
     let mut hash = Sha256::new();
     let mut read = |path: &Path| {

@@ -20,8 +20,8 @@ struct Columns {
     tag: usize,
 }
 
-/// Reads the lines that have tokens, and returns the rows of each sentence. `names` are the column names in
-/// [`ConllFormat::columns`](super::ConllFormat::columns).
+/// Reads the tokens and tags of a text in CoNLL columns, and returns the rows of each sentence. `names` are the column
+/// names in [`ConllFormat::columns`](super::ConllFormat::columns); if there are none, the text determines the columns.
 pub(super) fn read<'a>(path: &Path, text: &'a str, names: &[String]) -> Result<Vec<Vec<Row<'a>>>> {
     let text = text.trim_start_matches('\u{feff}');
     let columns = if names.is_empty() { Columns::of_text(text) } else { Columns::named(names)? };
@@ -82,8 +82,8 @@ impl Columns {
         Some(by_tabs(line)).filter(|fields| fields.len() == self.count).unwrap_or_else(|| by_blanks(line))
     }
 
-    /// Returns whether a line is a comment. A comment begins with `# ` and has more text after it. A valid row of the
-    /// token `#`, such as `# O`, is not a comment.
+    /// Returns whether a line is a comment. A comment begins with `# ` and has more text after it. A line such as `# O`
+    /// is not a comment, but a row with the token `#` and a valid tag.
     fn is_comment(&self, line: &str) -> bool {
         if !line.starts_with("# ") {
             return false;

@@ -14,16 +14,16 @@ use crate::error::{DataError, Result, TagError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
-    /// The prefix is `I` for every token of an entity. Only the first token of an entity that immediately follows
-    /// another entity of the same type has the prefix `B` ([Ramshaw and Marcus
+    /// The prefix is `I` for the tokens of an entity, with one exception: if an entity immediately follows another
+    /// entity of the same type, its first token has the prefix `B` ([Ramshaw and Marcus
     /// 1995](https://aclanthology.org/W95-0107/)). If the user chooses this scheme, `B` may begin any entity, so that
     /// every sequence of `B`, `I` and `O` is valid. If the scheme is recognised from the tags, a `B` that does not
     /// follow an entity of the same type is an error.
     Iob1,
     /// The prefix is `B` for the first token of an entity, and `I` for its other tokens.
     Bio2,
-    /// The prefix is `B` for the first, `I` for the inner and `E` for the last token of an entity, and `S` for the only
-    /// token of an entity. `L` is accepted as `E`, and `U` as `S`.
+    /// The prefix is `B` for the first, `I` for the inner and `E` for the last token of an entity, and `S` for an
+    /// entity of one token. The prefixes `L` and `U` of the scheme BILOU are read as `E` and `S`.
     Bioes,
 }
 
@@ -74,7 +74,7 @@ impl<'a> Tag<'a> {
         Some(Self { text, prefix, kind })
     }
 
-    /// Returns whether the next token may belong to the same entity as this tag: the prefix is `B` or `I`.
+    /// Returns whether an entity with this tag may continue at the next token: the prefix is `B` or `I`.
     fn is_open(self) -> bool {
         matches!(self.prefix, Begin | Inside)
     }
@@ -114,8 +114,10 @@ impl Scheme {
         tags
     }
 
-    /// Recognises the scheme of a file from its tags, or returns an error if no scheme allows all tags. A single entity
-    /// in the file is enough to recognise the scheme.
+    /// Recognises the scheme of a file from its tags. If a tag has the prefix `E`, `L`, `S` or `U`, the scheme is
+    /// BIOES. Otherwise, the scheme is IOB1 if entities begin with `I`, and BIO2 if they begin with `B`. Returns an
+    /// error if some entities begin with `I` and others with `B`. A `B` that directly follows an entity of the same
+    /// type does not count, because both IOB1 and BIO2 allow it.
     pub(super) fn recognise(path: &Path, sentences: &[Vec<Row<'_>>]) -> Result<Self> {
         let tags = || sentences.iter().flatten().map(|row| row.tag.prefix);
         if tags().any(|prefix| matches!(prefix, End | Single)) {
@@ -156,8 +158,8 @@ impl Scheme {
         Ok(spans)
     }
 
-    /// Checks that a tag belongs to this scheme and can follow the previous tag. `previous` is `None` before the first
-    /// token of a sentence, and `tag` is `None` after the last token.
+    /// Checks that a tag belongs to this scheme and can follow the previous tag. `previous` is `None` if the tag is the
+    /// first of its sentence, and `tag` is `None` if the sentence ends after the previous tag.
     fn check(self, path: &Path, line: usize, previous: Option<Tag<'_>>, tag: Option<Tag<'_>>) -> Result<()> {
         let (before, after) = (previous.unwrap_or(Tag::OUTSIDE), tag.unwrap_or(Tag::OUTSIDE));
         if self != Self::Bioes && matches!(after.prefix, End | Single) {

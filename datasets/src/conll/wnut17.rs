@@ -27,8 +27,8 @@ macro_rules! part {
     };
 }
 
-/// The published files of the training, validation and test part. In the test file, each token has one tag, as in the
-/// evaluation of the shared task.
+/// The published files of the training, validation and test part. The test file has one tag for each token; the shared
+/// task used the same tags for its evaluation.
 pub const SOURCE: Source = Source {
     name: "WNUT-17",
     folder: "ner",

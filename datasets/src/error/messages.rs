@@ -36,7 +36,7 @@ pub(super) fn format_advice(format: Option<&str>) -> String {
 }
 
 /// Returns a message that says why a tag is not allowed at its place, and how to correct the tag. `previous` is `None`
-/// before the first token of a sentence, and `tag` is `None` after the last token.
+/// if the tag is the first of its sentence, and `tag` is `None` if the sentence ends after the previous tag.
 pub(super) fn misplaced(previous: Option<&str>, tag: Option<&str>, scheme: Scheme) -> String {
     let place = match (previous, tag) {
         (None, tag) => format!("`{}` cannot begin a sentence", tag.unwrap_or_default()),
@@ -47,11 +47,14 @@ pub(super) fn misplaced(previous: Option<&str>, tag: Option<&str>, scheme: Schem
     let correction = match scheme {
         Scheme::Bio2 => format!("change the tag to `B-{kind}`, or set `scheme` to iob1, which allows this tag here"),
         Scheme::Iob1 => {
-            format!("change the tag to `I-{kind}`, or set `scheme` to iob1 explicitly, which allows this tag here")
+            format!(
+                "change the tag to `I-{kind}`, or set `scheme` to iob1: the setting allows `B` at the start of any \
+                 entity"
+            )
         }
         Scheme::Bioes => "correct the tags, or set `scheme` to the scheme of the file".to_owned(),
     };
-    format!("{place} in {scheme}; {correction}")
+    format!("{place} in the tagging scheme {scheme}; {correction}")
 }
 
 pub(super) fn unknown_tag(tag: &str, scheme: Option<Scheme>) -> String {
@@ -61,8 +64,8 @@ pub(super) fn unknown_tag(tag: &str, scheme: Option<Scheme>) -> String {
         }
         None => {
             format!(
-                "`{tag}` is not a tag such as `O`, `B-person` or `I-person`; correct the tag, or set `columns` to the \
-                 names of the columns"
+                "`{tag}` is not a tag such as `O`, `B-person` or `I-person`; correct the tag or, if another column \
+                 holds the tags, set `columns` to the names of all columns"
             )
         }
     }
@@ -72,5 +75,5 @@ pub(super) fn unknown_tag(tag: &str, scheme: Option<Scheme>) -> String {
 /// text.
 pub(super) fn comma_advice(column: &str, columns: &[String]) -> String {
     let whole = columns.iter().find(|whole| whole.split(',').any(|part| part.trim() == column) && whole.contains(','));
-    whole.map_or(String::new(), |whole| format!("; in a list of names, put `{whole}` in quotation marks"))
+    whole.map_or(String::new(), |whole| format!("; `{whole}` contains a comma: in a list, put it in quotation marks"))
 }

@@ -82,7 +82,7 @@ pub enum DataError {
         /// The URL of the published file, if it can be downloaded.
         url: Option<String>,
     },
-    /// A data set has more or fewer items, such as reviews, than the published data set.
+    /// A data set has more or fewer items, such as reviews, than expected.
     #[error("{} has {found} {what}, expected {wanted}; replace the data with a complete copy", path.display())]
     Count {
         /// The path of the folder, archive or file with the items.
@@ -91,7 +91,7 @@ pub enum DataError {
         what: String,
         /// The number of items in the data on disk.
         found: usize,
-        /// The number of items in the published data set.
+        /// The number of items in the published data set, or the number that the file header states.
         wanted: usize,
     },
     /// An archive or a compressed file cannot be unpacked.
@@ -118,7 +118,7 @@ pub enum DataError {
         /// The line number of the first invalid byte, counted from 1.
         line: Option<usize>,
     },
-    /// A text file, a CSV file or a folder has no content.
+    /// A text file, a CSV file or a folder has no content of the expected kind.
     #[error("{} has no {what}; use another file or folder", path.display())]
     Empty {
         /// The path of the empty file or folder.
@@ -150,7 +150,7 @@ pub enum DataError {
         /// The error message of the CSV reader.
         message: String,
     },
-    /// A CSV file has no column whose name is recognised as the name of a time column.
+    /// No column of a CSV file has a usual name of a time column, such as `date`.
     #[error(
         "{}, line {line}: no column is recognised as the time column; set `time` to one or more of the columns `{}`; \
          if this line is not the header, set `skip_rows`",
@@ -165,9 +165,9 @@ pub enum DataError {
         /// The names of all columns of the file.
         columns: Vec<String>,
     },
-    /// The table has no column with a name that a setting, such as `columns`, gives.
+    /// A setting, such as `columns`, gives the name of a column that the table does not have.
     #[error(
-        "{}, line {line}: there is no column `{column}`, which `{setting}` names; the columns are `{}`{}",
+        "{}, line {line}: there is no column `{column}`, but `{setting}` gives this name; the columns are `{}`{}",
         path.display(),
         columns.join("`, `"),
         comma_advice(column, columns)
@@ -226,8 +226,8 @@ pub enum DataError {
         /// The text of the value.
         value: String,
     },
-    /// Each number of a column can be read with a decimal point or with a decimal comma, and no other number of the
-    /// table shows which of the two is right.
+    /// The point or comma in the numbers of a column, such as `1,234`, can be a decimal mark or a thousands separator,
+    /// and the other numbers of the table do not show which.
     #[error(
         "{}, line {line}: the point or comma in `{value}` in column `{column}` can be a decimal mark or a thousands \
          separator; set `decimal` to `.` or `,`",
@@ -284,7 +284,7 @@ pub enum DataError {
         /// The value of [`CsvFormat::date_format`](crate::CsvFormat::date_format), if it is set.
         format: Option<String>,
     },
-    /// Several formats fit all times of a CSV file and give different times, such as day and month in either order.
+    /// Several formats, such as `%d/%m/%Y` and `%m/%d/%Y`, fit all times of a CSV file, but give different times.
     #[error(
         "{}: the date format of `{value}` is ambiguous; set `date_format` to '{}' or '{}'",
         at(path, line),
@@ -294,9 +294,9 @@ pub enum DataError {
     AmbiguousTime {
         /// The path of the CSV file.
         path: PathBuf,
-        /// The line number of the first time of the file, counted from 1.
+        /// The line number of the first row, counted from 1.
         line: Option<usize>,
-        /// The text of the first time of the file.
+        /// The time in the first row, as in the file.
         value: String,
         /// Two formats that fit all times of the file.
         formats: [String; 2],
@@ -317,7 +317,7 @@ pub enum DataError {
         /// The time that both rows have.
         time: jiff::civil::DateTime,
     },
-    /// Rows of a CSV file have the same time and differ in other columns, as in a table of several series.
+    /// Rows of a CSV file have the same time but differ in other columns, probably because the file has several series.
     #[error(
         "{}, line {line}: the time {time} is the same as in line {other_line}, but the rows differ in {}, as in a \
          table of several series; set `id` to the columns that identify a series, or keep only the rows of one series",
@@ -336,7 +336,7 @@ pub enum DataError {
         /// The names of the columns whose values together distinguish the rows.
         columns: Vec<String>,
     },
-    /// A row of a CSV file with several series has no identifier.
+    /// A row of a CSV file with several series does not say to which series it belongs.
     #[error(
         "{}, line {line}: no value in column `{column}`, which names the series of each row; add the name of the \
          series",
@@ -361,9 +361,9 @@ pub enum DataError {
     FutureRows {
         /// The path of the CSV file.
         path: PathBuf,
-        /// The line number of the first row after the last value in the columns to forecast, counted from 1.
+        /// The line number of the first row that follows the last value in the columns to forecast, counted from 1.
         line: usize,
-        /// The number of rows after the last value in the columns to forecast.
+        /// The number of rows that follow the last value in the columns to forecast.
         rows: usize,
         /// The names of the columns without a value in the last rows.
         empty: Vec<String>,
@@ -372,8 +372,8 @@ pub enum DataError {
     },
     /// A column of [`Roles::known`](crate::Roles::known) has no value in a row after the last target value.
     #[error(
-        "{}, line {line}: the row is after the last target value and has no value in column `{column}`, which `known` \
-         names; add the value",
+        "{}, line {line}: the row comes after the last target value, so it needs a value in column `{column}`, which \
+         is in `known`; add the value",
         path.display()
     )]
     KnownValue {
@@ -400,10 +400,10 @@ pub enum DataError {
         /// The number of missing values in the file.
         count: usize,
     },
-    /// A CSV file lacks the rows of too many time steps for the reader to fill the gaps.
+    /// Too many time steps have no row in a CSV file, so the reader does not fill these gaps.
     #[error(
         "{}: rows are missing for {missing} time steps of {}, which is too many to fill in a table of {rows} rows; set \
-         `gaps` to `keep`",
+         `gaps` to `keep` to leave the gaps",
         path.display(),
         timesteps::written(*step)
     )]

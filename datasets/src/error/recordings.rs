@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordingError {
-    /// The recordings have no channel of this name.
+    /// The recordings have no channel with the requested name.
     #[error("there is no channel `{channel}`; the channels are `{}`", channels.join("`, `"))]
     NoChannel {
         /// The name of the missing channel.
@@ -20,7 +20,7 @@ pub enum RecordingError {
         /// The name of the channel.
         channel: String,
     },
-    /// The given sampling rate is not possible, or the recordings cannot be resampled to this rate.
+    /// The given sampling rate is not a finite number above 0, or is too high for resampling the recordings.
     #[error(
         "`{setting}` = {hz} Hz is not possible for these recordings; choose a rate above 0 Hz{}",
         most.map_or(String::new(), |most| format!(" and up to {most} Hz"))
@@ -42,21 +42,22 @@ pub enum RecordingError {
         /// The [`source`](crate::recordings::Recordings::source) of the recordings.
         data: String,
     },
-    /// Recordings cannot be cut into windows with the requested length and distance.
+    /// Recordings cannot be cut into windows, because the requested length or stride is 0, or because all recordings
+    /// are shorter than a window.
     #[error(
-        "cannot cut windows of {length} steps at a distance of {step} steps; choose a length from 1 to {longest} (the \
-         longest recording) and a distance of at least 1"
+        "cannot cut windows of {length} steps with a stride of {step} steps; choose a length from 1 to {longest} (the \
+         longest recording) and a stride of at least 1"
     )]
     Window {
         /// The requested length of a window in steps.
         length: usize,
-        /// The requested distance between the starts of two windows in steps.
+        /// The requested stride: the number of steps from the start of a window to the start of the next window.
         step: usize,
         /// The length of the longest recording in steps.
         longest: usize,
     },
-    /// A file cannot be read as an image.
-    #[error("cannot read the image {}: {reason}; convert the images of a video to PNG", path.display())]
+    /// A file with the extension `png` cannot be read as a PNG image.
+    #[error("cannot read {} as a PNG image: {reason}; replace the file with a valid PNG image", path.display())]
     Image {
         /// The path of the file.
         path: PathBuf,
@@ -77,10 +78,10 @@ pub enum RecordingError {
         /// The requested number of folds.
         folds: usize,
     },
-    /// There are too few groups of recordings, such as persons, for a split that keeps each group in one part.
+    /// There are too few groups, such as persons, for a split that keeps all recordings of a group in one part.
     #[error(
-        "{data} has recordings of {groups} groups (persons), but at least {needed} groups are needed; add recordings \
-         of more groups, or leave `group` unset"
+        "{data} has recordings of {groups} groups (such as persons), but the split needs at least {needed} groups; add \
+         recordings of more groups, or leave `group` unset"
     )]
     TooFewGroups {
         /// The [`source`](crate::recordings::Recordings::source) of the recordings.
@@ -92,19 +93,19 @@ pub enum RecordingError {
     },
     /// There are too few recordings for a split.
     #[error(
-        "cannot split {data}: {recordings} recordings can be used, but at least {needed} are needed (to hold out \
-         recordings, a class needs two or more); add recordings of each class"
+        "cannot split {data}: the split needs at least {needed} recordings, but can use only {recordings} (a hold-out \
+         split uses only classes with two or more recordings); add recordings of each class"
     )]
     TooFewRecordings {
         /// The [`source`](crate::recordings::Recordings::source) of the recordings.
         data: String,
-        /// The number of recordings that the split can use. For cross-validation folds, these are all recordings;
-        /// otherwise, the recordings of classes with at least two recordings.
+        /// The number of recordings that the split can use. Cross-validation folds use all recordings; a hold-out split
+        /// uses the recordings of classes with at least two recordings.
         recordings: usize,
         /// The minimum number of such recordings.
         needed: usize,
     },
-    /// The header of a `.ts` file does not describe equally spaced series with class labels.
+    /// The header of a `.ts` file is malformed or incomplete, or specifies time stamps or no class labels.
     #[error("{}, line {line}: {found}; {advice}", path.display())]
     Header {
         /// The path of the file.
@@ -116,7 +117,8 @@ pub enum RecordingError {
         /// What the user can do.
         advice: &'static str,
     },
-    /// A row of a file has another number of values or channels than the other rows, or than the header specifies.
+    /// A row of a file has too many or too few values or channels. The expected number comes from the file header, from
+    /// the first row or from the published format of the data set.
     #[error(
         "{}, line {line}: the line has {found} {what}, but {wanted} are expected; correct the line, or replace the \
          file",
@@ -154,8 +156,8 @@ pub enum RecordingError {
     },
     /// A value is not a finite number, or is outside of the range of valid values of the data set.
     #[error(
-        "{}, line {line}: `{value}` is not a finite number (or, in pendigits, not a number from 0 to 100); correct the \
-         value or remove the line",
+        "{}, line {line}: `{value}` is not a valid value; write a finite number (in the data set pendigits, a number \
+         from 0 to 100), or remove the line",
         path.display()
     )]
     Value {
@@ -182,7 +184,8 @@ pub enum RecordingError {
         /// The known classes.
         labels: Vec<String>,
     },
-    /// A row of a table has an empty field in the column of the recording, of the class or of the time.
+    /// A row of a table has an empty field in a column that identifies the recording, or in the column with the class
+    /// or the time.
     #[error("{}, line {line}: no value in column `{column}`; add the value, or remove the row", path.display())]
     NoField {
         /// The path of the CSV file.
@@ -194,8 +197,8 @@ pub enum RecordingError {
     },
     /// Two rows of one recording have different classes or groups.
     #[error(
-        "{}, line {line}: the value in column `{column}` is `{}`, but `{}` in line {other_line} of the same recording \
-         `{id}`; correct one of the values, or set `id` to columns that identify each recording",
+        "{}, line {line}: the value in column `{column}` is `{}`, but the same recording `{id}` has `{}` in line \
+         {other_line}; correct one of the values, or set `id` to columns that identify each recording",
         path.display(),
         values[1],
         values[0]
@@ -205,13 +208,13 @@ pub enum RecordingError {
         path: PathBuf,
         /// The line number of the later row, counted from 1.
         line: usize,
-        /// The line number of the first row of the recording, counted from 1.
+        /// The line number of the earlier row, counted from 1.
         other_line: usize,
         /// The identifier of the recording.
         id: String,
         /// The name of the column with the class or the group.
         column: String,
-        /// The value in the first row, and the value in the later row.
+        /// The value in the earlier row, and the value in the later row.
         values: Box<[String; 2]>,
     },
     /// Two rows of one recording have the same time.
@@ -246,10 +249,11 @@ pub enum RecordingError {
         /// The name of the channel.
         channel: String,
     },
-    /// The time between the samples of a recording changes.
+    /// The times between the samples of a recording are too irregular for a single sampling rate.
     #[error(
         "{}, line {line}: this sample of the recording `{id}` is {found} s after the previous sample, but the usual \
-         distance is {usual} s; the samples are too irregular for one sampling rate; set `resample` to a rate in Hz",
+         time step is {usual} s; the time steps are too irregular for one sampling rate; to resample all recordings, \
+         set `resample` to a rate in Hz",
         path.display()
     )]
     UnevenSteps {
@@ -280,12 +284,12 @@ pub enum RecordingError {
         id: String,
         /// The rate of the recording in samples per second.
         rate: f64,
-        /// The identifier of another recording.
+        /// The identifier of the other recording: the first one that has at least two samples.
         other_id: String,
         /// The rate of the other recording in samples per second.
         other_rate: f64,
     },
-    /// A recording would have far more samples after resampling than before.
+    /// A recording would have more than 1,000 times as many samples after resampling as before.
     #[error(
         "{}, line {line}: the recording `{id}` would grow from {samples} to {resampled} samples by resampling; set \
          `time_unit` to the unit of the times, set `resample` to a lower rate, or correct the times",
@@ -298,7 +302,7 @@ pub enum RecordingError {
         line: usize,
         /// The identifier of the recording.
         id: String,
-        /// The number of samples in the file.
+        /// The number of samples of the recording before resampling.
         samples: usize,
         /// The number of samples after resampling.
         resampled: usize,

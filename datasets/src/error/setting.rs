@@ -1,20 +1,25 @@
-//! The settings that resolve errors.
+//! The settings that a user can change to resolve an error.
 
 use super::DataError;
 
 impl DataError {
-    /// Returns the name of the setting that can resolve the error; `None` if there is no such setting.
+    /// Returns the name of the setting that the user can change to resolve the error; `None` if there is no such
+    /// setting. A command-line program can append its option for this setting to the error message.
     ///
-    /// `time`, `date_format`, `columns`, `decimal`, `separator`, `missing`, `duplicates` and `gaps` are fields of
-    /// [`CsvFormat`](crate::CsvFormat); `id` and `known` are fields of [`Roles`](crate::Roles); `data_dir` is the
-    /// argument of [`Locator::new`](crate::Locator::new); `span` is the argument of
-    /// [`Series::rolled_up`](crate::Series::rolled_up); `columns` and `scheme` are fields of
-    /// [`ConllFormat`](crate::conll::ConllFormat); `id`, `label`, `channels`, `group`, `time`, `rate`, `resample` and
-    /// `time_unit` are arguments of [`Recordings::from_csv`](crate::recordings::Recordings::from_csv) and fields of
-    /// [`RecordingFormat`](crate::recordings::RecordingFormat); `folds`, `fraction` and `length` are arguments of the
-    /// methods of [`Recordings`](crate::recordings::Recordings); `text` and `label` are also arguments of
-    /// [`Texts::from_table`](crate::texts::Texts::from_table). A command-line program can append its option for this
-    /// setting to the message.
+    /// The settings are:
+    ///
+    /// - fields of [`CsvFormat`](crate::CsvFormat): `time`, `date_format`, `columns`, `decimal`, `separator`,
+    ///   `missing`, `duplicates` and `gaps`
+    /// - fields of [`Roles`](crate::Roles): `id` and `known`
+    /// - fields of [`ConllFormat`](crate::conll::ConllFormat): `columns` and `scheme`
+    /// - fields of [`RecordingFormat`](crate::recordings::RecordingFormat): `channels`, `group`, `time`, `time_unit`,
+    ///   `rate`, `resample`, `decimal` and `separator`
+    /// - arguments of [`Recordings::from_csv`](crate::recordings::Recordings::from_csv): `id` and `label`
+    /// - arguments of other methods of [`Recordings`](crate::recordings::Recordings): `folds` (the number of folds),
+    ///   `fraction` and `length`
+    /// - arguments of [`Texts::from_table`](crate::texts::Texts::from_table): `text` and `label`
+    /// - the argument of [`Locator::new`](crate::Locator::new): `data_dir`
+    /// - an argument of [`Series::rolled_up`](crate::Series::rolled_up): `span`
     pub fn setting(&self) -> Option<&'static str> {
         match self {
             Self::NotFound { .. } | Self::Download { .. } | Self::Checksum { .. } | Self::Count { .. } => {

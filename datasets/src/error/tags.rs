@@ -15,8 +15,8 @@ pub enum TagError {
         /// The given names of the columns.
         columns: Vec<String>,
     },
-    /// The number of columns in a line of a CoNLL file differs from the number of given column names or, if no names
-    /// are given, from the number of columns in the first line.
+    /// A line of a CoNLL file has an unexpected number of columns. The expected number is the number of column names
+    /// or, if no names are given, the number of columns in the first line with a token.
     #[error(
         "{}, line {line}: `{text}` has {found} columns, but {wanted} are expected; correct the line, or set `columns` \
          to the names of all columns",
@@ -53,7 +53,8 @@ pub enum TagError {
     MisplacedTag {
         /// The path of the CoNLL file.
         path: PathBuf,
-        /// The line number of the tag or, at the end of a sentence, of the last token, counted from 1.
+        /// The line number of the tag, counted from 1. If `tag` is `None`, the line number of the last token of the
+        /// sentence.
         line: usize,
         /// The tag of the previous token; `None` at the start of a sentence.
         previous: Option<String>,
@@ -64,8 +65,8 @@ pub enum TagError {
     },
     /// A file has too few sentences to be split into training, validation and test parts.
     #[error(
-        "{} has {sentences} sentences, but the split needs at least {needed}; give separate files for the validation \
-         and the test part",
+        "{} has {sentences} sentences, but a split into training, validation and test parts needs at least \
+         {needed}; give separate files for the validation and the test part",
         path.display()
     )]
     TooFewSentences {
@@ -76,10 +77,11 @@ pub enum TagError {
         /// The minimum number of sentences for the split.
         needed: usize,
     },
-    /// A part of the data has no entity: all tags are `O`.
+    /// The training, validation or test part has no entities: all its tags are `O`.
     #[error(
-        "the {part} part in {} has no entity, because all tags are O; set `columns` to the names of the columns, or \
-         use another file for the {part} part",
+        "the {part} part in {} has no entities, because all its tags are O; if another column has the tags, set \
+         `columns` to the names of all columns, with the name `tag` for this column; or use another file for the \
+         {part} part",
         path.display()
     )]
     NoEntities {

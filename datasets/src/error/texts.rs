@@ -49,17 +49,18 @@ pub enum TextError {
         spellings[0]
     )]
     TwoSpellingsOfParts {
-        /// The name of the training part.
+        /// The [`source`](crate::texts::Texts::source) of the training part.
         train: String,
-        /// The name of the other part.
+        /// The [`source`](crate::texts::Texts::source) of the validation or the test part.
         part: String,
         /// The spelling in the training part, and the spelling in the other part.
         spellings: Box<[String; 2]>,
     },
-    /// A quote opens a field of a table, and no quote closes the field before a separator or the end of the line.
+    /// A field of a table begins with a quote, but its closing quote is missing, or neither a separator nor the end of
+    /// the line follows the closing quote.
     #[error(
-        "{}, line {line}: a quote opens a field here, but no quote ends it before a separator or a line end; close the \
-         field, and write each quote inside a quoted field twice",
+        "{}, line {line}: a field begins with a quote here, but its closing quote is missing, or is not followed by a \
+         separator or a line end; add the closing quote, and write each quote inside the field twice",
         path.display()
     )]
     Quote {
@@ -68,8 +69,11 @@ pub enum TextError {
         /// The line number of the opening quote, counted from 1.
         line: usize,
     },
-    /// A line of a JSON Lines file is not a JSON object with the expected keys.
-    #[error("{}, line {line}: {message}; write one JSON object per line", path.display())]
+    /// A line of a JSON Lines file is not a JSON object, or its text or label is not a string, a number or a boolean.
+    #[error(
+        "{}, line {line}: {message}; write one JSON object per line, with strings for the text and the label",
+        path.display()
+    )]
     Json {
         /// The path of the file.
         path: PathBuf,
@@ -89,7 +93,7 @@ pub enum TextError {
         path: PathBuf,
         /// The number of texts.
         texts: usize,
-        /// The label.
+        /// The label of all texts.
         label: String,
     },
     /// There are too many classes: more than 500, or more classes than half of the number of texts.
@@ -107,12 +111,12 @@ pub enum TextError {
         classes: usize,
     },
     /// The texts cannot be divided into a training and a held-out part.
-    #[error("{data}: no class has two or more texts, so no text can be held out; add texts")]
+    #[error("{data}: no class has two or more texts, so no text can be held out; add texts to the classes")]
     TooFewTexts {
-        /// The name of the data.
+        /// The [`source`](crate::texts::Texts::source) of the texts.
         data: String,
     },
-    /// Cross-validation needs at least two folds, and not more folds than texts.
+    /// The number of folds for cross-validation is below two, or is greater than the number of texts.
     #[error("cannot divide {texts} texts into {folds} folds; choose at least 2 folds, and at most one fold per text")]
     Folds {
         /// The requested number of folds.
@@ -129,8 +133,11 @@ pub enum TextError {
         /// The path of the folder.
         path: PathBuf,
     },
-    /// A line of a published file has no class label.
-    #[error("{}, line {line}: `{text}` has no class label; replace the file with an unchanged copy", path.display())]
+    /// A line in a file of a published data set has no class label.
+    #[error(
+        "{}, line {line}: `{text}` has no class label; replace the file with an unchanged copy of the published file",
+        path.display()
+    )]
     NoClass {
         /// The path of the file.
         path: PathBuf,

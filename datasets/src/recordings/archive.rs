@@ -1,8 +1,8 @@
 //! Data sets of the UEA archive of multivariate time series ([Bagnall et al. 2018](https://arxiv.org/abs/1811.00075)),
 //! in their published training and test parts.
 //!
-//! Download the files from <https://www.timeseriesclassification.com>, and put them into the folder `motion` of a data
-//! folder.
+//! Download the files from <https://www.timeseriesclassification.com>, and put them into the subfolder `motion` of a
+//! folder that the [`Locator`] searches.
 
 use std::path::Path;
 
@@ -56,11 +56,11 @@ pub fn basic_motions(locator: &Locator) -> Result<TrainTest> {
     published(&BASIC_MOTIONS, locator, [40, 40], channels, 10.0)
 }
 
-/// Loads JapaneseVowels: 270 training and 370 test recordings, in each of which one of nine men says the Japanese
+/// Loads JapaneseVowels: 270 training and 370 test recordings. In each recording, one of nine men says the Japanese
 /// vowels "a" and "e" one after the other. The class is the speaker, `1` to `9`.
 ///
-/// Each recording has 7 to 29 steps and 12 channels, the linear prediction coefficients (`c1` to `c12`) of frames of
-/// 25.6 ms, with one frame every 6.4 ms (156.25 Hz).
+/// Each recording has 7 to 29 steps. A step is a frame of 25.6 ms, with one frame every 6.4 ms (156.25 Hz). The 12
+/// channels are the linear prediction coefficients of the frame (`c1` to `c12`).
 pub fn japanese_vowels(locator: &Locator) -> Result<TrainTest> {
     let channels = (1..=12).map(|number| format!("c{number}")).collect();
     published(&JAPANESE_VOWELS, locator, [270, 370], channels, 156.25)
@@ -91,7 +91,7 @@ fn published(
     Ok(TrainTest { train: next(), test: next() })
 }
 
-/// Compares the number of recordings in a file with the published number.
+/// Returns [`DataError::Count`] if the number of recordings in a file is not the published number `wanted`.
 pub(super) fn check_count(path: &Path, found: usize, wanted: usize) -> Result<()> {
     match found == wanted {
         true => Ok(()),

@@ -80,7 +80,7 @@ fn videos(class: &Path, skipped: &mut Vec<PathBuf>) -> Result<Vec<(PathBuf, Opti
         videos.extend(inner.into_iter().map(|video| (video, Some(name(&folder)))));
     }
     match videos.is_empty() {
-        true => Err(DataError::Empty { path: class.to_path_buf(), what: "folders of PNG files, one for each video" }),
+        true => Err(DataError::Empty { path: class.to_path_buf(), what: "folders of PNG files (one per video)" }),
         false => Ok(videos),
     }
 }
@@ -116,8 +116,8 @@ fn grey(image: &image::DynamicImage) -> image::GrayImage {
     })
 }
 
-/// Returns a sort key for a file name, with which `2` comes before `10`. The key is a list of pairs of a text and the
-/// number after this text.
+/// Returns a sort key that compares the numbers in file names by value, so that `frame2` comes before `frame10`. The
+/// key lists each text in the name together with the number that follows it.
 fn number_key(name: &str) -> Vec<(String, u64)> {
     let mut parts = vec![(String::new(), 0u64)];
     let mut in_number = false;

@@ -46,9 +46,9 @@ pub(super) fn since_1970(times: impl Iterator<Item = f64> + Clone) -> Option<Tim
     [Seconds, Milliseconds, Microseconds, Nanoseconds].into_iter().find(fits)
 }
 
-/// Sorts the samples by time, and interpolates missing values. If the table has a time column, also resamples the
-/// recordings to the rate [`RecordingFormat::resample`] or, if this setting is `None`, interpolates missing samples.
-/// Returns the sampling rate of the result, if it is known.
+/// Sorts the samples by time, and interpolates missing values. If the table has a time column and
+/// [`RecordingFormat::resample`] is set, also resamples the recordings to this rate. If the table has a time column and
+/// this setting is `None`, also interpolates missing samples. Returns the sampling rate of the result, if it is known.
 pub(super) fn straighten(all: &mut Drafts, format: &RecordingFormat) -> Result<Option<f64>> {
     let Drafts { channels, drafts, notes } = all;
     let (mut sorted, mut missing, mut incomplete) = (0, 0, 0);
@@ -88,8 +88,7 @@ pub(super) fn straighten(all: &mut Drafts, format: &RecordingFormat) -> Result<O
     }
 }
 
-/// Resamples all recordings to `hz` samples per second, by linear interpolation between the times of their samples.
-/// Returns `hz`.
+/// Resamples all recordings to `hz` samples per second, by linear interpolation between their samples. Returns `hz`.
 fn resample(drafts: &mut [Draft], width: usize, hz: f64) -> Result<f64> {
     for draft in drafts {
         let steps = (draft.duration() * hz + 1e-6).floor() + 1.0;

@@ -12,7 +12,7 @@ use crate::text_file;
 
 /// The endings of the names of CSV files that are not compressed.
 const ENDINGS: [&str; 3] = [".csv", ".tsv", ".txt"];
-/// The endings that a compressed file has after the ending of a CSV file, as in `a.csv.gz`.
+/// The endings of compressed files, which may follow the ending of a CSV file, as in `a.csv.gz`.
 const PACKED: [&str; 2] = [".gz", ".zst"];
 
 /// The file of a recording.
@@ -26,9 +26,9 @@ struct Member {
 }
 
 impl Recordings {
-    /// Reads one recording from each CSV file (`.csv`, `.tsv` or `.txt`, also `.gz` and `.zst`) in the subfolders of
-    /// `dir`. The name of a subfolder is the class of its files. If a folder of a class has subfolders, their names are
-    /// the groups of the files in them:
+    /// Reads one recording from each CSV file in the subfolders of `dir`. The names of the files end in `.csv`, `.tsv`
+    /// or `.txt`, and the files may be compressed, as in `a.csv.gz` or `a.csv.zst`. The name of a subfolder is the
+    /// class of its files. If a folder of a class has subfolders, their names are the groups of the files in them:
     ///
     /// ```text
     /// walk/a.csv         class walk
@@ -125,7 +125,7 @@ pub(super) fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Returns whether the name of a file ends like the name of a CSV file, which may be compressed.
+/// Returns whether a file name has one of the [`ENDINGS`] of CSV files, which an ending in [`PACKED`] may follow.
 fn is_table(path: &Path) -> bool {
     let name = name(path).to_lowercase();
     let name = PACKED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);

@@ -1,9 +1,9 @@
 //! Embedded recordings: pen gestures from a seeded generator. Each of 90 simulated persons draws 12 symbols,
 //! each symbol in one stroke.
 //!
-//! A person has habits: slant, rotation, size, proportions and place of the drawings; the speed of the pen, and how
-//! much the speed drops at corners; how round the corners are; a tremor; a hook before or after the symbol; and for
-//! each symbol the point to start from, the direction, and the form, such as the number of teeth of a zigzag. Each
+//! A person has habits: the slant, rotation, size, proportions and place of the drawings; the speed of the pen, and how
+//! much the speed drops at corners; the roundness of corners; a tremor; and a hook before or after the symbol. For each
+//! symbol, a person also has a usual starting point, direction and form, such as the number of teeth of a zigzag. Each
 //! drawing varies around the habits, and in some drawings a person draws a symbol in another way.
 //!
 //! The training, validation and test parts have no person in common. A good result shows that a model recognises

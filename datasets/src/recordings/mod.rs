@@ -4,7 +4,7 @@
 //! | module or function | data |
 //! |---|---|
 //! | [`gestures`] | embedded: synthetic gestures of a pen, 12 symbols as 90 simulated persons draw them |
-//! | [`archive`] | BasicMotions (a watch) and JapaneseVowels (voices), from the UEA archive |
+//! | [`archive`] | BasicMotions (a watch) and JapaneseVowels (voices), from the UEA archive of time series |
 //! | [`watch`] | exercises of the shoulder, recorded at the wrist of ten persons |
 //! | [`pendigits`] | digits that 44 persons wrote on a tablet |
 //! | [`omniglot`] | characters of five alphabets, as strokes of a pen |
@@ -67,8 +67,8 @@ const MOST_RESAMPLED: f64 = 100.0;
 pub struct Recording {
     /// The identifier of the recording in its data set.
     pub id: String,
-    /// The group of similar recordings to which the recording belongs, such as the recordings of one person; `None` if
-    /// the group is unknown.
+    /// The name of the group of similar recordings to which the recording belongs. The recordings of a group are, for
+    /// example, from the same person. `None` if the group is unknown.
     pub group: Option<String>,
     /// The class label.
     pub label: String,
@@ -169,8 +169,8 @@ impl Recordings {
     ///
     /// # Errors
     ///
-    /// [`RecordingError::UnknownRate`] if the recordings have no rate, and [`RecordingError::Rate`] for a rate that is
-    /// not positive or more than 100 times the rate of the recordings.
+    /// [`RecordingError::UnknownRate`] if the recordings have no rate, and [`RecordingError::Rate`] if `hz` is 0,
+    /// negative or NaN, or if it is more than 100 times the rate of the recordings.
     pub fn resample(&self, hz: f64) -> Result<Self> {
         let rate = self.rate.ok_or_else(|| RecordingError::UnknownRate { data: self.source.clone() })?;
         let most = MOST_RESAMPLED * rate;

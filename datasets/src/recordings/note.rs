@@ -10,7 +10,7 @@ use super::TimeUnit;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum RecordingNote {
-    /// A change that was made to the CSV table that holds the recordings, while it was read.
+    /// A note on the CSV table with the recordings, such as columns that were left out when the table was read.
     Table(Note),
     /// Missing values were interpolated. Missing values before the first value of a channel were replaced by the first
     /// value, and missing values after the last value by the last value.
@@ -59,18 +59,18 @@ pub enum RecordingNote {
         /// The classes.
         labels: Vec<String>,
     },
-    /// All recordings of some classes are in groups that were held out, so the remaining recordings do not have these
+    /// Some classes occur only in the groups that were held out. The remaining recordings have no examples of these
     /// classes.
     OnlyHeldOut {
         /// The classes.
         labels: Vec<String>,
     },
-    /// Files or folders in a folder of recordings or videos were skipped, because they belong to no recording: for
-    /// example, a file that is not a CSV file, or a file in the folder of a video that is not a PNG file.
+    /// Files or folders in a folder of recordings or videos were skipped, because they belong to no recording. Examples
+    /// are a text file among the PNG files of a video, and an image among the CSV files.
     FilesSkipped {
         /// The number of skipped files and folders.
         files: usize,
-        /// The name of the first of them.
+        /// The name of the first skipped file or folder.
         example: String,
     },
     /// Only the training part of the published data was loaded, and not its test part.
@@ -101,7 +101,11 @@ impl fmt::Display for RecordingNote {
                 write!(formatter, "left out {recordings} recordings with fewer than {length} steps")
             }
             Self::SingleMember { labels } => {
-                write!(formatter, "classes with a single recording: {}", labels.join(", "))
+                write!(
+                    formatter,
+                    "classes with a single recording, which cannot be used for both training and evaluation: {}",
+                    labels.join(", ")
+                )
             }
             Self::OnlyHeldOut { labels } => {
                 write!(formatter, "classes that occur only in the held-out groups: {}", labels.join(", "))

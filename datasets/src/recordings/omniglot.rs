@@ -49,7 +49,7 @@ pub struct Point {
 /// A drawing of a character.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Drawing {
-    /// The path of the file in the archive, such as `Greek/character01/0394_05`.
+    /// The alphabet, the character and the file name without `.txt`, such as `Greek/character01/0394_05`.
     pub id: String,
     /// The name of the alphabet.
     pub alphabet: String,
@@ -122,8 +122,8 @@ impl Drawings {
     }
 }
 
-/// Reads all drawings of an archive: files `ALPHABET/CHARACTER/NUMBER_DRAWER.txt` in any folder. Other files, such as
-/// those that macOS adds, are skipped.
+/// Reads all drawings of a zip archive. Each drawing is a file `ALPHABET/CHARACTER/NUMBER_DRAWER.txt` in any folder;
+/// `DRAWER` is the number of the person. Other files, such as those that macOS adds, are skipped.
 fn unpack(path: &Path, bytes: Vec<u8>) -> Result<Vec<Drawing>> {
     let damaged = |error: zip::result::ZipError| DataError::unpack(path)(error.into());
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
@@ -156,7 +156,8 @@ fn parts(name: &str) -> Option<(&str, &str, &str)> {
     (!file.starts_with('.') && !name.starts_with("__MACOSX")).then_some((alphabet, character, file))
 }
 
-/// Reads the strokes of a drawing: `START`, then points `x,y,milliseconds`, and `BREAK` after each stroke.
+/// Parses the text of a drawing, and returns its strokes. The text has the line `START`, one line `x,y,milliseconds`
+/// for each point, and the line `BREAK` after each stroke.
 fn parse(path: &Path, text: &str) -> Result<Vec<Vec<Point>>> {
     let (mut strokes, mut stroke) = (Vec::new(), Vec::new());
     for (text, line) in text.lines().map(str::trim).zip(1..) {

@@ -9,7 +9,7 @@ use crate::error::{RecordingError, Result};
 use crate::source::{Form, Locator, PublishedFile, Source};
 
 /// The published files. Copies of the files differ in the spaces between the numbers, so no checksum of the files is
-/// checked. The loader checks the number of digits instead.
+/// checked. The loader checks the number of recordings (one per handwritten digit) instead.
 pub const SOURCE: Source = Source {
     name: "the pen-based digits",
     folder: "handwriting",
@@ -43,8 +43,8 @@ const STEPS: usize = 8;
 const HIGHEST: f32 = 100.0;
 
 /// Loads the data set: 7,494 training digits of 30 persons and 3,498 test digits of 14 other persons. The files do not
-/// say which person wrote a digit, so the persons of a validation part that is held out of the training part are also
-/// in the training part. Such a validation part is easier than the test part.
+/// say which person wrote a digit, so a validation part cannot be split off by person. A validation part from random
+/// digits has the same persons as the training part, and is therefore easier than the test part.
 ///
 /// A digit has 8 points at equal distances along the line of the pen; its channels are `x` and `y`, from 0 to 100, and
 /// `y` points up. The points are not equally spaced in time. The classes are `0` to `9`.

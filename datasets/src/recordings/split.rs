@@ -14,10 +14,11 @@ impl Recordings {
     /// Splits off about `fraction` of the recordings, for validation or testing. Returns the remaining recordings and
     /// the held-out recordings, each in their original order.
     ///
-    /// All recordings of a group go into one part, and each part has at least one group. A recording without a group
-    /// counts as a separate group. If no recording has a group, the split is stratified by class: about `fraction` of
-    /// the recordings of each class are held out. Of each class with two or more recordings, at least one is held out
-    /// and at least one remains; the recording of a class with a single recording is never held out.
+    /// All recordings of a group go into one part, and each part has at least one group. If only some recordings have a
+    /// group, each recording without a group counts as a separate group. If no recording has a group, the split is
+    /// stratified by class: about `fraction` of the recordings of each class are held out. Of each class with two or
+    /// more recordings, at least one is held out and at least one remains; the recording of a class with a single
+    /// recording is never held out.
     ///
     /// The split depends only on `fraction`, `seed`, and the groups and classes of the recordings in their order. If
     /// all recordings of a class are held out, the remaining recordings have the note [`RecordingNote::OnlyHeldOut`].
@@ -52,13 +53,13 @@ impl Recordings {
     }
 
     /// Divides the recordings into `count` folds for cross-validation. Returns the indices of the recordings in each
-    /// fold, in ascending order. To test on one fold, train on the [`subset`](Self::subset) of all other folds. Each
-    /// recording is in one fold.
+    /// fold, in ascending order. Each recording is in exactly one fold. To test on one fold, train on the
+    /// [`subset`](Self::subset) of all other folds.
     ///
-    /// All recordings of a group are in one fold, and the numbers of recordings in the folds are as equal as the groups
-    /// allow. A recording without a group counts as a separate group. If no recording has a group, the recordings of
-    /// each class are distributed evenly over the folds. The result depends only on the order of the recordings, their
-    /// groups and their classes.
+    /// All recordings of a group are in one fold. The largest groups are assigned first, each to the fold with the
+    /// fewest recordings. If only some recordings have a group, each recording without a group counts as a separate
+    /// group. If no recording has a group, the recordings of each class are distributed evenly over the folds. The
+    /// result depends only on the order of the recordings, their groups and their classes.
     ///
     /// # Errors
     ///
@@ -141,7 +142,8 @@ impl Recordings {
         Ok(if held.is_empty() { smallest.unwrap_or_default() } else { held })
     }
 
-    /// Draws a random `fraction` of the recordings of each class. Returns the indices of these recordings.
+    /// Draws about `fraction` of the recordings of each class at random: at least one recording, but not all. Ignores
+    /// classes with a single recording. Returns the indices of the drawn recordings.
     fn held_of_each_class(&self, fraction: f64, rng: &mut ChaCha8Rng) -> Result<Vec<usize>> {
         let classes: Vec<Vec<usize>> = self.members_of_classes().into_iter().filter(|all| all.len() > 1).collect();
         if classes.is_empty() {

@@ -19,8 +19,8 @@ use crate::text_file;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RecordingFormat {
-    /// The names of the columns to read as channels, in the order of the channels. If there are no names, all columns
-    /// of numbers are read, except the columns with another use, such as the time.
+    /// The names of the columns to read as channels, in the order of the channels. If the list is empty, all columns of
+    /// numbers become channels, except the columns that other settings name, such as the time column.
     pub channels: Vec<String>,
     /// The name of the column with the group of each recording, such as the person.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,9 +29,9 @@ pub struct RecordingFormat {
     /// recording are in the order of their rows and equally spaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
-    /// The unit of numbers in the column of the times. If this setting is `None`, the unit is recognised from the name
-    /// of the column, such as `time_ms`, or from the size of numbers that are times since 1970. If neither is possible,
-    /// the unit is seconds, and the recordings have a [`RecordingNote::TimeUnitAssumed`].
+    /// The unit of the numbers in the time column. If this setting is `None`, the unit is recognised from the name of
+    /// the column, such as `time_ms`, or, if the numbers are times since 1970 (Unix times), from their size. If neither
+    /// is possible, the unit is seconds, and the recordings have a [`RecordingNote::TimeUnitAssumed`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_unit: Option<TimeUnit>,
     /// The number of samples per second, if it is known and the file has no column of times.
@@ -43,7 +43,7 @@ pub struct RecordingFormat {
     /// The separator of the columns. If this setting is `None`, the separator is recognised from the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub separator: Option<Separator>,
-    /// The decimal mark of columns whose numbers can be read with either mark, such as `1,234`.
+    /// The decimal mark (point or comma) of columns in which it is ambiguous: `1,234` can mean 1.234 or 1234.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decimal: Option<Decimal>,
     /// A number or a word that marks a missing value, in addition to empty fields, `NA` and similar words.
@@ -105,12 +105,15 @@ impl Recordings {
     ///
     /// # Errors
     ///
-    /// A [`DataError`] that names the file and the line; among others [`DataError::NoColumn`],
-    /// [`DataError::NotANumber`], and in [`DataError::Recordings`]: [`RecordingError::NoField`] for an empty field in
-    /// the column of the recording, the class or the time; [`RecordingError::TwoValues`] if a recording has two classes
-    /// or two groups; [`RecordingError::EqualTimes`]; [`RecordingError::EmptyChannel`]; and
-    /// [`RecordingError::UnevenSteps`] or [`RecordingError::DifferentRates`] if the samples have no common sampling
-    /// rate and [`RecordingFormat::resample`] is not set.
+    /// A [`DataError`] that names the file and, if possible, the line, such as [`DataError::NoColumn`] or
+    /// [`DataError::NotANumber`]. [`DataError::Recordings`] contains one of the following errors, among others:
+    ///
+    /// - [`RecordingError::NoField`] for an empty field in a column `id`, in the column `label` or in the time column
+    /// - [`RecordingError::TwoValues`] if a recording has two classes or two groups
+    /// - [`RecordingError::EqualTimes`] if two samples of a recording have the same time
+    /// - [`RecordingError::EmptyChannel`] if a recording has no value in a channel
+    /// - [`RecordingError::UnevenSteps`] or [`RecordingError::DifferentRates`] if the samples have no common sampling
+    ///   rate and [`RecordingFormat::resample`] is not set
     pub fn from_csv(path: &Path, id: &[String], label: Option<&str>, format: &RecordingFormat) -> Result<Self> {
         let bytes = text_file::read(path)?;
         let mut recordings = Self::from_csv_text(path, &text_file::text(&bytes, path)?, id, label, format)?;
@@ -144,7 +147,7 @@ pub(super) struct Draft {
     pub lines: Vec<usize>,
     /// The time of each sample in seconds; empty if the table has no times.
     pub times: Vec<f64>,
-    /// The line number of the first row of the recording that has a group.
+    /// The line number of the row that set the group of the recording: the first row with a non-empty group field.
     group_line: usize,
 }
 
@@ -258,7 +261,8 @@ impl Drafts {
     }
 }
 
-/// Returns the unit of the times, which are numbers in the column with the name `column`.
+/// Returns the unit of the numbers in the time column `column`. The unit comes from the settings, the name of the
+/// column or the size of the numbers. If none of these determines the unit, returns seconds and adds a note.
 fn unit(column: &str, format: &RecordingFormat, drafts: &[Draft], notes: &mut Vec<RecordingNote>) -> TimeUnit {
     let times = drafts.iter().flat_map(|draft| draft.times.iter().copied());
     let known = format.time_unit.or_else(|| clock::unit_of_name(column)).or_else(|| clock::since_1970(times));

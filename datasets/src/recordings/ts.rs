@@ -75,7 +75,7 @@ fn name(channel: usize) -> String {
 /// The properties of the recordings that the file header specifies.
 #[derive(Default)]
 struct Header {
-    /// The number of channels; `None` if the first recording determines it.
+    /// The number of channels. `None` if the header does not specify it; the first recording then sets it.
     channels: Option<usize>,
     /// The number of steps of each recording; `None` if the header has no line `@seriesLength`.
     steps: Option<usize>,
@@ -112,7 +112,7 @@ impl Header {
     }
 
     /// Reads the setting in a header line. `tag` is the first word of the line in lower case, and `words` are the other
-    /// words. The error message says what the user can change.
+    /// words. If the setting is not supported, returns advice for the user as the error.
     fn add(&mut self, tag: &str, words: &[&str]) -> std::result::Result<(), &'static str> {
         const COUNT: &str = "write a whole number above 0";
         let is_true = words.first().is_some_and(|word| word.eq_ignore_ascii_case("true"));

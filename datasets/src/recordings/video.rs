@@ -1,5 +1,5 @@
-//! Videos: recordings whose samples are images, `[steps, side²]`. Each step has the grey values of one image of
-//! `side` × `side` pixels, row by row from the top.
+//! Videos: recordings in which each sample is an image. The values of a video have the shape `[steps, side²]`: each
+//! step has the grey values of one image of `side` × `side` pixels, row by row from the top.
 //!
 //! A video is either rendered from a drawing, so that it shows how the drawing is made, or read from a folder of PNG
 //! files ([`Recordings::from_videos`]).
@@ -21,7 +21,7 @@ pub fn channels(side: usize) -> Vec<String> {
 ///
 /// # Panics
 ///
-/// If the drawings do not have exactly two channels, which are read as `x` and `y`.
+/// If the number of channels is not 2. The first channel is read as `x`, and the second channel as `y`.
 pub fn render(drawings: &Recordings, side: usize, count: usize) -> Recordings {
     assert_eq!(drawings.channels.len(), 2, "a drawing must have two channels, x and y");
     let video = |drawing: &Recording| Recording {

@@ -19,7 +19,8 @@ pub(super) fn sort(rows: &mut [Row], notes: &mut Vec<Note>) {
     rows.sort_by_key(|row| row.time);
 }
 
-/// Refuses, merges or keeps rows with equal times, as `rule` says.
+/// Merges rows with equal times into one row, keeps them all, or returns an error, as `rule` says. `rows` must be
+/// sorted by time.
 pub(super) fn duplicates(rows: &mut Vec<Row>, rule: Duplicates, path: &Path, notes: &mut Vec<Note>) -> Result<()> {
     if rule == Duplicates::Keep || rows.windows(2).all(|pair| pair[0].time != pair[1].time) {
         return Ok(());
@@ -61,7 +62,8 @@ fn means(rows: &[Row]) -> Box<[f64]> {
     (0..rows.first().map_or(0, |row| row.values.len())).map(mean).collect()
 }
 
-/// Refuses or fills missing values, or drops their rows, as `rule` says. `names` are the names of the columns.
+/// Fills missing values, drops the rows that contain them, or returns an error, as `rule` says. `names` are the names
+/// of the columns.
 pub(super) fn missing(
     rows: &mut Vec<Row>,
     rule: Missing,
@@ -98,8 +100,9 @@ pub(super) fn missing(
     Ok(())
 }
 
-/// Fills the missing values of a column after its first value: with the previous value, or, if `straight` is true, by
-/// linear interpolation in time to the next value.
+/// Fills the missing values of a column that follow its first known value. Repeats the previous known value or, if
+/// `straight` is true, interpolates linearly in time between the previous and the next known value. Missing values
+/// after the last known value always repeat it.
 fn fill(rows: &mut [Row], column: usize, straight: bool) {
     let known: Vec<usize> = (0..rows.len()).filter(|&row| !rows[row].values[column].is_nan()).collect();
     for (index, &from) in known.iter().enumerate() {

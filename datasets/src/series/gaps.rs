@@ -11,7 +11,8 @@ use crate::error::{DataError, Result};
 /// The largest number of rows that may be added for missing times, as a multiple of the number of rows of the file.
 const MOST_FILLED: usize = 10;
 
-/// Keeps or fills the missing times between rows, as `rule` says.
+/// Adds a row for each missing time between two rows, or leaves the gaps, as `rule` says. If times are missing, adds a
+/// note with their number.
 pub(super) fn fill(rows: &mut Vec<Row>, rule: Gaps, path: &Path, notes: &mut Vec<Note>) -> Result<()> {
     let times: Vec<DateTime> = rows.iter().map(|row| row.time).collect();
     let rhythm = Rhythm::of(&times);

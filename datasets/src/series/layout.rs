@@ -13,7 +13,7 @@ const SAMPLE: usize = 200;
 /// The number of first lines among which the reader looks for the header.
 const LINES_BEFORE: usize = 30;
 
-/// The character that separates the columns of a CSV file: one ASCII character, or `tab`.
+/// The character that separates the columns of a CSV file. As text: one ASCII punctuation mark, a space, or `tab`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Separator(u8);
@@ -59,8 +59,9 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Recognises the layout of a text from its first lines. Lines that begin with `#`, and lines above the header that
-    /// are not part of the table, are skipped.
+    /// Detects the layout of a CSV text from its first lines. Skips comments, which are lines that begin with `#`, and
+    /// other lines above the header that are not part of the table. If the table has no other header, the last comment
+    /// can be the header, as numpy writes it.
     pub fn of(text: &str, format: &CsvFormat) -> Self {
         let mut start = skipped(text, format.skip_rows);
         let told = told_separator(text[start..start + skipped(&text[start..], 1)].trim_end());
@@ -150,8 +151,8 @@ pub(super) fn reader(text: &str, separator: u8) -> csv::Reader<&[u8]> {
         .from_reader(text.as_bytes())
 }
 
-/// Returns the index of the first byte of a record. The position that the reader reports is the end of the previous
-/// record, which may lie between CR and LF.
+/// Returns the index of the first byte of a record. The CSV reader reports the end of the previous record instead,
+/// which may be before an LF or before empty lines. This function skips these line ends.
 pub(super) fn begin(text: &str, record: &StringRecord) -> usize {
     let byte = record.position().map_or(0, |position| position.byte() as usize);
     byte + text[byte..].bytes().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
@@ -189,7 +190,7 @@ fn separator(sample: &str) -> u8 {
     SEPARATORS.into_iter().max_by_key(score).unwrap_or(b',')
 }
 
-/// Returns whether the first row has a number and no name, and is therefore not a header.
+/// Returns whether the first row cannot be a header: it has a number, and each of its fields is empty or has a digit.
 fn has_no_header(rows: &[(usize, StringRecord)]) -> bool {
     let is_number = |field: &str| matches!(Field::of(field), Field::Number(_));
     let is_name = |field: &str| !field.is_empty() && field.chars().all(|letter| !letter.is_ascii_digit());
@@ -197,9 +198,12 @@ fn has_no_header(rows: &[(usize, StringRecord)]) -> bool {
 }
 
 /// Returns the index of the header among the first rows. A row of names has as many fields as most rows, and all its
-/// fields are words. The header is, in this order: the first row if it names a time column; the first row of names that
-/// names a time column; the first row of names, if the first row has another number of fields than most rows; or the
-/// first row.
+/// fields are words. The header is the first of these rows that exists:
+///
+/// 1. the first row, if it has the names of the time columns;
+/// 2. the first row of names that has the names of the time columns;
+/// 3. the first row of names, if the first row of the file has another number of fields than most rows;
+/// 4. the first row.
 fn header(rows: &[(usize, StringRecord)], format: &CsvFormat) -> usize {
     let width = width(rows);
     let has_names =

@@ -1,5 +1,5 @@
-//! The series of a table. A table may hold several series, one below the other. Identifiers in columns distinguish
-//! these series. Rows after the last target value hold covariates that are known ahead of time.
+//! The series of a table. A table may hold several series, one below the other, which identifier columns distinguish.
+//! The last rows of a series may have no target values, but only covariates that are known ahead of time.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -42,8 +42,8 @@ pub struct TableSeries {
     pub future: Series,
 }
 
-/// A table may hold several series if at least 1 / `REPEATED` of its distinct times occur in more than one row. If
-/// times repeat only because the clocks are set back in autumn, this fraction is far smaller.
+/// The reader suspects that a table holds several series if at least 1 / `REPEATED` of the distinct times occur in more
+/// than one row. If times repeat only because the clocks are set back in autumn, this fraction is far smaller.
 const REPEATED: usize = 10;
 /// A column can be an identifier of series only if the mean number of rows per series is at least this number.
 const LEAST_ROWS: usize = 3;
@@ -57,9 +57,12 @@ impl TableSeries {
     ///
     /// # Errors
     ///
-    /// A [`DataError`] that names the line: for example, [`DataError::SeveralSeries`] if times repeat and a column that
-    /// is not in [`Roles::id`] distinguishes the series, and [`DataError::FutureRows`] if rows after the last target
-    /// value have values in other columns, and [`Roles::known`] is empty.
+    /// A [`DataError`] that names the line. Two examples:
+    ///
+    /// - [`DataError::SeveralSeries`]: rows have equal times, and a column that is not in [`Roles::id`] distinguishes
+    ///   these rows.
+    /// - [`DataError::FutureRows`]: rows after the last target value have values in other columns, although
+    ///   [`Roles::known`] is empty.
     pub fn from_csv(path: &Path, format: &CsvFormat, roles: &Roles) -> Result<Vec<Self>> {
         Self::from_file(path, format, roles, &|_, _| ())
     }
@@ -156,8 +159,9 @@ fn check_one_series(rows: &[Row], rule: Duplicates, table: &Table, path: &Path) 
     }
 }
 
-/// Returns the names of one column, or of two columns together, whose fields differ between all rows with equal times.
-/// Columns of words are preferred to columns of numbers. `None` if there are no such columns.
+/// Finds the column, or else the pair of columns, that can identify the series: any two rows with equal times differ in
+/// it. Prefers columns of words to columns of numbers. Returns the column names; `None` if there is no such column or
+/// pair.
 fn identifier(rows: &[Row], table: &Table) -> Result<Option<Vec<String>>> {
     let times: HashMap<usize, DateTime> = rows.iter().map(|row| (row.line as usize, row.time)).collect();
     let (lines, columns) = table.categories(times.len() / LEAST_ROWS)?;
@@ -180,8 +184,8 @@ fn identifier(rows: &[Row], table: &Table) -> Result<Option<Vec<String>>> {
 
 /// Returns an error if the last rows of one series have no value in any column of `target`, but have values in other
 /// columns. Without this check, the reader would fill the empty fields like missing measurements. If `target` is empty,
-/// the column whose last value comes first takes the place of the targets. This choice ignores columns with missing
-/// values before their last value.
+/// the column whose values end earliest counts as the target. Only columns without missing values before their last
+/// value are considered for this.
 fn check_no_future(rows: &[Row], names: &[String], target: &[String], table: &Table, path: &Path) -> Result<()> {
     let length = |column: usize| rows.iter().rposition(|row| !row.values[column].is_nan()).map_or(0, |row| row + 1);
     let complete = |column: &usize| rows[..length(*column)].iter().all(|row| !row.values[*column].is_nan());
@@ -251,7 +255,8 @@ impl Reader<'_> {
         (0..self.names.len()).filter(|&column| names.contains(&self.names[column])).collect()
     }
 
-    /// Removes the rows after the last target value from `rows`, and returns them.
+    /// Removes the rows after the last target value from `rows`, and returns them. Removes no rows if the table has no
+    /// column of [`Roles::known`].
     ///
     /// # Errors
     ///

@@ -50,8 +50,8 @@ pub struct Series {
     /// Whether the file has step numbers instead of times. If so, `times` are not real dates:
     /// [`timesteps::time_of_step`] has converted each step number to a time.
     pub numbered: bool,
-    /// The conversion of `times` to local times, if `times` were converted to standard time because the offsets from
-    /// UTC in the file change. Calendar days begin at midnight of local time.
+    /// The conversion of `times` to local times. Local times differ from `times` only if `times` were converted to
+    /// standard time. Calendar days begin at local midnight.
     pub clock: Clock,
     /// All values in row-major order, `[rows, columns]`.
     pub values: Vec<f64>,
@@ -69,9 +69,9 @@ pub struct CsvFormat {
     /// The names of the columns that hold the time, in the order in which they are joined. If there are no names, time
     /// columns are recognised by their names.
     pub time: Vec<String>,
-    /// The format of the time, as for `strptime`: `%s` for numbers that count seconds, milliseconds, microseconds or
-    /// nanoseconds since 1970, and `Q%m` for quarters. Two other values are `serial` for the day numbers of a
-    /// spreadsheet, and `number` for step numbers. If `None`, the format is detected.
+    /// The format of the time as in `strptime`, such as `%d.%m.%Y %H:%M`. Special formats are: `%s` reads seconds,
+    /// milliseconds, microseconds or nanoseconds since 1970; `Q%m` reads quarters; `serial` reads the day numbers of a
+    /// spreadsheet; and `number` reads step numbers. If `None`, the format is detected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_format: Option<String>,
     /// The names of the columns of values to read. If there are no names, all columns of numbers are read, except
@@ -151,7 +151,7 @@ pub enum Gaps {
     Interpolate,
 }
 
-/// One row of a CSV file while the series is built.
+/// The time and the values of one row of a CSV file, before the rows are collected in a [`Series`].
 #[derive(Clone, Debug)]
 struct Row {
     time: DateTime,

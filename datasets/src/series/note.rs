@@ -1,4 +1,4 @@
-//! Descriptions of the changes that are made to a table while a series is read from it.
+//! Notes for the user on how a table was read: changes to the table, and assumptions about it.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use timesteps::written;
 
 use super::{Counted, Gaps, Missing, RollUp, Span};
 
-/// A change that was made to a table while it was read.
+/// A note on how a table was read: a change to its rows or columns, or an assumption about its numbers or times.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Note {
@@ -18,7 +18,7 @@ pub enum Note {
         /// The number of lines above the header.
         lines: usize,
     },
-    /// Rows with units below the header were skipped.
+    /// Rows below the header that hold the units of the columns, such as `°C`, were skipped.
     UnitsSkipped {
         /// The number of rows with units.
         rows: usize,
@@ -34,7 +34,7 @@ pub enum Note {
         /// The names of the columns that were left out.
         columns: Vec<String>,
     },
-    /// Columns without numbers were left out.
+    /// Columns that are not numeric, for example columns with more words than numbers, were left out.
     ColumnsSkipped {
         /// The names of the columns that were left out.
         columns: Vec<String>,
@@ -105,7 +105,7 @@ pub enum Note {
     NumbersAsTimes {
         /// The name of the time column.
         column: String,
-        /// What the numbers count.
+        /// What the numbers count, such as seconds since 1970.
         counted: Counted,
     },
     /// The times follow no pattern, so that the times of a forecast are guesses.
@@ -115,8 +115,8 @@ pub enum Note {
 impl fmt::Display for Note {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::LinesSkipped { lines } => write!(formatter, "skipped the lines above the header: {lines}"),
-            Self::UnitsSkipped { rows } => write!(formatter, "skipped the rows of units below the header: {rows}"),
+            Self::LinesSkipped { lines } => write!(formatter, "lines skipped above the header: {lines}"),
+            Self::UnitsSkipped { rows } => write!(formatter, "rows with units skipped below the header: {rows}"),
             Self::DecimalAssumed { columns } => {
                 write!(
                     formatter,
@@ -133,11 +133,13 @@ impl fmt::Display for Note {
                 write!(formatter, "skipped columns that count the rows: {}", names.join(", "))
             }
             Self::ColumnsSkipped { columns } => {
-                write!(formatter, "skipped columns without numbers: {}", columns.join(", "))
+                write!(formatter, "skipped columns that are not numeric: {}", columns.join(", "))
             }
             Self::Reversed => write!(formatter, "reversed the rows, because the newest row was first"),
             Self::Sorted => write!(formatter, "sorted the rows by time"),
-            Self::DuplicatesMerged { rows } => write!(formatter, "removed {rows} rows with duplicate times"),
+            Self::DuplicatesMerged { rows } => {
+                write!(formatter, "merged rows with equal times into one row per time ({rows} rows removed)")
+            }
             Self::MissingValues { count, rule } => match rule {
                 Missing::Drop => write!(formatter, "dropped the rows with the {count} missing values"),
                 Missing::Interpolate => write!(formatter, "interpolated {count} missing values"),
@@ -158,7 +160,7 @@ impl fmt::Display for Note {
             }
             Self::RolledUp { rows, steps, span, rule } => {
                 let rolled_up = if *rule == RollUp::Sum { "summed" } else { "averaged" };
-                write!(formatter, "{rolled_up} {rows} rows to {steps} steps of {span}")
+                write!(formatter, "{rolled_up} {rows} rows into {steps} time steps of {span}")
             }
             Self::Unfinished { rows, start, span } => {
                 write!(
@@ -182,12 +184,12 @@ fn time_zone(formatter: &mut fmt::Formatter<'_>, offsets: &[Offset], converted_t
     let names = offsets.iter().map(name).collect::<Vec<_>>().join(" and ");
     match converted_to {
         None if names == "UTC" => write!(formatter, "times are in UTC"),
-        None => write!(formatter, "times are local times with the offset {names}"),
+        None => write!(formatter, "times are local times in {names}"),
         Some(offset) => {
             write!(
                 formatter,
-                "times with the offsets {names} were converted to {} (standard time); calendar days are days of local \
-                 time",
+                "times with the offsets {names} were converted to {} (standard time); calendar days still begin at \
+                 local midnight",
                 name(&offset)
             )
         }

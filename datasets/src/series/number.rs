@@ -68,7 +68,7 @@ const CURRENCIES: [&str; 24] = [
     "BRL", "CAD", "AUD", "Fr.", "kr", "Kč", "zł",
 ];
 
-/// The content of a field.
+/// What a field contains: a sign or word for a missing value, true or false, a number, or other text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Field<'a> {
     Missing,
@@ -91,11 +91,11 @@ pub(super) struct Written<'a> {
     pub unit: Option<&'a str>,
 }
 
-/// What the marks between the digits of a number show about its decimal mark.
+/// What the marks between the digits of a number (points, commas, blanks, apostrophes) show about its decimal mark.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Marks {
-    /// The number has neither a point nor a comma, so both decimal marks are possible. `long` is true if it has more
-    /// than three digits and no thousands separator, which shows that the column has no thousands separators.
+    /// The number has neither a point nor a comma, so both decimal marks are possible. `long` is true if the number has
+    /// more than three digits and no thousands separator. Then the column has no thousands separators.
     Any { long: bool },
     /// The number can be read only with this decimal mark.
     Only(Decimal),
@@ -213,7 +213,8 @@ fn unit(text: &str) -> (Option<&str>, &str) {
 }
 
 impl Marks {
-    /// Finds out what the marks between the digits of `mantissa` show. Returns `None` if `mantissa` is not a number.
+    /// Returns what the marks between the digits of `mantissa` show about the decimal mark. Returns `None` if
+    /// `mantissa` is not a number.
     fn of(mantissa: &str) -> Option<Self> {
         let groups: Vec<&str> = mantissa.split(|letter: char| !letter.is_ascii_digit()).collect();
         let marks: Vec<char> = mantissa.chars().filter(|letter| !letter.is_ascii_digit()).map(kind).collect();
@@ -240,8 +241,8 @@ impl Marks {
         }
     }
 
-    /// Finds out what the only mark of a number shows. `whole` has the digits before the mark, and `fraction` has the
-    /// digits after the mark.
+    /// Does the same as [`of`](Self::of) for a number with a single point or comma, which `mark` names. `whole` has the
+    /// digits before this mark, and `fraction` has the digits after it.
     fn single(mark: Decimal, whole: &str, fraction: &str) -> Self {
         match are_thousands(&[whole, fraction]) {
             true => Self::Either(mark),
@@ -250,8 +251,8 @@ impl Marks {
     }
 }
 
-/// Returns the kind of a mark between digits. All kinds of blanks count as the same mark, and all kinds of apostrophes
-/// count as the same mark.
+/// Normalises a mark between digits: replaces each kind of blank by a space, and each kind of apostrophe by `'`.
+/// Returns other marks unchanged.
 fn kind(mark: char) -> char {
     match mark {
         '\u{a0}' | '\u{2009}' | '\u{202f}' => ' ',
@@ -353,8 +354,8 @@ impl Survey {
         Some((*line, value, self.unit.as_deref().unwrap_or_default()))
     }
 
-    /// Returns the decimal mark with which all numbers of this column can be read, if the other mark is impossible for
-    /// some number. Returns `None` if both marks are possible, or if the numbers contradict each other.
+    /// Returns the decimal mark that the numbers of this column prove: some number can be read only with this mark, and
+    /// no number can be read only with the other mark. Returns `None` if no mark is proven.
     pub fn proven(&self) -> Option<Decimal> {
         match self.only {
             [true, false] => Some(Decimal::Point),
@@ -369,7 +370,8 @@ impl Survey {
     ///
     /// # Errors
     ///
-    /// The first number that can be read with either decimal mark, with its line number.
+    /// If the decimal mark cannot be determined: the line number and the text of the first number that can be read with
+    /// either mark.
     pub fn decimal(&self, others: [bool; 2], commas_separate: bool) -> Result<(Decimal, bool), &(usize, String)> {
         if let Some(mark) = self.proven() {
             return Ok((mark, false));
@@ -393,7 +395,8 @@ impl Survey {
     }
 }
 
-/// The value of a field in a column of numbers.
+/// The value of a field in a column of numbers. `Wrong` means that the field is not a number in the format of this
+/// column.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Value {
     Is(f64),

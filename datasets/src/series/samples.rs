@@ -10,10 +10,10 @@ use super::table::Table;
 use super::{CsvFormat, Note, seconds};
 use crate::error::{DataError, Result};
 
-/// The names of the columns of a table of samples, by their use.
+/// The columns to read from a table of samples, grouped by what they hold: texts, times or values.
 pub(crate) struct Keys<'a> {
-    /// The columns whose fields are returned as text, such as the class: the name of each column, and the name of the
-    /// setting that gives this column name, for error messages.
+    /// The columns whose fields are returned as text, such as the class. Each pair holds the name of a column and, for
+    /// error messages, the name of the setting in which the user gave this column.
     pub texts: Vec<(&'a str, &'static str)>,
     /// The name of the column of the times.
     pub time: Option<&'a str>,

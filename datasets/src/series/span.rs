@@ -59,9 +59,10 @@ impl std::str::FromStr for Span {
         let unit = UNITS.iter().find(|(known, _, _)| *known == name).map(|(_, unit, _)| *unit);
         match (number.parse::<u32>(), unit) {
             (Ok(count @ 1..=100_000), Some(unit)) => Ok(Self { count, unit }),
-            _ => {
-                Err(format!("`{text}` is not a whole number from 1 to 100000 with a unit; examples: 10min, 1h, 1d, 2w"))
-            }
+            _ => Err(format!(
+                "`{text}` is not a length of time; write a whole number from 1 to 100000 and a unit, such as \
+                 10min, 1h, 1d or 2w"
+            )),
         }
     }
 }
@@ -131,9 +132,9 @@ impl Series {
         Ok(Self { columns, times, numbered: self.numbered, clock, values, notes, source })
     }
 
-    /// Leaves out the rows of the first and of the last time step of length `span` if this time step is incomplete, for
-    /// example a day of which only the first hours are in the series. The pattern of the times determines which rows a
-    /// complete time step has.
+    /// Removes the rows of the first time step of length `span` if it is incomplete, and the rows of the last time step
+    /// if it is incomplete, for example a day of which the series has only the first hours. A time step is incomplete
+    /// if the pattern of the times ([`Rhythm`]) predicts more rows in it, before the first row or after the last row.
     pub fn without_unfinished(mut self, span: Span) -> Self {
         let (Some(&first), Some(&last)) = (self.times.first(), self.times.last()) else { return self };
         let rhythm = Rhythm::of(&self.times);
@@ -153,8 +154,8 @@ impl Series {
         self
     }
 
-    /// Returns the time that determines to which time step of length `span` a row belongs: the local time for whole
-    /// days and weeks, and `time` otherwise.
+    /// Returns the time by which a row is assigned to a time step of length `span`: the local time if `span` is a whole
+    /// number of days, and `time` itself for other spans.
     fn local(&self, time: DateTime, span: Span) -> DateTime {
         if span.is_whole_days() { self.clock.local(time) } else { time }
     }

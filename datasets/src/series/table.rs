@@ -81,7 +81,7 @@ impl<'a> Table<'a> {
         &self.layout.header
     }
 
-    /// Marks columns that hold no values: [`value_columns`](Self::value_columns) leaves them out.
+    /// Excludes the given columns from [`value_columns`](Self::value_columns), because they hold texts or times.
     pub fn reserve(&mut self, columns: &[usize]) {
         self.id = columns.to_vec();
     }
@@ -172,8 +172,9 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Returns the indices of the time columns: the columns with the given names; or, without given names, the columns
-    /// with usual names, or a first column without a name that does not count the rows.
+    /// Returns the indices of the time columns. These are the columns in [`CsvFormat::time`]. If this list is empty,
+    /// they are the columns with usual names of time columns; or else the first column, if it has no name and does not
+    /// count the rows.
     fn time_columns(&self) -> Result<Vec<usize>> {
         if !self.format.time.is_empty() {
             return self.find(&self.format.time, "time");
@@ -245,9 +246,9 @@ impl<'a> Table<'a> {
         lines.get(row).copied()
     }
 
-    /// Returns the indices of the columns to read: the columns with the given names or, without names, the columns with
-    /// more numbers than words, except columns that count the rows. Columns with more words than numbers are skipped.
-    /// In a column that is read, a single malformed number is an error.
+    /// Returns the indices of the columns of values. These are the columns in [`CsvFormat::columns`]. If this list is
+    /// empty, they are all [numeric](Self::is_numeric) columns except the time columns, the columns that identify
+    /// series, and index columns, which count the rows. Adds the names of skipped columns to `notes`.
     pub fn value_columns(&self, notes: &mut Vec<Note>) -> Result<Vec<usize>> {
         if !self.format.columns.is_empty() {
             return self.find(&self.format.columns, "columns");
@@ -272,7 +273,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Returns whether a column has no name, or the usual name of an index, and counts the rows.
+    /// Returns whether a column is an index: it counts the rows, and it has no name or the usual name of an index.
     fn is_index(&self, column: usize) -> bool {
         let name = self.layout.header[column].to_ascii_lowercase();
         (INDICES.contains(&name.as_str()) || name.starts_with("unnamed: ")) && self.surveys[column].counts_rows()
@@ -390,7 +391,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Parses the values of the given columns, and makes a row of each record and its time. A missing value is NaN.
+    /// Parses the values of the given columns. Returns one [`Row`] per record, with its time from `times`. A missing
+    /// value is NaN.
     pub fn rows(&self, times: Vec<DateTime>, columns: &[usize], styles: &[Style]) -> Result<Vec<Row>> {
         let sentinel = self.format.sentinel.as_ref();
         let mut rows = Vec::with_capacity(times.len());

@@ -4,8 +4,9 @@ use super::dates::{self, Times, Wrong};
 
 /// The number of rows whose texts are parsed together.
 const BLOCK: usize = 1 << 16;
-/// The maximum number of rows, spread over the whole table, that are parsed together with every block. The format of the
-/// times is detected from the parsed rows. All blocks contain these rows, so the same format is detected in all blocks.
+/// The maximum number of rows, spread over the whole table, that are parsed together with every block. The format of
+/// the times is detected from the parsed rows. All blocks contain these rows, so the same format is detected in all
+/// blocks.
 const SAMPLE: usize = 1 << 12;
 
 /// The texts of the time columns of all rows, stored in one string.
@@ -36,10 +37,10 @@ impl Texts {
         rows.map(|row| self.row(row)).collect()
     }
 
-    /// Parses the time of each row, like [`dates::read`]. A large table is parsed block by block, so that the texts of
-    /// only one block are split at the same time. The same sample of rows is put before each block, so that all blocks
-    /// are read in one format. If a block cannot be read, or if the times are not [plain](Times::is_plain), all rows
-    /// are parsed at once.
+    /// Parses the time of each row, like [`dates::read`]. To save memory, a large table is parsed block by block: the
+    /// texts of only one block at a time are copied into separate strings. The same sample of rows is put before each
+    /// block, so that all blocks are read in one format. If a block cannot be read, or if the times are not
+    /// [plain](Times::is_plain), all rows are parsed at once.
     pub fn times(&self, columns: &[&str], format: Option<&str>) -> Result<Times, Wrong> {
         let count = self.ends.len();
         let sample = self.rows((0..count).step_by(count.div_ceil(SAMPLE).max(1)));

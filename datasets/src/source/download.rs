@@ -70,9 +70,10 @@ fn fetch(url: &str, part: &Path, report: impl Fn(u64, Option<u64>)) -> std::resu
 fn root_certificates() -> std::result::Result<RootCerts, String> {
     let loaded = rustls_native_certs::load_native_certs();
     match (loaded.certs.is_empty(), loaded.errors.first()) {
-        (true, Some(error)) if CERTIFICATES.iter().any(|name| std::env::var_os(name).is_some()) => {
-            Err(format!("no certificate can be read from the path in {} ({error})", CERTIFICATES.join(" or ")))
-        }
+        (true, Some(error)) if CERTIFICATES.iter().any(|name| std::env::var_os(name).is_some()) => Err(format!(
+            "no certificate can be read from the path in {} ({error}); correct the path",
+            CERTIFICATES.join(" or ")
+        )),
         (true, _) => Ok(RootCerts::WebPki),
         (false, _) => Ok(loaded.certs.iter().map(|der| Certificate::from_der(der).to_owned()).into()),
     }

@@ -1,4 +1,4 @@
-//! Search for data files in folders, and download of files that are in no folder.
+//! Search for data files in folders, and download of the files that no folder contains.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,8 @@ pub struct Locator {
     /// The folder for downloads; `None` if downloads are not allowed, because the caller gave a data folder.
     cache: Option<PathBuf>,
     progress: Option<Arc<Callback>>,
-    /// Whether the locator has searched its folders for a published file, or has found a file of the user in them.
+    /// Whether the locator has searched its folders for a published file, or has found one of the user's own files in
+    /// them. Clones of the locator share this value.
     used: Arc<AtomicBool>,
 }
 
@@ -43,8 +44,8 @@ type Callback = dyn Fn(Progress<'_>) + Send + Sync;
 pub struct Progress<'a> {
     /// The activity whose progress is reported.
     pub activity: Activity<'a>,
-    /// The number of bytes that have been read, or that are on disk, including the bytes of an earlier, interrupted
-    /// download.
+    /// While a file is read: the number of bytes read so far. During a download: the number of bytes on disk, including
+    /// the bytes of an earlier, interrupted download.
     pub received: u64,
     /// The size of the whole file in bytes, if it is known.
     pub total: Option<u64>,
@@ -91,8 +92,8 @@ impl Locator {
         }
     }
 
-    /// Calls `progress` when a download starts and after each received chunk of at most 64 KiB, and repeatedly while a
-    /// large table is read.
+    /// Calls `progress` when a download starts and after each received chunk of at most 64 KiB, and repeatedly while
+    /// [`csv`](Self::csv) reads a file of 8 MiB or more.
     ///
     /// Without a callback, nothing is reported.
     #[must_use]
@@ -106,8 +107,9 @@ impl Locator {
         self.places.first().filter(|_| self.cache.is_none()).map(PathBuf::as_path)
     }
 
-    /// Finds a file or folder of a data set. For a file with a published size and checksum, checks both; they refer to
-    /// the file before unpacking. Downloads the file if no searched folder holds it and the caller gave no data folder.
+    /// Finds a file or folder of a data set. Downloads the file if no searched folder holds it and the caller gave no
+    /// data folder. If the size and the checksum of the packed file are published, checks both. Does not unpack the
+    /// file.
     pub fn find(&self, source: &Source, file: &PublishedFile) -> Result<Found> {
         self.used.store(true, Ordering::Relaxed);
         match self.search(source, file) {
@@ -143,7 +145,8 @@ impl Locator {
         self.cache.is_none() && !self.used.load(Ordering::Relaxed)
     }
 
-    /// Finds a file of a data set like [`find`](Self::find), unpacks it, and checks the checksum of its content.
+    /// Returns the unpacked content of a file of a data set. Finds the file like [`find`](Self::find), and checks the
+    /// SHA-256 of the content if this checksum is published.
     pub fn read(&self, source: &Source, file: &PublishedFile) -> Result<Vec<u8>> {
         let Found { path, packing } = self.find(source, file)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -166,7 +169,7 @@ impl Locator {
         })
     }
 
-    /// Calls the callback, if there is one.
+    /// Passes `progress` to the callback of [`with_progress`](Self::with_progress), if there is one.
     pub(crate) fn report(&self, progress: Progress<'_>) {
         if let Some(callback) = &self.progress {
             callback(progress);

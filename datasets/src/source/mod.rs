@@ -22,7 +22,7 @@ use crate::error::{DataError, Result};
 pub struct Source {
     /// The name of the data set, as it appears in messages and in the `source` field of loaded data.
     pub name: &'static str,
-    /// The subfolder of a data folder that holds the data set.
+    /// The name of the subfolder, inside a data folder, in which the data set is stored.
     pub folder: &'static str,
     /// The files that make up the data set.
     pub files: &'static [PublishedFile],
@@ -37,8 +37,9 @@ pub struct Source {
 pub struct PublishedFile {
     /// The name of the unpacked file or folder.
     pub name: &'static str,
-    /// SHA-256 of the unpacked content in lower-case hexadecimal digits. If the checksum is unknown, this is `None`,
-    /// and the parser validates the content.
+    /// SHA-256 of the unpacked content in lower-case hexadecimal digits; `None` if no checksum is known. Without a
+    /// checksum, damage is found only if the function that loads the data set cannot parse the content, or counts too
+    /// few or too many items.
     pub sha256: Option<&'static str>,
     /// The forms in which the file may be stored, in order of preference.
     pub forms: &'static [Form],
@@ -104,7 +105,8 @@ impl Form {
         Self { url: Some(url), ..self }
     }
 
-    /// Compares the size and the checksum of a packed file with the published values.
+    /// Returns an error if the size or the SHA-256 of the file at `path`, before unpacking, differs from the published
+    /// value. Does nothing if no values are published.
     fn check(&self, path: &Path) -> Result<()> {
         let Some((bytes, sha256)) = self.packed else { return Ok(()) };
         let differs = |kind, found, wanted| {
@@ -126,8 +128,8 @@ impl Form {
 }
 
 impl PublishedFile {
-    /// Returns the unpacked content if its checksum equals the published checksum; otherwise an error. `path` is for
-    /// the error message.
+    /// Returns the unpacked `content`. Returns an error if its SHA-256 differs from the published checksum. If no
+    /// checksum is published, nothing is checked. `path` is for the error message.
     fn check(&self, content: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
         let Some(wanted) = self.sha256 else { return Ok(content) };
         let found = hex(&Sha256::digest(&content));
@@ -135,7 +137,7 @@ impl PublishedFile {
             return Ok(content);
         }
         let (path, wanted, url) = (path.to_path_buf(), wanted.to_owned(), self.url().map(str::to_owned));
-        Err(DataError::Checksum { path, kind: "SHA-256 of the content", found, wanted, url })
+        Err(DataError::Checksum { path, kind: "SHA-256 of the unpacked content", found, wanted, url })
     }
 
     /// Returns the URL of the first of the [`forms`](Self::forms) that has a URL; `None` if no form has a URL.

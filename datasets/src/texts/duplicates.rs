@@ -1,4 +1,4 @@
-//! Texts that occur more than once.
+//! Removal of texts that occur more than once.
 
 use std::collections::HashMap;
 
@@ -41,10 +41,11 @@ impl Texts {
 }
 
 impl TextParts {
-    /// Removes texts so that no text is in two parts: removes from the training part the texts that are also in the
-    /// validation or the test part, and from the validation part the texts that are also in the test part. If the data
-    /// have no validation part or no test part, so that this part has to be held out of the training part, repeated
-    /// texts are also removed from the training part.
+    /// Removes texts so that no text is in two parts. A text in the test part and in another part stays only in the
+    /// test part; a text in the validation and in the training part stays only in the validation part.
+    ///
+    /// If there is no validation part or no test part, the caller has to hold this part out of the training part.
+    /// Therefore, a text that occurs several times in the training part is then kept only once.
     pub fn remove_duplicates(&mut self) -> Duplicates {
         let mut found = Vec::new();
         if self.valid.is_none() || self.test.is_none() {

@@ -40,7 +40,7 @@ impl Texts {
                 texts.push(Text { text, label: label.clone() });
             }
             if texts.len() == before {
-                return Err(DataError::Empty { path: folder, what: "texts in files that end in .txt" });
+                return Err(DataError::Empty { path: folder, what: "files that end in .txt" });
             }
         }
         if texts.is_empty() {

@@ -89,7 +89,7 @@ impl Texts {
         let (path, sizes, texts) = (path.to_path_buf(), self.class_sizes(), self.texts.len());
         let classes = sizes.len();
         match sizes.first_key_value() {
-            None => Err(DataError::Empty { path, what: "texts left: all also occur in another part of the data" }),
+            None => Err(DataError::Empty { path, what: "texts left: all of them also occur in another part" }),
             Some((label, _)) if classes == 1 => {
                 Err(TextError::OneClass { path, texts, label: (*label).to_owned() }.into())
             }
@@ -133,7 +133,7 @@ impl TextParts {
     }
 }
 
-/// Returns a label in lower case without blanks, which is the same for all spellings of the label.
+/// Returns a label in lower case without blanks. Labels that differ only in case or blanks have the same key.
 fn spelling_key(label: &str) -> String {
     label.split_whitespace().collect::<String>().to_lowercase()
 }

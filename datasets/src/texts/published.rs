@@ -47,7 +47,7 @@ const RT_POLARITY: Source = Source {
     citation: "https://aclanthology.org/P05-1015/",
 };
 
-/// Sentences of film reviews with a clear sentiment.
+/// Sentences of IMDb film reviews, each with a clearly positive or negative sentiment.
 const IMDB_SENTENCES: Source = Source {
     name: "the labelled IMDb sentences",
     folder: "reviews",
@@ -81,7 +81,8 @@ pub fn trec(locator: &Locator) -> Result<TextParts> {
     Ok(TextParts { train: next(), valid: None, test: Some(next()) })
 }
 
-/// Parses a line such as `LOC:city What is the capital of Yugoslavia ?`.
+/// Parses a line such as `LOC:city What is the capital of Yugoslavia ?`: the label is `LOC`, and the text is the
+/// question. The fine class `city` is ignored.
 fn question(line: &str, number: usize, path: &Path) -> Result<Text> {
     let parts = line.split_once(' ').and_then(|(class, text)| Some((class.split_once(':')?.0, text)));
     match parts {
@@ -107,8 +108,9 @@ pub fn rt_polarity(locator: &Locator) -> Result<Texts> {
     Ok(Texts { texts, source: source(&RT_POLARITY, &RT_POLARITY.files[0]) })
 }
 
-/// Loads 1,000 sentences of film reviews with a clear sentiment ([Kotzias et al.
-/// 2015](https://doi.org/10.1145/2783258.2783380)), of which 500 have the label `positive` and 500 `negative`.
+/// Loads 1,000 sentences of film reviews, each with a clear sentiment ([Kotzias et al.
+/// 2015](https://doi.org/10.1145/2783258.2783380)). 500 sentences have the label `positive`, and 500 have the label
+/// `negative`.
 ///
 /// # Errors
 ///

@@ -41,7 +41,7 @@ impl Texts {
     }
 }
 
-/// A row of a table with a text and a label.
+/// A row of a table: a text and its label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The line number of the row, counted from 1.
@@ -93,9 +93,9 @@ fn csv_rows(path: &Path, content: &str, text: &str, label: &str) -> Result<Vec<R
     Ok(rows)
 }
 
-/// Returns the line number of the first field that begins with a quote and whose closing quote is missing, or does not
-/// stand before a separator or a line end; `None` if there is no such field. The CSV reader would read all rows up to
-/// the next quote in the file as one field.
+/// Finds the first quoted field that is not closed correctly: the closing quote is missing, or other text follows it.
+/// Returns the line number of the field's opening quote; `None` if all fields are correct. Without this check, the CSV
+/// reader would read all rows up to the next quote in the file as one field.
 fn unbalanced_quote(content: &str, separator: u8) -> Option<usize> {
     let mut bytes = content.bytes().peekable();
     let (mut line, mut starts_field) = (1, true);

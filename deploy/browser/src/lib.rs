@@ -9,8 +9,8 @@ use inference::{MemoryFiles, PackageError, PredictError};
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Lets the matrix products of `gemm` use SIMD, because on wasm `gemm` uses SIMD only after this call. The kernels of
-/// `rnn` use SIMD without such a call.
+/// Runs when the module is loaded, and enables SIMD in the crate `gemm`, which computes matrix products. On wasm,
+/// `gemm` uses SIMD only after this call. The kernels of the crate `rnn` use SIMD without such a call.
 #[wasm_bindgen(start)]
 pub fn start() {
     gemm::set_wasm_simd128(cfg!(target_feature = "simd128"));
@@ -60,7 +60,8 @@ impl Model {
         self.0.predictor.example().map(|input| input.to_string()).map_err(predict_error)
     }
 
-    /// Predicts the output for one input. Input, options and output are JSON texts. `options` may be `null`.
+    /// Predicts the output for one input. Input, options and output are JSON texts. If `options` is the text `null`,
+    /// the default options are used.
     pub fn predict(&self, input: &str, options: &str) -> Result<String, String> {
         let outputs = self.0.predictor.predict_json(vec![parse(input)?], parse(options)?).map_err(predict_error)?;
         Ok(Value::from_iter(outputs).get(0).unwrap_or(&Value::Null).to_string())

@@ -1,4 +1,5 @@
-//! The C interface: a shared and a static library that open packages of any application, and exchange JSON.
+//! The C interface: a shared and a static library that open trained models of any application, and exchange JSON with
+//! the caller.
 //!
 //! `include/rnn_zoo.h` declares the functions, `examples/predict.c` uses them from C and `examples/predict.py` from
 //! Python.
@@ -174,7 +175,8 @@ unsafe fn text<'a>(pointer: *const c_char, name: &'static str) -> Result<&'a str
     text.to_str().map_err(|error| Error::bad_input(name, format!("the text is not UTF-8: {error}")))
 }
 
-/// Runs the body of a function. If the body fails or panics, returns NULL and stores the error in `error`.
+/// Runs `body`, which does the work of a C function, and returns its result. If `body` fails or panics, returns NULL
+/// and stores the error as JSON in `error`, if `error` is given.
 fn guarded<T>(error: Option<&mut *mut c_char>, body: impl FnOnce() -> Result<*mut T, Error>) -> *mut T {
     // Models are immutable, and a session whose step panicked is only used by a caller who ignores the error.
     let done = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(Error::from_panic(&*panic)));

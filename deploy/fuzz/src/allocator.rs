@@ -33,7 +33,7 @@ fn watch(size: usize) {
     LARGEST.fetch_max(size, Relaxed);
     if size >= FATAL {
         // Standard error has no buffer, so writing to it does not allocate memory.
-        let _ = writeln!(std::io::stderr(), "input {} allocates {size} bytes", NUMBER.load(Relaxed));
+        let _ = writeln!(std::io::stderr(), "damaged package {} allocates {size} bytes at once", NUMBER.load(Relaxed));
     }
 }
 

@@ -17,8 +17,8 @@ pub type FileMap = BTreeMap<String, Vec<u8>>;
 /// A valid package, and an input for which its model predicts an output.
 #[derive(Clone, Debug)]
 pub struct Seed {
-    /// The names of its application and of its folder, such as `tagging/wnut17`. A copy with a reduced vocabulary has
-    /// ` (small)` at the end.
+    /// The name of the application and the name of the package's folder, such as `tagging/wnut17`. The name of a copy
+    /// with a reduced vocabulary ends in ` (small)`.
     pub name: String,
     /// The files that inference reads.
     pub files: FileMap,
@@ -33,11 +33,12 @@ pub struct Seed {
 /// The number of words that remain in the vocabulary of a small package.
 const WORDS: usize = 200;
 
-/// Reads all packages of the checkout, small ones first.
+/// Reads all packages of the checkout. Adds copies with a reduced vocabulary of the packages with a large vocabulary.
+/// Returns all of them in ascending order of size.
 ///
 /// # Errors
 ///
-/// Returns an error if one of these undamaged packages cannot be opened, or if its model cannot predict.
+/// Returns an error if an undamaged package cannot be opened, or if its model cannot predict.
 pub fn read() -> Result<Vec<Seed>, PackageError> {
     let mut all = Vec::new();
     for entry in zoo::APPLICATIONS.0 {
@@ -70,8 +71,9 @@ fn files_of(folder: &Path) -> FileMap {
     named.filter(|(name, _)| is_read(name)).filter_map(|(name, path)| Some((name, std::fs::read(path).ok()?))).collect()
 }
 
-/// Returns a copy of the package that keeps only the first words of the vocabulary. Returns `None` if the package has
-/// no vocabulary or a small one, or if it has a file of n-grams, because this file has its own checksum.
+/// Returns a copy of the package that keeps only the first [`WORDS`] words of the vocabulary. Returns `None` if the
+/// package has no vocabulary or a small one. Also returns `None` if the package has a file of n-grams: this file
+/// contains a checksum of its tensors, which [`sign`] does not update.
 fn small(files: &FileMap) -> Option<FileMap> {
     let vocabulary = std::str::from_utf8(files.get("vocab.txt")?).ok()?;
     let words = vocabulary.lines().count();

@@ -1,4 +1,4 @@
-//! Damage to JSON: values of other types and sizes, and text that is not JSON any more.
+//! Damage to JSON: a value is replaced by a value of another type or size, or the text is no longer valid JSON.
 
 use rand::rngs::ChaCha8Rng;
 use rand::seq::IndexedRandom;
@@ -116,7 +116,8 @@ fn interesting(rng: &mut ChaCha8Rng) -> Value {
     }
 }
 
-/// Changes an integer or a text a little, inverts the sign of another number, or inverts a boolean.
+/// Changes a value a little: adds -2 to 2 to an integer, changes the sign of a number that is not an integer, removes
+/// the last character of a text, or inverts a boolean.
 fn nudge(value: &mut Value, rng: &mut ChaCha8Rng) {
     match value {
         Value::Number(number) => {
@@ -157,8 +158,8 @@ fn repeat(value: &mut Value, rng: &mut ChaCha8Rng) {
     }
 }
 
-/// Changes the JSON text so that it contains a number that JSON does not allow or that is out of range, a repeated key,
-/// or deeply nested brackets.
+/// Damages the JSON text: inserts a number that JSON does not allow or that is out of range, repeats the first key, or
+/// inserts many opening brackets that are never closed.
 fn text(json: &str, rng: &mut ChaCha8Rng) -> String {
     let digits: Vec<usize> = json.match_indices(|letter: char| letter.is_ascii_digit()).map(|(at, _)| at).collect();
     let number = ["NaN", "Infinity", "1e999", "-0", "007", "1.", "18446744073709551616", "1e-999"];

@@ -23,17 +23,17 @@ use rand::{RngExt, SeedableRng};
 
 use corpus::Seed;
 
-/// The number of bytes that may be allocated at once, independently of the size of the package: the matrix product
-/// allocates a buffer of 2 MiB for each thread.
+/// The size of a single allocation, in bytes, that is allowed for a package of any size: the matrix product allocates a
+/// buffer of 2 MiB for each thread.
 pub const FLOOR: usize = 2 << 20;
 /// The largest number of steps that a damaged forecasting model is asked to forecast. A longer forecast would take much
 /// time, which is not a fault.
 const LONGEST: u64 = 1000;
 
-/// The counts of inputs by result, and the faults that were found.
+/// How many damaged packages were tried, were opened and gave a prediction, and the faults that were found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// The number of inputs, which are damaged packages.
+    /// The number of inputs (damaged packages) that were tried.
     pub inputs: u64,
     /// The number of packages that opened in spite of the damage.
     pub opened: u64,

@@ -53,8 +53,8 @@ fn main() -> ExitCode {
     }
     let (Report { inputs, opened, predicted, faults }, (longest, number)) = (report, slowest);
     println!(
-        "{inputs} damaged packages in {:.0} s: {opened} opened, and {predicted} of these predicted; slowest: package \
-         {number} in {:.1} s; {} faults",
+        "{inputs} damaged packages in {:.0} s: {opened} opened, and {predicted} of these gave a prediction; slowest: \
+         package {number} in {:.1} s; {} faults",
         begin.elapsed().as_secs_f64(),
         longest.as_secs_f64(),
         faults.len()

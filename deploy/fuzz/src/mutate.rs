@@ -11,9 +11,9 @@ use crate::{json, tensors};
 
 const CONFIG: &str = "config.json";
 
-/// Damages one to three places in the files of a package. In most cases, writes the SHA-256 of the damaged files into
-/// the manifest, so that the package is not refused because of its checksums. Returns the files, and the names of the
-/// changed files.
+/// Damages or removes one to three files of a package; a file may be damaged more than once. In most cases, writes the
+/// SHA-256 of the damaged files into the manifest, so that the package is not refused because of its checksums. Returns
+/// all files, and the names of the changed files.
 pub fn damaged(files: &FileMap, rng: &mut ChaCha8Rng) -> (FileMap, String) {
     let mut files = files.clone();
     let names: Vec<String> = files.keys().cloned().collect();
@@ -36,7 +36,8 @@ pub fn damaged(files: &FileMap, rng: &mut ChaCha8Rng) -> (FileMap, String) {
     (files, changed.join(" and "))
 }
 
-/// Writes the size and the SHA-256 of each file into the manifest, if the manifest is a JSON object.
+/// Writes the size and the SHA-256 of each file into `manifest.json`, and the SHA-256 of the weights into
+/// `config.json`, the manifest of format 1. A manifest that is missing or is not a JSON object is not changed.
 pub fn sign(files: &mut FileMap) {
     let entries: Vec<(String, FileEntry)> =
         files.iter().map(|(name, content)| (name.clone(), FileEntry::new(content))).collect();

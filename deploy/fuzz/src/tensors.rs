@@ -14,7 +14,8 @@ pub fn join(header: &str, data: &[u8]) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
 }
 
-/// Keeps the first `kept` rows of every tensor that has `rows` rows; `None` if the file is damaged.
+/// Returns a copy of a safetensors file in which every tensor with `rows` rows has only its first `kept` rows; `None`
+/// if the file is damaged.
 pub fn with_rows(content: &[u8], rows: usize, kept: usize) -> Option<Vec<u8>> {
     let (mut header, data) = split(content)?;
     let mut new = Vec::new();

@@ -17,7 +17,7 @@ const LARGEST: usize = i32::MAX as usize;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// The precision of the stored weights. The graphs compute in single precision, and their inputs and outputs are in
-    /// single precision. Graphs have no weights with 8 bits: `Int8` stores 16 bits.
+    /// single precision. [`Precision::Int8`] has the same effect as [`Precision::Half`]: weights with 16 bits.
     pub precision: Precision,
     /// Whether the graph `model`, which reads whole sequences, has the input `lengths`, for batches of padded
     /// sequences. Some runtimes, such as tract and burn-onnx, cannot run recurrent operators with lengths.
@@ -47,7 +47,7 @@ pub enum OnnxError {
     /// A graph is too large for one file.
     #[error(
         "the graph `{graph}` takes {bytes} bytes, but an ONNX file has at most 2 GiB; export the model in half \
-         precision"
+         precision, or train a smaller model"
     )]
     TooLarge {
         /// The name of the graph.
@@ -59,12 +59,12 @@ pub enum OnnxError {
 
 /// A model that can be written as ONNX graphs.
 pub trait ToOnnx {
-    /// Makes the graphs of the model.
+    /// Converts the model to ONNX graphs.
     ///
     /// # Errors
     ///
-    /// [`OnnxError::NoGraph`] if the model has no network, and [`OnnxError::NoLengths`] if [`Options::lengths`] is true
-    /// and has no effect on the model.
+    /// [`OnnxError::NoGraph`] if the model cannot be written as an ONNX graph, for example because it has no neural
+    /// network, and [`OnnxError::NoLengths`] if [`Options::lengths`] is true and has no effect on the model.
     fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError>;
 }
 
@@ -84,7 +84,7 @@ struct Entry {
 }
 
 impl Export {
-    /// Creates an export of graphs without metadata.
+    /// Creates an export that consists of these graphs. The export has no metadata yet.
     pub fn new(graphs: Vec<Graph>) -> Self {
         Self { graphs, metadata: Vec::new() }
     }
@@ -95,12 +95,12 @@ impl Export {
         self
     }
 
-    /// Returns the graphs: `model` for whole sequences, and `step` for one step if the model can run step by step.
+    /// Returns the graphs, such as `model` for whole sequences and `step` for one time step per call.
     pub fn graphs(&self) -> &[Graph] {
         &self.graphs
     }
 
-    /// Returns the value of an entry of the metadata.
+    /// Returns the metadata value of a key, or `None` if the metadata do not have this key.
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.metadata.iter().find(|entry| entry.key == key).map(|entry| &*entry.value)
     }
@@ -174,7 +174,7 @@ fn shape(port: &Port) -> String {
 
 impl Graph {
     /// Adds the input `lengths`, `[batch]`: the number of time steps of each sequence in the batch, as 32-bit integers.
-    /// `what` names a sequence in the description of the input, such as `text`.
+    /// `what` is the word for one sequence, such as `text`. The description of the input contains this word.
     pub fn lengths_input(&mut self, what: &str) -> Value {
         let about = format!("the number of steps of each {what}, at least 1; later steps are padding");
         self.input(Port::new("lengths", Element::Int32, &[BATCH], about))

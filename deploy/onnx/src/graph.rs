@@ -14,7 +14,7 @@ use crate::proto::{
 pub struct Value(String);
 
 impl Value {
-    /// Takes the place of an optional input that is not passed to an operator.
+    /// Stands for an optional input that an operator does not get. In ONNX, such an input has an empty name.
     pub(crate) const NONE: Self = Self(String::new());
 }
 
@@ -44,7 +44,7 @@ impl Element {
 pub enum Dim {
     /// A size that is known when the graph is exported.
     Fixed(usize),
-    /// The name of a size that each call chooses, such as `batch`.
+    /// A dynamic size, which may differ from call to call. The text is the name of the dimension, such as `batch`.
     Named(&'static str),
 }
 
@@ -176,8 +176,8 @@ impl Graph {
         self.floats("float", &[value], &[])
     }
 
-    /// Adds weights with the shape `dims`, stored in the precision of the graph. [`single`](Self::single) converts them
-    /// or a part of them to single precision.
+    /// Adds weights with the shape `dims`, stored in the precision of the graph. To compute with the weights or
+    /// with rows of them, first convert these to single precision with [`single`](Self::single).
     pub fn stored(&mut self, name: &str, values: &[f32], dims: &[usize]) -> Value {
         match self.precision {
             Precision::Single => self.floats(name, values, dims),

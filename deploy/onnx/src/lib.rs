@@ -14,8 +14,8 @@
 //! # Ok::<(), onnx::OnnxError>(())
 //! ```
 //!
-//! The models of the applications implement [`ToOnnx`] with the cargo feature `onnx`. The command line writes the
-//! files: `export --format onnx`.
+//! The models of the application crates, such as `sentiment`, implement [`ToOnnx`] if the cargo feature `onnx` of the
+//! crate is on. The command `export --format onnx` writes the files.
 //!
 //! | file | contents |
 //! |---|---|

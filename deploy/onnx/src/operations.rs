@@ -16,12 +16,13 @@ impl Graph {
         self.node_with("Cast", &[value], &[("to", Attribute::Int(to))])
     }
 
-    /// Permutes the dimensions.
+    /// Permutes the dimensions, like `torch.permute`: dimension `i` of the result is dimension `order[i]` of `value`.
     pub fn transpose(&mut self, value: &Value, order: &[i64]) -> Value {
         self.node_with("Transpose", &[value], &[("perm", Attribute::Ints(order.to_vec()))])
     }
 
-    /// Changes the shape. In `shape`, 0 keeps the size of a dimension, and −1 means the remaining size.
+    /// Changes the shape. In `shape`, 0 keeps the size that `value` has at this position, and −1 stands for the size
+    /// that follows from the number of elements.
     pub fn reshape(&mut self, value: &Value, shape: &[i64]) -> Value {
         let shape = self.ints(shape);
         self.node("Reshape", &[value, &shape])
@@ -60,7 +61,8 @@ impl Graph {
         self.node_with("Shape", &[value], &attributes)
     }
 
-    /// Returns the positions 0, 1, … along a dimension: `[size]`, 64-bit integers.
+    /// Returns the positions along a dimension: 0 to `size` − 1, where `size` is the size of the dimension. The result
+    /// has the shape `[size]` and consists of 64-bit integers.
     pub fn positions(&mut self, value: &Value, axis: i64) -> Value {
         let size = self.size(value, axis);
         let size = self.squeeze(&size, 0);
@@ -83,7 +85,8 @@ impl Graph {
         self.node_with("AveragePool", &[&padded], &[("kernel_shape", Attribute::Ints(vec![steps as i64]))])
     }
 
-    /// Applies `ReduceMean` or `ReduceMax` to a dimension, which stays with size 1 if `keep` is true.
+    /// Reduces a dimension with the operator `ReduceMean` or `ReduceMax`. If `keep` is true, the dimension gets size 1;
+    /// if `keep` is false, the dimension is removed.
     pub fn reduce(&mut self, operator: &'static str, value: &Value, axis: i64, keep: bool) -> Value {
         let attributes = [("axes", Attribute::Ints(vec![axis])), ("keepdims", Attribute::Int(keep.into()))];
         self.node_with(operator, &[value], &attributes)
@@ -94,8 +97,9 @@ impl Graph {
         self.node_with("Softmax", &[value], &[("axis", Attribute::Int(axis))])
     }
 
-    /// Computes a mask, `[batch, time, 1]` in 32-bit floats: 1 in the padding of `steps`, `[batch, time, …]`, and 0
-    /// elsewhere. `lengths`, `[batch]`, is the number of steps of each sequence, as 32-bit integers.
+    /// Computes the padding mask of `steps`, which has the shape `[batch, time, …]`. The mask is 1 at padded time steps
+    /// and 0 at all other time steps. Its shape is `[batch, time, 1]`, and its elements are 32-bit floats. `lengths`,
+    /// `[batch]`, is the number of valid time steps of each sequence, as 32-bit integers.
     pub fn is_padding(&mut self, steps: &Value, lengths: &Value) -> Value {
         let positions = self.positions(steps, 1); // [T]
         let lengths = self.cast(lengths, Element::Int64);

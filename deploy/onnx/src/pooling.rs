@@ -6,9 +6,9 @@ use crate::graph::{Element, Graph, Value};
 use crate::recurrent::RnnValues;
 
 impl Graph {
-    /// Adds the nodes of [`Pooling::forward`]. Returns one vector per sequence, `[batch, features]`. The
-    /// [`RnnValues`] are the outputs and the state that [`Graph::rnn`](Self::rnn) has returned for `rnn` and the same
-    /// `lengths`. `attention` is the layer of attention pooling, if this pooling is used.
+    /// Adds nodes that compute [`Pooling::forward`]. Returns one vector per sequence, `[batch, features]`. The
+    /// [`RnnValues`] must be the result of [`Graph::rnn`](Self::rnn) for the same `rnn` and the same `lengths`.
+    /// `attention` is the layer for [`Pooling::Attention`], and `None` for the other kinds of pooling.
     pub fn pooling(
         &mut self,
         pooling: Pooling,

@@ -59,7 +59,8 @@ pub struct GraphProto {
     pub output: Vec<ValueInfoProto>,
 }
 
-/// A node of a graph: one use of an operator. An empty name in `input` means that this optional input is absent.
+/// A node of a graph: one use of an operator. An empty name in `input` means that the optional input at this
+/// position is absent.
 #[derive(Clone, PartialEq, Message)]
 pub struct NodeProto {
     #[prost(string, repeated, tag = "1")]
@@ -74,7 +75,8 @@ pub struct NodeProto {
     pub attribute: Vec<AttributeProto>,
 }
 
-/// An attribute of a node. Exactly one of `i`, `s`, `ints` and `strings` holds the value. A value of 0 is also written.
+/// An attribute of a node. Exactly one of `i`, `s`, `ints` and `strings` holds the value. The type of `i` and `s` is
+/// `Option`, because the file would otherwise not contain a value of 0 or an empty text.
 #[derive(Clone, PartialEq, Message)]
 pub struct AttributeProto {
     #[prost(string, tag = "1")]
@@ -138,14 +140,14 @@ pub struct ValueInfoProto {
     pub doc_string: String,
 }
 
-/// A type. All types of the exported graphs are tensors.
+/// The type of an input or output. In the exported graphs, every input and output is a tensor.
 #[derive(Clone, PartialEq, Message)]
 pub struct TypeProto {
     #[prost(message, optional, tag = "1")]
     pub tensor_type: Option<TensorTypeProto>,
 }
 
-/// The element type and the shape of a tensor: `TypeProto.Tensor`.
+/// The element type and the shape of a tensor. `onnx.proto` calls this message `TypeProto.Tensor`.
 #[derive(Clone, PartialEq, Message)]
 pub struct TensorTypeProto {
     #[prost(enumeration = "DataType", tag = "1")]
@@ -161,14 +163,14 @@ pub struct TensorShapeProto {
     pub dim: Vec<DimensionProto>,
 }
 
-/// One dimension of a tensor: `TensorShapeProto.Dimension`.
+/// One dimension of a tensor. `onnx.proto` calls this message `TensorShapeProto.Dimension`.
 #[derive(Clone, PartialEq, Message)]
 pub struct DimensionProto {
     #[prost(oneof = "DimensionValue", tags = "1, 2")]
     pub value: Option<DimensionValue>,
 }
 
-/// A number, or the name of a dimension whose size each call chooses.
+/// The size of a dimension: a fixed number, or the name of a dynamic size, which may differ from call to call.
 #[derive(Clone, PartialEq, Oneof)]
 pub enum DimensionValue {
     #[prost(int64, tag = "1")]

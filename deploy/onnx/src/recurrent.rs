@@ -17,8 +17,8 @@ pub struct StateValues {
 /// The results of recurrent layers in a graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RnnValues {
-    /// The outputs of the last layer, `[batch, time, directions × hidden]`. With lengths, the outputs are zero in the
-    /// padding.
+    /// The outputs of the last layer, `[batch, time, directions × hidden]`. If the layers get `lengths`, the outputs
+    /// are zero in the padding.
     pub output: Value,
     /// The final state.
     pub state: StateValues,
@@ -57,8 +57,9 @@ impl Graph {
         }
     }
 
-    /// Adds recurrent layers. `input` is `[batch, time, input]`. `state` is the initial state; if absent, the state is
-    /// zero. `lengths`, `[batch]` of 32-bit integers, are the numbers of steps; if absent, all steps are valid.
+    /// Adds recurrent layers. `input` is `[batch, time, input]`. `state` is the initial state; if it is `None`, the
+    /// initial state is zero. `lengths`, `[batch]` of 32-bit integers, is the number of time steps of each sequence; if
+    /// it is `None`, no sequence has padding.
     pub fn rnn(&mut self, rnn: &Rnn, input: &Value, state: Option<&StateValues>, lengths: Option<&Value>) -> RnnValues {
         let mut steps = self.transpose(input, &[1, 0, 2]); // [T, B, input]
         let (mut hidden, mut cells) = (Vec::new(), Vec::new());
@@ -177,8 +178,9 @@ fn reordered(cell: Cell, values: &[f32], block: usize) -> Vec<f32> {
     order.iter().flat_map(|gate| &values[gate * block..][..block]).copied().collect()
 }
 
-/// Exports recurrent layers without other layers. The graphs have the inputs `input`, `h0` and `c0`, and the outputs
-/// `output`, `hn` and `cn`. A unidirectional network also has the graph `step`, which reads one time step.
+/// Exports a network that consists of recurrent layers only. The graphs have the inputs `input` and `h0` and the
+/// outputs `output` and `hn`. For an LSTM, they also have the input `c0` and the output `cn`. A unidirectional network
+/// also has the graph `step`, which reads one time step per call.
 impl ToOnnx for Rnn {
     fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError> {
         let graph = |name, time| rnn_graph(self, name, time, options.lengths && time == TIME, options.precision);

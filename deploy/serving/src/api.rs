@@ -29,10 +29,10 @@ type Answer = Result<Response, ApiError>;
 type Name = Result<Path<String>, PathRejection>;
 type NameAndId = Result<Path<(String, String)>, PathRejection>;
 
-/// The largest number of pieces of an answer that one request returns.
+/// In a session, an answer consists of pieces, such as tokens. One request can ask for at most this number of pieces.
 pub(crate) const MOST_PIECES: u64 = 1000;
 
-/// Returns all paths, with the layers that every request passes.
+/// Returns the router: all paths, and the layers (middleware) that requests pass.
 pub(crate) fn router(state: Arc<State>) -> Result<Router, ServeError> {
     let guarded = Router::new()
         .route("/v1/models", get(models))
@@ -118,7 +118,7 @@ async fn next(Shared(state): Shared<Arc<State>>, ids: NameAndId, request: Reques
     let (model, limits) = (state.model(&name)?, &state.options.limits);
     let Next { count } = body::read(request, limits).await?;
     if !(1..=MOST_PIECES).contains(&count) {
-        return Err(ApiError::bad_input("count", format!("{count} is not between 1 and {MOST_PIECES}")));
+        return Err(ApiError::bad_input("count", format!("the count is {count}; give 1 to {MOST_PIECES}")));
     }
     let (taken, mut session) = state.sessions.take(model.name(), &id)?;
     let pieces = async {
@@ -216,8 +216,8 @@ async fn one_piece(model: &Served, mut session: AnySession) -> Result<(AnySessio
     model.worker.run_later(step).await
 }
 
-/// Returns the parameters of a path: the name of a model and the identifier of a session. If they are not valid UTF-8,
-/// returns [`ApiError::NoModel`].
+/// Returns the parameters of a path: the name of a model and, if the path belongs to a session, the identifier of the
+/// session. If a parameter is not valid UTF-8, returns [`ApiError::NoModel`].
 fn of_path<T>(parameters: Result<Path<T>, PathRejection>) -> Result<T, ApiError> {
     parameters.map(|Path(parameters)| parameters).map_err(|_| ApiError::NoModel)
 }

@@ -44,7 +44,7 @@ pub(crate) async fn read<T: DeserializeOwned>(request: Request<Body>, limits: &L
 }
 
 /// Checks the number of inputs and the lengths of texts against the limits, and the values of the options against the
-/// maximums in the schema.
+/// maximums in the model's JSON Schema.
 pub(crate) fn check(model: &Served, inputs: &[Value], options: &Value, limits: &Limits) -> Result<(), ApiError> {
     if inputs.is_empty() || inputs.len() > limits.inputs {
         let message = format!("there are {} inputs; give 1 to {}", inputs.len(), limits.inputs);
@@ -61,8 +61,8 @@ pub(crate) fn check(model: &Served, inputs: &[Value], options: &Value, limits: &
     Ok(())
 }
 
-/// Checks the length of every string in an input, except the contents of files. Their size is limited only by the limit
-/// of the whole body.
+/// Checks the length of every string in an input, except strings with the content of a file, such as a CSV table. For
+/// such strings, only the limit of the whole body applies.
 fn check_input(model: &Served, input: &Value, longest: usize) -> Result<(), ApiError> {
     let schema = &model.schemas.input;
     let forms = schema["oneOf"].as_array().map_or(std::slice::from_ref(schema), Vec::as_slice);

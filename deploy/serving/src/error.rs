@@ -22,10 +22,13 @@ pub enum ServeError {
     /// Two models have the same name.
     #[error("two models have the name `{0}`; serve only one of these models")]
     SameName(String),
-    /// The origin for CORS is not a valid value of a header.
-    #[error("the origin `{0}` is not valid; give scheme and host, such as https://example.org")]
+    /// The origin for CORS is not valid. For example, it does not begin with `http://` or `https://`, or it ends with a
+    /// slash.
+    #[error(
+        "the origin `{0}` is not valid; give scheme and host without a slash at the end, such as https://example.org"
+    )]
     Origin(String),
-    /// The operating system refused threads or signals.
+    /// The operating system refused to start a thread or to register a signal handler.
     #[error("cannot start the server: {0}")]
     System(#[from] std::io::Error),
 }
@@ -91,14 +94,14 @@ impl ApiError {
         Self::Internal("the thread of the model has ended".to_owned())
     }
 
-    /// Logs the reason of an internal error, which the answer does not contain.
+    /// Logs the reason of an internal error. The response does not contain this reason. Does nothing for other errors.
     pub(crate) fn log(&self, request_id: &str) {
         if let Self::Internal(reason) = self {
             tracing::error!(request_id, reason, "internal error");
         }
     }
 
-    /// Returns the status and the code of the error.
+    /// Returns the HTTP status of the response, and the error code in its JSON body.
     fn kind(&self) -> (StatusCode, &'static str) {
         match self {
             Self::BadInput { .. } => (StatusCode::BAD_REQUEST, "bad_input"),
@@ -132,7 +135,8 @@ impl ApiError {
 }
 
 impl IntoResponse for ApiError {
-    /// Returns a response without a body. The layer that knows the identifier of the request adds the body.
+    /// Returns a response without a body. The middleware `layers::observe` adds the body, because the body contains the
+    /// identifier of the request.
     fn into_response(self) -> Response {
         let mut response = self.kind().0.into_response();
         let headers = response.headers_mut();

@@ -1,12 +1,12 @@
 //! Serves trained models of any application over HTTP.
 //!
 //! ```text
-//! connection (limits of time) ─► layers (identifier, token, log, metrics) ─► api ─► queue ─► thread of the model
+//! connection (time limits) ─► layers (request identifier, token, log, metrics) ─► api ─► queue ─► thread of the model
 //! ```
 //!
-//! A model has one thread, which predicts the inputs of waiting requests with the same options together, as one batch.
-//! A session is an unfinished answer, which the server keeps, and which the client requests piece by piece. Each step
-//! of a session waits in the queue of the model, so that several answers advance in turn.
+//! Each model has one thread and one queue. If several requests with the same options wait in the queue, the thread
+//! predicts their inputs together, as one batch. A session is an unfinished answer: the server keeps it, and the client
+//! requests it piece by piece. Each step of a session also waits in the queue, so that several sessions take turns.
 //!
 //! ```no_run
 //! let models = vec![zoo::from_pretrained("imdb-hybrid")?];

@@ -54,7 +54,7 @@ impl Metrics {
         Self { registry, ..metrics }
     }
 
-    /// Counts a request to a route, such as `/v1/models/{name}/predict`.
+    /// Counts a request to a route, such as `/v1/models/{name}/predict`, and records how long the answer took.
     pub(crate) fn request(&self, route: &str, status: u16, time: Duration) {
         self.requests.get_or_create(&RouteStatus { route: route.to_owned(), status }).inc();
         self.seconds.get_or_create(&Route { route: route.to_owned() }).observe(time.as_secs_f64());

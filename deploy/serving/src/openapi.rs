@@ -1,4 +1,5 @@
-//! `/openapi.json`: the paths of each served model, with the schemas of its JSON.
+//! The document at `/openapi.json`: the paths of the server, with the JSON Schemas of the requests and answers of each
+//! model.
 
 use serde_json::{Value, json};
 use utoipa::openapi::link::{Link, LinkBuilder};
@@ -47,7 +48,8 @@ pub(crate) fn document(state: &State) -> Result<Value, ApiError> {
     Ok(document)
 }
 
-/// Returns the schemas of a model, which are components of the document.
+/// Returns the JSON Schemas of a model, each with its name: `input`, `options`, `output` and, if the model can return
+/// answers piece by piece, `piece`.
 fn parts(model: &Served) -> impl Iterator<Item = (&'static str, &Value)> {
     let schemas = &model.schemas;
     let piece = model.is_streaming().then_some(("piece", &schemas.piece));
@@ -153,8 +155,8 @@ fn session_id() -> Parameter {
     parameter.schema(Some(schema)).build()
 }
 
-/// Returns the schema of a request body: the property `name`, which is one input or a list of inputs, and the optional
-/// property `options`.
+/// Returns the schema of a request body. `name` is the name of the required property, and `input` is the schema of this
+/// property: one input or a list of inputs. The property `options` is optional.
 fn request(model: &Served, name: &str, input: RefOr<Schema>) -> RefOr<Schema> {
     closed(object([(name, input)]).property("options", part(model, "options")))
 }

@@ -25,7 +25,7 @@ impl Default for Options {
     }
 }
 
-/// The limits of a server. A request beyond a limit gets an error that names the limit.
+/// The limits of a server. The README of the crate lists what happens if a request exceeds a limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The largest number of inputs that a model predicts together.

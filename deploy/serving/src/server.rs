@@ -38,7 +38,9 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`ServeError::Listen`] if the address cannot be used, and [`ServeError::SameName`] if two models have one name.
+    /// [`ServeError::Listen`] if the address cannot be used, [`ServeError::SameName`] if two models have the same name,
+    /// [`ServeError::Origin`] if the origin for CORS is not valid, and [`ServeError::System`] if the operating system
+    /// refuses to start a thread.
     pub async fn bind(models: Vec<AnyModel>, options: Options) -> Result<Self, ServeError> {
         let (listen, limits) = (options.listen, options.limits);
         let router = api::router(Arc::new(State::start(models, options)?))?;
@@ -116,7 +118,8 @@ async fn converse(
 ///
 /// # Errors
 ///
-/// The errors of [`Server::bind`], and [`ServeError::System`] if the operating system refuses threads or signals.
+/// The errors of [`Server::bind`], and [`ServeError::System`] if the operating system refuses to register a signal
+/// handler.
 pub fn serve(models: Vec<AnyModel>, options: Options, started: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
     // If the program has already installed a subscriber for the log, that subscriber stays.
     let _ = tracing_subscriber::fmt().json().with_writer(std::io::stderr).try_init();

@@ -19,7 +19,7 @@ pub(crate) struct Sessions {
 struct Entry {
     /// The name of the model.
     model: String,
-    /// When a request last began the session or continued it.
+    /// The time at which a request last began or continued the session.
     last_used: Instant,
     /// `None` while a request uses the session.
     session: Option<AnySession>,

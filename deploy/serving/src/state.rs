@@ -49,7 +49,8 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Starts the threads of the models.
+    /// Starts a thread for each model, and returns the state. Fails if two models have the same name, or if a thread
+    /// cannot be started.
     pub(crate) fn start(models: Vec<AnyModel>, options: Options) -> Result<Self, ServeError> {
         let metrics = Arc::new(Metrics::new());
         let mut served: Vec<Served> = Vec::with_capacity(models.len());

@@ -1,4 +1,5 @@
-//! The thread of a model, which takes requests from a queue, and predicts requests with the same options together.
+//! The thread of a model. It takes requests from a queue, and predicts the inputs of requests with the same options
+//! together, as one batch.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -22,7 +23,7 @@ type Run = Box<dyn FnOnce(&dyn AnyPredictor) + Send>;
 enum Job {
     /// The prediction of the inputs of a request.
     Predict(Predict),
-    /// One step of a session.
+    /// A function that begins a session, or that computes the next piece of a session.
     Run(Run),
 }
 

@@ -33,8 +33,9 @@ impl Level {
         text.lines().flat_map(move |line| self.tokens_of_line(line).chain([Reserved::EndOfLine.token()]))
     }
 
-    /// Converts a text to token ids, with `<eos>` after each line. Characters that the vocabulary does not contain are
-    /// replaced as [`spell`](Self::spell) describes.
+    /// Converts a text to token ids, with the id of `<eos>` after each line. Unknown characters are first split as
+    /// [`spell`](Self::spell) describes. Tokens that are then unknown, and unknown words, become
+    /// [`Vocabulary::UNKNOWN`].
     pub fn encode(self, text: &str, vocabulary: &Vocabulary) -> Vec<u32> {
         let mut ids = Vec::new();
         for token in self.tokens(text) {
@@ -48,10 +49,9 @@ impl Level {
         ids
     }
 
-    /// Replaces a token by tokens that the vocabulary contains, if possible. If a token is a character that the
-    /// vocabulary does not contain, the character is replaced by its code points (NFD: base letter and combining
-    /// marks), and a tab is replaced by a space. The replacement is used only if the vocabulary contains all of its
-    /// parts. Every other token is unchanged.
+    /// Splits a character that the vocabulary does not contain into its code points in the normal form NFD (base letter
+    /// and combining marks); a tab becomes a space. The token is returned unchanged if the vocabulary contains it, if
+    /// the vocabulary lacks one of the code points, or at the word level.
     pub fn spell(self, token: &str, vocabulary: &Vocabulary) -> Vec<String> {
         let unknown = |token: &str| vocabulary.id(token) == Vocabulary::UNKNOWN;
         if self == Self::Character && unknown(token) {

@@ -49,10 +49,10 @@ impl Vocabulary {
     }
 }
 
-/// Returns at most `count` subwords (tokens that continue words) for a vocabulary. `words` are the words of the
-/// training data that the vocabulary lacks; a word may occur more than once. The result starts with the single letters
-/// that occur after the first letter of a word. Longer subwords follow, in descending order of the number of letters
-/// times the number of occurrences.
+/// Chooses at most `count` subwords (tokens that continue words, such as `##ness`) for a vocabulary. `words` are the
+/// words of the training data that the vocabulary lacks; a word may occur more than once. Single letters come first,
+/// then longer subwords. Both groups are in descending order of the number of letters times the number of occurrences;
+/// occurrences at the start of a word do not count.
 pub fn most_useful_subwords<'a>(words: impl IntoIterator<Item = &'a str>, count: usize) -> Vec<String> {
     let mut covered: HashMap<&str, usize> = HashMap::new();
     for word in words {

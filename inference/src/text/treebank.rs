@@ -26,8 +26,8 @@ pub fn tokens(word: &str, known: impl Fn(&str) -> bool) -> Vec<String> {
     word.split("--").flat_map(|word| split(word, &known)).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-/// Splits a word in lower case into four parts: currency sign, stem (`N` for a number), `N` for a percent sign, and
-/// ending. Absent parts are empty.
+/// Splits a word in lower case into four parts: the text up to a currency sign (such as `us$`), the stem (`N` for a
+/// number), `N` for a percent sign, and the ending. Absent parts are empty.
 fn split<'a>(word: &'a str, known: &impl Fn(&str) -> bool) -> [&'a str; 4] {
     let word = word.trim_matches(|mark: char| !mark.is_alphanumeric() && !"$#%&.'".contains(mark));
     if known(word) {

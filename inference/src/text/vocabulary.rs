@@ -125,13 +125,13 @@ impl Vocabulary {
         self.tokens.join("\n") + "\n"
     }
 
-    /// Returns the number of tokens, including the reserved tokens.
+    /// Returns the number of tokens, including the reserved token and `<unk>`.
     pub fn len(&self) -> usize {
         self.tokens.len()
     }
 
-    /// Returns whether there are no tokens. The result is always false, because every vocabulary has the reserved
-    /// tokens.
+    /// Returns whether there are no tokens. The result is always false, because every vocabulary contains the reserved
+    /// token and `<unk>`.
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty()
     }

@@ -1,9 +1,10 @@
-//! Point forecasts with the bounds of two intervals, and the calibration of the bounds.
+//! Point forecasts with the bounds of the 80 % and the 95 % interval, and the calibration of the bounds by conformal
+//! prediction ([Romano et al. 2019](https://arxiv.org/abs/1905.03222)).
 //!
-//! The calibration is conformal prediction ([Romano et al. 2019](https://arxiv.org/abs/1905.03222)): for each step of
-//! the forecast, a bound is moved so that the nominal fraction of the most recent known values lies beyond the bound. A
-//! bound never crosses the point forecast. The set of recent values moves with time ([Xu & Xie
-//! 2021](https://arxiv.org/abs/2010.09107)).
+//! The calibration compares past forecasts with the observed values. For each step of the forecast, it moves a bound so
+//! that the nominal fraction of the observed values lies beyond the bound: 2.5 % for each bound of the 95 % interval.
+//! A bound never crosses the point forecast. Only the most recent past forecasts are used, so that the intervals adapt
+//! if the errors change ([Xu & Xie 2021](https://arxiv.org/abs/2010.09107)).
 
 use std::ops::Range;
 
@@ -23,7 +24,7 @@ const SIDES: [f32; 4] = [-1.0, -1.0, 1.0, 1.0];
 pub struct Forecasts {
     /// The point forecasts, in standardised units.
     pub points: Vec<f32>,
-    /// The interval bounds at the quantiles [`LEVELS`]; NaN where they are unknown.
+    /// The interval bounds at the quantile levels [`LEVELS`], in standardised units; NaN if there is no interval.
     pub bounds: Vec<[f32; 4]>,
 }
 
@@ -58,8 +59,8 @@ impl Forecasts {
         forecasts
     }
 
-    /// Raises every forecast and bound that is below the lowest allowed value of its target to this value. `lowest` has
-    /// one standardised value per target.
+    /// Limits point forecasts and bounds from below, for targets that cannot be negative. `lowest` has one lower limit
+    /// per target, in standardised units; −∞ means no limit.
     pub fn at_least(mut self, lowest: &[f32]) -> Self {
         for ((point, bounds), lowest) in self.points.iter_mut().zip(&mut self.bounds).zip(lowest.iter().cycle()) {
             // `f32::max` is not used, because it would replace unknown bounds, which are NaN.
@@ -70,7 +71,7 @@ impl Forecasts {
         self
     }
 
-    /// Copies the points and the bounds with the indices `values`.
+    /// Copies the items with the indices `values` from the point forecasts and from the bounds.
     pub fn range(&self, values: Range<usize>) -> Self {
         Self { points: self.points[values.clone()].to_vec(), bounds: self.bounds[values].to_vec() }
     }
@@ -116,8 +117,8 @@ impl Calibration {
         Self((0..values).map(of).collect())
     }
 
-    /// Moves the bounds outwards by the fitted shifts. The 95 % interval then contains the 80 % interval, which
-    /// contains the point forecast.
+    /// Moves the bounds outwards by the fitted shifts, or inwards if a shift is negative. Then widens the intervals
+    /// where necessary: the 80 % interval must contain the point forecast, and the 95 % interval the 80 % interval.
     fn apply(&self, points: &[f32], bounds: &mut [[f32; 4]]) {
         for ((&point, bounds), shifts) in points.iter().zip(bounds).zip(self.0.iter().cycle()) {
             let [lowest, low, high, highest]: [f32; 4] =
@@ -139,11 +140,11 @@ impl Forecasts {
     /// Divides the windows into blocks, and calibrates the bounds of each block on the most recent windows that ended
     /// before the block.
     ///
-    /// `origins` are the first forecast rows of all windows, and `truth` are the observed values of all windows. The
-    /// first `count` windows are used only for calibration, and are not in the result. Each calibration uses the latest
-    /// `count` windows whose values are all known at the time of the forecast. With fewer than [`FEWEST`] such windows,
-    /// the bounds do not change if the network's own intervals are meaningful (`has_intervals`), and become NaN
-    /// otherwise.
+    /// `origins` are the first forecast rows of all windows, `horizon` is the number of rows that a window forecasts,
+    /// and `truth` are the observed values of all windows. The first `count` windows are used only for calibration, and
+    /// are not in the result. Each calibration uses the latest `count` windows whose values are all known at the time
+    /// of the forecast. If there are fewer than [`FEWEST`] such windows, the bounds are not calibrated: they stay
+    /// unchanged if the network predicts intervals itself (`has_intervals`), and become NaN if it does not.
     pub fn calibrated(
         mut self,
         count: usize,

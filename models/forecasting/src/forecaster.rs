@@ -46,7 +46,7 @@ impl Predictor for Forecaster {
         if !scalers.is_valid() {
             return Err(package.invalid(
                 SCALER,
-                "all series must have scalers for the same columns, each with a finite mean and a positive standard deviation",
+                "each series needs a scaler for the same columns, with finite means and standard deviations above 0",
             ));
         }
         let bad =
@@ -161,8 +161,8 @@ impl Forecaster {
         {
             let first = history.times[needed.min(known - 1)];
             let reason = format!(
-                "{at} is not a time from {first} to {next}, the first time step after the given rows; to forecast \
-                 from {next}, leave `at` out"
+                "{at} is too late, because the first time step after the given rows is {next}; give a time from \
+                 {first} to {next}, or leave `at` out to forecast from {next}"
             );
             return Err(PredictError::bad_input("at", reason));
         }
@@ -176,9 +176,9 @@ impl Forecaster {
         if self.likelihood() == Likelihood::Direction { Vec::new() } else { windows.past() }
     }
 
-    /// Computes standardised forecasts of the windows of each set, with intervals calibrated on past windows. A batch
-    /// may have windows of several sets. Calls `check` before each batch, and stops with the error if `check` returns
-    /// an error.
+    /// Computes standardised forecasts for each item of `sets`, with intervals that are calibrated on past windows of
+    /// the same series. One forward pass may contain windows of several items. Calls `check` before each forward pass,
+    /// and stops with the error if `check` returns an error.
     pub fn forecasts<E>(
         &self,
         sets: &[Windows],

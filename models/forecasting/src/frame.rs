@@ -1,9 +1,10 @@
-//! A time series as a network reads it: standardised values and calendar features, cut into windows without copying the
-//! values. L is the look-back and H the horizon, both in rows. Ranges exclude their end.
+//! A time series as a network reads it: standardised values and calendar features, cut into windows. A window is stored
+//! as the index of its first forecast row (the origin); its values are copied only when a batch is made. L is the
+//! look-back and H the horizon, both in rows. Ranges exclude their end.
 //!
 //! ```text
 //! rows      0 ............ train ............│...... valid ......│...... test ......
-//! origin o  reads o−L .. o, forecasts o .. o+H; windows of the validation part read back into the training part
+//! origin o  reads o−L .. o, forecasts o .. o+H; the first windows of a part also read rows of the part before it
 //! ```
 
 use std::ops::Range;
@@ -46,7 +47,7 @@ pub struct Frame {
     pub train: usize,
     /// The number of rows of the validation part, which follows the training part.
     pub valid: usize,
-    /// The number of steps per season, for seasonal baselines.
+    /// The number of steps per season (seasonal period), such as 24 for hourly rows, for seasonal baselines.
     pub season: usize,
 }
 
@@ -115,9 +116,9 @@ impl Frame {
         Self { season, ..self }
     }
 
-    /// Appends `rows` future rows, with NaN values. Their times and known covariates come from `future`. If there are
-    /// no known covariates and `future` has too few times, the pattern of the times is continued. Appends fewer rows if
-    /// the times would continue after the year 9999.
+    /// Appends `rows` future rows, with NaN values. Their times and known covariates come from `future`. If `future`
+    /// has fewer than `rows` times, the other times continue the pattern of the series, such as one row per hour.
+    /// Appends fewer rows if the times would continue after the year 9999.
     ///
     /// # Errors
     ///

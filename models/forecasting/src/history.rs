@@ -30,8 +30,8 @@ pub struct History {
     /// `n` seconds after 1970-01-01T00:00:00, and all calendar features are 0.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub numbered: bool,
-    /// How to convert `times` to local times, from which the calendar features are computed. By default, `times` are
-    /// used as they are. Otherwise `times` are standard times, without daylight saving time.
+    /// The conversion of `times` to local times, from which the calendar features are computed. With the default clock,
+    /// local times equal `times`. With any other clock, `times` must be standard times (without daylight saving time).
     #[serde(skip)]
     pub clock: Clock,
     /// The columns by name. A column has one value per row, in the unit of the training data. Columns that the model
@@ -63,8 +63,8 @@ impl Future {
         self.times.is_empty() && self.columns.is_empty()
     }
 
-    /// Returns the future values of the known covariate with this name. There are at least `steps` values, one for each
-    /// step to forecast.
+    /// Returns all future values of the known covariate with this name. The first `steps` values belong to the steps to
+    /// forecast.
     ///
     /// # Errors
     ///
@@ -103,8 +103,8 @@ impl Future {
         match times.windows(2).find(|pair| pair[0] >= pair[1] || missing(pair) > most) {
             Some(pair) => {
                 let reason = format!(
-                    "{} comes after {}, but is not the next time step of the series; give the time steps that directly \
-                     follow the series",
+                    "the time {} is listed directly after {}, but is not the next time step of the series; list the \
+                     time steps that follow the series in ascending order and without gaps",
                     pair[1], pair[0]
                 );
                 Err(PredictError::bad_input("future", reason))
@@ -157,7 +157,7 @@ impl History {
     /// finite values. Also checks the times of the future steps.
     pub(crate) fn check(&self, columns: &[String]) -> Result<(), PredictError> {
         if let Some(pair) = self.times.windows(2).find(|pair| pair[0] > pair[1]) {
-            let reason = format!("the row of {} follows the later row of {}; sort the rows by time", pair[1], pair[0]);
+            let reason = format!("{} is listed after {}, but is earlier; sort the rows by time", pair[1], pair[0]);
             return Err(PredictError::bad_input("times", reason));
         }
         for name in columns {

@@ -31,11 +31,11 @@ pub enum Likelihood {
     Quantiles,
     /// The QLIKE loss of a forecast of a variance; the target column holds logarithms of variances.
     Qlike,
-    /// Cross-entropy of the event that the value is above zero (a rise); the network predicts the logit of this event.
+    /// Binary cross-entropy; the class is whether the value is above zero (a rise). The network predicts its logit.
     Direction,
 }
 
-/// What the numbers of a forecast are.
+/// The kind of the forecast values, such as values of the column or probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Quantity {
@@ -106,8 +106,9 @@ impl Likelihood {
         }
     }
 
-    /// Returns the mean loss, `[1]`, of standardised values, `[B, H, T]` for H steps and T targets, given the P
-    /// distribution parameters of each value, `[B, H, T, P]`.
+    /// Computes the mean loss, `[1]`. `parameters`, `[B, H, T, P]`, are the P predicted distribution parameters of each
+    /// value, for B windows, H steps and T targets. `values`, `[B, H, T]`, are the standardised true values. The losses
+    /// `Qlike` and `Direction` use `scaler` to undo the standardisation.
     pub fn loss(self, parameters: Tensor<4>, values: Tensor<3>, scaler: &Scaler) -> Tensor<1> {
         let part = |index| parameters.clone().narrow(3, index, 1).squeeze_dim::<3>(3);
         match self {
@@ -179,8 +180,9 @@ impl Likelihood {
         }
     }
 
-    /// Returns the interval bounds at [`LEVELS`] from the parameters of one distribution. If a loss gives only a point
-    /// forecast, the bounds are at distance 1 from it; the conformal calibration then moves these bounds.
+    /// Returns the interval bounds at [`LEVELS`] from the parameters of one distribution. If the network predicts only
+    /// a point forecast, the bounds are the point forecast ± 1, in standardised units; the conformal calibration then
+    /// moves these bounds.
     pub fn bounds(self, parameters: &[f32]) -> [f32; 4] {
         match self {
             Self::Gaussian => {
@@ -218,8 +220,8 @@ impl Likelihood {
     }
 }
 
-/// Converts the first T of `numbers`, one per target, to a tensor `[1, 1, T]` for arithmetic with `values`,
-/// `[B, H, T]`.
+/// Converts numbers, one per target, to a tensor `[1, 1, T]`, which broadcasts to the shape `[B, H, T]` of `values`. T
+/// is the number of targets; further items of `numbers` (for covariates) are ignored.
 fn row(numbers: &[f64], values: &Tensor<3>) -> Tensor<3> {
     let columns = values.dims()[2];
     let numbers: Vec<f32> = numbers[..columns].iter().map(|number| *number as f32).collect();
@@ -244,7 +246,8 @@ fn student_t_loss(mean: Tensor<3>, width: Tensor<3>, freedom: Tensor<3>, values:
         + half * (scaled.square() / freedom).log1p()
 }
 
-/// Computes ln Γ(x) for x ≥ 1, with an error below 1e-6: Stirling's series at x + 4, reduced to x by Γ(x + 1) = x Γ(x).
+/// Computes ln Γ(x) for x ≥ 1, with an error below 1e-6. Stirling's series gives ln Γ(x + 4), from which ln Γ(x)
+/// follows by Γ(x + 4) = x (x + 1) (x + 2) (x + 3) Γ(x).
 fn log_gamma(x: Tensor<3>) -> Tensor<3> {
     let product = x.clone() * (x.clone() + 1.0) * (x.clone() + 2.0) * (x.clone() + 3.0);
     let x = x + 4.0;

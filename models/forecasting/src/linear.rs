@@ -32,7 +32,8 @@ pub(crate) const AVERAGE: usize = 25;
 /// The network of DLinear or NLinear.
 #[derive(Module, Debug)]
 pub struct LinearModel {
-    /// The linear map over time, from the L steps of the look-back to the H steps of the forecast.
+    /// The linear map over time, from the L steps of the look-back to the H steps of the forecast. In DLinear, its
+    /// input is the remainder: the values minus their moving average.
     pub map: Linear,
     /// The second map of DLinear, for the moving average: from L steps to H steps; `None` for NLinear.
     pub trend: Option<Linear>,

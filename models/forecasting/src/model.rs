@@ -27,7 +27,7 @@ pub struct Architecture {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Kind {
-    /// SegRNN: a GRU over segments.
+    /// SegRNN: a GRU that reads segments of several time steps instead of single steps.
     SegRnn(SegRnnConfig),
     /// DLinear or NLinear: a linear map.
     Linear(LinearModelConfig),
@@ -38,7 +38,7 @@ pub enum Kind {
 /// The network with its weights, one variant per [`Kind`].
 #[derive(Module, Debug)]
 pub enum Model {
-    /// SegRNN: a GRU over segments.
+    /// SegRNN: a GRU that reads segments of several time steps instead of single steps.
     SegRnn(SegRnn),
     /// DLinear or NLinear: a linear map.
     Linear(LinearModel),
@@ -46,14 +46,15 @@ pub enum Model {
     Recurrent(Recurrent),
 }
 
-/// The sizes of a network that depend on the data.
+/// The sizes of the inputs and outputs of a network.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     /// The number of steps that the network reads, L.
     pub look_back: usize,
     /// The number of steps that the network forecasts, H.
     pub horizon: usize,
-    /// The number of columns that the network reads in the look-back, C.
+    /// The number of columns that the network reads only in the look-back, C: targets, and covariates whose future
+    /// values are not known.
     pub columns: usize,
     /// The number of columns that are forecast, T: the first T of the columns that are read.
     pub targets: usize,
@@ -109,8 +110,8 @@ impl Architecture {
 }
 
 impl Model {
-    /// Runs the forward pass for training. For B windows, returns P parameters of the output distribution per value,
-    /// `[B, S, T, P]`, and the observed values, `[B, S, T]`, of the T targets at the S steps that the loss covers.
+    /// Runs the forward pass for training on B windows, for the T targets at the S steps that the loss covers. Returns
+    /// the P parameters of the output distribution of each value, `[B, S, T, P]`, and the observed values, `[B, S, T]`.
     pub fn forward_train(&self, batch: Batch) -> (Tensor<4>, Tensor<3>) {
         match self {
             Self::Recurrent(model) => model.forward_train(batch),
@@ -131,8 +132,8 @@ impl Model {
         }
     }
 
-    /// Keeps the packed copies of the recurrent weights between forward passes, for faster inference on the CPU:
-    /// [`Rnn::keep_packed`](rnn::Rnn::keep_packed).
+    /// Returns the model with a cache of the recurrent weights in the memory layout of the CPU kernels, for faster
+    /// inference on the CPU: see [`Rnn::keep_packed`](rnn::Rnn::keep_packed).
     pub fn keep_packed(self) -> Self {
         match self {
             Self::SegRnn(model) => Self::SegRnn(SegRnn { rnn: model.rnn.keep_packed(), ..model }),

@@ -82,7 +82,7 @@ fn known_input(graph: &mut Graph, sizes: Sizes, steps: usize, about: &str) -> Va
     graph.input(Port::new("known", Element::Float, &dims, about))
 }
 
-/// Adds the output `parameters`, `[batch, steps, targets, parameters]`.
+/// Adds the output `parameters`: the parameters of the distribution of each value, `[batch, steps, targets, width]`.
 fn parameters_output(graph: &mut Graph, sizes: Sizes, steps: usize, width: usize, value: &Value) {
     let dims = [BATCH, Dim::Fixed(steps), Dim::Fixed(sizes.targets), Dim::Fixed(width)];
     let about = "the parameters of the distribution of each standardised value";
@@ -165,8 +165,8 @@ fn linear(network: &LinearModel, sizes: Sizes, options: &Options) -> Graph {
     graph
 }
 
-/// Returns the graph of a recurrent network with direct decoding. The shapes have B windows, C columns, K known
-/// features, L steps that are read, H steps that are forecast, and N features per hidden state.
+/// Returns the graph of a recurrent network with direct decoding. The shapes have B windows, C columns, K features
+/// whose future values are known, L steps that are read, H steps that are forecast, and N features per hidden state.
 fn direct(network: &Recurrent, steps: &Steps, sizes: Sizes, options: &Options) -> Graph {
     let mut graph = Graph::new("model", "A recurrent network that forecasts all steps at once.", options.precision);
     let Sizes { look_back, horizon, .. } = sizes;
@@ -192,9 +192,9 @@ fn direct(network: &Recurrent, steps: &Steps, sizes: Sizes, options: &Options) -
     graph
 }
 
-/// Returns the output of the linear layer `map`, `[B, H, N]`. Its input is the last hidden state, `[B, 1, N]`, joined
-/// with the known features of each future step, `[B, H, K]`. The state is the same at all steps, so its product with
-/// the weights is computed once.
+/// Returns the output of the linear layer `map`, `[B, H, N]`. The layer reads the last hidden state, `[B, 1, N]`,
+/// concatenated with the known features of each future step, `[B, H, K]`. The state is the same at all H steps, so its
+/// product with the weights is computed once.
 fn decoded(graph: &mut Graph, map: &Linear, last: &Value, future: &Value) -> Value {
     let [rows, columns] = map.weight.dims();
     let weight = numbers(map.weight.val()); // [N + K, N]
@@ -322,7 +322,8 @@ impl Scale {
         }
     }
 
-    /// Adds the inputs `mean` and `deviation`, which the graph of [`past`] returns as outputs with the same names.
+    /// Adds the inputs `mean` and `deviation`, if the normalisation uses them. The graph of [`past`] computes their
+    /// values as outputs with the same names.
     fn inputs(graph: &mut Graph, normalise: Option<Normalise>, sizes: Sizes) -> Self {
         let dims = [BATCH, Dim::Fixed(1), Dim::Fixed(sizes.columns)];
         let mut input = |name| graph.input(Port::new(name, Element::Float, &dims, "model.onnx's output of this name"));

@@ -62,8 +62,8 @@ pub struct ColumnForecast {
 }
 
 impl ColumnForecast {
-    /// Converts the forecasts of the first window to the result for the target column with the index `target`. `origin`
-    /// is the index of the first row that this window forecasts.
+    /// Converts the first window in `forecasts` to the result for the target column with the index `target`. `origin`
+    /// is the index of the first row that is forecast in this window.
     pub(crate) fn new(
         likelihood: Likelihood,
         windows: &Windows,

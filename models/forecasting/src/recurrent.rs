@@ -61,13 +61,13 @@ pub enum Decoding {
     Autoregressive,
 }
 
-/// Reversible instance normalisation ([Kim et al. 2022](https://openreview.net/forum?id=cGDAkQo1C0p)): the level of
-/// each column in a window is subtracted, and added to the forecast. The network can therefore forecast at levels that
-/// do not occur in the training part.
+/// Reversible instance normalisation, RevIN ([Kim et al. 2022](https://openreview.net/forum?id=cGDAkQo1C0p)): the mean
+/// or the last value of each column in a window is subtracted from the inputs, and added to the forecast. The network
+/// can therefore forecast at levels that do not occur in the training part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Normalise {
-    /// Subtracts the mean of the rows that are read, and divides by their standard deviation.
+    /// Subtracts the mean of each column over the look-back, and divides by its standard deviation over the look-back.
     Window,
     /// Subtracts the last value in the look-back of a window from all values of the window, as NLinear does.
     Last,
@@ -109,8 +109,8 @@ pub struct Steps {
     pub positions: Param<Tensor<2>>,
 }
 
-/// The mean (or last value) and the standard deviation by which each column of a window is normalised. For C columns,
-/// each tensor has the shape `[B, 1, C]`.
+/// The mean (or last value) and the standard deviation by which each column of a window is normalised. For B windows of
+/// C columns, each tensor has the shape `[B, 1, C]`.
 struct Scale {
     mean: Tensor<3>,
     deviation: Tensor<3>,
@@ -229,9 +229,10 @@ impl Recurrent {
         self.steps.is_none()
     }
 
-    /// Draws R sample paths of each window, over H steps and T targets. Returns the values, in the order of
-    /// `[B, R, H, T]`, and R, which is 1 for likelihoods without a distribution. The random numbers of a window are
-    /// seeded with its origin, so its samples do not depend on the other windows of the batch.
+    /// Draws R sample paths of each of B windows, over H steps and T targets. Returns the values as a flat list in the
+    /// order of `[B, R, H, T]`, and R. R is 1 if the likelihood has no distribution. The random numbers of a window are
+    /// seeded with its origin (the index of the first row that is forecast), so its samples do not depend on the other
+    /// windows of the batch.
     pub fn sample_paths(&self, batch: &Batch) -> (Vec<f32>, usize) {
         let Batch { origins, inputs, known, targets } = batch; // [B, L, T], [B, L + H, K], [B, H, T]
         let [_, horizon, targets] = targets.dims();

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::history::History;
 
-/// The content of `scaler.json`: the scaler of the only series, or one scaler per series, by the identifier of the
-/// series.
+/// The content of `scaler.json`: the scaler of the only series, or a map from the identifier of each series to its
+/// scaler.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Scalers {

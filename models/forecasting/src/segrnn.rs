@@ -42,9 +42,9 @@ pub struct SegRnn {
     pub rnn: Rnn,
     /// One learned embedding per position of the m future segments, `[m, H / 2]`, where H is the hidden size.
     pub positions: Param<Tensor<2>>,
-    /// One learned embedding per column, `[C, H / 2]`, where H is the hidden size.
+    /// One learned embedding for each of the C columns, `[C, H / 2]`, where H is the hidden size.
     pub channels: Param<Tensor<2>>,
-    /// Dropout of the states of the decoder, before the last layer.
+    /// Dropout of the hidden states of the future segments, before the layer `decoder`.
     pub dropout: Dropout,
     /// The linear layer that decodes a state: from H features to the w values of a segment.
     pub decoder: Linear,

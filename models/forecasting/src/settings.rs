@@ -47,9 +47,10 @@ pub struct WindowSettings {
                  numbers of rows"
 )]
 pub enum Split {
-    /// Numbers of rows; the remaining rows are not used.
+    /// The number of rows of each part. The rows after the test part are not used.
     Rows([Count; 3]),
-    /// Fractions of the rows. The validation part gets the rows that remain after rounding.
+    /// The fraction of the rows for each part. The training and the test part are rounded down to whole rows, and the
+    /// validation part gets the rows that this rounding leaves.
     Fractions([Fraction; 3]),
 }
 
@@ -100,8 +101,8 @@ impl Settings {
         if targets == 0 {
             return Err(BadSetting::new(
                 "data.target",
-                "all columns are in data.covariates or data.known, so no column is left to forecast; name a column in \
-                 data.target",
+                "all columns are in data.covariates or data.known, so no column is left to forecast; remove the \
+                 columns to forecast from these settings",
             ));
         }
         let sizes = Sizes { look_back, horizon, columns, targets, known: CALENDAR + self.data.known.len() };

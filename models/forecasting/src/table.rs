@@ -26,7 +26,7 @@ struct Table {
 }
 
 impl Table {
-    /// Reads the first series of the table, by the same rules as the command line reads a CSV file.
+    /// Reads the first series of the table. The rules are the same as for a CSV file on the command line.
     fn history(self) -> Result<History, DataError> {
         let format = CsvFormat { columns: self.columns, ..CsvFormat::default() };
         let roles = Roles { known: self.known, ..Roles::default() };

@@ -50,7 +50,7 @@ impl Application for App {
 /// The subcommands that only `handwriting` has, in addition to the shared subcommands of all applications.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Draw a class, or all classes, and write the drawings as an SVG picture
+    /// Draw one class (a character or symbol) or all classes, and write the drawings as an SVG picture
     #[command(after_help = "Examples:
   generate                                       a drawing of every class, by the model omniglot
   generate --class Greek/character01 --count 8   eight drawings of one character

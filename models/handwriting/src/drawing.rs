@@ -1,5 +1,5 @@
-//! The input, the options and the result of drawing, which are serialized to JSON on the command line, over HTTP and in
-//! the browser; and the points that the network reads.
+//! The types of the JSON interface (command line, HTTP and browser): the input, the options and the result of drawing.
+//! Also the points that the network reads.
 
 use inference::PredictError;
 use inference::settings::Count;
@@ -65,7 +65,7 @@ impl Options {
 /// The points of a stroke, each as x and y. The y axis points up.
 pub type Stroke = Vec<[f32; 2]>;
 
-/// A drawing.
+/// A drawing that the model made: its class and its strokes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Drawing {
     /// The name of the class.

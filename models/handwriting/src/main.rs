@@ -1,4 +1,4 @@
-//! The program `handwriting`: the command line of this application.
+//! The program `handwriting`, which trains, measures and runs models that draw handwriting.
 
 use std::process::ExitCode;
 

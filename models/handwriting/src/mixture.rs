@@ -33,7 +33,8 @@ pub const fn num_parameters(components: usize) -> usize {
     PARTS * components + Pen::ALL.len()
 }
 
-/// Returns `[ln(low), ln(high) − ln(low)]`, for the bounds `low` and `high` of a standard deviation in [`DEVIATION`].
+/// Returns `[ln(low), ln(high) − ln(low)]`, where `low` and `high` are the bounds in [`DEVIATION`]. The logarithm of a
+/// standard deviation is `ln(low) + (ln(high) − ln(low)) · sigmoid(p)`, where `p` is an output of the network.
 fn log_deviation() -> [f32; 2] {
     let [low, high] = DEVIATION.map(f32::ln);
     [low, high - low]
@@ -56,7 +57,7 @@ pub struct Mixture {
 }
 
 impl Mixture {
-    /// Creates the distributions from the outputs of the network, `[B, T, 6·M + 3]`.
+    /// Creates the distributions from the outputs of the network, `[B, T, 6·M + 3]` for M Gaussians.
     pub fn new(parameters: Tensor<3>) -> Self {
         let components = (parameters.dims()[2] - Pen::ALL.len()) / PARTS;
         let part = |index: usize| parameters.clone().narrow(2, index * components, components);
@@ -100,9 +101,9 @@ fn log_sum_exp(values: Tensor<3>) -> Tensor<2> {
     (sum.log() + largest).squeeze_dim(2)
 }
 
-/// Samples a point from its distribution. `parameters` are the outputs of the network for this point, `[6·M + 3]`.
-/// Returns the offset of the point, and the state of the pen after the point. The logits are divided by the
-/// temperature, and the standard deviations are multiplied by the square root of the temperature.
+/// Samples a point from its distribution. `parameters` are the outputs of the network for this point, `[6·M + 3]` for a
+/// mixture of M Gaussians. Returns the offset of the point, and the state of the pen after the point. The logits are
+/// divided by the temperature, and the standard deviations are multiplied by the square root of the temperature.
 pub fn sample(parameters: &[f32], temperature: f32, rng: &mut ChaCha8Rng) -> ([f32; 2], Pen) {
     let components = (parameters.len() - Pen::ALL.len()) / PARTS;
     let (mixture, pen) = parameters.split_at(PARTS * components);

@@ -114,8 +114,8 @@ impl Network {
         (dense(&self.dense, self.dropout.forward(outputs)), state)
     }
 
-    /// Makes a copy of the network for drawing, which reads one point per call. Its weights are packed: stored in the
-    /// order in which a step reads them.
+    /// Makes a copy of the network for drawing. The copy reads one point per call. Its weights are stored in the order
+    /// in which a call reads them.
     pub fn prepare(&self) -> PreparedNetwork {
         let weight = self.dense.weight.val().transpose(); // [6·M + 3, H]
         let bias = self.dense.bias.as_ref().map(|bias| bias.val());
@@ -129,8 +129,8 @@ impl Network {
     }
 }
 
-/// The layers of a [`Network`] for drawing: they read one point per call, and their weights are packed, which means
-/// stored in the order in which a step reads them.
+/// A copy of a [`Network`] for drawing, which reads one point per call. Its weights are stored in the order in which a
+/// call reads them.
 #[derive(Debug)]
 pub struct PreparedNetwork {
     /// The embeddings of the classes, `[classes, E]`.
@@ -149,8 +149,9 @@ impl PreparedNetwork {
         self.rnn.zero_state(1)
     }
 
-    /// Reads one point of a drawing, and returns the parameters of the distribution of the next point, `[6·M + 3]` for M
-    /// mixture components. `class` is the index of the class. `state` is the recurrent state before the point, which the step updates.
+    /// Reads one point of a drawing, and returns the parameters of the distribution of the next point, `[6·M + 3]` for
+    /// M mixture components. `class` is the index of the drawing's class. `state` is the recurrent state before the
+    /// point; the call replaces it with the state after the point.
     pub fn step(&self, point: &Point, class: usize, state: &mut StepState) -> Vec<f32> {
         let embedding = &self.embeddings[class * self.embedding_size..][..self.embedding_size];
         let inputs = [&point.features()[..], embedding].concat(); // [5 + E]

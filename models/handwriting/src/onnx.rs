@@ -17,8 +17,9 @@ const PARTS: [(&str, &str); 6] = [
     ("correlation", "the correlation of the offsets along x and y of each Gaussian"),
 ];
 
-/// Inputs: points `[batch, time, 5]`, class ids `[batch, time]` and the recurrent state; outputs: the parameters of the
-/// distribution of the next point after each point, and the recurrent state. `step.onnx` reads one point per call.
+/// Writes two graphs: `model.onnx` reads whole drawings, and `step.onnx` reads one point per call. The inputs are the
+/// points, `[batch, time, 5]`, the class ids, `[batch, time]`, and the recurrent state. The outputs are, for each
+/// point, the parameters of the distribution of the next point, and the new recurrent state.
 impl ToOnnx for Writer {
     fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError> {
         if options.lengths {

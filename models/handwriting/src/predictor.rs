@@ -20,7 +20,7 @@ pub struct Writer {
     network: Network,
     settings: Settings,
     device: Device,
-    /// The network with packed weights. The weights are packed when the first drawing is made.
+    /// The copy of the network that makes the drawings: see [`Network::prepare`]. It is created for the first drawing.
     prepared: OnceLock<PreparedNetwork>,
 }
 
@@ -146,11 +146,11 @@ impl Writer {
         &self.device
     }
 
-    /// Makes a drawing.
+    /// Makes a drawing of the requested class.
     ///
     /// # Errors
     ///
-    /// [`PredictError::BadInput`] for a class that the model does not know, and for a temperature that is not from 0 to
+    /// [`PredictError::BadInput`] if the model does not know the class, or if the temperature is not a number from 0 to
     /// [`MAX_TEMPERATURE`](crate::drawing::MAX_TEMPERATURE).
     pub fn draw(&self, request: &Request, options: &Options) -> Result<Drawing, PredictError> {
         let mut session = self.begin(request, options)?;

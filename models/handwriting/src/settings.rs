@@ -20,22 +20,23 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Checks that there are classes with different names, and that the scale is a number above 0.
+    /// Checks that there is at least one class, that no class is listed twice, and that the scale is a finite number
+    /// above 0.
     ///
     /// # Errors
     ///
-    /// A message that names the setting and its value.
+    /// A message that tells which of these conditions is not met.
     pub fn check(&self) -> Result<(), String> {
         let Self { classes, scale, .. } = self;
         if classes.is_empty() {
-            return Err("there are no classes".to_owned());
+            return Err("the list of classes is empty; the model needs at least one class".to_owned());
         }
         let mut seen = HashSet::new();
         if let Some(name) = classes.iter().find(|name| !seen.insert(name.as_str())) {
-            return Err(format!("the class `{name}` is listed twice"));
+            return Err(format!("the class `{name}` is listed twice; list each class once"));
         }
         if !(scale.is_normal() && *scale > 0.0) {
-            return Err(format!("scale = {scale} is not a number above 0"));
+            return Err(format!("scale = {scale} is out of range; it must be a finite number above 0"));
         }
         Ok(())
     }

@@ -36,9 +36,9 @@ pub struct Adaptation {
 pub struct CacheConfig {
     /// The number of most recent tokens whose hidden states are in the cache.
     pub places: usize,
-    /// θ: the factor of the scalar product of two hidden states in the softmax over the cache.
+    /// θ: the factor that multiplies the dot products of hidden states before the softmax over the cache.
     pub sharpness: f64,
-    /// λ: the weight of the cache in the mixture of the cache's probabilities and the network's.
+    /// λ: the weight of the cache in the mixture `(1 − λ) · p_network + λ · p_cache` of the two probabilities.
     pub share: f64,
 }
 

@@ -60,7 +60,8 @@ pub struct TextOptions {
     /// Train on this UTF-8 text file, with the recipe char-lstm unless --recipe names another recipe
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     text: Option<PathBuf>,
-    /// Unit of the tokens of the text. With `word`, words that occur only once are read as the unknown word `<unk>`
+    /// Whether a token is a word or a character; if absent, the recipe decides. With `word`, words that occur only once
+    /// in the training text are read as the unknown word `<unk>`
     #[arg(long, value_parser = [WORD, "character"], requires = "text", value_name = "LEVEL", help_heading = "Data")]
     level: Option<String>,
 }
@@ -112,7 +113,7 @@ pub struct Generate {
     /// Largest number of tokens to generate [default: 60 words or 600 characters]
     #[arg(long, value_name = "N", help_heading = "Sampling")]
     length: Option<Count>,
-    /// Stop before the generated text contains TEXT; upper and lower case must match (may be repeated)
+    /// Stop before the first TEXT in the generated text; case-sensitive. This option may be given several times
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Sampling")]
     stop: Vec<String>,
     /// Stop at the end of the first line or of the first sentence, but after --length tokens at the latest
@@ -147,8 +148,8 @@ struct SamplingArgs {
     /// Sample from the smallest set of most likely tokens whose total probability is at least P
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
     top_p: Option<f32>,
-    /// Make tokens that were already generated less likely: divide their positive logits by X, and multiply their
-    /// negative logits by X. 1 means no penalty; a usual value is 1.2
+    /// Lower the probability of tokens that were already generated: divide their positive logits by X, and multiply
+    /// their negative logits by X. 1 means no penalty; a usual value is 1.2
     #[arg(long, value_name = "X", default_value_t = Sampling::default().repetition_penalty, allow_negative_numbers = true)]
     repetition_penalty: f32,
     /// Seed of the random numbers for sampling
@@ -185,8 +186,8 @@ impl Generate {
     }
 }
 
-/// Reads prompts from standard input, one per line. For each prompt, the model generates text until it generates the
-/// end of a line, and the prompt and the generated text are printed.
+/// Reads prompts from standard input, one per line. For each prompt, generates the rest of the line, and prints the
+/// prompt and the generated text.
 fn complete_lines(model: &LanguageModel, options: &Generation, json: bool) -> Result<()> {
     let ask = || {
         if stdin().is_terminal() {
@@ -202,11 +203,12 @@ fn complete_lines(model: &LanguageModel, options: &Generation, json: bool) -> Re
     Ok(())
 }
 
-/// Generates text after a prompt, and prints prompt and text token by token, or as one JSON object.
+/// Generates text after a prompt. Prints the prompt, and then the generated text piece by piece. If `json` is true,
+/// prints one JSON object at the end instead.
 fn answer(model: &LanguageModel, prompt: &str, options: &Generation, json: bool) -> Result<()> {
     let warn = |unknown: &[String]| {
         if !unknown.is_empty() {
-            log(&format!("unknown words, read as <unk>: {}", unknown.join(", ")));
+            log(&format!("prompt tokens not in the vocabulary, read as <unk>: {}", unknown.join(", ")));
         }
     };
     if json {

@@ -1,4 +1,5 @@
-//! The loss of every token of a text, with the recurrent state carried from window to window.
+//! Computes the loss of every token of a text. The network reads the text in windows of consecutive tokens; each window
+//! starts with the recurrent state at the end of the previous window.
 //!
 //! A text could be read as one row from its first token to its last, but a batch of one row is slow. The text is
 //! therefore cut into several rows. Every row except the first starts with some context: the last tokens of the
@@ -24,13 +25,14 @@ const START: u32 = 0;
 
 /// How a text is cut into rows and windows.
 ///
-/// If `context` is long enough, the losses differ only by rounding from the losses of a text that is read as one row.
+/// If `context` is long enough, the losses differ only by rounding from the losses of the same text read as one row.
 /// With the model `ptb-awd`, the perplexity differs by 3e-3 for a context of 256 tokens, and by 3e-5 for 1,024 tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct EvalLayout {
     /// The largest number of rows that are read in parallel. A short text is cut into fewer rows.
     pub rows: usize,
-    /// The number of tokens of the previous row that each row reads first, without counting their losses.
+    /// The number of context tokens: the last tokens of the previous row, which each row reads first. Their losses are
+    /// not counted.
     pub context: usize,
     /// The number of time steps per forward pass.
     pub window: usize,
@@ -95,9 +97,9 @@ impl<'a> Rows<'a> {
         self.tensor(self.places(columns.clone()), columns.len(), device)
     }
 
-    /// Reads the context tokens of all rows. Returns the recurrent state after the context, which is zero for the first
-    /// row, and the outputs of the last layer, `[rows, context, H]`. Returns `None` for a single row, which has no
-    /// context.
+    /// Runs the network on the context tokens of all rows. Returns the recurrent state after the context, and the
+    /// outputs of the last recurrent layer, `[rows, context, H]`, where H is the hidden size. The state of the first
+    /// row is zero, because no text precedes this row. Returns `None` if there is no context, as for a single row.
     pub fn read_context(&self, network: &Network, window: usize, device: &Device) -> Option<(State, Tensor<3>)> {
         let (mut state, mut outputs) = (None, Vec::new());
         for columns in windows(0..self.context, window) {

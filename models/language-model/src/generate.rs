@@ -72,8 +72,9 @@ pub struct Generation {
     pub length: Option<Count>,
     /// Whether to stop at the end of the line. The line end is then not part of the generated text.
     pub stop_at_line_end: bool,
-    /// Whether to stop at the end of a sentence: after `.`, `!`, `?` or `…` before a space. For models whose vocabulary
-    /// has no full stop, such as the models of the Penn Treebank, a sentence ends at the end of its line.
+    /// Whether to stop at the end of a sentence: after a `.`, `!`, `?` or `…` that a space or a line end follows. For
+    /// models whose vocabulary has no full stop, such as the models of the Penn Treebank, a sentence ends at the end of
+    /// its line.
     pub stop_at_sentence_end: bool,
     /// Stop strings: the generated text ends before the first stop string. Stop strings are compared with the generated
     /// text, which is in lower case for many models.
@@ -89,8 +90,8 @@ pub struct Generation {
 pub struct Generated {
     /// The prompt, without a byte-order mark and with LF line ends.
     pub prompt: String,
-    /// The generated text after the prompt. It starts with a space if the prompt and the first word are separated by a
-    /// space.
+    /// The generated text after the prompt. It starts with a space if a space separates the prompt from the first
+    /// generated word.
     pub text: String,
     /// Words (or characters) of the prompt that the model does not know and reads as `<unk>`, in order.
     pub unknown: Vec<String>,
@@ -98,15 +99,15 @@ pub struct Generated {
     pub seed: u64,
 }
 
-/// A part of a generated text: one token, or several tokens if the first of these tokens could have been the beginning
-/// of a stop string.
+/// A piece of a generated text: usually the text of one token. Text that may be the beginning of a stop string is held
+/// back until this is decided, so a piece can contain several tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Piece {
-    /// The text of the tokens, including the spaces and line ends that separate them from the text before.
+    /// The text of the piece, including the spaces and line ends that separate it from the text before.
     pub text: String,
 }
 
-/// A session: the state while one text is generated. It has a recurrent state of its own, so that many sessions can
+/// The state of the generation of one text. Each session has a recurrent state of its own, so that many sessions can
 /// share one model.
 #[derive(Debug)]
 pub struct Session {

@@ -27,7 +27,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The program of the same name trains and measures models, and answers from the command line:
+//! The program `language-model` trains and evaluates models, and generates and scores text on the command line:
 //!
 //! ```sh
 //! cargo run -p language-model                                        # train on generated sentences, in a minute
@@ -40,7 +40,7 @@
 //! |---|---|
 //! | `model.rs` | the network: embedding → recurrent layers → logits of the next token |
 //! | `predictor.rs` | [`LanguageModel`], the [`Predictor`] |
-//! | `text.rs` | text to token ids and back, in the spelling of the training text |
+//! | `text.rs` | converts text to token ids and back; rewrites words as the training text spells them |
 //! | `generate.rs`, `stop.rs` | prompts, sampling options, sessions, where a text ends |
 //! | `score.rs`, `evaluation.rs` | perplexity, and the loss of every token |
 //! | `adaptation.rs` | settings of neural cache and dynamic evaluation |

@@ -50,8 +50,8 @@ pub struct NetworkConfig {
     /// Whether decoder and embedding share one weight matrix. The embedding size must then equal the hidden size.
     #[serde(default)]
     pub tied: bool,
-    /// The probability of ordinary dropout, with a new mask at every step: of embeddings, between layers, and of the
-    /// outputs of the last layer.
+    /// The probability of ordinary dropout, with a new mask at every time step. It applies to the embeddings, between
+    /// the recurrent layers, and to the outputs of the last recurrent layer.
     #[serde(default)]
     pub dropout: Fraction,
     /// The probability that a word is dropped from the embedding matrix, for all its occurrences in a batch.
@@ -108,10 +108,10 @@ pub struct Network {
     pub dropout: Dropout,
     /// The output layer, which computes logits from the outputs of the last recurrent layer.
     pub decoder: Decoder,
-    /// The factor α of activation regularization.
+    /// The factor α of activation regularization; 0 for no regularization.
     #[module(skip)]
     pub activation: f64,
-    /// The factor β of temporal activation regularization.
+    /// The factor β of temporal activation regularization; 0 for no regularization.
     #[module(skip)]
     pub temporal_activation: f64,
 }
@@ -125,7 +125,7 @@ pub struct Decoder {
     pub bias: Param<Tensor<1>>,
 }
 
-/// The layers of a [`Network`] for generation: they read one token per call, and their weights are packed, which means
+/// A copy of the layers of a [`Network`] for generation, which reads one token per call. The copied weights are packed:
 /// stored in the order in which a step reads them.
 #[derive(Debug)]
 pub struct PreparedNetwork {
@@ -139,7 +139,7 @@ pub struct PreparedNetwork {
 
 impl PreparedNetwork {
     /// Reads one token, and returns the logits of the next token, `[V]`: one logit per token of the vocabulary. `state`
-    /// is the recurrent state before the token, which the step updates.
+    /// is the recurrent state before the token; the call updates it.
     pub fn next_logits(&self, token: u32, state: &mut StepState) -> Vec<f32> {
         let row = self.embedding.clone().narrow(0, token as usize, 1); // [1, E]
         let features: Vec<f32> = row.into_data().iter::<f32>().collect();
@@ -216,8 +216,8 @@ impl NetworkConfig {
 }
 
 impl Network {
-    /// Runs the forward pass up to the outputs of the last layer. `ids` are the token ids, `[B, T]`. `state` is the
-    /// initial recurrent state; `None` means zeros.
+    /// Runs the forward pass up to the last recurrent layer, without the output layer. `ids` are the token ids,
+    /// `[B, T]`. `state` is the initial recurrent state; `None` means zeros.
     pub fn forward(&self, ids: Tensor<2, Int>, state: Option<State>) -> Outputs {
         let features = self.embedding_dropout.forward(&self.embedding, ids); // [B, T, E]
         let features = self.dropout.forward(self.input_dropout.forward(features));
@@ -226,8 +226,9 @@ impl Network {
         Outputs { hidden, dropped, state }
     }
 
-    /// Prepares the network for generation: packs the weights once, so that no step has to rearrange them. With
-    /// [`Precision::Int8`], the packed weights have 8 bits.
+    /// Makes a copy of the network for generation. The weights of the recurrent layers and of the output layer are
+    /// packed: stored in the order in which a step reads them. With [`Precision::Int8`], they are also quantized to 8
+    /// bits.
     pub fn prepare(&self, precision: Precision) -> PreparedNetwork {
         let (weight, bias) = self.decoder.values(&self.embedding); // [V, H], [V]
         let embedding = self.embedding.weight.val();

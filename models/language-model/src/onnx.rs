@@ -5,14 +5,15 @@ use onnx::{BATCH, Dim, Element, Export, Graph, OnnxError, Options, Port, RnnValu
 
 use crate::predictor::LanguageModel;
 
-/// Inputs: token ids `[batch, time]` and the recurrent state; outputs: the logits of the next token after each
-/// position, `[batch, time, vocabulary]`, and the recurrent state. `step.onnx` reads one token per call.
+/// Exports two graphs: `model.onnx` reads any number of tokens per call, and `step.onnx` reads one. The inputs of both
+/// are token ids, `[batch, time]`, and the recurrent state. The outputs are the logits of the next token at each
+/// position, `[batch, time, vocabulary]`, and the new recurrent state.
 impl ToOnnx for LanguageModel {
     fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError> {
         if options.lengths {
             return Err(OnnxError::NoLengths {
                 model: "a language model",
-                reason: "the texts of a batch continue over several calls, without padding",
+                reason: "each call continues all texts of the batch where the last call ended, without padding",
             });
         }
         let tokenizer = match self.codec.level() {

@@ -45,8 +45,8 @@ pub struct LanguageModel {
     pub(crate) device: Device,
     /// The precision of the weights in the package.
     precision: Precision,
-    /// A copy of the network for generation, with the same weights in the memory layout of the fast kernels. It is made
-    /// when the first text is generated.
+    /// A copy of the network for generation, which reads one token per call. It is made when the first text is
+    /// generated.
     prepared: OnceLock<PreparedNetwork>,
 }
 
@@ -71,7 +71,7 @@ impl LanguageModel {
         &self.network
     }
 
-    /// Returns the network with packed weights, for reading one token at a time.
+    /// Returns the copy of the network for generation, which reads one token per call. The first call makes the copy.
     pub(crate) fn prepared(&self) -> &PreparedNetwork {
         self.prepared.get_or_init(|| self.network.prepare(self.precision))
     }
@@ -134,7 +134,8 @@ impl Predictor for LanguageModel {
         Some(self)
     }
 
-    /// Returns `false`: texts are generated one after the other, so a batch of prompts takes no less time.
+    /// Returns `false`: texts are generated one after the other, so a batch of prompts takes as long as separate calls
+    /// with one prompt each.
     fn gains_from_batches(&self) -> bool {
         false
     }

@@ -8,7 +8,7 @@ use crate::evaluation::{EvalLayout, losses, mean};
 use crate::predictor::LanguageModel;
 use crate::text::Encoded;
 
-/// How well a model predicts a text: the perplexity, and the bits of each token.
+/// How well a model predicts a text: the perplexity, and the negative log-probability of each token in bits.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Score {
     /// The exponential of the mean loss per token in nats. Lower is better.
@@ -34,7 +34,7 @@ pub struct TokenScore {
 }
 
 impl LanguageModel {
-    /// Scores a text: its perplexity, and the bits of every token.
+    /// Computes the perplexity of a text, and the negative log-probability of every token in bits.
     ///
     /// # Errors
     ///

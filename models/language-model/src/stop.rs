@@ -49,9 +49,9 @@ fn begun(stop: &str, text: &str) -> usize {
     lengths.filter(|length| text.ends_with(&stop[..*length])).max().unwrap_or(0)
 }
 
-/// Returns whether `text` ends with a whole sentence, which `next` does not continue. A full stop ends a sentence if a
-/// space or a line end follows, so the full stop in `3.14` does not end a sentence. The full stops of Chinese and
-/// Japanese always end a sentence.
+/// Returns whether `text` ends at the end of a sentence. `next` is the text that follows. A full stop ends a sentence
+/// if a space or a line end follows, so the full stop in `3.14` does not end a sentence. The full stops of Chinese and
+/// Japanese also end a sentence without a space. Closing quotation marks and brackets belong to the sentence.
 fn is_sentence(text: &str, next: &str) -> bool {
     let sentence = text.trim_end_matches(CLOSING);
     let spaced = sentence.ends_with(['.', '!', '?', '…']) && next.starts_with(char::is_whitespace);

@@ -44,7 +44,7 @@ impl TextCodec {
     /// The id of the token `<eos>`, which ends a line. The network also reads this token before the first line.
     pub const END_OF_LINE: u32 = 0;
 
-    /// Creates a codec for a model with tokens of `level` that was trained on `corpus`.
+    /// Creates the codec of a model. `level` is the unit of its tokens, and `corpus` the corpus that it was trained on.
     pub fn new(level: Level, corpus: CorpusKind, vocabulary: Vocabulary) -> Self {
         Self { level, corpus, vocabulary }
     }
@@ -119,8 +119,8 @@ impl TextCodec {
         self.level.tokens_of_line(&line).flat_map(respell).collect()
     }
 
-    /// Returns the id of a token. If the vocabulary has only the lower-case form of the token, this is the id of the
-    /// lower-case form.
+    /// Returns the id of a token. If the token is not in the vocabulary, returns the id of its lower-case form; if that
+    /// form is not in the vocabulary either, returns the id of `<unk>`.
     fn id(&self, token: &str) -> u32 {
         match self.vocabulary.id(token) {
             Vocabulary::UNKNOWN => self.vocabulary.id(&token.to_lowercase()),

@@ -22,7 +22,7 @@ pub fn samples(sequence: &Sequence, settings: &Settings) -> Result<Vec<f32>, Pre
         return pixels(sequence, side.get());
     }
     if !sequence.images.is_empty() {
-        return Err(PredictError::bad_input("images", "the model reads channels, and no videos; leave the images out"));
+        return Err(PredictError::bad_input("images", "the model reads channels, not videos; remove the images"));
     }
     let bad = |reason| PredictError::bad_input("channels", reason);
     let mut columns = Vec::with_capacity(settings.channels.len());
@@ -34,7 +34,9 @@ pub fn samples(sequence: &Sequence, settings: &Settings) -> Result<Vec<f32>, Pre
         if let Some(place) = column.iter().position(|sample| sample.is_some_and(|sample| !sample.is_finite())) {
             return Err(bad(format!("sample {} of the channel `{name}` is not a finite number", place + 1)));
         }
-        columns.push(interpolated(column).ok_or_else(|| bad(format!("the channel `{name}` has no numbers")))?);
+        columns.push(interpolated(column).ok_or_else(|| {
+            bad(format!("the channel `{name}` has only missing samples (null) or none; give at least one number"))
+        })?);
     }
     let length = columns.first().map_or(0, Vec::len);
     if let Some(place) = columns.iter().position(|column| column.len() != length) {
@@ -49,7 +51,7 @@ pub fn samples(sequence: &Sequence, settings: &Settings) -> Result<Vec<f32>, Pre
     let rows = match (sequence.rate, settings.rate) {
         (Some(rate), _) if !(rate.is_finite() && rate > 0.0) => Err(PredictError::bad_input(
             "rate",
-            format!("{rate} is not a sampling rate; give a number of samples per second above 0"),
+            format!("{rate} is not a valid sampling rate; give a finite number above 0, in samples per second"),
         )),
         (Some(_), None) => {
             Err(PredictError::bad_input("rate", "the model has no sampling rate; leave out the rate of the sequence"))
@@ -102,12 +104,13 @@ fn pixels(sequence: &Sequence, side: usize) -> Result<Vec<f32>, PredictError> {
     Ok(sequence.images.concat())
 }
 
-/// The largest absolute value of a sample. Differences and standardised values of smaller samples are finite.
+/// The largest valid absolute value of a sample. With this limit, differences of samples and standardised values do not
+/// overflow.
 pub(crate) const LARGEST: f32 = 1e15;
 
 /// Scales a drawing of a pen, `[samples, 2]`, so that its larger side is 1 and its center is at 0, and resamples the
-/// drawing to `points` points at equal distances along its path, `[points, 2]`. The prediction then depends neither on
-/// the place, the size and the speed of a drawing nor on the sampling rate.
+/// drawing to `points` points at equal distances along its path, `[points, 2]`. The prediction then does not depend on
+/// the place, the size or the speed of the drawing, or on the sampling rate.
 pub fn drawing(samples: &[f32], points: usize) -> Vec<f32> {
     let (samples, _) = samples.as_chunks::<2>();
     let (mut low, mut high) = ([f32::INFINITY; 2], [f32::NEG_INFINITY; 2]);

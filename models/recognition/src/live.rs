@@ -12,11 +12,11 @@ use crate::settings::Settings;
 /// A pause of more than this number of sampling intervals starts a new sequence.
 const PAUSE: f64 = 25.0;
 
-/// The layers of a network for streams. They read one frame (the samples of one time step) per call. Their weights are
+/// A copy of a network for streams, which reads one frame (the samples of one time step) per call. Its weights are
 /// packed, which means stored in the order in which a step reads them.
 #[derive(Debug)]
 pub(crate) struct PreparedNetwork {
-    /// The network, whose image convolutions are used.
+    /// The original network, of which only the image convolutions are used.
     network: Network,
     /// The convolutions over frames, as linear layers.
     convolutions: Vec<PreparedDense>,
@@ -26,8 +26,8 @@ pub(crate) struct PreparedNetwork {
     attention: Option<[PreparedDense; 2]>,
     /// The output layer.
     dense: PreparedDense,
-    /// Whether the maximum and the mean of the outputs are pooled. If not, and if there is no attention, the last
-    /// output is used.
+    /// Whether the pooling is [`rnn::Pooling::MaxMean`]. If `false`, and if `attention` is `None`, the pooled vector is
+    /// the last output.
     max_mean: bool,
 }
 
@@ -95,7 +95,7 @@ impl PreparedNetwork {
 /// What a network remembers of the frames that it has read.
 #[derive(Clone, Debug)]
 struct State {
-    /// The inputs of each convolution at the most recent frames.
+    /// For each convolution: its inputs at the last `kernel` frames, oldest frame first.
     convolutions: Vec<Vec<f32>>,
     /// The recurrent state.
     rnn: StepState,
@@ -103,12 +103,12 @@ struct State {
     pooled: Pooled,
 }
 
-/// The sums and maxima from which the outputs of all frames so far are pooled.
+/// Running sums and maxima of the recurrent outputs of all frames so far, from which the pooled vector is computed.
 #[derive(Clone, Debug, Default)]
 struct Pooled {
     /// The number of frames.
     count: f32,
-    /// The sum of the outputs, or their sum weighted with attention.
+    /// The sum of the outputs. With attention, each output has the weight `exp(score − largest score)`.
     sum: Vec<f32>,
     /// The maximum of each output.
     largest: Vec<f32>,
@@ -154,10 +154,9 @@ pub struct Live {
     first: Option<Vec<f32>>,
     /// The most recent sample, at the rate of the model.
     before: Option<Vec<f32>>,
-    /// The last sample that the caller gave together with its time, without interpolation; empty at the start.
+    /// The last sample that [`push_at`](Self::push_at) has read, without interpolation; empty at the start.
     raw: Vec<f32>,
-    /// The time of the last given sample, and the time of the last interpolated sample at the rate of the model, in
-    /// seconds.
+    /// Two times in seconds: of the sample in `raw`, and of the last interpolated sample at the rate of the model.
     times: Option<[f64; 2]>,
     /// The number of samples so far, at the rate of the model.
     samples: usize,
@@ -190,7 +189,8 @@ impl Live {
         *self = Self::new(network, self.delay);
     }
 
-    /// Reads one sample of all channels at the rate of the model.
+    /// Reads the next sample, one value per channel, at the sampling rate of the model. Returns the class of all
+    /// samples so far.
     pub(crate) fn push(&mut self, network: &PreparedNetwork, settings: &Settings, sample: &[f32]) -> Reading {
         let first = self.first.get_or_insert_with(|| sample.to_vec());
         self.frame.extend(settings.features.of_sample(sample, self.before.as_deref(), first));
@@ -218,9 +218,10 @@ impl Live {
         Reading { samples: self.samples, label, probability: probabilities[self.label.unwrap_or(best)] }
     }
 
-    /// Reads one sample that was taken at `time`, in seconds. Samples at the rate of the model are interpolated between
-    /// the previous sample and this sample. Returns the class after the last interpolated sample, or `None` if `time`
-    /// is before the time of the next interpolated sample. After a pause, a new sequence starts.
+    /// Reads one sample that was taken at `time`, in seconds. The network reads samples at the rate of the model, which
+    /// are interpolated between the previous sample and this sample. Returns the class after the last of these
+    /// interpolated samples; `None` if no interpolated sample is due at or before `time`. After a pause, a new sequence
+    /// starts.
     ///
     /// # Errors
     ///
@@ -248,7 +249,10 @@ impl Live {
             return Ok(Some(self.push(network, settings, sample)));
         };
         if !(time.is_finite() && time > last) {
-            return Err(PredictError::bad_input("time", format!("{time} s is not after the last sample at {last} s")));
+            return Err(PredictError::bad_input(
+                "time",
+                format!("the time {time} s must be after the time of the last sample, {last} s"),
+            ));
         }
         let before = std::mem::take(&mut self.raw);
         let mut reading = None;

@@ -1,4 +1,4 @@
-//! The program `recognition`: the command line of this application.
+//! The program `recognition`, which trains and runs classifiers of series: see the library of the same name.
 
 use std::process::ExitCode;
 

@@ -13,9 +13,9 @@
 //! 2018](https://doi.org/10.1088/1361-6579/aacfd9). Convolutions read only the past, so that a network with one
 //! direction can also read a stream.
 //!
-//! The samples of a video are its images. Two-dimensional convolutions over each image then come first. In this
-//! diagram, S is the height and the width of an image in pixels, C the number of channels after the image convolutions,
-//! and h and w are the height and the width after them:
+//! The samples of a video are its images. Two-dimensional convolutions over each image then come first. In the diagram
+//! below, S and C have other meanings than above: S is the height and the width of an image in pixels, and C the number
+//! of channels after the image convolutions. h and w are the height and the width after the image convolutions.
 //!
 //! ```text
 //! pixels [B, T, S²] ─► images [B·T, 1, S, S] ─► image convolutions [B·T, C, h, w] ─► features [B, T, C·h·w] ─► as above
@@ -158,8 +158,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Makes a batch from the features of sequences, each `[samples, features]`. The last frame of a sequence is filled
-    /// with zeros.
+    /// Makes a batch from the features of sequences, each `[samples, features]`. `frame` is the number of samples per
+    /// frame. If the last frame of a sequence has fewer samples, it is padded with zeros.
     pub fn new(sequences: &[&[f32]], features: usize, frame: usize, device: &Device) -> Self {
         let width = frame * features;
         let lengths: Vec<usize> = sequences.iter().map(|sequence| sequence.len().div_ceil(width).max(1)).collect();
@@ -198,8 +198,8 @@ impl NetworkConfig {
         }
     }
 
-    /// Checks that the settings of images are valid for videos with images of `video` × `video` pixels, and that other
-    /// sequences have no such settings.
+    /// Checks the settings for videos. If `video` is given, the settings must be valid for images of `video` × `video`
+    /// pixels. If it is `None`, there must be no image convolutions.
     ///
     /// # Errors
     ///
@@ -254,7 +254,7 @@ impl NetworkConfig {
         side * side * u64::from(last.features)
     }
 
-    /// Returns the number of inputs and outputs of the linear layer of each convolution.
+    /// Returns, for each convolution, the number of inputs and the number of outputs of its linear layer.
     fn convolution_sizes(&self, features: usize) -> Vec<(u64, u64)> {
         let mut inputs = self.frame_features(features);
         let size = |Convolution { features, kernel }: &Convolution| {

@@ -81,8 +81,9 @@ impl ToOnnx for Recognizer {
     }
 }
 
-/// Adds the image convolutions, each with a ReLU: `[B, T, S²]` → `[B, T, C·h·w]`, with the letters of
-/// [`crate::model`]. Returns the output and its number of features, C·h·w.
+/// Adds the image convolutions, each with a ReLU: `[B, T, S²]` → `[B, T, C·h·w]`. S is `side`, the height and the width
+/// of an image; C, h and w are the channels, the height and the width after the convolutions. Returns the output and
+/// its number of features, C·h·w.
 fn convolve_images(graph: &mut Graph, network: &Network, steps: &Value, side: usize) -> (Value, usize) {
     let batch_and_time = [graph.size(steps, 0), graph.size(steps, 1)];
     let (mut images, mut side, mut channels) = (graph.reshape(steps, &[-1, 1, side as i64, side as i64]), side, 1);

@@ -66,6 +66,6 @@ pub struct Reading {
     /// The reported class; `None` until a class has been the most probable at [delay](Options::delay) + 1
     /// consecutive samples.
     pub label: Option<String>,
-    /// The probability of the class, or of the most probable class if no class is reported yet.
+    /// The probability of the reported class. Before the first report: the probability of the most probable class.
     pub probability: f32,
 }

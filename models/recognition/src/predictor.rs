@@ -30,7 +30,8 @@ pub struct Recognizer {
     network: Network,
     settings: Settings,
     device: Device,
-    /// The network with packed weights, for streams. The weights are packed when the first stream starts.
+    /// The copy of the network for streams, whose weights are stored in the order in which a step reads them. The copy
+    /// is made when the first stream starts.
     prepared: OnceLock<PreparedNetwork>,
 }
 
@@ -66,7 +67,7 @@ impl Predictor for Recognizer {
     }
 
     /// Returns an artificial sequence: a sine wave in each channel, with 1 period in the first channel, 2 in the
-    /// second, and so on; or a video of a square that grows.
+    /// second, and so on. For a model of videos: a video of a square that grows.
     fn example(&self) -> Sequence {
         if let Some(side) = self.settings.video.map(Count::get) {
             let grey = |image: usize, pixel: usize| if (pixel / side).max(pixel % side) <= image { 255.0 } else { 0.0 };
@@ -100,7 +101,8 @@ pub struct Session {
     live: Live,
 }
 
-/// Returns a class after each sample of a sequence: the class of all samples so far. Windows are not used.
+/// Returns a class after each sample of a sequence: the class of all samples so far. A sequence is not divided into
+/// windows: [`Settings::window`] has no effect.
 impl Streaming for Recognizer {
     type Session = Session;
     type Piece = Reading;
@@ -135,7 +137,7 @@ impl Recognizer {
         &self.network
     }
 
-    /// Sets [`Settings::temperature`].
+    /// Sets [`Settings::temperature`], by which the logits are divided before the softmax.
     pub fn set_temperature(&mut self, temperature: f32) {
         self.settings.temperature = temperature;
     }
@@ -162,10 +164,10 @@ impl Recognizer {
         Ok(live.push(self.prepared()?, &self.settings, sample))
     }
 
-    /// Reads the next sample of a stream, which was taken at a time in seconds. The samples may come at any rate:
-    /// samples at the rate of the model are interpolated. Returns the class of all samples so far, or `None` if `time`
-    /// is before the time of the model's next sample. After a pause of more than 25 sampling intervals, a new sequence
-    /// starts.
+    /// Reads the next sample of a stream, which was taken at `time`, in seconds. The samples may come at any rate: the
+    /// network reads samples at the rate of the model, which are interpolated from them. Returns the class of all
+    /// interpolated samples so far; `None` if the next interpolated sample is due only after `time`. After a pause of
+    /// more than 25 sampling intervals of the model, a new sequence starts.
     ///
     /// # Errors
     ///
@@ -247,7 +249,7 @@ impl Recognizer {
     }
 }
 
-/// Returns the probabilities of logits that are divided by a temperature.
+/// Divides the logits by the temperature, and returns their softmax: the probabilities of the classes.
 pub(crate) fn softmax(logits: &[f32], temperature: f32) -> Vec<f32> {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let powers: Vec<f32> = logits.iter().map(|logit| ((logit - largest) / temperature).exp()).collect();

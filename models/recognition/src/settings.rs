@@ -1,4 +1,4 @@
-//! Settings of a trained model, which are stored in `manifest.json`, one of the files of its package.
+//! Settings of a trained model. The file `manifest.json` of a package (the files of a trained model) contains them.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ pub struct Settings {
     /// The names of the channels, in the order in which the network reads them. A video has no channels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<String>,
-    /// The height and the width of the images in pixels, if the sequences are videos.
+    /// If the sequences are videos: the side of the square images in pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub video: Option<Count>,
     /// The names of the classes, in the order of the logits.
@@ -93,12 +93,12 @@ impl Settings {
         let mut pairs = features.mean.iter().zip(&features.deviation);
         if let Some((mean, deviation)) = pairs.find(|(mean, deviation)| !is_valid(**mean, **deviation)) {
             return Err(format!(
-                "a feature has the mean {mean} and the standard deviation {deviation}; the mean must be finite, and \
+                "a feature has the mean {mean} and the standard deviation {deviation}; both must be finite, and \
                  the standard deviation must be above 0"
             ));
         }
         if !(temperature.is_finite() && *temperature > 0.0) {
-            return Err(format!("temperature = {temperature} is not a number above 0"));
+            return Err(format!("temperature = {temperature}, but must be a finite number above 0"));
         }
         match rate {
             Some(rate) if !(*rate > 0.0 && *rate <= MAX_RATE) => {
@@ -116,7 +116,7 @@ pub struct Features {
     /// Whether the first sample of the sequence is subtracted from all samples.
     #[serde(default)]
     pub relative: bool,
-    /// Whether the network also reads the difference of each channel from the previous sample.
+    /// Whether the network also reads the change of each channel from the previous sample to this sample.
     pub deltas: bool,
     /// The mean of each feature over the training part: first the means of the channels, then the means of the
     /// differences.
@@ -128,7 +128,7 @@ pub struct Features {
 /// The largest sampling rate in samples per second.
 const MAX_RATE: f64 = 1e6;
 
-/// Windows over a long sequence, in samples.
+/// The length and the step of the windows into which a long sequence is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Window {

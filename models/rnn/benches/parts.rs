@@ -7,9 +7,9 @@ use rnn::{Cell, CrfConfig, Rnn, RnnConfig};
 
 const CELLS: [Cell; 5] = [Cell::Elman, Cell::ElmanRelu, Cell::Lstm, Cell::Gru, Cell::GruResetBefore];
 
-/// The number of sequences per batch in all benchmarks that do not measure a single sequence.
+/// The number of sequences per batch, except in the benchmarks of a single sequence.
 const BATCH: usize = 32;
-/// The number of time steps per sequence in all benchmarks that do not measure a single step.
+/// The number of time steps per sequence, except in the benchmark of a single step.
 const TIME: usize = 100;
 /// The number of input features, and also the number of hidden units.
 const SIZE: usize = 128;

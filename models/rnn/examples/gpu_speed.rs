@@ -46,7 +46,8 @@ fn main() {
     }
 }
 
-/// Returns the median time of one call of `round` in milliseconds. The time ends when the device has done all work.
+/// Returns the median time of one call of `round` in milliseconds. The time includes all work of the call on
+/// the device.
 fn median(device: &Device, mut round: impl FnMut()) -> f64 {
     let mut timed = || {
         let start = Instant::now();

@@ -8,7 +8,7 @@ use crate::dense;
 /// The value that is added to the scores of padded steps, so that the softmax gives them weight zero.
 const PADDING: f32 = -1e9;
 
-/// Attention pooling: reduces each sequence to one vector, the mean of its steps weighted by learned attention.
+/// Attention pooling: reduces each sequence to the mean of its steps, with learned attention weights.
 ///
 /// The weight of step `t`, which has the features `hₜ`, is `softmax(v · tanh(W hₜ + b))` over the valid steps of the
 /// sequence. This is the additive attention of [Bahdanau et al. 2015](https://arxiv.org/abs/1409.0473) with one learned

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 /// | [`Gru`](Cell::Gru) | `r z n` | `z r h`, with `reset_after=True` | `z r h`, with `linear_before_reset=1` |
 /// | [`GruResetBefore`](Cell::GruResetBefore) | `r z n` | `z r h`, with `reset_after=False` | `z r h`, with `linear_before_reset=0` |
 ///
-/// In the rows of the GRU cells, `h` is the candidate `n`. The biases have these layouts:
+/// In the GRU rows of this table, the gate `h` of Keras and ONNX is the candidate `n`. The biases have these layouts:
 ///
 /// - Keras has one bias per gate, which becomes `bias_ih`, and `bias_hh` becomes zero. A GRU with `reset_after=True`
 ///   has a bias of shape `[2, gates × hidden_size]`: the first row is `bias_ih`, and the second is `bias_hh`.

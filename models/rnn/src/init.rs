@@ -12,10 +12,11 @@ pub enum Init {
     #[default]
     Uniform,
 
-    /// Orthogonal recurrent weights, a common choice in papers on recurrent networks. The matrix of each gate is drawn
-    /// separately. Recurrent weights are orthogonal (Saxe et al. 2014), so the norm of the state neither grows nor
-    /// shrinks from step to step. Input weights are Glorot uniform (Glorot & Bengio 2010). Biases are 0, except the
-    /// forget gate bias of an LSTM, which is 1 so that an untrained LSTM keeps its cell state (Jozefowicz et al. 2015).
+    /// Orthogonal recurrent weights (Saxe et al. 2014), a common choice in papers on recurrent networks. The matrix of
+    /// each gate is drawn separately. Multiplication by an orthogonal matrix does not change the norm of the hidden
+    /// state, so the norm neither grows nor shrinks from step to step. Input weights are Glorot uniform (Glorot &
+    /// Bengio 2010). Biases are 0, except the forget gate bias of an LSTM, which is 1 so that an untrained LSTM keeps
+    /// its cell state (Jozefowicz et al. 2015).
     Orthogonal,
 }
 

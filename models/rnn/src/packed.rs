@@ -10,8 +10,8 @@ use crate::Cell;
 use crate::fused::values;
 use crate::kernel::PackedMatrices;
 
-/// A cache for the packed weight matrices of one layer and direction; it stores nothing unless it was created with
-/// [`keeping`](Self::keeping). Clones share the cache.
+/// A cache for the packed weight matrices of one layer and direction. The cache is disabled, and never stores anything,
+/// unless it was created with [`keeping`](Self::keeping). Clones share the cache.
 #[derive(Clone, Default)]
 pub(crate) struct Kept(Option<Arc<Mutex<Option<Arc<Packed>>>>>);
 
@@ -30,8 +30,9 @@ impl Kept {
         Self(Some(Arc::default()))
     }
 
-    /// Returns the packed matrices of `weights`, which are the input weights and the recurrent weights. Packs `weights`
-    /// unless the cache has their packed matrices. Returns `None` if this cache stores nothing.
+    /// Returns the packed matrices of `weights`, which are the input weights and the recurrent weights. Packs and
+    /// stores them, unless the cache already has them. Returns `None` if the cache is disabled (not created with
+    /// [`keeping`](Self::keeping)).
     pub fn of(&self, cell: Cell, weights: [&FlexTensor; 2]) -> Option<Arc<Packed>> {
         let mut kept = self.0.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         let same = |one: &FlexTensor, other: &FlexTensor| std::ptr::eq(values(one), values(other));

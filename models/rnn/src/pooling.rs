@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AttentionPooling, Rnn, State};
 
-/// How the outputs of recurrent layers at all steps become one vector of F features.
+/// How to reduce the outputs of recurrent layers at all steps of a sequence to one vector of F features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pooling {
@@ -42,9 +42,9 @@ impl Pooling {
         (self == Self::Attention).then(|| AttentionPooling::new(outputs, device))
     }
 
-    /// Pools the outputs of `rnn` into one vector per sequence. The outputs, which must be zero in the padding, and the
-    /// state are the results of [`Rnn::forward`]. `attention` is the layer that [`attention`](Self::attention) has
-    /// created.
+    /// Pools the outputs of `rnn` into one vector per sequence. The outputs and the state are the results of
+    /// [`Rnn::forward`]. The outputs must be zero in the padding. `attention` is the result of
+    /// [`attention`](Self::attention): a layer for [`Pooling::Attention`], and `None` for the other kinds of pooling.
     ///
     /// # Shapes
     ///

@@ -105,8 +105,8 @@ impl PreparedRnn {
     ///
     /// # Panics
     ///
-    /// If the state has another number of layers or another hidden size than this network, or if it has a cell state
-    /// although the network is not an LSTM, or no cell state although the network is an LSTM.
+    /// If the state has another number of layers or another hidden size than this network. Also if the state of an LSTM
+    /// has no cell state, or if the state of another cell has a cell state.
     pub fn state(&self, state: State) -> StepState {
         let [layers, batch, hidden] = state.hidden.dims();
         let expected = [self.layers.len(), self.hidden_size];
@@ -210,8 +210,8 @@ impl PreparedDense {
         Self::packed(weight, bias, false)
     }
 
-    /// Packs a weight matrix, `[outputs, inputs]`, with 8 bits per weight, as [`Rnn::prepare_int8`] does, and a bias,
-    /// `[outputs]`.
+    /// Packs a weight matrix, `[outputs, inputs]`, and a bias, `[outputs]`. The weights are rounded to 8 bits, as in
+    /// [`Rnn::prepare_int8`]. The bias stays in 32-bit floats.
     ///
     /// # Panics
     ///
@@ -227,7 +227,7 @@ impl PreparedDense {
         Self { packed: PackedDense::new(&values(weight), &values(bias), int8), inputs }
     }
 
-    /// Returns the number of inputs.
+    /// Returns the number of input features of the layer.
     pub fn inputs(&self) -> usize {
         self.inputs
     }
@@ -236,7 +236,7 @@ impl PreparedDense {
     ///
     /// # Panics
     ///
-    /// If the length of `inputs` is not a multiple of the number of inputs.
+    /// If the number of values in `inputs` is not a multiple of the number of input features.
     pub fn forward(&self, inputs: &[f32]) -> Vec<f32> {
         assert!(
             inputs.len().is_multiple_of(self.inputs),

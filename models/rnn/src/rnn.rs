@@ -40,8 +40,8 @@ pub struct RnnConfig {
 }
 
 impl RnnConfig {
-    /// Returns the number of parameters of the [`Rnn`], without allocating them. The result is a float, because a
-    /// configuration may have more parameters than an integer or the memory can hold.
+    /// Returns the number of parameters of the [`Rnn`], without allocating memory for them. The result is a float,
+    /// because the number may be too large for an integer.
     pub fn num_params(&self) -> f64 {
         let directions = if self.bidirectional { 2.0 } else { 1.0 };
         let [input, hidden, layers] = [self.input_size, self.hidden_size, self.num_layers].map(|size| size as f64);
@@ -85,9 +85,9 @@ impl RnnConfig {
 pub struct Rnn {
     /// The layers, from the input to the output.
     pub layers: Vec<Layer>,
-    /// Dropout between layers, with a new mask at every step. The output of the last layer is not dropped.
+    /// Dropout between layers, with a new mask at every step. The output of the last layer has no dropout.
     pub dropout: Dropout,
-    /// Dropout between layers, with one mask for all steps. The output of the last layer is not dropped.
+    /// Dropout between layers, with one mask for all steps. The output of the last layer has no dropout.
     pub locked_dropout: LockedDropout,
     /// Dropout of the recurrent weights of all layers, with one mask for all steps of a batch.
     pub weight_dropout: WeightDropout,
@@ -205,7 +205,7 @@ impl Rnn {
     ///
     /// # Shapes
     ///
-    /// - hidden: `[layers × directions, batch, hidden_size]`, the field of a [`State`]
+    /// - hidden: `[layers × directions, batch, hidden_size]`, the field `hidden` of the final [`State`]
     /// - output: `[batch, directions × hidden_size]`
     pub fn last_hidden(&self, hidden: Tensor<3>) -> Tensor<2> {
         let [rows, batch, size] = hidden.dims();

@@ -1,8 +1,8 @@
-//! Computes one recurrent layer in one direction, over all steps.
+//! Computes one recurrent layer over all steps: in one direction ([`scan`]) or in all its directions ([`layer`]).
 //!
-//! [`scan`] uses the kernels of [`fused`] where they support the input. The function [`composed`] consists of burn's
-//! tensor operations. [`composed`] runs on every backend and in every precision, and is the reference for the tests of
-//! the kernels.
+//! [`scan`] calls the kernels of [`fused`] if they support the input, and [`composed`] if they do not. [`composed`]
+//! uses only burn's tensor operations, so it runs on every backend and in every precision. The tests compare the
+//! kernels with it.
 
 use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Bool, Device, Tensor, TensorData};
@@ -38,7 +38,7 @@ pub(crate) struct ScanInput<'a> {
     /// The input of the layer, `[batch, time, input]`.
     pub input: Tensor<3>,
     pub weights: WeightTensors,
-    /// The state before the first step.
+    /// The initial state.
     pub initial: LayerState,
     /// The length of each sequence, `[batch]`; `None` if all sequences have `time` steps.
     pub lengths: Option<&'a Lengths>,
@@ -49,7 +49,7 @@ pub(crate) struct LayerInput<'a> {
     pub cell: Cell,
     /// The input of the layer, `[batch, time, input]`.
     pub input: Tensor<3>,
-    /// Each direction with its weights and its state before the first step.
+    /// Each direction with its weights and its initial state.
     pub directions: Vec<(Direction, WeightTensors, LayerState)>,
     /// The length of each sequence, `[batch]`; `None` if all sequences have `time` steps.
     pub lengths: Option<&'a Lengths>,
@@ -65,8 +65,8 @@ impl LayerInput<'_> {
 
 /// Processes all steps of a batch with one layer.
 ///
-/// Returns the hidden state after every step, `[batch, time, directions × hidden]`, zero in the padding, and the final
-/// state of each sequence for each direction.
+/// Returns the hidden state after every step, `[batch, time, directions × hidden]`, and one final state per direction.
+/// The hidden state is zero in the padding.
 pub(crate) fn layer(layer: LayerInput) -> (Tensor<3>, Vec<LayerState>) {
     #[cfg(feature = "cube")]
     if gpu::layer::supports(&layer) {
@@ -91,9 +91,9 @@ fn concat_directions(outputs: Vec<Tensor<3>>) -> Tensor<3> {
 
 /// Processes all steps of a batch with one layer in one direction.
 ///
-/// Returns the hidden state after every step, `[batch, time, hidden]`, zero in the padding, and the final state of each
-/// sequence. Padding does not change the state, so the reverse direction starts at the last valid step of each
-/// sequence.
+/// Returns the hidden state after every step, `[batch, time, hidden]`, and the final state. The returned hidden state
+/// is zero in the padding. Padding does not change the state that one step passes to the next, so the reverse direction
+/// starts at the last valid step of each sequence.
 pub(crate) fn scan(input: ScanInput) -> (Tensor<3>, LayerState) {
     match fused::supports(&input) {
         true => fused::scan(input),
@@ -204,15 +204,15 @@ fn input_products(cell: Cell, input: Tensor<3>, weights: &WeightTensors) -> Vec<
     blocks.flat_map(|block| pieces(block, 1)).map(|step| step.squeeze_dim(0)).collect()
 }
 
-/// The largest number of steps per product of inputs and input weights. This number is enough for full speed. With more
-/// steps, the gradients of [`pieces`] would no longer fit the cache.
+/// The largest number of steps in one matrix product of inputs and input weights. A product of more steps is not
+/// faster, and the gradients of the slices that [`pieces`] makes would no longer fit the cache of the processor.
 const BLOCK: usize = 16;
 
-/// Splits `steps`, `[time, batch, features]`, into pieces of at most `most` steps.
+/// Splits `steps`, `[time, batch, features]`, along the time. Each piece has at most `most` steps.
 ///
-/// The function halves the tensor repeatedly, because the gradient of a slice is a tensor of the size of the sliced
-/// tensor, filled with zeros outside of the slice. To slice the whole tensor once per step would take time `O(time²)`,
-/// but repeated halving takes `O(time · log time)`.
+/// The gradient of a slice has the size of the whole tensor, with zeros outside of the slice. The backward pass of one
+/// slice per step would therefore take `O(time²)`. The function halves the tensor repeatedly instead, which takes
+/// `O(time · log time)`.
 fn pieces(steps: Tensor<3>, most: usize) -> Vec<Tensor<3>> {
     let time = steps.dims()[0];
     if time <= most {
@@ -262,8 +262,8 @@ impl Step {
         }
     }
 
-    /// Returns the state after the step. `product` is the product of input and input weights, with all biases except
-    /// `bias_n` of [`Step::Gru`], `[batch, gates × hidden]`; `before` is the state before the step.
+    /// Returns the state after the step. `before` is the state before the step. `product`, `[batch, gates × hidden]`,
+    /// is the product of input and input weights, with all biases except `bias_n` of [`Step::Gru`].
     fn forward(&self, product: Tensor<2>, before: LayerState) -> LayerState {
         let hidden = before.hidden;
         match self {
@@ -299,9 +299,12 @@ fn lstm(gates: Tensor<2>, cell_state: Tensor<2>) -> LayerState {
     LayerState { hidden: o * cell_state.clone().tanh(), cell_state: Some(cell_state) }
 }
 
-/// Returns the hidden state after a step of PyTorch's GRU. `product`: the product of input and input weights, with
-/// biases, and `recurrent`: the product of hidden state and recurrent weights, both `[batch, 3 × hidden]`; `bias_n`:
-/// the recurrent bias of the candidate n, `[1, hidden]`; `hidden`: the hidden state before the step, `[batch, hidden]`.
+/// Returns the hidden state after a step of PyTorch's GRU.
+///
+/// - `product`: the product of input and input weights, with all biases except `bias_n`, `[batch, 3 × hidden]`
+/// - `recurrent`: the product of hidden state and recurrent weights, without biases, `[batch, 3 × hidden]`
+/// - `bias_n`: the recurrent bias of the candidate n, `[1, hidden]`
+/// - `hidden`: the hidden state before the step, `[batch, hidden]`
 fn gru(product: Tensor<2>, recurrent: Tensor<2>, bias_n: Tensor<2>, hidden: Tensor<2>) -> Tensor<2> {
     let hidden_size = hidden.dims()[1];
     let [product_rz, product_n] = split(product, 1, 2 * hidden_size);
@@ -311,9 +314,12 @@ fn gru(product: Tensor<2>, recurrent: Tensor<2>, bias_n: Tensor<2>, hidden: Tens
     n.clone() + z * (hidden - n) // (1 − z) ⊙ n + z ⊙ h
 }
 
-/// Returns the hidden state after a step of the GRU with the reset gate before the recurrent product. `product`: the
-/// product of input and input weights, with biases, `[batch, 3 × hidden]`; `hidden`: the hidden state before the step,
-/// `[batch, hidden]`; the weights are the transposed recurrent weights of the gates r and z, and of the candidate n.
+/// Returns the hidden state after a step of the GRU with the reset gate before the recurrent product.
+///
+/// - `product`: the product of input and input weights, with all biases, `[batch, 3 × hidden]`
+/// - `weight_rz`: the transposed recurrent weights of the gates r and z, `[hidden, 2 × hidden]`
+/// - `weight_n`: the transposed recurrent weights of the candidate n, `[hidden, hidden]`
+/// - `hidden`: the hidden state before the step, `[batch, hidden]`
 fn gru_reset_before(product: Tensor<2>, weight_rz: Tensor<2>, weight_n: Tensor<2>, hidden: Tensor<2>) -> Tensor<2> {
     let hidden_size = hidden.dims()[1];
     let [product_rz, product_n] = split(product, 1, 2 * hidden_size);

@@ -58,7 +58,7 @@ pub(crate) struct WeightTensors {
 
 impl WeightTensors {
     /// Returns the input weights, the recurrent weights, the input bias and the recurrent bias as tensors of burn's
-    /// dispatch backend.
+    /// backend `Dispatch`. Operations of a backend, such as the GPU kernels, take tensors of this type.
     #[cfg(feature = "cube")]
     pub fn into_dispatch(self) -> [burn::backend::tensor::FloatTensor<burn::backend::Dispatch>; 4] {
         let Self { weight_ih, weight_hh, bias_ih, bias_hh, .. } = self;

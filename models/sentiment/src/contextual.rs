@@ -31,8 +31,8 @@ pub struct ContextualConfig {
     pub layers: Count,
 }
 
-/// The embedding and the recurrent layers of the language model, without the prediction of words. [The module](self)
-/// shows the layers.
+/// The embedding and the recurrent layers of the language model, without its output layer, which predicts words.
+/// [The module](self) shows the layers.
 #[derive(Module, Debug)]
 pub struct Contextual {
     /// The embedding matrix, `[vocabulary, E']`.

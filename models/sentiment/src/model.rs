@@ -1,5 +1,5 @@
-//! The network: token ids → recurrent layers → one vector per text → logits: the logit of the positive label, or one
-//! logit per class.
+//! The network: token ids → recurrent layers → one vector per text → logits. A text has one logit, for the positive
+//! label, or one logit per class.
 //!
 //! ```text
 //! ids [B, T] ─► embedding [B, T, E] (and contextual vectors [B, T, C]) ─► locked dropout ─► rnn [B, T, D·H]
@@ -50,13 +50,13 @@ pub struct NetworkConfig {
     /// Number of stacked recurrent layers.
     #[serde(default = "one")]
     pub layers: Count,
-    /// Whether the network reads in both directions. The number of directions D is then 2, otherwise 1.
+    /// Whether the network reads in both directions. The number of directions D is 2 if it does, and 1 if not.
     #[serde(default)]
     pub bidirectional: bool,
     /// How the outputs of the recurrent layers become one vector.
     pub pooling: Pooling,
     /// The architecture of the language model whose hidden states are additional features of the words (contextual word
-    /// vectors); `None` if there is no language model.
+    /// vectors); `None` if the network uses no language model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contextual: Option<ContextualConfig>,
 }
@@ -92,7 +92,8 @@ impl Batch {
         Self { ids: self.ids.narrow(0, rows.start, rows.len()), lengths: self.lengths[rows].to_vec() }
     }
 
-    /// Pads texts, given as token ids, to the length of the longest. A text without words becomes one unknown word.
+    /// Creates a batch from texts, given as token ids, and pads them to the length of the longest text. A text without
+    /// words becomes one unknown word.
     pub fn new<'a>(texts: impl IntoIterator<Item = &'a [u32]>, device: &Device) -> Self {
         let texts: Vec<&[u32]> = texts.into_iter().collect();
         let lengths: Vec<usize> = texts.iter().map(|text| text.len().max(1)).collect();
@@ -112,7 +113,7 @@ pub struct Network {
     /// The embedding matrix: one row of E features per token, `[vocabulary, E]`.
     pub embedding: Embedding,
     /// The language model whose hidden states are additional features of the words (contextual word vectors); `None` if
-    /// there is none.
+    /// the network uses no language model.
     pub contextual: Option<Contextual>,
     /// Locked dropout of the word features: one mask for all words of a text.
     pub embedding_dropout: LockedDropout,

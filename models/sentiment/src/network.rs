@@ -20,8 +20,8 @@ pub struct NetworkClassifier {
 }
 
 impl NetworkClassifier {
-    /// Creates a classifier from a trained network. The network must be on `device`, and `vocabulary` must have as many
-    /// tokens as the network's embedding.
+    /// Creates a classifier from a trained network. The network must be on `device`, and its embedding must have one
+    /// row per token of `vocabulary`. `reading` says which words of a long text the network reads.
     pub fn new(network: Network, vocabulary: Vocabulary, reading: Reading, device: Device) -> Self {
         Self { network, vocabulary, reading, device }
     }

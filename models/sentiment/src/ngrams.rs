@@ -36,7 +36,8 @@ pub struct NgramClassifier {
 }
 
 impl NgramClassifier {
-    /// Removes all n-grams except the `count` ones with the largest absolute weights. The bias does not change.
+    /// Keeps the `count` n-grams with the largest absolute weights, and removes all others. If an n-gram has several
+    /// weights, its largest absolute weight counts. The bias does not change.
     #[must_use]
     pub fn prune(self, count: usize) -> Self {
         let largest = |weights: &[f16]| weights.iter().map(|weight| weight.to_f32().abs()).fold(0.0, f32::max);
@@ -78,9 +79,9 @@ impl NgramClassifier {
         iter::zip(&self.bias, sums).map(|(bias, sum)| bias + sum).collect()
     }
 
-    /// Computes the contribution of each token to the logit with the index `output`. The logit is the sum of all
-    /// contributions and its [`bias`](Self::bias). The weight of an n-gram is shared equally among its tokens, at all
-    /// positions where the n-gram occurs.
+    /// Computes the contribution of each token to the logit with the index `output`. The contributions and the
+    /// [`bias`](Self::bias) of this logit add up to the logit. The weight of an n-gram is divided equally among the
+    /// tokens of all its occurrences.
     pub fn contributions<S: AsRef<str>>(&self, tokens: &[S], output: usize) -> Vec<f32> {
         let mut shares = vec![0.0; tokens.len()];
         for group in sorted_positions(tokens, self.order).chunk_by(same_ngram) {
@@ -97,12 +98,13 @@ impl NgramClassifier {
         &self.bias
     }
 
-    /// Whether the n-gram that consists of this one word has weights.
+    /// Whether the classifier has weights for this word, as an n-gram of one token.
     pub fn knows(&self, token: &str) -> bool {
         positions(&[token], self.order).any(|position| self.keys.binary_search(&position.key).is_ok())
     }
 
-    /// The weights of an n-gram, one per logit; none for an unknown n-gram.
+    /// The weights of the n-gram with the hash `key`, one per logit. The slice is empty if the classifier does not have
+    /// this n-gram.
     fn weights_of(&self, key: u64) -> &[f16] {
         let outputs = self.outputs();
         self.keys.binary_search(&key).map_or(&[], |index| &self.weights[index * outputs..][..outputs])
@@ -112,8 +114,13 @@ impl NgramClassifier {
         self.weights_of(key).get(output).map_or(0.0, |weight| weight.to_f32())
     }
 
-    /// The content of a safetensors file: `keys` (u64), one per n-gram, `weights` (f16), one per n-gram and logit,
-    /// `bias` (f32), one per logit, and the scalars `order` and `checksum` (u64).
+    /// The content of a safetensors file with these tensors:
+    ///
+    /// - `keys` (u64): the hash of each n-gram
+    /// - `weights` (f16): one value per n-gram and logit
+    /// - `bias` (f32): one value per logit
+    /// - `order` (u64): the length of the longest n-grams
+    /// - `checksum` (u64): a hash of the other tensors
     ///
     /// # Errors
     ///
@@ -136,11 +143,11 @@ impl NgramClassifier {
         views.and_then(|views| safetensors::serialize(views, None)).map_err(|error| error.to_string())
     }
 
-    /// Reads a classifier from the content of a file, which [`to_bytes`](Self::to_bytes) has returned.
+    /// Reads a classifier from the bytes that [`to_bytes`](Self::to_bytes) has returned.
     ///
     /// # Errors
     ///
-    /// Returns a message that says what is wrong if the content is truncated or was altered.
+    /// If the bytes are truncated or were altered. The message says what is wrong.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let file = SafeTensors::deserialize(bytes).map_err(|error| format!("not a safetensors file ({error})"))?;
         let data = |name: &str, dtype| match file.tensor(name) {
@@ -155,14 +162,14 @@ impl NgramClassifier {
         let keys: Vec<u64> = numbers(keys, u64::from_le_bytes);
         let weights: Vec<f16> = numbers(weights, f16::from_le_bytes);
         let (bias, order) = (numbers(bias, f32::from_le_bytes), numbers(order, u64::from_le_bytes));
-        let [order] = order.as_slice() else { return Err("`order` is not a scalar".to_owned()) };
+        let [order] = order.as_slice() else { return Err("`order` must have exactly one value".to_owned()) };
         if bias.is_empty()
             || keys.len().checked_mul(bias.len()) != Some(weights.len())
             || !keys.is_sorted_by(|a, b| a < b)
         {
             return Err(
-                "the tensors do not fit together: `keys` must ascend, `bias` must have at least one value, and \
-                        `weights` must have one value per key and value of `bias`"
+                "the tensors do not fit together: `keys` must be strictly ascending, `bias` must have one value \
+                        per logit (at least one), and `weights` must have one value per key and logit"
                     .to_owned(),
             );
         }

@@ -13,10 +13,10 @@ const TOKENIZER: &str = "lower case; words and punctuation marks are tokens; see
                          token with which the word begins, and then the longest tokens, with the prefix `##`, with \
                          which the word continues; a word that cannot be split becomes the unknown token";
 
-/// The graph for whole texts reads token ids, `[batch, time]`. It returns `logit`, the logit of the positive label,
-/// `[batch]`; or, for a model with classes other than `negative` and `positive`, `logits`, `[batch, classes]`. For a
-/// blend of network and n-grams, only the network is exported, and the metadata contain the weight of the network in
-/// the blend.
+/// The graph for whole texts reads token ids, `[batch, time]`. For a model with the classes `negative` and `positive`,
+/// it returns `logit`, the logit of the positive label, `[batch]`. For a model with other classes, it returns `logits`,
+/// `[batch, classes]`. For a blend of network and n-grams, only the network is exported, and the metadata contain the
+/// weight of the network in the blend.
 impl ToOnnx for Sentiment {
     fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError> {
         let classifier = self.network().ok_or(OnnxError::NoGraph {
@@ -110,7 +110,8 @@ fn step(network: &Network, options: &Options) -> Graph {
     graph
 }
 
-/// Adds the output layer: `[batch, features]` → the output `logit`, `[batch]`, or `logits`, `[batch, classes]`.
+/// Adds the output layer, which reads `pooled`, `[batch, features]`. The output of the graph is `logit`, `[batch]`, if
+/// the network has one logit per text, and `logits`, `[batch, classes]`, if it has several.
 fn logit(graph: &mut Graph, network: &Network, pooled: &Value) {
     let logits = graph.linear("dense", &network.dense, pooled); // [B, K]
     let [_, outputs] = network.dense.weight.dims();

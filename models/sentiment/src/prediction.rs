@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// The largest number of characters of a text that [`Prediction`] displays.
 const EXCERPT: usize = 72;
 
-/// The options of a prediction, as the caller of [`Sentiment`](crate::Sentiment) gives them.
+/// The options of [`predict`](crate::Predictor::predict) for the model [`Sentiment`](crate::Sentiment).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
@@ -34,11 +34,12 @@ pub struct Prediction {
     /// The number of words of the text that the model reads and knows, without punctuation. If this number is 0, the
     /// prediction is unreliable.
     pub known_words: usize,
-    /// The number of words and punctuation characters that the model reads and does not know. A network reads at most
-    /// `max_words` words at one end of the text, and knows the words of its vocabulary. N-grams without a network read
-    /// all words, and know the words that have a weight.
+    /// The number of words and punctuation characters that the model reads and does not know. A network reads only the
+    /// first or the last [`max_words`](crate::settings::Reading::max_words) words of a longer text, and knows the words
+    /// of its vocabulary. A model of n-grams alone reads all words, and knows the words that have a weight.
     pub unknown_words: usize,
-    /// Whether the network did not read the whole text, because the text has more than `max_words` words.
+    /// Whether the network read only a part of the text, because the text has more than
+    /// [`max_words`](crate::settings::Reading::max_words) words.
     pub truncated: bool,
     /// The contribution of every word, in the order of the text; only with [`Options::explain`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,7 +93,7 @@ pub struct Logits {
 
 impl Logits {
     /// Combines the logits of the parts. `share` is the weight of the network's logits, from 0 to 1; the weight of the
-    /// n-grams' logits is `1 − share`.
+    /// n-grams' logits is `1 − share`. If there is only one part, the combined logits are its logits.
     pub fn blend(network: Option<Vec<f32>>, ngrams: Option<Vec<f32>>, share: f32, words: usize) -> Self {
         let combined = match (&network, &ngrams) {
             (Some(network), Some(ngrams)) => {
@@ -105,9 +106,9 @@ impl Logits {
     }
 }
 
-/// Computes the probabilities of the classes from their logits, which are first divided by `temperature`: the softmax
-/// of several logits. A single logit belongs to the second of two classes, and its sigmoid is the probability of this
-/// class.
+/// Computes the probabilities of the classes from their logits, which are first divided by `temperature`. The
+/// probabilities of several classes are the softmax of their logits. A single logit belongs to the second of two
+/// classes, and its sigmoid is the probability of this class.
 pub fn probabilities(logits: &[f32], temperature: f64) -> Vec<f32> {
     if let [logit] = logits {
         let probability = sigmoid(f64::from(*logit) / temperature) as f32;

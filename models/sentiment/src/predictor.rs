@@ -19,8 +19,8 @@ pub const NGRAMS: &str = "ngrams.safetensors";
 /// The name of the file with the weight of the network in a blend ([`Share`]), in a package.
 pub const BLEND: &str = "blend.json";
 
-/// Classifies texts by a network, by n-grams, or by a blend of both: film reviews as positive or negative, or texts
-/// into the classes of other training data.
+/// Classifies texts by a network, by n-grams, or by a blend of both: as positive or negative, or into the classes of
+/// the model's training data.
 #[derive(Debug)]
 pub struct Sentiment {
     settings: Settings,
@@ -131,7 +131,8 @@ impl Predictor for Sentiment {
 }
 
 impl Sentiment {
-    /// Creates a model from the parts that the settings describe.
+    /// Creates a model from its settings and its classifier. The classifier must have the parts (network, n-grams) that
+    /// the settings describe.
     pub fn new(settings: Settings, classifier: Classifier) -> Self {
         Self { settings, classifier }
     }
@@ -180,8 +181,8 @@ impl Sentiment {
         }
     }
 
-    /// Sets the temperature and its length exponent, from which [`Settings::temperature_of`] computes the temperature
-    /// of a text.
+    /// Sets the temperature and the length exponent in the settings. From both, [`Settings::temperature_of`] computes
+    /// the number by which the logits of a text are divided.
     pub fn set_temperature(&mut self, temperature: Positive, length_exponent: Option<f64>) {
         self.settings.temperature = Some(temperature);
         self.settings.length_exponent = length_exponent;
@@ -271,7 +272,7 @@ fn open_ngrams(package: &Package<'_>, outputs: usize) -> Result<NgramClassifier,
     let ngrams = NgramClassifier::parse(&package.read(NGRAMS)?).map_err(invalid)?;
     match ngrams.outputs() == outputs {
         true => Ok(ngrams),
-        false => Err(invalid(format!("the n-grams have {} logits, but the model needs {outputs}", ngrams.outputs()))),
+        false => Err(invalid(format!("{} weights per n-gram, but the model has {outputs} logits", ngrams.outputs()))),
     }
 }
 

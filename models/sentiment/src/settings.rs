@@ -1,8 +1,8 @@
-//! Settings of a trained model, as `manifest.json` stores them.
+//! Settings of a trained model. They are stored in `manifest.json`, a file in the folder (package) of the model.
 //!
-//! The keys are the same as in the tables `[data]` and `[model]` of a recipe, which is a TOML file with the settings of
-//! a training. Packages of the older format 1 store the whole recipe instead, so keys that inference does not need are
-//! ignored.
+//! The keys in `data` and `model` are the same as in the tables `[data]` and `[model]` of a recipe, which is a TOML
+//! file with the settings of a training. Packages of the older format 1 store the whole recipe, in `config.json`.
+//! Therefore, keys that inference does not need are ignored.
 
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ use crate::model::NetworkConfig;
 pub struct Settings {
     /// How many words of a text the network reads, and from which end.
     pub data: Reading,
-    /// The parts of the model.
+    /// The parts of the model: a network, n-grams, or both.
     pub model: ModelSettings,
     /// The names of the classes, in the order of the logits. If empty, the classes are `negative` and `positive`, and
     /// the model has one logit, for `positive`.
@@ -26,9 +26,9 @@ pub struct Settings {
     /// the validation part, so that probabilities are calibrated ([Guo et al. 2017](https://arxiv.org/abs/1706.04599)).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<Positive>,
-    /// How the temperature depends on the length of a text: the temperature is multiplied by (n / [`USUAL_WORDS`]) to
-    /// the power of this exponent, where n is the number of words, but at least 1 and at most [`LONG`]. Training
-    /// chooses the exponent together with the temperature.
+    /// How the temperature depends on the length of a text; if absent, the length has no effect. The temperature is
+    /// multiplied by (n / [`USUAL_WORDS`]) to the power of this exponent. Here, n is the number of words of the text,
+    /// limited to the range from 1 to [`LONG`]. Training chooses the exponent together with the temperature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub length_exponent: Option<f64>,
     /// Whether the network is a language model, which has only learned to predict words, and cannot classify texts.
@@ -60,7 +60,8 @@ impl Settings {
         temperature * length_factor(words, self.length_exponent.unwrap_or(0.0))
     }
 
-    /// The number of logits: one per class, or one if `classes` is empty, which means `negative` and `positive`.
+    /// The number of logits: one per class; if `classes` is empty, one logit for both classes, `negative` and
+    /// `positive`.
     pub fn outputs(&self) -> usize {
         self.classes.len().max(1)
     }
@@ -101,7 +102,8 @@ pub struct ModelSettings {
     pub ngrams: Option<NgramSettings>,
 }
 
-/// The settings of the n-grams. This struct is empty, because the file `ngrams.safetensors` contains all values.
+/// The settings of the n-grams. This struct is empty, because the file `ngrams.safetensors` contains the whole n-gram
+/// classifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NgramSettings {}
 
@@ -125,7 +127,7 @@ pub enum Keep {
 }
 
 impl Keep {
-    /// The positions of the words that are read in a text of `words` words, of which at most `most` are read.
+    /// The positions of the words that the network reads: at most `most` of the `words` words of a text.
     pub fn range(self, words: usize, most: Count) -> Range<usize> {
         match self {
             Self::First => 0..most.get().min(words),

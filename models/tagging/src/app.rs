@@ -14,7 +14,7 @@ use crate::train::TaggingTask;
 use options::DataOptions;
 use predict::Predict;
 
-/// The application `tagging`, as the crate `cli` needs it for a command-line program.
+/// The description of the application `tagging` for the crate `cli`: training task, help texts and subcommands.
 pub struct App;
 
 impl Application for App {

@@ -1,4 +1,5 @@
-//! The features that the network reads of each token in a sentence: word ids, character ids and shapes.
+//! The features that the network reads of each token in a sentence: word ids, character ids and word shapes. The
+//! [`shape`] of a word says whether it has letters and digits, and which letters are upper case.
 
 use std::collections::HashMap;
 
@@ -7,14 +8,14 @@ use inference::{Package, PackageError};
 
 use crate::vectors::WordVectors;
 
-/// The number of shapes that [`shape`] distinguishes.
+/// The number of word shapes that [`shape`] distinguishes, such as "lower case" and "digits".
 pub const SHAPES: usize = 8;
 /// The largest number of characters that the network reads of one token. Characters after the first 24 are ignored.
 const MAX_CHARACTERS: usize = 24;
 /// The id of every character that the encoder does not know. Id 0 is padding, and known characters have ids from 2 on.
 const UNKNOWN_CHARACTER: u32 = 1;
 
-/// Converts tokens to word ids, character ids and shapes.
+/// Converts tokens to word ids, character ids and word [shapes](shape).
 #[derive(Clone, Debug)]
 pub struct Encoder {
     words: Vocabulary,
@@ -30,7 +31,7 @@ pub struct Sentence {
     pub words: Vec<u32>,
     /// The ids of the characters of each token: at least 1 and at most 24 ids per token.
     pub characters: Vec<Vec<u32>>,
-    /// The number of each token's [`shape`].
+    /// The word shape of each token: a number that [`shape`] returns.
     pub shapes: Vec<u32>,
 }
 

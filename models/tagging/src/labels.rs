@@ -48,7 +48,7 @@ impl Labels {
         &self.kinds
     }
 
-    /// Returns the number of labels, which is K in the shapes of tensors.
+    /// Returns the number of labels. It is the last dimension of the emissions, K in `[B, T, K]`.
     pub fn count(&self) -> usize {
         1 + 4 * self.kinds.len()
     }

@@ -56,7 +56,7 @@ pub struct NetworkConfig {
     /// for all tokens of a sentence.
     #[serde(default)]
     pub input_dropout: Fraction,
-    /// The probability that locked dropout zeroes an output feature of the sentence LSTM or of one of its layers.
+    /// The probability that locked dropout zeroes an output feature of a layer of the sentence LSTM.
     #[serde(default)]
     pub output_dropout: Fraction,
 }
@@ -106,7 +106,8 @@ pub struct Batch {
     words: Tensor<2, Int>,
     /// Pretrained word vectors, zero in the padding: `[batch, time, E]`; `None` if word embeddings are learned.
     vectors: Option<Tensor<3>>,
-    /// One-hot shapes, zero in the padding: `[batch, time, SHAPES]`.
+    /// The one-hot encoded word [shape](crate::features::shape) of each token, zero in the padding:
+    /// `[batch, time, SHAPES]`.
     shapes: Tensor<3>,
     /// Character ids of each distinct token, padded with 0: `[distinct tokens, characters]`.
     characters: Tensor<2, Int>,
@@ -204,8 +205,9 @@ impl Batch {
         }
     }
 
-    /// Pads the sentences to the length of the longest sentence. Character ids are stored once per distinct token, so
-    /// that the character LSTM reads each distinct token once.
+    /// Creates a batch from encoded sentences, and pads them to the length of the longest sentence. `vectors` are the
+    /// pretrained word vectors, if there are any. The batch stores the character ids once per distinct token, so that
+    /// the character LSTM reads each distinct token once.
     pub fn new(sentences: &[Sentence], vectors: Option<&WordVectors>, device: &Device) -> Self {
         let lengths: Vec<usize> = sentences.iter().map(|sentence| sentence.words.len()).collect();
         let time = lengths.iter().copied().max().unwrap_or(0).max(1);

@@ -15,10 +15,10 @@ const CRF: &str = "the scores of the CRF, as JSON: start, end and transitions[fr
                    the label or transition is not allowed; subtract `outside_penalty` from the emissions of the first \
                    label before decoding";
 
-/// `spelling.onnx` reads the characters of tokens, and returns their features. `model.onnx` reads these features with
-/// the ids and shapes of the words of sentences, and returns the emissions, `[batch, time, labels]`. The entities
-/// follow from the best label sequence, which the Viterbi algorithm finds from the emissions and from the CRF scores in
-/// the metadata.
+/// `spelling.onnx` reads the characters of tokens, and returns one feature vector per token. `model.onnx` reads these
+/// vectors, the word ids and the word [shapes](crate::features::shape), and returns the emissions (the score of each
+/// label for each token), `[batch, time, labels]`. To find the entities, a program runs the Viterbi algorithm on the
+/// emissions and the CRF scores, which are in the metadata of the graphs.
 impl ToOnnx for Tagger {
     fn to_onnx(&self, options: &Options) -> Result<Export, OnnxError> {
         let labels: Vec<String> = (0..self.labels().count()).map(|label| self.labels().name(label)).collect();
@@ -41,7 +41,7 @@ impl ToOnnx for Tagger {
     }
 }
 
-/// Returns the graph that computes the emissions of sentences.
+/// Returns the graph `model.onnx`, which computes the emissions: the score of each label for each token.
 fn sentences(tagger: &Tagger, options: &Options) -> Graph {
     let about = match options.lengths {
         true => "Scores of the labels of each token, for sentences padded to the longest of a batch.",
@@ -75,7 +75,7 @@ fn sentences(tagger: &Tagger, options: &Options) -> Graph {
 /// number, as the package does.
 fn vectors(graph: &mut Graph, tagger: &Tagger, words: &Value) -> Value {
     let Some(vectors) = tagger.encoder().vectors() else {
-        unreachable!("a network without word embeddings reads word vectors")
+        unreachable!("a network without learned word embeddings has pretrained word vectors")
     };
     let values = graph.bytes("vectors", vectors.values(), &[vectors.words(), vectors.size()]);
     let scales = graph.floats("scales", vectors.scales(), &[vectors.words(), 1]);
@@ -85,8 +85,8 @@ fn vectors(graph: &mut Graph, tagger: &Tagger, words: &Value) -> Value {
     graph.node("Mul", &[&rows, &scales])
 }
 
-/// Returns the graph that computes the spelling features of tokens from their characters. The caller must give tokens of
-/// equal length in one batch, because the graph does not handle padding.
+/// Returns the graph that computes the spelling features of tokens from their characters. The caller must give tokens
+/// of equal length in one batch, because the graph does not handle padding.
 fn spelling(tagger: &Tagger, options: &Options) -> Graph {
     let about = "Features of the spelling of tokens, computed from their first 24 characters. All tokens of a batch \
                  must have the same number of characters, because there is no padding. A program can compute the features of a token once and keep them.";

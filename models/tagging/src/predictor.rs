@@ -48,7 +48,7 @@ impl Predictor for Tagger {
 
     fn predict(&self, inputs: &[String], options: &Options) -> Result<Vec<Prediction>, PredictError> {
         if !(0.0..=1.0).contains(&options.min_confidence) {
-            let message = format!("{} is not between 0 and 1", options.min_confidence);
+            let message = format!("{} is not between 0 and 1; set a number from 0 to 1", options.min_confidence);
             return Err(PredictError::bad_input("min_confidence", message));
         }
         let sentences: Vec<Vec<Vec<Range<usize>>>> = inputs.iter().map(|input| text::sentences(input)).collect();
@@ -138,9 +138,9 @@ impl Tagger {
         })
     }
 
-    /// Computes the emissions of the sentences in batches, `[batch, time, labels]`, and passes them with the number of
-    /// tokens of each sentence to `answer`, which returns one list per sentence of the batch. Returns these lists in
-    /// the order of `sentences`.
+    /// Computes the emissions of the sentences batch by batch. For each batch, calls `answer` with the emissions,
+    /// `[batch, time, labels]`, and the number of tokens of each sentence; `answer` returns one list per sentence.
+    /// Returns the lists of all sentences in the order of `sentences`.
     fn each_batch<S: AsRef<str>, T: AsRef<[S]>, A: Clone>(
         &self,
         sentences: &[T],
@@ -159,7 +159,7 @@ impl Tagger {
         answers
     }
 
-    /// Sets [`Settings::outside_penalty`].
+    /// Sets the number that is subtracted from the score of the label `O`: see [`Settings::outside_penalty`].
     pub fn set_outside_penalty(&mut self, penalty: f32) {
         self.settings.outside_penalty = penalty;
     }
@@ -172,15 +172,16 @@ impl Tagger {
         emissions - Tensor::<1>::from_floats(penalties.as_slice(), &self.device).reshape([1, 1, self.labels.count()])
     }
 
-    /// Returns the entities of the most probable label sequence, each with its confidence.
+    /// Returns the entities of one sentence, each with its confidence. The entities are those of the label sequence
+    /// with the highest CRF score.
     fn spans(&self, lattice: &Lattice) -> Vec<(Span, f32)> {
         let spans = self.labels.decode(&lattice.viterbi());
         let confidence = |span: &Span| lattice.log_probability(span.start, &span.labels()).exp() as f32;
         spans.into_iter().map(|span| (span, confidence(&span))).collect()
     }
 
-    /// Converts spans to entities with offsets in bytes and characters. A span is a byte range of `text`, the index of
-    /// a kind, and a confidence. The spans must be in ascending order.
+    /// Returns an [`Entity`] for each item of `spans`, with offsets in bytes and in characters. An item consists of a
+    /// byte range of `text`, the index of a kind, and a confidence. The byte ranges must be in ascending order.
     fn entities(&self, text: &str, spans: impl Iterator<Item = (Range<usize>, usize, f32)>) -> Vec<Entity> {
         let (mut byte, mut character) = (0, 0); // the same offset in bytes and in characters
         let mut count_to = |end: usize| {

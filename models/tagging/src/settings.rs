@@ -20,7 +20,7 @@ pub struct Settings {
     pub characters: String,
     /// The number that the model subtracts from the score of the label "outside" (`O`) of every token. If few training
     /// tokens are in entities, a model finds too few entities; with a larger number, the model finds more entities.
-    /// Training chooses the number with the highest F1 on the validation part.
+    /// Training chooses the number that gives the highest F1 on the validation part.
     #[serde(default)]
     pub outside_penalty: f32,
 }

@@ -104,8 +104,9 @@ fn special(line: &str, start: usize) -> Option<&str> {
     (length > 0).then(|| &text[..1 + length])
 }
 
-/// Returns the clitic that follows an `@name` or a `#tag` at the byte `start` of the line, as in `@ada's`. In all other
-/// tokens, such as `Ada's`, the apostrophe is not a word boundary of Unicode, and [`split_clitic`] finds the clitic.
+/// Returns the clitic that starts at the byte `start` of the line, such as the `'s` of `@ada's`; `None` if there is no
+/// clitic. Only an `@name` or a `#tag` needs this function, because [`special`] ends the token before the apostrophe.
+/// Other words, such as `Ada's`, are one word for Unicode, and [`split_clitic`] splits off the clitic.
 fn clitic(line: &str, start: usize) -> Option<&str> {
     let text = &line[start..];
     if !text.starts_with(['\'', '’']) || !line[..start].ends_with(char::is_alphanumeric) {
@@ -116,8 +117,9 @@ fn clitic(line: &str, start: usize) -> Option<&str> {
     CLITICS.contains(&word.to_lowercase().replace('’', "'").as_str()).then_some(word)
 }
 
-/// Returns whether `word`, which follows the token `last` without a space, belongs to that token: if `word` is the full
-/// stop of an abbreviation or of an initial, or if `word` repeats a punctuation mark, as in `...`.
+/// Returns whether `word`, which follows the token `last` without a space, is a part of that token. This is the case if
+/// `word` is the full stop of an abbreviation or of an initial, or if `word` repeats the punctuation mark of `last`, as
+/// in `...`.
 fn joins(last: &str, word: &str) -> bool {
     match word.chars().next() {
         Some('.') if last.starts_with(char::is_alphabetic) => is_abbreviation(last),

@@ -14,9 +14,9 @@ const LARGEST: f32 = 127.0;
 pub struct WordVectors {
     /// The number of numbers in a vector.
     size: usize,
-    /// For each vector, the factor by which its stored numbers are multiplied: `[words]`.
+    /// For each vector, the scale factor, `[words]`: a vector is its stored numbers times its scale factor.
     scales: Vec<f32>,
-    /// The stored numbers, `[words, size]`: the numbers of each vector, divided by the factor of the vector and
+    /// The stored numbers, `[words, size]`: the numbers of each vector, divided by the scale factor of the vector and
     /// rounded.
     values: Vec<i8>,
 }
@@ -48,12 +48,13 @@ impl WordVectors {
         self.size
     }
 
-    /// Returns the stored numbers, `[words, size]`: the numbers of each vector, divided by the factor of the vector.
+    /// Returns the stored numbers, `[words, size]`: the numbers of each vector, divided by the scale factor of the
+    /// vector and rounded.
     pub fn values(&self) -> &[i8] {
         &self.values
     }
 
-    /// Returns the factor of each vector, `[words]`.
+    /// Returns the scale factor of each vector, `[words]`: a vector is its stored numbers times its scale factor.
     pub fn scales(&self) -> &[f32] {
         &self.scales
     }

@@ -15,7 +15,7 @@ const TAIL: f64 = 0.025;
 /// The largest number of classes for which [`measure`] reports the precision and the recall of each class.
 const LISTED: usize = 50;
 
-/// Metrics of a classifier with 95 % intervals of the percentile bootstrap over examples:
+/// Computes the metrics of a classifier, with 95 % confidence intervals (percentile bootstrap over the examples):
 ///
 /// - `accuracy`: the share of examples whose most probable class is right
 /// - `macro_f1`: the mean F1 of the classes that have examples
@@ -41,8 +41,8 @@ pub fn measure(answers: &[Answer], classes: &[String]) -> Vec<Metric> {
     metrics
 }
 
-/// The 95 % interval of a metric: the percentile bootstrap over examples, with a fixed seed. The bounds are NaN if
-/// there are no examples.
+/// Returns the lower and the upper bound of the 95 % confidence interval of a metric, by percentile bootstrap over the
+/// examples with a fixed seed. The bounds are NaN if there are no examples.
 pub fn interval(answers: &[Answer], metric: impl Fn(&[Answer]) -> f64) -> [f64; 2] {
     if answers.is_empty() {
         return [f64::NAN; 2];

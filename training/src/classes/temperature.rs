@@ -1,5 +1,5 @@
-//! Temperature scaling ([Guo et al. 2017](https://arxiv.org/abs/1706.04599)): the number by which logits are divided, so that
-//! probabilities are calibrated.
+//! Temperature scaling ([Guo et al. 2017](https://arxiv.org/abs/1706.04599)): the logits are divided by a number, the
+//! temperature, so that the probabilities are calibrated.
 
 /// The smallest and the largest temperature of the search.
 const LIMITS: [f64; 2] = [0.25, 4.0];

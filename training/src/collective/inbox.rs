@@ -11,7 +11,7 @@ use super::Lost;
 pub enum Message {
     /// The content that `rank` sends in the exchange with the number `round`.
     Part { round: usize, rank: usize, content: Arc<[u8]> },
-    /// The last message of `rank`, which has ended after `rounds` exchanges.
+    /// The last message of a rank: it has ended after `rounds` exchanges.
     Ended { rank: usize, rounds: usize },
 }
 
@@ -105,8 +105,8 @@ mod tests {
     /// The decisions of a rank, and how it has ended; `None` if it waits for ever.
     type Ended = (Vec<bool>, Option<Result<(), Lost>>);
 
-    /// What happens to messages, besides a random order: each is lost or repeated with these probabilities, and a rank ends
-    /// before its next message with this one.
+    /// What happens to messages, besides a random order: each is lost or repeated with these probabilities, and a rank
+    /// ends before its next message with this one.
     #[derive(Clone, Copy)]
     struct Faults {
         loss: f64,

@@ -6,8 +6,9 @@
 //! | [`Threads`] | threads of one process, for tests |
 //! | `Mpi` (cargo feature `mpi`) | processes that `mpirun` has started |
 //!
-//! All ranks call the same functions in the same order. A sum or a decision is the same on every rank on which the call
-//! succeeds. Therefore the ranks of a training never make different decisions.
+//! All ranks call the same functions in the same order. A call that adds values or makes a common decision (such as
+//! whether to stop) has the same result on every rank on which it succeeds. Therefore the ranks never make different
+//! decisions.
 
 mod inbox;
 #[cfg(feature = "mpi")]
@@ -34,8 +35,8 @@ pub struct Lost {
     pub rank: usize,
 }
 
-/// The connection of one rank with all ranks of a training. An implementation only sends bytes between the ranks. The
-/// methods of `dyn Collective` build sums and common decisions on these messages.
+/// The connection of one rank with all ranks of a training. An implementation only has to send bytes between the ranks.
+/// The methods of `dyn Collective` use it to add values over all ranks, and to make common decisions.
 pub trait Collective {
     /// The number of this rank, counted from 0. Rank 0 writes the files of the run.
     fn rank(&self) -> usize;
@@ -66,7 +67,8 @@ pub trait Collective {
         compute();
     }
 
-    /// Tells the implementation that this rank ends without an error, or that all ranks have agreed to stop.
+    /// Tells the implementation that this rank ends as planned: without an error, or because all ranks have agreed to
+    /// stop.
     fn finish(&self) {}
 }
 
@@ -128,7 +130,7 @@ impl dyn Collective + '_ {
         Ok(all.chunks_exact(longest).zip(lengths).map(|(bytes, length)| bytes[..length].to_vec()).collect())
     }
 
-    /// Sends `own` of rank 0 to all ranks, and returns it. The argument `own` of all other ranks is ignored.
+    /// Returns the bytes that rank 0 passes as `own`, on every rank. The argument `own` of all other ranks is ignored.
     ///
     /// # Errors
     ///
@@ -152,7 +154,7 @@ impl dyn Collective + '_ {
         Ok(std::array::from_fn(|question| all.iter().any(|votes| votes[question] == 1)))
     }
 
-    /// Returns the share of this rank in the rows of every batch.
+    /// Returns the [`Share`] of this rank, which determines the rows of each batch that this rank computes.
     pub fn share(&self) -> Share {
         Share { rank: self.rank(), world: self.world() }
     }
@@ -162,7 +164,8 @@ impl dyn Collective + '_ {
         self.rank() == 0
     }
 
-    /// Calls `compute` through [`in_turn`](Collective::in_turn), and returns its result.
+    /// Calls `compute` through [`in_turn`](Collective::in_turn), so that only one rank in this process computes at a
+    /// time. Returns the result of `compute`.
     pub(crate) fn turn<R>(&self, compute: impl FnOnce() -> R) -> R {
         if self.world() == 1 {
             return compute();
@@ -171,7 +174,7 @@ impl dyn Collective + '_ {
         self.in_turn(&mut || result = compute.take().map(|compute| compute()));
         match result {
             Some(result) => result,
-            None => unreachable!("`in_turn` calls its argument"),
+            None => unreachable!("`in_turn` must call its argument"),
         }
     }
 }
@@ -210,7 +213,7 @@ impl Wire {
     }
 }
 
-/// The only rank of a training that is not distributed over several ranks.
+/// The rank of a training that has a single rank. It exchanges no data.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Alone;
 
@@ -234,7 +237,7 @@ impl Collective for Alone {
     }
 }
 
-/// The share of one rank in the rows of a batch.
+/// Determines which rows of a batch one rank of a data-parallel training computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
     /// The number of the rank, counted from 0.

@@ -14,8 +14,8 @@ const WORLD: [&str; 3] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS"];
 /// One of several processes that `mpirun` has started.
 ///
 /// If a process dies, MPI ends all other processes, so [`Lost`] is never returned. MPI also ends all processes if this
-/// value is dropped before the call of [`finish`](Collective::finish), because they would wait for this process
-/// forever.
+/// value is dropped before the call of [`finish`](Collective::finish). The other processes would otherwise wait for
+/// this process forever.
 pub struct Mpi {
     universe: Universe,
     finished: Cell<bool>,

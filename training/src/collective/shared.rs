@@ -10,7 +10,7 @@ use super::{Collective, Lost, Wire};
 use crate::error::{Result as TrainingResult, TrainingError};
 use crate::task::Carry;
 
-/// The values of one optimizer step that are summed over all ranks, in addition to the gradients.
+/// The loss and the number of items of one optimizer step: those of one rank, or their sums over all ranks.
 #[derive(Clone, Copy)]
 pub struct Totals {
     /// The sum of the losses of all items.
@@ -76,8 +76,8 @@ impl ModuleVisitor for Put {
 /// The smallest number of values of a gradient that is sent in its own message. Smaller gradients are sent together.
 const LARGE: usize = 1 << 14;
 
-/// Replaces the gradients by their sums over the ranks. A gradient that no rank has stays `None`. `own` are the totals
-/// of this rank. Returns the totals of all ranks.
+/// Replaces the gradients by their sums over the ranks. If no rank has a gradient for a parameter, the `data` of this
+/// gradient stays `None`. `own` are the totals of this rank. Returns the sums of the totals over all ranks.
 fn add_all(ranks: &dyn Collective, gradients: &mut [Gradient], own: Totals, wire: Wire) -> Result<Totals, Lost> {
     let rows: Vec<NonZero> = gradients.iter().map(Gradient::nonzero).collect();
     let mut message = vec![own.loss.to_bits(), own.items as u64];
@@ -154,7 +154,8 @@ enum NonZero {
     None,
     /// The indices of the rows: fewer than half of all rows, as in the gradient of an embedding.
     Few(Vec<u32>),
-    /// At least half of the rows, or an unknown set of rows. The value is the number of all rows of the gradient.
+    /// At least half of the rows, or any rows of a small gradient, which is sent as a whole. The value is the number of
+    /// all rows of the gradient.
     All(usize),
 }
 
@@ -237,8 +238,8 @@ pub fn gather(ranks: &dyn Collective, carry: &Carry) -> Result<Carry, Lost> {
     carry.iter().map(joined).collect()
 }
 
-/// Returns the part of the hidden states of a checkpoint, each `[layers, rows, features]`, for this rank's rows of the
-/// batch.
+/// Selects the hidden states of this rank's rows of the batch. `carry` are the hidden states of a checkpoint, which
+/// contain the rows of all ranks, each `[layers, rows, features]`.
 pub fn part(ranks: &dyn Collective, carry: Carry) -> Carry {
     let own = |state: Tensor<3>| {
         let rows = ranks.share().rows(state.dims()[1]);

@@ -14,11 +14,11 @@ pub struct Threads {
     rank: usize,
     /// The messages that this rank has received but not used yet.
     inbox: RefCell<Inbox>,
-    /// The number of the rank whose end made this rank stop; `None` as long as no other rank has ended.
+    /// The number of the rank whose end made an exchange of this rank fail; `None` as long as no exchange has failed.
     lost: Cell<Option<usize>>,
     /// Receives the messages of all ranks to this rank.
     receiver: Receiver<Message>,
-    /// One sender per rank, including this rank, which sends messages to that rank.
+    /// The senders of messages: sender `i` sends to rank `i`. There is also a sender to this rank itself.
     senders: Vec<Sender<Message>>,
     /// Held by the rank that draws from the random generator of a device, which is global to the process.
     turn: Arc<Mutex<()>>,
@@ -61,8 +61,9 @@ impl Threads {
         }
     }
 
-    /// Sends `own` to all ranks, takes one part of what each rank has sent, and writes these parts to `received` in the
-    /// order of the ranks. `part(bytes, rank)` returns the part of the bytes of one sender for this rank.
+    /// Sends `own` to all ranks. From the bytes that each rank has sent, takes one part, and writes these parts to
+    /// `received` in the order of the ranks. `part` gets the bytes from one rank and the number of this rank, and
+    /// returns the part of the bytes that this rank takes.
     fn copy_from_all(&self, own: &[u8], received: &mut [u8], part: impl Fn(&[u8], usize) -> &[u8]) -> Result<(), Lost> {
         let all = self.exchange(own)?;
         let parts: Vec<&[u8]> = all.iter().map(|content| part(content, self.rank)).collect();

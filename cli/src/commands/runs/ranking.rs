@@ -24,7 +24,7 @@ pub struct Ranked {
     pub runs: usize,
     /// The number of these runs that are finished.
     pub finished: usize,
-    /// The mean over the runs of their best validation metric; `None` if no run has been validated yet.
+    /// The mean of the best validation metrics of the runs; `None` if no run has been validated yet.
     pub valid: Option<f64>,
     /// Half the width of the 95 % confidence interval of `valid`; `None` for fewer than two runs.
     pub interval: Option<f64>,

@@ -8,21 +8,22 @@ use rand::rngs::ChaCha8Rng;
 use super::RATE;
 use super::shapes::{self, Habit, Point, SYMBOLS, Wave, Waves, distance, length, mix, spaced};
 
-/// The number of equally spaced points of a line, from which the samples at equal time steps are computed.
+/// The number of points, equally spaced along the line of a drawing, from which the positions of the pen at equal time
+/// steps are computed.
 const POINTS: usize = 160;
 /// The smallest and the largest number of steps of a drawing.
 const STEPS: [usize; 2] = [20, 60];
-/// The length of a line whose drawing takes [`Person::seconds`]. The unit is half the size of a symbol.
+/// A person needs [`Person::seconds`] seconds for a line of this length. The unit is half the size of a symbol.
 const USUAL_LENGTH: f64 = 6.0;
 /// The middle of the sheet, in pixels.
 const MIDDLE: f64 = 200.0;
-/// The scale of the habitual slow deviations from the ideal line of a symbol, which are the same in all drawings of the
-/// symbol by a person. The unit is half the size of a symbol.
+/// The scale of a person's habitual low-frequency deviations from the ideal line of a symbol. They are the same in all
+/// drawings of the symbol by this person. The unit is half the size of a symbol.
 const HABITUAL: f64 = 0.07;
 /// The probability that a person draws a symbol in another way than usual.
 const SLIPS: f64 = 0.1;
 
-/// The habits of a person. Lengths are in units of half the size of a symbol, unless they are said to be in pixels.
+/// The habits of a person. The unit of lengths is half the size of a symbol, except where pixels are mentioned.
 pub(super) struct Person {
     /// The horizontal shift of a point per unit of its height (shear).
     slant: f64,
@@ -36,16 +37,18 @@ pub(super) struct Person {
     place: Point,
     /// The time in seconds in which the person draws a line of the length [`USUAL_LENGTH`].
     seconds: f64,
-    /// How much slower the pen is where the line turns: 0 for no effect of turns.
+    /// How much the pen slows down where the line turns: where the line goes back, the pen needs `1 + slowing` times as
+    /// long per unit of length.
     slowing: f64,
-    /// How much slower the pen is at both ends of the line: 0 for no effect of the ends.
+    /// How much the pen slows down at both ends of the line, where it needs `1 + easing` times as long per unit of
+    /// length.
     easing: f64,
-    /// The number of neighbours on each side that are averaged with a point of the line, as a fraction of all points.
-    /// This moving average makes corners round.
+    /// A moving average along the line makes corners round. It includes this fraction of all points on each side of a
+    /// point.
     rounding: f64,
-    /// The scale of slow deviations from the line, which are different in every drawing.
+    /// The scale of low-frequency deviations from the line, which are different in every drawing.
     wobble: f64,
-    /// The scale of fast deviations from the line (tremor).
+    /// The scale of high-frequency deviations from the line (tremor).
     tremor: f64,
     /// The lengths of the hooks before and after the symbol: short strokes at the start and the end of the line.
     hooks: [f64; 2],
@@ -78,7 +81,8 @@ impl Habit {
     }
 }
 
-/// Returns random waves for slow deviations from a line. The amplitudes of the waves have the standard deviation 1.
+/// Returns random waves for low-frequency deviations from a line. The amplitudes of the waves have the standard
+/// deviation 1.
 fn waves(rng: &mut ChaCha8Rng) -> Waves {
     let wave = |rng: &mut ChaCha8Rng, index: usize| Wave {
         size: normal(rng),
@@ -159,8 +163,8 @@ impl Person {
         line
     }
 
-    /// Adds slow deviations to a line: the deviations that the person repeats (`habit.waves`), and random deviations
-    /// for this drawing.
+    /// Adds low-frequency deviations to a line: the deviations that the person repeats (`habit.waves`), and random
+    /// deviations for this drawing.
     fn bent(&self, line: &[Point], habit: &Habit, rng: &mut ChaCha8Rng) -> Vec<Point> {
         let waves = waves(rng);
         let deviation = |axis: usize, share: f64| {

@@ -29,8 +29,8 @@ pub(super) struct Habit {
     /// A number from 0 to 1. For a closed symbol, it selects one of the usual starting points of the symbol; for a
     /// spiral, it is the starting angle as a fraction of a turn.
     pub start: f64,
-    /// For a closed symbol, the distance along the line from the selected usual starting point to the actual start, as
-    /// a fraction of the length of the line.
+    /// For a closed symbol, the distance along the line from the starting point that `start` selects to the point where
+    /// the pen begins, as a fraction of the length of the line.
     pub offset: f64,
     /// Whether the line is drawn from its end to its start.
     pub reversed: bool,
@@ -41,7 +41,7 @@ pub(super) struct Habit {
     pub form: f64,
     /// The fraction of a closed symbol that is drawn: below 1, a gap is left; above 1, the ends overlap.
     pub closure: f64,
-    /// Slow deviations from the line, which are the same in all drawings of the symbol by the person.
+    /// Low-frequency deviations from the line, which are the same in all drawings of the symbol by the person.
     pub waves: Waves,
 }
 
@@ -66,7 +66,8 @@ impl Wave {
     }
 }
 
-/// Returns the line of a symbol as a list of points. `symbol` is the index in [`SYMBOLS`].
+/// Returns the line of a symbol, as a person with the given habit draws it, but without the deviations `habit.waves`.
+/// `symbol` is the index in [`SYMBOLS`].
 pub(super) fn line(symbol: usize, habit: &Habit) -> Vec<Point> {
     let form = habit.form;
     let mut line = match SYMBOLS[symbol] {
@@ -135,8 +136,8 @@ fn lemniscate(t: f64) -> Point {
     [t.cos() * scale, 1.3 * t.sin() * t.cos() * scale]
 }
 
-/// Returns the line that a person with the given habit draws around a closed outline. `starts` are the indices in
-/// `outline` of the usual starting points, with the most usual point first.
+/// Returns the line that a person with the given habit draws along a closed outline. `starts` holds the points of
+/// `outline` at which people usually start, as indices in `outline`. The most usual starting point is the first.
 fn closed(outline: &[Point], starts: &[usize], habit: &Habit) -> Vec<Point> {
     // About half of the persons, those with `start` up to 0.5, begin at the most usual point.
     let place = ((habit.start * 2.0 - 1.0).max(0.0) * starts.len() as f64) as usize;

@@ -29,18 +29,19 @@ pub(super) enum Wrong {
 #[derive(Debug, Default)]
 pub(super) struct Times {
     pub times: Vec<DateTime>,
-    /// Whether the file has step numbers instead of times. If so, [`timesteps::time_of_step`] has converted each step
-    /// number to a time.
+    /// Whether the file has step numbers instead of times. If so, `times` holds the time `n` seconds after the start of
+    /// 1970 for step number `n`, as [`timesteps::time_of_step`] does.
     pub numbered: bool,
-    /// The conversion of `times` to local times, if `times` are not local times.
+    /// The difference between local time and `times`, if `times` were converted to standard time because of daylight
+    /// saving time. With the default, `times` are local times.
     pub clock: Clock,
     /// Notes on assumptions and conversions that were made while the times were read.
     pub notes: Vec<Note>,
 }
 
 impl Times {
-    /// Returns whether the times are dates that were read as they are in the file, without a conversion. The time of a
-    /// row then does not depend on the other rows.
+    /// Returns whether all times are dates that were read without a conversion or an assumption. If true, the time of a
+    /// row does not depend on the other rows.
     pub fn is_plain(&self) -> bool {
         !self.numbered && self.clock == Clock::default() && self.notes.is_empty()
     }
@@ -68,8 +69,9 @@ const NAMES: [&str; 12] = [
 /// The usual names of columns that hold step numbers.
 const STEPS: [&str; 6] = ["t", "step", "time_step", "timestep", "time_idx", "time_index"];
 
-/// Finds the columns of the time by their names: a date, with an optional time of day; or the parts of a time,
-/// beginning with the year; or one column with a usual name. `None` if there are no such columns.
+/// Finds the time columns by their names, and returns their indices. In this order, looks for a date column, with an
+/// optional time of day in other columns; for columns with the parts of a time, beginning with the year; and for one
+/// column with a usual name. Returns `None` if there are no such columns.
 pub(super) fn columns(header: &[String]) -> Option<Vec<usize>> {
     let find = |name: &str| header.iter().position(|column| column.eq_ignore_ascii_case(name));
     if let Some(date) = find("date") {
@@ -94,14 +96,14 @@ fn parts_from(find: impl Fn(&str) -> Option<usize>, first: usize) -> Vec<usize> 
     PARTS[first..].iter().map_while(|part| find(part)).collect()
 }
 
-/// Returns whether a column has one of the usual names of a column of step numbers.
+/// Returns whether `column` is a usual name of a column that holds step numbers.
 fn is_step(column: &str) -> bool {
     STEPS.iter().any(|name| name.eq_ignore_ascii_case(column))
 }
 
-/// Reads the times of all rows, given as one text per time column. All rows have the same format: `format`, or else the
-/// only known format that fits all rows. The hour 24 is hour 0 of the next day. For an interval, the time is the start
-/// of the interval.
+/// Reads the times of all rows. `columns` are the names of the time columns. Each row has one text for each of these
+/// columns. All rows must have the same format: `format` or, if it is `None`, the only known format that fits all
+/// rows. The hour 24 is hour 0 of the next day. For an interval, the time is the start of the interval.
 pub(super) fn read(columns: &[&str], rows: &[Vec<String>], format: Option<&str>) -> Result<Times, Wrong> {
     if let (None, Some(roles)) = (format, roles(columns)) {
         // Two columns for the same part of a time, such as month and quarter, may contradict each other.
@@ -139,7 +141,8 @@ fn read_several(
     read_with_daytime(plain, &joined, format)
 }
 
-/// Reads one time per row. If no format is given, reads `joined`, which has a date and a time of day per row. If a
+/// Reads one time per row. `plain` has the texts of each row, joined by blanks, such as `2020-01-31 7 30`. `joined` has
+/// the date and the time of day of each row, such as `2020-01-31 07:30`. If no format is given, reads `joined`. If a
 /// format is given, reads `plain` in this format. If this fails, reads `joined` in this format, or in this format
 /// followed by the format of a time of day.
 fn read_with_daytime(plain: &[String], joined: &[String], format: Option<&str>) -> Result<Times, Wrong> {
@@ -149,21 +152,21 @@ fn read_with_daytime(plain: &[String], joined: &[String], format: Option<&str>) 
     read_texts("", plain, Some(format)).or_else(|wrong| others.next().ok_or(wrong))
 }
 
-/// Returns the index in [`PARTS`] of the part of a time that a column holds, by its name.
+/// Returns the index of a column name in [`PARTS`], regardless of upper and lower case.
 fn part(column: &str) -> Option<usize> {
     PARTS.iter().position(|part| part.eq_ignore_ascii_case(column))
 }
 
-/// Returns, for each column, the index in [`PARTS`] of the part of a time that the column holds, by its name. `None` if
-/// some column has another name, or if no column holds the year.
+/// Returns the index of each column name in [`PARTS`]; for a name in [`PERIODS`], the index of the month. Returns
+/// `None` if a name is in neither list, or if no column holds the year.
 fn roles(columns: &[&str]) -> Option<Vec<usize>> {
     let is_period = |column: &str| PERIODS.iter().any(|name| name.eq_ignore_ascii_case(column));
     let role = |column: &&str| part(column).or_else(|| is_period(column).then_some(1));
     columns.iter().map(role).collect::<Option<Vec<_>>>().filter(|roles| roles.contains(&0))
 }
 
-/// Reads one text per row: a time, or an interval such as `01:00 - 02:00`, of which the start is read. `column` is the
-/// name of the column, or empty for several columns.
+/// Reads one time per row. If the texts are intervals, such as `2020-01-31 01:00 - 2020-01-31 02:00`, reads their
+/// starts. `column` is the name of the time column; it is empty if each text was joined from several columns.
 fn read_texts(column: &str, texts: &[String], format: Option<&str>) -> Result<Times, Wrong> {
     if let Some(times) = numbers::read(column, texts, format)? {
         return Ok(times);

@@ -85,7 +85,7 @@ pub(super) fn iso(text: &str) -> Option<Stamp> {
     of_pieces(text).or_else(|| month().map(Stamp::from)).or_else(|| of_pieces(&joined()?))
 }
 
-/// Parses a time in a `strptime` format. `Q%m` in the format is a quarter, from 1 to 4.
+/// Parses a time in a `strptime` format. `Q%m` or `%q` in the format is a quarter, from 1 to 4.
 pub(super) fn by_format(format: &str, text: &str) -> Option<Stamp> {
     let of_quarter = format.contains("Q%m") || format.contains("%q");
     let parsed = strtime::parse(format.replace("%q", "%m"), text).ok()?;
@@ -163,8 +163,8 @@ pub(super) fn without_hour_24(text: &str) -> Option<String> {
     is_hour.then(|| format!("{}00:{}", &text[..place], &text[place + 3..]))
 }
 
-/// Returns the start of the interval in each text, such as `01.01.2023 00:00 - 01.01.2023 01:00`; `None` if some text
-/// is not an interval.
+/// Returns the start of each interval: `01.01.2023 00:00` for `01.01.2023 00:00 - 01.01.2023 01:00`. Returns `None` if
+/// some text is not an interval.
 pub(super) fn starts_of_intervals(texts: &[String]) -> Option<Vec<String>> {
     let separators = [" - ", " – ", " — ", " to ", " / "];
     let starts = |separator: &str| {

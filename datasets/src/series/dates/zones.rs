@@ -1,4 +1,5 @@
-//! Times with offsets from UTC. The local times of the file are kept unless the clocks change near a row.
+//! Times with offsets from UTC. The local times of the file are kept, unless there are rows near a change of the clocks
+//! (daylight saving time).
 
 use std::collections::BTreeSet;
 
@@ -17,10 +18,13 @@ const DAILY: SignedDuration = SignedDuration::from_hours(20);
 /// break does not matter.
 const SHORTEST_BREAK: SignedDuration = SignedDuration::from_hours(4);
 
-/// Returns local times without their offsets. But if a change of the clocks (daylight saving time) would give missing or
-/// duplicate hours among the rows, converts all times to standard time (the smallest offset); the field `clock` of the
-/// result then holds the differences between local time and standard time. A change gives no such hours if the time step
-/// is a day or longer, or if there are no rows at that time, as at night for the opening hours of an exchange.
+/// Returns the times without their offsets from UTC. Keeps the local times if all times have the same offset, if the
+/// time step is about a day or longer, or if the clocks change (daylight saving time) only during breaks without rows,
+/// such as the night at an exchange.
+///
+/// In all other cases, a change of the clocks would give missing or duplicate local times. The function then converts
+/// all times to standard time (the smallest offset), and the field `clock` of the result holds the differences between
+/// local time and standard time.
 ///
 /// # Errors
 ///
@@ -58,7 +62,7 @@ fn has_no_rows_near_changes(times: &[(DateTime, i32)]) -> bool {
     step >= DAILY || times.windows(2).all(is_in_break)
 }
 
-/// Returns the local time at the offset `to`.
+/// Converts a time from its own offset from UTC to the offset `to`.
 fn converted(stamp: &Stamp, to: Offset) -> DateTime {
     let seconds = to.seconds() - stamp.offset.unwrap_or(to).seconds();
     stamp.time.saturating_add(SignedDuration::from_secs(seconds.into()))

@@ -34,9 +34,9 @@ pub struct Case {
     pub graph: &'static str,
     /// Whether the inputs have padding, so that the graph needs the input `lengths`.
     pub padded: bool,
-    /// The number of steps of each row of the batch, if the graph `step` is run in a loop over the steps; otherwise
-    /// empty. In a loop, the first input and the first output have the dimensions batch and time, and each call of the
-    /// graph reads one step.
+    /// Empty if the graph is called once. If the graph `step` is called in a loop, once per time step: the number of
+    /// steps of each sequence in the batch. The first input and the first output then contain all steps,
+    /// `[batch, time, …]`, and each call gets one step of the input.
     pub loops: Vec<usize>,
     /// The name and the value of each input.
     pub inputs: Vec<(&'static str, Array)>,

@@ -1,4 +1,4 @@
-//! Random recurrent networks.
+//! Random recurrent networks, with test cases for their graphs.
 
 use burn::tensor::{Device, Tensor};
 use onnx::ToOnnx;

@@ -17,7 +17,8 @@ use sentiment::predictor::Classifier;
 
 use crate::case::{Array, Case, Model as Shipped, draw, named, random_state};
 
-/// Returns all shipped models, and a model with contextual word vectors, which no shipped model has.
+/// Returns all shipped models. Adds a text classifier with contextual word vectors, because no shipped model has such
+/// vectors.
 pub fn shipped() -> Vec<Shipped> {
     let shipped = zoo::APPLICATIONS.0.iter().flat_map(of_application);
     shipped.chain([of_sentiment("contextual".to_owned(), with_contextual_vectors())]).collect()
@@ -170,8 +171,9 @@ fn normalisation(model: &forecasting::Forecaster) -> Option<Normalise> {
     }
 }
 
-/// Returns two test cases of an autoregressive forecaster: the graph `model` reads the past, and the graph `step`
-/// forecasts the first value. The expected outputs are computed with teacher forcing.
+/// Returns two test cases of an autoregressive forecaster. The graph `model` reads the past (the look-back) and returns
+/// the state; the graph `step` forecasts the first value after the past. The expected forecast is computed with teacher
+/// forcing.
 fn step_by_step(network: &Recurrent, normalise: Option<Normalise>, batch: &Batch) -> Vec<Case> {
     let look_back = batch.inputs.dims()[1];
     let (variance, mean) = batch.inputs.clone().var_mean_bias(1);

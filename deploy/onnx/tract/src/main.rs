@@ -1,5 +1,6 @@
-//! Runs in tract the ONNX graphs that the example `cases` of the crate `onnx` writes, and compares the outputs with the
-//! outputs of our networks in burn.
+//! Checks exported ONNX graphs in tract. The example `cases` of the crate `onnx` writes the graphs, with test inputs
+//! and the outputs that our networks in burn compute from them. This program runs the graphs in tract, and compares the
+//! outputs.
 //!
 //! ```sh
 //! cargo run -p onnx --example cases -- target/onnx-cases
@@ -17,9 +18,9 @@ use std::process::ExitCode;
 use serde::Deserialize;
 use tract_onnx::prelude::*;
 
-/// The largest allowed error of an output for weights of 32 and of 16 bits, with the ending of the names of the folders
-/// that have such weights. The error is the largest difference between output and expected output, divided by the
-/// largest absolute value of the expected output, or by 1 if that value is smaller.
+/// For 32-bit and for 16-bit weights: the ending of the names of the folders with such weights, and the largest allowed
+/// error of an output. The error is the largest absolute difference between output and expected output, divided by the
+/// largest absolute value of the expected output. If this value is smaller than 1, the difference is not divided.
 const TOLERANCES: [(&str, f32); 2] = [("-32", 1e-5), ("-16", 5e-3)];
 
 /// Parts of the names of networks that tract cannot run.
@@ -67,11 +68,12 @@ fn main() -> TractResult<ExitCode> {
             }
         }
     }
-    println!("{cases} test cases give the expected outputs; {wrong} exports give wrong outputs or are refused");
+    println!("{cases} test cases give the expected outputs; {wrong} exports give wrong outputs or cannot run");
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Returns the number of test cases of an export, and the largest error of an output.
+/// Runs the test cases of the export in `folder`. Returns the number of test cases, and the largest error of an
+/// output of any test case.
 fn check(folder: &Path) -> TractResult<(usize, f32)> {
     let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(folder.join("cases.json"))?)?;
     let mut largest = 0f32;
@@ -117,13 +119,14 @@ fn call(path: &Path, inputs: &[(String, Array)]) -> TractResult<HashMap<String, 
     names.into_iter().zip(outputs).map(|(name, value)| Ok((name, array(&value)?))).collect()
 }
 
-/// Runs the graph of one step over a batch of sequences of different lengths: a row whose sequence has ended keeps its
+/// Runs the graph `step`, which reads one time step per call, in a loop over the time steps of a batch of sequences.
+/// After the last step of a sequence, its state no longer changes. Returns the outputs of all steps, and the final
 /// state.
 fn walk(path: &Path, case: &Case) -> TractResult<HashMap<String, Array>> {
     let mut inputs: HashMap<String, Array> = case.inputs.iter().cloned().collect();
     let sequences = inputs.remove("input").ok_or_else(|| TractError::msg("the case has no input `input`"))?;
     let [batch, time, size] = sequences.shape[..] else {
-        return Err(TractError::msg("the input is not 3-dimensional"));
+        return Err(TractError::msg("`input` must have 3 dimensions: batch, time and features"));
     };
     let mut output: Option<Array> = None;
     for step in 0..time {

@@ -58,7 +58,7 @@ impl Backtest {
             return Err(CliError::Interrupted);
         };
         if self.shard.is_some() {
-            log(&format!("when all shards are trained, measure all folds with: {}", self.command(&out)?));
+            log(&format!("when all shards have finished, measure all folds with: {}", self.command(&out)?));
             return Ok(());
         }
         report(&recipe.name, &losses, cx.json)
@@ -82,7 +82,7 @@ fn report(recipe: &str, all: &[Losses], json: bool) -> Result<()> {
         print_line(&format!("\n{recipe}, {metric} over {} windows of all folds:", losses.model.len()))?;
         print_line(&format!("  {}", measured.list()))?;
         for comparison in &measured.comparisons {
-            print_line(&format!("  {metric} of {} {:.4}", comparison.baseline, comparison.value))?;
+            print_line(&format!("  {metric} of the baseline {}: {:.4}", comparison.baseline, comparison.value))?;
         }
         for line in verdicts(&measured, metric, metric) {
             print_line(&format!("  {line}"))?;

@@ -112,7 +112,8 @@ impl ForecastArgs {
     }
 }
 
-/// Returns the list of all series. Each shard of `--shard` forecasts a part of this list.
+/// Returns the number and the digest of all series. With the digest, the subcommand `merge` checks that all shards of
+/// `--shard` were computed from the same series.
 fn list(series: &[TableSeries]) -> List {
     let mut list = List::default();
     series.iter().for_each(|series| list.add(format!("{series:?}").as_bytes()));

@@ -23,11 +23,11 @@ pub struct App;
 pub enum Verb {
     /// Forecast the next steps of a series, with intervals and a plot
     #[command(after_help = "Examples:
-  forecast                                            the steps after the end of the data of weather-temperature-24h
-  forecast --model energy-day-ahead --at 2018-01-05   the steps from a time within the data
-  forecast --model RUN --csv FILE                     the steps after the last row of a table with the same columns")]
+  forecast                                            forecast from the end of the data of weather-temperature-24h
+  forecast --model energy-day-ahead --at 2018-01-05   forecast from a time within the data of the model
+  forecast --model RUN --csv FILE                     forecast from the end of a table with the same columns")]
     Forecast(Box<ForecastArgs>),
-    /// Join the outputs of all shards of `--shard` into the output of one run without `--shard`
+    /// Join the outputs of `forecast --shard` (one per shard) into the output that a run without `--shard` would give
     Merge(Merge),
     /// Train one model per fold of the test part, on all data before the fold, and measure it on the fold
     #[command(after_help = "Examples:

@@ -61,13 +61,13 @@ pub struct TableOptions {
     /// spreadsheet), number (step numbers) [default: detected]
     #[arg(long, value_name = "FORMAT", requires = "csv")]
     date_format: Option<String>,
-    /// Number of lines above the header to skip; lines that begin with # are always skipped [default: recognised]
+    /// Number of lines to skip before the header; lines that begin with # are always skipped [default: detected]
     #[arg(long, value_name = "N", requires = "csv")]
     skip_rows: Option<usize>,
-    /// Separator of the columns, such as ; or tab [default: recognised]
+    /// Separator of the columns, such as ; or tab [default: detected]
     #[arg(long, value_name = "CHARACTER", requires = "csv")]
     separator: Option<Separator>,
-    /// Decimal mark, for columns whose numbers are ambiguous, such as 1,234 [default: recognised]
+    /// Decimal mark of columns whose numbers can be read with either mark, such as 1,234 [default: detected]
     #[arg(long, value_name = "MARK", requires = "csv", value_parser = [".", ","])]
     decimal: Option<String>,
     /// A number or a word that marks a missing value, such as -9999
@@ -81,8 +81,8 @@ pub struct TableOptions {
     /// their mean, or keep all rows [default: refuse]
     #[arg(long = "duplicates", alias = "doubled", value_name = "RULE", requires = "csv", value_parser = ["refuse", "first", "last", "mean", "keep"])]
     doubled: Option<String>,
-    /// How to fill gaps (time steps without a row): keep them (each row then counts as one step), repeat the previous
-    /// row, or interpolate [default: keep]
+    /// What to do with gaps (time steps without a row): keep them (each row then counts as one step), or fill them with
+    /// the previous row or by interpolation [default: keep]
     #[arg(long, value_name = "RULE", requires = "csv", value_parser = ["keep", "previous", "interpolate"])]
     gaps: Option<String>,
 }

@@ -12,10 +12,10 @@ use super::measure::Losses;
 use super::task::{Forecasting, losses};
 use crate::settings::Split;
 
-/// Trains one model per fold in `dir/fold-1`, `dir/fold-2`, …, and measures each model on its fold. Folds whose
-/// training an earlier call has finished are not trained again. `each` is called with the result of every training in
-/// this call. `is_included` receives the index of a fold, counted from 0. Only folds for which it returns `true` are
-/// trained and measured, so that several processes can share the work.
+/// Trains one model per fold in `dir/fold-1`, `dir/fold-2`, …, and measures each model on its fold. If an earlier call
+/// has already trained the model of a fold, this model is only measured. `each` is called with the result of every
+/// training in this call. `is_included` receives the index of a fold, counted from 0. Only folds for which it returns
+/// `true` are trained and measured, so that several processes can share the work.
 ///
 /// Returns the losses over the included folds, one item per metric; `None` if the training was interrupted. A call with
 /// the same arguments then resumes the backtest.

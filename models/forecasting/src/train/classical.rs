@@ -28,7 +28,8 @@ impl Baseline {
         }
     }
 
-    /// Forecasts `horizon` steps from each origin, given all values before that origin: `[origins, horizon]`.
+    /// Forecasts `horizon` steps from each origin (the index of the first step to forecast), given all values before
+    /// this origin. The origins must be in ascending order. Returns the forecasts as `[origins, horizon]`.
     pub fn forecasts(&self, series: &[f32], origins: impl Iterator<Item = usize>, horizon: usize) -> Vec<f32> {
         if let Self::HoltWinters(smoothing) = self {
             return smoothing.forecasts(series, origins, horizon);
@@ -61,7 +62,7 @@ pub struct HoltWinters {
     season: usize,
 }
 
-/// The state of exponential smoothing after the values that it has read.
+/// The state of exponential smoothing: level, trend and season, estimated from the first `steps` values of a series.
 struct Smoothed {
     /// The smoothed value without its seasonal term.
     level: f64,
@@ -89,7 +90,8 @@ impl HoltWinters {
         Some(of(found))
     }
 
-    /// Forecasts `horizon` steps from each origin, in ascending order of the origins: `[origins, horizon]`.
+    /// Forecasts `horizon` steps from each origin (the index of the first step to forecast): `[origins, horizon]`. The
+    /// origins must be in ascending order.
     fn forecasts(&self, series: &[f32], origins: impl Iterator<Item = usize>, horizon: usize) -> Vec<f32> {
         let mut smoothed = Smoothed::begin(series, self.season);
         let mut forecasts = Vec::new();
@@ -132,8 +134,8 @@ impl HoltWinters {
 }
 
 impl Smoothed {
-    /// Computes the initial state, which counts the values of the first season as read. The level is the mean of the
-    /// first season, and the trend is the change per step from the first season to the second.
+    /// Computes the initial state from the first two seasons. The level is the mean of the first season, and the trend
+    /// is the change per step from the first season to the second. Only the values of the first season count as read.
     fn begin(series: &[f32], season: usize) -> Self {
         let average = |values: &[f32]| values.iter().copied().map(f64::from).sum::<f64>() / values.len().max(1) as f64;
         let first = &series[..season.min(series.len())];

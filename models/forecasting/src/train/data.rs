@@ -105,8 +105,8 @@ pub enum Set {
 }
 
 impl DataConfig {
-    /// Loads all series, and checks that the training, validation and test part of each series are long enough for a
-    /// window.
+    /// Loads all series, and checks that the training, validation and test part of each series are long enough for the
+    /// settings `look_back` and `horizon`.
     pub fn load(&self, locator: &Locator) -> TaskResult<Vec<TableSeries>> {
         let series = self.series(locator)?;
         series.iter().try_for_each(|series| of_series(&series.id, self.check(series.past.len())))?;
@@ -120,8 +120,8 @@ impl DataConfig {
         Self { set: Set::Csv, file: Some(file), format: Some(format), ..self.clone() }
     }
 
-    /// Loads all series without checking their lengths. A CSV file with identifiers may contain several series;
-    /// otherwise there is one series.
+    /// Loads all series without checking their lengths. Only a CSV file with identifier columns (the setting `id`) can
+    /// contain more than one series.
     pub fn series(&self, locator: &Locator) -> TaskResult<Vec<TableSeries>> {
         let mut series = match (self.set, &self.file) {
             (Set::Csv, Some(file)) => {
@@ -152,7 +152,8 @@ impl DataConfig {
         Ok(series)
     }
 
-    /// Loads a published series.
+    /// Loads the published series that the setting `set` names. Fails if a setting for CSV files (`id` or `file`) is
+    /// set, or if `set` is `csv`.
     fn published(&self, locator: &Locator) -> TaskResult<TableSeries> {
         if !self.id.is_empty() {
             let message = "data.id is only valid with data.set = \"csv\"; change data.set, or remove data.id";
@@ -185,7 +186,8 @@ impl DataConfig {
         Ok(past.into())
     }
 
-    /// Checks that the parts fit into a series of `rows` rows, and that a window fits into each part.
+    /// Checks that the parts fit into a series of `rows` rows, that the training part is long enough for a window (the
+    /// look-back and the horizon), and that the validation and the test part are each long enough for the horizon.
     fn check(&self, rows: usize) -> TaskResult<()> {
         let (look_back, horizon) = (self.look_back.get(), self.horizon.get());
         let [train, valid, test] = self.split.bounds(rows);
@@ -304,17 +306,17 @@ impl DataConfig {
         WindowSettings { look_back, horizon, stride, covariates, known, split }
     }
 
-    /// Returns the number of steps per season: the setting `season` or, if it is absent, the number of rows in a day, a
-    /// week or a year (see [`Rhythm::season`](timesteps::Rhythm::season)), or 1 if the rows have numbers instead of
-    /// times.
+    /// Returns the number of steps per season: the setting `season`, if it is present. If it is absent, the season is a
+    /// day, a week or a year (see [`Rhythm::season`](timesteps::Rhythm::season)), or one step if the rows have step
+    /// numbers instead of times.
     pub fn season(&self, history: &History) -> usize {
         let usual = || if history.numbered { 1 } else { history.rhythm().season() };
         self.season.map_or_else(usual, Count::get)
     }
 }
 
-/// Adds the identifier `id` of the series to the message of an error of a setting. The identifier of a single series is
-/// empty, and the message then stays the same.
+/// If `result` is a [`TaskError::Setting`], puts the identifier `id` of the series before its message. If `id` is
+/// empty, as for a file with only one series, the message stays the same.
 pub fn of_series<T>(id: &str, result: TaskResult<T>) -> TaskResult<T> {
     result.map_err(|error| match error {
         TaskError::Setting { setting, message } if !id.is_empty() => {

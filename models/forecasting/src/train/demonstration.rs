@@ -109,7 +109,7 @@ fn verdict(Comparison { baseline, .. }: &Comparison, skill: Skill, label: &str) 
     let ([low, high], value) = (skill.interval, percent(skill.value));
     let numbers = format!("{value} % (95 % interval {} to {}; {})", percent(low), percent(high), p_value(skill.p));
     match significant(skill) {
-        None => format!("{label}: skill {value} % over {baseline}; too few windows for a test"),
+        None => format!("{label}: skill {value} % over {baseline}; too few windows for a significance test"),
         Some(Ordering::Greater) => format!("{label} smaller than that of {baseline} by {numbers}"),
         Some(Ordering::Less) => format!("{label} LARGER than that of {baseline}: skill {numbers}"),
         Some(Ordering::Equal) => {

@@ -40,8 +40,9 @@ pub fn measure(forecasts: &Forecasts, windows: &Windows) -> Measured {
     measured
 }
 
-/// Returns the accuracy of each baseline. The majority baseline also has a cross-entropy: its probability of
-/// a rise is always the fraction of rises in the training part.
+/// Returns the accuracy of each baseline, and the cross-entropy (`loss`) of the majority baseline. For the
+/// cross-entropy, this baseline always predicts the fraction of rises in the training part as the probability of a
+/// rise.
 pub fn baselines(windows: &Windows) -> BaselineMetrics {
     let Losses { baselines, .. } = losses(&Forecasts::default(), windows);
     let rises = rises(&windows.frame);

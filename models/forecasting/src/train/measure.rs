@@ -10,8 +10,8 @@ use crate::frame::{Frame, Windows};
 /// The seed of the bootstrap that computes confidence intervals.
 const SEED: u64 = 1;
 
-/// The largest mean loss, in standardised units, that counts as 0. Rounding errors are smaller than this value. The
-/// skill over a baseline without errors is undefined.
+/// The largest mean loss of a baseline, in standardised units, that counts as 0. Rounding errors are smaller than this
+/// value. If the loss of a baseline counts as 0, the skill over this baseline is undefined.
 pub const NO_ERROR: f64 = 1e-5;
 
 /// The metrics of each baseline, by the baseline's name.
@@ -106,8 +106,8 @@ fn points(windows: &Windows, baseline: &Baseline) -> Vec<f32> {
     of_columns(windows, |column| baseline.forecasts(column, windows.origins.iter().copied(), windows.horizon))
 }
 
-/// Returns the forecasts of exponential smoothing, `[windows, horizon, targets]`, fitted to the training part of each
-/// target; `None` if the training part is too short.
+/// Returns the forecasts of Holt–Winters exponential smoothing, `[windows, horizon, targets]`. One model per target is
+/// fitted to the training part. Returns `None` if the training part is too short.
 fn holt_winters(windows: &Windows) -> Option<Vec<f32>> {
     let Windows { frame, origins, horizon, .. } = windows;
     let fitted = (0..frame.targets)
@@ -119,8 +119,8 @@ fn holt_winters(windows: &Windows) -> Option<Vec<f32>> {
     }))
 }
 
-/// Joins the forecasts of single targets, `[windows, horizon]`, to `[windows, horizon, targets]`. `forecasts` computes
-/// the forecasts of one target from all values of its column.
+/// Computes the forecasts of all targets, `[windows, horizon, targets]`. `forecasts` returns the forecasts of one
+/// target, `[windows, horizon]`, given all values of its column.
 fn of_columns(windows: &Windows, mut forecasts: impl FnMut(&[f32]) -> Vec<f32>) -> Vec<f32> {
     let targets = windows.frame.targets;
     let mut points = vec![0.0; windows.len() * windows.horizon * targets];
@@ -184,8 +184,9 @@ fn seasonal_change(frame: &Frame, target: usize) -> f64 {
     mean(training.iter().skip(frame.season).zip(training).map(|(after, before)| f64::from((after - before).abs())))
 }
 
-/// Returns the directional accuracy: the fraction of non-overlapping windows in which forecast and observation of the
-/// last step lie on the same side of the last known value.
+/// Returns the directional accuracy: the fraction of windows in which the forecast of the last step and the observed
+/// value of this step lie on the same side of the last value before the forecast. Only windows that do not overlap are
+/// counted. Windows in which the observed value equals the last value before the forecast are left out.
 fn direction(forecasts: &Forecasts, windows: &Windows) -> Metric {
     let (horizon, frame) = (windows.horizon, &windows.frame);
     let moves = windows.origins.iter().zip(forecasts.points.chunks(horizon)).step_by(windows.overlap());

@@ -11,7 +11,7 @@ use super::measure::{self, BaselineMetrics, Losses, errors, intervals};
 use crate::calibration::Forecasts;
 use crate::frame::Windows;
 
-/// The metrics that are also listed for each series.
+/// The names of the metrics that are listed for each series, such as `mae[A]` for the series `A`.
 const PER_SERIES: [&str; 3] = ["mae", "mase", "mae_in_units"];
 
 /// Returns notes for the user about the series: how values were changed when the data were read, and whether the times
@@ -32,7 +32,8 @@ pub fn notes(series: &[TableSeries]) -> Vec<String> {
     notes.into_iter().map(note).collect()
 }
 
-/// Returns the number of rows, and of series if there are several: `40 series of 900 to 1256 rows`.
+/// Returns the length of the data as text: the number of series if there are several, and the number of rows, such as
+/// `40 series of 900 to 1256 rows`.
 pub fn lengths(series: &[TableSeries]) -> String {
     let rows: BTreeSet<usize> = series.iter().map(|series| series.past.len()).collect();
     let (least, most) = (rows.first().copied().unwrap_or(0), rows.last().copied().unwrap_or(0));
@@ -40,9 +41,10 @@ pub fn lengths(series: &[TableSeries]) -> String {
     if series.len() == 1 { rows } else { format!("{} series of {rows}", series.len()) }
 }
 
-/// Returns the absolute errors of all series, one loss per time: the sum of the losses of all windows that begin at
-/// this time, scaled so that the mean of the results is the mean loss over all windows. Errors of several series at the
-/// same time are correlated, so they are not independent observations.
+/// Returns the absolute errors of the model and of the baselines over all series, one loss per time. The loss of a time
+/// is the sum of the losses of all windows whose forecast begins at this time, multiplied by a constant, so that the
+/// mean over all times is the mean loss over all windows. Errors of several series at the same time are correlated, so
+/// they are not independent observations.
 pub fn absolute_errors(forecasts: &[Forecasts], set: &[Windows]) -> Losses {
     let each: Vec<Losses> =
         forecasts.iter().zip(set).map(|(forecasts, windows)| measure::absolute_errors(forecasts, windows)).collect();
@@ -65,8 +67,9 @@ pub fn absolute_errors(forecasts: &[Forecasts], set: &[Windows]) -> Losses {
     }
 }
 
-/// Combines the losses of all windows that begin at the same time to one loss: their sum, scaled so that the mean of
-/// the results is the mean loss over all windows. `losses` has one list per series, with one loss per window.
+/// Returns one loss per time: the sum of the losses of all windows whose forecast begins at this time, multiplied by a
+/// constant, so that the mean over all times is the mean loss over all windows. `losses` has one list per series, with
+/// one loss per window.
 fn by_time(set: &[Windows], losses: &[Vec<f64>]) -> Vec<f64> {
     let mut sums: BTreeMap<DateTime, f64> = BTreeMap::new();
     for (windows, losses) in set.iter().zip(losses) {

@@ -8,7 +8,7 @@ use crate::calibration::Forecasts;
 use crate::frame::{Frame, Windows};
 use crate::likelihood::Likelihood;
 
-/// The largest number of panels in a plot, which has one panel for each series and column.
+/// The largest number of panels in a plot. A plot has one panel for each forecast column of each series.
 pub const MOST_PANELS: usize = 4;
 /// The number of past steps that a plot shows before the forecast, as a multiple of the horizon.
 const PAST: usize = 3;
@@ -17,8 +17,9 @@ const LEAST_PAST: usize = 20;
 /// The largest number of windows in a plot of one-step forecasts.
 const DAYS: usize = 250;
 
-/// Draws the forecast of the first window of each series, one panel per column, at most four panels. `series` is the
-/// number of all series. `set` and `forecasts` have one item per series, and may lack series that are not drawn.
+/// Draws the forecast of the first window of each series, with one panel per column. Draws at most four panels. `set`
+/// and `forecasts` have one item for each series to draw. `series` is the number of all series, including those that
+/// are not drawn: the caption needs this number.
 pub fn of_windows(
     set: &[Windows],
     forecasts: &[Forecasts],
@@ -123,8 +124,8 @@ fn line(name: &str, points: impl Iterator<Item = (f64, f64)>) -> Line {
     Line { name: name.to_owned(), points: points.collect(), faint: false }
 }
 
-/// Returns the time of a row as text: date and time of day, or only the date if the time of day is midnight; or the
-/// step number, if the rows have numbers instead of times.
+/// Returns the time of a row as text: the date, and the time of day unless it is midnight. If the rows have step
+/// numbers instead of times, returns the step number.
 pub fn written(frame: &Frame, row: usize) -> String {
     match frame.numbered {
         true => seconds(frame.times[row]).to_string(),
@@ -132,8 +133,8 @@ pub fn written(frame: &Frame, row: usize) -> String {
     }
 }
 
-/// Formats several times as texts, in the shortest format that distinguishes them: only dates if all times are at
-/// midnight, and no seconds if all times are whole minutes.
+/// Formats times as texts, all in the same format: the shortest one that loses no part of any time. For example, the
+/// texts are only dates if all times are at midnight, and have no seconds if all times are whole minutes.
 pub fn written_alike(times: &[DateTime]) -> Vec<String> {
     let all = |is: fn(&DateTime) -> bool| times.iter().all(is);
     let format = match () {

@@ -1,8 +1,9 @@
-//! Minimisation of a function of a few numbers without gradients
+//! Minimisation of a function of a few variables by the Nelder–Mead method, which needs no gradients
 //! ([Nelder & Mead 1965](https://doi.org/10.1093/comjnl/7.4.308)).
 
-/// Searches for a minimum of `loss` by the simplex method. The initial simplex has its first corner at `start` and
-/// edges of length `size`. A loss of NaN counts as infinite.
+/// Searches for a local minimum of `loss` by the Nelder–Mead method, which starts from a simplex with N + 1 corners:
+/// `start`, and for each coordinate a copy of `start` in which `size` is added to this coordinate. A loss of NaN counts
+/// as infinite.
 pub(crate) fn minimum<const N: usize>(start: [f64; N], size: f64, loss: impl Fn([f64; N]) -> f64) -> [f64; N] {
     const MOST_STEPS: usize = 500;
     const CLOSE: f64 = 1e-10;

@@ -26,7 +26,8 @@ pub fn smape(forecast: f64, truth: f64) -> f64 {
     if size == 0.0 { 0.0 } else { 200.0 * (forecast - truth).abs() / size }
 }
 
-/// Returns the quantile loss of a forecast of the `level`-quantile; the mean over all levels is half the CRPS.
+/// Returns the quantile loss (pinball loss) of `quantile`, which is a forecast of the quantile at `level`. The mean of
+/// this loss over all levels is half the CRPS (continuous ranked probability score).
 pub fn pinball(quantile: f64, truth: f64, level: f64) -> f64 {
     let short = truth - quantile;
     (level * short).max((level - 1.0) * short)
@@ -61,13 +62,13 @@ pub fn proportion(hits: usize, trials: usize) -> Estimate {
 
 /// The number of bootstrap resamples.
 const RESAMPLES: usize = 2000;
-/// The smallest number of blocks of consecutive losses for which a confidence interval or a test is computed.
+/// The smallest number of blocks of consecutive losses. Confidence intervals and p-values of fewer blocks are NaN.
 const FEWEST_BLOCKS: usize = 5;
 
-/// Returns the skill of a forecaster over a baseline, `1 − loss / loss of the baseline`, with a 95 % confidence
-/// interval by the paired circular block bootstrap. `block` is the length of a block: losses less than `block` places
-/// apart may be correlated. The bounds are NaN if there are too few blocks, or if the baseline has no errors in some
-/// resample.
+/// Returns the skill of a forecaster over a baseline, `1 − sum of losses / sum of the baseline's losses`, with a 95 %
+/// confidence interval by the paired circular block bootstrap. `block` is the length of a bootstrap block: losses less
+/// than `block` places apart may be correlated. The bounds are NaN if there are fewer losses than five times `block`,
+/// or if all losses of the baseline in a resample are 0.
 pub fn skill(losses: &[f64], baseline: &[f64], block: usize, seed: u64) -> Estimate {
     let of = |rows: &mut dyn Iterator<Item = usize>| {
         let (mut own, mut other) = (0.0, 0.0);

@@ -112,7 +112,8 @@ impl Task for Forecasting {
         if !names.is_empty() {
             let names = Vec::from_iter(names).join(", ");
             cx.note(&format!(
-                "data: no training value of {names} is below 0, so forecasts below 0 are raised to 0 (change this with data.nonnegative)"
+                "data: no training value of {names} is below 0, so forecasts below 0 are raised to 0 (to allow values \
+                 below 0, remove data.nonnegative)"
             ));
         }
         let mut all = Splits { train: Vec::new(), valid: Vec::new(), test: Vec::new() };
@@ -163,7 +164,10 @@ impl Task for Forecasting {
         let (parameters, values) = rows.within(|| model.forward_train(batch)); // [B, S, T, P], [B, S, T]
         // The losses that need the level of the values support only one series, so the first scaler is the scaler of
         // this series. All other losses do not read the scaler.
-        let scaler = self.scalers.all().next().ok_or_else(|| TaskError::Other("the data have no series".to_owned()))?;
+        let scaler =
+            self.scalers.all().next().ok_or_else(|| {
+                TaskError::Other("the data have no series; use data with at least one series".to_owned())
+            })?;
         Ok(Loss { mean: self.settings.model.loss.loss(parameters, values, scaler), count })
     }
 
@@ -231,7 +235,8 @@ impl Forecasting {
 }
 
 /// Computes the loss of each window for the model and the baselines, one [`Losses`] per metric. `likelihood` selects
-/// the metrics. If there are several series, the losses of windows with the same time are combined.
+/// the metrics. If there are several series, the losses of all windows whose forecasts begin at the same time are
+/// combined into one loss.
 pub fn losses(likelihood: Likelihood, forecasts: &[Forecasts], set: &[Windows]) -> Vec<Losses> {
     match (likelihood, forecasts, set) {
         (Likelihood::Direction, [forecasts], [windows]) => vec![direction::losses(forecasts, windows)],

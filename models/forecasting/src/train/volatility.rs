@@ -132,7 +132,7 @@ fn baseline_variances(windows: &Windows) -> Vec<(&'static str, Vec<f64>)> {
     all
 }
 
-/// Returns the column with the given name in its own unit; `None` if there is no such column.
+/// Returns the values of a column before standardisation; `None` if no column has this name.
 fn restored(frame: &Frame, name: &str) -> Option<Vec<f64>> {
     let column = frame.scaler.columns.iter().position(|column| column == name)?;
     Some(frame.column(column).into_iter().map(|value| frame.scaler.restore(column, value)).collect())
@@ -239,14 +239,14 @@ pub struct LogHar {
     /// Coefficients of the regressors: the constant 1, the logarithms of the mean variances over the last day, week and
     /// month, and the logarithm of the VIX.
     weights: [f64; 5],
-    /// Half the variance of the residuals, which is added before the exponential function is applied: the exponential
-    /// of a mean of logarithms would be too small.
+    /// Half the variance of the residuals. A forecast adds it to the predicted logarithm before the exponential
+    /// function is applied, because the exponential of a mean logarithm is smaller than the mean variance.
     half_variance: f64,
 }
 
 impl LogHar {
-    /// Fits the coefficients by least squares to the daily variances, oldest first, and to the logarithm of the VIX at
-    /// the end of each day.
+    /// Fits the coefficients by least squares, with the logarithm of each day's variance as the target. `variances` are
+    /// the daily variances, oldest first, and `log_vix` is the logarithm of the VIX at the end of each of these days.
     ///
     /// `None` if there are too few days.
     pub fn fit(variances: &[f64], log_vix: &[f64]) -> Option<Self> {

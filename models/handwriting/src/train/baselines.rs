@@ -8,9 +8,9 @@ use crate::drawing::{Pen, Point};
 use crate::train::data::Part;
 use crate::train::evaluation::Likelihood;
 
-/// The weight of the prior, in points. A context is a group of points that has its own Gaussian. The statistics of each
-/// context also include this number of points with the mean statistics of all points, so that a context with few points
-/// has nearly the distribution of all points.
+/// The weight of the prior, in points. Each context (a group of points, see [`Baseline`]) has a Gaussian of its own.
+/// This number of points with the mean statistics of all points is added to the points of each context. A context with
+/// few points then has nearly the distribution of all points.
 const PRIOR: f64 = 10.0;
 /// The variance that is added to the variance of each coordinate, so that the covariance matrix is not singular.
 const VARIANCE: f64 = 1e-6;
@@ -28,9 +28,9 @@ pub fn one_gaussian(splits: &Splits<Part>, interrupt: &Interrupt) -> TaskResult<
     Baseline::fit(&splits.train, 1, context, |_, point| coordinates(point)).likelihood(&splits.test, interrupt)
 }
 
-/// Fits a baseline to the training part, and returns its likelihood on the test part. For each class and each pen state
-/// after the previous point, the baseline has a Gaussian whose mean is a linear function of the previous offset, and
-/// the frequencies of the pen states.
+/// Fits a linear autoregression to the training part, and returns its likelihood on the test part. For each pair of a
+/// class and a pen state after the previous point, this baseline has a Gaussian and the frequencies of the pen states.
+/// The mean of the Gaussian is a linear function of the previous offset.
 ///
 /// # Errors
 ///
@@ -48,13 +48,13 @@ fn coordinates(point: &Point) -> [f64; 2] {
     point.offset.map(f64::from)
 }
 
-/// For each context, a Gaussian of D values and the frequencies of the pen states. A context is a group of points,
-/// determined by the class and the previous point. The last two of the D values are the offset to predict; the
-/// prediction is conditioned on the values before them.
+/// A baseline that divides the points into groups, called contexts, by the class and the previous point. Each context
+/// has a Gaussian of D values, and frequencies of the pen states. The last two of the D values are the offset to
+/// predict; the prediction is conditioned on the values before them.
 struct Baseline<const D: usize, C, V> {
     /// A function that returns the index of the context of a point, given the class and the previous point.
     context: C,
-    /// A function that returns the D values of a point, given the previous point and the point.
+    /// A function that returns the D values for the Gaussian, given the previous point and the point to predict.
     values: V,
     /// The Gaussian of each context.
     gaussians: Vec<Gaussian<D>>,
@@ -114,14 +114,14 @@ fn each_point(part: &Part, mut call: impl FnMut(usize, &Point, &Point, bool)) {
     }
 }
 
-/// The sums, over points, of D values and of the product of each pair of these values.
+/// Sums over points, from which the mean and the covariance of D values per point are computed.
 #[derive(Clone, Copy, Debug)]
 struct Moments<const D: usize> {
     /// The number of points.
     count: f64,
-    /// The sum of each value.
+    /// The sum of each of the D values.
     sums: [f64; D],
-    /// The sum of the product of each pair of values.
+    /// The sum of the product of each pair of the D values.
     products: [[f64; D]; D],
 }
 
@@ -140,8 +140,8 @@ impl<const D: usize> Moments<D> {
         }
     }
 
-    /// Returns these sums plus the sums of [`PRIOR`] average points of `all`, so that contexts with few points get
-    /// nearly the statistics of all points.
+    /// Adds the sums of `all`, scaled as if `all` had [`PRIOR`] points, to these sums, and returns the result. A
+    /// context with few points then has nearly the statistics of all points.
     fn with_prior(&self, all: &Self) -> Self {
         let share = PRIOR / all.count.max(1.0);
         let mut sums = *self;

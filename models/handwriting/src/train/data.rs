@@ -20,8 +20,8 @@ const LEAST_SPACING: f64 = 0.001;
 pub struct DataConfig {
     /// The data set to load.
     pub set: Set,
-    /// The distance of neighbouring points along a stroke, where the larger side of a drawing is 1. If absent, strokes
-    /// keep the points that the data set has.
+    /// The distance between neighbouring points after strokes are resampled, as a fraction of the larger side of the
+    /// drawing. If absent, strokes keep the points that the data set has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spacing: Option<Positive>,
     /// The share of the training part that is held out for validation, from 0 to 1. All drawings of a person are in the
@@ -37,8 +37,9 @@ pub struct DataConfig {
     /// The seed of the random choice of the drawings that are held out for validation and test.
     #[serde(default)]
     pub split_seed: u64,
-    /// The strength of the random distortion of training drawings: the largest change of an element of the 2×2 matrix
-    /// with which [`distorted`](Self::distorted) multiplies the coordinates. 0 means no distortion.
+    /// The strength of the random distortion of training drawings. [`distorted`](Self::distorted) multiplies the
+    /// coordinates by a 2×2 matrix: the identity plus random numbers, whose largest absolute value is this setting. 0
+    /// means no distortion.
     #[serde(default)]
     pub distortion: Fraction,
 }
@@ -99,8 +100,12 @@ impl DataConfig {
         Ok(Splits { train, valid, test })
     }
 
-    /// Checks the settings. Returns an error if `valid` or `test` is set but the data set does not need it, if the data
-    /// set needs it but it is absent or 0, or if `spacing` is too small.
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Setting`] if `valid` or `test` is above 0 although the data set has this part, if `valid` or `test`
+    /// is absent or 0 although the data set lacks this part, or if `spacing` is too small.
     fn check(&self) -> TaskResult<()> {
         let (valid, test) = (self.set != Set::Gestures, self.set == Set::Omniglot);
         for (setting, share, is_needed) in [("data.valid", self.valid, valid), ("data.test", self.test, test)] {
@@ -114,7 +119,7 @@ impl DataConfig {
                 (false, true) => {
                     return Err(TaskError::setting(
                         setting,
-                        "no drawings are held out, because the data set has a separate part; remove this setting",
+                        "the data set already has this part, so no drawings are held out for it; remove this setting",
                     ));
                 }
                 _ => {}
@@ -129,7 +134,7 @@ impl DataConfig {
         }
     }
 
-    /// Scales and resamples a drawing.
+    /// Scales a drawing so that its larger side is 1. If `spacing` is set, also resamples its strokes.
     fn prepared(&self, strokes: &[Stroke]) -> Vec<Stroke> {
         let resample = |stroke: Stroke| match self.spacing {
             Some(spacing) => resampled(&stroke, spacing.get() as f32),

@@ -18,8 +18,8 @@ const PERSON: &str = "#1f6fb4";
 /// The color of drawings that the model generates.
 const MODEL: &str = "#222";
 
-/// Makes a picture with one row per class, for at most `CLASSES` classes: first drawings by persons from the test part,
-/// then generated drawings.
+/// Makes a picture with one row per class, for at most `CLASSES` classes. Each row shows drawings by persons from the
+/// test part, and then generated drawings. The lines of text list the number of strokes of each drawing.
 pub fn demonstrate(model: &Writer, test: &Part) -> TaskResult<Demonstration> {
     let classes = &model.settings().classes;
     let (mut lines, mut rows) = (vec![String::new()], Vec::new());
@@ -33,7 +33,10 @@ pub fn demonstrate(model: &Writer, test: &Part) -> TaskResult<Demonstration> {
             .collect::<Result<Vec<Drawing>, _>>()?;
         let by_persons = numbers(persons.iter().map(|strokes| strokes.len()));
         let by_model = numbers(generated.iter().map(|drawing| drawing.strokes.len()));
-        lines.push(format!("{}: strokes per drawing: by persons: {by_persons}; generated: {by_model}", request.class));
+        lines.push(format!(
+            "{}: strokes of each drawing by a person: {by_persons}; of each generated drawing: {by_model}",
+            request.class
+        ));
         rows.push((request.class, persons, generated));
     }
     let cells = rows.iter().flat_map(|(caption, persons, generated)| {
@@ -43,7 +46,7 @@ pub fn demonstrate(model: &Writer, test: &Part) -> TaskResult<Demonstration> {
     Ok(Demonstration { lines, picture: Some(grid(&cells.collect::<Vec<_>>(), COLUMNS)) })
 }
 
-/// Returns the indices of at most `count` of `all` items. The chosen items are at equal distances.
+/// Chooses at most `count` items of a list of length `all`, evenly spaced. Returns the indices of the chosen items.
 fn spread(all: usize, count: usize) -> impl Iterator<Item = usize> {
     let count = count.min(all);
     (0..count).map(move |place| place * all / count)

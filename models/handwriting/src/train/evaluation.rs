@@ -16,22 +16,23 @@ const BATCH: usize = 64;
 pub struct Likelihood {
     /// The number of points.
     pub points: f64,
-    /// The negative log-likelihood of the offsets in nats. The first point of a drawing has no offset.
+    /// The negative log-likelihood of the offsets from point to point, in nats. The first point of a drawing has no
+    /// offset.
     pub offset: f64,
-    /// The negative log-likelihood of the states of the pen in nats.
+    /// The negative log-likelihood of the states of the pen, in nats.
     pub pen: f64,
-    /// The number of points after which the most probable state of the pen is right.
+    /// The number of points for which the pen state that the model finds most probable is the true state.
     pub right: f64,
 }
 
 impl Likelihood {
-    /// Computes the metrics of a part.
+    /// Computes the metrics from the sums.
     ///
-    /// - `nll`: the negative log-likelihood per point in nats, the sum of `offset_nll` and `pen_nll`; the offsets are
-    ///   divided by their root mean square in the training part
-    /// - `offset_nll`: the part of `nll` that comes from the offsets
-    /// - `pen_nll`: the part of `nll` that comes from the states of the pen
-    /// - `pen_accuracy`: the share of the points after which the most probable state of the pen is right
+    /// - `nll`: the negative log-likelihood per point in nats, the sum of `offset_nll` and `pen_nll`
+    /// - `offset_nll`: the negative log-likelihood of the offsets, which are divided by their root mean square in the
+    ///   training part
+    /// - `pen_nll`: the negative log-likelihood of the states of the pen
+    /// - `pen_accuracy`: the share of the points for which the most probable state of the pen is the true state
     pub fn measured(self) -> Measured {
         let Self { points, offset, pen, right } = self;
         vec![
@@ -44,7 +45,8 @@ impl Likelihood {
     }
 }
 
-/// Computes the likelihood of all drawings of a part. Each point is predicted from the points before it.
+/// Computes the negative log-likelihood of all drawings of a part. The model predicts each point from the true points
+/// before it.
 ///
 /// # Errors
 ///

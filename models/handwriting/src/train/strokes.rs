@@ -39,7 +39,8 @@ pub fn resampled(stroke: &[[f32; 2]], spacing: f32) -> Stroke {
     points
 }
 
-/// Converts the strokes of a drawing to points, with offsets divided by `scale`.
+/// Converts the strokes of a drawing to points. The offset of a point is its difference from the previous point,
+/// divided by `scale`. The first point has the offset 0.
 pub fn points(strokes: &[Stroke], scale: f32) -> Vec<Point> {
     let mut points = Vec::with_capacity(strokes.iter().map(Vec::len).sum());
     let mut before = None;

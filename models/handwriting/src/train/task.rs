@@ -21,8 +21,8 @@ use crate::train::data::{DataConfig, Part};
 use crate::train::demonstration::demonstrate;
 use crate::train::evaluation::likelihood;
 
-/// Trains and evaluates [`Writer`] models. It holds what is derived from the training part without gradients: the
-/// classes, and the scale of the offsets.
+/// Trains and evaluates [`Writer`] models. It holds the settings of a model, with two values that are computed from the
+/// training part before the training starts: the list of classes, and the scale of the offsets.
 pub struct HandwritingTask {
     data: DataConfig,
     settings: Settings,
@@ -45,7 +45,7 @@ impl Task for HandwritingTask {
     type Raw = Splits<Recordings>;
     type Set = Part;
     type Model = Network;
-    /// The indices of the drawings in a batch, counted from 0 in their part.
+    /// The drawings of a batch, as indices into [`Part::examples`].
     type Items = Vec<usize>;
     type Batch = Batch;
 
@@ -61,7 +61,10 @@ impl Task for HandwritingTask {
 
     fn fit(recipe: &RecipeOf<Self>, raw: &Splits<Recordings>, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self> {
         if start.is_some() {
-            return Err(TaskError::setting("start_from", "a model of handwriting cannot use this setting; remove it"));
+            return Err(TaskError::setting(
+                "start_from",
+                "a handwriting model does not support start_from; remove this setting",
+            ));
         }
         let (classes, scale) = (raw.train.classes(), recipe.data.scale(&raw.train));
         Ok(Self { data: recipe.data, settings: Settings { model: recipe.model.clone(), classes, scale } })

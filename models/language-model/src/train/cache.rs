@@ -1,6 +1,6 @@
-//! The neural cache ([Grave et al. 2017](https://arxiv.org/abs/1612.04426)): a word that followed a hidden state
-//! similar to the current hidden state is likely to follow again. Nothing is trained; the cache holds the most recent
-//! hidden states and the words that followed them.
+//! The neural cache ([Grave et al. 2017](https://arxiv.org/abs/1612.04426)) holds the most recent hidden states of the
+//! network, and the word that followed each of them. If the current hidden state is similar to a state in the cache,
+//! the cache gives a high probability to the word that followed that state. Nothing is trained.
 //!
 //! ```text
 //! p(w) = (1 − λ) · p_network(w) + λ · p_cache(w)
@@ -17,8 +17,7 @@ use crate::adaptation::CacheConfig;
 use crate::evaluation::{EvalLayout, Rows, windows};
 use crate::model::Network;
 
-/// The largest number of tokens, from the start of the validation part, on which the grid search measures cache
-/// settings.
+/// The grid search measures cache settings on the first tokens of the validation part, up to this number of tokens.
 const SEARCH_TOKENS: usize = 100_000;
 /// The cache sizes, in tokens, that the grid search tries.
 const PLACES: [usize; 3] = [500, 1000, 2000];
@@ -68,8 +67,8 @@ fn mixture_loss(network: &[f64], cache: &[f64], share: f64) -> f64 {
     losses.sum::<f64>() / network.len() as f64
 }
 
-/// Several caches, one for each combination of a size and a sharpness, whose probabilities are computed in one pass
-/// over a text.
+/// A grid of caches: one cache for each combination of a size and a sharpness. One pass over a text computes the
+/// probabilities of all caches.
 struct Search<'a> {
     /// The sizes of the caches in tokens, in ascending order.
     places: &'a [usize],
@@ -83,8 +82,8 @@ impl Search<'_> {
         self.sharpness.iter().flat_map(|&sharpness| self.places.iter().map(move |&places| (places, sharpness)))
     }
 
-    /// Returns the probabilities of all tokens of a text, under the network and under each cache. The network reads the
-    /// text once for all caches, which are in the order of [`settings`](Self::settings).
+    /// Returns the probability that the network gives to each token of a text, and the probability that each cache
+    /// gives to it. The network reads the text only once. The caches are in the order of [`settings`](Self::settings).
     fn probabilities(
         &self,
         network: &Network,
@@ -133,9 +132,9 @@ impl Search<'_> {
         Ok(all)
     }
 
-    /// Returns the probability that each cache gives to the token at position `place` of the text. `similarity` holds
-    /// the scalar products of the hidden state that predicts this token with the hidden states that predicted the
-    /// earlier tokens.
+    /// Returns the probability that each cache gives to the token at position `place` of the text. The hidden state of
+    /// a position is the state from which the network predicts the token there. `similarity` holds the dot product of
+    /// the hidden state of `place` with the hidden state of each earlier position, in the order of the text.
     fn lookup(&self, ids: &[u32], place: usize, similarity: &[f32]) -> Vec<f64> {
         let Some(&token) = ids.get(place) else { return vec![0.0; self.settings().count()] };
         // Positions before the first token of the text are left out.

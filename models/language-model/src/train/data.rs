@@ -41,11 +41,12 @@ pub struct DataConfig {
 pub struct Part {
     /// The token ids of the part, in the order of the text.
     pub ids: Arc<[u32]>,
-    /// The token ids, cut into the rows of a batch.
+    /// The same token ids, cut into rows of equal length. A training batch contains a window of each row.
     pub streams: Streams,
-    /// The lower bound of the perplexity of this part, if this bound is known.
+    /// The perplexity of the test part under the distribution that generated the text: a lower bound for every model.
+    /// `None` if the distribution is not known, if tokens are characters, or if the test part has unknown tokens.
     pub floor: Option<f64>,
-    /// The token ids of the training part, on which dynamic evaluation measures the size of gradients.
+    /// The token ids of the training part. Dynamic evaluation computes the size of each weight's gradients on them.
     pub training: Arc<[u32]>,
 }
 
@@ -85,7 +86,8 @@ impl DataConfig {
         }
     }
 
-    /// Returns how often a token must occur to be in the vocabulary: [`min_count`](Self::min_count), or once.
+    /// Returns how often a token must occur to be in the vocabulary: [`min_count`](Self::min_count), or 1 if it is
+    /// absent.
     pub fn least_count(&self) -> usize {
         self.min_count.map_or(1, Count::get)
     }

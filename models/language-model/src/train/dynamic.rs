@@ -1,7 +1,7 @@
 //! Dynamic evaluation ([Krause et al. 2018](https://arxiv.org/abs/1709.07432)): training continues on the text that is
-//! being measured; the weights are updated after each segment of tokens, after the tokens of the segment have been
-//! predicted. A weight with large gradients on the training text is changed less, and is pulled back to its trained
-//! value more strongly.
+//! evaluated. The text is cut into segments of tokens. The network first predicts the tokens of a segment; then one
+//! gradient step on this segment updates the weights. A weight with large gradients on the training text is changed
+//! less, and is pulled back to its trained value more strongly.
 //!
 //! ```text
 //! w ← w − η · g / (√m + ε) + min(λ · r, 1) · (w₀ − w)
@@ -27,17 +27,18 @@ use crate::model::Network;
 const RATES: [f64; 3] = [5e-4, 1e-3, 2e-3];
 /// The decays λ that the grid search tries.
 const DECAYS: [f64; 3] = [0.001, 0.003, 0.01];
-/// The largest number of tokens, from the start of the validation part, on which the grid search measures settings.
+/// The grid search measures settings on the first tokens of the validation part, up to this number of tokens.
 const SEARCH_TOKENS: usize = 10_000;
 
-/// The number of tokens between two updates. It was chosen by measurements with `ptb-awd`, where each segment length
-/// used the best of a few rates and decays: on the first 5,000 tokens of the validation part, segments of 5 and 10
-/// tokens give perplexities of 83.9 and 82.8, and segments of 20 give 82.0 in less time; on the first 10,000 tokens,
-/// segments of 20 give 91.4, and segments of 40 give 93.6.
+/// The number of tokens between two updates. It was chosen by the perplexity of `ptb-awd` on the first tokens of the
+/// validation part, with the best of a few learning rates and decays for each segment length. On the first 5,000
+/// tokens, segments of 5 and 10 tokens give perplexities of 83.9 and 82.8, and segments of 20 give 82.0 in less time.
+/// On the first 10,000 tokens, segments of 20 give 91.4, and segments of 40 give 93.6.
 const SEGMENT: usize = 20;
 /// The largest number of windows of the training text over which squared gradients are averaged.
 const WINDOWS: usize = 50;
-/// The number of rows of a window of the training text.
+/// The batch size for the training text: the text is cut into at most this many rows, which the network reads in
+/// parallel.
 const ROWS: usize = 20;
 /// The number of time steps of a window of the training text.
 const STEPS: usize = 70;
@@ -82,17 +83,17 @@ pub fn loss(
     Ok(mean(&all))
 }
 
-/// A trained network, and the size of its gradients on the training text.
+/// A trained network, and the root mean squares of its gradients on the training text.
 pub struct Trained {
     /// The network without dropout, on a device that records gradients.
     network: Network,
-    /// The trained values and the sizes of the gradients, by parameter.
+    /// The trained weights of each parameter tensor, and the root mean squares of their gradients.
     statistics: HashMap<ParamId, Statistics>,
-    /// The mean, over all weights of the network, of the root mean square of a weight's gradient.
+    /// The mean of √m over all weights of the network. √m is the root mean square of a weight's gradient.
     mean: f32,
 }
 
-/// The trained values of one parameter, and the sizes of its gradients.
+/// The trained weights of one parameter tensor, and the root mean squares of their gradients.
 #[derive(Default)]
 struct Statistics {
     /// The trained value of each weight, called w₀ in the update rule.
@@ -150,11 +151,11 @@ impl ModuleVisitor for Squares {
     }
 }
 
-/// Visits a module to update every weight by the update rule in the documentation of this [module](self).
+/// Updates every weight of a network by the rule w ← … in the documentation of this [file](self).
 struct Update<'a> {
     /// The gradients of the current segment.
     grads: GradientsParams,
-    /// The trained weights, and the sizes of their gradients on the training text.
+    /// The trained weights, and the root mean squares of their gradients on the training text.
     trained: &'a Trained,
     /// The learning rate and the decay.
     config: DynamicConfig,

@@ -29,12 +29,12 @@ pub struct KneserNey {
     /// Maps the index of a context and the id of an additional, older word to the index of the longer context.
     longer: HashMap<(u32, u32), u32>,
     /// The count of each word after each context, by index of the context and id of the word. For the longest contexts,
-    /// the count is the number of occurrences; for other contexts, it is the number of longer contexts in which the
-    /// word occurs.
+    /// the count is the number of occurrences. For other contexts, it is the number of contexts one word longer after
+    /// which the word occurs (the continuation count).
     counts: HashMap<(u32, u32), u32>,
     /// The totals of each context, by the index of the context.
     contexts: Vec<Context>,
-    /// The discounts of the counts 1, 2, and 3 or more, by the number of words in the context.
+    /// The discounts of the counts 1, 2, and 3 or more. The index is the number of words in the context.
     discounts: Vec<[f64; 3]>,
 }
 
@@ -112,7 +112,8 @@ impl KneserNey {
         path
     }
 
-    /// Counts a word in the longest context, and in each shorter context if the word is new in the next longer context.
+    /// Counts a word after the longest context, which is the last node of `path`. If the word has not followed this
+    /// context before, also counts it after the context that is one word shorter, and so on.
     fn count(&mut self, path: &[u32], word: u32) {
         for &node in path.iter().rev() {
             let count = self.counts.entry((node, word)).or_default();
@@ -177,22 +178,24 @@ impl KneserNey {
     }
 }
 
-/// Returns the bytes of the new table if `more` entries make a table grow; 0 if they fit. The number of places in a
-/// table is a power of two. At most 7 of 8 places hold an entry, and each place takes one more byte of control data.
+/// Returns the size in bytes of the larger table to which a hash table grows for `more` entries; 0 if it has room for
+/// them. The number of places in a table is a power of two. At most 7 of 8 places hold an entry, and each place takes
+/// one more byte of control data.
 fn table_growth(table: &HashMap<(u32, u32), u32>, more: usize) -> usize {
     let entries = table.len() + more;
     let places = || (entries * 8 / 7 + 1).next_power_of_two();
     if entries > table.capacity() { places() * (size_of::<((u32, u32), u32)>() + 1) } else { 0 }
 }
 
-/// Returns the bytes of the new list if `more` elements make a list grow, to at least twice its size; 0 if they fit.
+/// Returns the size in bytes of the larger list to which a list grows for `more` elements; 0 if it has room for them. A
+/// list grows to at least twice its capacity.
 fn list_growth<T>(list: &Vec<T>, more: usize) -> usize {
     let elements = list.len() + more;
     if elements > list.capacity() { elements.max(2 * list.capacity()) * size_of::<T>() } else { 0 }
 }
 
-/// Returns the context of a position in a text, most recent word first: at most `order - 1` words, back to the end of
-/// the previous line.
+/// Returns the context of a position in a text: at most `order - 1` words before the position, most recent word first.
+/// A context stops at the end of the previous line: its oldest word is then [`END`].
 fn history(ids: &[u32], position: usize, order: usize) -> impl Iterator<Item = u32> {
     let before = ids[..position].iter().rev().copied().chain([END]);
     let mut ended = false;

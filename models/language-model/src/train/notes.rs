@@ -1,4 +1,4 @@
-//! Notes on a corpus before training: unknown tokens, and scripts without spaces.
+//! Notes on a corpus that the user gets before training: on unknown tokens, and on scripts without spaces.
 
 use std::collections::HashSet;
 
@@ -50,8 +50,9 @@ pub fn notes(data: &DataConfig, vocabulary: &Vocabulary, corpus: &Corpus, [train
         ));
     } else if own && unknown == 0.0 && in_test >= SOME {
         notes.push(format!(
-            "{in_test:.1} % of the test tokens are unknown, but no training token is unknown, so the model learns \
-             nothing about <unk>; to train <unk> on rare tokens, set data.min_count=2"
+            "{in_test:.1} % of the test tokens are not in the vocabulary and are read as <unk>, but no training token \
+             is <unk>, so the model cannot learn to predict <unk>; to read rare training tokens as <unk>, set \
+             data.min_count=2"
         ));
     }
     notes

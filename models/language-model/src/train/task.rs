@@ -29,7 +29,7 @@ use crate::train::{cache, dynamic};
 
 /// The length of the longest n-grams of the baseline.
 const ORDER: usize = 5;
-/// The name of the metric of [`unknown_share`].
+/// The name of the metric that [`unknown_share`] computes.
 const UNKNOWN_SHARE: &str = "unknown_share";
 
 /// The training task of a [`LanguageModel`], which learns to predict the next token.
@@ -40,7 +40,8 @@ pub struct LanguageModelTask {
     vocabulary: Vocabulary,
 }
 
-/// A batch: the same window of columns of every row. The rows are consecutive parts of the training text.
+/// A batch of truncated back-propagation through time. The text is cut into rows of equal length; a batch has the same
+/// range of time steps of every row.
 #[derive(Debug)]
 pub struct Window {
     /// The input token ids, `[rows, steps]`.
@@ -85,7 +86,7 @@ impl Task for LanguageModelTask {
     type Raw = Corpus;
     type Set = Part;
     type Model = Network;
-    /// The range of columns of `Part::streams` that form one batch.
+    /// The time steps of one batch: a range of positions in the rows of `Part::streams`.
     type Items = Range<usize>;
     type Batch = Window;
 
@@ -97,8 +98,8 @@ impl Task for LanguageModelTask {
         corpus.source.clone()
     }
 
-    /// Builds the vocabulary from the training part, or takes the vocabulary of the model whose weights are the initial
-    /// weights.
+    /// Builds the vocabulary from the training part. If training starts from the weights of a trained model, takes the
+    /// vocabulary of that model instead.
     fn fit(recipe: &RecipeOf<Self>, corpus: &Corpus, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self> {
         let vocabulary = match start {
             Some(Pretrained { package, data, .. }) => {
@@ -210,8 +211,8 @@ impl Task for LanguageModelTask {
     }
 
     /// Measures the perplexity over all tokens, each predicted from all tokens before it: with the network alone, and
-    /// with each adaptive method of the recipe. The share of unknown tokens shows what fraction of the predicted tokens
-    /// is `<unk>`.
+    /// with each adaptive method of the recipe (neural cache, dynamic evaluation). Also measures which share of the
+    /// predicted tokens is `<unk>`.
     fn evaluate(&self, predictor: &LanguageModel, part: &Part, interrupt: &Interrupt) -> TaskResult<Measured> {
         let LanguageModel { network, adaptation, device, .. } = predictor;
         let loss = mean(&try_losses(network, &part.ids, EvalLayout::default(), device, || interrupt.check())?);

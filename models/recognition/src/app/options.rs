@@ -84,8 +84,8 @@ impl DataOptions {
     }
 }
 
-/// Returns the command-line option for the setting that a [`DataError`](datasets::DataError::setting) names; `None` if
-/// there is no such option.
+/// Returns the command-line option that changes a setting of the data, for error messages; `None` if there is no such
+/// option. The setting is a name that [`DataError::setting`](datasets::DataError::setting) returns.
 pub fn data_option(setting: &str) -> Option<&'static str> {
     match setting {
         "resample" => Some("--resample"),

@@ -46,7 +46,8 @@ pub struct Predict {
     model: ModelArgs,
 }
 
-/// A prediction, or a class in a stream, with the identifier of its recording.
+/// A JSON object of the output: the identifier of a recording, and its prediction or, with `--stream`, the class after
+/// one of its samples.
 #[derive(Serialize)]
 struct Identified<'a, A> {
     #[serde(skip_serializing_if = "str::is_empty")]

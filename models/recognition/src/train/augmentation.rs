@@ -1,4 +1,4 @@
-//! Random changes of training sequences, which keep their class.
+//! Data augmentation: random changes of training sequences. A changed sequence keeps its class.
 
 use std::f32::consts::PI;
 
@@ -7,16 +7,18 @@ use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// The number of parts of a sequence that are warped by different factors.
+/// The number of equal parts into which time warping divides a sequence. Each part has its own random speed.
 const WARPED_PARTS: usize = 4;
 
 /// The table `[data.augmentation]` of a recipe (the TOML file of a training run). The default changes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Augmentation {
-    /// The standard deviation of Gaussian noise, as a share of the standard deviation of a channel.
+    /// The standard deviation of the Gaussian noise that is added to each channel, as a share of the standard deviation
+    /// of the channel.
     pub jitter: Fraction,
-    /// The largest share by which a sequence is enlarged or reduced about its mean.
+    /// The largest change of the amplitude: the difference of each sample from the mean of the sequence is multiplied
+    /// by one random factor from `1 − scale` to `1 + scale`.
     pub scale: Fraction,
     /// The largest angle of a rotation in degrees, from 0 to 180. Two channels are rotated as a vector in the plane.
     /// Otherwise, the number of channels must be a multiple of three: each group of three consecutive channels is a
@@ -29,20 +31,20 @@ pub struct Augmentation {
     pub warp: Fraction,
     /// The largest share of a sequence that is cut off in total, at its start and its end.
     pub crop: Fraction,
-    /// The share of the sequences of which only the first part is kept, with a random length from a third to the whole.
-    /// From such sequences, a model that reads streams learns to recognise a class before the sequence ends.
+    /// The share of the sequences that are cut off at the end. A random length is kept: at least the first third of the
+    /// sequence. From such sequences, a model that reads streams learns to recognise a class before the sequence ends.
     pub prefix: Fraction,
 }
 
 impl Augmentation {
-    /// Returns whether the angle of the rotation is valid, from 0 to 180 degrees, and whether sequences with this
-    /// number of channels can be rotated: 2 channels, or groups of 3 channels.
+    /// Returns whether [`rotation`](Self::rotation) can be applied to sequences with this number of channels: it is 0
+    /// (no rotation), or it is an angle from 0 to 180 degrees and there are 2 channels or a multiple of 3 channels.
     pub fn fits(&self, channels: usize) -> bool {
         self.rotation == 0.0 || (0.0..=180.0).contains(&self.rotation) && (channels == 2 || channels.is_multiple_of(3))
     }
 
-    /// Changes a sequence at random, `[samples, channels]`. `names` are the names of the channels (empty for a video),
-    /// and `deviations` are the standard deviations of the channels (of the pixels of a video).
+    /// Returns a randomly changed copy of a sequence, `[samples, channels]`. `names` has the names of the channels, and
+    /// `deviations` their standard deviations. For a video, `names` is empty, and the pixels are the channels.
     pub fn apply(&self, samples: &[f32], names: &[String], deviations: &[f32], rng: &mut ChaCha8Rng) -> Vec<f32> {
         let channels = deviations.len();
         let mut samples = self.cropped(samples, channels, rng).to_vec();
@@ -132,8 +134,8 @@ fn about_mean(samples: &mut [f32], channels: usize, change: impl Fn(&mut [f32]))
 }
 
 /// Rotates a sequence by a random angle of at most `most` radians. Two channels are a drawing in a plane, which is
-/// rotated about its mean. Otherwise, each three channels are a vector in space, which is rotated about a random axis
-/// through zero.
+/// rotated about its mean. For other numbers of channels, each group of three consecutive channels is a vector in
+/// space, and all these vectors are rotated about the same random axis through zero.
 fn rotate(samples: &mut [f32], channels: usize, most: f32, rng: &mut ChaCha8Rng) {
     let angle = uniform(most, rng);
     let (sin, cos) = angle.sin_cos();

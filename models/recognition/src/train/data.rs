@@ -48,15 +48,15 @@ pub struct DataConfig {
     /// Whether the first sample of a sequence is subtracted from all its samples.
     #[serde(default)]
     pub relative: bool,
-    /// Whether the network also reads the difference of each channel from the previous sample.
+    /// Whether the network also reads the change of each channel from the previous sample to this sample.
     #[serde(default)]
     pub deltas: bool,
     /// If set, the recordings are divided into windows, which are classified one by one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
     /// The share of the training part that is held out for validation, from 0 to 1. All recordings of a person are in
-    /// the same part, if the data name the persons. Has no effect for the set `gestures`, which has a separate
-    /// validation part, unless `fold` is set.
+    /// the same part, if the data name the persons. The set `gestures` has a separate validation part; for this set,
+    /// the share is used only if `fold` is set.
     pub valid: Fraction,
     /// The share of the recordings that is held out as the test part, from 0 to 1. It is used if the data have no
     /// published test part and `fold` is absent. All recordings of a person are in the same part, if the data name the
@@ -81,13 +81,13 @@ pub struct DataConfig {
 /// 1 at the last point of a stroke.
 const STROKES: [&str; 3] = ["x", "y", "pen_up"];
 
-/// The size of the images of videos, and the number of images that are rendered of a drawing.
+/// The size of the images (frames) of a video, and the number of images if the video is rendered from a drawing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Video {
     /// The height and the width of an image in pixels. Images of other sizes are scaled.
     pub side: Count,
-    /// The number of images that are rendered of a drawing; absent for the set `videos`.
+    /// The number of images of a video that is rendered from a drawing; absent for the set `videos`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub images: Option<Count>,
 }
@@ -114,7 +114,7 @@ pub enum Set {
     Table,
     /// The user's own folder, with a folder per class and a CSV file per recording.
     Folder,
-    /// The user's own file in the format `.ts`.
+    /// The user's own file of time series in the text format `.ts` (UEA archive).
     Ts,
     /// The user's own videos, with a folder per class and a folder of PNG files per video.
     Videos,
@@ -215,9 +215,9 @@ impl DataConfig {
         self.prepared(Splits { train, valid, test }, cx)
     }
 
-    /// Preprocesses all parts: selects the channels of the training part and, if these settings are set, resamples the
-    /// recordings (`rate`), reduces drawings to a number of points (`drawing`), and renders drawings as videos
-    /// (`video.images`).
+    /// Preprocesses the training, validation and test part. All parts keep the channels of the training part, in the
+    /// same order. If these settings are set, this function also resamples the recordings (`rate`), reduces drawings
+    /// to a number of points (`drawing`), and renders drawings as videos (`video.images`).
     fn prepared(&self, splits: Splits<Recordings>, cx: &mut LoadContext) -> TaskResult<Splits<Recordings>> {
         let Splits { train, valid, test } = splits;
         let channels = self.channels(&train)?;
@@ -249,8 +249,8 @@ impl DataConfig {
         if !self.augmentation.fits(channels.len()) {
             let count = channels.len();
             let message = format!(
-                "rotation needs an angle from 0 to 180 degrees, and data with 2 channels or a multiple of 3 channels; \
-                 the data have {count} channels"
+                "the angle must be from 0 to 180 degrees, and the number of channels, {count}, must be 2 or a multiple \
+                 of 3; correct the angle, or set it to 0 for data that cannot be rotated"
             );
             return Err(TaskError::setting("data.augmentation.rotation", message));
         }
@@ -278,7 +278,8 @@ impl DataConfig {
         self.file.as_deref().ok_or_else(missing)
     }
 
-    /// Refuses settings of the user's own files if the recipe selects another data set.
+    /// Checks that the settings fit the selected data set and `video`. For example, `file` is an error for a built-in
+    /// data set.
     fn check_files(&self) -> TaskResult<()> {
         let own = matches!(self.set, Set::Table | Set::Folder | Set::Ts | Set::Videos);
         let table = self.set == Set::Table;
@@ -305,8 +306,8 @@ impl DataConfig {
         match settings.into_iter().find(|(_, wrong)| *wrong) {
             Some((setting, _)) => Err(TaskError::setting(
                 setting,
-                "this setting does not fit data.set or data.video; remove it (data.video must set images for drawings, \
-                 and must not set images for data.set = \"videos\")",
+                "the setting cannot be used together with data.set and data.video of this recipe; remove it. In \
+                 data.video, set images to render drawings, and leave images out for data.set = \"videos\"",
             )),
             None => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! The baseline of the nearest neighbour by dynamic time warping (DTW).
+//! A baseline: the nearest-neighbour classifier with the distance of dynamic time warping (DTW).
 //!
 //! The distance of two sequences is the smallest sum of squared Euclidean distances of their samples, over all ways to
 //! stretch and shorten them in time ([Sakoe & Chiba 1978](https://doi.org/10.1109/TASSP.1978.1163055)).
@@ -15,7 +15,7 @@ type Steps = Vec<f32>;
 /// The nearest-neighbour classifier: it keeps the training sequences with their classes.
 #[derive(Debug)]
 pub struct NearestNeighbor {
-    /// The number of channels of all sequences.
+    /// The number of channels of each sequence, which is the same for all sequences.
     channels: usize,
     /// The training sequences, reduced to at most [`MAX_STEPS`] steps, and the indices of their classes.
     known: Vec<(Steps, usize)>,

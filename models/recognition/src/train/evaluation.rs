@@ -66,8 +66,8 @@ fn share(right: &[bool]) -> f64 {
     right.iter().filter(|right| **right).count() as f64 / right.len() as f64
 }
 
-/// Returns the mean cross-entropy in nats. A class that the model does not know counts with the smallest positive
-/// normal `f32` as its probability.
+/// Returns the mean cross-entropy in nats. If the model does not know the true class of an example, the probability
+/// of this class is taken to be the smallest positive normal `f32`.
 pub fn cross_entropy(examples: &[Example], probabilities: &[Vec<f32>]) -> f64 {
     let loss = |(example, probabilities): (&Example, &Vec<f32>)| {
         -f64::from(probabilities.get(example.class).copied().unwrap_or(0.0).max(f32::MIN_POSITIVE)).ln()

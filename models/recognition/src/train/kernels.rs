@@ -1,8 +1,8 @@
-//! The baseline of random convolution kernels with a linear classifier, a small form of ROCKET ([Dempster et al.
-//! 2020](https://arxiv.org/abs/1910.13051)).
+//! A baseline: a linear classifier of the outputs of random convolution kernels. This is a small form of ROCKET
+//! ([Dempster et al. 2020](https://arxiv.org/abs/1910.13051)).
 //!
 //! Each kernel has random weights, a random dilation and one random channel. Its features are the largest output and
-//! the share of positive outputs. Ridge regression of the classes on all features gives the classifier.
+//! the share of positive outputs. The classifier is a ridge regression from the features of all kernels to the classes.
 
 use inference::largest;
 use rand::rngs::ChaCha8Rng;
@@ -13,7 +13,7 @@ use training::{Interrupt, TaskResult};
 const KERNELS: usize = 250;
 /// The number of weights of a kernel.
 const LENGTH: usize = 9;
-/// The factor of the penalty on the squared weights of the classifier, per training sequence.
+/// The strength of the L2 penalty of the ridge regression, divided by the number of training sequences.
 const PENALTY: f64 = 1e-3;
 
 /// A convolution kernel. The samples beyond the ends of a sequence are zeros.
@@ -56,7 +56,7 @@ pub struct RandomKernels {
     mean: Vec<f64>,
     /// The standard deviation of each feature over the training sequences.
     deviation: Vec<f64>,
-    /// One row per class: the weights of the features, and the constant.
+    /// One row per class: the weights of the features, followed by the bias.
     classifier: Vec<Vec<f64>>,
 }
 
@@ -101,7 +101,7 @@ impl RandomKernels {
         Ok(new)
     }
 
-    /// Returns the most probable class of a sequence.
+    /// Returns the predicted class of a sequence: the class with the largest output of the ridge regression.
     pub fn predict(&self, samples: &[f32]) -> usize {
         let mut row = self.raw(samples);
         self.standardise(&mut row);

@@ -1,4 +1,5 @@
-//! The picture of a demonstration: drawings with their predicted classes, and the confusion matrix.
+//! The picture of a demonstration, which is shown when training ends: drawings with their predicted classes, and the
+//! confusion matrix.
 
 use std::fmt::Write;
 
@@ -30,7 +31,8 @@ pub fn draw(examples: &[Example], probabilities: &[Vec<f32>], settings: &Setting
     let matrix = heat_map(&HeatMap {
         title: "Recognised class (column) of each true class (row)".to_owned(),
         caption: format!(
-            "{} test sequences. Darkest cell: all sequences of its row. Red drawings: recognised wrongly.",
+            "{} test sequences. The darker a cell, the larger its share of the sequences in the row. Red drawings: the \
+             recognised class is wrong.",
             examples.len()
         ),
         ..confusion_map(&answers(examples, probabilities), classes)
@@ -65,14 +67,15 @@ pub fn draw(examples: &[Example], probabilities: &[Vec<f32>], settings: &Setting
     Ok(stacked(&[drawings, matrix]))
 }
 
-/// Chooses `count` of `all` examples, and returns their indices. The chosen examples are far apart, because neighbouring
-/// examples are often of the same person or class.
+/// Chooses `count` of `all` examples, and returns their indices. The chosen examples are far apart, because
+/// neighbouring examples are often of the same person or class.
 pub fn spread(all: usize, count: usize) -> Vec<usize> {
     const PRIME: usize = 7937;
     (0..count.min(all)).map(|place| place * PRIME % all).collect()
 }
 
-/// Returns the points of a drawing, `[samples, 2]`, scaled to a square. The second channel points up.
+/// Returns the points of a drawing, `[samples, 2]`, as the attribute `points` of an SVG polyline. The drawing is
+/// scaled to its square. The second channel points up.
 fn path(samples: &[f32]) -> String {
     let (points, _) = samples.as_chunks::<2>();
     let bounds = |axis: usize| {

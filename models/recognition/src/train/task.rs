@@ -32,8 +32,8 @@ const COARSE: usize = 7;
 /// The largest number of test sequences that the demonstration lists with their classes.
 const SHOWN: usize = 8;
 
-/// Trains and evaluates [`Recognizer`] models. The task holds everything that is derived from the training part without
-/// gradients: the classes, and the mean and the standard deviation of the features.
+/// Trains and evaluates [`Recognizer`] models. The task holds what is computed from the training part before the
+/// network is trained: the classes, and the mean and the standard deviation of the features.
 pub struct RecognitionTask {
     data: DataConfig,
     settings: Settings,
@@ -67,7 +67,8 @@ impl Task for RecognitionTask {
     type Model = Network;
     /// The indices of the sequences in a batch, counted from 0 in their part.
     type Items = Vec<usize>;
-    /// The features of the sequences, their classes, and their rows in the whole batch.
+    /// The features of the sequences, their classes, and which rows of the whole batch they are, if several processes
+    /// share the batch (data parallelism).
     type Batch = (Batch, Tensor<1, Int>, Rows);
 
     fn load(data: &DataConfig, cx: &mut LoadContext) -> TaskResult<Splits<Recordings>> {

@@ -20,8 +20,8 @@ impl Allowed {
         Self { start: vec![true; labels], end: vec![true; labels], transitions: vec![vec![true; labels]; labels] }
     }
 
-    /// Returns these rules for the given number of labels, where empty lists become rules that allow everything.
-    /// Returns `None` if the rules are for another number of labels.
+    /// Returns a copy of these rules or, if all lists are empty, rules for the given number of labels that allow
+    /// everything. Returns `None` if these rules are for another number of labels.
     pub(super) fn of_labels(&self, labels: usize) -> Option<Self> {
         if *self == Self::default() {
             return Some(Self::all(labels));

@@ -46,7 +46,7 @@ pub enum CrfError {
         /// The last label.
         label: usize,
     },
-    /// Two labels of a target may not follow each other.
+    /// A target has two neighbouring labels of which the second may not follow the first.
     Transition {
         /// The index of the sequence in the batch.
         sequence: usize,

@@ -127,9 +127,9 @@ impl Lattice {
         self.flat_marginals().chunks_exact(self.scores.labels()).map(<[f64]>::to_vec).collect()
     }
 
-    /// Returns the log-probability that the labels from step `start` on are `labels`. The probability is summed over
-    /// all possible labels of the other steps. If `labels` has the labels of all steps, the result is the
-    /// log-likelihood.
+    /// Returns the log-probability that the steps `start`, `start + 1`, … have these `labels`, one label per step. The
+    /// probability is summed over all possible labels of the other steps. If `labels` has a label for every step, the
+    /// result is the log-likelihood.
     ///
     /// # Panics
     ///

@@ -1,6 +1,6 @@
-//! Matrix products in log space: the matrices and the results hold logarithms, and the products add exponentials.
+//! Matrix products in log space: the inputs and the results are logarithms. Each entry of a product is a log-sum-exp.
 
-/// A sum of at least this size is not affected by underflow, because a term that underflows is below 1e-307.
+/// The smallest sum for which underflow is negligible. A term that underflows is below 1e-307, far below this sum.
 const EXACT: f64 = 1e-280;
 
 /// A square matrix of scores, `[from, to]`. A score may be −∞.

@@ -121,8 +121,8 @@ impl Crf {
     ///
     /// # Panics
     ///
-    /// If the emissions, a length or a target does not fit, with the message of a [`ShapeError`] or [`CrfError`].
-    /// [`check_input`](Self::check_input) and [`check_targets`](Self::check_targets) check without a panic.
+    /// If [`check_input`](Self::check_input) or [`check_targets`](Self::check_targets) returns an error for these
+    /// arguments, with the message of this error.
     pub fn negative_log_likelihood(
         &self,
         emissions: Tensor<3>,
@@ -153,7 +153,7 @@ impl Crf {
     ///
     /// # Panics
     ///
-    /// If the emissions or a length do not fit, with the message of a [`ShapeError`].
+    /// If [`check_input`](Self::check_input) returns an error for these arguments, with the message of this error.
     pub fn decode(&self, emissions: Tensor<3>, lengths: &[usize]) -> Vec<Vec<usize>> {
         let scores = self.scores();
         self.sequences(emissions, lengths).iter().map(|emissions| scores.viterbi(emissions)).collect()
@@ -173,7 +173,8 @@ impl Crf {
     ///
     /// # Errors
     ///
-    /// If [`decode`](Self::decode) would panic.
+    /// If the emissions do not have one value per label, if `batch` or `time` is 0, if there is not one length per
+    /// sequence, or if a length is above `time`.
     pub fn check_input(&self, emissions: [usize; 3], lengths: &[usize]) -> Result<(), ShapeError> {
         check_batch(emissions, self.labels(), Some(lengths))
     }
@@ -182,8 +183,8 @@ impl Crf {
     ///
     /// # Errors
     ///
-    /// If a target has another length than its sequence, a label id that is not below the number of labels, or a start,
-    /// end or transition that is not [allowed](Allowed).
+    /// If there is not one target per sequence, or if a target has another length than its sequence, a label id that is
+    /// not below the number of labels, or a start, end or transition that is not [allowed](Allowed).
     pub fn check_targets(&self, lengths: &[usize], targets: &[Vec<usize>]) -> Result<(), CrfError> {
         if targets.len() != lengths.len() {
             return Err(CrfError::TargetCount { targets: targets.len(), sequences: lengths.len() });

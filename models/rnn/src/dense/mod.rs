@@ -1,4 +1,4 @@
-//! A linear layer at every step of sequences.
+//! A linear layer that is applied to every step of a batch of sequences.
 
 #[cfg(feature = "autodiff")]
 mod autodiff;
@@ -14,10 +14,11 @@ use crate::kernel::matrix::{Matrix, product};
 
 /// Applies a linear layer to every step: `[batch, time, features]` → `[batch, time, outputs]`.
 ///
-/// The result equals the result of `layer.forward(steps)` up to rounding. On burn's CPU backend `flex`, a layer with
-/// a bias is one operation that uses all threads, and the result of a step is bit-identical whatever the other steps in
-/// `steps` are. On other backends, the function flattens batch and time to one dimension before it calls
-/// `layer.forward`. Without this flattening, burn 0.22 would compute one weight gradient per sequence and add these gradients, which is slower.
+/// The result equals the result of `layer.forward(steps)` up to rounding. On burn's CPU backend `flex`, a layer with a
+/// bias is one operation that uses all threads. The other steps in `steps` then do not change the result of a step, not
+/// even its rounding. In all other cases, the function flattens batch and time to one dimension and calls
+/// `layer.forward`. Without this flattening, burn 0.22 would compute one weight gradient per sequence and add up these
+/// gradients, which is slower.
 pub fn dense(layer: &Linear, steps: Tensor<3>) -> Tensor<3> {
     let [batch, time, features] = steps.dims();
     let [_, outputs] = layer.weight.dims();

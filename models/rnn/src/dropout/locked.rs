@@ -7,7 +7,8 @@ use super::{Mask, Rows};
 ///
 /// Ordinary dropout draws a new mask at every step. In a recurrent layer, a new mask at every step is only noise,
 /// because a feature that is dropped at one step is visible at the next step. With locked dropout, a dropped feature is
-/// zero at all steps. Each sequence of the batch has its own mask. The other features are scaled by `1 / (1 − prob)`.
+/// zero at all steps. The features that are not dropped are scaled by `1 / (1 − prob)`. Each sequence of the batch has
+/// its own mask.
 ///
 /// The dropout is active on autodiff devices (devices that record gradients) only, and not after
 /// [`freeze`](burn::module::Module::freeze).

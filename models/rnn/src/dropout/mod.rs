@@ -1,4 +1,5 @@
-//! Dropout for recurrent networks. [`Dropout`] draws a new mask at every step; the other layers in this module do not.
+//! Dropout for recurrent networks. [`Dropout`] draws a new mask at every step. The other layers in this module use one
+//! mask for all steps.
 
 mod embedding;
 mod locked;

@@ -17,12 +17,12 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// All rows of a batch that one process computes alone.
+    /// Returns all rows of a batch of `count` rows, for a process that computes the whole batch alone.
     pub fn all(count: usize) -> Self {
         Self { rows: 0..count, of: count }
     }
 
-    /// Returns other `rows` of the same whole batch, for a process that computes only these rows.
+    /// Returns the given `rows` of the same whole batch, for a process that computes only these rows.
     pub fn part(&self, rows: Range<usize>) -> Self {
         Self { rows, of: self.of }
     }
@@ -40,10 +40,12 @@ impl Rows {
         compute()
     }
 
-    /// Draws a mask of the given shape. The size of the first dimension is the number of rows of the batch that this
-    /// process computes, or a multiple of it. Inside of [`within`](Self::within), `draw` draws the mask for the whole
-    /// batch, and `narrow` selects the rows of this process in that mask. The second argument of `narrow` is the index
-    /// of the first of these rows.
+    /// Draws a mask of the given shape. Returns `None` if `draw` returns `None`. The size of the first dimension is the
+    /// number of rows of the batch that this process computes, or a multiple of it.
+    ///
+    /// Inside of [`within`](Self::within), `draw` draws the mask for the whole batch, and `narrow` selects the part of
+    /// this process in that mask. The second argument of `narrow` is the index, in the first dimension of that mask, at
+    /// which this part begins.
     pub(super) fn of_whole<const D: usize, T>(
         shape: [usize; D],
         draw: impl FnOnce([usize; D]) -> Option<T>,

@@ -3,12 +3,11 @@ use burn::tensor::Tensor;
 
 use super::Mask;
 
-/// Weight dropout, or *DropConnect* (Wan et al. 2013): sets random weights of a matrix to zero. Merity et al. (2018)
-/// apply it to the recurrent weights of an LSTM.
+/// Weight dropout, or *DropConnect* (Wan et al. 2013): sets random weights of a matrix to zero, and scales the other
+/// weights by `1 / (1 − prob)`. Merity et al. (2018) apply it to the recurrent weights of an LSTM.
 ///
-/// All steps of all sequences of a batch share one mask. The other weights are scaled by `1 / (1 − prob)`. The dropout
-/// is active on autodiff devices (devices that record gradients) only, and not after
-/// [`freeze`](burn::module::Module::freeze).
+/// All steps of all sequences of a batch share one mask. The dropout is active on autodiff devices (devices that record
+/// gradients) only, and not after [`freeze`](burn::module::Module::freeze).
 #[derive(Module, Debug)]
 pub struct WeightDropout {
     mask: Mask,

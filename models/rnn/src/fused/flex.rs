@@ -86,7 +86,7 @@ pub(crate) struct Saved {
 /// read them as slices.
 #[derive(Clone, Debug)]
 struct Call {
-    /// Input, input weights, recurrent weights, their two biases, and the initial states, in this order.
+    /// Input, input weights, recurrent weights, input bias, recurrent bias and initial states, in this order.
     inputs: [FlexTensor; 6],
     options: LayerOptions,
 }

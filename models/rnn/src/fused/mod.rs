@@ -5,7 +5,7 @@
 //! | `flex.rs` | the operation on the CPU (backend `flex`), computed by [`kernel`](crate::kernel) |
 //! | `autodiff.rs` | the operation on the CPU as one node of the autodiff graph (feature `autodiff`) |
 //!
-//! All other backends use [`composed`](crate::scan::composed).
+//! Backends without such an operation on the CPU or GPU use [`composed`](crate::scan::composed).
 
 #[cfg(feature = "autodiff")]
 mod autodiff;
@@ -46,7 +46,8 @@ pub(crate) fn kernels_apply(device: &Device, types: &[DType]) -> bool {
     (cfg!(feature = "autodiff") || !device.is_autodiff()) && types.iter().all(|&dtype| dtype == DType::F32)
 }
 
-/// Computes [`scan`](crate::scan::scan), which processes all steps of a layer in one direction, with a kernel.
+/// Processes all steps of a layer in one direction with a kernel. The arguments and the results are those of
+/// [`scan`](crate::scan::scan).
 pub(crate) fn scan(scan: ScanInput) -> (Tensor<3>, LayerState) {
     let ScanInput { cell, direction, input, weights, initial, lengths } = scan;
     let [batch, time, _] = input.dims();
@@ -113,7 +114,7 @@ pub(crate) trait Rows: Backend {
     fn rows(all: FloatTensor<Self>, rows: Range<usize>) -> FloatTensor<Self>;
 }
 
-/// The gradient of [`RecurrentLayer`].
+/// The forward pass of [`RecurrentLayer`] that saves values for the backward pass, and the backward pass.
 #[cfg(feature = "autodiff")]
 pub(crate) trait RecurrentKernel: RecurrentLayer {
     /// The values that the forward pass saves for the backward pass.

@@ -15,8 +15,8 @@ use cubecl::prelude::*;
 
 use super::{grid, indices, reducing_units};
 
-/// The number of words of the batch that one unit (thread) compares, in one iteration, with the word of its cube
-/// (thread block). The unit stores the results as the bits of one integer.
+/// Each cube (thread block) searches the batch for one word. This is the number of words of the batch that each of its
+/// units (threads) compares with that word in one iteration. The unit stores the results as the bits of one integer.
 const BITS: usize = 32;
 
 /// Looks up the embeddings of token ids, `[batch, time]` → `[batch, time, features]`, on a GPU for which

@@ -17,10 +17,11 @@ const SIDE: usize = 8;
 /// The number of rows of the result that one unit (thread) computes: `TILE / SIDE`. A unit computes the same number of
 /// columns, or half as many if the result has at most `TILE / 2` columns.
 const MICRO: usize = 8;
-/// The number of terms of the sums whose factors are in shared memory at the same time.
+/// The number of terms of each sum that a cube (thread block) adds per iteration. The factors of these terms are in
+/// shared memory.
 const DEPTH: usize = 16;
-/// A sum is split into so many parts that about this number of cubes (thread blocks) compute the result. The number is
-/// large enough to use the largest GPUs fully.
+/// The intended number of cubes (thread blocks) of a product: each sum is split into so many parts, for different
+/// cubes, that there are about this many cubes. The number is large enough to use the largest GPUs fully.
 const CUBES: usize = 1024;
 /// The smallest number of terms that one cube (thread block) adds, if a sum is split.
 const LEAST_TERMS: usize = 128;
@@ -53,8 +54,8 @@ pub(super) fn fits(client: &Client) -> bool {
 }
 
 /// Computes the product `leftᵀ · right` of each block. Returns all products as one matrix, one below the other:
-/// `[columns of all left blocks, columns of right]`. `rows` is the number of rows of all factors. All blocks have the
-/// same number of right columns.
+/// `[sum of the columns of all left factors, columns of right]`. Every factor has `rows` rows. Every right factor has
+/// the same number of columns.
 pub(super) fn sum_of_outer_products(blocks: Vec<Block>, rows: usize) -> CubeTensor {
     let height: usize = blocks.iter().map(|block| block.left.count).sum();
     let width = blocks[0].right.count;
@@ -124,9 +125,9 @@ struct Factors {
     height: usize,
 }
 
-/// Splits the sums of a product into `splits` parts, and writes the partial products to `out`,
-/// `[splits · rows, columns]`. Each part of `out` has `rows` rows, and each partial product starts at row `first_row`
-/// of its part.
+/// Computes a product whose sums are split into `splits` parts. `out`, `[splits · rows, columns]`, has one matrix of
+/// `rows` rows for each part, one below the other. The partial product of a part is written to the matrix of this part,
+/// from row `first_row` on.
 fn launch(factors: Factors, out: &CubeTensor, first_row: usize, rows: usize, splits: usize) {
     let Factors { left, right, transposed, terms, height } = factors;
     let width = right.count;
@@ -181,8 +182,8 @@ fn add_splits(partial: CubeTensor, splits: usize, shape: [usize; 2]) -> CubeTens
     sums
 }
 
-/// Computes one tile (block of the result) of a product, over one part of the terms of the sums. Each cube (thread
-/// block) computes one tile.
+/// Computes partial sums of a product. Each cube (thread block) computes one tile (block of the result), over one part
+/// of the terms of each sum.
 #[cube(launch_unchecked)]
 fn tiled_product(
     left: &[f32],
@@ -288,7 +289,8 @@ fn tiled_product(
     }
 }
 
-/// Adds the values of each column over one part of the rows.
+/// Computes partial sums of columns. The cubes (thread blocks) at the y position `p` add the values of part `p` of the
+/// rows, and write the sums to row `p` of `partial`.
 #[cube(launch_unchecked)]
 fn add_rows(matrix: &[f32], partial: &mut [f32], stride: usize, first: usize, count: usize, rows: usize, part: usize) {
     let column = ABSOLUTE_POS_X as usize;

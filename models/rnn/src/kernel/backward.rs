@@ -78,7 +78,7 @@ impl Gradients {
     }
 }
 
-/// The buffers of [`Gradients`], which all threads that compute a layer write.
+/// The buffers of [`Gradients`]. All threads that compute a layer write to these buffers.
 #[derive(Clone, Copy)]
 pub(super) struct SharedGradients<'a> {
     pub input: Shared<'a>,
@@ -95,10 +95,11 @@ pub(super) struct SharedGradients<'a> {
 }
 
 impl<'a> SharedGradients<'a> {
-    /// Describes to [`weight_gradients`] how to compute the gradients of the input weight matrix and its bias.
+    /// Returns the arguments with which [`weight_gradients`] computes the gradients of the input weight matrix and its
+    /// bias.
     ///
-    /// - `slots`: for each gate, the slot that holds its gradient, which is the index among the values that the
-    ///   [`Workspace`] holds per step and hidden unit.
+    /// - `slots`: for each gate, the slot that holds its gradient. A slot is the index of a value among the values that
+    ///   the [`Workspace`] holds per step and hidden unit.
     /// - `at`: returns the input, `[input]`, of row `sequence × time + step`.
     pub fn input_weights(
         &self,
@@ -119,12 +120,13 @@ impl<'a> SharedGradients<'a> {
         }
     }
 
-    /// Describes to [`weight_gradients`] how to compute the gradients of the recurrent weight matrix and its bias.
+    /// Returns the arguments with which [`weight_gradients`] computes the gradients of the recurrent weight matrix and
+    /// its bias.
     ///
     /// - `first_gate`: the index of the first gate whose gradients are computed. The gradients of the gates before this
     ///   gate do not change.
-    /// - `slots`: for each gate from `first_gate` on, the slot that holds its gradient, which is the index among the
-    ///   values that the [`Workspace`] holds per step and hidden unit.
+    /// - `slots`: for each gate from `first_gate` on, the slot that holds its gradient. A slot is the index of a value
+    ///   among the values that the [`Workspace`] holds per step and hidden unit.
     /// - `at`: returns the vector, `[hidden]`, with which the forward pass multiplied the matrix, for row
     ///   `sequence × time + step`. This vector is the hidden state before the step; for the candidate of a GRU with the
     ///   reset gate before the product, it is `r ⊙ h`.

@@ -34,8 +34,8 @@ pub(crate) trait Gates<const G: usize, const N: usize>: Sync {
         before: S::f32s,
     ) -> ([S::f32s; N], S::f32s);
 
-    /// Computes the backward pass of one step. Returns the saved values, in which the gradients of the input products
-    /// and recurrent products replace the slots below `GRADIENTS`, and the gradients of the states before the step.
+    /// Computes the backward pass of one step. Returns two results: the saved values, with the gradients of the input
+    /// products and recurrent products in the slots below `GRADIENTS`; and the gradients of the states before the step.
     /// `before` is the cell state before the step, or the hidden state for cells without a cell state. `after` has the
     /// gradients of the states after the step.
     fn backward<S: Simd>(

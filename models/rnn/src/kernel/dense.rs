@@ -1,5 +1,6 @@
-//! A dense layer, `outputs = inputs · weightᵀ + bias`, for a few rows of inputs: the output layer of a network that
-//! generates step by step. The weights are packed once.
+//! A dense layer, `outputs = inputs · weightᵀ + bias`, for a few rows of inputs, such as the output layer of a network
+//! that generates a sequence step by step. The weights are packed once: copied to the order in which the kernel reads
+//! them.
 
 use std::array;
 
@@ -11,17 +12,17 @@ use super::simd::{load, store, tiles};
 use super::team::Member;
 use super::{Job, member_units, run_team};
 
-/// The number of SIMD vectors of outputs that are computed together. Their additions do not depend on each other, so
-/// the processor can execute them at the same time.
+/// The number of blocks into which the outputs are divided. The kernel computes one SIMD vector of outputs of each
+/// block at a time. The sums of these vectors do not depend on each other, so the processor can compute them at the
+/// same time.
 ///
-/// The outputs are divided into this number of blocks of `units` outputs each. The weights are packed like the weights
-/// of a recurrent layer with one gate per block: output `block × units + unit` takes the place of gate `block` of the
-/// hidden unit `unit`.
+/// Each block has `units` outputs. The weights are packed with the code for recurrent layers, where a block takes the
+/// place of a gate: output `block × units + unit` is packed like gate `block` of the hidden unit `unit`.
 const BLOCKS: usize = 4;
 
-/// The weights of a dense layer, packed for [`dense`].
+/// The weights and the bias of a dense layer, in the memory layout that [`dense`] reads.
 pub(crate) struct PackedDense {
-    /// The packed weight matrix, with one gate per block of outputs.
+    /// The packed weight matrix. Each of the [`BLOCKS`] of outputs is packed like a gate of a recurrent layer.
     weight: PackedWeights,
     /// The bias, `[BLOCKS × units]`, where `units` is the number of outputs per block; 0 beyond the last output.
     bias: Vec<f32>,
@@ -45,8 +46,8 @@ impl PackedDense {
     }
 }
 
-/// Writes `inputs · weightᵀ + bias` to `to`, `[rows, outputs]`. The shape of `inputs` is `[rows, inputs]`. `rows` has
-/// the indices of the rows to compute.
+/// Writes `inputs · weightᵀ + bias`, `[rows, outputs]`, to `to`. The shape of `inputs` is `[rows, inputs]`. The
+/// argument `rows` has the indices of all rows: `0, 1, …`.
 pub(crate) fn dense(layer: &PackedDense, rows: &[usize], inputs: &[f32], to: &mut [f32]) {
     let work = rows.len() * layer.weight.len();
     let units = layer.bias.len() / BLOCKS;

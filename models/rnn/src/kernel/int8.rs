@@ -16,12 +16,14 @@ use super::vectors;
 const PER_WORD: usize = 4;
 
 /// A matrix `[gates × hidden, depth]` with 8 bits per weight, packed like
-/// [`Panels::of_gates`](super::pack::Panels::of_gates) into one panel (block of columns) per SIMD vector of hidden
-/// units. A panel has 32-bit words of four weights each, `[depth / 4, gates × lanes]`, and scales, `[gates × lanes]`.
+/// [`Panels::of_gates`](super::pack::Panels::of_gates): one panel per SIMD vector of hidden units has the weights of
+/// all gates of these units. A panel has 32-bit words of four weights each, `[⌈depth / 4⌉, gates × lanes]`, and scales,
+/// `[gates × lanes]`. The lanes are the hidden units of the vector.
 pub(crate) struct Int8Panels {
     /// The 32-bit words of all panels, four weights per word.
     words: Vec<u32>,
-    /// The scales times 256, because [`weight`] returns the integers q divided by 256.
+    /// The scale of each row of the matrix, times 256. A weight is `scale · q` with an integer q, and [`weight`]
+    /// returns `q / 256`.
     scales: Vec<f32>,
     /// The hidden units of each panel.
     panels: Vec<Range<usize>>,
@@ -73,7 +75,7 @@ impl Int8Panels {
         packed
     }
 
-    /// The number of packed weights.
+    /// The number of packed weights, including the padding of words and SIMD vectors.
     pub fn len(&self) -> usize {
         self.words.len() * PER_WORD
     }
@@ -84,8 +86,9 @@ impl Int8Panels {
         self.panels[panel].clone()
     }
 
-    /// Multiplies rows of `depth` values by a panel (block of columns). Returns `start` plus the product for each of
-    /// the `rows`, of which there are at most [`MAX_ROWS`]; entries beyond the last row are unspecified.
+    /// Multiplies rows of `depth` values by a panel (block of columns). `rows` has the indices of the rows, at most
+    /// [`MAX_ROWS`], and `row` returns the values of a row. Each item of the result is `start` plus the product of one
+    /// row. The items beyond the last row are unspecified.
     #[inline(always)]
     pub fn multiply<'a, S: Simd, const G: usize>(
         &self,
@@ -127,8 +130,9 @@ const fn rows_at_once<S: Simd>() -> usize {
     if S::REGISTER_COUNT >= 32 { 4 } else { 2 }
 }
 
-/// Multiplies `R` rows by a panel (block of columns), and writes the products to the first element of `sums`. The
-/// function is not inlined, so that all registers are available for the sums.
+/// Multiplies `R` rows by a panel (block of columns). Writes the products, one SIMD vector per row and gate, to
+/// `sums[0]`; other elements of `sums` are not used. The function is not inlined, so that all registers are available
+/// for the sums.
 #[inline(never)]
 fn product<S: Simd, const G: usize, const R: usize>(
     simd: S,
@@ -176,8 +180,8 @@ fn product<S: Simd, const G: usize, const R: usize>(
     simd.vectorize(Product { simd, panel, rows, sums });
 }
 
-/// Returns one of the four weights in each word of a vector, as `q / 256`, where q is the integer weight from −127 to
-/// 127.
+/// Returns one of the four weights of each word as `q / 256`, where q is the integer weight from −127 to 127. `byte`,
+/// from 0 to 3, selects the weight.
 #[inline(always)]
 fn weight<S: Simd>(simd: S, words: S::u32s, byte: usize) -> S::f32s {
     /// A mask for the bits 15 to 22 of a 32-bit float, the upper bits of the mantissa. The byte of a weight is moved to

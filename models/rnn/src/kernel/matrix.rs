@@ -32,15 +32,16 @@ impl<'a> Matrix<'a> {
         Self { values, rows: columns, columns: rows, transposed: !transposed }
     }
 
-    /// Returns the values at the indices `part` of one row of the matrix that `values` has in memory. If `transposed`
-    /// is true, this row is a column of `self`.
+    /// Returns the values at the indices `part` of one row of the matrix in memory, which is the transpose of `self` if
+    /// `transposed` is true.
     #[inline(always)]
     fn stored(&self, row: usize, part: Range<usize>) -> &'a [f32] {
         let length = if self.transposed { self.rows } else { self.columns };
         &self.values[row * length..][part]
     }
 
-    /// Packs a block of rows and columns into panels, for products with this matrix as the right factor.
+    /// Packs the given rows and columns into panels (blocks of columns), for products with this matrix as the right
+    /// factor.
     #[inline(always)]
     fn pack<S: Simd>(&self, simd: S, rows: Range<usize>, columns: Range<usize>) -> Panels {
         match self.transposed {
@@ -79,15 +80,16 @@ pub(crate) fn multiply(left: Matrix, right: Matrix, bias: Option<&[f32]>, to: Sh
 /// The number of multiplications below which one thread is faster than several threads.
 const MIN_PARALLEL_WORK: usize = if cfg!(test) { 1 } else { 1 << 18 };
 
-/// The largest number of rows of the right factor per packed block.
+/// The right factor is packed and multiplied in blocks of at most this number of rows.
 const DEPTH: usize = 768;
 
-/// The largest number of rows of the left factor that are copied to tiles at once, if the left factor is the transpose
-/// of the matrix in memory.
+/// The largest number of rows of the left factor that are copied at once to tiles. A tile has the values of [`TILE`]
+/// rows, column by column. Rows are copied only if the left factor is the transpose of the matrix in memory.
 const GATHERED: usize = 256;
 
-/// The number of columns that are packed at once if the rows of the left factor stay in the cache. The packed columns
-/// then stay in the cache too, until they have been multiplied. A multiple of the columns of a panel on all processors.
+/// The number of columns of the right factor that are packed at once if the left factor fits the cache. The packed
+/// columns then stay in the cache too, until they have been multiplied. On all processors, this number is a multiple of
+/// the number of columns per panel.
 const GROUP: usize = 96;
 
 /// The smallest number of SIMD vectors of columns per thread if the threads divide the columns of the product.
@@ -101,9 +103,10 @@ struct Product<'a> {
 }
 
 impl Product<'_> {
-    /// Whether the threads divide the columns of the product. Each thread then packs only its own columns of the right
-    /// factor, but copies the whole left factor to tiles, if it is transposed. Otherwise, the threads divide the rows:
-    /// each thread packs the whole right factor, but copies only its own rows of the left factor.
+    /// Returns true if the threads divide the columns of the product among themselves. Each thread then packs only its
+    /// own columns of the right factor, but copies the whole left factor to tiles if the left factor is transposed.
+    /// Returns false if the threads divide the rows. Each thread then packs the whole right factor, but copies only its
+    /// own rows of the left factor.
     fn divides_columns(&self) -> bool {
         let (rows, columns) = (self.left.rows, self.right.columns);
         columns >= 2 * MIN_VECTORS * lanes() && (columns >= rows || !self.left.transposed)

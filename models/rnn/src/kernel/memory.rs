@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::marker::PhantomData;
 
-/// A buffer that starts at a cache line, so that no SIMD vector crosses two cache lines.
+/// A buffer that starts at the start of a cache line, so that no SIMD vector in it lies in two cache lines.
 ///
 /// Each thread keeps dropped buffers for reuse, because the operating system fills every page of new memory with zeros,
 /// which takes time.
@@ -71,7 +71,8 @@ impl Drop for Aligned {
     }
 }
 
-/// A buffer of floats that all threads of a team read and write at the same time.
+/// A buffer of floats that several threads use at the same time. The callers of `read` and `write` promise that no
+/// thread writes values that another thread uses.
 #[derive(Clone, Copy)]
 pub(crate) struct Shared<'a> {
     start: *mut f32,

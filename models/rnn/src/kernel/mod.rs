@@ -4,8 +4,9 @@
 //! The forward pass computes the input products `W·x` of a block of steps in one matrix product. Then it computes the
 //! steps one by one: the recurrent product `U·h` and, while its sums are in registers, the gate activations. The
 //! backward pass computes the gradients of all gates step by step, last step first. Then it computes the gradients of
-//! the input and of the weight matrices in large matrix products. Each call packs the weight matrices once, into panels
-//! (blocks of columns) in the order of access.
+//! the input and of the weight matrices in large matrix products. Each call packs the weight matrices once: it copies
+//! them into panels (blocks of columns), in the order in which the loops read them. The forward pass can also use
+//! matrices that the caller has packed.
 //!
 //! | file | contents |
 //! |---|---|
@@ -27,7 +28,7 @@
 //! - `simd.rs`: the reads in the inner loop of `product`, whose bounds are checked before the loop; and a prefetch hint
 //!
 //! The test `results_do_not_depend_on_the_number_of_threads` is run under Miri by hand. `.ci/run` runs this crate's
-//! tests with debug assertions, which check every access to shared buffers.
+//! tests with debug assertions, which check the bounds of every access to shared buffers.
 //!
 //! Every sum adds its terms in a fixed order. Results are therefore bit-identical for any number of threads.
 
@@ -90,7 +91,8 @@ pub(crate) struct LayerArgs<'a> {
     pub bias_ih: &'a [f32],
     /// The bias that is added to the product of hidden state and `weight_hh`, `[gates × hidden]`.
     pub bias_hh: &'a [f32],
-    /// Both weight matrices, packed; `None` if the kernel packs them.
+    /// Both weight matrices, copied to the memory layout of the kernel (packed); `None` if the kernel packs them
+    /// itself.
     pub packed: Option<&'a PackedMatrices>,
     /// The initial hidden state, `[batch, hidden]`.
     pub initial_hidden: &'a [f32],
@@ -156,8 +158,8 @@ impl LayerArgs<'_> {
         }
     }
 
-    /// The row, `sequence × time + step`, of the last step of a sequence in the order in which the layer processes the
-    /// steps; `None` for a sequence without steps.
+    /// The row, `sequence × time + step`, of the step of a sequence that the layer processes last; `None` for a
+    /// sequence without steps.
     fn last(&self, sequence: usize) -> Option<usize> {
         let last = self.length(sequence).checked_sub(1)?;
         let step = match self.direction {
@@ -249,8 +251,8 @@ impl Share {
 /// are slow.
 const MIN_SEQUENCES: usize = 4;
 
-/// The largest number of values of a recurrent weight matrix for which every thread can read the whole matrix at every
-/// step, because it fits the cache of a core.
+/// The largest number of values of a weight matrix that fits the cache of a core. Every thread can then read the whole
+/// recurrent weight matrix at every step.
 const CACHED_MATRIX: usize = 1 << 18;
 
 /// The smallest batch size for which the threads divide the sequences although the recurrent weight matrix is larger
@@ -295,7 +297,8 @@ impl LayerArgs<'_> {
     }
 }
 
-/// The hidden units that a thread computes. The units are divided between the threads in whole SIMD vectors.
+/// The part of the hidden units (or columns) `0..units` that a thread computes. Each thread computes whole SIMD vectors
+/// of units; only the last vector may have fewer units.
 fn member_units(member: &Member, units: usize) -> Range<usize> {
     let lanes = lanes();
     let part = member.part(units.div_ceil(lanes));
@@ -320,7 +323,8 @@ fn arch() -> Arch {
     })
 }
 
-/// Work that the threads of a team do together. Each thread calls `run` with the SIMD instructions `S`.
+/// Work that the threads of a team do together. Each thread calls `run`, where `member` is this thread and `S` is the
+/// SIMD instruction set.
 trait Job: Sync {
     fn run<S: Simd>(&self, simd: S, member: &Member);
 }

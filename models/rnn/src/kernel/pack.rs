@@ -12,7 +12,8 @@ use super::{CACHED_MATRIX, lanes};
 use crate::Cell;
 
 /// A matrix that is packed into panels. Each panel is a block of columns of shape `[depth, vectors × lanes]`, where
-/// `depth` is the number of rows of the matrix and `lanes` the number of values per SIMD vector.
+/// `depth` is the number of rows of the matrix, `vectors` the number of SIMD vectors per row of the panel, and `lanes`
+/// the number of values per SIMD vector.
 pub(crate) struct Panels {
     packed: Aligned,
     panels: Vec<Panel>,
@@ -26,15 +27,15 @@ pub(crate) struct Panel {
     start: usize,
     /// The number of SIMD vectors per row.
     pub vectors: usize,
-    /// The columns of the matrix, or the hidden units, that the panel contains. If they do not fill the last SIMD
-    /// vector, the rest of the vector is zero.
+    /// The columns of the matrix that the panel contains; if [`of_gates`](Panels::of_gates) has packed the matrix, the
+    /// hidden units. If they do not fill a SIMD vector, the rest of the vector is zero.
     pub covers: Range<usize>,
 }
 
 impl Panels {
-    /// Packs a weight matrix `[gates × hidden, depth]` into one panel (block of columns) per SIMD vector of the hidden
-    /// units `units`. The product of a vector of `depth` values and a panel has the products of all gates for the
-    /// hidden units of this panel.
+    /// Packs the weights of the hidden units `units` from a weight matrix `[gates × hidden, depth]`. Each panel (block
+    /// of columns) has the weights of all gates for one SIMD vector of hidden units, so that one product of an input or
+    /// state with a panel gives the values of all gates for these units.
     pub fn of_gates(matrix: &[f32], hidden_size: usize, units: Range<usize>, gates: usize, lanes: usize) -> Self {
         let depth = matrix.len() / (gates * hidden_size);
         let panels: Vec<_> = super::vectors(units, lanes)
@@ -76,9 +77,9 @@ impl Panels {
         new
     }
 
-    /// Packs the given columns of the transpose of a row-major matrix. The columns of the transpose are the rows
-    /// `columns` of the matrix, and only the values at the indices `depth` of each row are packed. `width` is the
-    /// length of a row of the matrix.
+    /// Packs a part of the transpose of a row-major matrix whose rows have `width` values. Row `c` of the matrix
+    /// becomes column `c` of the transpose. The function packs the rows `columns` of the matrix, and of each of these
+    /// rows only the values at the indices `depth`.
     #[inline(always)]
     pub fn of_rows<S: Simd>(matrix: &[f32], width: usize, depth: Range<usize>, columns: Range<usize>) -> Self {
         let mut new = Self::unfilled::<S>(depth.len(), columns);
@@ -115,8 +116,9 @@ impl Panels {
         self.packed.values().len()
     }
 
-    /// Returns the indices of the panels (blocks of columns) that [`of_gates`](Self::of_gates) has made for the hidden
-    /// units `units`: one panel per SIMD vector of units. `units.start` must be a multiple of the lanes of a vector.
+    /// Returns the indices of the panels (blocks of columns) of the hidden units `units`. [`of_gates`](Self::of_gates)
+    /// must have packed all hidden units, from unit 0 on, and `units.start` must be a multiple of the number of lanes
+    /// of a SIMD vector.
     #[inline(always)]
     pub fn of_units(&self, units: &Range<usize>) -> Range<usize> {
         units.start / self.lanes..units.end.div_ceil(self.lanes)
@@ -130,8 +132,8 @@ impl Panels {
     }
 }
 
-/// A weight matrix `[gates × units, depth]` that is packed once, into one panel (block of columns) per SIMD vector of
-/// hidden units.
+/// A weight matrix `[gates × units, depth]` that is packed once for many products. Each panel (block of columns) has
+/// the weights of all gates for one SIMD vector of hidden units.
 pub(crate) enum PackedWeights {
     /// Weights as 32-bit floats.
     Single(Panels),
@@ -148,7 +150,7 @@ impl PackedWeights {
         }
     }
 
-    /// The number of weights.
+    /// The number of packed weights, including padding.
     pub fn len(&self) -> usize {
         match self {
             Self::Single(panels) => panels.len(),
@@ -165,8 +167,9 @@ impl PackedWeights {
         }
     }
 
-    /// Multiplies a tile (group of rows) by a panel (block of columns). Returns `start` plus the product for each row
-    /// of the tile.
+    /// Multiplies a few rows by a panel (block of columns). `tile` has the indices of the rows, and `row` returns the
+    /// values of a row. Each item of the result is `start` plus the product of one row. The items beyond the last row
+    /// are unspecified.
     #[inline(always)]
     pub fn multiply<'a, S: Simd, const V: usize>(
         &self,
@@ -183,18 +186,18 @@ impl PackedWeights {
     }
 }
 
-/// Returns the indices of the panels (blocks of columns) of the hidden units `units` in a matrix with one panel per
-/// SIMD vector of hidden units. The first of `units` must be the first unit of a SIMD vector.
+/// Returns the indices of the panels (blocks of columns) that have the weights of the hidden units `units`. The matrix
+/// must have one panel per SIMD vector of hidden units, and `units` must start at the first unit of a vector.
 #[inline(always)]
 pub(crate) fn panels_of<S: Simd>(units: &Range<usize>) -> Range<usize> {
     units.start / S::F32_LANES..units.end.div_ceil(S::F32_LANES)
 }
 
-/// The number of multiplications of a job below which one thread is faster than several threads, which take
+/// The number of multiplications of a job below which one thread is faster than several threads, because threads take
 /// microseconds to wake.
 const MIN_PARALLEL_WORK: usize = if cfg!(test) { 1 } else { 1 << 20 };
 
-/// The largest useful number of threads for a job with `work` multiplications whose threads divide the hidden units
+/// The largest useful number of threads for a job with `work` multiplications. The threads divide the hidden units
 /// `0..units` among themselves.
 pub(crate) fn max_threads(work: usize, units: usize) -> usize {
     if work < MIN_PARALLEL_WORK { 1 } else { units.div_ceil(lanes()) }
@@ -275,9 +278,9 @@ impl<'a> Part<'a> {
         self.panels.panel(self.indices.start + index)
     }
 
-    /// Returns the values of the panel (block of columns) that [`serpentine`] visits after panel `index` in the pass
-    /// `turn` over the panels, so that they can be prefetched. Returns `None` after the last panel, and if all panels
-    /// fit the cache.
+    /// Returns the values to prefetch while panel (block of columns) `index` is multiplied: the values of the panel
+    /// that [`serpentine`] visits next in pass number `turn`. Returns `None` if no panel follows in this pass, or if
+    /// all panels fit the cache.
     #[inline(always)]
     pub fn next_panel(&self, turn: usize, index: usize) -> Option<&'a [f32]> {
         let next = if turn.is_multiple_of(2) { index + 1 } else { index.wrapping_sub(1) };
@@ -286,8 +289,9 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Transposes a part of a row-major matrix, whose rows have `length` values: writes the values at the indices `depth`
-/// of each row to one column of `to`, a row-major matrix with `width` columns.
+/// Writes the transpose of some columns of a matrix to `to`. Both are row-major: the rows of `matrix` have `length`
+/// values, and the rows of `to` have `width` values. The values at the indices `depth` of row `r` of `matrix` become
+/// column `r` of `to`.
 fn transpose(matrix: &[f32], length: usize, depth: Range<usize>, to: &mut [f32], width: usize) {
     // The loop runs over blocks, so that source and destination stay in the L1 cache.
     for block in depth.clone().step_by(16) {
@@ -318,7 +322,7 @@ pub(crate) fn gather<'a>(count: usize, row: impl Fn(usize) -> &'a [f32], tiles: 
     }
 }
 
-/// The number of values of a block of rows that stays in the cache while all panels are multiplied with it.
+/// The largest number of values of a block of rows that stays in the cache while it is multiplied by all panels.
 pub(crate) const CACHED_ROWS: usize = 1 << 17;
 
 /// Splits rows of `depth` values each into blocks of rows that fit the cache.

@@ -241,7 +241,7 @@ pub(super) struct WeightGradient<'a> {
     pub first_gate: usize,
     /// The number of hidden units, which is the number of rows per gate.
     pub hidden_size: usize,
-    /// Whether the weight matrix is multiplied with hidden states.
+    /// Whether this is a recurrent weight matrix. Steps that start from a zero state do not change its gradient.
     pub recurrent: bool,
     /// The number of columns of the weight matrix.
     pub size: usize,
@@ -350,9 +350,10 @@ impl WeightGradient<'_> {
         self.slots.iter().position(|&own| own == slot).map(|gate| self.first_gate + gate)
     }
 
-    /// Computes the contribution of a block of rows to the gradients of the units in `tile`. The contribution is added
-    /// to the gradient of the bias. For the gradient of the weights, `plus` says whether the contribution is added to
-    /// the old values or replaces them.
+    /// Computes the contribution of a block of rows to the gradients of the weights and of the bias, for one gate and
+    /// the units in `tile`. `right` has, for each row, the vector that [`WeightGradient::at`] returns. The contribution
+    /// to the bias is always added to the old values in `d_bias`. `plus` says whether the contribution to the weights
+    /// is added to the old values in `d_weight` or replaces them.
     ///
     /// # Safety
     ///

@@ -44,8 +44,8 @@ pub(super) fn forward(layer: &LayerArgs, keep: bool) -> Forward {
 struct Steps<'a> {
     layer: &'a LayerArgs<'a>,
     workspace: Workspace<'a>,
-    /// The hidden state of each sequence, `[batch, hidden]`. The second half of a step replaces the state before the
-    /// step by the state after the step.
+    /// The hidden state of each sequence, `[batch, hidden]`. When a step has computed the candidate n, it replaces the
+    /// state before the step by the state after the step.
     states: Shared<'a>,
     /// The product `r ⊙ h` of reset gate and hidden state at the current step, `[batch, hidden]`.
     resets: Shared<'a>,
@@ -55,9 +55,10 @@ struct Steps<'a> {
 
 /// Computes one thread's part of the forward pass.
 ///
-/// A thread writes the values of its own sequences and units only. It reads values of its sequences for all units: from
-/// `states` in the first half of a step, and from `resets` in the second half. Barriers separate the halves, and each
-/// buffer is written only in the half in which it is not read.
+/// The first half of a step computes the gates r and z and the product `r ⊙ h`. The second half computes the candidate
+/// n and the new hidden state. A thread writes the values of its own sequences and units only. It reads values of its
+/// sequences for all units: from `states` in the first half, and from `resets` in the second half. Barriers separate
+/// the halves. Each buffer is written only in the half in which no other thread reads it.
 impl Job for Steps<'_> {
     #[inline(always)]
     fn run<S: Simd>(&self, simd: S, member: &Member) {
@@ -120,8 +121,8 @@ impl Job for Steps<'_> {
 }
 
 impl Steps<'_> {
-    /// Computes, from the recurrent products of the reset gate r and the update gate z, these gates and `r ⊙ h` for the
-    /// hidden units in `position`. `state` is the hidden state `h` of these units before the step.
+    /// Computes the reset gate r, the update gate z and `r ⊙ h` for the hidden units in `position`. `recurrent` has the
+    /// recurrent products of r and z. `state` is the hidden state `h` of these units before the step.
     ///
     /// # Safety
     ///
@@ -150,8 +151,8 @@ impl Steps<'_> {
         }
     }
 
-    /// Computes, from the recurrent product of the candidate n, the candidate and the hidden state after the step for
-    /// the hidden units in `position`.
+    /// Computes the candidate n and the hidden state after the step for the hidden units in `position`. `recurrent` is
+    /// the recurrent product of n.
     ///
     /// # Safety
     ///
@@ -285,8 +286,8 @@ impl BackwardSteps<'_> {
         }
     }
 
-    /// Computes the gradients of the candidate n and of the update gate z for the hidden units in `position`, and the
-    /// part of the gradient of their hidden state before the step that flows through `z ⊙ h`.
+    /// Computes the gradients of the candidate n and of the update gate z for the hidden units in `position`. Also
+    /// computes one part of the gradient of the hidden state `h` before the step: the part that flows through `z ⊙ h`.
     ///
     /// # Safety
     ///
@@ -312,8 +313,9 @@ impl BackwardSteps<'_> {
         }
     }
 
-    /// Computes the gradient of the reset gate r for the hidden units in `position`. Adds the part that flows through
-    /// `r ⊙ h` to the gradient of their hidden state before the step.
+    /// Computes the gradient of the reset gate r for the hidden units in `position`. `d_resets` is the gradient of
+    /// `r ⊙ h`, `[batch, hidden]`. Adds the gradient that flows through `r ⊙ h` to the gradient of the hidden state `h`
+    /// before the step.
     ///
     /// # Safety
     ///

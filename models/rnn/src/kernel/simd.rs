@@ -1,5 +1,5 @@
-//! SIMD code: loads and stores at the end of a row, activation functions, and the product of a few rows with a packed
-//! panel of columns (the micro-kernel).
+//! SIMD code: loads and stores of whole and of partly filled vectors, activation functions, and the product of a few
+//! rows with a packed panel of columns (the micro-kernel).
 //!
 //! All multiply-adds use `mul_add_e`: one fused instruction if the processor has it, otherwise two operations.
 //! WebAssembly would compute a fused multiply-add in software, which takes ten times as long.
@@ -28,8 +28,8 @@ pub(crate) fn store<S: Simd>(simd: S, to: &mut [f32], vector: S::f32s) {
     }
 }
 
-/// Evaluates tanh as the rational function `x · P(x²) / Q(x²)`, a minimax fit of the relative error on |x| ≤ 9. The
-/// result is constant for |x| beyond [`TANH_LIMIT`].
+/// Evaluates tanh as the rational function `x · P(x²) / Q(x²)`. The coefficients minimise the largest relative error on
+/// |x| ≤ 9. The result is constant for |x| beyond [`TANH_LIMIT`].
 ///
 /// The relative error is below 4e-7. All results lie in [-1, 1]. NaN gives NaN.
 #[inline(always)]
@@ -52,8 +52,9 @@ fn polynomial<S: Simd, const N: usize>(simd: S, x: S::f32s, coefficients: [f32; 
     sum
 }
 
-/// The largest |x| for which [`tanh`] evaluates its quotient. tanh(8.177) differs from 1 by 2e-7. Slightly above this
-/// limit, the quotient can round to more than 1, with and without fused multiply-adds.
+/// The largest |x| for which [`tanh`] evaluates its quotient; [`tanh`] clamps larger |x| to this limit. tanh(8.177)
+/// differs from 1 by 2e-7. Slightly above the limit, rounding can make the quotient larger than 1, whether or not the
+/// processor has fused multiply-adds.
 const TANH_LIMIT: f32 = 8.177;
 
 /// Clamps the lanes of `x` to `[-bound, bound]`. NaN gives NaN.
@@ -84,7 +85,8 @@ pub(crate) fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.mul_add_e_f32s(tanh(simd, simd.mul_f32s(x, half)), half, half)
 }
 
-/// Evaluates `eˣ` for x ≤ 0, with a relative error below 3e-7. Results below 1e-38 are raised to 1e-38.
+/// Evaluates `eˣ` for x ≤ 0, with a relative error below 3e-7 for x ≥ −87. For smaller x, the result is that of −87,
+/// about 1.6e-38.
 ///
 /// The function computes `2ⁿ · eʳ` with an integer n and |r| ≤ ½ ln 2. The polynomial for `eʳ` is from the Cephes
 /// library (Moshier 1989).
@@ -93,8 +95,8 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     /// ln 2 as the sum of two numbers. The first number has few bits, so that its product with an integer n is exact.
     const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
     const P: [f32; 6] = [0.5, 0.166_666_65, 4.166_579_6e-2, 8.333_452e-3, 1.398_2e-3, 1.987_569_1e-4];
-    /// Adding this constant to a small number leaves the rounded number plus 127, the exponent bias of a 32-bit float,
-    /// in the low bits of the mantissa.
+    /// If this constant is added to a small number, the low bits of the mantissa of the sum are the number, rounded to
+    /// an integer, plus 127. The exponent bias of a 32-bit float is 127.
     const ROUND: f32 = 12_582_912.0 + 127.0;
     let constant = |value: f32| simd.splat_f32s(value);
     // The code uses a select instead of a maximum, because the maximum of some processors would replace NaN by −87.
@@ -137,7 +139,8 @@ const fn max_rows(registers: usize, vectors: usize) -> usize {
 }
 
 /// Splits rows into tiles (groups of rows) that [`multiply`] multiplies at once with a panel of `V` SIMD vectors per
-/// row. Also splits the values of the next panel, `ahead`, into the parts that the tiles prefetch.
+/// row. `ahead` has the values of the next panel, and each tile prefetches a part of them. Each item of the result is a
+/// tile and the values of `ahead` from the start of its part on.
 pub(crate) fn tiles<'a, S: Simd, const V: usize>(
     rows: &'a [usize],
     ahead: Option<&'a [f32]>,
@@ -182,7 +185,7 @@ pub(crate) fn multiply<'a, S: Simd, const V: usize>(
                         }
                     }
                 })*
-                _ => unreachable!("a tile has 1 to {max} rows"),
+                _ => unreachable!("a tile must have 1 to {max} rows"),
             }
         };
     }
@@ -200,7 +203,8 @@ pub(crate) enum Plus<'a> {
     Old,
 }
 
-/// Multiplies rows by one packed panel of columns, and writes the products to the rows that `to` returns.
+/// Multiplies rows by one packed panel of columns. `rows` has the indices of the rows, and `row` returns the values of
+/// a row. Writes the products, to which `plus` is added, to the rows that `to` returns.
 #[inline(always)]
 pub(crate) fn multiply_to<'a, 'b, S: Simd>(
     simd: S,
@@ -225,7 +229,7 @@ pub(crate) fn multiply_to<'a, 'b, S: Simd>(
                         }
                     }
                 })*
-                _ => unreachable!("panels have 1 to {MAX_VECTORS} vectors"),
+                _ => unreachable!("a panel must have 1 to {MAX_VECTORS} SIMD vectors per row"),
             }
         };
     }
@@ -333,7 +337,8 @@ fn write<S: Simd, const V: usize>(simd: S, to: &mut [f32], sums: [S::f32s; V], a
     }
 }
 
-/// The number of columns of `left` in [`outer`], which are the rows of the product.
+/// The number of columns of `left` in [`outer`]. They become the rows of the product, because [`outer`] transposes
+/// `left`.
 pub(crate) const TILE: usize = MAX_ROWS;
 
 /// Multiplies the transpose of `left`, `[depth, TILE]`, by one packed panel of columns. Writes the first `count` rows
@@ -371,7 +376,7 @@ pub(crate) fn outer<'a, S: Simd>(
                         write(simd, to(row, panel.covers.clone()), *sums, matches!(plus, Plus::Old));
                     }
                 })*
-                _ => unreachable!("panels have 1 to {MAX_VECTORS} vectors"),
+                _ => unreachable!("a panel must have 1 to {MAX_VECTORS} SIMD vectors per row"),
             }
         };
     }

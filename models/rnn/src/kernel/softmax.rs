@@ -43,7 +43,8 @@ impl<'a> Dense<'a> {
         Self { inputs, targets: &self.targets[rows], ..*self }
     }
 
-    /// The work as a number of multiplications. The exponential function takes about as long as 16 multiplications.
+    /// The work of the softmax, as a number of multiplications. The softmax computes one exponential function per
+    /// logit, which takes about as long as 16 multiplications.
     fn work(&self) -> usize {
         16 * self.targets.len() * self.bias.len()
     }

@@ -1,5 +1,5 @@
-//! One step of a stack of layers, for streaming and generation. The weights are packed once, for all steps, and a step
-//! allocates no memory.
+//! One step of a stack of layers, for streaming and generation. The weights are packed once, for all steps: they are
+//! copied to the memory layout that the kernel reads. A step allocates no memory.
 //!
 //! Each sum adds the same terms in the same order as the forward pass over whole sequences. The results of both are
 //! therefore bit-identical, unless the weights have 8 bits.
@@ -18,15 +18,17 @@ use super::team::Member;
 use super::{Job, member_units, run_team};
 use crate::Cell;
 
-/// The weights of a layer, packed for [`step`].
+/// The weights and biases of a layer, in the memory layout that [`step`] reads (packed).
 pub(crate) struct PackedLayer {
     /// The number of input features of the layer.
     input_size: usize,
     /// The packed input weights and recurrent weights.
     matrices: PackedMatrices<PackedWeights>,
-    /// The biases that are added to the input products, `[gates × hidden]`.
+    /// The biases that are added to the input products, `[gates × hidden]`: `bias_ih` plus the values of `bias_hh` that
+    /// are not in `recurrent_bias`.
     bias: Vec<f32>,
-    /// The biases that are added to the recurrent products, `[gates × hidden]`.
+    /// The biases that are added to the recurrent products, `[gates × hidden]`: `bias_hh` for the candidate of
+    /// [`Cell::Gru`], and zero for all other gates and cells.
     recurrent_bias: Vec<f32>,
 }
 
@@ -98,8 +100,8 @@ pub(crate) fn step(args: StepArgs) {
 /// The layers of a network, and the inputs and states that they read and write in one step.
 ///
 /// A thread writes the values of its own units only. It reads the hidden states before the step, which no thread
-/// writes. It also reads the hidden states of the layer below after the step, but only after the barrier at the end of
-/// the layer below.
+/// writes. It also reads the new hidden states of the layer below, but only after the barrier at which all threads have
+/// written these states.
 #[derive(Clone, Copy)]
 struct Stack<'a> {
     layers: &'a [PackedLayer],
@@ -255,7 +257,7 @@ impl ResetBeforeStep<'_> {
     fn candidate<S: Simd>(&self, simd: S, index: usize, layer: &PackedLayer, units: &Range<usize>) {
         let Self { stack, gates } = *self;
         let Some(weights) = &layer.matrices.candidate else {
-            unreachable!("`PackedLayer::new` packs the candidate's weights")
+            unreachable!("the candidate's weights are missing: `PackedLayer::new` must pack them for this cell")
         };
         // SAFETY: all threads have written `gates` before the barrier.
         let reset = |row: usize| unsafe { gates.read(self.at(0, row), stack.hidden_size) };

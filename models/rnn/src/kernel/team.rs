@@ -287,9 +287,10 @@ impl Helper {
     }
 }
 
-/// A thread that waits for a condition checks it repeatedly. After the first number of checks, [`wait_until`] calls
-/// `delayed`; after the second number, the thread yields its core after each check. The second number is large, because
-/// a thread that yields to another program loses milliseconds. Under the slow interpreter Miri, threads yield at once.
+/// How often a waiting thread checks its condition before it takes further action. After the first number of checks,
+/// [`wait_until`] calls `delayed`, and an idle helper yields its core or sleeps. After the second number of checks,
+/// [`wait_until`] yields the core after each check. The second number is large, because a thread that yields to another
+/// program loses milliseconds. Under the slow interpreter Miri, threads yield at once.
 const SPINS: [usize; 2] = if cfg!(miri) { [1, 1] } else { [200, 4000] };
 
 /// Waits until `ready` returns true. Calls `ready` in a loop instead of sleeping, because a step of a layer takes only

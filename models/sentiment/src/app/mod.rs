@@ -19,8 +19,8 @@ use crate::train::SentimentTask;
 use crate::train::crossval::crossval;
 use options::OwnData;
 
-/// The number of texts that `predict` reads from a file before it classifies these texts, in batches of texts of
-/// similar length.
+/// The number of texts that `predict` reads from a file at a time. It then classifies these texts, in batches of texts
+/// of similar length.
 const READ: usize = 16 * BATCH;
 /// The largest number of words that `--explain` prints for a text.
 const SHOWN: usize = 8;
@@ -72,7 +72,8 @@ impl Application for App {
 /// The subcommands that only `sentiment` has, in addition to the shared subcommands of all applications.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Classify texts, and print the probability of the positive label or, for other classes, of the predicted class
+    /// Classify texts: print the class of each text and its probability (with the classes negative and positive, always
+    /// the probability of positive)
     #[command(after_help = "Examples:
   predict \"Wonderfully acted.\"               one text, by the model short-reviews
   predict --explain \"Not a dull moment.\"     and the words that decided
@@ -92,8 +93,9 @@ pub enum Verb {
 pub struct Predict {
     #[command(flatten)]
     texts: TextArgs,
-    /// Print the words that contribute most to the logit. For a network, the contributions are computed by occlusion
-    /// (the unknown word replaces the word); for n-grams, they are computed from the weights
+    /// Print the words that contribute most to the logit of the positive label or, with other classes, of the predicted
+    /// class. For a network, the contribution is the decrease of the logit when the token for unknown words replaces
+    /// the word (occlusion); for n-grams, it is computed from the weights
     #[arg(long)]
     explain: bool,
     #[command(flatten)]
@@ -114,7 +116,7 @@ impl Predict {
     }
 }
 
-/// Prints the prediction for one text. `line` is the line number of the text, for JSON.
+/// Prints the prediction for one text. `line`, the line number of the text, is printed only in JSON.
 fn print(line: usize, prediction: Prediction, cx: &Context) -> Result<()> {
     if cx.json {
         return print_json(&Numbered { line, answer: &prediction });

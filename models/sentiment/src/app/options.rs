@@ -36,8 +36,8 @@ pub struct OwnData {
     /// binary)
     #[arg(long, value_name = "FILE")]
     vectors: Option<String>,
-    /// Folder of a trained language model whose hidden states are contextual word vectors, such as
-    /// runs/film-language/best (recipe film-language)
+    /// Use the hidden states of this trained language model as additional features of each word (contextual word
+    /// vectors): the folder of the model, such as runs/film-language/best (recipe film-language)
     #[arg(long, value_name = "DIR")]
     contextual: Option<PathBuf>,
 }

@@ -1,4 +1,5 @@
-//! The baselines with which a trained model is compared: always the most frequent class, and an n-gram classifier.
+//! The baselines with which a trained model is compared: a classifier that always predicts the most frequent class, and
+//! an n-gram classifier.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +12,10 @@ use crate::prediction::probabilities;
 use crate::train::data::{ClassText, Example};
 use crate::train::ngrams::{self, Label, Labels, NgramConfig};
 
-/// Measures the baselines on the test part: accuracy and, unless the classes are `negative` and `positive`, macro F1.
-/// `classes` are the names of the classes; empty for `negative` and `positive`. `fitted` are n-grams that were already
-/// fitted to the training part; if `None`, n-grams are fitted here. N-grams are left out if they need too much memory.
+/// Measures the baselines on the test part. The metrics are the accuracy and, if `classes` is not empty, macro F1.
+/// `classes` are the names of the classes; empty for `negative` and `positive`. `fitted` is an n-gram classifier that
+/// was already fitted to the training part; if `None`, this function fits one. If the fit needs too much memory, the
+/// n-gram baseline is left out.
 pub fn measure(
     train: &[Example],
     test: &[Example],
@@ -49,7 +51,8 @@ pub fn measure(
     Ok(baselines)
 }
 
-/// Fits n-grams to texts. `classes` is the number of classes, or 0 if the classes are `negative` and `positive`.
+/// Fits an n-gram classifier to texts with classes. `classes` is the number of classes, or 0 if the classes are
+/// `negative` and `positive`.
 pub fn fit_ngrams(
     texts: &[ClassText],
     classes: usize,

@@ -35,8 +35,8 @@ pub struct Objective {
 }
 
 impl ClassificationBatch {
-    /// Makes a batch from texts as token ids, and from the examples with their classes and weights, in the same order.
-    /// Word dropout replaces some of the words by the unknown word.
+    /// Makes a batch. `texts` has the token ids of each text; `examples` have the class and the weight of each text, in
+    /// the same order. Each word is replaced by the unknown word with the probability `word_dropout`.
     pub fn draw<'a>(
         texts: &[&[u32]],
         examples: impl IntoIterator<Item = &'a Example>,
@@ -84,8 +84,8 @@ fn drop_words(ids: &[u32], share: Fraction, rng: &mut ChaCha8Rng) -> Vec<u32> {
     ids.iter().map(|id| if rng.random_bool(share.get()) { Vocabulary::UNKNOWN } else { *id }).collect()
 }
 
-/// The cross-entropy of each text with label smoothing `ε`: logits `[B, K]`, classes `[B]` → `[B]`. If K is 1, the
-/// logit belongs to the second of two classes.
+/// The cross-entropy of each text with label smoothing ε (`smoothing`), from the logits `[B, K]` and the classes `[B]`
+/// of B texts: `[B]`. K is the number of logits per text. If K is 1, the logit belongs to the second of two classes.
 fn cross_entropy(logits: Tensor<2>, classes: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
     let [batch, outputs] = logits.dims();
     if outputs == 1 {

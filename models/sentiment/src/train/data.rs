@@ -50,11 +50,11 @@ pub struct DataConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold: Option<Fold>,
     /// Seed for the random choice of the validation texts, the test texts and the folds. It is separate from the
-    /// recipe's seed, so that runs with several seeds have the same parts.
+    /// recipe's seed, so that trainings with different seeds have the same training, validation and test texts.
     #[serde(default)]
     pub valid_seed: u64,
-    /// Size of the vocabulary: the most frequent words of the training part. With `vectors`, words that occur only in
-    /// the file of vectors fill the remaining places, in the order of the file.
+    /// Size of the vocabulary, which contains the most frequent words of the training part. With `vectors`, words that
+    /// occur only in the file of vectors fill the remaining places, in the order of the file.
     pub vocabulary: Count,
     /// The number of tokens of the vocabulary that are subwords, such as `##ness`. A word that is not in the vocabulary
     /// is split into subwords.
@@ -64,9 +64,9 @@ pub struct DataConfig {
     /// or word2vec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vectors: Option<String>,
-    /// A trained bidirectional model of this crate, usually a language model, whose hidden states are additional
-    /// features of the words (contextual word vectors): the name of a model, or the path of its folder, such as
-    /// `runs/film-language/best`.
+    /// A trained bidirectional model of this crate, usually a language model: its name, or the path of its folder, such
+    /// as `runs/film-language/best`. Its hidden states are contextual word vectors (ELMo): they are concatenated with
+    /// the embeddings of the words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contextual: Option<String>,
     /// The largest number of words of a text that the network reads.
@@ -88,7 +88,7 @@ fn fifth() -> Fraction {
     Fraction::try_from(0.2).unwrap_or_default()
 }
 
-/// At most one of every `OWN_VALID` of the user's own training reviews is held out for validation.
+/// Of the user's own training texts, at most the fraction 1 / `OWN_VALID` is held out for validation.
 pub(super) const OWN_VALID: usize = 10;
 
 /// The data sets that the key `set` of a recipe's `[data]` can name.
@@ -115,7 +115,7 @@ pub enum Set {
 }
 
 impl Set {
-    /// Whether the texts are the user's own.
+    /// Whether this is a set for the user's own texts: `table` or `folder`.
     pub fn is_own(self) -> bool {
         matches!(self, Self::Table | Self::Folder)
     }
@@ -140,7 +140,7 @@ impl ClassText {
     }
 }
 
-/// The texts of all parts, before they are encoded.
+/// The texts of the training, validation and test part, before they are converted to token ids.
 #[derive(Clone, Debug)]
 pub struct RawData {
     /// The texts with their classes.
@@ -198,7 +198,8 @@ impl DataConfig {
         Ok(RawData { source, vectors, language_model, ..data })
     }
 
-    /// Loads reviews with the labels `negative` and `positive`, which have a published test part.
+    /// Loads the reviews of the set `imdb` or `sample`, with the labels `negative` and `positive`. These sets have a
+    /// test part.
     fn load_reviews(&self, cx: &mut LoadContext) -> TaskResult<RawData> {
         let reviews = match self.set {
             Set::Imdb => imdb::load(&cx.locator)?,
@@ -217,8 +218,8 @@ impl DataConfig {
         let Reviews { train, test, source, .. } = if own { decoded_texts(reviews) } else { reviews };
         if own {
             cx.note(&format!(
-                "these are {total} training and {} test reviews in folders, not the published set; {valid} of the \
-                 training reviews are held out for validation",
+                "found {total} training and {} test reviews of your own instead of the published IMDB reviews; {valid} \
+                 of the training reviews are held out for validation",
                 test.len()
             ));
         }
@@ -251,7 +252,7 @@ impl DataConfig {
             if needed && !given {
                 let option = match setting {
                     "data.valid" => "a number of texts",
-                    "data.file" => "a path",
+                    "data.file" => "the path of your file or folder",
                     _ => "the name of a column",
                 };
                 return Err(TaskError::setting(setting, format!("the setting is absent; set it to {option}")));
@@ -263,7 +264,7 @@ impl DataConfig {
             }
             Some(Fold { number, of }) if number > of => Err(TaskError::setting(
                 "data.fold",
-                format!("number = {number} is larger than of = {of}, the number of folds; decrease number"),
+                format!("`number` is {number}, but there are only {of} folds (`of`); decrease `number`"),
             )),
             _ => Ok(()),
         }
@@ -321,8 +322,8 @@ impl DataConfig {
     }
 }
 
-/// Multiplies the weight of each text by a factor of its class, so that the weights of each class have equal sums, and
-/// the sum of all weights stays the same.
+/// Balances the classes: multiplies the weight of each text by a factor that depends only on its class. Afterwards, the
+/// texts of each class have the same total weight. The total weight of all texts does not change.
 pub fn balance(texts: &mut [ClassText]) {
     let mut sums: BTreeMap<usize, f32> = BTreeMap::new();
     texts.iter().for_each(|text| *sums.entry(text.class).or_default() += text.weight);
@@ -330,8 +331,8 @@ pub fn balance(texts: &mut [ClassText]) {
     texts.iter_mut().for_each(|text| text.weight *= mean / sums[&text.class]);
 }
 
-/// [Decodes](decoded) the texts of the user's own reviews, as the predictor does. The published reviews stay as they
-/// are, because the recorded metrics were measured on them.
+/// [Decodes](decoded) the HTML entities in the user's own reviews, as the predictor does. The published reviews are not
+/// decoded, because the recorded metrics were measured without decoding.
 fn decoded_texts(reviews: Reviews) -> Reviews {
     let decode = |reviews: Vec<Review>| {
         let decode = |review: Review| Review { text: decoded(&review.text).into_owned(), ..review };

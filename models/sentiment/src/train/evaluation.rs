@@ -1,5 +1,5 @@
-//! Measurements: accuracy, macro F1, cross-entropy and calibration, and the settings that minimise the cross-entropy:
-//! the weight of the network in a blend, and the temperature.
+//! Metrics of a model: accuracy, macro F1, cross-entropy and calibration. Also the search for the settings that
+//! minimise the cross-entropy: the weight of the network in a blend with n-grams, and the temperature.
 
 use std::ops::RangeInclusive;
 
@@ -15,9 +15,9 @@ use crate::predictor::Sentiment;
 use crate::settings::length_factor;
 use crate::train::data::Example;
 
-/// The number of steps into which the search for the network's weight in a blend divides the range from 0 to 1.
+/// The search for the network's weight in a blend tries the multiples of 1 / `SHARE_STEPS` from 0 to 1.
 const SHARE_STEPS: usize = 20;
-/// The largest number of classes in a picture of the confusion matrix.
+/// The confusion matrix is drawn only for models with at most this number of classes.
 const DRAWN: usize = 40;
 /// The size of the reliability diagram in pixels.
 const DIAGRAM: (u32, u32) = (450, 360);
@@ -71,7 +71,8 @@ fn loss(predictor: &Sentiment, set: &[Example], logits: &[Logits]) -> f64 {
 }
 
 /// The weight of the network's logits in a blend, from 0 to 1, that minimises the cross-entropy. (The accuracy would be
-/// a worse criterion, because the accuracies of similar weights differ by a few texts and by chance.)
+/// a worse criterion: with similar weights, the predictions for only a few texts differ, so the best accuracy is partly
+/// due to chance.)
 pub fn best_share(set: &[Example], logits: &[Logits]) -> Option<f32> {
     let shares = (0..=SHARE_STEPS).map(|step| step as f32 / SHARE_STEPS as f32);
     let losses = shares.map(|share| {

@@ -17,7 +17,8 @@ pub fn is_json(path: &Path) -> bool {
 }
 
 /// Reads a file of JSON lines in [any usual encoding](datasets::text_file), which may be compressed. `text` and `label`
-/// are keys of the objects. Numbers and booleans become texts. Empty lines are skipped.
+/// are the keys of the text and of the label in each object. Values that are numbers or booleans are converted to
+/// strings. Empty lines are skipped.
 ///
 /// # Errors
 ///
@@ -37,7 +38,7 @@ fn row(path: &Path, line: &str, number: usize, [text, label]: [&str; 2]) -> Resu
         Some(Value::String(value)) => Ok(value.clone()),
         Some(Value::Null) => Ok(String::new()),
         Some(value @ (Value::Number(_) | Value::Bool(_))) => Ok(value.to_string()),
-        Some(_) => Err(DataError::from(wrong(format!("`{name}` is not a string, a number or a boolean")))),
+        Some(_) => Err(DataError::from(wrong(format!("`{name}` must be a string, a number or a boolean")))),
         None => Err(DataError::NoColumn {
             path: path.to_path_buf(),
             line: number,

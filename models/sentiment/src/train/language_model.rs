@@ -30,7 +30,7 @@ impl LanguageModel {
     pub fn open(name: &str) -> TaskResult<Self> {
         let wrong = |message: String| TaskError::setting("data.contextual", format!("{name}: {message}"));
         let missing = |error| {
-            wrong(format!("{error}; train a language model with --recipe film-language --out runs/film-language"))
+            wrong(format!("{error}; or train a language model: train --recipe film-language --out runs/film-language"))
         };
         let files = Folder::new(Catalog::of::<Sentiment>().find(name).map_err(missing)?);
         let read = || {
@@ -75,8 +75,8 @@ impl LanguageModel {
         Self { embedding, vocabulary: vocabulary.clone(), ..self }
     }
 
-    /// Copies the weights to the language model in a network (its field `contextual`), and freezes them there. The
-    /// network must have the same vocabulary as this language model.
+    /// Copies the weights into the field `contextual` of a network, and freezes them there. The network must have the
+    /// same vocabulary as this language model.
     pub fn initialise(&self, network: &mut Network) {
         let Some(contextual) = &mut network.contextual else { return };
         let device = contextual.embedding.weight.val().device();

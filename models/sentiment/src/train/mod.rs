@@ -14,7 +14,7 @@
 //! | `classification.rs` | word dropout and the classification loss |
 //! | `pretraining.rs` | pretraining of the network by word prediction |
 //! | `ngrams.rs` | the fit of the n-grams |
-//! | `baselines.rs` | the most frequent class, and n-grams |
+//! | `baselines.rs` | the baselines: the most frequent class, and an n-gram classifier |
 //! | `evaluation.rs` | metrics, the best weight of the network in a blend, the best temperature, plots |
 //! | `crossval.rs` | cross-validation |
 

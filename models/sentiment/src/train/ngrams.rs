@@ -1,13 +1,14 @@
 //! The fit of the n-grams: logistic regression on features weighted by naive Bayes.
 //!
-//! 1. For each n-gram, `p` is the number of positive training texts that contain it, plus `smoothing`, and `q` is the
-//!    number of negative training texts that contain it, plus `smoothing`. In a text that contains the n-gram, its
-//!    feature has the value `r = ln((p / Σp) / (q / Σq))`, the naive-Bayes ratio. The sums are over all n-grams. A text
-//!    with the weight n counts n times.
-//! 2. The regression fits one coefficient `u` per n-gram. It minimises `½ Σ u² + C Σ ln(1 + exp(−y f))`, with labels
-//!    `y = ±1` and logits `f = b + Σ u r`. Only the products `w = u r` are kept, one weight per n-gram. The bias `b` is
-//!    fitted like the weight of an n-gram with `r = 1` that every text contains. The term of a text in the second sum
-//!    is multiplied by the weight of the text.
+//! 1. For each n-gram, `p` is the number of positive training texts that contain it, plus the setting `smoothing`, and
+//!    `q` is the same number for the negative training texts. In a text that contains the n-gram, its feature has the
+//!    value `r = ln((p / Σp) / (q / Σq))`, the naive-Bayes ratio, with sums over all n-grams. A text with the weight 2
+//!    counts as two texts.
+//! 2. The regression fits one coefficient `u` per n-gram. It minimises `½ Σ u² + C Σ ln(1 + exp(−y f))`, where `C` is
+//!    the setting `c`, `y = ±1` is the label of a text, and `f = b + Σ u r` is its logit, with a sum over the n-grams
+//!    of the text. The loss `ln(1 + exp(−y f))` of each text is multiplied by the weight of the text. Only the products
+//!    `w = u r` are kept, one weight per n-gram. The bias `b` is fitted like the weight of an n-gram with `r = 1` that
+//!    every text contains.
 //! 3. For more than two classes there is one regression per class: the texts of the class are positive, and all other
 //!    texts are negative.
 
@@ -43,8 +44,8 @@ pub struct NgramConfig {
     /// The weight `C` of the logistic loss relative to the penalty on large coefficients. A larger value fits the
     /// training texts more closely.
     pub c: Positive,
-    /// The number of n-grams to keep, those with the largest absolute weights; all if absent. Each n-gram takes 10
-    /// bytes in the file of a model with one logit.
+    /// The number of n-grams to keep: those with the largest absolute weights. If absent, all n-grams are kept. Each
+    /// n-gram takes 10 bytes in the file of a model with one logit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<Count>,
 }
@@ -62,7 +63,7 @@ impl Default for NgramConfig {
 pub struct Label {
     /// The index of the class; of two classes, the positive class has the index 1.
     pub class: usize,
-    /// How many times the text counts.
+    /// The weight of the text. A text with the weight 2 counts as two equal texts.
     pub weight: f64,
 }
 
@@ -110,7 +111,8 @@ pub fn fit<S: AsRef<str>>(
 struct Features {
     /// Hashes of the n-grams, ascending.
     keys: Vec<u64>,
-    /// The sum of the weights of the texts of each class that contain an n-gram, `[n-grams, classes]`.
+    /// For each n-gram and each class, the total weight of the texts of the class that contain the n-gram:
+    /// `[n-grams, classes]`.
     counts: Vec<f32>,
     /// The number of classes.
     classes: usize,
@@ -131,7 +133,7 @@ impl Features {
             interrupt.check()?;
             found.extend(positions(tokens, config.order).map(|position| (position.key, index as u32)));
             if found.len() > MOST_POSITIONS {
-                let message = format!("{}, but the texts have too many n-grams; decrease the order", config.order);
+                let message = format!("an order of {} gives too many n-grams; decrease the order", config.order);
                 return Err(TaskError::setting("model.ngrams.order", message));
             }
         }
@@ -165,8 +167,8 @@ impl Features {
         Ok(features)
     }
 
-    /// The naive-Bayes ratio of each n-gram for one class, whose texts are the positive texts, followed by the ratio of
-    /// the bias, which is 1.
+    /// Returns the naive-Bayes ratio of each n-gram, and then the ratio of the bias, which is 1. The texts of `class`
+    /// are the positive texts, and all other texts are the negative texts.
     fn ratios(&self, class: usize, smoothing: f64) -> Vec<f64> {
         let counts = self.counts.chunks(self.classes).map(|counts| {
             let others = counts[..class].iter().chain(&counts[class + 1..]).sum();
@@ -201,9 +203,10 @@ struct Target {
 /// Computes the weights `w = u r` of the regression (coefficient times ratio) by coordinate descent on the dual problem
 /// ([Yu, Huang & Lin 2011](https://doi.org/10.1007/s10994-010-5221-8)). The last weight is the bias.
 ///
-/// The dual has one variable `α` between 0 and `C` per text, and `u = Σ α y x`, where `x` are the features of a text,
-/// `y = ±1` its label and `f` its logit. At the minimum `α = C σ(−y f)`. Each step makes this equation true for one
-/// text. The code uses `t` with `α = C σ(t)`, which has no bounds and equals `−y f` at the minimum.
+/// The dual has one variable `α` per text, between 0 and `C`, where `C` is the field `c` of the text's target. The
+/// coefficient of an n-gram is `u = Σ α y r`, a sum over the texts that contain the n-gram. `y = ±1` is the label of a
+/// text, and `f` its logit. At the minimum, `α = C σ(−y f)` for each text. Each step makes this equation true for one
+/// text. The code stores `t` instead of `α`, with `α = C σ(t)`: `t` has no bounds, and equals `−y f` at the minimum.
 fn regress(texts: &[Vec<u32>], ratios: &[f64], targets: &[Target], interrupt: &Interrupt) -> TaskResult<Vec<f64>> {
     // Weight and squared ratio are stored side by side, because they are read together and memory access is slow.
     let mut table: Vec<[f64; 2]> = ratios.iter().map(|ratio| [0.0, ratio * ratio]).collect();

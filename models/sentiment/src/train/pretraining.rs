@@ -3,12 +3,12 @@
 //! [Dai & Le 2015](https://arxiv.org/abs/1511.01432) found that a recurrent network classifies better after it has
 //! learned to continue texts. A softmax over the whole vocabulary would take more time than the network itself, so the
 //! next word is predicted among words drawn at random from the same batch, with the loss of [van den Oord et al.
-//! 2018](https://arxiv.org/abs/1807.03748). The logit of a word is the scalar product of an output and the features of
+//! 2018](https://arxiv.org/abs/1807.03748). The logit of a word is the dot product of an output and the embedding of
 //! the word, so pretraining trains only parameters that the classifier also uses.
 //!
 //! ```text
-//!          forward output after "not a"  ·  features of "dull", "the", "film", …   ─►  which is the next word?
-//! backward output before "moment ever"   ·  the same features                      ─►  which is the previous word?
+//!          forward output after "not a"  ·  embeddings of "dull", "the", "film", …   ─►  which is the next word?
+//! backward output before "moment ever"   ·  the same embeddings                      ─►  which is the previous word?
 //! ```
 
 use std::ops::Range;
@@ -61,7 +61,8 @@ pub struct PretrainingBatch {
 /// Positions in a batch, and the token id of the word to predict at each position.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Targets {
-    /// The index of each position in the flattened batch: `text · time + step`.
+    /// The index of each position in the flattened batch: `text · time + step`, where `time` is the number of steps of
+    /// the padded texts.
     positions: Vec<i32>,
     /// The token id of the word to predict at each position.
     words: Vec<i32>,
@@ -85,9 +86,9 @@ impl PretrainingBatch {
         Self { negatives, targets: targets.collect(), texts: batch, weight: 1.0, rows }
     }
 
-    /// Returns the part of the batch that one rank (process) computes; `None` if the rank has no texts. Each prediction
-    /// keeps its weight in the loss of the whole batch, although the ranks may have different numbers of predictions
-    /// per text.
+    /// Returns the part of the batch that one rank (process) computes; `None` if the rank has no texts. The loss of the
+    /// part gets a weight, so that all predictions of the whole batch count equally even if the ranks have different
+    /// numbers of predictions per text.
     pub fn part(self, share: Share) -> Option<Self> {
         let own = share.own_rows(self.rows.of)?;
         let [_, time] = self.texts.ids.dims();
@@ -114,7 +115,8 @@ impl PretrainingBatch {
         Loss { mean, count }
     }
 
-    /// Computes the logits of the right and the wrong words, one item for each direction in which a word is predicted.
+    /// Computes the logits of the right and the wrong words. Returns one item per direction of the network, without the
+    /// directions that have no word to predict.
     fn logits(self, network: &Network) -> Vec<Logits> {
         let Self { texts, negatives, targets, .. } = self;
         let [batch, time] = texts.ids.dims();

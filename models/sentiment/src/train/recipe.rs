@@ -81,7 +81,7 @@ pub enum Frozen {
     Always(Always),
 }
 
-/// The word `always` in a recipe.
+/// The word `always` as the value of the setting `frozen`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Always {
@@ -152,7 +152,7 @@ pub fn check(recipe: &RecipeOf<SentimentTask>) -> TaskResult<()> {
         return match ngrams {
             None => Err(TaskError::setting("model", "neither [model.network] nor [model.ngrams] is given; add one")),
             Some(_) if epochs > 0 => {
-                let message = format!("{epochs}, but n-grams without a network have no epochs; set 0");
+                let message = format!("{epochs}, but n-grams without a network are not trained in epochs; set 0");
                 Err(TaskError::setting("training.epochs", message))
             }
             Some(_) => Ok(()),

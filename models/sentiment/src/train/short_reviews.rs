@@ -12,8 +12,8 @@
 //! | validation | 1,000 IMDB training reviews of at most 80 words, which are not in the training part | |
 //! | test | the labelled IMDb sentences | |
 //!
-//! The labelled IMDb sentences are from IMDB *test* reviews, which are not read. Training texts that contain one of
-//! these sentences are left out.
+//! The labelled IMDb sentences were taken from the IMDB *test* reviews. Therefore, no IMDB test review is in any part,
+//! and training texts that contain one of these sentences are left out.
 //!
 //! The set `short-reviews-transfer` measures how well a model classifies sentences of a source that is not in its
 //! training texts: the whole sentence polarity set is the test part, and is not used for training and validation.
@@ -39,7 +39,7 @@ const CLEAN: f32 = 3.0;
 const OPINIONS: usize = 10_000;
 /// The largest number of sentences of a review that become training texts.
 const SENTENCES: usize = 5;
-/// The allowed numbers of words of a sentence of a review that becomes a training text.
+/// The number of words that a sentence of a review must have to become a training text.
 const LENGTHS: std::ops::RangeInclusive<usize> = 4..=60;
 /// The number of reviews in the validation part.
 const VALID_REVIEWS: usize = 1000;
@@ -116,14 +116,15 @@ fn sentences(text: &str) -> Vec<&str> {
     parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).collect()
 }
 
-/// The number of words at the start of a sentence by which the sentence is found in longer texts.
+/// The number of words in the keys of [`Searched::by_start`]. Shorter sentences are not searched for inside longer
+/// texts.
 const SEARCHED: usize = 5;
 
 /// Sentences to search for in other texts, without regard to case and punctuation.
 struct Searched {
     /// The words of each sentence.
     sentences: HashSet<Vec<String>>,
-    /// The sentences of at least [`SEARCHED`] words, by their first [`SEARCHED`] words.
+    /// The sentences of at least [`SEARCHED`] words. The keys are the first [`SEARCHED`] words of the sentences.
     by_start: HashMap<Vec<String>, Vec<Vec<String>>>,
 }
 
@@ -143,7 +144,7 @@ impl Searched {
     }
 
     /// Whether a text is one of the sentences, or contains one of the sentences of at least [`SEARCHED`] words. Shorter
-    /// sentences, such as "10/10", occur in many texts.
+    /// sentences, such as "10/10", are not searched for inside a text, because they occur in many texts.
     fn is_in(&self, text: &str) -> bool {
         let words = words(text);
         let starts_here = |place: usize| {

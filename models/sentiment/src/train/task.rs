@@ -29,7 +29,7 @@ use crate::train::recipe::{Architecture, NetworkRecipe, check};
 use crate::train::words::WordRows;
 use crate::train::{baselines, short_sentences};
 
-/// The texts that the demonstration of a model with the classes `negative` and `positive` classifies.
+/// The texts for [`Task::demonstrate`] if the classes are `negative` and `positive`. The trained model classifies them.
 const SENTENCES: [&str; 5] = [
     "The plot is clever, and the cast is warm.",
     "The plot is not, at any point, clever.",
@@ -38,15 +38,14 @@ const SENTENCES: [&str; 5] = [
     "My friend told me that the plot is brilliant. I could not disagree more.",
 ];
 
-/// The smallest number of validation texts from which a temperature is chosen.
+/// With fewer validation texts than this number, [`Task::finish`] does not tune the temperature and the blend.
 const FEW: usize = 100;
 
-/// The number of test texts that the demonstration classifies for a model with classes other than `negative` and
-/// `positive`.
+/// The number of test texts that [`Task::demonstrate`] classifies if the classes are not `negative` and `positive`.
 const SHOWN: usize = 8;
 
-/// The task of training [`Sentiment`] models. It holds the vocabulary and the n-grams, which are fitted without
-/// gradients.
+/// The task of training [`Sentiment`] models. It also holds what is fitted before the network is trained: the
+/// vocabulary and the n-grams.
 pub struct SentimentTask {
     /// The table `[data]` of the recipe.
     data: DataConfig,
@@ -63,12 +62,13 @@ pub struct SentimentTask {
     /// The architecture of the language model for contextual word vectors, if the network has one.
     contextual: Option<ContextualConfig>,
     /// The weights of the language model for contextual word vectors, with embeddings for the vocabulary of the
-    /// network; `None` if there is no language model, or if the model is already trained.
+    /// network. `None` if there is no language model, or if the network is already trained and therefore contains these
+    /// weights.
     language_model: Option<LanguageModel>,
     /// The model's n-grams, if it has any.
     ngrams: Option<NgramClassifier>,
-    /// The n-grams of the baseline, if the model's own n-grams were fitted with the settings of the baseline. If
-    /// `None`, the baseline is fitted when it is measured.
+    /// The n-grams of the baseline. They are the model's own n-grams (all of them, before pruning) if these were fitted
+    /// with the settings of the baseline. If `None`, the baseline is fitted when it is measured.
     baseline: Option<NgramClassifier>,
 }
 
@@ -397,9 +397,9 @@ impl SentimentTask {
         self.architecture.network.as_ref()
     }
 
-    /// The settings of pretraining if all epochs are pretraining, so that the network never learns labels; otherwise
-    /// `None`. A network that never learns labels is a language model, whose hidden states can be the contextual word
-    /// vectors of another model.
+    /// Returns the settings of pretraining if the network is a language model, that is, if all epochs are epochs of
+    /// pretraining, so that the network never learns labels. Returns `None` if the model is a classifier. The hidden
+    /// states of a language model can be the contextual word vectors of another model.
     fn language_model_recipe(&self) -> Option<&PretrainingConfig> {
         let config = self.network()?.pretraining.as_ref()?;
         (self.epochs <= config.epochs.get()).then_some(config)

@@ -45,7 +45,7 @@ impl DataConfig {
     fn own_parts(&self, cx: &mut LoadContext) -> TaskResult<TextParts> {
         let path = |file: &Path| cx.locator.own_file(file);
         let Some(file) = self.file.as_deref().map(path) else {
-            return Err(TaskError::setting("data.file", "the setting is absent; set it to a path"));
+            return Err(TaskError::setting("data.file", "the setting is absent; set it to the path of your data"));
         };
         let mut parts = match self.set {
             Set::Folder => TextParts::from_folder(&file)?,
@@ -65,7 +65,7 @@ impl DataConfig {
                 0 => String::new(),
                 count => format!("; {count} of them had a different label from the copy that was kept"),
             };
-            cx.note(&format!("removed {removed} texts that occur elsewhere in the data{other}"));
+            cx.note(&format!("removed {removed} texts that are duplicates of other texts in the data{other}"));
         }
         parts.train.check_classes(&file)?;
         for (part, path) in [(&parts.valid, &self.valid_file), (&parts.test, &self.test_file)] {
@@ -87,8 +87,9 @@ impl DataConfig {
         }
     }
 
-    /// Divides the texts into training, validation and test part. `own` says whether these are the user's own texts, of
-    /// which at most a tenth is held out for validation.
+    /// Divides the texts into a training, a validation and a test part. If the data have no validation part, some
+    /// training texts are held out for validation: at most a tenth of the user's own texts (`own` is true), and at most
+    /// half of the texts of a published data set.
     fn divided(&self, parts: TextParts, own: bool) -> Result<Splits<Texts>, DataError> {
         let TextParts { train, valid, test } = parts;
         let (train, test) = match (test, self.fold) {
@@ -121,8 +122,8 @@ impl DataConfig {
     }
 }
 
-/// Notes the numbers of classes and training texts for the user, and warns of classes of very different sizes and of
-/// few texts.
+/// Shows the user a note with the number of classes and the number of training texts. Shows further notes if the sizes
+/// of the classes are very different, and if there are few training texts.
 fn note_sizes(train: &Texts, cx: &mut LoadContext) {
     let (sizes, total) = (train.class_sizes(), train.texts.len());
     let (smallest, largest) = (sizes.iter().min_by_key(|class| class.1), sizes.iter().max_by_key(|class| class.1));
@@ -146,7 +147,8 @@ fn note_sizes(train: &Texts, cx: &mut LoadContext) {
     }
 }
 
-/// Notes for the user the classes of the validation and test part that do not occur in the training part.
+/// Shows the user a note for each of the validation and the test part that has classes which do not occur in the
+/// training part. The note names these classes.
 fn note_unknown(classes: &[String], parts: [(&str, &Texts); 2], cx: &mut LoadContext) {
     for (name, part) in parts {
         let found = part.classes();

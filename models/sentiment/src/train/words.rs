@@ -27,8 +27,8 @@ pub struct WordRows {
 }
 
 impl DataConfig {
-    /// Builds the vocabulary from the training part: whole words, and then subwords of the words that are too rare to
-    /// be in the vocabulary.
+    /// Builds the vocabulary from the training part and the pretrained vectors, if there are any. It contains whole
+    /// words, and then subwords of the training words that are too rare to be in the vocabulary as whole words.
     pub fn vocabulary(&self, train: &[ClassText], vectors: Option<&WordVectors>) -> Vocabulary {
         let texts: Vec<Vec<String>> = train.iter().map(|text| tokenize(&text.text)).collect();
         let size = self.vocabulary.get();
@@ -42,9 +42,10 @@ impl DataConfig {
         Vocabulary::new(Reserved::Padding, known.chain(parts.iter().map(String::as_str)), size)
     }
 
-    /// Builds a vocabulary of at most `size` words, the most frequent words first. If there are pretrained vectors, the
-    /// vocabulary has the words of the texts that have a vector or occur at least twice, and then the other words in
-    /// the file of vectors, in the order of the file.
+    /// Builds a vocabulary of at most `size` words from the words in `texts`, the most frequent words first.
+    ///
+    /// If there are pretrained vectors, words that have no vector and occur only once are left out. After the words in
+    /// `texts` come the other words of the vector file, in the order of the file.
     fn whole_words(&self, texts: &[Vec<String>], vectors: Option<&WordVectors>, size: usize) -> Vocabulary {
         let words = || texts.iter().flatten().map(String::as_str);
         let Some(vectors) = vectors else { return Vocabulary::build(Reserved::Padding, words(), size) };
@@ -103,12 +104,12 @@ impl WordRows {
         let unseen = self.ids.iter().filter(|id| !seen.contains(id)).count();
         format!(
             "{share:.1} % of the words in the training texts have a pretrained vector; the vocabulary also has \
-             {unseen} words with a vector that do not occur in the training texts"
+             {unseen} other words with a vector, which do not occur in the training texts"
         )
     }
 
-    /// Copies each vector into the first features of the initial embedding of its word. The other features, and the
-    /// embeddings of other words, keep their random values.
+    /// Copies each pretrained vector into the embedding of its word. If the embedding is longer than the vector, the
+    /// last elements of the embedding keep their random values. So do the embeddings of words without a vector.
     pub fn initialise(&self, network: &mut Network) {
         let weight = network.embedding.weight.val();
         let ([words, size], device) = (weight.dims(), weight.device());

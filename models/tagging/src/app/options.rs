@@ -20,7 +20,7 @@ pub struct DataOptions {
     /// Tagging scheme of the tags in the file [default: recognized from the tags]
     #[arg(long, value_name = "SCHEME", requires = "conll", value_parser = ["iob1", "bio2", "bioes"])]
     scheme: Option<String>,
-    /// File with the validation part [default: the tenth of the sentences of --conll that precedes the test part]
+    /// File with the validation part [default: the next-to-last tenth of the sentences of --conll]
     #[arg(long, value_name = "FILE", requires = "conll", requires = "test_file")]
     valid_file: Option<PathBuf>,
     /// File with the test part [default: the last tenth of the sentences of --conll]

@@ -55,15 +55,16 @@ impl Predict {
     }
 }
 
-/// An HTML page that is being written. The file at `path` is replaced only when the page is finished, so an earlier
-/// error leaves an existing file unchanged.
+/// An HTML page that is being written. An existing file at `path` is replaced only when the page is finished. If an
+/// error occurs before, the existing file stays unchanged.
 struct Page<'a> {
     path: &'a Path,
     file: NewFile,
 }
 
 impl<'a> Page<'a> {
-    /// Starts a page for the texts of the file `input`, which must not be the file of the page.
+    /// Starts an HTML page that will be written to `path`. Returns an error if `input`, the file with the input texts,
+    /// is the same file.
     fn create(path: &'a Path, input: Option<&Path>) -> Result<Self> {
         let same = |input: &Path| path.canonicalize().is_ok_and(|path| input.canonicalize().is_ok_and(|it| it == path));
         if input.is_some_and(same) {

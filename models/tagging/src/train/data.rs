@@ -42,8 +42,8 @@ pub struct DataConfig {
     /// vocabulary contains the most frequent words of the training part. With pretrained vectors, it contains the words
     /// of the training part that have a vector, and then the first other words of the vector file.
     pub vocabulary: Count,
-    /// The number of sentences that are moved from the start of the published validation part to the training part. All
-    /// choices, such as the choice of the best epoch, use the remaining validation sentences.
+    /// The number of sentences that are moved from the start of the validation part to the training part. All choices,
+    /// such as the choice of the best epoch, use the remaining validation sentences.
     #[serde(default)]
     pub valid_to_train: usize,
     /// The probability that a word of a training sentence is replaced by the unknown word, `<unk>`.
@@ -63,7 +63,7 @@ pub struct DataConfig {
 pub enum Set {
     /// Short news items and messages that the program generates with a fixed seed.
     News,
-    /// The data set WNUT-17: messages with emerging and rare entities.
+    /// The data set WNUT-17: messages of social media with new and rare entities.
     Wnut17,
     /// The data set CoNLL-2003: newswire articles.
     Conll2003,
@@ -72,7 +72,7 @@ pub enum Set {
 }
 
 impl Set {
-    /// Returns whether other people have published the sentences of the set.
+    /// Returns whether this is a published data set, and neither generated data nor the user's own files.
     pub fn is_published(self) -> bool {
         matches!(self, Self::Wnut17 | Self::Conll2003)
     }
@@ -91,8 +91,8 @@ pub struct RawData {
 pub struct Part {
     /// The sentences of the part.
     pub examples: Vec<Example>,
-    /// The texts of all entities in the training part, in the form that [`name`] returns. These texts show whether an
-    /// entity occurs in the training part.
+    /// The texts of all entities in the training part, in the form that [`name`] returns. The metric `unseen_f1` does
+    /// not count entities with these texts.
     pub known_names: Arc<HashSet<String>>,
 }
 
@@ -106,7 +106,7 @@ pub fn name(tokens: &[String]) -> String {
 pub struct Example {
     /// The tokens of the sentence.
     pub tokens: Vec<String>,
-    /// The ids and shapes of the tokens.
+    /// The features of the tokens: word ids, character ids and word shapes.
     pub sentence: Sentence,
     /// The true entities of the sentence.
     pub entities: Vec<Span>,

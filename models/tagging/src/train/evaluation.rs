@@ -83,10 +83,12 @@ fn overall(sentences: &[Counts]) -> Measured {
 
 /// Returns all metrics of the predicted entities. `predicted` has one list per example.
 ///
-/// The result contains the metrics of [`measure_overall`], with a 95 % confidence interval of the F1 by resampling
-/// sentences (bootstrap); `surface_f1`, which counts each pair of text and kind once; `unseen_f1`, which counts only
-/// entities whose text is not the text of an entity in the training part; and F1, precision and recall of each kind of
-/// the training part, such as `f1:person`.
+/// The result contains:
+/// - the metrics of [`measure_overall`]; the F1 has a 95 % confidence interval, computed by resampling sentences
+///   (bootstrap);
+/// - `surface_f1`: the F1 that counts each distinct pair of text and kind once;
+/// - `unseen_f1`: the F1 of the entities whose text is not the text of an entity in the training part;
+/// - F1, precision and recall of each kind of entity in the training part, such as `f1:person`.
 pub fn measure(part: &Part, predicted: &[Vec<Span>], labels: &Labels) -> Measured {
     let sentences = counts(part, predicted, |_, _| true);
     let mut measured = overall(&sentences);
@@ -115,14 +117,15 @@ fn counts(part: &Part, predicted: &[Vec<Span>], counted: impl Fn(&[String], &Spa
     sentences.map(of_sentence).collect()
 }
 
-/// Counts the entities of each kind over all sentences. The result is in the order of [`Labels::kinds`].
+/// Counts the true, predicted and correct entities of all sentences, separately for each kind of entity. The kinds are
+/// in the order of [`Labels::kinds`].
 fn by_kind(part: &Part, predicted: &[Vec<Span>], labels: &Labels) -> Vec<Counts> {
     let of_kind = |kind| counts(part, predicted, |_, span| span.kind == kind).into_iter().sum();
     (0..labels.kinds().len()).map(of_kind).collect()
 }
 
-/// Counts the distinct pairs of text and kind that the true and the predicted entities have. A pair is correct if at
-/// least one of its predicted entities is correct.
+/// Counts the distinct pairs of text and kind, separately for the true, the predicted and the correct entities of all
+/// sentences. A pair counts as correct if at least one predicted entity with this text and kind is correct.
 fn surface(part: &Part, predicted: &[Vec<Span>]) -> Counts {
     let (mut gold, mut guessed, mut correct) = (HashSet::new(), HashSet::new(), HashSet::new());
     for (Example { tokens, entities, .. }, spans) in part.examples.iter().zip(predicted) {

@@ -71,9 +71,10 @@ impl Perceptron {
 /// A model that scores label sequences. It consists of the allowed pairs of neighbouring labels and the weights of the
 /// features.
 ///
-/// Each feature has one row of the weights. Row i of the first rows, one per label, belongs to the feature "the previous
-/// token has label i", and the next row to "the token is the first of the sentence". All other rows belong to features
-/// of the token itself.
+/// The weights are a matrix with one row per feature and one column per label. With K labels, the rows are:
+/// - row i, from 0 to K − 1: the feature "the previous token has label i";
+/// - row K: the feature "the token is the first of the sentence";
+/// - rows from K + 1 on: the features that [`names`] returns for a token, such as its word.
 #[derive(Debug)]
 struct Chain {
     /// The number of labels.
@@ -89,12 +90,13 @@ struct Chain {
 }
 
 impl Chain {
-    /// Returns the index of the first row of the weights that belongs to a feature of tokens.
+    /// Returns the index of the first row of the weights for the features that [`names`] returns.
     fn first_feature(labels: &Labels) -> usize {
         labels.count() + 1
     }
 
-    /// Creates a chain with weights of 0. The argument `features` is the number of features of tokens.
+    /// Creates a chain with weights of 0. The argument `features` is the number of distinct features that [`names`]
+    /// returns for the tokens of the training part.
     fn new(labels: &Labels, features: usize) -> Self {
         let (allowed, count) = (labels.allowed(), labels.count());
         let before = |to: usize| (0..count).filter(|from| allowed.transitions[*from][to]).collect();
@@ -175,17 +177,18 @@ impl Chain {
 
 /// Computes the average of the weights over all training steps.
 ///
-/// If a weight changes after `n` of `steps` steps, its value contains the change in `steps − n` steps. So the average
-/// of the weight is its last value minus the sum of its changes, each multiplied by `n / steps`.
+/// Let `steps` be the number of all steps. If a weight changes after `n` completed steps, its value lacks the change in
+/// these `n` steps. So the average of the weight is its last value minus the sum of its changes, each multiplied by
+/// `n / steps`.
 struct Average {
-    /// For each weight, the sum of its changes, each multiplied by the number `n` of steps before the change.
+    /// For each weight, the sum of its changes, each multiplied by the number of steps completed before the change.
     late: Vec<f64>,
     /// The number of completed steps.
     steps: usize,
 }
 
 impl Average {
-    /// Replaces each weight by its average over the steps.
+    /// Replaces each of `weights`, the weights after the last step, by its average over all steps.
     fn apply(&self, weights: &mut [f64]) {
         let steps = self.steps.max(1) as f64;
         weights.iter_mut().zip(&self.late).for_each(|(weight, late)| *weight -= late / steps);

@@ -30,10 +30,10 @@ use crate::vectors::WordVectors;
 
 /// The number of sentences that an evaluation tags between two checks for a requested stop.
 const EVALUATED_TOGETHER: usize = 1000;
-/// The distance between the penalties that are tried for the label "outside" on the validation part. The penalties are
+/// The step between the values of [`Settings::outside_penalty`] that are tried on the validation part. The values are
 /// 0, 1, …, `PENALTIES − 1` times this number.
 const PENALTY_STEP: f32 = 0.25;
-/// The number of penalties that are tried for the label "outside".
+/// The number of values of [`Settings::outside_penalty`] that are tried.
 const PENALTIES: usize = 17;
 /// The number of sentences in the demonstration of a trained model.
 const SHOWN: usize = 5;
@@ -82,10 +82,10 @@ impl Task for TaggingTask {
     type Raw = RawData;
     type Set = Part;
     type Model = Network;
-    /// The indices of the sentences in a batch, counted from 0 in their part.
+    /// The sentences of a batch, as indices of [`Part::examples`].
     type Items = Vec<usize>;
     /// The features of the sentences, the label ids of the tokens of each sentence, and the positions of these
-    /// sentences in the whole batch, which several processes may share.
+    /// sentences in the whole batch. (In data-parallel training, each process has only some sentences of the batch.)
     type Batch = (Batch, Vec<Vec<usize>>, Rows);
 
     fn load(data: &DataConfig, cx: &mut LoadContext) -> TaskResult<RawData> {
@@ -217,8 +217,8 @@ impl Task for TaggingTask {
         ]))
     }
 
-    /// Chooses the penalty of the label "outside" that gives the highest F1 on the validation part, and stores it in
-    /// `predictor`.
+    /// Tries several penalties, which `predictor` subtracts from the scores of the label "outside" (`O`). Stores the
+    /// penalty with the highest F1 on the validation part in `predictor`.
     fn finish(&self, predictor: &mut Tagger, valid: &Part, interrupt: &Interrupt) -> TaskResult<()> {
         let penalties: Vec<f32> = (0..PENALTIES).map(|step| step as f32 * PENALTY_STEP).collect();
         let found = in_parts(&valid.examples, interrupt, |tokens| predictor.tag_spans_with(tokens, &penalties))?;
@@ -234,8 +234,8 @@ impl Task for TaggingTask {
         Ok(())
     }
 
-    /// Shows sentences with their predicted entities marked: the first sentences of the test part that have a true
-    /// entity or, for a published data set, the five sentences in `EXAMPLES`.
+    /// Shows up to five sentences with their predicted entities marked. For a published data set, these are the
+    /// sentences in `EXAMPLES`. For other data, these are the first sentences of the test part with a true entity.
     fn demonstrate(&self, predictor: &Tagger, _: &Outcome, test: &Part) -> TaskResult<Demonstration> {
         let shown: Vec<Vec<String>> = if self.data.set.is_published() {
             EXAMPLES.iter().map(|text| text.split(' ').map(str::to_owned).collect()).collect()
@@ -281,7 +281,8 @@ fn in_parts<A>(
 }
 
 impl TaggingTask {
-    /// Applies random changes to a training sentence. Returns its ids and shapes, and the label id of each token.
+    /// Augments a training sentence at random: replaces entities by others of the same kind, converts the sentence to
+    /// lower case, and replaces words by `<unk>`. Returns the input features and the label id of each token.
     fn augment(&self, example: &Example, rng: &mut ChaCha8Rng) -> (Sentence, Vec<usize>) {
         let DataConfig { word_dropout, lowercase, replacement, .. } = &self.data;
         let (mut tokens, entities) = self.mentions.replace(&example.tokens, &example.entities, replacement.get(), rng);

@@ -1,9 +1,9 @@
-//! Measures the time of exported models in tract: `bench FOLDER…`. Each folder has a `model.onnx`. The program prints
-//! one line of JSON for each model, with the time of every run. For each model that tract cannot run, it prints the
-//! error on standard error.
+//! Measures how long tract takes to load and to run exported models: `bench FOLDER…`. Each folder has a `model.onnx`.
+//! For each model, the program prints one line of JSON: the load time, and the time of every run, with one sequence and
+//! with a batch of 32 sequences. For each model that tract cannot run, it prints the error on standard error.
 //!
-//! Integer inputs are 1, and all other inputs are 0, because the time of a recurrent network does not depend on the
-//! values. The time includes neither the tokenizer nor the scaler.
+//! 64-bit integer inputs are 1, and all other inputs are 0, because the time of a recurrent network does not depend on
+//! the values. The times do not include the tokenizer and the scaler, which are not part of the graph.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use tract_onnx::tract_hir::internal::DimLike;
 
 /// The number of time steps with which a graph is measured if it accepts any number of steps.
 const STEPS: usize = 36;
-/// The time after which a measurement starts no further run, if it has at least [`FEWEST`] runs.
+/// After this time, a measurement starts no further run if it already has [`FEWEST`] timed runs.
 const LONGEST: Duration = Duration::from_secs(3);
 /// The largest number of timed runs of a measurement.
 const MOST: usize = 200;

@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let file = Path::new(folder).join(format!("{}.onnx", request.replace(' ', "-")));
         let sizes: Vec<usize> = request.split(' ').skip(1).map(str::parse).collect::<Result<_, _>>()?;
         let [batch, time, input, hidden] = sizes[..] else {
-            return Err("a request must be `cell batch time input hidden`".into());
+            return Err("a request must be `cell batch time input hidden`, such as `lstm 32 200 128 128`".into());
         };
         let shapes = match time {
             1 => vec![[1, batch, input], [1, batch, hidden], [1, batch, hidden]],

@@ -118,9 +118,9 @@ pub(super) fn backward<N: Size>(
     }
 }
 
-/// Computes partial sums of the gradient of the vector that the recurrent weights are multiplied with: the hidden
-/// state, or `r ⊙ h`. The sum runs over the gates `first_gate` to `first_gate + gates` (exclusive). Each unit (thread)
-/// adds the terms of one slice (range) of the sum, for one hidden unit, and writes the result to `partial`.
+/// Computes partial sums of the gradient that `recurrent_gradient` returns. For one hidden unit, each unit (thread)
+/// computes one slice (range of terms) of the sum over the gates `first_gate` to `first_gate + gates` (exclusive), and
+/// writes the result to `partial`.
 #[cube]
 fn partial_gradients<N: Size>(
     d_gates: &Shared<[f32]>,
@@ -142,8 +142,10 @@ fn partial_gradients<N: Size>(
     }
 }
 
-/// Returns the gradient of one value (the hidden unit `unit`) of the vector that the recurrent weights are multiplied
-/// with: the hidden state, or `r ⊙ h`. The sum runs over the gates `first_gate` to `first_gate + gates` (exclusive).
+/// Returns the gradient that flows back through the recurrent products of the gates `first_gate` to
+/// `first_gate + gates` (exclusive), for the hidden unit `unit`. It is the gradient of the vector that the recurrent
+/// weights of these gates multiply: the hidden state or, for the candidate of a GRU with the reset gate before the
+/// recurrent product, `r ⊙ h`.
 #[cube]
 fn recurrent_gradient<N: Size>(
     d_gates: &Shared<[f32]>,
@@ -168,8 +170,9 @@ fn recurrent_gradient<N: Size>(
     }
 }
 
-/// Returns the scalar product of the recurrent weights of one hidden unit and the vectors `first` to `last` (exclusive)
-/// of `d_gates`. A vector has four values.
+/// Multiplies gradients of the gates by the recurrent weights with which the gates multiply the hidden unit `unit`, and
+/// returns the sum of these products. The sum includes the vectors `first` to `last` (exclusive) of `d_gates`. A vector
+/// has four values.
 #[cube]
 fn sum<N: Size>(
     d_gates: &Shared<[f32]>,
@@ -187,10 +190,16 @@ fn sum<N: Size>(
     sum
 }
 
-/// Computes the gradients of the gates before their activation functions for one hidden unit, from the gradient `d_h`
-/// of its hidden state after a step. Leaves out the reset gate if it acts before the recurrent product. Writes these
-/// gradients to `saved` in place of the gates, and the gradients of the recurrent products to `d_gates`. Returns the
-/// part of the gradient of the hidden state before the step that does not pass through the recurrent products.
+/// Computes the backward pass of the activation functions for one hidden unit at one step. `d_h` is the gradient of the
+/// hidden state after the step.
+///
+/// In `saved`, replaces each gate by the gradient of the input of its activation function (pre-activation), and `q`,
+/// the recurrent product of the candidate of PyTorch's GRU, by its gradient. Does not compute the gradient of a reset
+/// gate that acts before the recurrent product. Writes the gradients of the recurrent products to `d_gates`, and the
+/// gradient of an LSTM's cell state before the step to `d_memory`.
+///
+/// Returns the part of the gradient of the hidden state before the step that does not pass through the recurrent
+/// products.
 #[cube]
 fn differentiate(
     d_h: f32,

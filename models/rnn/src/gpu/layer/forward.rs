@@ -291,9 +291,9 @@ fn recurrent_products<N: Size>(
     u
 }
 
-/// Returns, for each of the gates `first_gate` to `first_gate + gates` (exclusive) of one hidden unit, the scalar
-/// product of its recurrent weights and the vectors `first` to `last` (exclusive) of `values`. A vector has four
-/// values.
+/// Returns one sum for each of the gates `first_gate` to `first_gate + gates` (exclusive): the scalar product of the
+/// recurrent weights of this gate and the hidden unit `unit` with the vectors `first` to `last` (exclusive) of
+/// `values`. A vector has four values. Vector 0 begins at the index `start`.
 #[cube]
 fn sums<N: Size>(
     values: &Shared<[f32]>,
@@ -323,16 +323,16 @@ fn sums<N: Size>(
     sums
 }
 
-/// Returns the index of a gate of one hidden unit in `saved`, the values for the backward pass. `row` is
-/// `sequence × time + step`.
+/// Returns the index of one gate value in `saved`, the buffer of the values for the backward pass. `unit` is the hidden
+/// unit, and `row` is `sequence × time + step`.
 #[cube]
 pub(super) fn gate_place(row: usize, unit: usize, #[comptime] gate: usize, #[comptime] plan: Plan) -> usize {
     let column = CUBE_POS_Y as usize * comptime!(plan.width()) + comptime!(gate * plan.size);
     row * comptime!(plan.saved_width()) + column + unit
 }
 
-/// Returns the index of an [extra value](Plan::extras) of one hidden unit in `saved`, the values for the backward pass.
-/// `row` is `sequence × time + step`.
+/// Returns the index of one [extra value](Plan::extras) in `saved`, the buffer of the values for the backward pass.
+/// `unit` is the hidden unit, and `row` is `sequence × time + step`.
 #[cube]
 pub(super) fn extra_place(row: usize, unit: usize, #[comptime] extra: usize, #[comptime] plan: Plan) -> usize {
     let direction = CUBE_POS_Y as usize * comptime!(plan.extras() * plan.size);

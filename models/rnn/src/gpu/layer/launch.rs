@@ -16,7 +16,8 @@ use crate::Cell;
 use crate::gpu::{empty, grid, limit, product, units};
 use crate::lengths::Lengths;
 
-/// The largest number of slices of the sum in a recurrent product. Several threads compute one sum, one slice each.
+/// The largest number of slices (ranges of terms) into which the sum of a recurrent product is divided. Several threads
+/// compute one sum, one slice each.
 const MAX_SLICES: usize = 8;
 /// The largest number of multiplications in one launch, which take 0.4 s on a slow GPU. Windows stops a launch after
 /// two seconds.
@@ -162,8 +163,8 @@ impl Call {
         (all, saved)
     }
 
-    /// Runs the backward kernel. Returns `saved`, in which the gradients of the gates have replaced the gates, and the
-    /// gradients of the initial states.
+    /// Runs the backward kernel. Returns two tensors: `saved`, with the gradients of the gates in place of the gates;
+    /// and the gradients of the initial states.
     pub fn backward(&self, saved: CubeTensor, d_all: CubeTensor) -> (CubeTensor, CubeTensor) {
         let ([batch, time], plan) = (self.dims(), self.plan);
         let saved = if saved.can_mut() { saved } else { saved.copy() };
@@ -269,9 +270,9 @@ impl Call {
         CubeCount::Static(batch as u32, self.plan.directions as u32, 1)
     }
 
-    /// Returns the number of threads of a cube (thread block). The product of the hidden state and the recurrent
-    /// weights is a sum for each hidden unit. The plan divides each sum into slices, and one thread computes one slice
-    /// of one hidden unit. If the device does not allow so many threads, each thread computes several hidden units.
+    /// Returns the number of threads of a cube (thread block): one thread per hidden unit and slice, where a slice is a
+    /// range of terms of the sums of the recurrent product. If the device does not allow so many threads, returns the
+    /// largest number that it allows; each thread then computes several hidden units.
     fn cube_dim(&self) -> CubeDim {
         CubeDim::new_1d(((self.plan.size * self.plan.slices) as u32).min(self.units))
     }

@@ -100,7 +100,7 @@ pub(crate) fn layer(layer: LayerInput) -> (Tensor<3>, Vec<LayerState>) {
 #[derive(Clone, Debug)]
 pub(crate) struct CubeOptions {
     cell: Cell,
-    /// Whether the layer has only one direction, the reverse direction.
+    /// Whether the only direction of the layer is the reverse direction.
     reverse: bool,
     /// The length of each sequence, `[batch]`; `None` if there is no padding.
     lengths: Option<Lengths>,
@@ -117,7 +117,7 @@ pub(crate) struct CubeOptions {
 /// [`Weights`](crate::Weights).
 #[backend_extension(Cube: cfg(feature = "cube"), Autodiff: cfg(feature = "autodiff"))]
 pub(crate) trait CubeLayer: Backend {
-    /// Computes one direction.
+    /// Computes a layer with one direction.
     fn one_direction(
         input: FloatTensor<Self>,
         initial: FloatTensor<Self>,
@@ -128,7 +128,7 @@ pub(crate) trait CubeLayer: Backend {
         options: CubeOptions,
     ) -> FloatTensor<Self>;
 
-    /// Computes both directions at the same time.
+    /// Computes both directions of a bidirectional layer at the same time.
     fn both_directions(
         input: FloatTensor<Self>,
         initial: FloatTensor<Self>,

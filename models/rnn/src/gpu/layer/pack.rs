@@ -4,9 +4,10 @@ use cubecl::prelude::*;
 
 use super::plan::{LANES, Plan};
 
-/// Packs the weights and biases of one direction for the forward pass. The buffer `packed` has the shape
-/// `[directions, ⌈hidden / 4⌉ + 1, gates × hidden]` and holds vectors of four values. A vector has four recurrent
-/// weights of one gate and hidden unit. The vectors of the last row start with the input bias and the recurrent bias.
+/// Copies the weights and biases of one direction to `packed`, in the order in which the forward pass reads them. The
+/// buffer `packed` has the shape `[directions, ⌈hidden / 4⌉ + 1, gates × hidden]` and holds vectors of four values. A
+/// vector has four recurrent weights of one gate and hidden unit. The vectors of the last row start with the input bias
+/// and the recurrent bias.
 #[cube(launch_unchecked)]
 pub(super) fn pack_forward<N: Size>(
     weight_hh: &[f32],
@@ -39,9 +40,10 @@ pub(super) fn pack_forward<N: Size>(
     }
 }
 
-/// Packs the recurrent weights of one direction for the backward pass. The buffer `packed` has the shape
-/// `[directions, gates, ⌈hidden / 4⌉, hidden]` and holds vectors of four values. A vector has the weights with which
-/// one gate of four hidden units multiplies the state of one hidden unit.
+/// Copies the recurrent weights of one direction to `packed`, in the order in which the backward pass reads them. The
+/// buffer `packed` has the shape `[directions, gates, ⌈hidden / 4⌉, hidden]` and holds vectors of four values. The last
+/// dimension is the hidden unit whose state the weights multiply. A vector has four of these weights: those of one gate
+/// of four consecutive hidden units.
 #[cube(launch_unchecked)]
 pub(super) fn pack_backward<N: Size>(
     weight_hh: &[f32],

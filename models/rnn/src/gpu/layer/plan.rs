@@ -8,7 +8,7 @@ pub(super) const LANES: usize = 4;
 /// The compile-time settings of the GPU kernels of one layer. The kernels are compiled separately for each plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Plan {
-    /// The recurrence.
+    /// The type of the recurrent cell: Elman, GRU or LSTM.
     pub cell: Cell,
     /// The number of hidden units of one direction.
     pub size: usize,
@@ -19,8 +19,8 @@ pub(super) struct Plan {
     pub reverse: bool,
     /// Whether some sequences may be shorter than the number of steps of the batch.
     pub ragged: bool,
-    /// The number of threads that compute the recurrent sums of one hidden unit together, one slice of each sum per
-    /// thread.
+    /// The number of threads that compute the recurrent products of one hidden unit together. Each thread computes one
+    /// slice (range of terms) of the sums.
     pub slices: usize,
     /// Whether the forward pass saves the values that the backward pass needs.
     pub keep: bool,
@@ -32,8 +32,8 @@ impl Plan {
         self.cell.gates() * self.size
     }
 
-    /// Returns the number of vectors of four values that hold one value per hidden unit: hidden / 4, rounded up. The
-    /// last vector is padded with zeros.
+    /// Returns the number of vectors of four floats that are needed to store one float per hidden unit: hidden / 4,
+    /// rounded up. The last vector is padded with zeros.
     pub fn vectors(&self) -> usize {
         self.size.div_ceil(LANES)
     }
@@ -84,8 +84,9 @@ impl Plan {
         self.directions * self.width() + (direction * self.extras() + extra) * self.size
     }
 
-    /// Returns the number of vectors of the packed weights of one direction, for the forward pass and for the backward
-    /// pass. The forward pass needs one more row of vectors, for the biases.
+    /// Returns the number of vectors of four values in the packed weights of one direction, first for the forward pass
+    /// and then for the backward pass. Packed weights are copies in the order of access, see [`pack`](super::pack). The
+    /// forward pass needs one more row of vectors, for the biases.
     pub fn packed_vectors(&self) -> [usize; 2] {
         [(self.vectors() + 1) * self.width(), self.vectors() * self.width()]
     }
@@ -112,7 +113,7 @@ impl Plan {
     }
 
     /// Returns the number of values in shared memory for the product of reset gate and hidden state. A cell that does
-    /// not need this product needs none; the result is then 1, because shared memory cannot be empty.
+    /// not use this product has no such values; the result is then 1, because shared memory cannot be empty.
     pub fn gated_values(&self) -> usize {
         if self.has_two_phases() { self.padded() } else { 1 }
     }
