@@ -86,7 +86,7 @@ pub struct BenchmarkArgs {
 /// Options of `zoo bench steps`.
 #[derive(Debug, Args)]
 pub struct StepsArgs {
-    /// The options of every benchmark.
+    /// The options that all benchmarks have in common.
     #[command(flatten)]
     pub benchmark: BenchmarkArgs,
     /// Folder or archive with the data set [default: search $RNN_ZOO_DATA and the cache, or download it]

@@ -88,7 +88,8 @@ pub trait Predictor: Sized + Send + Sync {
         Schemas::default()
     }
 
-    /// Opens a package on the CPU. `files` is the source of the files of the package.
+    /// Opens a package (the files of a trained model) on the CPU. `files` reads these files, such as from a folder or
+    /// from memory.
     fn from_files(files: &dyn Files) -> Result<Self, PackageError> {
         Self::open(&Package::open(files, Self::APPLICATION)?, &Device::flex())
     }

@@ -291,7 +291,8 @@ pub enum TrainingError {
         /// The name of the model.
         name: String,
     },
-    /// A function of the task failed.
+    /// A function of the [`Task`](crate::Task) (the data, the model and the loss of an application) failed, or a model
+    /// package or a value could not be read or converted.
     #[error(transparent)]
     Task(#[from] TaskError),
 }

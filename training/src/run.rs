@@ -102,7 +102,7 @@ impl Start {
         if self.ranks != now.ranks {
             let (was, now) = (self.ranks, now.ranks);
             notes.push(format!(
-                "the run was started with {was} ranks and resumes with {now}: results will not be bit-identical to \
+                "the run was started with {was} ranks (processes) and resumes with {now}: results will not be bit-identical to \
                  those of an uninterrupted run"
             ));
         } else if self.wire != now.wire {

@@ -12,7 +12,7 @@ pub struct Watched;
 
 /// The size of the largest allocation since [`begin`], in bytes.
 static LARGEST: AtomicUsize = AtomicUsize::new(0);
-/// The number of the current input (a damaged package).
+/// The serial number, as given to [`begin`], of the deliberately damaged package that is being tested.
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 /// An allocation of at least this size, in bytes, may end the process. Therefore, the number of the current input is
 /// printed before such an allocation.

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-//! The program `forecasting`: the command line of this application.
-=======
-//! Starts the command line of the crate `forecasting`. `forecasting --help` lists its subcommands.
->>>>>>> bccd969ff9c2fe69430f027213a2f5804ba8a123
+//! The program `forecasting`: the command line of this application. `forecasting --help` lists its subcommands.
 
 use std::process::ExitCode;
 

@@ -89,8 +89,9 @@ fn parameters_output(graph: &mut Graph, sizes: Sizes, steps: usize, width: usize
     graph.output(Port::new("parameters", Element::Float, &dims, about), value);
 }
 
-/// Adds the output of a network with one parameter per value. `all` are the forecasts of all columns,
-/// `[batch, horizon, columns]`. The output contains only the forecasts of the target columns.
+/// Adds the output `parameters` of a network that forecasts one number per value (a point forecast), and not several
+/// parameters of a distribution. `all` are the forecasts of all columns, `[batch, horizon, columns]`, targets first. The
+/// output contains only the forecasts of the targets.
 fn targets_output(graph: &mut Graph, sizes: Sizes, all: &Value) {
     let targets = graph.slice(all, 2, 0, sizes.targets as i64);
     let parameters = graph.unsqueeze(&targets, 3);

@@ -101,8 +101,8 @@ impl Settings {
         if targets == 0 {
             return Err(BadSetting::new(
                 "data.target",
-                "all columns are in data.covariates or data.known, so no column is left to forecast; remove the \
-                 columns to forecast from these settings",
+                "all columns are in data.covariates or data.known, so no column is left to forecast; take at \
+                 least one column out of data.covariates or data.known",
             ));
         }
         let sizes = Sizes { look_back, horizon, columns, targets, known: CALENDAR + self.data.known.len() };

@@ -1,4 +1,4 @@
-//! The program `handwriting`, which trains, measures and runs models that draw handwriting.
+//! The program `handwriting`: the command line of this application. `handwriting --help` lists its subcommands.
 
 use std::process::ExitCode;
 

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-//! The program `language-model`: the command line of this application.
-=======
-//! The command-line program `language-model`: trains and evaluates language models, and generates and scores text.
->>>>>>> bccd969ff9c2fe69430f027213a2f5804ba8a123
+//! The program `language-model`: the command line of this application. `language-model --help` lists its subcommands.
 
 use std::process::ExitCode;
 

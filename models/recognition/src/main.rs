@@ -1,4 +1,4 @@
-//! The program `recognition`, which trains and runs classifiers of series: see the library of the same name.
+//! The program `recognition`: the command line of this application. `recognition --help` lists its subcommands.
 
 use std::process::ExitCode;
 

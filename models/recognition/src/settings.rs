@@ -73,7 +73,10 @@ impl Settings {
             );
         }
         if self.drawing.is_some() && channels.len() != 2 {
-            return Err(format!("a drawing has 2 channels, x and y, but the model has {}", channels.len()));
+            return Err(format!(
+                "there are {} channels, but a model of drawings must have exactly 2, x and y",
+                channels.len()
+            ));
         }
         for (names, what) in [(channels, "channel"), (classes, "class")] {
             let mut seen = HashSet::new();

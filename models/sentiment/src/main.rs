@@ -1,4 +1,4 @@
-//! The program `sentiment`: the command line of this application.
+//! The program `sentiment`: the command line of this application. `sentiment --help` lists its subcommands.
 
 use std::process::ExitCode;
 

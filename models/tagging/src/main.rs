@@ -1,4 +1,4 @@
-//! The program `tagging`: the command line of this application.
+//! The program `tagging`: the command line of this application. `tagging --help` lists its subcommands.
 
 use std::process::ExitCode;
 

@@ -124,7 +124,8 @@ impl KneserNey {
         }
     }
 
-    /// Computes totals and discounts from the counts of the n-grams.
+    /// Computes the total count of each context, and the discounts of each context length, from the counts of the
+    /// n-grams. `depths` has the length of the context of each node.
     fn finish(&mut self, depths: &[usize]) {
         // The number of counts that are 1, 2, 3 and 4, by length of the context.
         let mut frequencies = vec![[0.0; 4]; self.order];

@@ -87,7 +87,8 @@ const STROKES: [&str; 3] = ["x", "y", "pen_up"];
 pub struct Video {
     /// The height and the width of an image in pixels. Images of other sizes are scaled.
     pub side: Count,
-    /// The number of images of a video that is rendered from a drawing; absent for the set `videos`.
+    /// The number of images per video, if the videos are rendered from drawings; absent for the data set `videos`, whose
+    /// files already contain the images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub images: Option<Count>,
 }

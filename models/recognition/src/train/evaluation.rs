@@ -45,7 +45,7 @@ pub fn measure(examples: &[Example], probabilities: &[Vec<f32>]) -> Measured {
     metrics.into()
 }
 
-/// Returns the accuracy of each person.
+/// Returns the accuracy on the examples of each person. Examples without a person are not counted.
 pub fn by_person(examples: &[Example], probabilities: &[Vec<f32>]) -> BTreeMap<String, f64> {
     let mut people: BTreeMap<&String, Vec<bool>> = BTreeMap::new();
     for (example, probabilities) in examples.iter().zip(probabilities) {
