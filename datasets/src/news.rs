@@ -87,7 +87,7 @@ fn capitalised(word: &str) -> String {
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// Generates the sentences of one part.
+/// Generates the sentences of one part of the data set (training, validation or test).
 struct Writer<'a> {
     grammar: &'a Grammar,
     /// The names made of syllables that this part uses.

@@ -39,7 +39,7 @@ pub enum TaskError {
     Predict(#[from] PredictError),
     /// A computation, such as a baseline, needs more memory than is free.
     #[error(
-        "{what} would need more memory than {}",
+        "{what} would need more memory than {}; free some memory, or use less data",
         available.map_or("the system gives to this process".to_owned(), |bytes| {
             format!("the {:.1} GiB that are free", bytes as f64 / (1u64 << 30) as f64)
         })

@@ -55,7 +55,7 @@ pub enum DataError {
     },
     /// A download failed. The received bytes are kept, and the next attempt resumes the download. A file with a wrong
     /// size or checksum is removed instead.
-    #[error("cannot download {url}: {reason}; try again, or save the file as {}", path.display())]
+    #[error("cannot download {url}: {reason}; try again, or download the file yourself and save it as {}", path.display())]
     Download {
         /// The URL of the download.
         url: String,

@@ -253,8 +253,8 @@ fn next(network: &Recurrent, sizes: Sizes, options: &Options) -> Graph {
     graph
 }
 
-/// Adds the output layer, which computes the output `parameters` from hidden states, `[batch, steps, hidden]`. The
-/// shapes in the code have B windows, S steps, T targets and P parameters per value.
+/// Adds the output layer, which computes the output `parameters`, the parameters of the predicted distributions, from
+/// hidden states, `[B, S, hidden]`. The shapes have B windows, S steps, T targets and P parameters per value.
 fn parameters(graph: &mut Graph, network: &Recurrent, states: &Value, scale: &Scale, sizes: Sizes, steps: usize) {
     let width = network.likelihood.width();
     let outputs = graph.linear("output", &network.output, states); // [B, S, T·P]

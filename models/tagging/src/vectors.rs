@@ -100,7 +100,7 @@ impl WordVectors {
         let scales: Vec<f32> = scales.as_chunks().0.iter().map(|bytes: &[u8; 4]| f32::from_le_bytes(*bytes)).collect();
         match scales.iter().all(|scale| scale.is_finite()) {
             true => Ok(Self { size, scales, values: values.collect() }),
-            false => Err("`scales` has a value that is not finite".to_owned()),
+            false => Err("the tensor `scales` has a value that is not finite".to_owned()),
         }
     }
 }

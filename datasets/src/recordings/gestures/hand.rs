@@ -40,8 +40,8 @@ pub(super) struct Person {
     /// How much the pen slows down where the line turns: where the line goes back, the pen needs `1 + slowing` times as
     /// long per unit of length.
     slowing: f64,
-    /// How much the pen slows down at both ends of the line, where it needs `1 + easing` times as long per unit of
-    /// length.
+    /// How much the pen slows down at both ends of the line: it needs `1 + easing` times as long per unit of length there
+    /// as in the middle of the line.
     easing: f64,
     /// A moving average along the line makes corners round. It includes this fraction of all points on each side of a
     /// point.

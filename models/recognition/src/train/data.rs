@@ -264,7 +264,10 @@ impl DataConfig {
             let pen = ["x", "y"].map(str::to_owned).to_vec();
             if is_set && !(channels.len() == 2 && pen.iter().all(|name| channels.contains(name))) {
                 let found = channels.join(", ");
-                return Err(TaskError::setting(setting, format!("drawings need the channels x and y, not {found}")));
+                let message = format!(
+                    "the recordings can be drawn only if their channels are exactly x and y, but the channels are {found}; select x and y, or remove this setting"
+                );
+                return Err(TaskError::setting(setting, message));
             }
             if is_set {
                 return Ok(pen);

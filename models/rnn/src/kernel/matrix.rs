@@ -32,8 +32,8 @@ impl<'a> Matrix<'a> {
         Self { values, rows: columns, columns: rows, transposed: !transposed }
     }
 
-    /// Returns the values at the indices `part` of one row of the matrix in memory, which is the transpose of `self` if
-    /// `transposed` is true.
+    /// Returns the values at the indices `part` of row `row` of the stored matrix. If `transposed` is true, the stored
+    /// matrix is the transpose of `self`.
     #[inline(always)]
     fn stored(&self, row: usize, part: Range<usize>) -> &'a [f32] {
         let length = if self.transposed { self.rows } else { self.columns };

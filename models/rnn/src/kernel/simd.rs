@@ -53,8 +53,7 @@ fn polynomial<S: Simd, const N: usize>(simd: S, x: S::f32s, coefficients: [f32; 
 }
 
 /// The largest |x| for which [`tanh`] evaluates its quotient; [`tanh`] clamps larger |x| to this limit. tanh(8.177)
-/// differs from 1 by 2e-7. Slightly above the limit, rounding can make the quotient larger than 1, whether or not the
-/// processor has fused multiply-adds.
+/// differs from 1 by 2e-7. Slightly above the limit, rounding can make the quotient larger than 1.
 const TANH_LIMIT: f32 = 8.177;
 
 /// Clamps the lanes of `x` to `[-bound, bound]`. NaN gives NaN.
