@@ -23,7 +23,7 @@ use crate::signals;
 pub struct Context {
     /// The training session: backend, data folders, interrupt handle and progress display.
     pub session: Session<'static>,
-    /// Whether results are printed as JSON, because the option `--json` is given.
+    /// Whether results are printed as JSON (option `--json`).
     pub json: bool,
     /// The command that starts the program, as a user types it, such as `cargo run -p sentiment --` or `zoo sentiment`.
     program: String,
@@ -158,8 +158,8 @@ impl Context {
         self.current_run.lock().ok()?.clone()
     }
 
-    /// Returns the arguments `train --resume DIR`. `DIR` is `dir`, or the folder of the run that was started last if
-    /// `dir` is `None`.
+    /// Returns the arguments `train --resume DIR`. `DIR` is `dir`; if that is `None`, the folder of the run that this
+    /// process has started last, or the placeholder `RUN` if there is none.
     pub(crate) fn train_resume(&self, dir: Option<&Path>) -> String {
         let run = dir.map(Path::to_path_buf).or_else(|| self.current_run()).unwrap_or_else(|| PathBuf::from("RUN"));
         format!("train --resume {}", quoted(&run))

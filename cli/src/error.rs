@@ -10,7 +10,7 @@ use training::{TaskError, TrainingError};
 
 use crate::output::quoted;
 
-/// The result type of functions that run a verb.
+/// The result type of functions that run a verb (a subcommand such as `train`).
 pub type Result<T> = std::result::Result<T, CliError>;
 
 /// The reason why a verb failed.

@@ -12,7 +12,7 @@
 //! | [`args`] | options and verbs that all applications share |
 //! | [`context`] | the training session and the output format with which a verb runs |
 //! | [`crossval`](mod@crossval) | the verb `crossval`, for applications whose data can be divided into folds |
-//! | [`plain`] | a program for any type that implements [`Task`](training::Task), with a verb `predict` for JSON |
+//! | [`plain`] | a program for any type that implements [`Task`](training::Task); its verb `predict` reads and prints JSON |
 //! | [`error`] | errors and exit codes |
 //! | [`input`] | reads texts from arguments, files and standard input |
 //! | [`output`] | writes lines, JSON and tables to standard output, and messages to standard error |

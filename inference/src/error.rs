@@ -21,7 +21,7 @@ pub enum PackageError {
     },
     /// The given path of a model is the path of a file, and not of a folder.
     #[error(
-        "{} is a file, but a model is a folder with a package; give the folder that contains the file",
+        "{} is a file, but a model is a folder; give the folder that contains the file",
         path.display()
     )]
     NotAFolder {

@@ -74,7 +74,7 @@ pub struct State {
     pub items: usize,
 }
 
-/// Sums over the optimizer steps of an epoch, from which the mean loss and the mean gradient norm of the epoch are
+/// The sums, over the optimizer steps of an epoch, from which the mean loss and the mean gradient norm of the epoch are
 /// computed.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]

@@ -10,7 +10,7 @@ pub enum TextError {
     #[error(
         "{}, line {line}: the field in column `{column}` is empty{}; add the value or remove the row",
         path.display(),
-        if *count > 1 { format!(" (and {} other rows have an empty field)", count - 1) } else { String::new() }
+        if *count > 1 { format!(" (empty fields in {count} rows)") } else { String::new() }
     )]
     EmptyField {
         /// The path of the file.

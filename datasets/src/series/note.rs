@@ -120,8 +120,8 @@ impl fmt::Display for Note {
             Self::DecimalAssumed { columns } => {
                 write!(
                     formatter,
-                    "the points in `{}` were read as decimal marks; if the points are thousands separators, set \
-                     data.format.decimal",
+                    "in the columns `{}`, points were read as decimal marks; if they are thousands separators, set \
+                     data.format.decimal to a comma",
                     columns.join("`, `")
                 )
             }

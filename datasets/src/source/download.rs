@@ -38,7 +38,7 @@ pub(super) fn download(
 fn fetch(url: &str, part: &Path, report: impl Fn(u64, Option<u64>)) -> std::result::Result<(), String> {
     let mut file = OpenOptions::new().create(true).append(true).open(part).map_err(|error| error.to_string())?;
     if let Err(TryLockError::WouldBlock) = file.try_lock() {
-        return Err("another program is downloading the file".to_owned());
+        return Err("another program is downloading the file; wait until it has finished".to_owned());
     }
     let have = file.metadata().map_err(|error| error.to_string())?.len();
     report(have, None);

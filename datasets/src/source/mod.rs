@@ -137,7 +137,7 @@ impl PublishedFile {
             return Ok(content);
         }
         let (path, wanted, url) = (path.to_path_buf(), wanted.to_owned(), self.url().map(str::to_owned));
-        Err(DataError::Checksum { path, kind: "SHA-256 of the unpacked content", found, wanted, url })
+        Err(DataError::Checksum { path, kind: "SHA-256 after unpacking", found, wanted, url })
     }
 
     /// Returns the URL of the first of the [`forms`](Self::forms) that has a URL; `None` if no form has a URL.

@@ -21,7 +21,9 @@ impl Packing {
             Self::Gzip => GzDecoder::new(file).read_to_end(&mut bytes).map(drop),
             Self::Member(member) if name.ends_with(".zip") => unzip(file, member, &mut bytes),
             Self::Member(member) => untar(file, member, &mut bytes),
-            Self::Folder | Self::TarGz => Err(Error::other("a folder cannot be read as a single file")),
+            Self::Folder | Self::TarGz => {
+                Err(Error::other("the data set is a folder of several files, which cannot be read as a single file"))
+            }
         };
         unpacked.map(|()| bytes).map_err(DataError::unpack(path))
     }

@@ -46,7 +46,7 @@ impl Predictor for Forecaster {
         if !scalers.is_valid() {
             return Err(package.invalid(
                 SCALER,
-                "each series needs a scaler for the same columns, with finite means and standard deviations above 0",
+                "each series needs one scaler, and all scalers must have the same columns, finite means, and standard deviations above 0",
             ));
         }
         let bad =

@@ -205,7 +205,8 @@ fn input_products(cell: Cell, input: Tensor<3>, weights: &WeightTensors) -> Vec<
 }
 
 /// The largest number of steps in one matrix product of inputs and input weights. A product of more steps is not
-/// faster, and the gradients of the slices that [`pieces`] makes would no longer fit the cache of the processor.
+/// faster. Each product is then cut into single steps, and the gradient of a slice has the size of the tensor from which
+/// the slice is cut: with larger products, these gradients would no longer fit the cache of the processor.
 const BLOCK: usize = 16;
 
 /// Splits `steps`, `[time, batch, features]`, along the time. Each piece has at most `most` steps.

@@ -129,8 +129,8 @@ fn joins(last: &str, word: &str) -> bool {
     }
 }
 
-/// Returns whether a word, without its last full stop, is an initial (`J`), consists of initials (`U.S`, `a.m`), or is
-/// one of the [`ABBREVIATIONS`].
+/// Returns whether `word`, from which the caller has removed the last full stop, is an initial (`J`), consists of
+/// initials (`U.S`, `a.m`), or is one of the [`ABBREVIATIONS`].
 fn is_abbreviation(word: &str) -> bool {
     let initial = word.chars().count() == 1 && word.chars().all(char::is_uppercase);
     let is_short = |part: &str| part.chars().count() <= 2 && part.chars().all(char::is_alphabetic);

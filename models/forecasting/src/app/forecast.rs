@@ -36,8 +36,8 @@ pub struct ForecastArgs {
     csv: Option<PathBuf>,
     #[command(flatten)]
     table: TableOptions,
-    /// The first time to forecast, such as 2020-12-01 or 2020-12-01T06:00, or a step number if the rows have numbers
-    /// instead of times [default: after the last row]
+    /// Time at which the forecast starts, such as 2020-12-01 or 2020-12-01T06:00; if the rows have numbers instead of
+    /// times, the number of the first step [default: the step after the last row]
     #[arg(long, value_name = "TIME", help_heading = "Data")]
     at: Option<String>,
     /// SVG file for the plot; models that forecast the probability of a rise have no plot [default: forecast.svg, or no

@@ -23,9 +23,9 @@ pub struct App;
 pub enum Verb {
     /// Forecast the next steps of a series, with intervals and a plot
     #[command(after_help = "Examples:
-  forecast                                            forecast from the end of the data of weather-temperature-24h
-  forecast --model energy-day-ahead --at 2018-01-05   forecast from a time within the data of the model
-  forecast --model RUN --csv FILE                     forecast from the end of a table with the same columns")]
+  forecast                                            with the default model, from the end of its data set
+  forecast --model energy-day-ahead --at 2018-01-05   from a time within the data set of the model
+  forecast --model RUN --csv FILE                     from the end of a table with the columns of the training data")]
     Forecast(Box<ForecastArgs>),
     /// Join the outputs of `forecast --shard` (one per shard) into the output that a run without `--shard` would give
     Merge(Merge),

@@ -25,7 +25,7 @@ impl Dropout {
         Self { prob, training: Param::from_bool(true) }
     }
 
-    /// Drops random values.
+    /// In training, sets random values to 0 and multiplies the others by `1 / (1 − prob)`. Otherwise, returns the input.
     ///
     /// # Shapes
     ///

@@ -331,8 +331,8 @@ pub fn balance(texts: &mut [ClassText]) {
     texts.iter_mut().for_each(|text| text.weight *= mean / sums[&text.class]);
 }
 
-/// [Decodes](decoded) the HTML entities in the user's own reviews, as the predictor does. The published reviews are not
-/// decoded, because the recorded metrics were measured without decoding.
+/// [Decodes](decoded) the HTML entities in all `reviews`, as the predictor does. The caller uses this function for the
+/// user's own reviews only, because the metrics of the published reviews were measured without decoding.
 fn decoded_texts(reviews: Reviews) -> Reviews {
     let decode = |reviews: Vec<Review>| {
         let decode = |review: Review| Review { text: decoded(&review.text).into_owned(), ..review };

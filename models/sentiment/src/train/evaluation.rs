@@ -15,7 +15,8 @@ use crate::predictor::Sentiment;
 use crate::settings::length_factor;
 use crate::train::data::Example;
 
-/// The search for the network's weight in a blend tries the multiples of 1 / `SHARE_STEPS` from 0 to 1.
+/// The number of steps of the search for the share of the network in a blend with n-grams: the shares 0, 1 / `SHARE_STEPS`,
+/// …, 1 are tried.
 const SHARE_STEPS: usize = 20;
 /// The confusion matrix is drawn only for models with at most this number of classes.
 const DRAWN: usize = 40;
