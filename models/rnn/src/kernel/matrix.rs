@@ -6,7 +6,7 @@ use pulp::Simd;
 
 use super::memory::{Aligned, Shared, written};
 use super::pack::{CACHED_ROWS, Panels, cache_blocks, gather, serpentine};
-use super::simd::{Plus, TILE, load, multiply_to, outer, store};
+use super::simd::{MAX_ROWS, Plus, TILES, has_wide_tiles, load, multiply_to, outer, store};
 use super::team::Member;
 use super::{Job, lanes, member_units, run_team, vectors};
 
@@ -83,9 +83,10 @@ const MIN_PARALLEL_WORK: usize = if cfg!(test) { 1 } else { 1 << 18 };
 /// The right factor is packed and multiplied in blocks of at most this number of rows.
 const DEPTH: usize = 768;
 
-/// The largest number of rows of the left factor that are copied at once to tiles. A tile has the values of [`TILE`]
-/// rows, column by column. Rows are copied only if the left factor is the transpose of the matrix in memory.
-const GATHERED: usize = 256;
+/// The largest number of rows of the left factor that are copied at once to tiles. A tile has the values of a few rows,
+/// column by column. Rows are copied only if the left factor is the transpose of the matrix in memory. A multiple of the
+/// rows per tile on all processors: see [`TILES`].
+const GATHERED: usize = 240;
 
 /// The number of columns of the right factor that are packed at once if the left factor fits the cache. The packed
 /// columns then stay in the cache too, until they have been multiplied. On all processors, this number is a multiple of
@@ -116,7 +117,7 @@ impl Product<'_> {
     fn parts(&self) -> usize {
         match self.divides_columns() {
             true => self.right.columns / (MIN_VECTORS * lanes()),
-            false => self.left.rows.div_ceil(2 * TILE),
+            false => self.left.rows.div_ceil(2 * MAX_ROWS),
         }
     }
 
@@ -132,17 +133,28 @@ impl Product<'_> {
 impl Job for Product<'_> {
     #[inline(always)]
     fn run<S: Simd>(&self, simd: S, member: &Member) {
+        match has_wide_tiles(S::REGISTER_COUNT) {
+            true => self.run_in_tiles::<S, { TILES[0] }>(simd, member),
+            false => self.run_in_tiles::<S, { TILES[1] }>(simd, member),
+        }
+    }
+}
+
+impl Product<'_> {
+    /// Computes one thread's part of the product. A transposed left factor is copied to tiles of `T` rows.
+    #[inline(always)]
+    fn run_in_tiles<S: Simd, const T: usize>(&self, simd: S, member: &Member) {
         let Self { left, right, bias, to } = *self;
         let (rows, columns) = match self.divides_columns() {
             true => (0..left.rows, member_units(member, right.columns)),
             false => {
-                let tiles = member.part(left.rows.div_ceil(TILE));
-                let row = |tile: usize| left.rows.min(tile * TILE);
+                let tiles = member.part(left.rows.div_ceil(T));
+                let row = |tile: usize| left.rows.min(tile * T);
                 (row(tiles.start)..row(tiles.end), 0..right.columns)
             }
         };
         let indices: Vec<usize> = rows.clone().collect();
-        let gathered = rows.len().next_multiple_of(TILE).min(GATHERED) * DEPTH.min(left.columns);
+        let gathered = rows.len().next_multiple_of(T).min(GATHERED) * DEPTH.min(left.columns);
         let mut memory = Aligned::new(if left.transposed { gathered } else { 0 });
         let blocks = left.columns.div_ceil(DEPTH);
         let groups = vectors(columns, self.group(rows.len()));
@@ -168,12 +180,12 @@ impl Job for Product<'_> {
                 continue;
             }
             for rows in vectors(rows.clone(), GATHERED) {
-                gather(depth.len(), |k| left.stored(depth.start + k, rows.clone()), memory.values_mut());
-                let tiles = memory.values().chunks_exact(depth.len() * TILE);
-                for (turn, (rows, tile)) in vectors(rows, TILE).zip(tiles).enumerate() {
+                gather::<T>(depth.len(), |k| left.stored(depth.start + k, rows.clone()), memory.values_mut());
+                let tiles = memory.values().chunks_exact(depth.len() * T);
+                for (turn, (rows, tile)) in vectors(rows, T).zip(tiles).enumerate() {
                     let to = |row: usize, columns: Range<usize>| to(rows.start + row, columns);
                     for panel in serpentine(turn, panels.count()) {
-                        outer(simd, tile, &panels, panel, rows.len(), plus, to);
+                        outer::<S, T>(simd, tile, &panels, panel, rows.len(), plus, to);
                     }
                 }
             }

@@ -7,7 +7,7 @@ use pulp::Simd;
 
 use super::int8::Int8Panels;
 use super::memory::Aligned;
-use super::simd::{MAX_ROWS, TILE, load, max_vectors, multiply, store};
+use super::simd::{MAX_ROWS, load, max_vectors, multiply, store};
 use super::{CACHED_MATRIX, lanes};
 use crate::Cell;
 
@@ -303,16 +303,16 @@ fn transpose(matrix: &[f32], length: usize, depth: Range<usize>, to: &mut [f32],
     }
 }
 
-/// Copies `count` rows to tiles of [`TILE`] columns each, `[tiles, count, TILE]`, for [`outer`](super::simd::outer). If
+/// Copies `count` rows to tiles of `T` columns each, `[tiles, count, T]`, for [`outer`](super::simd::outer). If
 /// the rows do not fill the last tile, the rest of the tile does not change.
 ///
 /// The function reads each row from its start to its end. To fill one tile after the other would take several times as
 /// long, because the rows are far apart in memory, and each access would need another memory page.
 #[inline(always)]
-pub(crate) fn gather<'a>(count: usize, row: impl Fn(usize) -> &'a [f32], tiles: &mut [f32]) {
-    let (tiles, _) = tiles.as_chunks_mut::<TILE>();
+pub(crate) fn gather<'a, const T: usize>(count: usize, row: impl Fn(usize) -> &'a [f32], tiles: &mut [f32]) {
+    let (tiles, _) = tiles.as_chunks_mut::<T>();
     for index in 0..count {
-        let (whole, rest) = row(index).as_chunks::<TILE>();
+        let (whole, rest) = row(index).as_chunks::<T>();
         for (tile, values) in whole.iter().enumerate() {
             tiles[tile * count + index] = *values;
         }
@@ -327,7 +327,7 @@ pub(crate) const CACHED_ROWS: usize = 1 << 17;
 
 /// Splits rows of `depth` values each into blocks of rows that fit the cache.
 pub(crate) fn cache_blocks(rows: &[usize], depth: usize) -> impl Iterator<Item = &[usize]> {
-    rows.chunks((CACHED_ROWS / TILE / depth.max(1)).max(1) * TILE)
+    rows.chunks((CACHED_ROWS / MAX_ROWS / depth.max(1)).max(1) * MAX_ROWS)
 }
 
 /// The order in which pass number `turn` visits `count` panels (blocks of columns): `0..count`, reversed if `turn` is

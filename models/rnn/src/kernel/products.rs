@@ -9,7 +9,7 @@ use pulp::Simd;
 
 use super::memory::{Aligned, Shared};
 use super::pack::{Panels, Part, cache_blocks, gather, serpentine};
-use super::simd::{Plus, TILE, load, multiply, multiply_to, outer, store, tiles};
+use super::simd::{Plus, TILES, has_wide_tiles, load, multiply, multiply_to, outer, store, tiles};
 use super::team::Member;
 use super::{LayerArgs, Position, Share, member_units};
 
@@ -272,6 +272,28 @@ pub(super) unsafe fn weight_gradients<S: Simd, const K: usize>(
     gradients: Workspace,
     weights: [WeightGradient; K],
 ) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        match has_wide_tiles(S::REGISTER_COUNT) {
+            true => gradients_in_tiles::<S, K, { TILES[0] }>(simd, member, rows, gradients, weights),
+            false => gradients_in_tiles::<S, K, { TILES[1] }>(simd, member, rows, gradients, weights),
+        }
+    }
+}
+
+/// Does the work of [`weight_gradients`] in tiles of `T` hidden units.
+///
+/// # Safety
+///
+/// The same as for [`weight_gradients`].
+#[inline(always)]
+unsafe fn gradients_in_tiles<S: Simd, const K: usize, const T: usize>(
+    simd: S,
+    member: &Member,
+    rows: &[usize],
+    gradients: Workspace,
+    weights: [WeightGradient; K],
+) {
     let layer = gradients.layer;
     let units = member_units(member, layer.hidden_size);
     // The steps whose state before the step is zero come last, because they do not change the gradient of the recurrent
@@ -282,7 +304,7 @@ pub(super) unsafe fn weight_gradients<S: Simd, const K: usize>(
         false => (Vec::new(), rows.to_vec()),
     };
     let blocks = later.chunks(DEPTH).map(|rows| (rows, false)).chain(first.chunks(DEPTH).map(|rows| (rows, true)));
-    let mut left = Aligned::new(DEPTH * units.len().next_multiple_of(TILE));
+    let mut left = Aligned::new(DEPTH * units.len().next_multiple_of(T));
     for (block, (rows, from_zero)) in blocks.enumerate() {
         let mut right = Vec::with_capacity(K);
         for weight in &weights {
@@ -295,10 +317,10 @@ pub(super) unsafe fn weight_gradients<S: Simd, const K: usize>(
             }
             // SAFETY: promised by the caller, here and below; only this thread uses its units.
             let row = |index: usize| unsafe { &gradients.row(rows[index], slot..slot + 1)[units.clone()] };
-            gather(rows.len(), row, left.values_mut());
-            let tiles = left.values().chunks_exact(rows.len() * TILE);
-            for (units, tile) in super::vectors(units.clone(), TILE).zip(tiles) {
-                let tile = Tile { units, gradients: tile, sums: column_sums(tile) };
+            gather::<T>(rows.len(), row, left.values_mut());
+            let tiles = left.values().chunks_exact(rows.len() * T);
+            for (units, tile) in super::vectors(units.clone(), T).zip(tiles) {
+                let tile = Tile { units, gradients: tile, sums: column_sums::<T>(tile) };
                 for (weight, right) in weights.iter().zip(&right) {
                     if let Some(gate) = weight.gate(slot) {
                         let plus = if block > 0 { Plus::Old } else { Plus::Nothing };
@@ -310,27 +332,29 @@ pub(super) unsafe fn weight_gradients<S: Simd, const K: usize>(
     }
 }
 
-/// The gradients of one gate for at most [`TILE`] hidden units, over a block of rows, packed for [`outer`].
-struct Tile<'a> {
+/// The gradients of one gate for at most `T` hidden units, over a block of rows, packed for [`outer`].
+struct Tile<'a, const T: usize> {
     units: Range<usize>,
-    /// The packed gradients, `[rows, TILE]`.
+    /// The packed gradients, `[rows, T]`.
     gradients: &'a [f32],
     /// For each unit, the sum of its gradients over the rows of the block, which is added to the gradient of the bias.
-    sums: [f32; TILE],
+    sums: [f32; T],
 }
 
-/// Returns the sum of each column of a tile, `[rows, TILE]`.
+/// Returns the sum of each column of a tile, `[rows, T]`.
 #[inline(always)]
-fn column_sums(tile: &[f32]) -> [f32; TILE] {
+fn column_sums<const T: usize>(tile: &[f32]) -> [f32; T] {
     // Several partial sums are faster, because each addition waits for the previous addition to the same sum.
     const SUMS: usize = 4;
-    let mut several = [0.0; SUMS * TILE];
-    let (groups, rest) = tile.as_chunks::<{ SUMS * TILE }>();
+    let mut several = [[0.0; T]; SUMS];
+    let (groups, rest) = tile.as_chunks::<T>().0.as_chunks::<SUMS>();
     for group in groups {
-        add(&mut several, group);
+        for (sums, row) in several.iter_mut().zip(group) {
+            add(sums, row);
+        }
     }
-    let mut sums = [0.0; TILE];
-    for row in several.as_chunks::<TILE>().0.iter().chain(rest.as_chunks::<TILE>().0) {
+    let mut sums = [0.0; T];
+    for row in several.iter().chain(rest) {
         add(&mut sums, row);
     }
     sums
@@ -359,18 +383,18 @@ impl WeightGradient<'_> {
     ///
     /// No other thread uses the gradients of the weights and the bias of the units in `tile`.
     #[inline(always)]
-    unsafe fn add<S: Simd>(&self, simd: S, gate: usize, tile: &Tile, right: &Panels, plus: Plus) {
+    unsafe fn add<S: Simd, const T: usize>(&self, simd: S, gate: usize, tile: &Tile<T>, right: &Panels, plus: Plus) {
         let Tile { units, gradients, sums } = tile;
         let first = gate * self.hidden_size + units.start;
         // SAFETY: promised by the caller, here and below.
         for (to, sum) in unsafe { self.d_bias.write(first, units.len()) }.iter_mut().zip(sums) {
             *to += sum;
         }
-        for panel in serpentine(units.start / TILE, right.count()) {
+        for panel in serpentine(units.start / T, right.count()) {
             let to = |unit: usize, columns: Range<usize>| unsafe {
                 self.d_weight.write((first + unit) * self.size + columns.start, columns.len())
             };
-            outer(simd, gradients, right, panel, units.len(), plus, to);
+            outer::<S, T>(simd, gradients, right, panel, units.len(), plus, to);
         }
     }
 }

@@ -336,14 +336,19 @@ fn write<S: Simd, const V: usize>(simd: S, to: &mut [f32], sums: [S::f32s; V], a
     }
 }
 
-/// The number of columns of `left` in [`outer`]. They become the rows of the product, because [`outer`] transposes
-/// `left`.
-pub(crate) const TILE: usize = MAX_ROWS;
+/// The number `T` of columns of `left` in [`outer`] for processors with 32 and with 16 vector registers: the number of
+/// rows whose sums fit the registers.
+pub(crate) const TILES: [usize; 2] = [max_rows(32, max_vectors(32)), max_rows(16, max_vectors(16))];
 
-/// Multiplies the transpose of `left`, `[depth, TILE]`, by one packed panel of columns. Writes the first `count` rows
-/// of the product to the rows that `to` returns.
+/// Returns whether a processor with this number of vector registers uses the first of [`TILES`].
+pub(crate) const fn has_wide_tiles(registers: usize) -> bool {
+    registers >= 32
+}
+
+/// Multiplies the transpose of `left`, `[depth, T]`, by one packed panel of columns. Writes the first `count` rows of
+/// the product to the rows that `to` returns.
 #[inline(always)]
-pub(crate) fn outer<'a, S: Simd>(
+pub(crate) fn outer<'a, S: Simd, const T: usize>(
     simd: S,
     left: &[f32],
     columns: &Panels,
@@ -357,20 +362,13 @@ pub(crate) fn outer<'a, S: Simd>(
         ($($vectors:literal)*) => {
             match panel.vectors {
                 $($vectors => {
-                    let mut sums = [start::<S, $vectors>(simd, plus, &panel.covers); TILE];
-                    let mut rows: [&[f32]; TILE] = [&[]; TILE];
-                    for row in 0..TILE {
+                    let mut sums = [start::<S, $vectors>(simd, plus, &panel.covers); T];
+                    let mut rows: [&[f32]; T] = [&[]; T];
+                    for row in 0..T {
                         rows[row] = &left[row..];
                     }
                     let values = S::as_simd_f32s(values).0.as_chunks().0;
-                    if const { max_rows(S::REGISTER_COUNT, $vectors) == TILE } {
-                        product::<S, TILE, $vectors, false>(simd, &rows, TILE, values, &[], &mut sums);
-                    } else {
-                        let (rows, sums) = (rows.as_chunks::<{ TILE / 2 }>().0, sums.as_chunks_mut().0);
-                        for (rows, sums) in rows.iter().zip(sums) {
-                            product::<S, { TILE / 2 }, $vectors, false>(simd, rows, TILE, values, &[], sums);
-                        }
-                    }
+                    product::<S, T, $vectors, false>(simd, &rows, T, values, &[], &mut sums);
                     for (row, sums) in sums.iter().enumerate().take(count) {
                         write(simd, to(row, panel.covers.clone()), *sums, matches!(plus, Plus::Old));
                     }
