@@ -232,7 +232,7 @@ fn merged_shards_equal_the_answers_of_one_process() {
         let merge = |outputs: &[String]| run(&[vec!["merge"], outputs.iter().map(String::as_str).collect()].concat());
         assert!(merge(&outputs).stdout == whole.stdout, "{shards} shards");
         if shards > 1 {
-            assert_error(&merge(&outputs[1..]), 1, &["missing"]);
+            assert_error(&merge(&outputs[1..]), 1, &[&format!("shard {shards}/{shards}")]);
         }
         let cut = std::fs::read(&outputs[0]).unwrap();
         std::fs::write(&outputs[0], &cut[..cut.len() / 2]).unwrap();

@@ -53,7 +53,7 @@ fn length() {
 }
 
 #[test]
-#[should_panic = "must be below 3, in 2 steps"]
+#[should_panic = "a sequence of 2 steps with label ids below 3"]
 fn labels_beyond_the_last_step() {
     crf().lattice(emissions([1, 2, 3]), &[2])[0].log_probability(1, &[0, 0]);
 }
