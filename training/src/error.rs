@@ -185,7 +185,7 @@ pub enum TrainingError {
     /// The folder contains a run whose recipe differs from the requested recipe in settings that a resumed run cannot
     /// change.
     #[error(
-        "the run in {} has other values of {settings}; a resumed run can only change the paths of the data and \
+        "the run in {} was started with other values of {settings}; a resumed run can only change the paths of the data and \
          increase training.epochs; start a new run in another folder, which can begin with the weights of this run",
         path.display()
     )]

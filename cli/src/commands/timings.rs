@@ -142,7 +142,7 @@ impl Timings {
         };
         format!(
             "{backend}: {on}{processor}, {threads} threads; medians of {rounds} rounds after {warm_up} rounds of warm-up; \
-             zoo {zoo}, burn {burn}."
+             version {zoo} of rnn-zoo, version {burn} of burn."
         )
     }
 }

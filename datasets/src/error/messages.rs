@@ -48,8 +48,8 @@ pub(super) fn misplaced(previous: Option<&str>, tag: Option<&str>, scheme: Schem
         Scheme::Bio2 => format!("change the tag to `B-{kind}`, or set `scheme` to iob1, which allows this tag here"),
         Scheme::Iob1 => {
             format!(
-                "change the tag to `I-{kind}`, or set `scheme` to iob1: the setting allows `B` at the start of any \
-                 entity"
+                "change the tag to `I-{kind}`, or set `scheme` to iob1 explicitly, which allows `B` at the start of any \
+                 entity (without the setting, the scheme is recognised from the file, and its rules are strict)"
             )
         }
         Scheme::Bioes => "correct the tags, or set `scheme` to the scheme of the file".to_owned(),

@@ -60,7 +60,7 @@ pub fn basic_motions(locator: &Locator) -> Result<TrainTest> {
 /// vowels "a" and "e" one after the other. The class is the speaker, `1` to `9`.
 ///
 /// Each recording has 7 to 29 steps. A step is a frame of 25.6 ms, with one frame every 6.4 ms (156.25 Hz). The 12
-/// channels are the linear prediction coefficients of the frame (`c1` to `c12`).
+/// channels are the cepstrum coefficients of a linear prediction of the frame (`c1` to `c12`).
 pub fn japanese_vowels(locator: &Locator) -> Result<TrainTest> {
     let channels = (1..=12).map(|number| format!("c{number}")).collect();
     published(&JAPANESE_VOWELS, locator, [270, 370], channels, 156.25)

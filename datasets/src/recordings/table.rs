@@ -30,8 +30,8 @@ pub struct RecordingFormat {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
     /// The unit of the numbers in the time column. If this setting is `None`, the unit is recognised from the name of
-    /// the column, such as `time_ms`, or, if the numbers are times since 1970 (Unix times), from their size. If neither
-    /// is possible, the unit is seconds, and the recordings have a [`RecordingNote::TimeUnitAssumed`].
+    /// the column, such as `time_ms`. If the name does not contain a unit, the unit of Unix times (since 1970) is
+    /// recognised from the magnitude of the numbers. If neither is possible, the unit is seconds, and the recordings have a [`RecordingNote::TimeUnitAssumed`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_unit: Option<TimeUnit>,
     /// The number of samples per second, if it is known and the file has no column of times.

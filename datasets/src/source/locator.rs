@@ -92,10 +92,9 @@ impl Locator {
         }
     }
 
-    /// Calls `progress` when a download starts and after each received chunk of at most 64 KiB, and repeatedly while
-    /// [`csv`](Self::csv) reads a file of 8 MiB or more.
-    ///
-    /// Without a callback, nothing is reported.
+    /// Sets a callback for progress. The locator calls it when a download starts, after each received chunk of at most
+    /// 64 KiB, and repeatedly while [`csv`](Self::csv) reads a file of 8 MiB or more. A locator without a callback
+    /// reports nothing.
     #[must_use]
     pub fn with_progress(self, progress: impl Fn(Progress<'_>) + Send + Sync + 'static) -> Self {
         Self { progress: Some(Arc::new(progress)), ..self }

@@ -48,7 +48,8 @@ impl Labels {
         &self.kinds
     }
 
-    /// Returns the number of labels. It is the last dimension of the emissions, K in `[B, T, K]`.
+    /// Returns the number of labels. It is the last dimension K of the emissions (the scores of
+    /// the network for each token), `[batch, time, K]`.
     pub fn count(&self) -> usize {
         1 + 4 * self.kinds.len()
     }

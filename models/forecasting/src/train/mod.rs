@@ -11,7 +11,8 @@
 //! | [`direction`] | losses and baselines for forecasts of the direction (rise or fall) |
 //! | [`backtest`] | repeated training on a growing training part |
 //! | [`panel`] | metrics of one model over several series |
-//! | [`demonstration`], [`picture`] | comparisons with baselines as sentences, forecasts as plots |
+//! | [`demonstration`] | sentences that compare the model with the baselines |
+//! | [`picture`] | plots of forecasts |
 
 pub mod backtest;
 pub mod classical;

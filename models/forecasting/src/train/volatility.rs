@@ -82,8 +82,8 @@ pub fn losses(forecasts: &Forecasts, windows: &Windows) -> [Losses; 2] {
     [by("qlike", qlike), by("volatility_mae", |forecast, truth| (forecast.sqrt() - truth.sqrt()).abs())]
 }
 
-/// Computes all metrics of forecasts of the log-variance and of their intervals, and compares the losses with the
-/// losses of the baselines.
+/// Measures forecasts of the log-variance: computes the losses, compares them with the losses of the baselines, and
+/// computes the metrics of the forecast intervals.
 pub fn measure(forecasts: &Forecasts, windows: &Windows) -> Measured {
     let mut measured = Measured::default();
     losses(forecasts, windows).iter().for_each(|losses| measured.extend(losses.measured()));

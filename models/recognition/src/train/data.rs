@@ -250,8 +250,9 @@ impl DataConfig {
         if !self.augmentation.fits(channels.len()) {
             let count = channels.len();
             let message = format!(
-                "the angle must be from 0 to 180 degrees, and the number of channels, {count}, must be 2 or a multiple \
-                 of 3; correct the angle, or set it to 0 for data that cannot be rotated"
+                "{} needs an angle from 0 to 180 degrees, and data with 2 channels or a multiple of 3 channels (x, y, z), \
+                 but these data have {count} channels; correct the angle, or set it to 0",
+                self.augmentation.rotation
             );
             return Err(TaskError::setting("data.augmentation.rotation", message));
         }

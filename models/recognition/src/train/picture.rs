@@ -74,8 +74,8 @@ pub fn spread(all: usize, count: usize) -> Vec<usize> {
     (0..count.min(all)).map(|place| place * PRIME % all).collect()
 }
 
-/// Returns the points of a drawing, `[samples, 2]`, as the attribute `points` of an SVG polyline. The drawing is
-/// scaled to its square. The second channel points up.
+/// Returns the value of the attribute `points` of an SVG polyline that draws `samples`, `[samples, 2]`. The drawing is
+/// scaled to a square with sides of [`SIZE`]. The second channel (y) points up, unlike in SVG.
 fn path(samples: &[f32]) -> String {
     let (points, _) = samples.as_chunks::<2>();
     let bounds = |axis: usize| {

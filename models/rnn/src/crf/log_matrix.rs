@@ -1,8 +1,8 @@
 //! Matrix products in log space: the inputs and the results are logarithms. Each entry of a product is a log-sum-exp.
 
-/// An entry of a product is first computed from a sum of products of exponentials. From this sum on, terms that have
-/// underflowed to 0 are negligible, because each is below 1e-307. If the sum is smaller, the entry is computed again from
-/// the logarithms.
+/// The smallest sum that is accurate enough. An entry of a product is first computed as a sum of products of
+/// exponentials. If the sum is at least `EXACT`, terms that have underflowed to 0 are negligible, because each is below
+/// 1e-307. If the sum is smaller, the entry is computed again from the logarithms.
 const EXACT: f64 = 1e-280;
 
 /// A square matrix of scores, `[from, to]`. A score may be −∞.

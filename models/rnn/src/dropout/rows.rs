@@ -40,12 +40,11 @@ impl Rows {
         compute()
     }
 
-    /// Draws a mask of the given shape. Returns `None` if `draw` returns `None`. The size of the first dimension is the
-    /// number of rows of the batch that this process computes, or a multiple of it.
+    /// Draws a dropout mask of the given shape. `shape[0]` is the number of rows of the batch that this process computes,
+    /// or a multiple of that number. Returns `None` if `draw` returns `None`.
     ///
-    /// Inside of [`within`](Self::within), `draw` draws the mask for the whole batch, and `narrow` selects the part of
-    /// this process in that mask. The second argument of `narrow` is the index, in the first dimension of that mask, at
-    /// which this part begins.
+    /// Outside of [`within`](Self::within), this is `draw(shape)`. Inside, `draw` draws the mask for the whole batch, and
+    /// `narrow(mask, start)` cuts out the rows of this process, which begin at the index `start` of the first dimension.
     pub(super) fn of_whole<const D: usize, T>(
         shape: [usize; D],
         draw: impl FnOnce([usize; D]) -> Option<T>,

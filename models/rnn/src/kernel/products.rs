@@ -368,8 +368,9 @@ fn add<const N: usize>(sums: &mut [f32; N], values: &[f32; N]) {
 }
 
 impl WeightGradient<'_> {
-    /// Returns the index of the gate whose gradients are in the slot `slot`; `None` if this weight matrix does not use
-    /// the slot. A slot is the index of a value among the values that the workspace holds per step and hidden unit.
+    /// The workspace holds several values per step and hidden unit, and a slot is the index of one of them. Returns the
+    /// index of the gate whose gradient is in `slot`; `None` if the gradient of this weight matrix does not depend on
+    /// that value.
     fn gate(&self, slot: usize) -> Option<usize> {
         self.slots.iter().position(|&own| own == slot).map(|gate| self.first_gate + gate)
     }
