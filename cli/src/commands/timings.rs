@@ -189,7 +189,9 @@ mod tests {
         two.write(&path).unwrap();
         let two = Timings::read(&path).unwrap();
         let version = env!("CARGO_PKG_VERSION");
-        let method = format!("2 threads; medians of 15 rounds after 5 rounds of warm-up; zoo {version}, burn {BURN}.");
+        let method = format!(
+            "2 threads; medians of 15 rounds after 5 rounds of warm-up; version {version} of rnn-zoo, version {BURN} of burn."
+        );
         assert_eq!(
             Timings::table(&[one, two]),
             format!(
