@@ -44,6 +44,12 @@ pub enum CliError {
         /// What is wrong, and what to do.
         message: String,
     },
+    /// There is no trained model that `verify` could measure.
+    #[error("no trained model of {application} was found; the subcommand `models` prints the searched folders")]
+    NoModel {
+        /// The name of the application.
+        application: &'static str,
+    },
     /// New measurements of shipped models differ from the recorded metrics by more than the tolerance.
     #[error(
         "{failed} of {total} metrics differ from their recorded values by more than the tolerance; see the lines above"

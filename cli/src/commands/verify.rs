@@ -21,10 +21,7 @@ pub fn run<A: Application>(args: Verify, cx: &mut Context) -> Result<()> {
         false => args.names,
     };
     if names.is_empty() {
-        let application = <A::Task as Task>::Predictor::APPLICATION;
-        return Err(CliError::Usage(format!(
-            "no trained model of {application} was found; the subcommand `models` prints the searched folders"
-        )));
+        return Err(CliError::NoModel { application: <A::Task as Task>::Predictor::APPLICATION });
     }
     // Recorded metrics are looked up for all models first, because measuring one model takes minutes.
     for name in &names {

@@ -222,7 +222,7 @@ def main():
     if chosen.peers != peers:
         print(text)  # the files have all peers
         return
-    maker = re.match(r"\w+", content["machine"]["processor"])[0]  # such as Intel
+    maker = (re.findall(r"\w+", content["machine"]["processor"]) or ["unknown"])[0]  # such as Intel
     file = HERE / "results" / f"{chosen.what}-{maker}-{content['machine']['instructions']}.json".lower()
     file.parent.mkdir(exist_ok=True)
     file.write_text(text)
