@@ -8,7 +8,7 @@ use pulp::Simd;
 
 use super::memory::Shared;
 use super::pack::{PackedWeights, max_threads, panels_of};
-use super::simd::{load, store, tiles};
+use super::simd::{load, store, sums_buffer, tiles};
 use super::team::Member;
 use super::{Job, member_units, run_team};
 
@@ -67,11 +67,12 @@ impl Job for Dense<'_> {
         let Self { layer: PackedDense { weight, bias, outputs }, rows, inputs, to } = *self;
         let (units, size) = (bias.len() / BLOCKS, inputs.len() / rows.len());
         let row = |row: usize| &inputs[row * size..][..size];
+        let mut sums = sums_buffer::<S, BLOCKS>(simd);
         for panel in panels_of::<S>(&member_units(member, units)) {
             let covers = weight.units(panel);
             let start = array::from_fn(|block| load(simd, &bias[block * units..][covers.clone()]));
             for (tile, _) in tiles::<S, BLOCKS>(rows, None) {
-                let sums = weight.multiply::<S, BLOCKS>(simd, panel, tile, row, start);
+                weight.multiply::<S, BLOCKS>(simd, panel, tile, row, &start, &mut sums);
                 for index in 0..tile.len() {
                     for block in 0..BLOCKS {
                         let first = block * units + covers.start;

@@ -9,7 +9,7 @@ use super::cells::Gates;
 use super::memory::{Aligned, Shared};
 use super::pack::{Panels, Part, cache_blocks, serpentine};
 use super::products::{InputProducts, Workspace, block_steps};
-use super::simd::{load, multiply, store, tiles};
+use super::simd::{load, multiply, store, sums_buffer, tiles};
 use super::team::Member;
 use super::{Job, LayerArgs, Position, run_team};
 
@@ -101,6 +101,7 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> 
         let pack = || Panels::of_gates(layer.weight_hh, hidden_size, share.units.clone(), G, S::F32_LANES);
         let weights = Part::of_units(packed, &share.units, &mut own_hh, pack);
         let mut copy = Aligned::new(if share.needs_barrier { batch * hidden_size } else { 0 });
+        let mut recurrent = sums_buffer::<S, G>(simd);
         let mut active = Vec::new();
         let from_zero = layer.starts_from_zero();
         for index in 0..time {
@@ -128,7 +129,7 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Steps<'_, C, G, N> 
                     let values = if index == 0 && from_zero { &[] } else { values };
                     let bias = self.recurrent_bias(simd, panel.covers.start, panel.covers.len());
                     for (tile, ahead) in tiles::<S, G>(active, ahead) {
-                        let recurrent = multiply::<S, G>(simd, tile, state, (values, ahead), bias);
+                        multiply::<S, G>(simd, tile, state, (values, ahead), &bias, &mut recurrent);
                         for row in 0..tile.len() {
                             let position = Position { sequence: tile[row], step, units: panel.covers.clone() };
                             // SAFETY: only this thread uses its sequences and units.

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use pulp::{NullaryFnOnce, Simd};
 
-use super::simd::{MAX_ROWS, load};
+use super::simd::{Sums, load};
 use super::vectors;
 
 /// The number of weights that a 32-bit word holds. They are consecutive weights of one row.
@@ -87,8 +87,8 @@ impl Int8Panels {
     }
 
     /// Multiplies rows of `depth` values by a panel (block of columns). `rows` has the indices of the rows, at most
-    /// [`MAX_ROWS`], and `row` returns the values of a row. Each item of the result is `start` plus the product of one
-    /// row. The items beyond the last row are unspecified.
+    /// [`MAX_ROWS`](super::simd::MAX_ROWS), and `row` returns the values of a row. Writes `start` plus the product of
+    /// each row to `all`; entries beyond the last row do not change.
     #[inline(always)]
     pub fn multiply<'a, S: Simd, const G: usize>(
         &self,
@@ -96,12 +96,12 @@ impl Int8Panels {
         panel: usize,
         rows: &[usize],
         row: impl Fn(usize) -> &'a [f32],
-        start: [S::f32s; G],
-    ) -> [[S::f32s; G]; MAX_ROWS] {
+        start: &[S::f32s; G],
+        all: &mut Sums<S, G>,
+    ) {
         let width = self.gates * self.lanes;
         let length = self.depth.div_ceil(PER_WORD) * width;
         let words = S::as_simd_u32s(&self.words[panel * length..][..length]).0.as_chunks::<G>().0;
-        let mut all = [start; MAX_ROWS];
         for (rows, all) in rows.chunks(rows_at_once::<S>()).zip(all.chunks_mut(rows_at_once::<S>())) {
             let mut sums = [[simd.splat_f32s(0.0); G]; 4];
             match *rows {
@@ -120,7 +120,6 @@ impl Int8Panels {
                 }
             }
         }
-        all
     }
 }
 

@@ -251,9 +251,9 @@ impl Share {
 /// are slow.
 const MIN_SEQUENCES: usize = 4;
 
-/// The largest number of values of a weight matrix that fits the cache of a core. Every thread can then read the whole
-/// recurrent weight matrix at every step.
-const CACHED_MATRIX: usize = 1 << 18;
+/// The largest number of values of a weight matrix that fits the cache of a core: 768 KiB of an L2 cache of 1 MiB. Every
+/// thread can then read the whole recurrent weight matrix at every step.
+const CACHED_MATRIX: usize = 3 << 16;
 
 /// The smallest batch size for which the threads divide the sequences although the recurrent weight matrix is larger
 /// than the cache of a core. In a batch of at least this size, each value that a thread reads is used in so many

@@ -7,7 +7,7 @@ use pulp::Simd;
 
 use super::int8::Int8Panels;
 use super::memory::Aligned;
-use super::simd::{MAX_ROWS, load, max_vectors, multiply, store};
+use super::simd::{MAX_ROWS, Sums, load, max_vectors, multiply, store};
 use super::{CACHED_MATRIX, lanes};
 use crate::Cell;
 
@@ -168,8 +168,7 @@ impl PackedWeights {
     }
 
     /// Multiplies a few rows by a panel (block of columns). `tile` has the indices of the rows, and `row` returns the
-    /// values of a row. Each item of the result is `start` plus the product of one row. The items beyond the last row
-    /// are unspecified.
+    /// values of a row. Writes `start` plus the product of each row to `sums`; entries beyond the last row do not change.
     #[inline(always)]
     pub fn multiply<'a, S: Simd, const V: usize>(
         &self,
@@ -177,11 +176,12 @@ impl PackedWeights {
         panel: usize,
         tile: &[usize],
         row: impl Fn(usize) -> &'a [f32],
-        start: [S::f32s; V],
-    ) -> [[S::f32s; V]; MAX_ROWS] {
+        start: &[S::f32s; V],
+        sums: &mut Sums<S, V>,
+    ) {
         match self {
-            Self::Single(panels) => multiply::<S, V>(simd, tile, row, (panels.panel(panel).1, None), start),
-            Self::Int8(panels) => panels.multiply::<S, V>(simd, panel, tile, row, start),
+            Self::Single(panels) => multiply::<S, V>(simd, tile, row, (panels.panel(panel).1, None), start, sums),
+            Self::Int8(panels) => panels.multiply::<S, V>(simd, panel, tile, row, start, sums),
         }
     }
 }

@@ -9,7 +9,7 @@ use pulp::Simd;
 
 use super::memory::{Aligned, Shared};
 use super::pack::{Panels, Part, cache_blocks, gather, serpentine};
-use super::simd::{Plus, TILES, has_wide_tiles, load, multiply, multiply_to, outer, store, tiles};
+use super::simd::{Plus, TILES, has_wide_tiles, load, multiply, multiply_to, outer, store, sums_buffer, tiles};
 use super::team::Member;
 use super::{LayerArgs, Position, Share, member_units};
 
@@ -159,13 +159,14 @@ impl<'a, S: Simd, const G: usize> InputProducts<'a, S, G> {
         self.indices.extend(0..self.rows.len());
         let rows = &self.rows;
         let input = |index: usize| layer.input_at(rows[index][0] * layer.time + rows[index][1]);
+        let mut products = sums_buffer::<S, G>(self.simd);
         for indices in cache_blocks(&self.indices, layer.input_size) {
             for panel in 0..self.weights.count() {
                 let (panel, values) = self.weights.panel(panel);
                 let units = &panel.covers;
                 let bias = array::from_fn(|gate| self.bias(gate, units));
                 for (tile, _) in tiles::<S, G>(indices, None) {
-                    let products = multiply::<S, G>(self.simd, tile, input, (values, None), bias);
+                    multiply::<S, G>(self.simd, tile, input, (values, None), &bias, &mut products);
                     for row in 0..tile.len() {
                         let [sequence, step] = rows[tile[row]];
                         let position = Position { sequence, step, units: units.clone() };

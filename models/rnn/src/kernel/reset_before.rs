@@ -11,7 +11,7 @@ use super::forward::{Forward, run_forward};
 use super::memory::{Aligned, Shared};
 use super::pack::{Panels, Part};
 use super::products::{InputProducts, Workspace, input_gradient, weight_gradients};
-use super::simd::{Plus, load, multiply, multiply_to, sigmoid, store, tanh, tiles};
+use super::simd::{Plus, load, multiply, multiply_to, sigmoid, store, sums_buffer, tanh, tiles};
 use super::team::Member;
 use super::{Job, LayerArgs, Position, run_team, vectors};
 
@@ -74,6 +74,7 @@ impl Job for Steps<'_> {
         let weight_rz = Part::of_units(packed_rz, &share.units, &mut own_rz, || pack(weight_rz, 2));
         let weight_n = Part::of_units(packed_n, &share.units, &mut own_n, || pack(weight_n, 1));
         let zero = simd.splat_f32s(0.0);
+        let (mut of_gates, mut of_candidate) = (sums_buffer::<S, 2>(simd), sums_buffer::<S, 1>(simd));
         let mut active = Vec::new();
         let from_zero = layer.starts_from_zero();
         for index in 0..time {
@@ -90,12 +91,12 @@ impl Job for Steps<'_> {
                 let (panel, values) = weight_rz.panel(panel);
                 let values = if zeros { &[] } else { values };
                 for (tile, _) in tiles::<S, 2>(&active, None) {
-                    let recurrent = multiply::<S, 2>(simd, tile, state, (values, None), [zero; 2]);
+                    multiply::<S, 2>(simd, tile, state, (values, None), &[zero; 2], &mut of_gates);
                     for row in 0..tile.len() {
                         let position = Position { sequence: tile[row], step, units: panel.covers.clone() };
                         let own = &state(tile[row])[position.units.clone()];
                         // SAFETY: only this thread uses its sequences and units.
-                        unsafe { self.reset_and_update_gates(simd, workspace, &position, recurrent[row], own) };
+                        unsafe { self.reset_and_update_gates(simd, workspace, &position, of_gates[row], own) };
                     }
                 }
             }
@@ -107,10 +108,10 @@ impl Job for Steps<'_> {
                 let (panel, values) = weight_n.panel(panel);
                 let values = if zeros { &[] } else { values };
                 for (tile, _) in tiles::<S, 1>(&active, None) {
-                    let recurrent = multiply::<S, 1>(simd, tile, reset, (values, None), [zero]);
+                    multiply::<S, 1>(simd, tile, reset, (values, None), &[zero], &mut of_candidate);
                     for row in 0..tile.len() {
                         let position = Position { sequence: tile[row], step, units: panel.covers.clone() };
-                        let [recurrent] = recurrent[row];
+                        let [recurrent] = of_candidate[row];
                         // SAFETY: only this thread uses its sequences and units.
                         unsafe { self.candidate(simd, workspace, &position, recurrent) };
                     }

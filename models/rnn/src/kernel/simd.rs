@@ -114,6 +114,16 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 /// The largest number of rows that [`multiply`] multiplies with a panel at once.
 pub(crate) const MAX_ROWS: usize = 8;
 
+/// The results of [`multiply`]: one row of `V` SIMD vectors per row of a tile. The caller provides the buffer, because
+/// copying a result of this size takes as long as the arithmetic of a cell.
+pub(crate) type Sums<S, const V: usize> = [[<S as Simd>::f32s; V]; MAX_ROWS];
+
+/// Returns a buffer for [`multiply`], filled with zeros.
+#[inline(always)]
+pub(crate) fn sums_buffer<S: Simd, const V: usize>(simd: S) -> Sums<S, V> {
+    [[simd.splat_f32s(0.0); V]; MAX_ROWS]
+}
+
 /// The largest number of SIMD vectors per row in a panel of columns, on any processor.
 const MAX_VECTORS: usize = 3;
 
@@ -151,8 +161,8 @@ pub(crate) fn tiles<'a, S: Simd, const V: usize>(
     })
 }
 
-/// Multiplies one group of rows from [`tiles`] by a packed panel of columns, `[depth, V vectors]`. Returns `start` plus
-/// the product for each row; entries beyond the last row are unspecified.
+/// Multiplies one group of rows from [`tiles`] by a packed panel of columns, `[depth, V vectors]`. Writes `start` plus
+/// the product of each row to `sums`; entries beyond the last row do not change.
 ///
 /// Prefetches `ahead`, the values of the next panel, so that the next products do not wait for memory.
 ///
@@ -164,12 +174,12 @@ pub(crate) fn multiply<'a, S: Simd, const V: usize>(
     rows: &[usize],
     row: impl Fn(usize) -> &'a [f32],
     (panel, ahead): (&[f32], Option<&[f32]>),
-    start: [S::f32s; V],
-) -> [[S::f32s; V]; MAX_ROWS] {
+    start: &[S::f32s; V],
+    sums: &mut Sums<S, V>,
+) {
     let (panel, _) = S::as_simd_f32s(panel).0.as_chunks::<V>();
     let max = const { max_rows(S::REGISTER_COUNT, V) };
-    let mut all = [start; MAX_ROWS];
-    macro_rules! add {
+    macro_rules! multiply_rows {
         ($($count:literal)*) => {
             match rows.len() {
                 $($count if $count <= max => {
@@ -177,10 +187,10 @@ pub(crate) fn multiply<'a, S: Simd, const V: usize>(
                     for index in 0..$count {
                         values[index] = row(rows[index]);
                     }
-                    if let Some((sums, _)) = all.split_first_chunk_mut() {
+                    if let Some((sums, _)) = sums.split_first_chunk_mut() {
                         match ahead {
-                            None => product::<S, $count, V, false>(simd, &values, 1, panel, &[], sums),
-                            Some(ahead) => product::<S, $count, V, true>(simd, &values, 1, panel, ahead, sums),
+                            None => product::<S, $count, V, false>(simd, &values, 1, panel, &[], start, sums),
+                            Some(ahead) => product::<S, $count, V, true>(simd, &values, 1, panel, ahead, start, sums),
                         }
                     }
                 })*
@@ -188,8 +198,7 @@ pub(crate) fn multiply<'a, S: Simd, const V: usize>(
             }
         };
     }
-    add!(1 2 3 4 5 6 7 8);
-    all
+    multiply_rows!(1 2 3 4 5 6 7 8);
 }
 
 /// What is added to a matrix product.
@@ -221,8 +230,9 @@ pub(crate) fn multiply_to<'a, 'b, S: Simd>(
             match panel.vectors {
                 $($vectors => {
                     let start = start::<S, $vectors>(simd, plus, &panel.covers);
+                    let mut sums = sums_buffer::<S, $vectors>(simd);
                     for (rows, _) in tiles::<S, $vectors>(rows, None) {
-                        let sums = multiply::<S, $vectors>(simd, rows, &row, (values, None), start);
+                        multiply::<S, $vectors>(simd, rows, &row, (values, None), &start, &mut sums);
                         for index in 0..rows.len() {
                             write(simd, to(rows[index], panel.covers.clone()), sums[index], add);
                         }
@@ -247,8 +257,8 @@ fn start<S: Simd, const V: usize>(simd: S, plus: Plus, columns: &Range<usize>) -
     start
 }
 
-/// The innermost loop of all matrix products: adds the product of `R` rows with a panel of columns to `sums`. `stride`
-/// is the distance in memory between the values of a row. If `AHEAD` is true, each iteration prefetches one cache line
+/// The innermost loop of all matrix products: writes `start` plus the product of `R` rows with a panel of columns to
+/// `sums`. `stride` is the distance in memory between the values of a row. If `AHEAD` is true, each iteration prefetches one cache line
 /// of `ahead`.
 ///
 /// The function is not inlined, so that all registers are available for the sums.
@@ -259,6 +269,7 @@ fn product<S: Simd, const R: usize, const V: usize, const AHEAD: bool>(
     stride: usize,
     panel: &[[S::f32s; V]],
     ahead: &[f32],
+    start: &[S::f32s; V],
     sums: &mut [[S::f32s; V]; R],
 ) {
     struct Product<'a, S: Simd, const R: usize, const V: usize, const AHEAD: bool> {
@@ -267,13 +278,14 @@ fn product<S: Simd, const R: usize, const V: usize, const AHEAD: bool>(
         stride: usize,
         panel: &'a [[S::f32s; V]],
         ahead: &'a [f32],
+        start: &'a [S::f32s; V],
         sums: &'a mut [[S::f32s; V]; R],
     }
     impl<S: Simd, const R: usize, const V: usize, const AHEAD: bool> NullaryFnOnce for Product<'_, S, R, V, AHEAD> {
         type Output = ();
         #[inline(always)]
         fn call(self) {
-            let Self { simd, rows, stride, panel, ahead, sums } = self;
+            let Self { simd, rows, stride, panel, ahead, start, sums } = self;
             for row in rows {
                 assert!(panel.is_empty() || row.len() > (panel.len() - 1) * stride);
             }
@@ -281,7 +293,7 @@ fn product<S: Simd, const R: usize, const V: usize, const AHEAD: bool>(
             for r in 0..R {
                 starts[r] = rows[r].as_ptr();
             }
-            let mut totals = *sums;
+            let mut totals = [*start; R];
             for (k, vectors) in panel.iter().enumerate() {
                 if AHEAD {
                     prefetch(ahead, k);
@@ -311,7 +323,7 @@ fn product<S: Simd, const R: usize, const V: usize, const AHEAD: bool>(
             *sums = totals;
         }
     }
-    simd.vectorize(Product::<S, R, V, AHEAD> { simd, rows, stride, panel, ahead, sums });
+    simd.vectorize(Product::<S, R, V, AHEAD> { simd, rows, stride, panel, ahead, start, sums });
 }
 
 /// Prefetches cache line number `line` of `values`, on processors that have a prefetch instruction.
@@ -362,13 +374,14 @@ pub(crate) fn outer<'a, S: Simd, const T: usize>(
         ($($vectors:literal)*) => {
             match panel.vectors {
                 $($vectors => {
-                    let mut sums = [start::<S, $vectors>(simd, plus, &panel.covers); T];
+                    let start = start::<S, $vectors>(simd, plus, &panel.covers);
+                    let mut sums = [start; T];
                     let mut rows: [&[f32]; T] = [&[]; T];
                     for row in 0..T {
                         rows[row] = &left[row..];
                     }
                     let values = S::as_simd_f32s(values).0.as_chunks().0;
-                    product::<S, T, $vectors, false>(simd, &rows, T, values, &[], &mut sums);
+                    product::<S, T, $vectors, false>(simd, &rows, T, values, &[], &start, &mut sums);
                     for (row, sums) in sums.iter().enumerate().take(count) {
                         write(simd, to(row, panel.covers.clone()), *sums, matches!(plus, Plus::Old));
                     }

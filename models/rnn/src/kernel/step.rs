@@ -13,7 +13,7 @@ use pulp::Simd;
 use super::cells::{Elman, Gates, Gru, Lstm};
 use super::memory::Shared;
 use super::pack::{PackedMatrices, PackedWeights, max_threads, panels_of};
-use super::simd::{load, sigmoid, store, tanh, tiles};
+use super::simd::{load, sigmoid, store, sums_buffer, tanh, tiles};
 use super::team::Member;
 use super::{Job, member_units, run_team};
 use crate::Cell;
@@ -160,6 +160,7 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Step<'_, C, G, N> {
     fn run<S: Simd>(&self, simd: S, member: &Member) {
         let Self { stack, cells, .. } = *self;
         let units = member_units(member, stack.hidden_size);
+        let [mut inputs, mut recurrent] = [sums_buffer::<S, G>(simd); 2];
         for (index, layer) in stack.layers.iter().enumerate() {
             // SAFETY: after the barrier at the end of the layer below, no thread writes the states of that layer.
             let input = |row: usize| unsafe { stack.input(index, row) };
@@ -169,8 +170,15 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Job for Step<'_, C, G, N> {
                 let bias = of_gates::<S, G>(simd, &layer.bias, stack.hidden_size, &covers);
                 let recurrent_bias = of_gates::<S, G>(simd, &layer.recurrent_bias, stack.hidden_size, &covers);
                 for (tile, _) in tiles::<S, G>(stack.rows, None) {
-                    let inputs = layer.matrices.input.multiply::<S, G>(simd, panel, tile, input, bias);
-                    let recurrent = layer.matrices.recurrent.multiply::<S, G>(simd, panel, tile, state, recurrent_bias);
+                    layer.matrices.input.multiply::<S, G>(simd, panel, tile, input, &bias, &mut inputs);
+                    layer.matrices.recurrent.multiply::<S, G>(
+                        simd,
+                        panel,
+                        tile,
+                        state,
+                        &recurrent_bias,
+                        &mut recurrent,
+                    );
                     for row in 0..tile.len() {
                         let (own, count) = (stack.at(index, tile[row]) + covers.start, covers.len());
                         // SAFETY: only this thread uses its units of the cell state and of the states after the step.
@@ -231,14 +239,15 @@ impl ResetBeforeStep<'_> {
         for panel in panels_of::<S>(units) {
             let covers = layer.matrices.recurrent.units(panel);
             let bias = of_gates::<S, 3>(simd, &layer.bias, stack.hidden_size, &covers);
+            let (mut inputs, mut recurrent) = (sums_buffer::<S, 3>(simd), sums_buffer::<S, 2>(simd));
             for (tile, _) in tiles::<S, 3>(stack.rows, None) {
-                let inputs = layer.matrices.input.multiply::<S, 3>(simd, panel, tile, input, bias);
+                layer.matrices.input.multiply::<S, 3>(simd, panel, tile, input, &bias, &mut inputs);
                 for row in 0..tile.len() {
                     // The rows are multiplied one at a time, because the tiles (groups of rows) for panels of three
                     // SIMD vectors and of two SIMD vectors have different numbers of rows.
                     let zeros = [simd.splat_f32s(0.0); 2];
                     let one = &tile[row..=row];
-                    let recurrent = layer.matrices.recurrent.multiply::<S, 2>(simd, panel, one, state, zeros);
+                    layer.matrices.recurrent.multiply::<S, 2>(simd, panel, one, state, &zeros, &mut recurrent);
                     let before = load(simd, &state(tile[row])[covers.clone()]);
                     let r = sigmoid(simd, simd.add_f32s(inputs[row][0], recurrent[0][0]));
                     let z = sigmoid(simd, simd.add_f32s(inputs[row][1], recurrent[0][1]));
@@ -261,10 +270,11 @@ impl ResetBeforeStep<'_> {
         };
         // SAFETY: all threads have written `gates` before the barrier.
         let reset = |row: usize| unsafe { gates.read(self.at(0, row), stack.hidden_size) };
+        let mut recurrent = sums_buffer::<S, 1>(simd);
         for panel in panels_of::<S>(units) {
             let covers = weights.units(panel);
             for (tile, _) in tiles::<S, 1>(stack.rows, None) {
-                let recurrent = weights.multiply::<S, 1>(simd, panel, tile, reset, [simd.splat_f32s(0.0)]);
+                weights.multiply::<S, 1>(simd, panel, tile, reset, &[simd.splat_f32s(0.0)], &mut recurrent);
                 for row in 0..tile.len() {
                     let (first, count) = (covers.start, covers.len());
                     // SAFETY: all threads have written `gates` before the barrier.
