@@ -1,5 +1,6 @@
 //! The backward pass of a recurrent layer: the loop over the steps, last step first.
 
+use std::array;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -264,13 +265,13 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
         let output = &d_outputs[(sequence * time + step) * hidden_size..][units.clone()];
         // SAFETY: promised by the caller.
         unsafe {
-            let mut values = [simd.splat_f32s(0.0); N];
-            for slot in 0..N {
-                values[slot] = workspace.load(simd, position, slot);
-            }
+            let values = workspace.load(simd, position, array::from_fn(|slot| slot));
             let before = match (C::CELL, layer.step_before(sequence, step)) {
                 (None, _) => load(simd, &layer.state_before(outputs, sequence, step)[units.clone()]),
-                (Some(slot), Some(step)) => workspace.load(simd, &Position { step, ..position.clone() }, slot),
+                (Some(slot), Some(step)) => {
+                    let [before] = workspace.load(simd, &Position { step, ..position.clone() }, [slot]);
+                    before
+                }
                 (Some(_), None) => load(simd, &layer.initial_cell[own..][..units.len()]),
             };
             let hidden = grads.hidden.write(own, units.len());
@@ -282,9 +283,7 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
                 after.cell = load(simd, grads.cell.read(own, units.len()));
             }
             let (gradients, before) = C::backward(simd, values, before, after);
-            for slot in 0..C::GRADIENTS {
-                workspace.store(simd, position, slot, gradients[slot]);
-            }
+            workspace.store(simd, position, 0..C::GRADIENTS, &gradients);
             store(simd, hidden, before.hidden);
             if C::CELL.is_some() {
                 store(simd, grads.cell.write(own, units.len()), before.cell);

@@ -169,19 +169,14 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
         let output = (sequence * time + step) * hidden_size + units.start;
         // SAFETY: promised by the caller.
         unsafe {
-            let mut input = [simd.splat_f32s(0.0); G];
-            for gate in 0..G {
-                input[gate] = workspace.load(simd, position, C::INPUTS[gate]);
-            }
+            let input = workspace.load(simd, position, C::INPUTS);
             let before = match C::CELL {
                 Some(_) => load(simd, cells.read(own, units.len())),
                 None => load(simd, &state[units.clone()]),
             };
             let (values, hidden) = C::forward(simd, input, recurrent, before);
             if self.keep {
-                for slot in 0..N {
-                    workspace.store(simd, position, slot, values[slot]);
-                }
+                workspace.store(simd, position, 0..N, &values);
             }
             if let Some(slot) = C::CELL {
                 store(simd, cells.write(own, units.len()), values[slot]);

@@ -31,32 +31,54 @@ pub(super) struct Workspace<'a> {
 }
 
 impl<'a> Workspace<'a> {
+    /// The index of the value in slot 0 of the first hidden unit in `position`.
     #[inline(always)]
-    fn at(&self, position: &Position, slot: usize) -> usize {
+    fn at(&self, position: &Position) -> usize {
         let row = position.sequence * self.steps + position.step - self.first;
-        (row * self.slots + slot) * self.layer.hidden_size + position.units.start
+        row * self.slots * self.layer.hidden_size + position.units.start
     }
 
-    /// Loads the values of one slot of the workspace for a SIMD vector of hidden units.
+    /// Loads the values of some slots of the workspace for a SIMD vector of hidden units.
     ///
     /// # Safety
     ///
     /// During the call, no other thread writes the loaded values.
     #[inline(always)]
-    pub unsafe fn load<S: Simd>(&self, simd: S, position: &Position, slot: usize) -> S::f32s {
-        // SAFETY: promised by the caller.
-        load(simd, unsafe { self.memory.read(self.at(position, slot), position.units.len()) })
+    pub unsafe fn load<S: Simd, const K: usize>(
+        &self,
+        simd: S,
+        position: &Position,
+        slots: [usize; K],
+    ) -> [S::f32s; K] {
+        let first = self.at(position);
+        let mut values = [simd.splat_f32s(0.0); K];
+        for (value, slot) in values.iter_mut().zip(slots) {
+            let at = first + slot * self.layer.hidden_size;
+            // SAFETY: promised by the caller.
+            *value = load(simd, unsafe { self.memory.read(at, position.units.len()) });
+        }
+        values
     }
 
-    /// Writes the values of one slot of the workspace for a SIMD vector of hidden units.
+    /// Writes the values of some slots of the workspace for a SIMD vector of hidden units.
     ///
     /// # Safety
     ///
     /// During the call, no other thread reads or writes the values in the workspace that this function overwrites.
     #[inline(always)]
-    pub unsafe fn store<S: Simd>(&self, simd: S, position: &Position, slot: usize, values: S::f32s) {
-        // SAFETY: promised by the caller.
-        store(simd, unsafe { self.memory.write(self.at(position, slot), position.units.len()) }, values);
+    pub unsafe fn store<S: Simd>(
+        &self,
+        simd: S,
+        position: &Position,
+        slots: impl IntoIterator<Item = usize>,
+        values: &[S::f32s],
+    ) {
+        let first = self.at(position);
+        for (slot, value) in slots.into_iter().zip(values) {
+            let at = first + slot * self.layer.hidden_size;
+            // SAFETY: promised by the caller.
+            store(simd, unsafe { self.memory.write(at, position.units.len()) }, *value);
+        }
     }
 
     /// Returns the values in the slots `slots` for all hidden units of one sequence at one step: `[slots, hidden]`. A
@@ -170,12 +192,8 @@ impl<'a, S: Simd, const G: usize> InputProducts<'a, S, G> {
                     for row in 0..tile.len() {
                         let [sequence, step] = rows[tile[row]];
                         let position = Position { sequence, step, units: units.clone() };
-                        for gate in 0..G {
-                            // SAFETY: promised by the caller.
-                            unsafe {
-                                self.workspace.store(self.simd, &position, self.slots[gate], products[row][gate])
-                            };
-                        }
+                        // SAFETY: promised by the caller.
+                        unsafe { self.workspace.store(self.simd, &position, self.slots, &products[row]) };
                     }
                 }
             }

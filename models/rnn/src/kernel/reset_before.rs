@@ -142,12 +142,11 @@ impl Steps<'_> {
         let own = position.sequence * layer.hidden_size + position.units.start;
         // SAFETY: promised by the caller.
         unsafe {
-            let r = sigmoid(simd, simd.add_f32s(workspace.load(simd, position, R), recurrent[0]));
-            let z = sigmoid(simd, simd.add_f32s(workspace.load(simd, position, Z), recurrent[1]));
+            let [input_r, input_z] = workspace.load(simd, position, [R, Z]);
+            let r = sigmoid(simd, simd.add_f32s(input_r, recurrent[0]));
+            let z = sigmoid(simd, simd.add_f32s(input_z, recurrent[1]));
             let reset = simd.mul_f32s(r, load(simd, state));
-            workspace.store(simd, position, R, r);
-            workspace.store(simd, position, Z, z);
-            workspace.store(simd, position, RESET, reset);
+            workspace.store(simd, position, [R, Z, RESET], &[r, z, reset]);
             store(simd, resets.write(own, position.units.len()), reset);
         }
     }
@@ -166,10 +165,10 @@ impl Steps<'_> {
         // SAFETY: promised by the caller.
         unsafe {
             let state = states.write(sequence * hidden_size + units.start, units.len());
-            let n = tanh(simd, simd.add_f32s(workspace.load(simd, position, N), recurrent));
-            let z = workspace.load(simd, position, Z);
+            let [input_n, z] = workspace.load(simd, position, [N, Z]);
+            let n = tanh(simd, simd.add_f32s(input_n, recurrent));
             let hidden = simd.mul_add_e_f32s(z, simd.sub_f32s(load(simd, state), n), n);
-            workspace.store(simd, position, N, n);
+            workspace.store(simd, position, [N], &[n]);
             store(simd, state, hidden);
             store(simd, outputs.write(output, units.len()), hidden);
         }
@@ -304,12 +303,11 @@ impl BackwardSteps<'_> {
         unsafe {
             let hidden = grads.hidden.write(sequence * hidden_size + units.start, units.len());
             let after = simd.add_f32s(load(simd, hidden), output);
-            let [n, z] = [workspace.load(simd, position, N), workspace.load(simd, position, Z)];
+            let [n, z] = workspace.load(simd, position, [N, Z]);
             let direct = simd.mul_f32s(after, z);
             let d_n = simd.mul_f32s(simd.sub_f32s(after, direct), tanh_slope(simd, n));
             let d_z = simd.mul_f32s(simd.mul_f32s(after, simd.sub_f32s(before, n)), sigmoid_slope(simd, z));
-            workspace.store(simd, position, N, d_n);
-            workspace.store(simd, position, Z, d_z);
+            workspace.store(simd, position, [N, Z], &[d_n, d_z]);
             store(simd, hidden, direct);
         }
     }
@@ -331,9 +329,9 @@ impl BackwardSteps<'_> {
         unsafe {
             let d_reset = load(simd, d_resets.read(own, units.len()));
             let hidden = grads.hidden.write(own, units.len());
-            let r = workspace.load(simd, position, R);
+            let [r] = workspace.load(simd, position, [R]);
             let d_r = simd.mul_f32s(simd.mul_f32s(d_reset, before), sigmoid_slope(simd, r));
-            workspace.store(simd, position, R, d_r);
+            workspace.store(simd, position, [R], &[d_r]);
             store(simd, hidden, simd.mul_add_e_f32s(d_reset, r, load(simd, hidden)));
         }
     }
