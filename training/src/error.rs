@@ -285,6 +285,12 @@ pub enum TrainingError {
     /// Another rank of a data-parallel training has ended before the end of the training.
     #[error(transparent)]
     Lost(#[from] Lost),
+    /// The training has several ranks, but the program has no code for several ranks.
+    #[error(
+        "this program was compiled without data-parallel training; compile it with the cargo feature `ranks` of the \
+         crate `training`, or with `mpi`"
+    )]
+    NoRanks,
     /// The package has no test metrics to verify.
     #[error("the package {name} has no recorded test metrics to compare with; export the package from a finished run")]
     NothingToVerify {

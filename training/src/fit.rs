@@ -196,6 +196,7 @@ impl<T: Task> Training<T> {
 
     fn run(self, session: &mut Session) -> Result<Fitted<T>> {
         let started = Instant::now();
+        session.ranks.check()?;
         let (run, lock, resume) = self.join(&*session.ranks)?;
         if lock.as_ref().is_some_and(|lock| !lock.exclusive) {
             session.note(
@@ -262,7 +263,7 @@ impl<T: Task> Training<T> {
             return Ok((Run::followed(dir), None, resume));
         }
         let (run, lock, resume) = self.claim()?;
-        if ranks.world() > 1 {
+        if !ranks.is_alone() {
             ranks.broadcast(&serde_json::to_vec(&(run.dir(), resume)).map_err(TrainingError::serialize)?)?;
         }
         Ok((run, Some(lock), resume))

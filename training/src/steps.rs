@@ -114,10 +114,10 @@ enum LossSum {
 
 impl LossSum {
     /// Creates a sum of 0. The losses are added on the GPU if the device is a GPU and there is only one rank, and on
-    /// the CPU in all other cases. `_world` is the number of ranks.
-    fn new(_device: &Device, _world: usize) -> Self {
+    /// the CPU in all other cases.
+    fn new(_device: &Device, _ranks: &dyn Collective) -> Self {
         #[cfg(feature = "cube")]
-        if gpu::is_gpu(_device) && _world == 1 {
+        if gpu::is_gpu(_device) && _ranks.is_alone() {
             return Self::OnGpu(None);
         }
         Self::Known(0.0)
@@ -192,7 +192,7 @@ impl<'a, T: Task> Stepper<'a, T> {
     ) -> Result<StepResult> {
         let Snapshot { model, carry, state, .. } = now;
         let mut accumulator = GradientsAccumulator::new();
-        let (mut items, mut total) = (0, LossSum::new(&self.device, self.ranks.world()));
+        let (mut items, mut total) = (0, LossSum::new(&self.device, self.ranks));
         for _ in 0..count {
             let panicked = |_| TaskError::Other("the data loader has panicked; please report this as a bug".to_owned());
             let Prepared { batch, seed, mut rng } = batches.recv().map_err(panicked)?;
@@ -219,7 +219,7 @@ impl<'a, T: Task> Stepper<'a, T> {
             accumulator.accumulate(model, GradientsParams::from_grads(grads, model));
         }
         let mut grads = accumulator.grads();
-        if let (LossSum::Known(sum), 2..) = (&mut total, self.ranks.world()) {
+        if let (LossSum::Known(sum), false) = (&mut total, self.ranks.is_alone()) {
             let totals;
             (grads, totals) = shared::add(self.ranks, model, grads, Totals { loss: *sum, items }, self.wire)?;
             (*sum, items) = (totals.loss, totals.items);

@@ -134,12 +134,11 @@ impl<M: Module> Learner<M> {
     /// the files.
     fn save(&mut self, ranks: &dyn Collective) -> Result<()> {
         self.now.state.seconds = self.seconds();
-        let own = match ranks.world() {
-            1 => None,
-            _ => {
-                let all = shared::gather(ranks, &self.now.carry)?;
-                Some(std::mem::replace(&mut self.now.carry, all))
-            }
+        let own = if ranks.is_alone() {
+            None
+        } else {
+            let all = shared::gather(ranks, &self.now.carry)?;
+            Some(std::mem::replace(&mut self.now.carry, all))
         };
         if let Some(events) = &mut self.events {
             events.flush()?;
@@ -458,7 +457,7 @@ impl<T: Task> Trainer<'_, T> {
         // finished.
         let measure = |predictor| self.task.validate(predictor, &self.splits.valid, &Interrupt::default());
         let valid = predictor.map(measure).transpose()?.map(|measured| measured.flat()).unwrap_or_default();
-        if self.ranks.world() == 1 {
+        if self.ranks.is_alone() {
             return Ok(valid);
         }
         let bits: Vec<(&String, u64)> = valid.iter().map(|(name, value)| (name, value.to_bits())).collect();

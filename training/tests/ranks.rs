@@ -1,5 +1,6 @@
 //! Data-parallel training by ranks that are threads.
 
+#![cfg(any(feature = "ranks", debug_assertions))]
 #![allow(clippy::unwrap_used)]
 
 mod support;

@@ -6,6 +6,9 @@
 //! | [`Threads`] | threads of one process, for tests |
 //! | `Mpi` (cargo feature `mpi`) | processes that `mpirun` has started |
 //!
+//! The code for several ranks is compiled with the cargo feature `ranks`, which `mpi` includes, and into builds with debug
+//! assertions. Other builds have a single rank: the number of ranks is a constant, and the compiler removes the rest.
+//!
 //! All ranks call the same functions in the same order. A call that adds values or makes a common decision (such as
 //! whether to stop) has the same result on every rank on which it succeeds. Therefore the ranks never make different
 //! decisions.
@@ -24,6 +27,8 @@ use half::f16;
 pub use mpi::Mpi;
 use serde::{Deserialize, Serialize};
 pub use threads::Threads;
+
+use crate::error::TrainingError;
 
 /// The error of an exchange: a rank has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,10 +77,27 @@ pub trait Collective {
     fn finish(&self) {}
 }
 
+/// Whether this build can train with several ranks.
+const RANKS: bool = cfg!(any(feature = "ranks", debug_assertions, test));
+
 /// The number of values that a rank adds at once: 256 KiB from each rank, which fit into the cache of a core.
 const CHUNK: usize = 1 << 16;
 
 impl dyn Collective + '_ {
+    /// Whether there is a single rank.
+    #[inline]
+    pub fn is_alone(&self) -> bool {
+        !RANKS || self.world() == 1
+    }
+
+    /// Checks that this build can train with this number of ranks.
+    pub(crate) fn check(&self) -> Result<(), TrainingError> {
+        match self.world() {
+            2.. if !RANKS => Err(TrainingError::NoRanks),
+            _ => Ok(()),
+        }
+    }
+
     /// Replaces each value by its sum over the ranks. Each rank computes the sums of one part of the values, always
     /// adds in the order of the ranks, and sends the sums to the other ranks. Therefore the rounding is the same in
     /// every run and on every rank.
@@ -146,7 +168,7 @@ impl dyn Collective + '_ {
     ///
     /// [`Lost`] if a rank has ended.
     pub fn any<const N: usize>(&self, votes: [bool; N]) -> Result<[bool; N], Lost> {
-        if self.world() == 1 {
+        if self.is_alone() {
             return Ok(votes);
         }
         let mut all = vec![[0; N]; self.world()];
@@ -156,18 +178,18 @@ impl dyn Collective + '_ {
 
     /// Returns the [`Share`] of this rank, which determines the rows of each batch that this rank computes.
     pub fn share(&self) -> Share {
-        Share { rank: self.rank(), world: self.world() }
+        if self.is_alone() { Share { rank: 0, world: 1 } } else { Share { rank: self.rank(), world: self.world() } }
     }
 
     /// Whether this rank writes the files of the run.
     pub fn leads(&self) -> bool {
-        self.rank() == 0
+        self.is_alone() || self.rank() == 0
     }
 
     /// Calls `compute` through [`in_turn`](Collective::in_turn), so that only one rank in this process computes at a
     /// time. Returns the result of `compute`.
     pub(crate) fn turn<R>(&self, compute: impl FnOnce() -> R) -> R {
-        if self.world() == 1 {
+        if self.is_alone() {
             return compute();
         }
         let (mut compute, mut result) = (Some(compute), None);

@@ -241,6 +241,9 @@ pub fn gather(ranks: &dyn Collective, carry: &Carry) -> Result<Carry, Lost> {
 /// Selects the hidden states of this rank's rows of the batch. `carry` are the hidden states of a checkpoint, which
 /// contain the rows of all ranks, each `[layers, rows, features]`.
 pub fn part(ranks: &dyn Collective, carry: Carry) -> Carry {
+    if ranks.is_alone() {
+        return carry;
+    }
     let own = |state: Tensor<3>| {
         let rows = ranks.share().rows(state.dims()[1]);
         state.narrow(1, rows.start, rows.len())
@@ -251,7 +254,7 @@ pub fn part(ranks: &dyn Collective, carry: Carry) -> Carry {
 /// Checks that all ranks have the same weights, and are at the same position of the training. `place` is the position
 /// of this rank: the numbers of finished epochs, of finished batches in the epoch, and of finished optimizer steps.
 pub fn check_equal<M: Module>(ranks: &dyn Collective, model: &M, place: [usize; 3]) -> TrainingResult<()> {
-    if ranks.world() == 1 {
+    if ranks.is_alone() {
         return Ok(());
     }
     let mut checksum = Checksum(0);

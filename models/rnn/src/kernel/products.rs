@@ -1,6 +1,7 @@
 //! The large matrix products of a recurrent layer. The forward pass takes the steps in blocks: before it loops over
-//! the steps of a block, it computes the products of inputs and input weights for the whole block. After its loop over the steps, the backward pass computes
-//! the gradients of the input and of the weight matrices from the gradients of the gates.
+//! the steps of a block, it computes the products of inputs and input weights for the whole block. After its loop over
+//! the steps, the backward pass computes the gradients of the input and of the weight matrices from the gradients of
+//! the gates.
 
 use std::array;
 use std::ops::Range;
