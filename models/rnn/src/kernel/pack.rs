@@ -293,10 +293,12 @@ impl<'a> Part<'a> {
 /// values, and the rows of `to` have `width` values. The values at the indices `depth` of row `r` of `matrix` become
 /// column `r` of `to`.
 fn transpose(matrix: &[f32], length: usize, depth: Range<usize>, to: &mut [f32], width: usize) {
-    // The loop runs over blocks, so that source and destination stay in the L1 cache.
-    for block in depth.clone().step_by(16) {
+    // Long runs of each row are read, because the rows are far apart in memory, and processors load values ahead only
+    // along a row. A block of 256 values of all rows is short enough that the destination stays in the L1 cache.
+    const BLOCK: usize = 256;
+    for block in depth.clone().step_by(BLOCK) {
         for (column, row) in matrix.chunks_exact(length).enumerate() {
-            for k in block..depth.end.min(block + 16) {
+            for k in block..depth.end.min(block + BLOCK) {
                 to[(k - depth.start) * width + column] = row[k];
             }
         }
