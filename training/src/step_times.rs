@@ -37,6 +37,7 @@ pub(crate) fn with_stepper<T: Task, R>(
     session: &mut Session,
     work: impl FnOnce(&Stepper<T>) -> Result<R>,
 ) -> Result<R> {
+    session.ranks.check()?;
     let raw = session.load::<T>(&recipe.data)?;
     let origin = Origin::find::<T>(recipe)?;
     let package = origin.open::<T>()?;

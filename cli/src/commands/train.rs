@@ -20,6 +20,11 @@ use crate::error::{CliError, Result};
 use crate::output::{log, print_json, print_line, quoted, table};
 
 pub fn run<A: Application>(args: Train<A::Options>, cx: &mut Context) -> Result<()> {
+    if !cfg!(feature = "mpi") && started_by_mpirun() {
+        let message = "this program was compiled without MPI, so each process would train a model of its own; compile it \
+                       with `cargo build -p zoo --features mpi`, or start it without mpirun";
+        return Err(CliError::Usage(message.to_owned()));
+    }
     if cx.session.ranks.world() > 1 && (args.seeds.is_some() || args.grid.grid.is_some()) {
         let message =
             "mpirun starts processes that share one training; remove --seeds or --grid, or start without mpirun";
@@ -55,6 +60,12 @@ pub fn run<A: Application>(args: Train<A::Options>, cx: &mut Context) -> Result<
         (None, Some(out)) => one::<A>(Training::new(recipe).in_folder(out), None, cx),
         (None, None) => one::<A>(Training::new(recipe), None, cx),
     }
+}
+
+/// Whether `mpirun` of Open MPI or MPICH has started several processes, of which this is one.
+fn started_by_mpirun() -> bool {
+    let processes = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"].map(|name| std::env::var(name).ok()?.parse::<usize>().ok());
+    processes.into_iter().flatten().any(|count| count > 1)
 }
 
 /// Returns the overrides of recipe settings for resuming the run in the folder `dir`. The crate `training` later checks

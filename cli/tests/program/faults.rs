@@ -9,7 +9,7 @@ use super::interrupts::stop;
 use super::resume::{OFTEN, checkpoints, finish, started, whole};
 use super::{Test, path, program, run, text};
 
-pub const TESTS: [Test; 7] = [
+pub const TESTS: [Test; 8] = [
     ("a_full_disk", a_full_disk),
     ("a_folder_made_read_only", a_folder_made_read_only),
     ("a_clock_set_back", a_clock_set_back),
@@ -17,6 +17,7 @@ pub const TESTS: [Test; 7] = [
     ("a_network_larger_than_the_memory", a_network_larger_than_the_memory),
     ("a_loss_that_is_no_number", a_loss_that_is_no_number),
     ("a_file_system_without_locks", a_file_system_without_locks),
+    ("several_processes_without_mpi", several_processes_without_mpi),
 ];
 
 /// Runs a shell script in its own mount namespace, so that the script can mount file systems. `$PROGRAM` is the
@@ -168,4 +169,15 @@ fn a_loss_that_is_no_number() {
     let message = text(&output.stderr);
     assert!(output.status.success() && message.contains("of epoch 1: step skipped"), "{message}");
     assert!(std::fs::read_to_string(dir.join("metrics.jsonl")).unwrap().contains("\"skipped\":40"), "{message}");
+}
+
+fn several_processes_without_mpi() {
+    if cfg!(feature = "mpi") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let output = program(&["train", "--out", path(&out)]).env("OMPI_COMM_WORLD_SIZE", "2").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(!out.exists());
 }

@@ -144,9 +144,9 @@ impl PreparedRnn {
     ///
     /// # Panics
     ///
-    /// If the length of the input is not `batch × input_size`, or if the buffers of the state have other sizes than this
-    /// network needs, because the state belongs to another network. A state of another network with the same sizes is
-    /// not detected.
+    /// If the length of the input is not `batch × input_size`, or if the buffers of the state have other sizes than
+    /// this network needs, because the state belongs to another network. A state of another network with the same sizes
+    /// is not detected.
     pub fn step<'s>(&self, input: &[f32], state: &'s mut StepState) -> &'s [f32] {
         let batch = state.rows.len();
         assert_eq!(input.len(), batch * self.input_size, "rnn: the input must have batch × input_size values");
@@ -156,7 +156,8 @@ impl PreparedRnn {
         assert_eq!(
             [state.hidden.len(), state.next.len(), state.cells.len(), state.gates.len()],
             [states, states, cells, gates],
-            "rnn: the state has other sizes than this network needs; create it with `zero_state` or `state` of this network"
+            "rnn: the state has other sizes than this network needs; create it with `zero_state` or `state` of this \
+             network"
         );
         step(StepArgs {
             cell: self.cell,

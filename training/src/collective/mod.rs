@@ -6,8 +6,9 @@
 //! | [`Threads`] | threads of one process, for tests |
 //! | `Mpi` (cargo feature `mpi`) | processes that `mpirun` has started |
 //!
-//! The code for several ranks is compiled with the cargo feature `ranks`, which `mpi` includes, and into builds with debug
-//! assertions. Other builds have a single rank: the number of ranks is a constant, and the compiler removes the rest.
+//! The cargo feature `ranks`, which `mpi` includes, turns the code for several ranks on. Builds with debug assertions
+//! always contain it, for the tests. In other builds the number of ranks is a constant, and the compiler removes the
+//! code; a training whose [`Collective`] has more than one rank then ends with [`TrainingError::NoRanks`].
 //!
 //! All ranks call the same functions in the same order. A call that adds values or makes a common decision (such as
 //! whether to stop) has the same result on every rank on which it succeeds. Therefore the ranks never make different
@@ -84,13 +85,14 @@ const RANKS: bool = cfg!(any(feature = "ranks", debug_assertions, test));
 const CHUNK: usize = 1 << 16;
 
 impl dyn Collective + '_ {
-    /// Whether there is a single rank.
+    /// Whether this rank trains alone. The result is always true in builds without the code for several ranks, in which
+    /// [`check`](Self::check) refuses several ranks.
     #[inline]
-    pub fn is_alone(&self) -> bool {
+    pub(crate) fn is_alone(&self) -> bool {
         !RANKS || self.world() == 1
     }
 
-    /// Checks that this build can train with this number of ranks.
+    /// Checks that this build can train with this number of ranks. All functions that train call it first.
     pub(crate) fn check(&self) -> Result<(), TrainingError> {
         match self.world() {
             2.. if !RANKS => Err(TrainingError::NoRanks),

@@ -88,7 +88,7 @@ impl Int8Panels {
 
     /// Multiplies rows of `depth` values by a panel (block of columns). `rows` has the indices of the rows, at most
     /// [`MAX_ROWS`](super::simd::MAX_ROWS), and `row` returns the values of a row. Writes `start` plus the product of
-    /// each row to `all`; entries beyond the last row do not change.
+    /// each row to `results`; entries beyond the last row do not change.
     #[inline(always)]
     pub fn multiply<'a, S: Simd, const G: usize>(
         &self,
@@ -97,12 +97,12 @@ impl Int8Panels {
         rows: &[usize],
         row: impl Fn(usize) -> &'a [f32],
         start: &[S::f32s; G],
-        all: &mut Sums<S, G>,
+        results: &mut Sums<S, G>,
     ) {
         let width = self.gates * self.lanes;
         let length = self.depth.div_ceil(PER_WORD) * width;
         let words = S::as_simd_u32s(&self.words[panel * length..][..length]).0.as_chunks::<G>().0;
-        for (rows, all) in rows.chunks(rows_at_once::<S>()).zip(all.chunks_mut(rows_at_once::<S>())) {
+        for (rows, results) in rows.chunks(rows_at_once::<S>()).zip(results.chunks_mut(rows_at_once::<S>())) {
             let mut sums = [[simd.splat_f32s(0.0); G]; 4];
             match *rows {
                 [a] => product::<S, G, 1>(simd, words, [row(a)], sums.as_chunks_mut().0),
@@ -116,7 +116,7 @@ impl Int8Panels {
             for index in 0..rows.len() {
                 for gate in 0..G {
                     let scale = load(simd, &self.scales[panel * width + gate * self.lanes..][..self.lanes]);
-                    all[index][gate] = simd.mul_add_e_f32s(sums[index][gate], scale, start[gate]);
+                    results[index][gate] = simd.mul_add_e_f32s(sums[index][gate], scale, start[gate]);
                 }
             }
         }

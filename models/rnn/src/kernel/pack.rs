@@ -168,7 +168,8 @@ impl PackedWeights {
     }
 
     /// Multiplies a few rows by a panel (block of columns). `tile` has the indices of the rows, and `row` returns the
-    /// values of a row. Writes `start` plus the product of each row to `sums`; entries beyond the last row do not change.
+    /// values of a row. Writes `start` plus the product of each row to `sums`; entries beyond the last row do not
+    /// change.
     #[inline(always)]
     pub fn multiply<'a, S: Simd, const V: usize>(
         &self,
@@ -293,8 +294,8 @@ impl<'a> Part<'a> {
 /// values, and the rows of `to` have `width` values. The values at the indices `depth` of row `r` of `matrix` become
 /// column `r` of `to`.
 fn transpose(matrix: &[f32], length: usize, depth: Range<usize>, to: &mut [f32], width: usize) {
-    // Long runs of each row are read, because the rows are far apart in memory, and processors load values ahead only
-    // along a row. A block of 256 values of all rows is short enough that the destination stays in the L1 cache.
+    // The loop reads long runs of each row, because the rows are far apart in memory, and processors load values ahead
+    // only along a row. The runs have 256 values, so that most of the destination stays in the L1 cache.
     const BLOCK: usize = 256;
     for block in depth.clone().step_by(BLOCK) {
         for (column, row) in matrix.chunks_exact(length).enumerate() {

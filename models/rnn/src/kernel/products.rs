@@ -43,7 +43,8 @@ impl<'a> Workspace<'a> {
     ///
     /// # Safety
     ///
-    /// During the call, no other thread writes the loaded values.
+    /// The buffer holds the step in `position` and all slots in `slots`. During the call, no other thread writes the
+    /// loaded values.
     #[inline(always)]
     pub unsafe fn load<S: Simd, const K: usize>(
         &self,
@@ -61,11 +62,13 @@ impl<'a> Workspace<'a> {
         values
     }
 
-    /// Writes the values of some slots of the workspace for a SIMD vector of hidden units.
+    /// Writes the values of some slots of the workspace for a SIMD vector of hidden units: the first value to the first
+    /// of `slots`, and so on. Values beyond the last slot are not written.
     ///
     /// # Safety
     ///
-    /// During the call, no other thread reads or writes the values in the workspace that this function overwrites.
+    /// The buffer holds the step in `position` and all slots in `slots`. During the call, no other thread reads or
+    /// writes the values in the workspace that this function overwrites.
     #[inline(always)]
     pub unsafe fn store<S: Simd>(
         &self,

@@ -74,7 +74,7 @@ impl Job for Steps<'_> {
         let weight_rz = Part::of_units(packed_rz, &share.units, &mut own_rz, || pack(weight_rz, 2));
         let weight_n = Part::of_units(packed_n, &share.units, &mut own_n, || pack(weight_n, 1));
         let zero = simd.splat_f32s(0.0);
-        let (mut of_gates, mut of_candidate) = (sums_buffer::<S, 2>(simd), sums_buffer::<S, 1>(simd));
+        let (mut recurrent_rz, mut recurrent_n) = (sums_buffer::<S, 2>(simd), sums_buffer::<S, 1>(simd));
         let mut active = Vec::new();
         let from_zero = layer.starts_from_zero();
         for index in 0..time {
@@ -91,12 +91,12 @@ impl Job for Steps<'_> {
                 let (panel, values) = weight_rz.panel(panel);
                 let values = if zeros { &[] } else { values };
                 for (tile, _) in tiles::<S, 2>(&active, None) {
-                    multiply::<S, 2>(simd, tile, state, (values, None), &[zero; 2], &mut of_gates);
+                    multiply::<S, 2>(simd, tile, state, (values, None), &[zero; 2], &mut recurrent_rz);
                     for row in 0..tile.len() {
                         let position = Position { sequence: tile[row], step, units: panel.covers.clone() };
                         let own = &state(tile[row])[position.units.clone()];
                         // SAFETY: only this thread uses its sequences and units.
-                        unsafe { self.reset_and_update_gates(simd, workspace, &position, of_gates[row], own) };
+                        unsafe { self.reset_and_update_gates(simd, workspace, &position, recurrent_rz[row], own) };
                     }
                 }
             }
@@ -108,10 +108,10 @@ impl Job for Steps<'_> {
                 let (panel, values) = weight_n.panel(panel);
                 let values = if zeros { &[] } else { values };
                 for (tile, _) in tiles::<S, 1>(&active, None) {
-                    multiply::<S, 1>(simd, tile, reset, (values, None), &[zero], &mut of_candidate);
+                    multiply::<S, 1>(simd, tile, reset, (values, None), &[zero], &mut recurrent_n);
                     for row in 0..tile.len() {
                         let position = Position { sequence: tile[row], step, units: panel.covers.clone() };
-                        let [recurrent] = of_candidate[row];
+                        let [recurrent] = recurrent_n[row];
                         // SAFETY: only this thread uses its sequences and units.
                         unsafe { self.candidate(simd, workspace, &position, recurrent) };
                     }

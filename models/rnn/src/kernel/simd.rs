@@ -115,7 +115,7 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 pub(crate) const MAX_ROWS: usize = 8;
 
 /// The results of [`multiply`]: one row of `V` SIMD vectors per row of a tile. The caller provides the buffer, because
-/// copying a result of this size takes as long as the arithmetic of a cell.
+/// a returned array of this size would be copied.
 pub(crate) type Sums<S, const V: usize> = [[<S as Simd>::f32s; V]; MAX_ROWS];
 
 /// Returns a buffer for [`multiply`], filled with zeros.
@@ -258,8 +258,8 @@ fn start<S: Simd, const V: usize>(simd: S, plus: Plus, columns: &Range<usize>) -
 }
 
 /// The innermost loop of all matrix products: writes `start` plus the product of `R` rows with a panel of columns to
-/// `sums`. `stride` is the distance in memory between the values of a row. If `AHEAD` is true, each iteration prefetches one cache line
-/// of `ahead`.
+/// `sums`. `stride` is the distance in memory between the values of a row. If `AHEAD` is true, each iteration
+/// prefetches one cache line of `ahead`.
 ///
 /// The function is not inlined, so that all registers are available for the sums.
 #[inline(never)]

@@ -236,10 +236,10 @@ impl ResetBeforeStep<'_> {
         // SAFETY: after the barrier at the end of the layer below, no thread writes the states of that layer.
         let input = |row: usize| unsafe { stack.input(index, row) };
         let state = |row: usize| stack.state(index, row);
+        let (mut inputs, mut recurrent) = (sums_buffer::<S, 3>(simd), sums_buffer::<S, 2>(simd));
         for panel in panels_of::<S>(units) {
             let covers = layer.matrices.recurrent.units(panel);
             let bias = of_gates::<S, 3>(simd, &layer.bias, stack.hidden_size, &covers);
-            let (mut inputs, mut recurrent) = (sums_buffer::<S, 3>(simd), sums_buffer::<S, 2>(simd));
             for (tile, _) in tiles::<S, 3>(stack.rows, None) {
                 layer.matrices.input.multiply::<S, 3>(simd, panel, tile, input, &bias, &mut inputs);
                 for row in 0..tile.len() {
