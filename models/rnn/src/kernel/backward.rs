@@ -268,9 +268,7 @@ impl<C: Gates<G, N>, const G: usize, const N: usize> Steps<'_, C, G, N> {
             let values = workspace.load(simd, position, array::from_fn(|slot| slot));
             let before = match (C::CELL, layer.step_before(sequence, step)) {
                 (None, _) => load(simd, &layer.state_before(outputs, sequence, step)[units.clone()]),
-                (Some(slot), Some(step)) => {
-                    workspace.load(simd, &Position { step, ..position.clone() }, [slot])[0]
-                }
+                (Some(slot), Some(step)) => workspace.load(simd, &Position { step, ..position.clone() }, [slot])[0],
                 (Some(_), None) => load(simd, &layer.initial_cell[own..][..units.len()]),
             };
             let hidden = grads.hidden.write(own, units.len());
