@@ -76,6 +76,7 @@ mod gpu;
 pub mod grid;
 mod host;
 mod interrupt;
+mod learner;
 mod loader;
 mod lock;
 pub mod machine;

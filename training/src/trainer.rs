@@ -6,7 +6,6 @@
 //!        └── next epoch ◄── early stopping ◄── best/ if better ◄── validation metrics ◄── end of epoch
 //! ```
 
-use std::fmt;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
@@ -21,6 +20,7 @@ use crate::collective::{Collective, shared};
 use crate::error::{Result, TrainingError};
 use crate::events::Events;
 use crate::interrupt::Interrupt;
+use crate::learner::{Done, Learner, Place};
 use crate::loader::Prepared;
 use crate::metric::Metrics;
 use crate::observer::{Event, Observer, Step};
@@ -29,7 +29,7 @@ use crate::package;
 use crate::recipe::Keep;
 use crate::run::{Epoch, Run};
 use crate::schedule::Position;
-use crate::steps::{Measures, Progress, StepResult, Stepper};
+use crate::steps::{Measures, StepResult, Stepper};
 use crate::task::{RecipeOf, Splits, Task, application};
 
 /// Trains a network, and writes checkpoints, metrics and the best weights to a run folder.
@@ -67,93 +67,6 @@ pub enum FitOutcome<M> {
     Followed,
     /// The model has no network, so there is nothing to train by gradient descent.
     NoNetwork,
-}
-
-/// The state of training, and the files in which it is recorded.
-struct Learner<M> {
-    /// The state that checkpoints store: network, averaged weights, optimizer, carried hidden state and counters.
-    now: Snapshot<M>,
-    /// The folder of the checkpoints.
-    checkpoints: Checkpoints,
-    /// The event file for TensorBoard; `None` for a rank that writes no files.
-    events: Option<Events>,
-    /// The last optimizer step, if its loss and gradient norm were not read from the GPU yet. They are read after the
-    /// next step was sent to the GPU, so that the GPU does not wait for the CPU.
-    unread: Option<(Progress, Done)>,
-    /// The number of optimizer steps in the whole run.
-    steps: usize,
-    /// The time in seconds that earlier processes spent on the run.
-    before: f64,
-    /// The time at which this process started or resumed the run.
-    started: Instant,
-}
-
-/// An optimizer step whose loss and gradient norm are not recorded yet.
-struct Done {
-    items: usize,
-    lr: f64,
-    place: Place,
-}
-
-/// The position of an optimizer step in the training run.
-#[derive(Clone, Copy)]
-struct Place {
-    /// The number of the step since the start of the run, counted from 1.
-    step: usize,
-    /// The number of the epoch, counted from 1.
-    epoch: usize,
-    /// The number of the last batch of the step, counted from 1 in each epoch.
-    batch: usize,
-    /// The number of batches whose gradients were accumulated in the step.
-    batches: usize,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { batch, batches, .. } = self;
-        match batches {
-            1 => write!(f, "batch {batch}"),
-            _ => write!(f, "batches {} to {batch}", batch + 1 - batches),
-        }
-    }
-}
-
-impl<M: Module> Learner<M> {
-    /// Returns the network for validation and for the package: with the averaged weights, or with the current weights
-    /// if weights are not averaged.
-    fn averaged(&self) -> M {
-        self.now.average.clone().unwrap_or_else(|| self.now.model.valid())
-    }
-
-    /// Returns the time in seconds that all processes have spent on the run.
-    fn seconds(&self) -> f64 {
-        self.before + self.started.elapsed().as_secs_f64()
-    }
-
-    /// Writes a checkpoint, with the hidden states of all ranks. All ranks call this function, but only rank 0 writes
-    /// the files.
-    fn save(&mut self, ranks: &dyn Collective) -> Result<()> {
-        self.now.state.seconds = self.seconds();
-        let own = if ranks.is_alone() {
-            None
-        } else {
-            let all = shared::gather(ranks, &self.now.carry)?;
-            Some(std::mem::replace(&mut self.now.carry, all))
-        };
-        if let Some(events) = &mut self.events {
-            events.flush()?;
-            self.checkpoints.save(&self.now)?;
-        }
-        if let Some(own) = own {
-            self.now.carry = own;
-        }
-        Ok(())
-    }
-
-    /// Records named values for TensorBoard, if this rank writes files. `step` is the number of the optimizer step.
-    fn scalars<'a>(&mut self, step: usize, values: impl IntoIterator<Item = (&'a str, f64)>) -> Result<()> {
-        self.events.as_mut().map_or(Ok(()), |events| events.scalars(step, values))
-    }
 }
 
 impl<T: Task> Trainer<'_, T> {
