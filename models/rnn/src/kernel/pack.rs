@@ -1,6 +1,7 @@
 //! Packing: copies matrices into panels (blocks of columns), in the order in which [`multiply`](super::simd::multiply)
 //! reads them.
 
+use std::array;
 use std::ops::Range;
 
 use pulp::Simd;
@@ -295,12 +296,28 @@ impl<'a> Part<'a> {
 /// column `r` of `to`.
 fn transpose(matrix: &[f32], length: usize, depth: Range<usize>, to: &mut [f32], width: usize) {
     // The loop reads long runs of each row, because the rows are far apart in memory, and processors load values ahead
-    // only along a row. The runs have 256 values, so that most of the destination stays in the L1 cache.
-    const BLOCK: usize = 256;
-    for block in depth.clone().step_by(BLOCK) {
-        for (column, row) in matrix.chunks_exact(length).enumerate() {
-            for k in block..depth.end.min(block + BLOCK) {
-                to[(k - depth.start) * width + column] = row[k];
+    // only along a row. The runs have 256 values, so that most of the destination stays in the L1 cache. The values of
+    // four rows are stored together, because they are next to each other in the destination.
+    const RUN: usize = 256;
+    const ROWS: usize = 4;
+    for first in (0..depth.len()).step_by(RUN) {
+        let run = depth.start + first..depth.end.min(depth.start + first + RUN);
+        for (group, rows) in matrix.chunks(ROWS * length).enumerate() {
+            let mut transposed = 0;
+            if rows.len() == ROWS * length {
+                let [a, b, c, d] = array::from_fn(|row| rows[row * length..][run.clone()].as_chunks::<4>().0);
+                for (tile, (((a, b), c), d)) in a.iter().zip(b).zip(c).zip(d).enumerate() {
+                    for k in 0..4 {
+                        let to = &mut to[(first + 4 * tile + k) * width + ROWS * group..];
+                        to[..ROWS].copy_from_slice(&[a[k], b[k], c[k], d[k]]);
+                    }
+                }
+                transposed = 4 * a.len();
+            }
+            for (column, row) in rows.chunks_exact(length).enumerate() {
+                for k in transposed..run.len() {
+                    to[(first + k) * width + ROWS * group + column] = row[run.start + k];
+                }
             }
         }
     }

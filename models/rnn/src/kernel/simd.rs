@@ -5,6 +5,7 @@
 //! WebAssembly would compute a fused multiply-add in software, which takes ten times as long.
 
 use std::ops::Range;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use pulp::{NullaryFnOnce, Simd};
 
@@ -139,9 +140,6 @@ pub(crate) const fn max_vectors(registers: usize) -> usize {
 const fn max_rows(registers: usize, vectors: usize) -> usize {
     let rows = match (registers, vectors) {
         (32.., _) => 24 / vectors,
-        // 4 rows would fit, but compilers then keep one of the sums in memory, so that every iteration waits for
-        // memory.
-        (_, 3) => 3,
         _ => 12 / vectors,
     };
     if rows > MAX_ROWS { MAX_ROWS } else { rows }
@@ -294,9 +292,14 @@ fn product<S: Simd, const R: usize, const V: usize, const AHEAD: bool>(
                 starts[r] = rows[r].as_ptr();
             }
             let mut totals = [*start; R];
-            for (k, vectors) in panel.iter().enumerate() {
+            // Whether the sums, the vectors of the panel and one value fill all registers. Compilers then keep one of the
+            // sums in memory, so that every iteration waits for memory. The code prevents this: it reads the last
+            // vector from memory for every row, and the fence keeps compilers from reading it only once.
+            let full = R * V + V + 1 == S::REGISTER_COUNT;
+            for (k, in_memory) in panel.iter().enumerate() {
+                let vectors = *in_memory;
                 if AHEAD {
-                    prefetch(ahead, k);
+                    prefetch::<TO_L2>(ahead, k);
                 }
                 // SAFETY: the assertion above checks that every row has a value for each row of the panel.
                 let value = |r: usize| simd.splat_f32s(unsafe { *starts[r].add(k * stride) });
@@ -315,7 +318,11 @@ fn product<S: Simd, const R: usize, const V: usize, const AHEAD: bool>(
                     for r in 0..R {
                         let value = value(r);
                         for v in 0..V {
-                            totals[r][v] = simd.mul_add_e_f32s(value, vectors[v], totals[r][v]);
+                            let vector = if full && v == V - 1 { in_memory[v] } else { vectors[v] };
+                            totals[r][v] = simd.mul_add_e_f32s(value, vector, totals[r][v]);
+                        }
+                        if full {
+                            compiler_fence(Ordering::SeqCst);
                         }
                     }
                 }
@@ -326,14 +333,21 @@ fn product<S: Simd, const R: usize, const V: usize, const AHEAD: bool>(
     simd.vectorize(Product::<S, R, V, AHEAD> { simd, rows, stride, panel, ahead, start, sums });
 }
 
-/// Prefetches cache line number `line` of `values`, on processors that have a prefetch instruction.
+/// The hint of [`prefetch`] that loads values into the L1 cache.
+const TO_L1: i32 = 3;
+
+/// The hint of [`prefetch`] that loads values into the L2 cache only.
+const TO_L2: i32 = 2;
+
+/// Prefetches cache line number `line` of `values`, on processors that have a prefetch instruction. `HINT` is [`TO_L1`]
+/// or [`TO_L2`].
 #[inline(always)]
-fn prefetch(values: &[f32], line: usize) {
+fn prefetch<const HINT: i32>(values: &[f32], line: usize) {
     #[cfg(target_arch = "x86_64")]
     {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        use std::arch::x86_64::_mm_prefetch;
         // SAFETY: a prefetch is a hint and valid for any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(values.as_ptr().wrapping_add(16 * line).cast()) };
+        unsafe { _mm_prefetch::<HINT>(values.as_ptr().wrapping_add(16 * line).cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (values, line);
@@ -379,6 +393,11 @@ pub(crate) fn outer<'a, S: Simd, const T: usize>(
                     let mut rows: [&[f32]; T] = [&[]; T];
                     for row in 0..T {
                         rows[row] = &left[row..];
+                    }
+                    // The destination is far apart in memory, and the cache loads it during the product.
+                    for row in 0..count {
+                        let to = to(row, panel.covers.clone());
+                        (0..=to.len() / 16).for_each(|line| prefetch::<TO_L1>(to, line));
                     }
                     let values = S::as_simd_f32s(values).0.as_chunks().0;
                     product::<S, T, $vectors, false>(simd, &rows, T, values, &[], &start, &mut sums);
