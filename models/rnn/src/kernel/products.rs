@@ -100,13 +100,17 @@ impl<'a> Workspace<'a> {
     }
 }
 
-/// The number of input rows per matrix product with the input weights: enough for full speed, and few enough that the
-/// products are still in the cache when the steps use them.
+/// The largest number of input rows per matrix product with the input weights, which is enough for full speed.
 const BLOCK_ROWS: usize = 256;
+
+/// The largest number of values of a block of input products, so that the products are still in the L2 caches when the
+/// steps use them: 1 MiB for two cores, which divide the block.
+const BLOCK_VALUES: usize = 1 << 18;
 
 /// The number of steps whose input products are computed together, in one matrix product.
 pub(super) fn block_steps(layer: &LayerArgs) -> usize {
-    (BLOCK_ROWS / layer.batch).clamp(1, layer.time)
+    let rows = BLOCK_ROWS.min(BLOCK_VALUES / (layer.cell.gates() * layer.hidden_size));
+    (rows / layer.batch).clamp(1, layer.time)
 }
 
 /// Computes the products of inputs and input weights for the sequences and units of one thread, one block of steps at a
