@@ -54,7 +54,8 @@ pub trait Application: 'static {
 
     /// One sentence about the application, which `--help` displays.
     const ABOUT: &'static str;
-    /// The name of the shipped model that a verb of this application opens if the option `--model` is absent.
+    /// The name of the shipped model that `bench`, `serve` and this application's own verbs open if the option
+    /// `--model` is absent; `None` if the option is required.
     const DEFAULT_MODEL: Option<&'static str> = None;
     /// The names of this application's own verbs that read a data set, and so use the option `--data-dir`.
     const DATA_VERBS: &'static [&'static str] = &[];

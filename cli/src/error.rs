@@ -20,7 +20,7 @@ pub enum CliError {
     /// The options or arguments are not valid. The text names the invalid value and says what to change.
     #[error("{0}")]
     Usage(String),
-    /// The user stopped the program with Ctrl-C or a signal. The command that resumes the work has been printed.
+    /// The user stopped the program with Ctrl-C or a signal. If the work can be resumed, a message has said how.
     #[error("interrupted")]
     Interrupted,
     /// The program that reads standard output, such as `head`, has closed standard output. The exit code is 0.

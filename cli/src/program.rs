@@ -186,7 +186,8 @@ fn run<A: Application>(matches: &ArgMatches, program: &str) -> ExitCode {
 }
 
 /// How long a failed rank other than rank 0 waits before it reports its error. If rank 0 has failed too, MPI ends this
-/// rank during the wait, so that only rank 0 reports. MPI waits one second between SIGTERM and SIGKILL.
+/// rank during the wait, so that only rank 0 reports. The wait is longer than the second that MPI leaves between
+/// SIGTERM and SIGKILL.
 const ENDED_BY_RANK_0: Duration = Duration::from_secs(2);
 
 fn dispatch<A: Application>(arguments: ArgumentsOf<A>, program: &str) -> ExitCode {

@@ -1,5 +1,5 @@
-//! Embedded text: sentences that are generated with a fixed seed from a probabilistic context-free grammar of known
-//! entropy.
+//! Text that is part of the crate: sentences that are generated with a fixed seed from a probabilistic context-free
+//! grammar of known entropy.
 //!
 //! `grammar.txt` holds the rules. A subject and its verb agree in number (singular or plural) across whole clauses
 //! ("the dogs that the cat near the red door sees sleep"), a verb takes either animate or inanimate objects, and `if`

@@ -1,8 +1,8 @@
 //! Public data sets for recurrent networks: reviews, texts, time series and recordings.
 //!
 //! Each loader finds or downloads the published files, verifies their checksums, parses them, and returns plain Rust
-//! values. Published parts (training, validation, test) are kept. Tokenisation, scaling and batching are left to the
-//! caller.
+//! values. A published split into training, validation and test parts is preserved. Tokenisation, scaling and batching
+//! are left to the caller.
 //!
 //! | module | data |
 //! |---|---|

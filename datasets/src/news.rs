@@ -1,6 +1,6 @@
-//! Embedded text for named entity recognition: short news items and messages from a seeded generator, with persons,
-//! places, organisations, products and dates as entities. The context of a name determines its entity type; the name
-//! itself does not.
+//! Text for named entity recognition that is part of the crate: short news items and messages from a seeded generator,
+//! with persons, places, organisations, products and dates as entities. The context of a name determines its entity
+//! type; the name itself does not.
 //!
 //! `news.txt` holds the grammar. Names are made of random syllables, and the same name may be a person, a place, an
 //! organisation or a product: "Marlow won the match", "Marlow is under water", "Marlow cut prices". Ordinary words are
@@ -201,7 +201,8 @@ mod tests {
         assert_eq!(grammar.words("NOUN").collect::<HashSet<_>>().len(), NOUNS[3]);
     }
 
-    /// Writing and reading as columns checks that the spans are in order, in range and without overlaps.
+    /// Writes the sentences as CoNLL columns and reads them again, which checks that the spans are in order, in range
+    /// and without overlaps.
     #[test]
     fn the_entities_are_spans_of_five_kinds() {
         for part in [load().train, load().valid, load().test] {

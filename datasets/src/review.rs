@@ -26,7 +26,8 @@ pub struct Reviews {
     pub test: Vec<Review>,
     /// The name and the checksum of the data set.
     pub source: String,
-    /// Whether the reviews are files of the user. False for a published data set and for the embedded sample.
+    /// Whether the reviews are files of the user. False for a published data set and for the generated reviews of
+    /// [`sample`](crate::sample).
     pub own: bool,
 }
 

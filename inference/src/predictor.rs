@@ -77,7 +77,7 @@ pub trait Predictor: Sized + Send + Sync {
     }
 
     /// Returns whether a batch of inputs takes less time than the same inputs one after the other. If this is true, a
-    /// server waits a moment for more inputs, and predicts them in one batch.
+    /// server predicts the inputs of several waiting requests in one batch.
     fn gains_from_batches(&self) -> bool {
         true
     }

@@ -24,9 +24,9 @@ enum Day {
 }
 
 impl Months {
-    /// Returns the patterns that the times may follow, the simplest first. All patterns have the most common number of
-    /// calendar months between consecutive times. Returns no patterns if this number is 0, or if at most half of the
-    /// steps have this number of months.
+    /// Returns the patterns that the times may follow, the simplest first. The step of each pattern is the most common
+    /// number of calendar months between consecutive times. Returns no patterns if this number is 0, or if at most half
+    /// of the steps have this number of months.
     pub fn candidates(times: &[DateTime]) -> Vec<Self> {
         let Some(count) = usual_months(times, 0.5) else { return Vec::new() };
         let all_last = times.iter().all(|time| time.day() == time.date().days_in_month());

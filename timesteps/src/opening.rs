@@ -11,7 +11,7 @@ const MOST_TIMES: usize = 86_400;
 /// such dates does not get its own times of day.
 const FEWEST_DAYS: usize = 3;
 
-/// The times of day at which there are rows on each day of the week, in ascending order. Monday is the first day.
+/// For each day of the week, from Monday: the times of day at which there are rows, in ascending order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Opening {
     times: [Vec<Time>; 7],

@@ -89,7 +89,7 @@ pub(crate) fn new_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Re
 /// and the temporary folder is renamed to `path`.
 ///
 /// If `fill` fails, the old folder stays. If the process is killed between the two renames, there is no folder at
-/// `path`. The next process that resumes the run then completes the replacement.
+/// `path`. If `path` is the folder `best/` of a run, the replacement is completed when the run is resumed.
 pub fn replace_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let (temporary, new, path) = filled(path, fill)?;
     let old = temporary.path().join(OLD);

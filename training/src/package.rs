@@ -98,8 +98,8 @@ pub(crate) struct Finished {
 
 impl<D, M> Record<D, M> {
     /// Returns recorded test metrics by name, each with a tolerance. A verification of the model compares them with the
-    /// metrics of a new evaluation. They are the metrics that the table `[expected]` of the recipe names, or only the
-    /// metric `monitor` if the recipe has no such table.
+    /// metrics of a new evaluation. The returned metrics are those that the table `[expected]` of the recipe names, or
+    /// only the metric `monitor` if the recipe has no such table.
     pub fn expected(&self, monitor: &str) -> BTreeMap<String, Expected> {
         let wanted = &self.recipe.expected;
         let measured = self.outcome.iter().flat_map(|outcome| outcome.test.flat());

@@ -15,7 +15,7 @@ struct Listening {
     /// The number of calls of [`caught`] that are running now.
     calls: usize,
     /// The message of the first panic that no call of [`caught`] has returned yet; `None` if there is no such panic. A
-    /// call resets it to `None` if no other call is running.
+    /// call resets it to `None` at its start if no other call is running.
     first: Option<String>,
 }
 

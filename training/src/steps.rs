@@ -275,8 +275,8 @@ mod tests {
     use crate::sentences::Sentences;
     use crate::session::Session;
 
-    /// Loss and gradient of the dense layer for two batches, of 9 and 1 steps, in the given groups. The weights stay
-    /// the same.
+    /// The loss and the gradient of the dense layer for each optimizer step. There are two batches, with 9 and 1 time
+    /// steps; `groups` has the number of batches of each optimizer step. The weights are not updated.
     fn results(groups: &[usize]) -> Vec<(f64, Vec<f64>)> {
         let text = RecipeText::embedded(Sentences::RECIPES[0]).with_overrides(&["training.clip_norm=1e9".to_owned()]);
         let recipe: RecipeOf<Sentences> = text.unwrap().parse().unwrap();

@@ -4,5 +4,5 @@
 //! and cargo unifies features only over the crates that a command selects. Without this crate,
 //! `cargo run -p rnn --example …` would compile burn a second time, which takes minutes. The crate has no code.
 //! Programs depend on this crate through the crate `cli`. Library crates such as `inference` depend on it only for
-//! their tests (development dependency), so that a crate outside of the workspace can use them without these
-//! dependencies.
+//! their tests (development dependency), so that a crate outside of the workspace can use the library crates without
+//! this crate and its dependencies.

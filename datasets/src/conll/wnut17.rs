@@ -27,8 +27,8 @@ macro_rules! part {
     };
 }
 
-/// The published files of the training, validation and test part. The test file has one tag for each token; the shared
-/// task used the same tags for its evaluation.
+/// The published files of the training, validation and test part. The test file contains the tags with which the shared
+/// task evaluated the submitted predictions.
 pub const SOURCE: Source = Source {
     name: "WNUT-17",
     folder: "ner",

@@ -105,7 +105,8 @@ pub enum RecordingError {
         /// The minimum number of such recordings.
         needed: usize,
     },
-    /// The header of a `.ts` file is malformed or incomplete, or specifies time stamps or no class labels.
+    /// The header of a `.ts` file is malformed or incomplete, or says that the file has time stamps or lacks class
+    /// labels.
     #[error("{}, line {line}: {found}; {advice}", path.display())]
     Header {
         /// The path of the file.

@@ -12,8 +12,8 @@ use crate::source::hex;
 
 impl Recordings {
     /// Reads videos from folders of PNG files: the subfolders of `dir` are the classes, and each folder in them is a
-    /// video. If there is a level of folders between a class and its videos, the names of these folders are the groups
-    /// of the videos in them:
+    /// video. If there is a level of folders between a class and its videos, the name of such a folder is the
+    /// [`group`](Recording::group) of its videos:
     ///
     /// ```text
     /// wave/a/1.png, wave/a/2.png, …     class wave, video a
@@ -144,7 +144,7 @@ fn number_key(name: &str) -> Vec<(String, u64)> {
 mod tests {
     use super::*;
 
-    /// Writes the images of a video of one grey value each.
+    /// Writes the images of a video. All pixels of an image have the same grey value.
     fn write(dir: &Path, names: &[(&str, u8)]) {
         std::fs::create_dir_all(dir).unwrap();
         for (name, grey) in names {

@@ -3,7 +3,7 @@
 //!
 //! | module or function | data |
 //! |---|---|
-//! | [`gestures`] | embedded: synthetic gestures of a pen, 12 symbols as 90 simulated persons draw them |
+//! | [`gestures`] | generated gestures of a pen, which need no files: 12 symbols as 90 simulated persons draw them |
 //! | [`archive`] | BasicMotions (a watch) and JapaneseVowels (voices), from the UEA archive of time series |
 //! | [`watch`] | exercises of the shoulder, recorded at the wrist of ten persons |
 //! | [`pendigits`] | digits that 44 persons wrote on a tablet |

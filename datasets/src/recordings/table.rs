@@ -31,7 +31,8 @@ pub struct RecordingFormat {
     pub time: Option<String>,
     /// The unit of the numbers in the time column. If this setting is `None`, the unit is recognised from the name of
     /// the column, such as `time_ms`. If the name does not contain a unit, the unit of Unix times (since 1970) is
-    /// recognised from the magnitude of the numbers. If neither is possible, the unit is seconds, and the recordings have a [`RecordingNote::TimeUnitAssumed`].
+    /// recognised from the magnitude of the numbers. If neither is possible, the unit is seconds, and the recordings
+    /// have a [`RecordingNote::TimeUnitAssumed`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_unit: Option<TimeUnit>,
     /// The number of samples per second, if it is known and the file has no column of times.
@@ -95,9 +96,10 @@ impl fmt::Display for TimeUnit {
 
 impl Recordings {
     /// Reads recordings from a CSV file in [any usual encoding](crate::text_file), which may be compressed with gzip or
-    /// zstd. Each row is a sample. The columns with the names `id` together identify the recording of a sample, and the
-    /// column with the name `label` contains the class. If `id` is empty, all rows belong to one recording. If `label`
-    /// is `None`, for example because a model is to predict the classes, the class of each recording is an empty text.
+    /// zstd. Each row is a sample. `id` holds the names of the columns that together identify the recording of a
+    /// sample, and `label` is the name of the column with the class. If `id` is empty, all rows belong to one
+    /// recording. If `label` is `None`, for example because a model is to predict the classes, the class of each
+    /// recording is an empty text.
     ///
     /// The rows of different recordings may be interleaved. Missing values are interpolated, and so are missing samples
     /// if there is a time column; [`Recordings::notes`] report how many. Rows that are not in the order of their times
@@ -108,7 +110,7 @@ impl Recordings {
     /// A [`DataError`] that names the file and, if possible, the line, such as [`DataError::NoColumn`] or
     /// [`DataError::NotANumber`]. [`DataError::Recordings`] contains one of the following errors, among others:
     ///
-    /// - [`RecordingError::NoField`] for an empty field in a column `id`, in the column `label` or in the time column
+    /// - [`RecordingError::NoField`] for an empty field in an identifier column, the class column or the time column
     /// - [`RecordingError::TwoValues`] if a recording has two classes or two groups
     /// - [`RecordingError::EqualTimes`] if two samples of a recording have the same time
     /// - [`RecordingError::EmptyChannel`] if a recording has no value in a channel

@@ -198,7 +198,7 @@ fn has_no_header(rows: &[(usize, StringRecord)]) -> bool {
 }
 
 /// Returns the index of the header among the first rows. A row of names has as many fields as most rows, and all its
-/// fields are words. The header is the first of these rows that exists:
+/// fields are words. The header is the first of the following rows that exists:
 ///
 /// 1. the first row, if it has the names of the time columns;
 /// 2. the first row of names that has the names of the time columns;

@@ -51,7 +51,7 @@ pub struct Series {
     /// [`timesteps::time_of_step`] has converted each step number to a time.
     pub numbered: bool,
     /// The conversion of `times` to local times. Local times differ from `times` only if `times` were converted to
-    /// standard time. Calendar days begin at local midnight.
+    /// standard time. Calendar days begin at local midnight, not at midnight in standard time.
     pub clock: Clock,
     /// All values in row-major order, `[rows, columns]`.
     pub values: Vec<f64>,

@@ -4,9 +4,9 @@ use super::dates::{self, Times, Wrong};
 
 /// The number of rows whose texts are parsed together.
 const BLOCK: usize = 1 << 16;
-/// The maximum number of rows, spread over the whole table, that are parsed together with every block. The format of
-/// the times is detected from the parsed rows. All blocks contain these rows, so the same format is detected in all
-/// blocks.
+/// The maximum number of rows in the sample, which is spread over the whole table and is parsed together with every
+/// block. The format of the times is detected from the parsed rows. All blocks are parsed with the same sample, so the
+/// same format is detected in all blocks.
 const SAMPLE: usize = 1 << 12;
 
 /// The texts of the time columns of all rows, stored in one string.

@@ -14,7 +14,7 @@ pub struct Watched;
 static LARGEST: AtomicUsize = AtomicUsize::new(0);
 /// The serial number, as given to [`begin`], of the deliberately damaged package that is being tested.
 static NUMBER: AtomicU64 = AtomicU64::new(0);
-/// An allocation of at least this size, in bytes, may end the process. Therefore, the number of the current input is
+/// An allocation of at least this size, in bytes, may end the process. Therefore, the number of the damaged package is
 /// printed before such an allocation.
 const FATAL: usize = 1 << 30;
 

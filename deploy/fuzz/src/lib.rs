@@ -4,8 +4,8 @@
 //! Opening a damaged package must give an error, or a model that predicts or returns an error. A panic is a fault, and
 //! so is a single allocation that exceeds four times the size of the package plus 2 MiB ([`FLOOR`]).
 //!
-//! The seed and the number of an input determine the input, which is a damaged package. The option `--only NUMBER` runs
-//! only this input again.
+//! The random seed (`--seed`) and the number of an input determine the input, which is a damaged package. The option
+//! `--only NUMBER` runs only the input with this number.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -50,7 +50,8 @@ pub struct Limits {
     /// How long a client may take for each of these steps: to send the header of a request, to send the body of the
     /// request, and to receive a part of an answer.
     pub client_time: Duration,
-    /// How long an answer may take. When the server stops, it waits at most this long for the answers in progress.
+    /// How long the answer to a request, or one piece of a streamed answer, may take. When the server stops, it waits
+    /// at most this long for the answers in progress.
     pub answer_time: Duration,
 }
 

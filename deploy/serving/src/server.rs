@@ -113,8 +113,8 @@ async fn converse(
 }
 
 /// Serves models until the process gets SIGTERM or SIGINT. `started` gets the address when the server listens. Writes
-/// the log to standard error, one JSON object per line. Panics of other threads are logged without their message,
-/// because the message may quote the text of a user.
+/// the log to standard error, one JSON object per line. Panics of all threads except the calling thread are logged
+/// without their message, because the message may quote the text of a user.
 ///
 /// # Errors
 ///

@@ -51,7 +51,8 @@ impl Sessions {
         Ok(Taken { id, sessions: self.clone(), is_over: true })
     }
 
-    /// Takes a session of a model out of the table, so that no other request can use the session at the same time.
+    /// Takes a session of a model out of its entry in the table, so that no other request can use the session at the
+    /// same time. The entry stays in the table.
     pub(crate) fn take(self: &Arc<Self>, model: &str, id: &str) -> Result<(Taken, AnySession), ApiError> {
         let mut entries = self.entries();
         let entry = entries.get_mut(id).filter(|entry| entry.model == model).ok_or(ApiError::NoSession)?;
@@ -84,7 +85,8 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
-    /// Returns whether the session is still in the table, which means that no request has ended it.
+    /// Returns whether the entry of the session is still in the table, which means that no request has ended the
+    /// session.
     pub(crate) fn is_wanted(&self) -> bool {
         self.sessions.entries().contains_key(&self.id)
     }

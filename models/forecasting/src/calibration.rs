@@ -198,8 +198,8 @@ mod tests {
         assert!(raised.bounds[2].iter().all(|bound| bound.is_nan()));
     }
 
-    /// The network's intervals are too narrow for the first step and too wide for the second, and later errors are
-    /// twice as large. Calibrated intervals cover the nominal fraction, before and after.
+    /// The network's intervals are too narrow for the first step and too wide for the second, and the errors are twice
+    /// as large in the second half of the windows. Calibrated intervals cover the nominal fraction in both halves.
     #[test]
     fn calibrated_intervals_cover_the_nominal_fraction() {
         const WINDOWS: usize = 6000;

@@ -219,8 +219,8 @@ impl Forecaster {
         Forecast { columns, past_windows, calibrated: past_windows >= FEWEST }
     }
 
-    /// Computes the mean training loss over all windows. Calls `check` before each batch, and stops with the error if
-    /// `check` returns an error.
+    /// Computes the mean of the training's loss function over `windows`, such as the windows of the validation part.
+    /// Calls `check` before each batch, and stops with the error if `check` returns an error.
     pub fn mean_loss<E>(&self, windows: &Windows, mut check: impl FnMut() -> Result<(), E>) -> Result<f64, E> {
         let (mut sum, mut count) = (0.0, 0);
         for origins in windows.origins.chunks(BATCH) {

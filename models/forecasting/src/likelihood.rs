@@ -346,7 +346,7 @@ mod tests {
         }
     }
 
-    /// Forecasts of scaled values are scaled forecasts.
+    /// The point forecast and the bounds of rescaled parameters equal the rescaled point forecast and bounds.
     #[test]
     fn parameters_can_be_rescaled() {
         let device = Device::flex();

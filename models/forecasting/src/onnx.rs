@@ -90,8 +90,8 @@ fn parameters_output(graph: &mut Graph, sizes: Sizes, steps: usize, width: usize
 }
 
 /// Adds the output `parameters` of a network that forecasts one number per value (a point forecast), and not several
-/// parameters of a distribution. `all` are the forecasts of all columns, `[batch, horizon, columns]`, targets first. The
-/// output contains only the forecasts of the targets.
+/// parameters of a distribution. `all` are the forecasts of all columns, `[batch, horizon, columns]`, targets first.
+/// The output contains only the forecasts of the targets.
 fn targets_output(graph: &mut Graph, sizes: Sizes, all: &Value) {
     let targets = graph.slice(all, 2, 0, sizes.targets as i64);
     let parameters = graph.unsqueeze(&targets, 3);

@@ -392,7 +392,8 @@ mod tests {
         assert_eq!(numbers(1), [1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0]);
     }
 
-    /// The path of a network without a distribution starts with the forecast under teacher forcing.
+    /// With a loss without a distribution, the first step of a sample path equals the forecast of this step under
+    /// teacher forcing.
     #[test]
     fn paths_continue_from_their_samples() {
         let device = Device::flex();

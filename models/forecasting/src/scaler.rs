@@ -84,7 +84,7 @@ pub struct Scaler {
     /// Whether the network gets calendar features of the time of year. This is true only if the training part covers
     /// two years.
     pub yearly: bool,
-    /// The number of seconds between consecutive rows; absent in older packages.
+    /// The number of seconds between consecutive rows; absent if an older version of this crate wrote the scaler.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<f64>,
     /// The names of the columns whose forecasts and interval bounds are never below 0.

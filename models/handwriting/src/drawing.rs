@@ -118,7 +118,7 @@ impl Point {
     /// The number of [features](Self::features).
     pub const FEATURES: usize = 2 + Pen::ALL.len();
     /// The input of the network before the first point of a drawing: a point with the offset 0 and the pen state
-    /// [`Pen::End`], like the last point of a drawing.
+    /// [`Pen::End`].
     pub const START: Self = Self { offset: [0.0; 2], pen: Pen::End };
 
     /// The features that the network reads: the offset, and a one-hot vector of the state of the pen.

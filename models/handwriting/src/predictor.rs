@@ -54,7 +54,8 @@ impl Predictor for Writer {
         Some(self)
     }
 
-    /// Returns `false`: drawings are made one after the other, so a batch of requests takes no less time.
+    /// Returns `false`: drawings are made one after the other, so a batch of requests takes as long as separate calls
+    /// with one request each.
     fn gains_from_batches(&self) -> bool {
         false
     }

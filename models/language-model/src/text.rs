@@ -164,7 +164,8 @@ mod tests {
         assert_eq!(characters.encode_text("a\u{7}b\te\u{301}").tokens, ["a", " ", "b", "\t", "é", "<eos>"]);
     }
 
-    /// In models of earlier versions, tokens are code points. Such a model still reads accents and tabs as before.
+    /// In models of earlier versions, tokens are code points instead of grapheme clusters. Such a model still reads an
+    /// accent as a separate token, and a tab as a space.
     #[test]
     fn characters_are_spelled_as_the_model_knows_them() {
         let old = codec(Level::Character, CorpusKind::Text, "a|e|\u{301}| ");

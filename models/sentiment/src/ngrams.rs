@@ -6,8 +6,8 @@
 //! has one logistic regression per class (one against the rest), so each n-gram has one weight per class.
 //!
 //! A text is the set of n-grams (runs of 1 to `order` tokens) that it contains; repetitions do not count. N-grams are
-//! stored as 64-bit hashes. A corpus of reviews has a few million n-grams, and the probability that any two of them
-//! share a hash is about one in a million.
+//! stored as 64-bit hashes. A corpus of reviews has a few million n-grams, and the probability that at least two of
+//! them share a hash is about one in a million.
 
 pub(crate) mod hash;
 

@@ -194,7 +194,8 @@ mod tests {
         assert_eq!(labels().decode(&[B, S]), [Span { start: 1, end: 2, kind: 0 }]);
     }
 
-    /// Entities one after the other: gap before the entity, its length and its kind.
+    /// Returns the end of the last entity, and the entities one after the other. Each item of `parts` has the gap
+    /// before an entity, its length and its kind.
     fn spans(parts: &[(usize, usize, usize)]) -> (usize, Vec<Span>) {
         parts.iter().fold((0, Vec::new()), |(end, mut spans), (gap, length, kind)| {
             spans.push(Span { start: end + gap, end: end + gap + length, kind: *kind });

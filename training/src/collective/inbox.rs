@@ -105,8 +105,8 @@ mod tests {
     /// The decisions of a rank, and how it has ended; `None` if it waits for ever.
     type Ended = (Vec<bool>, Option<Result<(), Lost>>);
 
-    /// What happens to messages, besides a random order: each is lost or repeated with these probabilities, and a rank
-    /// ends before its next message with this one.
+    /// The probabilities of faults, besides the random order of messages: that a message is lost, that it is repeated,
+    /// and that a rank ends before it sends its next [`Message::Part`].
     #[derive(Clone, Copy)]
     struct Faults {
         loss: f64,
@@ -114,7 +114,7 @@ mod tests {
         death: f64,
     }
 
-    /// Runs ranks until nothing moves any more. Returns their decisions and ends.
+    /// Runs ranks until no message is left to send or to deliver. Returns their decisions and ends.
     fn simulate(faults: Faults, rng: &mut ChaCha8Rng) -> Vec<Ended> {
         let world = rng.random_range(2..5);
         let rank = |_| Rank { inbox: Inbox::new(world), has_sent: false, decisions: Vec::new(), end: None };

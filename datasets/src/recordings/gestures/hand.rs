@@ -37,11 +37,11 @@ pub(super) struct Person {
     place: Point,
     /// The time in seconds in which the person draws a line of the length [`USUAL_LENGTH`].
     seconds: f64,
-    /// How much the pen slows down where the line turns: where the line goes back, the pen needs `1 + slowing` times as
-    /// long per unit of length.
+    /// How much the pen slows down where the line turns: at a turn of 180°, it needs `1 + slowing` times as long per
+    /// unit of length as on a straight line.
     slowing: f64,
-    /// How much the pen slows down at both ends of the line: it needs `1 + easing` times as long per unit of length there
-    /// as in the middle of the line.
+    /// How much the pen slows down at both ends of the line: it needs `1 + easing` times as long per unit of length
+    /// there as in the middle of the line.
     easing: f64,
     /// A moving average along the line makes corners round. It includes this fraction of all points on each side of a
     /// point.

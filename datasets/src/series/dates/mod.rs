@@ -69,9 +69,9 @@ const NAMES: [&str; 12] = [
 /// The usual names of columns that hold step numbers.
 const STEPS: [&str; 6] = ["t", "step", "time_step", "timestep", "time_idx", "time_index"];
 
-/// Finds the time columns by their names, and returns their indices. In this order, looks for a date column, with an
-/// optional time of day in other columns; for columns with the parts of a time, beginning with the year; and for one
-/// column with a usual name. Returns `None` if there are no such columns.
+/// Finds the time columns by their names, and returns their indices. Returns the first of the following that exists: a
+/// date column, with an optional time of day in other columns; columns with the parts of a time, beginning with the
+/// year; one column with a usual name. Returns `None` if none of them exists.
 pub(super) fn columns(header: &[String]) -> Option<Vec<usize>> {
     let find = |name: &str| header.iter().position(|column| column.eq_ignore_ascii_case(name));
     if let Some(date) = find("date") {
@@ -251,8 +251,8 @@ fn all<T, U>(rows: &[T], read: impl Fn(&T) -> Option<U>) -> Result<Vec<U>, usize
 }
 
 /// Makes a time from its parts, such as year and month. `roles` has, for each text, the index of its part in [`PARTS`].
-/// A month may be written as a name, a quarter or period is replaced by its first month, and the hour may be 24. `None`
-/// if the parts do not form a valid time.
+/// A month may be written as a name; a quarter or period is replaced by its first month; the hour may be 24. `None` if
+/// the parts do not form a valid time.
 fn from_parts(columns: &[&str], roles: &[usize], texts: &[String]) -> Option<DateTime> {
     let mut parts = [0, 1, 1, 0, 0, 0];
     for ((&role, text), column) in roles.iter().zip(texts).zip(columns) {

@@ -84,7 +84,7 @@ pub enum Set {
     Jena,
     /// Jena's weather of 2020, with duplicate times averaged, and with gaps and missing values filled.
     JenaMended,
-    /// Jena's weather of 2009 to 2016, every ten minutes.
+    /// Jena's weather of 2009 to 2016, every ten minutes, cleaned like [`Set::JenaMended`].
     #[serde(rename = "jena-2009-2016")]
     Jena2009,
     /// Hourly load and oil temperature of an electricity transformer (ETTh1).
@@ -419,7 +419,7 @@ mod tests {
         assert_eq!(loaded(&milliseconds, "").1, expected);
     }
 
-    /// The calendar features of rows with numbers are zero, and a season has one row.
+    /// If rows have step numbers instead of times, their calendar features are 0, and a season has one row.
     #[test]
     fn numbered_rows_have_no_calendar() {
         let rows: Vec<String> = (0..60).map(|n| format!("{n},{n}")).collect();

@@ -157,7 +157,8 @@ fn directions(measured: &Measured) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// A significant improvement, a significant loss, and no significant difference are told apart.
+    /// The sentences distinguish a significantly better model, a significantly worse model, and a difference that is
+    /// not significant.
     #[test]
     fn verdicts_need_interval_and_test() {
         let verdict = |interval: [f64; 2], p: f64| {

@@ -283,7 +283,8 @@ mod tests {
         }
     }
 
-    /// The keys of recipes and of packages of format 1.
+    /// The names of the metrics must not change, because they are keys in recipes (table `[expected]`) and in packages
+    /// (files of a trained model) of the older format 1.
     #[test]
     fn flat_keys_stay() {
         let windows = windows();

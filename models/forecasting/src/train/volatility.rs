@@ -327,7 +327,8 @@ mod tests {
     use crate::scaler::Scaler;
     use crate::train::data::history;
 
-    /// Returns of a GARCH(1,1) process with these ω, α and β, and their true variances.
+    /// Simulates a GARCH(1,1) process with ω = `constant`, α = `shock` and β = `memory`. Gives the return and the true
+    /// variance of each step.
     fn process(constant: f64, shock: f64, memory: f64, length: usize) -> (Vec<f64>, Vec<f64>) {
         let mut rng = ChaCha8Rng::seed_from_u64(5);
         let mut variance = constant / (1.0 - shock - memory);

@@ -70,7 +70,7 @@ pub struct Example {
     pub class: usize,
     /// The strokes as they were recorded.
     pub original: Vec<Stroke>,
-    /// The strokes, resampled; the larger side of the drawing is 1.
+    /// The strokes, scaled so that the larger side of the drawing is 1, and resampled if `spacing` is set.
     pub strokes: Vec<Stroke>,
     /// The points of the strokes, as the network reads them.
     pub points: Vec<Point>,

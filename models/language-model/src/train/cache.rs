@@ -170,7 +170,8 @@ mod tests {
     use crate::evaluation::tests::{network, text};
     use crate::evaluation::{losses, mean};
 
-    /// Compares with the formula, place by place and in one row. The program uses three rows.
+    /// Compares with the formula, computed place by place on the uncut text. The tested code cuts the text into three
+    /// rows.
     #[test]
     fn the_cache_equals_its_formula() {
         let device = Device::flex();

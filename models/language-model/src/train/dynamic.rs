@@ -30,8 +30,8 @@ const DECAYS: [f64; 3] = [0.001, 0.003, 0.01];
 /// The grid search measures settings on the first tokens of the validation part, up to this number of tokens.
 const SEARCH_TOKENS: usize = 10_000;
 
-/// The number of tokens between two updates. It was chosen by the perplexity of `ptb-awd` on the first tokens of the
-/// validation part, with the best of a few learning rates and decays for each segment length. On the first 5,000
+/// The number of tokens between two updates. It was chosen by the perplexity of the model `ptb-awd` on the first tokens
+/// of the validation part, with the best of a few learning rates and decays for each segment length. On the first 5,000
 /// tokens, segments of 5 and 10 tokens give perplexities of 83.9 and 82.8, and segments of 20 give 82.0 in less time.
 /// On the first 10,000 tokens, segments of 20 give 91.4, and segments of 40 give 93.6.
 const SEGMENT: usize = 20;

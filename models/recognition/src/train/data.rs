@@ -217,8 +217,8 @@ impl DataConfig {
     }
 
     /// Preprocesses the training, validation and test part. All parts keep the channels of the training part, in the
-    /// same order. If these settings are set, this function also resamples the recordings (`rate`), reduces drawings
-    /// to a number of points (`drawing`), and renders drawings as videos (`video.images`).
+    /// same order. Also resamples the recordings if `rate` is set, reduces drawings to a number of points if `drawing`
+    /// is set, and renders drawings as videos if `video.images` is set.
     fn prepared(&self, splits: Splits<Recordings>, cx: &mut LoadContext) -> TaskResult<Splits<Recordings>> {
         let Splits { train, valid, test } = splits;
         let channels = self.channels(&train)?;

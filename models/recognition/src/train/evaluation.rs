@@ -21,7 +21,8 @@ use crate::train::data::Example;
 /// - `person_accuracy`, `person_deviation` and `lowest_person_accuracy`: mean, standard deviation and minimum of the
 ///   accuracies of the persons
 ///
-/// For models that read streams, the task adds `half_accuracy`: the accuracy after the first half of each sequence.
+/// For models that read streams, [`RecognitionTask`](crate::train::RecognitionTask) adds `half_accuracy`: the accuracy
+/// if the model reads only the first half of each sequence.
 pub fn measure(examples: &[Example], probabilities: &[Vec<f32>]) -> Measured {
     let answers = answers(examples, probabilities);
     let mut metrics = vec![

@@ -13,7 +13,7 @@ use training::{Interrupt, TaskResult};
 const KERNELS: usize = 250;
 /// The number of weights of a kernel.
 const LENGTH: usize = 9;
-/// The strength of the L2 penalty of the ridge regression, divided by the number of training sequences.
+/// The strength of the L2 penalty of the ridge regression is this constant times the number of training sequences.
 const PENALTY: f64 = 1e-3;
 
 /// A convolution kernel. The samples beyond the ends of a sequence are zeros.

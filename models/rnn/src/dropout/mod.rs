@@ -1,5 +1,5 @@
-//! Dropout for recurrent networks. [`Dropout`] draws a new mask at every step. The other layers in this module use one
-//! mask for all steps.
+//! Dropout for recurrent networks. [`Dropout`] draws a new mask at every time step. In one forward pass, the other
+//! layers in this module use one mask for all time steps.
 
 mod embedding;
 mod locked;

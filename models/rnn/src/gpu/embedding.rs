@@ -15,8 +15,8 @@ use cubecl::prelude::*;
 
 use super::{grid, indices, reducing_units};
 
-/// Each cube (thread block) searches the batch for one word. This is the number of words of the batch that each of its
-/// units (threads) compares with that word in one iteration. The unit stores the results as the bits of one integer.
+/// The number of words of the batch that one unit (thread) compares, in one iteration, with the word for which its cube
+/// (thread block) searches the batch. The unit stores the results as the bits of one integer.
 const BITS: usize = 32;
 
 /// Looks up the embeddings of token ids, `[batch, time]` → `[batch, time, features]`, on a GPU for which

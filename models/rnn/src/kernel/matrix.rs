@@ -84,8 +84,8 @@ const MIN_PARALLEL_WORK: usize = if cfg!(test) { 1 } else { 1 << 18 };
 const DEPTH: usize = 768;
 
 /// The largest number of rows of the left factor that are copied at once to tiles. A tile has the values of a few rows,
-/// column by column. Rows are copied only if the left factor is the transpose of the matrix in memory. A multiple of the
-/// rows per tile on all processors: see [`TILES`].
+/// column by column. Rows are copied only if the left factor is the transpose of the matrix in memory. On all
+/// processors, this number is a multiple of the number of rows per tile: see [`TILES`].
 const GATHERED: usize = 240;
 
 /// The number of columns of the right factor that are packed at once if the left factor fits the cache. The packed

@@ -115,8 +115,8 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 /// The largest number of rows that [`multiply`] multiplies with a panel at once.
 pub(crate) const MAX_ROWS: usize = 8;
 
-/// The results of [`multiply`]: one row of `V` SIMD vectors per row of a tile. The caller provides the buffer, because
-/// a returned array of this size would be copied.
+/// The results of [`multiply`]: `V` SIMD vectors for each row that is multiplied. The caller provides the buffer,
+/// because a returned array of this size would be copied.
 pub(crate) type Sums<S, const V: usize> = [[<S as Simd>::f32s; V]; MAX_ROWS];
 
 /// Returns a buffer for [`multiply`], filled with zeros.
@@ -125,11 +125,13 @@ pub(crate) fn sums_buffer<S: Simd, const V: usize>(simd: S) -> Sums<S, V> {
     [[simd.splat_f32s(0.0); V]; MAX_ROWS]
 }
 
-/// The largest number of SIMD vectors per row in a panel of columns, on any processor.
+/// The largest number of SIMD vectors per row in a panel that [`Panels::of_columns`] or [`Panels::of_rows`] packs, on
+/// any processor.
 const MAX_VECTORS: usize = 3;
 
-/// The largest number of SIMD vectors per row in a panel of columns, for a processor with this number of vector
-/// registers. The sums of 8 rows × 3 vectors use 24 of 32 registers; those of 6 rows × 2 vectors use 12 of 16.
+/// The largest number of SIMD vectors per row in a panel that [`Panels::of_columns`] or [`Panels::of_rows`] packs, for
+/// a processor with this number of vector registers. The sums of 8 rows × 3 vectors use 24 of 32 registers; those of 6
+/// rows × 2 vectors use 12 of 16.
 pub(crate) const fn max_vectors(registers: usize) -> usize {
     if registers >= 32 { MAX_VECTORS } else { 2 }
 }
@@ -363,7 +365,7 @@ fn write<S: Simd, const V: usize>(simd: S, to: &mut [f32], sums: [S::f32s; V], a
 }
 
 /// The number `T` of columns of `left` in [`outer`] for processors with 32 and with 16 vector registers: the number of
-/// rows whose sums fit the registers.
+/// rows of the product whose sums fit the registers.
 pub(crate) const TILES: [usize; 2] = [max_rows(32, max_vectors(32)), max_rows(16, max_vectors(16))];
 
 /// Returns whether a processor with this number of vector registers uses the first of [`TILES`].
@@ -446,7 +448,8 @@ mod tests {
         }
     }
 
-    /// Compares a million values, with the processor's vectors and with scalar code.
+    /// Checks the errors of `function` at a million arguments, once computed with the processor's SIMD vectors and once
+    /// with scalar code.
     fn check(function: Function, exact: fn(f64) -> f64, error: fn(f64, f64) -> f64, bound: f64) {
         let arguments: Vec<f32> = (0..1_000_003).map(|index| (index as f32 - 500_001.0) / 25_000.0).collect();
         for arch in [Arch::new(), Arch::Scalar] {

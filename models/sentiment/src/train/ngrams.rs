@@ -76,8 +76,8 @@ pub struct Labels<'a> {
     pub outputs: usize,
 }
 
-/// Fits the weights of all n-grams to tokenised texts and their classes. The setting `keep` is ignored. The result is
-/// deterministic.
+/// Fits the weights of the n-grams to tokenised texts and their classes. Does not apply the setting `keep`; the caller
+/// applies it with [`NgramClassifier::prune`]. The result is deterministic.
 ///
 /// # Errors
 ///

@@ -1,9 +1,9 @@
 //! A generator of short opinions, in which a negation, a contrast, a comparison or an understatement decides the label:
 //! "it is never dull", "hardly a fresh script", "less moving than the first film".
 //!
-//! Each template has the slots `GOOD` and `BAD` (adjectives), `PLEASED` and `BORED` (feelings of a viewer), `LOVE` and
-//! `HATE` (verbs for a viewer), `CHARM` (verbs for a film), `TOPIC` (a part of a film) and `OTHER` (a film to compare
-//! with). The templates are in the file `opinions.tsv`.
+//! Each template has some of these slots: `GOOD` and `BAD` (adjectives), `PLEASED` and `BORED` (feelings of a viewer),
+//! `LOVE` and `HATE` (verbs for a viewer), `CHARM` (verbs for a film), `TOPIC` (a part of a film) and `OTHER` (a film
+//! to compare with). The templates are in the file `opinions.tsv`.
 
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;

@@ -4,7 +4,7 @@
 //!
 //! | file | author | sentences |
 //! |---|---|---|
-//! | `short-sentences.tsv` | the author of the first templates of [opinions](super::opinions) | 40, and 5 of irony |
+//! | `short-sentences.tsv` | the author of the templates of [opinions](super::opinions) | 40, and 5 of irony |
 //! | `independent-sentences.tsv` | somebody who had seen neither the templates nor the other file | 40 |
 
 use training::Metric;
@@ -17,9 +17,9 @@ const FILES: [(&str, &str); 2] = [
     ("short_sentences", include_str!("short-sentences.tsv")),
     ("independent_sentences", include_str!("independent-sentences.tsv")),
 ];
-/// The kinds of sentences whose accuracy is measured together.
+/// The kinds of sentences that count in the total accuracy on a file.
 const KINDS: [&str; 4] = ["negation", "contrast", "comparison", "understatement"];
-/// The kind of sentences whose accuracy is measured separately.
+/// The kind of sentences that does not count in the total accuracy.
 const IRONY: &str = "irony";
 
 /// A sentence with its label.

@@ -38,7 +38,8 @@ const PENALTIES: usize = 17;
 /// The number of sentences in the demonstration of a trained model.
 const SHOWN: usize = 5;
 /// The sentences in the demonstration of a model that was trained on a published data set, with a space between tokens.
-/// A model card does not quote published data, because their licences differ.
+/// The model card shows the demonstration, and does not quote published data, because the licences of the data sets
+/// differ.
 const EXAMPLES: [&str; SHOWN] = [
     "just landed in Lisbon with @marta , first stop Pastelaria Aloma",
     "Angela Merkel will speak in Brussels on Friday",

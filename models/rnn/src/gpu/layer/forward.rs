@@ -291,9 +291,9 @@ fn recurrent_products<N: Size>(
     u
 }
 
-/// Returns one sum for each of the gates `first_gate` to `first_gate + gates` (exclusive): the scalar product of the
-/// recurrent weights of this gate and the hidden unit `unit` with the vectors `first` to `last` (exclusive) of
-/// `values`. A vector has four values. Vector 0 begins at the index `start`.
+/// Returns one sum for each of the gates `first_gate` to `first_gate + gates` (exclusive): the scalar product of
+/// `values` with row `unit` of the recurrent weights of this gate, over the vectors `first` to `last` (exclusive). A
+/// vector has four values. Vector 0 begins at the index `start` of `values`.
 #[cube]
 fn sums<N: Size>(
     values: &Shared<[f32]>,
@@ -356,9 +356,9 @@ fn save_extra(
     saved[extra_place(row, unit, extra, plan)] = value;
 }
 
-/// Returns the state of one hidden unit after a step, for a cell that computes all recurrent products at once. `x` has
-/// the input products and `u` the recurrent products of all gates, with biases. Updates the cell state in `memory`, and
-/// saves the values for the backward pass.
+/// Returns the state of one hidden unit after a step, for all cells except [`Cell::GruResetBefore`], whose candidate
+/// needs the reset gate first. `x` has the input products and `u` the recurrent products of all gates, with biases.
+/// Updates the cell state in `memory`, and saves the values for the backward pass.
 #[cube]
 fn activate(
     x: &Array<f32>,

@@ -64,7 +64,7 @@ impl Plan {
     /// Returns the number of extra values, which are the saved values per hidden unit and step that are not gates. They
     /// are in this order: `h` for an Elman cell; `c`, `h` for an LSTM; `q`, `h` for PyTorch's GRU; `r ⊙ h`, `h` for the
     /// GRU with the reset gate before the recurrent product. `h` and `c` are the states before the step, `r` is the
-    /// reset gate, and `q` is the recurrent product of the candidate with its bias.
+    /// reset gate, and `q` is the recurrent product of the candidate plus the recurrent bias of the candidate.
     pub fn extras(&self) -> usize {
         match self.cell {
             Cell::Elman | Cell::ElmanRelu => 1,
