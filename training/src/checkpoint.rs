@@ -184,7 +184,7 @@ impl Checkpoints {
         }
         match damaged {
             Some(path) => {
-                Err(TrainingError::damaged(&path, "is damaged, and there is no older checkpoint; start a new run"))
+                Err(TrainingError::damaged(&path, "is damaged, and there is no intact older checkpoint; start a new run"))
             }
             None => {
                 note("the run has no checkpoint yet: starting from the beginning");

@@ -201,12 +201,12 @@ pub enum TrainingError {
         /// The folder in which another process is training.
         path: PathBuf,
     },
-    /// The target folder of an export contains a file that does not belong to a package.
-    #[error("cannot export to {}: the folder contains {holds}, which is not a file of a model package; choose another folder", path.display())]
+    /// The target folder of an export contains a file that does not belong to the exported package.
+    #[error("cannot export to {}: the folder contains {holds}, which does not belong to the package; choose another folder", path.display())]
     NotAPackage {
         /// The target folder of the export.
         path: PathBuf,
-        /// The name of the file that does not belong to a package.
+        /// The name of the file that does not belong to the package.
         holds: String,
     },
     /// The run has no package yet, because no epoch is finished.
@@ -260,8 +260,8 @@ pub enum TrainingError {
     },
     /// A GPU has failed during training: the device was lost, or its memory is too small.
     #[error(
-        "the backend `{backend}` has failed: {message}; {checkpoint}; resume the run on another backend, where it goes \
-         on with the same state but not bit for bit, or start a run with a smaller model or batch"
+        "the backend `{backend}` has failed: {message}; {checkpoint}; resume the run on another backend (the results are \
+         then not bit-identical to those of an uninterrupted run), or start a new run with a smaller model or batch"
     )]
     Device {
         /// The name of the backend.

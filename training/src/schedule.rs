@@ -1,6 +1,7 @@
 //! Learning-rate schedules: the factor by which the peak learning rate is multiplied at each optimizer step.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::metric::Monitor;
 use inference::settings::{Count, Fraction};
@@ -79,6 +80,7 @@ impl ScheduleConfig {
     pub(crate) fn check(&self) -> Result<(), String> {
         use ScheduleKind::*;
         let kind = self.kind;
+        let written = format!("schedule.kind = {}", json!(kind));
         let given = [
             ("floor", self.floor.get() > 0.0, &[Linear, Cosine][..], false),
             ("factor", self.factor.is_some(), &[Step, Plateau], true),
@@ -87,18 +89,16 @@ impl ScheduleConfig {
             ("patience", self.patience.is_some(), &[Plateau], true),
         ];
         if kind == OneCycle && self.warmup.get() == 0.0 {
-            let message = "a schedule of the kind one-cycle needs the fraction of the warm-up steps; set \
-                           schedule.warmup, for example to 0.3";
-            return Err(message.to_owned());
+            return Err(format!(
+                "{written} needs the fraction of the warm-up steps; set schedule.warmup, for example to 0.3"
+            ));
         }
         for (name, given, kinds, needed) in given {
             if given && !kinds.contains(&kind) {
-                return Err(format!(
-                    "a schedule of the kind {kind:?} does not use schedule.{name}; remove this setting"
-                ));
+                return Err(format!("{written} does not use schedule.{name}; remove this setting"));
             }
             if !given && needed && kinds.contains(&kind) {
-                return Err(format!("a schedule of the kind {kind:?} needs schedule.{name}; add this setting"));
+                return Err(format!("{written} needs schedule.{name}; add this setting"));
             }
         }
         Ok(())

@@ -1,9 +1,9 @@
 //! WNUT-17: emerging and rare entities in user-generated text
 //! ([Derczynski et al. 2017](https://aclanthology.org/W17-4418/)).
 //!
-//! The training part has tweets; the validation and test parts have comments from YouTube, Reddit and StackExchange.
-//! There are six entity types: `person`, `location`, `corporation`, `group`, `product` and `creative-work`. Most names
-//! of the test part do not occur in the training part.
+//! The training part has tweets. The validation and test parts have later texts from several sources, such as comments
+//! from YouTube, Reddit and StackExchange. There are six entity types: `person`, `location`, `corporation`, `group`,
+//! `product` and `creative-work`. Most names of the test part do not occur in the training part.
 
 use super::{TaggedParts, published};
 use crate::error::{DataError, Result};

@@ -14,17 +14,18 @@ pub struct DataOptions {
     /// own-recordings is used
     #[arg(long, value_name = "FILE", requires_all = ["id", "label"])]
     csv: Option<PathBuf>,
-    /// Train on this folder, which has a folder per class with a CSV file per recording
+    /// Train on this folder, which has a folder per class with a CSV file per recording. Without --recipe, the recipe
+    /// own-recordings is used
     #[arg(long, value_name = "DIR", conflicts_with = "csv")]
     folder: Option<PathBuf>,
-    /// Train on this file in the format .ts of the UEA archive
+    /// Train on this file in the format .ts of the UEA archive. Without --recipe, the recipe own-recordings is used
     #[arg(long, value_name = "FILE", conflicts_with_all = ["csv", "folder"])]
     ts: Option<PathBuf>,
     /// Train on the videos in this folder, which has a folder per class with a folder of PNG files per video. Without
     /// --recipe, the recipe own-videos is used
     #[arg(long, value_name = "DIR", conflicts_with_all = ["csv", "folder", "ts"])]
     videos: Option<PathBuf>,
-    /// The file in the format .ts with the test part [default: a part of --ts]
+    /// The file in the format .ts with the test part [default: recordings of --ts, held out]
     #[arg(long, value_name = "FILE", requires = "ts")]
     test_ts: Option<PathBuf>,
     /// Columns of --csv that together identify a recording

@@ -250,8 +250,8 @@ impl DataConfig {
         if !self.augmentation.fits(channels.len()) {
             let count = channels.len();
             let message = format!(
-                "{} needs an angle from 0 to 180 degrees, and data with 2 channels or a multiple of 3 channels (x, y, z), \
-                 but these data have {count} channels; correct the angle, or set it to 0",
+                "the angle is {}, and the data have {count} channels; the angle must be from 0 to 180 degrees, and the \
+                 data must have 2 channels or a multiple of 3 channels (x, y, z); correct the angle, or set it to 0",
                 self.augmentation.rotation
             );
             return Err(TaskError::setting("data.augmentation.rotation", message));

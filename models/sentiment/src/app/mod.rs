@@ -72,8 +72,8 @@ impl Application for App {
 /// The subcommands that only `sentiment` has, in addition to the shared subcommands of all applications.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Classify texts: print the class of each text and its probability (with the classes negative and positive, always
-    /// the probability of positive)
+    /// Classify texts: print the class of each text and the probability of this class (if the classes are negative and
+    /// positive: the probability of positive)
     #[command(after_help = "Examples:
   predict \"Wonderfully acted.\"               one text, by the model short-reviews
   predict --explain \"Not a dull moment.\"     and the words that decided
@@ -81,7 +81,7 @@ pub enum Verb {
     Predict(Predict),
     /// Join the outputs of `predict --shard` (one per shard) into the output of one run without `--shard`
     Merge(Merge),
-    /// Cross-validation: train one model per fold of the texts, and test each model on its fold
+    /// Cross-validation: divide the texts into folds, and test on each fold a model that was not trained on it
     #[command(after_help = "Examples:
   crossval --recipe rt-polarity --folds 10 --out runs/rt-polarity
   crossval --csv FILE --text COLUMN --label COLUMN")]

@@ -22,10 +22,10 @@ pub struct OwnData {
     /// Column of --csv with the classes
     #[arg(long, value_name = "COLUMN", requires = "csv")]
     label: Option<String>,
-    /// Table with the texts for validation [default: random texts of --csv]
+    /// Table with the texts for validation [default: random texts of --csv, held out]
     #[arg(long, value_name = "FILE", requires = "csv")]
     valid_csv: Option<PathBuf>,
-    /// Table with the texts for the test [default: random texts of --csv]
+    /// Table with the texts for the test [default: random texts of --csv, held out]
     #[arg(long, value_name = "FILE", requires = "csv")]
     test_csv: Option<PathBuf>,
     /// Train on the texts in this folder, which has one subfolder per class: CLASS/*.txt, or train/CLASS/*.txt with
