@@ -183,9 +183,10 @@ impl Checkpoints {
             }
         }
         match damaged {
-            Some(path) => {
-                Err(TrainingError::damaged(&path, "is damaged, and there is no intact older checkpoint; start a new run"))
-            }
+            Some(path) => Err(TrainingError::damaged(
+                &path,
+                "is damaged, and there is no intact older checkpoint; start a new run",
+            )),
             None => {
                 note("the run has no checkpoint yet: starting from the beginning");
                 Ok(fresh)

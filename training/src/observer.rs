@@ -84,8 +84,8 @@ pub enum Event<'a> {
         epoch: &'a Epoch,
         /// The number of epochs in the recipe.
         epochs: usize,
-        /// Whether the weights of this epoch are stored as the best weights: the validation metric is the best so far,
-        /// or the recipe keeps the last epoch ([`Keep::Last`](crate::recipe::Keep::Last)).
+        /// Whether the validation metric is the best so far, so that the weights of this epoch are stored as the best
+        /// weights. Always false if the recipe keeps the last epoch ([`Keep::Last`](crate::recipe::Keep::Last)).
         is_best: bool,
         /// The time since this process started or resumed the run, in seconds.
         seconds: f64,

@@ -334,8 +334,10 @@ impl<T: Task> Trainer<'_, T> {
         learner.now.carry.clear();
         let value = monitored::<T>(&epoch);
         let state = &mut learner.now.state;
-        let before = state.best.map(|(_, value)| value).filter(|_| self.recipe.training.keep == Keep::Best);
-        let is_best = T::MONITOR.improves(value, before);
+        let keeps_best = self.recipe.training.keep == Keep::Best;
+        let before = state.best.map(|(_, value)| value).filter(|_| keeps_best);
+        let is_kept = T::MONITOR.improves(value, before);
+        let is_best = is_kept && keeps_best;
         let seconds = self.started.elapsed().as_secs_f64();
         observer.observe(&Event::Epoch { epoch: &epoch, epochs: self.epochs(), is_best, seconds });
         let names = epoch.valid.iter().map(|(name, value)| (format!("validation/{name}"), *value)).collect::<Vec<_>>();
@@ -354,7 +356,7 @@ impl<T: Task> Trainer<'_, T> {
             observer.observe(&Event::Note("validation has not improved: the weights are averaged from now on"));
             learner.now.average = Some(learner.now.model.valid());
         }
-        if is_best {
+        if is_kept {
             learner.now.state.best = Some((learner.now.state.epoch, value));
             if let Some(predictor) = &predictor {
                 package::write::<T>(&self.run.best(), predictor, self.recipe, None, Precision::Single)?;

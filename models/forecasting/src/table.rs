@@ -17,7 +17,7 @@ use crate::history::{Future, History};
 struct Table {
     /// The content of a CSV file with a time column.
     table: String,
-    /// The names of the columns to read; all columns of numbers if empty.
+    /// The names of the columns to read; if empty, all columns of numbers except indices of the rows.
     #[serde(default)]
     columns: Vec<String>,
     /// The names of the columns whose future values are known.
