@@ -411,8 +411,8 @@ pub struct ServeOptions {
     pub answer_time: u64,
 }
 
-/// Returns the names of the [global options](Common) that the shared verb `verb` uses; `None` for a verb of the
-/// application itself, such as `predict`.
+/// Returns the names of the [global options](Common) that a verb uses; `None` for verbs that applications define
+/// themselves, such as `predict`, except `merge`.
 pub(crate) fn used_globals(verb: &str) -> Option<&'static [&'static str]> {
     Some(match verb {
         "train" | "eval" | "verify" | "find-rate" => &["backend", "device", "threads", "data_dir", "json"],

@@ -201,12 +201,12 @@ pub enum TrainingError {
         /// The folder in which another process is training.
         path: PathBuf,
     },
-    /// The target folder of an export contains a file that does not belong to the exported package.
-    #[error("cannot export to {}: the folder contains {holds}, which does not belong to the package; choose another folder", path.display())]
+    /// The target folder of an export contains a file that does not belong to an older export of the same package.
+    #[error("cannot export to {}: the folder contains {holds}, which does not belong to an older export of this package; choose another folder", path.display())]
     NotAPackage {
         /// The target folder of the export.
         path: PathBuf,
-        /// The name of the file that does not belong to the package.
+        /// The name of this file.
         holds: String,
     },
     /// The run has no package yet, because no epoch is finished.

@@ -149,7 +149,8 @@ impl<T: Task> Opened<T> {
     ///
     /// # Errors
     ///
-    /// [`TrainingError::NotAPackage`] if the folder contains files that do not belong to a package.
+    /// [`TrainingError::NotAPackage`] if the folder contains a file that does not belong to an older export of this
+    /// package.
     pub fn export(&self, to: &Path, precision: Precision) -> Result<()> {
         check_target(to, &self.dir)?;
         let picture = |name: &str| std::fs::read_to_string(self.dir.join(name)).ok();

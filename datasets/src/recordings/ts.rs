@@ -45,7 +45,8 @@ pub fn read(path: &Path) -> Result<Recordings> {
 ///
 /// # Errors
 ///
-/// [`RecordingError::Header`] if the header specifies time stamps or no classes, or if the line `@data` is missing,
+/// [`RecordingError::Header`] if the header says that the file has time stamps or lacks classes, or if the line `@data`
+/// is missing,
 /// [`RecordingError::RowLength`] for a recording with another number of channels or steps than the header specifies,
 /// [`RecordingError::UnequalChannels`], [`RecordingError::Value`], [`RecordingError::UnknownLabel`],
 /// [`RecordingError::EmptyChannel`] for a channel without any value, and [`DataError::Empty`].

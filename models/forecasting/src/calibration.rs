@@ -199,7 +199,8 @@ mod tests {
     }
 
     /// The network's intervals are too narrow for the first step and too wide for the second, and the errors are twice
-    /// as large in the second half of the windows. Calibrated intervals cover the nominal fraction in both halves.
+    /// as large in the second half of the windows. Calibrated intervals cover the nominal fraction in the first half and
+    /// in the last quarter.
     #[test]
     fn calibrated_intervals_cover_the_nominal_fraction() {
         const WINDOWS: usize = 6000;

@@ -141,7 +141,9 @@ impl History {
             let known = self.columns.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
             return Err(PredictError::bad_input(
                 "columns",
-                format!("the history has no column `{name}`, which the model reads; add it (its columns: {known})"),
+                format!(
+                    "the history has no column `{name}`, which the model reads; add this column (the history has: {known})"
+                ),
             ));
         };
         if values.len() != self.len() {

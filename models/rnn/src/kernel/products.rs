@@ -107,7 +107,8 @@ const BLOCK_ROWS: usize = 256;
 /// steps use them: 1 MiB for two cores, which divide the block.
 const BLOCK_VALUES: usize = 1 << 18;
 
-/// The number of steps whose input products are computed together, in one matrix product.
+/// The number of steps whose input products are computed together, in one matrix product: as many as [`BLOCK_ROWS`] and
+/// [`BLOCK_VALUES`] allow, but at least one.
 pub(super) fn block_steps(layer: &LayerArgs) -> usize {
     let rows = BLOCK_ROWS.min(BLOCK_VALUES / (layer.cell.gates() * layer.hidden_size));
     (rows / layer.batch).clamp(1, layer.time)

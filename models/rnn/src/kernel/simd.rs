@@ -295,8 +295,8 @@ fn product<S: Simd, const R: usize, const V: usize, const AHEAD: bool>(
             }
             let mut totals = [*start; R];
             // Whether the sums, the vectors of the panel and one value fill all registers. Compilers then keep one of the
-            // sums in memory, so that every iteration waits for memory. The code prevents this: it reads the last
-            // vector from memory for every row, and the fence keeps compilers from reading it only once.
+            // sums in memory, so that every iteration waits for memory. To prevent this, the code loads the last vector
+            // again for every row, and the fence keeps compilers from loading it only once.
             let full = R * V + V + 1 == S::REGISTER_COUNT;
             for (k, in_memory) in panel.iter().enumerate() {
                 let vectors = *in_memory;
@@ -338,7 +338,7 @@ fn product<S: Simd, const R: usize, const V: usize, const AHEAD: bool>(
 /// The hint of [`prefetch`] that loads values into the L1 cache.
 const TO_L1: i32 = 3;
 
-/// The hint of [`prefetch`] that loads values into the L2 cache only.
+/// The hint of [`prefetch`] that loads values into the L2 cache, but not into the L1 cache.
 const TO_L2: i32 = 2;
 
 /// Prefetches cache line number `line` of `values`, on processors that have a prefetch instruction. `HINT` is [`TO_L1`]
@@ -396,7 +396,7 @@ pub(crate) fn outer<'a, S: Simd, const T: usize>(
                     for row in 0..T {
                         rows[row] = &left[row..];
                     }
-                    // The destination is far apart in memory, and the cache loads it during the product.
+                    // The rows of the destination are far apart in memory. The cache loads them during the product.
                     for row in 0..count {
                         let to = to(row, panel.covers.clone());
                         (0..=to.len() / 16).for_each(|line| prefetch::<TO_L1>(to, line));
