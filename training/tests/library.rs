@@ -131,6 +131,25 @@ fn a_training_emits_events_in_order_and_returns_a_predictor() {
 }
 
 #[test]
+fn only_a_training_that_keeps_the_best_epoch_reports_best_epochs() {
+    let _guard = exclusive();
+    for (keep, expected) in [("best", true), ("last", false)] {
+        let mut first = None;
+        let observer = |event: &Event| {
+            if let Event::Epoch { is_best, .. } = event {
+                first.get_or_insert(*is_best);
+            }
+        };
+        let mut session = Session { observer: Box::new(observer), ..Session::default() };
+        let recipe = recipe::<Sentences>(&["data.words=800", "training.epochs=1", &format!("training.keep={keep}")]);
+        let root = tempfile::tempdir().unwrap();
+        let trained = trained(Training::<Sentences>::new(recipe).in_folder(root.path()).fit(&mut session).unwrap());
+        drop(session);
+        assert_eq!((first, trained.outcome.best_epoch), (Some(expected), 1), "{keep}");
+    }
+}
+
+#[test]
 fn an_interrupted_training_resumes_to_the_same_bytes() {
     let _guard = exclusive();
     let root = tempfile::tempdir().unwrap();
