@@ -3,82 +3,23 @@
 #![cfg(feature = "train")]
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use burn::tensor::Device;
 use inference::{Files, Folder, MemoryFiles, PackageError, Predictor};
 use recognition::train::RecognitionTask;
 use recognition::{Recognizer, Sequence};
-use training::package::Opened;
-use training::recipe::RecipeText;
-use training::{
-    Event, Fitted, Interrupt, LoadContext, Measured, Observer, RecipeOf, Session, Task, TaskError, Trained, Training,
-    TrainingError,
-};
+use test_training::{check_resume, fit, measured, recipe, turn};
+use training::{LoadContext, RecipeOf, Task, TaskError, TrainingError};
 
 /// Settings that make `quick` small enough for a test.
 const SMALL: [&str; 3] = ["model.hidden_size=12", "training.epochs=2", "training.batch_size=128"];
 
-/// Only one training runs at a time in this process, because a backend has only one random generator, which every step
-/// seeds.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn recipe(name: &str, settings: &[&str]) -> RecipeOf<RecognitionTask> {
-    let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
-    RecipeText::find(name, RecognitionTask::RECIPES).unwrap().with_overrides(&settings).unwrap().parse().unwrap()
-}
-
 fn small(settings: &[&str]) -> RecipeOf<RecognitionTask> {
-    recipe("quick", &[&SMALL, settings].concat())
-}
-
-fn fit(recipe: RecipeOf<RecognitionTask>, dir: &Path) -> Result<Box<Trained<RecognitionTask>>, TrainingError> {
-    match Training::new(recipe).in_folder(dir).fit(&mut Session::default())? {
-        Fitted::Trained(trained) => Ok(trained),
-        Fitted::Interrupted | Fitted::Followed => panic!("nobody interrupts, and there is one rank"),
-    }
-}
-
-/// The test metrics of a package, measured again.
-fn measured(dir: &Path) -> Measured {
-    let Opened { record, predictor, .. } = Opened::<RecognitionTask>::open(dir, &Device::flex()).unwrap();
-    let mut ignore = |_: &str| {};
-    let mut cx = LoadContext::new(datasets::Locator::new(None), &mut ignore);
-    let raw = RecognitionTask::load(&record.recipe.data, &mut cx).unwrap();
-    let task = RecognitionTask::of_trained(&record.recipe, &predictor).unwrap();
-    let test = task.encode(raw, &mut cx).unwrap().test;
-    task.evaluate(&predictor, &test, &Interrupt::default()).unwrap()
+    recipe::<RecognitionTask>("quick", &[&SMALL, settings].concat()).unwrap()
 }
 
 #[test]
 fn a_resumed_run_equals_one_that_never_stopped() {
     let _turn = turn();
-    let dir = tempfile::tempdir().unwrap();
-    let [whole, stopped] = ["whole", "stopped"].map(|name| dir.path().join(name));
-    fit(small(&[]), &whole).unwrap();
-    let interrupt = Interrupt::default();
-    let mut steps = 0;
-    let observer = |event: &Event| {
-        if let Event::Step(_) = event {
-            steps += 1;
-            if steps == 35 {
-                interrupt.request();
-            }
-        }
-    };
-    let observer: Box<dyn Observer> = Box::new(observer);
-    let mut session = Session { interrupt: interrupt.clone(), observer, ..Session::default() };
-    let fitted = Training::<RecognitionTask>::new(small(&[])).in_folder(&stopped).fit(&mut session).unwrap();
-    assert!(matches!(fitted, Fitted::Interrupted));
-    drop(session);
-    Training::<RecognitionTask>::resume(&stopped).unwrap().fit(&mut Session::default()).unwrap();
-    for file in ["metrics.jsonl", "best/model.safetensors"] {
-        assert!(std::fs::read(whole.join(file)).unwrap() == std::fs::read(stopped.join(file)).unwrap(), "{file}");
-    }
+    check_resume::<RecognitionTask>(small(&[]), 35, &[]);
 }
 
 #[test]
@@ -86,9 +27,9 @@ fn a_package_predicts_as_the_trained_model_and_resists_damage() {
     let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
     let run = dir.path().join("run");
-    let trained = fit(small(&[]), &run).unwrap();
+    let trained = fit::<RecognitionTask>(small(&[]), &run).unwrap();
     assert!(trained.outcome.test.get("accuracy").unwrap() > 0.3, "{:?}", trained.outcome.test);
-    assert_eq!(measured(&run.join("best")).flat(), trained.outcome.test.flat());
+    assert_eq!(measured::<RecognitionTask>(&run.join("best")).flat(), trained.outcome.test.flat());
     let package = Folder::new(run.join("best"));
     let model = Recognizer::from_files(&package).unwrap();
     assert_eq!(model.settings(), trained.predictor.settings());
@@ -134,11 +75,12 @@ fn the_weights_of_the_last_epoch_are_kept_if_the_recipe_says_so() {
     let settings = ["schedule={ kind = \"constant\" }", "training.epochs=3", "optimizer.lr=0.3"];
     let [best, last] = ["best", "last"].map(|keep| {
         let keep = format!("training.keep=\"{keep}\"");
-        let trained = fit(small(&[&settings[..], &[&keep]].concat()), &dir.path().join(&keep)).unwrap();
+        let trained =
+            fit::<RecognitionTask>(small(&[&settings[..], &[&keep]].concat()), &dir.path().join(&keep)).unwrap();
         trained.outcome.best_epoch
     });
     assert!(best < last && last == 3, "{best} {last}");
-    let refused = recipe("quick", &["training.keep=last", "training.patience=2"]).check();
+    let refused = recipe::<RecognitionTask>("quick", &["training.keep=last", "training.patience=2"]).unwrap().check();
     assert!(matches!(refused, Err(TrainingError::Settings { .. })));
 }
 
@@ -151,7 +93,9 @@ fn folds_keep_persons_apart() {
     }
     let mut all = Vec::new();
     for number in 1..=5 {
-        let recipe = recipe("watch-exercises", &[&format!("data.fold={{ number = {number}, of = 5 }}")]);
+        let recipe =
+            recipe::<RecognitionTask>("watch-exercises", &[&format!("data.fold={{ number = {number}, of = 5 }}")])
+                .unwrap();
         let mut ignore = |_: &str| {};
         let mut cx = LoadContext::new(datasets::Locator::new(None), &mut ignore);
         let parts = RecognitionTask::load(&recipe.data, &mut cx).unwrap();
@@ -178,7 +122,8 @@ fn settings_that_do_not_fit_are_refused() {
         ("own-videos", &["data.file=\"absent\"", "data.video.side=100000"], "data.video.side"),
         ("quick", &["data.video={ side = 28, images = 4 }", "data.augmentation.rotation=10"], "data.augmentation"),
     ] {
-        match fit(recipe(name, settings), &dir.path().join("run")).err() {
+        match fit::<RecognitionTask>(recipe::<RecognitionTask>(name, settings).unwrap(), &dir.path().join("run")).err()
+        {
             Some(TrainingError::Task(TaskError::Setting { setting: found, .. })) => assert_eq!(found, setting),
             other => panic!("{other:?}"),
         }

@@ -4,18 +4,13 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use burn::tensor::Device;
 use inference::{Folder, PackageError, PredictError, Predictor};
 use sentiment::train::SentimentTask;
 use sentiment::{Options, Sentiment};
-use training::package::Opened;
+use test_training::{check_resume, fit, measured, recipe, turn};
 use training::recipe::RecipeText;
-use training::{
-    Event, Fitted, Interrupt, LoadContext, Measured, Observer, RecipeOf, Session, Task, TaskError, Trained, Training,
-    TrainingError,
-};
+use training::{RecipeOf, Task, TaskError, TrainingError};
 
 /// Settings that make `quick` small enough for a test.
 const SMALL: [&str; 9] = [
@@ -30,42 +25,12 @@ const SMALL: [&str; 9] = [
     "training.epochs=2",
 ];
 
-/// Only one training runs at a time in this process, because a backend has only one random generator, which every step
-/// seeds.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn recipe(name: &str, settings: &[&str]) -> Result<RecipeOf<SentimentTask>, TrainingError> {
-    let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
-    RecipeText::find(name, SentimentTask::RECIPES)?.with_overrides(&settings)?.parse()
-}
-
 fn small(settings: &[&str]) -> RecipeOf<SentimentTask> {
-    recipe("quick", &[&SMALL, settings].concat()).unwrap()
-}
-
-fn fit(recipe: RecipeOf<SentimentTask>, dir: &Path) -> Result<Box<Trained<SentimentTask>>, TrainingError> {
-    match Training::new(recipe).in_folder(dir).fit(&mut Session::default())? {
-        Fitted::Trained(trained) => Ok(trained),
-        Fitted::Interrupted | Fitted::Followed => panic!("nobody interrupts, and there is one rank"),
-    }
+    recipe::<SentimentTask>("quick", &[&SMALL, settings].concat()).unwrap()
 }
 
 fn same(one: &Path, other: &Path, file: &str) -> bool {
     std::fs::read(one.join(file)).unwrap() == std::fs::read(other.join(file)).unwrap()
-}
-
-/// The test metrics of a package, measured again.
-fn measured(dir: &Path) -> Measured {
-    let Opened { record, predictor, .. } = Opened::<SentimentTask>::open(dir, &Device::flex()).unwrap();
-    let mut ignore = |_: &str| {};
-    let mut cx = LoadContext::new(datasets::Locator::new(None), &mut ignore);
-    let raw = SentimentTask::load(&record.recipe.data, &mut cx).unwrap();
-    let task = SentimentTask::of_trained(&record.recipe, &predictor).unwrap();
-    let test = task.encode(raw, &mut cx).unwrap().test;
-    task.evaluate(&predictor, &test, &Interrupt::default()).unwrap()
 }
 
 /// Replaces the network of `quick` by n-grams.
@@ -82,31 +47,12 @@ fn ngrams_alone(dir: &Path, epochs: usize) -> RecipeOf<SentimentTask> {
 #[test]
 fn a_resumed_run_equals_one_that_never_stopped_and_another_seed_differs() {
     let _turn = turn();
+    check_resume::<SentimentTask>(small(&[]), 300, &["best/vocab.txt"]);
     let dir = tempfile::tempdir().unwrap();
-    let [whole, stopped, other] = ["whole", "stopped", "other"].map(|name| dir.path().join(name));
-    fit(small(&[]), &whole).unwrap();
-    fit(small(&["seed=2"]), &other).unwrap();
-    assert!(!same(&whole, &other, "metrics.jsonl"));
-
-    let interrupt = Interrupt::default();
-    let mut steps = 0;
-    let observer = |event: &Event| {
-        if let Event::Step(_) = event {
-            steps += 1;
-            if steps == 300 {
-                interrupt.request();
-            }
-        }
-    };
-    let observer: Box<dyn Observer> = Box::new(observer);
-    let mut session = Session { interrupt: interrupt.clone(), observer, ..Session::default() };
-    let fitted = Training::<SentimentTask>::new(small(&[])).in_folder(&stopped).fit(&mut session).unwrap();
-    assert!(matches!(fitted, Fitted::Interrupted) && !stopped.join("report.md").exists());
-    drop(session);
-    Training::<SentimentTask>::resume(&stopped).unwrap().fit(&mut Session::default()).unwrap();
-    for file in ["metrics.jsonl", "best/model.safetensors", "best/vocab.txt"] {
-        assert!(same(&whole, &stopped, file), "{file}");
-    }
+    let [one, other] = ["one", "other"].map(|name| dir.path().join(name));
+    fit::<SentimentTask>(small(&[]), &one).unwrap();
+    fit::<SentimentTask>(small(&["seed=2"]), &other).unwrap();
+    assert!(!same(&one, &other, "metrics.jsonl"));
 }
 
 #[test]
@@ -114,7 +60,7 @@ fn a_network_a_blend_that_starts_from_it_and_n_grams_alone() {
     let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
-    let network = fit(small(&["training.epochs=1"]), &path("network")).unwrap();
+    let network = fit::<SentimentTask>(small(&["training.epochs=1"]), &path("network")).unwrap();
     let best: PathBuf = path("network").join("best");
     assert!(network.predictor.network().is_some() && network.predictor.ngrams().is_none());
 
@@ -122,7 +68,7 @@ fn a_network_a_blend_that_starts_from_it_and_n_grams_alone() {
     // validation part.
     let start = format!("start_from={:?}", best.display().to_string());
     let blend = small(&[&start, "training.epochs=0", "model.ngrams.keep=5000"]);
-    let blend = fit(blend, &path("blend")).unwrap();
+    let blend = fit::<SentimentTask>(blend, &path("blend")).unwrap();
     assert_eq!(blend.outcome.best_epoch, 0);
     let test = blend.outcome.test.flat();
     assert_eq!(test["network_accuracy"], network.outcome.test.flat()["accuracy"]);
@@ -132,13 +78,13 @@ fn a_network_a_blend_that_starts_from_it_and_n_grams_alone() {
     assert!((test["ngram_accuracy"] - baseline).abs() < 0.05, "{test:?}");
     assert!(same(&path("network"), &path("blend"), "best/model.safetensors"));
 
-    let ngrams = fit(ngrams_alone(dir.path(), 0), &path("ngrams")).unwrap();
+    let ngrams = fit::<SentimentTask>(ngrams_alone(dir.path(), 0), &path("ngrams")).unwrap();
     assert_eq!(ngrams.outcome.test.flat()["accuracy"], test["ngram_accuracy"]);
     assert!(!path("ngrams").join("best/model.safetensors").exists());
 
     for (trained, name) in [(&network, "network"), (&blend, "blend"), (&ngrams, "ngrams")] {
         let package = path(name).join("best");
-        assert_eq!(measured(&package).flat(), trained.outcome.test.flat(), "{name}");
+        assert_eq!(measured::<SentimentTask>(&package).flat(), trained.outcome.test.flat(), "{name}");
         let opened = Sentiment::from_files(&Folder::new(package)).unwrap();
         let texts = ["The plot is not clever.", "A warm, witty cast xyzzy"].map(str::to_owned);
         let options = Options { explain: true };
@@ -149,9 +95,9 @@ fn a_network_a_blend_that_starts_from_it_and_n_grams_alone() {
 
     // The model that training starts from must have been trained on the same texts.
     let start = ["training.epochs=1", &start, "data.valid_seed=7"];
-    let error = fit(small(&start), &path("other")).err().unwrap();
+    let error = fit::<SentimentTask>(small(&start), &path("other")).err().unwrap();
     assert!(matches!(error, TrainingError::Task(TaskError::Setting { setting: "data.valid_seed", .. })), "{error}");
-    let error = fit(small(&["start_from=\"huge\""]), &path("other")).err().unwrap();
+    let error = fit::<SentimentTask>(small(&["start_from=\"huge\""]), &path("other")).err().unwrap();
     assert!(matches!(error, TrainingError::Task(TaskError::Package(PackageError::NotFound { .. }))), "{error}");
     assert!(!path("other").join("recipe.toml").exists());
 }
@@ -161,7 +107,7 @@ fn pretraining_is_resumable_and_leads_to_a_classifier() {
     let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
     let pretraining = ["model.network.pretraining={epochs=1,negatives=20,one_in=4}", "data.curriculum=[16]"];
-    let trained = fit(small(&pretraining), dir.path()).unwrap();
+    let trained = fit::<SentimentTask>(small(&pretraining), dir.path()).unwrap();
     let history = std::fs::read_to_string(dir.path().join("metrics.jsonl")).unwrap();
     assert_eq!(history.lines().count(), 2);
     assert!(trained.outcome.test.get("accuracy").is_some_and(|accuracy| accuracy > 0.4));
@@ -173,8 +119,8 @@ fn the_states_of_a_language_model_are_features_of_another_network() {
     let dir = tempfile::tempdir().unwrap();
     let words = ["model.network.pretraining={epochs=1,negatives=20,one_in=2}", "training.epochs=1"];
     let sizes = ["model.network.embedding_size=12", "model.network.hidden_size=12", "model.network.bidirectional=true"];
-    let language = recipe("quick", &[&words[..], &sizes].concat()).unwrap();
-    let trained = fit(language, &dir.path().join("language")).unwrap();
+    let language = recipe::<SentimentTask>("quick", &[&words[..], &sizes].concat()).unwrap();
+    let trained = fit::<SentimentTask>(language, &dir.path().join("language")).unwrap();
     // Words are predicted better than by chance, among 21.
     assert!(trained.outcome.test.get("accuracy").is_some_and(|accuracy| accuracy > 0.1), "{:?}", trained.outcome.test);
 
@@ -182,7 +128,7 @@ fn the_states_of_a_language_model_are_features_of_another_network() {
     let contextual = format!("data.contextual={}", best.display());
     let settings = ["training.epochs=1", "model.network.embedding_size=8", &contextual];
     let run = dir.path().join("run");
-    let trained = fit(recipe("quick", &settings).unwrap(), &run).unwrap();
+    let trained = fit::<SentimentTask>(recipe::<SentimentTask>("quick", &settings).unwrap(), &run).unwrap();
     let network = trained.predictor.network().unwrap();
     let weights = |network: &sentiment::model::Network| -> Vec<f32> {
         let contextual = network.contextual.as_ref().unwrap();
@@ -206,11 +152,12 @@ fn the_states_of_a_language_model_are_features_of_another_network() {
 fn settings_that_exclude_each_other_are_errors_before_training() {
     let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
-    let setting = |recipe: RecipeOf<SentimentTask>| match fit(recipe, &dir.path().join("run")).err().unwrap() {
-        TrainingError::Task(TaskError::Setting { setting, .. }) => setting,
-        other => panic!("{other}"),
-    };
-    let with = |settings: &[&str]| setting(recipe("quick", settings).unwrap());
+    let setting =
+        |recipe: RecipeOf<SentimentTask>| match fit::<SentimentTask>(recipe, &dir.path().join("run")).err().unwrap() {
+            TrainingError::Task(TaskError::Setting { setting, .. }) => setting,
+            other => panic!("{other}"),
+        };
+    let with = |settings: &[&str]| setting(recipe::<SentimentTask>("quick", settings).unwrap());
     let pretraining = "model.network.pretraining={epochs=7,negatives=9,one_in=2}";
     assert_eq!(with(&["data.valid=4000"]), "data.valid");
     assert_eq!(with(&[pretraining]), "model.network.pretraining");
@@ -240,7 +187,7 @@ fn recipes_refuse_unknown_keys_and_invalid_values() {
         "model.network.word_dropout=1.5",
         "model.ngrams.c=0",
     ] {
-        let error = recipe("quick", &[setting]).err().unwrap();
+        let error = recipe::<SentimentTask>("quick", &[setting]).err().unwrap();
         assert!(matches!(error, TrainingError::Recipe { .. } | TrainingError::Override { .. }), "{error}");
     }
 }

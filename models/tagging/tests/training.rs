@@ -4,19 +4,14 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use burn::tensor::Device;
 use inference::{Files, Folder, MemoryFiles, PackageError, PredictError, Predictor};
 use tagging::train::TaggingTask;
 use tagging::vectors::WordVectors;
 use tagging::{Options, Tagger};
-use training::package::Opened;
+use test_training::{check_resume, fit, measured, recipe, turn};
 use training::recipe::RecipeText;
-use training::{
-    Event, Fitted, Interrupt, LoadContext, Measured, Observer, RecipeOf, Session, Task, TaskError, Trained, Training,
-    TrainingError,
-};
+use training::{RecipeOf, Task, TaskError, Trained, TrainingError};
 
 /// Settings that make `quick` small enough for a test.
 const SMALL: [&str; 5] = [
@@ -27,38 +22,8 @@ const SMALL: [&str; 5] = [
     "data.replacement=0.2",
 ];
 
-/// Only one training runs at a time in this process, because a backend has only one random generator, which every step
-/// seeds.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn recipe(name: &str, settings: &[&str]) -> Result<RecipeOf<TaggingTask>, TrainingError> {
-    let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
-    RecipeText::find(name, TaggingTask::RECIPES)?.with_overrides(&settings)?.parse()
-}
-
 fn small(settings: &[&str]) -> RecipeOf<TaggingTask> {
-    recipe("quick", &[&SMALL, settings].concat()).unwrap()
-}
-
-fn fit(recipe: RecipeOf<TaggingTask>, dir: &Path) -> Result<Box<Trained<TaggingTask>>, TrainingError> {
-    match Training::new(recipe).in_folder(dir).fit(&mut Session::default())? {
-        Fitted::Trained(trained) => Ok(trained),
-        Fitted::Interrupted | Fitted::Followed => panic!("nobody interrupts, and there is one rank"),
-    }
-}
-
-/// The test metrics of a package, measured again.
-fn measured(dir: &Path) -> Measured {
-    let Opened { record, predictor, .. } = Opened::<TaggingTask>::open(dir, &Device::flex()).unwrap();
-    let mut ignore = |_: &str| {};
-    let mut cx = LoadContext::new(datasets::Locator::new(None), &mut ignore);
-    let raw = TaggingTask::load(&record.recipe.data, &mut cx).unwrap();
-    let task = TaggingTask::of_trained(&record.recipe, &predictor).unwrap();
-    let test = task.encode(raw, &mut cx).unwrap().test;
-    task.evaluate(&predictor, &test, &Interrupt::default()).unwrap()
+    recipe::<TaggingTask>("quick", &[&SMALL, settings].concat()).unwrap()
 }
 
 /// Word vectors in GloVe's format for some words of the embedded news: 12 numbers each.
@@ -76,28 +41,7 @@ fn vectors(dir: &Path) -> String {
 #[test]
 fn a_resumed_run_equals_one_that_never_stopped() {
     let _turn = turn();
-    let dir = tempfile::tempdir().unwrap();
-    let [whole, stopped] = ["whole", "stopped"].map(|name| dir.path().join(name));
-    fit(small(&[]), &whole).unwrap();
-    let interrupt = Interrupt::default();
-    let mut steps = 0;
-    let observer = |event: &Event| {
-        if let Event::Step(_) = event {
-            steps += 1;
-            if steps == 250 {
-                interrupt.request();
-            }
-        }
-    };
-    let observer: Box<dyn Observer> = Box::new(observer);
-    let mut session = Session { interrupt: interrupt.clone(), observer, ..Session::default() };
-    let fitted = Training::<TaggingTask>::new(small(&[])).in_folder(&stopped).fit(&mut session).unwrap();
-    assert!(matches!(fitted, Fitted::Interrupted));
-    drop(session);
-    Training::<TaggingTask>::resume(&stopped).unwrap().fit(&mut Session::default()).unwrap();
-    for file in ["metrics.jsonl", "best/model.safetensors", "best/vocab.txt"] {
-        assert_eq!(std::fs::read(whole.join(file)).unwrap(), std::fs::read(stopped.join(file)).unwrap(), "{file}");
-    }
+    check_resume::<TaggingTask>(small(&[]), 250, &["best/vocab.txt"]);
 }
 
 #[test]
@@ -107,10 +51,10 @@ fn a_package_predicts_as_the_trained_model_and_resists_damage() {
     for (name, settings) in [("learned", vec![]), ("vectors", vec![vectors(dir.path())])] {
         let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
         let run = dir.path().join(name);
-        let trained = fit(small(&settings), &run).unwrap();
+        let trained = fit::<TaggingTask>(small(&settings), &run).unwrap();
         assert!(trained.outcome.test.get("f1").unwrap() > 0.3, "{:?}", trained.outcome.test);
         let package = Folder::new(run.join("best"));
-        assert_eq!(measured(&run.join("best")).flat(), trained.outcome.test.flat(), "{name}");
+        assert_eq!(measured::<TaggingTask>(&run.join("best")).flat(), trained.outcome.test.flat(), "{name}");
         assert_eq!(package.read(WordVectors::FILE).is_ok(), name == "vectors");
         check_parameters(&trained);
         check_predictions(&Tagger::from_files(&package).unwrap());
@@ -197,7 +141,7 @@ fn resist_damage(package: &Folder, vectors: bool) {
 fn settings_that_do_not_fit_are_refused() {
     let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
-    let refused = |settings: &[&str]| match fit(small(settings), &dir.path().join("run")) {
+    let refused = |settings: &[&str]| match fit::<TaggingTask>(small(settings), &dir.path().join("run")) {
         Err(TrainingError::Task(TaskError::Setting { setting, .. })) => setting,
         Err(error) => panic!("{error}"),
         Ok(_) => panic!("{settings:?} is accepted"),
@@ -208,7 +152,7 @@ fn settings_that_do_not_fit_are_refused() {
     assert_eq!(refused(&["data.test_file=a"]), "data.test_file");
     assert_eq!(refused(&["data.format.columns=['token', 'tag']"]), "data.format");
     assert_eq!(refused(&["data.set=conll", "data.file=a", "data.test_file=b"]), "data.valid_file");
-    assert!(recipe("quick", &["data.lowercase=1.5"]).is_err());
+    assert!(recipe::<TaggingTask>("quick", &["data.lowercase=1.5"]).is_err());
     for recipe in TaggingTask::RECIPES {
         RecipeText::embedded(recipe).parse::<RecipeOf<TaggingTask>>().unwrap();
     }
