@@ -20,7 +20,7 @@ fn small() -> RecipeOf<HandwritingTask> {
 #[test]
 fn a_resumed_run_equals_one_that_never_stopped() {
     let _turn = turn();
-    check_resume::<HandwritingTask>(small(), 35, &[]);
+    check_resume::<HandwritingTask>(small(), 35, &[], tempfile::tempdir().unwrap().path());
 }
 
 #[test]

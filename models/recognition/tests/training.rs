@@ -19,7 +19,7 @@ fn small(settings: &[&str]) -> RecipeOf<RecognitionTask> {
 #[test]
 fn a_resumed_run_equals_one_that_never_stopped() {
     let _turn = turn();
-    check_resume::<RecognitionTask>(small(&[]), 35, &[]);
+    check_resume::<RecognitionTask>(small(&[]), 35, &[], tempfile::tempdir().unwrap().path());
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn vectors(dir: &Path) -> String {
 #[test]
 fn a_resumed_run_equals_one_that_never_stopped() {
     let _turn = turn();
-    check_resume::<TaggingTask>(small(&[]), 250, &["best/vocab.txt"]);
+    check_resume::<TaggingTask>(small(&[]), 250, &["best/vocab.txt"], tempfile::tempdir().unwrap().path());
 }
 
 #[test]

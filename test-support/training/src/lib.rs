@@ -53,11 +53,10 @@ pub fn measured<T: Task>(dir: &Path) -> Measured {
     task.evaluate(&predictor, &test, &Interrupt::default()).unwrap()
 }
 
-/// Trains a model without a stop, and again with a stop after `steps` steps and a resume. Checks that both runs have the
-/// same bytes in `metrics.jsonl`, in `best/model.safetensors` and in `files`.
-pub fn check_resume<T: Task>(recipe: RecipeOf<T>, steps: usize, files: &[&str]) {
-    let dir = tempfile::tempdir().unwrap();
-    let [whole, stopped] = ["whole", "stopped"].map(|name| dir.path().join(name));
+/// Trains a model in `dir/whole` without a stop, and again in `dir/stopped` with a stop after `steps` steps and a resume.
+/// Checks that both runs have the same bytes in `metrics.jsonl`, in `best/model.safetensors` and in `files`.
+pub fn check_resume<T: Task>(recipe: RecipeOf<T>, steps: usize, files: &[&str], dir: &Path) {
+    let [whole, stopped] = ["whole", "stopped"].map(|name| dir.join(name));
     fit::<T>(recipe.clone(), &whole).unwrap();
     let interrupt = Interrupt::default();
     let mut done = 0;
