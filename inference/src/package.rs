@@ -150,6 +150,17 @@ impl<'a> Package<'a> {
         serde_json::from_value(self.manifest.settings.clone()).map_err(|error| self.invalid_settings(error.to_string()))
     }
 
+    /// Parses the settings of the application from the manifest, and checks them. `check` returns a message about the
+    /// first invalid setting.
+    pub fn checked_settings<S: DeserializeOwned>(
+        &self,
+        check: impl FnOnce(&S) -> Result<(), String>,
+    ) -> Result<S, PackageError> {
+        let settings = self.settings()?;
+        check(&settings).map_err(|message| self.invalid_settings(message))?;
+        Ok(settings)
+    }
+
     /// Reads a file of the package, and checks that its SHA-256 equals the SHA-256 in the manifest.
     pub fn read(&self, name: &str) -> Result<Cow<'a, [u8]>, PackageError> {
         let content = self.files.read(name)?;
@@ -178,36 +189,48 @@ impl<'a> Package<'a> {
         parse(&self.read(name)?, &self.files.display(name))
     }
 
-    /// Loads `model.safetensors` into a module. `names` maps the names in the file to the module's parameter names. The
-    /// names and shapes of all tensors must match the module. Returns the precision of the stored weights.
-    pub fn load_weights<M: Module>(&self, module: &mut M, names: WeightNames) -> Result<Precision, PackageError> {
-        let content = self.read(WEIGHTS)?;
-        let load = || {
-            let precision = weights::precision(&content)?;
-            weights::load(module, content.into_owned(), names)?;
-            Ok(precision)
-        };
-        load().map_err(|message: String| self.invalid(WEIGHTS, message))
-    }
-
-    /// Checks that the file `model.safetensors` has exactly `parameters` values. `parameters` is the number of
-    /// parameters of the network that the settings of the package describe.
+    /// Builds a network, and loads its weights from `model.safetensors`. `parameters` is the number of parameters of the
+    /// network that `init` builds from the settings of the package. `names` maps the names in the file to the network's
+    /// parameter names.
     ///
-    /// Call this function before the network is built, so that damaged settings cannot allocate more memory than the
-    /// weights need.
-    pub fn check_parameters(&self, parameters: f64) -> Result<(), PackageError> {
+    /// # Errors
+    ///
+    /// [`PackageError::Invalid`] if the file does not have exactly `parameters` values, or if the name or the shape of a
+    /// tensor does not match the network. The number of values is checked before the network is built, so that damaged
+    /// settings cannot allocate more memory than the weights need.
+    pub fn network<M: Module>(
+        &self,
+        parameters: f64,
+        init: impl FnOnce() -> M,
+        names: WeightNames,
+    ) -> Result<M, PackageError> {
         let content = self.read(WEIGHTS)?;
-        let values = weights::count(&content).map_err(|message| self.invalid(WEIGHTS, message))?;
-        if parameters == values as f64 {
-            return Ok(());
-        }
-        Err(self.invalid(
-            WEIGHTS,
-            format!(
+        let invalid = |message| self.invalid(WEIGHTS, message);
+        let values = weights::count(&content).map_err(invalid)?;
+        if parameters != values as f64 {
+            return Err(invalid(format!(
                 "the file has {values} values, but the settings of the package describe a network with {parameters} \
                  parameters"
-            ),
-        ))
+            )));
+        }
+        let mut network = init();
+        self.load(&mut network, content, names)?;
+        Ok(network)
+    }
+
+    /// Loads `model.safetensors` into a module. `names` maps the names in the file to the module's parameter names. The
+    /// names and shapes of all tensors must match the module.
+    pub fn load_weights<M: Module>(&self, module: &mut M, names: WeightNames) -> Result<(), PackageError> {
+        self.load(module, self.read(WEIGHTS)?, names)
+    }
+
+    fn load<M: Module>(&self, module: &mut M, content: Cow<[u8]>, names: WeightNames) -> Result<(), PackageError> {
+        weights::load(module, content.into_owned(), names).map_err(|message| self.invalid(WEIGHTS, message))
+    }
+
+    /// Returns the precision of the weights in `model.safetensors`.
+    pub fn precision(&self) -> Result<Precision, PackageError> {
+        weights::precision(&self.read(WEIGHTS)?).map_err(|message| self.invalid(WEIGHTS, message))
     }
 
     /// Creates the error for a file of this package whose content is not valid.

@@ -40,9 +40,8 @@ impl Predictor for Regression {
 
     fn open(package: &Package<'_>, device: &Device) -> Result<Self, PackageError> {
         let Settings { inputs } = package.settings()?;
-        package.check_parameters(inputs as f64 + 1.0)?;
-        let mut dense = LinearConfig::new(inputs, 1).init(device);
-        package.load_weights(&mut dense, WeightNames::SAME)?;
+        let init = || LinearConfig::new(inputs, 1).init(device);
+        let dense = package.network(inputs as f64 + 1.0, init, WeightNames::SAME)?;
         Ok(Self { dense, inputs, unit: package.text("unit.txt")?, device: device.clone() })
     }
 

@@ -52,11 +52,9 @@ impl Predictor for Forecaster {
         let bad =
             |bad: crate::settings::BadSetting| package.invalid_settings(format!("{}: {}", bad.setting, bad.message));
         let sizes = settings.sizes(scalers.columns()).map_err(bad)?;
-        package.check_parameters(settings.model.num_params(sizes))?;
-        let mut network = settings.model.init(sizes, device);
-        package.load_weights(&mut network, WEIGHT_NAMES)?;
-        let network = network.keep_packed();
-        Ok(Self { settings, scalers, network, device: device.clone() })
+        let init = || settings.model.init(sizes, device);
+        let network = package.network(settings.model.num_params(sizes), init, WEIGHT_NAMES)?;
+        Ok(Self { settings, scalers, network: network.keep_packed(), device: device.clone() })
     }
 
     fn predict(&self, inputs: &[History], options: &Options) -> Result<Vec<Forecast>, PredictError> {

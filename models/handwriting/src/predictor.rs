@@ -31,12 +31,10 @@ impl Predictor for Writer {
     type Output = Drawing;
 
     fn open(package: &Package<'_>, device: &Device) -> Result<Self, PackageError> {
-        let settings: Settings = package.settings()?;
-        settings.check().map_err(|message| package.invalid_settings(message))?;
+        let settings = package.checked_settings(Settings::check)?;
         let classes = settings.classes.len();
-        package.check_parameters(settings.model.num_params(classes))?;
-        let mut network = settings.model.init(classes, device);
-        package.load_weights(&mut network, WEIGHT_NAMES)?;
+        let init = || settings.model.init(classes, device);
+        let network = package.network(settings.model.num_params(classes), init, WEIGHT_NAMES)?;
         Ok(Self::new(network, settings, device.clone()))
     }
 

@@ -105,15 +105,13 @@ impl Predictor for LanguageModel {
     type Output = Generated;
 
     fn open(package: &Package<'_>, device: &Device) -> Result<Self, PackageError> {
-        let settings: Settings = package.settings()?;
-        settings.model.check().map_err(|message| package.invalid_settings(message))?;
+        let settings = package.checked_settings(|settings: &Settings| settings.model.check())?;
         let vocabulary = Vocabulary::open(package, Reserved::EndOfLine)?;
-        package.check_parameters(settings.model.num_params(vocabulary.len()))?;
-        let mut network = settings.model.init(vocabulary.len(), device);
-        let precision = package.load_weights(&mut network, WEIGHT_NAMES)?;
+        let init = || settings.model.init(vocabulary.len(), device);
+        let mut network = package.network(settings.model.num_params(vocabulary.len()), init, WEIGHT_NAMES)?;
         network.rnn = network.rnn.keep_packed();
         let mut model = Self::new(settings, vocabulary, network, device);
-        model.precision = precision;
+        model.precision = package.precision()?;
         if !model.settings.model.adaptive.is_empty() {
             model.adaptation = package.json(adaptation::FILE)?;
             model.adaptation.check().map_err(|message| package.invalid(adaptation::FILE, message))?;

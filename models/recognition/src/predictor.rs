@@ -42,12 +42,10 @@ impl Predictor for Recognizer {
     type Output = Prediction;
 
     fn open(package: &Package<'_>, device: &Device) -> Result<Self, PackageError> {
-        let settings: Settings = package.settings()?;
-        settings.check().map_err(|message| package.invalid_settings(message))?;
+        let settings = package.checked_settings(Settings::check)?;
         let (features, classes) = (settings.features(), settings.classes.len());
-        package.check_parameters(settings.model.num_params(features, classes))?;
-        let mut network = settings.model.init(features, classes, device);
-        package.load_weights(&mut network, WEIGHT_NAMES)?;
+        let init = || settings.model.init(features, classes, device);
+        let mut network = package.network(settings.model.num_params(features, classes), init, WEIGHT_NAMES)?;
         network.rnn = network.rnn.keep_packed();
         Ok(Self::new(network, settings, device.clone()))
     }

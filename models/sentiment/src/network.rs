@@ -36,9 +36,8 @@ impl NetworkClassifier {
         device: &Device,
     ) -> Result<Self, PackageError> {
         let vocabulary = Vocabulary::open(package, Reserved::Padding)?;
-        package.check_parameters(config.num_params(vocabulary.len(), outputs))?;
-        let mut network = config.init(vocabulary.len(), outputs, Dropouts::default(), device);
-        package.load_weights(&mut network, WEIGHT_NAMES)?;
+        let init = || config.init(vocabulary.len(), outputs, Dropouts::default(), device);
+        let mut network = package.network(config.num_params(vocabulary.len(), outputs), init, WEIGHT_NAMES)?;
         network.rnn = network.rnn.keep_packed();
         Ok(Self::new(network, vocabulary, reading, device.clone()))
     }

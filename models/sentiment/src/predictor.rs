@@ -64,8 +64,7 @@ impl Predictor for Sentiment {
     type Output = Prediction;
 
     fn open(package: &Package<'_>, device: &Device) -> Result<Self, PackageError> {
-        let settings: Settings = package.settings()?;
-        settings.check().map_err(|message| package.invalid_settings(message))?;
+        let settings = package.checked_settings(Settings::check)?;
         let (network, outputs) = (settings.model.network.as_ref(), settings.outputs());
         let open = |config| NetworkClassifier::open(package, config, outputs, settings.data, device);
         let network = network.map(open).transpose()?;

@@ -39,9 +39,8 @@ impl Predictor for Tagger {
         let encoder = Encoder::open(package, vectors, settings.characters.clone())?;
         let labels = Labels::new(settings.kinds.clone());
         let sizes = Sizes::of(&encoder);
-        package.check_parameters(settings.model.num_params(sizes, &labels))?;
-        let mut network = settings.model.init(sizes, &labels, device);
-        package.load_weights(&mut network, WEIGHT_NAMES)?;
+        let init = || settings.model.init(sizes, &labels, device);
+        let mut network = package.network(settings.model.num_params(sizes, &labels), init, WEIGHT_NAMES)?;
         (network.spelling, network.rnn) = (network.spelling.keep_packed(), network.rnn.keep_packed());
         Ok(Self::new(network, encoder, settings, device.clone()))
     }
