@@ -117,8 +117,10 @@ impl<T: Task> Trainer<'_, T> {
         };
         let steps = self.epochs() * batches.div_ceil(self.recipe.training.accumulate.get());
         if resume {
-            // New weights cannot be compared yet, because burn draws them later, when they are first used.
-            self.check_ranks(&now)?;
+            // burn draws new weights when they are first used. A comparison would use them before the first batch sets
+            // the seed, so only the weights of a checkpoint are compared.
+            let loaded = checkpoints.last().map(|_| &now.model);
+            self.check_ranks(loaded, &now.state)?;
         }
         now.carry = shared::part(self.ranks, now.carry);
         let leads = self.ranks.leads();
@@ -169,9 +171,9 @@ impl<T: Task> Trainer<'_, T> {
         Ok(Some(learner))
     }
 
-    fn check_ranks(&self, now: &Snapshot<T::Model>) -> Result<()> {
-        let State { epoch, batch, step, .. } = now.state;
-        shared::check_equal(self.ranks, &now.model, [epoch, batch, step])
+    fn check_ranks(&self, model: Option<&T::Model>, state: &State) -> Result<()> {
+        let State { epoch, batch, step, .. } = *state;
+        shared::check_equal(self.ranks, model, [epoch, batch, step])
     }
 
     /// Returns whether a stop was requested on any rank, and whether a checkpoint is due on any rank. `due` is whether
@@ -325,7 +327,7 @@ impl<T: Task> Trainer<'_, T> {
     /// Measures the validation metrics at the end of an epoch. Writes the model to `best/` if it is the best so far, or
     /// after every epoch if `training.keep` is `last`.
     fn finish_epoch(&self, learner: &mut Learner<T::Model>, observer: &mut dyn Observer) -> Result<()> {
-        self.check_ranks(&learner.now)?;
+        self.check_ranks(Some(&learner.now.model), &learner.now.state)?;
         let leads = self.ranks.leads();
         let make = || self.task.predictor(Some(learner.averaged()), self.device);
         let predictor = leads.then(make).transpose()?;

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use inference::weights::Precision;
 use inference::{MemoryFiles, Predictor};
+use test_training::{recipe, turn};
 use training::backend::Backend;
 use training::options::{Interval, TrainerOptions};
 use training::package::{Opened, record_in};
@@ -17,18 +18,17 @@ use training::{
     Event, Fitted, Interrupt, Metrics, Outcome, RecipeOf, Session, Task, TaskError, Trained, Training, TrainingError,
 };
 
-use support::common::{exclusive, recipe};
 use support::line::{Call, Line, LineTask, calls};
 use support::sentences::{NextWord, Sentences};
 
 /// A short recipe of the language model, with state carried over 8 steps in each of 2 epochs.
 fn short() -> RecipeOf<Sentences> {
-    recipe::<Sentences>(&["data.words=800", "training.epochs=2"])
+    recipe::<Sentences>("sentences", &["data.words=800", "training.epochs=2"]).unwrap()
 }
 
 /// The recipe of the regression for one test.
 fn line_recipe(test: &str, overrides: &[&str]) -> RecipeOf<LineTask> {
-    recipe::<LineTask>(&[&[format!("data.test={test}").as_str()], overrides].concat())
+    recipe::<LineTask>("line", &[&[format!("data.test={test}").as_str()], overrides].concat()).unwrap()
 }
 
 fn trained<T: Task>(fitted: Fitted<T>) -> Trained<T> {
@@ -100,7 +100,7 @@ fn resume(dir: &Path) {
 
 #[test]
 fn a_training_emits_events_in_order_and_returns_a_predictor() {
-    let _guard = exclusive();
+    let _turn = turn();
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("run");
     let mut events = Vec::new();
@@ -132,7 +132,7 @@ fn a_training_emits_events_in_order_and_returns_a_predictor() {
 
 #[test]
 fn only_a_training_that_keeps_the_best_epoch_reports_best_epochs() {
-    let _guard = exclusive();
+    let _turn = turn();
     for (keep, expected) in [("best", true), ("last", false)] {
         let mut first = None;
         let observer = |event: &Event| {
@@ -141,7 +141,11 @@ fn only_a_training_that_keeps_the_best_epoch_reports_best_epochs() {
             }
         };
         let mut session = Session { observer: Box::new(observer), ..Session::default() };
-        let recipe = recipe::<Sentences>(&["data.words=800", "training.epochs=1", &format!("training.keep={keep}")]);
+        let recipe = recipe::<Sentences>(
+            "sentences",
+            &["data.words=800", "training.epochs=1", &format!("training.keep={keep}")],
+        )
+        .unwrap();
         let root = tempfile::tempdir().unwrap();
         let trained = trained(Training::<Sentences>::new(recipe).in_folder(root.path()).fit(&mut session).unwrap());
         drop(session);
@@ -151,7 +155,7 @@ fn only_a_training_that_keeps_the_best_epoch_reports_best_epochs() {
 
 #[test]
 fn an_interrupted_training_resumes_to_the_same_bytes() {
-    let _guard = exclusive();
+    let _turn = turn();
     let root = tempfile::tempdir().unwrap();
     let [whole, stopped] = ["whole", "stopped"].map(|name| root.path().join(name));
     fit_uninterrupted(&whole);
@@ -170,7 +174,7 @@ fn an_interrupted_training_resumes_to_the_same_bytes() {
 
 #[test]
 fn an_interrupted_evaluation_resumes_to_the_same_results() {
-    let _guard = exclusive();
+    let _turn = turn();
     let root = tempfile::tempdir().unwrap();
     let [whole, stopped] = ["whole", "stopped"].map(|name| root.path().join(name));
     fit_uninterrupted(&whole);
@@ -184,7 +188,7 @@ fn an_interrupted_evaluation_resumes_to_the_same_results() {
 
 #[test]
 fn interrupt_handles_of_two_trainings_are_independent() {
-    let _guard = exclusive();
+    let _turn = turn();
     let root = tempfile::tempdir().unwrap();
     let training =
         |name: &str| Training::<LineTask>::new(line_recipe("independent", &[])).in_folder(root.path().join(name));
@@ -199,7 +203,7 @@ fn interrupt_handles_of_two_trainings_are_independent() {
 
 #[test]
 fn several_seeds_compute_the_baselines_once() {
-    let _guard = exclusive();
+    let _turn = turn();
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("seeds");
     let seeds = Seeds::create::<LineTask>(Some(dir.clone()), &line_recipe("seeds", &[]), 3).unwrap();
@@ -225,7 +229,7 @@ fn several_seeds_compute_the_baselines_once() {
 
 #[test]
 fn an_exported_package_opens_from_memory() {
-    let _guard = exclusive();
+    let _turn = turn();
     let root = tempfile::tempdir().unwrap();
     let [run, export] = ["run", "export"].map(|name| root.path().join(name));
     let trained = trained(Training::<Sentences>::new(short()).in_folder(&run).fit(&mut Session::default()).unwrap());
@@ -254,7 +258,7 @@ fn an_exported_package_opens_from_memory() {
 
 #[test]
 fn an_error_of_collate_is_returned_and_the_run_can_be_resumed() {
-    let _guard = exclusive();
+    let _turn = turn();
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("run");
     let mut events = Vec::new();
@@ -271,7 +275,7 @@ fn an_error_of_collate_is_returned_and_the_run_can_be_resumed() {
 
 #[test]
 fn a_gpu_that_fails_is_an_error_and_the_run_resumes_on_the_cpu() {
-    let _guard = exclusive();
+    let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path().join("run");
     // A CPU that passes for a GPU, and fails at the eighth step as drivers do.
@@ -301,7 +305,7 @@ fn a_gpu_that_fails_is_an_error_and_the_run_resumes_on_the_cpu() {
 
 #[test]
 fn batches_arrive_in_the_order_of_the_plan_with_step_and_epoch() {
-    let _guard = exclusive();
+    let _turn = turn();
     let root = tempfile::tempdir().unwrap();
     let training =
         Training::<LineTask>::new(line_recipe("order", &["training.epochs=3"])).in_folder(root.path().join("run"));
@@ -332,7 +336,7 @@ fn batches_arrive_in_the_order_of_the_plan_with_step_and_epoch() {
 /// The baselines may need more memory than there is, so everything else is on the disk before.
 #[test]
 fn results_are_stored_before_the_baselines_are_measured() {
-    let _guard = exclusive();
+    let _turn = turn();
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("run");
     let mut stored = None;
@@ -355,7 +359,7 @@ fn results_are_stored_before_the_baselines_are_measured() {
 
 #[test]
 fn a_package_of_another_application_is_refused() {
-    let _guard = exclusive();
+    let _turn = turn();
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("run");
     trained(Training::<LineTask>::new(line_recipe("other", &[])).in_folder(&dir).fit(&mut Session::default()).unwrap());

@@ -7,16 +7,16 @@ mod support;
 
 use std::path::Path;
 
+use test_training::{recipe, turn};
 use training::collective::{Collective, Lost, Threads};
 use training::options::{Interval, TrainerOptions};
 use training::{Event, Fitted, Interrupt, RecipeOf, Session, Task, TaskError, Training, TrainingError};
 
-use support::common::{exclusive, recipe};
 use support::line::LineTask;
 use support::sentences::Sentences;
 
 fn sentences() -> RecipeOf<Sentences> {
-    recipe::<Sentences>(&["data.words=800", "training.epochs=2"])
+    recipe::<Sentences>("sentences", &["data.words=800", "training.epochs=2"]).unwrap()
 }
 
 /// How a rank has ended.
@@ -89,7 +89,7 @@ fn losses(dir: &Path) -> Vec<[f64; 2]> {
 
 #[test]
 fn several_ranks_train_as_one_up_to_rounding_and_reproducibly() {
-    let _exclusive = exclusive();
+    let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
     let place = |name: &str| dir.path().join(name);
     assert_eq!(train(1, &place("1"), None), [End::Trained]);
@@ -107,7 +107,7 @@ fn several_ranks_train_as_one_up_to_rounding_and_reproducibly() {
 
 #[test]
 fn a_stop_on_one_rank_stops_all_and_the_run_resumes_bit_for_bit() {
-    let _exclusive = exclusive();
+    let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
     let whole = dir.path().join("whole");
     train(2, &whole, None);
@@ -119,9 +119,27 @@ fn a_stop_on_one_rank_stops_all_and_the_run_resumes_bit_for_bit() {
     }
 }
 
+/// A process that is killed before its first checkpoint leaves a run folder without checkpoints. The recipe has no moving
+/// average, which would draw the weights before the first step.
+#[test]
+fn a_run_without_a_checkpoint_resumes_bit_for_bit() {
+    let _turn = turn();
+    let dir = tempfile::tempdir().unwrap();
+    let settings = ["data.words=800", "training.epochs=2", "training.average={ after = 9 }"];
+    let recipe = |_: usize| recipe::<Sentences>("sentences", &settings).unwrap();
+    for world in [1, 2] {
+        let [whole, killed] = ["whole", "killed"].map(|name| dir.path().join(format!("{world}-{name}")));
+        train_with::<Sentences>(world, &whole, None, recipe);
+        train_with::<Sentences>(world, &killed, Some((0, 1)), recipe);
+        std::fs::remove_dir_all(killed.join("checkpoints")).unwrap();
+        assert_eq!(train_with::<Sentences>(world, &killed, None, recipe)[0], End::Trained);
+        assert!(results(&killed) == results(&whole), "{world} ranks");
+    }
+}
+
 #[test]
 fn a_rank_that_is_gone_and_a_task_that_cannot_be_shared_are_errors() {
-    let _exclusive = exclusive();
+    let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
     let mut ranks = Threads::group(2);
     drop(ranks.pop());
@@ -129,7 +147,7 @@ fn a_rank_that_is_gone_and_a_task_that_cannot_be_shared_are_errors() {
     let training = Training::<Sentences>::new(sentences()).in_folder(dir.path().join("gone"));
     assert!(matches!(training.fit(&mut session), Err(TrainingError::Lost(Lost { rank: 1 }))));
 
-    let ends = train_with::<LineTask>(2, &dir.path().join("line"), None, |_| recipe::<LineTask>(&[]));
+    let ends = train_with::<LineTask>(2, &dir.path().join("line"), None, |_| recipe::<LineTask>("line", &[]).unwrap());
     assert!(matches!(ends[..], [End::Failed(_), End::Failed(_)]), "{ends:?}");
 
     let ends = train(5, &dir.path().join("few"), None); // a batch has 4 rows
@@ -138,8 +156,8 @@ fn a_rank_that_is_gone_and_a_task_that_cannot_be_shared_are_errors() {
 
 #[test]
 fn different_weights_are_an_error() {
-    let _exclusive = exclusive();
+    let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
-    let seeds = |rank: usize| recipe::<Sentences>(&["data.words=800", &format!("seed={rank}")]);
+    let seeds = |rank: usize| recipe::<Sentences>("sentences", &["data.words=800", &format!("seed={rank}")]).unwrap();
     assert_eq!(train_with::<Sentences>(2, &dir.path().join("seeds"), None, seeds), [End::Differs, End::Differs]);
 }

@@ -6,8 +6,8 @@
 use burn::tensor::Device;
 use handwriting::train::HandwritingTask;
 use handwriting::{Options, Predictor, Writer};
-use inference::{Files, Folder, MemoryFiles, PackageError};
-use test_training::{check_resume, fit, measured, recipe, turn};
+use inference::Folder;
+use test_training::{check_damage, check_resume, fit, measured, recipe, turn};
 use training::{LoadContext, RecipeOf, Task, TaskError, TrainingError};
 
 /// Settings that make `quick` small enough for a test.
@@ -32,8 +32,7 @@ fn a_package_draws_as_the_trained_model_and_resists_damage() {
     let nll = trained.outcome.test.get("nll").unwrap();
     assert!(nll < trained.outcome.baselines["one Gaussian"].get("nll").unwrap(), "{nll}");
     assert_eq!(measured::<HandwritingTask>(&run.join("best")).flat(), trained.outcome.test.flat());
-    let package = Folder::new(run.join("best"));
-    let model = Writer::from_files(&package).unwrap();
+    let model = Writer::from_files(&Folder::new(run.join("best"))).unwrap();
     assert_eq!(model.settings(), trained.predictor.settings());
     for class in ["circle", "zigzag"] {
         let options = Options { seed: 3, ..Options::default() };
@@ -41,34 +40,15 @@ fn a_package_draws_as_the_trained_model_and_resists_damage() {
         assert_eq!(one, other);
     }
 
-    let files = |changed: &str, change: &dyn Fn(Vec<u8>) -> Vec<u8>| {
-        let mut files = MemoryFiles::default();
-        for name in ["manifest.json", "model.safetensors"] {
-            let bytes = package.read(name).unwrap().into_owned();
-            files.insert(name, if name == changed { change(bytes) } else { bytes });
-        }
-        files
-    };
-    for name in ["manifest.json", "model.safetensors"] {
-        let half = |mut bytes: Vec<u8>| {
-            bytes.truncate(bytes.len() / 2);
-            bytes
-        };
-        assert!(Writer::from_files(&files(name, &half)).is_err(), "{name}");
-    }
-    for (text, other) in [
+    let changes = [
         ("\"hidden_size\": 24", "\"hidden_size\": 25"),
         ("\"components\": 3", "\"components\": 1000000"),
         ("\"scale\": ", "\"scale\": -"),
         ("\"circle\"", "\"arrow\""),
-    ] {
-        let replace = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replacen(text, other, 1).into_bytes();
-        let found = Writer::from_files(&files("manifest.json", &replace));
-        assert!(matches!(found, Err(PackageError::Invalid { .. })), "{text}");
-    }
+    ];
+    check_damage::<Writer>(&run.join("best"), &[], &changes);
 }
 
-/// No person has drawings in two parts, and the scale depends on the training part alone.
 #[test]
 fn the_test_part_of_omniglot_is_of_other_persons() {
     if std::env::var_os("RNN_ZOO_DATA").is_none_or(|dir| dir.is_empty()) {

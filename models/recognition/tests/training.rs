@@ -3,10 +3,10 @@
 #![cfg(feature = "train")]
 #![allow(clippy::unwrap_used)]
 
-use inference::{Files, Folder, MemoryFiles, PackageError, Predictor};
+use inference::{Folder, Predictor};
 use recognition::train::RecognitionTask;
 use recognition::{Recognizer, Sequence};
-use test_training::{check_resume, fit, measured, recipe, turn};
+use test_training::{check_damage, check_resume, fit, measured, recipe, turn};
 use training::{LoadContext, RecipeOf, Task, TaskError, TrainingError};
 
 /// Settings that make `quick` small enough for a test.
@@ -30,8 +30,7 @@ fn a_package_predicts_as_the_trained_model_and_resists_damage() {
     let trained = fit::<RecognitionTask>(small(&[]), &run).unwrap();
     assert!(trained.outcome.test.get("accuracy").unwrap() > 0.3, "{:?}", trained.outcome.test);
     assert_eq!(measured::<RecognitionTask>(&run.join("best")).flat(), trained.outcome.test.flat());
-    let package = Folder::new(run.join("best"));
-    let model = Recognizer::from_files(&package).unwrap();
+    let model = Recognizer::from_files(&Folder::new(run.join("best"))).unwrap();
     assert_eq!(model.settings(), trained.predictor.settings());
 
     // The probabilities do not depend on the other sequences of a batch.
@@ -45,26 +44,8 @@ fn a_package_predicts_as_the_trained_model_and_resists_damage() {
         approx::assert_abs_diff_eq!(alone.probabilities.values().sum::<f32>(), 1.0, epsilon = 1e-5);
     }
 
-    let files = |changed: &str, change: &dyn Fn(Vec<u8>) -> Vec<u8>| {
-        let mut files = MemoryFiles::default();
-        for name in ["manifest.json", "model.safetensors"] {
-            let bytes = package.read(name).unwrap().into_owned();
-            files.insert(name, if name == changed { change(bytes) } else { bytes });
-        }
-        files
-    };
-    for name in ["manifest.json", "model.safetensors"] {
-        let half = |mut bytes: Vec<u8>| {
-            bytes.truncate(bytes.len() / 2);
-            bytes
-        };
-        assert!(Recognizer::from_files(&files(name, &half)).is_err(), "{name}");
-    }
-    for (text, other) in [("\"hidden_size\": 12", "\"hidden_size\": 13"), ("\"temperature\": ", "\"temperature\": -")] {
-        let replace = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replacen(text, other, 1).into_bytes();
-        let found = Recognizer::from_files(&files("manifest.json", &replace));
-        assert!(matches!(found, Err(PackageError::Invalid { .. })), "{text}");
-    }
+    let changes = [("\"hidden_size\": 12", "\"hidden_size\": 13"), ("\"temperature\": ", "\"temperature\": -")];
+    check_damage::<Recognizer>(&run.join("best"), &[], &changes);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::Device;
+use inference::{Files, Folder, MemoryFiles, PackageError, Predictor};
 use training::package::Opened;
 use training::recipe::RecipeText;
 use training::{
@@ -75,5 +76,31 @@ pub fn check_resume<T: Task>(recipe: RecipeOf<T>, steps: usize, files: &[&str], 
     for file in ["metrics.jsonl", "best/model.safetensors"].iter().chain(files) {
         let [whole, stopped] = [&whole, &stopped].map(|run| std::fs::read(run.join(file)).unwrap());
         assert!(whole == stopped, "{file} differs");
+    }
+}
+
+/// Checks that a model whose package is damaged cannot be opened. `names` are the files of the package in `dir` that the
+/// model needs, besides `manifest.json` and `model.safetensors`. Each file is cut in half. Then, for each of `changes`, a
+/// text in `manifest.json` is replaced by another text, so that the settings do not match the weights.
+pub fn check_damage<P: Predictor>(dir: &Path, names: &[&str], changes: &[(&str, &str)]) {
+    let package = Folder::new(dir);
+    let read = |name: &str| package.read(name).unwrap().into_owned();
+    let names = || ["manifest.json", "model.safetensors"].iter().chain(names);
+    let with = |changed: &str, bytes: Vec<u8>| {
+        let mut files = MemoryFiles::default();
+        names().for_each(|name| files.insert(*name, read(name)));
+        files.insert(changed, bytes);
+        P::from_files(&files)
+    };
+    with("manifest.json", read("manifest.json")).unwrap();
+    for name in names() {
+        let bytes = read(name);
+        assert!(with(name, bytes[..bytes.len() / 2].to_vec()).is_err(), "half of {name}");
+    }
+    let manifest = String::from_utf8(read("manifest.json")).unwrap();
+    for (old, new) in changes {
+        let changed = manifest.replacen(old, new, 1);
+        assert!(changed != manifest, "the manifest has no {old}");
+        assert!(matches!(with("manifest.json", changed.into_bytes()), Err(PackageError::Invalid { .. })), "{new}");
     }
 }

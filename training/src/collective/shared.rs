@@ -251,14 +251,17 @@ pub fn part(ranks: &dyn Collective, carry: Carry) -> Carry {
     carry.into_iter().map(own).collect()
 }
 
-/// Checks that all ranks have the same weights, and are at the same position of the training. `place` is the position
-/// of this rank: the numbers of finished epochs, of finished batches in the epoch, and of finished optimizer steps.
-pub fn check_equal<M: Module>(ranks: &dyn Collective, model: &M, place: [usize; 3]) -> TrainingResult<()> {
+/// Checks that all ranks have the same weights, and are at the same position of the training. `model` is the network of
+/// this rank, or `None` on every rank if the weights are not compared. `place` is the position of this rank: the numbers
+/// of finished epochs, of finished batches in the epoch, and of finished optimizer steps.
+pub fn check_equal<M: Module>(ranks: &dyn Collective, model: Option<&M>, place: [usize; 3]) -> TrainingResult<()> {
     if ranks.is_alone() {
         return Ok(());
     }
     let mut checksum = Checksum(0);
-    model.visit(&mut checksum);
+    if let Some(model) = model {
+        model.visit(&mut checksum);
+    }
     let own: Vec<u8> = place.iter().copied().chain([checksum.0 as usize]).flat_map(usize::to_le_bytes).collect();
     match ranks.exchange(&own)?.iter().position(|other| *other != own) {
         Some(rank) => Err(TrainingError::RanksDiffer { one: ranks.rank(), other: rank }),

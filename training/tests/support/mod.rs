@@ -2,6 +2,5 @@
 
 #![allow(dead_code, missing_docs)] // no test program uses everything
 
-pub mod common;
 pub mod line;
 pub mod sentences;
