@@ -38,6 +38,15 @@ impl Changes {
         let path = std::path::absolute(file).map_err(|error| usage(&error.to_string()))?;
         self.set(key, Some(path.to_str().ok_or_else(|| usage("the path is not UTF-8; rename the file or folder"))?))
     }
+
+    /// Adds the override that the option `--vectors` stands for: the setting `data.vectors` becomes `glove`, or the
+    /// absolute path of a file of word vectors. Does nothing if `vectors` is `None`.
+    pub fn set_vectors(&mut self, vectors: Option<&str>) -> Result<()> {
+        match vectors {
+            Some("glove") => self.set("data.vectors", vectors),
+            file => self.set_file("data.vectors", "--vectors", file.map(Path::new)),
+        }
+    }
 }
 
 /// The command-line program of an application, such as `sentiment`. The name of the application is the constant

@@ -106,6 +106,16 @@ pub struct ChangedRecipe<O: Args> {
 #[derive(Clone, Debug, Default, Args)]
 pub struct NoOptions {}
 
+/// Parses command-line options, such as `["--csv", "FILE"]`. The tests of an application's own options use this function.
+///
+/// # Errors
+///
+/// The message of clap if an option is unknown, or if its value is not valid.
+pub fn parse_options<O: Args>(words: &[&str]) -> Result<O, clap::Error> {
+    let command = O::augment_args(clap::Command::new("train").no_binary_name(true));
+    O::from_arg_matches(&command.try_get_matches_from(words)?)
+}
+
 /// No verbs: the type for an application that adds no verbs to the shared verbs.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum NoVerbs {}

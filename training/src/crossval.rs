@@ -9,8 +9,9 @@ use crate::error::{Result, TaskError, TaskResult, TrainingError};
 use crate::fit::{Fitted, Training};
 use crate::interrupt::Interrupt;
 use crate::metric::Measured;
+use crate::recipe::Recipe;
 use crate::session::Session;
-use crate::task::{RecipeOf, Task};
+use crate::task::{LoadContext, RecipeOf, Task};
 
 /// One fold of a cross-validation: the value of the key `fold` in the table `[data]` of a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,9 +24,19 @@ pub struct Fold {
 }
 
 impl Fold {
-    /// Returns all folds of a cross-validation with `of` folds.
-    pub fn all(of: Count) -> impl Iterator<Item = Self> {
-        (1..=of.get() as u64).filter_map(move |number| Some(Self { number: Count::try_from(number).ok()?, of }))
+    /// Returns one recipe per fold of a cross-validation with `of` folds: a copy of `recipe`, in which the field of the
+    /// table `[data]` that `field` returns is set to the fold.
+    pub fn recipes<D: Clone, M: Clone>(
+        recipe: &Recipe<D, M>,
+        of: Count,
+        field: impl Fn(&mut D) -> &mut Option<Self>,
+    ) -> Vec<Recipe<D, M>> {
+        let fold = |number: u64| {
+            let mut recipe = recipe.clone();
+            *field(&mut recipe.data) = Some(Self { number: Count::try_from(number).ok()?, of });
+            Some(recipe)
+        };
+        (1..=of.get() as u64).filter_map(fold).collect()
     }
 }
 
@@ -38,13 +49,24 @@ pub struct FoldMetrics {
     pub accuracies: Vec<(String, f64)>,
 }
 
-/// Checks that the training parts of all folds have the same classes. `folds` has one list of class names per fold.
-/// Call this function before the first training, so that no fold is trained in vain.
+/// Checks that the training parts of all folds have the same classes. `recipes` has the recipe of each fold. `classes`
+/// loads the data of a recipe, and returns the names of the classes of its training part. Call this function before the
+/// first training, so that no fold is trained in vain.
 ///
 /// # Errors
 ///
-/// [`TaskError::Other`] with the name of a class that only some folds have.
-pub fn check_same_classes(folds: impl IntoIterator<Item = TaskResult<Vec<String>>>) -> TaskResult<()> {
+/// The errors of `classes`; [`TaskError::Other`] with the name of a class that only some folds have.
+pub fn check_same_classes<D, M>(
+    recipes: &[Recipe<D, M>],
+    session: &Session,
+    classes: impl Fn(&D, &mut LoadContext) -> TaskResult<Vec<String>>,
+) -> TaskResult<()> {
+    let mut ignore = |_: &str| {}; // Notes are ignored here, because each training reports them.
+    let mut cx = LoadContext::new(session.locator.clone(), &mut ignore);
+    same_classes(recipes.iter().map(|recipe| classes(&recipe.data, &mut cx)))
+}
+
+fn same_classes(folds: impl IntoIterator<Item = TaskResult<Vec<String>>>) -> TaskResult<()> {
     let mut folds = folds.into_iter();
     let Some(first) = folds.next().transpose()? else { return Ok(()) };
     for classes in folds {
@@ -103,23 +125,26 @@ pub fn crossval<T: Task>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::RecipeText;
 
     #[test]
     fn folds_are_numbered_from_1() {
         let of = Count::try_from(3).unwrap();
-        assert_eq!(
-            Fold::all(of).map(|fold| (fold.number.get(), fold.of)).collect::<Vec<_>>(),
-            [(1, of), (2, of), (3, of)]
-        );
+        let text = "name = 'folds'\nabout = ''\nseed = 1\ntraining = { epochs = 1, batch_size = 1 }\n\
+                    optimizer = { kind = 'sgd', lr = 1 }";
+        let recipe: Recipe<Option<Fold>, Option<()>> = RecipeText::embedded(text).parse().unwrap();
+        let recipes = Fold::recipes(&recipe, of, |fold| fold);
+        let folds = recipes.iter().map(|recipe| recipe.data.map(|fold| (fold.number.get(), fold.of)));
+        assert_eq!(folds.collect::<Vec<_>>(), [1, 2, 3].map(|number| Some((number, of))));
     }
 
     #[test]
     fn a_class_that_some_folds_lack_is_named() {
         let classes = |names: &[&str]| Ok(names.iter().map(|name| (*name).to_owned()).collect());
-        check_same_classes([classes(&["a", "b"]), classes(&["b", "a"])]).unwrap();
-        check_same_classes([]).unwrap();
+        same_classes([classes(&["a", "b"]), classes(&["b", "a"])]).unwrap();
+        same_classes([]).unwrap();
         for folds in [[classes(&["a", "b"]), classes(&["a"])], [classes(&["a"]), classes(&["a", "b"])]] {
-            let error = check_same_classes(folds).unwrap_err();
+            let error = same_classes(folds).unwrap_err();
             assert!(matches!(&error, TaskError::Other(message) if message.contains("`b`")), "{error}");
         }
     }

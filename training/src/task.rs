@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::collective::Share;
-use crate::error::TaskResult;
+use crate::error::{TaskError, TaskResult};
 use crate::interrupt::Interrupt;
 use crate::metric::{Measured, Monitor};
 use crate::package::Outcome;
@@ -40,6 +40,13 @@ pub struct Splits<S> {
     pub valid: S,
     /// The test part, which is used for the final evaluation only.
     pub test: S,
+}
+
+impl<S> Splits<S> {
+    /// Returns the [fingerprint](Task::fingerprint) of the data, made from the fingerprints of the three parts.
+    pub fn fingerprint(&self, of_part: impl Fn(&S) -> String) -> String {
+        [&self.train, &self.valid, &self.test].map(of_part).join(", ")
+    }
 }
 
 /// The loss of one batch.
@@ -264,4 +271,22 @@ pub struct Pretrained<'a, T: Task> {
     pub data: T::Data,
     /// The [fingerprint](Task::fingerprint) of these data; `None` if the package does not contain the fingerprint.
     pub fingerprint: Option<String>,
+}
+
+impl<T: Task> Pretrained<'_, T> {
+    /// Returns an error if the recipe names a trained model. Applications call this function in [`Task::fit`] if their
+    /// training cannot start from the weights of a trained model.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Setting`] with the setting `start_from`.
+    pub fn refuse(start: Option<Self>) -> TaskResult<()> {
+        match start {
+            None => Ok(()),
+            Some(_) => {
+                let message = "this application cannot start from a trained model; remove this setting";
+                Err(TaskError::setting("start_from", message))
+            }
+        }
+    }
 }

@@ -103,6 +103,12 @@ pub struct TrainTest {
 }
 
 impl Recordings {
+    /// Returns a text that changes whenever the recordings change: their [source](Self::source) and their number, which
+    /// tells parts of the same source apart.
+    pub fn fingerprint(&self) -> String {
+        format!("{} ({})", self.source, self.recordings.len())
+    }
+
     /// Returns the distinct classes in alphabetical order.
     pub fn classes(&self) -> Vec<String> {
         self.class_sizes().into_keys().map(str::to_owned).collect()

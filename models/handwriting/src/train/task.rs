@@ -54,18 +54,11 @@ impl Task for HandwritingTask {
     }
 
     fn fingerprint(raw: &Splits<Recordings>) -> String {
-        [&raw.train, &raw.valid, &raw.test]
-            .map(|part| format!("{} ({})", part.source, part.recordings.len()))
-            .join(", ")
+        raw.fingerprint(Recordings::fingerprint)
     }
 
     fn fit(recipe: &RecipeOf<Self>, raw: &Splits<Recordings>, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self> {
-        if start.is_some() {
-            return Err(TaskError::setting(
-                "start_from",
-                "a handwriting model does not support start_from; remove this setting",
-            ));
-        }
+        Pretrained::refuse(start)?;
         let (classes, scale) = (raw.train.classes(), recipe.data.scale(&raw.train));
         Ok(Self { data: recipe.data, settings: Settings { model: recipe.model.clone(), classes, scale } })
     }

@@ -102,20 +102,18 @@ pub fn data_option(setting: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use cli::args::parse_options;
 
     use super::*;
 
-    #[derive(Parser)]
-    struct Cli {
-        #[command(flatten)]
-        options: DataOptions,
+    fn changes(words: &[&str]) -> Changes {
+        parse_options::<DataOptions>(words).unwrap().changes().unwrap()
     }
 
     #[test]
     fn options_stand_for_settings() {
-        let line = ["train", "--csv", "/a", "--id", "day,run", "--label", "what", "--resample", "50"];
-        let Changes { recipe, settings } = Cli::try_parse_from(line).unwrap().options.changes().unwrap();
+        let line = ["--csv", "/a", "--id", "day,run", "--label", "what", "--resample", "50"];
+        let Changes { recipe, settings } = changes(&line);
         assert_eq!(recipe, Some("own-recordings"));
         let expected = [
             r#"data.set="table""#,
@@ -125,9 +123,9 @@ mod tests {
             "data.format.resample=50.0",
         ];
         assert_eq!(settings, expected);
-        let videos = Cli::try_parse_from(["train", "--videos", "/a"]).unwrap().options.changes().unwrap();
+        let videos = changes(&["--videos", "/a"]);
         assert_eq!(videos.recipe, Some("own-videos"));
-        assert!(Cli::try_parse_from(["train", "--csv", "/a"]).is_err());
-        assert!(Cli::try_parse_from(["train", "--csv", "/a", "--folder", "/b"]).is_err());
+        assert!(parse_options::<DataOptions>(&["--csv", "/a"]).is_err());
+        assert!(parse_options::<DataOptions>(&["--csv", "/a", "--folder", "/b"]).is_err());
     }
 }

@@ -3,12 +3,10 @@
 use std::path::Path;
 
 use inference::settings::Count;
-use training::{
-    Fitted, Fold, FoldMetrics, LoadContext, RecipeOf, Session, TaskResult, TrainingError, check_same_classes,
-};
+use training::{Fitted, Fold, FoldMetrics, RecipeOf, Session, TrainingError, check_same_classes};
 
 use crate::train::RecognitionTask;
-use crate::train::data::{DataConfig, Example, Part};
+use crate::train::data::{Example, Part};
 use crate::train::evaluation;
 use crate::train::task::probabilities;
 
@@ -29,8 +27,8 @@ pub fn crossval(
     session: &mut Session,
     each: &mut dyn FnMut(&Fitted<RecognitionTask>) -> Result<(), TrainingError>,
 ) -> Result<Option<FoldMetrics>, TrainingError> {
-    let recipes: Vec<_> = Fold::all(folds).map(|fold| of_fold(recipe, fold)).collect();
-    check_same_classes(recipes.iter().map(|recipe| classes_of(&recipe.data, session)))?;
+    let recipes = Fold::recipes(recipe, folds, |data| &mut data.fold);
+    check_same_classes(&recipes, session, |data, cx| Ok(data.load(cx)?.train.classes()))?;
     let (mut examples, mut answers) = (Vec::<Example>::new(), Vec::new());
     let done = training::crossval(recipes, dir, session, each, |_, predictor, test: &Part, interrupt| {
         answers.extend(probabilities(predictor, &test.examples, interrupt)?);
@@ -44,16 +42,4 @@ pub fn crossval(
         all: evaluation::measure(&examples, &answers),
         accuracies: evaluation::by_person(&examples, &answers).into_iter().collect(),
     }))
-}
-
-fn of_fold(recipe: &RecipeOf<RecognitionTask>, fold: Fold) -> RecipeOf<RecognitionTask> {
-    let mut recipe = recipe.clone();
-    recipe.data.fold = Some(fold);
-    recipe
-}
-
-/// Returns the classes of the training part.
-fn classes_of(data: &DataConfig, session: &Session) -> TaskResult<Vec<String>> {
-    let mut ignore = |_: &str| {}; // the trainings print the notes
-    Ok(data.load(&mut LoadContext::new(session.locator.clone(), &mut ignore))?.train.classes())
 }

@@ -76,18 +76,11 @@ impl Task for RecognitionTask {
     }
 
     fn fingerprint(raw: &Splits<Recordings>) -> String {
-        [&raw.train, &raw.valid, &raw.test]
-            .map(|part| format!("{} ({})", part.source, part.recordings.len()))
-            .join(", ")
+        raw.fingerprint(Recordings::fingerprint)
     }
 
     fn fit(recipe: &RecipeOf<Self>, raw: &Splits<Recordings>, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self> {
-        if start.is_some() {
-            return Err(TaskError::setting(
-                "start_from",
-                "a recognizer does not support start_from; remove this setting",
-            ));
-        }
+        Pretrained::refuse(start)?;
         let (data, Recordings { channels, rate, .. }) = (recipe.data.clone(), &raw.train);
         let classes = raw.train.classes();
         if classes.len() < 2 {

@@ -57,10 +57,7 @@ impl OwnData {
         changes.set_file("data.test_file", "--test-csv", self.test_csv.as_deref())?;
         changes.set("data.text", self.text.as_ref())?;
         changes.set("data.label", self.label.as_ref())?;
-        match self.vectors.as_deref() {
-            Some("glove") => changes.set("data.vectors", Some("glove"))?,
-            file => changes.set_file("data.vectors", "--vectors", file.map(AsRef::as_ref))?,
-        }
+        changes.set_vectors(self.vectors.as_deref())?;
         changes.set_file("data.contextual", "--contextual", self.contextual.as_deref())?;
         Ok(changes)
     }
@@ -79,21 +76,18 @@ pub fn data_option(setting: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use cli::args::parse_options;
 
     use super::*;
 
-    #[derive(Parser)]
-    struct Cli {
-        #[command(flatten)]
-        options: OwnData,
+    fn changes(words: &[&str]) -> Changes {
+        parse_options::<OwnData>(words).unwrap().changes().unwrap()
     }
 
     #[test]
     fn options_stand_for_settings() {
-        let line =
-            ["train", "--csv", "/a", "--text", "review", "--label", "stars", "--test-csv", "/t", "--vectors", "glove"];
-        let Changes { recipe, settings } = Cli::try_parse_from(line).unwrap().options.changes().unwrap();
+        let line = ["--csv", "/a", "--text", "review", "--label", "stars", "--test-csv", "/t", "--vectors", "glove"];
+        let Changes { recipe, settings } = changes(&line);
         assert_eq!(recipe, Some(RECIPE));
         let expected = [
             r#"data.set="table""#,
@@ -104,13 +98,10 @@ mod tests {
             r#"data.vectors="glove""#,
         ];
         assert_eq!(settings, expected);
-        let folder =
-            Cli::try_parse_from(["train", "--folder", "/a", "--vectors", "/v"]).unwrap().options.changes().unwrap();
+        let folder = changes(&["--folder", "/a", "--vectors", "/v"]);
         assert_eq!(folder.settings, [r#"data.set="folder""#, r#"data.file="/a""#, r#"data.vectors="/v""#]);
-        for wrong in
-            [&["train", "--csv", "/a"][..], &["train", "--text", "a"], &["train", "--folder", "/a", "--text", "b"]]
-        {
-            assert!(Cli::try_parse_from(wrong).is_err(), "{wrong:?}");
+        for wrong in [&["--csv", "/a"][..], &["--text", "a"], &["--folder", "/a", "--text", "b"]] {
+            assert!(parse_options::<OwnData>(wrong).is_err(), "{wrong:?}");
         }
     }
 }

@@ -4,9 +4,7 @@ use std::path::Path;
 
 use inference::settings::Count;
 use training::classes::{self, Answer};
-use training::{
-    Fitted, Fold, FoldMetrics, LoadContext, Measured, RecipeOf, Session, TaskResult, TrainingError, check_same_classes,
-};
+use training::{Fitted, Fold, FoldMetrics, Measured, RecipeOf, Session, TrainingError, check_same_classes};
 
 use crate::train::SentimentTask;
 use crate::train::data::DataConfig;
@@ -29,8 +27,9 @@ pub fn crossval(
     session: &mut Session,
     each: &mut dyn FnMut(&Fitted<SentimentTask>) -> Result<(), TrainingError>,
 ) -> Result<Option<FoldMetrics>, TrainingError> {
-    let recipes: Vec<_> = Fold::all(folds).map(|fold| of_fold(recipe, fold)).collect();
-    check_same_classes(recipes.iter().map(|recipe| classes_of(&recipe.data, session)))?;
+    let recipes = Fold::recipes(recipe, folds, |data| &mut data.fold);
+    let texts = |data: &DataConfig| DataConfig { vectors: None, contextual: None, ..data.clone() };
+    check_same_classes(&recipes, session, |data, cx| Ok(texts(data).load(cx)?.classes))?;
     let (mut all, mut labels, mut accuracies) = (Vec::<Answer>::new(), Vec::new(), Vec::new());
     let done = training::crossval(recipes, dir, session, each, |_, predictor, test, interrupt| {
         let answers = evaluation::answers(predictor, test, &evaluation::logits(predictor, test, interrupt)?);
@@ -40,17 +39,4 @@ pub fn crossval(
         Ok(())
     })?;
     Ok(done.then(|| FoldMetrics { all: Measured::from(classes::measure(&all, &labels)), accuracies }))
-}
-
-fn of_fold(recipe: &RecipeOf<SentimentTask>, fold: Fold) -> RecipeOf<SentimentTask> {
-    let mut recipe = recipe.clone();
-    recipe.data.fold = Some(fold);
-    recipe
-}
-
-/// Loads the texts, and returns the names of the classes of the training part.
-fn classes_of(data: &DataConfig, session: &Session) -> TaskResult<Vec<String>> {
-    let mut ignore = |_: &str| {}; // Notes are ignored here, because each training prints them.
-    let texts = DataConfig { vectors: None, contextual: None, ..data.clone() };
-    Ok(texts.load(&mut LoadContext::new(session.locator.clone(), &mut ignore))?.classes)
 }

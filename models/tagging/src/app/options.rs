@@ -44,10 +44,7 @@ impl DataOptions {
         changes.set_file("data.test_file", "--test-file", self.test_file.as_deref())?;
         changes.set("data.format.columns", Some(&self.columns).filter(|columns| !columns.is_empty()))?;
         changes.set("data.format.scheme", self.scheme.as_ref())?;
-        match self.vectors.as_deref() {
-            Some("glove") => changes.set("data.vectors", Some("glove"))?,
-            file => changes.set_file("data.vectors", "--vectors", file.map(AsRef::as_ref))?,
-        }
+        changes.set_vectors(self.vectors.as_deref())?;
         Ok(changes)
     }
 }
@@ -64,21 +61,18 @@ pub fn data_option(setting: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use cli::args::parse_options;
 
     use super::*;
 
-    #[derive(Parser)]
-    struct Cli {
-        #[command(flatten)]
-        options: DataOptions,
+    fn changes(words: &[&str]) -> Changes {
+        parse_options::<DataOptions>(words).unwrap().changes().unwrap()
     }
 
     #[test]
     fn options_stand_for_settings() {
-        let cli =
-            Cli::try_parse_from(["train", "--conll", "/a", "--columns", "token,tag", "--scheme", "bio2"]).unwrap();
-        let Changes { recipe, settings } = cli.options.changes().unwrap();
+        let line = ["--conll", "/a", "--columns", "token,tag", "--scheme", "bio2"];
+        let Changes { recipe, settings } = changes(&line);
         assert_eq!(recipe, Some("own-columns"));
         let expected = [
             r#"data.set="conll""#,
@@ -87,14 +81,13 @@ mod tests {
             r#"data.format.scheme="bio2""#,
         ];
         assert_eq!(settings, expected);
-        let cli = Cli::try_parse_from(["train", "--vectors", "glove"]).unwrap();
-        assert_eq!(cli.options.changes().unwrap().settings, [r#"data.vectors="glove""#]);
+        assert_eq!(changes(&["--vectors", "glove"]).settings, [r#"data.vectors="glove""#]);
     }
 
     #[test]
     fn options_that_need_others_are_refused_alone() {
-        for line in [["train", "--columns", "token,tag"], ["train", "--valid-file", "a"]] {
-            assert!(Cli::try_parse_from(line).is_err(), "{line:?}");
+        for line in [["--columns", "token,tag"], ["--valid-file", "a"]] {
+            assert!(parse_options::<DataOptions>(&line).is_err(), "{line:?}");
         }
     }
 }

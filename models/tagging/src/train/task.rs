@@ -99,9 +99,7 @@ impl Task for TaggingTask {
     }
 
     fn fit(recipe: &RecipeOf<Self>, raw: &RawData, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self> {
-        if start.is_some() {
-            return Err(TaskError::setting("start_from", "a tagger does not support start_from; remove this setting"));
-        }
+        Pretrained::refuse(start)?;
         let (data, architecture) = (recipe.data.clone(), recipe.model.clone());
         let (encoder, labels) = (data.encoder(raw), DataConfig::labels(&raw.parts));
         if let Some(vectors) = encoder.vectors().filter(|vectors| vectors.size() != architecture.embedding_size.get()) {
