@@ -68,6 +68,10 @@ pub trait Application: 'static {
     const DEFAULT_MODEL: Option<&'static str> = None;
     /// The names of this application's own verbs that read a data set, and so use the option `--data-dir`.
     const DATA_VERBS: &'static [&'static str] = &[];
+    /// The command-line options that change settings of the data, which error messages name. Each pair contains the name
+    /// of a setting, as [`DataError::setting`](datasets::DataError::setting) returns it, and the option, such as
+    /// `("date_format", "--date-format")`.
+    const DATA_OPTIONS: &'static [(&'static str, &'static str)] = &[];
     /// The commands that the verb `train` suggests after training. Each pair contains the arguments of a command and
     /// its purpose. In the arguments, `RUN` is replaced by the run folder.
     const NEXT: &'static [(&'static str, &'static str)] = &[];
@@ -75,13 +79,6 @@ pub trait Application: 'static {
     /// Converts the application's own options, such as `--text FILE`, to a recipe name and overrides of settings.
     fn changes(_options: &Self::Options) -> Result<Changes> {
         Ok(Changes::default())
-    }
-
-    /// Returns the command-line option that changes a setting of the data, such as `--date-format` for the setting
-    /// `date_format`; `None` if no option changes this setting. Error messages name the option. The setting is a name
-    /// that [`DataError::setting`](datasets::DataError::setting) returns.
-    fn data_option(_setting: &str) -> Option<&'static str> {
-        None
     }
 
     /// Returns the ONNX graphs of a model, which `export --format onnx` writes.

@@ -166,8 +166,8 @@ impl CliError {
     }
 
     /// Returns advice to append to the message: the option or setting that resolves the error, as a user types it.
-    /// `data_option` returns the command-line option for the name of a data setting.
-    pub fn advice(&self, data_option: fn(&str) -> Option<&'static str>) -> Option<String> {
+    /// `data_options` are the application's [`DATA_OPTIONS`](crate::Application::DATA_OPTIONS).
+    pub fn advice(&self, data_options: &[(&str, &str)]) -> Option<String> {
         let Self::Training(error) = self else { return None };
         Some(match error {
             TrainingError::Task(TaskError::Data(DataError::Io { source, .. }))
@@ -177,8 +177,9 @@ impl CliError {
             }
             TrainingError::Task(TaskError::Data(error)) => {
                 let setting = error.setting()?;
-                let shared = (setting == "data_dir").then_some("--data-dir or RNN_ZOO_DATA");
-                format!("see {} in the help (--help)", shared.or_else(|| data_option(setting))?)
+                let mut options = [("data_dir", "--data-dir or RNN_ZOO_DATA")].iter().chain(data_options);
+                let (_, option) = options.find(|(name, _)| *name == setting)?;
+                format!("see {option} in the help (--help)")
             }
             TrainingError::Task(TaskError::Setting { setting, .. }) if setting.contains('.') => {
                 format!("to change this setting, use --set {setting}=VALUE")

@@ -125,7 +125,7 @@ pub fn zoo(applications: Registry, entries: &[Entry]) -> ExitCode {
             models::run(&args, entries.iter().map(|entry| (entry.name, (entry.models)())).collect(), false)
         }),
     };
-    report(done, |_| None)
+    report(done, &[])
 }
 
 fn parsed<T: FromArgMatches>(arguments: &ArgMatches) -> Result<T> {
@@ -181,7 +181,7 @@ fn run<A: Application>(matches: &ArgMatches, program: &str) -> ExitCode {
     let arguments = ArgumentsOf::<A>::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
     match check_globals::<A>(matches) {
         Ok(()) => dispatch::<A>(arguments, program),
-        error => report(error, A::data_option),
+        error => report(error, A::DATA_OPTIONS),
     }
 }
 
@@ -193,7 +193,7 @@ const ENDED_BY_RANK_0: Duration = Duration::from_secs(2);
 fn dispatch<A: Application>(arguments: ArgumentsOf<A>, program: &str) -> ExitCode {
     let mut cx = match Context::new(&arguments.common, PredictorOf::<A>::APPLICATION, program) {
         Ok(cx) => cx,
-        Err(error) => return report(Err(error), A::data_option),
+        Err(error) => return report(Err(error), A::DATA_OPTIONS),
     };
     let done = commands::run::<A>(arguments.command, &mut cx, &mut command::<A>());
     let ranks = &cx.session.ranks;
@@ -205,15 +205,15 @@ fn dispatch<A: Application>(arguments: ArgumentsOf<A>, program: &str) -> ExitCod
     if !has_failed {
         ranks.finish();
     }
-    report(done, A::data_option)
+    report(done, A::DATA_OPTIONS)
 }
 
 /// Prints an error as one line on standard error, with advice, and returns the exit code.
-fn report(done: Result<()>, data_option: fn(&str) -> Option<&'static str>) -> ExitCode {
+fn report(done: Result<()>, data_options: &[(&str, &str)]) -> ExitCode {
     let Err(error) = done else { return ExitCode::SUCCESS };
     if error.is_failure() {
         let message = error.to_string().split('\n').map(str::trim).collect::<Vec<_>>().join(" ");
-        let advice = error.advice(data_option).map_or(String::new(), |advice| format!("; {advice}"));
+        let advice = error.advice(data_options).map_or(String::new(), |advice| format!("; {advice}"));
         log(&format!("error: {message}{advice}"));
     }
     error.exit_code()

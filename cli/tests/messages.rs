@@ -89,8 +89,7 @@ fn messages_of_training() {
 
 #[test]
 fn messages_and_advice_of_the_command_line() {
-    let no_option = |_: &str| None;
-    let advice = |error: CliError| format!("{error}; {}", error.advice(no_option).unwrap());
+    let advice = |error: CliError| format!("{error}; {}", error.advice(&[]).unwrap());
     let setting = TrainingError::from(TaskError::setting("data.valid", "9000 of 4000 reviews"));
     insta::assert_snapshot!(list(&[
         &CliError::Usage("which model?".to_owned()),

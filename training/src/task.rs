@@ -128,6 +128,22 @@ pub struct Contents<'a, M> {
     pub files: Vec<(&'static str, Vec<u8>)>,
 }
 
+impl<'a, M> Contents<'a, M> {
+    /// Converts `settings` to JSON, and puts the contents together.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Other`] if the settings cannot be converted.
+    pub fn new(
+        settings: &impl Serialize,
+        network: impl Into<Option<&'a M>>,
+        files: Vec<(&'static str, Vec<u8>)>,
+    ) -> TaskResult<Self> {
+        let settings = serde_json::to_value(settings).map_err(|error| TaskError::Other(error.to_string()))?;
+        Ok(Self { settings, network: network.into(), files })
+    }
+}
+
 /// How the model of an application is trained and evaluated.
 ///
 /// A type that implements this trait stores what [`fit`](Self::fit) computes from the training part, such as a

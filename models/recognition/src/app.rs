@@ -23,6 +23,7 @@ impl Application for App {
     type Verb = Verb;
 
     const ABOUT: &'static str = "Recognise sequences: pen strokes, gestures, motions and voices.";
+    const DATA_OPTIONS: &'static [(&'static str, &'static str)] = options::DATA_OPTIONS;
     const DEFAULT_MODEL: Option<&'static str> = Some("gestures");
     const DATA_VERBS: &'static [&'static str] = &["crossval"];
     const NEXT: &'static [(&'static str, &'static str)] = &[
@@ -33,10 +34,6 @@ impl Application for App {
 
     fn changes(options: &DataOptions) -> Result<Changes> {
         options.changes()
-    }
-
-    fn data_option(setting: &str) -> Option<&'static str> {
-        options::data_option(setting)
     }
 
     fn to_onnx(

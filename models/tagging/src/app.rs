@@ -23,6 +23,7 @@ impl Application for App {
     type Verb = Verb;
 
     const ABOUT: &'static str = "Find named entities in text: a bidirectional LSTM with a conditional random field.";
+    const DATA_OPTIONS: &'static [(&'static str, &'static str)] = options::DATA_OPTIONS;
     const DEFAULT_MODEL: Option<&'static str> = Some("wnut17");
     const NEXT: &'static [(&'static str, &'static str)] = &[
         ("predict --model RUN \"Talk to Dr. Ruth Marlow in Port Ellen.\"", "predict with this model"),
@@ -32,10 +33,6 @@ impl Application for App {
 
     fn changes(options: &DataOptions) -> Result<Changes> {
         options.changes()
-    }
-
-    fn data_option(setting: &str) -> Option<&'static str> {
-        options::data_option(setting)
     }
 
     fn to_onnx(model: &crate::Tagger, options: &onnx::Options) -> std::result::Result<onnx::Export, onnx::OnnxError> {

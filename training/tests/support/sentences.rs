@@ -224,9 +224,7 @@ impl Task for Sentences {
     }
 
     fn contents(predictor: &NextWord) -> TaskResult<Contents<'_, Model>> {
-        let settings =
-            serde_json::to_value(&predictor.settings).map_err(|error| TaskError::Other(error.to_string()))?;
-        Ok(Contents { settings, network: Some(&predictor.model), files: Vec::new() })
+        Contents::new(&predictor.settings, &predictor.model, Vec::new())
     }
 
     fn evaluate(&self, predictor: &NextWord, set: &Streams, interrupt: &Interrupt) -> TaskResult<Measured> {

@@ -42,6 +42,7 @@ impl Application for App {
 
     const ABOUT: &'static str =
         "Forecast time series with calibrated intervals, and compare with naive and classical baselines.";
+    const DATA_OPTIONS: &'static [(&'static str, &'static str)] = options::DATA_OPTIONS;
     const DEFAULT_MODEL: Option<&'static str> = Some("weather-temperature-24h");
     const DATA_VERBS: &'static [&'static str] = &["forecast", "backtest"];
     const NEXT: &'static [(&'static str, &'static str)] = &[
@@ -52,10 +53,6 @@ impl Application for App {
 
     fn changes(options: &SeriesOptions) -> Result<Changes> {
         options.changes()
-    }
-
-    fn data_option(setting: &str) -> Option<&'static str> {
-        options::data_option(setting)
     }
 
     fn to_onnx(

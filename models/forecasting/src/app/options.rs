@@ -178,25 +178,21 @@ fn usage(error: impl std::fmt::Display) -> CliError {
     CliError::Usage(error.to_string())
 }
 
-/// Returns the command-line option that changes a [setting of the data](datasets::DataError::setting); `None` if there
-/// is no such option.
-pub fn data_option(setting: &str) -> Option<&'static str> {
-    Some(match setting {
-        "time" => "--time",
-        "date_format" => "--date-format",
-        "columns" => "--target, --covariates and --known",
-        "id" => "--id",
-        "known" => "--known",
-        "decimal" => "--decimal",
-        "separator" => "--separator and --skip-rows",
-        "sentinel" => "--sentinel",
-        "missing" => "--missing",
-        "duplicates" => "--duplicates",
-        "gaps" => "--gaps",
-        "span" => "--freq",
-        _ => return None,
-    })
-}
+/// The options that change settings of the data: see [`Application::DATA_OPTIONS`](cli::Application::DATA_OPTIONS).
+pub const DATA_OPTIONS: &[(&str, &str)] = &[
+    ("time", "--time"),
+    ("date_format", "--date-format"),
+    ("columns", "--target, --covariates and --known"),
+    ("id", "--id"),
+    ("known", "--known"),
+    ("decimal", "--decimal"),
+    ("separator", "--separator and --skip-rows"),
+    ("sentinel", "--sentinel"),
+    ("missing", "--missing"),
+    ("duplicates", "--duplicates"),
+    ("gaps", "--gaps"),
+    ("span", "--freq"),
+];
 
 #[cfg(test)]
 mod tests {

@@ -177,10 +177,8 @@ impl Task for Forecasting {
     }
 
     fn contents(predictor: &Forecaster) -> TaskResult<Contents<'_, Model>> {
-        let failed = |error: serde_json::Error| TaskError::Other(error.to_string());
-        let settings = serde_json::to_value(predictor.settings()).map_err(failed)?;
         let scaler = training::files::json(predictor.scalers())?;
-        Ok(Contents { settings, network: Some(predictor.network()), files: vec![(SCALER, scaler)] })
+        Contents::new(predictor.settings(), predictor.network(), vec![(SCALER, scaler)])
     }
 
     /// Computes only the mean loss, which chooses the best epoch. The other metrics would take longer.

@@ -113,9 +113,7 @@ impl Task for HandwritingTask {
     }
 
     fn contents(predictor: &Writer) -> TaskResult<Contents<'_, Network>> {
-        let settings =
-            serde_json::to_value(predictor.settings()).map_err(|error| TaskError::Other(error.to_string()))?;
-        Ok(Contents { settings, network: Some(predictor.network()), files: Vec::new() })
+        Contents::new(predictor.settings(), predictor.network(), Vec::new())
     }
 
     fn evaluate(&self, predictor: &Writer, part: &Part, interrupt: &Interrupt) -> TaskResult<Measured> {

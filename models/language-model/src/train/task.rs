@@ -191,15 +191,11 @@ impl Task for LanguageModelTask {
 
     fn contents(predictor: &LanguageModel) -> TaskResult<Contents<'_, Network>> {
         let LanguageModel { network, codec, settings, adaptation, .. } = predictor;
-        let other = |error: serde_json::Error| TaskError::Other(error.to_string());
         let mut own = vec![(Vocabulary::FILE, codec.vocabulary().to_text().into_bytes())];
         if !settings.model.adaptive.is_empty() {
-            let mut json = serde_json::to_vec_pretty(adaptation).map_err(other)?;
-            json.push(b'\n');
-            own.push((adaptation::FILE, json));
+            own.push((adaptation::FILE, training::files::json(adaptation)?));
         }
-        let settings = serde_json::to_value(settings).map_err(other)?;
-        Ok(Contents { settings, network: Some(network), files: own })
+        Contents::new(settings, network, own)
     }
 
     /// Measures the metrics of [`evaluate`](Task::evaluate) without the share of unknown tokens, which is the same

@@ -85,20 +85,16 @@ impl DataOptions {
     }
 }
 
-/// Returns the command-line option that changes a setting of the data, for error messages; `None` if there is no such
-/// option. The setting is a name that [`DataError::setting`](datasets::DataError::setting) returns.
-pub fn data_option(setting: &str) -> Option<&'static str> {
-    match setting {
-        "resample" => Some("--resample"),
-        "channels" => Some("--channels"),
-        "time" => Some("--time"),
-        "time_unit" => Some("--time-unit"),
-        "group" => Some("--group"),
-        "id" => Some("--id"),
-        "label" => Some("--label"),
-        _ => None,
-    }
-}
+/// The options that change settings of the data: see [`Application::DATA_OPTIONS`](cli::Application::DATA_OPTIONS).
+pub const DATA_OPTIONS: &[(&str, &str)] = &[
+    ("resample", "--resample"),
+    ("channels", "--channels"),
+    ("time", "--time"),
+    ("time_unit", "--time-unit"),
+    ("group", "--group"),
+    ("id", "--id"),
+    ("label", "--label"),
+];
 
 #[cfg(test)]
 mod tests {

@@ -167,9 +167,7 @@ impl Task for RecognitionTask {
     }
 
     fn contents(predictor: &Recognizer) -> TaskResult<Contents<'_, Network>> {
-        let settings =
-            serde_json::to_value(predictor.settings()).map_err(|error| TaskError::Other(error.to_string()))?;
-        Ok(Contents { settings, network: Some(predictor.network()), files: Vec::new() })
+        Contents::new(predictor.settings(), predictor.network(), Vec::new())
     }
 
     fn validate(&self, predictor: &Recognizer, part: &Part, interrupt: &Interrupt) -> TaskResult<Measured> {

@@ -35,6 +35,7 @@ impl Application for App {
     type Verb = Verb;
 
     const ABOUT: &'static str = "Classify texts: film reviews as positive or negative, or your own texts in any classes; recurrent networks and n-grams.";
+    const DATA_OPTIONS: &'static [(&'static str, &'static str)] = options::DATA_OPTIONS;
     const DEFAULT_MODEL: Option<&'static str> = Some("short-reviews");
     const NEXT: &'static [(&'static str, &'static str)] = &[
         (
@@ -50,10 +51,6 @@ impl Application for App {
 
     fn changes(options: &OwnData) -> Result<Changes> {
         options.changes()
-    }
-
-    fn data_option(setting: &str) -> Option<&'static str> {
-        options::data_option(setting)
     }
 
     fn to_onnx(model: &Sentiment, options: &onnx::Options) -> std::result::Result<onnx::Export, onnx::OnnxError> {

@@ -63,16 +63,8 @@ impl OwnData {
     }
 }
 
-/// Returns the command-line option for the setting that a [`DataError`](datasets::DataError::setting) names; `None` if
-/// there is no such option.
-pub fn data_option(setting: &str) -> Option<&'static str> {
-    match setting {
-        "text" => Some("--text"),
-        "label" => Some("--label"),
-        "folds" => Some("--folds"),
-        _ => None,
-    }
-}
+/// The options that change settings of the data: see [`Application::DATA_OPTIONS`](cli::Application::DATA_OPTIONS).
+pub const DATA_OPTIONS: &[(&str, &str)] = &[("text", "--text"), ("label", "--label"), ("folds", "--folds")];
 
 #[cfg(test)]
 mod tests {

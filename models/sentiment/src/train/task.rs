@@ -311,8 +311,7 @@ impl Task for SentimentTask {
         if let Classifier::Blend(blend) = predictor.classifier() {
             files.push((BLEND, serde_json::to_vec(&Share { network: blend.share }).map_err(json)?));
         }
-        let settings = serde_json::to_value(predictor.settings()).map_err(json)?;
-        Ok(Contents { settings, network: predictor.network().map(NetworkClassifier::network), files })
+        Contents::new(predictor.settings(), predictor.network().map(NetworkClassifier::network), files)
     }
 
     fn evaluate(&self, predictor: &Sentiment, set: &Vec<Example>, interrupt: &Interrupt) -> TaskResult<Measured> {

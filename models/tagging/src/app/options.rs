@@ -49,15 +49,8 @@ impl DataOptions {
     }
 }
 
-/// Returns the command-line option for the setting that a [`DataError`](datasets::DataError::setting) names, such as
-/// `--columns` for `columns`; `None` if there is no such option.
-pub fn data_option(setting: &str) -> Option<&'static str> {
-    match setting {
-        "columns" => Some("--columns"),
-        "scheme" => Some("--scheme"),
-        _ => None,
-    }
-}
+/// The options that change settings of the data: see [`Application::DATA_OPTIONS`](cli::Application::DATA_OPTIONS).
+pub const DATA_OPTIONS: &[(&str, &str)] = &[("columns", "--columns"), ("scheme", "--scheme")];
 
 #[cfg(test)]
 mod tests {

@@ -183,14 +183,12 @@ impl Task for TaggingTask {
     }
 
     fn contents(predictor: &Tagger) -> TaskResult<Contents<'_, Network>> {
-        let settings =
-            serde_json::to_value(predictor.settings()).map_err(|error| TaskError::Other(error.to_string()))?;
         let encoder = predictor.encoder();
         let mut files = vec![(Vocabulary::FILE, encoder.words().to_text().into_bytes())];
         if let Some(vectors) = encoder.vectors() {
             files.push((WordVectors::FILE, vectors.to_bytes()?));
         }
-        Ok(Contents { settings, network: Some(predictor.network()), files })
+        Contents::new(predictor.settings(), predictor.network(), files)
     }
 
     fn validate(&self, predictor: &Tagger, part: &Part, interrupt: &Interrupt) -> TaskResult<Measured> {
