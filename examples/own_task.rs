@@ -135,8 +135,7 @@ impl Task for GestureTask {
     }
 
     fn contents(network: &Network) -> TaskResult<Contents<'_, Network>> {
-        let settings = serde_json::json!({ "size": network.rnn.hidden_size });
-        Ok(Contents { settings, network: Some(network), files: vec![] })
+        Contents::new(&serde_json::json!({ "size": network.rnn.hidden_size }), network, vec![])
     }
 
     fn evaluate(&self, network: &Network, set: &Vec<Recording>, _: &Interrupt) -> TaskResult<Measured> {

@@ -39,12 +39,12 @@ impl Changes {
         self.set(key, Some(path.to_str().ok_or_else(|| usage("the path is not UTF-8; rename the file or folder"))?))
     }
 
-    /// Adds the override that the option `--vectors` stands for: the setting `data.vectors` becomes `glove`, or the
-    /// absolute path of a file of word vectors. Does nothing if `vectors` is `None`.
-    pub fn set_vectors(&mut self, vectors: Option<&str>) -> Result<()> {
-        match vectors {
-            Some("glove") => self.set("data.vectors", vectors),
-            file => self.set_file("data.vectors", "--vectors", file.map(Path::new)),
+    /// Adds an override that sets the setting `key` to `value`, if `value` is one of `names`, and otherwise does the same
+    /// as [`set_file`](Self::set_file).
+    pub fn set_name_or_file(&mut self, key: &str, option: &str, value: Option<&str>, names: &[&str]) -> Result<()> {
+        match value {
+            Some(name) if names.contains(&name) => self.set(key, value),
+            file => self.set_file(key, option, file.map(Path::new)),
         }
     }
 }
@@ -68,9 +68,9 @@ pub trait Application: 'static {
     const DEFAULT_MODEL: Option<&'static str> = None;
     /// The names of this application's own verbs that read a data set, and so use the option `--data-dir`.
     const DATA_VERBS: &'static [&'static str] = &[];
-    /// The command-line options that change settings of the data, which error messages name. Each pair contains the name
-    /// of a setting, as [`DataError::setting`](datasets::DataError::setting) returns it, and the option, such as
-    /// `("date_format", "--date-format")`.
+    /// The command-line options that change settings of the data. Each pair contains the name of a setting, as
+    /// [`DataError::setting`](datasets::DataError::setting) returns it, and its option, such as
+    /// `("date_format", "--date-format")`. If a setting does not match the data, the error message names its option.
     const DATA_OPTIONS: &'static [(&'static str, &'static str)] = &[];
     /// The commands that the verb `train` suggests after training. Each pair contains the arguments of a command and
     /// its purpose. In the arguments, `RUN` is replaced by the run folder.

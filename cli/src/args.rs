@@ -14,7 +14,7 @@ use training::settings::Count;
 /// The command-line arguments of one application. `V` is the type of the application's own verbs, and `O` the type of
 /// its own options of `train` and `find-rate`.
 #[derive(Debug, Args)]
-pub struct Arguments<V: Subcommand, O: Args> {
+pub(crate) struct Arguments<V: Subcommand, O: Args> {
     /// The verb to run. If it is absent, the program trains with the application's first recipe.
     #[command(subcommand)]
     pub command: Option<Command<V, O>>,
@@ -25,7 +25,7 @@ pub struct Arguments<V: Subcommand, O: Args> {
 
 /// The verbs of the command line, such as `train` and `eval`.
 #[derive(Debug, Subcommand)]
-pub enum Command<V: Subcommand, O: Args> {
+pub(crate) enum Command<V: Subcommand, O: Args> {
     /// Train a model with the settings of a recipe, and measure it on the test part of the data
     Train(Train<O>),
     /// Measure a trained model on the validation part or the test part of the data
@@ -58,7 +58,7 @@ pub enum Command<V: Subcommand, O: Args> {
 /// Options that every verb accepts.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
-pub struct Common {
+pub(crate) struct Common {
     /// burn backend that runs the computations
     #[arg(long, global = true, default_value = "flex", value_name = "NAME", value_parser = backend())]
     pub backend: Backend,
@@ -129,7 +129,7 @@ pub enum NoVerbs {}
   train --grid grid.toml --out runs/grid      every combination of the settings in a file
   train --resume runs/NAME/TIME               continue after Ctrl-C, with bit-identical results
   train --resume runs/NAME/TIME --epochs 20   train a run for more epochs")]
-pub struct Train<O: Args> {
+pub(crate) struct Train<O: Args> {
     /// The recipe to train with, and its overrides.
     #[command(flatten)]
     pub recipe: ChangedRecipe<O>,
@@ -170,7 +170,7 @@ pub struct Train<O: Args> {
 /// The options of `train` for a grid search: one training for each combination of setting values and seeds.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Grid")]
-pub struct GridArgs {
+pub(crate) struct GridArgs {
     /// Train once for each combination of the setting values and seeds in this TOML file. Each training has its own
     /// folder inside --out. To continue a grid that was stopped, repeat the command
     #[arg(long, value_name = "FILE", requires = "out", conflicts_with_all = ["seeds", "resume"])]
@@ -185,7 +185,7 @@ pub struct GridArgs {
 
 /// A scheduler: a program that distributes the trainings of a grid over processor cores or machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Scheduler {
+pub(crate) enum Scheduler {
     /// Slurm: a job array for `sbatch`.
     Slurm,
     /// HyperQueue: a script that calls `hq submit`.
@@ -196,7 +196,7 @@ pub enum Scheduler {
 
 /// What to do during training when the loss or the gradient is NaN or infinite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum NonFinite {
+pub(crate) enum NonFinite {
     /// Stop the training with an error; the last checkpoint is kept.
     #[default]
     Stop,
@@ -215,7 +215,7 @@ impl From<NonFinite> for OnNonFinite {
 
 /// Arguments of the verb `find-rate`.
 #[derive(Debug, Args)]
-pub struct FindRate<O: Args> {
+pub(crate) struct FindRate<O: Args> {
     /// The recipe whose model is trained with growing learning rates, and the overrides of its settings.
     #[command(flatten)]
     pub recipe: ChangedRecipe<O>,
@@ -243,7 +243,7 @@ pub struct ModelArgs {
 
 /// Arguments of the verb `eval`.
 #[derive(Debug, Args)]
-pub struct Eval {
+pub(crate) struct Eval {
     /// The model to measure.
     #[command(flatten)]
     pub model: ModelArgs,
@@ -254,7 +254,7 @@ pub struct Eval {
 
 /// A part of the data set on which a model is measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Part {
+pub(crate) enum Part {
     /// The validation part, whose metrics decide which epoch and which settings are best.
     Valid,
     /// The test part, which training does not use.
@@ -264,7 +264,7 @@ pub enum Part {
 
 /// Arguments of the verb `verify`.
 #[derive(Debug, Args)]
-pub struct Verify {
+pub(crate) struct Verify {
     /// Names of the models to verify [default: all]
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
@@ -275,7 +275,7 @@ pub struct Verify {
 
 /// Arguments of the verb `models`.
 #[derive(Clone, Debug, Args)]
-pub struct Models {
+pub(crate) struct Models {
     /// Copy the shipped models from the source checkout to DIR, or to the user's data folder if DIR is absent
     #[arg(long, value_name = "DIR", num_args = 0..=1)]
     pub install: Option<Option<PathBuf>>,
@@ -283,7 +283,7 @@ pub struct Models {
 
 /// Arguments of the verb `recipes`.
 #[derive(Debug, Args)]
-pub struct Recipes {
+pub(crate) struct Recipes {
     /// Recipe to print [default: list all recipes]
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
@@ -291,7 +291,7 @@ pub struct Recipes {
 
 /// Arguments of the verb `runs`.
 #[derive(Debug, Args)]
-pub struct Runs {
+pub(crate) struct Runs {
     /// Run folders, or folders that contain run folders [default: runs]
     #[arg(value_name = "DIR")]
     pub dirs: Vec<PathBuf>,
@@ -305,7 +305,7 @@ pub struct Runs {
 
 /// Arguments of the verb `export`.
 #[derive(Debug, Args)]
-pub struct Export {
+pub(crate) struct Export {
     /// The model to export.
     #[command(flatten)]
     pub model: ModelArgs,
@@ -329,7 +329,7 @@ pub struct Export {
 #[command(after_help = "Measures the time of predictions for an artificial input of typical length. Examples:
   bench --model NAME           load time, latency and throughput
   bench --model NAME --card    also file size, number of parameters and memory (the deployment card)")]
-pub struct Bench {
+pub(crate) struct Bench {
     /// The model to measure.
     #[command(flatten)]
     pub model: ModelArgs,
@@ -341,7 +341,7 @@ pub struct Bench {
 
 /// The file format of an exported model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// A package: a folder that this program and the Rust crates of the applications can open.
     #[default]
     Package,
@@ -351,7 +351,7 @@ pub enum Format {
 
 /// The precision of the weights in an exported package or graph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Bits {
+pub(crate) enum Bits {
     /// Store 16 bits per weight (half precision).
     #[default]
     Half,
@@ -373,7 +373,7 @@ impl From<Bits> for Precision {
 
 /// Arguments of the verb `serve` of an application.
 #[derive(Debug, Args)]
-pub struct Serve {
+pub(crate) struct Serve {
     /// The model to serve.
     #[command(flatten)]
     pub model: ModelArgs,
@@ -385,7 +385,7 @@ pub struct Serve {
 /// Address, token and limits of a server.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server")]
-pub struct ServeOptions {
+pub(crate) struct ServeOptions {
     /// Address and port to listen on; with the default, only this computer can connect
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
@@ -436,7 +436,7 @@ pub(crate) fn used_globals(verb: &str) -> Option<&'static [&'static str]> {
 
 /// Arguments of the verb `completions`.
 #[derive(Clone, Copy, Debug, Args)]
-pub struct Completions {
+pub(crate) struct Completions {
     /// Shell for which the script is printed
     pub shell: clap_complete::Shell,
 }

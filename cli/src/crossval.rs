@@ -10,7 +10,7 @@ use training::{Fitted, FoldMetrics, RecipeOf, Session, TrainingError};
 
 use crate::args::ChangedRecipe;
 use crate::output::{log, print_json, print_line, quoted};
-use crate::{Application, ChangedRecipeExt, CliError, Context, Result};
+use crate::{Application, CliError, Context, Result};
 
 /// Arguments of the verb `crossval`.
 #[derive(Debug, Args)]

@@ -74,12 +74,7 @@ impl TextArg {
 
 /// Parses an argument that is a text. A text may begin with a dash. An argument that looks like an option, such as
 /// `--jsom`, is refused, because it is more likely to be a typing error.
-///
-/// ```
-/// assert_eq!(cli::input::argument("-1/10, awful").as_deref(), Ok("-1/10, awful"));
-/// assert!(cli::input::argument("--jsom").is_err());
-/// ```
-pub fn argument(text: &str) -> std::result::Result<String, String> {
+pub(crate) fn argument(text: &str) -> std::result::Result<String, String> {
     let ascii_name = |name: &str| name.chars().all(|letter| letter.is_ascii_alphabetic() || letter == '-');
     let is_name = |name: &str| name.starts_with(|first: char| first.is_ascii_alphabetic()) && ascii_name(name);
     let name = text.split('=').next().unwrap_or_default();
@@ -168,7 +163,7 @@ fn is_stdin(path: &Path) -> bool {
 /// Reads one text: from the file if it is given, and otherwise from the argument. The file `-` and the argument `-`
 /// mean standard input. A file may be compressed and in [any usual encoding](text_file). The line ends CRLF and CR
 /// become LF.
-pub fn text(file: Option<&Path>, argument: &str) -> Result<String> {
+pub(crate) fn text(file: Option<&Path>, argument: &str) -> Result<String> {
     let mut content = Vec::new();
     match (file, argument) {
         (Some(path), _) if !is_stdin(path) => text_file::open(path)?.read_to_end(&mut content).map_err(io(path))?,
@@ -182,7 +177,7 @@ pub fn text(file: Option<&Path>, argument: &str) -> Result<String> {
 /// and otherwise the arguments. If there are no arguments, or the only argument is `-`, the texts are the lines of
 /// standard input, as for the file `-`. Lines are read one by one, so a file may be larger than the memory, unless it
 /// is in UTF-16.
-pub fn texts<'a>(file: Option<&Path>, arguments: &'a [String]) -> Result<Texts<'a>> {
+pub(crate) fn texts<'a>(file: Option<&Path>, arguments: &'a [String]) -> Result<Texts<'a>> {
     match (file, arguments) {
         (Some(path), _) if !is_stdin(path) => {
             refuse_table(path)?;

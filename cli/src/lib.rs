@@ -1,7 +1,8 @@
 //! The command line that all applications share: verbs (subcommands), options, progress display and exit codes.
 //!
-//! An [`Application`] adds its help texts, its options of `train` and its own verbs. [`main()`] runs one application as
-//! a program, and [`zoo()`] runs all applications as one program.
+//! [`main()`] is the whole `main` of a program with one application, and [`zoo()`] that of a program with all applications.
+//! For a type that implements [`Task`](training::Task) and nothing else, the application is [`Plain`]: `cli::main::<Plain<MyTask>>()`
+//! (example `own_task`). For own options, verbs and help texts, implement [`Application`].
 //!
 //! Results go to standard output, progress and messages to standard error. With `--json`, standard output has one JSON
 //! object per line. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (with a checkpoint to resume from).
@@ -17,7 +18,6 @@
 //! | [`input`] | reads texts from arguments, files and standard input |
 //! | [`output`] | writes lines, JSON and tables to standard output, and messages to standard error |
 //! | [`shard`] | the option `--shard`, to predict for a part of the inputs; the verb `merge`, to join the outputs |
-//! | [`progress`] | an observer that shows training on a terminal |
 
 pub mod application;
 pub mod args;
@@ -31,13 +31,12 @@ mod lines;
 pub mod output;
 pub mod plain;
 mod program;
-pub mod progress;
+mod progress;
 pub mod shard;
 mod signals;
 mod zoo_args;
 
 pub use application::{Application, Changes};
-pub use commands::train::ChangedRecipeExt;
 pub use context::Context;
 pub use error::{CliError, Result};
 pub use plain::Plain;

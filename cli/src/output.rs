@@ -98,13 +98,13 @@ pub fn quoted(path: &Path) -> String {
 }
 
 /// Returns a word of a shell command, in quotes if necessary.
-pub fn shell_word(text: &str) -> String {
+pub(crate) fn shell_word(text: &str) -> String {
     let plain = text.chars().all(|letter| letter.is_alphanumeric() || "/._-+:=@,".contains(letter));
     if plain && !text.is_empty() { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Aligns rows of text as columns. The last column has no padding.
-pub fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);
     let line = |row: &[String; N]| {
@@ -116,7 +116,7 @@ pub fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
 
 /// Returns a table of metrics as text: one line per metric, one column for the model, and one column per baseline.
 /// `title` is the heading of the column with the names of the metrics.
-pub fn table(title: &str, model: &Measured, baselines: &BTreeMap<String, Measured>) -> String {
+pub(crate) fn table(title: &str, model: &Measured, baselines: &BTreeMap<String, Measured>) -> String {
     let all: Vec<(&str, &Measured)> =
         [("this model", model)].into_iter().chain(baselines.iter().map(|(name, row)| (name.as_str(), row))).collect();
     let names = || model.metrics.iter().map(|metric| metric.name.as_str());

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use datasets::{Activity, Progress};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use training::card::duration;
+use training::duration;
 use training::machine::peak_memory;
 use training::observer::{Event, Observer, Step};
 use training::run::Epoch;

@@ -106,3 +106,15 @@ fn messages_and_advice_of_the_command_line() {
         &advice(TrainingError::NoSuchDevice { index: 0, backend: "wgpu", found: 0 }.into()),
     ]));
 }
+
+#[test]
+fn advice_names_the_option_of_a_setting_of_the_data() {
+    let advice = |error: DataError| CliError::from(error).advice(&[("time", "--time"), ("decimal", "--decimal")]);
+    let (path, column, value) = (PathBuf::from("a.csv"), "load".to_owned(), "1.234".to_owned());
+    let number = DataError::AmbiguousNumber { path: path.clone(), line: 2, column, value };
+    assert!(advice(number).unwrap().contains("--decimal"));
+    let count = DataError::Count { path: path.clone(), what: "reviews".to_owned(), found: 3, wanted: 4 };
+    assert!(advice(count).unwrap().contains("--data-dir"));
+    let source = Error::new(ErrorKind::PermissionDenied, "not allowed");
+    assert_eq!(advice(DataError::Io { action: "read", path, source }), None);
+}

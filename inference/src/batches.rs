@@ -2,6 +2,10 @@
 
 /// Sorts sequences by length and splits them into batches of at most `size` sequences. Returns the indices of the
 /// sequences in each batch. The sequences of a batch have similar lengths, and therefore need little padding.
+///
+/// # Panics
+///
+/// If `size` is 0.
 pub fn by_length(lengths: impl IntoIterator<Item = usize>, size: usize) -> Vec<Vec<usize>> {
     let lengths: Vec<usize> = lengths.into_iter().collect();
     let mut order: Vec<usize> = (0..lengths.len()).collect();

@@ -1,7 +1,11 @@
-//! Inference: opens a trained model from a package (the files of the model), and returns typed predictions.
+//! The common part of all models: packages (the files of a trained model), the traits of predictors, text and sampling.
+//! The models themselves are in other crates, such as `sentiment` and `language-model`.
 //!
-//! Each application implements [`Predictor`] for its model. A program opens the model by name, or from any source of
-//! named files:
+//! - To use a model, start with [`Predictor::from_files`] or `Predictor::from_pretrained` of the crate of this model.
+//! - To implement a model, implement [`Predictor`], and [`Streaming`] if its output has pieces.
+//! - To use models of any application, start with [`dynamic::Registry`].
+//!
+//! A program opens a model by name, or from any source of named files:
 //!
 //! ```text
 //! Files (folder, include_bytes!, download) ─► Package ─► Predictor::open ─► Predictor::predict ─► Output (serde)
@@ -22,6 +26,7 @@
 //! | [`largest()`] | the index of the most probable class |
 //! | [`by_length()`] | batches of sequences with little padding |
 //! | [`schemas`] | JSON Schemas of a model's input, options and output: [`Schemas`] |
+//! | [`markup`] | HTML and SVG text |
 //! | [`settings`] | number types that refuse invalid values |
 //!
 //! The crate has no command line, no trainer and no autodiff, and builds for `wasm32-unknown-unknown`.

@@ -115,7 +115,7 @@ impl<'a> Package<'a> {
     /// # Errors
     ///
     /// The errors of [`open`](Self::open), except [`PackageError::Application`].
-    pub fn of_any(files: &'a dyn Files) -> Result<Self, PackageError> {
+    pub(crate) fn of_any(files: &'a dyn Files) -> Result<Self, PackageError> {
         Self::read_manifest(files, None)
     }
 
@@ -161,7 +161,13 @@ impl<'a> Package<'a> {
         Ok(settings)
     }
 
-    /// Reads a file of the package, and checks that its SHA-256 equals the SHA-256 in the manifest.
+    /// Reads a file of the package, and checks that its SHA-256 equals the SHA-256 in the manifest. In packages of format
+    /// 1, only the weights have a SHA-256.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError::Missing`] or [`PackageError::Io`] if the file cannot be read, [`PackageError::Checksum`] if its
+    /// content has changed, and [`PackageError::Invalid`] if the manifest does not list the file.
     pub fn read(&self, name: &str) -> Result<Cow<'a, [u8]>, PackageError> {
         let content = self.files.read(name)?;
         match self.manifest.files.get(name) {
@@ -195,10 +201,12 @@ impl<'a> Package<'a> {
     ///
     /// # Errors
     ///
-    /// [`PackageError::Invalid`] if the file does not have exactly `parameters` values, or if the name or the shape of a
-    /// tensor does not match the network. The number of values is checked before the network is built, so that damaged
-    /// settings cannot allocate more memory than the weights need.
-    pub fn network<M: Module>(
+    /// The errors of [`read`](Self::read); [`PackageError::Invalid`] if the file does not have exactly `parameters`
+    /// values, if a value is NaN or infinite, or if the name or the shape of a tensor does not match the network. The
+    /// number of values is checked before the network is built, so that damaged settings cannot allocate more memory than
+    /// the weights need. `parameters` is a floating-point number, because the product of damaged settings can exceed all
+    /// integers.
+    pub fn load_network<M: Module>(
         &self,
         parameters: f64,
         init: impl FnOnce() -> M,

@@ -56,6 +56,11 @@ pub trait Predictor: Sized + Send + Sync {
     type Output: Serialize;
 
     /// Builds the model of a package on a device, and loads its weights.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError::Missing`], [`PackageError::Checksum`] or [`PackageError::Invalid`] if a file of the package is
+    /// missing, damaged or not valid.
     fn open(package: &Package<'_>, device: &Device) -> Result<Self, PackageError>;
 
     /// Predicts one output per input, in order. An output does not depend on the other inputs.
@@ -90,18 +95,30 @@ pub trait Predictor: Sized + Send + Sync {
 
     /// Opens a package (the files of a trained model) on the CPU. `files` reads these files, such as from a folder or
     /// from memory.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Package::open`] and of [`open`](Self::open).
     fn from_files(files: &dyn Files) -> Result<Self, PackageError> {
         Self::open(&Package::open(files, Self::APPLICATION)?, &Device::flex())
     }
 
     /// Opens a model on the CPU, by its name or by the folder of its package. [`Catalog`](crate::Catalog) lists the
     /// folders that are searched.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError::NotFound`] if there is no such model; the errors of [`from_files`](Self::from_files).
     #[cfg(feature = "folder")]
     fn from_pretrained(name: &str) -> Result<Self, PackageError> {
         Self::from_files(&crate::Folder::new(crate::Catalog::of::<Self>().find(name)?))
     }
 
     /// Predicts the output for one input, with the default options.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`predict`](Self::predict).
     fn predict_one(&self, input: impl Into<Self::Input>) -> Result<Self::Output, PredictError> {
         let answers = self.predict(&[input.into()], &Self::Options::default())?;
         answers.into_iter().next().ok_or_else(|| PredictError::Internal("the model returned no prediction".into()))
@@ -119,8 +136,16 @@ pub trait Streaming: Predictor {
     type Piece: Serialize;
 
     /// Reads the input, and starts a session.
+    ///
+    /// # Errors
+    ///
+    /// [`PredictError::BadInput`] if the input or an option is not valid.
     fn begin(&self, input: &Self::Input, options: &Self::Options) -> Result<Self::Session, PredictError>;
 
-    /// Returns the next piece, or `None` when the output is complete.
+    /// Returns the next piece, or `None` when the output is complete. Later calls then return `None` too.
+    ///
+    /// # Errors
+    ///
+    /// [`PredictError`] if the piece cannot be computed.
     fn next(&self, session: &mut Self::Session) -> Result<Option<Self::Piece>, PredictError>;
 }

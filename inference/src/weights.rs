@@ -76,7 +76,7 @@ const WRAPPERS: [&str; 3] = ["module.", "model.", "_orig_mod."];
 /// Loads the content of a safetensors file into a module. Names and shapes of all tensors must match the module, and
 /// all weights must be finite. If all names in the file have the prefix of a wrapper of PyTorch, such as `module.`,
 /// this prefix is ignored.
-pub fn load<M: Module>(module: &mut M, content: Vec<u8>, names: WeightNames) -> Result<(), String> {
+pub(crate) fn load<M: Module>(module: &mut M, content: Vec<u8>, names: WeightNames) -> Result<(), String> {
     let content = int8::dequantize(&tensors(&content)?)?.unwrap_or(content);
     if let Some(name) = non_finite(&content)? {
         return Err(format!("the tensor `{name}` has a weight that is NaN or infinite"));
@@ -164,7 +164,7 @@ pub fn count(content: &[u8]) -> Result<usize, String> {
 }
 
 /// Returns the precision of the weights in a safetensors file.
-pub fn precision(content: &[u8]) -> Result<Precision, String> {
+pub(crate) fn precision(content: &[u8]) -> Result<Precision, String> {
     let file = tensors(content)?;
     let has = |dtype: Dtype| file.iter().any(|(_, tensor)| tensor.dtype() == dtype);
     Ok(if int8::is_int8(&file) {

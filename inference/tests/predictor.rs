@@ -41,7 +41,7 @@ impl Predictor for Regression {
     fn open(package: &Package<'_>, device: &Device) -> Result<Self, PackageError> {
         let Settings { inputs } = package.settings()?;
         let init = || LinearConfig::new(inputs, 1).init(device);
-        let dense = package.network(inputs as f64 + 1.0, init, WeightNames::SAME)?;
+        let dense = package.load_network(inputs as f64 + 1.0, init, WeightNames::SAME)?;
         Ok(Self { dense, inputs, unit: package.text("unit.txt")?, device: device.clone() })
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use datasets::Locator;
 use inference::settings::Count;
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +51,7 @@ pub struct FoldMetrics {
 }
 
 /// Checks that the training parts of all folds have the same classes. `recipes` has the recipe of each fold. `classes`
-/// loads the data of a recipe, and returns the names of the classes of its training part. Call this function before the
+/// loads the data of a recipe, which `locator` finds, and returns the names of the classes of its training part. Call this function before the
 /// first training, so that no fold is trained in vain.
 ///
 /// # Errors
@@ -58,11 +59,11 @@ pub struct FoldMetrics {
 /// The errors of `classes`; [`TaskError::Other`] with the name of a class that only some folds have.
 pub fn check_same_classes<D, M>(
     recipes: &[Recipe<D, M>],
-    session: &Session,
+    locator: &Locator,
     classes: impl Fn(&D, &mut LoadContext) -> TaskResult<Vec<String>>,
 ) -> TaskResult<()> {
     let mut ignore = |_: &str| {}; // Notes are ignored here, because each training reports them.
-    let mut cx = LoadContext::new(session.locator.clone(), &mut ignore);
+    let mut cx = LoadContext::new(locator.clone(), &mut ignore);
     same_classes(recipes.iter().map(|recipe| classes(&recipe.data, &mut cx)))
 }
 

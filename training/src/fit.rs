@@ -106,7 +106,7 @@ impl<T: Task> Training<T> {
         Ok(Self { recipe, place: Place::Run(dir), baselines: None })
     }
 
-    /// Sets the folder of a new run. If the folder exists, it must be empty.
+    /// Makes this training a new run in the folder `dir`. If the folder exists, it must be empty.
     pub fn in_folder(self, dir: impl Into<PathBuf>) -> Self {
         Self { place: Place::New(Some(dir.into())), ..self }
     }
@@ -135,7 +135,7 @@ impl<T: Task> Training<T> {
         Self { baselines: Some(dir.into()), ..self }
     }
 
-    /// Returns the results of the run; `None` if the run is not finished.
+    /// Returns the results of the run to resume; `None` if this run is not finished, or if this is a new run.
     pub fn outcome(&self) -> Result<Option<Outcome>> {
         let Place::Run(dir) = &self.place else { return Ok(None) };
         let run = Run::open(dir.clone())?;
@@ -163,7 +163,7 @@ impl<T: Task> Training<T> {
     /// # Errors
     ///
     /// [`TrainingError::DataChanged`] if the run was started with other data.
-    pub fn check_data(&self, fingerprint: &str) -> Result<()> {
+    pub(crate) fn check_data(&self, fingerprint: &str) -> Result<()> {
         match &self.place {
             Place::Run(dir) => Run::open(dir.clone())?.check_data(fingerprint),
             Place::New(_) => Ok(()),
@@ -196,6 +196,7 @@ impl<T: Task> Training<T> {
 
     fn run(self, session: &mut Session) -> Result<Fitted<T>> {
         let started = Instant::now();
+        self.recipe.check()?;
         session.ranks.check()?;
         let (run, lock, resume) = self.join(&*session.ranks)?;
         if lock.as_ref().is_some_and(|lock| !lock.exclusive) {

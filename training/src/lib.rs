@@ -34,7 +34,7 @@
 //! | [`collective`] | data-parallel training by several ranks |
 //! | [`optimizer`], [`schedule`], [`clip`], [`average`] | parts of an optimizer step |
 //! | [`streams`] | batches for truncated back-propagation through time |
-//! | [`run`], [`package`], [`card`] | run folder, package of the best weights, model card |
+//! | [`run`], [`package`] | run folder, package of the best weights |
 //! | [`curves`], [`plot`] | plots as SVG |
 //! | [`files`] | atomic writes |
 //! | [`shuffled()`], [`bucketed()`] | batches of an epoch |
@@ -55,7 +55,7 @@ pub mod adapter;
 pub mod average;
 pub mod backend;
 mod batches;
-pub mod card;
+mod card;
 mod checkpoint;
 pub mod classes;
 pub mod clip;
@@ -106,6 +106,7 @@ mod task;
 mod trainer;
 
 pub use batches::{bucketed, shuffled};
+pub use card::duration;
 pub use crossval::{Fold, FoldMetrics, check_same_classes, crossval};
 pub use descend::descend;
 pub use error::{Result, TaskError, TaskResult, TrainingError};

@@ -14,9 +14,9 @@ use crate::task::{LoadContext, Splits, Task};
 /// The environment of a training: device, data folders, options, interrupt and observer. Several trainings may share
 /// it.
 pub struct Session<'a> {
-    /// The burn backend that computes, such as `flex` for CPUs. Its name is written to `run.json`.
+    /// The backend of `device`, such as `flex` for CPUs. Its name is written to `run.json`, and appears in messages.
     pub backend: Backend,
-    /// The device of the backend on which models are trained.
+    /// The device on which models are trained, without autodiff.
     pub device: Device,
     /// Finds the files of data sets.
     pub locator: Locator,

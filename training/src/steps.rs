@@ -3,7 +3,7 @@
 use std::sync::mpsc::Receiver;
 use std::thread::Scope;
 
-use burn::module::Module;
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Tensor};
 use inference::Package;
@@ -139,20 +139,32 @@ impl LossSum {
     }
 }
 
+/// Uses every parameter, so that burn draws its random weights.
+struct Draw;
+
+impl ModuleVisitor for Draw {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let _ = param.val();
+    }
+}
+
 impl<'a, T: Task> Stepper<'a, T> {
     /// Returns the state of training before the first step; `None` for a model without a network.
     pub fn fresh(&self) -> Result<Option<Snapshot<T::Model>>> {
-        // burn draws random weights only when a parameter is first used. Therefore `turn` covers all of `drawn`.
+        // The ranks in this process share one random generator, so they draw one after the other.
         self.ranks.turn(|| self.drawn())
     }
 
     fn drawn(&self) -> Result<Option<Snapshot<T::Model>>> {
         check_memory(self.task.num_params(), COPIES)?;
-        // The initial weights are drawn on the CPU, so that they do not depend on the backend.
+        // burn draws the weights of a parameter when the parameter is first used. On the CPU, this is in the first batch,
+        // which sets the seed, or below, if the recipe has a moving average. For other devices, all weights are drawn here
+        // on the CPU, because the random generators of devices differ.
         let cpu = Device::flex().autodiff();
         cpu.seed(device_seed(&mut stream(self.recipe.seed, Purpose::Weights, 0)));
         let Some(mut model) = self.task.init(&cpu) else { return Ok(None) };
         if self.device != cpu {
+            model.visit(&mut Draw);
             model = model.fork(&self.device);
         }
         if let Some(package) = self.start {

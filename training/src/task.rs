@@ -129,7 +129,8 @@ pub struct Contents<'a, M> {
 }
 
 impl<'a, M> Contents<'a, M> {
-    /// Converts `settings` to JSON, and puts the contents together.
+    /// Creates the contents of a package from settings, which are converted to JSON, a network, and files. `network` is
+    /// `None` for a model without a network.
     ///
     /// # Errors
     ///
@@ -296,11 +297,12 @@ impl<T: Task> Pretrained<'_, T> {
     /// # Errors
     ///
     /// [`TaskError::Setting`] with the setting `start_from`.
-    pub fn refuse(start: Option<Self>) -> TaskResult<()> {
+    pub fn refuse_start(start: Option<Self>) -> TaskResult<()> {
         match start {
             None => Ok(()),
             Some(_) => {
-                let message = "this application cannot start from a trained model; remove this setting";
+                let name = T::Predictor::APPLICATION;
+                let message = format!("trainings of {name} cannot start from a trained model; remove this setting");
                 Err(TaskError::setting("start_from", message))
             }
         }

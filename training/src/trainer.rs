@@ -117,8 +117,8 @@ impl<T: Task> Trainer<'_, T> {
         };
         let steps = self.epochs() * batches.div_ceil(self.recipe.training.accumulate.get());
         if resume {
-            // burn draws new weights when they are first used. A comparison would use them before the first batch sets
-            // the seed, so only the weights of a checkpoint are compared.
+            // Only the weights of a checkpoint are compared. New weights are drawn in the first batch: see `Stepper::fresh`.
+            // A comparison would draw them earlier, with another seed.
             let loaded = checkpoints.last().map(|_| &now.model);
             self.check_ranks(loaded, &now.state)?;
         }

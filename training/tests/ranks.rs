@@ -129,8 +129,8 @@ fn a_run_without_a_checkpoint_resumes_bit_for_bit() {
     let recipe = |_: usize| recipe::<Sentences>("sentences", &settings).unwrap();
     for world in [1, 2] {
         let [whole, killed] = ["whole", "killed"].map(|name| dir.path().join(format!("{world}-{name}")));
-        train_with::<Sentences>(world, &whole, None, recipe);
-        train_with::<Sentences>(world, &killed, Some((0, 1)), recipe);
+        assert_eq!(train_with::<Sentences>(world, &whole, None, recipe)[0], End::Trained);
+        assert_eq!(train_with::<Sentences>(world, &killed, Some((0, 1)), recipe)[0], End::Interrupted);
         std::fs::remove_dir_all(killed.join("checkpoints")).unwrap();
         assert_eq!(train_with::<Sentences>(world, &killed, None, recipe)[0], End::Trained);
         assert!(results(&killed) == results(&whole), "{world} ranks");

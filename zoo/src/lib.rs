@@ -3,13 +3,14 @@
 //!
 //! ```
 //! let model = zoo::from_pretrained("imdb-hybrid")?;
-//! let answers = model.predictor.predict_json(vec!["Wonderfully acted.".into()], serde_json::Value::Null)?;
+//! let options = serde_json::Value::Null; // the default options
+//! let answers = model.predictor.predict_json(vec!["Wonderfully acted.".into()], options)?;
 //! assert_eq!(answers[0]["label"], "positive");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Without cargo features the library has no command line, no trainer and no access to files, and builds for
-//! `wasm32-unknown-unknown`. The feature `folder` adds [`from_pretrained`]. The feature `cli` (default) adds the
+//! Without cargo features (`default-features = false`) the library has no command line, no trainer and no access to the
+//! file system, and builds for `wasm32-unknown-unknown`: see [`from_files`]. The feature `folder` adds [`from_pretrained`]. The feature `cli` (default) adds the
 //! program.
 //!
 //! A program that needs only one application can use the crate of that application instead, such as `sentiment`, which
@@ -30,7 +31,7 @@ pub const APPLICATIONS: Registry = Registry(&[
 ]);
 
 /// Opens a model package of any application on the CPU. `files` returns the bytes of each file of the package by name,
-/// for example from a folder or from memory.
+/// for example from a folder or from memory. For another device, call [`Registry::open`] of [`APPLICATIONS`].
 ///
 /// # Errors
 ///
@@ -40,11 +41,13 @@ pub fn from_files(files: &dyn Files) -> Result<AnyModel, PackageError> {
 }
 
 /// Opens a model of any application on the CPU. `name` is the name of a model, such as `imdb-lstm`, or the path of a
-/// folder with a model package.
+/// folder with a model package. [`Catalog`](inference::Catalog) lists the folders that are searched; the command
+/// `zoo models --install` copies the shipped models to one of them.
 ///
 /// # Errors
 ///
-/// The errors of [`Registry::find`] and [`Registry::open`].
+/// [`PackageError::NotFound`], which names all folders that were searched; the other errors of [`Registry::find`] and
+/// [`Registry::open`].
 #[cfg(feature = "folder")]
 pub fn from_pretrained(name: &str) -> Result<AnyModel, PackageError> {
     from_files(&inference::Folder::new(APPLICATIONS.find(name)?))

@@ -3,7 +3,6 @@
 use serde_json::json;
 use training::find_rate::{Range, RateTest};
 
-use super::train::ChangedRecipeExt;
 use crate::application::Application;
 use crate::args::FindRate;
 use crate::context::Context;

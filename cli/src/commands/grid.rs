@@ -15,7 +15,6 @@ use training::run::Run;
 use training::{RecipeOf, Task, Training, TrainingError, files};
 
 use super::runs;
-use super::train::ChangedRecipeExt;
 use crate::application::Application;
 use crate::args::{Scheduler, Train};
 use crate::context::Context;

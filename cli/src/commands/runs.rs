@@ -5,7 +5,7 @@ mod ranking;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use training::card::duration;
+use training::duration;
 use training::package::{is_package, record_in};
 use training::recipe::RecipeText;
 use training::run::{Epoch, Run};

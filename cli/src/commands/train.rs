@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Args;
 use inference::Predictor;
 use serde_json::json;
-use training::card::duration;
+use training::duration;
 use training::options::TrainerOptions;
 use training::recipe::RecipeText;
 use training::seeds::{Seeds, Spreads};
@@ -206,17 +206,13 @@ fn report_spreads(seeds: &Seeds, spreads: &Spreads, cx: &Context) -> Result<()> 
     print_line(&format!("  report  {}", seeds.report().display()))
 }
 
-/// Reads the recipe and its overrides from the options of the command line.
-pub trait ChangedRecipeExt<O: Args> {
+impl<O: Args> ChangedRecipe<O> {
     /// Finds the recipe, applies the overrides, and checks the result.
-    fn read<A: Application<Options = O>>(&self) -> Result<RecipeOf<A::Task>>;
-
-    /// Returns the command-line options that select this recipe and its overrides, as a user types them.
-    fn typed<A: Application<Options = O>>(&self) -> Result<String>;
-}
-
-impl<O: Args> ChangedRecipeExt<O> for ChangedRecipe<O> {
-    fn read<A: Application<Options = O>>(&self) -> Result<RecipeOf<A::Task>> {
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Usage`] if a setting is given twice; the errors of [`RecipeText::find`] and of parsing the recipe.
+    pub fn read<A: Application<Options = O>>(&self) -> Result<RecipeOf<A::Task>> {
         let Changes { recipe, settings } = A::changes(&self.options)?;
         let text = match (self.recipe.as_deref().or(recipe), A::Task::RECIPES.first()) {
             (Some(name), _) => RecipeText::find(name, A::Task::RECIPES)?,
@@ -231,7 +227,8 @@ impl<O: Args> ChangedRecipeExt<O> for ChangedRecipe<O> {
         Ok(recipe)
     }
 
-    fn typed<A: Application<Options = O>>(&self) -> Result<String> {
+    /// Returns the command-line options that select this recipe and its overrides, as a user types them.
+    pub fn typed<A: Application<Options = O>>(&self) -> Result<String> {
         let Changes { recipe, settings } = A::changes(&self.options)?;
         let recipe = self.recipe.as_deref().or(recipe).map(|name| format!("--recipe {}", quoted(Path::new(name))));
         let seed = self.seed.map(|seed| format!("--seed {seed}"));

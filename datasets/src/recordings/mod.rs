@@ -103,8 +103,8 @@ pub struct TrainTest {
 }
 
 impl Recordings {
-    /// Returns a text that changes whenever the recordings change: their [source](Self::source) and their number, which
-    /// tells parts of the same source apart.
+    /// Returns a text about the origin of the recordings: their [source](Self::source), with the checksum of the data, and
+    /// their number. Two parts of one source that have equal numbers of recordings have equal texts.
     pub fn fingerprint(&self) -> String {
         format!("{} ({})", self.source, self.recordings.len())
     }

@@ -16,8 +16,9 @@ const LARGEST: usize = i32::MAX as usize;
 /// Options of an export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The precision of the stored weights. The graphs compute in single precision, and their inputs and outputs are in
-    /// single precision. [`Precision::Int8`] has the same effect as [`Precision::Half`]: weights with 16 bits.
+    /// The precision of the stored weights: 32 or 16 bits. There are no graphs with 8 bits: [`Precision::Int8`] has the
+    /// same effect as [`Precision::Half`]. The graphs compute in single precision, and their inputs and outputs are in
+    /// single precision.
     pub precision: Precision,
     /// Whether the graph `model`, which reads whole sequences, has the input `lengths`, for batches of padded
     /// sequences. Some runtimes, such as tract and burn-onnx, cannot run recurrent operators with lengths.

@@ -53,7 +53,7 @@ impl Predictor for Forecaster {
             |bad: crate::settings::BadSetting| package.invalid_settings(format!("{}: {}", bad.setting, bad.message));
         let sizes = settings.sizes(scalers.columns()).map_err(bad)?;
         let init = || settings.model.init(sizes, device);
-        let network = package.network(settings.model.num_params(sizes), init, WEIGHT_NAMES)?;
+        let network = package.load_network(settings.model.num_params(sizes), init, WEIGHT_NAMES)?;
         Ok(Self { settings, scalers, network: network.keep_packed(), device: device.clone() })
     }
 

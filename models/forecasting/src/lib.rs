@@ -7,17 +7,16 @@
 //! # #[cfg(feature = "folder")] {
 //! use forecasting::{Forecaster, History, Predictor};
 //!
-//! # let start = jiff::civil::date(2021, 3, 1).at(0, 0, 0, 0);
+//! let start = jiff::civil::date(2021, 3, 1).at(0, 0, 0, 0);
 //! # let wave = |level: f64, size: f64| (0..200).map(|hour| level + size * (f64::from(hour) * 0.2618).sin()).collect();
-//! # let history = History {
-//! #     times: (0..200).map(|hour| start + jiff::Span::new().hours(hour)).collect(),
-//! #     numbered: false,
-//! #     clock: Default::default(),
-//! #     columns: [("T (degC)", 10.0, 6.0), ("p (mbar)", 990.0, 0.0), ("rh (%)", 70.0, -20.0), ("VPdef (mbar)", 4.0, 3.0),
-//! #         ("wv (m/s)", 2.0, 0.5), ("SWDR (W/m²)", 150.0, 150.0), ("rain (mm)", 0.0, 0.0)]
-//! #         .into_iter().map(|(name, level, size)| (name.to_owned(), wave(level, size))).collect(),
-//! #     ..History::default()
-//! # };
+//! # let columns = [("T (degC)", 10.0, 6.0), ("p (mbar)", 990.0, 0.0), ("rh (%)", 70.0, -20.0), ("VPdef (mbar)", 4.0, 3.0),
+//! #     ("wv (m/s)", 2.0, 0.5), ("SWDR (W/m²)", 150.0, 150.0), ("rain (mm)", 0.0, 0.0)]
+//! #     .into_iter().map(|(name, level, size)| (name.to_owned(), wave(level, size)));
+//! let history = History {
+//!     times: (0..200).map(|hour| start + jiff::Span::new().hours(hour)).collect(), // one row per hour
+//!     columns: columns.collect(), // the values of each column of the model, such as "T (degC)", one per row
+//!     ..History::default()
+//! };
 //! let model = Forecaster::from_pretrained("weather-temperature-24h")?;
 //! let forecast = model.predict_one(history)?;
 //! println!("{:.1} °C in 24 hours", forecast.columns[0].forecast[23]);
@@ -26,8 +25,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The file `src/train/mod.rs` describes training, and `src/app/mod.rs` the command line. Without the features `train`
-//! and `cli`, the crate contains only inference, and builds for `wasm32-unknown-unknown`.
+//! Without the features `train` and `cli`, the crate contains only inference, and builds for `wasm32-unknown-unknown`. The
+//! feature `folder` adds `from_pretrained`.
 //!
 //! | module | contents |
 //! |---|---|

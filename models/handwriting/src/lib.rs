@@ -5,6 +5,7 @@
 //! use handwriting::{Predictor, Writer};
 //!
 //! let model = Writer::from_pretrained("omniglot")?;
+//! println!("{:?}", model.settings().classes); // ["Balinese/character01", …]
 //! let drawing = model.predict_one("Greek/character01")?;
 //! for stroke in &drawing.strokes {
 //!     println!("{stroke:?}"); // [[0.0, 0.0], [0.04, 0.07], …]; y points up
@@ -17,8 +18,9 @@
 //! drawing, so that many sessions can share one model:
 //!
 //! ```
-//! # use handwriting::{Options, Predictor, Streaming, Writer};
-//! # let model = Writer::from_pretrained("omniglot")?;
+//! use handwriting::{Options, Predictor, Streaming, Writer};
+//!
+//! let model = Writer::from_pretrained("omniglot")?;
 //! let options = Options { temperature: 0.3, seed: 7, ..Options::default() };
 //! let mut session = model.begin(&"Latin/character01".into(), &options)?;
 //! while let Some(point) = model.next(&mut session)? {
@@ -29,7 +31,7 @@
 //!
 //! ```sh
 //! cargo run -p handwriting                                     # train on generated pen gestures in less than a minute
-//! cargo run -p handwriting -- generate --count 4               # four drawings of every character, as a picture
+//! cargo run -p handwriting -- generate --count 4               # four drawings of every character: handwriting.svg
 //! cargo run -p handwriting -- train --recipe omniglot          # characters that people drew, downloaded once (3 MB)
 //! cargo run -p handwriting -- verify                           # measure every shipped model again
 //! ```

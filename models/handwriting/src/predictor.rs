@@ -34,7 +34,7 @@ impl Predictor for Writer {
         let settings = package.checked_settings(Settings::check)?;
         let classes = settings.classes.len();
         let init = || settings.model.init(classes, device);
-        let network = package.network(settings.model.num_params(classes), init, WEIGHT_NAMES)?;
+        let network = package.load_network(settings.model.num_params(classes), init, WEIGHT_NAMES)?;
         Ok(Self::new(network, settings, device.clone()))
     }
 

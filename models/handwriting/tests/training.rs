@@ -49,6 +49,7 @@ fn a_package_draws_as_the_trained_model_and_resists_damage() {
     check_damage::<Writer>(&run.join("best"), &[], &changes);
 }
 
+/// No person has drawings in two parts, and the scale depends on the training part alone.
 #[test]
 fn the_test_part_of_omniglot_is_of_other_persons() {
     if std::env::var_os("RNN_ZOO_DATA").is_none_or(|dir| dir.is_empty()) {
@@ -78,8 +79,11 @@ fn the_test_part_of_omniglot_is_of_other_persons() {
 fn settings_that_do_not_fit_are_refused() {
     let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
-    for (name, setting, wrong) in [("quick", "data.test=0.1", "data.test"), ("omniglot", "data.valid=0", "data.valid")]
-    {
+    for (name, setting, wrong) in [
+        ("quick", "data.test=0.1", "data.test"),
+        ("omniglot", "data.valid=0", "data.valid"),
+        ("quick", "start_from=\"omniglot\"", "start_from"),
+    ] {
         match fit::<HandwritingTask>(recipe::<HandwritingTask>(name, &[setting]).unwrap(), &dir.path().join("run"))
             .err()
         {

@@ -1,8 +1,7 @@
 //! Settings of the methods that adapt a network to the text that it reads: the file `adaptation.json` of a package.
 //!
-//! The settings are plain data. The methods themselves belong to training and evaluation: [`crate::train::cache`] and
-//! [`crate::train::dynamic`], with the feature `train`.
-#![cfg_attr(not(feature = "train"), allow(rustdoc::broken_intra_doc_links))]
+//! The settings are plain data. The methods themselves belong to training and evaluation: `src/train/cache.rs` and
+//! `src/train/dynamic.rs`.
 
 use std::ops::RangeInclusive;
 

@@ -17,8 +17,9 @@
 //! many sessions can share one model:
 //!
 //! ```
-//! # use language_model::{Generation, LanguageModel, Predictor, Streaming};
-//! # let model = LanguageModel::from_pretrained("ptb-lstm-small")?;
+//! use language_model::{Generation, LanguageModel, Predictor, Streaming};
+//!
+//! let model = LanguageModel::from_pretrained("ptb-lstm-small")?;
 //! let options = Generation { stop_at_line_end: true, ..Generation::default() };
 //! let mut session = model.begin(&"the chairman".into(), &options)?;
 //! while let Some(piece) = model.next(&mut session)? {
@@ -32,8 +33,8 @@
 //! ```sh
 //! cargo run -p language-model                                        # train on generated sentences, in a minute
 //! cargo run -p language-model -- train --recipe ptb-lstm-small       # Penn Treebank, downloaded once (6 MB)
-//! cargo run -p language-model -- generate --model RUN "the old dog"  # generate text
-//! cargo run -p language-model -- score --model RUN "the dog sleep ." # bits per word, and perplexity
+//! cargo run -p language-model -- generate "the old dog"              # generate text
+//! cargo run -p language-model -- score "the dog sleeps ."            # bits per word, and perplexity
 //! ```
 //!
 //! | file | contents |

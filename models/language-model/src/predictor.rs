@@ -108,7 +108,7 @@ impl Predictor for LanguageModel {
         let settings = package.checked_settings(|settings: &Settings| settings.model.check())?;
         let vocabulary = Vocabulary::open(package, Reserved::EndOfLine)?;
         let init = || settings.model.init(vocabulary.len(), device);
-        let mut network = package.network(settings.model.num_params(vocabulary.len()), init, WEIGHT_NAMES)?;
+        let mut network = package.load_network(settings.model.num_params(vocabulary.len()), init, WEIGHT_NAMES)?;
         network.rnn = network.rnn.keep_packed();
         let mut model = Self::new(settings, vocabulary, network, device);
         model.precision = package.precision()?;

@@ -12,6 +12,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Samples that arrive one by one, such as those of a pen, go into a stream, which returns the class of all samples so far:
+//!
+//! ```
+//! use recognition::{Options, Predictor, Recognizer};
+//!
+//! let model = Recognizer::from_pretrained("gestures")?;
+//! let mut live = model.live(&Options::default())?;
+//! for sample in [[0.0, 0.0], [0.1, 0.3], [0.2, 0.5]] { // one value per channel, in the order of the settings
+//!     println!("{:?}", model.push(&mut live, &sample)?);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! ```sh
 //! cargo run -p recognition                                     # train on generated pen gestures, in under a minute
 //! cargo run -p recognition -- predict --csv strokes.csv

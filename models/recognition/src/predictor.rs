@@ -45,7 +45,7 @@ impl Predictor for Recognizer {
         let settings = package.checked_settings(Settings::check)?;
         let (features, classes) = (settings.features(), settings.classes.len());
         let init = || settings.model.init(features, classes, device);
-        let mut network = package.network(settings.model.num_params(features, classes), init, WEIGHT_NAMES)?;
+        let mut network = package.load_network(settings.model.num_params(features, classes), init, WEIGHT_NAMES)?;
         network.rnn = network.rnn.keep_packed();
         Ok(Self::new(network, settings, device.clone()))
     }

@@ -96,6 +96,7 @@ fn settings_that_do_not_fit_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     for (name, settings, setting) in [
         ("quick", ["data.label=\"class\""].as_slice(), "data.label"),
+        ("quick", &["start_from=\"gestures\""], "start_from"),
         ("own-recordings", &["data.file=\"absent.csv\""], "data.label"),
         ("own-recordings", &["data.set=\"folder\""], "data.file"),
         ("own-videos", &["data.file=\"absent\"", "data.augmentation.rotation=10"], "data.augmentation"),

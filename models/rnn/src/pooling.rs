@@ -49,8 +49,12 @@ impl Pooling {
     /// # Shapes
     ///
     /// - outputs: `[batch, time, features]`
-    /// - lengths: the length of each sequence; later steps are padding
+    /// - lengths: the length of each sequence, at least 1; later steps are padding
     /// - result: `[batch, pooled features]`
+    ///
+    /// # Panics
+    ///
+    /// If `attention` does not belong to this kind of pooling.
     pub fn forward(
         self,
         rnn: &Rnn,
@@ -58,10 +62,11 @@ impl Pooling {
         (outputs, state): (Tensor<3>, State),
         lengths: &[usize],
     ) -> Tensor<2> {
-        match (attention, self) {
-            (Some(attention), _) => attention.forward(outputs, lengths),
-            (None, Self::Last) => rnn.last_hidden(state.hidden),
-            (None, _) => max_and_mean(outputs, lengths),
+        match (self, attention) {
+            (Self::Attention, Some(attention)) => attention.forward(outputs, lengths),
+            (Self::Last, None) => rnn.last_hidden(state.hidden),
+            (Self::MaxMean, None) => max_and_mean(outputs, lengths),
+            (_, _) => panic!("rnn: an attention layer is needed for Pooling::Attention, and for no other pooling"),
         }
     }
 }

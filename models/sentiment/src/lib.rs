@@ -6,13 +6,14 @@
 //!
 //! let model = Sentiment::from_pretrained("imdb-hybrid")?;
 //! let answer = model.predict_one("Funny, warm and wonderfully acted.")?;
+//! // The probability is that of the class `positive`, also if the label is `negative`.
 //! println!("{} {:.2}", answer.label, answer.probability); // positive 0.99
 //! # assert!(answer.label == "positive" && answer.probability > 0.9);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! ```sh
-//! cargo run -p sentiment                                        # train on generated film reviews, about ten seconds
+//! cargo run -p sentiment                                        # train on generated film reviews, in seconds
 //! cargo run -p sentiment -- predict "Wonderfully acted."        # classify a text with a shipped model
 //! cargo run -p sentiment -- train --recipe imdb-lstm            # train on the IMDB reviews
 //! cargo run -p sentiment -- train --csv FILE --text COLUMN --label COLUMN

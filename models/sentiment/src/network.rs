@@ -37,7 +37,7 @@ impl NetworkClassifier {
     ) -> Result<Self, PackageError> {
         let vocabulary = Vocabulary::open(package, Reserved::Padding)?;
         let init = || config.init(vocabulary.len(), outputs, Dropouts::default(), device);
-        let mut network = package.network(config.num_params(vocabulary.len(), outputs), init, WEIGHT_NAMES)?;
+        let mut network = package.load_network(config.num_params(vocabulary.len(), outputs), init, WEIGHT_NAMES)?;
         network.rnn = network.rnn.keep_packed();
         Ok(Self::new(network, vocabulary, reading, device.clone()))
     }

@@ -40,7 +40,7 @@ impl Predictor for Tagger {
         let labels = Labels::new(settings.kinds.clone());
         let sizes = Sizes::of(&encoder);
         let init = || settings.model.init(sizes, &labels, device);
-        let mut network = package.network(settings.model.num_params(sizes, &labels), init, WEIGHT_NAMES)?;
+        let mut network = package.load_network(settings.model.num_params(sizes, &labels), init, WEIGHT_NAMES)?;
         (network.spelling, network.rnn) = (network.spelling.keep_packed(), network.rnn.keep_packed());
         Ok(Self::new(network, encoder, settings, device.clone()))
     }

@@ -124,6 +124,7 @@ fn settings_that_do_not_fit_are_refused() {
     };
     assert_eq!(refused(&[&vectors(dir.path()), "model.embedding_size=50"]), "model.embedding_size");
     assert_eq!(refused(&["data.valid_to_train=500"]), "data.valid_to_train");
+    assert_eq!(refused(&["start_from=\"wnut17\""]), "start_from");
     assert_eq!(refused(&["data.set=conll"]), "data.file");
     assert_eq!(refused(&["data.test_file=a"]), "data.test_file");
     assert_eq!(refused(&["data.format.columns=['token', 'tag']"]), "data.format");

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::Device;
-use inference::{Files, Folder, MemoryFiles, PackageError, Predictor};
+use inference::package::FileEntry;
+use inference::{Files, Folder, Manifest, MemoryFiles, PackageError, Predictor};
 use training::package::Opened;
 use training::recipe::RecipeText;
 use training::{
@@ -14,7 +15,7 @@ use training::{
     TrainingError,
 };
 
-/// Waits until no other test of this process trains. Only one training runs at a time, because a backend has only one
+/// Waits until no other test of this process trains. Keep the result until the end of the test: `let _turn = turn();`. Only one training runs at a time, because a backend has only one
 /// random generator, which every step seeds.
 pub fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
@@ -55,7 +56,8 @@ pub fn measured<T: Task>(dir: &Path) -> Measured {
 }
 
 /// Trains a model in `dir/whole` without a stop, and again in `dir/stopped` with a stop after `steps` steps and a resume.
-/// Checks that both runs have the same bytes in `metrics.jsonl`, in `best/model.safetensors` and in `files`.
+/// Checks that both runs have the same bytes in `metrics.jsonl`, in `best/model.safetensors` and in `files`, which are paths
+/// in the run folder. The run must have more than `steps` steps.
 pub fn check_resume<T: Task>(recipe: RecipeOf<T>, steps: usize, files: &[&str], dir: &Path) {
     let [whole, stopped] = ["whole", "stopped"].map(|name| dir.join(name));
     fit::<T>(recipe.clone(), &whole).unwrap();
@@ -80,27 +82,34 @@ pub fn check_resume<T: Task>(recipe: RecipeOf<T>, steps: usize, files: &[&str], 
 }
 
 /// Checks that a model whose package is damaged cannot be opened. `names` are the files of the package in `dir` that the
-/// model needs, besides `manifest.json` and `model.safetensors`. Each file is cut in half. Then, for each of `changes`, a
-/// text in `manifest.json` is replaced by another text, so that the settings do not match the weights.
+/// model needs, besides `manifest.json` and `model.safetensors`. Each file is cut in half, without and with a new
+/// checksum in the manifest. Then, for each of `changes`, a text in `manifest.json` is replaced by another text, so that
+/// the settings are invalid or do not match the weights.
 pub fn check_damage<P: Predictor>(dir: &Path, names: &[&str], changes: &[(&str, &str)]) {
     let package = Folder::new(dir);
     let read = |name: &str| package.read(name).unwrap().into_owned();
-    let names = || ["manifest.json", "model.safetensors"].iter().chain(names);
-    let with = |changed: &str, bytes: Vec<u8>| {
+    let open = |changed: &[(&str, Vec<u8>)]| {
         let mut files = MemoryFiles::default();
-        names().for_each(|name| files.insert(*name, read(name)));
-        files.insert(changed, bytes);
-        P::from_files(&files)
+        ["manifest.json", "model.safetensors"].iter().chain(names).for_each(|name| files.insert(*name, read(name)));
+        changed.iter().for_each(|(name, bytes)| files.insert(*name, bytes.clone()));
+        P::from_files(&files).map(drop)
     };
-    with("manifest.json", read("manifest.json")).unwrap();
-    for name in names() {
-        let bytes = read(name);
-        assert!(with(name, bytes[..bytes.len() / 2].to_vec()).is_err(), "half of {name}");
-    }
     let manifest = String::from_utf8(read("manifest.json")).unwrap();
+    let half = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
+    open(&[]).unwrap();
+    assert!(matches!(open(&[("manifest.json", half(manifest.as_bytes()))]), Err(PackageError::Invalid { .. })));
+    for name in ["model.safetensors"].iter().chain(names) {
+        let cut = half(&read(name));
+        let mut listed: Manifest = serde_json::from_str(&manifest).unwrap();
+        listed.files.insert((*name).to_owned(), FileEntry::new(&cut));
+        let listed = serde_json::to_vec(&listed).unwrap();
+        assert!(matches!(open(&[(name, cut.clone())]), Err(PackageError::Checksum { .. })), "half of {name}");
+        let found = open(&[(name, cut), ("manifest.json", listed)]);
+        assert!(matches!(found, Err(PackageError::Invalid { .. })), "half of {name} with a checksum: {found:?}");
+    }
     for (old, new) in changes {
         let changed = manifest.replacen(old, new, 1);
         assert!(changed != manifest, "the manifest has no {old}");
-        assert!(matches!(with("manifest.json", changed.into_bytes()), Err(PackageError::Invalid { .. })), "{new}");
+        assert!(matches!(open(&[("manifest.json", changed.into_bytes())]), Err(PackageError::Invalid { .. })), "{new}");
     }
 }

@@ -174,7 +174,7 @@ impl Task for LineTask {
     }
 
     fn contents(predictor: &Line) -> TaskResult<Contents<'_, Model>> {
-        Ok(Contents { settings: serde_json::json!({}), network: Some(&predictor.model), files: Vec::new() })
+        Contents::new(&serde_json::json!({}), &predictor.model, Vec::new())
     }
 
     fn evaluate(&self, predictor: &Line, set: &Vec<usize>, interrupt: &Interrupt) -> TaskResult<Measured> {

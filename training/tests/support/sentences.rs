@@ -116,7 +116,7 @@ impl Predictor for NextWord {
     fn open(package: &Package<'_>, device: &Device) -> Result<Self, PackageError> {
         let settings: Settings = package.settings()?;
         let task = Sentences { steps: settings.data.steps.get(), hidden_size: settings.model.hidden_size.get() };
-        let model = package.network(task.num_params(), || task.network(device), Sentences::WEIGHT_NAMES)?;
+        let model = package.load_network(task.num_params(), || task.network(device), Sentences::WEIGHT_NAMES)?;
         Ok(Self { model, settings, device: device.clone() })
     }
 

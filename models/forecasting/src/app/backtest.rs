@@ -7,7 +7,7 @@ use clap::Args;
 use cli::args::ChangedRecipe;
 use cli::output::{log, print_json, print_line, quoted};
 use cli::shard::Shard;
-use cli::{ChangedRecipeExt, CliError, Context, Result};
+use cli::{CliError, Context, Result};
 use inference::settings::Count;
 use serde_json::json;
 use training::{Fitted, Measured};

@@ -10,12 +10,13 @@
 //! | `demonstration.rs` | generated drawings beside drawings by persons |
 //! | `baselines.rs` | two baselines: one Gaussian for the offsets of all points; a linear autoregression per class |
 
-pub mod baselines;
+mod baselines;
 mod batch;
-pub mod data;
+mod data;
 mod demonstration;
-pub mod evaluation;
-pub mod strokes;
+mod evaluation;
+mod strokes;
 mod task;
 
+pub use data::DataConfig;
 pub use task::HandwritingTask;

@@ -45,7 +45,7 @@ impl Task for HandwritingTask {
     type Raw = Splits<Recordings>;
     type Set = Part;
     type Model = Network;
-    /// The drawings of a batch, as indices into [`Part::examples`].
+    /// The drawings of a batch, as their indices in the part.
     type Items = Vec<usize>;
     type Batch = Batch;
 
@@ -58,7 +58,7 @@ impl Task for HandwritingTask {
     }
 
     fn fit(recipe: &RecipeOf<Self>, raw: &Splits<Recordings>, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self> {
-        Pretrained::refuse(start)?;
+        Pretrained::refuse_start(start)?;
         let (classes, scale) = (raw.train.classes(), recipe.data.scale(&raw.train));
         Ok(Self { data: recipe.data, settings: Settings { model: recipe.model.clone(), classes, scale } })
     }

@@ -8,9 +8,9 @@
 //! | `cache.rs`, `dynamic.rs` | neural cache and dynamic evaluation |
 //! | `kneser_ney.rs` | the baseline: interpolated Kneser-Ney n-grams |
 
-pub mod cache;
-pub mod data;
-pub mod dynamic;
+pub(crate) mod cache;
+mod data;
+pub(crate) mod dynamic;
 pub mod kneser_ney;
 mod notes;
 mod task;

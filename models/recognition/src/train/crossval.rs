@@ -28,7 +28,7 @@ pub fn crossval(
     each: &mut dyn FnMut(&Fitted<RecognitionTask>) -> Result<(), TrainingError>,
 ) -> Result<Option<FoldMetrics>, TrainingError> {
     let recipes = Fold::recipes(recipe, folds, |data| &mut data.fold);
-    check_same_classes(&recipes, session, |data, cx| Ok(data.load(cx)?.train.classes()))?;
+    check_same_classes(&recipes, &session.locator, |data, cx| Ok(data.load(cx)?.train.classes()))?;
     let (mut examples, mut answers) = (Vec::<Example>::new(), Vec::new());
     let done = training::crossval(recipes, dir, session, each, |_, predictor, test: &Part, interrupt| {
         answers.extend(probabilities(predictor, &test.examples, interrupt)?);

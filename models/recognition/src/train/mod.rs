@@ -10,13 +10,15 @@
 //! | `picture.rs` | drawings with their predicted classes, and the confusion matrix |
 //! | `dtw.rs`, `kernels.rs` | the baselines: nearest neighbour by dynamic time warping; random convolution kernels |
 
-pub mod augmentation;
-pub mod crossval;
-pub mod data;
-pub mod dtw;
-pub mod evaluation;
-pub mod kernels;
-pub(crate) mod picture;
+mod augmentation;
+pub(crate) mod crossval;
+mod data;
+mod dtw;
+mod evaluation;
+mod kernels;
+mod picture;
 mod task;
 
+pub use augmentation::Augmentation;
+pub use data::DataConfig;
 pub use task::RecognitionTask;

@@ -80,7 +80,7 @@ impl Task for RecognitionTask {
     }
 
     fn fit(recipe: &RecipeOf<Self>, raw: &Splits<Recordings>, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self> {
-        Pretrained::refuse(start)?;
+        Pretrained::refuse_start(start)?;
         let (data, Recordings { channels, rate, .. }) = (recipe.data.clone(), &raw.train);
         let classes = raw.train.classes();
         if classes.len() < 2 {

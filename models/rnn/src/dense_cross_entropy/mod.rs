@@ -24,7 +24,7 @@ use crate::kernel::softmax::{self, Dense};
 /// # Shapes
 ///
 /// - inputs: `[rows, features]`
-/// - weight: `[classes, features]`, as in PyTorch
+/// - weight: `[classes, features]`, as in PyTorch; the weight matrix of burn's `Linear` is the transpose
 /// - bias: `[classes]`
 /// - targets: `[rows]`, class indices from 0
 /// - output: `[rows]`

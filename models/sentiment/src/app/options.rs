@@ -57,7 +57,7 @@ impl OwnData {
         changes.set_file("data.test_file", "--test-csv", self.test_csv.as_deref())?;
         changes.set("data.text", self.text.as_ref())?;
         changes.set("data.label", self.label.as_ref())?;
-        changes.set_vectors(self.vectors.as_deref())?;
+        changes.set_name_or_file("data.vectors", "--vectors", self.vectors.as_deref(), &["glove"])?;
         changes.set_file("data.contextual", "--contextual", self.contextual.as_deref())?;
         Ok(changes)
     }

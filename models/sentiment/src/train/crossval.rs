@@ -29,7 +29,7 @@ pub fn crossval(
 ) -> Result<Option<FoldMetrics>, TrainingError> {
     let recipes = Fold::recipes(recipe, folds, |data| &mut data.fold);
     let texts = |data: &DataConfig| DataConfig { vectors: None, contextual: None, ..data.clone() };
-    check_same_classes(&recipes, session, |data, cx| Ok(texts(data).load(cx)?.classes))?;
+    check_same_classes(&recipes, &session.locator, |data, cx| Ok(texts(data).load(cx)?.classes))?;
     let (mut all, mut labels, mut accuracies) = (Vec::<Answer>::new(), Vec::new(), Vec::new());
     let done = training::crossval(recipes, dir, session, each, |_, predictor, test, interrupt| {
         let answers = evaluation::answers(predictor, test, &evaluation::logits(predictor, test, interrupt)?);

@@ -18,21 +18,23 @@
 //! | `evaluation.rs` | metrics, the best weight of the network in a blend, the best temperature, plots |
 //! | `crossval.rs` | cross-validation |
 
-pub mod baselines;
-pub mod classification;
-pub mod crossval;
-pub mod data;
-pub mod evaluation;
+mod baselines;
+mod classification;
+pub(crate) mod crossval;
+mod data;
+mod evaluation;
 mod json_lines;
 mod language_model;
-pub mod ngrams;
+mod ngrams;
 mod opinions;
-pub mod pretraining;
-pub mod recipe;
+mod pretraining;
+mod recipe;
 mod short_reviews;
 mod short_sentences;
 mod task;
 mod texts;
-pub mod words;
+mod words;
 
+pub use data::DataConfig;
+pub use recipe::{Architecture, NetworkRecipe};
 pub use task::{SentimentTask, TrainingBatch};

@@ -300,7 +300,6 @@ impl Task for SentimentTask {
     }
 
     fn contents(predictor: &Sentiment) -> TaskResult<Contents<'_, Network>> {
-        let json = |error: serde_json::Error| TaskError::Other(error.to_string());
         let mut files = Vec::new();
         if let Some(network) = predictor.network() {
             files.push((Vocabulary::FILE, network.vocabulary().to_text().into_bytes()));
@@ -309,7 +308,8 @@ impl Task for SentimentTask {
             files.push((NGRAMS, ngrams.to_bytes()?));
         }
         if let Classifier::Blend(blend) = predictor.classifier() {
-            files.push((BLEND, serde_json::to_vec(&Share { network: blend.share }).map_err(json)?));
+            let share = serde_json::to_vec(&Share { network: blend.share });
+            files.push((BLEND, share.map_err(|error| TaskError::Other(error.to_string()))?));
         }
         Contents::new(predictor.settings(), predictor.network().map(NetworkClassifier::network), files)
     }

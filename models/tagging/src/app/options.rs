@@ -44,7 +44,7 @@ impl DataOptions {
         changes.set_file("data.test_file", "--test-file", self.test_file.as_deref())?;
         changes.set("data.format.columns", Some(&self.columns).filter(|columns| !columns.is_empty()))?;
         changes.set("data.format.scheme", self.scheme.as_ref())?;
-        changes.set_vectors(self.vectors.as_deref())?;
+        changes.set_name_or_file("data.vectors", "--vectors", self.vectors.as_deref(), &["glove"])?;
         Ok(changes)
     }
 }

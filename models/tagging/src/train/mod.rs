@@ -8,7 +8,7 @@
 //! | `evaluation.rs` | precision, recall and F1 of entities |
 //! | `frequency.rs`, `perceptron.rs` | the baselines |
 
-pub mod augmentation;
+mod augmentation;
 pub mod data;
 pub mod evaluation;
 pub mod frequency;

@@ -99,7 +99,7 @@ impl Task for TaggingTask {
     }
 
     fn fit(recipe: &RecipeOf<Self>, raw: &RawData, start: Option<Pretrained<'_, Self>>) -> TaskResult<Self> {
-        Pretrained::refuse(start)?;
+        Pretrained::refuse_start(start)?;
         let (data, architecture) = (recipe.data.clone(), recipe.model.clone());
         let (encoder, labels) = (data.encoder(raw), DataConfig::labels(&raw.parts));
         if let Some(vectors) = encoder.vectors().filter(|vectors| vectors.size() != architecture.embedding_size.get()) {
