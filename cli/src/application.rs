@@ -39,8 +39,8 @@ impl Changes {
         self.set(key, Some(path.to_str().ok_or_else(|| usage("the path is not UTF-8; rename the file or folder"))?))
     }
 
-    /// Adds an override that sets the setting `key` to `value`, if `value` is one of `names`, and otherwise does the same
-    /// as [`set_file`](Self::set_file).
+    /// Adds an override that sets the setting `key` to `value`, if `value` is one of `names`, and otherwise does the
+    /// same as [`set_file`](Self::set_file).
     pub fn set_name_or_file(&mut self, key: &str, option: &str, value: Option<&str>, names: &[&str]) -> Result<()> {
         match value {
             Some(name) if names.contains(&name) => self.set(key, value),

@@ -106,7 +106,8 @@ pub struct ChangedRecipe<O: Args> {
 #[derive(Clone, Debug, Default, Args)]
 pub struct NoOptions {}
 
-/// Parses command-line options, such as `["--csv", "FILE"]`. The tests of an application's own options use this function.
+/// Parses command-line options, such as `["--csv", "FILE"]`. The tests of an application's own options use this
+/// function.
 ///
 /// # Errors
 ///

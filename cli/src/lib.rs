@@ -1,8 +1,9 @@
 //! The command line that all applications share: verbs (subcommands), options, progress display and exit codes.
 //!
-//! [`main()`] is the whole `main` of a program with one application, and [`zoo()`] that of a program with all applications.
-//! For a type that implements [`Task`](training::Task) and nothing else, the application is [`Plain`]: `cli::main::<Plain<MyTask>>()`
-//! (example `own_task`). For own options, verbs and help texts, implement [`Application`].
+//! [`main()`] is the whole `main` of a program with one application, and [`zoo()`] that of a program with all
+//! applications. For a type that implements [`Task`](training::Task) and nothing else, the application is [`Plain`]:
+//! `cli::main::<Plain<MyTask>>()` (example `own_task`). For own options, verbs and help texts, implement
+//! [`Application`].
 //!
 //! Results go to standard output, progress and messages to standard error. With `--json`, standard output has one JSON
 //! object per line. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (with a checkpoint to resume from).

@@ -161,8 +161,8 @@ impl<'a> Package<'a> {
         Ok(settings)
     }
 
-    /// Reads a file of the package, and checks that its SHA-256 equals the SHA-256 in the manifest. In packages of format
-    /// 1, only the weights have a SHA-256.
+    /// Reads a file of the package, and checks that its SHA-256 equals the SHA-256 in the manifest. In packages of
+    /// format 1, only the weights have a SHA-256.
     ///
     /// # Errors
     ///
@@ -195,17 +195,17 @@ impl<'a> Package<'a> {
         parse(&self.read(name)?, &self.files.display(name))
     }
 
-    /// Builds a network, and loads its weights from `model.safetensors`. `parameters` is the number of parameters of the
-    /// network that `init` builds from the settings of the package. `names` maps the names in the file to the network's
-    /// parameter names.
+    /// Builds a network, and loads its weights from `model.safetensors`. `parameters` is the number of parameters of
+    /// the network that `init` builds from the settings of the package. `names` maps the names in the file to the
+    /// network's parameter names.
     ///
     /// # Errors
     ///
     /// The errors of [`read`](Self::read); [`PackageError::Invalid`] if the file does not have exactly `parameters`
     /// values, if a value is NaN or infinite, or if the name or the shape of a tensor does not match the network. The
-    /// number of values is checked before the network is built, so that damaged settings cannot allocate more memory than
-    /// the weights need. `parameters` is a floating-point number, because the product of damaged settings can exceed all
-    /// integers.
+    /// number of values is checked before the network is built, so that damaged settings cannot allocate more memory
+    /// than the weights need. `parameters` is a floating-point number, because the product of damaged settings can
+    /// be larger than any `usize`.
     pub fn load_network<M: Module>(
         &self,
         parameters: f64,

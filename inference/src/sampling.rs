@@ -74,9 +74,9 @@ impl Sampling {
         }
     }
 
-    /// Samples a token id. `logits` has one value per token, to which [`penalize`](Self::penalize) was applied before. The
-    /// token `excluded` is never sampled. `top_p` selects from the tokens that `top_k` has left. Returns 0 if no token is
-    /// left. The options are not checked: see [`check`](Self::check).
+    /// Samples a token id. `logits` has one value per token, to which [`penalize`](Self::penalize) was applied before.
+    /// The token `excluded` is never sampled. `top_p` selects from the tokens that `top_k` has left. Returns 0 if no
+    /// token is left. The options are not checked: see [`check`](Self::check).
     pub fn draw(&self, logits: &[f32], excluded: u32, rng: &mut ChaCha8Rng) -> u32 {
         let all = || (0..).zip(logits.iter().copied()).filter(|(token, _)| *token != excluded);
         let mut ranked = Ranked { tokens: all().collect(), sorted: 0 };

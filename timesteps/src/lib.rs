@@ -1,6 +1,6 @@
-//! Finds the pattern in a list of times, such as every 10 minutes or every working day, and continues it: [`Rhythm`]. All
-//! times are `jiff::civil::DateTime`, without a time zone. The crate also resamples samples that are at equal distances in
-//! time ([`resample`]), and numbers the rows of series that have no times ([`time_of_step`]).
+//! Finds the pattern in a list of times, such as every 10 minutes or every working day, and continues it: [`Rhythm`].
+//! All times are `jiff::civil::DateTime`, without a time zone. The crate also resamples samples that are at equal
+//! distances in time ([`resample`]), and numbers the rows of series that have no times ([`time_of_step`]).
 //!
 //! The reader of CSV files uses this crate to count and fill missing times, forecasts use it to continue a series, and
 //! recordings are resampled with it.

@@ -23,8 +23,9 @@ use inference::settings::{Count, Fraction};
 pub enum Averaging {
     /// An exponential moving average of the weights, with this decay per optimizer step.
     Moving(Fraction),
-    /// The mean of the weights of all steps since averaging started, except the first step (as in PyTorch's ASGD). Together with plain SGD this is NT-ASGD,
-    /// non-monotonically triggered averaged SGD ([Merity et al. 2018](https://arxiv.org/abs/1708.02182)).
+    /// The mean of the weights of all steps since averaging started, except the first step (as in PyTorch's ASGD).
+    /// Together with plain SGD this is NT-ASGD, non-monotonically triggered averaged SGD ([Merity et al.
+    /// 2018](https://arxiv.org/abs/1708.02182)).
     Triggered(Trigger),
 }
 

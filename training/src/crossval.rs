@@ -51,8 +51,8 @@ pub struct FoldMetrics {
 }
 
 /// Checks that the training parts of all folds have the same classes. `recipes` has the recipe of each fold. `classes`
-/// loads the data of a recipe, which `locator` finds, and returns the names of the classes of its training part. Call this function before the
-/// first training, so that no fold is trained in vain.
+/// loads the data of a recipe, which `locator` finds, and returns the names of the classes of its training part. Call
+/// this function before the first training, so that no fold is trained in vain.
 ///
 /// # Errors
 ///

@@ -157,9 +157,9 @@ impl<'a, T: Task> Stepper<'a, T> {
 
     fn drawn(&self) -> Result<Option<Snapshot<T::Model>>> {
         check_memory(self.task.num_params(), COPIES)?;
-        // burn draws the weights of a parameter when the parameter is first used. On the CPU, this is in the first batch,
-        // which sets the seed, or below, if the recipe has a moving average. For other devices, all weights are drawn here
-        // on the CPU, because the random generators of devices differ.
+        // burn draws the weights of a parameter when the parameter is first used. On the CPU, this is in the first
+        // batch, which sets the seed, or below, if the recipe has a moving average. For other devices, all weights are
+        // drawn here on the CPU, because the random generators of devices differ.
         let cpu = Device::flex().autodiff();
         cpu.seed(device_seed(&mut stream(self.recipe.seed, Purpose::Weights, 0)));
         let Some(mut model) = self.task.init(&cpu) else { return Ok(None) };

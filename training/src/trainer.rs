@@ -117,8 +117,8 @@ impl<T: Task> Trainer<'_, T> {
         };
         let steps = self.epochs() * batches.div_ceil(self.recipe.training.accumulate.get());
         if resume {
-            // Only the weights of a checkpoint are compared. New weights are drawn in the first batch: see `Stepper::fresh`.
-            // A comparison would draw them earlier, with another seed.
+            // Only the weights of a checkpoint are compared. New weights are drawn in the first batch: see
+            // `Stepper::fresh`. A comparison would draw them earlier, with another seed.
             let loaded = checkpoints.last().map(|_| &now.model);
             self.check_ranks(loaded, &now.state)?;
         }

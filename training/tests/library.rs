@@ -143,7 +143,7 @@ fn only_a_training_that_keeps_the_best_epoch_reports_best_epochs() {
         let mut session = Session { observer: Box::new(observer), ..Session::default() };
         let recipe = recipe::<Sentences>(
             "sentences",
-            &["data.words=800", "training.epochs=1", &format!("training.keep={keep}")],
+            &["data.words=800", "training.epochs=1", "training.patience=", &format!("training.keep={keep}")],
         )
         .unwrap();
         let root = tempfile::tempdir().unwrap();

@@ -29,7 +29,8 @@ enum End {
     Differs,
 }
 
-/// Trains with ranks in threads, in `dir` or from its last checkpoint. The rank `stop.0` requests a stop at its step `stop.1`.
+/// Trains with ranks in threads, in `dir` or from its last checkpoint. The rank `stop.0` requests a stop at its step
+/// `stop.1`.
 fn train(world: usize, dir: &Path, stop: Option<(usize, usize)>) -> Vec<End> {
     train_with::<Sentences>(world, dir, stop, |_| sentences())
 }
@@ -119,8 +120,8 @@ fn a_stop_on_one_rank_stops_all_and_the_run_resumes_bit_for_bit() {
     }
 }
 
-/// A process that is killed before its first checkpoint leaves a run folder without checkpoints. The recipe has no moving
-/// average, which would draw the weights before the first step.
+/// A process that is killed before its first checkpoint leaves a run folder without checkpoints. The recipe has no
+/// moving average, which would draw the weights before the first step.
 #[test]
 fn a_run_without_a_checkpoint_resumes_bit_for_bit() {
     let _turn = turn();

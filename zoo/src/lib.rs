@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Without cargo features (`default-features = false`) the library has no command line, no trainer and no access to the
-//! file system, and builds for `wasm32-unknown-unknown`: see [`from_files`]. The feature `folder` adds [`from_pretrained`]. The feature `cli` (default) adds the
-//! program.
+//! file system, and builds for `wasm32-unknown-unknown`: see [`from_files`]. The feature `folder` adds
+//! [`from_pretrained`]. The feature `cli` (default) adds the program.
 //!
 //! A program that needs only one application can use the crate of that application instead, such as `sentiment`, which
 //! returns Rust structs and not JSON.

@@ -103,8 +103,8 @@ pub struct TrainTest {
 }
 
 impl Recordings {
-    /// Returns a text about the origin of the recordings: their [source](Self::source), with the checksum of the data, and
-    /// their number. Two parts of one source that have equal numbers of recordings have equal texts.
+    /// Returns a text about the origin of the recordings: their [source](Self::source), with the checksum of the data,
+    /// and their number. Two parts of one source that have equal numbers of recordings have equal texts.
     pub fn fingerprint(&self) -> String {
         format!("{} ({})", self.source, self.recordings.len())
     }

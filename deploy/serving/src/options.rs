@@ -28,16 +28,16 @@ impl Default for Options {
 /// The limits of a server. The README of the crate lists what happens if a request exceeds a limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The largest number of inputs that a model predicts together, 32 by default. It has no effect on models that do not
-    /// gain from batches.
+    /// The largest number of inputs that a model predicts together, 32 by default. It has no effect on models that do
+    /// not gain from batches.
     pub batch: usize,
     /// How long a model waits for more requests before it predicts. With 0, a batch has only requests that are already
     /// waiting. 0 by default.
     pub batch_wait: Duration,
     /// The largest body of a request, in bytes; 4 MiB by default.
     pub body: usize,
-    /// The largest number of characters in a string of a request, except the content of files such as CSV tables; 20,000
-    /// by default.
+    /// The largest number of characters in a string of a request, except the content of files such as CSV tables;
+    /// 20,000 by default.
     pub text: usize,
     /// The largest number of inputs in one request, 64 by default.
     pub inputs: usize,

@@ -25,8 +25,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Without the features `train` and `cli`, the crate contains only inference, and builds for `wasm32-unknown-unknown`. The
-//! feature `folder` adds `from_pretrained`.
+//! Without the features `train` and `cli`, the crate contains only inference, and builds for `wasm32-unknown-unknown`.
+//! The feature `folder` adds `from_pretrained`.
 //!
 //! | module | contents |
 //! |---|---|

@@ -28,14 +28,15 @@ impl From<&str> for Request {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// How much a drawing differs from the most probable one, from 0 to [`MAX_TEMPERATURE`]; 0.5 by default. The logits of
-    /// the Gaussians and of the pen are divided by the temperature, and the standard deviations are multiplied by its square root. 1 samples from the unchanged
-    /// distribution of the model; 0 always takes the mean of the most probable Gaussian of the mixture.
+    /// How much a drawing differs from the most probable one, from 0 to [`MAX_TEMPERATURE`]; 0.5 by default. The logits
+    /// of the Gaussians and of the pen are divided by the temperature, and the standard deviations are multiplied by
+    /// its square root. 1 samples from the unchanged distribution of the model; 0 always takes the mean of the most
+    /// probable Gaussian of the mixture.
     pub temperature: f32,
     /// The seed of the random generator for sampling, 1 by default. Equal seeds give equal drawings.
     pub seed: u64,
-    /// The largest number of points of a drawing. A drawing that has not ended after this number of points is cut off; 300 by
-    /// default.
+    /// The largest number of points of a drawing. A drawing that has not ended after this number of points is cut off;
+    /// 300 by default.
     pub max_points: Count,
 }
 

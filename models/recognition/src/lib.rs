@@ -12,7 +12,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Samples that arrive one by one, such as those of a pen, go into a stream, which returns the class of all samples so far:
+//! Samples that arrive one by one, such as those of a pen, go into a stream, which returns the class of all samples so
+//! far:
 //!
 //! ```
 //! use recognition::{Options, Predictor, Recognizer};

@@ -203,8 +203,8 @@ pub struct PreparedDense {
 }
 
 impl PreparedDense {
-    /// Packs a weight matrix in PyTorch's layout, `[outputs, inputs]`, and a bias, `[outputs]`. The weight matrix of burn's
-    /// `Linear` is the transpose: pass `linear.weight.val().transpose()`.
+    /// Packs a weight matrix in PyTorch's layout, `[outputs, inputs]`, and a bias, `[outputs]`. The weight matrix of
+    /// burn's `Linear` is the transpose: pass `linear.weight.val().transpose()`.
     ///
     /// # Panics
     ///
@@ -213,8 +213,8 @@ impl PreparedDense {
         Self::packed(weight, bias, false)
     }
 
-    /// Packs a weight matrix, `[outputs, inputs]`, and a bias, `[outputs]`, as [`new`](Self::new) does. The weights are rounded to 8 bits, as in
-    /// [`Rnn::prepare_int8`]. The bias stays in 32-bit floats.
+    /// Packs a weight matrix, `[outputs, inputs]`, and a bias, `[outputs]`, as [`new`](Self::new) does. The weights are
+    /// rounded to 8 bits, as in [`Rnn::prepare_int8`]. The bias stays in 32-bit floats.
     ///
     /// # Panics
     ///

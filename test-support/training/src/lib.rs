@@ -15,8 +15,8 @@ use training::{
     TrainingError,
 };
 
-/// Waits until no other test of this process trains. Keep the result until the end of the test: `let _turn = turn();`. Only one training runs at a time, because a backend has only one
-/// random generator, which every step seeds.
+/// Waits until no other test of this process trains. Keep the result until the end of the test: `let _turn = turn();`.
+/// Only one training runs at a time, because a backend has only one random generator, which every step seeds.
 pub fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
@@ -55,9 +55,9 @@ pub fn measured<T: Task>(dir: &Path) -> Measured {
     task.evaluate(&predictor, &test, &Interrupt::default()).unwrap()
 }
 
-/// Trains a model in `dir/whole` without a stop, and again in `dir/stopped` with a stop after `steps` steps and a resume.
-/// Checks that both runs have the same bytes in `metrics.jsonl`, in `best/model.safetensors` and in `files`, which are paths
-/// in the run folder. The run must have more than `steps` steps.
+/// Trains a model in `dir/whole` without a stop, and again in `dir/stopped` with a stop after `steps` steps and a
+/// resume. Checks that both runs have the same bytes in `metrics.jsonl`, in `best/model.safetensors` and in `files`,
+/// which are paths in the run folder. The run must have more than `steps` steps.
 pub fn check_resume<T: Task>(recipe: RecipeOf<T>, steps: usize, files: &[&str], dir: &Path) {
     let [whole, stopped] = ["whole", "stopped"].map(|name| dir.join(name));
     fit::<T>(recipe.clone(), &whole).unwrap();
@@ -81,10 +81,10 @@ pub fn check_resume<T: Task>(recipe: RecipeOf<T>, steps: usize, files: &[&str], 
     }
 }
 
-/// Checks that a model whose package is damaged cannot be opened. `names` are the files of the package in `dir` that the
-/// model needs, besides `manifest.json` and `model.safetensors`. Each file is cut in half, without and with a new
-/// checksum in the manifest. Then, for each of `changes`, a text in `manifest.json` is replaced by another text, so that
-/// the settings are invalid or do not match the weights.
+/// Checks that a model whose package is damaged cannot be opened. `names` are the files of the package in `dir` that
+/// the model needs, besides `manifest.json` and `model.safetensors`. Each file is cut in half, without and with a new
+/// checksum in the manifest. Then, for each of `changes`, a text in `manifest.json` is replaced by another text, so
+/// that the settings are invalid or do not match the weights.
 pub fn check_damage<P: Predictor>(dir: &Path, names: &[&str], changes: &[(&str, &str)]) {
     let package = Folder::new(dir);
     let read = |name: &str| package.read(name).unwrap().into_owned();

@@ -252,8 +252,8 @@ pub fn part(ranks: &dyn Collective, carry: Carry) -> Carry {
 }
 
 /// Checks that all ranks have the same weights, and are at the same position of the training. `model` is the network of
-/// this rank, or `None` on every rank if the weights are not compared. `place` is the position of this rank: the numbers
-/// of finished epochs, of finished batches in the epoch, and of finished optimizer steps.
+/// this rank, or `None` on every rank if the weights are not compared. `place` is the position of this rank: the
+/// numbers of finished epochs, of finished batches in the epoch, and of finished optimizer steps.
 pub fn check_equal<M: Module>(ranks: &dyn Collective, model: Option<&M>, place: [usize; 3]) -> TrainingResult<()> {
     if ranks.is_alone() {
         return Ok(());
